@@ -1,0 +1,2 @@
+//! The headless client.
+fn main() {}

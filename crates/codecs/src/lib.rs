@@ -1,0 +1,1 @@
+//! Video and audio codecs and pixel formats behind safe types.

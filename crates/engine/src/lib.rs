@@ -1,0 +1,1 @@
+//! The driver: tasks, threads and clocks that turn commands into calls.

@@ -1,0 +1,1 @@
+//! Which video layer goes to whom on one shared uplink.

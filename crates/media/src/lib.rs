@@ -1,0 +1,5 @@
+//! Frames and their pools, jitter buffers, mixing, sources and stamps. Pure: no clocks, threads or sockets.
+
+pub mod encoded;
+pub mod frame;
+pub mod slot;

@@ -1,0 +1,136 @@
+//! The newest frame, for whoever comes to take it.
+
+use crate::frame::VideoFrame;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Room for one frame. A newer one overwrites it; nobody ever waits to write. Clones are the same slot.
+#[derive(Debug, Clone, Default)]
+pub struct FrameSlot {
+    shared: Arc<Shared>,
+}
+
+/// What a wait on a slot ended with.
+#[derive(Debug)]
+pub enum Wait {
+    /// A frame that had not been seen.
+    Frame(VideoFrame),
+    /// None came in time.
+    TimedOut,
+    /// None will come any more.
+    Closed,
+}
+
+impl FrameSlot {
+    /// An empty slot.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a frame in, over any older one.
+    pub fn put(&self, frame: VideoFrame) {
+        let mut state = self.lock();
+        state.generation += 1;
+        let old = state.frame.replace(frame);
+        drop(state);
+        self.shared.changed.notify_all();
+        drop(old); // its memory goes home outside the lock
+    }
+
+    /// The newest frame if it is newer than `seen`, which is updated. Several readers each keep their own `seen`, from 0.
+    pub fn newer_than(&self, seen: &mut u64) -> Option<VideoFrame> {
+        newer(&self.lock(), seen)
+    }
+
+    /// Blocks until there is a frame newer than `seen`. For threads of their own; never call it from async code.
+    pub fn wait(&self, seen: &mut u64, timeout: Duration) -> Wait {
+        let state = self.lock();
+        let start = *seen;
+        let (state, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(state, timeout, |s| !s.closed && (s.generation == start || s.frame.is_none()))
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        match newer(&state, seen) {
+            Some(frame) => Wait::Frame(frame),
+            None if state.closed => Wait::Closed,
+            None => Wait::TimedOut,
+        }
+    }
+
+    /// Empties the slot: the camera went off. It can be filled again.
+    pub fn clear(&self) {
+        let old = self.lock().frame.take();
+        drop(old);
+    }
+
+    /// Wakes every waiter for good.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.shared.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+fn newer(state: &State, seen: &mut u64) -> Option<VideoFrame> {
+    if state.generation == *seen {
+        return None;
+    }
+    *seen = state.generation;
+    state.frame.clone()
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frame: Option<VideoFrame>,
+    generation: u64,
+    closed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::FramePool;
+    use std::time::Instant;
+
+    fn frame(width: u32) -> VideoFrame {
+        FramePool::new().take(width, 2).freeze(Instant::now())
+    }
+
+    #[test]
+    fn the_newest_frame_wins_and_is_seen_once_by_each_reader() {
+        let slot = FrameSlot::new();
+        let (mut one, mut two) = (0, 0);
+        slot.put(frame(2));
+        slot.put(frame(4));
+        assert_eq!(slot.newer_than(&mut one).map(|f| f.width()), Some(4));
+        assert!(slot.newer_than(&mut one).is_none());
+        assert_eq!(slot.newer_than(&mut two).map(|f| f.width()), Some(4));
+    }
+
+    #[test]
+    fn a_cleared_slot_shows_nothing() {
+        let slot = FrameSlot::new();
+        slot.put(frame(2));
+        slot.clear();
+        assert!(slot.newer_than(&mut 0).is_none());
+    }
+
+    #[test]
+    fn closing_wakes_a_waiter() {
+        let slot = FrameSlot::new();
+        let other = slot.clone();
+        let waiter = std::thread::spawn(move || other.wait(&mut 0, Duration::from_secs(60)));
+        slot.close();
+        assert!(matches!(waiter.join().expect("waiter"), Wait::Closed));
+    }
+}

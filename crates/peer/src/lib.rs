@@ -1,0 +1,1 @@
+//! One peer connection, with our transport inside it.

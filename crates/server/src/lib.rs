@@ -1,0 +1,1 @@
+//! The signalling, STUN and TURN server.

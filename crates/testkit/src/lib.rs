@@ -1,0 +1,1 @@
+//! Virtual network and time, simulated devices: for tests only.

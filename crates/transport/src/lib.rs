@@ -1,0 +1,1 @@
+//! Sending and receiving RTP well: numbering, pacing, estimation, retransmission, assembly.
