@@ -1,1 +1,12 @@
 //! Who is in a call, what they may, and how it is joined, kept and left.
+//!
+//! [`Call`] is the only judge of consent: it asks for a peer connection or an open device in an [`Output`] and only
+//! between the person's own [`Command::Join`] and the end of the call. It neither reads SDP nor touches a frame.
+
+mod call;
+mod link;
+mod view;
+
+pub use call::{Call, Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
+pub use link::LinkState;
+pub use view::{CallView, ChatLine, Ended, ParticipantView, Stage};

@@ -1,0 +1,560 @@
+//! The call's state machine.
+
+use crate::link::Link;
+use crate::view::{CallView, ChatLine, Ended, ParticipantView, Stage};
+use signaling::message::{
+    ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, Participant, ParticipantId, ServerMessage,
+};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// What the person wants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Enter a room. The only way to a first packet or an open device.
+    Join {
+        /// Room name, as in a link.
+        room: String,
+        /// Invite token, if the link had one.
+        invite: Option<String>,
+        /// Microphone and camera at the start.
+        media: MediaState,
+    },
+    /// Leave it.
+    Leave,
+    /// Microphone on or off.
+    SetMicrophone(bool),
+    /// Camera on or off.
+    SetCamera(bool),
+    /// Say a line in the chat.
+    SendChat(String),
+}
+
+/// What happens around the call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The person.
+    Command(Command),
+    /// The signalling session.
+    Signal(Signal),
+    /// A peer connection made a description for the far side.
+    LocalDescription {
+        /// To whom.
+        id: ParticipantId,
+        /// Which kind.
+        kind: SdpKind,
+        /// Opaque here.
+        sdp: String,
+    },
+    /// A peer connection found a candidate of its own.
+    LocalCandidate {
+        /// To whom.
+        id: ParticipantId,
+        /// The candidate; `None`: no more follow.
+        candidate: Option<IceCandidate>,
+    },
+    /// A peer connection's state changed.
+    Peer {
+        /// To whom.
+        id: ParticipantId,
+        /// How.
+        input: PeerInput,
+    },
+}
+
+/// What the signalling session tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Signal {
+    /// A new session.
+    Welcome {
+        /// For the connections to come.
+        ice_servers: Vec<IceServer>,
+    },
+    /// The broken session goes on; nothing was lost.
+    Resumed {
+        /// Fresh credentials.
+        ice_servers: Vec<IceServer>,
+    },
+    /// The socket broke; the session tries to come back.
+    Disconnected,
+    /// The session could not be resumed: the server has forgotten our seat.
+    Lost,
+    /// The session is over and does not come back.
+    Ended(ErrorCode),
+    /// The server said something.
+    Message(ServerMessage),
+}
+
+/// A change of a peer connection's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerInput {
+    /// ICE and DTLS stand.
+    Connected,
+    /// Nothing comes any more; it may mend itself.
+    Disconnected,
+    /// ICE gave up.
+    Failed,
+}
+
+/// Kind of a session description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SdpKind {
+    /// Offer.
+    Offer,
+    /// Answer.
+    Answer,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Say this to the server.
+    Send(ClientMessage),
+    /// Make a peer connection.
+    OpenPeer {
+        /// To whom.
+        id: ParticipantId,
+        /// We yield when both offer at once: the newcomer does.
+        polite: bool,
+        /// We offer: the newcomer does.
+        offer: bool,
+        /// STUN and TURN.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Hand this to a peer connection.
+    Signal {
+        /// Whose.
+        id: ParticipantId,
+        /// What.
+        signal: PeerSignal,
+    },
+    /// Restart ICE.
+    RestartIce {
+        /// To whom.
+        id: ParticipantId,
+    },
+    /// Close a peer connection.
+    ClosePeer {
+        /// To whom.
+        id: ParticipantId,
+    },
+    /// From now on exactly these devices may be open for the call.
+    Capture(MediaState),
+}
+
+/// Signalling for one peer connection.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PeerSignal {
+    /// Offer or answer from the far side.
+    Description {
+        /// Which.
+        kind: SdpKind,
+        /// Opaque here.
+        sdp: String,
+    },
+    /// Candidate from the far side; `None`: no more follow.
+    Candidate(Option<IceCandidate>),
+}
+
+/// Where the call is.
+///
+/// ```text
+///  Idle ──Join──▶ Joining ──joined──▶ Joined ──disconnected──▶ Reconnecting
+///   ▲               │  ▲                │ ▲                       │  │
+///   │             Leave │               │ └───────resumed─────────┘  │
+///   │            refused└───────────────│────────────lost────────────┘
+///   │               ▼                   ▼
+///   └────Join──── Ended ◀──Leave/removed┘
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    Idle,
+    Joining,
+    Joined { you: ParticipantId },
+    Reconnecting { you: ParticipantId, since: Instant },
+    Ended(Ended),
+}
+
+#[derive(Debug)]
+struct Other {
+    participant: Participant,
+    connected: bool,
+    link: Link,
+    /// We made the first offer; ICE is restarted from this side.
+    offers: bool,
+}
+
+/// One person's part in one room.
+#[derive(Debug)]
+pub struct Call {
+    state: State,
+    room: String,
+    invite: Option<String>,
+    media: MediaState,
+    captured: MediaState,
+    ice_servers: Vec<IceServer>,
+    others: Vec<Other>,
+    chat: VecDeque<ChatLine>,
+    notice: Option<ErrorCode>,
+    outputs: VecDeque<Output>,
+    changed: bool,
+}
+
+impl Default for Call {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Call {
+    /// Lines of chat kept; the oldest go first.
+    pub const CHAT_KEPT: usize = 500;
+
+    /// Not in any room.
+    pub fn new() -> Self {
+        Self {
+            state: State::Idle,
+            room: String::new(),
+            invite: None,
+            media: MediaState::default(),
+            captured: MediaState::default(),
+            ice_servers: vec![],
+            others: vec![],
+            chat: VecDeque::new(),
+            notice: None,
+            outputs: VecDeque::new(),
+            changed: false,
+        }
+    }
+
+    /// Takes whatever happened. Then drain [`Call::poll_output`].
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Command(command) => self.command(command),
+            Input::Signal(signal) => self.signal(now, signal),
+            Input::LocalDescription { id, kind, sdp } => self.local_description(id, kind, sdp),
+            Input::LocalCandidate { id, candidate } => self.local_candidate(id, candidate),
+            Input::Peer { id, input } => self.peer(now, &id, input),
+        }
+    }
+
+    /// Lets time pass: links that stayed silent are restarted.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for other in self.others.iter_mut().filter(|o| o.offers) {
+            if other.link.restart_due(now) {
+                self.outputs.push_back(Output::RestartIce { id: other.participant.id.clone() });
+            }
+        }
+    }
+
+    /// When to call [`Call::handle_timeout`] at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.others.iter().filter(|o| o.offers).filter_map(|o| o.link.poll_timeout()).min()
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// True once after each change that shows in [`Call::view`].
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// In a room, or on the way into one.
+    pub fn is_active(&self) -> bool {
+        match self.state {
+            State::Joining | State::Joined { .. } | State::Reconnecting { .. } => true,
+            State::Idle | State::Ended(_) => false,
+        }
+    }
+
+    /// The call as it is.
+    pub fn view(&self) -> CallView {
+        let (stage, you) = match &self.state {
+            State::Idle => (Stage::Idle, None),
+            State::Joining => (Stage::Joining, None),
+            State::Joined { you } => (Stage::Joined, Some(you.clone())),
+            State::Reconnecting { you, since } => (Stage::Reconnecting { since: *since }, Some(you.clone())),
+            State::Ended(why) => (Stage::Ended(*why), None),
+        };
+        CallView {
+            stage,
+            room: self.room.clone(),
+            you,
+            media: self.media,
+            participants: self.others.iter().map(Other::view).collect(),
+            chat: self.chat.iter().cloned().collect(),
+            notice: self.notice,
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        self.changed = true;
+        match command {
+            Command::Join { room, invite, media } => self.join(room, invite, media),
+            Command::Leave => self.leave(),
+            Command::SetMicrophone(on) => self.set_media(MediaState { microphone: on, ..self.media }),
+            Command::SetCamera(on) => self.set_media(MediaState { camera: on, ..self.media }),
+            Command::SendChat(text) => {
+                if self.is_active() {
+                    self.say(ClientMessage::Chat { text });
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, room: String, invite: Option<String>, media: MediaState) {
+        if self.is_active() {
+            self.leave();
+        }
+        (self.room, self.invite, self.media) = (room, invite, media);
+        self.chat.clear();
+        self.notice = None;
+        self.state = State::Joining;
+        self.say_join();
+        self.capture();
+    }
+
+    fn say_join(&mut self) {
+        self.say(ClientMessage::Join { room: self.room.clone(), media: self.media, invite: self.invite.clone() });
+    }
+
+    fn leave(&mut self) {
+        if self.is_active() {
+            self.say(ClientMessage::Leave);
+            self.end(Ended::Left);
+        }
+    }
+
+    fn set_media(&mut self, media: MediaState) {
+        if media == self.media {
+            return;
+        }
+        self.media = media;
+        if self.is_active() {
+            self.say(ClientMessage::Media(media));
+            self.capture();
+        }
+    }
+
+    fn signal(&mut self, now: Instant, signal: Signal) {
+        match signal {
+            Signal::Welcome { ice_servers } => self.ice_servers = ice_servers,
+            Signal::Resumed { ice_servers } => {
+                self.ice_servers = ice_servers;
+                if let State::Reconnecting { you, .. } = &self.state {
+                    self.state = State::Joined { you: you.clone() };
+                    self.changed = true;
+                }
+            }
+            Signal::Disconnected => {
+                if let State::Joined { you } = &self.state {
+                    self.state = State::Reconnecting { you: you.clone(), since: now };
+                    self.changed = true;
+                }
+            }
+            Signal::Lost => self.lost(),
+            Signal::Ended(code) => {
+                if self.is_active() {
+                    self.end(Ended::Refused(code));
+                }
+            }
+            Signal::Message(message) => self.message(message),
+        }
+    }
+
+    /// The server no longer knows us: everybody's ids are void, so start over in the same room.
+    fn lost(&mut self) {
+        if self.is_active() {
+            self.close_peers();
+            self.state = State::Joining;
+            self.say_join();
+            self.changed = true;
+        }
+    }
+
+    fn message(&mut self, message: ServerMessage) {
+        match message {
+            ServerMessage::Joined { room, you, participants } => self.joined(room, you, participants),
+            ServerMessage::Left { reason } => {
+                if self.is_active() {
+                    self.end(Ended::Removed(reason));
+                }
+            }
+            ServerMessage::ParticipantJoined { participant } => self.participant_joined(participant),
+            ServerMessage::ParticipantLeft { id, reason: _ } => self.participant_left(&id),
+            ServerMessage::ParticipantConnection { id, connected } => {
+                self.change(&id, |other| other.connected = connected)
+            }
+            ServerMessage::Offer { from, sdp } => self.forward_description(from, SdpKind::Offer, sdp),
+            ServerMessage::Answer { from, sdp } => self.forward_description(from, SdpKind::Answer, sdp),
+            ServerMessage::Candidate { from, candidate } => {
+                self.forward(from, PeerSignal::Candidate(Some(candidate)));
+            }
+            ServerMessage::EndOfCandidates { from } => self.forward(from, PeerSignal::Candidate(None)),
+            ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
+            ServerMessage::Chat { from, text, at } => self.chat_line(from, text, at),
+            ServerMessage::Error(error) => self.error(error.code),
+            ServerMessage::Bye { code, retry_after_ms } => {
+                if self.is_active() && retry_after_ms.is_none() {
+                    self.end(Ended::Refused(code));
+                }
+            }
+            // The session keeps these to itself.
+            ServerMessage::Challenge { .. }
+            | ServerMessage::Welcome(_)
+            | ServerMessage::Resumed { .. }
+            | ServerMessage::Pong { .. }
+            | ServerMessage::Ack => {}
+        }
+    }
+
+    fn joined(&mut self, room: String, you: ParticipantId, participants: Vec<Participant>) {
+        if self.state != State::Joining || room != self.room {
+            return; // an answer to a join that was taken back
+        }
+        self.state = State::Joined { you };
+        self.changed = true;
+        for participant in participants {
+            self.open(participant, true);
+        }
+    }
+
+    fn participant_joined(&mut self, participant: Participant) {
+        if self.in_room() {
+            self.open(participant, false);
+        }
+    }
+
+    /// `newcomer`: we are; the one who comes offers, and yields when both offer at once.
+    fn open(&mut self, participant: Participant, newcomer: bool) {
+        let id = participant.id.clone();
+        if self.knows(&id) {
+            return; // a server that says it twice does not get two connections
+        }
+        self.others.push(Other { participant, connected: true, link: Link::new(), offers: newcomer });
+        let ice_servers = self.ice_servers.clone();
+        self.outputs.push_back(Output::OpenPeer { id, polite: newcomer, offer: newcomer, ice_servers });
+        self.changed = true;
+    }
+
+    fn participant_left(&mut self, id: &ParticipantId) {
+        let before = self.others.len();
+        self.others.retain(|o| o.participant.id != *id);
+        if self.others.len() != before {
+            self.outputs.push_back(Output::ClosePeer { id: id.clone() });
+            self.changed = true;
+        }
+    }
+
+    fn forward_description(&mut self, from: ParticipantId, kind: SdpKind, sdp: String) {
+        self.forward(from, PeerSignal::Description { kind, sdp });
+    }
+
+    /// Only what comes from somebody in the room reaches a connection.
+    fn forward(&mut self, id: ParticipantId, signal: PeerSignal) {
+        if self.in_room() && self.knows(&id) {
+            self.outputs.push_back(Output::Signal { id, signal });
+        }
+    }
+
+    fn chat_line(&mut self, from: ParticipantId, text: String, at: u64) {
+        let known = self.others.iter().find(|o| o.participant.id == from);
+        let name = known.map(|o| o.participant.name.clone()).unwrap_or_default();
+        if self.chat.len() == Self::CHAT_KEPT {
+            self.chat.pop_front();
+        }
+        self.chat.push_back(ChatLine { from, name, text, at });
+        self.changed = true;
+    }
+
+    fn error(&mut self, code: ErrorCode) {
+        self.changed = true;
+        match self.state {
+            // No seat, no call: whatever the server did not like, we are not in.
+            State::Joining => self.end(Ended::Refused(code)),
+            State::Joined { .. } | State::Reconnecting { .. } => self.notice = Some(code),
+            State::Idle | State::Ended(_) => {}
+        }
+    }
+
+    fn local_description(&mut self, id: ParticipantId, kind: SdpKind, sdp: String) {
+        if self.in_room() && self.knows(&id) {
+            self.say(match kind {
+                SdpKind::Offer => ClientMessage::Offer { to: id, sdp },
+                SdpKind::Answer => ClientMessage::Answer { to: id, sdp },
+            });
+        }
+    }
+
+    fn local_candidate(&mut self, id: ParticipantId, candidate: Option<IceCandidate>) {
+        if self.in_room() && self.knows(&id) {
+            self.say(match candidate {
+                Some(candidate) => ClientMessage::Candidate { to: id, candidate },
+                None => ClientMessage::EndOfCandidates { to: id },
+            });
+        }
+    }
+
+    fn peer(&mut self, now: Instant, id: &ParticipantId, input: PeerInput) {
+        let Some(other) = self.others.iter_mut().find(|o| o.participant.id == *id) else { return };
+        self.changed |= other.link.handle(now, input);
+        self.handle_timeout(now);
+    }
+
+    fn change(&mut self, id: &ParticipantId, change: impl FnOnce(&mut Other)) {
+        if let Some(other) = self.others.iter_mut().find(|o| o.participant.id == *id) {
+            change(other);
+            self.changed = true;
+        }
+    }
+
+    fn end(&mut self, why: Ended) {
+        self.close_peers();
+        self.state = State::Ended(why);
+        self.capture();
+        self.changed = true;
+    }
+
+    fn close_peers(&mut self) {
+        for other in self.others.drain(..) {
+            self.outputs.push_back(Output::ClosePeer { id: other.participant.id });
+        }
+    }
+
+    /// Devices follow the wish while a call is on, and are closed otherwise.
+    fn capture(&mut self) {
+        let allowed = if self.is_active() { self.media } else { MediaState::default() };
+        if allowed != self.captured {
+            self.captured = allowed;
+            self.outputs.push_back(Output::Capture(allowed));
+        }
+    }
+
+    fn say(&mut self, message: ClientMessage) {
+        self.outputs.push_back(Output::Send(message));
+    }
+
+    fn in_room(&self) -> bool {
+        matches!(self.state, State::Joined { .. } | State::Reconnecting { .. })
+    }
+
+    fn knows(&self, id: &ParticipantId) -> bool {
+        self.others.iter().any(|o| o.participant.id == *id)
+    }
+}
+
+impl Other {
+    fn view(&self) -> ParticipantView {
+        ParticipantView {
+            id: self.participant.id.clone(),
+            name: self.participant.name.clone(),
+            key: self.participant.key.clone(),
+            media: self.participant.media,
+            link: self.link.state,
+            connected: self.connected,
+        }
+    }
+}

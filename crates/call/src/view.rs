@@ -1,0 +1,83 @@
+//! What a window shows of a call.
+
+use crate::link::LinkState;
+use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
+use std::time::Instant;
+
+/// Where a call stands, as the person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// In no room.
+    Idle,
+    /// On the way in.
+    Joining,
+    /// In the room.
+    Joined,
+    /// In the room, the server out of reach since then; media between people goes on.
+    Reconnecting {
+        /// Since when.
+        since: Instant,
+    },
+    /// Over.
+    Ended(Ended),
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The person left.
+    Left,
+    /// The server or the room ended it.
+    Removed(LeaveReason),
+    /// It could not be joined or kept.
+    Refused(ErrorCode),
+}
+
+/// A call as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallView {
+    /// Where it stands.
+    pub stage: Stage,
+    /// The room.
+    pub room: String,
+    /// Own id, once in.
+    pub you: Option<ParticipantId>,
+    /// Own microphone and camera, as wished.
+    pub media: MediaState,
+    /// The others, earliest first.
+    pub participants: Vec<ParticipantView>,
+    /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`].
+    pub chat: Vec<ChatLine>,
+    /// The last thing that could not be done, for a notice.
+    pub notice: Option<ErrorCode>,
+}
+
+/// Somebody else in the room.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParticipantView {
+    /// Who.
+    pub id: ParticipantId,
+    /// Label.
+    pub name: String,
+    /// Device key, base64url.
+    pub key: String,
+    /// Microphone and camera.
+    pub media: MediaState,
+    /// The way media takes to them.
+    pub link: LinkState,
+    /// Whether the server reaches them.
+    pub connected: bool,
+}
+
+/// A line of chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatLine {
+    /// Who said it.
+    pub from: ParticipantId,
+    /// Their name when they said it.
+    pub name: String,
+    /// Plain text, never markup.
+    pub text: String,
+    /// Unix time in milliseconds by the server's clock.
+    pub at: u64,
+}

@@ -1,0 +1,204 @@
+//! No peer connection, and no open device, without the person's own Join: whatever comes from outside, in any order.
+
+use call::{Call, Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
+use proptest::prelude::*;
+use signaling::message::*;
+use std::time::{Duration, Instant};
+
+fn id(n: u8) -> ParticipantId {
+    ParticipantId(format!("p{n}"))
+}
+
+fn person(n: u8) -> Participant {
+    Participant { id: id(n), name: format!("Person {n}"), key: String::new(), media: MediaState::default() }
+}
+
+fn from_server() -> impl Strategy<Value = ServerMessage> {
+    let who = 0u8..4;
+    prop_oneof![
+        (who.clone(), prop::collection::vec(0u8..4, 0..3)).prop_map(|(you, others)| ServerMessage::Joined {
+            room: "lunch".into(),
+            you: id(you),
+            participants: others.into_iter().map(person).collect(),
+        }),
+        Just(ServerMessage::Left { reason: LeaveReason::Replaced }),
+        who.clone().prop_map(|n| ServerMessage::ParticipantJoined { participant: person(n) }),
+        who.clone().prop_map(|n| ServerMessage::ParticipantLeft { id: id(n), reason: LeaveReason::Left }),
+        who.clone().prop_map(|n| ServerMessage::Offer { from: id(n), sdp: "v=0".into() }),
+        who.clone().prop_map(|n| ServerMessage::Answer { from: id(n), sdp: "v=0".into() }),
+        who.clone().prop_map(|n| ServerMessage::Candidate { from: id(n), candidate: IceCandidate::default() }),
+        who.prop_map(|n| ServerMessage::Chat { from: id(n), text: "hi".into(), at: 0 }),
+        Just(ServerMessage::Error(ErrorMessage { code: ErrorCode::RoomFull, message: String::new(), about: None })),
+        Just(ServerMessage::Bye { code: ErrorCode::ServerStopping, retry_after_ms: None }),
+    ]
+}
+
+fn from_outside() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        8 => from_server().prop_map(|m| Input::Signal(Signal::Message(m))),
+        1 => Just(Input::Signal(Signal::Welcome { ice_servers: vec![] })),
+        1 => Just(Input::Signal(Signal::Resumed { ice_servers: vec![] })),
+        1 => Just(Input::Signal(Signal::Disconnected)),
+        1 => Just(Input::Signal(Signal::Lost)),
+        1 => Just(Input::Signal(Signal::Ended(ErrorCode::Internal))),
+        1 => (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Failed }),
+        1 => (0u8..4).prop_map(|n| Input::LocalDescription { id: id(n), kind: SdpKind::Offer, sdp: "v=0".into() }),
+    ]
+}
+
+fn from_person() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        Just(Command::Leave),
+        any::<bool>().prop_map(Command::SetMicrophone),
+        any::<bool>().prop_map(Command::SetCamera),
+        Just(Command::SendChat("hello".into())),
+    ]
+    .prop_map(Input::Command)
+}
+
+fn join() -> Input {
+    let media = MediaState { microphone: true, camera: true };
+    Input::Command(Command::Join { room: "lunch".into(), invite: None, media })
+}
+
+fn drain(call: &mut Call) -> Vec<Output> {
+    std::iter::from_fn(|| call.poll_output()).collect()
+}
+
+proptest! {
+    #[test]
+    fn nothing_from_outside_opens_anything_before_join(inputs in prop::collection::vec(prop_oneof![from_outside(), from_person()], 0..60)) {
+        let (mut call, mut now) = (Call::new(), Instant::now());
+        for input in inputs {
+            now += Duration::from_millis(700);
+            call.handle(now, input);
+            call.handle_timeout(now);
+            prop_assert_eq!(drain(&mut call), vec![]);
+        }
+    }
+
+    #[test]
+    fn after_the_end_everything_is_closed(
+        before in prop::collection::vec(prop_oneof![3 => from_outside(), 1 => from_person()], 0..60),
+        after in prop::collection::vec(from_outside(), 0..30),
+    ) {
+        let (mut call, mut now) = (Call::new(), Instant::now());
+        call.handle(now, join());
+        let mut outputs = vec![];
+        for input in before {
+            now += Duration::from_millis(700);
+            call.handle(now, input);
+            call.handle_timeout(now);
+            outputs.extend(drain(&mut call));
+        }
+        call.handle(now, Input::Command(Command::Leave));
+        outputs.extend(drain(&mut call));
+        let mut open = std::collections::BTreeSet::new();
+        let mut capture = MediaState::default();
+        for output in outputs {
+            match output {
+                Output::OpenPeer { id, .. } => prop_assert!(open.insert(id), "a connection opened twice"),
+                Output::ClosePeer { id } => prop_assert!(open.remove(&id), "an unknown connection closed"),
+                Output::Signal { id, .. } | Output::RestartIce { id } => prop_assert!(open.contains(&id)),
+                Output::Capture(media) => capture = media,
+                Output::Send(_) => {}
+            }
+        }
+        prop_assert!(open.is_empty());
+        prop_assert_eq!(capture, MediaState::default());
+        for input in after {
+            call.handle(now, input);
+            prop_assert_eq!(drain(&mut call), vec![]);
+        }
+    }
+}
+
+fn joined(others: &[u8]) -> (Call, Instant) {
+    let (mut call, now) = (Call::new(), Instant::now());
+    call.handle(now, join());
+    let participants = others.iter().copied().map(person).collect();
+    let message = ServerMessage::Joined { room: "lunch".into(), you: id(9), participants };
+    call.handle(now, Input::Signal(Signal::Message(message)));
+    drain(&mut call);
+    (call, now)
+}
+
+#[test]
+fn the_newcomer_offers_and_is_polite() {
+    let (mut call, now) = (Call::new(), Instant::now());
+    call.handle(now, join());
+    drain(&mut call);
+    let message = ServerMessage::Joined { room: "lunch".into(), you: id(9), participants: vec![person(1)] };
+    call.handle(now, Input::Signal(Signal::Message(message)));
+    call.handle(now, Input::Signal(Signal::Message(ServerMessage::ParticipantJoined { participant: person(2) })));
+    let opened: Vec<_> = drain(&mut call)
+        .into_iter()
+        .filter_map(|o| match o {
+            Output::OpenPeer { id, polite, offer, .. } => Some((id, polite, offer)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(opened, vec![(id(1), true, true), (id(2), false, false)]);
+}
+
+#[test]
+fn a_camera_switched_off_is_closed_and_told() {
+    let (mut call, now) = joined(&[1]);
+    call.handle(now, Input::Command(Command::SetCamera(false)));
+    let off = MediaState { microphone: true, camera: false };
+    assert_eq!(drain(&mut call), vec![Output::Send(ClientMessage::Media(off)), Output::Capture(off)]);
+}
+
+#[test]
+fn a_forgotten_seat_is_taken_again_in_the_same_room() {
+    let (mut call, now) = joined(&[1]);
+    call.handle(now, Input::Signal(Signal::Disconnected));
+    call.handle(now, Input::Signal(Signal::Lost));
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::ClosePeer { id: id(1) }));
+    assert!(outputs.iter().any(|o| matches!(o, Output::Send(ClientMessage::Join { room, .. }) if room == "lunch")));
+}
+
+#[test]
+fn a_full_room_ends_the_call_with_its_code() {
+    let (mut call, now) = (Call::new(), Instant::now());
+    call.handle(now, join());
+    let error = ErrorMessage { code: ErrorCode::RoomFull, message: String::new(), about: None };
+    call.handle(now, Input::Signal(Signal::Message(ServerMessage::Error(error))));
+    assert_eq!(call.view().stage, call::Stage::Ended(call::Ended::Refused(ErrorCode::RoomFull)));
+    assert!(drain(&mut call).contains(&Output::Capture(MediaState::default())));
+}
+
+#[test]
+fn a_broken_signalling_path_leaves_media_alone() {
+    let (mut call, now) = joined(&[1]);
+    call.handle(now, Input::Peer { id: id(1), input: PeerInput::Connected });
+    call.handle(now, Input::Signal(Signal::Disconnected));
+    assert_eq!(drain(&mut call), vec![]);
+    assert!(matches!(call.view().stage, call::Stage::Reconnecting { .. }));
+    call.handle(now, Input::Signal(Signal::Resumed { ice_servers: vec![] }));
+    assert_eq!(call.view().stage, call::Stage::Joined);
+}
+
+#[test]
+fn only_the_offering_side_restarts_ice() {
+    let (mut call, now) = joined(&[1]);
+    call.handle(now, Input::Signal(Signal::Message(ServerMessage::ParticipantJoined { participant: person(2) })));
+    drain(&mut call);
+    for n in [1, 2] {
+        call.handle(now, Input::Peer { id: id(n), input: PeerInput::Failed });
+    }
+    assert_eq!(drain(&mut call), vec![Output::RestartIce { id: id(1) }]);
+}
+
+#[test]
+fn what_an_outsider_sends_reaches_no_connection() {
+    let (mut call, now) = joined(&[1]);
+    let message = ServerMessage::Offer { from: id(7), sdp: "v=0".into() };
+    call.handle(now, Input::Signal(Signal::Message(message)));
+    assert_eq!(drain(&mut call), vec![]);
+    let message = ServerMessage::Offer { from: id(1), sdp: "v=0".into() };
+    call.handle(now, Input::Signal(Signal::Message(message)));
+    let signal = PeerSignal::Description { kind: SdpKind::Offer, sdp: "v=0".into() };
+    assert_eq!(drain(&mut call), vec![Output::Signal { id: id(1), signal }]);
+}
