@@ -1,0 +1,68 @@
+//! The devices that there are.
+
+use crate::{audio, camera};
+
+/// What a device is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    /// Pictures in.
+    Camera,
+    /// Sound in.
+    Microphone,
+    /// Sound out.
+    Speaker,
+}
+
+/// One device that can be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// Stays the same when the device is plugged in again; unique among devices of its kind.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// What it is for.
+    pub kind: DeviceKind,
+    /// The system's choice of its kind.
+    pub default: bool,
+    /// Made by us: the test pattern, the tone, silence.
+    pub synthetic: bool,
+}
+
+impl DeviceInfo {
+    pub(crate) fn synthetic(id: &str, name: &str, kind: DeviceKind) -> Self {
+        Self { id: id.to_owned(), name: name.to_owned(), kind, default: false, synthetic: true }
+    }
+}
+
+/// All devices, those of the system first. Blocks while the system is asked (tens of milliseconds); what fails is
+/// logged and left out.
+pub fn list() -> Vec<DeviceInfo> {
+    let mut all = camera::list();
+    all.extend(audio::list());
+    all.push(DeviceInfo::synthetic("test", "Test pattern", DeviceKind::Camera));
+    all.push(DeviceInfo::synthetic("tone", "Tone", DeviceKind::Microphone));
+    all.push(DeviceInfo::synthetic("null", "No sound", DeviceKind::Speaker));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_synthetic_devices_are_always_there() {
+        let all = list();
+        for (id, kind) in
+            [("test", DeviceKind::Camera), ("tone", DeviceKind::Microphone), ("null", DeviceKind::Speaker)]
+        {
+            assert!(all.iter().any(|d| d.id == id && d.kind == kind && d.synthetic), "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_within_a_kind() {
+        let all = list();
+        let unique: std::collections::HashSet<_> = all.iter().map(|d| (d.kind, &d.id)).collect();
+        assert_eq!(unique.len(), all.len());
+    }
+}

@@ -1,0 +1,76 @@
+//! A schedule in absolute time: lateness of one step does not move the next.
+
+use std::time::{Duration, Instant};
+
+/// Step `n` is due at `start + n * period`.
+#[derive(Debug, Clone)]
+pub(crate) struct Pace {
+    start: Instant,
+    per_second: u32,
+    per_step: u32,
+    step: u64,
+}
+
+impl Pace {
+    /// Steps that may be missed before the missed ones are skipped instead of made up for.
+    const CATCH_UP: u64 = 5;
+
+    /// `per_step` units each step, of which there are `per_second`: 1 of 30 frames, or 480 of 48,000 samples.
+    pub(crate) fn new(start: Instant, per_step: u32, per_second: u32) -> Self {
+        Self { start, per_second: per_second.max(1), per_step, step: 0 }
+    }
+
+    /// Number and time of the next step. After a long stall (the machine slept) the missed steps are left out.
+    pub(crate) fn next(&mut self, now: Instant) -> (u64, Instant) {
+        let passed = now.saturating_duration_since(self.start).as_nanos();
+        let current =
+            (passed * u128::from(self.per_second) / (1_000_000_000 * u128::from(self.per_step.max(1)))) as u64;
+        if current > self.step + Self::CATCH_UP {
+            self.step = current;
+        }
+        let step = self.step;
+        self.step += 1;
+        (step, self.due(step))
+    }
+
+    fn due(&self, step: u64) -> Instant {
+        let nanos = u128::from(step) * u128::from(self.per_step) * 1_000_000_000 / u128::from(self.per_second);
+        self.start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_do_not_drift() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start, 1, 30);
+        let mut last = start;
+        for n in 0..300 {
+            let (step, due) = pace.next(last);
+            assert_eq!(step, n);
+            last = due;
+        }
+        assert_eq!(pace.next(last).1, start + Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_short_delay_is_made_up_for() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start, 480, 48_000);
+        pace.next(start);
+        let late = start + Duration::from_millis(35);
+        assert_eq!(pace.next(late), (1, start + Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn a_long_stall_is_skipped() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start, 480, 48_000);
+        pace.next(start);
+        let late = start + Duration::from_secs(60);
+        assert_eq!(pace.next(late), (6000, late));
+    }
+}
