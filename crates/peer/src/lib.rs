@@ -1,1 +1,22 @@
 //! One peer connection, with our transport inside it.
+
+mod config;
+mod error;
+mod event;
+mod media_out;
+mod peer;
+mod sink;
+mod stats;
+
+pub use config::{IceServer, PeerConfig};
+pub use error::PeerError;
+pub use event::{DescriptionKind, PeerEvent, PeerState, TrackKind};
+pub use media_out::{MediaOut, TrackHandle};
+pub use peer::Peer;
+pub use sink::MediaSink;
+pub use stats::PeerStats;
+
+/// Remote candidates of one ICE generation that are taken; more are refused.
+pub const MAX_REMOTE_CANDIDATES: usize = 64;
+/// Media lines that a connection may ever have; an offer with more is refused.
+pub const MAX_MEDIA_LINES: usize = 16;

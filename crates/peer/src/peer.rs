@@ -1,0 +1,124 @@
+//! The handle to a connection. All it does is hand commands to the connection's task (`task.rs`) and wait.
+
+use crate::config::PeerConfig;
+use crate::error::PeerError;
+use crate::event::{DescriptionKind, PeerEvent};
+use crate::media_out::{MediaOut, TrackHandle};
+use crate::sink::MediaSink;
+use crate::stats::PeerStats;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Commands that wait for a connection's task; when full the caller waits.
+const COMMANDS: usize = 32;
+
+/// What the handle asks of the connection's task.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Offer,
+    RemoteDescription { kind: DescriptionKind, sdp: String },
+    RemoteCandidate { candidate: String, sdp_mid: Option<String>, sdp_mline_index: Option<u16> },
+    EndOfRemoteCandidates,
+    AddVideoTrack(oneshot::Sender<Result<TrackHandle, PeerError>>),
+    RemoveVideoTrack(TrackHandle),
+    RestartIce,
+    Stats(oneshot::Sender<PeerStats>),
+    Close,
+}
+
+/// A command and where its outcome goes.
+pub(crate) struct Request {
+    pub(crate) command: Command,
+    pub(crate) done: oneshot::Sender<Result<(), PeerError>>,
+}
+
+/// One peer connection: an audio and a video line both ways, and further video lines (a shared screen) as needed.
+/// Dropping it closes the connection.
+pub struct Peer {
+    commands: mpsc::Sender<Request>,
+    media: MediaOut,
+}
+
+impl Peer {
+    /// Builds a connection and starts its tasks. Nothing leaves the machine before [`Peer::offer`] or
+    /// [`Peer::remote_description`].
+    ///
+    /// Must be called within a tokio runtime. `events` may be slow: what waits is bounded, as `task.rs` says.
+    pub async fn new(
+        config: PeerConfig,
+        sink: Arc<dyn MediaSink>,
+        events: mpsc::Sender<PeerEvent>,
+    ) -> Result<Peer, PeerError> {
+        let _ = (config, sink, events, COMMANDS);
+        Err(PeerError::Setup("under construction".into()))
+    }
+
+    /// Starts the negotiation from our side.
+    pub async fn offer(&self) -> Result<(), PeerError> {
+        self.call(Command::Offer).await
+    }
+
+    /// Takes the far side's description; the answer to an offer comes as [`PeerEvent::LocalDescription`].
+    ///
+    /// Perfect negotiation: on glare the impolite side ignores the offer (this returns `Ok`), the polite one takes its
+    /// own back and offers again later.
+    pub async fn remote_description(&self, kind: DescriptionKind, sdp: &str) -> Result<(), PeerError> {
+        self.call(Command::RemoteDescription { kind, sdp: sdp.into() }).await
+    }
+
+    /// Takes a candidate of the far side; one that comes before its description is kept.
+    pub async fn remote_candidate(
+        &self,
+        candidate: &str,
+        sdp_mid: Option<&str>,
+        sdp_mline_index: Option<u16>,
+    ) -> Result<(), PeerError> {
+        let (candidate, sdp_mid) = (candidate.into(), sdp_mid.map(Into::into));
+        self.call(Command::RemoteCandidate { candidate, sdp_mid, sdp_mline_index }).await
+    }
+
+    /// The far side will send no more candidates of this gathering.
+    pub async fn end_of_remote_candidates(&self) -> Result<(), PeerError> {
+        self.call(Command::EndOfRemoteCandidates).await
+    }
+
+    /// Adds a video line (a shared screen) and negotiates again.
+    pub async fn add_video_track(&self) -> Result<TrackHandle, PeerError> {
+        let (reply, track) = oneshot::channel();
+        self.call(Command::AddVideoTrack(reply)).await?;
+        track.await.map_err(|_| PeerError::Closed)?
+    }
+
+    /// Ceases to send a line added by [`Peer::add_video_track`] and negotiates again.
+    pub async fn remove_video_track(&self, track: TrackHandle) -> Result<(), PeerError> {
+        self.call(Command::RemoveVideoTrack(track)).await
+    }
+
+    /// Looks for a new path: after a change of network, or when the state is `Failed`.
+    pub async fn restart_ice(&self) -> Result<(), PeerError> {
+        self.call(Command::RestartIce).await
+    }
+
+    /// Closes the connection, its sockets and tasks. `State(Closed)` is its last event. A second call does nothing.
+    pub async fn close(&self) {
+        let _ = self.call(Command::Close).await;
+    }
+
+    /// Where encoders put their output.
+    pub fn media(&self) -> MediaOut {
+        self.media.clone()
+    }
+
+    /// A snapshot of the connection's figures.
+    pub async fn stats(&self) -> Result<PeerStats, PeerError> {
+        let (reply, stats) = oneshot::channel();
+        self.call(Command::Stats(reply)).await?;
+        stats.await.map_err(|_| PeerError::Closed)
+    }
+
+    async fn call(&self, command: Command) -> Result<(), PeerError> {
+        let (done, outcome) = oneshot::channel();
+        self.commands.send(Request { command, done }).await.map_err(|_| PeerError::Closed)?;
+        outcome.await.map_err(|_| PeerError::Closed)?
+    }
+}
