@@ -1,0 +1,5 @@
+//! The receiving half.
+
+mod receiver;
+
+pub use receiver::{Feedback, Receiver, ReceiverConfig, ReceiverStats};

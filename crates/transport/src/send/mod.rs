@@ -1,0 +1,5 @@
+//! The sending half.
+
+mod sender;
+
+pub use sender::{SendError, Sender, SenderConfig, SenderEvent, SenderStats};
