@@ -1,3 +1,15 @@
 //! Lunchroom's signalling protocol, without I/O: messages, links, identity, limits and the reconnecting session.
+//!
+//! PROTOCOL.md at the top of the repository is the same in prose, for writing another client. Nothing here
+//! opens a socket, starts a thread or reads a clock: time comes in as `now`, bytes come in and go out as text.
 
+pub mod close;
+pub mod identity;
+pub mod limits;
+pub mod link;
 pub mod message;
+pub mod numbering;
+pub mod parse;
+pub mod server_session;
+pub mod session;
+pub mod text;

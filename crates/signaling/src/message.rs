@@ -94,6 +94,23 @@ pub enum ClientMessage {
     Ack,
 }
 
+impl ClientMessage {
+    /// Whether it has a number of its own, is acknowledged, and is said again after a resume.
+    pub fn is_counted(&self) -> bool {
+        match self {
+            ClientMessage::Hello(_) | ClientMessage::Ping { .. } | ClientMessage::Ack => false,
+            ClientMessage::Join { .. }
+            | ClientMessage::Leave
+            | ClientMessage::Offer { .. }
+            | ClientMessage::Answer { .. }
+            | ClientMessage::Candidate { .. }
+            | ClientMessage::EndOfCandidates { .. }
+            | ClientMessage::Media(_)
+            | ClientMessage::Chat { .. } => true,
+        }
+    }
+}
+
 /// What a server may say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -207,6 +224,32 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
     },
+}
+
+impl ServerMessage {
+    /// Whether it must have a number. `error` and `bye` may come with one or without.
+    pub fn is_counted(&self) -> bool {
+        match self {
+            ServerMessage::Challenge { .. }
+            | ServerMessage::Welcome(_)
+            | ServerMessage::Resumed { .. }
+            | ServerMessage::Pong { .. }
+            | ServerMessage::Ack
+            | ServerMessage::Error(_)
+            | ServerMessage::Bye { .. } => false,
+            ServerMessage::Joined { .. }
+            | ServerMessage::Left { .. }
+            | ServerMessage::ParticipantJoined { .. }
+            | ServerMessage::ParticipantLeft { .. }
+            | ServerMessage::ParticipantConnection { .. }
+            | ServerMessage::Offer { .. }
+            | ServerMessage::Answer { .. }
+            | ServerMessage::Candidate { .. }
+            | ServerMessage::EndOfCandidates { .. }
+            | ServerMessage::Media { .. }
+            | ServerMessage::Chat { .. } => true,
+        }
+    }
 }
 
 /// The client's first message.
@@ -331,7 +374,7 @@ pub enum LeaveReason {
 }
 
 /// Something could not be done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorMessage {
     /// Stable code, for programs and translations.
     pub code: ErrorCode,

@@ -1,0 +1,86 @@
+//! How a WebSocket ends: close codes (RFC 6455 section 7.4) and what they mean to the other side.
+
+use crate::message::ErrorCode;
+
+/// Done, on purpose: the person left or the app quits.
+pub const NORMAL: u16 = 1000;
+/// The server stops; a `bye` came before it.
+pub const GOING_AWAY: u16 = 1001;
+/// A binary frame: the protocol has only text.
+pub const UNSUPPORTED_DATA: u16 = 1003;
+/// A frame over [`crate::limits::MAX_FRAME_BYTES`].
+pub const MESSAGE_TOO_BIG: u16 = 1009;
+
+/// How a socket ended, or why it did not open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CloseInfo {
+    /// Close code, if the other side sent one.
+    pub code: Option<u16>,
+    /// Reason of the close frame, or the text of the error that broke or refused the connection.
+    pub reason: String,
+}
+
+/// The close code a server uses after an `error` or `bye` with this code: 4000 and up, the range of
+/// RFC 6455 section 7.4.2 for applications.
+pub fn close_code(code: ErrorCode) -> u16 {
+    match code {
+        ErrorCode::Malformed => 4000,
+        ErrorCode::TooLarge => 4001,
+        ErrorCode::RateLimited => 4002,
+        ErrorCode::UnsupportedVersion => 4003,
+        ErrorCode::BadSignature => 4004,
+        ErrorCode::UnexpectedMessage => 4005,
+        ErrorCode::BadName => 4006,
+        ErrorCode::BadRoom => 4007,
+        ErrorCode::RoomFull => 4008,
+        ErrorCode::ServerFull => 4009,
+        ErrorCode::NoSuchParticipant => 4010,
+        ErrorCode::CannotResume => 4011,
+        ErrorCode::TooSlow => 4012,
+        ErrorCode::Timeout => 4013,
+        ErrorCode::Replaced => 4014,
+        ErrorCode::ServerStopping => GOING_AWAY,
+        ErrorCode::Internal => 1011,
+        ErrorCode::Unknown => 4099,
+    }
+}
+
+/// The error code a close code stands for, if it stands for one.
+pub fn error_code(close: u16) -> Option<ErrorCode> {
+    Some(match close {
+        GOING_AWAY => ErrorCode::ServerStopping,
+        MESSAGE_TOO_BIG => ErrorCode::TooLarge,
+        1011 => ErrorCode::Internal,
+        4000 => ErrorCode::Malformed,
+        4001 => ErrorCode::TooLarge,
+        4002 => ErrorCode::RateLimited,
+        4003 => ErrorCode::UnsupportedVersion,
+        4004 => ErrorCode::BadSignature,
+        4005 => ErrorCode::UnexpectedMessage,
+        4006 => ErrorCode::BadName,
+        4007 => ErrorCode::BadRoom,
+        4008 => ErrorCode::RoomFull,
+        4009 => ErrorCode::ServerFull,
+        4010 => ErrorCode::NoSuchParticipant,
+        4011 => ErrorCode::CannotResume,
+        4012 => ErrorCode::TooSlow,
+        4013 => ErrorCode::Timeout,
+        4014 => ErrorCode::Replaced,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_codes_lead_back_to_their_error() {
+        for code in (4000..=4014).chain([1001, 1011]) {
+            let error = error_code(code).expect("a code of ours");
+            assert_eq!(close_code(error), code);
+        }
+        assert_eq!(error_code(NORMAL), None);
+        assert_eq!(error_code(4099), None);
+    }
+}

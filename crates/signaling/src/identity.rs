@@ -1,0 +1,194 @@
+//! Who a device is: an Ed25519 key, proved in the `hello` by signing the server's challenge.
+//!
+//! A signature proves the key to the server it is sent to, and that server could pass the challenge of another
+//! one on. So a client has one key for each server, derived from its secret by [`DeviceKey::for_server`]:
+//! a signature made here is worth nothing there, and two servers cannot tell that they know the same person.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+use crate::message::{ErrorCode, Hello};
+
+/// The random bytes of a `challenge`.
+pub type Nonce = [u8; 32];
+
+/// A device's secret key. `Debug` shows the public half only.
+#[derive(Clone)]
+pub struct DeviceKey(SigningKey);
+
+/// The public half of a [`DeviceKey`]: who a participant really is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PublicKey([u8; 32]);
+
+impl DeviceKey {
+    /// From 32 secret random bytes, as kept on the device.
+    pub fn from_secret(secret: &[u8; 32]) -> DeviceKey {
+        DeviceKey(SigningKey::from_bytes(secret))
+    }
+
+    /// The key to show to the server called `origin` ([`crate::link::Link::origin`]).
+    pub fn for_server(&self, origin: &str) -> DeviceKey {
+        let mut hash = Sha256::new();
+        hash.update(b"lunchroom-server-key-v1\0");
+        hash.update(self.0.as_bytes());
+        hash.update(origin.as_bytes());
+        DeviceKey(SigningKey::from_bytes(&hash.finalize().into()))
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Signs a challenge; base64url as in `hello.signature`.
+    pub fn sign(&self, nonce: &Nonce, version: u32) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.sign(&challenge_bytes(nonce, version)).to_bytes())
+    }
+}
+
+impl std::fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DeviceKey({})", self.public())
+    }
+}
+
+impl PublicKey {
+    /// Reads the base64url form of `hello.key`. `None` if it is not 32 bytes.
+    pub fn parse(text: &str) -> Option<PublicKey> {
+        decode(text).map(PublicKey)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for PublicKey {
+    /// Base64url without padding, 43 characters.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+/// What a `hello` signs: `lunchroom-hello-v1`, a zero byte, the nonce.
+pub fn challenge_bytes(nonce: &Nonce, version: u32) -> Vec<u8> {
+    let mut bytes = format!("lunchroom-hello-v{version}\0").into_bytes();
+    bytes.extend_from_slice(nonce);
+    bytes
+}
+
+/// Writes the nonce of a `challenge`.
+pub fn encode_nonce(nonce: &Nonce) -> String {
+    URL_SAFE_NO_PAD.encode(nonce)
+}
+
+/// Reads the nonce of a `challenge`. `None` if it is not 32 bytes of base64url.
+pub fn decode_nonce(text: &str) -> Option<Nonce> {
+    decode(text)
+}
+
+/// Whether a `hello` was signed for this nonce by the key it names.
+///
+/// Keys of small order and malleable signatures are refused (`verify_strict`), so one key has one text.
+pub fn verify(hello: &Hello, nonce: &Nonce) -> Result<PublicKey, ErrorCode> {
+    let key = PublicKey::parse(&hello.key).ok_or(ErrorCode::BadSignature)?;
+    let signature: [u8; 64] = decode(&hello.signature).ok_or(ErrorCode::BadSignature)?;
+    let verifying = VerifyingKey::from_bytes(&key.0).map_err(|_| ErrorCode::BadSignature)?;
+    verifying
+        .verify_strict(&challenge_bytes(nonce, hello.version), &Signature::from_bytes(&signature))
+        .map_err(|_| ErrorCode::BadSignature)?;
+    Ok(key)
+}
+
+fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    // A longer text cannot be N bytes: do not decode a megabyte to find out.
+    if text.len() > 2 * N {
+        return None;
+    }
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(key: &DeviceKey, nonce: &Nonce) -> Hello {
+        Hello {
+            version: 1,
+            key: key.public().to_string(),
+            signature: key.sign(nonce, 1),
+            name: "Ada".into(),
+            client: String::new(),
+            resume: None,
+        }
+    }
+
+    #[test]
+    fn the_challenge_is_the_documented_text_and_the_nonce() {
+        let bytes = challenge_bytes(&[7; 32], 1);
+        assert_eq!(&bytes[..19], b"lunchroom-hello-v1\0");
+        assert_eq!(&bytes[19..], [7; 32]);
+    }
+
+    #[test]
+    fn a_signed_hello_proves_its_key() {
+        let key = DeviceKey::from_secret(&[1; 32]);
+        assert_eq!(verify(&hello(&key, &[2; 32]), &[2; 32]), Ok(key.public()));
+    }
+
+    #[test]
+    fn any_changed_part_of_a_hello_is_refused() {
+        let key = DeviceKey::from_secret(&[1; 32]);
+        let nonce = [2; 32];
+        let good = hello(&key, &nonce);
+        let refused = |hello: &Hello, nonce: &Nonce| assert_eq!(verify(hello, nonce), Err(ErrorCode::BadSignature));
+        refused(&good, &[3; 32]);
+        refused(&Hello { version: 2, ..good.clone() }, &nonce);
+        refused(&Hello { key: DeviceKey::from_secret(&[4; 32]).public().to_string(), ..good.clone() }, &nonce);
+        refused(&Hello { signature: key.sign(&[3; 32], 1), ..good.clone() }, &nonce);
+        refused(&Hello { signature: "A".repeat(86), ..good.clone() }, &nonce);
+        refused(&Hello { signature: String::new(), ..good.clone() }, &nonce);
+        refused(&Hello { key: "A".repeat(1 << 20), ..good.clone() }, &nonce);
+        refused(&Hello { key: format!("{}=", good.key), ..good }, &nonce);
+    }
+
+    #[test]
+    fn the_all_zero_key_of_small_order_is_refused() {
+        // With the identity point as key, R = identity and s = 0 would pass a lax check for any message.
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        let forged = Hello {
+            key: URL_SAFE_NO_PAD.encode(identity),
+            signature: URL_SAFE_NO_PAD.encode(signature),
+            ..hello(&DeviceKey::from_secret(&[1; 32]), &[2; 32])
+        };
+        assert_eq!(verify(&forged, &[2; 32]), Err(ErrorCode::BadSignature));
+    }
+
+    #[test]
+    fn each_server_sees_another_key_and_always_the_same() {
+        let device = DeviceKey::from_secret(&[1; 32]);
+        let here = device.for_server("wss://here.example");
+        assert_eq!(here.public(), device.for_server("wss://here.example").public());
+        assert_ne!(here.public(), device.for_server("wss://there.example").public());
+        assert_ne!(here.public(), device.public());
+    }
+
+    #[test]
+    fn debug_does_not_show_the_secret() {
+        let key = DeviceKey::from_secret(&[1; 32]);
+        assert_eq!(format!("{key:?}"), format!("DeviceKey({})", key.public()));
+    }
+
+    #[test]
+    fn nonces_survive_their_text() {
+        assert_eq!(decode_nonce(&encode_nonce(&[9; 32])), Some([9; 32]));
+        assert_eq!(decode_nonce("AAAA"), None);
+        assert_eq!(decode_nonce("!"), None);
+    }
+}

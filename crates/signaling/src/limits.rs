@@ -1,0 +1,122 @@
+//! How much of everything: the defaults both sides keep, and the rules that names of rooms follow.
+//!
+//! A server may be stricter (it tells so in `welcome.limits`), never laxer.
+
+use std::time::Duration;
+
+/// Bytes of one text frame, envelope included. Longer ones end the connection with close code 1009.
+pub const MAX_FRAME_BYTES: usize = 64 * 1024;
+/// Bytes of a session description.
+pub const MAX_SDP_BYTES: usize = 48 * 1024;
+/// Characters (Unicode scalar values) of a person's name after [`crate::text::clean_name`].
+pub const MAX_NAME_CHARS: usize = 64;
+/// Bytes of a person's name: 64 characters of four bytes, and no more through combining marks.
+pub const MAX_NAME_BYTES: usize = 256;
+/// Characters (Unicode scalar values) of a line of chat.
+pub const MAX_CHAT_CHARS: usize = 4_000;
+/// Characters of a room's name.
+pub const MAX_ROOM_CHARS: usize = 63;
+/// Bytes of `hello.client`.
+pub const MAX_CLIENT_BYTES: usize = 128;
+/// Characters of an invite token.
+pub const MAX_INVITE_CHARS: usize = 128;
+/// Bytes of a participant's or session's id.
+pub const MAX_ID_BYTES: usize = 64;
+/// Bytes of an ICE candidate line; the longest real ones, with a TCP type and many extensions, have about 300.
+pub const MAX_CANDIDATE_BYTES: usize = 1_024;
+/// Bytes of `sdpMid` and of `usernameFragment` (RFC 8445 allows 256 for the latter).
+pub const MAX_MID_BYTES: usize = 256;
+/// Bytes of a link.
+pub const MAX_LINK_BYTES: usize = 2_048;
+
+/// People in one room. A mesh of twelve is eleven connections each.
+pub const MAX_PARTICIPANTS: usize = 12;
+/// ICE servers a client takes from one `welcome`.
+pub const MAX_ICE_SERVERS: usize = 16;
+
+/// How long a server keeps a session whose socket broke.
+pub const RESUME_WINDOW: Duration = Duration::from_secs(30);
+/// Messages kept until the other side acknowledges them. When full, a client refuses to send more
+/// ([`crate::session::SendError::QueueFull`]) and a server ends the session with `too_slow`.
+pub const MAX_UNACKNOWLEDGED: usize = 512;
+/// Bytes kept until the other side acknowledges them; the same happens when full.
+pub const MAX_UNACKNOWLEDGED_BYTES: usize = 2 * 1024 * 1024;
+
+/// Longest time a received message stays without an acknowledgement.
+pub const ACK_DELAY: Duration = Duration::from_secs(1);
+/// So many received messages are acknowledged at once, without waiting for [`ACK_DELAY`].
+pub const ACK_EVERY: u32 = 32;
+/// Time between two pings of a client.
+pub const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// A side that has heard nothing for so long takes the connection for dead.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
+/// The same after the network changed under an open socket.
+pub const PROBE_LIMIT: Duration = Duration::from_secs(2);
+/// Longest time from opening a socket to its being open, and from there to `welcome` or `resumed`; a server
+/// waits as long for `hello`.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Delay before the first attempt to connect again, before jitter; it doubles with each failure.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(250);
+/// Longest delay before an attempt to connect again, before jitter.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Longest `bye.retry_after_ms` a client obeys.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// Messages a second a server takes from one session, on average, before `rate_limited`.
+pub const MESSAGE_RATE: f64 = 100.0;
+/// Messages a server takes at once. Above [`MAX_UNACKNOWLEDGED`], so that a replay after `resumed` never trips it.
+pub const MESSAGE_BURST: f64 = 1_024.0;
+/// Lines of chat a second a server takes from one session, on average.
+pub const CHAT_RATE: f64 = 2.0;
+/// Lines of chat a server takes at once.
+pub const CHAT_BURST: f64 = 10.0;
+/// `join` messages a second a server takes from one session, on average.
+pub const JOIN_RATE: f64 = 0.5;
+/// `join` messages a server takes at once.
+pub const JOIN_BURST: f64 = 10.0;
+
+/// Whether `name` names a room: `[a-z0-9][a-z0-9-]{0,62}`.
+pub fn is_room_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = name.as_bytes();
+    bytes.len() <= MAX_ROOM_CHARS
+        && bytes.first().is_some_and(|&b| plain(b))
+        && bytes.iter().all(|&b| plain(b) || b == b'-')
+}
+
+/// Whether `token` has the form of an invite token: 1 to 128 of the base64url alphabet.
+pub fn is_invite(token: &str) -> bool {
+    (1..=MAX_INVITE_CHARS).contains(&token.len())
+        && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_names_are_short_lower_case_ascii() {
+        let longest = "a".repeat(63);
+        for good in ["a", "7", "soup", "soup-at-1", "a--", longest.as_str()] {
+            assert!(is_room_name(good), "{good}");
+        }
+        let long = "a".repeat(64);
+        for bad in ["", "-a", "Soup", "so up", "süppe", "a/b", "a.b", "a_b", "a\n", long.as_str()] {
+            assert!(!is_room_name(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn invites_are_base64url() {
+        assert!(is_invite("aZ09-_"));
+        for bad in ["", "a b", "a=", "a/b", &"a".repeat(129)] {
+            assert!(!is_invite(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_whole_replay_fits_the_message_burst() {
+        assert!(MESSAGE_BURST > MAX_UNACKNOWLEDGED as f64);
+    }
+}

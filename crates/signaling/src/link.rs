@@ -1,0 +1,290 @@
+//! Links that open a room: one parser for the app, the command line and the guest page's server.
+//!
+//! Two forms: `lunchroom://join/ROOM?server=wss://host[:port][&fp=SHA256][&invite=TOKEN]` opens the app;
+//! `https://host[:port]/r/ROOM[?fp=SHA256][&invite=TOKEN]` opens a page that offers the app or a browser guest.
+//! Unencrypted servers (`ws:`, `http:`) are taken only on this machine and in private networks.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use url::{Host, Url};
+
+use crate::limits::{MAX_LINK_BYTES, is_invite, is_room_name};
+
+/// The room, server and trust a link names. Nothing in it switches a camera or microphone on.
+///
+/// Made by [`Link::parse`] or [`Link::new`], which keep its parts sound; `Display` is the `lunchroom:` form.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Link {
+    /// Name of the room, as [`is_room_name`] allows.
+    pub room: String,
+    /// Where the WebSocket is: `wss://host[:port]/`, or `ws:` for a private host.
+    pub server: Url,
+    /// SHA-256 of the only certificate (DER) to accept; any other is refused, also one a public authority signed.
+    pub fingerprint: Option<[u8; 32]>,
+    /// Token of an invite, as [`is_invite`] allows.
+    pub invite: Option<String>,
+}
+
+/// Why a text is not a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// Over [`MAX_LINK_BYTES`].
+    #[error("the link is too long")]
+    TooLong,
+    /// Neither form of link.
+    #[error("this is not a Lunchroom link")]
+    NotALink,
+    /// No room, or not a room's name.
+    #[error("the link does not name a room")]
+    Room,
+    /// No server, or not a plain `wss://host[:port]`.
+    #[error("the link does not name a server")]
+    Server,
+    /// An unencrypted server that is not in a private network.
+    #[error("the link leads to an unencrypted server outside of the local network")]
+    Insecure,
+    /// Not a SHA-256, or given for a server without TLS.
+    #[error("the fingerprint in the link is not valid")]
+    Fingerprint,
+    /// Not an invite token.
+    #[error("the invite in the link is not valid")]
+    Invite,
+    /// A parameter is there twice, so that two readers could see two links.
+    #[error("the link contradicts itself")]
+    Repeated,
+}
+
+impl LinkError {
+    /// Stable code for programs and translations.
+    pub fn code(self) -> &'static str {
+        match self {
+            LinkError::TooLong => "link_too_long",
+            LinkError::NotALink => "link_not_a_link",
+            LinkError::Room => "link_room",
+            LinkError::Server => "link_server",
+            LinkError::Insecure => "link_insecure",
+            LinkError::Fingerprint => "link_fingerprint",
+            LinkError::Invite => "link_invite",
+            LinkError::Repeated => "link_repeated",
+        }
+    }
+}
+
+impl Link {
+    /// A link from its parts, checked as if it had been parsed.
+    pub fn new(
+        room: &str,
+        server: &str,
+        fingerprint: Option<[u8; 32]>,
+        invite: Option<&str>,
+    ) -> Result<Link, LinkError> {
+        let server = server_url(server)?;
+        if fingerprint.is_some() && server.scheme() != "wss" {
+            return Err(LinkError::Fingerprint);
+        }
+        if invite.is_some_and(|token| !is_invite(token)) {
+            return Err(LinkError::Invite);
+        }
+        Ok(Link { room: room_name(room)?, server, fingerprint, invite: invite.map(str::to_owned) })
+    }
+
+    /// Reads either form. White space around it and capitals in the room's name are forgiven; unknown parameters
+    /// are ignored, so that later versions can add some.
+    pub fn parse(text: &str) -> Result<Link, LinkError> {
+        let text = text.trim();
+        if text.len() > MAX_LINK_BYTES {
+            return Err(LinkError::TooLong);
+        }
+        let url = Url::parse(text).map_err(|_| LinkError::NotALink)?;
+        let parameters = Parameters::read(&url)?;
+        let (room, server) = match url.scheme() {
+            "lunchroom" => (app_room(&url)?, parameters.server.ok_or(LinkError::Server)?),
+            "https" | "http" => (web_room(&url)?, web_server(&url)?),
+            _ => return Err(LinkError::NotALink),
+        };
+        let fingerprint = parameters.fingerprint.as_deref().map(fingerprint).transpose()?;
+        Link::new(room, &server, fingerprint, parameters.invite.as_deref())
+    }
+
+    /// The `https:` form (`http:` where the server is `ws:`), for people who may not have the app.
+    pub fn to_web(&self) -> String {
+        let mut url = format!("{}://{}/r/{}", self.web_scheme(), self.authority(), self.room);
+        let mut mark = '?';
+        for (key, value) in self.trust() {
+            url.push(mark);
+            url.push_str(key);
+            url.push('=');
+            url.push_str(&value);
+            mark = '&';
+        }
+        url
+    }
+
+    /// What makes the server this server: its pinned certificate, or else its address. Device keys are derived
+    /// for it ([`crate::identity::DeviceKey::for_server`]) and "known servers" are remembered by it.
+    pub fn origin(&self) -> String {
+        match self.fingerprint {
+            Some(fingerprint) => format!("fp:{}", URL_SAFE_NO_PAD.encode(fingerprint)),
+            None => format!("{}://{}", self.server.scheme(), self.authority()),
+        }
+    }
+
+    fn web_scheme(&self) -> &'static str {
+        if self.server.scheme() == "wss" { "https" } else { "http" }
+    }
+
+    /// `host[:port]`, the port only where it is not the scheme's own.
+    fn authority(&self) -> &str {
+        &self.server[url::Position::BeforeHost..url::Position::AfterPort]
+    }
+
+    fn trust(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let fingerprint = self.fingerprint.map(|bytes| ("fp", URL_SAFE_NO_PAD.encode(bytes)));
+        fingerprint.into_iter().chain(self.invite.clone().map(|token| ("invite", token)))
+    }
+}
+
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "lunchroom://join/{}?server={}://{}", self.room, self.server.scheme(), self.authority())?;
+        self.trust().try_for_each(|(key, value)| write!(f, "&{key}={value}"))
+    }
+}
+
+impl std::str::FromStr for Link {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Link, LinkError> {
+        Link::parse(text)
+    }
+}
+
+/// Reads a server's address as people and links give it: `wss://host[:port]`, nothing after it but a `/`.
+pub fn server_url(text: &str) -> Result<Url, LinkError> {
+    if text.len() > MAX_LINK_BYTES {
+        return Err(LinkError::TooLong);
+    }
+    let url = Url::parse(text).map_err(|_| LinkError::Server)?;
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none();
+    let host = url.host().ok_or(LinkError::Server)?;
+    match url.scheme() {
+        _ if !bare || url.port() == Some(0) => Err(LinkError::Server),
+        "wss" => Ok(url),
+        "ws" if is_private(&host) => Ok(url),
+        "ws" => Err(LinkError::Insecure),
+        _ => Err(LinkError::Server),
+    }
+}
+
+/// Whether a host is on this machine or in a private network, where a server may do without TLS.
+pub fn is_private(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(address) => is_private_v4(*address),
+        Host::Ipv6(address) => is_private_v6(*address),
+        Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost") || name.ends_with(".local")
+        }
+    }
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    address.is_loopback() || address.is_private() || address.is_link_local()
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    match address.to_ipv4_mapped() {
+        Some(v4) => is_private_v4(v4),
+        None => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}
+
+/// The parameters we know, each at most once.
+#[derive(Default)]
+struct Parameters {
+    server: Option<String>,
+    fingerprint: Option<String>,
+    invite: Option<String>,
+}
+
+impl Parameters {
+    fn read(url: &Url) -> Result<Parameters, LinkError> {
+        let mut parameters = Parameters::default();
+        let mut seen = HashSet::new();
+        for (key, value) in url.query_pairs() {
+            let place = match &*key {
+                "server" => &mut parameters.server,
+                "fp" => &mut parameters.fingerprint,
+                "invite" => &mut parameters.invite,
+                _ => continue,
+            };
+            *place = Some(value.into_owned());
+            if !seen.insert(key) {
+                return Err(LinkError::Repeated);
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+/// `ROOM` of `lunchroom://join/ROOM`; shells like to add a slash.
+fn app_room(url: &Url) -> Result<&str, LinkError> {
+    if url.host_str() != Some("join") || has_authority_extras(url) {
+        return Err(LinkError::NotALink);
+    }
+    let path = url.path().strip_prefix('/').ok_or(LinkError::Room)?;
+    Ok(path.strip_suffix('/').unwrap_or(path))
+}
+
+/// `ROOM` of `https://host/r/ROOM`.
+fn web_room(url: &Url) -> Result<&str, LinkError> {
+    let path = url.path().strip_prefix("/r/").ok_or(LinkError::NotALink)?;
+    Ok(path.strip_suffix('/').unwrap_or(path))
+}
+
+fn web_server(url: &Url) -> Result<String, LinkError> {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(LinkError::Server);
+    }
+    let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+    Ok(format!("{scheme}://{}", &url[url::Position::BeforeHost..url::Position::AfterPort]))
+}
+
+fn has_authority_extras(url: &Url) -> bool {
+    url.port().is_some() || !url.username().is_empty() || url.password().is_some()
+}
+
+fn room_name(text: &str) -> Result<String, LinkError> {
+    let room = text.to_ascii_lowercase();
+    if is_room_name(&room) { Ok(room) } else { Err(LinkError::Room) }
+}
+
+/// SHA-256 as 64 hex digits or as 43 characters of base64url.
+fn fingerprint(text: &str) -> Result<[u8; 32], LinkError> {
+    match text.len() {
+        64 => hex(text.as_bytes()),
+        43 => URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()),
+        _ => None,
+    }
+    .ok_or(LinkError::Fingerprint)
+}
+
+fn hex(digits: &[u8]) -> Option<[u8; 32]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! The count that makes a session survive its sockets: each side numbers what it says, keeps it until it is
+//! acknowledged, says it again after a resume, and drops what it has already received.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::limits::{ACK_DELAY, ACK_EVERY, MAX_UNACKNOWLEDGED, MAX_UNACKNOWLEDGED_BYTES};
+
+/// There are [`MAX_UNACKNOWLEDGED`] messages or [`MAX_UNACKNOWLEDGED_BYTES`] bytes waiting for the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the other side does not acknowledge what it was sent")]
+pub struct QueueFull;
+
+/// The other side's count cannot be right; only a new socket can mend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CountError {
+    /// A message is missing before this one.
+    #[error("message {got} came after {received}")]
+    Gap {
+        /// Highest number received before.
+        received: u64,
+        /// Number of this message.
+        got: u64,
+    },
+    /// It acknowledges what was never sent, or takes an acknowledgement back on resuming.
+    #[error("{ack} acknowledged, {sent} sent")]
+    Acknowledgement {
+        /// Number acknowledged.
+        ack: u64,
+        /// Highest number sent.
+        sent: u64,
+    },
+}
+
+/// What a message's number says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The next one.
+    New,
+    /// Received before: drop it.
+    Duplicate,
+    /// Outside the count.
+    Uncounted,
+}
+
+/// What one side has said and the other has not acknowledged.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Bodies of the messages `acknowledged + 1 ..`, bounded by [`MAX_UNACKNOWLEDGED`] and [`MAX_UNACKNOWLEDGED_BYTES`].
+    bodies: VecDeque<String>,
+    bytes: usize,
+    acknowledged: u64,
+}
+
+impl Outbox {
+    /// Numbers a message ([`body`] of it) and keeps it. When full nothing is kept and the message has no number.
+    pub fn push(&mut self, body: String) -> Result<u64, QueueFull> {
+        if self.bodies.len() >= MAX_UNACKNOWLEDGED || self.bytes + body.len() > MAX_UNACKNOWLEDGED_BYTES {
+            return Err(QueueFull);
+        }
+        self.bytes += body.len();
+        self.bodies.push_back(body);
+        Ok(self.sent())
+    }
+
+    /// Highest number given.
+    pub fn sent(&self) -> u64 {
+        self.acknowledged + self.bodies.len() as u64
+    }
+
+    /// Forgets everything up to `ack`. An older acknowledgement than the last does nothing.
+    pub fn acknowledge(&mut self, ack: u64) -> Result<(), CountError> {
+        if ack > self.sent() {
+            return Err(CountError::Acknowledgement { ack, sent: self.sent() });
+        }
+        while self.acknowledged < ack {
+            self.bytes -= self.bodies.pop_front().map_or(0, |body| body.len());
+            self.acknowledged += 1;
+        }
+        Ok(())
+    }
+
+    /// Goes on after a break with a side that has received everything up to `received`, and nothing else.
+    pub fn resume(&mut self, received: u64) -> Result<(), CountError> {
+        if received < self.acknowledged {
+            return Err(CountError::Acknowledgement { ack: received, sent: self.sent() });
+        }
+        self.acknowledge(received)
+    }
+
+    /// Everything not acknowledged, in order: number and body.
+    pub fn unacknowledged(&self) -> impl ExactSizeIterator<Item = (u64, &str)> {
+        let first = self.acknowledged + 1;
+        self.bodies.iter().enumerate().map(move |(place, body)| (first + place as u64, body.as_str()))
+    }
+
+    /// Body of the message with this number, while it is kept.
+    pub fn get(&self, seq: u64) -> Option<&str> {
+        let place = seq.checked_sub(self.acknowledged + 1)?;
+        self.bodies.get(usize::try_from(place).ok()?).map(String::as_str)
+    }
+}
+
+/// How far one side has heard the other, and whether it owes an acknowledgement.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    received: u64,
+    owed: u32,
+    owed_since: Option<Instant>,
+}
+
+impl Inbox {
+    /// Takes note of a message's number.
+    pub fn accept(&mut self, now: Instant, seq: u64) -> Result<Place, CountError> {
+        if seq == 0 {
+            return Ok(Place::Uncounted);
+        }
+        if seq > self.received + 1 {
+            return Err(CountError::Gap { received: self.received, got: seq });
+        }
+        // A duplicate is acknowledged too: whoever sends it has not heard so yet.
+        self.owed += 1;
+        self.owed_since.get_or_insert(now);
+        if seq <= self.received {
+            return Ok(Place::Duplicate);
+        }
+        self.received = seq;
+        Ok(Place::New)
+    }
+
+    /// Highest number received.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The acknowledgement for a frame that is sent now; nothing is owed after it.
+    pub fn take_ack(&mut self) -> u64 {
+        self.owed = 0;
+        self.owed_since = None;
+        self.received
+    }
+
+    /// When a bare `ack` has to go if nothing else does: at once after [`ACK_EVERY`] messages, else after [`ACK_DELAY`].
+    pub fn ack_at(&self) -> Option<Instant> {
+        let since = self.owed_since?;
+        Some(if self.owed >= ACK_EVERY { since } else { since + ACK_DELAY })
+    }
+}
+
+/// A message as JSON without its envelope.
+pub fn body(message: &impl Serialize) -> String {
+    // Our messages have string keys and no fallible parts: serialising them cannot fail.
+    serde_json::to_string(message).unwrap_or_default()
+}
+
+/// A body in its envelope: the text of [`crate::message::Envelope`] without building it again for a replay.
+pub fn frame(seq: u64, ack: u64, body: &str) -> String {
+    let fields = body.strip_prefix('{').unwrap_or(body);
+    format!("{{\"seq\":{seq},\"ack\":{ack},{fields}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{ClientMessage, Envelope};
+    use std::time::Duration;
+
+    #[test]
+    fn a_frame_is_the_text_of_its_envelope() {
+        let messages = [
+            ClientMessage::Chat { text: "{\"hi\"}\n".into() },
+            ClientMessage::Ack,
+            ClientMessage::Leave,
+            ClientMessage::Ping { nonce: u64::MAX },
+            ClientMessage::Media(Default::default()),
+        ];
+        for message in messages {
+            let text = frame(3, 9, &body(&message));
+            let envelope = Envelope { seq: 3, ack: 9, message };
+            assert_eq!(text, serde_json::to_string(&envelope).unwrap());
+            assert_eq!(serde_json::from_str::<Envelope<ClientMessage>>(&text).unwrap(), envelope);
+        }
+    }
+
+    #[test]
+    fn an_outbox_keeps_what_is_not_acknowledged() {
+        let mut outbox = Outbox::default();
+        for text in ["a", "b", "c"] {
+            outbox.push(text.into()).unwrap();
+        }
+        outbox.acknowledge(1).unwrap();
+        outbox.acknowledge(0).unwrap();
+        assert_eq!(outbox.unacknowledged().collect::<Vec<_>>(), [(2, "b"), (3, "c")]);
+        assert_eq!((outbox.get(1), outbox.get(2), outbox.get(4)), (None, Some("b"), None));
+        assert_eq!(outbox.acknowledge(4), Err(CountError::Acknowledgement { ack: 4, sent: 3 }));
+        assert_eq!(outbox.resume(0), Err(CountError::Acknowledgement { ack: 0, sent: 3 }));
+        outbox.resume(3).unwrap();
+        assert_eq!(outbox.unacknowledged().len(), 0);
+        assert_eq!(outbox.push("d".into()), Ok(4));
+    }
+
+    #[test]
+    fn an_outbox_is_bounded_in_messages_and_in_bytes() {
+        let mut outbox = Outbox::default();
+        for _ in 0..MAX_UNACKNOWLEDGED {
+            outbox.push("x".into()).unwrap();
+        }
+        assert_eq!(outbox.push("x".into()), Err(QueueFull));
+        outbox.acknowledge(1).unwrap();
+        assert_eq!(outbox.push("x".into()), Ok(MAX_UNACKNOWLEDGED as u64 + 1));
+
+        let mut outbox = Outbox::default();
+        let half = "x".repeat(MAX_UNACKNOWLEDGED_BYTES / 2);
+        outbox.push(half.clone()).unwrap();
+        outbox.push(half.clone()).unwrap();
+        assert_eq!(outbox.push("x".into()), Err(QueueFull));
+        outbox.acknowledge(1).unwrap();
+        assert_eq!(outbox.push(half), Ok(3));
+    }
+
+    #[test]
+    fn an_inbox_takes_each_number_once_and_no_gap() {
+        let now = Instant::now();
+        let mut inbox = Inbox::default();
+        assert_eq!(inbox.accept(now, 0), Ok(Place::Uncounted));
+        assert_eq!(inbox.accept(now, 1), Ok(Place::New));
+        assert_eq!(inbox.accept(now, 1), Ok(Place::Duplicate));
+        assert_eq!(inbox.accept(now, 3), Err(CountError::Gap { received: 1, got: 3 }));
+        assert_eq!(inbox.accept(now, u64::MAX), Err(CountError::Gap { received: 1, got: u64::MAX }));
+        assert_eq!(inbox.accept(now, 2), Ok(Place::New));
+        assert_eq!(inbox.received(), 2);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_due_after_a_second_or_thirty_two_messages() {
+        let start = Instant::now();
+        let later = start + Duration::from_millis(400);
+        let mut inbox = Inbox::default();
+        assert_eq!(inbox.ack_at(), None);
+        for seq in 1..=u64::from(ACK_EVERY) - 1 {
+            inbox.accept(if seq == 1 { start } else { later }, seq).unwrap();
+            assert_eq!(inbox.ack_at(), Some(start + ACK_DELAY));
+        }
+        inbox.accept(later, u64::from(ACK_EVERY)).unwrap();
+        assert!(inbox.ack_at().is_some_and(|at| at <= later));
+        assert_eq!(inbox.take_ack(), u64::from(ACK_EVERY));
+        assert_eq!(inbox.ack_at(), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! From text frames to messages: size first, then JSON, then what the protocol allows.
+//!
+//! What comes out is within every limit and already clean (names, chat), so that no one after it can forget.
+//! Refusals keep the frame's numbers where it had any: a refused message is counted like a good one.
+
+use serde::Deserialize;
+
+use crate::limits::{
+    MAX_CANDIDATE_BYTES, MAX_CLIENT_BYTES, MAX_FRAME_BYTES, MAX_ICE_SERVERS, MAX_ID_BYTES, MAX_MID_BYTES,
+    MAX_SDP_BYTES, is_invite, is_room_name,
+};
+use crate::message::{
+    ClientMessage, Envelope, ErrorCode, Hello, IceCandidate, Participant, ParticipantId, ServerMessage,
+};
+use crate::text::{ChatError, clean_chat, clean_name, shown_name};
+
+/// A frame that is no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("message {seq} refused: {code:?}")]
+pub struct Rejected {
+    /// What to answer.
+    pub code: ErrorCode,
+    /// The frame's number, 0 if it had none: the `about` of the answer.
+    pub seq: u64,
+    /// The frame's acknowledgement, 0 if it had none.
+    pub ack: u64,
+}
+
+impl From<Rejected> for ErrorCode {
+    fn from(rejected: Rejected) -> ErrorCode {
+        rejected.code
+    }
+}
+
+/// Reads what a client sent. `hello` is read with `seq` and `ack` 0.
+pub fn client_message(text: &str) -> Result<Envelope<ClientMessage>, Rejected> {
+    let mut envelope: Envelope<ClientMessage> = decode(text)?;
+    match check_client(&mut envelope.message) {
+        Ok(()) => Ok(envelope),
+        Err(code) => Err(Rejected { code, seq: envelope.seq, ack: envelope.ack }),
+    }
+}
+
+/// Reads what a server sent. `challenge`, `welcome` and `resumed` are read with `seq` and `ack` 0.
+///
+/// Names of participants are made fit to show, whatever the server let through.
+pub fn server_message(text: &str) -> Result<Envelope<ServerMessage>, Rejected> {
+    let mut envelope: Envelope<ServerMessage> = decode(text)?;
+    match check_server(&mut envelope.message) {
+        Ok(()) => Ok(envelope),
+        Err(code) => Err(Rejected { code, seq: envelope.seq, ack: envelope.ack }),
+    }
+}
+
+/// Holds a client's message to the limits and cleans its texts; also what a client does before it sends.
+pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
+    match message {
+        ClientMessage::Hello(hello) => check_hello(hello),
+        ClientMessage::Join { room, media: _, invite } => {
+            require(is_room_name(room), ErrorCode::BadRoom)?;
+            require(invite.as_deref().is_none_or(is_invite), ErrorCode::Malformed)
+        }
+        ClientMessage::Offer { to, sdp } | ClientMessage::Answer { to, sdp } => {
+            check_id(to)?;
+            require(sdp.len() <= MAX_SDP_BYTES, ErrorCode::TooLarge)
+        }
+        ClientMessage::Candidate { to, candidate } => {
+            check_id(to)?;
+            check_candidate(candidate)
+        }
+        ClientMessage::EndOfCandidates { to } => check_id(to),
+        ClientMessage::Chat { text } => match clean_chat(text) {
+            Ok(clean) => {
+                *text = clean;
+                Ok(())
+            }
+            Err(ChatError::TooLong) => Err(ErrorCode::TooLarge),
+            Err(ChatError::Empty) => Err(ErrorCode::Malformed),
+        },
+        ClientMessage::Leave | ClientMessage::Media(_) | ClientMessage::Ping { .. } | ClientMessage::Ack => Ok(()),
+    }
+}
+
+fn check_hello(hello: &mut Hello) -> Result<(), ErrorCode> {
+    hello.name = clean_name(&hello.name).map_err(|_| ErrorCode::BadName)?;
+    require(hello.client.len() <= MAX_CLIENT_BYTES, ErrorCode::TooLarge)?;
+    hello.client.retain(|c| !c.is_control());
+    let session = hello.resume.as_ref().map_or(0, |resume| resume.session.0.len());
+    require(session <= MAX_ID_BYTES, ErrorCode::TooLarge)
+}
+
+fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
+    match message {
+        ServerMessage::Welcome(welcome) => {
+            welcome.ice_servers.truncate(MAX_ICE_SERVERS);
+            require(welcome.session.0.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)
+        }
+        ServerMessage::Resumed { received: _, ice_servers } => {
+            ice_servers.truncate(MAX_ICE_SERVERS);
+            Ok(())
+        }
+        ServerMessage::Joined { room, you, participants } => {
+            require(is_room_name(room), ErrorCode::BadRoom)?;
+            check_id(you)?;
+            participants.iter_mut().try_for_each(check_participant)
+        }
+        ServerMessage::ParticipantJoined { participant } => check_participant(participant),
+        ServerMessage::ParticipantLeft { id, .. } | ServerMessage::ParticipantConnection { id, .. } => check_id(id),
+        ServerMessage::Offer { from, sdp } | ServerMessage::Answer { from, sdp } => {
+            check_id(from)?;
+            require(sdp.len() <= MAX_SDP_BYTES, ErrorCode::TooLarge)
+        }
+        ServerMessage::Candidate { from, candidate } => {
+            check_id(from)?;
+            check_candidate(candidate)
+        }
+        ServerMessage::EndOfCandidates { from } | ServerMessage::Media { from, .. } => check_id(from),
+        ServerMessage::Chat { from, text, at: _ } => {
+            check_id(from)?;
+            *text = clean_chat(text).map_err(|_| ErrorCode::Malformed)?;
+            Ok(())
+        }
+        ServerMessage::Challenge { .. }
+        | ServerMessage::Left { .. }
+        | ServerMessage::Pong { .. }
+        | ServerMessage::Ack
+        | ServerMessage::Error(_)
+        | ServerMessage::Bye { .. } => Ok(()),
+    }
+}
+
+fn check_participant(participant: &mut Participant) -> Result<(), ErrorCode> {
+    participant.name = shown_name(&participant.name);
+    require(participant.key.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)?;
+    check_id(&participant.id)
+}
+
+fn check_id(id: &ParticipantId) -> Result<(), ErrorCode> {
+    require(id.0.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)
+}
+
+fn check_candidate(candidate: &IceCandidate) -> Result<(), ErrorCode> {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    require(
+        candidate.candidate.len() <= MAX_CANDIDATE_BYTES
+            && length(&candidate.sdp_mid) <= MAX_MID_BYTES
+            && length(&candidate.username_fragment) <= MAX_MID_BYTES,
+        ErrorCode::TooLarge,
+    )
+}
+
+fn require(condition: bool, code: ErrorCode) -> Result<(), ErrorCode> {
+    if condition { Ok(()) } else { Err(code) }
+}
+
+fn decode<'a, M: Deserialize<'a>>(text: &'a str) -> Result<Envelope<M>, Rejected> {
+    if text.len() > MAX_FRAME_BYTES {
+        return Err(Rejected { code: ErrorCode::TooLarge, seq: 0, ack: 0 });
+    }
+    serde_json::from_str(text).map_err(|_| {
+        let head: Head = serde_json::from_str(text).unwrap_or_default();
+        Rejected { code: ErrorCode::Malformed, seq: head.seq, ack: head.ack }
+    })
+}
+
+/// The numbers of a frame whose message this version cannot read.
+#[derive(Default, Deserialize)]
+struct Head {
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    ack: u64,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,635 @@
+//! A client's session with a server: connects, says hello, and goes on over a new socket when one breaks.
+//!
+//! Nothing the app has sent is lost and nothing comes twice while the session lives; when the server no longer
+//! knows it, [`SessionEvent::Lost`] says so and a new one begins, in which the app joins its room again.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::close::{self, CloseInfo};
+use crate::identity::{DeviceKey, decode_nonce};
+use crate::limits::{
+    BACKOFF_MAX, BACKOFF_MIN, HANDSHAKE_TIMEOUT, MAX_FRAME_BYTES, PING_INTERVAL, PROBE_LIMIT, RESUME_WINDOW,
+    RETRY_AFTER_MAX, SILENCE_LIMIT,
+};
+use crate::message::{
+    ClientMessage, Envelope, ErrorCode, ErrorMessage, Hello, IceServer, Resume, ServerMessage, SessionId, VERSION,
+    Welcome,
+};
+use crate::numbering::{Inbox, Outbox, Place, QueueFull, body, frame};
+use crate::parse;
+use crate::text::{NameError, clean_name};
+
+/// Who connects.
+#[derive(Debug, Clone)]
+pub struct SessionConfig {
+    /// The device's key for this server ([`DeviceKey::for_server`]).
+    pub key: DeviceKey,
+    /// What people call this person.
+    pub name: String,
+    /// Client software and version, for the server's log; at most [`crate::limits::MAX_CLIENT_BYTES`].
+    pub client: String,
+    /// Randomness for the backoff's jitter; another one for each client.
+    pub seed: u64,
+}
+
+/// What the driver has to do, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionOutput {
+    /// Open a WebSocket to the server, then call [`Session::handle_opened`] or [`Session::handle_closed`].
+    Connect,
+    /// Send one text frame.
+    SendText(String),
+    /// Close or abandon the socket, also one that is still being opened, without waiting for the other side.
+    /// Nothing of it may be handed in any more.
+    CloseSocket {
+        /// Close code. Only 1000 ends the session for the server.
+        code: u16,
+    },
+    /// For the app.
+    Event(SessionEvent),
+}
+
+/// What the app learns.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionEvent {
+    /// A new session has begun.
+    Welcome(Welcome),
+    /// The session goes on after a break; nothing was lost.
+    Resumed {
+        /// Fresh ICE servers.
+        ice_servers: Vec<IceServer>,
+    },
+    /// The server says something: each of its messages once, in order.
+    Message(ServerMessage),
+    /// There is no connection; another attempt comes by itself.
+    Disconnected {
+        /// Since when there has been none.
+        since: Instant,
+        /// When the next attempt begins.
+        retry_at: Instant,
+        /// Why this attempt or connection ended.
+        cause: DisconnectCause,
+    },
+    /// The session is gone, and with it the seat in the room and every message not acknowledged. A new session
+    /// follows; `join` sent now goes out in its first flight.
+    Lost,
+    /// It is over: nothing follows.
+    Ended(SessionEnd),
+}
+
+/// Why a connection ended or did not come about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DisconnectCause {
+    /// The socket closed, broke or could not be opened.
+    Closed(CloseInfo),
+    /// The server was silent for too long.
+    Silence,
+    /// The handshake took too long.
+    HandshakeTimeout,
+    /// The server refused for now, for example because it is full.
+    Refused(ErrorMessage),
+    /// The server ended the session and lets the client come again.
+    Bye(ErrorCode),
+    /// The server broke the protocol.
+    Protocol(&'static str),
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// [`Session::close`] was called.
+    Closed,
+    /// The server does not want this client, and would not the next time.
+    Refused(ErrorMessage),
+}
+
+/// Why a message cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The server has not acknowledged [`crate::limits::MAX_UNACKNOWLEDGED`] messages; nothing was sent.
+    #[error("the connection to the server is too slow")]
+    QueueFull,
+    /// The server would refuse it.
+    #[error("the message is not allowed: {0:?}")]
+    Invalid(ErrorCode),
+    /// `hello`, `ping` and `ack` are the session's own.
+    #[error("the session sends this by itself")]
+    Reserved,
+    /// The session is over.
+    #[error("the session is over")]
+    Closed,
+}
+
+impl SendError {
+    /// Stable code for programs and translations.
+    pub fn code(self) -> &'static str {
+        match self {
+            SendError::QueueFull => "send_queue_full",
+            SendError::Invalid(_) => "send_invalid",
+            SendError::Reserved => "send_reserved",
+            SendError::Closed => "send_closed",
+        }
+    }
+}
+
+/// Where a session stands, for a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionState {
+    /// A socket is being opened or the handshake is under way.
+    Connecting,
+    /// Messages flow.
+    Open,
+    /// Waiting for the next attempt.
+    Backoff,
+    /// Over.
+    Closed,
+}
+
+/// A signalling session as a state machine. Feed it with the `handle_` functions, then drain
+/// [`Session::poll_output`] and call [`Session::handle_timeout`] at [`Session::poll_timeout`].
+///
+/// Outputs are bounded: one call adds at most a replay of the outbox and a few more.
+#[derive(Debug)]
+pub struct Session {
+    config: SessionConfig,
+    state: State,
+    /// The session the server knows us by, from its `welcome` on.
+    established: Option<Established>,
+    outbox: Outbox,
+    inbox: Inbox,
+    /// Failed attempts since the last connection that held.
+    failures: u32,
+    /// Since when nothing has been open.
+    broken_at: Instant,
+    max_frame: usize,
+    next_nonce: u64,
+    jitter: Jitter,
+    outputs: VecDeque<SessionOutput>,
+}
+
+/// ```text
+///           new                       welcome, resumed
+///            │ Connect          ┌───────────────────────────┐
+///            ▼                  │                           ▼
+///        Connecting ────────────┘                          Open
+///  Socket → Challenge → Answer                              │
+///        ▲        │ closed, timeout, refused for now        │ closed, silence, bye with retry,
+///        │        ▼                                         │ broken protocol
+///        └──── Backoff ◄────────────────────────────────────┘
+///     time is up
+///
+///  any ── close, refused for good, bye without retry ──► Closed
+/// ```
+#[derive(Debug)]
+enum State {
+    Connecting { stage: Stage, deadline: Instant },
+    Open { since: Instant, ping_at: Instant, silent_at: Instant },
+    Backoff { until: Instant },
+    Closed,
+}
+
+/// How far a connection attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The socket is being opened.
+    Socket,
+    /// It is open; the server's challenge has not come.
+    Challenge,
+    /// Our hello is sent.
+    Answer { resuming: bool },
+}
+
+#[derive(Debug)]
+struct Established {
+    id: SessionId,
+    window: Duration,
+}
+
+impl Session {
+    /// A session that wants to connect at once.
+    pub fn new(mut config: SessionConfig, now: Instant) -> Result<Session, NameError> {
+        config.name = clean_name(&config.name)?;
+        let jitter = Jitter(config.seed);
+        let mut session = Session {
+            config,
+            state: State::Closed,
+            established: None,
+            outbox: Outbox::default(),
+            inbox: Inbox::default(),
+            failures: 0,
+            broken_at: now,
+            max_frame: MAX_FRAME_BYTES,
+            next_nonce: 0,
+            jitter,
+            outputs: VecDeque::new(),
+        };
+        session.connect(now);
+        Ok(session)
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> SessionState {
+        match self.state {
+            State::Connecting { .. } => SessionState::Connecting,
+            State::Open { .. } => SessionState::Open,
+            State::Backoff { .. } => SessionState::Backoff,
+            State::Closed => SessionState::Closed,
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<SessionOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Session::handle_timeout`] is to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let at = match self.state {
+            State::Connecting { deadline, .. } => Some(deadline),
+            State::Open { ping_at, silent_at, .. } => earliest(Some(ping_at.min(silent_at)), self.inbox.ack_at()),
+            State::Backoff { until } => Some(until),
+            State::Closed => None,
+        };
+        earliest(at, self.lost_at())
+    }
+
+    /// Says something to the server, now or as soon as there is a connection.
+    pub fn send(&mut self, now: Instant, mut message: ClientMessage) -> Result<(), SendError> {
+        if let State::Closed = self.state {
+            return Err(SendError::Closed);
+        }
+        if !message.is_counted() {
+            return Err(SendError::Reserved);
+        }
+        self.lose_if_too_old(now);
+        parse::check_client(&mut message).map_err(SendError::Invalid)?;
+        let body = body(&message);
+        // 64 bytes are enough for the envelope's two numbers.
+        if body.len() + 64 > self.max_frame {
+            return Err(SendError::Invalid(ErrorCode::TooLarge));
+        }
+        let seq = self.outbox.push(body).map_err(|QueueFull| SendError::QueueFull)?;
+        if self.is_flowing() {
+            let text = frame(seq, self.inbox.take_ack(), self.outbox.get(seq).unwrap_or_default());
+            self.outputs.push_back(SessionOutput::SendText(text));
+        }
+        Ok(())
+    }
+
+    /// Ends the session: the server lets the seat go at once.
+    pub fn close(&mut self, _now: Instant) {
+        self.end(SessionEnd::Closed);
+    }
+
+    /// The socket that [`SessionOutput::Connect`] asked for is open.
+    pub fn handle_opened(&mut self, now: Instant) {
+        if let State::Connecting { stage: stage @ Stage::Socket, deadline } = &mut self.state {
+            *stage = Stage::Challenge;
+            *deadline = now + HANDSHAKE_TIMEOUT;
+        }
+    }
+
+    /// The socket closed, broke, or could not be opened.
+    pub fn handle_closed(&mut self, now: Instant, info: CloseInfo) {
+        match self.state {
+            State::Connecting { .. } | State::Open { .. } => {}
+            State::Backoff { .. } | State::Closed => return,
+        }
+        match info.code.and_then(close::error_code) {
+            Some(code) if is_final(code) => {
+                self.end_without_socket(SessionEnd::Refused(ErrorMessage { code, message: info.reason, about: None }));
+            }
+            _ => self.back_off(now, DisconnectCause::Closed(info), None),
+        }
+    }
+
+    /// A text frame came.
+    pub fn handle_text(&mut self, now: Instant, text: &str) {
+        match &mut self.state {
+            State::Open { silent_at, .. } => {
+                *silent_at = now + SILENCE_LIMIT;
+                self.handle_open(now, text);
+            }
+            State::Connecting { stage, .. } => {
+                let stage = *stage;
+                self.handle_handshake(now, stage, text);
+            }
+            // The socket was given up; what was still on its way comes again after the resume.
+            State::Backoff { .. } | State::Closed => {}
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.lose_if_too_old(now);
+        match self.state {
+            State::Connecting { deadline, .. } if now >= deadline => {
+                self.drop_socket(now, ErrorCode::Timeout, DisconnectCause::HandshakeTimeout);
+            }
+            State::Open { silent_at, .. } if now >= silent_at => {
+                self.drop_socket(now, ErrorCode::Timeout, DisconnectCause::Silence);
+            }
+            State::Open { ping_at, .. } if now >= ping_at => self.ping(now),
+            State::Open { .. } if self.inbox.ack_at().is_some_and(|at| now >= at) => {
+                self.send_uncounted(&ClientMessage::Ack);
+            }
+            State::Backoff { until } if now >= until => self.connect(now),
+            State::Connecting { .. } | State::Open { .. } | State::Backoff { .. } | State::Closed => {}
+        }
+    }
+
+    /// The operating system says that the network changed, or a person is tired of waiting: tries again at once,
+    /// and gives an open socket [`PROBE_LIMIT`] to show that it lives.
+    pub fn handle_network_change(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Open { silent_at, .. } => {
+                *silent_at = (*silent_at).min(now + PROBE_LIMIT);
+                self.ping(now);
+            }
+            State::Connecting { stage: Stage::Socket, .. } => {
+                self.outputs.push_back(SessionOutput::CloseSocket { code: close::close_code(ErrorCode::Timeout) });
+                self.connect(now);
+            }
+            State::Backoff { .. } => self.connect(now),
+            State::Connecting { .. } | State::Closed => {}
+        }
+    }
+
+    fn handle_handshake(&mut self, now: Instant, stage: Stage, text: &str) {
+        let message = match parse::server_message(text) {
+            Ok(Envelope { seq: 0, message, .. }) => message,
+            Ok(_) => return self.protocol_error(now, "a numbered message before the welcome"),
+            Err(_) => return self.protocol_error(now, "not a message of the handshake"),
+        };
+        match (stage, message) {
+            (Stage::Challenge, ServerMessage::Challenge { nonce, versions }) => self.hello(now, &nonce, &versions),
+            (Stage::Answer { .. }, ServerMessage::Welcome(welcome)) => self.welcome(now, welcome),
+            (Stage::Answer { resuming: true }, ServerMessage::Resumed { received, ice_servers }) => {
+                self.resumed(now, received, ice_servers);
+            }
+            (Stage::Answer { .. }, ServerMessage::Error(error)) if error.code == ErrorCode::CannotResume => {
+                // A welcome follows on the same socket; what the app says to `Lost` goes out before it comes.
+                self.state =
+                    State::Connecting { stage: Stage::Answer { resuming: false }, deadline: now + HANDSHAKE_TIMEOUT };
+                self.lose();
+            }
+            (_, ServerMessage::Error(error)) => self.refused(now, error),
+            (_, ServerMessage::Bye { code, retry_after_ms }) => self.bye(now, code, retry_after_ms),
+            (_, _) => self.protocol_error(now, "an unexpected message in the handshake"),
+        }
+    }
+
+    fn handle_open(&mut self, now: Instant, text: &str) {
+        let (seq, ack, message) = match parse::server_message(text) {
+            Ok(envelope) => (envelope.seq, envelope.ack, Some(envelope.message)),
+            // A numbered message that cannot be read, perhaps of a later version: counted, then passed over.
+            Err(rejected) if rejected.seq > 0 => (rejected.seq, rejected.ack, None),
+            Err(_) => return self.protocol_error(now, "not a message"),
+        };
+        if self.outbox.acknowledge(ack).is_err() {
+            return self.protocol_error(now, "an acknowledgement of what was not sent");
+        }
+        match (self.inbox.accept(now, seq), message) {
+            (Ok(Place::New | Place::Uncounted), Some(message)) => self.deliver(now, seq, message),
+            (Ok(_), _) => {}
+            (Err(_), _) => self.protocol_error(now, "a message is missing"),
+        }
+    }
+
+    fn deliver(&mut self, now: Instant, seq: u64, message: ServerMessage) {
+        match message {
+            ServerMessage::Pong { .. } | ServerMessage::Ack => {}
+            ServerMessage::Bye { code, retry_after_ms } => self.bye(now, code, retry_after_ms),
+            ServerMessage::Challenge { .. } | ServerMessage::Welcome(_) | ServerMessage::Resumed { .. } => {
+                self.protocol_error(now, "a message of the handshake after it");
+            }
+            message if seq == 0 && message.is_counted() => self.protocol_error(now, "a message without number"),
+            message => self.event(SessionEvent::Message(message)),
+        }
+    }
+
+    fn connect(&mut self, now: Instant) {
+        self.state = State::Connecting { stage: Stage::Socket, deadline: now + HANDSHAKE_TIMEOUT };
+        self.outputs.push_back(SessionOutput::Connect);
+    }
+
+    fn hello(&mut self, now: Instant, nonce: &str, versions: &[u32]) {
+        let Some(nonce) = decode_nonce(nonce) else {
+            return self.protocol_error(now, "a challenge without nonce");
+        };
+        if !versions.contains(&VERSION) {
+            let message = format!("the server speaks versions {versions:?}, this client speaks {VERSION}");
+            let error = ErrorMessage { code: ErrorCode::UnsupportedVersion, message, about: None };
+            return self.end(SessionEnd::Refused(error));
+        }
+        self.lose_if_too_old(now);
+        let resume = self
+            .established
+            .as_ref()
+            .map(|established| Resume { session: established.id.clone(), received: self.inbox.received() });
+        let resuming = resume.is_some();
+        let hello = ClientMessage::Hello(Hello {
+            version: VERSION,
+            key: self.config.key.public().to_string(),
+            signature: self.config.key.sign(&nonce, VERSION),
+            name: self.config.name.clone(),
+            client: self.config.client.clone(),
+            resume,
+        });
+        self.outputs.push_back(SessionOutput::SendText(body(&hello)));
+        self.state = State::Connecting { stage: Stage::Answer { resuming }, deadline: now + HANDSHAKE_TIMEOUT };
+        if !resuming {
+            self.replay();
+        }
+    }
+
+    fn welcome(&mut self, now: Instant, welcome: Welcome) {
+        // A welcome in answer to a resume: the server has forgotten the session.
+        self.lose();
+        // A server that keeps no session is still asked once: what it says counts.
+        let window = Duration::from_millis(welcome.resume_ms).min(10 * RESUME_WINDOW);
+        self.established = Some(Established { id: welcome.session.clone(), window });
+        self.max_frame = welcome.limits.max_message_bytes.min(MAX_FRAME_BYTES);
+        self.open(now);
+        self.event(SessionEvent::Welcome(welcome));
+    }
+
+    fn resumed(&mut self, now: Instant, received: u64, ice_servers: Vec<IceServer>) {
+        if self.outbox.resume(received).is_err() {
+            self.lose();
+            return self.protocol_error(now, "resumed with an impossible count");
+        }
+        self.open(now);
+        self.event(SessionEvent::Resumed { ice_servers });
+        self.replay();
+    }
+
+    fn open(&mut self, now: Instant) {
+        self.state = State::Open { since: now, ping_at: now + PING_INTERVAL, silent_at: now + SILENCE_LIMIT };
+    }
+
+    fn replay(&mut self) {
+        let ack = self.inbox.take_ack();
+        let frames = self.outbox.unacknowledged().map(|(seq, body)| SessionOutput::SendText(frame(seq, ack, body)));
+        self.outputs.extend(frames);
+    }
+
+    fn refused(&mut self, now: Instant, error: ErrorMessage) {
+        if is_final(error.code) || error.code == ErrorCode::Malformed {
+            self.end(SessionEnd::Refused(error));
+        } else {
+            self.drop_socket(now, error.code, DisconnectCause::Refused(error));
+        }
+    }
+
+    fn bye(&mut self, now: Instant, code: ErrorCode, retry_after_ms: Option<u64>) {
+        let Some(wait) = retry_after_ms else {
+            return self.end(SessionEnd::Refused(ErrorMessage { code, message: String::new(), about: None }));
+        };
+        let wait = Duration::from_millis(wait).min(RETRY_AFTER_MAX);
+        self.outputs.push_back(SessionOutput::CloseSocket { code: close::NORMAL });
+        self.back_off(now, DisconnectCause::Bye(code), Some(wait));
+        self.lose();
+    }
+
+    fn protocol_error(&mut self, now: Instant, what: &'static str) {
+        self.drop_socket(now, ErrorCode::Malformed, DisconnectCause::Protocol(what));
+    }
+
+    fn drop_socket(&mut self, now: Instant, code: ErrorCode, cause: DisconnectCause) {
+        self.outputs.push_back(SessionOutput::CloseSocket { code: close::close_code(code) });
+        self.back_off(now, cause, None);
+    }
+
+    fn back_off(&mut self, now: Instant, cause: DisconnectCause, least: Option<Duration>) {
+        if let State::Open { since, .. } = self.state {
+            self.broken_at = now;
+            // A server that accepts and drops us at once must not be asked four times a second for ever.
+            if now.saturating_duration_since(since) >= BACKOFF_MAX {
+                self.failures = 0;
+            }
+        }
+        let delay = self.jitter.spread(backoff(self.failures)) + least.unwrap_or_default();
+        self.failures = self.failures.saturating_add(1);
+        let until = now + delay;
+        self.state = State::Backoff { until };
+        self.event(SessionEvent::Disconnected { since: self.broken_at, retry_at: until, cause });
+    }
+
+    fn end(&mut self, end: SessionEnd) {
+        match self.state {
+            State::Connecting { .. } | State::Open { .. } => {
+                self.outputs.push_back(SessionOutput::CloseSocket { code: close::NORMAL });
+            }
+            State::Backoff { .. } => {}
+            State::Closed => return,
+        }
+        self.end_without_socket(end);
+    }
+
+    fn end_without_socket(&mut self, end: SessionEnd) {
+        self.state = State::Closed;
+        self.established = None;
+        self.event(SessionEvent::Ended(end));
+    }
+
+    /// When the server is sure to have forgotten the session, while it is broken and not just being resumed.
+    fn lost_at(&self) -> Option<Instant> {
+        let broken = match self.state {
+            State::Backoff { .. } | State::Connecting { stage: Stage::Socket | Stage::Challenge, .. } => true,
+            State::Connecting { stage: Stage::Answer { .. }, .. } | State::Open { .. } | State::Closed => false,
+        };
+        let established = self.established.as_ref().filter(|_| broken)?;
+        Some(self.broken_at + established.window)
+    }
+
+    fn lose_if_too_old(&mut self, now: Instant) {
+        if self.lost_at().is_some_and(|at| now >= at) {
+            self.lose();
+        }
+    }
+
+    /// Forgets the session, if there was one. Messages queued before the first welcome are kept.
+    fn lose(&mut self) {
+        if self.established.take().is_some() {
+            self.outbox = Outbox::default();
+            self.inbox = Inbox::default();
+            self.event(SessionEvent::Lost);
+        }
+    }
+
+    /// Whether counted messages go out as they come: a hello without resume is followed at once by what is queued.
+    fn is_flowing(&self) -> bool {
+        match self.state {
+            State::Open { .. } | State::Connecting { stage: Stage::Answer { resuming: false }, .. } => true,
+            State::Connecting { .. } | State::Backoff { .. } | State::Closed => false,
+        }
+    }
+
+    fn ping(&mut self, now: Instant) {
+        if let State::Open { ping_at, .. } = &mut self.state {
+            *ping_at = now + PING_INTERVAL;
+            self.next_nonce += 1;
+            self.send_uncounted(&ClientMessage::Ping { nonce: self.next_nonce });
+        }
+    }
+
+    fn send_uncounted(&mut self, message: &ClientMessage) {
+        let text = frame(0, self.inbox.take_ack(), &body(message));
+        self.outputs.push_back(SessionOutput::SendText(text));
+    }
+
+    fn event(&mut self, event: SessionEvent) {
+        self.outputs.push_back(SessionOutput::Event(event));
+    }
+}
+
+/// Codes after which coming again would end the same way.
+fn is_final(code: ErrorCode) -> bool {
+    match code {
+        ErrorCode::UnsupportedVersion | ErrorCode::BadSignature | ErrorCode::BadName | ErrorCode::Replaced => true,
+        ErrorCode::Malformed
+        | ErrorCode::TooLarge
+        | ErrorCode::RateLimited
+        | ErrorCode::UnexpectedMessage
+        | ErrorCode::BadRoom
+        | ErrorCode::RoomFull
+        | ErrorCode::ServerFull
+        | ErrorCode::NoSuchParticipant
+        | ErrorCode::CannotResume
+        | ErrorCode::TooSlow
+        | ErrorCode::Timeout
+        | ErrorCode::ServerStopping
+        | ErrorCode::Internal
+        | ErrorCode::Unknown => false,
+    }
+}
+
+/// 0.25, 0.5, 1, 2, 4, 5, 5... seconds.
+fn backoff(failures: u32) -> Duration {
+    BACKOFF_MIN.saturating_mul(1 << failures.min(16)).min(BACKOFF_MAX)
+}
+
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): clients that broke together should not come back together.
+#[derive(Debug)]
+struct Jitter(u64);
+
+impl Jitter {
+    /// Half to all of a delay.
+    fn spread(&mut self, delay: Duration) -> Duration {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        delay.mul_f64(0.5 + 0.5 * (z >> 11) as f64 / (1u64 << 53) as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests;

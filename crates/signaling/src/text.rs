@@ -1,0 +1,159 @@
+//! What people may be called and what they may write: the text everybody else in the room will see.
+//!
+//! Names and chat are plain text: `<b>` is three characters, never markup. What is cleaned away here are the
+//! characters that act on the text around them or that cannot be seen.
+
+use crate::limits::{MAX_CHAT_CHARS, MAX_NAME_BYTES, MAX_NAME_CHARS};
+
+/// Why a name cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing that can be seen is left of it.
+    #[error("a name needs at least one visible character")]
+    Empty,
+    /// It has control characters.
+    #[error("a name cannot have control characters")]
+    Control,
+    /// Over [`MAX_NAME_CHARS`] characters or [`MAX_NAME_BYTES`] bytes.
+    #[error("a name can have at most {MAX_NAME_CHARS} characters")]
+    TooLong,
+}
+
+impl NameError {
+    /// Stable code for programs and translations.
+    pub fn code(self) -> &'static str {
+        match self {
+            NameError::Empty => "name_empty",
+            NameError::Control => "name_control",
+            NameError::TooLong => "name_too_long",
+        }
+    }
+}
+
+/// Why a line of chat cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// Nothing that can be seen is left of it.
+    #[error("nothing to send")]
+    Empty,
+    /// Over [`MAX_CHAT_CHARS`] characters.
+    #[error("a message can have at most {MAX_CHAT_CHARS} characters")]
+    TooLong,
+}
+
+impl ChatError {
+    /// Stable code for programs and translations.
+    pub fn code(self) -> &'static str {
+        match self {
+            ChatError::Empty => "chat_empty",
+            ChatError::TooLong => "chat_too_long",
+        }
+    }
+}
+
+/// A name as it is shown: white space (also tabs and line breaks) trimmed and collapsed to single spaces,
+/// directional controls and invisible fillers removed, 1 to 64 characters and at most 256 bytes.
+///
+/// Other control characters are refused. Joiners (U+200C, U+200D) stay: Persian and emoji need them.
+/// Cleaning a clean name changes nothing.
+pub fn clean_name(name: &str) -> Result<String, NameError> {
+    // Each character becomes at most itself, so what is far too long need not be looked at.
+    if name.len() > 16 * MAX_NAME_BYTES {
+        return Err(NameError::TooLong);
+    }
+    if name.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+        return Err(NameError::Control);
+    }
+    let clean = collapse(name);
+    if !clean.chars().any(is_visible) {
+        return Err(NameError::Empty);
+    }
+    if clean.chars().count() > MAX_NAME_CHARS || clean.len() > MAX_NAME_BYTES {
+        return Err(NameError::TooLong);
+    }
+    Ok(clean)
+}
+
+/// A name somebody else sent, made fit to be shown whatever it is: cleaned, cut to length, `?` if nothing is left.
+pub fn shown_name(name: &str) -> String {
+    let safe: String =
+        name.chars().take(16 * MAX_NAME_CHARS).filter(|c| !c.is_control() || c.is_whitespace()).collect();
+    let mut shown = String::new();
+    for c in collapse(&safe).chars().take(MAX_NAME_CHARS) {
+        if shown.len() + c.len_utf8() > MAX_NAME_BYTES {
+            break;
+        }
+        shown.push(c);
+    }
+    shown.truncate(shown.trim_end().len());
+    if shown.chars().any(is_visible) { shown } else { "?".to_owned() }
+}
+
+/// A line of chat as it is sent: line breaks and tabs stay, `\r\n` becomes `\n`, other control characters and
+/// directional overrides go, white space at both ends too. 1 to 4,000 characters.
+///
+/// Directional marks and isolates stay: they end with the line and right-to-left writers need them. A view
+/// puts each line of chat in an element of its own with `dir="auto"`.
+pub fn clean_chat(text: &str) -> Result<String, ChatError> {
+    // 4 bytes a character, and room for as many characters that are cleaned away.
+    if text.len() > 8 * MAX_CHAT_CHARS {
+        return Err(ChatError::TooLong);
+    }
+    let keeps = |c: &char| matches!(c, '\n' | '\t') || !(c.is_control() || is_override(*c));
+    let clean: String = text.chars().filter(keeps).collect();
+    let clean = clean.trim();
+    if !clean.chars().any(is_visible) {
+        return Err(ChatError::Empty);
+    }
+    if clean.chars().count() > MAX_CHAT_CHARS {
+        return Err(ChatError::TooLong);
+    }
+    Ok(clean.to_owned())
+}
+
+/// Drops what acts on other text or fills space unseen, then makes every run of white space one space.
+fn collapse(text: &str) -> String {
+    let kept: String = text.chars().filter(|&c| !is_directional(c) && !is_filler(c)).collect();
+    let mut out = String::with_capacity(kept.len());
+    for word in kept.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+/// Embeddings and overrides of UAX #9: they reorder what follows them.
+fn is_override(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}')
+}
+
+/// Every directional control of UAX #9, table 4: marks, embeddings, overrides and isolates.
+fn is_directional(c: char) -> bool {
+    is_override(c) || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters that take part in nothing but looking like another name.
+fn is_filler(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00AD}' // soft hyphen
+        | '\u{034F}' // combining grapheme joiner
+        | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' // Hangul fillers
+        | '\u{17B4}' | '\u{17B5}' // Khmer inherent vowels
+        | '\u{180B}'..='\u{180F}' // Mongolian selectors
+        | '\u{200B}' | '\u{2060}'..='\u{2065}' | '\u{206A}'..='\u{206F}' | '\u{FEFF}'
+        | '\u{FFF0}'..='\u{FFFB}' // specials and interlinear annotation
+        | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+    )
+}
+
+/// Whether a reader sees anything of it. Joiners, variation selectors and tags show only with others.
+fn is_visible(c: char) -> bool {
+    !(c.is_whitespace()
+        || c.is_control()
+        || is_directional(c)
+        || is_filler(c)
+        || matches!(c, '\u{200C}' | '\u{200D}' | '\u{2800}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}'))
+}
