@@ -1,1 +1,16 @@
-//! What a server decides about rooms and the people in them.
+//! What a server decides about rooms and the people in them, without I/O.
+//!
+//! [`Rooms`] holds every session and every [`Room`]. Messages and events go in with the time they happened at, and
+//! [`Output`]s come out: what to send to whom, and whose session to end. Sockets, message numbers and clocks are
+//! the server's business.
+
+pub mod bucket;
+pub mod limits;
+pub mod room;
+#[allow(clippy::module_inception)]
+pub mod rooms;
+
+pub use bucket::{Bucket, Rate};
+pub use limits::{Limits, Rates};
+pub use room::{Directed, Person, Room};
+pub use rooms::{Output, Rooms, text};

@@ -1,0 +1,380 @@
+//! Every session and every room of a server.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use signaling::message::{
+    ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
+    SessionId,
+};
+
+use crate::bucket::Bucket;
+use crate::limits::{Limits, MAX_REFUSED_IN_A_ROW, Rates};
+use crate::room::{Directed, Person, Room};
+
+/// What the server has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Deliver a message; to a broken session, once it is resumed.
+    Send {
+        /// To whom.
+        to: SessionId,
+        /// What.
+        message: ServerMessage,
+    },
+    /// The session is over: forget it, and if it has a socket say `bye` with this code and close it.
+    End {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        code: ErrorCode,
+    },
+}
+
+/// All sessions and rooms. Call [`Rooms::poll_output`] until it is empty after each other call.
+#[derive(Debug)]
+pub struct Rooms {
+    limits: Limits,
+    rooms: HashMap<String, Room>,
+    sessions: HashMap<SessionId, Session>,
+    /// Bounded by the caller, who drains it after every call.
+    outputs: VecDeque<Output>,
+}
+
+/// A session's link to its client.
+///
+/// ```text
+///   open          disconnected
+/// ───────▶ Live ──────────────▶ Broken ──▶ (ended: the resume time is up)
+///          │  ▲                   │
+///    close │  └───────────────────┘
+///          ▼          resume
+///       (ended)
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Live,
+    Broken { until: Instant },
+}
+
+#[derive(Debug)]
+struct Session {
+    person: Person,
+    room: Option<String>,
+    link: Link,
+    buckets: Buckets,
+}
+
+#[derive(Debug)]
+struct Buckets {
+    messages: Bucket,
+    bytes: Bucket,
+    joins: Bucket,
+    chat: Bucket,
+    refused_in_a_row: u32,
+}
+
+impl Rooms {
+    /// No sessions, no rooms.
+    pub fn new(limits: Limits) -> Rooms {
+        Rooms { limits, rooms: HashMap::new(), sessions: HashMap::new(), outputs: VecDeque::new() }
+    }
+
+    /// A new session of somebody whose key has been proved.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ServerFull`], or [`ErrorCode::Internal`] if there is a session of that id.
+    pub fn open(&mut self, now: Instant, session: SessionId, person: Person) -> Result<(), ErrorCode> {
+        if self.sessions.len() >= self.limits.sessions {
+            return Err(ErrorCode::ServerFull);
+        }
+        if self.sessions.contains_key(&session) {
+            return Err(ErrorCode::Internal);
+        }
+        let buckets = Buckets::new(&self.limits.rates, now);
+        self.sessions.insert(session, Session { person, room: None, link: Link::Live, buckets });
+        Ok(())
+    }
+
+    /// The client came back, or took the session over from another connection of its own.
+    ///
+    /// # Errors
+    /// [`ErrorCode::CannotResume`] when there is no such session, or it is another device's.
+    pub fn resume(&mut self, session: &SessionId, key: &str) -> Result<(), ErrorCode> {
+        let found = self.sessions.get_mut(session).filter(|found| found.person.key == key);
+        found.ok_or(ErrorCode::CannotResume)?.link = Link::Live;
+        self.in_room(session, |room| room.set_connected(session, true));
+        Ok(())
+    }
+
+    /// The socket of a session broke: its seat is kept for [`Limits::resume`].
+    pub fn disconnected(&mut self, now: Instant, session: &SessionId) {
+        let until = now + self.limits.resume;
+        let Some(found) = self.sessions.get_mut(session) else { return };
+        if found.link == Link::Live {
+            found.link = Link::Broken { until };
+            self.in_room(session, |room| room.set_connected(session, false));
+        }
+    }
+
+    /// Ends a session now.
+    pub fn close(&mut self, session: &SessionId, code: ErrorCode) {
+        self.end(session, code, LeaveReason::Timeout);
+    }
+
+    /// The server stops: everybody hears `bye` and may try again after `retry_after_ms`.
+    pub fn stop(&mut self, retry_after_ms: u64) {
+        for to in self.sessions.keys() {
+            let message = ServerMessage::Bye { code: ErrorCode::ServerStopping, retry_after_ms: Some(retry_after_ms) };
+            self.outputs.push_back(Output::Send { to: to.clone(), message });
+        }
+        self.sessions.clear();
+        self.rooms.clear();
+    }
+
+    /// A client said something: message `seq` of its session, in a frame of `bytes` bytes, at Unix time `unix_ms`.
+    /// It has come through [`signaling::parse::client_message`]: lengths are kept and texts are clean.
+    pub fn message(
+        &mut self,
+        now: Instant,
+        unix_ms: u64,
+        session: &SessionId,
+        seq: u64,
+        bytes: usize,
+        message: ClientMessage,
+    ) {
+        let Some(found) = self.sessions.get_mut(session) else { return };
+        let result = match found.buckets.take(now, bytes, Some(&message)) {
+            Ok(()) => self.decide(unix_ms, session, message),
+            Err(Refused::Once) => Err(ErrorCode::RateLimited),
+            Err(Refused::TooOften) => return self.end(session, ErrorCode::RateLimited, LeaveReason::Timeout),
+        };
+        if let Err(code) = result {
+            self.error(session, seq, code);
+        }
+    }
+
+    /// A client's frame could not be read: answers with an error, and counts against its rates like a message.
+    pub fn refused(&mut self, now: Instant, session: &SessionId, seq: u64, bytes: usize, code: ErrorCode) {
+        let Some(found) = self.sessions.get_mut(session) else { return };
+        match found.buckets.take(now, bytes, None) {
+            Ok(()) => self.error(session, seq, code),
+            Err(Refused::Once) => self.error(session, seq, ErrorCode::RateLimited),
+            Err(Refused::TooOften) => self.end(session, ErrorCode::RateLimited, LeaveReason::Timeout),
+        }
+    }
+
+    /// Ends what has been broken for too long.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let mut over: Vec<(Instant, SessionId)> = self
+            .sessions
+            .iter()
+            .filter_map(|(id, session)| match session.link {
+                Link::Broken { until } if until <= now => Some((until, id.clone())),
+                Link::Broken { .. } | Link::Live => None,
+            })
+            .collect();
+        over.sort_by(|a, b| (a.0, &a.1.0).cmp(&(b.0, &b.1.0)));
+        for (_, session) in over {
+            self.end(&session, ErrorCode::Timeout, LeaveReason::Timeout);
+        }
+    }
+
+    /// When [`Rooms::handle_timeout`] has something to do next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.sessions
+            .values()
+            .filter_map(|session| match session.link {
+                Link::Broken { until } => Some(until),
+                Link::Live => None,
+            })
+            .min()
+    }
+
+    /// The next thing the server has to do, in the order in which things were decided.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Sessions, broken ones included.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Rooms with somebody in them.
+    pub fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Everybody in a room, earliest first; nobody if there is no such room.
+    pub fn participants(&self, room: &str) -> Vec<Participant> {
+        self.rooms.get(room).map(|room| room.participants().collect()).unwrap_or_default()
+    }
+
+    /// The room a session sits in and its id there.
+    pub fn seat(&self, session: &SessionId) -> Option<(&str, &ParticipantId)> {
+        let name = self.sessions.get(session)?.room.as_deref()?;
+        Some((name, self.rooms.get(name)?.id_of(session)?))
+    }
+
+    fn decide(&mut self, unix_ms: u64, session: &SessionId, message: ClientMessage) -> Result<(), ErrorCode> {
+        match message {
+            ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage),
+            // Tokens of invites are for boards with members; a room of this server is open to who knows its name.
+            ClientMessage::Join { room, media, invite: _ } => self.join(session, room, media),
+            ClientMessage::Leave => self.leave(session),
+            ClientMessage::Offer { to, sdp } => self.relay(session, &to, Directed::Offer(sdp)),
+            ClientMessage::Answer { to, sdp } => self.relay(session, &to, Directed::Answer(sdp)),
+            ClientMessage::Candidate { to, candidate } => self.relay(session, &to, Directed::Candidate(candidate)),
+            ClientMessage::EndOfCandidates { to } => self.relay(session, &to, Directed::EndOfCandidates),
+            ClientMessage::Media(media) => self.seated(session, |room| room.set_media(session, media)),
+            ClientMessage::Chat { text } => self.seated(session, |room| room.chat(session, &text, unix_ms)),
+            ClientMessage::Ping { nonce } => {
+                self.outputs.push_back(Output::Send { to: session.clone(), message: ServerMessage::Pong { nonce } });
+                Ok(())
+            }
+            ClientMessage::Ack => Ok(()),
+        }
+    }
+
+    fn error(&mut self, session: &SessionId, seq: u64, code: ErrorCode) {
+        let about = (seq != 0).then_some(seq);
+        let message = ServerMessage::Error(ErrorMessage { code, message: text(code).into(), about });
+        self.outputs.push_back(Output::Send { to: session.clone(), message });
+    }
+
+    fn join(&mut self, session: &SessionId, name: String, media: MediaState) -> Result<(), ErrorCode> {
+        let Some(joining) = self.sessions.get_mut(session) else { return Err(ErrorCode::Internal) };
+        if joining.room.is_some() {
+            return Err(ErrorCode::UnexpectedMessage);
+        }
+        if !self.rooms.contains_key(&name) && self.rooms.len() >= self.limits.rooms {
+            return Err(ErrorCode::ServerFull);
+        }
+        let room = self.rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone()));
+        let joined = room.join(session, &joining.person, media, self.limits.participants);
+        if joined.is_ok() {
+            joining.room = Some(name.clone());
+        }
+        for old in joined.iter().flatten() {
+            if let Some(old) = self.sessions.get_mut(old) {
+                old.room = None;
+            }
+        }
+        self.drain(&name);
+        joined.map(|_| ())
+    }
+
+    fn leave(&mut self, session: &SessionId) -> Result<(), ErrorCode> {
+        self.seated(session, |room| room.leave(session, LeaveReason::Left))?;
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.room = None;
+        }
+        Ok(())
+    }
+
+    fn relay(&mut self, session: &SessionId, to: &ParticipantId, said: Directed) -> Result<(), ErrorCode> {
+        self.seated(session, |room| room.relay(session, to, said))?
+    }
+
+    fn end(&mut self, session: &SessionId, code: ErrorCode, reason: LeaveReason) {
+        if !self.sessions.contains_key(session) {
+            return;
+        }
+        self.in_room(session, |room| room.leave(session, reason));
+        self.sessions.remove(session);
+        self.outputs.push_back(Output::End { session: session.clone(), code });
+    }
+
+    /// Does something in the room a session sits in; an error if it sits in none.
+    fn seated<T>(&mut self, session: &SessionId, act: impl FnOnce(&mut Room) -> T) -> Result<T, ErrorCode> {
+        self.in_room(session, act).ok_or(ErrorCode::UnexpectedMessage)
+    }
+
+    fn in_room<T>(&mut self, session: &SessionId, act: impl FnOnce(&mut Room) -> T) -> Option<T> {
+        let name = self.sessions.get(session)?.room.clone()?;
+        let done = act(self.rooms.get_mut(&name)?);
+        self.drain(&name);
+        Some(done)
+    }
+
+    /// Takes over what a room has to say, and drops the room once it is empty.
+    fn drain(&mut self, name: &str) {
+        let Some(room) = self.rooms.get_mut(name) else { return };
+        while let Some((to, message)) = room.poll_output() {
+            self.outputs.push_back(Output::Send { to, message });
+        }
+        if room.is_empty() {
+            self.rooms.remove(name);
+        }
+    }
+}
+
+enum Refused {
+    Once,
+    TooOften,
+}
+
+impl Buckets {
+    fn new(rates: &Rates, now: Instant) -> Buckets {
+        Buckets {
+            messages: Bucket::new(rates.messages, now),
+            bytes: Bucket::new(rates.bytes, now),
+            joins: Bucket::new(rates.joins, now),
+            chat: Bucket::new(rates.chat, now),
+            refused_in_a_row: 0,
+        }
+    }
+
+    fn take(&mut self, now: Instant, bytes: usize, message: Option<&ClientMessage>) -> Result<(), Refused> {
+        let kind = match message {
+            Some(ClientMessage::Join { .. }) => Some(&mut self.joins),
+            Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
+            Some(
+                ClientMessage::Hello(_)
+                | ClientMessage::Leave
+                | ClientMessage::Offer { .. }
+                | ClientMessage::Answer { .. }
+                | ClientMessage::Candidate { .. }
+                | ClientMessage::EndOfCandidates { .. }
+                | ClientMessage::Media(_)
+                | ClientMessage::Ping { .. }
+                | ClientMessage::Ack,
+            )
+            | None => None,
+        };
+        let within = self.messages.take(now, 1.0)
+            && self.bytes.take(now, bytes as f64)
+            && kind.is_none_or(|bucket| bucket.take(now, 1.0));
+        if within {
+            self.refused_in_a_row = 0;
+            return Ok(());
+        }
+        self.refused_in_a_row += 1;
+        if self.refused_in_a_row > MAX_REFUSED_IN_A_ROW { Err(Refused::TooOften) } else { Err(Refused::Once) }
+    }
+}
+
+/// An error code in English, for logs.
+pub fn text(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Malformed => "not a message of the protocol",
+        ErrorCode::TooLarge => "longer than allowed",
+        ErrorCode::RateLimited => "too many messages in too short a time",
+        ErrorCode::UnsupportedVersion => "no protocol version in common",
+        ErrorCode::BadSignature => "the signature does not fit",
+        ErrorCode::UnexpectedMessage => "not allowed now",
+        ErrorCode::BadName => "the name cannot be used",
+        ErrorCode::BadRoom => "rooms are called a to z, 0 to 9 and -, at most 63 characters",
+        ErrorCode::RoomFull => "every seat is taken",
+        ErrorCode::ServerFull => "the server has no place left",
+        ErrorCode::NoSuchParticipant => "nobody of that id is in the room",
+        ErrorCode::CannotResume => "there is no such session",
+        ErrorCode::TooSlow => "messages were not read in time",
+        ErrorCode::Timeout => "took too long",
+        ErrorCode::Replaced => "another connection took over",
+        ErrorCode::ServerStopping => "the server is stopping",
+        ErrorCode::Internal => "a fault of the server",
+        ErrorCode::Unknown => "unknown",
+    }
+}

@@ -1,0 +1,363 @@
+//! What people in rooms see, hear and may do.
+
+use std::time::{Duration, Instant};
+
+use rooms::{Limits, Output, Person, Rate, Rooms};
+use signaling::message::{
+    ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, ParticipantId, ServerMessage, SessionId,
+};
+
+const ON: MediaState = MediaState { microphone: true, camera: true };
+
+struct Server {
+    rooms: Rooms,
+    now: Instant,
+    seq: u64,
+}
+
+impl Server {
+    fn new(limits: Limits) -> Server {
+        Server { rooms: Rooms::new(limits), now: Instant::now(), seq: 0 }
+    }
+
+    fn open(&mut self, name: &str) -> SessionId {
+        self.open_with_key(name, name)
+    }
+
+    fn open_with_key(&mut self, name: &str, key: &str) -> SessionId {
+        let session = SessionId(format!("session of {name}"));
+        let person = Person { key: key.into(), name: name.into() };
+        self.rooms.open(self.now, session.clone(), person).unwrap();
+        session
+    }
+
+    fn say(&mut self, session: &SessionId, message: ClientMessage) -> Vec<Output> {
+        self.seq += 1;
+        self.rooms.message(self.now, 1_000 + self.seq, session, self.seq, 100, message);
+        self.drain()
+    }
+
+    fn join(&mut self, session: &SessionId, room: &str) -> Vec<Output> {
+        self.say(session, ClientMessage::Join { room: room.into(), media: ON, invite: None })
+    }
+
+    fn wait(&mut self, seconds: u64) -> Vec<Output> {
+        self.now += Duration::from_secs(seconds);
+        self.rooms.handle_timeout(self.now);
+        self.drain()
+    }
+
+    fn drain(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.rooms.poll_output()).collect()
+    }
+
+    fn id(&self, session: &SessionId) -> ParticipantId {
+        self.rooms.seat(session).expect("has a seat").1.clone()
+    }
+}
+
+fn to<'a>(outputs: &'a [Output], session: &SessionId) -> Vec<&'a ServerMessage> {
+    let sent = |output: &'a Output| match output {
+        Output::Send { to, message } if to == session => Some(message),
+        Output::Send { .. } | Output::End { .. } => None,
+    };
+    outputs.iter().filter_map(sent).collect()
+}
+
+fn errors(outputs: &[Output]) -> Vec<ErrorCode> {
+    let code = |output: &Output| match output {
+        Output::Send { message: ServerMessage::Error(error), .. } => Some(error.code),
+        Output::Send { .. } | Output::End { .. } => None,
+    };
+    outputs.iter().filter_map(code).collect()
+}
+
+#[test]
+fn a_newcomer_is_told_who_is_there_and_they_are_told_of_the_newcomer() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.join(&ada, "soup");
+    let outputs = server.join(&bob, "soup");
+    match to(&outputs, &bob)[..] {
+        [ServerMessage::Joined { room, you, participants }] => {
+            assert_eq!((room.as_str(), you), ("soup", &server.id(&bob)));
+            assert_eq!(participants.len(), 1);
+            assert_eq!((participants[0].name.as_str(), participants[0].media), ("ada", ON));
+        }
+        ref other => panic!("{other:?}"),
+    }
+    match to(&outputs, &ada)[..] {
+        [ServerMessage::ParticipantJoined { participant }] => assert_eq!(participant.id, server.id(&bob)),
+        ref other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_directed_message_reaches_its_addressee_and_nobody_else() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
+    for session in [&ada, &bob, &eve] {
+        server.join(session, "soup");
+    }
+    let (from, to_bob) = (server.id(&ada), server.id(&bob));
+    let candidate = IceCandidate { candidate: "candidate:1".into(), ..Default::default() };
+    let cases = [
+        (
+            ClientMessage::Offer { to: to_bob.clone(), sdp: "o".into() },
+            ServerMessage::Offer { from: from.clone(), sdp: "o".into() },
+        ),
+        (
+            ClientMessage::Answer { to: to_bob.clone(), sdp: "a".into() },
+            ServerMessage::Answer { from: from.clone(), sdp: "a".into() },
+        ),
+        (
+            ClientMessage::Candidate { to: to_bob.clone(), candidate: candidate.clone() },
+            ServerMessage::Candidate { from: from.clone(), candidate },
+        ),
+        (ClientMessage::EndOfCandidates { to: to_bob }, ServerMessage::EndOfCandidates { from }),
+    ];
+    for (said, heard) in cases {
+        assert_eq!(server.say(&ada, said), [Output::Send { to: bob.clone(), message: heard }]);
+    }
+}
+
+#[test]
+fn nobody_can_be_reached_from_another_room_or_without_a_seat() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let offer = |to: &ParticipantId| ClientMessage::Offer { to: to.clone(), sdp: String::new() };
+    let to_bob = server.id(&bob);
+    assert_eq!(errors(&server.say(&eve, offer(&to_bob))), [ErrorCode::UnexpectedMessage]);
+    server.join(&eve, "cake");
+    // Ids are counted in each room: bob's exists in eve's room only if somebody there has the same number.
+    assert_eq!(errors(&server.say(&eve, offer(&to_bob))), [ErrorCode::NoSuchParticipant]);
+    let myself = server.id(&ada);
+    assert_eq!(errors(&server.say(&ada, offer(&myself))), [ErrorCode::NoSuchParticipant]);
+}
+
+#[test]
+fn a_full_room_refuses_the_next_and_takes_them_once_a_seat_is_free() {
+    let mut server = Server::new(Limits { participants: 2, ..Limits::default() });
+    let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    assert_eq!(errors(&server.join(&eve, "soup")), [ErrorCode::RoomFull]);
+    assert_eq!(server.rooms.seat(&eve), None);
+    server.say(&ada, ClientMessage::Leave);
+    assert_eq!(errors(&server.join(&eve, "soup")), []);
+}
+
+#[test]
+fn twelve_sit_in_a_room_by_default() {
+    let mut server = Server::new(Limits::default());
+    for n in 0..12 {
+        let session = server.open(&format!("guest {n}"));
+        assert_eq!(errors(&server.join(&session, "soup")), []);
+    }
+    let late = server.open("late");
+    assert_eq!(errors(&server.join(&late, "soup")), [ErrorCode::RoomFull]);
+}
+
+#[test]
+fn the_same_device_joining_again_replaces_its_seat_even_in_a_full_room() {
+    let mut server = Server::new(Limits { participants: 2, ..Limits::default() });
+    let (old, bob) = (server.open_with_key("laptop", "key"), server.open("bob"));
+    server.join(&old, "soup");
+    server.join(&bob, "soup");
+    let old_id = server.id(&old);
+    let new = server.open_with_key("telephone", "key");
+    let outputs = server.join(&new, "soup");
+    assert_eq!(to(&outputs, &old), [&ServerMessage::Left { reason: LeaveReason::Replaced }]);
+    match to(&outputs, &bob)[..] {
+        [
+            ServerMessage::ParticipantLeft { id, reason: LeaveReason::Replaced },
+            ServerMessage::ParticipantJoined { .. },
+        ] => {
+            assert_eq!(id, &old_id);
+        }
+        ref other => panic!("{other:?}"),
+    }
+    assert_ne!(server.id(&new), old_id);
+    assert_eq!(server.rooms.seat(&old), None);
+    // The replaced session lives on and may sit elsewhere.
+    assert_eq!(errors(&server.join(&old, "cake")), []);
+}
+
+#[test]
+fn everybody_hears_chat_in_one_order_the_speaker_included() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let mut outputs = server.say(&ada, ClientMessage::Chat { text: "one".into() });
+    outputs.extend(server.say(&bob, ClientMessage::Chat { text: "two".into() }));
+    let heard = to(&outputs, &ada);
+    assert_eq!(heard, to(&outputs, &bob));
+    match heard[..] {
+        [ServerMessage::Chat { text: one, at: first, .. }, ServerMessage::Chat { text: two, at: second, .. }] => {
+            assert_eq!((one.as_str(), two.as_str()), ("one", "two"));
+            assert!(first < second);
+        }
+        ref other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn media_states_are_told_and_kept_for_newcomers() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let muted = MediaState { microphone: false, camera: true };
+    let outputs = server.say(&ada, ClientMessage::Media(muted));
+    let from = server.id(&ada);
+    assert_eq!(outputs, [Output::Send { to: bob, message: ServerMessage::Media { from, media: muted } }]);
+    match to(&server.join(&eve, "soup"), &eve)[..] {
+        [ServerMessage::Joined { participants, .. }] => assert_eq!(participants[0].media, muted),
+        ref other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_broken_session_keeps_its_seat_for_thirty_seconds_and_then_times_out() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let id = server.id(&ada);
+    server.rooms.disconnected(server.now, &ada);
+    let gone = ServerMessage::ParticipantConnection { id: id.clone(), connected: false };
+    assert_eq!(server.drain(), [Output::Send { to: bob.clone(), message: gone.clone() }]);
+    assert_eq!(server.rooms.poll_timeout(), Some(server.now + Duration::from_secs(30)));
+    assert_eq!(server.wait(29), []);
+
+    let eve = server.open("eve");
+    assert_eq!(to(&server.join(&eve, "soup"), &eve)[1..], [&gone]);
+
+    let outputs = server.wait(1);
+    let left = ServerMessage::ParticipantLeft { id, reason: LeaveReason::Timeout };
+    assert_eq!(to(&outputs, &bob), [&left]);
+    assert_eq!(to(&outputs, &eve), [&left]);
+    assert_eq!(outputs.last(), Some(&Output::End { session: ada.clone(), code: ErrorCode::Timeout }));
+    assert_eq!(server.rooms.resume(&ada, "ada"), Err(ErrorCode::CannotResume));
+    assert_eq!(server.rooms.poll_timeout(), None);
+}
+
+#[test]
+fn a_resumed_session_has_its_seat_and_what_was_said_meanwhile() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let id = server.id(&ada);
+    server.rooms.disconnected(server.now, &ada);
+    server.drain();
+    let outputs = server.say(&bob, ClientMessage::Chat { text: "are you there?".into() });
+    assert_eq!(to(&outputs, &ada).len(), 1);
+    server.now += Duration::from_secs(29);
+    server.rooms.resume(&ada, "ada").unwrap();
+    let back = ServerMessage::ParticipantConnection { id: id.clone(), connected: true };
+    assert_eq!(server.drain(), [Output::Send { to: bob, message: back }]);
+    assert_eq!(server.id(&ada), id);
+    assert_eq!(server.wait(3600), []);
+}
+
+#[test]
+fn another_device_cannot_resume_a_session() {
+    let mut server = Server::new(Limits::default());
+    let ada = server.open("ada");
+    server.rooms.disconnected(server.now, &ada);
+    assert_eq!(server.rooms.resume(&ada, "eve"), Err(ErrorCode::CannotResume));
+    assert_eq!(server.rooms.resume(&SessionId("unknown".into()), "ada"), Err(ErrorCode::CannotResume));
+    assert_eq!(server.rooms.resume(&ada, "ada"), Ok(()));
+}
+
+#[test]
+fn messages_that_make_no_sense_now_are_refused_by_number() {
+    let mut server = Server::new(Limits::default());
+    let ada = server.open("ada");
+    for message in [ClientMessage::Leave, ClientMessage::Media(ON), ClientMessage::Chat { text: "hi".into() }] {
+        match &server.say(&ada, message)[..] {
+            [Output::Send { message: ServerMessage::Error(error), .. }] => {
+                assert_eq!((error.code, error.about), (ErrorCode::UnexpectedMessage, Some(server.seq)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    server.join(&ada, "soup");
+    assert_eq!(errors(&server.join(&ada, "cake")), [ErrorCode::UnexpectedMessage]);
+    assert_eq!(server.rooms.seat(&ada).map(|seat| seat.0), Some("soup"));
+}
+
+#[test]
+fn chat_over_its_rate_is_refused_and_other_messages_are_not() {
+    let mut server = Server::new(Limits::default());
+    let ada = server.open("ada");
+    server.join(&ada, "soup");
+    let mut refused = 0;
+    for _ in 0..15 {
+        refused += errors(&server.say(&ada, ClientMessage::Chat { text: "x".into() })).len();
+    }
+    assert_eq!(refused, 5);
+    assert_eq!(errors(&server.say(&ada, ClientMessage::Media(ON))), []);
+    server.wait(1);
+    assert_eq!(errors(&server.say(&ada, ClientMessage::Chat { text: "x".into() })), []);
+}
+
+#[test]
+fn bytes_have_a_rate_of_their_own() {
+    let mut limits = Limits::default();
+    limits.rates.bytes = Rate::new(100.0, 250.0);
+    let mut server = Server::new(limits);
+    let ada = server.open("ada");
+    let ping = || ClientMessage::Ping { nonce: 1 };
+    assert_eq!(errors(&server.say(&ada, ping())), []);
+    assert_eq!(errors(&server.say(&ada, ping())), []);
+    assert_eq!(errors(&server.say(&ada, ping())), [ErrorCode::RateLimited]);
+}
+
+#[test]
+fn a_client_that_does_not_stop_is_ended_and_its_seat_is_free() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let ended = (0..2_000).any(|_| {
+        let outputs = server.say(&ada, ClientMessage::Media(ON));
+        outputs.contains(&Output::End { session: ada.clone(), code: ErrorCode::RateLimited })
+    });
+    assert!(ended);
+    assert_eq!(server.rooms.participants("soup").len(), 1);
+    assert_eq!(server.say(&ada, ClientMessage::Media(ON)), []);
+}
+
+#[test]
+fn rooms_and_sessions_are_limited_and_given_back() {
+    let mut server = Server::new(Limits { rooms: 1, sessions: 2, ..Limits::default() });
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    let person = || Person { key: "eve".into(), name: "eve".into() };
+    let late = SessionId("late".into());
+    assert_eq!(server.rooms.open(server.now, late.clone(), person()), Err(ErrorCode::ServerFull));
+    server.join(&ada, "soup");
+    assert_eq!(errors(&server.join(&bob, "cake")), [ErrorCode::ServerFull]);
+    server.say(&ada, ClientMessage::Leave);
+    assert_eq!(server.rooms.rooms(), 0);
+    assert_eq!(errors(&server.join(&bob, "cake")), []);
+    server.rooms.close(&ada, ErrorCode::TooSlow);
+    assert_eq!(server.rooms.open(server.now, late, person()), Ok(()));
+}
+
+#[test]
+fn stopping_says_bye_with_a_time_to_try_again() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.join(&ada, "soup");
+    server.rooms.stop(3_000);
+    let outputs = server.drain();
+    let bye = ServerMessage::Bye { code: ErrorCode::ServerStopping, retry_after_ms: Some(3_000) };
+    assert_eq!(to(&outputs, &ada), [&bye]);
+    assert_eq!(to(&outputs, &bob), [&bye]);
+    assert_eq!((server.rooms.sessions(), server.rooms.rooms()), (0, 0));
+}
