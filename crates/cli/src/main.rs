@@ -1,2 +1,34 @@
-//! The headless client.
-fn main() {}
+//! Lunchroom without a window: calls, bots, measuring. All through `engine`, so what it does the app does.
+
+mod args;
+mod call;
+mod clock;
+mod devices;
+mod key;
+mod measure;
+mod report;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let args = args::Args::parse();
+    log::set_boxed_logger(Box::new(report::StderrLog)).ok();
+    log::set_max_level(args.verbosity());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match args.command {
+                args::Action::Call(options) => call::run(options).await,
+                args::Action::Devices { json } => devices::run(json).await,
+                args::Action::Measure(options) => measure::run(options).await,
+            }
+        })
+    });
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lunchroom-cli: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,46 @@
-//! The driver: tasks, threads and clocks that turn commands into calls.
+//! The driver: tasks, threads and clocks that turn commands into calls. Every shell (window, headless client) uses
+//! this and nothing below it.
+//!
+//! ```text
+//!  Command ──▶ ┌────────┐ ──▶ signalling session ⇄ WebSocket
+//!              │ driver │ ──▶ participants: peer connection, decode thread
+//!  AppView ◀── │  task  │ ──▶ encode thread (own pictures)
+//!              └────────┘ ──▶ audio thread, devices
+//! ```
+//! The driver task owns all state; threads own their encoders, decoders and buffers, and hear from it by messages.
+
+mod audio;
+mod capture;
+mod config;
+mod driver;
+mod engine;
+mod ladder;
+mod participant;
+mod signal;
+mod socket;
+mod stats;
+mod tls;
+mod video_in;
+mod video_out;
+mod view;
+
+pub use audio::AudioTap;
+pub use config::{Command, DeviceChoice, EngineConfig, JoinRequest, ServerAddress};
+pub use engine::{Engine, EngineError};
+pub use stats::{EngineStats, ParticipantStats};
+pub use video_in::VideoInStats;
+pub use video_out::{VideoLimits, VideoOutStats};
+pub use view::{AppView, Picture, Problem, SessionView};
+
+/// Cameras, microphones and loudspeakers of this moment. Blocks while the system looks for them.
+pub fn devices_now() -> Vec<DeviceInfo> {
+    devices::list()
+}
+
+// What an engine's user needs of the crates below it.
+pub use call::{CallView, ChatLine, Ended, LinkState, ParticipantView, Stage};
+pub use codecs::ApmConfig;
+pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions};
+pub use media;
+pub use peer::{IceServer, PeerState, PeerStats};
+pub use signaling;

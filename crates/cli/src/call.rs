@@ -1,0 +1,235 @@
+//! `lunchroom-cli call`.
+
+use crate::args::CallOptions;
+use crate::{key, report};
+use anyhow::{Context, Result, bail};
+use engine::signaling::link::Link;
+use engine::signaling::message::MediaState;
+use engine::{
+    ApmConfig, AppView, Command, DeviceChoice, DeviceKind, Ended, Engine, EngineConfig, JoinRequest, LinkState,
+    MicrophoneOptions, ServerAddress, SessionView, Stage,
+};
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::{Instant, interval, sleep_until};
+
+/// A server that is out of reach for this long ends the command.
+const GIVE_UP: Duration = Duration::from_secs(15);
+
+pub(crate) async fn run(options: CallOptions) -> Result<()> {
+    let request = request(&options)?;
+    let on = |choice: &Option<String>| choice.as_deref() != Some("off");
+    let media = MediaState { microphone: on(&options.microphone), camera: on(&options.camera) };
+    let engine = Engine::start(EngineConfig {
+        client: concat!("lunchroom-cli ", env!("CARGO_PKG_VERSION")).into(),
+        key: key::device_key(options.key.as_deref())?,
+        codecs: options.video.codec.offered(),
+        video: options.video.limits(),
+        processing: ApmConfig::default(),
+        ice_servers: None,
+        relay_only: options.relay_only,
+        include_loopback: options.loopback,
+        microphone: MicrophoneOptions::default(),
+        devices: DeviceChoice {
+            camera: options.camera.clone().filter(|c| c != "off"),
+            microphone: options.microphone.clone().filter(|m| m != "off"),
+            speaker: options.speaker.clone(),
+        },
+        audio_tap: None,
+    })?;
+    engine.command(Command::Join(JoinRequest { media, ..request })).await?;
+    let outcome = follow(&engine, &options).await;
+    engine.stop().await;
+    outcome
+}
+
+fn request(options: &CallOptions) -> Result<JoinRequest> {
+    let media = MediaState::default(); // set by the caller
+    if let Some(link) = &options.link {
+        let link = Link::parse(link).context("this is no link to a room")?;
+        return Ok(JoinRequest::from_link(link, options.name.clone(), media));
+    }
+    let (Some(url), Some(room)) = (options.server.clone(), options.room.clone()) else {
+        bail!("give a link, or --server and --room");
+    };
+    let fingerprint = options.fingerprint.as_deref().map(fingerprint).transpose()?;
+    let server = ServerAddress { url, fingerprint };
+    Ok(JoinRequest { server, room, invite: None, name: options.name.clone(), media })
+}
+
+fn fingerprint(text: &str) -> Result<[u8; 32]> {
+    let digits: Vec<u8> = text.bytes().filter(|b| *b != b':').collect();
+    let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|p| u8::from_str_radix(p, 16).ok());
+    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+    match bytes.and_then(|b| <[u8; 32]>::try_from(b).ok()) {
+        Some(bytes) if digits.len() == 64 => Ok(bytes),
+        Some(_) | None => bail!("a fingerprint has 64 hexadecimal digits"),
+    }
+}
+
+/// What was already told.
+#[derive(Default)]
+struct Told {
+    stage: Option<Stage>,
+    people: Vec<(String, String, bool)>,
+    lines: usize,
+    problems: Vec<String>,
+    said: bool,
+}
+
+async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
+    let mut view = engine.view();
+    let mut told = Told::default();
+    let end = options.seconds.map(|s| Instant::now() + Duration::from_secs_f64(s.clamp(0.0, 1e9)));
+    let mut each_second = interval(Duration::from_secs(1));
+    let mut out_of_reach = None;
+    loop {
+        tokio::select! {
+            changed = view.changed() => {
+                changed.context("the engine has stopped")?;
+                let now = view.borrow_and_update().clone();
+                told.news(&now, options.json);
+                if told.greet(&now) && let Some(line) = &options.say {
+                    engine.command(Command::SendChat(line.clone())).await?;
+                }
+                if let Stage::Ended(why) = now.call.stage {
+                    return ended(why, &now);
+                }
+            }
+            _ = each_second.tick() => {
+                let session = view.borrow().session.clone();
+                out_of_reach = waiting(&session, out_of_reach)?;
+                if options.json {
+                    figures(engine).await?;
+                }
+            }
+            () = until(end) => return Ok(()),
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+    }
+}
+
+/// A first connection that does not come about ends the command; a broken one is waited for, as people would.
+fn waiting(session: &SessionView, since: Option<Instant>) -> Result<Option<Instant>> {
+    match session {
+        SessionView::Closed { problem: Some(problem) } => bail!("{} ({})", problem.message, problem.code),
+        SessionView::Connecting { problem: Some(problem), .. } => {
+            let since = since.unwrap_or_else(Instant::now);
+            let hopeless = matches!(problem.code.as_str(), "wrong_certificate" | "certificate_refused" | "bad_server");
+            if hopeless || since.elapsed() > GIVE_UP {
+                bail!("{} ({})", problem.message, problem.code);
+            }
+            Ok(Some(since))
+        }
+        SessionView::Closed { problem: None } | SessionView::Connecting { problem: None, .. } => Ok(since),
+        SessionView::Open { .. } => Ok(None),
+    }
+}
+
+fn ended(why: Ended, view: &AppView) -> Result<()> {
+    match why {
+        Ended::Left => Ok(()),
+        Ended::Removed(reason) => bail!("the call was ended: {reason:?}"),
+        Ended::Refused(code) => {
+            let code = serde_json::to_value(code)?;
+            bail!("{} cannot be joined: {}", view.call.room, code.as_str().unwrap_or("unknown"))
+        }
+    }
+}
+
+impl Told {
+    /// True once, when somebody is there.
+    fn greet(&mut self, view: &AppView) -> bool {
+        let there = view.call.stage == Stage::Joined && !view.call.participants.is_empty();
+        there && !std::mem::replace(&mut self.said, true)
+    }
+
+    fn news(&mut self, view: &AppView, as_json: bool) {
+        let tell = |event: &str, text: String| {
+            if as_json {
+                println!("{}", json!({"t": "ev", "name": event, "text": text}));
+            } else {
+                println!("{event}: {text}");
+            }
+        };
+        if self.stage.as_ref() != Some(&view.call.stage) {
+            self.stage = Some(view.call.stage.clone());
+            tell(stage(&view.call.stage), view.call.room.clone());
+        }
+        let people: Vec<_> = view
+            .call
+            .participants
+            .iter()
+            .map(|p| (p.id.0.clone(), p.name.clone(), p.link == LinkState::Connected))
+            .collect();
+        for (id, name, connected) in people.iter().filter(|p| !self.people.contains(p)) {
+            tell(if *connected { "connected" } else { "connecting" }, format!("{name} ({id})"));
+        }
+        for (id, name, _) in self.people.iter().filter(|old| !people.iter().any(|p| p.0 == old.0)) {
+            tell("gone", format!("{name} ({id})"));
+        }
+        self.people = people;
+        for line in view.call.chat.iter().skip(self.lines) {
+            tell("chat", format!("{}: {}", if line.name.is_empty() { "you" } else { &line.name }, line.text));
+        }
+        self.lines = view.call.chat.len();
+        let problems: Vec<_> =
+            view.problems.iter().map(|p| format!("{}{} ({})", device(p.device), p.message, p.code)).collect();
+        for problem in problems.iter().filter(|p| !self.problems.contains(p)) {
+            tell("problem", problem.clone());
+        }
+        self.problems = problems;
+    }
+}
+
+fn stage(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Idle => "idle",
+        Stage::Joining => "joining",
+        Stage::Joined => "joined",
+        Stage::Reconnecting { .. } => "reconnecting",
+        Stage::Ended(_) => "ended",
+    }
+}
+
+fn device(kind: Option<DeviceKind>) -> &'static str {
+    match kind {
+        Some(DeviceKind::Camera) => "Camera: ",
+        Some(DeviceKind::Microphone) => "Microphone: ",
+        Some(DeviceKind::Speaker) => "Loudspeaker: ",
+        None => "",
+    }
+}
+
+async fn figures(engine: &Engine) -> Result<()> {
+    let stats = engine.stats().await?;
+    for who in &stats.participants {
+        let mut line = report::participant(&stats, who);
+        line["t"] = json!("s");
+        println!("{line}");
+    }
+    Ok(())
+}
+
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_read_with_and_without_colons() {
+        let plain = "0f".repeat(32);
+        assert_eq!(fingerprint(&plain).expect("plain"), [15; 32]);
+        let colons = vec!["0f"; 32].join(":");
+        assert_eq!(fingerprint(&colons).expect("colons"), [15; 32]);
+        for bad in ["", "0f", &"0g".repeat(32), &"0f".repeat(33), "äöü"] {
+            assert!(fingerprint(bad).is_err(), "{bad}");
+        }
+    }
+}

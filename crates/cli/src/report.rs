@@ -1,0 +1,62 @@
+//! Figures of a call as JSON, and the log on standard error.
+
+use engine::{EngineStats, ParticipantStats, VideoInStats};
+use serde_json::{Value, json};
+
+/// One line for each participant with what getStats would tell, cumulative where getStats is.
+pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value {
+    let VideoInStats { decoded, freezes, jitter_s, jitter_n, decode_s, size, keyframes, refused } = who.video_in;
+    let out = &stats.video_out;
+    let mut line = json!({
+        "id": who.id.0,
+        "v_frames": decoded, "v_key": keyframes, "v_refused": refused, "v_freezes": freezes,
+        "v_jb_s": jitter_s, "v_jb_n": jitter_n, "v_dec_time": decode_s, "v_w": size.0, "v_h": size.1,
+        "v_enc_frames": out.encoded, "v_enc_key": out.keyframes, "v_enc_time": out.encode_s,
+        "v_enc_w": out.size.0, "v_enc_h": out.size.1, "v_target_kbps": out.target as f64 / 1000.0,
+    });
+    let Some(fields) = line.as_object_mut() else { return line };
+    let mut put = |name: &str, value: Value| fields.insert(name.into(), value);
+    if let Some(path) = &who.path {
+        let (s, r) = (&path.sender, &path.receiver);
+        put("pair", json!(path.pair));
+        put("rtt_ms", json!(path.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0)));
+        put("codec", json!(path.video_codec.map(|c| c.mime())));
+        put("rx_codec", json!(path.received_codec.map(|c| c.mime())));
+        put("tx_bytes", json!(path.bytes_sent));
+        put("rx_bytes", json!(path.bytes_received));
+        put("bwe_kbps", json!(s.target_bitrate as f64 / 1000.0));
+        put("v_tx_bytes", json!(s.video_bytes_sent));
+        put("v_nack_rx", json!(s.nacks_received));
+        put("v_pli_rx", json!(s.keyframe_requests));
+        put("v_retx", json!(s.retransmissions));
+        put("v_rx_bytes", json!(r.video_bytes));
+        put("a_rx_bytes", json!(r.audio_bytes));
+        put("v_nack_tx", json!(r.nacks_sent));
+        put("v_pli_tx", json!(r.plis_sent));
+    }
+    if let Some(audio) = &who.audio_in {
+        put("a_concealed", json!(audio.concealed_samples));
+        put("a_silent_concealed", json!(audio.silent_concealed_samples));
+        put("a_samples", json!(audio.total_samples));
+        put("a_jb_s", json!(audio.jitter_buffer_delay_s));
+        put("a_jb_n", json!(audio.jitter_buffer_emitted));
+    }
+    line
+}
+
+/// Log lines go to standard error, so that standard output stays readable for programs.
+pub(crate) struct StderrLog;
+
+impl log::Log for StderrLog {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            eprintln!("{} {}: {}", record.level(), record.target(), record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}

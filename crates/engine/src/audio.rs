@@ -1,0 +1,263 @@
+//! Sound, both ways: one thread that every 10 ms of device time captures, cleans, encodes, decodes, mixes and plays.
+
+use codecs::{Apm, ApmConfig, OpusConfig, OpusDecoder, OpusEncoder};
+use crossbeam_queue::ArrayQueue;
+use devices::{Microphone, Speaker};
+use media::encoded::AudioPacket;
+use media::jitter::{AudioBuffer, AudioBufferStats};
+use media::mixer::Mixer;
+use peer::MediaOut;
+use signaling::message::ParticipantId;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+/// Samples of 10 ms at 48 kHz, mono: the unit of everything here.
+pub(crate) const BLOCK: usize = 480;
+/// Packets on their way from a connection to its jitter buffer. When full the oldest goes: late sound is of no use.
+pub(crate) const QUEUE: usize = 32;
+/// What sound may take of a path before pictures get the rest, bit/s: Opus with its headers.
+pub(crate) const RESERVED_BITRATE: u64 = 50_000;
+/// Rate of the Opus stream, bit/s.
+const OPUS_BITRATE: u32 = 32_000;
+/// Blocks in one Opus packet.
+const BLOCKS_PER_PACKET: usize = 2;
+/// How often the thread looks at its devices.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Packets of one participant on their way in.
+pub(crate) type AudioQueue = Arc<ArrayQueue<AudioPacket>>;
+
+/// Hears what is played, for measuring and recording. Called on the audio thread: it must be quick.
+pub trait AudioTap: Send {
+    /// 10 ms at 48 kHz, mono, heard from the loudspeaker at `at`.
+    fn played(&mut self, block: &[f32; BLOCK], at: Instant);
+}
+
+/// What the audio thread is told.
+pub(crate) enum Control {
+    /// Hear this participant.
+    Add(ParticipantId, MediaOut, AudioQueue),
+    /// The path to them stands: speak to them.
+    Connected(ParticipantId),
+    /// They are gone.
+    Remove(ParticipantId),
+    /// From now on this microphone, or none.
+    Microphone(Option<Microphone>),
+    /// From now on this loudspeaker, or none.
+    Speaker(Option<Speaker>),
+    /// Whose figures are wanted.
+    Stats(tokio::sync::oneshot::Sender<Vec<(ParticipantId, AudioBufferStats)>>),
+}
+
+/// The owner's end: dropping it ends the thread.
+pub(crate) struct Audio {
+    control: Sender<Control>,
+}
+
+impl Audio {
+    /// Starts the thread, with no devices.
+    pub(crate) fn start(processing: ApmConfig, tap: Option<Box<dyn AudioTap>>) -> std::io::Result<Self> {
+        let (control, inbox) = channel();
+        std::thread::Builder::new().name("audio".into()).spawn(move || {
+            let worker = Worker {
+                inbox,
+                tap,
+                others: vec![],
+                microphone: None,
+                speaker: None,
+                apm: Apm::new(processing),
+                encoder: None,
+                pending: Vec::with_capacity(BLOCK * BLOCKS_PER_PACKET),
+                clock: SendClock::new(Instant::now()),
+                mixer: Mixer::new(),
+            };
+            worker.run();
+        })?;
+        Ok(Self { control })
+    }
+
+    pub(crate) fn tell(&self, control: Control) {
+        let _ = self.control.send(control); // the thread ends only with us
+    }
+}
+
+struct Worker {
+    inbox: Receiver<Control>,
+    tap: Option<Box<dyn AudioTap>>,
+    others: Vec<Other>,
+    microphone: Option<Microphone>,
+    speaker: Option<Speaker>,
+    apm: Apm,
+    encoder: Option<OpusEncoder>,
+    pending: Vec<f32>,
+    clock: SendClock,
+    mixer: Mixer,
+}
+
+struct Other {
+    id: ParticipantId,
+    media: MediaOut,
+    queue: AudioQueue,
+    buffer: AudioBuffer,
+    decoder: OpusDecoder,
+    block: [f32; BLOCK],
+    connected: bool,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut next = Instant::now();
+        loop {
+            loop {
+                match self.inbox.try_recv() {
+                    Ok(control) => self.control(control),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            self.capture();
+            self.play();
+            next += TICK;
+            let now = Instant::now();
+            match next.checked_duration_since(now) {
+                Some(rest) => std::thread::sleep(rest),
+                None => next = now, // the machine was busy or asleep: no burst to catch up
+            }
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Add(id, media, queue) => self.add(id, media, queue),
+            Control::Connected(id) => self.others.iter_mut().filter(|o| o.id == id).for_each(|o| o.connected = true),
+            Control::Remove(id) => self.others.retain(|o| o.id != id),
+            Control::Microphone(microphone) => {
+                self.microphone = microphone;
+                self.pending.clear();
+            }
+            Control::Speaker(speaker) => self.speaker = speaker,
+            Control::Stats(answer) => {
+                let stats = self.others.iter().map(|o| (o.id.clone(), o.buffer.stats())).collect();
+                let _ = answer.send(stats); // whoever asked may have gone
+            }
+        }
+    }
+
+    fn add(&mut self, id: ParticipantId, media: MediaOut, queue: AudioQueue) {
+        self.others.retain(|o| o.id != id);
+        match OpusDecoder::new() {
+            Ok(decoder) => {
+                let buffer = AudioBuffer::new();
+                self.others.push(Other { id, media, queue, buffer, decoder, block: [0.0; BLOCK], connected: false });
+            }
+            Err(error) => log::error!("no Opus decoder: {error}"),
+        }
+    }
+
+    fn capture(&mut self) {
+        let delay = self.speaker.as_ref().map_or(Duration::ZERO, Speaker::latency);
+        let mut block = [0.0; BLOCK];
+        while let Some(microphone) = &mut self.microphone {
+            if !microphone.read(&mut block) {
+                return;
+            }
+            let late = Duration::from_secs_f64(microphone.buffered() as f64 / 48_000.0);
+            self.apm.process_capture(&mut block, (delay + late).as_millis() as u32);
+            self.pending.extend_from_slice(&block);
+            if self.pending.len() == BLOCK * BLOCKS_PER_PACKET {
+                self.send();
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        if self.encoder.is_none() {
+            let config =
+                OpusConfig { bitrate: OPUS_BITRATE, fec: true, expected_loss_percent: 5, frame_ms: 20, dtx: false };
+            self.encoder = OpusEncoder::new(config).map_err(|error| log::error!("no Opus encoder: {error}")).ok();
+        }
+        let (rtp_timestamp, marker) = self.clock.next(Instant::now(), self.pending.len());
+        let packet = self.encoder.as_mut().map(|encoder| encoder.encode(&self.pending));
+        self.pending.clear();
+        match packet {
+            Some(Ok(packet)) => {
+                for other in self.others.iter().filter(|o| o.connected) {
+                    other.media.audio(rtp_timestamp, packet.clone(), marker);
+                }
+            }
+            Some(Err(error)) => log::warn!("sound could not be encoded: {error}"),
+            None => {}
+        }
+    }
+
+    fn play(&mut self) {
+        let now = Instant::now();
+        for other in &mut self.others {
+            while let Some(packet) = other.queue.pop() {
+                other.buffer.push(packet);
+            }
+        }
+        let Some(speaker) = &mut self.speaker else { return };
+        while speaker.wanted() >= BLOCK {
+            for other in &mut self.others {
+                other.buffer.pull(now, &mut other.decoder, &mut other.block);
+            }
+            let mut mixed = [0.0; BLOCK];
+            self.mixer.mix(self.others.iter().map(|o| &o.block), &mut mixed);
+            self.apm.process_render(&mixed);
+            if let Some(tap) = &mut self.tap {
+                tap.played(&mixed, now + speaker.latency());
+            }
+            speaker.write(&mixed);
+        }
+    }
+}
+
+/// RTP time of what is sent: it counts samples, and jumps over the time in which the microphone was off.
+struct SendClock {
+    epoch: Instant,
+    /// Samples since the epoch at the end of the last packet.
+    sent: Option<u64>,
+}
+
+impl SendClock {
+    /// A longer gap than this begins a new talk spurt.
+    const GAP: u64 = 48_000 / 5;
+
+    fn new(epoch: Instant) -> Self {
+        Self { epoch, sent: None }
+    }
+
+    /// RTP time of the packet that ends `now`, and whether a talk spurt begins with it.
+    fn next(&mut self, now: Instant, samples: usize) -> (u32, bool) {
+        let samples = samples as u64;
+        let by_clock = (now.saturating_duration_since(self.epoch).as_nanos() * 48 / 1_000_000) as u64;
+        let (start, marker) = match self.sent {
+            Some(sent) if by_clock < sent + samples + Self::GAP => (sent, false),
+            Some(sent) => (by_clock.saturating_sub(samples).max(sent), true),
+            None => (by_clock.saturating_sub(samples), true),
+        };
+        self.sent = Some(start + samples);
+        (start as u32, marker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rtp_time_counts_samples_and_jumps_over_a_muted_minute() {
+        let epoch = Instant::now();
+        let mut clock = SendClock::new(epoch);
+        let at = |ms| epoch + Duration::from_millis(ms);
+        let (first, marker) = clock.next(at(100), 960);
+        assert!(marker);
+        assert_eq!(clock.next(at(119), 960), (first + 960, false));
+        assert_eq!(clock.next(at(143), 960), (first + 1920, false));
+        let (later, marker) = clock.next(at(60_143), 960);
+        assert!(marker);
+        assert_eq!(later, 60_143 * 48 - 960);
+    }
+}

@@ -1,0 +1,410 @@
+//! The one task that owns an engine's state. Everything that happens comes to it as a message; it asks the pure
+//! machines what to do and does it.
+
+use crate::audio::{self, Audio};
+use crate::capture::{self, Capture, News};
+use crate::config::{Command, EngineConfig, JoinRequest};
+use crate::participant::{Order, Participant, Told};
+use crate::signal::{self, Signalling};
+use crate::stats::{EngineStats, ParticipantStats};
+use crate::video_out::{self, VideoOut};
+use crate::view::{AppView, Picture, Problem};
+use call::{Call, Input, Output, PeerInput, PeerSignal, SdpKind};
+use devices::DeviceInfo;
+use media::slot::FrameSlot;
+use peer::{DescriptionKind, IceServer, PeerConfig, PeerEvent, PeerState};
+use signaling::message::{ClientMessage, IceCandidate, MediaState, ParticipantId};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// News of connections on their way to the driver. When full the connection's task waits.
+const TOLD: usize = 256;
+
+/// What the handle asks of the driver.
+pub(crate) enum Request {
+    Command(Command),
+    Picture(Picture, oneshot::Sender<Option<FrameSlot>>),
+    Stats(oneshot::Sender<EngineStats>),
+}
+
+/// All of an engine's state.
+pub(crate) struct Driver {
+    config: EngineConfig,
+    call: Call,
+    signalling: Signalling,
+    participants: HashMap<ParticipantId, Participant>,
+    capture: Capture,
+    audio: Audio,
+    video: VideoOut,
+    preview: MediaState,
+    /// What the call allows to be open.
+    captured: MediaState,
+    devices: Vec<DeviceInfo>,
+    /// Why something the person asked for could not be done.
+    problem: Option<Problem>,
+    view: watch::Sender<AppView>,
+    told: mpsc::Sender<(ParticipantId, Told)>,
+    seeds: u64,
+}
+
+/// What the driver listens to.
+pub(crate) struct Ears {
+    pub(crate) requests: mpsc::Receiver<Request>,
+    news: mpsc::Receiver<News>,
+    sockets: mpsc::Receiver<signal::FromSocket>,
+    told: mpsc::Receiver<(ParticipantId, Told)>,
+    devices: mpsc::Receiver<Vec<DeviceInfo>>,
+    find_devices: mpsc::Sender<Vec<DeviceInfo>>,
+}
+
+impl Driver {
+    /// Builds the state and starts the media threads.
+    pub(crate) fn new(
+        mut config: EngineConfig,
+        requests: mpsc::Receiver<Request>,
+    ) -> std::io::Result<(Self, Ears, watch::Receiver<AppView>)> {
+        let (news_in, news) = mpsc::channel(capture::EVENTS);
+        let (sockets_in, sockets) = mpsc::channel(signal::QUEUE);
+        let (told_in, told) = mpsc::channel(TOLD);
+        let (find_devices, devices) = mpsc::channel(1);
+        let capture = Capture::new(news_in, config.video, config.devices.clone(), config.microphone.clone());
+        let audio = Audio::start(config.processing, config.audio_tap.take())?;
+        let video = VideoOut::start(capture.slot.clone(), config.video)?;
+        let seed = signal::random_seed();
+        let signalling = Signalling::new(config.key.clone(), config.client.clone(), seed, sockets_in);
+        let call = Call::new();
+        let first = AppView {
+            session: signalling.view(),
+            call: call.view(),
+            devices: vec![],
+            choice: config.devices.clone(),
+            problems: vec![],
+        };
+        let (view, watch) = watch::channel(first);
+        let driver = Self {
+            config,
+            call,
+            signalling,
+            participants: HashMap::new(),
+            capture,
+            audio,
+            video,
+            preview: MediaState::default(),
+            captured: MediaState::default(),
+            devices: vec![],
+            problem: None,
+            view,
+            told: told_in,
+            seeds: seed,
+        };
+        Ok((driver, Ears { requests, news, sockets, told, devices, find_devices }, watch))
+    }
+
+    /// Runs until the handle is dropped.
+    pub(crate) async fn run(mut self, mut ears: Ears) {
+        find_devices(&ears);
+        loop {
+            let timeout = self.poll_timeout();
+            tokio::select! {
+                request = ears.requests.recv() => match request {
+                    Some(Request::Command(Command::RefreshDevices)) => find_devices(&ears),
+                    Some(request) => self.request(request),
+                    None => break,
+                },
+                Some(event) = ears.sockets.recv() => self.signalling.handle(Instant::now(), event),
+                Some((id, told)) = ears.told.recv() => self.told(id, told),
+                Some(news) = ears.news.recv() => self.capture.handle(Instant::now(), news, &self.audio),
+                Some(devices) = ears.devices.recv() => self.devices = devices,
+                () = sleep_until(timeout) => {}
+            }
+            self.settle().await;
+        }
+        self.leave_in_peace().await;
+    }
+
+    /// Lets every machine react until nothing is left to do, then shows the outcome.
+    async fn settle(&mut self) {
+        let now = Instant::now();
+        self.signalling.handle_timeout(now);
+        self.call.handle_timeout(now);
+        self.capture.handle_timeout(now);
+        loop {
+            if let Some(signal) = self.signalling.poll_signal() {
+                self.call.handle(now, Input::Signal(signal));
+            } else if let Some(output) = self.call.poll_output() {
+                self.obey(now, output).await;
+            } else {
+                break;
+            }
+        }
+        self.capture.want(self.wanted(), self.call.is_active() || self.preview.microphone, &self.audio);
+        self.signalling.keep_while(now, self.call.is_active());
+        self.call.take_changed();
+        self.show();
+    }
+
+    fn show(&self) {
+        let mut problems = self.capture.problems();
+        problems.extend(self.problem.clone());
+        let view = AppView {
+            session: self.signalling.view(),
+            call: self.call.view(),
+            devices: self.devices.clone(),
+            choice: self.capture.choice().clone(),
+            problems,
+        };
+        self.view.send_if_modified(|shown| {
+            let new = *shown != view;
+            if new {
+                *shown = view;
+            }
+            new
+        });
+    }
+
+    fn wanted(&self) -> MediaState {
+        MediaState {
+            microphone: self.captured.microphone || self.preview.microphone,
+            camera: self.captured.camera || self.preview.camera,
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let all = [self.signalling.poll_timeout(), self.call.poll_timeout(), self.capture.poll_timeout()];
+        all.into_iter().flatten().min()
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Command(command) => self.command(command),
+            Request::Picture(picture, answer) => {
+                let _ = answer.send(self.picture(&picture)); // whoever asked may have gone
+            }
+            Request::Stats(answer) => self.stats(answer),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = Instant::now();
+        self.problem = None;
+        let command = match command {
+            Command::Join(request) => return self.join(now, request),
+            Command::Leave => call::Command::Leave,
+            Command::SetMicrophone(on) => call::Command::SetMicrophone(on),
+            Command::SetCamera(on) => call::Command::SetCamera(on),
+            Command::SendChat(text) => call::Command::SendChat(text),
+            Command::Preview(media) => {
+                self.preview = media;
+                return;
+            }
+            Command::SelectDevices(choice) => return self.capture.choose(choice, &self.audio),
+            Command::RefreshDevices => return, // the ears have it
+        };
+        self.call.handle(now, Input::Command(command));
+    }
+
+    fn join(&mut self, now: Instant, request: JoinRequest) {
+        if let Err(problem) = self.signalling.open(now, request.server, &request.name) {
+            self.problem = Some(problem);
+            return;
+        }
+        // From here on the call decides what is open.
+        self.preview = MediaState::default();
+        let JoinRequest { room, invite, media, .. } = request;
+        self.call.handle(now, Input::Command(call::Command::Join { room, invite, media }));
+    }
+
+    async fn obey(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::Send(message) => self.say(now, message),
+            Output::OpenPeer { id, polite, offer, ice_servers } => self.open(id, polite, offer, ice_servers).await,
+            Output::Signal { id, signal } => self.order(&id, order(signal)).await,
+            Output::RestartIce { id } => self.order(&id, Order::RestartIce).await,
+            Output::ClosePeer { id } => self.close(&id),
+            Output::Capture(media) => self.captured = media,
+        }
+    }
+
+    fn say(&mut self, now: Instant, message: ClientMessage) {
+        if let Err(problem) = self.signalling.send(now, message) {
+            self.problem = Some(problem);
+        }
+    }
+
+    async fn open(
+        &mut self,
+        id: ParticipantId,
+        polite: bool,
+        offer: bool,
+        servers: Vec<signaling::message::IceServer>,
+    ) {
+        self.seeds = self.seeds.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let config = PeerConfig {
+            ice_servers: self
+                .config
+                .ice_servers
+                .clone()
+                .unwrap_or_else(|| servers.into_iter().map(ice_server).collect()),
+            relay_only: self.config.relay_only,
+            codecs: self.config.codecs.clone(),
+            polite,
+            include_loopback: self.config.include_loopback,
+            seed: self.seeds,
+            ..PeerConfig::default()
+        };
+        match Participant::open(id.clone(), config, self.told.clone()) {
+            Ok(participant) => {
+                self.participants.insert(id.clone(), participant);
+                if offer {
+                    self.order(&id, Order::Offer).await;
+                }
+            }
+            Err(error) => log::error!("no thread for {}: {error}", id.0),
+        }
+    }
+
+    fn close(&mut self, id: &ParticipantId) {
+        self.video.tell(video_out::Control::Remove(id.clone()));
+        self.audio.tell(audio::Control::Remove(id.clone()));
+        self.participants.remove(id);
+    }
+
+    async fn order(&mut self, id: &ParticipantId, order: Order) {
+        if let Some(participant) = self.participants.get(id) {
+            let _ = participant.orders.send(order).await; // its task may have ended with a problem
+        }
+    }
+
+    fn told(&mut self, id: ParticipantId, told: Told) {
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        match told {
+            Told::Ready(media) => {
+                participant.media = Some(media.clone());
+                self.audio.tell(audio::Control::Add(id, media, participant.audio.clone()));
+            }
+            Told::Event(event) => self.event(id, event),
+            Told::Problem(error) => log::warn!("{}: {error}", id.0),
+        }
+    }
+
+    fn event(&mut self, id: ParticipantId, event: PeerEvent) {
+        let now = Instant::now();
+        let input = match event {
+            PeerEvent::LocalDescription { kind, sdp } => {
+                let kind = match kind {
+                    DescriptionKind::Offer => SdpKind::Offer,
+                    DescriptionKind::Answer => SdpKind::Answer,
+                };
+                Input::LocalDescription { id, kind, sdp }
+            }
+            PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
+                let candidate = Some(IceCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment: None });
+                Input::LocalCandidate { id, candidate }
+            }
+            PeerEvent::EndOfCandidates => Input::LocalCandidate { id, candidate: None },
+            PeerEvent::State(state) => match self.state(&id, state) {
+                Some(input) => Input::Peer { id, input },
+                None => return,
+            },
+            PeerEvent::KeyframeRequested { .. } => return self.video.tell(video_out::Control::Keyframe(id)),
+            PeerEvent::Negotiated { .. }
+            | PeerEvent::RemoteTrack { .. }
+            | PeerEvent::RemoteTrackEnded { .. }
+            | PeerEvent::Target(_) => return, // encoders read codec and target themselves
+        };
+        self.call.handle(now, input);
+    }
+
+    /// Media flows only over a path that stands.
+    fn state(&mut self, id: &ParticipantId, state: PeerState) -> Option<PeerInput> {
+        match state {
+            PeerState::Connected => {
+                if let Some(media) = self.participants.get(id).and_then(|p| p.media.clone()) {
+                    self.video.tell(video_out::Control::Add(id.clone(), media));
+                    self.audio.tell(audio::Control::Connected(id.clone()));
+                }
+                Some(PeerInput::Connected)
+            }
+            PeerState::Disconnected => Some(PeerInput::Disconnected),
+            PeerState::Failed => Some(PeerInput::Failed),
+            PeerState::New | PeerState::Connecting | PeerState::Closed => None,
+        }
+    }
+
+    fn picture(&self, picture: &Picture) -> Option<FrameSlot> {
+        let of = |id, n: usize| self.participants.get(id).and_then(|p: &Participant| p.video.slots.get(n).cloned());
+        match picture {
+            Picture::Own => Some(self.capture.slot.clone()),
+            Picture::Camera(id) => of(id, 0),
+            Picture::Share(id) => of(id, 1),
+        }
+    }
+
+    /// Asks everybody at once and answers when all have; a connection that does not answer is left out.
+    fn stats(&self, answer: oneshot::Sender<EngineStats>) {
+        let (sound, heard) = oneshot::channel();
+        self.audio.tell(audio::Control::Stats(sound));
+        let mut asked = vec![];
+        for (id, participant) in &self.participants {
+            let (to, from) = oneshot::channel();
+            let asking = participant.orders.try_send(Order::Stats(to)).is_ok();
+            asked.push((id.clone(), participant.video.stats(), asking.then_some(from)));
+        }
+        let video_out = self.video.stats();
+        tokio::spawn(async move {
+            let sounds = tokio::time::timeout(PATIENCE, heard).await.ok().and_then(Result::ok).unwrap_or_default();
+            let mut participants = vec![];
+            for (id, video_in, from) in asked {
+                let path = match from {
+                    Some(from) => tokio::time::timeout(PATIENCE, from).await.ok().and_then(Result::ok),
+                    None => None,
+                };
+                let audio_in = sounds.iter().find(|(who, _)| *who == id).map(|(_, stats)| stats.clone());
+                participants.push(ParticipantStats { id, path, video_in, audio_in });
+            }
+            let _ = answer.send(EngineStats { video_out, participants }); // whoever asked may have gone
+        });
+    }
+
+    /// The window is gone: the others should see an empty chair at once, not a frozen picture.
+    async fn leave_in_peace(&mut self) {
+        self.call.handle(Instant::now(), Input::Command(call::Command::Leave));
+        self.settle().await;
+        self.signalling.flush().await;
+    }
+}
+
+/// How long figures are waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+fn order(signal: PeerSignal) -> Order {
+    match signal {
+        PeerSignal::Description { kind: SdpKind::Offer, sdp } => Order::Description(DescriptionKind::Offer, sdp),
+        PeerSignal::Description { kind: SdpKind::Answer, sdp } => Order::Description(DescriptionKind::Answer, sdp),
+        PeerSignal::Candidate(candidate) => Order::Candidate(candidate),
+    }
+}
+
+fn ice_server(server: signaling::message::IceServer) -> IceServer {
+    IceServer {
+        urls: server.urls,
+        username: server.username.unwrap_or_default(),
+        credential: server.credential.unwrap_or_default(),
+    }
+}
+
+/// Looking for devices blocks, so it happens elsewhere; one look at a time is enough.
+fn find_devices(ears: &Ears) {
+    let found = ears.find_devices.clone();
+    tokio::task::spawn_blocking(move || {
+        let _ = found.blocking_send(devices::list()); // the engine may be gone
+    });
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

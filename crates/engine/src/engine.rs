@@ -1,0 +1,71 @@
+//! The handle to a running engine.
+
+use crate::config::{Command, EngineConfig};
+use crate::driver::{Driver, Request};
+use crate::stats::EngineStats;
+use crate::view::{AppView, Picture};
+use media::slot::FrameSlot;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Commands on their way to the driver. When full the caller waits.
+const COMMANDS: usize = 32;
+
+/// A running engine. Dropping it leaves the call and closes everything.
+pub struct Engine {
+    requests: mpsc::Sender<Request>,
+    view: watch::Receiver<AppView>,
+    driver: JoinHandle<()>,
+}
+
+/// Why an engine could not be started, or does not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The system gave no thread.
+    #[error("the media threads could not be started: {0}")]
+    Threads(#[from] std::io::Error),
+    /// It has ended.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+impl Engine {
+    /// Starts an engine on the current tokio runtime. No packet leaves and no device opens before a command says so.
+    pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
+        let (requests, inbox) = mpsc::channel(COMMANDS);
+        let (driver, ears, view) = Driver::new(config, inbox)?;
+        let driver = tokio::spawn(driver.run(ears));
+        Ok(Self { requests, view, driver })
+    }
+
+    /// Hands a command over; what becomes of it shows in the view.
+    pub async fn command(&self, command: Command) -> Result<(), EngineError> {
+        self.requests.send(Request::Command(command)).await.map_err(|_| EngineError::Stopped)
+    }
+
+    /// What a window shows, newest value wins.
+    pub fn view(&self) -> watch::Receiver<AppView> {
+        self.view.clone()
+    }
+
+    /// Where the newest frame of a picture is found; `None` if there is no such person.
+    pub async fn picture(&self, picture: Picture) -> Option<FrameSlot> {
+        let (answer, slot) = oneshot::channel();
+        self.requests.send(Request::Picture(picture, answer)).await.ok()?;
+        slot.await.ok().flatten()
+    }
+
+    /// Figures of this moment.
+    pub async fn stats(&self) -> Result<EngineStats, EngineError> {
+        let (answer, stats) = oneshot::channel();
+        self.requests.send(Request::Stats(answer)).await.map_err(|_| EngineError::Stopped)?;
+        stats.await.map_err(|_| EngineError::Stopped)
+    }
+
+    /// Leaves the call, says goodbye to the server and ends.
+    pub async fn stop(self) {
+        let Self { requests, view, driver } = self;
+        drop((requests, view));
+        let _ = driver.await; // a driver that panicked has ended too
+    }
+}

@@ -1,0 +1,111 @@
+//! Which size goes at which rate.
+
+/// A size of picture that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rung {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+impl Rung {
+    fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+/// The largest size of the source's shape within the limits, even in both directions.
+pub(crate) fn fit(width: u32, height: u32, max_width: u32, max_height: u32) -> Rung {
+    let (width, height) = (width.max(2), height.max(2));
+    let scale = (f64::from(max_width) / f64::from(width)).min(f64::from(max_height) / f64::from(height)).min(1.0);
+    scaled(Rung { width, height }, scale)
+}
+
+/// The rate above which a size gains nothing that anybody sees, bit/s. As Chromium's table for a camera: 360p 1.7 Mb/s,
+/// 540p 2, 720p 2.5; the rates between are interpolated by pixels.
+pub(crate) fn most_useful(rung: Rung, fps: u32) -> u64 {
+    const TABLE: [(u64, u64); 6] = [
+        (320 * 180, 600_000),
+        (480 * 270, 1_000_000),
+        (640 * 360, 1_700_000),
+        (960 * 540, 2_000_000),
+        (1280 * 720, 2_500_000),
+        (1920 * 1080, 5_000_000),
+    ];
+    let at_30 = interpolate(&TABLE, rung.pixels());
+    at_30 * u64::from(fps.clamp(5, 60)).min(30) / 30
+}
+
+/// Below this rate a size looks worse than the next smaller one, bit/s.
+fn least_useful(rung: Rung) -> u64 {
+    const TABLE: [(u64, u64); 5] =
+        [(320 * 180, 0), (480 * 270, 140_000), (640 * 360, 220_000), (960 * 540, 450_000), (1280 * 720, 700_000)];
+    interpolate(&TABLE, rung.pixels())
+}
+
+/// The rung of this source for a rate. With one receiver there are finer steps; with several only thirds of the
+/// ladder, so that they share encoders. `before` gives hysteresis: a larger size is taken up again only with 30 % to spare.
+pub(crate) fn choose(source: Rung, bitrate: u64, before: Option<Rung>, alone: bool) -> Rung {
+    let steps: &[f64] = if alone { &[1.0, 0.75, 0.5, 0.375, 0.25] } else { &[1.0, 0.5, 0.25] };
+    let rungs = || steps.iter().map(|s| scaled(source, *s)).filter(|r| r.height.min(r.width) >= 90 || *r == source);
+    let enough = |rung: &Rung| {
+        let larger = before.is_some_and(|b| rung.pixels() > b.pixels());
+        let floor = least_useful(*rung);
+        bitrate >= if larger { floor + floor * 3 / 10 } else { floor }
+    };
+    rungs().find(enough).or_else(|| rungs().last()).unwrap_or(source)
+}
+
+fn scaled(source: Rung, scale: f64) -> Rung {
+    let even = |n: u32| (((f64::from(n) * scale) / 2.0).round() as u32 * 2).max(2);
+    Rung { width: even(source.width), height: even(source.height) }
+}
+
+fn interpolate(table: &[(u64, u64)], pixels: u64) -> u64 {
+    let Some(above) = table.iter().position(|(p, _)| *p >= pixels) else {
+        return table.last().map_or(0, |(_, rate)| *rate);
+    };
+    let (p1, r1) = table[above];
+    let Some((p0, r0)) = above.checked_sub(1).map(|below| table[below]) else {
+        return r1 * pixels / p1;
+    };
+    r0 + (r1 - r0) * (pixels - p0) / (p1 - p0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HD: Rung = Rung { width: 1280, height: 720 };
+
+    #[test]
+    fn a_source_is_fitted_without_changing_its_shape() {
+        assert_eq!(fit(1920, 1080, 1280, 720), HD);
+        assert_eq!(fit(640, 480, 1280, 720), Rung { width: 640, height: 480 });
+        assert_eq!(fit(720, 1280, 1280, 720), Rung { width: 406, height: 720 });
+        assert_eq!(fit(0, 0, 1280, 720), Rung { width: 2, height: 2 });
+    }
+
+    #[test]
+    fn less_rate_never_gives_a_larger_picture() {
+        for alone in [true, false] {
+            let sizes: Vec<u64> = (0..40).map(|n| choose(HD, n * 50_000, None, alone).pixels()).collect();
+            assert!(sizes.windows(2).all(|w| w[0] <= w[1]), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_around_a_step_does_not_flap() {
+        let floor = least_useful(HD);
+        let small = choose(HD, floor - 1, Some(HD), true);
+        assert!(small.pixels() < HD.pixels());
+        assert_eq!(choose(HD, floor + 1, Some(small), true), small);
+        assert_eq!(choose(HD, floor * 14 / 10, Some(small), true), HD);
+    }
+
+    #[test]
+    fn the_table_holds_at_its_own_points() {
+        assert_eq!(most_useful(Rung { width: 640, height: 360 }, 30), 1_700_000);
+        assert_eq!(most_useful(HD, 30), 2_500_000);
+        assert_eq!(most_useful(Rung { width: 3840, height: 2160 }, 30), 5_000_000);
+    }
+}

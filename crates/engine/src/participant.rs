@@ -1,0 +1,138 @@
+//! One other person: their peer connection's task, their pictures and their sound.
+
+use crate::audio::{self, AudioQueue};
+use crate::video_in::{self, VideoIn, VideoInThread};
+use crossbeam_queue::ArrayQueue;
+use media::encoded::{AudioPacket, EncodedFrame};
+use peer::{DescriptionKind, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
+use signaling::message::{IceCandidate, ParticipantId};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{mpsc, oneshot};
+
+/// Orders on their way to a peer connection. When full the driver waits; they are few.
+const ORDERS: usize = 128;
+/// Events of a connection on their way to the driver.
+const EVENTS: usize = 64;
+
+/// What a peer connection's task is told.
+pub(crate) enum Order {
+    Offer,
+    Description(DescriptionKind, String),
+    Candidate(Option<IceCandidate>),
+    RestartIce,
+    Stats(oneshot::Sender<PeerStats>),
+}
+
+/// What a peer connection's task tells the driver.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// It stands ready to negotiate.
+    Ready(MediaOut),
+    Event(PeerEvent),
+    /// It refused something, or could not be made.
+    Problem(PeerError),
+}
+
+/// One other person. Dropping it closes the connection and ends its threads.
+pub(crate) struct Participant {
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) video: VideoInThread,
+    pub(crate) audio: AudioQueue,
+    pub(crate) media: Option<MediaOut>,
+}
+
+impl Participant {
+    /// Makes the connection in a task of its own.
+    pub(crate) fn open(
+        id: ParticipantId,
+        config: PeerConfig,
+        told: mpsc::Sender<(ParticipantId, Told)>,
+    ) -> std::io::Result<Self> {
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let out: Arc<OnceLock<MediaOut>> = Arc::default();
+        let asked = out.clone();
+        let (input, video) = video_in::start(&id.0, move || {
+            if let Some(media) = asked.get() {
+                media.request_keyframe();
+            }
+        })?;
+        let audio: AudioQueue = Arc::new(ArrayQueue::new(audio::QUEUE));
+        let sink = Arc::new(Sink { video: input, audio: audio.clone() });
+        tokio::spawn(run(id, config, sink, out, inbox, told));
+        Ok(Self { orders, video, audio, media: None })
+    }
+}
+
+/// Takes media from the connection; it only hands over.
+struct Sink {
+    video: VideoIn,
+    audio: AudioQueue,
+}
+
+impl MediaSink for Sink {
+    fn video(&self, mid: &str, frame: EncodedFrame) {
+        self.video.push(mid, frame);
+    }
+
+    fn audio(&self, _mid: &str, packet: AudioPacket) {
+        self.audio.force_push(packet);
+    }
+
+    fn sender_report(&self, _mid: &str, _ntp: u64, _rtp: u32) {}
+}
+
+async fn run(
+    id: ParticipantId,
+    config: PeerConfig,
+    sink: Arc<dyn MediaSink>,
+    out: Arc<OnceLock<MediaOut>>,
+    mut inbox: mpsc::Receiver<Order>,
+    told: mpsc::Sender<(ParticipantId, Told)>,
+) {
+    let (events, mut happened) = mpsc::channel(EVENTS);
+    let peer = match Peer::new(config, sink, events).await {
+        Ok(peer) => peer,
+        Err(error) => {
+            let _ = told.send((id, Told::Problem(error))).await; // nobody left to hear it
+            return;
+        }
+    };
+    let _ = out.set(peer.media());
+    if told.send((id.clone(), Told::Ready(peer.media()))).await.is_err() {
+        return;
+    }
+    loop {
+        tokio::select! {
+            order = inbox.recv() => {
+                let Some(order) = order else { break };
+                if let Err(error) = obey(&peer, order).await {
+                    log::warn!("{}: {error}", id.0);
+                    if told.send((id.clone(), Told::Problem(error))).await.is_err() {
+                        break;
+                    }
+                }
+            }
+            event = happened.recv() => {
+                let Some(event) = event else { break };
+                if told.send((id.clone(), Told::Event(event))).await.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    peer.close().await;
+}
+
+async fn obey(peer: &Peer, order: Order) -> Result<(), PeerError> {
+    match order {
+        Order::Offer => peer.offer().await,
+        Order::Description(kind, sdp) => peer.remote_description(kind, &sdp).await,
+        Order::Candidate(Some(c)) => peer.remote_candidate(&c.candidate, c.sdp_mid.as_deref(), c.sdp_mline_index).await,
+        Order::Candidate(None) => peer.end_of_remote_candidates().await,
+        Order::RestartIce => peer.restart_ice().await,
+        Order::Stats(answer) => {
+            let _ = answer.send(peer.stats().await); // whoever asked may have gone
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The signalling session with its socket: feeds the one with the other.
+
+use crate::config::ServerAddress;
+use crate::socket::{Socket, SocketEvent};
+use crate::view::{Problem, SessionView};
+use call::Signal;
+use signaling::identity::DeviceKey;
+use signaling::message::{ClientMessage, ErrorCode};
+use signaling::session::{
+    DisconnectCause, SendError, Session, SessionConfig, SessionEnd, SessionEvent, SessionOutput, SessionState,
+};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Frames and ends of sockets on their way to the driver. When full the socket waits.
+pub(crate) const QUEUE: usize = 64;
+/// A session that nobody needs any more is closed after this: a quick second join finds it still open.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// An event and the number of the socket it came from.
+pub(crate) type FromSocket = (u64, SocketEvent);
+
+/// At most one session with one server.
+pub(crate) struct Signalling {
+    key: DeviceKey,
+    client: String,
+    seed: u64,
+    events: mpsc::Sender<FromSocket>,
+    open: Option<Open>,
+    sockets: u64,
+    signals: VecDeque<Signal>,
+    problem: Option<Problem>,
+    unneeded_since: Option<Instant>,
+}
+
+struct Open {
+    server: ServerAddress,
+    name: String,
+    session: Session,
+    socket: Option<Socket>,
+}
+
+impl Signalling {
+    pub(crate) fn new(key: DeviceKey, client: String, seed: u64, events: mpsc::Sender<FromSocket>) -> Self {
+        Self {
+            key,
+            client,
+            seed,
+            events,
+            open: None,
+            sockets: 0,
+            signals: VecDeque::new(),
+            problem: None,
+            unneeded_since: None,
+        }
+    }
+
+    /// A session with this server under this name: the one there is, or a new one in its place.
+    pub(crate) fn open(&mut self, now: Instant, server: ServerAddress, name: &str) -> Result<(), Problem> {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|o| o.server == server && o.name == name && o.session.state() != SessionState::Closed)
+        {
+            return Ok(());
+        }
+        self.close(now);
+        self.seed = self.seed.wrapping_add(1);
+        let key = self.key.for_server(&server.origin());
+        let config = SessionConfig { key, name: name.into(), client: self.client.clone(), seed: self.seed };
+        let session = Session::new(config, now).map_err(|error| problem("bad_name", &error.to_string()))?;
+        self.open = Some(Open { server, name: name.into(), session, socket: None });
+        self.pump(now);
+        Ok(())
+    }
+
+    pub(crate) fn send(&mut self, now: Instant, message: ClientMessage) -> Result<(), Problem> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let sent = open.session.send(now, message);
+        self.pump(now);
+        match sent {
+            Ok(()) | Err(SendError::Closed) => Ok(()),
+            Err(error @ (SendError::QueueFull | SendError::Invalid(_) | SendError::Reserved)) => {
+                Err(problem(error.code(), &error.to_string()))
+            }
+        }
+    }
+
+    pub(crate) fn handle(&mut self, now: Instant, (number, event): FromSocket) {
+        let Some(open) = &mut self.open else { return };
+        if open.socket.as_ref().is_none_or(|s| s.number != number) {
+            return; // of a socket that was given up
+        }
+        match event {
+            SocketEvent::Opened => {
+                self.problem = None;
+                open.session.handle_opened(now);
+            }
+            SocketEvent::Text(text) => open.session.handle_text(now, &text),
+            SocketEvent::Closed(info, problem) => {
+                open.socket = None;
+                self.problem = problem;
+                open.session.handle_closed(now, info);
+            }
+        }
+        self.pump(now);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            if open.session.poll_timeout().is_some_and(|at| at <= now) {
+                open.session.handle_timeout(now);
+                self.pump(now);
+            }
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let session = self.open.as_ref().and_then(|o| o.session.poll_timeout());
+        let linger = self.unneeded_since.map(|since| since + LINGER);
+        [session, linger].into_iter().flatten().min()
+    }
+
+    /// What the call should hear, in order.
+    pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
+        self.signals.pop_front()
+    }
+
+    /// Closes the session some seconds after the last call ended.
+    pub(crate) fn keep_while(&mut self, now: Instant, needed: bool) {
+        if needed || self.open.is_none() {
+            self.unneeded_since = None;
+        } else if now >= *self.unneeded_since.get_or_insert(now) + LINGER {
+            self.close(now);
+        }
+    }
+
+    pub(crate) fn view(&self) -> SessionView {
+        let Some(open) = &self.open else { return SessionView::Closed { problem: self.problem.clone() } };
+        match open.session.state() {
+            SessionState::Open => SessionView::Open { server: open.server.clone() },
+            SessionState::Connecting | SessionState::Backoff => {
+                SessionView::Connecting { server: open.server.clone(), problem: self.problem.clone() }
+            }
+            SessionState::Closed => SessionView::Closed { problem: self.problem.clone() },
+        }
+    }
+
+    /// Ends the session and lets its last words out.
+    pub(crate) async fn flush(&mut self) {
+        self.close(Instant::now());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    fn close(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.session.close(now);
+        }
+        self.pump(now);
+        self.open = None;
+        self.unneeded_since = None;
+    }
+
+    /// Does what the session wants.
+    fn pump(&mut self, now: Instant) {
+        let Some(open) = &mut self.open else { return };
+        while let Some(output) = open.session.poll_output() {
+            match output {
+                SessionOutput::Connect => {
+                    self.sockets += 1;
+                    open.socket = Some(Socket::open(self.sockets, open.server.clone(), self.events.clone()));
+                }
+                SessionOutput::SendText(text) => {
+                    let sent = open.socket.as_ref().is_some_and(|socket| socket.send(text));
+                    if !sent && open.socket.take().is_some() {
+                        // The socket takes no more: as good as broken. What it did not take is sent again.
+                        open.session.handle_closed(now, Default::default());
+                    }
+                }
+                SessionOutput::CloseSocket { code: _ } => open.socket = None,
+                SessionOutput::Event(event) => {
+                    if let Some(problem) = why(&event) {
+                        self.problem.get_or_insert(problem);
+                    }
+                    self.signals.extend(signal(event));
+                }
+            }
+        }
+    }
+}
+
+/// A number nobody else draws.
+pub(crate) fn random_seed() -> u64 {
+    // Without randomness the clock still tells two clients apart.
+    getrandom::u64().unwrap_or_else(|_| Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id()))
+}
+
+fn signal(event: SessionEvent) -> Option<Signal> {
+    Some(match event {
+        SessionEvent::Welcome(welcome) => Signal::Welcome { ice_servers: welcome.ice_servers },
+        SessionEvent::Resumed { ice_servers } => Signal::Resumed { ice_servers },
+        SessionEvent::Message(message) => Signal::Message(message),
+        SessionEvent::Disconnected { .. } => Signal::Disconnected,
+        SessionEvent::Lost => Signal::Lost,
+        SessionEvent::Ended(SessionEnd::Closed) => return None,
+        SessionEvent::Ended(SessionEnd::Refused(error)) => Signal::Ended(error.code),
+    })
+}
+
+/// What people should know of a break.
+fn why(event: &SessionEvent) -> Option<Problem> {
+    match event {
+        SessionEvent::Disconnected { cause, .. } => match cause {
+            DisconnectCause::Closed(info) if info.reason.is_empty() => None,
+            DisconnectCause::Closed(info) => Some(problem("disconnected", &info.reason)),
+            DisconnectCause::Silence => Some(problem("server_silent", "the server has gone silent")),
+            DisconnectCause::HandshakeTimeout => Some(problem("server_silent", "the server does not answer")),
+            DisconnectCause::Refused(error) => Some(problem(&code(error.code), &error.message)),
+            DisconnectCause::Bye(bye) => Some(problem(&code(*bye), "the server ended the session for now")),
+            DisconnectCause::Protocol(words) => Some(problem("not_a_lunchroom_server", words)),
+        },
+        SessionEvent::Ended(SessionEnd::Refused(error)) => Some(problem(&code(error.code), &error.message)),
+        SessionEvent::Ended(SessionEnd::Closed)
+        | SessionEvent::Welcome(_)
+        | SessionEvent::Resumed { .. }
+        | SessionEvent::Message(_)
+        | SessionEvent::Lost => None,
+    }
+}
+
+/// The code as it is on the wire.
+pub(crate) fn code(code: ErrorCode) -> String {
+    serde_json::to_value(code).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn problem(code: &str, message: &str) -> Problem {
+    Problem { code: code.into(), message: message.into(), device: None }
+}

@@ -1,0 +1,288 @@
+//! One participant's pictures: from complete frames to the newest decoded one.
+//!
+//! A thread for each participant owns the jitter buffers and decoders of their media lines.
+
+use codecs::VideoDecoder;
+use crossbeam_queue::ArrayQueue;
+use media::encoded::{EncodedFrame, VideoCodec};
+use media::frame::FramePool;
+use media::jitter::VideoBuffer;
+use media::slot::FrameSlot;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+/// Frames on their way from the connection to the decoder. When full, all are thrown away and a keyframe is asked for:
+/// a decoder that is this late must not fall behind further.
+pub(crate) const QUEUE: usize = 16;
+
+/// Pictures of one participant that can be shown at once: the camera and a shared screen.
+pub const PICTURES: usize = 2;
+
+/// The end that the connection's sink holds. It never blocks.
+#[derive(Clone)]
+pub(crate) struct VideoIn {
+    queue: Arc<ArrayQueue<(Arc<str>, EncodedFrame)>>,
+    shared: Arc<Shared>,
+    thread: Thread,
+}
+
+/// The owner's end: dropping it ends the thread.
+pub(crate) struct VideoInThread {
+    shared: Arc<Shared>,
+    handle: Option<JoinHandle<()>>,
+    /// The newest pictures: first media line, second media line.
+    pub(crate) slots: [FrameSlot; PICTURES],
+}
+
+/// What a participant's pictures cost and gave, counted from the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct VideoInStats {
+    /// Frames decoded.
+    pub decoded: u64,
+    /// Keyframes among them.
+    pub keyframes: u64,
+    /// Frames the decoder refused.
+    pub refused: u64,
+    /// Seconds spent decoding.
+    pub decode_s: f64,
+    /// Seconds that frames waited in the jitter buffer, summed.
+    pub jitter_s: f64,
+    /// Frames that left the jitter buffer.
+    pub jitter_n: u64,
+    /// Interruptions by getStats' rule: a gap longer than max(3 × average, average + 150 ms).
+    pub freezes: u64,
+    /// Width and height of the last picture.
+    pub size: (u32, u32),
+}
+
+#[derive(Default)]
+struct Shared {
+    overflow: AtomicBool,
+    end: AtomicBool,
+    decoded: AtomicU64,
+    keyframes: AtomicU64,
+    refused: AtomicU64,
+    decode_us: AtomicU64,
+    jitter_us: AtomicU64,
+    jitter_n: AtomicU64,
+    freezes: AtomicU64,
+    size: AtomicU64,
+}
+
+/// Starts a participant's thread. `ask_keyframe` is called from it whenever decoding cannot go on without one.
+pub(crate) fn start(name: &str, ask_keyframe: impl Fn() + Send + 'static) -> std::io::Result<(VideoIn, VideoInThread)> {
+    let queue = Arc::new(ArrayQueue::new(QUEUE));
+    let shared = Arc::new(Shared::default());
+    let slots: [FrameSlot; PICTURES] = Default::default();
+    let worker = Worker {
+        queue: queue.clone(),
+        shared: shared.clone(),
+        slots: slots.clone(),
+        tracks: BTreeMap::new(),
+        pool: FramePool::new(),
+        ask_keyframe: Box::new(ask_keyframe),
+    };
+    let handle = std::thread::Builder::new().name(format!("decode {name}")).spawn(move || worker.run())?;
+    let input = VideoIn { queue, shared: shared.clone(), thread: handle.thread().clone() };
+    Ok((input, VideoInThread { shared, handle: Some(handle), slots }))
+}
+
+impl VideoIn {
+    /// Hands a frame over.
+    pub(crate) fn push(&self, mid: &str, frame: EncodedFrame) {
+        if self.queue.force_push((mid.into(), frame)).is_some() {
+            self.shared.overflow.store(true, Relaxed);
+        }
+        self.thread.unpark();
+    }
+}
+
+impl VideoInThread {
+    pub(crate) fn stats(&self) -> VideoInStats {
+        let s = &self.shared;
+        let size = s.size.load(Relaxed);
+        VideoInStats {
+            decoded: s.decoded.load(Relaxed),
+            keyframes: s.keyframes.load(Relaxed),
+            refused: s.refused.load(Relaxed),
+            decode_s: s.decode_us.load(Relaxed) as f64 / 1e6,
+            jitter_s: s.jitter_us.load(Relaxed) as f64 / 1e6,
+            jitter_n: s.jitter_n.load(Relaxed),
+            freezes: s.freezes.load(Relaxed),
+            size: ((size >> 32) as u32, size as u32),
+        }
+    }
+}
+
+impl Drop for VideoInThread {
+    fn drop(&mut self) {
+        self.shared.end.store(true, Relaxed);
+        if let Some(handle) = self.handle.take() {
+            handle.thread().unpark(); // it ends by itself within one frame; nobody waits for it
+        }
+        self.slots.iter().for_each(FrameSlot::close);
+    }
+}
+
+/// The thread's own things.
+struct Worker {
+    queue: Arc<ArrayQueue<(Arc<str>, EncodedFrame)>>,
+    shared: Arc<Shared>,
+    slots: [FrameSlot; PICTURES],
+    tracks: BTreeMap<Arc<str>, Track>,
+    pool: FramePool,
+    ask_keyframe: Box<dyn Fn() + Send>,
+}
+
+/// One media line.
+struct Track {
+    buffer: VideoBuffer,
+    decoder: Option<(VideoCodec, Box<dyn VideoDecoder>)>,
+    slot: usize,
+    await_keyframe: bool,
+    rhythm: Rhythm,
+}
+
+/// How long a decode thread sleeps when nothing is due.
+const IDLE: Duration = Duration::from_millis(500);
+
+impl Worker {
+    fn run(mut self) {
+        while !self.shared.end.load(Relaxed) {
+            self.take_in();
+            let due = self.give_out();
+            let now = Instant::now();
+            let wait = due.map_or(IDLE, |at| at.saturating_duration_since(now));
+            if !wait.is_zero() && self.queue.is_empty() {
+                std::thread::park_timeout(wait.min(IDLE));
+            }
+        }
+    }
+
+    fn take_in(&mut self) {
+        if self.shared.overflow.swap(false, Relaxed) {
+            while self.queue.pop().is_some() {}
+            self.tracks.values_mut().for_each(Track::flush);
+            (self.ask_keyframe)();
+        }
+        while let Some((mid, frame)) = self.queue.pop() {
+            let next_slot = self.tracks.len();
+            if next_slot >= PICTURES && !self.tracks.contains_key(&mid) {
+                continue; // more lines than we show
+            }
+            let track = self.tracks.entry(mid).or_insert_with(|| Track::new(next_slot));
+            track.buffer.push(Instant::now(), frame);
+            if track.buffer.needs_keyframe() {
+                track.await_keyframe = true;
+                (self.ask_keyframe)();
+            }
+        }
+    }
+
+    /// Decodes all that is due; when the next frame will be.
+    fn give_out(&mut self) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for track in self.tracks.values_mut() {
+            while let Some(frame) = track.buffer.pop(Instant::now()) {
+                let ok = track.decode(frame, &self.shared, &self.pool, &self.slots);
+                if !ok && !std::mem::replace(&mut track.await_keyframe, true) {
+                    (self.ask_keyframe)();
+                }
+            }
+            next = match (next, track.buffer.poll_timeout()) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        next
+    }
+}
+
+impl Track {
+    fn new(slot: usize) -> Self {
+        Self { buffer: VideoBuffer::new(), decoder: None, slot, await_keyframe: true, rhythm: Rhythm::default() }
+    }
+
+    fn flush(&mut self) {
+        self.buffer = VideoBuffer::new();
+        self.await_keyframe = true;
+    }
+
+    /// False if only a keyframe helps.
+    fn decode(&mut self, frame: EncodedFrame, shared: &Shared, pool: &FramePool, slots: &[FrameSlot]) -> bool {
+        if self.await_keyframe && !frame.keyframe {
+            return false;
+        }
+        let started = Instant::now();
+        shared.jitter_us.fetch_add(started.saturating_duration_since(frame.time).as_micros() as u64, Relaxed);
+        shared.jitter_n.fetch_add(1, Relaxed);
+        let picture = match self.decoder(frame.codec, pool) {
+            Some(decoder) => decoder.decode(&frame),
+            None => return false,
+        };
+        shared.decode_us.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
+        match picture {
+            Ok(picture) => {
+                self.await_keyframe = false;
+                shared.keyframes.fetch_add(u64::from(frame.keyframe), Relaxed);
+                if let Some(picture) = picture {
+                    shared.decoded.fetch_add(1, Relaxed);
+                    shared.size.store(u64::from(picture.width()) << 32 | u64::from(picture.height()), Relaxed);
+                    shared.freezes.fetch_add(u64::from(self.rhythm.froze(Instant::now())), Relaxed);
+                    slots[self.slot].put(picture);
+                }
+                true
+            }
+            Err(error) => {
+                log::debug!("a frame could not be decoded: {error}");
+                shared.refused.fetch_add(1, Relaxed);
+                false
+            }
+        }
+    }
+
+    fn decoder(&mut self, codec: VideoCodec, pool: &FramePool) -> Option<&mut Box<dyn VideoDecoder>> {
+        if self.decoder.as_ref().is_none_or(|(have, _)| *have != codec) {
+            let opened = codecs::video_decoder(codec, pool.clone());
+            self.decoder =
+                opened.map_err(|error| log::warn!("no decoder for {}: {error}", codec.mime())).ok().map(|d| (codec, d));
+        }
+        self.decoder.as_mut().map(|(_, decoder)| decoder)
+    }
+}
+
+/// Tells a freeze from the usual pace, as getStats' freezeCount does.
+#[derive(Default)]
+struct Rhythm {
+    last: Option<Instant>,
+    average: Option<f64>,
+}
+
+impl Rhythm {
+    fn froze(&mut self, now: Instant) -> bool {
+        let Some(last) = self.last.replace(now) else { return false };
+        let gap = now.duration_since(last).as_secs_f64();
+        let average = *self.average.get_or_insert(gap);
+        self.average = Some(average + (gap - average) / 30.0);
+        gap > (3.0 * average).max(average + 0.150)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_of_half_a_second_is_one_freeze() {
+        let (mut rhythm, mut now) = (Rhythm::default(), Instant::now());
+        let mut freezes = 0;
+        for n in 0..60 {
+            now += Duration::from_millis(if n == 40 { 500 } else { 33 });
+            freezes += u32::from(rhythm.froze(now));
+        }
+        assert_eq!(freezes, 1);
+    }
+}

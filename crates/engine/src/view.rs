@@ -1,0 +1,64 @@
+//! What a window shows: one whole value, newest wins.
+
+use crate::config::{DeviceChoice, ServerAddress};
+use call::CallView;
+use devices::{DeviceInfo, DeviceKind};
+
+/// Everything a window shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppView {
+    /// The signalling session.
+    pub session: SessionView,
+    /// The call.
+    pub call: CallView,
+    /// Devices found at the last look.
+    pub devices: Vec<DeviceInfo>,
+    /// Devices in use, as chosen.
+    pub choice: DeviceChoice,
+    /// What is wrong: devices that ought to be open, a command that could not be carried out.
+    pub problems: Vec<Problem>,
+}
+
+/// The signalling session as people see it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionView {
+    /// None is wanted, or the last one was refused.
+    Closed {
+        /// Why it was refused, if it was.
+        problem: Option<Problem>,
+    },
+    /// On the way.
+    Connecting {
+        /// To whom.
+        server: ServerAddress,
+        /// Why the last try failed, if one did.
+        problem: Option<Problem>,
+    },
+    /// It stands.
+    Open {
+        /// With whom.
+        server: ServerAddress,
+    },
+}
+
+/// Something that is wrong, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable code, which the UI translates.
+    pub code: String,
+    /// English words that say what to do.
+    pub message: String,
+    /// The kind of device it concerns, if any.
+    pub device: Option<DeviceKind>,
+}
+
+/// Which pictures.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Picture {
+    /// One's own camera.
+    Own,
+    /// Somebody's camera.
+    Camera(signaling::message::ParticipantId),
+    /// Somebody's second picture: a shared screen.
+    Share(signaling::message::ParticipantId),
+}
