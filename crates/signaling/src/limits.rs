@@ -10,8 +10,8 @@ pub const MAX_FRAME_BYTES: usize = 64 * 1024;
 pub const MAX_SDP_BYTES: usize = 48 * 1024;
 /// Characters (Unicode scalar values) of a person's name after [`crate::text::clean_name`].
 pub const MAX_NAME_CHARS: usize = 64;
-/// Bytes of a person's name: 64 characters of four bytes, and no more through combining marks.
-pub const MAX_NAME_BYTES: usize = 256;
+/// Bytes of a person's name: 64 characters of three bytes, or 48 of four.
+pub const MAX_NAME_BYTES: usize = 192;
 /// Characters (Unicode scalar values) of a line of chat.
 pub const MAX_CHAT_CHARS: usize = 4_000;
 /// Characters of a room's name.

@@ -15,7 +15,7 @@ pub enum NameError {
     #[error("a name cannot have control characters")]
     Control,
     /// Over [`MAX_NAME_CHARS`] characters or [`MAX_NAME_BYTES`] bytes.
-    #[error("a name can have at most {MAX_NAME_CHARS} characters")]
+    #[error("a name can have at most {MAX_NAME_CHARS} characters and {MAX_NAME_BYTES} bytes")]
     TooLong,
 }
 
@@ -52,7 +52,7 @@ impl ChatError {
 }
 
 /// A name as it is shown: white space (also tabs and line breaks) trimmed and collapsed to single spaces,
-/// directional controls and invisible fillers removed, 1 to 64 characters and at most 256 bytes.
+/// directional controls and invisible fillers removed, 1 to 64 characters and at most 192 bytes.
 ///
 /// Other control characters are refused. Joiners (U+200C, U+200D) stay: Persian and emoji need them.
 /// Cleaning a clean name changes nothing.
@@ -156,4 +156,101 @@ fn is_visible(c: char) -> bool {
         || is_directional(c)
         || is_filler(c)
         || matches!(c, '\u{200C}' | '\u{200D}' | '\u{2800}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_of_this_world_pass_unchanged() {
+        for name in [
+            "Ada",
+            "Zoë d'Été-2",
+            "李小龙",
+            "سارة",
+            "نیم\u{200C}فاصله",
+            "👩\u{200D}🍳 Cook",
+            "<b>Bob</b>",
+            "O'Neil & Co",
+        ] {
+            assert_eq!(clean_name(name).as_deref(), Ok(name));
+            assert_eq!(shown_name(name), name);
+        }
+    }
+
+    #[test]
+    fn white_space_is_trimmed_and_collapsed() {
+        assert_eq!(clean_name(" \tAda \u{3000}\r\n Lovelace\u{2028}").as_deref(), Ok("Ada Lovelace"));
+    }
+
+    #[test]
+    fn what_reorders_or_hides_is_removed() {
+        assert_eq!(clean_name("\u{202E}nimda\u{202C}\u{2066}!\u{2069}").as_deref(), Ok("nimda!"));
+        assert_eq!(clean_name("A\u{200B}d\u{FEFF}a\u{AD}\u{200F}").as_deref(), Ok("Ada"));
+        // Removed before white space is collapsed: no two spaces around it.
+        assert_eq!(clean_name("A \u{200B} B").as_deref(), Ok("A B"));
+    }
+
+    #[test]
+    fn control_characters_are_refused() {
+        for name in ["A\0", "\u{1b}[31mA", "A\u{7f}", "A\u{9b}", "\u{8}A"] {
+            assert_eq!(clean_name(name), Err(NameError::Control), "{name:?}");
+        }
+        assert_eq!(shown_name("\u{1b}[31mA"), "[31mA");
+    }
+
+    #[test]
+    fn a_name_must_be_visible() {
+        for name in ["", "   ", "\u{202E}", "\u{200D}", "\u{3164}", "\u{FE0F}", "\u{2800}\u{2800}", "\u{E0041}"] {
+            assert_eq!(clean_name(name), Err(NameError::Empty), "{name:?}");
+            assert_eq!(shown_name(name), "?");
+        }
+    }
+
+    #[test]
+    fn names_are_bounded_in_characters_and_in_bytes() {
+        assert!(clean_name(&"龍".repeat(64)).is_ok());
+        assert!(clean_name(&"🍲".repeat(48)).is_ok());
+        assert_eq!(clean_name(&"🍲".repeat(49)), Err(NameError::TooLong));
+        assert_eq!(shown_name(&"🍲".repeat(49)), "🍲".repeat(48));
+        assert_eq!(clean_name(&"a".repeat(65)), Err(NameError::TooLong));
+        assert_eq!(clean_name(&" ".repeat(1 << 20)), Err(NameError::TooLong));
+        assert_eq!(shown_name(&"a".repeat(1 << 20)), "a".repeat(64));
+    }
+
+    #[test]
+    fn chat_keeps_its_lines_and_loses_its_controls() {
+        assert_eq!(clean_chat("  one\r\n\ttwo\u{7}\u{202E}\n").as_deref(), Ok("one\n\ttwo"));
+        assert_eq!(clean_chat("سلام\u{200F}!").as_deref(), Ok("سلام\u{200F}!"));
+        assert_eq!(clean_chat("\n\u{200B}"), Err(ChatError::Empty));
+        assert_eq!(clean_chat(&"🍲".repeat(4_001)), Err(ChatError::TooLong));
+        assert!(clean_chat(&"🍲".repeat(4_000)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_clean_name_is_bounded_and_stays_the_same(name in any::<String>()) {
+            if let Ok(clean) = clean_name(&name) {
+                prop_assert!(clean.chars().count() <= MAX_NAME_CHARS && clean.len() <= MAX_NAME_BYTES);
+                prop_assert!(!clean.chars().any(|c| c.is_control() || is_directional(c)));
+                prop_assert_eq!(clean_name(&clean), Ok(clean.clone()));
+                prop_assert_eq!(shown_name(&clean), clean);
+            }
+        }
+
+        #[test]
+        fn any_name_can_be_shown_and_is_then_clean(name in any::<String>(), times in 1..40_usize) {
+            let shown = shown_name(&name.repeat(times));
+            prop_assert_eq!(clean_name(&shown), Ok(shown));
+        }
+
+        #[test]
+        fn a_clean_line_of_chat_stays_the_same(text in any::<String>()) {
+            if let Ok(clean) = clean_chat(&text) {
+                prop_assert_eq!(clean_chat(&clean), Ok(clean));
+            }
+        }
+    }
 }

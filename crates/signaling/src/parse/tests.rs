@@ -1,1 +1,190 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::limits::{MAX_CHAT_CHARS, MAX_NAME_CHARS};
+use crate::message::{MediaState, Resume, SessionId};
+
+fn refused(text: &str) -> Rejected {
+    match client_message(text) {
+        Ok(envelope) => panic!("{envelope:?}"),
+        Err(rejected) => rejected,
+    }
+}
+
+fn code_of(message: ClientMessage) -> Option<ErrorCode> {
+    let text = serde_json::to_string(&Envelope { seq: 7, ack: 3, message }).unwrap();
+    let rejected = client_message(&text).err()?;
+    assert_eq!((rejected.seq, rejected.ack), (7, 3), "the numbers of a refused message are kept");
+    Some(rejected.code)
+}
+
+fn hello(name: &str) -> Hello {
+    Hello {
+        version: 1,
+        key: String::new(),
+        signature: String::new(),
+        name: name.into(),
+        client: String::new(),
+        resume: None,
+    }
+}
+
+fn to() -> ParticipantId {
+    ParticipantId("p".into())
+}
+
+#[test]
+fn a_handshake_message_has_no_envelope() {
+    let envelope =
+        client_message(r#"{"type":"hello","version":1,"key":"k","signature":"s","name":" Ada  L "}"#).unwrap();
+    assert_eq!((envelope.seq, envelope.ack), (0, 0));
+    let ClientMessage::Hello(hello) = envelope.message else { panic!("not a hello") };
+    assert_eq!(hello.name, "Ada L");
+}
+
+#[test]
+fn a_later_version_may_add_fields_but_not_messages() {
+    let envelope = client_message(r#"{"seq":1,"ack":0,"type":"leave","why":["hungry"]}"#).unwrap();
+    assert_eq!(envelope.message, ClientMessage::Leave);
+    assert_eq!(
+        refused(r#"{"seq":4,"ack":2,"type":"sing","song":"x"}"#),
+        Rejected { code: ErrorCode::Malformed, seq: 4, ack: 2 }
+    );
+}
+
+#[test]
+fn what_is_no_message_is_malformed() {
+    for text in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "\"leave\"",
+        r#"{"type":"leave""#,
+        r#"{"type":"chat"}"#,
+        r#"{"type":"chat","text":7}"#,
+        r#"{"type":"ping","nonce":-1}"#,
+        r#"{"type":"ping","nonce":1.5}"#,
+        r#"{"seq":-1,"type":"leave"}"#,
+        r#"{"seq":18446744073709551616,"type":"leave"}"#,
+        r#"{"seq":1,"seq":2,"type":"leave"}"#,
+        r#"{"type":"leave","type":"leave"}"#,
+    ] {
+        assert_eq!(refused(text), Rejected { code: ErrorCode::Malformed, seq: 0, ack: 0 }, "{text}");
+    }
+    let deep = format!(r#"{{"type":"leave","x":{}1{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    assert_eq!(refused(&deep).code, ErrorCode::Malformed);
+}
+
+#[test]
+fn a_frame_over_its_limit_is_not_read() {
+    let pad = MAX_FRAME_BYTES - r#"{"type":"leave","x":""}"#.len();
+    let frame = |pad: usize| format!(r#"{{"type":"leave","x":"{}"}}"#, "a".repeat(pad));
+    assert!(client_message(&frame(pad)).is_ok());
+    assert_eq!(refused(&frame(pad + 1)).code, ErrorCode::TooLarge);
+}
+
+#[test]
+fn each_part_has_its_limit_to_the_byte() {
+    use ErrorCode::{BadName, BadRoom, Malformed, TooLarge};
+    let join = |room: &str, invite: Option<&str>| ClientMessage::Join {
+        room: room.into(),
+        media: MediaState::default(),
+        invite: invite.map(Into::into),
+    };
+    let offer =
+        |id: usize, sdp: usize| ClientMessage::Offer { to: ParticipantId("p".repeat(id)), sdp: "s".repeat(sdp) };
+    let chat = |text: String| ClientMessage::Chat { text };
+    let candidate = |line: usize, mid: usize| ClientMessage::Candidate {
+        to: to(),
+        candidate: IceCandidate {
+            candidate: "c".repeat(line),
+            sdp_mid: Some("m".repeat(mid)),
+            username_fragment: Some("u".repeat(mid)),
+            ..IceCandidate::default()
+        },
+    };
+    let resume = |id: usize| {
+        let resume = Some(Resume { session: SessionId("s".repeat(id)), received: 0 });
+        ClientMessage::Hello(Hello { resume, ..hello("Ada") })
+    };
+    let client = |bytes: usize| ClientMessage::Hello(Hello { client: "c".repeat(bytes), ..hello("Ada") });
+    let cases = [
+        (join("soup", Some("T")), None),
+        (join("Soup", None), Some(BadRoom)),
+        (join("soup", Some("a b")), Some(Malformed)),
+        (offer(64, MAX_SDP_BYTES), None),
+        (offer(64, MAX_SDP_BYTES + 1), Some(TooLarge)),
+        (offer(65, 1), Some(TooLarge)),
+        (ClientMessage::Answer { to: to(), sdp: "s".repeat(MAX_SDP_BYTES + 1) }, Some(TooLarge)),
+        (ClientMessage::EndOfCandidates { to: ParticipantId("p".repeat(65)) }, Some(TooLarge)),
+        (candidate(1_024, 256), None),
+        (candidate(1_025, 1), Some(TooLarge)),
+        (candidate(1, 257), Some(TooLarge)),
+        (chat("é".repeat(MAX_CHAT_CHARS)), None),
+        (chat("é".repeat(MAX_CHAT_CHARS + 1)), Some(TooLarge)),
+        (chat(" \n".into()), Some(Malformed)),
+        (ClientMessage::Hello(hello(&"é".repeat(MAX_NAME_CHARS))), None),
+        (ClientMessage::Hello(hello(&"é".repeat(MAX_NAME_CHARS + 1))), Some(BadName)),
+        (ClientMessage::Hello(hello("")), Some(BadName)),
+        (ClientMessage::Hello(hello("Ada\u{7}")), Some(BadName)),
+        (resume(64), None),
+        (resume(65), Some(TooLarge)),
+        (client(128), None),
+        (client(129), Some(TooLarge)),
+    ];
+    for (message, expected) in cases {
+        assert_eq!(code_of(message.clone()), expected, "{message:?}");
+    }
+}
+
+#[test]
+fn names_are_fit_to_show_whatever_a_server_lets_through() {
+    let text = r#"{"seq":1,"ack":0,"type":"joined","room":"soup","you":"a","participants":[
+        {"id":"b","name":"\u202egnp.exe","key":"k"},{"id":"c","name":"\u0000\u200b","key":"k"}]}"#;
+    let Ok(Envelope { message: ServerMessage::Joined { participants, .. }, .. }) = server_message(text) else {
+        panic!("not joined")
+    };
+    assert_eq!(participants.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["gnp.exe", "?"]);
+}
+
+#[test]
+fn a_client_takes_a_bounded_number_of_ice_servers() {
+    let servers = vec![r#"{"urls":["stun:h"]}"#; MAX_ICE_SERVERS + 5].join(",");
+    let text = format!(r#"{{"type":"resumed","received":0,"ice_servers":[{servers}]}}"#);
+    let Ok(Envelope { message: ServerMessage::Resumed { ice_servers, .. }, .. }) = server_message(&text) else {
+        panic!("not resumed")
+    };
+    assert_eq!(ice_servers.len(), MAX_ICE_SERVERS);
+}
+
+#[test]
+fn unknown_error_codes_are_read_as_unknown() {
+    let text = r#"{"seq":2,"ack":1,"type":"error","code":"out_of_soup","about":1}"#;
+    let Ok(Envelope { message: ServerMessage::Error(error), .. }) = server_message(text) else {
+        panic!("not an error")
+    };
+    assert_eq!((error.code, error.about), (ErrorCode::Unknown, Some(1)));
+}
+
+#[test]
+fn candidates_have_the_spelling_of_browsers() {
+    let text = r#"{"seq":1,"ack":0,"type":"candidate","to":"b","candidate":
+        {"candidate":"candidate:1 1 udp 1 10.0.0.1 9 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"ab"}}"#;
+    let Ok(Envelope { message: ClientMessage::Candidate { candidate, .. }, .. }) = client_message(text) else {
+        panic!("not a candidate")
+    };
+    assert_eq!(candidate.sdp_mid.as_deref(), Some("0"));
+    assert_eq!(candidate.sdp_mline_index, Some(0));
+    assert_eq!(candidate.username_fragment.as_deref(), Some("ab"));
+}
+
+proptest! {
+    #[test]
+    fn what_was_read_once_is_read_the_same_again(text in r#"\{"seq":[0-9]{1,3},"type":"(chat","text|join","room|hello","version":1,"key":"","signature":"","name)":"\PC{0,40}"\}"#) {
+        if let Ok(envelope) = client_message(&text) {
+            let again = serde_json::to_string(&envelope).unwrap();
+            prop_assert_eq!(client_message(&again), Ok(envelope));
+        }
+    }
+}
