@@ -22,12 +22,12 @@ pub enum Output {
         /// What.
         message: ServerMessage,
     },
-    /// The session is over: forget it, and if it has a socket say `bye` with this code and close it.
+    /// The session is over: forget it, and close its socket if it still has one.
     End {
         /// Which.
         session: SessionId,
-        /// Why.
-        code: ErrorCode,
+        /// Why, if the client is to be told.
+        code: Option<ErrorCode>,
     },
 }
 
@@ -117,9 +117,14 @@ impl Rooms {
         }
     }
 
-    /// Ends a session now.
+    /// Ends a session that cannot go on; the others see it time out.
     pub fn close(&mut self, session: &SessionId, code: ErrorCode) {
-        self.end(session, code, LeaveReason::Timeout);
+        self.end(session, Some(code), LeaveReason::Timeout);
+    }
+
+    /// The client ended its session on purpose.
+    pub fn quit(&mut self, session: &SessionId) {
+        self.end(session, None, LeaveReason::Left);
     }
 
     /// The server stops: everybody hears `bye` and may try again after `retry_after_ms`.
@@ -147,7 +152,7 @@ impl Rooms {
         let result = match found.buckets.take(now, bytes, Some(&message)) {
             Ok(()) => self.decide(unix_ms, session, message),
             Err(Refused::Once) => Err(ErrorCode::RateLimited),
-            Err(Refused::TooOften) => return self.end(session, ErrorCode::RateLimited, LeaveReason::Timeout),
+            Err(Refused::TooOften) => return self.end(session, Some(ErrorCode::RateLimited), LeaveReason::Timeout),
         };
         if let Err(code) = result {
             self.error(session, seq, code);
@@ -160,7 +165,7 @@ impl Rooms {
         match found.buckets.take(now, bytes, None) {
             Ok(()) => self.error(session, seq, code),
             Err(Refused::Once) => self.error(session, seq, ErrorCode::RateLimited),
-            Err(Refused::TooOften) => self.end(session, ErrorCode::RateLimited, LeaveReason::Timeout),
+            Err(Refused::TooOften) => self.end(session, Some(ErrorCode::RateLimited), LeaveReason::Timeout),
         }
     }
 
@@ -176,7 +181,7 @@ impl Rooms {
             .collect();
         over.sort_by(|a, b| (a.0, &a.1.0).cmp(&(b.0, &b.1.0)));
         for (_, session) in over {
-            self.end(&session, ErrorCode::Timeout, LeaveReason::Timeout);
+            self.end(&session, Some(ErrorCode::Timeout), LeaveReason::Timeout);
         }
     }
 
@@ -277,7 +282,7 @@ impl Rooms {
         self.seated(session, |room| room.relay(session, to, said))?
     }
 
-    fn end(&mut self, session: &SessionId, code: ErrorCode, reason: LeaveReason) {
+    fn end(&mut self, session: &SessionId, code: Option<ErrorCode>, reason: LeaveReason) {
         if !self.sessions.contains_key(session) {
             return;
         }

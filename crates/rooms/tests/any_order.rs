@@ -22,6 +22,7 @@ enum Step {
     Disconnect { session: u8 },
     Resume { session: u8, device: u8 },
     Close { session: u8 },
+    Quit { session: u8 },
     Wait { seconds: u8 },
 }
 
@@ -41,7 +42,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => s.clone().prop_map(|session| Step::Chat { session }),
         3 => s.clone().prop_map(|session| Step::Disconnect { session }),
         3 => (s.clone(), d).prop_map(|(session, device)| Step::Resume { session, device }),
-        1 => s.prop_map(|session| Step::Close { session }),
+        1 => s.clone().prop_map(|session| Step::Close { session }),
+        1 => s.prop_map(|session| Step::Quit { session }),
         2 => (0..40u8).prop_map(|seconds| Step::Wait { seconds }),
     ]
 }
@@ -134,6 +136,10 @@ impl World {
             Step::Close { session } => {
                 let Some(session) = self.session(session) else { return };
                 self.rooms.close(&session, signaling::message::ErrorCode::TooSlow);
+            }
+            Step::Quit { session } => {
+                let Some(session) = self.session(session) else { return };
+                self.rooms.quit(&session);
             }
             Step::Wait { seconds } => {
                 self.now += Duration::from_secs(seconds.into());

@@ -27,7 +27,7 @@ impl Server {
     fn open_with_key(&mut self, name: &str, key: &str) -> SessionId {
         let session = SessionId(format!("session of {name}"));
         let person = Person { key: key.into(), name: name.into() };
-        self.rooms.open(self.now, session.clone(), person).unwrap();
+        self.rooms.open(self.now, session.clone(), person).expect("there is room");
         session
     }
 
@@ -240,7 +240,7 @@ fn a_broken_session_keeps_its_seat_for_thirty_seconds_and_then_times_out() {
     let left = ServerMessage::ParticipantLeft { id, reason: LeaveReason::Timeout };
     assert_eq!(to(&outputs, &bob), [&left]);
     assert_eq!(to(&outputs, &eve), [&left]);
-    assert_eq!(outputs.last(), Some(&Output::End { session: ada.clone(), code: ErrorCode::Timeout }));
+    assert_eq!(outputs.last(), Some(&Output::End { session: ada.clone(), code: Some(ErrorCode::Timeout) }));
     assert_eq!(server.rooms.resume(&ada, "ada"), Err(ErrorCode::CannotResume));
     assert_eq!(server.rooms.poll_timeout(), None);
 }
@@ -262,6 +262,19 @@ fn a_resumed_session_has_its_seat_and_what_was_said_meanwhile() {
     assert_eq!(server.drain(), [Output::Send { to: bob, message: back }]);
     assert_eq!(server.id(&ada), id);
     assert_eq!(server.wait(3600), []);
+}
+
+#[test]
+fn a_client_that_quits_frees_its_seat_at_once() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let id = server.id(&ada);
+    server.rooms.quit(&ada);
+    let outputs = server.drain();
+    assert_eq!(to(&outputs, &bob), [&ServerMessage::ParticipantLeft { id, reason: LeaveReason::Left }]);
+    assert_eq!(outputs.last(), Some(&Output::End { session: ada, code: None }));
 }
 
 #[test]
@@ -326,7 +339,7 @@ fn a_client_that_does_not_stop_is_ended_and_its_seat_is_free() {
     server.join(&bob, "soup");
     let ended = (0..2_000).any(|_| {
         let outputs = server.say(&ada, ClientMessage::Media(ON));
-        outputs.contains(&Output::End { session: ada.clone(), code: ErrorCode::RateLimited })
+        outputs.contains(&Output::End { session: ada.clone(), code: Some(ErrorCode::RateLimited) })
     });
     assert!(ended);
     assert_eq!(server.rooms.participants("soup").len(), 1);
