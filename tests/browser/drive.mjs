@@ -1,0 +1,65 @@
+// Drives one headless browser for the tests: JSON orders as lines on standard input, one JSON answer a line on standard
+// output. node drive.mjs chromium|firefox MODULES UI_FOLDER
+//   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
+//   {"do":"screenshot","path":"…"}   {"do":"quit"}
+import { createServer } from 'node:http';
+import { readFile, mkdtemp, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const [kind, modules, ui] = process.argv.slice(2);
+const puppeteer = createRequire(path.join(path.resolve(modules), 'package.json'))('puppeteer-core');
+const here = import.meta.dirname;
+const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript' };
+
+const web = createServer(async (request, response) => {
+  const name = path.normalize(new URL(request.url, 'http://x').pathname);
+  const file = name.startsWith('/shared/') ? path.join(ui, name) : path.join(here, name);
+  try {
+    response.writeHead(200, { 'content-type': types[path.extname(file)] ?? 'application/octet-stream' }).end(await readFile(file));
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise(resolve => web.listen(0, '127.0.0.1', resolve));
+
+const profile = await mkdtemp(path.join(tmpdir(), 'lunchroom-browser-'));
+const chromium = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, pipe: true, userDataDir: profile,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
+};
+const firefox = {
+  browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true, userDataDir: profile,
+  extraPrefsFirefox: { 'media.autoplay.default': 0, 'media.autoplay.blocking_policy': 0, 'media.navigator.permission.disabled': true,
+    'app.update.enabled': false, 'media.gmp-manager.updateEnabled': false },
+};
+const browser = await puppeteer.launch(kind === 'firefox' ? firefox : chromium);
+const page = (await browser.pages())[0] ?? await browser.newPage();
+page.on('console', message => process.stderr.write(`[${kind}] ${message.text()}\n`));
+page.on('pageerror', error => process.stderr.write(`[${kind}] ${error}\n`));
+await page.goto(`http://127.0.0.1:${web.address().port}/page.html`);
+await page.waitForFunction(() => document.title === 'ready', { timeout: 20_000 });
+
+const answer = value => process.stdout.write(JSON.stringify(value) + '\n');
+const quit = async () => {
+  await Promise.race([browser.close().catch(() => {}), new Promise(resolve => setTimeout(resolve, 3000))]);
+  await rm(profile, { recursive: true, force: true }).catch(() => {});
+  process.exit(0);
+};
+answer({ ok: await browser.version() });
+
+const lines = createInterface({ input: process.stdin });
+lines.on('close', quit);
+for await (const line of lines) {
+  const order = JSON.parse(line);
+  try {
+    if (order.do === 'quit') await quit();
+    else if (order.do === 'screenshot') { await page.screenshot({ path: order.path }); answer({ ok: null }); }
+    else answer({ ok: await page.evaluate((name, args) => window[name](...args), order.name, order.args ?? []) ?? null });
+  } catch (error) {
+    answer({ error: String(error) });
+  }
+}

@@ -1,0 +1,104 @@
+// One end of a call in a browser, driven by drive.mjs: window.start(options), window.report(), window.addShare().
+import { Session, newDeviceKey } from '/shared/protocol.js';
+import { Call } from '/shared/call.js';
+
+/** Codecs of the browser, the wanted one first (and alone, with what repairs it). */
+function prefer(transceiver, codec) {
+  if (codec === 'auto') return;
+  const all = RTCRtpReceiver.getCapabilities('video').codecs;
+  const wanted = all.filter(c => c.mimeType.toLowerCase() === `video/${codec}`);
+  if (!wanted.length) throw new Error(`this browser has no ${codec}`);
+  const repair = all.filter(c => /rtx|red|ulpfec/i.test(c.mimeType));
+  transceiver.setCodecPreferences([...wanted, ...repair]);
+}
+
+/** A moving picture and a tone, made here: no device, no permission. */
+function ownTracks(frequency) {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
+  const context = canvas.getContext('2d', { alpha: false });
+  let n = 0;
+  setInterval(() => {
+    for (let x = 0; x < 16; x++) for (let y = 0; y < 9; y++) {
+      context.fillStyle = `hsl(${(x * 20 + y * 40 + n * 3) % 360} 70% 50%)`;
+      context.fillRect(x * 40, y * 40, 40, 40);
+    }
+    n++;
+  }, 33);
+  const audio = new AudioContext({ sampleRate: 48000 });
+  const oscillator = new OscillatorNode(audio, { frequency }), gain = new GainNode(audio, { gain: 0.3 });
+  const destination = audio.createMediaStreamDestination();
+  oscillator.connect(gain).connect(destination);
+  oscillator.start();
+  audio.resume();
+  return { audio, stream: new MediaStream([...canvas.captureStream(30).getVideoTracks(), ...destination.stream.getAudioTracks()]) };
+}
+
+let own, call, peer, analyser;
+
+window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440 }) => {
+  own = ownTracks(frequency);
+  const session = new Session({ url, name, key: await newDeviceKey() });
+  call = new Call(session, { policy });
+  call.addEventListener('peer', ({ detail }) => {
+    peer = detail;
+    for (const track of own.stream.getTracks()) peer.pc.addTrack(track, own.stream);
+    for (const transceiver of peer.pc.getTransceivers()) if (transceiver.sender.track?.kind === 'video') prefer(transceiver, codec);
+    peer.addEventListener('track', ({ detail: { track } }) => {
+      if (track.kind === 'video') document.getElementById('remote').srcObject = new MediaStream([track]);
+      else listen(track);
+    });
+  });
+  const joined = new Promise((resolve, reject) => {
+    call.addEventListener('joined', resolve, { once: true });
+    call.addEventListener('ended', event => reject(new Error(event.detail)), { once: true });
+  });
+  call.join(room, { microphone: true, camera: true });
+  await joined;
+};
+
+function listen(track) {
+  const stream = new MediaStream([track]);
+  // A browser pulls sound of a connection only while something plays it.
+  Object.assign(new Audio(), { srcObject: stream, muted: true }).play();
+  analyser = new AnalyserNode(own.audio, { fftSize: 8192 });
+  own.audio.createMediaStreamSource(stream).connect(analyser);
+}
+
+/** The strongest frequency of what is heard, in Hz, and its level in dB. */
+function heard() {
+  if (!analyser) return null;
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  analyser.getFloatFrequencyData(bins);
+  let best = 0;
+  bins.forEach((level, n) => { if (level > bins[best]) best = n; });
+  return { hz: best * own.audio.sampleRate / analyser.fftSize, db: bins[best] };
+}
+
+/** Adds a second video track: negotiates anew. */
+window.addShare = () => {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+  const context = canvas.getContext('2d');
+  setInterval(() => { context.fillStyle = `hsl(${performance.now() / 20 % 360} 80% 50%)`; context.fillRect(0, 0, 320, 180); }, 66);
+  peer.pc.addTrack(canvas.captureStream(15).getVideoTracks()[0], own.stream);
+};
+
+/** What getStats says, with codecs by name. */
+window.report = async () => {
+  if (!peer) return null;
+  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], heard: heard() };
+  stats.forEach(s => {
+    const codec = s.codecId && stats.get(s.codecId)?.mimeType;
+    if (s.type === 'inbound-rtp') out.inbound.push({ kind: s.kind, mid: s.mid, codec, framesDecoded: s.framesDecoded, width: s.frameWidth, height: s.frameHeight, pli: s.pliCount, nack: s.nackCount, lost: s.packetsLost, bytes: s.bytesReceived, concealed: s.concealedSamples, samples: s.totalSamplesReceived });
+    if (s.type === 'outbound-rtp') out.outbound.push({ kind: s.kind, mid: s.mid, codec, framesEncoded: s.framesEncoded, pli: s.pliCount, width: s.frameWidth });
+    const pair = s.type === 'transport' ? stats.get(s.selectedCandidatePairId) : s.type === 'candidate-pair' && s.selected ? s : null;
+    if (pair) {
+      const local = stats.get(pair.localCandidateId), remote = stats.get(pair.remoteCandidateId);
+      out.pair = `${local?.candidateType}-${remote?.candidateType}`;
+      out.localAddress = local?.address ?? local?.ip ?? null;
+    }
+  });
+  return out;
+};
+
+window.leave = () => { call?.leave(); call?.session.close(); };
+document.title = 'ready';

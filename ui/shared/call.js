@@ -1,0 +1,223 @@
+// A call in a browser: one RTCPeerConnection for each of the others, with perfect negotiation as W3C WebRTC describes
+// it. The newcomer offers to everybody who is there, and yields when both offer at once. It knows no DOM.
+
+/** @typedef {import('./protocol.js').Session} Session */
+/** @typedef {import('./protocol.js').Message} Message */
+/** @typedef {import('./protocol.js').MediaState} MediaState */
+/** @typedef {{ id: string, name: string, key: string, media: MediaState }} Participant */
+
+/** One of the others. Event `track` (detail: the RTCTrackEvent), `state`. */
+export class Peer extends EventTarget {
+  /**
+   * @param {Participant} participant
+   * @param {boolean} polite
+   * @param {RTCConfiguration} configuration
+   * @param {(message: Message) => void} send
+   */
+  constructor(participant, polite, configuration, send) {
+    super();
+    this.participant = participant;
+    this.polite = polite;
+    // Tracks of the one who was there first go into the answer; an offer of their own would only be glare.
+    this.#expectOffer = !polite;
+    this.stream = new MediaStream();
+    this.pc = new RTCPeerConnection(configuration);
+    this.#send = message => send({ ...message, to: participant.id });
+    this.pc.onnegotiationneeded = () => this.#offer();
+    this.pc.onicecandidate = ({ candidate }) =>
+      this.#send(candidate?.candidate ? { type: 'candidate', candidate: candidate.toJSON() } : { type: 'end_of_candidates' });
+    this.pc.ontrack = event => {
+      this.stream.addTrack(event.track);
+      this.dispatchEvent(new CustomEvent('track', { detail: event }));
+    };
+    this.pc.onconnectionstatechange = () => {
+      if (this.pc.connectionState === 'failed' && polite) this.pc.restartIce();
+      this.dispatchEvent(new CustomEvent('state', { detail: this.pc.connectionState }));
+    };
+  }
+
+  /** @type {(message: Message) => void} */
+  #send;
+  #expectOffer = false;
+  #makingOffer = false;
+  #ignoreOffer = false;
+  #settingAnswer = false;
+  /** Signals are taken one after the other. */
+  #chain = Promise.resolve();
+
+  /** @param {Message} message */
+  signal(message) {
+    this.#chain = this.#chain.then(() => this.#take(message)).catch(error => console.warn('signal', message.type, String(error)));
+  }
+
+  close() {
+    this.pc.close();
+    this.stream.getTracks().forEach(track => track.stop());
+  }
+
+  async #offer() {
+    if (this.#expectOffer) return;
+    try {
+      this.#makingOffer = true;
+      await this.pc.setLocalDescription();
+      this.#describe();
+    } finally {
+      this.#makingOffer = false;
+    }
+  }
+
+  #describe() {
+    const description = this.pc.localDescription;
+    if (description) this.#send({ type: description.type, sdp: description.sdp });
+  }
+
+  /** @param {Message} message */
+  async #take(message) {
+    switch (message.type) {
+      case 'offer':
+      case 'answer': return this.#describeRemote(message.type, message.sdp);
+      case 'candidate':
+      case 'end_of_candidates':
+        try {
+          await this.pc.addIceCandidate(message.type === 'candidate' ? message.candidate : undefined);
+        } catch (error) {
+          if (!this.#ignoreOffer) throw error;
+        }
+    }
+  }
+
+  /** @param {'offer' | 'answer'} type @param {string} sdp */
+  async #describeRemote(type, sdp) {
+    const ready = !this.#makingOffer && (this.pc.signalingState === 'stable' || this.#settingAnswer);
+    this.#ignoreOffer = !this.polite && type === 'offer' && !ready;
+    if (this.#ignoreOffer) return;
+    this.#expectOffer = false;
+    this.#settingAnswer = type === 'answer';
+    await this.pc.setRemoteDescription({ type, sdp });
+    this.#settingAnswer = false;
+    if (type !== 'offer') return;
+    await this.pc.setLocalDescription();
+    this.#describe();
+  }
+}
+
+/**
+ * A call in one room of a session. Events: `joined`, `peer` (detail: the Peer, before its first negotiation: add tracks
+ * here), `gone` (detail: the Peer), `media` (detail: the Peer), `chat` (detail: the message), `ended` (detail: code).
+ */
+export class Call extends EventTarget {
+  /** @param {Session} session @param {{ iceServers?: RTCIceServer[], policy?: RTCIceTransportPolicy }} [options] */
+  constructor(session, options = {}) {
+    super();
+    this.session = session;
+    this.options = options;
+    /** @type {Map<string, Peer>} */
+    this.peers = new Map();
+    /** @type {string | null} */
+    this.you = null;
+    /** @type {RTCIceServer[]} */
+    this.iceServers = [];
+    /** @type {{ room: string, media: MediaState, invite?: string } | null} */
+    this.wish = null;
+    session.addEventListener('welcome', event => this.#servers(event));
+    session.addEventListener('resumed', event => this.#servers(event));
+    session.addEventListener('lost', () => this.#again());
+    session.addEventListener('ended', event => this.#end(/** @type {CustomEvent} */ (event).detail.code));
+    session.addEventListener('message', event => this.#message(/** @type {CustomEvent} */ (event).detail));
+  }
+
+  /** @param {string} room @param {MediaState} media @param {string} [invite] */
+  join(room, media, invite) {
+    this.wish = { room, media, ...(invite ? { invite } : {}) };
+    this.session.send({ type: 'join', ...this.wish });
+  }
+
+  leave() {
+    if (this.wish) this.session.send({ type: 'leave' });
+    this.#end('left');
+  }
+
+  /** @param {MediaState} media */
+  setMedia(media) {
+    if (!this.wish) return;
+    this.wish.media = media;
+    this.session.send({ type: 'media', ...media });
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this.session.send({ type: 'chat', text });
+  }
+
+  /** @param {Event} event */
+  #servers(event) {
+    this.iceServers = /** @type {CustomEvent} */ (event).detail.ice_servers;
+  }
+
+  #again() {
+    this.#closePeers();
+    if (this.wish) this.session.send({ type: 'join', ...this.wish });
+  }
+
+  /** @param {Message} message */
+  #message(message) {
+    const peer = this.peers.get(message.from ?? message.id);
+    switch (message.type) {
+      case 'joined':
+        this.you = message.you;
+        this.#tell('joined', message);
+        for (const other of message.participants) this.#open(other, true);
+        break;
+      case 'left': return this.#end(message.reason);
+      case 'participant_joined': return this.#open(message.participant, false);
+      case 'participant_left':
+        if (!peer) break;
+        peer.close();
+        this.peers.delete(message.id);
+        this.#tell('gone', peer);
+        break;
+      case 'offer':
+      case 'answer':
+      case 'candidate':
+      case 'end_of_candidates':
+        peer?.signal(message);
+        break;
+      case 'media':
+        if (!peer) break;
+        peer.participant.media = { microphone: message.microphone, camera: message.camera };
+        this.#tell('media', peer);
+        break;
+      case 'chat': return this.#tell('chat', message);
+      case 'error':
+        if (!this.you) this.#end(message.code);
+    }
+  }
+
+  /** @param {Participant} participant @param {boolean} newcomer */
+  #open(participant, newcomer) {
+    if (this.peers.has(participant.id)) return;
+    const configuration = { iceServers: this.options.iceServers ?? this.iceServers, iceTransportPolicy: this.options.policy ?? 'all' };
+    const peer = new Peer(participant, newcomer, configuration, message => this.session.send(message));
+    this.peers.set(participant.id, peer);
+    // Adding tracks is what makes the newcomer's connection offer; the other side's tracks go into its answer.
+    this.#tell('peer', peer);
+  }
+
+  /** @param {string} why */
+  #end(why) {
+    this.#closePeers();
+    this.you = null;
+    this.wish = null;
+    this.#tell('ended', why);
+  }
+
+  #closePeers() {
+    this.peers.forEach(peer => peer.close());
+    this.peers.clear();
+  }
+
+  /** @param {string} event @param {any} [detail] */
+  #tell(event, detail) {
+    this.dispatchEvent(new CustomEvent(event, { detail }));
+  }
+}
