@@ -96,6 +96,12 @@ impl Outbox {
         self.bodies.iter().enumerate().map(move |(place, body)| (first + place as u64, body.as_str()))
     }
 
+    /// What of it has this number or a higher one.
+    pub fn unacknowledged_from(&self, first: u64) -> impl Iterator<Item = (u64, &str)> {
+        let skipped = first.saturating_sub(self.acknowledged + 1);
+        self.unacknowledged().skip(usize::try_from(skipped).unwrap_or(usize::MAX))
+    }
+
     /// Body of the message with this number, while it is kept.
     pub fn get(&self, seq: u64) -> Option<&str> {
         let place = seq.checked_sub(self.acknowledged + 1)?;

@@ -25,7 +25,7 @@ use crate::text::{NameError, clean_name};
 pub struct SessionConfig {
     /// The device's key for this server ([`DeviceKey::for_server`]).
     pub key: DeviceKey,
-    /// What people call this person.
+    /// What people call this person; [`clean_name`] is applied.
     pub name: String,
     /// Client software and version, for the server's log; at most [`crate::limits::MAX_CLIENT_BYTES`].
     pub client: String,
@@ -197,7 +197,17 @@ enum Stage {
     /// It is open; the server's challenge has not come.
     Challenge,
     /// Our hello is sent.
-    Answer { resuming: bool },
+    Answer(Asked),
+}
+
+/// What the hello asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// To go on with the session.
+    Resume,
+    /// A new session. `join`s up to this number went out with the hello; everything else waits for the welcome:
+    /// if that never comes they are said again, and joining twice is the only thing that does no harm.
+    New { flown: u64 },
 }
 
 #[derive(Debug)]
@@ -270,9 +280,10 @@ impl Session {
             return Err(SendError::Invalid(ErrorCode::TooLarge));
         }
         let seq = self.outbox.push(body).map_err(|QueueFull| SendError::QueueFull)?;
-        if self.is_flowing() {
-            let text = frame(seq, self.inbox.take_ack(), self.outbox.get(seq).unwrap_or_default());
-            self.outputs.push_back(SessionOutput::SendText(text));
+        match self.state {
+            State::Open { .. } => self.say_from(seq),
+            State::Connecting { stage: Stage::Answer(Asked::New { flown }), .. } => self.fly(flown),
+            State::Connecting { .. } | State::Backoff { .. } | State::Closed => {}
         }
         Ok(())
     }
@@ -364,15 +375,14 @@ impl Session {
         };
         match (stage, message) {
             (Stage::Challenge, ServerMessage::Challenge { nonce, versions }) => self.hello(now, &nonce, &versions),
-            (Stage::Answer { .. }, ServerMessage::Welcome(welcome)) => self.welcome(now, welcome),
-            (Stage::Answer { resuming: true }, ServerMessage::Resumed { received, ice_servers }) => {
+            (Stage::Answer(asked), ServerMessage::Welcome(welcome)) => self.welcome(now, asked, welcome),
+            (Stage::Answer(Asked::Resume), ServerMessage::Resumed { received, ice_servers }) => {
                 self.resumed(now, received, ice_servers);
             }
-            (Stage::Answer { .. }, ServerMessage::Error(error)) if error.code == ErrorCode::CannotResume => {
-                // A welcome follows on the same socket; what the app says to `Lost` goes out before it comes.
-                self.state =
-                    State::Connecting { stage: Stage::Answer { resuming: false }, deadline: now + HANDSHAKE_TIMEOUT };
+            (Stage::Answer(Asked::Resume), ServerMessage::Error(error)) if error.code == ErrorCode::CannotResume => {
+                // A welcome follows on the same socket; a `join` in answer to `Lost` goes out before it comes.
                 self.lose();
+                self.await_answer(now, Asked::New { flown: 0 });
             }
             (_, ServerMessage::Error(error)) => self.refused(now, error),
             (_, ServerMessage::Bye { code, retry_after_ms }) => self.bye(now, code, retry_after_ms),
@@ -428,7 +438,7 @@ impl Session {
             .established
             .as_ref()
             .map(|established| Resume { session: established.id.clone(), received: self.inbox.received() });
-        let resuming = resume.is_some();
+        let asked = if resume.is_some() { Asked::Resume } else { Asked::New { flown: 0 } };
         let hello = ClientMessage::Hello(Hello {
             version: VERSION,
             key: self.config.key.public().to_string(),
@@ -438,21 +448,42 @@ impl Session {
             resume,
         });
         self.outputs.push_back(SessionOutput::SendText(body(&hello)));
-        self.state = State::Connecting { stage: Stage::Answer { resuming }, deadline: now + HANDSHAKE_TIMEOUT };
-        if !resuming {
-            self.replay();
+        self.await_answer(now, asked);
+        if asked != Asked::Resume {
+            self.fly(0);
         }
     }
 
-    fn welcome(&mut self, now: Instant, welcome: Welcome) {
-        // A welcome in answer to a resume: the server has forgotten the session.
-        self.lose();
-        // A server that keeps no session is still asked once: what it says counts.
+    fn await_answer(&mut self, now: Instant, asked: Asked) {
+        self.state = State::Connecting { stage: Stage::Answer(asked), deadline: now + HANDSHAKE_TIMEOUT };
+    }
+
+    /// Says the `join`s at the head of the queue after `flown`, before the welcome.
+    fn fly(&mut self, mut flown: u64) {
+        while let Some(body) = self.outbox.get(flown + 1).filter(|body| is_join(body)) {
+            flown += 1;
+            self.outputs.push_back(SessionOutput::SendText(frame(flown, 0, body)));
+        }
+        if let State::Connecting { stage, .. } = &mut self.state {
+            *stage = Stage::Answer(Asked::New { flown });
+        }
+    }
+
+    fn welcome(&mut self, now: Instant, asked: Asked, welcome: Welcome) {
+        let flown = match asked {
+            Asked::New { flown } => flown,
+            Asked::Resume => {
+                // The server has forgotten the session.
+                self.lose();
+                0
+            }
+        };
         let window = Duration::from_millis(welcome.resume_ms).min(10 * RESUME_WINDOW);
         self.established = Some(Established { id: welcome.session.clone(), window });
         self.max_frame = welcome.limits.max_message_bytes.min(MAX_FRAME_BYTES);
         self.open(now);
         self.event(SessionEvent::Welcome(welcome));
+        self.say_from(flown + 1);
     }
 
     fn resumed(&mut self, now: Instant, received: u64, ice_servers: Vec<IceServer>) {
@@ -462,17 +493,18 @@ impl Session {
         }
         self.open(now);
         self.event(SessionEvent::Resumed { ice_servers });
-        self.replay();
+        self.say_from(0);
     }
 
     fn open(&mut self, now: Instant) {
         self.state = State::Open { since: now, ping_at: now + PING_INTERVAL, silent_at: now + SILENCE_LIMIT };
     }
 
-    fn replay(&mut self) {
+    /// Says what is queued from this number on.
+    fn say_from(&mut self, first: u64) {
         let ack = self.inbox.take_ack();
-        let frames = self.outbox.unacknowledged().map(|(seq, body)| SessionOutput::SendText(frame(seq, ack, body)));
-        self.outputs.extend(frames);
+        let queued = self.outbox.unacknowledged_from(first);
+        self.outputs.extend(queued.map(|(seq, body)| SessionOutput::SendText(frame(seq, ack, body))));
     }
 
     fn refused(&mut self, now: Instant, error: ErrorMessage) {
@@ -538,7 +570,7 @@ impl Session {
     fn lost_at(&self) -> Option<Instant> {
         let broken = match self.state {
             State::Backoff { .. } | State::Connecting { stage: Stage::Socket | Stage::Challenge, .. } => true,
-            State::Connecting { stage: Stage::Answer { .. }, .. } | State::Open { .. } | State::Closed => false,
+            State::Connecting { stage: Stage::Answer(_), .. } | State::Open { .. } | State::Closed => false,
         };
         let established = self.established.as_ref().filter(|_| broken)?;
         Some(self.broken_at + established.window)
@@ -556,14 +588,6 @@ impl Session {
             self.outbox = Outbox::default();
             self.inbox = Inbox::default();
             self.event(SessionEvent::Lost);
-        }
-    }
-
-    /// Whether counted messages go out as they come: a hello without resume is followed at once by what is queued.
-    fn is_flowing(&self) -> bool {
-        match self.state {
-            State::Open { .. } | State::Connecting { stage: Stage::Answer { resuming: false }, .. } => true,
-            State::Connecting { .. } | State::Backoff { .. } | State::Closed => false,
         }
     }
 
@@ -604,6 +628,11 @@ fn is_final(code: ErrorCode) -> bool {
         | ErrorCode::Internal
         | ErrorCode::Unknown => false,
     }
+}
+
+/// Whether a queued body is a `join`: the tag comes first in what serde writes.
+fn is_join(body: &str) -> bool {
+    body.starts_with(r#"{"type":"join""#)
 }
 
 /// 0.25, 0.5, 1, 2, 4, 5, 5... seconds.

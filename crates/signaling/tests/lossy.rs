@@ -1,0 +1,424 @@
+//! A client's session and a server's over sockets that break at any point, in virtual time: while the session
+//! lives every message comes exactly once and in order, in both directions.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use signaling::close::CloseInfo;
+use signaling::identity::{self, DeviceKey};
+use signaling::limits::MAX_FRAME_BYTES;
+use signaling::message::{
+    ClientMessage, Envelope, ErrorCode, ErrorMessage, LimitsInfo, ParticipantId, ServerMessage, SessionId, Welcome,
+};
+use signaling::numbering::body;
+use signaling::parse;
+use signaling::server_session::ServerSession;
+use signaling::session::{Session, SessionConfig, SessionEvent, SessionOutput, SessionState};
+
+const NONCE: [u8; 32] = [5; 32];
+
+/// What happens to the two.
+#[derive(Debug, Clone)]
+enum Act {
+    /// The client says so many things.
+    Client(u16),
+    /// The server says so many things.
+    Server(u16),
+    /// The socket breaks. So many frames still arrive in each direction; the client hears of it after some
+    /// milliseconds, or never and has to find out.
+    Break { to_server: usize, to_client: usize, told: Option<u64> },
+    /// For so many milliseconds no socket opens, with or without an answer.
+    Unreachable { ms: u64, answers: bool },
+    /// The network changed.
+    Change,
+    /// The server forgets every session.
+    Restart { says_so: bool },
+}
+
+fn act(restarts: bool) -> impl Strategy<Value = Act> {
+    let kept = || prop_oneof![Just(0), Just(1), 0..40_usize, Just(usize::MAX)];
+    prop_oneof![
+        4 => (1..40_u16).prop_map(Act::Client),
+        4 => (1..40_u16).prop_map(Act::Server),
+        6 => (kept(), kept(), proptest::option::of(0..3_000_u64))
+            .prop_map(|(to_server, to_client, told)| Act::Break { to_server, to_client, told }),
+        1 => (1..5_000_u64, any::<bool>()).prop_map(|(ms, answers)| Act::Unreachable { ms, answers }),
+        1 => Just(Act::Change),
+        u32::from(restarts) * 2 => any::<bool>().prop_map(|says_so| Act::Restart { says_so }),
+    ]
+}
+
+fn script(restarts: bool) -> impl Strategy<Value = Vec<(u64, Act)>> {
+    let pause = prop_oneof![Just(0), 0..50_u64, 0..400_u64, 0..8_000_u64];
+    proptest::collection::vec((pause, act(restarts)), 1..24)
+}
+
+/// One socket: frames on their way, in order, each with its arrival.
+struct Wire {
+    opens: Option<Instant>,
+    closes: Option<Instant>,
+    to_server: VecDeque<(Instant, String)>,
+    to_client: VecDeque<(Instant, String)>,
+    /// Nothing written from now on arrives.
+    broken: bool,
+    /// The client gave it up and hears nothing of it.
+    abandoned: bool,
+}
+
+/// The server's half: handshake by hand, the count by [`ServerSession`].
+#[derive(Default)]
+struct Server {
+    /// The session and its number.
+    session: Option<(u64, ServerSession)>,
+    wire: Option<usize>,
+    sessions: u64,
+    says_cannot_resume: bool,
+    /// Lines heard.
+    heard: Vec<u64>,
+    said: u64,
+}
+
+struct World {
+    now: Instant,
+    client: Session,
+    server: Server,
+    wires: Vec<Wire>,
+    unreachable: Option<(Instant, bool)>,
+    /// SplitMix-like state for latencies.
+    random: u64,
+    said: u64,
+    /// Lines heard by the client.
+    heard: Vec<u64>,
+    lost: u32,
+    resumed: u32,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let now = Instant::now();
+        let config =
+            SessionConfig { key: DeviceKey::from_secret(&[1; 32]), name: "Ada".into(), client: String::new(), seed };
+        let mut client = Session::new(config, now).unwrap();
+        let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None };
+        client.send(now, join).unwrap();
+        World {
+            now,
+            client,
+            server: Server::default(),
+            wires: vec![],
+            unreachable: None,
+            random: seed,
+            said: 0,
+            heard: vec![],
+            lost: 0,
+            resumed: 0,
+        }
+    }
+
+    fn act(&mut self, act: &Act) {
+        match *act {
+            Act::Client(count) => (0..count).for_each(|_| self.client_says()),
+            Act::Server(count) => (0..count).for_each(|_| self.server_says()),
+            Act::Break { to_server, to_client, told } => {
+                let told = told.map(|ms| self.now + Duration::from_millis(ms));
+                if let Some(wire) = self.wires.last_mut() {
+                    wire.to_server.truncate(to_server);
+                    wire.to_client.truncate(to_client);
+                    wire.broken = true;
+                    wire.closes = wire.closes.or(told);
+                }
+            }
+            Act::Unreachable { ms, answers } => {
+                self.unreachable = Some((self.now + Duration::from_millis(ms), answers));
+            }
+            Act::Change => self.client.handle_network_change(self.now),
+            Act::Restart { says_so } => {
+                self.server.session = None;
+                self.server.wire = None;
+                self.server.says_cannot_resume = says_so;
+                for wire in &mut self.wires {
+                    wire.broken = true;
+                    wire.to_server.clear();
+                    wire.closes = wire.closes.or(Some(self.now));
+                }
+            }
+        }
+        self.drain();
+    }
+
+    fn client_says(&mut self) {
+        self.said += 1;
+        // A full queue is the app's to handle: the line is not said.
+        if self.client.send(self.now, ClientMessage::Chat { text: self.said.to_string() }).is_err() {
+            self.said -= 1;
+        }
+    }
+
+    fn server_says(&mut self) {
+        let Some((_, session)) = &mut self.server.session else { return };
+        let text = (self.server.said + 1).to_string();
+        let Ok(frame) = session.send(&ServerMessage::Chat { from: ParticipantId("b".into()), text, at: 0 }) else {
+            return;
+        };
+        self.server.said += 1;
+        self.to_client(self.server.wire, frame);
+    }
+
+    fn to_client(&mut self, wire: Option<usize>, frame: String) {
+        let at = self.arrival();
+        let Some(wire) = wire.map(|wire| &mut self.wires[wire]) else { return };
+        if !wire.broken {
+            let at = wire.to_client.back().map_or(at, |(last, _)| at.max(*last));
+            wire.to_client.push_back((at, frame));
+        }
+    }
+
+    fn arrival(&mut self) -> Instant {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.now + Duration::from_millis(1 + (self.random >> 33) % 120)
+    }
+
+    /// Does what the client asks for.
+    fn drain(&mut self) {
+        while let Some(output) = self.client.poll_output() {
+            match output {
+                SessionOutput::Connect => self.connect(),
+                SessionOutput::SendText(text) => {
+                    let at = self.arrival();
+                    let wire = self.wires.last_mut().expect("nothing is sent without a socket");
+                    assert!(!wire.abandoned, "nothing is sent into a socket that was given up");
+                    if !wire.broken {
+                        let at = wire.to_server.back().map_or(at, |(last, _)| at.max(*last));
+                        wire.to_server.push_back((at, text));
+                    }
+                }
+                SessionOutput::CloseSocket { code } => {
+                    assert_ne!(code, 1000, "the session is not to end");
+                    // What was sent before may still arrive.
+                    let wire = self.wires.last_mut().expect("no socket to close");
+                    wire.abandoned = true;
+                }
+                SessionOutput::Event(event) => self.event(event),
+            }
+        }
+    }
+
+    fn event(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Message(ServerMessage::Chat { text, .. }) => self.heard.push(text.parse().unwrap()),
+            SessionEvent::Lost => self.lost += 1,
+            SessionEvent::Resumed { .. } => self.resumed += 1,
+            SessionEvent::Welcome(_) | SessionEvent::Disconnected { .. } => {}
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    fn connect(&mut self) {
+        let reached = self.unreachable.is_none_or(|(until, _)| self.now >= until);
+        let answers = reached || self.unreachable.is_some_and(|(_, answers)| answers);
+        let at = Some(self.arrival()).filter(|_| answers);
+        let (opens, closes) = if reached { (at, None) } else { (None, at) };
+        self.wires.push(Wire {
+            opens,
+            closes,
+            to_server: VecDeque::new(),
+            to_client: VecDeque::new(),
+            broken: !reached,
+            abandoned: false,
+        });
+    }
+
+    /// The earliest thing that will happen by itself.
+    fn next(&self) -> Option<Instant> {
+        let wires = self.wires.iter().flat_map(|wire| {
+            let frames = [wire.to_server.front(), wire.to_client.front()].into_iter().flatten().map(|(at, _)| *at);
+            frames.chain(wire.opens).chain(wire.closes)
+        });
+        let server = self.server.session.as_ref().and_then(|(_, session)| session.poll_timeout());
+        wires.chain(self.client.poll_timeout()).chain(server.filter(|_| self.server.wire.is_some())).min()
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(at) = self.next().filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    fn step(&mut self) {
+        for wire in 0..self.wires.len() {
+            self.open_due(wire);
+            while let Some(text) = due(&mut self.wires[wire].to_server, self.now) {
+                self.server_reads(wire, &text);
+            }
+            while let Some(text) = due(&mut self.wires[wire].to_client, self.now) {
+                if !self.wires[wire].abandoned {
+                    self.client.handle_text(self.now, &text);
+                    self.drain();
+                }
+            }
+            self.close_due(wire);
+        }
+        if let Some((_, session)) = &mut self.server.session
+            && let Some(ack) = session.poll_ack(self.now)
+        {
+            self.to_client(self.server.wire, ack);
+        }
+        if self.client.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.client.handle_timeout(self.now);
+            self.drain();
+        }
+    }
+
+    fn open_due(&mut self, wire: usize) {
+        if self.wires[wire].opens.is_some_and(|at| at <= self.now) {
+            self.wires[wire].opens = None;
+            if !self.wires[wire].abandoned {
+                self.client.handle_opened(self.now);
+                let nonce = identity::encode_nonce(&NONCE);
+                self.to_client(Some(wire), body(&ServerMessage::Challenge { nonce, versions: vec![1] }));
+            }
+        }
+    }
+
+    fn close_due(&mut self, wire: usize) {
+        if self.wires[wire].closes.is_some_and(|at| at <= self.now) {
+            self.wires[wire].closes = None;
+            self.wires[wire].opens = None;
+            if !std::mem::replace(&mut self.wires[wire].abandoned, true) {
+                self.wires[wire].to_client.clear();
+                self.client.handle_closed(self.now, CloseInfo::default());
+                self.drain();
+            }
+        }
+    }
+
+    fn server_reads(&mut self, wire: usize, text: &str) {
+        let envelope = parse::client_message(text).expect("a client says nothing malformed");
+        if let ClientMessage::Hello(hello) = &envelope.message {
+            identity::verify(hello, &NONCE).expect("a client proves its key");
+            return self.server_greets(wire, hello.resume.as_ref().map(|r| (r.session.0.clone(), r.received)));
+        }
+        // Whatever an old socket still brings is not read.
+        if self.server.wire == Some(wire) {
+            self.server_hears(envelope);
+        }
+    }
+
+    fn server_hears(&mut self, envelope: Envelope<ClientMessage>) {
+        let Some((_, session)) = &mut self.server.session else { return };
+        let heard = session.receive(self.now, envelope).expect("the client's count is right");
+        match heard {
+            Some(ClientMessage::Chat { text }) => self.server.heard.push(text.parse().unwrap()),
+            Some(ClientMessage::Ping { nonce }) => {
+                let pong = session.uncounted(&ServerMessage::Pong { nonce });
+                self.to_client(self.server.wire, pong);
+            }
+            Some(ClientMessage::Join { .. } | ClientMessage::Ack) | None => {}
+            Some(other) => panic!("unexpected {other:?}"),
+        }
+    }
+
+    fn server_greets(&mut self, wire: usize, resume: Option<(String, u64)>) {
+        self.server.wire = Some(wire);
+        if let Some((id, received)) = resume {
+            if let Some((number, session)) = &mut self.server.session
+                && id == number.to_string()
+            {
+                let replay = session.resume(received).expect("the client's count is right");
+                let resumed = ServerMessage::Resumed { received: session.received(), ice_servers: vec![] };
+                std::iter::once(body(&resumed)).chain(replay).for_each(|frame| self.to_client(Some(wire), frame));
+                return;
+            }
+            if self.server.says_cannot_resume {
+                let error = ErrorMessage { code: ErrorCode::CannotResume, message: String::new(), about: None };
+                self.to_client(Some(wire), body(&ServerMessage::Error(error)));
+            }
+        }
+        self.server.sessions += 1;
+        self.server.session = Some((self.server.sessions, ServerSession::new()));
+        let welcome = ServerMessage::Welcome(Welcome {
+            session: SessionId(self.server.sessions.to_string()),
+            // The client keeps it for its longest: losing sessions is another test.
+            resume_ms: 300_000,
+            ice_servers: vec![],
+            limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
+        });
+        self.to_client(Some(wire), body(&welcome));
+    }
+
+    /// Runs the script, then leaves them in peace until all is said.
+    fn run(&mut self, script: &[(u64, Act)]) {
+        self.drain();
+        for (pause, act) in script {
+            self.pass(Duration::from_millis(*pause));
+            self.act(act);
+        }
+        self.pass(Duration::from_secs(60));
+        assert_eq!(self.client.state(), SessionState::Open, "they find each other again");
+    }
+
+    fn everything_is_acknowledged(&mut self) -> bool {
+        let last = self.heard.last().copied().unwrap_or(0);
+        let server = self.server.session.as_mut().and_then(|(_, session)| session.resume(last).ok());
+        server.is_some_and(|left| left.is_empty())
+    }
+}
+
+fn due(frames: &mut VecDeque<(Instant, String)>, now: Instant) -> Option<String> {
+    frames.pop_front_if(|(at, _)| *at <= now).map(|(_, text)| text)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_message_comes_once_and_in_order_across_any_breaks(seed: u64, script in script(false)) {
+        let mut world = World::new(seed);
+        world.run(&script);
+        prop_assert_eq!(world.lost, 0);
+        prop_assert_eq!(&world.server.heard, &(1..=world.said).collect::<Vec<_>>());
+        // A break before the first welcome was heard leaves a server's session without a client, and what was said
+        // in it to nobody. From the welcome on nothing is lost.
+        let session = world.server.sessions;
+        let skipped = world.heard.first().map_or(world.server.said, |first| first - 1);
+        prop_assert_eq!(&world.heard, &(skipped + 1..=world.server.said).collect::<Vec<_>>());
+        prop_assert!(session > 1 || skipped == 0, "only a session without client loses what was said in it");
+        prop_assert!(session > 1 || world.everything_is_acknowledged());
+    }
+
+    #[test]
+    fn a_forgetful_server_costs_the_messages_of_one_session_and_no_order(seed: u64, script in script(true)) {
+        let mut world = World::new(seed);
+        world.run(&script);
+        for heard in [&world.heard, &world.server.heard] {
+            prop_assert!(heard.is_sorted_by(|a, b| a < b), "in order, and once: {heard:?}");
+        }
+        let before = (world.heard.len(), world.server.heard.len());
+        world.act(&Act::Client(3));
+        world.act(&Act::Server(3));
+        world.pass(Duration::from_secs(1));
+        prop_assert_eq!((world.heard.len(), world.server.heard.len()), (before.0 + 3, before.1 + 3));
+    }
+}
+
+#[test]
+fn the_scripts_really_resume_and_replay() {
+    let mut world = World::new(7);
+    let second = 1_000;
+    world.run(&[
+        (second, Act::Client(5)),
+        (0, Act::Server(5)),
+        (0, Act::Break { to_server: 2, to_client: 3, told: Some(10) }),
+        (0, Act::Client(5)),
+        (0, Act::Server(5)),
+        (second, Act::Break { to_server: 0, to_client: 0, told: None }),
+        (0, Act::Client(40)),
+        (0, Act::Server(40)),
+    ]);
+    assert_eq!((world.resumed, world.lost), (2, 0));
+    assert_eq!((world.heard.len(), world.server.heard.len()), (50, 50));
+}
