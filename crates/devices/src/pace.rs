@@ -1,5 +1,6 @@
 //! A schedule in absolute time: lateness of one step does not move the next.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Step `n` is due at `start + n * period`.
@@ -36,6 +37,20 @@ impl Pace {
     fn due(&self, step: u64) -> Instant {
         let nanos = u128::from(step) * u128::from(self.per_step) * 1_000_000_000 / u128::from(self.per_second);
         self.start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// Sleeps until `due`, but wakes to look at `stop`. `false`: stop.
+pub(crate) fn sleep_until(due: Instant, stop: &AtomicBool) -> bool {
+    const NAP: Duration = Duration::from_millis(50);
+    loop {
+        if stop.load(Ordering::Acquire) {
+            return false;
+        }
+        match due.checked_duration_since(Instant::now()) {
+            None | Some(Duration::ZERO) => return true,
+            Some(left) => std::thread::sleep(left.min(NAP)),
+        }
     }
 }
 

@@ -1,8 +1,18 @@
 //! Cameras.
 
+mod capture;
+mod layout;
+#[cfg(target_os = "linux")]
+mod linux;
+mod native;
+mod offer;
+mod pixels;
+mod synthetic;
+
 use crate::error::DeviceError;
 use crate::event::EventSink;
 use crate::list::DeviceInfo;
+use capture::Capture;
 use media::slot::FrameSlot;
 
 /// What is wanted of a camera. It gives what it can: look at the frames.
@@ -42,20 +52,27 @@ pub struct CameraMode {
     pub format: SourceFormat,
 }
 
-/// An open camera. Dropping it closes the device.
+/// An open camera. Dropping it closes the device and empties the slot.
 #[derive(Debug)]
 pub struct Camera {
     mode: CameraMode,
+    _capture: Capture,
 }
 
 impl Camera {
     /// Opens a camera by id or name, and blocks until it is open (seconds, with some). `default` is the first one;
     /// ours are `test` and `clip:FILE@WxH` (raw I420 frames, played to and fro, stamped).
     ///
-    /// Frames go to `slot` from a thread of the camera's own; what becomes of it goes to `events`.
+    /// Frames go to `slot` from a thread of the camera's own, the newest over the others; what becomes of the camera
+    /// goes to `events`.
     pub fn open(id: &str, request: CameraRequest, slot: FrameSlot, events: EventSink) -> Result<Camera, DeviceError> {
-        let _ = (id, request, slot, events);
-        Err(DeviceError::NotFound)
+        let (capture, mode) = if let Some(source) = synthetic::Source::parse(id, request)? {
+            Capture::start(move || Ok(source), slot, events)?
+        } else {
+            let id = id.to_owned();
+            Capture::start(move || native::Native::open(&id, request), slot, events)?
+        };
+        Ok(Camera { mode, _capture: capture })
     }
 
     /// What it was opened with.
@@ -65,5 +82,5 @@ impl Camera {
 }
 
 pub(crate) fn list() -> Vec<DeviceInfo> {
-    Vec::new()
+    native::list()
 }

@@ -1,0 +1,110 @@
+//! Keeps a ring's level where it belongs although two clocks disagree.
+
+use super::rate::MAX_TRIM;
+
+/// Watches a level and says how much faster or slower to go.
+///
+/// Only the lowest (or highest) level of a second counts: what is above it comes and goes with the device's periods and
+/// is needed, what stays is delay.
+#[derive(Debug, Clone)]
+pub(super) struct Drift {
+    low: usize,
+    high: usize,
+    window: Window,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    min: usize,
+    max: usize,
+    observations: u32,
+}
+
+impl Window {
+    const EMPTY: Window = Window { min: usize::MAX, max: 0, observations: 0 };
+}
+
+/// Observations, one each 10 ms, that make a decision.
+const WINDOW: u32 = 100;
+
+/// Samples of surplus, at 48 kHz, that are worked off at full speed.
+const FULL_SPEED: f64 = 960.0;
+
+impl Drift {
+    /// The minimum of a second shall not stay above `high`, nor its maximum below `low`; samples at 48 kHz.
+    pub(super) fn new(low: usize, high: usize) -> Self {
+        Self { low, high, window: Window::EMPTY }
+    }
+
+    /// Moves the band.
+    pub(super) fn set_band(&mut self, low: usize, high: usize) {
+        (self.low, self.high) = (low, high);
+    }
+
+    /// One observation for each 10 ms of sound. Once in a second, how many more samples to make (below 0: fewer), as a
+    /// share.
+    pub(super) fn observe(&mut self, level: usize) -> Option<f64> {
+        self.window.min = self.window.min.min(level);
+        self.window.max = self.window.max.max(level);
+        self.window.observations += 1;
+        if self.window.observations < WINDOW {
+            return None;
+        }
+        let Window { min, max, .. } = std::mem::replace(&mut self.window, Window::EMPTY);
+        let surplus = min as f64 - self.high as f64;
+        let want = self.low as f64 - max as f64;
+        Some(if surplus > 0.0 {
+            -MAX_TRIM * (surplus / FULL_SPEED).min(1.0)
+        } else if want > 0.0 {
+            MAX_TRIM * (want / FULL_SPEED).min(1.0)
+        } else {
+            0.0
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads 10 ms each tick of its own clock from a writer whose clock is off by `ppm`; the levels at each second.
+    fn simulate(ppm: f64, start: f64, seconds: usize) -> Vec<f64> {
+        let (mut drift, mut trim, mut level) = (Drift::new(0, 720), 0.0, start);
+        let mut levels = Vec::new();
+        for _ in 0..seconds {
+            for _ in 0..100 {
+                level += 480.0 * (1.0 + ppm / 1e6) * (1.0 + trim);
+                level = (level - 480.0).max(0.0);
+                trim = drift.observe(level as usize).unwrap_or(trim);
+            }
+            levels.push(level);
+        }
+        levels
+    }
+
+    #[test]
+    fn a_fast_writer_does_not_fill_the_ring() {
+        let levels = simulate(300.0, 0.0, 600);
+        let highest = levels.iter().copied().fold(0.0, f64::max);
+        assert!(highest < 960.0, "{highest}");
+    }
+
+    #[test]
+    fn a_standing_surplus_is_worked_off() {
+        assert!(simulate(0.0, 2400.0, 30)[29] < 960.0);
+    }
+
+    #[test]
+    fn within_the_band_nothing_is_touched() {
+        let mut drift = Drift::new(0, 720);
+        let trims: Vec<_> = (0..500).filter_map(|n| drift.observe(if n % 2 == 0 { 100 } else { 1400 })).collect();
+        assert_eq!(trims, [0.0; 5]);
+    }
+
+    #[test]
+    fn a_starving_ring_is_fed_more() {
+        let mut drift = Drift::new(480, 1440);
+        let trim = (0..100).find_map(|_| drift.observe(0));
+        assert!(trim.is_some_and(|t| t > 0.0 && t <= MAX_TRIM));
+    }
+}

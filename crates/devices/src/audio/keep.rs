@@ -1,0 +1,213 @@
+//! Keeps an audio stream running: when to build it again, and what to tell.
+
+use crate::error::DeviceError;
+use crate::event::DeviceEvent;
+use std::time::{Duration, Instant};
+
+/// The life of a stream.
+///
+/// ```text
+///  built ──► Starting ──callback──► Live
+///   ▲           │ fault, or no callback for 2 s (5 s at first) │
+///   │           ▼                                              │
+///   └──────── Waiting ◄────────────────────────────────────────┘
+///               │ a device chosen by name was not found for 3 s
+///               ▼
+///             Gone
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Built at that time, no callback yet.
+    Starting { since: Instant },
+    /// Callbacks come; the count and time of the last seen.
+    Live { callbacks: u64, at: Instant },
+    /// To be built again then.
+    Waiting { until: Instant },
+    /// Over.
+    Gone,
+}
+
+/// What the owner of the stream shall do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Look again after a while.
+    Wait,
+    /// Tell.
+    Report(DeviceEvent),
+    /// Drop the stream.
+    Close,
+    /// Build a new one and call [`Keep::built`] or [`Keep::not_built`].
+    Build,
+    /// Tell that it is gone, and end.
+    End,
+}
+
+/// The decisions; the owner has the stream and the clock.
+#[derive(Debug)]
+pub(super) struct Keep {
+    state: State,
+    /// Chosen by the person, not the system's default: when it is gone, another is not as good.
+    named: bool,
+    attempts: u32,
+    lost_at: Option<Instant>,
+    told: Told,
+}
+
+/// What was reported last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Live,
+    Failed,
+}
+
+const FIRST_CALLBACK: Duration = Duration::from_secs(5);
+const NEXT_CALLBACK: Duration = Duration::from_secs(2);
+const GONE_AFTER: Duration = Duration::from_secs(3);
+const RETRY_MS: [u64; 4] = [100, 250, 500, 1000];
+
+impl Keep {
+    /// A stream was built for the first time.
+    pub(super) fn new(named: bool, now: Instant) -> Self {
+        let state = State::Starting { since: now };
+        Self { state, named, attempts: 0, lost_at: None, told: Told::Nothing }
+    }
+
+    /// Call each few hundred milliseconds and when a fault is signalled. `callbacks` counts those of the present
+    /// stream; `fault` says that it must be built again.
+    pub(super) fn step(&mut self, now: Instant, callbacks: u64, fault: bool) -> Step {
+        match self.state {
+            State::Starting { .. } | State::Live { .. } if fault => self.lose(now),
+            State::Starting { .. } if callbacks > 0 => {
+                self.state = State::Live { callbacks, at: now };
+                (self.attempts, self.lost_at) = (0, None);
+                match std::mem::replace(&mut self.told, Told::Live) {
+                    Told::Live => Step::Wait,
+                    Told::Nothing | Told::Failed => Step::Report(DeviceEvent::Live),
+                }
+            }
+            State::Starting { since } if now.duration_since(since) > FIRST_CALLBACK => self.lose(now),
+            State::Starting { .. } => Step::Wait,
+            State::Live { callbacks: seen, .. } if callbacks != seen => {
+                self.state = State::Live { callbacks, at: now };
+                Step::Wait
+            }
+            State::Live { at, .. } if now.duration_since(at) > NEXT_CALLBACK => self.lose(now),
+            State::Live { .. } => Step::Wait,
+            State::Waiting { until } if now >= until => Step::Build,
+            State::Waiting { .. } => Step::Wait,
+            State::Gone => Step::End,
+        }
+    }
+
+    /// The new stream is there.
+    pub(super) fn built(&mut self, now: Instant) {
+        self.state = State::Starting { since: now };
+    }
+
+    /// There is no new stream.
+    pub(super) fn not_built(&mut self, now: Instant, error: DeviceError) -> Step {
+        let retry = RETRY_MS[(self.attempts as usize).min(RETRY_MS.len() - 1)];
+        self.attempts += 1;
+        self.state = State::Waiting { until: now + Duration::from_millis(retry) };
+        let absent = matches!(error, DeviceError::NotFound | DeviceError::Gone);
+        let lost_for = now.duration_since(*self.lost_at.get_or_insert(now));
+        if absent && self.named {
+            if lost_for < GONE_AFTER {
+                return Step::Wait;
+            }
+            self.state = State::Gone;
+            return Step::Report(DeviceEvent::Gone);
+        }
+        match std::mem::replace(&mut self.told, Told::Failed) {
+            Told::Failed => Step::Wait,
+            Told::Nothing | Told::Live => Step::Report(DeviceEvent::Failed(error)),
+        }
+    }
+
+    fn lose(&mut self, now: Instant) -> Step {
+        self.lost_at.get_or_insert(now);
+        self.state = State::Waiting { until: now + Duration::from_millis(RETRY_MS[0]) };
+        Step::Close
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn live(named: bool) -> (Keep, Instant) {
+        let now = Instant::now();
+        let mut keep = Keep::new(named, now);
+        assert_eq!(keep.step(now, 0, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(20), 1, false), Step::Report(DeviceEvent::Live));
+        (keep, now + ms(20))
+    }
+
+    #[test]
+    fn an_invalidated_stream_is_built_again_without_a_word() {
+        let (mut keep, now) = live(true);
+        assert_eq!(keep.step(now, 2, true), Step::Close);
+        assert_eq!(keep.step(now + ms(50), 2, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(100), 2, false), Step::Build);
+        keep.built(now + ms(120));
+        assert_eq!(keep.step(now + ms(140), 1, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(160), 2, false), Step::Wait);
+    }
+
+    #[test]
+    fn a_stream_that_falls_silent_is_built_again() {
+        let (mut keep, now) = live(false);
+        assert_eq!(keep.step(now + ms(1500), 1, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(2001), 1, false), Step::Close);
+    }
+
+    #[test]
+    fn a_chosen_device_that_stays_away_is_gone() {
+        let (mut keep, mut now) = live(true);
+        assert_eq!(keep.step(now, 1, true), Step::Close);
+        let mut last = Step::Wait;
+        for _ in 0..100 {
+            now += ms(100);
+            last = match keep.step(now, 1, false) {
+                Step::Build => keep.not_built(now, DeviceError::NotFound),
+                other => other,
+            };
+            if last != Step::Wait {
+                break;
+            }
+        }
+        assert_eq!(last, Step::Report(DeviceEvent::Gone));
+        assert_eq!(keep.step(now, 1, false), Step::End);
+    }
+
+    #[test]
+    fn the_default_device_is_waited_for_and_reported_once_each_way() {
+        let (mut keep, mut now) = live(false);
+        assert_eq!(keep.step(now, 1, true), Step::Close);
+        let mut reports = Vec::new();
+        for _ in 0..600 {
+            now += ms(100);
+            if keep.step(now, 1, false) == Step::Build {
+                reports.push(keep.not_built(now, DeviceError::NotFound));
+            }
+        }
+        reports.retain(|r| *r != Step::Wait);
+        assert_eq!(reports, [Step::Report(DeviceEvent::Failed(DeviceError::NotFound))]);
+        keep.built(now);
+        assert_eq!(keep.step(now + ms(10), 1, false), Step::Report(DeviceEvent::Live));
+    }
+
+    #[test]
+    fn a_busy_device_is_tried_again_and_reported_although_it_was_chosen() {
+        let (mut keep, now) = live(true);
+        assert_eq!(keep.step(now, 1, true), Step::Close);
+        let failed = Step::Report(DeviceEvent::Failed(DeviceError::Busy));
+        assert_eq!(keep.not_built(now + ms(5000), DeviceError::Busy), failed);
+        assert_eq!(keep.step(now + ms(7000), 0, false), Step::Build);
+    }
+}

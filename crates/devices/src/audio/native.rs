@@ -1,0 +1,296 @@
+//! Audio devices of the system, through cpal.
+
+use super::ring::{RingReader, RingWriter};
+use super::{RATE, stream};
+use crate::error::DeviceError;
+use crate::list::{DeviceInfo, DeviceKind};
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{
+    BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
+    SupportedStreamConfig, SupportedStreamConfigRange,
+};
+use std::sync::Arc;
+
+/// Which way the sound goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// From a microphone.
+    Input,
+    /// To a loudspeaker.
+    Output,
+}
+
+/// Sound a callback should carry. Sound servers behind ALSA's plugins stutter below 20 ms; real hardware does not.
+const PLUGIN_PERIOD_MS: u32 = 20;
+const HARDWARE_PERIOD_MS: u32 = 10;
+
+pub(super) fn list(direction: Direction) -> Vec<DeviceInfo> {
+    let host = cpal::default_host();
+    let default = default_device(&host, direction).and_then(|d| d.id().ok());
+    let devices = match host.devices() {
+        Ok(devices) => devices,
+        Err(e) => {
+            log::warn!("audio devices cannot be listed: {e}");
+            return Vec::new();
+        }
+    };
+    let mut all: Vec<DeviceInfo> = Vec::new();
+    for device in devices.filter(|d| serves(d, direction)) {
+        let (Ok(id), Ok(description)) = (device.id(), device.description()) else { continue };
+        let default = default.as_ref() == Some(&id);
+        if !is_for_people(id.id()) || all.iter().any(|d| d.id == id.to_string()) {
+            continue;
+        }
+        let kind = kind(direction);
+        let name = description.name().to_owned();
+        all.push(DeviceInfo { id: id.to_string(), name, kind, default, synthetic: false });
+    }
+    all.sort_by_key(|d| !d.default);
+    all
+}
+
+/// A microphone's stream; `writer` gets a ring of the device's rate.
+pub(super) fn open_input(
+    id: &str,
+    signal: &Arc<stream::Signal>,
+    writer: impl FnOnce(u32) -> RingWriter,
+) -> Result<cpal::Stream, DeviceError> {
+    let device = find(Direction::Input, id)?;
+    let (config, format) = choose_config(&device, Direction::Input)?;
+    let ring = writer(config.sample_rate);
+    let stream = match format {
+        SampleFormat::F32 => input::<f32>(&device, config, ring, signal),
+        SampleFormat::F64 => input::<f64>(&device, config, ring, signal),
+        SampleFormat::I16 => input::<i16>(&device, config, ring, signal),
+        SampleFormat::I32 => input::<i32>(&device, config, ring, signal),
+        SampleFormat::I24 => input::<cpal::I24>(&device, config, ring, signal),
+        SampleFormat::U16 => input::<u16>(&device, config, ring, signal),
+        SampleFormat::U8 => input::<u8>(&device, config, ring, signal),
+        _ => Err(DeviceError::Unsupported),
+    }?;
+    stream.play().map_err(|e| error(&e))?;
+    log::info!("microphone open: {} Hz, {} channels, {format:?}", config.sample_rate, config.channels);
+    Ok(stream)
+}
+
+/// A loudspeaker's stream; `reader` gets a ring of the device's rate.
+pub(super) fn open_output(
+    id: &str,
+    signal: &Arc<stream::Signal>,
+    reader: impl FnOnce(u32) -> RingReader,
+) -> Result<cpal::Stream, DeviceError> {
+    let device = find(Direction::Output, id)?;
+    let (config, format) = choose_config(&device, Direction::Output)?;
+    let ring = reader(config.sample_rate);
+    let stream = match format {
+        SampleFormat::F32 => output::<f32>(&device, config, ring, signal),
+        SampleFormat::F64 => output::<f64>(&device, config, ring, signal),
+        SampleFormat::I16 => output::<i16>(&device, config, ring, signal),
+        SampleFormat::I32 => output::<i32>(&device, config, ring, signal),
+        SampleFormat::I24 => output::<cpal::I24>(&device, config, ring, signal),
+        SampleFormat::U16 => output::<u16>(&device, config, ring, signal),
+        SampleFormat::U8 => output::<u8>(&device, config, ring, signal),
+        _ => Err(DeviceError::Unsupported),
+    }?;
+    stream.play().map_err(|e| error(&e))?;
+    log::info!("loudspeaker open: {} Hz, {} channels, {format:?}", config.sample_rate, config.channels);
+    Ok(stream)
+}
+
+fn input<T>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    mut ring: RingWriter,
+    signal: &Arc<stream::Signal>,
+) -> Result<cpal::Stream, DeviceError>
+where
+    T: SizedSample,
+    f32: FromSample<T>,
+{
+    let channels = usize::from(config.channels);
+    let captured = move |data: &[T], _: &cpal::InputCallbackInfo| ring.capture(data, channels, f32::from_sample);
+    device.build_input_stream(config, captured, on_error(signal), None).map_err(|e| error(&e))
+}
+
+fn output<T>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    mut ring: RingReader,
+    signal: &Arc<stream::Signal>,
+) -> Result<cpal::Stream, DeviceError>
+where
+    T: SizedSample + FromSample<f32>,
+{
+    let channels = usize::from(config.channels);
+    let played = move |data: &mut [T], info: &cpal::OutputCallbackInfo| {
+        let times = info.timestamp();
+        if let Some(latency) = times.playback.checked_duration_since(times.callback) {
+            ring.meter().set_device_latency_us(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
+        }
+        ring.play(data, channels, T::from_sample);
+    };
+    device.build_output_stream(config, played, on_error(signal), None).map_err(|e| error(&e))
+}
+
+/// May run on the audio thread: sets a flag and wakes the keeper.
+fn on_error(signal: &Arc<stream::Signal>) -> impl FnMut(cpal::Error) + Send + 'static + use<> {
+    let signal = signal.clone();
+    move |e| match e.kind() {
+        // Told for information: the stream goes on.
+        ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
+        _ => signal.raise(),
+    }
+}
+
+fn find(direction: Direction, id: &str) -> Result<cpal::Device, DeviceError> {
+    let host = cpal::default_host();
+    if id == "default" {
+        return default_device(&host, direction).ok_or(DeviceError::NotFound);
+    }
+    if let Some(device) = id.parse().ok().and_then(|id| host.device_by_id(&id)) {
+        return Ok(device);
+    }
+    let mut devices = host.devices().map_err(|e| error(&e))?.filter(|d| serves(d, direction));
+    let named = |d: &cpal::Device| d.description().is_ok_and(|description| description.name() == id);
+    devices.find(named).ok_or(DeviceError::NotFound)
+}
+
+fn default_device(host: &cpal::Host, direction: Direction) -> Option<cpal::Device> {
+    match direction {
+        Direction::Input => host.default_input_device(),
+        Direction::Output => host.default_output_device(),
+    }
+}
+
+fn serves(device: &cpal::Device, direction: Direction) -> bool {
+    device.description().is_ok_and(|description| match direction {
+        Direction::Input => description.supports_input(),
+        Direction::Output => description.supports_output(),
+    })
+}
+
+fn kind(direction: Direction) -> DeviceKind {
+    match direction {
+        Direction::Input => DeviceKind::Microphone,
+        Direction::Output => DeviceKind::Speaker,
+    }
+}
+
+/// ALSA lists dozens of plugins for each card. Kept are the sound server, and each card by its name (numbers change).
+fn is_for_people(id: &str) -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let card_is_named = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_digit());
+    matches!(id, "default" | "pulse" | "pipewire" | "jack")
+        || id.strip_prefix("sysdefault:CARD=").is_some_and(card_is_named)
+        || id.strip_prefix("plughw:CARD=").is_some_and(card_is_named)
+}
+
+fn choose_config(device: &cpal::Device, direction: Direction) -> Result<(StreamConfig, SampleFormat), DeviceError> {
+    let (default, ranges): (_, Vec<_>) = match direction {
+        Direction::Input => {
+            (device.default_input_config(), device.supported_input_configs().map(Iterator::collect).unwrap_or_default())
+        }
+        Direction::Output => (
+            device.default_output_config(),
+            device.supported_output_configs().map(Iterator::collect).unwrap_or_default(),
+        ),
+    };
+    let chosen = match default {
+        Ok(default) if default.sample_rate() == RATE && rank(default.sample_format()).is_some() => default,
+        Ok(default) => at_our_rate(&ranges).unwrap_or(default),
+        Err(e) => at_our_rate(&ranges).ok_or_else(|| error(&e))?,
+    };
+    let id = device.id().map(|id| id.id().to_owned()).unwrap_or_default();
+    let mut config = chosen.config();
+    config.buffer_size = buffer_size(&id, config.sample_rate, chosen.buffer_size());
+    Ok((config, chosen.sample_format()))
+}
+
+/// 48 kHz, with few channels and a good format.
+fn at_our_rate(ranges: &[SupportedStreamConfigRange]) -> Option<SupportedStreamConfig> {
+    let fitting = ranges.iter().filter(|r| r.contains_rate(RATE) && rank(r.sample_format()).is_some());
+    fitting
+        .min_by_key(|r| (r.channels().abs_diff(2), rank(r.sample_format())))
+        .and_then(|r| r.try_with_sample_rate(RATE))
+}
+
+fn rank(format: SampleFormat) -> Option<u8> {
+    match format {
+        SampleFormat::F32 => Some(0),
+        SampleFormat::I32 => Some(1),
+        SampleFormat::I24 => Some(2),
+        SampleFormat::I16 => Some(3),
+        SampleFormat::F64 => Some(4),
+        SampleFormat::U16 => Some(5),
+        SampleFormat::U8 => Some(6),
+        _ => None,
+    }
+}
+
+/// ALSA's defaults run up to seconds; elsewhere the system's own period is right.
+fn buffer_size(id: &str, rate: u32, supported: &SupportedBufferSize) -> BufferSize {
+    if !cfg!(target_os = "linux") {
+        return BufferSize::Default;
+    }
+    let hardware = id.contains("hw:") || id.starts_with("sysdefault:");
+    let wanted = rate * if hardware { HARDWARE_PERIOD_MS } else { PLUGIN_PERIOD_MS } / 1000;
+    match supported {
+        SupportedBufferSize::Range { min, max } if min <= max => BufferSize::Fixed(wanted.clamp(*min, *max)),
+        SupportedBufferSize::Range { .. } | SupportedBufferSize::Unknown => BufferSize::Default,
+    }
+}
+
+pub(super) fn error(e: &cpal::Error) -> DeviceError {
+    match e.kind() {
+        ErrorKind::DeviceBusy => DeviceError::Busy,
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => DeviceError::NotFound,
+        ErrorKind::PermissionDenied => DeviceError::PermissionDenied,
+        ErrorKind::UnsupportedConfig | ErrorKind::UnsupportedOperation => DeviceError::Unsupported,
+        _ => DeviceError::Backend(e.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(channels: u16, from: u32, to: u32, format: SampleFormat) -> SupportedStreamConfigRange {
+        SupportedStreamConfigRange::new(channels, from, to, SupportedBufferSize::Unknown, format)
+    }
+
+    #[test]
+    fn our_rate_with_two_channels_and_floats_is_preferred() {
+        let ranges = [
+            range(8, 8_000, 192_000, SampleFormat::F32),
+            range(2, 44_100, 44_100, SampleFormat::F32),
+            range(2, 8_000, 48_000, SampleFormat::I16),
+            range(2, 8_000, 48_000, SampleFormat::F32),
+        ];
+        let chosen = at_our_rate(&ranges).unwrap();
+        assert_eq!((chosen.channels(), chosen.sample_format()), (2, SampleFormat::F32));
+        assert_eq!(at_our_rate(&ranges[1..2]).map(|c| c.sample_rate()), None);
+    }
+
+    #[test]
+    fn errors_say_what_the_person_can_act_on() {
+        for (kind, expected) in [
+            (ErrorKind::DeviceBusy, DeviceError::Busy),
+            (ErrorKind::DeviceNotAvailable, DeviceError::NotFound),
+            (ErrorKind::PermissionDenied, DeviceError::PermissionDenied),
+            (ErrorKind::UnsupportedConfig, DeviceError::Unsupported),
+        ] {
+            assert_eq!(error(&cpal::Error::new(kind)), expected);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn numbered_cards_and_plugins_are_left_out() {
+        assert!(is_for_people("default") && is_for_people("sysdefault:CARD=PCH"));
+        assert!(is_for_people("plughw:CARD=Webcam,DEV=0"));
+        assert!(!is_for_people("plughw:CARD=0,DEV=0") && !is_for_people("surround51:CARD=PCH,DEV=0"));
+        assert!(!is_for_people("null") && !is_for_people("hw:CARD=PCH,DEV=0"));
+    }
+}

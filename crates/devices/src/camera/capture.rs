@@ -1,0 +1,244 @@
+//! The thread of a camera.
+
+use super::CameraMode;
+use super::pixels::Converter;
+use crate::error::DeviceError;
+use crate::event::{DeviceEvent, EventSink};
+use media::frame::VideoFrame;
+use media::slot::FrameSlot;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// A driver that is being read. It stays on the thread that opened it.
+pub(super) trait Source {
+    /// Blocks for the next picture. `Ok(None)` is a picture that cannot be used, or the end of a wait: go on.
+    /// [`DeviceError::Gone`] ends the camera at once.
+    fn next(&mut self, converter: &mut Converter, stop: &AtomicBool) -> Result<Option<VideoFrame>, DeviceError>;
+
+    /// How it delivers.
+    fn mode(&self) -> CameraMode;
+}
+
+/// A running thread; dropping it stops the thread and waits until the device is closed.
+#[derive(Debug)]
+pub(super) struct Capture {
+    stop: Arc<AtomicBool>,
+    closed: Receiver<()>,
+}
+
+/// Drivers that hang are waited for no longer than this; opening includes the person's answer to a permission prompt.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Errors in a row before a camera is given up. Some drivers fail once or twice after a mode change.
+const TOLERATED_ERRORS: u32 = 5;
+
+impl Capture {
+    /// Runs `open` and then the source on a thread of their own; returns once it is open.
+    pub(super) fn start<S, F>(open: F, slot: FrameSlot, events: EventSink) -> Result<(Capture, CameraMode), DeviceError>
+    where
+        S: Source,
+        F: FnOnce() -> Result<S, DeviceError> + Send + 'static,
+    {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (opened_to, opened) = sync_channel(1);
+        let (closed_to, closed) = sync_channel::<()>(1);
+        let thread_stop = stop.clone();
+        std::thread::Builder::new()
+            .name("camera".into())
+            .spawn(move || {
+                let _closed_when_done = closed_to;
+                // Drivers' bindings assert and unwrap on what a device does.
+                let body = AssertUnwindSafe(|| run(open, &opened_to, &slot, &events, &thread_stop));
+                if catch_unwind(body).is_err() {
+                    slot.clear();
+                    let error = DeviceError::Backend("its driver's interface failed".into());
+                    let _ = opened_to.try_send(Err(error.clone()));
+                    events(DeviceEvent::Failed(error));
+                }
+            })
+            .map_err(|e| DeviceError::Backend(e.to_string()))?;
+        let capture = Capture { stop, closed };
+        match opened.recv_timeout(OPEN_TIMEOUT) {
+            Ok(mode) => Ok((capture, mode?)),
+            Err(_) => Err(DeviceError::Backend("it did not answer".into())),
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // Nothing is ever sent: the sender falls when the thread ends.
+        if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = self.closed.recv_timeout(CLOSE_TIMEOUT) {
+            log::warn!("a camera's driver hangs; it is left to close by itself");
+        }
+    }
+}
+
+fn run<S: Source>(
+    open: impl FnOnce() -> Result<S, DeviceError>,
+    opened: &SyncSender<Result<CameraMode, DeviceError>>,
+    slot: &FrameSlot,
+    events: &EventSink,
+    stop: &AtomicBool,
+) {
+    let mut source = match open() {
+        Ok(source) => source,
+        Err(error) => {
+            let _ = opened.send(Err(error));
+            return;
+        }
+    };
+    let _ = opened.send(Ok(source.mode()));
+    let end = pump(&mut source, slot, events, stop);
+    drop(source);
+    slot.clear();
+    if let Some(event) = end {
+        events(event);
+    }
+}
+
+/// Moves pictures until told to stop (`None`) or until the camera fails.
+fn pump(source: &mut impl Source, slot: &FrameSlot, events: &EventSink, stop: &AtomicBool) -> Option<DeviceEvent> {
+    let mut converter = Converter::new();
+    let (mut live, mut errors) = (false, 0);
+    while !stop.load(Ordering::Acquire) {
+        match source.next(&mut converter, stop) {
+            Ok(Some(frame)) => {
+                if stop.load(Ordering::Acquire) {
+                    break;
+                }
+                slot.put(frame);
+                errors = 0;
+                if !std::mem::replace(&mut live, true) {
+                    events(DeviceEvent::Live);
+                }
+            }
+            Ok(None) => {}
+            Err(DeviceError::Gone) => return Some(DeviceEvent::Gone),
+            Err(error) => {
+                errors += 1;
+                log::warn!("camera: {error} ({errors} in a row)");
+                if errors >= TOLERATED_ERRORS {
+                    return Some(DeviceEvent::Failed(error));
+                }
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SourceFormat;
+    use super::*;
+    use media::frame::FramePool;
+    use std::sync::Mutex;
+    use std::time::Instant;
+
+    const MODE: CameraMode = CameraMode { width: 4, height: 4, fps: 30, format: SourceFormat::I420 };
+
+    /// Plays a script; when it is over, waits for the stop.
+    struct Script(Vec<Result<Option<VideoFrame>, DeviceError>>, Arc<AtomicBool>);
+
+    impl Source for Script {
+        fn next(&mut self, _: &mut Converter, stop: &AtomicBool) -> Result<Option<VideoFrame>, DeviceError> {
+            if self.0.is_empty() {
+                while !stop.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+                return Ok(None);
+            }
+            self.0.remove(0)
+        }
+
+        fn mode(&self) -> CameraMode {
+            MODE
+        }
+    }
+
+    impl Drop for Script {
+        fn drop(&mut self) {
+            self.1.store(true, Ordering::Release);
+        }
+    }
+
+    fn frame() -> Result<Option<VideoFrame>, DeviceError> {
+        Ok(Some(FramePool::new().take(4, 4).freeze(Instant::now())))
+    }
+
+    struct Log(Mutex<Vec<DeviceEvent>>, std::sync::Condvar);
+
+    impl Log {
+        fn new() -> Arc<Log> {
+            Arc::new(Log(Mutex::new(Vec::new()), std::sync::Condvar::new()))
+        }
+
+        fn sink(self: &Arc<Log>) -> EventSink {
+            let log = self.clone();
+            Arc::new(move |event| {
+                log.0.lock().unwrap().push(event);
+                log.1.notify_all();
+            })
+        }
+
+        fn wait_for(&self, count: usize) -> Vec<DeviceEvent> {
+            let events = self.0.lock().unwrap();
+            let (events, _) = self.1.wait_timeout_while(events, Duration::from_secs(10), |e| e.len() < count).unwrap();
+            events.clone()
+        }
+    }
+
+    #[test]
+    fn the_first_frame_makes_it_live_and_unplugging_makes_it_gone() {
+        let (log, slot, closed) = (Log::new(), FrameSlot::new(), Arc::new(AtomicBool::new(false)));
+        let script = vec![frame(), frame(), Err(DeviceError::Gone)];
+        let device = closed.clone();
+        let (_capture, mode) = Capture::start(move || Ok(Script(script, device)), slot.clone(), log.sink()).unwrap();
+        assert_eq!(mode, MODE);
+        assert_eq!(log.wait_for(2), [DeviceEvent::Live, DeviceEvent::Gone]);
+        assert!(closed.load(Ordering::Acquire), "the device is closed before its end is told");
+        assert!(slot.newer_than(&mut 0).is_none(), "no stale picture stays");
+    }
+
+    #[test]
+    fn single_errors_are_tolerated_and_a_row_of_them_is_not() {
+        let (log, closed) = (Log::new(), Arc::new(AtomicBool::new(false)));
+        let error = || Err(DeviceError::Backend("x".into()));
+        let mut script = vec![error(), error(), frame(), error(), frame()];
+        script.extend((0..TOLERATED_ERRORS).map(|_| error()));
+        let (_capture, _) = Capture::start(move || Ok(Script(script, closed)), FrameSlot::new(), log.sink()).unwrap();
+        assert_eq!(log.wait_for(2), [DeviceEvent::Live, DeviceEvent::Failed(DeviceError::Backend("x".into()))]);
+    }
+
+    #[test]
+    fn dropping_closes_the_device_without_an_event() {
+        let (log, slot, closed) = (Log::new(), FrameSlot::new(), Arc::new(AtomicBool::new(false)));
+        let device = closed.clone();
+        let (capture, _) = Capture::start(move || Ok(Script(vec![frame()], device)), slot.clone(), log.sink()).unwrap();
+        log.wait_for(1);
+        drop(capture);
+        assert!(closed.load(Ordering::Acquire));
+        assert_eq!(log.wait_for(0), [DeviceEvent::Live]);
+    }
+
+    #[test]
+    fn an_error_while_opening_is_returned() {
+        let log = Log::new();
+        let result = Capture::start(|| Err::<Script, _>(DeviceError::Busy), FrameSlot::new(), log.sink());
+        assert_eq!(result.map(|_| ()), Err(DeviceError::Busy));
+        assert!(log.wait_for(0).is_empty());
+    }
+
+    #[test]
+    fn a_panic_in_a_driver_is_an_error() {
+        let log = Log::new();
+        let open = || -> Result<Script, DeviceError> { panic!("driver") };
+        let result = Capture::start(open, FrameSlot::new(), log.sink());
+        assert!(matches!(result.map(|_| ()), Err(DeviceError::Backend(_))));
+    }
+}
