@@ -174,7 +174,7 @@ pub fn server_url(text: &str) -> Result<Url, LinkError> {
         && url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none();
-    let host = url.host().ok_or(LinkError::Server)?;
+    let host = url.host().filter(is_plain).ok_or(LinkError::Server)?;
     match url.scheme() {
         _ if !bare || url.port() == Some(0) => Err(LinkError::Server),
         "wss" => Ok(url),
@@ -193,6 +193,14 @@ pub fn is_private(host: &Host<&str>) -> bool {
             let name = name.strip_suffix('.').unwrap_or(name);
             name == "localhost" || name.ends_with(".localhost") || name.ends_with(".local")
         }
+    }
+}
+
+/// Whether a host can stand in a query as it is: URLs allow `&` and more in a domain, no domain has them.
+fn is_plain(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(_) | Host::Ipv6(_) => true,
+        Host::Domain(name) => name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
     }
 }
 

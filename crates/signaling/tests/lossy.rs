@@ -99,9 +99,9 @@ impl World {
         let now = Instant::now();
         let config =
             SessionConfig { key: DeviceKey::from_secret(&[1; 32]), name: "Ada".into(), client: String::new(), seed };
-        let mut client = Session::new(config, now).unwrap();
+        let mut client = Session::new(config, now).expect("a good name");
         let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None };
-        client.send(now, join).unwrap();
+        client.send(now, join).expect("an empty queue");
         World {
             now,
             client,
@@ -162,10 +162,10 @@ impl World {
             return;
         };
         self.server.said += 1;
-        self.to_client(self.server.wire, frame);
+        self.server_sends(self.server.wire, frame);
     }
 
-    fn to_client(&mut self, wire: Option<usize>, frame: String) {
+    fn server_sends(&mut self, wire: Option<usize>, frame: String) {
         let at = self.arrival();
         let Some(wire) = wire.map(|wire| &mut self.wires[wire]) else { return };
         if !wire.broken {
@@ -206,7 +206,7 @@ impl World {
 
     fn event(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Message(ServerMessage::Chat { text, .. }) => self.heard.push(text.parse().unwrap()),
+            SessionEvent::Message(ServerMessage::Chat { text, .. }) => self.heard.push(number(&text)),
             SessionEvent::Lost => self.lost += 1,
             SessionEvent::Resumed { .. } => self.resumed += 1,
             SessionEvent::Welcome(_) | SessionEvent::Disconnected { .. } => {}
@@ -265,7 +265,7 @@ impl World {
         if let Some((_, session)) = &mut self.server.session
             && let Some(ack) = session.poll_ack(self.now)
         {
-            self.to_client(self.server.wire, ack);
+            self.server_sends(self.server.wire, ack);
         }
         if self.client.poll_timeout().is_some_and(|at| at <= self.now) {
             self.client.handle_timeout(self.now);
@@ -279,7 +279,7 @@ impl World {
             if !self.wires[wire].abandoned {
                 self.client.handle_opened(self.now);
                 let nonce = identity::encode_nonce(&NONCE);
-                self.to_client(Some(wire), body(&ServerMessage::Challenge { nonce, versions: vec![1] }));
+                self.server_sends(Some(wire), body(&ServerMessage::Challenge { nonce, versions: vec![1] }));
             }
         }
     }
@@ -312,10 +312,10 @@ impl World {
         let Some((_, session)) = &mut self.server.session else { return };
         let heard = session.receive(self.now, envelope).expect("the client's count is right");
         match heard {
-            Some(ClientMessage::Chat { text }) => self.server.heard.push(text.parse().unwrap()),
+            Some(ClientMessage::Chat { text }) => self.server.heard.push(number(&text)),
             Some(ClientMessage::Ping { nonce }) => {
                 let pong = session.uncounted(&ServerMessage::Pong { nonce });
-                self.to_client(self.server.wire, pong);
+                self.server_sends(self.server.wire, pong);
             }
             Some(ClientMessage::Join { .. } | ClientMessage::Ack) | None => {}
             Some(other) => panic!("unexpected {other:?}"),
@@ -330,12 +330,12 @@ impl World {
             {
                 let replay = session.resume(received).expect("the client's count is right");
                 let resumed = ServerMessage::Resumed { received: session.received(), ice_servers: vec![] };
-                std::iter::once(body(&resumed)).chain(replay).for_each(|frame| self.to_client(Some(wire), frame));
+                std::iter::once(body(&resumed)).chain(replay).for_each(|frame| self.server_sends(Some(wire), frame));
                 return;
             }
             if self.server.says_cannot_resume {
                 let error = ErrorMessage { code: ErrorCode::CannotResume, message: String::new(), about: None };
-                self.to_client(Some(wire), body(&ServerMessage::Error(error)));
+                self.server_sends(Some(wire), body(&ServerMessage::Error(error)));
             }
         }
         self.server.sessions += 1;
@@ -347,7 +347,7 @@ impl World {
             ice_servers: vec![],
             limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
         });
-        self.to_client(Some(wire), body(&welcome));
+        self.server_sends(Some(wire), body(&welcome));
     }
 
     /// Runs the script, then leaves them in peace until all is said.
@@ -366,6 +366,11 @@ impl World {
         let server = self.server.session.as_mut().and_then(|(_, session)| session.resume(last).ok());
         server.is_some_and(|left| left.is_empty())
     }
+}
+
+/// Lines of chat are numbers.
+fn number(line: &str) -> u64 {
+    line.parse().expect("a line nobody said")
 }
 
 fn due(frames: &mut VecDeque<(Instant, String)>, now: Instant) -> Option<String> {

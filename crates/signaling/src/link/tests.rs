@@ -105,6 +105,9 @@ fn a_server_is_a_host_and_a_port_and_nothing_else() {
         "wss://lunch.example:0",
         "wss://lunch.example:99999",
         "javascript:alert(1)",
+        // A domain to the URL standard; written into a link it would be another parameter.
+        "wss://a%26fp=b",
+        "wss://a'b",
     ] {
         assert_eq!(error(&format!("lunchroom://join/a?server={server}")), LinkError::Server, "{server}");
     }

@@ -1,0 +1,214 @@
+//! What the fuzzers call, and `tests/fuzz_corpus.rs` without a fuzzer: any bytes in, nothing out, no panic.
+//! The assertions are what must hold of everything that is accepted.
+#![allow(dead_code, reason = "each fuzz target uses one of them")]
+
+use std::time::{Duration, Instant};
+
+use signaling::identity::DeviceKey;
+use signaling::limits::{MAX_FRAME_BYTES, is_invite, is_room_name};
+use signaling::link::{Link, is_private};
+use signaling::message::{ClientMessage, ServerMessage};
+use signaling::parse;
+use signaling::server_session::ServerSession;
+use signaling::session::{Session, SessionConfig, SessionOutput, SessionState};
+use signaling::text::{clean_chat, clean_name};
+
+/// A link somebody clicked.
+pub(crate) fn link(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(link) = Link::parse(text) else { return };
+    assert!(is_room_name(&link.room));
+    assert!(link.invite.as_deref().is_none_or(is_invite));
+    let host = link.server.host().expect("a server has a host");
+    assert!(link.server.scheme() == "wss" || is_private(&host), "unencrypted in public: {link}");
+    assert!(link.server.username().is_empty() && link.server.path() == "/" && link.server.query().is_none());
+    assert_eq!(Link::parse(&link.to_string()).as_ref(), Ok(&link));
+    assert_eq!(Link::parse(&link.to_web()), Ok(link));
+}
+
+/// Frames of a client, one a line, as a server reads them.
+pub(crate) fn client_message(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut session = ServerSession::new();
+    let now = Instant::now();
+    for line in text.split('\n') {
+        match parse::client_message(line) {
+            Ok(envelope) => {
+                match &envelope.message {
+                    ClientMessage::Hello(hello) => assert_eq!(clean_name(&hello.name).as_ref(), Ok(&hello.name)),
+                    ClientMessage::Chat { text } => assert_eq!(clean_chat(text).as_ref(), Ok(text)),
+                    ClientMessage::Join { room, .. } => assert!(is_room_name(room)),
+                    _ => {}
+                }
+                let again = serde_json::to_string(&envelope).expect("messages can be written");
+                if again.len() <= MAX_FRAME_BYTES {
+                    assert_eq!(parse::client_message(&again).as_ref(), Ok(&envelope));
+                }
+                let _ = session.receive(now, envelope); // a wrong count is refused, not a fault
+            }
+            Err(rejected) => {
+                let _ = session.receive_numbers(now, rejected.seq, rejected.ack); // likewise
+            }
+        }
+    }
+    assert!(session.poll_timeout().is_some() == (session.poll_ack(now + Duration::from_secs(1)).is_some()));
+}
+
+/// Frames of a server, one a line, as a client reads them: first parsed alone, then by a session.
+pub(crate) fn server_message(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for line in text.split('\n') {
+        let Ok(envelope) = parse::server_message(line) else { continue };
+        if let ServerMessage::Joined { participants, .. } = &envelope.message {
+            participants.iter().for_each(|p| assert_eq!(clean_name(&p.name).as_ref(), Ok(&p.name)));
+        }
+        let again = serde_json::to_string(&envelope).expect("messages can be written");
+        if again.len() <= MAX_FRAME_BYTES {
+            assert_eq!(parse::server_message(&again).as_ref(), Ok(&envelope));
+        }
+    }
+    hostile_server(text);
+}
+
+/// A session whose server says the lines, 100 ms apart, on as many sockets as it takes.
+fn hostile_server(text: &str) {
+    let mut now = Instant::now();
+    let config = SessionConfig { key: key(), name: "Ada".into(), client: String::new(), seed: 1 };
+    let mut session = Session::new(config, now).expect("a good name");
+    let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None };
+    session.send(now, join).expect("an empty queue");
+    for line in text.split('\n') {
+        now += Duration::from_millis(100);
+        if drain(&mut session) {
+            session.handle_opened(now);
+        }
+        session.handle_text(now, line);
+        if session.state() == SessionState::Backoff {
+            now = session.poll_timeout().expect("a session in backoff waits for something");
+        }
+        if session.poll_timeout().is_some_and(|at| at <= now) {
+            session.handle_timeout(now);
+        }
+    }
+    drain(&mut session);
+    assert_eq!(session.poll_timeout().is_none(), session.state() == SessionState::Closed);
+}
+
+/// A key made once: deriving its public half is most of the work of a short run.
+fn key() -> DeviceKey {
+    static KEY: std::sync::OnceLock<DeviceKey> = std::sync::OnceLock::new();
+    KEY.get_or_init(|| DeviceKey::from_secret(&[1; 32])).clone()
+}
+
+/// Whether it wants a new socket. What it says must be what a server takes.
+fn drain(session: &mut Session) -> bool {
+    let mut connect = false;
+    while let Some(output) = session.poll_output() {
+        match output {
+            SessionOutput::Connect => connect = true,
+            SessionOutput::SendText(text) => assert!(parse::client_message(&text).is_ok(), "{text}"),
+            SessionOutput::CloseSocket { .. } | SessionOutput::Event(_) => {}
+        }
+    }
+    connect
+}
+
+/// Links to begin with.
+pub(crate) const LINKS: &[&str] = &[
+    "lunchroom://join/soup?server=wss://lunch.example:8443&fp=ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8&invite=a_B-9",
+    "lunchroom://join/soup?server=ws://192.168.1.5:9000",
+    "lunchroom://join/a/?server=wss%3A%2F%2F%5B2001%3Adb8%3A%3A1%5D%3A9%2F",
+    "lunchroom://join/a?server=wss://h&fp=00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff",
+    "https://lunch.example/r/soup-at-1?invite=T&x=1#y",
+    "http://[::1]:8080/r/soup",
+    "http://kitchen.local/r/soup/",
+    "https://xn--bcher-kva.example:444/r/0",
+];
+
+/// Conversations of clients to begin with.
+pub(crate) const CLIENT: &[&str] = &[
+    concat!(
+        r#"{"type":"hello","version":1,"key":"AAAA","signature":"BBBB","name":" Ada \u0301 L","client":"x/1","resume":{"session":"s1","received":3}}"#,
+        "\n",
+        r#"{"seq":1,"ack":0,"type":"join","room":"soup","media":{"microphone":true,"camera":false},"invite":"T"}"#,
+        "\n",
+        r#"{"seq":2,"ack":0,"type":"offer","to":"p2","sdp":"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"}"#,
+        "\n",
+        r#"{"seq":3,"ack":0,"type":"candidate","to":"p2","candidate":{"candidate":"candidate:1 1 udp 1 10.0.0.1 9 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"ab"}}"#,
+        "\n",
+        r#"{"seq":4,"ack":0,"type":"end_of_candidates","to":"p2"}"#,
+    ),
+    concat!(
+        r#"{"seq":1,"ack":0,"type":"answer","to":"p2","sdp":"v=0"}"#,
+        "\n",
+        r#"{"seq":2,"ack":0,"type":"media","microphone":false,"camera":true}"#,
+        "\n",
+        r#"{"seq":3,"ack":0,"type":"chat","text":"one\n\ttwo \u202e \ud83c\udf72"}"#,
+        "\n",
+        r#"{"seq":0,"ack":0,"type":"ping","nonce":7}"#,
+        "\n",
+        r#"{"ack":0,"type":"ack"}"#,
+        "\n",
+        r#"{"seq":4,"ack":0,"type":"leave"}"#,
+    ),
+];
+
+/// Conversations of servers to begin with.
+pub(crate) const SERVER: &[&str] = &[
+    concat!(
+        r#"{"type":"challenge","nonce":"BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU","versions":[1]}"#,
+        "\n",
+        r#"{"type":"welcome","session":"s1","resume_ms":30000,"ice_servers":[{"urls":["stun:h"]},{"urls":["turn:h?transport=tcp"],"username":"1:s1","credential":"x"}],"limits":{"max_message_bytes":65536,"max_participants":12,"max_chat_chars":4000}}"#,
+        "\n",
+        r#"{"seq":1,"ack":1,"type":"joined","room":"soup","you":"p2","participants":[{"id":"p1","name":"\u202eBob","key":"k","media":{"microphone":true,"camera":true}}]}"#,
+        "\n",
+        r#"{"seq":2,"ack":1,"type":"answer","from":"p1","sdp":"v=0"}"#,
+        "\n",
+        r#"{"seq":3,"ack":1,"type":"candidate","from":"p1","candidate":{"candidate":""}}"#,
+        "\n",
+        r#"{"seq":4,"ack":1,"type":"chat","from":"p1","text":"hi","at":1700000000000}"#,
+        "\n",
+        r#"{"seq":5,"ack":1,"type":"participant_joined","participant":{"id":"p3","name":"Cyd","key":"k"}}"#,
+        "\n",
+        r#"{"seq":6,"ack":1,"type":"participant_connection","id":"p3","connected":false}"#,
+        "\n",
+        r#"{"seq":7,"ack":1,"type":"participant_left","id":"p3","reason":"timeout"}"#,
+        "\n",
+        r#"{"seq":8,"ack":1,"type":"media","from":"p1","microphone":false,"camera":false}"#,
+        "\n",
+        "garbage",
+        "\n",
+        r#"{"type":"challenge","nonce":"BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU","versions":[1,2]}"#,
+        "\n",
+        r#"{"type":"resumed","received":1,"ice_servers":[]}"#,
+        "\n",
+        r#"{"seq":9,"ack":1,"type":"offer","from":"p1","sdp":"v=0"}"#,
+        "\n",
+        r#"{"seq":0,"ack":1,"type":"bye","code":"server_stopping","retry_after_ms":500}"#,
+    ),
+    concat!(
+        r#"{"type":"challenge","nonce":"BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU","versions":[1]}"#,
+        "\n",
+        r#"{"type":"error","code":"server_full","message":"come later"}"#,
+        "\n",
+        r#"{"type":"challenge","nonce":"BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU","versions":[1]}"#,
+        "\n",
+        r#"{"type":"welcome","session":"s2","resume_ms":0,"ice_servers":[],"limits":{"max_message_bytes":10,"max_participants":2,"max_chat_chars":1}}"#,
+        "\n",
+        r#"{"seq":1,"ack":0,"type":"left","reason":"replaced"}"#,
+        "\n",
+        r#"{"seq":2,"ack":0,"type":"end_of_candidates","from":"p1"}"#,
+        "\n",
+        r#"{"seq":0,"ack":0,"type":"pong","nonce":18446744073709551615}"#,
+        "\n",
+        r#"{"seq":3,"ack":0,"type":"error","code":"from_the_future","about":1}"#,
+        "\n",
+        r#"{"seq":0,"ack":9,"type":"ack"}"#,
+        "\n",
+        r#"{"type":"challenge","nonce":"BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU","versions":[1]}"#,
+        "\n",
+        r#"{"type":"error","code":"cannot_resume"}"#,
+        "\n",
+        r#"{"seq":0,"ack":0,"type":"bye","code":"internal"}"#,
+    ),
+];

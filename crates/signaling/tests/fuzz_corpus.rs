@@ -1,0 +1,136 @@
+//! The fuzzers' functions over seeded mutations of good inputs, for machines without cargo-fuzz.
+
+#[path = "../fuzz/entry.rs"]
+mod entry;
+
+use signaling::link::Link;
+use signaling::parse;
+
+const ROUNDS: u32 = 6_000;
+
+/// Pieces that tend to matter in links and in JSON.
+const TOKENS: &[&str] = &[
+    "\"",
+    "\\",
+    "\\u0000",
+    "\\ud800",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "null",
+    "-1",
+    "1e999",
+    "18446744073709551616",
+    "0",
+    "\"seq\":2,",
+    "\"ack\":7,",
+    "\"type\":\"ack\"",
+    "\n",
+    "\0",
+    "\u{202e}",
+    "\u{feff}",
+    "é",
+    "🍲",
+    "%00",
+    "%2f",
+    "%",
+    "?",
+    "&",
+    "=",
+    "#",
+    "@",
+    "//",
+    "..",
+    "[::1]",
+    "127.1",
+    "0x7f.1",
+    "ws://",
+    "wss:",
+    "&server=ws://8.8.8.8",
+    "&fp=",
+];
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((z ^ (z >> 31)) % end.max(1) as u64).expect("below a usize")
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+
+    /// A seed with one to four things done to it.
+    fn mutated(&mut self, seeds: &[&str]) -> Vec<u8> {
+        let mut data = self.pick(seeds).as_bytes().to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.below(data.len() + 1);
+            let end = (at + self.below(24)).min(data.len());
+            match self.below(7) {
+                0 => data.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << (at % 8)),
+                1 => drop(data.drain(at..end)),
+                2 => drop(data.splice(at..end, self.pick(TOKENS).bytes())),
+                3 => drop(data.splice(at..at, self.pick(TOKENS).bytes())),
+                4 => {
+                    let copy = data[at..end].to_vec();
+                    let to = self.below(data.len() + 1);
+                    data.splice(to..to, copy);
+                }
+                5 => data.truncate(at),
+                _ => {
+                    let lines: Vec<&[u8]> = data.split(|&byte| byte == b'\n').collect();
+                    let (from, to) = (self.below(lines.len()), self.below(lines.len()));
+                    let mut lines = lines.clone();
+                    lines.swap(from, to);
+                    data = lines.join(&b'\n');
+                }
+            }
+        }
+        data
+    }
+}
+
+fn run(seed: u64, seeds: &[&str], target: fn(&[u8])) {
+    let mut random = Random(seed);
+    seeds.iter().for_each(|seed| target(seed.as_bytes()));
+    for _ in 0..ROUNDS {
+        target(&random.mutated(seeds));
+    }
+}
+
+#[test]
+fn no_text_makes_the_link_parser_fail() {
+    run(1, entry::LINKS, entry::link);
+}
+
+#[test]
+fn no_text_of_a_client_makes_a_server_fail() {
+    run(2, entry::CLIENT, entry::client_message);
+}
+
+#[test]
+fn no_text_of_a_server_makes_a_client_fail() {
+    run(3, entry::SERVER, entry::server_message);
+}
+
+#[test]
+fn the_seeds_are_good_and_many_mutations_still_are() {
+    assert!(entry::LINKS.iter().all(|link| Link::parse(link).is_ok()));
+    let lines = |seeds: &'static [&str]| seeds.iter().flat_map(|seed| seed.split('\n'));
+    assert!(lines(entry::CLIENT).all(|line| parse::client_message(line).is_ok()));
+    assert!(lines(entry::SERVER).all(|line| line == "garbage" || parse::server_message(line).is_ok()));
+    let mut random = Random(4);
+    let good = (0..1_000).filter(|_| {
+        let text = random.mutated(entry::LINKS);
+        std::str::from_utf8(&text).is_ok_and(|text| Link::parse(text).is_ok())
+    });
+    assert!((100..900).contains(&good.count()), "mutations must neither break everything nor nothing");
+}
