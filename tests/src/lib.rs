@@ -1,1 +1,8 @@
 //! What the whole-system tests share.
+
+pub mod bars;
+pub mod initramfs;
+pub mod pulse;
+pub mod scratch;
+pub mod skip;
+pub mod tone;
