@@ -1,2 +1,56 @@
-//! Project commands.
-fn main() {}
+//! Project commands: `cargo xtask setup | run | test | tidy | bench`.
+//!
+//! This is compiled before anything else on a new machine, so it depends on next to nothing.
+
+mod bench;
+mod command;
+mod run;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  setup [--build]   install what is missing on this machine; --build: only what compiling needs
+  run               start a server and two headless clients that call each other, and print what they measure
+  test              everything that must pass: formatting, clippy, licences, tidy and all tests
+  tidy              the rules of the architecture alone: who may import whom, what pure crates must not do
+  bench [NAME]      measure; without a name: the list of benches
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode> {
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", arguments),
+    };
+    match command {
+        "setup" => setup::main(&Workspace::find()?, rest),
+        "run" => run::main(&Workspace::find()?, rest),
+        "test" => test::main(&Workspace::find()?, rest),
+        "tidy" => tidy::main(&Workspace::find()?, rest),
+        "bench" => bench::main(&Workspace::find()?, rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!("no such command: {command}\n\n{USAGE}"),
+    }
+}

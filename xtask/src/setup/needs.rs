@@ -1,0 +1,257 @@
+//! The table of what is needed, how to see that it is there, and where it comes from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::command;
+
+/// What breaks without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Nothing compiles.
+    Building,
+    /// Some tests are skipped.
+    Testing,
+}
+
+/// Where it applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum On {
+    Everywhere,
+    Unix,
+    Linux,
+}
+
+/// How to see that a need is met.
+#[derive(Clone, Copy, Debug)]
+enum Check {
+    /// One of these programs can be started.
+    Program(&'static [&'static str]),
+    /// All of these programs can be started.
+    Programs(&'static [&'static str]),
+    /// pkg-config knows this library.
+    Library(&'static str),
+    /// A library that bindgen loads at build time.
+    Clang,
+    /// Python can make a virtual environment with pip in it.
+    PythonVenv,
+    /// node of at least this major version.
+    Node(u32),
+    /// A file of this name in a folder of that name, anywhere in the system's library folders.
+    Plugin(&'static str, &'static str),
+    /// A kernel that can be booted, with its virtual camera.
+    Kernel,
+    /// The certificates of the well-known authorities.
+    Certificates,
+}
+
+/// One thing that a machine must have.
+#[derive(Debug)]
+pub(crate) struct Need {
+    /// What it is, for people.
+    pub(crate) name: &'static str,
+    /// What breaks without it.
+    pub(crate) purpose: Purpose,
+    on: On,
+    check: Check,
+    /// Debian and Ubuntu packages: the first one that exists there is installed.
+    pub(crate) apt: &'static [&'static str],
+    /// Names for dnf, pacman, brew and a last way; empty where nobody has found one yet.
+    elsewhere: [&'static str; 4],
+}
+
+use Check::{Certificates, Clang, Kernel, Library, Node, Plugin, Program, Programs, PythonVenv};
+use On::{Everywhere, Linux, Unix};
+use Purpose::{Building, Testing};
+
+#[rustfmt::skip]
+const NEEDS: &[Need] = &[
+    need("a C and C++ compiler", Building, Unix, Programs(&["c++", "make"]), &["build-essential"], ["gcc-c++ make", "base-devel", "(xcode-select --install)", ""]),
+    need("pkg-config", Building, Unix, Program(&["pkg-config"]), &["pkg-config"], ["pkgconf-pkg-config", "pkgconf", "pkgconf", ""]),
+    need("CMake", Building, Everywhere, Program(&["cmake"]), &["cmake"], ["cmake", "cmake", "cmake", "winget: Kitware.CMake"]),
+    need("the assembler NASM", Building, Everywhere, Program(&["nasm"]), &["nasm"], ["nasm", "nasm", "nasm", "winget: NASM.NASM"]),
+    need("libvpx with its headers", Building, Unix, Library("vpx"), &["libvpx-dev"], ["libvpx-devel", "libvpx", "libvpx", "vcpkg: libvpx"]),
+    need("ALSA with its headers", Building, Linux, Library("alsa"), &["libasound2-dev"], ["alsa-lib-devel", "alsa-lib", "", ""]),
+    need("libclang", Building, Unix, Clang, &["libclang-dev"], ["clang-devel", "clang", "(xcode-select --install)", "winget: LLVM.LLVM"]),
+
+    need("certificates", Testing, Linux, Certificates, &["ca-certificates"], ["ca-certificates", "ca-certificates", "", ""]),
+    need("Python with venv", Testing, Unix, PythonVenv, &["python3-venv"], ["python3", "python", "python", "winget: Python.Python.3.13"]),
+    need("Node.js 18 or newer", Testing, Everywhere, Node(18), &["nodejs"], ["nodejs", "nodejs", "node", "winget: OpenJS.NodeJS"]),
+    need("npm", Testing, Everywhere, Program(&["npm"]), &["npm"], ["npm", "npm", "node", "winget: OpenJS.NodeJS"]),
+    need("Chromium", Testing, Linux, Program(&["chromium", "chromium-browser", "google-chrome"]), &["chromium"], ["chromium", "chromium", "", "snap: chromium"]),
+    need("Firefox", Testing, Linux, Program(&["firefox-esr", "firefox"]), &["firefox-esr"], ["firefox", "firefox", "", "snap: firefox"]),
+    need("the TURN server coturn", Testing, Linux, Program(&["turnserver"]), &["coturn"], ["coturn", "coturn", "", ""]),
+    need("nft", Testing, Linux, Program(&["nft"]), &["nftables"], ["nftables", "nftables", "", ""]),
+    need("ip", Testing, Linux, Program(&["ip"]), &["iproute2"], ["iproute", "iproute2", "", ""]),
+    need("ps", Testing, Linux, Program(&["ps"]), &["procps"], ["procps-ng", "procps-ng", "", ""]),
+    need("PulseAudio", Testing, Linux, Program(&["pulseaudio"]), &["pulseaudio"], ["pulseaudio", "pulseaudio", "", ""]),
+    need("pactl", Testing, Linux, Program(&["pactl"]), &["pulseaudio-utils"], ["pulseaudio-utils", "libpulse", "", ""]),
+    need("ALSA's PulseAudio plugin", Testing, Linux, Plugin("alsa-lib", "libasound_module_pcm_pulse.so"), &["libasound2-plugins"], ["alsa-plugins-pulseaudio", "alsa-plugins", "", ""]),
+    need("sox", Testing, Linux, Program(&["sox"]), &["sox"], ["sox", "sox", "", ""]),
+    need("qemu", Testing, Linux, Program(&[QEMU]), &[QEMU_PACKAGE], ["qemu-system-x86-core", "qemu-system-x86", "", ""]),
+    need("a kernel with a virtual camera (vivid)", Testing, Linux, Kernel, &["linux-image-amd64", "linux-image-arm64", "linux-image-generic"], ["kernel-modules-internal", "linux", "", ""]),
+    need("busybox", Testing, Linux, Program(&["busybox"]), &["busybox-static"], ["busybox", "busybox", "", ""]),
+    need("cpio", Testing, Linux, Program(&["cpio"]), &["cpio"], ["cpio", "cpio", "", ""]),
+    need("modprobe", Testing, Linux, Program(&["modprobe"]), &["kmod"], ["kmod", "kmod", "", ""]),
+];
+
+#[cfg(target_arch = "aarch64")]
+const QEMU: &str = "qemu-system-aarch64";
+#[cfg(target_arch = "aarch64")]
+const QEMU_PACKAGE: &str = "qemu-system-arm";
+#[cfg(not(target_arch = "aarch64"))]
+const QEMU: &str = "qemu-system-x86_64";
+#[cfg(not(target_arch = "aarch64"))]
+const QEMU_PACKAGE: &str = "qemu-system-x86";
+
+/// What of this purpose the machine has not got.
+pub(crate) fn missing(purposes: &[Purpose]) -> Vec<&'static Need> {
+    NEEDS
+        .iter()
+        .filter(|need| purposes.contains(&need.purpose) && need.on.here())
+        .filter(|need| !need.check.is_met())
+        .collect()
+}
+
+impl Need {
+    /// Where to get it when we cannot.
+    pub(crate) fn advice(&self) -> String {
+        let managers = ["dnf", "pacman", "brew", "or"];
+        let ways: Vec<String> = std::iter::once(("apt", self.apt.join(" or ")))
+            .chain(managers.into_iter().zip(self.elsewhere.map(str::to_owned)))
+            .filter(|(_, package)| !package.is_empty())
+            .map(|(manager, package)| format!("{manager}: {package}"))
+            .collect();
+        format!("It comes with {}", ways.join("; "))
+    }
+}
+
+const fn need(
+    name: &'static str,
+    purpose: Purpose,
+    on: On,
+    check: Check,
+    apt: &'static [&'static str],
+    elsewhere: [&'static str; 4],
+) -> Need {
+    Need { name, purpose, on, check, apt, elsewhere }
+}
+
+impl On {
+    fn here(self) -> bool {
+        match self {
+            On::Everywhere => true,
+            On::Unix => cfg!(unix),
+            On::Linux => cfg!(target_os = "linux"),
+        }
+    }
+}
+
+impl Check {
+    fn is_met(self) -> bool {
+        match self {
+            Check::Program(names) => names.iter().any(|name| command::find(name).is_some()),
+            Check::Programs(names) => names.iter().all(|name| command::find(name).is_some()),
+            Check::Library(name) => command::succeeds(command::program("pkg-config").args(["--exists", name])),
+            Check::Clang => has_libclang(),
+            Check::PythonVenv => command::succeeds(command::program("python3").args(["-c", "import ensurepip, venv"])),
+            Check::Node(least) => node_major().is_some_and(|major| major >= least),
+            Check::Plugin(folder, file) => library_folders().iter().any(|place| place.join(folder).join(file).exists()),
+            Check::Kernel => has_kernel(Path::new("/lib/modules"), Path::new("/boot")),
+            Check::Certificates => ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"]
+                .iter()
+                .any(|file| Path::new(file).exists()),
+        }
+    }
+}
+
+/// Where `clang-sys`, and so bindgen, looks for it.
+fn has_libclang() -> bool {
+    let named = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from);
+    let mut places = library_folders();
+    places.extend(children(Path::new("/usr/lib")).into_iter().map(|llvm| llvm.join("lib")));
+    places.push("/Library/Developer/CommandLineTools/usr/lib".into());
+    places.push("/Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib".into());
+    places.push("/opt/homebrew/opt/llvm/lib".into());
+    named.is_some_and(|path| path.exists()) || places.iter().any(|place| holds_libclang(place))
+}
+
+fn holds_libclang(folder: &Path) -> bool {
+    children(folder).iter().filter_map(|file| file.file_name()?.to_str()).any(is_libclang)
+}
+
+/// `libclang.so`, `libclang.dylib`, `libclang-14.so.1`; not `libclang-cpp.so`.
+fn is_libclang(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("libclang") else { return false };
+    let rest = rest.trim_start_matches(|c: char| c == '-' || c == '.' || c.is_ascii_digit());
+    rest == "dylib" || rest == "so" || rest.starts_with("so.")
+}
+
+/// The system's library folders, with the one of this architecture on Debian (`/usr/lib/x86_64-linux-gnu`).
+fn library_folders() -> Vec<PathBuf> {
+    let debian = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    ["/usr/lib", "/usr/lib64", "/usr/local/lib", &debian].iter().map(PathBuf::from).collect()
+}
+
+fn node_major() -> Option<u32> {
+    let said = command::program("node").arg("--version").output().ok()?;
+    String::from_utf8(said.stdout).ok()?.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// A kernel image in `boot` whose modules, with the virtual camera, are in `modules`.
+fn has_kernel(modules: &Path, boot: &Path) -> bool {
+    children(modules).iter().any(|version| {
+        let Some(name) = version.file_name().and_then(|name| name.to_str()) else { return false };
+        boot.join(format!("vmlinuz-{name}")).exists()
+            && version.join("kernel/drivers/media/test-drivers/vivid").is_dir()
+    })
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_nobody_has_is_missing_and_cargo_is_not() {
+        assert!(!Check::Program(&["no-such-program-of-lunchroom"]).is_met());
+        assert!(Check::Program(&["no-such-program-of-lunchroom", "cargo"]).is_met());
+        assert!(!Check::Programs(&["no-such-program-of-lunchroom", "cargo"]).is_met());
+    }
+
+    #[test]
+    fn libclang_is_told_from_its_cousins() {
+        for name in ["libclang.so", "libclang.so.1", "libclang-14.so.14.0.6", "libclang.dylib"] {
+            assert!(is_libclang(name), "{name}");
+        }
+        for name in ["libclang-cpp.so.14", "libclangAST.a", "libclang.a", "libclc.so"] {
+            assert!(!is_libclang(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_counts_only_with_its_image_and_its_camera() {
+        let place = std::env::temp_dir().join(format!("lunchroom-kernel-{}", std::process::id()));
+        let (modules, boot) = (place.join("modules"), place.join("boot"));
+        fs::create_dir_all(modules.join("6.1.0/kernel/drivers/media/test-drivers/vivid")).unwrap();
+        fs::create_dir_all(modules.join("6.2.0")).unwrap();
+        fs::create_dir_all(&boot).unwrap();
+        fs::write(boot.join("vmlinuz-6.2.0"), "").unwrap();
+        assert!(!has_kernel(&modules, &boot));
+        fs::write(boot.join("vmlinuz-6.1.0"), "").unwrap();
+        assert!(has_kernel(&modules, &boot));
+        fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    fn every_need_says_where_it_comes_from() {
+        for need in NEEDS {
+            assert!(!need.apt.is_empty(), "{}", need.name);
+            assert!(need.advice().contains(need.apt[0]), "{}", need.name);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `cargo xtask test`: everything that must pass before a change is good. CI runs this and nothing else.
+
+mod suite;
+mod tally;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use tally::Tally;
+
+use crate::workspace::Workspace;
+use crate::{command, setup, tidy};
+
+/// One check beside the tests: it passes or fails as a whole.
+struct Check {
+    name: &'static str,
+    run: fn(&Workspace) -> Result<()>,
+}
+
+/// The quick ones first.
+const CHECKS: &[Check] = &[
+    Check { name: "tidy", run: tidy::check },
+    Check { name: "fmt", run: fmt },
+    Check { name: "deny", run: deny },
+    Check { name: "clippy", run: clippy },
+];
+
+/// `cargo xtask test`. A broken check does not keep the others from running; the last line is the sum of all.
+pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
+    if !arguments.is_empty() {
+        bail!("usage: cargo xtask test");
+    }
+    let start = Instant::now();
+    step("setup", || setup::for_testing(workspace))?;
+    let mut sum = Tally::default();
+    for check in CHECKS {
+        match step(check.name, || (check.run)(workspace)) {
+            Ok(()) => sum.passed += 1,
+            Err(_) => sum.failed += 1,
+        }
+    }
+    sum += step("tests", || suite::run(workspace)).unwrap_or(Tally { failed: 1, ..Tally::default() });
+    println!("== everything took {}", seconds(start.elapsed()));
+    let good = verdict(&sum, strict());
+    println!("{sum}");
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where CI is true a test that did not run is a failure: nobody reads what was skipped.
+fn verdict(sum: &Tally, strict: bool) -> bool {
+    if strict && sum.skipped > 0 {
+        println!("== with CI=true nothing may be skipped");
+    }
+    sum.failed == 0 && !(strict && sum.skipped > 0)
+}
+
+fn strict() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}
+
+fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("== {name}");
+    let start = Instant::now();
+    let done = work();
+    let took = seconds(start.elapsed());
+    match &done {
+        Ok(_) => println!("== {name}: done in {took}"),
+        Err(error) => println!("== {name}: FAILED in {took}: {error:#}"),
+    }
+    done
+}
+
+fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..60 => format!("{:.1} s", duration.as_secs_f64()),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+fn fmt(workspace: &Workspace) -> Result<()> {
+    command::run(command::cargo().args(["fmt", "--all", "--check"]).current_dir(&workspace.root))
+}
+
+fn clippy(workspace: &Workspace) -> Result<()> {
+    let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    command::run(command::cargo().args(arguments).current_dir(&workspace.root))
+}
+
+/// Advisories are left out: they need a download from outside the registry, and a new one would fail old code.
+fn deny(workspace: &Workspace) -> Result<()> {
+    let Some(program) = setup::cargo_deny(workspace) else { bail!("cargo-deny could not be had; see setup above") };
+    let arguments = ["--log-level=error", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+    command::run(command::program(program).args(arguments).current_dir(&workspace.root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skip_is_forgiven_only_where_nobody_is_strict() {
+        let skipped = Tally { passed: 3, failed: 0, skipped: 1 };
+        assert!(verdict(&skipped, false));
+        assert!(!verdict(&skipped, true));
+    }
+
+    #[test]
+    fn a_failure_is_never_forgiven() {
+        let failed = Tally { passed: 3, failed: 1, skipped: 0 };
+        assert!(!verdict(&failed, false));
+        assert!(!verdict(&failed, true));
+        assert!(verdict(&Tally { passed: 3, failed: 0, skipped: 0 }, true));
+    }
+}

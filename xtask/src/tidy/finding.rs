@@ -1,0 +1,42 @@
+//! What tidy has to say.
+
+use std::fmt;
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// Worth a look; does not fail.
+    Question,
+    /// A rule is broken.
+    Broken,
+}
+
+/// One place and what is wrong there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) weight: Weight,
+    /// A file, relative to the root with `/` between folders, or a crate's name.
+    pub(crate) place: String,
+    /// From 1; 0 for the place as a whole.
+    pub(crate) line: usize,
+    pub(crate) text: String,
+}
+
+impl Finding {
+    pub(crate) fn broken(place: impl Into<String>, line: usize, text: impl Into<String>) -> Finding {
+        Finding { weight: Weight::Broken, place: place.into(), line, text: text.into() }
+    }
+
+    pub(crate) fn question(place: impl Into<String>, line: usize, text: impl Into<String>) -> Finding {
+        Finding { weight: Weight::Question, place: place.into(), line, text: text.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.place, self.text),
+            line => write!(f, "{}:{line}: {}", self.place, self.text),
+        }
+    }
+}
