@@ -84,3 +84,81 @@ impl ServerSession {
         Some(self.uncounted(&ServerMessage::Ack))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{ACK_DELAY, MAX_UNACKNOWLEDGED};
+    use crate::message::LeaveReason;
+    use crate::parse;
+
+    const LEFT: ServerMessage = ServerMessage::Left { reason: LeaveReason::Left };
+
+    fn said(seq: u64, ack: u64) -> Envelope<ClientMessage> {
+        Envelope { seq, ack, message: ClientMessage::Leave }
+    }
+
+    fn numbers(frame: &str) -> (u64, u64) {
+        let envelope = parse::server_message(frame).unwrap();
+        (envelope.seq, envelope.ack)
+    }
+
+    #[test]
+    fn frames_are_numbered_and_carry_what_was_received() {
+        let now = Instant::now();
+        let mut session = ServerSession::new();
+        assert_eq!(numbers(&session.send(&LEFT).unwrap()), (1, 0));
+        assert_eq!(session.receive(now, said(1, 1)), Ok(Some(ClientMessage::Leave)));
+        assert_eq!(session.receive(now, said(1, 1)), Ok(None), "a duplicate");
+        assert_eq!(numbers(&session.send_body(body(&LEFT)).unwrap()), (2, 1));
+        assert_eq!(numbers(&session.uncounted(&ServerMessage::Pong { nonce: 1 })), (0, 1));
+    }
+
+    #[test]
+    fn a_client_that_acknowledges_is_never_too_slow() {
+        let now = Instant::now();
+        let mut session = ServerSession::new();
+        for seq in 1..=3 * MAX_UNACKNOWLEDGED as u64 {
+            session.send(&LEFT).unwrap();
+            session.receive(now, said(0, seq)).unwrap();
+        }
+        for _ in 0..MAX_UNACKNOWLEDGED {
+            session.send(&LEFT).unwrap();
+        }
+        assert_eq!(session.send(&LEFT), Err(QueueFull));
+    }
+
+    #[test]
+    fn a_resume_replays_what_the_client_has_not_received() {
+        let mut session = ServerSession::new();
+        for _ in 0..3 {
+            session.send(&LEFT).unwrap();
+        }
+        let replay = |frames: Vec<String>| frames.iter().map(|frame| numbers(frame).0).collect::<Vec<_>>();
+        assert_eq!(session.resume(1).map(replay), Ok(vec![2, 3]));
+        assert_eq!(session.resume(1).map(replay), Ok(vec![2, 3]), "a resume that broke too can be resumed");
+        assert!(session.resume(0).is_err(), "what it acknowledged is gone");
+        assert!(session.resume(4).is_err(), "it cannot have received what was not sent");
+    }
+
+    #[test]
+    fn a_wrong_count_is_refused_and_changes_nothing() {
+        let now = Instant::now();
+        let mut session = ServerSession::new();
+        assert!(session.receive(now, said(2, 0)).is_err());
+        assert!(session.receive(now, said(1, 1)).is_err());
+        assert_eq!(session.received(), 0);
+        assert_eq!(session.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_bare_acknowledgement_comes_when_nothing_else_carries_it() {
+        let now = Instant::now();
+        let mut session = ServerSession::new();
+        session.receive(now, said(1, 0)).unwrap();
+        assert_eq!(session.poll_timeout(), Some(now + ACK_DELAY));
+        assert_eq!(session.poll_ack(now), None);
+        assert_eq!(session.poll_ack(now + ACK_DELAY).map(|frame| numbers(&frame)), Some((0, 1)));
+        assert_eq!(session.poll_ack(now + ACK_DELAY), None);
+    }
+}

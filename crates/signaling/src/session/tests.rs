@@ -247,6 +247,20 @@ fn lost_is_told_when_the_window_ends_and_not_later() {
 }
 
 #[test]
+fn a_driver_that_slept_over_the_window_does_not_ask_for_a_dead_session() {
+    let mut bench = Bench::open();
+    bench.closed(None);
+    bench.session.handle_network_change(bench.now);
+    bench.session.handle_opened(bench.now);
+    bench.outputs();
+    bench.now += RESUME_WINDOW;
+    bench.server(&ServerMessage::Challenge { nonce: identity::encode_nonce(&NONCE), versions: vec![VERSION] });
+    let outputs = bench.outputs();
+    assert_eq!(hello_of(&texts(&outputs)[0]).resume, None);
+    assert_eq!(events(outputs), [SessionEvent::Lost]);
+}
+
+#[test]
 fn a_server_that_forgot_the_session_begins_a_new_one() {
     for says_so in [false, true] {
         let mut bench = Bench::open();
