@@ -1,0 +1,124 @@
+//! PROTOCOL.md is read by people who write other clients: every example on it must be what this crate reads, and
+//! what it lists must be complete.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use signaling::close::close_code;
+use signaling::limits;
+use signaling::message::ErrorCode;
+use signaling::parse;
+
+const PAGE: &str = include_str!("../../../PROTOCOL.md");
+
+/// The fenced examples of one side.
+fn examples(side: &str) -> Vec<&'static str> {
+    let fence = format!("```json {side}\n");
+    PAGE.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// Every field of the example is one that we write too: nothing on the page is misspelt and so ignored.
+fn is_part_of(example: &Value, written: &Value) -> bool {
+    match (example, written) {
+        (Value::Object(example), Value::Object(written)) => {
+            example.iter().all(|(key, value)| written.get(key).is_some_and(|other| is_part_of(value, other)))
+        }
+        (Value::Array(example), Value::Array(written)) => {
+            example.len() == written.len() && example.iter().zip(written).all(|(a, b)| is_part_of(a, b))
+        }
+        (example, written) => example == written,
+    }
+}
+
+fn kind(text: &str) -> String {
+    let value: Value = serde_json::from_str(text).expect("an example is JSON");
+    value["type"].as_str().expect("an example has a type").to_owned()
+}
+
+#[test]
+fn every_example_of_a_client_is_a_message() {
+    for text in examples("client") {
+        let envelope = parse::client_message(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let example: Value = serde_json::from_str(text).unwrap();
+        assert!(is_part_of(&example, &serde_json::to_value(&envelope).unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn every_example_of_a_server_is_a_message() {
+    for text in examples("server") {
+        let envelope = parse::server_message(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let example: Value = serde_json::from_str(text).unwrap();
+        assert!(is_part_of(&example, &serde_json::to_value(&envelope).unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn every_message_has_an_example_at_least_on_one_side() {
+    let kinds = |side| examples(side).into_iter().map(kind).collect::<BTreeSet<_>>();
+    let (client, server) = (kinds("client"), kinds("server"));
+    for expected in
+        ["hello", "join", "leave", "offer", "candidate", "end_of_candidates", "media", "chat", "ping", "ack"]
+    {
+        assert!(client.contains(expected), "{expected}");
+    }
+    for expected in [
+        "challenge",
+        "welcome",
+        "resumed",
+        "joined",
+        "left",
+        "participant_joined",
+        "participant_left",
+        "participant_connection",
+        "answer",
+        "end_of_candidates",
+        "media",
+        "chat",
+        "pong",
+        "error",
+        "bye",
+    ] {
+        assert!(server.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn the_table_of_errors_is_complete_and_has_the_right_close_codes() {
+    let rows: Vec<(ErrorCode, u16)> = PAGE
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
+            let code = serde_json::from_value(Value::from(cells.first()?.trim_end_matches('`'))).ok()?;
+            Some((code, cells.get(3)?.parse().ok()?))
+        })
+        .collect();
+    assert_eq!(rows.len(), 17);
+    for &(code, close) in &rows {
+        assert_ne!(code, ErrorCode::Unknown, "misspelt on the page");
+        assert_eq!(close_code(code), close, "{code:?}");
+    }
+    let codes: BTreeSet<String> = rows.iter().map(|(code, _)| format!("{code:?}")).collect();
+    assert_eq!(codes.len(), rows.len());
+}
+
+#[test]
+fn the_limits_on_the_page_are_those_in_the_code() {
+    let has = |text: String| assert!(PAGE.contains(&text), "{text}");
+    let thousands = |n: usize| if n < 1_000 { n.to_string() } else { format!("{},{:03}", n / 1_000, n % 1_000) };
+    has(format!("| frame | {} bytes |", thousands(limits::MAX_FRAME_BYTES)));
+    has(format!("| SDP | {} bytes |", thousands(limits::MAX_SDP_BYTES)));
+    has(format!("| {}; {} bytes |", thousands(limits::MAX_CANDIDATE_BYTES), limits::MAX_MID_BYTES));
+    has(format!("| name | {} characters, {} bytes |", limits::MAX_NAME_CHARS, limits::MAX_NAME_BYTES));
+    has(format!("| chat line | {} characters |", thousands(limits::MAX_CHAT_CHARS)));
+    has(format!("| invite token | {} of ", limits::MAX_INVITE_CHARS));
+    has(format!("| people in a room | {} |", limits::MAX_PARTICIPANTS));
+    has(format!("| {} a second, {} at once |", limits::MESSAGE_RATE, thousands(limits::MESSAGE_BURST as usize)));
+    has(format!("| {} a second, {} at once |", limits::CHAT_RATE, limits::CHAT_BURST));
+    has(format!("| 1 in {} seconds, {} at once |", 1.0 / limits::JOIN_RATE, limits::JOIN_BURST));
+    has(format!("| {} messages, {} MiB |", limits::MAX_UNACKNOWLEDGED, limits::MAX_UNACKNOWLEDGED_BYTES >> 20));
+    has(format!("| hello | within {} s |", limits::HANDSHAKE_TIMEOUT.as_secs()));
+    has(format!("| broken session | {} s |", limits::RESUME_WINDOW.as_secs()));
+    has(format!("at most {} bytes long", thousands(limits::MAX_LINK_BYTES)));
+    has(format!("A client takes at most {}.", limits::MAX_ICE_SERVERS));
+}
