@@ -3,4 +3,10 @@
 pub mod audio;
 pub mod encoded;
 pub mod frame;
+pub mod level;
+pub mod marker;
+pub mod mixer;
+pub mod quality;
 pub mod slot;
+pub mod sources;
+pub mod stamp;

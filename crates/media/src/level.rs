@@ -1,0 +1,99 @@
+//! How loud sound is, in decibels of full scale (dBFS).
+
+/// What silence is given as; the lowest level of RFC 6464.
+pub const SILENCE_DBFS: f32 = -127.0;
+
+/// The loudness of a stretch of sound.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Level {
+    /// Root mean square; a sine of full scale has -3.01.
+    pub rms_dbfs: f32,
+    /// Largest sample.
+    pub peak_dbfs: f32,
+}
+
+impl Level {
+    /// Total silence.
+    pub const SILENCE: Level = Level { rms_dbfs: SILENCE_DBFS, peak_dbfs: SILENCE_DBFS };
+
+    /// Measures; no samples are silence.
+    pub fn of(samples: &[f32]) -> Self {
+        let sum: f32 = samples.iter().map(|s| s * s).sum();
+        let peak = samples.iter().fold(0.0f32, |peak, s| peak.max(s.abs()));
+        Self { rms_dbfs: dbfs((sum / samples.len().max(1) as f32).sqrt()), peak_dbfs: dbfs(peak) }
+    }
+}
+
+/// Amplitude in dBFS, not below [`SILENCE_DBFS`].
+pub fn dbfs(amplitude: f32) -> f32 {
+    if amplitude > 0.0 { (20.0 * amplitude.log10()).max(SILENCE_DBFS) } else { SILENCE_DBFS }
+}
+
+/// A level for the eye: up at once, down by [`Meter::FALL_DB_PER_S`].
+#[derive(Debug, Clone, Copy)]
+pub struct Meter {
+    shown: f32,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Meter {
+    /// Speed of the fall, about that of a studio peak meter (IEC 60268-10 type I).
+    pub const FALL_DB_PER_S: f32 = 12.0;
+
+    /// At rest.
+    pub fn new() -> Self {
+        Self { shown: SILENCE_DBFS }
+    }
+
+    /// Takes the next samples at 48 kHz; what to show, dBFS (RMS).
+    pub fn push(&mut self, samples: &[f32]) -> f32 {
+        let fall = Self::FALL_DB_PER_S * samples.len() as f32 / crate::audio::SAMPLE_RATE as f32;
+        self.shown = Level::of(samples).rms_dbfs.max(self.shown - fall).max(SILENCE_DBFS);
+        self.shown
+    }
+
+    /// What was shown last.
+    pub fn shown(&self) -> f32 {
+        self.shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f32::consts::TAU;
+
+    fn sine(amplitude: f32) -> Vec<f32> {
+        (0..4_800).map(|i| amplitude * (TAU * i as f32 / 48.0).sin()).collect()
+    }
+
+    #[test]
+    fn a_sine_has_its_textbook_levels() {
+        let level = Level::of(&sine(0.5));
+        assert!((level.peak_dbfs + 6.02).abs() < 0.02, "{level:?}");
+        assert!((level.rms_dbfs + 9.03).abs() < 0.02, "{level:?}");
+    }
+
+    #[test]
+    fn silence_and_nothing_are_the_bottom() {
+        assert_eq!(Level::of(&[0.0; 480]), Level::SILENCE);
+        assert_eq!(Level::of(&[]), Level::SILENCE);
+        assert_eq!(dbfs(1e-12), SILENCE_DBFS);
+    }
+
+    #[test]
+    fn the_meter_rises_at_once_and_falls_slowly() {
+        let mut meter = Meter::new();
+        let loud = meter.push(&sine(1.0));
+        assert!((loud + 3.0).abs() < 0.1);
+        for _ in 0..10 {
+            meter.push(&[0.0; 4_800]);
+        }
+        assert!((meter.shown() - (loud - Meter::FALL_DB_PER_S)).abs() < 0.1, "{}", meter.shown());
+    }
+}

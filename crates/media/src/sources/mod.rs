@@ -1,0 +1,12 @@
+//! Sound and pictures made by ourselves, for people without a device and for measuring.
+
+mod clip;
+mod font;
+mod pattern;
+mod tone;
+mod wav;
+
+pub use clip::{CLIP_FRAMES, Clip, ClipError, clip_index};
+pub use pattern::TestPattern;
+pub use tone::Tone;
+pub use wav::{Wav, WavError};
