@@ -1,0 +1,90 @@
+//! How often frames really come.
+
+use crate::video::bound_fps;
+use std::time::{Duration, Instant};
+
+/// Measures the time between frames, so that rate control spends the bitrate on as many frames as there are: a camera
+/// in the dark gives 15 frames a second where 30 were asked for.
+#[derive(Debug)]
+pub(crate) struct Cadence {
+    shortest: Duration,
+    reported: Duration,
+    smooth: Duration,
+    last: Option<Instant>,
+}
+
+impl Cadence {
+    /// A gap this long is a pause and says nothing of the frame rate.
+    const PAUSE: Duration = Duration::from_secs(1);
+    /// Frames over which the measure forgets.
+    const MEMORY: u32 = 12;
+
+    pub(crate) fn new(fps: u32) -> Self {
+        let shortest = Duration::from_secs(1) / bound_fps(fps);
+        Self { shortest, reported: shortest, smooth: shortest, last: None }
+    }
+
+    /// Sets the most frames a second; what was measured below it stays.
+    pub(crate) fn set_fps(&mut self, fps: u32) {
+        let shortest = Duration::from_secs(1) / bound_fps(fps);
+        if shortest != self.shortest {
+            if self.smooth <= self.shortest.mul_f64(1.1) {
+                self.smooth = shortest; // it came as fast as it was allowed to
+            }
+            self.shortest = shortest;
+            self.reported = self.smooth.max(shortest);
+        }
+    }
+
+    /// Takes the time of the next frame; gives the time between frames, which moves only by steps above a tenth.
+    pub(crate) fn next(&mut self, time: Instant) -> Duration {
+        let gap = self.last.replace(time).map(|last| time.saturating_duration_since(last));
+        if let Some(gap) = gap.filter(|gap| *gap < Self::PAUSE) {
+            self.smooth = (self.smooth * (Self::MEMORY - 1) + gap) / Self::MEMORY;
+            // Only the mean is bounded: with each gap bounded, jitter alone would look like a slower camera.
+            let measured = self.smooth.max(self.shortest);
+            if measured.abs_diff(self.reported) * 10 > self.reported {
+                self.reported = measured;
+            }
+        }
+        self.reported
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(cadence: &mut Cadence, time: &mut Instant, frames: u32, gap: Duration) -> Duration {
+        (0..frames).fold(Duration::ZERO, |_, _| {
+            *time += gap;
+            cadence.next(*time)
+        })
+    }
+
+    #[test]
+    fn a_slower_camera_is_noticed_and_a_pause_is_not_taken_for_one() {
+        let (mut cadence, mut time) = (Cadence::new(30), Instant::now());
+        let ms = Duration::from_millis;
+        assert_eq!(run(&mut cadence, &mut time, 30, ms(33)), Duration::from_secs(1) / 30);
+        let slow = run(&mut cadence, &mut time, 60, ms(66));
+        assert!(slow.abs_diff(ms(66)) < ms(8), "{slow:?}");
+        time += Duration::from_secs(20);
+        assert_eq!(cadence.next(time), slow);
+    }
+
+    #[test]
+    fn jitter_is_not_taken_for_a_slower_camera() {
+        let (mut cadence, mut time) = (Cadence::new(30), Instant::now());
+        for gap in [20, 46, 25, 42, 33, 30, 38, 21, 45, 33].iter().cycle().take(300) {
+            time += Duration::from_millis(*gap);
+            assert_eq!(cadence.next(time), Duration::from_secs(1) / 30);
+        }
+    }
+
+    #[test]
+    fn frames_given_faster_than_real_time_count_as_the_configured_rate() {
+        let (mut cadence, mut time) = (Cadence::new(25), Instant::now());
+        assert_eq!(run(&mut cadence, &mut time, 50, Duration::ZERO), Duration::from_secs(1) / 25);
+    }
+}

@@ -1,0 +1,113 @@
+//! H.264 decoding.
+
+use super::sps::{IDR, SLICE, SPS, Sps, nal_type, nal_units};
+use crate::pixels::{self, Plane};
+use crate::video::{DecodeError, VideoDecoder, check_size};
+use media::encoded::{EncodedFrame, VideoCodec};
+use media::frame::{Color, FramePool, VideoFrame};
+use openh264::OpenH264API;
+use openh264::decoder::{self as open, DecodedYUV, DecoderConfig, Flush};
+use openh264::formats::YUVSource;
+
+/// One stream's decoder.
+pub(crate) struct Decoder {
+    decoder: open::Decoder,
+    pool: FramePool,
+    color: Color,
+    await_keyframe: bool,
+}
+
+impl Decoder {
+    /// Opens it.
+    pub(crate) fn open(pool: FramePool) -> Result<Self, DecodeError> {
+        Ok(Decoder { decoder: open_decoder()?, pool, color: Color::default(), await_keyframe: true })
+    }
+
+    /// Reads the units that matter here.
+    fn inspect(&mut self, data: &[u8]) -> Result<Access, DecodeError> {
+        let mut access = None;
+        for unit in nal_units(data) {
+            let kind = match nal_type(unit) {
+                SPS => {
+                    self.color = Sps::parse(unit)?.color;
+                    Access::Parameters
+                }
+                IDR => Access::Keyframe,
+                SLICE => Access::Delta,
+                _ => Access::Parameters,
+            };
+            access = access.max(Some(kind));
+        }
+        access.ok_or(DecodeError::Corrupt)
+    }
+
+    fn run(&mut self, frame: &EncodedFrame) -> Result<Option<VideoFrame>, DecodeError> {
+        i32::try_from(frame.data.len()).map_err(|_| DecodeError::Corrupt)?;
+        match self.decoder.decode(&frame.data) {
+            Ok(Some(picture)) => copy(&picture, &self.pool, self.color, frame).map(Some),
+            Ok(None) => Ok(None),
+            Err(_) => Err(DecodeError::Corrupt),
+        }
+    }
+}
+
+impl VideoDecoder for Decoder {
+    fn decode(&mut self, frame: &EncodedFrame) -> Result<Option<VideoFrame>, DecodeError> {
+        if frame.codec != VideoCodec::H264 {
+            return Err(DecodeError::Codec);
+        }
+        let shown = match self.inspect(&frame.data) {
+            Ok(Access::Delta) if self.await_keyframe => Err(DecodeError::NeedKeyframe),
+            // Parameter sets alone neither begin nor break a stream.
+            Ok(Access::Parameters) => return self.run(frame),
+            Ok(Access::Delta | Access::Keyframe) => self.run(frame),
+            Err(error) => Err(error),
+        };
+        if matches!(shown, Err(DecodeError::Corrupt)) && !self.await_keyframe {
+            self.decoder = open_decoder()?; // what the damage left in it is not trusted
+        }
+        self.await_keyframe = shown.is_err();
+        shown
+    }
+}
+
+/// What an access unit holds, the greatest wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Access {
+    /// Nothing to show.
+    Parameters,
+    /// A picture that rests on earlier ones.
+    Delta,
+    /// A picture that rests on none.
+    Keyframe,
+}
+
+fn open_decoder() -> Result<open::Decoder, DecodeError> {
+    // Baseline has no reordering, so that each access unit shows its own picture: flushing would only hide errors.
+    let config = DecoderConfig::new().flush_after_decode(Flush::NoFlush);
+    open::Decoder::with_api_config(OpenH264API::from_source(), config)
+        .map_err(|error| DecodeError::Backend(error.to_string()))
+}
+
+fn copy(
+    picture: &DecodedYUV<'_>,
+    pool: &FramePool,
+    color: Color,
+    frame: &EncodedFrame,
+) -> Result<VideoFrame, DecodeError> {
+    let (width, height) = picture.dimensions();
+    let (width, height) = (width as u32, height as u32);
+    check_size(width, height)?;
+    let (luma, chroma, _) = picture.strides();
+    let planes = [
+        Plane { bytes: picture.y(), stride: luma },
+        Plane { bytes: picture.u(), stride: chroma },
+        Plane { bytes: picture.v(), stride: chroma },
+    ];
+    let mut out = pool.take(width, height);
+    pixels::i420(planes, &mut out).map_err(|_| DecodeError::Corrupt)?;
+    let mut out = out.freeze(frame.time);
+    out.rtp_timestamp = frame.rtp_timestamp;
+    out.color = color;
+    Ok(out)
+}

@@ -1,0 +1,214 @@
+//! H.264 encoding: constrained baseline, one slice in an access unit, SPS and PPS with each IDR.
+
+use crate::cadence::Cadence;
+use crate::video::{Content, EncodeError, EncoderConfig, VideoEncoder, bound_bitrate, bound_fps};
+use bytes::Bytes;
+use media::encoded::{EncodedFrame, VideoCodec};
+use media::frame::{Color, Matrix, VideoFrame};
+use openh264::encoder as open;
+use openh264::encoder::{BitRate, FrameRate, FrameType, RateControlMode, UsageType, VuiConfig};
+use openh264::formats::YUVSource;
+use openh264::{OpenH264API, Timestamp};
+use openh264_sys2 as sys;
+use std::os::raw::{c_int, c_void};
+use std::time::Duration;
+
+/// One H.264 encoder of one size.
+///
+/// H.264 crops 4:2:0 pictures by pairs: of an odd size the last column or row is not sent.
+pub(crate) struct Encoder {
+    config: EncoderConfig,
+    cadence: Cadence,
+    color: Color,
+    /// `None` until the first frame, and after one that changed the colour.
+    running: Option<Running>,
+    keyframe_owed: bool,
+    clock: Duration,
+}
+
+struct Running {
+    encoder: open::Encoder,
+    bitrate: u32,
+    interval: Duration,
+    started: bool,
+}
+
+impl Encoder {
+    /// Opens it.
+    pub(crate) fn open(config: EncoderConfig) -> Result<Self, EncodeError> {
+        let cadence = Cadence::new(config.fps);
+        let color = Color::default();
+        let mut encoder = Encoder { config, cadence, color, running: None, keyframe_owed: true, clock: Duration::ZERO };
+        encoder.running = Some(encoder.start()?);
+        Ok(encoder)
+    }
+
+    fn start(&self) -> Result<Running, EncodeError> {
+        let bitrate = bound_bitrate(self.config.bitrate);
+        let usage = match self.config.content {
+            Content::Camera => UsageType::CameraVideoRealTime,
+            Content::Screen => UsageType::ScreenContentRealTime,
+        };
+        let config = open::EncoderConfig::new()
+            .bitrate(BitRate::from_bps(bitrate))
+            .max_frame_rate(FrameRate::from_hz(bound_fps(self.config.fps) as f32))
+            .rate_control_mode(RateControlMode::Bitrate)
+            .usage_type(usage)
+            .profile(open::Profile::Baseline)
+            .complexity(open::Complexity::Medium)
+            .scene_change_detect(self.config.content == Content::Screen)
+            .skip_frames(true)
+            .num_threads(1)
+            .vui(vui(self.color));
+        let encoder = open::Encoder::with_api_config(OpenH264API::from_source(), config).map_err(backend)?;
+        let interval = Duration::from_secs(1) / bound_fps(self.config.fps);
+        Ok(Running { encoder, bitrate, interval, started: false })
+    }
+
+    fn encode_picture(&mut self, picture: &Even<'_>, interval: Duration) -> Result<Option<(Bytes, bool)>, EncodeError> {
+        let running = match &mut self.running {
+            Some(running) => running,
+            None => {
+                let started = self.start()?;
+                self.running.insert(started)
+            }
+        };
+        if running.started {
+            running.follow(bound_bitrate(self.config.bitrate), interval)?;
+            if self.keyframe_owed {
+                running.encoder.force_intra_frame();
+            }
+        }
+        let time = Timestamp::from_millis(self.clock.as_millis() as u64);
+        let stream = running.encoder.encode_at(picture, time).map_err(backend)?;
+        let keyframe = match stream.frame_type() {
+            FrameType::IDR => true,
+            FrameType::I | FrameType::P | FrameType::IPMixed => false,
+            FrameType::Skip | FrameType::Invalid => return Ok(None),
+        };
+        let data = stream.to_vec();
+        if !running.started {
+            running.started = true;
+            running.unbound()?;
+        }
+        Ok((!data.is_empty()).then(|| (data.into(), keyframe)))
+    }
+}
+
+impl Running {
+    /// openh264 opens with the target as the most it may ever use, and then refuses a higher target.
+    fn unbound(&mut self) -> Result<(), EncodeError> {
+        self.set_bitrate(sys::ENCODER_OPTION_MAX_BITRATE, 0)
+    }
+
+    fn follow(&mut self, bitrate: u32, interval: Duration) -> Result<(), EncodeError> {
+        if interval != self.interval {
+            let mut hertz = (1.0 / interval.as_secs_f64()) as f32;
+            // SAFETY: this option takes a float.
+            unsafe { self.set(sys::ENCODER_OPTION_FRAME_RATE, (&raw mut hertz).cast()) }?;
+            self.interval = interval;
+        }
+        if bitrate != self.bitrate {
+            self.set_bitrate(sys::ENCODER_OPTION_BITRATE, bitrate)?;
+            self.bitrate = bitrate;
+        }
+        Ok(())
+    }
+
+    fn set_bitrate(&mut self, option: sys::ENCODER_OPTION, bitrate: u32) -> Result<(), EncodeError> {
+        let mut info = sys::SBitrateInfo { iLayer: sys::SPATIAL_LAYER_ALL, iBitrate: bitrate as c_int };
+        // SAFETY: both bitrate options take this structure.
+        unsafe { self.set(option, (&raw mut info).cast()) }
+    }
+
+    /// # Safety
+    /// `value` points to what `option` takes. The encoder is initialised, which its first frame does.
+    unsafe fn set(&mut self, option: sys::ENCODER_OPTION, value: *mut c_void) -> Result<(), EncodeError> {
+        // SAFETY: by the caller; no option set here is one that the crate's encoder relies on.
+        let code = unsafe { self.encoder.raw_api().set_option(option, value) };
+        match code {
+            0 => Ok(()),
+            other => Err(EncodeError::Backend(format!("option {option} was refused ({other})"))),
+        }
+    }
+}
+
+impl VideoEncoder for Encoder {
+    fn encode(&mut self, frame: &VideoFrame, force_keyframe: bool) -> Result<Option<EncodedFrame>, EncodeError> {
+        let (width, height) = (frame.width(), frame.height());
+        if (width, height) != (self.config.width, self.config.height) {
+            return Err(EncodeError::Size { width, height });
+        }
+        if frame.color != self.color {
+            self.color = frame.color;
+            self.running = None; // the colour stands in the SPS
+            self.keyframe_owed = true;
+        }
+        self.keyframe_owed |= force_keyframe;
+        let picture = Even(frame);
+        let interval = self.cadence.next(frame.time);
+        let encoded = self.encode_picture(&picture, interval);
+        self.clock += interval;
+        let Some((data, keyframe)) = encoded? else { return Ok(None) };
+        self.keyframe_owed &= !keyframe;
+        let (width, height) = picture.dimensions();
+        Ok(Some(EncodedFrame {
+            codec: VideoCodec::H264,
+            data,
+            keyframe,
+            rtp_timestamp: frame.rtp_timestamp,
+            width: width as u32,
+            height: height as u32,
+            layer: 0,
+            temporal: 0,
+            time: frame.time,
+        }))
+    }
+
+    fn set_rate(&mut self, bitrate: u64, fps: u32) {
+        self.config.bitrate = bound_bitrate(bitrate).into();
+        self.config.fps = bound_fps(fps);
+        self.cadence.set_fps(fps);
+    }
+
+    fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+}
+
+/// A frame without its odd last column and row.
+struct Even<'a>(&'a VideoFrame);
+
+impl YUVSource for Even<'_> {
+    fn dimensions(&self) -> (usize, usize) {
+        (self.0.width() as usize & !1, self.0.height() as usize & !1)
+    }
+
+    fn strides(&self) -> (usize, usize, usize) {
+        (self.0.width() as usize, self.0.chroma_width(), self.0.chroma_width())
+    }
+
+    fn y(&self) -> &[u8] {
+        self.0.y()
+    }
+
+    fn u(&self) -> &[u8] {
+        self.0.u()
+    }
+
+    fn v(&self) -> &[u8] {
+        self.0.v()
+    }
+}
+
+fn vui(color: Color) -> VuiConfig {
+    let named = match color.matrix {
+        Matrix::Bt601 => VuiConfig::bt601(),
+        Matrix::Bt709 => VuiConfig::bt709(),
+    };
+    named.full_range(color.full_range)
+}
+
+fn backend(error: openh264::Error) -> EncodeError {
+    EncodeError::Backend(error.to_string())
+}

@@ -1,0 +1,8 @@
+//! H.264 constrained baseline over openh264.
+
+mod decoder;
+mod encoder;
+mod sps;
+
+pub(crate) use decoder::Decoder;
+pub(crate) use encoder::Encoder;

@@ -1,0 +1,221 @@
+//! Opus for speech, RFC 6716 in RTP as RFC 7587 has it: 48 kHz mono.
+//!
+//! Encoding goes through the `opus` crate; decoding through `opusic-sys` below it (the same, only libopus in the
+//! program), as the crate has no way to the decoder's complexity, which switches the neural concealment on.
+
+use bytes::Bytes;
+use media::audio::{AudioDecodeError, AudioDecoder, MAX_PACKET_SAMPLES, SAMPLE_RATE};
+use opus::{Application, Bitrate, Channels, Encoder, Signal};
+use opusic_sys as sys;
+use std::ptr::NonNull;
+
+/// How speech is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpusConfig {
+    /// Target in bit/s, 6,000..=510,000; the rate of a packet varies around it.
+    pub bitrate: u32,
+    /// Repeat the previous frame coarsely in each packet, so that a single loss is heard little.
+    pub fec: bool,
+    /// What loss to prepare for, percent; without any there is no redundancy even with `fec`.
+    pub expected_loss_percent: u8,
+    /// Milliseconds in a packet: 10, 20, 40 or 60.
+    pub frame_ms: u32,
+    /// Send almost nothing in silence.
+    pub dtx: bool,
+}
+
+impl Default for OpusConfig {
+    fn default() -> Self {
+        Self { bitrate: 32_000, fec: true, expected_loss_percent: 10, frame_ms: 20, dtx: false }
+    }
+}
+
+/// Why sound was not encoded, or a codec not opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpusError {
+    /// Not one of the frame lengths.
+    #[error("a packet of {0} ms is not possible")]
+    FrameLength(u32),
+    /// Not one packet's worth of samples.
+    #[error("{0} samples are not one packet")]
+    Samples(usize),
+    /// libopus refused.
+    #[error("Opus failed: {0}")]
+    Backend(String),
+}
+
+impl OpusError {
+    /// Stable name for logs and the UI.
+    pub fn code(&self) -> &'static str {
+        match self {
+            OpusError::FrameLength(_) => "opus-frame-length",
+            OpusError::Samples(_) => "opus-samples",
+            OpusError::Backend(_) => "opus-failed",
+        }
+    }
+}
+
+/// Makes packets of one microphone.
+#[derive(Debug)]
+pub struct OpusEncoder {
+    encoder: Encoder,
+    config: OpusConfig,
+    packet: Box<[u8; Self::MAX_PACKET]>,
+}
+
+impl OpusEncoder {
+    /// The most bytes in a packet: what one datagram holds.
+    const MAX_PACKET: usize = 1_180;
+
+    /// Opens an encoder.
+    pub fn new(config: OpusConfig) -> Result<Self, OpusError> {
+        if !matches!(config.frame_ms, 10 | 20 | 40 | 60) {
+            return Err(OpusError::FrameLength(config.frame_ms));
+        }
+        let encoder = Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip).map_err(backend)?;
+        let mut this = Self { encoder, config, packet: Box::new([0; Self::MAX_PACKET]) };
+        this.apply().map_err(backend)?;
+        Ok(this)
+    }
+
+    /// Encodes one packet of [`samples`](Self::samples) at 48 kHz mono in -1..=1; what is above is limited softly.
+    pub fn encode(&mut self, pcm: &[f32]) -> Result<Bytes, OpusError> {
+        if pcm.len() != self.samples() {
+            return Err(OpusError::Samples(pcm.len()));
+        }
+        let len = self.encoder.encode_float(pcm, &mut self.packet[..]).map_err(backend)?;
+        Ok(Bytes::copy_from_slice(&self.packet[..len]))
+    }
+
+    /// Samples in a packet.
+    pub fn samples(&self) -> usize {
+        (self.config.frame_ms * SAMPLE_RATE / 1000) as usize
+    }
+
+    /// Changes the target, bit/s.
+    pub fn set_bitrate(&mut self, bitrate: u32) -> Result<(), OpusError> {
+        self.config.bitrate = bitrate;
+        self.encoder.set_bitrate(bound(bitrate)).map_err(backend)
+    }
+
+    /// Changes the loss to prepare for, percent.
+    pub fn set_loss(&mut self, percent: u8) -> Result<(), OpusError> {
+        self.config.expected_loss_percent = percent.min(100);
+        self.encoder.set_packet_loss_perc(self.config.expected_loss_percent.into()).map_err(backend)
+    }
+
+    /// How it is running now.
+    pub fn config(&self) -> &OpusConfig {
+        &self.config
+    }
+
+    fn apply(&mut self) -> opus::Result<()> {
+        self.encoder.set_bitrate(bound(self.config.bitrate))?;
+        self.encoder.set_signal(Signal::Voice)?;
+        self.encoder.set_inband_fec(self.config.fec)?;
+        self.encoder.set_packet_loss_perc(self.config.expected_loss_percent.min(100).into())?;
+        self.encoder.set_dtx(self.config.dtx)?;
+        self.encoder.set_complexity(9)
+    }
+}
+
+/// Decodes one participant's packets; mends losses from redundancy, or by libopus' neural concealment.
+#[derive(Debug)]
+pub struct OpusDecoder {
+    raw: NonNull<sys::OpusDecoder>,
+    /// The decoder's last word, of the longest packet there is.
+    pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
+}
+
+// SAFETY: a libopus state is bound to no thread; every use goes through `&mut self`.
+unsafe impl Send for OpusDecoder {}
+
+impl OpusDecoder {
+    /// From this complexity on libopus conceals with a neural network.
+    const DEEP_CONCEALMENT: i32 = 5;
+
+    /// Opens a decoder.
+    pub fn new() -> Result<Self, OpusError> {
+        let mut error = 0;
+        // SAFETY: `error` is written through the call; null is checked below.
+        let raw = unsafe { sys::opus_decoder_create(SAMPLE_RATE as i32, 1, &mut error) };
+        let raw = NonNull::new(raw).ok_or_else(|| OpusError::Backend(format!("no decoder ({error})")))?;
+        let this = Self { raw, pcm: Box::new([0.0; MAX_PACKET_SAMPLES]) };
+        // SAFETY: the state is open, and this control takes one int.
+        let code = unsafe {
+            sys::opus_decoder_ctl(this.raw.as_ptr(), sys::OPUS_SET_COMPLEXITY_REQUEST, Self::DEEP_CONCEALMENT)
+        };
+        match code {
+            sys::OPUS_OK => Ok(this),
+            other => Err(OpusError::Backend(format!("no concealment ({other})"))),
+        }
+    }
+
+    /// Runs the decoder for up to `samples`; how many came, or libopus' error.
+    fn run(&mut self, payload: Option<&[u8]>, samples: usize, fec: bool) -> Result<usize, AudioDecodeError> {
+        let (data, len) = payload.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
+        let len = i32::try_from(len).map_err(|_| AudioDecodeError)?;
+        let room = samples.min(MAX_PACKET_SAMPLES) as i32;
+        // SAFETY: libopus reads `len` bytes of `data` and writes at most `room` samples to `pcm`, which has as many.
+        let count = unsafe {
+            sys::opus_decode_float(self.raw.as_ptr(), data, len, self.pcm.as_mut_ptr(), room, i32::from(fec))
+        };
+        usize::try_from(count).map_err(|_| AudioDecodeError)
+    }
+}
+
+impl AudioDecoder for OpusDecoder {
+    fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), AudioDecodeError> {
+        if payload.is_empty() {
+            return Err(AudioDecodeError); // to libopus it would mean a loss
+        }
+        let count = self.run(Some(payload), MAX_PACKET_SAMPLES, false)?;
+        out.extend_from_slice(&self.pcm[..count]);
+        Ok(())
+    }
+
+    fn decode_fec(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> Result<(), AudioDecodeError> {
+        if next.is_empty() || samples == 0 || samples > MAX_PACKET_SAMPLES || !samples.is_multiple_of(STEP) {
+            return Err(AudioDecodeError);
+        }
+        let count = self.run(Some(next), samples, true)?;
+        out.extend_from_slice(&self.pcm[..count]);
+        out.extend(std::iter::repeat_n(0.0, samples.saturating_sub(count)));
+        Ok(())
+    }
+
+    fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) {
+        let mut left = samples;
+        while left > 0 {
+            let whole = left.min(MAX_PACKET_SAMPLES) / STEP * STEP;
+            let count = match whole {
+                0 => 0,
+                _ => self.run(None, whole, false).unwrap_or(0).min(whole),
+            };
+            out.extend_from_slice(&self.pcm[..count]);
+            left -= count;
+            if count == 0 {
+                out.extend(std::iter::repeat_n(0.0, left)); // less than a step, or a decoder that gives nothing
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for OpusDecoder {
+    fn drop(&mut self) {
+        // SAFETY: open, and closed only here.
+        unsafe { sys::opus_decoder_destroy(self.raw.as_ptr()) }
+    }
+}
+
+/// 2.5 ms, of which libopus conceals whole numbers.
+const STEP: usize = 120;
+
+fn bound(bitrate: u32) -> Bitrate {
+    Bitrate::Bits(bitrate.clamp(6_000, 510_000) as i32)
+}
+
+fn backend(error: opus::Error) -> OpusError {
+    OpusError::Backend(error.to_string())
+}

@@ -1,0 +1,298 @@
+//! VP8 and VP9 encoding in real time.
+
+use super::context::{Context, default_config};
+use crate::cadence::Cadence;
+use crate::pixels;
+use crate::video::{Content, EncodeError, EncoderConfig, VideoEncoder, bound_bitrate, bound_fps};
+use bytes::Bytes;
+use media::encoded::{EncodedFrame, VideoCodec};
+use media::frame::{Color, FramePool, Matrix, VideoFrame};
+use std::mem::MaybeUninit;
+use std::os::raw::{c_int, c_uint, c_ulong};
+use vpx_sys as vpx;
+use vpx_sys::vp8e_enc_control_id as Control;
+
+/// One VP8 or VP9 encoder of one size.
+pub(crate) struct Encoder {
+    context: Context,
+    raw: Settings,
+    config: EncoderConfig,
+    cadence: Cadence,
+    /// Presentation time of the next frame in 1/90000 s, on the encoder's own even clock.
+    pts: i64,
+    color: Color,
+    keyframe_owed: bool,
+    pool: FramePool,
+}
+
+/// What the encoder runs with.
+struct Settings(vpx::vpx_codec_enc_cfg_t);
+
+// SAFETY: its pointers are buffers for the statistics of two passes, always null in one pass.
+unsafe impl Send for Settings {}
+
+impl Encoder {
+    /// Opens it.
+    pub(crate) fn open(config: EncoderConfig) -> Result<Self, EncodeError> {
+        Self::try_open(config).map_err(EncodeError::Backend)
+    }
+
+    fn try_open(config: EncoderConfig) -> Result<Self, String> {
+        let iface = interface(config.codec)?;
+        let raw = Settings(settings(&config, default_config(iface)?));
+        let mut encoder = Encoder {
+            context: Context::encoder(iface, &raw.0)?,
+            raw,
+            cadence: Cadence::new(config.fps),
+            config,
+            pts: 0,
+            color: Color::default(),
+            keyframe_owed: true,
+            pool: FramePool::new(),
+        };
+        match encoder.config.codec {
+            VideoCodec::Vp8 => encoder.tune_vp8()?,
+            VideoCodec::Vp9 | VideoCodec::H264 => encoder.tune_vp9()?,
+        }
+        Ok(encoder)
+    }
+
+    fn tune_vp8(&mut self) -> Result<(), String> {
+        let screen = self.config.content == Content::Screen;
+        let speed = self.config.speed.unwrap_or_else(|| vp8_speed(&self.config));
+        let partitions = self.config.threads.ilog2().min(3);
+        for (id, value) in [
+            (Control::VP8E_SET_CPUUSED, speed),
+            (Control::VP8E_SET_NOISE_SENSITIVITY, 0),
+            (Control::VP8E_SET_STATIC_THRESHOLD, if screen { 100 } else { 1 }),
+            (Control::VP8E_SET_TOKEN_PARTITIONS, partitions as c_int),
+            (Control::VP8E_SET_SCREEN_CONTENT_MODE, c_int::from(screen)),
+            (Control::VP8E_SET_MAX_INTRA_BITRATE_PCT, self.intra_percent()),
+        ] {
+            self.context.control(id, value)?;
+        }
+        Ok(())
+    }
+
+    fn tune_vp9(&mut self) -> Result<(), String> {
+        let screen = self.config.content == Content::Screen;
+        // Tiles are at least 256 pixels wide.
+        let columns = self.config.threads.ilog2().min((self.config.width / 256).max(1).ilog2());
+        for (id, value) in [
+            (Control::VP8E_SET_CPUUSED, self.config.speed.unwrap_or_else(|| vp9_speed(&self.config))),
+            (Control::VP8E_SET_ENABLEAUTOALTREF, 0), // hidden frames need a look ahead
+            (Control::VP9E_SET_NOISE_SENSITIVITY, 0),
+            (Control::VP8E_SET_STATIC_THRESHOLD, if screen { 100 } else { 1 }),
+            (Control::VP9E_SET_AQ_MODE, vpx::AQ_MODE::CYCLIC_REFRESH_AQ as c_int),
+            (Control::VP9E_SET_ROW_MT, c_int::from(self.config.threads > 1)),
+            (Control::VP9E_SET_TILE_COLUMNS, columns as c_int),
+            (Control::VP9E_SET_FRAME_PARALLEL_DECODING, 0),
+            (Control::VP9E_SET_TUNE_CONTENT, c_int::from(screen)),
+            (Control::VP8E_SET_MAX_INTRA_BITRATE_PCT, self.intra_percent()),
+            (Control::VP9E_SET_COLOR_SPACE, color_space(self.color.matrix) as c_int),
+            (Control::VP9E_SET_COLOR_RANGE, c_int::from(self.color.full_range)),
+        ] {
+            self.context.control(id, value)?;
+        }
+        Ok(())
+    }
+
+    /// The most that a keyframe may take, in percent of the mean frame: half of the buffer that the decoder's side is
+    /// thought to have.
+    fn intra_percent(&self) -> c_int {
+        let percent = self.raw.0.rc_buf_optimal_sz / 2 * bound_fps(self.config.fps) / 10;
+        percent.max(300) as c_int
+    }
+
+    /// VP9 says in each keyframe what its numbers mean; VP8 cannot and is always limited range.
+    fn adopt(&mut self, frame: &VideoFrame) -> Result<VideoFrame, String> {
+        if self.config.codec == VideoCodec::Vp8 {
+            return Ok(match frame.color.full_range {
+                true => pixels::full_to_limited(frame, &self.pool),
+                false => frame.clone(),
+            });
+        }
+        if frame.color != self.color {
+            self.color = frame.color;
+            self.context.control(Control::VP9E_SET_COLOR_SPACE, color_space(frame.color.matrix) as c_int)?;
+            self.context.control(Control::VP9E_SET_COLOR_RANGE, c_int::from(frame.color.full_range))?;
+            self.keyframe_owed = true;
+        }
+        Ok(frame.clone())
+    }
+
+    fn put(&mut self, frame: &VideoFrame, keyframe: bool) -> Result<(), String> {
+        let image = wrap(frame, self.color)?;
+        let duration = (self.cadence.next(frame.time).as_nanos() * 9 / 100_000).max(1) as c_ulong;
+        let flags = if keyframe { vpx::VPX_EFLAG_FORCE_KF } else { 0 };
+        let (pts, context) = (self.pts, self.context.raw());
+        // SAFETY: the image's planes point into `frame`, which lives through the call; libvpx copies them.
+        let code = unsafe {
+            vpx::vpx_codec_encode(
+                context,
+                &image,
+                pts,
+                duration,
+                flags as vpx::vpx_enc_frame_flags_t,
+                vpx::VPX_DL_REALTIME as c_ulong,
+            )
+        };
+        self.pts += duration as i64;
+        self.context.check(code)
+    }
+
+    /// All packets of the frame just put in; more than one only for what this module does not ask for.
+    fn take(&mut self) -> Option<(Bytes, bool)> {
+        let (mut data, mut keyframe) = (Vec::new(), false);
+        let mut iter = std::ptr::null();
+        loop {
+            // SAFETY: `iter` starts null and is then libvpx's; the packet lives until the next call into the encoder.
+            let packet = unsafe { vpx::vpx_codec_get_cx_data(self.context.raw(), &mut iter).as_ref() };
+            let Some(packet) = packet else { break };
+            if packet.kind == vpx::vpx_codec_cx_pkt_kind::VPX_CODEC_CX_FRAME_PKT {
+                // SAFETY: `kind` says which member of the union is set, and that `buf` has `sz` bytes.
+                let (bytes, flags) = unsafe {
+                    let frame = &packet.data.frame;
+                    (std::slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz as usize), frame.flags)
+                };
+                data.extend_from_slice(bytes);
+                keyframe |= flags & vpx::VPX_FRAME_IS_KEY != 0;
+            }
+        }
+        (!data.is_empty()).then(|| (data.into(), keyframe))
+    }
+}
+
+impl VideoEncoder for Encoder {
+    fn encode(&mut self, frame: &VideoFrame, force_keyframe: bool) -> Result<Option<EncodedFrame>, EncodeError> {
+        let (width, height) = (frame.width(), frame.height());
+        if (width, height) != (self.config.width, self.config.height) {
+            return Err(EncodeError::Size { width, height });
+        }
+        self.keyframe_owed |= force_keyframe;
+        let picture = self.adopt(frame).map_err(EncodeError::Backend)?;
+        self.put(&picture, self.keyframe_owed).map_err(EncodeError::Backend)?;
+        let Some((data, keyframe)) = self.take() else { return Ok(None) };
+        self.keyframe_owed &= !keyframe;
+        Ok(Some(EncodedFrame {
+            codec: self.config.codec,
+            data,
+            keyframe,
+            rtp_timestamp: frame.rtp_timestamp,
+            width,
+            height,
+            layer: 0,
+            temporal: 0,
+            time: frame.time,
+        }))
+    }
+
+    fn set_rate(&mut self, bitrate: u64, fps: u32) {
+        let (bitrate, fps) = (bound_bitrate(bitrate), bound_fps(fps));
+        self.config.bitrate = bitrate.into();
+        self.config.fps = fps;
+        self.cadence.set_fps(fps);
+        self.raw.0.rc_target_bitrate = kilobits(bitrate);
+        // SAFETY: the configuration lives through the call and is copied.
+        let code = unsafe { vpx::vpx_codec_enc_config_set(self.context.raw(), &self.raw.0) };
+        // Only the rate differs from what was accepted at opening, and it is bounded: there is nothing to refuse.
+        debug_assert_eq!(code, vpx::vpx_codec_err_t::VPX_CODEC_OK);
+    }
+
+    fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+}
+
+fn interface(codec: VideoCodec) -> Result<*mut vpx::vpx_codec_iface_t, String> {
+    let interface: unsafe extern "C" fn() -> *mut vpx::vpx_codec_iface_t = match codec {
+        VideoCodec::Vp8 => vpx::vpx_codec_vp8_cx,
+        VideoCodec::Vp9 => vpx::vpx_codec_vp9_cx,
+        VideoCodec::H264 => return Err("libvpx has no H.264".into()),
+    };
+    // SAFETY: both return pointers to statics.
+    Ok(unsafe { interface() })
+}
+
+/// Constant bitrate with the buffer model that WebRTC uses: it stays near the target over half a second.
+fn settings(config: &EncoderConfig, mut raw: vpx::vpx_codec_enc_cfg_t) -> vpx::vpx_codec_enc_cfg_t {
+    raw.g_w = config.width;
+    raw.g_h = config.height;
+    raw.g_threads = config.threads.min(16);
+    raw.g_timebase = vpx::vpx_rational { num: 1, den: 90_000 };
+    raw.g_error_resilient = 0;
+    raw.g_pass = vpx::vpx_enc_pass::VPX_RC_ONE_PASS;
+    raw.g_lag_in_frames = 0;
+    raw.rc_end_usage = vpx::vpx_rc_mode::VPX_CBR;
+    raw.rc_target_bitrate = kilobits(bound_bitrate(config.bitrate));
+    raw.rc_dropframe_thresh = 30;
+    raw.rc_resize_allowed = 0;
+    raw.rc_buf_sz = 1000;
+    raw.rc_buf_initial_sz = 500;
+    raw.rc_buf_optimal_sz = 600;
+    raw.kf_mode = vpx::vpx_kf_mode::VPX_KF_DISABLED;
+    match config.codec {
+        VideoCodec::Vp8 => {
+            (raw.rc_min_quantizer, raw.rc_max_quantizer) = (2, 56);
+            (raw.rc_undershoot_pct, raw.rc_overshoot_pct) = (100, 15);
+        }
+        VideoCodec::Vp9 | VideoCodec::H264 => {
+            (raw.rc_min_quantizer, raw.rc_max_quantizer) = (2, 52);
+            (raw.rc_undershoot_pct, raw.rc_overshoot_pct) = (50, 50);
+        }
+    }
+    raw
+}
+
+fn kilobits(bitrate: u32) -> c_uint {
+    (bitrate / 1000).max(1)
+}
+
+/// Measured on 2 cores (one thread a picture): see `tests/quality.rs`. Smaller pictures can afford better search.
+fn vp8_speed(config: &EncoderConfig) -> c_int {
+    let pixels = config.width * config.height;
+    match pixels {
+        0..=100_000 => -4,
+        100_001..=300_000 => -6,
+        _ => -8,
+    }
+}
+
+fn vp9_speed(config: &EncoderConfig) -> c_int {
+    match config.width * config.height {
+        0..=100_000 => 7,
+        _ => 8,
+    }
+}
+
+fn color_space(matrix: Matrix) -> vpx::vpx_color_space_t {
+    match matrix {
+        Matrix::Bt601 => vpx::vpx_color_space::VPX_CS_BT_601,
+        Matrix::Bt709 => vpx::vpx_color_space::VPX_CS_BT_709,
+    }
+}
+
+/// Describes the frame's planes as they lie, also where the width is odd.
+fn wrap(frame: &VideoFrame, color: Color) -> Result<vpx::vpx_image_t, String> {
+    let mut image = MaybeUninit::<vpx::vpx_image_t>::zeroed();
+    let data = frame.data().as_ptr().cast_mut();
+    let format = vpx::vpx_img_fmt::VPX_IMG_FMT_I420;
+    // SAFETY: libvpx fills the structure and does not touch `data`.
+    let wrapped = unsafe { vpx::vpx_img_wrap(image.as_mut_ptr(), format, frame.width(), frame.height(), 1, data) };
+    if wrapped.is_null() {
+        return Err("the picture cannot be described".into());
+    }
+    // SAFETY: filled by the call.
+    let mut image = unsafe { image.assume_init() };
+    for (n, plane) in [frame.y(), frame.u(), frame.v()].into_iter().enumerate() {
+        image.planes[n] = plane.as_ptr().cast_mut();
+    }
+    let chroma = frame.chroma_width() as c_int;
+    image.stride = [frame.width() as c_int, chroma, chroma, 0];
+    image.cs = color_space(color.matrix);
+    image.range = match color.full_range {
+        true => vpx::vpx_color_range::VPX_CR_FULL_RANGE,
+        false => vpx::vpx_color_range::VPX_CR_STUDIO_RANGE,
+    };
+    Ok(image)
+}

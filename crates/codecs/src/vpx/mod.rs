@@ -1,0 +1,10 @@
+//! VP8 and VP9 over libvpx.
+
+mod buffers;
+mod context;
+mod decoder;
+mod encoder;
+mod header;
+
+pub(crate) use decoder::Decoder;
+pub(crate) use encoder::Encoder;
