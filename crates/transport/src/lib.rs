@@ -7,8 +7,11 @@
 //! Both are driven alike: put input in, then drain every `poll_*` until it returns `None`, then wait for the
 //! earliest of input and `poll_timeout`, at which `handle_timeout` is called.
 
+mod estimate;
+mod payload;
 mod recv;
 mod send;
+mod sequence;
 mod stream;
 
 pub use recv::{Feedback, Receiver, ReceiverConfig, ReceiverStats};

@@ -1,5 +1,10 @@
 //! The receiving half.
 
+mod assembler;
+mod audio;
+mod keyframe;
+mod nack;
 mod receiver;
+mod video;
 
 pub use receiver::{Feedback, Receiver, ReceiverConfig, ReceiverStats};

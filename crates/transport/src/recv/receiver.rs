@@ -1,9 +1,22 @@
 //! [`Receiver`]: RTP in, frames, audio packets and requests out.
 
-use crate::stream::RecvStream;
+use super::audio::Once;
+use super::video::{Incoming, VideoStream};
+use crate::stream::{RecvKind, RecvStream, StreamKind};
+use bytes::Bytes;
 use media::encoded::{AudioPacket, EncodedFrame};
 use rtc_rtp::packet::Packet;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+/// Frames that may wait for [`Receiver::poll_frame`]. When full all of that stream go and a keyframe is asked for.
+const FRAMES: usize = 64;
+/// Audio packets that may wait for [`Receiver::poll_audio`]. When full the oldest goes.
+const AUDIO: usize = 256;
+/// Messages that may wait for [`Receiver::poll_rtcp`]. When full the oldest goes: it is asked for again.
+const RTCP: usize = 64;
+/// Round trips outside of this are not believed when timing requests.
+const RTT: std::ops::RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(1500);
 
 /// How patient a [`Receiver`] is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +38,7 @@ pub enum Feedback {
     Nack {
         /// SSRC of the media.
         ssrc: u32,
-        /// Missing sequence numbers, oldest first.
+        /// Missing sequence numbers, oldest first, at most 120.
         sequences: Vec<u16>,
     },
     /// Picture loss indication, RFC 4585 section 6.3.1.
@@ -38,62 +51,241 @@ pub enum Feedback {
 /// Counters since the start, for getStats and tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReceiverStats {
-    /// Media packets taken, duplicates not counted.
+    /// Media packets taken, retransmissions and duplicates not counted.
     pub packets_received: u64,
+    /// Packets that came as retransmission and were missing.
+    pub recovered: u64,
+    /// Packets that were there already (a probe's filling too) or came too late.
+    pub duplicates: u64,
+    /// Packets of an SSRC or payload type that was not negotiated.
+    pub unknown: u64,
+    /// Payloads that are not of their codec.
+    pub malformed: u64,
+    /// Sequence numbers asked for.
+    pub nacked: u64,
+    /// Times that a missing packet was given up.
+    pub given_up: u64,
+    /// Keyframes asked for.
+    pub keyframe_requests: u64,
+    /// Frames handed out.
+    pub frames: u64,
 }
 
 /// See the crate's documentation.
 #[derive(Debug)]
-pub struct Receiver {}
+pub struct Receiver {
+    streams: Vec<Stream>,
+    rtt: Duration,
+    frames: VecDeque<(u32, EncodedFrame)>,
+    audio: VecDeque<(u32, AudioPacket)>,
+    rtcp: VecDeque<Feedback>,
+    stats: ReceiverStats,
+}
+
+#[derive(Debug)]
+struct Stream {
+    negotiated: RecvStream,
+    media: Media,
+}
+
+#[derive(Debug)]
+enum Media {
+    Audio(Once),
+    /// Begins with the first packet: until then there is no time to begin at.
+    Video(Option<Box<VideoStream>>),
+}
 
 impl Receiver {
     /// A receiver without streams.
-    pub fn new(config: ReceiverConfig, now: Instant) -> Self {
-        let _ = (config, now);
-        Receiver {}
+    pub fn new(config: ReceiverConfig, _now: Instant) -> Self {
+        Receiver {
+            streams: Vec::new(),
+            rtt: config.initial_rtt.clamp(*RTT.start(), *RTT.end()),
+            frames: VecDeque::new(),
+            audio: VecDeque::new(),
+            rtcp: VecDeque::new(),
+            stats: ReceiverStats::default(),
+        }
     }
-    /// Adds a stream, or replaces the one of the same SSRC.
+
+    /// Adds a stream. One of the same SSRC takes over what was negotiated and goes on.
     pub fn add_stream(&mut self, stream: RecvStream) {
-        let _ = stream;
+        let known = self.streams.iter_mut().find(|s| s.negotiated.ssrc == stream.ssrc);
+        if let Some(known) = known.filter(|s| s.negotiated.kind == stream.kind) {
+            known.negotiated = stream;
+            return;
+        }
+        self.remove_stream(stream.ssrc);
+        let media = match stream.kind {
+            RecvKind::Audio => Media::Audio(Once::default()),
+            RecvKind::Video => Media::Video(None),
+        };
+        self.streams.push(Stream { negotiated: stream, media });
     }
-    /// Forgets a stream.
+
+    /// Forgets a stream and what of it was not polled.
     pub fn remove_stream(&mut self, ssrc: u32) {
-        let _ = ssrc;
+        self.streams.retain(|s| s.negotiated.ssrc != ssrc);
+        self.frames.retain(|f| f.0 != ssrc);
+        self.audio.retain(|a| a.0 != ssrc);
     }
-    /// Takes a packet as it came from the wire, media or retransmission.
+
+    /// Takes a packet as it came from the wire, media or retransmission. Anything else is counted and dropped.
     pub fn on_rtp(&mut self, now: Instant, packet: &Packet) {
-        let _ = (now, packet);
+        let rtt = self.rtt;
+        let Some((stream, unwrapped)) = route(&mut self.streams, packet) else {
+            self.stats.unknown += 1;
+            return;
+        };
+        let Some(unwrapped) = unwrapped else {
+            // Padding on the retransmission stream, a probe of the other end.
+            return;
+        };
+        let payload_types = &stream.negotiated.payload_types;
+        let kind = payload_types.iter().find(|p| p.0 == unwrapped.payload_type).map(|p| p.1);
+        match (&mut stream.media, kind) {
+            (Media::Audio(once), Some(StreamKind::Audio)) => {
+                let Unwrapped { sequence, payload, .. } = unwrapped;
+                if payload.is_empty() {
+                    return;
+                }
+                if !once.is_new(sequence) {
+                    self.stats.duplicates += 1;
+                    return;
+                }
+                self.stats.packets_received += 1;
+                let rtp_timestamp = packet.header.timestamp;
+                let taken = AudioPacket { sequence, rtp_timestamp, data: payload, arrived: now };
+                if self.audio.len() == AUDIO {
+                    self.audio.pop_front();
+                }
+                self.audio.push_back((stream.negotiated.ssrc, taken));
+            }
+            (Media::Video(video), Some(StreamKind::Video(codec))) => {
+                let Unwrapped { sequence, payload, again, .. } = unwrapped;
+                let (timestamp, marker) = (packet.header.timestamp, packet.header.marker);
+                let incoming = Incoming { sequence, timestamp, marker, codec, payload, again };
+                let video = video.get_or_insert_with(|| Box::new(VideoStream::new(now)));
+                video.on_packet(now, incoming, rtt, &mut self.stats);
+                self.collect(now);
+            }
+            (Media::Audio(_) | Media::Video(_), _) => self.stats.unknown += 1,
+        }
     }
+
     /// Round trip time as the sending half measured it.
     pub fn set_rtt(&mut self, rtt: Duration) {
-        let _ = rtt;
+        self.rtt = rtt.clamp(*RTT.start(), *RTT.end());
     }
+
     /// The decoder needs a keyframe: frames are withheld until one is complete.
     pub fn request_keyframe(&mut self, now: Instant, ssrc: u32) {
-        let _ = (now, ssrc);
+        self.frames.retain(|f| f.0 != ssrc);
+        if let Some(video) = self.video(ssrc, now) {
+            video.need_keyframe(now);
+        }
+        self.handle_timeout(now);
     }
+
     /// The next complete frame, decodable after those before it.
     pub fn poll_frame(&mut self) -> Option<(u32, EncodedFrame)> {
-        None
+        self.frames.pop_front()
     }
+
     /// The next audio packet, in the order of arrival, without duplicates.
     pub fn poll_audio(&mut self) -> Option<(u32, AudioPacket)> {
-        None
+        self.audio.pop_front()
     }
+
     /// The next RTCP to send.
     pub fn poll_rtcp(&mut self) -> Option<Feedback> {
-        None
+        self.rtcp.pop_front()
     }
+
     /// Lets time pass.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.collect(now);
     }
+
     /// When [`Receiver::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let videos = self.streams.iter().filter_map(|s| match &s.media {
+            Media::Video(video) => video.as_ref(),
+            Media::Audio(_) => None,
+        });
+        videos.filter_map(|v| v.poll_timeout(self.rtt)).min()
     }
+
     /// Counters.
     pub fn stats(&self) -> ReceiverStats {
-        ReceiverStats::default()
+        self.stats.clone()
     }
+
+    fn video(&mut self, ssrc: u32, now: Instant) -> Option<&mut VideoStream> {
+        let stream = self.streams.iter_mut().find(|s| s.negotiated.ssrc == ssrc)?;
+        match &mut stream.media {
+            Media::Video(video) => Some(video.get_or_insert_with(|| Box::new(VideoStream::new(now)))),
+            Media::Audio(_) => None,
+        }
+    }
+
+    /// Moves what the video streams have to the queues.
+    fn collect(&mut self, now: Instant) {
+        for stream in &mut self.streams {
+            let Media::Video(Some(video)) = &mut stream.media else { continue };
+            let ssrc = stream.negotiated.ssrc;
+            while let Some(frame) = video.pop(now, self.rtt) {
+                self.stats.frames += 1;
+                if self.frames.len() >= FRAMES {
+                    self.frames.retain(|f| f.0 != ssrc);
+                    if !frame.keyframe {
+                        video.need_keyframe(now);
+                        break;
+                    }
+                }
+                self.frames.push_back((ssrc, frame));
+            }
+            let wishes = video.handle_timeout(now, self.rtt, &mut self.stats);
+            if !wishes.missing.is_empty() {
+                self.stats.nacked += wishes.missing.len() as u64;
+                say(&mut self.rtcp, Feedback::Nack { ssrc, sequences: wishes.missing });
+            }
+            if wishes.keyframe {
+                self.stats.keyframe_requests += 1;
+                say(&mut self.rtcp, Feedback::Pli { ssrc });
+            }
+        }
+    }
+}
+
+fn say(rtcp: &mut VecDeque<Feedback>, feedback: Feedback) {
+    if rtcp.len() == RTCP {
+        rtcp.pop_front();
+    }
+    rtcp.push_back(feedback);
+}
+
+/// A packet as its sender first sent it.
+struct Unwrapped {
+    sequence: u16,
+    payload_type: u8,
+    payload: Bytes,
+    again: bool,
+}
+
+/// The stream of a packet, and the packet without RFC 4588's wrapping; `None` in place of it is padding.
+fn route<'a>(streams: &'a mut [Stream], packet: &Packet) -> Option<(&'a mut Stream, Option<Unwrapped>)> {
+    let header = &packet.header;
+    let is_rtx = |s: &Stream| s.negotiated.rtx.as_ref().is_some_and(|(ssrc, _)| *ssrc == header.ssrc);
+    let stream = streams.iter_mut().find(|s| s.negotiated.ssrc == header.ssrc || is_rtx(s))?;
+    if stream.negotiated.ssrc == header.ssrc {
+        let (sequence, payload_type) = (header.sequence_number, header.payload_type);
+        let payload = packet.payload.clone();
+        return Some((stream, Some(Unwrapped { sequence, payload_type, payload, again: false })));
+    }
+    let (_, pairs) = stream.negotiated.rtx.as_ref()?;
+    let payload_type = pairs.iter().find(|p| p.0 == header.payload_type).map(|p| p.1)?;
+    let Some((&[high, low], _)) = packet.payload.split_first_chunk::<2>() else { return Some((stream, None)) };
+    let (sequence, payload) = (u16::from_be_bytes([high, low]), packet.payload.slice(2..));
+    Some((stream, Some(Unwrapped { sequence, payload_type, payload, again: true })))
 }

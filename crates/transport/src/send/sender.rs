@@ -1,5 +1,12 @@
 //! [`Sender`]: frames and packets in, paced RTP out.
 
+use super::feedback::FeedbackClock;
+use super::history::{ClusterId, History};
+use super::meter::Meter;
+use super::outgoing::{self, Outgoing};
+use super::pacer::{Pacer, Path};
+use super::round_trip::RoundTrip;
+use crate::estimate::{Estimator, EstimatorConfig};
 use crate::stream::SendStream;
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
@@ -9,6 +16,22 @@ use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc_rtp::packet::Packet;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+/// Retransmissions that may wait. When full a request is ignored: it will come again.
+const QUEUED_REPEATS: usize = 256;
+/// Retransmissions may take this share of the target, and use what they left in this time at once.
+const REPEAT_SHARE: f64 = 0.5;
+const REPEAT_SAVED: Duration = Duration::from_millis(400);
+/// Requests within this time ask for one keyframe.
+const KEYFRAME_PAUSE: Duration = Duration::from_millis(300);
+/// Before a round trip is known.
+const ASSUMED_RTT: Duration = Duration::from_millis(100);
+/// A packet is not sent again sooner, however short the round trip.
+const LEAST_REPEAT_PAUSE: Duration = Duration::from_millis(10);
+/// The target is reported anew when it differs by this share.
+const TARGET_STEP: f64 = 0.02;
+/// Events that may wait. When full the oldest goes: it is the most outdated.
+const EVENTS: usize = 64;
 
 /// How a [`Sender`] begins and within which bounds it stays. Rates in bit/s of RTP packets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +58,13 @@ pub enum SendError {
     /// No such stream.
     #[error("no stream with SSRC {0}")]
     UnknownStream(u32),
-    /// Too many frames wait already. A base layer frame refused makes a keyframe necessary, which is asked for by an event.
+    /// [`Sender::set_connected`] has not been called.
+    #[error("the path is not open yet")]
+    NotConnected,
+    /// Too many frames wait already. Refusing a base layer frame makes a keyframe necessary, which an event asks for.
     #[error("the path is slower than the encoder: the frame was skipped")]
     QueueFull,
-    /// An earlier frame was refused, so only a keyframe is of use.
+    /// An earlier frame was refused, the stream is new or the simulcast layer changed: only a keyframe is of use.
     #[error("waiting for a keyframe")]
     KeyframeNeeded,
     /// The stream is not of the frame's codec.
@@ -57,57 +83,153 @@ pub enum SenderEvent {
         /// SSRC of the media.
         ssrc: u32,
     },
-    /// The encoders, audio included, should together produce about this many bit/s.
+    /// See [`Sender::target_bitrate`].
     TargetChanged {
         /// bit/s
         bitrate: u64,
     },
 }
 
-/// Counters since the start, for getStats and tests.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Counters since the start and present values, for getStats and tests.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SenderStats {
     /// Media packets sent, retransmissions and probes not counted.
     pub packets_sent: u64,
     /// Bytes of RTP packets sent, all kinds.
     pub bytes_sent: u64,
+    /// Retransmissions sent because they were asked for.
+    pub retransmitted_packets: u64,
+    /// Retransmissions sent as filling of probes.
+    pub probe_packets: u64,
+    /// Probes begun.
+    pub probes: u64,
+    /// Sequence numbers asked for.
+    pub nacked: u64,
+    /// Keyframes asked for by the other end.
+    pub keyframe_requests: u64,
+    /// Frames refused.
+    pub frames_refused: u64,
+    /// Reports on packets that were never sent or are long forgotten.
+    pub unknown_reports: u64,
+    /// What the path carries, bit/s.
+    pub estimate: u64,
+    /// The queue on the path.
+    pub path_queue: Duration,
+    /// Share of packets lost lately, 0..1.
+    pub loss: f64,
 }
 
 /// See the crate's documentation.
 #[derive(Debug)]
 pub struct Sender {
-    config: SenderConfig,
+    streams: Vec<Outgoing>,
+    connected: bool,
     out: VecDeque<Packet>,
-    streams: Vec<SendStream>,
+    events: VecDeque<SenderEvent>,
+    history: History,
+    clock: FeedbackClock,
+    estimator: Estimator,
+    pacer: Pacer,
+    round_trip: RoundTrip,
+    repeats: VecDeque<(u32, u16)>,
+    /// Bits that retransmissions may still take.
+    repeat_budget: f64,
+    repeat_paid: Instant,
+    sent_rate: Meter,
+    repeat_rate: Meter,
+    repeated: f64,
+    reported_target: u64,
+    fillings: usize,
+    random: u64,
+    now: Instant,
+    min: f64,
+    stats: SenderStats,
 }
 
 impl Sender {
-    /// A sender without streams. Nothing is probed before [`Sender::set_connected`].
+    /// A sender without streams. Nothing leaves before [`Sender::set_connected`].
     pub fn new(config: SenderConfig, now: Instant) -> Self {
-        let _ = now;
-        Sender { config, out: VecDeque::new(), streams: Vec::new() }
+        let (min, max) = (config.min_bitrate.max(10_000) as f64, config.max_bitrate.max(10_000) as f64);
+        let start = (config.start_bitrate as f64).clamp(min, max.max(min));
+        Sender {
+            streams: Vec::new(),
+            connected: false,
+            out: VecDeque::new(),
+            events: VecDeque::new(),
+            history: History::new(),
+            clock: FeedbackClock::default(),
+            estimator: Estimator::new(EstimatorConfig { start, min, max: max.max(min) }, now),
+            pacer: Pacer::new(now),
+            round_trip: RoundTrip::default(),
+            repeats: VecDeque::new(),
+            repeat_budget: 0.0,
+            repeat_paid: now,
+            sent_rate: Meter::default(),
+            repeat_rate: Meter::default(),
+            repeated: 0.0,
+            reported_target: 0,
+            fillings: 0,
+            random: config.seed,
+            now,
+            min,
+            stats: SenderStats::default(),
+        }
     }
+
     /// Adds a stream, or replaces the one of the same SSRC.
     pub fn add_stream(&mut self, stream: SendStream) {
-        self.streams.push(stream);
+        self.remove_stream(stream.ssrc);
+        let outgoing = Outgoing::new(stream, self.draw());
+        if self.connected && outgoing.is_video() {
+            self.event(SenderEvent::KeyframeRequested { ssrc: outgoing.stream.ssrc });
+        }
+        self.streams.push(outgoing);
     }
+
     /// Forgets a stream and what of it still waits.
     pub fn remove_stream(&mut self, ssrc: u32) {
-        self.streams.retain(|s| s.ssrc != ssrc);
+        self.streams.retain(|s| s.stream.ssrc != ssrc);
+        self.repeats.retain(|r| r.0 != ssrc);
     }
+
     /// From the next frame on, which must be a keyframe, the stream carries another codec.
     pub fn set_codec(&mut self, ssrc: u32, payload_type: u8, codec: VideoCodec) {
-        let _ = (ssrc, payload_type, codec);
+        if let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) {
+            stream.set_codec(payload_type, codec);
+        }
     }
-    /// The path is open: packets may leave and probes begin.
+
+    /// The path is open: packets may leave and probes begin. Asks for a keyframe of every video stream.
     pub fn set_connected(&mut self, now: Instant) {
-        let _ = now;
+        if std::mem::replace(&mut self.connected, true) {
+            return;
+        }
+        self.estimator.start(now);
+        let videos: Vec<u32> = self.streams.iter().filter(|s| s.is_video()).map(|s| s.stream.ssrc).collect();
+        for ssrc in videos {
+            self.event(SenderEvent::KeyframeRequested { ssrc });
+        }
+        self.process(now);
     }
-    /// Takes one frame of a video stream.
+
+    /// Takes one frame of a video stream. See [`SendError`] for what to do when it is refused.
     pub fn send_video(&mut self, now: Instant, ssrc: u32, frame: &EncodedFrame) -> Result<(), SendError> {
-        let _ = (now, frame);
-        Err(SendError::UnknownStream(ssrc))
+        if !self.connected {
+            return Err(SendError::NotConnected);
+        }
+        let stream = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc).ok_or(SendError::UnknownStream(ssrc))?;
+        let taken = stream.push(now, frame);
+        let needs_keyframe = stream.needs_keyframe();
+        if taken.is_err() {
+            self.stats.frames_refused += 1;
+        }
+        if needs_keyframe {
+            self.ask_keyframe(now, ssrc);
+        }
+        self.process(now);
+        taken
     }
+
     /// Takes one Opus packet; it leaves at once.
     pub fn send_audio(
         &mut self,
@@ -117,60 +239,283 @@ impl Sender {
         data: Bytes,
         marker: bool,
     ) -> Result<(), SendError> {
-        let _ = (now, rtp_timestamp, data, marker);
-        Err(SendError::UnknownStream(ssrc))
+        if !self.connected {
+            return Err(SendError::NotConnected);
+        }
+        let stream = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc).ok_or(SendError::UnknownStream(ssrc))?;
+        if stream.is_video() {
+            return Err(SendError::WrongCodec);
+        }
+        let packet = stream.packet(rtp_timestamp, data, marker);
+        let twcc_id = stream.stream.twcc_id;
+        self.advance(now);
+        self.stats.packets_sent += 1;
+        self.emit(packet, twcc_id, None);
+        self.process(now);
+        Ok(())
     }
+
     /// Transport-wide feedback of the other end.
     pub fn on_feedback(&mut self, now: Instant, feedback: &TransportLayerCc) {
-        let _ = (now, feedback);
+        let reported = self.clock.read(feedback);
+        let report = self.history.report(now, &reported);
+        if let Some(sample) = report.round_trip {
+            self.round_trip.feedback(sample);
+        }
+        let sent = self.sent_rate.rate(now);
+        let rtt = self.rtt().unwrap_or(ASSUMED_RTT);
+        self.estimator.report(now, &report, sent, rtt);
+        self.process(now);
     }
+
     /// The other end misses packets, RFC 4585 section 6.2.1.
     pub fn on_nack(&mut self, now: Instant, nack: &TransportLayerNack) {
-        let _ = (now, nack);
+        let pause = self.rtt().unwrap_or(ASSUMED_RTT).max(LEAST_REPEAT_PAUSE);
+        let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == nack.media_ssrc) else { return };
+        for sequence in nack.nacks.iter().flat_map(|pair| pair.into_iter()) {
+            self.stats.nacked += 1;
+            if self.repeats.len() < QUEUED_REPEATS && stream.may_repeat(now, sequence, pause) {
+                self.repeats.push_back((nack.media_ssrc, sequence));
+            }
+        }
+        self.process(now);
     }
-    /// Reception report of the other end, RFC 3550 section 6.4.2.
+
+    /// Reception report of the other end, RFC 3550 section 6.4.2: round trip, and loss where there is no
+    /// transport-wide feedback.
     pub fn on_receiver_report(&mut self, now: Instant, report: &ReceiverReport) {
-        let _ = (now, report);
+        self.now = self.now.max(now);
+        self.round_trip.reception(now, report);
+        let videos = |ssrc: u32| self.streams.iter().any(|s| s.stream.ssrc == ssrc && s.is_video());
+        let worst = report.reports.iter().filter(|r| videos(r.ssrc)).map(|r| r.fraction_lost).max();
+        if let Some(worst) = worst {
+            self.estimator.reception(now, f64::from(worst) / 256.0);
+        }
+        self.process(now);
     }
-    /// A PLI or FIR of the other end.
+
+    /// A sender report left with this NTP timestamp; reception reports on it tell the round trip.
+    pub fn on_sender_report_sent(&mut self, now: Instant, ntp_time: u64) {
+        self.round_trip.sent_report(now, ntp_time);
+    }
+
+    /// A PLI or FIR of the other end. Those that a keyframe under way answers are ignored.
     pub fn on_keyframe_request(&mut self, now: Instant, ssrc: u32) {
-        let _ = (now, ssrc);
+        self.stats.keyframe_requests += 1;
+        let rtt = self.rtt().unwrap_or(ASSUMED_RTT);
+        let Some(stream) = self.streams.iter().find(|s| s.stream.ssrc == ssrc) else { return };
+        let answered = stream.keyframe_at.is_some_and(|at| now.saturating_duration_since(at) < rtt);
+        if stream.is_video() && !answered {
+            self.ask_keyframe(now, ssrc);
+        }
     }
+
     /// The most that the encoders together could use, bit/s: nothing far beyond it is probed.
     pub fn set_wanted(&mut self, bitrate: u64) {
-        let _ = bitrate;
+        self.estimator.set_wanted(self.now, bitrate as f64);
     }
+
     /// Lets time pass.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.process(now);
     }
+
     /// When [`Sender::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        if !self.connected {
+            return None;
+        }
+        let waiting = self.pacer.probing() || !self.repeats.is_empty() || self.queued_bytes() > 0;
+        let pace = waiting.then(|| self.pacer.ready_at());
+        let probe = if self.can_probe() { self.estimator.probe_at() } else { None };
+        let silence = self.history.unanswered_since().and_then(|since| self.estimator.silence_at(since));
+        pace.into_iter().chain(probe).chain(silence).min()
     }
+
     /// The next packet for the wire.
     pub fn poll_transmit(&mut self) -> Option<Packet> {
         self.out.pop_front()
     }
+
     /// The next event.
     pub fn poll_event(&mut self) -> Option<SenderEvent> {
-        None
+        self.events.pop_front()
     }
-    /// What the encoders, audio included, should together produce, bit/s.
+
+    /// What the encoders, audio included, should together produce, bit/s: what the path carries, less what
+    /// retransmissions take and what drains a queue.
     pub fn target_bitrate(&self) -> u64 {
-        self.config.start_bitrate
+        let target = self.estimator.target();
+        (target - self.repeated.min(REPEAT_SHARE * target)).max(self.min) as u64
     }
-    /// How long the newest queued video packet will wait at the present pace. An encoder skips input above about 100 ms.
+
+    /// How long what is queued takes at the present pace. An encoder skips input above about 100 ms.
     pub fn queue_delay(&self, now: Instant) -> Duration {
-        let _ = now;
-        Duration::ZERO
+        let bits = self.queued_bytes() as f64 * 8.0;
+        let passed = now.saturating_duration_since(self.now).as_secs_f64();
+        Duration::from_secs_f64((bits / self.pacer.rate() - passed).max(0.0))
     }
-    /// Smoothed round trip time.
+
+    /// Round trip time, smoothed.
     pub fn rtt(&self) -> Option<Duration> {
-        None
+        self.round_trip.get(self.now)
     }
-    /// Counters.
+
+    /// Counters and present values.
     pub fn stats(&self) -> SenderStats {
-        SenderStats::default()
+        SenderStats {
+            estimate: self.estimator.estimate() as u64,
+            path_queue: self.estimator.queue(),
+            loss: self.estimator.loss(),
+            unknown_reports: self.history.unknown(),
+            ..self.stats.clone()
+        }
+    }
+
+    /// Everything that time brings: silence, probes, and what may leave.
+    fn process(&mut self, now: Instant) {
+        self.advance(now);
+        if !self.connected {
+            return;
+        }
+        if let Some(since) = self.history.unanswered_since() {
+            self.estimator.unanswered(now, since);
+        }
+        if !self.pacer.probing()
+            && self.can_probe()
+            && let Some(cluster) = self.estimator.probe(now)
+        {
+            self.stats.probes += 1;
+            self.pacer.begin(now, cluster);
+        }
+        self.burst(now);
+        while self.pacer.ready() && (self.send_repeat(None) || self.send_queued(None)) {}
+        self.report_target(now);
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        let target = self.estimator.target();
+        let (estimate, congested) = (self.estimator.estimate(), self.estimator.congested());
+        self.pacer.advance(now, Path { estimate, target, congested, measured: self.estimator.measured() });
+        let passed = now.saturating_duration_since(self.repeat_paid).as_secs_f64();
+        self.repeat_paid = self.repeat_paid.max(now);
+        let saved = REPEAT_SHARE * target * REPEAT_SAVED.as_secs_f64();
+        self.repeat_budget = (self.repeat_budget + REPEAT_SHARE * target * passed).min(saved.max(40_000.0));
+        self.repeated = self.repeat_rate.rate(now);
+    }
+
+    /// Sends what is due of a probe: media that waits, else recent packets once more.
+    fn burst(&mut self, now: Instant) {
+        while let Some(cluster) = self.pacer.due(now) {
+            let before = self.stats.bytes_sent;
+            let id = Some(cluster.id);
+            let sent = self.send_repeat(id) || self.send_queued(id) || self.send_filling(cluster.id);
+            let size = (self.stats.bytes_sent - before) as usize;
+            let ended = if sent { self.pacer.probe_left(now, size) } else { self.pacer.end() };
+            if let Some(packets) = ended {
+                self.estimator.probe_sent(cluster.id, packets);
+            }
+        }
+    }
+
+    fn send_repeat(&mut self, cluster: Option<ClusterId>) -> bool {
+        if self.repeat_budget <= 0.0 {
+            return false;
+        }
+        while let Some((ssrc, sequence)) = self.repeats.pop_front() {
+            let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) else { continue };
+            let twcc_id = stream.stream.twcc_id;
+            let Some(packet) = stream.repeat(sequence) else { continue };
+            self.stats.retransmitted_packets += 1;
+            let size = self.emit(packet, twcc_id, cluster);
+            self.repeat_budget -= size as f64 * 8.0;
+            self.repeat_rate.add(self.now, size);
+            return true;
+        }
+        false
+    }
+
+    /// Streams take turns a packet at a time, so that one's keyframe does not hold up another.
+    fn send_queued(&mut self, cluster: Option<ClusterId>) -> bool {
+        let Some(index) = self.streams.iter().position(|s| s.queued_bytes() > 0) else { return false };
+        let mut stream = self.streams.remove(index);
+        let packet = stream.pop();
+        let twcc_id = stream.stream.twcc_id;
+        self.streams.push(stream);
+        let Some(packet) = packet else { return false };
+        self.stats.packets_sent += 1;
+        self.emit(packet, twcc_id, cluster);
+        true
+    }
+
+    fn send_filling(&mut self, cluster: ClusterId) -> bool {
+        let nth = self.fillings;
+        for stream in &mut self.streams {
+            let Some(packet) = stream.filling(nth).and_then(|sequence| stream.repeat(sequence)) else { continue };
+            let twcc_id = stream.stream.twcc_id;
+            self.fillings = self.fillings.wrapping_add(1);
+            self.stats.probe_packets += 1;
+            self.emit(packet, twcc_id, Some(cluster));
+            return true;
+        }
+        false
+    }
+
+    /// Numbers a packet and hands it to the wire; gives its size in bytes.
+    fn emit(&mut self, mut packet: Packet, twcc_id: Option<u8>, cluster: Option<ClusterId>) -> usize {
+        let size = outgoing::number(&mut packet, twcc_id, self.history.next_number());
+        if twcc_id.is_some() {
+            self.history.record(self.now, size, cluster);
+        }
+        self.pacer.left(size);
+        self.sent_rate.add(self.now, size);
+        self.stats.bytes_sent += size as u64;
+        self.out.push_back(packet);
+        size
+    }
+
+    fn can_probe(&self) -> bool {
+        let measured = |s: &&Outgoing| s.stream.twcc_id.is_some() && s.stream.rtx.is_some();
+        self.connected && self.streams.iter().filter(measured).any(|s| s.queued_bytes() > 0 || s.filling(0).is_some())
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.streams.iter().map(Outgoing::queued_bytes).sum()
+    }
+
+    fn ask_keyframe(&mut self, now: Instant, ssrc: u32) {
+        let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) else { return };
+        if stream.asked.is_some_and(|at| now.saturating_duration_since(at) < KEYFRAME_PAUSE) {
+            return;
+        }
+        stream.asked = Some(now);
+        self.event(SenderEvent::KeyframeRequested { ssrc });
+    }
+
+    fn report_target(&mut self, now: Instant) {
+        self.repeated = self.repeat_rate.rate(now);
+        let target = self.target_bitrate();
+        let step = self.reported_target as f64 * TARGET_STEP;
+        if (target as f64 - self.reported_target as f64).abs() > step {
+            self.reported_target = target;
+            self.event(SenderEvent::TargetChanged { bitrate: target });
+        }
+    }
+
+    fn event(&mut self, event: SenderEvent) {
+        if self.events.len() == EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
+    /// SplitMix64, Steele, Lea and Flood 2014.
+    fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
     }
 }

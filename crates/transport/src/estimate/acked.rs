@@ -1,0 +1,70 @@
+//! Throughput: what arrived, on the other end's clock.
+
+use crate::send::feedback::RemoteMicros;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Arrivals older than this are forgotten, which bounds the list by the path's own rate.
+const KEPT_MICROS: i64 = 1_000_000;
+
+/// Bytes that arrived lately.
+#[derive(Debug, Default)]
+pub(crate) struct Throughput {
+    arrivals: VecDeque<(RemoteMicros, usize)>,
+    first: Option<RemoteMicros>,
+    newest: RemoteMicros,
+}
+
+impl Throughput {
+    pub(crate) fn add(&mut self, arrived: RemoteMicros, size: usize) {
+        if self.first.is_none() {
+            (self.first, self.newest) = (Some(arrived), arrived);
+        }
+        self.newest = self.newest.max(arrived);
+        self.arrivals.push_back((arrived, size));
+        while self.arrivals.front().is_some_and(|a| a.0 < self.newest - KEPT_MICROS) {
+            self.arrivals.pop_front();
+        }
+    }
+
+    /// bit/s over the newest `window`, at most a second; `None` before that long was observed.
+    pub(crate) fn rate(&self, window: Duration) -> Option<f64> {
+        let micros = window.as_micros() as i64;
+        if self.newest - self.first? < micros {
+            return None;
+        }
+        let since = self.newest - micros;
+        let bytes: usize = self.arrivals.iter().filter(|a| a.0 > since).map(|a| a.1).sum();
+        Some(bytes as f64 * 8e6 / micros as f64)
+    }
+
+    /// Forgets what arrived before an interruption.
+    pub(crate) fn reset(&mut self) {
+        *self = Throughput::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measures_a_steady_flow() {
+        let mut throughput = Throughput::default();
+        for i in 0..200 {
+            throughput.add(i * 10_000, 1250);
+        }
+        for millis in [100, 500, 1000] {
+            let rate = throughput.rate(Duration::from_millis(millis)).unwrap();
+            assert!((rate - 1e6).abs() < 1e4, "{rate}");
+        }
+    }
+
+    #[test]
+    fn says_nothing_before_the_window_is_full() {
+        let mut throughput = Throughput::default();
+        throughput.add(0, 1000);
+        throughput.add(90_000, 1000);
+        assert_eq!(throughput.rate(Duration::from_millis(100)), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Groups of packets that left together, and how their spacing changed on the way: draft-ietf-rmcat-gcc-02
+//! sections 5.2 and 5.3.
+
+use crate::send::feedback::RemoteMicros;
+use crate::send::history::Arrival;
+use std::time::{Duration, Instant};
+
+/// Packets sent within this time of the group's first belong together.
+const GROUP: Duration = Duration::from_millis(5);
+/// Packets that arrive this close after the last, having caught up with it, were held on the way and let go
+/// together: they say nothing about the queue.
+const BURST_MICROS: i64 = 5_000;
+/// No group is longer, else a steady burst would never end.
+const LONGEST_BURST_MICROS: i64 = 100_000;
+
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    first_sent: Instant,
+    last_sent: Instant,
+    first_arrived: RemoteMicros,
+    last_arrived: RemoteMicros,
+}
+
+/// From one group to the next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Delta {
+    /// Growth of the delay, ms.
+    pub(crate) delay_ms: f64,
+    /// Time between the sending of both, ms.
+    pub(crate) sent_ms: f64,
+    /// Arrival of the later group.
+    pub(crate) arrived: RemoteMicros,
+}
+
+/// Gathers arrivals into groups.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    current: Option<Group>,
+    previous: Option<Group>,
+}
+
+impl Groups {
+    /// Takes the next arrival; gives a delta when a group is complete.
+    pub(crate) fn add(&mut self, arrival: &Arrival) -> Option<Delta> {
+        let Some(current) = &mut self.current else {
+            self.current = Some(Group::new(arrival));
+            return None;
+        };
+        if arrival.sent < current.first_sent {
+            return None;
+        }
+        if current.takes(arrival) {
+            current.last_sent = current.last_sent.max(arrival.sent);
+            current.last_arrived = current.last_arrived.max(arrival.arrived);
+            return None;
+        }
+        let finished = *current;
+        let delta = self.previous.map(|previous| previous.delta(&finished));
+        self.previous = Some(finished);
+        self.current = Some(Group::new(arrival));
+        delta
+    }
+
+    /// Begins anew after an interruption.
+    pub(crate) fn reset(&mut self) {
+        *self = Groups::default();
+    }
+}
+
+impl Group {
+    fn new(arrival: &Arrival) -> Self {
+        let (sent, arrived) = (arrival.sent, arrival.arrived);
+        Group { first_sent: sent, last_sent: sent, first_arrived: arrived, last_arrived: arrived }
+    }
+
+    fn takes(&self, arrival: &Arrival) -> bool {
+        if arrival.sent.saturating_duration_since(self.first_sent) <= GROUP {
+            return true;
+        }
+        let apart = arrival.arrived - self.last_arrived;
+        let sent_apart = arrival.sent.saturating_duration_since(self.last_sent).as_micros() as i64;
+        apart < sent_apart && apart <= BURST_MICROS && arrival.arrived - self.first_arrived < LONGEST_BURST_MICROS
+    }
+
+    fn delta(&self, later: &Group) -> Delta {
+        let sent_ms = later.last_sent.saturating_duration_since(self.last_sent).as_secs_f64() * 1e3;
+        let arrived_ms = (later.last_arrived - self.last_arrived) as f64 / 1e3;
+        Delta { delay_ms: arrived_ms - sent_ms, sent_ms, arrived: later.last_arrived }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(start: Instant, sent_ms: u64, arrived_ms: i64) -> Arrival {
+        let sent = start + Duration::from_millis(sent_ms);
+        Arrival { sent, arrived: arrived_ms * 1000, size: 1000, cluster: None }
+    }
+
+    #[test]
+    fn a_growing_queue_shows_as_positive_deltas() {
+        let start = Instant::now();
+        let mut groups = Groups::default();
+        let deltas: Vec<Delta> =
+            (0..10).filter_map(|i| groups.add(&arrival(start, i * 20, 50 + i as i64 * 25))).collect();
+        assert_eq!(deltas.len(), 8);
+        assert!(deltas.iter().all(|d| (d.delay_ms - 5.0).abs() < 1e-9 && (d.sent_ms - 20.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn packets_let_go_together_are_one_group() {
+        let start = Instant::now();
+        let mut groups = Groups::default();
+        groups.add(&arrival(start, 0, 50));
+        groups.add(&arrival(start, 20, 100));
+        // Held until 100 with the one before.
+        assert_eq!(groups.add(&arrival(start, 40, 101)), None);
+        let delta = groups.add(&arrival(start, 60, 110)).unwrap();
+        assert!((delta.sent_ms - 40.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,233 @@
+//! H.264, RFC 6184 packetisation mode 1: single NAL units, STAP-A and FU-A. Frames are access units in Annex B
+//! form on both sides.
+
+use super::{Begins, MAX_PAYLOAD, Malformed, Part, Reader, even_pieces};
+use bytes::{BufMut, Bytes, BytesMut};
+use media::encoded::EncodedFrame;
+
+const IDR: u8 = 5;
+const SPS: u8 = 7;
+const PPS: u8 = 8;
+const DELIMITER: u8 = 9;
+const STAP_A: u8 = 24;
+const FU_A: u8 = 28;
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
+
+/// Remembers parameter sets, so that each IDR picture leaves with them.
+#[derive(Debug, Default)]
+pub(crate) struct Packetizer {
+    sps: Option<Bytes>,
+    pps: Option<Bytes>,
+}
+
+impl Packetizer {
+    pub(crate) fn packetize(&mut self, frame: &EncodedFrame) -> Result<Vec<Bytes>, Malformed> {
+        let units = self.units(&frame.data);
+        if units.is_empty() {
+            return Err(Malformed);
+        }
+        let mut payloads = Vec::new();
+        let mut small: Vec<Bytes> = Vec::new();
+        for unit in units {
+            let together: usize = 1 + small.iter().chain([&unit]).map(|u| 2 + u.len()).sum::<usize>();
+            if together > MAX_PAYLOAD {
+                aggregate(&mut small, &mut payloads);
+            }
+            if unit.len() > MAX_PAYLOAD {
+                fragment(&unit, &mut payloads);
+            } else {
+                small.push(unit);
+            }
+        }
+        aggregate(&mut small, &mut payloads);
+        Ok(payloads)
+    }
+
+    /// NAL units to send: without delimiters, parameter sets in front of an IDR slice that came without.
+    fn units(&mut self, data: &Bytes) -> Vec<Bytes> {
+        let mut units: Vec<Bytes> = split(data).into_iter().filter(|u| sendable(kind(u))).collect();
+        for unit in &units {
+            match kind(unit) {
+                SPS => self.sps = Some(unit.clone()),
+                PPS => self.pps = Some(unit.clone()),
+                _ => {}
+            }
+        }
+        let has = |wanted: u8| units.iter().any(|u| kind(u) == wanted);
+        if has(IDR)
+            && !has(SPS)
+            && let (Some(sps), Some(pps)) = (&self.sps, &self.pps)
+        {
+            units.splice(0..0, [sps.clone(), pps.clone()]);
+        }
+        units
+    }
+}
+
+pub(crate) fn parse(payload: &Bytes) -> Result<Part, Malformed> {
+    let head = *payload.first().ok_or(Malformed)?;
+    if head & 0x80 != 0 {
+        return Err(Malformed);
+    }
+    let mut data = BytesMut::with_capacity(payload.len() + 16);
+    let mut keyframe = false;
+    let mut begins = begins(kind(payload));
+    match head & 0x1f {
+        1..=23 => {
+            if payload.len() < 2 {
+                return Err(Malformed);
+            }
+            keyframe = kind(payload) == IDR;
+            data.put_slice(&START_CODE);
+            data.put_slice(payload);
+        }
+        STAP_A => {
+            let mut reader = Reader(&payload[1..]);
+            begins = self::begins(payload.get(3).map_or(0, |head| head & 0x1f));
+            while !reader.0.is_empty() {
+                let len = usize::from(reader.u16()?);
+                let unit = reader.0.get(..len).filter(|u| !u.is_empty()).ok_or(Malformed)?;
+                keyframe |= kind(unit) == IDR;
+                data.put_slice(&START_CODE);
+                data.put_slice(unit);
+                reader.skip(len)?;
+            }
+        }
+        FU_A => {
+            let fragment = *payload.get(1).ok_or(Malformed)?;
+            if payload.len() < 3 {
+                return Err(Malformed);
+            }
+            if fragment & 0x80 != 0 {
+                keyframe = fragment & 0x1f == IDR;
+                data.put_slice(&START_CODE);
+                data.put_u8(head & 0xe0 | fragment & 0x1f);
+            } else {
+                begins = Begins::No;
+            }
+            data.put_slice(&payload[2..]);
+        }
+        _ => return Err(Malformed),
+    }
+    if data.is_empty() {
+        return Err(Malformed);
+    }
+    Ok(Part { begins, keyframe, temporal: 0, tl0: None, switch: false, size: None, data: data.freeze() })
+}
+
+/// Parameter sets and delimiters come first in an access unit, H.264 section 7.4.1.2.3.
+fn begins(first: u8) -> Begins {
+    if matches!(first, SPS | DELIMITER) { Begins::Yes } else { Begins::Unsaid }
+}
+
+/// NAL unit type of a unit with its header octet.
+fn kind(unit: &[u8]) -> u8 {
+    unit.first().map_or(0, |head| head & 0x1f)
+}
+
+fn sendable(kind: u8) -> bool {
+    (1..=23).contains(&kind) && kind != DELIMITER
+}
+
+/// The units of an Annex B byte stream, H.264 appendix B.1, without start codes and trailing zeros.
+fn split(data: &Bytes) -> Vec<Bytes> {
+    let starts: Vec<usize> = (0..data.len().saturating_sub(2)).filter(|&i| data[i..i + 3] == [0, 0, 1]).collect();
+    let ends = starts.iter().skip(1).copied().chain([data.len()]);
+    let units = starts.iter().zip(ends).map(|(&start, end)| {
+        let unit = &data[start + 3..end];
+        let len = unit.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+        data.slice_ref(&unit[..len])
+    });
+    units.filter(|u| !u.is_empty()).collect()
+}
+
+/// One packet of the gathered units: as it is if alone, else STAP-A.
+fn aggregate(units: &mut Vec<Bytes>, payloads: &mut Vec<Bytes>) {
+    if units.len() < 2 {
+        payloads.append(units);
+        return;
+    }
+    let mut payload = BytesMut::with_capacity(MAX_PAYLOAD);
+    let importance = units.iter().map(|u| u[0] & 0x60).max().unwrap_or(0);
+    payload.put_u8(importance | STAP_A);
+    for unit in units.drain(..) {
+        payload.put_u16(unit.len() as u16);
+        payload.put_slice(&unit);
+    }
+    payloads.push(payload.freeze());
+}
+
+fn fragment(unit: &Bytes, payloads: &mut Vec<Bytes>) {
+    let (head, mut rest) = (unit[0], &unit[1..]);
+    let whole = rest.len();
+    for len in even_pieces(whole, MAX_PAYLOAD - 2) {
+        let (piece, after) = rest.split_at(len);
+        let start = if rest.len() == whole { 0x80 } else { 0 };
+        let end = if after.is_empty() { 0x40 } else { 0 };
+        let mut payload = BytesMut::with_capacity(2 + len);
+        payload.put_u8(head & 0xe0 | FU_A);
+        payload.put_u8(start | end | head & 0x1f);
+        payload.put_slice(piece);
+        payloads.push(payload.freeze());
+        rest = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use media::encoded::VideoCodec;
+    use std::time::Instant;
+
+    fn frame(units: &[&[u8]]) -> EncodedFrame {
+        let data: Vec<u8> = units.iter().flat_map(|u| [&START_CODE[..], u].concat()).collect();
+        let (codec, data) = (VideoCodec::H264, Bytes::from(data));
+        let (keyframe, layer, temporal, rtp_timestamp, width, height) = (false, 0, 0, 0, 0, 0);
+        EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: Instant::now() }
+    }
+
+    fn join(payloads: &[Bytes]) -> Vec<u8> {
+        payloads.iter().flat_map(|p| parse(p).unwrap().data.to_vec()).collect()
+    }
+
+    #[test]
+    fn an_access_unit_comes_back_whole() {
+        let slice: Vec<u8> = [0x65].into_iter().chain((0..5000).map(|i| (i % 250 + 1) as u8)).collect();
+        let frame = frame(&[&[0x67, 1, 2], &[0x68, 3], &slice]);
+        let payloads = Packetizer::default().packetize(&frame).unwrap();
+        assert!(payloads.iter().all(|p| p.len() <= MAX_PAYLOAD));
+        assert_eq!(payloads[0][0] & 0x1f, STAP_A);
+        assert_eq!(join(&payloads), frame.data.to_vec());
+        assert!(payloads.iter().any(|p| parse(p).unwrap().keyframe));
+    }
+
+    #[test]
+    fn an_idr_without_parameter_sets_gets_the_last_ones() {
+        let mut packetizer = Packetizer::default();
+        packetizer.packetize(&frame(&[&[0x67, 1], &[0x68, 2], &[0x65, 3]])).unwrap();
+        let payloads = packetizer.packetize(&frame(&[&[0x65, 4]])).unwrap();
+        assert_eq!(join(&payloads), frame(&[&[0x67, 1], &[0x68, 2], &[0x65, 4]]).data.to_vec());
+    }
+
+    #[test]
+    fn three_byte_start_codes_and_delimiters_are_understood() {
+        let data = Bytes::from_static(&[0, 0, 0, 1, 9, 0x10, 0, 0, 1, 0x41, 7, 8, 0, 0, 0]);
+        assert_eq!(split(&data), [Bytes::from_static(&[9, 0x10]), Bytes::from_static(&[0x41, 7, 8])]);
+    }
+
+    #[test]
+    fn a_truncated_aggregate_is_malformed() {
+        let whole = [STAP_A, 0, 2, 0x67, 1, 0, 2, 0x68, 2];
+        for len in [0, 1, 2, 3, 4, 6, 7, 8] {
+            assert_eq!(parse(&Bytes::copy_from_slice(&whole[..len])), Err(Malformed), "{len}");
+        }
+        assert!(parse(&Bytes::copy_from_slice(&whole)).is_ok());
+    }
+
+    #[test]
+    fn unknown_aggregates_are_malformed() {
+        for kind in [0, 25, 26, 27, 29, 30, 31] {
+            assert_eq!(parse(&Bytes::copy_from_slice(&[kind, 1, 2, 3])), Err(Malformed));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! VP9, RFC 9628. We send flexible mode with one spatial layer; we read both modes and joined spatial layers.
+
+use super::{Begins, MAX_PAYLOAD, Malformed, Part, Reader, even_pieces};
+use bytes::{BufMut, Bytes, BytesMut};
+use media::encoded::EncodedFrame;
+
+/// Flags, 15-bit picture id, layer, three references, scalability structure with one size.
+const DESCRIPTOR: usize = 1 + 2 + 1 + 3 + 5;
+const TEMPORAL_LAYERS: usize = 8;
+
+#[derive(Debug)]
+pub(crate) struct Packetizer {
+    picture_id: u16,
+    /// Newest picture of each temporal layer since the keyframe.
+    newest: [Option<u16>; TEMPORAL_LAYERS],
+    layered: bool,
+}
+
+impl Packetizer {
+    pub(crate) fn new(picture_id: u16) -> Self {
+        Packetizer { picture_id: picture_id & 0x7fff, newest: [None; TEMPORAL_LAYERS], layered: false }
+    }
+
+    pub(crate) fn packetize(&mut self, frame: &EncodedFrame) -> Vec<Bytes> {
+        self.picture_id = (self.picture_id + 1) & 0x7fff;
+        let temporal = usize::from(frame.temporal).min(TEMPORAL_LAYERS - 1);
+        self.layered |= temporal > 0;
+        let references = if frame.keyframe { Vec::new() } else { self.references(temporal) };
+        if frame.keyframe {
+            self.newest = [None; TEMPORAL_LAYERS];
+        }
+        self.newest[temporal] = Some(self.picture_id);
+
+        let mut rest = &frame.data[..];
+        let mut payloads: Vec<Bytes> = Vec::new();
+        let pieces = even_pieces(rest.len(), MAX_PAYLOAD - DESCRIPTOR);
+        for len in pieces {
+            let (piece, after) = rest.split_at(len);
+            rest = after;
+            let (begins, ends) = (payloads.is_empty(), rest.is_empty());
+            let mut payload = BytesMut::with_capacity(DESCRIPTOR + len);
+            self.describe(&mut payload, frame, &references, begins, ends);
+            payload.put_slice(piece);
+            payloads.push(payload.freeze());
+        }
+        payloads
+    }
+
+    /// Distances to the pictures this one may refer to: the newest of each lower layer, and of its own if it is
+    /// the base. At most three, as the format allows; the encoder may use fewer, never others.
+    fn references(&self, temporal: usize) -> Vec<u8> {
+        let distances = self.newest[..temporal.max(1)].iter().flatten();
+        let distances = distances.map(|id| self.picture_id.wrapping_sub(*id) & 0x7fff);
+        distances.filter_map(|d| u8::try_from(d).ok()).filter(|d| (1..128).contains(d)).take(3).collect()
+    }
+
+    fn describe(&self, out: &mut BytesMut, frame: &EncodedFrame, references: &[u8], begins: bool, ends: bool) {
+        let structure = frame.keyframe && begins;
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        let inter = !references.is_empty();
+        out.put_u8(
+            0x80 | flag(inter, 0x40)
+                | flag(self.layered, 0x20)
+                | 0x10
+                | flag(begins, 0x08)
+                | flag(ends, 0x04)
+                | flag(structure, 0x02),
+        );
+        out.put_u16(0x8000 | self.picture_id);
+        if self.layered {
+            out.put_u8(frame.temporal.min(7) << 5);
+        }
+        for (i, distance) in references.iter().enumerate() {
+            out.put_u8(distance << 1 | flag(i + 1 < references.len(), 1));
+        }
+        if structure {
+            out.put_u8(0x10);
+            out.put_u16(u16::try_from(frame.width).unwrap_or(0));
+            out.put_u16(u16::try_from(frame.height).unwrap_or(0));
+        }
+    }
+}
+
+pub(crate) fn parse(payload: &Bytes) -> Result<Part, Malformed> {
+    let mut reader = Reader(payload);
+    let flags = reader.u8()?;
+    let (inter, flexible) = (flags & 0x40 != 0, flags & 0x10 != 0);
+    if flags & 0x80 != 0 {
+        reader.picture_id()?;
+    }
+    let (mut temporal, mut spatial, mut switch, mut tl0) = (0, 0, false, None);
+    if flags & 0x20 != 0 {
+        let layer = reader.u8()?;
+        (temporal, spatial, switch) = (layer >> 5, layer >> 1 & 0x07, layer & 0x10 != 0);
+        tl0 = if flexible { None } else { Some(reader.u8()?) };
+    }
+    if inter && flexible {
+        skip_references(&mut reader)?;
+    }
+    let size = if flags & 0x02 != 0 { structure(&mut reader)? } else { None };
+    if reader.0.is_empty() {
+        return Err(Malformed);
+    }
+    // A picture of several spatial layers is one frame to the decoder; it begins with its lowest layer.
+    let begins = flags & 0x08 != 0 && spatial == 0;
+    Ok(Part {
+        begins: if begins { Begins::Yes } else { Begins::No },
+        keyframe: begins && !inter,
+        temporal,
+        tl0,
+        switch,
+        size,
+        data: payload.slice_ref(reader.0),
+    })
+}
+
+fn skip_references(reader: &mut Reader) -> Result<(), Malformed> {
+    for _ in 0..3 {
+        if reader.u8()? & 1 == 0 {
+            return Ok(());
+        }
+    }
+    Err(Malformed)
+}
+
+/// Scalability structure: gives the size of the highest spatial layer.
+fn structure(reader: &mut Reader) -> Result<Option<(u16, u16)>, Malformed> {
+    let head = reader.u8()?;
+    let mut size = None;
+    if head & 0x10 != 0 {
+        for _ in 0..=head >> 5 {
+            size = Some((reader.u16()?, reader.u16()?));
+        }
+    }
+    if head & 0x08 != 0 {
+        for _ in 0..reader.u8()? {
+            let picture = reader.u8()?;
+            reader.skip(usize::from(picture >> 2 & 0x03))?;
+        }
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(bytes: &[u8]) -> Result<Part, Malformed> {
+        parse(&Bytes::copy_from_slice(bytes))
+    }
+
+    #[test]
+    fn a_non_flexible_keyframe_with_picture_group_is_read() {
+        // I L B V; 15-bit id; TID 0, TL0PICIDX 5; SS: one layer, 640x360, one picture with one reference.
+        let bytes = [0xaa, 0x80, 0x01, 0x00, 5, 0x18, 0x02, 0x80, 0x01, 0x68, 1, 0x04, 1, 0xde, 0xad];
+        let part = part(&bytes).unwrap();
+        assert!(part.keyframe);
+        assert_eq!(part.begins, Begins::Yes);
+        assert_eq!((part.temporal, part.tl0), (0, Some(5)));
+        assert_eq!(part.size, Some((640, 360)));
+        assert_eq!(&part.data[..], &[0xde, 0xad]);
+    }
+
+    #[test]
+    fn an_upper_spatial_layer_continues_the_picture() {
+        // I L B, spatial layer 1 predicted from the one below.
+        let part = part(&[0xa8, 0x01, 0x03, 5, 0xaa]).unwrap();
+        assert_eq!(part.begins, Begins::No);
+        assert!(!part.keyframe);
+    }
+
+    #[test]
+    fn flexible_references_are_skipped() {
+        let part = part(&[0xd8, 0x01, 0x03, 0x04, 0xaa]).unwrap();
+        assert_eq!(&part.data[..], &[0xaa]);
+        assert_eq!(super::parse(&Bytes::from_static(&[0xd8, 1, 3, 3, 3, 4, 0xaa])), Err(Malformed));
+    }
+
+    #[test]
+    fn truncated_descriptors_are_malformed() {
+        let whole = [0xaa, 0x80, 0x01, 0x00, 5, 0x18, 0x02, 0x80, 0x01, 0x68, 1, 0x04, 1];
+        for len in 0..=whole.len() {
+            assert_eq!(part(&whole[..len]), Err(Malformed), "{len}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! One video stream that we receive.
+
+use super::assembler::{Assembler, Inserted, Piece};
+use super::keyframe::KeyframeRequests;
+use super::nack::Nacks;
+use super::receiver::ReceiverStats;
+use crate::payload;
+use crate::sequence::Unwrapper;
+use bytes::Bytes;
+use media::encoded::{EncodedFrame, VideoCodec};
+use std::time::{Duration, Instant};
+
+/// Packets so far behind the newest are of another life of the stream.
+const STALE: u64 = 4096;
+/// So many of them in a row, and the stream has begun anew.
+const STALE_IN_A_ROW: u32 = 50;
+
+/// A media packet, unwrapped if it came as retransmission.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) codec: VideoCodec,
+    pub(crate) payload: Bytes,
+    /// Came as retransmission.
+    pub(crate) again: bool,
+}
+
+/// What a stream wants to say.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    pub(crate) missing: Vec<u16>,
+    pub(crate) keyframe: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct VideoStream {
+    unwrapper: Unwrapper,
+    nacks: Nacks,
+    assembler: Assembler,
+    requests: KeyframeRequests,
+    blocked: Option<Instant>,
+    stale: u32,
+}
+
+impl VideoStream {
+    pub(crate) fn new(now: Instant) -> Self {
+        VideoStream {
+            unwrapper: Unwrapper::default(),
+            nacks: Nacks::new(now),
+            assembler: Assembler::new(),
+            requests: KeyframeRequests::new(),
+            blocked: None,
+            stale: 0,
+        }
+    }
+
+    pub(crate) fn on_packet(&mut self, now: Instant, packet: Incoming, rtt: Duration, stats: &mut ReceiverStats) {
+        let known = self.unwrapper.newest();
+        if known.is_none() && packet.again {
+            return;
+        }
+        let number = self.unwrapper.peek(packet.sequence);
+        if known.is_some_and(|newest| number + STALE < newest) && !self.is_new_life(now) {
+            stats.duplicates += 1;
+            return;
+        }
+        let number = self.unwrapper.unwrap(packet.sequence);
+        self.stale = 0;
+        let piece = match Self::piece(now, &packet) {
+            Ok(piece) => piece,
+            Err(payload::Malformed) => {
+                // Its number is left missing: a retransmission may be whole.
+                stats.malformed += 1;
+                return;
+            }
+        };
+        let begins_keyframe = piece.as_ref().is_some_and(|p| p.part.keyframe);
+        match self.assembler.insert(number, piece) {
+            Inserted::New => {
+                stats.packets_received += u64::from(!packet.again);
+                stats.recovered += u64::from(packet.again);
+            }
+            Inserted::Useless => stats.duplicates += 1,
+            Inserted::Overflow => self.nacks.forget_all(),
+        }
+        if !self.nacks.arrived(now, number, packet.again) {
+            self.assembler.lose();
+        }
+        if begins_keyframe {
+            self.requests.begun(now, rtt);
+        }
+    }
+
+    /// The next frame that can be decoded.
+    pub(crate) fn pop(&mut self, now: Instant, rtt: Duration) -> Option<EncodedFrame> {
+        let skip = self.blocked.is_some_and(|since| now.saturating_duration_since(since) > skip_after(rtt));
+        let frame = self.assembler.pop(skip);
+        if frame.is_some() {
+            self.nacks.forget_before(self.assembler.floor());
+            self.requests.satisfied();
+            self.blocked = None;
+            return frame;
+        }
+        self.blocked = if self.assembler.is_blocked() { self.blocked.or(Some(now)) } else { None };
+        if self.assembler.is_lost() && self.assembler.is_blocked() {
+            self.requests.want(now);
+        }
+        None
+    }
+
+    /// The decoder cannot go on.
+    pub(crate) fn need_keyframe(&mut self, now: Instant) {
+        self.assembler.lose();
+        self.nacks.forget_all();
+        self.requests.want(now);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, rtt: Duration, stats: &mut ReceiverStats) -> Wishes {
+        let (missing, given_up) = self.nacks.due(now, rtt);
+        if given_up.is_some_and(|number| number >= self.assembler.floor()) {
+            stats.given_up += 1;
+            self.nacks.forget_all();
+            self.assembler.lose();
+            self.requests.want(now);
+        }
+        if self.blocked.is_some_and(|since| now.saturating_duration_since(since) >= keyframe_after(rtt)) {
+            // Asking goes on meanwhile; whichever comes first ends the wait.
+            self.requests.want(now);
+        }
+        Wishes { missing, keyframe: self.requests.due(now, rtt) }
+    }
+
+    pub(crate) fn poll_timeout(&self, rtt: Duration) -> Option<Instant> {
+        let asking = self.requests.poll_timeout();
+        let blocked = self.blocked.filter(|_| asking.is_none()).map(|since| since + keyframe_after(rtt));
+        self.nacks.poll_timeout().into_iter().chain(asking).chain(blocked).min()
+    }
+
+    fn piece(now: Instant, packet: &Incoming) -> Result<Option<Piece>, payload::Malformed> {
+        if packet.payload.is_empty() {
+            return Ok(None);
+        }
+        let part = payload::parse(packet.codec, &packet.payload)?;
+        let Incoming { timestamp, marker, codec, .. } = *packet;
+        Ok(Some(Piece { codec, timestamp, marker, arrived: now, part }))
+    }
+
+    /// Whether so much came from far behind that the sender must have begun anew.
+    fn is_new_life(&mut self, now: Instant) -> bool {
+        self.stale += 1;
+        if self.stale < STALE_IN_A_ROW {
+            return false;
+        }
+        *self = VideoStream::new(now);
+        true
+    }
+}
+
+/// Upper layers are left out when a retransmission could have come.
+fn skip_after(rtt: Duration) -> Duration {
+    rtt + rtt / 2 + Duration::from_millis(30)
+}
+
+/// A picture that stands so long is worth a keyframe.
+fn keyframe_after(rtt: Duration) -> Duration {
+    (4 * rtt + Duration::from_millis(150)).clamp(Duration::from_millis(300), Duration::from_millis(1000))
+}

@@ -1,0 +1,190 @@
+//! What left, by transport-wide number, until the other end has reported on it.
+
+use super::feedback::{RemoteMicros, Reported};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Packets remembered: 10 s at 8 Mb/s. When full the oldest is forgotten; a report on it counts as unknown.
+const HISTORY: usize = 8192;
+
+/// The probe cluster that a packet belongs to.
+pub(crate) type ClusterId = u32;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Pending,
+    Lost,
+    Arrived,
+}
+
+#[derive(Debug)]
+struct Sent {
+    at: Instant,
+    size: usize,
+    cluster: Option<ClusterId>,
+    fate: Fate,
+}
+
+/// A packet that is now known to have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    pub(crate) sent: Instant,
+    pub(crate) arrived: RemoteMicros,
+    /// Bytes.
+    pub(crate) size: usize,
+    pub(crate) cluster: Option<ClusterId>,
+}
+
+/// What one report changed.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// In the order of arrival.
+    pub(crate) arrivals: Vec<Arrival>,
+    /// Packets newly known to be lost.
+    pub(crate) lost: usize,
+    /// Clusters of the newly lost.
+    pub(crate) lost_of_clusters: Vec<ClusterId>,
+    /// Packets formerly reported lost that arrived after all.
+    pub(crate) late: usize,
+    /// From the newest packet that arrived: round trip and the time that the report waited to be sent.
+    pub(crate) round_trip: Option<Duration>,
+}
+
+/// Packets by their extended transport-wide number.
+#[derive(Debug)]
+pub(crate) struct History {
+    sent: VecDeque<Sent>,
+    /// Number of the next packet.
+    next: u64,
+    in_flight: usize,
+    unknown: u64,
+}
+
+impl History {
+    pub(crate) fn new() -> Self {
+        History { sent: VecDeque::new(), next: 1, in_flight: 0, unknown: 0 }
+    }
+
+    /// The 16-bit number that the next packet carries.
+    pub(crate) fn next_number(&self) -> u16 {
+        self.next as u16
+    }
+
+    /// Remembers the packet that left under [`History::next_number`].
+    pub(crate) fn record(&mut self, now: Instant, size: usize, cluster: Option<ClusterId>) {
+        if self.sent.len() == HISTORY
+            && let Some(forgotten) = self.sent.pop_front()
+            && forgotten.fate == Fate::Pending
+        {
+            self.in_flight -= forgotten.size;
+        }
+        self.sent.push_back(Sent { at: now, size, cluster, fate: Fate::Pending });
+        self.in_flight += size;
+        self.next += 1;
+    }
+
+    /// When the oldest packet left on which nothing is reported yet, among those sent after all reported ones.
+    pub(crate) fn unanswered_since(&self) -> Option<Instant> {
+        let pending = self.sent.iter().rev().take_while(|s| s.fate == Fate::Pending);
+        pending.last().map(|s| s.at)
+    }
+
+    /// Reports on packets that are not (or no longer) known.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.unknown
+    }
+
+    /// Bytes on which nothing is reported yet.
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    pub(crate) fn report(&mut self, now: Instant, reported: &[Reported]) -> Report {
+        let mut report = Report::default();
+        let mut newest = None;
+        for &(number, arrival) in reported {
+            let Some(index) = self.index(number) else {
+                self.unknown += 1;
+                continue;
+            };
+            let sent = &mut self.sent[index];
+            match (sent.fate, arrival) {
+                (Fate::Arrived, _) | (Fate::Lost, None) => continue,
+                (Fate::Pending, None) => {
+                    sent.fate = Fate::Lost;
+                    report.lost += 1;
+                    report.lost_of_clusters.extend(sent.cluster);
+                    self.in_flight -= sent.size;
+                }
+                (Fate::Pending | Fate::Lost, Some(arrived)) => {
+                    if sent.fate == Fate::Lost {
+                        report.late += 1;
+                    } else {
+                        self.in_flight -= sent.size;
+                    }
+                    sent.fate = Fate::Arrived;
+                    newest = newest.max(Some(sent.at));
+                    report.arrivals.push(Arrival { sent: sent.at, arrived, size: sent.size, cluster: sent.cluster });
+                }
+            }
+        }
+        report.arrivals.sort_by_key(|a| (a.arrived, a.sent));
+        report.round_trip = newest.map(|sent| now.saturating_duration_since(sent));
+        report
+    }
+
+    fn index(&self, number: u16) -> Option<usize> {
+        let newest = self.next - 1;
+        let number = newest.checked_sub(u64::from((newest as u16).wrapping_sub(number)))?;
+        let first = self.next - self.sent.len() as u64;
+        usize::try_from(number.checked_sub(first)?).ok().filter(|&i| i < self.sent.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_packet_is_counted_once_and_forgiven_when_late() {
+        let now = Instant::now();
+        let mut history = History::new();
+        for _ in 0..3 {
+            history.record(now, 1000, None);
+        }
+        let report = history.report(now, &[(1, Some(10)), (2, None)]);
+        assert_eq!((report.arrivals.len(), report.lost), (1, 1));
+        let report = history.report(now, &[(1, Some(10)), (2, Some(20)), (3, Some(15))]);
+        assert_eq!((report.arrivals.len(), report.lost, report.late), (2, 0, 1));
+        assert!(report.arrivals[0].arrived < report.arrivals[1].arrived);
+        assert_eq!(history.in_flight(), 0);
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        let now = Instant::now();
+        let mut history = History::new();
+        for _ in 0..70_000 {
+            history.record(now, 1, None);
+        }
+        assert_eq!(history.report(now, &[(70_000_u32 as u16, Some(0))]).arrivals.len(), 1);
+        assert_eq!(history.report(now, &[(70_001_u32 as u16, Some(0))]).arrivals.len(), 0);
+        assert_eq!(history.unknown(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_report_is_survived(sent in 0usize..300, reports in prop::collection::vec((any::<u16>(), any::<Option<i64>>()), 0..300)) {
+            let now = Instant::now();
+            let mut history = History::new();
+            for _ in 0..sent {
+                history.record(now, 10, None);
+            }
+            let report = history.report(now, &reports);
+            prop_assert!(report.arrivals.len() + report.lost <= sent + report.late);
+            prop_assert!(history.in_flight() <= sent * 10);
+        }
+    }
+}

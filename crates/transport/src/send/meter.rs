@@ -1,0 +1,35 @@
+//! A rate over the last second.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+const WINDOW: Duration = Duration::from_millis(1000);
+/// Sizes are gathered over this time, which bounds the list.
+const STEP: Duration = Duration::from_millis(20);
+
+/// bit/s over the last second. Before one has passed, of what there was over that second.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    steps: VecDeque<(Instant, usize)>,
+}
+
+impl Meter {
+    pub(crate) fn add(&mut self, now: Instant, bytes: usize) {
+        match self.steps.back_mut() {
+            Some((at, sum)) if now.saturating_duration_since(*at) < STEP => *sum += bytes,
+            Some(_) | None => self.steps.push_back((now, bytes)),
+        }
+        self.forget(now);
+    }
+
+    pub(crate) fn rate(&mut self, now: Instant) -> f64 {
+        self.forget(now);
+        self.steps.iter().map(|s| s.1).sum::<usize>() as f64 * 8.0 / WINDOW.as_secs_f64()
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.steps.front().is_some_and(|s| now.saturating_duration_since(s.0) >= WINDOW) {
+            self.steps.pop_front();
+        }
+    }
+}

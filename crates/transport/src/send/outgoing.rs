@@ -1,0 +1,302 @@
+//! One stream that we send: its numbering, its queue and what may be asked for again.
+
+use super::sender::SendError;
+use crate::payload::Packetizer;
+use crate::stream::{SendStream, StreamKind};
+use bytes::{BufMut, Bytes, BytesMut};
+use media::encoded::{EncodedFrame, VideoCodec};
+use rtc_rtp::header::{EXTENSION_PROFILE_ONE_BYTE, EXTENSION_PROFILE_TWO_BYTE, Header};
+use rtc_rtp::packet::Packet;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Frames that may wait for the pacer. When full an upper layer's frame is skipped; so is a base layer's, and a
+/// keyframe asked for; a keyframe takes the place of what waits.
+pub(crate) const QUEUED_FRAMES: usize = 4;
+/// Packets kept for retransmission: about 3 s of 2.5 Mb/s. When full the oldest goes; it cannot be had again.
+const KEPT_PACKETS: usize = 1024;
+/// Packets from which a probe takes its filling.
+const RECENT: usize = 16;
+
+/// A frame cut into payloads, numbered only when they leave: what is taken out of the queue leaves no gap.
+#[derive(Debug)]
+struct QueuedFrame {
+    rtp_timestamp: u32,
+    payloads: VecDeque<Bytes>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    packet: Packet,
+    again: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) stream: SendStream,
+    packetizer: Option<Packetizer>,
+    sequence: u16,
+    rtx_sequence: u16,
+    queue: VecDeque<QueuedFrame>,
+    queued_bytes: usize,
+    kept: VecDeque<Kept>,
+    needs_keyframe: bool,
+    layer: u8,
+    /// The lowest temporal layer that lost a frame since the last base layer frame.
+    broken: Option<u8>,
+    pub(crate) asked: Option<Instant>,
+    pub(crate) keyframe_at: Option<Instant>,
+}
+
+impl Outgoing {
+    /// `random` gives the first numbers.
+    pub(crate) fn new(stream: SendStream, random: u64) -> Self {
+        let packetizer = match stream.kind {
+            StreamKind::Audio => None,
+            StreamKind::Video(codec) => Some(Packetizer::new(codec, random as u16)),
+        };
+        Outgoing {
+            stream,
+            packetizer,
+            // The lower half: a receiver that meets the first packet late must not take it for a wrap.
+            sequence: (random >> 16) as u16 & 0x7fff,
+            rtx_sequence: (random >> 32) as u16 & 0x7fff,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            kept: VecDeque::new(),
+            needs_keyframe: true,
+            layer: 0,
+            broken: None,
+            asked: None,
+            keyframe_at: None,
+        }
+    }
+
+    pub(crate) fn is_video(&self) -> bool {
+        self.packetizer.is_some()
+    }
+
+    pub(crate) fn needs_keyframe(&self) -> bool {
+        self.needs_keyframe
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    pub(crate) fn set_codec(&mut self, payload_type: u8, codec: VideoCodec) {
+        let Some(packetizer) = &mut self.packetizer else { return };
+        if packetizer.codec() == codec && self.stream.payload_type == payload_type {
+            return;
+        }
+        *packetizer = Packetizer::new(codec, self.sequence);
+        self.stream.kind = StreamKind::Video(codec);
+        self.stream.payload_type = payload_type;
+        self.flush();
+    }
+
+    /// Queues a frame.
+    pub(crate) fn push(&mut self, now: Instant, frame: &EncodedFrame) -> Result<(), SendError> {
+        let Some(packetizer) = &mut self.packetizer else { return Err(SendError::WrongCodec) };
+        if packetizer.codec() != frame.codec {
+            return Err(SendError::WrongCodec);
+        }
+        if !frame.keyframe {
+            self.admit(frame)?;
+        } else if self.queue.len() >= QUEUED_FRAMES {
+            self.flush();
+        }
+        let Some(packetizer) = &mut self.packetizer else { return Err(SendError::WrongCodec) };
+        let payloads: VecDeque<Bytes> = packetizer.packetize(frame).map_err(|_| SendError::Malformed)?.into();
+        self.queued_bytes += payloads.iter().map(|p| p.len()).sum::<usize>();
+        self.queue.push_back(QueuedFrame { rtp_timestamp: frame.rtp_timestamp, payloads });
+        if frame.keyframe {
+            (self.needs_keyframe, self.layer, self.keyframe_at) = (false, frame.layer, Some(now));
+        }
+        if frame.temporal == 0 {
+            self.broken = None;
+        }
+        Ok(())
+    }
+
+    /// The next queued payload as a packet, kept for retransmission.
+    pub(crate) fn pop(&mut self) -> Option<Packet> {
+        let frame = self.queue.front_mut()?;
+        let payload = frame.payloads.pop_front()?;
+        let (marker, timestamp) = (frame.payloads.is_empty(), frame.rtp_timestamp);
+        if marker {
+            self.queue.pop_front();
+        }
+        self.queued_bytes -= payload.len();
+        let packet = self.packet(timestamp, payload, marker);
+        if self.stream.rtx.is_some() {
+            if self.kept.len() == KEPT_PACKETS {
+                self.kept.pop_front();
+            }
+            self.kept.push_back(Kept { packet: packet.clone(), again: None });
+        }
+        Some(packet)
+    }
+
+    /// Numbers a packet that leaves now.
+    pub(crate) fn packet(&mut self, timestamp: u32, payload: Bytes, marker: bool) -> Packet {
+        let sequence_number = self.sequence;
+        self.sequence = self.sequence.wrapping_add(1);
+        let (ssrc, payload_type) = (self.stream.ssrc, self.stream.payload_type);
+        let header =
+            Header { version: 2, marker, payload_type, sequence_number, timestamp, ssrc, ..Default::default() };
+        Packet { header, payload }
+    }
+
+    /// Whether a request for this packet is to be followed: it is kept, and was not sent again within `pause`.
+    pub(crate) fn may_repeat(&mut self, now: Instant, sequence: u16, pause: Duration) -> bool {
+        let Some(index) = self.index(sequence) else { return false };
+        let kept = &mut self.kept[index];
+        if kept.again.is_some_and(|again| now.saturating_duration_since(again) < pause) {
+            return false;
+        }
+        kept.again = Some(now);
+        true
+    }
+
+    /// The packet as a retransmission, RFC 4588 section 4.
+    pub(crate) fn repeat(&mut self, sequence: u16) -> Option<Packet> {
+        let (ssrc, payload_type) = self.stream.rtx?;
+        let kept = &self.kept[self.index(sequence)?].packet;
+        let mut payload = BytesMut::with_capacity(2 + kept.payload.len());
+        payload.put_u16(sequence);
+        payload.put_slice(&kept.payload);
+        let sequence_number = self.rtx_sequence;
+        let header = Header { ssrc, payload_type, sequence_number, ..kept.header.clone() };
+        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        Some(Packet { header, payload: payload.freeze() })
+    }
+
+    /// A recent packet to send once more as filling of a probe: the `nth` of the largest.
+    pub(crate) fn filling(&self, nth: usize) -> Option<u16> {
+        self.stream.rtx?;
+        let recent = || self.kept.iter().rev().take(RECENT);
+        let largest = recent().map(|k| k.packet.payload.len()).max()?;
+        let large = || recent().filter(|k| k.packet.payload.len() * 4 >= largest * 3);
+        large().nth(nth % large().count().max(1)).map(|k| k.packet.header.sequence_number)
+    }
+
+    fn admit(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
+        if self.needs_keyframe || frame.layer != self.layer {
+            self.needs_keyframe = true;
+            return Err(SendError::KeyframeNeeded);
+        }
+        let refused = self.queue.len() >= QUEUED_FRAMES;
+        if frame.temporal > 0 {
+            if refused || self.broken.is_some_and(|broken| frame.temporal >= broken) {
+                self.broken = Some(self.broken.map_or(frame.temporal, |broken| broken.min(frame.temporal)));
+                return Err(SendError::QueueFull);
+            }
+        } else if refused {
+            self.needs_keyframe = true;
+            return Err(SendError::QueueFull);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.needs_keyframe = true;
+    }
+
+    fn index(&self, sequence: u16) -> Option<usize> {
+        let first = self.kept.front()?.packet.header.sequence_number;
+        let index = usize::from(sequence.wrapping_sub(first));
+        (index < self.kept.len()).then_some(index)
+    }
+}
+
+/// Writes the transport-wide number; gives the packet's size on the wire without SRTP, in bytes.
+pub(crate) fn number(packet: &mut Packet, twcc_id: Option<u8>, number: u16) -> usize {
+    if let Some(id) = twcc_id {
+        let header = &mut packet.header;
+        header.extension = true;
+        header.extension_profile = if id <= 14 { EXTENSION_PROFILE_ONE_BYTE } else { EXTENSION_PROFILE_TWO_BYTE };
+        // Fails for id 0 only, which no negotiation gives; the packet is then sent without.
+        let _ = header.set_extension(id, Bytes::copy_from_slice(&number.to_be_bytes()));
+    }
+    let extension = if packet.header.extension { 8 } else { 0 };
+    12 + extension + packet.payload.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SSRC: u32 = 7;
+
+    fn outgoing() -> Outgoing {
+        let kind = StreamKind::Video(VideoCodec::Vp8);
+        let stream = SendStream { ssrc: SSRC, kind, payload_type: 96, rtx: Some((8, 97)), twcc_id: Some(3) };
+        Outgoing::new(stream, 0x1234_5678_9abc_def0)
+    }
+
+    fn frame(keyframe: bool, temporal: u8) -> EncodedFrame {
+        let (codec, data) = (VideoCodec::Vp8, Bytes::from(vec![1; 3000]));
+        let (rtp_timestamp, width, height, layer) = (0, 0, 0, 0);
+        EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: Instant::now() }
+    }
+
+    #[test]
+    fn a_stream_begins_with_a_keyframe() {
+        let (now, mut stream) = (Instant::now(), outgoing());
+        assert_eq!(stream.push(now, &frame(false, 0)), Err(SendError::KeyframeNeeded));
+        assert_eq!(stream.push(now, &frame(true, 0)), Ok(()));
+        assert_eq!(stream.push(now, &frame(false, 0)), Ok(()));
+    }
+
+    #[test]
+    fn a_full_queue_loses_upper_layers_first_and_yields_to_a_keyframe() {
+        let (now, mut stream) = (Instant::now(), outgoing());
+        stream.push(now, &frame(true, 0)).unwrap();
+        for _ in 1..QUEUED_FRAMES {
+            stream.push(now, &frame(false, 0)).unwrap();
+        }
+        assert_eq!(stream.push(now, &frame(false, 1)), Err(SendError::QueueFull));
+        assert!(!stream.needs_keyframe());
+        assert_eq!(stream.push(now, &frame(false, 0)), Err(SendError::QueueFull));
+        assert!(stream.needs_keyframe());
+        assert_eq!(stream.push(now, &frame(true, 0)), Ok(()));
+        assert_eq!(stream.queue.len(), 1);
+    }
+
+    #[test]
+    fn a_frame_above_a_skipped_one_is_skipped_until_the_next_base_frame() {
+        let (now, mut stream) = (Instant::now(), outgoing());
+        stream.push(now, &frame(true, 0)).unwrap();
+        stream.broken = Some(1);
+        assert_eq!(stream.push(now, &frame(false, 2)), Err(SendError::QueueFull));
+        assert_eq!(stream.push(now, &frame(false, 0)), Ok(()));
+        assert_eq!(stream.push(now, &frame(false, 2)), Ok(()));
+    }
+
+    #[test]
+    fn a_packet_is_repeated_once_a_round_trip() {
+        let (now, mut stream) = (Instant::now(), outgoing());
+        stream.push(now, &frame(true, 0)).unwrap();
+        let sequence = stream.pop().unwrap().header.sequence_number;
+        let rtt = Duration::from_millis(50);
+        assert!(stream.may_repeat(now, sequence, rtt));
+        assert!(!stream.may_repeat(now + rtt / 2, sequence, rtt));
+        assert!(stream.may_repeat(now + rtt, sequence, rtt));
+        assert!(!stream.may_repeat(now, sequence.wrapping_add(1), rtt));
+        let repeated = stream.repeat(sequence).unwrap();
+        assert_eq!((repeated.header.ssrc, repeated.header.payload_type), (8, 97));
+        assert_eq!(repeated.payload[..2], sequence.to_be_bytes());
+    }
+
+    #[test]
+    fn only_the_last_packet_of_a_frame_is_marked() {
+        let (now, mut stream) = (Instant::now(), outgoing());
+        stream.push(now, &frame(true, 0)).unwrap();
+        let markers: Vec<bool> = std::iter::from_fn(|| stream.pop()).map(|p| p.header.marker).collect();
+        assert_eq!(markers, [false, false, true]);
+        assert_eq!(stream.queued_bytes(), 0);
+    }
+}
