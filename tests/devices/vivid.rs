@@ -47,8 +47,8 @@ echo == busy
 /bin/busybox sleep 2
 /bin/device-probe camera default 1280x720 30 1
 wait
-echo == gone
-/bin/device-probe camera /dev/video9 640x360 30 1
+echo == absent
+/bin/device-probe camera nobody 640x360 30 1
 echo == end
 /bin/busybox poweroff -f
 ";
@@ -88,7 +88,7 @@ fn a_webcam_driver_is_listed_and_streams_its_picture() {
         assert!(text.contains("emptied=true"), "{text}");
     }
     assert!(part("busy").contains("error=device_busy"), "{}", part("busy"));
-    assert!(part("gone").contains("error=device_not_found"), "{}", part("gone"));
+    assert!(part("absent").contains("error=device_not_found"), "{}", part("absent"));
 }
 
 struct Verdict(String);

@@ -2,15 +2,15 @@
 
 use media::frame::VideoFrame;
 
-/// From left to right, RGB: `TPG_COLOR_75_*` of the kernel's `v4l2-tpg-colors.c`, then black.
+/// From left to right, RGB at 75 % (`TPG_PAT_75_COLORBAR`): white, yellow, cyan, green, magenta, red, blue, black.
 const BARS: [[f64; 3]; 8] = [
     [191.0, 191.0, 191.0],
-    [191.0, 191.0, 50.0],
-    [50.0, 191.0, 191.0],
-    [50.0, 191.0, 50.0],
-    [191.0, 50.0, 191.0],
-    [191.0, 50.0, 50.0],
-    [50.0, 50.0, 191.0],
+    [191.0, 191.0, 0.0],
+    [0.0, 191.0, 191.0],
+    [0.0, 191.0, 0.0],
+    [191.0, 0.0, 191.0],
+    [191.0, 0.0, 0.0],
+    [0.0, 0.0, 191.0],
     [0.0, 0.0, 0.0],
 ];
 

@@ -35,8 +35,8 @@ impl Pulse {
         let dir = Scratch::new("pulse");
         let script = format!(
             "load-module module-native-protocol-unix auth-anonymous=1 socket={}\n\
-             load-module module-null-sink sink_name=spk rate=48000 channels=2\n\
-             load-module module-null-sink sink_name=mic_feed rate=48000 channels=2\n\
+             load-module module-null-sink sink_name=spk rate=48000 channels=2 norewinds=1\n\
+             load-module module-null-sink sink_name=mic_feed rate=48000 channels=2 norewinds=1\n\
              load-module module-remap-source master=mic_feed.monitor source_name=vmic\n\
              set-default-sink spk\n\
              set-default-source vmic\n",

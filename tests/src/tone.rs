@@ -58,20 +58,14 @@ pub fn purity(samples: &[f32], rate: u32, frequency: f64) -> f64 {
     if energy > 0.0 { 2.0 * (sin * sin + cos * cos) / (energy * samples.len() as f64) } else { 0.0 }
 }
 
-/// The longest stretch without a pause: where no 10 ms are below a tenth of the loudest 10 ms.
-pub fn longest_sound(samples: &[f32], rate: u32) -> &[f32] {
-    let block = rate as usize / 100;
-    let levels: Vec<f32> = samples.chunks_exact(block).map(|b| b.iter().map(|s| s * s).sum()).collect();
-    let floor = levels.iter().copied().fold(0.0, f32::max) * 0.01;
-    let (mut best, mut start) = (0..0, 0);
-    for (n, level) in levels.iter().enumerate() {
-        if *level <= floor {
-            start = n + 1;
-        } else if n + 1 - start > best.len() {
-            best = start..n + 1;
-        }
-    }
-    &samples[best.start * block..best.end * block]
+/// Seconds of sound, and the share of it, by tenths of a second, that is nothing but this tone. A jump in the tone
+/// spoils one tenth, or two.
+pub fn pure_share(samples: &[f32], rate: u32, frequency: f64) -> (f64, f64) {
+    let tenth = rate as usize / 10;
+    let energy = |part: &&[f32]| part.iter().map(|s| s * s).sum::<f32>() / part.len() as f32 > 1e-4;
+    let sound: Vec<&[f32]> = samples.chunks_exact(tenth).filter(energy).collect();
+    let pure = sound.iter().filter(|part| purity(part, rate, frequency) > 0.98).count();
+    (sound.len() as f64 / 10.0, pure as f64 / sound.len().max(1) as f64)
 }
 
 #[cfg(test)]
@@ -88,12 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_sound_is_found_between_pauses() {
-        let mut samples = vec![0.0; 4800];
-        samples.extend(sine(440.0, 48_000, 0.1));
-        samples.extend([0.0; 960]);
-        samples.extend(sine(440.0, 48_000, 0.5));
-        samples.extend([0.0; 4800]);
-        assert_eq!(longest_sound(&samples, 48_000).len(), 24_000);
+    fn a_gap_spoils_a_tenth_and_silence_does_not_count() {
+        let mut samples = vec![0.0; 48_000];
+        samples.extend(sine(440.0, 48_000, 1.0));
+        samples.drain(48_000 + 24_000 + 2_000..48_000 + 24_000 + 2_050);
+        let (seconds, share) = pure_share(&samples, 48_000, 440.0);
+        assert!((seconds, share) == (0.9, 8.0 / 9.0), "{seconds} {share}");
+        assert!(pure_share(&samples, 48_000, 460.0).1 < 0.1);
+        assert_eq!(pure_share(&[0.0; 48_000], 48_000, 440.0), (0.0, 0.0));
     }
 }

@@ -37,6 +37,15 @@ impl DeviceError {
     }
 }
 
+/// For a file that plays the part of a device.
+pub(crate) fn file(path: &str, e: &std::io::Error) -> DeviceError {
+    match e.kind() {
+        std::io::ErrorKind::NotFound => DeviceError::NotFound,
+        std::io::ErrorKind::PermissionDenied => DeviceError::PermissionDenied,
+        _ => DeviceError::Backend(format!("{path}: {e}")),
+    }
+}
+
 fn permission_text() -> &'static str {
     if cfg!(target_os = "windows") {
         "The system does not allow this. Allow it in Settings, Privacy & security, Camera and Microphone (for desktop apps)."

@@ -1,7 +1,7 @@
 //! A schedule in absolute time: lateness of one step does not move the next.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Step `n` is due at `start + n * period`.
 #[derive(Debug, Clone)]
@@ -38,6 +38,11 @@ impl Pace {
         let nanos = u128::from(step) * u128::from(self.per_step) * 1_000_000_000 / u128::from(self.per_second);
         self.start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
+}
+
+/// The wall clock, which stamps and markers carry.
+pub(crate) fn unix_ms() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1000.0)
 }
 
 /// Sleeps until `due`, but wakes to look at `stop`. `false`: stop.

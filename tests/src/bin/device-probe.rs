@@ -106,10 +106,11 @@ fn watch(slot: &FrameSlot, time: Duration) -> Result<Watched, String> {
 
 fn microphone(id: &str, seconds: &str, file: &Path) -> Result<(), String> {
     let mut microphone = Microphone::open(id, events()).map_err(|e| format!("{} {e}", e.code()))?;
-    let wanted = number(seconds)? as usize * 48_000;
+    let seconds: u64 = number(seconds)?;
+    let wanted = seconds as usize * 48_000;
     let (mut samples, mut block, mut highest) = (Vec::with_capacity(wanted), [0.0; 480], 0);
     let start = Instant::now();
-    while samples.len() < wanted && start.elapsed().as_secs() < number(seconds)? + 10 {
+    while samples.len() < wanted && start.elapsed().as_secs() < seconds + 10 {
         highest = highest.max(microphone.buffered());
         if microphone.read(&mut block) {
             samples.extend_from_slice(&block);
@@ -124,10 +125,11 @@ fn microphone(id: &str, seconds: &str, file: &Path) -> Result<(), String> {
 
 fn speaker(id: &str, seconds: &str, frequency: &str) -> Result<(), String> {
     let mut speaker = Speaker::open(id, events()).map_err(|e| format!("{} {e}", e.code()))?;
-    let sound = tone::sine(number(frequency)? as f64, 48_000, number(seconds)? as f64);
+    let seconds: u64 = number(seconds)?;
+    let sound = tone::sine(number(frequency)?, 48_000, seconds as f64);
     let mut blocks = sound.chunks_exact(480);
     let start = Instant::now();
-    while blocks.len() > 0 && start.elapsed().as_secs() < number(seconds)? + 10 {
+    while blocks.len() > 0 && start.elapsed().as_secs() < seconds + 10 {
         while speaker.wanted() >= 480 {
             let Some(block) = blocks.next() else { break };
             speaker.write(block);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 ///
 /// ```text
 ///  built ──► Starting ──callback──► Live
-///   ▲           │ fault, or no callback for 2 s (5 s at first) │
+///   ▲           │ fault, or no callback for 3 s (5 s at first) │
 ///   │           ▼                                              │
 ///   └──────── Waiting ◄────────────────────────────────────────┘
 ///               │ a device chosen by name was not found for 3 s
@@ -50,6 +50,8 @@ pub(super) struct Keep {
     named: bool,
     attempts: u32,
     lost_at: Option<Instant>,
+    /// Grows while building again brings no callbacks: some servers take seconds to begin.
+    patience: u32,
     told: Told,
 }
 
@@ -62,7 +64,8 @@ enum Told {
 }
 
 const FIRST_CALLBACK: Duration = Duration::from_secs(5);
-const NEXT_CALLBACK: Duration = Duration::from_secs(2);
+const NEXT_CALLBACK: Duration = Duration::from_secs(3);
+const MAX_PATIENCE: u32 = 16;
 const GONE_AFTER: Duration = Duration::from_secs(3);
 const RETRY_MS: [u64; 4] = [100, 250, 500, 1000];
 
@@ -70,7 +73,7 @@ impl Keep {
     /// A stream was built for the first time.
     pub(super) fn new(named: bool, now: Instant) -> Self {
         let state = State::Starting { since: now };
-        Self { state, named, attempts: 0, lost_at: None, told: Told::Nothing }
+        Self { state, named, attempts: 0, lost_at: None, patience: 1, told: Told::Nothing }
     }
 
     /// Call each few hundred milliseconds and when a fault is signalled. `callbacks` counts those of the present
@@ -86,13 +89,13 @@ impl Keep {
                     Told::Nothing | Told::Failed => Step::Report(DeviceEvent::Live),
                 }
             }
-            State::Starting { since } if now.duration_since(since) > FIRST_CALLBACK => self.lose(now),
+            State::Starting { since } if now.duration_since(since) > FIRST_CALLBACK * self.patience => self.miss(now),
             State::Starting { .. } => Step::Wait,
             State::Live { callbacks: seen, .. } if callbacks != seen => {
                 self.state = State::Live { callbacks, at: now };
                 Step::Wait
             }
-            State::Live { at, .. } if now.duration_since(at) > NEXT_CALLBACK => self.lose(now),
+            State::Live { at, .. } if now.duration_since(at) > NEXT_CALLBACK * self.patience => self.miss(now),
             State::Live { .. } => Step::Wait,
             State::Waiting { until } if now >= until => Step::Build,
             State::Waiting { .. } => Step::Wait,
@@ -123,6 +126,11 @@ impl Keep {
             Told::Failed => Step::Wait,
             Told::Nothing | Told::Live => Step::Report(DeviceEvent::Failed(error)),
         }
+    }
+
+    fn miss(&mut self, now: Instant) -> Step {
+        self.patience = (self.patience * 2).min(MAX_PATIENCE);
+        self.lose(now)
     }
 
     fn lose(&mut self, now: Instant) -> Step {
@@ -162,8 +170,20 @@ mod tests {
     #[test]
     fn a_stream_that_falls_silent_is_built_again() {
         let (mut keep, now) = live(false);
-        assert_eq!(keep.step(now + ms(1500), 1, false), Step::Wait);
-        assert_eq!(keep.step(now + ms(2001), 1, false), Step::Close);
+        assert_eq!(keep.step(now + ms(2900), 1, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(3001), 1, false), Step::Close);
+    }
+
+    #[test]
+    fn a_stream_that_begins_slowly_is_given_more_time_each_time() {
+        let (mut keep, mut now) = live(false);
+        now += ms(3001);
+        assert_eq!(keep.step(now, 1, false), Step::Close);
+        keep.built(now);
+        assert_eq!(keep.step(now + ms(9900), 0, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(10_001), 0, false), Step::Close);
+        keep.built(now);
+        assert_eq!(keep.step(now + ms(19_900), 0, false), Step::Wait);
     }
 
     #[test]

@@ -136,9 +136,10 @@ where
 fn on_error(signal: &Arc<stream::Signal>) -> impl FnMut(cpal::Error) + Send + 'static + use<> {
     let signal = signal.clone();
     move |e| match e.kind() {
-        // Told for information: the stream goes on.
-        ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
-        _ => signal.raise(),
+        ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => signal.raise(),
+        // The stream goes on, even after a `BackendError` (ALSA: a failed look at the delay). If it does not, the
+        // keeper misses its callbacks.
+        _ => {}
     }
 }
 

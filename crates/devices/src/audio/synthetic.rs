@@ -3,11 +3,13 @@
 
 use super::ring::{RingReader, RingWriter};
 use super::{BLOCK, MicrophoneOptions, RATE};
-use crate::error::DeviceError;
+use crate::error::{self, DeviceError};
 use crate::event::{DeviceEvent, EventSink};
-use crate::pace::{Pace, sleep_until};
+use crate::pace::{Pace, sleep_until, unix_ms};
+use media::marker::Marks;
+use media::sources::{Tone, Wav};
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufReader, BufWriter};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,22 +17,36 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// What a synthetic microphone hears.
+#[derive(Debug)]
 pub(super) enum Sound {
-    Tone(f32),
+    Tone(Tone),
+    Wav(Wav, Option<Marks>),
 }
+
+/// A4, quietly enough to be borne.
+const TONE_HZ: f64 = 440.0;
+const TONE_AMPLITUDE: f32 = 0.2;
 
 impl Sound {
     /// `None`: the id is none of ours.
-    pub(super) fn parse(id: &str, _options: MicrophoneOptions) -> Result<Option<Sound>, DeviceError> {
-        Ok((id == "tone").then_some(Sound::Tone(0.0)))
+    pub(super) fn parse(id: &str, options: MicrophoneOptions) -> Result<Option<Sound>, DeviceError> {
+        if id == "tone" {
+            return Ok(Some(Sound::Tone(Tone::new(TONE_HZ, TONE_AMPLITUDE))));
+        }
+        let Some(path) = id.strip_prefix("wav:") else { return Ok(None) };
+        let file = File::open(path).map_err(|e| error::file(path, &e))?;
+        let wav = Wav::read(BufReader::new(file)).map_err(|e| DeviceError::Backend(format!("{path}: {e}")))?;
+        Ok(Some(Sound::Wav(wav, options.markers.then(Marks::new))))
     }
 
-    fn fill(&mut self, out: &mut [f32; BLOCK]) {
+    /// The next samples, of which the first is made at `unix_ms`.
+    fn fill(&mut self, unix_ms: f64, out: &mut [f32; BLOCK]) {
         match self {
-            Sound::Tone(phase) => {
-                for sample in out {
-                    *sample = 0.25 * (*phase * std::f32::consts::TAU).sin();
-                    *phase = (*phase + 440.0 / RATE as f32).fract();
+            Sound::Tone(tone) => tone.fill(out),
+            Sound::Wav(wav, marks) => {
+                wav.fill(out);
+                if let Some(marks) = marks {
+                    marks.apply(unix_ms, out);
                 }
             }
         }
@@ -99,7 +115,7 @@ impl Drop for Worker {
 pub(super) fn play_into(mut ring: RingWriter, mut sound: Sound, events: EventSink) -> Result<Worker, DeviceError> {
     let mut block = [0.0; BLOCK];
     start(events, move |_| {
-        sound.fill(&mut block);
+        sound.fill(unix_ms(), &mut block);
         ring.capture(&block, 1, |sample| sample);
         Ok(())
     })
@@ -143,8 +159,125 @@ fn start(
 
 fn file_error(path: &str, e: &hound::Error) -> DeviceError {
     match e {
-        hound::Error::IoError(io) if io.kind() == std::io::ErrorKind::NotFound => DeviceError::NotFound,
-        hound::Error::IoError(io) if io.kind() == std::io::ErrorKind::PermissionDenied => DeviceError::PermissionDenied,
+        hound::Error::IoError(io) => error::file(path, io),
         _ => DeviceError::Backend(format!("{path}: {e}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Microphone, Speaker};
+    use super::*;
+    use crate::ignore_events;
+    use media::marker::Detector;
+    use std::time::Duration;
+
+    fn path(name: &str) -> String {
+        std::env::temp_dir().join(format!("lunchroom-{name}-{}.wav", std::process::id())).display().to_string()
+    }
+
+    fn write_wav(path: &str, samples: impl Iterator<Item = f32>) {
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: RATE,
+            bits_per_sample: 32,
+            sample_format: hound::SampleFormat::Float,
+        };
+        let mut file = hound::WavWriter::create(path, spec).unwrap();
+        samples.for_each(|s| file.write_sample(s).unwrap());
+        file.finalize().unwrap();
+    }
+
+    fn read(microphone: &mut Microphone, blocks: usize) -> Vec<f32> {
+        let mut samples = Vec::new();
+        let mut block = [0.0; BLOCK];
+        let start = Instant::now();
+        while samples.len() < blocks * BLOCK {
+            assert!(start.elapsed() < Duration::from_secs(20), "the microphone speaks");
+            if microphone.read(&mut block) {
+                samples.extend_from_slice(&block);
+            } else {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+        }
+        samples
+    }
+
+    #[test]
+    fn a_tone_is_heard_in_real_time() {
+        let mut microphone = Microphone::open("tone", ignore_events()).unwrap();
+        let start = Instant::now();
+        let samples = read(&mut microphone, 30);
+        let level = (samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32).sqrt();
+        assert!((level - TONE_AMPLITUDE / 2f32.sqrt()).abs() < 0.01, "{level}");
+        assert!(start.elapsed() >= Duration::from_millis(250), "{:?}", start.elapsed());
+        assert!(microphone.buffered() < 10 * BLOCK);
+    }
+
+    #[test]
+    fn a_file_is_heard_in_a_loop() {
+        let path = path("loop");
+        write_wav(&path, (0..1000).map(|n| n as f32 / 1000.0));
+        let mut microphone = Microphone::open(&format!("wav:{path}"), ignore_events()).unwrap();
+        let samples = read(&mut microphone, 5);
+        std::fs::remove_file(&path).unwrap();
+        for (n, pair) in samples.windows(2).enumerate() {
+            let step = (pair[1] - pair[0]).rem_euclid(1.0);
+            assert!((step - 0.001).abs() < 1e-4, "sample {n}: {pair:?}");
+        }
+    }
+
+    #[test]
+    fn markers_sound_where_even_seconds_begin() {
+        let mut sound = Sound::Wav(Wav::read(wav_bytes().as_slice()).unwrap(), Some(Marks::new()));
+        let mut detector = Detector::new();
+        let mut onsets = Vec::new();
+        let mut block = [0.0; BLOCK];
+        for n in 0..600 {
+            let at = 1_700_000_001_000.0 + 10.0 * f64::from(n);
+            sound.fill(at, &mut block);
+            onsets.extend(detector.push(&block, at));
+        }
+        let expected: Vec<f64> = (1..=3).map(|n| 1_700_000_000_000.0 + 2000.0 * f64::from(n)).collect();
+        let near = onsets.iter().zip(&expected).all(|(onset, at)| (onset - at).abs() <= 5.0);
+        assert!(onsets.len() == 3 && near, "{onsets:?}");
+    }
+
+    fn wav_bytes() -> Vec<u8> {
+        let path = path("marks");
+        write_wav(&path, (0..4800).map(|n| 0.1 * (n as f32 * 0.03).sin()));
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_files_loudspeaker_writes_what_it_played() {
+        let path = path("speaker");
+        let mut speaker = Speaker::open(&format!("wav:{path}"), ignore_events()).unwrap();
+        let mut written = 0;
+        let start = Instant::now();
+        while written < 50 {
+            assert!(start.elapsed() < Duration::from_secs(20), "the loudspeaker plays");
+            while speaker.wanted() >= BLOCK {
+                speaker.write(&[0.5; BLOCK]);
+                written += 1;
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        assert!(speaker.latency() > Duration::from_millis(5) && speaker.latency() < Duration::from_millis(100));
+        drop(speaker);
+        let samples: Vec<i16> = hound::WavReader::open(&path).unwrap().into_samples().map(Result::unwrap).collect();
+        std::fs::remove_file(&path).unwrap();
+        let loud = samples.iter().filter(|s| **s == 16384).count();
+        assert!(loud > 40 * BLOCK, "{loud} of {}", samples.len());
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_refused() {
+        let microphone = |id: &str| Microphone::open(id, ignore_events()).map(|_| ());
+        assert_eq!(microphone("wav:/nowhere/at all"), Err(DeviceError::NotFound));
+        assert!(matches!(microphone("wav:/dev/null"), Err(DeviceError::Backend(_))));
+        assert_eq!(Speaker::open("wav:/nowhere/at all", ignore_events()).map(|_| ()), Err(DeviceError::NotFound));
     }
 }

@@ -87,7 +87,8 @@ impl Source for Native {
             log::debug!("camera: a picture of {} bytes cannot be {mode:?}", bytes.len());
             return Ok(None);
         };
-        Ok(converter.convert(layout, mode.width, mode.height, bytes, time))
+        let frame = converter.convert(layout, mode.width, mode.height, bytes, time);
+        Ok(frame.inspect_err(|e| log::debug!("camera: {e}")).ok())
     }
 
     fn mode(&self) -> CameraMode {

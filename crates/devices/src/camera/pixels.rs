@@ -1,26 +1,27 @@
 //! From what a camera delivers to I420.
 
 use super::layout::Layout;
-use media::frame::{FrameMut, FramePool, VideoFrame};
+use codecs::pixels::{Mjpeg, PixelError, Plane, nv12, yuyv};
+use media::frame::{FramePool, VideoFrame};
 use std::time::Instant;
 
 /// Fills frames from a pool of its own.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Converter {
     pool: FramePool,
+    jpeg: Option<Mjpeg>,
 }
 
 impl Converter {
     pub(super) fn new() -> Self {
-        Self { pool: FramePool::new() }
+        Self::default()
     }
 
-    /// A frame of our own pool, for sources that need no conversion.
-    pub(super) fn take(&self, width: u32, height: u32) -> FrameMut {
-        self.pool.take(width, height)
+    pub(super) fn pool(&self) -> &FramePool {
+        &self.pool
     }
 
-    /// `None` if the picture is broken, as single JPEGs of USB cameras sometimes are.
+    /// An error means a broken picture: single JPEGs of USB cameras are now and then. A JPEG may differ in size.
     pub(super) fn convert(
         &mut self,
         layout: Layout,
@@ -28,49 +29,58 @@ impl Converter {
         height: u32,
         bytes: &[u8],
         time: Instant,
-    ) -> Option<VideoFrame> {
-        let mut frame = self.pool.take(width, height);
+    ) -> Result<VideoFrame, PixelError> {
+        let part = |from: usize| bytes.get(from..).ok_or(PixelError::Layout);
         match layout {
             Layout::Nv12 { luma, luma_stride, chroma, chroma_stride } => {
-                nv12(bytes.get(luma..)?, luma_stride, bytes.get(chroma..)?, chroma_stride, &mut frame);
+                let mut frame = self.pool.take(width, height);
+                let luma = Plane { bytes: part(luma)?, stride: luma_stride };
+                let chroma = Plane { bytes: part(chroma)?, stride: chroma_stride };
+                nv12(luma, chroma, &mut frame)?;
+                Ok(frame.freeze(time))
             }
-            Layout::Yuyv { stride } => yuyv(bytes, stride, &mut frame),
-            Layout::Mjpeg => return None,
+            Layout::Yuyv { stride } => {
+                let mut frame = self.pool.take(width, height);
+                yuyv(Plane { bytes, stride }, &mut frame)?;
+                Ok(frame.freeze(time))
+            }
+            Layout::Mjpeg => {
+                let decoder = match &mut self.jpeg {
+                    Some(decoder) => decoder,
+                    None => self.jpeg.insert(Mjpeg::new()?),
+                };
+                decoder.decode(bytes, &self.pool, time)
+            }
         }
-        Some(frame.freeze(time))
     }
 }
 
-fn nv12(luma: &[u8], luma_stride: usize, chroma: &[u8], chroma_stride: usize, out: &mut FrameMut) {
-    let width = out.width() as usize;
-    let (y, u, v) = out.planes_mut();
-    for (to, from) in y.chunks_exact_mut(width).zip(luma.chunks(luma_stride)) {
-        to.copy_from_slice(&from[..width]);
-    }
-    let half = width.div_ceil(2);
-    for ((u, v), from) in u.chunks_exact_mut(half).zip(v.chunks_exact_mut(half)).zip(chroma.chunks(chroma_stride)) {
-        for ((u, v), pair) in u.iter_mut().zip(v).zip(from.chunks_exact(2)) {
-            (*u, *v) = (pair[0], pair[1]);
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn yuyv(bytes: &[u8], stride: usize, out: &mut FrameMut) {
-    let width = out.width() as usize;
-    let half = width.div_ceil(2);
-    let (y, u, v) = out.planes_mut();
-    for (row, (to, from)) in y.chunks_exact_mut(width).zip(bytes.chunks(stride)).enumerate() {
-        for (pair, four) in to.chunks_mut(2).zip(from.chunks_exact(4)) {
-            pair[0] = four[0];
-            if let Some(second) = pair.get_mut(1) {
-                *second = four[2];
+    #[test]
+    fn planes_are_found_where_the_layout_says() {
+        let (width, height, stride) = (4u32, 2u32, 6);
+        let mut bytes = vec![0xEE; 3 + stride * 2];
+        for row in 0..2 {
+            for x in 0..4 {
+                bytes[3 + row * stride + x] = (10 * row + x) as u8;
             }
         }
-        if row % 2 == 0 {
-            let chroma = row / 2 * half..(row / 2 + 1) * half;
-            for ((u, v), four) in u[chroma.clone()].iter_mut().zip(&mut v[chroma]).zip(from.chunks_exact(4)) {
-                (*u, *v) = (four[1], four[3]);
-            }
-        }
+        let chroma = bytes.len();
+        bytes.extend([100, 200, 101, 201]);
+        let layout = Layout::Nv12 { luma: 3, luma_stride: stride, chroma, chroma_stride: 4 };
+        let frame = Converter::new().convert(layout, width, height, &bytes, Instant::now()).unwrap();
+        assert_eq!(frame.y(), [0, 1, 2, 3, 10, 11, 12, 13]);
+        assert_eq!((frame.u(), frame.v()), (&[100, 101][..], &[200, 201][..]));
+    }
+
+    #[test]
+    fn a_broken_picture_is_an_error() {
+        let mut converter = Converter::new();
+        let now = Instant::now();
+        assert!(converter.convert(Layout::Yuyv { stride: 8 }, 4, 2, &[0; 8], now).is_err());
+        assert!(converter.convert(Layout::Mjpeg, 4, 2, &[0xFF, 0xD8, 0xFF, 0xE0], now).is_err());
     }
 }
