@@ -41,7 +41,7 @@ echo == list
 echo == 360p
 /bin/device-probe camera default 640x360 30 3
 echo == 720p
-/bin/device-probe camera vivid-000-vid-cap 1280x720 30 3
+/bin/device-probe camera vivid-000-vid-cap 1280x720 10 3
 echo == busy
 /bin/device-probe camera default 640x360 30 6 >/first &
 /bin/busybox sleep 2
@@ -49,6 +49,12 @@ echo == busy
 wait
 echo == absent
 /bin/device-probe camera nobody 640x360 30 1
+echo == gone
+/bin/device-probe camera default 640x360 30 60 >/gone &
+/bin/busybox sleep 3
+echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind
+wait
+/bin/busybox cat /gone
 echo == end
 /bin/busybox poweroff -f
 ";
@@ -82,12 +88,14 @@ fn a_webcam_driver_is_listed_and_streams_its_picture() {
         assert!(text.contains("event=Live"), "{text}");
         let verdict = Verdict::read(&text);
         assert_eq!((verdict.get("width"), verdict.get("height")), (width, height), "{text}");
-        assert!(verdict.get("frames") >= 5, "{text}");
+        assert!(verdict.get("frames") >= 10, "{text}");
         assert_eq!(verdict.get("bars"), verdict.get("frames"), "{text}");
         assert!(verdict.get("moved") >= verdict.get("frames") - 2, "the clock in the picture runs\n{text}");
         assert!(text.contains("emptied=true"), "{text}");
     }
     assert!(part("busy").contains("error=device_busy"), "{}", part("busy"));
+    let gone = part("gone");
+    assert!(gone.contains("event=Live") && gone.contains("event=Gone") && gone.contains("no more frames"), "{gone}");
     assert!(part("absent").contains("error=device_not_found"), "{}", part("absent"));
 }
 

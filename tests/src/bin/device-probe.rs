@@ -3,7 +3,7 @@
 //! `list` · `camera ID WIDTHxHEIGHT FPS SECONDS` · `microphone ID SECONDS FILE.wav` · `speaker ID SECONDS FREQUENCY`.
 //! Prints lines of `key=value`.
 
-use devices::{Camera, CameraRequest, Microphone, Speaker};
+use devices::{Camera, CameraRequest, DeviceEvent, Microphone, Speaker};
 use media::slot::{FrameSlot, Wait};
 use std::path::Path;
 use std::process::ExitCode;
@@ -48,7 +48,14 @@ fn camera(id: &str, size: &str, fps: &str, seconds: &str) -> Result<(), String> 
     let (width, height) = size.split_once('x').ok_or("WIDTHxHEIGHT")?;
     let request = CameraRequest { width: number(width)?, height: number(height)?, fps: number(fps)? };
     let slot = FrameSlot::new();
-    let camera = Camera::open(id, request, slot.clone(), events()).map_err(|e| format!("{} {e}", e.code()))?;
+    let (watched_slot, tell) = (slot.clone(), events());
+    let events = Arc::new(move |event: DeviceEvent| {
+        if event != DeviceEvent::Live {
+            watched_slot.close();
+        }
+        tell(event);
+    });
+    let camera = Camera::open(id, request, slot.clone(), events).map_err(|e| format!("{} {e}", e.code()))?;
     println!("mode={:?}", camera.mode());
     let watched = watch(&slot, Duration::from_secs(number(seconds)?))?;
     drop(camera);
@@ -99,7 +106,8 @@ fn watch(slot: &FrameSlot, time: Duration) -> Result<Watched, String> {
                     return Ok(watched);
                 }
             }
-            Wait::TimedOut | Wait::Closed => return Err(format!("no frame in 20 s, after {}", watched.frames)),
+            Wait::TimedOut => return Err(format!("no frame in 20 s, after {}", watched.frames)),
+            Wait::Closed => return Err(format!("no more frames after {}", watched.frames)),
         }
     }
 }

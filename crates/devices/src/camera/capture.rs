@@ -95,7 +95,10 @@ fn run<S: Source>(
     };
     let _ = opened.send(Ok(source.mode()));
     let end = pump(&mut source, slot, events, stop);
-    drop(source);
+    // v4l's buffers panic if the kernel refuses to take them back.
+    if catch_unwind(AssertUnwindSafe(|| drop(source))).is_err() {
+        log::warn!("a camera was not closed in order");
+    }
     slot.clear();
     if let Some(event) = end {
         events(event);
