@@ -1,12 +1,29 @@
 //! One peer connection, with our transport inside it.
 
+mod agreement;
+mod candidate;
 mod config;
+mod connection;
 mod error;
 mod event;
+mod handler;
+mod incoming;
+mod kick;
 mod media_out;
+mod negotiation;
+mod outbox;
+mod outgoing;
+mod path;
 mod peer;
+mod report;
+mod runtime;
+mod sdp;
+mod servers;
 mod sink;
+mod standin;
 mod stats;
+mod task;
+mod timer;
 
 pub use config::{IceServer, PeerConfig};
 pub use error::PeerError;

@@ -1,75 +1,109 @@
 //! Where encoders put their output.
 
+use crate::path::MediaPath;
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
-use std::time::Duration;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How much sound a packet holds where its capture time is not said.
+const PACKET: Duration = Duration::from_millis(20);
 
 /// Where encoders put their output: the connection's first audio and video line. Cheap to clone, usable from any
 /// thread; each call packetises under a short lock and wakes the driver once.
 ///
 /// No video-orientation extension is negotiated: a sender turns the pixels themselves.
 #[derive(Clone)]
-pub struct MediaOut {}
+pub struct MediaOut {
+    pub(crate) path: Arc<MediaPath>,
+    /// SSRCs of the two lines.
+    pub(crate) audio: u32,
+    pub(crate) video: u32,
+}
 
 impl MediaOut {
     /// Sends a picture. Before the connection is up, and when the far side cannot decode this codec, it is dropped:
     /// begin with a keyframe at `State(Connected)` and at each `KeyframeRequested`.
     pub fn video(&self, frame: &EncodedFrame) {
-        let _ = frame;
+        self.path.video(self.video, frame);
     }
 
-    /// Sends an Opus packet; `rtp_timestamp` counts 48 kHz samples, `marker` begins a talk spurt. Before the
-    /// connection is up it is dropped.
+    /// Sends an Opus packet of 20 ms whose last sample was captured just now, as [`MediaOut::audio_captured`].
     pub fn audio(&self, rtp_timestamp: u32, data: Bytes, marker: bool) {
-        let _ = (rtp_timestamp, data, marker);
+        let now = Instant::now();
+        self.audio_captured(now.checked_sub(PACKET).unwrap_or(now), rtp_timestamp, data, marker);
+    }
+
+    /// Sends an Opus packet whose first sample was captured at `captured`, which the far side's lip sync rests on.
+    /// `rtp_timestamp` counts 48 kHz samples, `marker` begins a talk spurt. Before the connection is up it is dropped.
+    pub fn audio_captured(&self, captured: Instant, rtp_timestamp: u32, data: Bytes, marker: bool) {
+        self.path.audio(self.audio, captured, rtp_timestamp, data, marker);
     }
 
     /// The most that encoders should use together, bit/s. Beyond it transport does not probe far.
     pub fn set_wanted(&self, bitrate: u64) {
-        let _ = bitrate;
+        self.path.sending().sender.set_wanted(bitrate);
     }
 
     /// All that may leave a second now, bit/s.
     pub fn target_bitrate(&self) -> u64 {
-        0
+        self.path.sending().sender.target_bitrate()
     }
 
     /// How long a frame given now would wait for its last packet to leave.
     pub fn queue_delay(&self) -> Duration {
-        Duration::ZERO
+        self.path.sending().sender.queue_delay(Instant::now())
     }
 
     /// Asks the far side for a keyframe of every video line.
-    pub fn request_keyframe(&self) {}
+    pub fn request_keyframe(&self) {
+        self.path.request_keyframes(Instant::now());
+    }
 
     /// Codec the first video line sends; `None` before negotiation and when the far side takes no video.
     pub fn video_codec(&self) -> Option<VideoCodec> {
-        None
+        self.path.sending().video_codec(self.video)
     }
 
     /// Whether the path is up: media given now leaves.
     pub fn connected(&self) -> bool {
-        false
+        self.path.connected()
     }
 }
 
 /// A video line added by [`crate::Peer::add_video_track`].
-#[derive(Debug, Clone)]
-pub struct TrackHandle {}
+#[derive(Clone)]
+pub struct TrackHandle {
+    pub(crate) path: Arc<MediaPath>,
+    pub(crate) ssrc: u32,
+}
 
 impl TrackHandle {
     /// Its media line; `None` before the negotiation that names it.
     pub fn mid(&self) -> Option<String> {
-        None
+        self.path.sending().mid(self.ssrc)
     }
 
     /// Sends a picture, as [`MediaOut::video`].
     pub fn video(&self, frame: &EncodedFrame) {
-        let _ = frame;
+        self.path.video(self.ssrc, frame);
     }
 
     /// Codec this line sends; `None` before negotiation and when the far side takes none of ours.
     pub fn video_codec(&self) -> Option<VideoCodec> {
-        None
+        self.path.sending().video_codec(self.ssrc)
+    }
+}
+
+impl fmt::Debug for MediaOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaOut").field("audio", &self.audio).field("video", &self.video).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TrackHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrackHandle").field("ssrc", &self.ssrc).finish_non_exhaustive()
     }
 }

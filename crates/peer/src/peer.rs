@@ -1,13 +1,25 @@
 //! The handle to a connection. All it does is hand commands to the connection's task (`task.rs`) and wait.
 
 use crate::config::PeerConfig;
+use crate::connection;
 use crate::error::PeerError;
-use crate::event::{DescriptionKind, PeerEvent};
+use crate::event::{DescriptionKind, PeerEvent, PeerState};
+use crate::handler::{DRIVER_EVENTS, Handler};
+use crate::kick::Kick;
 use crate::media_out::{MediaOut, TrackHandle};
+use crate::negotiation::Negotiation;
+use crate::outbox::Outbox;
+use crate::path::MediaPath;
+use crate::runtime::DriverRuntime;
+use crate::sdp::Origin;
 use crate::sink::MediaSink;
 use crate::stats::PeerStats;
+use crate::task::{Ssrcs, Task};
+use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use std::time::Instant;
+use tokio::sync::{Notify, mpsc, oneshot};
+use transport::SenderConfig;
 
 /// Commands that wait for a connection's task; when full the caller waits.
 const COMMANDS: usize = 32;
@@ -17,10 +29,11 @@ const COMMANDS: usize = 32;
 pub(crate) enum Command {
     Offer,
     RemoteDescription { kind: DescriptionKind, sdp: String },
-    RemoteCandidate { candidate: String, sdp_mid: Option<String>, sdp_mline_index: Option<u16> },
+    RemoteCandidate { candidate: String },
     EndOfRemoteCandidates,
-    AddVideoTrack(oneshot::Sender<Result<TrackHandle, PeerError>>),
-    RemoveVideoTrack(TrackHandle),
+    AddVideoTrack(oneshot::Sender<TrackHandle>),
+    /// By its SSRC.
+    RemoveVideoTrack(u32),
     RestartIce,
     Stats(oneshot::Sender<PeerStats>),
     Close,
@@ -49,8 +62,56 @@ impl Peer {
         sink: Arc<dyn MediaSink>,
         events: mpsc::Sender<PeerEvent>,
     ) -> Result<Peer, PeerError> {
-        let _ = (config, sink, events, COMMANDS);
-        Err(PeerError::Setup("under construction".into()))
+        let now = Instant::now();
+        let kick = Arc::new(Kick::default());
+        let panicked = Arc::new(Notify::new());
+        let sender = SenderConfig {
+            start_bitrate: config.start_bitrate,
+            max_bitrate: config.max_bitrate,
+            seed: config.seed,
+            ..SenderConfig::default()
+        };
+        let path = Arc::new(MediaPath::new(sender, sink, kick.clone(), now));
+        let mut ssrcs = Ssrcs(config.seed);
+        let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
+        let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
+        let handler = Arc::new(Handler { path: path.clone(), events: driver });
+        let runtime = Arc::new(DriverRuntime::new(kick, panicked.clone()));
+        let connection = connection::build(&config, path.clone(), audio, runtime, handler).await?;
+        for track in [connection::track(audio, None), connection::track(video, Some(rtx))] {
+            connection.add_track(track).await.map_err(|error| PeerError::Setup(error.to_string()))?;
+        }
+        path.sending().add_line(audio, false);
+        path.sending().add_line(video, true);
+        let (commands, requests) = mpsc::channel(COMMANDS);
+        let task = Task {
+            origin: Origin { session: u64::from(ssrcs.next()), version: 0 },
+            config,
+            connection,
+            path: path.clone(),
+            panicked,
+            commands: requests,
+            driver: driver_events,
+            events,
+            state: PeerState::New,
+            outbox: Outbox::default(),
+            negotiation: Negotiation::Stable,
+            needed: false,
+            begun: false,
+            restart: false,
+            restarting: false,
+            offer: None,
+            remote: None,
+            agreed: Vec::new(),
+            early: Vec::new(),
+            taken: 0,
+            ignoring: false,
+            gathered: 0,
+            further: HashMap::new(),
+            ssrcs,
+        };
+        tokio::spawn(task.run());
+        Ok(Peer { commands, media: MediaOut { path, audio, video } })
     }
 
     /// Starts the negotiation from our side.
@@ -73,8 +134,9 @@ impl Peer {
         sdp_mid: Option<&str>,
         sdp_mline_index: Option<u16>,
     ) -> Result<(), PeerError> {
-        let (candidate, sdp_mid) = (candidate.into(), sdp_mid.map(Into::into));
-        self.call(Command::RemoteCandidate { candidate, sdp_mid, sdp_mline_index }).await
+        // All lines share one transport, so it does not matter which of them a candidate names.
+        let _ = (sdp_mid, sdp_mline_index);
+        self.call(Command::RemoteCandidate { candidate: candidate.into() }).await
     }
 
     /// The far side will send no more candidates of this gathering.
@@ -86,12 +148,12 @@ impl Peer {
     pub async fn add_video_track(&self) -> Result<TrackHandle, PeerError> {
         let (reply, track) = oneshot::channel();
         self.call(Command::AddVideoTrack(reply)).await?;
-        track.await.map_err(|_| PeerError::Closed)?
+        track.await.map_err(|_| PeerError::Closed)
     }
 
     /// Ceases to send a line added by [`Peer::add_video_track`] and negotiates again.
     pub async fn remove_video_track(&self, track: TrackHandle) -> Result<(), PeerError> {
-        self.call(Command::RemoveVideoTrack(track)).await
+        self.call(Command::RemoveVideoTrack(track.ssrc)).await
     }
 
     /// Looks for a new path: after a change of network, or when the state is `Failed`.

@@ -1,9 +1,11 @@
 //! A snapshot of a connection's figures.
 
 use crate::event::PeerState;
+use crate::path::MediaPath;
 use media::encoded::VideoCodec;
 use std::time::Duration;
 use transport::{ReceiverStats, SenderStats};
+use webrtc::peer_connection::{RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry};
 
 /// A snapshot of a connection's figures. Counters grow from the connection's start.
 #[derive(Debug, Clone)]
@@ -33,4 +35,40 @@ pub struct PeerStats {
     pub sender: SenderStats,
     /// Receiving side's counters.
     pub receiver: ReceiverStats,
+}
+
+/// Puts a snapshot together from the library's report of the path and our own counters.
+pub(crate) fn collect(report: &RTCStatsReport, state: PeerState, path: &MediaPath) -> PeerStats {
+    let selected = report
+        .transport()
+        .map(|transport| transport.selected_candidate_pair_id.clone())
+        .and_then(|id| report.candidate_pairs().find(|pair| pair.stats.id == id));
+    let kind = |id: &str| match report.get(id) {
+        Some(RTCStatsReportEntry::LocalCandidate(candidate) | RTCStatsReportEntry::RemoteCandidate(candidate)) => {
+            Some(candidate.candidate_type)
+        }
+        Some(_) | None => None,
+    };
+    let kinds = selected.and_then(|pair| Some((kind(&pair.local_candidate_id)?, kind(&pair.remote_candidate_id)?)));
+    let checks = selected.map(|pair| pair.current_round_trip_time).filter(|seconds| *seconds > 0.0);
+    let sending = path.sending();
+    let rtt = sending.sender.rtt().or(checks.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()));
+    let (bytes_sent, packets_sent, sender) = (sending.bytes, sending.packets, sending.stats());
+    let video_codec = sending.first_video_codec();
+    drop(sending);
+    let receiving = path.receiving();
+    PeerStats {
+        state,
+        pair: kinds.map(|(local, remote)| format!("{local}-{remote} udp")),
+        relayed: kinds.is_some_and(|(local, remote)| [local, remote].contains(&RTCIceCandidateType::Relay)),
+        rtt,
+        bytes_sent,
+        bytes_received: receiving.bytes,
+        packets_sent,
+        packets_received: receiving.packets,
+        video_codec,
+        received_codec: receiving.codec,
+        sender,
+        receiver: receiving.stats(),
+    }
 }

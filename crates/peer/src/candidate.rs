@@ -1,0 +1,199 @@
+//! ICE candidates as this crate understands them, RFC 8839 section 5.1.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// Why a candidate is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CandidateError {
+    /// Not a candidate.
+    #[error("it does not fit RFC 8839")]
+    Syntax,
+    /// A candidate that could only do harm.
+    #[error("its address can be nobody's")]
+    Address,
+    /// A sound candidate that we do not use: TCP, RTCP's own component.
+    #[error("it is of a kind that is not used")]
+    Unused,
+}
+
+/// Where a candidate comes from, RFC 8445 section 5.1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CandidateType {
+    Host,
+    ServerReflexive,
+    PeerReflexive,
+    Relay,
+}
+
+impl CandidateType {
+    fn word(self) -> &'static str {
+        match self {
+            CandidateType::Host => "host",
+            CandidateType::ServerReflexive => "srflx",
+            CandidateType::PeerReflexive => "prflx",
+            CandidateType::Relay => "relay",
+        }
+    }
+}
+
+/// An address of a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CandidateAddress {
+    Ip(IpAddr),
+    /// `.local` name behind which a browser hides its address.
+    Mdns(String),
+}
+
+/// A UDP candidate of the only component. `Display` writes `candidate:...`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    foundation: String,
+    priority: u32,
+    pub(crate) address: CandidateAddress,
+    pub(crate) port: u16,
+    pub(crate) kind: CandidateType,
+    related: Option<(IpAddr, u16)>,
+    /// Generation it belongs to.
+    pub(crate) ufrag: Option<String>,
+}
+
+/// Reads `candidate:...`, with or without its first word.
+pub(crate) fn parse(text: &str) -> Result<Candidate, CandidateError> {
+    if text.len() > 512 {
+        return Err(CandidateError::Syntax);
+    }
+    let text = text.trim().strip_prefix("candidate:").unwrap_or(text.trim());
+    let mut words = text.split_ascii_whitespace();
+    let mut word = || words.next().ok_or(CandidateError::Syntax);
+    let (foundation, component, protocol) = (word()?, word()?, word()?);
+    let (priority, address, port, typ, kind) = (word()?, word()?, word()?, word()?, word()?);
+    let sound = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/' || b == b'-';
+    if foundation.len() > 32 || !foundation.bytes().all(sound) || typ != "typ" {
+        return Err(CandidateError::Syntax);
+    }
+    let kind = match kind {
+        "host" => CandidateType::Host,
+        "srflx" => CandidateType::ServerReflexive,
+        "prflx" => CandidateType::PeerReflexive,
+        "relay" => CandidateType::Relay,
+        _ => return Err(CandidateError::Syntax),
+    };
+    let priority: u32 = priority.parse().map_err(|_| CandidateError::Syntax)?;
+    let port: u16 = port.parse().map_err(|_| CandidateError::Syntax)?;
+    let address = self::address(address, kind)?;
+    match (component, protocol.to_ascii_lowercase().as_str()) {
+        ("1", "udp") => {}
+        ("2", "udp") | ("1" | "2", "tcp") => return Err(CandidateError::Unused),
+        _ => return Err(CandidateError::Syntax),
+    }
+    if port == 0 {
+        return Err(CandidateError::Address);
+    }
+    let mut candidate =
+        Candidate { foundation: foundation.into(), priority, address, port, kind, related: None, ufrag: None };
+    extensions(&mut candidate, words);
+    Ok(candidate)
+}
+
+fn address(text: &str, kind: CandidateType) -> Result<CandidateAddress, CandidateError> {
+    if let Some(label) = text.strip_suffix(".local") {
+        let sound = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        let sound = (1..=63).contains(&label.len()) && label.bytes().all(sound) && kind == CandidateType::Host;
+        return if sound { Ok(CandidateAddress::Mdns(text.into())) } else { Err(CandidateError::Syntax) };
+    }
+    let ip: IpAddr = text.parse().map_err(|_| CandidateError::Syntax)?;
+    let nobody = match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast() || v4.octets()[0] == 0,
+        // A link-local address means nothing without its interface, which a candidate cannot name.
+        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local(),
+    };
+    if nobody { Err(CandidateError::Address) } else { Ok(CandidateAddress::Ip(ip)) }
+}
+
+fn extensions<'a>(candidate: &mut Candidate, mut words: impl Iterator<Item = &'a str>) {
+    let (mut address, mut port) = (None, None);
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        match name {
+            "raddr" => address = value.parse().ok(),
+            "rport" => port = value.parse().ok(),
+            "ufrag" if value.len() <= 256 => candidate.ufrag = Some(value.into()),
+            _ => {}
+        }
+    }
+    candidate.related = address.zip(port);
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "candidate:{} 1 udp {} ", self.foundation, self.priority)?;
+        match &self.address {
+            CandidateAddress::Ip(ip) => write!(f, "{ip}")?,
+            CandidateAddress::Mdns(name) => f.write_str(name)?,
+        }
+        write!(f, " {} typ {}", self.port, self.kind.word())?;
+        if let Some((address, port)) = self.related {
+            write!(f, " raddr {address} rport {port}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn candidates_of_browsers_are_read_and_written_alike() {
+        for text in [
+            "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host",
+            "candidate:842163049 1 udp 1677729535 203.0.113.9 46154 typ srflx raddr 10.0.0.17 rport 46154",
+            "candidate:2 1 udp 41885439 2001:db8::1 50000 typ relay raddr 2001:db8::2 rport 1",
+            "candidate:0 1 udp 2122252543 7b1b4f8a-7a1c-4a52-a51f-2f1c3b4a5d6e.local 57811 typ host",
+        ] {
+            assert_eq!(parse(text).map(|candidate| candidate.to_string()).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn chromium_extensions_are_dropped_but_the_generation_is_known() {
+        let text = "candidate:1 1 UDP 2130706431 192.0.2.7 50000 typ host generation 0 ufrag aBcD network-cost 999";
+        let candidate = parse(text).unwrap();
+        assert_eq!(candidate.ufrag.as_deref(), Some("aBcD"));
+        assert_eq!(candidate.to_string(), "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host");
+    }
+
+    #[test]
+    fn addresses_of_nobody_are_refused() {
+        for address in ["0.0.0.0", "224.0.0.251", "255.255.255.255", "::", "ff02::fb", "fe80::1", "::ffff:224.0.0.1"] {
+            let text = format!("candidate:1 1 udp 1 {address} 5000 typ host");
+            assert_eq!(parse(&text), Err(CandidateError::Address), "{address}");
+        }
+    }
+
+    #[test]
+    fn host_names_other_than_local_ones_are_refused() {
+        for address in ["example.org", "a.b.local", ".local", "evil\r\na=x.local"] {
+            let text = format!("candidate:1 1 udp 1 {address} 5000 typ host");
+            assert_eq!(parse(&text), Err(CandidateError::Syntax), "{address}");
+        }
+    }
+
+    #[test]
+    fn tcp_and_the_second_component_are_not_used() {
+        let tcp = "candidate:1 1 tcp 1518280447 192.0.2.7 9 typ host tcptype active";
+        assert_eq!(parse(tcp), Err(CandidateError::Unused));
+        assert_eq!(parse("candidate:1 2 udp 1 192.0.2.7 9 typ host"), Err(CandidateError::Unused));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_written_is_read_alike(text in "(candidate:)?[ -~]{0,120}") {
+            if let Ok(candidate) = parse(&text) {
+                let again = parse(&candidate.to_string()).map(|again| again.to_string());
+                prop_assert_eq!(again, Ok(candidate.to_string()));
+            }
+        }
+    }
+}

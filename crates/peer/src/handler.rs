@@ -1,0 +1,81 @@
+//! The library's callbacks, which run on the driver: they pass on and return.
+
+use crate::event::PeerState;
+use crate::path::MediaPath;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+use webrtc::media_stream::track_remote::TrackRemote;
+use webrtc::peer_connection::{
+    PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionIceEvent,
+    RTCPeerConnectionState,
+};
+
+/// What waits for the connection's task. Gatherings bring a few dozen candidates and state changes are rare; what
+/// comes when it is full is lost, and an ICE restart brings it again.
+pub(crate) const DRIVER_EVENTS: usize = 512;
+
+/// What the driver tells the connection's task.
+#[derive(Debug)]
+pub(crate) enum DriverEvent {
+    Candidate { candidate: String },
+    GatheringComplete,
+    State(PeerState),
+}
+
+/// See the module.
+pub(crate) struct Handler {
+    pub(crate) path: Arc<MediaPath>,
+    pub(crate) events: mpsc::Sender<DriverEvent>,
+}
+
+impl Handler {
+    fn tell(&self, event: DriverEvent) {
+        if let Err(error) = self.events.try_send(event) {
+            log::debug!("an event of the driver was lost: {error}");
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        match event.candidate.to_json() {
+            // Its media line is not said: with BUNDLE there is one transport.
+            Ok(init) => self.tell(DriverEvent::Candidate { candidate: init.candidate }),
+            Err(error) => log::debug!("a candidate of ours has no text: {error}"),
+        }
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.tell(DriverEvent::GatheringComplete);
+        }
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        if state == RTCIceConnectionState::Connected {
+            // The DTLS client's first flight lies ready; without this it would wait for the next timer.
+            self.path.kick.kick();
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let state = match state {
+            RTCPeerConnectionState::Connecting => PeerState::Connecting,
+            RTCPeerConnectionState::Connected => {
+                // Here and not in the task: media flows a thread switch earlier.
+                self.path.set_connected(Instant::now());
+                PeerState::Connected
+            }
+            RTCPeerConnectionState::Disconnected => PeerState::Disconnected,
+            RTCPeerConnectionState::Failed => PeerState::Failed,
+            RTCPeerConnectionState::Closed => PeerState::Closed,
+            _ => return,
+        };
+        self.tell(DriverEvent::State(state));
+    }
+
+    /// Packets are taken before they reach the library's tracks, so nobody needs to hold or poll these.
+    async fn on_track(&self, _: Arc<dyn TrackRemote>) {}
+}

@@ -1,0 +1,172 @@
+//! Perfect negotiation (W3C WebRTC 10.7) as a state machine: who may offer when, and whose offer stands on glare.
+
+/// ```text
+///               our offer                      their offer
+///   ┌────────────────────────── Stable ──────────────────────────┐
+///   ▼                           ▲ ▲  ▲                            ▼
+/// HaveLocalOffer ── their answer ┘ │  └────── our answer ── HaveRemoteOffer
+///   │      │                       │
+///   │      └── ours was refused ───┘
+///   └── their offer, and we are polite: ours is taken back ──► HaveRemoteOffer
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Negotiation {
+    /// Nothing is under way.
+    Stable,
+    /// Our offer waits for its answer.
+    HaveLocalOffer,
+    /// Their offer waits for our answer.
+    HaveRemoteOffer,
+}
+
+/// What to do with an offer that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnOffer {
+    /// Apply and answer it.
+    Answer,
+    /// Take our own offer back first; it must be made again afterwards.
+    TakeBackAndAnswer,
+    /// Ours stands; theirs and its candidates are dropped.
+    Ignore,
+}
+
+impl Negotiation {
+    /// Whether an offer of ours may go out.
+    pub(crate) fn may_offer(self) -> bool {
+        match self {
+            Negotiation::Stable => true,
+            Negotiation::HaveLocalOffer | Negotiation::HaveRemoteOffer => false,
+        }
+    }
+
+    /// Our offer went out.
+    pub(crate) fn offered(&mut self) {
+        *self = Negotiation::HaveLocalOffer;
+    }
+
+    /// An offer came. The state is `HaveRemoteOffer` afterwards unless it is ignored.
+    pub(crate) fn remote_offer(&mut self, polite: bool) -> OnOffer {
+        let decision = match (*self, polite) {
+            (Negotiation::Stable | Negotiation::HaveRemoteOffer, _) => OnOffer::Answer,
+            (Negotiation::HaveLocalOffer, true) => OnOffer::TakeBackAndAnswer,
+            (Negotiation::HaveLocalOffer, false) => return OnOffer::Ignore,
+        };
+        *self = Negotiation::HaveRemoteOffer;
+        decision
+    }
+
+    /// An answer came. `false`: nobody waited for it.
+    pub(crate) fn remote_answer(&mut self) -> bool {
+        match self {
+            Negotiation::HaveLocalOffer => {
+                *self = Negotiation::Stable;
+                true
+            }
+            Negotiation::Stable | Negotiation::HaveRemoteOffer => false,
+        }
+    }
+
+    /// Our answer went out, or what was under way was taken back.
+    pub(crate) fn settled(&mut self) {
+        *self = Negotiation::Stable;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    #[test]
+    fn the_polite_side_takes_its_offer_back_on_glare() {
+        let mut side = Negotiation::HaveLocalOffer;
+        assert_eq!(side.remote_offer(true), OnOffer::TakeBackAndAnswer);
+        assert_eq!(side, Negotiation::HaveRemoteOffer);
+    }
+
+    #[test]
+    fn the_impolite_side_keeps_its_offer_on_glare() {
+        let mut side = Negotiation::HaveLocalOffer;
+        assert_eq!(side.remote_offer(false), OnOffer::Ignore);
+        assert_eq!(side, Negotiation::HaveLocalOffer);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waits_for_changes_nothing() {
+        for mut side in [Negotiation::Stable, Negotiation::HaveRemoteOffer] {
+            let before = side;
+            assert!(!side.remote_answer());
+            assert_eq!(side, before);
+        }
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Message {
+        Offer(u32),
+        Answer(u32),
+    }
+
+    struct Side {
+        state: Negotiation,
+        polite: bool,
+        wants: bool,
+        offers: u32,
+        inbox: VecDeque<Message>,
+    }
+
+    impl Side {
+        fn new(polite: bool) -> Side {
+            Side { state: Negotiation::Stable, polite, wants: false, offers: 0, inbox: VecDeque::new() }
+        }
+
+        fn speak(&mut self) -> Option<Message> {
+            (self.wants && self.state.may_offer()).then(|| {
+                self.wants = false;
+                self.offers += 1;
+                self.state.offered();
+                Message::Offer(self.offers)
+            })
+        }
+
+        fn hear(&mut self) -> Option<Message> {
+            match self.inbox.pop_front()? {
+                Message::Offer(number) => match self.state.remote_offer(self.polite) {
+                    OnOffer::Ignore => None,
+                    decision => {
+                        self.wants |= decision == OnOffer::TakeBackAndAnswer;
+                        self.state.settled();
+                        Some(Message::Answer(number))
+                    }
+                },
+                Message::Answer(number) => {
+                    assert!(self.state.remote_answer(), "every answer is waited for");
+                    assert_eq!(number, self.offers, "and answers the offer that stands");
+                    None
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever the order in which two sides want, speak and hear: both end stable with nothing left to offer.
+        #[test]
+        fn two_sides_always_settle(steps in prop::collection::vec(0u8..6, 0..200)) {
+            let mut sides = [Side::new(true), Side::new(false)];
+            let drain = std::iter::repeat_n([2u8, 3, 4, 5], 40).flatten();
+            for step in steps.into_iter().chain(drain) {
+                let (me, other) = (step as usize % 2, (step as usize + 1) % 2);
+                let said = match step / 2 {
+                    0 => { sides[me].wants = true; None }
+                    1 => sides[me].speak(),
+                    _ => sides[me].hear(),
+                };
+                sides[other].inbox.extend(said);
+            }
+            for side in &sides {
+                prop_assert_eq!(side.state, Negotiation::Stable);
+                prop_assert!(!side.wants && side.inbox.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Events that wait for the connection's owner.
+
+use crate::event::PeerEvent;
+use std::collections::VecDeque;
+
+/// Events that may wait. When so many do, the owner has not read for long: the connection's task takes no further
+/// command until some are read, and what the network brings beyond that is dropped.
+pub(crate) const EVENTS: usize = 256;
+
+/// Events in order, of which the newest target and one keyframe request a line are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    events: VecDeque<PeerEvent>,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, event: PeerEvent) {
+        match &event {
+            PeerEvent::Target(_) => self.events.retain(|waiting| !matches!(waiting, PeerEvent::Target(_))),
+            PeerEvent::KeyframeRequested { .. } if self.events.contains(&event) => return,
+            _ => {}
+        }
+        if self.events.len() < 2 * EVENTS {
+            self.events.push_back(event);
+        } else {
+            log::warn!("an event was dropped: the connection's owner does not read");
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<PeerEvent> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.events.len() >= EVENTS
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_newest_target_waits() {
+        let mut outbox = Outbox::default();
+        outbox.push(PeerEvent::Target(1));
+        outbox.push(PeerEvent::EndOfCandidates);
+        outbox.push(PeerEvent::Target(2));
+        assert_eq!(outbox.pop(), Some(PeerEvent::EndOfCandidates));
+        assert_eq!(outbox.pop(), Some(PeerEvent::Target(2)));
+        assert_eq!(outbox.pop(), None);
+    }
+
+    #[test]
+    fn a_keyframe_is_requested_once_a_line() {
+        let mut outbox = Outbox::default();
+        for mid in ["0", "1", "0"] {
+            outbox.push(PeerEvent::KeyframeRequested { mid: mid.into() });
+        }
+        assert_eq!(std::iter::from_fn(|| outbox.pop()).count(), 2);
+    }
+
+    #[test]
+    fn an_owner_who_does_not_read_cannot_make_it_grow() {
+        let mut outbox = Outbox::default();
+        for _ in 0..10 * EVENTS {
+            outbox.push(PeerEvent::EndOfCandidates);
+        }
+        assert!(outbox.is_full());
+        assert_eq!(std::iter::from_fn(|| outbox.pop()).count(), 2 * EVENTS);
+    }
+}

@@ -1,0 +1,429 @@
+//! The transport pair of a connection, shared between encoders' threads, the driver's interceptors and the
+//! connection's task. Two short locks, never held together, and never while foreign code is called.
+
+use crate::agreement::Agreed;
+use crate::kick::Kick;
+use crate::report::{Reporter, WallClock};
+use crate::sink::MediaSink;
+use bytes::Bytes;
+use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
+use rtc::rtcp;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::Notify;
+use transport::{
+    Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender, SenderConfig,
+    SenderEvent, SenderStats, StreamKind,
+};
+
+/// The transport pair of a connection.
+pub(crate) struct MediaPath {
+    sending: Mutex<Sending>,
+    receiving: Mutex<Receiving>,
+    connected: AtomicBool,
+    pub(crate) sink: Arc<dyn MediaSink>,
+    pub(crate) kick: Arc<Kick>,
+    /// Wakes the connection's task to fetch [`MediaPath::take_news`].
+    pub(crate) news: Notify,
+}
+
+/// What the sending side wants its owner to know. Newest wins.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// All that may leave a second, if it changed.
+    pub(crate) target: Option<u64>,
+    /// Lines whose next frame should be a keyframe.
+    pub(crate) keyframes: Vec<String>,
+}
+
+impl MediaPath {
+    pub(crate) fn new(config: SenderConfig, sink: Arc<dyn MediaSink>, kick: Arc<Kick>, now: Instant) -> MediaPath {
+        MediaPath {
+            sending: Mutex::new(Sending {
+                sender: Sender::new(config, now),
+                lines: Vec::new(),
+                wall: WallClock::new(now, SystemTime::now()),
+                news: News::default(),
+                packets: 0,
+                bytes: 0,
+            }),
+            receiving: Mutex::new(Receiving {
+                receiver: Receiver::new(ReceiverConfig::default(), now),
+                lines: Vec::new(),
+                packets: 0,
+                bytes: 0,
+                codec: None,
+            }),
+            connected: AtomicBool::new(false),
+            sink,
+            kick,
+            news: Notify::new(),
+        }
+    }
+
+    pub(crate) fn sending(&self) -> MutexGuard<'_, Sending> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn receiving(&self) -> MutexGuard<'_, Receiving> {
+        self.receiving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    /// The path is up (again): media flows, and each side shows the other a whole picture.
+    pub(crate) fn set_connected(&self, now: Instant) {
+        self.connected.store(true, Ordering::Release);
+        let mut sending = self.sending();
+        sending.sender.set_connected(now);
+        let ssrcs: Vec<u32> = sending.lines.iter().filter(|line| line.is_video()).map(|line| line.ssrc).collect();
+        for ssrc in ssrcs {
+            sending.want_keyframe(ssrc);
+        }
+        drop(sending);
+        self.request_keyframes(now);
+        self.news.notify_one();
+        self.kick.kick();
+    }
+
+    /// Asks the far side for a keyframe of every video line.
+    pub(crate) fn request_keyframes(&self, now: Instant) {
+        let mut receiving = self.receiving();
+        let ssrcs: Vec<u32> = receiving.lines.iter().filter_map(ReceiveLine::video_ssrc).collect();
+        for ssrc in ssrcs {
+            receiving.receiver.request_keyframe(now, ssrc);
+        }
+        drop(receiving);
+        self.kick.kick();
+    }
+
+    /// Sends a picture of the line with this SSRC of ours.
+    pub(crate) fn video(&self, ssrc: u32, frame: &EncodedFrame) {
+        if self.connected() {
+            self.hand_over(ssrc, frame.time, frame.rtp_timestamp, |sender, now| sender.send_video(now, ssrc, frame));
+        }
+    }
+
+    /// Sends an Opus packet of the line with this SSRC of ours.
+    pub(crate) fn audio(&self, ssrc: u32, captured: Instant, rtp_timestamp: u32, data: Bytes, marker: bool) {
+        if self.connected() {
+            self.hand_over(ssrc, captured, rtp_timestamp, |sender, now| {
+                sender.send_audio(now, ssrc, rtp_timestamp, data, marker)
+            });
+        }
+    }
+
+    fn hand_over(
+        &self,
+        ssrc: u32,
+        captured: Instant,
+        rtp_timestamp: u32,
+        send: impl FnOnce(&mut Sender, Instant) -> Result<(), transport::SendError>,
+    ) {
+        let now = Instant::now();
+        let mut sending = self.sending();
+        let Some(line) = sending.lines.iter_mut().find(|line| line.ssrc == ssrc && line.stream.is_some()) else {
+            return;
+        };
+        line.reporter.captured(now, captured, rtp_timestamp);
+        // A refused frame needs nothing here: the sender asks for a keyframe by an event if one is due.
+        if let Err(error) = send(&mut sending.sender, now) {
+            log::trace!("media of {ssrc} was not taken: {error}");
+        }
+        let news = sending.collect_events();
+        drop(sending);
+        if news {
+            self.news.notify_one();
+        }
+        self.kick.kick();
+    }
+
+    /// What has happened since the last call.
+    pub(crate) fn take_news(&self) -> News {
+        std::mem::take(&mut self.sending().news)
+    }
+
+    /// Puts a negotiation's outcome in force.
+    pub(crate) fn apply(&self, agreed: &[Agreed], now: Instant) {
+        self.sending().apply(agreed);
+        let fresh = self.receiving().apply(agreed);
+        if self.connected() && !fresh.is_empty() {
+            let mut receiving = self.receiving();
+            for ssrc in fresh {
+                receiving.receiver.request_keyframe(now, ssrc);
+            }
+        }
+        self.kick.kick();
+    }
+}
+
+/// The sending half.
+pub(crate) struct Sending {
+    pub(crate) sender: Sender,
+    lines: Vec<SendLine>,
+    wall: WallClock,
+    news: News,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A media line that we may send. Its SSRC is its own for as long as the connection lives.
+struct SendLine {
+    ssrc: u32,
+    mid: Option<String>,
+    /// What is agreed; `None` while nothing may be sent.
+    stream: Option<SendStream>,
+    video: bool,
+    reporter: Reporter,
+}
+
+impl SendLine {
+    fn is_video(&self) -> bool {
+        self.video
+    }
+}
+
+impl Sending {
+    /// A line of ours that waits to be negotiated.
+    pub(crate) fn add_line(&mut self, ssrc: u32, video: bool) {
+        let reporter = Reporter::new(ssrc, if video { 90_000 } else { 48_000 });
+        self.lines.push(SendLine { ssrc, mid: None, stream: None, video, reporter });
+    }
+
+    /// A line of ours that is gone for good.
+    pub(crate) fn remove_line(&mut self, ssrc: u32) {
+        self.lines.retain(|line| line.ssrc != ssrc);
+        self.sender.remove_stream(ssrc);
+    }
+
+    pub(crate) fn mid(&self, ssrc: u32) -> Option<String> {
+        self.lines.iter().find(|line| line.ssrc == ssrc)?.mid.clone()
+    }
+
+    pub(crate) fn video_codec(&self, ssrc: u32) -> Option<VideoCodec> {
+        match self.lines.iter().find(|line| line.ssrc == ssrc)?.stream.as_ref()?.kind {
+            StreamKind::Video(codec) => Some(codec),
+            StreamKind::Audio => None,
+        }
+    }
+
+    pub(crate) fn first_video_codec(&self) -> Option<VideoCodec> {
+        let line = self.lines.iter().find(|line| line.video)?;
+        self.video_codec(line.ssrc)
+    }
+
+    fn apply(&mut self, agreed: &[Agreed]) {
+        for line in &mut self.lines {
+            let found = agreed.iter().find(|agreed| agreed.send.as_ref().is_some_and(|send| send.ssrc == line.ssrc));
+            let stream = found.and_then(|agreed| agreed.send.clone());
+            if let Some(agreed) = found {
+                line.mid = Some(agreed.mid.clone());
+            }
+            match (&line.stream, &stream) {
+                // The stream stays in the sender while it may not be sent: its sequence numbers go on later.
+                (_, None) => {}
+                (Some(old), Some(new)) if old == new => {}
+                (Some(old), Some(new)) if old.rtx == new.rtx && old.twcc_id == new.twcc_id => {
+                    if let StreamKind::Video(codec) = new.kind {
+                        self.sender.set_codec(line.ssrc, new.payload_type, codec);
+                    }
+                }
+                (_, Some(new)) => self.sender.add_stream(new.clone()),
+            }
+            line.stream = stream;
+        }
+    }
+
+    fn want_keyframe(&mut self, ssrc: u32) {
+        let Some(mid) = self.lines.iter().find(|line| line.ssrc == ssrc && line.stream.is_some()) else { return };
+        let Some(mid) = &mid.mid else { return };
+        if !self.news.keyframes.contains(mid) {
+            self.news.keyframes.push(mid.clone());
+        }
+    }
+
+    /// Takes the sender's events; `true` if the connection's task should hear of them.
+    pub(crate) fn collect_events(&mut self) -> bool {
+        let mut any = false;
+        while let Some(event) = self.sender.poll_event() {
+            any = true;
+            match event {
+                SenderEvent::KeyframeRequested { ssrc } => self.want_keyframe(ssrc),
+                SenderEvent::TargetChanged { bitrate } => self.news.target = Some(bitrate),
+            }
+        }
+        any
+    }
+
+    /// Whether this SSRC is a video line of ours.
+    pub(crate) fn knows(&self, ssrc: u32) -> bool {
+        self.lines.iter().any(|line| line.ssrc == ssrc)
+    }
+
+    /// The next packet for the wire.
+    pub(crate) fn poll_packet(&mut self) -> Option<Packet> {
+        let packet = self.sender.poll_transmit()?;
+        if let Some(line) = self.lines.iter_mut().find(|line| line.ssrc == packet.header.ssrc) {
+            line.reporter.sent(packet.payload.len());
+        }
+        self.packets += 1;
+        self.bytes += wire_size(&packet);
+        Some(packet)
+    }
+
+    /// A sender report that is due.
+    pub(crate) fn poll_report(&mut self, now: Instant) -> Option<rtcp::sender_report::SenderReport> {
+        let wall = self.wall;
+        self.lines.iter_mut().find_map(|line| line.reporter.poll(now, &wall))
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let reports = self.lines.iter().filter_map(|line| line.reporter.due());
+        reports.chain(self.sender.poll_timeout()).min()
+    }
+
+    pub(crate) fn stats(&self) -> SenderStats {
+        self.sender.stats()
+    }
+}
+
+/// The receiving half.
+pub(crate) struct Receiving {
+    pub(crate) receiver: Receiver,
+    lines: Vec<ReceiveLine>,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    /// Codec of the last frame.
+    pub(crate) codec: Option<VideoCodec>,
+}
+
+/// A media line that the far side sends.
+struct ReceiveLine {
+    mid: Arc<str>,
+    kind: RecvKind,
+    stream: RecvStream,
+    /// Whether the SSRC is known: announced, or learned from a packet that named its line.
+    known: bool,
+    mid_extension: Option<u8>,
+}
+
+impl ReceiveLine {
+    fn video_ssrc(&self) -> Option<u32> {
+        (self.kind == RecvKind::Video && self.known).then_some(self.stream.ssrc)
+    }
+
+    fn owns(&self, ssrc: u32) -> bool {
+        self.known && (self.stream.ssrc == ssrc || self.stream.rtx.as_ref().is_some_and(|(rtx, _)| *rtx == ssrc))
+    }
+}
+
+/// What came out of the receiver, with the line it belongs to.
+pub(crate) enum Received {
+    Frame(Arc<str>, EncodedFrame),
+    Audio(Arc<str>, AudioPacket),
+}
+
+impl Receiving {
+    /// Returns the video SSRCs that are new.
+    fn apply(&mut self, agreed: &[Agreed]) -> Vec<u32> {
+        let mut fresh = Vec::new();
+        let mut old = std::mem::take(&mut self.lines);
+        for agreed in agreed.iter().filter(|agreed| agreed.receives) {
+            let before = old.iter().position(|line| *line.mid == *agreed.mid).map(|index| old.swap_remove(index));
+            let line = match (before, &agreed.receive) {
+                (Some(line), Some(stream)) if line.known && line.stream == *stream => line,
+                (Some(line), None) if line.known && line.stream.payload_types == agreed.payload_types => line,
+                (before, stream) => {
+                    if let Some(line) = before.filter(|line| line.known) {
+                        self.receiver.remove_stream(line.stream.ssrc);
+                    }
+                    if let Some(stream) = stream {
+                        self.receiver.add_stream(stream.clone());
+                        fresh.extend((stream.kind == RecvKind::Video).then_some(stream.ssrc));
+                    }
+                    ReceiveLine {
+                        mid: agreed.mid.as_str().into(),
+                        kind: agreed.kind,
+                        known: stream.is_some(),
+                        stream: stream.clone().unwrap_or_else(|| agreed.unannounced(0)),
+                        mid_extension: agreed.mid_extension,
+                    }
+                }
+            };
+            self.lines.push(line);
+        }
+        for line in old.iter().filter(|line| line.known) {
+            self.receiver.remove_stream(line.stream.ssrc);
+        }
+        fresh
+    }
+
+    /// Takes a packet off the wire.
+    pub(crate) fn on_rtp(&mut self, now: Instant, packet: &Packet) {
+        self.packets += 1;
+        self.bytes += wire_size(packet);
+        if !self.lines.iter().any(|line| line.owns(packet.header.ssrc)) && !self.learn(now, packet) {
+            return;
+        }
+        self.receiver.on_rtp(now, packet);
+    }
+
+    /// Finds the line of an SSRC that was not announced by the name in the packet, RFC 9143 section 9.2.
+    fn learn(&mut self, now: Instant, packet: &Packet) -> bool {
+        let named = |line: &ReceiveLine| {
+            let id = line.mid_extension?;
+            let name = packet.header.get_extension(id)?;
+            (name.as_ref() == line.mid.as_bytes()).then_some(())
+        };
+        let Some(line) = self.lines.iter_mut().find(|line| !line.known && named(line).is_some()) else { return false };
+        line.stream.ssrc = packet.header.ssrc;
+        line.known = true;
+        self.receiver.add_stream(line.stream.clone());
+        if line.kind == RecvKind::Video {
+            self.receiver.request_keyframe(now, line.stream.ssrc);
+        }
+        true
+    }
+
+    /// The next thing for the sink.
+    pub(crate) fn poll_received(&mut self) -> Option<Received> {
+        while let Some((ssrc, frame)) = self.receiver.poll_frame() {
+            self.codec = Some(frame.codec);
+            if let Some(mid) = self.mid_of(ssrc) {
+                return Some(Received::Frame(mid, frame));
+            }
+        }
+        while let Some((ssrc, packet)) = self.receiver.poll_audio() {
+            if let Some(mid) = self.mid_of(ssrc) {
+                return Some(Received::Audio(mid, packet));
+            }
+        }
+        None
+    }
+
+    /// The line that the far side sends under this SSRC.
+    pub(crate) fn mid_of(&self, ssrc: u32) -> Option<Arc<str>> {
+        self.lines.iter().find(|line| line.known && line.stream.ssrc == ssrc).map(|line| line.mid.clone())
+    }
+
+    pub(crate) fn poll_rtcp(&mut self) -> Option<Feedback> {
+        self.receiver.poll_rtcp()
+    }
+
+    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
+        self.receiver.set_rtt(rtt);
+    }
+
+    pub(crate) fn stats(&self) -> ReceiverStats {
+        self.receiver.stats()
+    }
+}
+
+/// Bytes of a packet with its header, without UDP and IP.
+fn wire_size(packet: &Packet) -> u64 {
+    use rtc::shared::marshal::MarshalSize;
+    packet.marshal_size() as u64
+}

@@ -1,0 +1,128 @@
+//! Our sender reports, RFC 3550 section 6.4.1. Pure.
+//!
+//! The library's own are not used: they pair the wall clock with the moment a packet left, ours with the moment its
+//! picture or sound was captured, so that encoding and pacing do not shift the far side's lip sync.
+
+use rtc::rtcp::sender_report::SenderReport;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Time between two reports of one line, after the first.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
+/// Seconds from 1900 to 1970.
+const UNIX_IN_NTP: u64 = 2_208_988_800;
+
+/// Pairs a monotonic with the wall clock once, so that a jump of the wall clock does not tear sound from picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WallClock {
+    instant: Instant,
+    unix: Duration,
+}
+
+impl WallClock {
+    pub(crate) fn new(instant: Instant, wall: SystemTime) -> WallClock {
+        WallClock { instant, unix: wall.duration_since(UNIX_EPOCH).unwrap_or_default() }
+    }
+
+    /// 32.32 bit seconds since 1900; wraps in 2036 as RFC 3550 expects.
+    pub(crate) fn ntp(&self, at: Instant) -> u64 {
+        let unix = self.unix + at.saturating_duration_since(self.instant);
+        let fraction = (u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000;
+        (unix.as_secs() + UNIX_IN_NTP) << 32 | fraction
+    }
+}
+
+/// What a line has sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Reporter {
+    ssrc: u32,
+    clock_rate: u32,
+    packets: u32,
+    octets: u32,
+    /// Newest capture: when, and its RTP time.
+    captured: Option<(Instant, u32)>,
+    due: Option<Instant>,
+}
+
+impl Reporter {
+    pub(crate) fn new(ssrc: u32, clock_rate: u32) -> Reporter {
+        Reporter { ssrc, clock_rate, packets: 0, octets: 0, captured: None, due: None }
+    }
+
+    /// Media captured at `captured` was handed over for sending.
+    pub(crate) fn captured(&mut self, now: Instant, captured: Instant, rtp_timestamp: u32) {
+        self.captured = Some((captured.min(now), rtp_timestamp));
+        self.due.get_or_insert(now);
+    }
+
+    /// A packet of the line left.
+    pub(crate) fn sent(&mut self, payload: usize) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(payload as u32);
+    }
+
+    /// When [`Reporter::poll`] has something.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The report, if it is time. A line that has sent nothing since the last one is silent.
+    pub(crate) fn poll(&mut self, now: Instant, wall: &WallClock) -> Option<SenderReport> {
+        let (captured, rtp) = self.captured.filter(|_| self.due.is_some_and(|due| due <= now))?;
+        let age = now.saturating_duration_since(captured);
+        if age > 3 * INTERVAL {
+            self.due = None;
+            return None;
+        }
+        self.due = Some(now + INTERVAL);
+        let elapsed = (age.as_nanos() * u128::from(self.clock_rate) / 1_000_000_000) as u32;
+        Some(SenderReport {
+            ssrc: self.ssrc,
+            ntp_time: wall.ntp(now),
+            rtp_time: rtp.wrapping_add(elapsed),
+            packet_count: self.packets,
+            octet_count: self.octets,
+            ..SenderReport::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wall(start: Instant) -> WallClock {
+        WallClock::new(start, UNIX_EPOCH + Duration::from_millis(1_500))
+    }
+
+    #[test]
+    fn ntp_counts_seconds_since_1900_in_the_upper_half() {
+        let start = Instant::now();
+        assert_eq!(wall(start).ntp(start), (UNIX_IN_NTP + 1) << 32 | 1 << 31);
+    }
+
+    #[test]
+    fn a_report_pairs_now_with_the_rtp_time_capture_would_have_now() {
+        let start = Instant::now();
+        let mut reporter = Reporter::new(7, 90_000);
+        reporter.captured(start + Duration::from_millis(30), start, u32::MAX);
+        let report = reporter.poll(start + Duration::from_millis(40), &wall(start)).unwrap();
+        assert_eq!(report.rtp_time, 3_599, "40 ms after capture, wrapped");
+        assert_eq!(report.ntp_time, wall(start).ntp(start + Duration::from_millis(40)));
+    }
+
+    #[test]
+    fn reports_come_once_an_interval_and_cease_when_nothing_is_captured() {
+        let start = Instant::now();
+        let mut reporter = Reporter::new(7, 48_000);
+        assert_eq!(reporter.due(), None);
+        reporter.captured(start, start, 0);
+        let mut reports = 0;
+        while let Some(due) = reporter.due() {
+            reports += u32::from(reporter.poll(due, &wall(start)).is_some());
+            assert!(reports < 10, "it must cease");
+        }
+        assert_eq!(reports, 4);
+        reporter.captured(start + 20 * INTERVAL, start + 20 * INTERVAL, 9);
+        assert!(reporter.poll(start + 20 * INTERVAL, &wall(start)).is_some(), "and begin anew");
+    }
+}

@@ -1,0 +1,155 @@
+//! Session descriptions as this crate understands them (RFC 8866, RFC 9429).
+//!
+//! Nothing that the far side wrote reaches the WebRTC library as it came: a description is read into [`Description`],
+//! which can only say what we support, and written out again. What goes to the far side takes the same way, so both
+//! directions are under our tests. Unknown attributes are dropped, broken ones refuse the description.
+
+mod attribute;
+mod parse;
+mod write;
+
+pub(crate) use parse::parse;
+pub(crate) use write::Origin;
+
+use media::encoded::VideoCodec;
+
+/// Longest description that is read, as `signaling` allows.
+pub(crate) const MAX_BYTES: usize = 48 * 1024;
+/// `urn` of the transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+pub(crate) const TRANSPORT_CC_URI: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Name of the media line in a packet, RFC 9143.
+pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
+/// Why a description is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SdpError {
+    #[error("it is longer than {MAX_BYTES} bytes")]
+    TooLong,
+    #[error("it has more media lines than we take")]
+    TooManyLines,
+    #[error("line {0} is not SDP")]
+    Syntax(usize),
+    #[error("attribute {0} is broken")]
+    Attribute(&'static str),
+    #[error("{0} is missing")]
+    Missing(&'static str),
+}
+
+/// A session description, bundled and multiplexed (RFC 9143, RFC 5761): one transport for all lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Description {
+    /// ICE and DTLS parameters.
+    pub(crate) transport: Transport,
+    /// The writer is an ICE lite agent (RFC 8445 2.5).
+    pub(crate) ice_lite: bool,
+    /// Media lines in their order, which never changes in a session.
+    pub(crate) lines: Vec<Line>,
+    /// `candidate:...` of RFC 8839, checked.
+    pub(crate) candidates: Vec<String>,
+}
+
+impl Description {
+    pub(crate) fn line(&self, mid: &str) -> Option<&Line> {
+        self.lines.iter().find(|line| line.mid == mid)
+    }
+}
+
+/// ICE and DTLS parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transport {
+    pub(crate) ufrag: String,
+    pub(crate) password: String,
+    /// `sha-256 AB:CD:...`, RFC 8122.
+    pub(crate) fingerprint: String,
+    pub(crate) setup: Setup,
+}
+
+/// Who opens DTLS, RFC 8842.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    ActPass,
+    Active,
+    Passive,
+}
+
+/// What a line carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LineKind {
+    Audio,
+    Video,
+    /// Something we do not take: media word, protocol and formats as they came, to be refused by the same words.
+    Foreign { media: String, protocol: String, formats: String },
+}
+
+/// A media line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) mid: String,
+    pub(crate) kind: LineKind,
+    /// Port 0: refused or ended.
+    pub(crate) rejected: bool,
+    pub(crate) send: bool,
+    pub(crate) receive: bool,
+    /// What of ours it can, the writer's preferred one first.
+    pub(crate) codecs: Vec<Codec>,
+    /// Extension id of the transport-wide sequence number.
+    pub(crate) transport_cc: Option<u8>,
+    /// Extension id of the line's name.
+    pub(crate) mid_extension: Option<u8>,
+    /// What the writer sends.
+    pub(crate) stream: Option<Stream>,
+}
+
+/// SSRCs of a line's sender, RFC 5576.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stream {
+    pub(crate) ssrc: u32,
+    /// Retransmissions, RFC 4588.
+    pub(crate) rtx: Option<u32>,
+}
+
+/// A codec under its payload type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Codec {
+    pub(crate) payload_type: u8,
+    pub(crate) format: Format,
+    /// Payload type of its retransmissions.
+    pub(crate) rtx: Option<u8>,
+    /// Feedback the writer understands.
+    pub(crate) feedback: Feedback,
+}
+
+/// A codec we have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Format {
+    Opus,
+    Vp8,
+    /// Profile 0.
+    Vp9,
+    /// Constrained baseline, packetisation mode 1, with the writer's `profile-level-id`.
+    H264 { profile_level_id: String },
+}
+
+impl Format {
+    pub(crate) fn video(&self) -> Option<VideoCodec> {
+        match self {
+            Format::Opus => None,
+            Format::Vp8 => Some(VideoCodec::Vp8),
+            Format::Vp9 => Some(VideoCodec::Vp9),
+            Format::H264 { .. } => Some(VideoCodec::H264),
+        }
+    }
+}
+
+/// `rtcp-fb` of RFC 4585, RFC 5104 and the transport-wide draft.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Feedback {
+    pub(crate) transport_cc: bool,
+    pub(crate) nack: bool,
+    pub(crate) pli: bool,
+    pub(crate) fir: bool,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Writing a description.
+
+use super::{Codec, Description, Format, Line, LineKind, MID_URI, Setup, TRANSPORT_CC_URI};
+use std::fmt::Write;
+
+/// `o=` of RFC 8866: the same session throughout, a version that grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) session: u64,
+    pub(crate) version: u64,
+}
+
+impl Description {
+    /// The description as text. Lines end as RFC 8866 wants.
+    pub(crate) fn write(&self, origin: Origin) -> String {
+        let mut text = Text(String::with_capacity(4096));
+        text.line(format_args!("v=0"));
+        text.line(format_args!("o=- {} {} IN IP4 127.0.0.1", origin.session, origin.version));
+        text.line(format_args!("s=-"));
+        text.line(format_args!("t=0 0"));
+        let mids: Vec<&str> = self.lines.iter().filter(|l| !l.rejected).map(|l| l.mid.as_str()).collect();
+        text.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
+        text.line(format_args!("a=msid-semantic: WMS *"));
+        if self.ice_lite {
+            text.line(format_args!("a=ice-lite"));
+        }
+        let mut first = true;
+        let camera = self.lines.iter().find(|line| line.kind == LineKind::Video).map(|line| &line.mid);
+        for line in &self.lines {
+            if line.rejected {
+                rejected(&mut text, line);
+                continue;
+            }
+            self.line_text(&mut text, line);
+            // Sound and camera are one stream, which the far side plays in step; a shared screen is its own.
+            let further = line.kind == LineKind::Video && camera != Some(&line.mid);
+            stream_text(&mut text, line, if further { "screen" } else { "camera" });
+            if std::mem::take(&mut first) {
+                for candidate in &self.candidates {
+                    text.line(format_args!("a={candidate}"));
+                }
+            }
+        }
+        text.0
+    }
+
+    fn line_text(&self, text: &mut Text, line: &Line) {
+        let media = if line.kind == LineKind::Audio { "audio" } else { "video" };
+        let formats = line.codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx));
+        let formats: Vec<String> = formats.map(|number| number.to_string()).collect();
+        text.line(format_args!("m={media} 9 UDP/TLS/RTP/SAVPF {}", formats.join(" ")));
+        text.line(format_args!("c=IN IP4 0.0.0.0"));
+        let transport = &self.transport;
+        text.line(format_args!("a=ice-ufrag:{}", transport.ufrag));
+        text.line(format_args!("a=ice-pwd:{}", transport.password));
+        text.line(format_args!("a=ice-options:trickle"));
+        text.line(format_args!("a=fingerprint:{}", transport.fingerprint));
+        text.line(format_args!("a=setup:{}", setup(transport.setup)));
+        text.line(format_args!("a=mid:{}", line.mid));
+        if let Some(id) = line.transport_cc {
+            text.line(format_args!("a=extmap:{id} {TRANSPORT_CC_URI}"));
+        }
+        if let Some(id) = line.mid_extension {
+            text.line(format_args!("a=extmap:{id} {MID_URI}"));
+        }
+        let direction = match (line.send, line.receive) {
+            (true, true) => "sendrecv",
+            (true, false) => "sendonly",
+            (false, true) => "recvonly",
+            (false, false) => "inactive",
+        };
+        text.line(format_args!("a={direction}"));
+        text.line(format_args!("a=rtcp-mux"));
+        text.line(format_args!("a=rtcp-rsize"));
+        for codec in &line.codecs {
+            codec_text(text, codec);
+        }
+    }
+}
+
+/// Text whose lines end with CR LF.
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, args: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = self.0.write_fmt(args);
+        self.0.push_str("\r\n");
+    }
+}
+
+fn setup(setup: Setup) -> &'static str {
+    match setup {
+        Setup::ActPass => "actpass",
+        Setup::Active => "active",
+        Setup::Passive => "passive",
+    }
+}
+
+fn rejected(text: &mut Text, line: &Line) {
+    match &line.kind {
+        LineKind::Audio => text.line(format_args!("m=audio 0 UDP/TLS/RTP/SAVPF 0")),
+        LineKind::Video => text.line(format_args!("m=video 0 UDP/TLS/RTP/SAVPF 0")),
+        LineKind::Foreign { media, protocol, formats } => text.line(format_args!("m={media} 0 {protocol} {formats}")),
+    }
+    text.line(format_args!("c=IN IP4 0.0.0.0"));
+    text.line(format_args!("a=mid:{}", line.mid));
+    text.line(format_args!("a=inactive"));
+}
+
+fn codec_text(text: &mut Text, codec: &Codec) {
+    let number = codec.payload_type;
+    match &codec.format {
+        Format::Opus => {
+            text.line(format_args!("a=rtpmap:{number} opus/48000/2"));
+            text.line(format_args!("a=fmtp:{number} minptime=10;useinbandfec=1"));
+        }
+        Format::Vp8 => text.line(format_args!("a=rtpmap:{number} VP8/90000")),
+        Format::Vp9 => {
+            text.line(format_args!("a=rtpmap:{number} VP9/90000"));
+            text.line(format_args!("a=fmtp:{number} profile-id=0"));
+        }
+        Format::H264 { profile_level_id } => {
+            text.line(format_args!("a=rtpmap:{number} H264/90000"));
+            text.line(format_args!(
+                "a=fmtp:{number} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile_level_id}"
+            ));
+        }
+    }
+    let feedback = codec.feedback;
+    let words = [
+        (feedback.transport_cc, "transport-cc"),
+        (feedback.fir, "ccm fir"),
+        (feedback.nack, "nack"),
+        (feedback.pli, "nack pli"),
+    ];
+    for (_, word) in words.iter().filter(|(understood, _)| *understood) {
+        text.line(format_args!("a=rtcp-fb:{number} {word}"));
+    }
+    if let Some(rtx) = codec.rtx {
+        text.line(format_args!("a=rtpmap:{rtx} rtx/90000"));
+        text.line(format_args!("a=fmtp:{rtx} apt={number}"));
+    }
+}
+
+fn stream_text(text: &mut Text, line: &Line, name: &str) {
+    let Some(stream) = line.stream else { return };
+    let track = format!("{name}-{}", line.mid);
+    text.line(format_args!("a=msid:{name} {track}"));
+    if let Some(rtx) = stream.rtx {
+        text.line(format_args!("a=ssrc-group:FID {} {rtx}", stream.ssrc));
+    }
+    for ssrc in std::iter::once(stream.ssrc).chain(stream.rtx) {
+        text.line(format_args!("a=ssrc:{ssrc} cname:lunchroom"));
+        text.line(format_args!("a=ssrc:{ssrc} msid:{name} {track}"));
+    }
+}

@@ -1,0 +1,104 @@
+//! STUN and TURN servers in the form that the library can use.
+
+use crate::config::IceServer;
+use std::net::SocketAddr;
+use std::time::Duration;
+use webrtc::peer_connection::RTCIceServer;
+
+/// Longest wait for a name; the library would hold the whole connection up for it.
+const LOOKUP: Duration = Duration::from_secs(1);
+/// Most addresses that are used, of all servers together.
+const MAX_SERVERS: usize = 8;
+
+/// The servers with their names resolved, without those that the library cannot use: it speaks UDP to them, and would
+/// refuse the whole list for one broken address.
+pub(crate) async fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
+    let mut usable = Vec::new();
+    for server in servers {
+        for url in &server.urls {
+            if usable.len() == MAX_SERVERS {
+                return usable;
+            }
+            match Address::parse(url) {
+                Some(address) => usable.extend(address.resolve(server).await),
+                None => log::warn!("a STUN or TURN server is left out: only UDP is used"),
+            }
+        }
+    }
+    usable
+}
+
+/// `scheme:host:port` of RFC 7064 or RFC 7065, UDP only.
+#[derive(Debug, PartialEq, Eq)]
+struct Address<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: u16,
+}
+
+impl<'a> Address<'a> {
+    fn parse(url: &'a str) -> Option<Address<'a>> {
+        let (scheme, rest) = url.split_once(':')?;
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if !matches!(scheme, "stun" | "turn") || !matches!(query, "" | "transport=udp") {
+            return None;
+        }
+        let (host, port) = match place.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']')?;
+                (host, port.strip_prefix(':'))
+            }
+            None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+        };
+        let port = port.map_or(Some(3478), |port| port.parse().ok())?;
+        (!host.is_empty()).then_some(Address { scheme, host, port })
+    }
+
+    async fn resolve(&self, server: &IceServer) -> Option<RTCIceServer> {
+        let lookup = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((self.host, self.port)));
+        let mut addresses: Vec<SocketAddr> = match lookup.await {
+            Ok(Ok(addresses)) => addresses.collect(),
+            Ok(Err(error)) => {
+                log::warn!("a STUN or TURN server's name is unknown: {error}");
+                return None;
+            }
+            Err(_) => {
+                log::warn!("a STUN or TURN server's name was not found in {LOOKUP:?}");
+                return None;
+            }
+        };
+        // IPv4 first: a server reachable by both is most often reached by it from behind a NAT.
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        let url = format!("{}:{}", self.scheme, addresses.first()?);
+        let server =
+            RTCIceServer { urls: vec![url], username: server.username.clone(), credential: server.credential.clone() };
+        // Says whether TURN lacks its credential.
+        server.urls().is_ok().then_some(server)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_rfc_7064_and_7065_are_read() {
+        let read = |url| Address::parse(url).map(|a| (a.scheme, a.host, a.port));
+        assert_eq!(read("stun:stun.example.org"), Some(("stun", "stun.example.org", 3478)));
+        assert_eq!(read("turn:192.0.2.1:5000?transport=udp"), Some(("turn", "192.0.2.1", 5000)));
+        assert_eq!(read("turn:[2001:db8::1]:5000"), Some(("turn", "2001:db8::1", 5000)));
+        for broken in ["", "stun:", "turn:a:70000", "turns:a", "turn:a?transport=tcp", "http://a", "turn:[::1"] {
+            assert_eq!(read(broken), None, "{broken}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_be_used_does_not_cost_the_others() {
+        let servers = [
+            IceServer { urls: vec!["turn:127.0.0.1:1".into(), "stun:127.0.0.1:2".into()], ..IceServer::default() },
+            IceServer { urls: vec!["turn:[::1]:3".into()], username: "u".into(), credential: "c".into() },
+        ];
+        let urls: Vec<String> = usable(&servers).await.into_iter().flat_map(|server| server.urls).collect();
+        assert_eq!(urls, ["stun:127.0.0.1:2", "turn:[::1]:3"], "TURN without a credential is of no use");
+    }
+}

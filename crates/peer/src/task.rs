@@ -1,0 +1,461 @@
+//! The task that owns a connection: one command, one message of the driver or one event at a time.
+
+use crate::agreement::{self, Agreed};
+use crate::candidate::{self, CandidateAddress, CandidateError};
+use crate::config::PeerConfig;
+use crate::connection;
+use crate::error::PeerError;
+use crate::event::{DescriptionKind, PeerEvent, PeerState, TrackKind};
+use crate::handler::DriverEvent;
+use crate::media_out::TrackHandle;
+use crate::negotiation::{Negotiation, OnOffer};
+use crate::outbox::Outbox;
+use crate::path::MediaPath;
+use crate::peer::{Command, Request};
+use crate::sdp::{self, Description, Origin};
+use crate::standin;
+use crate::stats::{self, PeerStats};
+use crate::{MAX_MEDIA_LINES, MAX_REMOTE_CANDIDATES};
+use futures_util::FutureExt;
+use rtc::peer_connection::configuration::RTCOfferOptions;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{Notify, mpsc};
+use transport::RecvKind;
+use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
+use webrtc::rtp_transceiver::RtpSender;
+
+/// The owner of a connection.
+pub(crate) struct Task {
+    pub(crate) config: PeerConfig,
+    pub(crate) connection: Arc<dyn PeerConnection>,
+    pub(crate) path: Arc<MediaPath>,
+    pub(crate) panicked: Arc<Notify>,
+    pub(crate) commands: mpsc::Receiver<Request>,
+    pub(crate) driver: mpsc::Receiver<DriverEvent>,
+    pub(crate) events: mpsc::Sender<PeerEvent>,
+    pub(crate) state: PeerState,
+    pub(crate) origin: Origin,
+    pub(crate) outbox: Outbox,
+    pub(crate) negotiation: Negotiation,
+    /// An offer of ours is due once it may go out.
+    pub(crate) needed: bool,
+    /// Whether the owner has begun: nothing is offered before.
+    pub(crate) begun: bool,
+    /// The next offer looks for a new path.
+    pub(crate) restart: bool,
+    /// The offer under way looks for a new path.
+    pub(crate) restarting: bool,
+    /// Our offer under way.
+    pub(crate) offer: Option<Description>,
+    /// The far side's newest description in force.
+    pub(crate) remote: Option<Description>,
+    /// What the last negotiation agreed on.
+    pub(crate) agreed: Vec<Agreed>,
+    /// Candidates that came before their description; at most [`MAX_REMOTE_CANDIDATES`].
+    pub(crate) early: Vec<String>,
+    /// Candidates taken since the last description with new ICE credentials.
+    pub(crate) taken: usize,
+    /// The newest offer of the far side was ignored, and so are its candidates.
+    pub(crate) ignoring: bool,
+    /// Candidates gathered for the present generation.
+    pub(crate) gathered: usize,
+    /// The library's senders of lines added later, by SSRC.
+    pub(crate) further: HashMap<u32, Arc<dyn RtpSender>>,
+    /// Makes SSRCs.
+    pub(crate) ssrcs: Ssrcs,
+}
+
+/// Why the task woke.
+enum Wake {
+    Request(Option<Request>),
+    Driver(DriverEvent),
+    News,
+    Panicked,
+    /// The owner's queue has room, or is gone.
+    Room(bool),
+}
+
+/// Makes SSRCs that differ from each other and, most likely, from the far side's.
+#[derive(Debug)]
+pub(crate) struct Ssrcs(pub(crate) u64);
+
+impl Ssrcs {
+    /// The next SSRC (splitmix64).
+    pub(crate) fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) as u32).max(1)
+    }
+}
+
+impl Task {
+    /// Runs until the connection is closed by its handle, or the handle is dropped.
+    pub(crate) async fn run(mut self) {
+        let closing = loop {
+            match self.wait().await {
+                Wake::Request(Some(Request { command: Command::Close, done })) => break Some(done),
+                Wake::Request(Some(Request { command, done })) => {
+                    let outcome = self.command(command).await;
+                    // The caller may have gone.
+                    let _ = done.send(outcome);
+                }
+                Wake::Request(None) => break None,
+                Wake::Driver(event) => self.driver_event(event),
+                Wake::News => self.news(),
+                Wake::Panicked => self.set_state(PeerState::Failed),
+                Wake::Room(true) => self.flush(),
+                Wake::Room(false) => self.outbox.clear(),
+            }
+            if let Err(error) = self.offer_if_needed().await {
+                log::warn!("an offer could not be made: {error}");
+            }
+        };
+        self.close().await;
+        if let Some(done) = closing {
+            let _ = done.send(Ok(()));
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        tokio::select! {
+            request = self.commands.recv(), if !self.outbox.is_full() => Wake::Request(request),
+            Some(event) = self.driver.recv() => Wake::Driver(event),
+            () = self.path.news.notified() => Wake::News,
+            () = self.panicked.notified() => Wake::Panicked,
+            room = self.events.reserve(), if !self.outbox.is_empty() => Wake::Room(room.is_ok()),
+        }
+    }
+
+    /// Tells the owner what it has room for.
+    fn flush(&mut self) {
+        while let Ok(permit) = self.events.try_reserve() {
+            let Some(event) = self.outbox.pop() else { break };
+            permit.send(event);
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Err(error) = guarded(self.connection.close()).await {
+            log::debug!("closing: {error}");
+        }
+        self.set_state(PeerState::Closed);
+        // What has no room now is dropped.
+        self.flush();
+    }
+
+    async fn command(&mut self, command: Command) -> Result<(), PeerError> {
+        match command {
+            Command::Offer => {
+                (self.begun, self.needed) = (true, true);
+                self.offer_if_needed().await
+            }
+            Command::RemoteDescription { kind: DescriptionKind::Offer, sdp } => self.remote_offer(&sdp).await,
+            Command::RemoteDescription { kind: DescriptionKind::Answer, sdp } => self.remote_answer(&sdp).await,
+            Command::RemoteCandidate { candidate } => self.remote_candidate(&candidate).await,
+            // The library pairs candidates as they come and needs no end.
+            Command::EndOfRemoteCandidates => Ok(()),
+            Command::AddVideoTrack(reply) => {
+                let track = self.add_video_track().await?;
+                let _ = reply.send(track);
+                Ok(())
+            }
+            Command::RemoveVideoTrack(ssrc) => self.remove_video_track(ssrc).await,
+            Command::RestartIce => {
+                (self.restart, self.needed) = (true, true);
+                self.offer_if_needed().await
+            }
+            Command::Stats(reply) => {
+                let _ = reply.send(self.stats().await);
+                Ok(())
+            }
+            Command::Close => Ok(()),
+        }
+    }
+
+    async fn offer_if_needed(&mut self) -> Result<(), PeerError> {
+        if !self.needed || !self.begun || !self.negotiation.may_offer() || self.state == PeerState::Closed {
+            return Ok(());
+        }
+        self.needed = false;
+        self.restarting = std::mem::take(&mut self.restart);
+        let options = RTCOfferOptions { ice_restart: self.restarting };
+        let offer = guarded(self.connection.create_offer(Some(options))).await?;
+        let description = self.local_description(&offer.sdp)?;
+        guarded(self.connection.set_local_description(offer)).await?;
+        self.gathered = 0;
+        self.negotiation.offered();
+        self.publish(DescriptionKind::Offer, &description);
+        self.offer = Some(description);
+        Ok(())
+    }
+
+    async fn remote_offer(&mut self, text: &str) -> Result<(), PeerError> {
+        let remote = self.read(text)?;
+        match self.negotiation.remote_offer(self.config.polite) {
+            OnOffer::Ignore => {
+                self.ignoring = true;
+                return Ok(());
+            }
+            OnOffer::TakeBackAndAnswer => self.take_back().await?,
+            OnOffer::Answer => {}
+        }
+        self.ignoring = false;
+        self.begun = true;
+        let outcome = self.answer(remote).await;
+        if outcome.is_err() {
+            self.drop_remote_offer().await;
+        }
+        self.negotiation.settled();
+        outcome
+    }
+
+    async fn answer(&mut self, remote: Description) -> Result<(), PeerError> {
+        let text = standin::for_library(&remote, self.remote.as_ref()).write(self.origin);
+        let offer = RTCSessionDescription::offer(text).map_err(refused)?;
+        guarded(self.connection.set_remote_description(offer)).await?;
+        let answer = guarded(self.connection.create_answer(None)).await?;
+        let local = standin::for_far_side(self.local_description(&answer.sdp)?, &remote);
+        let restarted = self.note_generation(&remote);
+        guarded(self.connection.set_local_description(answer)).await?;
+        if restarted {
+            self.gathered = 0;
+        }
+        self.publish(DescriptionKind::Answer, &local);
+        self.conclude(&local, remote);
+        self.add_early().await;
+        Ok(())
+    }
+
+    async fn remote_answer(&mut self, text: &str) -> Result<(), PeerError> {
+        let remote = self.read(text)?;
+        let Some(offer) = self.offer.clone().filter(|_| self.negotiation == Negotiation::HaveLocalOffer) else {
+            return Err(PeerError::UnexpectedDescription);
+        };
+        let fits = remote.lines.len() == offer.lines.len()
+            && remote.lines.iter().zip(&offer.lines).all(|(theirs, ours)| theirs.mid == ours.mid);
+        if !fits || remote.transport.setup == sdp::Setup::ActPass {
+            return Err(PeerError::BadDescription("it does not answer our offer".into()));
+        }
+        let text = standin::for_library(&remote, self.remote.as_ref()).write(self.origin);
+        let answer = RTCSessionDescription::answer(text).map_err(refused)?;
+        self.note_generation(&remote);
+        guarded(self.connection.set_remote_description(answer)).await?;
+        self.negotiation.remote_answer();
+        self.ignoring = false;
+        self.offer = None;
+        self.restarting = false;
+        self.conclude(&offer, remote);
+        self.add_early().await;
+        Ok(())
+    }
+
+    /// Reads a description and checks that it goes on from the one before.
+    fn read(&self, text: &str) -> Result<Description, PeerError> {
+        let remote = sdp::parse(text).map_err(|error| match error {
+            sdp::SdpError::TooManyLines => PeerError::TooMany,
+            other => PeerError::BadDescription(other.to_string()),
+        })?;
+        if let Some(before) = &self.remote {
+            let continues = remote.lines.len() >= before.lines.len()
+                && remote.lines.iter().zip(&before.lines).all(|(new, old)| new.mid == old.mid);
+            if !continues || remote.transport.fingerprint != before.transport.fingerprint {
+                return Err(PeerError::BadDescription("it is of another session".into()));
+            }
+        }
+        Ok(remote)
+    }
+
+    fn local_description(&mut self, text: &str) -> Result<Description, PeerError> {
+        let mut description = sdp::parse(text).map_err(|error| PeerError::Refused(format!("own SDP: {error}")))?;
+        // Candidates follow by themselves: those gathered for an earlier generation would only confuse.
+        description.candidates.clear();
+        Ok(description)
+    }
+
+    fn publish(&mut self, kind: DescriptionKind, description: &Description) {
+        self.origin.version += 1;
+        let sdp = description.write(self.origin);
+        self.outbox.push(PeerEvent::LocalDescription { kind, sdp });
+    }
+
+    /// Both descriptions are in force.
+    fn conclude(&mut self, local: &Description, remote: Description) {
+        let agreed = agreement::agree(local, &remote);
+        self.path.apply(&agreed, Instant::now());
+        for line in agreed.iter().filter(|line| line.receives) {
+            if !self.agreed.iter().any(|before| before.mid == line.mid && before.receives) {
+                let kind = match line.kind {
+                    RecvKind::Audio => TrackKind::Audio,
+                    RecvKind::Video => TrackKind::Video,
+                };
+                self.outbox.push(PeerEvent::RemoteTrack { mid: line.mid.clone(), kind });
+            }
+        }
+        for before in self.agreed.iter().filter(|before| before.receives) {
+            if !agreed.iter().any(|line| line.mid == before.mid && line.receives) {
+                self.outbox.push(PeerEvent::RemoteTrackEnded { mid: before.mid.clone() });
+            }
+        }
+        let video = agreed.iter().find(|line| line.kind == RecvKind::Video).and_then(Agreed::video_codec);
+        let audio = agreed.iter().any(|line| line.kind == RecvKind::Audio && line.send.is_some());
+        self.outbox.push(PeerEvent::Negotiated { video, audio });
+        self.agreed = agreed;
+        self.remote = Some(remote);
+    }
+
+    /// Takes our offer back, so that the far side's can be answered. What it was for is offered again later.
+    async fn take_back(&mut self) -> Result<(), PeerError> {
+        let rollback = RTCSessionDescription::rollback(None).map_err(refused)?;
+        guarded(self.connection.set_local_description(rollback)).await?;
+        self.offer = None;
+        self.needed = true;
+        self.restart |= std::mem::take(&mut self.restarting);
+        Ok(())
+    }
+
+    async fn drop_remote_offer(&mut self) {
+        let Ok(rollback) = RTCSessionDescription::rollback(None) else { return };
+        if let Err(error) = guarded(self.connection.set_remote_description(rollback)).await {
+            log::debug!("a refused offer could not be taken back: {error}");
+        }
+    }
+
+    /// Returns whether the far side's ICE credentials are new.
+    fn note_generation(&mut self, remote: &Description) -> bool {
+        let new = self.remote.as_ref().is_none_or(|before| before.transport.ufrag != remote.transport.ufrag);
+        if new {
+            self.taken = remote.candidates.len();
+        }
+        new
+    }
+
+    async fn remote_candidate(&mut self, text: &str) -> Result<(), PeerError> {
+        if self.ignoring || text.trim().is_empty() {
+            return Ok(());
+        }
+        let candidate = match candidate::parse(text) {
+            Ok(candidate) => candidate,
+            Err(CandidateError::Unused) => return Ok(()),
+            Err(error) => return Err(PeerError::BadCandidate(error.to_string())),
+        };
+        if matches!(candidate.address, CandidateAddress::Mdns(_)) && !self.config.mdns {
+            return Ok(());
+        }
+        if self.remote.is_none() {
+            if self.early.len() == MAX_REMOTE_CANDIDATES {
+                return Err(PeerError::TooMany);
+            }
+            self.early.push(candidate.to_string());
+            return Ok(());
+        }
+        self.add_candidate(candidate.to_string()).await
+    }
+
+    async fn add_candidate(&mut self, candidate: String) -> Result<(), PeerError> {
+        if self.taken >= MAX_REMOTE_CANDIDATES {
+            return Err(PeerError::TooMany);
+        }
+        self.taken += 1;
+        let init = RTCIceCandidateInit { candidate, ..RTCIceCandidateInit::default() };
+        guarded(self.connection.add_ice_candidate(init)).await?;
+        // The first check leaves now and not at the next timer.
+        self.path.kick.kick();
+        Ok(())
+    }
+
+    async fn add_early(&mut self) {
+        for candidate in std::mem::take(&mut self.early) {
+            if let Err(error) = self.add_candidate(candidate).await {
+                log::debug!("a candidate was not taken: {error}");
+            }
+        }
+        self.path.kick.kick();
+    }
+
+    async fn add_video_track(&mut self) -> Result<TrackHandle, PeerError> {
+        if self.agreed.len() + self.further.len() >= MAX_MEDIA_LINES {
+            return Err(PeerError::TooMany);
+        }
+        let (ssrc, rtx) = (self.ssrcs.next(), self.ssrcs.next());
+        let sender = guarded(self.connection.add_track(connection::track(ssrc, Some(rtx)))).await?;
+        self.further.insert(ssrc, sender);
+        self.path.sending().add_line(ssrc, true);
+        self.needed = true;
+        Ok(TrackHandle { path: self.path.clone(), ssrc })
+    }
+
+    async fn remove_video_track(&mut self, ssrc: u32) -> Result<(), PeerError> {
+        let Some(sender) = self.further.remove(&ssrc) else { return Ok(()) };
+        self.path.sending().remove_line(ssrc);
+        self.needed = true;
+        guarded(self.connection.remove_track(&sender)).await
+    }
+
+    fn driver_event(&mut self, event: DriverEvent) {
+        match event {
+            DriverEvent::Candidate { candidate } => self.local_candidate(&candidate),
+            DriverEvent::GatheringComplete => {
+                self.outbox.push(PeerEvent::EndOfCandidates);
+                if self.gathered == 0 {
+                    log::warn!("no address of ours can be used: no network, or no relay where one is demanded");
+                    self.set_state(PeerState::Failed);
+                }
+            }
+            DriverEvent::State(state) => self.set_state(state),
+        }
+    }
+
+    fn local_candidate(&mut self, text: &str) {
+        match candidate::parse(text) {
+            Ok(candidate) => {
+                self.gathered += 1;
+                let sdp_mid = self.offer.as_ref().or(self.remote.as_ref()).and_then(|description| {
+                    let line = description.lines.iter().find(|line| !line.rejected)?;
+                    Some(line.mid.clone())
+                });
+                let candidate = candidate.to_string();
+                self.outbox.push(PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index: Some(0) });
+            }
+            Err(error) => log::debug!("a candidate of ours is not told: {error}"),
+        }
+    }
+
+    fn news(&mut self) {
+        let news = self.path.take_news();
+        if let Some(target) = news.target {
+            self.outbox.push(PeerEvent::Target(target));
+        }
+        for mid in news.keyframes {
+            self.outbox.push(PeerEvent::KeyframeRequested { mid });
+        }
+    }
+
+    fn set_state(&mut self, state: PeerState) {
+        if self.state != state && self.state != PeerState::Closed {
+            self.state = state;
+            self.outbox.push(PeerEvent::State(state));
+        }
+    }
+
+    async fn stats(&self) -> PeerStats {
+        let report = self.connection.get_stats(Instant::now(), webrtc::peer_connection::StatsSelector::None).await;
+        stats::collect(&report, self.state, &self.path)
+    }
+}
+
+/// A call of the library. A panic in it is an error here: what the far side sends must not end the process.
+async fn guarded<T>(call: impl Future<Output = Result<T, webrtc::error::Error>>) -> Result<T, PeerError> {
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(outcome) => outcome.map_err(refused),
+        Err(_) => Err(PeerError::Refused("the library panicked".into())),
+    }
+}
+
+fn refused(error: webrtc::error::Error) -> PeerError {
+    PeerError::Refused(error.to_string())
+}

@@ -1,0 +1,228 @@
+//! Two connections on loopback, joined by a signalling channel that only passes on.
+
+use bytes::Bytes;
+use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
+use peer::{MediaSink, Peer, PeerConfig, PeerEvent, PeerState, TrackKind};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Longest wait for anything on loopback.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a sink has seen, by media line.
+#[derive(Debug, Default, Clone)]
+pub struct Seen {
+    pub frames: HashMap<String, Vec<EncodedFrame>>,
+    pub audio: HashMap<String, Vec<AudioPacket>>,
+    pub reports: HashMap<String, usize>,
+}
+
+/// A sink that keeps everything.
+pub struct Sink(watch::Sender<Seen>);
+
+impl MediaSink for Sink {
+    fn video(&self, mid: &str, frame: EncodedFrame) {
+        self.0.send_modify(|seen| seen.frames.entry(mid.into()).or_default().push(frame));
+    }
+
+    fn audio(&self, mid: &str, packet: AudioPacket) {
+        self.0.send_modify(|seen| seen.audio.entry(mid.into()).or_default().push(packet));
+    }
+
+    fn sender_report(&self, mid: &str, _: u64, _: u32) {
+        self.0.send_modify(|seen| *seen.reports.entry(mid.into()).or_default() += 1);
+    }
+}
+
+/// What a side's events say, for tests to wait on.
+#[derive(Debug, Default, Clone)]
+pub struct Told {
+    pub states: Vec<(Instant, PeerState)>,
+    pub tracks: Vec<(String, TrackKind)>,
+    pub ended: Vec<String>,
+    pub keyframes: Vec<String>,
+    pub negotiated: Vec<(Option<VideoCodec>, bool)>,
+    pub descriptions: Vec<String>,
+    pub candidates: Vec<String>,
+    pub targets: Vec<u64>,
+    pub errors: Vec<&'static str>,
+}
+
+impl Told {
+    pub fn state(&self) -> Option<PeerState> {
+        self.states.last().map(|(_, state)| *state)
+    }
+
+    /// How often it became connected.
+    pub fn connections(&self) -> usize {
+        self.states.iter().filter(|(_, state)| *state == PeerState::Connected).count()
+    }
+}
+
+/// One side.
+pub struct Side {
+    pub peer: Arc<Peer>,
+    pub told: watch::Receiver<Told>,
+    pub seen: watch::Receiver<Seen>,
+    events: Option<mpsc::Receiver<PeerEvent>>,
+    tell: Option<watch::Sender<Told>>,
+}
+
+pub fn config(polite: bool) -> PeerConfig {
+    PeerConfig { polite, include_loopback: true, mdns: false, seed: 1 + u64::from(polite), ..PeerConfig::default() }
+}
+
+impl Side {
+    pub async fn new(config: PeerConfig) -> Side {
+        let (seen_sender, seen) = watch::channel(Seen::default());
+        let (tell, told) = watch::channel(Told::default());
+        let (sender, events) = mpsc::channel(64);
+        let peer = Arc::new(Peer::new(config, Arc::new(Sink(seen_sender)), sender).await.unwrap());
+        Side { peer, told, seen, events: Some(events), tell: Some(tell) }
+    }
+
+    /// Waits until what was told is as wished.
+    pub async fn told(&self, what: &str, wish: impl FnMut(&Told) -> bool) -> Told {
+        wait(self.told.clone(), what, wish).await
+    }
+
+    /// Waits until what was seen is as wished.
+    pub async fn seen(&self, what: &str, wish: impl FnMut(&Seen) -> bool) -> Seen {
+        wait(self.seen.clone(), what, wish).await
+    }
+
+    pub async fn connected(&self) -> Told {
+        self.told("connected", |told| told.state() == Some(PeerState::Connected)).await
+    }
+}
+
+async fn wait<T: Clone + std::fmt::Debug>(
+    mut watch: watch::Receiver<T>,
+    what: &str,
+    mut wish: impl FnMut(&T) -> bool,
+) -> T {
+    let waited = tokio::time::timeout(PATIENCE, watch.wait_for(|value| wish(value))).await;
+    let found = waited.map(|found| found.expect("the side is gone").clone());
+    found.unwrap_or_else(|_| panic!("waited in vain: {what}; {:?}", watch.borrow()))
+}
+
+/// Passes on what each side says to the other, with `delay` on the way.
+pub fn join(a: &mut Side, b: &mut Side, delay: Duration) {
+    for (from, to) in [(&mut *a as *mut Side, &*b.peer as *const Peer), (&mut *b as *mut Side, &*a.peer as *const Peer)] {
+        let _ = (from, to);
+    }
+    let (peer_a, peer_b) = (a.peer.clone(), b.peer.clone());
+    pump(a, peer_b, delay);
+    pump(b, peer_a, delay);
+}
+
+fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration) {
+    let mut events = side.events.take().unwrap();
+    let tell = side.tell.take().unwrap();
+    let (line, mut far_end) = mpsc::unbounded_channel::<(Instant, PeerEvent)>();
+    let (report, mut errors) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some((at, event)) = far_end.recv().await {
+            tokio::time::sleep_until((at + delay).into()).await;
+            let outcome = match event {
+                PeerEvent::LocalDescription { kind, sdp } => other.remote_description(kind, &sdp).await,
+                PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
+                    other.remote_candidate(&candidate, sdp_mid.as_deref(), sdp_mline_index).await
+                }
+                PeerEvent::EndOfCandidates => other.end_of_remote_candidates().await,
+                _ => Ok(()),
+            };
+            if let Err(error) = outcome {
+                let _ = report.send(error.code());
+            }
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                Some(error) = errors.recv() => tell.send_modify(|told| told.errors.push(error)),
+                event = events.recv() => {
+                    let Some(event) = event else { break };
+                    tell.send_modify(|told| note(told, &event));
+                    let _ = line.send((Instant::now(), event));
+                }
+            }
+        }
+    });
+}
+
+fn note(told: &mut Told, event: &PeerEvent) {
+    match event.clone() {
+        PeerEvent::LocalDescription { sdp, .. } => told.descriptions.push(sdp),
+        PeerEvent::LocalCandidate { candidate, .. } => told.candidates.push(candidate),
+        PeerEvent::EndOfCandidates => {}
+        PeerEvent::State(state) => told.states.push((Instant::now(), state)),
+        PeerEvent::Negotiated { video, audio } => told.negotiated.push((video, audio)),
+        PeerEvent::RemoteTrack { mid, kind } => told.tracks.push((mid, kind)),
+        PeerEvent::RemoteTrackEnded { mid } => told.ended.push(mid),
+        PeerEvent::KeyframeRequested { mid } => told.keyframes.push(mid),
+        PeerEvent::Target(target) => told.targets.push(target),
+    }
+}
+
+/// Two sides that are connected.
+pub async fn connected(a: PeerConfig, b: PeerConfig) -> (Side, Side) {
+    let (mut a, mut b) = (Side::new(a).await, Side::new(b).await);
+    join(&mut a, &mut b, Duration::ZERO);
+    a.peer.offer().await.unwrap();
+    a.connected().await;
+    b.connected().await;
+    (a, b)
+}
+
+/// A picture whose bitstream looks as its codec's should to a packetiser, `size` bytes long.
+pub fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usize) -> EncodedFrame {
+    let mut data = match (codec, keyframe) {
+        // RFC 6386 9.1: frame tag, start code, 320x240.
+        (VideoCodec::Vp8, true) => vec![0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00],
+        (VideoCodec::Vp8, false) => vec![0x11, 0x02, 0x00],
+        // VP9 6.2: frame marker 2, profile 0, shown; key frames have a sync code, 8 bit 4:2:0, 320x240.
+        (VideoCodec::Vp9, true) => vec![0x82, 0x49, 0x83, 0x42, 0x00, 0x13, 0xf0, 0x0e, 0xf0, 0x00],
+        (VideoCodec::Vp9, false) => vec![0x86, 0x00, 0x40, 0x92],
+        (VideoCodec::H264, true) => [
+            &[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x05, 0x07, 0xe8][..],
+            &[0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80],
+            &[0, 0, 0, 1, 0x65, 0x88],
+        ]
+        .concat(),
+        (VideoCodec::H264, false) => vec![0, 0, 0, 1, 0x41, 0x9a],
+    };
+    // No byte pattern that H.264 would read as a start code.
+    data.extend((data.len()..size).map(|index| 0x80 | (index as u8 & 0x7f)));
+    EncodedFrame {
+        codec,
+        data: data.into(),
+        keyframe,
+        rtp_timestamp: number.wrapping_mul(3_000),
+        width: 320,
+        height: 240,
+        layer: 0,
+        temporal: 0,
+        time: Instant::now(),
+    }
+}
+
+/// Sends pictures at 30 a second, and sound, from now on; a keyframe when one is asked for.
+pub fn stream(side: &Side, codec: VideoCodec) -> tokio::task::JoinHandle<()> {
+    let (media, mut told) = (side.peer.media(), side.told.clone());
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(Duration::from_millis(33));
+        let (mut number, mut asked) = (0, 0);
+        loop {
+            tick.tick().await;
+            let requests = told.borrow_and_update().keyframes.len();
+            let keyframe = number == 0 || requests > asked;
+            asked = requests;
+            media.video(&picture(codec, keyframe, number, if keyframe { 9_000 } else { 2_500 }));
+            media.audio(number * 960, Bytes::from_static(&[0xfc, 0xff, 0xfe]), number == 0);
+            number += 1;
+        }
+    })
+}
