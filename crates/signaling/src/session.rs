@@ -3,14 +3,19 @@
 //! Nothing the app has sent is lost and nothing comes twice while the session lives; when the server no longer
 //! knows it, [`SessionEvent::Lost`] says so and a new one begins, in which the app joins its room again.
 
+mod backoff;
+mod event;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use self::backoff::{Jitter, backoff};
+pub use self::event::{DisconnectCause, SendError, SessionEnd, SessionEvent, SessionOutput, SessionState};
 use crate::close::{self, CloseInfo};
 use crate::identity::{DeviceKey, decode_nonce};
 use crate::limits::{
-    BACKOFF_MAX, BACKOFF_MIN, HANDSHAKE_TIMEOUT, MAX_FRAME_BYTES, PING_INTERVAL, PROBE_LIMIT, RESUME_WINDOW,
-    RETRY_AFTER_MAX, SILENCE_LIMIT,
+    BACKOFF_MAX, HANDSHAKE_TIMEOUT, MAX_FRAME_BYTES, PING_INTERVAL, PROBE_LIMIT, RESUME_WINDOW, RETRY_AFTER_MAX,
+    SILENCE_LIMIT,
 };
 use crate::message::{
     ClientMessage, Envelope, ErrorCode, ErrorMessage, Hello, IceServer, Resume, ServerMessage, SessionId, VERSION,
@@ -31,119 +36,6 @@ pub struct SessionConfig {
     pub client: String,
     /// Randomness for the backoff's jitter; another one for each client.
     pub seed: u64,
-}
-
-/// What the driver has to do, in this order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SessionOutput {
-    /// Open a WebSocket to the server, then call [`Session::handle_opened`] or [`Session::handle_closed`].
-    Connect,
-    /// Send one text frame.
-    SendText(String),
-    /// Close or abandon the socket, also one that is still being opened, without waiting for the other side.
-    /// Nothing of it may be handed in any more.
-    CloseSocket {
-        /// Close code. Only 1000 ends the session for the server.
-        code: u16,
-    },
-    /// For the app.
-    Event(SessionEvent),
-}
-
-/// What the app learns.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SessionEvent {
-    /// A new session has begun.
-    Welcome(Welcome),
-    /// The session goes on after a break; nothing was lost.
-    Resumed {
-        /// Fresh ICE servers.
-        ice_servers: Vec<IceServer>,
-    },
-    /// The server says something: each of its messages once, in order.
-    Message(ServerMessage),
-    /// There is no connection; another attempt comes by itself.
-    Disconnected {
-        /// Since when there has been none.
-        since: Instant,
-        /// When the next attempt begins.
-        retry_at: Instant,
-        /// Why this attempt or connection ended.
-        cause: DisconnectCause,
-    },
-    /// The session is gone, and with it the seat in the room and every message not acknowledged. A new session
-    /// follows; `join` sent now goes out in its first flight.
-    Lost,
-    /// It is over: nothing follows.
-    Ended(SessionEnd),
-}
-
-/// Why a connection ended or did not come about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DisconnectCause {
-    /// The socket closed, broke or could not be opened.
-    Closed(CloseInfo),
-    /// The server was silent for too long.
-    Silence,
-    /// The handshake took too long.
-    HandshakeTimeout,
-    /// The server refused for now, for example because it is full.
-    Refused(ErrorMessage),
-    /// The server ended the session and lets the client come again.
-    Bye(ErrorCode),
-    /// The server broke the protocol.
-    Protocol(&'static str),
-}
-
-/// Why a session is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionEnd {
-    /// [`Session::close`] was called.
-    Closed,
-    /// The server does not want this client, and would not the next time.
-    Refused(ErrorMessage),
-}
-
-/// Why a message cannot be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The server has not acknowledged [`crate::limits::MAX_UNACKNOWLEDGED`] messages; nothing was sent.
-    #[error("the connection to the server is too slow")]
-    QueueFull,
-    /// The server would refuse it.
-    #[error("the message is not allowed: {0:?}")]
-    Invalid(ErrorCode),
-    /// `hello`, `ping` and `ack` are the session's own.
-    #[error("the session sends this by itself")]
-    Reserved,
-    /// The session is over.
-    #[error("the session is over")]
-    Closed,
-}
-
-impl SendError {
-    /// Stable code for programs and translations.
-    pub fn code(self) -> &'static str {
-        match self {
-            SendError::QueueFull => "send_queue_full",
-            SendError::Invalid(_) => "send_invalid",
-            SendError::Reserved => "send_reserved",
-            SendError::Closed => "send_closed",
-        }
-    }
-}
-
-/// Where a session stands, for a view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionState {
-    /// A socket is being opened or the handshake is under way.
-    Connecting,
-    /// Messages flow.
-    Open,
-    /// Waiting for the next attempt.
-    Backoff,
-    /// Over.
-    Closed,
 }
 
 /// A signalling session as a state machine. Feed it with the `handle_` functions, then drain
@@ -220,7 +112,7 @@ impl Session {
     /// A session that wants to connect at once.
     pub fn new(mut config: SessionConfig, now: Instant) -> Result<Session, NameError> {
         config.name = clean_name(&config.name)?;
-        let jitter = Jitter(config.seed);
+        let jitter = Jitter::new(config.seed);
         let mut session = Session {
             config,
             state: State::Closed,
@@ -635,29 +527,8 @@ fn is_join(body: &str) -> bool {
     body.starts_with(r#"{"type":"join""#)
 }
 
-/// 0.25, 0.5, 1, 2, 4, 5, 5... seconds.
-fn backoff(failures: u32) -> Duration {
-    BACKOFF_MIN.saturating_mul(1 << failures.min(16)).min(BACKOFF_MAX)
-}
-
 fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     a.into_iter().chain(b).min()
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): clients that broke together should not come back together.
-#[derive(Debug)]
-struct Jitter(u64);
-
-impl Jitter {
-    /// Half to all of a delay.
-    fn spread(&mut self, delay: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        delay.mul_f64(0.5 + 0.5 * (z >> 11) as f64 / (1u64 << 53) as f64)
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::identity;
-use crate::limits::{ACK_DELAY, ACK_EVERY, MAX_UNACKNOWLEDGED};
+use crate::limits::{ACK_DELAY, ACK_EVERY, BACKOFF_MIN, MAX_UNACKNOWLEDGED};
 use crate::message::{LimitsInfo, ParticipantId};
 use crate::server_session::ServerSession;
 
