@@ -1,1 +1,4 @@
 //! Virtual network and time, simulated devices: for tests only.
+
+pub mod net;
+pub mod random;

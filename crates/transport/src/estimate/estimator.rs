@@ -21,6 +21,8 @@ const DRAIN_SCALE: f64 = 0.5;
 const DRAIN_FLOOR: f64 = 0.25;
 /// A queue that is still there after so long is not ours to drain.
 const DRAIN_LONGEST: Duration = Duration::from_millis(2500);
+/// The estimate does not grow beyond this multiple of what is wanted.
+const ENOUGH: f64 = 2.0;
 /// Probes need a queue shorter than this.
 const CLEAR: Duration = Duration::from_millis(25);
 /// No report for so long, though packets left: the path is interrupted.
@@ -105,6 +107,11 @@ impl Estimator {
         self.draining.is_some() || self.silent
     }
 
+    /// Whether the path drops what comes in bursts.
+    pub(crate) fn drops(&self) -> bool {
+        self.loss.bound().is_some()
+    }
+
     /// Whether anything was measured yet.
     pub(crate) fn measured(&self) -> bool {
         self.measured
@@ -129,14 +136,19 @@ impl Estimator {
                 self.trendline.add(&delta);
             }
         }
+        let queue = self.queue.standing();
         self.queue.add(now, &report.arrivals);
+        let shrinking = self.queue.standing() < queue;
         self.drain(now);
-        if !resumed {
+        if resumed || self.congested() {
+            // What an interruption or a full queue swallowed says nothing about the path's own loss.
+            self.loss.begin_window(now);
+        } else {
             let tally = Tally { lost: report.lost, arrived: report.arrivals.len(), late: report.late };
             self.loss.add(now, tally, sent.min(self.target()), self.rate.estimate(), rtt);
         }
         if !self.probed(now, report) {
-            self.adapt(now, sent, rtt);
+            self.adapt(now, sent, rtt, shrinking);
         }
     }
 
@@ -209,10 +221,12 @@ impl Estimator {
         false
     }
 
-    fn adapt(&mut self, now: Instant, sent: f64, rtt: Duration) {
+    fn adapt(&mut self, now: Instant, sent: f64, rtt: Duration, shrinking: bool) {
         let usage = match self.trendline.usage() {
             Usage::Over if self.queue.standing() < BELIEVED => Usage::Normal,
-            Usage::Normal if self.queue.standing() > DRAIN_ABOVE => Usage::Under,
+            // The trend is of some time ago, and little gets through because little is sent.
+            Usage::Over if self.draining.is_some() && shrinking => Usage::Under,
+            Usage::Normal if self.draining.is_some() => Usage::Under,
             usage @ (Usage::Over | Usage::Normal | Usage::Under) => usage,
         };
         let window = if usage == Usage::Over { SHORT } else { LONG };
@@ -220,6 +234,8 @@ impl Estimator {
         let through = self.throughput.rate(window).map(|rate| rate * made_good);
         self.measured |= through.is_some();
         let busy = sent > 0.7 * self.target();
+        let enough = self.rate.estimate() > ENOUGH * self.wanted;
+        let usage = if usage == Usage::Normal && enough { Usage::Under } else { usage };
         self.rate.update(now, usage, through, busy, rtt);
     }
 

@@ -6,8 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Loss above what the path is known to have, that begins a trial.
+/// Loss above what the path is known to have, that begins a trial; what chance may add is on top.
 const SUSPICIOUS: f64 = 0.08;
+/// Loss that is taken for the path's without a trial. More, and a policer would be got used to step by step.
+const HARMLESS: f64 = 0.05;
 /// A trial sends this much of the rate before it, or what got through if that is less.
 const TRIAL: f64 = 0.8;
 /// A judgement needs so many packets over so long.
@@ -90,13 +92,16 @@ impl LossBound {
         self.lost = (self.lost + tally.lost).saturating_sub(tally.late);
         self.arrived += tally.arrived;
         let total = self.lost + self.arrived;
-        if now.saturating_duration_since(self.window_began) < WINDOW || total < WINDOW_PACKETS {
+        // A trial is judged once and for all: on more.
+        let windows = if let State::Trying { .. } = self.state { 2 } else { 1 };
+        let passed = now.saturating_duration_since(self.window_began);
+        if passed < WINDOW * windows || total < WINDOW_PACKETS * windows as usize {
             return;
         }
         let loss = self.lost as f64 / total as f64;
         self.last = loss;
         self.begin_window(now);
-        self.judge(now, loss, rate, rtt);
+        self.judge(now, loss, total, rate, rtt);
         self.grow(now, loss, estimate);
     }
 
@@ -105,7 +110,7 @@ impl LossBound {
         (self.lost, self.arrived, self.window_began) = (0, 0, now);
     }
 
-    fn judge(&mut self, now: Instant, loss: f64, rate: f64, rtt: Duration) {
+    fn judge(&mut self, now: Instant, loss: f64, packets: usize, rate: f64, rtt: Duration) {
         match self.state {
             State::Trying { bound, loss: before, expected, .. } => {
                 if loss > (before + expected) / 2.0 {
@@ -118,15 +123,16 @@ impl LossBound {
             }
             State::Calm | State::Limited { .. } => {
                 let excess = loss - self.inherent;
-                if excess > SUSPICIOUS {
+                let chance = 2.0 * (self.inherent * (1.0 - self.inherent) / packets as f64).sqrt();
+                if excess > SUSPICIOUS + chance {
                     let cut = TRIAL.min(1.0 - excess);
                     let expected = (1.0 - (1.0 - loss) / cut).max(self.inherent);
                     let counts_from = now + rtt + Duration::from_millis(150);
                     self.state = State::Trying { bound: rate * cut, loss, expected, counts_from };
-                } else if excess < 0.0 {
-                    // Down at once would make the next ordinary window look suspicious; down slowly would hide
-                    // congestion behind loss that is over.
-                    self.inherent += excess / 2.0;
+                } else {
+                    // Slowly, as single windows vary by chance; up only as far as is harmless or was tried.
+                    let most = self.inherent.max(HARMLESS);
+                    self.inherent = (self.inherent + excess / 8.0).min(most);
                 }
             }
         }

@@ -102,8 +102,21 @@ impl Assembler {
         !self.pieces.is_empty()
     }
 
+    /// Where the first keyframe begins of which a packet is there that says so.
+    pub(crate) fn keyframe_begins(&self) -> Option<u64> {
+        let says =
+            |piece: &Piece| piece.part.keyframe || piece.codec == VideoCodec::H264 && piece.part.begins == Begins::Yes;
+        self.pieces.iter().find(|(_, piece)| piece.as_ref().is_some_and(says)).map(|(number, _)| *number)
+    }
+
     /// Only a keyframe helps now.
     pub(crate) fn lose(&mut self) {
+        self.state = State::Lost;
+    }
+
+    /// This packet will never come: only a keyframe after it helps.
+    pub(crate) fn lose_until(&mut self, number: u64) {
+        self.drop_before(number + 1);
         self.state = State::Lost;
     }
 

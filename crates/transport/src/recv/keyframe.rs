@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// Least time between two requests, RFC 4585 section 6.3.1.2 leaves it to us.
 const LEAST: Duration = Duration::from_millis(300);
+/// What is missing may be on its way for so long.
+const OVERTAKEN: Duration = Duration::from_millis(30);
 /// Requests in vain come further apart, up to this.
 const MOST: Duration = Duration::from_secs(1);
 
@@ -35,15 +37,21 @@ impl KeyframeRequests {
         }
     }
 
+    /// A keyframe is needed, but its packets may just have been overtaken.
+    pub(crate) fn want_soon(&mut self, now: Instant) {
+        self.want(now + OVERTAKEN);
+    }
+
     /// A keyframe is complete, or what was missing came.
     pub(crate) fn satisfied(&mut self) {
         self.state = State::Content;
     }
 
-    /// A keyframe has begun to arrive: leave it time.
+    /// A keyframe begins to arrive: leave it time.
     pub(crate) fn begun(&mut self, now: Instant, rtt: Duration) {
+        self.want(now);
         if let State::Asking { due, .. } = &mut self.state {
-            *due = (*due).max(now + rtt.max(LEAST / 2));
+            *due = (*due).max(now + LEAST.max(2 * rtt));
         }
     }
 

@@ -15,6 +15,9 @@ const STALE: u64 = 4096;
 /// So many of them in a row, and the stream has begun anew.
 const STALE_IN_A_ROW: u32 = 50;
 
+/// Packets that may precede the one by which a keyframe is known: parameter sets of H.264.
+const PARAMETER_SETS: u64 = 4;
+
 /// A media packet, unwrapped if it came as retransmission.
 #[derive(Debug)]
 pub(crate) struct Incoming {
@@ -41,6 +44,8 @@ pub(crate) struct VideoStream {
     assembler: Assembler,
     requests: KeyframeRequests,
     blocked: Option<Instant>,
+    /// Where the keyframe begins that was last seen coming.
+    keyframe_begun: Option<u64>,
     stale: u32,
 }
 
@@ -52,6 +57,7 @@ impl VideoStream {
             assembler: Assembler::new(),
             requests: KeyframeRequests::new(),
             blocked: None,
+            keyframe_begun: None,
             stale: 0,
         }
     }
@@ -76,7 +82,6 @@ impl VideoStream {
                 return;
             }
         };
-        let begins_keyframe = piece.as_ref().is_some_and(|p| p.part.keyframe);
         match self.assembler.insert(number, piece) {
             Inserted::New => {
                 stats.packets_received += u64::from(!packet.again);
@@ -87,9 +92,15 @@ impl VideoStream {
         }
         if !self.nacks.arrived(now, number, packet.again) {
             self.assembler.lose();
+            self.requests.want(now);
         }
-        if begins_keyframe {
-            self.requests.begun(now, rtt);
+        if self.assembler.is_lost()
+            && let Some(begin) = self.assembler.keyframe_begins()
+        {
+            self.nacks.forget_before(begin.saturating_sub(PARAMETER_SETS));
+            if self.keyframe_begun.replace(begin) != Some(begin) {
+                self.requests.begun(now, rtt);
+            }
         }
     }
 
@@ -105,7 +116,7 @@ impl VideoStream {
         }
         self.blocked = if self.assembler.is_blocked() { self.blocked.or(Some(now)) } else { None };
         if self.assembler.is_lost() && self.assembler.is_blocked() {
-            self.requests.want(now);
+            self.requests.want_soon(now);
         }
         None
     }
@@ -119,10 +130,10 @@ impl VideoStream {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, rtt: Duration, stats: &mut ReceiverStats) -> Wishes {
         let (missing, given_up) = self.nacks.due(now, rtt);
-        if given_up.is_some_and(|number| number >= self.assembler.floor()) {
+        if let Some(number) = given_up.filter(|number| *number >= self.assembler.floor()) {
             stats.given_up += 1;
-            self.nacks.forget_all();
-            self.assembler.lose();
+            self.assembler.lose_until(number);
+            self.nacks.forget_before(self.assembler.floor());
             self.requests.want(now);
         }
         if self.blocked.is_some_and(|since| now.saturating_duration_since(since) >= keyframe_after(rtt)) {
@@ -165,5 +176,5 @@ fn skip_after(rtt: Duration) -> Duration {
 
 /// A picture that stands so long is worth a keyframe.
 fn keyframe_after(rtt: Duration) -> Duration {
-    (4 * rtt + Duration::from_millis(150)).clamp(Duration::from_millis(300), Duration::from_millis(1000))
+    (6 * rtt + Duration::from_millis(200)).clamp(Duration::from_millis(500), Duration::from_millis(1500))
 }

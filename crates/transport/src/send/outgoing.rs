@@ -21,6 +21,9 @@ const RECENT: usize = 16;
 /// A frame cut into payloads, numbered only when they leave: what is taken out of the queue leaves no gap.
 #[derive(Debug)]
 struct QueuedFrame {
+    keyframe: bool,
+    /// A packet of it has left.
+    begun: bool,
     rtp_timestamp: u32,
     payloads: VecDeque<Bytes>,
 }
@@ -109,7 +112,12 @@ impl Outgoing {
         let Some(packetizer) = &mut self.packetizer else { return Err(SendError::WrongCodec) };
         let payloads: VecDeque<Bytes> = packetizer.packetize(frame).map_err(|_| SendError::Malformed)?.into();
         self.queued_bytes += payloads.iter().map(|p| p.len()).sum::<usize>();
-        self.queue.push_back(QueuedFrame { rtp_timestamp: frame.rtp_timestamp, payloads });
+        self.queue.push_back(QueuedFrame {
+            keyframe: frame.keyframe,
+            begun: false,
+            rtp_timestamp: frame.rtp_timestamp,
+            payloads,
+        });
         if frame.keyframe {
             (self.needs_keyframe, self.layer, self.keyframe_at) = (false, frame.layer, Some(now));
         }
@@ -124,10 +132,15 @@ impl Outgoing {
         let frame = self.queue.front_mut()?;
         let payload = frame.payloads.pop_front()?;
         let (marker, timestamp) = (frame.payloads.is_empty(), frame.rtp_timestamp);
+        let begins_keyframe = frame.keyframe && !std::mem::replace(&mut frame.begun, true);
         if marker {
             self.queue.pop_front();
         }
         self.queued_bytes -= payload.len();
+        if begins_keyframe {
+            // What came before is superseded; repeating it would only hold the keyframe up.
+            self.kept.clear();
+        }
         let packet = self.packet(timestamp, payload, marker);
         if self.stream.rtx.is_some() {
             if self.kept.len() == KEPT_PACKETS {

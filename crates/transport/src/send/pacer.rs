@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const FACTOR: f64 = 2.5;
 /// Pace before anything is measured, so that the first keyframe is not held back.
 const START_FACTOR: f64 = 4.0;
-/// Pace while a queue is drained.
+/// Pace while a queue is drained, and where bursts are dropped.
 const CONGESTED_FACTOR: f64 = 1.2;
 /// What may leave at once, as time at the pace.
 const BURST: Duration = Duration::from_millis(10);

@@ -396,7 +396,8 @@ impl Sender {
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
         let target = self.estimator.target();
-        let (estimate, congested) = (self.estimator.estimate(), self.estimator.congested());
+        let estimate = self.estimator.estimate();
+        let congested = self.estimator.congested() || self.estimator.drops();
         self.pacer.advance(now, Path { estimate, target, congested, measured: self.estimator.measured() });
         let passed = now.saturating_duration_since(self.repeat_paid).as_secs_f64();
         self.repeat_paid = self.repeat_paid.max(now);

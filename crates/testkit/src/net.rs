@@ -1,0 +1,340 @@
+//! One direction of a virtual path: loss, a bottleneck with a queue, delay and jitter, in virtual time.
+//!
+//! A packet is lost or not, then waits in the bottleneck's drop-tail queue, then travels. All of it follows from
+//! the seed and the times that are passed in.
+
+use crate::random::Random;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Which packets do not arrive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Loss {
+    /// All arrive.
+    None,
+    /// Each with this probability, 0..1.
+    Random(f64),
+    /// Gilbert 1960, Elliott 1963: a good and a bad state, each with its loss; a packet moves between them.
+    Bursts {
+        /// Probability to turn bad, a packet.
+        enter: f64,
+        /// Probability to turn good again, a packet.
+        leave: f64,
+        /// Loss in the good state.
+        good: f64,
+        /// Loss in the bad state.
+        bad: f64,
+    },
+}
+
+/// The properties of a path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    /// Which packets do not arrive.
+    pub loss: Loss,
+    /// Probability that a packet arrives twice.
+    pub duplicates: f64,
+    /// Of every packet.
+    pub delay: Duration,
+    /// Added to it, uniform from zero to this.
+    pub jitter: Duration,
+    /// Whether jitter lets packets overtake each other; if not, a late one holds up those behind it.
+    pub reorder: bool,
+    /// The bottleneck in bit/s, `None` for none.
+    pub rate: Option<u64>,
+    /// What the bottleneck's queue holds, as time at its rate. A packet that finds more is dropped.
+    pub queue: Duration,
+}
+
+impl Default for Path {
+    /// Without loss or bottleneck, 20 ms.
+    fn default() -> Self {
+        Path {
+            loss: Loss::None,
+            duplicates: 0.0,
+            delay: Duration::from_millis(20),
+            jitter: Duration::ZERO,
+            reorder: false,
+            rate: None,
+            queue: Duration::from_millis(300),
+        }
+    }
+}
+
+/// What happened on a link.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkStats {
+    /// Packets put in.
+    pub sent: u64,
+    /// Bytes put in.
+    pub sent_bytes: u64,
+    /// Lost on the way.
+    pub lost: u64,
+    /// Found the queue full.
+    pub dropped: u64,
+    /// Packets that came out, duplicates included.
+    pub delivered: u64,
+    /// Bytes that came out.
+    pub delivered_bytes: u64,
+}
+
+/// One direction of a path, for packets of any type.
+#[derive(Debug)]
+pub struct Link<T> {
+    path: Path,
+    random: Random,
+    bad: bool,
+    queue: VecDeque<(usize, T)>,
+    queued_bytes: usize,
+    /// When the first of the queue has passed the bottleneck.
+    served: Option<Instant>,
+    travelling: BinaryHeap<Reverse<Travelling<T>>>,
+    order: u64,
+    last_arrival: Option<Instant>,
+    changes: VecDeque<(Instant, Path)>,
+    stats: LinkStats,
+}
+
+#[derive(Debug)]
+struct Travelling<T> {
+    arrives: Instant,
+    order: u64,
+    bytes: usize,
+    packet: T,
+}
+
+impl<T: Clone> Link<T> {
+    /// An empty link.
+    pub fn new(path: Path, seed: u64) -> Self {
+        Link {
+            path,
+            random: Random::new(seed),
+            bad: false,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            served: None,
+            travelling: BinaryHeap::new(),
+            order: 0,
+            last_arrival: None,
+            changes: VecDeque::new(),
+            stats: LinkStats::default(),
+        }
+    }
+
+    /// From then on the path has other properties. Changes are given in the order of time.
+    pub fn change_at(&mut self, at: Instant, path: Path) {
+        self.changes.push_back((at, path));
+    }
+
+    /// The properties in force.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How long a packet put in now would wait for the bottleneck.
+    pub fn queue_delay(&self, now: Instant) -> Duration {
+        let Some(rate) = self.path.rate else { return Duration::ZERO };
+        let waiting = self.queued_bytes - self.queue.front().map_or(0, |q| q.0);
+        let serving = self.served.map_or(Duration::ZERO, |served| served.saturating_duration_since(now));
+        serving + transmission(waiting, rate)
+    }
+
+    /// Puts a packet in. `bytes` is its size on the wire.
+    pub fn send(&mut self, now: Instant, bytes: usize, packet: T) {
+        self.advance(now);
+        self.stats.sent += 1;
+        self.stats.sent_bytes += bytes as u64;
+        if self.is_lost() {
+            self.stats.lost += 1;
+            return;
+        }
+        let Some(rate) = self.path.rate else {
+            self.travel(now, bytes, packet);
+            return;
+        };
+        if self.queue_delay(now) > self.path.queue {
+            self.stats.dropped += 1;
+            return;
+        }
+        if self.queue.is_empty() {
+            self.served = Some(now + transmission(bytes, rate));
+        }
+        self.queued_bytes += bytes;
+        self.queue.push_back((bytes, packet));
+    }
+
+    /// The next packet that has arrived.
+    pub fn poll(&mut self, now: Instant) -> Option<T> {
+        self.advance(now);
+        if self.travelling.peek().is_none_or(|t| t.0.arrives > now) {
+            return None;
+        }
+        let Reverse(arrived) = self.travelling.pop()?;
+        self.stats.delivered += 1;
+        self.stats.delivered_bytes += arrived.bytes as u64;
+        Some(arrived.packet)
+    }
+
+    /// When something happens next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let arrival = self.travelling.peek().map(|t| t.0.arrives);
+        let change = self.changes.front().map(|c| c.0).filter(|_| !self.queue.is_empty());
+        self.served.into_iter().chain(arrival).chain(change).min()
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> &LinkStats {
+        &self.stats
+    }
+
+    /// Lets packets pass the bottleneck, and the path change, in the order in which that happens.
+    fn advance(&mut self, now: Instant) {
+        loop {
+            let change = self.changes.front().map(|c| c.0).filter(|at| *at <= now);
+            let served = self.served.filter(|at| *at <= now);
+            match (change, served) {
+                (Some(change), served) if served.is_none_or(|served| change < served) => {
+                    if let Some((_, path)) = self.changes.pop_front() {
+                        self.path = path;
+                    }
+                }
+                (_, Some(served)) => self.serve(served),
+                (_, None) => return,
+            }
+        }
+    }
+
+    fn serve(&mut self, at: Instant) {
+        let Some((bytes, packet)) = self.queue.pop_front() else { return };
+        self.queued_bytes -= bytes;
+        let next = self.queue.front().map(|q| q.0);
+        // A bottleneck that went away lets the rest out at once.
+        self.served = next.map(|bytes| at + self.path.rate.map_or(Duration::ZERO, |rate| transmission(bytes, rate)));
+        self.travel(at, bytes, packet);
+    }
+
+    fn travel(&mut self, at: Instant, bytes: usize, packet: T) {
+        let copies = if self.random.chance(self.path.duplicates) { 2 } else { 1 };
+        for _ in 0..copies {
+            let mut arrives = at + self.path.delay + self.path.jitter.mul_f64(self.random.unit());
+            if !self.path.reorder {
+                arrives = self.last_arrival.map_or(arrives, |last| last.max(arrives));
+                self.last_arrival = Some(arrives);
+            }
+            self.order += 1;
+            self.travelling.push(Reverse(Travelling { arrives, order: self.order, bytes, packet: packet.clone() }));
+        }
+    }
+
+    fn is_lost(&mut self) -> bool {
+        match self.path.loss {
+            Loss::None => false,
+            Loss::Random(probability) => self.random.chance(probability),
+            Loss::Bursts { enter, leave, good, bad } => {
+                self.bad = if self.bad { !self.random.chance(leave) } else { self.random.chance(enter) };
+                self.random.chance(if self.bad { bad } else { good })
+            }
+        }
+    }
+}
+
+impl<T> PartialEq for Travelling<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.arrives, self.order) == (other.arrives, other.order)
+    }
+}
+
+impl<T> Eq for Travelling<T> {}
+
+impl<T> PartialOrd for Travelling<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Travelling<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.arrives, self.order).cmp(&(other.arrives, other.order))
+    }
+}
+
+fn transmission(bytes: usize, rate: u64) -> Duration {
+    Duration::from_secs_f64(bytes as f64 * 8.0 / rate.max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Sends `count` packets of 1,000 bytes, one each `step`; gives (number, arrival in ms).
+    fn run(link: &mut Link<u64>, start: Instant, count: u64, step: Duration) -> Vec<(u64, u64)> {
+        for number in 0..count {
+            link.send(start + step * number as u32, 1000, number);
+        }
+        let mut arrived = Vec::new();
+        while let Some(now) = link.poll_timeout() {
+            while let Some(number) = link.poll(now) {
+                arrived.push((number, (now - start).as_millis() as u64));
+            }
+        }
+        arrived
+    }
+
+    #[test]
+    fn a_bottleneck_spaces_packets_and_drops_what_its_queue_cannot_hold() {
+        let start = Instant::now();
+        let path = Path { rate: Some(800_000), queue: ms(50), ..Path::default() };
+        let arrived = run(&mut Link::new(path, 1), start, 20, Duration::ZERO);
+        assert_eq!(arrived, (0..6).map(|n| (n, 30 + n * 10)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_change_takes_effect_on_what_is_queued() {
+        let start = Instant::now();
+        let mut link = Link::new(Path { rate: Some(800_000), ..Path::default() }, 1);
+        link.change_at(start + ms(15), Path { rate: Some(80_000), ..Path::default() });
+        let arrived = run(&mut link, start, 3, Duration::ZERO);
+        assert_eq!(arrived, [(0, 30), (1, 40), (2, 140)]);
+    }
+
+    #[test]
+    fn loss_is_as_frequent_as_asked_for() {
+        let start = Instant::now();
+        for seed in 0..5 {
+            let path = Path { loss: Loss::Random(0.2), ..Path::default() };
+            let arrived = run(&mut Link::new(path, seed), start, 10_000, ms(1)).len();
+            assert!((7_800..8_200).contains(&arrived), "{arrived}");
+            // Bad a fifth of the time, for ten packets on average.
+            let loss = Loss::Bursts { enter: 0.025, leave: 0.1, good: 0.0, bad: 1.0 };
+            let arrived = run(&mut Link::new(Path { loss, ..Path::default() }, seed), start, 10_000, ms(1));
+            assert!((7_200..8_800).contains(&arrived.len()), "{}", arrived.len());
+            let longest = arrived.windows(2).map(|w| w[1].0 - w[0].0).max();
+            assert!(longest > Some(20));
+        }
+    }
+
+    #[test]
+    fn jitter_reorders_only_when_allowed() {
+        let start = Instant::now();
+        for (reorder, ordered) in [(false, true), (true, false)] {
+            let path = Path { jitter: ms(30), reorder, ..Path::default() };
+            let arrived = run(&mut Link::new(path, 3), start, 1000, ms(2));
+            assert_eq!(arrived.windows(2).all(|w| w[0].0 < w[1].0), ordered);
+            assert!(arrived.iter().all(|(n, at)| (20..=50).contains(&(at - n * 2)) || !reorder));
+        }
+    }
+
+    #[test]
+    fn one_seed_is_one_story() {
+        let start = Instant::now();
+        let path = Path { loss: Loss::Random(0.3), duplicates: 0.1, jitter: ms(9), reorder: true, ..Path::default() };
+        let story = |seed| run(&mut Link::new(path.clone(), seed), start, 500, ms(3));
+        assert_eq!(story(1), story(1));
+        assert_ne!(story(1), story(2));
+    }
+}

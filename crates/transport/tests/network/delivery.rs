@@ -1,0 +1,154 @@
+//! What arrives, and what it costs to make it arrive.
+
+use crate::world::{Plan, World};
+use media::encoded::VideoCodec;
+use std::time::Duration;
+use testkit::net::{Loss, Path};
+
+const CODECS: [VideoCodec; 3] = VideoCodec::ALL;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn lossy(loss: f64) -> Path {
+    Path { loss: Loss::Random(loss), ..Path::default() }
+}
+
+/// Runs a second longer than is sent for, so that what is late arrives; gives the world.
+fn run(path: Path, plan: Plan, seed: u64, seconds: f64) -> World {
+    let mut world = World::pair(path, plan, seed);
+    world.run_until(seconds);
+    world
+}
+
+/// Frames that may still be on their way at the end.
+const UNDER_WAY: usize = 20;
+
+#[test]
+fn a_clean_path_delivers_every_frame_at_once() {
+    for codec in CODECS {
+        for seed in 0..3 {
+            let world = run(Path::default(), Plan { codec, ..Plan::default() }, seed, 10.0);
+            let flow = &world.flows[0];
+            assert!(flow.missing() <= 2, "{codec:?} {seed}: {}", flow.missing());
+            assert!(flow.frames.len() > 290);
+            assert_eq!(flow.sender.stats().nacked, 0);
+            assert_eq!(flow.plis, []);
+            let slow = flow.frames[30..].iter().map(|f| f.1).max().unwrap();
+            assert!(slow < ms(32), "{codec:?} {seed}: {slow:?}");
+        }
+    }
+}
+
+#[test]
+fn the_first_keyframe_is_there_within_a_tenth_of_a_second() {
+    let plan = Plan { start_bitrate: 1_000_000, ..Plan::default() };
+    for seed in 0..10 {
+        let world = run(Path::default(), plan.clone(), seed, 1.0);
+        assert!(world.flows[0].frames[0].1 < ms(100), "{:?}", world.flows[0].frames[0]);
+    }
+}
+
+#[test]
+fn random_loss_is_mended_by_retransmission() {
+    for codec in CODECS {
+        for (loss, seeds) in [(0.05, 4), (0.2, 4)] {
+            for seed in 0..seeds {
+                let world = run(lossy(loss), Plan { codec, wanted: 1_500_000, ..Plan::default() }, seed, 15.0);
+                let flow = &world.flows[0];
+                assert!(flow.missing() <= UNDER_WAY, "{codec:?} {loss} {seed}: {} missing", flow.missing());
+                // The first packet of all cannot be asked for.
+                let late = flow.plis.iter().filter(|at| **at > ms(1000)).count();
+                assert!(late == 0, "{codec:?} {loss} {seed}: {:?}", flow.plis);
+                let mut delays: Vec<Duration> = flow.frames.iter().map(|f| f.1).collect();
+                delays.sort();
+                let most = delays[delays.len() * 95 / 100];
+                assert!(most < ms(if loss < 0.1 { 150 } else { 400 }), "{codec:?} {loss} {seed}: {most:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bursts_of_loss_are_mended() {
+    let loss = Loss::Bursts { enter: 0.01, leave: 0.2, good: 0.0, bad: 0.9 };
+    for seed in 0..6 {
+        let world = run(Path { loss, ..Path::default() }, Plan { wanted: 1_500_000, ..Plan::default() }, seed, 15.0);
+        let flow = &world.flows[0];
+        assert!(flow.missing() <= UNDER_WAY, "{seed}: {} missing", flow.missing());
+    }
+}
+
+#[test]
+fn reordering_and_duplicates_lose_nothing_and_cost_little() {
+    for seed in 0..6 {
+        let path = Path { jitter: ms(20), reorder: true, duplicates: 0.1, ..Path::default() };
+        let world = run(path, Plan::default(), seed, 15.0);
+        let flow = &world.flows[0];
+        assert!(flow.missing() <= UNDER_WAY, "{seed}: {} missing", flow.missing());
+        assert_eq!(flow.plis, []);
+        let stats = flow.sender.stats();
+        assert!(stats.retransmitted_packets * 20 < stats.packets_sent, "{seed}: {stats:?}");
+        let audio: Vec<u32> = flow.audio.iter().map(|a| a.0).collect();
+        let mut once = audio.clone();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), audio.len(), "an audio packet came twice");
+    }
+}
+
+#[test]
+fn half_of_everything_lost_does_not_start_a_storm() {
+    for seed in 0..5 {
+        let world = run(lossy(0.5), Plan { wanted: 1_000_000, ..Plan::default() }, seed, 20.0);
+        let flow = &world.flows[0];
+        let stats = flow.sender.stats();
+        let asked: usize = flow.nacked.iter().map(|n| n.1).sum();
+        assert!(asked as u64 <= 4 * stats.packets_sent, "{seed}: {asked} of {}", stats.packets_sent);
+        assert!(stats.retransmitted_packets <= 2 * stats.packets_sent, "{seed}: {stats:?}");
+        for plis in flow.plis.windows(2) {
+            assert!(plis[1] - plis[0] >= ms(300), "{seed}: {plis:?}");
+        }
+        for second in 0..20 {
+            let within = flow.nacked.iter().filter(|n| n.0.as_secs() == second).map(|n| n.1).sum::<usize>();
+            assert!(within < 1500, "{seed}: {within} in second {second}");
+        }
+    }
+}
+
+#[test]
+fn an_outage_of_five_seconds_ends_with_one_keyframe() {
+    for seed in 0..5 {
+        let mut world = World::pair(Path::default(), Plan::default(), seed);
+        let gone = Path { loss: Loss::Random(1.0), ..Path::default() };
+        let (from, to) = (world.at(5.0), world.at(10.0));
+        world.forward.change_at(from, gone);
+        world.forward.change_at(to, Path::default());
+        world.run_until(15.0);
+        let flow = &world.flows[0];
+        let asked: usize = flow.nacked.iter().map(|n| n.1).sum();
+        assert!(asked < 1500, "{seed}: {asked}");
+        let after: Vec<_> = flow.plis.iter().filter(|at| at.as_secs_f64() > 9.9).collect();
+        assert!(after.len() <= 2, "{seed}: {after:?}");
+        let resumed = flow.samples.iter().find(|s| {
+            s.at.as_secs_f64() > 10.0 && s.received > flow.samples_between(9.0, 9.9).last().unwrap().received
+        });
+        assert!(resumed.unwrap().at < ms(10_600), "{seed}: {:?}", resumed.unwrap().at);
+        assert!(flow.goodput(12.0, 15.0) > 2.0e6, "{seed}: {}", flow.goodput(12.0, 15.0));
+    }
+}
+
+#[test]
+fn audio_does_not_wait_behind_video() {
+    for seed in 0..5 {
+        let path = Path { rate: Some(1_200_000), ..Path::default() };
+        let world = run(path, Plan::default(), seed, 20.0);
+        let flow = &world.flows[0];
+        let mut delays: Vec<Duration> = flow.audio.iter().filter(|a| a.0 > 150).map(|a| a.1).collect();
+        delays.sort();
+        let (median, most) = (delays[delays.len() / 2], delays[delays.len() * 99 / 100]);
+        assert!(median < ms(55), "{seed}: {median:?}");
+        assert!(most < ms(110), "{seed}: {most:?}");
+    }
+}

@@ -1,0 +1,139 @@
+//! How well and how fast the sender finds what the path carries.
+
+use crate::world::{Plan, World};
+use std::time::Duration;
+use testkit::net::{Loss, Path};
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn narrow(rate: u64) -> Path {
+    Path { rate: Some(rate), ..Path::default() }
+}
+
+#[test]
+fn a_clean_path_is_filled_within_a_second() {
+    for seed in 0..10 {
+        for delay in [5, 20, 50] {
+            let path = Path { delay: ms(delay), ..Path::default() };
+            let mut world = World::pair(path, Plan { wanted: 1_700_000, ..Plan::default() }, seed);
+            world.run_until(3.0);
+            let reached = world.flows[0].reached(0.0, 1_700_000);
+            assert!(reached.is_some_and(|r| r < 1.0), "{seed} {delay}: {reached:?}");
+        }
+    }
+}
+
+#[test]
+fn the_target_settles_near_the_capacity_with_a_short_queue() {
+    for capacity in [300_000, 500_000, 1_000_000, 2_000_000, 3_000_000, 5_000_000] {
+        for seed in 0..4 {
+            let mut world = World::pair(narrow(capacity), Plan { wanted: 6_000_000, ..Plan::default() }, seed);
+            world.run_until(40.0);
+            let flow = &world.flows[0];
+            let share = flow.mean_target(15.0, 40.0) / capacity as f64;
+            assert!((0.65..1.0).contains(&share), "{capacity} {seed}: {share}");
+            let (usual, rare) = (flow.queue_quantile(15.0, 40.0, 0.5), flow.queue_quantile(15.0, 40.0, 0.95));
+            assert!(usual < ms(60), "{capacity} {seed}: {usual:?}");
+            assert!(rare < ms(170), "{capacity} {seed}: {rare:?}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_path_is_drained_and_a_restored_one_refilled() {
+    for seed in 0..8 {
+        let mut world = World::pair(narrow(2_500_000), Plan::default(), seed);
+        let (cut, restored) = (world.at(15.0), world.at(35.0));
+        world.forward.change_at(cut, narrow(500_000));
+        world.forward.change_at(restored, narrow(2_500_000));
+        world.run_until(50.0);
+        let flow = &world.flows[0];
+        let drained = flow.samples_between(15.3, 35.0).find(|s| s.queue < ms(60)).map(|s| s.at.as_secs_f64() - 15.0);
+        assert!(drained.is_some_and(|at| at < 2.2), "{seed}: {drained:?}");
+        let later = flow.queue_quantile(18.0, 35.0, 0.9);
+        assert!(later < ms(150), "{seed}: {later:?}");
+        let share = flow.mean_target(18.0, 35.0) / 500e3;
+        assert!((0.6..1.0).contains(&share), "{seed}: {share}");
+        let refilled = flow.reached(35.0, 2_000_000);
+        assert!(refilled.is_some_and(|r| r < 5.0), "{seed}: {refilled:?}");
+    }
+}
+
+#[test]
+fn random_loss_does_not_lower_the_target_for_long() {
+    for loss in [0.02, 0.05, 0.1, 0.2] {
+        for seed in 0..4 {
+            let path = Path { loss: Loss::Random(loss), ..Path::default() };
+            let mut world = World::pair(path, Plan { wanted: 2_000_000, ..Plan::default() }, seed);
+            world.run_until(30.0);
+            let estimate = world.flows[0].sender.stats().estimate;
+            assert!(estimate > 2_000_000, "{loss} {seed}: {estimate}");
+            let goodput = world.flows[0].goodput(8.0, 30.0);
+            assert!(goodput > 1_450_000.0, "{loss} {seed}: {goodput}");
+        }
+    }
+}
+
+#[test]
+fn loss_on_a_full_path_does_not_starve_it() {
+    for seed in 0..6 {
+        let path = Path { loss: Loss::Random(0.05), ..narrow(2_000_000) };
+        let mut world = World::pair(path, Plan::default(), seed);
+        world.run_until(40.0);
+        let flow = &world.flows[0];
+        assert!(flow.goodput(15.0, 40.0) > 1_100_000.0, "{seed}: {}", flow.goodput(15.0, 40.0));
+        assert!(flow.queue_quantile(15.0, 40.0, 0.9) < ms(150), "{seed}");
+    }
+}
+
+#[test]
+fn a_short_queue_that_only_drops_is_obeyed() {
+    for seed in 0..4 {
+        let path = Path { queue: ms(15), ..narrow(1_000_000) };
+        let mut world = World::pair(path, Plan::default(), seed);
+        world.run_until(40.0);
+        let dropped = world.forward.stats().dropped as f64 / world.forward.stats().sent as f64;
+        assert!(dropped < 0.15, "{seed}: {dropped}");
+        let goodput = world.flows[0].goodput(15.0, 40.0);
+        assert!(goodput > 450_000.0, "{seed}: {goodput}");
+    }
+}
+
+#[test]
+fn jitter_is_not_taken_for_a_queue() {
+    for reorder in [false, true] {
+        for seed in 0..4 {
+            let path = Path { jitter: ms(30), reorder, ..Path::default() };
+            let mut world = World::pair(path, Plan { wanted: 2_000_000, ..Plan::default() }, seed);
+            world.run_until(30.0);
+            let mean = world.flows[0].mean_target(5.0, 30.0);
+            assert!(mean > 1_600_000.0, "{reorder} {seed}: {mean}");
+        }
+    }
+}
+
+#[test]
+fn an_encoder_with_little_to_send_keeps_its_estimate() {
+    for seed in 0..4 {
+        let plan = Plan { wanted: 200_000, follows: false, ..Plan::default() };
+        let mut world = World::pair(Path { jitter: ms(10), ..Path::default() }, plan, seed);
+        world.run_until(20.0);
+        assert!(world.flows[0].sender.target_bitrate() >= 260_000, "{}", world.flows[0].sender.target_bitrate());
+    }
+}
+
+#[test]
+fn two_flows_share_a_path() {
+    for seed in 0..4 {
+        let plan = Plan { wanted: 2_500_000, ..Plan::default() };
+        let back = Path::default();
+        let mut world = World::new(narrow(2_000_000), back, &[plan.clone(), plan], seed);
+        world.run_until(60.0);
+        let rates: Vec<f64> = world.flows.iter().map(|f| f.goodput(20.0, 60.0)).collect();
+        let sum: f64 = rates.iter().sum();
+        assert!(sum > 1_200_000.0, "{seed}: {rates:?}");
+        assert!(rates.iter().all(|r| r / sum > 0.25), "{seed}: {rates:?}");
+    }
+}

@@ -1,0 +1,8 @@
+//! Senders and receivers over virtual paths, in virtual time.
+
+mod delivery;
+mod estimate;
+mod garbage;
+mod table;
+mod twcc;
+mod world;

@@ -1,0 +1,372 @@
+//! Flows that share a path: each a sender with an encoder, and a receiver that answers.
+
+use crate::twcc::{Recorder, TWCC_ID};
+use bytes::Bytes;
+use media::encoded::{EncodedFrame, VideoCodec};
+use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use testkit::net::{Link, Path};
+use testkit::random::Random;
+use transport::{
+    Feedback, Packet, Receiver, ReceiverConfig, RecvKind, RecvStream, SendStream, Sender, SenderConfig, SenderEvent,
+    StreamKind, TransportLayerCc, TransportLayerNack,
+};
+
+const VIDEO: u32 = 100;
+const VIDEO_RTX: u32 = 101;
+const AUDIO: u32 = 200;
+const VIDEO_PT: u8 = 96;
+const VIDEO_RTX_PT: u8 = 97;
+const AUDIO_PT: u8 = 111;
+const AUDIO_BYTES: usize = 80;
+/// Of audio at 50 packets a second, with RTP headers.
+const AUDIO_RATE: u64 = (AUDIO_BYTES as u64 + 20) * 8 * 50;
+/// IP, UDP and SRTP.
+const OVERHEAD: usize = 38;
+const FRAME_EVERY: Duration = Duration::from_micros(33_333);
+const AUDIO_EVERY: Duration = Duration::from_millis(20);
+const REPORT_EVERY: Duration = Duration::from_millis(50);
+const SAMPLE_EVERY: Duration = Duration::from_millis(50);
+
+#[derive(Clone)]
+enum Answer {
+    Twcc(TransportLayerCc),
+    Nack(TransportLayerNack),
+    Pli(u32),
+}
+
+/// What a flow sends.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) codec: VideoCodec,
+    pub(crate) start_bitrate: u64,
+    /// The encoder uses no more.
+    pub(crate) wanted: u64,
+    /// The encoder follows the target; if not it makes `wanted` always.
+    pub(crate) follows: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan { codec: VideoCodec::Vp8, start_bitrate: 1_000_000, wanted: 2_500_000, follows: true }
+    }
+}
+
+/// The state of a flow at one time.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample {
+    pub(crate) at: Duration,
+    pub(crate) target: u64,
+    /// Of the bottleneck.
+    pub(crate) queue: Duration,
+    /// Payload of whole frames handed out so far, bytes.
+    pub(crate) received: u64,
+}
+
+pub(crate) struct Flow {
+    plan: Plan,
+    pub(crate) sender: Sender,
+    pub(crate) receiver: Receiver,
+    recorder: Recorder,
+    back: Link<Answer>,
+    random: Random,
+    keyframe: bool,
+    next_frame: Instant,
+    next_audio: Instant,
+    next_report: Instant,
+    pub(crate) frames_sent: u32,
+    audio_sent: u32,
+    /// Numbers of the frames handed out, in order, and how long after their encoding.
+    pub(crate) frames: Vec<(u32, Duration)>,
+    pub(crate) audio: Vec<(u32, Duration)>,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) nacked: Vec<(Duration, usize)>,
+    pub(crate) plis: Vec<Duration>,
+    sent_at: Vec<Instant>,
+    audio_at: Vec<Instant>,
+    received: u64,
+}
+
+pub(crate) struct World {
+    pub(crate) start: Instant,
+    pub(crate) now: Instant,
+    pub(crate) forward: Link<(usize, Packet)>,
+    pub(crate) flows: Vec<Flow>,
+    next_sample: Instant,
+}
+
+impl World {
+    /// Flows over one path; what the receivers answer takes `back`.
+    pub(crate) fn new(path: Path, back: Path, plans: &[Plan], seed: u64) -> Self {
+        let start = Instant::now();
+        let flow =
+            |(index, plan): (usize, &Plan)| Flow::new(plan.clone(), back.clone(), start, seed * 100 + index as u64);
+        let flows = plans.iter().enumerate().map(flow).collect();
+        World { start, now: start, forward: Link::new(path, seed), flows, next_sample: start }
+    }
+
+    /// One flow over a path whose way back is as long.
+    pub(crate) fn pair(path: Path, plan: Plan, seed: u64) -> Self {
+        let back = Path { delay: path.delay, ..Path::default() };
+        World::new(path, back, &[plan], seed)
+    }
+
+    pub(crate) fn at(&self, seconds: f64) -> Instant {
+        self.start + Duration::from_secs_f64(seconds)
+    }
+
+    /// Lets time pass until so many seconds after the start.
+    pub(crate) fn run_until(&mut self, seconds: f64) {
+        let end = self.at(seconds);
+        while self.now < end {
+            self.step();
+            let next = self.flows.iter().filter_map(Flow::poll_timeout).chain(self.forward.poll_timeout()).min();
+            let next = next.unwrap_or(end).min(self.next_sample).min(end);
+            // A state machine that asks for the same instant again would stop time.
+            self.now = next.max(self.now + Duration::from_micros(1));
+        }
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        while let Some((index, packet)) = self.forward.poll(now) {
+            self.flows[index].arrived(now, &packet);
+        }
+        for (index, flow) in self.flows.iter_mut().enumerate() {
+            flow.step(now, self.start);
+            while let Some(packet) = flow.sender.poll_transmit() {
+                let bytes = 20 + packet.payload.len() + OVERHEAD;
+                self.forward.send(now, bytes, (index, packet));
+            }
+        }
+        if now >= self.next_sample {
+            self.next_sample += SAMPLE_EVERY;
+            let (at, queue) = (now - self.start, self.forward.queue_delay(now));
+            for flow in &mut self.flows {
+                let target = flow.sender.target_bitrate();
+                flow.samples.push(Sample { at, target, queue, received: flow.received });
+            }
+        }
+    }
+}
+
+impl Flow {
+    fn new(plan: Plan, back: Path, start: Instant, seed: u64) -> Self {
+        let config = SenderConfig { start_bitrate: plan.start_bitrate, seed, ..SenderConfig::default() };
+        let mut sender = Sender::new(config, start);
+        let video = StreamKind::Video(plan.codec);
+        let twcc_id = Some(TWCC_ID);
+        let rtx = Some((VIDEO_RTX, VIDEO_RTX_PT));
+        sender.add_stream(SendStream { ssrc: VIDEO, kind: video, payload_type: VIDEO_PT, rtx, twcc_id });
+        let kind = StreamKind::Audio;
+        sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: AUDIO_PT, rtx: None, twcc_id });
+        sender.set_wanted(plan.wanted + AUDIO_RATE);
+        sender.set_connected(start);
+        let mut receiver = Receiver::new(ReceiverConfig::default(), start);
+        let rtx = Some((VIDEO_RTX, vec![(VIDEO_RTX_PT, VIDEO_PT)]));
+        let payload_types = vec![(VIDEO_PT, video)];
+        receiver.add_stream(RecvStream { ssrc: VIDEO, kind: RecvKind::Video, payload_types, rtx });
+        let payload_types = vec![(AUDIO_PT, StreamKind::Audio)];
+        receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None });
+        let mut random = Random::new(seed);
+        let offset = FRAME_EVERY.mul_f64(random.unit());
+        Flow {
+            plan,
+            sender,
+            receiver,
+            // Clocks of two machines have nothing in common.
+            recorder: Recorder::new(start - Duration::from_millis(random.bits() % 1000)),
+            back: Link::new(back, seed),
+            random,
+            keyframe: true,
+            next_frame: start + offset,
+            next_audio: start,
+            next_report: start + REPORT_EVERY.mul_f64(0.7),
+            frames_sent: 0,
+            audio_sent: 0,
+            frames: Vec::new(),
+            audio: Vec::new(),
+            samples: Vec::new(),
+            nacked: Vec::new(),
+            plis: Vec::new(),
+            sent_at: Vec::new(),
+            audio_at: Vec::new(),
+            received: 0,
+        }
+    }
+
+    /// bit/s of whole frames handed out between two times, in seconds.
+    pub(crate) fn goodput(&self, from: f64, to: f64) -> f64 {
+        let received = |at: f64| {
+            let before = |s: &&Sample| s.at.as_secs_f64() <= at;
+            self.samples.iter().take_while(before).last().map_or(0, |s| s.received)
+        };
+        (received(to) - received(from)) as f64 * 8.0 / (to - from)
+    }
+
+    /// First time after `from` that the target reached `rate`, in seconds after `from`.
+    pub(crate) fn reached(&self, from: f64, rate: u64) -> Option<f64> {
+        let mut after = self.samples.iter().filter(|s| s.at.as_secs_f64() >= from);
+        after.find(|s| s.target >= rate).map(|s| s.at.as_secs_f64() - from)
+    }
+
+    /// Mean target between two times, in seconds.
+    pub(crate) fn mean_target(&self, from: f64, to: f64) -> f64 {
+        let within: Vec<f64> = self.samples_between(from, to).map(|s| s.target as f64).collect();
+        within.iter().sum::<f64>() / within.len() as f64
+    }
+
+    /// The quantile of the bottleneck's queue between two times.
+    pub(crate) fn queue_quantile(&self, from: f64, to: f64, quantile: f64) -> Duration {
+        let mut queues: Vec<Duration> = self.samples_between(from, to).map(|s| s.queue).collect();
+        queues.sort();
+        queues[((queues.len() - 1) as f64 * quantile) as usize]
+    }
+
+    pub(crate) fn samples_between(&self, from: f64, to: f64) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().filter(move |s| (from..to).contains(&s.at.as_secs_f64()))
+    }
+
+    /// Frames sent that were not handed out.
+    pub(crate) fn missing(&self) -> usize {
+        let had: BTreeSet<u32> = self.frames.iter().map(|f| f.0).collect();
+        (0..self.frames_sent).filter(|n| !had.contains(n)).count()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let own = [self.next_frame, self.next_audio, self.next_report].into_iter();
+        let others = [self.sender.poll_timeout(), self.receiver.poll_timeout(), self.back.poll_timeout()];
+        own.chain(others.into_iter().flatten()).min()
+    }
+
+    fn step(&mut self, now: Instant, start: Instant) {
+        self.answers(now);
+        if now >= self.next_report {
+            self.next_report += REPORT_EVERY;
+            if let Some(report) = self.recorder.report() {
+                self.back.send(now, 60, Answer::Twcc(report));
+            }
+        }
+        if now >= self.next_audio {
+            self.next_audio += AUDIO_EVERY;
+            let data = Bytes::copy_from_slice(&[&self.audio_sent.to_be_bytes()[..], &[0; AUDIO_BYTES - 4]].concat());
+            self.sender.send_audio(now, AUDIO, self.audio_sent * 960, data, false).unwrap();
+            self.audio_at.push(now);
+            self.audio_sent += 1;
+        }
+        if now >= self.next_frame {
+            self.next_frame += FRAME_EVERY;
+            self.encode(now);
+        }
+        self.sender.handle_timeout(now);
+        self.receiver.handle_timeout(now);
+        self.events();
+        self.collect(now, start);
+    }
+
+    fn arrived(&mut self, now: Instant, packet: &Packet) {
+        self.recorder.arrived(now, packet);
+        self.receiver.on_rtp(now, packet);
+    }
+
+    fn answers(&mut self, now: Instant) {
+        while let Some(answer) = self.back.poll(now) {
+            match answer {
+                Answer::Twcc(report) => self.sender.on_feedback(now, &report),
+                Answer::Nack(nack) => self.sender.on_nack(now, &nack),
+                Answer::Pli(ssrc) => self.sender.on_keyframe_request(now, ssrc),
+            }
+        }
+        if let Some(rtt) = self.sender.rtt() {
+            self.receiver.set_rtt(rtt);
+        }
+    }
+
+    fn events(&mut self) {
+        while let Some(event) = self.sender.poll_event() {
+            match event {
+                SenderEvent::KeyframeRequested { ssrc } => self.keyframe |= ssrc == VIDEO,
+                SenderEvent::TargetChanged { bitrate } => assert_eq!(bitrate.max(1), bitrate),
+            }
+        }
+    }
+
+    /// An encoder that makes frames of the target's size, give or take a fifth, and keyframes five times that.
+    fn encode(&mut self, now: Instant) {
+        self.events();
+        if self.sender.queue_delay(now) > Duration::from_millis(100) {
+            return;
+        }
+        let target = self.sender.target_bitrate().saturating_sub(AUDIO_RATE).min(self.plan.wanted);
+        let rate = if self.plan.follows { target } else { self.plan.wanted };
+        // Headers of RTP and payload take about 3 %.
+        let mean = rate as f64 * FRAME_EVERY.as_secs_f64() / 8.0 * 0.97;
+        let size = mean * (0.8 + 0.4 * self.random.unit()) * if self.keyframe { 5.0 } else { 1.0 };
+        let (codec, keyframe) = (self.plan.codec, self.keyframe);
+        let frame = EncodedFrame {
+            codec,
+            data: bitstream(codec, self.frames_sent, size as usize, keyframe),
+            keyframe,
+            rtp_timestamp: self.frames_sent.wrapping_mul(3000),
+            width: 640,
+            height: 360,
+            layer: 0,
+            temporal: 0,
+            time: now,
+        };
+        if self.sender.send_video(now, VIDEO, &frame).is_ok() {
+            self.keyframe = false;
+            self.frames_sent += 1;
+            self.sent_at.push(now);
+        }
+    }
+
+    fn collect(&mut self, now: Instant, start: Instant) {
+        while let Some((ssrc, frame)) = self.receiver.poll_frame() {
+            assert_eq!(ssrc, VIDEO);
+            let number = frame.rtp_timestamp / 3000;
+            assert_eq!(frame.data, bitstream(frame.codec, number, frame.data.len(), frame.keyframe), "frame {number}");
+            let last = self.frames.last().map(|f| f.0);
+            assert!(frame.keyframe || last.is_some_and(|last| last + 1 == number), "{last:?} then {number}");
+            self.frames.push((number, now - self.sent_at[number as usize]));
+            self.received += frame.data.len() as u64;
+        }
+        while let Some((ssrc, packet)) = self.receiver.poll_audio() {
+            assert_eq!(ssrc, AUDIO);
+            let number = packet.rtp_timestamp / 960;
+            assert_eq!(packet.data[..4], number.to_be_bytes());
+            self.audio.push((number, now - self.audio_at[number as usize]));
+        }
+        while let Some(feedback) = self.receiver.poll_rtcp() {
+            match feedback {
+                Feedback::Nack { ssrc, sequences } => {
+                    self.nacked.push((now - start, sequences.len()));
+                    let nacks = nack_pairs_from_sequence_numbers(&sequences);
+                    let nack = TransportLayerNack { sender_ssrc: 1, media_ssrc: ssrc, nacks };
+                    self.back.send(now, 60, Answer::Nack(nack));
+                }
+                Feedback::Pli { ssrc } => {
+                    self.plis.push(now - start);
+                    self.back.send(now, 50, Answer::Pli(ssrc));
+                }
+            }
+        }
+    }
+}
+
+/// Bytes that say which frame they are of, in the codec's form as far as packetisation looks.
+fn bitstream(codec: VideoCodec, number: u32, size: usize, keyframe: bool) -> Bytes {
+    let size = size.max(40);
+    let mut data = match (codec, keyframe) {
+        (VideoCodec::Vp8, true) => vec![0, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01],
+        (VideoCodec::Vp8, false) => vec![1, 0, 0],
+        (VideoCodec::Vp9, true) => vec![0x82, 0x49, 0x83, 0x42],
+        (VideoCodec::Vp9, false) => vec![0x86],
+        (VideoCodec::H264, true) => vec![0, 0, 0, 1, 0x67, 1, 2, 3, 0, 0, 0, 1, 0x68, 4, 0, 0, 0, 1, 0x65],
+        (VideoCodec::H264, false) => vec![0, 0, 0, 1, 0x41],
+    };
+    // Never zero, so that no start code appears.
+    data.extend((data.len()..size).map(|i| ((i as u32 ^ number) % 251 + 1) as u8));
+    data.into()
+}
