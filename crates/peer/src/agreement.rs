@@ -94,3 +94,86 @@ fn knows(line: &Line, codec: &Codec) -> bool {
 fn kind_of(format: &Format) -> StreamKind {
     format.video().map_or(StreamKind::Audio, StreamKind::Video)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdp::{self, Stream};
+
+    const CHROMIUM: &str = include_str!("sdp/chromium.sdp");
+
+    fn chromium() -> Description {
+        sdp::parse(CHROMIUM).unwrap()
+    }
+
+    /// An answer that takes everything, with these video codecs in this order.
+    fn answer(codecs: &[VideoCodec]) -> Description {
+        let mut answer = chromium();
+        for (line, ssrc) in answer.lines.iter_mut().zip([1, 2, 3]) {
+            line.stream = line.stream.map(|stream| Stream { ssrc, rtx: stream.rtx.map(|_| ssrc + 10) });
+            if line.kind == LineKind::Video {
+                let place = |codec: &Codec| codecs.iter().position(|c| Some(*c) == codec.format.video());
+                line.codecs.retain(|codec| place(codec).is_some());
+                line.codecs.sort_by_key(place);
+            }
+        }
+        answer
+    }
+
+    fn video(agreed: &[Agreed]) -> &Agreed {
+        agreed.iter().find(|agreed| agreed.kind == RecvKind::Video).unwrap()
+    }
+
+    #[test]
+    fn the_answerer_sends_what_the_offer_prefers_among_its_own() {
+        let agreed = agree(&answer(&[VideoCodec::Vp9, VideoCodec::H264]), &chromium());
+        let send = video(&agreed).send.clone().unwrap();
+        assert_eq!((send.kind, send.payload_type), (StreamKind::Video(VideoCodec::H264), 109));
+        assert_eq!((send.ssrc, send.rtx, send.twcc_id), (2, Some((12, 114)), Some(3)));
+    }
+
+    #[test]
+    fn the_offerer_takes_whatever_the_answer_names() {
+        let agreed = agree(&chromium(), &answer(&[VideoCodec::Vp9, VideoCodec::Vp8]));
+        let receive = video(&agreed).receive.clone().unwrap();
+        assert_eq!((receive.ssrc, receive.kind), (2, RecvKind::Video));
+        assert_eq!(receive.payload_types.len(), 3, "all that was offered may come");
+        assert_eq!(receive.rtx, Some((12, vec![(97, 96), (114, 109), (99, 98)])));
+    }
+
+    #[test]
+    fn nothing_is_agreed_for_lines_that_are_refused() {
+        let agreed = agree(&answer(&VideoCodec::ALL), &chromium());
+        assert_eq!(agreed.iter().map(|line| line.mid.as_str()).collect::<Vec<_>>(), ["0", "1"]);
+        let mut refused = answer(&VideoCodec::ALL);
+        refused.lines[1].rejected = true;
+        assert_eq!(agree(&refused, &chromium()).len(), 1);
+    }
+
+    #[test]
+    fn a_direction_counts_only_when_both_want_it() {
+        let mut theirs = chromium();
+        theirs.lines[1].send = false;
+        let line = agree(&answer(&VideoCodec::ALL), &theirs);
+        assert!(video(&line).send.is_some() && !video(&line).receives && video(&line).receive.is_none());
+        let mut ours = answer(&VideoCodec::ALL);
+        ours.lines[1].send = false;
+        assert_eq!(video(&agree(&ours, &chromium())).send, None);
+    }
+
+    #[test]
+    fn without_a_common_codec_nothing_is_sent_but_sound() {
+        let agreed = agree(&answer(&[]), &chromium());
+        assert_eq!(video(&agreed).send, None);
+        assert!(agreed[0].send.is_some());
+    }
+
+    #[test]
+    fn retransmissions_need_nack() {
+        let mut theirs = chromium();
+        for codec in &mut theirs.lines[1].codecs {
+            codec.feedback.nack = false;
+        }
+        assert_eq!(video(&agree(&answer(&VideoCodec::ALL), &theirs)).send.as_ref().unwrap().rtx, None);
+    }
+}

@@ -21,7 +21,7 @@ pub struct PeerConfig {
     /// Hide our addresses: only relayed candidates are gathered and used.
     pub relay_only: bool,
     /// Video codecs we can send and receive, the preferred one first. Offers and answers name only these; an answer
-    /// keeps the order of the offer.
+    /// keeps the order of the offer. At least one.
     pub codecs: Vec<VideoCodec>,
     /// On glare the polite side takes its own offer back (perfect negotiation of W3C WebRTC). Exactly one of the two
     /// sides must be polite.

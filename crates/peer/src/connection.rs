@@ -6,8 +6,8 @@ use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::path::MediaPath;
 use crate::runtime::DriverRuntime;
-use crate::servers;
 use crate::sdp::{MID_URI, TRANSPORT_CC_URI};
+use crate::servers;
 use media::encoded::VideoCodec;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{ReceiverReportBuilder, Slot, TwccReceiverBuilder};
@@ -25,7 +25,7 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
- RTCIceTransportPolicy, Registry, SettingEngine, SettingEngineBuilder, crypto,
+    RTCIceTransportPolicy, Registry, SettingEngine, SettingEngineBuilder, crypto,
 };
 
 /// Between two rounds of ICE checks. A check of a pair whose far side was not ready yet waits as long.
@@ -69,9 +69,13 @@ pub(crate) async fn build(
         .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build())
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
         .with(Slot::JitterBuffer, Incoming::new(path, feedback_ssrc));
+    let servers = servers::usable(&config.ice_servers).await;
+    if config.relay_only && !servers.iter().any(|server| server.urls.iter().any(|url| url.starts_with("turn:"))) {
+        return Err(PeerError::NoRelay);
+    }
     let policy = if config.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
     let configuration = RTCConfigurationBuilder::new()
-        .with_ice_servers(servers::usable(&config.ice_servers).await)
+        .with_ice_servers(servers)
         .with_ice_transport_policy(policy)
         .with_certificates(vec![certificate()?])
         .build();
@@ -131,7 +135,8 @@ fn certificate() -> Result<RTCCertificate, PeerError> {
     let made = CERTIFICATE.get_or_init(|| {
         let provider = crypto::default_provider().map_err(|error| error.to_string())?;
         let mut params = CertificateParams::new(vec!["lunchroom".to_owned()]).map_err(|error| error.to_string())?;
-        params.not_before = SystemTime::now().checked_sub(Duration::from_secs(86_400)).unwrap_or(SystemTime::UNIX_EPOCH).into();
+        params.not_before =
+            SystemTime::now().checked_sub(Duration::from_secs(86_400)).unwrap_or(SystemTime::UNIX_EPOCH).into();
         params.not_after = (SystemTime::now() + Duration::from_secs(365 * 86_400)).into();
         RTCCertificate::generate(provider.crypto(), crypto::SignatureScheme::EcdsaP256Sha256, params)
             .map_err(|error| error.to_string())
@@ -145,17 +150,11 @@ fn media_engine(codecs: &[VideoCodec]) -> Result<MediaEngine, webrtc::error::Err
         parameters(111, "audio/opus", 48_000, 2, "minptime=10;useinbandfec=1", feedback(false)),
         RtpCodecKind::Audio,
     )?;
-    let mut codecs = codecs.to_vec();
-    if codecs.is_empty() {
-        codecs = VideoCodec::ALL.to_vec();
-    }
     for codec in codecs {
         let (payload_type, fmtp) = match codec {
             VideoCodec::Vp8 => (96, ""),
             VideoCodec::Vp9 => (98, "profile-id=0"),
-            VideoCodec::H264 => {
-                (102, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")
-            }
+            VideoCodec::H264 => (102, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
         };
         let media = parameters(payload_type, codec.mime(), 90_000, 0, fmtp, feedback(true));
         let apt = format!("apt={payload_type}");
@@ -197,13 +196,7 @@ pub(crate) fn track(ssrc: u32, rtx: Option<u32>) -> Arc<dyn TrackLocal> {
     };
     let encoding = RTCRtpEncodingParameters { rtp_coding_parameters: coding, ..Default::default() };
     let id = format!("{name}{ssrc}");
-    Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
-        "lunchroom".into(),
-        id.clone(),
-        id,
-        kind,
-        vec![encoding],
-    )))
+    Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new("lunchroom".into(), id.clone(), id, kind, vec![encoding])))
 }
 
 /// Addresses to bind, looked up anew at each ICE restart: the machine may have changed networks.

@@ -8,6 +8,9 @@ pub enum PeerError {
     /// The connection could not be built: no socket, or a broken ICE server address.
     #[error("the connection could not be built: {0}")]
     Setup(String),
+    /// Only relayed paths are allowed, and no TURN server can be used.
+    #[error("no relay server can be used, and a direct path is not allowed")]
+    NoRelay,
     /// The far side's description is not SDP that we accept.
     #[error("the far side's session description is broken: {0}")]
     BadDescription(String),
@@ -33,6 +36,7 @@ impl PeerError {
     pub fn code(&self) -> &'static str {
         match self {
             PeerError::Setup(_) => "peer_setup",
+            PeerError::NoRelay => "peer_no_relay",
             PeerError::BadDescription(_) => "peer_bad_description",
             PeerError::UnexpectedDescription => "peer_unexpected_description",
             PeerError::BadCandidate(_) => "peer_bad_candidate",

@@ -50,9 +50,7 @@ impl Incoming {
                     media_ssrc: ssrc,
                     nacks: nack_pairs_from_sequence_numbers(&sequences),
                 }),
-                Feedback::Pli { ssrc } => {
-                    Box::new(PictureLossIndication { sender_ssrc: self.ssrc, media_ssrc: ssrc })
-                }
+                Feedback::Pli { ssrc } => Box::new(PictureLossIndication { sender_ssrc: self.ssrc, media_ssrc: ssrc }),
             };
             self.writes.push_back(tagged(now, Packet::Rtcp(vec![packet])));
         }

@@ -28,8 +28,13 @@ const COMMANDS: usize = 32;
 #[derive(Debug)]
 pub(crate) enum Command {
     Offer,
-    RemoteDescription { kind: DescriptionKind, sdp: String },
-    RemoteCandidate { candidate: String },
+    RemoteDescription {
+        kind: DescriptionKind,
+        sdp: String,
+    },
+    RemoteCandidate {
+        candidate: String,
+    },
     EndOfRemoteCandidates,
     AddVideoTrack(oneshot::Sender<TrackHandle>),
     /// By its SSRC.
@@ -62,25 +67,28 @@ impl Peer {
         sink: Arc<dyn MediaSink>,
         events: mpsc::Sender<PeerEvent>,
     ) -> Result<Peer, PeerError> {
+        if config.codecs.is_empty() {
+            return Err(PeerError::Setup("no video codec is given".into()));
+        }
         let now = Instant::now();
         let kick = Arc::new(Kick::default());
         let panicked = Arc::new(Notify::new());
-        let sender = SenderConfig {
+        let transport = SenderConfig {
             start_bitrate: config.start_bitrate,
             max_bitrate: config.max_bitrate,
             seed: config.seed,
             ..SenderConfig::default()
         };
-        let path = Arc::new(MediaPath::new(sender, sink, kick.clone(), now));
+        let path = Arc::new(MediaPath::new(transport, sink, kick.clone(), now));
         let mut ssrcs = Ssrcs(config.seed);
         let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
         let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
         let handler = Arc::new(Handler { path: path.clone(), events: driver });
         let runtime = Arc::new(DriverRuntime::new(kick, panicked.clone()));
         let connection = connection::build(&config, path.clone(), audio, runtime, handler).await?;
-        for track in [connection::track(audio, None), connection::track(video, Some(rtx))] {
-            connection.add_track(track).await.map_err(|error| PeerError::Setup(error.to_string()))?;
-        }
+        let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
+        let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;
+        connection.add_track(connection::track(video, Some(rtx))).await.map_err(setup)?;
         path.sending().add_line(audio, false);
         path.sending().add_line(video, true);
         let (commands, requests) = mpsc::channel(COMMANDS);
@@ -107,6 +115,7 @@ impl Peer {
             taken: 0,
             ignoring: false,
             gathered: 0,
+            sender,
             further: HashMap::new(),
             ssrcs,
         };

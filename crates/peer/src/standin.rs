@@ -5,6 +5,18 @@
 //! section 6: port 0).
 
 use crate::sdp::{Codec, Description, Feedback, Format, Line, LineKind, Stream};
+use media::encoded::VideoCodec;
+
+/// Refuses lines of which we know no codec, and forgets codecs that are not among `video`.
+pub(crate) fn refuse_unknown(remote: &mut Description, video: &[VideoCodec]) {
+    for line in remote.lines.iter_mut().filter(|line| !line.rejected) {
+        line.codecs.retain(|codec| codec.format.video().is_none_or(|codec| video.contains(&codec)));
+        if line.codecs.is_empty() {
+            (line.rejected, line.send, line.receive) = (true, false, false);
+            (line.stream, line.transport_cc, line.mid_extension) = (None, None, None);
+        }
+    }
+}
 
 /// The far side's description as the library may see it. `before` is the one that was in force.
 pub(crate) fn for_library(remote: &Description, before: Option<&Description>) -> Description {
@@ -35,7 +47,8 @@ pub(crate) fn for_far_side(mut local: Description, remote: &Description) -> Desc
             *line = Line { mid: line.mid.clone(), ..theirs.clone() };
         } else if let Some(theirs) = remote.line(&line.mid) {
             // Their order, which is their wish.
-            let place = |codec: &Codec| theirs.codecs.iter().position(|other| other.format.video() == codec.format.video());
+            let place =
+                |codec: &Codec| theirs.codecs.iter().position(|other| other.format.video() == codec.format.video());
             line.codecs.sort_by_key(|codec| place(codec).unwrap_or(usize::MAX));
             line.codecs.retain(|codec| place(codec).is_some());
         }
@@ -53,7 +66,8 @@ fn free_opus(remote: &Description) -> Codec {
 }
 
 fn unused_ssrc(remote: &Description, index: usize) -> u32 {
-    let taken = |ssrc: u32| remote.lines.iter().filter_map(|line| line.stream).any(|s| s.ssrc == ssrc || s.rtx == Some(ssrc));
+    let taken =
+        |ssrc: u32| remote.lines.iter().filter_map(|line| line.stream).any(|s| s.ssrc == ssrc || s.rtx == Some(ssrc));
     let first = 1 + index as u32;
     (first..).step_by(crate::MAX_MEDIA_LINES).find(|ssrc| !taken(*ssrc)).unwrap_or(first)
 }

@@ -5,7 +5,8 @@ use crate::path::MediaPath;
 use media::encoded::VideoCodec;
 use std::time::Duration;
 use transport::{ReceiverStats, SenderStats};
-use webrtc::peer_connection::{RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry};
+use webrtc::peer_connection::{RTCIceCandidateType, RTCStatsReport};
+use webrtc::rtp_transceiver::RtpSender;
 
 /// A snapshot of a connection's figures. Counters grow from the connection's start.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ pub struct PeerStats {
     pub pair: Option<String>,
     /// Whether the path goes over a TURN server.
     pub relayed: bool,
-    /// Round trip of the path, by ICE checks or by transport's feedback, whichever is newer.
+    /// Round trip of the path, by transport's feedback or, before there is any, by ICE checks.
     pub rtt: Option<Duration>,
     /// Bytes sent, with RTP headers and retransmissions, without UDP and IP.
     pub bytes_sent: u64,
@@ -37,19 +38,21 @@ pub struct PeerStats {
     pub receiver: ReceiverStats,
 }
 
+/// Candidate types of the path in use, ours first.
+pub(crate) type Pair = (RTCIceCandidateType, RTCIceCandidateType);
+
+/// Asks the library which path is in use.
+pub(crate) async fn pair(sender: &dyn RtpSender) -> Option<Pair> {
+    let dtls = sender.transport().await.ok()??;
+    let pair = dtls.ice_transport().get_selected_candidate_pair().await.ok()??;
+    Some((pair.local().typ, pair.remote().typ))
+}
+
 /// Puts a snapshot together from the library's report of the path and our own counters.
-pub(crate) fn collect(report: &RTCStatsReport, state: PeerState, path: &MediaPath) -> PeerStats {
+pub(crate) fn collect(report: &RTCStatsReport, pair: Option<Pair>, state: PeerState, path: &MediaPath) -> PeerStats {
     let selected = report
         .transport()
-        .map(|transport| transport.selected_candidate_pair_id.clone())
-        .and_then(|id| report.candidate_pairs().find(|pair| pair.stats.id == id));
-    let kind = |id: &str| match report.get(id) {
-        Some(RTCStatsReportEntry::LocalCandidate(candidate) | RTCStatsReportEntry::RemoteCandidate(candidate)) => {
-            Some(candidate.candidate_type)
-        }
-        Some(_) | None => None,
-    };
-    let kinds = selected.and_then(|pair| Some((kind(&pair.local_candidate_id)?, kind(&pair.remote_candidate_id)?)));
+        .and_then(|transport| report.candidate_pairs().find(|p| p.stats.id == transport.selected_candidate_pair_id));
     let checks = selected.map(|pair| pair.current_round_trip_time).filter(|seconds| *seconds > 0.0);
     let sending = path.sending();
     let rtt = sending.sender.rtt().or(checks.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()));
@@ -59,8 +62,8 @@ pub(crate) fn collect(report: &RTCStatsReport, state: PeerState, path: &MediaPat
     let receiving = path.receiving();
     PeerStats {
         state,
-        pair: kinds.map(|(local, remote)| format!("{local}-{remote} udp")),
-        relayed: kinds.is_some_and(|(local, remote)| [local, remote].contains(&RTCIceCandidateType::Relay)),
+        pair: pair.map(|(local, remote)| format!("{local}-{remote} udp")),
+        relayed: pair.is_some_and(|(local, remote)| [local, remote].contains(&RTCIceCandidateType::Relay)),
         rtt,
         bytes_sent,
         bytes_received: receiving.bytes,

@@ -62,6 +62,8 @@ pub(crate) struct Task {
     pub(crate) ignoring: bool,
     /// Candidates gathered for the present generation.
     pub(crate) gathered: usize,
+    /// The library's sender of the first line.
+    pub(crate) sender: Arc<dyn RtpSender>,
     /// The library's senders of lines added later, by SSRC.
     pub(crate) further: HashMap<u32, Arc<dyn RtpSender>>,
     /// Makes SSRCs.
@@ -186,8 +188,10 @@ impl Task {
         let options = RTCOfferOptions { ice_restart: self.restarting };
         let offer = guarded(self.connection.create_offer(Some(options))).await?;
         let description = self.local_description(&offer.sdp)?;
+        if self.restarting {
+            self.gathered = 0;
+        }
         guarded(self.connection.set_local_description(offer)).await?;
-        self.gathered = 0;
         self.negotiation.offered();
         self.publish(DescriptionKind::Offer, &description);
         self.offer = Some(description);
@@ -220,11 +224,10 @@ impl Task {
         guarded(self.connection.set_remote_description(offer)).await?;
         let answer = guarded(self.connection.create_answer(None)).await?;
         let local = standin::for_far_side(self.local_description(&answer.sdp)?, &remote);
-        let restarted = self.note_generation(&remote);
-        guarded(self.connection.set_local_description(answer)).await?;
-        if restarted {
+        if self.note_generation(&remote) && self.remote.is_some() {
             self.gathered = 0;
         }
+        guarded(self.connection.set_local_description(answer)).await?;
         self.publish(DescriptionKind::Answer, &local);
         self.conclude(&local, remote);
         self.add_early().await;
@@ -241,7 +244,7 @@ impl Task {
         if !fits || remote.transport.setup == sdp::Setup::ActPass {
             return Err(PeerError::BadDescription("it does not answer our offer".into()));
         }
-        let text = standin::for_library(&remote, self.remote.as_ref()).write(self.origin);
+        let text = standin::for_library(&remote, Some(&offer)).write(self.origin);
         let answer = RTCSessionDescription::answer(text).map_err(refused)?;
         self.note_generation(&remote);
         guarded(self.connection.set_remote_description(answer)).await?;
@@ -256,10 +259,14 @@ impl Task {
 
     /// Reads a description and checks that it goes on from the one before.
     fn read(&self, text: &str) -> Result<Description, PeerError> {
-        let remote = sdp::parse(text).map_err(|error| match error {
+        let mut remote = sdp::parse(text).map_err(|error| match error {
             sdp::SdpError::TooManyLines => PeerError::TooMany,
             other => PeerError::BadDescription(other.to_string()),
         })?;
+        standin::refuse_unknown(&mut remote, &self.config.codecs);
+        if remote.lines.iter().all(|line| line.rejected) {
+            return Err(PeerError::BadDescription("it has nothing that we know".into()));
+        }
         if let Some(before) = &self.remote {
             let continues = remote.lines.len() >= before.lines.len()
                 && remote.lines.iter().zip(&before.lines).all(|(new, old)| new.mid == old.mid);
@@ -444,7 +451,8 @@ impl Task {
 
     async fn stats(&self) -> PeerStats {
         let report = self.connection.get_stats(Instant::now(), webrtc::peer_connection::StatsSelector::None).await;
-        stats::collect(&report, self.state, &self.path)
+        let pair = stats::pair(&*self.sender).await;
+        stats::collect(&report, pair, self.state, &self.path)
     }
 }
 

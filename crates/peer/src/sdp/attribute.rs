@@ -9,8 +9,7 @@ pub(super) fn is_token(text: &str, longest: usize) -> bool {
 
 /// `ice-char` of RFC 8839, within its bounds.
 pub(super) fn is_ice(text: &str, shortest: usize) -> bool {
-    (shortest..=256).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+    (shortest..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
 
 /// `fingerprint` of RFC 8122 by a hash that is not broken, in the library's spelling.

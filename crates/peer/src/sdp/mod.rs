@@ -16,8 +16,7 @@ use media::encoded::VideoCodec;
 /// Longest description that is read, as `signaling` allows.
 pub(crate) const MAX_BYTES: usize = 48 * 1024;
 /// `urn` of the transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01).
-pub(crate) const TRANSPORT_CC_URI: &str =
-    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+pub(crate) const TRANSPORT_CC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// Name of the media line in a packet, RFC 9143.
 pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
@@ -79,7 +78,11 @@ pub(crate) enum LineKind {
     Audio,
     Video,
     /// Something we do not take: media word, protocol and formats as they came, to be refused by the same words.
-    Foreign { media: String, protocol: String, formats: String },
+    Foreign {
+        media: String,
+        protocol: String,
+        formats: String,
+    },
 }
 
 /// A media line.
@@ -128,7 +131,9 @@ pub(crate) enum Format {
     /// Profile 0.
     Vp9,
     /// Constrained baseline, packetisation mode 1, with the writer's `profile-level-id`.
-    H264 { profile_level_id: String },
+    H264 {
+        profile_level_id: String,
+    },
 }
 
 impl Format {

@@ -1,26 +1,33 @@
 //! Two connections on loopback, joined by a signalling channel that only passes on.
+#![allow(dead_code)] // Each test file uses a part.
 
 use bytes::Bytes;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
 use peer::{MediaSink, Peer, PeerConfig, PeerEvent, PeerState, TrackKind};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Longest wait for anything on loopback.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a sink has seen, by media line.
 #[derive(Debug, Default, Clone)]
-pub struct Seen {
-    pub frames: HashMap<String, Vec<EncodedFrame>>,
-    pub audio: HashMap<String, Vec<AudioPacket>>,
-    pub reports: HashMap<String, usize>,
+pub(crate) struct Seen {
+    pub(crate) frames: HashMap<String, Vec<EncodedFrame>>,
+    pub(crate) audio: HashMap<String, Vec<AudioPacket>>,
+    pub(crate) reports: HashMap<String, usize>,
 }
 
 /// A sink that keeps everything.
-pub struct Sink(watch::Sender<Seen>);
+pub(crate) struct Sink(watch::Sender<Seen>);
+
+impl Sink {
+    pub(crate) fn new(seen: watch::Sender<Seen>) -> Sink {
+        Sink(seen)
+    }
+}
 
 impl MediaSink for Sink {
     fn video(&self, mid: &str, frame: EncodedFrame) {
@@ -38,44 +45,44 @@ impl MediaSink for Sink {
 
 /// What a side's events say, for tests to wait on.
 #[derive(Debug, Default, Clone)]
-pub struct Told {
-    pub states: Vec<(Instant, PeerState)>,
-    pub tracks: Vec<(String, TrackKind)>,
-    pub ended: Vec<String>,
-    pub keyframes: Vec<String>,
-    pub negotiated: Vec<(Option<VideoCodec>, bool)>,
-    pub descriptions: Vec<String>,
-    pub candidates: Vec<String>,
-    pub targets: Vec<u64>,
-    pub errors: Vec<&'static str>,
+pub(crate) struct Told {
+    pub(crate) states: Vec<(Instant, PeerState)>,
+    pub(crate) tracks: Vec<(String, TrackKind)>,
+    pub(crate) ended: Vec<String>,
+    pub(crate) keyframes: Vec<String>,
+    pub(crate) negotiated: Vec<(Option<VideoCodec>, bool)>,
+    pub(crate) descriptions: Vec<String>,
+    pub(crate) candidates: Vec<String>,
+    pub(crate) targets: Vec<u64>,
+    pub(crate) errors: Vec<&'static str>,
 }
 
 impl Told {
-    pub fn state(&self) -> Option<PeerState> {
+    pub(crate) fn state(&self) -> Option<PeerState> {
         self.states.last().map(|(_, state)| *state)
     }
 
     /// How often it became connected.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.states.iter().filter(|(_, state)| *state == PeerState::Connected).count()
     }
 }
 
 /// One side.
-pub struct Side {
-    pub peer: Arc<Peer>,
-    pub told: watch::Receiver<Told>,
-    pub seen: watch::Receiver<Seen>,
+pub(crate) struct Side {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) told: watch::Receiver<Told>,
+    pub(crate) seen: watch::Receiver<Seen>,
     events: Option<mpsc::Receiver<PeerEvent>>,
     tell: Option<watch::Sender<Told>>,
 }
 
-pub fn config(polite: bool) -> PeerConfig {
+pub(crate) fn config(polite: bool) -> PeerConfig {
     PeerConfig { polite, include_loopback: true, mdns: false, seed: 1 + u64::from(polite), ..PeerConfig::default() }
 }
 
 impl Side {
-    pub async fn new(config: PeerConfig) -> Side {
+    pub(crate) async fn new(config: PeerConfig) -> Side {
         let (seen_sender, seen) = watch::channel(Seen::default());
         let (tell, told) = watch::channel(Told::default());
         let (sender, events) = mpsc::channel(64);
@@ -84,16 +91,16 @@ impl Side {
     }
 
     /// Waits until what was told is as wished.
-    pub async fn told(&self, what: &str, wish: impl FnMut(&Told) -> bool) -> Told {
+    pub(crate) async fn told(&self, what: &str, wish: impl FnMut(&Told) -> bool) -> Told {
         wait(self.told.clone(), what, wish).await
     }
 
     /// Waits until what was seen is as wished.
-    pub async fn seen(&self, what: &str, wish: impl FnMut(&Seen) -> bool) -> Seen {
+    pub(crate) async fn seen(&self, what: &str, wish: impl FnMut(&Seen) -> bool) -> Seen {
         wait(self.seen.clone(), what, wish).await
     }
 
-    pub async fn connected(&self) -> Told {
+    pub(crate) async fn connected(&self) -> Told {
         self.told("connected", |told| told.state() == Some(PeerState::Connected)).await
     }
 }
@@ -109,10 +116,7 @@ async fn wait<T: Clone + std::fmt::Debug>(
 }
 
 /// Passes on what each side says to the other, with `delay` on the way.
-pub fn join(a: &mut Side, b: &mut Side, delay: Duration) {
-    for (from, to) in [(&mut *a as *mut Side, &*b.peer as *const Peer), (&mut *b as *mut Side, &*a.peer as *const Peer)] {
-        let _ = (from, to);
-    }
+pub(crate) fn join(a: &mut Side, b: &mut Side, delay: Duration) {
     let (peer_a, peer_b) = (a.peer.clone(), b.peer.clone());
     pump(a, peer_b, delay);
     pump(b, peer_a, delay);
@@ -168,7 +172,7 @@ fn note(told: &mut Told, event: &PeerEvent) {
 }
 
 /// Two sides that are connected.
-pub async fn connected(a: PeerConfig, b: PeerConfig) -> (Side, Side) {
+pub(crate) async fn connected(a: PeerConfig, b: PeerConfig) -> (Side, Side) {
     let (mut a, mut b) = (Side::new(a).await, Side::new(b).await);
     join(&mut a, &mut b, Duration::ZERO);
     a.peer.offer().await.unwrap();
@@ -178,7 +182,7 @@ pub async fn connected(a: PeerConfig, b: PeerConfig) -> (Side, Side) {
 }
 
 /// A picture whose bitstream looks as its codec's should to a packetiser, `size` bytes long.
-pub fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usize) -> EncodedFrame {
+pub(crate) fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usize) -> EncodedFrame {
     let mut data = match (codec, keyframe) {
         // RFC 6386 9.1: frame tag, start code, 320x240.
         (VideoCodec::Vp8, true) => vec![0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00],
@@ -210,7 +214,7 @@ pub fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usize) -> E
 }
 
 /// Sends pictures at 30 a second, and sound, from now on; a keyframe when one is asked for.
-pub fn stream(side: &Side, codec: VideoCodec) -> tokio::task::JoinHandle<()> {
+pub(crate) fn stream(side: &Side, codec: VideoCodec) -> tokio::task::JoinHandle<()> {
     let (media, mut told) = (side.peer.media(), side.told.clone());
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(Duration::from_millis(33));

@@ -1,0 +1,140 @@
+//! Pictures and sound across a connection.
+
+mod pair;
+
+use media::encoded::{EncodedFrame, VideoCodec};
+use pair::*;
+use peer::{PeerConfig, PeerState};
+use std::time::{Duration, Instant};
+
+fn one(codec: VideoCodec, polite: bool) -> PeerConfig {
+    PeerConfig { codecs: vec![codec], ..config(polite) }
+}
+
+/// Frames arrive whole, each once, in order, a keyframe first.
+fn check(frames: &[EncodedFrame], codec: VideoCodec) {
+    assert!(frames[0].keyframe);
+    assert!(frames.iter().all(|frame| frame.codec == codec));
+    assert!(frames.windows(2).all(|pair| (pair[1].rtp_timestamp.wrapping_sub(pair[0].rtp_timestamp) as i32) > 0));
+    let sent = picture(codec, true, 0, 9_000).data;
+    assert_eq!(frames[0].data, sent, "bit for bit");
+}
+
+async fn both_ways(codec: VideoCodec) {
+    let (a, b) = connected(one(codec, false), one(codec, true)).await;
+    let _streams = [stream(&a, codec), stream(&b, codec)];
+    for side in [&a, &b] {
+        let seen = side
+            .seen("pictures, sound and reports", |seen| {
+                seen.frames.get("1").is_some_and(|frames| frames.len() >= 45)
+                    && seen.audio.get("0").is_some_and(|packets| packets.len() >= 45)
+                    && seen.reports.len() == 2
+            })
+            .await;
+        check(&seen.frames["1"], codec);
+        let audio = &seen.audio["0"];
+        assert!(audio.windows(2).all(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)));
+        let stats = side.peer.stats().await.unwrap();
+        assert_eq!((stats.video_codec, stats.received_codec), (Some(codec), Some(codec)));
+        assert!(stats.packets_sent > 100 && stats.packets_received > 100, "{stats:?}");
+        assert!(stats.rtt.is_some_and(|rtt| rtt < Duration::from_millis(100)), "{:?}", stats.rtt);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vp8_and_sound_go_both_ways() {
+    both_ways(VideoCodec::Vp8).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vp9_and_sound_go_both_ways() {
+    both_ways(VideoCodec::Vp9).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h264_and_sound_go_both_ways() {
+    both_ways(VideoCodec::H264).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_picture_follows_the_connection_at_once() {
+    let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+    join(&mut a, &mut b, Duration::ZERO);
+    let start = Instant::now();
+    a.peer.offer().await.unwrap();
+    a.told("asked for a keyframe", |told| told.keyframes.contains(&"1".to_owned())).await;
+    let asked = start.elapsed();
+    a.peer.media().video(&picture(VideoCodec::Vp8, true, 0, 9_000));
+    b.seen("the picture", |seen| seen.frames.contains_key("1")).await;
+    println!("asked after {asked:?}, seen after {:?}", start.elapsed());
+    assert!(start.elapsed() < asked + Duration::from_millis(100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_estimate_grows_on_a_good_path() {
+    let (a, b) = connected(config(false), config(true)).await;
+    a.peer.media().set_wanted(6_000_000);
+    let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
+    let start = PeerConfig::default().start_bitrate;
+    a.told("a higher target", |told| told.targets.last().is_some_and(|target| *target > 2 * start)).await;
+    assert!(a.peer.media().target_bitrate() > start);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_go_on_after_a_restart() {
+    let (a, b) = connected(config(false), config(true)).await;
+    let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
+    for side in [&a, &b] {
+        side.seen("pictures", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 5)).await;
+    }
+    b.peer.restart_ice().await.unwrap();
+    for side in [&a, &b] {
+        side.told("connected anew", |told| told.connections() > 1 && told.state() == Some(PeerState::Connected)).await;
+        let before = side.seen.borrow().frames["1"].len();
+        side.seen("more pictures", |seen| seen.frames["1"].len() > before + 20).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn screens_shared_in_the_same_instant_are_both_seen() {
+    let (a, b) = connected(config(false), config(true)).await;
+    let (one, two) = tokio::join!(a.peer.add_video_track(), b.peer.add_video_track());
+    let tracks = [one.unwrap(), two.unwrap()];
+    let sender = tokio::spawn(async move {
+        for number in 0.. {
+            for track in &tracks {
+                track.video(&picture(VideoCodec::Vp8, number % 10 == 0, number, 3_000));
+            }
+            tokio::time::sleep(Duration::from_millis(33)).await;
+        }
+    });
+    for side in [&a, &b] {
+        side.seen("the other's screen", |seen| seen.frames.iter().any(|(mid, frames)| mid != "1" && frames.len() > 5))
+            .await;
+    }
+    sender.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_side_that_starts_anew_is_seen_again() {
+    let (a, b) = connected(config(false), config(true)).await;
+    let _stream = stream(&b, VideoCodec::Vp8);
+    a.seen("pictures", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 5)).await;
+    // A program that starts anew is a new participant with a new connection; the old one must not stand in its way.
+    drop(b);
+    let (a2, b2) = connected(PeerConfig { seed: 77, ..config(false) }, PeerConfig { seed: 78, ..config(true) }).await;
+    let _stream = stream(&b2, VideoCodec::Vp8);
+    a2.seen("pictures again", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 5)).await;
+    a.peer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_decoder_gets_its_keyframe() {
+    let (a, b) = connected(config(false), config(true)).await;
+    let _stream = stream(&a, VideoCodec::Vp8);
+    b.seen("pictures", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 10)).await;
+    let keyframes = |seen: &Seen| seen.frames["1"].iter().filter(|frame| frame.keyframe).count();
+    let before = keyframes(&b.seen.borrow());
+    b.peer.media().request_keyframe();
+    b.seen("a keyframe more", |seen| keyframes(seen) > before).await;
+}
