@@ -4,6 +4,7 @@
 
 mod bench;
 mod command;
+mod local;
 mod run;
 mod setup;
 mod test;

@@ -1,0 +1,123 @@
+//! What is filmed and spoken in a measured call, made here where no folder with better is given.
+//!
+//! The picture: plaid and grain that move, so that a codec has both easy and hard work. The sound: syllables of a
+//! voice that is none. Same bytes at every run.
+
+use std::f64::consts::TAU;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Pictures in a clip, played forth and back.
+const FRAMES: usize = 64;
+/// Hz, mono, 16 bits.
+const RATE: u32 = 48_000;
+const SPEECH_SECONDS: u32 = 10;
+
+/// A folder with `clip-WxH.i420` and `speech.wav`; what is missing in it is made.
+pub(crate) fn provide(folder: PathBuf, width: usize, height: usize) -> Result<PathBuf> {
+    fs::create_dir_all(&folder)?;
+    once(&folder.join(format!("clip-{width}x{height}.i420")), |out| write_clip(out, width, height))?;
+    once(&folder.join("speech.wav"), write_speech)?;
+    Ok(folder)
+}
+
+/// Writes beside it and renames, so that an interrupted run leaves no half.
+fn once(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let half = path.with_extension("half");
+    let mut out = BufWriter::new(File::create(&half).with_context(|| half.display().to_string())?);
+    write(&mut out)?;
+    out.flush()?;
+    fs::rename(&half, path).with_context(|| path.display().to_string())
+}
+
+fn write_clip(out: &mut dyn Write, width: usize, height: usize) -> std::io::Result<()> {
+    for n in 0..FRAMES {
+        let (dx, dy) = (n * 3, n * 2);
+        let luma: Vec<u8> = pixels(width, height).map(|(x, y)| luma(x + dx, y + dy)).collect();
+        out.write_all(&luma)?;
+        for (around, slope) in [(110, 1), (140, 2)] {
+            let chroma = |(x, y): (usize, usize)| (around + wave((x * slope + y + n) as f64 / 40.0, 20.0)) as u8;
+            out.write_all(&pixels(width.div_ceil(2), height.div_ceil(2)).map(chroma).collect::<Vec<u8>>())?;
+        }
+    }
+    Ok(())
+}
+
+fn pixels(width: usize, height: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..height).flat_map(move |y| (0..width).map(move |x| (x, y)))
+}
+
+/// Limited range, as video has it.
+fn luma(x: usize, y: usize) -> u8 {
+    let plaid = wave(x as f64 / 37.0, 35.0) + wave(y as f64 / 23.0, 35.0);
+    (125 + plaid + grain(x, y)).clamp(16, 235) as u8
+}
+
+fn wave(turns: f64, height: f64) -> i32 {
+    ((turns * TAU).sin() * height) as i32
+}
+
+/// Noise from -8 to 7 that belongs to its place.
+fn grain(x: usize, y: usize) -> i32 {
+    let mut hash = (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77);
+    hash = (hash ^ (hash >> 15)).wrapping_mul(0x2C1B_3C6D);
+    (hash >> 28) as i32 - 8
+}
+
+fn write_speech(out: &mut dyn Write) -> std::io::Result<()> {
+    let samples = RATE * SPEECH_SECONDS;
+    let bytes = samples * 2;
+    out.write_all(b"RIFF")?;
+    out.write_all(&(36 + bytes).to_le_bytes())?;
+    out.write_all(b"WAVEfmt ")?;
+    out.write_all(&16_u32.to_le_bytes())?;
+    for half in [1, 1] {
+        out.write_all(&u16::to_le_bytes(half))?; // PCM, one channel
+    }
+    out.write_all(&RATE.to_le_bytes())?;
+    out.write_all(&(RATE * 2).to_le_bytes())?;
+    for half in [2, 16] {
+        out.write_all(&u16::to_le_bytes(half))?; // bytes and bits of a sample
+    }
+    out.write_all(b"data")?;
+    out.write_all(&bytes.to_le_bytes())?;
+    (0..samples).try_for_each(|n| out.write_all(&voice(f64::from(n) / f64::from(RATE)).to_le_bytes()))
+}
+
+/// Harmonics of 140 Hz under four syllables a second, with a pause in every fourth.
+fn voice(second: f64) -> i16 {
+    let syllable = (second * 4.0).fract();
+    let open = if (second * 4.0) as u64 % 4 == 3 { 0.0 } else { (syllable * TAU / 2.0).sin() };
+    let harmonics: f64 = (1..=12).map(|k| (second * 140.0 * f64::from(k) * TAU).sin() / f64::from(k)).sum();
+    (harmonics * open * 5_000.0) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clip_has_all_its_pictures_and_they_move() {
+        let (width, height) = (32, 18);
+        let mut clip = Vec::new();
+        write_clip(&mut clip, width, height).unwrap();
+        let picture = width * height * 3 / 2;
+        assert_eq!(clip.len(), picture * FRAMES);
+        assert_ne!(clip[..picture], clip[picture..2 * picture]);
+    }
+
+    #[test]
+    fn speech_is_loud_enough_to_be_heard_and_never_clipped() {
+        let mut wav = Vec::new();
+        write_speech(&mut wav).unwrap();
+        assert_eq!(wav.len(), 44 + (RATE * SPEECH_SECONDS * 2) as usize);
+        let loudest = (0..RATE).map(|n| voice(f64::from(n) / f64::from(RATE)).unsigned_abs()).max().unwrap();
+        assert!((5_000..32_000).contains(&loudest), "{loudest}");
+    }
+}
