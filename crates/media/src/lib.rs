@@ -3,6 +3,7 @@
 pub mod audio;
 pub mod encoded;
 pub mod frame;
+pub mod jitter;
 pub mod level;
 pub mod marker;
 pub mod mixer;

@@ -1,0 +1,6 @@
+//! Jitter buffers: what makes an even rhythm of what arrives unevenly.
+
+mod unwrap;
+mod video;
+
+pub use video::VideoBuffer;
