@@ -1,4 +1,5 @@
 //! Pictures and sound across a connection.
+#![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod pair;
 

@@ -1,4 +1,5 @@
 //! Lines that come and go, offers that cross, new paths.
+#![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod pair;
 
@@ -52,7 +53,8 @@ async fn offers_that_cross_at_the_start_still_connect() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     join(&mut a, &mut b, Duration::from_millis(20));
     let (one, two) = tokio::join!(a.peer.offer(), b.peer.offer());
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     for side in [&a, &b] {
         side.connected().await;
         assert_eq!(side.told.borrow().errors, Vec::<&str>::new());
@@ -118,7 +120,8 @@ async fn a_restart_by_either_side_finds_a_new_path() {
 async fn restarts_that_cross_still_connect() {
     let (a, b) = connected(config(false), config(true)).await;
     let (one, two) = tokio::join!(a.peer.restart_ice(), b.peer.restart_ice());
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     for side in [&a, &b] {
         side.told("connected anew", |told| told.connections() > 1 && told.state() == Some(PeerState::Connected)).await;
     }

@@ -1,4 +1,5 @@
 //! How a connection comes up and goes.
+#![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod pair;
 

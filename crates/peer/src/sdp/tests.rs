@@ -1,5 +1,9 @@
 use super::*;
+use mutate::mutated;
 use proptest::prelude::*;
+
+#[path = "../../tests/mutate/mod.rs"]
+mod mutate;
 
 const CHROMIUM: &str = include_str!("chromium.sdp");
 const FIREFOX: &str = include_str!("firefox.sdp");
@@ -98,39 +102,6 @@ fn size_is_bounded() {
 fn a_description_without_a_live_line_is_refused() {
     let text = "v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
     assert_eq!(parse(text), Err(SdpError::Missing("a media line")));
-}
-
-/// Real descriptions with lines lost, doubled, swapped and bytes changed.
-pub(crate) fn mutated() -> impl Strategy<Value = String> {
-    let change = (0u8..5, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>());
-    (prop::bool::ANY, prop::collection::vec(change, 1..8)).prop_map(|(firefox, changes)| {
-        let text = if firefox { FIREFOX } else { CHROMIUM };
-        let mut lines: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
-        for (kind, line, place, byte) in changes {
-            let (at, to) = (line.index(lines.len()), place.index(lines.len()));
-            match kind {
-                0 => drop(lines.remove(at)),
-                1 => lines.insert(to, lines[at].clone()),
-                2 => lines.swap(at, to),
-                3 => {
-                    let place = place.index(lines[at].len().max(1));
-                    if let Some(old) = lines[at].get_mut(place) {
-                        *old = byte;
-                    }
-                }
-                _ => {
-                    let digits: Vec<usize> = (0..lines[at].len()).filter(|i| lines[at][*i].is_ascii_digit()).collect();
-                    if !digits.is_empty() {
-                        lines[at][digits[place.index(digits.len())]] = b'0' + byte % 10;
-                    }
-                }
-            }
-            if lines.is_empty() {
-                break;
-            }
-        }
-        lines.into_iter().map(|line| String::from_utf8_lossy(&line).into_owned() + "\r\n").collect()
-    })
 }
 
 proptest! {
