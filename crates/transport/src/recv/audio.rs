@@ -5,9 +5,13 @@ use crate::sequence::Unwrapper;
 /// Packets before the newest among which duplicates are known; older ones are dropped, too late to be heard anyway.
 const WINDOW: u64 = 128;
 
+/// So many older ones in a row, and the sender has begun anew.
+const STALE_IN_A_ROW: u32 = 10;
+
 #[derive(Debug, Default)]
 pub(crate) struct Once {
     unwrapper: Unwrapper,
+    stale: u32,
     /// Bit n: the newest packet less n arrived.
     seen: u128,
 }
@@ -20,12 +24,17 @@ impl Once {
         match before {
             Some(newest) if number <= newest => {
                 let age = newest - number;
-                let bit = if age < WINDOW { 1_u128 << age } else { return false };
+                if age >= WINDOW {
+                    return self.is_new_life(sequence);
+                }
+                self.stale = 0;
+                let bit = 1_u128 << age;
                 let new = self.seen & bit == 0;
                 self.seen |= bit;
                 new
             }
             Some(newest) => {
+                self.stale = 0;
                 let shift = u32::try_from(number - newest).unwrap_or(u32::MAX);
                 self.seen = self.seen.checked_shl(shift).unwrap_or(0) | 1;
                 true
@@ -35,6 +44,15 @@ impl Once {
                 true
             }
         }
+    }
+
+    fn is_new_life(&mut self, sequence: u16) -> bool {
+        self.stale += 1;
+        if self.stale < STALE_IN_A_ROW {
+            return false;
+        }
+        *self = Once::default();
+        self.is_new(sequence)
     }
 }
 
@@ -50,5 +68,13 @@ mod tests {
         assert!(!once.is_new(65_000));
         assert!(once.is_new(1000));
         assert!(!once.is_new(2));
+    }
+
+    #[test]
+    fn a_sender_that_begins_anew_is_heard_again() {
+        let mut once = Once::default();
+        assert!(once.is_new(30_000));
+        let heard = (1..=20).filter(|sequence| once.is_new(*sequence)).count();
+        assert_eq!(heard, 11);
     }
 }

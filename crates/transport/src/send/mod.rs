@@ -1,5 +1,6 @@
 //! The sending half.
 
+mod api;
 pub(crate) mod feedback;
 pub(crate) mod history;
 mod meter;
@@ -8,4 +9,5 @@ mod pacer;
 mod round_trip;
 mod sender;
 
-pub use sender::{SendError, Sender, SenderConfig, SenderEvent, SenderStats};
+pub use api::{SendError, SenderConfig, SenderEvent, SenderStats};
+pub use sender::Sender;

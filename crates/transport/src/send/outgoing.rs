@@ -1,6 +1,6 @@
 //! One stream that we send: its numbering, its queue and what may be asked for again.
 
-use super::sender::SendError;
+use super::api::SendError;
 use crate::payload::Packetizer;
 use crate::stream::{SendStream, StreamKind};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -85,6 +85,17 @@ impl Outgoing {
 
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queued_bytes
+    }
+
+    /// Takes over new ids and types; false if the stream is of another kind than before.
+    pub(crate) fn renegotiate(&mut self, stream: &SendStream) -> bool {
+        match (self.stream.kind, stream.kind) {
+            (StreamKind::Audio, StreamKind::Audio) => {}
+            (StreamKind::Video(_), StreamKind::Video(codec)) => self.set_codec(stream.payload_type, codec),
+            (StreamKind::Audio, StreamKind::Video(_)) | (StreamKind::Video(_), StreamKind::Audio) => return false,
+        }
+        self.stream = stream.clone();
+        true
     }
 
     pub(crate) fn set_codec(&mut self, payload_type: u8, codec: VideoCodec) {

@@ -1,5 +1,6 @@
 //! [`Sender`]: frames and packets in, paced RTP out.
 
+use super::api::{SendError, SenderConfig, SenderEvent, SenderStats};
 use super::feedback::FeedbackClock;
 use super::history::{ClusterId, History};
 use super::meter::Meter;
@@ -32,92 +33,6 @@ const LEAST_REPEAT_PAUSE: Duration = Duration::from_millis(10);
 const TARGET_STEP: f64 = 0.02;
 /// Events that may wait. When full the oldest goes: it is the most outdated.
 const EVENTS: usize = 64;
-
-/// How a [`Sender`] begins and within which bounds it stays. Rates in bit/s of RTP packets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SenderConfig {
-    /// Assumed before anything is measured.
-    pub start_bitrate: u64,
-    /// The target never falls below.
-    pub min_bitrate: u64,
-    /// The target never rises above.
-    pub max_bitrate: u64,
-    /// For first sequence numbers and picture ids, RFC 3550 section 5.1.
-    pub seed: u64,
-}
-
-impl Default for SenderConfig {
-    fn default() -> Self {
-        SenderConfig { start_bitrate: 1_000_000, min_bitrate: 50_000, max_bitrate: 10_000_000, seed: 0 }
-    }
-}
-
-/// Why a frame was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// No such stream.
-    #[error("no stream with SSRC {0}")]
-    UnknownStream(u32),
-    /// [`Sender::set_connected`] has not been called.
-    #[error("the path is not open yet")]
-    NotConnected,
-    /// Too many frames wait already. Refusing a base layer frame makes a keyframe necessary, which an event asks for.
-    #[error("the path is slower than the encoder: the frame was skipped")]
-    QueueFull,
-    /// An earlier frame was refused, the stream is new or the simulcast layer changed: only a keyframe is of use.
-    #[error("waiting for a keyframe")]
-    KeyframeNeeded,
-    /// The stream is not of the frame's codec.
-    #[error("the frame is of another codec than the stream")]
-    WrongCodec,
-    /// The bitstream is empty or malformed.
-    #[error("the frame's bitstream is malformed")]
-    Malformed,
-}
-
-/// What the sender tells its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SenderEvent {
-    /// The next frame of this stream should be a keyframe.
-    KeyframeRequested {
-        /// SSRC of the media.
-        ssrc: u32,
-    },
-    /// See [`Sender::target_bitrate`].
-    TargetChanged {
-        /// bit/s
-        bitrate: u64,
-    },
-}
-
-/// Counters since the start and present values, for getStats and tests.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SenderStats {
-    /// Media packets sent, retransmissions and probes not counted.
-    pub packets_sent: u64,
-    /// Bytes of RTP packets sent, all kinds.
-    pub bytes_sent: u64,
-    /// Retransmissions sent because they were asked for.
-    pub retransmitted_packets: u64,
-    /// Retransmissions sent as filling of probes.
-    pub probe_packets: u64,
-    /// Probes begun.
-    pub probes: u64,
-    /// Sequence numbers asked for.
-    pub nacked: u64,
-    /// Keyframes asked for by the other end.
-    pub keyframe_requests: u64,
-    /// Frames refused.
-    pub frames_refused: u64,
-    /// Reports on packets that were never sent or are long forgotten.
-    pub unknown_reports: u64,
-    /// What the path carries, bit/s.
-    pub estimate: u64,
-    /// The queue on the path.
-    pub path_queue: Duration,
-    /// Share of packets lost lately, 0..1.
-    pub loss: f64,
-}
 
 /// See the crate's documentation.
 #[derive(Debug)]
@@ -176,8 +91,14 @@ impl Sender {
         }
     }
 
-    /// Adds a stream, or replaces the one of the same SSRC.
+    /// Adds a stream. One of the same SSRC takes over what was negotiated and goes on.
     pub fn add_stream(&mut self, stream: SendStream) {
+        let known = self.streams.iter_mut().find(|s| s.stream.ssrc == stream.ssrc);
+        if let Some(known) = known
+            && known.renegotiate(&stream)
+        {
+            return;
+        }
         self.remove_stream(stream.ssrc);
         let outgoing = Outgoing::new(stream, self.draw());
         if self.connected && outgoing.is_video() {
@@ -325,11 +246,12 @@ impl Sender {
         if !self.connected {
             return None;
         }
-        let waiting = self.pacer.probing() || !self.repeats.is_empty() || self.queued_bytes() > 0;
+        let waiting = self.pacer.probing() || self.queued_bytes() > 0;
         let pace = waiting.then(|| self.pacer.ready_at());
+        let repeat = (!self.repeats.is_empty()).then(|| self.repeat_at().max(self.pacer.ready_at()));
         let probe = if self.can_probe() { self.estimator.probe_at() } else { None };
         let silence = self.history.unanswered_since().and_then(|since| self.estimator.silence_at(since));
-        pace.into_iter().chain(probe).chain(silence).min()
+        pace.into_iter().chain(repeat).chain(probe).chain(silence).min()
     }
 
     /// The next packet for the wire.
@@ -418,6 +340,12 @@ impl Sender {
                 self.estimator.probe_sent(cluster.id, packets);
             }
         }
+    }
+
+    /// When retransmissions may take bits again.
+    fn repeat_at(&self) -> Instant {
+        let lacking = (1.0 - self.repeat_budget).max(0.0);
+        self.repeat_paid + Duration::from_secs_f64(lacking / (REPEAT_SHARE * self.estimator.target()))
     }
 
     fn send_repeat(&mut self, cluster: Option<ClusterId>) -> bool {

@@ -137,3 +137,61 @@ fn two_flows_share_a_path() {
         assert!(rates.iter().all(|r| r / sum > 0.25), "{seed}: {rates:?}");
     }
 }
+
+#[test]
+fn answers_may_be_lost_rare_or_late() {
+    for seed in 0..4 {
+        let rates = [500_000, 2_000_000];
+        for rate in rates {
+            let plan = Plan { report_every: ms(150), late_timers: ms(8), ..Plan::default() };
+            let back = Path { loss: Loss::Random(0.1), jitter: ms(20), ..Path::default() };
+            let mut world = World::new(narrow(rate), back, &[plan], seed);
+            world.run_until(40.0);
+            let flow = &world.flows[0];
+            let share = flow.mean_target(15.0, 40.0) / rate as f64;
+            assert!((0.65..1.0).contains(&share), "{rate} {seed}: {share}");
+            let rare = flow.queue_quantile(15.0, 40.0, 0.95);
+            assert!(rare < ms(200), "{rate} {seed}: {rare:?}");
+        }
+    }
+}
+
+#[test]
+fn a_long_path_is_found_too() {
+    for seed in 0..4 {
+        let path = Path { delay: ms(200), ..narrow(1_000_000) };
+        let mut world = World::pair(path, Plan::default(), seed);
+        world.run_until(40.0);
+        let flow = &world.flows[0];
+        let share = flow.mean_target(15.0, 40.0) / 1e6;
+        assert!((0.65..1.0).contains(&share), "{seed}: {share}");
+        assert!(flow.queue_quantile(15.0, 40.0, 0.95) < ms(150), "{seed}");
+    }
+}
+
+#[test]
+fn an_interruption_is_not_taken_for_a_narrow_path() {
+    for seed in 0..4 {
+        for seconds in [0.3, 1.0, 3.0] {
+            let mut world = World::pair(narrow(3_000_000), Plan::default(), seed);
+            let (from, to) = (world.at(10.0), world.at(10.0 + seconds));
+            world.forward.change_at(from, Path { loss: Loss::Random(1.0), ..narrow(3_000_000) });
+            world.forward.change_at(to, narrow(3_000_000));
+            world.run_until(20.0);
+            let mean = world.flows[0].mean_target(13.5 + seconds, 20.0);
+            assert!(mean > 1_700_000.0, "{seconds} {seed}: {mean}");
+        }
+    }
+}
+
+#[test]
+fn a_longer_route_is_not_drained_for_ever() {
+    for seed in 0..4 {
+        let mut world = World::pair(Path::default(), Plan { wanted: 1_700_000, ..Plan::default() }, seed);
+        let at = world.at(10.0);
+        world.forward.change_at(at, Path { delay: ms(120), ..Path::default() });
+        world.run_until(20.0);
+        let mean = world.flows[0].mean_target(14.0, 20.0);
+        assert!(mean > 1_300_000.0, "{seed}: {mean}");
+    }
+}

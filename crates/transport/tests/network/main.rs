@@ -3,6 +3,7 @@
 mod delivery;
 mod estimate;
 mod garbage;
+mod sender;
 mod table;
 mod twcc;
 mod world;

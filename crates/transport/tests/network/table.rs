@@ -65,6 +65,29 @@ fn table() {
     show("reorder 30".into(), Path { jitter: ms(30), reorder: true, ..Path::default() }, 2_000_000);
     let path = Path { jitter: ms(10), rate: Some(1_000_000), ..Path::default() };
     show("1000 kb/s, jitter 10".into(), path, 2_500_000);
+    for delay in [1, 100, 200] {
+        let path = Path { delay: ms(delay), rate: Some(1_000_000), ..Path::default() };
+        show(format!("1000 kb/s, delay {delay}"), path, 2_500_000);
+    }
+    for queue in [50, 100, 1000] {
+        let path = Path { queue: ms(queue), rate: Some(1_000_000), ..Path::default() };
+        show(format!("1000 kb/s, queue {queue}"), path, 2_500_000);
+    }
+    for (name, every, late) in [("reports 100", 100, 0), ("reports 200", 200, 0), ("late timers", 50, 8)] {
+        for rate in [500_000, 2_000_000] {
+            let path = Path { rate: Some(rate), ..Path::default() };
+            let plan = Plan { report_every: ms(every), late_timers: ms(late), ..Plan::default() };
+            let mut world = World::pair(path, plan, 1);
+            world.run_until(seconds);
+            row(&format!("{} kb/s, {name}", rate / 1000), &world, 10.0, seconds);
+        }
+    }
+    for loss in [0.05, 0.2] {
+        let path = Path { loss: Loss::Random(loss), ..Path::default() };
+        let mut world = World::new(path.clone(), path, &[Plan { wanted: 2_000_000, ..Plan::default() }], 1);
+        world.run_until(seconds);
+        row(&format!("loss {loss} both ways"), &world, 10.0, seconds);
+    }
 }
 
 #[test]

@@ -26,7 +26,6 @@ const AUDIO_RATE: u64 = (AUDIO_BYTES as u64 + 20) * 8 * 50;
 const OVERHEAD: usize = 38;
 const FRAME_EVERY: Duration = Duration::from_micros(33_333);
 const AUDIO_EVERY: Duration = Duration::from_millis(20);
-const REPORT_EVERY: Duration = Duration::from_millis(50);
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
@@ -45,11 +44,22 @@ pub(crate) struct Plan {
     pub(crate) wanted: u64,
     /// The encoder follows the target; if not it makes `wanted` always.
     pub(crate) follows: bool,
+    /// Between two reports of the receiver.
+    pub(crate) report_every: Duration,
+    /// The sender's timers are up to this late.
+    pub(crate) late_timers: Duration,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Plan { codec: VideoCodec::Vp8, start_bitrate: 1_000_000, wanted: 2_500_000, follows: true }
+        Plan {
+            codec: VideoCodec::Vp8,
+            start_bitrate: 1_000_000,
+            wanted: 2_500_000,
+            follows: true,
+            report_every: Duration::from_millis(50),
+            late_timers: Duration::ZERO,
+        }
     }
 }
 
@@ -75,6 +85,8 @@ pub(crate) struct Flow {
     next_frame: Instant,
     next_audio: Instant,
     next_report: Instant,
+    /// How late the sender's next timer is.
+    late: Duration,
     pub(crate) frames_sent: u32,
     audio_sent: u32,
     /// Numbers of the frames handed out, in order, and how long after their encoding.
@@ -171,6 +183,7 @@ impl Flow {
         receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None });
         let mut random = Random::new(seed);
         let offset = FRAME_EVERY.mul_f64(random.unit());
+        let next_report = start + plan.report_every.mul_f64(0.7);
         Flow {
             plan,
             sender,
@@ -182,7 +195,8 @@ impl Flow {
             keyframe: true,
             next_frame: start + offset,
             next_audio: start,
-            next_report: start + REPORT_EVERY.mul_f64(0.7),
+            next_report,
+            late: Duration::ZERO,
             frames_sent: 0,
             audio_sent: 0,
             frames: Vec::new(),
@@ -236,14 +250,15 @@ impl Flow {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let own = [self.next_frame, self.next_audio, self.next_report].into_iter();
-        let others = [self.sender.poll_timeout(), self.receiver.poll_timeout(), self.back.poll_timeout()];
+        let sender = self.sender.poll_timeout().map(|due| due + self.late);
+        let others = [sender, self.receiver.poll_timeout(), self.back.poll_timeout()];
         own.chain(others.into_iter().flatten()).min()
     }
 
     fn step(&mut self, now: Instant, start: Instant) {
         self.answers(now);
         if now >= self.next_report {
-            self.next_report += REPORT_EVERY;
+            self.next_report += self.plan.report_every;
             if let Some(report) = self.recorder.report() {
                 self.back.send(now, 60, Answer::Twcc(report));
             }
@@ -251,7 +266,9 @@ impl Flow {
         if now >= self.next_audio {
             self.next_audio += AUDIO_EVERY;
             let data = Bytes::copy_from_slice(&[&self.audio_sent.to_be_bytes()[..], &[0; AUDIO_BYTES - 4]].concat());
-            self.sender.send_audio(now, AUDIO, self.audio_sent * 960, data, false).unwrap();
+            self.sender
+                .send_audio(now, AUDIO, self.audio_sent * 960, data, false)
+                .expect("a connected sender takes audio");
             self.audio_at.push(now);
             self.audio_sent += 1;
         }
@@ -259,7 +276,10 @@ impl Flow {
             self.next_frame += FRAME_EVERY;
             self.encode(now);
         }
-        self.sender.handle_timeout(now);
+        if self.sender.poll_timeout().is_some_and(|due| now >= due + self.late) {
+            self.sender.handle_timeout(now);
+            self.late = self.plan.late_timers.mul_f64(self.random.unit());
+        }
         self.receiver.handle_timeout(now);
         self.events();
         self.collect(now, start);

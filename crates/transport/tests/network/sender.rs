@@ -1,0 +1,220 @@
+//! What leaves a sender, and in which order.
+
+use crate::twcc::TWCC_ID;
+use bytes::Bytes;
+use media::encoded::{EncodedFrame, VideoCodec};
+use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
+use std::time::{Duration, Instant};
+use transport::{Packet, SendError, SendStream, Sender, SenderConfig, SenderEvent, StreamKind, TransportLayerNack};
+
+const VIDEO: u32 = 1;
+const RTX: u32 = 2;
+const AUDIO: u32 = 3;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn video() -> SendStream {
+    let kind = StreamKind::Video(VideoCodec::Vp8);
+    SendStream { ssrc: VIDEO, kind, payload_type: 96, rtx: Some((RTX, 97)), twcc_id: Some(TWCC_ID) }
+}
+
+fn sender(now: Instant) -> Sender {
+    let mut sender = Sender::new(SenderConfig::default(), now);
+    sender.add_stream(video());
+    let kind = StreamKind::Audio;
+    sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: 111, rtx: None, twcc_id: Some(TWCC_ID) });
+    sender.set_wanted(2_000_000);
+    sender.set_connected(now);
+    events(&mut sender);
+    sender
+}
+
+fn frame(now: Instant, size: usize, keyframe: bool) -> EncodedFrame {
+    let (codec, data) = (VideoCodec::Vp8, Bytes::from(vec![1; size]));
+    let (rtp_timestamp, width, height, layer, temporal) = (0, 640, 360, 0, 0);
+    EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: now }
+}
+
+fn events(sender: &mut Sender) -> Vec<SenderEvent> {
+    std::iter::from_fn(|| sender.poll_event()).collect()
+}
+
+fn keyframes_asked(sender: &mut Sender) -> usize {
+    events(sender).iter().filter(|e| matches!(e, SenderEvent::KeyframeRequested { ssrc: VIDEO })).count()
+}
+
+fn leaving(sender: &mut Sender) -> Vec<Packet> {
+    std::iter::from_fn(|| sender.poll_transmit()).collect()
+}
+
+/// Lets time pass; gives what leaves.
+fn run(sender: &mut Sender, from: Instant, to: Instant) -> Vec<Packet> {
+    let (mut now, mut left, mut steps) = (from, leaving(sender), 0);
+    while let Some(next) = sender.poll_timeout().filter(|next| *next <= to) {
+        now = next.max(now);
+        sender.handle_timeout(now);
+        left.extend(leaving(sender));
+        steps += 1;
+        assert!(steps < 50_000, "time stands still");
+    }
+    sender.handle_timeout(to);
+    left.extend(leaving(sender));
+    left
+}
+
+fn nack(sequences: &[u16]) -> TransportLayerNack {
+    TransportLayerNack { sender_ssrc: 9, media_ssrc: VIDEO, nacks: nack_pairs_from_sequence_numbers(sequences) }
+}
+
+#[test]
+fn everything_that_leaves_is_numbered_without_a_gap() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 30_000, true)).unwrap();
+    let mut left = run(&mut sender, start, start + ms(200));
+    let sequences: Vec<u16> = left.iter().map(|p| p.header.sequence_number).take(5).collect();
+    sender.on_nack(start + ms(200), &nack(&sequences));
+    sender.send_audio(start + ms(200), AUDIO, 0, Bytes::from_static(b"opus"), false).unwrap();
+    left.extend(run(&mut sender, start + ms(200), start + ms(400)));
+    let number = |p: &Packet| u16::from_be_bytes(p.header.get_extension(TWCC_ID).unwrap()[..].try_into().unwrap());
+    let numbers: Vec<u16> = left.iter().map(number).collect();
+    assert_eq!(numbers, (numbers[0]..).take(numbers.len()).collect::<Vec<u16>>());
+    for ssrc in [VIDEO, RTX, AUDIO] {
+        assert!(left.iter().any(|p| p.header.ssrc == ssrc), "none of {ssrc}");
+    }
+    assert_eq!(sender.stats().retransmitted_packets, 5);
+}
+
+#[test]
+fn audio_leaves_at_once_however_much_video_waits() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 200_000, true)).unwrap();
+    leaving(&mut sender);
+    assert!(sender.queue_delay(start) > ms(100));
+    sender.send_audio(start, AUDIO, 960, Bytes::from_static(b"opus"), true).unwrap();
+    let left = leaving(&mut sender);
+    assert_eq!(left.len(), 1);
+    assert_eq!((left[0].header.ssrc, left[0].header.marker), (AUDIO, true));
+}
+
+#[test]
+fn retransmissions_take_no_more_than_their_share() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 100_000, true)).unwrap();
+    let left = run(&mut sender, start, start + ms(1000));
+    let sequences: Vec<u16> =
+        left.iter().filter(|p| p.header.ssrc == VIDEO).map(|p| p.header.sequence_number).collect();
+    let before = sender.stats().bytes_sent;
+    let mut now = start + ms(1000);
+    for _ in 0..40 {
+        sender.on_nack(now, &nack(&sequences));
+        run(&mut sender, now, now + ms(50));
+        now += ms(50);
+    }
+    let rate = (sender.stats().bytes_sent - before) as f64 * 8.0 / 2.0;
+    // Half of a megabit, and once what was saved in 400 ms.
+    assert!(rate < 0.65e6, "{rate}");
+    assert!(rate > 0.3e6, "{rate}");
+}
+
+#[test]
+fn a_packet_is_not_repeated_twice_a_round_trip() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
+    let left = run(&mut sender, start, start + ms(500));
+    let sequence = left[0].header.sequence_number;
+    let before = sender.stats().retransmitted_packets;
+    for i in 0..100 {
+        sender.on_nack(start + ms(500 + i), &nack(&[sequence]));
+    }
+    assert_eq!(sender.stats().retransmitted_packets - before, 1, "the round trip is taken to be 100 ms");
+}
+
+#[test]
+fn keyframe_requests_are_gathered() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    let asked: usize = (0..1000)
+        .map(|i| {
+            sender.on_keyframe_request(start + ms(i), VIDEO);
+            keyframes_asked(&mut sender)
+        })
+        .sum();
+    assert_eq!(asked, 4);
+    let now = start + ms(2000);
+    sender.send_video(now, VIDEO, &frame(now, 1000, true)).unwrap();
+    sender.on_keyframe_request(now + ms(50), VIDEO);
+    assert_eq!(keyframes_asked(&mut sender), 0, "the one under way answers it");
+}
+
+#[test]
+fn a_refused_frame_asks_for_a_keyframe() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 100_000, true)).unwrap();
+    for _ in 0..3 {
+        sender.send_video(start, VIDEO, &frame(start, 10_000, false)).unwrap();
+    }
+    assert_eq!(sender.send_video(start, VIDEO, &frame(start, 10_000, false)), Err(SendError::QueueFull));
+    assert_eq!(keyframes_asked(&mut sender), 1);
+    let later = start + ms(2000);
+    run(&mut sender, start, later);
+    assert_eq!(sender.send_video(later, VIDEO, &frame(later, 10_000, false)), Err(SendError::KeyframeNeeded));
+    assert_eq!(sender.send_video(later, VIDEO, &frame(later, 10_000, true)), Ok(()));
+}
+
+#[test]
+fn nothing_leaves_before_the_path_is_open() {
+    let start = Instant::now();
+    let mut sender = Sender::new(SenderConfig::default(), start);
+    sender.add_stream(video());
+    assert_eq!(sender.send_video(start, VIDEO, &frame(start, 1000, true)), Err(SendError::NotConnected));
+    assert_eq!(sender.poll_timeout(), None);
+    assert!(leaving(&mut sender).is_empty());
+    sender.set_connected(start);
+    assert_eq!(keyframes_asked(&mut sender), 1);
+}
+
+#[test]
+fn renegotiation_does_not_begin_a_stream_anew() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
+    let first = leaving(&mut sender)[0].header.sequence_number;
+    sender.add_stream(SendStream { twcc_id: Some(5), ..video() });
+    sender.send_video(start, VIDEO, &frame(start, 1000, false)).unwrap();
+    let next = run(&mut sender, start, start + ms(50));
+    let next = next.iter().find(|p| p.header.ssrc == VIDEO).unwrap();
+    assert_eq!(next.header.sequence_number, first.wrapping_add(1));
+    assert!(next.header.get_extension(5).is_some());
+}
+
+#[test]
+fn another_codec_begins_with_a_keyframe() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
+    sender.set_codec(VIDEO, 98, VideoCodec::Vp9);
+    assert_eq!(sender.send_video(start, VIDEO, &frame(start, 1000, false)), Err(SendError::WrongCodec));
+    let vp9 = |keyframe| EncodedFrame { codec: VideoCodec::Vp9, ..frame(start, 1000, keyframe) };
+    assert_eq!(sender.send_video(start, VIDEO, &vp9(false)), Err(SendError::KeyframeNeeded));
+    assert_eq!(sender.send_video(start, VIDEO, &vp9(true)), Ok(()));
+    let left = run(&mut sender, start, start + ms(100));
+    assert!(left.iter().any(|p| p.header.payload_type == 98));
+}
+
+#[test]
+fn a_high_extension_id_is_written_in_the_long_form() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.add_stream(SendStream { twcc_id: Some(20), ..video() });
+    sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
+    let packet = leaving(&mut sender).remove(0);
+    assert_eq!(packet.header.extension_profile, 0x1000);
+    assert!(packet.header.get_extension(20).is_some());
+}
