@@ -24,6 +24,8 @@ const GOODBYE: Duration = Duration::from_secs(8);
 pub(crate) struct Programs {
     server: PathBuf,
     client: PathBuf,
+    /// Where the server keeps what it makes; never the user's own server's folder.
+    data: PathBuf,
 }
 
 impl Programs {
@@ -34,13 +36,21 @@ impl Programs {
         command::run(command::cargo().args(arguments).current_dir(&workspace.root))?;
         let program =
             |name: &str| workspace.target.join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        Ok(Programs { server: program("lunchroom-server"), client: program("lunchroom-cli") })
+        Ok(Programs {
+            server: program("lunchroom-server"),
+            client: program("lunchroom-cli"),
+            data: workspace.reports().join("server"),
+        })
     }
 
     /// A server of our own on a free port of the loopback, with no STUN or TURN; it ends when it is dropped.
     pub(crate) fn start_server(&self) -> Result<Server> {
         let listen = format!("{}:0", Ipv4Addr::LOCALHOST);
-        let mut process = Process::start(command::program(&self.server).args(["--listen", &listen, "--turn", "off"]))?;
+        let mut process = Process::start(
+            command::program(&self.server)
+                .args(["--listen", &listen, "--no-turn", "--log", "warn", "--data-dir"])
+                .arg(&self.data),
+        )?;
         let url = process
             .wait_for(SERVER_START, |line| line.split_once(LISTENING).map(|(_, url)| url.trim().to_owned()))
             .context("the server did not say where it listens")?;

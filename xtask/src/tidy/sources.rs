@@ -34,6 +34,9 @@ const IMPURE: &[(&str, &str)] = &[
     ("webrtc", "imports the WebRTC stack"),
 ];
 
+/// Channels that grow as long as nobody reads.
+const UNBOUNDED: &[&str] = &["unbounded_channel", "mpsc::channel()", "= channel()"];
+
 /// Marks of work that is not done.
 const UNFINISHED: &[&str] = &["todo!", "unimplemented!"];
 
@@ -59,6 +62,9 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
         .flat_map(|(source, code)| {
             let mut found =
                 [length(source), functions(source, code), unfinished(source, code), names(source, code)].concat();
+            if source.path.starts_with("crates/") {
+                found.extend(queues(source, &mask::without_tests(code)));
+            }
             if is_pure_product(&source.path) && !test_files.iter().any(|test| source.path.starts_with(test)) {
                 found.extend(purity(source, &mask::without_tests(code)));
             }
@@ -139,6 +145,14 @@ fn purity(source: &Source, code: &str) -> Vec<Finding> {
             let what = what.trim_matches(['.', ':']);
             Finding::broken(&source.path, line_of(code, at), format!("{what} in a pure crate: {why}"))
         })
+        .collect()
+}
+
+fn queues(source: &Source, code: &str) -> Vec<Finding> {
+    UNBOUNDED
+        .iter()
+        .flat_map(|what| words(code, what))
+        .map(|at| Finding::question(&source.path, line_of(code, at), "a queue without a bound: what keeps it short?"))
         .collect()
 }
 
@@ -266,6 +280,14 @@ mod tests {
             |lines: usize| format!("trait T {{ fn none(a: [u8; 3]); }}\nfn long() {{{}}}", "\n".repeat(lines - 1));
         assert_eq!(complaints("a.rs", &function(60)), Vec::<String>::new());
         assert_eq!(complaints("a.rs", &function(61)), ["a.rs:2: fn long has 61 lines"]);
+    }
+
+    #[test]
+    fn a_queue_without_a_bound_is_asked() {
+        for text in ["let (a, b) = mpsc::unbounded_channel();", "let (a, b) = channel();", "let x = mpsc::channel();"] {
+            assert_eq!(complaints("crates/engine/src/audio.rs", text).len(), 1, "{text}");
+        }
+        assert!(complaints("crates/engine/src/audio.rs", "let (a, b) = mpsc::channel(QUEUE);").is_empty());
     }
 
     #[test]
