@@ -1,1 +1,24 @@
-//! The signalling, STUN and TURN server.
+//! The signalling, STUN and TURN server, as a library and as the program `lunchroom-server`.
+//!
+//! [`Server::start`] serves WebSockets and the pages of links over one TCP port, and STUN and TURN over one UDP
+//! port. One task, the hub, owns every room and session; a task a connection carries text between its socket and
+//! the hub, by bounded queues, and nothing else is shared.
+
+mod admission;
+mod check;
+pub mod config;
+mod connection;
+mod data;
+pub mod error;
+mod http;
+mod hub;
+mod ice;
+mod listener;
+mod server;
+pub mod settings;
+mod tls;
+mod turn;
+
+pub use config::{BuiltinTurn, Config, Tls, Turn};
+pub use error::StartError;
+pub use server::Server;

@@ -1,0 +1,47 @@
+//! Whether settings make sense together.
+
+use crate::config::{BuiltinTurn, Config, Turn};
+use crate::error::StartError;
+
+pub(crate) fn check(config: &Config) -> Result<(), StartError> {
+    let require = |good: bool, text: &str| if good { Ok(()) } else { Err(StartError::Config(text.to_owned())) };
+    require(config.rooms.participants >= 2, "max-participants must be at least 2: a call needs two")?;
+    require(config.rooms.rooms >= 1, "max-rooms must be at least 1")?;
+    require(config.rooms.sessions >= 1, "max-sessions must be at least 1")?;
+    require(config.connections >= 1, "max-connections must be at least 1")?;
+    require(!config.hello_timeout.is_zero(), "hello-timeout must be at least 1 second")?;
+    require(!config.silence.is_zero(), "silence must be at least 1 second")?;
+    require(config.secret.as_ref().is_none_or(|secret| !secret.is_empty()), "turn-secret must not be empty")?;
+    if let Some(url) = &config.public_url {
+        let plain = matches!(url.scheme(), "ws" | "wss")
+            && url.host_str().is_some()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.username().is_empty();
+        require(plain, "public-url must be like wss://lunch.example or ws://192.168.1.5:7077, and nothing after it")?;
+    }
+    match &config.turn {
+        Turn::Off => Ok(()),
+        Turn::Builtin(builtin) => check_builtin(builtin, &require),
+        Turn::External(urls) => {
+            require(config.secret.is_some(), "turn-external needs turn-secret: the one that server has too")?;
+            let good = |url: &String| url.starts_with("turn:") || url.starts_with("turns:");
+            require(!urls.is_empty() && urls.iter().all(good), "turn-external must be like turn:relay.example:3478")
+        }
+    }
+}
+
+fn check_builtin(
+    builtin: &BuiltinTurn,
+    require: &impl Fn(bool, &str) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let (first, last) = (*builtin.ports.start(), *builtin.ports.end());
+    require(first >= 1024 && first <= last, "turn-ports must be like 49152-65535, from 1024 up")?;
+    require(builtin.total >= 1, "turn-max-allocations must be at least 1; switch TURN off with no-turn")?;
+    require(builtin.per_person >= 1, "turn-max-per-person must be at least 1; switch TURN off with no-turn")?;
+    let of_v4 = builtin.external.iter().filter(|ip| ip.is_ipv4()).count();
+    let of_v6 = builtin.external.len() - of_v4;
+    require(of_v4 <= 1 && of_v6 <= 1, "turn-external-address can be given once for IPv4 and once for IPv6")?;
+    let usable = |ip: &std::net::IpAddr| !ip.is_unspecified() && !ip.is_multicast();
+    require(builtin.external.iter().all(usable), "turn-external-address must be an address peers can send to")
+}

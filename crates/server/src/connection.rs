@@ -1,0 +1,279 @@
+//! One WebSocket: challenge, hello, and then text frames both ways until somebody has enough.
+//!
+//! ```text
+//!           challenge sent            key proved                    close, silence, broken
+//! (upgraded) ────────────▶ Greeting ────────────▶ Talking (the hub) ─────────────────────▶ Ending ──▶ (closed)
+//!                             │  no hello, wrong hello, server stops                         ▲
+//!                             └──────────────────────────────────────────────────────────────┘
+//! ```
+
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use rooms::{Bucket, Rate};
+use signaling::close::{self, close_code};
+use signaling::identity::{Nonce, PublicKey, encode_nonce, verify};
+use signaling::limits::MAX_FRAME_BYTES;
+use signaling::message::{ClientMessage, ErrorCode, Hello, ServerMessage, VERSION};
+use signaling::numbering::body;
+use signaling::parse;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
+
+use crate::hub::{Command, ConnectionId, Line, OUTGOING_QUEUE, Outgoing, bye, error};
+
+/// Longest time for a last word and the other side's answer to the close.
+const ENDING: Duration = Duration::from_secs(1);
+/// Bytes read and thrown away while ending: what is on its way must not turn our last word into a reset.
+const ENDING_BYTES: usize = 1024 * 1024;
+/// Pings, pongs and other frames of the WebSocket itself.
+const CONTROL_FRAMES: Rate = Rate::new(10.0, 50.0);
+/// Bytes of the buffers of one connection, each way; larger frames grow them for a moment.
+const BUFFER_BYTES: usize = 8 * 1024;
+
+/// What every connection needs.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) hub: mpsc::Sender<Command>,
+    /// True, or closed, when the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) hello_timeout: Duration,
+    pub(crate) silence: Duration,
+}
+
+/// Waits until the server stops, or is gone.
+pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // The guard it gives must not live on: it is a lock.
+    drop(stopping.wait_for(|stopping| *stopping).await);
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The client closed it; `quit` if it also meant to end its session.
+    Closed { quit: bool },
+    /// It broke, or everything has been said.
+    Silent,
+    /// With an error first and this close code.
+    Error(ErrorCode, u16),
+    /// With a `bye`.
+    Bye(ErrorCode),
+}
+
+impl Ending {
+    fn error(code: ErrorCode) -> Ending {
+        Ending::Error(code, close_code(code))
+    }
+}
+
+/// Serves an upgraded connection to its end. `host` is the name by which the client reached us, for STUN and TURN.
+pub(crate) async fn serve<S>(io: S, id: ConnectionId, host: String, mut context: Context)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES));
+    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let ending = match greet(&mut socket, &mut context).await {
+        Ok((key, hello)) => {
+            let (frames, queue) = mpsc::channel(OUTGOING_QUEUE);
+            let (cut, cut_off) = oneshot::channel();
+            let line = Line { frames, cut };
+            if context.hub.send(Command::Hello { connection: id, line, key, hello, host }).await.is_err() {
+                Ending::Bye(ErrorCode::ServerStopping)
+            } else {
+                let ending = talk(&mut socket, id, queue, cut_off, &context).await;
+                let quit = ending == Ending::Closed { quit: true };
+                // A hub that is gone has no session to end.
+                let _ = context.hub.send(Command::Closed { connection: id, quit }).await;
+                ending
+            }
+        }
+        Err(ending) => ending,
+    };
+    tracing::debug!(connection = id.0, ?ending, "connection ends");
+    let _ = timeout(2 * ENDING, end(socket, ending)).await;
+}
+
+/// Challenges the client and waits for a hello that proves its key.
+async fn greet<S>(socket: &mut WebSocketStream<S>, context: &mut Context) -> Result<(PublicKey, Hello), Ending>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut nonce: Nonce = [0; 32];
+    getrandom::fill(&mut nonce).map_err(|_| Ending::error(ErrorCode::Internal))?;
+    let challenge = ServerMessage::Challenge { nonce: encode_nonce(&nonce), versions: vec![VERSION] };
+    let greeting = async {
+        socket.send(Message::text(body(&challenge))).await.map_err(|_| Ending::Silent)?;
+        let mut control = Bucket::new(CONTROL_FRAMES, Instant::now());
+        loop {
+            match sort(socket.next().await, &mut control)? {
+                Some(text) => return accept(&text, &nonce),
+                None => continue,
+            }
+        }
+    };
+    tokio::select! {
+        done = timeout(context.hello_timeout, greeting) => done.unwrap_or(Err(Ending::error(ErrorCode::Timeout))),
+        () = stopped(&mut context.stopping) => Err(Ending::Bye(ErrorCode::ServerStopping)),
+    }
+}
+
+fn accept(text: &str, nonce: &Nonce) -> Result<(PublicKey, Hello), Ending> {
+    let message = parse::client_message(text).map_err(|rejected| Ending::error(rejected.code))?.message;
+    let ClientMessage::Hello(hello) = message else { return Err(Ending::error(ErrorCode::UnexpectedMessage)) };
+    if hello.version != VERSION {
+        return Err(Ending::error(ErrorCode::UnsupportedVersion));
+    }
+    let key = verify(&hello, nonce).map_err(Ending::error)?;
+    Ok((key, hello))
+}
+
+/// Carries frames both ways.
+async fn talk<S>(
+    socket: &mut WebSocketStream<S>,
+    id: ConnectionId,
+    queue: mpsc::Receiver<Outgoing>,
+    cut_off: oneshot::Receiver<ErrorCode>,
+    context: &Context,
+) -> Ending
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (sink, stream) = socket.split();
+    tokio::select! {
+        ending = read(stream, id, context) => ending,
+        ending = write(sink, queue) => ending,
+        Ok(code) = cut_off => Ending::Bye(code),
+    }
+}
+
+async fn read<S>(mut stream: SplitStream<&mut WebSocketStream<S>>, id: ConnectionId, context: &Context) -> Ending
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut control = Bucket::new(CONTROL_FRAMES, Instant::now());
+    loop {
+        let Ok(next) = timeout(context.silence, stream.next()).await else { return Ending::error(ErrorCode::Timeout) };
+        let text = match sort(next, &mut control) {
+            Ok(Some(text)) => text,
+            Ok(None) => continue,
+            Err(ending) => return ending,
+        };
+        let command = Command::Frame { connection: id, bytes: text.len(), frame: parse::client_message(&text) };
+        if context.hub.send(command).await.is_err() {
+            return Ending::Bye(ErrorCode::ServerStopping);
+        }
+    }
+}
+
+/// Writes what the hub has queued, everything that waits in one go.
+async fn write<S>(mut sink: SplitSink<&mut WebSocketStream<S>, Message>, mut queue: mpsc::Receiver<Outgoing>) -> Ending
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(first) = queue.recv().await {
+        let mut next = Some(first);
+        while let Some(outgoing) = next {
+            let message = match outgoing {
+                Outgoing::Text(text) => Message::text(text),
+                Outgoing::Close(code) => {
+                    let _ = sink.send(close_frame(code)).await;
+                    return Ending::Silent;
+                }
+            };
+            if sink.feed(message).await.is_err() {
+                return Ending::Silent;
+            }
+            next = queue.try_recv().ok();
+        }
+        if sink.flush().await.is_err() {
+            return Ending::Silent;
+        }
+    }
+    Ending::Silent
+}
+
+/// The text of a frame, nothing for one of the WebSocket's own, or the end.
+fn sort(next: Option<Result<Message, SocketError>>, control: &mut Bucket) -> Result<Option<Utf8Bytes>, Ending> {
+    match next {
+        Some(Ok(Message::Text(text))) => Ok(Some(text)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+            if control.take(Instant::now(), 1.0) {
+                Ok(None)
+            } else {
+                Err(Ending::error(ErrorCode::RateLimited))
+            }
+        }
+        Some(Ok(Message::Binary(_) | Message::Frame(_))) => {
+            Err(Ending::Error(ErrorCode::Malformed, close::UNSUPPORTED_DATA))
+        }
+        Some(Ok(Message::Close(frame))) => {
+            let quit = frame.is_some_and(|frame| u16::from(frame.code) == close::NORMAL);
+            Err(Ending::Closed { quit })
+        }
+        Some(Err(SocketError::Capacity(_))) => Err(Ending::Error(ErrorCode::TooLarge, close::MESSAGE_TOO_BIG)),
+        Some(Err(SocketError::Protocol(_) | SocketError::Utf8(_))) => Err(Ending::error(ErrorCode::Malformed)),
+        Some(Err(_)) | None => Err(Ending::Silent),
+    }
+}
+
+/// Says the last word and closes in such an order that it arrives.
+async fn end<S>(mut socket: WebSocketStream<S>, ending: Ending)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let words = match ending {
+        Ending::Closed { .. } | Ending::Silent => None,
+        Ending::Error(code, close) => Some((error(code), close)),
+        Ending::Bye(code @ (ErrorCode::ServerStopping | ErrorCode::TooSlow)) => {
+            let retry_after_ms = Some(crate::config::DEFAULT_RETRY_MS);
+            Some((ServerMessage::Bye { code, retry_after_ms }, close_code(code)))
+        }
+        Ending::Bye(code) => Some((bye(code), close_code(code))),
+    };
+    let speak = async {
+        if let Some((message, code)) = words {
+            socket.send(Message::text(body(&message))).await?;
+            socket.send(close_frame(code)).await?;
+        }
+        // Answers the other side's close, if that was the reason.
+        socket.flush().await
+    };
+    let _ = timeout(ENDING, speak).await;
+    drain(socket.into_inner()).await;
+}
+
+/// Closes our direction and reads the other to its end. A socket closed with bytes unread resets the connection,
+/// and the reset may overtake what was written last.
+async fn drain<S>(mut io: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let rest = async {
+        if io.shutdown().await.is_err() {
+            return;
+        }
+        let mut buffer = [0; 4096];
+        let mut total = 0;
+        while let Ok(read @ 1..) = io.read(&mut buffer).await {
+            total += read;
+            if total > ENDING_BYTES {
+                return;
+            }
+        }
+    };
+    let _ = timeout(ENDING, rest).await;
+}
+
+fn close_frame(code: u16) -> Message {
+    Message::Close(Some(CloseFrame { code: code.into(), reason: Utf8Bytes::from_static("") }))
+}

@@ -1,0 +1,160 @@
+//! What the server makes once and keeps: the secret of TURN credentials and its own certificate.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::StartError;
+
+const SECRET_FILE: &str = "turn-secret";
+const CERTIFICATE_FILE: &str = "certificate.pem";
+const KEY_FILE: &str = "certificate-key.pem";
+
+/// The kept secret, or a new one of 256 random bits.
+pub(crate) fn secret(folder: Option<&Path>) -> Result<String, StartError> {
+    let Some(folder) = folder else { return random_secret() };
+    let path = folder.join(SECRET_FILE);
+    let kept = read(&path)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    match kept {
+        Some(secret) => Ok(secret),
+        None => {
+            let secret = random_secret()?;
+            write_private(&path, &secret)?;
+            Ok(secret)
+        }
+    }
+}
+
+/// A certificate and its key in PEM form.
+pub(crate) struct Identity {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    /// Where they are kept, for errors.
+    pub(crate) path: PathBuf,
+}
+
+/// The kept certificate, or what `make` makes.
+pub(crate) fn identity(
+    folder: Option<&Path>,
+    make: impl FnOnce() -> Result<(String, String), StartError>,
+) -> Result<Identity, StartError> {
+    let Some(folder) = folder else {
+        let (certificate, key) = make()?;
+        return Ok(Identity { certificate, key, path: CERTIFICATE_FILE.into() });
+    };
+    let (path, key_path) = (folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE));
+    if let (Some(certificate), Some(key)) = (read(&path)?, read(&key_path)?) {
+        return Ok(Identity { certificate, key, path });
+    }
+    let (certificate, key) = make()?;
+    // The key first: a certificate is looked for only together with its key.
+    write_private(&key_path, &key)?;
+    write_private(&path, &certificate)?;
+    Ok(Identity { certificate, key, path })
+}
+
+fn random_secret() -> Result<String, StartError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(StartError::Random)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn read(path: &Path) -> Result<Option<String>, StartError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StartError::Data { path: path.to_owned(), source }),
+    }
+}
+
+/// Written beside and moved into place: a file cut short by a crash would be a secret of no bytes.
+fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let beside = path.with_extension("new");
+        let mut file = private_file(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|source| StartError::Data { path: path.to_owned(), source })
+}
+
+#[cfg(unix)]
+fn private_file(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+#[cfg(not(unix))]
+fn private_file(path: &Path) -> io::Result<fs::File> {
+    // A person's own data folder on Windows is closed to others already.
+    fs::File::create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of its own that goes when the test is over.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let folder = std::env::temp_dir().join(format!("lunchroom-data-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&folder);
+            Folder(folder)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_kept() {
+        let folder = Folder::new("secret");
+        let first = secret(Some(&folder.0)).unwrap();
+        assert_eq!(first.len(), 43);
+        assert_eq!(secret(Some(&folder.0)).unwrap(), first);
+        assert_ne!(secret(None).unwrap(), first);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_on_the_machine_cannot_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = Folder::new("mode");
+        secret(Some(&folder.0)).unwrap();
+        let mode = fs::metadata(folder.0.join(SECRET_FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+
+    #[test]
+    fn a_certificate_is_made_once_and_again_only_with_its_key_gone() {
+        let folder = Folder::new("certificate");
+        let make = |name: &str| Ok((format!("{name} certificate"), format!("{name} key")));
+        identity(Some(&folder.0), || make("first")).unwrap();
+        let kept = identity(Some(&folder.0), || make("second")).unwrap();
+        assert_eq!((kept.certificate.as_str(), kept.key.as_str()), ("first certificate", "first key"));
+        fs::remove_file(folder.0.join(KEY_FILE)).unwrap();
+        assert_eq!(identity(Some(&folder.0), || make("third")).unwrap().key, "third key");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_used_says_so() {
+        let folder = Folder::new("file");
+        fs::write(&folder.0, "not a folder").unwrap();
+        let error = secret(Some(&folder.0)).unwrap_err();
+        assert_eq!(error.code(), "server_data");
+        assert!(error.to_string().contains("--data-dir"), "{error}");
+        fs::remove_file(&folder.0).unwrap();
+    }
+}

@@ -1,0 +1,75 @@
+//! Why a server does not start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a server does not start, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The TCP address cannot be listened on.
+    #[error("cannot listen on {address}: {}", listen_advice(.source, "--listen"))]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The UDP address of STUN and TURN cannot be listened on.
+    #[error("cannot serve STUN and TURN on UDP {address}: {}", listen_advice(.source, "--turn-listen, or serve none with --no-turn"))]
+    TurnListen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of the certificate or its key cannot be used.
+    #[error("cannot use {}: {reason}", path.display())]
+    Certificate {
+        /// Which.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The folder for generated secrets cannot be used.
+    #[error("cannot keep data in {}: {source}; choose another folder with --data-dir", path.display())]
+    Data {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Settings that contradict each other or make no sense.
+    #[error("{0}")]
+    Config(String),
+    /// The operating system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+impl StartError {
+    /// Stable code for programs and translations.
+    pub fn code(&self) -> &'static str {
+        match self {
+            StartError::Listen { .. } => "server_listen",
+            StartError::TurnListen { .. } => "server_turn_listen",
+            StartError::Certificate { .. } => "server_certificate",
+            StartError::Data { .. } => "server_data",
+            StartError::Config(_) => "server_config",
+            StartError::Random(_) => "server_random",
+        }
+    }
+}
+
+fn listen_advice(error: &io::Error, setting: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("another program uses it; stop that program, or choose another address with {setting}")
+        }
+        io::ErrorKind::AddrNotAvailable => format!("this machine has no such address; choose another with {setting}"),
+        io::ErrorKind::PermissionDenied => {
+            format!("not allowed (ports below 1024 need rights); choose another with {setting}")
+        }
+        _ => format!("{error}; choose another address with {setting}"),
+    }
+}

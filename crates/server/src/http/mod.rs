@@ -1,0 +1,171 @@
+//! The HTTP front: WebSockets, a health check and the pages of links.
+
+mod page;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use url::Url;
+
+use crate::connection::{self, Context, stopped};
+use crate::hub::ConnectionId;
+use crate::ice::host_for;
+
+/// Longest time for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of the head of a request; more is answered with 431.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// What every request is answered from.
+pub(crate) struct Front {
+    pub(crate) context: Context,
+    pub(crate) public_url: Option<Url>,
+    pub(crate) fingerprint: Option<[u8; 32]>,
+    pub(crate) next_connection: AtomicU64,
+}
+
+/// How one client reached us.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reached {
+    pub(crate) local: SocketAddr,
+    pub(crate) encrypted: bool,
+}
+
+type Body = Full<Bytes>;
+
+/// Serves one connection to its end, also beyond its upgrade. `ticket` is dropped when it has ended.
+pub(crate) async fn serve<S, T>(io: S, front: Arc<Front>, reached: Reached, ticket: Arc<T>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: Send + Sync + 'static,
+{
+    let mut stopping = front.context.stopping.clone();
+    let service = service_fn(move |request| {
+        let answer = answer(request, &front, reached, &ticket);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    tokio::select! {
+        done = connection => if let Err(error) = done {
+            tracing::debug!(%error, "no HTTP");
+        },
+        () = stopped(&mut stopping) => {}
+    }
+}
+
+fn answer<T>(request: Request<Incoming>, front: &Arc<Front>, reached: Reached, ticket: &Arc<T>) -> Response<Body>
+where
+    T: Send + Sync + 'static,
+{
+    let path = request.uri().path();
+    match path {
+        "/ws" | "/" if request.headers().contains_key(header::UPGRADE) => upgrade(request, front, reached, ticket),
+        "/ws" => {
+            let mut response = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket\n");
+            response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            response
+        }
+        "/healthz" if is_reading(&request) => plain(StatusCode::OK, "ok\n"),
+        _ => match path.strip_prefix("/r/") {
+            Some(room) if is_reading(&request) => {
+                let server = server_url(&request, front, reached);
+                page::room(room, request.uri().query(), &server, front.fingerprint)
+            }
+            Some(_) | None => plain(StatusCode::NOT_FOUND, "not found\n"),
+        },
+    }
+}
+
+fn upgrade<T>(mut request: Request<Incoming>, front: &Arc<Front>, reached: Reached, ticket: &Arc<T>) -> Response<Body>
+where
+    T: Send + Sync + 'static,
+{
+    let response = match create_response_with_body(&request, Body::default) {
+        Ok(response) => response,
+        Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("{error}\n")),
+    };
+    let host = host(&request, front, reached);
+    let id = ConnectionId(front.next_connection.fetch_add(1, Ordering::Relaxed));
+    let context = front.context.clone();
+    let ticket = Arc::clone(ticket);
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        match upgraded.await {
+            Ok(io) => connection::serve(TokioIo::new(io), id, host, context).await,
+            Err(error) => tracing::debug!(%error, "not upgraded"),
+        }
+        drop(ticket);
+    });
+    response
+}
+
+fn is_reading(request: &Request<Incoming>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+fn asked_host(request: &Request<Incoming>) -> Option<&str> {
+    request.headers().get(header::HOST)?.to_str().ok()
+}
+
+fn host(request: &Request<Incoming>, front: &Front, reached: Reached) -> String {
+    let public = front.public_url.as_ref().and_then(|url| url.host_str());
+    host_for(public, asked_host(request), reached.local)
+}
+
+/// The WebSocket's URL as this client would reach it again.
+fn server_url(request: &Request<Incoming>, front: &Front, reached: Reached) -> String {
+    if let Some(url) = &front.public_url {
+        return url.to_string();
+    }
+    let scheme = if reached.encrypted { "wss" } else { "ws" };
+    let host = host(request, front, reached);
+    let asked = asked_host(request).and_then(|asked| asked.parse::<hyper::http::uri::Authority>().ok());
+    // Without a port in the name it came by the scheme's own, whatever we listen on behind a proxy or firewall.
+    match asked.map(|authority| authority.port_u16()) {
+        Some(Some(port)) => format!("{scheme}://{host}:{port}"),
+        Some(None) => format!("{scheme}://{host}"),
+        None => format!("{scheme}://{host}:{}", reached.local.port()),
+    }
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    respond(status, "text/plain; charset=utf-8", text.to_owned())
+}
+
+fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // The address of a page is an invitation: it is nobody else's business.
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,369 @@
+//! The task that owns all rooms and sessions. Connections talk to it by messages and it never waits for them.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rooms::{Limits, Output, Person, Rooms, text};
+use signaling::close::{self, close_code};
+use signaling::identity::PublicKey;
+use signaling::limits::{MAX_CHAT_CHARS, MAX_FRAME_BYTES, MAX_UNACKNOWLEDGED};
+use signaling::message::{
+    ClientMessage, Envelope, ErrorCode, ErrorMessage, Hello, IceServer, LimitsInfo, Resume, ServerMessage, SessionId,
+    Welcome,
+};
+use signaling::parse::Rejected;
+use signaling::server_session::{Place, ServerSession};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+
+use crate::ice::{IceDirectory, new_session_id};
+
+/// Commands waiting for the hub. When full, the connection that has one more waits and reads nothing meanwhile.
+const COMMANDS: usize = 1_024;
+/// Frames waiting to be written to one connection: a whole replay and as many again. When full, the client is not
+/// reading: its session ends with `too_slow`.
+pub(crate) const OUTGOING_QUEUE: usize = 2 * MAX_UNACKNOWLEDGED;
+/// How often bare acknowledgements and broken sessions are looked after: a quarter of the time an
+/// acknowledgement may take.
+const TICK: Duration = Duration::from_millis(250);
+/// What a client that found the server full waits before it comes again.
+const FULL_RETRY_MS: u64 = 5_000;
+
+/// One connection, counted from the start of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+/// What the hub is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A client has proved its key.
+    Hello { connection: ConnectionId, line: Line, key: PublicKey, hello: Hello, host: String },
+    /// A text frame of `bytes` bytes after the hello.
+    Frame { connection: ConnectionId, bytes: usize, frame: Result<Envelope<ClientMessage>, Rejected> },
+    /// The connection is gone; `quit` if the client meant to end its session.
+    Closed { connection: ConnectionId, quit: bool },
+    /// Say `bye` to everybody and end.
+    Stop { retry_after: Duration },
+}
+
+/// The hub's end of a connection.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) frames: mpsc::Sender<Outgoing>,
+    /// Cuts the connection even where its client reads nothing.
+    pub(crate) cut: oneshot::Sender<ErrorCode>,
+}
+
+/// What a connection writes.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Text(String),
+    /// The last: close with this code.
+    Close(u16),
+}
+
+/// Starts the hub. It ends after [`Command::Stop`] or when every sender is gone.
+pub(crate) fn spawn(limits: Limits, ice: IceDirectory) -> mpsc::Sender<Command> {
+    let (sender, receiver) = mpsc::channel(COMMANDS);
+    tokio::spawn(run(Hub::new(limits, ice), receiver));
+    sender
+}
+
+async fn run(mut hub: Hub, mut commands: mpsc::Receiver<Command>) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(Command::Stop { retry_after }) => return hub.stop(retry_after),
+                Some(command) => hub.handle(Instant::now(), command),
+                None => return,
+            },
+            _ = tick.tick() => hub.tick(Instant::now()),
+        }
+    }
+}
+
+struct Hub {
+    limits: Limits,
+    ice: IceDirectory,
+    rooms: Rooms,
+    sessions: HashMap<SessionId, Member>,
+    /// Which session a connection carries; none once it was refused or replaced.
+    carried: HashMap<ConnectionId, SessionId>,
+}
+
+/// A session's count and its connection, if it has one.
+struct Member {
+    session: ServerSession,
+    line: Option<(ConnectionId, Line)>,
+}
+
+impl Hub {
+    fn new(limits: Limits, ice: IceDirectory) -> Hub {
+        let rooms = Rooms::new(limits.clone());
+        Hub { limits, ice, rooms, sessions: HashMap::new(), carried: HashMap::new() }
+    }
+
+    fn handle(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Hello { connection, line, key, hello, host } => {
+                self.hello(now, connection, line, key, hello, &host);
+            }
+            Command::Frame { connection, bytes, frame } => {
+                self.frame(now, connection, bytes, frame);
+                self.drain();
+                // After many frames without an answer an acknowledgement is due before the tick.
+                let member = self.carried.get(&connection).and_then(|id| self.sessions.get_mut(id));
+                if let Some(member) = member {
+                    member.acknowledge(now);
+                }
+            }
+            Command::Closed { connection, quit } => self.closed(now, connection, quit),
+            // The loop takes it before it comes here.
+            Command::Stop { retry_after } => self.say_bye(retry_after),
+        }
+        self.drain();
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.rooms.handle_timeout(now);
+        for member in self.sessions.values_mut() {
+            member.acknowledge(now);
+        }
+        self.drain();
+    }
+
+    fn stop(mut self, retry_after: Duration) {
+        tracing::info!(sessions = self.rooms.sessions(), rooms = self.rooms.rooms(), "stopping");
+        self.say_bye(retry_after);
+        self.drain();
+        for (_, line) in self.sessions.into_values().filter_map(|member| member.line) {
+            line.close(close::GOING_AWAY);
+        }
+    }
+
+    fn say_bye(&mut self, retry_after: Duration) {
+        self.rooms.stop(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    fn hello(&mut self, now: Instant, connection: ConnectionId, line: Line, key: PublicKey, hello: Hello, host: &str) {
+        let line = match &hello.resume {
+            None => line,
+            Some(resume) => match self.resume(connection, line, &key, resume, host) {
+                Ok(()) => return,
+                Err(line) => {
+                    line.say(&error(ErrorCode::CannotResume));
+                    line
+                }
+            },
+        };
+        let opened = new_session_id(&key).map_err(|_| ErrorCode::Internal).and_then(|id| {
+            let person = Person { key: key.to_string(), name: hello.name };
+            self.rooms.open(now, id.clone(), person).map(|()| id)
+        });
+        match opened {
+            Ok(id) => {
+                tracing::debug!(client = hello.client, sessions = self.rooms.sessions(), "session opened");
+                let ice_servers = self.ice_servers(host, &id);
+                line.say(&ServerMessage::Welcome(self.welcome(id.clone(), ice_servers)));
+                self.carried.insert(connection, id.clone());
+                self.sessions.insert(id, Member { session: ServerSession::new(), line: Some((connection, line)) });
+            }
+            Err(code) => {
+                let retry_after_ms = Some(FULL_RETRY_MS);
+                line.say(&ServerMessage::Bye { code, retry_after_ms });
+                line.close(close_code(code));
+            }
+        }
+    }
+
+    /// Goes on with a session over a new connection; gives the line back if that cannot be.
+    fn resume(
+        &mut self,
+        connection: ConnectionId,
+        line: Line,
+        key: &PublicKey,
+        resume: &Resume,
+        host: &str,
+    ) -> Result<(), Line> {
+        let id = &resume.session;
+        if self.rooms.resume(id, &key.to_string()).is_err() {
+            return Err(line);
+        }
+        let ice_servers = self.ice_servers(host, id);
+        let Some(member) = self.sessions.get_mut(id) else { return Err(line) };
+        // First of all the old connection: nothing more of it may be taken or sent.
+        if let Some((old, line)) = member.line.take() {
+            self.carried.remove(&old);
+            line.say(&bye(ErrorCode::Replaced));
+            line.close(close_code(ErrorCode::Replaced));
+        }
+        let Ok(replay) = member.session.resume(resume.received) else {
+            self.rooms.close(id, ErrorCode::CannotResume);
+            return Err(line);
+        };
+        tracing::debug!(replayed = replay.len(), "session resumed");
+        line.say(&ServerMessage::Resumed { received: member.session.received(), ice_servers });
+        for frame in replay {
+            // It fits: the queue is new and holds more than a whole replay.
+            let _ = line.frames.try_send(Outgoing::Text(frame));
+        }
+        member.line = Some((connection, line));
+        self.carried.insert(connection, id.clone());
+        Ok(())
+    }
+
+    fn frame(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        bytes: usize,
+        frame: Result<Envelope<ClientMessage>, Rejected>,
+    ) {
+        let Some(id) = self.carried.get(&connection).cloned() else { return };
+        let Some(member) = self.sessions.get_mut(&id) else { return };
+        let (seq, ack) = match &frame {
+            Ok(envelope) => (envelope.seq, envelope.ack),
+            Err(rejected) => (rejected.seq, rejected.ack),
+        };
+        match member.session.receive_numbers(now, seq, ack) {
+            Ok(Place::New | Place::Uncounted) => {}
+            Ok(Place::Duplicate) => return,
+            Err(count) => {
+                tracing::debug!(%count, "the client's count is wrong");
+                return self.break_off(now, connection, ErrorCode::Malformed);
+            }
+        }
+        match frame {
+            // What changes something has a number; else a replay could do it twice.
+            Ok(envelope) if seq == 0 && envelope.message.is_counted() => {
+                self.break_off(now, connection, ErrorCode::Malformed);
+            }
+            Ok(envelope) => self.rooms.message(now, unix_ms(), &id, seq, bytes, envelope.message),
+            Err(rejected) => self.rooms.refused(now, &id, seq, bytes, rejected.code),
+        }
+    }
+
+    fn closed(&mut self, now: Instant, connection: ConnectionId, quit: bool) {
+        let Some(id) = self.carried.remove(&connection) else { return };
+        if let Some(member) = self.sessions.get_mut(&id) {
+            member.line = None;
+        }
+        if quit {
+            self.rooms.quit(&id);
+        } else {
+            self.rooms.disconnected(now, &id);
+        }
+    }
+
+    /// Closes a connection whose session may be resumed.
+    fn break_off(&mut self, now: Instant, connection: ConnectionId, code: ErrorCode) {
+        let member = self.carried.get(&connection).and_then(|id| self.sessions.get_mut(id));
+        if let Some((_, line)) = member.and_then(|member| member.line.take()) {
+            line.say(&error(code));
+            line.close(close_code(code));
+        }
+        self.closed(now, connection, false);
+    }
+
+    /// Does what the rooms decided. A client found too slow on the way is decided about in turn.
+    fn drain(&mut self) {
+        while let Some(output) = self.rooms.poll_output() {
+            match output {
+                Output::Send { to, message } => self.deliver(&to, &message),
+                Output::End { session, code } => self.end(&session, code),
+            }
+        }
+    }
+
+    fn deliver(&mut self, to: &SessionId, message: &ServerMessage) {
+        let Some(member) = self.sessions.get_mut(to) else { return };
+        let frame = match message {
+            ServerMessage::Pong { .. } | ServerMessage::Bye { .. } => member.session.uncounted(message),
+            _ => match member.session.send(message) {
+                Ok(frame) => frame,
+                Err(_) => return self.rooms.close(to, ErrorCode::TooSlow),
+            },
+        };
+        let Some((_, line)) = &member.line else { return };
+        match line.frames.try_send(Outgoing::Text(frame)) {
+            // A closed queue: the connection's end is on its way here.
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(_)) => self.rooms.close(to, ErrorCode::TooSlow),
+        }
+    }
+
+    fn end(&mut self, session: &SessionId, code: Option<ErrorCode>) {
+        let Some(member) = self.sessions.remove(session) else { return };
+        let Some((connection, line)) = member.line else { return };
+        self.carried.remove(&connection);
+        let Some(code) = code else { return line.close(close::NORMAL) };
+        tracing::debug!(?code, "session ended");
+        // A client that has read too little will not read this either: its connection is cut.
+        if code == ErrorCode::TooSlow {
+            let _ = line.cut.send(code);
+        } else {
+            line.say(&ServerMessage::Bye { code, retry_after_ms: Some(FULL_RETRY_MS) });
+            line.close(close_code(code));
+        }
+    }
+
+    fn welcome(&self, session: SessionId, ice_servers: Vec<IceServer>) -> Welcome {
+        Welcome {
+            session,
+            resume_ms: u64::try_from(self.limits.resume.as_millis()).unwrap_or(u64::MAX),
+            ice_servers,
+            limits: LimitsInfo {
+                max_message_bytes: MAX_FRAME_BYTES,
+                max_participants: self.limits.participants,
+                max_chat_chars: MAX_CHAT_CHARS,
+            },
+        }
+    }
+
+    fn ice_servers(&self, host: &str, session: &SessionId) -> Vec<IceServer> {
+        self.ice.servers(host, session, SystemTime::now())
+    }
+}
+
+impl Member {
+    /// Sends the bare acknowledgement that is due, if one is.
+    fn acknowledge(&mut self, now: Instant) {
+        let Some((_, line)) = &self.line else { return };
+        if let Some(frame) = self.session.poll_ack(now) {
+            // A full queue is noticed with the next message that matters.
+            let _ = line.frames.try_send(Outgoing::Text(frame));
+        }
+    }
+}
+
+impl Line {
+    /// Says something outside the count.
+    fn say(&self, message: &ServerMessage) {
+        // A new connection's queue has room; an old one that has none is being closed anyway.
+        let _ = self.frames.try_send(Outgoing::Text(signaling::numbering::body(message)));
+    }
+
+    fn close(self, code: u16) {
+        if self.frames.try_send(Outgoing::Close(code)).is_err() {
+            let _ = self.cut.send(ErrorCode::TooSlow);
+        }
+    }
+}
+
+/// An error outside the count.
+pub(crate) fn error(code: ErrorCode) -> ServerMessage {
+    ServerMessage::Error(ErrorMessage { code, message: text(code).into(), about: None })
+}
+
+/// The end, for good.
+pub(crate) fn bye(code: ErrorCode) -> ServerMessage {
+    ServerMessage::Bye { code, retry_after_ms: None }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

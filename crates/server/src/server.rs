@@ -1,0 +1,133 @@
+//! A running server.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::admission::{Admission, AdmissionLimits};
+use crate::config::{Config, Turn};
+use crate::connection::Context;
+use crate::error::StartError;
+use crate::http::Front;
+use crate::hub::{self, Command};
+use crate::ice::{IceDirectory, Place};
+use crate::turn::Relay;
+use crate::{check, data, listener, tls};
+
+/// A running server. Dropping it stops it without goodbye; [`Server::stop`] tells everybody.
+///
+/// ```text
+/// start ──▶ serving ──▶ stopping: no new connections, `bye` to all ──▶ stopped
+/// ```
+pub struct Server {
+    addr: SocketAddr,
+    url: String,
+    fingerprint: Option<[u8; 32]>,
+    config: Config,
+    hub: mpsc::Sender<Command>,
+    stopping: watch::Sender<bool>,
+    listener: JoinHandle<()>,
+    relay: Option<Relay>,
+}
+
+impl Server {
+    /// Starts serving. When it returns, clients can connect.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong and what to do about it.
+    pub async fn start(config: Config) -> Result<Server, StartError> {
+        check::check(&config)?;
+        let encryption = tls::encryption(&config)?;
+        let secret = match &config.secret {
+            Some(secret) => secret.clone(),
+            None => data::secret(config.data_dir.as_deref())?,
+        };
+        let listening = |source| StartError::Listen { address: config.listen, source };
+        let socket = TcpListener::bind(config.listen).await.map_err(listening)?;
+        let addr = socket.local_addr().map_err(listening)?;
+        let (relay, place) = match &config.turn {
+            Turn::Off => (None, Place::Nowhere),
+            Turn::External(urls) => (None, Place::Elsewhere { urls: urls.clone() }),
+            Turn::Builtin(builtin) => {
+                let relay = Relay::start(builtin, secret.clone()).await?;
+                let place = Place::Here { port: relay.addr().port() };
+                (Some(relay), place)
+            }
+        };
+        let ice = IceDirectory::new(place, secret, config.credential_lifetime);
+        let hub = hub::spawn(config.rooms.clone(), ice);
+        let (stopping, stops) = watch::channel(false);
+        let fingerprint = encryption.as_ref().and_then(|encryption| encryption.fingerprint);
+        let url = url(&config, addr, encryption.is_some());
+        let front = Arc::new(Front {
+            context: Context {
+                hub: hub.clone(),
+                stopping: stops.clone(),
+                hello_timeout: config.hello_timeout,
+                silence: config.silence,
+            },
+            public_url: config.public_url.clone(),
+            fingerprint,
+            next_connection: AtomicU64::new(1),
+        });
+        let admission = Admission::new(AdmissionLimits {
+            connections: config.connections,
+            per_address: config.connections_per_address,
+            rate: config.connection_rate,
+        });
+        let acceptor = encryption.map(|encryption| encryption.acceptor);
+        let listener = tokio::spawn(listener::run(socket, acceptor, front, admission, stops));
+        Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay })
+    }
+
+    /// Where it listens, with the port it really has.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its URL, `ws://host:port` or `wss://host:port`: the public one if it is set, else one that works on this machine.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// SHA-256 of the certificate that clients have to pin; `None` without TLS or with a certificate from files.
+    pub fn fingerprint(&self) -> Option<[u8; 32]> {
+        self.fingerprint
+    }
+
+    /// Where STUN and TURN are served, if they are.
+    pub fn turn_addr(&self) -> Option<SocketAddr> {
+        self.relay.as_ref().map(Relay::addr)
+    }
+
+    /// Tells everybody, closes every connection and waits until that is done, for a few seconds at most.
+    pub async fn stop(self) {
+        let retry_after = self.config.retry_after;
+        // A hub that is gone has nobody left to tell.
+        let _ = self.hub.send(Command::Stop { retry_after }).await;
+        self.stopping.send_replace(true);
+        if let Err(error) = self.listener.await {
+            tracing::error!(%error, "the listener failed");
+        }
+        if let Some(relay) = self.relay {
+            relay.stop().await;
+        }
+    }
+}
+
+fn url(config: &Config, addr: SocketAddr, encrypted: bool) -> String {
+    if let Some(url) = &config.public_url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
+    let scheme = if encrypted { "wss" } else { "ws" };
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("{scheme}://{}", SocketAddr::new(ip, addr.port()))
+}

@@ -1,0 +1,416 @@
+//! The program's settings: flags, environment variables and a file, in this order of weight.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser};
+use rooms::{Limits, Rate};
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use crate::config::{BuiltinTurn, Config, Tls, Turn};
+use crate::error::StartError;
+
+/// The Lunchroom server: rooms, signalling, STUN and TURN.
+///
+/// Without any setting it serves ws:// on TCP port 7077 and STUN and TURN on UDP port 3478 of every address of this
+/// machine: right for trying it and for a private network. To serve the Internet, give it a certificate
+/// (--tls-certificate, --tls-key) or put a proxy that encrypts before it, and tell it its name (--public-url).
+///
+/// Every setting can be given as a flag, as an environment variable, or in a TOML file under the flag's name.
+/// A flag outweighs the environment, the environment outweighs the file.
+#[derive(Debug, Parser)]
+#[command(name = "lunchroom-server", version)]
+pub struct Cli {
+    /// File of settings (TOML); lunchroom-server.toml beside the sources shows each one.
+    #[arg(long, value_name = "FILE", env = "LUNCHROOM_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// What is logged to standard error: off, error, warn, info, debug, trace, or by module ("info,server=debug").
+    /// Addresses of clients appear at debug and below only.
+    #[arg(long, value_name = "FILTER", env = "LUNCHROOM_LOG")]
+    pub log: Option<String>,
+    /// Log one JSON object a line.
+    #[arg(long, env = "LUNCHROOM_LOG_JSON")]
+    pub log_json: bool,
+    /// All the rest.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What flags, environment and file can each say.
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Settings {
+    /// TCP address of WebSockets and web pages [default: 0.0.0.0:7077].
+    #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Encrypt with a certificate made by the server itself; its fingerprint is printed and clients pin it by link.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_TLS_SELF_SIGNED")]
+    pub tls_self_signed: Option<bool>,
+    /// Encrypt with this certificate chain (PEM).
+    #[arg(long, value_name = "FILE", env = "LUNCHROOM_TLS_CERTIFICATE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate (PEM).
+    #[arg(long, value_name = "FILE", env = "LUNCHROOM_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// How clients reach this server from outside, like wss://lunch.example: for links, STUN and TURN
+    /// [default: the name each client used].
+    #[arg(long, value_name = "URL", env = "LUNCHROOM_PUBLIC_URL")]
+    #[serde(deserialize_with = "url")]
+    pub public_url: Option<Url>,
+    /// Folder for the generated secret and certificate [default: lunchroom-server in the user's data folder].
+    #[arg(long, value_name = "FOLDER", env = "LUNCHROOM_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Serve no STUN and TURN, and tell clients of none.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_NO_TURN")]
+    pub no_turn: Option<bool>,
+    /// UDP address of STUN and TURN [default: 0.0.0.0:3478].
+    #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_TURN_LISTEN")]
+    pub turn_listen: Option<SocketAddr>,
+    /// Tell clients of other TURN servers instead, like turn:relay.example:3478 (repeat or separate by commas).
+    /// They must know the same --turn-secret (coturn: use-auth-secret and static-auth-secret).
+    #[arg(long, value_name = "URL", value_delimiter = ',', env = "LUNCHROOM_TURN_EXTERNAL")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub turn_external: Option<Vec<String>>,
+    /// Shared secret of TURN credentials [default: made once and kept in the data folder].
+    /// Better given by environment or file: other users of this machine can read flags.
+    #[arg(long, alias = "secret", value_name = "TEXT", env = "LUNCHROOM_TURN_SECRET", hide_env_values = true)]
+    pub turn_secret: Option<String>,
+    /// Hours for which TURN credentials are good [default: 24].
+    #[arg(long, value_name = "HOURS", env = "LUNCHROOM_TURN_CREDENTIAL_HOURS")]
+    pub turn_credential_hours: Option<u32>,
+    /// Address under which peers reach relayed traffic, where a NAT is before this machine (once for IPv4, once for
+    /// IPv6) [default: this machine's own].
+    #[arg(long, value_name = "IP", value_delimiter = ',', env = "LUNCHROOM_TURN_EXTERNAL_ADDRESS")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub turn_external_address: Option<Vec<IpAddr>>,
+    /// UDP ports of relayed traffic, like 49152-65535 [default].
+    #[arg(long, value_name = "FIRST-LAST", env = "LUNCHROOM_TURN_PORTS")]
+    pub turn_ports: Option<PortRange>,
+    /// Let the relay send into private networks too. Without it strangers cannot reach this machine's neighbours.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_TURN_ALLOW_LAN")]
+    pub turn_allow_lan: Option<bool>,
+    /// Let the relay send to this machine itself. For tests only.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_TURN_ALLOW_LOOPBACK")]
+    pub turn_allow_loopback: Option<bool>,
+    /// Relay allocations of one person at one time [default: 64].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_TURN_MAX_PER_PERSON")]
+    pub turn_max_per_person: Option<usize>,
+    /// Relay allocations at one time [default: 1000].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_TURN_MAX_ALLOCATIONS")]
+    pub turn_max_allocations: Option<usize>,
+
+    /// People in one room [default: 12].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_PARTICIPANTS")]
+    pub max_participants: Option<usize>,
+    /// Rooms at one time [default: 2000].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_ROOMS")]
+    pub max_rooms: Option<usize>,
+    /// Sessions at one time, broken ones that may come back included [default: 5000].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_SESSIONS")]
+    pub max_sessions: Option<usize>,
+    /// Seconds for which a broken session keeps its seat [default: 30].
+    #[arg(long, value_name = "SECONDS", env = "LUNCHROOM_RESUME_SECONDS")]
+    pub resume_seconds: Option<u32>,
+    /// Connections at one time [default: twice the sessions].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_CONNECTIONS")]
+    pub max_connections: Option<usize>,
+    /// Connections at one time from one address; 0 for no limit, as behind a proxy, where all have one [default: 64].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_CONNECTIONS_PER_ADDRESS")]
+    pub max_connections_per_address: Option<usize>,
+    /// New connections a second from one address, on average; ten times as many at once [default: 10].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_CONNECTION_RATE")]
+    pub connection_rate: Option<u32>,
+    /// Seconds a client has for its hello [default: 5].
+    #[arg(long, value_name = "SECONDS", env = "LUNCHROOM_HELLO_TIMEOUT")]
+    pub hello_timeout: Option<u32>,
+    /// Milliseconds clients are told to wait before they come again when the server stops [default: 2000].
+    #[arg(long, value_name = "MILLISECONDS", action = ArgAction::Set, env = "LUNCHROOM_RETRY_AFTER_MS")]
+    pub retry_after_ms: Option<u32>,
+}
+
+/// Ports from one to another, both included: `49152-65535`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortRange(pub RangeInclusive<u16>);
+
+impl FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PortRange, String> {
+        let wrong = || format!("{text:?} is no range of ports like 49152-65535");
+        let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+        let port = |text: &str| text.trim().parse::<u16>().map_err(|_| wrong());
+        Ok(PortRange(port(first)?..=port(last)?))
+    }
+}
+
+impl<'de> Deserialize<'de> for PortRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PortRange, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn one_or_many<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany<T> {
+        One(T),
+        Many(Vec<T>),
+    }
+    Ok(Some(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    }))
+}
+
+impl Cli {
+    /// Everything together as a server needs it.
+    ///
+    /// # Errors
+    /// [`StartError::Config`] names the file and line, or the settings that contradict each other.
+    pub fn into_config(self) -> Result<Config, StartError> {
+        let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        self.settings.over(file).into_config()
+    }
+}
+
+fn read(path: &Path) -> Result<Settings, StartError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| StartError::Config(format!("cannot read {}: {error}", path.display())))?;
+    // toml names the line and shows it.
+    toml::from_str(&text).map_err(|error| StartError::Config(format!("in {}: {error}", path.display())))
+}
+
+impl Settings {
+    /// These settings, and where they say nothing those of `below`.
+    pub fn over(self, below: Settings) -> Settings {
+        Settings {
+            listen: self.listen.or(below.listen),
+            tls_self_signed: self.tls_self_signed.or(below.tls_self_signed),
+            tls_certificate: self.tls_certificate.or(below.tls_certificate),
+            tls_key: self.tls_key.or(below.tls_key),
+            public_url: self.public_url.or(below.public_url),
+            data_dir: self.data_dir.or(below.data_dir),
+            no_turn: self.no_turn.or(below.no_turn),
+            turn_listen: self.turn_listen.or(below.turn_listen),
+            turn_external: self.turn_external.or(below.turn_external),
+            turn_secret: self.turn_secret.or(below.turn_secret),
+            turn_credential_hours: self.turn_credential_hours.or(below.turn_credential_hours),
+            turn_external_address: self.turn_external_address.or(below.turn_external_address),
+            turn_ports: self.turn_ports.or(below.turn_ports),
+            turn_allow_lan: self.turn_allow_lan.or(below.turn_allow_lan),
+            turn_allow_loopback: self.turn_allow_loopback.or(below.turn_allow_loopback),
+            turn_max_per_person: self.turn_max_per_person.or(below.turn_max_per_person),
+            turn_max_allocations: self.turn_max_allocations.or(below.turn_max_allocations),
+            max_participants: self.max_participants.or(below.max_participants),
+            max_rooms: self.max_rooms.or(below.max_rooms),
+            max_sessions: self.max_sessions.or(below.max_sessions),
+            resume_seconds: self.resume_seconds.or(below.resume_seconds),
+            max_connections: self.max_connections.or(below.max_connections),
+            max_connections_per_address: self.max_connections_per_address.or(below.max_connections_per_address),
+            connection_rate: self.connection_rate.or(below.connection_rate),
+            hello_timeout: self.hello_timeout.or(below.hello_timeout),
+            retry_after_ms: self.retry_after_ms.or(below.retry_after_ms),
+        }
+    }
+
+    /// What they mean for a server.
+    ///
+    /// # Errors
+    /// [`StartError::Config`] when settings contradict each other.
+    pub fn into_config(self) -> Result<Config, StartError> {
+        let default = Config::default();
+        let tls = self.tls()?;
+        let turn = self.turn()?;
+        let limits = Limits::default();
+        let rooms = Limits {
+            participants: self.max_participants.unwrap_or(limits.participants),
+            rooms: self.max_rooms.unwrap_or(limits.rooms),
+            sessions: self.max_sessions.unwrap_or(limits.sessions),
+            resume: self.resume_seconds.map_or(limits.resume, seconds),
+            rates: limits.rates,
+        };
+        Ok(Config {
+            listen: self.listen.unwrap_or(default.listen),
+            tls,
+            data_dir: Some(self.data_dir.unwrap_or_else(default_data_dir)),
+            public_url: self.public_url,
+            secret: self.turn_secret,
+            credential_lifetime: self
+                .turn_credential_hours
+                .map_or(default.credential_lifetime, |hours| seconds(hours.saturating_mul(3600))),
+            turn,
+            connections: self.max_connections.unwrap_or(rooms.sessions.saturating_mul(2)),
+            rooms,
+            connections_per_address: self.max_connections_per_address.unwrap_or(default.connections_per_address),
+            connection_rate: self
+                .connection_rate
+                .map_or(default.connection_rate, |rate| Rate::new(rate.into(), 10.0 * f64::from(rate))),
+            hello_timeout: self.hello_timeout.map_or(default.hello_timeout, seconds),
+            silence: default.silence,
+            retry_after: self.retry_after_ms.map_or(default.retry_after, |ms| Duration::from_millis(ms.into())),
+        })
+    }
+
+    fn tls(&self) -> Result<Tls, StartError> {
+        let wrong = |text: &str| Err(StartError::Config(text.to_owned()));
+        let self_signed = self.tls_self_signed.unwrap_or(false);
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(_), Some(_)) if self_signed => {
+                wrong("tls-self-signed and tls-certificate contradict each other: choose one")
+            }
+            (Some(certificate), Some(key)) => Ok(Tls::Files { certificate: certificate.clone(), key: key.clone() }),
+            (Some(_), None) => wrong("tls-certificate needs tls-key too"),
+            (None, Some(_)) => wrong("tls-key needs tls-certificate too"),
+            (None, None) if self_signed => Ok(Tls::SelfSigned),
+            (None, None) => Ok(Tls::Off),
+        }
+    }
+
+    fn turn(&self) -> Result<Turn, StartError> {
+        let off = self.no_turn.unwrap_or(false);
+        match &self.turn_external {
+            Some(_) if off => {
+                Err(StartError::Config("no-turn and turn-external contradict each other: choose one".into()))
+            }
+            Some(_) if self.turn_listen.is_some() => {
+                Err(StartError::Config("turn-listen and turn-external contradict each other: choose one".into()))
+            }
+            Some(urls) => Ok(Turn::External(urls.clone())),
+            None if off => Ok(Turn::Off),
+            None => Ok(Turn::Builtin(self.builtin_turn())),
+        }
+    }
+
+    fn builtin_turn(&self) -> BuiltinTurn {
+        let default = BuiltinTurn::default();
+        BuiltinTurn {
+            listen: self.turn_listen.unwrap_or(default.listen),
+            external: self.turn_external_address.clone().unwrap_or_default(),
+            ports: self.turn_ports.clone().map_or(default.ports, |ports| ports.0),
+            allow_lan: self.turn_allow_lan.unwrap_or(false),
+            allow_loopback: self.turn_allow_loopback.unwrap_or(false),
+            per_person: self.turn_max_per_person.unwrap_or(default.per_person),
+            total: self.turn_max_allocations.unwrap_or(default.total),
+        }
+    }
+}
+
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
+/// By the XDG base directories, on Windows by its own; without a home beside where the program was started.
+fn default_data_dir() -> PathBuf {
+    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = if cfg!(windows) {
+        of("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        of("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        of("XDG_DATA_HOME").or_else(|| of("HOME").map(|home| home.join(".local/share")))
+    };
+    data.map_or_else(|| PathBuf::from("lunchroom-server-data"), |data| data.join("lunchroom-server"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    const EXAMPLE: &str = include_str!("../lunchroom-server.toml");
+
+    fn parse(flags: &[&str]) -> Settings {
+        Cli::try_parse_from(["lunchroom-server"].iter().chain(flags)).expect("valid flags").settings
+    }
+
+    #[test]
+    fn no_setting_is_the_default() {
+        let config = Settings::default().into_config().expect("valid");
+        assert_eq!(config.listen.to_string(), "0.0.0.0:7077");
+        assert_eq!((config.tls, config.turn), (Tls::Off, Turn::Builtin(BuiltinTurn::default())));
+        assert!(config.data_dir.is_some());
+    }
+
+    #[test]
+    fn flags_outweigh_the_file() {
+        let file: Settings =
+            toml::from_str("listen = '127.0.0.1:1'\nmax-rooms = 3\nturn-allow-lan = true").expect("valid");
+        let settings = parse(&["--listen", "127.0.0.1:2", "--turn-allow-lan=false"]).over(file);
+        assert_eq!(settings.listen.map(|addr| addr.port()), Some(2));
+        assert_eq!((settings.max_rooms, settings.turn_allow_lan), (Some(3), Some(false)));
+    }
+
+    #[test]
+    fn the_example_has_every_setting_and_only_defaults() {
+        let plain: Settings = toml::from_str(EXAMPLE).expect("valid as it is");
+        assert_eq!(plain, Settings::default());
+        let mut uncommented = String::new();
+        for line in EXAMPLE.lines() {
+            let setting = line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+            uncommented.push_str(setting.unwrap_or(""));
+            uncommented.push('\n');
+        }
+        let _: Settings = toml::from_str(&uncommented).expect("valid with every setting switched on");
+        let command = Cli::command();
+        let names = command.get_arguments().filter_map(|arg| arg.get_long());
+        for name in names.filter(|name| !["config", "log", "log-json", "help", "version"].contains(name)) {
+            assert!(uncommented.contains(&format!("\n{name} = ")), "{name} is missing in the example");
+        }
+    }
+
+    #[test]
+    fn every_setting_has_help_and_an_environment_variable() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+            assert!(arg.get_help().is_some(), "{}", arg.get_id());
+            let variable = format!("LUNCHROOM_{}", arg.get_id().as_str().to_uppercase());
+            assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(variable.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_wrong_line_of_the_file_is_named() {
+        let error = toml::from_str::<Settings>("listen = '127.0.0.1:1'\nmax-romms = 3").expect_err("a typo");
+        let text = error.to_string();
+        assert!(text.contains("line 2") && text.contains("max-romms"), "{text}");
+        assert!(
+            toml::from_str::<Settings>("turn-ports = '5-x'").expect_err("no port").to_string().contains("49152-65535")
+        );
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        let contradictions: [&[&str]; 5] = [
+            &["--tls-certificate", "a"],
+            &["--tls-key", "a"],
+            &["--tls-certificate", "a", "--tls-key", "b", "--tls-self-signed"],
+            &["--no-turn", "--turn-external", "turn:x"],
+            &["--turn-listen", "0.0.0.0:1", "--turn-external", "turn:x"],
+        ];
+        for flags in contradictions {
+            assert!(parse(flags).into_config().is_err(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn lists_may_be_one_or_many() {
+        let one: Settings = toml::from_str("turn-external = 'turn:a'").expect("valid");
+        let many: Settings = toml::from_str("turn-external = ['turn:a', 'turn:b']").expect("valid");
+        assert_eq!(one.turn_external, Some(vec!["turn:a".to_owned()]));
+        assert_eq!(many.turn_external, parse(&["--turn-external", "turn:a,turn:b"]).turn_external);
+    }
+}

@@ -1,0 +1,264 @@
+//! To whom the relay may send.
+//!
+//! A relay that sends anywhere lends strangers this machine's place in the network: its own services, the routers
+//! and printers beside it, and the metadata address of a cloud that hands out credentials. Every address form that
+//! ends at such a place counts as it, also an IPv4 address inside an IPv6 one.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Which kinds of address the relay may send to besides public ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PeerPolicy {
+    pub(crate) allow_lan: bool,
+    pub(crate) allow_loopback: bool,
+}
+
+/// What an address is to the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Somewhere in the Internet.
+    Public,
+    /// A private network: RFC 1918, RFC 6598 (carrier NAT, overlay networks), RFC 4193.
+    Lan,
+    /// This machine.
+    Loopback,
+    /// Nothing a call goes to: unspecified, link-local, multicast, broadcast, reserved, a cloud's own services.
+    Never,
+}
+
+impl PeerPolicy {
+    /// Whether the relay may send to, and hear from, an address.
+    pub(crate) fn allows(self, ip: IpAddr) -> bool {
+        let reach = match ip {
+            IpAddr::V4(ip) => v4(ip),
+            IpAddr::V6(ip) => v6(ip),
+        };
+        match reach {
+            Reach::Public => true,
+            Reach::Lan => self.allow_lan,
+            Reach::Loopback => self.allow_loopback,
+            Reach::Never => false,
+        }
+    }
+}
+
+/// Metadata services and the like that would otherwise count as public or as a LAN.
+const CLOUD_SERVICES_V4: [Ipv4Addr; 3] = [
+    // AWS, Azure, Google, Oracle, DigitalOcean... are at 169.254.169.254, which is link-local.
+    Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud metadata
+    Ipv4Addr::new(168, 63, 129, 16),   // Azure WireServer, a public address
+    Ipv4Addr::new(192, 0, 0, 192),     // Oracle Cloud classic metadata
+];
+/// AWS metadata over IPv6, and Google's.
+const CLOUD_SERVICES_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
+
+/// By the registry of special-purpose addresses (RFC 6890 and IANA's table).
+fn v4(ip: Ipv4Addr) -> Reach {
+    let [a, b, c, _] = ip.octets();
+    if CLOUD_SERVICES_V4.contains(&ip) {
+        return Reach::Never;
+    }
+    match (a, b, c) {
+        (127, ..) => Reach::Loopback,
+        (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => Reach::Lan,
+        (0, ..) // this network; 0.0.0.0 is this machine on Linux
+        | (169, 254, _) // link-local
+        | (192, 0, 0) // protocol assignments
+        | (192, 0, 2) | (198, 51, 100) | (203, 0, 113) // documentation
+        | (192, 88, 99) // 6to4 relays
+        | (198, 18..=19, _) // benchmarks
+        | (224..=255, ..) => Reach::Never, // multicast, reserved, broadcast
+        _ => Reach::Public,
+    }
+}
+
+fn v6(ip: Ipv6Addr) -> Reach {
+    if ip.is_unspecified() || CLOUD_SERVICES_V6.contains(&ip) {
+        return Reach::Never;
+    }
+    if ip.is_loopback() {
+        return Reach::Loopback;
+    }
+    let [a, b, ..] = ip.segments();
+    if a & 0xfe00 == 0xfc00 {
+        return Reach::Lan;
+    }
+    if let Some(inside) = embedded(ip) {
+        return worst(inside);
+    }
+    // Global unicast is 2000::/3 and nothing else; in it, documentation, benchmarks and ORCHIDs lead nowhere.
+    let global = a & 0xe000 == 0x2000;
+    let nowhere = (a == 0x2001 && (b == 0xdb8 || b == 2 || b & 0xfff0 == 0x10 || b & 0xfff0 == 0x20))
+        || (a == 0x3fff && b < 0x1000);
+    if global && !nowhere { Reach::Public } else { Reach::Never }
+}
+
+/// The IPv4 addresses that a packet to this IPv6 address may end at, if it is of a form that carries any.
+fn embedded(ip: Ipv6Addr) -> Option<[Ipv4Addr; 2]> {
+    let s = ip.segments();
+    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    let last = v4(s[6], s[7]);
+    match s {
+        // Mapped ::ffff:a.b.c.d, compatible ::a.b.c.d, translated ::ffff:0:a.b.c.d (RFC 4291, RFC 2765).
+        [0, 0, 0, 0, 0, 0xffff | 0, _, _] | [0, 0, 0, 0, 0xffff, 0, _, _] => Some([last; 2]),
+        // NAT64 (RFC 6052). 64:ff9b:1::/48 (RFC 8215) leads where the local network likes: it is never global.
+        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some([last; 2]),
+        // 6to4 (RFC 3056).
+        [0x2002, ..] => Some([v4(s[1], s[2]); 2]),
+        // Teredo: the server, and the client behind its NAT with every bit turned (RFC 4380).
+        [0x2001, 0, ..] => Some([v4(s[2], s[3]), v4(!s[6], !s[7])]),
+        // ISATAP (RFC 5214), in any network.
+        [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => Some([last; 2]),
+        _ => None,
+    }
+}
+
+/// The less welcome of two. Only what is public for both is public.
+fn worst(inside: [Ipv4Addr; 2]) -> Reach {
+    let rank = |reach: &Reach| match reach {
+        Reach::Public => 0,
+        Reach::Lan => 1,
+        Reach::Loopback => 2,
+        Reach::Never => 3,
+    };
+    let [one, other] = inside.map(v4);
+    if rank(&one) >= rank(&other) { one } else { other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const STRICT: PeerPolicy = PeerPolicy { allow_lan: false, allow_loopback: false };
+    const LAN: PeerPolicy = PeerPolicy { allow_lan: true, allow_loopback: false };
+    const EVERYTHING: PeerPolicy = PeerPolicy { allow_lan: true, allow_loopback: true };
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn public_addresses_are_allowed() {
+        for public in ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "193.0.0.1", "2606:4700::1", "2a00:1450::1"] {
+            assert!(STRICT.allows(ip(public)), "{public}");
+        }
+    }
+
+    #[test]
+    fn private_networks_need_permission() {
+        for private in ["10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "fd12::1", "fc00::1"] {
+            assert!(!STRICT.allows(ip(private)), "{private}");
+            assert!(LAN.allows(ip(private)), "{private}");
+        }
+    }
+
+    #[test]
+    fn this_machine_needs_its_own_permission() {
+        for loopback in ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1"] {
+            assert!(!STRICT.allows(ip(loopback)), "{loopback}");
+            assert!(!LAN.allows(ip(loopback)), "{loopback}");
+            assert!(EVERYTHING.allows(ip(loopback)), "{loopback}");
+        }
+    }
+
+    #[test]
+    fn some_places_are_never_allowed() {
+        let never = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "169.254.169.254",
+            "169.254.0.1",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "224.0.0.1",
+            "239.255.255.250",
+            "255.255.255.255",
+            "240.0.0.1",
+            "192.0.2.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "198.18.0.1",
+            "192.88.99.1",
+            "::",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "ff0e::1",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "2001:db8::1",
+            "3fff::1",
+            "2001:2::1",
+            "2001:10::1",
+            "2001:20::1",
+            "100::1",
+            "4000::1",
+            "64:ff9b:1::808:808",
+        ];
+        for place in never {
+            assert!(!EVERYTHING.allows(ip(place)), "{place}");
+        }
+    }
+
+    /// Every way to write an IPv4 address as an IPv6 one.
+    fn disguises(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
+        let [a, b, c, d] = ip.octets().map(u16::from);
+        let (high, low) = (a << 8 | b, c << 8 | d);
+        vec![
+            Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, high, low),
+            Ipv6Addr::new(0, 0, 0, 0, 0, 0, high, low),
+            Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, high, low),
+            Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
+            Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1),
+            Ipv6Addr::new(0x2001, 0, 0x808, 0x808, 0, 0, !high, !low),
+            Ipv6Addr::new(0x2001, 0, high, low, 0, 0, !0x808, !0x808),
+            Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0, 0x5efe, high, low),
+            Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0x200, 0x5efe, high, low),
+        ]
+    }
+
+    #[test]
+    fn a_denied_address_is_denied_in_every_disguise() {
+        for text in
+            ["127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "224.0.0.1", "168.63.129.16", "255.255.255.255"]
+        {
+            for disguise in disguises(text.parse().unwrap()) {
+                assert!(!STRICT.allows(IpAddr::V6(disguise)), "{text} as {disguise}");
+            }
+        }
+        // The least of all, 0.0.0.1, is also what ::1 looks like; it must not become an ordinary address.
+        assert!(!STRICT.allows(ip("::1")));
+    }
+
+    #[test]
+    fn a_public_address_stays_public_in_disguise() {
+        for disguise in disguises(Ipv4Addr::new(8, 8, 8, 8)) {
+            assert!(STRICT.allows(IpAddr::V6(disguise)), "{disguise}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_disguise_opens_what_is_closed(bits: u32) {
+            let plain = Ipv4Addr::from_bits(bits);
+            for policy in [STRICT, LAN, EVERYTHING] {
+                if !policy.allows(IpAddr::V4(plain)) {
+                    for disguise in disguises(plain) {
+                        let loopback = policy.allow_loopback && disguise.is_loopback();
+                        prop_assert!(loopback || !policy.allows(IpAddr::V6(disguise)), "{plain} as {disguise}");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn any_address_has_an_answer_and_more_permission_never_allows_less(bits: u128) {
+            let address = IpAddr::V6(Ipv6Addr::from_bits(bits));
+            prop_assert!(!STRICT.allows(address) || LAN.allows(address));
+            prop_assert!(!LAN.allows(address) || EVERYTHING.allows(address));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! People who come, talk and go.
+
+use std::time::{Duration, Instant};
+
+use rooms::Limits;
+use server::{Config, Turn};
+use signaling::message::{ClientMessage, ErrorCode, LeaveReason, ParticipantId, ServerMessage};
+use signaling::numbering::{body, frame};
+
+use crate::client::{App, Raw, candidate, join};
+use crate::{config, config_with_turn, start};
+
+#[tokio::test]
+async fn hello_and_join_in_one_flight_are_answered_in_one_flight() {
+    let server = start(config()).await;
+    let mut raw = Raw::connect(server.addr(), 1).await;
+    raw.hello().await;
+    raw.say(join("soup")).await;
+    let welcome = raw.welcome().await;
+    assert_eq!((welcome.resume_ms, welcome.limits.max_participants), (30_000, 12));
+    match raw.next().await {
+        ServerMessage::Joined { room, participants, .. } => {
+            assert_eq!((room.as_str(), participants.len()), ("soup", 0))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn joining_takes_no_time_worth_noticing() {
+    let server = start(config()).await;
+    let mut times: Vec<Duration> = Vec::new();
+    for seed in 0..10 {
+        let begin = Instant::now();
+        let _seat = Raw::joined(server.addr(), seed, "soup").await;
+        times.push(begin.elapsed());
+    }
+    times.sort();
+    // Nagle's algorithm against delayed acknowledgements would cost 40 ms each time.
+    assert!(times[5] < Duration::from_millis(40), "{times:?}");
+}
+
+#[tokio::test]
+async fn two_people_meet_and_talk() {
+    let server = start(config()).await;
+    let mut ada = App::new(server.addr(), 1, "Ada");
+    ada.send(join("soup"));
+    let ada_id = ada.joined().await;
+    let mut bob = App::new(server.addr(), 2, "Bob");
+    bob.send(join("soup"));
+    let bob_id = bob.joined().await;
+    match ada.message().await {
+        ServerMessage::ParticipantJoined { participant } => assert_eq!(participant.name, "Bob"),
+        other => panic!("{other:?}"),
+    }
+    bob.send(ClientMessage::Offer { to: ada_id.clone(), sdp: "offer".into() });
+    // Nothing of a client's moves unless it is driven: this sends it.
+    bob.send(ClientMessage::Chat { text: "hi".into() });
+    assert!(matches!(bob.message().await, ServerMessage::Chat { .. }));
+    assert_eq!(ada.message().await, ServerMessage::Offer { from: bob_id.clone(), sdp: "offer".into() });
+    match ada.message().await {
+        ServerMessage::Chat { from, text, at } => {
+            assert_eq!((from, text.as_str()), (bob_id.clone(), "hi"));
+            assert!(at > 1_700_000_000_000);
+        }
+        other => panic!("{other:?}"),
+    }
+    bob.send(ClientMessage::Leave);
+    assert_eq!(bob.message().await, ServerMessage::Left { reason: LeaveReason::Left });
+    assert_eq!(ada.message().await, ServerMessage::ParticipantLeft { id: bob_id, reason: LeaveReason::Left });
+}
+
+#[tokio::test]
+async fn a_full_room_says_so_and_the_session_goes_on() {
+    let rooms = Limits { participants: 2, ..Limits::default() };
+    let server = start(Config { rooms, ..config() }).await;
+    let _ada = Raw::joined(server.addr(), 1, "soup").await;
+    let _bob = Raw::joined(server.addr(), 2, "soup").await;
+    let mut eve = Raw::connect(server.addr(), 3).await;
+    eve.hello().await;
+    eve.say(join("soup")).await;
+    eve.welcome().await;
+    match eve.next().await {
+        ServerMessage::Error(error) => assert_eq!((error.code, error.about), (ErrorCode::RoomFull, Some(1))),
+        other => panic!("{other:?}"),
+    }
+    eve.say(join("cake")).await;
+    assert!(matches!(eve.heard().await, ServerMessage::Joined { .. }));
+}
+
+#[tokio::test]
+async fn a_message_to_nobody_is_refused_by_its_number() {
+    let server = start(config()).await;
+    let (mut ada, _) = Raw::joined(server.addr(), 1, "soup").await;
+    ada.say(candidate(&ParticipantId("p99".into()), "candidate:1")).await;
+    match ada.heard().await {
+        ServerMessage::Error(error) => assert_eq!((error.code, error.about), (ErrorCode::NoSuchParticipant, Some(2))),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn messages_the_protocol_does_not_know_are_refused_and_counted() {
+    let server = start(config()).await;
+    let (mut ada, _) = Raw::joined(server.addr(), 1, "soup").await;
+    ada.send_text(r#"{"seq":2,"ack":0,"type":"teleport"}"#.into()).await;
+    match ada.heard().await {
+        ServerMessage::Error(error) => assert_eq!((error.code, error.about), (ErrorCode::Malformed, Some(2))),
+        other => panic!("{other:?}"),
+    }
+    ada.send_text(frame(3, 0, &body(&ClientMessage::Chat { text: "still here".into() }))).await;
+    assert!(matches!(ada.heard().await, ServerMessage::Chat { .. }));
+}
+
+#[tokio::test]
+async fn pings_are_answered_and_silence_is_acknowledged() {
+    let server = start(config()).await;
+    let (mut ada, _) = Raw::joined(server.addr(), 1, "soup").await;
+    ada.send_text(frame(0, 0, &body(&ClientMessage::Ping { nonce: 7 }))).await;
+    assert_eq!(ada.heard().await, ServerMessage::Pong { nonce: 7 });
+    ada.say(ClientMessage::Media(Default::default())).await;
+    assert_eq!(ada.next().await, ServerMessage::Ack);
+}
+
+#[tokio::test]
+async fn the_same_device_in_two_places_sits_where_it_came_last() {
+    let server = start(config()).await;
+    let (mut laptop, laptop_id) = Raw::joined(server.addr(), 1, "soup").await;
+    let (mut bob, _) = Raw::joined(server.addr(), 2, "soup").await;
+    let _telephone = Raw::joined(server.addr(), 1, "soup").await;
+    assert!(matches!(laptop.heard().await, ServerMessage::ParticipantJoined { .. }));
+    assert_eq!(laptop.heard().await, ServerMessage::Left { reason: LeaveReason::Replaced });
+    let left = ServerMessage::ParticipantLeft { id: laptop_id, reason: LeaveReason::Replaced };
+    assert_eq!(bob.heard().await, left);
+    assert!(matches!(bob.heard().await, ServerMessage::ParticipantJoined { .. }));
+}
+
+#[tokio::test]
+async fn welcome_names_stun_and_turn_at_the_host_the_client_used() {
+    let server = start(config_with_turn()).await;
+    let port = server.turn_addr().expect("serves TURN").port();
+    let mut raw = Raw::connect(server.addr(), 1).await;
+    raw.hello().await;
+    let welcome = raw.welcome().await;
+    assert_eq!(welcome.ice_servers[0].urls, [format!("stun:127.0.0.1:{port}")]);
+    assert_eq!(welcome.ice_servers[1].urls, [format!("turn:127.0.0.1:{port}?transport=udp")]);
+    let username = welcome.ice_servers[1].username.clone().expect("credentials");
+    assert!(username.ends_with(&format!(":{}", welcome.session.0)));
+
+    let url = Some("wss://lunch.example".parse().expect("a URL"));
+    let server = start(Config { public_url: url, ..config_with_turn() }).await;
+    let mut raw = Raw::connect(server.addr(), 1).await;
+    raw.hello().await;
+    assert!(raw.welcome().await.ice_servers[0].urls[0].starts_with("stun:lunch.example:"));
+}
+
+#[tokio::test]
+async fn external_relays_are_named_with_credentials_of_the_shared_secret() {
+    let turn = Turn::External(vec!["turn:relay.example:3478".into()]);
+    let server = start(Config { turn, secret: Some("shared".into()), ..config() }).await;
+    let mut raw = Raw::connect(server.addr(), 1).await;
+    raw.hello().await;
+    let servers = raw.welcome().await.ice_servers;
+    assert_eq!(servers[0].urls, ["stun:relay.example:3478"]);
+    assert_eq!(servers[1].urls, ["turn:relay.example:3478"]);
+    assert!(servers[1].credential.is_some());
+}

@@ -1,0 +1,70 @@
+//! How a server ends.
+
+use signaling::message::{ErrorCode, ServerMessage};
+use tokio::net::TcpStream;
+
+use crate::client::{App, Raw, join};
+use crate::{config, config_with_turn, start};
+use signaling::session::{DisconnectCause, SessionEvent};
+
+#[tokio::test]
+async fn everybody_hears_goodbye_and_when_to_come_again() {
+    let server = start(config_with_turn()).await;
+    let addr = server.addr();
+    let (mut ada, _) = Raw::joined(addr, 1, "soup").await;
+    let mut guest = Raw::connect(addr, 2).await;
+    let idle = TcpStream::connect(addr).await.expect("connects");
+    let stopped = tokio::spawn(server.stop());
+    for raw in [&mut ada, &mut guest] {
+        let end = raw.end().await;
+        let bye = end.messages.last().expect("a last word");
+        assert!(
+            matches!(bye, ServerMessage::Bye { code: ErrorCode::ServerStopping, retry_after_ms: Some(2_000) }),
+            "{bye:?}"
+        );
+        assert_eq!(end.code, Some(1001));
+    }
+    tokio::time::timeout(crate::client::PATIENCE, stopped).await.expect("in time").expect("stops");
+    drop(idle);
+    assert!(TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test]
+async fn a_client_comes_again_to_the_next_server() {
+    let server = start(config()).await;
+    let mut ada = App::new(server.addr(), 1, "Ada");
+    ada.send(join("soup"));
+    ada.joined().await;
+    server.stop().await;
+    loop {
+        match ada.event().await {
+            SessionEvent::Disconnected { cause, .. } => {
+                assert_eq!(cause, DisconnectCause::Bye(ErrorCode::ServerStopping));
+            }
+            SessionEvent::Lost => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let next = start(config()).await;
+    ada.go_to(next.addr());
+    ada.send(join("soup"));
+    ada.joined().await;
+}
+
+#[tokio::test]
+async fn a_dropped_server_frees_its_port() {
+    let server = start(config_with_turn()).await;
+    let (addr, turn) = (server.addr(), server.turn_addr().expect("serves TURN"));
+    drop(server);
+    let free = async {
+        loop {
+            let tcp = tokio::net::TcpListener::bind(addr).await;
+            let udp = tokio::net::UdpSocket::bind(turn).await;
+            if tcp.is_ok() && udp.is_ok() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::client::PATIENCE, free).await.expect("both ports are free");
+}
