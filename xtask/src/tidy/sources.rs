@@ -62,21 +62,23 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
         .flat_map(|(source, code)| {
             let mut found =
                 [length(source), functions(source, code), unfinished(source, code), names(source, code)].concat();
-            if source.path.starts_with("crates/") {
-                found.extend(queues(source, &mask::without_tests(code)));
-            }
-            if is_pure_product(&source.path) && !test_files.iter().any(|test| source.path.starts_with(test)) {
-                found.extend(purity(source, &mask::without_tests(code)));
+            let is_test = test_files.iter().any(|test| source.path.starts_with(test));
+            if let Some(name) = product_of(&source.path).filter(|_| !is_test) {
+                let code = mask::without_tests(code);
+                found.extend(queues(source, &code));
+                if imports::is_free_of_io(name) {
+                    found.extend(purity(source, &code));
+                }
             }
             found
         })
         .collect()
 }
 
-/// What is left after `crates/NAME/src/`, for a crate that does no input or output.
-fn is_pure_product(path: &str) -> bool {
-    let Some((name, rest)) = path.strip_prefix("crates/").and_then(|path| path.split_once('/')) else { return false };
-    rest.starts_with("src/") && imports::is_free_of_io(name)
+/// The crate that a file in `crates/NAME/src/` belongs to.
+fn product_of(path: &str) -> Option<&str> {
+    let (name, rest) = path.strip_prefix("crates/")?.split_once('/')?;
+    rest.starts_with("src/").then_some(name)
 }
 
 /// The starts of paths that `#[cfg(test)] mod name;` makes tests: `…/name.rs` and `…/name/`.
