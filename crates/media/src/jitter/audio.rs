@@ -1,0 +1,633 @@
+//! Gives the sound of one stream out without gaps, as early as its packets' unevenness allows.
+//!
+//! The measure of everything is lateness: a moment on our clock minus RTP time. [`Delays`] says which lateness of playout
+//! nearly all packets would have come in time for; that and a guard is the target. Sound that plays later is shortened by
+//! pitch periods, sound that plays earlier is lengthened ([`stretch`]), and after silence it simply begins at the target.
+//! What is missing when its time has come is taken from the next packet's in-band FEC if that is there, else the decoder
+//! invents it. A packet that comes after all is played from its beginning: what was invented meanwhile has made the delay
+//! longer, which is just what a path that became uneven needs.
+//!
+//! Against losses FEC helps only if the next packet is there in time: as long as packets are lost and carry FEC, the target
+//! is a packet longer.
+
+use super::clock::PullClock;
+use super::delay::{Delays, Rhythm};
+use super::packets::{Inserted, PACKETS, Packet, Packets};
+use super::stats::AudioBufferStats;
+use super::stretch::{self, FADE, HISTORY, LAGS};
+use super::toc::Toc;
+use super::unwrap::Unwrap32;
+use crate::audio::{AudioDecoder, BLOCK, MAX_PACKET_SAMPLES, SAMPLE_RATE};
+use crate::encoded::AudioPacket;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Played later than a packet needs, for the unevenness of our own threads: 5 ms.
+const GUARD: i64 = 240;
+/// Delay to begin with, before the path is known: 30 ms.
+const START: i64 = 1_440;
+/// The most delay for unevenness: 500 ms.
+const MAX_DELAY: i64 = 24_000;
+/// The most delay that [`AudioBuffer::set_extra_delay`] adds: 300 ms.
+const MAX_EXTRA: i64 = 14_400;
+/// Lateness around the target that is left alone: from 5 ms too early to 10 ms too late.
+const TOO_EARLY: i64 = -240;
+const TOO_LATE: i64 = 480;
+/// So much too late (100 ms), sound is shortened faster and with less care.
+const FAR_TOO_LATE: i64 = 4_800;
+/// So much too late (400 ms), the oldest packets are skipped.
+const HOPELESS: i64 = 19_200;
+/// Blocks between two changes of length, so that a voice does not buzz.
+const REST: u32 = 4;
+/// How alike sound must be to be joined there.
+const ALIKE: f32 = 0.9;
+const ALIKE_ENOUGH: f32 = 0.5;
+/// Concealment is faded out from 100 ms to 200 ms; then there is silence.
+const FADE_FROM: usize = 4_800;
+const FADE_OVER: usize = 4_800;
+/// Comfort noise goes on for so long (1 s) after the last word of the sender.
+const COMFORT: usize = 48_000;
+/// Opus works in steps of 2.5 ms.
+const GRAIN: usize = 120;
+/// Loss above which FEC is waited for, and below which no longer.
+const LOSSY: f32 = 0.01;
+const LOSSLESS: f32 = 0.004;
+/// Packets without FEC after which none is expected.
+const FEC_MEMORY: u32 = 250;
+
+/// What is being played.
+///
+/// ```text
+///            first packet due                    nothing to play
+///  Silent ──────────────────────► Playing ──────────────────────────► Concealing ──┐ still nothing
+///    ▲ ▲                           │   ▲ ▲      packet or FEC            │   ▲     │ there: more
+///    │ │            silent packet  │   │ └───────────────────────────────┘   └─────┘
+///    │ │                           ▼   │ packet with sound is due          │
+///    │ └───── 1 s without word ── Comfort                                  │
+///    └──────────────────────────────────────────────────── for 200 ms ─────┘
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing, until a packet is due. `lost`: though there should be something.
+    Silent { lost: bool },
+    /// Packets follow each other.
+    Playing,
+    /// The next packet is missing; so many samples were invented since the last one.
+    Concealing { samples: usize },
+    /// The sender is silent by its own word; so many samples of noise were made since.
+    Comfort { samples: usize },
+}
+
+/// What a block from [`AudioBuffer::pull`] is, by its first sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sound {
+    /// Out of packets.
+    Decoded,
+    /// Invented in place of what is missing.
+    Concealed,
+    /// Comfort noise: the sender said that it is silent.
+    Comfort,
+    /// Nothing is being received.
+    Silence,
+}
+
+/// What was pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulled {
+    /// What the first sample is.
+    pub sound: Sound,
+    /// RTP time of the first sample, if it is [`Sound::Decoded`].
+    pub rtp_timestamp: Option<u32>,
+}
+
+/// The jitter buffer of one audio stream.
+///
+/// Holds at most 64 packets; when one more comes, the oldest is dropped. Samples decoded ahead are bounded by two packets.
+#[derive(Debug)]
+pub struct AudioBuffer {
+    origin: Option<Instant>,
+    unwrap: Unwrap32,
+    packets: Packets,
+    delays: Delays,
+    clock: PullClock,
+    state: State,
+    /// Samples to be played next, ending at `next`.
+    ready: Vec<f32>,
+    pieces: VecDeque<Piece>,
+    history: Vec<f32>,
+    /// RTP time up to which everything was decoded or given up.
+    next: Option<i64>,
+    gain: f32,
+    rest: u32,
+    loss: f32,
+    without_fec: u32,
+    waits_for_fec: bool,
+    packet_samples: i64,
+    extra: i64,
+    lateness: i64,
+    stats: AudioBufferStats,
+}
+
+/// A stretch of `ready`.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    samples: usize,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Decoded { arrived: i64 },
+    Concealed,
+    SilentConcealed,
+    Comfort,
+    Silence,
+}
+
+impl Default for AudioBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl AudioBuffer {
+    /// An empty buffer.
+    pub fn new() -> Self {
+        Self {
+            origin: None,
+            unwrap: Unwrap32::default(),
+            packets: Packets::default(),
+            delays: Delays::default(),
+            clock: PullClock::default(),
+            state: State::Silent { lost: false },
+            ready: Vec::with_capacity(3 * MAX_PACKET_SAMPLES),
+            pieces: VecDeque::with_capacity(64),
+            history: vec![0.0; HISTORY],
+            next: None,
+            gain: 0.0,
+            rest: 0,
+            loss: 0.0,
+            without_fec: FEC_MEMORY,
+            waits_for_fec: false,
+            packet_samples: 960,
+            extra: 0,
+            lateness: 0,
+            stats: AudioBufferStats::default(),
+        }
+    }
+
+    /// Takes a packet, in whatever order they come.
+    pub fn push(&mut self, packet: AudioPacket) {
+        self.stats.packets_received += 1;
+        let Some(toc) = Toc::parse(&packet.data) else {
+            self.stats.packets_discarded += 1;
+            return;
+        };
+        let arrived = self.samples_at(packet.arrived);
+        let start = self.unwrap.unwrap(packet.rtp_timestamp);
+        if self.delays.record(arrived, arrived - start) == Rhythm::Restarted {
+            self.restart();
+        }
+        self.without_fec = if toc.fec { 0 } else { self.without_fec.saturating_add(1) };
+        self.packet_samples = toc.samples as i64;
+        if self.next.is_some_and(|next| start < next) {
+            self.stats.packets_discarded += 1;
+            return;
+        }
+        match self.packets.insert(Packet::new(packet, toc, start, arrived)) {
+            Inserted::Fresh => {}
+            Inserted::Duplicate | Inserted::Overflow => self.stats.packets_discarded += 1,
+        }
+    }
+
+    /// The next 10 ms, to be played as soon as all that was pulled before. Call it in the rhythm of playing; bursts of a
+    /// device's period are fine.
+    pub fn pull(&mut self, now: Instant, decoder: &mut dyn AudioDecoder, out: &mut [f32; BLOCK]) -> Pulled {
+        let now = self.samples_at(now);
+        let at = self.clock.tick(now);
+        self.judge_loss();
+        self.skip_hopeless(at);
+        while self.ready.len() < BLOCK {
+            self.produce(at, decoder);
+        }
+        if self.state == State::Playing {
+            self.adjust(at, decoder);
+        }
+        self.emit(now, at, out)
+    }
+
+    /// Counters since the beginning.
+    pub fn stats(&self) -> AudioBufferStats {
+        self.stats
+    }
+
+    /// How much later than the fastest packet's sound is played now.
+    pub fn delay(&self) -> Duration {
+        duration(self.lateness - self.delays.base())
+    }
+
+    /// How much later than the fastest packet's sound should be played.
+    pub fn target_delay(&self) -> Duration {
+        duration(self.target() - self.delays.base())
+    }
+
+    /// A delay on top of what the path needs, at most 300 ms: to keep pace with the picture. Change it slowly.
+    pub fn set_extra_delay(&mut self, extra: Duration) {
+        self.extra = ((extra.as_secs_f64() * f64::from(SAMPLE_RATE)) as i64).min(MAX_EXTRA);
+    }
+
+    /// Packets that wait.
+    pub fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Whether no packet waits.
+    pub fn is_empty(&self) -> bool {
+        self.packets.len() == 0
+    }
+
+    /// The lateness at which sound should be played.
+    fn target(&self) -> i64 {
+        let base = self.delays.base();
+        let needed = self.delays.needed().unwrap_or(base) - base + GUARD;
+        let fec = if self.waits_for_fec { self.packet_samples } else { 0 };
+        let begin = if self.delays.settled() { 0 } else { START };
+        // waiting alone must not fill the queue
+        let room = self.packet_samples * (PACKETS as i64 - 8);
+        base + (needed + fec).clamp(begin, MAX_DELAY.min(room)) + self.extra.min(room)
+    }
+
+    fn judge_loss(&mut self) {
+        let limit = if self.waits_for_fec { LOSSLESS } else { LOSSY };
+        self.waits_for_fec = self.loss > limit && self.without_fec < FEC_MEMORY;
+    }
+
+    /// The sender's clock jumped: what waits belongs to another time.
+    fn restart(&mut self) {
+        while self.packets.pop().is_some() {
+            self.stats.packets_discarded += 1;
+        }
+        self.next = None;
+        if !matches!(self.state, State::Silent { .. }) {
+            self.state = State::Silent { lost: true };
+        }
+    }
+
+    /// Far behind, the oldest packets are given up until sound is at the target again.
+    fn skip_hopeless(&mut self, at: i64) {
+        let ends = at + self.ready.len() as i64;
+        let target = self.target();
+        if self.packets.front().is_none_or(|packet| ends - packet.start <= target + HOPELESS) {
+            return;
+        }
+        while self.packets.len() > 1 && self.packets.front().is_some_and(|packet| ends - packet.start > target) {
+            self.packets.pop();
+            self.stats.packets_discarded += 1;
+        }
+        if let (Some(packet), State::Playing | State::Concealing { .. }) = (self.packets.front(), self.state) {
+            // as if all that had been concealed, and a little more: so the next is joined
+            self.next = Some(packet.start);
+            self.state = State::Concealing { samples: FADE };
+        }
+    }
+
+    /// Adds to `ready`, or changes to a state that will.
+    fn produce(&mut self, at: i64, decoder: &mut dyn AudioDecoder) {
+        let position = at + self.ready.len() as i64;
+        match self.state {
+            State::Silent { lost } => match self.until_due(position) {
+                Some(0) => self.begin(decoder),
+                wait => self.add_silence(wait, lost),
+            },
+            State::Comfort { samples } => match self.until_due(position) {
+                Some(0) => self.begin(decoder),
+                wait => self.add_comfort(samples, wait, decoder),
+            },
+            State::Playing => self.go_on(position, 0, decoder),
+            State::Concealing { samples } => self.go_on(position, samples, decoder),
+        }
+    }
+
+    /// Samples until the first waiting packet is due, `None` without one.
+    fn until_due(&self, position: i64) -> Option<i64> {
+        self.packets.front().map(|packet| (packet.start + self.target() - position).max(0))
+    }
+
+    fn add_silence(&mut self, wait: Option<i64>, lost: bool) {
+        let samples = wait.unwrap_or(i64::MAX).clamp(1, (BLOCK - self.ready.len()) as i64) as usize;
+        self.ready.resize(self.ready.len() + samples, 0.0);
+        self.mark(samples, if lost { Kind::SilentConcealed } else { Kind::Silence });
+        self.gain = 0.0;
+    }
+
+    fn add_comfort(&mut self, made: usize, wait: Option<i64>, decoder: &mut dyn AudioDecoder) {
+        if made >= COMFORT && wait.is_none() {
+            self.state = State::Silent { lost: false };
+            return;
+        }
+        let samples = wait.unwrap_or(i64::MAX).clamp(1, BLOCK as i64) as usize;
+        let samples = samples.next_multiple_of(GRAIN);
+        let before = self.ready.len();
+        self.invent(samples, decoder);
+        if made + samples >= COMFORT && wait.is_none() {
+            self.fade_away(before);
+        }
+        self.mark(samples, Kind::Comfort);
+        self.state = State::Comfort { samples: made + samples };
+    }
+
+    /// The first packet after silence.
+    fn begin(&mut self, decoder: &mut dyn AudioDecoder) {
+        if let Some(packet) = self.packets.pop() {
+            self.decode(packet, decoder);
+        }
+    }
+
+    /// The next of a stream that flows, `concealed` samples after the last packet.
+    fn go_on(&mut self, position: i64, concealed: usize, decoder: &mut dyn AudioDecoder) {
+        let next = self.next.unwrap_or(position);
+        let Some(front) = self.packets.front() else {
+            return self.conceal(BLOCK, concealed, decoder);
+        };
+        let gap = (front.start - next).max(0) as usize;
+        let (fec, frame) = (front.toc.fec, front.toc.frame);
+        if gap > 0 {
+            if fec && gap >= frame && concealed + frame >= gap {
+                let over = concealed + frame - gap;
+                return self.decode_fec(position, over, decoder);
+            }
+            if concealed < gap {
+                let missing = (gap - concealed).min(BLOCK).next_multiple_of(GRAIN);
+                return self.conceal(missing, concealed, decoder);
+            }
+        }
+        if gap > 0 {
+            self.count_loss(gap);
+        }
+        let over = concealed - gap;
+        if let Some(packet) = self.packets.pop() {
+            let (before, start) = (self.ready.len(), packet.start);
+            self.decode(packet, decoder);
+            if over > 0 {
+                self.seam(before, over, position - start);
+            }
+        }
+    }
+
+    fn decode(&mut self, packet: Packet, decoder: &mut dyn AudioDecoder) {
+        let before = self.ready.len();
+        self.next = Some(packet.end());
+        let ok = decoder.decode(&packet.data, &mut self.ready).is_ok() && self.ready.len() > before;
+        if ok {
+            self.mark(self.ready.len() - before, Kind::Decoded { arrived: packet.arrived });
+            self.loss -= self.loss / 128.0;
+        } else {
+            self.stats.packets_discarded += 1;
+            self.ready.truncate(before);
+            self.invent(packet.toc.samples, decoder);
+            self.mark(packet.toc.samples, Kind::Concealed);
+            self.stats.concealment_events += 1;
+        }
+        self.raise(before);
+        self.state = if packet.toc.dtx { State::Comfort { samples: 0 } } else { State::Playing };
+    }
+
+    /// What came before the first waiting packet, out of that packet. `over`: samples of it that were concealed already.
+    fn decode_fec(&mut self, position: i64, over: usize, decoder: &mut dyn AudioDecoder) {
+        let Some(packet) = self.packets.front() else { return };
+        let (before, frame, start, arrived) = (self.ready.len(), packet.toc.frame, packet.start, packet.arrived);
+        let ok = decoder.decode_fec(&packet.data, frame, &mut self.ready).is_ok() && self.ready.len() > before;
+        self.count_loss(frame);
+        self.next = Some(start);
+        if ok {
+            self.stats.fec_samples += (self.ready.len() - before) as u64;
+            self.mark(self.ready.len() - before, Kind::Decoded { arrived });
+        } else {
+            self.ready.truncate(before);
+            self.invent(frame, decoder);
+            self.mark(frame, Kind::Concealed);
+        }
+        self.raise(before);
+        self.state = State::Playing;
+        if over > 0 {
+            self.seam(before, over, position - (start - frame as i64));
+        }
+    }
+
+    /// Packets were lost for good.
+    fn count_loss(&mut self, samples: usize) {
+        for _ in 0..(samples as i64 / self.packet_samples.max(1)).clamp(1, 8) {
+            self.loss += (1.0 - self.loss) / 128.0;
+        }
+    }
+
+    /// Fades what was decoded from `from` on into what was concealed before it. `over` samples of its time have passed by
+    /// already: as many are left out as it is late, but for a pitch period's worth of choice.
+    fn seam(&mut self, from: usize, over: usize, lateness: i64) {
+        let surplus = (lateness - self.target()).clamp(FADE as i64, BLOCK as i64) as usize;
+        let context = self.context(from);
+        let mut fresh = self.ready.split_off(from);
+        let skipped = stretch::join(&context, &mut fresh, surplus.min(over));
+        self.ready.append(&mut fresh);
+        if let Some(piece) = self.pieces.back_mut() {
+            piece.samples -= skipped.min(piece.samples);
+        }
+    }
+
+    /// The sound before `ready[from]`.
+    fn context(&self, from: usize) -> Vec<f32> {
+        let fresh = &self.ready[from.saturating_sub(HISTORY)..from];
+        let mut context = self.history[fresh.len()..].to_vec();
+        context.extend_from_slice(fresh);
+        context
+    }
+
+    fn conceal(&mut self, samples: usize, concealed: usize, decoder: &mut dyn AudioDecoder) {
+        if concealed >= FADE_FROM + FADE_OVER {
+            self.state = State::Silent { lost: true };
+            return;
+        }
+        if concealed == 0 {
+            self.stats.concealment_events += 1;
+        }
+        let before = self.ready.len();
+        self.invent(samples, decoder);
+        self.fade_out(before, concealed);
+        self.mark(samples, Kind::Concealed);
+        self.state = State::Concealing { samples: concealed + samples };
+    }
+
+    /// Exactly `samples` from the decoder.
+    fn invent(&mut self, samples: usize, decoder: &mut dyn AudioDecoder) {
+        let before = self.ready.len();
+        decoder.conceal(samples, &mut self.ready);
+        self.ready.resize(before + samples, 0.0);
+    }
+
+    /// Lowers what was invented from `from` on, `concealed` samples into the concealment.
+    fn fade_out(&mut self, from: usize, concealed: usize) {
+        for (i, sample) in self.ready[from..].iter_mut().enumerate() {
+            let into = (concealed + i).saturating_sub(FADE_FROM) as f32;
+            self.gain = self.gain.min(1.0 - into / FADE_OVER as f32).max(0.0);
+            *sample *= self.gain;
+        }
+    }
+
+    /// Lowers the last noise, from `from` on, to nothing.
+    fn fade_away(&mut self, from: usize) {
+        let len = self.ready.len() - from;
+        for (i, sample) in self.ready[from..].iter_mut().enumerate() {
+            *sample *= (len - i - 1) as f32 / len as f32;
+        }
+    }
+
+    /// Brings the gain back up within what was decoded from `from` on.
+    fn raise(&mut self, from: usize) {
+        for sample in &mut self.ready[from..] {
+            if self.gain >= 1.0 {
+                return;
+            }
+            self.gain = (self.gain + 1.0 / FADE as f32).min(1.0);
+            *sample *= self.gain;
+        }
+    }
+
+    /// Shortens or lengthens what is ready if it plays too late or too early.
+    fn adjust(&mut self, at: i64, decoder: &mut dyn AudioDecoder) {
+        let Some(next) = self.next else { return };
+        let surplus = at - (next - self.ready.len() as i64) - self.target();
+        if self.rest > 0 && surplus < FAR_TOO_LATE {
+            self.rest -= 1;
+        } else if surplus > TOO_LATE {
+            self.decode_ahead(decoder);
+            self.shorten(surplus);
+        } else if surplus < TOO_EARLY {
+            self.lengthen();
+        }
+    }
+
+    /// Decodes what follows, so that there is enough sound to find a period in.
+    fn decode_ahead(&mut self, decoder: &mut dyn AudioDecoder) {
+        let enough = 2 * LAGS.end();
+        while self.ready.len() < enough
+            && self.state == State::Playing
+            && self.packets.front().is_some_and(|packet| Some(packet.start) == self.next)
+        {
+            self.begin(decoder);
+        }
+    }
+
+    fn shorten(&mut self, surplus: i64) {
+        let spare = self.ready.len() - BLOCK;
+        let far = surplus >= FAR_TOO_LATE;
+        let longest = spare.min(surplus.max(0) as usize);
+        let Some(found) = stretch::to_shorten(&self.ready, longest) else { return };
+        if found.likeness < if far { ALIKE_ENOUGH } else { ALIKE } {
+            return;
+        }
+        stretch::shorten(&mut self.ready, found.lag);
+        self.unmark(found.lag);
+        self.stats.removed_samples += found.lag as u64;
+        self.rest = REST;
+    }
+
+    fn lengthen(&mut self) {
+        let Some(found) = stretch::to_lengthen(&self.history, &self.ready) else { return };
+        if found.likeness < ALIKE {
+            return;
+        }
+        stretch::lengthen(&self.history, &mut self.ready, found.lag);
+        if let Some(piece) = self.pieces.front_mut() {
+            piece.samples += found.lag;
+        }
+        self.stats.inserted_samples += found.lag as u64;
+        self.rest = REST;
+    }
+
+    fn emit(&mut self, now: i64, at: i64, out: &mut [f32; BLOCK]) -> Pulled {
+        let begins = self.next.map(|next| next - self.ready.len() as i64);
+        self.lateness = begins.map_or(self.lateness, |begins| at - begins);
+        for (to, from) in out.iter_mut().zip(&self.ready) {
+            *to = if from.is_finite() { *from } else { 0.0 };
+        }
+        self.ready.drain(..BLOCK);
+        self.history.drain(..BLOCK);
+        self.history.extend_from_slice(out);
+        let sound = match self.pieces.front().map_or(Kind::Silence, |piece| piece.kind) {
+            Kind::Decoded { .. } => Sound::Decoded,
+            Kind::Concealed => Sound::Concealed,
+            Kind::Comfort => Sound::Comfort,
+            Kind::SilentConcealed | Kind::Silence => Sound::Silence,
+        };
+        self.count(now);
+        let rtp_timestamp = begins.filter(|_| sound == Sound::Decoded).map(|begins| begins as u32);
+        Pulled { sound, rtp_timestamp }
+    }
+
+    /// Counts the pieces of a block that is played.
+    fn count(&mut self, now: i64) {
+        let target = (self.target() - self.delays.base()) as f64 / f64::from(SAMPLE_RATE);
+        let mut left = BLOCK;
+        while left > 0 {
+            let Some(piece) = self.pieces.front_mut() else { return };
+            let samples = piece.samples.min(left);
+            piece.samples -= samples;
+            left -= samples;
+            let (kind, n) = (piece.kind, samples as u64);
+            if piece.samples == 0 {
+                self.pieces.pop_front();
+            }
+            let stats = &mut self.stats;
+            match kind {
+                Kind::Decoded { arrived } => {
+                    stats.jitter_buffer_emitted += n;
+                    stats.jitter_buffer_delay_s += n as f64 * (now - arrived) as f64 / f64::from(SAMPLE_RATE);
+                    stats.jitter_buffer_target_delay_s += n as f64 * target;
+                }
+                Kind::Concealed => stats.concealed_samples += n,
+                Kind::SilentConcealed => {
+                    stats.concealed_samples += n;
+                    stats.silent_concealed_samples += n;
+                }
+                Kind::Comfort => {}
+                Kind::Silence => {}
+            }
+            if kind != Kind::Silence || stats.total_samples > 0 {
+                stats.total_samples += n;
+            }
+        }
+    }
+
+    fn mark(&mut self, samples: usize, kind: Kind) {
+        match self.pieces.back_mut() {
+            Some(piece) if piece.kind == kind => piece.samples += samples,
+            Some(_) | None => self.pieces.push_back(Piece { samples, kind }),
+        }
+    }
+
+    /// Takes samples off the first pieces.
+    fn unmark(&mut self, mut samples: usize) {
+        while let Some(piece) = self.pieces.front_mut() {
+            let taken = piece.samples.min(samples);
+            piece.samples -= taken;
+            samples -= taken;
+            if piece.samples > 0 {
+                return;
+            }
+            self.pieces.pop_front();
+        }
+    }
+
+    fn samples_at(&mut self, time: Instant) -> i64 {
+        let origin = *self.origin.get_or_insert(time);
+        let micros = match time.checked_duration_since(origin) {
+            Some(after) => after.as_micros() as i64,
+            None => -((origin - time).as_micros() as i64), // a packet that came before the first pull
+        };
+        micros * i64::from(SAMPLE_RATE) / 1_000_000
+    }
+}
+
+fn duration(samples: i64) -> Duration {
+    Duration::from_secs_f64(samples.max(0) as f64 / f64::from(SAMPLE_RATE))
+}

@@ -1,0 +1,69 @@
+//! When blocks are really needed, though whoever plays them asks in bursts and late.
+
+use crate::audio::BLOCK;
+use std::collections::VecDeque;
+
+/// Pulls looked at: 320 ms, longer than any device's period.
+const PULLS: usize = 32;
+/// A pull that is this much later than expected (100 ms) begins anew: the player stood still.
+const STALL: i64 = 4_800;
+
+/// The steady rhythm behind the times of pulls: the earliest that agrees with each of the last ones. A block must be there
+/// by then, as some block of each burst is asked for that early.
+#[derive(Debug, Default)]
+pub(super) struct PullClock {
+    pulled: i64,
+    phases: VecDeque<i64>,
+}
+
+impl PullClock {
+    /// Takes the time of a pull; the time by which its block should have been ready. Both in samples.
+    pub(super) fn tick(&mut self, now: i64) -> i64 {
+        let phase = now - self.pulled;
+        if self.phases.iter().min().is_some_and(|least| phase - least > STALL) {
+            self.phases.clear();
+        }
+        self.phases.push_back(phase);
+        if self.phases.len() > PULLS {
+            self.phases.pop_front();
+        }
+        let steady = self.pulled + self.phases.iter().min().copied().unwrap_or(phase);
+        self.pulled += BLOCK as i64;
+        steady
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bursts_become_an_even_rhythm() {
+        let mut clock = PullClock::default();
+        let times: Vec<i64> = (0..40).map(|i| clock.tick(i / 4 * 1_920)).collect();
+        assert!(times[4..].windows(2).all(|w| w[1] - w[0] == 480), "{times:?}");
+        assert!(times.iter().enumerate().all(|(i, t)| *t <= i as i64 / 4 * 1_920));
+    }
+
+    #[test]
+    fn a_late_pull_changes_nothing() {
+        let mut clock = PullClock::default();
+        let times: Vec<i64> = (0..20).map(|i| clock.tick(i * 480 + if i == 10 { 700 } else { 0 })).collect();
+        assert_eq!(times[10], 4_800);
+    }
+
+    #[test]
+    fn after_a_stall_the_rhythm_is_new() {
+        let mut clock = PullClock::default();
+        (0..10).for_each(|i| assert_eq!(clock.tick(i * 480), i * 480));
+        assert_eq!(clock.tick(50_000), 50_000);
+        assert_eq!(clock.tick(50_480), 50_480);
+    }
+
+    #[test]
+    fn a_drifting_player_is_followed() {
+        let mut clock = PullClock::default();
+        let last = (0..6_000).map(|i| (i * 480 + i / 10, clock.tick(i * 480 + i / 10))).last();
+        assert!(last.is_some_and(|(now, steady)| now - steady <= 4), "{last:?}");
+    }
+}

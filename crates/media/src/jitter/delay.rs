@@ -1,0 +1,163 @@
+//! How much delay a stream of audio packets needs.
+//!
+//! A packet's lateness is its arrival minus its RTP time; the difference to the fastest packet is its relative delay. As
+//! in NetEQ's underrun optimizer a histogram of the highest lateness of each half second is kept, in which older ones
+//! weigh less, and the delay is the one that all but a small part of the weight would have been satisfied with. So a
+//! single peak, which weighs less than that part, does not slow the conversation; a second one within seconds does.
+//! The histogram is of absolute lateness, so that a path that became longer or shorter for good, or a clock that drifts,
+//! needs no case of its own.
+
+use std::collections::VecDeque;
+
+/// 500 ms in samples.
+const INTERVAL: i64 = 24_000;
+/// 15 s.
+const INTERVALS: usize = 30;
+/// Weight of an interval against the one after it.
+const FORGET: f64 = 0.96;
+/// The part of the weight that may be later than the target. A single fresh interval of a full history has 0.057.
+const MISSED: f64 = 0.07;
+/// Lateness that jumps by more than this (2 s) means that the sender's clock began anew.
+const RESTART: i64 = 96_000;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rhythm {
+    Steady,
+    Restarted,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    start: i64,
+    highest: i64,
+    lowest: i64,
+}
+
+/// Lateness of the last seconds. All in samples.
+#[derive(Debug, Default)]
+pub(super) struct Delays {
+    intervals: VecDeque<Interval>,
+    last: Option<i64>,
+    needed: i64,
+    base: i64,
+    sorted: Vec<(i64, f64)>,
+}
+
+impl Delays {
+    pub(super) fn record(&mut self, arrived: i64, lateness: i64) -> Rhythm {
+        let restarted = self.last.replace(lateness).is_some_and(|last| (lateness - last).abs() > RESTART);
+        if restarted {
+            self.intervals.clear();
+        }
+        match self.intervals.back_mut() {
+            Some(interval) if arrived - interval.start < INTERVAL => {
+                if (interval.lowest..=interval.highest).contains(&lateness) {
+                    return Rhythm::Steady;
+                }
+                interval.highest = interval.highest.max(lateness);
+                interval.lowest = interval.lowest.min(lateness);
+            }
+            Some(_) | None => {
+                self.intervals.push_back(Interval { start: arrived, highest: lateness, lowest: lateness });
+                if self.intervals.len() > INTERVALS {
+                    self.intervals.pop_front();
+                }
+            }
+        }
+        self.assess();
+        if restarted { Rhythm::Restarted } else { Rhythm::Steady }
+    }
+
+    /// The lateness that nearly all packets stay within; `None` before the first.
+    pub(super) fn needed(&self) -> Option<i64> {
+        self.intervals.back().map(|_| self.needed)
+    }
+
+    /// Lateness of the fastest packet.
+    pub(super) fn base(&self) -> i64 {
+        self.base
+    }
+
+    /// Long enough observed to trust the numbers.
+    pub(super) fn settled(&self) -> bool {
+        self.intervals.len() > 2
+    }
+
+    fn assess(&mut self) {
+        self.base = self.intervals.iter().map(|i| i.lowest).min().unwrap_or(0);
+        let weights = std::iter::successors(Some(1.0), |w| Some(w * FORGET));
+        self.sorted.clear();
+        self.sorted.extend(self.intervals.iter().rev().map(|i| i.highest).zip(weights));
+        self.sorted.sort_unstable_by_key(|(highest, _)| std::cmp::Reverse(*highest));
+        let may_miss = MISSED * self.sorted.iter().map(|(_, weight)| weight).sum::<f64>();
+        let mut missed = 0.0;
+        for (highest, weight) in &self.sorted {
+            self.needed = *highest;
+            missed += weight;
+            if missed > may_miss {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets of 20 ms from second `from` to `to`, each with the lateness `f(n)`.
+    fn feed(delays: &mut Delays, from: i64, to: i64, f: impl Fn(i64) -> i64) {
+        for n in from * 50..to * 50 {
+            delays.record(n * 960 + f(n), f(n));
+        }
+    }
+
+    #[test]
+    fn a_steady_path_needs_nothing_above_its_base() {
+        let mut delays = Delays::default();
+        assert_eq!(delays.needed(), None);
+        feed(&mut delays, 0, 20, |_| 700);
+        assert_eq!((delays.needed(), delays.base()), (Some(700), 700));
+    }
+
+    #[test]
+    fn a_single_peak_is_forgiven_and_a_second_is_not() {
+        let mut delays = Delays::default();
+        feed(&mut delays, 0, 20, |n| if n == 700 { 5_000 } else { n % 3 });
+        assert_eq!(delays.needed(), Some(2));
+        feed(&mut delays, 20, 22, |n| if n == 1_010 { 4_000 } else { n % 3 });
+        assert_eq!(delays.needed(), Some(4_000));
+    }
+
+    #[test]
+    fn a_growing_jitter_is_followed_within_a_second() {
+        let mut delays = Delays::default();
+        feed(&mut delays, 0, 20, |_| 0);
+        feed(&mut delays, 20, 21, |n| n % 7 * 300);
+        assert_eq!(delays.needed(), Some(1_800));
+    }
+
+    #[test]
+    fn a_longer_path_moves_the_base_and_leaves_no_delay() {
+        let mut delays = Delays::default();
+        feed(&mut delays, 0, 20, |n| n % 5);
+        feed(&mut delays, 20, 36, |n| 3_000 + n % 5);
+        assert_eq!((delays.base(), delays.needed()), (3_000, Some(3_004)));
+    }
+
+    #[test]
+    fn old_jitter_is_forgotten() {
+        let mut delays = Delays::default();
+        feed(&mut delays, 0, 20, |n| n * 37 % 2_000);
+        feed(&mut delays, 20, 36, |_| 0);
+        assert_eq!(delays.needed(), Some(0));
+    }
+
+    #[test]
+    fn a_new_clock_starts_over() {
+        let mut delays = Delays::default();
+        feed(&mut delays, 0, 20, |n| n % 90);
+        assert_eq!(delays.record(960_000, -500_000), Rhythm::Restarted);
+        assert_eq!((delays.needed(), delays.settled()), (Some(-500_000), false));
+    }
+}

@@ -1,0 +1,135 @@
+//! What can be told of an Opus packet without decoding it (RFC 6716, section 3).
+
+use crate::audio::MAX_PACKET_SAMPLES;
+
+/// The outside of an Opus packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Toc {
+    /// Samples at 48 kHz in the whole packet.
+    pub(super) samples: usize,
+    /// Samples in each of its frames; what in-band FEC gives back of the packet before.
+    pub(super) frame: usize,
+    /// Carries a copy of the frame before (LBRR).
+    pub(super) fec: bool,
+    /// Says only that there is silence.
+    pub(super) dtx: bool,
+}
+
+impl Toc {
+    /// `None` if it is no Opus packet.
+    pub(super) fn parse(payload: &[u8]) -> Option<Self> {
+        let (&toc, rest) = payload.split_first()?;
+        let frame = frame_samples(toc >> 3);
+        let (count, first) = match toc & 3 {
+            0 => (1, Some(rest)),
+            1 => (2, Some(rest)),
+            2 => (2, skip_length(rest)),
+            _ => {
+                let flags = *rest.first()?;
+                (usize::from(flags & 63), first_of_many(flags, &rest[1..]))
+            }
+        };
+        let samples = frame * count;
+        if samples == 0 || samples > MAX_PACKET_SAMPLES {
+            return None;
+        }
+        let silk = toc >> 3 < 16;
+        let fec = silk && first.and_then(|f| f.first()).is_some_and(|head| has_lbrr(*head, frame, toc & 4 != 0));
+        Some(Self { samples, frame, fec, dtx: payload.len() <= 2 })
+    }
+}
+
+/// Table 2 of the RFC.
+fn frame_samples(config: u8) -> usize {
+    match (config, config & 3) {
+        (0..12, n) => [480, 960, 1_920, 2_880][usize::from(n)],
+        (12..16, n) => [480, 960][usize::from(n & 1)],
+        (_, n) => [120, 240, 480, 960][usize::from(n)],
+    }
+}
+
+/// Behind a frame's length of one or two bytes.
+fn skip_length(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes.first()? {
+        252..=255 => bytes.get(2..),
+        0..=251 => bytes.get(1..),
+    }
+}
+
+/// The first frame of a packet of any number of them (code 3).
+fn first_of_many(flags: u8, mut bytes: &[u8]) -> Option<&[u8]> {
+    if flags & 0x40 != 0 {
+        loop {
+            let (&padding, rest) = bytes.split_first()?;
+            bytes = rest;
+            if padding != 255 {
+                break;
+            }
+        }
+    }
+    if flags & 0x80 != 0 {
+        for _ in 1..flags & 63 {
+            bytes = skip_length(bytes)?;
+        }
+    }
+    Some(bytes)
+}
+
+/// The LBRR flag follows the voice flags, one for each 20 ms, at the head of the SILK frame (section 4.2.3); in stereo the
+/// side channel has its own after it.
+fn has_lbrr(head: u8, frame: usize, stereo: bool) -> bool {
+    let parts = (frame / 960).max(1);
+    let side = 6usize.checked_sub(2 * parts).is_some_and(|shift| head >> shift & 1 == 1);
+    head >> (7 - parts) & 1 == 1 || stereo && side
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(payload: &[u8]) -> (usize, usize, bool, bool) {
+        let toc = Toc::parse(payload).expect("a packet");
+        (toc.samples, toc.frame, toc.fec, toc.dtx)
+    }
+
+    #[test]
+    fn durations_are_those_of_the_table() {
+        assert_eq!(parse(&[9 << 3, 0, 0]), (960, 960, false, false)); // SILK wide band, 20 ms
+        assert_eq!(parse(&[11 << 3, 0, 0]), (2_880, 2_880, false, false));
+        assert_eq!(parse(&[14 << 3 | 1, 0, 0]), (960, 480, false, false)); // hybrid, twice 10 ms
+        assert_eq!(parse(&[31 << 3 | 3, 3, 0]), (2_880, 960, false, false)); // CELT, three of 20 ms
+    }
+
+    #[test]
+    fn the_redundancy_flag_is_found() {
+        assert!(parse(&[9 << 3, 0b0100_0000, 0]).2);
+        assert!(!parse(&[9 << 3, 0b1011_1111, 0]).2);
+        assert!(parse(&[11 << 3, 0b0001_0000, 0]).2); // 60 ms: after three voice flags
+        assert!(!parse(&[31 << 3, 0b0100_0000, 0]).2); // CELT has none
+        assert!(parse(&[9 << 3 | 2, 1, 0b0100_0000, 0]).2);
+        assert!(parse(&[9 << 3 | 3, 0xC0 | 2, 1, 1, 0b0100_0000, 0, 0]).2);
+    }
+
+    #[test]
+    fn a_packet_of_one_or_two_bytes_is_silence() {
+        assert!(parse(&[9 << 3]).3 && parse(&[9 << 3, 0]).3);
+    }
+
+    #[test]
+    fn what_is_too_long_or_empty_is_refused() {
+        assert_eq!(Toc::parse(&[]), None);
+        assert_eq!(Toc::parse(&[11 << 3 | 3, 3, 0]), None); // 180 ms
+        assert_eq!(Toc::parse(&[9 << 3 | 3, 0]), None);
+        assert_eq!(Toc::parse(&[9 << 3 | 3]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_parsed_within_bounds(payload in prop::collection::vec(any::<u8>(), 0..40)) {
+            if let Some(toc) = Toc::parse(&payload) {
+                prop_assert!(toc.samples <= MAX_PACKET_SAMPLES && toc.samples >= toc.frame && toc.samples % 120 == 0);
+            }
+        }
+    }
+}
