@@ -60,7 +60,6 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES)
-        .keep_alive(false)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     tokio::select! {
@@ -155,6 +154,8 @@ fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Bod
     *response.status_mut() = status;
     let headers = [
         (header::CONTENT_TYPE, kind),
+        // One question a connection. (Told to hyper instead, it would also say so in the answer to an upgrade.)
+        (header::CONNECTION, "close"),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // The address of a page is an invitation: it is nobody else's business.
