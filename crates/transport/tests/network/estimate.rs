@@ -43,21 +43,25 @@ fn the_target_settles_near_the_capacity_with_a_short_queue() {
 
 #[test]
 fn a_cut_path_is_drained_and_a_restored_one_refilled() {
-    for seed in 0..8 {
-        let mut world = World::pair(narrow(2_500_000), Plan::default(), seed);
-        let (cut, restored) = (world.at(15.0), world.at(35.0));
-        world.forward.change_at(cut, narrow(500_000));
-        world.forward.change_at(restored, narrow(2_500_000));
-        world.run_until(50.0);
-        let flow = &world.flows[0];
-        let drained = flow.samples_between(15.3, 35.0).find(|s| s.queue < ms(60)).map(|s| s.at.as_secs_f64() - 15.0);
-        assert!(drained.is_some_and(|at| at < 2.2), "{seed}: {drained:?}");
-        let later = flow.queue_quantile(18.0, 35.0, 0.9);
-        assert!(later < ms(150), "{seed}: {later:?}");
-        let share = flow.mean_target(18.0, 35.0) / 500e3;
-        assert!((0.6..1.0).contains(&share), "{seed}: {share}");
-        let refilled = flow.reached(35.0, 2_000_000);
-        assert!(refilled.is_some_and(|r| r < 5.0), "{seed}: {refilled:?}");
+    for (queue, seeds) in [(ms(300), 8), (ms(1000), 8)] {
+        for seed in 0..seeds {
+            let path = |rate| Path { queue, ..narrow(rate) };
+            let mut world = World::pair(path(2_500_000), Plan::default(), seed);
+            let (cut, restored) = (world.at(15.0), world.at(35.0));
+            world.forward.change_at(cut, path(500_000));
+            world.forward.change_at(restored, path(2_500_000));
+            world.run_until(50.0);
+            let flow = &world.flows[0];
+            let drained = flow.samples_between(15.3, 35.0).find(|s| s.queue < ms(60));
+            let drained = drained.map(|s| s.at.as_secs_f64() - 15.0);
+            assert!(drained.is_some_and(|at| at < 2.2), "{queue:?} {seed}: {drained:?}");
+            let later = flow.queue_quantile(18.0, 35.0, 0.9);
+            assert!(later < ms(150), "{queue:?} {seed}: {later:?}");
+            let share = flow.mean_target(18.0, 35.0) / 500e3;
+            assert!((0.6..1.0).contains(&share), "{queue:?} {seed}: {share}");
+            let refilled = flow.reached(35.0, 2_000_000);
+            assert!(refilled.is_some_and(|r| r < 5.0), "{queue:?} {seed}: {refilled:?}");
+        }
     }
 }
 

@@ -136,6 +136,20 @@ fn a_packet_is_not_repeated_twice_a_round_trip() {
 }
 
 #[test]
+fn what_a_keyframe_supersedes_is_not_repeated() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
+    let before = run(&mut sender, start, start + ms(100))[0].header.sequence_number;
+    let later = start + ms(500);
+    sender.send_video(later, VIDEO, &frame(later, 1000, true)).unwrap();
+    let after = leaving(&mut sender)[0].header.sequence_number;
+    let repeated = sender.stats().retransmitted_packets;
+    sender.on_nack(later, &nack(&[before, after]));
+    assert_eq!(sender.stats().retransmitted_packets - repeated, 1);
+}
+
+#[test]
 fn keyframe_requests_are_gathered() {
     let start = Instant::now();
     let mut sender = sender(start);
