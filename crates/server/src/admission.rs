@@ -24,6 +24,8 @@ pub(crate) struct AdmissionLimits {
     /// 0: no limit and no rate.
     pub(crate) per_address: usize,
     pub(crate) rate: Rate,
+    /// Whether this machine itself is an address like others.
+    pub(crate) loopback: bool,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,8 @@ impl Admission {
         if self.open >= self.limits.connections {
             return false;
         }
-        if self.limits.per_address > 0 && !self.enter_address(now, source(ip)) {
+        let limited = self.limits.per_address > 0 && (self.limits.loopback || !ip.to_canonical().is_loopback());
+        if limited && !self.enter_address(now, source(ip)) {
             return false;
         }
         self.open += 1;
@@ -87,7 +90,7 @@ mod tests {
     use std::time::Duration;
 
     fn admission(connections: usize, per_address: usize, burst: f64) -> Admission {
-        Admission::new(AdmissionLimits { connections, per_address, rate: Rate::new(1.0, burst) })
+        Admission::new(AdmissionLimits { connections, per_address, rate: Rate::new(1.0, burst), loopback: false })
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -138,15 +141,24 @@ mod tests {
     }
 
     #[test]
+    fn this_machine_is_not_limited() {
+        let mut admission = admission(100, 1, 1.0);
+        let now = Instant::now();
+        for text in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!((0..5).filter(|_| admission.enter(now, ip(text))).count(), 5, "{text}");
+        }
+    }
+
+    #[test]
     fn remembered_addresses_are_bounded_and_forgotten() {
         let mut admission = admission(usize::MAX, 1, 1.0);
         let now = Instant::now();
         for n in 0..MAX_ADDRESSES as u32 {
-            assert!(admission.enter(now, IpAddr::V4(n.into())));
+            assert!(admission.enter(now, IpAddr::V4((0x0a00_0000 + n).into())));
         }
         assert!(!admission.enter(now, ip("203.0.113.1")));
         for n in 0..MAX_ADDRESSES as u32 {
-            admission.leave(IpAddr::V4(n.into()));
+            admission.leave(IpAddr::V4((0x0a00_0000 + n).into()));
         }
         assert!(!admission.enter(now, ip("203.0.113.1")));
         assert!(admission.enter(now + Duration::from_secs(2), ip("203.0.113.1")));

@@ -45,6 +45,8 @@ pub struct Config {
     pub connections_per_address: usize,
     /// New connections from one address.
     pub connection_rate: Rate,
+    /// Whether those two also limit this machine itself. Usually not: what comes from it is a proxy for everybody.
+    pub limit_loopback: bool,
     /// How long a client has for its hello.
     pub hello_timeout: Duration,
     /// After how long a client that says nothing is taken for gone.
@@ -114,6 +116,7 @@ impl Default for Config {
             rooms: limits,
             connections_per_address: 64,
             connection_rate: Rate::new(10.0, 100.0),
+            limit_loopback: false,
             hello_timeout: Duration::from_secs(5),
             silence: signaling::limits::SILENCE_LIMIT,
             retry_after: Duration::from_millis(DEFAULT_RETRY_MS),

@@ -52,6 +52,11 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stopping| *stopping).await);
 }
 
+/// Waits until the server was dropped without being stopped: its hub says nothing to anybody then.
+async fn abandoned(mut stopping: watch::Receiver<bool>) {
+    while stopping.changed().await.is_ok() {}
+}
+
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -153,6 +158,7 @@ where
         ending = read(stream, id, context) => ending,
         ending = write(sink, queue) => ending,
         Ok(code) = cut_off => Ending::Bye(code),
+        () = abandoned(context.stopping.clone()) => Ending::Bye(ErrorCode::ServerStopping),
     }
 }
 

@@ -100,7 +100,8 @@ pub(crate) fn turn_user(secret: &str, username: &str, now: SystemTime) -> Result
     if expiry <= unix_seconds(now) {
         return Err(TurnUserError::Expired);
     }
-    let (_, person) = session.rsplit_once('.').ok_or(TurnUserError::Malformed)?;
+    // Whoever has the secret may also make user names of another form, as for coturn: each is a person then.
+    let person = session.rsplit_once('.').map_or(session, |(_, mark)| mark);
     Ok(TurnUser { person: person.to_owned(), password: password(secret, username) })
 }
 
@@ -200,9 +201,7 @@ mod tests {
         assert_eq!(user.password, credential);
         assert_eq!(turn_user("secret", &name, at(1_060)), Err(TurnUserError::Expired));
         assert_ne!(turn_user("other", &name, at(1_000)).unwrap().password, credential);
-        for bad in
-            ["", "1", "99999999999", "99999999999:no-mark", "x:s.p", &format!("99999999999:{}.p", "s".repeat(200))]
-        {
+        for bad in ["", "1", "99999999999", "x:s.p", "-1:s.p", &format!("99999999999:{}.p", "s".repeat(200))] {
             assert_eq!(turn_user("secret", bad, at(0)), Err(TurnUserError::Malformed), "{bad}");
         }
     }

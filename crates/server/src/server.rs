@@ -18,7 +18,7 @@ use crate::ice::{IceDirectory, Place};
 use crate::turn::Relay;
 use crate::{check, data, listener, tls};
 
-/// A running server. Dropping it stops it without goodbye; [`Server::stop`] tells everybody.
+/// A running server. [`Server::stop`] tells everybody and waits; dropping it ends everything at once.
 ///
 /// ```text
 /// start ──▶ serving ──▶ stopping: no new connections, `bye` to all ──▶ stopped
@@ -78,6 +78,7 @@ impl Server {
             connections: config.connections,
             per_address: config.connections_per_address,
             rate: config.connection_rate,
+            loopback: config.limit_loopback,
         });
         let acceptor = encryption.map(|encryption| encryption.acceptor);
         let listener = tokio::spawn(listener::run(socket, acceptor, front, admission, stops));

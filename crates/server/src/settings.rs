@@ -119,7 +119,8 @@ pub struct Settings {
     /// Connections at one time [default: twice the sessions].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
-    /// Connections at one time from one address; 0 for no limit, as behind a proxy, where all have one [default: 64].
+    /// Connections at one time from one address [default: 64]. 0 for no limit, as behind a proxy on another machine,
+    /// where all have one address. This machine itself is never limited.
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_CONNECTIONS_PER_ADDRESS")]
     pub max_connections_per_address: Option<usize>,
     /// New connections a second from one address, on average; ten times as many at once [default: 10].
@@ -258,6 +259,7 @@ impl Settings {
             connection_rate: self
                 .connection_rate
                 .map_or(default.connection_rate, |rate| Rate::new(rate.into(), 10.0 * f64::from(rate))),
+            limit_loopback: default.limit_loopback,
             hello_timeout: self.hello_timeout.map_or(default.hello_timeout, seconds),
             silence: default.silence,
             retry_after: self.retry_after_ms.map_or(default.retry_after, |ms| Duration::from_millis(ms.into())),

@@ -271,4 +271,32 @@ mod tests {
         assert_eq!(told(RelayAddresses::new(&[], ip("0.0.0.0"), |_| None)), (Some(ip("127.0.0.1")), None));
         assert_eq!(told(RelayAddresses::new(&[], ip("::1"), |_| None)), (None, Some(ip("::1"))));
     }
+
+    async fn conn(policy: PeerPolicy) -> RelayConn {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        let place = Arc::new(Quota::new(1, 1)).take("ada").expect("a place");
+        RelayConn { socket, policy, _place: place }
+    }
+
+    /// Whatever the layers above have let through: this one does not send.
+    #[tokio::test]
+    async fn a_denied_peer_is_neither_sent_to_nor_heard() {
+        let strict = conn(PeerPolicy::default()).await;
+        let open = conn(PeerPolicy { allow_lan: false, allow_loopback: true }).await;
+        let peer = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        let addr = peer.local_addr().expect("an address");
+        let mut buffer = [0; 10];
+
+        assert_eq!(strict.send_to(b"denied", addr).await.expect("dropped"), 6);
+        open.send_to(b"allowed", addr).await.expect("sent");
+        // Loopback keeps the order: had the first been sent, it would be here first.
+        let (length, _) = peer.recv_from(&mut buffer).await.expect("received");
+        assert_eq!(&buffer[..length], b"allowed");
+
+        peer.send_to(b"denied", strict.local_addr().expect("an address")).await.expect("sent");
+        let heard = tokio::time::timeout(Duration::from_millis(100), strict.recv_from(&mut buffer)).await;
+        assert!(heard.is_err());
+        peer.send_to(b"allowed", open.local_addr().expect("an address")).await.expect("sent");
+        assert_eq!(open.recv_from(&mut buffer).await.expect("received"), (7, addr));
+    }
 }

@@ -142,7 +142,7 @@ async fn a_full_server_says_when_to_come_again() {
 
 #[tokio::test]
 async fn one_address_has_so_many_connections_and_gets_them_back() {
-    let server = start(Config { connections_per_address: 2, ..config() }).await;
+    let server = start(Config { connections_per_address: 2, limit_loopback: true, ..config() }).await;
     let first = Raw::connect(server.addr(), 1).await;
     let _second = Raw::connect(server.addr(), 2).await;
     let mut third = TcpStream::connect(server.addr()).await.expect("connects");
@@ -166,7 +166,7 @@ async fn one_address_has_so_many_connections_and_gets_them_back() {
 
 #[tokio::test]
 async fn connections_from_one_address_have_a_rate() {
-    let server = start(Config { connection_rate: Rate::new(0.001, 3.0), ..config() }).await;
+    let server = start(Config { connection_rate: Rate::new(0.001, 3.0), limit_loopback: true, ..config() }).await;
     for seed in 0..3 {
         Raw::connect(server.addr(), seed).await;
     }

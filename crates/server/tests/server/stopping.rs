@@ -52,10 +52,12 @@ async fn a_client_comes_again_to_the_next_server() {
 }
 
 #[tokio::test]
-async fn a_dropped_server_frees_its_port() {
+async fn a_dropped_server_ends_its_connections_and_frees_its_ports() {
     let server = start(config_with_turn()).await;
     let (addr, turn) = (server.addr(), server.turn_addr().expect("serves TURN"));
+    let (mut ada, _) = Raw::joined(addr, 1, "soup").await;
     drop(server);
+    assert_eq!(ada.end().await.code, Some(1001));
     let free = async {
         loop {
             let tcp = tokio::net::TcpListener::bind(addr).await;

@@ -4,10 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hmac::{Hmac, Mac as _};
 use server::{BuiltinTurn, Config, Server, Turn};
+use sha1::Sha1;
 use signaling::message::IceServer;
 use tokio::net::UdpSocket;
+use tokio::process::Command;
 use tokio::time::timeout;
+use turn::auth::generate_auth_key;
 use turn::client::{Client, ClientConfig};
 use webrtc_util::Conn;
 
@@ -30,7 +34,11 @@ async fn credentials(server: &Server, seed: u8) -> IceServer {
 }
 
 async fn client(server: &Server, credentials: &IceServer) -> Client {
-    let turn = server.turn_addr().expect("serves TURN").to_string();
+    client_at(server.turn_addr().expect("serves TURN"), credentials).await
+}
+
+async fn client_at(turn: SocketAddr, credentials: &IceServer) -> Client {
+    let turn = turn.to_string();
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let client = Client::new(ClientConfig {
         stun_serv_addr: turn.clone(),
@@ -165,4 +173,216 @@ async fn peers_are_told_the_external_address() {
     let client = client(&server, &credentials(&server, 1).await).await;
     let relayed = client.allocate().await.expect("an allocation");
     assert_eq!(relayed.local_addr().expect("an address").ip(), external);
+}
+
+/// A TURN client that sends just what a test wants.
+struct Hand {
+    socket: UdpSocket,
+    turn: SocketAddr,
+    username: String,
+    key: Vec<u8>,
+    nonce: Vec<u8>,
+    transactions: u8,
+}
+
+const XOR_PEER_ADDRESS: u16 = 0x0012;
+const DATA: u16 = 0x0013;
+const CHANNEL_NUMBER: u16 = 0x000c;
+const UDP: (u16, &[u8]) = (0x0019, &[17, 0, 0, 0]);
+
+impl Hand {
+    /// A client with an allocation.
+    async fn new(server: &Server) -> Hand {
+        let credentials = credentials(server, 1).await;
+        let username = credentials.username.expect("a user name");
+        let key = generate_auth_key(&username, "lunchroom", &credentials.credential.expect("a password"));
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        let turn = server.turn_addr().expect("serves TURN");
+        let mut hand = Hand { socket, turn, username, key, nonce: Vec::new(), transactions: 0 };
+        let refused = hand.ask(0x0003, &[UDP], false).await;
+        assert_eq!(error_code(&refused), Some(401));
+        hand.nonce = attribute(&refused, 0x0015).expect("a nonce");
+        assert_eq!(hand.request(0x0003, &[UDP]).await[..2], [0x01, 0x03]);
+        hand
+    }
+
+    async fn request(&mut self, kind: u16, attributes: &[(u16, &[u8])]) -> Vec<u8> {
+        self.ask(kind, attributes, true).await
+    }
+
+    async fn ask(&mut self, kind: u16, attributes: &[(u16, &[u8])], signed: bool) -> Vec<u8> {
+        let message = self.message(kind, attributes, signed);
+        self.socket.send_to(&message, self.turn).await.expect("sent");
+        let (answer, _) = receive(&self.socket).await.expect("an answer");
+        assert_eq!(answer[8..20], message[8..20], "the answer to this request");
+        answer
+    }
+
+    async fn indicate(&mut self, peer: SocketAddr, data: &[u8]) {
+        let message = self.message(0x0016, &[(XOR_PEER_ADDRESS, &xor(peer)), (DATA, data)], false);
+        self.socket.send_to(&message, self.turn).await.expect("sent");
+    }
+
+    fn message(&mut self, kind: u16, attributes: &[(u16, &[u8])], signed: bool) -> Vec<u8> {
+        self.transactions += 1;
+        let mut out = kind.to_be_bytes().to_vec();
+        out.extend([0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, self.transactions]);
+        attributes.iter().for_each(|(kind, value)| add(&mut out, *kind, value));
+        if signed {
+            add(&mut out, 0x0006, self.username.as_bytes());
+            add(&mut out, 0x0014, b"lunchroom");
+            add(&mut out, 0x0015, &self.nonce);
+            // The length counts the integrity that is yet to come (RFC 8489 section 14.5).
+            set_length(&mut out, 24);
+            let mut mac = Hmac::<Sha1>::new_from_slice(&self.key).expect("any length");
+            mac.update(&out);
+            let integrity = mac.finalize().into_bytes();
+            add(&mut out, 0x0008, &integrity);
+        }
+        set_length(&mut out, 0);
+        out
+    }
+}
+
+fn add(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    out.extend(kind.to_be_bytes());
+    out.extend((value.len() as u16).to_be_bytes());
+    out.extend(value);
+    out.resize(out.len().next_multiple_of(4), 0);
+}
+
+fn set_length(out: &mut [u8], more: usize) {
+    let length = (out.len() - 20 + more) as u16;
+    out[2..4].copy_from_slice(&length.to_be_bytes());
+}
+
+fn xor(addr: SocketAddr) -> Vec<u8> {
+    let std::net::IpAddr::V4(ip) = addr.ip() else { panic!("IPv4 only") };
+    let port = (addr.port() ^ 0x2112).to_be_bytes();
+    let ip = (ip.to_bits() ^ 0x2112_a442).to_be_bytes();
+    [&[0, 1], &port[..], &ip[..]].concat()
+}
+
+fn attribute(message: &[u8], wanted: u16) -> Option<Vec<u8>> {
+    let mut rest = &message[20..];
+    while rest.len() >= 4 {
+        let (kind, length) = (u16::from_be_bytes([rest[0], rest[1]]), usize::from(rest[3]) | usize::from(rest[2]) << 8);
+        if kind == wanted {
+            return Some(rest[4..4 + length].to_vec());
+        }
+        rest = &rest[4 + length.next_multiple_of(4)..];
+    }
+    None
+}
+
+fn error_code(message: &[u8]) -> Option<u16> {
+    attribute(message, 0x0009).map(|value| u16::from(value[2]) * 100 + u16::from(value[3]))
+}
+
+async fn peer() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let addr = socket.local_addr().expect("an address");
+    (socket, addr)
+}
+
+#[tokio::test]
+async fn every_peer_named_in_one_request_is_permitted() {
+    let server = start(relay(|turn| turn)).await;
+    let mut hand = Hand::new(&server).await;
+    // Permissions are by address: two addresses of loopback.
+    let (one, one_addr) = peer().await;
+    let two = UdpSocket::bind("127.0.0.2:0").await.expect("a socket");
+    let two_addr = two.local_addr().expect("an address");
+    let (xor_one, xor_two) = (xor(one_addr), xor(two_addr));
+    let peers: [(u16, &[u8]); 2] = [(XOR_PEER_ADDRESS, &xor_one), (XOR_PEER_ADDRESS, &xor_two)];
+    assert_eq!(hand.request(0x0008, &peers).await[..2], [0x01, 0x08]);
+    hand.indicate(one_addr, b"one").await;
+    hand.indicate(two_addr, b"two").await;
+    assert_eq!(receive(&one).await.expect("relayed").0, b"one");
+    assert_eq!(receive(&two).await.expect("relayed").0, b"two");
+}
+
+#[tokio::test]
+async fn a_request_with_a_false_integrity_permits_nobody() {
+    let server = start(relay(|turn| turn)).await;
+    let mut hand = Hand::new(&server).await;
+    hand.key = b"guess".to_vec();
+    let two = UdpSocket::bind("127.0.0.2:0").await.expect("a socket");
+    let two_addr = two.local_addr().expect("an address");
+    let (xor_one, xor_two) = (xor(peer().await.1), xor(two_addr));
+    let peers: [(u16, &[u8]); 2] = [(XOR_PEER_ADDRESS, &xor_one), (XOR_PEER_ADDRESS, &xor_two)];
+    assert!(error_code(&hand.request(0x0008, &peers).await).is_some());
+    hand.indicate(two_addr, b"two").await;
+    assert_eq!(receive(&two).await, None);
+}
+
+#[tokio::test]
+async fn no_way_of_sending_reaches_a_denied_peer() {
+    let server = start(relay(|turn| BuiltinTurn { allow_loopback: false, ..turn })).await;
+    let mut hand = Hand::new(&server).await;
+    let (victim, addr) = peer().await;
+    let xor_peer = xor(addr);
+    let named: (u16, &[u8]) = (XOR_PEER_ADDRESS, &xor_peer);
+    assert_eq!(error_code(&hand.request(0x0008, &[named]).await), Some(403));
+    let channel: (u16, &[u8]) = (CHANNEL_NUMBER, &[0x40, 0, 0, 0]);
+    assert_eq!(error_code(&hand.request(0x0009, &[channel, named]).await), Some(403));
+    hand.indicate(addr, b"attack").await;
+    hand.socket.send_to(&[0x40, 0, 0, 6, 0, 0, 0, 0, 0, 0], hand.turn).await.expect("sent");
+    assert_eq!(receive(&victim).await, None);
+    // A permitted public peer first: a false one behind it must not ride along.
+    let public = xor("8.8.8.8:9".parse().expect("an address"));
+    let both: [(u16, &[u8]); 2] = [(XOR_PEER_ADDRESS, &public), named];
+    assert_eq!(error_code(&hand.request(0x0008, &both).await), Some(403));
+    hand.indicate(addr, b"attack").await;
+    assert_eq!(receive(&victim).await, None);
+}
+
+#[tokio::test]
+async fn a_flood_of_requests_is_dropped_and_data_still_flows() {
+    let server = start(relay(|turn| turn)).await;
+    let mut hand = Hand::new(&server).await;
+    let (peer, addr) = peer().await;
+    let xor_peer = xor(addr);
+    let mut answered = 0;
+    for _ in 0..150 {
+        let message = hand.message(0x0008, &[(XOR_PEER_ADDRESS, &xor_peer)], true);
+        hand.socket.send_to(&message, hand.turn).await.expect("sent");
+        let mut buffer = [0; 500];
+        let answer = timeout(Duration::from_millis(5), hand.socket.recv_from(&mut buffer)).await;
+        answered += usize::from(answer.is_ok());
+    }
+    assert!(answered < 140, "{answered}");
+    hand.indicate(addr, b"still here").await;
+    assert_eq!(receive(&peer).await.expect("relayed").0, b"still here");
+}
+
+#[tokio::test]
+async fn coturn_believes_our_credentials() {
+    let probe = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let addr = probe.local_addr().expect("an address");
+    drop(probe);
+    let coturn = Command::new("turnserver")
+        .args(["-n", "--use-auth-secret", "--static-auth-secret=shared", "--realm=lunchroom", "--no-tls", "--no-dtls"])
+        .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--allow-loopback-peers", "--no-cli", "--no-tcp"])
+        .args([&format!("--listening-port={}", addr.port()), "--log-file=/dev/null", "--pidfile=/dev/null"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn();
+    let Ok(_coturn) = coturn else {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "turnserver is missing");
+        return println!("SKIPPED: turnserver (coturn) is not installed");
+    };
+    let turn = Turn::External(vec![format!("turn:{addr}?transport=udp")]);
+    let server = start(Config { turn, secret: Some("shared".into()), ..config() }).await;
+    let credentials = credentials(&server, 1).await;
+    let allocated = async {
+        loop {
+            // It takes a moment until it listens.
+            if client_at(addr, &credentials).await.allocate().await.is_ok() {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, allocated).await.expect("an allocation");
 }
