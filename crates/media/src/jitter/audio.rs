@@ -7,6 +7,9 @@
 //! invents it. A packet that comes after all is played from its beginning: what was invented meanwhile has made the delay
 //! longer, which is just what a path that became uneven needs.
 //!
+//! A block is made at once: a packet whose first sample falls into the middle of a block must be there when the block
+//! begins. So what counts against the target is the lateness less that fraction of a block.
+//!
 //! Against losses FEC helps only if the next packet is there in time: as long as packets are lost and carry FEC, the target
 //! is a packet longer.
 
@@ -30,9 +33,9 @@ const START: i64 = 1_440;
 const MAX_DELAY: i64 = 24_000;
 /// The most delay that [`AudioBuffer::set_extra_delay`] adds: 300 ms.
 const MAX_EXTRA: i64 = 14_400;
-/// Lateness around the target that is left alone: from 5 ms too early to 10 ms too late.
-const TOO_EARLY: i64 = -240;
-const TOO_LATE: i64 = 480;
+/// Lateness around the target that is left alone: from 2.5 ms too early to 12.5 ms too late.
+const TOO_EARLY: i64 = -120;
+const TOO_LATE: i64 = 600;
 /// So much too late (100 ms), sound is shortened faster and with less care.
 const FAR_TOO_LATE: i64 = 4_800;
 /// So much too late (400 ms), the oldest packets are skipped.
@@ -293,47 +296,39 @@ impl AudioBuffer {
 
     /// Adds to `ready`, or changes to a state that will.
     fn produce(&mut self, at: i64, decoder: &mut dyn AudioDecoder) {
-        let position = at + self.ready.len() as i64;
         match self.state {
-            State::Silent { lost } => match self.until_due(position) {
-                Some(0) => self.begin(decoder),
-                wait => self.add_silence(wait, lost),
-            },
-            State::Comfort { samples } => match self.until_due(position) {
-                Some(0) => self.begin(decoder),
-                wait => self.add_comfort(samples, wait, decoder),
-            },
-            State::Playing => self.go_on(position, 0, decoder),
-            State::Concealing { samples } => self.go_on(position, samples, decoder),
+            State::Silent { .. } | State::Comfort { .. } if self.front_due(at) => self.begin(decoder),
+            State::Silent { lost } => self.add_silence(lost),
+            State::Comfort { samples } => self.add_comfort(samples, decoder),
+            State::Playing => self.go_on(at, 0, decoder),
+            State::Concealing { samples } => self.go_on(at, samples, decoder),
         }
     }
 
-    /// Samples until the first waiting packet is due, `None` without one.
-    fn until_due(&self, position: i64) -> Option<i64> {
-        self.packets.front().map(|packet| (packet.start + self.target() - position).max(0))
+    /// Whether the first waiting packet should begin now, after silence.
+    fn front_due(&self, at: i64) -> bool {
+        self.packets.front().is_some_and(|packet| at - packet.start >= self.target())
     }
 
-    fn add_silence(&mut self, wait: Option<i64>, lost: bool) {
-        let samples = wait.unwrap_or(i64::MAX).clamp(1, (BLOCK - self.ready.len()) as i64) as usize;
-        self.ready.resize(self.ready.len() + samples, 0.0);
+    fn add_silence(&mut self, lost: bool) {
+        let samples = BLOCK - self.ready.len();
+        self.ready.resize(BLOCK, 0.0);
         self.mark(samples, if lost { Kind::SilentConcealed } else { Kind::Silence });
         self.gain = 0.0;
     }
 
-    fn add_comfort(&mut self, made: usize, wait: Option<i64>, decoder: &mut dyn AudioDecoder) {
-        if made >= COMFORT && wait.is_none() {
+    fn add_comfort(&mut self, made: usize, decoder: &mut dyn AudioDecoder) {
+        if made >= COMFORT {
             self.state = State::Silent { lost: false };
             return;
         }
-        let samples = wait.unwrap_or(i64::MAX).clamp(1, BLOCK as i64) as usize;
-        let samples = samples.next_multiple_of(GRAIN);
         let before = self.ready.len();
-        self.invent(samples, decoder);
-        if made + samples >= COMFORT && wait.is_none() {
+        self.invent(BLOCK, decoder);
+        if made + BLOCK >= COMFORT {
             self.fade_away(before);
         }
-        self.mark(samples, Kind::Comfort);
-        self.state = State::Comfort { samples: made + samples };
+        self.mark(BLOCK, Kind::Comfort);
+        self.state = State::Comfort { samples: made + BLOCK };
     }
 
     /// The first packet after silence.
@@ -344,8 +339,8 @@ impl AudioBuffer {
     }
 
     /// The next of a stream that flows, `concealed` samples after the last packet.
-    fn go_on(&mut self, position: i64, concealed: usize, decoder: &mut dyn AudioDecoder) {
-        let next = self.next.unwrap_or(position);
+    fn go_on(&mut self, at: i64, concealed: usize, decoder: &mut dyn AudioDecoder) {
+        let next = self.next.unwrap_or(at);
         let Some(front) = self.packets.front() else {
             return self.conceal(BLOCK, concealed, decoder);
         };
@@ -354,7 +349,7 @@ impl AudioBuffer {
         if gap > 0 {
             if fec && gap >= frame && concealed + frame >= gap {
                 let over = concealed + frame - gap;
-                return self.decode_fec(position, over, decoder);
+                return self.decode_fec(at, over, decoder);
             }
             if concealed < gap {
                 let missing = (gap - concealed).min(BLOCK).next_multiple_of(GRAIN);
@@ -366,10 +361,10 @@ impl AudioBuffer {
         }
         let over = concealed - gap;
         if let Some(packet) = self.packets.pop() {
-            let (before, start) = (self.ready.len(), packet.start);
+            let before = self.ready.len();
             self.decode(packet, decoder);
             if over > 0 {
-                self.seam(before, over, position - start);
+                self.seam(before, over, at);
             }
         }
     }
@@ -393,7 +388,7 @@ impl AudioBuffer {
     }
 
     /// What came before the first waiting packet, out of that packet. `over`: samples of it that were concealed already.
-    fn decode_fec(&mut self, position: i64, over: usize, decoder: &mut dyn AudioDecoder) {
+    fn decode_fec(&mut self, at: i64, over: usize, decoder: &mut dyn AudioDecoder) {
         let Some(packet) = self.packets.front() else { return };
         let (before, frame, start, arrived) = (self.ready.len(), packet.toc.frame, packet.start, packet.arrived);
         let ok = decoder.decode_fec(&packet.data, frame, &mut self.ready).is_ok() && self.ready.len() > before;
@@ -410,7 +405,7 @@ impl AudioBuffer {
         self.raise(before);
         self.state = State::Playing;
         if over > 0 {
-            self.seam(before, over, position - (start - frame as i64));
+            self.seam(before, over, at);
         }
     }
 
@@ -422,16 +417,29 @@ impl AudioBuffer {
     }
 
     /// Fades what was decoded from `from` on into what was concealed before it. `over` samples of its time have passed by
-    /// already: as many are left out as it is late, but for a pitch period's worth of choice.
-    fn seam(&mut self, from: usize, over: usize, lateness: i64) {
-        let surplus = (lateness - self.target()).clamp(FADE as i64, BLOCK as i64) as usize;
+    /// already: as many are left out as it is late, but for some choice of a place that fits.
+    fn seam(&mut self, from: usize, over: usize, at: i64) {
+        let skip = self.spare(at).clamp(FADE, BLOCK).min(over);
         let context = self.context(from);
         let mut fresh = self.ready.split_off(from);
-        let skipped = stretch::join(&context, &mut fresh, surplus.min(over));
+        let skipped = stretch::join(&context, &mut fresh, skip);
         self.ready.append(&mut fresh);
         if let Some(piece) = self.pieces.back_mut() {
             piece.samples -= skipped.min(piece.samples);
         }
+    }
+
+    /// How late the first sample of `ready` plays, beyond the target.
+    fn surplus(&self, at: i64) -> i64 {
+        let begins = self.next.map_or(0, |next| next - self.ready.len() as i64);
+        at - begins - self.target()
+    }
+
+    /// Samples that can be left out so that the next packets are still there when they are needed.
+    fn spare(&self, at: i64) -> usize {
+        let fraction = self.ready.len() % BLOCK;
+        let whole = (self.surplus(at) - fraction as i64).div_euclid(BLOCK as i64);
+        usize::try_from(whole).map_or(0, |whole| fraction + whole * BLOCK)
     }
 
     /// The sound before `ready[from]`.
@@ -494,14 +502,14 @@ impl AudioBuffer {
 
     /// Shortens or lengthens what is ready if it plays too late or too early.
     fn adjust(&mut self, at: i64, decoder: &mut dyn AudioDecoder) {
-        let Some(next) = self.next else { return };
-        let surplus = at - (next - self.ready.len() as i64) - self.target();
+        let surplus = self.surplus(at);
+        let fraction = (self.ready.len() % BLOCK) as i64;
         if self.rest > 0 && surplus < FAR_TOO_LATE {
             self.rest -= 1;
         } else if surplus > TOO_LATE {
             self.decode_ahead(decoder);
-            self.shorten(surplus);
-        } else if surplus < TOO_EARLY {
+            self.shorten(at);
+        } else if surplus - fraction < TOO_EARLY {
             self.lengthen();
         }
     }
@@ -517,10 +525,9 @@ impl AudioBuffer {
         }
     }
 
-    fn shorten(&mut self, surplus: i64) {
-        let spare = self.ready.len() - BLOCK;
-        let far = surplus >= FAR_TOO_LATE;
-        let longest = spare.min(surplus.max(0) as usize);
+    fn shorten(&mut self, at: i64) {
+        let far = self.surplus(at) >= FAR_TOO_LATE;
+        let longest = self.spare(at).min(self.ready.len().saturating_sub(BLOCK));
         let Some(found) = stretch::to_shorten(&self.ready, longest) else { return };
         if found.likeness < if far { ALIKE_ENOUGH } else { ALIKE } {
             return;

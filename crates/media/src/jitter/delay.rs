@@ -4,6 +4,9 @@
 //! in NetEQ's underrun optimizer a histogram of the highest lateness of each half second is kept, in which older ones
 //! weigh less, and the delay is the one that all but a small part of the weight would have been satisfied with. So a
 //! single peak, which weighs less than that part, does not slow the conversation; a second one within seconds does.
+//! Yet what was needed long ago adds no more than [`MEMORY`] to what the last [`CALM`] needed: after congestion people
+//! want to talk again, not to be safe from it.
+//!
 //! The histogram is of absolute lateness, so that a path that became longer or shorter for good, or a clock that drifts,
 //! needs no case of its own.
 
@@ -17,6 +20,10 @@ const INTERVALS: usize = 30;
 const FORGET: f64 = 0.96;
 /// The part of the weight that may be later than the target. A single fresh interval of a full history has 0.057.
 const MISSED: f64 = 0.07;
+/// The last 4 s, as intervals.
+const CALM: usize = 8;
+/// 80 ms.
+const MEMORY: i64 = 3_840;
 /// Lateness that jumps by more than this (2 s) means that the sender's clock began anew.
 const RESTART: i64 = 96_000;
 
@@ -95,9 +102,11 @@ impl Delays {
             self.needed = *highest;
             missed += weight;
             if missed > may_miss {
-                return;
+                break;
             }
         }
+        let lately = self.intervals.iter().rev().take(CALM).map(|i| i.highest).max().unwrap_or(self.needed);
+        self.needed = self.needed.min(lately + MEMORY);
     }
 }
 
@@ -151,6 +160,15 @@ mod tests {
         feed(&mut delays, 0, 20, |n| n * 37 % 2_000);
         feed(&mut delays, 20, 36, |_| 0);
         assert_eq!(delays.needed(), Some(0));
+    }
+
+    #[test]
+    fn after_congestion_most_of_the_delay_goes_within_seconds() {
+        let mut delays = Delays::default();
+        feed(&mut delays, 0, 20, |n| if n > 500 { 14_400 } else { 0 });
+        assert_eq!(delays.needed(), Some(14_400));
+        feed(&mut delays, 20, 25, |_| 0);
+        assert_eq!(delays.needed(), Some(MEMORY));
     }
 
     #[test]
