@@ -31,6 +31,8 @@ pub struct Config {
     /// How clients outside reach this server, `wss://host[:port]`: for links, and its host for STUN and TURN.
     /// `None` uses the name by which each client came.
     pub public_url: Option<Url>,
+    /// Origins of web pages that may connect besides this server's own, like `https://guest.example`; `*` for any.
+    pub allowed_origins: Vec<String>,
     /// Shared secret of TURN credentials. `None` takes the one in `data_dir`, or makes one.
     pub secret: Option<String>,
     /// How long TURN credentials are good. A call longer than this cannot refresh its relay.
@@ -109,6 +111,7 @@ impl Default for Config {
             tls: Tls::Off,
             data_dir: None,
             public_url: None,
+            allowed_origins: Vec::new(),
             secret: None,
             credential_lifetime: Duration::from_secs(24 * 3600),
             turn: Turn::Builtin(BuiltinTurn::default()),

@@ -71,6 +71,7 @@ impl Server {
                 silence: config.silence,
             },
             public_url: config.public_url.clone(),
+            allowed_origins: config.allowed_origins.clone(),
             fingerprint,
             next_connection: AtomicU64::new(1),
         });

@@ -61,6 +61,11 @@ pub struct Settings {
     #[arg(long, value_name = "URL", env = "LUNCHROOM_PUBLIC_URL")]
     #[serde(deserialize_with = "url")]
     pub public_url: Option<Url>,
+    /// Web pages that may connect besides this server's own, by origin like https://guest.example; * for any (repeat
+    /// or separate by commas) [default: none].
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "LUNCHROOM_ALLOWED_ORIGINS")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub allowed_origins: Option<Vec<String>>,
     /// Folder for the generated secret and certificate [default: lunchroom-server in the user's data folder].
     #[arg(long, value_name = "FOLDER", env = "LUNCHROOM_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
@@ -203,6 +208,7 @@ impl Settings {
             tls_certificate: self.tls_certificate.or(below.tls_certificate),
             tls_key: self.tls_key.or(below.tls_key),
             public_url: self.public_url.or(below.public_url),
+            allowed_origins: self.allowed_origins.or(below.allowed_origins),
             data_dir: self.data_dir.or(below.data_dir),
             no_turn: self.no_turn.or(below.no_turn),
             turn_listen: self.turn_listen.or(below.turn_listen),
@@ -248,6 +254,7 @@ impl Settings {
             tls,
             data_dir: Some(self.data_dir.unwrap_or_else(default_data_dir)),
             public_url: self.public_url,
+            allowed_origins: self.allowed_origins.unwrap_or_default(),
             secret: self.turn_secret,
             credential_lifetime: self
                 .turn_credential_hours

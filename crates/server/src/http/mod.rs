@@ -1,5 +1,6 @@
 //! The HTTP front: WebSockets, a health check and the pages of links.
 
+mod origin;
 mod page;
 
 use std::convert::Infallible;
@@ -32,6 +33,8 @@ const HEAD_BYTES: usize = 16 * 1024;
 pub(crate) struct Front {
     pub(crate) context: Context,
     pub(crate) public_url: Option<Url>,
+    /// Origins of web pages that may connect, besides our own.
+    pub(crate) allowed_origins: Vec<String>,
     pub(crate) fingerprint: Option<[u8; 32]>,
     pub(crate) next_connection: AtomicU64,
 }
@@ -97,6 +100,9 @@ fn upgrade<T>(mut request: Request<Incoming>, front: &Arc<Front>, reached: Reach
 where
     T: Send + Sync + 'static,
 {
+    if !origin::is_welcome(request.headers(), front.public_url.as_ref(), &front.allowed_origins) {
+        return plain(StatusCode::FORBIDDEN, "this web page may not connect here\n");
+    }
     let response = match create_response_with_body(&request, Body::default) {
         Ok(response) => response,
         Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("{error}\n")),

@@ -68,6 +68,24 @@ async fn an_upgrade_that_is_not_a_websocket_s_is_a_bad_request() {
 }
 
 #[tokio::test]
+async fn another_s_web_page_may_not_connect() {
+    let server = start(config()).await;
+    let request = |origin: &str| {
+        format!(
+            "GET /ws HTTP/1.1\r\nHost: {}\r\nOrigin: {origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+            server.addr()
+        )
+    };
+    assert_eq!(status(&ask(server.addr(), request("https://evil.example").as_bytes()).await), "403");
+    let mut own = TcpStream::connect(server.addr()).await.expect("connects");
+    own.write_all(request(&format!("http://{}", server.addr())).as_bytes()).await.expect("sent");
+    let mut answer = [0; 12];
+    own.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 101");
+}
+
+#[tokio::test]
 async fn a_head_without_end_is_refused() {
     let server = start(config()).await;
     let mut request = b"GET / HTTP/1.1\r\n".to_vec();

@@ -1,11 +1,14 @@
 //! How a server ends.
 
+use std::time::Duration;
+
+use server::Config;
 use signaling::message::{ErrorCode, ServerMessage};
+use signaling::session::{DisconnectCause, SessionEvent};
 use tokio::net::TcpStream;
 
 use crate::client::{App, Raw, join};
 use crate::{config, config_with_turn, start};
-use signaling::session::{DisconnectCause, SessionEvent};
 
 #[tokio::test]
 async fn everybody_hears_goodbye_and_when_to_come_again() {
@@ -31,7 +34,7 @@ async fn everybody_hears_goodbye_and_when_to_come_again() {
 
 #[tokio::test]
 async fn a_client_comes_again_to_the_next_server() {
-    let server = start(config()).await;
+    let server = start(Config { retry_after: Duration::from_millis(50), ..config() }).await;
     let mut ada = App::new(server.addr(), 1, "Ada");
     ada.send(join("soup"));
     ada.joined().await;
