@@ -58,6 +58,13 @@ pub(crate) struct Candidate {
     pub(crate) ufrag: Option<String>,
 }
 
+impl Candidate {
+    /// Whether it names this machine itself.
+    pub(crate) fn is_loopback(&self) -> bool {
+        matches!(self.address, CandidateAddress::Ip(ip) if ip.to_canonical().is_loopback())
+    }
+}
+
 /// Reads `candidate:...`, with or without its first word.
 pub(crate) fn parse(text: &str) -> Result<Candidate, CandidateError> {
     if text.len() > 512 {

@@ -199,6 +199,11 @@ pub(crate) fn track(ssrc: u32, rtx: Option<u32>) -> Arc<dyn TrackLocal> {
     Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new("lunchroom".into(), id.clone(), id, kind, vec![encoding])))
 }
 
+/// Whether a connection talks to its own machine: in tests, and where there is no network.
+pub(crate) fn uses_loopback(config: &PeerConfig) -> bool {
+    config.include_loopback || interfaces().is_ok_and(|addresses| addresses.is_empty())
+}
+
 /// Addresses to bind, looked up anew at each ICE restart: the machine may have changed networks.
 struct Interfaces {
     loopback: bool,

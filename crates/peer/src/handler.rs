@@ -69,8 +69,14 @@ impl PeerConnectionEventHandler for Handler {
                 PeerState::Connected
             }
             RTCPeerConnectionState::Disconnected => PeerState::Disconnected,
-            RTCPeerConnectionState::Failed => PeerState::Failed,
-            RTCPeerConnectionState::Closed => PeerState::Closed,
+            RTCPeerConnectionState::Failed => {
+                self.path.set_lost();
+                PeerState::Failed
+            }
+            RTCPeerConnectionState::Closed => {
+                self.path.set_lost();
+                PeerState::Closed
+            }
             _ => return,
         };
         self.tell(DriverEvent::State(state));

@@ -89,6 +89,11 @@ impl MediaPath {
         self.kick.kick();
     }
 
+    /// The path is gone: media is dropped from now on.
+    pub(crate) fn set_lost(&self) {
+        self.connected.store(false, Ordering::Release);
+    }
+
     /// Asks the far side for a keyframe of every video line.
     pub(crate) fn request_keyframes(&self, now: Instant) {
         let mut receiving = self.receiving();

@@ -70,6 +70,7 @@ impl Peer {
         if config.codecs.is_empty() {
             return Err(PeerError::Setup("no video codec is given".into()));
         }
+        let loopback = connection::uses_loopback(&config);
         let now = Instant::now();
         let kick = Arc::new(Kick::default());
         let panicked = Arc::new(Notify::new());
@@ -113,7 +114,8 @@ impl Peer {
             agreed: Vec::new(),
             early: Vec::new(),
             taken: 0,
-            ignoring: false,
+            ignored: None,
+            loopback,
             gathered: 0,
             sender,
             further: HashMap::new(),

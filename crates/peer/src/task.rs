@@ -1,7 +1,7 @@
 //! The task that owns a connection: one command, one message of the driver or one event at a time.
 
 use crate::agreement::{self, Agreed};
-use crate::candidate::{self, CandidateAddress, CandidateError};
+use crate::candidate::{self, Candidate, CandidateAddress, CandidateError};
 use crate::config::PeerConfig;
 use crate::connection;
 use crate::error::PeerError;
@@ -55,11 +55,14 @@ pub(crate) struct Task {
     /// What the last negotiation agreed on.
     pub(crate) agreed: Vec<Agreed>,
     /// Candidates that came before their description; at most [`MAX_REMOTE_CANDIDATES`].
-    pub(crate) early: Vec<String>,
+    pub(crate) early: Vec<Candidate>,
     /// Candidates taken since the last description with new ICE credentials.
     pub(crate) taken: usize,
-    /// The newest offer of the far side was ignored, and so are its candidates.
-    pub(crate) ignoring: bool,
+    /// ICE user name of the far side's newest offer, if that was ignored. Candidates that follow wait: a far side that
+    /// takes its offer back may answer ours under the same name.
+    pub(crate) ignored: Option<String>,
+    /// Candidates of the far side may name this machine.
+    pub(crate) loopback: bool,
     /// Candidates gathered for the present generation.
     pub(crate) gathered: usize,
     /// The library's sender of the first line.
@@ -202,13 +205,13 @@ impl Task {
         let remote = self.read(text)?;
         match self.negotiation.remote_offer(self.config.polite) {
             OnOffer::Ignore => {
-                self.ignoring = true;
+                self.early = remote.candidates;
+                self.ignored = Some(remote.transport.ufrag);
                 return Ok(());
             }
             OnOffer::TakeBackAndAnswer => self.take_back().await?,
             OnOffer::Answer => {}
         }
-        self.ignoring = false;
         self.begun = true;
         let outcome = self.answer(remote).await;
         if outcome.is_err() {
@@ -249,7 +252,6 @@ impl Task {
         self.note_generation(&remote);
         guarded(self.connection.set_remote_description(answer)).await?;
         self.negotiation.remote_answer();
-        self.ignoring = false;
         self.offer = None;
         self.restarting = false;
         self.conclude(&offer, remote);
@@ -274,7 +276,13 @@ impl Task {
                 return Err(PeerError::BadDescription("it is of another session".into()));
             }
         }
+        remote.candidates.retain(|candidate| self.may_use(candidate));
         Ok(remote)
+    }
+
+    fn may_use(&self, candidate: &Candidate) -> bool {
+        let hidden = matches!(candidate.address, CandidateAddress::Mdns(_));
+        (self.config.mdns || !hidden) && (self.loopback || !candidate.is_loopback())
     }
 
     fn local_description(&mut self, text: &str) -> Result<Description, PeerError> {
@@ -342,7 +350,7 @@ impl Task {
     }
 
     async fn remote_candidate(&mut self, text: &str) -> Result<(), PeerError> {
-        if self.ignoring || text.trim().is_empty() {
+        if text.trim().is_empty() {
             return Ok(());
         }
         let candidate = match candidate::parse(text) {
@@ -350,33 +358,38 @@ impl Task {
             Err(CandidateError::Unused) => return Ok(()),
             Err(error) => return Err(PeerError::BadCandidate(error.to_string())),
         };
-        if matches!(candidate.address, CandidateAddress::Mdns(_)) && !self.config.mdns {
+        if !self.may_use(&candidate) {
             return Ok(());
         }
-        if self.remote.is_none() {
-            if self.early.len() == MAX_REMOTE_CANDIDATES {
-                return Err(PeerError::TooMany);
-            }
-            self.early.push(candidate.to_string());
-            return Ok(());
+        let known = self.remote.as_ref().map(|remote| &remote.transport.ufrag);
+        if known.is_some() && self.ignored.as_ref().is_none_or(|ignored| Some(ignored) == known) {
+            return self.add_candidate(&candidate).await;
         }
-        self.add_candidate(candidate.to_string()).await
+        if self.early.len() >= MAX_REMOTE_CANDIDATES {
+            return Err(PeerError::TooMany);
+        }
+        self.early.push(candidate);
+        Ok(())
     }
 
-    async fn add_candidate(&mut self, candidate: String) -> Result<(), PeerError> {
+    async fn add_candidate(&mut self, candidate: &Candidate) -> Result<(), PeerError> {
         if self.taken >= MAX_REMOTE_CANDIDATES {
             return Err(PeerError::TooMany);
         }
         self.taken += 1;
-        let init = RTCIceCandidateInit { candidate, ..RTCIceCandidateInit::default() };
+        let init = RTCIceCandidateInit { candidate: candidate.to_string(), ..RTCIceCandidateInit::default() };
         guarded(self.connection.add_ice_candidate(init)).await?;
         // The first check leaves now and not at the next timer.
         self.path.kick.kick();
         Ok(())
     }
 
+    /// Adds the candidates that waited for the description now in force.
     async fn add_early(&mut self) {
-        for candidate in std::mem::take(&mut self.early) {
+        let early = std::mem::take(&mut self.early);
+        let current = self.remote.as_ref().map(|remote| remote.transport.ufrag.as_str());
+        let other = self.ignored.take().is_some_and(|ignored| Some(ignored.as_str()) != current);
+        for candidate in early.iter().filter(|_| !other) {
             if let Err(error) = self.add_candidate(candidate).await {
                 log::debug!("a candidate was not taken: {error}");
             }

@@ -11,6 +11,7 @@ mod write;
 pub(crate) use parse::parse;
 pub(crate) use write::Origin;
 
+use crate::candidate::Candidate;
 use media::encoded::VideoCodec;
 
 /// Longest description that is read, as `signaling` allows.
@@ -44,8 +45,8 @@ pub(crate) struct Description {
     pub(crate) ice_lite: bool,
     /// Media lines in their order, which never changes in a session.
     pub(crate) lines: Vec<Line>,
-    /// `candidate:...` of RFC 8839, checked.
-    pub(crate) candidates: Vec<String>,
+    /// Candidates that it brings along.
+    pub(crate) candidates: Vec<Candidate>,
 }
 
 impl Description {

@@ -34,7 +34,7 @@ pub(crate) fn parse(text: &str) -> Result<Description, SdpError> {
     let candidates = sections
         .iter()
         .flat_map(|section| section.all("candidate"))
-        .filter_map(|value| candidate::parse(value).ok().map(|candidate| candidate.to_string()))
+        .filter_map(|value| candidate::parse(value).ok())
         .take(crate::MAX_REMOTE_CANDIDATES)
         .collect();
     Ok(Description { transport, ice_lite, lines, candidates })
