@@ -1,6 +1,6 @@
 //! The server program.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -51,6 +51,7 @@ fn start_log(cli: &Cli) -> anyhow::Result<()> {
         }
     }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     if cli.log_json {
         log.json().init()
     } else {
