@@ -3,7 +3,7 @@
 mod suite;
 mod tally;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -15,14 +15,23 @@ use crate::{command, setup, tidy};
 /// One check beside the tests: it passes or fails as a whole.
 struct Check {
     name: &'static str,
-    run: fn(&Workspace) -> Result<()>,
+    run: fn(&Workspace) -> Result<Outcome>,
+}
+
+/// What a check that did not fail has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    /// Its tool is not here.
+    Skipped,
 }
 
 /// The quick ones first.
 const CHECKS: &[Check] = &[
-    Check { name: "tidy", run: tidy::check },
+    Check { name: "tidy", run: |workspace| tidy::check(workspace).map(|()| Outcome::Passed) },
     Check { name: "fmt", run: fmt },
     Check { name: "deny", run: deny },
+    Check { name: "types of the JavaScript", run: types },
     Check { name: "clippy", run: clippy },
 ];
 
@@ -36,11 +45,14 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
     let mut sum = Tally::default();
     for check in CHECKS {
         match step(check.name, || (check.run)(workspace)) {
-            Ok(()) => sum.passed += 1,
+            Ok(Outcome::Passed) => sum.passed += 1,
+            Ok(Outcome::Skipped) => sum.skipped += 1,
             Err(_) => sum.failed += 1,
         }
     }
-    sum += step("tests", || suite::run(workspace)).unwrap_or(Tally { failed: 1, ..Tally::default() });
+    let tests = step("tests", || suite::run(workspace)).unwrap_or(Tally { failed: 1, ..Tally::default() });
+    println!("== tests: {tests}");
+    sum += tests;
     println!("== everything took {}", seconds(start.elapsed()));
     let good = verdict(&sum, strict());
     println!("{sum}");
@@ -78,20 +90,35 @@ fn seconds(duration: Duration) -> String {
     }
 }
 
-fn fmt(workspace: &Workspace) -> Result<()> {
-    command::run(command::cargo().args(["fmt", "--all", "--check"]).current_dir(&workspace.root))
+fn fmt(workspace: &Workspace) -> Result<Outcome> {
+    pass(command::cargo().args(["fmt", "--all", "--check"]).current_dir(&workspace.root))
 }
 
-fn clippy(workspace: &Workspace) -> Result<()> {
+fn clippy(workspace: &Workspace) -> Result<Outcome> {
     let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
-    command::run(command::cargo().args(arguments).current_dir(&workspace.root))
+    pass(command::cargo().args(arguments).current_dir(&workspace.root))
+}
+
+/// TypeScript reads the JSDoc comments; nothing is compiled.
+fn types(workspace: &Workspace) -> Result<Outcome> {
+    let folder = workspace.root.join("tests/browser");
+    let compiler = folder.join("node_modules/typescript/bin/tsc");
+    if !compiler.is_file() || command::find("node").is_none() {
+        println!("{}: no TypeScript; see setup above", tally::SKIP_MARK);
+        return Ok(Outcome::Skipped);
+    }
+    pass(command::program("node").arg(compiler).arg("--project").arg(folder))
 }
 
 /// Advisories are left out: they need a download from outside the registry, and a new one would fail old code.
-fn deny(workspace: &Workspace) -> Result<()> {
+fn deny(workspace: &Workspace) -> Result<Outcome> {
     let Some(program) = setup::cargo_deny(workspace) else { bail!("cargo-deny could not be had; see setup above") };
     let arguments = ["--log-level=error", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
-    command::run(command::program(program).args(arguments).current_dir(&workspace.root))
+    pass(command::program(program).args(arguments).current_dir(&workspace.root))
+}
+
+fn pass(command: &mut Command) -> Result<Outcome> {
+    command::run(command).map(|()| Outcome::Passed)
 }
 
 #[cfg(test)]
