@@ -28,10 +28,12 @@ use webrtc::peer_connection::{
     RTCIceTransportPolicy, Registry, SettingEngine, SettingEngineBuilder, crypto,
 };
 
-/// Between two rounds of ICE checks. A check of a pair whose far side was not ready yet waits as long.
-const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(50);
-/// Checks of one pair before it is given up: half a minute, as the far side's person may have to click first.
-const ICE_CHECKS: u16 = 600;
+/// Between two rounds of ICE checks. The library nominates a path at the round after its check succeeded, so this is
+/// time that a call takes to start.
+const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
+/// Checks of one pair before it is given up, three seconds; afterwards it is checked when the far side checks it. Each goes to an address that the far side names, so this
+/// and [`crate::MAX_REMOTE_CANDIDATES`] bound what it can have us send to a stranger.
+const ICE_CHECKS: u16 = 300;
 /// Silence after which a path is `Disconnected`.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
 /// Further silence after which it is `Failed`.

@@ -1,5 +1,6 @@
 //! The library's callbacks, which run on the driver: they pass on and return.
 
+use crate::early::Gate;
 use crate::event::PeerState;
 use crate::path::MediaPath;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(crate) enum DriverEvent {
 /// See the module.
 pub(crate) struct Handler {
     pub(crate) path: Arc<MediaPath>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) events: mpsc::Sender<DriverEvent>,
 }
 
@@ -55,6 +57,7 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
         if state == RTCIceConnectionState::Connected {
+            self.gate.open();
             // The DTLS client's first flight lies ready; without this it would wait for the next timer.
             self.path.kick.kick();
         }
@@ -62,7 +65,11 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         let state = match state {
-            RTCPeerConnectionState::Connecting => PeerState::Connecting,
+            RTCPeerConnectionState::Connecting => {
+                // A restart has given the old path up: what is sent before there is a new one would count as loss.
+                self.path.set_lost();
+                PeerState::Connecting
+            }
             RTCPeerConnectionState::Connected => {
                 // Here and not in the task: media flows a thread switch earlier.
                 self.path.set_connected(Instant::now());

@@ -4,6 +4,7 @@ mod agreement;
 mod candidate;
 mod config;
 mod connection;
+mod early;
 mod error;
 mod event;
 mod handler;
@@ -34,6 +35,6 @@ pub use sink::MediaSink;
 pub use stats::PeerStats;
 
 /// Remote candidates of one ICE generation that are taken; more are refused.
-pub const MAX_REMOTE_CANDIDATES: usize = 64;
+pub const MAX_REMOTE_CANDIDATES: usize = 32;
 /// Media lines that a connection may ever have; an offer with more is refused.
 pub const MAX_MEDIA_LINES: usize = 16;

@@ -78,6 +78,9 @@ impl Outgoing {
     }
 
     fn drain(&mut self) {
+        if !self.path.connected() {
+            return;
+        }
         let mut sending = self.path.sending();
         while let Some(report) = sending.poll_report(self.now) {
             self.writes.push_back(tagged(self.now, Packet::Rtcp(vec![Box::new(report)])));

@@ -2,6 +2,7 @@
 
 use crate::config::PeerConfig;
 use crate::connection;
+use crate::early::Gate;
 use crate::error::PeerError;
 use crate::event::{DescriptionKind, PeerEvent, PeerState};
 use crate::handler::{DRIVER_EVENTS, Handler};
@@ -73,6 +74,7 @@ impl Peer {
         let loopback = connection::uses_loopback(&config);
         let now = Instant::now();
         let kick = Arc::new(Kick::default());
+        let gate = Arc::new(Gate::default());
         let panicked = Arc::new(Notify::new());
         let transport = SenderConfig {
             start_bitrate: config.start_bitrate,
@@ -84,8 +86,8 @@ impl Peer {
         let mut ssrcs = Ssrcs(config.seed);
         let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
         let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
-        let handler = Arc::new(Handler { path: path.clone(), events: driver });
-        let runtime = Arc::new(DriverRuntime::new(kick, panicked.clone()));
+        let handler = Arc::new(Handler { path: path.clone(), gate: gate.clone(), events: driver });
+        let runtime = Arc::new(DriverRuntime::new(kick, gate, panicked.clone()));
         let connection = connection::build(&config, path.clone(), audio, runtime, handler).await?;
         let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
         let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;

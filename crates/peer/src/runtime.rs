@@ -1,11 +1,13 @@
-//! The runtime under a connection's driver: tokio, with three changes.
+//! The runtime under a connection's driver: tokio, with four changes.
 //!
 //! - Its sleep can be ended by a [`Kick`].
 //! - Its short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, which the pacer
 //!   pays for with every packet of a frame. On Linux a `timerfd` on the same reactor is 0.05 ms late and costs one
 //!   system call a sleep; elsewhere tokio's timer is used.
+//! - Its sockets keep an early handshake back ([`Gate`]).
 //! - A panic in the library ends the connection, not the process, and its owner hears of it.
 
+use crate::early::Gate;
 use crate::kick::Kick;
 use crate::timer::Timer;
 use std::cell::Cell;
@@ -35,13 +37,14 @@ pub(crate) struct DriverRuntime {
     tokio: TokioRuntime,
     kick: Arc<Kick>,
     timer: Arc<Timer>,
+    gate: Arc<Gate>,
     /// Told when the driver ends by a panic.
     panicked: Arc<Notify>,
 }
 
 impl DriverRuntime {
-    pub(crate) fn new(kick: Arc<Kick>, panicked: Arc<Notify>) -> DriverRuntime {
-        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), panicked }
+    pub(crate) fn new(kick: Arc<Kick>, gate: Arc<Gate>, panicked: Arc<Notify>) -> DriverRuntime {
+        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, panicked }
     }
 
     fn on_driver(&self, future: Task) -> Task {
@@ -59,7 +62,7 @@ impl Runtime for DriverRuntime {
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        self.tokio.wrap_udp_socket(socket)
+        Ok(self.gate.guard(self.tokio.wrap_udp_socket(socket)?))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
