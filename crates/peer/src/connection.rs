@@ -25,7 +25,7 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceTransportPolicy, Registry, SettingEngine, SettingEngineBuilder, crypto,
+    RTCIceServer, RTCIceTransportPolicy, Registry, SettingEngine, SettingEngineBuilder, crypto,
 };
 
 /// Between two rounds of ICE checks. The library nominates a path at the round after its check succeeded, so this is
@@ -52,6 +52,7 @@ const MAX_INTERFACES: usize = 8;
 /// Builds the library's connection.
 pub(crate) async fn build(
     config: &PeerConfig,
+    servers: Vec<RTCIceServer>,
     path: Arc<MediaPath>,
     feedback_ssrc: u32,
     runtime: Arc<DriverRuntime>,
@@ -71,8 +72,7 @@ pub(crate) async fn build(
         .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build())
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
         .with(Slot::JitterBuffer, Incoming::new(path, feedback_ssrc));
-    let servers = servers::usable(&config.ice_servers).await;
-    if config.relay_only && !servers.iter().any(|server| server.urls.iter().any(|url| url.starts_with("turn:"))) {
+    if config.relay_only && servers::relays(&servers).is_empty() {
         return Err(PeerError::NoRelay);
     }
     let policy = if config.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };

@@ -16,6 +16,7 @@ mod outbox;
 mod outgoing;
 mod path;
 mod peer;
+mod relayed;
 mod report;
 mod runtime;
 mod sdp;

@@ -11,8 +11,10 @@ use crate::media_out::{MediaOut, TrackHandle};
 use crate::negotiation::Negotiation;
 use crate::outbox::Outbox;
 use crate::path::MediaPath;
+use crate::relayed::Relays;
 use crate::runtime::DriverRuntime;
 use crate::sdp::Origin;
+use crate::servers;
 use crate::sink::MediaSink;
 use crate::stats::PeerStats;
 use crate::task::{Ssrcs, Task};
@@ -71,6 +73,7 @@ impl Peer {
         if config.codecs.is_empty() {
             return Err(PeerError::Setup("no video codec is given".into()));
         }
+        let servers = servers::usable(&config.ice_servers).await;
         let loopback = connection::uses_loopback(&config);
         let now = Instant::now();
         let kick = Arc::new(Kick::default());
@@ -87,8 +90,13 @@ impl Peer {
         let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
         let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
         let handler = Arc::new(Handler { path: path.clone(), gate: gate.clone(), events: driver });
-        let runtime = Arc::new(DriverRuntime::new(kick, gate, panicked.clone()));
-        let connection = connection::build(&config, path.clone(), audio, runtime, handler).await?;
+        let runtime = Arc::new(DriverRuntime::new(
+            kick.clone(),
+            gate,
+            Relays::new(servers::relays(&servers), kick),
+            panicked.clone(),
+        ));
+        let connection = connection::build(&config, servers, path.clone(), audio, runtime, handler).await?;
         let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
         let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;
         connection.add_track(connection::track(video, Some(rtx))).await.map_err(setup)?;

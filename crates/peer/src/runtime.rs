@@ -4,11 +4,12 @@
 //! - Its short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, which the pacer
 //!   pays for with every packet of a frame. On Linux a `timerfd` on the same reactor is 0.05 ms late and costs one
 //!   system call a sleep; elsewhere tokio's timer is used.
-//! - Its sockets keep an early handshake back ([`Gate`]).
+//! - Its sockets keep an early handshake back ([`Gate`]), and what a relay brings is answered at once ([`Relays`]).
 //! - A panic in the library ends the connection, not the process, and its owner hears of it.
 
 use crate::early::Gate;
 use crate::kick::Kick;
+use crate::relayed::Relays;
 use crate::timer::Timer;
 use std::cell::Cell;
 use std::future::Future;
@@ -38,13 +39,14 @@ pub(crate) struct DriverRuntime {
     kick: Arc<Kick>,
     timer: Arc<Timer>,
     gate: Arc<Gate>,
+    relays: Arc<Relays>,
     /// Told when the driver ends by a panic.
     panicked: Arc<Notify>,
 }
 
 impl DriverRuntime {
-    pub(crate) fn new(kick: Arc<Kick>, gate: Arc<Gate>, panicked: Arc<Notify>) -> DriverRuntime {
-        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, panicked }
+    pub(crate) fn new(kick: Arc<Kick>, gate: Arc<Gate>, relays: Relays, panicked: Arc<Notify>) -> DriverRuntime {
+        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, relays: Arc::new(relays), panicked }
     }
 
     fn on_driver(&self, future: Task) -> Task {
@@ -62,7 +64,8 @@ impl Runtime for DriverRuntime {
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        Ok(self.gate.guard(self.tokio.wrap_udp_socket(socket)?))
+        let socket = self.tokio.wrap_udp_socket(socket)?;
+        Ok(self.gate.guard(self.relays.watch(socket)))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {

@@ -28,6 +28,12 @@ pub(crate) async fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
     usable
 }
 
+/// Where the relays among these servers are.
+pub(crate) fn relays(servers: &[RTCIceServer]) -> Vec<SocketAddr> {
+    let urls = servers.iter().flat_map(|server| &server.urls);
+    urls.filter_map(|url| url.strip_prefix("turn:")?.parse().ok()).collect()
+}
+
 /// `scheme:host:port` of RFC 7064 or RFC 7065, UDP only.
 #[derive(Debug, PartialEq, Eq)]
 struct Address<'a> {
