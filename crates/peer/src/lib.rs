@@ -1,4 +1,23 @@
 //! One peer connection, with our transport inside it.
+//!
+//! The `webrtc` crate does ICE, DTLS and SRTP; two interceptors hand its packets to `transport`, which does the rest:
+//!
+//! ```text
+//!  encoders ─► MediaOut ─┐                                   ┌─► MediaSink ─► jitter buffers
+//!                  MediaPath { Sender, Receiver }  (path.rs, two short locks)
+//!                        ▼                                   ▲
+//!              Outgoing (nearest the wire)         Incoming (farthest from it)
+//!                        └── SRTP ─ DTLS ─ ICE ─ sockets ────┘      the library's driver
+//!                        ▲ kick ends its sleep (kick.rs, runtime.rs)
+//!  owner ─► Peer ─► Task ┴─ negotiation, SDP, candidates, events ─► owner
+//! ```
+//!
+//! - Descriptions and candidates of the far side are read into types of ours and written anew before the library sees
+//!   them (`sdp`, `candidate`, `standin`); what both sides agreed on becomes streams of transport (`agreement`).
+//! - One task owns a connection and its negotiation (`task`, `negotiation`). Drivers of all connections run on one
+//!   thread of their own; a panic in the library ends its connection alone.
+//! - Where time was lost at setup and is no more: one certificate a process, ICE rounds of 10 ms, the DTLS client's
+//!   first flight (`handler`), handshakes that come before nomination (`early`), relays (`relayed`).
 
 mod agreement;
 mod candidate;

@@ -93,7 +93,7 @@ impl Peer {
         let runtime = Arc::new(DriverRuntime::new(
             kick.clone(),
             gate,
-            Relays::new(servers::relays(&servers), kick),
+            Relays::new(servers::relays(&servers), now),
             panicked.clone(),
         ));
         let connection = connection::build(&config, servers, path.clone(), audio, runtime, handler).await?;

@@ -1,31 +1,63 @@
-//! Sockets that talk to a relay.
+//! Connections over a relay.
 //!
-//! What comes through TURN is unwrapped at the end of the driver's round, after its writes and events were served, so
-//! answers to it would wait until something else wakes the driver: tens of milliseconds at every step of ICE and DTLS.
-//! A datagram of a relay therefore asks for one round more.
+//! The library unwraps what comes through TURN at the end of the driver's round, after that round's writes were
+//! served, and wraps what goes out after the relay's own writes were: both then lie until something else wakes the
+//! driver, which costs tens of milliseconds at each step of ICE and DTLS and delays media. So while a relay is heard
+//! of, the driver goes on for [`ROUNDS`] more before it sleeps.
 
-use crate::kick::Kick;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
+
+/// Rounds until what came through a relay has been answered through it: unwrap, answer, wrap.
+const ROUNDS: u8 = 2;
+/// After so long without a word of a relay the connection goes without.
+const HEARD: Duration = Duration::from_secs(3);
 
 /// The relays of a connection.
 #[derive(Debug)]
 pub(crate) struct Relays {
     addresses: Vec<SocketAddr>,
-    kick: Arc<Kick>,
+    start: Instant,
+    /// When a relay was last heard of, in milliseconds from the start; 0 for never.
+    heard: AtomicU64,
+    /// Rounds to go before the driver may sleep.
+    rounds: AtomicU8,
 }
 
 impl Relays {
-    pub(crate) fn new(addresses: Vec<SocketAddr>, kick: Arc<Kick>) -> Relays {
-        Relays { addresses, kick }
+    pub(crate) fn new(addresses: Vec<SocketAddr>, now: Instant) -> Relays {
+        Relays { addresses, start: now, heard: AtomicU64::new(0), rounds: AtomicU8::new(0) }
     }
 
-    /// The socket, asking for a round more where it must.
+    /// The socket, listening for relays.
     pub(crate) fn watch(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
         if self.addresses.is_empty() { socket } else { Arc::new(Watched { socket, relays: self.clone() }) }
+    }
+
+    /// Asked before each sleep of the driver: whether it goes round once more instead.
+    pub(crate) fn another_round(&self, now: Instant) -> bool {
+        let heard = self.heard.load(Ordering::Relaxed);
+        if heard == 0 || self.millis(now) > heard + HEARD.as_millis() as u64 {
+            return false;
+        }
+        let left = self.rounds.load(Ordering::Relaxed);
+        self.rounds.store(left.checked_sub(1).unwrap_or(ROUNDS), Ordering::Relaxed);
+        left > 0
+    }
+
+    fn hear(&self, from: SocketAddr, now: Instant) {
+        if self.addresses.contains(&from) {
+            self.heard.store(self.millis(now), Ordering::Relaxed);
+        }
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.start).as_millis() as u64 + 1
     }
 }
 
@@ -52,10 +84,8 @@ impl AsyncUdpSocket for Watched {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let outcome = self.socket.poll_recv(context, buffers, meta);
-        if let Poll::Ready(Ok(count)) = outcome
-            && meta.iter().take(count).any(|meta| self.relays.addresses.contains(&meta.addr))
-        {
-            self.relays.kick.kick();
+        if let Poll::Ready(Ok(count)) = outcome {
+            meta.iter().take(count).for_each(|meta| self.relays.hear(meta.addr, Instant::now()));
         }
         outcome
     }
@@ -66,5 +96,24 @@ impl AsyncUdpSocket for Watched {
 
     fn max_gro_segments(&self) -> usize {
         self.socket.max_gro_segments()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_relay_that_is_heard_of_costs_rounds() {
+        let start = Instant::now();
+        let relay = SocketAddr::from(([192, 0, 2, 1], 3478));
+        let relays = Relays::new(vec![relay], start);
+        assert!(!relays.another_round(start), "nothing came yet");
+        relays.hear(SocketAddr::from(([192, 0, 2, 2], 1)), start);
+        assert!(!relays.another_round(start), "somebody else");
+        relays.hear(relay, start);
+        let rounds: Vec<bool> = (0..7).map(|_| relays.another_round(start)).collect();
+        assert_eq!(rounds, [false, true, true, false, true, true, false], "two after each sleep");
+        assert!(!relays.another_round(start + 2 * HEARD), "it is silent");
     }
 }

@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
@@ -89,6 +89,9 @@ impl Runtime for DriverRuntime {
     fn sleep(&self, duration: Duration) -> Task {
         if !ON_DRIVER.get() {
             return self.tokio.sleep(duration);
+        }
+        if self.relays.another_round(Instant::now()) {
+            return Box::pin(std::future::ready(()));
         }
         Box::pin(DriverSleep { kick: self.kick.clone(), sleep: self.timer.sleep(duration) })
     }

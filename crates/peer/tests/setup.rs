@@ -99,7 +99,7 @@ async fn a_relay_that_does_not_answer_tells_no_address_of_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_dies_is_disconnected_within_seconds() {
     let (a, b) = connected(config(false), config(true)).await;
-    // Closing says goodbye; only being dropped with the runtime would be silent, so here goodbye must do.
+    // Closing ends DTLS and the sockets; the library tells of it only by the checks that stay unanswered.
     b.peer.close().await;
     a.told("gone", |told| {
         matches!(told.state(), Some(PeerState::Disconnected | PeerState::Failed | PeerState::Closed))
