@@ -11,3 +11,4 @@ pub mod quality;
 pub mod slot;
 pub mod sources;
 pub mod stamp;
+pub mod sync;
