@@ -117,9 +117,9 @@ impl EndReport {
 }
 
 fn print(ends: &[EndReport]) {
-    let headings = std::iter::once("end").chain(Received::HEADINGS).chain(["joined ms", "cores", "MiB"]);
+    let headings = std::iter::once("end").chain(Received::HEADINGS).chain(["picture ms", "cores", "MiB"]);
     let mut rows = vec![headings.map(str::to_owned).collect()];
     rows.extend(ends.iter().map(EndReport::row));
     println!("{}", table(&rows));
-    println!("b was there first: its \"joined ms\" counts the wait for a");
+    println!("b was there first: its \"picture ms\" counts the wait for a");
 }

@@ -76,7 +76,7 @@ impl Records {
             latency_p50: percentile(latencies.clone(), 0.5),
             latency_p95: percentile(latencies, 0.95),
             freezes: frozen.len(),
-            freeze_s: frozen.iter().sum::<f64>() / 1000.0,
+            freeze_s: frozen.iter().fold(0.0, |sum, ms| sum + ms / 1000.0),
             psnr: percentile(quality.iter().map(|(_, psnr, _)| *psnr).collect(), 0.5),
             ssim: percentile(quality.iter().map(|(_, _, ssim)| *ssim).collect(), 0.5),
             sound_ms: percentile(sound, 0.5),
