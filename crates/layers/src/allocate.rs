@@ -1,0 +1,364 @@
+//! Sizes first, then rates.
+//!
+//! 1. Each tile, in order of priority, gets the smallest layer at its floor; where that does not fit, the base of it; where
+//!    that does not fit either, nothing.
+//! 2. Each priority in turn, tiles step up by turns while the floor of the next layer fits their path and the uplink, until
+//!    the layer covers the tile.
+//! 3. A layer has one rate for all who get it. Who would hold the others of its layer down by half steps down instead.
+//! 4. What is left raises the rates ([`crate::fill`]): a layer that one receiver gets follows its path, a shared one takes
+//!    the least of its receivers' paths.
+
+use crate::fill::fill;
+use crate::ladder::{Rung, ladder};
+use crate::{Allocation, Assigned, Content, Layer, Path, PathId, SourceId, Temporal, Wanted};
+use std::collections::BTreeMap;
+
+/// Decides who gets which layer at which rate. `uplink` is in bit/s, less what sound takes, shared by all paths.
+///
+/// The answer depends on nothing else, not even on the order of the slices. If a pair of receiver and source is wanted
+/// twice, the larger tile and the higher priority count; a path that is not listed can carry nothing; if one is listed
+/// twice, its lesser estimate counts. The sum over the uplink and over each path stays within their limits, and each
+/// layer's rate within its rung of the [`ladder`].
+pub fn allocate(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Allocation {
+    let mut plan = Plan::new(paths, uplink, wanted);
+    plan.give_smallest();
+    plan.step_up();
+    while plan.step_down_the_slowest() {}
+    plan.into_allocation()
+}
+
+/// What one receiver wants of one source, and has been given so far.
+#[derive(Debug)]
+pub(crate) struct Tile {
+    pub(crate) path: PathId,
+    pub(crate) source: SourceId,
+    pub(crate) given: Option<(usize, Temporal)>,
+    priority: u8,
+    top: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Highest priority first.
+    pub(crate) tiles: Vec<Tile>,
+    pub(crate) ladders: BTreeMap<SourceId, Vec<Rung>>,
+    pub(crate) paths: BTreeMap<PathId, u64>,
+    pub(crate) uplink: u64,
+}
+
+impl Plan {
+    fn new(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Self {
+        let mut ladders = BTreeMap::new();
+        for (source, (content, height)) in sources(wanted) {
+            ladders.insert(source, ladder(content, height));
+        }
+        let mut left = BTreeMap::new();
+        for path in paths {
+            left.entry(path.id).and_modify(|a: &mut u64| *a = path.available.min(*a)).or_insert(path.available);
+        }
+        let mut tiles: Vec<Tile> = merged(wanted)
+            .into_iter()
+            .map(|((path, source), (height, priority))| {
+                let top = ladders.get(&source).map_or(0, |rungs| top_rung(rungs, height));
+                Tile { path, source, given: None, priority, top }
+            })
+            .collect();
+        tiles.sort_by_key(|tile| (std::cmp::Reverse(tile.priority), tile.path, tile.source));
+        Self { tiles, ladders, paths: left, uplink }
+    }
+
+    /// The rung of a source; its ladder has it by construction.
+    pub(crate) fn rung(&self, source: SourceId, layer: usize) -> Rung {
+        let rungs = self.ladders.get(&source).map_or(&[][..], |rungs| rungs);
+        rungs.get(layer).copied().unwrap_or(Rung { height: 0, floor: 0, ceiling: 0 })
+    }
+
+    fn give_smallest(&mut self) {
+        for i in 0..self.tiles.len() {
+            let floor = self.rung(self.tiles[i].source, 0).floor;
+            for temporal in [Temporal::All, Temporal::Base] {
+                if self.tiles[i].given.is_none() && self.spend(self.tiles[i].path, temporal.cost(floor)) {
+                    self.tiles[i].given = Some((0, temporal));
+                }
+            }
+        }
+    }
+
+    fn step_up(&mut self) {
+        let mut priorities: Vec<u8> = self.tiles.iter().map(|tile| tile.priority).collect();
+        priorities.dedup();
+        for priority in priorities {
+            while self.one_round_up(priority) {}
+        }
+    }
+
+    /// Each tile of this priority one step, if there is room for it; whether any stepped.
+    fn one_round_up(&mut self, priority: u8) -> bool {
+        let mut stepped = false;
+        for i in 0..self.tiles.len() {
+            let Tile { path, source, given, priority: own, top } = self.tiles[i];
+            let Some((layer, Temporal::All)) = given else { continue };
+            let more = self.rung(source, layer + 1).floor.saturating_sub(self.rung(source, layer).floor);
+            if own == priority && layer < top && self.spend(path, more) {
+                self.tiles[i].given = Some((layer + 1, Temporal::All));
+                stepped = true;
+            }
+        }
+        stepped
+    }
+
+    /// In one shared layer, the receiver with the least room steps down if another could have twice as much.
+    fn step_down_the_slowest(&mut self) -> bool {
+        let layers: Vec<(SourceId, usize)> =
+            self.tiles.iter().filter_map(|t| t.given.map(|(layer, _)| (t.source, layer))).collect();
+        for (source, layer) in layers.into_iter().filter(|(_, layer)| *layer > 0) {
+            let sharers: Vec<usize> = (0..self.tiles.len())
+                .filter(|i| self.tiles[*i].source == source && self.tiles[*i].given == Some((layer, Temporal::All)))
+                .collect();
+            let room = |i: &usize| self.room(*i, layer, sharers.len());
+            let (Some(slowest), Some(most)) = (sharers.iter().min_by_key(|i| room(i)), sharers.iter().map(room).max())
+            else {
+                continue;
+            };
+            if most >= 2 * room(slowest) {
+                let slowest = *slowest;
+                let freed = self.rung(source, layer).floor - self.rung(source, layer - 1).floor;
+                self.refund(self.tiles[slowest].path, freed);
+                self.tiles[slowest].given = Some((layer - 1, Temporal::All));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The rate that a tile's layer could have if only this receiver mattered.
+    fn room(&self, tile: usize, layer: usize, sharers: usize) -> u64 {
+        let rung = self.rung(self.tiles[tile].source, layer);
+        let path = self.paths.get(&self.tiles[tile].path).copied().unwrap_or(0);
+        let uplink = self.uplink / sharers.max(1) as u64;
+        rung.floor.saturating_add(path.min(uplink)).min(rung.ceiling)
+    }
+
+    fn spend(&mut self, path: PathId, cost: u64) -> bool {
+        let Some(left) = self.paths.get_mut(&path) else { return false };
+        if cost > *left || cost > self.uplink {
+            return false;
+        }
+        *left -= cost;
+        self.uplink -= cost;
+        true
+    }
+
+    fn refund(&mut self, path: PathId, cost: u64) {
+        if let Some(left) = self.paths.get_mut(&path) {
+            *left += cost;
+            self.uplink += cost;
+        }
+    }
+
+    fn into_allocation(self) -> Allocation {
+        let layers = fill(&self)
+            .into_iter()
+            .map(|((source, layer), bitrate)| {
+                let height = self.rung(source, layer).height;
+                Layer { source, layer: layer as u8, height, bitrate }
+            })
+            .collect();
+        let mut assigned: Vec<Assigned> = self
+            .tiles
+            .iter()
+            .map(|tile| {
+                let sent = tile.given.map(|(layer, temporal)| (layer as u8, temporal));
+                Assigned { path: tile.path, source: tile.source, sent }
+            })
+            .collect();
+        assigned.sort_by_key(|a| (a.path, a.source));
+        Allocation { layers, assigned }
+    }
+}
+
+/// The smallest rung that covers a tile.
+fn top_rung(rungs: &[Rung], tile_height: u32) -> usize {
+    rungs.iter().position(|rung| rung.height >= tile_height).unwrap_or(rungs.len().saturating_sub(1))
+}
+
+/// Kind and rows of each source; the larger where the wanted disagree.
+fn sources(wanted: &[Wanted]) -> BTreeMap<SourceId, (Content, u32)> {
+    let mut sources = BTreeMap::new();
+    for w in wanted {
+        let this = (w.content, w.capture_height);
+        sources.entry(w.source).and_modify(|s| *s = this.max(*s)).or_insert(this);
+    }
+    sources
+}
+
+/// Tile height and priority of each pair.
+fn merged(wanted: &[Wanted]) -> BTreeMap<(PathId, SourceId), (u32, u8)> {
+    let mut pairs = BTreeMap::new();
+    for w in wanted {
+        let pair: &mut (u32, u8) = pairs.entry((w.path, w.source)).or_default();
+        *pair = (pair.0.max(w.tile_height), pair.1.max(w.priority));
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CAMERA: SourceId = SourceId(1);
+    const SCREEN: SourceId = SourceId(2);
+
+    fn path(id: u32, available: u64) -> Path {
+        Path { id: PathId(id), available }
+    }
+
+    fn tile(path: u32, tile_height: u32) -> Wanted {
+        let content = Content::Camera;
+        Wanted { path: PathId(path), source: CAMERA, content, capture_height: 720, tile_height, priority: 0 }
+    }
+
+    fn share(path: u32) -> Wanted {
+        let (content, capture_height, tile_height) = (Content::Screen, 1_080, 1_080);
+        Wanted { path: PathId(path), source: SCREEN, content, capture_height, tile_height, priority: 9 }
+    }
+
+    #[test]
+    fn a_single_receiver_follows_its_path_continuously() {
+        for available in [800_000, 1_500_000, 2_750_000] {
+            let plan = allocate(&[path(1, available)], 10_000_000, &[tile(1, 720)]);
+            assert_eq!(plan.sent(PathId(1), CAMERA), Some((2, Temporal::All)));
+            assert!(available - plan.total() < 100, "{}", plan.total());
+        }
+    }
+
+    #[test]
+    fn nobody_gets_more_rows_than_the_tile_has() {
+        let plan = allocate(&[path(1, 50_000_000)], 50_000_000, &[tile(1, 150)]);
+        assert_eq!(plan.sent(PathId(1), CAMERA), Some((0, Temporal::All)));
+        assert_eq!(plan.total(), 350_000);
+    }
+
+    #[test]
+    fn a_shared_layer_takes_the_least_of_its_paths() {
+        let paths = [path(1, 1_600_000), path(2, 1_200_000)];
+        let plan = allocate(&paths, 9_000_000, &[tile(1, 720), tile(2, 720)]);
+        assert_eq!(plan.layers.len(), 1);
+        assert!((1_199_900..=1_200_000).contains(&plan.bitrate(CAMERA, 2)), "{plan:?}");
+    }
+
+    #[test]
+    fn a_slow_receiver_steps_down_and_spares_the_others() {
+        let paths = [path(1, 2_500_000), path(2, 2_500_000), path(3, 800_000)];
+        let plan = allocate(&paths, 9_000_000, &[tile(1, 720), tile(2, 720), tile(3, 720)]);
+        assert_eq!(plan.sent(PathId(3), CAMERA), Some((1, Temporal::All)));
+        assert!(plan.bitrate(CAMERA, 2) > 2_400_000, "{plan:?}");
+        assert!(plan.bitrate(CAMERA, 1) > 700_000, "{plan:?}");
+    }
+
+    #[test]
+    fn a_starving_path_loses_frames_and_then_the_picture() {
+        let plan = allocate(&[path(1, 45_000)], 1_000_000, &[tile(1, 720)]);
+        assert_eq!(plan.sent(PathId(1), CAMERA), Some((0, Temporal::Base)));
+        assert!(plan.path_total(PathId(1)) <= 45_000);
+        let plan = allocate(&[path(1, 30_000)], 1_000_000, &[tile(1, 720)]);
+        assert_eq!((plan.sent(PathId(1), CAMERA), plan.layers.len()), (None, 0));
+    }
+
+    #[test]
+    fn the_uplink_is_shared_evenly_before_anyone_gets_much() {
+        let paths = [1, 2, 3, 4].map(|id| path(id, 5_000_000));
+        let wanted = [1, 2, 3, 4].map(|id| tile(id, 720));
+        let plan = allocate(&paths, 1_200_000, &wanted);
+        assert!((1..=4).all(|id| plan.sent(PathId(id), CAMERA) == Some((1, Temporal::All))), "{plan:?}");
+        assert!((1_199_900..=1_200_000).contains(&plan.total()), "{}", plan.total());
+    }
+
+    #[test]
+    fn a_share_is_served_before_faces() {
+        let plan = allocate(&[path(1, 220_000)], 220_000, &[tile(1, 720), share(1)]);
+        assert_eq!(plan.sent(PathId(1), SCREEN), Some((0, Temporal::All)));
+        assert_eq!(plan.sent(PathId(1), CAMERA), Some((0, Temporal::All)));
+        let plan = allocate(&[path(1, 170_000)], 170_000, &[tile(1, 720), share(1)]);
+        assert_eq!(plan.sent(PathId(1), SCREEN), Some((0, Temporal::All)));
+        assert_eq!(plan.sent(PathId(1), CAMERA), None);
+    }
+
+    #[test]
+    fn a_path_that_is_not_known_gets_nothing() {
+        let plan = allocate(&[], 9_000_000, &[tile(1, 720)]);
+        assert_eq!((plan.assigned.len(), plan.total()), (1, 0));
+    }
+
+    fn anything() -> impl Strategy<Value = (Vec<Path>, u64, Vec<Wanted>)> {
+        let paths = prop::collection::vec((0u32..8, 0u64..6_000_000), 0..8)
+            .prop_map(|all| all.into_iter().map(|(id, available)| path(id, available)).collect());
+        let wanted = (0u32..8, 0u32..3, any::<bool>(), 90u32..1_200, 0u32..1_200, 0u8..3).prop_map(
+            |(p, source, is_screen, capture_height, tile_height, priority)| Wanted {
+                path: PathId(p),
+                source: SourceId(source),
+                content: if is_screen { Content::Screen } else { Content::Camera },
+                capture_height,
+                tile_height,
+                priority,
+            },
+        );
+        (paths, prop_oneof![0u64..12_000_000, Just(u64::MAX)], prop::collection::vec(wanted, 0..20))
+    }
+
+    proptest! {
+        #[test]
+        fn no_limit_is_passed_and_floors_are_kept((paths, uplink, wanted) in anything()) {
+            let plan = allocate(&paths, uplink, &wanted);
+            prop_assert!(plan.total() <= uplink);
+            for id in wanted.iter().map(|w| w.path) {
+                let available = paths.iter().filter(|p| p.id == id).map(|p| p.available).min().unwrap_or(0);
+                prop_assert!(plan.path_total(id) <= available);
+            }
+            let ladders = sources(&wanted);
+            for layer in &plan.layers {
+                let (content, height) = ladders[&layer.source];
+                let rung = ladder(content, height)[usize::from(layer.layer)];
+                prop_assert!((rung.floor..=rung.ceiling).contains(&layer.bitrate) && rung.height == layer.height);
+            }
+        }
+
+        #[test]
+        fn each_pair_is_answered_once_and_each_layer_has_a_receiver((paths, uplink, wanted) in anything()) {
+            let plan = allocate(&paths, uplink, &wanted);
+            prop_assert!(plan.assigned.windows(2).all(|w| (w[0].path, w[0].source) < (w[1].path, w[1].source)));
+            prop_assert_eq!(plan.assigned.len(), merged(&wanted).len());
+            for layer in &plan.layers {
+                let given = |a: &Assigned| a.source == layer.source && a.sent.is_some_and(|(l, _)| l == layer.layer);
+                prop_assert!(plan.assigned.iter().any(given));
+            }
+        }
+
+        #[test]
+        fn the_order_of_the_input_does_not_matter((mut paths, uplink, mut wanted) in anything()) {
+            let plan = allocate(&paths, uplink, &wanted);
+            paths.reverse();
+            wanted.reverse();
+            prop_assert_eq!(allocate(&paths, uplink, &wanted), plan);
+        }
+
+        #[test]
+        fn nothing_that_a_layer_could_use_is_left_over((paths, uplink, wanted) in anything()) {
+            let plan = allocate(&paths, uplink, &wanted);
+            let ladders = sources(&wanted);
+            for layer in &plan.layers {
+                let (content, height) = ladders[&layer.source];
+                let full = layer.bitrate == ladder(content, height)[usize::from(layer.layer)].ceiling;
+                let receivers: Vec<PathId> = plan.assigned.iter()
+                    .filter(|a| a.source == layer.source && a.sent.is_some_and(|(l, _)| l == layer.layer))
+                    .map(|a| a.path).collect();
+                let tight = |id: &PathId| {
+                    let available = paths.iter().filter(|p| p.id == *id).map(|p| p.available).min().unwrap_or(0);
+                    available - plan.path_total(*id) < 1_000
+                };
+                prop_assert!(full || uplink - plan.total() < 1_000 || receivers.iter().any(tight), "{:?}", plan);
+            }
+        }
+    }
+}

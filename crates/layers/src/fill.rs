@@ -1,0 +1,78 @@
+//! Rates for layers whose receivers are known: all rise together, each in proportion to its rung, until something is full.
+
+use crate::allocate::Plan;
+use crate::{PathId, SourceId, Temporal};
+use std::collections::BTreeMap;
+
+type LayerId = (SourceId, usize);
+
+/// A limit that several layers share: a path, or the uplink.
+struct Limit {
+    left: f64,
+    /// Layers under it and how often each counts.
+    loads: BTreeMap<LayerId, f64>,
+}
+
+/// The rate of each layer that somebody gets: its floor, which the plan has paid for, and its part of what is left.
+pub(crate) fn fill(plan: &Plan) -> BTreeMap<LayerId, u64> {
+    let mut limits = limits(plan);
+    let mut levels: BTreeMap<LayerId, f64> = BTreeMap::new(); // of each layer, from floor 0 to ceiling 1
+    let span = |id: LayerId| {
+        let rung = plan.rung(id.0, id.1);
+        (rung.ceiling - rung.floor) as f64
+    };
+    let mut rising: Vec<LayerId> = limits[0].loads.keys().copied().collect();
+    let layers = rising.clone();
+    let mut level = 0.0f64;
+    while !rising.is_empty() {
+        let speed = |limit: &Limit| -> f64 {
+            rising.iter().filter_map(|id| limit.loads.get(id).map(|load| load * span(*id))).sum()
+        };
+        let steps: Vec<f64> = limits
+            .iter()
+            .map(|limit| if speed(limit) > 0.0 { limit.left / speed(limit) } else { f64::INFINITY })
+            .collect();
+        let step = steps.iter().copied().fold(1.0 - level, f64::min).max(0.0);
+        level += step;
+        let used: Vec<f64> = limits.iter().map(|limit| speed(limit) * step).collect();
+        for (limit, used) in limits.iter_mut().zip(used) {
+            limit.left = (limit.left - used).max(0.0);
+        }
+        let stopped = |id: &LayerId| {
+            level >= 1.0 || limits.iter().zip(&steps).any(|(limit, s)| *s <= step && limit.loads.contains_key(id))
+        };
+        let (done, on): (Vec<LayerId>, Vec<LayerId>) = rising.iter().copied().partition(stopped);
+        levels.extend(done.into_iter().map(|id| (id, level.min(1.0))));
+        rising = on;
+    }
+    layers.into_iter().map(|id| (id, rate(plan, id, levels.get(&id).copied().unwrap_or(0.0)))).collect()
+}
+
+fn rate(plan: &Plan, (source, layer): LayerId, level: f64) -> u64 {
+    let rung = plan.rung(source, layer);
+    let span = rung.ceiling - rung.floor;
+    if level >= 1.0 {
+        return rung.ceiling;
+    }
+    // a bit less than the exact number, so that what was rounded on the way never adds up to more than there is
+    rung.floor + ((span as f64 * level) as u64).saturating_sub(1).min(span)
+}
+
+/// The uplink first, then each path.
+fn limits(plan: &Plan) -> Vec<Limit> {
+    let mut uplink = Limit { left: plan.uplink as f64, loads: BTreeMap::new() };
+    let mut paths: BTreeMap<PathId, Limit> = BTreeMap::new();
+    for tile in &plan.tiles {
+        let Some((layer, temporal)) = tile.given else { continue };
+        let load = match temporal {
+            Temporal::All => 1.0,
+            Temporal::Base => Temporal::BASE_SHARE as f64 / 10.0,
+        };
+        let left = plan.paths.get(&tile.path).copied().unwrap_or(0) as f64;
+        let path = paths.entry(tile.path).or_insert(Limit { left, loads: BTreeMap::new() });
+        for limit in [&mut uplink, path] {
+            *limit.loads.entry((tile.source, layer)).or_insert(0.0) += load;
+        }
+    }
+    std::iter::once(uplink).chain(paths.into_values()).collect()
+}
