@@ -76,7 +76,7 @@ impl TestPattern {
         let offset = (n as usize % (BAND_PERIOD / SCROLL)) * SCROLL;
         let (y, _, _) = frame.planes_mut();
         for row in h - h / 10..h {
-            let shift = (offset + row % 16 * 24) % BAND_PERIOD;
+            let shift = (offset + row / 8 % 16 * 24) % BAND_PERIOD;
             y[row * w..][..w].copy_from_slice(&self.band[shift..shift + w]);
         }
     }
