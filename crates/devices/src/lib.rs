@@ -4,6 +4,8 @@
 //! Every device has a thread of its own. Pictures go to a [`media::slot::FrameSlot`], sound through lock-free rings;
 //! sound is 48 kHz, one channel, on our side of the ring.
 
+#[cfg(test)]
+mod allocations;
 mod audio;
 mod camera;
 mod error;
@@ -16,3 +18,15 @@ pub use camera::{Camera, CameraMode, CameraRequest, SourceFormat};
 pub use error::DeviceError;
 pub use event::{DeviceEvent, EventSink, ignore_events};
 pub use list::{DeviceInfo, DeviceKind, list};
+
+#[cfg(test)]
+mod tests {
+    fn sendable<T: Send>() {}
+
+    #[test]
+    fn open_devices_can_be_handed_to_other_threads() {
+        sendable::<super::Camera>();
+        sendable::<super::Microphone>();
+        sendable::<super::Speaker>();
+    }
+}

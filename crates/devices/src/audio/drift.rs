@@ -4,36 +4,27 @@ use super::rate::MAX_TRIM;
 
 /// Watches a level and says how much faster or slower to go.
 ///
-/// Only the lowest (or highest) level of a second counts: what is above it comes and goes with the device's periods and
-/// is needed, what stays is delay.
+/// What comes and goes with the periods of the two sides is needed: delay is what stays even when the level is lowest,
+/// and want is what lacks even when it is highest.
 #[derive(Debug, Clone)]
 pub(super) struct Drift {
     low: usize,
     high: usize,
-    window: Window,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Window {
     min: usize,
     max: usize,
     observations: u32,
 }
 
-impl Window {
-    const EMPTY: Window = Window { min: usize::MAX, max: 0, observations: 0 };
-}
-
 /// Observations, one each 10 ms, that make a decision.
 const WINDOW: u32 = 100;
 
-/// Samples of surplus, at 48 kHz, that are worked off at full speed.
+/// Samples of surplus or want, at 48 kHz, that are worked off at full speed.
 const FULL_SPEED: f64 = 960.0;
 
 impl Drift {
-    /// The minimum of a second shall not stay above `high`, nor its maximum below `low`; samples at 48 kHz.
+    /// The minimum of each second shall not be above `high`, the maximum not below `low`; samples at 48 kHz.
     pub(super) fn new(low: usize, high: usize) -> Self {
-        Self { low, high, window: Window::EMPTY }
+        Self { low, high, min: usize::MAX, max: 0, observations: 0 }
     }
 
     /// Moves the band.
@@ -41,25 +32,19 @@ impl Drift {
         (self.low, self.high) = (low, high);
     }
 
-    /// One observation for each 10 ms of sound. Once in a second, how many more samples to make (below 0: fewer), as a
-    /// share.
-    pub(super) fn observe(&mut self, level: usize) -> Option<f64> {
-        self.window.min = self.window.min.min(level);
-        self.window.max = self.window.max.max(level);
-        self.window.observations += 1;
-        if self.window.observations < WINDOW {
+    /// One observation for each 10 ms of sound: the levels before and after it was moved, the smaller first. Once in a
+    /// second, how many more samples to make (below 0: fewer), as a share.
+    pub(super) fn observe(&mut self, smaller: usize, larger: usize) -> Option<f64> {
+        self.min = self.min.min(smaller);
+        self.max = self.max.max(larger);
+        self.observations += 1;
+        if self.observations < WINDOW {
             return None;
         }
-        let Window { min, max, .. } = std::mem::replace(&mut self.window, Window::EMPTY);
-        let surplus = min as f64 - self.high as f64;
-        let want = self.low as f64 - max as f64;
-        Some(if surplus > 0.0 {
-            -MAX_TRIM * (surplus / FULL_SPEED).min(1.0)
-        } else if want > 0.0 {
-            MAX_TRIM * (want / FULL_SPEED).min(1.0)
-        } else {
-            0.0
-        })
+        let surplus = self.min as f64 - self.high as f64;
+        let want = self.low as f64 - self.max as f64;
+        *self = Self::new(self.low, self.high);
+        Some(MAX_TRIM * ((want / FULL_SPEED).clamp(0.0, 1.0) - (surplus / FULL_SPEED).clamp(0.0, 1.0)))
     }
 }
 
@@ -75,7 +60,7 @@ mod tests {
             for _ in 0..100 {
                 level += 480.0 * (1.0 + ppm / 1e6) * (1.0 + trim);
                 level = (level - 480.0).max(0.0);
-                trim = drift.observe(level as usize).unwrap_or(trim);
+                trim = drift.observe(level as usize, level as usize).unwrap_or(trim);
             }
             levels.push(level);
         }
@@ -97,14 +82,14 @@ mod tests {
     #[test]
     fn within_the_band_nothing_is_touched() {
         let mut drift = Drift::new(0, 720);
-        let trims: Vec<_> = (0..500).filter_map(|n| drift.observe(if n % 2 == 0 { 100 } else { 1400 })).collect();
+        let trims: Vec<_> = (0..500).filter_map(|n| drift.observe(100 + n % 700, 1_400 - n % 700)).collect();
         assert_eq!(trims, [0.0; 5]);
     }
 
     #[test]
     fn a_starving_ring_is_fed_more() {
         let mut drift = Drift::new(480, 1440);
-        let trim = (0..100).find_map(|_| drift.observe(0));
+        let trim = (0..100).find_map(|_| drift.observe(0, 470));
         assert!(trim.is_some_and(|t| t > 0.0 && t <= MAX_TRIM));
     }
 }

@@ -22,13 +22,7 @@ pub struct MicrophoneOptions {
 /// clocks is made up for by slipping samples.
 #[derive(Debug)]
 pub struct Microphone {
-    /// Rings of the present stream and of those that replace it.
-    rings: Receiver<RingReader>,
-    ring: Option<RingReader>,
-    converter: Option<RateConverter>,
-    ready: Vec<f32>,
-    scratch: Vec<f32>,
-    drift: Drift,
+    intake: Intake,
     _device: Device,
 }
 
@@ -42,7 +36,7 @@ enum Device {
 const STANDING: usize = 720;
 
 impl Microphone {
-    /// Opens by id or name; `default` is the system's choice, ours are `tone` and `wav:FILE` (in a loop). Blocks until
+    /// Opens by id or name; `default` or nothing is the system's choice, ours are `tone` and `wav:FILE` (in a loop). Blocks until
     /// it is open.
     pub fn open(id: &str, events: EventSink) -> Result<Microphone, DeviceError> {
         Self::open_with(id, MicrophoneOptions::default(), events)
@@ -71,19 +65,45 @@ impl Microphone {
             };
             Device::Native { _stream: Stream::keep(id, build, events)? }
         };
-        Ok(Microphone {
+        Ok(Microphone { intake: Intake::new(rings), _device: device })
+    }
+
+    /// Takes 10 ms. Never blocks: `false` says that there is not enough yet, and leaves `out` alone.
+    pub fn read(&mut self, out: &mut [f32; BLOCK]) -> bool {
+        self.intake.read(out)
+    }
+
+    /// Samples that wait, in 1/48000 s.
+    pub fn buffered(&self) -> usize {
+        self.intake.buffered()
+    }
+}
+
+/// What a microphone does with rings.
+#[derive(Debug)]
+struct Intake {
+    /// Rings of the present stream and of those that replace it.
+    rings: Receiver<RingReader>,
+    ring: Option<RingReader>,
+    converter: Option<RateConverter>,
+    ready: Vec<f32>,
+    scratch: Vec<f32>,
+    drift: Drift,
+}
+
+impl Intake {
+    fn new(rings: Receiver<RingReader>) -> Self {
+        Self {
             rings,
             ring: None,
             converter: None,
             ready: Vec::with_capacity(4 * BLOCK),
             scratch: Vec::new(),
             drift: Drift::new(0, STANDING),
-            _device: device,
-        })
+        }
     }
 
-    /// Takes 10 ms. Never blocks: `false` says that there is not enough yet, and leaves `out` alone.
-    pub fn read(&mut self, out: &mut [f32; BLOCK]) -> bool {
+    fn read(&mut self, out: &mut [f32; BLOCK]) -> bool {
         self.adopt();
         self.convert();
         if self.ready.len() < BLOCK {
@@ -92,14 +112,13 @@ impl Microphone {
         out.copy_from_slice(&self.ready[..BLOCK]);
         self.ready.drain(..BLOCK);
         let level = self.buffered();
-        if let (Some(trim), Some(converter)) = (self.drift.observe(level), &mut self.converter) {
+        if let (Some(trim), Some(converter)) = (self.drift.observe(level, level + BLOCK), &mut self.converter) {
             converter.trim(trim);
         }
         true
     }
 
-    /// Samples that wait, in 1/48000 s.
-    pub fn buffered(&self) -> usize {
+    fn buffered(&self) -> usize {
         let waiting = self.ring.as_ref().map_or(0, |ring| ring.level() * RATE as usize / ring.rate() as usize);
         waiting + self.ready.len()
     }
@@ -125,5 +144,92 @@ impl Microphone {
             }
             converter.push(&self.scratch[..got], &mut self.ready);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ring::RingWriter;
+    use super::*;
+    use std::sync::mpsc::Sender;
+
+    fn intake(rate: u32) -> (Intake, RingWriter, Sender<RingReader>) {
+        let (rings_to, rings) = channel();
+        let (writer, reader) = ring(rate);
+        rings_to.send(reader).unwrap();
+        (Intake::new(rings), writer, rings_to)
+    }
+
+    /// `seconds` of a device that calls back with `period` frames, its clock wrong by `ppm`, read once each 10 ms.
+    /// Returns how many reads came back empty in the last half, and the highest level there.
+    fn run(rate: u32, period: usize, ppm: f64, seconds: u32) -> (u32, usize) {
+        let (mut intake, mut device, _rings) = intake(rate);
+        let (mut produced, mut empty, mut highest) = (0, 0, 0);
+        let mut block = [0.0; BLOCK];
+        for tick in 0..100 * seconds {
+            let due = f64::from(tick) * f64::from(rate) / 100.0 * (1.0 + ppm / 1e6);
+            while ((produced + period) as f64) <= due {
+                device.capture(&vec![0.25f32; 2 * period], 2, |s| s);
+                produced += period;
+            }
+            let got = intake.read(&mut block);
+            if tick >= 50 * seconds {
+                empty += u32::from(!got);
+                highest = highest.max(intake.buffered());
+            }
+        }
+        (empty, highest)
+    }
+
+    #[test]
+    fn a_fast_device_read_by_a_clock_does_not_fill_up() {
+        for rate in [48_000, 44_100, 16_000] {
+            let (empty, highest) = run(rate, rate as usize / 100, 600.0, 120);
+            assert!(highest < 1_920, "{rate} Hz: {highest} samples stand");
+            assert!(empty <= 18, "{rate} Hz: {empty} empty reads");
+        }
+    }
+
+    #[test]
+    fn a_slow_device_leaves_out_no_more_than_its_clock_does() {
+        let (empty, highest) = run(48_000, 480, -600.0, 120);
+        assert!((2..=6).contains(&empty), "60 s lack 36 ms: {empty}");
+        assert!(highest < 1_440, "{highest}");
+    }
+
+    #[test]
+    fn long_periods_are_no_standing_delay() {
+        let (empty, highest) = run(48_000, 1_920, 0.0, 60);
+        assert!(empty <= 2 && highest <= 1_920 + 480, "{empty} {highest}");
+    }
+
+    #[test]
+    fn an_empty_read_leaves_the_block_alone() {
+        let (mut intake, mut device, _rings) = intake(48_000);
+        let mut block = [7.0; BLOCK];
+        assert!(!intake.read(&mut block));
+        device.capture(&[0.5f32; 400], 1, |s| s);
+        assert!(!intake.read(&mut block));
+        assert_eq!(block, [7.0; BLOCK]);
+        device.capture(&[0.5f32; 80], 1, |s| s);
+        assert!(intake.read(&mut block));
+        assert_eq!(block, [0.5; BLOCK]);
+    }
+
+    #[test]
+    fn a_replaced_stream_goes_on_at_its_own_rate() {
+        let (mut intake, mut device, rings) = intake(48_000);
+        let mut block = [0.0; BLOCK];
+        device.capture(&[0.5f32; 960], 1, |s| s);
+        assert!(intake.read(&mut block));
+        let (mut next, reader) = ring(16_000);
+        rings.send(reader).unwrap();
+        next.capture(&[0.25f32; 800], 1, |s| s);
+        let mut got = 0;
+        while intake.read(&mut block) {
+            got += 1;
+        }
+        assert!((4..=6).contains(&got), "50 ms and the rest of the old stream: {got}");
+        assert!((block[479] - 0.25).abs() < 0.01, "{}", block[479]);
     }
 }

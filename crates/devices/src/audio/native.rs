@@ -145,7 +145,7 @@ fn on_error(signal: &Arc<stream::Signal>) -> impl FnMut(cpal::Error) + Send + 's
 
 fn find(direction: Direction, id: &str) -> Result<cpal::Device, DeviceError> {
     let host = cpal::default_host();
-    if id == "default" {
+    if is_default(id) {
         return default_device(&host, direction).ok_or(DeviceError::NotFound);
     }
     if let Some(device) = id.parse().ok().and_then(|id| host.device_by_id(&id)) {
@@ -154,6 +154,11 @@ fn find(direction: Direction, id: &str) -> Result<cpal::Device, DeviceError> {
     let mut devices = host.devices().map_err(|e| error(&e))?.filter(|d| serves(d, direction));
     let named = |d: &cpal::Device| d.description().is_ok_and(|description| description.name() == id);
     devices.find(named).ok_or(DeviceError::NotFound)
+}
+
+/// The person chose nothing.
+pub(super) fn is_default(id: &str) -> bool {
+    matches!(id, "" | "default")
 }
 
 fn default_device(host: &cpal::Host, direction: Direction) -> Option<cpal::Device> {

@@ -15,13 +15,7 @@ use std::time::Duration;
 /// Write 10 ms whenever [`Speaker::wanted`] says so: then the device's clock leads.
 #[derive(Debug)]
 pub struct Speaker {
-    /// Rings of the present stream and of those that replace it.
-    rings: Receiver<RingWriter>,
-    ring: Option<RingWriter>,
-    converter: Option<RateConverter>,
-    converted: Vec<f32>,
-    drift: Drift,
-    reserve: Reserve,
+    outlet: Outlet,
     _device: Device,
 }
 
@@ -32,7 +26,7 @@ enum Device {
 }
 
 impl Speaker {
-    /// Opens by id or name; `default` is the system's choice, ours are `null` and `wav:FILE` (16 bit, 48 kHz; the file
+    /// Opens by id or name; `default` or nothing is the system's choice, ours are `null` and `wav:FILE` (16 bit, 48 kHz; the file
     /// is what a loudspeaker would have played, silence where nothing came). Blocks until it is open.
     pub fn open(id: &str, events: EventSink) -> Result<Speaker, DeviceError> {
         let (rings_to, rings) = channel();
@@ -56,54 +50,88 @@ impl Speaker {
             };
             Device::Native { _stream: Stream::keep(id, build, events)? }
         };
-        let mut speaker = Speaker {
+        Ok(Speaker { outlet: Outlet::new(rings), _device: device })
+    }
+
+    /// Queues samples. Never blocks; beyond the ring's bound the oldest are dropped.
+    pub fn write(&mut self, samples: &[f32]) {
+        self.outlet.write(samples);
+    }
+
+    /// Samples, in 1/48000 s, that should be written now to keep the device fed: write when it is 480 or more. 0 while
+    /// there is no device.
+    pub fn wanted(&self) -> usize {
+        self.outlet.wanted()
+    }
+
+    /// From `write` until it is heard.
+    pub fn latency(&self) -> Duration {
+        self.outlet.latency()
+    }
+
+    /// Callbacks that ran out of sound although some had been written, since the stream was built.
+    pub fn underruns(&self) -> u64 {
+        self.outlet.ring.as_ref().map_or(0, |ring| ring.meter().underruns())
+    }
+}
+
+/// What a loudspeaker does with rings.
+#[derive(Debug)]
+struct Outlet {
+    /// Rings of the present stream and of those that replace it.
+    rings: Receiver<RingWriter>,
+    ring: Option<RingWriter>,
+    converter: Option<RateConverter>,
+    converted: Vec<f32>,
+    drift: Drift,
+    reserve: Reserve,
+}
+
+impl Outlet {
+    fn new(rings: Receiver<RingWriter>) -> Self {
+        let mut outlet = Self {
             rings,
             ring: None,
             converter: None,
             converted: Vec::new(),
             drift: Drift::new(0, usize::MAX),
             reserve: Reserve::default(),
-            _device: device,
         };
-        speaker.adopt();
-        Ok(speaker)
+        outlet.adopt();
+        outlet
     }
 
-    /// Queues samples. Never blocks; beyond the ring's bound the oldest are dropped.
-    pub fn write(&mut self, samples: &[f32]) {
+    fn write(&mut self, samples: &[f32]) {
         self.adopt();
-        let (level, target) = (self.level(), self.target());
+        let before = self.level();
         let (Some(ring), Some(converter)) = (&mut self.ring, &mut self.converter) else { return };
         self.converted.clear();
         converter.push(samples, &mut self.converted);
         ring.write(&self.converted);
         self.reserve.written(samples.len(), ring.meter().underruns());
-        // Only matters to a writer that goes by a clock of its own, which `wanted` cannot hold back.
-        self.drift.set_band(target / 4, target + 2 * BLOCK);
-        for _ in 0..samples.len() / BLOCK {
-            if let Some(trim) = self.drift.observe(level) {
+        self.follow_clock(before, samples.len());
+    }
+
+    /// For a writer that goes by a clock of its own. One that writes what is `wanted` stays within the band.
+    fn follow_clock(&mut self, before: usize, written: usize) {
+        let (target, after) = (self.target(), self.level());
+        self.drift.set_band(target - BLOCK / 2, target);
+        for _ in 0..written / BLOCK {
+            if let (Some(trim), Some(converter)) = (self.drift.observe(before, after), &mut self.converter) {
                 converter.trim(trim);
             }
         }
     }
 
-    /// Samples, in 1/48000 s, that should be written now to keep the device fed: write when it is 480 or more. 0 while
-    /// there is no device.
-    pub fn wanted(&self) -> usize {
+    fn wanted(&self) -> usize {
         if self.ring.is_some() { self.target().saturating_sub(self.level()) } else { 0 }
     }
 
-    /// From `write` until it is heard.
-    pub fn latency(&self) -> Duration {
+    fn latency(&self) -> Duration {
         let device = self.ring.as_ref().map_or(0, |ring| ring.meter().device_latency_us());
-        let delay = self.converter.as_ref().zip(self.ring.as_ref());
-        let delay = delay.map_or(0, |(converter, ring)| to_ours(converter.delay(), ring.rate()));
-        Duration::from_micros(u64::from(device)) + samples(self.level() + delay)
-    }
-
-    /// Callbacks that ran out of sound although some had been written, since the stream was built.
-    pub fn underruns(&self) -> u64 {
-        self.ring.as_ref().map_or(0, |ring| ring.meter().underruns())
+        let filter = self.converter.as_ref().zip(self.ring.as_ref());
+        let filter = filter.map_or(0, |(converter, ring)| to_ours(converter.delay(), ring.rate()));
+        Duration::from_micros(u64::from(device)) + samples(self.level() + filter)
     }
 
     /// A device takes a period at once, and we come each 10 ms.
@@ -174,7 +202,100 @@ fn samples(len: usize) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ring::RingReader;
     use super::*;
+
+    fn outlet(rate: u32) -> (Outlet, RingReader) {
+        let (rings_to, rings) = channel();
+        let (writer, reader) = ring(rate);
+        rings_to.send(writer).unwrap();
+        (Outlet::new(rings), reader)
+    }
+
+    /// A device that takes `period` frames at once, in steps of 1 ms of its clock.
+    struct Device {
+        ring: RingReader,
+        period: usize,
+        ppm: f64,
+        taken: usize,
+    }
+
+    impl Device {
+        fn at(&mut self, ms: u32) {
+            let due = f64::from(ms) * f64::from(self.ring.rate()) / 1000.0 * (1.0 + self.ppm / 1e6);
+            while ((self.taken + self.period) as f64) <= due {
+                self.ring.play(&mut vec![0.0f32; self.period], 1, |s| s);
+                self.taken += self.period;
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_writes_what_is_wanted_each_10_ms_never_starves_the_device() {
+        for rate in [48_000, 44_100, 16_000] {
+            for period_ms in [3, 5, 10, 20, 40] {
+                let period = rate as usize * period_ms / 1000;
+                let (mut outlet, ring) = outlet(rate);
+                let mut device = Device { ring, period, ppm: 200.0, taken: 0 };
+                let mut highest = 0;
+                for ms in 0..8_000 {
+                    device.at(ms);
+                    if ms % 10 == 7 {
+                        while outlet.wanted() >= BLOCK {
+                            outlet.write(&[0.1; BLOCK]);
+                        }
+                        highest = highest.max(outlet.level());
+                    }
+                }
+                let underruns = outlet.ring.as_ref().unwrap().meter().underruns();
+                assert!(
+                    underruns <= 1,
+                    "{rate} Hz, {period_ms} ms: {underruns} underruns; one while the period is learnt"
+                );
+                let bound = 48 * (period_ms.max(10) + 10 + 10) + 120;
+                assert!(highest <= bound, "{rate} Hz, {period_ms} ms: {highest} samples queued, bound {bound}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_writer_with_a_clock_of_its_own_is_neither_starved_nor_delayed() {
+        for (rate, ppm) in [(48_000, 300.0), (48_000, -300.0), (44_100, 300.0), (44_100, -300.0)] {
+            let (mut outlet, ring) = outlet(rate);
+            let mut device = Device { ring, period: rate as usize / 100, ppm, taken: 0 };
+            let (mut lowest, mut highest, mut before) = (usize::MAX, 0, 0);
+            for ms in 0..120_000 {
+                device.at(ms);
+                if ms % 10 == 7 {
+                    outlet.write(&[0.1; BLOCK]);
+                }
+                if ms == 60_000 {
+                    before = outlet.ring.as_ref().unwrap().meter().underruns();
+                }
+                if ms > 60_000 {
+                    (lowest, highest) = (lowest.min(outlet.level()), highest.max(outlet.level()));
+                }
+            }
+            let underruns = outlet.ring.as_ref().unwrap().meter().underruns() - before;
+            assert!(underruns == 0 && highest < 48 * 60, "{rate} Hz {ppm} ppm: {underruns}, {lowest}..{highest}");
+        }
+    }
+
+    #[test]
+    fn without_a_device_nothing_is_wanted() {
+        let (_rings_to, rings) = channel();
+        let mut outlet = Outlet::new(rings);
+        outlet.write(&[0.0; BLOCK]);
+        assert_eq!((outlet.wanted(), outlet.latency()), (0, Duration::ZERO));
+    }
+
+    #[test]
+    fn latency_counts_what_is_queued_and_what_the_device_says() {
+        let (mut outlet, ring) = outlet(48_000);
+        ring.meter().set_device_latency_us(20_000);
+        outlet.write(&[0.0; BLOCK]);
+        assert_eq!(outlet.latency(), Duration::from_millis(30));
+    }
 
     #[test]
     fn the_reserve_grows_with_underruns_and_shrinks_in_quiet() {

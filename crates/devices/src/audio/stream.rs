@@ -1,6 +1,7 @@
 //! The thread that owns a stream of the system, and builds it again when it breaks.
 
 use super::keep::{Keep, Step};
+use super::native;
 use super::ring::Meter;
 use crate::error::DeviceError;
 use crate::event::{DeviceEvent, EventSink};
@@ -52,7 +53,7 @@ impl Stream {
     where
         B: FnMut(&Arc<Signal>) -> Result<(S, Arc<Meter>), DeviceError> + Send + 'static,
     {
-        let named = id != "default";
+        let named = !native::is_default(id);
         let stop = Arc::new(AtomicBool::new(false));
         let (opened_to, opened) = sync_channel(1);
         let (closed_to, closed) = sync_channel::<()>(1);

@@ -60,7 +60,8 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Opens a camera by id or name, and blocks until it is open (seconds, with some). `default` is the first one;
+    /// Opens a camera by id or name, and blocks until it is open (seconds, with some). `default` or nothing is the first
+    /// one;
     /// ours are `test` and `clip:FILE@WxH` (raw I420 frames, played to and fro, stamped).
     ///
     /// Frames go to `slot` from a thread of the camera's own, the newest over the others; what becomes of the camera

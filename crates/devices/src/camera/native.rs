@@ -59,7 +59,7 @@ impl Native {
         ask_permission()?;
         let all = find_all();
         let found = all.iter().find(|c| c.id == id).or_else(|| all.iter().find(|c| c.name == id));
-        let first = all.first().filter(|_| id == "default");
+        let first = all.first().filter(|_| matches!(id, "" | "default"));
         let index = found.or(first).ok_or(DeviceError::NotFound)?.index.clone();
         let (mut camera, mode) = open_camera(&index, request)?;
         camera.open_stream().map_err(|e| error(&e, &index))?;
