@@ -120,6 +120,8 @@ pub struct AudioBuffer {
     history: Vec<f32>,
     /// RTP time up to which everything was decoded or given up.
     next: Option<i64>,
+    /// Of the packet that ended at `next`.
+    sequence: u16,
     gain: f32,
     rest: u32,
     loss: f32,
@@ -167,6 +169,7 @@ impl AudioBuffer {
             pieces: VecDeque::with_capacity(64),
             history: vec![0.0; HISTORY],
             next: None,
+            sequence: 0,
             gain: 0.0,
             rest: 0,
             loss: 0.0,
@@ -345,7 +348,9 @@ impl AudioBuffer {
             return self.conceal(BLOCK, concealed, decoder);
         };
         let gap = (front.start - next).max(0) as usize;
-        let (fec, frame) = (front.toc.fec, front.toc.frame);
+        // numbers that follow each other over a gap in time: the sender paused, and FEC would tell of before the pause
+        let lost = front.sequence.wrapping_sub(self.sequence) != 1;
+        let (fec, frame) = (front.toc.fec && lost, front.toc.frame);
         if gap > 0 {
             if fec && gap >= frame && concealed + frame >= gap {
                 let over = concealed + frame - gap;
@@ -356,7 +361,7 @@ impl AudioBuffer {
                 return self.conceal(missing, concealed, decoder);
             }
         }
-        if gap > 0 {
+        if gap > 0 && lost {
             self.count_loss(gap);
         }
         let over = concealed - gap;
@@ -372,6 +377,7 @@ impl AudioBuffer {
     fn decode(&mut self, packet: Packet, decoder: &mut dyn AudioDecoder) {
         let before = self.ready.len();
         self.next = Some(packet.end());
+        self.sequence = packet.sequence;
         let ok = decoder.decode(&packet.data, &mut self.ready).is_ok() && self.ready.len() > before;
         if ok {
             self.mark(self.ready.len() - before, Kind::Decoded { arrived: packet.arrived });

@@ -14,13 +14,14 @@ pub(super) struct Packet {
     pub(super) start: i64,
     /// When it came, in samples of the buffer's clock.
     pub(super) arrived: i64,
+    pub(super) sequence: u16,
     pub(super) toc: Toc,
     pub(super) data: Bytes,
 }
 
 impl Packet {
     pub(super) fn new(packet: AudioPacket, toc: Toc, start: i64, arrived: i64) -> Self {
-        Self { start, arrived, toc, data: packet.data }
+        Self { start, arrived, sequence: packet.sequence, toc, data: packet.data }
     }
 
     pub(super) fn end(&self) -> i64 {
@@ -75,7 +76,7 @@ mod tests {
 
     fn packet(start: i64) -> Packet {
         let toc = Toc { samples: 960, frame: 960, fec: false, dtx: false };
-        Packet { start, arrived: 0, toc, data: Bytes::new() }
+        Packet { start, arrived: 0, sequence: 0, toc, data: Bytes::new() }
     }
 
     #[test]

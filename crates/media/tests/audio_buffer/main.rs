@@ -244,6 +244,21 @@ fn a_sender_that_falls_silent_without_a_word_costs_no_decoding() {
 }
 
 #[test]
+fn pauses_of_the_sender_are_not_taken_for_loss() {
+    // 100 ms in each 500 without packets, the numbers go on; FEC of the first after a pause tells of before it
+    let path = Path {
+        delay: Box::new(|n| (n % 25 < 20).then_some(20_000)),
+        number: |n| n / 25 * 20 + n % 25,
+        fec: true,
+        ..Path::default()
+    };
+    let played = path.play();
+    report("pauses", &played);
+    assert_eq!(played.decoder.fec_decoded, 0);
+    assert!(played.buffer.target_delay() < Duration::from_millis(10), "{:?}", played.buffer.target_delay());
+}
+
+#[test]
 fn the_oldest_packets_go_when_nobody_plays() {
     let (mut buffer, now) = (AudioBuffer::new(), Instant::now());
     for n in 0..200 {

@@ -109,6 +109,8 @@ pub(crate) struct Path {
     /// Network delay of packet `n` in µs; `None` if it is lost or was never sent.
     pub(crate) delay: Box<dyn Fn(u64) -> Option<u64>>,
     pub(crate) fec: bool,
+    /// Sequence number of packet `n`, for senders that leave some out on purpose.
+    pub(crate) number: fn(u64) -> u64,
     /// Packets that say only that there is silence.
     pub(crate) silent: fn(u64) -> bool,
     /// The sender's clock is this much fast.
@@ -125,6 +127,7 @@ impl Default for Path {
             seconds: 30,
             delay: Box::new(|_| Some(20_000)),
             fec: false,
+            number: |n| n,
             silent: |_| false,
             drift_ppm: 0,
             pulls_at_once: 1,
@@ -164,7 +167,8 @@ impl Path {
             let now_us = block / self.pulls_at_once * self.pulls_at_once * 10_000 + 3_700;
             while let Some((arrival, n)) = arrivals.next_if(|(arrival, _)| *arrival <= now_us) {
                 let silent = (self.silent)(n);
-                buffer.push(if silent { silent_packet(n, at(arrival)) } else { packet(n, at(arrival), self.fec) });
+                let packet = if silent { silent_packet(n, at(arrival)) } else { packet(n, at(arrival), self.fec) };
+                buffer.push(AudioPacket { sequence: 65_000u16.wrapping_add((self.number)(n) as u16), ..packet });
             }
             let mut out = [0.0; BLOCK];
             pulled.push(buffer.pull(at(now_us), &mut decoder, &mut out));
