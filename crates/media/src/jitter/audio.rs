@@ -15,6 +15,7 @@
 
 use super::clock::PullClock;
 use super::delay::{Delays, Rhythm};
+use super::ledger::{Kind, Ledger};
 use super::packets::{Inserted, PACKETS, Packet, Packets};
 use super::stats::AudioBufferStats;
 use super::stretch::{self, FADE, HISTORY, LAGS};
@@ -22,7 +23,6 @@ use super::toc::Toc;
 use super::unwrap::Unwrap32;
 use crate::audio::{AudioDecoder, BLOCK, MAX_PACKET_SAMPLES, SAMPLE_RATE};
 use crate::encoded::AudioPacket;
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Played later than a packet needs, for the unevenness of our own threads: 5 ms.
@@ -116,7 +116,7 @@ pub struct AudioBuffer {
     state: State,
     /// Samples to be played next, ending at `next`.
     ready: Vec<f32>,
-    pieces: VecDeque<Piece>,
+    ledger: Ledger,
     history: Vec<f32>,
     /// RTP time up to which everything was decoded or given up.
     next: Option<i64>,
@@ -130,23 +130,6 @@ pub struct AudioBuffer {
     packet_samples: i64,
     extra: i64,
     lateness: i64,
-    stats: AudioBufferStats,
-}
-
-/// A stretch of `ready`.
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    samples: usize,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Decoded { arrived: i64 },
-    Concealed,
-    SilentConcealed,
-    Comfort,
-    Silence,
 }
 
 impl Default for AudioBuffer {
@@ -166,7 +149,7 @@ impl AudioBuffer {
             clock: PullClock::default(),
             state: State::Silent { lost: false },
             ready: Vec::with_capacity(3 * MAX_PACKET_SAMPLES),
-            pieces: VecDeque::with_capacity(64),
+            ledger: Ledger::default(),
             history: vec![0.0; HISTORY],
             next: None,
             sequence: 0,
@@ -178,15 +161,14 @@ impl AudioBuffer {
             packet_samples: 960,
             extra: 0,
             lateness: 0,
-            stats: AudioBufferStats::default(),
         }
     }
 
     /// Takes a packet, in whatever order they come.
     pub fn push(&mut self, packet: AudioPacket) {
-        self.stats.packets_received += 1;
+        self.ledger.stats.packets_received += 1;
         let Some(toc) = Toc::parse(&packet.data) else {
-            self.stats.packets_discarded += 1;
+            self.ledger.stats.packets_discarded += 1;
             return;
         };
         let arrived = self.samples_at(packet.arrived);
@@ -197,12 +179,12 @@ impl AudioBuffer {
         self.without_fec = if toc.fec { 0 } else { self.without_fec.saturating_add(1) };
         self.packet_samples = toc.samples as i64;
         if self.next.is_some_and(|next| start < next) {
-            self.stats.packets_discarded += 1;
+            self.ledger.stats.packets_discarded += 1;
             return;
         }
         match self.packets.insert(Packet::new(packet, toc, start, arrived)) {
             Inserted::Fresh => {}
-            Inserted::Duplicate | Inserted::Overflow => self.stats.packets_discarded += 1,
+            Inserted::Duplicate | Inserted::Overflow => self.ledger.stats.packets_discarded += 1,
         }
     }
 
@@ -224,7 +206,7 @@ impl AudioBuffer {
 
     /// Counters since the beginning.
     pub fn stats(&self) -> AudioBufferStats {
-        self.stats
+        self.ledger.stats
     }
 
     /// How much later than the fastest packet's sound is played now.
@@ -271,7 +253,7 @@ impl AudioBuffer {
     /// The sender's clock jumped: what waits belongs to another time.
     fn restart(&mut self) {
         while self.packets.pop().is_some() {
-            self.stats.packets_discarded += 1;
+            self.ledger.stats.packets_discarded += 1;
         }
         self.next = None;
         if !matches!(self.state, State::Silent { .. }) {
@@ -288,7 +270,7 @@ impl AudioBuffer {
         }
         while self.packets.len() > 1 && self.packets.front().is_some_and(|packet| ends - packet.start > target) {
             self.packets.pop();
-            self.stats.packets_discarded += 1;
+            self.ledger.stats.packets_discarded += 1;
         }
         if let (Some(packet), State::Playing | State::Concealing { .. }) = (self.packets.front(), self.state) {
             // as if all that had been concealed, and a little more: so the next is joined
@@ -316,7 +298,7 @@ impl AudioBuffer {
     fn add_silence(&mut self, lost: bool) {
         let samples = BLOCK - self.ready.len();
         self.ready.resize(BLOCK, 0.0);
-        self.mark(samples, if lost { Kind::SilentConcealed } else { Kind::Silence });
+        self.ledger.add(samples, if lost { Kind::SilentConcealed } else { Kind::Silence });
         self.gain = 0.0;
     }
 
@@ -330,7 +312,7 @@ impl AudioBuffer {
         if made + BLOCK >= COMFORT {
             self.fade_away(before);
         }
-        self.mark(BLOCK, Kind::Comfort);
+        self.ledger.add(BLOCK, Kind::Comfort);
         self.state = State::Comfort { samples: made + BLOCK };
     }
 
@@ -380,14 +362,14 @@ impl AudioBuffer {
         self.sequence = packet.sequence;
         let ok = decoder.decode(&packet.data, &mut self.ready).is_ok() && self.ready.len() > before;
         if ok {
-            self.mark(self.ready.len() - before, Kind::Decoded { arrived: packet.arrived });
+            self.ledger.add(self.ready.len() - before, Kind::Decoded { arrived: packet.arrived });
             self.loss -= self.loss / 128.0;
         } else {
-            self.stats.packets_discarded += 1;
+            self.ledger.stats.packets_discarded += 1;
             self.ready.truncate(before);
             self.invent(packet.toc.samples, decoder);
-            self.mark(packet.toc.samples, Kind::Concealed);
-            self.stats.concealment_events += 1;
+            self.ledger.add(packet.toc.samples, Kind::Concealed);
+            self.ledger.stats.concealment_events += 1;
         }
         self.raise(before);
         self.state = if packet.toc.dtx { State::Comfort { samples: 0 } } else { State::Playing };
@@ -401,12 +383,12 @@ impl AudioBuffer {
         self.count_loss(frame);
         self.next = Some(start);
         if ok {
-            self.stats.fec_samples += (self.ready.len() - before) as u64;
-            self.mark(self.ready.len() - before, Kind::Decoded { arrived });
+            self.ledger.stats.fec_samples += (self.ready.len() - before) as u64;
+            self.ledger.add(self.ready.len() - before, Kind::Decoded { arrived });
         } else {
             self.ready.truncate(before);
             self.invent(frame, decoder);
-            self.mark(frame, Kind::Concealed);
+            self.ledger.add(frame, Kind::Concealed);
         }
         self.raise(before);
         self.state = State::Playing;
@@ -430,9 +412,7 @@ impl AudioBuffer {
         let mut fresh = self.ready.split_off(from);
         let skipped = stretch::join(&context, &mut fresh, skip);
         self.ready.append(&mut fresh);
-        if let Some(piece) = self.pieces.back_mut() {
-            piece.samples -= skipped.min(piece.samples);
-        }
+        self.ledger.take_back(skipped);
     }
 
     /// How late the first sample of `ready` plays, beyond the target.
@@ -462,12 +442,12 @@ impl AudioBuffer {
             return;
         }
         if concealed == 0 {
-            self.stats.concealment_events += 1;
+            self.ledger.stats.concealment_events += 1;
         }
         let before = self.ready.len();
         self.invent(samples, decoder);
         self.fade_out(before, concealed);
-        self.mark(samples, Kind::Concealed);
+        self.ledger.add(samples, Kind::Concealed);
         self.state = State::Concealing { samples: concealed + samples };
     }
 
@@ -539,8 +519,7 @@ impl AudioBuffer {
             return;
         }
         stretch::shorten(&mut self.ready, found.lag);
-        self.unmark(found.lag);
-        self.stats.removed_samples += found.lag as u64;
+        self.ledger.shorten(found.lag);
         self.rest = REST;
     }
 
@@ -550,10 +529,7 @@ impl AudioBuffer {
             return;
         }
         stretch::lengthen(&self.history, &mut self.ready, found.lag);
-        if let Some(piece) = self.pieces.front_mut() {
-            piece.samples += found.lag;
-        }
-        self.stats.inserted_samples += found.lag as u64;
+        self.ledger.lengthen(found.lag);
         self.rest = REST;
     }
 
@@ -566,69 +542,14 @@ impl AudioBuffer {
         self.ready.drain(..BLOCK);
         self.history.drain(..BLOCK);
         self.history.extend_from_slice(out);
-        let sound = match self.pieces.front().map_or(Kind::Silence, |piece| piece.kind) {
+        let sound = match self.ledger.play(now, self.target() - self.delays.base()) {
             Kind::Decoded { .. } => Sound::Decoded,
             Kind::Concealed => Sound::Concealed,
             Kind::Comfort => Sound::Comfort,
             Kind::SilentConcealed | Kind::Silence => Sound::Silence,
         };
-        self.count(now);
         let rtp_timestamp = begins.filter(|_| sound == Sound::Decoded).map(|begins| begins as u32);
         Pulled { sound, rtp_timestamp }
-    }
-
-    /// Counts the pieces of a block that is played.
-    fn count(&mut self, now: i64) {
-        let target = (self.target() - self.delays.base()) as f64 / f64::from(SAMPLE_RATE);
-        let mut left = BLOCK;
-        while left > 0 {
-            let Some(piece) = self.pieces.front_mut() else { return };
-            let samples = piece.samples.min(left);
-            piece.samples -= samples;
-            left -= samples;
-            let (kind, n) = (piece.kind, samples as u64);
-            if piece.samples == 0 {
-                self.pieces.pop_front();
-            }
-            let stats = &mut self.stats;
-            match kind {
-                Kind::Decoded { arrived } => {
-                    stats.jitter_buffer_emitted += n;
-                    stats.jitter_buffer_delay_s += n as f64 * (now - arrived) as f64 / f64::from(SAMPLE_RATE);
-                    stats.jitter_buffer_target_delay_s += n as f64 * target;
-                }
-                Kind::Concealed => stats.concealed_samples += n,
-                Kind::SilentConcealed => {
-                    stats.concealed_samples += n;
-                    stats.silent_concealed_samples += n;
-                }
-                Kind::Comfort => {}
-                Kind::Silence => {}
-            }
-            if kind != Kind::Silence || stats.total_samples > 0 {
-                stats.total_samples += n;
-            }
-        }
-    }
-
-    fn mark(&mut self, samples: usize, kind: Kind) {
-        match self.pieces.back_mut() {
-            Some(piece) if piece.kind == kind => piece.samples += samples,
-            Some(_) | None => self.pieces.push_back(Piece { samples, kind }),
-        }
-    }
-
-    /// Takes samples off the first pieces.
-    fn unmark(&mut self, mut samples: usize) {
-        while let Some(piece) = self.pieces.front_mut() {
-            let taken = piece.samples.min(samples);
-            piece.samples -= taken;
-            samples -= taken;
-            if piece.samples > 0 {
-                return;
-            }
-            self.pieces.pop_front();
-        }
     }
 
     fn samples_at(&mut self, time: Instant) -> i64 {

@@ -3,6 +3,7 @@
 mod audio;
 mod clock;
 mod delay;
+mod ledger;
 mod packets;
 mod stats;
 mod stretch;
