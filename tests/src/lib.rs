@@ -6,3 +6,5 @@ pub mod pulse;
 pub mod scratch;
 pub mod skip;
 pub mod tone;
+
+pub use skip::skip_unless;

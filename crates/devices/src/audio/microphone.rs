@@ -7,7 +7,7 @@ use super::stream::Stream;
 use super::{BLOCK, RATE, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 /// What a microphone should do besides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,10 +44,10 @@ impl Microphone {
 
     /// Opens with options.
     pub fn open_with(id: &str, options: MicrophoneOptions, events: EventSink) -> Result<Microphone, DeviceError> {
-        let (rings_to, rings) = channel();
+        let (rings_to, rings) = sync_channel(super::REBUILT);
         let device = if let Some(sound) = synthetic::Sound::parse(id, options)? {
             let (writer, reader) = ring(RATE);
-            let _ = rings_to.send(reader);
+            let _ = rings_to.try_send(reader); // there is room for the first
             Device::Synthetic { _source: synthetic::play_into(writer, sound, events)? }
         } else {
             let device = id.to_owned();
@@ -60,7 +60,7 @@ impl Microphone {
                 })?;
                 let reader = made.ok_or(DeviceError::Unsupported)?;
                 let meter = reader.meter().clone();
-                let _ = rings_to.send(reader);
+                rings_to.try_send(reader).map_err(|_| DeviceError::Backend("nobody uses it".into()))?;
                 Ok((stream, meter))
             };
             Device::Native { _stream: Stream::keep(id, build, events)? }
@@ -151,10 +151,10 @@ impl Intake {
 mod tests {
     use super::super::ring::RingWriter;
     use super::*;
-    use std::sync::mpsc::Sender;
+    use std::sync::mpsc::SyncSender;
 
-    fn intake(rate: u32) -> (Intake, RingWriter, Sender<RingReader>) {
-        let (rings_to, rings) = channel();
+    fn intake(rate: u32) -> (Intake, RingWriter, SyncSender<RingReader>) {
+        let (rings_to, rings) = sync_channel(super::REBUILT);
         let (writer, reader) = ring(rate);
         rings_to.send(reader).unwrap();
         (Intake::new(rings), writer, rings_to)

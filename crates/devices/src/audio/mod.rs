@@ -20,6 +20,10 @@ const RATE: u32 = 48_000;
 /// Samples in 10 ms, what is read and written at once.
 const BLOCK: usize = 480;
 
+/// Streams that were built anew before anyone read or wrote. When as many wait, a further one is closed and tried again
+/// later.
+const REBUILT: usize = 8;
+
 pub(crate) fn list() -> Vec<DeviceInfo> {
     let mut all = native::list(native::Direction::Input);
     all.extend(native::list(native::Direction::Output));

@@ -7,7 +7,7 @@ use super::stream::Stream;
 use super::{BLOCK, RATE, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 /// An open loudspeaker: 48 kHz, one channel. Dropping it closes the device.
@@ -29,10 +29,10 @@ impl Speaker {
     /// Opens by id or name; `default` or nothing is the system's choice, ours are `null` and `wav:FILE` (16 bit, 48 kHz; the file
     /// is what a loudspeaker would have played, silence where nothing came). Blocks until it is open.
     pub fn open(id: &str, events: EventSink) -> Result<Speaker, DeviceError> {
-        let (rings_to, rings) = channel();
+        let (rings_to, rings) = sync_channel(super::REBUILT);
         let device = if let Some(sink) = synthetic::Sink::parse(id)? {
             let (writer, reader) = ring(RATE);
-            let _ = rings_to.send(writer);
+            let _ = rings_to.try_send(writer); // there is room for the first
             Device::Synthetic { _sink: synthetic::play_out(reader, sink, events)? }
         } else {
             let device = id.to_owned();
@@ -45,7 +45,7 @@ impl Speaker {
                 })?;
                 let writer = made.ok_or(DeviceError::Unsupported)?;
                 let meter = writer.meter().clone();
-                let _ = rings_to.send(writer);
+                rings_to.try_send(writer).map_err(|_| DeviceError::Backend("nobody uses it".into()))?;
                 Ok((stream, meter))
             };
             Device::Native { _stream: Stream::keep(id, build, events)? }
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     fn outlet(rate: u32) -> (Outlet, RingReader) {
-        let (rings_to, rings) = channel();
+        let (rings_to, rings) = sync_channel(super::REBUILT);
         let (writer, reader) = ring(rate);
         rings_to.send(writer).unwrap();
         (Outlet::new(rings), reader)
