@@ -4,7 +4,7 @@ use super::drift::Drift;
 use super::rate::RateConverter;
 use super::ring::{RingReader, ring};
 use super::stream::Stream;
-use super::{BLOCK, RATE, native, synthetic};
+use super::{BLOCK, RATE, REBUILT, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -44,7 +44,7 @@ impl Microphone {
 
     /// Opens with options.
     pub fn open_with(id: &str, options: MicrophoneOptions, events: EventSink) -> Result<Microphone, DeviceError> {
-        let (rings_to, rings) = sync_channel(super::REBUILT);
+        let (rings_to, rings) = sync_channel(REBUILT);
         let device = if let Some(sound) = synthetic::Sound::parse(id, options)? {
             let (writer, reader) = ring(RATE);
             let _ = rings_to.try_send(reader); // there is room for the first
@@ -154,7 +154,7 @@ mod tests {
     use std::sync::mpsc::SyncSender;
 
     fn intake(rate: u32) -> (Intake, RingWriter, SyncSender<RingReader>) {
-        let (rings_to, rings) = sync_channel(super::REBUILT);
+        let (rings_to, rings) = sync_channel(REBUILT);
         let (writer, reader) = ring(rate);
         rings_to.send(reader).unwrap();
         (Intake::new(rings), writer, rings_to)

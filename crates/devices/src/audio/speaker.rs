@@ -4,7 +4,7 @@ use super::drift::Drift;
 use super::rate::RateConverter;
 use super::ring::{RingWriter, ring};
 use super::stream::Stream;
-use super::{BLOCK, RATE, native, synthetic};
+use super::{BLOCK, RATE, REBUILT, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -29,7 +29,7 @@ impl Speaker {
     /// Opens by id or name; `default` or nothing is the system's choice, ours are `null` and `wav:FILE` (16 bit, 48 kHz; the file
     /// is what a loudspeaker would have played, silence where nothing came). Blocks until it is open.
     pub fn open(id: &str, events: EventSink) -> Result<Speaker, DeviceError> {
-        let (rings_to, rings) = sync_channel(super::REBUILT);
+        let (rings_to, rings) = sync_channel(REBUILT);
         let device = if let Some(sink) = synthetic::Sink::parse(id)? {
             let (writer, reader) = ring(RATE);
             let _ = rings_to.try_send(writer); // there is room for the first
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     fn outlet(rate: u32) -> (Outlet, RingReader) {
-        let (rings_to, rings) = sync_channel(super::REBUILT);
+        let (rings_to, rings) = sync_channel(REBUILT);
         let (writer, reader) = ring(rate);
         rings_to.send(writer).unwrap();
         (Outlet::new(rings), reader)
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn without_a_device_nothing_is_wanted() {
-        let (_rings_to, rings) = channel();
+        let (_rings_to, rings) = sync_channel(REBUILT);
         let mut outlet = Outlet::new(rings);
         outlet.write(&[0.0; BLOCK]);
         assert_eq!((outlet.wanted(), outlet.latency()), (0, Duration::ZERO));
