@@ -60,12 +60,14 @@ impl VideoDecoder for Decoder {
             Ok(Access::Delta) if self.await_keyframe => Err(DecodeError::NeedKeyframe),
             // Parameter sets alone neither begin nor break a stream.
             Ok(Access::Parameters) => return self.run(frame),
-            Ok(Access::Delta | Access::Keyframe) => self.run(frame),
+            Ok(Access::Delta) => self.run(frame),
+            // What earlier damage left in the decoder must not spoil a sound keyframe.
+            Ok(Access::Keyframe) => self.run(frame).or_else(|_| {
+                self.decoder = open_decoder()?;
+                self.run(frame)
+            }),
             Err(error) => Err(error),
         };
-        if matches!(shown, Err(DecodeError::Corrupt)) && !self.await_keyframe {
-            self.decoder = open_decoder()?; // what the damage left in it is not trusted
-        }
         self.await_keyframe = shown.is_err();
         shown
     }

@@ -28,6 +28,7 @@ pub(crate) struct Encoder {
 
 struct Running {
     encoder: open::Encoder,
+    level: &'static Level,
     bitrate: u32,
     interval: Duration,
     started: bool,
@@ -44,7 +45,8 @@ impl Encoder {
     }
 
     fn start(&self) -> Result<Running, EncodeError> {
-        let bitrate = bound_bitrate(self.config.bitrate);
+        let level = level(&self.config);
+        let bitrate = bound_bitrate(self.config.bitrate).min(level.max_bitrate);
         let usage = match self.config.content {
             Content::Camera => UsageType::CameraVideoRealTime,
             Content::Screen => UsageType::ScreenContentRealTime,
@@ -55,6 +57,7 @@ impl Encoder {
             .rate_control_mode(RateControlMode::Bitrate)
             .usage_type(usage)
             .profile(open::Profile::Baseline)
+            .level(level.name)
             .complexity(open::Complexity::Medium)
             .scene_change_detect(self.config.content == Content::Screen)
             .skip_frames(true)
@@ -62,7 +65,7 @@ impl Encoder {
             .vui(vui(self.color));
         let encoder = open::Encoder::with_api_config(OpenH264API::from_source(), config).map_err(backend)?;
         let interval = Duration::from_secs(1) / bound_fps(self.config.fps);
-        Ok(Running { encoder, bitrate, interval, started: false })
+        Ok(Running { encoder, level, bitrate, interval, started: false })
     }
 
     fn encode_picture(&mut self, picture: &Even<'_>, interval: Duration) -> Result<Option<(Bytes, bool)>, EncodeError> {
@@ -96,9 +99,10 @@ impl Encoder {
 }
 
 impl Running {
-    /// openh264 opens with the target as the most it may ever use, and then refuses a higher target.
+    /// The crate opens openh264 with the target as the most it may ever use, which keeps it below the target and
+    /// refuses a higher one. More than any level has makes it the most of the level.
     fn unbound(&mut self) -> Result<(), EncodeError> {
-        self.set_bitrate(sys::ENCODER_OPTION_MAX_BITRATE, 0)
+        self.set_bitrate(sys::ENCODER_OPTION_MAX_BITRATE, sys::SPATIAL_LAYER_0, c_int::MAX)
     }
 
     fn follow(&mut self, bitrate: u32, interval: Duration) -> Result<(), EncodeError> {
@@ -108,15 +112,21 @@ impl Running {
             unsafe { self.set(sys::ENCODER_OPTION_FRAME_RATE, (&raw mut hertz).cast()) }?;
             self.interval = interval;
         }
+        let bitrate = bitrate.min(self.level.max_bitrate);
         if bitrate != self.bitrate {
-            self.set_bitrate(sys::ENCODER_OPTION_BITRATE, bitrate)?;
+            self.set_bitrate(sys::ENCODER_OPTION_BITRATE, sys::SPATIAL_LAYER_ALL, bitrate as c_int)?;
             self.bitrate = bitrate;
         }
         Ok(())
     }
 
-    fn set_bitrate(&mut self, option: sys::ENCODER_OPTION, bitrate: u32) -> Result<(), EncodeError> {
-        let mut info = sys::SBitrateInfo { iLayer: sys::SPATIAL_LAYER_ALL, iBitrate: bitrate as c_int };
+    fn set_bitrate(
+        &mut self,
+        option: sys::ENCODER_OPTION,
+        layer: sys::LAYER_NUM,
+        bitrate: c_int,
+    ) -> Result<(), EncodeError> {
+        let mut info = sys::SBitrateInfo { iLayer: layer, iBitrate: bitrate };
         // SAFETY: both bitrate options take this structure.
         unsafe { self.set(option, (&raw mut info).cast()) }
     }
@@ -199,6 +209,34 @@ impl YUVSource for Even<'_> {
     fn v(&self) -> &[u8] {
         self.0.v()
     }
+}
+
+/// A level's bounds, ITU-T H.264 table A-1.
+struct Level {
+    name: open::Level,
+    macroblocks: u32,
+    macroblocks_a_second: u32,
+    max_bitrate: u32,
+}
+
+/// 3.1 is what browsers offer; the higher ones are for what does not fit it.
+const LEVELS: [Level; 4] = [
+    Level { name: open::Level::Level_3_1, macroblocks: 3_600, macroblocks_a_second: 108_000, max_bitrate: 14_000_000 },
+    Level { name: open::Level::Level_4_0, macroblocks: 8_192, macroblocks_a_second: 245_760, max_bitrate: 20_000_000 },
+    Level { name: open::Level::Level_4_2, macroblocks: 8_704, macroblocks_a_second: 522_240, max_bitrate: 50_000_000 },
+    Level {
+        name: open::Level::Level_5_2,
+        macroblocks: 36_864,
+        macroblocks_a_second: 2_073_600,
+        max_bitrate: 240_000_000,
+    },
+];
+
+fn level(config: &EncoderConfig) -> &'static Level {
+    let macroblocks = config.width.div_ceil(16) * config.height.div_ceil(16);
+    let a_second = macroblocks * bound_fps(config.fps);
+    let fits = |level: &&Level| macroblocks <= level.macroblocks && a_second <= level.macroblocks_a_second;
+    LEVELS.iter().find(fits).unwrap_or(&LEVELS[LEVELS.len() - 1])
 }
 
 fn vui(color: Color) -> VuiConfig {

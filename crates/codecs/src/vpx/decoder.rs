@@ -12,8 +12,7 @@ use vpx_sys as vpx;
 
 /// One stream's decoder.
 pub(crate) struct Decoder {
-    context: Context, // before `buffers`: it gives its pictures back while it is dropped
-    _buffers: Option<Box<Buffers>>,
+    instance: Instance,
     codec: VideoCodec,
     pool: FramePool,
     await_keyframe: bool,
@@ -22,6 +21,58 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// Opens it.
     pub(crate) fn open(codec: VideoCodec, pool: FramePool) -> Result<Self, DecodeError> {
+        Ok(Decoder { instance: Instance::open(codec)?, codec, pool, await_keyframe: true })
+    }
+
+    fn show(&mut self, frame: &EncodedFrame) -> Result<Option<VideoFrame>, DecodeError> {
+        let picture = self.instance.run(&frame.data)?;
+        picture.map(|picture| self.copy(&picture, frame)).transpose()
+    }
+
+    fn copy(&self, picture: &Picture, frame: &EncodedFrame) -> Result<VideoFrame, DecodeError> {
+        let image = &picture.0;
+        check_size(image.d_w, image.d_h)?;
+        if image.fmt != vpx::vpx_img_fmt::VPX_IMG_FMT_I420 || image.bit_depth != 8 {
+            return Err(DecodeError::Unsupported);
+        }
+        let mut out = self.pool.take(image.d_w, image.d_h);
+        pixels::i420([picture.plane(0)?, picture.plane(1)?, picture.plane(2)?], &mut out)
+            .map_err(|_| DecodeError::Corrupt)?;
+        let mut out = out.freeze(frame.time);
+        out.rtp_timestamp = frame.rtp_timestamp;
+        out.color = color(self.codec, image);
+        Ok(out)
+    }
+}
+
+impl VideoDecoder for Decoder {
+    fn decode(&mut self, frame: &EncodedFrame) -> Result<Option<VideoFrame>, DecodeError> {
+        if frame.codec != self.codec {
+            return Err(DecodeError::Codec);
+        }
+        let shown = match header::inspect(self.codec, &frame.data) {
+            // What earlier damage left in the decoder must not spoil a sound keyframe.
+            Ok(true) => self.show(frame).or_else(|_| {
+                self.instance = Instance::open(self.codec)?;
+                self.show(frame)
+            }),
+            Ok(false) if self.await_keyframe => Err(DecodeError::NeedKeyframe),
+            Ok(false) => self.show(frame),
+            Err(error) => Err(error),
+        };
+        self.await_keyframe = shown.is_err();
+        shown
+    }
+}
+
+/// A decoder of libvpx with the memory of its pictures.
+struct Instance {
+    context: Context, // before `buffers`: it gives its pictures back while it is dropped
+    _buffers: Option<Box<Buffers>>,
+}
+
+impl Instance {
+    fn open(codec: VideoCodec) -> Result<Self, DecodeError> {
         let interface: unsafe extern "C" fn() -> *mut vpx::vpx_codec_iface_t = match codec {
             VideoCodec::Vp8 => vpx::vpx_codec_vp8_dx,
             VideoCodec::Vp9 => vpx::vpx_codec_vp9_dx,
@@ -37,7 +88,7 @@ impl Decoder {
             let code = unsafe { buffers.install(context.raw()) };
             context.check(code).map_err(DecodeError::Backend)?;
         }
-        Ok(Decoder { context, _buffers: buffers, codec, pool, await_keyframe: true })
+        Ok(Instance { context, _buffers: buffers })
     }
 
     fn run(&mut self, data: &[u8]) -> Result<Option<Picture>, DecodeError> {
@@ -71,37 +122,6 @@ impl Decoder {
         // SAFETY: this control writes one int.
         let code = unsafe { vpx::vpx_codec_control_(self.context.raw(), id, &raw mut corrupted) };
         code != vpx::vpx_codec_err_t::VPX_CODEC_OK || corrupted != 0
-    }
-
-    fn copy(&self, picture: &Picture, frame: &EncodedFrame) -> Result<VideoFrame, DecodeError> {
-        let image = &picture.0;
-        check_size(image.d_w, image.d_h)?;
-        if image.fmt != vpx::vpx_img_fmt::VPX_IMG_FMT_I420 || image.bit_depth != 8 {
-            return Err(DecodeError::Unsupported);
-        }
-        let mut out = self.pool.take(image.d_w, image.d_h);
-        pixels::i420([picture.plane(0)?, picture.plane(1)?, picture.plane(2)?], &mut out)
-            .map_err(|_| DecodeError::Corrupt)?;
-        let mut out = out.freeze(frame.time);
-        out.rtp_timestamp = frame.rtp_timestamp;
-        out.color = color(self.codec, image);
-        Ok(out)
-    }
-}
-
-impl VideoDecoder for Decoder {
-    fn decode(&mut self, frame: &EncodedFrame) -> Result<Option<VideoFrame>, DecodeError> {
-        if frame.codec != self.codec {
-            return Err(DecodeError::Codec);
-        }
-        let picture = match header::inspect(self.codec, &frame.data) {
-            Ok(keyframe) if keyframe || !self.await_keyframe => self.run(&frame.data),
-            Ok(_) => Err(DecodeError::NeedKeyframe),
-            Err(error) => Err(error),
-        };
-        let shown = picture.and_then(|p| p.map(|p| self.copy(&p, frame)).transpose());
-        self.await_keyframe = shown.is_err();
-        shown
     }
 }
 
