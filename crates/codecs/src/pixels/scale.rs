@@ -25,46 +25,41 @@ pub fn scale(frame: &VideoFrame, width: u32, height: u32, pool: &FramePool) -> V
 /// Bits after the point of a weight. A sum of weighted bytes stays within 16 + 8 bits, with room for both axes.
 const POINT: u32 = 8;
 
-/// Weights of the old samples for each new one along an axis.
+/// Weights of the old samples for each new one along an axis: `taps` of them from `first[n]` on.
 struct Axis {
-    spans: Vec<Span>,
+    taps: usize,
+    first: Vec<usize>,
     weights: Vec<u16>,
-}
-
-/// The old samples `first..first + count` make a new one; their weights begin at `weights` and sum to 1.
-#[derive(Clone, Copy)]
-struct Span {
-    first: usize,
-    count: usize,
-    weights: usize,
 }
 
 impl Axis {
     fn new(from: usize, to: usize) -> Self {
-        let mut axis = Axis { spans: Vec::with_capacity(to), weights: vec![] };
-        for n in 0..to {
-            let taps = if to < from { area(n, from, to) } else { linear(n, from, to) };
-            axis.push(taps);
+        let real: Vec<_> = (0..to).map(|n| if to < from { area(n, from, to) } else { linear(n, from, to) }).collect();
+        let taps = real.iter().map(|(_, weights)| weights.len()).max().unwrap_or(1);
+        let mut axis = Axis { taps, first: Vec::with_capacity(to), weights: vec![0; taps * to] };
+        for ((first, real), weights) in real.into_iter().zip(axis.weights.chunks_exact_mut(taps)) {
+            // With equally many taps everywhere the last new samples begin a little earlier, with weights of nothing.
+            let start = first.min(from - taps);
+            axis.first.push(start);
+            round(&real, &mut weights[first - start..]);
         }
         axis
     }
 
-    /// Takes a first sample and real weights; rounds these so that they sum exactly to 1.
-    fn push(&mut self, (first, real): (usize, Vec<f64>)) {
-        let start = self.weights.len();
-        let one = f64::from(1u32 << POINT);
-        let (mut exact, mut given) = (0.0, 0);
-        for weight in &real {
-            exact += weight * one;
-            let upto = exact.round() as i32;
-            self.weights.push((upto - given) as u16);
-            given = upto;
-        }
-        self.spans.push(Span { first, count: real.len(), weights: start });
+    /// Where the old samples of each new one begin, and their weights.
+    fn spans(&self) -> impl Iterator<Item = (usize, &[u16])> {
+        self.first.iter().copied().zip(self.weights.chunks_exact(self.taps))
     }
+}
 
-    fn weights(&self, span: Span) -> &[u16] {
-        &self.weights[span.weights..span.weights + span.count]
+/// Rounds weights so that they still sum exactly to 1.
+fn round(real: &[f64], weights: &mut [u16]) {
+    let (mut exact, mut given) = (0.0, 0);
+    for (real, weight) in real.iter().zip(weights) {
+        exact += real * f64::from(1u32 << POINT);
+        let upto = exact.round() as i32;
+        *weight = (upto - given) as u16;
+        given = upto;
     }
 }
 
@@ -105,24 +100,43 @@ impl Resize {
         }
         let width = self.from[0];
         let mut row = vec![0u16; width];
-        for (span, out) in self.down.spans.iter().zip(to.chunks_exact_mut(self.to[0])) {
+        for ((first, weights), out) in self.down.spans().zip(to.chunks_exact_mut(self.to[0])) {
             row.fill(0);
-            let rows = from[span.first * width..].chunks_exact(width);
-            for (old, weight) in rows.zip(self.down.weights(*span)) {
+            for (old, weight) in from[first * width..].chunks_exact(width).zip(weights).filter(|(_, w)| **w > 0) {
                 // At most 255 * 256: the weights sum to 256.
                 row.iter_mut().zip(old).for_each(|(sum, byte)| *sum += u16::from(*byte) * weight);
             }
-            self.squeeze(&row, out);
+            match self.across.taps {
+                1 => self.squeeze::<1>(&row, out),
+                2 => self.squeeze::<2>(&row, out),
+                3 => self.squeeze::<3>(&row, out),
+                4 => self.squeeze::<4>(&row, out),
+                5 => self.squeeze::<5>(&row, out),
+                _ => self.squeeze_any(&row, out),
+            }
         }
     }
 
-    fn squeeze(&self, row: &[u16], out: &mut [u8]) {
-        for (span, out) in self.across.spans.iter().zip(out) {
-            let old = &row[span.first..span.first + span.count];
-            let sum: u32 = old.iter().zip(self.across.weights(*span)).map(|(v, w)| u32::from(*v) * u32::from(*w)).sum();
-            *out = ((sum + (1 << (2 * POINT - 1))) >> (2 * POINT)) as u8;
+    /// Across, with a number of taps that the compiler can unroll.
+    fn squeeze<const TAPS: usize>(&self, row: &[u16], out: &mut [u8]) {
+        let weights = self.across.weights.as_chunks::<TAPS>().0;
+        for ((first, weights), out) in self.across.first.iter().zip(weights).zip(out) {
+            let Some(old) = row[*first..].first_chunk::<TAPS>() else { continue };
+            let sum: u32 = (0..TAPS).map(|n| u32::from(old[n]) * u32::from(weights[n])).sum();
+            *out = rounded(sum);
         }
     }
+
+    fn squeeze_any(&self, row: &[u16], out: &mut [u8]) {
+        for ((first, weights), out) in self.across.spans().zip(out) {
+            *out = rounded(row[first..].iter().zip(weights).map(|(v, w)| u32::from(*v) * u32::from(*w)).sum());
+        }
+    }
+}
+
+/// A sum weighted along both axes as a byte.
+fn rounded(sum: u32) -> u8 {
+    ((sum + (1 << (2 * POINT - 1))) >> (2 * POINT)) as u8
 }
 
 /// The common case of the ladder: each new pixel is the mean of four.
