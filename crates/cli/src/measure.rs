@@ -16,7 +16,7 @@ use engine::media::{quality, stamp};
 use engine::signaling::message::MediaState;
 use engine::{
     ApmConfig, AudioTap, Command, DeviceChoice, Engine, EngineConfig, IceServer, JoinRequest, LinkState,
-    MicrophoneOptions, Picture, ServerAddress, Stage,
+    MicrophoneOptions, NoiseSuppression, Picture, ServerAddress, Stage,
 };
 use serde_json::{Value, json};
 use std::fs::File;
@@ -72,7 +72,7 @@ fn config(options: &MeasureOptions, clock: Clock) -> Result<EngineConfig> {
         codecs: options.video.codec.offered(),
         video: options.video.limits(),
         // The far side's sound must come back to nobody's microphone here, and speech must arrive as it was.
-        processing: ApmConfig::off(),
+        processing: ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false },
         ice_servers: ice.map(|servers| servers.iter().map(ice_server).collect()),
         relay_only: options.relay_only,
         include_loopback: options.loopback,

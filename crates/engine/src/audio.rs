@@ -177,13 +177,15 @@ impl Worker {
                 OpusConfig { bitrate: OPUS_BITRATE, fec: true, expected_loss_percent: 5, frame_ms: 20, dtx: false };
             self.encoder = OpusEncoder::new(config).map_err(|error| log::error!("no Opus encoder: {error}")).ok();
         }
-        let (rtp_timestamp, marker) = self.clock.next(Instant::now(), self.pending.len());
+        let now = Instant::now();
+        let (rtp_timestamp, marker) = self.clock.next(now, self.pending.len());
+        let captured = now - Duration::from_millis(10 * BLOCKS_PER_PACKET as u64);
         let packet = self.encoder.as_mut().map(|encoder| encoder.encode(&self.pending));
         self.pending.clear();
         match packet {
             Some(Ok(packet)) => {
                 for other in self.others.iter().filter(|o| o.connected) {
-                    other.media.audio(rtp_timestamp, packet.clone(), marker);
+                    other.media.audio_captured(captured, rtp_timestamp, packet.clone(), marker);
                 }
             }
             Some(Err(error)) => log::warn!("sound could not be encoded: {error}"),

@@ -73,8 +73,7 @@ pub struct JoinRequest {
 impl ServerAddress {
     /// What makes it this server, as in [`Link::origin`].
     pub fn origin(&self) -> String {
-        let (server, fingerprint) = (self.url.clone(), self.fingerprint);
-        Link { room: String::new(), server, fingerprint, invite: None }.origin()
+        signaling::link::origin(&self.url, self.fingerprint)
     }
 }
 

@@ -131,7 +131,7 @@ async fn obey(peer: &Peer, order: Order) -> Result<(), PeerError> {
         Order::Candidate(None) => peer.end_of_remote_candidates().await,
         Order::RestartIce => peer.restart_ice().await,
         Order::Stats(answer) => {
-            let _ = answer.send(peer.stats().await); // whoever asked may have gone
+            let _ = answer.send(peer.stats().await?); // whoever asked may have gone
             Ok(())
         }
     }

@@ -178,7 +178,11 @@ impl Signalling {
                         open.session.handle_closed(now, Default::default());
                     }
                 }
-                SessionOutput::CloseSocket { code: _ } => open.socket = None,
+                SessionOutput::CloseSocket { code } => {
+                    if let Some(socket) = open.socket.take() {
+                        socket.close(code);
+                    }
+                }
                 SessionOutput::Event(event) => {
                     if let Some(problem) = why(&event) {
                         self.problem.get_or_insert(problem);

@@ -6,7 +6,7 @@ use crate::view::Problem;
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
 use signaling::close::CloseInfo;
-use signaling::limits::MAX_FRAME_BYTES;
+use signaling::limits::{MAX_FRAME_BYTES, MAX_UNACKNOWLEDGED};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -15,8 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, fram
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// Messages on their way into a socket. When full the session's task waits: the session itself bounds what it keeps.
-const QUEUE: usize = 64;
+/// Messages on their way into a socket: a whole replay and as much again. When full the socket counts as broken, and the
+/// session, which keeps what is not acknowledged, says it again on the next one.
+const QUEUE: usize = 2 * MAX_UNACKNOWLEDGED;
 /// A server that has not answered by then is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -29,16 +30,21 @@ pub(crate) enum SocketEvent {
     Closed(CloseInfo, Option<Problem>),
 }
 
-/// A socket; dropping it closes it.
+/// A socket; dropping it abandons the connection without a word, as a broken cable would.
 pub(crate) struct Socket {
     pub(crate) number: u64,
-    texts: mpsc::Sender<String>,
+    orders: mpsc::Sender<Order>,
+}
+
+enum Order {
+    Say(String),
+    Close(u16),
 }
 
 impl Socket {
     /// Connects in the background.
     pub(crate) fn open(number: u64, server: ServerAddress, events: mpsc::Sender<(u64, SocketEvent)>) -> Self {
-        let (texts, inbox) = mpsc::channel(QUEUE);
+        let (orders, inbox) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
             let (info, problem) = match tokio::time::timeout(PATIENCE, connect(&server)).await {
                 Ok(Ok(stream)) => (run(number, stream, inbox, &events).await, None),
@@ -50,12 +56,17 @@ impl Socket {
             };
             let _ = events.send((number, SocketEvent::Closed(info, problem))).await; // the engine may be gone
         });
-        Self { number, texts }
+        Self { number, orders }
     }
 
     /// Hands a message over; false if the socket is gone or does not get rid of what it has.
     pub(crate) fn send(&self, text: String) -> bool {
-        self.texts.try_send(text).is_ok()
+        self.orders.try_send(Order::Say(text)).is_ok()
+    }
+
+    /// Says goodbye with a close code and closes.
+    pub(crate) fn close(self, code: u16) {
+        let _ = self.orders.try_send(Order::Close(code)); // a full one is abandoned
     }
 }
 
@@ -116,7 +127,7 @@ async fn encrypt(
 async fn run(
     number: u64,
     mut stream: Stream<Box<dyn Transport>>,
-    mut inbox: mpsc::Receiver<String>,
+    mut inbox: mpsc::Receiver<Order>,
     events: &mpsc::Sender<(u64, SocketEvent)>,
 ) -> CloseInfo {
     if events.send((number, SocketEvent::Opened)).await.is_err() {
@@ -124,18 +135,13 @@ async fn run(
     }
     loop {
         tokio::select! {
-            text = inbox.recv() => match text {
-                Some(text) => {
-                    // What is ready leaves in one flight: hello and join, an offer and its candidates.
-                    if let Err(error) = feed_all(&mut stream, text, &mut inbox).await {
-                        return CloseInfo { code: None, reason: error.to_string() };
-                    }
-                }
-                None => {
-                    let bye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-                    let _ = tokio::time::timeout(Duration::from_secs(1), stream.close(Some(bye))).await;
-                    return CloseInfo::default();
-                }
+            order = inbox.recv() => match order {
+                Some(order) => match obey(&mut stream, order, &mut inbox).await {
+                    Ok(true) => {}
+                    Ok(false) => return CloseInfo::default(),
+                    Err(error) => return CloseInfo { code: None, reason: error.to_string() },
+                },
+                None => return CloseInfo::default(),
             },
             message = stream.next() => match message {
                 Some(Ok(Message::Text(text))) => {
@@ -156,16 +162,26 @@ async fn run(
     }
 }
 
-async fn feed_all(
+/// What is ready leaves in one flight: hello and join, an offer and its candidates. False when it closed.
+async fn obey(
     stream: &mut Stream<Box<dyn Transport>>,
-    first: String,
-    inbox: &mut mpsc::Receiver<String>,
-) -> Result<(), tungstenite::Error> {
-    stream.feed(Message::text(first)).await?;
-    while let Ok(next) = inbox.try_recv() {
-        stream.feed(Message::text(next)).await?;
+    first: Order,
+    inbox: &mut mpsc::Receiver<Order>,
+) -> Result<bool, tungstenite::Error> {
+    let mut next = Some(first);
+    while let Some(order) = next {
+        match order {
+            Order::Say(text) => stream.feed(Message::text(text)).await?,
+            Order::Close(code) => {
+                let frame = CloseFrame { code: CloseCode::from(code), reason: "".into() };
+                let _ = tokio::time::timeout(Duration::from_secs(1), stream.close(Some(frame))).await;
+                return Ok(false);
+            }
+        }
+        next = inbox.try_recv().ok();
     }
-    stream.flush().await
+    stream.flush().await?;
+    Ok(true)
 }
 
 fn unreachable(server: &ServerAddress, why: &str) -> Problem {

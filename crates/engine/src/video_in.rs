@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub(crate) const QUEUE: usize = 16;
 
 /// Pictures of one participant that can be shown at once: the camera and a shared screen.
-pub const PICTURES: usize = 2;
+pub(crate) const PICTURES: usize = 2;
 
 /// The end that the connection's sink holds. It never blocks.
 #[derive(Clone)]
@@ -168,7 +168,9 @@ impl Worker {
             self.tracks.values_mut().for_each(Track::flush);
             (self.ask_keyframe)();
         }
+        // One after the other: a jitter buffer that is filled without being emptied would think itself overrun.
         while let Some((mid, frame)) = self.queue.pop() {
+            self.give_out();
             let next_slot = self.tracks.len();
             if next_slot >= PICTURES && !self.tracks.contains_key(&mid) {
                 continue; // more lines than we show

@@ -127,10 +127,7 @@ impl Link {
     /// What makes the server this server: its pinned certificate, or else its address. Device keys are derived
     /// for it ([`crate::identity::DeviceKey::for_server`]) and "known servers" are remembered by it.
     pub fn origin(&self) -> String {
-        match self.fingerprint {
-            Some(fingerprint) => format!("fp:{}", URL_SAFE_NO_PAD.encode(fingerprint)),
-            None => format!("{}://{}", self.server.scheme(), self.authority()),
-        }
+        origin(&self.server, self.fingerprint)
     }
 
     fn web_scheme(&self) -> &'static str {
@@ -139,13 +136,25 @@ impl Link {
 
     /// `host[:port]`, the port only where it is not the scheme's own.
     fn authority(&self) -> &str {
-        &self.server[url::Position::BeforeHost..url::Position::AfterPort]
+        authority(&self.server)
     }
 
     fn trust(&self) -> impl Iterator<Item = (&'static str, String)> {
         let fingerprint = self.fingerprint.map(|bytes| ("fp", URL_SAFE_NO_PAD.encode(bytes)));
         fingerprint.into_iter().chain(self.invite.clone().map(|token| ("invite", token)))
     }
+}
+
+/// [`Link::origin`] of a server and the certificate it is pinned to.
+pub fn origin(server: &Url, fingerprint: Option<[u8; 32]>) -> String {
+    match fingerprint {
+        Some(fingerprint) => format!("fp:{}", URL_SAFE_NO_PAD.encode(fingerprint)),
+        None => format!("{}://{}", server.scheme(), authority(server)),
+    }
+}
+
+fn authority(server: &Url) -> &str {
+    &server[url::Position::BeforeHost..url::Position::AfterPort]
 }
 
 impl std::fmt::Display for Link {
