@@ -12,7 +12,7 @@ use clap::Parser;
 
 fn main() -> std::process::ExitCode {
     let args = args::Args::parse();
-    log::set_boxed_logger(Box::new(report::StderrLog)).ok();
+    log::set_logger(&report::StderrLog).ok();
     log::set_max_level(args.verbosity());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {

@@ -31,6 +31,8 @@ pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value 
         put("v_pli_rx", json!(s.keyframe_requests));
         put("v_retx", json!(s.retransmitted_packets));
         put("probes", json!(s.probe_packets));
+        put("v_rx_bytes", json!(r.video_bytes));
+        put("a_rx_bytes", json!(r.audio_bytes));
         put("v_nack_tx", json!(r.nacked));
         put("v_recovered", json!(r.recovered));
         put("v_pli_tx", json!(r.keyframe_requests));

@@ -69,6 +69,10 @@ pub struct ReceiverStats {
     pub keyframe_requests: u64,
     /// Frames handed out.
     pub frames: u64,
+    /// Bytes of video packets with their RTP headers, retransmissions and fillings too.
+    pub video_bytes: u64,
+    /// Bytes of audio packets with their RTP headers.
+    pub audio_bytes: u64,
 }
 
 /// See the crate's documentation.
@@ -137,6 +141,11 @@ impl Receiver {
             self.stats.unknown += 1;
             return;
         };
+        let size = (12 + packet.header.get_extension_payload_len() + packet.payload.len()) as u64;
+        match stream.negotiated.kind {
+            RecvKind::Audio => self.stats.audio_bytes += size,
+            RecvKind::Video => self.stats.video_bytes += size,
+        }
         let Some(unwrapped) = unwrapped else {
             // Padding on the retransmission stream, a probe of the other end.
             return;
