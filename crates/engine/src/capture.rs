@@ -251,7 +251,7 @@ impl Capture {
                 });
             }
             DeviceKind::Microphone => {
-                let (id, options) = (id(&self.choice.microphone), self.options.clone());
+                let (id, options) = (id(&self.choice.microphone), self.options);
                 tokio::task::spawn_blocking(move || {
                     let microphone = Microphone::open_with(&id, options, events);
                     let _ = news.blocking_send(News::Microphone(number, microphone));

@@ -68,7 +68,7 @@ impl Driver {
         let (sockets_in, sockets) = mpsc::channel(signal::QUEUE);
         let (told_in, told) = mpsc::channel(TOLD);
         let (find_devices, devices) = mpsc::channel(1);
-        let capture = Capture::new(news_in, config.video, config.devices.clone(), config.microphone.clone());
+        let capture = Capture::new(news_in, config.video, config.devices.clone(), config.microphone);
         let audio = Audio::start(config.processing, config.audio_tap.take())?;
         let video = VideoOut::start(capture.slot.clone(), config.video)?;
         let seed = signal::random_seed();
@@ -360,7 +360,7 @@ impl Driver {
                     Some(from) => tokio::time::timeout(PATIENCE, from).await.ok().and_then(Result::ok),
                     None => None,
                 };
-                let audio_in = sounds.iter().find(|(who, _)| *who == id).map(|(_, stats)| stats.clone());
+                let audio_in = sounds.iter().find(|(who, _)| *who == id).map(|(_, stats)| *stats);
                 participants.push(ParticipantStats { id, path, video_in, audio_in });
             }
             let _ = answer.send(EngineStats { video_out, participants }); // whoever asked may have gone

@@ -52,7 +52,7 @@ pub(crate) fn choose(source: Rung, bitrate: u64, before: Option<Rung>, alone: bo
         let floor = least_useful(*rung);
         bitrate >= if larger { floor + floor * 3 / 10 } else { floor }
     };
-    rungs().find(enough).or_else(|| rungs().last()).unwrap_or(source)
+    rungs().find(enough).or_else(|| rungs().next_back()).unwrap_or(source)
 }
 
 fn scaled(source: Rung, scale: f64) -> Rung {

@@ -108,11 +108,11 @@ impl Signalling {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if let Some(open) = &mut self.open {
-            if open.session.poll_timeout().is_some_and(|at| at <= now) {
-                open.session.handle_timeout(now);
-                self.pump(now);
-            }
+        if let Some(open) = &mut self.open
+            && open.session.poll_timeout().is_some_and(|at| at <= now)
+        {
+            open.session.handle_timeout(now);
+            self.pump(now);
         }
     }
 
