@@ -47,17 +47,24 @@ pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value 
     line
 }
 
+/// Crates whose words are for people.
+const OURS: [&str; 5] = ["engine", "peer", "devices", "codecs", "lunchroom_cli"];
+
 /// Log lines go to standard error, so that standard output stays readable for programs.
 pub(crate) struct StderrLog;
 
 impl log::Log for StderrLog {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
+        let most = log::max_level();
+        // Libraries warn of much that concerns nobody: a refused candidate, a packet that came early.
+        metadata.level() <= most
+            && (most >= log::LevelFilter::Debug || OURS.iter().any(|c| metadata.target().starts_with(c)))
     }
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            eprintln!("{} {}: {}", record.level(), record.target(), record.args());
+            let unix = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
+            eprintln!("{unix:.4} {} {}: {}", record.level(), record.target(), record.args());
         }
     }
 

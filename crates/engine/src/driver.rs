@@ -320,6 +320,7 @@ impl Driver {
     fn state(&mut self, id: &ParticipantId, state: PeerState) -> Option<PeerInput> {
         match state {
             PeerState::Connected => {
+                log::debug!("{} is connected", id.0);
                 if let Some(media) = self.participants.get(id).and_then(|p| p.media.clone()) {
                     self.video.tell(video_out::Control::Add(id.clone(), media));
                     self.audio.tell(audio::Control::Connected(id.clone()));

@@ -85,6 +85,7 @@ impl VideoOut {
             pool: FramePool::new(),
             epoch: Instant::now(),
             last: None,
+            shown: None,
         };
         std::thread::Builder::new().name("encode".into()).spawn(move || worker.run())?;
         Ok(Self { control, counters, slot })
@@ -92,6 +93,7 @@ impl VideoOut {
 
     pub(crate) fn tell(&self, control: Control) {
         let _ = self.control.send(control); // the thread ends only with us
+        self.slot.nudge();
     }
 
     pub(crate) fn stats(&self) -> VideoOutStats {
@@ -124,6 +126,8 @@ struct Worker {
     pool: FramePool,
     epoch: Instant,
     last: Option<Instant>,
+    /// The newest picture, for somebody who has just come: they need not wait for the next.
+    shown: Option<VideoFrame>,
 }
 
 struct Receiving {
@@ -139,6 +143,8 @@ struct Lane {
     encoder: Option<Box<dyn VideoEncoder>>,
     bitrate: u64,
     keyframe: bool,
+    /// Its first frame is out.
+    begun: bool,
     failed: bool,
 }
 
@@ -150,6 +156,11 @@ struct LaneKey {
 
 /// How often the thread looks for orders when the camera is silent.
 const IDLE: Duration = Duration::from_millis(50);
+/// An older picture than this is not shown any more: the camera went off.
+const STALE: Duration = Duration::from_millis(200);
+/// What an encoder begins with, bit/s. A small first keyframe is there at once, and the next frames mend it within a
+/// blink; a good one would be paced out for a tenth of a second.
+const FIRST_BITRATE: u64 = 300_000;
 /// A connection with more than this in its pacer gets no frame: it would only be late. Its encoder skips input instead.
 const BACKLOG: Duration = Duration::from_millis(150);
 
@@ -163,7 +174,7 @@ impl Worker {
             }
             match wait {
                 Wait::Frame(frame) => self.frame(frame),
-                Wait::TimedOut => {}
+                Wait::TimedOut | Wait::Nudged => self.welcome(),
                 Wait::Closed => return,
             }
         }
@@ -183,7 +194,19 @@ impl Worker {
         }
     }
 
+    /// Shows the newest picture at once to who has seen none.
+    fn welcome(&mut self) {
+        let waiting = self.peers.iter().any(|p| p.lane.is_none() && p.media.video_codec().is_some());
+        if let Some(mut frame) = self.shown.clone().filter(|f| waiting && f.time.elapsed() < STALE) {
+            // Its own time went out with it before, if somebody else was there; times only rise.
+            frame.time = Instant::now();
+            self.last = None;
+            self.frame(frame);
+        }
+    }
+
     fn frame(&mut self, frame: VideoFrame) {
+        self.shown = Some(frame.clone());
         if self.peers.is_empty() || self.too_soon(frame.time) {
             self.lanes.retain(|_| !self.peers.is_empty());
             return;
@@ -262,6 +285,10 @@ impl Worker {
             Ok(Some(mut encoded)) => {
                 encoded.rtp_timestamp = rtp_time(self.epoch, frame.time);
                 encoded.time = frame.time;
+                lane.begun = true;
+                if encoded.keyframe {
+                    log::debug!("keyframe of {} bytes for {width}x{height}", encoded.data.len());
+                }
                 self.counters.encoded.fetch_add(1, Relaxed);
                 self.counters.keyframes.fetch_add(u64::from(encoded.keyframe), Relaxed);
                 self.counters.size.store(u64::from(width) << 32 | u64::from(height), Relaxed);
@@ -278,12 +305,12 @@ impl Worker {
 
 impl Lane {
     fn new(key: LaneKey, bitrate: u64) -> Self {
-        Self { key, encoder: None, bitrate, keyframe: true, failed: false }
+        Self { key, encoder: None, bitrate: bitrate.min(FIRST_BITRATE), keyframe: true, begun: false, failed: false }
     }
 
     fn set_bitrate(&mut self, bitrate: u64, fps: u32) {
         // An encoder asked for another rate at every frame controls none of them well.
-        if bitrate.abs_diff(self.bitrate) * 50 > self.bitrate {
+        if self.begun && bitrate.abs_diff(self.bitrate) * 50 > self.bitrate {
             self.bitrate = bitrate;
             if let Some(encoder) = &mut self.encoder {
                 encoder.set_rate(bitrate, fps);

@@ -17,6 +17,8 @@ pub enum Wait {
     Frame(VideoFrame),
     /// None came in time.
     TimedOut,
+    /// Somebody nudged.
+    Nudged,
     /// None will come any more.
     Closed,
 }
@@ -45,17 +47,26 @@ impl FrameSlot {
     /// Blocks until there is a frame newer than `seen`. For threads of their own; never call it from async code.
     pub fn wait(&self, seen: &mut u64, timeout: Duration) -> Wait {
         let state = self.lock();
-        let start = *seen;
+        let (start, nudges) = (*seen, state.nudges);
         let (state, _) = self
             .shared
             .changed
-            .wait_timeout_while(state, timeout, |s| !s.closed && (s.generation == start || s.frame.is_none()))
+            .wait_timeout_while(state, timeout, |s| {
+                !s.closed && s.nudges == nudges && (s.generation == start || s.frame.is_none())
+            })
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         match newer(&state, seen) {
             Some(frame) => Wait::Frame(frame),
             None if state.closed => Wait::Closed,
+            None if state.nudges != nudges => Wait::Nudged,
             None => Wait::TimedOut,
         }
+    }
+
+    /// Wakes whoever waits, to look at something else than frames.
+    pub fn nudge(&self) {
+        self.lock().nudges += 1;
+        self.shared.changed.notify_all();
     }
 
     /// Empties the slot: the camera went off. It can be filled again.
@@ -98,6 +109,7 @@ struct Shared {
 struct State {
     frame: Option<VideoFrame>,
     generation: u64,
+    nudges: u64,
     closed: bool,
 }
 
@@ -128,6 +140,18 @@ mod tests {
         slot.put(frame(2));
         slot.clear();
         assert!(slot.newer_than(&mut 0).is_none());
+    }
+
+    #[test]
+    fn a_nudge_wakes_a_waiter() {
+        let slot = FrameSlot::new();
+        let other = slot.clone();
+        let waiter = std::thread::spawn(move || other.wait(&mut 0, Duration::from_secs(60)));
+        while !waiter.is_finished() {
+            slot.nudge();
+            std::thread::yield_now();
+        }
+        assert!(matches!(waiter.join().expect("waiter"), Wait::Nudged));
     }
 
     #[test]

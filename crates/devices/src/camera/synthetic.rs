@@ -102,7 +102,7 @@ mod tests {
         let mut seen = 0;
         let next = |_| match slot.wait(&mut seen, Duration::from_secs(10)) {
             Wait::Frame(frame) => frame,
-            Wait::TimedOut | Wait::Closed => panic!("no frame"),
+            Wait::TimedOut | Wait::Nudged | Wait::Closed => panic!("no frame"),
         };
         (0..count).map(next).collect()
     }

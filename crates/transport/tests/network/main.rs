@@ -4,6 +4,5 @@ mod delivery;
 mod estimate;
 mod garbage;
 mod sender;
-mod table;
 mod twcc;
 mod world;

@@ -1,4 +1,15 @@
-//! Figures to look at while tuning: `cargo test -p transport --test network table -- --ignored --nocapture`.
+//! Figures of the transport over virtual paths, to look at while tuning: `cargo bench -p transport`.
+
+#[path = "../tests/network/twcc.rs"]
+mod twcc;
+#[path = "../tests/network/world.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod world;
+
+fn main() {
+    table();
+    steps();
+}
 
 use crate::world::{Plan, World};
 use std::time::Duration;
@@ -38,8 +49,6 @@ fn row(name: &str, world: &World, from: f64, to: f64) {
     }
 }
 
-#[test]
-#[ignore = "prints figures and judges nothing"]
 fn table() {
     let seconds = 40.0;
     let show = |name: String, path: Path, wanted: u64| {
@@ -90,8 +99,6 @@ fn table() {
     }
 }
 
-#[test]
-#[ignore = "prints figures and judges nothing"]
 fn steps() {
     for seed in 0..2 {
         let narrow = |rate| Path { rate: Some(rate), ..Path::default() };
