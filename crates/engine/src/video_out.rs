@@ -142,7 +142,11 @@ struct Lane {
     key: LaneKey,
     encoder: Option<Box<dyn VideoEncoder>>,
     bitrate: u64,
+    /// Somebody new receives it.
     keyframe: bool,
+    /// Somebody who receives it lost the thread.
+    asked: bool,
+    last_keyframe: Option<Instant>,
     /// Its first frame is out.
     begun: bool,
     failed: bool,
@@ -158,6 +162,10 @@ struct LaneKey {
 const IDLE: Duration = Duration::from_millis(50);
 /// An older picture than this is not shown any more: the camera went off.
 const STALE: Duration = Duration::from_millis(200);
+/// A request this soon after a keyframe was made before that arrived.
+const CROSSING: Duration = Duration::from_millis(100);
+/// Requests for a keyframe are answered no closer together than this; a request that still stands is answered then.
+const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
 /// What an encoder begins with, bit/s. A small first keyframe is there at once, and the next frames mend it within a
 /// blink; a good one would be paced out for a tenth of a second.
 const FIRST_BITRATE: u64 = 300_000;
@@ -189,7 +197,7 @@ impl Worker {
             Control::Remove(id) => self.peers.retain(|p| p.id != id),
             Control::Keyframe(id) => {
                 let key = self.peers.iter().find(|p| p.id == id).and_then(|p| p.lane);
-                self.lanes.iter_mut().filter(|l| Some(l.key) == key).for_each(|l| l.keyframe = true);
+                self.lanes.iter_mut().filter(|l| Some(l.key) == key).for_each(|l| l.ask(Instant::now()));
             }
         }
     }
@@ -277,7 +285,7 @@ impl Worker {
             true => frame.clone(),
             false => codecs::pixels::scale(frame, width, height, &self.pool),
         };
-        let keyframe = std::mem::take(&mut lane.keyframe);
+        let keyframe = lane.take_keyframe(now);
         let Some(encoder) = lane.encoder(self.limits.fps) else { return };
         let encoded = encoder.encode(&scaled, keyframe);
         self.counters.encode_us.fetch_add(now.elapsed().as_micros() as u64, Relaxed);
@@ -287,6 +295,7 @@ impl Worker {
                 encoded.time = frame.time;
                 lane.begun = true;
                 if encoded.keyframe {
+                    lane.last_keyframe = Some(now);
                     log::debug!("keyframe of {} bytes for {width}x{height}", encoded.data.len());
                 }
                 self.counters.encoded.fetch_add(1, Relaxed);
@@ -305,7 +314,30 @@ impl Worker {
 
 impl Lane {
     fn new(key: LaneKey, bitrate: u64) -> Self {
-        Self { key, encoder: None, bitrate: bitrate.min(FIRST_BITRATE), keyframe: true, begun: false, failed: false }
+        Self {
+            key,
+            encoder: None,
+            bitrate: bitrate.min(FIRST_BITRATE),
+            keyframe: true,
+            asked: false,
+            last_keyframe: None,
+            begun: false,
+            failed: false,
+        }
+    }
+
+    /// A keyframe that was just sent answers the requests that it crosses; a receiver that still needs one repeats itself.
+    fn ask(&mut self, now: Instant) {
+        self.asked |= self.last_keyframe.is_none_or(|at| now.saturating_duration_since(at) > CROSSING);
+    }
+
+    fn take_keyframe(&mut self, now: Instant) -> bool {
+        let recent = self.last_keyframe.is_some_and(|at| now.saturating_duration_since(at) < KEYFRAME_SPACING);
+        let asked = self.asked && !recent;
+        if asked {
+            self.asked = false;
+        }
+        std::mem::take(&mut self.keyframe) || asked
     }
 
     fn set_bitrate(&mut self, bitrate: u64, fps: u32) {
