@@ -2,6 +2,8 @@
 
 pub mod bars;
 pub mod initramfs;
+pub mod network;
+pub mod people;
 pub mod pulse;
 pub mod scratch;
 pub mod skip;

@@ -106,8 +106,7 @@ fn watch(slot: &FrameSlot, time: Duration) -> Result<Watched, String> {
                     return Ok(watched);
                 }
             }
-            Wait::TimedOut => return Err(format!("no frame in 20 s, after {}", watched.frames)),
-            Wait::Closed => return Err(format!("no more frames after {}", watched.frames)),
+            nothing => return Err(format!("no frame in 20 s, after {}: {nothing:?}", watched.frames)),
         }
     }
 }

@@ -1,0 +1,164 @@
+//! Whole calls on 127.0.0.1: the real server, real engines, pictures with stamps and tones for voices.
+
+use engine::signaling::message::{ErrorCode, MediaState};
+use engine::{AppView, Command, Ended, ServerAddress, SessionView, Stage};
+use server::{Config, Server, Tls, Turn};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use whole_system::people::{BOTH, Habits, Person, other};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_see_hear_and_write_to_each_other() {
+    let server = Server::start(config()).await.expect("a server");
+    let (ada, ben) = (Person::new(Habits::new("Ada", 440)), Person::new(Habits::new("Ben", 600)));
+    ada.enter(&address(&server), "lunch").await;
+    ben.enter(&address(&server), "lunch").await;
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
+
+    ada.tell(Command::SendChat("Grüße, 昼".into())).await;
+    for person in [&ada, &ben] {
+        let said = |view: &AppView| view.call.chat.last().is_some_and(|line| line.text == "Grüße, 昼");
+        person.until("told", said).await;
+    }
+
+    ben.tell(Command::SetCamera(false)).await;
+    ada.until("told of the camera", |view| media(view, "Ben") == MediaState { camera: false, ..BOTH }).await;
+    ada.sees_no_more_of("Ben").await;
+    ada.hears(600).await;
+    ben.tell(Command::SetMicrophone(false)).await;
+    ada.until("told of the microphone", |view| media(view, "Ben") == MediaState::default()).await;
+    ada.hears_nothing().await;
+    ben.tell(Command::SetCamera(true)).await;
+    ben.tell(Command::SetMicrophone(true)).await;
+    ada.until("told that both are on", |view| media(view, "Ben") == BOTH).await;
+    tokio::join!(ada.sees("Ben"), ada.hears(600), ben.sees("Ada"));
+
+    ben.tell(Command::Leave).await;
+    ben.until("out", |view| view.call.stage == Stage::Ended(Ended::Left)).await;
+    ada.until("alone", |view| view.call.participants.is_empty()).await;
+    ada.hears_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_person_sees_and_hears_both_and_a_fourth_finds_the_room_full() {
+    let mut config = config();
+    config.rooms.participants = 3;
+    let server = Server::start(config).await.expect("a server");
+    let people = [Habits::new("Ada", 440), Habits::new("Ben", 600), Habits::new("Cem", 1000)].map(Person::new);
+    for person in &people {
+        person.enter(&address(&server), "lunch").await;
+    }
+    let [ada, ben, cem] = &people;
+    tokio::join!(ada.sees("Ben"), ada.sees("Cem"), ben.sees("Ada"), ben.sees("Cem"), cem.sees("Ada"), cem.sees("Ben"));
+    tokio::join!(ada.hears_all(&[600, 1000]), ben.hears_all(&[440, 1000]), cem.hears_all(&[440, 600]));
+
+    let dan = Person::new(Habits::new("Dan", 300));
+    dan.join(&address(&server), "lunch").await;
+    let full = Stage::Ended(Ended::Refused(ErrorCode::RoomFull));
+    dan.until("refused", |view| view.call.stage == full).await;
+    assert!(other(&ada.engine.view().borrow(), "Dan").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_said_to_be_out_of_reach() {
+    let server = Server::start(config()).await.expect("a server");
+    let nowhere = address(&server);
+    server.stop().await;
+    assert_eq!(refusal(&nowhere).await, "server_unreachable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_certificate_of_the_link_is_accepted() {
+    let server = Server::start(Config { tls: Tls::SelfSigned, ..config() }).await.expect("a server");
+    let right = address(&server);
+    let fingerprint = right.fingerprint.expect("a pinned certificate");
+    assert_eq!(refusal(&ServerAddress { fingerprint: None, ..right.clone() }).await, "certificate_refused");
+    let mut wrong = fingerprint;
+    wrong[31] ^= 1;
+    assert_eq!(refusal(&ServerAddress { fingerprint: Some(wrong), ..right.clone() }).await, "wrong_certificate");
+    Person::new(Habits::new("Ada", 440)).enter(&right, "lunch").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_on_while_the_server_is_dead_and_meets_again_when_it_is_back() {
+    let (process, server) = doomed().await;
+    let at = address(&server);
+    let listen = server.addr();
+    let (ada, ben) = (Person::new(Habits::new("Ada", 440)), Person::new(Habits::new("Ben", 600)));
+    ada.enter(&at, "lunch").await;
+    ben.enter(&at, "lunch").await;
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"));
+
+    kill(process).await;
+    drop(server);
+    for person in [&ada, &ben] {
+        person.until("reconnecting", |view| matches!(view.call.stage, Stage::Reconnecting { .. })).await;
+    }
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
+
+    let server = again(listen).await;
+    for (person, name) in [(&ada, "Ben"), (&ben, "Ada")] {
+        let back = |view: &AppView| {
+            view.call.stage == Stage::Joined && view.call.participants.len() == 1 && other(view, name).is_some()
+        };
+        person.until("back in the room", back).await;
+    }
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
+    ada.tell(Command::SendChat("back".into())).await;
+    ben.until("told", |view| view.call.chat.iter().any(|line| line.text == "back")).await;
+    server.stop().await;
+}
+
+fn config() -> Config {
+    Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), turn: Turn::Off, ..Config::default() }
+}
+
+fn address(server: &Server) -> ServerAddress {
+    ServerAddress { url: server.url().parse().expect("a URL"), fingerprint: server.fingerprint() }
+}
+
+/// A server in a runtime of its own, which can die like a process: in the middle of a word, its sockets closed.
+async fn doomed() -> (Runtime, Server) {
+    let process = Runtime::new().expect("a runtime");
+    let server = process.spawn(Server::start(config())).await.expect("a task").expect("a server");
+    (process, server)
+}
+
+async fn kill(process: Runtime) {
+    let killed = tokio::task::spawn_blocking(move || process.shutdown_timeout(Duration::from_secs(5)));
+    killed.await.expect("dead");
+}
+
+/// The same port; the sockets of the dead server may hold it for a moment.
+async fn again(listen: SocketAddr) -> Server {
+    for _ in 0..100 {
+        match Server::start(Config { listen, ..config() }).await {
+            Ok(server) => return server,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    panic!("{listen} is taken");
+}
+
+fn media(view: &AppView, name: &str) -> MediaState {
+    other(view, name).expect("in the room").media
+}
+
+/// The code that somebody is shown who does not get in.
+async fn refusal(server: &ServerAddress) -> String {
+    let person = Person::new(Habits::new("Eve", 300));
+    person.join(server, "lunch").await;
+    let view = person.until("refused", |view| problem(&view.session).is_some()).await;
+    assert_ne!(view.call.stage, Stage::Joined);
+    problem(&view.session).expect("refused")
+}
+
+fn problem(session: &SessionView) -> Option<String> {
+    match session {
+        SessionView::Closed { problem } | SessionView::Connecting { problem, .. } => {
+            problem.as_ref().map(|problem| problem.code.clone())
+        }
+        SessionView::Open { .. } => None,
+    }
+}

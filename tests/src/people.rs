@@ -1,0 +1,248 @@
+//! People in calls: engines with devices of our own, and what they see and hear.
+
+use crate::scratch::Scratch;
+use crate::tone;
+use engine::media::encoded::VideoCodec;
+use engine::media::stamp;
+use engine::signaling::identity::DeviceKey;
+use engine::signaling::message::MediaState;
+use engine::{
+    ApmConfig, AppView, AudioTap, Command, DeviceChoice, Engine, EngineConfig, JoinRequest, LinkState,
+    MicrophoneOptions, NoiseSuppression, ParticipantView, PeerStats, Picture, ServerAddress, Stage, VideoLimits,
+};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::time::sleep;
+
+/// After this long something has gone wrong; on a machine that is free it takes a tenth.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(20);
+/// Of all sound.
+const RATE: u32 = 48_000;
+/// Sound that is kept: half a second at 48 kHz.
+const KEPT: usize = 24_000;
+
+/// How somebody comes to a call.
+#[derive(Debug, Clone)]
+pub struct Habits {
+    /// Name shown.
+    pub name: &'static str,
+    /// Frequency of the tone they "speak", whole hertz.
+    pub voice: u32,
+    /// Microphone in place of the tone.
+    pub microphone: Option<&'static str>,
+    /// Loudspeaker id.
+    pub speaker: Option<&'static str>,
+    /// Gather on 127.0.0.1 alone.
+    pub loopback: bool,
+}
+
+impl Habits {
+    /// On loopback, with a tone for a voice and a loudspeaker that nobody hears.
+    pub fn new(name: &'static str, voice: u32) -> Habits {
+        Habits { name, voice, microphone: None, speaker: Some("null"), loopback: true }
+    }
+}
+
+/// Microphone and camera on.
+pub const BOTH: MediaState = MediaState { microphone: true, camera: true };
+
+/// Somebody with an engine.
+pub struct Person {
+    /// Theirs.
+    pub engine: Engine,
+    name: &'static str,
+    ear: Ear,
+    _files: Scratch,
+}
+
+impl Person {
+    /// Starts an engine on the current tokio runtime.
+    pub fn new(habits: Habits) -> Person {
+        let files = Scratch::new(habits.name);
+        let wav = files.join("voice.wav");
+        tone::write_wav(&wav, RATE, &tone::sine(f64::from(habits.voice), RATE, 1.0));
+        let microphone = habits.microphone.map_or_else(|| format!("wav:{}", wav.display()), str::to_owned);
+        let ear = Ear::default();
+        let engine = Engine::start(EngineConfig {
+            client: "whole-system tests".into(),
+            key: new_key(),
+            codecs: vec![VideoCodec::Vp8],
+            video: VideoLimits { width: 320, height: 180, fps: 15 },
+            // A steady tone is what noise suppression is there to remove.
+            processing: ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false },
+            ice_servers: None,
+            relay_only: false,
+            include_loopback: habits.loopback,
+            microphone: MicrophoneOptions::default(),
+            devices: DeviceChoice {
+                camera: Some("test".into()),
+                microphone: Some(microphone),
+                speaker: habits.speaker.map(str::to_owned),
+            },
+            audio_tap: Some(Box::new(ear.clone())),
+        });
+        Person { engine: engine.expect("an engine"), name: habits.name, ear, _files: files }
+    }
+
+    /// Asks to enter a room with microphone and camera on.
+    pub async fn join(&self, server: &ServerAddress, room: &str) {
+        let (server, room, name) = (server.clone(), room.to_owned(), self.name.to_owned());
+        self.tell(Command::Join(JoinRequest { server, room, invite: None, name, media: BOTH })).await;
+    }
+
+    /// Asks, and waits until it is so.
+    pub async fn enter(&self, server: &ServerAddress, room: &str) {
+        self.join(server, room).await;
+        self.until("in the room", |view| view.call.stage == Stage::Joined && view.call.room == room).await;
+    }
+
+    /// Hands a command over.
+    pub async fn tell(&self, command: Command) {
+        self.engine.command(command).await.expect("a running engine");
+    }
+
+    /// Waits for a view like this.
+    pub async fn until(&self, what: &str, so: impl Fn(&AppView) -> bool) -> AppView {
+        let mut view = self.engine.view();
+        let found = tokio::time::timeout(PATIENCE, view.wait_for(|view| so(view))).await;
+        match found {
+            Ok(found) => found.expect("a running engine").clone(),
+            Err(_) => panic!("{}: not {what}: {:#?}", self.name, self.engine.view().borrow().call),
+        }
+    }
+
+    /// Waits until media has a way to somebody.
+    pub async fn reaches(&self, name: &str) -> ParticipantView {
+        let there = |view: &AppView| other(view, name).is_some_and(|who| who.link == LinkState::Connected);
+        let view = self.until(&format!("connected to {name}"), there).await;
+        other(&view, name).expect("there")
+    }
+
+    /// Waits for ten different pictures of somebody whose stamps tell that they were just made.
+    pub async fn sees(&self, name: &str) {
+        let (mut seen, mut numbers, mut late) = (0, BTreeSet::new(), vec![]);
+        let start = Instant::now();
+        while numbers.len() < 10 {
+            sleep(LOOK).await;
+            let told = (numbers.len(), &late);
+            assert!(start.elapsed() < PATIENCE, "{} sees {name} in {} pictures; ages {:?}", self.name, told.0, told.1);
+            let Some(frame) = self.slot(name).await.and_then(|slot| slot.newer_than(&mut seen)) else { continue };
+            let Some(stamp) = stamp::read(&frame) else { continue };
+            let age = stamp.age_ms(unix_ms());
+            if (-100..1000).contains(&age) {
+                numbers.insert(stamp.seq);
+            } else {
+                late.push(age);
+            }
+        }
+    }
+
+    /// Waits until no new picture of somebody comes for half a second.
+    pub async fn sees_no_more_of(&self, name: &str) {
+        let (mut seen, mut last, start) = (0, Instant::now(), Instant::now());
+        while last.elapsed() < Duration::from_millis(500) {
+            sleep(LOOK).await;
+            assert!(start.elapsed() < PATIENCE, "{} still sees {name}", self.name);
+            if self.slot(name).await.is_some_and(|slot| slot.newer_than(&mut seen).is_some()) {
+                last = Instant::now();
+            }
+        }
+    }
+
+    /// Waits until this tone and no other has been heard for half a second.
+    pub async fn hears(&self, voice: u32) {
+        self.hears_all(&[voice]).await;
+    }
+
+    /// Waits until these tones, equally loud, and nothing else have been heard for half a second.
+    pub async fn hears_all(&self, voices: &[u32]) {
+        let share = |samples: &[f32], voice: u32| tone::purity(samples, RATE, f64::from(voice));
+        let (start, floor) = (Instant::now(), 0.6 / voices.len() as f64);
+        loop {
+            sleep(LOOK).await;
+            let samples = self.ear.last();
+            let shares: Vec<f64> = voices.iter().map(|voice| share(&samples, *voice)).collect();
+            let one = voices.len() > 1 || (tone::frequency(&samples, RATE) - f64::from(voices[0])).abs() < 2.0;
+            if samples.len() == KEPT && one && shares.iter().all(|s| *s > floor) && shares.iter().sum::<f64>() > 0.9 {
+                return;
+            }
+            let measured = tone::frequency(&samples, RATE);
+            assert!(start.elapsed() < PATIENCE, "{} hears {measured:.0} Hz, {shares:?} of {voices:?}", self.name);
+        }
+    }
+
+    /// Waits until nothing has been heard for half a second.
+    pub async fn hears_nothing(&self) {
+        let start = Instant::now();
+        loop {
+            sleep(LOOK).await;
+            let samples = self.ear.last();
+            let loudest = samples.iter().fold(0f32, |max, sample| max.max(sample.abs()));
+            if samples.len() == KEPT && loudest < 0.001 {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{} still hears {loudest}", self.name);
+        }
+    }
+
+    /// Figures of the path to somebody, once one is chosen.
+    pub async fn path(&self, name: &str) -> PeerStats {
+        let who = self.reaches(name).await;
+        let start = Instant::now();
+        loop {
+            let stats = self.engine.stats().await.expect("a running engine");
+            let path = stats.participants.into_iter().find(|p| p.id == who.id).and_then(|p| p.path);
+            if let Some(path) = path.filter(|path| path.pair.is_some()) {
+                return path;
+            }
+            assert!(start.elapsed() < PATIENCE, "{} has no path to {name}", self.name);
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn slot(&self, name: &str) -> Option<engine::media::slot::FrameSlot> {
+        let who = other(&self.engine.view().borrow(), name)?;
+        self.engine.picture(Picture::Camera(who.id)).await
+    }
+}
+
+/// Somebody in a view, by name.
+pub fn other(view: &AppView, name: &str) -> Option<ParticipantView> {
+    view.call.participants.iter().find(|who| who.name == name).cloned()
+}
+
+/// The last half second that was played.
+#[derive(Clone, Default)]
+struct Ear(Arc<Mutex<VecDeque<f32>>>);
+
+impl Ear {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<f32>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn last(&self) -> Vec<f32> {
+        self.lock().iter().copied().collect()
+    }
+}
+
+impl AudioTap for Ear {
+    fn played(&mut self, block: &[f32; 480], _at: Instant) {
+        let mut kept = self.lock();
+        kept.extend(block);
+        let surplus = kept.len().saturating_sub(KEPT);
+        kept.drain(..surplus);
+    }
+}
+
+fn new_key() -> DeviceKey {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    DeviceKey::from_secret(&[NEXT.fetch_add(1, Ordering::Relaxed); 32])
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
