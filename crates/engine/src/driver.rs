@@ -308,12 +308,16 @@ impl Driver {
                 None => return,
             },
             PeerEvent::KeyframeRequested { .. } => return self.video.tell(video_out::Control::Keyframe(id)),
-            PeerEvent::Negotiated { .. }
-            | PeerEvent::RemoteTrack { .. }
-            | PeerEvent::RemoteTrackEnded { .. }
-            | PeerEvent::Target(_) => return, // encoders read codec and target themselves
+            PeerEvent::Negotiated { .. } => return self.negotiated(&id),
+            PeerEvent::RemoteTrack { .. } | PeerEvent::RemoteTrackEnded { .. } | PeerEvent::Target(_) => return, // encoders read codec and target themselves
         };
         self.call.handle(now, input);
+    }
+
+    fn negotiated(&self, id: &ParticipantId) {
+        if let Some(media) = self.participants.get(id).and_then(|p| p.media.clone()) {
+            self.video.tell(video_out::Control::Prepare(media));
+        }
     }
 
     /// Media flows only over a path that stands.

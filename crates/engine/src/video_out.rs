@@ -2,7 +2,7 @@
 
 use crate::ladder::{self, Rung};
 use codecs::{Content, EncoderConfig, VideoEncoder};
-use media::encoded::VideoCodec;
+use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::{FramePool, Rotation, VideoFrame};
 use media::slot::{FrameSlot, Wait};
 use peer::MediaOut;
@@ -31,6 +31,8 @@ impl Default for VideoLimits {
 
 /// What the encoding thread is told.
 pub(crate) enum Control {
+    /// This connection has agreed on a codec: have a first keyframe ready for when it is up.
+    Prepare(MediaOut),
     /// This connection is up: send to it, a keyframe first.
     Add(ParticipantId, MediaOut),
     /// It is gone.
@@ -149,6 +151,8 @@ struct Lane {
     last_keyframe: Option<Instant>,
     /// Its first frame is out.
     begun: bool,
+    /// Its first frame, while nobody receives it yet.
+    prepared: Option<EncodedFrame>,
     failed: bool,
 }
 
@@ -162,6 +166,8 @@ struct LaneKey {
 const IDLE: Duration = Duration::from_millis(50);
 /// An older picture than this is not shown any more: the camera went off.
 const STALE: Duration = Duration::from_millis(200);
+/// A prepared keyframe that is older than this is not sent any more.
+const PREPARED: Duration = Duration::from_secs(1);
 /// A request this soon after a keyframe was made before that arrived.
 const CROSSING: Duration = Duration::from_millis(100);
 /// Requests for a keyframe are answered no closer together than this; a request that still stands is answered then.
@@ -190,9 +196,11 @@ impl Worker {
 
     fn control(&mut self, control: Control) {
         match control {
+            Control::Prepare(media) => self.prepare(&media),
             Control::Add(id, media) => {
                 self.peers.retain(|p| p.id != id);
-                self.peers.push(Receiving { id, media, lane: None });
+                let lane = self.hand_over(&media);
+                self.peers.push(Receiving { id, media, lane });
             }
             Control::Remove(id) => self.peers.retain(|p| p.id != id),
             Control::Keyframe(id) => {
@@ -200,6 +208,27 @@ impl Worker {
                 self.lanes.iter_mut().filter(|l| Some(l.key) == key).for_each(|l| l.ask(Instant::now()));
             }
         }
+    }
+
+    /// Encodes a keyframe while ICE and DTLS are still at work. Nothing more is encoded until somebody receives it, so
+    /// that the frame after it continues it.
+    fn prepare(&mut self, media: &MediaOut) {
+        let Some(frame) = self.shown.clone().filter(|f| f.time.elapsed() < STALE) else { return };
+        let Some(codec) = media.video_codec().filter(|_| self.peers.is_empty()) else { return };
+        let source = ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height);
+        let target = media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
+        let rung = ladder::choose(source, target, None, true);
+        self.lanes = vec![Lane::new(LaneKey { codec, rung }, target.min(ladder::most_useful(rung, self.limits.fps)))];
+        self.encode(0, &frame);
+    }
+
+    /// Sends a prepared keyframe to its first receiver; the lane that goes on from it.
+    fn hand_over(&mut self, media: &MediaOut) -> Option<LaneKey> {
+        let codec = media.video_codec()?;
+        let lane = self.lanes.iter_mut().find(|l| l.key.codec == codec && l.is_prepared())?;
+        media.video(&lane.prepared.take()?);
+        lane.last_keyframe = Some(Instant::now());
+        Some(lane.key)
     }
 
     /// Shows the newest picture at once to who has seen none.
@@ -216,7 +245,7 @@ impl Worker {
     fn frame(&mut self, frame: VideoFrame) {
         self.shown = Some(frame.clone());
         if self.peers.is_empty() || self.too_soon(frame.time) {
-            self.lanes.retain(|_| !self.peers.is_empty());
+            self.lanes.retain(|l| !self.peers.is_empty() || l.is_prepared());
             return;
         }
         let frame = match frame.rotation {
@@ -277,7 +306,7 @@ impl Worker {
         let lane = &mut self.lanes[n];
         let receivers: Vec<&Receiving> = self.peers.iter().filter(|p| p.lane == Some(lane.key)).collect();
         let now = Instant::now();
-        if receivers.iter().all(|p| p.media.queue_delay() > BACKLOG) {
+        if !receivers.is_empty() && receivers.iter().all(|p| p.media.queue_delay() > BACKLOG) {
             return; // nobody could take it in time
         }
         let (width, height) = (lane.key.rung.width, lane.key.rung.height);
@@ -302,6 +331,7 @@ impl Worker {
                 self.counters.keyframes.fetch_add(u64::from(encoded.keyframe), Relaxed);
                 self.counters.size.store(u64::from(width) << 32 | u64::from(height), Relaxed);
                 receivers.iter().for_each(|p| p.media.video(&encoded));
+                lane.prepared = receivers.is_empty().then_some(encoded);
             }
             Ok(None) => lane.keyframe |= keyframe,
             Err(error) => {
@@ -322,6 +352,7 @@ impl Lane {
             asked: false,
             last_keyframe: None,
             begun: false,
+            prepared: None,
             failed: false,
         }
     }
@@ -338,6 +369,10 @@ impl Lane {
             self.asked = false;
         }
         std::mem::take(&mut self.keyframe) || asked
+    }
+
+    fn is_prepared(&self) -> bool {
+        self.prepared.as_ref().is_some_and(|frame| frame.time.elapsed() < PREPARED)
     }
 
     fn set_bitrate(&mut self, bitrate: u64, fps: u32) {
