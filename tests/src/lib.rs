@@ -3,6 +3,7 @@
 pub mod bars;
 pub mod initramfs;
 pub mod network;
+pub mod packets;
 pub mod people;
 pub mod pulse;
 pub mod scratch;

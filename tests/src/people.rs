@@ -29,7 +29,7 @@ const KEPT: usize = 24_000;
 #[derive(Debug, Clone)]
 pub struct Habits {
     /// Name shown.
-    pub name: &'static str,
+    pub name: String,
     /// Frequency of the tone they "speak", whole hertz.
     pub voice: u32,
     /// Microphone in place of the tone.
@@ -42,8 +42,8 @@ pub struct Habits {
 
 impl Habits {
     /// On loopback, with a tone for a voice and a loudspeaker that nobody hears.
-    pub fn new(name: &'static str, voice: u32) -> Habits {
-        Habits { name, voice, microphone: None, speaker: Some("null"), loopback: true }
+    pub fn new(name: &str, voice: u32) -> Habits {
+        Habits { name: name.into(), voice, microphone: None, speaker: Some("null"), loopback: true }
     }
 }
 
@@ -54,7 +54,7 @@ pub const BOTH: MediaState = MediaState { microphone: true, camera: true };
 pub struct Person {
     /// Theirs.
     pub engine: Engine,
-    name: &'static str,
+    name: String,
     ear: Ear,
     _files: Scratch,
 }
@@ -62,7 +62,7 @@ pub struct Person {
 impl Person {
     /// Starts an engine on the current tokio runtime.
     pub fn new(habits: Habits) -> Person {
-        let files = Scratch::new(habits.name);
+        let files = Scratch::new(&habits.name);
         let wav = files.join("voice.wav");
         tone::write_wav(&wav, RATE, &tone::sine(f64::from(habits.voice), RATE, 1.0));
         let microphone = habits.microphone.map_or_else(|| format!("wav:{}", wav.display()), str::to_owned);
@@ -90,7 +90,7 @@ impl Person {
 
     /// Asks to enter a room with microphone and camera on.
     pub async fn join(&self, server: &ServerAddress, room: &str) {
-        let (server, room, name) = (server.clone(), room.to_owned(), self.name.to_owned());
+        let (server, room, name) = (server.clone(), room.to_owned(), self.name.clone());
         self.tell(Command::Join(JoinRequest { server, room, invite: None, name, media: BOTH })).await;
     }
 
@@ -240,7 +240,9 @@ impl AudioTap for Ear {
 
 fn new_key() -> DeviceKey {
     static NEXT: AtomicU8 = AtomicU8::new(1);
-    DeviceKey::from_secret(&[NEXT.fetch_add(1, Ordering::Relaxed); 32])
+    let mut secret = [NEXT.fetch_add(1, Ordering::Relaxed); 32];
+    secret[..4].copy_from_slice(&std::process::id().to_le_bytes());
+    DeviceKey::from_secret(&secret)
 }
 
 fn unix_ms() -> u64 {
