@@ -1,0 +1,158 @@
+//! Two people in two networks; the server stands between them and is the only thing both reach.
+//!
+//! ```text
+//!  left 10.77.1.2 ── 10.77.1.1 middle 10.77.2.1 ── 10.77.2.2 right
+//! ```
+
+use engine::ServerAddress;
+use server::{BuiltinTurn, Config, Server, Turn};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use whole_system::network::Network;
+use whole_system::people::{Habits, Person};
+use whole_system::skip_unless;
+
+#[test]
+fn people_whose_networks_reach_each_other_need_no_relay() {
+    let Some(town) = Town::build() else { return };
+    let pairs = town.meet(Turn::Builtin(builtin()));
+    assert!(pairs.iter().all(|pair| pair.starts_with("relayed=false") && !pair.contains("relay-")), "{pairs:?}");
+}
+
+#[test]
+fn people_without_a_direct_way_meet_over_the_servers_own_relay() {
+    let Some(town) = Town::build() else { return };
+    town.block_udp();
+    let pairs = town.meet(Turn::Builtin(builtin()));
+    assert!(over_a_relay(&pairs), "{pairs:?}");
+}
+
+#[test]
+fn people_without_a_direct_way_meet_over_coturn() {
+    if !skip_unless("turnserver") {
+        return;
+    }
+    let Some(town) = Town::build() else { return };
+    town.block_udp();
+    let _coturn = town.coturn();
+    let pairs = town.meet(Turn::External(vec!["turn:10.77.1.1:3479?transport=udp".into()]));
+    assert!(over_a_relay(&pairs), "{pairs:?}");
+}
+
+/// One relay is enough: it reaches the other side as it is, who sees a new address and cannot tell whose it is.
+fn over_a_relay(pairs: &[String; 2]) -> bool {
+    pairs.iter().any(|pair| pair.starts_with("relayed=true"))
+}
+
+fn builtin() -> BuiltinTurn {
+    BuiltinTurn { allow_lan: true, ..BuiltinTurn::default() }
+}
+
+struct Town {
+    middle: Network,
+    left: Network,
+    right: Network,
+}
+
+impl Town {
+    fn build() -> Option<Town> {
+        if !Network::available() || !skip_unless("nft") {
+            return None;
+        }
+        let town = Town { middle: Network::new(), left: Network::new(), right: Network::new() };
+        town.middle.cable(("west", "10.77.1.1/24"), &town.left, ("east", "10.77.1.2/24"));
+        town.middle.cable(("east", "10.77.2.1/24"), &town.right, ("west", "10.77.2.2/24"));
+        town.left.ip("route add default via 10.77.1.1");
+        town.right.ip("route add default via 10.77.2.1");
+        town.middle.inside(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("it forwards"));
+        Some(town)
+    }
+
+    /// From now on the middle forwards no UDP; what is meant for itself it takes.
+    fn block_udp(&self) {
+        let rules = [
+            "add table inet wall",
+            "add chain inet wall pass { type filter hook forward priority 0 ; }",
+            "add rule inet wall pass meta l4proto udp drop",
+        ];
+        rules.iter().for_each(|rule| self.middle.run("nft", rule));
+    }
+
+    /// Lets two people meet, see and hear each other; tells of each what [`one_person`] tells.
+    fn meet(&self, turn: Turn) -> [String; 2] {
+        let middle = self.middle.runtime();
+        let config = Config { turn, secret: Some("shared".into()), ..Config::default() };
+        let server = middle.block_on(async { middle.spawn(Server::start(config)).await });
+        let _server = server.expect("a task").expect("a server");
+        let mut people = [(&self.left, "10.77.1.1", ADA, BEN), (&self.right, "10.77.2.1", BEN, ADA)].map(start);
+        people.each_mut().map(Killed::path)
+    }
+
+    fn coturn(&self) -> Killed {
+        let mut command = Command::new("turnserver");
+        command
+            .args(["-n", "--use-auth-secret", "--static-auth-secret=shared", "--realm=lunchroom", "--no-tls"])
+            .args(["--no-dtls", "--no-tcp", "--no-cli", "--listening-ip=10.77.1.1", "--relay-ip=10.77.1.1"])
+            .args(["--listening-port=3479", "--log-file=/dev/null", "--pidfile=/dev/null"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Killed(self.middle.spawn(&mut command))
+    }
+}
+
+/// A program that ends with the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Killed {
+    /// What a person says of their path.
+    fn path(&mut self) -> String {
+        let output = BufReader::new(self.0.stdout.take().expect("a pipe"));
+        let mut told = vec![];
+        for line in output.lines().map_while(Result::ok) {
+            if let Some(path) = line.strip_prefix(TELLS) {
+                return path.to_owned();
+            }
+            told.push(line);
+        }
+        panic!("no call:\n{}", told.join("\n"));
+    }
+}
+
+const ADA: (&str, u32) = ("Ada", 440);
+const BEN: (&str, u32) = ("Ben", 600);
+/// How the line starts that a person says of their path.
+const TELLS: &str = "path: ";
+/// What a person has to know.
+const ROLE: &str = "LUNCHROOM_TEST_ROLE";
+
+/// The sockets of all connections of a process are in one network, so each person is a process.
+fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32))) -> Killed {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    let role = format!("{host} {} {} {} {}", own.0, own.1, other.0, other.1);
+    command.args(["--exact", "one_person", "--ignored", "--nocapture"]).env(ROLE, role);
+    Killed(network.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped())))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the part of one person, which the other tests run in a network"]
+async fn one_person() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let [host, name, voice, other, other_voice] = role.split(' ').collect::<Vec<_>>()[..] else { panic!("{role}") };
+    let frequency = |text: &str| text.parse().expect("hertz");
+    let person = Person::new(Habits { loopback: false, ..Habits::new(name, frequency(voice)) });
+    let url = format!("ws://{host}:7077").parse().expect("a URL");
+    person.enter(&ServerAddress { url, fingerprint: None }, "lunch").await;
+    tokio::join!(person.sees(other), person.hears(frequency(other_voice)));
+    let path = person.path(other).await;
+    println!("\n{TELLS}relayed={} {}", path.relayed, path.pair.unwrap_or_default());
+    // The other may not be done yet; whoever started us ends us.
+    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+}
