@@ -1,24 +1,26 @@
 // Drives one headless browser for the tests: JSON orders as lines on standard input, one JSON answer a line on standard
 // output. node drive.mjs chromium|firefox MODULES UI_FOLDER
 //   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
-//   {"do":"screenshot","path":"…"}   {"do":"quit"}
+//   {"do":"open"} loads the page anew   {"do":"screenshot","path":"…"}   {"do":"quit"}
 import { createServer } from 'node:http';
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
 const [kind, modules, ui] = process.argv.slice(2);
 const puppeteer = createRequire(path.join(path.resolve(modules), 'package.json'))('puppeteer-core');
-const here = import.meta.dirname;
+const here = path.dirname(fileURLToPath(import.meta.url));
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript' };
 
 const web = createServer(async (request, response) => {
   const name = path.normalize(new URL(request.url, 'http://x').pathname);
   const file = name.startsWith('/shared/') ? path.join(ui, name) : path.join(here, name);
   try {
-    response.writeHead(200, { 'content-type': types[path.extname(file)] ?? 'application/octet-stream' }).end(await readFile(file));
+    const content = await readFile(file);
+    response.writeHead(200, { 'content-type': types[path.extname(file)] ?? 'application/octet-stream' }).end(content);
   } catch {
     response.writeHead(404).end();
   }
@@ -40,8 +42,11 @@ const browser = await puppeteer.launch(kind === 'firefox' ? firefox : chromium);
 const page = (await browser.pages())[0] ?? await browser.newPage();
 page.on('console', message => process.stderr.write(`[${kind}] ${message.text()}\n`));
 page.on('pageerror', error => process.stderr.write(`[${kind}] ${error}\n`));
-await page.goto(`http://127.0.0.1:${web.address().port}/page.html`);
-await page.waitForFunction(() => document.title === 'ready', { timeout: 20_000 });
+const open = async () => {
+  await page.goto(`http://127.0.0.1:${web.address().port}/page.html`);
+  await page.waitForFunction(() => document.title === 'ready', { timeout: 20_000 });
+};
+await open();
 
 const answer = value => process.stdout.write(JSON.stringify(value) + '\n');
 const quit = async () => {
@@ -49,7 +54,7 @@ const quit = async () => {
   await rm(profile, { recursive: true, force: true }).catch(() => {});
   process.exit(0);
 };
-answer({ ok: await browser.version() });
+answer({ ok: { version: await browser.version(), origin: `http://127.0.0.1:${web.address().port}` } });
 
 const lines = createInterface({ input: process.stdin });
 lines.on('close', quit);
@@ -57,6 +62,7 @@ for await (const line of lines) {
   const order = JSON.parse(line);
   try {
     if (order.do === 'quit') await quit();
+    else if (order.do === 'open') { await open(); answer({ ok: null }); }
     else if (order.do === 'screenshot') { await page.screenshot({ path: order.path }); answer({ ok: null }); }
     else answer({ ok: await page.evaluate((name, args) => window[name](...args), order.name, order.args ?? []) ?? null });
   } catch (error) {

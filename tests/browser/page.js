@@ -12,6 +12,13 @@ function prefer(transceiver, codec) {
   transceiver.setCodecPreferences([...wanted, ...repair]);
 }
 
+/** Those of our codecs that this browser both sends and takes. */
+window.codecs = () => {
+  const named = end => end.getCapabilities('video').codecs.map(c => c.mimeType.toLowerCase().slice('video/'.length));
+  const taken = named(RTCRtpReceiver), sent = named(RTCRtpSender);
+  return ['vp8', 'vp9', 'h264'].filter(codec => taken.includes(codec) && sent.includes(codec));
+};
+
 /** A moving picture and a tone, made here: no device, no permission. */
 function ownTracks(frequency) {
   const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
@@ -62,6 +69,8 @@ function listen(track) {
   Object.assign(new Audio(), { srcObject: stream, muted: true }).play();
   analyser = new AnalyserNode(own.audio, { fftSize: 8192 });
   own.audio.createMediaStreamSource(stream).connect(analyser);
+  // Some browsers let only what leads to the loudspeaker run.
+  analyser.connect(new GainNode(own.audio, { gain: 0 })).connect(own.audio.destination);
 }
 
 /** The strongest frequency of what is heard, in Hz, and its level in dB. */
@@ -85,10 +94,10 @@ window.addShare = () => {
 /** What getStats says, with codecs by name. */
 window.report = async () => {
   if (!peer) return null;
-  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], heard: heard() };
+  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], heard: heard(), context: own.audio.state, mdns: /^a=candidate:.* [0-9a-f-]+\.local /m.test(peer.pc.localDescription?.sdp ?? '') };
   stats.forEach(s => {
     const codec = s.codecId && stats.get(s.codecId)?.mimeType;
-    if (s.type === 'inbound-rtp') out.inbound.push({ kind: s.kind, mid: s.mid, codec, framesDecoded: s.framesDecoded, width: s.frameWidth, height: s.frameHeight, pli: s.pliCount, nack: s.nackCount, lost: s.packetsLost, bytes: s.bytesReceived, concealed: s.concealedSamples, samples: s.totalSamplesReceived });
+    if (s.type === 'inbound-rtp') out.inbound.push({ kind: s.kind, mid: s.mid, codec, framesDecoded: s.framesDecoded, width: s.frameWidth, height: s.frameHeight, pli: s.pliCount, nack: s.nackCount, lost: s.packetsLost, bytes: s.bytesReceived, concealed: s.concealedSamples, samples: s.totalSamplesReceived, energy: s.totalAudioEnergy });
     if (s.type === 'outbound-rtp') out.outbound.push({ kind: s.kind, mid: s.mid, codec, framesEncoded: s.framesEncoded, pli: s.pliCount, width: s.frameWidth });
     const pair = s.type === 'transport' ? stats.get(s.selectedCandidatePairId) : s.type === 'candidate-pair' && s.selected ? s : null;
     if (pair) {

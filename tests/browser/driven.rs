@@ -1,0 +1,131 @@
+//! A browser, driven by `drive.mjs`.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use whole_system::skip::{find, skip};
+
+/// Longest wait for one answer of the browser, its start included.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is asked while something is waited for.
+const PACE: Duration = Duration::from_millis(250);
+
+/// Which browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Chromium,
+    Firefox,
+}
+
+/// A running browser with the test page open. Dropping it closes the browser.
+pub(crate) struct Browser {
+    process: Child,
+    orders: Option<ChildStdin>,
+    answers: Receiver<String>,
+    /// The page's origin, as the server sees it.
+    pub(crate) origin: String,
+}
+
+impl Kind {
+    /// As `drive.mjs` calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Chromium => "chromium",
+            Kind::Firefox => "firefox",
+        }
+    }
+
+    fn program(self) -> PathBuf {
+        let (variable, default) = match self {
+            Kind::Chromium => ("CHROMIUM", "chromium"),
+            Kind::Firefox => ("FIREFOX", "firefox-esr"),
+        };
+        let given = std::env::var_os(variable).map(PathBuf::from);
+        given.or_else(|| find(default)).unwrap_or_else(|| default.into())
+    }
+
+    /// Whether it and what drives it are installed; if not, that is reported as a skip.
+    pub(crate) fn available(self) -> bool {
+        if !self.program().is_file() {
+            return skip(&format!("{} is not installed", self.name()));
+        }
+        folder().join("node_modules/puppeteer-core").is_dir()
+            || skip("puppeteer-core is not installed: run `cargo xtask setup`")
+    }
+}
+
+impl Browser {
+    /// Starts it and opens the page.
+    pub(crate) fn start(kind: Kind) -> Browser {
+        let program = kind.program();
+        let mut command = Command::new("node");
+        command.arg(folder().join("drive.mjs")).arg(kind.name()).arg(folder()).arg(folder().join("../../ui"));
+        command.env("CHROMIUM", &program).env("FIREFOX", &program).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("node starts");
+        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let (sender, answers) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let orders = process.stdin.take();
+        let mut browser = Browser { process, orders, answers, origin: String::new() };
+        let hello = browser.answer("start");
+        println!("{}", hello["version"]);
+        browser.origin = hello["origin"].as_str().expect("an origin").into();
+        browser
+    }
+
+    /// Calls a function of the page.
+    pub(crate) fn call(&mut self, name: &str, arguments: Value) -> Value {
+        self.order(json!({ "do": "call", "name": name, "args": [arguments] }), name)
+    }
+
+    /// Opens the page anew: a new call.
+    pub(crate) fn reload(&mut self) {
+        self.order(json!({ "do": "open" }), "open");
+    }
+
+    /// What `getStats` says once it is as wished; the end of the test if that never comes.
+    pub(crate) fn report_when(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
+        loop {
+            let report = self.call("report", Value::Null);
+            if wish(&report) {
+                return report;
+            }
+            assert!(start.elapsed() < patience, "waited in vain for {what}: {report:#}");
+            std::thread::sleep(PACE);
+        }
+    }
+
+    fn order(&mut self, order: Value, what: &str) -> Value {
+        let orders = self.orders.as_mut().expect("open until it is dropped");
+        writeln!(orders, "{order}").expect("the driver reads");
+        self.answer(what)
+    }
+
+    fn answer(&mut self, what: &str) -> Value {
+        let line = self.answers.recv_timeout(PATIENCE);
+        let line = line.unwrap_or_else(|error| panic!("no answer to {what}: {error}"));
+        let mut answer: Value = serde_json::from_str(&line).expect("JSON of the driver");
+        assert!(answer["error"].is_null(), "{what}: {}", answer["error"]);
+        answer["ok"].take()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        drop(self.orders.take()); // the driver closes the browser then, and ends
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(8) && matches!(self.process.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("browser")
+}
