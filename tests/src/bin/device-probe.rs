@@ -106,7 +106,9 @@ fn watch(slot: &FrameSlot, time: Duration) -> Result<Watched, String> {
                     return Ok(watched);
                 }
             }
-            nothing => return Err(format!("no frame in 20 s, after {}: {nothing:?}", watched.frames)),
+            Wait::TimedOut => return Err(format!("no frame in 20 s, after {}", watched.frames)),
+            Wait::Nudged => {}
+            Wait::Closed => return Err(format!("no more frames after {}", watched.frames)),
         }
     }
 }
