@@ -160,18 +160,28 @@ pub enum PeerSignal {
 ///
 /// ```text
 ///  Idle ──Join──▶ Joining ──joined──▶ Joined ──disconnected──▶ Reconnecting
-///   ▲               │  ▲                │ ▲                       │  │
-///   │             Leave │               │ └───────resumed─────────┘  │
-///   │            refused└───────────────│────────────lost────────────┘
-///   │               ▼                   ▼
-///   └────Join──── Ended ◀──Leave/removed┘
+///   ▲               │                   │ ▲ ▲                     │  │
+///   │             Leave                 │ │ └───────resumed───────┘  │
+///   │            refused                │ └─joined── Rejoining ◀─lost┘
+///   │               ▼                   ▼                │
+///   └────Join──── Ended ◀──Leave/removed┴────refused─────┘
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 enum State {
     Idle,
     Joining,
-    Joined { you: ParticipantId },
-    Reconnecting { you: ParticipantId, since: Instant },
+    Joined {
+        you: ParticipantId,
+    },
+    Reconnecting {
+        you: ParticipantId,
+        since: Instant,
+    },
+    /// The server has forgotten our seat and we ask for one again. The old connections go on meanwhile: people see and
+    /// hear each other through a restart of the server.
+    Rejoining {
+        since: Instant,
+    },
     Ended(Ended),
 }
 
@@ -240,6 +250,9 @@ impl Call {
 
     /// Lets time pass: links that stayed silent are restarted.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if !self.in_room() {
+            return; // nobody would hear of it
+        }
         for other in self.others.iter_mut().filter(|o| o.offers) {
             if other.link.restart_due(now) {
                 self.outputs.push_back(Output::RestartIce { id: other.participant.id.clone() });
@@ -249,7 +262,8 @@ impl Call {
 
     /// When to call [`Call::handle_timeout`] at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.others.iter().filter(|o| o.offers).filter_map(|o| o.link.poll_timeout()).min()
+        let mending = self.others.iter().filter(|o| o.offers && self.in_room());
+        mending.filter_map(|o| o.link.poll_timeout()).min()
     }
 
     /// The next thing to do, in order.
@@ -265,7 +279,7 @@ impl Call {
     /// In a room, or on the way into one.
     pub fn is_active(&self) -> bool {
         match self.state {
-            State::Joining | State::Joined { .. } | State::Reconnecting { .. } => true,
+            State::Joining | State::Joined { .. } | State::Reconnecting { .. } | State::Rejoining { .. } => true,
             State::Idle | State::Ended(_) => false,
         }
     }
@@ -277,6 +291,7 @@ impl Call {
             State::Joining => (Stage::Joining, None),
             State::Joined { you } => (Stage::Joined, Some(you.clone())),
             State::Reconnecting { you, since } => (Stage::Reconnecting { since: *since }, Some(you.clone())),
+            State::Rejoining { since } => (Stage::Reconnecting { since: *since }, None),
             State::Ended(why) => (Stage::Ended(*why), None),
         };
         CallView {
@@ -355,7 +370,7 @@ impl Call {
                     self.changed = true;
                 }
             }
-            Signal::Lost => self.lost(),
+            Signal::Lost => self.lost(now),
             Signal::Ended(code) => {
                 if self.is_active() {
                     self.end(Ended::Refused(code));
@@ -365,14 +380,16 @@ impl Call {
         }
     }
 
-    /// The server no longer knows us: everybody's ids are void, so start over in the same room.
-    fn lost(&mut self) {
-        if self.is_active() {
-            self.close_peers();
-            self.state = State::Joining;
-            self.say_join();
-            self.changed = true;
-        }
+    /// The server no longer knows us, and ids of before are void: ask for a seat in the same room.
+    fn lost(&mut self, now: Instant) {
+        self.state = match self.state {
+            State::Idle | State::Ended(_) => return,
+            State::Joining => State::Joining,
+            State::Joined { .. } => State::Rejoining { since: now },
+            State::Reconnecting { since, .. } | State::Rejoining { since } => State::Rejoining { since },
+        };
+        self.say_join();
+        self.changed = true;
     }
 
     fn message(&mut self, message: ServerMessage) {
@@ -412,9 +429,11 @@ impl Call {
     }
 
     fn joined(&mut self, room: String, you: ParticipantId, participants: Vec<Participant>) {
-        if self.state != State::Joining || room != self.room {
+        let asked = matches!(self.state, State::Joining | State::Rejoining { .. });
+        if !asked || room != self.room {
             return; // an answer to a join that was taken back
         }
+        self.close_peers(); // those of the seat that was lost
         self.state = State::Joined { you };
         self.changed = true;
         for participant in participants {
@@ -474,7 +493,7 @@ impl Call {
         self.changed = true;
         match self.state {
             // No seat, no call: whatever the server did not like, we are not in.
-            State::Joining => self.end(Ended::Refused(code)),
+            State::Joining | State::Rejoining { .. } => self.end(Ended::Refused(code)),
             State::Joined { .. } | State::Reconnecting { .. } => self.notice = Some(code),
             State::Idle | State::Ended(_) => {}
         }

@@ -155,8 +155,32 @@ fn a_forgotten_seat_is_taken_again_in_the_same_room() {
     call.handle(now, Input::Signal(Signal::Disconnected));
     call.handle(now, Input::Signal(Signal::Lost));
     let outputs = drain(&mut call);
-    assert!(outputs.contains(&Output::ClosePeer { id: id(1) }));
-    assert!(outputs.iter().any(|o| matches!(o, Output::Send(ClientMessage::Join { room, .. }) if room == "lunch")));
+    assert!(matches!(&outputs[..], [Output::Send(ClientMessage::Join { room, .. })] if room == "lunch"), "{outputs:?}");
+    assert!(matches!(call.view().stage, call::Stage::Reconnecting { .. }));
+    assert_eq!(call.view().participants.len(), 1, "people stay in sight");
+}
+
+#[test]
+fn old_connections_end_when_the_new_seat_is_there_even_under_the_same_id() {
+    let (mut call, now) = joined(&[1]);
+    call.handle(now, Input::Signal(Signal::Lost));
+    drain(&mut call);
+    let message = ServerMessage::Joined { room: "lunch".into(), you: id(9), participants: vec![person(1)] };
+    call.handle(now, Input::Signal(Signal::Message(message)));
+    let outputs = drain(&mut call);
+    assert_eq!(outputs[0], Output::ClosePeer { id: id(1) });
+    assert!(matches!(&outputs[1], Output::OpenPeer { id: again, offer: true, .. } if *again == id(1)), "{outputs:?}");
+}
+
+#[test]
+fn ice_is_not_restarted_while_nobody_would_hear_of_it() {
+    let (mut call, now) = joined(&[1]);
+    call.handle(now, Input::Signal(Signal::Lost));
+    drain(&mut call);
+    call.handle(now, Input::Peer { id: id(1), input: PeerInput::Failed });
+    call.handle_timeout(now + Duration::from_secs(30));
+    assert_eq!(drain(&mut call), vec![]);
+    assert_eq!(call.poll_timeout(), None);
 }
 
 #[test]

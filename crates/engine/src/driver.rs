@@ -4,7 +4,7 @@
 use crate::audio::{self, Audio};
 use crate::capture::{self, Capture, News};
 use crate::config::{Command, EngineConfig, JoinRequest};
-use crate::participant::{Order, Participant, Told};
+use crate::participant::{FromPeer, Order, Participant, Told};
 use crate::signal::{self, Signalling};
 use crate::stats::{EngineStats, ParticipantStats};
 use crate::video_out::{self, VideoOut};
@@ -44,8 +44,10 @@ pub(crate) struct Driver {
     /// Why something the person asked for could not be done.
     problem: Option<Problem>,
     view: watch::Sender<AppView>,
-    told: mpsc::Sender<(ParticipantId, Told)>,
+    told: mpsc::Sender<FromPeer>,
     seeds: u64,
+    /// Connections opened so far.
+    opened: u64,
 }
 
 /// What the driver listens to.
@@ -53,7 +55,7 @@ pub(crate) struct Ears {
     pub(crate) requests: mpsc::Receiver<Request>,
     news: mpsc::Receiver<News>,
     sockets: mpsc::Receiver<signal::FromSocket>,
-    told: mpsc::Receiver<(ParticipantId, Told)>,
+    told: mpsc::Receiver<FromPeer>,
     devices: mpsc::Receiver<Vec<DeviceInfo>>,
     find_devices: mpsc::Sender<Vec<DeviceInfo>>,
 }
@@ -97,6 +99,7 @@ impl Driver {
             view,
             told: told_in,
             seeds: seed,
+            opened: 0,
         };
         Ok((driver, Ears { requests, news, sockets, told, devices, find_devices }, watch))
     }
@@ -113,7 +116,7 @@ impl Driver {
                     None => break,
                 },
                 Some(event) = ears.sockets.recv() => self.signalling.handle(Instant::now(), event),
-                Some((id, told)) = ears.told.recv() => self.told(id, told),
+                Some(news) = ears.told.recv() => self.told(news),
                 Some(news) = ears.news.recv() => self.capture.handle(Instant::now(), news, &self.audio),
                 Some(devices) = ears.devices.recv() => self.devices = devices,
                 () = sleep_until(timeout) => {}
@@ -253,7 +256,8 @@ impl Driver {
             seed: self.seeds,
             ..PeerConfig::default()
         };
-        match Participant::open(id.clone(), config, self.told.clone()) {
+        self.opened += 1;
+        match Participant::open(id.clone(), self.opened, config, self.told.clone()) {
             Ok(participant) => {
                 self.participants.insert(id.clone(), participant);
                 if offer {
@@ -276,8 +280,8 @@ impl Driver {
         }
     }
 
-    fn told(&mut self, id: ParticipantId, told: Told) {
-        let Some(participant) = self.participants.get_mut(&id) else { return };
+    fn told(&mut self, (number, id, told): FromPeer) {
+        let Some(participant) = self.participants.get_mut(&id).filter(|p| p.number == number) else { return };
         match told {
             Told::Ready(media) => {
                 participant.media = Some(media.clone());

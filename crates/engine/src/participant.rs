@@ -33,8 +33,13 @@ pub(crate) enum Told {
     Problem(PeerError),
 }
 
+/// News, with the connection's number and whose it is.
+pub(crate) type FromPeer = (u64, ParticipantId, Told);
+
 /// One other person. Dropping it closes the connection and ends its threads.
 pub(crate) struct Participant {
+    /// Which connection this is: after a server's restart the same id may belong to another one.
+    pub(crate) number: u64,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) video: VideoInThread,
     pub(crate) audio: AudioQueue,
@@ -45,8 +50,9 @@ impl Participant {
     /// Makes the connection in a task of its own.
     pub(crate) fn open(
         id: ParticipantId,
+        number: u64,
         config: PeerConfig,
-        told: mpsc::Sender<(ParticipantId, Told)>,
+        told: mpsc::Sender<FromPeer>,
     ) -> std::io::Result<Self> {
         let (orders, inbox) = mpsc::channel(ORDERS);
         let out: Arc<OnceLock<MediaOut>> = Arc::default();
@@ -58,8 +64,8 @@ impl Participant {
         })?;
         let audio: AudioQueue = Arc::new(ArrayQueue::new(audio::QUEUE));
         let sink = Arc::new(Sink { video: input, audio: audio.clone() });
-        tokio::spawn(run(id, config, sink, out, inbox, told));
-        Ok(Self { orders, video, audio, media: None })
+        tokio::spawn(run((number, id), config, sink, out, inbox, told));
+        Ok(Self { number, orders, video, audio, media: None })
     }
 }
 
@@ -82,23 +88,23 @@ impl MediaSink for Sink {
 }
 
 async fn run(
-    id: ParticipantId,
+    (number, id): (u64, ParticipantId),
     config: PeerConfig,
     sink: Arc<dyn MediaSink>,
     out: Arc<OnceLock<MediaOut>>,
     mut inbox: mpsc::Receiver<Order>,
-    told: mpsc::Sender<(ParticipantId, Told)>,
+    told: mpsc::Sender<FromPeer>,
 ) {
     let (events, mut happened) = mpsc::channel(EVENTS);
     let peer = match Peer::new(config, sink, events).await {
         Ok(peer) => peer,
         Err(error) => {
-            let _ = told.send((id, Told::Problem(error))).await; // nobody left to hear it
+            let _ = told.send((number, id, Told::Problem(error))).await; // nobody left to hear it
             return;
         }
     };
     let _ = out.set(peer.media());
-    if told.send((id.clone(), Told::Ready(peer.media()))).await.is_err() {
+    if told.send((number, id.clone(), Told::Ready(peer.media()))).await.is_err() {
         return;
     }
     loop {
@@ -107,14 +113,14 @@ async fn run(
                 let Some(order) = order else { break };
                 if let Err(error) = obey(&peer, order).await {
                     log::warn!("{}: {error}", id.0);
-                    if told.send((id.clone(), Told::Problem(error))).await.is_err() {
+                    if told.send((number, id.clone(), Told::Problem(error))).await.is_err() {
                         break;
                     }
                 }
             }
             event = happened.recv() => {
                 let Some(event) = event else { break };
-                if told.send((id.clone(), Told::Event(event))).await.is_err() {
+                if told.send((number, id.clone(), Told::Event(event))).await.is_err() {
                     break;
                 }
             }
