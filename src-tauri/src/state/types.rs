@@ -1,0 +1,44 @@
+//! The shapes in TypeScript. `cargo test -p lunchroom` fails when the file in `ui/` is not what is written here;
+//! with `WRITE_TYPES=1` it writes the file.
+
+use super::*;
+use ts_rs::{Config, TS};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/shared/types/state.d.ts");
+
+const HEAD: &str =
+    "// Written from src-tauri/src/state by `WRITE_TYPES=1 cargo test -p lunchroom types`. Do not edit.\n";
+
+#[test]
+fn the_types_of_the_ui_are_those_of_rust() {
+    let wanted = file();
+    if std::env::var_os("WRITE_TYPES").is_some() {
+        std::fs::create_dir_all(std::path::Path::new(FILE).parent().unwrap()).unwrap();
+        std::fs::write(FILE, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(FILE).unwrap_or_default().replace("\r\n", "\n");
+    assert!(found == wanted, "stale: run WRITE_TYPES=1 cargo test -p lunchroom types");
+}
+
+fn file() -> String {
+    let config = Config::default();
+    let mut text = HEAD.to_owned();
+    let mut add = |docs: Option<String>, declaration: String| {
+        text.push('\n');
+        text.push_str(&docs.unwrap_or_default());
+        text.push_str(&format!("export {declaration}\n"));
+    };
+    macro_rules! all {
+        ($($name:ident)*) => { $(add($name::docs(), $name::decl(&config));)* };
+    }
+    all! {
+        AppState SessionState You PendingLink Hosting FrameAccess
+        CallState Stage Participant Link ChatLine Knocker
+        Device DeviceKind Choice Problem
+        Settings KnownServer Language Theme Noise
+        BoardState Table Sitting Mine Person Presence Waiting
+        Media Join Tile Picture TableDraft Door CommandError
+        Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures
+    }
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
