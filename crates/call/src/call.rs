@@ -423,6 +423,8 @@ impl Call {
             ServerMessage::Challenge { .. }
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }
+            | ServerMessage::Board(_)
+            | ServerMessage::Room(_)
             | ServerMessage::Pong { .. }
             | ServerMessage::Ack => {}
         }

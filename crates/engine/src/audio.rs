@@ -1,5 +1,7 @@
 //! Sound, both ways: one thread that every 10 ms of device time captures, cleans, encodes, decodes, mixes and plays.
 
+use crate::chime::Chime;
+use crate::levels::{Levels, Loudness};
 use codecs::{Apm, ApmConfig, OpusConfig, OpusDecoder, OpusEncoder};
 use crossbeam_queue::ArrayQueue;
 use devices::{Microphone, Speaker};
@@ -11,6 +13,7 @@ use signaling::message::ParticipantId;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Samples of 10 ms at 48 kHz, mono: the unit of everything here.
 pub(crate) const BLOCK: usize = 480;
@@ -46,6 +49,10 @@ pub(crate) enum Control {
     Microphone(Option<Microphone>),
     /// From now on this loudspeaker, or none.
     Speaker(Option<Speaker>),
+    /// From now on process the microphone like this.
+    Processing(ApmConfig),
+    /// Play the test sound, if a loudspeaker is open before this moment.
+    Chime(Instant),
     /// Whose figures are wanted.
     Stats(tokio::sync::oneshot::Sender<Vec<(ParticipantId, AudioBufferStats)>>),
 }
@@ -53,12 +60,15 @@ pub(crate) enum Control {
 /// The owner's end: dropping it ends the thread.
 pub(crate) struct Audio {
     control: Sender<Control>,
+    /// How loud everybody is, ten times a second while there is sound.
+    pub(crate) levels: watch::Receiver<Levels>,
 }
 
 impl Audio {
     /// Starts the thread, with no devices.
     pub(crate) fn start(processing: ApmConfig, tap: Option<Box<dyn AudioTap>>) -> std::io::Result<Self> {
         let (control, inbox) = channel();
+        let (levels, watched) = watch::channel(Levels::default());
         std::thread::Builder::new().name("audio".into()).spawn(move || {
             let worker = Worker {
                 inbox,
@@ -71,10 +81,13 @@ impl Audio {
                 pending: Vec::with_capacity(BLOCK * BLOCKS_PER_PACKET),
                 clock: SendClock::new(Instant::now()),
                 mixer: Mixer::new(),
+                chime: None,
+                own: Loudness::default(),
+                levels,
             };
             worker.run();
         })?;
-        Ok(Self { control })
+        Ok(Self { control, levels: watched })
     }
 
     pub(crate) fn tell(&self, control: Control) {
@@ -93,6 +106,9 @@ struct Worker {
     pending: Vec<f32>,
     clock: SendClock,
     mixer: Mixer,
+    chime: Option<(Chime, Instant)>,
+    own: Loudness,
+    levels: watch::Sender<Levels>,
 }
 
 struct Other {
@@ -102,6 +118,7 @@ struct Other {
     buffer: AudioBuffer,
     decoder: OpusDecoder,
     block: [f32; BLOCK],
+    loudness: Loudness,
     connected: bool,
 }
 
@@ -118,6 +135,7 @@ impl Worker {
             }
             self.capture();
             self.play();
+            self.show_levels();
             next += TICK;
             let now = Instant::now();
             match next.checked_duration_since(now) {
@@ -135,8 +153,12 @@ impl Worker {
             Control::Microphone(microphone) => {
                 self.microphone = microphone;
                 self.pending.clear();
+                self.own = Loudness::default();
             }
             Control::Speaker(speaker) => self.speaker = speaker,
+            Control::Processing(config) if config == self.apm.config() => {}
+            Control::Processing(config) => self.apm = Apm::new(config),
+            Control::Chime(until) => self.chime = Some((Chime::default(), until)),
             Control::Stats(answer) => {
                 let stats = self.others.iter().map(|o| (o.id.clone(), o.buffer.stats())).collect();
                 let _ = answer.send(stats); // whoever asked may have gone
@@ -149,7 +171,8 @@ impl Worker {
         match OpusDecoder::new() {
             Ok(decoder) => {
                 let buffer = AudioBuffer::new();
-                self.others.push(Other { id, media, queue, buffer, decoder, block: [0.0; BLOCK], connected: false });
+                let (block, loudness) = ([0.0; BLOCK], Loudness::default());
+                self.others.push(Other { id, media, queue, buffer, decoder, block, loudness, connected: false });
             }
             Err(error) => log::error!("no Opus decoder: {error}"),
         }
@@ -164,6 +187,7 @@ impl Worker {
             }
             let late = Duration::from_secs_f64(microphone.buffered() as f64 / 48_000.0);
             self.apm.process_capture(&mut block, (delay + late).as_millis() as u32);
+            self.own.push(&block);
             self.pending.extend_from_slice(&block);
             if self.pending.len() == BLOCK * BLOCKS_PER_PACKET {
                 self.send();
@@ -200,19 +224,38 @@ impl Worker {
                 other.buffer.push(packet);
             }
         }
+        self.chime.take_if(|(_, until)| *until <= now);
         let Some(speaker) = &mut self.speaker else { return };
         while speaker.wanted() >= BLOCK {
             for other in &mut self.others {
                 other.buffer.pull(now, &mut other.decoder, &mut other.block);
+                other.loudness.push(&other.block);
             }
             let mut mixed = [0.0; BLOCK];
             self.mixer.mix(self.others.iter().map(|o| &o.block), &mut mixed);
+            self.chime.take_if(|(chime, _)| !chime.add(&mut mixed));
             self.apm.process_render(&mixed);
             if let Some(tap) = &mut self.tap {
                 tap.played(&mixed, now + speaker.latency());
             }
             speaker.write(&mixed);
         }
+    }
+}
+
+impl Worker {
+    /// Shows how loud everybody is once a window of somebody's is full, and that nobody is any more.
+    fn show_levels(&mut self) {
+        let silent = self.microphone.is_none() && self.others.is_empty();
+        let full = self.own.is_full() || self.others.iter().any(|o| o.loudness.is_full());
+        if !full && !(silent && *self.levels.borrow() != Levels::default()) {
+            return;
+        }
+        let own = self.microphone.is_some().then(|| self.own.rms_dbfs());
+        let others = self.others.iter().map(|o| (o.id.clone(), o.loudness.rms_dbfs())).collect();
+        self.levels.send_replace(Levels { own, others });
+        self.own = Loudness::default();
+        self.others.iter_mut().for_each(|o| o.loudness = Loudness::default());
     }
 }
 

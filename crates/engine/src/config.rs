@@ -104,4 +104,17 @@ pub enum Command {
     SelectDevices(DeviceChoice),
     /// Look for devices anew.
     RefreshDevices,
+    /// Play the test sound on the chosen loudspeaker.
+    TestSound,
+    /// Process the microphone's sound like this from now on.
+    SetProcessing(codecs::ApmConfig),
+    /// Keep a session with this server while in no call, under this name; it shows what goes on there.
+    Connect {
+        /// With whom.
+        server: ServerAddress,
+        /// What people call this person.
+        name: String,
+    },
+    /// No longer keep one outside of calls.
+    Disconnect,
 }

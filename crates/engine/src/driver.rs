@@ -3,7 +3,9 @@
 
 use crate::audio::{self, Audio};
 use crate::capture::{self, Capture, News};
-use crate::config::{Command, EngineConfig, JoinRequest};
+use crate::chime;
+use crate::config::{Command, EngineConfig, JoinRequest, ServerAddress};
+use crate::levels::Levels;
 use crate::participant::{FromPeer, Order, Participant, Told};
 use crate::signal::{self, Signalling};
 use crate::stats::{EngineStats, ParticipantStats};
@@ -40,6 +42,10 @@ pub(crate) struct Driver {
     preview: MediaState,
     /// What the call allows to be open.
     captured: MediaState,
+    /// The loudspeaker is tried out until then.
+    sounding: Option<Instant>,
+    /// The session that is kept outside of calls, and under which name.
+    connected: Option<(ServerAddress, String)>,
     devices: Vec<DeviceInfo>,
     /// Why something the person asked for could not be done.
     problem: Option<Problem>,
@@ -94,6 +100,8 @@ impl Driver {
             video,
             preview: MediaState::default(),
             captured: MediaState::default(),
+            sounding: None,
+            connected: None,
             devices: vec![],
             problem: None,
             view,
@@ -102,6 +110,11 @@ impl Driver {
             opened: 0,
         };
         Ok((driver, Ears { requests, news, sockets, told, devices, find_devices }, watch))
+    }
+
+    /// How loud everybody is.
+    pub(crate) fn levels(&self) -> watch::Receiver<Levels> {
+        self.audio.levels.clone()
     }
 
     /// Runs until the handle is dropped.
@@ -141,8 +154,11 @@ impl Driver {
                 break;
             }
         }
-        self.capture.want(self.wanted(), self.call.is_active() || self.preview.microphone, &self.audio);
-        self.signalling.keep_while(now, self.call.is_active());
+        self.sounding.take_if(|until| *until <= now);
+        let speaker = self.call.is_active() || self.preview.microphone || self.sounding.is_some();
+        self.capture.want(self.wanted(), speaker, &self.audio);
+        self.come_home(now);
+        self.signalling.keep_while(now, self.call.is_active() || self.connected.is_some());
         self.call.take_changed();
         self.show();
     }
@@ -166,6 +182,17 @@ impl Driver {
         });
     }
 
+    /// Outside of calls: back to the session that is kept.
+    fn come_home(&mut self, now: Instant) {
+        let away = |server: &ServerAddress| self.signalling.server() != Some(server);
+        if let Some((server, name)) =
+            self.connected.clone().filter(|(server, _)| away(server) && !self.call.is_active())
+            && let Err(problem) = self.signalling.open(now, server, &name)
+        {
+            (self.problem, self.connected) = (Some(problem), None);
+        }
+    }
+
     fn wanted(&self) -> MediaState {
         MediaState {
             microphone: self.captured.microphone || self.preview.microphone,
@@ -174,7 +201,8 @@ impl Driver {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let all = [self.signalling.poll_timeout(), self.call.poll_timeout(), self.capture.poll_timeout()];
+        let all =
+            [self.signalling.poll_timeout(), self.call.poll_timeout(), self.capture.poll_timeout(), self.sounding];
         all.into_iter().flatten().min()
     }
 
@@ -203,8 +231,30 @@ impl Driver {
             }
             Command::SelectDevices(choice) => return self.capture.choose(choice, &self.audio),
             Command::RefreshDevices => return, // the ears have it
+            Command::TestSound => {
+                let until = now + chime::LENGTH + OPENING;
+                self.sounding = Some(until);
+                return self.audio.tell(audio::Control::Chime(until));
+            }
+            Command::SetProcessing(config) => return self.audio.tell(audio::Control::Processing(config)),
+            Command::Connect { server, name } => return self.connect(now, server, name),
+            Command::Disconnect => {
+                self.connected = None;
+                return;
+            }
         };
         self.call.handle(now, Input::Command(command));
+    }
+
+    /// Also a server that was refused is asked again: the person wishes it.
+    fn connect(&mut self, now: Instant, server: ServerAddress, name: String) {
+        if !self.call.is_active()
+            && let Err(problem) = self.signalling.open(now, server.clone(), &name)
+        {
+            self.problem = Some(problem);
+            return;
+        }
+        self.connected = Some((server, name));
     }
 
     fn join(&mut self, now: Instant, request: JoinRequest) {
@@ -384,6 +434,8 @@ impl Driver {
     }
 }
 
+/// How long a loudspeaker may take to open before the test sound is given up.
+const OPENING: Duration = Duration::from_secs(2);
 /// How long figures are waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
 

@@ -2,6 +2,8 @@
 
 use crate::config::{Command, EngineConfig};
 use crate::driver::{Driver, Request};
+use crate::feed::{self, FeedControl, FeedFrames};
+use crate::levels::Levels;
 use crate::stats::EngineStats;
 use crate::view::{AppView, Picture};
 use media::slot::FrameSlot;
@@ -15,6 +17,7 @@ const COMMANDS: usize = 32;
 pub struct Engine {
     requests: mpsc::Sender<Request>,
     view: watch::Receiver<AppView>,
+    levels: watch::Receiver<Levels>,
     driver: JoinHandle<()>,
 }
 
@@ -34,8 +37,9 @@ impl Engine {
     pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
         let (requests, inbox) = mpsc::channel(COMMANDS);
         let (driver, ears, view) = Driver::new(config, inbox)?;
+        let levels = driver.levels();
         let driver = tokio::spawn(driver.run(ears));
-        Ok(Self { requests, view, driver })
+        Ok(Self { requests, view, levels, driver })
     }
 
     /// Hands a command over; what becomes of it shows in the view.
@@ -55,6 +59,16 @@ impl Engine {
         slot.await.ok().flatten()
     }
 
+    /// Pictures for a window that says what it shows. It ends with the engine or with the last control.
+    pub fn frame_feed(&self) -> Result<(FeedControl, FeedFrames), EngineError> {
+        Ok(feed::start(self.requests.downgrade(), self.view.clone())?)
+    }
+
+    /// How loud everybody is, ten times a second while there is sound.
+    pub fn levels(&self) -> watch::Receiver<Levels> {
+        self.levels.clone()
+    }
+
     /// Figures of this moment.
     pub async fn stats(&self) -> Result<EngineStats, EngineError> {
         let (answer, stats) = oneshot::channel();
@@ -64,8 +78,8 @@ impl Engine {
 
     /// Leaves the call, says goodbye to the server and ends.
     pub async fn stop(self) {
-        let Self { requests, view, driver } = self;
-        drop((requests, view));
+        let Self { requests, view, levels, driver } = self;
+        drop((requests, view, levels));
         let _ = driver.await; // a driver that panicked has ended too
     }
 }

@@ -11,10 +11,13 @@
 
 mod audio;
 mod capture;
+mod chime;
 mod config;
 mod driver;
 mod engine;
+mod feed;
 mod ladder;
+mod levels;
 mod participant;
 mod signal;
 mod socket;
@@ -27,6 +30,8 @@ mod view;
 pub use audio::AudioTap;
 pub use config::{Command, DeviceChoice, EngineConfig, JoinRequest, ServerAddress};
 pub use engine::{Engine, EngineError};
+pub use feed::{FeedControl, FeedFrame, FeedFrames, MAX_STREAMS, Tile};
+pub use levels::Levels;
 pub use stats::{EngineStats, ParticipantStats};
 pub use video_in::VideoInStats;
 pub use video_out::{VideoLimits, VideoOutStats};

@@ -68,7 +68,8 @@ impl Signalling {
         self.close(now);
         self.seed = self.seed.wrapping_add(1);
         let key = self.key.for_server(&server.origin());
-        let config = SessionConfig { key, name: name.into(), client: self.client.clone(), seed: self.seed };
+        let config =
+            SessionConfig { key, name: name.into(), client: self.client.clone(), member: None, seed: self.seed };
         let session = Session::new(config, now).map_err(|error| problem("bad_name", &error.to_string()))?;
         self.open = Some(Open { server, name: name.into(), session, socket: None });
         self.pump(now);
@@ -145,6 +146,11 @@ impl Signalling {
             }
             SessionState::Closed => SessionView::Closed { problem: self.problem.clone() },
         }
+    }
+
+    /// With whom there is a session, or was the last one that was refused.
+    pub(crate) fn server(&self) -> Option<&ServerAddress> {
+        self.open.as_ref().map(|open| &open.server)
     }
 
     /// Ends the session and lets its last words out.

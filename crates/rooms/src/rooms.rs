@@ -239,6 +239,7 @@ impl Rooms {
                 Ok(())
             }
             ClientMessage::Ack => Ok(()),
+            ClientMessage::Board(_) | ClientMessage::Room(_) => Err(ErrorCode::UnexpectedMessage),
         }
     }
 
@@ -343,6 +344,8 @@ impl Buckets {
                 | ClientMessage::Candidate { .. }
                 | ClientMessage::EndOfCandidates { .. }
                 | ClientMessage::Media(_)
+                | ClientMessage::Board(_)
+                | ClientMessage::Room(_)
                 | ClientMessage::Ping { .. }
                 | ClientMessage::Ack,
             )
@@ -380,6 +383,22 @@ pub fn text(code: ErrorCode) -> &'static str {
         ErrorCode::Replaced => "another connection took over",
         ErrorCode::ServerStopping => "the server is stopping",
         ErrorCode::Internal => "a fault of the server",
+        ErrorCode::SlotPast => "that time is over",
+        ErrorCode::SlotTooFar => "that is too far away",
+        ErrorCode::AlreadySeated => "has a seat at another table at that time",
+        ErrorCode::TableFull => "every seat of the table is taken",
+        ErrorCode::NoSuchTable => "there is no such table",
+        ErrorCode::TooManyTables => "there are too many tables",
+        ErrorCode::TooEarly => "the room is not open yet",
+        ErrorCode::NotHost => "only the host may do that",
+        ErrorCode::NotMember => "only members may do that",
+        ErrorCode::InviteInvalid => "the invite does not fit",
+        ErrorCode::InviteExpired => "the invite is too old",
+        ErrorCode::InviteUsed => "the invite is used up",
+        ErrorCode::KnockingRefused => "the host did not let you in",
+        ErrorCode::RoomLocked => "the room is locked",
+        ErrorCode::Removed => "the host has sent you out",
+        ErrorCode::NotSaved => "it could not be written down",
         ErrorCode::Unknown => "unknown",
     }
 }

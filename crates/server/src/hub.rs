@@ -320,6 +320,7 @@ impl Hub {
                 max_participants: self.limits.participants,
                 max_chat_chars: MAX_CHAT_CHARS,
             },
+            member: true,
         }
     }
 

@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::message::{ErrorCode, Hello};
@@ -103,6 +104,29 @@ pub fn verify(hello: &Hello, nonce: &Nonce) -> Result<PublicKey, ErrorCode> {
     Ok(key)
 }
 
+/// Proof that the owner of `key` knows the community's secret: HMAC-SHA256 (RFC 2104) with the secret's UTF-8 as
+/// key over `lunchroom-member-v1`, a zero byte, the challenge's nonce and the device's public key; base64url.
+///
+/// The secret itself never travels, and the proof is worth nothing in another connection or to another device.
+pub fn member_proof(secret: &str, nonce: &Nonce, key: PublicKey) -> String {
+    member_mac(secret, nonce, key).map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())).unwrap_or_default()
+}
+
+/// Whether a `hello.member` proves the secret, compared in constant time.
+pub fn is_member(proof: &str, secret: &str, nonce: &Nonce, key: PublicKey) -> bool {
+    let given: Option<[u8; 32]> = decode(proof);
+    given.zip(member_mac(secret, nonce, key)).is_some_and(|(given, mac)| mac.verify_slice(&given).is_ok())
+}
+
+fn member_mac(secret: &str, nonce: &Nonce, key: PublicKey) -> Option<Hmac<Sha256>> {
+    // HMAC takes keys of any length: there is always one.
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(secret.as_bytes()).ok()?;
+    mac.update(b"lunchroom-member-v1\0");
+    mac.update(nonce);
+    mac.update(&key.0);
+    Some(mac)
+}
+
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     // A longer text cannot be N bytes: do not decode a megabyte to find out.
     if text.len() > 2 * N {
@@ -122,6 +146,7 @@ mod tests {
             signature: key.sign(nonce, 1),
             name: "Ada".into(),
             client: String::new(),
+            member: None,
             resume: None,
         }
     }
@@ -177,6 +202,19 @@ mod tests {
         assert_eq!(here.public(), device.for_server("wss://here.example").public());
         assert_ne!(here.public(), device.for_server("wss://there.example").public());
         assert_ne!(here.public(), device.public());
+    }
+
+    #[test]
+    fn a_member_proves_the_secret_for_this_challenge_and_this_key_only() {
+        let (ada, ben) = (DeviceKey::from_secret(&[1; 32]).public(), DeviceKey::from_secret(&[2; 32]).public());
+        let proof = member_proof("kimchi", &[7; 32], ada);
+        assert!(is_member(&proof, "kimchi", &[7; 32], ada));
+        assert!(!is_member(&proof, "bibimbap", &[7; 32], ada));
+        assert!(!is_member(&proof, "kimchi", &[8; 32], ada));
+        assert!(!is_member(&proof, "kimchi", &[7; 32], ben));
+        for wrong in ["", "AAAA", "kimchi"] {
+            assert!(!is_member(wrong, "kimchi", &[7; 32], ada), "{wrong}");
+        }
     }
 
     #[test]

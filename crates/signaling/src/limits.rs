@@ -29,6 +29,31 @@ pub const MAX_MID_BYTES: usize = 256;
 /// Bytes of a link.
 pub const MAX_LINK_BYTES: usize = 2_048;
 
+/// Characters (Unicode scalar values) of a table's topic.
+pub const MAX_TOPIC_CHARS: usize = 80;
+/// Characters of a table's menu or place.
+pub const MAX_PLACE_CHARS: usize = 120;
+/// Seats of a table.
+pub const TABLE_SEATS: std::ops::RangeInclusive<u8> = 2..=12;
+/// Minutes of a table.
+pub const TABLE_MINUTES: std::ops::RangeInclusive<u32> = 15..=240;
+/// People one can ask to eat with in one `eat_now`.
+pub const MAX_EAT_WITH: usize = 3;
+/// People in the line of one table. When full, taking a place in it is refused with `table_full`.
+pub const MAX_TABLE_LINE: usize = 50;
+/// People in the lobby of one room. When full, knocking is refused with `room_full`.
+pub const MAX_LOBBY: usize = 24;
+/// Devices one invite can be good for.
+pub const INVITE_USES: std::ops::RangeInclusive<u16> = 1..=100;
+/// Hours one invite can be good for: two weeks.
+pub const INVITE_HOURS: std::ops::RangeInclusive<u32> = 1..=336;
+/// Bytes of a time zone's name.
+pub const MAX_ZONE_BYTES: usize = 64;
+/// Bytes of a piece of a snapshot or of a patch before it is cut; the rest of a frame is for one last table.
+pub const BOARD_PIECE_BYTES: usize = 48 * 1024;
+/// Tables and people a client keeps of one board. What a server sends beyond is passed over.
+pub const MAX_BOARD_ITEMS: usize = 20_000;
+
 /// People in one room. A mesh of twelve is eleven connections each.
 pub const MAX_PARTICIPANTS: usize = 12;
 /// ICE servers a client takes from one `welcome`.
@@ -67,6 +92,10 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 pub const MESSAGE_RATE: f64 = 100.0;
 /// Messages a server takes at once. Above [`MAX_UNACKNOWLEDGED`], so that a replay after `resumed` never trips it.
 pub const MESSAGE_BURST: f64 = 1_024.0;
+/// Requests to the board a second a server takes from one session, on average.
+pub const BOARD_RATE: f64 = 2.0;
+/// Requests to the board a server takes at once.
+pub const BOARD_BURST: f64 = 40.0;
 /// Lines of chat a second a server takes from one session, on average.
 pub const CHAT_RATE: f64 = 2.0;
 /// Lines of chat a server takes at once.

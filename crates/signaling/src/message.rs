@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
+
 /// The protocol version this crate speaks.
 pub const VERSION: u32 = 1;
 
@@ -85,6 +87,10 @@ pub enum ClientMessage {
         /// Plain text, never markup.
         text: String,
     },
+    /// Something about the board of tables.
+    Board(BoardRequest),
+    /// Something the host of a table does in its room.
+    Room(RoomRequest),
     /// Is the path alive? Outside the count.
     Ping {
         /// Comes back in `pong`.
@@ -106,6 +112,8 @@ impl ClientMessage {
             | ClientMessage::Candidate { .. }
             | ClientMessage::EndOfCandidates { .. }
             | ClientMessage::Media(_)
+            | ClientMessage::Board(_)
+            | ClientMessage::Room(_)
             | ClientMessage::Chat { .. } => true,
         }
     }
@@ -207,6 +215,10 @@ pub enum ServerMessage {
         /// Unix time in milliseconds by the server's clock.
         at: u64,
     },
+    /// News of the board of tables.
+    Board(BoardNews),
+    /// News in or at the door of a table's room.
+    Room(RoomNews),
     /// Answer to `ping`. Outside the count.
     Pong {
         /// As in the ping.
@@ -247,6 +259,8 @@ impl ServerMessage {
             | ServerMessage::Candidate { .. }
             | ServerMessage::EndOfCandidates { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Board(_)
+            | ServerMessage::Room(_)
             | ServerMessage::Chat { .. } => true,
         }
     }
@@ -266,6 +280,9 @@ pub struct Hello {
     /// Client software and version, for the server's log.
     #[serde(default)]
     pub client: String,
+    /// Proof that this person knows the community's secret, [`crate::identity::member_proof`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// The broken session to go on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
@@ -291,6 +308,19 @@ pub struct Welcome {
     pub ice_servers: Vec<IceServer>,
     /// What this server allows.
     pub limits: LimitsInfo,
+    /// Whether this person is one of the community and may see its board. Absent: yes, the server is open.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub member: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_yes(member: &bool) -> bool {
+    *member
 }
 
 /// One entry of WebRTC's `RTCConfiguration.iceServers`.
@@ -371,6 +401,8 @@ pub enum LeaveReason {
     Replaced,
     /// The server shuts down.
     ServerStopping,
+    /// The host sent them out.
+    Removed,
 }
 
 /// Something could not be done.
@@ -424,6 +456,38 @@ pub enum ErrorCode {
     ServerStopping,
     /// A fault of the server.
     Internal,
+    /// The time of the table is over.
+    SlotPast,
+    /// The time is further away than the calendar goes.
+    SlotTooFar,
+    /// You have a seat at another table at that time.
+    AlreadySeated,
+    /// Every seat is taken; there is a line to wait in unless it is full too.
+    TableFull,
+    /// There is no such table, or it is over or taken away.
+    NoSuchTable,
+    /// You host as many tables as one person may, or the board is full.
+    TooManyTables,
+    /// The room opens only minutes before the table begins.
+    TooEarly,
+    /// Only the host may do that.
+    NotHost,
+    /// Only members of the community may do that.
+    NotMember,
+    /// The invite is not for this room, or was not made by this server.
+    InviteInvalid,
+    /// The invite is too old.
+    InviteExpired,
+    /// The invite was used by as many as it was made for.
+    InviteUsed,
+    /// The host did not let you in.
+    KnockingRefused,
+    /// The host has locked the room.
+    RoomLocked,
+    /// The host has sent you out of this room.
+    Removed,
+    /// The server could not write it down, so it did not happen.
+    NotSaved,
     /// A code this version does not know.
     #[serde(other)]
     Unknown,

@@ -2,6 +2,7 @@
 //! acknowledged, says it again after a resume, and drops what it has already received.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -49,14 +50,15 @@ pub enum Place {
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Bodies of the messages `acknowledged + 1 ..`, bounded by [`MAX_UNACKNOWLEDGED`] and [`MAX_UNACKNOWLEDGED_BYTES`].
-    bodies: VecDeque<String>,
+    /// What is said to many is one text that they share.
+    bodies: VecDeque<Arc<str>>,
     bytes: usize,
     acknowledged: u64,
 }
 
 impl Outbox {
     /// Numbers a message ([`body`] of it) and keeps it. When full nothing is kept and the message has no number.
-    pub fn push(&mut self, body: String) -> Result<u64, QueueFull> {
+    pub fn push(&mut self, body: Arc<str>) -> Result<u64, QueueFull> {
         if self.bodies.len() >= MAX_UNACKNOWLEDGED || self.bytes + body.len() > MAX_UNACKNOWLEDGED_BYTES {
             return Err(QueueFull);
         }
@@ -93,7 +95,7 @@ impl Outbox {
     /// Everything not acknowledged, in order: number and body.
     pub fn unacknowledged(&self) -> impl ExactSizeIterator<Item = (u64, &str)> {
         let first = self.acknowledged + 1;
-        self.bodies.iter().enumerate().map(move |(place, body)| (first + place as u64, body.as_str()))
+        self.bodies.iter().enumerate().map(move |(place, body)| (first + place as u64, &**body))
     }
 
     /// What of it has this number or a higher one.
@@ -105,7 +107,7 @@ impl Outbox {
     /// Body of the message with this number, while it is kept.
     pub fn get(&self, seq: u64) -> Option<&str> {
         let place = seq.checked_sub(self.acknowledged + 1)?;
-        self.bodies.get(usize::try_from(place).ok()?).map(String::as_str)
+        self.bodies.get(usize::try_from(place).ok()?).map(|body| &**body)
     }
 }
 
@@ -218,7 +220,7 @@ mod tests {
         assert_eq!(outbox.push("x".into()), Ok(MAX_UNACKNOWLEDGED as u64 + 1));
 
         let mut outbox = Outbox::default();
-        let half = "x".repeat(MAX_UNACKNOWLEDGED_BYTES / 2);
+        let half: Arc<str> = "x".repeat(MAX_UNACKNOWLEDGED_BYTES / 2).into();
         outbox.push(half.clone()).unwrap();
         outbox.push(half.clone()).unwrap();
         assert_eq!(outbox.push("x".into()), Err(QueueFull));

@@ -3,6 +3,8 @@
 //! What comes out is within every limit and already clean (names, chat), so that no one after it can forget.
 //! Refusals keep the frame's numbers where it had any: a refused message is counted like a good one.
 
+mod board;
+
 use serde::Deserialize;
 
 use crate::limits::{
@@ -77,6 +79,8 @@ pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
             Err(ChatError::TooLong) => Err(ErrorCode::TooLarge),
             Err(ChatError::Empty) => Err(ErrorCode::Malformed),
         },
+        ClientMessage::Board(request) => board::check_request(request),
+        ClientMessage::Room(request) => board::check_room_request(request),
         ClientMessage::Leave | ClientMessage::Media(_) | ClientMessage::Ping { .. } | ClientMessage::Ack => Ok(()),
     }
 }
@@ -85,6 +89,7 @@ fn check_hello(hello: &mut Hello) -> Result<(), ErrorCode> {
     hello.name = clean_name(&hello.name).map_err(|_| ErrorCode::BadName)?;
     require(hello.client.len() <= MAX_CLIENT_BYTES, ErrorCode::TooLarge)?;
     hello.client.retain(|c| !c.is_control());
+    require(hello.member.as_ref().map_or(0, String::len) <= MAX_ID_BYTES, ErrorCode::TooLarge)?;
     let session = hello.resume.as_ref().map_or(0, |resume| resume.session.0.len());
     require(session <= MAX_ID_BYTES, ErrorCode::TooLarge)
 }
@@ -120,6 +125,8 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
             *text = clean_chat(text).map_err(|_| ErrorCode::Malformed)?;
             Ok(())
         }
+        ServerMessage::Board(news) => board::check_news(news),
+        ServerMessage::Room(news) => board::check_room_news(news),
         ServerMessage::Challenge { .. }
         | ServerMessage::Left { .. }
         | ServerMessage::Pong { .. }

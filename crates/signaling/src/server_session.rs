@@ -4,6 +4,7 @@
 //! socket, or into one that broke, comes again out of `resume`. A new socket replaces the old at once: nothing
 //! more may be read from the old one.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::message::{ClientMessage, Envelope, ServerMessage};
@@ -26,11 +27,11 @@ impl ServerSession {
     /// Numbers and keeps a message; gives its frame. When full the client reads too slowly or not at all:
     /// end the session with `too_slow`.
     pub fn send(&mut self, message: &ServerMessage) -> Result<String, QueueFull> {
-        self.send_body(body(message))
+        self.send_body(body(message).into())
     }
 
     /// Like [`ServerSession::send`] for a [`body`] made once and sent to many.
-    pub fn send_body(&mut self, body: String) -> Result<String, QueueFull> {
+    pub fn send_body(&mut self, body: Arc<str>) -> Result<String, QueueFull> {
         let seq = self.outbox.push(body)?;
         Ok(frame(seq, self.inbox.take_ack(), self.outbox.get(seq).unwrap_or_default()))
     }
@@ -110,7 +111,7 @@ mod tests {
         assert_eq!(numbers(&session.send(&LEFT).unwrap()), (1, 0));
         assert_eq!(session.receive(now, said(1, 1)), Ok(Some(ClientMessage::Leave)));
         assert_eq!(session.receive(now, said(1, 1)), Ok(None), "a duplicate");
-        assert_eq!(numbers(&session.send_body(body(&LEFT)).unwrap()), (2, 1));
+        assert_eq!(numbers(&session.send_body(body(&LEFT).into()).unwrap()), (2, 1));
         assert_eq!(numbers(&session.uncounted(&ServerMessage::Pong { nonce: 1 })), (0, 1));
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use self::backoff::{Jitter, backoff};
 pub use self::event::{DisconnectCause, SendError, SessionEnd, SessionEvent, SessionOutput, SessionState};
 use crate::close::{self, CloseInfo};
-use crate::identity::{DeviceKey, decode_nonce};
+use crate::identity::{DeviceKey, decode_nonce, member_proof};
 use crate::limits::{
     BACKOFF_MAX, HANDSHAKE_TIMEOUT, MAX_FRAME_BYTES, PING_INTERVAL, PROBE_LIMIT, RESUME_WINDOW, RETRY_AFTER_MAX,
     SILENCE_LIMIT,
@@ -34,6 +34,8 @@ pub struct SessionConfig {
     pub name: String,
     /// Client software and version, for the server's log; at most [`crate::limits::MAX_CLIENT_BYTES`].
     pub client: String,
+    /// The community's secret, if the server wants one.
+    pub member: Option<String>,
     /// Randomness for the backoff's jitter; another one for each client.
     pub seed: u64,
 }
@@ -156,6 +158,11 @@ impl Session {
         earliest(at, self.lost_at())
     }
 
+    /// Number of the message sent last in this session: the `about` of its answer. 0 when nothing was sent yet.
+    pub fn sent(&self) -> u64 {
+        self.outbox.sent()
+    }
+
     /// Says something to the server, now or as soon as there is a connection.
     pub fn send(&mut self, now: Instant, mut message: ClientMessage) -> Result<(), SendError> {
         if let State::Closed = self.state {
@@ -171,7 +178,7 @@ impl Session {
         if body.len() + 64 > self.max_frame {
             return Err(SendError::Invalid(ErrorCode::TooLarge));
         }
-        let seq = self.outbox.push(body).map_err(|QueueFull| SendError::QueueFull)?;
+        let seq = self.outbox.push(body.into()).map_err(|QueueFull| SendError::QueueFull)?;
         match self.state {
             State::Open { .. } => self.say_from(seq),
             State::Connecting { stage: Stage::Answer(Asked::New { flown }), .. } => self.fly(flown),
@@ -337,6 +344,7 @@ impl Session {
             signature: self.config.key.sign(&nonce, VERSION),
             name: self.config.name.clone(),
             client: self.config.client.clone(),
+            member: self.config.member.as_deref().map(|secret| member_proof(secret, &nonce, self.config.key.public())),
             resume,
         });
         self.outputs.push_back(SessionOutput::SendText(body(&hello)));
@@ -518,6 +526,22 @@ fn is_final(code: ErrorCode) -> bool {
         | ErrorCode::Timeout
         | ErrorCode::ServerStopping
         | ErrorCode::Internal
+        | ErrorCode::SlotPast
+        | ErrorCode::SlotTooFar
+        | ErrorCode::AlreadySeated
+        | ErrorCode::TableFull
+        | ErrorCode::NoSuchTable
+        | ErrorCode::TooManyTables
+        | ErrorCode::TooEarly
+        | ErrorCode::NotHost
+        | ErrorCode::NotMember
+        | ErrorCode::InviteInvalid
+        | ErrorCode::InviteExpired
+        | ErrorCode::InviteUsed
+        | ErrorCode::KnockingRefused
+        | ErrorCode::RoomLocked
+        | ErrorCode::Removed
+        | ErrorCode::NotSaved
         | ErrorCode::Unknown => false,
     }
 }

@@ -89,6 +89,29 @@ pub fn shown_name(name: &str) -> String {
     if shown.chars().any(is_visible) { shown } else { "?".to_owned() }
 }
 
+/// A short text that may be empty, such as a table's topic: cleaned like a name, at most `max` characters.
+pub fn clean_label(text: &str, max: usize) -> Result<String, NameError> {
+    // Each character becomes at most itself, so what is far too long need not be looked at.
+    if text.len() > 16 * max {
+        return Err(NameError::TooLong);
+    }
+    if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+        return Err(NameError::Control);
+    }
+    let clean = collapse(text);
+    if clean.chars().count() > max {
+        return Err(NameError::TooLong);
+    }
+    Ok(if clean.chars().any(is_visible) { clean } else { String::new() })
+}
+
+/// A short text somebody else sent, made fit to be shown whatever it is: cleaned and cut to length.
+pub fn shown_label(text: &str, max: usize) -> String {
+    let safe: String = text.chars().take(16 * max).filter(|c| !c.is_control() || c.is_whitespace()).collect();
+    let cut: String = collapse(&safe).chars().take(max).collect();
+    if cut.chars().any(is_visible) { cut.trim_end().to_owned() } else { String::new() }
+}
+
 /// A line of chat as it is sent: line breaks and tabs stay, `\r\n` becomes `\n`, other control characters and
 /// directional overrides go, white space at both ends too. 1 to 4,000 characters.
 ///

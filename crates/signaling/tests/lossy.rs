@@ -97,8 +97,13 @@ struct World {
 impl World {
     fn new(seed: u64) -> World {
         let now = Instant::now();
-        let config =
-            SessionConfig { key: DeviceKey::from_secret(&[1; 32]), name: "Ada".into(), client: String::new(), seed };
+        let config = SessionConfig {
+            key: DeviceKey::from_secret(&[1; 32]),
+            name: "Ada".into(),
+            client: String::new(),
+            member: None,
+            seed,
+        };
         let mut client = Session::new(config, now).expect("a good name");
         let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None };
         client.send(now, join).expect("an empty queue");
@@ -346,6 +351,7 @@ impl World {
             resume_ms: 300_000,
             ice_servers: vec![],
             limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
+            member: true,
         });
         self.server_sends(Some(wire), body(&welcome));
     }

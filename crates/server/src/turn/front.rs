@@ -4,8 +4,9 @@
 //! that need an allocation where there is none (437), and attributes it handles in a way that can be abused (420).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
-use super::policy::PeerPolicy;
+use super::switch::Switch;
 
 /// Type of the answer that permits peers.
 pub(super) const CREATE_PERMISSION_SUCCESS: u16 = 0x0108;
@@ -41,14 +42,14 @@ pub(super) enum Verdict {
 }
 
 /// Judges datagrams.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Front {
-    pub(super) policy: PeerPolicy,
+    pub(super) switch: Arc<Switch>,
 }
 
 impl Front {
     /// Judges a datagram of a client that has an allocation or none.
-    pub(super) fn judge(self, datagram: &[u8], has_allocation: bool) -> Verdict {
+    pub(super) fn judge(&self, datagram: &[u8], has_allocation: bool) -> Verdict {
         // The two highest bits tell channel data (01) from STUN (00) (RFC 8656 section 12).
         match datagram.first().map(|first| first >> 6) {
             Some(1) if has_allocation => Verdict::Pass { peers: Vec::new() },
@@ -59,7 +60,7 @@ impl Front {
         }
     }
 
-    fn judge_stun(self, message: &Message<'_>, has_allocation: bool) -> Verdict {
+    fn judge_stun(&self, message: &Message<'_>, has_allocation: bool) -> Verdict {
         match message.kind {
             BINDING => Verdict::Pass { peers: Vec::new() },
             ALLOCATE => {
@@ -73,20 +74,20 @@ impl Front {
             CREATE_PERMISSION | CHANNEL_BIND if has_allocation => self.judge_peers(message),
             REFRESH | CREATE_PERMISSION | CHANNEL_BIND => Verdict::Answer(message.error(437, "Allocation Mismatch")),
             SEND_INDICATION if has_allocation => match message.peers() {
-                Some(peers) if peers.iter().all(|peer| self.policy.allows(peer.ip())) => Verdict::Pass { peers },
+                Some(peers) if peers.iter().all(|peer| self.switch.may_be_named(*peer)) => Verdict::Pass { peers },
                 Some(_) | None => Verdict::Drop,
             },
             _ => Verdict::Drop,
         }
     }
 
-    fn judge_peers(self, message: &Message<'_>) -> Verdict {
+    fn judge_peers(&self, message: &Message<'_>) -> Verdict {
         match message.peers() {
             None => Verdict::Answer(message.error(400, "Bad Request")),
             Some(peers) if peers.is_empty() || peers.len() > MAX_PEERS => {
                 Verdict::Answer(message.error(400, "Bad Request"))
             }
-            Some(peers) if peers.iter().all(|peer| self.policy.allows(peer.ip())) => Verdict::Pass { peers },
+            Some(peers) if peers.iter().all(|peer| self.switch.may_be_named(*peer)) => Verdict::Pass { peers },
             Some(_) => Verdict::Answer(message.error(403, "Forbidden")),
         }
     }
@@ -205,10 +206,13 @@ impl<'a> Iterator for Attributes<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy::PeerPolicy;
     use super::*;
     use proptest::prelude::*;
 
-    const FRONT: Front = Front { policy: PeerPolicy { allow_lan: false, allow_loopback: false } };
+    fn front() -> Front {
+        Front { switch: Arc::new(Switch::new(PeerPolicy::default(), 1)) }
+    }
 
     fn message(kind: u16, attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
         let mask: [u8; 16] = [0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
@@ -240,62 +244,62 @@ mod tests {
     fn peers_that_are_not_allowed_are_forbidden() {
         for kind in [CREATE_PERMISSION, CHANNEL_BIND] {
             for addr in ["127.0.0.1:53", "192.168.1.1:80", "[::ffff:10.0.0.1]:9", "169.254.169.254:80"] {
-                assert_eq!(code(FRONT.judge(&message(kind, &[peer(addr)]), true)), Some(403), "{addr}");
+                assert_eq!(code(front().judge(&message(kind, &[peer(addr)]), true)), Some(403), "{addr}");
             }
             let hidden = message(kind, &[peer("8.8.8.8:1"), peer("127.0.0.1:2")]);
-            assert_eq!(code(FRONT.judge(&hidden, true)), Some(403));
+            assert_eq!(code(front().judge(&hidden, true)), Some(403));
         }
         let send = message(SEND_INDICATION, &[peer("127.0.0.1:53")]);
-        assert_eq!(FRONT.judge(&send, true), Verdict::Drop);
+        assert_eq!(front().judge(&send, true), Verdict::Drop);
     }
 
     #[test]
     fn peers_that_are_allowed_pass_and_are_named() {
         let request = message(CREATE_PERMISSION, &[peer("8.8.8.8:1"), peer("[2606:4700::1]:2")]);
         let peers = ["8.8.8.8:1", "[2606:4700::1]:2"].map(|addr| addr.parse().expect("an address")).to_vec();
-        assert_eq!(FRONT.judge(&request, true), Verdict::Pass { peers });
+        assert_eq!(front().judge(&request, true), Verdict::Pass { peers });
     }
 
     #[test]
     fn a_request_that_needs_an_allocation_is_told_there_is_none() {
         for kind in [CREATE_PERMISSION, CHANNEL_BIND, REFRESH] {
-            assert_eq!(code(FRONT.judge(&message(kind, &[peer("8.8.8.8:1")]), false)), Some(437));
+            assert_eq!(code(front().judge(&message(kind, &[peer("8.8.8.8:1")]), false)), Some(437));
         }
         let end = message(REFRESH, &[(ATTR_LIFETIME, vec![0; 4])]);
-        assert_eq!(FRONT.judge(&end, false), Verdict::Pass { peers: vec![] });
-        assert_eq!(FRONT.judge(&[0x40, 0, 0, 0], false), Verdict::Drop);
-        assert_eq!(FRONT.judge(&[0x40, 0, 0, 0], true), Verdict::Pass { peers: vec![] });
+        assert_eq!(front().judge(&end, false), Verdict::Pass { peers: vec![] });
+        assert_eq!(front().judge(&[0x40, 0, 0, 0], false), Verdict::Drop);
+        assert_eq!(front().judge(&[0x40, 0, 0, 0], true), Verdict::Pass { peers: vec![] });
     }
 
     #[test]
     fn pairs_of_ports_are_an_unknown_attribute() {
-        let answer = FRONT.judge(&message(ALLOCATE, &[(ATTR_EVEN_PORT, vec![0x80])]), false);
+        let answer = front().judge(&message(ALLOCATE, &[(ATTR_EVEN_PORT, vec![0x80])]), false);
         assert_eq!(code(answer), Some(420));
-        assert_eq!(FRONT.judge(&message(ALLOCATE, &[]), false), Verdict::Pass { peers: vec![] });
+        assert_eq!(front().judge(&message(ALLOCATE, &[]), false), Verdict::Pass { peers: vec![] });
     }
 
     #[test]
     fn messages_that_do_not_add_up_are_dropped() {
         let good = message(BINDING, &[(0x8022, b"abc".to_vec())]);
-        assert_eq!(FRONT.judge(&good, false), Verdict::Pass { peers: vec![] });
+        assert_eq!(front().judge(&good, false), Verdict::Pass { peers: vec![] });
         for length in 0..good.len() {
-            assert_eq!(FRONT.judge(&good[..length], false), Verdict::Drop, "{length}");
+            assert_eq!(front().judge(&good[..length], false), Verdict::Drop, "{length}");
         }
         let mut cookie = good.clone();
         cookie[4] = 0;
-        assert_eq!(FRONT.judge(&cookie, false), Verdict::Drop);
+        assert_eq!(front().judge(&cookie, false), Verdict::Drop);
         let mut long = good.clone();
         long[23] = 200;
-        assert_eq!(FRONT.judge(&long, false), Verdict::Drop);
+        assert_eq!(front().judge(&long, false), Verdict::Drop);
         let mut many: Vec<_> = Vec::new();
         many.resize(MAX_PEERS + 1, peer("8.8.8.8:1"));
-        assert_eq!(code(FRONT.judge(&message(CREATE_PERMISSION, &many), true)), Some(400));
+        assert_eq!(code(front().judge(&message(CREATE_PERMISSION, &many), true)), Some(400));
     }
 
     proptest! {
         #[test]
         fn any_bytes_have_a_verdict(bytes in prop::collection::vec(any::<u8>(), 0..200), allocated: bool) {
-            let _ = FRONT.judge(&bytes, allocated);
+            let _ = front().judge(&bytes, allocated);
         }
 
         #[test]
@@ -306,7 +310,7 @@ mod tests {
         ) {
             let mut attributes = others;
             attributes.insert(place.min(attributes.len()), peer("10.0.0.1:1"));
-            let passed = matches!(FRONT.judge(&message(kind, &attributes), true), Verdict::Pass { .. });
+            let passed = matches!(front().judge(&message(kind, &attributes), true), Verdict::Pass { .. });
             prop_assert!(!passed);
         }
 
@@ -315,7 +319,7 @@ mod tests {
             let mut bytes = message(kind & 0x3fff, &[]);
             bytes[2..4].copy_from_slice(&(body.len() as u16).to_be_bytes());
             bytes.extend(body);
-            let _ = FRONT.judge(&bytes, allocated);
+            let _ = front().judge(&bytes, allocated);
         }
     }
 }

@@ -9,8 +9,9 @@ mod policy;
 mod quota;
 mod rates;
 mod relay_conn;
+mod switch;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -37,6 +38,7 @@ use policy::PeerPolicy;
 use quota::Quota;
 use rates::RequestRates;
 use relay_conn::{ListenConn, RelayAddresses, RelayConns};
+use switch::Switch;
 
 /// Realm of the long-term credentials; clients take it from the first refusal.
 const REALM: &str = "lunchroom";
@@ -46,10 +48,19 @@ const MAX_DATAGRAM: usize = 2_048;
 const CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
 
 tokio::task_local! {
-    /// The person whose request is being handled: credentials name them before an allocation counts them.
-    static ASKING: std::cell::RefCell<Option<String>>;
+    /// Whose request is being handled: credentials name them before an allocation counts them.
+    static ASKING: std::cell::RefCell<Option<Asking>>;
     /// The type of the last answer to the request being handled.
     static ANSWERED: std::cell::Cell<u16>;
+}
+
+/// Whose request is being handled.
+#[derive(Debug, Clone)]
+struct Asking {
+    /// As [`crate::ice::TurnUser`] names them.
+    person: String,
+    /// Their address as it is seen here.
+    from: IpAddr,
 }
 
 /// A running relay.
@@ -65,10 +76,11 @@ impl Relay {
         let socket = UdpSocket::bind(config.listen).await.map_err(failed)?;
         let addr = socket.local_addr().map_err(failed)?;
         let policy = PeerPolicy { allow_lan: config.allow_lan, allow_loopback: config.allow_loopback };
+        let switch = Arc::new(Switch::new(policy, config.total));
         let relay_conns = RelayConns {
-            addresses: RelayAddresses::new(&config.external, addr.ip(), own_address),
+            addresses: RelayAddresses { external: config.external.clone(), listen: addr.ip() },
             ports: config.ports.clone(),
-            policy,
+            switch: Arc::clone(&switch),
             quota: Arc::new(Quota::new(config.per_person, config.total)),
         };
         let (stopping, stops) = watch::channel(false);
@@ -81,7 +93,7 @@ impl Relay {
             })),
             nonces: Nonces::default(),
             credentials: Arc::new(Credentials { secret }),
-            front: Front { policy },
+            front: Front { switch },
             rates: RequestRates::new(config.total),
         };
         let task = tokio::spawn(service.run(stops));
@@ -183,23 +195,11 @@ struct Credentials {
 }
 
 impl AuthHandler for Credentials {
-    fn auth_handle(&self, username: &str, realm: &str, _source: SocketAddr) -> Result<Vec<u8>, turn::Error> {
+    fn auth_handle(&self, username: &str, realm: &str, source: SocketAddr) -> Result<Vec<u8>, turn::Error> {
         let user = turn_user(&self.secret, username, SystemTime::now())
             .map_err(|error| turn::Error::Other(error.to_string()))?;
         // Who this is counts only once the request's integrity has proved it; nothing is allocated before.
-        ASKING.with(|asking| asking.replace(Some(user.person)));
+        ASKING.with(|asking| asking.replace(Some(Asking { person: user.person, from: source.ip() })));
         Ok(generate_auth_key(username, realm, &user.password))
     }
-}
-
-/// The address from which this machine would send into the Internet. Nothing is sent to find out.
-fn own_address(v6: bool) -> Option<IpAddr> {
-    let (local, far): (IpAddr, IpAddr) = if v6 {
-        (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into())
-    } else {
-        (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into())
-    };
-    let socket = std::net::UdpSocket::bind((local, 0)).ok()?;
-    socket.connect((far, 9)).ok()?;
-    socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified())
 }

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use turn::relay::RelayAddressGenerator;
 use webrtc_util::Conn;
 
-use super::policy::PeerPolicy;
 use super::quota::{Place, Quota};
+use super::switch::{Berth, Switch};
 use super::{ANSWERED, ASKING};
 
 type ConnResult<T> = Result<T, webrtc_util::Error>;
@@ -104,13 +104,16 @@ impl Conn for ListenConn {
     }
 }
 
-/// Where relayed addresses are: what a peer is told, and what the socket is bound to, for each family there is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where relayed addresses are.
+#[derive(Debug, Clone)]
 pub(super) struct RelayAddresses {
-    v4: Option<RelayAddress>,
-    v6: Option<RelayAddress>,
+    /// As configured.
+    pub(super) external: Vec<IpAddr>,
+    /// Where clients are listened to.
+    pub(super) listen: IpAddr,
 }
 
+/// What peers are told, and what the socket is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RelayAddress {
     told: IpAddr,
@@ -118,26 +121,43 @@ struct RelayAddress {
 }
 
 impl RelayAddresses {
-    /// `external` as configured, else the address that is listened on, else the machine's `own`.
-    pub(super) fn new(external: &[IpAddr], listen: IpAddr, own: impl Fn(bool) -> Option<IpAddr>) -> RelayAddresses {
-        let find = |v6: bool| {
-            let bound = Some(listen).filter(|ip| ip.is_ipv6() == v6 && !ip.is_unspecified());
-            let told = external.iter().copied().find(|ip| ip.is_ipv6() == v6);
-            // Without any route this machine still reaches itself; an IPv6 listener alone says nothing of IPv4.
-            let nowhere: Option<IpAddr> = (!v6).then_some(Ipv4Addr::LOCALHOST.into());
-            let told = told.or(bound).or_else(|| own(v6)).or(nowhere.filter(|_| listen.is_ipv4()))?;
-            let any: IpAddr = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-            Some(RelayAddress { told, bound: bound.unwrap_or(any) })
+    /// For a client: `external` as configured, else the address that is listened on, else the one by which this
+    /// machine reaches the client (it may be in several networks), else the one by which it reaches the Internet.
+    /// `route` tells by which address the machine reaches another.
+    fn choose(&self, v6: bool, client: IpAddr, route: impl Fn(IpAddr) -> Option<IpAddr>) -> Option<RelayAddress> {
+        let family = |ip: &IpAddr| ip.is_ipv6() == v6;
+        let (any, far, loopback): (IpAddr, IpAddr, IpAddr) = if v6 {
+            let far = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+            (Ipv6Addr::UNSPECIFIED.into(), far.into(), Ipv6Addr::LOCALHOST.into())
+        } else {
+            (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::LOCALHOST.into())
         };
-        RelayAddresses { v4: find(false), v6: find(true) }
+        let listen = Some(self.listen).filter(|ip| family(ip) && !ip.is_unspecified());
+        if let Some(told) = self.external.iter().copied().find(family) {
+            return Some(RelayAddress { told, bound: listen.unwrap_or(any) });
+        }
+        // What is told to a client on this machine itself should mean something to others too.
+        let near = Some(client).filter(|ip| family(ip) && !ip.is_loopback()).and_then(&route);
+        // Without any route this machine still reaches itself; an IPv6 listener alone says nothing of IPv4.
+        let nowhere = Some(loopback).filter(|_| !v6 && self.listen.is_ipv4());
+        let told = listen.or(near).or_else(|| route(far)).or(nowhere)?;
+        Some(RelayAddress { told, bound: told })
     }
+}
+
+/// The address from which this machine would send to another. Nothing is sent to find out.
+fn route(to: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = if to.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((to, 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified())
 }
 
 /// Opens the socket of each allocation.
 pub(super) struct RelayConns {
     pub(super) addresses: RelayAddresses,
     pub(super) ports: RangeInclusive<u16>,
-    pub(super) policy: PeerPolicy,
+    pub(super) switch: Arc<Switch>,
     pub(super) quota: Arc<Quota>,
 }
 
@@ -153,13 +173,14 @@ impl RelayAddressGenerator for RelayConns {
         _port: u16,
     ) -> Result<(Arc<dyn Conn + Send + Sync>, SocketAddr), turn::Error> {
         let refuse = |text: &str| turn::Error::Other(text.to_owned());
-        let person = ASKING.with(|asking| asking.borrow().clone()).ok_or_else(|| refuse("nobody asks"))?;
-        let place = self.quota.take(&person).ok_or_else(|| refuse("quota reached"))?;
-        let address = if use_ipv4 { self.addresses.v4 } else { self.addresses.v6 };
+        let asking = ASKING.with(|asking| asking.borrow().clone()).ok_or_else(|| refuse("nobody asks"))?;
+        let place = self.quota.take(&asking.person).ok_or_else(|| refuse("quota reached"))?;
+        let address = self.addresses.choose(!use_ipv4, asking.from, route);
         let address = address.ok_or_else(|| refuse("no address of this family"))?;
         let socket = self.bind(address.bound).await.ok_or_else(|| refuse("no port is free"))?;
         let told = SocketAddr::new(address.told, socket.local_addr()?.port());
-        Ok((Arc::new(RelayConn { socket, policy: self.policy, _place: place }), told))
+        let berth = self.switch.open(told).ok_or_else(|| refuse("the port is in use"))?;
+        Ok((Arc::new(RelayConn { socket, berth, _place: place }), told))
     }
 }
 
@@ -183,7 +204,7 @@ impl RelayConns {
 /// The socket of one allocation. It neither sends to nor hears from a peer that is not allowed.
 struct RelayConn {
     socket: UdpSocket,
-    policy: PeerPolicy,
+    berth: Berth,
     _place: Place,
 }
 
@@ -198,12 +219,22 @@ impl Conn for RelayConn {
     }
 
     async fn recv_from(&self, buffer: &mut [u8]) -> ConnResult<(usize, SocketAddr)> {
+        // One task reads: nobody waits for this lock.
+        let mut queue = self.berth.queue.lock().await;
         loop {
-            match self.socket.recv_from(buffer).await {
-                Ok((length, source)) if self.policy.allows(source.ip()) => return Ok((length, source)),
-                Ok(_) => {}
-                // The crate would end the allocation; an unreachable peer is no reason to.
-                Err(_) => sleep(ERROR_PAUSE).await,
+            tokio::select! {
+                received = self.socket.recv_from(buffer) => match received {
+                    Ok((length, source)) if self.berth.switch().reaches(source.ip()) => return Ok((length, source)),
+                    Ok(_) => {}
+                    // The crate would end the allocation; an unreachable peer is no reason to.
+                    Err(_) => sleep(ERROR_PAUSE).await,
+                },
+                // The berth keeps the queue open.
+                Some(parcel) = queue.recv() => {
+                    let length = parcel.data.len().min(buffer.len());
+                    buffer[..length].copy_from_slice(&parcel.data[..length]);
+                    return Ok((length, parcel.from));
+                }
             }
         }
     }
@@ -213,7 +244,8 @@ impl Conn for RelayConn {
     }
 
     async fn send_to(&self, data: &[u8], to: SocketAddr) -> ConnResult<usize> {
-        if self.policy.allows(to.ip()) {
+        let switch = self.berth.switch();
+        if !switch.deliver(data, self.berth.addr(), to) && switch.reaches(to.ip()) {
             // UDP may lose it anyway: that a peer cannot be reached is for ICE to find out.
             if let Err(error) = self.socket.send_to(data, to).await {
                 tracing::trace!(%error, "not relayed");
@@ -249,33 +281,59 @@ fn unsupported() -> webrtc_util::Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy::PeerPolicy;
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")
     }
 
-    fn own(v6: bool) -> Option<IpAddr> {
-        Some(ip(if v6 { "2001:db8::5" } else { "192.168.1.5" }))
+    /// A machine in two private networks, with a way into the Internet by one of them.
+    fn two_networks(to: IpAddr) -> Option<IpAddr> {
+        match to {
+            IpAddr::V4(to) if to.octets()[0] == 10 => Some(ip("10.0.0.5")),
+            IpAddr::V4(_) => Some(ip("192.168.1.5")),
+            IpAddr::V6(_) => Some(ip("2001:db8::5")),
+        }
+    }
+
+    fn chosen(
+        external: &[&str],
+        listen: &str,
+        client: &str,
+        route: fn(IpAddr) -> Option<IpAddr>,
+    ) -> [Option<(IpAddr, IpAddr)>; 2] {
+        let addresses = RelayAddresses { external: external.iter().map(|text| ip(text)).collect(), listen: ip(listen) };
+        [false, true].map(|v6| addresses.choose(v6, ip(client), route).map(|address| (address.told, address.bound)))
+    }
+
+    fn both(one: &str) -> Option<(IpAddr, IpAddr)> {
+        Some((ip(one), ip(one)))
     }
 
     #[test]
     fn relayed_addresses_are_the_configured_ones_then_the_listening_one_then_the_machine_s() {
-        let told = |addresses: RelayAddresses| (addresses.v4.map(|a| a.told), addresses.v6.map(|a| a.told));
-        let configured = RelayAddresses::new(&[ip("203.0.113.9")], ip("0.0.0.0"), own);
-        assert_eq!(told(configured), (Some(ip("203.0.113.9")), Some(ip("2001:db8::5"))));
-        assert_eq!(configured.v4.map(|a| a.bound), Some(ip("0.0.0.0")));
-        let listening = RelayAddresses::new(&[], ip("127.0.0.1"), |_| None);
-        assert_eq!(told(listening), (Some(ip("127.0.0.1")), None));
-        assert_eq!(listening.v4.map(|a| a.bound), Some(ip("127.0.0.1")));
-        assert_eq!(told(RelayAddresses::new(&[], ip("0.0.0.0"), |_| None)), (Some(ip("127.0.0.1")), None));
-        assert_eq!(told(RelayAddresses::new(&[], ip("::1"), |_| None)), (None, Some(ip("::1"))));
+        let configured = chosen(&["203.0.113.9"], "0.0.0.0", "192.168.1.7", two_networks);
+        assert_eq!(configured, [Some((ip("203.0.113.9"), ip("0.0.0.0"))), both("2001:db8::5")]);
+        assert_eq!(chosen(&[], "127.0.0.1", "127.0.0.1", |_| None), [both("127.0.0.1"), None]);
+        assert_eq!(chosen(&[], "0.0.0.0", "127.0.0.1", |_| None), [both("127.0.0.1"), None]);
+        assert_eq!(chosen(&[], "::1", "::1", |_| None), [None, both("::1")]);
+    }
+
+    #[test]
+    fn a_machine_in_several_networks_tells_each_client_the_address_in_theirs() {
+        for (client, told) in [("10.1.1.1", "10.0.0.5"), ("192.168.1.7", "192.168.1.5"), ("127.0.0.1", "192.168.1.5")] {
+            assert_eq!(chosen(&[], "0.0.0.0", client, two_networks)[0], both(told), "{client}");
+        }
+        let only_ten = |to| two_networks(to).filter(|ip| ip.to_string().starts_with("10."));
+        assert_eq!(chosen(&[], "0.0.0.0", "10.1.1.1", only_ten), [both("10.0.0.5"), None]);
     }
 
     async fn conn(policy: PeerPolicy) -> RelayConn {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         let place = Arc::new(Quota::new(1, 1)).take("ada").expect("a place");
-        RelayConn { socket, policy, _place: place }
+        let berth = Arc::new(Switch::new(policy, 1)).open(socket.local_addr().expect("an address"));
+        RelayConn { socket, berth: berth.expect("free"), _place: place }
     }
 
     /// Whatever the layers above have let through: this one does not send.

@@ -92,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
             signature: self.key.sign(&self.nonce, VERSION),
             name: "Ada".into(),
             client: "test".into(),
+            member: None,
             resume: None,
         }
     }
@@ -191,7 +192,13 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(addr: SocketAddr, seed: u8, name: &str) -> App {
-        let config = SessionConfig { key: key(seed), name: name.into(), client: "test".into(), seed: u64::from(seed) };
+        let config = SessionConfig {
+            key: key(seed),
+            name: name.into(),
+            client: "test".into(),
+            member: None,
+            seed: u64::from(seed),
+        };
         App { addr, session: Session::new(config, Instant::now()).expect("a name"), socket: None }
     }
 

@@ -25,6 +25,7 @@ fn hello(name: &str) -> Hello {
         signature: String::new(),
         name: name.into(),
         client: String::new(),
+        member: None,
         resume: None,
     }
 }

@@ -22,6 +22,7 @@ impl Bench {
             key: DeviceKey::from_secret(&[1; 32]),
             name: " Ada ".into(),
             client: "test/1".into(),
+            member: None,
             seed,
         };
         let now = Instant::now();
@@ -119,6 +120,7 @@ fn welcome(session: &str) -> ServerMessage {
         resume_ms: 30_000,
         ice_servers: vec![],
         limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
+        member: true,
     })
 }
 
@@ -658,6 +660,7 @@ fn a_name_that_is_none_cannot_begin_a_session() {
         key: DeviceKey::from_secret(&[1; 32]),
         name: "\u{202E}".into(),
         client: String::new(),
+        member: None,
         seed: 0,
     };
     assert!(matches!(Session::new(config, Instant::now()), Err(NameError::Empty)));

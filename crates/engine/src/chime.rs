@@ -1,0 +1,68 @@
+//! The test sound: three soft notes, so that people find their loudspeaker.
+
+use crate::audio::BLOCK;
+use media::audio::SAMPLE_RATE;
+use std::f32::consts::TAU;
+use std::time::Duration;
+
+/// How long it lasts.
+pub(crate) const LENGTH: Duration = Duration::from_millis(1_200);
+
+/// Hz and when it begins, in samples: a major chord, one note after the other.
+const NOTES: [(f32, u32); 3] = [(523.25, 0), (659.26, SAMPLE_RATE / 5), (783.99, SAMPLE_RATE * 2 / 5)];
+/// Amplitude of one note.
+const AMPLITUDE: f32 = 0.16;
+/// A note has fallen to a third after this many seconds.
+const DECAY_S: f32 = 0.22;
+
+/// Where it is.
+#[derive(Debug, Default)]
+pub(crate) struct Chime {
+    at: u32,
+}
+
+impl Chime {
+    /// Adds the next block; false when it is over.
+    pub(crate) fn add(&mut self, block: &mut [f32; BLOCK]) -> bool {
+        for sample in block.iter_mut() {
+            *sample = (*sample + self.sample()).clamp(-1.0, 1.0);
+            self.at += 1;
+        }
+        Duration::from_millis(u64::from(self.at) * 1_000 / u64::from(SAMPLE_RATE)) < LENGTH
+    }
+
+    fn sample(&self) -> f32 {
+        let rate = SAMPLE_RATE as f32;
+        let note = |(hz, from): (f32, u32)| {
+            let Some(age) = self.at.checked_sub(from) else { return 0.0 };
+            let seconds = age as f32 / rate;
+            let attack = (seconds / 0.01).min(1.0); // 10 ms: no click
+            AMPLITUDE * attack * (-seconds / DECAY_S).exp() * (TAU * hz * seconds).sin()
+        };
+        NOTES.into_iter().map(note).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_heard_does_not_click_and_ends() {
+        let mut chime = Chime::default();
+        let mut all = vec![];
+        loop {
+            let mut block = [0.0; BLOCK];
+            let more = chime.add(&mut block);
+            all.extend(block);
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(all.len() as u128, LENGTH.as_millis() * 48);
+        let peak = all.iter().fold(0.0f32, |p, s| p.max(s.abs()));
+        assert!((0.1..0.5).contains(&peak), "{peak}");
+        let jump = all.windows(2).fold(0.0f32, |j, w| j.max((w[1] - w[0]).abs()));
+        assert!(jump < 0.06, "{jump}");
+    }
+}

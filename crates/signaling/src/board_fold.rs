@@ -1,0 +1,375 @@
+//! A client's picture of the board, made from nothing but what the server says of it.
+//!
+//! ```text
+//!             snapshot (first)             snapshot (last)
+//!  Empty ───────────────────▶ Building ───────────────────▶ Whole ◀─┐ patch
+//!    ▲                                                      │ │     │
+//!    └──────────────────────── reset ───────────────────────┘ └─────┘
+//! ```
+//! While a new snapshot is being built the old board is still shown.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::board::{BoardNews, Door, Notice, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo, Waiting};
+use crate::limits::MAX_BOARD_ITEMS;
+
+/// Notices kept for the app. When full the oldest is dropped: the board itself shows what it told.
+const MAX_NOTICES: usize = 64;
+
+/// What a window shows of a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardState {
+    /// The server's clock when it last said something, Unix milliseconds.
+    pub now_ms: u64,
+    /// How far the server's clock is ahead of this machine's, in milliseconds: times are shown and counted by it.
+    pub skew_ms: i64,
+    /// IANA time zone of the community.
+    pub zone: String,
+    /// Whether one is a member: sees names, may lay tables.
+    pub member: bool,
+    /// Tables by beginning, then id.
+    pub tables: Vec<TableView>,
+    /// People who are here, by name, then id.
+    pub people: Vec<PersonInfo>,
+    /// How many are free.
+    pub free_count: u32,
+    /// How many wait to eat now.
+    pub hungry_count: u32,
+    /// One's own "eat now".
+    pub waiting: Option<Waiting>,
+    /// The earliest table at which one has a seat.
+    pub seated: Option<String>,
+}
+
+/// A table as one person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableView {
+    /// Id.
+    pub id: String,
+    /// Its room.
+    pub room: String,
+    /// What it is about; may be empty.
+    pub topic: String,
+    /// Menu or place; may be empty.
+    pub place: String,
+    /// Seats.
+    pub seats: u8,
+    /// Beginning, Unix milliseconds.
+    pub starts_ms: u64,
+    /// End.
+    pub ends_ms: u64,
+    /// Laid for at once.
+    pub now: bool,
+    /// Laid again each week.
+    pub weekly: bool,
+    /// Person id of the host; empty for guests.
+    pub host: String,
+    /// Who may come in.
+    pub door: Door,
+    /// Nobody new comes in.
+    pub locked: bool,
+    /// Who has a seat, earliest first; empty for guests.
+    pub taken: Vec<Sitter>,
+    /// How many have one.
+    pub taken_count: u8,
+    /// How many are in line.
+    pub waiting_count: u16,
+    /// One's own part.
+    pub mine: Mine,
+    /// One's place in line, from 1; 0 when not in it.
+    pub my_place: u16,
+    /// How many are in its call.
+    pub in_call: u16,
+}
+
+/// One's own part in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mine {
+    /// None.
+    None,
+    /// A seat.
+    Seat,
+    /// A place in line.
+    Waiting,
+    /// The host's seat.
+    Host,
+}
+
+/// Takes the board's news in and gives the board out.
+#[derive(Debug)]
+pub struct BoardFold {
+    you: String,
+    building: Option<Picture>,
+    whole: Option<Picture>,
+    waiting: Option<Waiting>,
+    notices: VecDeque<Notice>,
+}
+
+#[derive(Debug, Default)]
+struct Picture {
+    now_ms: u64,
+    skew_ms: i64,
+    zone: String,
+    member: bool,
+    free_count: u32,
+    hungry_count: u32,
+    tables: BTreeMap<String, TableInfo>,
+    people: BTreeMap<String, PersonInfo>,
+}
+
+impl BoardFold {
+    /// Knows nothing yet. `you` is the person id: the key shown to this server, [`crate::identity::PublicKey`] as text.
+    pub fn new(you: impl Into<String>) -> BoardFold {
+        BoardFold { you: you.into(), building: None, whole: None, waiting: None, notices: VecDeque::new() }
+    }
+
+    /// Takes what the server said, at `local_ms` by this machine's clock (Unix milliseconds, however wrong).
+    /// True when the board looks otherwise than before.
+    pub fn handle(&mut self, local_ms: u64, news: &BoardNews) -> bool {
+        match news {
+            BoardNews::Snapshot(piece) => self.snapshot(local_ms, piece),
+            BoardNews::Patch(patch) => self.patch(local_ms, patch),
+            BoardNews::You { waiting } => std::mem::replace(&mut self.waiting, waiting.clone()) != *waiting,
+            BoardNews::Notice(notice) => {
+                if self.notices.len() == MAX_NOTICES {
+                    self.notices.pop_front();
+                }
+                self.notices.push_back(notice.clone());
+                false
+            }
+            BoardNews::Invite { .. } | BoardNews::Done { .. } => false,
+        }
+    }
+
+    /// The next notice, oldest first.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// Forgets everything: another server, or no board wanted any more.
+    pub fn reset(&mut self, you: impl Into<String>) {
+        *self = BoardFold::new(you);
+    }
+
+    /// The board, once it is whole.
+    pub fn state(&self) -> Option<BoardState> {
+        let picture = self.whole.as_ref()?;
+        let mut tables: Vec<TableView> = picture.tables.values().map(|table| self.view(table)).collect();
+        tables.sort_by(|a, b| (a.starts_ms, &a.id).cmp(&(b.starts_ms, &b.id)));
+        let mut people: Vec<PersonInfo> = picture.people.values().cloned().collect();
+        people.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        let seated = tables.iter().find(|table| self.sits(&table.taken)).map(|table| table.id.clone());
+        Some(BoardState {
+            now_ms: picture.now_ms,
+            skew_ms: picture.skew_ms,
+            zone: picture.zone.clone(),
+            member: picture.member,
+            tables,
+            people,
+            free_count: picture.free_count,
+            hungry_count: picture.hungry_count,
+            waiting: self.waiting.clone(),
+            seated,
+        })
+    }
+
+    fn snapshot(&mut self, local_ms: u64, piece: &Snapshot) -> bool {
+        if piece.first {
+            self.building = Some(Picture::default());
+        }
+        // A piece without a first one: a server's fault, and nothing to build on.
+        let Some(building) = &mut self.building else { return false };
+        building.clock(local_ms, piece.now_ms);
+        building.zone.clone_from(&piece.zone);
+        building.member = piece.member;
+        (building.free_count, building.hungry_count) = (piece.free_count, piece.hungry_count);
+        building.take(&piece.tables, &piece.people);
+        if piece.last {
+            self.whole = self.building.take();
+        }
+        piece.last
+    }
+
+    fn patch(&mut self, local_ms: u64, patch: &Patch) -> bool {
+        let Some(picture) = self.building.as_mut().or(self.whole.as_mut()) else { return false };
+        picture.clock(local_ms, patch.now_ms);
+        for id in &patch.gone {
+            picture.tables.remove(id);
+        }
+        for id in &patch.left {
+            picture.people.remove(id);
+        }
+        picture.take(&patch.tables, &patch.people);
+        (picture.free_count, picture.hungry_count) = (patch.free_count, patch.hungry_count);
+        self.building.is_none()
+    }
+
+    fn view(&self, table: &TableInfo) -> TableView {
+        let place = table.waiting.iter().position(|id| *id == self.you).map_or(0, |place| place + 1);
+        let mine = match self.sits(&table.taken) {
+            true if table.host == self.you => Mine::Host,
+            true => Mine::Seat,
+            false if place > 0 => Mine::Waiting,
+            false => Mine::None,
+        };
+        TableView {
+            id: table.id.clone(),
+            room: table.room.clone(),
+            topic: table.topic.clone(),
+            place: table.place.clone(),
+            seats: table.seats,
+            starts_ms: table.starts_ms,
+            ends_ms: table.ends_ms,
+            now: table.now,
+            weekly: table.weekly,
+            host: table.host.clone(),
+            door: table.door,
+            locked: table.locked,
+            taken: table.taken.clone(),
+            taken_count: table.taken_count,
+            waiting_count: table.waiting_count,
+            mine,
+            my_place: u16::try_from(place).unwrap_or(u16::MAX),
+            in_call: table.in_call,
+        }
+    }
+
+    fn sits(&self, taken: &[Sitter]) -> bool {
+        taken.iter().any(|sitter| sitter.id == self.you)
+    }
+}
+
+impl Picture {
+    fn clock(&mut self, local_ms: u64, server_ms: u64) {
+        let signed = |ms| i64::try_from(ms).unwrap_or(i64::MAX);
+        let skew = signed(server_ms).saturating_sub(signed(local_ms));
+        // The way of a message is no news: only a clock that was set is.
+        if self.now_ms == 0 || skew.abs_diff(self.skew_ms) > 1_000 {
+            self.skew_ms = skew;
+        }
+        self.now_ms = server_ms;
+    }
+
+    /// Bounded by [`MAX_BOARD_ITEMS`]: what a server sends beyond is passed over.
+    fn take(&mut self, tables: &[TableInfo], people: &[PersonInfo]) {
+        for table in tables {
+            if self.tables.len() < MAX_BOARD_ITEMS || self.tables.contains_key(&table.id) {
+                self.tables.insert(table.id.clone(), table.clone());
+            }
+        }
+        for person in people {
+            if self.people.len() < MAX_BOARD_ITEMS || self.people.contains_key(&person.id) {
+                self.people.insert(person.id.clone(), person.clone());
+            }
+        }
+    }
+}
+
+impl Presence {
+    /// Whether they may be asked along.
+    pub fn is_free(self) -> bool {
+        match self {
+            Presence::Free => true,
+            Presence::AtTable | Presence::Away => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::NoticeKind;
+
+    fn table(id: &str, starts_ms: u64, taken: &[&str], waiting: &[&str]) -> TableInfo {
+        TableInfo {
+            id: id.into(),
+            room: "t-x".into(),
+            topic: String::new(),
+            place: String::new(),
+            seats: 4,
+            starts_ms,
+            ends_ms: starts_ms + 1,
+            now: false,
+            weekly: false,
+            host: taken.first().copied().unwrap_or_default().into(),
+            door: Door::Open,
+            locked: false,
+            taken: taken.iter().map(|id| Sitter { id: (*id).into(), name: (*id).into() }).collect(),
+            taken_count: taken.len() as u8,
+            waiting: waiting.iter().map(|id| (*id).into()).collect(),
+            waiting_count: waiting.len() as u16,
+            in_call: 0,
+        }
+    }
+
+    fn person(id: &str) -> PersonInfo {
+        PersonInfo { id: id.into(), name: id.into(), presence: Presence::Free }
+    }
+
+    fn piece(first: bool, last: bool, tables: Vec<TableInfo>, people: Vec<PersonInfo>) -> BoardNews {
+        BoardNews::Snapshot(Snapshot {
+            first,
+            last,
+            now_ms: 10_000,
+            zone: "Asia/Seoul".into(),
+            member: true,
+            tables,
+            people,
+            free_count: 1,
+            hungry_count: 0,
+        })
+    }
+
+    #[test]
+    fn a_board_is_shown_once_its_last_piece_has_come() {
+        let mut fold = BoardFold::new("me");
+        assert!(!fold.handle(4_000, &piece(true, false, vec![table("b", 2, &[], &[])], vec![])));
+        assert_eq!(fold.state(), None);
+        assert!(fold.handle(4_000, &piece(false, true, vec![table("a", 2, &["me"], &[])], vec![person("x")])));
+        let state = fold.state().unwrap();
+        assert_eq!(state.tables.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((state.skew_ms, state.now_ms, state.people.len()), (6_000, 10_000, 1));
+        // A new snapshot begins: the old board stays until it is whole.
+        fold.handle(4_000, &piece(true, false, vec![], vec![]));
+        assert_eq!(fold.state(), Some(state));
+    }
+
+    #[test]
+    fn patches_change_what_they_name_and_nothing_else() {
+        let mut fold = BoardFold::new("me");
+        let patch = Patch { now_ms: 11_000, gone: vec!["a".into()], ..Patch::default() };
+        assert!(!fold.handle(0, &BoardNews::Patch(patch.clone())), "nothing to patch yet");
+        let tables = vec![table("a", 1, &[], &[]), table("b", 2, &[], &[]), table("c", 3, &["you"], &[])];
+        fold.handle(5_000, &piece(true, true, tables, vec![person("x"), person("y")]));
+        let patch = Patch {
+            tables: vec![table("b", 9, &["me"], &[]), table("d", 4, &["x"], &["y", "me"])],
+            people: vec![PersonInfo { presence: Presence::Away, ..person("x") }],
+            left: vec!["y".into()],
+            ..patch
+        };
+        assert!(fold.handle(6_000, &BoardNews::Patch(patch)));
+        let state = fold.state().unwrap();
+        let seen: Vec<_> = state.tables.iter().map(|t| (t.id.as_str(), t.mine, t.my_place)).collect();
+        assert_eq!(seen, [("c", Mine::None, 0), ("d", Mine::Waiting, 2), ("b", Mine::Host, 0)]);
+        assert_eq!(state.people, [PersonInfo { presence: Presence::Away, ..person("x") }]);
+        assert_eq!((state.seated.as_deref(), state.free_count), (Some("b"), 0));
+        assert_eq!(state.skew_ms, 5_000, "a second more or less on the way is no other clock");
+    }
+
+    #[test]
+    fn notices_are_bounded_and_come_in_order() {
+        let mut fold = BoardFold::new("me");
+        for starts_ms in 0..100 {
+            let notice = Notice {
+                kind: NoticeKind::Soon,
+                table: "a".into(),
+                room: "t-x".into(),
+                topic: String::new(),
+                starts_ms,
+            };
+            fold.handle(0, &BoardNews::Notice(notice));
+        }
+        let kept: Vec<u64> = std::iter::from_fn(|| fold.poll_notice()).map(|n| n.starts_ms).collect();
+        assert_eq!(kept, (36..100).collect::<Vec<_>>());
+    }
+}

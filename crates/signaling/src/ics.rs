@@ -1,0 +1,160 @@
+//! A table as a calendar file (iCalendar, RFC 5545), for the person's own calendar.
+//!
+//! Times are in UTC, so that no calendar has to know the community's zone; a weekly table's file holds the one
+//! lunch that the seat is for.
+
+use crate::board_fold::TableView;
+
+/// Bytes of a content line before it is folded (RFC 5545 section 3.1).
+const LINE_BYTES: usize = 75;
+
+/// The text of a `.ics` file for a table. `link` opens the table; `now_ms` is the time of writing.
+pub fn event(table: &TableView, title: &str, link: Option<&str>, now_ms: u64) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| fold(&mut text, &line);
+    line("BEGIN:VCALENDAR".into());
+    line("VERSION:2.0".into());
+    line("PRODID:-//Lunchroom//Lunchroom 1//EN".into());
+    line("METHOD:PUBLISH".into());
+    line("BEGIN:VEVENT".into());
+    line(format!("UID:{}@lunchroom", escape(&table.id)));
+    line(format!("DTSTAMP:{}", utc(now_ms)));
+    line(format!("DTSTART:{}", utc(table.starts_ms)));
+    line(format!("DTEND:{}", utc(table.ends_ms)));
+    line(format!("SUMMARY:{}", escape(if table.topic.is_empty() { title } else { &table.topic })));
+    if !table.place.is_empty() {
+        line(format!("LOCATION:{}", escape(&table.place)));
+    }
+    if let Some(link) = link.filter(|link| link.chars().all(|c| c.is_ascii_graphic())) {
+        line(format!("URL:{link}"));
+        line(format!("DESCRIPTION:{}", escape(link)));
+    }
+    line("BEGIN:VALARM".into());
+    line("ACTION:DISPLAY".into());
+    line(format!("DESCRIPTION:{}", escape(title)));
+    line("TRIGGER:-PT5M".into());
+    line("END:VALARM".into());
+    line("END:VEVENT".into());
+    line("END:VCALENDAR".into());
+    text
+}
+
+/// TEXT of RFC 5545 section 3.3.11. Nothing of it can begin a line of its own.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | ';' | ',' => escaped.extend(['\\', c]),
+            '\n' => escaped.push_str("\\n"),
+            c if c.is_control() => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A content line, folded between characters.
+fn fold(text: &mut String, line: &str) {
+    let mut bytes = 0;
+    for c in line.chars() {
+        if bytes + c.len_utf8() > LINE_BYTES {
+            text.push_str("\r\n ");
+            bytes = 1;
+        }
+        text.push(c);
+        bytes += c.len_utf8();
+    }
+    text.push_str("\r\n");
+}
+
+/// `19970714T173000Z`, form 2 of RFC 5545 section 3.3.5. Times after the year 9999 are cut to its end.
+fn utc(unix_ms: u64) -> String {
+    let seconds = (unix_ms / 1_000).min(253_402_300_799);
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+/// Year, month and day of a day after 1970-01-01 in the Gregorian calendar, by eras of 400 years that begin in March
+/// (Hinnant, *chrono-Compatible Low-Level Date Algorithms*).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::Door;
+    use crate::board_fold::Mine;
+
+    fn table(topic: &str) -> TableView {
+        TableView {
+            id: "abc".into(),
+            room: "t-abc".into(),
+            topic: topic.into(),
+            place: "Kantine; 2. Stock".into(),
+            seats: 4,
+            starts_ms: 1_774_748_400_000,
+            ends_ms: 1_774_752_000_000,
+            now: false,
+            weekly: false,
+            host: String::new(),
+            door: Door::Open,
+            locked: false,
+            taken: vec![],
+            taken_count: 0,
+            waiting_count: 0,
+            mine: Mine::Seat,
+            my_place: 0,
+            in_call: 0,
+        }
+    }
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (ms, text) in [
+            (0, "19700101T000000Z"),
+            (951_782_400_000, "20000229T000000Z"),
+            (1_774_748_400_123, "20260329T014000Z"),
+            (4_107_542_399_000, "21000228T235959Z"),
+            (u64::MAX, "99991231T235959Z"),
+        ] {
+            assert_eq!(utc(ms), text);
+        }
+    }
+
+    #[test]
+    fn a_file_has_what_a_calendar_needs_and_no_line_is_too_long() {
+        let topic = "비빔밥, 김치; \\n\nBEGIN:VALARM ".repeat(4);
+        let text = event(&table(&topic), "Lunch", Some("https://lunch.example/r/t-abc"), 1_774_000_000_000);
+        for line in text.split("\r\n") {
+            assert!(line.len() <= LINE_BYTES, "{line}");
+            assert!(!line.contains('\n'));
+        }
+        let unfolded = text.replace("\r\n ", "");
+        for line in [
+            "DTSTART:20260329T014000Z",
+            "DTEND:20260329T024000Z",
+            "UID:abc@lunchroom",
+            "LOCATION:Kantine\\; 2. Stock",
+            "URL:https://lunch.example/r/t-abc",
+        ] {
+            assert!(unfolded.split("\r\n").any(|l| l == line), "{line}");
+        }
+        assert_eq!(unfolded.matches("BEGIN:VALARM\r\n").count(), 1, "a topic cannot begin a part of its own");
+        assert!(unfolded.contains("SUMMARY:비빔밥\\, 김치\\; \\\\n\\nBEGIN"));
+    }
+
+    #[test]
+    fn a_table_without_topic_has_the_given_title_and_a_strange_link_is_left_out() {
+        let text = event(&table(""), "점심", Some("https://x\r\nBEGIN:VEVENT"), 0);
+        assert!(text.contains("SUMMARY:점심\r\n") && !text.contains("URL:"));
+    }
+}

@@ -1,0 +1,125 @@
+//! The limits of the board's messages.
+
+use super::{check_id, require};
+use crate::board::{BoardNews, BoardRequest, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting};
+use crate::limits::{
+    INVITE_HOURS, INVITE_USES, MAX_EAT_WITH, MAX_ID_BYTES, MAX_INVITE_CHARS, MAX_LOBBY, MAX_PLACE_CHARS,
+    MAX_ROOM_CHARS, MAX_TOPIC_CHARS, MAX_ZONE_BYTES, TABLE_MINUTES, TABLE_SEATS, is_invite, is_room_name,
+};
+use crate::message::{ErrorCode, ParticipantId};
+use crate::text::{NameError, clean_label, shown_label, shown_name};
+
+pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode> {
+    match request {
+        BoardRequest::Subscribe { room, invite } => {
+            require(room.as_deref().is_none_or(is_room_name), ErrorCode::BadRoom)?;
+            require(invite.as_deref().is_none_or(is_invite), ErrorCode::Malformed)
+        }
+        BoardRequest::Lay(draft) => check_draft(draft),
+        BoardRequest::Take { table, wait: _ } | BoardRequest::Leave { table } | BoardRequest::Delete { table } => {
+            check_text(table)
+        }
+        BoardRequest::EatNow { with } => {
+            require(with.len() <= MAX_EAT_WITH, ErrorCode::TooLarge)?;
+            with.iter().try_for_each(|id| check_text(id))
+        }
+        BoardRequest::Invite { room, uses, hours } => {
+            require(is_room_name(room), ErrorCode::BadRoom)?;
+            require(INVITE_USES.contains(uses) && INVITE_HOURS.contains(hours), ErrorCode::Malformed)
+        }
+        BoardRequest::Unsubscribe
+        | BoardRequest::StopWaiting
+        | BoardRequest::Presence { .. }
+        | BoardRequest::ForgetMe => Ok(()),
+    }
+}
+
+fn check_draft(draft: &mut Draft) -> Result<(), ErrorCode> {
+    let wrong = |error| match error {
+        NameError::TooLong => ErrorCode::TooLarge,
+        NameError::Control | NameError::Empty => ErrorCode::Malformed,
+    };
+    draft.topic = clean_label(&draft.topic, MAX_TOPIC_CHARS).map_err(wrong)?;
+    draft.place = clean_label(&draft.place, MAX_PLACE_CHARS).map_err(wrong)?;
+    require(TABLE_SEATS.contains(&draft.seats) && TABLE_MINUTES.contains(&draft.minutes), ErrorCode::Malformed)
+}
+
+pub(super) fn check_room_request(request: &RoomRequest) -> Result<(), ErrorCode> {
+    match request {
+        RoomRequest::Lock { .. } => Ok(()),
+        RoomRequest::Admit { id }
+        | RoomRequest::Refuse { id }
+        | RoomRequest::Mute { id }
+        | RoomRequest::Remove { id } => check_id(id),
+    }
+}
+
+pub(super) fn check_news(news: &mut BoardNews) -> Result<(), ErrorCode> {
+    match news {
+        BoardNews::Snapshot(snapshot) => {
+            require(snapshot.zone.len() <= MAX_ZONE_BYTES, ErrorCode::TooLarge)?;
+            snapshot.tables.iter_mut().try_for_each(check_table)?;
+            snapshot.people.iter_mut().try_for_each(check_person)
+        }
+        BoardNews::Patch(patch) => {
+            patch.tables.iter_mut().try_for_each(check_table)?;
+            patch.people.iter_mut().try_for_each(check_person)?;
+            patch.gone.iter().chain(&patch.left).try_for_each(|id| check_text(id))
+        }
+        BoardNews::You { waiting: Some(Waiting { since_ms: _, with }) } => {
+            with.truncate(MAX_EAT_WITH);
+            with.iter().try_for_each(|id| check_text(id))
+        }
+        BoardNews::Notice(notice) => {
+            check_text(&notice.table)?;
+            require(is_room_name(&notice.room), ErrorCode::BadRoom)?;
+            notice.topic = shown_label(&notice.topic, MAX_TOPIC_CHARS);
+            Ok(())
+        }
+        BoardNews::Invite { room, invite, expires_ms: _ } => {
+            require(is_room_name(room), ErrorCode::BadRoom)?;
+            require(invite.len() <= MAX_INVITE_CHARS && is_invite(invite), ErrorCode::Malformed)
+        }
+        BoardNews::You { waiting: None } | BoardNews::Done { .. } => Ok(()),
+    }
+}
+
+pub(super) fn check_room_news(news: &mut RoomNews) -> Result<(), ErrorCode> {
+    match news {
+        RoomNews::Knocking { room } => require(room.len() <= MAX_ROOM_CHARS && is_room_name(room), ErrorCode::BadRoom),
+        RoomNews::Lobby { knocking } => {
+            knocking.truncate(MAX_LOBBY);
+            for knocker in knocking {
+                knocker.name = shown_name(&knocker.name);
+                check_text(&knocker.key)?;
+                check_id(&knocker.id)?;
+            }
+            Ok(())
+        }
+        RoomNews::State { host, locked: _ } => host.as_ref().map_or(Ok(()), |ParticipantId(id)| check_text(id)),
+        RoomNews::Muted => Ok(()),
+    }
+}
+
+fn check_table(table: &mut TableInfo) -> Result<(), ErrorCode> {
+    check_text(&table.id)?;
+    check_text(&table.host)?;
+    require(is_room_name(&table.room), ErrorCode::BadRoom)?;
+    table.topic = shown_label(&table.topic, MAX_TOPIC_CHARS);
+    table.place = shown_label(&table.place, MAX_PLACE_CHARS);
+    for sitter in &mut table.taken {
+        check_text(&sitter.id)?;
+        sitter.name = shown_name(&sitter.name);
+    }
+    table.waiting.iter().try_for_each(|id| check_text(id))
+}
+
+fn check_person(person: &mut PersonInfo) -> Result<(), ErrorCode> {
+    person.name = shown_name(&person.name);
+    check_text(&person.id)
+}
+
+/// Ids of tables and people.
+fn check_text(id: &str) -> Result<(), ErrorCode> {
+    require(id.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)
+}
