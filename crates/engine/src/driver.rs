@@ -28,6 +28,7 @@ pub(crate) enum Request {
     Command(Command),
     Picture(Picture, oneshot::Sender<Option<FrameSlot>>),
     Stats(oneshot::Sender<EngineStats>),
+    End(oneshot::Sender<()>),
 }
 
 /// All of an engine's state.
@@ -120,13 +121,14 @@ impl Driver {
     /// Runs until the handle is dropped.
     pub(crate) async fn run(mut self, mut ears: Ears) {
         find_devices(&ears);
-        loop {
+        let done = loop {
             let timeout = self.poll_timeout();
             tokio::select! {
                 request = ears.requests.recv() => match request {
                     Some(Request::Command(Command::RefreshDevices)) => find_devices(&ears),
+                    Some(Request::End(done)) => break Some(done),
                     Some(request) => self.request(request),
-                    None => break,
+                    None => break None,
                 },
                 Some(event) = ears.sockets.recv() => self.signalling.handle(Instant::now(), event),
                 Some(news) = ears.told.recv() => self.told(news),
@@ -135,8 +137,11 @@ impl Driver {
                 () = sleep_until(timeout) => {}
             }
             self.settle().await;
-        }
+        };
         self.leave_in_peace().await;
+        if let Some(done) = done {
+            let _ = done.send(()); // whoever waited may have given up
+        }
     }
 
     /// Lets every machine react until nothing is left to do, then shows the outcome.
@@ -213,6 +218,7 @@ impl Driver {
                 let _ = answer.send(self.picture(&picture)); // whoever asked may have gone
             }
             Request::Stats(answer) => self.stats(answer),
+            Request::End(_) => {} // the loop has it
         }
     }
 

@@ -76,6 +76,14 @@ impl Engine {
         stats.await.map_err(|_| EngineError::Stopped)
     }
 
+    /// Like [`stop`](Self::stop), for an engine that is shared: from then on it answers nothing.
+    pub async fn end(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.requests.send(Request::End(done)).await.is_ok() {
+            let _ = ended.await; // it has ended in another way
+        }
+    }
+
     /// Leaves the call, says goodbye to the server and ends.
     pub async fn stop(self) {
         let Self { requests, view, levels, driver } = self;

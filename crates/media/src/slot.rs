@@ -1,7 +1,7 @@
 //! The newest frame, for whoever comes to take it.
 
 use crate::frame::VideoFrame;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 /// Room for one frame. A newer one overwrites it; nobody ever waits to write. Clones are the same slot.
@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct FrameSlot {
     shared: Arc<Shared>,
 }
+
+/// Called at each frame, on the thread that puts it: it may only wake somebody.
+pub type Wake = dyn Fn() + Send + Sync;
 
 /// What a wait on a slot ended with.
 #[derive(Debug)]
@@ -34,8 +37,11 @@ impl FrameSlot {
         let mut state = self.lock();
         state.generation += 1;
         let old = state.frame.replace(frame);
+        state.wakes.retain(|wake| wake.strong_count() > 0);
+        let wakes = state.wakes.clone();
         drop(state);
         self.shared.changed.notify_all();
+        wakes.iter().filter_map(Weak::upgrade).for_each(|wake| wake());
         drop(old); // its memory goes home outside the lock
     }
 
@@ -67,6 +73,17 @@ impl FrameSlot {
     pub fn nudge(&self) {
         self.lock().nudges += 1;
         self.shared.changed.notify_all();
+    }
+
+    /// From now on calls `wake` at each frame, until the last strong reference to it is gone. For readers of many slots,
+    /// who cannot [`wait`](Self::wait) on one.
+    pub fn on_frame(&self, wake: &Arc<Wake>) {
+        self.lock().wakes.push(Arc::downgrade(wake));
+    }
+
+    /// Whether both are clones of one slot.
+    pub fn is(&self, other: &FrameSlot) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Empties the slot: the camera went off. It can be filled again.
@@ -105,12 +122,20 @@ struct Shared {
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     frame: Option<VideoFrame>,
     generation: u64,
     nudges: u64,
     closed: bool,
+    wakes: Vec<Weak<Wake>>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { generation, closed, .. } = self;
+        f.debug_struct("State").field("generation", generation).field("closed", closed).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +177,22 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(matches!(waiter.join().expect("waiter"), Wait::Nudged));
+    }
+
+    #[test]
+    fn each_frame_wakes_those_who_asked_until_they_are_gone() {
+        use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+        let slot = FrameSlot::new();
+        let count = Arc::new(AtomicU32::new(0));
+        let counted = count.clone();
+        let wake: Arc<Wake> = Arc::new(move || drop(counted.fetch_add(1, Relaxed)));
+        slot.on_frame(&wake);
+        slot.put(frame(2));
+        slot.put(frame(4));
+        drop(wake);
+        slot.put(frame(6));
+        assert_eq!(count.load(Relaxed), 2);
+        assert!(slot.lock().wakes.is_empty());
     }
 
     #[test]
