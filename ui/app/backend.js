@@ -1,0 +1,100 @@
+// The window's side of the app: state comes over a channel, commands are `invoke`, pictures come over a socket of this
+// machine. All truth is in Rust.
+
+import { FrameSource } from './frame-source.js';
+
+/** @typedef {import('../shared/backend.js').Backend} Backend */
+/** @typedef {import('../shared/backend.js').Levels} Levels */
+/** @typedef {import('../shared/model.d.ts').AppState} AppState */
+/** @typedef {import('../shared/model.d.ts').Picture} Picture */
+/**
+ * @typedef {object} Internals  what Tauri puts into the page
+ * @property {(command: string, args?: object, options?: object) => Promise<any>} invoke
+ * @property {(callback: (message: any) => void, once?: boolean) => number} transformCallback
+ */
+
+/** How often the server of the settings is asked for by itself, at the start. */
+const GREETING_MS = 300;
+
+/** @implements {Backend} */
+export class AppBackend {
+  /** @type {'app'} */
+  shell = 'app';
+  /** @type {AppState | null} */
+  state = null;
+  /** @type {Set<(state: AppState) => void>} */
+  #listeners = new Set();
+  /** @type {Set<(levels: Levels) => void>} */
+  #levels = new Set();
+  #internals = /** @type {{ __TAURI_INTERNALS__: Internals }} */ (/** @type {unknown} */ (globalThis)).__TAURI_INTERNALS__;
+  #frames = new FrameSource({
+    invoke: (command, args) => this.#internals.invoke(command, args),
+    levels: levels => this.#levels.forEach(listener => listener(levels)),
+  });
+
+  start() {
+    this.#internals.invoke('subscribe', { channel: this.#channel(state => this.#newer(state)) }).catch(error => console.error('subscribe', error));
+    setTimeout(() => this.#greet(), GREETING_MS);
+  }
+
+  /** @param {(state: AppState) => void} listener */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    if (this.state) listener(this.state);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @param {string} name @param {object} [args] */
+  call(name, args = {}) {
+    return this.#internals.invoke(name, args);
+  }
+
+  /** @param {HTMLElement} host @param {Picture} picture */
+  attach(host, picture) {
+    return this.#frames.attach(host, picture);
+  }
+
+  /** @param {(levels: Levels) => void} listener */
+  levels(listener) {
+    this.#levels.add(listener);
+    return () => this.#levels.delete(listener);
+  }
+
+  /** @param {AppState} state */
+  #newer(state) {
+    this.state = state;
+    this.#frames.use(state.frames);
+    this.#listeners.forEach(listener => listener(state));
+  }
+
+  /** The board is what the window opens with: the session to the chosen server is asked for once. */
+  #greet() {
+    const { state } = this;
+    if (!state) return void setTimeout(() => this.#greet(), GREETING_MS);
+    const server = state.settings.server === null ? undefined : state.settings.servers[state.settings.server];
+    if (state.session.kind !== 'closed' || state.session.problem || !server || !state.settings.name) return;
+    this.call('connect', { server: server.url, fingerprint: server.fingerprint }).catch(error => console.warn('connect', error));
+  }
+
+  /**
+   * A Tauri channel as `@tauri-apps/api` makes it: messages are numbered and may come in another order.
+   * @param {(message: any) => void} heard
+   */
+  #channel(heard) {
+    let next = 0;
+    /** @type {Map<number, any>} */
+    const early = new Map();
+    const id = this.#internals.transformCallback(({ index, message, end }) => {
+      if (end) return;
+      if (index === undefined) return heard(message);
+      early.set(index, message);
+      for (; early.has(next); next++) {
+        const one = early.get(next);
+        early.delete(next);
+        // Only the newest state counts; those overtaken are not drawn.
+        if (!early.has(next + 1)) heard(one);
+      }
+    });
+    return { toJSON: () => `__CHANNEL__:${id}`, ['__TAURI_TO_IPC_KEY__']: () => `__CHANNEL__:${id}` };
+  }
+}

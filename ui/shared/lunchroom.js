@@ -1,0 +1,108 @@
+// The root: which screen follows from the state, and what goes for all of them (language, theme, focus, keys, ends).
+
+import { backend } from './backend.js';
+import { announce, alarm, placeNotices } from './parts/announce.js';
+import { ask } from './parts/dialog.js';
+import { place } from './place.js';
+import { BoardScreen } from './screens/board.js';
+import { CallScreen } from './screens/call.js';
+import { CheckScreen } from './screens/check.js';
+import { EndedScreen } from './screens/ended.js';
+import { FirstRun } from './screens/first-run.js';
+import { KnockingScreen } from './screens/knocking.js';
+import { problem, setLanguage, t } from './strings.js';
+import { View } from './view.js';
+
+/** @typedef {import('./model.d.ts').AppState} AppState */
+/** @typedef {{ name: string, make: () => HTMLElement }} Screen */
+
+export class Lunchroom extends View {
+  /** What is there when there is nothing else: the board, or a guest's welcome. @type {() => HTMLElement} */
+  home = () => new BoardScreen();
+  /** Before anything else, as long as it says so. @type {(state: AppState) => boolean} */
+  isNew = state => !state.settings.name || !state.settings.servers.length;
+
+  #screen = '';
+  /** @type {string | null} */
+  #notice = null;
+  /** @type {string} */
+  #offered = '';
+
+  connected() {
+    placeNotices(document.body);
+    this.until(place.onMove(() => backend.state && this.update(backend.state)));
+  }
+
+  // Each screen words itself anew.
+  again() {}
+
+  /** @param {AppState} state */
+  update(state) {
+    const { settings, call } = state;
+    setLanguage(settings.language);
+    const root = document.documentElement;
+    root.dataset.theme = settings.theme;
+    root.style.fontSize = settings.text_percent && settings.text_percent !== 100 ? `${15 * settings.text_percent / 100}px` : '';
+    if (call.stage.kind !== 'ended') place.endSeen = false;
+    if (call.stage.kind === 'joined' && place.target) place.target = null;
+    this.#show(this.#which(state));
+    this.#notices(call.notice);
+    this.#linkDuringCall(state);
+  }
+
+  /** @param {AppState} state @returns {Screen} */
+  #which(state) {
+    const { call, link } = state;
+    switch (call.stage.kind) {
+      case 'joined':
+      case 'reconnecting': return { name: `call ${call.room}`, make: () => new CallScreen() };
+      case 'knocking': return { name: 'knocking', make: () => new KnockingScreen() };
+      case 'ended': if (call.stage.code !== 'left' && !place.endSeen) return { name: `ended ${call.stage.code}`, make: () => new EndedScreen() };
+    }
+    // A link waits for the first run: there is no joining without a name.
+    if (this.isNew(state) && !(link && state.settings.name)) return { name: 'first', make: () => new FirstRun() };
+    if (call.stage.kind === 'joining' && !place.target && !link) place.target = { room: call.room, known: true };
+    const target = link ? { room: link.room, server: link.server, fingerprint: link.fingerprint, invite: link.invite, known: link.known } : place.target;
+    if (target) return { name: `check ${target.room} ${target.server ?? ''}`, make: () => new CheckScreen(target) };
+    return { name: 'home', make: this.home };
+  }
+
+  /** @param {Screen} screen */
+  #show({ name, make }) {
+    if (name === this.#screen) return;
+    const first = !this.#screen;
+    this.#screen = name;
+    const made = make();
+    made.classList.add('screen');
+    this.replaceChildren(made);
+    const heading = /** @type {HTMLElement | null} */ (made.querySelector('h1'));
+    document.title = heading?.textContent ? `${heading.textContent} · Lunchroom` : 'Lunchroom';
+    // Where a screen has no field that wants the focus, its heading has it: what is next is then read aloud.
+    if (first || made.contains(document.activeElement) || !heading) return;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+
+  /** @param {string | null} code */
+  #notices(code) {
+    if (code && code !== this.#notice) {
+      alarm(problem(code));
+      backend.call('dismiss_notice').catch(() => {});
+    }
+    this.#notice = code;
+  }
+
+  /** @param {AppState} state */
+  async #linkDuringCall({ link, call }) {
+    const busy = call.stage.kind === 'joined' || call.stage.kind === 'reconnecting' || call.stage.kind === 'knocking';
+    const key = link && busy ? `${link.server} ${link.room}` : '';
+    if (key === this.#offered) return;
+    this.#offered = key;
+    if (!link || !busy) return;
+    if (link.room === call.room) return backend.call('dismiss_link').catch(() => {});
+    const go = await ask({ title: t.linkInCallTitle(link.room), words: t.linkInCall(call.room), yes: t.leaveAndGo });
+    await backend.call(go ? 'leave' : 'dismiss_link').catch(() => {});
+    if (!go) announce(t.youStay);
+  }
+}
+customElements.define('lunch-room', Lunchroom);

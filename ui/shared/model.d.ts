@@ -1,0 +1,7 @@
+// What screens read: Rust's shapes (types/, generated), under one address.
+
+export type {
+  AppState, SessionState, CallState, Stage, Participant, Knocker, ChatLine, Link, Device, DeviceKind, Choice, Problem, Settings, KnownServer,
+  Language, Theme, Noise, PendingLink, Hosting, BoardState, Table, TableDraft, Door, Person, Presence, Media, Picture, Tile, Join, Stats,
+  PersonStats, FrameAccess,
+} from './types/state.js';

@@ -1,0 +1,137 @@
+// One table on the board.
+
+import { backend } from '../backend.js';
+import { h, text } from '../dom.js';
+import { icon } from '../icons.js';
+import { t } from '../strings.js';
+import { enter, isMine, isOpen } from '../tables.js';
+import { clock, zoneOr } from '../times.js';
+import { announce, tried } from './announce.js';
+import { ask } from './dialog.js';
+import { menu } from './menu.js';
+import { roundTable } from './round-table.js';
+import { copyTableLink, saveCalendar } from './table-links.js';
+
+/** @typedef {import('../model.d.ts').BoardState} BoardState */
+/** @typedef {import('../model.d.ts').Table} Table */
+
+/** Most names a card spells out. */
+const NAMES = 4;
+
+export class Card extends HTMLElement {
+  /** What it shows, to know whether it must change. */
+  #shows = '';
+  /** @type {Table | null} */
+  table = null;
+
+  #build() {
+    this.glyph = h('div', { class: 'glyph' });
+    this.topic = h('h4', { dir: 'auto' });
+    this.when = h('p', { class: 'when' });
+    this.names = h('p', { class: 'names', dir: 'auto' });
+    this.seats = h('p', { class: 'seats' });
+    this.main = h('button', { type: 'button', class: 'take' });
+    this.main.addEventListener('click', () => this.#main());
+    const more = h('button', { type: 'button', class: 'icon-only plain more', 'aria-label': t.more }, icon('more'));
+    this.more = more;
+    this.append(this.glyph, h('div', { class: 'about' }, this.topic, this.when, this.names, this.seats), h('div', { class: 'do' }, this.main, more));
+    menu(more, () => this.#menu());
+  }
+
+  /** @param {Table} table @param {BoardState} board @param {number} now */
+  show(table, board, now) {
+    const open = isOpen(table, now);
+    const shows = `${JSON.stringify(table)} ${open} ${board.member} ${t.takeSeat}`;
+    if (shows === this.#shows) return;
+    this.#shows = shows;
+    this.table = table;
+    if (!this.firstChild) this.#build();
+    if (!this.glyph || !this.topic || !this.when || !this.names || !this.seats || !this.main || !this.more) return;
+    const zone = zoneOr(board.zone), full = table.taken_count >= table.seats, mine = isMine(table);
+    const topic = table.topic || t.table;
+    this.classList.toggle('mine', mine);
+    this.classList.toggle('full', full && !mine);
+    this.glyph.replaceChildren(roundTable({ seats: table.seats, taken: table.taken, takenCount: table.taken_count, mine: backend.state?.you.key, ...(board.member && !mine && !full ? { take: () => this.#take() } : {}) }));
+    text(this.topic, topic);
+    const times = table.now ? t.untilTime(clock(table.ends_ms, zone)) : `${clock(table.starts_ms, zone)}–${clock(table.ends_ms, zone)}`;
+    this.when.replaceChildren(h('time', { text: times }), ...(table.place ? [h('span', { class: 'place', dir: 'auto', text: table.place })] : []),
+      ...(table.weekly ? [h('span', { class: 'tag', text: t.weekly })] : []), ...(table.door === 'knock' ? [h('span', { class: 'tag' }, icon('door'), t.byKnocking)] : []),
+      ...(table.locked ? [h('span', { class: 'tag' }, icon('lock'), t.locked)] : []));
+    text(this.names, this.#who(table));
+    this.seats.replaceChildren(...this.#left(table, full, mine));
+    const words = this.#words(table, open, full, mine, board.member);
+    text(this.main, words.words);
+    this.main.disabled = !words.can;
+    this.main.className = `take${words.primary ? ' primary' : ''}`;
+    this.main.dataset.what = words.what;
+    this.main.setAttribute('aria-label', `${words.words}: ${topic}, ${times}`);
+    this.more.setAttribute('aria-label', `${t.more}: ${topic}`);
+  }
+
+  /** @param {Table} table */
+  #who(table) {
+    const names = table.taken.map(person => person.name).filter(Boolean);
+    if (!names.length) return '';
+    return names.length > NAMES ? t.andOthers(names.slice(0, NAMES).join(', '), names.length - NAMES) : names.join(', ');
+  }
+
+  /** @param {Table} table @param {boolean} full @param {boolean} mine */
+  #left(table, full, mine) {
+    const left = table.seats - table.taken_count;
+    return [
+      mine ? h('strong', { class: 'yours', text: table.mine === 'host' ? t.youLaidIt : t.yourSeat }) : table.mine === 'waiting' ? h('strong', { text: t.youWait }) : null,
+      full ? h('span', { text: table.waiting_count ? t.fullWaiting(table.waiting_count) : t.full }) : h('span', { class: 'good', text: t.seatsLeft(left) }),
+      table.in_call ? h('span', { class: 'live', text: t.peopleInCall(table.in_call) }) : null,
+    ].filter(part => part !== null);
+  }
+
+  /** @param {Table} table @param {boolean} open @param {boolean} full @param {boolean} mine @param {boolean} member */
+  #words(table, open, full, mine, member) {
+    if (mine && open) return { what: 'enter', words: t.goToTable, primary: true, can: true };
+    if (mine) return { what: 'leave', words: t.leaveSeat, primary: false, can: true };
+    if (table.mine === 'waiting') return { what: 'leave', words: t.leaveWaitList, primary: false, can: true };
+    if (!member) return { what: 'enter', words: t.goToTable, primary: false, can: open };
+    if (table.locked) return { what: 'take', words: t.locked, primary: false, can: false };
+    if (full) return { what: 'take', words: t.joinWaitList, primary: false, can: true };
+    return { what: 'take', words: t.takeSeat, primary: false, can: true };
+  }
+
+  #main() {
+    const what = this.main?.dataset.what;
+    if (what === 'enter' && this.table) enter(this.table);
+    else if (what === 'leave') this.#leave();
+    else this.#take();
+  }
+
+  async #take() {
+    const { table } = this;
+    if (!table) return;
+    const full = table.taken_count >= table.seats;
+    if (await tried(backend.call('take_seat', { table: table.id }).then(() => true))) announce(full ? t.onTheWaitList : t.seatTaken(table.topic || t.table));
+  }
+
+  async #leave() {
+    if (this.table && await tried(backend.call('leave_seat', { table: this.table.id }).then(() => true))) announce(t.seatLeft);
+  }
+
+  /** @returns {import('./menu.js').Item[]} */
+  #menu() {
+    const { table } = this;
+    if (!table) return [];
+    const mine = isMine(table);
+    return [
+      { words: t.copyLink, icon: 'link', run: () => copyTableLink(table) },
+      { words: t.addToCalendar, icon: 'calendar', run: () => saveCalendar(table) },
+      ...(mine && this.main?.dataset.what !== 'leave' ? [{ words: t.leaveSeat, icon: /** @type {const} */ ('leave'), run: () => this.#leave() }] : []),
+      ...(table.mine === 'host' ? [{ words: t.deleteTable, icon: /** @type {const} */ ('trash'), danger: true, run: () => this.#delete(table) }] : []),
+    ];
+  }
+
+  /** @param {Table} table */
+  async #delete(table) {
+    const others = table.taken_count - 1;
+    if (others > 0 && !await ask({ title: t.deleteTable, words: t.deleteTableSure(others), yes: t.deleteTable, danger: true })) return;
+    if (await tried(backend.call('delete_table', { table: table.id }).then(() => true))) announce(t.tableDeleted);
+  }
+}
+customElements.define('lr-card', Card);

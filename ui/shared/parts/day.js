@@ -1,0 +1,161 @@
+// Days as a strip, and the chosen day as shelves of half an hour with its tables on them.
+
+import { attribute, h, keyed, shown, text } from '../dom.js';
+import { state } from '../backend.js';
+import { icon } from '../icons.js';
+import { t } from '../strings.js';
+import { serverNow } from '../tables.js';
+import { clockOfMinute, dayNumber, dayOf, daysFrom, longDay, minuteOf, weekday, zoneOr } from '../times.js';
+import { View } from '../view.js';
+import { Card } from './card.js';
+import { layTable } from './lay-table.js';
+import { roundTable } from './round-table.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+/** @typedef {import('../model.d.ts').BoardState} BoardState */
+/** @typedef {import('../model.d.ts').Table} Table */
+/** @typedef {{ key: string, minute: number, tables: Table[] }} Shelf */
+
+const DAYS = 7;
+/** Shelves that are there even when empty: noon to half past one, in minutes. */
+const USUAL = [11 * 60 + 30, 12 * 60, 12 * 60 + 30, 13 * 60];
+const HALF_HOUR = 30;
+/** The shelf of tables laid for now. */
+const NOW = -1;
+
+export class Day extends View {
+  /** The chosen day; null: today, also after midnight. @type {string | null} */
+  #chosen = null;
+
+  build() {
+    this.strip = h('div', { class: 'days', role: 'tablist', 'aria-label': t.days });
+    this.strip.addEventListener('keydown', event => this.#arrow(event));
+    this.heading = h('h2', {});
+    this.shelves = h('div', { class: 'shelves' });
+    this.empty = h('div', { class: 'empty', hidden: true });
+    this.panel = h('section', { class: 'day', id: 'day-panel', role: 'tabpanel', tabindex: -1 }, this.heading, this.empty, this.shelves);
+    this.append(this.strip, this.panel);
+  }
+
+  connected() {
+    const timer = setInterval(() => this.update(state()), 20_000);
+    this.until(() => clearInterval(timer));
+  }
+
+  /** @param {AppState} state */
+  update({ board }) {
+    if (!board || !this.strip || !this.shelves || !this.heading || !this.empty || !this.panel) return;
+    const zone = zoneOr(board.zone), now = serverNow(board);
+    const days = daysFrom(now, DAYS, zone), today = days[0];
+    if (this.#chosen !== null && !days.includes(this.#chosen)) this.#chosen = null;
+    const chosen = this.#chosen ?? today;
+    const byDay = group(board.tables, table => table.now ? today : dayOf(table.starts_ms, zone));
+    this.#strip(days, chosen, today, byDay);
+    text(this.heading, chosen === today ? `${t.today}, ${longDay(chosen)}` : longDay(chosen));
+    attribute(this.panel, 'aria-labelledby', `day-${chosen}`);
+    const tables = byDay.get(chosen) ?? [];
+    this.#nothing(tables.length === 0, chosen, today);
+    this.#shelf(board, tables, chosen, today, now, zone);
+  }
+
+  /** @param {string[]} days @param {string} chosen @param {string} today @param {Map<string, Table[]>} byDay */
+  #strip(days, chosen, today, byDay) {
+    if (!this.strip) return;
+    keyed(this.strip, days, day => day, day => h('button', { type: 'button', role: 'tab', id: `day-${day}`, 'aria-controls': 'day-panel', onclick: () => this.#choose(day) },
+      h('span', { class: 'weekday' }), h('span', { class: 'number', text: dayNumber(day) }), h('span', { class: 'count' })),
+    (element, day) => {
+      const tables = byDay.get(day) ?? [], mine = tables.some(table => table.mine === 'seat' || table.mine === 'host');
+      attribute(element, 'aria-selected', String(day === chosen));
+      element.tabIndex = day === chosen ? 0 : -1;
+      element.classList.toggle('mine', mine);
+      text(element.children[0], day === today ? t.today : weekday(day));
+      text(element.children[2], tables.length ? String(tables.length) : '');
+      attribute(element, 'aria-label', [day === today ? t.today : '', longDay(day), t.tableCount(tables.length), mine ? t.youHaveASeat : ''].filter(Boolean).join(', '));
+    });
+  }
+
+  /** @param {string} day */
+  #choose(day) {
+    this.#chosen = day;
+    this.update(state());
+    if (this.panel) this.panel.scrollTop = 0;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #arrow(event) {
+    const tabs = /** @type {HTMLElement[]} */ ([...(this.strip?.children ?? [])]);
+    const here = tabs.findIndex(tab => tab.tabIndex === 0);
+    const to = { ArrowRight: here + 1, ArrowLeft: here - 1, ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const tab = tabs[(to + tabs.length) % tabs.length];
+    this.#choose(tab.id.slice('day-'.length));
+    tab.focus();
+  }
+
+  /** @param {boolean} nothing @param {string} chosen @param {string} today */
+  #nothing(nothing, chosen, today) {
+    if (!this.empty) return;
+    shown(this.empty, nothing);
+    const key = nothing ? chosen : '';
+    if (this.empty.dataset.key === key) return;
+    this.empty.dataset.key = key;
+    if (!nothing) return this.empty.replaceChildren();
+    this.empty.replaceChildren(
+      roundTable({ seats: 4, taken: [], takenCount: 0 }),
+      h('p', { class: 'lead', text: t.nobodyYet }), h('p', { class: 'quiet', text: chosen === today ? t.beTheFirstToday : t.beTheFirst }),
+      h('button', { type: 'button', class: 'primary', text: t.layTable, onclick: () => layTable(chosen === today ? {} : { day: chosen }) }));
+  }
+
+  /** @param {BoardState} board @param {Table[]} tables @param {string} chosen @param {string} today @param {number} now @param {string} zone */
+  #shelf(board, tables, chosen, today, now, zone) {
+    if (!this.shelves) return;
+    const nowMinute = chosen === today ? Math.floor(minuteOf(now, zone) / HALF_HOUR) * HALF_HOUR : -HALF_HOUR;
+    const byMinute = group(tables, table => table.now ? NOW : Math.floor(minuteOf(table.starts_ms, zone) / HALF_HOUR) * HALF_HOUR);
+    const minutes = new Set([...byMinute.keys(), ...(tables.length ? USUAL : [])]);
+    if (chosen === today && tables.length) minutes.add(nowMinute);
+    const shelves = [...minutes].sort((a, b) => a - b).map(minute => ({ key: String(minute), minute, tables: byMinute.get(minute) ?? [] }));
+    keyed(this.shelves, shelves, shelf => shelf.key, shelf => makeShelf(shelf), (element, shelf) => {
+      const isNow = shelf.minute === nowMinute, past = chosen === today && shelf.minute >= 0 && shelf.minute < nowMinute;
+      element.classList.toggle('is-now', isNow);
+      element.classList.toggle('past', past);
+      element.classList.toggle('vacant', shelf.tables.length === 0);
+      const add = /** @type {HTMLElement} */ (element.querySelector('.add'));
+      shown(add, board.member && shelf.minute >= 0 && !past && shelf.tables.length === 0);
+      add.onclick = () => layTable({ day: chosen, minute: shelf.minute });
+      const mark = /** @type {HTMLElement} */ (element.querySelector('.now-mark'));
+      shown(mark, isNow);
+      text(mark, isNow ? t.nowIs(clockOfMinute(minuteOf(now, zone))) : '');
+      const cards = /** @type {HTMLElement} */ (element.querySelector('.cards'));
+      attribute(cards, 'aria-label', shelf.minute === NOW ? t.now : clockOfMinute(shelf.minute));
+      keyed(cards, shelf.tables, table => table.id, () => h('li', {}, new Card()), (item, table) => /** @type {Card} */ (item.firstChild).show(table, board, now));
+    });
+  }
+}
+customElements.define('lr-day', Day);
+
+/** @param {Shelf} shelf */
+function makeShelf({ minute }) {
+  return h('section', { class: 'shelf' },
+    h('h3', { text: minute === NOW ? t.now : clockOfMinute(minute) }),
+    h('div', { class: 'row-of-cards' },
+      h('p', { class: 'now-mark', hidden: true }),
+      h('ul', { class: 'cards', role: 'list' }),
+      h('button', { type: 'button', class: 'add plain', 'aria-label': t.layTableAt(clockOfMinute(Math.max(0, minute))) }, icon('plus'), t.layTable)));
+}
+
+/**
+ * @template T
+ * @template K
+ * @param {T[]} items @param {(item: T) => K} key @returns {Map<K, T[]>}
+ */
+function group(items, key) {
+  /** @type {Map<K, T[]>} */
+  const groups = new Map();
+  for (const item of items) {
+    const name = key(item), group = groups.get(name);
+    if (group) group.push(item);
+    else groups.set(name, [item]);
+  }
+  return groups;
+}

@@ -1,0 +1,37 @@
+// A dialog: a heading, a body and a way out. The browser's own `<dialog>` keeps the focus in and gives it back.
+
+import { h, id } from '../dom.js';
+import { icon } from '../icons.js';
+import { t } from '../strings.js';
+
+/**
+ * @param {{ title: string, class?: string, body: Node[], closed?: () => void }} options
+ * @returns {HTMLDialogElement} open already; `close()` it
+ */
+export function openDialog({ title, class: name = '', body, closed }) {
+  const heading = id('dialog');
+  const dialog = h('dialog', { class: `sheet ${name}`, 'aria-labelledby': heading },
+    h('header', {},
+      h('h2', { id: heading, text: title }),
+      h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => dialog.close() }, icon('close'))),
+    h('div', { class: 'body' }, ...body));
+  // A press beside the sheet closes it, as everywhere.
+  dialog.addEventListener('pointerdown', event => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener('close', () => { dialog.remove(); closed?.(); });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/** A question with one button that does it. @param {{ title: string, words: string, yes: string, danger?: boolean }} question @returns {Promise<boolean>} */
+export function ask({ title, words, yes, danger = false }) {
+  return new Promise(resolve => {
+    let answer = false;
+    const dialog = openDialog({
+      title, class: 'question', closed: () => resolve(answer),
+      body: [h('p', { text: words }), h('div', { class: 'actions' },
+        h('button', { type: 'button', text: t.cancel, onclick: () => dialog.close() }),
+        h('button', { type: 'button', class: danger ? 'danger' : 'primary', text: yes, onclick: () => { answer = true; dialog.close(); } }))],
+    });
+  });
+}

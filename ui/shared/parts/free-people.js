@@ -1,0 +1,113 @@
+// Who is free: a list of up to thousands, of which only what is seen is in the page.
+
+import { state } from '../backend.js';
+import { attribute, h, keyed, shown, text } from '../dom.js';
+import { icon } from '../icons.js';
+import { avatar } from '../people.js';
+import { t, language } from '../strings.js';
+import { View } from '../view.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+/** @typedef {import('../model.d.ts').Person} Person */
+/** @typedef {{ person: Person, index: number }} Place */
+
+/** Rows beyond the edge, for smooth scrolling. */
+const BEYOND = 6;
+/** From so many on there is a field to find somebody. */
+const MANY = 12;
+/** Height of a row in rem, as in board.css. */
+const ROW_REM = 3;
+
+const ORDER = { free: 0, at_table: 1, away: 2 };
+
+export class FreePeople extends View {
+  /** @param {Set<string>} chosen who was marked "eat with", kept by the board @param {() => void} changed */
+  constructor(chosen, changed) {
+    super();
+    this.chosen = chosen;
+    this.changed = changed;
+  }
+
+  /** @type {Person[]} */
+  #people = [];
+  #key = '';
+  #wanted = '';
+
+  build() {
+    this.heading = h('h2', { id: 'free-heading' });
+    this.find = h('input', { type: 'search', id: 'find-people', placeholder: t.findPeople, 'aria-label': t.findPeople, oninput: () => { this.#wanted = this.find?.value ?? ''; this.#key = ''; this.update(state()); } });
+    this.find.value = this.#wanted;
+    this.rows = h('ul', { class: 'rows', role: 'list', 'aria-labelledby': 'free-heading' });
+    this.window = h('div', { class: 'scroll', tabindex: -1, onscroll: () => this.#draw() }, this.rows);
+    this.count = h('p', { class: 'quiet none', hidden: true });
+    this.append(this.heading, this.find, this.count, this.window);
+    this.#key = '';
+  }
+
+  connected() {
+    const observer = new ResizeObserver(() => this.#draw());
+    if (this.window) observer.observe(this.window);
+    this.until(() => observer.disconnect());
+  }
+
+  /** @param {AppState} state */
+  update({ board, you }) {
+    if (!board || !this.heading || !this.find || !this.count || !this.window) return;
+    text(this.heading, board.member ? t.whoIsFree : t.freeCount(board.free_count));
+    const others = board.people.filter(person => person.id !== you.key);
+    shown(this.find, others.length >= MANY);
+    const key = others.map(person => `${person.id}${person.presence}${person.name}`).join();
+    if (key !== this.#key) {
+      this.#key = key;
+      const wanted = this.#wanted.trim().toLocaleLowerCase();
+      const collator = new Intl.Collator(language);
+      this.#people = others.filter(person => !wanted || person.name.toLocaleLowerCase().includes(wanted))
+        .sort((a, b) => ORDER[a.presence] - ORDER[b.presence] || collator.compare(a.name, b.name));
+    }
+    shown(this.window, this.#people.length > 0);
+    shown(this.count, this.#people.length === 0);
+    text(this.count, board.member ? (this.#wanted ? t.nobodyOfThatName : t.nobodyHere) : t.namesForMembers);
+    this.#draw();
+  }
+
+  /** Puts the rows that are seen into the page. */
+  #draw() {
+    if (!this.rows || !this.window) return;
+    const row = ROW_REM * parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const first = Math.max(0, Math.floor(this.window.scrollTop / row) - BEYOND);
+    const last = Math.min(this.#people.length, Math.ceil((this.window.scrollTop + (this.window.clientHeight || 600)) / row) + BEYOND);
+    this.rows.style.height = `${this.#people.length * row}px`;
+    const places = this.#people.slice(first, last).map((person, n) => ({ person, index: first + n }));
+    keyed(this.rows, places, ({ person }) => person.id, place => this.#row(place), (element, place) => this.#fill(element, place, row));
+  }
+
+  /** @param {Place} place */
+  #row({ person: { id, name } }) {
+    const button = h('button', { type: 'button', class: 'person', onclick: () => this.#toggle(id) },
+      avatar(name, id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'presence-words' }), h('span', { class: 'tick' }, icon('check')));
+    return h('li', {}, button);
+  }
+
+  /** @param {HTMLElement} element @param {Place} place @param {number} row */
+  #fill(element, { person, index }, row) {
+    element.style.transform = `translateY(${index * row}px)`;
+    attribute(element, 'aria-posinset', index + 1);
+    attribute(element, 'aria-setsize', this.#people.length);
+    const button = /** @type {HTMLButtonElement} */ (element.firstChild);
+    button.dataset.presence = person.presence;
+    const chosen = this.chosen.has(person.id);
+    attribute(button, 'aria-pressed', String(chosen));
+    text(button.children[1], person.name);
+    text(button.children[2], chosen ? t.eatWith : t.presences[person.presence]);
+    attribute(button, 'title', t.eatWithTitle(person.name));
+    button.disabled = person.presence !== 'free' && !chosen;
+  }
+
+  /** @param {string} id */
+  #toggle(id) {
+    if (!this.chosen.delete(id)) this.chosen.add(id);
+    this.#draw();
+    this.changed();
+  }
+}
+customElements.define('lr-free-people', FreePeople);

@@ -1,0 +1,75 @@
+// The server in this app, for the local network: one button, then a link and its QR code.
+
+import { backend } from '../backend.js';
+import { h, s, text } from '../dom.js';
+import { icon } from '../icons.js';
+import { t } from '../strings.js';
+import { View } from '../view.js';
+import { tried } from './announce.js';
+import { openDialog } from './dialog.js';
+import { copyText } from './table-links.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+
+export const openHosting = () => openDialog({ title: t.hostHere, class: 'hosting-sheet', body: [new HostingPanel()] });
+
+/** What a QR code's drawing may consist of, and with which attributes. */
+const SHAPES = ['svg', 'g', 'rect', 'path'];
+const ATTRIBUTES = ['viewBox', 'd', 'x', 'y', 'width', 'height', 'fill', 'transform', 'shape-rendering'];
+
+export class HostingPanel extends View {
+  #key = '';
+
+  build() {
+    this.#key = '';
+    this.content = h('div', { class: 'hosting' });
+    this.append(this.content);
+  }
+
+  /** @param {AppState} state */
+  update({ hosting }) {
+    const key = hosting ? hosting.link : 'none';
+    if (key === this.#key || !this.content) return;
+    this.#key = key;
+    if (!hosting) {
+      const start = h('button', { type: 'button', class: 'primary large', text: t.startHosting });
+      start.addEventListener('click', async () => {
+        start.disabled = true;
+        text(start, t.oneMoment);
+        await tried(backend.call('host_here'));
+        start.disabled = false;
+        text(start, t.startHosting);
+      });
+      return this.content.replaceChildren(h('p', { class: 'lead', text: t.hostHereHint }), h('p', { class: 'quiet', text: t.hostHereMore }), h('div', { class: 'actions' }, start));
+    }
+    const code = drawing(hosting.qr_svg);
+    this.content.replaceChildren(...[
+      h('p', { class: 'lead', text: t.hostingWords }),
+      code ? h('div', { class: 'qr', role: 'img', 'aria-label': t.qrCode }, code) : null,
+      h('div', { class: 'row link-row' }, h('output', { class: 'link', text: hosting.link, 'aria-label': t.link }),
+        h('button', { type: 'button', class: 'primary', onclick: () => copyText(hosting.link, t.linkCopied) }, icon('copy'), t.copyLink)),
+      hosting.addresses.length ? h('p', { class: 'quiet', text: t.addresses(hosting.addresses.join(', ')) }) : null,
+      h('details', {}, h('summary', { text: t.fingerprint }), h('p', { class: 'mono', text: hosting.fingerprint })),
+      h('div', { class: 'actions' }, h('button', { type: 'button', class: 'danger-text', text: t.stopHosting, onclick: () => tried(backend.call('stop_hosting')) })),
+    ].filter(part => part !== null));
+  }
+}
+customElements.define('lr-hosting', HostingPanel);
+
+/** A drawing copied shape by shape, so that nothing but shapes can be in it. @param {string} source @returns {SVGElement | null} */
+function drawing(source) {
+  const root = new DOMParser().parseFromString(source, 'image/svg+xml').documentElement;
+  return root.localName === 'svg' ? copy(root) : null;
+}
+
+/** @param {Element} from @returns {SVGElement} */
+function copy(from) {
+  const to = s(from.localName);
+  for (const name of ATTRIBUTES) {
+    const value = from.getAttribute(name);
+    if (value !== null) to.setAttribute(name, value);
+  }
+  if (from.localName === 'svg' && !from.hasAttribute('viewBox')) to.setAttribute('viewBox', `0 0 ${parseFloat(from.getAttribute('width') ?? '') || 100} ${parseFloat(from.getAttribute('height') ?? '') || 100}`);
+  to.append(...[...from.children].filter(child => SHAPES.includes(child.localName)).map(copy));
+  return to;
+}

@@ -1,0 +1,134 @@
+// Laying a table in three presses: open this, a time, done. What it is about may be said, and more may be chosen.
+
+import { backend, state } from '../backend.js';
+import { attribute, h, id, shown, text } from '../dom.js';
+import { t } from '../strings.js';
+import { serverNow } from '../tables.js';
+import { MINUTE, clockOfMinute, dayOf, daysFrom, longDay, minuteOf, momentOf, weekday, dayNumber, zoneOr } from '../times.js';
+import { announce, tried } from './announce.js';
+import { openDialog } from './dialog.js';
+import { roundTable } from './round-table.js';
+
+/** @typedef {import('../model.d.ts').TableDraft} TableDraft */
+
+const FEWEST = 2, MOST = 12, USUAL_SEATS = 4, DAYS = 7;
+const LENGTHS = [30, 45, 60, 90];
+/** Earliest and latest lunch that is offered, in minutes of the day; outside of it there is a field. */
+const FIRST = 11 * 60, LAST = 14 * 60;
+/** Longest topic and place, in letters; the server has the last word. */
+const LONGEST = 80;
+
+/** @param {{ day?: string, minute?: number }} [at] what is chosen from the start */
+export function layTable(at = {}) {
+  const board = state().board;
+  if (!board) return;
+  const zone = zoneOr(board.zone), now = serverNow(board), today = dayOf(now, zone);
+  const draft = { day: at.day ?? today, minute: at.minute ?? null, now: at.minute === undefined && !at.day, seats: USUAL_SEATS, minutes: 60, door: 'open', weekly: false };
+  const glyph = h('div', { class: 'glyph' });
+  const topicId = id('topic'), placeId = id('place'), dayId = id('day'), timeId = id('time');
+  const topic = h('input', { id: topicId, type: 'text', maxlength: LONGEST, placeholder: t.topicPlaceholder, autocomplete: 'off' });
+  const where = h('input', { id: placeId, type: 'text', maxlength: LONGEST, placeholder: t.placePlaceholder, autocomplete: 'off' });
+  const times = h('div', { class: 'chips', role: 'radiogroup', 'aria-label': t.when });
+  const day = h('select', { id: dayId }, ...daysFrom(now, DAYS, zone).map(one => h('option', { value: one, text: one === today ? t.today : `${weekday(one)} ${dayNumber(one)}`, title: longDay(one) })));
+  const time = h('input', { id: timeId, type: 'time', step: 300 });
+  const seats = h('output', { class: 'number', text: String(draft.seats) });
+  const fewer = h('button', { type: 'button', class: 'icon-only', 'aria-label': t.fewerSeats, text: '−' });
+  const more = h('button', { type: 'button', class: 'icon-only', 'aria-label': t.moreSeats, text: '+' });
+  const length = h('select', { id: id('length') }, ...LENGTHS.map(minutes => h('option', { value: String(minutes), text: t.minutes(minutes), selected: minutes === draft.minutes })));
+  const knock = h('input', { type: 'checkbox', id: id('knock') });
+  const weekly = h('input', { type: 'checkbox', id: id('weekly') });
+  const wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+  const submit = h('button', { type: 'submit', class: 'primary large', text: t.layIt });
+
+  day.value = draft.day;
+  day.addEventListener('change', () => { draft.day = day.value; draft.now = false; if (draft.minute === null) draft.minute = usual(); chips(); });
+  time.addEventListener('input', () => {
+    const [hour, minute] = time.value.split(':').map(Number);
+    if (Number.isNaN(hour + minute)) return;
+    Object.assign(draft, { minute: hour * 60 + minute, now: false });
+    chips();
+  });
+  fewer.addEventListener('click', () => count(-1));
+  more.addEventListener('click', () => count(1));
+
+  const form = h('form', { class: 'lay', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); lay(); } },
+    h('div', { class: 'lay-top' }, glyph, h('div', { class: 'lay-words' },
+      h('div', { class: 'field' }, h('label', { for: topicId, text: t.topic }), topic),
+      h('div', { class: 'field' }, h('label', { for: placeId, text: t.place }), where))),
+    h('div', { class: 'field' }, h('span', { class: 'label', text: t.when }), times),
+    h('div', { class: 'row wrap' },
+      h('div', { class: 'field' }, h('label', { for: dayId, text: t.day }), day),
+      h('div', { class: 'field' }, h('label', { for: timeId, text: t.time }), time),
+      h('div', { class: 'field' }, h('label', { for: length.id, text: t.howLong }), length),
+      h('div', { class: 'field' }, h('span', { class: 'label', text: t.seats }), h('div', { class: 'stepper', role: 'group', 'aria-label': t.seats }, fewer, seats, more))),
+    h('div', { class: 'row wrap checks' },
+      h('label', { class: 'check', for: knock.id }, knock, t.knockFirst), h('label', { class: 'check', for: weekly.id }, weekly, t.everyWeek)),
+    wrong, h('div', { class: 'actions' }, submit));
+  const dialog = openDialog({ title: t.layTable, class: 'lay-sheet', body: [form] });
+  chips();
+  count(0);
+  /** @type {HTMLElement | null} */ (times.querySelector('[aria-checked=true]'))?.focus();
+
+  /** A time when none is chosen: the next half hour of lunch. */
+  function usual() {
+    return draft.day === today ? Math.min(LAST, Math.max(12 * 60, Math.ceil((minuteOf(now, zone) + 1) / 30) * 30)) : 12 * 60;
+  }
+
+  function chips() {
+    const offered = [];
+    for (let minute = FIRST; minute <= LAST; minute += 30) if (draft.day !== today || minute > minuteOf(now, zone)) offered.push(minute);
+    const options = [...(draft.day === today ? [null] : []), ...offered];
+    const here = options.findIndex(minute => minute === null ? draft.now : !draft.now && minute === draft.minute);
+    times.replaceChildren(...options.map((minute, n) => {
+      const on = n === here;
+      const chip = h('button', { type: 'button', class: 'chip', role: 'radio', 'aria-checked': String(on), tabindex: on || (here < 0 && n === 0) ? 0 : -1,
+        text: minute === null ? t.now : clockOfMinute(minute) });
+      chip.addEventListener('click', () => { pick(minute); });
+      chip.addEventListener('keydown', event => {
+        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        pick(options[(n + step + options.length) % options.length]);
+      });
+      return chip;
+    }));
+    time.value = draft.now || draft.minute === null ? '' : clockOfMinute(draft.minute);
+    if (day.value !== draft.day) day.value = draft.day;
+    shown(wrong, false);
+  }
+
+  /** @param {number | null} minute */
+  function pick(minute) {
+    Object.assign(draft, minute === null ? { now: true, minute: null } : { now: false, minute });
+    chips();
+    /** @type {HTMLElement | null} */ (times.querySelector('[aria-checked=true]'))?.focus();
+  }
+
+  /** @param {number} step */
+  function count(step) {
+    draft.seats = Math.max(FEWEST, Math.min(MOST, draft.seats + step));
+    text(seats, String(draft.seats));
+    fewer.disabled = draft.seats === FEWEST;
+    more.disabled = draft.seats === MOST;
+    const { name } = state().settings;
+    glyph.replaceChildren(roundTable({ seats: draft.seats, taken: [{ id: state().you.key, name }], takenCount: 1, mine: state().you.key }));
+  }
+
+  async function lay() {
+    const starts = draft.now ? now : momentOf(draft.day, draft.minute ?? usual(), zone);
+    if (!draft.now && starts < now - 5 * MINUTE) {
+      shown(wrong, true);
+      return text(wrong, t.problems.in_the_past);
+    }
+    submit.disabled = true;
+    /** @type {TableDraft} */
+    const table = { topic: topic.value.trim() || t.usualTopic, place: where.value.trim(), seats: draft.seats, now: draft.now, starts_ms: starts,
+      minutes: Number(length.value), weekly: weekly.checked, door: knock.checked ? 'knock' : 'open' };
+    const laid = await tried(backend.call('lay_table', { draft: table }).then(() => true));
+    submit.disabled = false;
+    attribute(submit, 'aria-busy', null);
+    if (!laid) return;
+    dialog.close();
+    announce(t.tableLaid);
+  }
+}

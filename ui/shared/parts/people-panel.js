@@ -1,0 +1,82 @@
+// Who is in the call, who is at the door, and what the host may do.
+
+import { backend, state } from '../backend.js';
+import { attribute, h, keyed, shown, text } from '../dom.js';
+import { draw, icon } from '../icons.js';
+import { avatar } from '../people.js';
+import { t } from '../strings.js';
+import { View } from '../view.js';
+import { announce, tried } from './announce.js';
+import { ask } from './dialog.js';
+import { menu } from './menu.js';
+import { copyRoomLink } from './table-links.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+/** @typedef {import('../model.d.ts').Knocker} Knocker */
+/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').Media, own: boolean, words: string }} Row */
+
+export class PeoplePanel extends View {
+  build() {
+    this.lobby = h('ul', { class: 'lobby', role: 'list', 'aria-label': t.atTheDoor });
+    this.door = h('section', { class: 'door', hidden: true }, h('h3', { text: t.atTheDoor }), this.lobby);
+    this.list = h('ul', { class: 'in-call', role: 'list', 'aria-label': t.inTheCall });
+    this.lock = h('button', { type: 'button', class: 'small', id: 'lock', onclick: () => tried(backend.call('lock', { locked: !state().call.locked })) }, icon('lock'), h('span'));
+    this.append(this.door, h('h3', { text: t.inTheCall }), this.list,
+      h('div', { class: 'row wrap' }, h('button', { type: 'button', class: 'small', onclick: () => copyRoomLink(state().call.room) }, icon('link'), t.copyLink), this.lock));
+  }
+
+  /** @param {AppState} state */
+  update({ call, settings, you }) {
+    if (!this.lobby || !this.door || !this.list || !this.lock) return;
+    const host = call.host !== null && call.host === call.you;
+    shown(this.door, call.lobby.length > 0);
+    keyed(this.lobby, call.lobby, one => one.id, one => knocker(one));
+    shown(this.lock, host);
+    attribute(this.lock, 'aria-pressed', String(call.locked));
+    text(/** @type {Node} */ (this.lock.lastChild), call.locked ? t.unlock : t.lock);
+    /** @type {Row[]} */
+    const rows = [
+      { id: 'own', key: you.key, name: settings.name, media: call.media, own: true, words: call.host === call.you && call.you ? t.host : '' },
+      ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false,
+        words: one.link === 'mending' ? t.mendingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
+    ];
+    keyed(this.list, rows, row => row.id, row => this.#row(row), (element, row) => fillRow(element, row, host));
+  }
+
+  /** @param {Row} row */
+  #row({ id, key, name, own }) {
+    const more = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': `${t.more}: ${name}`, hidden: true }, icon('more'));
+    const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'quiet' }), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more);
+    if (!own) menu(more, () => [
+      { words: t.muteThem, icon: 'microphoneOff', run: () => tried(backend.call('mute', { id }).then(() => announce(t.mutedThem(name)))) },
+      { words: t.sendOut, icon: 'remove', danger: true, run: () => sendOut(id, name) },
+    ]);
+    return item;
+  }
+}
+customElements.define('lr-people-panel', PeoplePanel);
+
+/** @param {HTMLElement} item @param {Row} row @param {boolean} host */
+function fillRow(item, row, host) {
+  const [, name, words, states, more] = /** @type {HTMLElement[]} */ ([...item.children]);
+  text(name, row.own ? t.youNamed(row.name) : row.name);
+  text(words, row.words);
+  const [microphone, camera] = /** @type {SVGElement[]} */ (/** @type {unknown} */ ([...states.children]));
+  draw(microphone, row.media.microphone ? 'microphone' : 'microphoneOff');
+  draw(camera, row.media.camera ? 'camera' : 'cameraOff');
+  attribute(states, 'role', 'img');
+  attribute(states, 'aria-label', `${t.onOff(t.microphone, row.media.microphone)}, ${t.onOff(t.camera, row.media.camera)}`);
+  shown(more, host && !row.own);
+}
+
+/** Somebody at the door, with both answers. @param {Knocker} one */
+export function knocker({ id, name, key }) {
+  return h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto', text: name }),
+    h('button', { type: 'button', class: 'small', 'aria-label': `${t.refuse}: ${name}`, text: t.refuse, onclick: () => tried(backend.call('refuse', { id })) }),
+    h('button', { type: 'button', class: 'primary small', 'aria-label': `${t.admit}: ${name}`, text: t.admit, onclick: () => tried(backend.call('admit', { id })) }));
+}
+
+/** @param {string} id @param {string} name */
+async function sendOut(id, name) {
+  if (await ask({ title: t.sendOut, words: t.sendOutSure(name), yes: t.sendOut, danger: true })) await tried(backend.call('remove', { id }));
+}

@@ -1,0 +1,29 @@
+// For servers without a board: a room is there as soon as somebody goes into it.
+
+import { h, id, shown, text } from '../dom.js';
+import { place } from '../place.js';
+import { roomOf } from '../server.js';
+import { t } from '../strings.js';
+import { View } from '../view.js';
+import { roundTable } from './round-table.js';
+
+export class RoomField extends View {
+  build() {
+    const name = id('room'), hint = id('hint');
+    const input = h('input', { id: name, type: 'text', maxlength: 63, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.roomPlaceholder, 'aria-describedby': hint });
+    const wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+    this.append(h('form', { class: 'center', novalidate: true, onsubmit: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      const room = roomOf(input.value);
+      shown(wrong, !room);
+      text(wrong, room ? '' : t.problems.bad_room);
+      if (room) place.go({ room, known: true });
+      else input.focus();
+    } },
+    h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),
+    h('h2', { text: t.noBoard }), h('p', { class: 'lead', id: hint, text: t.noBoardHint }),
+    h('div', { class: 'field' }, h('label', { for: name, text: t.roomName }), input), wrong,
+    h('button', { type: 'submit', class: 'primary large', text: t.goToRoom })));
+  }
+}
+customElements.define('lr-room-field', RoomField);

@@ -1,0 +1,140 @@
+// Settings. Each change holds at once; there is nothing to save.
+
+import { backend, state } from '../backend.js';
+import { attribute, h, keyed, text } from '../dom.js';
+import { icon } from '../icons.js';
+import { serverOf } from '../server.js';
+import { t } from '../strings.js';
+import { View } from '../view.js';
+import { announce, tried } from './announce.js';
+import { Devices } from './devices.js';
+import { ask, openDialog } from './dialog.js';
+import { SelfView } from './self-view.js';
+import { Meter } from './meter.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+/** @typedef {import('../model.d.ts').Settings} Settings */
+
+export function openSettings() {
+  const panel = new SettingsPanel();
+  openDialog({ title: t.settings, class: 'settings-sheet', body: [panel] });
+}
+
+/** @param {Partial<Settings>} change */
+const save = change => tried(backend.call('save_settings', { settings: { ...state().settings, ...change } }));
+
+export class SettingsPanel extends View {
+  /** How each control follows the settings. @type {((settings: Settings) => void)[]} */
+  #follow = [];
+
+  build() {
+    this.#follow = [];
+    const inCall = ['joined', 'reconnecting'].includes(state().call.stage.kind);
+    this.append(
+      this.#section(t.you, this.#name(), this.#choice('language', t.language, [['', t.asTheSystem], ['ko', '한국어'], ['en', 'English']], value => save({ language: value === 'ko' || value === 'en' ? value : null }), s => s.language ?? ''),
+        this.#choice('theme', t.theme, [['system', t.asTheSystem], ['light', t.light], ['dark', t.dark]], value => save({ theme: /** @type {Settings['theme']} */ (value) }), s => s.theme),
+        this.#choice('text', t.textSize, [100, 125, 150, 200].map(n => [String(n), `${n} %`]), value => save({ text_percent: Number(value) }), s => String(s.text_percent ?? 100)),
+        this.#switch('notifications', t.notifications, '', on => save({ notifications: on }), s => s.notifications)),
+      this.#section(t.devices, ...(inCall ? [] : [this.#mirror()]), new Devices()),
+      this.#section(t.sound, this.#choice('noise', t.noise, [['off', t.noiseOff], ['normal', t.noiseNormal], ['strong', t.noiseStrong]], value => save({ noise: /** @type {Settings['noise']} */ (value) }), s => s.noise),
+        this.#switch('music', t.music, t.musicHint, on => save({ music: on }), s => s.music)),
+      this.#section(t.servers, this.#servers()),
+      this.#section(t.shortcuts, shortcuts()),
+      this.#section(t.privacy, h('p', { class: 'quiet', text: t.privacyWords }), h('div', { class: 'row wrap' },
+        state().board?.member ? h('button', { type: 'button', class: 'small', text: t.forgetMe, onclick: () => forget() }) : null,
+        backend.shell === 'app' ? h('button', { type: 'button', class: 'small', text: t.exportLog, onclick: () => exportLog() }) : null)),
+      h('p', { class: 'quiet version', text: `Lunchroom ${state().version}` }));
+  }
+
+  /** @param {AppState} state */
+  update({ settings }) {
+    this.#follow.forEach(follow => follow(settings));
+  }
+
+  disconnected() {
+    if (state().call.stage.kind === 'idle') backend.call('preview', { media: { microphone: false, camera: false } }).catch(() => {});
+  }
+
+  /** @param {string} title @param {...Node} parts */
+  #section(title, ...parts) {
+    return h('section', {}, h('h3', { text: title }), ...parts);
+  }
+
+  #name() {
+    const input = h('input', { id: 'settings-name', type: 'text', maxlength: 64, autocomplete: 'name' });
+    input.addEventListener('change', () => input.value.trim() ? save({ name: input.value.trim() }) : (input.value = state().settings.name));
+    this.#follow.push(settings => { if (document.activeElement !== input) input.value = settings.name; });
+    return h('div', { class: 'field' }, h('label', { for: 'settings-name', text: t.yourName }), input);
+  }
+
+  /** @param {string} name @param {string} label @param {string[][]} options @param {(value: string) => void} set @param {(settings: Settings) => string} get */
+  #choice(name, label, options, set, get) {
+    const select = h('select', { id: `settings-${name}` }, ...options.map(([value, words]) => h('option', { value, text: words })));
+    select.addEventListener('change', () => set(select.value));
+    this.#follow.push(settings => { select.value = get(settings); });
+    return h('div', { class: 'field' }, h('label', { for: select.id, text: label }), select);
+  }
+
+  /** @param {string} name @param {string} label @param {string} hint @param {(on: boolean) => void} set @param {(settings: Settings) => boolean} get */
+  #switch(name, label, hint, set, get) {
+    const box = h('input', { type: 'checkbox', role: 'switch', id: `settings-${name}`, 'aria-describedby': hint ? `settings-${name}-hint` : null });
+    box.addEventListener('change', () => set(box.checked));
+    this.#follow.push(settings => { box.checked = get(settings); });
+    return h('div', {}, h('label', { class: 'check', for: box.id }, box, label), hint ? h('p', { class: 'quiet', id: `settings-${name}-hint`, text: hint }) : null);
+  }
+
+  #mirror() {
+    const meter = new Meter();
+    const self = new SelfView({ microphone: false, camera: false }, media => { meter.on = media.microphone; });
+    return h('div', { class: 'mirror' }, self, meter);
+  }
+
+  #servers() {
+    const list = h('ul', { class: 'servers', role: 'list' });
+    this.#follow.push(settings => keyed(list, settings.servers.map((server, n) => ({ server, n })), ({ server }) => server.url + server.fingerprint,
+      ({ server }) => {
+        const use = h('button', { type: 'button', class: 'small use' }), gone = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.removeServer(server.name || server.url) }, icon('trash'));
+        return h('li', {}, h('div', {}, h('strong', { text: server.name || server.url }), h('span', { class: 'quiet', text: server.url })), use, gone);
+      },
+      (item, { server, n }) => {
+        const [, use, gone] = /** @type {HTMLButtonElement[]} */ (/** @type {unknown} */ ([...item.children]));
+        const now = settings.server === n;
+        text(use, now ? t.inUse : t.use);
+        use.disabled = now;
+        attribute(item, 'aria-current', now ? 'true' : null);
+        use.onclick = async () => { await save({ server: n }); await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })); };
+        gone.onclick = () => {
+          const servers = settings.servers.filter((_, other) => other !== n);
+          const at = settings.server === null || settings.server === n ? (servers.length ? 0 : null) : settings.server > n ? settings.server - 1 : settings.server;
+          save({ servers, server: at });
+        };
+      }));
+    if (backend.shell !== 'app') return list;
+    const input = h('input', { id: 'settings-server', type: 'text', placeholder: t.serverPlaceholder, autocomplete: 'off', spellcheck: 'false', 'aria-label': t.serverAddress });
+    const add = h('form', { class: 'row', onsubmit: async (/** @type {Event} */ event) => {
+      event.preventDefault();
+      const server = serverOf(input.value), { servers } = state().settings;
+      if (!server) return announce(t.serverMissing);
+      input.value = '';
+      await save({ servers: [...servers.filter(one => one.url !== server.url), server], server: servers.filter(one => one.url !== server.url).length });
+      await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
+    } }, input, h('button', { type: 'submit', class: 'small', text: t.add }));
+    return h('div', {}, list, add);
+  }
+}
+customElements.define('lr-settings', SettingsPanel);
+
+export function shortcuts() {
+  const rows = [['M', t.microphone], ['V', t.camera], ['C', t.chat], ['P', t.people], ['G', t.changeView], [t.space, t.holdToTalk], ['Ctrl + Shift + L', t.leave]];
+  return h('dl', { class: 'shortcuts' }, ...rows.flatMap(([key, words]) => [h('dt', {}, h('kbd', { text: key })), h('dd', { text: words })]));
+}
+
+async function forget() {
+  if (!await ask({ title: t.forgetMe, words: t.forgetMeSure, yes: t.forgetMe, danger: true })) return;
+  if (await tried(backend.call('forget_me').then(() => true))) announce(t.forgotten);
+}
+
+async function exportLog() {
+  const file = await tried(backend.call('export_log').then(path => path ?? true));
+  if (file) announce(typeof file === 'string' ? t.logSavedAs(file) : t.logSaved);
+}

@@ -1,0 +1,75 @@
+// One person in a call: the picture or the initials, the name, what is off, and how good the way to them is.
+
+import { attribute, h, s, shown, text } from '../dom.js';
+import { icon } from '../icons.js';
+import { avatar } from '../people.js';
+import { t } from '../strings.js';
+import { PictureView } from './picture.js';
+
+/** @typedef {import('./quality.js').Quality} Quality */
+/** @typedef {import('../backend.js').Picture} Picture */
+/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, quality: Quality | null }} Person */
+
+const BARS = 4;
+
+export class Tile extends HTMLElement {
+  constructor() {
+    super();
+    this.picture = h('div', { class: 'picture' });
+    this.face = h('div', { class: 'face' });
+    this.name = h('span', { class: 'name', dir: 'auto' });
+    this.muted = h('span', { class: 'muted', role: 'img' }, icon('microphoneOff'));
+    this.bars = h('span', { class: 'bars', tabindex: 0, role: 'img' }, signal());
+    this.trouble = h('p', { class: 'why', role: 'status' });
+  }
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    this.setAttribute('role', 'group');
+    this.append(this.picture, this.face, this.trouble, h('div', { class: 'plate' }, this.muted, this.name, this.bars));
+  }
+
+  /** @param {Person} person */
+  show(person) {
+    const seen = person.camera;
+    const label = person.own ? t.youNamed(person.name) : person.name;
+    attribute(this, 'aria-label', [label, person.microphone ? '' : t.microphoneOffShort, seen ? '' : t.cameraOffShort].filter(Boolean).join(', '));
+    if (seen !== (this.picture.firstChild !== null)) {
+      this.picture.replaceChildren(...(seen ? [new PictureView(person.own ? { kind: 'own' } : { kind: 'camera', id: person.id })] : []));
+    }
+    shown(this.face, !seen);
+    if (this.face.dataset.name !== person.name) {
+      this.face.dataset.name = person.name;
+      this.face.replaceChildren(avatar(person.name, person.key || person.id));
+    }
+    text(this.name, person.own ? t.youShort : person.name);
+    attribute(this.name, 'title', person.name);
+    shown(this.muted, !person.microphone);
+    attribute(this.muted, 'aria-label', t.microphoneOffShort);
+    this.classList.toggle('own', person.own);
+    this.classList.toggle('troubled', person.trouble !== '');
+    text(this.trouble, person.trouble);
+    this.#quality(person.quality);
+  }
+
+  /** @param {Quality | null} quality */
+  #quality(quality) {
+    shown(this.bars, quality !== null);
+    if (!quality) return;
+    const words = quality.delay === null ? quality.words : `${quality.words} ${t.delay(quality.delay)}`;
+    attribute(this.bars, 'aria-label', words);
+    attribute(this.bars, 'title', words);
+    attribute(this.bars, 'data-bars', quality.bars);
+  }
+
+  /** @param {boolean} yes */
+  set speaking(yes) {
+    this.classList.toggle('speaking', yes);
+  }
+}
+customElements.define('lr-tile', Tile);
+
+function signal() {
+  return s('svg', { viewBox: '0 0 20 16', 'aria-hidden': 'true', focusable: 'false' },
+    ...Array.from({ length: BARS }, (_, n) => s('rect', { class: `bar bar-${n + 1}`, x: n * 5, y: 12 - n * 4, width: 3.5, height: 4 + n * 4, rx: 1 })));
+}

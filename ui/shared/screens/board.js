@@ -1,0 +1,203 @@
+// The lunch board: who eats when, with whom, and one big button for those who are hungry now.
+
+import { backend, state } from '../backend.js';
+import { attribute, h, shown, text } from '../dom.js';
+import { icon } from '../icons.js';
+import { Day } from '../parts/day.js';
+import { FreePeople } from '../parts/free-people.js';
+import { openHosting } from '../parts/hosting.js';
+import { layTable } from '../parts/lay-table.js';
+import { announce, tried } from '../parts/announce.js';
+import { menu } from '../parts/menu.js';
+import { RoomField } from '../parts/room-field.js';
+import { roundTable } from '../parts/round-table.js';
+import { openSettings } from '../parts/settings.js';
+import { pasteLink } from '../parts/paste-link.js';
+import { hostOf } from '../server.js';
+import { problem, t } from '../strings.js';
+import { EARLY_MS, enter, isMine, serverNow } from '../tables.js';
+import { MINUTE, clock, zoneOr } from '../times.js';
+import { View } from '../view.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+/** @typedef {import('../model.d.ts').BoardState} BoardState */
+
+export class BoardScreen extends View {
+  /** People marked "eat with". @type {Set<string>} */
+  #with = new Set();
+  /** The seat that was told of already. @type {string | null} */
+  #seated = null;
+  #first = true;
+  #narrow = false;
+
+  build() {
+    this.status = h('p', { class: 'server', role: 'status' }, h('span', { class: 'dot' }), h('span'));
+    this.presence = h('button', { type: 'button', class: 'presence', id: 'presence', role: 'switch', onclick: () => this.#presence() }, h('span', { class: 'dot' }), h('span'));
+    this.eat = h('button', { type: 'button', class: 'primary eat', id: 'eat-now', onclick: () => this.#eat() }, h('span', { class: 'words' }), h('small'));
+    this.lay = h('button', { type: 'button', id: 'lay-table', onclick: () => layTable() }, icon('plus'), h('span', { text: t.layTable }));
+    this.peopleButton = h('button', { type: 'button', class: 'who-button', id: 'who-is-free', 'aria-expanded': 'false', onclick: () => this.#drawer(!this.#narrow) }, icon('people'), h('span'));
+    const more = h('button', { type: 'button', class: 'icon-only plain', id: 'board-more', 'aria-label': t.more, title: t.more }, icon('more'));
+    const actions = h('div', { class: 'tools' }, this.peopleButton, this.lay, more);
+    this.waiting = h('section', { class: 'banner waiting', role: 'status', hidden: true });
+    this.next = h('section', { class: 'banner next', role: 'status', hidden: true });
+    this.trouble = h('section', { class: 'banner trouble-banner', role: 'alert', hidden: true });
+    this.day = new Day();
+    this.free = new FreePeople(this.#with, () => this.#words());
+    this.rooms = new RoomField();
+    this.offline = h('div', { class: 'center offline', hidden: true });
+    this.append(
+      h('header', { class: 'top' },
+        h('div', { class: 'brand' }, roundTable({ seats: 4, taken: [], takenCount: 1 }), h('div', {}, h('h1', { text: t.lunch }), this.status)),
+        this.presence, this.eat, actions),
+      h('div', { class: 'banners' }, this.trouble, this.waiting, this.next),
+      h('main', { class: 'lunch' }, this.day, this.free, this.rooms, this.offline));
+    menu(more, () => [
+      { words: t.openLink, icon: 'link', run: pasteLink },
+      ...(backend.shell === 'app' ? [{ words: state().hosting ? t.hostingNow : t.hostHere, icon: /** @type {const} */ ('home'), run: openHosting }] : []),
+      { words: t.settings, icon: 'settings', run: openSettings },
+    ]);
+  }
+
+  connected() {
+    const timer = setInterval(() => backend.state && this.#nextTable(backend.state.board), 10_000);
+    this.until(() => clearInterval(timer));
+    const key = (/** @type {KeyboardEvent} */ event) => { if (event.key === 'Escape' && this.#narrow) this.#drawer(false); };
+    this.addEventListener('keydown', key);
+    this.until(() => this.removeEventListener('keydown', key));
+  }
+
+  /** @param {AppState} state */
+  update({ session, board }) {
+    const { status, presence, eat, lay, day, free, rooms, peopleButton, trouble } = this;
+    if (!status || !presence || !eat || !lay || !day || !free || !rooms || !peopleButton || !trouble) return;
+    const open = session.kind === 'open', some = board !== null;
+    status.dataset.kind = session.kind;
+    text(/** @type {Node} */ (status.lastChild), this.#where(session));
+    const wrong = session.kind === 'open' ? null : session.problem;
+    const silent = session.kind === 'connecting' && board !== null;
+    shown(trouble, (wrong !== null && some) || silent);
+    text(trouble, wrong ? `${problem(wrong.code, wrong.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : t.boardMayBeOld);
+    const member = board?.member ?? false;
+    for (const part of [presence, eat, lay]) shown(part, member);
+    shown(peopleButton, some);
+    shown(day, some);
+    shown(free, some);
+    shown(rooms, open && !some);
+    this.#offline(session, some);
+    if (!board) return;
+    eat.disabled = lay.disabled = presence.disabled = !open;
+    const me = board.people.find(person => person.id === state().you.key);
+    const isFree = me ? me.presence === 'free' : false;
+    attribute(presence, 'aria-checked', String(isFree));
+    presence.dataset.presence = me?.presence ?? 'away';
+    text(/** @type {Node} */ (presence.lastChild), t.presenceOfMine[me?.presence ?? 'away']);
+    text(/** @type {Node} */ (peopleButton.lastChild), t.freeCount(board.free_count));
+    this.#words();
+    this.#wait(board);
+    this.#nextTable(board);
+    this.#found(board);
+  }
+
+  /** @param {AppState['session']} session */
+  #where(session) {
+    switch (session.kind) {
+      case 'open': return hostOf(session.server);
+      case 'connecting': return t.connectingTo(hostOf(session.server));
+      case 'closed': return t.offline;
+    }
+  }
+
+  /** Without a server and without anything known: what to do about it. @param {AppState['session']} session @param {boolean} some */
+  #offline(session, some) {
+    if (!this.offline) return;
+    const show = session.kind !== 'open' && !some;
+    shown(this.offline, show);
+    if (!show) return;
+    const wrong = session.problem;
+    const key = `${session.kind} ${wrong?.code}`;
+    if (this.offline.dataset.key === key) return;
+    this.offline.dataset.key = key;
+    const server = state().settings.servers[state().settings.server ?? 0];
+    this.offline.replaceChildren(
+      h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 0 })),
+      h('h2', { text: session.kind === 'connecting' ? t.connectingTo(hostOf(session.server)) : t.offline }),
+      h('p', { class: 'lead', role: 'status', text: wrong ? problem(wrong.code, wrong.message) : session.kind === 'connecting' ? t.oneMoment : t.offlineWords }),
+      h('div', { class: 'actions' },
+        h('button', { type: 'button', text: t.settings, onclick: openSettings }),
+        server && session.kind === 'closed' ? h('button', { type: 'button', class: 'primary', text: t.connect, onclick: () => tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));
+  }
+
+  /** What the big button says. */
+  #words() {
+    const board = backend.state?.board;
+    if (!this.eat || !board) return;
+    for (const id of [...this.#with]) if (!board.people.some(person => person.id === id)) this.#with.delete(id);
+    const names = board.people.filter(person => this.#with.has(person.id)).map(person => person.name);
+    const waiting = board.waiting !== null;
+    text(/** @type {Node} */ (this.eat.firstChild), waiting ? t.lookingShort : t.eatNow);
+    text(/** @type {Node} */ (this.eat.lastChild), waiting ? '' : names.length ? t.withPeople(names) : t.eatNowHint);
+    if (waiting) this.eat.disabled = true;
+  }
+
+  async #eat() {
+    if (await tried(backend.call('eat_now', { with: [...this.#with] }).then(() => true))) announce(t.looking);
+  }
+
+  #presence() {
+    const on = this.presence?.getAttribute('aria-checked') === 'true';
+    tried(backend.call('set_presence', { presence: on ? 'away' : 'free' }));
+  }
+
+  /** @param {BoardState} board */
+  #wait({ waiting, people, zone, free_count }) {
+    if (!this.waiting) return;
+    shown(this.waiting, waiting !== null);
+    const key = waiting ? `${waiting.since_ms} ${waiting.with} ${free_count}` : '';
+    if (this.waiting.dataset.key === key) return;
+    this.waiting.dataset.key = key;
+    if (!waiting) return this.waiting.replaceChildren();
+    const names = people.filter(person => waiting.with.includes(person.id)).map(person => person.name);
+    this.waiting.replaceChildren(
+      h('span', { class: 'pulse' }), h('div', {},
+        h('strong', { text: t.looking }),
+        h('span', { class: 'quiet', text: [t.since(clock(waiting.since_ms, zoneOr(zone))), names.length ? t.withPeople(names) : t.freeCount(free_count)].join(' · ') })),
+      h('button', { type: 'button', class: 'small', text: t.stop, onclick: () => tried(backend.call('stop_waiting')) }));
+  }
+
+  /** "Eat now" found a table: on to its device check, once. @param {BoardState} board */
+  #found({ seated, tables }) {
+    const table = seated ? tables.find(one => one.id === seated) : undefined;
+    const news = seated !== this.#seated && !this.#first;
+    this.#first = false;
+    this.#seated = seated;
+    if (!table || !news) return;
+    announce(t.foundTable(table.topic || t.table));
+    enter(table);
+  }
+
+  /** One's own table that opens soon or is open. @param {BoardState | null} board */
+  #nextTable(board) {
+    if (!this.next || !board) return;
+    const now = serverNow(board);
+    const table = board.tables.filter(one => isMine(one) && one.starts_ms - EARLY_MS <= now && one.ends_ms > now).sort((a, b) => a.starts_ms - b.starts_ms)[0];
+    shown(this.next, table !== undefined);
+    const left = table ? Math.ceil((table.starts_ms - now) / MINUTE) : 0;
+    const key = table ? `${table.id} ${left} ${table.in_call} ${table.topic}` : '';
+    if (this.next.dataset.key === key) return;
+    this.next.dataset.key = key;
+    if (!table) return this.next.replaceChildren();
+    const when = table.in_call ? t.peopleInCall(table.in_call) : left > 0 ? t.startsIn(left) : t.tableIsOpen;
+    this.next.replaceChildren(
+      roundTable({ seats: table.seats, taken: table.taken, takenCount: table.taken_count }),
+      h('div', {}, h('strong', { text: table.topic || t.yourTable }), h('span', { class: 'quiet', text: when })),
+      h('button', { type: 'button', class: 'primary', id: 'go-to-table', text: t.goToTable, onclick: () => enter(table) }));
+  }
+
+  /** On a narrow window those who are free come in from the side. @param {boolean} open */
+  #drawer(open) {
+    this.#narrow = open;
+    this.classList.toggle('drawer', open);
+    this.peopleButton?.setAttribute('aria-expanded', String(open));
+  }
+}
+customElements.define('lr-board', BoardScreen);

@@ -1,0 +1,127 @@
+// Before a room: how one looks and sounds. Nothing is sent until Join.
+
+import { backend, state } from '../backend.js';
+import { h, id, shown, text } from '../dom.js';
+import { icon } from '../icons.js';
+import { tried } from '../parts/announce.js';
+import { Devices } from '../parts/devices.js';
+import { Meter } from '../parts/meter.js';
+import { roundTable } from '../parts/round-table.js';
+import { SelfView } from '../parts/self-view.js';
+import { place } from '../place.js';
+import { hostOf } from '../server.js';
+import { problem, t } from '../strings.js';
+import { clock, zoneOr } from '../times.js';
+import { View } from '../view.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+/** @typedef {import('../place.js').Target} Target */
+
+export class CheckScreen extends View {
+  /** @param {Target} target */
+  constructor(target) {
+    super();
+    this.target = target;
+    const { settings } = state();
+    // From a strange link nothing is on before the person says so.
+    this.media = target.known ? { microphone: settings.microphone_on, camera: settings.camera_on } : { microphone: false, camera: false };
+  }
+
+  build() {
+    this.heading = h('h1', { text: this.target.room });
+    this.about = h('p', { class: 'lead' });
+    this.glyph = h('div', { class: 'glyph' });
+    this.stranger = h('p', { class: 'caution', hidden: true }, icon('warning'), h('span'));
+    this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+    this.self = new SelfView(this.media, media => { this.media = media; if (this.meter) this.meter.on = media.microphone; });
+    this.meter = new Meter();
+    this.meter.on = this.media.microphone;
+    this.join = h('button', { type: 'button', class: 'primary large', id: 'join', text: t.join, onclick: () => this.#join() });
+    this.cancel = h('button', { type: 'button', id: 'check-cancel', text: t.back, onclick: () => this.#back() });
+    this.name = this.#nameField();
+    this.append(
+      h('section', { class: 'mirror', 'aria-label': t.howYouLook }, this.self, this.meter),
+      h('section', { class: 'side' },
+        h('div', { class: 'who' }, this.glyph, h('div', {}, this.heading, this.about)),
+        this.stranger, this.name, h('details', { class: 'pickers', open: innerHeight > 620 }, h('summary', { text: t.devices }), new Devices()),
+        this.wrong, h('div', { class: 'actions' }, this.cancel, this.join),
+        h('p', { class: 'quiet', text: t.nothingSentYet })));
+  }
+
+  connected() {
+    this.join?.focus();
+  }
+
+  disconnected() {
+    const stage = state().call.stage.kind;
+    if (stage === 'idle' || stage === 'ended') backend.call('preview', { media: { microphone: false, camera: false } }).catch(() => {});
+  }
+
+  /** @param {AppState} state */
+  update(state) {
+    const { call, board, session } = state;
+    if (!this.join || !this.cancel || !this.heading || !this.about || !this.wrong || !this.stranger) return;
+    const joining = call.stage.kind === 'joining';
+    this.join.disabled = joining;
+    text(this.join, joining ? t.joining : t.join);
+    text(this.cancel, joining ? t.cancel : t.back);
+    const table = board?.tables.find(one => one.id === this.target.table) ?? board?.tables.find(one => one.room === this.target.room);
+    text(this.heading, table?.topic || this.target.room);
+    text(this.about, table && board ? this.#aboutTable(table, zoneOr(board.zone)) : t.aRoomOn(hostOf(this.target.server ?? (session.kind === 'closed' ? '' : session.server))));
+    this.#draw(table);
+    shown(this.stranger, !this.target.known);
+    text(/** @type {Node} */ (this.stranger.lastChild), t.strangeServer(hostOf(this.target.server ?? '')));
+    const trouble = joining && session.kind === 'connecting' ? session.problem : null;
+    shown(this.wrong, trouble !== null);
+    if (trouble) text(this.wrong, `${problem(trouble.code, trouble.message)} ${t.tryingAgain}`);
+  }
+
+  /** @param {import('../model.d.ts').Table} table @param {string} zone */
+  #aboutTable(table, zone) {
+    const when = table.now ? t.now : `${clock(table.starts_ms, zone)}–${clock(table.ends_ms, zone)}`;
+    const names = table.taken.map(person => person.name).filter(Boolean);
+    const who = table.in_call ? t.peopleInCall(table.in_call) : names.length ? names.join(', ') : t.seatsTaken(table.taken_count, table.seats);
+    return [when, table.place, who].filter(Boolean).join(' · ');
+  }
+
+  /** @param {import('../model.d.ts').Table | undefined} table */
+  #draw(table) {
+    const key = table ? `${table.seats} ${table.taken_count} ${table.taken.map(p => p.id)}` : '';
+    if (!this.glyph || (this.glyph.firstChild && this.glyph.dataset.key === key)) return;
+    this.glyph.dataset.key = key;
+    this.glyph.replaceChildren(roundTable(table ? { seats: table.seats, taken: table.taken, takenCount: table.taken_count } : { seats: 4, taken: [], takenCount: 1 }));
+  }
+
+  /** Guests have no first run: who they are is asked here. */
+  #nameField() {
+    if (backend.shell !== 'guest') return null;
+    const name = id('guest-name');
+    const input = h('input', { id: name, type: 'text', autocomplete: 'name', maxlength: 64, placeholder: t.namePlaceholder, value: state().settings.name });
+    this.input = input;
+    return h('div', { class: 'field' }, h('label', { for: name, text: t.yourName }), input);
+  }
+
+  async #join() {
+    const now = state();
+    const { settings } = now;
+    const name = this.input ? this.input.value.trim() : settings.name;
+    if (!name) {
+      if (this.wrong) { shown(this.wrong, true); text(this.wrong, t.nameMissing); }
+      return this.input?.focus();
+    }
+    const { room, server, fingerprint, invite } = this.target;
+    const remembered = { ...settings, name, camera_on: this.media.camera, microphone_on: this.media.microphone };
+    if (this.input || this.target.known) await tried(backend.call('save_settings', { settings: remembered }));
+    if (now.link) place.target = this.target;
+    await tried(backend.call('join', { room, server: server ?? null, fingerprint: fingerprint ?? null, invite: invite ?? null, media: this.media }));
+    if (now.link) await backend.call('dismiss_link').catch(() => {});
+  }
+
+  async #back() {
+    const { call, link } = state();
+    if (call.stage.kind === 'joining') await tried(backend.call('leave'));
+    if (link) await backend.call('dismiss_link').catch(() => {});
+    place.go(null);
+  }
+}
+customElements.define('lr-check', CheckScreen);

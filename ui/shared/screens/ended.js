@@ -1,0 +1,28 @@
+// A call that ended otherwise than by leaving it: what happened, and what can be done.
+
+import { state } from '../backend.js';
+import { h } from '../dom.js';
+import { roundTable } from '../parts/round-table.js';
+import { place } from '../place.js';
+import { problem, t } from '../strings.js';
+import { View } from '../view.js';
+
+/** Ends after which asking again makes sense. */
+const AGAIN = ['room_full', 'room_locked', 'timeout', 'server_stopping', 'server_full', 'too_slow', 'internal', 'rate_limited', 'unreachable', 'refused', 'lost', 'replaced'];
+
+export class EndedScreen extends View {
+  build() {
+    const { call } = state();
+    const code = call.stage.kind === 'ended' ? call.stage.code : '';
+    const heads = /** @type {Record<string, string>} */ (t.ends);
+    const again = AGAIN.includes(code) && call.room;
+    this.append(h('div', { class: 'center' },
+      h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: code === 'room_full' ? 4 : 0 })),
+      h('h1', { text: heads[code] ?? t.callEnded }),
+      h('p', { class: 'lead', text: problem(code) }),
+      h('div', { class: 'actions' },
+        h('button', { type: 'button', class: again ? '' : 'primary', text: t.home, onclick: () => place.go(null) }),
+        again ? h('button', { type: 'button', class: 'primary', text: t.tryAgain, onclick: () => place.go(place.target ?? { room: call.room, known: true }) }) : null)));
+  }
+}
+customElements.define('lr-ended', EndedScreen);

@@ -1,0 +1,108 @@
+// The first hello: a name, where to eat, and a look at oneself. Everything can be changed later.
+
+import { backend, state } from '../backend.js';
+import { h, id, shown, text } from '../dom.js';
+import { tried } from '../parts/announce.js';
+import { Meter } from '../parts/meter.js';
+import { roundTable } from '../parts/round-table.js';
+import { SelfView } from '../parts/self-view.js';
+import { serverOf } from '../server.js';
+import { t } from '../strings.js';
+import { View } from '../view.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+
+export class FirstRun extends View {
+  #where = 'server';
+  #typed = { name: '', server: '' };
+
+  build() {
+    const name = id('name'), server = id('server');
+    this.name = h('input', { id: name, type: 'text', autocomplete: 'name', maxlength: 64, required: true, spellcheck: 'false', placeholder: t.namePlaceholder, oninput: () => this.#keep() });
+    this.server = h('input', { id: server, type: 'text', inputmode: 'url', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.serverPlaceholder, oninput: () => this.#keep() });
+    this.name.value = this.#typed.name || (backend.state?.settings.name ?? '');
+    this.server.value = this.#typed.server;
+    this.field = h('div', { class: 'field indented' }, h('label', { for: server, text: t.serverAddress }), this.server, h('p', { class: 'quiet', text: t.serverHint }));
+    this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+    this.go = h('button', { type: 'submit', class: 'primary large', text: t.start });
+    this.self = new SelfView({ microphone: false, camera: false });
+    this.meter = new Meter();
+    this.self.changed = media => { if (this.meter) this.meter.on = media.microphone; };
+    this.append(
+      h('form', { class: 'welcome', novalidate: true, onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#start(); } },
+        h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),
+        h('h1', { text: t.welcome }),
+        h('p', { class: 'lead', text: t.welcomeLead }),
+        h('div', { class: 'field' }, h('label', { for: name, text: t.yourName }), this.name),
+        h('fieldset', { class: 'choices' }, h('legend', { text: t.whereToEat }),
+          this.#choice('server', t.onServer, t.onServerHint), this.field, this.#choice('here', t.hostHere, t.hostHereHint)),
+        this.wrong, this.go, h('p', { class: 'quiet', text: t.changeLater })),
+      h('aside', { class: 'mirror' }, this.self, this.meter, h('p', { class: 'quiet', text: t.previewHint })));
+  }
+
+  connected() {
+    if (!this.name?.value) this.name?.focus();
+  }
+
+  disconnected() {
+    backend.call('preview', { media: { microphone: false, camera: false } }).catch(() => {});
+  }
+
+  /** @param {AppState} state */
+  update({ link }) {
+    // A link says where: only the name is missing.
+    const choices = /** @type {HTMLElement | null} */ (this.querySelector('.choices'));
+    if (choices) shown(choices, !link);
+    if (this.field) shown(this.field, this.#where === 'server');
+  }
+
+  /** @param {string} value @param {string} label @param {string} hint */
+  #choice(value, label, hint) {
+    const name = id('where'), about = id('about');
+    const radio = h('input', { type: 'radio', name: 'where', id: name, value, checked: this.#where === value, 'aria-describedby': about,
+      onchange: () => { this.#where = value; this.update(state()); if (value === 'server') this.server?.focus(); } });
+    return h('div', { class: 'choice' }, radio, h('label', { for: name, text: label }), h('p', { class: 'quiet', id: about, text: hint }));
+  }
+
+  #keep() {
+    this.#typed = { name: this.name?.value ?? '', server: this.server?.value ?? '' };
+    if (this.wrong) shown(this.wrong, false);
+  }
+
+  async #start() {
+    const { settings, link } = state();
+    const name = this.name?.value.trim() ?? '';
+    if (!name) return this.#say(t.nameMissing, this.name);
+    const next = { ...settings, name };
+    if (link) return tried(backend.call('save_settings', { settings: next }));
+    if (this.#where === 'here') {
+      this.#busy(true);
+      if (await tried(backend.call('save_settings', { settings: next }).then(() => true))) await tried(backend.call('host_here'));
+      return this.#busy(false);
+    }
+    const typed = this.server?.value.trim() ?? '';
+    if (/^lunchroom:|\/r\//.test(typed)) {
+      // Somebody pasted the link they were sent: it says more than a server does.
+      if (await tried(backend.call('save_settings', { settings: next }).then(() => true))) await tried(backend.call('open_link', { link: typed }));
+      return;
+    }
+    const server = serverOf(typed);
+    if (!server) return this.#say(t.serverMissing, this.server);
+    await tried(backend.call('save_settings', { settings: { ...next, servers: [server], server: 0 } }));
+    await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
+  }
+
+  /** @param {boolean} yes */
+  #busy(yes) {
+    if (this.go) this.go.disabled = yes;
+  }
+
+  /** @param {string} words @param {HTMLElement} [field] */
+  #say(words, field) {
+    if (!this.wrong) return;
+    shown(this.wrong, true);
+    text(this.wrong, words);
+    field?.focus();
+  }
+}
+customElements.define('lr-first-run', FirstRun);

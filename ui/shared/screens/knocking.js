@@ -1,0 +1,29 @@
+// At the door: what the host sees of one, and a way back.
+
+import { backend, state } from '../backend.js';
+import { h, text } from '../dom.js';
+import { tried } from '../parts/announce.js';
+import { PictureView } from '../parts/picture.js';
+import { avatar } from '../people.js';
+import { t } from '../strings.js';
+import { View } from '../view.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+
+export class KnockingScreen extends View {
+  build() {
+    const { settings, call } = state();
+    this.dots = h('p', { class: 'lead', role: 'status' });
+    this.append(h('div', { class: 'center' },
+      h('div', { class: 'doorway' }, call.media.camera ? new PictureView({ kind: 'own' }) : avatar(settings.name, settings.name)),
+      h('h1', { text: t.knocking }), this.dots,
+      h('p', { class: 'quiet', text: t.hostSees(settings.name) }),
+      h('button', { type: 'button', text: t.cancel, onclick: () => tried(backend.call('leave')) })));
+  }
+
+  /** @param {AppState} state */
+  update({ call }) {
+    if (this.dots) text(this.dots, t.atTheDoorOf(call.room));
+  }
+}
+customElements.define('lr-knocking', KnockingScreen);

@@ -1,0 +1,44 @@
+// The words of the screens, in the language that is chosen or else the system's.
+
+import { en } from './strings/en.js';
+import { ko } from './strings/ko.js';
+
+/** @typedef {'ko' | 'en'} Language */
+/** @typedef {typeof en} Strings */
+
+/** @type {Record<Language, Strings>} */
+const all = { ko, en };
+
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/** @type {Language} */
+export let language = navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en';
+
+/** The words now. */
+export let t = all[language];
+
+/** @param {Language | null} wanted null: as the system */
+export function setLanguage(wanted) {
+  const next = wanted ?? (navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en');
+  document.documentElement.lang = next;
+  if (next === language) return;
+  language = next;
+  t = all[next];
+  listeners.forEach(listener => listener());
+}
+
+/** @param {() => void} listener */
+export function onLanguage(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/**
+ * What a stable error code means in words: what happened and what can be done. Unknown codes fall back to the message.
+ * @param {string} code @param {string} [message]
+ */
+export function problem(code, message) {
+  const words = /** @type {Record<string, string>} */ (t.problems)[code];
+  return words ?? (message ? `${t.somethingWrong} (${message})` : `${t.somethingWrong} (${code})`);
+}

@@ -1,0 +1,28 @@
+// What several parts of the board ask about a table.
+
+import { place } from './place.js';
+import { MINUTE } from './times.js';
+
+/** @typedef {import('./model.d.ts').BoardState} BoardState */
+/** @typedef {import('./model.d.ts').Table} Table */
+
+/** How long before its time a table can be gone to. */
+export const EARLY_MS = 10 * MINUTE;
+
+/** The server's clock now. @param {BoardState} board */
+export function serverNow(board) {
+  if (seen.board !== board.now_ms) Object.assign(seen, { board: board.now_ms, here: Date.now() });
+  return board.now_ms + Date.now() - seen.here;
+}
+const seen = { board: 0, here: 0 };
+
+/** To a table's device check. @param {Table} table */
+export function enter(table) {
+  place.go({ room: table.room, known: true, table: table.id });
+}
+
+/** Whether the person has a seat there. @param {Table} table */
+export const isMine = table => table.mine === 'seat' || table.mine === 'host';
+
+/** Whether its room can be gone to now. @param {Table} table @param {number} now */
+export const isOpen = (table, now) => table.now || (table.starts_ms - EARLY_MS <= now && now < table.ends_ms);

@@ -1,0 +1,83 @@
+// Days and half hours in the board's own time zone, which need not be this machine's.
+
+import { language } from './strings.js';
+
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map();
+
+/** @param {string} zone @param {Intl.DateTimeFormatOptions} options @param {string} [locale] */
+function format(zone, options, locale = language) {
+  const key = `${locale} ${zone} ${JSON.stringify(options)}`;
+  let made = formats.get(key);
+  if (!made) formats.set(key, made = new Intl.DateTimeFormat(locale, { ...options, timeZone: zone }));
+  return made;
+}
+
+/** @type {Map<string, string>} */
+const known = new Map();
+
+/** The zone if this machine knows it, else its own. @param {string} zone */
+export function zoneOr(zone) {
+  let sound = known.get(zone);
+  if (sound) return sound;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    sound = zone;
+  } catch {
+    sound = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  }
+  known.set(zone, sound);
+  return sound;
+}
+
+/** The calendar's day, as "2026-03-29". @param {number} ms @param {string} zone */
+export const dayOf = (ms, zone) => format(zone, { year: 'numeric', month: '2-digit', day: '2-digit' }, 'en-CA').format(ms);
+
+/** Minutes on the wall clock since midnight. @param {number} ms @param {string} zone */
+export function minuteOf(ms, zone) {
+  const parts = format(zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, 'en-GB').formatToParts(ms);
+  const part = (/** @type {string} */ type) => Number(parts.find(p => p.type === type)?.value ?? 0);
+  return part('hour') * 60 + part('minute');
+}
+
+/**
+ * The moment the wall clock of a day shows a minute. Where clocks spring over it, the moment after.
+ * @param {string} day @param {number} minute @param {string} zone
+ */
+export function momentOf(day, minute, zone) {
+  const asUtc = Date.parse(`${day}T00:00:00Z`) + minute * MINUTE;
+  let guess = asUtc;
+  for (let n = 0; n < 3; n++) {
+    const shows = Date.parse(`${dayOf(guess, zone)}T00:00:00Z`) + minuteOf(guess, zone) * MINUTE;
+    if (shows === asUtc) break;
+    guess += asUtc - shows;
+  }
+  return guess;
+}
+
+/** Days from today on. @param {number} now @param {number} count @param {string} zone */
+export function daysFrom(now, count, zone) {
+  const noon = momentOf(dayOf(now, zone), 12 * 60, zone);
+  return Array.from({ length: count }, (_, n) => dayOf(noon + n * 24 * HOUR, zone));
+}
+
+/** @param {number} ms @param {string} zone */
+export const clock = (ms, zone) => format(zone, { hour: 'numeric', minute: '2-digit', hourCycle: 'h23' }, 'en-GB').format(ms);
+
+/** @param {number} minute */
+export const clockOfMinute = minute => `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
+
+/** "Mon" @param {string} day */
+export const weekday = day => format('UTC', { weekday: 'short' }).format(Date.parse(`${day}T12:00:00Z`));
+
+/** "Monday, 23 November" @param {string} day */
+export const longDay = day => format('UTC', { weekday: 'long', day: 'numeric', month: 'long' }).format(Date.parse(`${day}T12:00:00Z`));
+
+/** Day of the month. @param {string} day */
+export const dayNumber = day => String(Number(day.slice(8)));
+
+/** This machine's wall clock, for chat. @param {number} ms */
+export const localClock = ms => clock(ms, Intl.DateTimeFormat().resolvedOptions().timeZone);
