@@ -65,7 +65,7 @@ export function daysFrom(now, count, zone) {
 }
 
 /** @param {number} ms @param {string} zone */
-export const clock = (ms, zone) => format(zone, { hour: 'numeric', minute: '2-digit', hourCycle: 'h23' }, 'en-GB').format(ms);
+export const clock = (ms, zone) => format(zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, 'en-GB').format(ms);
 
 /** @param {number} minute */
 export const clockOfMinute = minute => `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;

@@ -49,7 +49,9 @@ export class Day extends View {
     const days = daysFrom(now, DAYS, zone), today = days[0];
     if (this.#chosen !== null && !days.includes(this.#chosen)) this.#chosen = null;
     const chosen = this.#chosen ?? today;
-    const byDay = group(board.tables, table => table.now ? today : dayOf(table.starts_ms, zone));
+    // What is over is nobody's business any more, unless somebody still sits there.
+    const going = board.tables.filter(table => table.ends_ms > now || table.in_call > 0);
+    const byDay = group(going, table => table.now ? today : dayOf(table.starts_ms, zone));
     this.#strip(days, chosen, today, byDay);
     text(this.heading, chosen === today ? `${t.today}, ${longDay(chosen)}` : longDay(chosen));
     attribute(this.panel, 'aria-labelledby', `day-${chosen}`);
@@ -69,7 +71,7 @@ export class Day extends View {
       element.tabIndex = day === chosen ? 0 : -1;
       element.classList.toggle('mine', mine);
       text(element.children[0], day === today ? t.today : weekday(day));
-      text(element.children[2], tables.length ? String(tables.length) : '');
+      text(element.children[2], tables.length ? t.tablesShort(tables.length) : '');
       attribute(element, 'aria-label', [day === today ? t.today : '', longDay(day), t.tableCount(tables.length), mine ? t.youHaveASeat : ''].filter(Boolean).join(', '));
     });
   }
@@ -114,7 +116,9 @@ export class Day extends View {
     const byMinute = group(tables, table => table.now ? NOW : Math.floor(minuteOf(table.starts_ms, zone) / HALF_HOUR) * HALF_HOUR);
     const minutes = new Set([...byMinute.keys(), ...(tables.length ? USUAL : [])]);
     if (chosen === today && tables.length) minutes.add(nowMinute);
-    const shelves = [...minutes].sort((a, b) => a - b).map(minute => ({ key: String(minute), minute, tables: byMinute.get(minute) ?? [] }));
+    // Tables of now stand where the day stands.
+    const place = (/** @type {number} */ minute) => minute === NOW ? nowMinute - 1 : minute;
+    const shelves = [...minutes].sort((a, b) => place(a) - place(b)).map(minute => ({ key: String(minute), minute, tables: byMinute.get(minute) ?? [] }));
     keyed(this.shelves, shelves, shelf => shelf.key, shelf => makeShelf(shelf), (element, shelf) => {
       const isNow = shelf.minute === nowMinute, past = chosen === today && shelf.minute >= 0 && shelf.minute < nowMinute;
       element.classList.toggle('is-now', isNow);

@@ -71,7 +71,7 @@ function fillRow(item, row, host) {
 
 /** Somebody at the door, with both answers. @param {Knocker} one */
 export function knocker({ id, name, key }) {
-  return h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto', text: name }),
+  return h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto', text: name }), h('span', { class: 'quiet at-door', text: t.isAtTheDoor }),
     h('button', { type: 'button', class: 'small', 'aria-label': `${t.refuse}: ${name}`, text: t.refuse, onclick: () => tried(backend.call('refuse', { id })) }),
     h('button', { type: 'button', class: 'primary small', 'aria-label': `${t.admit}: ${name}`, text: t.admit, onclick: () => tried(backend.call('admit', { id })) }));
 }

@@ -12,7 +12,7 @@ import { hue, initials } from '../people.js';
  */
 export function roundTable({ seats, taken, takenCount, mine = null, take, middle }) {
   const small = seats > 8;
-  const radius = small ? 8.5 : 11, orbit = small ? 37 : 35, table = small ? 23 : 19;
+  const radius = small ? 8.5 : 11.5, orbit = small ? 38 : 36, table = small ? 25 : 21.5;
   const glyph = s('svg', { class: 'round-table', viewBox: '0 0 96 96', 'aria-hidden': 'true', focusable: 'false' });
   glyph.append(s('circle', { class: 'board', cx: 48, cy: 48, r: table }));
   if (middle) glyph.append(s('text', { class: 'middle', x: 48, y: 48, text: middle }));

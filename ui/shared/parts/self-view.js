@@ -38,14 +38,14 @@ export class SelfView extends View {
   update({ settings, problems, devices }) {
     if (!this.picture || !this.face || !this.words || !this.microphone || !this.camera) return;
     const wrong = problems.find(p => p.device === 'camera');
-    const seen = this.media.camera && !wrong;
+    const without = !devices.some(device => device.kind === 'camera');
+    const seen = this.media.camera && !wrong && !without;
     if (seen !== (this.picture.firstChild !== null)) this.picture.replaceChildren(...(seen ? [new PictureView({ kind: 'own' })] : []));
     shown(this.picture, seen);
     if (this.face.dataset.name !== settings.name) {
       this.face.dataset.name = settings.name;
       this.face.replaceChildren(avatar(settings.name, settings.name));
     }
-    const without = !devices.some(device => device.kind === 'camera');
     text(this.words, wrong ? problem(wrong.code, wrong.message) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
     toggle(this.microphone, this.media.microphone, 'microphone', t.microphone, t.onOff);
     toggle(this.camera, this.media.camera, 'camera', t.camera, t.onOff);

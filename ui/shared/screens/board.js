@@ -91,7 +91,8 @@ export class BoardScreen extends View {
     attribute(presence, 'aria-checked', String(isFree));
     presence.dataset.presence = me?.presence ?? 'away';
     text(/** @type {Node} */ (presence.lastChild), t.presenceOfMine[me?.presence ?? 'away']);
-    text(/** @type {Node} */ (peopleButton.lastChild), t.freeCount(board.free_count));
+    text(/** @type {Node} */ (peopleButton.lastChild), t.freeShort(board.free_count));
+    attribute(peopleButton, 'aria-label', `${t.whoIsFree}: ${t.freeCount(board.free_count)}`);
     this.#words();
     this.#wait(board);
     this.#nextTable(board);
@@ -181,6 +182,8 @@ export class BoardScreen extends View {
     const now = serverNow(board);
     const table = board.tables.filter(one => isMine(one) && one.starts_ms - EARLY_MS <= now && one.ends_ms > now).sort((a, b) => a.starts_ms - b.starts_ms)[0];
     shown(this.next, table !== undefined);
+    // One obvious thing: who has a table now goes there.
+    this.eat?.classList.toggle('primary', table === undefined);
     const left = table ? Math.ceil((table.starts_ms - now) / MINUTE) : 0;
     const key = table ? `${table.id} ${left} ${table.in_call} ${table.topic}` : '';
     if (this.next.dataset.key === key) return;

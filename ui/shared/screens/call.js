@@ -112,7 +112,7 @@ export class CallScreen extends View {
     this.classList.toggle('away', away !== null);
     const wrong = problems.find(one => one.device === 'camera' ? call.media.camera : one.device === 'microphone' ? call.media.microphone : true);
     shown(trouble, wrong !== undefined);
-    if (wrong) text(/** @type {Node} */ (trouble.firstChild), problem(wrong.code, wrong.message));
+    if (wrong) text(/** @type {Node} */ (trouble.firstChild), `${wrong.device ? `${t[wrong.device]}: ` : ''}${problem(wrong.code, wrong.message)}`);
     keyed(knock, this.#panel === 'people' ? [] : call.lobby, one => one.id, one => knocker(one));
     if (call.lobby.length > this.#lobby) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name));
     this.#lobby = call.lobby.length;
@@ -129,7 +129,7 @@ export class CallScreen extends View {
   #people({ call, settings, you, problems }) {
     const others = call.participants.map(one => {
       const judged = quality(one, this.#stats, this.#before);
-      const trouble = one.link === 'mending' ? judged.words : one.link === 'connecting' ? t.connecting : '';
+      const trouble = one.link === 'mending' ? t.mendingTile : one.link === 'connecting' ? t.connecting : '';
       return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble, quality: judged };
     });
     const camera = call.media.camera && !problems.some(one => one.device === 'camera');

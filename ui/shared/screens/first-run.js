@@ -32,7 +32,7 @@ export class FirstRun extends View {
       h('form', { class: 'welcome', novalidate: true, onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#start(); } },
         h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),
         h('h1', { text: t.welcome }),
-        h('p', { class: 'lead', text: t.welcomeLead }),
+        this.lead = h('p', { class: 'lead', text: t.welcomeLead }),
         h('div', { class: 'field' }, h('label', { for: name, text: t.yourName }), this.name),
         h('fieldset', { class: 'choices' }, h('legend', { text: t.whereToEat }),
           this.#choice('server', t.onServer, t.onServerHint), this.field, this.#choice('here', t.hostHere, t.hostHereHint)),
@@ -53,6 +53,7 @@ export class FirstRun extends View {
     // A link says where: only the name is missing.
     const choices = /** @type {HTMLElement | null} */ (this.querySelector('.choices'));
     if (choices) shown(choices, !link);
+    if (this.lead) text(this.lead, link ? t.linkLeadsTo(link.room) : t.welcomeLead);
     if (this.field) shown(this.field, this.#where === 'server');
   }
 

@@ -1,0 +1,68 @@
+// Serves ui/ under the window's own content policy and opens its page in headless Chromium with the mock in it.
+import { createServer } from 'node:http';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+
+export const here = path.dirname(fileURLToPath(import.meta.url));
+export const ui = path.resolve(here, '../../../ui');
+const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
+const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' };
+const policy = port => `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src ws://127.0.0.1:* http://127.0.0.1:${port}; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+
+export async function open() {
+  const web = createServer(async (request, response) => {
+    const name = path.normalize(new URL(request.url, 'http://x').pathname);
+    try {
+      const content = await readFile(path.join(ui, name));
+      response.writeHead(200, { 'content-type': types[path.extname(name)] ?? 'application/octet-stream', 'content-security-policy': policy(web.address().port) }).end(content);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise(resolve => web.listen(0, '127.0.0.1', resolve));
+  const profile = await mkdtemp(path.join(tmpdir(), 'lunchroom-ui-'));
+  const browser = await require('puppeteer-core').launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, pipe: true, userDataDir: profile,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--lang=en'],
+  });
+  const mock = await readFile(path.join(here, 'mock.js'), 'utf8');
+  return {
+    browser, origin: `http://127.0.0.1:${web.address().port}`,
+    /** A page with a state in it. */
+    async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, setup }) {
+      const page = await browser.newPage(), complaints = [];
+      page.on('console', message => { if (['error', 'warn'].includes(message.type())) complaints.push(message.text()); });
+      page.on('pageerror', error => complaints.push(String(error)));
+      await page.setViewport({ width, height, deviceScaleFactor: scale });
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme ?? 'light' }, { name: 'prefers-reduced-motion', value: reduced ? 'reduce' : 'no-preference' }]);
+      const told = structuredClone(state);
+      if (language) told.settings.language = language;
+      if (theme) told.settings.theme = theme;
+      await page.evaluateOnNewDocument(mock);
+      await page.evaluateOnNewDocument(one => { window.mock.state = one; }, told);
+      if (setup) await page.evaluateOnNewDocument(setup);
+      await page.goto(`http://127.0.0.1:${web.address().port}/app/index.html`);
+      await page.waitForSelector('lunch-room > *');
+      return { page, complaints };
+    },
+    async close() {
+      await Promise.race([browser.close().catch(() => {}), new Promise(resolve => setTimeout(resolve, 3000))]);
+      web.close();
+      await rm(profile, { recursive: true, force: true }).catch(() => {});
+    },
+  };
+}
+
+export const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
+
+/** Presses one after the other, as a person would. */
+export async function press(page, selectors = []) {
+  for (const selector of selectors) {
+    await page.waitForSelector(selector, { visible: true, timeout: 3000 });
+    await page.click(selector);
+    await pause(60);
+  }
+}

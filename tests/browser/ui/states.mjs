@@ -1,0 +1,94 @@
+// Canned states of the app, one for each thing a screen must be able to show.
+
+const NOON = Date.parse('2026-11-23T03:12:00Z'); // 12:12 in Seoul, a Monday
+const MINUTE = 60_000;
+const slot = (minutes, day = 0) => Date.parse('2026-11-22T15:00:00Z') + day * 86_400_000 + minutes * MINUTE;
+
+export const base = () => ({
+  session: { kind: 'open', server: 'wss://lunch.example.org' },
+  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], chat: [], notice: null, lobby: [], locked: false, host: null },
+  devices: [
+    { id: 'cam', name: 'Integrated Camera', kind: 'camera', default: true, synthetic: false }, { id: 'test', name: 'Test pattern', kind: 'camera', default: false, synthetic: true },
+    { id: 'mic', name: 'Built-in Microphone', kind: 'microphone', default: true, synthetic: false }, { id: 'tone', name: 'Tone', kind: 'microphone', default: false, synthetic: true },
+    { id: 'spk', name: 'Built-in Speakers', kind: 'speaker', default: true, synthetic: false }],
+  choice: { camera: null, microphone: null, speaker: null }, problems: [],
+  settings: { name: '김민지', language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false,
+    camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: true },
+  you: { key: 'me' }, link: null, hosting: null, board: null, frames: null, version: '0.1.0',
+});
+
+const names = ['이서준', '박하은', '최도윤', 'Anna Schmidt', '정지우', 'محمد الفارسي', '강시우', 'Maximilian-Alexander von und zu Lichtenstein-Hohenberg', '윤서연', 'Tom', '남궁민수', 'Ida Lind'];
+const person = (n, presence = 'free') => ({ id: `p${n}`, name: n < names.length ? names[n] : `${names[n % 5]} ${n}`, presence });
+const sit = (...ns) => ns.map(n => n === 'me' ? { id: 'me', name: '김민지' } : { id: `p${n}`, name: names[n % names.length] });
+let ids = 0;
+const table = (topic, starts, taken, more = {}) => ({
+  id: `t${ids++}`, room: `room-${ids}`, topic, place: '', seats: 4, starts_ms: starts, ends_ms: starts + 60 * MINUTE, now: false, weekly: false, host: taken[0]?.id ?? 'p0', door: 'open', locked: false,
+  taken, taken_count: taken.length, waiting_count: 0, mine: 'none', in_call: 0, ...more });
+
+export function board(tables, people, more = {}) {
+  return { now_ms: NOON, zone: 'Asia/Seoul', member: true, tables, people: [{ id: 'me', name: '김민지', presence: 'free' }, ...people], free_count: people.filter(p => p.presence === 'free').length, waiting: null, seated: null, ...more };
+}
+
+const usualTables = () => [
+  table('김치찌개 먹을 사람', slot(12 * 60), sit(0, 1, 4), { place: '을지로 3가', in_call: 3 }),
+  table('Book club: The Vegetarian', slot(12 * 60), sit(3, 9), { weekly: true, door: 'knock' }),
+  table('점심', slot(12 * 60 + 12), sit(2, 6), { now: true, in_call: 2 }),
+  table('Rust study', slot(12 * 60 + 30), sit('me', 8, 10), { mine: 'seat', place: 'canteen', starts_ms: slot(12 * 60 + 20) }),
+  table('Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen besprechen', slot(13 * 60), sit(7, 3, 5, 11), { place: 'Kantine im Erdgeschoss, links neben dem Aufzug', waiting_count: 2 }),
+  table('غداء سريع', slot(13 * 60), sit(5), { seats: 6 }),
+  table('늦은 점심', slot(14 * 60), sit(1, 2, 3, 4, 5, 6, 7), { seats: 12, locked: true }),
+  table('아침 같은 점심', slot(11 * 60), sit(0, 11), { }),
+  table('Tomorrow soup', slot(12 * 60, 1), sit('me'), { mine: 'host' }), table('금요일 피자', slot(12 * 60, 4), sit(4, 5)),
+];
+const usualPeople = () => [...Array(9).keys()].map(n => person(n)).concat([person(9, 'at_table'), person(10, 'at_table'), person(11, 'away')]);
+
+const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', connected: true, ...more });
+const inCall = (participants, more = {}) => ({ ...base(), board: board(usualTables(), usualPeople()), call: { ...base().call, stage: { kind: 'joined' }, room: 'room-1', you: 'q-me', media: { microphone: true, camera: true }, participants, ...more } });
+const chat = [
+  { from: 'q0', name: names[0], text: '다들 뭐 먹어요?', at: NOON - 9 * MINUTE }, { from: 'q0', name: names[0], text: '저는 김치찌개 🍲', at: NOON - 8.8 * MINUTE },
+  { from: 'q-me', name: '김민지', text: '비빔밥이요!', at: NOON - 8 * MINUTE }, { from: 'q3', name: names[3], text: '<img src=x onerror=alert(1)> <b>not bold</b> https://example.org/eine-sehr-lange-adresse-die-nirgends-umbricht-und-weitergeht', at: NOON - 3 * MINUTE },
+  { from: 'q5', name: names[5], text: 'شهية طيبة للجميع', at: NOON - MINUTE }];
+const problem = (code, device = null) => ({ code, message: 'words', device });
+const qr = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 29 29" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h29v29H0z"/><path fill="#000" d="${[...Array(400).keys()].map(n => (n * 7919 % 31) < 15 ? `M${4 + n % 20} ${4 + Math.floor(n / 20)}h1v1h-1z` : '').join('')}"/><script>alert(1)</script></svg>`;
+
+/** name → { state, do?: what to press first } */
+export const scenes = {
+  'first-run': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null } } },
+  'first-run-by-link': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null }, link: { room: 'friday-soup', server: 'wss://other.example', known: false, fingerprint: null, invite: null } } },
+  board: { state: { ...base(), board: board(usualTables(), usualPeople()) } },
+  'board-empty': { state: { ...base(), board: board([], usualPeople().slice(0, 3)) } },
+  'board-empty-alone': { state: { ...base(), board: board([], []) } },
+  'board-waiting': { state: { ...base(), board: board(usualTables().slice(0, 3), usualPeople(), { waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] } }) } },
+  'board-guest': { state: { ...base(), board: { ...board(usualTables().map(one => ({ ...one, taken: [], mine: 'none' })), []), member: false, people: [], free_count: 7 } } },
+  'board-offline': { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('unreachable') }, board: board(usualTables(), usualPeople()) } },
+  'board-full': { state: { ...base(), board: board([...Array(200).keys()].map(n => table(names[n % names.length] + ' ' + n, slot(11 * 60 + 30 * (n % 8)), sit(...[...Array(n % 5).keys()]), {})), [...Array(2000).keys()].map(n => person(n, n % 3 ? 'free' : 'away'))) } },
+  offline: { state: { ...base(), session: { kind: 'closed', problem: problem('unreachable') } } },
+  connecting: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: null } } },
+  'no-board': { state: base() },
+  'lay-table': { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#lay-table'] },
+  menu: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['lr-card.mine .more'] },
+  settings: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#board-more', '.menu:popover-open button:last-child'] },
+  hosting: { state: { ...base(), board: board([], []), hosting: { url: 'wss://127.0.0.1:8443', link: 'lunchroom://join/lunch?server=wss://192.168.0.4:8443&fp=3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', qr_svg: qr, fingerprint: '3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', addresses: ['192.168.0.4', 'fd00::4'] } }, press: ['#board-more', '.menu:popover-open button:nth-child(2)'] },
+  check: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#go-to-table'] },
+  'check-strange': { state: { ...base(), link: { room: 'friday-soup', server: 'wss://other.example:8443', known: false, fingerprint: null, invite: null } } },
+  'check-refused': { state: { ...base(), link: { room: 'friday-soup', server: 'wss://lunch.example.org', known: true, fingerprint: null, invite: null }, problems: [problem('device_permission_denied', 'camera'), problem('device_busy', 'microphone')] } },
+  'check-no-devices': { state: { ...base(), devices: [], link: { room: 'friday-soup', server: 'wss://lunch.example.org', known: true, fingerprint: null, invite: null } } },
+  joining: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('unreachable') }, call: { ...base().call, stage: { kind: 'joining' }, room: 'friday-soup' } } },
+  knocking: { state: { ...base(), call: { ...base().call, stage: { kind: 'knocking' }, room: 'friday-soup' } } },
+  'call-alone': { state: inCall([]) },
+  'call-2': { state: inCall([participant(3)]) },
+  'call-3-chat': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } })], { chat }), press: ['#call-chat'] },
+  'call-6': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } }), participant(7, { media: { microphone: false, camera: true } }), participant(4, { link: 'mending' })]) },
+  'call-stage': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
+  'call-50': { state: inCall([...Array(49).keys()].map(n => ({ ...participant(n % 12), id: `q${n}`, media: { microphone: n % 2 === 0, camera: n % 3 !== 0 } }))) },
+  'call-people': { state: inCall([participant(0), participant(3), participant(7)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }, { id: 'l2', name: 'Maximilian-Alexander von und zu Lichtenstein-Hohenberg', key: 'x2' }] }), press: ['#call-people'] },
+  'call-knock': { state: inCall([participant(0), participant(3)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }] }) },
+  'call-figures': { state: inCall([participant(0), participant(3)]), press: ['#call-more', '.menu:popover-open button:nth-last-child(2)'], wait: 4300 },
+  'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting', since_ms: NOON } }) },
+  'call-refused': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), problems: [problem('device_busy', 'camera')] }, levels: { own: -20, q0: -25 } },
+  'ended-full': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'room_full' }, room: 'friday-soup' } } },
+  'ended-removed': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'removed' }, room: 'friday-soup' } } },
+  'ended-locked': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'room_locked' }, room: 'friday-soup' } } },
+  'ended-server-full': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'server_full' }, room: 'friday-soup' } } },
+};
+export { NOON };
