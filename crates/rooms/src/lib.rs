@@ -4,6 +4,7 @@
 //! [`Output`]s come out: what to send to whom, and whose session to end. Sockets, message numbers and clocks are
 //! the server's business.
 
+pub mod board;
 pub mod bucket;
 pub mod limits;
 pub mod room;

@@ -1,0 +1,154 @@
+//! "Eat now": a little patience, then everybody who waits has a table.
+
+use signaling::board::{BoardNews, Door, NoticeKind, Waiting as Wait};
+use signaling::message::ErrorCode;
+
+use super::matching::{self, MOST, Wish};
+use super::saved::{Hungry, Key};
+use super::{Board, Change, Kind, MINUTE_MS, Table, Who, notice, require};
+
+/// How long the first who waits does so before tables are made of those who have come.
+pub const GATHER_MS: u64 = 8_000;
+/// How long one who waits alone does so before they are seated at a table of "eat now" that has begun.
+pub const ALONE_MS: u64 = GATHER_MS;
+/// How long after its beginning such a table takes somebody more.
+const JOINABLE_MS: u64 = 20 * MINUTE_MS;
+/// Length of a table of "eat now".
+const LENGTH_MS: u64 = 60 * MINUTE_MS;
+/// Whoever has a seat elsewhere sooner than this is not seated any more.
+const LEAST_MS: u64 = 20 * MINUTE_MS;
+/// Whoever has a seat elsewhere sooner than this need not begin to wait.
+const ASK_MS: u64 = LEAST_MS + 10 * MINUTE_MS;
+/// After a restart those who waited have so long to come back.
+const BACK_MS: u64 = 60_000;
+
+/// Somebody who waits. At most one a person who is here.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    key: Key,
+    wish: Hungry,
+    /// Kept until then although they are not here: set when the board is read from the store.
+    kept_until: u64,
+}
+
+/// Those who waited when it was written down, longest first.
+pub(super) fn from_saved(saved: Vec<(Key, Hungry)>, now: u64) -> Vec<Waiting> {
+    let kept_until = now + BACK_MS;
+    let mut waiting: Vec<Waiting> = saved.into_iter().map(|(key, wish)| Waiting { key, wish, kept_until }).collect();
+    waiting.sort_by(|a, b| (a.wish.since, &a.key).cmp(&(b.wish.since, &b.key)));
+    waiting
+}
+
+impl Board {
+    /// Seats somebody with others who are hungry now, as soon as there are some. Asked again it changes with whom.
+    ///
+    /// # Errors
+    /// `not_member`; `already_seated` when they have a seat now or soon.
+    pub fn eat_now(&mut self, now: u64, who: &Who, with: Vec<Key>) -> Result<(), ErrorCode> {
+        require(who.member, ErrorCode::NotMember)?;
+        require(!self.is_busy(&who.key, now, now + ASK_MS), ErrorCode::AlreadySeated)?;
+        let with: Vec<Key> = with.into_iter().filter(|other| *other != who.key).collect();
+        let before = self.hungry.iter().position(|waiting| waiting.key == who.key);
+        let since = before.map_or(now, |at| self.hungry[at].wish.since);
+        let wish = Hungry { name: who.name.clone(), since, with };
+        match before {
+            Some(at) => self.hungry[at].wish = wish.clone(),
+            None => self.hungry.push(Waiting { key: who.key.clone(), wish: wish.clone(), kept_until: 0 }),
+        }
+        self.changes.push(Change::Hungry { key: who.key.clone(), wish: Some(wish) });
+        self.tell_you(&who.key);
+        self.dirty.counts();
+        Ok(())
+    }
+
+    /// Not hungry any more. Nothing happens if they were not.
+    pub fn stop_waiting(&mut self, key: &str) {
+        let before = self.hungry.len();
+        self.hungry.retain(|waiting| waiting.key != key);
+        if self.hungry.len() < before {
+            self.changes.push(Change::Hungry { key: key.to_owned(), wish: None });
+            self.tell_you(key);
+            self.dirty.counts();
+        }
+    }
+
+    /// What only this person sees, for a new subscriber.
+    pub fn you(&self, key: &str) -> BoardNews {
+        let waiting = self.hungry.iter().find(|waiting| waiting.key == key);
+        BoardNews::You { waiting: waiting.map(|w| Wait { since_ms: w.wish.since, with: w.wish.with.clone() }) }
+    }
+
+    /// How many wait.
+    pub fn hungry_count(&self) -> usize {
+        self.hungry.len()
+    }
+
+    pub(super) fn no_longer_hungry_if_busy(&mut self, now: u64, key: &str) {
+        if self.is_busy(key, now, now + LEAST_MS) {
+            self.stop_waiting(key);
+        }
+    }
+
+    /// Makes tables of those who wait, if the first of them has waited long enough.
+    pub(super) fn match_hungry(&mut self, now: u64) {
+        let gone = |waiting: &&Waiting| !self.is_here(&waiting.key) && now >= waiting.kept_until;
+        let busy = |waiting: &&Waiting| self.is_busy(&waiting.key, now, now + LEAST_MS);
+        let out = self.hungry.iter().filter(|w| gone(w) || busy(w)).map(|w| w.key.clone()).collect::<Vec<_>>();
+        out.iter().for_each(|key| self.stop_waiting(key));
+        let here: Vec<&Waiting> = self.hungry.iter().filter(|waiting| self.is_here(&waiting.key)).collect();
+        // A clock that was set back must not keep anybody waiting.
+        let patient = |waiting: &&Waiting| now.abs_diff(waiting.wish.since) >= GATHER_MS;
+        if !here.first().is_some_and(patient) {
+            return;
+        }
+        let wishes: Vec<Wish> = here.iter().map(|w| Wish { key: w.key.clone(), with: w.wish.with.clone() }).collect();
+        if let [alone] = wishes.as_slice() {
+            return self.seat_late(now, &alone.key.clone());
+        }
+        for party in matching::tables(&wishes, |a, b| self.met.staleness(a, b, now)) {
+            self.seat_party(now, &party);
+        }
+    }
+
+    fn seat_party(&mut self, now: u64, party: &[Key]) {
+        let Some(host) = party.first() else { return };
+        // Not longer than until the first of them has a seat elsewhere.
+        let next = self.tables.values().filter(|table| party.iter().any(|key| table.seats_key(key)));
+        let ends = next.map(|table| table.starts).filter(|starts| *starts > now).min().unwrap_or(u64::MAX);
+        let ends = ends.min(now + LENGTH_MS);
+        let table =
+            Table { seats: MOST as u8, host: host.clone(), door: Door::Open, ..self.blank(now, ends, Kind::EatNow) };
+        let id = self.put(table);
+        for key in party {
+            self.seat_hungry(now, &id, key);
+        }
+    }
+
+    /// One who waits alone joins the youngest table of "eat now" with a free seat, if there is one.
+    fn seat_late(&mut self, now: u64, key: &str) {
+        let joinable = |table: &&Table| {
+            let young = now >= table.starts && now < table.starts + JOINABLE_MS && now + LEAST_MS <= table.ends;
+            let open = !table.locked && table.door == Door::Open && !table.removed.iter().any(|k| k == key);
+            table.kind == Kind::EatNow && young && open && table.has_room() && !self.is_busy(key, now, table.ends)
+        };
+        let youngest = self.tables.values().filter(joinable).max_by_key(|table| (table.starts, table.id.clone()));
+        if let Some(id) = youngest.map(|table| table.id.clone()) {
+            self.seat_hungry(now, &id, key);
+        }
+    }
+
+    fn seat_hungry(&mut self, now: u64, id: &str, key: &str) {
+        let Some(name) = self.hungry.iter().find(|w| w.key == key).map(|w| w.wish.name.clone()) else { return };
+        // Sitting down ends the waiting.
+        self.sit(now, id, key, &name);
+        if let Some(table) = self.tables.get(id) {
+            let notice = notice(table, NoticeKind::Seated);
+            self.tell(key.to_owned(), BoardNews::Notice(notice));
+        }
+    }
+
+    fn tell_you(&mut self, key: &str) {
+        let you = self.you(key);
+        self.tell(key.to_owned(), you);
+    }
+}

@@ -1,0 +1,207 @@
+//! "Eat now": who sits with whom.
+
+use super::saved::Key;
+
+/// Most people at a table of "eat now".
+pub(super) const MOST: usize = 4;
+
+/// Somebody who waits, and with whom they want to sit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// Who.
+    pub(super) key: Key,
+    /// With whom, if they wait too.
+    pub(super) with: Vec<Key>,
+}
+
+/// Splits those who wait, longest first, into tables of two to four. With two or more waiting everybody has a table;
+/// one alone has none. Friends stay together unless more than four are friends of friends, or somebody would be left
+/// alone; strangers sit where they have met the fewest lately: `met` gives the weight of a pair.
+pub(super) fn tables(waiting: &[Wish], met: impl Fn(&str, &str) -> u64) -> Vec<Vec<Key>> {
+    if waiting.len() < 2 {
+        return Vec::new();
+    }
+    let mut tables: Vec<Vec<Key>> = vec![Vec::new(); waiting.len().div_ceil(MOST)];
+    let fair = waiting.len() / tables.len();
+    let mut parties = parties(waiting);
+    // Large parties first: they find no place later. Among equals the longest waiting, who came first.
+    parties.sort_by_key(|party| std::cmp::Reverse(party.len()));
+    for party in parties {
+        place(&mut tables, party, fair, &met);
+    }
+    tables.retain(|table| !table.is_empty());
+    company(&mut tables);
+    tables
+}
+
+/// Friends, and friends of friends, in parties of at most four; a larger one is cut so that none of it is alone.
+fn parties(waiting: &[Wish]) -> Vec<Vec<Key>> {
+    let mut party_of: Vec<usize> = (0..waiting.len()).collect();
+    for (index, wish) in waiting.iter().enumerate() {
+        for friend in waiting.iter().enumerate().filter(|(_, other)| wish.with.contains(&other.key)).map(|(at, _)| at) {
+            let (from, to) = (party_of[friend].max(party_of[index]), party_of[friend].min(party_of[index]));
+            party_of.iter_mut().filter(|party| **party == from).for_each(|party| *party = to);
+        }
+    }
+    let mut parties = Vec::new();
+    for first in 0..waiting.len() {
+        let members: Vec<Key> = (0..waiting.len())
+            .filter(|&index| party_of[index] == first)
+            .map(|index| waiting[index].key.clone())
+            .collect();
+        if !members.is_empty() {
+            parties.extend(even(members));
+        }
+    }
+    parties
+}
+
+/// Parts of at most four, none smaller than the others by more than one.
+fn even(members: Vec<Key>) -> Vec<Vec<Key>> {
+    let parts = members.len().div_ceil(MOST);
+    let (size, larger) = (members.len() / parts, members.len() % parts);
+    let mut members = members.into_iter();
+    (0..parts).map(|part| members.by_ref().take(size + usize::from(part < larger)).collect()).collect()
+}
+
+/// The table where the party fits and has met the fewest, an empty or small one rather than a full one; a new one if
+/// it fits nowhere.
+fn place(tables: &mut Vec<Vec<Key>>, party: Vec<Key>, fair: usize, met: impl Fn(&str, &str) -> u64) {
+    let weight = |table: &Vec<Key>| {
+        let old_news: u64 = table.iter().flat_map(|a| party.iter().map(|b| met(a, b))).sum();
+        // Filling a table beyond its share leaves too few for another.
+        let over = (table.len() + party.len()).saturating_sub(fair.max(2));
+        (old_news, over, table.len())
+    };
+    let fits = |table: &&mut Vec<Key>| table.len() + party.len() <= MOST;
+    match tables.iter_mut().filter(fits).min_by_key(|table| weight(table)) {
+        Some(table) => table.extend(party),
+        None => tables.push(party),
+    }
+}
+
+/// Nobody eats alone while there is another table: they join the smallest, or one of four comes over to them.
+fn company(tables: &mut Vec<Vec<Key>>) {
+    while tables.len() > 1
+        && let Some(alone) = tables.iter().position(|table| table.len() == 1)
+    {
+        let mut lonely = tables.swap_remove(alone);
+        let Some(smallest) = tables.iter_mut().min_by_key(|table| table.len()) else { return };
+        if smallest.len() < MOST {
+            smallest.append(&mut lonely);
+        } else {
+            // Two and three rather than three and two: whoever comes over does not come alone.
+            lonely.extend(smallest.split_off(2));
+            tables.push(lonely);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn wish(key: &str, with: &[&str]) -> Wish {
+        Wish { key: key.into(), with: with.iter().map(|key| (*key).into()).collect() }
+    }
+
+    fn strangers(count: usize) -> Vec<Wish> {
+        (0..count).map(|n| wish(&format!("{n:03}"), &[])).collect()
+    }
+
+    fn sizes(tables: &[Vec<Key>]) -> Vec<usize> {
+        let mut sizes: Vec<usize> = tables.iter().map(Vec::len).collect();
+        sizes.sort_unstable();
+        sizes
+    }
+
+    fn together(tables: &[Vec<Key>], a: &str, b: &str) -> bool {
+        tables.iter().any(|table| table.iter().any(|key| key == a) && table.iter().any(|key| key == b))
+    }
+
+    #[test]
+    fn strangers_are_split_evenly() {
+        let never = |_: &str, _: &str| 0;
+        for (count, expected) in [
+            (0, vec![]),
+            (1, vec![]),
+            (2, vec![2]),
+            (3, vec![3]),
+            (4, vec![4]),
+            (5, vec![2, 3]),
+            (6, vec![3, 3]),
+            (7, vec![3, 4]),
+            (9, vec![3, 3, 3]),
+            (13, vec![3, 3, 3, 4]),
+        ] {
+            assert_eq!(sizes(&tables(&strangers(count), never)), expected, "{count}");
+        }
+    }
+
+    #[test]
+    fn those_who_have_not_met_sit_together() {
+        let met = |a: &str, b: &str| if (a < "003") == (b < "003") { 1_000 } else { 0 };
+        // Two threes who ate together yesterday.
+        for table in tables(&strangers(6), met) {
+            let from_the_first = table.iter().filter(|key| key.as_str() < "003").count();
+            assert!((1..=2).contains(&from_the_first), "{table:?}");
+        }
+    }
+
+    #[test]
+    fn friends_stay_together_also_when_only_one_of_them_asked() {
+        let waiting =
+            [wish("a", &[]), wish("b", &["e"]), wish("c", &[]), wish("d", &[]), wish("e", &[]), wish("f", &[])];
+        let tables = tables(&waiting, |a, b| if (a, b) == ("b", "e") { 1_000 } else { 0 });
+        assert!(together(&tables, "b", "e"), "{tables:?}");
+    }
+
+    #[test]
+    fn a_friend_who_does_not_wait_is_no_reason_to_wait() {
+        assert_eq!(sizes(&tables(&[wish("a", &["z"]), wish("b", &["y"])], |_, _| 0)), [2]);
+    }
+
+    #[test]
+    fn four_friends_and_one_more_leave_nobody_alone() {
+        let waiting = [wish("a", &["b", "c", "d"]), wish("b", &[]), wish("c", &[]), wish("d", &[]), wish("e", &[])];
+        assert_eq!(sizes(&tables(&waiting, |_, _| 0)), [2, 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn everybody_has_a_table_of_two_to_four_while_two_wait(
+            friends in prop::collection::vec(prop::collection::vec(0usize..24, 0..3), 2..24),
+            met in prop::collection::vec(0u64..1_000, 64),
+        ) {
+            let waiting: Vec<Wish> = friends
+                .iter()
+                .enumerate()
+                .map(|(n, with)| Wish {
+                    key: format!("{n:03}"),
+                    with: with.iter().map(|friend| format!("{friend:03}")).collect(),
+                })
+                .collect();
+            let weight = |a: &str, b: &str| {
+                let (a, b): (usize, usize) = (a.parse().unwrap(), b.parse().unwrap());
+                met[(a.min(b) * 7 + a.max(b)) % met.len()]
+            };
+            let tables = tables(&waiting, weight);
+            prop_assert!(tables.iter().all(|table| (2..=MOST).contains(&table.len())), "{:?}", sizes(&tables));
+            let seated: BTreeSet<&Key> = tables.iter().flatten().collect();
+            prop_assert_eq!(seated.len(), waiting.len());
+            prop_assert_eq!(tables.iter().flatten().count(), waiting.len(), "nobody sits twice");
+        }
+
+        #[test]
+        fn a_party_of_up_to_three_is_never_parted(size in 2usize..=3, others in 0usize..12) {
+            let mut waiting = strangers(size + others);
+            waiting[0].with = (1..size).map(|n| format!("{n:03}")).collect();
+            let tables = tables(&waiting, |_, _| 0);
+            for friend in 1..size {
+                prop_assert!(together(&tables, "000", &format!("{friend:03}")), "{tables:?}");
+            }
+        }
+    }
+}

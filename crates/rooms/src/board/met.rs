@@ -1,0 +1,106 @@
+//! Who met whom lately: device keys and a time, kept for 30 days, erased when one of them asks.
+
+use std::collections::HashMap;
+
+use super::saved::Key;
+
+/// How long a meeting is remembered.
+pub const KEPT_MS: u64 = 30 * 24 * 3_600_000;
+/// Two people who stay or come back within this time have met once.
+const ONCE_MS: u64 = 3_600_000;
+
+/// All meetings, each under both people. Bounded by time, and by people meeting at most eleven others at once.
+#[derive(Debug, Default)]
+pub(super) struct Met {
+    with: HashMap<Key, HashMap<Key, u64>>,
+}
+
+impl Met {
+    /// What was written down.
+    pub(super) fn from_saved(saved: Vec<(Key, Key, u64)>) -> Met {
+        let mut met = Met::default();
+        for (a, b, at) in saved {
+            met.set(&a, &b, at);
+        }
+        met
+    }
+
+    /// Two people are in one call. False if that is no news.
+    pub(super) fn meet(&mut self, a: &str, b: &str, now: u64) -> bool {
+        let news = a != b && self.last(a, b).is_none_or(|last| now.saturating_sub(last) >= ONCE_MS);
+        if news {
+            self.set(a, b, now);
+        }
+        news
+    }
+
+    /// When two people met last.
+    pub(super) fn last(&self, a: &str, b: &str) -> Option<u64> {
+        self.with.get(a)?.get(b).copied()
+    }
+
+    /// How much two people have had of each other: 0 when they have not met for 30 days, at most 1,000.
+    pub(super) fn staleness(&self, a: &str, b: &str, now: u64) -> u64 {
+        let Some(last) = self.last(a, b) else { return 0 };
+        KEPT_MS.saturating_sub(now.saturating_sub(last)) * 1_000 / KEPT_MS
+    }
+
+    /// Nobody remembers having met this one.
+    pub(super) fn forget(&mut self, key: &str) {
+        for other in self.with.remove(key).into_iter().flatten().map(|(other, _)| other) {
+            if let Some(theirs) = self.with.get_mut(&other) {
+                theirs.remove(key);
+                if theirs.is_empty() {
+                    self.with.remove(&other);
+                }
+            }
+        }
+    }
+
+    /// Forgets what is older than `before`.
+    pub(super) fn prune(&mut self, before: u64) {
+        self.with.retain(|_, theirs| {
+            theirs.retain(|_, at| *at >= before);
+            !theirs.is_empty()
+        });
+    }
+
+    fn set(&mut self, a: &str, b: &str, at: u64) {
+        self.with.entry(a.to_owned()).or_default().insert(b.to_owned(), at);
+        self.with.entry(b.to_owned()).or_default().insert(a.to_owned(), at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 24 * 3_600_000;
+
+    #[test]
+    fn a_meeting_counts_for_both_and_fades_over_thirty_days() {
+        let mut met = Met::default();
+        assert!(met.meet("a", "b", DAY));
+        assert!(!met.meet("b", "a", DAY + ONCE_MS - 1), "they are still together");
+        assert_eq!((met.staleness("a", "b", DAY), met.staleness("b", "a", DAY + 15 * DAY)), (1_000, 500));
+        assert_eq!((met.staleness("a", "b", 32 * DAY), met.staleness("a", "c", DAY)), (0, 0));
+    }
+
+    #[test]
+    fn who_asks_is_forgotten_by_everybody() {
+        let mut met = Met::default();
+        met.meet("a", "b", DAY);
+        met.meet("a", "c", DAY);
+        met.meet("b", "c", DAY);
+        met.forget("a");
+        assert_eq!((met.last("a", "b"), met.last("c", "a"), met.last("b", "c")), (None, None, Some(DAY)));
+        assert_eq!(met.with.len(), 2);
+    }
+
+    #[test]
+    fn old_meetings_go() {
+        let mut met = Met::from_saved(vec![("a".into(), "b".into(), DAY), ("b".into(), "c".into(), 9 * DAY)]);
+        met.prune(5 * DAY);
+        assert_eq!((met.last("b", "a"), met.last("c", "b")), (None, Some(9 * DAY)));
+    }
+}

@@ -1,0 +1,448 @@
+//! The lunch board: who eats when, with whom. Pure: people's wishes and the time go in, decisions come out.
+//!
+//! Time is Unix milliseconds, because a lunch is a matter of the calendar. The clock may jump: nothing here needs it
+//! to go on steadily. What has to outlive the process comes out of [`Board::take_changes`]; what a board on a screen
+//! has to redraw, out of [`Board::take_patch`]; what only one person should hear, out of [`Board::poll_told`].
+
+mod calendar;
+mod door;
+mod hungry;
+mod invite;
+mod matching;
+mod met;
+mod names;
+mod people;
+mod saved;
+mod shown;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use signaling::board::{BoardNews, Door, Draft, Notice, NoticeKind, Sitter};
+use signaling::limits::MAX_TABLE_LINE;
+use signaling::message::ErrorCode;
+
+pub use calendar::Calendar;
+pub use door::Entry;
+pub use hungry::{ALONE_MS, GATHER_MS};
+pub use met::KEPT_MS;
+pub use saved::{Change, Hungry, InviteId, Key, Saved};
+pub use shown::News;
+pub use table::{Kind, Seat, Table, Told};
+
+use hungry::Waiting;
+use met::Met;
+use names::Names;
+use people::Somebody;
+
+/// Tables at one time. When full, laying one is refused with `too_many_tables`; "eat now" goes on.
+pub const MAX_TABLES: usize = 1_000;
+/// Tables one person hosts at one time; beyond, `too_many_tables`.
+pub const MAX_HOSTED: usize = 20;
+/// How far ahead tables are laid.
+pub const HORIZON_MS: u64 = 62 * 24 * 3_600_000;
+/// How long before its beginning a table's room opens.
+pub const OPENS_BEFORE_MS: u64 = 10 * MINUTE_MS;
+/// How long before its beginning those with a seat are reminded.
+pub const REMINDED_BEFORE_MS: u64 = 5 * MINUTE_MS;
+/// How long after its beginning somebody who comes is still told that it begins.
+const BEGINS_FOR_MS: u64 = 10 * MINUTE_MS;
+/// How long a table whose call goes on stays after its end.
+pub const OVERRUN_MS: u64 = 3 * 3_600_000;
+/// A beginning so little in the past is now: the click was on its way.
+const JUST_NOW_MS: u64 = MINUTE_MS;
+const MINUTE_MS: u64 = 60_000;
+
+/// Somebody who asks for something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// Device key: who they are.
+    pub key: Key,
+    /// Label.
+    pub name: String,
+    /// One of the community. Others see counts, and come in by invite.
+    pub member: bool,
+}
+
+/// All tables, and everybody who is here.
+#[derive(Debug)]
+pub struct Board {
+    calendar: Calendar,
+    names: Names,
+    invite_secret: [u8; 32],
+    tables: BTreeMap<String, Table>,
+    /// Table by room.
+    rooms: HashMap<String, String>,
+    /// Who is in which table's call now, by table.
+    calls: HashMap<String, BTreeSet<Key>>,
+    people: BTreeMap<Key, Somebody>,
+    hungry: Vec<Waiting>,
+    met: Met,
+    invites: HashMap<InviteId, (u64, BTreeSet<Key>)>,
+    pruned: u64,
+    /// Tables to be written down. Like everything below drained by the caller after each call.
+    touched: BTreeSet<String>,
+    changes: Vec<Change>,
+    told: VecDeque<(Key, BoardNews)>,
+    dirty: shown::Dirty,
+}
+
+impl Board {
+    /// The board as it was written down. `seed` and `invite_secret` are random; the seed is new in each process, the
+    /// secret the same.
+    pub fn new(calendar: Calendar, seed: [u8; 32], invite_secret: [u8; 32], saved: Saved, now: u64) -> Board {
+        let mut invites: HashMap<InviteId, (u64, BTreeSet<Key>)> = HashMap::new();
+        for (id, key, expires) in saved.invites {
+            invites.entry(id).or_insert((expires, BTreeSet::new())).1.insert(key);
+        }
+        let rooms = saved.tables.iter().map(|table| (table.room.clone(), table.id.clone())).collect();
+        Board {
+            calendar,
+            names: Names::new(seed),
+            invite_secret,
+            rooms,
+            tables: saved.tables.into_iter().map(|table| (table.id.clone(), table)).collect(),
+            calls: HashMap::new(),
+            people: BTreeMap::new(),
+            hungry: hungry::from_saved(saved.hungry, now),
+            met: Met::from_saved(saved.met),
+            invites,
+            pruned: 0,
+            touched: BTreeSet::new(),
+            changes: Vec::new(),
+            told: VecDeque::new(),
+            dirty: shown::Dirty::default(),
+        }
+    }
+
+    /// Lays a table and seats its host. Gives its id.
+    ///
+    /// # Errors
+    /// `not_member`, `slot_past`, `slot_too_far`, `too_many_tables`, `already_seated`.
+    pub fn lay(&mut self, now: u64, who: &Who, draft: Draft) -> Result<String, ErrorCode> {
+        require(who.member, ErrorCode::NotMember)?;
+        let starts = if draft.now { now } else { draft.starts_ms };
+        require(starts.saturating_add(JUST_NOW_MS) >= now, ErrorCode::SlotPast)?;
+        require(starts <= now.saturating_add(HORIZON_MS), ErrorCode::SlotTooFar)?;
+        let hosted = self.tables.values().filter(|table| table.host == who.key).count();
+        require(hosted < MAX_HOSTED && self.tables.len() < MAX_TABLES, ErrorCode::TooManyTables)?;
+        let ends = starts + u64::from(draft.minutes) * MINUTE_MS;
+        require(!self.is_busy(&who.key, starts, ends), ErrorCode::AlreadySeated)?;
+        let kind = match (draft.weekly, draft.now) {
+            (true, _) => Kind::Weekly { at: self.calendar.civil(starts).ok_or(ErrorCode::SlotTooFar)? },
+            (false, true) => Kind::Now,
+            (false, false) => Kind::Slot,
+        };
+        let table = Table {
+            topic: draft.topic,
+            place: draft.place,
+            seats: draft.seats,
+            host: who.key.clone(),
+            door: draft.door,
+            ..self.blank(starts, ends, kind)
+        };
+        let id = self.put(table);
+        self.sit(now, &id, &who.key, &who.name);
+        Ok(id)
+    }
+
+    /// Takes a seat; if every one is taken and `wait`, a place in line. Who has either keeps it.
+    ///
+    /// # Errors
+    /// `not_member`, `no_such_table`, `slot_past`, `removed`, `room_locked`, `already_seated`, `table_full`.
+    pub fn take(&mut self, now: u64, who: &Who, id: &str, wait: bool) -> Result<(), ErrorCode> {
+        require(who.member, ErrorCode::NotMember)?;
+        let table = self.tables.get(id).ok_or(ErrorCode::NoSuchTable)?;
+        if table.seats_key(&who.key) || table.place_of(&who.key).is_some() {
+            return Ok(());
+        }
+        require(now < table.ends, ErrorCode::SlotPast)?;
+        require(!table.removed.contains(&who.key), ErrorCode::Removed)?;
+        require(!table.locked, ErrorCode::RoomLocked)?;
+        require(!self.is_busy(&who.key, table.starts, table.ends), ErrorCode::AlreadySeated)?;
+        if table.has_room() {
+            self.sit(now, id, &who.key, &who.name);
+            return Ok(());
+        }
+        require(wait && table.waiting.len() < MAX_TABLE_LINE, ErrorCode::TableFull)?;
+        self.change(id, |table| table.waiting.push(Sitter { id: who.key.clone(), name: who.name.clone() }));
+        Ok(())
+    }
+
+    /// Gives up a seat or a place in line. The first in line moves up; the host's part goes to the next; a table
+    /// nobody sits at goes, unless it is a weekly one.
+    ///
+    /// # Errors
+    /// `no_such_table`, also for a table where one has neither.
+    pub fn leave(&mut self, now: u64, key: &str, id: &str) -> Result<(), ErrorCode> {
+        let table = self.tables.get(id).ok_or(ErrorCode::NoSuchTable)?;
+        if table.place_of(key).is_some() {
+            self.change(id, |table| table.waiting.retain(|waiting| waiting.id != key));
+            return Ok(());
+        }
+        require(table.seats_key(key), ErrorCode::NoSuchTable)?;
+        self.get_up(now, id, key);
+        Ok(())
+    }
+
+    /// Takes a table away, a weekly one for ever, and tells those who counted on it.
+    ///
+    /// # Errors
+    /// `no_such_table`, `not_host`.
+    pub fn delete(&mut self, key: &str, id: &str) -> Result<(), ErrorCode> {
+        let table = self.tables.get(id).ok_or(ErrorCode::NoSuchTable)?;
+        require(table.host == key, ErrorCode::NotHost)?;
+        let others = table.taken.iter().map(|seat| &seat.key).chain(table.waiting.iter().map(|waiting| &waiting.id));
+        let others: Vec<Key> = others.filter(|other| *other != key).cloned().collect();
+        let notice = notice(table, NoticeKind::Deleted);
+        for other in others {
+            self.tell(other, BoardNews::Notice(notice.clone()));
+        }
+        self.drop_table(id);
+        Ok(())
+    }
+
+    /// Lets time pass: reminds, matches the hungry, clears tables that are over and lays the weekly ones again.
+    pub fn tick(&mut self, now: u64) {
+        self.remind(now);
+        self.clear(now);
+        self.fill_all(now);
+        self.match_hungry(now);
+        self.prune(now);
+    }
+
+    /// What has to be written down before anybody is told of it.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = std::mem::take(&mut self.changes);
+        for id in std::mem::take(&mut self.touched) {
+            if let Some(table) = self.tables.get(&id) {
+                changes.push(Change::Table(Box::new(table.clone())));
+            }
+        }
+        changes
+    }
+
+    /// The next thing that only one person should hear, in the order in which things happened.
+    pub fn poll_told(&mut self) -> Option<(Key, BoardNews)> {
+        self.told.pop_front()
+    }
+
+    /// All tables, by id.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.values()
+    }
+
+    /// The table of this id.
+    pub fn table(&self, id: &str) -> Option<&Table> {
+        self.tables.get(id)
+    }
+
+    /// The table whose room is called so.
+    pub fn table_of_room(&self, room: &str) -> Option<&Table> {
+        self.tables.get(self.rooms.get(room)?)
+    }
+
+    /// The community's clocks.
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// Whether somebody has a seat at a table whose time touches this one.
+    fn is_busy(&self, key: &str, starts: u64, ends: u64) -> bool {
+        self.tables.values().any(|table| table.overlaps(starts, ends) && table.seats_key(key))
+    }
+
+    /// Seats somebody who is not busy at a table with room. Who has a seat waits nowhere else for that time.
+    fn sit(&mut self, now: u64, id: &str, key: &str, name: &str) {
+        let Some(table) = self.tables.get(id) else { return };
+        let (starts, ends) = (table.starts, table.ends);
+        // Who sits down at a table that runs needs no reminder.
+        let told = if now >= starts { Told::Begins } else { Told::Nothing };
+        self.change(id, |table| {
+            table.waiting.retain(|waiting| waiting.id != key);
+            table.taken.push(Seat { key: key.to_owned(), name: name.to_owned(), told });
+        });
+        let lines = self.tables.values().filter(|other| other.overlaps(starts, ends) && other.place_of(key).is_some());
+        for line in lines.map(|other| other.id.clone()).collect::<Vec<_>>() {
+            self.change(&line, |other| other.waiting.retain(|waiting| waiting.id != key));
+        }
+        self.no_longer_hungry_if_busy(now, key);
+    }
+
+    /// Frees a seat and does what follows from it.
+    fn get_up(&mut self, now: u64, id: &str, key: &str) {
+        self.change(id, |table| {
+            table.taken.retain(|seat| seat.key != key);
+            table.inside.retain(|inside| inside != key);
+        });
+        self.fill(now, id);
+        let Some(table) = self.tables.get(id) else { return };
+        if table.is_weekly() {
+            return; // its host stays its host, also when away for once
+        }
+        let heir = table.taken.first().map(|seat| seat.key.clone());
+        match heir {
+            Some(heir) if table.host == key => self.change(id, |table| table.host = heir),
+            Some(_) => {}
+            None => self.drop_table(id),
+        }
+    }
+
+    /// Seats those in line while there is room.
+    fn fill(&mut self, now: u64, id: &str) {
+        while let Some(table) = self.tables.get(id)
+            && table.has_room()
+            && !table.locked
+            && now < table.ends
+            && let Some(Sitter { id: key, name }) = table.waiting.first().cloned()
+        {
+            let notice = notice(table, NoticeKind::MovedUp);
+            self.sit(now, id, &key, &name);
+            self.tell(key, BoardNews::Notice(notice));
+        }
+    }
+
+    /// Seats that were freed after the end are not filled, unless the clock was set back since.
+    fn fill_all(&mut self, now: u64) {
+        let open = |table: &&Table| !table.waiting.is_empty() && table.has_room();
+        for id in self.tables.values().filter(open).map(|table| table.id.clone()).collect::<Vec<_>>() {
+            self.fill(now, &id);
+        }
+    }
+
+    fn remind(&mut self, now: u64) {
+        let mut due = Vec::new();
+        for table in self.tables.values() {
+            let kind = if now >= table.starts && now < table.starts + BEGINS_FOR_MS {
+                (Told::Begins, NoticeKind::Begins)
+            } else if now < table.starts && now + REMINDED_BEFORE_MS >= table.starts {
+                (Told::Soon, NoticeKind::Soon)
+            } else {
+                continue;
+            };
+            let here = |seat: &&Seat| seat.told < kind.0 && self.is_here(&seat.key);
+            let keys = table.taken.iter().filter(here).map(|seat| seat.key.clone()).collect::<Vec<_>>();
+            due.extend(keys.into_iter().map(|key| (table.id.clone(), key, kind, notice(table, kind.1))));
+        }
+        for (id, key, (told, _), notice) in due {
+            // Not shown anywhere: the board does not change by it.
+            self.touched.insert(id.clone());
+            let seat = self.tables.get_mut(&id).and_then(|t| t.taken.iter_mut().find(|seat| seat.key == key));
+            if let Some(seat) = seat {
+                seat.told = told;
+            }
+            self.tell(key, BoardNews::Notice(notice));
+        }
+    }
+
+    /// Takes away what is over, and lays the next of what comes again.
+    fn clear(&mut self, now: u64) {
+        let over = |table: &&Table| now >= table.ends && (!self.has_call(&table.id) || now >= table.ends + OVERRUN_MS);
+        let over: Vec<String> = self.tables.values().filter(over).map(|table| table.id.clone()).collect();
+        for id in over {
+            let Some(table) = self.tables.get(&id).cloned() else { continue };
+            self.drop_table(&id);
+            if let Kind::Weekly { at } = table.kind {
+                self.lay_again(now, table, at);
+            }
+        }
+    }
+
+    fn lay_again(&mut self, now: u64, last: Table, at: jiff::civil::DateTime) {
+        let length = last.ends - last.starts;
+        // Not one that would be over already.
+        let Some((at, starts)) = self.calendar.next_week(at, now.saturating_sub(length)) else { return };
+        let name = last.taken.iter().find(|seat| seat.key == last.host).map(|seat| seat.name.clone());
+        let table = Table {
+            topic: last.topic,
+            place: last.place,
+            seats: last.seats,
+            host: last.host.clone(),
+            door: last.door,
+            ..self.blank(starts, starts + length, Kind::Weekly { at })
+        };
+        let id = self.put(table);
+        // A host who stayed away or has something else then is not seated behind their back.
+        if let Some(name) = name.filter(|_| !self.is_busy(&last.host, starts, starts + length)) {
+            self.sit(now, &id, &last.host, &name);
+        }
+    }
+
+    fn prune(&mut self, now: u64) {
+        const EVERY_MS: u64 = 3_600_000;
+        if now.abs_diff(self.pruned) < EVERY_MS {
+            return;
+        }
+        self.pruned = now;
+        let met_before = now.saturating_sub(KEPT_MS);
+        self.met.prune(met_before);
+        self.invites.retain(|_, (expires, _)| *expires >= now);
+        self.changes.push(Change::Prune { met_before, invites_before: now });
+    }
+
+    /// A table without anything.
+    fn blank(&mut self, starts: u64, ends: u64, kind: Kind) -> Table {
+        Table {
+            id: self.names.id(),
+            room: self.names.room(),
+            topic: String::new(),
+            place: String::new(),
+            seats: 4,
+            starts,
+            ends,
+            kind,
+            host: String::new(),
+            door: Door::Open,
+            locked: false,
+            taken: Vec::new(),
+            waiting: Vec::new(),
+            inside: Vec::new(),
+            removed: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, table: Table) -> String {
+        let id = table.id.clone();
+        self.rooms.insert(table.room.clone(), id.clone());
+        self.tables.insert(id.clone(), table);
+        self.change(&id, |_| {});
+        id
+    }
+
+    fn drop_table(&mut self, id: &str) {
+        let Some(table) = self.tables.remove(id) else { return };
+        self.rooms.remove(&table.room);
+        if let Some(call) = self.calls.remove(id) {
+            self.show_people(call);
+        }
+        self.touched.remove(id);
+        self.changes.push(Change::Gone { id: id.to_owned() });
+        self.dirty.table_gone(id, &table.room);
+    }
+
+    /// Changes a table, to be written down and shown.
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut Table)) {
+        let Some(table) = self.tables.get_mut(id) else { return };
+        change(table);
+        self.touched.insert(id.to_owned());
+        self.dirty.table(id);
+    }
+
+    fn tell(&mut self, key: Key, news: BoardNews) {
+        self.told.push_back((key, news));
+    }
+}
+
+fn notice(table: &Table, kind: NoticeKind) -> Notice {
+    Notice {
+        kind,
+        table: table.id.clone(),
+        room: table.room.clone(),
+        topic: table.topic.clone(),
+        starts_ms: table.starts,
+    }
+}
+
+fn require(condition: bool, code: ErrorCode) -> Result<(), ErrorCode> {
+    if condition { Ok(()) } else { Err(code) }
+}

@@ -1,0 +1,84 @@
+//! Names that nobody can guess.
+
+use sha2::{Digest, Sha256};
+
+/// Letters of names: lower case without those that look like others (Crockford's base 32).
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Letters of a name: 80 bits.
+const LENGTH: usize = 16;
+/// What rooms of tables begin with.
+const ROOM: &str = "t-";
+
+/// A row of names, different for each seed and without pattern to who does not know it.
+pub(super) struct Names {
+    seed: [u8; 32],
+    given: u64,
+}
+
+// The seed is as secret as every name to come.
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Names").field("given", &self.given).finish_non_exhaustive()
+    }
+}
+
+impl Names {
+    /// `seed` must be random and is never used for another row.
+    pub(super) fn new(seed: [u8; 32]) -> Names {
+        Names { seed, given: 0 }
+    }
+
+    /// A new id of a table.
+    pub(super) fn id(&mut self) -> String {
+        self.bytes().iter().take(LENGTH).map(letter).collect()
+    }
+
+    /// A new name of a room.
+    pub(super) fn room(&mut self) -> String {
+        ROOM.chars().chain(self.bytes().iter().take(LENGTH).map(letter)).collect()
+    }
+
+    /// 32 new random bytes.
+    pub(super) fn bytes(&mut self) -> [u8; 32] {
+        self.given += 1;
+        let mut hash = Sha256::new();
+        hash.update(b"lunchroom-names-v1\0");
+        hash.update(self.seed);
+        hash.update(self.given.to_be_bytes());
+        hash.finalize().into()
+    }
+}
+
+/// Whether a room is called like those of tables. Such a room is never open to who merely names it.
+pub(super) fn is_table_room(room: &str) -> bool {
+    room.strip_prefix(ROOM).is_some_and(|rest| rest.len() == LENGTH && rest.bytes().all(|b| LETTERS.contains(&b)))
+}
+
+fn letter(byte: &u8) -> char {
+    char::from(LETTERS[usize::from(byte % 32)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signaling::limits::is_room_name;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_rooms_and_never_the_same() {
+        let (mut here, mut there) = (Names::new([1; 32]), Names::new([2; 32]));
+        let mut seen = BTreeSet::new();
+        for _ in 0..1_000 {
+            for name in [here.room(), there.room()] {
+                assert!(is_room_name(&name) && is_table_room(&name), "{name}");
+                assert!(seen.insert(name));
+            }
+        }
+        assert!(!is_table_room("t-party") && !is_table_room("soup") && !is_table_room("t-ilou56789abcdefg"));
+    }
+
+    #[test]
+    fn the_seed_is_not_shown() {
+        assert_eq!(format!("{:?}", Names::new([7; 32])), "Names { given: 0, .. }");
+    }
+}

@@ -1,0 +1,143 @@
+//! Who is here, and where.
+
+use std::collections::BTreeSet;
+
+use signaling::board::{PersonInfo, Presence};
+
+use super::saved::Key;
+use super::{Board, Change, Who};
+
+/// Somebody with at least one session. Bounded by the sessions a server takes.
+#[derive(Debug)]
+pub(super) struct Somebody {
+    name: String,
+    member: bool,
+    sessions: u32,
+    away: bool,
+    /// Rooms they are in, tables' or others.
+    rooms: u32,
+}
+
+impl Board {
+    /// Somebody has a new session.
+    pub fn come(&mut self, who: &Who) {
+        let new = Somebody { name: who.name.clone(), member: who.member, sessions: 0, away: false, rooms: 0 };
+        let person = self.people.entry(who.key.clone()).or_insert(new);
+        person.sessions += 1;
+        person.name.clone_from(&who.name);
+        person.member = who.member;
+        self.dirty.person(&who.key);
+        self.call_by_name(&who.key, &who.name);
+    }
+
+    /// One of their sessions has ended.
+    pub fn go(&mut self, key: &str) {
+        let Some(person) = self.people.get_mut(key) else { return };
+        person.sessions = person.sessions.saturating_sub(1);
+        if person.sessions == 0 {
+            self.people.remove(key);
+            self.dirty.person_left(key);
+            self.stop_waiting(key);
+        }
+    }
+
+    /// They say whether they may be asked along. `at_table` says nothing new.
+    pub fn set_presence(&mut self, key: &str, presence: Presence) {
+        let Some(person) = self.people.get_mut(key) else { return };
+        person.away = match presence {
+            Presence::Free => false,
+            Presence::Away => true,
+            Presence::AtTable => return,
+        };
+        self.dirty.person(key);
+    }
+
+    /// They went into a room, or out of it.
+    pub fn in_room(&mut self, key: &str, is_in: bool) {
+        let Some(person) = self.people.get_mut(key) else { return };
+        person.rooms = if is_in { person.rooms + 1 } else { person.rooms.saturating_sub(1) };
+        self.dirty.person(key);
+    }
+
+    /// Who is in a table's call now. They have met.
+    pub fn set_call(&mut self, now: u64, room: &str, keys: BTreeSet<Key>) {
+        let Some(id) = self.rooms.get(room).cloned() else { return };
+        let members: Vec<&Key> = keys.iter().filter(|key| self.is_member(key)).collect();
+        for (index, a) in members.iter().enumerate() {
+            for b in &members[index + 1..] {
+                // Sets are sorted: `a` is before `b`.
+                if self.met.meet(a, b, now) {
+                    self.changes.push(Change::Met { a: (*a).clone(), b: (*b).clone(), at: now });
+                }
+            }
+        }
+        if keys.is_empty() {
+            self.calls.remove(&id);
+        } else {
+            self.calls.insert(id.clone(), keys);
+        }
+        self.dirty.table(&id);
+    }
+
+    /// Erases whom somebody has met.
+    pub fn forget(&mut self, key: &str) {
+        self.met.forget(key);
+        self.changes.push(Change::Forget { key: key.to_owned() });
+    }
+
+    /// When two people last met, if they did within 30 days.
+    pub fn last_met(&self, a: &str, b: &str) -> Option<u64> {
+        self.met.last(a, b)
+    }
+
+    pub(super) fn is_here(&self, key: &str) -> bool {
+        self.people.contains_key(key)
+    }
+
+    pub(super) fn has_call(&self, id: &str) -> bool {
+        self.calls.contains_key(id)
+    }
+
+    pub(super) fn person(&self, key: &str) -> Option<PersonInfo> {
+        let person = self.people.get(key).filter(|person| person.member)?;
+        let presence = match (person.rooms, person.away) {
+            (1.., _) => Presence::AtTable,
+            (0, true) => Presence::Away,
+            (0, false) => Presence::Free,
+        };
+        Some(PersonInfo { id: key.to_owned(), name: person.name.clone(), presence })
+    }
+
+    pub(super) fn everybody(&self) -> impl Iterator<Item = PersonInfo> {
+        self.people.keys().filter_map(|key| self.person(key))
+    }
+
+    pub(super) fn show_people(&mut self, keys: BTreeSet<Key>) {
+        for key in keys {
+            self.dirty.person(&key);
+        }
+    }
+
+    fn is_member(&self, key: &str) -> bool {
+        self.people.get(key).is_some_and(|person| person.member)
+    }
+
+    /// Seats and lines show the name of the last hello.
+    fn call_by_name(&mut self, key: &str, name: &str) {
+        let other = |called: &str| called != name;
+        let stale = self.tables.values().filter(|table| {
+            table.taken.iter().any(|seat| seat.key == key && other(&seat.name))
+                || table.waiting.iter().any(|waiting| waiting.id == key && other(&waiting.name))
+        });
+        for id in stale.map(|table| table.id.clone()).collect::<Vec<_>>() {
+            self.change(&id, |table| {
+                for seat in table.taken.iter_mut().filter(|seat| seat.key == key) {
+                    seat.name = name.to_owned();
+                }
+                for waiting in table.waiting.iter_mut().filter(|waiting| waiting.id == key) {
+                    waiting.name = name.to_owned();
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Whatever people wish in whatever order, and whatever the clock does, the board's promises hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use rooms::board::{Board, Calendar, Change, GATHER_MS, Hungry, InviteId, Key, Saved, Table, Who};
+use signaling::board::{BoardNews, Door, Draft, Presence};
+use signaling::board_fold::{BoardFold, BoardState};
+
+const MINUTE: u64 = 60_000;
+/// Two days before the clocks in Berlin go forward.
+const START: u64 = 1_774_600_000_000;
+const ZONES: [&str; 2] = ["Europe/Berlin", "Asia/Seoul"];
+
+#[derive(Debug, Clone)]
+enum Step {
+    Come(u8),
+    Go(u8),
+    Lay { who: u8, seats: u8, now: bool, in_minutes: i16, minutes: u8, weekly: bool, door: Door },
+    Take { who: u8, table: u8, wait: bool },
+    Leave { who: u8, table: u8 },
+    Delete { who: u8, table: u8 },
+    EatNow { who: u8, with: Vec<u8> },
+    StopWaiting(u8),
+    Presence { who: u8, away: bool },
+    Enter { who: u8, table: u8 },
+    LeftCall { who: u8, table: u8 },
+    Lock { table: u8, locked: bool },
+    Remove { who: u8, table: u8 },
+    Call { table: u8, who: Vec<u8> },
+    Forget(u8),
+    Pass { seconds: u32 },
+    ClockBack { seconds: u32 },
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let w = 0..9u8;
+    let t = 0..12u8;
+    let some = prop::collection::vec(0..9u8, 0..3);
+    prop_oneof![
+        4 => w.clone().prop_map(Step::Come),
+        1 => w.clone().prop_map(Step::Go),
+        6 => (w.clone(), 2..5u8, any::<bool>(), -30..300i16, 15..120u8, prop::bool::weighted(0.3), prop::bool::weighted(0.2))
+            .prop_map(|(who, seats, now, in_minutes, minutes, weekly, knock)| Step::Lay {
+                who, seats, now, in_minutes, minutes, weekly, door: if knock { Door::Knock } else { Door::Open },
+            }),
+        8 => (w.clone(), t.clone(), any::<bool>()).prop_map(|(who, table, wait)| Step::Take { who, table, wait }),
+        4 => (w.clone(), t.clone()).prop_map(|(who, table)| Step::Leave { who, table }),
+        1 => (w.clone(), t.clone()).prop_map(|(who, table)| Step::Delete { who, table }),
+        5 => (w.clone(), some.clone()).prop_map(|(who, with)| Step::EatNow { who, with }),
+        1 => w.clone().prop_map(Step::StopWaiting),
+        1 => (w.clone(), any::<bool>()).prop_map(|(who, away)| Step::Presence { who, away }),
+        4 => (w.clone(), t.clone()).prop_map(|(who, table)| Step::Enter { who, table }),
+        2 => (w.clone(), t.clone()).prop_map(|(who, table)| Step::LeftCall { who, table }),
+        1 => (t.clone(), any::<bool>()).prop_map(|(table, locked)| Step::Lock { table, locked }),
+        1 => (w.clone(), t.clone()).prop_map(|(who, table)| Step::Remove { who, table }),
+        2 => (t, some).prop_map(|(table, who)| Step::Call { table, who }),
+        1 => w.prop_map(Step::Forget),
+        6 => (0..3_000u32).prop_map(|seconds| Step::Pass { seconds }),
+        1 => (0..900_000u32).prop_map(|seconds| Step::Pass { seconds }),
+        1 => (0..7_200u32).prop_map(|seconds| Step::ClockBack { seconds }),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// What a store would hold.
+#[derive(Default)]
+struct Store {
+    tables: BTreeMap<String, Table>,
+    met: BTreeMap<(Key, Key), u64>,
+    invites: Vec<(InviteId, Key, u64)>,
+    hungry: BTreeMap<Key, Hungry>,
+}
+
+impl Store {
+    fn write(&mut self, change: Change) {
+        match change {
+            Change::Table(table) => {
+                self.tables.insert(table.id.clone(), *table);
+            }
+            Change::Gone { id } => {
+                self.tables.remove(&id);
+            }
+            Change::Met { a, b, at } => {
+                assert!(a < b);
+                self.met.insert((a, b), at);
+            }
+            Change::Forget { key } => self.met.retain(|(a, b), _| *a != key && *b != key),
+            Change::Prune { met_before, invites_before } => {
+                self.met.retain(|_, at| *at >= met_before);
+                self.invites.retain(|(_, _, expires)| *expires >= invites_before);
+            }
+            Change::InviteUsed { id, key, expires } => self.invites.push((id, key, expires)),
+            Change::Hungry { key, wish: Some(wish) } => {
+                self.hungry.insert(key, wish);
+            }
+            Change::Hungry { key, wish: None } => {
+                self.hungry.remove(&key);
+            }
+        }
+    }
+
+    fn saved(&self) -> Saved {
+        Saved {
+            tables: self.tables.values().cloned().collect(),
+            met: self.met.iter().map(|((a, b), at)| (a.clone(), b.clone(), *at)).collect(),
+            invites: self.invites.clone(),
+            hungry: self.hungry.iter().map(|(key, wish)| (key.clone(), wish.clone())).collect(),
+        }
+    }
+}
+
+struct World {
+    zone: &'static str,
+    board: Board,
+    store: Store,
+    now: u64,
+    here: BTreeSet<u8>,
+    screen: BoardFold,
+    restarts: u8,
+}
+
+fn who(n: u8) -> Who {
+    Who { key: format!("key {n}"), name: format!("Person {n}"), member: true }
+}
+
+impl World {
+    fn new(zone: &'static str) -> World {
+        let calendar = Calendar::new(zone).unwrap();
+        let board = Board::new(calendar, [0; 32], [1; 32], Saved::default(), START);
+        let screen = BoardFold::new("key 0");
+        let mut world =
+            World { zone, board, store: Store::default(), now: START, here: BTreeSet::new(), screen, restarts: 0 };
+        world.redraw();
+        world
+    }
+
+    fn redraw(&mut self) {
+        for piece in self.board.snapshot(self.now) {
+            self.screen.handle(self.now, &BoardNews::Snapshot(piece));
+        }
+    }
+
+    fn id(&self, table: u8) -> Option<(String, String)> {
+        let tables: Vec<_> = self.board.tables().collect();
+        let table = tables.get(usize::from(table) % tables.len().max(1))?;
+        Some((table.id.clone(), table.room.clone()))
+    }
+
+    fn take(&mut self, step: &Step) {
+        let now = self.now;
+        match step {
+            Step::Come(n) => {
+                if self.here.insert(*n) {
+                    self.board.come(&who(*n));
+                }
+            }
+            Step::Go(n) => {
+                if self.here.remove(n) {
+                    self.board.go(&who(*n).key);
+                }
+            }
+            Step::Lay { who: n, seats, now: at_once, in_minutes, minutes, weekly, door } => {
+                let starts_ms = (now as i64 + i64::from(*in_minutes) * MINUTE as i64) as u64;
+                let draft = Draft {
+                    topic: "soup".into(),
+                    place: String::new(),
+                    seats: *seats,
+                    now: *at_once,
+                    starts_ms,
+                    minutes: u32::from(*minutes),
+                    weekly: *weekly,
+                    door: *door,
+                };
+                let _ = self.board.lay(now, &who(*n), draft); // refusals are tested elsewhere
+            }
+            Step::Take { who: n, table, wait } => {
+                let Some((id, _)) = self.id(*table) else { return };
+                let line: Vec<Key> = self.line(&id);
+                if self.board.take(now, &who(*n), &id, *wait).is_ok() {
+                    let after = self.line(&id);
+                    let kept: Vec<&Key> = after.iter().filter(|key| **key != who(*n).key).collect();
+                    let before: Vec<&Key> = line.iter().filter(|key| **key != who(*n).key).collect();
+                    assert_eq!(kept, before, "a newcomer changes nobody's place in line");
+                }
+            }
+            Step::Leave { who: n, table } => {
+                let Some((id, _)) = self.id(*table) else { return };
+                let _ = self.board.leave(now, &who(*n).key, &id);
+            }
+            Step::Delete { who: n, table } => {
+                let Some((id, _)) = self.id(*table) else { return };
+                let _ = self.board.delete(&who(*n).key, &id);
+            }
+            Step::EatNow { who: n, with } => {
+                let with = with.iter().map(|n| who(*n).key).collect();
+                if self.here.contains(n) {
+                    let _ = self.board.eat_now(now, &who(*n), with);
+                }
+            }
+            Step::StopWaiting(n) => self.board.stop_waiting(&who(*n).key),
+            Step::Presence { who: n, away } => {
+                let presence = if *away { Presence::Away } else { Presence::Free };
+                self.board.set_presence(&who(*n).key, presence);
+            }
+            Step::Enter { who: n, table } => {
+                let Some((_, room)) = self.id(*table) else { return };
+                let _ = self.board.enter(now, &who(*n), &room, None);
+            }
+            Step::LeftCall { who: n, table } => {
+                let Some((_, room)) = self.id(*table) else { return };
+                self.board.left_call(now, &room, &who(*n).key);
+            }
+            Step::Lock { table, locked } => {
+                let Some((_, room)) = self.id(*table) else { return };
+                self.board.lock(now, &room, *locked);
+            }
+            Step::Remove { who: n, table } => {
+                let Some((_, room)) = self.id(*table) else { return };
+                self.board.remove(now, &room, &who(*n).key);
+            }
+            Step::Call { table, who: keys } => {
+                let Some((_, room)) = self.id(*table) else { return };
+                self.board.set_call(now, &room, keys.iter().map(|n| who(*n).key).collect());
+            }
+            Step::Forget(n) => self.board.forget(&who(*n).key),
+            Step::Pass { seconds } => self.now += u64::from(*seconds) * 1_000,
+            Step::ClockBack { seconds } => self.now -= u64::from(*seconds) * 1_000,
+            Step::Restart => self.restart(),
+        }
+    }
+
+    fn restart(&mut self) {
+        self.restarts += 1;
+        let calendar = Calendar::new(self.zone).unwrap();
+        self.board = Board::new(calendar, [self.restarts; 32], [1; 32], self.store.saved(), self.now);
+        for n in &self.here {
+            self.board.come(&who(*n));
+        }
+        self.redraw();
+    }
+
+    fn line(&self, id: &str) -> Vec<Key> {
+        self.board.table(id).map(|t| t.waiting.iter().map(|w| w.id.clone()).collect()).unwrap_or_default()
+    }
+
+    /// Writes down and shows what has happened.
+    fn settle(&mut self) {
+        for change in self.board.take_changes() {
+            self.store.write(change);
+        }
+        while self.board.poll_told().is_some() {}
+        for patch in self.board.take_patch(self.now).into_iter().flat_map(|news| news.patches) {
+            self.screen.handle(self.now, &BoardNews::Patch(patch));
+        }
+    }
+
+    fn check(&self) {
+        let tables: Vec<&Table> = self.board.tables().collect();
+        for table in &tables {
+            let seated: BTreeSet<&Key> = table.taken.iter().map(|seat| &seat.key).collect();
+            assert_eq!(seated.len(), table.taken.len(), "nobody has two seats at one table");
+            assert!(table.taken.len() <= usize::from(table.seats), "no seat is taken twice");
+            assert!(table.starts < table.ends);
+            let line: BTreeSet<&Key> = table.waiting.iter().map(|waiting| &waiting.id).collect();
+            assert_eq!(line.len(), table.waiting.len());
+            assert!(line.is_disjoint(&seated));
+            let over = self.now >= table.ends;
+            assert!(line.is_empty() || table.locked || over || !table.has_room(), "a free seat and a line: {table:?}");
+            assert!(table.is_weekly() || !seated.is_empty(), "an empty table is cleared");
+            for other in tables.iter().filter(|other| other.id != table.id && other.overlaps(table.starts, table.ends))
+            {
+                for key in &seated {
+                    assert!(!other.seats_key(key), "{key} sits at two tables at one time");
+                    assert!(other.place_of(key).is_none(), "{key} sits and waits for the same time");
+                }
+            }
+        }
+        let stored: Vec<&Table> = self.store.tables.values().collect();
+        assert_eq!(stored, tables, "what is written down is what is");
+        assert_eq!(self.picture(&self.screen), self.fresh(), "patches lead to the same board as a new look at it");
+    }
+
+    fn fresh(&self) -> Option<BoardState> {
+        let mut fresh = BoardFold::new("key 0");
+        for piece in self.board.snapshot(self.now) {
+            fresh.handle(self.now, &BoardNews::Snapshot(piece));
+        }
+        self.picture(&fresh)
+    }
+
+    /// Without the time of the last word.
+    fn picture(&self, fold: &BoardFold) -> Option<BoardState> {
+        fold.state().map(|state| BoardState { now_ms: 0, skew_ms: 0, ..state })
+    }
+}
+
+proptest! {
+
+    #[test]
+    fn the_boards_promises_hold(zone in 0..2usize, steps in prop::collection::vec(step(), 1..120)) {
+        let mut world = World::new(ZONES[zone]);
+        for step in &steps {
+            world.take(step);
+            world.settle();
+            world.board.tick(world.now);
+            world.settle();
+            world.check();
+        }
+    }
+
+    #[test]
+    fn nobody_who_is_hungry_is_left_alone_while_two_wait(
+        steps in prop::collection::vec(step(), 0..60),
+        hungry in prop::collection::btree_set(0..9u8, 2..9),
+        with in prop::collection::vec(prop::collection::vec(0..9u8, 0..3), 9),
+    ) {
+        let mut world = World::new(ZONES[1]);
+        for step in &steps {
+            world.take(step);
+            world.board.tick(world.now);
+            world.settle();
+        }
+        let mut wait = BTreeSet::new();
+        for n in hungry {
+            world.take(&Step::Come(n));
+            let with = with[usize::from(n)].iter().map(|n| who(*n).key).collect();
+            if world.board.eat_now(world.now, &who(n), with).is_ok() {
+                wait.insert(n);
+            }
+        }
+        for _ in 0..2 {
+            // Twice: a clock that was set back may have taken from the first's patience what it had.
+            world.now += GATHER_MS;
+            world.board.tick(world.now);
+            world.settle();
+        }
+        world.check();
+        if wait.len() >= 2 {
+            for n in &wait {
+                let table = world.board.tables().find(|t| t.overlaps(world.now, world.now + 1) && t.seats_key(&who(*n).key));
+                let table = table.expect("has a table");
+                prop_assert!(table.taken.len() >= 2, "{table:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_moves_in_its_order(leave in prop::collection::vec(0..8usize, 1..20), seats in 2..5u8, line in 1..8u8) {
+        let mut world = World::new(ZONES[0]);
+        let draft = Draft {
+            topic: String::new(), place: String::new(), seats, now: false, starts_ms: START + 60 * MINUTE,
+            minutes: 60, weekly: false, door: Door::Open,
+        };
+        let id = world.board.lay(START, &who(0), draft).unwrap();
+        for n in 1..seats + line {
+            world.board.take(START, &who(n), &id, true).unwrap();
+        }
+        let mut expected: Vec<Key> = (0..seats + line).map(|n| who(n).key).collect();
+        for n in leave {
+            if expected.is_empty() {
+                break;
+            }
+            let key = expected.remove(n % expected.len());
+            world.board.leave(START, &key, &id).unwrap();
+            let Some(table) = world.board.table(&id) else { break };
+            let now: Vec<Key> = table.taken.iter().map(|s| s.key.clone())
+                .chain(table.waiting.iter().map(|w| w.id.clone())).collect();
+            prop_assert_eq!(&now, &expected);
+            prop_assert_eq!(table.taken.len(), expected.len().min(usize::from(seats)));
+        }
+    }
+}
