@@ -8,6 +8,7 @@ use engine::ServerAddress;
 use server::{BuiltinTurn, Config, Server, Turn};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use whole_system::network::Network;
 use whole_system::people::{Habits, Person};
 use whole_system::skip_unless;
@@ -15,33 +16,75 @@ use whole_system::skip_unless;
 #[test]
 fn people_whose_networks_reach_each_other_need_no_relay() {
     let Some(town) = Town::build() else { return };
-    let pairs = town.meet(Turn::Builtin(builtin()));
+    let pairs = town.meet(Turn::Builtin(builtin()), "openly");
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=false") && !pair.contains("relay-")), "{pairs:?}");
 }
 
+/// Each reaches the other's relayed address, so one relay between them is enough; both know that there is one.
 #[test]
 fn people_without_a_direct_way_meet_over_the_servers_own_relay() {
     let Some(town) = Town::build() else { return };
-    town.block_udp();
-    let pairs = town.meet(Turn::Builtin(builtin()));
-    assert!(over_a_relay(&pairs), "{pairs:?}");
+    town.forward_no_udp();
+    let pairs = town.meet(Turn::Builtin(builtin()), "openly");
+    assert!(pairs.iter().all(|pair| pair.starts_with("relayed=true")), "{pairs:?}");
 }
 
 #[test]
-fn people_without_a_direct_way_meet_over_coturn() {
+fn people_who_reach_only_the_relays_port_meet_over_the_servers_own_relay() {
+    let Some(town) = Town::build() else { return };
+    town.admit_udp_to(3478);
+    assert_both_relayed(&town.meet(Turn::Builtin(builtin()), "openly"));
+}
+
+#[test]
+fn people_who_hide_their_addresses_meet_over_the_servers_own_relay() {
+    let Some(town) = Town::build() else { return };
+    assert_both_relayed(&town.meet(Turn::Builtin(builtin()), "hidden"));
+}
+
+/// The relay of a public server: it sends to no private network, and yet from one person to the other.
+#[test]
+fn a_relay_that_sends_to_no_private_network_joins_its_own_clients() {
+    let Some(town) = Town::build() else { return };
+    assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn::default()), "hidden"));
+}
+
+/// Behind a NAT that does not send back what comes from inside: nobody ever reaches the address that is told.
+#[test]
+fn people_meet_over_a_relay_whose_told_address_leads_elsewhere() {
+    let Some(town) = Town::build() else { return };
+    let external = vec!["8.8.8.8".parse().expect("an address")];
+    assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn { external, ..BuiltinTurn::default() }), "hidden"));
+}
+
+#[test]
+fn people_who_reach_only_its_port_meet_over_coturn() {
     if !skip_unless("turnserver") {
         return;
     }
     let Some(town) = Town::build() else { return };
-    town.block_udp();
+    town.admit_udp_to(3479);
     let _coturn = town.coturn();
-    let pairs = town.meet(Turn::External(vec!["turn:10.77.1.1:3479?transport=udp".into()]));
-    assert!(over_a_relay(&pairs), "{pairs:?}");
+    assert_both_relayed(&town.meet(coturn(), "openly"));
 }
 
-/// One relay is enough: it reaches the other side as it is, who sees a new address and cannot tell whose it is.
-fn over_a_relay(pairs: &[String; 2]) -> bool {
-    pairs.iter().any(|pair| pair.starts_with("relayed=true"))
+#[test]
+fn people_who_hide_their_addresses_meet_over_coturn() {
+    if !skip_unless("turnserver") {
+        return;
+    }
+    let Some(town) = Town::build() else { return };
+    let _coturn = town.coturn();
+    assert_both_relayed(&town.meet(coturn(), "hidden"));
+}
+
+/// Each end's own candidate of its pair is a relayed one.
+fn assert_both_relayed(pairs: &[String; 2]) {
+    assert!(pairs.iter().all(|pair| pair.starts_with("relayed=true relay-relay ")), "{pairs:?}");
+}
+
+fn coturn() -> Turn {
+    Turn::External(vec!["turn:10.77.1.1:3479?transport=udp".into()])
 }
 
 fn builtin() -> BuiltinTurn {
@@ -69,22 +112,33 @@ impl Town {
     }
 
     /// From now on the middle forwards no UDP; what is meant for itself it takes.
-    fn block_udp(&self) {
-        let rules = [
-            "add table inet wall",
-            "add chain inet wall pass { type filter hook forward priority 0 ; }",
-            "add rule inet wall pass meta l4proto udp drop",
-        ];
-        rules.iter().for_each(|rule| self.middle.run("nft", rule));
+    fn forward_no_udp(&self) {
+        self.wall(&["add rule inet wall pass meta l4proto udp drop"]);
     }
 
-    /// Lets two people meet, see and hear each other; tells of each what [`one_person`] tells.
-    fn meet(&self, turn: Turn) -> [String; 2] {
+    /// From now on UDP from outside reaches this port of the middle and nothing else.
+    fn admit_udp_to(&self, port: u16) {
+        self.forward_no_udp();
+        self.wall(&[&format!("add rule inet wall take iif != lo udp dport != {port} drop")]);
+    }
+
+    fn wall(&self, rules: &[&str]) {
+        let chains = [
+            "add table inet wall",
+            "add chain inet wall pass { type filter hook forward priority 0 ; }",
+            "add chain inet wall take { type filter hook input priority 0 ; }",
+        ];
+        chains.iter().chain(rules).for_each(|rule| self.middle.run("nft", rule));
+    }
+
+    /// Lets two people meet, see and hear each other, soon; tells of each what [`one_person`] tells.
+    fn meet(&self, turn: Turn, habit: &str) -> [String; 2] {
         let middle = self.middle.runtime();
         let config = Config { turn, secret: Some("shared".into()), ..Config::default() };
         let server = middle.block_on(async { middle.spawn(Server::start(config)).await });
         let _server = server.expect("a task").expect("a server");
-        let mut people = [(&self.left, "10.77.1.1", ADA, BEN), (&self.right, "10.77.2.1", BEN, ADA)].map(start);
+        let places = [(&self.left, "10.77.1.1", ADA, BEN), (&self.right, "10.77.2.1", BEN, ADA)];
+        let mut people = places.map(|place| start(place, habit));
         people.each_mut().map(Killed::path)
     }
 
@@ -130,13 +184,15 @@ const ADA: (&str, u32) = ("Ada", 440);
 const BEN: (&str, u32) = ("Ben", 600);
 /// How the line starts that a person says of their path.
 const TELLS: &str = "path: ";
+/// Ten pictures, and half a second of nothing but the other's voice, have come by then: about 1.3 s.
+const SOON: Duration = Duration::from_secs(5);
 /// What a person has to know.
 const ROLE: &str = "LUNCHROOM_TEST_ROLE";
 
 /// The sockets of all connections of a process are in one network, so each person is a process.
-fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32))) -> Killed {
+fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32)), habit: &str) -> Killed {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    let role = format!("{host} {} {} {} {}", own.0, own.1, other.0, other.1);
+    let role = format!("{host} {habit} {} {} {} {}", own.0, own.1, other.0, other.1);
     command.args(["--exact", "one_person", "--nocapture"]).env(ROLE, role);
     Killed(network.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped())))
 }
@@ -145,12 +201,18 @@ fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32))
 #[tokio::test(flavor = "multi_thread")]
 async fn one_person() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let [host, name, voice, other, other_voice] = role.split(' ').collect::<Vec<_>>()[..] else { panic!("{role}") };
+    let [host, habit, name, voice, other, other_voice] = role.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("{role}")
+    };
     let frequency = |text: &str| text.parse().expect("hertz");
-    let person = Person::new(Habits { loopback: false, ..Habits::new(name, frequency(voice)) });
+    let person =
+        Person::new(Habits { loopback: false, relay_only: habit == "hidden", ..Habits::new(name, frequency(voice)) });
     let url = format!("ws://{host}:7077").parse().expect("a URL");
     person.enter(&ServerAddress { url, fingerprint: None }, "lunch").await;
+    person.reaches(other).await;
+    let connected = Instant::now();
     tokio::join!(person.sees(other), person.hears(frequency(other_voice)));
+    assert!(connected.elapsed() < SOON, "pictures and sound took {:?}", connected.elapsed());
     let path = person.path(other).await;
     println!("\n{TELLS}relayed={} {}", path.relayed, path.pair.unwrap_or_default());
     // The other may not be done yet; whoever started us ends us.

@@ -38,12 +38,14 @@ pub struct Habits {
     pub speaker: Option<&'static str>,
     /// Gather on 127.0.0.1 alone.
     pub loopback: bool,
+    /// Hide the own addresses: go over a relay alone.
+    pub relay_only: bool,
 }
 
 impl Habits {
     /// On loopback, with a tone for a voice and a loudspeaker that nobody hears.
     pub fn new(name: &str, voice: u32) -> Habits {
-        Habits { name: name.into(), voice, microphone: None, speaker: Some("null"), loopback: true }
+        Habits { name: name.into(), voice, microphone: None, speaker: Some("null"), loopback: true, relay_only: false }
     }
 }
 
@@ -75,7 +77,7 @@ impl Person {
             // A steady tone is what noise suppression is there to remove.
             processing: ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false },
             ice_servers: None,
-            relay_only: false,
+            relay_only: habits.relay_only,
             include_loopback: habits.loopback,
             microphone: MicrophoneOptions::default(),
             devices: DeviceChoice {

@@ -27,7 +27,8 @@ pub(crate) enum CandidateType {
 }
 
 impl CandidateType {
-    fn word(self) -> &'static str {
+    /// As in RFC 8839.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             CandidateType::Host => "host",
             CandidateType::ServerReflexive => "srflx",

@@ -123,7 +123,7 @@ impl Peer {
             remote: None,
             agreed: Vec::new(),
             early: Vec::new(),
-            taken: 0,
+            taken: Vec::new(),
             ignored: None,
             loopback,
             gathered: 0,

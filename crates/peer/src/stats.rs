@@ -1,8 +1,10 @@
 //! A snapshot of a connection's figures.
 
+use crate::candidate::{Candidate, CandidateAddress, CandidateType};
 use crate::event::PeerState;
 use crate::path::MediaPath;
 use media::encoded::VideoCodec;
+use std::net::IpAddr;
 use std::time::Duration;
 use transport::{ReceiverStats, SenderStats};
 use webrtc::peer_connection::{RTCIceCandidateType, RTCStatsReport};
@@ -14,9 +16,11 @@ pub struct PeerStats {
     /// State at the snapshot.
     pub state: PeerState,
     /// The path in use as "host-host udp", local kind first, kinds as in RFC 8839 (`host`, `srflx`, `prflx`, `relay`);
-    /// `None` before one is chosen.
+    /// `None` before one is chosen. The far side's is the kind that it announced; `prflx` where it announced no such
+    /// address.
     pub pair: Option<String>,
-    /// Whether the path goes over a TURN server.
+    /// Whether the path goes over a TURN server, ours or the far side's. False where a TURN server of the far side
+    /// sends from an address that nobody announced: nothing tells it from a NAT.
     pub relayed: bool,
     /// Round trip of the path, by transport's feedback or, before there is any, by ICE checks.
     pub rtt: Option<Duration>,
@@ -38,14 +42,35 @@ pub struct PeerStats {
     pub receiver: ReceiverStats,
 }
 
-/// Candidate types of the path in use, ours first.
-pub(crate) type Pair = (RTCIceCandidateType, RTCIceCandidateType);
+/// Kinds of the candidates of the path in use, ours first.
+pub(crate) type Pair = (CandidateType, CandidateType);
 
-/// Asks the library which path is in use.
-pub(crate) async fn pair(sender: &dyn RtpSender) -> Option<Pair> {
+/// Asks the library which path is in use. `announced` are the far side's candidates: where its check came before its
+/// candidate did, the library knows the address as peer-reflexive, and goes on doing so.
+pub(crate) async fn pair(sender: &dyn RtpSender, announced: &[Candidate]) -> Option<Pair> {
     let dtls = sender.transport().await.ok()??;
     let pair = dtls.ice_transport().get_selected_candidate_pair().await.ok()??;
-    Some((pair.local().typ, pair.remote().typ))
+    let (local, remote) = (kind(pair.local().typ)?, kind(pair.remote().typ)?);
+    if remote != CandidateType::PeerReflexive {
+        return Some((local, remote));
+    }
+    let told = pair.remote().address.parse().ok().and_then(|ip| announced_kind(announced, ip, pair.remote().port));
+    Some((local, told.unwrap_or(remote)))
+}
+
+fn announced_kind(announced: &[Candidate], ip: IpAddr, port: u16) -> Option<CandidateType> {
+    let address = CandidateAddress::Ip(ip);
+    announced.iter().find(|one| one.address == address && one.port == port).map(|one| one.kind)
+}
+
+fn kind(kind: RTCIceCandidateType) -> Option<CandidateType> {
+    match kind {
+        RTCIceCandidateType::Host => Some(CandidateType::Host),
+        RTCIceCandidateType::Srflx => Some(CandidateType::ServerReflexive),
+        RTCIceCandidateType::Prflx => Some(CandidateType::PeerReflexive),
+        RTCIceCandidateType::Relay => Some(CandidateType::Relay),
+        _ => None,
+    }
 }
 
 /// Puts a snapshot together from the library's report of the path and our own counters.
@@ -62,8 +87,8 @@ pub(crate) fn collect(report: &RTCStatsReport, pair: Option<Pair>, state: PeerSt
     let receiving = path.receiving();
     PeerStats {
         state,
-        pair: pair.map(|(local, remote)| format!("{local}-{remote} udp")),
-        relayed: pair.is_some_and(|(local, remote)| [local, remote].contains(&RTCIceCandidateType::Relay)),
+        pair: pair.map(|(local, remote)| format!("{}-{} udp", local.word(), remote.word())),
+        relayed: pair.is_some_and(|(local, remote)| [local, remote].contains(&CandidateType::Relay)),
         rtt,
         bytes_sent,
         bytes_received: receiving.bytes,
@@ -73,5 +98,24 @@ pub(crate) fn collect(report: &RTCStatsReport, pair: Option<Pair>, state: PeerSt
         received_codec: receiving.codec,
         sender,
         receiver: receiving.stats(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candidate;
+
+    #[test]
+    fn an_address_is_of_the_kind_that_was_announced() {
+        let announced = [
+            "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host",
+            "candidate:2 1 udp 41885439 203.0.113.9 50000 typ relay raddr 192.0.2.7 rport 50000",
+        ];
+        let announced = announced.map(|text| candidate::parse(text).unwrap());
+        let kind = |ip: &str, port| announced_kind(&announced, ip.parse().unwrap(), port);
+        assert_eq!(kind("203.0.113.9", 50_000), Some(CandidateType::Relay));
+        assert_eq!(kind("203.0.113.9", 50_001), None, "another port is another address");
+        assert_eq!(kind("192.0.2.7", 50_000), Some(CandidateType::Host));
     }
 }

@@ -56,8 +56,8 @@ pub(crate) struct Task {
     pub(crate) agreed: Vec<Agreed>,
     /// Candidates that came before their description; at most [`MAX_REMOTE_CANDIDATES`].
     pub(crate) early: Vec<Candidate>,
-    /// Candidates taken since the last description with new ICE credentials.
-    pub(crate) taken: usize,
+    /// Candidates taken since the last description with new ICE credentials; at most [`MAX_REMOTE_CANDIDATES`].
+    pub(crate) taken: Vec<Candidate>,
     /// ICE user name of the far side's newest offer, if that was ignored. Candidates that follow wait: a far side that
     /// takes its offer back may answer ours under the same name.
     pub(crate) ignored: Option<String>,
@@ -344,7 +344,7 @@ impl Task {
     fn note_generation(&mut self, remote: &Description) -> bool {
         let new = self.remote.as_ref().is_none_or(|before| before.transport.ufrag != remote.transport.ufrag);
         if new {
-            self.taken = remote.candidates.len();
+            self.taken.clone_from(&remote.candidates);
         }
         new
     }
@@ -373,10 +373,10 @@ impl Task {
     }
 
     async fn add_candidate(&mut self, candidate: &Candidate) -> Result<(), PeerError> {
-        if self.taken >= MAX_REMOTE_CANDIDATES {
+        if self.taken.len() >= MAX_REMOTE_CANDIDATES {
             return Err(PeerError::TooMany);
         }
-        self.taken += 1;
+        self.taken.push(candidate.clone());
         let init = RTCIceCandidateInit { candidate: candidate.to_string(), ..RTCIceCandidateInit::default() };
         guarded(self.connection.add_ice_candidate(init)).await?;
         // The first check leaves now and not at the next timer.
@@ -464,7 +464,7 @@ impl Task {
 
     async fn stats(&self) -> PeerStats {
         let report = self.connection.get_stats(Instant::now(), webrtc::peer_connection::StatsSelector::None).await;
-        let pair = stats::pair(&*self.sender).await;
+        let pair = stats::pair(&*self.sender, &self.taken).await;
         stats::collect(&report, pair, self.state, &self.path)
     }
 }
