@@ -51,6 +51,8 @@ pub struct Rates {
     pub joins: Rate,
     /// Lines of chat.
     pub chat: Rate,
+    /// Requests to the board, and what a host does.
+    pub board: Rate,
 }
 
 impl Default for Rates {
@@ -61,6 +63,7 @@ impl Default for Rates {
             bytes: Rate::new((128 * 1024) as f64, (2 * limits::MAX_UNACKNOWLEDGED_BYTES) as f64),
             joins: Rate::new(limits::JOIN_RATE, limits::JOIN_BURST),
             chat: Rate::new(limits::CHAT_RATE, limits::CHAT_BURST),
+            board: Rate::new(limits::BOARD_RATE, limits::BOARD_BURST),
         }
     }
 }

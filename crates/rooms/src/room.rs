@@ -1,7 +1,9 @@
 //! One room: its seats, and what everybody in it hears.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
+use signaling::board::{Knocker, RoomNews};
+use signaling::limits::MAX_LOBBY;
 use signaling::message::{
     ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage, SessionId,
 };
@@ -13,6 +15,8 @@ pub struct Person {
     pub key: String,
     /// Label.
     pub name: String,
+    /// One of the community.
+    pub member: bool,
 }
 
 /// What one participant says to one other.
@@ -42,10 +46,36 @@ pub enum Directed {
 pub struct Room {
     name: String,
     seats: Vec<Seat>,
+    /// Those who knock, earliest first; at most [`MAX_LOBBY`].
+    lobby: Vec<Waiter>,
+    /// What everybody was last told of the door.
+    door: Door,
+    /// Somebody came or went since it was last asked.
+    seats_changed: bool,
     /// Number of the next participant: ids are never used twice.
     next: u64,
     /// Bounded by the caller, who drains it after every call: one call adds at most a few messages a seat.
     outputs: VecDeque<(SessionId, ServerMessage)>,
+}
+
+/// Who keeps the door of a table's room, and whether it is locked. A room that is no table's has nobody at its door.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Door {
+    keeper: Option<ParticipantId>,
+    locked: bool,
+}
+
+/// Somebody in the lobby.
+#[derive(Debug, Clone)]
+pub struct Waiter {
+    /// Id in the lobby.
+    pub id: ParticipantId,
+    /// Their session.
+    pub session: SessionId,
+    /// Who.
+    pub person: Person,
+    /// Microphone and camera, for when they come in.
+    pub media: MediaState,
 }
 
 #[derive(Debug)]
@@ -60,7 +90,15 @@ struct Seat {
 impl Room {
     /// An empty room.
     pub fn new(name: impl Into<String>) -> Room {
-        Room { name: name.into(), seats: Vec::new(), next: 1, outputs: VecDeque::new() }
+        Room {
+            name: name.into(),
+            seats: Vec::new(),
+            lobby: Vec::new(),
+            door: Door::default(),
+            seats_changed: false,
+            next: 1,
+            outputs: VecDeque::new(),
+        }
     }
 
     /// Takes a seat, at most `max` of them, and returns the sessions whose seat it took over: a device sits in a
@@ -91,6 +129,7 @@ impl Room {
     pub fn leave(&mut self, session: &SessionId, reason: LeaveReason) {
         let Some(index) = self.seats.iter().position(|seat| &seat.session == session) else { return };
         let seat = self.seats.remove(index);
+        self.seats_changed = true;
         self.outputs.push_back((seat.session, ServerMessage::Left { reason }));
         for other in &self.seats {
             let message = ServerMessage::ParticipantLeft { id: seat.id.clone(), reason };
@@ -160,9 +199,107 @@ impl Room {
         self.seats.iter().find(|seat| &seat.session == session).map(|seat| &seat.id)
     }
 
-    /// Whether nobody sits here.
+    /// Whether nobody sits here, or waits to be let in.
     pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+        self.seats.is_empty() && self.lobby.is_empty()
+    }
+
+    /// Knocks, and tells who keeps the door.
+    ///
+    /// # Errors
+    /// [`ErrorCode::RoomFull`] when [`MAX_LOBBY`] others do so already.
+    pub fn knock(&mut self, session: &SessionId, person: &Person, media: MediaState) -> Result<(), ErrorCode> {
+        if self.lobby.len() >= MAX_LOBBY {
+            return Err(ErrorCode::RoomFull);
+        }
+        let id = ParticipantId(format!("k{}", self.next));
+        self.next += 1;
+        self.lobby.push(Waiter { id, session: session.clone(), person: person.clone(), media });
+        let knocking = ServerMessage::Room(RoomNews::Knocking { room: self.name.clone() });
+        self.outputs.push_back((session.clone(), knocking));
+        self.tell_lobby();
+        Ok(())
+    }
+
+    /// Somebody knocks no more: they were let in, or not, or went away.
+    pub fn stop_knocking(&mut self, session: &SessionId) {
+        let before = self.lobby.len();
+        self.lobby.retain(|waiter| waiter.session != *session);
+        if self.lobby.len() < before {
+            self.tell_lobby();
+        }
+    }
+
+    /// Somebody in the lobby.
+    pub fn waiter(&self, id: &ParticipantId) -> Option<&Waiter> {
+        self.lobby.iter().find(|waiter| waiter.id == *id)
+    }
+
+    /// Somebody's camera or microphone changed while they knock.
+    pub fn set_waiter_media(&mut self, session: &SessionId, media: MediaState) {
+        if let Some(waiter) = self.lobby.iter_mut().find(|waiter| waiter.session == *session) {
+            waiter.media = media;
+        }
+    }
+
+    /// The room is a table's: `host` keeps its door, or in their absence who has been here longest. Tells everybody
+    /// what is news in that; false if nothing is.
+    pub fn set_door(&mut self, host: &str, locked: bool) -> bool {
+        let keeper = self.seats.iter().find(|seat| seat.person.key == host).or(self.seats.first());
+        let door = Door { keeper: keeper.map(|seat| seat.id.clone()), locked };
+        if door == self.door {
+            return false;
+        }
+        let new_keeper = door.keeper != self.door.keeper;
+        self.door = door;
+        for session in self.seats.iter().map(|seat| seat.session.clone()).collect::<Vec<_>>() {
+            self.tell_door(&session);
+        }
+        if new_keeper && !self.lobby.is_empty() {
+            self.tell_lobby();
+        }
+        true
+    }
+
+    /// Tells one person of the door.
+    pub fn tell_door(&mut self, session: &SessionId) {
+        let Door { keeper, locked } = self.door.clone();
+        self.outputs.push_back((session.clone(), ServerMessage::Room(RoomNews::State { host: keeper, locked })));
+    }
+
+    /// Whether a session keeps the door.
+    pub fn keeps_door(&self, session: &SessionId) -> bool {
+        self.door.keeper.is_some() && self.door.keeper.as_ref() == self.id_of(session)
+    }
+
+    /// Asks somebody to be silent.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchParticipant`].
+    pub fn mute(&mut self, id: &ParticipantId) -> Result<(), ErrorCode> {
+        let (session, _) = self.session_of(id).ok_or(ErrorCode::NoSuchParticipant)?;
+        self.outputs.push_back((session, ServerMessage::Room(RoomNews::Muted)));
+        Ok(())
+    }
+
+    /// The session and key of somebody in the room.
+    pub fn session_of(&self, id: &ParticipantId) -> Option<(SessionId, String)> {
+        let seat = self.seats.iter().find(|seat| seat.id == *id)?;
+        Some((seat.session.clone(), seat.person.key.clone()))
+    }
+
+    /// Keys of everybody in the room, if somebody came or went since this was last asked.
+    pub fn take_seats_changed(&mut self) -> Option<BTreeSet<String>> {
+        let changed = std::mem::take(&mut self.seats_changed);
+        changed.then(|| self.seats.iter().map(|seat| seat.person.key.clone()).collect())
+    }
+
+    fn tell_lobby(&mut self) {
+        let keeper = self.door.keeper.as_ref().and_then(|id| self.session_of(id));
+        let Some((session, _)) = keeper else { return };
+        let knocker = |w: &Waiter| Knocker { id: w.id.clone(), name: w.person.name.clone(), key: w.person.key.clone() };
+        let knocking = self.lobby.iter().map(knocker).collect();
+        self.outputs.push_back((session, ServerMessage::Room(RoomNews::Lobby { knocking })));
     }
 
     fn seat(&mut self, session: &SessionId, person: &Person, media: MediaState) {
@@ -181,6 +318,7 @@ impl Room {
         }
         self.tell_others(session, &ServerMessage::ParticipantJoined { participant: seat.participant() });
         self.seats.push(seat);
+        self.seats_changed = true;
     }
 
     fn tell_others(&mut self, session: &SessionId, message: &ServerMessage) {

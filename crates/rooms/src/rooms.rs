@@ -1,6 +1,11 @@
 //! Every session and every room of a server.
 
+mod board;
+mod buckets;
+mod door;
+
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use signaling::message::{
@@ -8,8 +13,10 @@ use signaling::message::{
     SessionId,
 };
 
-use crate::bucket::Bucket;
-use crate::limits::{Limits, MAX_REFUSED_IN_A_ROW, Rates};
+use self::board::Watching;
+use self::buckets::{Buckets, Refused};
+use crate::board::{Board, Change, Entry};
+use crate::limits::Limits;
 use crate::room::{Directed, Person, Room};
 
 /// What the server has to do.
@@ -21,6 +28,23 @@ pub enum Output {
         to: SessionId,
         /// What.
         message: ServerMessage,
+    },
+    /// Write this down, all or nothing. What comes after it as [`Output::Kept`] or [`Output::Publish`] is said only
+    /// when it is safe.
+    Write(Vec<Change>),
+    /// Like [`Output::Send`], once everything is safe that was to be written down before it.
+    Kept {
+        /// To whom.
+        to: SessionId,
+        /// What.
+        message: ServerMessage,
+    },
+    /// One text to many, once everything is safe that was to be written down before it.
+    Publish {
+        /// To whom.
+        to: Vec<SessionId>,
+        /// [`signaling::numbering::body`] of the message.
+        body: Arc<str>,
     },
     /// The session is over: forget it, and close its socket if it still has one.
     End {
@@ -37,6 +61,13 @@ pub struct Rooms {
     limits: Limits,
     rooms: HashMap<String, Room>,
     sessions: HashMap<SessionId, Session>,
+    /// Sessions of each person.
+    by_key: HashMap<String, Vec<SessionId>>,
+    board: Board,
+    /// Somebody asked for the board who has not got it yet.
+    asked: bool,
+    /// Unix time of the last message or tick, in milliseconds.
+    unix_ms: u64,
     /// Bounded by the caller, who drains it after every call.
     outputs: VecDeque<Output>,
 }
@@ -61,23 +92,26 @@ enum Link {
 struct Session {
     person: Person,
     room: Option<String>,
+    /// The room at whose door they knock.
+    knocks: Option<String>,
+    watching: Watching,
     link: Link,
     buckets: Buckets,
 }
 
-#[derive(Debug)]
-struct Buckets {
-    messages: Bucket,
-    bytes: Bucket,
-    joins: Bucket,
-    chat: Bucket,
-    refused_in_a_row: u32,
-}
-
 impl Rooms {
-    /// No sessions, no rooms.
-    pub fn new(limits: Limits) -> Rooms {
-        Rooms { limits, rooms: HashMap::new(), sessions: HashMap::new(), outputs: VecDeque::new() }
+    /// No sessions, no rooms, and a board.
+    pub fn new(limits: Limits, board: Board) -> Rooms {
+        Rooms {
+            limits,
+            rooms: HashMap::new(),
+            sessions: HashMap::new(),
+            by_key: HashMap::new(),
+            board,
+            asked: false,
+            unix_ms: 0,
+            outputs: VecDeque::new(),
+        }
     }
 
     /// A new session of somebody whose key has been proved.
@@ -92,7 +126,12 @@ impl Rooms {
             return Err(ErrorCode::Internal);
         }
         let buckets = Buckets::new(&self.limits.rates, now);
-        self.sessions.insert(session, Session { person, room: None, link: Link::Live, buckets });
+        self.board.come(&board::who(&person));
+        self.by_key.entry(person.key.clone()).or_default().push(session.clone());
+        let watching = Watching::No;
+        self.sessions
+            .insert(session, Session { person, room: None, knocks: None, watching, link: Link::Live, buckets });
+        self.settle_board();
         Ok(())
     }
 
@@ -134,6 +173,7 @@ impl Rooms {
             self.outputs.push_back(Output::Send { to: to.clone(), message });
         }
         self.sessions.clear();
+        self.by_key.clear();
         self.rooms.clear();
     }
 
@@ -148,12 +188,14 @@ impl Rooms {
         bytes: usize,
         message: ClientMessage,
     ) {
+        self.unix_ms = unix_ms;
         let Some(found) = self.sessions.get_mut(session) else { return };
         let result = match found.buckets.take(now, bytes, Some(&message)) {
-            Ok(()) => self.decide(unix_ms, session, message),
+            Ok(()) => self.decide(session, seq, message),
             Err(Refused::Once) => Err(ErrorCode::RateLimited),
             Err(Refused::TooOften) => return self.end(session, Some(ErrorCode::RateLimited), LeaveReason::Timeout),
         };
+        self.settle_board();
         if let Err(code) = result {
             self.error(session, seq, code);
         }
@@ -222,61 +264,115 @@ impl Rooms {
         Some((name, self.rooms.get(name)?.id_of(session)?))
     }
 
-    fn decide(&mut self, unix_ms: u64, session: &SessionId, message: ClientMessage) -> Result<(), ErrorCode> {
+    fn decide(&mut self, session: &SessionId, seq: u64, message: ClientMessage) -> Result<(), ErrorCode> {
         match message {
             ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage),
-            // Tokens of invites are for boards with members; a room of this server is open to who knows its name.
-            ClientMessage::Join { room, media, invite: _ } => self.join(session, room, media),
+            ClientMessage::Join { room, media, invite } => self.join(session, room, media, invite.as_deref()),
             ClientMessage::Leave => self.leave(session),
             ClientMessage::Offer { to, sdp } => self.relay(session, &to, Directed::Offer(sdp)),
             ClientMessage::Answer { to, sdp } => self.relay(session, &to, Directed::Answer(sdp)),
             ClientMessage::Candidate { to, candidate } => self.relay(session, &to, Directed::Candidate(candidate)),
             ClientMessage::EndOfCandidates { to } => self.relay(session, &to, Directed::EndOfCandidates),
-            ClientMessage::Media(media) => self.seated(session, |room| room.set_media(session, media)),
-            ClientMessage::Chat { text } => self.seated(session, |room| room.chat(session, &text, unix_ms)),
+            ClientMessage::Media(media) => self.media(session, media),
+            ClientMessage::Chat { text } => {
+                let at = self.unix_ms;
+                self.seated(session, |room| room.chat(session, &text, at))
+            }
+            ClientMessage::Board(request) => {
+                self.board_request(session, seq, request);
+                Ok(())
+            }
+            ClientMessage::Room(request) => self.room_request(session, request),
             ClientMessage::Ping { nonce } => {
                 self.outputs.push_back(Output::Send { to: session.clone(), message: ServerMessage::Pong { nonce } });
                 Ok(())
             }
             ClientMessage::Ack => Ok(()),
-            ClientMessage::Board(_) | ClientMessage::Room(_) => Err(ErrorCode::UnexpectedMessage),
         }
     }
 
     fn error(&mut self, session: &SessionId, seq: u64, code: ErrorCode) {
-        let about = (seq != 0).then_some(seq);
-        let message = ServerMessage::Error(ErrorMessage { code, message: text(code).into(), about });
-        self.outputs.push_back(Output::Send { to: session.clone(), message });
+        self.outputs.push_back(Output::Send { to: session.clone(), message: refusal(seq, code) });
     }
 
-    fn join(&mut self, session: &SessionId, name: String, media: MediaState) -> Result<(), ErrorCode> {
-        let Some(joining) = self.sessions.get_mut(session) else { return Err(ErrorCode::Internal) };
-        if joining.room.is_some() {
+    fn join(
+        &mut self,
+        session: &SessionId,
+        name: String,
+        media: MediaState,
+        invite: Option<&str>,
+    ) -> Result<(), ErrorCode> {
+        let Some(joining) = self.sessions.get(session) else { return Err(ErrorCode::Internal) };
+        if joining.room.is_some() || joining.knocks.is_some() {
             return Err(ErrorCode::UnexpectedMessage);
         }
+        let person = joining.person.clone();
+        let entry = self.board.enter(self.unix_ms, &board::who(&person), &name, invite)?;
         if !self.rooms.contains_key(&name) && self.rooms.len() >= self.limits.rooms {
             return Err(ErrorCode::ServerFull);
         }
-        let room = self.rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone()));
-        let joined = room.join(session, &joining.person, media, self.limits.participants);
-        if joined.is_ok() {
-            joining.room = Some(name.clone());
+        let seats = match entry {
+            Entry::Plain => self.limits.participants,
+            Entry::Seated { seats } => usize::from(seats).min(self.limits.participants),
+            Entry::Knock => return self.knock(session, name, &person, media),
+        };
+        self.take_in(session, &name, &person, media, seats)
+    }
+
+    fn take_in(
+        &mut self,
+        session: &SessionId,
+        name: &str,
+        person: &Person,
+        media: MediaState,
+        seats: usize,
+    ) -> Result<(), ErrorCode> {
+        let room = self.rooms.entry(name.to_owned()).or_insert_with(|| Room::new(name));
+        let joined = room.join(session, person, media, seats);
+        if let (Ok(_), Some(table)) = (&joined, self.board.table_of_room(name))
+            && !room.set_door(&table.host, table.locked)
+        {
+            room.tell_door(session);
         }
         for old in joined.iter().flatten() {
-            if let Some(old) = self.sessions.get_mut(old) {
-                old.room = None;
-            }
+            self.set_room(old, None);
         }
-        self.drain(&name);
+        if joined.is_ok() {
+            self.set_room(session, Some(name.to_owned()));
+        }
+        self.drain(name);
         joined.map(|_| ())
     }
 
     fn leave(&mut self, session: &SessionId) -> Result<(), ErrorCode> {
-        self.seated(session, |room| room.leave(session, LeaveReason::Left))?;
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.room = None;
+        if self.stop_knocking(session) {
+            let message = ServerMessage::Left { reason: LeaveReason::Left };
+            self.outputs.push_back(Output::Send { to: session.clone(), message });
+            return Ok(());
         }
+        self.get_up(session);
+        self.seated(session, |room| room.leave(session, LeaveReason::Left))?;
+        self.set_room(session, None);
         Ok(())
+    }
+
+    fn media(&mut self, session: &SessionId, media: MediaState) -> Result<(), ErrorCode> {
+        let knocks = self.sessions.get(session).and_then(|found| found.knocks.as_ref());
+        if let Some(room) = knocks.and_then(|name| self.rooms.get_mut(name)) {
+            room.set_waiter_media(session, media);
+            return Ok(());
+        }
+        self.seated(session, |room| room.set_media(session, media))
+    }
+
+    /// Notes where a session is now.
+    fn set_room(&mut self, session: &SessionId, room: Option<String>) {
+        let Some(found) = self.sessions.get_mut(session) else { return };
+        let (was, is) = (found.room.is_some(), room.is_some());
+        found.room = room;
+        if was != is {
+            self.board.in_room(&found.person.key, is);
+        }
     }
 
     fn relay(&mut self, session: &SessionId, to: &ParticipantId, said: Directed) -> Result<(), ErrorCode> {
@@ -287,8 +383,15 @@ impl Rooms {
         if !self.sessions.contains_key(session) {
             return;
         }
+        self.stop_knocking(session);
+        if reason == LeaveReason::Left {
+            self.get_up(session);
+        }
         self.in_room(session, |room| room.leave(session, reason));
-        self.sessions.remove(session);
+        self.set_room(session, None);
+        if let Some(gone) = self.sessions.remove(session) {
+            self.forget_session(session, &gone.person.key);
+        }
         self.outputs.push_back(Output::End { session: session.clone(), code });
     }
 
@@ -307,6 +410,12 @@ impl Rooms {
     /// Takes over what a room has to say, and drops the room once it is empty.
     fn drain(&mut self, name: &str) {
         let Some(room) = self.rooms.get_mut(name) else { return };
+        if let Some(keys) = room.take_seats_changed() {
+            self.board.set_call(self.unix_ms, name, keys);
+        }
+        if let Some(table) = self.board.table_of_room(name) {
+            room.set_door(&table.host, table.locked);
+        }
         while let Some((to, message)) = room.poll_output() {
             self.outputs.push_back(Output::Send { to, message });
         }
@@ -316,51 +425,10 @@ impl Rooms {
     }
 }
 
-enum Refused {
-    Once,
-    TooOften,
-}
-
-impl Buckets {
-    fn new(rates: &Rates, now: Instant) -> Buckets {
-        Buckets {
-            messages: Bucket::new(rates.messages, now),
-            bytes: Bucket::new(rates.bytes, now),
-            joins: Bucket::new(rates.joins, now),
-            chat: Bucket::new(rates.chat, now),
-            refused_in_a_row: 0,
-        }
-    }
-
-    fn take(&mut self, now: Instant, bytes: usize, message: Option<&ClientMessage>) -> Result<(), Refused> {
-        let kind = match message {
-            Some(ClientMessage::Join { .. }) => Some(&mut self.joins),
-            Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
-            Some(
-                ClientMessage::Hello(_)
-                | ClientMessage::Leave
-                | ClientMessage::Offer { .. }
-                | ClientMessage::Answer { .. }
-                | ClientMessage::Candidate { .. }
-                | ClientMessage::EndOfCandidates { .. }
-                | ClientMessage::Media(_)
-                | ClientMessage::Board(_)
-                | ClientMessage::Room(_)
-                | ClientMessage::Ping { .. }
-                | ClientMessage::Ack,
-            )
-            | None => None,
-        };
-        let within = self.messages.take(now, 1.0)
-            && self.bytes.take(now, bytes as f64)
-            && kind.is_none_or(|bucket| bucket.take(now, 1.0));
-        if within {
-            self.refused_in_a_row = 0;
-            return Ok(());
-        }
-        self.refused_in_a_row += 1;
-        if self.refused_in_a_row > MAX_REFUSED_IN_A_ROW { Err(Refused::TooOften) } else { Err(Refused::Once) }
-    }
+/// An error as an answer to message `seq`, or to none if that is 0.
+fn refusal(seq: u64, code: ErrorCode) -> ServerMessage {
+    let about = (seq != 0).then_some(seq);
+    ServerMessage::Error(ErrorMessage { code, message: text(code).into(), about })
 }
 
 /// An error code in English, for logs.

@@ -17,7 +17,7 @@ struct Server {
 
 impl Server {
     fn new(limits: Limits) -> Server {
-        Server { rooms: Rooms::new(limits), now: Instant::now(), seq: 0 }
+        Server { rooms: Rooms::new(limits, board()), now: Instant::now(), seq: 0 }
     }
 
     fn open(&mut self, name: &str) -> SessionId {
@@ -26,7 +26,7 @@ impl Server {
 
     fn open_with_key(&mut self, name: &str, key: &str) -> SessionId {
         let session = SessionId(format!("session of {name}"));
-        let person = Person { key: key.into(), name: name.into() };
+        let person = Person { key: key.into(), name: name.into(), member: true };
         self.rooms.open(self.now, session.clone(), person).expect("there is room");
         session
     }
@@ -59,7 +59,9 @@ impl Server {
 fn to<'a>(outputs: &'a [Output], session: &SessionId) -> Vec<&'a ServerMessage> {
     let sent = |output: &'a Output| match output {
         Output::Send { to, message } if to == session => Some(message),
-        Output::Send { .. } | Output::End { .. } => None,
+        Output::Send { .. } | Output::End { .. } | Output::Write(_) | Output::Kept { .. } | Output::Publish { .. } => {
+            None
+        }
     };
     outputs.iter().filter_map(sent).collect()
 }
@@ -67,7 +69,9 @@ fn to<'a>(outputs: &'a [Output], session: &SessionId) -> Vec<&'a ServerMessage> 
 fn errors(outputs: &[Output]) -> Vec<ErrorCode> {
     let code = |output: &Output| match output {
         Output::Send { message: ServerMessage::Error(error), .. } => Some(error.code),
-        Output::Send { .. } | Output::End { .. } => None,
+        Output::Send { .. } | Output::End { .. } | Output::Write(_) | Output::Kept { .. } | Output::Publish { .. } => {
+            None
+        }
     };
     outputs.iter().filter_map(code).collect()
 }
@@ -350,7 +354,7 @@ fn a_client_that_does_not_stop_is_ended_and_its_seat_is_free() {
 fn rooms_and_sessions_are_limited_and_given_back() {
     let mut server = Server::new(Limits { rooms: 1, sessions: 2, ..Limits::default() });
     let (ada, bob) = (server.open("ada"), server.open("bob"));
-    let person = || Person { key: "eve".into(), name: "eve".into() };
+    let person = || Person { key: "eve".into(), name: "eve".into(), member: true };
     let late = SessionId("late".into());
     assert_eq!(server.rooms.open(server.now, late.clone(), person()), Err(ErrorCode::ServerFull));
     server.join(&ada, "soup");
@@ -373,4 +377,10 @@ fn stopping_says_bye_with_a_time_to_try_again() {
     assert_eq!(to(&outputs, &ada), [&bye]);
     assert_eq!(to(&outputs, &bob), [&bye]);
     assert_eq!((server.rooms.sessions(), server.rooms.rooms()), (0, 0));
+}
+
+/// An empty board: these tests are about rooms.
+fn board() -> rooms::board::Board {
+    let calendar = rooms::board::Calendar::new("UTC").expect("a zone");
+    rooms::board::Board::new(calendar, [0; 32], [0; 32], Default::default(), 0)
 }

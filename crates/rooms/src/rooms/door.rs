@@ -1,0 +1,100 @@
+//! The door of a table's room: knocking, and what its keeper does.
+
+use signaling::board::RoomRequest;
+use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId, SessionId};
+
+use super::board::who;
+use super::{Output, Rooms, refusal};
+use crate::board::Entry;
+use crate::room::{Person, Room};
+
+impl Rooms {
+    pub(super) fn knock(
+        &mut self,
+        session: &SessionId,
+        name: String,
+        person: &Person,
+        media: MediaState,
+    ) -> Result<(), ErrorCode> {
+        let room = self.rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone()));
+        let knocked = room.knock(session, person, media);
+        if knocked.is_ok()
+            && let Some(found) = self.sessions.get_mut(session)
+        {
+            found.knocks = Some(name.clone());
+        }
+        self.drain(&name);
+        knocked
+    }
+
+    /// Whether they knocked.
+    pub(super) fn stop_knocking(&mut self, session: &SessionId) -> bool {
+        let Some(name) = self.sessions.get_mut(session).and_then(|found| found.knocks.take()) else { return false };
+        if let Some(room) = self.rooms.get_mut(&name) {
+            room.stop_knocking(session);
+        }
+        self.drain(&name);
+        true
+    }
+
+    /// Somebody leaves the call of a table on purpose: their seat is free, if it has begun.
+    pub(super) fn get_up(&mut self, session: &SessionId) {
+        let Some(found) = self.sessions.get(session) else { return };
+        if let Some(room) = found.room.clone() {
+            let key = found.person.key.clone();
+            self.board.left_call(self.unix_ms, &room, &key);
+        }
+    }
+
+    /// What the keeper of a door does.
+    pub(super) fn room_request(&mut self, session: &SessionId, request: RoomRequest) -> Result<(), ErrorCode> {
+        let name = self.sessions.get(session).and_then(|found| found.room.clone());
+        let name = name.ok_or(ErrorCode::UnexpectedMessage)?;
+        let room = self.rooms.get_mut(&name).ok_or(ErrorCode::UnexpectedMessage)?;
+        if !room.keeps_door(session) {
+            return Err(ErrorCode::NotHost);
+        }
+        let done = match request {
+            RoomRequest::Lock { locked } => {
+                self.board.lock(self.unix_ms, &name, locked);
+                Ok(())
+            }
+            RoomRequest::Mute { id } => room.mute(&id),
+            RoomRequest::Admit { id } => self.admit(&name, &id),
+            RoomRequest::Refuse { id } => self.refuse(&name, &id),
+            RoomRequest::Remove { id } => self.send_out(session, &name, &id),
+        };
+        self.drain(&name);
+        done
+    }
+
+    fn admit(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
+        let waiter = self.rooms.get(name).and_then(|room| room.waiter(id)).cloned();
+        let waiter = waiter.ok_or(ErrorCode::NoSuchParticipant)?;
+        // Who cannot be seated goes on waiting; the keeper hears why.
+        let Entry::Seated { seats } = self.board.admit(self.unix_ms, &who(&waiter.person), name)? else {
+            return Err(ErrorCode::Internal);
+        };
+        self.stop_knocking(&waiter.session);
+        let seats = usize::from(seats).min(self.limits.participants);
+        self.take_in(&waiter.session, name, &waiter.person, waiter.media, seats)
+    }
+
+    fn refuse(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
+        let waiter = self.rooms.get(name).and_then(|room| room.waiter(id)).cloned();
+        let waiter = waiter.ok_or(ErrorCode::NoSuchParticipant)?;
+        self.stop_knocking(&waiter.session);
+        self.outputs.push_back(Output::Send { to: waiter.session, message: refusal(0, ErrorCode::KnockingRefused) });
+        Ok(())
+    }
+
+    fn send_out(&mut self, keeper: &SessionId, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
+        let room = self.rooms.get_mut(name).ok_or(ErrorCode::UnexpectedMessage)?;
+        let found = room.session_of(id).filter(|(session, _)| session != keeper);
+        let (session, key) = found.ok_or(ErrorCode::NoSuchParticipant)?;
+        room.leave(&session, LeaveReason::Removed);
+        self.set_room(&session, None);
+        self.board.remove(self.unix_ms, name, &key);
+        Ok(())
+    }
+}

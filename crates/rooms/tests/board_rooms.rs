@@ -1,0 +1,290 @@
+//! The board and its rooms together: what sessions are told, and who gets in.
+
+use std::time::Instant;
+
+use rooms::board::{Board, Calendar, Change, Saved};
+use rooms::{Limits, Output, Person, Rooms};
+use signaling::board::{BoardNews, BoardRequest, Door, Draft, RoomNews, RoomRequest, TableInfo};
+use signaling::board_fold::{BoardFold, Mine};
+use signaling::message::{ClientMessage, ErrorCode, LeaveReason, MediaState, ParticipantId, ServerMessage, SessionId};
+
+const NOW: u64 = 1_774_605_600_000;
+
+struct Server {
+    rooms: Rooms,
+    seq: u64,
+}
+
+fn fresh() -> Board {
+    Board::new(Calendar::new("Asia/Seoul").unwrap(), [1; 32], [2; 32], Saved::default(), NOW)
+}
+
+impl Server {
+    fn new() -> Server {
+        Server { rooms: Rooms::new(Limits::default(), fresh()), seq: 0 }
+    }
+
+    fn open(&mut self, name: &str, member: bool) -> SessionId {
+        let session = SessionId(format!("session of {name}"));
+        let person = Person { key: format!("key of {name}"), name: name.into(), member };
+        self.rooms.open(Instant::now(), session.clone(), person).unwrap();
+        self.drain();
+        session
+    }
+
+    fn say(&mut self, session: &SessionId, message: ClientMessage) -> Vec<Output> {
+        self.seq += 1;
+        self.rooms.message(Instant::now(), NOW, session, self.seq, 100, message);
+        self.drain()
+    }
+
+    fn ask(&mut self, session: &SessionId, request: BoardRequest) -> Vec<Output> {
+        self.say(session, ClientMessage::Board(request))
+    }
+
+    fn lay(&mut self, session: &SessionId, door: Door) -> TableInfo {
+        let draft = Draft {
+            topic: "soup".into(),
+            place: String::new(),
+            seats: 3,
+            now: true,
+            starts_ms: 0,
+            minutes: 60,
+            weekly: false,
+            door,
+        };
+        self.ask(session, BoardRequest::Lay(draft));
+        self.rooms.board().tables().last().unwrap().info(0)
+    }
+
+    fn join(&mut self, session: &SessionId, room: &str, invite: Option<String>) -> Vec<Output> {
+        let media = MediaState::default();
+        self.say(session, ClientMessage::Join { room: room.into(), media, invite })
+    }
+
+    fn keeper_does(&mut self, session: &SessionId, request: RoomRequest) -> Vec<Output> {
+        self.say(session, ClientMessage::Room(request))
+    }
+
+    fn flush(&mut self) -> Vec<Output> {
+        self.rooms.flush_board(NOW);
+        self.drain()
+    }
+
+    fn drain(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.rooms.poll_output()).collect()
+    }
+}
+
+fn to(outputs: &[Output], session: &SessionId) -> Vec<ServerMessage> {
+    let mut said = Vec::new();
+    for output in outputs {
+        match output {
+            Output::Send { to, message } | Output::Kept { to, message } if to == session => said.push(message.clone()),
+            Output::Publish { to, body } if to.contains(session) => said.push(serde_json::from_str(body).unwrap()),
+            Output::Send { .. } | Output::Kept { .. } | Output::Publish { .. } | Output::Write(_) => {}
+            Output::End { .. } => {}
+        }
+    }
+    said
+}
+
+fn errors(outputs: &[Output], session: &SessionId) -> Vec<ErrorCode> {
+    let error = |message| match message {
+        ServerMessage::Error(error) => Some(error.code),
+        _ => None,
+    };
+    to(outputs, session).into_iter().filter_map(error).collect()
+}
+
+fn room_news(outputs: &[Output], session: &SessionId) -> Vec<RoomNews> {
+    let news = |message| match message {
+        ServerMessage::Room(news) => Some(news),
+        _ => None,
+    };
+    to(outputs, session).into_iter().filter_map(news).collect()
+}
+
+fn lobby(outputs: &[Output], session: &SessionId) -> Option<Vec<(String, ParticipantId)>> {
+    room_news(outputs, session).into_iter().rev().find_map(|news| match news {
+        RoomNews::Lobby { knocking } => Some(knocking.into_iter().map(|k| (k.name, k.id)).collect()),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_is_done_is_written_down_before_anybody_hears_of_it() {
+    let mut server = Server::new();
+    let ada = server.open("Ada", true);
+    server.ask(&ada, BoardRequest::Subscribe { room: None, invite: None });
+    server.flush();
+    let table = server.lay(&ada, Door::Open);
+    server.flush();
+    let outputs = server.ask(&ada, BoardRequest::Leave { table: table.id.clone() });
+    let written =
+        outputs.iter().position(|o| matches!(o, Output::Write(c) if c == &[Change::Gone { id: table.id.clone() }]));
+    let done = outputs.iter().position(
+        |o| matches!(o, Output::Kept { message: ServerMessage::Board(BoardNews::Done { about }), .. } if *about == server.seq),
+    );
+    assert!(written.unwrap() < done.unwrap(), "{outputs:?}");
+    assert!(
+        to(&server.flush(), &ada)
+            .iter()
+            .any(|m| matches!(m, ServerMessage::Board(BoardNews::Patch(p)) if p.gone == [table.id.clone()]))
+    );
+}
+
+#[test]
+fn everybody_who_watches_gets_the_same_text() {
+    let mut server = Server::new();
+    let people: Vec<SessionId> = (0..50).map(|n| server.open(&format!("P{n}"), true)).collect();
+    let silent = server.open("an older client", true);
+    for session in &people {
+        server.ask(session, BoardRequest::Subscribe { room: None, invite: None });
+    }
+    let first = server.flush();
+    assert_eq!(first.iter().filter(|o| matches!(o, Output::Publish { .. })).count(), 1, "one text for all");
+    server.lay(&people[0], Door::Open);
+    let outputs = server.flush();
+    let [Output::Publish { to: all, .. }] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!(all.len(), 50);
+    assert!(to(&outputs, &silent).is_empty());
+    let mut fold = BoardFold::new("key of P0");
+    for message in to(&first, &people[0]).into_iter().chain(to(&outputs, &people[0])) {
+        if let ServerMessage::Board(news) = message {
+            fold.handle(NOW, &news);
+        }
+    }
+    let state = fold.state().unwrap();
+    assert_eq!((state.people.len(), state.tables.len(), state.tables[0].mine), (51, 1, Mine::Host));
+    assert!(!server.rooms.wants_flush());
+}
+
+#[test]
+fn a_host_lets_people_in_one_by_one() {
+    let mut server = Server::new();
+    let [ada, ben, cem] = ["Ada", "Ben", "Cem"].map(|name| server.open(name, true));
+    let room = server.lay(&ada, Door::Knock).room;
+    let outputs = server.join(&ada, &room, None);
+    assert!(matches!(&room_news(&outputs, &ada)[..], [RoomNews::State { host: Some(_), locked: false }]));
+    for session in [&ben, &cem] {
+        let outputs = server.join(session, &room, None);
+        assert_eq!(room_news(&outputs, session), [RoomNews::Knocking { room: room.clone() }]);
+    }
+    let outputs = server.say(&ben, ClientMessage::Media(MediaState { microphone: true, camera: false }));
+    assert!(outputs.is_empty(), "nobody hears of it yet: {outputs:?}");
+    let outputs = server.keeper_does(&ada, RoomRequest::Lock { locked: false });
+    assert_eq!(lobby(&outputs, &ada), None);
+    assert_eq!(server.rooms.participants(&room).len(), 1);
+    let waiting = ["k2", "k3"].map(|id| ParticipantId(id.into()));
+    let outputs = server.keeper_does(&ada, RoomRequest::Admit { id: waiting[0].clone() });
+    assert!(matches!(to(&outputs, &ben)[0], ServerMessage::Joined { .. }), "{outputs:?}");
+    assert_eq!(lobby(&outputs, &ada).unwrap(), [("Cem".to_owned(), waiting[1].clone())]);
+    let ben_here = server.rooms.participants(&room).into_iter().find(|p| p.name == "Ben").unwrap();
+    assert!(ben_here.media.microphone, "as they were when they came in");
+    let outputs = server.keeper_does(&ada, RoomRequest::Refuse { id: waiting[1].clone() });
+    assert_eq!(errors(&outputs, &cem), [ErrorCode::KnockingRefused]);
+    assert_eq!(lobby(&outputs, &ada).unwrap(), []);
+    let outputs = server.keeper_does(&ada, RoomRequest::Admit { id: waiting[1].clone() });
+    assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant]);
+}
+
+#[test]
+fn who_knocks_may_go_away_and_a_new_keeper_hears_who_knocks() {
+    let mut server = Server::new();
+    let [ada, ben, cem] = ["Ada", "Ben", "Cem"].map(|name| server.open(name, true));
+    let room = server.lay(&ada, Door::Knock).room;
+    server.join(&ben, &room, None);
+    server.join(&cem, &room, None);
+    let outputs = server.join(&ada, &room, None);
+    assert_eq!(lobby(&outputs, &ada).unwrap().len(), 2, "the host comes late and hears who is there");
+    let outputs = server.say(&ben, ClientMessage::Leave);
+    assert_eq!(to(&outputs, &ben), [ServerMessage::Left { reason: LeaveReason::Left }]);
+    assert_eq!(lobby(&outputs, &ada).unwrap().len(), 1);
+    server.rooms.quit(&cem);
+    assert_eq!(lobby(&server.drain(), &ada).unwrap(), []);
+}
+
+#[test]
+fn only_the_keeper_locks_mutes_and_sends_out() {
+    let mut server = Server::new();
+    let [ada, ben, cem] = ["Ada", "Ben", "Cem"].map(|name| server.open(name, true));
+    let room = server.lay(&ada, Door::Open).room;
+    server.join(&ada, &room, None);
+    server.join(&ben, &room, None);
+    let (ada_id, ben_id) = {
+        let all = server.rooms.participants(&room);
+        (all[0].id.clone(), all[1].id.clone())
+    };
+    let outputs = server.keeper_does(&ben, RoomRequest::Remove { id: ada_id.clone() });
+    assert_eq!(errors(&outputs, &ben), [ErrorCode::NotHost]);
+    let outputs = server.keeper_does(&cem, RoomRequest::Lock { locked: true });
+    assert_eq!(errors(&outputs, &cem), [ErrorCode::UnexpectedMessage]);
+    let outputs = server.keeper_does(&ada, RoomRequest::Mute { id: ben_id.clone() });
+    assert_eq!(room_news(&outputs, &ben), [RoomNews::Muted]);
+    let outputs = server.keeper_does(&ada, RoomRequest::Lock { locked: true });
+    assert!(matches!(room_news(&outputs, &ben)[..], [RoomNews::State { locked: true, .. }]));
+    assert_eq!(errors(&server.join(&cem, &room, None), &cem), [ErrorCode::RoomLocked]);
+    let outputs = server.keeper_does(&ada, RoomRequest::Remove { id: ben_id });
+    assert!(to(&outputs, &ben).contains(&ServerMessage::Left { reason: LeaveReason::Removed }));
+    assert_eq!(errors(&server.join(&ben, &room, None), &ben), [ErrorCode::Removed]);
+    let outputs = server.keeper_does(&ada, RoomRequest::Remove { id: ada_id });
+    assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant], "nobody sends themselves out");
+    // A host who leaves hands the door over.
+    server.keeper_does(&ada, RoomRequest::Lock { locked: false });
+    server.join(&cem, &room, None);
+    let outputs = server.say(&ada, ClientMessage::Leave);
+    assert!(matches!(room_news(&outputs, &cem)[..], [RoomNews::State { host: Some(_), .. }]));
+    let outputs = server.keeper_does(&cem, RoomRequest::Lock { locked: true });
+    assert_eq!(errors(&outputs, &cem), []);
+}
+
+#[test]
+fn guests_watch_one_table_and_come_in_by_its_invite() {
+    let mut server = Server::new();
+    let (ada, gus) = (server.open("Ada", true), server.open("Gus", false));
+    let table = server.lay(&ada, Door::Open);
+    server.lay(&ada, Door::Open);
+    let watch = |invite: Option<String>| BoardRequest::Subscribe { room: Some(table.room.clone()), invite };
+    for request in [BoardRequest::Subscribe { room: None, invite: None }, watch(None)] {
+        assert_eq!(errors(&server.ask(&gus, request), &gus), [ErrorCode::NotMember]);
+    }
+    let made = server.ask(&ada, BoardRequest::Invite { room: table.room.clone(), uses: 1, hours: 1 });
+    let token = to(&made, &ada).into_iter().find_map(|message| match message {
+        ServerMessage::Board(BoardNews::Invite { invite, .. }) => Some(invite),
+        _ => None,
+    });
+    server.ask(&gus, watch(token.clone()));
+    let seen = to(&server.flush(), &gus);
+    let [ServerMessage::Board(BoardNews::Snapshot(piece))] = seen.as_slice() else { panic!("{seen:?}") };
+    assert_eq!((piece.tables.len(), piece.tables[0].taken_count, piece.tables[0].taken.len()), (1, 1, 0));
+    assert_eq!(errors(&server.join(&gus, &table.room, None), &gus), [ErrorCode::NotMember]);
+    let outputs = server.join(&gus, &table.room, token);
+    assert!(matches!(to(&outputs, &gus)[0], ServerMessage::Joined { .. }), "{outputs:?}");
+    let seen = to(&server.flush(), &gus);
+    assert!(
+        matches!(&seen[..], [ServerMessage::Board(BoardNews::Patch(p))] if p.tables[0].taken_count == 2),
+        "{seen:?}"
+    );
+    let refused = server.ask(&gus, BoardRequest::Take { table: table.id, wait: false });
+    assert_eq!(errors(&refused, &gus), [ErrorCode::NotMember]);
+    assert_eq!(errors(&server.join(&ada, "soup", None), &ada), []);
+}
+
+#[test]
+fn a_board_that_could_not_be_written_down_is_shown_as_it_was() {
+    let mut server = Server::new();
+    let ada = server.open("Ada", true);
+    server.ask(&ada, BoardRequest::Subscribe { room: None, invite: None });
+    server.flush();
+    server.lay(&ada, Door::Open);
+    server.rooms.replace_board(fresh());
+    server.drain();
+    let seen = to(&server.flush(), &ada);
+    assert!(
+        seen.iter().any(
+            |m| matches!(m, ServerMessage::Board(BoardNews::Snapshot(s)) if s.tables.is_empty() && s.people.len() == 1)
+        ),
+        "{seen:?}"
+    );
+}
