@@ -126,10 +126,13 @@ export class Call extends EventTarget {
     session.addEventListener('message', event => this.#message(/** @type {CustomEvent} */ (event).detail));
   }
 
+  /** Number of the last `join`. */
+  #asked = 0;
+
   /** @param {string} room @param {MediaState} media @param {string} [invite] */
   join(room, media, invite) {
     this.wish = { room, media, ...(invite ? { invite } : {}) };
-    this.session.send({ type: 'join', ...this.wish });
+    this.#asked = this.session.send({ type: 'join', ...this.wish });
   }
 
   leave() {
@@ -156,7 +159,8 @@ export class Call extends EventTarget {
 
   #again() {
     this.#closePeers();
-    if (this.wish) this.session.send({ type: 'join', ...this.wish });
+    this.you = null;
+    if (this.wish) this.#asked = this.session.send({ type: 'join', ...this.wish });
   }
 
   /** @param {Message} message */
@@ -189,7 +193,8 @@ export class Call extends EventTarget {
         break;
       case 'chat': return this.#tell('chat', message);
       case 'error':
-        if (!this.you) this.#end(message.code);
+        // An error about something else is not the end of asking for a seat.
+        if (this.wish && !this.you && (message.about === undefined || message.about === this.#asked)) this.#end(message.code);
     }
   }
 

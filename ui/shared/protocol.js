@@ -1,7 +1,7 @@
 // The signalling protocol (PROTOCOL.md) for browsers: a session that answers the challenge, numbers what it says,
 // and goes on over a new socket when one breaks. It knows no DOM and no WebRTC.
 
-/** @typedef {{ publicKey: string, sign: (bytes: Uint8Array) => Promise<string> }} DeviceKey */
+/** @typedef {{ publicKey: string, sign: (bytes: Uint8Array) => Promise<string>, pair: CryptoKeyPair }} DeviceKey */
 /** @typedef {{ microphone: boolean, camera: boolean }} MediaState */
 /** @typedef {{ type: string, [field: string]: any }} Message */
 /** @typedef {{ seq: number, text: string }} Unacknowledged */
@@ -26,8 +26,17 @@ const fromBase64Url = text => Uint8Array.from(atob(text.replaceAll('-', '+').rep
  * @returns {Promise<DeviceKey>}
  */
 export async function newDeviceKey() {
-  const pair = /** @type {CryptoKeyPair} */ (await crypto.subtle.generateKey({ name: 'Ed25519' }, false, ['sign', 'verify']));
+  return deviceKeyOf(/** @type {CryptoKeyPair} */ (await crypto.subtle.generateKey({ name: 'Ed25519' }, false, ['sign', 'verify'])));
+}
+
+/**
+ * A key that was made before and kept.
+ * @param {CryptoKeyPair} pair
+ * @returns {Promise<DeviceKey>}
+ */
+export async function deviceKeyOf(pair) {
   return {
+    pair,
     publicKey: toBase64Url(await crypto.subtle.exportKey('raw', pair.publicKey)),
     sign: async bytes => toBase64Url(await crypto.subtle.sign({ name: 'Ed25519' }, pair.privateKey, /** @type {BufferSource} */ (bytes))),
   };
@@ -73,13 +82,15 @@ export class Session extends EventTarget {
   /**
    * Says something, now or as soon as there is a connection. Throws when too much waits already.
    * @param {Message} message
+   * @returns {number} its number, which an error `about` it names
    */
   send(message) {
-    if (this.state === 'closed') return;
+    if (this.state === 'closed') return 0;
     if (this.#outbox.length >= MOST_UNACKNOWLEDGED) throw new Error('send_queue_full');
     const item = { seq: this.#nextSeq++, text: JSON.stringify(message).slice(1) };
     this.#outbox.push(item);
     if (this.state === 'open') this.#frame(item);
+    return item.seq;
   }
 
   /** Ends the session; the seat is free at once. */

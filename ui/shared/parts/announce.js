@@ -22,8 +22,9 @@ export function placeNotices(page) {
   page.append(h('div', { class: 'notices' }, polite, urgent));
 }
 
-/** @param {string} words */
-export function announce(words) {
+/** @param {string} words @param {{ heard?: boolean }} [how] heard: for screen readers alone, where the screen shows it anyway */
+export function announce(words, { heard = false } = {}) {
+  polite.classList.toggle('heard', heard);
   polite.hidden = false;
   text(line, '');
   text(line, words);

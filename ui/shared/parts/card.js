@@ -3,7 +3,7 @@
 import { backend } from '../backend.js';
 import { h, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { t } from '../strings.js';
+import { problem, t } from '../strings.js';
 import { enter, isMine, isOpen } from '../tables.js';
 import { clock, zoneOr } from '../times.js';
 import { announce, tried } from './announce.js';
@@ -107,7 +107,15 @@ export class Card extends HTMLElement {
     const { table } = this;
     if (!table) return;
     const full = table.taken_count >= table.seats;
-    if (await tried(backend.call('take_seat', { table: table.id }).then(() => true))) announce(full ? t.onTheWaitList : t.seatTaken(table.topic || t.table));
+    try {
+      await backend.call('take_seat', { table: table.id, wait: full });
+      announce(full ? t.onTheWaitList : t.seatTaken(table.topic || t.table));
+    } catch (error) {
+      if (full || /** @type {{ code?: string }} */ (error).code !== 'table_full') return void tried(Promise.reject(error));
+      if (await ask({ title: t.someoneQuicker, words: problem('table_full'), yes: t.joinWaitList })) {
+        if (await tried(backend.call('take_seat', { table: table.id, wait: true }).then(() => true))) announce(t.onTheWaitList);
+      }
+    }
   }
 
   async #leave() {

@@ -118,7 +118,7 @@ export function layTable(at = {}) {
     const starts = draft.now ? now : momentOf(draft.day, draft.minute ?? usual(), zone);
     if (!draft.now && starts < now - 5 * MINUTE) {
       shown(wrong, true);
-      return text(wrong, t.problems.in_the_past);
+      return text(wrong, t.problems.slot_past);
     }
     submit.disabled = true;
     /** @type {TableDraft} */

@@ -25,9 +25,8 @@ import { View } from '../view.js';
 export class BoardScreen extends View {
   /** People marked "eat with". @type {Set<string>} */
   #with = new Set();
-  /** The seat that was told of already. @type {string | null} */
-  #seated = null;
-  #first = true;
+  /** Whether the last board said that one waits to be seated. */
+  #hungry = false;
   #narrow = false;
 
   build() {
@@ -166,12 +165,11 @@ export class BoardScreen extends View {
   }
 
   /** "Eat now" found a table: on to its device check, once. @param {BoardState} board */
-  #found({ seated, tables }) {
-    const table = seated ? tables.find(one => one.id === seated) : undefined;
-    const news = seated !== this.#seated && !this.#first;
-    this.#first = false;
-    this.#seated = seated;
-    if (!table || !news) return;
+  #found({ waiting, tables }) {
+    const before = this.#hungry;
+    this.#hungry = waiting !== null;
+    const table = before && !this.#hungry ? tables.find(one => isMine(one) && one.now) : undefined;
+    if (!table) return;
     announce(t.foundTable(table.topic || t.table));
     enter(table);
   }

@@ -114,7 +114,7 @@ export class CallScreen extends View {
     shown(trouble, wrong !== undefined);
     if (wrong) text(/** @type {Node} */ (trouble.firstChild), `${wrong.device ? `${t[wrong.device]}: ` : ''}${problem(wrong.code, wrong.message)}`);
     keyed(knock, this.#panel === 'people' ? [] : call.lobby, one => one.id, one => knocker(one));
-    if (call.lobby.length > this.#lobby) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name));
+    if (call.lobby.length > this.#lobby) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name), { heard: true });
     this.#lobby = call.lobby.length;
     press(micro, call.media.microphone, t.microphone);
     press(cam, call.media.camera, t.camera);
@@ -239,7 +239,7 @@ export class CallScreen extends View {
   /** @param {'microphone' | 'camera'} what */
   #toggle(what) {
     const on = !state().call.media[what];
-    tried(backend.call(what === 'microphone' ? 'set_microphone' : 'set_camera', { on }).then(() => announce(t.onOff(what === 'microphone' ? t.microphone : t.camera, on))));
+    tried(backend.call(what === 'microphone' ? 'set_microphone' : 'set_camera', { on }).then(() => announce(t.onOff(what === 'microphone' ? t.microphone : t.camera, on), { heard: true })));
   }
 
   /** @param {Panel | null} panel again: closes it */
@@ -285,7 +285,7 @@ export class CallScreen extends View {
 
   #turn() {
     this.#view = this.#view === 'stage' ? 'grid' : 'stage';
-    announce(this.#view === 'stage' ? t.viewStage : t.viewGrid);
+    announce(this.#view === 'stage' ? t.viewStage : t.viewGrid, { heard: true });
     this.#lay();
   }
 

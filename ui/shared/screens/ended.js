@@ -8,7 +8,7 @@ import { problem, t } from '../strings.js';
 import { View } from '../view.js';
 
 /** Ends after which asking again makes sense. */
-const AGAIN = ['room_full', 'room_locked', 'timeout', 'server_stopping', 'server_full', 'too_slow', 'internal', 'rate_limited', 'unreachable', 'refused', 'lost', 'replaced'];
+const AGAIN = ['room_full', 'room_locked', 'timeout', 'server_stopping', 'server_full', 'too_slow', 'internal', 'rate_limited', 'server_unreachable', 'server_silent', 'knocking_refused', 'too_early', 'lost', 'replaced'];
 
 export class EndedScreen extends View {
   build() {
