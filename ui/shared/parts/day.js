@@ -64,7 +64,7 @@ export class Day extends View {
   #strip(days, chosen, today, byDay) {
     if (!this.strip) return;
     keyed(this.strip, days, day => day, day => h('button', { type: 'button', role: 'tab', id: `day-${day}`, 'aria-controls': 'day-panel', onclick: () => this.#choose(day) },
-      h('span', { class: 'weekday' }), h('span', { class: 'number', text: dayNumber(day) }), h('span', { class: 'count' })),
+      h('span', { class: 'weekday', 'aria-hidden': 'true' }), h('span', { class: 'number', 'aria-hidden': 'true', text: dayNumber(day) }), h('span', { class: 'count', 'aria-hidden': 'true' }), h('span', { class: 'heard' })),
     (element, day) => {
       const tables = byDay.get(day) ?? [], mine = tables.some(table => table.mine === 'seat' || table.mine === 'host');
       attribute(element, 'aria-selected', String(day === chosen));
@@ -72,7 +72,7 @@ export class Day extends View {
       element.classList.toggle('mine', mine);
       text(element.children[0], day === today ? t.today : weekday(day));
       text(element.children[2], tables.length ? t.tablesShort(tables.length) : '');
-      attribute(element, 'aria-label', [day === today ? t.today : '', longDay(day), t.tableCount(tables.length), mine ? t.youHaveASeat : ''].filter(Boolean).join(', '));
+      text(element.children[3], [day === today ? t.today : '', longDay(day), t.tableCount(tables.length), mine ? t.youHaveASeat : ''].filter(Boolean).join(', '));
     });
   }
 

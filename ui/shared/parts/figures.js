@@ -11,6 +11,8 @@ import { state } from '../backend.js';
 export class Figures extends HTMLElement {
   /** @param {Stats | null} now @param {Stats | null} before */
   show(now, before) {
+    // It scrolls: the keyboard must get there too.
+    this.tabIndex = 0;
     if (!now) return text(this, t.oneMoment);
     if (this.firstChild instanceof Text) this.replaceChildren();
     const seconds = before ? (now.at_ms - before.at_ms) / 1000 : 0;

@@ -326,7 +326,7 @@ function press(element, on, name) {
 function badge(element, count, name, words, urgent = true) {
   const mark = /** @type {HTMLElement} */ (element.querySelector('.badge'));
   shown(mark, count > 0);
-  text(mark, count > 99 ? '99+' : String(count));
+  attribute(mark, 'data-count', count > 99 ? '99+' : count);
   mark.classList.toggle('urgent', urgent);
   text(/** @type {Node} */ (element.querySelector('.label')), name);
   attribute(element, 'aria-label', words ? `${name}, ${words}` : name);

@@ -1,0 +1,255 @@
+// What the screens promise, in headless Chromium with the stand-in for Tauri: node --test test.mjs
+//   MODULES  folder with node_modules (puppeteer-core, axe-core, ws); the browser tests' own if not given
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createRequire } from 'node:module';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { base, board, scenes, NOON } from './states.mjs';
+import { here, open, pause, press, ui } from './stage.mjs';
+
+const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
+let stage;
+before(async () => { stage = await open(); });
+after(() => stage.close());
+
+const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
+const until = (page, test, ...args) => page.waitForFunction(test, { timeout: 4000 }, ...args);
+
+test('every screen is without serious complaints of axe, in both themes', { timeout: 240_000 }, async t => {
+  const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
+  for (const [name, scene] of Object.entries(scenes)) for (const theme of ['light', 'dark']) {
+    if (['board-full', 'call-50'].includes(name) && theme === 'dark') continue;
+    await t.test(`${name}, ${theme}`, async () => {
+      const { page, complaints } = await stage.page({ state: scene.state, language: 'ko', theme });
+      await press(page, scene.press);
+      await pause(150);
+      // Not a script tag: the page's own policy holds for those.
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+      const serious = violations.filter(one => ['serious', 'critical'].includes(one.impact))
+        .map(one => `${one.id}: ${one.nodes.slice(0, 3).map(node => `${node.target} ${node.any[0]?.message ?? ''}`).join(' | ')}`);
+      assert.deepEqual(serious, []);
+      assert.deepEqual(complaints.filter(one => !/404/.test(one)), []);
+      await page.close();
+    });
+  }
+});
+
+test('no screen is wider than its window, at any size and with large letters', { timeout: 240_000 }, async () => {
+  for (const [width, height] of [[480, 360], [800, 600], [3840, 2160]]) for (const text_percent of width === 800 ? [100, 200] : [100]) for (const [name, scene] of Object.entries(scenes)) {
+    if (['board-full', 'call-50', 'call-figures'].includes(name)) continue;
+    const { page } = await stage.page({ state: { ...scene.state, settings: { ...scene.state.settings, text_percent } }, language: 'en', width, height });
+    await pause(80);
+    const wide = await page.evaluate(() => [...document.querySelectorAll('lunch-room *')].filter(one => one.getBoundingClientRect().right > innerWidth + 2 && getComputedStyle(one).visibility !== 'hidden' && !one.closest('.days, .tiles, .heard, [hidden]') && one.getBoundingClientRect().width > 0)
+      .map(one => `${one.tagName}.${one.className?.baseVal ?? one.className}`).slice(0, 3));
+    assert.deepEqual(wide, [], `${name} at ${width}x${height}, letters ${text_percent} %`);
+    await page.close();
+  }
+});
+
+test('a whole call by keyboard alone: to the table, join, talk, chat, leave', async () => {
+  const { page } = await stage.page({ state: scenes.board.state, language: 'en' });
+  const tabTo = async id => {
+    for (let n = 0; n < 40; n++) {
+      if (await page.evaluate(wanted => document.activeElement?.id === wanted, id)) return;
+      await page.keyboard.press('Tab');
+    }
+    assert.fail(`${id} is not reached by Tab`);
+  };
+  await tabTo('go-to-table');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('lr-check');
+  await tabTo('join');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('lr-call');
+  await page.keyboard.press('KeyM');
+  await until(page, () => window.mock.state.call.media.microphone === false);
+  await page.keyboard.down('Space');
+  await until(page, () => window.mock.state.call.media.microphone === true);
+  await page.keyboard.up('Space');
+  await until(page, () => window.mock.state.call.media.microphone === false);
+  await page.keyboard.press('KeyC');
+  await page.keyboard.type('mmm vvv');
+  await page.keyboard.press('Enter');
+  await until(page, () => document.querySelector('lr-chat .lines')?.textContent.includes('mmm vvv'));
+  assert.equal(await page.evaluate(() => window.mock.state.call.media.microphone), false, 'letters in the chat are no shortcuts');
+  await tabTo('leave');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('lr-board');
+  assert.deepEqual((await calls(page, 'join'))[0].media, { microphone: true, camera: true });
+  await page.close();
+});
+
+test('nothing is asked for before Join but devices for the person itself', async () => {
+  const { page } = await stage.page({ state: scenes['check-strange'].state, language: 'en' });
+  await page.waitForSelector('lr-check');
+  await pause(500);
+  const asked = [...new Set(await page.evaluate(() => window.mock.calls.map(one => one.command)))].sort();
+  assert.deepEqual(asked.filter(name => !['subscribe', 'preview', 'refresh_devices', 'tiles'].includes(name)), []);
+  for (const { media } of await calls(page, 'preview')) assert.deepEqual(media, { microphone: false, camera: false }, 'a strange link opens nothing');
+  await page.close();
+});
+
+test('the Enter that confirms a syllable does not send it', async () => {
+  const { page } = await stage.page({ state: scenes['call-2'].state, language: 'ko' });
+  await press(page, ['#call-chat']);
+  await page.evaluate(() => {
+    const input = document.querySelector('#chat-input');
+    input.value = '점심';
+    for (const init of [{ isComposing: true }, { keyCode: 229 }]) input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', bubbles: true, cancelable: true, ...init }));
+  });
+  assert.deepEqual(await calls(page, 'send_chat'), []);
+  await page.keyboard.press('Enter');
+  assert.deepEqual(await calls(page, 'send_chat'), [{ text: '점심' }]);
+  await page.close();
+});
+
+test('markup in names, chat and topics is text', async () => {
+  const nasty = '<img src=x onerror="window.hacked=1"><b>x</b>';
+  const { page } = await stage.page({ state: { ...scenes['call-3-chat'].state, settings: { ...base().settings, name: nasty } }, language: 'en' });
+  await page.evaluate(name => {
+    const { state } = window.mock;
+    window.mock.push({ ...state, call: { ...state.call, participants: state.call.participants.map(one => ({ ...one, name })), lobby: [{ id: 'l', name, key: 'k' }] }, board: { ...state.board, tables: state.board.tables.map(table => ({ ...table, topic: name, place: name, taken: table.taken.map(one => ({ ...one, name })) })) } });
+  }, nasty);
+  await press(page, ['#call-chat']);
+  await pause(100);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.equal(await page.evaluate(() => document.querySelectorAll('lunch-room img, lunch-room b').length), 0);
+  await page.close();
+});
+
+test('a table is laid in three presses', async () => {
+  const { page } = await stage.page({ state: scenes.board.state, language: 'en' });
+  await press(page, ['#lay-table', '.chip:nth-child(3)', '.lay button[type=submit]']);
+  const [{ draft }] = await calls(page, 'lay_table');
+  assert.equal(draft.now, false);
+  assert.equal(draft.starts_ms, Date.parse('2026-11-23T04:00:00Z'), '13:00 in Seoul');
+  assert.equal(draft.seats, 4);
+  assert.equal(await page.$('dialog'), null);
+  await page.close();
+});
+
+test('who comes too late for a seat is offered the line', async () => {
+  const { page } = await stage.page({ state: scenes.board.state, language: 'en' });
+  await page.evaluate(() => { window.mock.refuse.take_seat = { code: 'table_full', message: '' }; });
+  await press(page, ['lr-card .take']);
+  await page.waitForSelector('dialog.question');
+  await page.evaluate(() => { window.mock.refuse = {}; });
+  await press(page, ['dialog .primary']);
+  const asked = await calls(page, 'take_seat');
+  assert.deepEqual(asked.map(one => one.wait), [false, true]);
+  await page.close();
+});
+
+test('“eat now” leads to the table it found, once', async () => {
+  const { page } = await stage.page({ state: { ...base(), board: board([], []) }, language: 'en' });
+  await press(page, ['#eat-now']);
+  await page.evaluate(since => window.mock.push({ ...window.mock.state, board: { ...window.mock.state.board, waiting: { since_ms: since, with: [] } } }), NOON);
+  await page.evaluate(now => {
+    const table = { id: 't', room: 'found', topic: 'Lunch', place: '', seats: 4, starts_ms: now, ends_ms: now + 3_600_000, now: true, weekly: false, host: 'me', door: 'open', locked: false, taken: [{ id: 'me', name: 'x' }], taken_count: 1, waiting_count: 0, mine: 'host', in_call: 0 };
+    window.mock.push({ ...window.mock.state, board: { ...window.mock.state.board, waiting: null, seated: 't', tables: [table] } });
+  }, NOON);
+  await page.waitForSelector('lr-check');
+  await press(page, ['#check-cancel']);
+  await page.waitForSelector('lr-board');
+  await pause(100);
+  assert.notEqual(await page.$('lr-board'), null);
+  await page.close();
+});
+
+test('a change on a board of 200 tables and 2,000 people is shown within two frames', async () => {
+  const { page } = await stage.page({ state: scenes['board-full'].state, language: 'en' });
+  await pause(500);
+  const figures = await page.evaluate(async () => {
+    const kept = document.querySelector('lr-card'), spent = [];
+    for (let n = 0; n < 20; n++) {
+      const { state } = window.mock, tables = state.board.tables.map((table, i) => i === n ? { ...table, topic: `changed ${n}` } : table);
+      const people = state.board.people.map((person, i) => i === n + 1 ? { ...person, presence: 'away' } : person);
+      const start = performance.now();
+      window.mock.push({ ...state, board: { ...state.board, tables, people } });
+      document.body.offsetHeight;
+      spent.push(performance.now() - start);
+    }
+    spent.sort((a, b) => a - b);
+    return { median: spent[10], same: kept === document.querySelector('lr-card'), rows: document.querySelectorAll('lr-free-people li').length, cards: document.querySelectorAll('lr-card').length, text: document.body.textContent.includes('changed 3') };
+  });
+  console.log('change on a full board:', figures);
+  assert.ok(figures.same && figures.text);
+  assert.ok(figures.rows < 60, 'only rows that are seen are in the page');
+  assert.equal(figures.cards, 200);
+  assert.ok(figures.median < 33, `${figures.median} ms`);
+  await page.close();
+});
+
+test('the focus and what is typed survive news', async () => {
+  const { page } = await stage.page({ state: scenes['board-full'].state, language: 'en' });
+  await page.click('#find-people');
+  await page.keyboard.type('Anna');
+  await page.evaluate(() => window.mock.push({ ...window.mock.state, board: { ...window.mock.state.board, people: window.mock.state.board.people.slice(5) } }));
+  await page.keyboard.type(' Schmidt');
+  assert.equal(await page.$eval('#find-people', field => field.value), 'Anna Schmidt');
+  await page.close();
+});
+
+test('pictures come over the socket with credit after drawing, and “you are muted” with the levels', async t => {
+  const { WebSocketServer } = require('ws');
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await new Promise(resolve => server.on('listening', resolve));
+  t.after(() => server.close());
+  const heard = { token: null, credits: [], tiles: [], sent: 0 };
+  server.on('connection', socket => {
+    const send = stream => {
+      const bytes = Buffer.alloc(24 + 64 * 36 * 3 / 2, 128);
+      bytes.write('LRF1', 0, 'latin1');
+      bytes.writeUInt16LE(stream, 4); bytes.writeUInt16LE(0, 6); bytes.writeUInt16LE(64, 8); bytes.writeUInt16LE(36, 10); bytes.writeUInt32LE(heard.sent++, 12); bytes.writeBigUInt64LE(0n, 16);
+      socket.send(bytes);
+    };
+    socket.on('message', data => {
+      const message = JSON.parse(String(data));
+      if (message.token) heard.token = message.token;
+      if (message.tiles) { heard.tiles = message.tiles; message.tiles.forEach(tile => send(tile.stream)); }
+      if (message.credit) { heard.credits.push(message.credit); if (heard.sent < 12) send(message.credit); }
+    });
+    const timer = setInterval(() => socket.send(JSON.stringify({ levels: { own: -20, q3: -25 } })), 100);
+    socket.on('close', () => clearInterval(timer));
+  });
+  const state = { ...scenes['call-2'].state, frames: { url: `ws://127.0.0.1:${server.address().port}`, token: 'secret' } };
+  state.call = { ...state.call, media: { microphone: false, camera: true } };
+  const { page } = await stage.page({ state, language: 'en' });
+  await until(page, () => document.querySelectorAll('canvas.drawn').length === 2);
+  await page.waitForSelector('.muted-hint:not([hidden])');
+  await page.waitForSelector('lr-tile.speaking');
+  assert.equal(heard.token, 'secret');
+  assert.ok(heard.credits.length >= 2);
+  assert.deepEqual(new Set(heard.tiles.map(tile => tile.picture.kind)), new Set(['own', 'camera']));
+  assert.ok(heard.tiles.every(tile => tile.width > 50 && tile.height > 50 && tile.visible));
+  assert.equal(await page.evaluate(() => window.mock.calls.filter(one => one.command === 'tiles').length), 0);
+  await page.close();
+});
+
+test('without a socket pictures come by command, and by hand where the browser draws no I420', async () => {
+  for (const setup of [() => {}, () => { delete window.VideoFrame; }, () => { delete window.VideoFrame; const get = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...rest); }; }]) {
+    const { page, complaints } = await stage.page({ state: { ...scenes['call-2'].state, frames: { url: 'ws://127.0.0.1:9', token: 'x' } }, language: 'en', setup });
+    await page.waitForFunction(() => document.querySelectorAll('canvas.drawn').length === 2, { timeout: 9000 });
+    assert.deepEqual(complaints.filter(one => !/404|WebSocket|GPU|GL Driver/.test(one)), []);
+    await page.close();
+  }
+});
+
+test('both languages fill the same gaps', async () => {
+  const { en } = await import(path.join(ui, 'shared/strings/en.js')), { ko } = await import(path.join(ui, 'shared/strings/ko.js'));
+  const compare = (a, b, where) => {
+    assert.deepEqual(Object.keys(a).sort(), Object.keys(b).sort(), where);
+    for (const key of Object.keys(a)) {
+      assert.equal(typeof a[key], typeof b[key], `${where}.${key}`);
+      if (typeof a[key] === 'object') compare(a[key], b[key], `${where}.${key}`);
+      if (typeof a[key] === 'string') assert.ok(b[key].trim(), `${where}.${key}`);
+      if (typeof a[key] === 'function') {
+        const given = key === 'onOff' ? ['@1', true] : key === 'withPeople' ? [['@1', '@2']] : key === 'andOthers' ? ['@1', 42] : [41, 42];
+        for (const value of given.flat()) if (typeof value !== 'boolean' && String(a[key](...given)).includes(String(value))) assert.ok(String(b[key](...given)).includes(String(value)), `${where}.${key} lacks ${value}`);
+      }
+    }
+  };
+  compare(en, ko, 'strings');
+});
