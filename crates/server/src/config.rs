@@ -33,6 +33,9 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Origins of web pages that may connect besides this server's own, like `https://guest.example`; `*` for any.
     pub allowed_origins: Vec<String>,
+    /// Folder with the guest page's files (`guest`, `shared`), for those who work on them. `None` serves those in the
+    /// program.
+    pub ui_dir: Option<PathBuf>,
     /// Shared secret of TURN credentials. `None` takes the one in `data_dir`, or makes one.
     pub secret: Option<String>,
     /// How long TURN credentials are good. A call longer than this cannot refresh its relay.
@@ -112,6 +115,7 @@ impl Default for Config {
             data_dir: None,
             public_url: None,
             allowed_origins: Vec::new(),
+            ui_dir: None,
             secret: None,
             credential_lifetime: Duration::from_secs(24 * 3600),
             turn: Turn::Builtin(BuiltinTurn::default()),

@@ -12,7 +12,7 @@ use crate::admission::{Admission, AdmissionLimits};
 use crate::config::{Config, Turn};
 use crate::connection::Context;
 use crate::error::StartError;
-use crate::http::Front;
+use crate::http::{Front, Interface};
 use crate::hub::{self, Command};
 use crate::ice::{IceDirectory, Place};
 use crate::turn::Relay;
@@ -42,6 +42,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Server, StartError> {
         check::check(&config)?;
         let encryption = tls::encryption(&config)?;
+        let interface = Interface::new(config.ui_dir.as_deref())
+            .map_err(|error| StartError::Config(format!("ui-dir: {error}")))?;
         let secret = match &config.secret {
             Some(secret) => secret.clone(),
             None => data::secret(config.data_dir.as_deref())?,
@@ -73,6 +75,7 @@ impl Server {
             public_url: config.public_url.clone(),
             allowed_origins: config.allowed_origins.clone(),
             fingerprint,
+            interface,
             next_connection: AtomicU64::new(1),
         });
         let admission = Admission::new(AdmissionLimits {

@@ -66,6 +66,10 @@ pub struct Settings {
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "LUNCHROOM_ALLOWED_ORIGINS")]
     #[serde(deserialize_with = "one_or_many")]
     pub allowed_origins: Option<Vec<String>>,
+    /// Serve the guest page from this folder, anew for each request, for those who work on it
+    /// [default: from the program].
+    #[arg(long, value_name = "FOLDER", env = "LUNCHROOM_UI_DIR")]
+    pub ui_dir: Option<PathBuf>,
     /// Folder for the generated secret and certificate [default: lunchroom-server in the user's data folder].
     #[arg(long, value_name = "FOLDER", env = "LUNCHROOM_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
@@ -209,6 +213,7 @@ impl Settings {
             tls_key: self.tls_key.or(below.tls_key),
             public_url: self.public_url.or(below.public_url),
             allowed_origins: self.allowed_origins.or(below.allowed_origins),
+            ui_dir: self.ui_dir.or(below.ui_dir),
             data_dir: self.data_dir.or(below.data_dir),
             no_turn: self.no_turn.or(below.no_turn),
             turn_listen: self.turn_listen.or(below.turn_listen),
@@ -255,6 +260,7 @@ impl Settings {
             data_dir: Some(self.data_dir.unwrap_or_else(default_data_dir)),
             public_url: self.public_url,
             allowed_origins: self.allowed_origins.unwrap_or_default(),
+            ui_dir: self.ui_dir,
             secret: self.turn_secret,
             credential_lifetime: self
                 .turn_credential_hours

@@ -1,5 +1,8 @@
-//! The HTTP front: WebSockets, a health check and the pages of links.
+//! The HTTP front: WebSockets, a health check, the pages of links and their files.
 
+mod answer;
+mod files;
+mod interface;
 mod origin;
 mod page;
 
@@ -9,8 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
@@ -23,6 +24,9 @@ use url::Url;
 use crate::connection::{self, Context, stopped};
 use crate::hub::ConnectionId;
 use crate::ice::host_for;
+use answer::{Body, method_not_allowed, plain};
+
+pub(crate) use interface::Interface;
 
 /// Longest time for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +40,7 @@ pub(crate) struct Front {
     /// Origins of web pages that may connect, besides our own.
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) fingerprint: Option<[u8; 32]>,
+    pub(crate) interface: Interface,
     pub(crate) next_connection: AtomicU64,
 }
 
@@ -45,8 +50,6 @@ pub(crate) struct Reached {
     pub(crate) local: SocketAddr,
     pub(crate) encrypted: bool,
 }
-
-type Body = Full<Bytes>;
 
 /// Serves one connection to its end, also beyond its upgrade. `ticket` is dropped when it has ended.
 pub(crate) async fn serve<S, T>(io: S, front: Arc<Front>, reached: Reached, ticket: Arc<T>)
@@ -78,22 +81,37 @@ where
     T: Send + Sync + 'static,
 {
     let path = request.uri().path();
+    let is_upgrade = request.headers().contains_key(header::UPGRADE);
     match path {
-        "/ws" | "/" if request.headers().contains_key(header::UPGRADE) => upgrade(request, front, reached, ticket),
+        "/ws" | "/" if is_upgrade => upgrade(request, front, reached, ticket),
         "/ws" => {
             let mut response = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket\n");
             response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             response
         }
-        "/healthz" if is_reading(&request) => plain(StatusCode::OK, "ok\n"),
-        _ => match path.strip_prefix("/r/") {
-            Some(room) if is_reading(&request) => {
-                let server = server_url(&request, front, reached);
-                page::room(room, request.uri().query(), &server, front.fingerprint)
-            }
-            Some(_) | None => plain(StatusCode::NOT_FOUND, "not found\n"),
-        },
+        _ => read(&request, front, reached),
     }
+}
+
+/// What is read with GET or HEAD. (The connection leaves the body of an answer to HEAD out.)
+fn read(request: &Request<Incoming>, front: &Front, reached: Reached) -> Response<Body> {
+    let path = request.uri().path();
+    let answer: &dyn Fn() -> Response<Body> = match path {
+        "/" => &page::about,
+        "/healthz" => &|| plain(StatusCode::OK, "ok\n"),
+        _ if path.starts_with("/r/") => &|| {
+            let server = server_url(request, front, reached);
+            let asked =
+                page::Asked { room: &path["/r/".len()..], query: request.uri().query(), headers: request.headers() };
+            page::room(asked, &front.interface, &server, front.fingerprint)
+        },
+        _ if path.starts_with("/assets/") => &|| match front.interface.find(&path["/assets/".len()..]) {
+            Some((served, kept)) => answer::file(request.headers(), &served, kept),
+            None => plain(StatusCode::NOT_FOUND, "not found\n"),
+        },
+        _ => return plain(StatusCode::NOT_FOUND, "not found\n"),
+    };
+    if is_reading(request) { answer() } else { method_not_allowed() }
 }
 
 fn upgrade<T>(mut request: Request<Incoming>, front: &Arc<Front>, reached: Reached, ticket: &Arc<T>) -> Response<Body>
@@ -149,30 +167,4 @@ fn server_url(request: &Request<Incoming>, front: &Front, reached: Reached) -> S
         Some(None) => format!("{scheme}://{host}"),
         None => format!("{scheme}://{host}:{}", reached.local.port()),
     }
-}
-
-fn plain(status: StatusCode, text: &str) -> Response<Body> {
-    respond(status, "text/plain; charset=utf-8", text.to_owned())
-}
-
-fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        // One question a connection. (Told to hyper instead, it would also say so in the answer to an upgrade.)
-        (header::CONNECTION, "close"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // The address of a page is an invitation: it is nobody else's business.
-        (header::REFERRER_POLICY, "no-referrer"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-    ];
-    for (name, value) in headers {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }

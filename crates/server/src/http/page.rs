@@ -1,39 +1,65 @@
-//! The page of a link: says what it is and opens the app.
+//! The page of a link: joins as a guest, and opens the app.
 
+use hyper::header::HeaderMap;
 use hyper::{Response, StatusCode};
 use signaling::link::{Link, LinkError};
+use url::Url;
 
-use super::{Body, plain, respond};
+use super::answer::{Body, guest_page, plain, small_page};
+use super::interface::Interface;
 
-const PAGE: &str = include_str!("room.html");
+const ABOUT: &str = include_str!("about.html");
+
+/// What a person sees who opens the server's address.
+pub(super) fn about() -> Response<Body> {
+    small_page(ABOUT.to_owned())
+}
+
+/// A link as it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) room: &'a str,
+    pub(super) query: Option<&'a str>,
+    pub(super) headers: &'a HeaderMap,
+}
 
 /// The page of a room, or "not found" for what is no room. Whether somebody sits in it is not said.
-pub(super) fn room(room: &str, query: Option<&str>, server: &str, fingerprint: Option<[u8; 32]>) -> Response<Body> {
-    let invite = query.and_then(invite);
-    let html = match Link::new(room, server, fingerprint, invite.as_deref()) {
-        Ok(link) => render(room, &open(&link.to_string())),
+pub(super) fn room(
+    asked: Asked<'_>,
+    interface: &Interface,
+    server: &str,
+    fingerprint: Option<[u8; 32]>,
+) -> Response<Body> {
+    let invite = asked.query.and_then(invite);
+    let link = match Link::new(asked.room, server, fingerprint, invite.as_deref()) {
+        Ok(link) => link.to_string(),
+        Err(LinkError::Insecure) => String::new(),
         Err(LinkError::Room) => return plain(StatusCode::NOT_FOUND, "not found\n"),
         Err(LinkError::Invite) => return plain(StatusCode::BAD_REQUEST, "the invite in this link is not valid\n"),
-        Err(LinkError::Insecure) => render(room, INSECURE),
         Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("{error}\n")),
     };
-    respond(StatusCode::OK, "text/html; charset=utf-8", html)
+    let files = interface.files();
+    match files.page() {
+        Some(page) => {
+            let text = fill(page, &files.hash, asked.room, &link);
+            guest_page(asked.headers, text, &authority(server))
+        }
+        None => plain(StatusCode::NOT_FOUND, "the guest page is missing\n"),
+    }
 }
 
-const INSECURE: &str = "<p>This server is not encrypted, and so the app joins it only from the same private network. \
-    Ask whoever runs it to switch encryption on.</p>";
-
-fn open(link: &str) -> String {
-    let link = escape(link);
-    format!(
-        "<p><a class=\"open\" href=\"{link}\">Open in Lunchroom</a></p>\
-         <p>If nothing happens, Lunchroom is not installed on this device. In the app you can also paste this link:</p>\
-         <p><code>{link}</code></p>"
-    )
+/// The page with what only the server knows: the version of its files, the room, and the link that opens the app,
+/// which is empty where the app would not take it.
+fn fill(page: &str, hash: &str, room: &str, link: &str) -> String {
+    page.replace("{{assets}}", &format!("/assets/{hash}"))
+        .replace("{{room}}", &escape(room))
+        .replace("{{link}}", &escape(link))
 }
 
-fn render(room: &str, body: &str) -> String {
-    PAGE.replace("{{room}}", &escape(room)).replace("{{body}}", body)
+/// Host and port of a server's URL, which holds nothing that means something in a policy.
+fn authority(server: &str) -> String {
+    let url = Url::parse(server).ok();
+    url.map_or_else(String::new, |url| url[url::Position::BeforeHost..url::Position::AfterPort].to_owned())
 }
 
 fn invite(query: &str) -> Option<String> {
@@ -57,7 +83,10 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::interface::Files;
     use super::*;
+    use std::sync::Arc;
+
     use http_body_util::BodyExt as _;
 
     async fn text(response: Response<Body>) -> String {
@@ -65,31 +94,65 @@ mod tests {
         String::from_utf8(bytes.to_vec()).expect("text")
     }
 
-    #[tokio::test]
-    async fn the_page_opens_the_app_in_this_room_of_this_server() {
-        let response = room("soup", Some("x=1&invite=tok_1"), "wss://lunch.example", Some([0; 32]));
-        assert_eq!(response.status(), StatusCode::OK);
-        let page = text(response).await;
-        let link = page.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
-        let link = Link::parse(&link.replace("&amp;", "&")).expect("valid");
-        assert_eq!((link.room.as_str(), link.invite.as_deref()), ("soup", Some("tok_1")));
-        assert_eq!((link.server.as_str(), link.fingerprint), ("wss://lunch.example/", Some([0; 32])));
-        assert!(!page.contains("{{"));
+    fn guests() -> Interface {
+        let page = "<head><title>{{room}}</title><base href=\"{{assets}}/guest/\"><meta content=\"{{link}}\"></head>";
+        let files = [("guest/index.html".to_owned(), page.into())];
+        Interface::Embedded(Arc::new(Files::new(files.into_iter())))
+    }
+
+    fn get(name: &str, query: Option<&str>, interface: &Interface, server: &str) -> Response<Body> {
+        let asked = Asked { room: name, query, headers: &HeaderMap::new() };
+        room(asked, interface, server, server.starts_with("wss").then_some([0; 32]))
+    }
+
+    fn after<'a>(page: &'a str, before: &str) -> &'a str {
+        page.split(before).nth(1).and_then(|rest| rest.split('"').next()).expect("there")
     }
 
     #[tokio::test]
-    async fn an_unencrypted_public_server_is_not_offered() {
-        let page = text(room("soup", None, "ws://lunch.example", None)).await;
-        assert!(page.contains("not encrypted"));
-        assert!(!page.contains("lunchroom://"));
+    async fn the_page_opens_the_app_in_this_room_of_this_server() {
+        let response = get("soup", Some("x=1&invite=tok_1"), &guests(), "wss://lunch.example");
+        assert_eq!(response.status(), StatusCode::OK);
+        let page = text(response).await;
+        let link = Link::parse(&after(&page, "content=\"").replace("&amp;", "&")).expect("valid");
+        assert_eq!((link.room.as_str(), link.invite.as_deref()), ("soup", Some("tok_1")));
+        assert_eq!((link.server.as_str(), link.fingerprint), ("wss://lunch.example/", Some([0; 32])));
+        assert!(page.contains("<title>soup</title>") && !page.contains("{{"), "{page}");
+    }
+
+    #[tokio::test]
+    async fn the_guest_page_finds_its_files() {
+        let interface = guests();
+        let page = text(get("soup", None, &interface, "wss://lunch.example")).await;
+        let base = Url::parse("https://lunch.example/r/soup").and_then(|url| url.join(after(&page, "base href=\"")));
+        let main = base.and_then(|base| base.join("index.html")).expect("an address");
+        let address = main.path().strip_prefix("/assets/").expect("below the files");
+        assert!(interface.find(address).is_some(), "{address}");
+    }
+
+    #[tokio::test]
+    async fn the_guest_page_may_connect_to_this_server_alone() {
+        let response = get("soup", None, &guests(), "ws://192.168.1.5:7077");
+        let policy = response.headers()["content-security-policy"].to_str().expect("text");
+        assert!(policy.contains("connect-src 'self' ws://192.168.1.5:7077 wss://192.168.1.5:7077;"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains(" * "), "{policy}");
+    }
+
+    #[tokio::test]
+    async fn an_unencrypted_public_server_is_not_offered_to_the_app() {
+        let response = get("soup", None, &guests(), "ws://lunch.example");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(after(&text(response).await, "content=\""), "");
     }
 
     #[test]
     fn what_is_no_room_is_not_found() {
         for bad in ["", "a/b", "%3Cscript%3E", "<script>", "-", "A B"] {
-            assert_eq!(room(bad, None, "wss://lunch.example", None).status(), StatusCode::NOT_FOUND, "{bad}");
+            let response = get(bad, None, &guests(), "wss://lunch.example");
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{bad}");
         }
-        assert_eq!(room("soup", Some("invite=<b>"), "wss://lunch.example", None).status(), StatusCode::BAD_REQUEST);
+        let invite = get("soup", Some("invite=<b>"), &guests(), "wss://lunch.example");
+        assert_eq!(invite.status(), StatusCode::BAD_REQUEST);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What a browser sees.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use server::Config;
+use server::{Config, Server};
 use signaling::link::Link;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -36,11 +38,11 @@ async fn the_health_check_says_ok() {
 
 #[tokio::test]
 async fn the_page_of_a_room_opens_the_app_here() {
-    let server = start(config()).await;
+    let page = Page::new("opens");
+    let server = start(page.config()).await;
     let answer = get(server.addr(), "/r/soup?invite=abc").await;
     assert_eq!(status(&answer), "200");
-    assert!(answer.contains("default-src 'none'"));
-    let link = answer.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+    let link = answer.split("<p id=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
     let link = Link::parse(&link.replace("&amp;", "&")).expect("valid");
     assert_eq!(link.server.as_str(), format!("ws://{}/", server.addr()));
     assert_eq!(link.invite.as_deref(), Some("abc"));
@@ -49,12 +51,181 @@ async fn the_page_of_a_room_opens_the_app_here() {
 #[tokio::test]
 async fn everything_else_is_not_found() {
     let server = start(config()).await;
-    for path in ["/", "/r", "/r/", "/r/Bad%20Name", "/r/../etc/passwd", "/admin", "/ws/x", "/healthz/x"] {
+    let nothing =
+        ["/r", "/r/", "/r/Bad%20Name", "/r/../etc/passwd", "/admin", "/ws/x", "/healthz/x", "/assets", "/assets/"];
+    for path in nothing {
         assert_eq!(status(&get(server.addr(), path).await), "404", "{path}");
     }
     assert_eq!(status(&get(server.addr(), "/ws").await), "426");
-    let post = b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc";
-    assert_eq!(status(&ask(server.addr(), post).await), "404");
+}
+
+#[tokio::test]
+async fn what_is_there_to_be_read_takes_nothing() {
+    let server = start(config()).await;
+    for path in ["/", "/healthz", "/r/soup", "/assets/x/shared/protocol.js"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc");
+            let answer = ask(server.addr(), request.as_bytes()).await;
+            assert_eq!(status(&answer), "405", "{method} {path}");
+            assert_eq!(field(&answer, "allow"), Some("GET, HEAD"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_browser_at_the_server_s_own_address_is_told_what_it_is() {
+    let server = start(config()).await;
+    let answer = get(server.addr(), "/").await;
+    assert_eq!(status(&answer), "200");
+    assert!(answer.contains("Lunchroom server") && !answer.contains("<script"));
+}
+
+/// A value of an answer's head.
+fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let head = answer.split("\r\n\r\n").next()?;
+    head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// A folder of a guest page, which is gone with the test.
+struct Page(PathBuf);
+
+impl Page {
+    fn new(name: &str) -> Page {
+        let page = Page(std::env::temp_dir().join(format!("lunchroom-page-{name}-{}", std::process::id())));
+        std::fs::create_dir_all(page.0.join("guest")).expect("a folder");
+        page.write("guest/index.html", "<head><script src=\"{{assets}}/guest/main.js\"></script><p id=\"{{link}}\">");
+        page.write("guest/main.js", "export {};");
+        page.write("guest/.secret.js", "export {};");
+        page.write("guest/main.test.js", "export {};");
+        page.write("secret.js", "export {};");
+        page
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.join(name), text).expect("written");
+    }
+
+    fn config(&self) -> Config {
+        Config { ui_dir: Some(self.0.clone()), ..config() }
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn the_guest_page_is_guarded_and_asked_for_anew_each_time() {
+    let page = Page::new("guarded");
+    let server = start(page.config()).await;
+    let answer = get(server.addr(), "/r/soup").await;
+    assert_eq!(status(&answer), "200");
+    assert_eq!(field(&answer, "cache-control"), Some("no-cache"));
+    assert_eq!(field(&answer, "x-content-type-options"), Some("nosniff"));
+    assert_eq!(field(&answer, "x-frame-options"), Some("DENY"));
+    assert_eq!(field(&answer, "referrer-policy"), Some("no-referrer"));
+    assert!(field(&answer, "permissions-policy").is_some_and(|text| text.contains("camera=(self), microphone=(self)")));
+    let policy = field(&answer, "content-security-policy").expect("a policy");
+    let rules = [
+        "default-src 'none'".to_owned(),
+        "script-src 'self'".to_owned(),
+        format!("connect-src 'self' ws://{0} wss://{0}", server.addr()),
+        "media-src 'self' blob: mediastream:".to_owned(),
+        "img-src 'self' data: blob:".to_owned(),
+        "frame-ancestors 'none'".to_owned(),
+    ];
+    for rule in rules {
+        assert!(policy.split("; ").any(|one| one == rule), "{rule} in {policy}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_a_browser_has_is_not_sent_again() {
+    let page = Page::new("known");
+    let server = start(page.config()).await;
+    let tag = field(&get(server.addr(), "/r/soup").await, "etag").expect("a tag").to_owned();
+    let again =
+        format!("GET /r/soup HTTP/1.1\r\nHost: {}\r\nIf-None-Match: {tag}\r\nConnection: close\r\n\r\n", server.addr());
+    let answer = ask(server.addr(), again.as_bytes()).await;
+    assert_eq!((status(&answer), field(&answer, "etag")), ("304", Some(tag.as_str())));
+    assert!(answer.ends_with("\r\n\r\n"), "nothing more: {answer}");
+    page.write("guest/main.js", "export { };");
+    assert_eq!(status(&ask(server.addr(), again.as_bytes()).await), "200", "its files are others now");
+}
+
+#[tokio::test]
+async fn a_head_is_that_of_the_answer() {
+    let page = Page::new("head");
+    let server = start(page.config()).await;
+    let whole = get(server.addr(), "/r/soup").await;
+    let request = format!("HEAD /r/soup HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.addr());
+    let head = ask(server.addr(), request.as_bytes()).await;
+    let of = |answer: &str| answer.split("\r\n\r\n").next().map(without_date).unwrap_or_default();
+    assert_eq!(of(&head), of(&whole));
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+}
+
+fn without_date(head: &str) -> String {
+    head.lines().filter(|line| !line.starts_with("date: ")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn only_the_page_s_own_files_are_served() {
+    let page = Page::new("files");
+    let server = start(page.config()).await;
+    let answer = get(server.addr(), "/assets/any/guest/main.js").await;
+    assert_eq!((status(&answer), field(&answer, "content-type")), ("200", Some("text/javascript; charset=utf-8")));
+    assert_eq!(field(&answer, "cache-control"), Some("no-cache"), "somebody works on it");
+    assert_eq!(field(&answer, "x-content-type-options"), Some("nosniff"));
+    for name in ["secret.js", "guest/../secret.js", "guest/.secret.js", "guest/main.test.js", "guest/", "guest"] {
+        assert_eq!(status(&get(server.addr(), &format!("/assets/any/{name}")).await), "404", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn files_in_the_program_are_kept_for_ever_under_the_address_of_their_version() {
+    let server = start(config()).await;
+    let page = get(server.addr(), "/r/soup").await;
+    let main = page.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a script");
+    assert_eq!(status(&get(server.addr(), main).await), "200", "{main}");
+    let address = main.replace("/guest/main.js", "/shared/protocol.js");
+    let answer = get(server.addr(), &address).await;
+    assert_eq!(status(&answer), "200");
+    assert_eq!(field(&answer, "cache-control"), Some("public, max-age=31536000, immutable"));
+    assert!(answer.ends_with(include_str!("../../../../ui/shared/protocol.js")));
+    assert_eq!(status(&get(server.addr(), "/assets/00000000000000000000/shared/protocol.js").await), "404");
+}
+
+/// A page has dozens of files; a new connection for each would look like an attack to the limits.
+#[tokio::test]
+async fn one_connection_brings_many_files_and_ends_when_nothing_is_asked() {
+    let page = Page::new("many");
+    let server = start(page.config()).await;
+    let mut stream = TcpStream::connect(server.addr()).await.expect("connects");
+    let request = format!("GET /assets/any/guest/main.js HTTP/1.1\r\nHost: {}\r\n\r\n", server.addr());
+    for _ in 0..50 {
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"export {};") {
+            assert_ne!(stream.read_buf(&mut answer).await.expect("open"), 0, "it ended");
+        }
+    }
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(IDLE, stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "it is kept open");
+}
+
+/// A little more than a server waits for the next question.
+const IDLE: Duration = Duration::from_secs(8);
+
+#[tokio::test]
+async fn a_folder_without_a_page_is_a_mistake() {
+    let folder = Some(std::env::temp_dir().join("lunchroom-no-such-folder"));
+    let error = Server::start(Config { ui_dir: folder, ..config() }).await.err().expect("refused");
+    assert!(error.to_string().contains("guest/index.html"), "{error}");
 }
 
 #[tokio::test]

@@ -1,0 +1,140 @@
+//! Answers, and the headers that each has.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::interface::Served;
+
+pub(super) type Body = Full<Bytes>;
+
+/// Of pages without scripts.
+const PLAIN_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Of files: what workers among them may do, and what an image does that is opened as a page.
+const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'";
+/// What the guest page may ask the browser for.
+const PERMISSIONS: &str = "camera=(self), microphone=(self), speaker-selection=(self), fullscreen=(self), \
+    screen-wake-lock=(self), picture-in-picture=(self), clipboard-write=(self), display-capture=(), geolocation=(), \
+    midi=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), accelerometer=(), gyroscope=(), magnetometer=(), \
+    browsing-topics=()";
+
+/// A sentence.
+pub(super) fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = small(status, "text/plain; charset=utf-8", text.to_owned());
+    set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A page without scripts.
+pub(super) fn small_page(text: String) -> Response<Body> {
+    let mut response = small(StatusCode::OK, "text/html; charset=utf-8", text);
+    set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Says which methods there are.
+pub(super) fn method_not_allowed() -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "this can only be read\n");
+    set(&mut response, header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// The guest page, which may connect to `host` (a host and port of a URL).
+pub(super) fn guest_page(asked: &HeaderMap, text: String, host: &str) -> Response<Body> {
+    let data = Bytes::from(text);
+    let served = Served { tag: super::interface::tag_of(&data), data, kind: "text/html; charset=utf-8" };
+    let mut response = tagged(asked, &served);
+    // Older browsers do not take 'self' for WebSockets too.
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; font-src 'self'; \
+         connect-src 'self' ws://{host} wss://{host}; media-src 'self' blob: mediastream:; \
+         img-src 'self' data: blob:; manifest-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
+    set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    set(&mut response, HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS));
+    response
+}
+
+/// A file of the interface.
+pub(super) fn file(asked: &HeaderMap, served: &Served, kept: bool) -> Response<Body> {
+    let mut response = tagged(asked, served);
+    let cache = if kept { "public, max-age=31536000, immutable" } else { "no-cache" };
+    set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    set(&mut response, header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(FILE_POLICY));
+    response
+}
+
+fn tagged(asked: &HeaderMap, served: &Served) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    if is_known(asked, &served.tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        *response.body_mut() = Body::from(served.data.clone());
+        set(&mut response, header::CONTENT_TYPE, HeaderValue::from_static(served.kind));
+    }
+    set(&mut response, header::ETAG, served.tag.clone());
+    guard(&mut response);
+    response
+}
+
+/// Whether the client has what bears this tag (RFC 9110 section 13.1.2).
+fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
+    let Ok(tag) = tag.to_str() else { return false };
+    let lists = asked.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|known| {
+        let known = known.trim();
+        known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+    })
+}
+
+/// The answer to a question that comes alone.
+fn small(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    set(&mut response, header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    // (Told to hyper instead, it would also say so in the answer to an upgrade.)
+    set(&mut response, header::CONNECTION, HeaderValue::from_static("close"));
+    set(&mut response, header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PLAIN_POLICY));
+    guard(&mut response);
+    response
+}
+
+fn guard(response: &mut Response<Body>) {
+    let headers = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // For browsers that do not know frame-ancestors.
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // The address of a page is an invitation: it is nobody else's business.
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in headers {
+        set(response, name, HeaderValue::from_static(value));
+    }
+}
+
+fn set(response: &mut Response<Body>, name: HeaderName, value: HeaderValue) {
+    response.headers_mut().insert(name, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_known_alone_in_a_list_weakly_or_by_star() {
+        let tag = HeaderValue::from_static("\"ab\"");
+        let known = |list: &'static str| {
+            let mut asked = HeaderMap::new();
+            asked.insert(header::IF_NONE_MATCH, HeaderValue::from_static(list));
+            is_known(&asked, &tag)
+        };
+        assert!(["\"ab\"", "\"x\", \"ab\"", "W/\"ab\"", "*"].into_iter().all(known));
+        assert!(!["", "\"abc\"", "ab", "\"x\",W/\"y\""].into_iter().any(known));
+        assert!(!is_known(&HeaderMap::new(), &tag));
+    }
+}

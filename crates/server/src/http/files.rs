@@ -1,0 +1,47 @@
+//! Which files of the interface's folder are served. Shared with the build script, which puts the same into the
+//! program.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Folders that the guest page is made of.
+const FOLDERS: [&str; 2] = ["guest", "shared"];
+/// What a page can use. Types, tests and notes stay at home.
+const ENDINGS: [&str; 11] = ["html", "js", "css", "json", "svg", "png", "webp", "ico", "woff2", "wasm", "mp3"];
+
+/// Every file to serve, by its name in addresses ("shared/call.js"), in order of names. Links are not followed.
+pub(crate) fn files(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        let path = root.join(folder);
+        if path.is_dir() {
+            collect(&path, folder, &mut found)?;
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn collect(folder: &Path, name: &str, found: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // What has no plain name has no plain address either.
+        let Ok(part) = entry.file_name().into_string() else { continue };
+        let plain = part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if !plain || part.starts_with('.') || part == "node_modules" {
+            continue;
+        }
+        let (kind, name) = (entry.file_type()?, format!("{name}/{part}"));
+        if kind.is_dir() {
+            collect(&entry.path(), &name, found)?;
+        } else if kind.is_file() && is_served(&part) {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(())
+}
+
+fn is_served(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ENDINGS.contains(&ending) && !name.contains(".test.")
+}

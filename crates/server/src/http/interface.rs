@@ -1,0 +1,182 @@
+//! The files of the guest page.
+//!
+//! All of them lie under one address that carries a hash of all of them: a browser may keep each for ever, imports
+//! between them stay relative, and a page never mixes files of two versions.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+use sha2::{Digest, Sha256};
+
+use super::files::files;
+
+/// What the build script found.
+const EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/interface.rs"));
+/// The page itself.
+const INDEX: &str = "guest/index.html";
+
+/// Where the files come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Interface {
+    /// The program itself.
+    Embedded(Arc<Files>),
+    /// A folder that somebody is working on: read anew for each request, and kept by no browser.
+    Folder(PathBuf),
+}
+
+/// All files of one version.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// In hexadecimal digits.
+    pub(super) hash: String,
+    files: BTreeMap<String, Served>,
+}
+
+/// A file as it is served.
+#[derive(Debug, Clone)]
+pub(super) struct Served {
+    pub(super) data: Bytes,
+    pub(super) kind: &'static str,
+    pub(super) tag: HeaderValue,
+}
+
+impl Interface {
+    /// The program's own files, or those of a folder with `guest` and `shared` in it.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or has no page.
+    pub(crate) fn new(folder: Option<&Path>) -> io::Result<Interface> {
+        let Some(folder) = folder else {
+            let embedded = EMBEDDED.iter().map(|(name, data)| ((*name).to_owned(), Bytes::from_static(data)));
+            return Ok(Interface::Embedded(Arc::new(Files::new(embedded))));
+        };
+        if read(folder)?.page().is_none() {
+            return Err(io::Error::other(format!("{} has no {INDEX}", folder.display())));
+        }
+        Ok(Interface::Folder(folder.to_owned()))
+    }
+
+    /// The files as they are now.
+    pub(super) fn files(&self) -> Arc<Files> {
+        match self {
+            Interface::Embedded(files) => Arc::clone(files),
+            Interface::Folder(folder) => Arc::new(read(folder).unwrap_or_else(|error| {
+                tracing::warn!(%error, folder = %folder.display(), "cannot read the interface");
+                Files::default()
+            })),
+        }
+    }
+
+    /// The file at an address below `/assets/`, and whether browsers may keep it for ever.
+    pub(super) fn find(&self, address: &str) -> Option<(Served, bool)> {
+        let (hash, name) = address.split_once('/')?;
+        let (files, kept) = match self {
+            Interface::Embedded(files) => (Arc::clone(files), true),
+            Interface::Folder(_) => (self.files(), false),
+        };
+        // What another version has under this name must not be kept under this address.
+        let fits = !kept || hash == files.hash;
+        files.files.get(name).filter(|_| fits).map(|served| (served.clone(), kept))
+    }
+}
+
+impl Files {
+    pub(super) fn new(files: impl Iterator<Item = (String, Bytes)>) -> Files {
+        let mut all = Sha256::new();
+        let files = files.map(|(name, data)| {
+            let tag = hex(&Sha256::digest(&data));
+            all.update(format!("{name}\n{tag}\n"));
+            let kind = kind(&name);
+            (name, Served { data, kind, tag: entity_tag(&tag) })
+        });
+        let files = files.collect();
+        Files { hash: hex(&all.finalize()), files }
+    }
+
+    /// The text of the page, if there is one.
+    pub(super) fn page(&self) -> Option<&str> {
+        std::str::from_utf8(&self.files.get(INDEX)?.data).ok()
+    }
+}
+
+/// A tag for what is this, by its hash (RFC 9110 section 8.8.3).
+pub(super) fn tag_of(data: &[u8]) -> HeaderValue {
+    entity_tag(&hex(&Sha256::digest(data)))
+}
+
+fn entity_tag(hash: &str) -> HeaderValue {
+    // Hexadecimal digits in quotes are always a header's value.
+    HeaderValue::from_str(&format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The first 80 bits: nobody but us makes files here.
+fn hex(hash: &[u8]) -> String {
+    hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(folder: &Path) -> io::Result<Files> {
+    let read = |(name, path): (String, PathBuf)| Ok((name, Bytes::from(std::fs::read(path)?)));
+    let files: Vec<(String, Bytes)> = files(folder)?.into_iter().map(read).collect::<io::Result<_>>()?;
+    Ok(Files::new(files.into_iter()))
+}
+
+fn kind(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "html" => "text/html; charset=utf-8",
+        // The type that RFC 9239 leaves: a module of another one is refused by browsers.
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "wasm" => "application/wasm",
+        "mp3" => "audio/mpeg",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(files: &[(&str, &'static str)]) -> Files {
+        Files::new(files.iter().map(|(name, text)| ((*name).to_owned(), Bytes::from(*text))))
+    }
+
+    #[test]
+    fn the_hash_changes_with_any_name_or_content_and_nothing_else() {
+        let one = of(&[("a", "1"), ("b", "2")]).hash;
+        assert_eq!(one, of(&[("a", "1"), ("b", "2")]).hash);
+        for other in [of(&[("a", "1"), ("b", "3")]), of(&[("a", "1"), ("c", "2")]), of(&[("a", "1")])] {
+            assert_ne!(one, other.hash);
+        }
+    }
+
+    #[test]
+    fn a_file_is_found_under_the_hash_of_its_version_alone() {
+        let files = of(&[("guest/index.html", "x"), ("shared/a.js", "export {}")]);
+        let hash = files.hash.clone();
+        let interface = Interface::Embedded(Arc::new(files));
+        let (served, kept) = interface.find(&format!("{hash}/shared/a.js")).expect("found");
+        assert_eq!((&served.data[..], served.kind, kept), (&b"export {}"[..], "text/javascript; charset=utf-8", true));
+        for address in ["shared/a.js", "0/shared/a.js", &format!("{hash}/shared/../shared/a.js"), &hash, ""] {
+            assert!(interface.find(address).is_none(), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_embedded_is_what_a_page_can_use() {
+        assert!(EMBEDDED.iter().any(|(name, _)| *name == "shared/protocol.js"));
+        for (name, _) in EMBEDDED {
+            assert_ne!(kind(name), "application/octet-stream", "{name}");
+            assert!(!name.ends_with(".d.ts"), "{name}");
+        }
+    }
+}
