@@ -1,3 +1,248 @@
 //! The window: commands that only forward, one state that comes back whole, deep links, tray, the frame socket's bytes.
+//!
+//! ```text
+//!  page ──commands──▶ engine, desk        desk: settings, links, hosting
+//!  page ◀──AppState── desk ◀──AppView── engine
+//!  page ◀──pictures── frame socket ◀──feed── engine
+//! ```
 
+mod address;
+mod args;
+mod clipboard;
+mod commands;
+mod desk;
+mod display;
+mod figures;
+mod folders;
+mod frames;
+mod host;
+mod key;
+mod log_file;
+mod notify;
+mod settings;
+mod show;
 pub mod state;
+mod tray;
+mod window;
+mod words;
+
+use args::Args;
+use clap::Parser as _;
+use desk::{Ask, DeskHandle, Opening};
+use engine::media::encoded::VideoCodec;
+use engine::{DeviceChoice, Engine, EngineConfig, MicrophoneOptions, VideoLimits};
+use folders::Folders;
+use frames::{Fallback, FrameSocket};
+use settings::SettingsFile;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tauri::{App, AppHandle, Manager, RunEvent};
+use tokio::sync::oneshot;
+
+/// Exit code where the command line is not understood.
+const BAD_ARGUMENTS: u8 = 2;
+/// Exit code where there is no display.
+const NO_DISPLAY: u8 = 3;
+/// Exit code where no window could be opened, or its process falls over again and again.
+const NO_WINDOW: u8 = 4;
+
+/// How long others are given to hear that we leave.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Runs the app until its window is closed.
+pub fn run() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print(); // nowhere to say it
+            return if error.use_stderr() { ExitCode::from(BAD_ARGUMENTS) } else { ExitCode::SUCCESS };
+        }
+    };
+    if display::open().is_err() {
+        eprintln!("{}", words::NO_DISPLAY);
+        return ExitCode::from(NO_DISPLAY);
+    }
+    match build(args) {
+        Ok(app) => ExitCode::from(app.run_return(on_event) as u8),
+        Err(error) => {
+            log::error!("{error}");
+            eprintln!("lunchroom: {error}\n{}", words::NO_WEBVIEW);
+            ExitCode::from(NO_WINDOW)
+        }
+    }
+}
+
+fn build(args: Args) -> tauri::Result<App> {
+    let mut context = tauri::generate_context!();
+    if let Some(profile) = &args.profile {
+        // Folders, the bus name and the web view's data all follow the identifier.
+        let identifier = &mut context.config_mut().identifier;
+        identifier.push('.');
+        identifier.push_str(profile);
+    }
+    tauri::Builder::default()
+        .plugin(tauri_plugin_single_instance::init(|app, argv, _| another_start(app, argv)))
+        .plugin(tauri_plugin_deep_link::init())
+        .plugin(tauri_plugin_notification::init())
+        .invoke_handler(tauri::generate_handler![
+            commands::subscribe,
+            commands::join,
+            commands::leave,
+            commands::set_microphone,
+            commands::set_camera,
+            commands::send_chat,
+            commands::preview,
+            commands::select_devices,
+            commands::refresh_devices,
+            commands::test_sound,
+            commands::save_settings,
+            commands::open_link,
+            commands::dismiss_link,
+            commands::dismiss_notice,
+            commands::host_here,
+            commands::stop_hosting,
+            commands::connect,
+            commands::disconnect,
+            commands::stats,
+            commands::levels,
+            commands::tiles,
+            commands::next_frame,
+            commands::export_log,
+            commands::copy,
+            commands::board::lay_table,
+            commands::board::take_seat,
+            commands::board::leave_seat,
+            commands::board::delete_table,
+            commands::board::eat_now,
+            commands::board::stop_waiting,
+            commands::board::set_presence,
+            commands::board::forget_me,
+            commands::board::make_invite,
+            commands::board::ics,
+            commands::board::admit,
+            commands::board::refuse,
+            commands::board::lock,
+            commands::board::mute,
+            commands::board::remove,
+        ])
+        .setup(move |app| Ok(set_up(app, args)?))
+        .build(context)
+}
+
+/// Starts everything behind the window, then opens it.
+fn set_up(app: &mut App, args: Args) -> Result<(), Box<dyn std::error::Error>> {
+    let folders = Folders::find(app.handle())?;
+    log_file::start(&folders.log, args.log);
+    log::info!("lunchroom {} starts", env!("CARGO_PKG_VERSION"));
+    let (settings, settings_problem) = SettingsFile::open(&folders.config);
+    let (key, key_problem) = key::device_key(&folders.config);
+    let origin = window::origin(app);
+    let config = engine_config(&args, &settings, key.clone());
+    let (link, profile) = (args.link.clone(), args.profile.clone());
+    let (engine, desk, fallback) = tauri::async_runtime::block_on(async {
+        let engine = Arc::new(Engine::start(config)?);
+        let frames = match args.no_frame_socket {
+            true => None,
+            false => frame_socket(engine.clone(), origin).await,
+        };
+        let problems = settings_problem.into_iter().chain(key_problem).collect();
+        let opening =
+            Opening { args, folders: folders.clone(), engine: engine.clone(), key, settings, problems, frames };
+        let (desk, fallback) = (desk::start(opening), Fallback::start(engine.clone()));
+        Ok::<_, engine::EngineError>((engine, desk, fallback))
+    })?;
+    app.manage(engine);
+    app.manage(desk);
+    app.manage(fallback);
+    app.manage(folders);
+    app.manage(clipboard::Clipboard::default());
+    register_links(app, profile.as_deref());
+    if let Some(link) = link {
+        open_link(app.handle(), link);
+    }
+    notify::follow(app.handle().clone());
+    window::open(app, profile.as_deref())?;
+    Ok(())
+}
+
+fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::identity::DeviceKey) -> EngineConfig {
+    let kept = desk::devices(settings.get().devices.clone());
+    EngineConfig {
+        client: concat!("lunchroom ", env!("CARGO_PKG_VERSION")).into(),
+        key,
+        codecs: VideoCodec::ALL.to_vec(),
+        video: VideoLimits::default(),
+        processing: desk::processing(settings.get()),
+        ice_servers: None,
+        relay_only: false,
+        include_loopback: args.loopback,
+        microphone: MicrophoneOptions::default(),
+        devices: DeviceChoice {
+            camera: args.camera.clone().or(kept.camera),
+            microphone: args.microphone.clone().or(kept.microphone),
+            speaker: args.speaker.clone().or(kept.speaker),
+        },
+        audio_tap: None,
+    }
+}
+
+/// Without it the window asks for its pictures one by one.
+async fn frame_socket(engine: Arc<Engine>, origin: String) -> Option<FrameSocket> {
+    let started = FrameSocket::start(engine, origin).await;
+    started.inspect_err(|error| log::warn!("no frame socket: {error}")).ok()
+}
+
+/// Somebody started the app a second time, perhaps with a link.
+fn another_start(app: &AppHandle, argv: Vec<String>) {
+    if let Some(link) = Args::link_of(argv) {
+        open_link(app, link);
+    }
+    window::show(app);
+}
+
+/// A link is shown and asked about; it joins nothing.
+fn open_link(app: &AppHandle, link: String) {
+    let desk = app.state::<DeskHandle>().inner().clone();
+    tauri::async_runtime::spawn(async move {
+        if let Err(error) = desk.ask(|answer| Ask::OpenLink(link, answer)).await {
+            log::warn!("a link was refused: {error}");
+        }
+    });
+}
+
+/// An installed app is registered by its package; one that is being worked on registers itself, a profile never.
+fn register_links(app: &App, profile: Option<&str>) {
+    use tauri_plugin_deep_link::DeepLinkExt as _;
+    if cfg!(debug_assertions) && cfg!(any(target_os = "linux", windows)) && profile.is_none() {
+        if let Err(error) = app.deep_link().register_all() {
+            log::warn!("links do not open this build: {error}");
+        }
+    }
+    if cfg!(target_os = "macos") {
+        // Elsewhere links come by the command line.
+        let handle = app.handle().clone();
+        app.deep_link().on_open_url(move |event| {
+            event.urls().into_iter().for_each(|url| open_link(&handle, url.into()));
+            window::show(&handle);
+        });
+    }
+}
+
+fn on_event(app: &AppHandle, event: RunEvent) {
+    if let RunEvent::Exit = event {
+        let engine = app.state::<Arc<Engine>>().inner().clone();
+        let desk = app.state::<DeskHandle>().inner().clone();
+        tauri::async_runtime::block_on(async move {
+            let (done, stopped) = oneshot::channel();
+            let goodbye = async {
+                desk.tell(Ask::Stop(done)).await;
+                let _ = stopped.await; // it has ended already
+                engine.end().await;
+            };
+            if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
+                log::warn!("the goodbye took too long");
+            }
+        });
+    }
+}

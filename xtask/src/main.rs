@@ -1,10 +1,12 @@
-//! Project commands: `cargo xtask setup | run | test | tidy | bench`.
+//! Project commands: `cargo xtask setup | run | test | tidy | package | icons | bench`.
 //!
 //! This is compiled before anything else on a new machine, so it depends on next to nothing.
 
 mod bench;
 mod command;
+mod icons;
 mod local;
+mod package;
 mod run;
 mod setup;
 mod test;
@@ -20,9 +22,12 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   setup [--build]   install what is missing on this machine; --build: only what compiling needs
-  run               start a server and two headless clients that call each other, and print what they measure
+  run [ARGUMENTS]   open the app, with a server to meet at unless one is named;
+                    --headless [--seconds N]: two clients without a window call each other, and what they measure
   test              everything that must pass: formatting, clippy, licences, tidy and all tests
   tidy              the rules of the architecture alone: who may import whom, what pure crates must not do
+  package           make installers of this machine's kind
+  icons             draw icons/*.svg in the forms that systems want
   bench [NAME]      measure; without a name: the list of benches
 ";
 
@@ -48,6 +53,8 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "test" => test::main(&Workspace::find()?, rest),
         "tidy" => tidy::main(&Workspace::find()?, rest),
         "bench" => bench::main(&Workspace::find()?, rest),
+        "package" => package::main(&Workspace::find()?),
+        "icons" => icons::main(&Workspace::find()?),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)

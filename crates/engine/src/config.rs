@@ -4,6 +4,7 @@ use crate::audio::AudioTap;
 use crate::video_out::VideoLimits;
 use media::encoded::VideoCodec;
 use peer::IceServer;
+use signaling::board::RoomRequest;
 use signaling::identity::DeviceKey;
 use signaling::link::Link;
 use signaling::message::MediaState;
@@ -117,4 +118,6 @@ pub enum Command {
     },
     /// No longer keep one outside of calls.
     Disconnect,
+    /// Something that the host of a table does in its room.
+    Room(RoomRequest),
 }

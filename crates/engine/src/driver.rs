@@ -2,6 +2,7 @@
 //! machines what to do and does it.
 
 use crate::audio::{self, Audio};
+use crate::board::{self, Board};
 use crate::capture::{self, Capture, News};
 use crate::chime;
 use crate::config::{Command, EngineConfig, JoinRequest, ServerAddress};
@@ -11,13 +12,14 @@ use crate::signal::{self, Signalling};
 use crate::stats::{EngineStats, ParticipantStats};
 use crate::video_out::{self, VideoOut};
 use crate::view::{AppView, Picture, Problem};
-use call::{Call, Input, Output, PeerInput, PeerSignal, SdpKind};
+use call::{Call, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
 use devices::DeviceInfo;
 use media::slot::FrameSlot;
 use peer::{DescriptionKind, IceServer, PeerConfig, PeerEvent, PeerState};
+use signaling::board::{BoardRequest, Notice};
 use signaling::message::{ClientMessage, IceCandidate, MediaState, ParticipantId};
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// News of connections on their way to the driver. When full the connection's task waits.
@@ -28,6 +30,7 @@ pub(crate) enum Request {
     Command(Command),
     Picture(Picture, oneshot::Sender<Option<FrameSlot>>),
     Stats(oneshot::Sender<EngineStats>),
+    Board(BoardRequest, board::Answer),
     End(oneshot::Sender<()>),
 }
 
@@ -47,6 +50,9 @@ pub(crate) struct Driver {
     sounding: Option<Instant>,
     /// The session that is kept outside of calls, and under which name.
     connected: Option<(ServerAddress, String)>,
+    board: Board,
+    /// The last notices of the board.
+    notices: VecDeque<(u64, Notice)>,
     devices: Vec<DeviceInfo>,
     /// Why something the person asked for could not be done.
     problem: Option<Problem>,
@@ -88,6 +94,8 @@ impl Driver {
             call: call.view(),
             devices: vec![],
             choice: config.devices.clone(),
+            board: None,
+            notices: vec![],
             problems: vec![],
         };
         let (view, watch) = watch::channel(first);
@@ -103,6 +111,8 @@ impl Driver {
             captured: MediaState::default(),
             sounding: None,
             connected: None,
+            board: Board::new(),
+            notices: VecDeque::new(),
             devices: vec![],
             problem: None,
             view,
@@ -152,7 +162,7 @@ impl Driver {
         self.capture.handle_timeout(now);
         loop {
             if let Some(signal) = self.signalling.poll_signal() {
-                self.call.handle(now, Input::Signal(signal));
+                self.hear(now, signal);
             } else if let Some(output) = self.call.poll_output() {
                 self.obey(now, output).await;
             } else {
@@ -163,6 +173,7 @@ impl Driver {
         let speaker = self.call.is_active() || self.preview.microphone || self.sounding.is_some();
         self.capture.want(self.wanted(), speaker, &self.audio);
         self.come_home(now);
+        self.keep_board();
         self.signalling.keep_while(now, self.call.is_active() || self.connected.is_some());
         self.call.take_changed();
         self.show();
@@ -176,6 +187,8 @@ impl Driver {
             call: self.call.view(),
             devices: self.devices.clone(),
             choice: self.capture.choice().clone(),
+            board: self.board.state().cloned(),
+            notices: self.notices.iter().cloned().collect(),
             problems,
         };
         self.view.send_if_modified(|shown| {
@@ -195,6 +208,47 @@ impl Driver {
             && let Err(problem) = self.signalling.open(now, server, &name)
         {
             (self.problem, self.connected) = (Some(problem), None);
+        }
+    }
+
+    /// The board's messages go to the board, everything else to the call.
+    fn hear(&mut self, now: Instant, signal: Signal) {
+        match &signal {
+            Signal::Welcome { .. } => self.board.begin(&self.signalling.key()),
+            Signal::Message(message) if self.board.handle(unix_ms(), message) => {
+                while let Some(notice) = self.board.poll_notice() {
+                    let number = self.notices.back().map_or(0, |(number, _)| number + 1);
+                    self.notices.push_back((number, notice));
+                    if self.notices.len() > NOTICES {
+                        self.notices.pop_front();
+                    }
+                }
+                return;
+            }
+            Signal::Ended(_) => self.board.end(),
+            Signal::Message(_) | Signal::Resumed { .. } | Signal::Disconnected | Signal::Lost => {}
+        }
+        self.call.handle(now, Input::Signal(signal));
+    }
+
+    /// A session that is kept shows the board of its server.
+    fn keep_board(&mut self) {
+        let home = self.connected.as_ref().is_some_and(|(server, _)| self.signalling.server() == Some(server));
+        if !home {
+            return self.board.end();
+        }
+        if self.signalling.is_open()
+            && let Some(request) = self.board.subscribe()
+        {
+            // A server that knows no board says so to nobody in particular: that must not end a call.
+            self.ask_board(request, oneshot::channel().0);
+        }
+    }
+
+    fn ask_board(&mut self, request: BoardRequest, answer: board::Answer) {
+        match self.signalling.ask(Instant::now(), ClientMessage::Board(request.clone())) {
+            Ok(about) => self.board.sent(about, &request, answer),
+            Err(problem) => drop(answer.send(Err(problem))), // whoever asked may have gone
         }
     }
 
@@ -218,6 +272,7 @@ impl Driver {
                 let _ = answer.send(self.picture(&picture)); // whoever asked may have gone
             }
             Request::Stats(answer) => self.stats(answer),
+            Request::Board(request, answer) => self.ask_board(request, answer),
             Request::End(_) => {} // the loop has it
         }
     }
@@ -242,6 +297,7 @@ impl Driver {
                 self.sounding = Some(until);
                 return self.audio.tell(audio::Control::Chime(until));
             }
+            Command::Room(request) => return self.say(now, ClientMessage::Room(request)),
             Command::SetProcessing(config) => return self.audio.tell(audio::Control::Processing(config)),
             Command::Connect { server, name } => return self.connect(now, server, name),
             Command::Disconnect => {
@@ -440,6 +496,8 @@ impl Driver {
     }
 }
 
+/// Notices of the board that are kept for the window; the oldest goes first.
+const NOTICES: usize = 8;
 /// How long a loudspeaker may take to open before the test sound is given up.
 const OPENING: Duration = Duration::from_secs(2);
 /// How long figures are waited for.
@@ -451,6 +509,10 @@ fn order(signal: PeerSignal) -> Order {
         PeerSignal::Description { kind: SdpKind::Answer, sdp } => Order::Description(DescriptionKind::Answer, sdp),
         PeerSignal::Candidate(candidate) => Order::Candidate(candidate),
     }
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 fn ice_server(server: signaling::message::IceServer) -> IceServer {

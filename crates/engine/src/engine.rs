@@ -1,12 +1,14 @@
 //! The handle to a running engine.
 
+use crate::board::BoardAnswer;
 use crate::config::{Command, EngineConfig};
 use crate::driver::{Driver, Request};
 use crate::feed::{self, FeedControl, FeedFrames};
 use crate::levels::Levels;
 use crate::stats::EngineStats;
-use crate::view::{AppView, Picture};
+use crate::view::{AppView, Picture, Problem};
 use media::slot::FrameSlot;
+use signaling::board::BoardRequest;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -57,6 +59,15 @@ impl Engine {
         let (answer, slot) = oneshot::channel();
         self.requests.send(Request::Picture(picture, answer)).await.ok()?;
         slot.await.ok().flatten()
+    }
+
+    /// Asks something of the board of the server there is a session with; what the server answers.
+    pub async fn board(&self, request: BoardRequest) -> Result<BoardAnswer, Problem> {
+        let (answer, answered) = oneshot::channel();
+        let gone =
+            || Problem { code: "engine_stopped".into(), message: EngineError::Stopped.to_string(), device: None };
+        self.requests.send(Request::Board(request, answer)).await.map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Pictures for a window that says what it shows. It ends with the engine or with the last control.

@@ -167,8 +167,11 @@ fn run(inbox: &Receiver<Order>, frames: &mpsc::Sender<FeedFrame>) {
             Ok(Order::Credit(stream)) => feed.credit(stream),
             Err(TryRecvError::Disconnected) => return,
             Err(TryRecvError::Empty) => match feed.next() {
-                Some(due) if frames.blocking_send(due.cut(&pool)).is_err() => return,
-                Some(_) => {}
+                Some(due) => {
+                    if frames.blocking_send(due.cut(&pool)).is_err() {
+                        return; // nobody takes them any more
+                    }
+                }
                 None => std::thread::park(),
             },
         }

@@ -10,6 +10,7 @@
 //! The driver task owns all state; threads own their encoders, decoders and buffers, and hear from it by messages.
 
 mod audio;
+mod board;
 mod capture;
 mod chime;
 mod config;
@@ -28,6 +29,7 @@ mod video_out;
 mod view;
 
 pub use audio::AudioTap;
+pub use board::BoardAnswer;
 pub use config::{Command, DeviceChoice, EngineConfig, JoinRequest, ServerAddress};
 pub use engine::{Engine, EngineError};
 pub use feed::{FeedControl, FeedFrame, FeedFrames, MAX_STREAMS, Tile};

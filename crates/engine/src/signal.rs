@@ -88,6 +88,21 @@ impl Signalling {
         }
     }
 
+    /// Like [`send`](Self::send); the number by which the server's answer will name it.
+    pub(crate) fn ask(&mut self, now: Instant, message: ClientMessage) -> Result<u64, Problem> {
+        if self.open.is_none() {
+            return Err(problem("not_connected", "there is no connection to a server"));
+        }
+        self.send(now, message)?;
+        Ok(self.open.as_ref().map_or(0, |open| open.session.sent()))
+    }
+
+    /// The key by which the present server knows us.
+    pub(crate) fn key(&self) -> String {
+        let of = |server: &ServerAddress| self.key.for_server(&server.origin()).public().to_string();
+        self.server().map(of).unwrap_or_default()
+    }
+
     pub(crate) fn handle(&mut self, now: Instant, (number, event): FromSocket) {
         let Some(open) = &mut self.open else { return };
         if open.socket.as_ref().is_none_or(|s| s.number != number) {
@@ -151,6 +166,11 @@ impl Signalling {
     /// With whom there is a session, or was the last one that was refused.
     pub(crate) fn server(&self) -> Option<&ServerAddress> {
         self.open.as_ref().map(|open| &open.server)
+    }
+
+    /// Whether the server hears us.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.session.state() == SessionState::Open)
     }
 
     /// Ends the session and lets its last words out.

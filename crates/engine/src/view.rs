@@ -3,6 +3,8 @@
 use crate::config::{DeviceChoice, ServerAddress};
 use call::CallView;
 use devices::{DeviceInfo, DeviceKind};
+use signaling::board::Notice;
+use signaling::board_fold::BoardState;
 
 /// Everything a window shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +17,11 @@ pub struct AppView {
     pub devices: Vec<DeviceInfo>,
     /// Devices in use, as chosen.
     pub choice: DeviceChoice,
+    /// The board of the server that is kept, once it is whole.
+    pub board: Option<BoardState>,
+    /// What the board told that the person should hear even with the window closed, oldest first, a few of them; each
+    /// with a number that counts up.
+    pub notices: Vec<(u64, Notice)>,
     /// What is wrong: devices that ought to be open, a command that could not be carried out.
     pub problems: Vec<Problem>,
 }
@@ -39,6 +46,16 @@ pub enum SessionView {
         /// With whom.
         server: ServerAddress,
     },
+}
+
+impl SessionView {
+    /// With whom there is a session, or one on its way.
+    pub fn server(&self) -> Option<&ServerAddress> {
+        match self {
+            SessionView::Open { server } | SessionView::Connecting { server, .. } => Some(server),
+            SessionView::Closed { .. } => None,
+        }
+    }
 }
 
 /// Something that is wrong, for people and programs.

@@ -90,9 +90,11 @@ pub struct PendingLink {
 pub struct Hosting {
     /// Its address for this machine.
     pub url: String,
-    /// What others on the network open.
+    /// What others on the network open in the app.
     pub link: String,
-    /// The link as a QR code, an SVG document.
+    /// The same for people without the app.
+    pub web_link: String,
+    /// `web_link` as a QR code, an SVG document.
     pub qr_svg: String,
     /// SHA-256 of its certificate, 64 hexadecimal digits.
     pub fingerprint: String,

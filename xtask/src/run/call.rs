@@ -1,7 +1,5 @@
-//! `cargo xtask run`: the shortest way to a call.
-//!
-//! Until there is a window it is a call between two clients without one: a server on a free port, two people with a
-//! test picture and a tone, and what each of them receives.
+//! `cargo xtask run --headless`: a server on a free port, two people with a test picture and a tone, and what each of
+//! them receives.
 
 use std::process::ExitCode;
 use std::thread;
@@ -18,7 +16,7 @@ use crate::workspace::Workspace;
 /// How much longer than the call a client may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// `cargo xtask run [--seconds N]`.
+/// `cargo xtask run --headless [--seconds N]`.
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     let options = Options::parse(arguments, &[("seconds", "10")])?;
     let seconds: u64 = options.number("seconds")?;

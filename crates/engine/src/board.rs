@@ -1,0 +1,228 @@
+//! The board's messages: what the person asks of it goes to the server, the server's answer to whoever asked, and its
+//! news into the picture of the board.
+//!
+//! ```text
+//!  Off ──session is kept──▶ Asked ──first snapshot──▶ Shown
+//!   ▲                         │                         │
+//!   └──no longer kept, new session, another server──────┘
+//! ```
+
+use crate::view::Problem;
+use signaling::board::{BoardNews, BoardRequest, Notice};
+use signaling::board_fold::{BoardFold, BoardState};
+use signaling::message::{ErrorMessage, ServerMessage};
+use std::collections::VecDeque;
+use tokio::sync::oneshot;
+
+/// Requests that wait for the server's answer. When full the oldest is given up: nobody waits for so many.
+const WAITING: usize = 32;
+
+/// What the server answers a request on the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BoardAnswer {
+    /// It is done and kept.
+    Done,
+    /// The invite that was asked for.
+    Invite {
+        /// Room.
+        room: String,
+        /// Token.
+        invite: String,
+        /// Good until then, Unix milliseconds.
+        expires_ms: u64,
+    },
+}
+
+/// Who waits for an answer.
+pub(crate) type Answer = oneshot::Sender<Result<BoardAnswer, Problem>>;
+
+/// The board of one server.
+#[derive(Debug)]
+pub(crate) struct Board {
+    fold: BoardFold,
+    asked: bool,
+    shown: Option<BoardState>,
+    /// By the number of the message; of an invite also the room, which its answer names instead of the number.
+    waiting: VecDeque<(u64, Option<String>, Answer)>,
+}
+
+impl Board {
+    pub(crate) fn new() -> Self {
+        Self { fold: BoardFold::new(""), asked: false, shown: None, waiting: VecDeque::new() }
+    }
+
+    /// A new session with a server that knows us by this key: what was known is void.
+    pub(crate) fn begin(&mut self, key: &str) {
+        self.fold.reset(key);
+        self.asked = false;
+        self.give_up();
+    }
+
+    /// The board is not wanted any more, or its server is gone for good.
+    pub(crate) fn end(&mut self) {
+        self.begin("");
+        self.shown = None;
+    }
+
+    /// The first thing to say in a session that is to show the board; once.
+    pub(crate) fn subscribe(&mut self) -> Option<BoardRequest> {
+        let first = !std::mem::replace(&mut self.asked, true);
+        first.then_some(BoardRequest::Subscribe { room: None, invite: None })
+    }
+
+    /// Remembers who asked, by the number under which it was sent.
+    pub(crate) fn sent(&mut self, about: u64, request: &BoardRequest, answer: Answer) {
+        let room = match request {
+            BoardRequest::Invite { room, .. } => Some(room.clone()),
+            BoardRequest::Subscribe { .. }
+            | BoardRequest::Unsubscribe
+            | BoardRequest::Lay(_)
+            | BoardRequest::Take { .. }
+            | BoardRequest::Leave { .. }
+            | BoardRequest::Delete { .. }
+            | BoardRequest::EatNow { .. }
+            | BoardRequest::StopWaiting
+            | BoardRequest::Presence { .. }
+            | BoardRequest::ForgetMe => None,
+        };
+        if self.waiting.len() == WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back((about, room, answer));
+    }
+
+    /// Takes what is for the board; true if it was, and for nobody else.
+    pub(crate) fn handle(&mut self, local_ms: u64, message: &ServerMessage) -> bool {
+        match message {
+            ServerMessage::Board(news) => {
+                self.news(local_ms, news);
+                true
+            }
+            ServerMessage::Error(error) => self.refused(error),
+            _ => false,
+        }
+    }
+
+    /// The board as it is, once it is whole.
+    pub(crate) fn state(&self) -> Option<&BoardState> {
+        self.shown.as_ref()
+    }
+
+    /// Something the person should hear even with the window closed, oldest first.
+    pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
+        self.fold.poll_notice()
+    }
+
+    fn news(&mut self, local_ms: u64, news: &BoardNews) {
+        match news {
+            BoardNews::Done { about } => {
+                if let Some(answer) = self.take(|(seq, ..)| seq == about) {
+                    let _ = answer.send(Ok(BoardAnswer::Done)); // whoever asked may have gone
+                }
+            }
+            BoardNews::Invite { room, invite, expires_ms } => {
+                if let Some(answer) = self.take(|(_, of, _)| of.as_ref() == Some(room)) {
+                    let (room, invite, expires_ms) = (room.clone(), invite.clone(), *expires_ms);
+                    let _ = answer.send(Ok(BoardAnswer::Invite { room, invite, expires_ms }));
+                }
+            }
+            BoardNews::Snapshot(_) | BoardNews::Patch(_) | BoardNews::You { .. } | BoardNews::Notice(_) => {}
+        }
+        if self.fold.handle(local_ms, news) {
+            self.shown = self.fold.state();
+        }
+    }
+
+    fn refused(&mut self, error: &ErrorMessage) -> bool {
+        let Some(about) = error.about else { return false };
+        let Some(answer) = self.take(|(seq, ..)| *seq == about) else { return false };
+        let code = crate::signal::code(error.code);
+        let _ = answer.send(Err(Problem { code, message: error.message.clone(), device: None }));
+        true
+    }
+
+    fn take(&mut self, is: impl Fn(&(u64, Option<String>, Answer)) -> bool) -> Option<Answer> {
+        let at = self.waiting.iter().position(is)?;
+        self.waiting.remove(at).map(|(.., answer)| answer)
+    }
+
+    fn give_up(&mut self) {
+        for (.., answer) in self.waiting.drain(..) {
+            let message = "The connection to the server was lost before it answered. Look whether it is done.".into();
+            let _ = answer.send(Err(Problem { code: "unanswered".into(), message, device: None }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signaling::board::Snapshot;
+    use signaling::message::ErrorCode;
+
+    fn ask(board: &mut Board, about: u64, request: BoardRequest) -> oneshot::Receiver<Result<BoardAnswer, Problem>> {
+        let (answer, answered) = oneshot::channel();
+        board.sent(about, &request, answer);
+        answered
+    }
+
+    fn error(about: Option<u64>) -> ServerMessage {
+        ServerMessage::Error(ErrorMessage { code: ErrorCode::TableFull, message: "full".into(), about })
+    }
+
+    #[test]
+    fn each_answer_finds_its_question() {
+        let mut board = Board::new();
+        let mut first = ask(&mut board, 3, BoardRequest::StopWaiting);
+        let mut second = ask(&mut board, 4, BoardRequest::ForgetMe);
+        assert!(board.handle(0, &error(Some(4))));
+        assert!(!board.handle(0, &error(Some(9))) && !board.handle(0, &error(None)), "somebody else's");
+        assert!(board.handle(0, &ServerMessage::Board(BoardNews::Done { about: 3 })));
+        assert_eq!(first.try_recv(), Ok(Ok(BoardAnswer::Done)));
+        assert_eq!(
+            second.try_recv().map(|answer| answer.map_err(|problem| problem.code)),
+            Ok(Err("table_full".into()))
+        );
+    }
+
+    #[test]
+    fn an_invite_is_for_whoever_asked_for_its_room() {
+        let mut board = Board::new();
+        let mut asked = ask(&mut board, 1, BoardRequest::Invite { room: "soup".into(), uses: 1, hours: 1 });
+        let invite = |room: &str| BoardNews::Invite { room: room.into(), invite: "t".into(), expires_ms: 5 };
+        board.handle(0, &ServerMessage::Board(invite("noodles")));
+        assert!(asked.try_recv().is_err());
+        board.handle(0, &ServerMessage::Board(invite("soup")));
+        assert!(matches!(asked.try_recv(), Ok(Ok(BoardAnswer::Invite { .. }))));
+    }
+
+    #[test]
+    fn a_new_session_subscribes_again_and_answers_nobody_of_the_old_one() {
+        let mut board = Board::new();
+        assert!(board.subscribe().is_some() && board.subscribe().is_none());
+        let mut asked = ask(&mut board, 1, BoardRequest::StopWaiting);
+        board.begin("me");
+        assert!(matches!(asked.try_recv(), Ok(Err(problem)) if problem.code == "unanswered"));
+        assert!(board.subscribe().is_some());
+    }
+
+    #[test]
+    fn the_board_is_shown_once_it_is_whole_and_stays_until_it_is_not_wanted() {
+        let piece = |first, last| {
+            let (now_ms, zone) = (1, "Asia/Seoul".to_owned());
+            let (tables, people) = (vec![], vec![]);
+            let whole =
+                Snapshot { first, last, now_ms, zone, member: true, tables, people, free_count: 2, hungry_count: 0 };
+            ServerMessage::Board(BoardNews::Snapshot(whole))
+        };
+        let mut board = Board::new();
+        board.handle(1, &piece(true, false));
+        assert!(board.state().is_none());
+        board.handle(1, &piece(false, true));
+        assert_eq!(board.state().map(|state| state.free_count), Some(2));
+        board.begin("me");
+        assert!(board.state().is_some(), "shown until the new one is whole");
+        board.end();
+        assert!(board.state().is_none());
+    }
+}

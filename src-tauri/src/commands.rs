@@ -1,0 +1,165 @@
+//! What the window may ask. Each command hands over to the engine or the desk, and decides nothing.
+
+pub(crate) mod board;
+
+use crate::clipboard::Clipboard;
+use crate::desk::{Ask, DeskHandle};
+use crate::folders::Folders;
+use crate::frames::Fallback;
+use crate::state::{AppState, Choice, CommandError, Join, Media, Settings, Stats, Tile};
+use crate::{figures, log_file, show};
+use engine::signaling::message::MediaState;
+use engine::{Command, Engine};
+use std::sync::Arc;
+use tauri::State;
+use tauri::ipc::{Channel, Response};
+
+type Answer = Result<(), CommandError>;
+type TheEngine<'a> = State<'a, Arc<Engine>>;
+type TheDesk<'a> = State<'a, DeskHandle>;
+
+#[tauri::command]
+pub(crate) async fn subscribe(desk: TheDesk<'_>, channel: Channel<AppState>) -> Answer {
+    desk.tell(Ask::Subscribe(channel)).await;
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn join(
+    desk: TheDesk<'_>,
+    room: String,
+    server: Option<String>,
+    fingerprint: Option<String>,
+    invite: Option<String>,
+    media: Media,
+) -> Answer {
+    let join = Join { room, server, fingerprint, invite, media };
+    desk.ask(|answer| Ask::Join(join, answer)).await
+}
+
+#[tauri::command]
+pub(crate) async fn connect(desk: TheDesk<'_>, server: Option<String>, fingerprint: Option<String>) -> Answer {
+    desk.ask(|answer| Ask::Connect(server, fingerprint, answer)).await
+}
+
+#[tauri::command]
+pub(crate) async fn disconnect(engine: TheEngine<'_>) -> Answer {
+    command(&engine, Command::Disconnect).await
+}
+
+#[tauri::command]
+pub(crate) async fn leave(engine: TheEngine<'_>) -> Answer {
+    command(&engine, Command::Leave).await
+}
+
+#[tauri::command]
+pub(crate) async fn set_microphone(engine: TheEngine<'_>, on: bool) -> Answer {
+    command(&engine, Command::SetMicrophone(on)).await
+}
+
+#[tauri::command]
+pub(crate) async fn set_camera(engine: TheEngine<'_>, on: bool) -> Answer {
+    command(&engine, Command::SetCamera(on)).await
+}
+
+#[tauri::command]
+pub(crate) async fn send_chat(engine: TheEngine<'_>, text: String) -> Answer {
+    command(&engine, Command::SendChat(text)).await
+}
+
+#[tauri::command]
+pub(crate) async fn preview(engine: TheEngine<'_>, media: Media) -> Answer {
+    let media = MediaState { microphone: media.microphone, camera: media.camera };
+    command(&engine, Command::Preview(media)).await
+}
+
+#[tauri::command]
+pub(crate) async fn select_devices(desk: TheDesk<'_>, choice: Choice) -> Answer {
+    desk.ask(|answer| Ask::Select(choice, answer)).await
+}
+
+#[tauri::command]
+pub(crate) async fn refresh_devices(engine: TheEngine<'_>) -> Answer {
+    command(&engine, Command::RefreshDevices).await
+}
+
+#[tauri::command]
+pub(crate) async fn test_sound(engine: TheEngine<'_>) -> Answer {
+    command(&engine, Command::TestSound).await
+}
+
+#[tauri::command]
+pub(crate) async fn save_settings(desk: TheDesk<'_>, settings: Settings) -> Answer {
+    desk.ask(|answer| Ask::Save(Box::new(settings), answer)).await
+}
+
+#[tauri::command]
+pub(crate) async fn open_link(desk: TheDesk<'_>, link: String) -> Answer {
+    desk.ask(|answer| Ask::OpenLink(link, answer)).await
+}
+
+#[tauri::command]
+pub(crate) async fn dismiss_link(desk: TheDesk<'_>) -> Answer {
+    desk.tell(Ask::DismissLink).await;
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn dismiss_notice(desk: TheDesk<'_>) -> Answer {
+    desk.tell(Ask::DismissNotice).await;
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn host_here(desk: TheDesk<'_>) -> Answer {
+    desk.ask(Ask::Host).await
+}
+
+#[tauri::command]
+pub(crate) async fn stop_hosting(desk: TheDesk<'_>) -> Answer {
+    desk.tell(Ask::StopHosting).await;
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn stats(engine: TheEngine<'_>) -> Result<Stats, CommandError> {
+    Ok(figures::stats(&engine.stats().await.map_err(show::stopped)?))
+}
+
+/// How loud everybody is, for a window without the socket.
+#[tauri::command]
+pub(crate) async fn levels(engine: TheEngine<'_>) -> Result<serde_json::Map<String, serde_json::Value>, CommandError> {
+    Ok(show::levels(&engine.levels().borrow()))
+}
+
+#[tauri::command]
+pub(crate) async fn tiles(fallback: State<'_, Fallback>, tiles: Vec<Tile>) -> Answer {
+    fallback.tiles(tiles).await;
+    Ok(())
+}
+
+/// The next picture of a stream as the packet of the frame socket; empty if none comes for a while.
+#[tauri::command]
+pub(crate) async fn next_frame(fallback: State<'_, Fallback>, stream: u16) -> Result<Response, CommandError> {
+    Ok(Response::new(fallback.next(stream).await))
+}
+
+/// Where the log was written for a report of a fault.
+#[tauri::command]
+pub(crate) async fn export_log(folders: State<'_, Folders>) -> Result<String, CommandError> {
+    let folders = folders.inner().clone();
+    let written = tokio::task::spawn_blocking(move || log_file::export(&folders.log, &folders.downloads)).await;
+    match written.map_err(std::io::Error::other).and_then(|written| written) {
+        Ok(file) => Ok(file.display().to_string()),
+        Err(error) => Err(CommandError { code: "log_not_written".into(), message: error.to_string() }),
+    }
+}
+
+#[tauri::command]
+pub(crate) async fn copy(clipboard: State<'_, Clipboard>, text: String) -> Answer {
+    clipboard.set(text).map_err(|message| CommandError { code: "clipboard".into(), message })
+}
+
+async fn command(engine: &Engine, command: Command) -> Answer {
+    engine.command(command).await.map_err(show::stopped)
+}

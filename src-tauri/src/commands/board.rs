@@ -1,0 +1,140 @@
+//! What the window may ask of the board and of a table's room. The server decides; the refusal comes back.
+
+use super::{TheEngine, command};
+use crate::show;
+use crate::state::{CommandError, Presence, TableDraft};
+use engine::signaling::board::{BoardRequest, RoomRequest};
+use engine::signaling::ics;
+use engine::signaling::link::Link;
+use engine::signaling::message::ParticipantId;
+use engine::{BoardAnswer, Command, Engine, ServerAddress};
+use std::time::Instant;
+
+type Answer = Result<(), CommandError>;
+
+/// Refusals of an invite that mean that none is needed.
+const OPEN_DOOR: [&str; 2] = ["no_such_table", "unexpected_message"];
+/// Name of a lunch without a topic in people's calendars.
+const LUNCH: &str = "Lunchroom";
+
+#[tauri::command]
+pub(crate) async fn lay_table(engine: TheEngine<'_>, draft: TableDraft) -> Answer {
+    ask(&engine, BoardRequest::Lay(show::draft(draft))).await
+}
+
+/// At a full table the person waits for a seat, unless `wait` is false.
+#[tauri::command]
+pub(crate) async fn take_seat(engine: TheEngine<'_>, table: String, wait: Option<bool>) -> Answer {
+    ask(&engine, BoardRequest::Take { table, wait: wait.unwrap_or(true) }).await
+}
+
+#[tauri::command]
+pub(crate) async fn leave_seat(engine: TheEngine<'_>, table: String) -> Answer {
+    ask(&engine, BoardRequest::Leave { table }).await
+}
+
+#[tauri::command]
+pub(crate) async fn delete_table(engine: TheEngine<'_>, table: String) -> Answer {
+    ask(&engine, BoardRequest::Delete { table }).await
+}
+
+#[tauri::command]
+pub(crate) async fn eat_now(engine: TheEngine<'_>, with: Vec<String>) -> Answer {
+    ask(&engine, BoardRequest::EatNow { with }).await
+}
+
+#[tauri::command]
+pub(crate) async fn stop_waiting(engine: TheEngine<'_>) -> Answer {
+    ask(&engine, BoardRequest::StopWaiting).await
+}
+
+#[tauri::command]
+pub(crate) async fn set_presence(engine: TheEngine<'_>, presence: Presence) -> Answer {
+    ask(&engine, BoardRequest::Presence { presence: show::presence(presence) }).await
+}
+
+#[tauri::command]
+pub(crate) async fn forget_me(engine: TheEngine<'_>) -> Answer {
+    ask(&engine, BoardRequest::ForgetMe).await
+}
+
+/// A link that lets so many devices into the room for so many hours.
+#[tauri::command]
+pub(crate) async fn make_invite(
+    engine: TheEngine<'_>,
+    room: String,
+    uses: u16,
+    hours: u32,
+) -> Result<String, CommandError> {
+    let server = server(&engine)?;
+    match engine.board(BoardRequest::Invite { room: room.clone(), uses, hours }).await {
+        Ok(BoardAnswer::Invite { room, invite, .. }) => link(&server, &room, Some(&invite)),
+        Ok(BoardAnswer::Done) => Err(CommandError { code: "internal".into(), message: "the server made none".into() }),
+        // A room that is no table's has no door to guard, and a server without a board none at all.
+        Err(problem) if OPEN_DOOR.contains(&problem.code.as_str()) => link(&server, &room, None),
+        Err(problem) => Err(refused(problem)),
+    }
+}
+
+/// A table as a calendar file.
+#[tauri::command]
+pub(crate) async fn ics(engine: TheEngine<'_>, table: String) -> Result<String, CommandError> {
+    let link_to = server(&engine)?;
+    let view = engine.view();
+    let view = view.borrow();
+    let found = view.board.as_ref().and_then(|board| board.tables.iter().find(|one| one.id == table));
+    let missing = || CommandError { code: "no_such_table".into(), message: "There is no such table.".into() };
+    let table = found.ok_or_else(missing)?;
+    let link = link(&link_to, &table.room, None).ok();
+    Ok(ics::event(table, LUNCH, link.as_deref(), show::unix_ms(Instant::now())))
+}
+
+#[tauri::command]
+pub(crate) async fn admit(engine: TheEngine<'_>, id: String) -> Answer {
+    room(&engine, RoomRequest::Admit { id: ParticipantId(id) }).await
+}
+
+#[tauri::command]
+pub(crate) async fn refuse(engine: TheEngine<'_>, id: String) -> Answer {
+    room(&engine, RoomRequest::Refuse { id: ParticipantId(id) }).await
+}
+
+#[tauri::command]
+pub(crate) async fn lock(engine: TheEngine<'_>, locked: bool) -> Answer {
+    room(&engine, RoomRequest::Lock { locked }).await
+}
+
+#[tauri::command]
+pub(crate) async fn mute(engine: TheEngine<'_>, id: String) -> Answer {
+    room(&engine, RoomRequest::Mute { id: ParticipantId(id) }).await
+}
+
+#[tauri::command]
+pub(crate) async fn remove(engine: TheEngine<'_>, id: String) -> Answer {
+    room(&engine, RoomRequest::Remove { id: ParticipantId(id) }).await
+}
+
+async fn ask(engine: &Engine, request: BoardRequest) -> Answer {
+    engine.board(request).await.map(drop).map_err(refused)
+}
+
+async fn room(engine: &Engine, request: RoomRequest) -> Answer {
+    command(engine, Command::Room(request)).await
+}
+
+fn refused(problem: engine::Problem) -> CommandError {
+    CommandError { code: problem.code, message: problem.message }
+}
+
+fn server(engine: &Engine) -> Result<ServerAddress, CommandError> {
+    let message = "There is no connection to a server.";
+    let missing = || CommandError { code: "not_connected".into(), message: message.into() };
+    engine.view().borrow().session.server().cloned().ok_or_else(missing)
+}
+
+/// For everybody a page that offers the app; where the certificate is the server's own, browsers would warn of it, so
+/// there the link is for the app.
+fn link(server: &ServerAddress, room: &str, invite: Option<&str>) -> Result<String, CommandError> {
+    let link = Link::new(room, server.url.as_str(), server.fingerprint, invite).map_err(crate::address::refusal)?;
+    Ok(if server.fingerprint.is_some() { link.to_string() } else { link.to_web() })
+}

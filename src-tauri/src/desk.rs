@@ -1,0 +1,417 @@
+//! The one task that owns what the shell itself knows: settings, the link that waits for an answer, the server in the
+//! app. It puts that and the engine's view together and hands the whole to the window.
+
+mod passing;
+
+use crate::address;
+use crate::args::Args;
+use crate::folders::Folders;
+use crate::frames::FrameSocket;
+use crate::host::Hosted;
+use crate::settings::SettingsFile;
+use crate::show;
+use crate::state::{
+    AppState, Choice, CommandError, FrameAccess, Join, KnownServer, Noise, PendingLink, Problem, Settings, You,
+};
+use engine::signaling::identity::DeviceKey;
+use engine::signaling::link::Link;
+use engine::signaling::message::MediaState;
+use engine::{
+    ApmConfig, AppView, Command, DeviceChoice, Engine, JoinRequest, NoiseSuppression, ServerAddress, SessionView,
+};
+use std::sync::Arc;
+use tauri::ipc::Channel;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What the window asks, on its way to the desk. When full the command waits.
+const ASKS: usize = 32;
+/// Problems of the shell that are kept; the oldest goes first.
+const PROBLEMS: usize = 8;
+
+/// What a command is answered.
+pub(crate) type Answer = Result<(), CommandError>;
+
+/// What only the desk can do.
+pub(crate) enum Ask {
+    /// The window is there and wants the state from now on.
+    Subscribe(Channel<AppState>),
+    Join(Join, oneshot::Sender<Answer>),
+    /// Keep a session without a room.
+    Connect(Option<String>, Option<String>, oneshot::Sender<Answer>),
+    Save(Box<Settings>, oneshot::Sender<Answer>),
+    Select(Choice, oneshot::Sender<Answer>),
+    OpenLink(String, oneshot::Sender<Answer>),
+    DismissLink,
+    DismissNotice,
+    Host(oneshot::Sender<Answer>),
+    StopHosting,
+    /// Something went wrong outside of the desk.
+    Problem(Problem),
+    /// The app ends.
+    Stop(oneshot::Sender<()>),
+}
+
+/// The way to the desk. Clones are the same one.
+#[derive(Debug, Clone)]
+pub(crate) struct DeskHandle {
+    asks: mpsc::Sender<Ask>,
+    /// What the window was last told.
+    pub(crate) shown: watch::Receiver<AppState>,
+}
+
+impl DeskHandle {
+    /// Hands over something that needs no answer.
+    pub(crate) async fn tell(&self, ask: Ask) {
+        let _ = self.asks.send(ask).await; // the app ends
+    }
+
+    /// Asks and waits for the answer.
+    pub(crate) async fn ask(&self, ask: impl FnOnce(oneshot::Sender<Answer>) -> Ask) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        self.tell(ask(answer)).await;
+        answered.await.unwrap_or_else(|_| Err(fault("stopped", "The app is about to end.")))
+    }
+}
+
+/// What the desk starts with.
+pub(crate) struct Opening {
+    pub(crate) args: Args,
+    pub(crate) folders: Folders,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) key: DeviceKey,
+    pub(crate) settings: SettingsFile,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) frames: Option<FrameSocket>,
+}
+
+struct Desk {
+    engine: Arc<Engine>,
+    view: watch::Receiver<AppView>,
+    folders: Folders,
+    key: DeviceKey,
+    settings: SettingsFile,
+    /// The server of this launch, which is not kept.
+    launch_server: Option<KnownServer>,
+    /// Whether that server, or the one in the app, is chosen rather than the one in the file.
+    passing_chosen: bool,
+    /// Devices of this launch, which are not kept.
+    launch_devices: bool,
+    link: Option<PendingLink>,
+    hosted: Option<Hosted>,
+    problems: Vec<Problem>,
+    /// A notice that the person has read.
+    read: Option<String>,
+    frames: Option<FrameAccess>,
+    window: Option<Channel<AppState>>,
+    shown: watch::Sender<AppState>,
+}
+
+/// Starts the desk on the current tokio runtime.
+pub(crate) fn start(opening: Opening) -> DeskHandle {
+    let Opening { args, folders, engine, key, settings, problems, frames } = opening;
+    let launch_server = args.server.as_ref().map(|url| known(&address::plain(url), None));
+    let frames = frames.map(|FrameSocket { url, token }| FrameAccess { url, token });
+    let view = engine.view();
+    let launch_devices = args.camera.is_some() || args.microphone.is_some() || args.speaker.is_some();
+    let (shown, watched) = watch::channel(nothing(&view.borrow(), frames.clone()));
+    let desk = Desk {
+        engine,
+        view,
+        folders,
+        key,
+        settings,
+        passing_chosen: launch_server.is_some(),
+        launch_server,
+        launch_devices,
+        link: None,
+        hosted: None,
+        problems,
+        read: None,
+        frames,
+        window: None,
+        shown,
+    };
+    let (asks, inbox) = mpsc::channel(ASKS);
+    tokio::spawn(desk.run(inbox));
+    DeskHandle { asks, shown: watched }
+}
+
+impl Desk {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Ask>) {
+        self.tell_engine(Command::SetProcessing(processing(self.settings.get()))).await;
+        loop {
+            self.show();
+            tokio::select! {
+                ask = inbox.recv() => match ask {
+                    Some(Ask::Stop(done)) => {
+                        if let Some(hosted) = self.hosted.take() {
+                            hosted.stop().await;
+                        }
+                        let _ = done.send(()); // whoever waited may have given up
+                        return;
+                    }
+                    Some(ask) => self.handle(ask).await,
+                    None => return,
+                },
+                changed = self.view.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    async fn handle(&mut self, ask: Ask) {
+        match ask {
+            Ask::Subscribe(window) => {
+                let _ = window.send(self.state()); // a window that is gone comes again
+                self.window = Some(window);
+            }
+            Ask::Join(join, answer) => reply(answer, self.join(join).await),
+            Ask::Connect(server, fingerprint, answer) => {
+                reply(answer, self.connect(server.as_deref(), fingerprint.as_deref()).await);
+            }
+            Ask::Save(settings, answer) => reply(answer, self.save(*settings).await),
+            Ask::Select(choice, answer) => reply(answer, self.select(choice).await),
+            Ask::OpenLink(text, answer) => reply(answer, self.open_link(&text)),
+            Ask::DismissLink => self.link = None,
+            Ask::DismissNotice => {
+                self.problems.clear();
+                self.read = show::call(&self.view.borrow().call).notice;
+            }
+            Ask::Host(answer) => reply(answer, self.host().await),
+            Ask::StopHosting => self.stop_hosting().await,
+            Ask::Problem(problem) => self.problem(problem),
+            Ask::Stop(_) => {} // the loop has it
+        }
+    }
+
+    async fn join(&mut self, join: Join) -> Answer {
+        let server = self.server(join.server.as_deref(), join.fingerprint.as_deref())?;
+        let fingerprint = server.fingerprint.as_ref().map(address::hex);
+        let link = address::link(&join.room, server.url.as_str(), fingerprint.as_deref(), join.invite.as_deref())?;
+        let name = self.name()?;
+        let mut settings = self.settings.get().clone();
+        (settings.microphone_on, settings.camera_on) = (join.media.microphone, join.media.camera);
+        self.remember(&mut settings, &link);
+        if self.link.as_ref().is_some_and(|pending| pending.room == link.room) {
+            self.link = None;
+        }
+        self.keep(settings);
+        let media = MediaState { microphone: join.media.microphone, camera: join.media.camera };
+        let request = JoinRequest::from_link(link, name, media);
+        self.engine.command(Command::Join(request)).await.map_err(show::stopped)
+    }
+
+    /// Who joins there agreed to the server: from now on it is a known one.
+    fn remember(&self, settings: &mut Settings, link: &Link) {
+        let known_servers = self.servers();
+        if !address::pending(link, &known_servers).known {
+            let name = link.server.host_str().unwrap_or_default().to_owned();
+            let fingerprint = link.fingerprint.as_ref().map(address::hex);
+            settings.servers.push(KnownServer { name, ..known(&address::plain(&link.server), fingerprint) });
+            settings.server = settings.server.or(Some(settings.servers.len() as u32 - 1));
+        }
+    }
+
+    async fn connect(&mut self, server: Option<&str>, fingerprint: Option<&str>) -> Answer {
+        let server = self.server(server, fingerprint)?;
+        let name = self.name()?;
+        self.engine.command(Command::Connect { server, name }).await.map_err(show::stopped)
+    }
+
+    async fn save(&mut self, mut settings: Settings) -> Answer {
+        if !settings.name.is_empty() {
+            let clean = engine::signaling::text::clean_name(&settings.name);
+            settings.name = clean.map_err(|error| fault("bad_name", &error.to_string()))?;
+        }
+        self.passing_chosen = passing::forget(&mut settings, &self.passing_servers(), self.settings.get().server);
+        let old = self.settings.get().clone();
+        let kept = self.keep(settings);
+        let new = self.settings.get().clone();
+        if processing(&new) != processing(&old) {
+            self.tell_engine(Command::SetProcessing(processing(&new))).await;
+        }
+        if new.devices != old.devices {
+            self.tell_engine(Command::SelectDevices(devices(new.devices))).await;
+        }
+        kept
+    }
+
+    async fn select(&mut self, choice: Choice) -> Answer {
+        if !self.launch_devices {
+            let settings = Settings { devices: choice.clone(), ..self.settings.get().clone() };
+            let _ = self.keep(settings); // told as a problem of its own
+        }
+        self.engine.command(Command::SelectDevices(devices(choice))).await.map_err(show::stopped)
+    }
+
+    fn open_link(&mut self, text: &str) -> Answer {
+        let link = Link::parse(text).map_err(|error| {
+            let refused = address::refusal(error);
+            // A link that was clicked elsewhere has nobody to catch the refusal.
+            self.problem(Problem { code: refused.code.clone(), message: refused.message.clone(), device: None });
+            refused
+        })?;
+        log::debug!("a link to {} is shown", link.room);
+        self.link = Some(address::pending(&link, &self.servers()));
+        Ok(())
+    }
+
+    async fn host(&mut self) -> Answer {
+        if self.hosted.is_none() {
+            self.hosted = Some(Hosted::start(self.folders.server.clone()).await?);
+            self.passing_chosen = true;
+        }
+        // Whoever hosts is the first at the table's board.
+        if self.settings.get().name.is_empty() { Ok(()) } else { self.connect(None, None).await }
+    }
+
+    async fn stop_hosting(&mut self) {
+        let Some(hosted) = self.hosted.take() else { return };
+        self.passing_chosen = self.launch_server.is_some();
+        let url = hosted.shown.url.clone();
+        hosted.stop().await;
+        if self.view.borrow().session.server().is_some_and(|server| address::plain(&server.url) == url) {
+            self.tell_engine(Command::Disconnect).await;
+        }
+    }
+
+    /// The named server, or the one of the settings.
+    fn server(&self, url: Option<&str>, fingerprint: Option<&str>) -> Result<ServerAddress, CommandError> {
+        if let Some(url) = url {
+            return address::server(url, fingerprint);
+        }
+        let settings = self.shown_settings();
+        let chosen = settings.server.and_then(|n| settings.servers.get(n as usize));
+        let Some(chosen) = chosen else { return Err(fault("no_server", "Choose a server in the settings first.")) };
+        address::server(&chosen.url, chosen.fingerprint.as_deref())
+    }
+
+    fn name(&self) -> Result<String, CommandError> {
+        let name = self.settings.get().name.clone();
+        if name.is_empty() { Err(fault("no_name", "Say what people shall call you first.")) } else { Ok(name) }
+    }
+
+    fn keep(&mut self, settings: Settings) -> Answer {
+        self.settings.set(settings).map_err(|problem| {
+            self.problem(problem.clone());
+            fault(&problem.code, &problem.message)
+        })
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.problems.retain(|old| old.code != problem.code);
+        self.problems.push(problem);
+        let over = self.problems.len().saturating_sub(PROBLEMS);
+        self.problems.drain(..over);
+    }
+
+    async fn tell_engine(&self, command: Command) {
+        if let Err(error) = self.engine.command(command).await {
+            log::error!("{error}");
+        }
+    }
+
+    fn servers(&self) -> Vec<KnownServer> {
+        self.shown_settings().servers
+    }
+
+    /// Servers that are there for the time being: of this launch, and the one in the app.
+    fn passing_servers(&self) -> Vec<KnownServer> {
+        let hosted =
+            self.hosted.as_ref().map(|hosted| known(&hosted.shown.url, Some(hosted.shown.fingerprint.clone())));
+        self.launch_server.iter().cloned().chain(hosted).collect()
+    }
+
+    /// The settings with those servers among the known ones.
+    fn shown_settings(&self) -> Settings {
+        passing::show(self.settings.get().clone(), &self.passing_servers(), self.passing_chosen)
+    }
+
+    fn show(&mut self) {
+        let state = self.state();
+        let new = self.shown.send_if_modified(|shown| {
+            let new = *shown != state;
+            shown.clone_from(&state);
+            new
+        });
+        if new && self.window.as_ref().is_some_and(|window| window.send(state).is_err()) {
+            self.window = None; // it is gone, and asks again when it is back
+        }
+    }
+
+    fn state(&self) -> AppState {
+        let view = self.view.borrow();
+        let mut call = show::call(&view.call);
+        if call.notice == self.read {
+            call.notice = None;
+        }
+        AppState {
+            session: show::session(&view.session),
+            call,
+            devices: view.devices.iter().map(show::device).collect(),
+            choice: show::choice(&view.choice),
+            problems: view.problems.iter().map(show::problem).chain(self.problems.iter().cloned()).collect(),
+            settings: self.shown_settings(),
+            you: You { key: own_key(&self.key, &view.session) },
+            link: self.link.clone(),
+            hosting: self.hosted.as_ref().map(|hosted| hosted.shown.clone()),
+            board: view.board.as_ref().map(show::board),
+            frames: self.frames.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+}
+
+/// How the settings want the microphone's sound.
+pub(crate) fn processing(settings: &Settings) -> ApmConfig {
+    let noise = match settings.noise {
+        _ if settings.music => NoiseSuppression::Off,
+        Noise::Off => NoiseSuppression::Off,
+        Noise::Normal => NoiseSuppression::High,
+        Noise::Strong => NoiseSuppression::VeryHigh,
+    };
+    ApmConfig { noise, gain: !settings.music, ..ApmConfig::default() }
+}
+
+/// Chosen devices as the engine wants them.
+pub(crate) fn devices(choice: Choice) -> DeviceChoice {
+    let Choice { camera, microphone, speaker } = choice;
+    DeviceChoice { camera, microphone, speaker }
+}
+
+fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
+    AppState {
+        session: show::session(&view.session),
+        call: show::call(&view.call),
+        devices: vec![],
+        choice: Choice::default(),
+        problems: vec![],
+        settings: Settings::default(),
+        you: You { key: String::new() },
+        link: None,
+        hosting: None,
+        board: None,
+        frames,
+        version: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+fn own_key(key: &DeviceKey, session: &SessionView) -> String {
+    match session {
+        SessionView::Open { server } | SessionView::Connecting { server, .. } => {
+            key.for_server(&server.origin()).public().to_string()
+        }
+        SessionView::Closed { .. } => String::new(),
+    }
+}
+
+fn known(url: &str, fingerprint: Option<String>) -> KnownServer {
+    KnownServer { url: url.into(), fingerprint, name: String::new() }
+}
+
+fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
+    let _ = to.send(answer); // the window may have been loaded again
+}
+
+fn fault(code: &str, message: &str) -> CommandError {
+    CommandError { code: code.into(), message: message.into() }
+}

@@ -1,0 +1,75 @@
+//! Servers that are there for the time being, named on the command line or running in the app: shown with the settings,
+//! not kept with them.
+
+use crate::state::{KnownServer, Settings};
+
+/// The settings with the passing servers at the end of the known ones, the last of them chosen if it is to be.
+pub(super) fn show(mut settings: Settings, passing: &[KnownServer], chosen: bool) -> Settings {
+    settings.servers.extend(passing.iter().cloned());
+    if chosen && !passing.is_empty() {
+        settings.server = Some(settings.servers.len() as u32 - 1);
+    }
+    settings
+}
+
+/// The other way: takes them out of what the window saved. True if one of them is the chosen one; the file then keeps
+/// the choice it had.
+pub(super) fn forget(settings: &mut Settings, passing: &[KnownServer], kept: Option<u32>) -> bool {
+    let is_passing =
+        |server: &KnownServer| passing.iter().any(|p| p.url == server.url && p.fingerprint == server.fingerprint);
+    let chosen = settings.server.and_then(|n| settings.servers.get(n as usize)).cloned();
+    settings.servers.retain(|server| !is_passing(server));
+    let of_passing = chosen.as_ref().is_some_and(is_passing);
+    settings.server = match chosen {
+        Some(chosen) if !of_passing => settings.servers.iter().position(|server| *server == chosen).map(|n| n as u32),
+        Some(_) => kept.filter(|n| (*n as usize) < settings.servers.len()),
+        None => None,
+    };
+    of_passing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> KnownServer {
+        KnownServer { url: url.into(), fingerprint: None, name: String::new() }
+    }
+
+    fn settings(urls: &[&str], chosen: Option<u32>) -> Settings {
+        Settings { servers: urls.iter().map(|url| server(url)).collect(), server: chosen, ..Settings::default() }
+    }
+
+    #[test]
+    fn passing_servers_come_and_go_without_a_trace_in_what_is_kept() {
+        let kept = settings(&["wss://a", "wss://b"], Some(1));
+        let passing = [server("ws://127.0.0.1:1"), server("wss://10.0.0.2:7077")];
+        let mut shown = show(kept.clone(), &passing, true);
+        assert_eq!((shown.servers.len(), shown.server), (4, Some(3)));
+        assert!(forget(&mut shown, &passing, kept.server));
+        assert_eq!(shown, kept);
+    }
+
+    #[test]
+    fn a_choice_among_the_kept_ones_is_kept_wherever_they_stand() {
+        let passing = [server("ws://127.0.0.1:1")];
+        let mut saved = settings(&["ws://127.0.0.1:1", "wss://a", "wss://b"], Some(2));
+        assert!(!forget(&mut saved, &passing, Some(0)));
+        assert_eq!((saved.servers.len(), saved.server), (2, Some(1)));
+        let mut first = settings(&["wss://a"], Some(0));
+        assert!(!forget(&mut first, &passing, None));
+        assert_eq!(first.server, Some(0));
+    }
+
+    #[test]
+    fn nothing_to_choose_from_is_no_choice() {
+        let passing = [server("ws://127.0.0.1:1")];
+        assert_eq!(show(settings(&[], None), &[], true).server, None);
+        let mut saved = settings(&["ws://127.0.0.1:1"], Some(0));
+        assert!(forget(&mut saved, &passing, Some(7)));
+        assert_eq!(saved.server, None);
+        let mut wild = settings(&["wss://a"], Some(99));
+        assert!(!forget(&mut wild, &passing, None));
+        assert_eq!(wild.server, None);
+    }
+}

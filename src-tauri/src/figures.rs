@@ -1,0 +1,75 @@
+//! The engine's counters for the statistics panel.
+
+use crate::state::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
+use engine::{EngineStats, ParticipantStats, PeerStats, VideoInStats, VideoOutStats};
+use std::time::{Duration, Instant};
+
+/// All of them.
+pub(crate) fn stats(stats: &EngineStats) -> Stats {
+    Stats {
+        at_ms: crate::show::unix_ms(Instant::now()),
+        video_out: video_out(&stats.video_out),
+        people: stats.participants.iter().map(person).collect(),
+    }
+}
+
+fn video_out(out: &VideoOutStats) -> VideoOutFigures {
+    VideoOutFigures {
+        encoded: out.encoded,
+        keyframes: out.keyframes,
+        encode_ms: each_ms(out.encode_s, out.encoded),
+        target: out.target,
+        width: out.size.0,
+        height: out.size.1,
+    }
+}
+
+fn person(stats: &ParticipantStats) -> PersonStats {
+    PersonStats {
+        id: stats.id.0.clone(),
+        path: stats.path.as_ref().map(path),
+        video_in: video_in(&stats.video_in),
+        audio_in: stats.audio_in.map(|audio| AudioFigures {
+            samples: audio.total_samples,
+            concealed: audio.concealed_samples,
+            jitter_ms: each_ms(audio.jitter_buffer_delay_s, audio.jitter_buffer_emitted),
+        }),
+    }
+}
+
+fn path(path: &PeerStats) -> PathFigures {
+    let name = |codec: engine::media::encoded::VideoCodec| format!("{codec:?}").to_uppercase();
+    PathFigures {
+        pair: path.pair.clone(),
+        relayed: path.relayed,
+        rtt_ms: path.rtt.map(ms),
+        bytes_sent: path.bytes_sent,
+        bytes_received: path.bytes_received,
+        video_codec: path.video_codec.map(name),
+        received_codec: path.received_codec.map(name),
+        estimate: path.sender.estimate,
+        loss: path.sender.loss,
+        queue_ms: ms(path.sender.path_queue),
+        nacked: path.receiver.nacked,
+        recovered: path.receiver.recovered,
+    }
+}
+
+fn video_in(video: &VideoInStats) -> VideoInFigures {
+    VideoInFigures {
+        decoded: video.decoded,
+        decode_ms: each_ms(video.decode_s, video.decoded),
+        jitter_ms: each_ms(video.jitter_s, video.jitter_n),
+        freezes: video.freezes,
+        width: video.size.0,
+        height: video.size.1,
+    }
+}
+
+fn each_ms(seconds: f64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { seconds * 1_000.0 / count as f64 }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}

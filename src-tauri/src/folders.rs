@@ -1,0 +1,79 @@
+//! Where things are kept on this machine.
+
+use std::path::{Path, PathBuf};
+use tauri::{AppHandle, Manager};
+
+/// Folders of this profile; each is made when something is first written there.
+#[derive(Debug, Clone)]
+pub(crate) struct Folders {
+    /// Settings and key.
+    pub(crate) config: PathBuf,
+    /// What the server in the app keeps.
+    pub(crate) server: PathBuf,
+    /// The log.
+    pub(crate) log: PathBuf,
+    /// Where people look for files they asked for.
+    pub(crate) downloads: PathBuf,
+}
+
+impl Folders {
+    /// The system's folders for this app. A profile has another identifier, and so its own.
+    pub(crate) fn find(app: &AppHandle) -> tauri::Result<Folders> {
+        let path = app.path();
+        let data = path.app_local_data_dir()?;
+        let downloads = path.download_dir().or_else(|_| path.home_dir())?;
+        Ok(Folders { config: path.app_config_dir()?, server: data.join("server"), log: path.app_log_dir()?, downloads })
+    }
+}
+
+/// Writes it beside and moves it into place, so that a crash leaves the old content or the new; readable by its owner
+/// alone.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+/// Moves a file that cannot be read aside, under a name that is free; the new name.
+pub(crate) fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let free = (1..).map(|n| path.with_file_name(format!("{name}.broken-{n}"))).find(|new| !new.exists());
+    let new = free.unwrap_or_else(|| path.with_extension("broken"));
+    std::fs::rename(path, &new)?;
+    Ok(new)
+}
+
+#[cfg(test)]
+pub(crate) mod scratch {
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    /// A folder of its own that goes with the value.
+    pub(crate) struct Scratch(pub(crate) PathBuf);
+
+    impl Scratch {
+        pub(crate) fn new() -> Scratch {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("lunchroom-app-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
+            let folder = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            Scratch(folder)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The server in the app: for people on one network, with a certificate of its own that their link names.
+
+use crate::address::hex;
+use crate::state::{CommandError, Hosting};
+use engine::signaling::link::Link;
+use qrcode::QrCode;
+use qrcode::render::svg;
+use server::config::DEFAULT_PORT;
+use server::{Config, Server, StartError, Tls, Turn};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// The room that the link leads to.
+const ROOM: &str = "lunch";
+
+/// A running server and how to reach it.
+pub(crate) struct Hosted {
+    server: Server,
+    pub(crate) shown: Hosting,
+}
+
+impl Hosted {
+    /// Starts it on the usual port, or on a free one if that is taken. Its certificate and secret are kept in `folder`,
+    /// so that links stay good.
+    pub(crate) async fn start(folder: PathBuf) -> Result<Hosted, CommandError> {
+        let addresses = addresses();
+        let Some(first) = addresses.first().copied() else { return Err(no_network()) };
+        let server = match Server::start(config(folder.clone(), DEFAULT_PORT)).await {
+            Err(StartError::Listen { .. }) => Server::start(config(folder, 0)).await,
+            outcome => outcome,
+        };
+        let server = server.map_err(|error| CommandError { code: error.code().into(), message: error.to_string() })?;
+        match show(&server, first, &addresses) {
+            Ok(shown) => Ok(Hosted { server, shown }),
+            Err(error) => {
+                server.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells everybody and ends.
+    pub(crate) async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+fn config(folder: PathBuf, port: u16) -> Config {
+    Config {
+        listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
+        tls: Tls::SelfSigned,
+        data_dir: Some(folder),
+        // On one network everybody reaches everybody.
+        turn: Turn::Off,
+        ..Config::default()
+    }
+}
+
+fn show(server: &Server, first: IpAddr, addresses: &[IpAddr]) -> Result<Hosting, CommandError> {
+    let url = format!("wss://{}", SocketAddr::new(first, server.addr().port()));
+    let link = Link::new(ROOM, &url, server.fingerprint(), None).map_err(crate::address::refusal)?;
+    let web_link = link.to_web();
+    Ok(Hosting {
+        url,
+        link: link.to_string(),
+        qr_svg: qr(&web_link)?,
+        web_link,
+        fingerprint: server.fingerprint().as_ref().map(hex).unwrap_or_default(),
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Black on white whatever the theme: cameras read nothing else well.
+fn qr(text: &str) -> Result<String, CommandError> {
+    let code = QrCode::new(text)
+        .map_err(|error| CommandError { code: "qr".into(), message: format!("no QR code: {error}") })?;
+    Ok(code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build())
+}
+
+/// This machine's IPv4 addresses on its networks, private ones first: those that people around can reach.
+fn addresses() -> Vec<IpAddr> {
+    let all = if_addrs::get_if_addrs().inspect_err(|error| log::warn!("no addresses: {error}")).unwrap_or_default();
+    let mut found: Vec<Ipv4Addr> = all
+        .into_iter()
+        .filter_map(|interface| match interface.ip() {
+            IpAddr::V4(ip) if !ip.is_loopback() && !ip.is_link_local() => Some(ip),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        })
+        .collect();
+    found.sort_by_key(|ip| !ip.is_private());
+    found.into_iter().map(IpAddr::V4).collect()
+}
+
+fn no_network() -> CommandError {
+    CommandError {
+        code: "no_network".into(),
+        message: "This machine is on no network. Join one, then try again.".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qr_code_is_a_picture_of_its_own() {
+        let svg = qr(&format!("https://10.0.0.2:7077/r/lunch?fp={}", "a".repeat(64))).unwrap();
+        assert!(svg.contains("<svg") && !svg.contains("href"), "{svg}");
+    }
+}

@@ -1,0 +1,144 @@
+//! What goes on while nobody looks at the window: tray and notifications follow the state.
+
+use crate::desk::DeskHandle;
+use crate::state::AppState;
+use crate::tray::{Tray, in_call};
+use crate::window;
+use crate::words::Words;
+use tauri::{AppHandle, Manager};
+use tauri_plugin_notification::NotificationExt as _;
+
+/// Longest text of a notification, in characters.
+const LONGEST: usize = 200;
+
+/// Follows the state until the app ends.
+pub(crate) fn follow(app: AppHandle) {
+    let mut tray = Tray::put_up(&app);
+    let mut shown = app.state::<DeskHandle>().shown.clone();
+    tauri::async_runtime::spawn(async move {
+        let mut before = shown.borrow_and_update().clone();
+        loop {
+            let state = shown.borrow_and_update().clone();
+            if let Some(tray) = &mut tray {
+                tray.show(&state);
+            }
+            if state.settings.notifications && !is_looked_at(&app) {
+                news(&before, &state).into_iter().for_each(|(title, body)| notify(&app, &title, &body));
+            }
+            before = state;
+            if shown.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Who came and what was written between two states, as title and text.
+fn news(before: &AppState, now: &AppState) -> Vec<(String, String)> {
+    let words = Words::of(&now.settings);
+    if !in_call(&before.call.stage) || !in_call(&now.call.stage) || before.call.room != now.call.room {
+        return vec![];
+    }
+    let name = |name: &str| if name.is_empty() { words.somebody.to_owned() } else { name.to_owned() };
+    let was_there = |id: &str| before.call.participants.iter().any(|old| old.id == id);
+    let came = now.call.participants.iter().filter(|who| !was_there(&who.id));
+    let came = came.map(|who| (now.call.room.clone(), words.came(&name(&who.name))));
+    let last = before.call.chat.last();
+    let new = now.call.chat.iter().rev().take_while(|line| Some(*line) != last);
+    let others = new.filter(|line| Some(&line.from) != now.call.you.as_ref());
+    let mut written: Vec<_> = others.map(|line| (name(&line.name), line.text.clone())).collect();
+    written.reverse();
+    came.chain(written).collect()
+}
+
+fn is_looked_at(app: &AppHandle) -> bool {
+    app.get_webview_window(window::MAIN).is_some_and(|window| window.is_focused().unwrap_or(false))
+}
+
+fn notify(app: &AppHandle, title: &str, body: &str) {
+    let body: String = escaped(&body.chars().take(LONGEST).collect::<String>());
+    if let Err(error) = app.notification().builder().title(title).body(body).show() {
+        log::info!("no notification: {error}");
+    }
+}
+
+/// Linux desktops read markup in the text (Desktop Notifications Specification, "Markup"); elsewhere it is plain.
+fn escaped(text: &str) -> String {
+    if cfg!(target_os = "linux") {
+        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{CallState, ChatLine, Link, Media, Participant, Stage};
+    use crate::state::{Choice, Language, SessionState, Settings, You};
+
+    fn state(people: &[&str], chat: &[(&str, &str)]) -> AppState {
+        let participant = |id: &&str| Participant {
+            id: (*id).into(),
+            name: format!("Name of {id}"),
+            key: String::new(),
+            media: Media::default(),
+            link: Link::Connected,
+            connected: true,
+        };
+        let line = |(n, (from, text)): (usize, &(&str, &str))| ChatLine {
+            from: (*from).into(),
+            name: (*from).into(),
+            text: (*text).into(),
+            at: n as u64,
+        };
+        AppState {
+            session: SessionState::Open { server: String::new() },
+            call: CallState {
+                stage: Stage::Joined,
+                room: "soup".into(),
+                you: Some("me".into()),
+                media: Media::default(),
+                participants: people.iter().map(participant).collect(),
+                chat: chat.iter().enumerate().map(line).collect(),
+                notice: None,
+                lobby: vec![],
+                locked: false,
+                host: None,
+            },
+            devices: vec![],
+            choice: Choice::default(),
+            problems: vec![],
+            settings: Settings { language: Some(Language::En), ..Settings::default() },
+            you: You { key: String::new() },
+            link: None,
+            hosting: None,
+            board: None,
+            frames: None,
+            version: String::new(),
+        }
+    }
+
+    #[test]
+    fn those_who_come_and_what_they_write_is_news_and_what_one_writes_oneself_is_not() {
+        let before = state(&["a"], &[("a", "hi")]);
+        let now = state(&["a", "b"], &[("a", "hi"), ("me", "hello"), ("b", "one"), ("b", "two")]);
+        let told = news(&before, &now);
+        let expected = [("soup", "Name of b came to the table"), ("b", "one"), ("b", "two")];
+        assert_eq!(told, expected.map(|(t, b)| (t.to_owned(), b.to_owned())));
+        assert!(news(&now, &now).is_empty());
+    }
+
+    #[test]
+    fn coming_into_a_room_is_no_news_about_those_who_are_there() {
+        let mut before = state(&[], &[]);
+        before.call.stage = Stage::Joining;
+        assert!(news(&before, &state(&["a", "b"], &[])).is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn markup_in_a_notification_is_text() {
+        assert_eq!(escaped("<b>&"), "&lt;b&gt;&amp;");
+    }
+}

@@ -1,0 +1,81 @@
+//! The board in the shapes of the window, and back.
+
+use crate::state::{BoardState, Door, Mine, Person, Presence, Sitting, Table, TableDraft, Waiting};
+use engine::signaling::board::{self as wire, Draft};
+use engine::signaling::board_fold as fold;
+
+/// The board as this person sees it.
+pub(crate) fn board(board: &fold::BoardState) -> BoardState {
+    BoardState {
+        now_ms: board.now_ms,
+        zone: board.zone.clone(),
+        member: board.member,
+        tables: board.tables.iter().map(table).collect(),
+        people: board.people.iter().map(person).collect(),
+        free_count: board.free_count,
+        waiting: board.waiting.as_ref().map(|w| Waiting { since_ms: w.since_ms, with: w.with.clone() }),
+        seated: board.seated.clone(),
+    }
+}
+
+/// A table to be laid.
+pub(crate) fn draft(draft: TableDraft) -> Draft {
+    let TableDraft { topic, place, seats, now, starts_ms, minutes, weekly, door } = draft;
+    // More seats than a byte holds are more than any server has.
+    let seats = u8::try_from(seats).unwrap_or(u8::MAX);
+    let door = match door {
+        Door::Open => wire::Door::Open,
+        Door::Knock => wire::Door::Knock,
+    };
+    Draft { topic, place, seats, now, starts_ms, minutes, weekly, door }
+}
+
+pub(crate) fn presence(presence: Presence) -> wire::Presence {
+    match presence {
+        Presence::Free => wire::Presence::Free,
+        Presence::AtTable => wire::Presence::AtTable,
+        Presence::Away => wire::Presence::Away,
+    }
+}
+
+fn table(table: &fold::TableView) -> Table {
+    Table {
+        id: table.id.clone(),
+        room: table.room.clone(),
+        topic: table.topic.clone(),
+        place: table.place.clone(),
+        seats: table.seats.into(),
+        starts_ms: table.starts_ms,
+        ends_ms: table.ends_ms,
+        now: table.now,
+        weekly: table.weekly,
+        host: table.host.clone(),
+        door: match table.door {
+            wire::Door::Open => Door::Open,
+            wire::Door::Knock => Door::Knock,
+        },
+        locked: table.locked,
+        taken: table.taken.iter().map(|s| Sitting { id: s.id.clone(), name: s.name.clone() }).collect(),
+        taken_count: table.taken_count.into(),
+        waiting_count: table.waiting_count.into(),
+        mine: match table.mine {
+            fold::Mine::None => Mine::None,
+            fold::Mine::Seat => Mine::Seat,
+            fold::Mine::Waiting => Mine::Waiting,
+            fold::Mine::Host => Mine::Host,
+        },
+        in_call: table.in_call.into(),
+    }
+}
+
+fn person(person: &wire::PersonInfo) -> Person {
+    Person {
+        id: person.id.clone(),
+        name: person.name.clone(),
+        presence: match person.presence {
+            wire::Presence::Free => Presence::Free,
+            wire::Presence::AtTable => Presence::AtTable,
+            wire::Presence::Away => Presence::Away,
+        },
+    }
+}

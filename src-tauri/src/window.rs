@@ -1,0 +1,117 @@
+//! The window: our own page and nothing else in it.
+
+use crate::desk::{Ask, DeskHandle};
+use tauri::webview::NewWindowResponse;
+use tauri::{App, AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+
+/// The only window, by the label that the capability names.
+pub(crate) const MAIN: &str = "main";
+const PAGE: &str = "app/index.html";
+/// A few words in both languages, two tiles side by side.
+const SIZE: (f64, f64) = (1080.0, 720.0);
+const SMALLEST: (f64, f64) = (480.0, 360.0);
+
+/// The origin of the window's page, as it is in the header of its connections.
+pub(crate) fn origin(app: &App) -> String {
+    let served = app.config().build.dev_url.as_ref().filter(|_| tauri::is_dev());
+    match served {
+        Some(url) => url.origin().ascii_serialization(),
+        // Windows knows no schemes of one's own.
+        None if cfg!(windows) => "http://tauri.localhost".into(),
+        None => "tauri://localhost".into(),
+    }
+}
+
+/// Opens it.
+pub(crate) fn open(app: &App, profile: Option<&str>) -> tauri::Result<()> {
+    let title = profile.map_or_else(|| "Lunchroom".to_owned(), |profile| format!("Lunchroom ({profile})"));
+    let ours = origin(app);
+    let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App(PAGE.into()))
+        .title(title)
+        .inner_size(SIZE.0, SIZE.1)
+        .min_inner_size(SMALLEST.0, SMALLEST.1)
+        .on_navigation(move |url| is_ours(url, &ours))
+        .on_new_window(|url, _| {
+            log::warn!("the page wished to open {}", url.scheme());
+            NewWindowResponse::Deny
+        })
+        .build()?;
+    watch_page(&window)
+}
+
+/// Brings it to the front.
+pub(crate) fn show(app: &AppHandle) {
+    let Some(window) = app.get_webview_window(MAIN) else { return };
+    for outcome in [window.show(), window.unminimize(), window.set_focus()] {
+        if let Err(error) = outcome {
+            log::warn!("the window: {error}");
+        }
+    }
+}
+
+fn is_ours(url: &Url, origin: &str) -> bool {
+    let is = url.as_str().strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'));
+    if !is {
+        log::warn!("the page wished to go to another place");
+    }
+    is
+}
+
+/// The process that draws may be killed by the system, or fall over. The call goes on in ours; the page comes back and
+/// is told why.
+#[cfg(target_os = "linux")]
+fn watch_page(window: &WebviewWindow) -> tauri::Result<()> {
+    use std::cell::RefCell;
+    use std::time::{Duration, Instant};
+    use webkit2gtk::WebViewExt as _;
+    const TOO_OFTEN: (usize, Duration) = (5, Duration::from_secs(60));
+    let app = window.app_handle().clone();
+    window.with_webview(move |webview| {
+        let falls = RefCell::new(vec![]);
+        webview.inner().connect_web_process_terminated(move |view, reason| {
+            log::error!("the page's process ended: {reason:?}");
+            let mut falls = falls.borrow_mut();
+            falls.retain(|at: &Instant| at.elapsed() < TOO_OFTEN.1);
+            falls.push(Instant::now());
+            if falls.len() > TOO_OFTEN.0 {
+                log::error!("it falls over again and again");
+                app.exit(i32::from(crate::NO_WINDOW));
+                return;
+            }
+            view.reload();
+            restarted(&app);
+        });
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn watch_page(_: &WebviewWindow) -> tauri::Result<()> {
+    Ok(()) // macOS tells by `on_web_content_process_terminate` of the builder; WebView2 restarts by itself
+}
+
+#[cfg_attr(not(target_os = "linux"), expect(dead_code))]
+fn restarted(app: &AppHandle) {
+    let desk = app.state::<DeskHandle>().inner().clone();
+    let problem = crate::state::Problem {
+        code: "window_restarted".into(),
+        message: "The window had stopped and was started again. The call went on meanwhile.".into(),
+        device: None,
+    };
+    tauri::async_runtime::spawn(async move { desk.tell(Ask::Problem(problem)).await });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_stays_at_our_own_page() {
+        let ours = |url: &str| is_ours(&Url::parse(url).unwrap(), "tauri://localhost");
+        assert!(ours("tauri://localhost/app/index.html"));
+        for foreign in
+            ["https://localhost/", "tauri://localhost.evil/", "about:blank", "data:text/html,x", "file:///etc/"]
+        {
+            assert!(!ours(foreign), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The few words that are not the window's: tray, notifications, and why there is no window.
+
+use crate::state::{Language, Settings};
+
+/// Words of one language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Words {
+    pub(crate) show: &'static str,
+    pub(crate) mute: &'static str,
+    pub(crate) unmute: &'static str,
+    pub(crate) leave: &'static str,
+    pub(crate) quit: &'static str,
+    came: fn(&str) -> String,
+    pub(crate) somebody: &'static str,
+}
+
+impl Words {
+    /// Somebody came to the table.
+    pub(crate) fn came(&self, name: &str) -> String {
+        (self.came)(name)
+    }
+
+    /// In the language of the settings, or else of the system.
+    pub(crate) fn of(settings: &Settings) -> &'static Words {
+        match settings.language.unwrap_or_else(system) {
+            Language::Ko => &KOREAN,
+            Language::En => &ENGLISH,
+        }
+    }
+}
+
+static ENGLISH: Words = Words {
+    show: "Show window",
+    mute: "Mute",
+    unmute: "Unmute",
+    leave: "Leave the call",
+    quit: "Quit",
+    came: |name| format!("{name} came to the table"),
+    somebody: "Somebody",
+};
+
+static KOREAN: Words = Words {
+    show: "창 보기",
+    mute: "음소거",
+    unmute: "음소거 해제",
+    leave: "통화 나가기",
+    quit: "종료",
+    came: |name| format!("{name} 님이 자리에 왔어요"),
+    somebody: "누군가",
+};
+
+/// There is nothing to draw a window on.
+pub(crate) const NO_DISPLAY: &str = "\
+Lunchroom needs a display, and there is none (DISPLAY and WAYLAND_DISPLAY lead nowhere).
+Start it from a desktop session. Without one, lunchroom-cli can call too.
+화면을 찾을 수 없어요. 데스크톱에서 실행해 주세요. 화면이 없으면 lunchroom-cli로 통화할 수 있어요.";
+
+/// The system's web view is missing or broken.
+pub(crate) const NO_WEBVIEW: &str = "\
+Lunchroom could not open its window: the system's web view is missing or does not work.
+Linux: install libwebkit2gtk-4.1-0. Windows: install the WebView2 runtime from Microsoft.
+창을 열 수 없어요. 웹 뷰(리눅스: libwebkit2gtk-4.1-0, 윈도: WebView2)를 설치한 뒤 다시 실행해 주세요.";
+
+fn system() -> Language {
+    match sys_locale::get_locale() {
+        Some(locale) if locale.to_lowercase().starts_with("ko") => Language::Ko,
+        Some(_) | None => Language::En,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_choose_the_language() {
+        let of = |language| Words::of(&Settings { language: Some(language), ..Settings::default() });
+        assert_eq!(of(Language::Ko).came("하나"), "하나 님이 자리에 왔어요");
+        assert_eq!(of(Language::En).came("Ada"), "Ada came to the table");
+    }
+}

@@ -1,0 +1,148 @@
+//! The app on a desktop, driven through its page by WebDriver (W3C, "WebDriver 2").
+
+use crate::screen::{Desktop, Ended, Rect};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// The program.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_lunchroom");
+/// After this long something has gone wrong; on a machine that is free it takes a tenth.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running app. It ends with the value.
+pub(crate) struct App {
+    port: u16,
+    session: String,
+    pub(crate) title: String,
+    _driver: Ended,
+}
+
+impl App {
+    /// Starts it as the person of this name, in a profile of that name, with these further arguments.
+    pub(crate) fn start(desktop: &Desktop, name: &str, arguments: &[&str]) -> App {
+        let profile = name.to_lowercase();
+        let folder = desktop.home().join("config").join(format!("org.lunchroom.desktop.{profile}"));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let settings = json!({"name": name, "language": "en"});
+        std::fs::write(folder.join("settings.json"), settings.to_string()).expect("settings");
+        let port = free_port();
+        let driver = desktop
+            .program("WebKitWebDriver")
+            .args([format!("--port={port}")])
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("WebKitWebDriver");
+        let mut app =
+            App { port, session: String::new(), title: format!("Lunchroom ({profile})"), _driver: Ended(driver) };
+        let devices = ["--camera", "test", "--microphone", "tone", "--speaker", "null", "--loopback"];
+        let all: Vec<&str> =
+            ["--profile", &profile].into_iter().chain(devices).chain(arguments.iter().copied()).collect();
+        let options = json!({"binary": PROGRAM, "args": all});
+        let wanted = json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}});
+        let answer = app.request("POST", "/session", &wanted);
+        app.session = answer["sessionId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        app
+    }
+
+    /// What a script in the page returns.
+    pub(crate) fn run(&self, script: &str) -> Value {
+        self.request("POST", &format!("/session/{}/execute/sync", self.session), &json!({"script": script, "args": []}))
+    }
+
+    /// Waits until a script says yes.
+    pub(crate) fn until(&self, what: &str, script: &str) {
+        let end = Instant::now() + PATIENCE;
+        while self.run(script) != Value::Bool(true) {
+            assert!(
+                Instant::now() < end,
+                "{}: never {what}: {}",
+                self.title,
+                self.run("return document.body.innerText")
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Presses what this selects, once it is there and can be pressed.
+    pub(crate) fn press(&self, selector: &str) {
+        let there = format!(
+            "const e = document.querySelector('{selector}'); return !!e && !e.disabled && e.getClientRects().length > 0"
+        );
+        self.until(selector, &there);
+        self.run(&format!("document.querySelector('{selector}').click()"));
+    }
+
+    /// Where the picture of the other is on the screen, the window standing at `window`.
+    pub(crate) fn other_picture(&self, window: Rect) -> Option<Rect> {
+        let found = self.run(
+            "const c = document.querySelector('lr-tile:not(.own) canvas.drawn'); if (!c) return null;
+             const r = c.getBoundingClientRect(), fit = getComputedStyle(c).objectFit;
+             const by = fit === 'cover' ? Math.max : Math.min, k = by(r.width / c.width, r.height / c.height);
+             const w = fit === 'fill' ? r.width : c.width * k, h = fit === 'fill' ? r.height : c.height * k;
+             return [r.left + (r.width - w) / 2, r.top + (r.height - h) / 2, w, h].map(v => v * devicePixelRatio)",
+        );
+        let side = |n: usize| found[n].as_f64().filter(|v| *v >= 0.0).map(|v| v.round() as u32);
+        Some(Rect { x: window.x + side(0)?, y: window.y + side(1)?, width: side(2)?, height: side(3)? })
+    }
+
+    fn request(&self, method: &str, path: &str, body: &Value) -> Value {
+        let end = Instant::now() + PATIENCE;
+        let mut stream = loop {
+            match TcpStream::connect(("127.0.0.1", self.port)) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(Instant::now() < end, "no WebDriver: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let body = body.to_string();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).expect("asked");
+        let text = answer(&mut stream);
+        let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert!(value["value"]["error"].is_null(), "{path}: {value}");
+        value["value"].clone()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if !self.session.is_empty() && !std::thread::panicking() {
+            self.request("DELETE", &format!("/session/{}", self.session), &json!({}));
+        }
+    }
+}
+
+/// The body of an HTTP answer, which says how long it is.
+fn answer(stream: &mut TcpStream) -> String {
+    let mut all = vec![];
+    let mut chunk = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&all).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned()));
+            let length: usize = length.and_then(|n| n.parse().ok()).unwrap_or(0);
+            if body.len() >= length {
+                return body.to_owned();
+            }
+        }
+        let read = stream.read(&mut chunk).expect("an answer in time");
+        assert!(read > 0, "the answer was cut off: {text}");
+        all.extend_from_slice(&chunk[..read]);
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
+}

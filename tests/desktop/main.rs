@@ -1,0 +1,203 @@
+//! The app's window on a display of its own: what people see is read from the pixels of the screen.
+
+mod app;
+mod screen;
+
+use app::{App, PATIENCE, PROGRAM};
+use screen::{Desktop, Rect};
+use server::{Config, Server, Turn};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Runtime;
+use whole_system::skip_unless;
+
+const LEFT: Rect = Rect { x: 0, y: 0, width: 880, height: 700 };
+const RIGHT: Rect = Rect { x: 900, y: 0, width: 880, height: 700 };
+/// A picture that is on the screen was made at most this long ago, on a machine that is busy with other tests.
+const OLDEST_MS: i64 = 5_000;
+
+#[test]
+fn two_windows_call_each_other_and_see_mute_camera_off_and_leave() {
+    let Some(place) = Place::new() else { return };
+    let (ada, ben) = (place.sits_down("Ada", LEFT, &[]), place.sits_down("Ben", RIGHT, &[]));
+    place.sees_the_other(&ada, LEFT);
+    place.sees_the_other(&ben, RIGHT);
+
+    ben.press("#call-microphone");
+    ada.until(
+        "Ben is shown muted",
+        "const m = document.querySelector('lr-tile:not(.own) .muted'); return !!m && !m.hidden",
+    );
+    ben.press("#call-camera");
+    ada.until("Ben's picture is gone", "return !document.querySelector('lr-tile:not(.own) canvas')");
+    place.sees_the_other(&ben, RIGHT);
+    ben.press("#call-camera");
+    place.sees_the_other(&ada, LEFT);
+    ben.press("#leave");
+    ada.until(
+        "alone",
+        "return document.querySelectorAll('lr-tile').length === 1 && !document.querySelector('lr-tile:not(.own)')",
+    );
+}
+
+#[test]
+fn without_the_socket_pictures_come_one_by_one() {
+    let Some(place) = Place::new() else { return };
+    let (ada, ben) = (place.sits_down("Ada", LEFT, &["--no-frame-socket"]), place.sits_down("Ben", RIGHT, &[]));
+    place.sees_the_other(&ada, LEFT);
+    place.sees_the_other(&ben, RIGHT);
+}
+
+#[test]
+fn a_link_opens_the_device_check_of_its_room_cold_and_warm_and_nothing_is_sent() {
+    let Some(place) = Place::new() else { return };
+    // Nobody may come to this server before the person says so.
+    let stranger = TcpListener::bind("127.0.0.1:0").expect("a port");
+    stranger.set_nonblocking(true).expect("a listener that does not wait");
+    let link =
+        |room: &str| format!("lunchroom://join/{room}?server=ws://{}", stranger.local_addr().expect("its address"));
+    let app = App::start(&place.desktop, "Ada", &["--server", &place.url, &link("soup")]);
+    app.until("at the device check of soup", &at_check("soup"));
+
+    let second = place.second_start("ada", &link("noodles"));
+    assert!(second.success(), "{second}");
+    app.until("at the device check of noodles", &at_check("noodles"));
+    for hostile in
+        ["lunchroom://join/..%2f..?server=wss://h", "lunchroom://join/a?server=javascript:alert(1)", "--camera"]
+    {
+        assert!(place.second_start("ada", hostile).success(), "{hostile}");
+    }
+    app.until("still at the device check of noodles", &at_check("noodles"));
+    std::thread::sleep(Duration::from_millis(1_500)); // what must not happen has its time
+    assert!(stranger.accept().is_err(), "something was sent before joining");
+}
+
+#[test]
+fn the_desktop_opens_links_with_the_app() {
+    let Some(place) = Place::new() else { return };
+    if !["gio", "xdg-mime", "update-desktop-database"].into_iter().all(skip_unless) {
+        return;
+    }
+    // A first start tells the desktop who opens such links.
+    let mut first = place.plain_start(&[]);
+    place.log_says("lunchroom 0");
+    let handler = place.desktop.home().join("data/applications");
+    let end = Instant::now() + PATIENCE;
+    while std::fs::read_dir(&handler).map_or(0, Iterator::count) < 2 {
+        assert!(Instant::now() < end, "no handler in {}", handler.display());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let _ = first.kill();
+    let _ = first.wait();
+    for (room, state) in [("soup", "cold"), ("noodles", "warm")] {
+        let link = format!("lunchroom://join/{room}?server=ws://127.0.0.1:9");
+        let opened =
+            place.desktop.program("gio").args(["open", &link]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(opened.expect("gio").success(), "{state}");
+        place.log_says(&format!("a link to {room} is shown"));
+    }
+    assert_eq!(place.log().matches("lunchroom 0").count(), 2, "the second link went to the running app");
+    place.end_apps();
+}
+
+#[test]
+fn without_a_display_it_says_so() {
+    let done = Command::new(PROGRAM).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().expect("it starts");
+    assert_eq!(done.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("needs a display") && said.contains("화면"), "{said}");
+}
+
+/// A desktop and a server.
+struct Place {
+    desktop: Desktop,
+    url: String,
+    _server: Server,
+    _runtime: Runtime,
+}
+
+impl Place {
+    /// `None` where a tool is missing, which is told.
+    fn new() -> Option<Place> {
+        let tools = ["Xvfb", "dbus-daemon", "xdotool", "import", "WebKitWebDriver"];
+        if !tools.into_iter().all(skip_unless) {
+            return None;
+        }
+        let runtime = Runtime::new().expect("a runtime");
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = runtime.block_on(Server::start(Config { listen, turn: Turn::Off, ..Config::default() }));
+        let server = server.expect("a server");
+        Some(Place {
+            desktop: Desktop::start(),
+            url: format!("ws://{}", server.addr()),
+            _server: server,
+            _runtime: runtime,
+        })
+    }
+
+    /// Opens the app by a link to the room and joins.
+    fn sits_down(&self, name: &str, at: Rect, arguments: &[&str]) -> App {
+        let link = format!("lunchroom://join/soup?server={}", self.url);
+        let arguments: Vec<&str> =
+            ["--server", &self.url].into_iter().chain(arguments.iter().copied()).chain([link.as_str()]).collect();
+        let app = App::start(&self.desktop, name, &arguments);
+        self.desktop.place(&app.title, at);
+        app.press("#join");
+        app.until("in the room", "return !!document.querySelector('#leave')");
+        app
+    }
+
+    /// The other's picture is on the screen, fresh, and it moves.
+    fn sees_the_other(&self, app: &App, at: Rect) {
+        let end = Instant::now() + PATIENCE;
+        let mut numbers = std::collections::BTreeSet::new();
+        while numbers.len() < 3 {
+            assert!(Instant::now() < end, "{}: no fresh pictures: {numbers:?}, {:?}", app.title, app.other_picture(at));
+            let found = app.other_picture(at).and_then(|place| self.desktop.picture().stamp(place));
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+            if let Some(stamp) = found.filter(|stamp| (0..OLDEST_MS).contains(&stamp.age_ms(now))) {
+                numbers.insert(stamp.seq);
+            }
+        }
+    }
+
+    fn second_start(&self, profile: &str, argument: &str) -> std::process::ExitStatus {
+        let arguments = ["--profile", profile, "--", argument];
+        let arguments =
+            if argument.starts_with('-') { &["--profile", profile, argument, "test"][..] } else { &arguments[..] };
+        let child = self.desktop.program(PROGRAM).args(arguments).stderr(Stdio::null()).spawn();
+        child.expect("it starts").wait().expect("it ends")
+    }
+
+    fn plain_start(&self, arguments: &[&str]) -> std::process::Child {
+        self.desktop.program(PROGRAM).args(arguments).stderr(Stdio::null()).spawn().expect("it starts")
+    }
+
+    fn log(&self) -> String {
+        let file = self.desktop.home().join("data/org.lunchroom.desktop/logs/lunchroom.log");
+        std::fs::read_to_string(file).unwrap_or_default()
+    }
+
+    fn log_says(&self, words: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.log().contains(words) {
+            assert!(Instant::now() < end, "never logged: {words}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Ends what `gio` has started, which is nobody's child.
+    fn end_apps(&self) {
+        let found = self.desktop.program("xdotool").args(["search", "--name", "^Lunchroom$", "getwindowpid"]).output();
+        for id in String::from_utf8_lossy(&found.expect("xdotool").stdout).split_whitespace() {
+            let _ = Command::new("kill").arg(id).status(); // it may have ended
+        }
+    }
+}
+
+fn at_check(room: &str) -> String {
+    format!(
+        "return !!document.querySelector('#join') && document.querySelector('lr-check h1').textContent === '{room}'"
+    )
+}
