@@ -2,6 +2,7 @@
 
 use crate::link::Link;
 use crate::view::{CallView, ChatLine, Ended, ParticipantView, Stage};
+use signaling::board::{Knocker, RoomNews, RoomRequest};
 use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, Participant, ParticipantId, ServerMessage,
 };
@@ -28,6 +29,8 @@ pub enum Command {
     SetCamera(bool),
     /// Say a line in the chat.
     SendChat(String),
+    /// Do something as the host of the room. The server judges whether one is.
+    Room(RoomRequest),
 }
 
 /// What happens around the call.
@@ -160,16 +163,18 @@ pub enum PeerSignal {
 ///
 /// ```text
 ///  Idle ──Join──▶ Joining ──joined──▶ Joined ──disconnected──▶ Reconnecting
-///   ▲               │                   │ ▲ ▲                     │  │
-///   │             Leave                 │ │ └───────resumed───────┘  │
-///   │            refused                │ └─joined── Rejoining ◀─lost┘
-///   │               ▼                   ▼                │
-///   └────Join──── Ended ◀──Leave/removed┴────refused─────┘
+///   ▲              │ │  ▲               ▲ │ ▲ ▲                   │  │
+///   │       knocking │  └lost┐          │ │ │ └──────resumed──────┘  │
+///   │              │ └──▶ Knocking ──joined │ └─joined── Rejoining ◀─lost
+///   │        refused│         │refused    │                │     │
+///   │          Leave▼         ▼Leave      ▼                │     └─knocking─▶ Knocking
+///   └────Join──── Ended ◀──Leave/removed──┴────refused─────┘
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 enum State {
     Idle,
     Joining,
+    Knocking,
     Joined {
         you: ParticipantId,
     },
@@ -205,6 +210,9 @@ pub struct Call {
     ice_servers: Vec<IceServer>,
     others: Vec<Other>,
     chat: VecDeque<ChatLine>,
+    host: Option<ParticipantId>,
+    locked: bool,
+    lobby: Vec<Knocker>,
     notice: Option<ErrorCode>,
     outputs: VecDeque<Output>,
     changed: bool,
@@ -231,6 +239,9 @@ impl Call {
             ice_servers: vec![],
             others: vec![],
             chat: VecDeque::new(),
+            host: None,
+            locked: false,
+            lobby: vec![],
             notice: None,
             outputs: VecDeque::new(),
             changed: false,
@@ -279,7 +290,11 @@ impl Call {
     /// In a room, or on the way into one.
     pub fn is_active(&self) -> bool {
         match self.state {
-            State::Joining | State::Joined { .. } | State::Reconnecting { .. } | State::Rejoining { .. } => true,
+            State::Joining
+            | State::Knocking
+            | State::Joined { .. }
+            | State::Reconnecting { .. }
+            | State::Rejoining { .. } => true,
             State::Idle | State::Ended(_) => false,
         }
     }
@@ -289,6 +304,7 @@ impl Call {
         let (stage, you) = match &self.state {
             State::Idle => (Stage::Idle, None),
             State::Joining => (Stage::Joining, None),
+            State::Knocking => (Stage::Knocking, None),
             State::Joined { you } => (Stage::Joined, Some(you.clone())),
             State::Reconnecting { you, since } => (Stage::Reconnecting { since: *since }, Some(you.clone())),
             State::Rejoining { since } => (Stage::Reconnecting { since: *since }, None),
@@ -301,6 +317,9 @@ impl Call {
             media: self.media,
             participants: self.others.iter().map(Other::view).collect(),
             chat: self.chat.iter().cloned().collect(),
+            host: self.host.clone(),
+            locked: self.locked,
+            lobby: self.lobby.clone(),
             notice: self.notice,
         }
     }
@@ -315,6 +334,11 @@ impl Call {
             Command::SendChat(text) => {
                 if self.is_active() {
                     self.say(ClientMessage::Chat { text });
+                }
+            }
+            Command::Room(request) => {
+                if self.in_room() {
+                    self.say(ClientMessage::Room(request));
                 }
             }
         }
@@ -384,7 +408,8 @@ impl Call {
     fn lost(&mut self, now: Instant) {
         self.state = match self.state {
             State::Idle | State::Ended(_) => return,
-            State::Joining => State::Joining,
+            // A knock that nobody remembers: again from the door on.
+            State::Joining | State::Knocking => State::Joining,
             State::Joined { .. } => State::Rejoining { since: now },
             State::Reconnecting { since, .. } | State::Rejoining { since } => State::Rejoining { since },
         };
@@ -419,24 +444,58 @@ impl Call {
                     self.end(Ended::Refused(code));
                 }
             }
-            // The session keeps these to itself.
+            ServerMessage::Room(news) => self.room_news(news),
+            // The session keeps these to itself, and the board is not the call's.
             ServerMessage::Challenge { .. }
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }
             | ServerMessage::Board(_)
-            | ServerMessage::Room(_)
             | ServerMessage::Pong { .. }
             | ServerMessage::Ack => {}
         }
     }
 
+    fn room_news(&mut self, news: RoomNews) {
+        match news {
+            RoomNews::Knocking { room } => {
+                let asked = matches!(self.state, State::Joining | State::Rejoining { .. });
+                if asked && room == self.room {
+                    self.close_peers(); // of a seat that was lost: nobody may be seen before the door
+                    self.state = State::Knocking;
+                }
+            }
+            RoomNews::Lobby { knocking } if self.in_room() => self.lobby = knocking,
+            RoomNews::State { host, locked } if self.in_room() => {
+                let mine = self.you().is_some() && self.you() == host.as_ref();
+                if !mine {
+                    self.lobby.clear(); // somebody else keeps the door now
+                }
+                (self.host, self.locked) = (host, locked);
+            }
+            RoomNews::Muted if self.in_room() => {
+                self.set_media(MediaState { microphone: false, ..self.media });
+                self.notice = Some(ErrorCode::Muted);
+            }
+            RoomNews::Lobby { .. } | RoomNews::State { .. } | RoomNews::Muted => return, // not in any more
+        }
+        self.changed = true;
+    }
+
+    fn you(&self) -> Option<&ParticipantId> {
+        match &self.state {
+            State::Joined { you } | State::Reconnecting { you, .. } => Some(you),
+            State::Idle | State::Joining | State::Knocking | State::Rejoining { .. } | State::Ended(_) => None,
+        }
+    }
+
     fn joined(&mut self, room: String, you: ParticipantId, participants: Vec<Participant>) {
-        let asked = matches!(self.state, State::Joining | State::Rejoining { .. });
+        let asked = matches!(self.state, State::Joining | State::Knocking | State::Rejoining { .. });
         if !asked || room != self.room {
             return; // an answer to a join that was taken back
         }
         self.close_peers(); // those of the seat that was lost
         self.state = State::Joined { you };
+        self.forget_door(); // what is to be known of it follows
         self.changed = true;
         for participant in participants {
             self.open(participant, true);
@@ -495,7 +554,7 @@ impl Call {
         self.changed = true;
         match self.state {
             // No seat, no call: whatever the server did not like, we are not in.
-            State::Joining | State::Rejoining { .. } => self.end(Ended::Refused(code)),
+            State::Joining | State::Knocking | State::Rejoining { .. } => self.end(Ended::Refused(code)),
             State::Joined { .. } | State::Reconnecting { .. } => self.notice = Some(code),
             State::Idle | State::Ended(_) => {}
         }
@@ -535,8 +594,15 @@ impl Call {
     fn end(&mut self, why: Ended) {
         self.close_peers();
         self.state = State::Ended(why);
+        self.forget_door();
         self.capture();
         self.changed = true;
+    }
+
+    fn forget_door(&mut self) {
+        self.host = None;
+        self.locked = false;
+        self.lobby.clear();
     }
 
     fn close_peers(&mut self) {

@@ -1,6 +1,7 @@
 //! What a window shows of a call.
 
 use crate::link::LinkState;
+use signaling::board::Knocker;
 use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
 use std::time::Instant;
 
@@ -11,6 +12,8 @@ pub enum Stage {
     Idle,
     /// On the way in.
     Joining,
+    /// At the door: the host has been told, and nobody sees or hears anything of us.
+    Knocking,
     /// In the room.
     Joined,
     /// In the room, the server out of reach since then; media between people goes on.
@@ -48,6 +51,12 @@ pub struct CallView {
     pub participants: Vec<ParticipantView>,
     /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`].
     pub chat: Vec<ChatLine>,
+    /// Who keeps the door of this room: may lock it, let people in, mute and send out. Nobody where a room has none.
+    pub host: Option<ParticipantId>,
+    /// Nobody new comes in.
+    pub locked: bool,
+    /// Who knocks, earliest first; only the host hears of them.
+    pub lobby: Vec<Knocker>,
     /// The last thing that could not be done, for a notice.
     pub notice: Option<ErrorCode>,
 }

@@ -2,6 +2,7 @@
 
 use call::{Call, Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
 use proptest::prelude::*;
+use signaling::board::RoomNews;
 use signaling::message::*;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,10 @@ fn id(n: u8) -> ParticipantId {
 
 fn person(n: u8) -> Participant {
     Participant { id: id(n), name: format!("Person {n}"), key: String::new(), media: MediaState::default() }
+}
+
+fn who_else() -> impl Strategy<Value = u8> {
+    0u8..4
 }
 
 fn from_server() -> impl Strategy<Value = ServerMessage> {
@@ -29,6 +34,9 @@ fn from_server() -> impl Strategy<Value = ServerMessage> {
         who.clone().prop_map(|n| ServerMessage::Candidate { from: id(n), candidate: IceCandidate::default() }),
         who.prop_map(|n| ServerMessage::Chat { from: id(n), text: "hi".into(), at: 0 }),
         Just(ServerMessage::Error(ErrorMessage { code: ErrorCode::RoomFull, message: String::new(), about: None })),
+        Just(ServerMessage::Room(RoomNews::Knocking { room: "lunch".into() })),
+        Just(ServerMessage::Room(RoomNews::Muted)),
+        who_else().prop_map(|n| ServerMessage::Room(RoomNews::State { host: Some(id(n)), locked: false })),
         Just(ServerMessage::Bye { code: ErrorCode::ServerStopping, retry_after_ms: None }),
     ]
 }

@@ -186,6 +186,7 @@ fn stage(stage: &Stage) -> &'static str {
     match stage {
         Stage::Idle => "idle",
         Stage::Joining => "joining",
+        Stage::Knocking => "knocking",
         Stage::Joined => "joined",
         Stage::Reconnecting { .. } => "reconnecting",
         Stage::Ended(_) => "ended",

@@ -466,6 +466,7 @@ pub fn text(code: ErrorCode) -> &'static str {
         ErrorCode::KnockingRefused => "the host did not let you in",
         ErrorCode::RoomLocked => "the room is locked",
         ErrorCode::Removed => "the host has sent you out",
+        ErrorCode::Muted => "the host asks you to be silent",
         ErrorCode::NotSaved => "it could not be written down",
         ErrorCode::Unknown => "unknown",
     }

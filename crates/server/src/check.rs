@@ -12,6 +12,9 @@ pub(crate) fn check(config: &Config) -> Result<(), StartError> {
     require(!config.hello_timeout.is_zero(), "hello-timeout must be at least 1 second")?;
     require(!config.silence.is_zero(), "silence must be at least 1 second")?;
     require(config.secret.as_ref().is_none_or(|secret| !secret.is_empty()), "turn-secret must not be empty")?;
+    require(config.member_secret.as_ref().is_none_or(|secret| !secret.is_empty()), "member-secret must not be empty")?;
+    let zone = rooms::board::Calendar::new(&config.zone).is_some();
+    require(zone, "zone must be the name of an IANA time zone, like Asia/Seoul")?;
     if let Some(url) = &config.public_url {
         let plain = matches!(url.scheme(), "ws" | "wss")
             && url.host_str().is_some()

@@ -38,6 +38,11 @@ pub struct Config {
     pub ui_dir: Option<PathBuf>,
     /// Shared secret of TURN credentials. `None` takes the one in `data_dir`, or makes one.
     pub secret: Option<String>,
+    /// Secret of the community: who does not prove it comes in by invite only and sees no board. `None`: everybody who
+    /// reaches the server is one of the community.
+    pub member_secret: Option<String>,
+    /// IANA time zone of the community, for lunches that come again each week.
+    pub zone: String,
     /// How long TURN credentials are good. A call longer than this cannot refresh its relay.
     pub credential_lifetime: Duration,
     /// STUN and TURN.
@@ -117,6 +122,8 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             ui_dir: None,
             secret: None,
+            member_secret: None,
+            zone: "UTC".into(),
             credential_lifetime: Duration::from_secs(24 * 3600),
             turn: Turn::Builtin(BuiltinTurn::default()),
             connections: 2 * limits.sessions,

@@ -7,13 +7,14 @@
 //!                             └──────────────────────────────────────────────────────────────┘
 //! ```
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rooms::{Bucket, Rate};
 use signaling::close::{self, close_code};
-use signaling::identity::{Nonce, PublicKey, encode_nonce, verify};
+use signaling::identity::{Nonce, PublicKey, encode_nonce, is_member, verify};
 use signaling::limits::MAX_FRAME_BYTES;
 use signaling::message::{ClientMessage, ErrorCode, Hello, ServerMessage, VERSION};
 use signaling::numbering::body;
@@ -40,6 +41,8 @@ const BUFFER_BYTES: usize = 8 * 1024;
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) hub: mpsc::Sender<Command>,
+    /// Secret of the community, if it has one.
+    pub(crate) member_secret: Option<Arc<str>>,
     /// True, or closed, when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) hello_timeout: Duration,
@@ -88,11 +91,11 @@ where
         .max_frame_size(Some(MAX_FRAME_BYTES));
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let ending = match greet(&mut socket, &mut context).await {
-        Ok((key, hello)) => {
+        Ok((key, hello, member)) => {
             let (frames, queue) = mpsc::channel(OUTGOING_QUEUE);
             let (cut, cut_off) = oneshot::channel();
             let line = Line { frames, cut };
-            if context.hub.send(Command::Hello { connection: id, line, key, hello, host }).await.is_err() {
+            if context.hub.send(Command::Hello { connection: id, line, key, member, hello, host }).await.is_err() {
                 Ending::Bye(ErrorCode::ServerStopping)
             } else {
                 let ending = talk(&mut socket, id, queue, cut_off, &context).await;
@@ -109,7 +112,7 @@ where
 }
 
 /// Challenges the client and waits for a hello that proves its key.
-async fn greet<S>(socket: &mut WebSocketStream<S>, context: &mut Context) -> Result<(PublicKey, Hello), Ending>
+async fn greet<S>(socket: &mut WebSocketStream<S>, context: &mut Context) -> Result<(PublicKey, Hello, bool), Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -121,7 +124,7 @@ where
         let mut control = Bucket::new(CONTROL_FRAMES, Instant::now());
         loop {
             match sort(socket.next().await, &mut control)? {
-                Some(text) => return accept(&text, &nonce),
+                Some(text) => return accept(&text, &nonce, context.member_secret.as_deref()),
                 None => continue,
             }
         }
@@ -132,14 +135,17 @@ where
     }
 }
 
-fn accept(text: &str, nonce: &Nonce) -> Result<(PublicKey, Hello), Ending> {
+/// Who says hello, and whether they are one of the community.
+fn accept(text: &str, nonce: &Nonce, secret: Option<&str>) -> Result<(PublicKey, Hello, bool), Ending> {
     let message = parse::client_message(text).map_err(|rejected| Ending::error(rejected.code))?.message;
     let ClientMessage::Hello(hello) = message else { return Err(Ending::error(ErrorCode::UnexpectedMessage)) };
     if hello.version != VERSION {
         return Err(Ending::error(ErrorCode::UnsupportedVersion));
     }
     let key = verify(&hello, nonce).map_err(Ending::error)?;
-    Ok((key, hello))
+    let proof = hello.member.as_deref().unwrap_or_default();
+    let member = secret.is_none_or(|secret| is_member(proof, secret, nonce, key));
+    Ok((key, hello, member))
 }
 
 /// Carries frames both ways.

@@ -57,9 +57,14 @@ pub(crate) fn identity(
 }
 
 fn random_secret() -> Result<String, StartError> {
+    random_bytes().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// 32 new random bytes.
+pub(crate) fn random_bytes() -> Result<[u8; 32], StartError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(StartError::Random)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(bytes)
 }
 
 fn read(path: &Path) -> Result<Option<String>, StartError> {

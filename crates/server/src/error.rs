@@ -39,6 +39,17 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The file of the board cannot be used.
+    #[error("cannot use the board in {}: {reason}; if another server uses it, stop that one; else move the file away to begin with an empty board", path.display())]
+    Store {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The system gives no thread.
+    #[error("the system gives no thread: {0}")]
+    Thread(io::Error),
     /// Settings that contradict each other or make no sense.
     #[error("{0}")]
     Config(String),
@@ -55,6 +66,8 @@ impl StartError {
             StartError::TurnListen { .. } => "server_turn_listen",
             StartError::Certificate { .. } => "server_certificate",
             StartError::Data { .. } => "server_data",
+            StartError::Store { .. } => "server_store",
+            StartError::Thread(_) => "server_thread",
             StartError::Config(_) => "server_config",
             StartError::Random(_) => "server_random",
         }

@@ -1,8 +1,10 @@
 //! The task that owns all rooms and sessions. Connections talk to it by messages and it never waits for them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rooms::board::Board;
 use rooms::{Limits, Output, Person, Rooms, text};
 use signaling::close::{self, close_code};
 use signaling::identity::PublicKey;
@@ -17,7 +19,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use crate::error::StartError;
 use crate::ice::{IceDirectory, new_session_id};
+use crate::keeping::{Keeping, Word};
+use crate::store::Stored;
 
 /// Commands waiting for the hub. When full, the connection that has one more waits and reads nothing meanwhile.
 const COMMANDS: usize = 1_024;
@@ -27,6 +32,9 @@ pub(crate) const OUTGOING_QUEUE: usize = 2 * MAX_UNACKNOWLEDGED;
 /// How often bare acknowledgements and broken sessions are looked after: a quarter of the time an
 /// acknowledgement may take.
 const TICK: Duration = Duration::from_millis(250);
+/// Shortest time between two times at which boards on screens are brought up to date: what changes meanwhile is told
+/// together. The first change after a pause is told at once.
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
 /// What a client that found the server full waits before it comes again.
 const FULL_RETRY_MS: u64 = 5_000;
 
@@ -38,7 +46,7 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A client has proved its key.
-    Hello { connection: ConnectionId, line: Line, key: PublicKey, hello: Hello, host: String },
+    Hello { connection: ConnectionId, line: Line, key: PublicKey, member: bool, hello: Hello, host: String },
     /// A text frame of `bytes` bytes after the hello.
     Frame { connection: ConnectionId, bytes: usize, frame: Result<Envelope<ClientMessage>, Rejected> },
     /// The connection is gone; `quit` if the client meant to end its session.
@@ -64,24 +72,40 @@ pub(crate) enum Outgoing {
 }
 
 /// Starts the hub. It ends after [`Command::Stop`] or when every sender is gone.
-pub(crate) fn spawn(limits: Limits, ice: IceDirectory) -> mpsc::Sender<Command> {
+pub(crate) fn spawn(
+    limits: Limits,
+    ice: IceDirectory,
+    mut keeping: Keeping,
+) -> Result<mpsc::Sender<Command>, StartError> {
     let (sender, receiver) = mpsc::channel(COMMANDS);
-    tokio::spawn(run(Hub::new(limits, ice), receiver));
-    sender
+    let board = keeping.board(unix_ms())?;
+    tokio::spawn(run(Hub::new(limits, ice, board, keeping), receiver));
+    Ok(sender)
 }
 
 async fn run(mut hub: Hub, mut commands: mpsc::Receiver<Command>) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let flush = hub.flush_at();
         tokio::select! {
             command = commands.recv() => match command {
                 Some(Command::Stop { retry_after }) => return hub.stop(retry_after),
                 Some(command) => hub.handle(Instant::now(), command),
                 None => return,
             },
+            Some(stored) = hub.keeping.heard() => hub.stored(stored),
+            () = sleep_until(flush) => {}
             _ = tick.tick() => hub.tick(Instant::now()),
         }
+        hub.flush(Instant::now());
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -90,6 +114,9 @@ struct Hub {
     ice: IceDirectory,
     rooms: Rooms,
     sessions: HashMap<SessionId, Member>,
+    keeping: Keeping,
+    /// When boards on screens were last brought up to date.
+    flushed: Instant,
     /// Which session a connection carries; none once it was refused or replaced.
     carried: HashMap<ConnectionId, SessionId>,
 }
@@ -101,15 +128,15 @@ struct Member {
 }
 
 impl Hub {
-    fn new(limits: Limits, ice: IceDirectory) -> Hub {
-        let rooms = Rooms::new(limits.clone());
-        Hub { limits, ice, rooms, sessions: HashMap::new(), carried: HashMap::new() }
+    fn new(limits: Limits, ice: IceDirectory, board: Board, keeping: Keeping) -> Hub {
+        let rooms = Rooms::new(limits.clone(), board);
+        Hub { limits, ice, rooms, sessions: HashMap::new(), keeping, flushed: Instant::now(), carried: HashMap::new() }
     }
 
     fn handle(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Hello { connection, line, key, hello, host } => {
-                self.hello(now, connection, line, key, hello, &host);
+            Command::Hello { connection, line, key, member, hello, host } => {
+                self.hello(now, connection, line, (key, member), hello, &host);
             }
             Command::Frame { connection, bytes, frame } => {
                 self.frame(now, connection, bytes, frame);
@@ -129,10 +156,56 @@ impl Hub {
 
     fn tick(&mut self, now: Instant) {
         self.rooms.handle_timeout(now);
+        self.rooms.tick(unix_ms());
+        self.keeping.hand_over();
         for member in self.sessions.values_mut() {
             member.acknowledge(now);
         }
         self.drain();
+    }
+
+    /// When boards on screens are next to be brought up to date, if there is anything new.
+    fn flush_at(&self) -> Option<Instant> {
+        let wanted = self.rooms.wants_flush();
+        wanted.then(|| self.flushed + FLUSH_EVERY)
+    }
+
+    fn flush(&mut self, now: Instant) {
+        if self.flush_at().is_some_and(|at| at <= now) {
+            self.flushed = now;
+            self.rooms.flush_board(unix_ms());
+            self.drain();
+        }
+    }
+
+    fn stored(&mut self, stored: Stored) {
+        let words = match stored {
+            Stored::Written(number) => self.keeping.written(number),
+            Stored::Failed(saved) => match self.keeping.failed(*saved, unix_ms()) {
+                Ok((board, words)) => {
+                    self.rooms.replace_board(board);
+                    words
+                }
+                Err(error) => return tracing::error!(%error, "the board goes on with what was not written down"),
+            },
+        };
+        for word in words {
+            self.say(word);
+        }
+        self.drain();
+    }
+
+    fn say(&mut self, word: Word) {
+        match word {
+            Word::To(to, message) => self.deliver(&to, &message),
+            Word::ToAll(to, body) => to.iter().for_each(|to| self.deliver_body(to, Arc::clone(&body))),
+        }
+    }
+
+    fn say_when_safe(&mut self, word: Word) {
+        if let Some(word) = self.keeping.hold(word) {
+            self.say(word);
+        }
     }
 
     fn stop(mut self, retry_after: Duration) {
@@ -148,7 +221,15 @@ impl Hub {
         self.rooms.stop(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
     }
 
-    fn hello(&mut self, now: Instant, connection: ConnectionId, line: Line, key: PublicKey, hello: Hello, host: &str) {
+    fn hello(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        line: Line,
+        (key, member): (PublicKey, bool),
+        hello: Hello,
+        host: &str,
+    ) {
         let line = match &hello.resume {
             None => line,
             Some(resume) => match self.resume(connection, line, &key, resume, host) {
@@ -160,14 +241,14 @@ impl Hub {
             },
         };
         let opened = new_session_id(&key).map_err(|_| ErrorCode::Internal).and_then(|id| {
-            let person = Person { key: key.to_string(), name: hello.name };
+            let person = Person { key: key.to_string(), name: hello.name, member };
             self.rooms.open(now, id.clone(), person).map(|()| id)
         });
         match opened {
             Ok(id) => {
                 tracing::debug!(client = hello.client, sessions = self.rooms.sessions(), "session opened");
                 let ice_servers = self.ice_servers(host, &id);
-                line.say(&ServerMessage::Welcome(self.welcome(id.clone(), ice_servers)));
+                line.say(&ServerMessage::Welcome(self.welcome(id.clone(), member, ice_servers)));
                 self.carried.insert(connection, id.clone());
                 self.sessions.insert(id, Member { session: ServerSession::new(), line: Some((connection, line)) });
             }
@@ -241,6 +322,10 @@ impl Hub {
             Ok(envelope) if seq == 0 && envelope.message.is_counted() => {
                 self.break_off(now, connection, ErrorCode::Malformed);
             }
+            // Nothing is decided that could not be kept.
+            Ok(envelope) if matches!(envelope.message, ClientMessage::Board(_)) && self.keeping.is_stuck() => {
+                self.rooms.refused(now, &id, seq, bytes, ErrorCode::NotSaved);
+            }
             Ok(envelope) => self.rooms.message(now, unix_ms(), &id, seq, bytes, envelope.message),
             Err(rejected) => self.rooms.refused(now, &id, seq, bytes, rejected.code),
         }
@@ -273,21 +358,36 @@ impl Hub {
         while let Some(output) = self.rooms.poll_output() {
             match output {
                 Output::Send { to, message } => self.deliver(&to, &message),
+                Output::Write(changes) => self.keeping.write(changes),
+                Output::Kept { to, message } => self.say_when_safe(Word::To(to, message)),
+                Output::Publish { to, body } => self.say_when_safe(Word::ToAll(to, body)),
                 Output::End { session, code } => self.end(&session, code),
             }
         }
     }
 
     fn deliver(&mut self, to: &SessionId, message: &ServerMessage) {
+        match message {
+            ServerMessage::Pong { .. } | ServerMessage::Bye { .. } => {
+                let Some(member) = self.sessions.get_mut(to) else { return };
+                let frame = member.session.uncounted(message);
+                self.send(to, frame);
+            }
+            _ => self.deliver_body(to, signaling::numbering::body(message).into()),
+        }
+    }
+
+    /// A message in the count, written once for however many hear it.
+    fn deliver_body(&mut self, to: &SessionId, body: Arc<str>) {
         let Some(member) = self.sessions.get_mut(to) else { return };
-        let frame = match message {
-            ServerMessage::Pong { .. } | ServerMessage::Bye { .. } => member.session.uncounted(message),
-            _ => match member.session.send(message) {
-                Ok(frame) => frame,
-                Err(_) => return self.rooms.close(to, ErrorCode::TooSlow),
-            },
-        };
-        let Some((_, line)) = &member.line else { return };
+        match member.session.send_body(body) {
+            Ok(frame) => self.send(to, frame),
+            Err(_) => self.rooms.close(to, ErrorCode::TooSlow),
+        }
+    }
+
+    fn send(&mut self, to: &SessionId, frame: String) {
+        let Some((_, line)) = self.sessions.get(to).and_then(|member| member.line.as_ref()) else { return };
         match line.frames.try_send(Outgoing::Text(frame)) {
             // A closed queue: the connection's end is on its way here.
             Ok(()) | Err(TrySendError::Closed(_)) => {}
@@ -310,7 +410,7 @@ impl Hub {
         }
     }
 
-    fn welcome(&self, session: SessionId, ice_servers: Vec<IceServer>) -> Welcome {
+    fn welcome(&self, session: SessionId, member: bool, ice_servers: Vec<IceServer>) -> Welcome {
         Welcome {
             session,
             resume_ms: u64::try_from(self.limits.resume.as_millis()).unwrap_or(u64::MAX),
@@ -320,7 +420,7 @@ impl Hub {
                 max_participants: self.limits.participants,
                 max_chat_chars: MAX_CHAT_CHARS,
             },
-            member: true,
+            member,
         }
     }
 

@@ -13,9 +13,11 @@ pub mod error;
 mod http;
 mod hub;
 mod ice;
+mod keeping;
 mod listener;
 mod server;
 pub mod settings;
+mod store;
 mod tls;
 mod turn;
 

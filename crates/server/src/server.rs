@@ -15,6 +15,7 @@ use crate::error::StartError;
 use crate::http::{Front, Interface};
 use crate::hub::{self, Command};
 use crate::ice::{IceDirectory, Place};
+use crate::keeping::Keeping;
 use crate::turn::Relay;
 use crate::{check, data, listener, tls};
 
@@ -42,8 +43,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Server, StartError> {
         check::check(&config)?;
         let encryption = tls::encryption(&config)?;
-        let interface = Interface::new(config.ui_dir.as_deref())
-            .map_err(|error| StartError::Config(format!("ui-dir: {error}")))?;
+        let interface =
+            Interface::new(config.ui_dir.as_deref()).map_err(|error| StartError::Config(format!("ui-dir: {error}")))?;
         let secret = match &config.secret {
             Some(secret) => secret.clone(),
             None => data::secret(config.data_dir.as_deref())?,
@@ -61,13 +62,14 @@ impl Server {
             }
         };
         let ice = IceDirectory::new(place, secret, config.credential_lifetime);
-        let hub = hub::spawn(config.rooms.clone(), ice);
+        let hub = hub::spawn(config.rooms.clone(), ice, Keeping::open(&config)?)?;
         let (stopping, stops) = watch::channel(false);
         let fingerprint = encryption.as_ref().and_then(|encryption| encryption.fingerprint);
         let url = url(&config, addr, encryption.is_some());
         let front = Arc::new(Front {
             context: Context {
                 hub: hub.clone(),
+                member_secret: config.member_secret.as_deref().map(Arc::from),
                 stopping: stops.clone(),
                 hello_timeout: config.hello_timeout,
                 silence: config.silence,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser};
+use rooms::board::Calendar;
 use rooms::{Limits, Rate};
 use serde::{Deserialize, Deserializer};
 use url::Url;
@@ -112,6 +113,15 @@ pub struct Settings {
     /// Relay allocations at one time [default: 1000].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_TURN_MAX_ALLOCATIONS")]
     pub turn_max_allocations: Option<usize>,
+
+    /// Secret of the community. Who does not know it comes into rooms by invite only, and sees no board
+    /// [default: none, everybody who reaches the server is one of the community].
+    /// Better given by environment or file: other users of this machine can read flags.
+    #[arg(long, value_name = "TEXT", env = "LUNCHROOM_MEMBER_SECRET", hide_env_values = true)]
+    pub member_secret: Option<String>,
+    /// Time zone of the community, like Asia/Seoul: weekly lunches keep to its clocks [default: this machine's].
+    #[arg(long, value_name = "NAME", env = "LUNCHROOM_ZONE")]
+    pub zone: Option<String>,
 
     /// People in one room [default: 12].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_PARTICIPANTS")]
@@ -226,6 +236,8 @@ impl Settings {
             turn_allow_loopback: self.turn_allow_loopback.or(below.turn_allow_loopback),
             turn_max_per_person: self.turn_max_per_person.or(below.turn_max_per_person),
             turn_max_allocations: self.turn_max_allocations.or(below.turn_max_allocations),
+            member_secret: self.member_secret.or(below.member_secret),
+            zone: self.zone.or(below.zone),
             max_participants: self.max_participants.or(below.max_participants),
             max_rooms: self.max_rooms.or(below.max_rooms),
             max_sessions: self.max_sessions.or(below.max_sessions),
@@ -262,6 +274,8 @@ impl Settings {
             allowed_origins: self.allowed_origins.unwrap_or_default(),
             ui_dir: self.ui_dir,
             secret: self.turn_secret,
+            member_secret: self.member_secret,
+            zone: self.zone.unwrap_or_else(machine_zone),
             credential_lifetime: self
                 .turn_credential_hours
                 .map_or(default.credential_lifetime, |hours| seconds(hours.saturating_mul(3600))),
@@ -325,6 +339,18 @@ impl Settings {
 
 fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(seconds.into())
+}
+
+/// This machine's zone, where it has a name that we know; else UTC.
+fn machine_zone() -> String {
+    let named = std::env::var("TZ").ok().map(|zone| zone.trim_start_matches(':').to_owned());
+    let linked = || {
+        let target = std::fs::read_link("/etc/localtime").ok()?;
+        let (_, zone) = target.to_str()?.split_once("zoneinfo/")?;
+        Some(zone.to_owned())
+    };
+    let known = |zone: &String| Calendar::new(zone).is_some();
+    named.filter(known).or_else(linked).filter(known).unwrap_or_else(|| "UTC".to_owned())
 }
 
 /// By the XDG base directories, on Windows by its own; without a home beside where the program was started.

@@ -57,6 +57,7 @@ pub fn close_code(code: ErrorCode) -> u16 {
         ErrorCode::RoomLocked => 4028,
         ErrorCode::Removed => 4029,
         ErrorCode::NotSaved => 4030,
+        ErrorCode::Muted => 4031,
         ErrorCode::Unknown => 4099,
     }
 }

@@ -486,6 +486,8 @@ pub enum ErrorCode {
     RoomLocked,
     /// The host has sent you out of this room.
     Removed,
+    /// The host asks you to be silent. Never an error: what a client shows for `muted`.
+    Muted,
     /// The server could not write it down, so it did not happen.
     NotSaved,
     /// A code this version does not know.

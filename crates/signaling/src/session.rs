@@ -542,6 +542,7 @@ fn is_final(code: ErrorCode) -> bool {
         | ErrorCode::RoomLocked
         | ErrorCode::Removed
         | ErrorCode::NotSaved
+        | ErrorCode::Muted
         | ErrorCode::Unknown => false,
     }
 }

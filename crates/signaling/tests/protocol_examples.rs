@@ -57,9 +57,20 @@ fn every_example_of_a_server_is_a_message() {
 fn every_message_has_an_example_at_least_on_one_side() {
     let kinds = |side| examples(side).into_iter().map(kind).collect::<BTreeSet<_>>();
     let (client, server) = (kinds("client"), kinds("server"));
-    for expected in
-        ["hello", "join", "leave", "offer", "candidate", "end_of_candidates", "media", "chat", "ping", "ack"]
-    {
+    for expected in [
+        "hello",
+        "join",
+        "leave",
+        "offer",
+        "candidate",
+        "end_of_candidates",
+        "media",
+        "chat",
+        "board",
+        "room",
+        "ping",
+        "ack",
+    ] {
         assert!(client.contains(expected), "{expected}");
     }
     for expected in [
@@ -75,12 +86,43 @@ fn every_message_has_an_example_at_least_on_one_side() {
         "end_of_candidates",
         "media",
         "chat",
+        "board",
+        "room",
         "pong",
         "error",
         "bye",
     ] {
         assert!(server.contains(expected), "{expected}");
     }
+}
+
+#[test]
+fn every_request_and_news_of_the_board_and_its_doors_has_an_example() {
+    let second = |side, tag: &str| {
+        let values = examples(side).into_iter().map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
+        values.filter_map(|value| value[tag].as_str().map(str::to_owned)).collect::<BTreeSet<_>>()
+    };
+    let requests = [
+        "subscribe",
+        "unsubscribe",
+        "lay",
+        "take",
+        "leave",
+        "delete",
+        "eat_now",
+        "stop_waiting",
+        "presence",
+        "forget_me",
+        "invite",
+        "lock",
+        "admit",
+        "refuse",
+        "mute",
+        "remove",
+    ];
+    let news = ["snapshot", "patch", "you", "notice", "invite", "done", "knocking", "lobby", "state", "muted"];
+    assert_eq!(second("client", "do"), requests.map(str::to_owned).into());
+    assert_eq!(second("server", "news"), news.map(str::to_owned).into());
 }
 
 #[test]
@@ -93,7 +135,7 @@ fn the_table_of_errors_is_complete_and_has_the_right_close_codes() {
             Some((code, cells.get(3)?.parse().ok()?))
         })
         .collect();
-    assert_eq!(rows.len(), 17);
+    assert_eq!(rows.len(), 34);
     for &(code, close) in &rows {
         assert_ne!(code, ErrorCode::Unknown, "misspelt on the page");
         assert_eq!(close_code(code), close, "{code:?}");
@@ -115,6 +157,10 @@ fn the_limits_on_the_page_are_those_in_the_code() {
     has(format!("| people in a room | {} |", limits::MAX_PARTICIPANTS));
     has(format!("| {} a second, {} at once |", limits::MESSAGE_RATE, thousands(limits::MESSAGE_BURST as usize)));
     has(format!("| {} a second, {} at once |", limits::CHAT_RATE, limits::CHAT_BURST));
+    has(format!("of hosts | {} a second, {} at once |", limits::BOARD_RATE, limits::BOARD_BURST));
+    has(format!("| {}; {} characters |", limits::MAX_TOPIC_CHARS, limits::MAX_PLACE_CHARS));
+    has(format!("| line of a table | {} people |", limits::MAX_TABLE_LINE));
+    has(format!("| lobby of a room | {} people |", limits::MAX_LOBBY));
     has(format!("| 1 in {} seconds, {} at once |", 1.0 / limits::JOIN_RATE, limits::JOIN_BURST));
     has(format!("| {} messages, {} MiB |", limits::MAX_UNACKNOWLEDGED, limits::MAX_UNACKNOWLEDGED_BYTES >> 20));
     has(format!("| hello | within {} s |", limits::HANDSHAKE_TIMEOUT.as_secs()));

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use signaling::board::{BoardNews, BoardRequest};
 use signaling::close::CloseInfo;
-use signaling::identity::{DeviceKey, decode_nonce};
+use signaling::identity::{DeviceKey, decode_nonce, member_proof};
 use signaling::message::{
     ClientMessage, Envelope, ErrorCode, Hello, MediaState, ParticipantId, Resume, ServerMessage, VERSION, Welcome,
 };
@@ -102,6 +103,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.send_text(body(&ClientMessage::Hello(hello))).await;
     }
 
+    /// Says hello as one who knows a secret.
+    pub(crate) async fn hello_with(&mut self, secret: &str) {
+        let member = Some(member_proof(secret, &self.nonce, self.key.public()));
+        self.send_text(body(&ClientMessage::Hello(Hello { member, ..self.make_hello() }))).await;
+    }
+
     pub(crate) async fn resume(&mut self, resume: Resume) {
         let hello = Hello { resume: Some(resume), ..self.make_hello() };
         self.send_text(body(&ClientMessage::Hello(hello))).await;
@@ -111,6 +118,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         match self.next().await {
             ServerMessage::Welcome(welcome) => welcome,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Asks something of the board; gives the number that its answer names.
+    pub(crate) async fn ask(&mut self, request: BoardRequest) -> u64 {
+        self.say(ClientMessage::Board(request)).await;
+        self.sent
+    }
+
+    /// Asks something of the board and waits for the answer.
+    pub(crate) async fn asked(&mut self, request: BoardRequest) -> Result<Vec<BoardNews>, ErrorCode> {
+        let seq = self.ask(request).await;
+        let mut news = Vec::new();
+        loop {
+            match self.next().await {
+                ServerMessage::Board(BoardNews::Done { about }) if about == seq => return Ok(news),
+                ServerMessage::Error(error) if error.about == Some(seq) => return Err(error.code),
+                ServerMessage::Board(other) => news.push(other),
+                _ => {}
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The real server on loopback, with real sockets.
 
+mod board;
 mod client;
 mod hostile;
 mod http;

@@ -1,0 +1,159 @@
+//! At the door and as a host: knocking, locking, muting, sending out.
+
+use std::time::Instant;
+
+use call::{Call, Command, Ended, Input, Output, Signal, Stage};
+use signaling::board::{Knocker, RoomNews, RoomRequest};
+use signaling::message::{
+    ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
+};
+
+const BOTH: MediaState = MediaState { microphone: true, camera: true };
+
+fn id(text: &str) -> ParticipantId {
+    ParticipantId(text.into())
+}
+
+struct One {
+    call: Call,
+    now: Instant,
+}
+
+impl One {
+    /// Has asked for a seat.
+    fn new() -> One {
+        let mut one = One { call: Call::new(), now: Instant::now() };
+        one.command(Command::Join { room: "t-x".into(), invite: None, media: BOTH });
+        one
+    }
+
+    fn command(&mut self, command: Command) -> Vec<Output> {
+        self.input(Input::Command(command))
+    }
+
+    fn hear(&mut self, message: ServerMessage) -> Vec<Output> {
+        self.input(Input::Signal(Signal::Message(message)))
+    }
+
+    fn input(&mut self, input: Input) -> Vec<Output> {
+        self.call.handle(self.now, input);
+        std::iter::from_fn(|| self.call.poll_output()).collect()
+    }
+
+    fn knocking(&mut self) -> Vec<Output> {
+        self.hear(ServerMessage::Room(RoomNews::Knocking { room: "t-x".into() }))
+    }
+
+    fn joined(&mut self) -> Vec<Output> {
+        let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: BOTH };
+        self.hear(ServerMessage::Joined { room: "t-x".into(), you: id("p2"), participants: vec![bo] })
+    }
+
+    fn state(&mut self, host: &str, locked: bool) -> Vec<Output> {
+        self.hear(ServerMessage::Room(RoomNews::State { host: Some(id(host)), locked }))
+    }
+
+    fn stage(&self) -> Stage {
+        self.call.view().stage
+    }
+}
+
+#[test]
+fn whoever_knocks_meets_nobody_until_they_are_let_in() {
+    let mut one = One::new();
+    assert_eq!(one.knocking(), []);
+    assert_eq!(one.stage(), Stage::Knocking);
+    let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: BOTH };
+    assert_eq!(one.hear(ServerMessage::ParticipantJoined { participant: bo }), []);
+    assert_eq!(one.hear(ServerMessage::Offer { from: id("p1"), sdp: "v=0".into() }), []);
+    let outputs = one.joined();
+    assert!(matches!(outputs[..], [Output::OpenPeer { .. }]));
+    assert_eq!(one.stage(), Stage::Joined);
+}
+
+#[test]
+fn who_is_not_let_in_is_told_and_their_devices_close() {
+    let mut one = One::new();
+    one.knocking();
+    let code = ErrorCode::KnockingRefused;
+    let outputs = one.hear(ServerMessage::Error(ErrorMessage { code, message: String::new(), about: None }));
+    assert_eq!(outputs, [Output::Capture(MediaState::default())]);
+    assert_eq!(one.stage(), Stage::Ended(Ended::Refused(code)));
+}
+
+#[test]
+fn knocking_can_be_taken_back() {
+    let mut one = One::new();
+    one.knocking();
+    let outputs = one.command(Command::Leave);
+    assert_eq!(outputs, [Output::Send(ClientMessage::Leave), Output::Capture(MediaState::default())]);
+    assert_eq!(one.joined(), [], "let in too late");
+    assert_eq!(one.stage(), Stage::Ended(Ended::Left));
+}
+
+#[test]
+fn a_server_that_forgot_the_knock_is_asked_again() {
+    let mut one = One::new();
+    one.knocking();
+    let outputs = one.input(Input::Signal(Signal::Lost));
+    assert!(matches!(outputs[..], [Output::Send(ClientMessage::Join { .. })]));
+    one.knocking();
+    assert_eq!(one.stage(), Stage::Knocking);
+}
+
+#[test]
+fn a_seat_lost_at_a_door_that_wants_knocking_closes_what_was_open() {
+    let mut one = One::new();
+    one.joined();
+    one.input(Input::Signal(Signal::Lost));
+    assert_eq!(one.knocking(), [Output::ClosePeer { id: id("p1") }]);
+    assert_eq!(one.stage(), Stage::Knocking);
+}
+
+#[test]
+fn a_host_sees_who_knocks_and_others_do_not() {
+    let mut one = One::new();
+    one.joined();
+    one.state("p2", false);
+    let cem = Knocker { id: id("k3"), name: "Cem".into(), key: "c".into() };
+    one.hear(ServerMessage::Room(RoomNews::Lobby { knocking: vec![cem.clone()] }));
+    let view = one.call.view();
+    assert_eq!((view.host, view.lobby, view.locked), (Some(id("p2")), vec![cem], false));
+    let admit = RoomRequest::Admit { id: id("k3") };
+    assert_eq!(one.command(Command::Room(admit.clone())), [Output::Send(ClientMessage::Room(admit))]);
+    one.state("p1", true);
+    let view = one.call.view();
+    assert_eq!((view.host, view.lobby, view.locked), (Some(id("p1")), vec![], true));
+}
+
+#[test]
+fn who_is_muted_is_silent_at_once_and_may_speak_again() {
+    let mut one = One::new();
+    one.joined();
+    let quiet = MediaState { microphone: false, camera: true };
+    let outputs = one.hear(ServerMessage::Room(RoomNews::Muted));
+    assert_eq!(outputs, [Output::Send(ClientMessage::Media(quiet)), Output::Capture(quiet)]);
+    assert_eq!(one.call.view().notice, Some(ErrorCode::Muted));
+    assert_eq!(one.command(Command::SetMicrophone(true)).len(), 2);
+}
+
+#[test]
+fn who_is_sent_out_is_out() {
+    let mut one = One::new();
+    one.joined();
+    let outputs = one.hear(ServerMessage::Left { reason: LeaveReason::Removed });
+    assert!(outputs.contains(&Output::ClosePeer { id: id("p1") }));
+    assert_eq!(one.stage(), Stage::Ended(Ended::Removed(LeaveReason::Removed)));
+    assert_eq!(one.call.view().host, None);
+    assert_eq!(one.state("p1", true), []);
+    assert!(!one.call.view().locked);
+}
+
+#[test]
+fn outside_of_rooms_the_door_is_nobodys() {
+    let mut call = One { call: Call::new(), now: Instant::now() };
+    assert_eq!(call.hear(ServerMessage::Room(RoomNews::Muted)), []);
+    assert_eq!(call.knocking(), []);
+    assert_eq!(call.command(Command::Room(RoomRequest::Lock { locked: true })), []);
+    assert_eq!(call.stage(), Stage::Idle);
+}

@@ -1,0 +1,182 @@
+//! What the board has decided is written down before anybody hears of it.
+//!
+//! ```text
+//!  Output::Write ─▶ store ──────────────── written n ─┐
+//!  Output::Kept, Output::Publish ─▶ gate (after n) ───┴─▶ to the sessions
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rooms::board::{Board, Calendar, Change, Saved};
+use rooms::text;
+use signaling::board::BoardNews;
+use signaling::message::{ErrorCode, ErrorMessage, ServerMessage, SessionId};
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::data::random_bytes;
+use crate::error::StartError;
+use crate::store::{self, Store, Stored};
+
+/// Batches that wait here because the store's own queue is full, and words that wait for them. When more do, the
+/// disk has stopped: requests to the board are refused with `not_saved` before they are decided.
+const MOST_WAITING: usize = 8_192;
+
+/// What is said once something is safe.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Word {
+    To(SessionId, ServerMessage),
+    ToAll(Vec<SessionId>, Arc<str>),
+}
+
+/// The store, and the gate behind it. The hub owns it.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    calendar: Calendar,
+    invite_secret: [u8; 32],
+    store: Store,
+    heard: mpsc::UnboundedReceiver<Stored>,
+    /// What was kept when the server started; the first board is made of it.
+    saved: Saved,
+    /// Batches the store has not taken yet, in order. Bounded by [`MOST_WAITING`] through [`Keeping::is_stuck`].
+    backlog: VecDeque<(u64, Vec<Change>)>,
+    /// Words and the batch they wait for. Bounded likewise.
+    gate: VecDeque<(u64, Word)>,
+    given: u64,
+    safe: u64,
+}
+
+impl Keeping {
+    /// Reads what is kept and starts the store.
+    pub(crate) fn open(config: &Config) -> Result<Keeping, StartError> {
+        let calendar = Calendar::new(&config.zone)
+            .ok_or_else(|| StartError::Config(format!("{:?} is no time zone that is known", config.zone)))?;
+        let mut opened = store::open(config.data_dir.as_deref())?;
+        let (saved, invite_secret) = (std::mem::take(&mut opened.saved), opened.invite_secret);
+        // Unbounded, and never longer than there are batches in the store's queue.
+        let (told, heard) = mpsc::unbounded_channel();
+        let store = Store::start(opened, move |stored| {
+            let _ = told.send(stored); // a hub that is gone has nobody left to tell
+        })?;
+        let (backlog, gate) = (VecDeque::new(), VecDeque::new());
+        Ok(Keeping { calendar, invite_secret, store, heard, saved, backlog, gate, given: 0, safe: 0 })
+    }
+
+    /// The board as it was kept.
+    pub(crate) fn board(&mut self, unix_ms: u64) -> Result<Board, StartError> {
+        let saved = std::mem::take(&mut self.saved);
+        Ok(Board::new(self.calendar.clone(), random_bytes()?, self.invite_secret, saved, unix_ms))
+    }
+
+    /// What the store says next.
+    pub(crate) async fn heard(&mut self) -> Option<Stored> {
+        self.heard.recv().await
+    }
+
+    /// Whether so much waits for the disk that nothing new may be decided.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.backlog.len() >= MOST_WAITING || self.gate.len() >= MOST_WAITING
+    }
+
+    /// Has something written down.
+    pub(crate) fn write(&mut self, changes: Vec<Change>) {
+        self.given += 1;
+        self.backlog.push_back((self.given, changes));
+        self.hand_over();
+    }
+
+    /// Hands the store what it had no place for.
+    pub(crate) fn hand_over(&mut self) {
+        while let Some((number, changes)) = self.backlog.pop_front() {
+            if let Err(changes) = self.store.write(number, changes) {
+                return self.backlog.push_front((number, changes));
+            }
+        }
+    }
+
+    /// A word for after everything that was to be written so far. Given back if that is safe already.
+    pub(crate) fn hold(&mut self, word: Word) -> Option<Word> {
+        if self.safe == self.given && self.gate.is_empty() {
+            return Some(word);
+        }
+        self.gate.push_back((self.given, word));
+        None
+    }
+
+    /// Everything up to this batch is safe: what may be said now.
+    pub(crate) fn written(&mut self, number: u64) -> Vec<Word> {
+        self.safe = self.safe.max(number);
+        self.hand_over();
+        let free = self.gate.iter().take_while(|(after, _)| *after <= self.safe).count();
+        self.gate.drain(..free).map(|(_, word)| word).collect()
+    }
+
+    /// Nothing that waited will be safe: the board as it is kept, and what those are told who waited.
+    pub(crate) fn failed(&mut self, saved: Saved, unix_ms: u64) -> Result<(Board, Vec<Word>), StartError> {
+        self.store.go_on();
+        self.backlog.clear();
+        self.safe = self.given;
+        self.saved = saved;
+        let words = self.gate.drain(..).filter_map(|(_, word)| apology(word)).collect();
+        Ok((self.board(unix_ms)?, words))
+    }
+}
+
+/// Who was to hear that something is done hears that it is not; news of it are void.
+fn apology(word: Word) -> Option<Word> {
+    let not_saved = |about| {
+        let code = ErrorCode::NotSaved;
+        ServerMessage::Error(ErrorMessage { code, message: text(code).into(), about })
+    };
+    match word {
+        Word::To(to, ServerMessage::Board(BoardNews::Done { about })) => Some(Word::To(to, not_saved(Some(about)))),
+        Word::To(to, refused @ ServerMessage::Error(_)) => Some(Word::To(to, refused)),
+        Word::To(_, _) | Word::ToAll(_, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keeping() -> Keeping {
+        Keeping::open(&Config::default()).unwrap()
+    }
+
+    fn word(about: u64) -> Word {
+        Word::To(SessionId("s".into()), ServerMessage::Board(BoardNews::Done { about }))
+    }
+
+    #[tokio::test]
+    async fn a_word_waits_for_what_was_written_before_it_and_for_nothing_else() {
+        let mut keeping = keeping();
+        assert_eq!(keeping.hold(word(1)), Some(word(1)), "nothing to wait for");
+        keeping.write(vec![Change::Gone { id: "a".into() }]);
+        assert_eq!(keeping.hold(word(2)), None);
+        keeping.write(vec![Change::Gone { id: "b".into() }]);
+        assert_eq!(keeping.hold(word(3)), None);
+        assert_eq!(keeping.written(1), [word(2)]);
+        assert_eq!(keeping.written(2), [word(3)]);
+        assert_eq!(keeping.hold(word(4)), Some(word(4)));
+    }
+
+    #[tokio::test]
+    async fn the_store_says_what_is_safe() {
+        let mut keeping = keeping();
+        keeping.write(vec![Change::Gone { id: "a".into() }]);
+        assert!(matches!(keeping.heard().await, Some(Stored::Written(1))));
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_kept_is_not_said_to_be_done() {
+        let mut keeping = keeping();
+        keeping.write(vec![Change::Gone { id: "a".into() }]);
+        keeping.hold(word(7));
+        keeping.hold(Word::ToAll(vec![], "{}".into()));
+        let (_, words) = keeping.failed(Saved::default(), 0).unwrap();
+        let [Word::To(_, ServerMessage::Error(error))] = words.as_slice() else { panic!("{words:?}") };
+        assert_eq!((error.code, error.about), (ErrorCode::NotSaved, Some(7)));
+        assert_eq!(keeping.hold(word(8)), Some(word(8)));
+    }
+}

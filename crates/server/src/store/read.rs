@@ -1,0 +1,96 @@
+//! The file into a board.
+
+use std::collections::HashMap;
+
+use rooms::board::{Hungry, Kind, Saved, Seat, Table, Told};
+use rusqlite::{Connection, Row};
+use signaling::board::{Door, Sitter};
+
+/// Everything that is kept.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
+    Ok(Saved {
+        tables: tables(connection)?,
+        met: rows(connection, "SELECT a, b, at FROM met", |row| Ok((row.get(0)?, row.get(1)?, time(row, 2)?)))?,
+        invites: rows(connection, "SELECT id, key, expires FROM invite_uses", |row| {
+            Ok((row.get(0)?, row.get(1)?, time(row, 2)?))
+        })?,
+        hungry: rows(connection, "SELECT key, name, since, friends FROM hungry", |row| {
+            let friends: String = row.get(3)?;
+            let with = friends.split_whitespace().map(str::to_owned).collect();
+            Ok((row.get(0)?, Hungry { name: row.get(1)?, since: time(row, 2)?, with }))
+        })?,
+    })
+}
+
+fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
+    let mut tables = rows(
+        connection,
+        "SELECT id, room, topic, place, seats, starts, ends, kind, weekly_at, host, door, locked FROM tables",
+        table,
+    )?;
+    let index: HashMap<String, usize> = tables.iter().enumerate().map(|(at, table)| (table.id.clone(), at)).collect();
+    let mut statement =
+        connection.prepare("SELECT table_id, list, key, name, told FROM sitters ORDER BY table_id, list, place")?;
+    let mut sitters = statement.query([])?;
+    while let Some(row) = sitters.next()? {
+        let id: String = row.get(0)?;
+        let Some(table) = index.get(&id).and_then(|at| tables.get_mut(*at)) else { continue };
+        let (list, key, name): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        match list.as_str() {
+            "taken" => table.taken.push(Seat { key, name, told: told(row.get(4)?) }),
+            "waiting" => table.waiting.push(Sitter { id: key, name }),
+            "inside" => table.inside.push(key),
+            "removed" => table.removed.push(key),
+            other => tracing::warn!(list = other, "an unknown list of a table is passed over"),
+        }
+    }
+    Ok(tables)
+}
+
+fn table(row: &Row<'_>) -> rusqlite::Result<Table> {
+    let (kind, weekly_at, door): (String, Option<String>, String) = (row.get(7)?, row.get(8)?, row.get(10)?);
+    let kind = match (kind.as_str(), weekly_at.and_then(|at| at.parse().ok())) {
+        ("weekly", Some(at)) => Kind::Weekly { at },
+        ("now", _) => Kind::Now,
+        ("eat_now", _) => Kind::EatNow,
+        (_, _) => Kind::Slot,
+    };
+    Ok(Table {
+        id: row.get(0)?,
+        room: row.get(1)?,
+        topic: row.get(2)?,
+        place: row.get(3)?,
+        seats: row.get(4)?,
+        starts: time(row, 5)?,
+        ends: time(row, 6)?,
+        kind,
+        host: row.get(9)?,
+        // An unknown door is the safer one.
+        door: if door == "open" { Door::Open } else { Door::Knock },
+        locked: row.get(11)?,
+        taken: Vec::new(),
+        waiting: Vec::new(),
+        inside: Vec::new(),
+        removed: Vec::new(),
+    })
+}
+
+fn told(number: u8) -> Told {
+    match number {
+        0 => Told::Nothing,
+        1 => Told::Soon,
+        _ => Told::Begins,
+    }
+}
+
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    connection.prepare(sql)?.query_map([], read)?.collect()
+}

@@ -1,0 +1,78 @@
+//! The tables of the file, and how older files become newer ones.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+/// One step each; a file's `user_version` says how many it has been through. Steps are only ever added.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE tables (
+        id TEXT PRIMARY KEY,
+        room TEXT NOT NULL UNIQUE,
+        topic TEXT NOT NULL,
+        place TEXT NOT NULL,
+        seats INTEGER NOT NULL,
+        starts INTEGER NOT NULL,
+        ends INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        weekly_at TEXT,
+        host TEXT NOT NULL,
+        door TEXT NOT NULL,
+        locked INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE sitters (
+        table_id TEXT NOT NULL REFERENCES tables (id) ON DELETE CASCADE,
+        list TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        name TEXT NOT NULL,
+        told INTEGER NOT NULL,
+        PRIMARY KEY (table_id, list, place)
+    ) WITHOUT ROWID;
+    CREATE TABLE met (a TEXT NOT NULL, b TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID;
+    CREATE INDEX met_b ON met (b);
+    CREATE TABLE invite_uses (
+        id BLOB NOT NULL, key TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (id, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE hungry (
+        key TEXT PRIMARY KEY, name TEXT NOT NULL, since INTEGER NOT NULL, friends TEXT NOT NULL
+    ) WITHOUT ROWID;
+"];
+const INVITE_SECRET: &str = "invite_secret";
+
+/// Makes a file ready for use by this version.
+pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
+    // A second process must not write beside us.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Who asks to be forgotten is overwritten, not just unlinked.
+    connection.pragma_update(None, "secure_delete", true)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if !(0..=known).contains(&version) {
+        let text = format!("the file is of a later version of the server ({version}, this one knows {known})");
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_SCHEMA),
+            Some(text),
+        ));
+    }
+    let transaction = connection.transaction()?;
+    for step in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()
+}
+
+/// The secret that invites are signed with: the one kept, or `fresh` from now on.
+pub(super) fn invite_secret(connection: &Connection, fresh: [u8; 32]) -> rusqlite::Result<[u8; 32]> {
+    let kept = connection
+        .query_row("SELECT value FROM meta WHERE name = ?1", [INVITE_SECRET], |row| row.get::<_, [u8; 32]>(0))
+        .optional()?;
+    if let Some(kept) = kept {
+        return Ok(kept);
+    }
+    connection.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", params![INVITE_SECRET, fresh])?;
+    Ok(fresh)
+}

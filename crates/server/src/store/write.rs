@@ -1,0 +1,100 @@
+//! Changes of the board into the file.
+
+use rooms::board::{Change, Kind, Table, Told};
+use rusqlite::{Connection, Transaction, params};
+use signaling::board::Door;
+
+/// All of them, or none.
+pub(super) fn all<'a>(connection: &mut Connection, changes: impl Iterator<Item = &'a Change>) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for change in changes {
+        one(&transaction, change)?;
+    }
+    transaction.commit()
+}
+
+fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
+    match change {
+        Change::Table(table) => write_table(to, table)?,
+        Change::Gone { id } => run(to, "DELETE FROM tables WHERE id = ?1", params![id])?,
+        Change::Met { a, b, at } => {
+            run(to, "INSERT OR REPLACE INTO met (a, b, at) VALUES (?1, ?2, ?3)", params![a, b, time(*at)])?;
+        }
+        Change::Forget { key } => run(to, "DELETE FROM met WHERE a = ?1 OR b = ?1", params![key])?,
+        Change::Prune { met_before, invites_before } => {
+            run(to, "DELETE FROM met WHERE at < ?1", params![time(*met_before)])?;
+            run(to, "DELETE FROM invite_uses WHERE expires < ?1", params![time(*invites_before)])?;
+        }
+        Change::InviteUsed { id, key, expires } => run(
+            to,
+            "INSERT OR IGNORE INTO invite_uses (id, key, expires) VALUES (?1, ?2, ?3)",
+            params![id, key, time(*expires)],
+        )?,
+        Change::Hungry { key, wish: Some(wish) } => run(
+            to,
+            "INSERT OR REPLACE INTO hungry (key, name, since, friends) VALUES (?1, ?2, ?3, ?4)",
+            // Keys are base64url: they have no space.
+            params![key, wish.name, time(wish.since), wish.with.join(" ")],
+        )?,
+        Change::Hungry { key, wish: None } => run(to, "DELETE FROM hungry WHERE key = ?1", params![key])?,
+    }
+    Ok(())
+}
+
+fn write_table(to: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
+    let (kind, weekly_at) = match &table.kind {
+        Kind::Now => ("now", None),
+        Kind::EatNow => ("eat_now", None),
+        Kind::Slot => ("slot", None),
+        Kind::Weekly { at } => ("weekly", Some(at.to_string())),
+    };
+    let door = match table.door {
+        Door::Open => "open",
+        Door::Knock => "knock",
+    };
+    // Deleting takes everybody at it along.
+    run(to, "DELETE FROM tables WHERE id = ?1", params![table.id])?;
+    run(
+        to,
+        "INSERT INTO tables (id, room, topic, place, seats, starts, ends, kind, weekly_at, host, door, locked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        params![
+            table.id,
+            table.room,
+            table.topic,
+            table.place,
+            table.seats,
+            time(table.starts),
+            time(table.ends),
+            kind,
+            weekly_at,
+            table.host,
+            door,
+            table.locked
+        ],
+    )?;
+    let told = |told| match told {
+        Told::Nothing => 0,
+        Told::Soon => 1,
+        Told::Begins => 2,
+    };
+    let taken = table.taken.iter().map(|seat| ("taken", seat.key.as_str(), seat.name.as_str(), told(seat.told)));
+    let waiting = table.waiting.iter().map(|waiting| ("waiting", waiting.id.as_str(), waiting.name.as_str(), 0));
+    let inside = table.inside.iter().map(|key| ("inside", key.as_str(), "", 0));
+    let removed = table.removed.iter().map(|key| ("removed", key.as_str(), "", 0));
+    let mut insert = to.prepare_cached(
+        "INSERT INTO sitters (table_id, list, place, key, name, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for (place, (list, key, name, told)) in taken.chain(waiting).chain(inside).chain(removed).enumerate() {
+        insert.execute(params![table.id, list, i64::try_from(place).unwrap_or(i64::MAX), key, name, told])?;
+    }
+    Ok(())
+}
+
+fn run(to: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    to.prepare_cached(sql)?.execute(values).map(|_| ())
+}
+
+fn time(unix_ms: u64) -> i64 {
+    i64::try_from(unix_ms).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,266 @@
+//! The board over real sockets, and what of it outlives the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use server::Config;
+use signaling::board::{BoardNews, BoardRequest, Door, Draft, TableInfo};
+use signaling::board_fold::{BoardFold, BoardState};
+use signaling::message::{ClientMessage, ErrorCode, MediaState, ServerMessage};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::client::{PATIENCE, Raw, join, key};
+use crate::{config, start};
+
+const SECRET: &str = "what we had on the first day";
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("lunchroom-board-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64
+}
+
+fn draft(topic: &str, starts_ms: u64) -> Draft {
+    Draft {
+        topic: topic.into(),
+        place: String::new(),
+        seats: 4,
+        now: starts_ms == 0,
+        starts_ms,
+        minutes: 60,
+        weekly: false,
+        door: Door::Open,
+    }
+}
+
+async fn member(addr: SocketAddr, seed: u8) -> Raw {
+    let mut raw = Raw::connect(addr, seed).await;
+    raw.hello_with(SECRET).await;
+    raw.welcome().await;
+    raw
+}
+
+/// The whole board as it is shown to somebody.
+async fn look(raw: &mut Raw) -> BoardState {
+    let seq = raw.ask(BoardRequest::Subscribe { room: None, invite: None }).await;
+    let mut fold = BoardFold::new(raw.key.public().to_string());
+    loop {
+        match raw.next().await {
+            ServerMessage::Board(news) => {
+                fold.handle(unix_ms(), &news);
+                if matches!(news, BoardNews::You { .. }) {
+                    return fold.state().expect("a board");
+                }
+            }
+            ServerMessage::Error(error) if error.about == Some(seq) => panic!("{error:?}"),
+            _ => {}
+        }
+    }
+}
+
+async fn table(raw: &mut Raw, topic: &str) -> TableInfo {
+    loop {
+        if let ServerMessage::Board(BoardNews::Patch(patch)) = raw.next().await
+            && let Some(table) = patch.tables.into_iter().find(|table| table.topic == topic)
+        {
+            return table;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_seat_taken_shows_on_every_open_board() {
+    let server = start(config()).await;
+    let (mut ada, mut ben) = (member(server.addr(), 1).await, member(server.addr(), 2).await);
+    look(&mut ada).await;
+    look(&mut ben).await;
+    ada.asked(BoardRequest::Lay(draft("soup", unix_ms() + 3_600_000))).await.expect("laid");
+    let laid = table(&mut ben, "soup").await;
+    ben.asked(BoardRequest::Take { table: laid.id, wait: false }).await.expect("seated");
+    assert_eq!(table(&mut ada, "soup").await.taken_count, 1);
+    assert_eq!(table(&mut ada, "soup").await.taken_count, 2);
+}
+
+#[tokio::test]
+async fn who_does_not_know_the_secret_is_a_guest_with_an_invite_or_nobody() {
+    let server = start(Config { member_secret: Some(SECRET.into()), ..config() }).await;
+    let mut ada = member(server.addr(), 1).await;
+    look(&mut ada).await;
+    ada.asked(BoardRequest::Lay(draft("soup", 0))).await.expect("laid");
+    let room = table(&mut ada, "soup").await.room;
+
+    let mut gus = Raw::connect(server.addr(), 9).await;
+    gus.hello_with("a guess").await;
+    assert!(!gus.welcome().await.member);
+    let everything = BoardRequest::Subscribe { room: None, invite: None };
+    assert_eq!(gus.asked(everything).await, Err(ErrorCode::NotMember));
+    assert_eq!(gus.asked(BoardRequest::Lay(draft("x", 0))).await, Err(ErrorCode::NotMember));
+    for name in [room.as_str(), "soup", "t-0123456789abcdef"] {
+        gus.say(join(name)).await;
+        assert!(
+            matches!(gus.heard().await, ServerMessage::Error(error) if error.code == ErrorCode::NotMember),
+            "{name}"
+        );
+    }
+
+    let news = ada.asked(BoardRequest::Invite { room: room.clone(), uses: 1, hours: 1 }).await.expect("invited");
+    let invite = news.into_iter().find_map(|news| match news {
+        BoardNews::Invite { invite, .. } => Some(invite),
+        _ => None,
+    });
+    gus.say(ClientMessage::Join { room, media: MediaState::default(), invite }).await;
+    assert!(matches!(gus.heard().await, ServerMessage::Joined { .. }));
+}
+
+#[tokio::test]
+async fn a_client_that_never_asks_for_the_board_hears_nothing_of_it() {
+    let server = start(config()).await;
+    let (mut old, _) = Raw::joined(server.addr(), 7, "soup").await;
+    let mut ada = member(server.addr(), 1).await;
+    look(&mut ada).await;
+    ada.asked(BoardRequest::Lay(draft("soup", 0))).await.expect("laid");
+    old.say(ClientMessage::Chat { text: "hi".into() }).await;
+    assert!(matches!(old.heard().await, ServerMessage::Chat { .. }));
+}
+
+#[tokio::test]
+async fn invites_and_tables_outlive_a_planned_restart() {
+    let folder = Folder::new("planned");
+    let kept = || Config { data_dir: Some(folder.0.clone()), member_secret: Some(SECRET.into()), ..config() };
+    let server = start(kept()).await;
+    let mut ada = member(server.addr(), 1).await;
+    look(&mut ada).await;
+    ada.asked(BoardRequest::Lay(draft("soup", 0))).await.expect("laid");
+    let room = table(&mut ada, "soup").await.room;
+    let news = ada.asked(BoardRequest::Invite { room: room.clone(), uses: 1, hours: 1 }).await.expect("invited");
+    let invite = news.into_iter().find_map(|news| match news {
+        BoardNews::Invite { invite, .. } => Some(invite),
+        _ => None,
+    });
+    let occupied = Config { listen: ([127, 0, 0, 1], 0).into(), ..kept() };
+    let second = server::Server::start(occupied).await.err().expect("one server a board");
+    assert_eq!(second.code(), "server_store");
+    server.stop().await;
+
+    let server = start(kept()).await;
+    let mut gus = Raw::connect(server.addr(), 9).await;
+    gus.hello().await;
+    gus.welcome().await;
+    gus.say(ClientMessage::Join { room, media: MediaState::default(), invite }).await;
+    assert!(matches!(gus.heard().await, ServerMessage::Joined { .. }));
+    let state = look(&mut member(server.addr(), 1).await).await;
+    assert_eq!((state.tables.len(), state.tables[0].taken_count, state.tables[0].in_call), (1, 2, 1));
+}
+
+#[tokio::test]
+async fn every_acknowledged_seat_outlives_a_killed_server() {
+    const PEOPLE: u8 = 10;
+    let folder = Folder::new("killed");
+    let (mut child, addr) = program(&folder, "127.0.0.1:0").await;
+    let starts_ms = unix_ms() + 3_600_000;
+    let mut people = Vec::new();
+    for seed in 1..=PEOPLE {
+        people.push(member(addr, seed).await);
+    }
+    look(&mut people[0]).await;
+    people[0].asked(BoardRequest::Lay(Draft { seats: 12, ..draft("big", starts_ms) })).await.expect("laid");
+    let big = table(&mut people[0], "big").await.id;
+
+    let mut watcher = member(addr, 100).await;
+    look(&mut watcher).await;
+    // A burst: everybody takes a seat and lays tables for later days, as fast as the server answers.
+    let bursts = people.into_iter().enumerate().map(|(index, mut person)| {
+        let big = big.clone();
+        tokio::spawn(async move {
+            let mut acknowledged = Vec::new();
+            let _ = person.ask(BoardRequest::Take { table: big, wait: false }).await;
+            for day in 1..15u64 {
+                let draft = draft(&format!("{index}/{day}"), starts_ms + day * 86_400_000);
+                person.say(ClientMessage::Board(BoardRequest::Lay(draft))).await;
+            }
+            // The socket breaks off when the server dies.
+            let end = person.end().await;
+            for message in end.messages {
+                if let ServerMessage::Board(BoardNews::Done { about }) = message {
+                    acknowledged.push(about);
+                }
+            }
+            (person.key.public().to_string(), index, acknowledged)
+        })
+    });
+    let bursts: Vec<_> = bursts.collect();
+    // Killed in the middle of it, when a board somewhere shows the first of them.
+    let mut seen = 0;
+    while seen < 1 {
+        if let ServerMessage::Board(BoardNews::Patch(patch)) = watcher.next().await {
+            seen += patch.tables.len();
+        }
+    }
+    child.start_kill().expect("killed"); // SIGKILL
+    child.wait().await.expect("dead");
+    let mut expected = Vec::new();
+    for burst in bursts {
+        expected.push(timeout(PATIENCE, burst).await.expect("in time").expect("no panic"));
+    }
+
+    let (_child, addr) = program(&folder, &addr.to_string()).await;
+    let state = look(&mut member(addr, 1).await).await;
+    let topics: Vec<&str> = state.tables.iter().map(|table| table.topic.as_str()).collect();
+    let mut seats = 0;
+    for (key, index, acknowledged) in expected {
+        // Numbers of each: the first one (three for who laid the table) was the seat, those after it the days.
+        let first = if index == 0 { 3 } else { 1 };
+        for about in acknowledged.into_iter().filter(|about| *about >= first) {
+            seats += 1;
+            if about == first {
+                assert!(state.tables.iter().any(|t| t.id == big && t.taken.iter().any(|s| s.id == key)), "{index}");
+            } else {
+                let day = about - first;
+                assert!(topics.contains(&format!("{index}/{day}").as_str()), "{index}/{day} was acknowledged");
+            }
+        }
+    }
+    println!("{seats} seats were acknowledged before the kill");
+    assert!(seats >= 1, "too few to prove anything: {seats}");
+    assert_eq!(key(1).public().to_string(), state.tables[0].host);
+}
+
+/// The real program, and where it listens.
+async fn program(folder: &Folder, listen: &str) -> (Child, SocketAddr) {
+    for _ in 0..50 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lunchroom-server"))
+            .args(["--listen", listen, "--no-turn"])
+            .env("LUNCHROOM_DATA_DIR", &folder.0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let first = timeout(PATIENCE, lines.next_line()).await.expect("in time").expect("a line");
+        if let Some(addr) = first.as_deref().and_then(|line| line.strip_prefix("listening on ws://")) {
+            return (child, addr.parse().expect("an address"));
+        }
+        // The dead server's socket may hold the port for a moment.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it does not start");
+}
