@@ -1,6 +1,7 @@
 // The root: which screen follows from the state, and what goes for all of them (language, theme, focus, keys, ends).
 
 import { backend } from './backend.js';
+import { measure, watch } from './breakpoints.js';
 import { announce, alarm, placeNotices } from './parts/announce.js';
 import { ask } from './parts/dialog.js';
 import { place } from './place.js';
@@ -30,6 +31,7 @@ export class Lunchroom extends View {
 
   connected() {
     placeNotices(document.body);
+    this.until(watch());
     this.until(place.onMove(() => backend.state && this.update(backend.state)));
   }
 
@@ -42,12 +44,20 @@ export class Lunchroom extends View {
     setLanguage(settings.language);
     const root = document.documentElement;
     root.dataset.theme = settings.theme;
-    root.style.fontSize = settings.text_percent && settings.text_percent !== 100 ? `${15 * settings.text_percent / 100}px` : '';
+    this.#letters(settings.text_percent ?? 100);
     if (call.stage.kind !== 'ended') place.endSeen = false;
     if (call.stage.kind === 'joined' && place.target) place.target = null;
     this.#show(this.#which(state));
     this.#notices(call.notice);
     this.#linkDuringCall(state);
+  }
+
+  /** @param {number} percent */
+  #letters(percent) {
+    const size = percent === 100 ? '' : `${15 * percent / 100}px`, { style } = document.documentElement;
+    if (style.fontSize === size) return;
+    style.fontSize = size;
+    measure();
   }
 
   /** @param {AppState} state @returns {Screen} */

@@ -61,7 +61,7 @@ export const scenes = {
   'board-waiting': { state: { ...base(), board: board(usualTables().slice(0, 3), usualPeople(), { waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] } }) } },
   'board-guest': { state: { ...base(), board: { ...board(usualTables().map(one => ({ ...one, taken: [], mine: 'none' })), []), member: false, people: [], free_count: 7 } } },
   'board-offline': { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('unreachable') }, board: board(usualTables(), usualPeople()) } },
-  'board-full': { state: { ...base(), board: board([...Array(200).keys()].map(n => table(names[n % names.length] + ' ' + n, slot(11 * 60 + 30 * (n % 8)), sit(...[...Array(n % 5).keys()]), {})), [...Array(2000).keys()].map(n => person(n, n % 3 ? 'free' : 'away'))) } },
+  'board-full': { state: { ...base(), board: board([...Array(200).keys()].map(n => table(names[n % names.length] + ' ' + n, slot(12 * 60 + 30 * (n % 8)), sit(...[...Array(n % 5).keys()]), {})), [...Array(2000).keys()].map(n => person(n, n % 3 ? 'free' : 'away'))) } },
   offline: { state: { ...base(), session: { kind: 'closed', problem: problem('unreachable') } } },
   connecting: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: null } } },
   'no-board': { state: base() },
