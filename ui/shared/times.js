@@ -33,11 +33,35 @@ export function zoneOr(zone) {
   return sound;
 }
 
+/** What was asked before: calendars are slow, and a board asks the same of hundreds of tables at each change. @type {Map<string, any>} */
+const answers = new Map();
+/** Most answers that are kept. When there are more all are forgotten. */
+const ANSWERS = 4096;
+
+/**
+ * @template T
+ * @param {string} key @param {() => T} work @returns {T}
+ */
+function once(key, work) {
+  const known = answers.get(key);
+  if (known !== undefined) return known;
+  if (answers.size >= ANSWERS) answers.clear();
+  const answer = work();
+  answers.set(key, answer);
+  return answer;
+}
+
 /** The calendar's day, as "2026-03-29". @param {number} ms @param {string} zone */
-export const dayOf = (ms, zone) => format(zone, { year: 'numeric', month: '2-digit', day: '2-digit' }, 'en-CA').format(ms);
+export const dayOf = (ms, zone) => once(`d${Math.floor(ms / MINUTE)}${zone}`, () => dayAt(ms, zone));
+
+/** @param {number} ms @param {string} zone */
+const dayAt = (ms, zone) => format(zone, { year: 'numeric', month: '2-digit', day: '2-digit' }, 'en-CA').format(ms);
 
 /** Minutes on the wall clock since midnight. @param {number} ms @param {string} zone */
-export function minuteOf(ms, zone) {
+export const minuteOf = (ms, zone) => once(`m${Math.floor(ms / MINUTE)}${zone}`, () => minuteAt(ms, zone));
+
+/** @param {number} ms @param {string} zone */
+function minuteAt(ms, zone) {
   const parts = format(zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, 'en-GB').formatToParts(ms);
   const part = (/** @type {string} */ type) => Number(parts.find(p => p.type === type)?.value ?? 0);
   return part('hour') * 60 + part('minute');
