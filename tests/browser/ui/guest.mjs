@@ -1,6 +1,6 @@
 // The guest page against a real server: serves ui/ the way the server does (versioned assets, the page's policy), opens it
 // with Chromium's made-up camera and microphone, joins as a person would and says what it sees.
-//   node guest.mjs ws://127.0.0.1:PORT ROOM FOLDER [seconds]
+//   node guest.mjs ws://127.0.0.1:PORT ROOM FOLDER [seconds] [own]     own: the page the server itself gives
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { here, pause, press, ui } from './stage.mjs';
 
-const [server, room, folder, seconds = '8'] = process.argv.slice(2);
+const [server, room, folder, seconds = '8', own] = process.argv.slice(2);
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 await mkdir(folder, { recursive: true });
@@ -42,7 +42,7 @@ page.on('pageerror', error => said.push(String(error)));
 await page.setViewport({ width: 1100, height: 720 });
 const shoot = name => page.screenshot({ path: path.join(folder, `guest-${name}.png`) });
 try {
-  await page.goto(`http://127.0.0.1:${web.address().port}/r/${room}`);
+  await page.goto(own ? `${server.replace(/^ws/, 'http')}/r/${room}` : `http://127.0.0.1:${web.address().port}/r/${room}`);
   await page.waitForSelector('#join-here');
   await pause(800);
   await shoot('1-welcome');
