@@ -194,7 +194,7 @@ impl Desk {
         if self.link.as_ref().is_some_and(|pending| pending.room == link.room) {
             self.link = None;
         }
-        self.keep(settings);
+        let _ = self.keep(settings); // told as a problem of its own
         let media = MediaState { microphone: join.media.microphone, camera: join.media.camera };
         let request = JoinRequest::from_link(link, name, media);
         self.engine.command(Command::Join(request)).await.map_err(show::stopped)

@@ -1,7 +1,7 @@
 //! The tray: mute and leave without looking for the window.
 
 use crate::desk::DeskHandle;
-use crate::state::{AppState, Stage};
+use crate::state::{AppState, Language, Stage};
 use crate::window;
 use crate::words::Words;
 use engine::{Command, Engine};
@@ -24,7 +24,7 @@ pub(crate) struct Tray {
 /// What it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shown {
-    words: &'static Words,
+    language: Language,
     muted: bool,
     /// Others in the room; `None` outside of calls.
     people: Option<usize>,
@@ -57,7 +57,7 @@ impl Tray {
     /// Shows how things are.
     pub(crate) fn show(&mut self, state: &AppState) {
         let new = Shown {
-            words: Words::of(&state.settings),
+            language: Words::language(&state.settings),
             muted: !state.call.media.microphone,
             people: in_call(&state.call.stage).then_some(state.call.participants.len()),
         };
@@ -69,7 +69,8 @@ impl Tray {
         }
     }
 
-    fn draw(&self, Shown { words, muted, people }: Shown) -> tauri::Result<()> {
+    fn draw(&self, Shown { language, muted, people }: Shown) -> tauri::Result<()> {
+        let words = Words::in_language(language);
         self.show.set_text(words.show)?;
         self.mute.set_text(if muted { words.unmute } else { words.mute })?;
         self.leave.set_text(words.leave)?;

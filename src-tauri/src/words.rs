@@ -3,7 +3,7 @@
 use crate::state::{Language, Settings};
 
 /// Words of one language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Words {
     pub(crate) show: &'static str,
     pub(crate) mute: &'static str,
@@ -22,7 +22,17 @@ impl Words {
 
     /// In the language of the settings, or else of the system.
     pub(crate) fn of(settings: &Settings) -> &'static Words {
-        match settings.language.unwrap_or_else(system) {
+        Words::in_language(Words::language(settings))
+    }
+
+    /// The language of the settings, or else of the system.
+    pub(crate) fn language(settings: &Settings) -> Language {
+        settings.language.unwrap_or_else(system)
+    }
+
+    /// In this language.
+    pub(crate) fn in_language(language: Language) -> &'static Words {
+        match language {
             Language::Ko => &KOREAN,
             Language::En => &ENGLISH,
         }

@@ -117,11 +117,15 @@ export type Hosting = {
  */
 url: string,
 /**
- * What others on the network open.
+ * What others on the network open in the app.
  */
 link: string,
 /**
- * The link as a QR code, an SVG document.
+ * The same for people without the app.
+ */
+web_link: string,
+/**
+ * `web_link` as a QR code, an SVG document.
  */
 qr_svg: string,
 /**
