@@ -36,6 +36,7 @@ const chromium = {
 const firefox = {
   browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true, userDataDir: profile,
   extraPrefsFirefox: { 'media.autoplay.default': 0, 'media.autoplay.blocking_policy': 0, 'media.navigator.permission.disabled': true,
+    'media.navigator.streams.fake': true, 'media.navigator.audio.fake_frequency': 523,
     'app.update.enabled': false, 'media.gmp-manager.updateEnabled': false },
 };
 const browser = await puppeteer.launch(kind === 'firefox' ? firefox : chromium);

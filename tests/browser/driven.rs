@@ -22,6 +22,7 @@ pub(crate) enum Kind {
 
 /// A running browser with the test page open. Dropping it closes the browser.
 pub(crate) struct Browser {
+    pub(crate) kind: Kind,
     process: Child,
     orders: Option<ChildStdin>,
     answers: Receiver<String>,
@@ -69,7 +70,7 @@ impl Browser {
         let (sender, answers) = channel();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let orders = process.stdin.take();
-        let mut browser = Browser { process, orders, answers, origin: String::new() };
+        let mut browser = Browser { kind, process, orders, answers, origin: String::new() };
         let hello = browser.answer("start");
         println!("{}", hello["version"]);
         browser.origin = hello["origin"].as_str().expect("an origin").into();

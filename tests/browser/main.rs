@@ -2,6 +2,7 @@
 //! know, judged by the browser's own `getStats`. Browsers hide their addresses behind mDNS names here as they do in life.
 
 mod driven;
+mod glare;
 mod net;
 mod ours;
 
@@ -16,9 +17,15 @@ use std::time::Duration;
 const PAGE_HZ: f64 = 523.0;
 /// Pictures that must have been decoded: two seconds of them at 30 a second.
 const PICTURES: u64 = 60;
-/// Share of the sound that may be invented. A small machine that runs an unoptimised engine, a browser and other tests
-/// at once comes late by itself; whether it is the tone, its frequency tells.
-const CONCEALED: f64 = 0.5;
+/// Share of the sound that may be invented once the call has settled.
+const CONCEALED: f64 = 0.15;
+/// Sound after which a call has settled, and then the sound that is judged: three seconds each.
+const SOUND: f64 = 3.0 * 48_000.0;
+/// How often such three seconds are looked at: a small machine that runs an unoptimised engine, a browser and other
+/// programs at once comes late by itself now and then. A call that invents too much never has good ones.
+const LOOKS: u32 = 6;
+/// Rounds of glare with one browser, each end yielding in half of them.
+const GLARES: u32 = 6;
 /// Longest wait for them.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -57,6 +64,31 @@ fn firefox_calls_in_vp9() {
 #[test]
 fn firefox_calls_in_h264() {
     net::within("firefox_calls_in_h264", || calls(Kind::Firefox, VideoCodec::H264));
+}
+
+#[test]
+fn chromium_and_we_share_in_the_same_instant() {
+    net::within("chromium_and_we_share_in_the_same_instant", || share(Kind::Chromium));
+}
+
+#[test]
+fn firefox_and_we_share_in_the_same_instant() {
+    net::within("firefox_and_we_share_in_the_same_instant", || share(Kind::Firefox));
+}
+
+/// Whichever end has to yield.
+fn share(kind: Kind) {
+    if !kind.available() {
+        return;
+    }
+    net::set_up();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut browser = Browser::start(kind);
+        for round in 0..GLARES {
+            glare::both_share(&mut browser, round % 2 == 0).await;
+        }
+    });
 }
 
 fn calls(kind: Kind, codec: VideoCodec) {
@@ -101,6 +133,7 @@ async fn call(browser: &mut Browser, server: &Server, codec: VideoCodec, newcome
     let room = format!("{}-{}", name(codec), if newcomer == Newcomer::Ours { "ours" } else { "browser" });
     let start = json!({
         "url": url, "room": room, "name": "browser", "codec": name(codec), "frequency": PAGE_HZ,
+        "microphone": browser.kind == Kind::Firefox,
     });
     let ours = match newcomer {
         Newcomer::Browser => {
@@ -119,13 +152,14 @@ async fn call(browser: &mut Browser, server: &Server, codec: VideoCodec, newcome
     judge_browser(&report, codec);
     let stats = ours.stats_when("the browser's pictures", |stats| stats.video_in.decoded > PICTURES).await;
     judge_ours(&stats, codec);
-    // Without any sound device Firefox's AudioContext makes silence: then there is no tone of its to be heard.
-    if report["heard"]["db"].is_number() {
-        let hz = ours.heard_hz();
-        assert!(near(hz, PAGE_HZ), "heard {hz} Hz");
-    }
+    let hz = ours.heard_hz_when(|hz| near(hz, PAGE_HZ)).await;
+    let invented = invented(browser, &ours).await;
     println!("{codec:?} newcomer {newcomer:?}: {report}");
     println!("{codec:?} newcomer {newcomer:?}: {:?} {:?}", stats.video_in, stats.audio_in);
+    println!(
+        "{codec:?} newcomer {newcomer:?}: heard {hz:.1} Hz; invented at the browser's end, at ours: {invented:.3?}"
+    );
+    assert!(invented.iter().all(|share| *share < CONCEALED), "{invented:?} of the sound was invented");
     ours.leave().await;
 }
 
@@ -141,8 +175,37 @@ fn judge_browser(report: &Value, codec: VideoCodec) {
     assert_eq!(picture["lost"], 0, "a veth loses nothing: {report:#}");
     let sound = line(report, "inbound", "audio");
     assert_eq!(sound["codec"], "audio/opus");
-    let (concealed, all) = (figure(sound, "concealed"), figure(sound, "samples"));
-    assert!(all > 0.0 && concealed / all < CONCEALED, "{concealed} of {all} samples concealed: {report:#}");
+    assert!(figure(sound, "samples") > 0.0, "{report:#}");
+}
+
+/// Shares of the sound that the browser and we invented, once settled, in the same seconds.
+async fn invented(browser: &mut Browser, ours: &Ours) -> [f64; 2] {
+    let mut before = sound(browser, ours, [SOUND; 2]).await;
+    let mut shares = [1.0; 2];
+    for _ in 0..LOOKS {
+        let after = sound(browser, ours, before.map(|(_, all)| all + SOUND)).await;
+        shares = [0, 1].map(|end| (after[end].0 - before[end].0) / (after[end].1 - before[end].1));
+        if shares.iter().all(|share| *share < CONCEALED) {
+            break;
+        }
+        println!("invented at the browser's end, at ours: {shares:.3?}");
+        before = after;
+    }
+    shares
+}
+
+/// Samples invented and all of them, at both ends, once there are more than `enough`.
+async fn sound(browser: &mut Browser, ours: &Ours, enough: [f64; 2]) -> [(f64, f64); 2] {
+    let there = |report: &Value| {
+        let sound = line(report, "inbound", "audio");
+        (figure(sound, "concealed"), figure(sound, "samples"))
+    };
+    let report = browser.report_when("more sound", PATIENCE, |report| there(report).1 > enough[0]);
+    let here = |stats: &engine::ParticipantStats| {
+        stats.audio_in.map_or((0.0, 0.0), |audio| (audio.concealed_samples as f64, audio.total_samples as f64))
+    };
+    let stats = ours.stats_when("more sound", |stats| here(stats).1 > enough[1]).await;
+    [there(&report), here(&stats)]
 }
 
 fn judge_ours(stats: &engine::ParticipantStats, codec: VideoCodec) {
@@ -152,7 +215,6 @@ fn judge_ours(stats: &engine::ParticipantStats, codec: VideoCodec) {
     assert!(!path.relayed);
     let audio = stats.audio_in.expect("sound");
     assert!(audio.total_samples > 48_000, "{audio:?}");
-    assert!((audio.concealed_samples as f64) < CONCEALED * audio.total_samples as f64, "{audio:?}");
 }
 
 fn video<'a>(report: &'a Value, way: &str) -> &'a Value {

@@ -64,9 +64,17 @@ impl Ours {
         }
     }
 
-    /// The frequency of what was played last, in Hz.
-    pub(crate) fn heard_hz(&self) -> f64 {
-        tone::frequency(&self.heard.0.lock().expect("nobody panics with it"), 48_000)
+    /// The frequency of what was played last, in Hz, once it is as wished; the end of the test if that never comes.
+    pub(crate) async fn heard_hz_when(&self, wish: impl Fn(f64) -> bool) -> f64 {
+        let start = Instant::now();
+        loop {
+            let hz = tone::frequency(&self.heard.0.lock().expect("nobody panics with it"), 48_000);
+            if wish(hz) {
+                return hz;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "heard {hz} Hz");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Leaves.

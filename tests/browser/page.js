@@ -1,6 +1,7 @@
-// One end of a call in a browser, driven by drive.mjs: window.start(options), window.report(), window.addShare().
+// One end of a call in a browser, driven by drive.mjs: window.start(options) for a call over a server, window.meet(options)
+// for a connection whose signals the test carries; window.report(), window.addShare().
 import { Session, newDeviceKey } from '/shared/protocol.js';
-import { Call } from '/shared/call.js';
+import { Call, Peer } from '/shared/call.js';
 
 /** Codecs of the browser, the wanted one first (and alone, with what repairs it). */
 function prefer(transceiver, codec) {
@@ -19,8 +20,11 @@ window.codecs = () => {
   return ['vp8', 'vp9', 'h264'].filter(codec => taken.includes(codec) && sent.includes(codec));
 };
 
-/** A moving picture and a tone, made here: no device, no permission. */
-function ownTracks(frequency) {
+/**
+ * A moving picture and a tone, made here: no device, no permission. Where the sound that a page makes is silence (Firefox
+ * on a machine without any sound device), the tone is that of the browser's own false microphone.
+ */
+async function ownTracks(frequency, microphone) {
   const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
   const context = canvas.getContext('2d', { alpha: false });
   let n = 0;
@@ -37,13 +41,15 @@ function ownTracks(frequency) {
   oscillator.connect(gain).connect(destination);
   oscillator.start();
   audio.resume();
-  return { audio, stream: new MediaStream([...canvas.captureStream(30).getVideoTracks(), ...destination.stream.getAudioTracks()]) };
+  const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const sound = microphone ? await navigator.mediaDevices.getUserMedia({ audio: plain }) : destination.stream;
+  return { audio, stream: new MediaStream([...canvas.captureStream(30).getVideoTracks(), ...sound.getAudioTracks()]) };
 }
 
 let own, call, peer, analyser;
 
-window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440 }) => {
-  own = ownTracks(frequency);
+window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440, microphone = false }) => {
+  own = await ownTracks(frequency, microphone);
   const session = new Session({ url, name, key: await newDeviceKey() });
   call = new Call(session, { policy });
   call.addEventListener('peer', ({ detail }) => {
@@ -81,6 +87,31 @@ function heard() {
   let best = 0;
   bins.forEach((level, n) => { if (level > bins[best]) best = n; });
   return { hz: best * own.audio.sampleRate / analyser.fftSize, db: bins[best] };
+}
+
+/** What this end says while the test carries its signals. */
+let outbox = [];
+
+/** One connection without a server: `exchange` takes what the other end says and gives what this one does. */
+window.meet = async ({ polite }) => {
+  own = await ownTracks(440);
+  peer = new Peer({ id: 'ours', name: 'ours', key: '', media: { microphone: true, camera: true } }, polite, {}, message => outbox.push(message));
+  peer.addEventListener('track', ({ detail: { track } }) => {
+    if (track.kind === 'video') show(track);
+  });
+  for (const track of own.stream.getTracks()) peer.pc.addTrack(track, own.stream);
+};
+window.said = () => outbox;
+window.exchange = messages => {
+  messages.forEach(message => peer.signal(message));
+  return outbox.splice(0);
+};
+
+/** Browsers decode only what is shown. */
+function show(track) {
+  const video = Object.assign(document.createElement('video'), { srcObject: new MediaStream([track]), autoplay: true, muted: true });
+  document.body.append(video);
+  video.play().catch(() => {});
 }
 
 /** Adds a second video track: negotiates anew. */

@@ -129,6 +129,7 @@ impl Peer {
             gathered: 0,
             sender,
             further: HashMap::new(),
+            part: None,
             ssrcs,
         };
         tokio::spawn(task.run());

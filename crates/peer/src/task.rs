@@ -69,6 +69,8 @@ pub(crate) struct Task {
     pub(crate) sender: Arc<dyn RtpSender>,
     /// The library's senders of lines added later, by SSRC.
     pub(crate) further: HashMap<u32, Arc<dyn RtpSender>>,
+    /// Our part in the DTLS handshake, once agreed on: it outlives every further negotiation.
+    pub(crate) part: Option<sdp::Setup>,
     /// Makes SSRCs.
     pub(crate) ssrcs: Ssrcs,
 }
@@ -190,7 +192,9 @@ impl Task {
         self.restarting = std::mem::take(&mut self.restart);
         let options = RTCOfferOptions { ice_restart: self.restarting };
         let offer = guarded(self.connection.create_offer(Some(options))).await?;
-        let description = self.local_description(&offer.sdp)?;
+        let mut description = self.local_description(&offer.sdp)?;
+        // Also once the parts are known: whoever answers knows its own (RFC 8842 section 5.2).
+        description.transport.setup = sdp::Setup::ActPass;
         if self.restarting {
             self.gathered = 0;
         }
@@ -226,7 +230,11 @@ impl Task {
         let offer = RTCSessionDescription::offer(text).map_err(refused)?;
         guarded(self.connection.set_remote_description(offer)).await?;
         let answer = guarded(self.connection.create_answer(None)).await?;
-        let local = standin::for_far_side(self.local_description(&answer.sdp)?, &remote);
+        let mut local = standin::for_far_side(self.local_description(&answer.sdp)?, &remote);
+        // The library says what it would be in a new handshake. There is none, and a browser refuses to change parts
+        // in the old one (RFC 8842 section 5.3).
+        let part = *self.part.get_or_insert(local.transport.setup);
+        local.transport.setup = part;
         if self.note_generation(&remote) && self.remote.is_some() {
             self.gathered = 0;
         }
@@ -252,6 +260,7 @@ impl Task {
         self.note_generation(&remote);
         guarded(self.connection.set_remote_description(answer)).await?;
         self.negotiation.remote_answer();
+        self.part.get_or_insert(remote.transport.setup.opposite());
         self.offer = None;
         self.restarting = false;
         self.conclude(&offer, remote);

@@ -82,6 +82,24 @@ async fn tracks_added_by_both_in_the_same_instant_both_arrive() {
     assert_eq!((a.told.borrow().errors.clone(), b.told.borrow().errors.clone()), (vec![], vec![]));
 }
 
+/// Browsers refuse an answer that turns an old handshake round.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_offers_later_the_parts_in_the_handshake_stay() {
+    let (a, b) = connected(config(false), config(true)).await;
+    for round in 1..=2 {
+        b.peer.add_video_track().await.unwrap();
+        a.told("b's screen", |told| videos(told) == 1 + round).await;
+        a.peer.add_video_track().await.unwrap();
+        b.told("a's screen", |told| videos(told) == 1 + round).await;
+    }
+    for (side, part) in [(&a, "passive"), (&b, "active")] {
+        for description in &side.told.borrow().descriptions {
+            let setups: Vec<&str> = description.lines().filter_map(|line| line.strip_prefix("a=setup:")).collect();
+            assert!(setups.iter().all(|setup| [part, "actpass"].contains(setup)), "{part}: {setups:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_screen_is_shared_ended_and_shared_again() {
     let (a, b) = connected(config(false), config(true)).await;

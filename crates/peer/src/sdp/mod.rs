@@ -73,6 +73,17 @@ pub(crate) enum Setup {
     Passive,
 }
 
+impl Setup {
+    /// The part that is left for the other side.
+    pub(crate) fn opposite(self) -> Setup {
+        match self {
+            Setup::ActPass => Setup::ActPass,
+            Setup::Active => Setup::Passive,
+            Setup::Passive => Setup::Active,
+        }
+    }
+}
+
 /// What a line carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LineKind {

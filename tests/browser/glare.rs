@@ -1,0 +1,205 @@
+//! Our connection and a browser's, joined by hand, so that both offer a second picture in the same instant: neither
+//! offer is passed on before both are made.
+
+use crate::driven::Browser;
+use codecs::{Content, EncoderConfig, VideoDecoder, video_decoder, video_encoder};
+use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
+use media::frame::FramePool;
+use media::sources::TestPattern;
+use peer::{DescriptionKind, MediaSink, Peer, PeerConfig, PeerEvent, TrackHandle};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks at what the browser says.
+const PACE: Duration = Duration::from_millis(20);
+/// Pictures of each line that must have been decoded.
+const PICTURES: u64 = 20;
+
+/// Both ends share a screen at once, and each sees both pictures of the other.
+pub(crate) async fn both_share(browser: &mut Browser, browser_yields: bool) {
+    browser.reload();
+    let mut ours = Ours::new(!browser_yields).await;
+    browser.call("meet", json!({ "polite": browser_yields }));
+    if !browser_yields {
+        ours.peer.offer().await.expect("an offer");
+    }
+    ours.pass_on_until(browser, "a picture each way", |seen, report| seen == 1 && pictures(report) == 1).await;
+
+    browser.call("addShare", Value::Null);
+    let share = ours.peer.add_video_track().await.expect("a line");
+    ours.both_have_offered(browser).await;
+    *ours.share.lock().expect("nobody panics with it") = Some(share);
+    ours.pass_on_until(browser, "two pictures each way", |seen, report| seen == 2 && pictures(report) == 2).await;
+    let report = browser.call("report", Value::Null);
+    assert_eq!((&report["signaling"], &report["state"]), (&json!("stable"), &json!("connected")), "{report:#}");
+    ours.peer.close().await;
+}
+
+/// Lines on which the browser has decoded enough.
+fn pictures(report: &Value) -> usize {
+    let lines = report["inbound"].as_array().map(Vec::as_slice).unwrap_or_default();
+    lines.iter().filter(|line| line["kind"] == "video" && line["framesDecoded"].as_u64() > Some(PICTURES)).count()
+}
+
+/// Our end, without an engine.
+struct Ours {
+    peer: Peer,
+    events: mpsc::Receiver<PeerEvent>,
+    /// What was said and is not passed on yet.
+    said: Vec<Value>,
+    share: Arc<Mutex<Option<TrackHandle>>>,
+    keyframe: Arc<AtomicBool>,
+    seen: Arc<Mutex<BTreeMap<String, u64>>>,
+    end: Arc<AtomicBool>,
+}
+
+impl Ours {
+    async fn new(polite: bool) -> Ours {
+        let seen = Arc::<Mutex<BTreeMap<String, u64>>>::default();
+        let sink = Arc::new(Decoding { decoders: Mutex::default(), seen: seen.clone() });
+        let (sender, events) = mpsc::channel(64);
+        let config = PeerConfig { polite, codecs: vec![VideoCodec::Vp8], ..PeerConfig::default() };
+        let peer = Peer::new(config, sink, sender).await.expect("a connection");
+        let (share, keyframe, end) = <(Arc<Mutex<Option<TrackHandle>>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+        let media = peer.media();
+        let thread = (share.clone(), keyframe.clone(), end.clone());
+        std::thread::spawn(move || {
+            let (share, keyframe, end) = thread;
+            show(&end, &keyframe, |frame| {
+                media.video(frame);
+                if let Some(share) = &*share.lock().expect("nobody panics with it") {
+                    share.video(frame);
+                }
+            });
+        });
+        Ours { peer, events, said: Vec::new(), share, keyframe, seen, end }
+    }
+
+    /// Waits until each end has made an offer; nothing is passed on.
+    async fn both_have_offered(&mut self, browser: &mut Browser) {
+        let start = Instant::now();
+        let offers = |said: &[Value]| said.iter().any(|message| message["type"] == "offer");
+        loop {
+            self.listen();
+            let browsers = browser.call("said", Value::Null);
+            if offers(&self.said) && offers(browsers.as_array().map(Vec::as_slice).unwrap_or_default()) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "no glare: {:?} {browsers}", self.said);
+            tokio::time::sleep(PACE).await;
+        }
+    }
+
+    /// Passes on what each says, until both ends see as many pictures as wished.
+    async fn pass_on_until(&mut self, browser: &mut Browser, what: &str, so: impl Fn(usize, &Value) -> bool) {
+        let start = Instant::now();
+        loop {
+            self.listen();
+            let said = std::mem::take(&mut self.said);
+            for message in browser.call("exchange", said.into()).as_array().expect("a list") {
+                self.hear(message).await;
+            }
+            let report = browser.call("report", Value::Null);
+            let seen = self.seen.lock().expect("nobody panics with it").clone();
+            if so(seen.values().filter(|count| **count > PICTURES).count(), &report) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}: {seen:?} {report:#}");
+            tokio::time::sleep(PACE).await;
+        }
+    }
+
+    fn listen(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                PeerEvent::LocalDescription { kind, sdp } => {
+                    let kind = if kind == DescriptionKind::Offer { "offer" } else { "answer" };
+                    self.said.push(json!({ "type": kind, "sdp": sdp }));
+                }
+                PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
+                    let init = json!({ "candidate": candidate, "sdpMid": sdp_mid, "sdpMLineIndex": sdp_mline_index });
+                    self.said.push(json!({ "type": "candidate", "candidate": init }));
+                }
+                PeerEvent::EndOfCandidates => self.said.push(json!({ "type": "end_of_candidates" })),
+                PeerEvent::KeyframeRequested { .. } => self.keyframe.store(true, Ordering::Relaxed),
+                PeerEvent::State(_)
+                | PeerEvent::Negotiated { .. }
+                | PeerEvent::RemoteTrack { .. }
+                | PeerEvent::RemoteTrackEnded { .. }
+                | PeerEvent::Target(_) => {}
+            }
+        }
+    }
+
+    async fn hear(&self, message: &Value) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let outcome = match message["type"].as_str() {
+            Some("offer") => self.peer.remote_description(DescriptionKind::Offer, &text(&message["sdp"])).await,
+            Some("answer") => self.peer.remote_description(DescriptionKind::Answer, &text(&message["sdp"])).await,
+            Some("candidate") => {
+                self.peer.remote_candidate(&text(&message["candidate"]["candidate"]), None, None).await
+            }
+            _ => self.peer.end_of_remote_candidates().await,
+        };
+        outcome.unwrap_or_else(|error| panic!("{error}: {message:#}"));
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Shows a moving picture until the end.
+fn show(end: &AtomicBool, keyframe: &AtomicBool, send: impl Fn(&EncodedFrame)) {
+    let (pattern, pool) = (TestPattern::new(320, 180, "ours"), FramePool::new());
+    let mut encoder = video_encoder(EncoderConfig {
+        codec: VideoCodec::Vp8,
+        width: 320,
+        height: 180,
+        fps: 15,
+        bitrate: 300_000,
+        threads: 1,
+        content: Content::Camera,
+        speed: None,
+    })
+    .expect("an encoder");
+    for n in 0.. {
+        if end.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut frame = pattern.frame(n, 0, &pool, Instant::now());
+        frame.rtp_timestamp = (n as u32).wrapping_mul(6_000);
+        let encoded = encoder.encode(&frame, keyframe.swap(false, Ordering::Relaxed)).expect("encodes");
+        encoded.iter().for_each(&send);
+        std::thread::sleep(Duration::from_millis(66));
+    }
+}
+
+/// Decodes what comes, and counts the pictures of each line.
+struct Decoding {
+    decoders: Mutex<HashMap<String, Box<dyn VideoDecoder>>>,
+    seen: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+impl MediaSink for Decoding {
+    fn video(&self, mid: &str, frame: EncodedFrame) {
+        let mut decoders = self.decoders.lock().expect("nobody panics with it");
+        let open = || video_decoder(VideoCodec::Vp8, FramePool::new()).expect("a decoder");
+        let decoder = decoders.entry(mid.to_owned()).or_insert_with(open);
+        if matches!(decoder.decode(&frame), Ok(Some(_))) {
+            *self.seen.lock().expect("nobody panics with it").entry(mid.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn audio(&self, _: &str, _: AudioPacket) {}
+
+    fn sender_report(&self, _: &str, _: u64, _: u32) {}
+}
