@@ -7,6 +7,7 @@ import { avatar } from '../people.js';
 import { problem, t } from '../strings.js';
 import { View } from '../view.js';
 import { PictureView } from './picture.js';
+import { roundTable } from './round-table.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').Media} Media */
@@ -18,6 +19,9 @@ export class SelfView extends View {
     this.media = { ...media };
     this.changed = changed;
   }
+
+  /** A name that is not in the settings yet. */
+  name = '';
 
   build() {
     this.picture = h('div', { class: 'picture' });
@@ -42,9 +46,10 @@ export class SelfView extends View {
     const seen = this.media.camera && !wrong && !without;
     if (seen !== (this.picture.firstChild !== null)) this.picture.replaceChildren(...(seen ? [new PictureView({ kind: 'own' })] : []));
     shown(this.picture, seen);
-    if (this.face.dataset.name !== settings.name) {
-      this.face.dataset.name = settings.name;
-      this.face.replaceChildren(avatar(settings.name, settings.name));
+    const name = this.name || settings.name;
+    if (this.face.dataset.name !== name) {
+      this.face.dataset.name = name;
+      this.face.replaceChildren(name ? avatar(name, name) : roundTable({ seats: 4, taken: [], takenCount: 1 }));
     }
     text(this.words, wrong ? problem(wrong.code, wrong.message) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
     toggle(this.microphone, this.media.microphone, 'microphone', t.microphone, t.onOff);

@@ -50,11 +50,15 @@ export class CallScreen extends View {
   /** @type {Stats | null} */
   #before = null;
   #lobby = 0;
+  #wrong = '';
+  /** Codes of what was read and put away. @type {Set<string>} */
+  #away = new Set();
 
   build() {
     this.heading = h('h1', { dir: 'auto' });
     this.line = h('p', { class: 'line', role: 'status', hidden: true });
-    this.trouble = h('div', { class: 'call-trouble', role: 'alert', hidden: true }, h('p'), h('button', { type: 'button', class: 'small', text: t.devices, onclick: () => devices() }));
+    this.trouble = h('div', { class: 'call-trouble', role: 'alert', hidden: true }, h('p'), h('button', { type: 'button', class: 'small', text: t.devices, onclick: () => devices() }),
+      h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#putAway() }, icon('close')));
     this.knock = h('ul', { class: 'knocks', role: 'list', 'aria-label': t.atTheDoor });
     this.tiles = h('div', { class: 'tiles' });
     this.alone = h('div', { class: 'alone', hidden: true });
@@ -110,8 +114,12 @@ export class CallScreen extends View {
     shown(line, away !== null);
     if (away !== null) text(line, t.reconnectingSince(localClock(away)));
     this.classList.toggle('away', away !== null);
-    const wrong = problems.find(one => one.device === 'camera' ? call.media.camera : one.device === 'microphone' ? call.media.microphone : true);
+    const wrong = problems.find(one => one.device === 'camera' ? call.media.camera : one.device === 'microphone' ? call.media.microphone : !this.#away.has(one.code));
     shown(trouble, wrong !== undefined);
+    this.#wrong = wrong?.code ?? '';
+    // What is wrong with a device is mended there; what only happened is read and put away.
+    shown(trouble.children[1], Boolean(wrong?.device));
+    shown(trouble.children[2], Boolean(wrong && !wrong.device));
     if (wrong) text(/** @type {Node} */ (trouble.firstChild), `${wrong.device ? `${t[wrong.device]}: ` : ''}${problem(wrong.code, wrong.message)}`);
     keyed(knock, this.#panel === 'people' ? [] : call.lobby, one => one.id, one => knocker(one));
     if (call.lobby.length > this.#lobby) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name), { heard: true });
@@ -281,6 +289,11 @@ export class CallScreen extends View {
       { words: t.statistics, icon: 'figures', run: () => this.#open('figures') },
       { words: t.settings, icon: 'settings', run: openSettings },
     ];
+  }
+
+  #putAway() {
+    this.#away.add(this.#wrong);
+    this.update(state());
   }
 
   #turn() {

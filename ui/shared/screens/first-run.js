@@ -68,6 +68,9 @@ export class FirstRun extends View {
   #keep() {
     this.#typed = { name: this.name?.value ?? '', server: this.server?.value ?? '' };
     if (this.wrong) shown(this.wrong, false);
+    if (!this.self) return;
+    this.self.name = this.#typed.name.trim();
+    this.self.update(state());
   }
 
   async #start() {

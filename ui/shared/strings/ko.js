@@ -262,8 +262,8 @@ export const ko = {
 
   // 서버 열기
   hostingNow: '이 네트워크에서 여는 중',
-  startHosting: '열기',
-  stopHosting: '닫기',
+  startHosting: '서버 켜기',
+  stopHosting: '서버 끄기',
   hostingWords: '같은 네트워크에서 이 링크를 열거나, 휴대전화로 코드를 비추면 돼요.',
   qrCode: '링크 QR 코드',
   addresses: list => `이 컴퓨터의 주소: ${list}`,
