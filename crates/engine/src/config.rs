@@ -118,6 +118,14 @@ pub enum Command {
     },
     /// No longer keep one outside of calls.
     Disconnect,
+    /// The secret of the community behind a server; without one the person is a guest there, if it wants one. Said
+    /// before the first session with that server; later it ends the session, and a kept one begins anew.
+    SetSecret {
+        /// Whose.
+        server: ServerAddress,
+        /// Which; `None`: forget it.
+        secret: Option<String>,
+    },
     /// Something that the host of a table does in its room.
     Room(RoomRequest),
 }

@@ -297,6 +297,7 @@ impl Driver {
                 self.sounding = Some(until);
                 return self.audio.tell(audio::Control::Chime(until));
             }
+            Command::SetSecret { server, secret } => return self.signalling.set_secret(now, &server, secret),
             Command::Room(request) => return self.say(now, ClientMessage::Room(request)),
             Command::SetProcessing(config) => return self.audio.tell(audio::Control::Processing(config)),
             Command::Connect { server, name } => return self.connect(now, server, name),

@@ -9,7 +9,7 @@ use signaling::message::{ClientMessage, ErrorCode};
 use signaling::session::{
     DisconnectCause, SendError, Session, SessionConfig, SessionEnd, SessionEvent, SessionOutput, SessionState,
 };
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -30,6 +30,8 @@ pub(crate) struct Signalling {
     open: Option<Open>,
     sockets: u64,
     signals: VecDeque<Signal>,
+    /// Secrets of communities by the origin of their server.
+    secrets: HashMap<String, String>,
     problem: Option<Problem>,
     unneeded_since: Option<Instant>,
 }
@@ -51,6 +53,7 @@ impl Signalling {
             open: None,
             sockets: 0,
             signals: VecDeque::new(),
+            secrets: HashMap::new(),
             problem: None,
             unneeded_since: None,
         }
@@ -68,12 +71,24 @@ impl Signalling {
         self.close(now);
         self.seed = self.seed.wrapping_add(1);
         let key = self.key.for_server(&server.origin());
-        let config =
-            SessionConfig { key, name: name.into(), client: self.client.clone(), member: None, seed: self.seed };
+        let member = self.secrets.get(&server.origin()).cloned();
+        let config = SessionConfig { key, name: name.into(), client: self.client.clone(), member, seed: self.seed };
         let session = Session::new(config, now).map_err(|error| problem("bad_name", &error.to_string()))?;
         self.open = Some(Open { server, name: name.into(), session, socket: None });
         self.pump(now);
         Ok(())
+    }
+
+    /// The secret of the community behind a server, from now on: a session with it begins anew.
+    pub(crate) fn set_secret(&mut self, now: Instant, server: &ServerAddress, secret: Option<String>) {
+        let origin = server.origin();
+        let before = match secret.clone() {
+            Some(secret) => self.secrets.insert(origin, secret),
+            None => self.secrets.remove(&origin),
+        };
+        if before != secret && self.server() == Some(server) {
+            self.close(now);
+        }
     }
 
     pub(crate) fn send(&mut self, now: Instant, message: ClientMessage) -> Result<(), Problem> {
