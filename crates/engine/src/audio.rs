@@ -248,7 +248,7 @@ impl Worker {
     fn show_levels(&mut self) {
         let silent = self.microphone.is_none() && self.others.is_empty();
         let full = self.own.is_full() || self.others.iter().any(|o| o.loudness.is_full());
-        if !full && !(silent && *self.levels.borrow() != Levels::default()) {
+        if !(full || silent && *self.levels.borrow() != Levels::default()) {
             return;
         }
         let own = self.microphone.is_some().then(|| self.own.rms_dbfs());

@@ -11,12 +11,13 @@ use super::figures::slope;
 use super::options::Options;
 use super::records::Received;
 use super::table::figure;
+use super::usage::Usage;
 use crate::local::Programs;
 use crate::setup;
 use crate::workspace::Workspace;
 
 pub(crate) const ABOUT: &str =
-    "one call for --minutes 30, a line each minute: what each end receives, its memory and how that grows";
+    "one call for --minutes 30, a line each minute: what each end receives, its memory, threads and descriptors";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -25,7 +26,7 @@ struct Sample {
     minute: u64,
     end: &'static str,
     received: Received,
-    memory_mib: Option<f64>,
+    usage: Option<Usage>,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
@@ -36,7 +37,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let programs = Programs::build(workspace)?;
     let mut call = Ends::connect(&programs, &setting(&options, &media))?;
     let mut samples = Vec::new();
-    println!("minute end   fps  lat p50  freezes  kbit/s     MiB");
+    println!("minute end   fps  lat p50  freezes  kbit/s     MiB  threads  descriptors");
     for minute in 1..=minutes {
         let from = unix_ms()?;
         call.follow(Instant::now() + MINUTE);
@@ -60,37 +61,72 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 }
 
 fn sample(minute: u64, end: &super::ends::End, from: f64, to: f64) -> Sample {
-    let memory_mib = end.usage().map(|usage| usage.memory_mib);
-    Sample { minute, end: end.name, received: end.records.between(from, to), memory_mib }
+    Sample { minute, end: end.name, received: end.records.between(from, to), usage: end.usage() }
 }
 
 fn print(sample: &Sample) {
     let received = &sample.received;
     println!(
-        "{:6} {:3} {:>5}  {:>7}  {:7}  {:>6}  {:>6}",
+        "{:6} {:3} {:>5}  {:>7}  {:7}  {:>6}  {:>6}  {:>7}  {:>11}",
         sample.minute,
         sample.end,
         figure(received.fps, 1),
         figure(received.latency_p50, 1),
         received.freezes,
         figure(received.video_kbps, 0),
-        figure(sample.memory_mib, 1),
+        figure(sample.usage.as_ref().map(|usage| usage.memory_mib), 1),
+        figure(sample.usage.as_ref().map(|usage| usage.threads as f64), 0),
+        figure(sample.usage.as_ref().map(|usage| usage.descriptors as f64), 0),
     );
 }
 
-/// How its memory changed: MiB an hour by least squares, over all but the first minute.
+/// How its memory changed, in MiB an hour by least squares over all but the first minute, and from minutes 10 to 20 to
+/// the last ten; the fewest and most threads and descriptors after the first minute.
 fn growth(samples: &[Sample], end: &str) -> Value {
-    let points: Vec<(f64, f64)> = samples
+    let own: Vec<(u64, &Usage)> = samples
         .iter()
         .filter(|sample| sample.end == end && sample.minute > 1)
-        .filter_map(|sample| Some((sample.minute as f64 / 60.0, sample.memory_mib?)))
+        .filter_map(|sample| Some((sample.minute, sample.usage.as_ref()?)))
         .collect();
+    let points: Vec<(f64, f64)> = own.iter().map(|(minute, usage)| (*minute as f64 / 60.0, usage.memory_mib)).collect();
     let hourly = slope(&points);
-    println!("end {end}: memory changes by {} MiB an hour", figure(hourly, 1));
-    json!({"end": end, "mib_per_hour": hourly})
+    let last = own.last().map_or(0, |(minute, _)| *minute);
+    let early = mean(own.iter().filter(|(minute, _)| (11..=20).contains(minute)).map(|(_, usage)| usage.memory_mib));
+    let late = mean(own.iter().filter(|(minute, _)| *minute + 10 > last).map(|(_, usage)| usage.memory_mib));
+    let threads = range(own.iter().map(|(_, usage)| usage.threads));
+    let descriptors = range(own.iter().map(|(_, usage)| usage.descriptors));
+    println!(
+        "end {end}: memory changes by {} MiB an hour, {} MiB in minutes 10 to 20, {} MiB in the last ten; threads {}, descriptors {}",
+        figure(hourly, 1),
+        figure(early, 1),
+        figure(late, 1),
+        as_text(threads),
+        as_text(descriptors),
+    );
+    json!({
+        "end": end, "mib_per_hour": hourly, "early_mib": early, "late_mib": late,
+        "threads": threads, "descriptors": descriptors,
+    })
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
+}
+
+fn range(values: impl Iterator<Item = usize> + Clone) -> Option<(usize, usize)> {
+    Some((values.clone().min()?, values.max()?))
+}
+
+fn as_text(range: Option<(usize, usize)>) -> String {
+    range.map_or("?".into(), |(fewest, most)| format!("{fewest} to {most}"))
 }
 
 fn as_json(sample: &Sample) -> Value {
-    let Sample { minute, end, received, memory_mib } = sample;
-    json!({"minute": minute, "end": end, "received": received.json(), "memory_mib": memory_mib})
+    let Sample { minute, end, received, usage } = sample;
+    let usage = usage.as_ref();
+    json!({
+        "minute": minute, "end": end, "received": received.json(), "memory_mib": usage.map(|usage| usage.memory_mib),
+        "threads": usage.map(|usage| usage.threads), "descriptors": usage.map(|usage| usage.descriptors),
+    })
 }

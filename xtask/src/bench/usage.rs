@@ -9,6 +9,10 @@ pub(crate) struct Usage {
     pub(crate) cpu_s: f64,
     /// MiB of memory, what is shared counted in parts (PSS).
     pub(crate) memory_mib: f64,
+    /// Threads.
+    pub(crate) threads: usize,
+    /// Open descriptors.
+    pub(crate) descriptors: usize,
 }
 
 /// The kernel's unit of processor time in /proc: a hundredth of a second on every Linux that Rust runs on.
@@ -18,7 +22,12 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(crate) fn of(process: u32) -> Option<Usage> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let memory = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-    Some(Usage { cpu_s: cpu_seconds(&stat)?, memory_mib: pss_mib(&memory)? })
+    Some(Usage {
+        cpu_s: cpu_seconds(&stat)?,
+        memory_mib: pss_mib(&memory)?,
+        threads: entries(process, "task")?,
+        descriptors: entries(process, "fd")?,
+    })
 }
 
 /// `utime` and `stime` (proc(5)), counted after the name, which may hold anything.
@@ -32,6 +41,11 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
 fn pss_mib(rollup: &str) -> Option<f64> {
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
+}
+
+/// How many entries one of the kernel's folders of a process has.
+fn entries(process: u32, folder: &str) -> Option<usize> {
+    Some(fs::read_dir(format!("/proc/{process}/{folder}")).ok()?.count())
 }
 
 #[cfg(test)]
