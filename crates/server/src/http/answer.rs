@@ -17,7 +17,7 @@ const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 's
 /// What the guest page may ask the browser for.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), speaker-selection=(self), fullscreen=(self), \
     screen-wake-lock=(self), picture-in-picture=(self), clipboard-write=(self), display-capture=(), geolocation=(), \
-    midi=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), accelerometer=(), gyroscope=(), magnetometer=(), \
+    midi=(), payment=(), usb=(), serial=(), hid=(), accelerometer=(), gyroscope=(), magnetometer=(), \
     browsing-topics=()";
 
 /// A sentence.
