@@ -102,6 +102,11 @@ impl Person {
         self.until("in the room", |view| view.call.stage == Stage::Joined && view.call.room == room).await;
     }
 
+    /// What people call them.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Hands a command over.
     pub async fn tell(&self, command: Command) {
         self.engine.command(command).await.expect("a running engine");

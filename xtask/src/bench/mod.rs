@@ -3,6 +3,7 @@
 //! A bench starts our release programs, makes them do something, and prints and keeps what came of it. Nothing is
 //! compared with a stored figure here: what is known is written in docs/benchmarks.md by people.
 
+mod board;
 mod call;
 mod counters;
 mod ends;
@@ -32,6 +33,7 @@ struct Bench {
 
 /// A new bench is a module and a line here.
 const BENCHES: &[Bench] = &[
+    Bench { name: "board", about: board::ABOUT, run: board::run },
     Bench { name: "call", about: call::ABOUT, run: call::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
 ];

@@ -1,0 +1,42 @@
+//! `cargo xtask bench board`: many open boards on one server.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::call::keep;
+use super::options::Options;
+use crate::command;
+use crate::setup;
+use crate::workspace::Workspace;
+
+pub(crate) const ABOUT: &str =
+    "a board with many tables and many who watch it, from a change to every board: --people 2000 --tables 200";
+
+/// Each figure with what it is.
+const FIGURES: [(&str, &str); 7] = [
+    ("open_all_ms", "ms until every board was open, all at once"),
+    ("half_ms_p50", "ms from a change to half of the open boards, median"),
+    ("all_ms_p50", "ms from a change to every open board, median"),
+    ("all_ms_p95", "ms from a change to every open board, 95 %"),
+    ("cpu_ms_a_change", "ms of the server's CPU for each change"),
+    ("idle_cpu_percent", "% of a core that the server needs when nothing happens"),
+    ("rss_mb", "MB that the server has resident"),
+];
+
+/// Clients and server share this machine: the times are upper bounds.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let options = Options::parse(arguments, &[("people", "2000"), ("tables", "200")])?;
+    let (people, tables) = (options.number::<u32>("people")?, options.number::<u32>("tables")?);
+    setup::for_building()?;
+    let build = ["build", "--release", "--package", "server", "--bin", "lunchroom-server", "--example", "board-load"];
+    command::run(command::cargo().args(build).current_dir(&workspace.root))?;
+    let programs = workspace.target.join("release");
+    let load = programs.join("examples/board-load").with_extension(std::env::consts::EXE_EXTENSION);
+    let server = programs.join("lunchroom-server").with_extension(std::env::consts::EXE_EXTENSION);
+    let text = command::output(command::program(load).arg(server).args([people.to_string(), tables.to_string()]))?;
+    let report: Value = serde_json::from_str(text.trim()).context("figures")?;
+    for (name, about) in FIGURES {
+        println!("{:>10} {about}", report[name].to_string());
+    }
+    keep(workspace, "board", &report)
+}
