@@ -61,7 +61,7 @@ export const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 /** Presses one after the other, as a person would. */
 export async function press(page, selectors = []) {
   for (const selector of selectors) {
-    await page.waitForSelector(selector, { visible: true, timeout: 3000 });
+    await page.waitForSelector(selector, { visible: true, timeout: 20_000 });
     await page.click(selector);
     await pause(60);
   }

@@ -14,9 +14,9 @@ before(async () => { stage = await open(); });
 after(() => stage.close());
 
 const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
-const until = (page, test, ...args) => page.waitForFunction(test, { timeout: 4000 }, ...args);
+const until = (page, test, ...args) => page.waitForFunction(test, { timeout: 20_000 }, ...args);
 
-test('every screen is without serious complaints of axe, in both themes', { timeout: 240_000 }, async t => {
+test('every screen is without serious complaints of axe, in both themes', { timeout: 900_000 }, async t => {
   const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
   for (const [name, scene] of Object.entries(scenes)) for (const theme of ['light', 'dark']) {
     if (['board-full', 'call-50'].includes(name) && theme === 'dark') continue;
@@ -36,7 +36,7 @@ test('every screen is without serious complaints of axe, in both themes', { time
   }
 });
 
-test('no screen is wider than its window, at any size and with large letters', { timeout: 240_000 }, async () => {
+test('no screen is wider than its window, at any size and with large letters', { timeout: 900_000 }, async () => {
   for (const [width, height] of [[480, 360], [800, 600], [3840, 2160]]) for (const text_percent of width === 800 ? [100, 200] : [100]) for (const [name, scene] of Object.entries(scenes)) {
     if (['board-full', 'call-50', 'call-figures'].includes(name)) continue;
     const { page } = await stage.page({ state: { ...scene.state, settings: { ...scene.state.settings, text_percent } }, language: 'en', width, height });
@@ -232,7 +232,7 @@ test('pictures come over the socket with credit after drawing, and “you are mu
 test('without a socket pictures come by command, and by hand where the browser draws no I420', async () => {
   for (const setup of [() => {}, () => { delete window.VideoFrame; }, () => { delete window.VideoFrame; const get = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...rest); }; }]) {
     const { page, complaints } = await stage.page({ state: { ...scenes['call-2'].state, frames: { url: 'ws://127.0.0.1:9', token: 'x' } }, language: 'en', setup });
-    await page.waitForFunction(() => document.querySelectorAll('canvas.drawn').length === 2, { timeout: 9000 });
+    await page.waitForFunction(() => document.querySelectorAll('canvas.drawn').length === 2, { timeout: 30_000 });
     assert.deepEqual(complaints.filter(one => !/404|WebSocket|WebGL|GL Driver/.test(one)), []);
     await page.close();
   }
