@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must pass before a change is good. CI runs this and nothing else.
 
+mod screens;
 mod suite;
 mod tally;
 
@@ -50,9 +51,11 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
             Err(_) => sum.failed += 1,
         }
     }
-    let tests = step("tests", || suite::run(workspace)).unwrap_or(Tally { failed: 1, ..Tally::default() });
-    println!("== tests: {tests}");
-    sum += tests;
+    for (name, run) in [("tests", suite::run as fn(&Workspace) -> Result<Tally>), ("screens", screens::run)] {
+        let tests = step(name, || run(workspace)).unwrap_or(Tally { failed: 1, ..Tally::default() });
+        println!("== {name}: {tests}");
+        sum += tests;
+    }
     println!("== everything took {}", seconds(start.elapsed()));
     let good = verdict(&sum, strict());
     println!("{sum}");
