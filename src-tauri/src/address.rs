@@ -84,8 +84,12 @@ mod tests {
 
     #[test]
     fn a_server_is_known_by_its_certificate_or_else_by_its_address() {
-        let known =
-            |url: &str, fingerprint: Option<String>| KnownServer { url: url.into(), fingerprint, name: String::new() };
+        let known = |url: &str, fingerprint: Option<String>| KnownServer {
+            url: url.into(),
+            fingerprint,
+            name: String::new(),
+            secret: None,
+        };
         let fingerprint = hex(&[7; 32]);
         let pinned = Link::new("soup", "wss://10.0.0.9:7077", Some([7; 32]), None).unwrap();
         assert!(!pending(&pinned, &[known("wss://10.0.0.9:7077", None)]).known);

@@ -195,6 +195,7 @@ impl Desk {
             self.link = None;
         }
         let _ = self.keep(settings); // told as a problem of its own
+        self.tell_secret(&server).await;
         let media = MediaState { microphone: join.media.microphone, camera: join.media.camera };
         let request = JoinRequest::from_link(link, name, media);
         self.engine.command(Command::Join(request)).await.map_err(show::stopped)
@@ -214,7 +215,16 @@ impl Desk {
     async fn connect(&mut self, server: Option<&str>, fingerprint: Option<&str>) -> Answer {
         let server = self.server(server, fingerprint)?;
         let name = self.name()?;
+        self.tell_secret(&server).await;
         self.engine.command(Command::Connect { server, name }).await.map_err(show::stopped)
+    }
+
+    /// Who is a member there says so from the start of the session.
+    async fn tell_secret(&self, server: &ServerAddress) {
+        let origin = server.origin();
+        let is_it = |known: &KnownServer| address::origin(known).is_some_and(|of| of == origin);
+        let secret = self.servers().into_iter().find(is_it).and_then(|known| known.secret);
+        self.tell_engine(Command::SetSecret { server: server.clone(), secret }).await;
     }
 
     async fn save(&mut self, mut settings: Settings) -> Answer {
@@ -405,7 +415,7 @@ fn own_key(key: &DeviceKey, session: &SessionView) -> String {
 }
 
 fn known(url: &str, fingerprint: Option<String>) -> KnownServer {
-    KnownServer { url: url.into(), fingerprint, name: String::new() }
+    KnownServer { url: url.into(), fingerprint, name: String::new(), secret: None }
 }
 
 fn reply(to: oneshot::Sender<Answer>, answer: Answer) {

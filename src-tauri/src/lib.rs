@@ -126,7 +126,7 @@ fn build(args: Args) -> tauri::Result<App> {
             commands::board::mute,
             commands::board::remove,
         ])
-        .setup(move |app| Ok(set_up(app, args)?))
+        .setup(move |app| set_up(app, args))
         .build(context)
 }
 
@@ -162,6 +162,7 @@ fn set_up(app: &mut App, args: Args) -> Result<(), Box<dyn std::error::Error>> {
         open_link(app.handle(), link);
     }
     notify::follow(app.handle().clone());
+    end_on_signal(app.handle().clone());
     window::open(app, profile.as_deref())?;
     Ok(())
 }
@@ -193,6 +194,30 @@ async fn frame_socket(engine: Arc<Engine>, origin: String) -> Option<FrameSocket
     started.inspect_err(|error| log::warn!("no frame socket: {error}")).ok()
 }
 
+/// The system is shutting down, or somebody pressed Ctrl-C: the others shall hear that we leave.
+fn end_on_signal(app: AppHandle) {
+    tauri::async_runtime::spawn(async move {
+        if signalled().await.is_ok() {
+            app.exit(0);
+        }
+    });
+}
+
+#[cfg(unix)]
+async fn signalled() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        pressed = tokio::signal::ctrl_c() => pressed,
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
 /// Somebody started the app a second time, perhaps with a link.
 fn another_start(app: &AppHandle, argv: Vec<String>) {
     if let Some(link) = Args::link_of(argv) {
@@ -214,10 +239,9 @@ fn open_link(app: &AppHandle, link: String) {
 /// An installed app is registered by its package; one that is being worked on registers itself, a profile never.
 fn register_links(app: &App, profile: Option<&str>) {
     use tauri_plugin_deep_link::DeepLinkExt as _;
-    if cfg!(debug_assertions) && cfg!(any(target_os = "linux", windows)) && profile.is_none() {
-        if let Err(error) = app.deep_link().register_all() {
-            log::warn!("links do not open this build: {error}");
-        }
+    let ours = cfg!(debug_assertions) && cfg!(any(target_os = "linux", windows)) && profile.is_none();
+    if ours && let Err(error) = app.deep_link().register_all() {
+        log::warn!("links do not open this build: {error}");
     }
     if cfg!(target_os = "macos") {
         // Elsewhere links come by the command line.

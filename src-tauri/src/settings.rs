@@ -51,7 +51,10 @@ impl SettingsFile {
     }
 }
 
-fn read(path: &Path) -> Result<Option<(Settings, Map<String, Value>)>, String> {
+/// What a file says, read and raw.
+type Content = (Settings, Map<String, Value>);
+
+fn read(path: &Path) -> Result<Option<Content>, String> {
     match std::fs::metadata(path) {
         Ok(file) if file.len() > LONGEST => return Err("it is too long".into()),
         Ok(_) => {}

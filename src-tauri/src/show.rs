@@ -6,7 +6,7 @@ pub(crate) use board::{board, draft, presence};
 
 use crate::address::plain;
 use crate::state::{
-    CallState, ChatLine, Choice, CommandError, Device, DeviceKind, Link, Media, Participant, Picture, Problem,
+    CallState, ChatLine, Choice, CommandError, Device, DeviceKind, Knocker, Link, Media, Participant, Picture, Problem,
     SessionState, Stage, Tile,
 };
 use engine::signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
@@ -34,9 +34,9 @@ pub(crate) fn call(view: &engine::CallView) -> CallState {
         participants: view.participants.iter().map(participant).collect(),
         chat: view.chat.iter().map(line).collect(),
         notice: view.notice.map(code),
-        lobby: vec![],
-        locked: false,
-        host: None,
+        lobby: view.lobby.iter().map(knocker).collect(),
+        locked: view.locked,
+        host: view.host.as_ref().map(|id| id.0.clone()),
     }
 }
 
@@ -96,6 +96,7 @@ fn stage(stage: &engine::Stage) -> Stage {
     match stage {
         engine::Stage::Idle => Stage::Idle,
         engine::Stage::Joining => Stage::Joining,
+        engine::Stage::Knocking => Stage::Knocking,
         engine::Stage::Joined => Stage::Joined,
         engine::Stage::Reconnecting { since } => Stage::Reconnecting { since_ms: unix_ms(*since) },
         engine::Stage::Ended(why) => Stage::Ended { code: ended(*why) },
@@ -123,6 +124,10 @@ fn participant(who: &engine::ParticipantView) -> Participant {
         },
         connected: who.connected,
     }
+}
+
+fn knocker(who: &engine::signaling::board::Knocker) -> Knocker {
+    Knocker { id: who.id.0.clone(), name: who.name.clone(), key: who.key.clone() }
 }
 
 fn line(line: &engine::ChatLine) -> ChatLine {

@@ -27,15 +27,17 @@ pub(crate) fn main(workspace: &Workspace) -> Result<ExitCode> {
     } else {
         "app,dmg"
     };
+    let tauri = || {
+        let mut command = command::program("node");
+        command.arg(&cli).current_dir(workspace.root.join("src-tauri"));
+        // Debug information is for us, not for everybody's disk.
+        command.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+        command
+    };
     println!("compiling for release; this takes minutes");
-    command::run(
-        command::program("node")
-            .arg(cli)
-            .args(["build", "--ci", "--bundles", bundles])
-            // Debug information is for us, not for everybody's disk.
-            .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
-            .current_dir(workspace.root.join("src-tauri")),
-    )?;
+    command::run(tauri().args(["build", "--ci", "--no-bundle"]))?;
+    let libraries = libraries(&workspace.target.join("release").join("lunchroom"));
+    command::run(tauri().args(["bundle", "--ci", "--bundles", bundles, "--config", &libraries.config()]))?;
     for package in packages(&workspace.target.join("release/bundle"))? {
         println!("{} ({:.1} MB)", package.display(), fs::metadata(&package)?.len() as f64 / 1e6);
     }
@@ -59,6 +61,46 @@ fn tauri_cli(workspace: &Workspace) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// libvpx has another name in each release of a system: the packages must name the one that was linked.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Libraries {
+    /// `libvpx.so.7`.
+    soname: Option<String>,
+    /// `libvpx7`.
+    debian: Option<String>,
+}
+
+fn libraries(program: &Path) -> Libraries {
+    let Ok(said) = command::output(command::program("ldd").arg(program)) else { return Libraries::default() };
+    let Some((soname, file)) = linked(&said, "libvpx.so") else { return Libraries::default() };
+    // The file's own place first: what it is linked from may not be what the package lists (merged /usr).
+    let real = fs::canonicalize(&file).unwrap_or_else(|_| file.clone().into());
+    let owner = command::program("dpkg").arg("-S").arg(real).output().ok();
+    let owner = owner.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default();
+    let debian = owner.split(':').next().filter(|name| !name.is_empty()).map(str::to_owned);
+    Libraries { soname: Some(soname), debian }
+}
+
+/// Name and file of a library in what `ldd` prints.
+fn linked(ldd: &str, library: &str) -> Option<(String, String)> {
+    let line = ldd.lines().map(str::trim).find(|line| line.starts_with(library))?;
+    let (soname, rest) = line.split_once(" => ")?;
+    Some((soname.to_owned(), rest.split_whitespace().next()?.to_owned()))
+}
+
+impl Libraries {
+    /// What is laid over `tauri.conf.json`; lists there are replaced as a whole.
+    fn config(&self) -> String {
+        let deb = ["libasound2 | libasound2t64", "libdbus-1-3", "libstdc++6"].into_iter().chain(self.debian.as_deref());
+        let rpm = self.soname.iter().map(|soname| format!("{soname}()(64bit)"));
+        let linux = serde_json::json!({
+            "deb": { "depends": deb.collect::<Vec<_>>() },
+            "rpm": { "depends": rpm.chain(["libasound.so.2()(64bit)".to_owned()]).collect::<Vec<_>>() },
+        });
+        serde_json::json!({ "bundle": { "linux": linux } }).to_string()
+    }
+}
+
 /// What was bundled: files in the folders of the kinds.
 fn packages(folder: &Path) -> Result<Vec<PathBuf>> {
     const ENDINGS: [&str; 5] = ["deb", "rpm", "exe", "dmg", "app"];
@@ -72,4 +114,20 @@ fn packages(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packages_want_the_library_that_was_linked() {
+        let ldd = "\tlinux-vdso.so.1 (0x1)\n\tlibvpx.so.7 => /lib/x86_64-linux-gnu/libvpx.so.7 (0x2)\n";
+        let found = linked(ldd, "libvpx.so");
+        assert_eq!(found, Some(("libvpx.so.7".into(), "/lib/x86_64-linux-gnu/libvpx.so.7".into())));
+        let libraries = Libraries { soname: Some("libvpx.so.7".into()), debian: Some("libvpx7".into()) };
+        let config = libraries.config();
+        assert!(config.contains("\"libvpx7\"") && config.contains("libvpx.so.7()(64bit)"), "{config}");
+        assert_eq!(linked("\tlibc.so.6 => /lib/libc.so.6 (0x1)", "libvpx.so"), None);
+    }
 }

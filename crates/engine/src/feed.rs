@@ -14,7 +14,7 @@ use media::frame::{FramePool, VideoFrame};
 use media::slot::{FrameSlot, Wake};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::Thread;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -26,6 +26,10 @@ const MAX_CREDIT: u8 = 2;
 const FRAMES: usize = 16;
 /// Lists of tiles on their way. When full the newest is lost, which the next one makes good.
 const LISTS: usize = 16;
+
+/// Orders on their way to the thread: of use are as many credits as frames can be on their way, and a list of tiles. When
+/// full an order is lost: of a window that gives more credit than it got frames.
+const ORDERS: usize = MAX_STREAMS * (MAX_CREDIT as usize + 1);
 
 /// A picture as a window shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +96,7 @@ pub(crate) fn start(
     view: watch::Receiver<AppView>,
 ) -> std::io::Result<(FeedControl, FeedFrames)> {
     let (frames, out) = mpsc::channel(FRAMES);
-    let (orders, inbox) = channel();
+    let (orders, inbox) = sync_channel(ORDERS);
     let thread = std::thread::Builder::new().name("feed".into()).spawn(move || run(&inbox, &frames))?.thread().clone();
     let thread = Arc::new(Feeder { orders, thread });
     let (lists, tiles) = mpsc::channel(LISTS);
@@ -138,13 +142,15 @@ enum Order {
 /// The thread as others see it; dropping it ends the thread.
 #[derive(Debug)]
 struct Feeder {
-    orders: Sender<Order>,
+    orders: SyncSender<Order>,
     thread: Thread,
 }
 
 impl Feeder {
     fn tell(&self, order: Order) {
-        let _ = self.orders.send(order); // the thread ends before us only when nobody takes its frames
+        if self.orders.try_send(order).is_err() {
+            log::debug!("an order to the feed was lost");
+        }
         self.thread.unpark();
     }
 }
@@ -152,7 +158,7 @@ impl Feeder {
 impl Drop for Feeder {
     fn drop(&mut self) {
         // It must find its channel closed: that happens when the fields are dropped, after this; so it looks again.
-        self.orders = channel().0;
+        self.orders = sync_channel(1).0;
         self.thread.unpark();
     }
 }
@@ -392,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_thread_ends_with_its_feed() {
-        let (orders, inbox) = channel();
+        let (orders, inbox) = sync_channel(ORDERS);
         let (frames, _out) = mpsc::channel(FRAMES);
         let handle = std::thread::spawn(move || run(&inbox, &frames));
         drop(Feeder { orders, thread: handle.thread().clone() });

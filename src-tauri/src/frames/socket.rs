@@ -101,6 +101,7 @@ async fn prove(stream: TcpStream, door: &Door) -> Option<Socket> {
         .max_message_size(Some(LONGEST))
         .max_frame_size(Some(LONGEST))
         .max_write_buffer_size(WRITE_BUFFER);
+    #[expect(clippy::result_large_err)] // the library's error, made once for each stranger
     let checked = |request: &Request, response: Response| check_origin(request, response, &door.origin);
     let mut socket = timeout(PATIENCE, accept_hdr_async_with_config(stream, checked, Some(config))).await.ok()?.ok()?;
     let first = timeout(PATIENCE, socket.next()).await.ok()??.ok()?;
@@ -113,8 +114,7 @@ async fn prove(stream: TcpStream, door: &Door) -> Option<Socket> {
     None
 }
 
-// The error is the library's, and is made once for each stranger.
-#[expect(clippy::result_large_err)]
+#[expect(clippy::result_large_err)] // as above
 fn check_origin(request: &Request, response: Response, origin: &str) -> Result<Response, ErrorResponse> {
     let mut named = request.headers().get_all(ORIGIN).iter();
     if let (Some(one), None) = (named.next(), named.next())

@@ -46,6 +46,10 @@ pub struct KnownServer {
     /// For people.
     #[serde(default)]
     pub name: String,
+    /// The secret of its community, which makes one a member; null: a guest there, if it asks for one.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub secret: Option<String>,
 }
 
 /// Language of the window.
