@@ -412,7 +412,11 @@ fingerprint: string | null,
 /**
  * For people.
  */
-name: string, };
+name: string,
+/**
+ * The secret of its community, which makes one a member; null: a guest there, if it asks for one.
+ */
+secret?: string | null, };
 
 /**
  * Language of the window.
