@@ -38,6 +38,8 @@ pub(crate) enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Show a server's board and do what lines on standard input say: lay, take, wait, leave, eat-now, ...
+    Board(BoardOptions),
     /// Be one end of a measured call: orders on standard input, JSON lines on standard output (docs/benchmarks.md).
     Measure(MeasureOptions),
 }
@@ -84,6 +86,29 @@ pub(crate) struct CallOptions {
     #[arg(long)]
     pub(crate) say: Option<String>,
     /// Figures and events as JSON lines on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// File with the device's key, made if it is not there. Default: a new key for each run.
+    #[arg(long)]
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// Options of `board`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BoardOptions {
+    /// Server: ws://HOST:PORT or wss://HOST.
+    #[arg(long)]
+    pub(crate) server: url::Url,
+    /// SHA-256 of the server's own certificate, 64 hexadecimal digits.
+    #[arg(long)]
+    pub(crate) fingerprint: Option<String>,
+    /// What people call you.
+    #[arg(long, default_value = "Guest")]
+    pub(crate) name: String,
+    /// The community's secret, if the server wants one. Better given by environment.
+    #[arg(long, env = "LUNCHROOM_MEMBER_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    /// The board as JSON. What comes of orders is JSON always.
     #[arg(long)]
     pub(crate) json: bool,
     /// File with the device's key, made if it is not there. Default: a new key for each run.

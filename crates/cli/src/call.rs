@@ -57,7 +57,7 @@ fn request(options: &CallOptions) -> Result<JoinRequest> {
     Ok(JoinRequest { server, room, invite: None, name: options.name.clone(), media })
 }
 
-fn fingerprint(text: &str) -> Result<[u8; 32]> {
+pub(crate) fn fingerprint(text: &str) -> Result<[u8; 32]> {
     let digits: Vec<u8> = text.bytes().filter(|b| *b != b':').collect();
     let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|p| u8::from_str_radix(p, 16).ok());
     let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();

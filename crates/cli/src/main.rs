@@ -1,6 +1,7 @@
 //! Lunchroom without a window: calls, bots, measuring. All through `engine`, so what it does the app does.
 
 mod args;
+mod board;
 mod call;
 mod clock;
 mod devices;
@@ -19,6 +20,7 @@ fn main() -> std::process::ExitCode {
         runtime.block_on(async {
             match args.command {
                 args::Action::Call(options) => call::run(options).await,
+                args::Action::Board(options) => board::run(options).await,
                 args::Action::Devices { json } => devices::run(json).await,
                 args::Action::Measure(options) => measure::run(options).await,
             }

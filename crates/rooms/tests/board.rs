@@ -16,7 +16,7 @@ const DAY: u64 = 24 * HOUR;
 const FRIDAY: u64 = 1_774_605_600_000;
 
 fn board(zone: &str) -> Board {
-    Board::new(Calendar::new(zone).unwrap(), [3; 32], [4; 32], Saved::default(), FRIDAY)
+    Board::new(Calendar::new(zone).expect("a zone"), [3; 32], [4; 32], Saved::default(), FRIDAY)
 }
 
 fn who(name: &str) -> Who {
@@ -54,11 +54,11 @@ fn notices(board: &mut Board) -> Vec<(String, NoticeKind)> {
 }
 
 fn taken(board: &Board, id: &str) -> Vec<String> {
-    board.table(id).unwrap().taken.iter().map(|seat| seat.name.clone()).collect()
+    board.table(id).expect("a table").taken.iter().map(|seat| seat.name.clone()).collect()
 }
 
 fn room(board: &Board, id: &str) -> String {
-    board.table(id).unwrap().room.clone()
+    board.table(id).expect("a table").room.clone()
 }
 
 #[test]

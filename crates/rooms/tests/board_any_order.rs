@@ -127,7 +127,7 @@ fn who(n: u8) -> Who {
 
 impl World {
     fn new(zone: &'static str) -> World {
-        let calendar = Calendar::new(zone).unwrap();
+        let calendar = Calendar::new(zone).expect("works");
         let board = Board::new(calendar, [0; 32], [1; 32], Saved::default(), START);
         let screen = BoardFold::new("key 0");
         let mut world =
@@ -233,7 +233,7 @@ impl World {
 
     fn restart(&mut self) {
         self.restarts += 1;
-        let calendar = Calendar::new(self.zone).unwrap();
+        let calendar = Calendar::new(self.zone).expect("works");
         self.board = Board::new(calendar, [self.restarts; 32], [1; 32], self.store.saved(), self.now);
         for n in &self.here {
             self.board.come(&who(*n));

@@ -16,7 +16,7 @@ struct Server {
 }
 
 fn fresh() -> Board {
-    Board::new(Calendar::new("Asia/Seoul").unwrap(), [1; 32], [2; 32], Saved::default(), NOW)
+    Board::new(Calendar::new("Asia/Seoul").expect("works"), [1; 32], [2; 32], Saved::default(), NOW)
 }
 
 impl Server {
@@ -27,7 +27,7 @@ impl Server {
     fn open(&mut self, name: &str, member: bool) -> SessionId {
         let session = SessionId(format!("session of {name}"));
         let person = Person { key: format!("key of {name}"), name: name.into(), member };
-        self.rooms.open(Instant::now(), session.clone(), person).unwrap();
+        self.rooms.open(Instant::now(), session.clone(), person).expect("works");
         self.drain();
         session
     }
@@ -54,7 +54,7 @@ impl Server {
             door,
         };
         self.ask(session, BoardRequest::Lay(draft));
-        self.rooms.board().tables().last().unwrap().info(0)
+        self.rooms.board().tables().last().expect("works").info(0)
     }
 
     fn join(&mut self, session: &SessionId, room: &str, invite: Option<String>) -> Vec<Output> {
@@ -81,7 +81,9 @@ fn to(outputs: &[Output], session: &SessionId) -> Vec<ServerMessage> {
     for output in outputs {
         match output {
             Output::Send { to, message } | Output::Kept { to, message } if to == session => said.push(message.clone()),
-            Output::Publish { to, body } if to.contains(session) => said.push(serde_json::from_str(body).unwrap()),
+            Output::Publish { to, body } if to.contains(session) => {
+                said.push(serde_json::from_str(body).expect("works"))
+            }
             Output::Send { .. } | Output::Kept { .. } | Output::Publish { .. } | Output::Write(_) => {}
             Output::End { .. } => {}
         }

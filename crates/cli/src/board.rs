@@ -1,0 +1,205 @@
+//! `lunchroom-cli board`: the board without a window, by orders on standard input.
+
+use crate::args::BoardOptions;
+use crate::key;
+use anyhow::{Context, Result, bail};
+use engine::signaling::board::{BoardRequest, Door, Draft, Presence};
+use engine::signaling::board_fold::{BoardState, Mine, TableView};
+use engine::signaling::limits::MAX_EAT_WITH;
+use engine::{
+    ApmConfig, AppView, BoardAnswer, Command, DeviceChoice, Engine, EngineConfig, MicrophoneOptions, ServerAddress,
+    SessionView, VideoLimits,
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
+use tokio::sync::watch;
+
+/// A server that does not show its board in this time ends the command.
+const GIVE_UP: Duration = Duration::from_secs(15);
+/// What a line may say.
+const ORDERS: &str = "lay MINUTES_FROM_NOW TOPIC | take TABLE | wait TABLE | leave TABLE | delete TABLE | eat-now [PERSON...] | \
+                      stop | free | away | forget | invite ROOM | board | quit";
+
+pub(crate) async fn run(options: BoardOptions) -> Result<()> {
+    let engine = Engine::start(EngineConfig {
+        client: concat!("lunchroom-cli ", env!("CARGO_PKG_VERSION")).into(),
+        key: key::device_key(options.key.as_deref())?,
+        codecs: vec![],
+        video: VideoLimits { width: 16, height: 16, fps: 1 },
+        processing: ApmConfig::default(),
+        ice_servers: None,
+        relay_only: false,
+        include_loopback: false,
+        microphone: MicrophoneOptions::default(),
+        devices: DeviceChoice::default(),
+        audio_tap: None,
+    })?;
+    let fingerprint = options.fingerprint.as_deref().map(crate::call::fingerprint).transpose()?;
+    let server = ServerAddress { url: options.server, fingerprint };
+    engine.command(Command::SetSecret { server: server.clone(), secret: options.secret }).await?;
+    engine.command(Command::Connect { server, name: options.name }).await?;
+    let outcome = follow(&engine, options.json).await;
+    engine.stop().await;
+    outcome
+}
+
+async fn follow(engine: &Engine, as_json: bool) -> Result<()> {
+    let mut view = engine.view();
+    tokio::time::timeout(GIVE_UP, first(&mut view))
+        .await
+        .context("the server shows no board; if it is a community's, give --secret")??;
+    print(&view.borrow(), as_json);
+    let mut lines = BufReader::new(stdin()).lines();
+    let mut told = 0;
+    loop {
+        tokio::select! {
+            changed = view.changed() => {
+                changed.context("the engine has stopped")?;
+                told = notices(&view.borrow_and_update(), told);
+            }
+            line = lines.next_line() => match line?.as_deref().map(str::trim) {
+                None | Some("quit") => return Ok(()),
+                Some("") => {}
+                Some("board") => print(&view.borrow(), as_json),
+                Some(order) => {
+                    let request = request(order, view.borrow().board.as_ref());
+                    println!("{}", answer(engine, request).await);
+                }
+            },
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+    }
+}
+
+async fn first(view: &mut watch::Receiver<AppView>) -> Result<()> {
+    let seen = view.wait_for(|view| view.board.is_some() || refused(&view.session)).await?;
+    match &seen.session {
+        SessionView::Closed { problem: Some(problem) } => bail!("{} ({})", problem.message, problem.code),
+        SessionView::Closed { problem: None } | SessionView::Connecting { .. } | SessionView::Open { .. } => Ok(()),
+    }
+}
+
+fn refused(session: &SessionView) -> bool {
+    matches!(session, SessionView::Closed { problem: Some(_) })
+}
+
+/// One line of JSON a request: what came of it.
+async fn answer(engine: &Engine, request: Result<BoardRequest>) -> Value {
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => return json!({"t": "error", "code": "bad_order", "message": error.to_string()}),
+    };
+    match engine.board(request).await {
+        Ok(BoardAnswer::Done) => json!({"t": "done"}),
+        Ok(BoardAnswer::Invite { room, invite, expires_ms }) => {
+            json!({"t": "invite", "room": room, "invite": invite, "expires_ms": expires_ms})
+        }
+        Err(problem) => json!({"t": "error", "code": problem.code, "message": problem.message}),
+    }
+}
+
+fn request(order: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
+    let (word, rest) = order.split_once(char::is_whitespace).unwrap_or((order, ""));
+    let rest = rest.trim();
+    let table = || if rest.is_empty() { bail!("which table?") } else { Ok(rest.to_owned()) };
+    Ok(match word {
+        "lay" => BoardRequest::Lay(draft(rest, board)?),
+        "take" => BoardRequest::Take { table: table()?, wait: false },
+        "wait" => BoardRequest::Take { table: table()?, wait: true },
+        "leave" => BoardRequest::Leave { table: table()? },
+        "delete" => BoardRequest::Delete { table: table()? },
+        "eat-now" => {
+            BoardRequest::EatNow { with: rest.split_whitespace().take(MAX_EAT_WITH).map(str::to_owned).collect() }
+        }
+        "stop" => BoardRequest::StopWaiting,
+        "free" => BoardRequest::Presence { presence: Presence::Free },
+        "away" => BoardRequest::Presence { presence: Presence::Away },
+        "forget" => BoardRequest::ForgetMe,
+        "invite" => BoardRequest::Invite { room: table()?, uses: 1, hours: 24 },
+        _ => bail!("one of: {ORDERS}"),
+    })
+}
+
+/// `0 Soup` begins at once; `30 Soup` in half an hour by the server's clock.
+fn draft(text: &str, board: Option<&BoardState>) -> Result<Draft> {
+    let (minutes, topic) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let minutes: u64 = minutes.parse().context("lay MINUTES_FROM_NOW TOPIC")?;
+    let now_ms = board.map_or(0, |board| board.now_ms);
+    Ok(Draft {
+        topic: topic.trim().into(),
+        place: String::new(),
+        seats: 4,
+        now: minutes == 0,
+        starts_ms: now_ms.saturating_add(minutes.saturating_mul(60_000)),
+        minutes: 60,
+        weekly: false,
+        door: Door::Open,
+    })
+}
+
+/// Tells what is new since notice `told`; the number of the next.
+fn notices(view: &AppView, told: u64) -> u64 {
+    for (_, notice) in view.notices.iter().filter(|(number, _)| *number >= told) {
+        let kind = serde_json::to_value(notice.kind).unwrap_or_default();
+        println!("{}", json!({"t": "notice", "kind": kind, "table": notice.table, "topic": notice.topic}));
+    }
+    view.notices.last().map_or(told, |(number, _)| number + 1)
+}
+
+fn print(view: &AppView, as_json: bool) {
+    let Some(board) = &view.board else { return };
+    if as_json {
+        let tables: Vec<Value> = board.tables.iter().map(row).collect();
+        println!("{}", json!({"t": "board", "zone": board.zone, "people": board.people.len(), "tables": tables}));
+        return;
+    }
+    println!("{} here, {} free ({})", board.people.len(), board.free_count, board.zone);
+    for table in &board.tables {
+        let names: Vec<&str> = table.taken.iter().map(|sitter| sitter.name.as_str()).collect();
+        let minutes = (table.starts_ms as i64 - board.now_ms as i64) / 60_000;
+        println!(
+            "{} in {minutes} min: {:?} {}/{} {} {}",
+            table.id,
+            table.topic,
+            table.taken_count,
+            table.seats,
+            names.join(", "),
+            mine(table.mine)
+        );
+    }
+}
+
+fn row(table: &TableView) -> Value {
+    json!({
+        "id": table.id, "room": table.room, "topic": table.topic, "starts_ms": table.starts_ms, "seats": table.seats,
+        "taken": table.taken.iter().map(|sitter| sitter.name.as_str()).collect::<Vec<_>>(),
+        "waiting": table.waiting_count, "mine": mine(table.mine),
+    })
+}
+
+fn mine(mine: Mine) -> &'static str {
+    match mine {
+        Mine::None => "none",
+        Mine::Seat => "seat",
+        Mine::Waiting => "waiting",
+        Mine::Host => "host",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_read_and_nonsense_is_told() {
+        let read = |order| request(order, None);
+        assert_eq!(read("take abc").unwrap(), BoardRequest::Take { table: "abc".into(), wait: false });
+        assert_eq!(read("eat-now a b").unwrap(), BoardRequest::EatNow { with: vec!["a".into(), "b".into()] });
+        let BoardRequest::Lay(draft) = read("lay 30 Soup of the day").unwrap() else { panic!("no table") };
+        assert_eq!((draft.topic.as_str(), draft.starts_ms, draft.now), ("Soup of the day", 1_800_000, false));
+        for wrong in ["take", "lay soon Soup", "dance", "invite"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}
