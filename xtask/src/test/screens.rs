@@ -41,9 +41,9 @@ fn is_failure(line: &str) -> bool {
 /// The sums at the end of TAP as node prints it; a run that ended badly without saying what failed is a failure too.
 fn count(tap: &str, good: bool) -> Tally {
     let sum = |name: &str| {
-        let lines =
+        let mut lines =
             tap.lines().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(name)?.trim().parse::<usize>().ok());
-        lines.last().unwrap_or(0)
+        lines.next_back().unwrap_or(0)
     };
     let mut tally = Tally {
         passed: sum("pass "),
