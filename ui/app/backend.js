@@ -64,7 +64,13 @@ export class AppBackend {
   #newer(state) {
     this.state = state;
     this.#frames.use(state.frames);
-    this.#listeners.forEach(listener => listener(state));
+    for (const listener of this.#listeners) {
+      try {
+        listener(state);
+      } catch (error) {
+        console.error('a part of the window', error); // the others are told all the same
+      }
+    }
   }
 
   /** The board is what the window opens with: the session to the chosen server is asked for once. */

@@ -54,8 +54,12 @@ function once(key, work) {
 /** The calendar's day, as "2026-03-29". @param {number} ms @param {string} zone */
 export const dayOf = (ms, zone) => once(`d${Math.floor(ms / MINUTE)}${zone}`, () => dayAt(ms, zone));
 
-/** @param {number} ms @param {string} zone */
-const dayAt = (ms, zone) => format(zone, { year: 'numeric', month: '2-digit', day: '2-digit' }, 'en-CA').format(ms);
+/** From parts: which locale writes year-month-day changes from one version of the calendar data to the next. @param {number} ms @param {string} zone */
+function dayAt(ms, zone) {
+  const parts = format(zone, { calendar: 'iso8601', numberingSystem: 'latn', year: 'numeric', month: '2-digit', day: '2-digit' }, 'en').formatToParts(ms);
+  const [year, month, day] = ['year', 'month', 'day'].map(type => parts.find(part => part.type === type)?.value ?? '');
+  return `${year.padStart(4, '0')}-${month}-${day}`;
+}
 
 /** Minutes on the wall clock since midnight. @param {number} ms @param {string} zone */
 export const minuteOf = (ms, zone) => once(`m${Math.floor(ms / MINUTE)}${zone}`, () => minuteAt(ms, zone));
