@@ -185,7 +185,9 @@ mod tests {
         let slot = FrameSlot::new();
         let count = Arc::new(AtomicU32::new(0));
         let counted = count.clone();
-        let wake: Arc<Wake> = Arc::new(move || drop(counted.fetch_add(1, Relaxed)));
+        let wake: Arc<Wake> = Arc::new(move || {
+            counted.fetch_add(1, Relaxed);
+        });
         slot.on_frame(&wake);
         slot.put(frame(2));
         slot.put(frame(4));
