@@ -192,6 +192,22 @@ fn a_host_lets_people_in_one_by_one() {
 }
 
 #[test]
+fn nobody_waits_at_a_door_behind_which_every_seat_is_taken() {
+    let mut server = Server::new();
+    let [ada, ben, cem, dan] = ["Ada", "Ben", "Cem", "Dan"].map(|name| server.open(name, true));
+    let table = server.lay(&ada, Door::Knock);
+    for session in [&ben, &cem] {
+        server.ask(session, BoardRequest::Take { table: table.id.clone(), wait: false });
+    }
+    assert_eq!(errors(&server.join(&dan, &table.room, None), &dan), [ErrorCode::TableFull]);
+    let outputs = server.join(&ben, &table.room, None);
+    assert_eq!(room_news(&outputs, &ben), [RoomNews::Knocking { room: table.room.clone() }], "a seat is theirs");
+    server.ask(&cem, BoardRequest::Leave { table: table.id });
+    let outputs = server.join(&dan, &table.room, None);
+    assert_eq!(room_news(&outputs, &dan), [RoomNews::Knocking { room: table.room }]);
+}
+
+#[test]
 fn who_knocks_may_go_away_and_a_new_keeper_hears_who_knocks() {
     let mut server = Server::new();
     let [ada, ben, cem] = ["Ada", "Ben", "Cem"].map(|name| server.open(name, true));

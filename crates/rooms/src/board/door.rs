@@ -41,6 +41,8 @@ impl Board {
         if !known && !is_host {
             require(!table.locked, ErrorCode::RoomLocked)?;
             if table.door == Door::Knock {
+                // Nobody is let wait at a door behind which every seat is taken.
+                require(table.seats_key(&who.key) || table.has_room(), ErrorCode::TableFull)?;
                 return Ok(Entry::Knock);
             }
         }
