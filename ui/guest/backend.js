@@ -5,6 +5,7 @@ import { BoardFold } from '../shared/board.js';
 import { Call } from '../shared/call.js';
 import { Session } from '../shared/protocol.js';
 import { t } from '../shared/strings.js';
+import { isTableRoom } from '../shared/tables.js';
 import { figures } from './figures.js';
 import { deviceKey, loadSettings, saveSettings } from './kept.js';
 import { Loudness } from './loudness.js';
@@ -25,6 +26,8 @@ import { RemoteSound } from './remote-sound.js';
 
 /** Lines of chat that are kept. When there are more the oldest goes. */
 const CHAT_KEPT = 500;
+/** Ends of asking for a seat after which the same invitation brings nobody in. */
+const FOR_GOOD = ['removed', 'not_member', 'invite_invalid', 'invite_expired', 'invite_used', 'no_such_table'];
 
 /** @implements {Backend} */
 export class GuestBackend {
@@ -164,8 +167,7 @@ export class GuestBackend {
       const { call: now } = this.#now();
       if (now.stage.kind === 'reconnecting' && call.you) this.#changeCall({ stage: { kind: 'joined' } });
     };
-    // A server without a board, or a link without a right to it, says so; the page does without.
-    const look = () => this.#ask({ type: 'board', do: 'subscribe', room: this.invitation.room, ...(this.invitation.invite ? { invite: this.invitation.invite } : {}) }).catch(() => {});
+    const look = () => this.#look(session);
     on(session, 'welcome', () => {
       opened();
       look();
@@ -192,12 +194,38 @@ export class GuestBackend {
     on(call, 'ended', code => this.#ended(code));
   }
 
+  /** What the link is for; a link without a right to it is told so before anybody dresses up for lunch. @param {Session} session */
+  async #look(session) {
+    const { room, invite } = this.invitation;
+    try {
+      await this.#ask({ type: 'board', do: 'subscribe', room, ...(invite ? { invite } : {}) });
+      if (FOR_GOOD.includes(this.invitation.trouble ?? '') && this.invitation.trouble !== 'removed') this.#trouble(null);
+    } catch (error) {
+      const { code } = /** @type {{ code: string }} */ (error);
+      if (this.#session === session && FOR_GOOD.includes(code)) this.#trouble(code);
+    }
+  }
+
+  /** @param {string | null} code */
+  #trouble(code) {
+    this.invitation.trouble = code;
+    this.#change({});
+  }
+
+  /** A table that is cleared lets nobody in any more. @param {import('../shared/model.d.ts').BoardState | null} board */
+  #board(board) {
+    const { room, trouble } = this.invitation, there = board?.tables.some(table => table.room === room);
+    if (board && isTableRoom(room) && !there) this.invitation.trouble ??= 'no_such_table';
+    else if (there && trouble === 'no_such_table') this.invitation.trouble = null;
+    this.#change({ board });
+  }
+
   /** @param {Message} message */
   #heard(message) {
     switch (message.type) {
       case 'board':
         if (message.news === 'done') this.#answered(message.about);
-        else if (this.#fold?.handle(message)) this.#change({ board: this.#fold.state() });
+        else if (this.#fold?.handle(message)) this.#board(this.#fold.state());
         break;
       case 'room': return this.#room(message);
       case 'participant_connection':
@@ -216,7 +244,10 @@ export class GuestBackend {
       case 'knocking': return this.#changeCall({ stage: { kind: 'knocking' } });
       case 'lobby': return this.#changeCall({ lobby: message.knocking });
       case 'state': return this.#changeCall({ host: message.host ?? null, locked: message.locked });
-      case 'muted': return void this.#turn({ microphone: false });
+      case 'muted':
+        if (!this.#now().call.media.microphone) return;
+        this.#changeCall({ notice: 'muted' });
+        return void this.#turn({ microphone: false });
     }
   }
 
@@ -245,7 +276,9 @@ export class GuestBackend {
     if (this.#session?.name !== settings.name || this.#session.state === 'closed') this.#connect();
     await this.#media.want(media);
     if (this.#now().call.stage.kind !== 'joining') return;
-    this.#call?.join(room, media, invite ?? undefined);
+    // Who comes back after an end comes by the same invite.
+    const own = room === this.invitation.room ? this.invitation.invite : null;
+    this.#call?.join(room, media, invite ?? own ?? undefined);
   }
 
   #leave() {
@@ -323,6 +356,7 @@ export class GuestBackend {
 
   /** @param {string} code */
   #ended(code) {
+    if (FOR_GOOD.includes(code)) this.invitation.trouble = code;
     this.#sound.stopAll();
     for (const one of this.#now().call.participants) this.#loudness.listen(one.id, null);
     this.#media.want({ camera: false, microphone: false });

@@ -4,11 +4,14 @@ import { h, shown, text } from '../shared/dom.js';
 import { roundTable } from '../shared/parts/round-table.js';
 import { state } from '../shared/backend.js';
 import { place } from '../shared/place.js';
-import { t } from '../shared/strings.js';
-import { clock, zoneOr } from '../shared/times.js';
+import { endWords, t } from '../shared/strings.js';
+import { isMine, isOpen, isTableRoom, serverNow, EARLY_MS } from '../shared/tables.js';
+import { clock, dayOf, longDay, zoneOr } from '../shared/times.js';
 import { View } from '../shared/view.js';
 
 /** @typedef {import('../shared/model.d.ts').AppState} AppState */
+/** @typedef {import('../shared/model.d.ts').BoardState} BoardState */
+/** @typedef {import('../shared/model.d.ts').Table} Table */
 /** @typedef {import('./invitation.js').Invitation} Invitation */
 
 export class GuestWelcome extends View {
@@ -16,7 +19,8 @@ export class GuestWelcome extends View {
   constructor(invitation) {
     super();
     this.invitation = invitation;
-    this.over = state().call.stage.kind === 'ended';
+    const { stage } = state().call;
+    this.over = stage.kind === 'ended' && stage.code === 'left';
   }
 
   build() {
@@ -25,23 +29,40 @@ export class GuestWelcome extends View {
     this.glyph = h('div', { class: 'mark' });
     this.lead = h('p', { class: 'lead', dir: 'auto' });
     this.seats = h('p', { class: 'quiet', role: 'status' });
-    const open = link ? h('a', { class: this.over ? 'way' : 'primary', href: link, text: t.openInApp }) : null;
-    const join = h('button', { type: 'button', id: 'join-here', class: open && !this.over ? '' : 'primary large', text: this.over ? t.joinAgain : t.joinInBrowser,
+    this.how = h('p', { class: 'lead' });
+    this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+    this.heading = h('h1', { text: this.over ? t.guestEnded : t.guestTitle });
+    const open = this.open = link ? h('a', { class: this.over ? 'way' : 'primary', href: link, text: t.openInApp }) : null;
+    const join = this.join = h('button', { type: 'button', id: 'join-here', class: open && !this.over ? '' : 'primary large', text: this.over ? t.joinAgain : t.joinInBrowser,
       onclick: () => place.go({ room, server, invite, known: true }) });
+    this.hint = open && !this.over ? h('p', { class: 'quiet', text: t.openInAppHint }) : null;
     this.append(h('main', { class: 'center' }, h('div', { class: 'card' }, this.glyph,
-      h('h1', { text: this.over ? t.guestEnded : t.guestTitle }), this.lead, this.seats,
-      h('div', { class: 'ways' }, ...(this.over ? [able ? join : null, open] : [open, open ? h('p', { class: 'quiet', text: t.openInAppHint }) : null, able ? join : null]),
-        able ? null : h('p', { class: 'trouble', text: t.browserTooOld })))));
+      this.heading, this.lead, this.seats, this.how, this.wrong,
+      h('div', { class: 'ways' }, ...(this.over ? [able ? join : null, open] : [open, this.hint, able ? join : null]),
+        able ? null : h('p', { class: 'trouble', text: isSecureContext ? t.browserTooOld : t.needsHttps })))));
   }
 
   /** @param {AppState} state */
-  update({ board }) {
-    if (!this.glyph || !this.lead || !this.seats) return;
-    const table = board?.tables.find(one => one.room === this.invitation.room);
-    const words = table && board ? [table.topic, table.now ? t.now : clock(table.starts_ms, zoneOr(board.zone)), table.place].filter(Boolean).join(' · ') : '';
-    text(this.lead, this.over ? t.guestEndedWords : words || t.guestLead(this.invitation.room));
-    shown(this.seats, table !== undefined);
+  update({ board, session }) {
+    if (!this.glyph || !this.lead || !this.seats || !this.how || !this.wrong || !this.heading || !this.join) return;
+    const { room, trouble } = this.invitation, table = board?.tables.find(one => one.room === room);
+    const words = table && board ? [table.topic, when(table, board), table.place].filter(Boolean).join(' · ') : '';
+    const heads = /** @type {Record<string, string>} */ (t.ends), blocked = trouble !== null && !this.over;
+    text(this.heading, this.over ? t.guestEnded : trouble ? heads[trouble] ?? t.guestNoWay : t.guestTitle);
+    text(this.lead, this.over ? t.guestEndedWords : trouble ? endWords(trouble, true) : words || (isTableRoom(room) ? t.guestLeadTable : t.guestLead(room)));
+    shown(this.seats, table !== undefined && !blocked);
     if (table) text(this.seats, table.in_call ? t.peopleInCall(table.in_call) : t.seatsTaken(table.taken_count, table.seats));
+    const how = table && board && !this.over && !trouble ? comingIn(table, board) : '';
+    shown(this.how, how !== '');
+    text(this.how, how);
+    shown(this.join, !blocked);
+    // Members come in by the app even without the invite; nobody comes back whom the host sent out, or to no table.
+    const closed = blocked && (trouble === 'removed' || trouble === 'no_such_table');
+    if (this.open) shown(this.open, !closed);
+    if (this.hint) shown(this.hint, !closed);
+    const lost = session.kind === 'open' ? null : session.problem;
+    shown(this.wrong, lost !== null);
+    if (lost) text(this.wrong, session.kind === 'connecting' ? `${endWords(lost.code, true)} ${t.tryingAgain}` : endWords(lost.code, true));
     const key = table ? `${table.seats} ${table.taken_count}` : 'none';
     if (this.glyph.dataset.key === key) return;
     this.glyph.dataset.key = key;
@@ -49,3 +70,19 @@ export class GuestWelcome extends View {
   }
 }
 customElements.define('lr-guest', GuestWelcome);
+
+/** Its time, with the day where that is not today's. @param {Table} table @param {BoardState} board */
+function when(table, board) {
+  if (table.now) return t.now;
+  const zone = zoneOr(board.zone), day = dayOf(table.starts_ms, zone), time = clock(table.starts_ms, zone);
+  return day === dayOf(serverNow(board), zone) ? time : `${longDay(day)} · ${time}`;
+}
+
+/** What stands between a guest and the table. @param {Table} table @param {BoardState} board */
+function comingIn(table, board) {
+  if (isMine(table)) return '';
+  if (!isOpen(table, serverNow(board))) return t.opensAt(clock(table.starts_ms - EARLY_MS, zoneOr(board.zone)));
+  if (table.locked) return t.problems.room_locked;
+  if (table.taken_count >= table.seats) return t.guestProblems.table_full;
+  return table.door === 'knock' ? t.knocksFirst : '';
+}

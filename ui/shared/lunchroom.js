@@ -4,6 +4,7 @@ import { backend } from './backend.js';
 import { measure, watch } from './breakpoints.js';
 import { announce, alarm, placeNotices } from './parts/announce.js';
 import { ask } from './parts/dialog.js';
+import { tableOf } from './parts/table-links.js';
 import { place } from './place.js';
 import { BoardScreen } from './screens/board.js';
 import { CallScreen } from './screens/call.js';
@@ -12,6 +13,7 @@ import { EndedScreen } from './screens/ended.js';
 import { FirstRun } from './screens/first-run.js';
 import { KnockingScreen } from './screens/knocking.js';
 import { problem, setLanguage, t } from './strings.js';
+import { roomTitle } from './tables.js';
 import { View } from './view.js';
 
 /** @typedef {import('./model.d.ts').AppState} AppState */
@@ -110,7 +112,7 @@ export class Lunchroom extends View {
     this.#offered = key;
     if (!link || !busy) return;
     if (link.room === call.room) return backend.call('dismiss_link').catch(() => {});
-    const go = await ask({ title: t.linkInCallTitle(link.room), words: t.linkInCall(call.room), yes: t.leaveAndGo });
+    const go = await ask({ title: t.linkInCallTitle(roomTitle(link.room, tableOf(link.room))), words: t.linkInCall(roomTitle(call.room, tableOf(call.room))), yes: t.leaveAndGo });
     await backend.call(go ? 'leave' : 'dismiss_link').catch(() => {});
     if (!go) announce(t.youStay);
   }

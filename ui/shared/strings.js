@@ -34,6 +34,12 @@ export function onLanguage(listener) {
   return () => listeners.delete(listener);
 }
 
+/** Why one did not come in, or is out. A guest has no board, no settings and no line to wait in. @param {string} code @param {boolean} guest */
+export function endWords(code, guest) {
+  const words = guest ? /** @type {Record<string, string>} */ (t.guestProblems)[code] : undefined;
+  return words ?? problem(code);
+}
+
 /**
  * What a stable error code means in words: what happened and what can be done. Unknown codes fall back to the message.
  * @param {string} code @param {string} [message]

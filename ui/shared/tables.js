@@ -1,6 +1,7 @@
 // What several parts of the board ask about a table.
 
 import { place } from './place.js';
+import { t } from './strings.js';
 import { MINUTE } from './times.js';
 
 /** @typedef {import('./model.d.ts').BoardState} BoardState */
@@ -20,6 +21,12 @@ const seen = { board: 0, here: 0 };
 export function enter(table) {
   place.go({ room: table.room, known: true, table: table.id });
 }
+
+/** Whether a room is a table's by its name, which nobody has chosen and nobody needs to read. @param {string} room */
+export const isTableRoom = room => /^t-[0-9a-hjkmnp-tv-z]{16}$/.test(room);
+
+/** What a room is called: what its table is about, or the name that people agreed on. @param {string} room @param {Table | undefined} table */
+export const roomTitle = (room, table) => table?.topic || (isTableRoom(room) ? t.table : room);
 
 /** Whether the person has a seat there. @param {Table} table */
 export const isMine = table => table.mine === 'seat' || table.mine === 'host';

@@ -19,6 +19,7 @@ import { openSettings } from '../parts/settings.js';
 import { copyRoomLink, tableOf } from '../parts/table-links.js';
 import { Tile } from '../parts/tile.js';
 import { problem, t } from '../strings.js';
+import { roomTitle } from '../tables.js';
 import { localClock } from '../times.js';
 import { View } from '../view.js';
 
@@ -109,7 +110,7 @@ export class CallScreen extends View {
     const { heading, line, trouble, knock, tiles, alone, micro, cam, chatButton, peopleButton } = this;
     if (!heading || !line || !trouble || !knock || !tiles || !alone || !micro || !cam || !chatButton || !peopleButton) return;
     const table = tableOf(call.room);
-    text(heading, table?.topic || call.room);
+    text(heading, roomTitle(call.room, table));
     const away = call.stage.kind === 'reconnecting' ? call.stage.since_ms : null;
     shown(line, away !== null);
     if (away !== null) text(line, t.reconnectingSince(localClock(away)));

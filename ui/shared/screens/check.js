@@ -11,6 +11,7 @@ import { SelfView } from '../parts/self-view.js';
 import { place } from '../place.js';
 import { hostOf } from '../server.js';
 import { problem, t } from '../strings.js';
+import { roomTitle } from '../tables.js';
 import { clock, zoneOr } from '../times.js';
 import { View } from '../view.js';
 
@@ -28,7 +29,7 @@ export class CheckScreen extends View {
   }
 
   build() {
-    this.heading = h('h1', { text: this.target.room });
+    this.heading = h('h1', { dir: 'auto', text: roomTitle(this.target.room, undefined) });
     this.about = h('p', { class: 'lead' });
     this.glyph = h('div', { class: 'glyph' });
     this.stranger = h('p', { class: 'caution', hidden: true }, icon('warning'), h('span'));
@@ -49,7 +50,8 @@ export class CheckScreen extends View {
   }
 
   connected() {
-    this.join?.focus();
+    // Who has no name yet says it first.
+    (this.input && !this.input.value ? this.input : this.join)?.focus();
   }
 
   disconnected() {
@@ -63,10 +65,11 @@ export class CheckScreen extends View {
     if (!this.join || !this.cancel || !this.heading || !this.about || !this.wrong || !this.stranger) return;
     const joining = call.stage.kind === 'joining';
     this.join.disabled = joining;
-    text(this.join, joining ? t.joining : t.join);
     text(this.cancel, joining ? t.cancel : t.back);
     const table = board?.tables.find(one => one.id === this.target.table) ?? board?.tables.find(one => one.room === this.target.room);
-    text(this.heading, table?.topic || this.target.room);
+    const knocks = table?.door === 'knock' && table.mine !== 'host';
+    text(this.join, joining ? t.joining : knocks ? t.knock : t.join);
+    text(this.heading, roomTitle(this.target.room, table));
     text(this.about, table && board ? this.#aboutTable(table, zoneOr(board.zone)) : t.aRoomOn(hostOf(this.target.server ?? (session.kind === 'closed' ? '' : session.server))));
     this.#draw(table);
     shown(this.stranger, !this.target.known);
@@ -97,6 +100,7 @@ export class CheckScreen extends View {
     if (backend.shell !== 'guest') return null;
     const name = id('guest-name');
     const input = h('input', { id: name, type: 'text', autocomplete: 'name', maxlength: 64, placeholder: t.namePlaceholder, value: state().settings.name });
+    input.addEventListener('keydown', event => { if (event.key === 'Enter' && !event.isComposing) this.#join(); });
     this.input = input;
     return h('div', { class: 'field' }, h('label', { for: name, text: t.yourName }), input);
   }

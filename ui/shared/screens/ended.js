@@ -1,14 +1,14 @@
 // A call that ended otherwise than by leaving it: what happened, and what can be done.
 
-import { state } from '../backend.js';
+import { backend, state } from '../backend.js';
 import { h } from '../dom.js';
 import { roundTable } from '../parts/round-table.js';
 import { place } from '../place.js';
-import { problem, t } from '../strings.js';
+import { endWords, t } from '../strings.js';
 import { View } from '../view.js';
 
 /** Ends after which asking again makes sense. */
-const AGAIN = ['room_full', 'room_locked', 'timeout', 'server_stopping', 'server_full', 'too_slow', 'internal', 'rate_limited', 'server_unreachable', 'server_silent', 'knocking_refused', 'too_early', 'lost', 'replaced'];
+const AGAIN = ['room_full', 'room_locked', 'timeout', 'server_stopping', 'server_full', 'too_slow', 'internal', 'rate_limited', 'server_unreachable', 'server_silent', 'knocking_refused', 'too_early', 'table_full', 'lost', 'replaced'];
 
 export class EndedScreen extends View {
   build() {
@@ -17,11 +17,11 @@ export class EndedScreen extends View {
     const heads = /** @type {Record<string, string>} */ (t.ends);
     const again = AGAIN.includes(code) && call.room;
     this.append(h('div', { class: 'center' },
-      h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: code === 'room_full' ? 4 : 0 })),
+      h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: ['room_full', 'table_full'].includes(code) ? 4 : 0 })),
       h('h1', { text: heads[code] ?? t.callEnded }),
-      h('p', { class: 'lead', text: problem(code) }),
+      h('p', { class: 'lead', text: endWords(code, backend.shell === 'guest') }),
       h('div', { class: 'actions' },
-        h('button', { type: 'button', class: again ? '' : 'primary', text: t.home, onclick: () => place.go(null) }),
+        h('button', { type: 'button', class: again ? '' : 'primary', text: backend.shell === 'guest' ? t.back : t.home, onclick: () => place.go(null) }),
         again ? h('button', { type: 'button', class: 'primary', text: t.tryAgain, onclick: () => place.go(place.target ?? { room: call.room, known: true }) }) : null)));
   }
 }

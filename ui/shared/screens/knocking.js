@@ -4,8 +4,10 @@ import { backend, state } from '../backend.js';
 import { h, text } from '../dom.js';
 import { tried } from '../parts/announce.js';
 import { PictureView } from '../parts/picture.js';
+import { tableOf } from '../parts/table-links.js';
 import { avatar } from '../people.js';
 import { t } from '../strings.js';
+import { roomTitle } from '../tables.js';
 import { View } from '../view.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
@@ -23,7 +25,9 @@ export class KnockingScreen extends View {
 
   /** @param {AppState} state */
   update({ call }) {
-    if (this.dots) text(this.dots, t.atTheDoorOf(call.room));
+    const table = tableOf(call.room), title = roomTitle(call.room, table);
+    // Nobody opens an empty room; they are told at the door as soon as somebody comes.
+    if (this.dots) text(this.dots, table?.in_call === 0 ? t.nobodyToOpen(title) : t.atTheDoorOf(title));
   }
 }
 customElements.define('lr-knocking', KnockingScreen);
