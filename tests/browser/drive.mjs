@@ -1,6 +1,8 @@
 // Drives one headless browser for the tests: JSON orders as lines on standard input, one JSON answer a line on standard
-// output. node drive.mjs chromium|firefox MODULES UI_FOLDER
+// output. node drive.mjs chromium|guest|firefox MODULES UI_FOLDER     guest: Chromium with a made-up camera and microphone
 //   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
+//   {"do":"visit","url":"…"} as somebody who was never here   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
+//   {"do":"text","selector":"…"} what can be read there, null if it is not there   {"do":"received"} what all its connections have received
 //   {"do":"open"} loads the page anew   {"do":"screenshot","path":"…"}   {"do":"quit"}
 import { createServer } from 'node:http';
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
@@ -31,7 +33,8 @@ const profile = await mkdtemp(path.join(tmpdir(), 'lunchroom-browser-'));
 const chromium = {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, pipe: true, userDataDir: profile,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
+    '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
+    ...(kind === 'guest' ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--lang=en'] : [])],
 };
 const firefox = {
   browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true, userDataDir: profile,
@@ -40,14 +43,37 @@ const firefox = {
     'app.update.enabled': false, 'media.gmp-manager.updateEnabled': false },
 };
 const browser = await puppeteer.launch(kind === 'firefox' ? firefox : chromium);
-const page = (await browser.pages())[0] ?? await browser.newPage();
-page.on('console', message => process.stderr.write(`[${kind}] ${message.text()}\n`));
-page.on('pageerror', error => process.stderr.write(`[${kind}] ${error}\n`));
+let page = (await browser.pages())[0] ?? await browser.newPage();
+const overhear = () => {
+  page.on('console', message => process.stderr.write(`[${kind}] ${message.text()}\n`));
+  page.on('pageerror', error => process.stderr.write(`[${kind}] ${error}\n`));
+};
+overhear();
 const open = async () => {
   await page.goto(`http://127.0.0.1:${web.address().port}/page.html`);
   await page.waitForFunction(() => document.title === 'ready', { timeout: 20_000 });
 };
-await open();
+if (kind !== 'guest') await open();
+const visit = async url => {
+  await page.close();
+  page = await (await browser.createBrowserContext()).newPage();
+  overhear();
+  // The page keeps its connections to itself; getStats is asked of each that was made.
+  await page.evaluateOnNewDocument(() => {
+    const made = window.made = [];
+    window.RTCPeerConnection = class extends RTCPeerConnection { constructor(...args) { super(...args); made.push(this); } };
+  });
+  await page.goto(url);
+};
+const press = async selector => {
+  await page.waitForSelector(selector, { visible: true, timeout: 20_000 });
+  await page.click(selector);
+};
+const received = () => page.evaluate(async () => {
+  const lines = (await Promise.all((window.made ?? []).map(async one => [...(await one.getStats()).values()]))).flat().filter(line => line.type === 'inbound-rtp');
+  const sum = (kind, name) => lines.filter(line => line.kind === kind).reduce((all, line) => all + (line[name] ?? 0), 0);
+  return { framesDecoded: sum('video', 'framesDecoded'), energy: sum('audio', 'totalAudioEnergy') };
+});
 
 const answer = value => process.stdout.write(JSON.stringify(value) + '\n');
 const quit = async () => {
@@ -63,6 +89,11 @@ for await (const line of lines) {
   const order = JSON.parse(line);
   try {
     if (order.do === 'quit') await quit();
+    else if (order.do === 'visit') { await visit(order.url); answer({ ok: null }); }
+    else if (order.do === 'press') { await press(order.selector); answer({ ok: null }); }
+    else if (order.do === 'type') { await page.waitForSelector(order.selector, { visible: true, timeout: 20_000 }); await page.type(order.selector, order.text); answer({ ok: null }); }
+    else if (order.do === 'text') answer({ ok: await page.evaluate(selector => document.querySelector(selector)?.innerText ?? null, order.selector) });
+    else if (order.do === 'received') answer({ ok: await received() });
     else if (order.do === 'open') { await open(); answer({ ok: null }); }
     else if (order.do === 'screenshot') { await page.screenshot({ path: order.path }); answer({ ok: null }); }
     else answer({ ok: await page.evaluate((name, args) => window[name](...args), order.name, order.args ?? []) ?? null });

@@ -17,6 +17,8 @@ const PACE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Chromium,
+    /// Chromium with a made-up camera and microphone, at no page yet.
+    Guest,
     Firefox,
 }
 
@@ -35,13 +37,14 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Kind::Chromium => "chromium",
+            Kind::Guest => "guest",
             Kind::Firefox => "firefox",
         }
     }
 
     fn program(self) -> PathBuf {
         let (variable, default) = match self {
-            Kind::Chromium => ("CHROMIUM", "chromium"),
+            Kind::Chromium | Kind::Guest => ("CHROMIUM", "chromium"),
             Kind::Firefox => ("FIREFOX", "firefox-esr"),
         };
         let given = std::env::var_os(variable).map(PathBuf::from);
@@ -80,6 +83,47 @@ impl Browser {
     /// Calls a function of the page.
     pub(crate) fn call(&mut self, name: &str, arguments: Value) -> Value {
         self.order(json!({ "do": "call", "name": name, "args": [arguments] }), name)
+    }
+
+    /// Opens an address as somebody who was never there.
+    pub(crate) fn visit(&mut self, url: &str) {
+        self.order(json!({ "do": "visit", "url": url }), url);
+    }
+
+    /// Presses what a CSS selector names, once it can be seen.
+    pub(crate) fn press(&mut self, selector: &str) {
+        self.order(json!({ "do": "press", "selector": selector }), selector);
+    }
+
+    /// Types into a field.
+    pub(crate) fn type_in(&mut self, selector: &str, text: &str) {
+        self.order(json!({ "do": "type", "selector": selector, "text": text }), selector);
+    }
+
+    /// What can be read in an element once it says `words`; the end of the test if it never does.
+    pub(crate) fn reads(&mut self, selector: &str, words: &str, patience: Duration) -> String {
+        let start = Instant::now();
+        loop {
+            let text = self.order(json!({ "do": "text", "selector": selector }), selector);
+            match text.as_str() {
+                Some(text) if text.contains(words) => return text.to_owned(),
+                seen => assert!(start.elapsed() < patience, "{selector} never says {words:?}: {seen:?}"),
+            }
+            std::thread::sleep(PACE);
+        }
+    }
+
+    /// What all the page's connections have received once it is as wished: `framesDecoded`, `energy`.
+    pub(crate) fn receives(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
+        loop {
+            let received = self.order(json!({ "do": "received" }), what);
+            if wish(&received) {
+                return received;
+            }
+            assert!(start.elapsed() < patience, "waited in vain for {what}: {received}");
+            std::thread::sleep(PACE);
+        }
     }
 
     /// Opens the page anew: a new call.

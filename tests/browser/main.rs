@@ -3,6 +3,7 @@
 
 mod driven;
 mod glare;
+mod lunch;
 mod net;
 mod ours;
 
@@ -74,6 +75,11 @@ fn chromium_and_we_share_in_the_same_instant() {
 #[test]
 fn firefox_and_we_share_in_the_same_instant() {
     net::within("firefox_and_we_share_in_the_same_instant", || share(Kind::Firefox));
+}
+
+#[test]
+fn a_guest_with_a_link_knocks_and_has_lunch() {
+    net::within("a_guest_with_a_link_knocks_and_has_lunch", lunch::guest);
 }
 
 /// Whichever end has to yield.

@@ -1,0 +1,163 @@
+//! A guest at lunch who has a browser and a link, and nothing else: the page that the real server gives, at the table of a
+//! community with a secret.
+
+use crate::driven::{Browser, Kind};
+use crate::net;
+use engine::signaling::board::{BoardRequest, Door, Draft, RoomRequest};
+use engine::signaling::message::{MediaState, ParticipantId};
+use engine::{AppView, BoardAnswer, Command, JoinRequest, ParticipantView, Picture, ServerAddress, Stage};
+use server::{Config, Server, Turn};
+use std::time::{Duration, Instant};
+use whole_system::people::{BOTH, Habits, Person};
+
+const SECRET: &str = "what we had on the first day";
+const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false };
+/// Longest wait for what the page shows.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Pictures that the guest must have decoded.
+const PICTURES: u64 = 30;
+/// More than silence has.
+const ENERGY: f64 = 0.001;
+
+/// From the link to the table in two clicks and a name; then muted, sent out, and the invite is used up for others.
+pub(crate) fn guest() {
+    if !Kind::Guest.available() {
+        return;
+    }
+    net::set_up();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let server = Server::start(config()).await.expect("the server starts");
+        let address = ServerAddress { url: server.url().parse().expect("a URL"), fingerprint: None };
+        let (ada, ben, cem) =
+            (member("Ada", 700, &address).await, member("Ben", 500, &address).await, cem(&address).await);
+        let room = lay(&ada, Door::Knock, "Talk").await;
+        enter(&ada, &address, &room, BOTH).await;
+        join(&ben, &address, &room, VOICE_ONLY).await;
+        let knocker = lobby(&ada, "Ben").await;
+        ada.tell(Command::Room(RoomRequest::Admit { id: knocker })).await;
+        ben.until("let in", |view| view.call.stage == Stage::Joined).await;
+        let asked = BoardRequest::Invite { room: room.clone(), uses: 1, hours: 1 };
+        let Ok(BoardAnswer::Invite { invite, .. }) = ada.engine.board(asked).await else { panic!("no invite") };
+        let link = format!("http://{}/r/{room}?invite={invite}", server.addr());
+
+        let mut gus = Browser::start(Kind::Guest);
+        let id = sits_down(&mut gus, &link, &ada).await;
+        let received = gus.receives("Ada's pictures and voices", PATIENCE, |received| {
+            received["framesDecoded"].as_u64() > Some(PICTURES) && received["energy"].as_f64() > Some(ENERGY)
+        });
+        println!("the guest received {received}");
+        pictures(&ada, &id).await;
+
+        ada.tell(Command::Room(RoomRequest::Mute { id: id.clone() })).await;
+        ada.until("no voice of Gus", |view| find(view, "Gus").is_some_and(|gus| !gus.media.microphone)).await;
+        gus.reads("body", "The host muted you", PATIENCE);
+        ada.tell(Command::Room(RoomRequest::Remove { id })).await;
+        gus.reads("lr-ended", "You were sent out", PATIENCE);
+        ada.until("without Gus", |view| find(view, "Gus").is_none() && find(view, "Ben").is_some()).await;
+
+        gus.visit(&link);
+        gus.reads("lr-guest", "This invite is used up", PATIENCE);
+        gus.visit(&format!("http://{}/r/{room}", server.addr()));
+        let outside = gus.reads("lr-guest", "For members", PATIENCE);
+        assert!(!outside.contains("Talk"), "who may not come in learns nothing of the table: {outside}");
+        drop((gus, cem));
+        server.stop().await;
+    });
+}
+
+/// What a guest does and sees, and the id they have at the table.
+async fn sits_down(gus: &mut Browser, link: &str, host: &Person) -> ParticipantId {
+    gus.visit(link);
+    let card = gus.reads("lr-guest", "2 people at the table", PATIENCE);
+    assert!(card.contains("Talk") && card.contains("You knock"), "{card}");
+    assert!(!card.contains("Ada") && !card.contains("Soup"), "a guest sees counts of one table: {card}");
+    gus.press("#join-here");
+    gus.type_in("lr-check input[type=text]", "Gus");
+    gus.reads("#join", "Knock", PATIENCE);
+    gus.press("#join");
+    gus.reads("lr-knocking", "“Talk”", PATIENCE);
+    let knocker = lobby(host, "Gus").await;
+    host.tell(Command::Room(RoomRequest::Admit { id: knocker })).await;
+    gus.reads("lr-call", "Ada", PATIENCE);
+    host.reaches("Gus").await.id
+}
+
+/// Waits for five pictures of somebody.
+async fn pictures(person: &Person, id: &ParticipantId) {
+    let (start, mut seen, mut count) = (Instant::now(), 0, 0);
+    while count < 5 {
+        assert!(start.elapsed() < PATIENCE, "{} sees nothing of {id:?}", person.name());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let slot = person.engine.picture(Picture::Camera(id.clone())).await;
+        count += usize::from(slot.is_some_and(|slot| slot.newer_than(&mut seen).is_some()));
+    }
+}
+
+fn config() -> Config {
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        member_secret: Some(SECRET.into()),
+        zone: "Asia/Seoul".into(),
+        turn: Turn::Off,
+        ..Config::default()
+    }
+}
+
+async fn member(name: &str, voice: u32, server: &ServerAddress) -> Person {
+    let person = Person::new(Habits::new(name, voice));
+    person.tell(Command::SetSecret { server: server.clone(), secret: Some(SECRET.into()) }).await;
+    person.tell(Command::Connect { server: server.clone(), name: name.into() }).await;
+    person.until("a member", |view| view.board.as_ref().is_some_and(|board| board.member)).await;
+    person
+}
+
+/// At another table of the same lunch.
+async fn cem(server: &ServerAddress) -> Person {
+    let cem = member("Cem", 300, server).await;
+    let room = lay(&cem, Door::Open, "Soup").await;
+    enter(&cem, server, &room, VOICE_ONLY).await;
+    cem
+}
+
+/// Lays a table for now; its room.
+async fn lay(person: &Person, door: Door, topic: &str) -> String {
+    let draft = Draft {
+        topic: topic.into(),
+        place: String::new(),
+        seats: 4,
+        now: true,
+        starts_ms: 0,
+        minutes: 60,
+        weekly: false,
+        door,
+    };
+    person.engine.board(BoardRequest::Lay(draft)).await.expect("laid");
+    let laid = |view: &AppView| {
+        let tables = view.board.iter().flat_map(|board| &board.tables);
+        tables.filter(|table| table.topic == topic).map(|table| table.room.clone()).next()
+    };
+    let view = person.until("shown the table", |view| laid(view).is_some()).await;
+    laid(&view).expect("there")
+}
+
+async fn join(person: &Person, server: &ServerAddress, room: &str, media: MediaState) {
+    let (server, room, name) = (server.clone(), room.into(), person.name().into());
+    person.tell(Command::Join(JoinRequest { server, room, invite: None, name, media })).await;
+}
+
+async fn enter(person: &Person, server: &ServerAddress, room: &str, media: MediaState) {
+    join(person, server, room, media).await;
+    person.until("at the table", |view| view.call.stage == Stage::Joined).await;
+}
+
+/// Who knocks under this name.
+async fn lobby(host: &Person, name: &str) -> ParticipantId {
+    let knocks = |view: &AppView| view.call.lobby.iter().find(|knocker| knocker.name == name).map(|one| one.id.clone());
+    let view = host.until("told who knocks", |view| knocks(view).is_some()).await;
+    knocks(&view).expect("there")
+}
+
+fn find<'a>(view: &'a AppView, name: &str) -> Option<&'a ParticipantView> {
+    view.call.participants.iter().find(|who| who.name == name)
+}
