@@ -18,6 +18,8 @@ import { painter } from '../shared/frames/painter.js';
 const TRIES = 3, PAUSE_MS = 400;
 /** Pause of the fallback when there was no picture. */
 const IDLE_MS = 30;
+/** How often levels are asked for then. */
+const LEVELS_MS = 120;
 /** Numbers of streams go round in 16 bits. */
 const STREAMS = 0xffff;
 
@@ -33,6 +35,7 @@ export class FrameSource {
   #failures = 0;
   #told = '';
   #telling = false;
+  #asking = false;
 
   /** @param {Ways} ways */
   constructor(ways) {
@@ -159,6 +162,18 @@ export class FrameSource {
     if (!this.#falling()) return;
     if (!this.#told && this.#shown.size) this.#tell();
     for (const one of this.#shown.values()) if (!one.pulling) this.#pull(one);
+    if (!this.#asking && this.#shown.size) this.#askLevels();
+  }
+
+  /** Without the socket nobody tells how loud it is. One question at a time, and none where nothing is shown. */
+  async #askLevels() {
+    this.#asking = true;
+    while (this.#shown.size && this.#falling()) {
+      const levels = document.hidden ? null : await this.ways.invoke('levels', {}).catch(() => null);
+      if (levels) this.ways.levels(levels);
+      await new Promise(resolve => setTimeout(resolve, LEVELS_MS));
+    }
+    this.#asking = false;
   }
 
   /** @param {Shown} one */

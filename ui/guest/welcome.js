@@ -59,7 +59,10 @@ export class GuestWelcome extends View {
     // Members come in by the app even without the invite; nobody comes back whom the host sent out, or to no table.
     const closed = blocked && (trouble === 'removed' || trouble === 'no_such_table');
     if (this.open) shown(this.open, !closed);
-    if (this.hint) shown(this.hint, !closed);
+    if (this.hint) {
+      shown(this.hint, !closed);
+      text(this.hint, blocked ? t.membersByApp : t.openInAppHint);
+    }
     const lost = session.kind === 'open' ? null : session.problem;
     shown(this.wrong, lost !== null);
     if (lost) text(this.wrong, session.kind === 'connecting' ? `${endWords(lost.code, true)} ${t.tryingAgain}` : endWords(lost.code, true));

@@ -36,6 +36,9 @@ export function hostOf(url) {
   }
 }
 
+/** What is the same for one server however its address ends. @param {string} url */
+export const originOf = url => url.replace(/\/+$/, '').toLowerCase();
+
 /** A room's name of what somebody typed, in the letters links allow; empty if nothing is left. @param {string} typed */
 export function roomOf(typed) {
   return typed.trim().toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 63);

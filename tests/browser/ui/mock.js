@@ -38,6 +38,7 @@
       const tile = streams.get(stream);
       return tile?.visible && tile.width ? picture(stream, Math.min(480, tile.width), Math.min(270, tile.height)) : new ArrayBuffer(0);
     },
+    levels() { return { own: -20, q3: -25 }; },
     stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR',
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
     send_chat({ text }) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, chat: [...call.chat, { from: call.you, name: mock.state.settings.name, text, at: Date.now() }] } }); },
@@ -55,7 +56,7 @@
   window.__TAURI_INTERNALS__ = {
     transformCallback(callback) { callbacks.set(next, callback); return next++; },
     async invoke(command, args) {
-      if (!['next_frame', 'stats'].includes(command)) calls.push({ command, args: JSON.parse(JSON.stringify(args ?? {})) });
+      if (!['next_frame', 'stats', 'levels'].includes(command)) calls.push({ command, args: JSON.parse(JSON.stringify(args ?? {})) });
       if (mock.refuse[command]) throw mock.refuse[command];
       return answers[command]?.(args ?? {}) ?? null;
     },

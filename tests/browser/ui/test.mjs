@@ -233,9 +233,24 @@ test('without a socket pictures come by command, and by hand where the browser d
   for (const setup of [() => {}, () => { delete window.VideoFrame; }, () => { delete window.VideoFrame; const get = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...rest); }; }]) {
     const { page, complaints } = await stage.page({ state: { ...scenes['call-2'].state, frames: { url: 'ws://127.0.0.1:9', token: 'x' } }, language: 'en', setup });
     await page.waitForFunction(() => document.querySelectorAll('canvas.drawn').length === 2, { timeout: 30_000 });
+    await page.waitForSelector('lr-tile.speaking', { timeout: 30_000 });
     assert.deepEqual(complaints.filter(one => !/404|WebSocket|WebGL|GL Driver/.test(one)), []);
     await page.close();
   }
+});
+
+test('a community’s secret is kept with its server, and makes a member of who connects', async () => {
+  const state = { ...base(), board: null, session: { kind: 'open', server: 'wss://lunch.example.org/' }, settings: { ...base().settings, servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'Ours' }], server: 0 } };
+  const { page } = await stage.page({ state, language: 'en' });
+  await press(page, ['#give-secret']);
+  await page.keyboard.type('tea at four');
+  await page.keyboard.press('Enter');
+  const told = await page.waitForFunction(() => window.mock.calls.some(one => one.command === 'connect') && window.mock.calls, { timeout: 20_000 });
+  const calls = await told.jsonValue(), saved = calls.findIndex(one => one.command === 'save_settings'), connected = calls.findLastIndex(one => one.command === 'connect');
+  assert.equal(calls[saved].args.settings.servers[0].secret, 'tea at four');
+  assert.ok(saved < connected, 'kept before it is needed');
+  assert.equal(calls[connected].args.server, 'wss://lunch.example.org');
+  await page.close();
 });
 
 test('both languages fill the same gaps', async () => {

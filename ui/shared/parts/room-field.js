@@ -1,11 +1,13 @@
 // For servers without a board: a room is there as soon as somebody goes into it.
 
+import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
 import { place } from '../place.js';
-import { roomOf } from '../server.js';
+import { originOf, roomOf } from '../server.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
 import { roundTable } from './round-table.js';
+import { askSecret } from './secret.js';
 
 export class RoomField extends View {
   build() {
@@ -23,7 +25,18 @@ export class RoomField extends View {
     h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),
     h('h2', { text: t.noBoard }), h('p', { class: 'lead', id: hint, text: t.noBoardHint }),
     h('div', { class: 'field' }, h('label', { for: name, text: t.roomName }), input), wrong,
-    h('button', { type: 'submit', class: 'primary large', text: t.goToRoom })));
+    h('button', { type: 'submit', class: 'primary large', text: t.goToRoom }), this.member = h('button', { type: 'button', class: 'plain', id: 'give-secret', hidden: true, text: t.haveSecret, onclick: () => { const server = here(); if (server) askSecret(server); } })));
+  }
+
+  // A community's server shows its board to members only.
+  update() {
+    if (this.member) shown(this.member, here() !== undefined);
   }
 }
 customElements.define('lr-room-field', RoomField);
+
+/** The server that one is connected to, if the settings know it: there its secret can be kept. */
+function here() {
+  const { session, settings } = state();
+  return backend.shell === 'app' && session.kind === 'open' ? settings.servers.find(one => originOf(one.url) === originOf(session.server)) : undefined;
+}

@@ -9,6 +9,7 @@ import { View } from '../view.js';
 import { announce, tried } from './announce.js';
 import { Devices } from './devices.js';
 import { ask, openDialog } from './dialog.js';
+import { askSecret } from './secret.js';
 import { SelfView } from './self-view.js';
 import { Meter } from './meter.js';
 
@@ -94,11 +95,14 @@ export class SettingsPanel extends View {
     this.#follow.push(settings => keyed(list, settings.servers.map((server, n) => ({ server, n })), ({ server }) => server.url + server.fingerprint,
       ({ server }) => {
         const use = h('button', { type: 'button', class: 'small use' }), gone = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.removeServer(server.name || server.url) }, icon('trash'));
-        return h('li', {}, h('div', {}, h('strong', { text: server.name || server.url }), h('span', { class: 'quiet', text: server.url })), use, gone);
+        const secret = h('button', { type: 'button', class: 'small secret', 'aria-label': t.secretOf(server.name || server.url) });
+        return h('li', {}, h('div', {}, h('strong', { text: server.name || server.url }), h('span', { class: 'quiet', text: server.url })), secret, use, gone);
       },
       (item, { server, n }) => {
-        const [, use, gone] = /** @type {HTMLButtonElement[]} */ (/** @type {unknown} */ ([...item.children]));
+        const [, secret, use, gone] = /** @type {HTMLButtonElement[]} */ (/** @type {unknown} */ ([...item.children]));
         const now = settings.server === n;
+        text(secret, server.secret ? t.secretKnown : t.secretShort);
+        secret.onclick = () => askSecret(server);
         text(use, now ? t.inUse : t.use);
         use.disabled = now;
         attribute(item, 'aria-current', now ? 'true' : null);

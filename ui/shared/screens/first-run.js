@@ -5,6 +5,7 @@ import { h, id, shown, text } from '../dom.js';
 import { tried } from '../parts/announce.js';
 import { Meter } from '../parts/meter.js';
 import { roundTable } from '../parts/round-table.js';
+import { secretField } from '../parts/secret.js';
 import { SelfView } from '../parts/self-view.js';
 import { serverOf } from '../server.js';
 import { t } from '../strings.js';
@@ -14,7 +15,7 @@ import { View } from '../view.js';
 
 export class FirstRun extends View {
   #where = 'server';
-  #typed = { name: '', server: '' };
+  #typed = { name: '', server: '', secret: '' };
 
   build() {
     const name = id('name'), server = id('server');
@@ -22,7 +23,11 @@ export class FirstRun extends View {
     this.server = h('input', { id: server, type: 'text', inputmode: 'url', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.serverPlaceholder, oninput: () => this.#keep() });
     this.name.value = this.#typed.name || (backend.state?.settings.name ?? '');
     this.server.value = this.#typed.server;
-    this.field = h('div', { class: 'field indented' }, h('label', { for: server, text: t.serverAddress }), this.server, h('p', { class: 'quiet', text: t.serverHint }));
+    const secret = secretField(this.#typed.secret);
+    this.secret = secret.input;
+    secret.input.addEventListener('input', () => this.#keep());
+    this.field = h('div', { class: 'field indented' }, h('label', { for: server, text: t.serverAddress }), this.server, h('p', { class: 'quiet', text: t.serverHint }),
+      h('details', { class: 'secret', open: this.#typed.secret !== '' }, h('summary', { text: t.haveSecret }), secret.field));
     this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.go = h('button', { type: 'submit', class: 'primary large', text: t.start });
     this.self = new SelfView({ microphone: false, camera: false });
@@ -66,7 +71,7 @@ export class FirstRun extends View {
   }
 
   #keep() {
-    this.#typed = { name: this.name?.value ?? '', server: this.server?.value ?? '' };
+    this.#typed = { name: this.name?.value ?? '', server: this.server?.value ?? '', secret: this.secret?.value ?? '' };
     if (this.wrong) shown(this.wrong, false);
     if (!this.self) return;
     this.self.name = this.#typed.name.trim();
@@ -92,7 +97,7 @@ export class FirstRun extends View {
     }
     const server = serverOf(typed);
     if (!server) return this.#say(t.serverMissing, this.server);
-    await tried(backend.call('save_settings', { settings: { ...next, servers: [server], server: 0 } }));
+    await tried(backend.call('save_settings', { settings: { ...next, servers: [{ ...server, secret: this.secret?.value.trim() || null }], server: 0 } }));
     await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
   }
 

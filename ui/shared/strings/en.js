@@ -156,7 +156,7 @@ export const en = {
   // Knocking
   knocking: 'You knocked',
   knock: 'Knock',
-  nobodyToOpen: (/** @type {string} */ room) => `Nobody is at “${room}” yet. Whoever comes first sees that you wait.`,
+  nobodyToOpen: (/** @type {string} */ room) => `Nobody is at “${room}” yet. The host sees you at the door as soon as they come.`,
   atTheDoorOf: (/** @type {string} */ room) => `Somebody at “${room}” will let you in.`,
   hostSees: (/** @type {string} */ name) => `They see your name, ${name}, and nothing else of you yet.`,
 
@@ -289,6 +289,7 @@ export const en = {
   guestLead: (/** @type {string} */ room) => `A seat at “${room}” waits for you.`,
   openInApp: 'Open in the app',
   openInAppHint: 'Best picture and sound. Nothing happens if you do not have the app.',
+  membersByApp: 'Members come in by the app without an invite.',
   joinInBrowser: 'Join in this browser',
   guestLeadTable: 'A seat at a table waits for you.',
   knocksFirst: 'You knock, and somebody at the table lets you in.',

@@ -154,7 +154,7 @@ export const ko = {
   // 노크
   knocking: '노크했어요',
   knock: '노크하기',
-  nobodyToOpen: room => `‘${room}’에 아직 아무도 없어요. 누가 오면 기다리고 있다고 알려 드려요.`,
+  nobodyToOpen: room => `‘${room}’에 아직 아무도 없어요. 호스트가 오면 문 앞에서 기다리는 게 보여요.`,
   atTheDoorOf: room => `‘${room}’에서 곧 문을 열어 줄 거예요.`,
   hostSees: name => `안에서는 ${name}님의 이름만 보여요.`,
 
@@ -287,6 +287,7 @@ export const ko = {
   guestLead: room => `‘${room}’에 자리가 있어요.`,
   openInApp: '앱에서 열기',
   openInAppHint: '화면과 소리가 가장 좋아요. 앱이 없으면 아무 일도 일어나지 않아요.',
+  membersByApp: '회원은 초대 없이도 앱으로 들어갈 수 있어요.',
   joinInBrowser: '이 브라우저로 들어가기',
   guestLeadTable: '테이블에 자리가 있어요.',
   knocksFirst: '노크하면 테이블에 있는 분이 문을 열어 줘요.',

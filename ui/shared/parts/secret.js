@@ -1,0 +1,33 @@
+// The secret of a community: who says it to its server is a member there, with the board; others are guests.
+
+import { backend, state } from '../backend.js';
+import { h, id } from '../dom.js';
+import { t } from '../strings.js';
+import { tried } from './announce.js';
+import { openDialog } from './dialog.js';
+
+/** @typedef {import('../model.d.ts').KnownServer} KnownServer */
+
+/** Its longest, as the server takes it. */
+const LONGEST = 256;
+
+/** A field for it, not shown to whoever looks over one's shoulder. @param {string} [value] */
+export function secretField(value = '') {
+  const name = id('secret'), hint = id('hint');
+  const input = h('input', { id: name, type: 'password', maxlength: LONGEST, autocomplete: 'off', spellcheck: 'false', 'aria-describedby': hint, value });
+  return { input, field: h('div', { class: 'field' }, h('label', { for: name, text: t.secret }), input, h('p', { class: 'quiet', id: hint, text: t.secretHint })) };
+}
+
+/** Asks for it, keeps it with the server and connects as a member. Empty: a guest again. @param {KnownServer} server */
+export function askSecret(server) {
+  const { input, field } = secretField(server.secret ?? '');
+  const dialog = openDialog({ title: t.secretOf(server.name || server.url), class: 'question', body: [h('form', { onsubmit: async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const { settings } = state(), secret = input.value.trim() || null;
+    const servers = settings.servers.map(one => one.url === server.url && one.fingerprint === server.fingerprint ? { ...one, secret } : one);
+    if (!await tried(backend.call('save_settings', { settings: { ...settings, servers } }).then(() => true))) return;
+    dialog.close();
+    await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
+  } }, field, h('div', { class: 'actions' }, h('button', { type: 'submit', class: 'primary', text: t.enterSecret })))] });
+  input.focus();
+}
