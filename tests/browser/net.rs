@@ -52,10 +52,20 @@ pub(crate) fn set_up() {
     }
 }
 
-/// Everything inside ends with the test: no browser outlives it.
+/// Everything inside ends with the test: no browser outlives it. Propagation is left alone: in a chroot "/" is no mount.
 fn unshare() -> Command {
     let mut command = Command::new(find("unshare").expect("found"));
-    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
+    command.args([
+        "--net",
+        "--mount",
+        "--propagation",
+        "unchanged",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--",
+    ]);
     command
 }
 
