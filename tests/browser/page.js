@@ -13,12 +13,38 @@ function prefer(transceiver, codec) {
   transceiver.setCodecPreferences([...wanted, ...repair]);
 }
 
-/** Those of our codecs that this browser both sends and takes. */
-window.codecs = () => {
+/**
+ * Those of our codecs that this browser both sends and takes. Asked of an offer too: Firefox can list a codec whose
+ * program it has not fetched yet, and then refuses the line.
+ */
+window.codecs = async () => {
   const named = end => end.getCapabilities('video').codecs.map(c => c.mimeType.toLowerCase().slice('video/'.length));
-  const taken = named(RTCRtpReceiver), sent = named(RTCRtpSender);
-  return ['vp8', 'vp9', 'h264'].filter(codec => taken.includes(codec) && sent.includes(codec));
+  const taken = named(RTCRtpReceiver), sent = named(RTCRtpSender), ready = [];
+  for (const codec of ['vp8', 'vp9', 'h264'].filter(one => taken.includes(one) && sent.includes(one))) {
+    if (await answers(codec)) ready.push(codec);
+  }
+  return ready;
 };
+
+/** Whether this browser takes a line of this codec alone from a connection of its own. */
+async function answers(codec) {
+  const [one, other] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  try {
+    prefer(one.addTransceiver('video'), codec);
+    await one.setLocalDescription();
+    await other.setRemoteDescription(one.localDescription);
+    prefer(other.getTransceivers()[0], codec);
+    await other.setLocalDescription();
+    const { sdp } = other.localDescription;
+    return !/^m=video 0 /m.test(sdp) && new RegExp(`^a=rtpmap:\\d+ ${codec}/90000`, 'im').test(sdp);
+  } catch (error) {
+    console.warn(codec, String(error));
+    return false;
+  } finally {
+    one.close();
+    other.close();
+  }
+}
 
 /**
  * A moving picture and a tone, made here: no device, no permission. Where the sound that a page makes is silence (Firefox
