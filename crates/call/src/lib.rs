@@ -4,9 +4,11 @@
 //! between the person's own [`Command::Join`] and the end of the call. It neither reads SDP nor touches a frame.
 
 mod call;
+mod event;
 mod link;
 mod view;
 
-pub use call::{Call, Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
+pub use call::Call;
+pub use event::{Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
 pub use link::LinkState;
 pub use view::{CallView, ChatLine, Ended, ParticipantView, Stage};

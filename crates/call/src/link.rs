@@ -1,6 +1,6 @@
 //! The way media takes to one participant, and when to mend it.
 
-use crate::call::PeerInput;
+use crate::event::PeerInput;
 use std::time::{Duration, Instant};
 
 /// State of one peer connection, as the call sees it.

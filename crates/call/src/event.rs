@@ -1,0 +1,154 @@
+//! What goes into a call and what comes out of it.
+
+use signaling::board::RoomRequest;
+use signaling::message::{ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, ServerMessage};
+
+/// What the person wants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Enter a room. The only way to a first packet or an open device.
+    Join {
+        /// Room name, as in a link.
+        room: String,
+        /// Invite token, if the link had one.
+        invite: Option<String>,
+        /// Microphone and camera at the start.
+        media: MediaState,
+    },
+    /// Leave it.
+    Leave,
+    /// Microphone on or off.
+    SetMicrophone(bool),
+    /// Camera on or off.
+    SetCamera(bool),
+    /// Say a line in the chat.
+    SendChat(String),
+    /// Do something as the host of the room. The server judges whether one is.
+    Room(RoomRequest),
+}
+
+/// What happens around the call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The person.
+    Command(Command),
+    /// The signalling session.
+    Signal(Signal),
+    /// A peer connection made a description for the far side.
+    LocalDescription {
+        /// To whom.
+        id: ParticipantId,
+        /// Which kind.
+        kind: SdpKind,
+        /// Opaque here.
+        sdp: String,
+    },
+    /// A peer connection found a candidate of its own.
+    LocalCandidate {
+        /// To whom.
+        id: ParticipantId,
+        /// The candidate; `None`: no more follow.
+        candidate: Option<IceCandidate>,
+    },
+    /// A peer connection's state changed.
+    Peer {
+        /// To whom.
+        id: ParticipantId,
+        /// How.
+        input: PeerInput,
+    },
+}
+
+/// What the signalling session tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Signal {
+    /// A new session.
+    Welcome {
+        /// For the connections to come.
+        ice_servers: Vec<IceServer>,
+    },
+    /// The broken session goes on; nothing was lost.
+    Resumed {
+        /// Fresh credentials.
+        ice_servers: Vec<IceServer>,
+    },
+    /// The socket broke; the session tries to come back.
+    Disconnected,
+    /// The session could not be resumed: the server has forgotten our seat.
+    Lost,
+    /// The session is over and does not come back.
+    Ended(ErrorCode),
+    /// The server said something.
+    Message(ServerMessage),
+}
+
+/// A change of a peer connection's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerInput {
+    /// ICE and DTLS stand.
+    Connected,
+    /// Nothing comes any more; it may mend itself.
+    Disconnected,
+    /// ICE gave up.
+    Failed,
+}
+
+/// Kind of a session description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SdpKind {
+    /// Offer.
+    Offer,
+    /// Answer.
+    Answer,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Say this to the server.
+    Send(ClientMessage),
+    /// Make a peer connection.
+    OpenPeer {
+        /// To whom.
+        id: ParticipantId,
+        /// We yield when both offer at once: the newcomer does.
+        polite: bool,
+        /// We offer: the newcomer does.
+        offer: bool,
+        /// STUN and TURN.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Hand this to a peer connection.
+    Signal {
+        /// Whose.
+        id: ParticipantId,
+        /// What.
+        signal: PeerSignal,
+    },
+    /// Restart ICE.
+    RestartIce {
+        /// To whom.
+        id: ParticipantId,
+    },
+    /// Close a peer connection.
+    ClosePeer {
+        /// To whom.
+        id: ParticipantId,
+    },
+    /// From now on exactly these devices may be open for the call.
+    Capture(MediaState),
+}
+
+/// Signalling for one peer connection.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PeerSignal {
+    /// Offer or answer from the far side.
+    Description {
+        /// Which.
+        kind: SdpKind,
+        /// Opaque here.
+        sdp: String,
+    },
+    /// Candidate from the far side; `None`: no more follow.
+    Candidate(Option<IceCandidate>),
+}
