@@ -1,3 +1,5 @@
+mod attempts;
+
 use super::*;
 use crate::identity;
 use crate::limits::{ACK_DELAY, ACK_EVERY, BACKOFF_MIN, MAX_UNACKNOWLEDGED};
@@ -370,96 +372,6 @@ fn what_still_comes_from_a_socket_given_up_is_ignored() {
     bench.numbered(1, 0, &line("late"));
     bench.closed(None);
     assert_eq!(bench.outputs(), []);
-}
-
-#[test]
-fn an_attempt_that_hangs_is_given_up() {
-    let mut bench = Bench::new();
-    bench.outputs();
-    bench.pass(HANDSHAKE_TIMEOUT);
-    assert!(matches!(bench.outputs()[0], SessionOutput::CloseSocket { .. }));
-    assert_eq!(bench.session.state(), SessionState::Backoff);
-}
-
-#[test]
-fn attempts_come_ever_more_slowly_up_to_five_seconds() {
-    let mut bench = Bench::new();
-    let mut delays = vec![];
-    for _ in 0..12 {
-        bench.closed(None);
-        let events = bench.events();
-        let [SessionEvent::Disconnected { since, retry_at, .. }] = events[..] else { panic!("{events:?}") };
-        assert!(since <= bench.now);
-        delays.push((retry_at - bench.now).as_secs_f64());
-        bench.pass(retry_at - bench.now);
-        assert_eq!(bench.outputs(), [SessionOutput::Connect]);
-    }
-    for (delay, full) in delays.iter().zip([0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0]) {
-        assert!((full / 2.0..=full).contains(delay), "{delays:?}");
-    }
-}
-
-#[test]
-fn clients_that_broke_together_come_back_apart() {
-    let mut times: Vec<_> = (0..20)
-        .map(|seed| {
-            let mut bench = Bench::with_seed(seed);
-            bench.closed(None);
-            bench.session.poll_timeout().unwrap() - bench.now
-        })
-        .collect();
-    times.sort();
-    times.dedup();
-    assert!(times.len() > 15);
-}
-
-#[test]
-fn only_a_connection_that_held_makes_the_next_attempt_quick_again() {
-    let mut bench = Bench::open();
-    for _ in 0..6 {
-        bench.closed(None);
-        bench.pass(BACKOFF_MAX);
-        bench.greet();
-        bench.server(&resumed(0));
-        bench.outputs();
-    }
-    bench.closed(None);
-    assert!(bench.session.poll_timeout().unwrap() - bench.now > Duration::from_secs(2), "it drops us each time");
-    bench.pass(BACKOFF_MAX);
-    bench.greet();
-    bench.server(&resumed(0));
-    bench.pass(BACKOFF_MAX);
-    bench.closed(None);
-    assert!(bench.session.poll_timeout().unwrap() - bench.now <= BACKOFF_MIN);
-}
-
-#[test]
-fn a_changed_network_is_tried_at_once() {
-    let mut bench = Bench::new();
-    for _ in 0..8 {
-        bench.closed(None);
-        bench.pass(BACKOFF_MAX);
-    }
-    bench.closed(None);
-    bench.outputs();
-    bench.session.handle_network_change(bench.now);
-    assert_eq!(bench.outputs(), [SessionOutput::Connect]);
-    bench.session.handle_network_change(bench.now);
-    assert!(matches!(bench.outputs()[..], [SessionOutput::CloseSocket { .. }, SessionOutput::Connect]));
-}
-
-#[test]
-fn an_open_socket_has_two_seconds_to_prove_that_it_outlived_the_network() {
-    let mut bench = Bench::open();
-    bench.session.handle_network_change(bench.now);
-    assert_eq!(bench.sent().len(), 1);
-    bench.pass(PROBE_LIMIT / 2);
-    bench.numbered(0, 0, &ServerMessage::Pong { nonce: 1 });
-    bench.pass(PROBE_LIMIT * 2);
-    assert_eq!(bench.session.state(), SessionState::Open);
-    bench.session.handle_network_change(bench.now);
-    bench.pass(PROBE_LIMIT);
-    assert_eq!(bench.session.state(), SessionState::Backoff);
 }
 
 #[test]
