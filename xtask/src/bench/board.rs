@@ -14,7 +14,7 @@ pub(crate) const ABOUT: &str =
 
 /// Each figure with what it is.
 const FIGURES: [(&str, &str); 7] = [
-    ("open_all_ms", "ms until every board was open, all at once"),
+    ("open_all_ms", "ms until every board was open, one after the other"),
     ("half_ms_p50", "ms from a change to half of the open boards, median"),
     ("all_ms_p50", "ms from a change to every open board, median"),
     ("all_ms_p95", "ms from a change to every open board, 95 %"),
