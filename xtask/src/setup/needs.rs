@@ -39,6 +39,8 @@ enum Check {
     Node(u32),
     /// A file of this name in a folder of that name, anywhere in the system's library folders.
     Plugin(&'static str, &'static str),
+    /// Letters of this language can be drawn.
+    Letters(&'static str),
     /// A kernel that can be booted, with its virtual camera.
     Kernel,
     /// The certificates of the well-known authorities.
@@ -60,7 +62,7 @@ pub(crate) struct Need {
     elsewhere: [&'static str; 4],
 }
 
-use Check::{Certificates, Clang, Kernel, Library, Node, Plugin, Program, Programs, PythonVenv};
+use Check::{Certificates, Clang, Kernel, Letters, Library, Node, Plugin, Program, Programs, PythonVenv};
 use On::{Everywhere, Linux, Unix};
 use Purpose::{Building, Testing};
 
@@ -97,6 +99,7 @@ const NEEDS: &[Need] = &[
     need("gio", Testing, Linux, Program(&["gio"]), &["libglib2.0-bin"], ["glib2", "glib2", "", ""]),
     need("xdg-mime", Testing, Linux, Program(&["xdg-mime"]), &["xdg-utils"], ["xdg-utils", "xdg-utils", "", ""]),
     need("update-desktop-database", Testing, Linux, Program(&["update-desktop-database"]), &["desktop-file-utils"], ["desktop-file-utils", "desktop-file-utils", "", ""]),
+    need("Korean letters", Testing, Linux, Letters("ko"), &["fonts-noto-cjk"], ["google-noto-sans-cjk-fonts", "noto-fonts-cjk", "", ""]),
     need("WebKitWebDriver", Testing, Linux, Program(&["WebKitWebDriver"]), &["webkit2gtk-driver"], ["webkit2gtk-driver", "webkit2gtk-4.1", "", ""]),
     need("qemu", Testing, Linux, Program(&[QEMU]), &[QEMU_PACKAGE], ["qemu-system-x86-core", "qemu-system-x86", "", ""]),
     need("a kernel with a virtual camera (vivid)", Testing, Linux, Kernel, &["linux-image-amd64", "linux-image-arm64", "linux-image-generic"], ["kernel-modules-internal", "linux", "", ""]),
@@ -167,6 +170,8 @@ impl Check {
             Check::PythonVenv => command::succeeds(command::program("python3").args(["-c", "import ensurepip, venv"])),
             Check::Node(least) => node_major().is_some_and(|major| major >= least),
             Check::Plugin(folder, file) => library_folders().iter().any(|place| place.join(folder).join(file).exists()),
+            Check::Letters(language) => command::output(command::program("fc-list").arg(format!(":lang={language}")))
+                .is_ok_and(|fonts| !fonts.trim().is_empty()),
             Check::Kernel => has_kernel(Path::new("/lib/modules"), Path::new("/boot")),
             Check::Certificates => ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"]
                 .iter()
