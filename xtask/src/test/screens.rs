@@ -1,15 +1,21 @@
 //! The tests of the app's screens: node's own test runner with headless Chromium.
 
-use std::process::Stdio;
+use std::fs::File;
+use std::io::Write;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
+use super::follow::{self, Patience};
 use super::tally::{SKIP_MARK, Tally};
 use crate::command;
 use crate::workspace::Workspace;
 
 /// What the tests import beside node's own modules.
 const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
+
+/// They take three minutes; a browser that cannot work keeps every single one of them waiting.
+const PATIENCE: Patience = Patience { silence: Duration::from_secs(10 * 60), whole: Duration::from_secs(20 * 60) };
 
 /// Runs `tests/browser/ui`. What failed is printed; everything is in `target/xtask/screens.log`.
 pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
@@ -20,18 +26,20 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
         println!("{SKIP_MARK}: no node, Chromium or modules for it; see setup above");
         return Ok(Tally { skipped: 1, ..Tally::default() });
     };
-    let output = command::program("node")
-        .args(["--test", "--test-reporter=tap"])
-        .arg(folder.join("ui/test.mjs"))
-        .env("CHROMIUM", chromium)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let log = workspace.reports().join("screens.log");
     std::fs::create_dir_all(workspace.reports())?;
-    std::fs::write(workspace.reports().join("screens.log"), text.as_bytes())?;
-    text.lines().filter(|line| is_failure(line)).for_each(|line| println!("{}", line.trim()));
-    Ok(count(&text, output.status.success()))
+    let mut file = File::create(&log).with_context(|| log.display().to_string())?;
+    let mut tap = String::new();
+    let mut node = command::program("node");
+    node.args(["--test", "--test-reporter=tap"]).arg(folder.join("ui/test.mjs")).env("CHROMIUM", chromium);
+    let succeeded = follow::run(&mut node, PATIENCE, |line| {
+        if is_failure(line) {
+            println!("{}", line.trim());
+        }
+        tap.extend([line, "\n"]);
+        writeln!(file, "{line}").context("screens.log")
+    })?;
+    Ok(count(&tap, succeeded))
 }
 
 fn is_failure(line: &str) -> bool {
