@@ -16,6 +16,7 @@ fn main() {
         "open_link",
         "dismiss_link",
         "dismiss_notice",
+        "dismiss_reminders",
         "host_here",
         "stop_hosting",
         "connect",

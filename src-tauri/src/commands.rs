@@ -110,6 +110,13 @@ pub(crate) async fn dismiss_notice(desk: TheDesk<'_>) -> Answer {
     Ok(())
 }
 
+/// Puts the reminders up to this number away.
+#[tauri::command]
+pub(crate) async fn dismiss_reminders(desk: TheDesk<'_>, last: u64) -> Answer {
+    desk.tell(Ask::DismissReminders(last)).await;
+    Ok(())
+}
+
 #[tauri::command]
 pub(crate) async fn host_here(desk: TheDesk<'_>) -> Answer {
     desk.ask(Ask::Host).await

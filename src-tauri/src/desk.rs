@@ -11,7 +11,8 @@ use crate::host::Hosted;
 use crate::settings::SettingsFile;
 use crate::show;
 use crate::state::{
-    AppState, Choice, CommandError, FrameAccess, Join, KnownServer, Noise, PendingLink, Problem, Settings, You,
+    AppState, Choice, CommandError, FrameAccess, Join, KnownServer, Noise, PendingLink, Problem, Reminder, Settings,
+    You,
 };
 use engine::signaling::identity::DeviceKey;
 use engine::signaling::link::Link;
@@ -43,6 +44,8 @@ pub(crate) enum Ask {
     OpenLink(String, oneshot::Sender<Answer>),
     DismissLink,
     DismissNotice,
+    /// The reminders up to this number were put away.
+    DismissReminders(u64),
     Host(oneshot::Sender<Answer>),
     StopHosting,
     /// Something went wrong outside of the desk.
@@ -101,6 +104,8 @@ struct Desk {
     problems: Vec<Problem>,
     /// A notice that the person has read.
     read: Option<String>,
+    /// The first reminder that was not put away.
+    reminders_from: u64,
     frames: Option<FrameAccess>,
     window: Option<Channel<AppState>>,
     shown: watch::Sender<AppState>,
@@ -127,6 +132,7 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
         hosted: None,
         problems,
         read: None,
+        reminders_from: 0,
         frames,
         window: None,
         shown,
@@ -176,6 +182,7 @@ impl Desk {
                 self.problems.clear();
                 self.read = show::call(&self.view.borrow().call).notice;
             }
+            Ask::DismissReminders(last) => self.reminders_from = self.reminders_from.max(last.saturating_add(1)),
             Ask::Host(answer) => reply(answer, self.host().await),
             Ask::StopHosting => self.stop_hosting().await,
             Ask::Problem(problem) => self.problem(problem),
@@ -348,6 +355,11 @@ impl Desk {
         }
     }
 
+    fn reminders(&self, view: &AppView) -> Vec<Reminder> {
+        let new = view.notices.iter().filter(|(number, _)| *number >= self.reminders_from);
+        new.filter_map(|(number, notice)| show::reminder(*number, notice)).collect()
+    }
+
     fn state(&self) -> AppState {
         let view = self.view.borrow();
         let mut call = show::call(&view.call);
@@ -365,6 +377,7 @@ impl Desk {
             link: self.link.clone(),
             hosting: self.hosted.as_ref().map(|hosted| hosted.shown.clone()),
             board: view.board.as_ref().map(show::board),
+            reminders: self.reminders(&view),
             frames: self.frames.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
         }
@@ -400,6 +413,7 @@ fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
         link: None,
         hosting: None,
         board: None,
+        reminders: vec![],
         frames,
         version: env!("CARGO_PKG_VERSION").into(),
     }

@@ -100,6 +100,7 @@ fn build(args: Args) -> tauri::Result<App> {
             commands::open_link,
             commands::dismiss_link,
             commands::dismiss_notice,
+            commands::dismiss_reminders,
             commands::host_here,
             commands::stop_hosting,
             commands::connect,
@@ -178,6 +179,7 @@ fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::i
         ice_servers: None,
         relay_only: false,
         include_loopback: args.loopback,
+        meets: None,
         microphone: MicrophoneOptions::default(),
         devices: DeviceChoice {
             camera: args.camera.clone().or(kept.camera),

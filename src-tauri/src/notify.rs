@@ -33,22 +33,41 @@ pub(crate) fn follow(app: AppHandle) {
     });
 }
 
-/// Who came and what was written between two states, as title and text.
+/// What there is to say between two states, as title and text: reminders, who came, what was written.
 fn news(before: &AppState, now: &AppState) -> Vec<(String, String)> {
     let words = Words::of(&now.settings);
+    let last = before.reminders.last().map(|old| old.number);
+    let new = now.reminders.iter().filter(|reminder| Some(reminder.number) > last);
+    // Who sits at that table needs no reminding.
+    let new = new.filter(|reminder| !in_call(&now.call.stage) || now.call.room != reminder.room);
+    let reminders = new.map(|reminder| {
+        let topic = if reminder.topic.is_empty() { words.table } else { &reminder.topic };
+        (topic.to_owned(), words.reminder(reminder.kind).to_owned())
+    });
+    reminders.chain(of_the_call(before, now, words)).collect()
+}
+
+fn of_the_call(before: &AppState, now: &AppState, words: &Words) -> Vec<(String, String)> {
     if !in_call(&before.call.stage) || !in_call(&now.call.stage) || before.call.room != now.call.room {
         return vec![];
     }
     let name = |name: &str| if name.is_empty() { words.somebody.to_owned() } else { name.to_owned() };
     let was_there = |id: &str| before.call.participants.iter().any(|old| old.id == id);
     let came = now.call.participants.iter().filter(|who| !was_there(&who.id));
-    let came = came.map(|who| (now.call.room.clone(), words.came(&name(&who.name))));
+    let came = came.map(|who| (title(now), words.came(&name(&who.name))));
     let last = before.call.chat.last();
     let new = now.call.chat.iter().rev().take_while(|line| Some(*line) != last);
     let others = new.filter(|line| Some(&line.from) != now.call.you.as_ref());
     let mut written: Vec<_> = others.map(|line| (name(&line.name), line.text.clone())).collect();
     written.reverse();
     came.chain(written).collect()
+}
+
+/// What the room is called: what its table is about, or else its name.
+fn title(state: &AppState) -> String {
+    let mut tables = state.board.iter().flat_map(|board| &board.tables);
+    let table = tables.find(|table| table.room == state.call.room && !table.topic.is_empty());
+    table.map_or(&state.call.room, |table| &table.topic).clone()
 }
 
 fn is_looked_at(app: &AppHandle) -> bool {
@@ -74,7 +93,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{CallState, ChatLine, Link, Media, Participant, Stage};
+    use crate::state::{CallState, ChatLine, Link, Media, Participant, Reminder, ReminderKind, Stage};
     use crate::state::{Choice, Language, SessionState, Settings, You};
 
     fn state(people: &[&str], chat: &[(&str, &str)]) -> AppState {
@@ -114,6 +133,7 @@ mod tests {
             link: None,
             hosting: None,
             board: None,
+            reminders: vec![],
             frames: None,
             version: String::new(),
         }
@@ -134,6 +154,23 @@ mod tests {
         let mut before = state(&[], &[]);
         before.call.stage = Stage::Joining;
         assert!(news(&before, &state(&["a", "b"], &[])).is_empty());
+    }
+
+    #[test]
+    fn a_reminder_is_told_once_and_not_to_who_sits_there() {
+        let reminder = |number, room: &str| Reminder {
+            number,
+            kind: ReminderKind::Soon,
+            table: "t1".into(),
+            room: room.into(),
+            topic: "Ramen".into(),
+            starts_ms: 0,
+        };
+        let mut now = state(&[], &[]);
+        now.reminders = vec![reminder(0, "ramen"), reminder(1, "soup")];
+        let told = news(&state(&[], &[]), &now);
+        assert_eq!(told, [("Ramen".to_owned(), "Lunch begins in five minutes.".to_owned())]);
+        assert!(news(&now, &now).is_empty());
     }
 
     #[cfg(target_os = "linux")]

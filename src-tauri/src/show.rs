@@ -2,7 +2,7 @@
 
 mod board;
 
-pub(crate) use board::{board, draft, presence};
+pub(crate) use board::{board, draft, presence, reminder};
 
 use crate::address::plain;
 use crate::state::{

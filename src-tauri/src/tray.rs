@@ -1,7 +1,7 @@
 //! The tray: mute and leave without looking for the window.
 
 use crate::desk::DeskHandle;
-use crate::state::{AppState, Language, Stage};
+use crate::state::{AppState, BoardState, Language, Mine, Stage};
 use crate::window;
 use crate::words::Words;
 use engine::{Command, Engine};
@@ -15,6 +15,7 @@ use tauri::{AppHandle, Manager, Wry};
 pub(crate) struct Tray {
     icon: TrayIcon,
     show: MenuItem<Wry>,
+    seat: MenuItem<Wry>,
     mute: MenuItem<Wry>,
     leave: MenuItem<Wry>,
     quit: MenuItem<Wry>,
@@ -22,12 +23,14 @@ pub(crate) struct Tray {
 }
 
 /// What it shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
     language: Language,
     muted: bool,
     /// Others in the room; `None` outside of calls.
     people: Option<usize>,
+    /// The next own seat; `None` without a board.
+    seat: Option<Option<String>>,
 }
 
 impl Tray {
@@ -43,15 +46,16 @@ impl Tray {
     fn build(app: &AppHandle) -> tauri::Result<Tray> {
         let item = |id: &str| MenuItem::with_id(app, id, "", true, None::<&str>);
         let (show, mute, leave, quit) = (item("show")?, item("mute")?, item("leave")?, item("quit")?);
-        let line = PredefinedMenuItem::separator(app)?;
-        let menu = Menu::with_items(app, &[&show, &mute, &leave, &line, &quit])?;
+        let seat = item("seat")?;
+        let (line, other) = (PredefinedMenuItem::separator(app)?, PredefinedMenuItem::separator(app)?);
+        let menu = Menu::with_items(app, &[&seat, &show, &line, &mute, &leave, &other, &quit])?;
         let icon = TrayIconBuilder::with_id("lunchroom")
             .icon(Image::from_bytes(include_bytes!("../../icons/tray.png"))?)
             .tooltip("Lunchroom")
             .menu(&menu)
             .on_menu_event(|app, event| clicked(app, event.id().as_ref()))
             .build(app)?;
-        Ok(Tray { icon, show, mute, leave, quit, shown: None })
+        Ok(Tray { icon, show, seat, mute, leave, quit, shown: None })
     }
 
     /// Shows how things are.
@@ -60,19 +64,23 @@ impl Tray {
             language: Words::language(&state.settings),
             muted: !state.call.media.microphone,
             people: in_call(&state.call.stage).then_some(state.call.participants.len()),
+            seat: state.board.as_ref().map(next_seat),
         };
-        if self.shown != Some(new) {
-            if let Err(error) = self.draw(new) {
+        if self.shown.as_ref() != Some(&new) {
+            if let Err(error) = self.draw(&new) {
                 log::warn!("the tray: {error}");
             }
             self.shown = Some(new);
         }
     }
 
-    fn draw(&self, Shown { language, muted, people }: Shown) -> tauri::Result<()> {
-        let words = Words::in_language(language);
+    fn draw(&self, Shown { language, muted, people, seat }: &Shown) -> tauri::Result<()> {
+        let words = Words::in_language(*language);
+        let of_mine = seat.as_ref().and_then(Option::as_deref);
+        self.seat.set_text(of_mine.unwrap_or(words.no_seat))?;
+        self.seat.set_enabled(of_mine.is_some())?;
         self.show.set_text(words.show)?;
-        self.mute.set_text(if muted { words.unmute } else { words.mute })?;
+        self.mute.set_text(if *muted { words.unmute } else { words.mute })?;
         self.leave.set_text(words.leave)?;
         self.quit.set_text(words.quit)?;
         self.mute.set_enabled(people.is_some())?;
@@ -84,7 +92,7 @@ impl Tray {
 fn clicked(app: &AppHandle, item: &str) {
     let microphone = app.state::<DeskHandle>().shown.borrow().call.media.microphone;
     match item {
-        "show" => window::show(app),
+        "show" | "seat" => window::show(app),
         "mute" => tell(app, Command::SetMicrophone(!microphone)),
         "leave" => tell(app, Command::Leave),
         "quit" => app.exit(0),
@@ -99,6 +107,19 @@ fn tell(app: &AppHandle, command: Command) {
             log::warn!("{error}");
         }
     });
+}
+
+/// When and where one eats next, and how many do: "12:30 Soup (3/4)".
+fn next_seat(board: &BoardState) -> Option<String> {
+    let mine = board.tables.iter().filter(|table| matches!(table.mine, Mine::Seat | Mine::Host));
+    let next = mine.filter(|table| table.ends_ms > board.now_ms).min_by_key(|table| table.starts_ms)?;
+    let zone = jiff::tz::TimeZone::get(&board.zone).unwrap_or_else(|_| jiff::tz::TimeZone::system());
+    let start = i64::try_from(next.starts_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())?;
+    let today =
+        jiff::Timestamp::from_millisecond(i64::try_from(board.now_ms).ok()?).ok()?.to_zoned(zone.clone()).date();
+    let start = start.to_zoned(zone);
+    let when = start.strftime(if start.date() == today { "%H:%M" } else { "%m-%d %H:%M" });
+    Some(format!("{when} {} ({}/{})", next.topic, next.taken_count, next.seats))
 }
 
 /// Whether one is in a room.
@@ -120,4 +141,55 @@ fn is_possible() -> bool {
 #[cfg(not(target_os = "linux"))]
 fn is_possible() -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Door, Table};
+
+    #[test]
+    fn the_next_seat_is_told_with_its_time_on_the_server() {
+        let table = |topic: &str, mine, starts_ms| Table {
+            id: topic.into(),
+            room: topic.into(),
+            topic: topic.into(),
+            place: String::new(),
+            seats: 4,
+            starts_ms,
+            ends_ms: starts_ms + 3_600_000,
+            now: false,
+            weekly: false,
+            host: String::new(),
+            door: Door::Open,
+            locked: false,
+            taken: vec![],
+            taken_count: 3,
+            waiting_count: 0,
+            mine,
+            in_call: 0,
+        };
+        // 2026-03-02 12:00 in Seoul.
+        let noon = 1_772_420_400_000;
+        let mut board = BoardState {
+            now_ms: noon,
+            zone: "Asia/Seoul".into(),
+            member: true,
+            tables: vec![
+                table("gone", Mine::Seat, noon - 7_200_000),
+                table("later", Mine::Host, noon + 86_400_000),
+                table("full", Mine::Waiting, noon),
+                table("Soup", Mine::Seat, noon + 1_800_000),
+            ],
+            people: vec![],
+            free_count: 0,
+            waiting: None,
+            seated: None,
+        };
+        assert_eq!(next_seat(&board).as_deref(), Some("12:30 Soup (3/4)"));
+        board.tables.pop();
+        assert_eq!(next_seat(&board).as_deref(), Some("03-03 12:00 later (3/4)"));
+        board.tables.clear();
+        assert_eq!(next_seat(&board), None);
+    }
 }

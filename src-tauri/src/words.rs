@@ -1,6 +1,6 @@
 //! The few words that are not the window's: tray, notifications, and why there is no window.
 
-use crate::state::{Language, Settings};
+use crate::state::{Language, ReminderKind, Settings};
 
 /// Words of one language.
 #[derive(Debug)]
@@ -10,7 +10,11 @@ pub(crate) struct Words {
     pub(crate) unmute: &'static str,
     pub(crate) leave: &'static str,
     pub(crate) quit: &'static str,
+    /// No seat at any table.
+    pub(crate) no_seat: &'static str,
     came: fn(&str) -> String,
+    reminder: fn(ReminderKind) -> &'static str,
+    pub(crate) table: &'static str,
     pub(crate) somebody: &'static str,
 }
 
@@ -18,6 +22,11 @@ impl Words {
     /// Somebody came to the table.
     pub(crate) fn came(&self, name: &str) -> String {
         (self.came)(name)
+    }
+
+    /// What a reminder says beside the table's topic.
+    pub(crate) fn reminder(&self, kind: ReminderKind) -> &'static str {
+        (self.reminder)(kind)
     }
 
     /// In the language of the settings, or else of the system.
@@ -45,7 +54,16 @@ static ENGLISH: Words = Words {
     unmute: "Unmute",
     leave: "Leave the call",
     quit: "Quit",
+    no_seat: "No seat yet",
     came: |name| format!("{name} came to the table"),
+    reminder: |kind| match kind {
+        ReminderKind::Soon => "Lunch begins in five minutes.",
+        ReminderKind::Begins => "The table is open. Come and sit down.",
+        ReminderKind::MovedUp => "A seat came free, and it is yours.",
+        ReminderKind::Seated => "We found you a table.",
+        ReminderKind::Deleted => "The table was taken away.",
+    },
+    table: "Your table",
     somebody: "Somebody",
 };
 
@@ -55,7 +73,16 @@ static KOREAN: Words = Words {
     unmute: "음소거 해제",
     leave: "통화 나가기",
     quit: "종료",
+    no_seat: "아직 자리가 없어요",
     came: |name| format!("{name} 님이 자리에 왔어요"),
+    reminder: |kind| match kind {
+        ReminderKind::Soon => "5분 뒤에 점심이 시작돼요.",
+        ReminderKind::Begins => "테이블이 열렸어요. 와서 앉으세요.",
+        ReminderKind::MovedUp => "빈자리가 나서 앉게 됐어요.",
+        ReminderKind::Seated => "같이 먹을 자리를 찾았어요.",
+        ReminderKind::Deleted => "테이블이 치워졌어요.",
+    },
+    table: "내 테이블",
     somebody: "누군가",
 };
 

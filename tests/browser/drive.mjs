@@ -1,5 +1,6 @@
 // Drives one headless browser for the tests: JSON orders as lines on standard input, one JSON answer a line on standard
-// output. node drive.mjs chromium|guest|firefox MODULES UI_FOLDER     guest: Chromium with a made-up camera and microphone
+// output. node drive.mjs chromium|chromium-guest|firefox|firefox-guest MODULES UI_FOLDER     guest: at no page yet, with a made-up
+// camera and microphone
 //   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
 //   {"do":"visit","url":"…"} as somebody who was never here   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
 //   {"do":"text","selector":"…"} what can be read there, null if it is not there   {"do":"received"} what all its connections have received
@@ -13,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
 const [kind, modules, ui] = process.argv.slice(2);
+const isGuest = kind.endsWith('-guest'), isFirefox = kind.startsWith('firefox');
 const puppeteer = createRequire(path.join(path.resolve(modules), 'package.json'))('puppeteer-core');
 const here = path.dirname(fileURLToPath(import.meta.url));
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript' };
@@ -34,15 +36,15 @@ const chromium = {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, pipe: true, userDataDir: profile,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
-    ...(kind === 'guest' ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--lang=en'] : [])],
+    ...(isGuest ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--lang=en'] : [])],
 };
 const firefox = {
   browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true, userDataDir: profile,
   extraPrefsFirefox: { 'media.autoplay.default': 0, 'media.autoplay.blocking_policy': 0, 'media.navigator.permission.disabled': true,
     'media.navigator.streams.fake': true, 'media.navigator.audio.fake_frequency': 523,
-    'app.update.enabled': false, 'media.gmp-manager.updateEnabled': false },
+    'intl.accept_languages': 'en', 'app.update.enabled': false, 'media.gmp-manager.updateEnabled': false },
 };
-const browser = await puppeteer.launch(kind === 'firefox' ? firefox : chromium);
+const browser = await puppeteer.launch(isFirefox ? firefox : chromium);
 let page = (await browser.pages())[0] ?? await browser.newPage();
 const overhear = () => {
   page.on('console', message => process.stderr.write(`[${kind}] ${message.text()}\n`));
@@ -53,7 +55,7 @@ const open = async () => {
   await page.goto(`http://127.0.0.1:${web.address().port}/page.html`);
   await page.waitForFunction(() => document.title === 'ready', { timeout: 20_000 });
 };
-if (kind !== 'guest') await open();
+if (!isGuest) await open();
 const visit = async url => {
   await page.close();
   page = await (await browser.createBrowserContext()).newPage();

@@ -1,7 +1,6 @@
 //! Our connection and a browser's, joined by hand, so that both offer a second picture in the same instant: neither
 //! offer is passed on before both are made.
 
-use crate::driven::Browser;
 use codecs::{Content, EncoderConfig, VideoDecoder, video_decoder, video_encoder};
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
 use media::frame::FramePool;
@@ -13,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use whole_system::browser::Browser;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);

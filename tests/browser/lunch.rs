@@ -1,14 +1,14 @@
 //! A guest at lunch who has a browser and a link, and nothing else: the page that the real server gives, at the table of a
 //! community with a secret.
 
-use crate::driven::{Browser, Kind};
-use crate::net;
 use engine::signaling::board::{BoardRequest, Door, Draft, RoomRequest};
 use engine::signaling::message::{MediaState, ParticipantId};
 use engine::{AppView, BoardAnswer, Command, JoinRequest, ParticipantView, Picture, ServerAddress, Stage};
 use server::{Config, Server, Turn};
 use std::time::{Duration, Instant};
+use whole_system::browser::{Browser, Kind};
 use whole_system::people::{BOTH, Habits, Person};
+use whole_system::seclusion;
 
 const SECRET: &str = "what we had on the first day";
 const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false };
@@ -20,11 +20,11 @@ const PICTURES: u64 = 30;
 const ENERGY: f64 = 0.001;
 
 /// From the link to the table in two clicks and a name; then muted, sent out, and the invite is used up for others.
-pub(crate) fn guest() {
-    if !Kind::Guest.available() {
+pub(crate) fn guest(kind: Kind) {
+    if !kind.available() {
         return;
     }
-    net::set_up();
+    seclusion::set_up();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let server = Server::start(config()).await.expect("the server starts");
@@ -41,7 +41,7 @@ pub(crate) fn guest() {
         let Ok(BoardAnswer::Invite { invite, .. }) = ada.engine.board(asked).await else { panic!("no invite") };
         let link = format!("http://{}/r/{room}?invite={invite}", server.addr());
 
-        let mut gus = Browser::start(Kind::Guest);
+        let mut gus = Browser::start(kind);
         let id = sits_down(&mut gus, &link, &ada).await;
         let received = gus.receives("Ada's pictures and voices", PATIENCE, |received| {
             received["framesDecoded"].as_u64() > Some(PICTURES) && received["energy"].as_f64() > Some(ENERGY)
@@ -105,7 +105,7 @@ fn config() -> Config {
 }
 
 async fn member(name: &str, voice: u32, server: &ServerAddress) -> Person {
-    let person = Person::new(Habits::new(name, voice));
+    let person = Person::new(Habits { loopback: false, ..Habits::new(name, voice) });
     person.tell(Command::SetSecret { server: server.clone(), secret: Some(SECRET.into()) }).await;
     person.tell(Command::Connect { server: server.clone(), name: name.into() }).await;
     person.until("a member", |view| view.board.as_ref().is_some_and(|board| board.member)).await;

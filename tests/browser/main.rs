@@ -1,18 +1,17 @@
 //! Calls between our client and the browsers people have, both ways, with picture and sound, in every codec that both
 //! know, judged by the browser's own `getStats`. Browsers hide their addresses behind mDNS names here as they do in life.
 
-mod driven;
 mod glare;
 mod lunch;
-mod net;
 mod ours;
 
-use driven::{Browser, Kind};
 use engine::media::encoded::VideoCodec;
 use ours::{Ours, TONE_HZ};
 use serde_json::{Value, json};
 use server::{Config, Server, Turn};
 use std::time::Duration;
+use whole_system::browser::{Browser, Kind};
+use whole_system::seclusion;
 
 /// What the page plays.
 const PAGE_HZ: f64 = 523.0;
@@ -39,47 +38,52 @@ enum Newcomer {
 
 #[test]
 fn chromium_calls_in_vp8() {
-    net::within("chromium_calls_in_vp8", || calls(Kind::Chromium, VideoCodec::Vp8));
+    seclusion::within("chromium_calls_in_vp8", || calls(Kind::Chromium, VideoCodec::Vp8));
 }
 
 #[test]
 fn chromium_calls_in_vp9() {
-    net::within("chromium_calls_in_vp9", || calls(Kind::Chromium, VideoCodec::Vp9));
+    seclusion::within("chromium_calls_in_vp9", || calls(Kind::Chromium, VideoCodec::Vp9));
 }
 
 #[test]
 fn chromium_calls_in_h264() {
-    net::within("chromium_calls_in_h264", || calls(Kind::Chromium, VideoCodec::H264));
+    seclusion::within("chromium_calls_in_h264", || calls(Kind::Chromium, VideoCodec::H264));
 }
 
 #[test]
 fn firefox_calls_in_vp8() {
-    net::within("firefox_calls_in_vp8", || calls(Kind::Firefox, VideoCodec::Vp8));
+    seclusion::within("firefox_calls_in_vp8", || calls(Kind::Firefox, VideoCodec::Vp8));
 }
 
 #[test]
 fn firefox_calls_in_vp9() {
-    net::within("firefox_calls_in_vp9", || calls(Kind::Firefox, VideoCodec::Vp9));
+    seclusion::within("firefox_calls_in_vp9", || calls(Kind::Firefox, VideoCodec::Vp9));
 }
 
 #[test]
 fn firefox_calls_in_h264() {
-    net::within("firefox_calls_in_h264", || calls(Kind::Firefox, VideoCodec::H264));
+    seclusion::within("firefox_calls_in_h264", || calls(Kind::Firefox, VideoCodec::H264));
 }
 
 #[test]
 fn chromium_and_we_share_in_the_same_instant() {
-    net::within("chromium_and_we_share_in_the_same_instant", || share(Kind::Chromium));
+    seclusion::within("chromium_and_we_share_in_the_same_instant", || share(Kind::Chromium));
 }
 
 #[test]
 fn firefox_and_we_share_in_the_same_instant() {
-    net::within("firefox_and_we_share_in_the_same_instant", || share(Kind::Firefox));
+    seclusion::within("firefox_and_we_share_in_the_same_instant", || share(Kind::Firefox));
 }
 
 #[test]
 fn a_guest_with_a_link_knocks_and_has_lunch() {
-    net::within("a_guest_with_a_link_knocks_and_has_lunch", lunch::guest);
+    seclusion::within("a_guest_with_a_link_knocks_and_has_lunch", || lunch::guest(Kind::Guest));
+}
+
+#[test]
+fn a_guest_with_firefox_has_lunch_too() {
+    seclusion::within("a_guest_with_firefox_has_lunch_too", || lunch::guest(Kind::FirefoxGuest));
 }
 
 /// Whichever end has to yield.
@@ -87,7 +91,7 @@ fn share(kind: Kind) {
     if !kind.available() {
         return;
     }
-    net::set_up();
+    seclusion::set_up();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut browser = Browser::start(kind);
@@ -101,7 +105,7 @@ fn calls(kind: Kind, codec: VideoCodec) {
     if !kind.available() {
         return;
     }
-    net::set_up();
+    seclusion::set_up();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut browser = Browser::start(kind);

@@ -96,6 +96,7 @@ fn config(codec: VideoCodec, heard: Heard) -> EngineConfig {
         ice_servers: None,
         relay_only: false,
         include_loopback: false,
+        meets: None,
         microphone: MicrophoneOptions::default(),
         devices: DeviceChoice {
             camera: Some("test".into()),

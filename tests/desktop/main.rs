@@ -1,16 +1,23 @@
 //! The app's window on a display of its own: what people see is read from the pixels of the screen.
 
-mod app;
-mod screen;
+mod ports;
 
-use app::{App, PATIENCE, PROGRAM};
-use screen::{Desktop, Rect};
+use engine::ServerAddress;
+use serde_json::Value;
 use server::{Config, Server, Turn};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
+use whole_system::desktop::{Desktop, Rect};
+use whole_system::people::{Habits, Person};
+use whole_system::seclusion;
+use whole_system::skip::find;
 use whole_system::skip_unless;
+use whole_system::window::{App, PATIENCE};
+
+/// The program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_lunchroom");
 
 const LEFT: Rect = Rect { x: 0, y: 0, width: 880, height: 700 };
 const RIGHT: Rect = Rect { x: 900, y: 0, width: 880, height: 700 };
@@ -50,6 +57,24 @@ fn without_the_socket_pictures_come_one_by_one() {
 }
 
 #[test]
+fn where_the_socket_s_port_is_blocked_pictures_come_one_by_one() {
+    const NAME: &str = "where_the_socket_s_port_is_blocked_pictures_come_one_by_one";
+    // Rules of a firewall are for a network of our own only.
+    seclusion::within(NAME, || {
+        let Some(place) = Place::new().filter(|_| skip_unless("nft")) else { return };
+        seclusion::set_up();
+        let ben = place.runtime.block_on(place.headless("Ben"));
+        let ada = place.sits_down("Ada", LEFT, &[]);
+        place.sees_the_other(&ada, LEFT);
+        block(ports::of(PROGRAM));
+        ada.run("location.reload()");
+        ada.until("in the room again", "return !!document.querySelector('#leave')");
+        place.sees_the_other(&ada, LEFT);
+        drop((ada, ben));
+    });
+}
+
+#[test]
 fn a_link_opens_the_device_check_of_its_room_cold_and_warm_and_nothing_is_sent() {
     let Some(place) = Place::new() else { return };
     // Nobody may come to this server before the person says so.
@@ -57,7 +82,7 @@ fn a_link_opens_the_device_check_of_its_room_cold_and_warm_and_nothing_is_sent()
     stranger.set_nonblocking(true).expect("a listener that does not wait");
     let link =
         |room: &str| format!("lunchroom://join/{room}?server=ws://{}", stranger.local_addr().expect("its address"));
-    let app = App::start(&place.desktop, "Ada", &["--server", &place.url, &link("soup")]);
+    let app = App::start(&place.desktop, PROGRAM, "Ada", Value::Null, &["--server", &place.url, &link("soup")]);
     app.until("at the device check of soup", &at_check("soup"));
 
     let second = place.second_start("ada", &link("noodles"));
@@ -114,26 +139,28 @@ struct Place {
     desktop: Desktop,
     url: String,
     _server: Server,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Place {
     /// `None` where a tool is missing, which is told.
     fn new() -> Option<Place> {
-        let tools = ["Xvfb", "dbus-daemon", "xdotool", "import", "WebKitWebDriver"];
-        if !tools.into_iter().all(skip_unless) {
+        if !Desktop::available() {
             return None;
         }
         let runtime = Runtime::new().expect("a runtime");
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = runtime.block_on(Server::start(Config { listen, turn: Turn::Off, ..Config::default() }));
         let server = server.expect("a server");
-        Some(Place {
-            desktop: Desktop::start(),
-            url: format!("ws://{}", server.addr()),
-            _server: server,
-            _runtime: runtime,
-        })
+        Some(Place { desktop: Desktop::start(), url: format!("ws://{}", server.addr()), _server: server, runtime })
+    }
+
+    /// Somebody without a window, at the same table.
+    async fn headless(&self, name: &str) -> Person {
+        let person = Person::new(Habits::new(name, 440));
+        let server = ServerAddress { url: self.url.parse().expect("a URL"), fingerprint: None };
+        person.enter(&server, "soup").await;
+        person
     }
 
     /// Opens the app by a link to the room and joins.
@@ -141,7 +168,7 @@ impl Place {
         let link = format!("lunchroom://join/soup?server={}", self.url);
         let arguments: Vec<&str> =
             ["--server", &self.url].into_iter().chain(arguments.iter().copied()).chain([link.as_str()]).collect();
-        let app = App::start(&self.desktop, name, &arguments);
+        let app = App::start(&self.desktop, PROGRAM, name, Value::Null, &arguments);
         self.desktop.place(&app.title, at);
         app.press("#join");
         app.until("in the room", "return !!document.querySelector('#leave')");
@@ -154,7 +181,7 @@ impl Place {
         let mut numbers = std::collections::BTreeSet::new();
         while numbers.len() < 3 {
             assert!(Instant::now() < end, "{}: no fresh pictures: {numbers:?}, {:?}", app.title, app.other_picture(at));
-            let found = app.other_picture(at).and_then(|place| self.desktop.picture().stamp(place));
+            let found = app.other_picture(at).and_then(|place| self.desktop.stamp(place));
             let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
             if let Some(stamp) = found.filter(|stamp| (0..OLDEST_MS).contains(&stamp.age_ms(now))) {
                 numbers.insert(stamp.seq);
@@ -194,6 +221,17 @@ impl Place {
             let _ = Command::new("kill").arg(id).status(); // it may have ended
         }
     }
+}
+
+/// Nothing gets to these ports any more, and nobody is told.
+fn block(ports: Vec<u16>) {
+    assert!(!ports.is_empty(), "no port to block");
+    let list = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let rules = format!(
+        "table inet blocked {{ chain input {{ type filter hook input priority 0; tcp dport {{ {list} }} drop; }}; }}"
+    );
+    let done = Command::new(find("nft").expect("installed")).arg(rules).status().expect("nft runs");
+    assert!(done.success());
 }
 
 fn at_check(room: &str) -> String {

@@ -1,13 +1,17 @@
 //! What the whole-system tests share.
 
 pub mod bars;
+pub mod browser;
+pub mod desktop;
 pub mod initramfs;
 pub mod network;
 pub mod packets;
 pub mod people;
 pub mod pulse;
 pub mod scratch;
+pub mod seclusion;
 pub mod skip;
 pub mod tone;
+pub mod window;
 
 pub use skip::skip_unless;

@@ -40,12 +40,25 @@ pub struct Habits {
     pub loopback: bool,
     /// Hide the own addresses: go over a relay alone.
     pub relay_only: bool,
+    /// The only one they connect to.
+    pub meets: Option<String>,
+    /// What their camera gives at most.
+    pub video: VideoLimits,
 }
 
 impl Habits {
     /// On loopback, with a tone for a voice and a loudspeaker that nobody hears.
     pub fn new(name: &str, voice: u32) -> Habits {
-        Habits { name: name.into(), voice, microphone: None, speaker: Some("null"), loopback: true, relay_only: false }
+        Habits {
+            name: name.into(),
+            voice,
+            microphone: None,
+            speaker: Some("null"),
+            loopback: true,
+            relay_only: false,
+            meets: None,
+            video: VideoLimits { width: 320, height: 180, fps: 15 },
+        }
     }
 }
 
@@ -73,12 +86,13 @@ impl Person {
             client: "whole-system tests".into(),
             key: new_key(),
             codecs: vec![VideoCodec::Vp8],
-            video: VideoLimits { width: 320, height: 180, fps: 15 },
+            video: habits.video,
             // A steady tone is what noise suppression is there to remove.
             processing: ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false },
             ice_servers: None,
             relay_only: habits.relay_only,
             include_loopback: habits.loopback,
+            meets: habits.meets,
             microphone: MicrophoneOptions::default(),
             devices: DeviceChoice {
                 camera: Some("test".into()),

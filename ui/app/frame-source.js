@@ -16,6 +16,8 @@ import { painter } from '../shared/frames/painter.js';
 
 /** So often the socket is tried before commands are used instead, and the pause between. */
 const TRIES = 3, PAUSE_MS = 400;
+/** Longest wait for it to open: a firewall that drops says nothing. On the loopback it takes a millisecond. */
+const OPEN_MS = 1000;
 /** Pause of the fallback when there was no picture. */
 const IDLE_MS = 30;
 /** How often levels are asked for then. */
@@ -92,6 +94,7 @@ export class FrameSource {
     if (!access || this.#failures >= TRIES) return this.#pullAll();
     const socket = this.#socket = new WebSocket(access.url);
     socket.binaryType = 'arraybuffer';
+    setTimeout(() => socket.readyState === WebSocket.CONNECTING && socket.close(), OPEN_MS);
     socket.onopen = () => {
       if (this.#socket !== socket) return;
       this.#open = true;
@@ -106,6 +109,7 @@ export class FrameSource {
       this.#socket = null;
       this.#open = false;
       this.#failures++;
+      this.#told = ''; // whoever is asked next does not know it
       setTimeout(() => this.#socket === null && this.#access === access && this.#connect(), PAUSE_MS);
     };
   }

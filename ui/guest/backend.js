@@ -69,7 +69,7 @@ export class GuestBackend {
     const settings = loadSettings();
     this.#media.choice = settings.devices;
     this.state = {
-      session: { kind: 'closed', problem: null }, call: noCall(), devices: [], choice: settings.devices, problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, frames: null, version: 'web',
+      session: { kind: 'closed', problem: null }, call: noCall(), devices: [], choice: settings.devices, problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
     };
     this.#change({});
     try {
@@ -382,7 +382,11 @@ export class GuestBackend {
     queueMicrotask(() => {
       this.#changing = false;
       const { state } = this;
-      if (state) this.#listeners.forEach(listener => listener(state));
+      if (!state) return;
+      for (const listener of this.#listeners) {
+        // What one part of the page cannot do must not keep the others as they are.
+        try { listener(state); } catch (error) { reportError(error); }
+      }
     });
   }
 }

@@ -4,6 +4,7 @@ import { backend } from './backend.js';
 import { measure, watch } from './breakpoints.js';
 import { announce, alarm, placeNotices } from './parts/announce.js';
 import { ask } from './parts/dialog.js';
+import { Reminders } from './parts/reminders.js';
 import { tableOf } from './parts/table-links.js';
 import { place } from './place.js';
 import { BoardScreen } from './screens/board.js';
@@ -32,7 +33,7 @@ export class Lunchroom extends View {
   #offered = '';
 
   connected() {
-    placeNotices(document.body);
+    placeNotices(document.body, new Reminders());
     this.until(watch());
     this.until(place.onMove(() => backend.state && this.update(backend.state)));
   }

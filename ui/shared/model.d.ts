@@ -3,5 +3,5 @@
 export type {
   AppState, SessionState, CallState, Stage, Participant, Knocker, ChatLine, Link, Device, DeviceKind, Choice, Problem, Settings, KnownServer,
   Language, Theme, Noise, PendingLink, Hosting, BoardState, Table, TableDraft, Door, Person, Presence, Media, Picture, Tile, Join, Stats,
-  PersonStats, FrameAccess, Waiting,
+  PersonStats, FrameAccess, Waiting, Reminder, ReminderKind,
 } from './types/state.js';

@@ -30,13 +30,16 @@ pub(crate) fn main(workspace: &Workspace) -> Result<ExitCode> {
     let tauri = || {
         let mut command = command::program("node");
         command.arg(&cli).current_dir(workspace.root.join("src-tauri"));
-        // Debug information is for us, not for everybody's disk.
-        command.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
         command
     };
     println!("compiling for release; this takes minutes");
     command::run(tauri().args(["build", "--ci", "--no-bundle"]))?;
-    let libraries = libraries(&workspace.target.join("release").join("lunchroom"));
+    let program = workspace.target.join("release").join("lunchroom");
+    if cfg!(unix) {
+        // Debug information is for us, not for everybody's disk. Cargo's own `strip` would compile everything again.
+        command::run(command::program("strip").arg(&program))?;
+    }
+    let libraries = libraries(&program);
     command::run(tauri().args(["bundle", "--ci", "--bundles", bundles, "--config", &libraries.config()]))?;
     for package in packages(&workspace.target.join("release/bundle"))? {
         println!("{} ({:.1} MB)", package.display(), fs::metadata(&package)?.len() as f64 / 1e6);

@@ -31,6 +31,7 @@ pub(crate) async fn run(options: BoardOptions) -> Result<()> {
         ice_servers: None,
         relay_only: false,
         include_loopback: false,
+        meets: None,
         microphone: MicrophoneOptions::default(),
         devices: DeviceChoice::default(),
         audio_tap: None,

@@ -29,6 +29,7 @@ pub(crate) async fn run(options: CallOptions) -> Result<()> {
         ice_servers: None,
         relay_only: options.relay_only,
         include_loopback: options.loopback,
+        meets: None,
         microphone: MicrophoneOptions::default(),
         devices: DeviceChoice {
             camera: options.camera.clone().filter(|c| c != "off"),

@@ -76,6 +76,7 @@ fn config(options: &MeasureOptions, clock: Clock) -> Result<EngineConfig> {
         ice_servers: ice.map(|servers| servers.iter().map(ice_server).collect()),
         relay_only: options.relay_only,
         include_loopback: options.loopback,
+        meets: None,
         microphone: MicrophoneOptions { markers: true },
         devices: DeviceChoice {
             camera: Some(format!("clip:{}@{width}x{height}", clip(options).display())),

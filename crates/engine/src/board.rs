@@ -64,6 +64,12 @@ impl Board {
         self.shown = None;
     }
 
+    /// The session is lost: what it was asked is not answered any more, and the picture stays until there is a new one.
+    pub(crate) fn lost(&mut self) {
+        self.asked = false;
+        self.give_up();
+    }
+
     /// The first thing to say in a session that is to show the board; once.
     pub(crate) fn subscribe(&mut self) -> Option<BoardRequest> {
         let first = !std::mem::replace(&mut self.asked, true);
@@ -204,6 +210,14 @@ mod tests {
         board.begin("me");
         assert!(matches!(asked.try_recv(), Ok(Err(problem)) if problem.code == "unanswered"));
         assert!(board.subscribe().is_some());
+    }
+
+    #[test]
+    fn a_lost_session_lets_nobody_wait() {
+        let mut board = Board::new();
+        let mut asked = ask(&mut board, 1, BoardRequest::StopWaiting);
+        board.lost();
+        assert!(matches!(asked.try_recv(), Ok(Err(problem)) if problem.code == "unanswered"));
     }
 
     #[test]

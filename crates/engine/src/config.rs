@@ -28,6 +28,9 @@ pub struct EngineConfig {
     pub relay_only: bool,
     /// Gather on 127.0.0.1 alone, for tests.
     pub include_loopback: bool,
+    /// Connect to the participant of this name alone, for benchmarks: many clients on one machine would be busy with
+    /// each other.
+    pub meets: Option<String>,
     /// How microphones are opened.
     pub microphone: devices::MicrophoneOptions,
     /// Devices at the start.

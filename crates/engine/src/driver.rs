@@ -226,7 +226,8 @@ impl Driver {
                 return;
             }
             Signal::Ended(_) => self.board.end(),
-            Signal::Message(_) | Signal::Resumed { .. } | Signal::Disconnected | Signal::Lost => {}
+            Signal::Lost => self.board.lost(),
+            Signal::Message(_) | Signal::Resumed { .. } | Signal::Disconnected => {}
         }
         self.call.handle(now, Input::Signal(signal));
     }
@@ -334,6 +335,7 @@ impl Driver {
     async fn obey(&mut self, now: Instant, output: Output) {
         match output {
             Output::Send(message) => self.say(now, message),
+            Output::OpenPeer { id, .. } if !self.meets(&id) => {}
             Output::OpenPeer { id, polite, offer, ice_servers } => self.open(id, polite, offer, ice_servers).await,
             Output::Signal { id, signal } => self.order(&id, order(signal)).await,
             Output::RestartIce { id } => self.order(&id, Order::RestartIce).await,
@@ -346,6 +348,11 @@ impl Driver {
         if let Err(problem) = self.signalling.send(now, message) {
             self.problem = Some(problem);
         }
+    }
+
+    fn meets(&self, id: &ParticipantId) -> bool {
+        let Some(name) = &self.config.meets else { return true };
+        self.call.view().participants.iter().any(|who| who.id == *id && who.name == *name)
     }
 
     async fn open(

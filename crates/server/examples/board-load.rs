@@ -1,7 +1,8 @@
 //! Many open boards on one server: how long a change takes to each, and what it costs. `cargo xtask bench board`.
 //!
 //! The server runs as a process of its own (`lunchroom-server`, its path is the first argument), so that its CPU time
-//! is its own. Prints one JSON object.
+//! is its own. Prints one JSON object; with `hold` as the last argument its address instead, and keeps all boards open
+//! until its standard input closes.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -31,16 +32,18 @@ const LOST: Duration = Duration::from_secs(20);
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [program, people, tables] = arguments.as_slice() else { bail!("board-load SERVER PEOPLE TABLES") };
+    let [program, people, tables, hold @ ..] = arguments.as_slice() else {
+        bail!("board-load SERVER PEOPLE TABLES [hold]")
+    };
     let (people, tables): (usize, usize) = (people.parse()?, tables.parse()?);
     let folder = std::env::temp_dir().join(format!("lunchroom-bench-board-{}", std::process::id()));
-    let outcome = measure(program, &folder, people, tables).await;
+    let outcome = measure(program, &folder, people, tables, !hold.is_empty()).await;
     let _ = std::fs::remove_dir_all(&folder);
     println!("{}", outcome?);
     Ok(())
 }
 
-async fn measure(program: &str, folder: &std::path::Path, people: usize, tables: usize) -> Result<String> {
+async fn measure(program: &str, folder: &std::path::Path, people: usize, tables: usize, hold: bool) -> Result<String> {
     let mut server = tokio::process::Command::new(program)
         .args(["--listen", "127.0.0.1:0", "--no-turn"])
         .env("LUNCHROOM_DATA_DIR", folder)
@@ -85,6 +88,12 @@ async fn measure(program: &str, folder: &std::path::Path, people: usize, tables:
     tokio::time::sleep(Duration::from_secs(2)).await;
     while heard.try_recv().is_ok() {}
 
+    if hold {
+        println!("ws://{addr}");
+        held(&mut hosts).await?;
+        return Ok("{}".to_owned());
+    }
+
     let idle = cpu_seconds(pid)?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let idle = (cpu_seconds(pid)? - idle) / 5.0;
@@ -124,6 +133,18 @@ async fn measure(program: &str, folder: &std::path::Path, people: usize, tables:
         idle * 100.0,
         rss_mb(pid)?,
     ))
+}
+
+/// Until standard input closes.
+async fn held(hosts: &mut [Client]) -> Result<()> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut again = tokio::time::interval(PING);
+    loop {
+        tokio::select! {
+            line = lines.next_line() => if line?.is_none() { return Ok(()) },
+            _ = again.tick() => ping(hosts).await?,
+        }
+    }
 }
 
 /// A server gives up those it hears nothing of.

@@ -1,7 +1,9 @@
 //! The board in the shapes of the window, and back.
 
-use crate::state::{BoardState, Door, Mine, Person, Presence, Sitting, Table, TableDraft, Waiting};
-use engine::signaling::board::{self as wire, Draft};
+use crate::state::{
+    BoardState, Door, Mine, Person, Presence, Reminder, ReminderKind, Sitting, Table, TableDraft, Waiting,
+};
+use engine::signaling::board::{self as wire, Draft, Notice, NoticeKind};
 use engine::signaling::board_fold as fold;
 
 /// The board as this person sees it.
@@ -16,6 +18,20 @@ pub(crate) fn board(board: &fold::BoardState) -> BoardState {
         waiting: board.waiting.as_ref().map(|w| Waiting { since_ms: w.since_ms, with: w.with.clone() }),
         seated: board.seated.clone(),
     }
+}
+
+/// A notice of the board; `None` for what this version has no words for.
+pub(crate) fn reminder(number: u64, notice: &Notice) -> Option<Reminder> {
+    let kind = match notice.kind {
+        NoticeKind::Soon => ReminderKind::Soon,
+        NoticeKind::Begins => ReminderKind::Begins,
+        NoticeKind::MovedUp => ReminderKind::MovedUp,
+        NoticeKind::Seated => ReminderKind::Seated,
+        NoticeKind::Deleted => ReminderKind::Deleted,
+        NoticeKind::Unknown => return None,
+    };
+    let Notice { table, room, topic, starts_ms, .. } = notice.clone();
+    Some(Reminder { number, kind, table, room, topic, starts_ms })
 }
 
 /// A table to be laid.

@@ -1,6 +1,6 @@
 //! The whole.
 
-use super::board::BoardState;
+use super::board::{BoardState, Reminder};
 use super::call::CallState;
 use super::device::{Choice, Device, Problem};
 use super::settings::Settings;
@@ -30,6 +30,8 @@ pub struct AppState {
     pub hosting: Option<Hosting>,
     /// Today's tables; null on a server without a board, or before it told.
     pub board: Option<BoardState>,
+    /// What the person has not put away yet, oldest first.
+    pub reminders: Vec<Reminder>,
     /// Where pictures come from; null: use the command `next_frame`.
     pub frames: Option<FrameAccess>,
     /// Of this program.

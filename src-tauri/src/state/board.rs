@@ -118,6 +118,43 @@ pub enum Presence {
     Away,
 }
 
+/// Something about one's tables that one should hear also with the window closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Reminder {
+    /// Later ones have higher numbers; until the app ends.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub number: u64,
+    /// What.
+    pub kind: ReminderKind,
+    /// Id of the table.
+    pub table: String,
+    /// Its room.
+    pub room: String,
+    /// What it is about.
+    pub topic: String,
+    /// Its beginning, Unix time in milliseconds.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub starts_ms: u64,
+}
+
+/// What a reminder is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum ReminderKind {
+    /// The table begins in five minutes.
+    Soon,
+    /// It begins.
+    Begins,
+    /// The person was in line and has a seat.
+    MovedUp,
+    /// The person wanted to eat now and has a table.
+    Seated,
+    /// The table was taken away.
+    Deleted,
+}
+
 /// Waiting to be seated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -36,7 +36,7 @@ fn file() -> String {
         CallState Stage Participant Link ChatLine Knocker
         Device DeviceKind Choice Problem
         Settings KnownServer Language Theme Noise
-        BoardState Table Sitting Mine Person Presence Waiting
+        BoardState Table Sitting Mine Person Presence Waiting Reminder ReminderKind
         Media Join Tile Picture TableDraft Door CommandError
         Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures
     }

@@ -14,7 +14,7 @@ export const base = () => ({
   choice: { camera: null, microphone: null, speaker: null }, problems: [],
   settings: { name: '김민지', language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false,
     camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: true },
-  you: { key: 'me' }, link: null, hosting: null, board: null, frames: null, version: '0.1.0',
+  you: { key: 'me' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: '0.1.0',
 });
 
 const names = ['이서준', '박하은', '최도윤', 'Anna Schmidt', '정지우', 'محمد الفارسي', '강시우', 'Maximilian-Alexander von und zu Lichtenstein-Hohenberg', '윤서연', 'Tom', '남궁민수', 'Ida Lind'];
@@ -51,11 +51,17 @@ const chat = [
 const problem = (code, device = null) => ({ code, message: 'words', device });
 const qr = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 29 29" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h29v29H0z"/><path fill="#000" d="${[...Array(400).keys()].map(n => (n * 7919 % 31) < 15 ? `M${4 + n % 20} ${4 + Math.floor(n / 20)}h1v1h-1z` : '').join('')}"/><script>alert(1)</script></svg>`;
 
+function reminded() {
+  const tables = usualTables(), { id, room, topic, starts_ms } = tables[3];
+  return { ...base(), board: board(tables, usualPeople()), reminders: [{ number: 3, kind: 'soon', table: id, room, topic, starts_ms }] };
+}
+
 /** name → { state, do?: what to press first } */
 export const scenes = {
   'first-run': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null } } },
   'first-run-by-link': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null }, link: { room: 'friday-soup', server: 'wss://other.example', known: false, fingerprint: null, invite: null } } },
   board: { state: { ...base(), board: board(usualTables(), usualPeople()) } },
+  'board-reminded': { state: reminded() },
   'board-empty': { state: { ...base(), board: board([], usualPeople().slice(0, 3)) } },
   'board-empty-alone': { state: { ...base(), board: board([], []) } },
   'board-waiting': { state: { ...base(), board: board(usualTables().slice(0, 3), usualPeople(), { waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] } }) } },

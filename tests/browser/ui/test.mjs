@@ -271,3 +271,39 @@ test('both languages fill the same gaps', async () => {
   };
   compare(en, ko, 'strings');
 });
+
+test('a reminder shows the way to its table, and a table that opens brings its device check', async () => {
+  const { page } = await stage.page({ state: scenes['board-reminded'].state, language: 'en' });
+  await page.waitForSelector('lr-reminders:not([hidden])');
+  assert.match(await page.$eval('lr-reminders', one => one.innerText), /“Rust study” begins in five minutes/);
+  await page.click('#reminder-close');
+  await page.waitForSelector('lr-reminders[hidden]');
+  assert.deepEqual((await calls(page, 'dismiss_reminders')).map(one => one.last), [3]);
+  const table = scenes['board-reminded'].state.board.tables.find(one => one.topic === 'Rust study');
+  const begins = { number: 4, kind: 'begins', table: table.id, room: table.room, topic: table.topic, starts_ms: table.starts_ms };
+  await page.bringToFront();
+  await page.evaluate(reminder => window.mock.push({ ...window.mock.state, reminders: [reminder] }), begins);
+  await page.waitForSelector('lr-check');
+  assert.equal(await page.$eval('lr-check h1', one => one.textContent), 'Rust study');
+  assert.deepEqual((await calls(page, 'dismiss_reminders')).map(one => one.last), [3, 4]);
+  await page.close();
+});
+
+test('a reminder during a call says so and moves nobody', async () => {
+  const { state } = scenes['call-2'];
+  const { page } = await stage.page({ state, language: 'en' });
+  await page.bringToFront();
+  await page.evaluate(() => window.mock.push({ ...window.mock.state, reminders: [{ number: 1, kind: 'begins', table: 'x', room: 'elsewhere', topic: 'Soup', starts_ms: 0 }] }));
+  await page.waitForSelector('lr-reminders:not([hidden])');
+  assert.equal(await page.$('lr-call') !== null, true);
+  assert.equal(await page.$eval('#reminder-go', one => one.hidden), true);
+  await page.close();
+});
+
+test('a server named at the start stands in the first run', async () => {
+  const settings = { ...base().settings, name: '', servers: [{ url: 'ws://10.0.0.7:7077', fingerprint: null, name: '' }], server: 0 };
+  const { page } = await stage.page({ state: { ...base(), session: { kind: 'closed', problem: null }, settings }, language: 'en' });
+  await page.waitForSelector('lr-first-run, form.welcome');
+  assert.equal(await page.$eval('form.welcome input[inputmode=url]', one => one.value), 'ws://10.0.0.7:7077');
+  await page.close();
+});

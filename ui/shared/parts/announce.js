@@ -17,9 +17,9 @@ dismiss.addEventListener('click', () => { urgent.hidden = true; });
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let gone;
 
-/** Puts the lines on the page. @param {HTMLElement} page */
-export function placeNotices(page) {
-  page.append(h('div', { class: 'notices' }, polite, urgent));
+/** Puts the lines on the page, with others of the kind. @param {HTMLElement} page @param {HTMLElement[]} more */
+export function placeNotices(page, ...more) {
+  page.append(h('div', { class: 'notices' }, ...more, polite, urgent));
 }
 
 /** @param {string} words @param {{ heard?: boolean }} [how] heard: for screen readers alone, where the screen shows it anyway */

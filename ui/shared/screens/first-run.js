@@ -22,7 +22,9 @@ export class FirstRun extends View {
     this.name = h('input', { id: name, type: 'text', autocomplete: 'name', maxlength: 64, required: true, spellcheck: 'false', placeholder: t.namePlaceholder, oninput: () => this.#keep() });
     this.server = h('input', { id: server, type: 'text', inputmode: 'url', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.serverPlaceholder, oninput: () => this.#keep() });
     this.name.value = this.#typed.name || (backend.state?.settings.name ?? '');
-    this.server.value = this.#typed.server;
+    // A server named at the start of the app is most likely the one.
+    const { settings } = backend.state ?? {};
+    this.server.value = this.#typed.server || (settings?.servers[settings.server ?? 0]?.url ?? '');
     const secret = secretField(this.#typed.secret);
     this.secret = secret.input;
     secret.input.addEventListener('input', () => this.#keep());

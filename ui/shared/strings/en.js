@@ -55,6 +55,13 @@ export const en = {
   seatsTaken: (/** @type {number} */ n, /** @type {number} */ of) => `${n} of ${of} seats taken`,
   full: 'Full',
   fullWaiting: (/** @type {number} */ n) => `Full, ${n} waiting`,
+  reminders: {
+    soon: (/** @type {string} */ topic) => `“${topic}” begins in five minutes.`,
+    begins: (/** @type {string} */ topic) => `“${topic}” begins now.`,
+    moved_up: (/** @type {string} */ topic) => `A seat came free: you sit at “${topic}” now.`,
+    seated: (/** @type {string} */ topic) => `We found you a table: “${topic}”.`,
+    deleted: (/** @type {string} */ topic) => `“${topic}” was taken away by its host.`,
+  },
   youWait: 'You are on the waiting list',
   yourSeat: 'Your seat',
   youLaidIt: 'Your table',

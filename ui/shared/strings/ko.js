@@ -53,6 +53,13 @@ export const ko = {
   seatsTaken: (n, of) => `${of}자리 중 ${n}자리 찼어요`,
   full: '자리 없음',
   fullWaiting: n => `자리 없음, ${n}명 대기`,
+  reminders: {
+    soon: topic => `‘${topic}’ 테이블이 5분 뒤에 열려요.`,
+    begins: topic => `‘${topic}’ 테이블이 열렸어요.`,
+    moved_up: topic => `자리가 나서 ‘${topic}’ 테이블에 앉게 됐어요.`,
+    seated: topic => `같이 먹을 자리를 찾았어요: ‘${topic}’`,
+    deleted: topic => `‘${topic}’ 테이블이 치워졌어요.`,
+  },
   youWait: '빈자리를 기다리는 중',
   yourSeat: '내 자리',
   youLaidIt: '내가 차린 테이블',

@@ -45,6 +45,10 @@ hosting: Hosting | null,
  */
 board: BoardState | null,
 /**
+ * What the person has not put away yet, oldest first.
+ */
+reminders: Array<Reminder>,
+/**
  * Where pictures come from; null: use the command `next_frame`.
  */
 frames: FrameAccess | null,
@@ -595,6 +599,40 @@ since_ms: number,
  * Person ids to be seated with.
  */
 with: Array<string>, };
+
+/**
+ * Something about one's tables that one should hear also with the window closed.
+ */
+export type Reminder = {
+/**
+ * Later ones have higher numbers; until the app ends.
+ */
+number: number,
+/**
+ * What.
+ */
+kind: ReminderKind,
+/**
+ * Id of the table.
+ */
+table: string,
+/**
+ * Its room.
+ */
+room: string,
+/**
+ * What it is about.
+ */
+topic: string,
+/**
+ * Its beginning, Unix time in milliseconds.
+ */
+starts_ms: number, };
+
+/**
+ * What a reminder is about.
+ */
+export type ReminderKind = "soon" | "begins" | "moved_up" | "seated" | "deleted";
 
 /**
  * Microphone and camera.

@@ -14,6 +14,7 @@ mod records;
 mod soak;
 mod table;
 mod usage;
+mod window;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "board", about: board::ABOUT, run: board::run },
     Bench { name: "call", about: call::ABOUT, run: call::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
+    Bench { name: "window", about: window::ABOUT, run: window::run },
 ];
 
 /// `cargo xtask bench [NAME [OPTIONS]]`.

@@ -30,6 +30,35 @@ pub(crate) fn of(process: u32) -> Option<Usage> {
     })
 }
 
+/// The same, summed over the process and all that came of it, or over these alone.
+pub(crate) fn of_tree(process: u32, itself: bool) -> Option<Usage> {
+    let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|id| Some((id, parent(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?)))
+        .collect();
+    let mut tree = vec![process];
+    let mut next = 0;
+    while let Some(&of) = tree.get(next) {
+        tree.extend(parents.iter().filter(|(_, parent)| *parent == of).map(|(id, _)| *id));
+        next += 1;
+    }
+    let wanted = tree.into_iter().skip(usize::from(!itself));
+    wanted.filter_map(of).reduce(|sum, one| Usage {
+        cpu_s: sum.cpu_s + one.cpu_s,
+        memory_mib: sum.memory_mib + one.memory_mib,
+        threads: sum.threads + one.threads,
+        descriptors: sum.descriptors + one.descriptors,
+    })
+}
+
+/// `ppid` (proc(5)).
+fn parent(stat: &str) -> Option<u32> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// `utime` and `stime` (proc(5)), counted after the name, which may hold anything.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(')')?;
@@ -57,6 +86,18 @@ mod tests {
         let stat = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 4 0 100";
         assert_eq!(cpu_seconds(stat), Some(2.0));
         assert_eq!(cpu_seconds("42 (short) S 1"), None);
+        assert_eq!(parent(stat), Some(1));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_counts_with_its_children() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let (whole, children) =
+            (of_tree(std::process::id(), true).unwrap(), of_tree(std::process::id(), false).unwrap());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(whole.memory_mib > children.memory_mib && children.memory_mib > 0.0);
     }
 
     #[test]

@@ -28,6 +28,7 @@ fn config() -> EngineConfig {
         ice_servers: Some(vec![]),
         relay_only: false,
         include_loopback: true,
+        meets: None,
         microphone: MicrophoneOptions::default(),
         devices: DeviceChoice {
             camera: Some("test".into()),

@@ -1,12 +1,12 @@
 //! A browser, driven by `drive.mjs`.
 
+use crate::skip::{find, skip};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use whole_system::skip::{find, skip};
 
 /// Longest wait for one answer of the browser, its start included.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -15,21 +15,26 @@ const PACE: Duration = Duration::from_millis(250);
 
 /// Which browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Chromium with the test page.
     Chromium,
     /// Chromium with a made-up camera and microphone, at no page yet.
     Guest,
+    /// Firefox with the test page.
     Firefox,
+    /// Firefox with a made-up camera and microphone, at no page yet.
+    FirefoxGuest,
 }
 
 /// A running browser with the test page open. Dropping it closes the browser.
-pub(crate) struct Browser {
-    pub(crate) kind: Kind,
+pub struct Browser {
+    /// Which one it is.
+    pub kind: Kind,
     process: Child,
     orders: Option<ChildStdin>,
     answers: Receiver<String>,
     /// The page's origin, as the server sees it.
-    pub(crate) origin: String,
+    pub origin: String,
 }
 
 impl Kind {
@@ -37,22 +42,23 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Kind::Chromium => "chromium",
-            Kind::Guest => "guest",
+            Kind::Guest => "chromium-guest",
             Kind::Firefox => "firefox",
+            Kind::FirefoxGuest => "firefox-guest",
         }
     }
 
     fn program(self) -> PathBuf {
         let (variable, default) = match self {
             Kind::Chromium | Kind::Guest => ("CHROMIUM", "chromium"),
-            Kind::Firefox => ("FIREFOX", "firefox-esr"),
+            Kind::Firefox | Kind::FirefoxGuest => ("FIREFOX", "firefox-esr"),
         };
         let given = std::env::var_os(variable).map(PathBuf::from);
         given.or_else(|| find(default)).unwrap_or_else(|| default.into())
     }
 
     /// Whether it and what drives it are installed; if not, that is reported as a skip.
-    pub(crate) fn available(self) -> bool {
+    pub fn available(self) -> bool {
         if !self.program().is_file() {
             return skip(&format!("{} is not installed", self.name()));
         }
@@ -63,7 +69,7 @@ impl Kind {
 
 impl Browser {
     /// Starts it and opens the page.
-    pub(crate) fn start(kind: Kind) -> Browser {
+    pub fn start(kind: Kind) -> Browser {
         let program = kind.program();
         let mut command = Command::new("node");
         command.arg(folder().join("drive.mjs")).arg(kind.name()).arg(folder()).arg(folder().join("../../ui"));
@@ -80,28 +86,33 @@ impl Browser {
         browser
     }
 
+    /// Of its driver, whose child the browser is.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Calls a function of the page.
-    pub(crate) fn call(&mut self, name: &str, arguments: Value) -> Value {
+    pub fn call(&mut self, name: &str, arguments: Value) -> Value {
         self.order(json!({ "do": "call", "name": name, "args": [arguments] }), name)
     }
 
     /// Opens an address as somebody who was never there.
-    pub(crate) fn visit(&mut self, url: &str) {
+    pub fn visit(&mut self, url: &str) {
         self.order(json!({ "do": "visit", "url": url }), url);
     }
 
     /// Presses what a CSS selector names, once it can be seen.
-    pub(crate) fn press(&mut self, selector: &str) {
+    pub fn press(&mut self, selector: &str) {
         self.order(json!({ "do": "press", "selector": selector }), selector);
     }
 
     /// Types into a field.
-    pub(crate) fn type_in(&mut self, selector: &str, text: &str) {
+    pub fn type_in(&mut self, selector: &str, text: &str) {
         self.order(json!({ "do": "type", "selector": selector, "text": text }), selector);
     }
 
     /// What can be read in an element once it says `words`; the end of the test if it never does.
-    pub(crate) fn reads(&mut self, selector: &str, words: &str, patience: Duration) -> String {
+    pub fn reads(&mut self, selector: &str, words: &str, patience: Duration) -> String {
         let start = Instant::now();
         loop {
             let text = self.order(json!({ "do": "text", "selector": selector }), selector);
@@ -114,7 +125,7 @@ impl Browser {
     }
 
     /// What all the page's connections have received once it is as wished: `framesDecoded`, `energy`.
-    pub(crate) fn receives(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
+    pub fn receives(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
             let received = self.order(json!({ "do": "received" }), what);
@@ -127,12 +138,12 @@ impl Browser {
     }
 
     /// Opens the page anew: a new call.
-    pub(crate) fn reload(&mut self) {
+    pub fn reload(&mut self) {
         self.order(json!({ "do": "open" }), "open");
     }
 
     /// What `getStats` says once it is as wished; the end of the test if that never comes.
-    pub(crate) fn report_when(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
+    pub fn report_when(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
             let report = self.call("report", Value::Null);

@@ -3,10 +3,10 @@
 //! A test runs itself anew in new network, process and mount namespaces, where there is one interface beside `lo`, with
 //! a private address and multicast, so that `.local` names (RFC 6762) are asked for and answered.
 
+use crate::scratch::Scratch;
+use crate::skip::{find, skip, skip_unless};
 use std::process::{Command, Output};
 use std::sync::Mutex;
-use whole_system::scratch::Scratch;
-use whole_system::skip::{find, skip, skip_unless};
 
 /// Tells the inner process that it is one.
 const INSIDE: &str = "LUNCHROOM_TEST_NETWORK";
@@ -24,13 +24,14 @@ const ROUTE: &str = "route add default dev lan";
 /// One at a time: two browsers on a small machine would measure each other.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Runs `body` in a network of its own, or says why that cannot be. `test` is the test's name.
-pub(crate) fn within(test: &str, body: impl FnOnce()) {
+/// Runs `body` in a network of its own, or says why that cannot be and is false. `test` is the test's name.
+pub fn within(test: &str, body: impl FnOnce()) -> bool {
     if std::env::var_os(INSIDE).is_some() {
-        return body();
+        body();
+        return true;
     }
     if !["unshare", "ip", "node"].into_iter().all(skip_unless) || !may_unshare() {
-        return;
+        return false;
     }
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     // Profiles of browsers go here, and with it.
@@ -41,10 +42,11 @@ pub(crate) fn within(test: &str, body: impl FnOnce()) {
     let output = command.output().expect("unshare runs");
     tell(&output);
     assert!(output.status.success(), "{test} failed, see above");
+    true
 }
 
 /// Sets the interface up. Called once, inside.
-pub(crate) fn set_up() {
+pub fn set_up() {
     let ip = find("ip").expect("found outside");
     for line in SETUP.iter().chain([&ROUTE]) {
         let status = Command::new(&ip).args(line.split(' ')).status().expect("ip runs");

@@ -1,24 +1,34 @@
 //! A display of our own, what is on it, and a bus: nothing else on the machine sees them.
 
+use crate::scratch::Scratch;
+use crate::skip::skip_unless;
 use engine::media::stamp::{self, Stamp};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use whole_system::scratch::Scratch;
+use x11rb::connection::Connection as _;
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat};
+use x11rb::rust_connection::RustConnection;
 
 const WIDTH: u32 = 1_800;
 const HEIGHT: u32 = 1_000;
 
 /// A place on the screen, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rect {
-    pub(crate) x: u32,
-    pub(crate) y: u32,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
+pub struct Rect {
+    /// Of its left edge.
+    pub x: u32,
+    /// Of its upper edge.
+    pub y: u32,
+    /// Along x.
+    pub width: u32,
+    /// Along y.
+    pub height: u32,
 }
 
 /// A desktop that nobody sees.
-pub(crate) struct Desktop {
+pub struct Desktop {
+    screen: RustConnection,
+    root: u32,
     display: String,
     bus: String,
     home: Scratch,
@@ -26,18 +36,27 @@ pub(crate) struct Desktop {
 }
 
 impl Desktop {
-    pub(crate) fn start() -> Desktop {
+    /// Whether what it and a window that is driven need is installed; if not, that is reported as a skip.
+    pub fn available() -> bool {
+        ["Xvfb", "dbus-daemon", "xdotool", "WebKitWebDriver"].into_iter().all(skip_unless)
+    }
+
+    /// Starts a display and a bus.
+    pub fn start() -> Desktop {
         let size = format!("{WIDTH}x{HEIGHT}x24");
         let mut x = Command::new("Xvfb");
         x.args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp"]);
         let (x, display) = started(&mut x);
         let mut dbus = Command::new("dbus-daemon");
         let (dbus, bus) = started(dbus.args(["--session", "--nofork", "--nopidfile", "--print-address=1"]));
-        Desktop { display: format!(":{display}"), bus, home: Scratch::new("desktop"), _processes: [x, dbus] }
+        let display = format!(":{display}");
+        let (screen, number) = x11rb::connect(Some(&display)).expect("the display");
+        let root = screen.setup().roots[number].root;
+        Desktop { screen, root, display, bus, home: Scratch::new("desktop"), _processes: [x, dbus] }
     }
 
     /// A program on this desktop, with a home of its own.
-    pub(crate) fn program(&self, program: &str) -> Command {
+    pub fn program(&self, program: &str) -> Command {
         let home = self.home.path();
         let mut command = Command::new(program);
         command
@@ -54,12 +73,13 @@ impl Desktop {
         command
     }
 
-    pub(crate) fn home(&self) -> &std::path::Path {
+    /// The folder of its person.
+    pub fn home(&self) -> &std::path::Path {
         self.home.path()
     }
 
     /// Puts the window of this title there.
-    pub(crate) fn place(&self, title: &str, place: Rect) {
+    pub fn place(&self, title: &str, place: Rect) {
         let Rect { x, y, width, height } = place;
         let name = format!("^{}$", title.replace('(', "\\(").replace(')', "\\)"));
         let done = self
@@ -72,34 +92,38 @@ impl Desktop {
         assert!(done.status.success(), "{title}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// All that is on the screen now.
-    pub(crate) fn picture(&self) -> Picture {
-        let shot = self.program("import").args(["-window", "root", "-depth", "8", "rgb:-"]).output().expect("import");
-        assert_eq!(shot.stdout.len() as u32, WIDTH * HEIGHT * 3, "{}", String::from_utf8_lossy(&shot.stderr));
-        let luma =
-            |rgb: &[u8]| ((u32::from(rgb[0]) * 77 + u32::from(rgb[1]) * 150 + u32::from(rgb[2]) * 29) >> 8) as u8;
-        Picture { luma: shot.stdout.chunks_exact(3).map(luma).collect() }
+    /// How many pixels of the screen have this colour, give or take what drawing does to it.
+    pub fn colored(&self, (red, green, blue): (u8, u8, u8)) -> usize {
+        let (width, height) = (WIDTH as u16, HEIGHT as u16);
+        let asked = self.screen.get_image(ImageFormat::Z_PIXMAP, self.root, 0, 0, width, height, u32::MAX);
+        let image = asked.expect("the display").reply().expect("the display");
+        let near = |a: u8, b: u8| a.abs_diff(b) <= 12;
+        image.data.chunks_exact(4).filter(|p| near(p[2], red) && near(p[1], green) && near(p[0], blue)).count()
     }
-}
 
-/// The screen's brightness.
-pub(crate) struct Picture {
-    luma: Vec<u8>,
-}
-
-impl Picture {
-    /// The stamp of the picture that is shown there.
-    pub(crate) fn stamp(&self, at: Rect) -> Option<Stamp> {
-        if at.x + at.width > WIDTH || at.y + at.height > HEIGHT {
+    /// The stamp of the picture that is shown there now.
+    pub fn stamp(&self, at: Rect) -> Option<Stamp> {
+        if at.x + at.width > WIDTH || at.y + at.height > HEIGHT || at.width == 0 {
             return None;
         }
-        let start = (at.y * WIDTH + at.x) as usize;
-        stamp::read_luma(&self.luma[start..], WIDTH as usize, at.width, at.height)
+        // Only its band is asked for.
+        let rows = (stamp::band_height(at.height) + 2).min(at.height);
+        let (x, y, width) = (at.x as i16, at.y as i16, at.width as u16);
+        let asked = self.screen.get_image(ImageFormat::Z_PIXMAP, self.root, x, y, width, rows as u16, u32::MAX);
+        let image = asked.ok()?.reply().ok()?;
+        let mut luma: Vec<u8> = image.data.chunks_exact(4).map(brightness).collect();
+        luma.resize((at.width * at.height) as usize, 0);
+        stamp::read_luma(&luma, at.width as usize, at.width, at.height)
     }
+}
+
+/// Of a pixel as Xvfb has it with a depth of 24: blue, green, red, nothing.
+fn brightness(pixel: &[u8]) -> u8 {
+    ((u32::from(pixel[2]) * 77 + u32::from(pixel[1]) * 150 + u32::from(pixel[0]) * 29) >> 8) as u8
 }
 
 /// A process that ends with the value.
-pub(crate) struct Ended(pub(crate) Child);
+pub struct Ended(pub Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {

@@ -1,32 +1,34 @@
 //! The app on a desktop, driven through its page by WebDriver (W3C, "WebDriver 2").
 
-use crate::screen::{Desktop, Ended, Rect};
+use crate::desktop::{Desktop, Ended, Rect};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// The program.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_lunchroom");
 /// After this long something has gone wrong; on a machine that is free it takes a tenth.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running app. It ends with the value.
-pub(crate) struct App {
+pub struct App {
     port: u16,
     session: String,
-    pub(crate) title: String,
+    /// What its window is called.
+    pub title: String,
     _driver: Ended,
 }
 
 impl App {
-    /// Starts it as the person of this name, in a profile of that name, with these further arguments.
-    pub(crate) fn start(desktop: &Desktop, name: &str, arguments: &[&str]) -> App {
+    /// Starts `program` as the person of this name, in a profile of that name, with these further settings and arguments.
+    pub fn start(desktop: &Desktop, program: &str, name: &str, more: Value, arguments: &[&str]) -> App {
         let profile = name.to_lowercase();
         let folder = desktop.home().join("config").join(format!("org.lunchroom.desktop.{profile}"));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let settings = json!({"name": name, "language": "en"});
+        let mut settings = json!({"name": name, "language": "en"});
+        if let (Some(settings), Value::Object(more)) = (settings.as_object_mut(), more) {
+            settings.extend(more);
+        }
         std::fs::write(folder.join("settings.json"), settings.to_string()).expect("settings");
         let port = free_port();
         let driver = desktop
@@ -42,7 +44,7 @@ impl App {
         let devices = ["--camera", "test", "--microphone", "tone", "--speaker", "null", "--loopback"];
         let all: Vec<&str> =
             ["--profile", &profile].into_iter().chain(devices).chain(arguments.iter().copied()).collect();
-        let options = json!({"binary": PROGRAM, "args": all});
+        let options = json!({"binary": program, "args": all});
         let wanted = json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}});
         let answer = app.request("POST", "/session", &wanted);
         app.session = answer["sessionId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
@@ -50,12 +52,12 @@ impl App {
     }
 
     /// What a script in the page returns.
-    pub(crate) fn run(&self, script: &str) -> Value {
+    pub fn run(&self, script: &str) -> Value {
         self.request("POST", &format!("/session/{}/execute/sync", self.session), &json!({"script": script, "args": []}))
     }
 
     /// Waits until a script says yes.
-    pub(crate) fn until(&self, what: &str, script: &str) {
+    pub fn until(&self, what: &str, script: &str) {
         let end = Instant::now() + PATIENCE;
         while self.run(script) != Value::Bool(true) {
             assert!(
@@ -69,7 +71,7 @@ impl App {
     }
 
     /// Presses what this selects, once it is there and can be pressed.
-    pub(crate) fn press(&self, selector: &str) {
+    pub fn press(&self, selector: &str) {
         let there = format!(
             "const e = document.querySelector('{selector}'); return !!e && !e.disabled && e.getClientRects().length > 0"
         );
@@ -77,17 +79,26 @@ impl App {
         self.run(&format!("document.querySelector('{selector}').click()"));
     }
 
-    /// Where the picture of the other is on the screen, the window standing at `window`.
-    pub(crate) fn other_picture(&self, window: Rect) -> Option<Rect> {
+    /// Where the pictures of the others are on the screen, the window standing at `window`; of those that are drawn.
+    pub fn pictures(&self, window: Rect) -> Vec<Rect> {
         let found = self.run(
-            "const c = document.querySelector('lr-tile:not(.own) canvas.drawn'); if (!c) return null;
+            "return [...document.querySelectorAll('lr-tile:not(.own) canvas.drawn')].map(c => {
              const r = c.getBoundingClientRect(), fit = getComputedStyle(c).objectFit;
              const by = fit === 'cover' ? Math.max : Math.min, k = by(r.width / c.width, r.height / c.height);
              const w = fit === 'fill' ? r.width : c.width * k, h = fit === 'fill' ? r.height : c.height * k;
-             return [r.left + (r.width - w) / 2, r.top + (r.height - h) / 2, w, h].map(v => v * devicePixelRatio)",
+             return [r.left + (r.width - w) / 2, r.top + (r.height - h) / 2, w, h].map(v => v * devicePixelRatio); })",
         );
-        let side = |n: usize| found[n].as_f64().filter(|v| *v >= 0.0).map(|v| v.round() as u32);
-        Some(Rect { x: window.x + side(0)?, y: window.y + side(1)?, width: side(2)?, height: side(3)? })
+        let side = |found: &Value, n: usize| found[n].as_f64().filter(|v| *v >= 0.0).map(|v| v.round() as u32);
+        let place = |found: &Value| {
+            let (x, y) = (window.x + side(found, 0)?, window.y + side(found, 1)?);
+            Some(Rect { x, y, width: side(found, 2)?, height: side(found, 3)? })
+        };
+        found.as_array().map(|all| all.iter().filter_map(place).collect()).unwrap_or_default()
+    }
+
+    /// Where the picture of the only other is.
+    pub fn other_picture(&self, window: Rect) -> Option<Rect> {
+        self.pictures(window).into_iter().next()
     }
 
     fn request(&self, method: &str, path: &str, body: &Value) -> Value {
@@ -136,7 +147,11 @@ fn answer(stream: &mut TcpStream) -> String {
                 return body.to_owned();
             }
         }
-        let read = stream.read(&mut chunk).expect("an answer in time");
+        let read = match stream.read(&mut chunk) {
+            // A child of the test has ended meanwhile.
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.expect("an answer in time"),
+        };
         assert!(read > 0, "the answer was cut off: {text}");
         all.extend_from_slice(&chunk[..read]);
     }

@@ -1,0 +1,304 @@
+//! Measures the app's window on a display of its own: `window-bench LUNCHROOM RUNS SECONDS BOARD-LOAD SERVER`,
+//! started by `cargo xtask bench window`, which reads the lines of JSON and asks the kernel what the named processes cost.
+//!
+//! What is on the screen is read from its pixels, every four milliseconds; a headless client looks at its newest picture
+//! sixty times a second, as a window would.
+
+use engine::media::stamp::{self, Stamp};
+use engine::signaling::message::MediaState;
+use engine::{Command, JoinRequest, Picture, ServerAddress, Stage, VideoLimits};
+use serde_json::{Value, json};
+use server::{Config, Server, Turn};
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use whole_system::browser::{Browser, Kind};
+use whole_system::desktop::{Desktop, Rect};
+use whole_system::people::{Habits, Person};
+use whole_system::window::App;
+
+const WINDOW: Rect = Rect { x: 0, y: 0, width: 1280, height: 800 };
+/// What everybody's camera gives, as in the call bench.
+const SIZE: VideoLimits = VideoLimits { width: 640, height: 360, fps: 30 };
+/// The nine's: about what a tile shows.
+const SMALL: VideoLimits = VideoLimits { width: 424, height: 240, fps: 30 };
+const NINE: [&str; 9] = ["Ada", "Ben", "Cem", "Dan", "Eve", "Fay", "Hal", "Ida", "Jon"];
+const PICTURE: MediaState = MediaState { microphone: false, camera: true };
+/// Left out of the figures.
+const WARM_UP: Duration = Duration::from_secs(6);
+const TICK: Duration = Duration::from_nanos(16_666_667);
+const LOOK: Duration = Duration::from_millis(4);
+/// Longest wait for the pictures of all.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The colour of what is to be pressed next, in the light theme, and so many pixels of it are a button.
+const ACCENT: (u8, u8, u8) = (0xcb, 0x3f, 0x28);
+const BUTTON: usize = 1_500;
+
+/// Where it happens.
+struct Scene {
+    desktop: Desktop,
+    program: PathBuf,
+    server: ServerAddress,
+    page: String,
+    time: Duration,
+}
+
+/// When each picture was seen first, in ms since it was made, by number.
+#[derive(Default)]
+struct Seen(BTreeMap<u16, i64>);
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [program, runs, seconds, load, server_program] = arguments.as_slice() else { panic!("five arguments") };
+    assert!(Desktop::available(), "see above");
+    let config = Config { listen: ([127, 0, 0, 1], 0).into(), turn: Turn::Off, ..Config::default() };
+    let server = Server::start(config).await.expect("a server");
+    let scene = Scene {
+        desktop: Desktop::start(),
+        program: std::fs::canonicalize(program).expect("the app"),
+        server: ServerAddress { url: format!("ws://{}", server.addr()).parse().expect("a URL"), fingerprint: None },
+        page: format!("http://{}", server.addr()),
+        time: Duration::from_secs(seconds.parse().expect("seconds")),
+    };
+    let board = Board::full(load, server_program);
+    for _ in 0..runs.parse::<usize>().expect("runs") {
+        let link = format!("lunchroom://join/soup?server={}", scene.server.url);
+        let check = scene.starts(&["--server", scene.server.url.as_str(), &link]).await;
+        let opened = scene.starts(&["--server", &board.url]).await;
+        say(&json!({"what": "start", "check_ms": check, "board_ms": opened}));
+    }
+    drop(board);
+    for run in 0..runs.parse::<usize>().expect("runs") {
+        scene.headless(&format!("headless-{run}")).await;
+        scene.window(&format!("window-{run}")).await;
+        if Kind::Guest.available() {
+            scene.tab(&format!("tab-{run}")).await;
+        }
+        scene.nine(&format!("nine-{run}")).await;
+    }
+    server.stop().await;
+}
+
+/// A server with a full board, and everybody who watches it.
+struct Board {
+    url: String,
+    process: Child,
+}
+
+impl Board {
+    fn full(load: &str, server: &str) -> Board {
+        let mut command = std::process::Command::new(load);
+        command.args([server, "2000", "200", "hold"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("board-load");
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().expect("piped")).read_line(&mut url).expect("an address");
+        Board { url: url.trim().to_owned(), process }
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take()); // it ends then, and its server with it
+        let _ = self.process.wait();
+    }
+}
+
+impl Scene {
+    /// Milliseconds from the start of the program until the one coloured button of the first screen is on the display.
+    async fn starts(&self, arguments: &[&str]) -> f64 {
+        let folder = self.desktop.home().join("config/org.lunchroom.desktop.start");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("settings.json"), r#"{"name": "Ada", "language": "en"}"#).expect("settings");
+        let mut command = self.desktop.program(self.program.to_str().expect("a path of letters"));
+        command.args([
+            "--profile",
+            "start",
+            "--camera",
+            "test",
+            "--microphone",
+            "tone",
+            "--speaker",
+            "null",
+            "--loopback",
+        ]);
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        let start = Instant::now();
+        let mut app = command.spawn().expect("the app");
+        while self.desktop.colored(ACCENT) < BUTTON {
+            assert!(start.elapsed() < PATIENCE, "no first screen");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        let took = start.elapsed();
+        let _ = app.kill();
+        let _ = app.wait();
+        while self.desktop.colored(ACCENT) > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        took.as_secs_f64() * 1e3
+    }
+
+    async fn headless(&self, room: &str) {
+        let sam = self.person("Sam", SIZE, None, room, BOTH_OF_THEM).await;
+        let hal = self.person("Hal", SIZE, None, room, BOTH_OF_THEM).await;
+        let who = hal.reaches("Sam").await;
+        let slot = hal.engine.picture(Picture::Camera(who.id)).await.expect("a picture");
+        tokio::time::sleep(WARM_UP).await;
+        let (mut seen, mut number) = (Seen::default(), 0);
+        let mut tick = tokio::time::interval(TICK);
+        let start = Instant::now();
+        while start.elapsed() < self.time {
+            tick.tick().await;
+            if let Some(stamp) = slot.newer_than(&mut number).and_then(|frame| stamp::read(&frame)) {
+                seen.note(stamp);
+            }
+        }
+        say(&json!({"what": "headless", "pictures": seen.figures(start.elapsed())}));
+        drop((sam, hal));
+    }
+
+    async fn window(&self, room: &str) {
+        let sam = self.person("Sam", SIZE, None, room, BOTH_OF_THEM).await;
+        let app = self.sits_down(room);
+        sam.reaches("Wes").await;
+        let places = self.drawn(&app, 1).await;
+        tokio::time::sleep(WARM_UP).await;
+        let process = process_of(&self.program);
+        mark("start", "window", process, true);
+        let (seen, took) = self.watch(&places).await;
+        mark("end", "window", process, true);
+        say(&json!({"what": "window", "pictures": seen[0].figures(took)}));
+        drop((sam, app));
+    }
+
+    /// The same call in a browser's tab: what that costs.
+    async fn tab(&self, room: &str) {
+        let sam = self.person("Sam", SIZE, None, room, BOTH_OF_THEM).await;
+        let mut tab = Browser::start(Kind::Guest);
+        tab.visit(&format!("{}/r/{room}", self.page));
+        tab.press("#join-here");
+        tab.type_in("lr-check input[type=text]", "Tom");
+        tab.press("#join");
+        tab.reads("lr-call", "Sam", PATIENCE);
+        sam.reaches("Tom").await;
+        tab.receives("pictures", PATIENCE, |received| received["framesDecoded"].as_u64() > Some(30));
+        tokio::time::sleep(WARM_UP).await;
+        mark("start", "tab", tab.process(), false);
+        tokio::time::sleep(self.time).await;
+        mark("end", "tab", tab.process(), false);
+        drop((sam, tab));
+    }
+
+    async fn nine(&self, room: &str) {
+        let app = self.sits_down(room);
+        let mut people = vec![];
+        for name in NINE {
+            people.push(self.person(name, SMALL, Some("Wes"), room, PICTURE).await);
+        }
+        let places = self.drawn(&app, NINE.len()).await;
+        tokio::time::sleep(WARM_UP).await;
+        let process = process_of(&self.program);
+        mark("start", "nine", process, true);
+        let (seen, took) = self.watch(&places).await;
+        mark("end", "nine", process, true);
+        let tiles: Vec<Value> = seen.iter().map(|seen| seen.figures(took)).collect();
+        say(&json!({"what": "nine", "tiles": tiles, "width": places[0].width, "height": places[0].height}));
+        drop((people, app));
+    }
+
+    async fn person(
+        &self,
+        name: &str,
+        video: VideoLimits,
+        meets: Option<&str>,
+        room: &str,
+        media: MediaState,
+    ) -> Person {
+        let person = Person::new(Habits { video, meets: meets.map(str::to_owned), ..Habits::new(name, 440) });
+        let (server, room, name) = (self.server.clone(), room.to_owned(), name.to_owned());
+        let seat = room.clone();
+        person.tell(Command::Join(JoinRequest { server, room, invite: None, name, media })).await;
+        person.until("in the room", |view| view.call.stage == Stage::Joined && view.call.room == seat).await;
+        person
+    }
+
+    /// The app at the table, by a link to it.
+    fn sits_down(&self, room: &str) -> App {
+        let link = format!("lunchroom://join/{room}?server={}", self.server.url);
+        let program = self.program.to_str().expect("a path of letters");
+        let app =
+            App::start(&self.desktop, program, "Wes", Value::Null, &["--server", self.server.url.as_str(), &link]);
+        self.desktop.place(&app.title, WINDOW);
+        // From a link nothing is on before the person says so.
+        app.press("#self-camera");
+        app.press("#join");
+        app.until("in the room", "return !!document.querySelector('#leave')");
+        app
+    }
+
+    /// Where the pictures of so many others are, once all can be read.
+    async fn drawn(&self, app: &App, count: usize) -> Vec<Rect> {
+        let start = Instant::now();
+        loop {
+            let places = app.pictures(WINDOW);
+            let readable = places.iter().filter(|place| self.desktop.stamp(**place).is_some()).count();
+            if places.len() == count && readable == count {
+                return places;
+            }
+            assert!(start.elapsed() < PATIENCE, "{readable} of {} pictures can be read: {places:?}", places.len());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn watch(&self, places: &[Rect]) -> (Vec<Seen>, Duration) {
+        let mut seen: Vec<Seen> = places.iter().map(|_| Seen::default()).collect();
+        let start = Instant::now();
+        while start.elapsed() < self.time {
+            for (seen, place) in seen.iter_mut().zip(places) {
+                if let Some(stamp) = self.desktop.stamp(*place) {
+                    seen.note(stamp);
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        (seen, start.elapsed())
+    }
+}
+
+const BOTH_OF_THEM: MediaState = whole_system::people::BOTH;
+
+impl Seen {
+    fn note(&mut self, stamp: Stamp) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        self.0.entry(stamp.seq).or_insert_with(|| stamp.age_ms(now));
+    }
+
+    fn figures(&self, took: Duration) -> Value {
+        let mut ages: Vec<i64> = self.0.values().copied().collect();
+        ages.sort_unstable();
+        let at = |share: f64| ages.get((share * ages.len().saturating_sub(1) as f64).round() as usize);
+        json!({"fps": ages.len() as f64 / took.as_secs_f64(), "p50_ms": at(0.5), "p95_ms": at(0.95)})
+    }
+}
+
+/// Who starts us looks now what the process and its children cost, or its children alone.
+fn mark(when: &str, what: &str, process: u32, itself: bool) {
+    say(&json!({"mark": when, "what": what, "process": process, "itself": itself}));
+    // It takes a moment to look.
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+fn say(line: &Value) {
+    println!("{line}");
+}
+
+/// The only process of this program; the window's driver starts it, not we.
+fn process_of(program: &Path) -> u32 {
+    let ours = |process: &u32| std::fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|exe| exe == program);
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let mut processes = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    processes.find(ours).expect("the app runs")
+}

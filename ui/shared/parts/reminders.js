@@ -1,0 +1,69 @@
+// What the board reminds of, on whatever screen: a line with the way to the table. When a table opens whose person sits
+// before the window and does nothing else, its device check comes by itself.
+
+import { backend } from '../backend.js';
+import { h, shown, text } from '../dom.js';
+import { icon } from '../icons.js';
+import { place } from '../place.js';
+import { t } from '../strings.js';
+import { isOpen, serverNow } from '../tables.js';
+import { View } from '../view.js';
+
+/** @typedef {import('../model.d.ts').AppState} AppState */
+/** @typedef {import('../model.d.ts').Reminder} Reminder */
+
+export class Reminders extends View {
+  /** The newest that was not put away. @type {Reminder | null} */
+  #newest = null;
+  /** Number of the last one that was put away from here. */
+  #away = -1;
+
+  build() {
+    this.className = 'notice reminder';
+    this.setAttribute('role', 'status');
+    this.words = h('p', { dir: 'auto' });
+    this.go = h('button', { type: 'button', class: 'small primary', id: 'reminder-go', text: t.goToTable, onclick: () => this.#go() });
+    this.append(this.words, this.go, h('button', { type: 'button', class: 'icon-only plain', id: 'reminder-close', 'aria-label': t.close, onclick: () => this.#putAway() }, icon('close')));
+  }
+
+  connected() {
+    const look = () => backend.state && this.update(backend.state);
+    addEventListener('focus', look);
+    this.until(() => removeEventListener('focus', look));
+    this.until(place.onMove(look));
+  }
+
+  /** @param {AppState} state */
+  update(state) {
+    const { words, go } = this;
+    if (!words || !go) return;
+    const one = this.#newest = state.reminders.findLast(reminder => reminder.number > this.#away) ?? null;
+    shown(this, one !== null);
+    if (!one) return;
+    const { call, board } = state;
+    const busy = ['joining', 'knocking', 'joined', 'reconnecting'].includes(call.stage.kind);
+    const there = one.kind !== 'deleted' && one.room === (busy ? call.room : place.target?.room);
+    if (there) return this.#putAway();
+    const opens = one.kind === 'begins' || one.kind === 'seated';
+    const idle = !busy && !place.target && !state.link && !document.querySelector('dialog[open]');
+    if (opens && idle && document.hasFocus()) return this.#go();
+    text(words, t.reminders[one.kind](one.topic || t.yourTable));
+    const table = board?.tables.find(table => table.id === one.table);
+    shown(go, Boolean(board && table && !busy && isOpen(table, serverNow(board))));
+  }
+
+  #go() {
+    const one = this.#newest;
+    this.#putAway();
+    if (one) place.go({ room: one.room, known: true, table: one.table });
+  }
+
+  #putAway() {
+    if (!this.#newest) return;
+    this.#away = this.#newest.number;
+    this.#newest = null;
+    shown(this, false);
+    backend.call('dismiss_reminders', { last: this.#away }).catch(() => {});
+  }
+}
+customElements.define('lr-reminders', Reminders);

@@ -1,0 +1,123 @@
+//! `cargo xtask bench window`: the app's window on a display of its own, beside a headless client and a browser's tab.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::call::keep;
+use super::figures::percentile;
+use super::options::Options;
+use super::table::{figure, table};
+use super::usage::{self, Usage};
+use crate::command;
+use crate::local::Process;
+use crate::setup;
+use crate::workspace::Workspace;
+
+pub(crate) const ABOUT: &str =
+    "the window: latency on the screen, nine tiles, CPU and memory beside a browser's tab: --runs 3 --seconds 15";
+
+/// Longest silence: a start of the app, a warm-up and a measurement.
+const SILENCE: Duration = Duration::from_secs(180);
+
+/// Figures by name, one for each run.
+type Figures = BTreeMap<&'static str, Vec<f64>>;
+
+/// What is looked at when: CPU so far and the time.
+struct Mark {
+    used: Usage,
+    at: Instant,
+}
+
+/// The window's processes and the tab's are measured in the same call: the far side is a headless client with 640x360.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let options = Options::parse(arguments, &[("runs", "3"), ("seconds", "15")])?;
+    let (runs, seconds) = (options.number::<u32>("runs")?, options.number::<u64>("seconds")?.max(5));
+    setup::for_testing(workspace)?;
+    let bins = ["--bin", "lunchroom", "--bin", "window-bench", "--bin", "lunchroom-server"];
+    println!("compiling the app for release; the first time takes minutes");
+    let packages = ["lunchroom", "whole-system", "server"].map(|name| ["--package", name]);
+    let build = ["build", "--quiet", "--release", "--example", "board-load"];
+    command::run(command::cargo().args(build).args(packages.concat()).args(bins).current_dir(&workspace.root))?;
+    let program = |name: &str| workspace.target.join("release").join(name);
+    let mut bench = command::program(program("window-bench"));
+    bench.arg(program("lunchroom")).args([runs.to_string(), seconds.to_string()]);
+    bench.args([program("examples/board-load"), program("lunchroom-server")]);
+    let figures = follow(&Process::start(&mut bench)?, seconds, runs)?;
+    let rows: Vec<Vec<String>> = figures.iter().map(|(name, values)| row(name, values)).collect();
+    println!("{}", table(&rows));
+    keep(workspace, "window", &json!({"options": arguments, "figures": figures}))
+}
+
+fn follow(bench: &Process, seconds: u64, runs: u32) -> Result<Figures> {
+    let mut figures = Figures::new();
+    let mut marks: BTreeMap<String, Mark> = BTreeMap::new();
+    let mut nines = 0;
+    while nines < runs {
+        let until = Instant::now() + SILENCE + Duration::from_secs(seconds);
+        let Some(line) = bench.line_until(until) else { bail!("the bench ended too early, see above") };
+        let Ok(said) = serde_json::from_str::<Value>(&line.text) else { continue }; // a word about a browser
+        let what = said["what"].as_str().unwrap_or_default().to_owned();
+        match said["mark"].as_str() {
+            Some("start") => drop(marks.insert(what, look(&said)?)),
+            Some(_) => cost(&mut figures, &what, &marks.remove(&what).context("no start")?, &look(&said)?),
+            None => {
+                nines += u32::from(what == "nine");
+                pictures(&mut figures, &what, &said);
+            }
+        }
+    }
+    Ok(figures)
+}
+
+fn look(said: &Value) -> Result<Mark> {
+    let process = said["process"].as_u64().and_then(|id| u32::try_from(id).ok()).context("a process")?;
+    let used = usage::of_tree(process, said["itself"] == true).context("its processes cannot be seen")?;
+    Ok(Mark { used, at: Instant::now() })
+}
+
+fn cost(figures: &mut Figures, what: &str, before: &Mark, after: &Mark) {
+    let cores = (after.used.cpu_s - before.used.cpu_s) / (after.at - before.at).as_secs_f64();
+    let (cpu, memory) = match what {
+        "window" => ("window: cores", "window: PSS, MiB"),
+        "tab" => ("tab: cores", "tab: PSS, MiB"),
+        _ => ("nine tiles: cores", "nine tiles: PSS, MiB"),
+    };
+    figures.entry(cpu).or_default().push(cores);
+    figures.entry(memory).or_default().push(after.used.memory_mib);
+}
+
+fn pictures(figures: &mut Figures, what: &str, said: &Value) {
+    let mut note = |name, value: &Value| figures.entry(name).or_default().extend(value.as_f64());
+    match what {
+        "headless" => {
+            note("headless: latency p50, ms", &said["pictures"]["p50_ms"]);
+            note("headless: latency p95, ms", &said["pictures"]["p95_ms"]);
+            note("headless: fps", &said["pictures"]["fps"]);
+        }
+        "start" => {
+            note("start to device check, ms", &said["check_ms"]);
+            note("start to a board of 200 tables and 2,000 people, ms", &said["board_ms"]);
+        }
+        "window" => {
+            note("window: latency p50, ms", &said["pictures"]["p50_ms"]);
+            note("window: latency p95, ms", &said["pictures"]["p95_ms"]);
+            note("window: fps", &said["pictures"]["fps"]);
+        }
+        _ => {
+            let tiles = said["tiles"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let all = |name: &str| -> Vec<f64> { tiles.iter().filter_map(|tile| tile[name].as_f64()).collect() };
+            note("nine tiles: fps, slowest tile", &json!(percentile(all("fps"), 0.0)));
+            note("nine tiles: fps, median tile", &json!(percentile(all("fps"), 0.5)));
+            note("nine tiles: latency p50, ms, median tile", &json!(percentile(all("p50_ms"), 0.5)));
+        }
+    }
+}
+
+/// Median (lowest-highest).
+fn row(name: &str, values: &[f64]) -> Vec<String> {
+    let at = |share| figure(percentile(values.to_vec(), share), 2);
+    vec![name.to_owned(), at(0.5), format!("({}-{})", at(0.0), at(1.0))]
+}
