@@ -92,13 +92,16 @@ fn linked(ldd: &str, library: &str) -> Option<(String, String)> {
 }
 
 impl Libraries {
-    /// What is laid over `tauri.conf.json`; lists there are replaced as a whole.
+    /// What is laid over `tauri.conf.json`; lists there are replaced as a whole. `desktop-file-utils` tells the desktop
+    /// which program opens our links when the package is installed.
     fn config(&self) -> String {
-        let deb = ["libasound2 | libasound2t64", "libdbus-1-3", "libstdc++6"].into_iter().chain(self.debian.as_deref());
+        let deb = ["desktop-file-utils", "libasound2 | libasound2t64", "libdbus-1-3", "libstdc++6"]
+            .into_iter()
+            .chain(self.debian.as_deref());
         let rpm = self.soname.iter().map(|soname| format!("{soname}()(64bit)"));
         let linux = serde_json::json!({
             "deb": { "depends": deb.collect::<Vec<_>>() },
-            "rpm": { "depends": rpm.chain(["libasound.so.2()(64bit)".to_owned()]).collect::<Vec<_>>() },
+            "rpm": { "depends": rpm.chain(["libasound.so.2()(64bit)", "desktop-file-utils"].map(str::to_owned)).collect::<Vec<_>>() },
         });
         serde_json::json!({ "bundle": { "linux": linux } }).to_string()
     }

@@ -22,7 +22,7 @@ export class Reminders extends View {
     this.className = 'notice reminder';
     this.setAttribute('role', 'status');
     this.words = h('p', { dir: 'auto' });
-    this.go = h('button', { type: 'button', class: 'small primary', id: 'reminder-go', text: t.goToTable, onclick: () => this.#go() });
+    this.go = h('button', { type: 'button', class: 'small', id: 'reminder-go', text: t.goToTable, onclick: () => this.#go() });
     this.append(this.words, this.go, h('button', { type: 'button', class: 'icon-only plain', id: 'reminder-close', 'aria-label': t.close, onclick: () => this.#putAway() }, icon('close')));
   }
 

@@ -95,7 +95,6 @@ const NEEDS: &[Need] = &[
     need("the display server Xvfb", Testing, Linux, Program(&["Xvfb"]), &["xvfb"], ["xorg-x11-server-Xvfb", "xorg-server-xvfb", "", ""]),
     need("D-Bus", Testing, Linux, Program(&["dbus-run-session"]), &["dbus"], ["dbus-daemon", "dbus", "", ""]),
     need("xdotool", Testing, Linux, Program(&["xdotool"]), &["xdotool"], ["xdotool", "xdotool", "", ""]),
-    need("ImageMagick", Testing, Linux, Program(&["import"]), &["imagemagick"], ["ImageMagick", "imagemagick", "", ""]),
     need("gio", Testing, Linux, Program(&["gio"]), &["libglib2.0-bin"], ["glib2", "glib2", "", ""]),
     need("xdg-mime", Testing, Linux, Program(&["xdg-mime"]), &["xdg-utils"], ["xdg-utils", "xdg-utils", "", ""]),
     need("update-desktop-database", Testing, Linux, Program(&["update-desktop-database"]), &["desktop-file-utils"], ["desktop-file-utils", "desktop-file-utils", "", ""]),
