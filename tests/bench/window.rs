@@ -29,7 +29,9 @@ const PICTURE: MediaState = MediaState { microphone: false, camera: true };
 /// Left out of the figures.
 const WARM_UP: Duration = Duration::from_secs(6);
 const TICK: Duration = Duration::from_nanos(16_666_667);
+/// How often one picture on the screen is looked at, and how often nine are: looking costs the display server something.
 const LOOK: Duration = Duration::from_millis(4);
+const LOOK_AT_NINE: Duration = Duration::from_millis(12);
 /// Longest wait for the pictures of all.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -162,13 +164,13 @@ impl Scene {
 
     async fn window(&self, room: &str) {
         let sam = self.person("Sam", SIZE, None, room, BOTH_OF_THEM).await;
-        let app = self.sits_down(room);
+        let app = self.sits_down(room, true);
         sam.reaches("Wes").await;
         let places = self.drawn(&app, 1).await;
         tokio::time::sleep(WARM_UP).await;
         let process = process_of(&self.program);
         mark("start", "window", process, true);
-        let (seen, took) = self.watch(&places).await;
+        let (seen, took) = self.watch(&places, LOOK).await;
         mark("end", "window", process, true);
         say(&json!({"what": "window", "pictures": seen[0].figures(took)}));
         drop((sam, app));
@@ -193,7 +195,7 @@ impl Scene {
     }
 
     async fn nine(&self, room: &str) {
-        let app = self.sits_down(room);
+        let app = self.sits_down(room, false);
         let mut people = vec![];
         for name in NINE {
             people.push(self.person(name, SMALL, Some("Wes"), room, PICTURE).await);
@@ -202,7 +204,7 @@ impl Scene {
         tokio::time::sleep(WARM_UP).await;
         let process = process_of(&self.program);
         mark("start", "nine", process, true);
-        let (seen, took) = self.watch(&places).await;
+        let (seen, took) = self.watch(&places, LOOK_AT_NINE).await;
         mark("end", "nine", process, true);
         let tiles: Vec<Value> = seen.iter().map(|seen| seen.figures(took)).collect();
         say(&json!({"what": "nine", "tiles": tiles, "width": places[0].width, "height": places[0].height}));
@@ -225,15 +227,13 @@ impl Scene {
         person
     }
 
-    /// The app at the table, by a link to it.
-    fn sits_down(&self, room: &str) -> App {
+    /// The app at the table, by a link to it, with the test pattern for a camera or without one.
+    fn sits_down(&self, room: &str, camera: bool) -> App {
         let link = format!("lunchroom://join/{room}?server={}", self.server.url);
         let program = self.program.to_str().expect("a path of letters");
-        let app =
-            App::start(&self.desktop, program, "Wes", Value::Null, &["--server", self.server.url.as_str(), &link]);
+        let settings = json!({"camera_on": camera});
+        let app = App::start(&self.desktop, program, "Wes", settings, &["--server", self.server.url.as_str(), &link]);
         self.desktop.place(&app.title, WINDOW);
-        // From a link nothing is on before the person says so.
-        app.press("#self-camera");
         app.press("#join");
         app.until("in the room", "return !!document.querySelector('#leave')");
         app
@@ -253,7 +253,7 @@ impl Scene {
         }
     }
 
-    async fn watch(&self, places: &[Rect]) -> (Vec<Seen>, Duration) {
+    async fn watch(&self, places: &[Rect], look: Duration) -> (Vec<Seen>, Duration) {
         let mut seen: Vec<Seen> = places.iter().map(|_| Seen::default()).collect();
         let start = Instant::now();
         while start.elapsed() < self.time {
@@ -262,7 +262,7 @@ impl Scene {
                     seen.note(stamp);
                 }
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(look).await;
         }
         (seen, start.elapsed())
     }

@@ -22,6 +22,9 @@ pub(crate) const ABOUT: &str =
 /// Longest silence: a start of the app, a warm-up and a measurement.
 const SILENCE: Duration = Duration::from_secs(180);
 
+/// How long it may take to close what it has opened.
+const GOODBYE: Duration = Duration::from_secs(30);
+
 /// Figures by name, one for each run.
 type Figures = BTreeMap<&'static str, Vec<f64>>;
 
@@ -69,6 +72,8 @@ fn follow(bench: &Process, seconds: u64, runs: u32) -> Result<Figures> {
             }
         }
     }
+    // It closes the last window and browser before it ends.
+    while bench.line_until(Instant::now() + GOODBYE).is_some() {}
     Ok(figures)
 }
 
