@@ -68,7 +68,9 @@ pub(crate) fn guest(kind: Kind) {
 
 /// What a guest does and sees, and the id they have at the table.
 async fn sits_down(gus: &mut Browser, link: &str, host: &Person) -> ParticipantId {
-    gus.visit(link);
+    gus.visit_without(link, "/guest/welcome.js");
+    gus.reads("body", "did not load fully", PATIENCE);
+    gus.press("#again");
     let card = gus.reads("lr-guest", "2 people at the table", PATIENCE);
     assert!(card.contains("Talk") && card.contains("You knock"), "{card}");
     assert!(!card.contains("Ada") && !card.contains("Soup"), "a guest sees counts of one table: {card}");

@@ -101,6 +101,11 @@ impl Browser {
         self.order(json!({ "do": "visit", "url": url }), url);
     }
 
+    /// As [`Self::visit`]; the first request whose address has `part` in it is lost.
+    pub fn visit_without(&mut self, url: &str, part: &str) {
+        self.order(json!({ "do": "visit", "url": url, "without": part }), url);
+    }
+
     /// Presses what a CSS selector names, once it can be seen.
     pub fn press(&mut self, selector: &str) {
         self.order(json!({ "do": "press", "selector": selector }), selector);

@@ -5,21 +5,28 @@
 
 use crate::scratch::Scratch;
 use crate::skip::{find, skip, skip_unless};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// Tells the inner process that it is one.
 const INSIDE: &str = "LUNCHROOM_TEST_NETWORK";
-/// The interface and its address. RFC 1918.
-const SETUP: [&str; 5] = [
+/// The interface and its address. RFC 1918. No address of its own making appears on it later.
+const SETUP: [&str; 7] = [
     "link set lo up",
     "link add lan type veth peer name far",
+    "link set lan addrgenmode none",
+    "link set far addrgenmode none",
     "address add 10.77.0.1/24 dev lan",
     "link set far up",
     "link set lan up multicast on",
 ];
 /// Multicast leaves by it, and it is the way to everywhere else, where nobody answers.
 const ROUTE: &str = "route add default dev lan";
+
+/// Longest wait for both ends of the interface to carry.
+const SETTLES: Duration = Duration::from_secs(10);
 
 /// One at a time: two browsers on a small machine would measure each other.
 static TURN: Mutex<()> = Mutex::new(());
@@ -45,13 +52,25 @@ pub fn within(test: &str, body: impl FnOnce()) -> bool {
     true
 }
 
-/// Sets the interface up. Called once, inside.
+/// Sets the interface up and waits until nothing more changes there: a browser gives up what it is loading when its
+/// network changes. Called once, inside.
 pub fn set_up() {
     let ip = find("ip").expect("found outside");
     for line in SETUP.iter().chain([&ROUTE]) {
         let status = Command::new(&ip).args(line.split(' ')).status().expect("ip runs");
         assert!(status.success(), "ip {line}");
     }
+    let start = Instant::now();
+    while carrying(&ip) < 2 {
+        assert!(start.elapsed() < SETTLES, "the test's own interface never carries");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// How many interfaces beside `lo` the kernel calls up. It says so up to a second after they were set up.
+fn carrying(ip: &Path) -> usize {
+    let output = Command::new(ip).args(["-o", "link", "show", "up"]).output().expect("ip runs");
+    String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains(" state UP ")).count()
 }
 
 /// Everything inside ends with the test: no browser outlives it. Propagation is left alone: in a chroot "/" is no mount.

@@ -12,5 +12,6 @@ const root = new Lunchroom();
 root.home = () => new GuestWelcome(backend.invitation);
 // Who a guest is, is asked at the device check.
 root.isNew = () => false;
+document.querySelector('.unloaded')?.remove();
 document.body.append(root);
 backend.start();
