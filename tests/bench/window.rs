@@ -67,6 +67,9 @@ async fn main() {
         time: Duration::from_secs(seconds.parse().expect("seconds")),
     };
     let board = Board::full(load, server_program);
+    // A new home: fonts are listed and caches made at the very first start of any program of this kind.
+    let first = scene.starts(&["--server", &board.url]).await;
+    say(&json!({"what": "start", "first_ms": first}));
     for _ in 0..runs.parse::<usize>().expect("runs") {
         let link = format!("lunchroom://join/soup?server={}", scene.server.url);
         let check = scene.starts(&["--server", scene.server.url.as_str(), &link]).await;

@@ -103,6 +103,7 @@ fn pictures(figures: &mut Figures, what: &str, said: &Value) {
             note("headless: fps", &said["pictures"]["fps"]);
         }
         "start" => {
+            note("very first start in a new home, ms", &said["first_ms"]);
             note("start to device check, ms", &said["check_ms"]);
             note("start to a board of 200 tables and 2,000 people, ms", &said["board_ms"]);
         }
