@@ -239,6 +239,48 @@ test('without a socket pictures come by command, and by hand where the browser d
   }
 });
 
+test('pictures have the colours that their numbers mean, by tables as by the formula and as the browser draws them', async () => {
+  const { page } = await stage.page({ state: base(), language: 'en' });
+  const far = await page.evaluate(async () => {
+    const { toRgba } = await import('/shared/frames/rgba.js');
+    const painters = await import('/shared/frames/painter.js');
+    const formula = (y, u, v, flags) => {
+      const full = flags & 1, luma = full ? y : (y - 16) * 255 / 219, colour = full ? 1 : 255 / 224;
+      const [rv, gu, gv, bu] = flags & 2 ? [1.5748, 0.1873, 0.4681, 1.8556] : [1.402, 0.3441, 0.7141, 1.772];
+      return [luma + rv * colour * (v - 128), luma - colour * (gu * (u - 128) + gv * (v - 128)), luma + bu * colour * (u - 128)].map(x => Math.max(0, Math.min(255, x)));
+    };
+    let tables = 0;
+    for (const flags of [0, 1, 2, 3]) {
+      for (const [width, height] of [[33, 31], [2, 2], [1, 1]]) {
+        const half = (width + 1) >> 1, area = width * height, quarter = half * ((height + 1) >> 1);
+        const planes = Uint8Array.from({ length: area + 2 * quarter }, (_, n) => n % 7 ? (n * 73 + (n >> 3)) & 255 : n & 1 ? 255 : 0);
+        const out = new Uint32Array(area), bytes = new Uint8Array(out.buffer);
+        toRgba({ width, height, planes, flags }, out);
+        for (let row = 0; row < height; row++) {
+          for (let column = 0; column < width; column++) {
+            const at = row * width + column, low = area + (row >> 1) * half + (column >> 1);
+            formula(planes[at], planes[low], planes[low + quarter], flags).forEach((value, n) => { tables = Math.max(tables, Math.abs(value - bytes[4 * at + n])); });
+            if (bytes[4 * at + 3] !== 255) tables = 1000;
+          }
+        }
+      }
+    }
+    const drawn = way => {
+      const canvas = document.createElement('canvas'), planes = new Uint8Array(64 * 36 * 3 / 2).fill(90, 0, 64 * 36).fill(100, 64 * 36, 64 * 45).fill(170, 64 * 45);
+      const painter = painters[way](canvas);
+      for (let n = 0; n < 100; n++) painter.draw({ stream: 1, flags: 0, width: 64, height: 36, sequence: n, time: n, planes });
+      return { way: painter.way, colour: [...canvas.getContext('2d').getImageData(30, 20, 1, 1).data] };
+    };
+    const [one, other, chosen] = ['byVideoFrame', 'byHand', 'byTheQuicker'].map(drawn);
+    const apart = (a, b) => Math.max(...a.map((value, n) => Math.abs(value - b[n])));
+    return { tables, ways: apart(one.colour, other.colour), chosen: apart(one.colour, chosen.colour), way: chosen.way };
+  });
+  assert.ok(far.tables <= 2, `tables and formula are ${far.tables} apart`);
+  assert.ok(far.ways <= 3 && far.chosen <= 3, JSON.stringify(far));
+  assert.ok(['VideoFrame', 'RGBA'].includes(far.way), `after a hundred pictures it is ${far.way}`);
+  await page.close();
+});
+
 test('a community’s secret is kept with its server, and makes a member of who connects', async () => {
   const state = { ...base(), board: null, session: { kind: 'open', server: 'wss://lunch.example.org/' }, settings: { ...base().settings, servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'Ours' }], server: 0 } };
   const { page } = await stage.page({ state, language: 'en' });
