@@ -1,6 +1,7 @@
 //! The command line. Links come by it too: systems start a link's handler with the link as argument.
 
 use clap::Parser;
+use engine::VideoLimits;
 use url::Url;
 
 /// Video calls for people who eat together.
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// Loudspeaker of this launch by id or name, off, null (played to nobody) or wav:FILE.
     #[arg(long, value_name = "DEVICE")]
     pub(crate) speaker: Option<String>,
+    /// Largest picture of the camera that is sent, WIDTHxHEIGHT. Default: 1280x720.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) size: Option<VideoLimits>,
     /// Meet others only on this machine's loopback, for tests.
     #[arg(long)]
     pub(crate) loopback: bool,

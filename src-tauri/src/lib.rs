@@ -30,7 +30,7 @@ use args::Args;
 use clap::Parser as _;
 use desk::{Ask, DeskHandle, Opening};
 use engine::media::encoded::VideoCodec;
-use engine::{DeviceChoice, Engine, EngineConfig, MicrophoneOptions, VideoLimits};
+use engine::{DeviceChoice, Engine, EngineConfig, MicrophoneOptions};
 use folders::Folders;
 use frames::{Fallback, FrameSocket};
 use settings::SettingsFile;
@@ -174,7 +174,7 @@ fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::i
         client: concat!("lunchroom ", env!("CARGO_PKG_VERSION")).into(),
         key,
         codecs: VideoCodec::ALL.to_vec(),
-        video: VideoLimits::default(),
+        video: args.size.unwrap_or_default(),
         processing: desk::processing(settings.get()),
         ice_servers: None,
         relay_only: false,

@@ -22,6 +22,8 @@ use whole_system::window::App;
 const WINDOW: Rect = Rect { x: 0, y: 0, width: 1280, height: 800 };
 /// What everybody's camera gives, as in the call bench.
 const SIZE: VideoLimits = VideoLimits { width: 640, height: 360, fps: 30 };
+/// What the window's own camera gives where nothing else is said.
+const LARGE: VideoLimits = VideoLimits { width: 1280, height: 720, fps: 30 };
 /// The nine's: about what a tile shows.
 const SMALL: VideoLimits = VideoLimits { width: 424, height: 240, fps: 30 };
 const NINE: [&str; 9] = ["Ada", "Ben", "Cem", "Dan", "Eve", "Fay", "Hal", "Ida", "Jon"];
@@ -79,9 +81,11 @@ async fn main() {
     drop(board);
     for run in 0..runs.parse::<usize>().expect("runs") {
         scene.headless(&format!("headless-{run}")).await;
-        scene.window(&format!("window-{run}")).await;
-        if Kind::Guest.available() {
-            scene.tab(&format!("tab-{run}")).await;
+        for (what, size) in [("", SIZE), (", own camera 720p", LARGE)] {
+            scene.window(&format!("window-{}-{run}", size.height), &format!("window{what}"), size).await;
+            if Kind::Guest.available() {
+                scene.tab(&format!("tab-{}-{run}", size.height), &format!("tab{what}"), size).await;
+            }
         }
         scene.nine(&format!("nine-{run}")).await;
     }
@@ -165,25 +169,25 @@ impl Scene {
         drop((sam, hal));
     }
 
-    async fn window(&self, room: &str) {
+    async fn window(&self, room: &str, what: &str, size: VideoLimits) {
         let sam = self.person("Sam", SIZE, None, room, BOTH_OF_THEM).await;
-        let app = self.sits_down(room, true);
+        let app = self.sits_down(room, Some(size));
         sam.reaches("Wes").await;
         let places = self.drawn(&app, 1).await;
         tokio::time::sleep(WARM_UP).await;
         let process = process_of(&self.program);
-        mark("start", "window", process, true);
+        mark("start", what, process, true);
         let (seen, took) = self.watch(&places, LOOK).await;
-        mark("end", "window", process, true);
-        say(&json!({"what": "window", "pictures": seen[0].figures(took)}));
+        mark("end", what, process, true);
+        say(&json!({"what": what, "pictures": seen[0].figures(took)}));
         drop((sam, app));
     }
 
     /// The same call in a browser's tab: what that costs.
-    async fn tab(&self, room: &str) {
+    async fn tab(&self, room: &str, what: &str, size: VideoLimits) {
         let sam = self.person("Sam", SIZE, None, room, BOTH_OF_THEM).await;
         let mut tab = Browser::start(Kind::Guest);
-        tab.visit(&format!("{}/r/{room}", self.page));
+        tab.visit_with_camera(&format!("{}/r/{room}", self.page), (size.width, size.height));
         tab.press("#join-here");
         tab.type_in("lr-check input[type=text]", "Tom");
         tab.press("#join");
@@ -191,14 +195,14 @@ impl Scene {
         sam.reaches("Tom").await;
         tab.receives("pictures", PATIENCE, |received| received["framesDecoded"].as_u64() > Some(30));
         tokio::time::sleep(WARM_UP).await;
-        mark("start", "tab", tab.process(), false);
+        mark("start", what, tab.process(), false);
         tokio::time::sleep(self.time).await;
-        mark("end", "tab", tab.process(), false);
+        mark("end", what, tab.process(), false);
         drop((sam, tab));
     }
 
     async fn nine(&self, room: &str) {
-        let app = self.sits_down(room, false);
+        let app = self.sits_down(room, None);
         let mut people = vec![];
         for name in NINE {
             people.push(self.person(name, SMALL, Some("Wes"), room, PICTURE).await);
@@ -206,11 +210,11 @@ impl Scene {
         let places = self.drawn(&app, NINE.len()).await;
         tokio::time::sleep(WARM_UP).await;
         let process = process_of(&self.program);
-        mark("start", "nine", process, true);
+        mark("start", "nine tiles", process, true);
         let (seen, took) = self.watch(&places, LOOK_AT_NINE).await;
-        mark("end", "nine", process, true);
+        mark("end", "nine tiles", process, true);
         let tiles: Vec<Value> = seen.iter().map(|seen| seen.figures(took)).collect();
-        say(&json!({"what": "nine", "tiles": tiles, "width": places[0].width, "height": places[0].height}));
+        say(&json!({"what": "nine tiles", "tiles": tiles, "width": places[0].width, "height": places[0].height}));
         drop((people, app));
     }
 
@@ -230,12 +234,15 @@ impl Scene {
         person
     }
 
-    /// The app at the table, by a link to it, with the test pattern for a camera or without one.
-    fn sits_down(&self, room: &str, camera: bool) -> App {
+    /// The app at the table, by a link to it, with the test pattern of this size for a camera or without one.
+    fn sits_down(&self, room: &str, camera: Option<VideoLimits>) -> App {
         let link = format!("lunchroom://join/{room}?server={}", self.server.url);
         let program = self.program.to_str().expect("a path of letters");
-        let settings = json!({"camera_on": camera});
-        let app = App::start(&self.desktop, program, "Wes", settings, &["--server", self.server.url.as_str(), &link]);
+        let settings = json!({"camera_on": camera.is_some()});
+        let size = camera.map(|size| format!("--size={}x{}", size.width, size.height));
+        let mut arguments = vec!["--server", self.server.url.as_str(), &link];
+        arguments.extend(size.as_deref());
+        let app = App::start(&self.desktop, program, "Wes", settings, &arguments);
         self.desktop.place(&app.title, WINDOW);
         app.press("#join");
         app.until("in the room", "return !!document.querySelector('#leave')");

@@ -2,7 +2,7 @@
 // output. node drive.mjs chromium|chromium-guest|firefox|firefox-guest MODULES UI_FOLDER     guest: at no page yet, with a made-up
 // camera and microphone
 //   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
-//   {"do":"visit","url":"…","without":"a part lost once"} as somebody who was never here   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
+//   {"do":"visit","url":"…","without":"a part lost once","camera":[width, height]} as somebody who was never here   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
 //   {"do":"text","selector":"…"} what can be read there, null if it is not there   {"do":"received"} what all its connections have received
 //   {"do":"open"} loads the page anew   {"do":"screenshot","path":"…"}   {"do":"quit"}
 import { createServer } from 'node:http';
@@ -56,7 +56,7 @@ const open = async () => {
   await page.waitForFunction(() => document.title === 'ready', { timeout: 20_000 });
 };
 if (!isGuest) await open();
-const visit = async (url, without) => {
+const visit = async ({ url, without, camera }) => {
   await page.close();
   page = await (await browser.createBrowserContext()).newPage();
   overhear();
@@ -65,6 +65,10 @@ const visit = async (url, without) => {
     const made = window.made = [];
     window.RTCPeerConnection = class extends RTCPeerConnection { constructor(...args) { super(...args); made.push(this); } };
   });
+  if (camera) await page.evaluateOnNewDocument((width, height) => {
+    const devices = MediaDevices.prototype, open = devices.getUserMedia;
+    devices.getUserMedia = function (wish) { return open.call(this, wish.video ? { ...wish, video: { ...wish.video, width, height } } : wish); };
+  }, ...camera);
   if (without) await losesOnce(without);
   await page.goto(url);
 };
@@ -102,7 +106,7 @@ for await (const line of lines) {
   const order = JSON.parse(line);
   try {
     if (order.do === 'quit') await quit();
-    else if (order.do === 'visit') { await visit(order.url, order.without); answer({ ok: null }); }
+    else if (order.do === 'visit') { await visit(order); answer({ ok: null }); }
     else if (order.do === 'press') { await press(order.selector); answer({ ok: null }); }
     else if (order.do === 'type') { await page.waitForSelector(order.selector, { visible: true, timeout: 20_000 }); await page.type(order.selector, order.text); answer({ ok: null }); }
     else if (order.do === 'text') answer({ ok: await page.evaluate(selector => document.querySelector(selector)?.innerText ?? null, order.selector) });

@@ -106,6 +106,11 @@ impl Browser {
         self.order(json!({ "do": "visit", "url": url, "without": part }), url);
     }
 
+    /// As [`Self::visit`], with a camera that gives pictures of this size.
+    pub fn visit_with_camera(&mut self, url: &str, (width, height): (u32, u32)) {
+        self.order(json!({ "do": "visit", "url": url, "camera": [width, height] }), url);
+    }
+
     /// Presses what a CSS selector names, once it can be seen.
     pub fn press(&mut self, selector: &str) {
         self.order(json!({ "do": "press", "selector": selector }), selector);

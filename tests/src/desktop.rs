@@ -106,16 +106,26 @@ impl Desktop {
         if at.x + at.width > WIDTH || at.y + at.height > HEIGHT || at.width == 0 {
             return None;
         }
-        // Only its band is asked for.
-        let rows = (stamp::band_height(at.height) + 2).min(at.height);
-        let (x, y, width) = (at.x as i16, at.y as i16, at.width as u16);
-        let asked = self.screen.get_image(ImageFormat::Z_PIXMAP, self.root, x, y, width, rows as u16, u32::MAX);
-        let image = asked.ok()?.reply().ok()?;
-        let mut luma: Vec<u8> = image.data.chunks_exact(4).map(brightness).collect();
-        luma.resize((at.width * at.height) as usize, 0);
-        stamp::read_luma(&luma, at.width as usize, at.width, at.height)
+        // Of its band one line through each row of cells is asked for, both at once: whole bands many times a second keep
+        // a display server busy.
+        let cells = f64::from(at.height) * 0.1 / 2.0;
+        let line = |row: f64| {
+            let (y, width) = (f64::from(at.y) + (row + 0.5) * cells, at.width as u16);
+            self.screen.get_image(ImageFormat::Z_PIXMAP, self.root, at.x as i16, y as i16, width, 1, u32::MAX).ok()
+        };
+        let (upper, lower) = (line(0.0)?, line(1.0)?);
+        let mut luma = Vec::with_capacity((at.width * STAMP_ROWS) as usize);
+        for asked in [upper, lower] {
+            luma.extend(asked.reply().ok()?.data.chunks_exact(4).map(brightness));
+        }
+        // A picture of so many rows has a cell of one row.
+        luma.resize((at.width * STAMP_ROWS) as usize, 0);
+        stamp::read_luma(&luma, at.width as usize, at.width, STAMP_ROWS)
     }
 }
+
+/// Height of a picture whose stamp has cells of one row: two of them are a tenth of it.
+const STAMP_ROWS: u32 = 20;
 
 /// Of a pixel as Xvfb has it with a depth of 24: blue, green, red, nothing.
 fn brightness(pixel: &[u8]) -> u8 {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// What the camera may cost.
+/// What the camera may cost. Read from `WIDTHxHEIGHT`, at the usual rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VideoLimits {
     /// Largest width sent.
@@ -28,6 +28,24 @@ impl Default for VideoLimits {
         Self { width: 1280, height: 720, fps: 30 }
     }
 }
+
+impl std::str::FromStr for VideoLimits {
+    /// Says how to give it.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+        match sides {
+            Some((width, height)) if SIDE.contains(&width) && SIDE.contains(&height) => {
+                Ok(Self { width, height, ..Self::default() })
+            }
+            Some(_) | None => Err("give it as WIDTHxHEIGHT, for example 640x360, each from 16 to 4096".into()),
+        }
+    }
+}
+
+/// Sides of pictures that are sent.
+const SIDE: std::ops::RangeInclusive<u32> = 16..=4096;
 
 /// What the encoding thread is told.
 pub(crate) enum Control {
@@ -418,6 +436,14 @@ fn rtp_time(epoch: Instant, at: Instant) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_read_and_nonsense_is_refused() {
+        assert_eq!("640x360".parse(), Ok(VideoLimits { width: 640, height: 360, fps: 30 }));
+        for bad in ["", "640", "x", "0x0", "640x", "99999x2", "-1x5", "640x360x2"] {
+            assert!(bad.parse::<VideoLimits>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn rtp_time_runs_at_90_khz_and_wraps() {
