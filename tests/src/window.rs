@@ -4,11 +4,14 @@ use crate::desktop::{Desktop, Ended, Rect};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// After this long something has gone wrong; on a machine that is free it takes a tenth.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long an app may take to say goodbye.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// A running app. It ends with the value.
 pub struct App {
@@ -16,6 +19,8 @@ pub struct App {
     session: String,
     /// What its window is called.
     pub title: String,
+    /// What it is started with, by which its process is known.
+    words: [String; 3],
     _driver: Ended,
 }
 
@@ -39,8 +44,9 @@ impl App {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("WebKitWebDriver");
-        let mut app =
-            App { port, session: String::new(), title: format!("Lunchroom ({profile})"), _driver: Ended(driver) };
+        let title = format!("Lunchroom ({profile})");
+        let words = [program.to_owned(), "--profile".to_owned(), profile.clone()];
+        let mut app = App { port, session: String::new(), title, words, _driver: Ended(driver) };
         let devices = ["--camera", "test", "--microphone", "tone", "--speaker", "null", "--loopback"];
         let all: Vec<&str> =
             ["--profile", &profile].into_iter().chain(devices).chain(arguments.iter().copied()).collect();
@@ -129,7 +135,24 @@ impl Drop for App {
         if !self.session.is_empty() && !std::thread::panicking() {
             self.request("DELETE", &format!("/session/{}", self.session), &json!({}));
         }
+        // The driver's end is not always the app's, and the next one of this profile would only send its link to it.
+        let start = Instant::now();
+        while let Some(process) = process_of(&self.words).filter(|_| start.elapsed() < LAST_WORDS * 2) {
+            if start.elapsed() > LAST_WORDS {
+                let _ = Command::new("kill").args(["-9", &process.to_string()]).status(); // it may just have gone
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
+}
+
+/// The process that was started with these words.
+fn process_of(words: &[String]) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).find(|process| {
+        let line = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).take(words.len()).eq(words.iter().map(String::as_bytes))
+    })
 }
 
 /// The body of an HTTP answer, which says how long it is.
