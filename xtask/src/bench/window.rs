@@ -65,8 +65,8 @@ fn follow(bench: &Process, seconds: u64, runs: u32) -> Result<Figures> {
     while nines < runs {
         let until = Instant::now() + SILENCE + Duration::from_secs(seconds);
         let Some(line) = bench.line_until(until) else { bail!("the bench ended too early, see above") };
-        let Ok(said) = serde_json::from_str::<Value>(&line.text) else { continue }; // a word about a browser
-        let what = said["what"].as_str().unwrap_or_default().to_owned();
+        let said = serde_json::from_str::<Value>(&line.text).unwrap_or_default();
+        let Some(what) = said["what"].as_str().map(str::to_owned) else { continue }; // a word about a browser
         match said["mark"].as_str() {
             Some("start") => drop(marks.insert(what, look(&said)?)),
             Some(_) => cost(&mut figures, &what, &marks.remove(&what).context("no start")?, &look(&said)?),
