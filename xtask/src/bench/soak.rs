@@ -37,7 +37,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let programs = Programs::build(workspace)?;
     let mut call = Ends::connect(&programs, &setting(&options, &media))?;
     let mut samples = Vec::new();
-    println!("minute end   fps  lat p50  freezes  kbit/s     MiB  threads  descriptors");
+    println!("minute end   fps  lat p50  freezes  kbit/s     MiB  own MiB  threads  descriptors");
     for minute in 1..=minutes {
         let from = unix_ms()?;
         call.follow(Instant::now() + MINUTE);
@@ -67,7 +67,7 @@ fn sample(minute: u64, end: &super::ends::End, from: f64, to: f64) -> Sample {
 fn print(sample: &Sample) {
     let received = &sample.received;
     println!(
-        "{:6} {:3} {:>5}  {:>7}  {:7}  {:>6}  {:>6}  {:>7}  {:>11}",
+        "{:6} {:3} {:>5}  {:>7}  {:7}  {:>6}  {:>6}  {:>7}  {:>7}  {:>11}",
         sample.minute,
         sample.end,
         figure(received.fps, 1),
@@ -75,38 +75,57 @@ fn print(sample: &Sample) {
         received.freezes,
         figure(received.video_kbps, 0),
         figure(sample.usage.as_ref().map(|usage| usage.memory_mib), 1),
+        figure(sample.usage.as_ref().map(|usage| usage.own_mib), 1),
         figure(sample.usage.as_ref().map(|usage| usage.threads as f64), 0),
         figure(sample.usage.as_ref().map(|usage| usage.descriptors as f64), 0),
     );
 }
 
 /// How its memory changed, in MiB an hour by least squares over all but the first minute, and from minutes 10 to 20 to
-/// the last ten; the fewest and most threads and descriptors after the first minute.
+/// the last ten; the fewest and most threads and descriptors after the first minute. What is shared is counted in parts,
+/// so that the memory moves with every other program that comes and goes; its own does not.
 fn growth(samples: &[Sample], end: &str) -> Value {
-    let own: Vec<(u64, &Usage)> = samples
+    let usages: Vec<(u64, &Usage)> = samples
         .iter()
         .filter(|sample| sample.end == end && sample.minute > 1)
         .filter_map(|sample| Some((sample.minute, sample.usage.as_ref()?)))
         .collect();
-    let points: Vec<(f64, f64)> = own.iter().map(|(minute, usage)| (*minute as f64 / 60.0, usage.memory_mib)).collect();
-    let hourly = slope(&points);
-    let last = own.last().map_or(0, |(minute, _)| *minute);
-    let early = mean(own.iter().filter(|(minute, _)| (11..=20).contains(minute)).map(|(_, usage)| usage.memory_mib));
-    let late = mean(own.iter().filter(|(minute, _)| *minute + 10 > last).map(|(_, usage)| usage.memory_mib));
-    let threads = range(own.iter().map(|(_, usage)| usage.threads));
-    let descriptors = range(own.iter().map(|(_, usage)| usage.descriptors));
-    println!(
-        "end {end}: memory changes by {} MiB an hour, {} MiB in minutes 10 to 20, {} MiB in the last ten; threads {}, descriptors {}",
-        figure(hourly, 1),
-        figure(early, 1),
-        figure(late, 1),
-        as_text(threads),
-        as_text(descriptors),
-    );
-    json!({
-        "end": end, "mib_per_hour": hourly, "early_mib": early, "late_mib": late,
-        "threads": threads, "descriptors": descriptors,
-    })
+    let all = Change::of(&usages, |usage| usage.memory_mib);
+    let own = Change::of(&usages, |usage| usage.own_mib);
+    let threads = range(usages.iter().map(|(_, usage)| usage.threads));
+    let descriptors = range(usages.iter().map(|(_, usage)| usage.descriptors));
+    println!("end {end}: memory {}", all.text());
+    println!("end {end}: of its own {}", own.text());
+    println!("end {end}: threads {}, descriptors {}", as_text(threads), as_text(descriptors));
+    json!({"end": end, "memory": all.json(), "own": own.json(), "threads": threads, "descriptors": descriptors})
+}
+
+/// MiB.
+struct Change {
+    hourly: Option<f64>,
+    early: Option<f64>,
+    late: Option<f64>,
+}
+
+impl Change {
+    fn of(usages: &[(u64, &Usage)], mib: impl Fn(&Usage) -> f64) -> Change {
+        let points: Vec<(f64, f64)> =
+            usages.iter().map(|(minute, usage)| (*minute as f64 / 60.0, mib(usage))).collect();
+        let last = usages.last().map_or(0, |(minute, _)| *minute);
+        let within = |minutes: std::ops::RangeInclusive<u64>| {
+            mean(usages.iter().filter(|(minute, _)| minutes.contains(minute)).map(|(_, usage)| mib(usage)))
+        };
+        Change { hourly: slope(&points), early: within(11..=20), late: within((last + 1).saturating_sub(10)..=last) }
+    }
+
+    fn text(&self) -> String {
+        let [hourly, early, late] = [self.hourly, self.early, self.late].map(|mib| figure(mib, 1));
+        format!("changes by {hourly} MiB an hour: {early} MiB in minutes 10 to 20, {late} MiB in the last ten")
+    }
+
+    fn json(&self) -> Value {
+        json!({"mib_per_hour": self.hourly, "early_mib": self.early, "late_mib": self.late})
+    }
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -127,6 +146,6 @@ fn as_json(sample: &Sample) -> Value {
     let usage = usage.as_ref();
     json!({
         "minute": minute, "end": end, "received": received.json(), "memory_mib": usage.map(|usage| usage.memory_mib),
-        "threads": usage.map(|usage| usage.threads), "descriptors": usage.map(|usage| usage.descriptors),
+        "own_mib": usage.map(|usage| usage.own_mib), "threads": usage.map(|usage| usage.threads), "descriptors": usage.map(|usage| usage.descriptors),
     })
 }

@@ -9,6 +9,8 @@ pub(crate) struct Usage {
     pub(crate) cpu_s: f64,
     /// MiB of memory, what is shared counted in parts (PSS).
     pub(crate) memory_mib: f64,
+    /// MiB of memory of its own, which nobody else's coming and going changes (anonymous pages).
+    pub(crate) own_mib: f64,
     /// Threads.
     pub(crate) threads: usize,
     /// Open descriptors.
@@ -24,7 +26,8 @@ pub(crate) fn of(process: u32) -> Option<Usage> {
     let memory = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
     Some(Usage {
         cpu_s: cpu_seconds(&stat)?,
-        memory_mib: pss_mib(&memory)?,
+        memory_mib: mib(&memory, "Pss:")?,
+        own_mib: mib(&memory, "Anonymous:")?,
         threads: entries(process, "task")?,
         descriptors: entries(process, "fd")?,
     })
@@ -48,6 +51,7 @@ pub(crate) fn of_tree(process: u32, itself: bool) -> Option<Usage> {
     wanted.filter_map(of).reduce(|sum, one| Usage {
         cpu_s: sum.cpu_s + one.cpu_s,
         memory_mib: sum.memory_mib + one.memory_mib,
+        own_mib: sum.own_mib + one.own_mib,
         threads: sum.threads + one.threads,
         descriptors: sum.descriptors + one.descriptors,
     })
@@ -67,8 +71,9 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
-fn pss_mib(rollup: &str) -> Option<f64> {
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+/// A line of `smaps_rollup` (proc(5)), which counts in KiB.
+fn mib(rollup: &str, name: &str) -> Option<f64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 
@@ -102,7 +107,7 @@ mod tests {
 
     #[test]
     fn memory_is_the_proportional_size() {
-        assert_eq!(pss_mib("aa-bb ---p 0 0\nRss: 9 kB\nPss:  2048 kB\nPss_Dirty: 1 kB\n"), Some(2.0));
-        assert_eq!(pss_mib(""), None);
+        assert_eq!(mib("aa-bb ---p 0 0\nRss: 9 kB\nPss:  2048 kB\nPss_Dirty: 1 kB\n", "Pss:"), Some(2.0));
+        assert_eq!(mib("", "Pss:"), None);
     }
 }
