@@ -3,7 +3,8 @@
 use crate::network::Network;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::FromRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Packets by kind. What passes the loopback device counts twice, out and in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +23,14 @@ pub struct Tally {
 
 /// All packets of a network, from the start on.
 #[derive(Debug)]
-pub struct Capture(File);
+pub struct Capture(Arc<Mutex<Open>>);
+
+/// The socket and what was read from it and not yet taken.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    tally: Tally,
+}
 
 impl Capture {
     /// Sees every device of the network.
@@ -36,16 +44,35 @@ impl Capture {
             // SAFETY: the descriptor is new and nobody else's.
             unsafe { File::from_raw_fd(file) }
         });
-        Capture(file)
+        let descriptor = file.as_raw_fd();
+        let open = Arc::new(Mutex::new(Open { file, tally: Tally::default() }));
+        let reader = Arc::downgrade(&open);
+        // A socket keeps some two hundred packets and loses the rest: it is emptied all the time.
+        std::thread::spawn(move || {
+            while let Some(open) = reader.upgrade() {
+                open.lock().unwrap_or_else(PoisonError::into_inner).empty();
+                let mut waits = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+                // SAFETY: one structure, which lives through the call; `open` keeps the descriptor open.
+                unsafe { libc::poll(&mut waits, 1, 100) };
+            }
+        });
+        Capture(open)
     }
 
-    /// What has passed since the last time. A socket keeps some hundred packets; what is too much is lost.
+    /// What has passed since the last time.
     pub fn take(&mut self) -> Tally {
-        let (mut tally, mut packet) = (Tally::default(), [0; 2048]);
-        while let Ok(len) = self.0.read(&mut packet) {
-            tally.add(&packet[..len]);
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.empty();
+        std::mem::take(&mut open.tally)
+    }
+}
+
+impl Open {
+    fn empty(&mut self) {
+        let mut packet = [0; 2048];
+        while let Ok(len) = self.file.read(&mut packet) {
+            self.tally.add(&packet[..len]);
         }
-        tally
     }
 }
 
