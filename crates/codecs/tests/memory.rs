@@ -1,0 +1,26 @@
+//! How much memory an encoder holds, where libvpx takes it from us.
+#![cfg(static_vpx)]
+
+mod common;
+
+use media::encoded::VideoCodec;
+
+/// Alone in its program: it measures the whole process.
+#[test]
+fn an_encoder_that_has_seen_no_picture_holds_little_memory() {
+    for (codec, most) in [(VideoCodec::Vp8, 6), (VideoCodec::Vp9, 16)] {
+        let before = anonymous_kib();
+        let encoder = common::encoder(codec, 1280, 720, 2_000_000);
+        let held = anonymous_kib().saturating_sub(before) / 1024;
+        println!("{codec:?}: {held} MiB");
+        assert!(held <= most, "{codec:?}: {held} MiB");
+        drop(encoder);
+    }
+}
+
+/// Memory of this process that is no file's, in KiB.
+fn anonymous_kib() -> u64 {
+    let said = std::fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel tells");
+    let line = said.lines().find_map(|line| line.strip_prefix("Anonymous:")).expect("a line of it");
+    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+}
