@@ -89,7 +89,7 @@ const press = async selector => {
 const received = () => page.evaluate(async () => {
   const lines = (await Promise.all((window.made ?? []).map(async one => [...(await one.getStats()).values()]))).flat().filter(line => line.type === 'inbound-rtp');
   const sum = (kind, name) => lines.filter(line => line.kind === kind).reduce((all, line) => all + (line[name] ?? 0), 0);
-  return { framesDecoded: sum('video', 'framesDecoded'), energy: sum('audio', 'totalAudioEnergy') };
+  return { frameWidth: Math.max(0, ...lines.map(line => line.frameWidth ?? 0)), framesDecoded: sum('video', 'framesDecoded'), energy: sum('audio', 'totalAudioEnergy') };
 });
 
 const answer = value => process.stdout.write(JSON.stringify(value) + '\n');

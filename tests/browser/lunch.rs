@@ -3,7 +3,9 @@
 
 use engine::signaling::board::{BoardRequest, Door, Draft, RoomRequest};
 use engine::signaling::message::{MediaState, ParticipantId};
-use engine::{AppView, BoardAnswer, Command, JoinRequest, ParticipantView, Picture, ServerAddress, Stage};
+use engine::{
+    AppView, BoardAnswer, Command, JoinRequest, ParticipantView, Picture, ServerAddress, Stage, Tile, VideoLimits,
+};
 use server::{Config, Server, Turn};
 use std::time::{Duration, Instant};
 use whole_system::browser::{Browser, Kind};
@@ -18,6 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PICTURES: u64 = 30;
 /// More than silence has.
 const ENERGY: f64 = 0.001;
+/// Of the members' cameras. The guest's window shows three people, so that half of it is enough there.
+const WIDTH: u32 = 960;
+/// Sides of the tile in which the guest is shown.
+const TILE: u32 = 200;
 
 /// From the link to the table in two clicks and a name; then muted, sent out, and the invite is used up for others.
 pub(crate) fn guest(kind: Kind) {
@@ -44,10 +50,15 @@ pub(crate) fn guest(kind: Kind) {
         let mut gus = Browser::start(kind);
         let id = sits_down(&mut gus, &link, &ada).await;
         let received = gus.receives("Ada's pictures and voices", PATIENCE, |received| {
-            received["framesDecoded"].as_u64() > Some(PICTURES) && received["energy"].as_f64() > Some(ENERGY)
+            let fits = received["frameWidth"].as_u64().is_some_and(|width| (1..=u64::from(WIDTH / 2)).contains(&width));
+            received["framesDecoded"].as_u64() > Some(PICTURES) && received["energy"].as_f64() > Some(ENERGY) && fits
         });
         println!("the guest received {received}");
         pictures(&ada, &id).await;
+        let (window, _pictures) = ada.engine.frame_feed().expect("a feed");
+        let picture = Picture::Camera(id.clone());
+        window.set_tiles(vec![Tile { stream: 1, picture, width: TILE, height: TILE, visible: true }]);
+        narrow(&ada, &id).await;
 
         ada.tell(Command::Room(RoomRequest::Mute { id: id.clone() })).await;
         ada.until("no voice of Gus", |view| find(view, "Gus").is_some_and(|gus| !gus.media.microphone)).await;
@@ -96,6 +107,19 @@ async fn pictures(person: &Person, id: &ParticipantId) {
     }
 }
 
+/// Waits until somebody's pictures are no larger than they are shown, but for an eighth.
+async fn narrow(person: &Person, id: &ParticipantId) {
+    let start = Instant::now();
+    loop {
+        let slot = person.engine.picture(Picture::Camera(id.clone())).await.expect("somebody");
+        match slot.newer_than(&mut 0).map(|frame| frame.width()) {
+            Some(width) if width <= TILE + TILE / 8 => return,
+            width => assert!(start.elapsed() < PATIENCE, "{width:?} pixels from {id:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 fn config() -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
@@ -107,7 +131,8 @@ fn config() -> Config {
 }
 
 async fn member(name: &str, voice: u32, server: &ServerAddress) -> Person {
-    let person = Person::new(Habits { loopback: false, ..Habits::new(name, voice) });
+    let video = VideoLimits { width: WIDTH, height: 540, fps: 15 };
+    let person = Person::new(Habits { loopback: false, video, ..Habits::new(name, voice) });
     person.tell(Command::SetSecret { server: server.clone(), secret: Some(SECRET.into()) }).await;
     person.tell(Command::Connect { server: server.clone(), name: name.into() }).await;
     person.until("a member", |view| view.board.as_ref().is_some_and(|board| board.member)).await;

@@ -1,10 +1,10 @@
 //! Whole calls on 127.0.0.1: the real server, real engines, pictures with stamps and tones for voices.
 
 use engine::signaling::message::{ErrorCode, MediaState};
-use engine::{AppView, Command, Ended, ServerAddress, SessionView, Stage};
+use engine::{AppView, Command, Ended, Picture, ServerAddress, SessionView, Stage, Tile, VideoLimits};
 use server::{Config, Server, Tls, Turn};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use whole_system::people::{BOTH, Habits, Person, other};
 
@@ -58,6 +58,44 @@ async fn a_third_person_sees_and_hears_both_and_a_fourth_finds_the_room_full() {
     let full = Stage::Ended(Ended::Refused(ErrorCode::RoomFull));
     dan.until("refused", |view| view.call.stage == full).await;
     assert!(other(&ada.engine.view().borrow(), "Dan").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_sent_than_the_others_window_shows() {
+    let server = Server::start(config()).await.expect("a server");
+    let video = VideoLimits { width: 640, height: 360, fps: 15 };
+    let (ada, ben) = (Person::new(Habits::new("Ada", 440)), Person::new(Habits { video, ..Habits::new("Ben", 600) }));
+    ada.enter(&address(&server), "lunch").await;
+    ben.enter(&address(&server), "lunch").await;
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), sends(&ben, (640, 360)));
+
+    let (window, _pictures) = ada.engine.frame_feed().expect("a feed");
+    let picture = Picture::Camera(ada.reaches("Ben").await.id);
+    let show = |width, height, visible| {
+        window.set_tiles(vec![Tile { stream: 1, picture: picture.clone(), width, height, visible }]);
+    };
+    show(320, 200, true);
+    sends(&ben, (320, 180)).await;
+    tokio::join!(ada.sees("Ben"), ada.hears(600));
+    show(320, 200, false);
+    ada.sees_no_more_of("Ben").await;
+    ada.hears(600).await;
+    show(800, 600, true);
+    sends(&ben, (640, 360)).await;
+    ada.sees("Ben").await;
+}
+
+/// Waits until somebody's camera is sent in this size.
+async fn sends(person: &Person, size: (u32, u32)) {
+    let start = Instant::now();
+    loop {
+        let now = person.engine.stats().await.expect("a running engine").video_out;
+        if now.size == size {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_secs(15), "{} sends {now:?}", person.name());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -134,7 +134,8 @@ impl Browser {
         }
     }
 
-    /// What all the page's connections have received once it is as wished: `framesDecoded`, `energy`.
+    /// What all the page's connections have received once it is as wished: `framesDecoded`, `energy`, and the `frameWidth` of
+    /// the largest picture.
     pub fn receives(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {

@@ -4,6 +4,7 @@
 import { BoardFold } from '../shared/board.js';
 import { Call } from '../shared/call.js';
 import { Session } from '../shared/protocol.js';
+import { Sights } from '../shared/sight.js';
 import { t } from '../shared/strings.js';
 import { isTableRoom } from '../shared/tables.js';
 import { figures } from './figures.js';
@@ -22,7 +23,7 @@ import { RemoteSound } from './remote-sound.js';
 /** @typedef {import('../shared/protocol.js').DeviceKey} DeviceKey */
 /** @typedef {import('../shared/protocol.js').Message} Message */
 /** @typedef {import('./invitation.js').Invitation} Invitation */
-/** @typedef {{ host: HTMLElement, picture: Picture, video: HTMLVideoElement }} Shown */
+/** @typedef {{ host: HTMLElement, picture: Picture, video: HTMLVideoElement, seen: boolean }} Shown */
 
 /** Lines of chat that are kept. When there are more the oldest goes. */
 const CHAT_KEPT = 500;
@@ -55,6 +56,14 @@ export class GuestBackend {
   /** @type {BoardFold | null} */
   #fold = null;
   #changing = false;
+  #sights = new Sights((id, size) => this.#call?.show(id, size));
+  #sizes = new ResizeObserver(() => this.#measure());
+  #sight = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries) {
+      for (const shown of this.#shown) if (shown.video === target) shown.seen = isIntersecting;
+    }
+    this.#measure();
+  });
   /** Who the server reaches no more. @type {Set<string>} */
   #gone = new Set();
 
@@ -63,6 +72,7 @@ export class GuestBackend {
     this.invitation = invitation;
     this.#media.addEventListener('tracks', event => this.#track(/** @type {CustomEvent} */ (event).detail));
     this.#media.addEventListener('changed', () => this.#change({}));
+    document.addEventListener('visibilitychange', () => this.#measure());
   }
 
   async start() {
@@ -100,12 +110,17 @@ export class GuestBackend {
     const video = document.createElement('video');
     video.muted = video.autoplay = video.playsInline = true;
     video.setAttribute('aria-hidden', 'true');
-    const shown = { host, picture, video };
+    const shown = { host, picture, video, seen: true };
     this.#shown.add(shown);
     host.replaceChildren(video);
     this.#show(shown);
+    this.#sizes.observe(video);
+    this.#sight.observe(video);
     return () => {
       this.#shown.delete(shown);
+      this.#sizes.unobserve(video);
+      this.#sight.unobserve(video);
+      this.#measure();
       video.srcObject = null;
       video.remove();
     };
@@ -181,10 +196,12 @@ export class GuestBackend {
     on(session, 'message', message => this.#heard(message));
     on(call, 'joined', message => {
       this.#gone.clear();
+      this.#sights.clear();
       this.#changeCall({ stage: { kind: 'joined' }, you: message.you, room: message.room });
     });
     on(call, 'peer', peer => this.#peer(peer));
     on(call, 'gone', peer => {
+      this.#sights.forget(peer.participant.id);
       this.#sound.stop(peer.participant.id);
       this.#loudness.listen(peer.participant.id, null);
       this.#people();
@@ -319,10 +336,11 @@ export class GuestBackend {
   #track(kind) {
     const track = this.#media.tracks[kind], name = kind === 'camera' ? 'video' : 'audio';
     if (kind === 'microphone') this.#loudness.listen('own', track);
-    for (const { pc } of this.#call?.peers.values() ?? []) {
+    for (const peer of this.#call?.peers.values() ?? []) {
+      const { pc } = peer;
       const lines = pc.getTransceivers().filter(line => line.receiver.track.kind === name);
       const sending = lines.find(line => line.direction === 'sendrecv' || line.direction === 'sendonly') ?? lines.find(line => line.sender.track);
-      if (sending) sending.sender.replaceTrack(track).catch(error => console.warn('replaceTrack', String(error)));
+      if (sending) sending.sender.replaceTrack(track).then(() => peer.fit(), error => console.warn('replaceTrack', String(error)));
       else if (track) pc.addTrack(track, new MediaStream());
     }
     this.#shown.forEach(shown => this.#show(shown));
@@ -336,6 +354,18 @@ export class GuestBackend {
     if (before === (track ?? undefined)) return;
     video.srcObject = track ? new MediaStream([track]) : null;
     if (track) video.play().catch(() => {});
+  }
+
+  /** How large everybody is seen; who has the camera off is out of sight anyway, and should be there at once when it is on. */
+  #measure() {
+    for (const { participant: { id, media } } of this.#call?.peers.values() ?? []) {
+      const sizes = [...this.#shown].filter(({ picture, seen }) => picture.kind === 'camera' && picture.id === id && seen && !document.hidden)
+        .map(({ video }) => video.getBoundingClientRect());
+      if (!sizes.length && !media.camera) continue;
+      /** @param {'width' | 'height'} side */
+      const most = side => Math.round(Math.max(0, ...sizes.map(size => size[side])) * devicePixelRatio);
+      this.#sights.show(id, { max_width: most('width'), max_height: most('height') });
+    }
   }
 
   #people() {

@@ -32,6 +32,7 @@ export class Peer extends EventTarget {
     };
     this.pc.onconnectionstatechange = () => {
       if (this.pc.connectionState === 'failed' && polite) this.pc.restartIce();
+      if (this.pc.connectionState === 'connected') this.fit();
       this.dispatchEvent(new CustomEvent('state', { detail: this.pc.connectionState }));
     };
   }
@@ -48,6 +49,33 @@ export class Peer extends EventTarget {
   /** @param {Message} message */
   signal(message) {
     this.#chain = this.#chain.then(() => this.#take(message)).catch(error => console.warn('signal', message.type, String(error)));
+  }
+
+  /** How large the camera is shown on the other side; null: they have not said. @type {{ max_width: number, max_height: number } | null} */
+  #most = null;
+
+  /** @param {Message} message of type `resolution` */
+  limit({ max_width, max_height }) {
+    this.#most = { max_width, max_height };
+    this.fit();
+  }
+
+  /** Sends no more of the camera than is seen there. Also after its track has changed. */
+  async fit() {
+    const most = this.#most, sender = this.pc.getSenders().find(one => one.track?.kind === 'video');
+    if (!most || !sender?.track) return;
+    const { width = 0, height = 0 } = sender.track.getSettings();
+    try {
+      const parameters = sender.getParameters(), [encoding] = parameters.encodings ?? [];
+      if (!encoding) return; // nothing is agreed yet
+      encoding.active = most.max_width > 0 && most.max_height > 0;
+      const times = encoding.active ? Math.max(width / most.max_width, height / most.max_height) : 1;
+      // An eighth more on the screen than was sent is not seen.
+      encoding.scaleResolutionDownBy = times > 1.125 ? times : 1;
+      await sender.setParameters(parameters);
+    } catch (error) {
+      console.warn('size', String(error));
+    }
   }
 
   close() {
@@ -147,6 +175,11 @@ export class Call extends EventTarget {
     this.session.send({ type: 'media', ...media });
   }
 
+  /** How large somebody's camera is shown here; 0 and 0: not at all. @param {string} to @param {{ max_width: number, max_height: number }} size */
+  show(to, size) {
+    if (this.you && this.peers.has(to)) this.session.send({ type: 'resolution', to, ...size });
+  }
+
   /** @param {string} text */
   say(text) {
     this.session.send({ type: 'chat', text });
@@ -185,6 +218,9 @@ export class Call extends EventTarget {
       case 'candidate':
       case 'end_of_candidates':
         peer?.signal(message);
+        break;
+      case 'resolution':
+        peer?.limit(message);
         break;
       case 'media':
         if (!peer) break;

@@ -2,12 +2,14 @@
 
 use crate::event::{Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
 use crate::link::Link;
+use crate::sight::Sight;
 use crate::view::{CallView, ChatLine, Ended, ParticipantView, Stage};
 use signaling::board::{Knocker, RoomNews};
 use signaling::message::{
-    ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, Participant, ParticipantId, ServerMessage,
+    ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, Participant, ParticipantId, Resolution,
+    ServerMessage,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 /// Where the call is.
@@ -48,6 +50,7 @@ struct Other {
     link: Link,
     /// We made the first offer; ICE is restarted from this side.
     offers: bool,
+    sight: Sight,
 }
 
 /// One person's part in one room.
@@ -65,6 +68,8 @@ pub struct Call {
     locked: bool,
     lobby: Vec<Knocker>,
     notice: Option<ErrorCode>,
+    /// How large each camera is shown here, once a window has said so.
+    shown: Option<BTreeMap<ParticipantId, Resolution>>,
     outputs: VecDeque<Output>,
     changed: bool,
 }
@@ -94,6 +99,7 @@ impl Call {
             locked: false,
             lobby: vec![],
             notice: None,
+            shown: None,
             outputs: VecDeque::new(),
             changed: false,
         }
@@ -102,7 +108,7 @@ impl Call {
     /// Takes whatever happened. Then drain [`Call::poll_output`].
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Command(command) => self.command(command),
+            Input::Command(command) => self.command(now, command),
             Input::Signal(signal) => self.signal(now, signal),
             Input::LocalDescription { id, kind, sdp } => self.local_description(id, kind, sdp),
             Input::LocalCandidate { id, candidate } => self.local_candidate(id, candidate),
@@ -110,10 +116,16 @@ impl Call {
         }
     }
 
-    /// Lets time pass: links that stayed silent are restarted.
+    /// Lets time pass: links that stayed silent are restarted, and others hear how large they are shown.
     pub fn handle_timeout(&mut self, now: Instant) {
         if !self.in_room() {
             return; // nobody would hear of it
+        }
+        for other in &mut self.others {
+            if let Some(most) = other.sight.tell(now) {
+                let to = other.participant.id.clone();
+                self.outputs.push_back(Output::Send(ClientMessage::Resolution { to, most }));
+            }
         }
         for other in self.others.iter_mut().filter(|o| o.offers) {
             if other.link.restart_due(now) {
@@ -124,8 +136,9 @@ impl Call {
 
     /// When to call [`Call::handle_timeout`] at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let mending = self.others.iter().filter(|o| o.offers && self.in_room());
-        mending.filter_map(|o| o.link.poll_timeout()).min()
+        let others = || self.others.iter().filter(|_| self.in_room());
+        let mending = others().filter(|o| o.offers).filter_map(|o| o.link.poll_timeout());
+        mending.chain(others().filter_map(|o| o.sight.due())).min()
     }
 
     /// The next thing to do, in order.
@@ -175,7 +188,7 @@ impl Call {
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, now: Instant, command: Command) {
         self.changed = true;
         match command {
             Command::Join { room, invite, media } => self.join(room, invite, media),
@@ -192,7 +205,25 @@ impl Call {
                     self.say(ClientMessage::Room(request));
                 }
             }
+            Command::Show(sizes) => {
+                self.shown = Some(sizes);
+                self.look(now);
+            }
         }
+    }
+
+    /// Notes how large everybody is shown. A camera that is off is out of sight anyway; once it is on it should be there at
+    /// once.
+    fn look(&mut self, now: Instant) {
+        let Some(shown) = &self.shown else { return };
+        for other in &mut self.others {
+            match shown.get(&other.participant.id) {
+                Some(size) => other.sight.show(now, *size),
+                None if other.participant.media.camera => other.sight.show(now, Resolution::NONE),
+                None => {}
+            }
+        }
+        self.handle_timeout(now);
     }
 
     fn join(&mut self, room: String, invite: Option<String>, media: MediaState) {
@@ -287,6 +318,11 @@ impl Call {
                 self.forward(from, PeerSignal::Candidate(Some(candidate)));
             }
             ServerMessage::EndOfCandidates { from } => self.forward(from, PeerSignal::Candidate(None)),
+            ServerMessage::Resolution { from, most } => {
+                if self.in_room() && self.knows(&from) {
+                    self.outputs.push_back(Output::Resolution { id: from, most });
+                }
+            }
             ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
             ServerMessage::Chat { from, text, at } => self.chat_line(from, text, at),
             ServerMessage::Error(error) => self.error(error.code),
@@ -345,6 +381,7 @@ impl Call {
             return; // an answer to a join that was taken back
         }
         self.close_peers(); // those of the seat that was lost
+        self.shown = None; // ids of before are void
         self.state = State::Joined { you };
         self.forget_door(); // what is to be known of it follows
         self.changed = true;
@@ -365,7 +402,13 @@ impl Call {
         if self.knows(&id) {
             return; // a server that says it twice does not get two connections
         }
-        self.others.push(Other { participant, connected: true, link: Link::new(), offers: newcomer });
+        self.others.push(Other {
+            participant,
+            connected: true,
+            link: Link::new(),
+            offers: newcomer,
+            sight: Sight::default(),
+        });
         let ice_servers = self.ice_servers.clone();
         self.outputs.push_back(Output::OpenPeer { id, polite: newcomer, offer: newcomer, ice_servers });
         self.changed = true;

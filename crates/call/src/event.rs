@@ -1,7 +1,10 @@
 //! What goes into a call and what comes out of it.
 
 use signaling::board::RoomRequest;
-use signaling::message::{ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, ServerMessage};
+use signaling::message::{
+    ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, Resolution, ServerMessage,
+};
+use std::collections::BTreeMap;
 
 /// What the person wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +28,9 @@ pub enum Command {
     SendChat(String),
     /// Do something as the host of the room. The server judges whether one is.
     Room(RoomRequest),
+    /// How large each camera is shown, in pixels of the screen; who is not listed is out of sight. Without it everybody
+    /// sends what they can.
+    Show(BTreeMap<ParticipantId, Resolution>),
 }
 
 /// What happens around the call.
@@ -129,6 +135,13 @@ pub enum Output {
     RestartIce {
         /// To whom.
         id: ParticipantId,
+    },
+    /// From now on the far side has use for no larger pictures than this.
+    Resolution {
+        /// Whose.
+        id: ParticipantId,
+        /// The size.
+        most: Resolution,
     },
     /// Close a peer connection.
     ClosePeer {

@@ -6,6 +6,7 @@
 mod call;
 mod event;
 mod link;
+mod sight;
 mod view;
 
 pub use call::Call;

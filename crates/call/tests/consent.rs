@@ -32,6 +32,7 @@ fn from_server() -> impl Strategy<Value = ServerMessage> {
         who.clone().prop_map(|n| ServerMessage::Offer { from: id(n), sdp: "v=0".into() }),
         who.clone().prop_map(|n| ServerMessage::Answer { from: id(n), sdp: "v=0".into() }),
         who.clone().prop_map(|n| ServerMessage::Candidate { from: id(n), candidate: IceCandidate::default() }),
+        who.clone().prop_map(|n| ServerMessage::Resolution { from: id(n), most: Resolution::NONE }),
         who.prop_map(|n| ServerMessage::Chat { from: id(n), text: "hi".into(), at: 0 }),
         Just(ServerMessage::Error(ErrorMessage { code: ErrorCode::RoomFull, message: String::new(), about: None })),
         Just(ServerMessage::Room(RoomNews::Knocking { room: "lunch".into() })),
@@ -60,6 +61,7 @@ fn from_person() -> impl Strategy<Value = Input> {
         any::<bool>().prop_map(Command::SetMicrophone),
         any::<bool>().prop_map(Command::SetCamera),
         Just(Command::SendChat("hello".into())),
+        (0u8..4).prop_map(|n| Command::Show([(id(n), Resolution { max_width: 640, max_height: 360 })].into())),
     ]
     .prop_map(Input::Command)
 }
@@ -107,7 +109,7 @@ proptest! {
             match output {
                 Output::OpenPeer { id, .. } => prop_assert!(open.insert(id), "a connection opened twice"),
                 Output::ClosePeer { id } => prop_assert!(open.remove(&id), "an unknown connection closed"),
-                Output::Signal { id, .. } | Output::RestartIce { id } => prop_assert!(open.contains(&id)),
+                Output::Signal { id, .. } | Output::RestartIce { id } | Output::Resolution { id, .. } => prop_assert!(open.contains(&id)),
                 Output::Capture(media) => capture = media,
                 Output::Send(_) => {}
             }

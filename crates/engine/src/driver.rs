@@ -6,8 +6,10 @@ use crate::board::{self, Board};
 use crate::capture::{self, Capture, News};
 use crate::chime;
 use crate::config::{Command, EngineConfig, JoinRequest, ServerAddress};
+use crate::feed::Tile;
 use crate::levels::Levels;
 use crate::participant::{FromPeer, Order, Participant, Told};
+use crate::sights::Sights;
 use crate::signal::{self, Signalling};
 use crate::stats::{EngineStats, ParticipantStats};
 use crate::video_out::{self, VideoOut};
@@ -15,9 +17,9 @@ use crate::view::{AppView, Picture, Problem};
 use call::{Call, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
 use devices::DeviceInfo;
 use media::slot::FrameSlot;
-use peer::{DescriptionKind, IceServer, PeerConfig, PeerEvent, PeerState};
+use peer::{DescriptionKind, IceServer, MediaOut, PeerConfig, PeerEvent, PeerState};
 use signaling::board::{BoardRequest, Notice};
-use signaling::message::{ClientMessage, IceCandidate, MediaState, ParticipantId};
+use signaling::message::{ClientMessage, IceCandidate, MediaState, ParticipantId, Resolution};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,6 +31,8 @@ const TOLD: usize = 256;
 pub(crate) enum Request {
     Command(Command),
     Picture(Picture, oneshot::Sender<Option<FrameSlot>>),
+    /// What the window at the end of this feed shows; `None`: the feed has ended.
+    Shown(u64, Option<Vec<Tile>>),
     Stats(oneshot::Sender<EngineStats>),
     Board(BoardRequest, board::Answer),
     End(oneshot::Sender<()>),
@@ -44,6 +48,7 @@ pub(crate) struct Driver {
     audio: Audio,
     video: VideoOut,
     preview: MediaState,
+    sights: Sights,
     /// What the call allows to be open.
     captured: MediaState,
     /// The loudspeaker is tried out until then.
@@ -108,6 +113,7 @@ impl Driver {
             audio,
             video,
             preview: MediaState::default(),
+            sights: Sights::default(),
             captured: MediaState::default(),
             sounding: None,
             connected: None,
@@ -272,6 +278,11 @@ impl Driver {
             Request::Picture(picture, answer) => {
                 let _ = answer.send(self.picture(&picture)); // whoever asked may have gone
             }
+            Request::Shown(feed, tiles) => {
+                if let Some(sizes) = self.sights.set(feed, tiles) {
+                    self.call.handle(Instant::now(), Input::Command(call::Command::Show(sizes)));
+                }
+            }
             Request::Stats(answer) => self.stats(answer),
             Request::Board(request, answer) => self.ask_board(request, answer),
             Request::End(_) => {} // the loop has it
@@ -339,6 +350,12 @@ impl Driver {
             Output::OpenPeer { id, polite, offer, ice_servers } => self.open(id, polite, offer, ice_servers).await,
             Output::Signal { id, signal } => self.order(&id, order(signal)).await,
             Output::RestartIce { id } => self.order(&id, Order::RestartIce).await,
+            Output::Resolution { id, most } => {
+                if let Some(participant) = self.participants.get_mut(&id) {
+                    participant.most = Some(most);
+                }
+                self.video.tell(video_out::Control::Resolution(id, most));
+            }
             Output::ClosePeer { id } => self.close(&id),
             Output::Capture(media) => self.captured = media,
         }
@@ -439,9 +456,15 @@ impl Driver {
     }
 
     fn negotiated(&self, id: &ParticipantId) {
-        if let Some(media) = self.participants.get(id).and_then(|p| p.media.clone()) {
-            self.video.tell(video_out::Control::Prepare(media));
+        if let Some((media, most)) = self.media(id) {
+            self.video.tell(video_out::Control::Prepare(media, most));
         }
+    }
+
+    /// The way out to somebody, and how much of a picture they have use for.
+    fn media(&self, id: &ParticipantId) -> Option<(MediaOut, Option<Resolution>)> {
+        let participant = self.participants.get(id)?;
+        Some((participant.media.clone()?, participant.most))
     }
 
     /// Media flows only over a path that stands.
@@ -449,8 +472,8 @@ impl Driver {
         match state {
             PeerState::Connected => {
                 log::debug!("{} is connected", id.0);
-                if let Some(media) = self.participants.get(id).and_then(|p| p.media.clone()) {
-                    self.video.tell(video_out::Control::Add(id.clone(), media));
+                if let Some((media, most)) = self.media(id) {
+                    self.video.tell(video_out::Control::Add(id.clone(), media, most));
                     self.audio.tell(audio::Control::Connected(id.clone()));
                 }
                 Some(PeerInput::Connected)

@@ -9,6 +9,7 @@ use crate::stats::EngineStats;
 use crate::view::{AppView, Picture, Problem};
 use media::slot::FrameSlot;
 use signaling::board::BoardRequest;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -21,6 +22,8 @@ pub struct Engine {
     view: watch::Receiver<AppView>,
     levels: watch::Receiver<Levels>,
     driver: JoinHandle<()>,
+    /// Feeds started so far.
+    feeds: AtomicU64,
 }
 
 /// Why an engine could not be started, or does not answer.
@@ -41,7 +44,7 @@ impl Engine {
         let (driver, ears, view) = Driver::new(config, inbox)?;
         let levels = driver.levels();
         let driver = tokio::spawn(driver.run(ears));
-        Ok(Self { requests, view, levels, driver })
+        Ok(Self { requests, view, levels, driver, feeds: AtomicU64::new(0) })
     }
 
     /// Hands a command over; what becomes of it shows in the view.
@@ -72,7 +75,8 @@ impl Engine {
 
     /// Pictures for a window that says what it shows. It ends with the engine or with the last control.
     pub fn frame_feed(&self) -> Result<(FeedControl, FeedFrames), EngineError> {
-        Ok(feed::start(self.requests.downgrade(), self.view.clone())?)
+        let number = self.feeds.fetch_add(1, Ordering::Relaxed);
+        Ok(feed::start(self.requests.downgrade(), self.view.clone(), number)?)
     }
 
     /// How loud everybody is, ten times a second while there is sound.
@@ -97,7 +101,7 @@ impl Engine {
 
     /// Leaves the call, says goodbye to the server and ends.
     pub async fn stop(self) {
-        let Self { requests, view, levels, driver } = self;
+        let Self { requests, view, levels, driver, feeds: _ } = self;
         drop((requests, view, levels));
         let _ = driver.await; // a driver that panicked has ended too
     }

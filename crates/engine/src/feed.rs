@@ -94,18 +94,30 @@ impl FeedFrames {
 pub(crate) fn start(
     requests: mpsc::WeakSender<Request>,
     view: watch::Receiver<AppView>,
+    number: u64,
 ) -> std::io::Result<(FeedControl, FeedFrames)> {
     let (frames, out) = mpsc::channel(FRAMES);
     let (orders, inbox) = sync_channel(ORDERS);
     let thread = std::thread::Builder::new().name("feed".into()).spawn(move || run(&inbox, &frames))?.thread().clone();
     let thread = Arc::new(Feeder { orders, thread });
     let (lists, tiles) = mpsc::channel(LISTS);
-    tokio::spawn(resolve(tiles, view, requests, Arc::downgrade(&thread)));
+    let feeder = Arc::downgrade(&thread);
+    tokio::spawn(async move {
+        resolve(number, tiles, view, requests.clone(), feeder).await;
+        tell(&requests, Request::Shown(number, None)).await;
+    });
     Ok((FeedControl { lists, thread }, FeedFrames(out)))
+}
+
+async fn tell(requests: &mpsc::WeakSender<Request>, request: Request) {
+    if let Some(requests) = requests.upgrade() {
+        let _ = requests.send(request).await; // the engine may be gone
+    }
 }
 
 /// Finds the slots of the tiles, again whenever somebody came, went or was connected anew.
 async fn resolve(
+    number: u64,
     mut lists: mpsc::Receiver<Vec<Tile>>,
     mut view: watch::Receiver<AppView>,
     requests: mpsc::WeakSender<Request>,
@@ -115,7 +127,10 @@ async fn resolve(
     loop {
         tokio::select! {
             list = lists.recv() => match list {
-                Some(list) => tiles = list,
+                Some(list) => {
+                    tell(&requests, Request::Shown(number, Some(list.clone()))).await;
+                    tiles = list;
+                }
                 None => return,
             },
             changed = view.changed() => if changed.is_err() { return },

@@ -1,5 +1,7 @@
 //! Which size goes at which rate.
 
+use signaling::message::Resolution;
+
 /// A size of picture that is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rung {
@@ -42,17 +44,31 @@ fn least_useful(rung: Rung) -> u64 {
     interpolate(&TABLE, rung.pixels())
 }
 
-/// The rung of this source for a rate. With one receiver there are finer steps; with several only thirds of the
-/// ladder, so that they share encoders. `before` gives hysteresis: a larger size is taken up again only with 30 % to spare.
-pub(crate) fn choose(source: Rung, bitrate: u64, before: Option<Rung>, alone: bool) -> Rung {
+/// The sizes of a source, largest first. With one receiver there are finer steps; with several only halves, so that they
+/// share encoders.
+fn rungs(source: Rung, alone: bool) -> impl DoubleEndedIterator<Item = Rung> {
     let steps: &[f64] = if alone { &[1.0, 0.75, 0.5, 0.375, 0.25] } else { &[1.0, 0.5, 0.25] };
-    let rungs = || steps.iter().map(|s| scaled(source, *s)).filter(|r| r.height.min(r.width) >= 90 || *r == source);
+    steps.iter().map(move |s| scaled(source, *s)).filter(move |r| r.height.min(r.width) >= 90 || *r == source)
+}
+
+/// The smallest size that need not be enlarged by more than an eighth to fill what it is shown in, which nobody sees.
+pub(crate) fn covering(source: Rung, most: Option<Resolution>, alone: bool) -> Rung {
+    let Some(most) = most else { return source };
+    let shown = fit(source.width, source.height, most.max_width, most.max_height);
+    let covers = |rung: &Rung| u64::from(rung.width) * 9 >= u64::from(shown.width) * 8;
+    rungs(source, alone).rev().find(covers).unwrap_or(source)
+}
+
+/// The rung of this source for a rate, no larger than `top`. `before` gives hysteresis: a larger size is taken up again only
+/// with 30 % to spare.
+pub(crate) fn choose(source: Rung, top: Rung, bitrate: u64, before: Option<Rung>, alone: bool) -> Rung {
+    let rungs = || rungs(source, alone).filter(|rung| rung.pixels() <= top.pixels());
     let enough = |rung: &Rung| {
         let larger = before.is_some_and(|b| rung.pixels() > b.pixels());
         let floor = least_useful(*rung);
         bitrate >= if larger { floor + floor * 3 / 10 } else { floor }
     };
-    rungs().find(enough).or_else(|| rungs().next_back()).unwrap_or(source)
+    rungs().find(enough).or_else(|| rungs().next_back()).unwrap_or(top)
 }
 
 fn scaled(source: Rung, scale: f64) -> Rung {
@@ -88,7 +104,7 @@ mod tests {
     #[test]
     fn less_rate_never_gives_a_larger_picture() {
         for alone in [true, false] {
-            let sizes: Vec<u64> = (0..40).map(|n| choose(HD, n * 50_000, None, alone).pixels()).collect();
+            let sizes: Vec<u64> = (0..40).map(|n| choose(HD, HD, n * 50_000, None, alone).pixels()).collect();
             assert!(sizes.windows(2).all(|w| w[0] <= w[1]), "{sizes:?}");
         }
     }
@@ -96,10 +112,35 @@ mod tests {
     #[test]
     fn a_rate_around_a_step_does_not_flap() {
         let floor = least_useful(HD);
-        let small = choose(HD, floor - 1, Some(HD), true);
+        let small = choose(HD, HD, floor - 1, Some(HD), true);
         assert!(small.pixels() < HD.pixels());
-        assert_eq!(choose(HD, floor + 1, Some(small), true), small);
-        assert_eq!(choose(HD, floor * 14 / 10, Some(small), true), HD);
+        assert_eq!(choose(HD, HD, floor + 1, Some(small), true), small);
+        assert_eq!(choose(HD, HD, floor * 14 / 10, Some(small), true), HD);
+    }
+
+    #[test]
+    fn no_more_is_sent_than_is_shown() {
+        let most = |max_width, max_height| Some(Resolution { max_width, max_height });
+        for (shown, alone, want) in [
+            (None, true, (1280, 720)),
+            (most(1280, 720), true, (1280, 720)),
+            (most(4000, 4000), true, (1280, 720)),
+            (most(1060, 1000), true, (960, 540)),
+            (most(1060, 1000), false, (1280, 720)),
+            (most(640, 640), true, (640, 360)),
+            (most(700, 394), true, (640, 360)),
+            (most(424, 240), false, (640, 360)),
+            (most(424, 240), true, (480, 270)),
+            (most(100, 60), true, (320, 180)),
+            (most(0, 0), true, (320, 180)),
+        ] {
+            let top = covering(HD, shown, alone);
+            assert_eq!((top.width, top.height), want, "{shown:?} {alone}");
+            assert_eq!(choose(HD, top, 10_000_000, None, alone), top);
+            assert!(choose(HD, top, 100_000, None, alone).pixels() <= top.pixels());
+        }
+        let small = Rung { width: 160, height: 120 };
+        assert_eq!(covering(small, most(10, 10), true), Rung { width: 120, height: 90 });
     }
 
     #[test]

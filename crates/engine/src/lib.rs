@@ -20,6 +20,7 @@ mod feed;
 mod ladder;
 mod levels;
 mod participant;
+mod sights;
 mod signal;
 mod socket;
 mod stats;

@@ -5,7 +5,7 @@ use crate::video_in::{self, VideoIn, VideoInThread};
 use crossbeam_queue::ArrayQueue;
 use media::encoded::{AudioPacket, EncodedFrame};
 use peer::{DescriptionKind, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
-use signaling::message::{IceCandidate, ParticipantId};
+use signaling::message::{IceCandidate, ParticipantId, Resolution};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,6 +44,8 @@ pub(crate) struct Participant {
     pub(crate) video: VideoInThread,
     pub(crate) audio: AudioQueue,
     pub(crate) media: Option<MediaOut>,
+    /// How large they show our camera, if they have said so.
+    pub(crate) most: Option<Resolution>,
 }
 
 impl Participant {
@@ -65,7 +67,7 @@ impl Participant {
         let audio: AudioQueue = Arc::new(ArrayQueue::new(audio::QUEUE));
         let sink = Arc::new(Sink { video: input, audio: audio.clone() });
         tokio::spawn(run((number, id), config, sink, out, inbox, told));
-        Ok(Self { number, orders, video, audio, media: None })
+        Ok(Self { number, orders, video, audio, media: None, most: None })
     }
 }
 

@@ -6,7 +6,7 @@ use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::{FramePool, Rotation, VideoFrame};
 use media::slot::{FrameSlot, Wait};
 use peer::MediaOut;
-use signaling::message::ParticipantId;
+use signaling::message::{ParticipantId, Resolution};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -50,9 +50,11 @@ const SIDE: std::ops::RangeInclusive<u32> = 16..=4096;
 /// What the encoding thread is told.
 pub(crate) enum Control {
     /// This connection has agreed on a codec: have a first keyframe ready for when it is up.
-    Prepare(MediaOut),
-    /// This connection is up: send to it, a keyframe first.
-    Add(ParticipantId, MediaOut),
+    Prepare(MediaOut, Option<Resolution>),
+    /// This connection is up: send to it, a keyframe first, and no more than this.
+    Add(ParticipantId, MediaOut, Option<Resolution>),
+    /// This one has use for no more than this.
+    Resolution(ParticipantId, Resolution),
     /// It is gone.
     Remove(ParticipantId),
     /// The far side needs a keyframe.
@@ -153,8 +155,17 @@ struct Worker {
 struct Receiving {
     id: ParticipantId,
     media: MediaOut,
+    /// No more of a picture is of use to them.
+    most: Option<Resolution>,
     /// Which lane feeds it; a change of lane needs a keyframe.
     lane: Option<LaneKey>,
+}
+
+impl Receiving {
+    /// Somebody sees the picture.
+    fn looks(&self) -> bool {
+        self.most.is_none_or(|most| !most.is_none())
+    }
 }
 
 /// One encoder: a codec in a size, for all who receive just that.
@@ -214,11 +225,14 @@ impl Worker {
 
     fn control(&mut self, control: Control) {
         match control {
-            Control::Prepare(media) => self.prepare(&media),
-            Control::Add(id, media) => {
+            Control::Prepare(media, most) => self.prepare(&media, most),
+            Control::Add(id, media, most) => {
                 self.peers.retain(|p| p.id != id);
                 let lane = self.hand_over(&media);
-                self.peers.push(Receiving { id, media, lane });
+                self.peers.push(Receiving { id, media, most, lane });
+            }
+            Control::Resolution(id, most) => {
+                self.peers.iter_mut().filter(|p| p.id == id).for_each(|p| p.most = Some(most));
             }
             Control::Remove(id) => self.peers.retain(|p| p.id != id),
             Control::Keyframe(id) => {
@@ -230,12 +244,13 @@ impl Worker {
 
     /// Encodes a keyframe while ICE and DTLS are still at work. Nothing more is encoded until somebody receives it, so
     /// that the frame after it continues it.
-    fn prepare(&mut self, media: &MediaOut) {
+    fn prepare(&mut self, media: &MediaOut, most: Option<Resolution>) {
         let Some(frame) = self.shown.clone().filter(|f| f.time.elapsed() < STALE) else { return };
         let Some(codec) = media.video_codec().filter(|_| self.peers.is_empty()) else { return };
         let source = ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height);
         let target = media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
-        let rung = ladder::choose(source, target, None, true);
+        let top = ladder::covering(source, most, true);
+        let rung = ladder::choose(source, top, target, None, true);
         self.lanes = vec![Lane::new(LaneKey { codec, rung }, target.min(ladder::most_useful(rung, self.limits.fps)))];
         self.encode(0, &frame);
     }
@@ -251,7 +266,7 @@ impl Worker {
 
     /// Shows the newest picture at once to who has seen none.
     fn welcome(&mut self) {
-        let waiting = self.peers.iter().any(|p| p.lane.is_none() && p.media.video_codec().is_some());
+        let waiting = self.peers.iter().any(|p| p.lane.is_none() && p.looks() && p.media.video_codec().is_some());
         if let Some(mut frame) = self.shown.clone().filter(|f| waiting && f.time.elapsed() < STALE) {
             // Its own time went out with it before, if somebody else was there; times only rise.
             frame.time = Instant::now();
@@ -292,15 +307,21 @@ impl Worker {
     fn plan(&mut self, frame: &VideoFrame) {
         let source = ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height);
         let mut bitrates: Vec<(LaneKey, u64)> = vec![];
-        let alone = self.peers.len() == 1;
+        let alone = self.peers.iter().filter(|p| p.looks()).count() == 1;
         for peer in &mut self.peers {
+            if !peer.looks() {
+                peer.lane = None;
+                peer.media.set_wanted(crate::audio::RESERVED_BITRATE);
+                continue;
+            }
             let Some(codec) = peer.media.video_codec() else { continue };
             let target = peer.media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
             let before = peer.lane.filter(|l| l.codec == codec).map(|l| l.rung);
-            let rung = ladder::choose(source, target, before, alone);
+            let top = ladder::covering(source, peer.most, alone);
+            let rung = ladder::choose(source, top, target, before, alone);
             let key = LaneKey { codec, rung };
             let bitrate = target.min(ladder::most_useful(rung, self.limits.fps));
-            peer.media.set_wanted(ladder::most_useful(source, self.limits.fps) + crate::audio::RESERVED_BITRATE);
+            peer.media.set_wanted(ladder::most_useful(top, self.limits.fps) + crate::audio::RESERVED_BITRATE);
             match bitrates.iter_mut().find(|(k, _)| *k == key) {
                 Some((_, shared)) => *shared = (*shared).min(bitrate),
                 None => bitrates.push((key, bitrate)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use signaling::board::{Knocker, RoomNews};
 use signaling::limits::MAX_LOBBY;
 use signaling::message::{
-    ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage, SessionId,
+    ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Resolution, ServerMessage, SessionId,
 };
 
 /// Who sits behind a session.
@@ -30,6 +30,8 @@ pub enum Directed {
     Candidate(IceCandidate),
     /// No more candidates.
     EndOfCandidates,
+    /// How large the addressee's camera is shown.
+    Resolution(Resolution),
 }
 
 /// The people in a room, earliest first. What they are to be told collects until [`Room::poll_output`] hands it out.
@@ -151,6 +153,7 @@ impl Room {
             Directed::Answer(sdp) => ServerMessage::Answer { from, sdp },
             Directed::Candidate(candidate) => ServerMessage::Candidate { from, candidate },
             Directed::EndOfCandidates => ServerMessage::EndOfCandidates { from },
+            Directed::Resolution(most) => ServerMessage::Resolution { from, most },
         };
         self.outputs.push_back((receiver, message));
         Ok(())

@@ -273,6 +273,10 @@ impl Rooms {
             ClientMessage::Answer { to, sdp } => self.relay(session, &to, Directed::Answer(sdp)),
             ClientMessage::Candidate { to, candidate } => self.relay(session, &to, Directed::Candidate(candidate)),
             ClientMessage::EndOfCandidates { to } => self.relay(session, &to, Directed::EndOfCandidates),
+            ClientMessage::Resolution { to, most } => match self.relay(session, &to, Directed::Resolution(most)) {
+                Err(ErrorCode::NoSuchParticipant) => Ok(()), // who has just gone sends nothing to anybody
+                other => other,
+            },
             ClientMessage::Media(media) => self.media(session, media),
             ClientMessage::Chat { text } => {
                 let at = self.unix_ms;

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use rooms::{Limits, Output, Person, Rate, Rooms};
 use signaling::message::{
-    ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, ParticipantId, ServerMessage, SessionId,
+    ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, ParticipantId, Resolution, ServerMessage,
+    SessionId,
 };
 
 const ON: MediaState = MediaState { microphone: true, camera: true };
@@ -105,6 +106,7 @@ fn a_directed_message_reaches_its_addressee_and_nobody_else() {
     }
     let (from, to_bob) = (server.id(&ada), server.id(&bob));
     let candidate = IceCandidate { candidate: "candidate:1".into(), ..Default::default() };
+    let most = Resolution { max_width: 640, max_height: 360 };
     let cases = [
         (
             ClientMessage::Offer { to: to_bob.clone(), sdp: "o".into() },
@@ -118,7 +120,8 @@ fn a_directed_message_reaches_its_addressee_and_nobody_else() {
             ClientMessage::Candidate { to: to_bob.clone(), candidate: candidate.clone() },
             ServerMessage::Candidate { from: from.clone(), candidate },
         ),
-        (ClientMessage::EndOfCandidates { to: to_bob }, ServerMessage::EndOfCandidates { from }),
+        (ClientMessage::EndOfCandidates { to: to_bob.clone() }, ServerMessage::EndOfCandidates { from: from.clone() }),
+        (ClientMessage::Resolution { to: to_bob, most }, ServerMessage::Resolution { from, most }),
     ];
     for (said, heard) in cases {
         assert_eq!(server.say(&ada, said), [Output::Send { to: bob.clone(), message: heard }]);

@@ -80,6 +80,14 @@ pub enum ClientMessage {
         /// For whom.
         to: ParticipantId,
     },
+    /// How large one participant's camera is shown here: they need not send more.
+    Resolution {
+        /// Whose camera.
+        to: ParticipantId,
+        /// The size.
+        #[serde(flatten)]
+        most: Resolution,
+    },
     /// Microphone or camera went on or off.
     Media(MediaState),
     /// A line of chat for the whole room.
@@ -111,6 +119,7 @@ impl ClientMessage {
             | ClientMessage::Answer { .. }
             | ClientMessage::Candidate { .. }
             | ClientMessage::EndOfCandidates { .. }
+            | ClientMessage::Resolution { .. }
             | ClientMessage::Media(_)
             | ClientMessage::Board(_)
             | ClientMessage::Room(_)
@@ -198,6 +207,14 @@ pub enum ServerMessage {
         /// From whom.
         from: ParticipantId,
     },
+    /// How large a participant shows one's own camera.
+    Resolution {
+        /// Who shows it.
+        from: ParticipantId,
+        /// The size.
+        #[serde(flatten)]
+        most: Resolution,
+    },
     /// Somebody's microphone or camera went on or off.
     Media {
         /// Who.
@@ -258,6 +275,7 @@ impl ServerMessage {
             | ServerMessage::Answer { .. }
             | ServerMessage::Candidate { .. }
             | ServerMessage::EndOfCandidates { .. }
+            | ServerMessage::Resolution { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Board(_)
             | ServerMessage::Room(_)
@@ -370,6 +388,26 @@ pub struct MediaState {
     /// The camera is seen.
     #[serde(default)]
     pub camera: bool,
+}
+
+/// The most that is of use of a picture, as `RTCResolutionRestriction` of W3C WebRTC (`scaleResolutionDownTo`): the picture
+/// keeps its shape and fits within both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// In pixels; 0: it is not shown at all.
+    pub max_width: u32,
+    /// In pixels; 0: it is not shown at all.
+    pub max_height: u32,
+}
+
+impl Resolution {
+    /// Nobody looks.
+    pub const NONE: Self = Self { max_width: 0, max_height: 0 };
+
+    /// Whether nothing of the picture is shown.
+    pub fn is_none(self) -> bool {
+        self.max_width == 0 || self.max_height == 0
+    }
 }
 
 /// `RTCIceCandidateInit` of W3C WebRTC, in the field's JSON spelling.

@@ -70,7 +70,7 @@ pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
             check_id(to)?;
             check_candidate(candidate)
         }
-        ClientMessage::EndOfCandidates { to } => check_id(to),
+        ClientMessage::EndOfCandidates { to } | ClientMessage::Resolution { to, most: _ } => check_id(to),
         ClientMessage::Chat { text } => match clean_chat(text) {
             Ok(clean) => {
                 *text = clean;
@@ -119,7 +119,9 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
             check_id(from)?;
             check_candidate(candidate)
         }
-        ServerMessage::EndOfCandidates { from } | ServerMessage::Media { from, .. } => check_id(from),
+        ServerMessage::EndOfCandidates { from }
+        | ServerMessage::Resolution { from, .. }
+        | ServerMessage::Media { from, .. } => check_id(from),
         ServerMessage::Chat { from, text, at: _ } => {
             check_id(from)?;
             *text = clean_chat(text).map_err(|_| ErrorCode::Malformed)?;

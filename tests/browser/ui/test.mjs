@@ -239,6 +239,31 @@ test('without a socket pictures come by command, and by hand where the browser d
   }
 });
 
+test('a page tells that it shows more at once, and less when that has stood', async () => {
+  const { page } = await stage.page({ state: base(), language: 'en' });
+  const said = await page.evaluate(async () => {
+    const { Sights, PATIENCE_MS, SPACING_MS } = await import('/shared/sight.js');
+    const said = [], steps = [];
+    let time = 10_000;
+    const sights = new Sights((id, { max_width, max_height }) => said.push(`${id} ${max_width}x${max_height}`), () => time);
+    const show = (width, height) => sights.show('p1', { max_width: width, max_height: height });
+    const after = ms => { time += ms; sights.look(); steps.push(said.splice(0).join()); };
+    show(0, 0); after(PATIENCE_MS - 1);             // not laid out yet
+    show(640, 360); after(0);                       // the first
+    show(650, 366); after(60_000);                  // as good as the same
+    show(320, 180); after(PATIENCE_MS - 1); after(1); after(60_000);
+    show(400, 225); show(500, 281); after(0);       // pulled larger
+    show(600, 338); after(SPACING_MS - 1); after(1);
+    show(0, 0); after(PATIENCE_MS / 2); show(600, 338); after(60_000);
+    show(0, 0); after(PATIENCE_MS);
+    sights.clear(); show(100, 100); after(0);       // another seat
+    sights.forget('p1'); after(60_000);
+    return steps;
+  });
+  assert.deepEqual(said, ['', 'p1 640x360', '', '', 'p1 320x180', '', 'p1 400x225', '', 'p1 600x338', '', '', 'p1 0x0', 'p1 100x100', '']);
+  await page.close();
+});
+
 test('pictures have the colours that their numbers mean, by tables as by the formula and as the browser draws them', async () => {
   const { page } = await stage.page({ state: base(), language: 'en' });
   const far = await page.evaluate(async () => {

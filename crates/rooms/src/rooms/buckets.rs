@@ -50,6 +50,7 @@ impl Buckets {
                 | ClientMessage::Answer { .. }
                 | ClientMessage::Candidate { .. }
                 | ClientMessage::EndOfCandidates { .. }
+                | ClientMessage::Resolution { .. }
                 | ClientMessage::Media(_)
                 | ClientMessage::Ping { .. }
                 | ClientMessage::Ack,

@@ -1,0 +1,107 @@
+//! What others are told of how large they are shown, and what we hear of ourselves.
+
+use call::{Call, Command, Input, Output, Signal};
+use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, Resolution, ServerMessage};
+use std::time::{Duration, Instant};
+
+const BOTH: MediaState = MediaState { microphone: true, camera: true };
+const LARGE: Resolution = Resolution { max_width: 1280, max_height: 720 };
+const SMALL: Resolution = Resolution { max_width: 320, max_height: 180 };
+
+fn id(text: &str) -> ParticipantId {
+    ParticipantId(text.into())
+}
+
+fn person(name: &str, media: MediaState) -> Participant {
+    Participant { id: id(name), name: name.into(), key: "k".into(), media }
+}
+
+struct One {
+    call: Call,
+    now: Instant,
+}
+
+impl One {
+    /// At a table with these.
+    fn with(others: Vec<Participant>) -> One {
+        let mut one = One { call: Call::new(), now: Instant::now() };
+        let media = BOTH;
+        one.input(Input::Command(Command::Join { room: "soup".into(), invite: None, media }));
+        one.joined(others);
+        one
+    }
+
+    fn joined(&mut self, participants: Vec<Participant>) {
+        self.hear(ServerMessage::Joined { room: "soup".into(), you: id("me"), participants });
+    }
+
+    fn hear(&mut self, message: ServerMessage) -> Vec<Output> {
+        self.input(Input::Signal(Signal::Message(message)))
+    }
+
+    /// Who is told what, when the window shows this.
+    fn show(&mut self, sizes: &[(&str, Resolution)]) -> Vec<(String, Resolution)> {
+        let sizes = sizes.iter().map(|(who, size)| (id(who), *size)).collect();
+        told(self.input(Input::Command(Command::Show(sizes))))
+    }
+
+    /// Who is told what while time passes.
+    fn wait(&mut self, seconds: u64) -> Vec<(String, Resolution)> {
+        self.now += Duration::from_secs(seconds);
+        self.call.handle_timeout(self.now);
+        told(std::iter::from_fn(|| self.call.poll_output()).collect())
+    }
+
+    fn input(&mut self, input: Input) -> Vec<Output> {
+        self.call.handle(self.now, input);
+        std::iter::from_fn(|| self.call.poll_output()).collect()
+    }
+}
+
+fn told(outputs: Vec<Output>) -> Vec<(String, Resolution)> {
+    let said = |output| match output {
+        Output::Send(ClientMessage::Resolution { to, most }) => Some((to.0, most)),
+        _ => None,
+    };
+    outputs.into_iter().filter_map(said).collect()
+}
+
+#[test]
+fn everybody_is_told_their_own_size_and_who_is_not_listed_that_nobody_looks() {
+    let mut one = One::with(vec![person("ada", BOTH), person("ben", BOTH)]);
+    assert_eq!(one.wait(60), [], "without a window nothing is said");
+    assert_eq!(one.show(&[("ada", LARGE)]), [("ada".into(), LARGE)]);
+    assert_eq!(one.wait(3), [("ben".into(), Resolution::NONE)]);
+    assert_eq!(one.call.poll_timeout(), None);
+    assert_eq!(one.wait(60), []);
+    assert_eq!(one.show(&[("ada", SMALL), ("ben", SMALL)]), [("ben".into(), SMALL)]);
+    assert_eq!(one.wait(2), [("ada".into(), SMALL)]);
+}
+
+#[test]
+fn who_has_the_camera_off_is_not_told_that_nobody_looks() {
+    let mut one = One::with(vec![person("ada", MediaState { camera: false, ..BOTH })]);
+    one.show(&[]);
+    assert_eq!(one.wait(60), []);
+}
+
+#[test]
+fn at_another_seat_it_is_said_again() {
+    let mut one = One::with(vec![person("ada", BOTH)]);
+    one.show(&[("ada", SMALL)]);
+    one.input(Input::Signal(Signal::Lost));
+    assert_eq!(one.show(&[("ada", LARGE)]), [], "there is no seat to speak from");
+    one.joined(vec![person("ada", BOTH)]);
+    assert_eq!(one.wait(60), [], "the ids of before are void");
+    assert_eq!(one.show(&[("ada", LARGE)]), [("ada".into(), LARGE)]);
+}
+
+#[test]
+fn only_people_at_the_table_say_how_large_they_show_us() {
+    let mut one = One::with(vec![person("ada", BOTH)]);
+    let from = |name: &str| ServerMessage::Resolution { from: id(name), most: SMALL };
+    assert_eq!(one.hear(from("ada")), [Output::Resolution { id: id("ada"), most: SMALL }]);
+    assert_eq!(one.hear(from("eve")), []);
+    one.input(Input::Command(Command::Leave));
+    assert_eq!(one.hear(from("ada")), []);
+}

@@ -1,0 +1,81 @@
+//! How large the windows show everybody's camera.
+
+use crate::feed::Tile;
+use crate::view::Picture;
+use signaling::message::{ParticipantId, Resolution};
+use std::collections::BTreeMap;
+
+/// What each feed's window shows. A feed that ends is forgotten; the last one that ends is not taken to show nothing, as its
+/// window is about to open the next.
+#[derive(Debug, Default)]
+pub(crate) struct Sights {
+    feeds: BTreeMap<u64, BTreeMap<ParticipantId, Resolution>>,
+}
+
+impl Sights {
+    /// Takes a feed's tiles, or its end. How large each camera is shown where it is largest, unless there is no window.
+    pub(crate) fn set(&mut self, feed: u64, tiles: Option<Vec<Tile>>) -> Option<BTreeMap<ParticipantId, Resolution>> {
+        match tiles {
+            Some(tiles) => drop(self.feeds.insert(feed, cameras(&tiles))),
+            None => drop(self.feeds.remove(&feed)),
+        }
+        let mut all = BTreeMap::new();
+        for (id, size) in self.feeds.values().flatten() {
+            all.entry(id.clone()).and_modify(|most| *most = larger(*most, *size)).or_insert(*size);
+        }
+        (!self.feeds.is_empty()).then_some(all)
+    }
+}
+
+fn cameras(tiles: &[Tile]) -> BTreeMap<ParticipantId, Resolution> {
+    let mut sizes = BTreeMap::new();
+    for tile in tiles {
+        if let Picture::Camera(id) = &tile.picture {
+            let size = match tile.visible {
+                true => Resolution { max_width: tile.width, max_height: tile.height },
+                false => Resolution::NONE,
+            };
+            sizes.entry(id.clone()).and_modify(|most| *most = larger(*most, size)).or_insert(size);
+        }
+    }
+    sizes
+}
+
+fn larger(a: Resolution, b: Resolution) -> Resolution {
+    Resolution { max_width: a.max_width.max(b.max_width), max_height: a.max_height.max(b.max_height) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> ParticipantId {
+        ParticipantId(name.into())
+    }
+
+    fn tile(of: &str, width: u32, height: u32, visible: bool) -> Tile {
+        Tile { stream: 1, picture: Picture::Camera(id(of)), width, height, visible }
+    }
+
+    fn size(max_width: u32, max_height: u32) -> Resolution {
+        Resolution { max_width, max_height }
+    }
+
+    #[test]
+    fn a_camera_counts_where_it_is_largest_and_not_where_it_is_hidden() {
+        let mut sights = Sights::default();
+        let tiles = vec![tile("a", 100, 60, true), tile("a", 640, 360, false), tile("b", 200, 100, false)];
+        let own = Tile { picture: Picture::Own, ..tile("a", 900, 900, true) };
+        let all = sights.set(1, Some([tiles, vec![own]].concat())).expect("a window");
+        assert_eq!(all, BTreeMap::from([(id("a"), size(100, 60)), (id("b"), Resolution::NONE)]));
+        let all = sights.set(2, Some(vec![tile("a", 80, 90, true)])).expect("two windows");
+        assert_eq!(all[&id("a")], size(100, 90));
+    }
+
+    #[test]
+    fn without_a_window_nothing_is_said() {
+        let mut sights = Sights::default();
+        assert!(sights.set(1, Some(vec![])).is_some_and(|all| all.is_empty()));
+        assert_eq!(sights.set(1, None), None);
+    }
+}

@@ -1,0 +1,74 @@
+// How large the others' cameras are shown on this page, and when they are told. A larger size at once; a smaller one, or
+// that a picture is out of sight, when it has stood for a while: each size begins with a keyframe.
+
+/** @typedef {{ max_width: number, max_height: number }} Size  as W3C's RTCResolutionRestriction; 0 and 0: out of sight */
+/** @typedef {{ size: Size, since: number, told: Size | null, at: number }} Sight */
+
+/** How long a smaller size must have stood. */
+export const PATIENCE_MS = 2000;
+/** Least time between two that grow. */
+export const SPACING_MS = 500;
+/** A share of a side that is not worth a keyframe. */
+const CLOSE = 1 / 16;
+
+export class Sights {
+  /** @type {Map<string, Sight>} */
+  #all = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {(id: string, size: Size) => void} tell @param {() => number} now */
+  constructor(tell, now = () => performance.now()) {
+    this.tell = tell;
+    this.now = now;
+  }
+
+  /** Somebody's camera is shown so. @param {string} id @param {Size} size */
+  show(id, size) {
+    const before = this.#all.get(id);
+    if (!before) this.#all.set(id, { size, since: this.now(), told: null, at: 0 });
+    else if (before.size.max_width !== size.max_width || before.size.max_height !== size.max_height) Object.assign(before, { size, since: this.now() });
+    this.look();
+  }
+
+  /** They are gone. @param {string} id */
+  forget(id) {
+    this.#all.delete(id);
+  }
+
+  /** A new seat: nobody was told anything. */
+  clear() {
+    this.#all.clear();
+  }
+
+  /** Tells what is due, and looks again when the next is. */
+  look() {
+    clearTimeout(this.#timer);
+    const now = this.now();
+    for (const [id, sight] of this.#all) {
+      if (due(sight) > now) continue;
+      Object.assign(sight, { told: sight.size, at: now });
+      this.tell(id, sight.size);
+    }
+    const next = Math.min(...[...this.#all.values()].map(due));
+    if (next < Infinity) this.#timer = setTimeout(() => this.look(), Math.max(1, next - now));
+  }
+}
+
+/** When they should be told; never is Infinity. @param {Sight} sight */
+function due({ size, since, told, at }) {
+  if (!told) return hidden(size) ? since + PATIENCE_MS : since;
+  if (close(told, size)) return Infinity;
+  const larger = size.max_width > told.max_width || size.max_height > told.max_height;
+  return larger ? Math.max(since, at + SPACING_MS) : since + PATIENCE_MS;
+}
+
+/** @param {Size} size */
+const hidden = size => !size.max_width || !size.max_height;
+
+/** @param {Size} a @param {Size} b */
+function close(a, b) {
+  /** @param {number} m @param {number} n */
+  const near = (m, n) => Math.abs(m - n) <= Math.min(m, n) * CLOSE;
+  return hidden(a) === hidden(b) && near(a.max_width, b.max_width) && near(a.max_height, b.max_height);
+}
