@@ -137,6 +137,8 @@ export class FrameSource {
     } catch (error) {
       console.warn('draw', String(error));
     }
+    // Drawn is done with: thirty pictures a second would else lie about until they are collected.
+    /** @type {{ transfer?: (bytes: number) => ArrayBuffer }} */ (bytes).transfer?.(0);
     return frame.stream;
   }
 
