@@ -372,3 +372,26 @@ proptest! {
         }
     }
 }
+
+/// Found by the property above: the first began to wait at what is a few seconds later by a clock that was set back.
+#[test]
+fn who_began_to_wait_in_the_future_waits_no_longer_than_others() {
+    for ahead in [15_000, 9_000, 8_000, 7_000, 1_000, 1] {
+        let mut world = World::new(ZONES[1]);
+        for n in [6, 0, 1] {
+            world.take(&Step::Come(n));
+        }
+        world.board.eat_now(world.now, &who(6), vec![]).expect("waits");
+        world.now -= ahead;
+        for n in [0, 1] {
+            world.board.eat_now(world.now, &who(n), vec![]).expect("waits");
+        }
+        for _ in 0..=GATHER_MS / 1_000 {
+            world.now += 1_000;
+            world.board.tick(world.now);
+            world.settle();
+        }
+        world.check();
+        assert_eq!(world.board.hungry_count(), 0, "{ahead} ms");
+    }
+}

@@ -96,8 +96,8 @@ impl Board {
         let out = self.hungry.iter().filter(|w| gone(w) || busy(w)).map(|w| w.key.clone()).collect::<Vec<_>>();
         out.iter().for_each(|key| self.stop_waiting(key));
         let here: Vec<&Waiting> = self.hungry.iter().filter(|waiting| self.is_here(&waiting.key)).collect();
-        // A clock that was set back must not keep anybody waiting.
-        let patient = |waiting: &&Waiting| now.abs_diff(waiting.wish.since) >= GATHER_MS;
+        // A clock that was set back must not keep anybody waiting: who began in what is now the future has waited.
+        let patient = |w: &&Waiting| now.checked_sub(w.wish.since).is_none_or(|waited| waited >= GATHER_MS);
         if !here.first().is_some_and(patient) {
             return;
         }
