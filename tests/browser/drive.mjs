@@ -70,7 +70,20 @@ const visit = async ({ url, without, camera }) => {
     devices.getUserMedia = function (wish) { return open.call(this, wish.video ? { ...wish, video: { ...wish.video, width, height } } : wish); };
   }, ...camera);
   if (without) await losesOnce(without);
-  await page.goto(url);
+  await page.goto(url, { timeout: without ? CAUGHT_MS : LOADED_MS });
+};
+/** Longest time to load a page, and one of whose requests each goes through our hands: a local one takes a tenth of a second. */
+const LOADED_MS = 25_000, CAUGHT_MS = 6_000;
+/** Catching requests is new in Firefox, and now and then one is never let go. Then the same again, from the beginning. */
+const insist = async order => {
+  for (let left = order.without ? 3 : 0; left; left--) {
+    try {
+      return await visit(order);
+    } catch (error) {
+      console.error('again', String(error));
+    }
+  }
+  return visit(order);
 };
 /** The network changes as one of the page's parts is on its way. */
 const losesOnce = async name => {
@@ -106,7 +119,7 @@ for await (const line of lines) {
   const order = JSON.parse(line);
   try {
     if (order.do === 'quit') await quit();
-    else if (order.do === 'visit') { await visit(order); answer({ ok: null }); }
+    else if (order.do === 'visit') { await insist(order); answer({ ok: null }); }
     else if (order.do === 'press') { await press(order.selector); answer({ ok: null }); }
     else if (order.do === 'type') { await page.waitForSelector(order.selector, { visible: true, timeout: 20_000 }); await page.type(order.selector, order.text); answer({ ok: null }); }
     else if (order.do === 'text') answer({ ok: await page.evaluate(selector => document.querySelector(selector)?.innerText ?? null, order.selector) });
