@@ -68,8 +68,6 @@ pub struct Call {
     locked: bool,
     lobby: Vec<Knocker>,
     notice: Option<ErrorCode>,
-    /// How large each camera is shown here, once a window has said so.
-    shown: Option<BTreeMap<ParticipantId, Resolution>>,
     outputs: VecDeque<Output>,
     changed: bool,
 }
@@ -99,7 +97,6 @@ impl Call {
             locked: false,
             lobby: vec![],
             notice: None,
-            shown: None,
             outputs: VecDeque::new(),
             changed: false,
         }
@@ -205,19 +202,15 @@ impl Call {
                     self.say(ClientMessage::Room(request));
                 }
             }
-            Command::Show(sizes) => {
-                self.shown = Some(sizes);
-                self.look(now);
-            }
+            Command::Show(sizes) => self.show(now, &sizes),
         }
     }
 
     /// Notes how large everybody is shown. A camera that is off is out of sight anyway; once it is on it should be there at
     /// once.
-    fn look(&mut self, now: Instant) {
-        let Some(shown) = &self.shown else { return };
+    fn show(&mut self, now: Instant, sizes: &BTreeMap<ParticipantId, Resolution>) {
         for other in &mut self.others {
-            match shown.get(&other.participant.id) {
+            match sizes.get(&other.participant.id) {
                 Some(size) => other.sight.show(now, *size),
                 None if other.participant.media.camera => other.sight.show(now, Resolution::NONE),
                 None => {}
@@ -381,7 +374,6 @@ impl Call {
             return; // an answer to a join that was taken back
         }
         self.close_peers(); // those of the seat that was lost
-        self.shown = None; // ids of before are void
         self.state = State::Joined { you };
         self.forget_door(); // what is to be known of it follows
         self.changed = true;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 /// A smaller size is told when it has stood for so long: what goes out of sight is often back at once, and each size begins
 /// with a keyframe.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// A larger size is told at once, but no sooner than this after the last: a window's edge is pulled in many steps.
-pub(crate) const SPACING: Duration = Duration::from_millis(500);
+const SPACING: Duration = Duration::from_millis(500);
 
 /// One person's picture here.
 #[derive(Debug, Default)]
