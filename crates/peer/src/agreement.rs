@@ -1,8 +1,8 @@
 //! What an offer and its answer agree on, as streams for transport. Pure.
 
-use crate::sdp::{Codec, Description, Format, Line, LineKind};
+use crate::sdp::{Codec, Description, Format, Line, LineKind, Stream};
 use media::encoded::VideoCodec;
-use transport::{RecvKind, RecvStream, SendStream, StreamKind};
+use transport::{RecvKind, SendStream, StreamKind};
 
 /// What both sides agreed on for one media line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,10 +13,12 @@ pub(crate) struct Agreed {
     pub(crate) send: Option<SendStream>,
     /// Whether the far side sends.
     pub(crate) receives: bool,
-    /// What the far side sends; `None` if it does not, or has not said under which SSRC.
-    pub(crate) receive: Option<RecvStream>,
+    /// SSRCs under which the far side sends; `None` if it does not, or has not said.
+    pub(crate) announced: Option<Stream>,
     /// What the far side may send the line with.
     pub(crate) payload_types: Vec<(u8, StreamKind)>,
+    /// What it may send again with, and what that repeats (RFC 4588 `apt`).
+    pub(crate) rtx_pairs: Vec<(u8, u8)>,
     /// Extension that names the line in packets whose SSRC was not announced.
     pub(crate) mid_extension: Option<u8>,
 }
@@ -27,11 +29,6 @@ impl Agreed {
             StreamKind::Video(codec) => Some(codec),
             StreamKind::Audio => None,
         }
-    }
-
-    /// The stream of this line under an SSRC that was not announced.
-    pub(crate) fn unannounced(&self, ssrc: u32) -> RecvStream {
-        RecvStream { ssrc, kind: self.kind, payload_types: self.payload_types.clone(), rtx: None }
     }
 }
 
@@ -57,8 +54,9 @@ fn line(ours: &Line, theirs: &Line, kind: RecvKind) -> Agreed {
         kind,
         send: if ours.send && theirs.receive { send(ours, theirs) } else { None },
         receives,
-        receive: if receives { receive(ours, theirs, kind) } else { None },
+        announced: theirs.stream.filter(|_| receives),
         payload_types: payload_types(ours),
+        rtx_pairs: ours.codecs.iter().filter_map(|codec| Some((codec.rtx?, codec.payload_type))).collect(),
         mid_extension: theirs.mid_extension.filter(|id| ours.mid_extension == Some(*id)),
     }
 }
@@ -76,13 +74,6 @@ fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
     })
 }
 
-fn receive(ours: &Line, theirs: &Line, kind: RecvKind) -> Option<RecvStream> {
-    let stream = theirs.stream?;
-    let pairs = ours.codecs.iter().filter_map(|codec| Some((codec.rtx?, codec.payload_type)));
-    let rtx = stream.rtx.map(|ssrc| (ssrc, pairs.collect()));
-    Some(RecvStream { ssrc: stream.ssrc, kind, payload_types: payload_types(ours), rtx })
-}
-
 fn payload_types(line: &Line) -> Vec<(u8, StreamKind)> {
     line.codecs.iter().map(|codec| (codec.payload_type, kind_of(&codec.format))).collect()
 }
@@ -98,12 +89,12 @@ fn kind_of(format: &Format) -> StreamKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sdp::{self, Stream};
+    use crate::sdp;
 
     const CHROMIUM: &str = include_str!("sdp/chromium.sdp");
 
     fn chromium() -> Description {
-        sdp::parse(CHROMIUM).unwrap()
+        sdp::parse(CHROMIUM, &VideoCodec::ALL).unwrap()
     }
 
     /// An answer that takes everything, with these video codecs in this order.
@@ -135,10 +126,10 @@ mod tests {
     #[test]
     fn the_offerer_takes_whatever_the_answer_names() {
         let agreed = agree(&chromium(), &answer(&[VideoCodec::Vp9, VideoCodec::Vp8]));
-        let receive = video(&agreed).receive.clone().unwrap();
-        assert_eq!((receive.ssrc, receive.kind), (2, RecvKind::Video));
-        assert_eq!(receive.payload_types.len(), 3, "all that was offered may come");
-        assert_eq!(receive.rtx, Some((12, vec![(97, 96), (114, 109), (99, 98)])));
+        let video = video(&agreed);
+        assert_eq!((video.announced, video.kind), (Some(Stream { ssrc: 2, rtx: Some(12) }), RecvKind::Video));
+        assert_eq!(video.payload_types.len(), 3, "all that was offered may come");
+        assert_eq!(video.rtx_pairs, [(97, 96), (114, 109), (99, 98)]);
     }
 
     #[test]
@@ -155,7 +146,7 @@ mod tests {
         let mut theirs = chromium();
         theirs.lines[1].send = false;
         let line = agree(&answer(&VideoCodec::ALL), &theirs);
-        assert!(video(&line).send.is_some() && !video(&line).receives && video(&line).receive.is_none());
+        assert!(video(&line).send.is_some() && !video(&line).receives && video(&line).announced.is_none());
         let mut ours = answer(&VideoCodec::ALL);
         ours.lines[1].send = false;
         assert_eq!(video(&agree(&ours, &chromium())).send, None);

@@ -14,6 +14,9 @@ pub enum PeerError {
     /// The far side's description is not SDP that we accept.
     #[error("the far side's session description is broken: {0}")]
     BadDescription(String),
+    /// The far side's certificate could not be told from another's: its description has no fingerprint by SHA-256.
+    #[error("the far side names no fingerprint of its certificate that can be checked: sha-256 is needed")]
+    NoFingerprint,
     /// A description came when it does not fit, for example an answer without an offer.
     #[error("an unexpected session description came")]
     UnexpectedDescription,
@@ -38,6 +41,7 @@ impl PeerError {
             PeerError::Setup(_) => "peer_setup",
             PeerError::NoRelay => "peer_no_relay",
             PeerError::BadDescription(_) => "peer_bad_description",
+            PeerError::NoFingerprint => "peer_no_fingerprint",
             PeerError::UnexpectedDescription => "peer_unexpected_description",
             PeerError::BadCandidate(_) => "peer_bad_candidate",
             PeerError::TooMany => "peer_too_many",

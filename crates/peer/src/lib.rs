@@ -13,7 +13,8 @@
 //! ```
 //!
 //! - Descriptions and candidates of the far side are read into types of ours and written anew before the library sees
-//!   them (`sdp`, `candidate`, `standin`); what both sides agreed on becomes streams of transport (`agreement`).
+//!   them (`sdp`, `candidate`, `standin`); what both sides agreed on becomes streams of transport (`agreement`), and
+//!   packets find theirs by SSRC, name or payload type (`demux`).
 //! - One task owns a connection and its negotiation (`task`, `negotiation`). Drivers of all connections run on one
 //!   thread of their own; a panic in the library ends its connection alone.
 //! - Where time was lost at setup and is no more: one certificate a process, ICE rounds of 10 ms, the DTLS client's
@@ -23,6 +24,7 @@ mod agreement;
 mod candidate;
 mod config;
 mod connection;
+mod demux;
 mod early;
 mod error;
 mod event;

@@ -2,6 +2,7 @@
 //! connection's task. Two short locks, never held together, and never while foreign code is called.
 
 use crate::agreement::Agreed;
+use crate::demux::{self, ReceiveLine, Route};
 use crate::kick::Kick;
 use crate::report::{Reporter, WallClock};
 use crate::sink::MediaSink;
@@ -13,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use transport::{
-    Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender, SenderConfig,
-    SenderEvent, SenderStats, StreamKind,
+    Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, SendStream, Sender, SenderConfig, SenderEvent,
+    SenderStats, StreamKind,
 };
 
 /// The transport pair of a connection.
@@ -154,7 +155,7 @@ impl MediaPath {
     /// Puts a negotiation's outcome in force.
     pub(crate) fn apply(&self, agreed: &[Agreed], now: Instant) {
         self.sending().apply(agreed);
-        let fresh = self.receiving().apply(agreed);
+        let fresh = self.receiving().apply(agreed, now);
         if self.connected() && !fresh.is_empty() {
             let mut receiving = self.receiving();
             for ssrc in fresh {
@@ -305,26 +306,6 @@ pub(crate) struct Receiving {
     pub(crate) codec: Option<VideoCodec>,
 }
 
-/// A media line that the far side sends.
-struct ReceiveLine {
-    mid: Arc<str>,
-    kind: RecvKind,
-    stream: RecvStream,
-    /// Whether the SSRC is known: announced, or learned from a packet that named its line.
-    known: bool,
-    mid_extension: Option<u8>,
-}
-
-impl ReceiveLine {
-    fn video_ssrc(&self) -> Option<u32> {
-        (self.kind == RecvKind::Video && self.known).then_some(self.stream.ssrc)
-    }
-
-    fn owns(&self, ssrc: u32) -> bool {
-        self.known && (self.stream.ssrc == ssrc || self.stream.rtx.as_ref().is_some_and(|(rtx, _)| *rtx == ssrc))
-    }
-}
-
 /// What came out of the receiver, with the line it belongs to.
 pub(crate) enum Received {
     Frame(Arc<str>, EncodedFrame),
@@ -333,64 +314,36 @@ pub(crate) enum Received {
 
 impl Receiving {
     /// Returns the video SSRCs that are new.
-    fn apply(&mut self, agreed: &[Agreed]) -> Vec<u32> {
-        let mut fresh = Vec::new();
+    fn apply(&mut self, agreed: &[Agreed], now: Instant) -> Vec<u32> {
         let mut old = std::mem::take(&mut self.lines);
+        let before: Vec<u32> = old.iter().filter_map(ReceiveLine::ssrc).collect();
         for agreed in agreed.iter().filter(|agreed| agreed.receives) {
-            let before = old.iter().position(|line| *line.mid == *agreed.mid).map(|index| old.swap_remove(index));
-            let line = match (before, &agreed.receive) {
-                (Some(line), Some(stream)) if line.known && line.stream == *stream => line,
-                (Some(line), None) if line.known && line.stream.payload_types == agreed.payload_types => line,
-                (before, stream) => {
-                    if let Some(line) = before.filter(|line| line.known) {
-                        self.receiver.remove_stream(line.stream.ssrc);
-                    }
-                    if let Some(stream) = stream {
-                        self.receiver.add_stream(stream.clone());
-                        fresh.extend((stream.kind == RecvKind::Video).then_some(stream.ssrc));
-                    }
-                    ReceiveLine {
-                        mid: agreed.mid.as_str().into(),
-                        kind: agreed.kind,
-                        known: stream.is_some(),
-                        stream: stream.clone().unwrap_or_else(|| agreed.unannounced(0)),
-                        mid_extension: agreed.mid_extension,
-                    }
-                }
-            };
-            self.lines.push(line);
+            let same = old.iter().position(|line| *line.mid == *agreed.mid).map(|index| old.swap_remove(index));
+            self.lines.push(match same {
+                Some(line) => line.renewed(agreed, now),
+                None => ReceiveLine::new(agreed, now),
+            });
         }
-        for line in old.iter().filter(|line| line.known) {
-            self.receiver.remove_stream(line.stream.ssrc);
+        for ssrc in before.iter().filter(|ssrc| !self.lines.iter().any(|line| line.ssrc() == Some(**ssrc))) {
+            self.receiver.remove_stream(*ssrc);
         }
-        fresh
+        for stream in self.lines.iter().filter_map(ReceiveLine::stream) {
+            self.receiver.add_stream(stream);
+        }
+        let videos = self.lines.iter().filter_map(ReceiveLine::video_ssrc);
+        videos.filter(|ssrc| !before.contains(ssrc)).collect()
     }
 
     /// Takes a packet off the wire.
     pub(crate) fn on_rtp(&mut self, now: Instant, packet: &Packet) {
         self.packets += 1;
         self.bytes += wire_size(packet);
-        if !self.lines.iter().any(|line| line.owns(packet.header.ssrc)) && !self.learn(now, packet) {
-            return;
+        match demux::route(&mut self.lines, &mut self.receiver, now, packet) {
+            Route::Known => {}
+            Route::New(ssrc) => self.receiver.request_keyframe(now, ssrc),
+            Route::Dropped => return,
         }
         self.receiver.on_rtp(now, packet);
-    }
-
-    /// Finds the line of an SSRC that was not announced by the name in the packet, RFC 9143 section 9.2.
-    fn learn(&mut self, now: Instant, packet: &Packet) -> bool {
-        let named = |line: &ReceiveLine| {
-            let id = line.mid_extension?;
-            let name = packet.header.get_extension(id)?;
-            (name.as_ref() == line.mid.as_bytes()).then_some(())
-        };
-        let Some(line) = self.lines.iter_mut().find(|line| !line.known && named(line).is_some()) else { return false };
-        line.stream.ssrc = packet.header.ssrc;
-        line.known = true;
-        self.receiver.add_stream(line.stream.clone());
-        if line.kind == RecvKind::Video {
-            self.receiver.request_keyframe(now, line.stream.ssrc);
-        }
-        true
     }
 
     /// The next thing for the sink.
@@ -411,7 +364,7 @@ impl Receiving {
 
     /// The line that the far side sends under this SSRC.
     pub(crate) fn mid_of(&self, ssrc: u32) -> Option<Arc<str>> {
-        self.lines.iter().find(|line| line.known && line.stream.ssrc == ssrc).map(|line| line.mid.clone())
+        self.lines.iter().find(|line| line.ssrc() == Some(ssrc)).map(|line| line.mid.clone())
     }
 
     pub(crate) fn poll_rtcp(&mut self) -> Option<Feedback> {

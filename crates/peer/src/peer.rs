@@ -16,6 +16,7 @@ use crate::runtime::DriverRuntime;
 use crate::sdp::Origin;
 use crate::servers;
 use crate::sink::MediaSink;
+use crate::standin::Shown;
 use crate::stats::PeerStats;
 use crate::task::{Ssrcs, Task};
 use std::collections::HashMap;
@@ -120,6 +121,7 @@ impl Peer {
             restart: false,
             restarting: false,
             offer: None,
+            shown: Shown::default(),
             remote: None,
             agreed: Vec::new(),
             early: Vec::new(),

@@ -13,10 +13,11 @@ use crate::outbox::Outbox;
 use crate::path::MediaPath;
 use crate::peer::{Command, Request};
 use crate::sdp::{self, Description, Origin};
-use crate::standin;
+use crate::standin::Shown;
 use crate::stats::{self, PeerStats};
 use crate::{MAX_MEDIA_LINES, MAX_REMOTE_CANDIDATES};
 use futures_util::FutureExt;
+use media::encoded::VideoCodec;
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -50,6 +51,8 @@ pub(crate) struct Task {
     pub(crate) restarting: bool,
     /// Our offer under way.
     pub(crate) offer: Option<Description>,
+    /// The media lines that the library has.
+    pub(crate) shown: Shown,
     /// The far side's newest description in force.
     pub(crate) remote: Option<Description>,
     /// What the last negotiation agreed on.
@@ -192,7 +195,8 @@ impl Task {
         self.restarting = std::mem::take(&mut self.restart);
         let options = RTCOfferOptions { ice_restart: self.restarting };
         let offer = guarded(self.connection.create_offer(Some(options))).await?;
-        let mut description = self.local_description(&offer.sdp)?;
+        let library = library_description(&offer.sdp)?;
+        let mut description = self.shown.offer(library, self.remote.as_ref());
         // Also once the parts are known: whoever answers knows its own (RFC 8842 section 5.2).
         description.transport.setup = sdp::Setup::ActPass;
         if self.restarting {
@@ -226,19 +230,24 @@ impl Task {
     }
 
     async fn answer(&mut self, remote: Description) -> Result<(), PeerError> {
-        let text = standin::for_library(&remote, self.remote.as_ref()).write(self.origin);
-        let offer = RTCSessionDescription::offer(text).map_err(refused)?;
+        let shown = self.shown.for_library(&remote, self.remote.as_ref(), &self.config.codecs);
+        let offer = RTCSessionDescription::offer(shown.write(self.origin)).map_err(refused)?;
         guarded(self.connection.set_remote_description(offer)).await?;
         let answer = guarded(self.connection.create_answer(None)).await?;
-        let mut local = standin::for_far_side(self.local_description(&answer.sdp)?, &remote);
-        // The library says what it would be in a new handshake. There is none, and a browser refuses to change parts
-        // in the old one (RFC 8842 section 5.3).
-        let part = *self.part.get_or_insert(local.transport.setup);
+        let mut local = Shown::answer(library_description(&answer.sdp)?, &remote);
+        // The library says what it would be in a new handshake, whatever part the far side has chosen for itself.
+        let ours = match remote.transport.setup {
+            sdp::Setup::ActPass => local.transport.setup,
+            chosen @ (sdp::Setup::Active | sdp::Setup::Passive) => chosen.opposite(),
+        };
+        // In an old handshake a browser refuses to change parts (RFC 8842 section 5.3).
+        let part = *self.part.get_or_insert(ours);
         local.transport.setup = part;
         if self.note_generation(&remote) && self.remote.is_some() {
             self.gathered = 0;
         }
         guarded(self.connection.set_local_description(answer)).await?;
+        self.shown.settle(&shown);
         self.publish(DescriptionKind::Answer, &local);
         self.conclude(&local, remote);
         self.add_early().await;
@@ -246,20 +255,19 @@ impl Task {
     }
 
     async fn remote_answer(&mut self, text: &str) -> Result<(), PeerError> {
-        let remote = self.read(text)?;
+        let mut remote = self.read(text)?;
         let Some(offer) = self.offer.clone().filter(|_| self.negotiation == Negotiation::HaveLocalOffer) else {
             return Err(PeerError::UnexpectedDescription);
         };
-        let fits = remote.lines.len() == offer.lines.len()
-            && remote.lines.iter().zip(&offer.lines).all(|(theirs, ours)| theirs.mid == ours.mid);
-        if !fits || remote.transport.setup == sdp::Setup::ActPass {
+        if !remote.take_names(&offer) || remote.transport.setup == sdp::Setup::ActPass {
             return Err(PeerError::BadDescription("it does not answer our offer".into()));
         }
-        let text = standin::for_library(&remote, Some(&offer)).write(self.origin);
-        let answer = RTCSessionDescription::answer(text).map_err(refused)?;
+        let shown = self.shown.for_library(&remote, Some(&offer), &self.config.codecs);
+        let answer = RTCSessionDescription::answer(shown.write(self.origin)).map_err(refused)?;
         self.note_generation(&remote);
         guarded(self.connection.set_remote_description(answer)).await?;
         self.negotiation.remote_answer();
+        self.shown.settle(&shown);
         self.part.get_or_insert(remote.transport.setup.opposite());
         self.offer = None;
         self.restarting = false;
@@ -270,20 +278,20 @@ impl Task {
 
     /// Reads a description and checks that it goes on from the one before.
     fn read(&self, text: &str) -> Result<Description, PeerError> {
-        let mut remote = sdp::parse(text).map_err(|error| match error {
+        let mut remote = sdp::parse(text, &self.config.codecs).map_err(|error| match error {
             sdp::SdpError::TooManyLines => PeerError::TooMany,
+            sdp::SdpError::Fingerprint => PeerError::NoFingerprint,
             other => PeerError::BadDescription(other.to_string()),
         })?;
-        standin::refuse_unknown(&mut remote, &self.config.codecs);
+        self.shown.refuse_unfit(&mut remote);
         if remote.lines.iter().all(|line| line.rejected) {
             return Err(PeerError::BadDescription("it has nothing that we know".into()));
         }
-        if let Some(before) = &self.remote {
-            let continues = remote.lines.len() >= before.lines.len()
-                && remote.lines.iter().zip(&before.lines).all(|(new, old)| new.mid == old.mid);
-            if !continues || remote.transport.fingerprint != before.transport.fingerprint {
-                return Err(PeerError::BadDescription("it is of another session".into()));
-            }
+        let follows = |before: &Description| {
+            remote.continues(before) && remote.transport.fingerprint == before.transport.fingerprint
+        };
+        if !self.remote.as_ref().is_none_or(follows) {
+            return Err(PeerError::BadDescription("it is of another session".into()));
         }
         remote.candidates.retain(|candidate| self.may_use(candidate));
         Ok(remote)
@@ -292,13 +300,6 @@ impl Task {
     fn may_use(&self, candidate: &Candidate) -> bool {
         let hidden = matches!(candidate.address, CandidateAddress::Mdns(_));
         (self.config.mdns || !hidden) && (self.loopback || !candidate.is_loopback())
-    }
-
-    fn local_description(&mut self, text: &str) -> Result<Description, PeerError> {
-        let mut description = sdp::parse(text).map_err(|error| PeerError::Refused(format!("own SDP: {error}")))?;
-        // Candidates follow by themselves: those gathered for an earlier generation would only confuse.
-        description.candidates.clear();
-        Ok(description)
     }
 
     fn publish(&mut self, kind: DescriptionKind, description: &Description) {
@@ -337,6 +338,7 @@ impl Task {
         let rollback = RTCSessionDescription::rollback(None).map_err(refused)?;
         guarded(self.connection.set_local_description(rollback)).await?;
         self.offer = None;
+        self.shown.take_back();
         self.needed = true;
         self.restart |= std::mem::take(&mut self.restarting);
         Ok(())
@@ -443,12 +445,13 @@ impl Task {
         match candidate::parse(text) {
             Ok(candidate) => {
                 self.gathered += 1;
-                let sdp_mid = self.offer.as_ref().or(self.remote.as_ref()).and_then(|description| {
-                    let line = description.lines.iter().find(|line| !line.rejected)?;
-                    Some(line.mid.clone())
-                });
+                let description = self.offer.as_ref().or(self.remote.as_ref());
+                let index = description.and_then(Description::tagged);
+                let line = description.zip(index).map(|(description, index)| &description.lines[index]);
+                let sdp_mid = line.filter(|line| line.named).map(|line| line.mid.clone());
+                let sdp_mline_index = Some(index.unwrap_or_default() as u16);
                 let candidate = candidate.to_string();
-                self.outbox.push(PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index: Some(0) });
+                self.outbox.push(PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index });
             }
             Err(error) => log::debug!("a candidate of ours is not told: {error}"),
         }
@@ -476,6 +479,15 @@ impl Task {
         let pair = stats::pair(&*self.sender, &self.taken).await;
         stats::collect(&report, pair, self.state, &self.path)
     }
+}
+
+/// What the library says of our side.
+fn library_description(text: &str) -> Result<Description, PeerError> {
+    let description = sdp::parse(text, &VideoCodec::ALL);
+    let mut description = description.map_err(|error| PeerError::Refused(format!("own SDP: {error}")))?;
+    // Candidates follow by themselves: those gathered for an earlier generation would only confuse.
+    description.candidates.clear();
+    Ok(description)
 }
 
 /// A call of the library. A panic in it is an error here: what the far side sends must not end the process.

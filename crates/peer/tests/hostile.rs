@@ -11,8 +11,14 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 const CHROMIUM: &str = include_str!("../src/sdp/chromium.sdp");
-const CODES: [&str; 5] =
-    ["peer_bad_description", "peer_bad_candidate", "peer_refused", "peer_too_many", "peer_unexpected_description"];
+const CODES: [&str; 6] = [
+    "peer_bad_description",
+    "peer_no_fingerprint",
+    "peer_bad_candidate",
+    "peer_refused",
+    "peer_too_many",
+    "peer_unexpected_description",
+];
 
 fn check(outcome: Result<(), PeerError>) {
     if let Err(error) = outcome {

@@ -12,34 +12,27 @@ pub(super) fn is_ice(text: &str, shortest: usize) -> bool {
     (shortest..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
 
-/// `fingerprint` of RFC 8122 by a hash that is not broken, in the library's spelling.
+/// `fingerprint` of RFC 8122 by the one hash that the library checks, in its spelling.
 pub(super) fn fingerprint(value: &str) -> Option<String> {
-    let (hash, hex) = value.trim().split_once(' ')?;
-    let hash = hash.to_ascii_lowercase();
-    let length = match hash.as_str() {
-        "sha-256" => 32,
-        "sha-384" => 48,
-        "sha-512" => 64,
-        _ => return None,
-    };
+    let (hash, hex) = value.trim().split_once([' ', '\t'])?;
     let hex = hex.trim().to_ascii_uppercase();
     let pairs = hex.split(':').filter(|pair| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit())).count();
-    (pairs == length && hex.len() == length * 3 - 1).then(|| format!("{hash} {hex}"))
+    let whole = pairs == 32 && hex.len() == 32 * 3 - 1;
+    (hash.eq_ignore_ascii_case("sha-256") && whole).then(|| format!("sha-256 {hex}"))
 }
 
-/// `id[/direction] uri` of RFC 8285; ids that one byte headers can name.
+/// `id[/direction] uri` of RFC 8285; ids that one byte headers can name, and that are in use.
 pub(super) fn extension(value: &str) -> Option<(u8, &str)> {
     let mut words = value.split_ascii_whitespace();
-    let id = words.next()?;
-    let id: u8 = id.split('/').next()?.parse().ok()?;
+    let mut id = words.next()?.split('/');
+    let number: u8 = id.next()?.parse().ok()?;
     let uri = words.next()?;
-    (1..=14).contains(&id).then_some((id, uri))
+    ((1..=14).contains(&number) && id.next() != Some("inactive")).then_some((number, uri))
 }
 
-/// A payload type that media may have beside RTCP, RFC 5761 section 4.
+/// A payload type of RTP.
 pub(super) fn payload_type(text: &str) -> Option<u8> {
-    let number: u8 = text.parse().ok()?;
-    (number <= 127 && !(64..=95).contains(&number)).then_some(number)
+    text.parse().ok().filter(|number| *number <= 127)
 }
 
 /// A parameter of an `fmtp` line.
@@ -50,10 +43,17 @@ pub(super) fn parameter<'a>(fmtp: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Whether a `profile-level-id` of RFC 6184 names constrained baseline: profile 66 with constraint_set1.
+/// Whether a `profile-level-id` names constrained baseline, by any of the ways of RFC 6184, table 5.
 pub(super) fn is_constrained_baseline(profile_level_id: &str) -> bool {
-    if profile_level_id.len() != 6 {
+    if profile_level_id.len() != 6 || !profile_level_id.bytes().all(|b| b.is_ascii_hexdigit()) {
         return false;
     }
-    u32::from_str_radix(profile_level_id, 16).is_ok_and(|id| id >> 16 == 0x42 && id & 0x4000 != 0)
+    let Ok(id) = u32::from_str_radix(profile_level_id, 16) else { return false };
+    let (profile, constraints) = (id >> 16, (id >> 8) & 0xff);
+    match profile {
+        0x42 => constraints & 0x40 != 0,
+        0x4d => constraints & 0x80 != 0,
+        0x58 => constraints & 0xc0 == 0xc0,
+        _ => false,
+    }
 }

@@ -18,15 +18,16 @@ impl Description {
         text.line(format_args!("o=- {} {} IN IP4 127.0.0.1", origin.session, origin.version));
         text.line(format_args!("s=-"));
         text.line(format_args!("t=0 0"));
-        let mids: Vec<&str> = self.lines.iter().filter(|l| !l.rejected).map(|l| l.mid.as_str()).collect();
-        text.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
+        if !self.bundle.is_empty() {
+            text.line(format_args!("a=group:BUNDLE {}", self.bundle.join(" ")));
+        }
         text.line(format_args!("a=msid-semantic: WMS *"));
         if self.ice_lite {
             text.line(format_args!("a=ice-lite"));
         }
-        let mut first = true;
+        let tagged = self.tagged();
         let camera = self.lines.iter().find(|line| line.kind == LineKind::Video).map(|line| &line.mid);
-        for line in &self.lines {
+        for (index, line) in self.lines.iter().enumerate() {
             if line.rejected {
                 rejected(&mut text, line);
                 continue;
@@ -35,7 +36,7 @@ impl Description {
             // Sound and camera are one stream, which the far side plays in step; a shared screen is its own.
             let further = line.kind == LineKind::Video && camera != Some(&line.mid);
             stream_text(&mut text, line, if further { "screen" } else { "camera" });
-            if std::mem::take(&mut first) {
+            if tagged == Some(index) {
                 for candidate in &self.candidates {
                     text.line(format_args!("a={candidate}"));
                 }
@@ -45,10 +46,9 @@ impl Description {
     }
 
     fn line_text(&self, text: &mut Text, line: &Line) {
-        let media = if line.kind == LineKind::Audio { "audio" } else { "video" };
         let formats = line.codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx));
         let formats: Vec<String> = formats.map(|number| number.to_string()).collect();
-        text.line(format_args!("m={media} 9 UDP/TLS/RTP/SAVPF {}", formats.join(" ")));
+        text.line(format_args!("m={} 9 {} {}", media(&line.kind), line.protocol, formats.join(" ")));
         text.line(format_args!("c=IN IP4 0.0.0.0"));
         let transport = &self.transport;
         text.line(format_args!("a=ice-ufrag:{}", transport.ufrag));
@@ -56,7 +56,7 @@ impl Description {
         text.line(format_args!("a=ice-options:trickle"));
         text.line(format_args!("a=fingerprint:{}", transport.fingerprint));
         text.line(format_args!("a=setup:{}", setup(transport.setup)));
-        text.line(format_args!("a=mid:{}", line.mid));
+        name(text, line);
         if let Some(id) = line.transport_cc {
             text.line(format_args!("a=extmap:{id} {TRANSPORT_CC_URI}"));
         }
@@ -97,14 +97,25 @@ fn setup(setup: Setup) -> &'static str {
     }
 }
 
-fn rejected(text: &mut Text, line: &Line) {
-    match &line.kind {
-        LineKind::Audio => text.line(format_args!("m=audio 0 UDP/TLS/RTP/SAVPF 0")),
-        LineKind::Video => text.line(format_args!("m=video 0 UDP/TLS/RTP/SAVPF 0")),
-        LineKind::Foreign { media, protocol, formats } => text.line(format_args!("m={media} 0 {protocol} {formats}")),
+fn media(kind: &LineKind) -> &str {
+    match kind {
+        LineKind::Audio => "audio",
+        LineKind::Video => "video",
+        LineKind::Foreign { media } => media,
     }
+}
+
+fn name(text: &mut Text, line: &Line) {
+    if line.named {
+        text.line(format_args!("a=mid:{}", line.mid));
+    }
+}
+
+/// RFC 3264 6: the same words as in the offer, and port 0.
+fn rejected(text: &mut Text, line: &Line) {
+    text.line(format_args!("m={} 0 {} {}", media(&line.kind), line.protocol, line.format));
     text.line(format_args!("c=IN IP4 0.0.0.0"));
-    text.line(format_args!("a=mid:{}", line.mid));
+    name(text, line);
     text.line(format_args!("a=inactive"));
 }
 

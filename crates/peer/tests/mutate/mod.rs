@@ -1,16 +1,37 @@
-//! Descriptions of browsers, damaged.
+//! Descriptions of browsers and other programs, damaged.
+#![allow(dead_code)] // Each test file uses a part.
 
 use proptest::prelude::*;
 
-/// Real descriptions with lines lost, doubled, swapped and bytes changed.
+const BROWSERS: [&str; 2] = [include_str!("../../src/sdp/chromium.sdp"), include_str!("../../src/sdp/firefox.sdp")];
+
+/// Offers in the shapes of other programs.
+pub(crate) const SHAPES: [&str; 10] = [
+    include_str!("../shapes/offers/chromium-simulcast.sdp"),
+    include_str!("../shapes/offers/chromium-data-tagged.sdp"),
+    include_str!("../shapes/offers/safari.sdp"),
+    include_str!("../shapes/offers/aiortc.sdp"),
+    include_str!("../shapes/offers/janus.sdp"),
+    include_str!("../shapes/offers/asterisk.sdp"),
+    include_str!("../shapes/offers/asterisk-audio.sdp"),
+    include_str!("../shapes/offers/pion.sdp"),
+    include_str!("../shapes/offers/gateway.sdp"),
+    include_str!("../shapes/offers/unbundled.sdp"),
+];
+
+/// Browsers' descriptions with lines lost, doubled, swapped and bytes changed.
 pub(crate) fn mutated() -> impl Strategy<Value = String> {
+    damaged(prop::sample::select(&BROWSERS[..]))
+}
+
+/// As [`mutated`], of all [`SHAPES`].
+pub(crate) fn mutated_shape() -> impl Strategy<Value = String> {
+    damaged(prop::sample::select(&SHAPES[..]))
+}
+
+fn damaged(texts: impl Strategy<Value = &'static str>) -> impl Strategy<Value = String> {
     let change = (0u8..5, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>());
-    (prop::bool::ANY, prop::collection::vec(change, 1..8)).prop_map(|(firefox, changes)| {
-        let text = if firefox {
-            include_str!("../../src/sdp/firefox.sdp")
-        } else {
-            include_str!("../../src/sdp/chromium.sdp")
-        };
+    (texts, prop::collection::vec(change, 1..8)).prop_map(|(text, changes)| {
         let mut lines: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
         for (kind, line, place, byte) in changes {
             let (at, to) = (line.index(lines.len()), place.index(lines.len()));

@@ -117,12 +117,17 @@ async fn wait<T: Clone + std::fmt::Debug>(
 
 /// Passes on what each side says to the other, with `delay` on the way.
 pub(crate) fn join(a: &mut Side, b: &mut Side, delay: Duration) {
-    let (peer_a, peer_b) = (a.peer.clone(), b.peer.clone());
-    pump(a, peer_b, delay);
-    pump(b, peer_a, delay);
+    join_through(a, b, delay, [str::to_owned, str::to_owned]);
 }
 
-fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration) {
+/// As [`join`]; descriptions of `a` and of `b` are rewritten on the way.
+pub(crate) fn join_through(a: &mut Side, b: &mut Side, delay: Duration, rewrite: [fn(&str) -> String; 2]) {
+    let (peer_a, peer_b) = (a.peer.clone(), b.peer.clone());
+    pump(a, peer_b, delay, rewrite[0]);
+    pump(b, peer_a, delay, rewrite[1]);
+}
+
+fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) -> String) {
     let mut events = side.events.take().unwrap();
     let tell = side.tell.take().unwrap();
     let (line, mut far_end) = mpsc::unbounded_channel::<(Instant, PeerEvent)>();
@@ -131,7 +136,7 @@ fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration) {
         while let Some((at, event)) = far_end.recv().await {
             tokio::time::sleep_until((at + delay).into()).await;
             let outcome = match event {
-                PeerEvent::LocalDescription { kind, sdp } => other.remote_description(kind, &sdp).await,
+                PeerEvent::LocalDescription { kind, sdp } => other.remote_description(kind, &rewrite(&sdp)).await,
                 PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
                     other.remote_candidate(&candidate, sdp_mid.as_deref(), sdp_mline_index).await
                 }

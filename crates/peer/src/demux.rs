@@ -1,0 +1,333 @@
+//! Which media line a packet belongs to, RFC 9143 9.2: by its SSRC, else by the name it carries, else by its payload
+//! type where only one line has that. The payload type also tells a retransmission from media.
+//!
+//! A line has one stream of media and one of retransmissions at a time, whatever SSRCs a far side makes up.
+
+use crate::agreement::Agreed;
+use crate::sdp::Stream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use transport::{Packet, Receiver, RecvKind, RecvStream, StreamKind};
+
+/// Silence after which another SSRC of the line takes a stream's place. A sender that begins anew under another SSRC
+/// is seen again after it; of several layers sent at once the first to come stays.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// A media line that the far side sends.
+pub(crate) struct ReceiveLine {
+    pub(crate) mid: Arc<str>,
+    pub(crate) kind: RecvKind,
+    payload_types: Vec<(u8, StreamKind)>,
+    /// Payload types of retransmissions and of what they repeat.
+    rtx_pairs: Vec<(u8, u8)>,
+    mid_extension: Option<u8>,
+    /// What the far side's description names.
+    announced: Option<Stream>,
+    media: Option<Source>,
+    rtx: Option<Source>,
+}
+
+/// An SSRC in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Source {
+    ssrc: u32,
+    /// When it was last heard, or named in a description.
+    heard: Instant,
+}
+
+/// What an SSRC is to its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Media,
+    Rtx,
+}
+
+/// Where a packet goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// To the receiver, which knows its stream.
+    Known,
+    /// To the receiver, which got a stream by it: the pictures of this SSRC begin with a keyframe.
+    New(u32),
+    /// To nobody.
+    Dropped,
+}
+
+impl ReceiveLine {
+    pub(crate) fn new(agreed: &Agreed, now: Instant) -> ReceiveLine {
+        let source = |ssrc| Source { ssrc, heard: now };
+        ReceiveLine {
+            mid: agreed.mid.as_str().into(),
+            kind: agreed.kind,
+            payload_types: agreed.payload_types.clone(),
+            rtx_pairs: agreed.rtx_pairs.clone(),
+            mid_extension: agreed.mid_extension,
+            announced: agreed.announced,
+            media: agreed.announced.map(|stream| source(stream.ssrc)),
+            rtx: agreed.announced.and_then(|stream| stream.rtx).map(source),
+        }
+    }
+
+    /// The same line after another negotiation. Its streams go on unless the far side names others.
+    pub(crate) fn renewed(self, agreed: &Agreed, now: Instant) -> ReceiveLine {
+        let new = ReceiveLine::new(agreed, now);
+        if self.announced == new.announced && self.kind == new.kind {
+            return ReceiveLine { media: self.media, rtx: self.rtx, ..new };
+        }
+        new
+    }
+
+    pub(crate) fn ssrc(&self) -> Option<u32> {
+        self.media.map(|media| media.ssrc)
+    }
+
+    /// SSRC of its pictures.
+    pub(crate) fn video_ssrc(&self) -> Option<u32> {
+        self.ssrc().filter(|_| self.kind == RecvKind::Video)
+    }
+
+    /// Its stream for transport, once an SSRC is known.
+    pub(crate) fn stream(&self) -> Option<RecvStream> {
+        let rtx = self.rtx.filter(|_| !self.rtx_pairs.is_empty());
+        Some(RecvStream {
+            ssrc: self.ssrc()?,
+            kind: self.kind,
+            payload_types: self.payload_types.clone(),
+            rtx: rtx.map(|rtx| (rtx.ssrc, self.rtx_pairs.clone())),
+        })
+    }
+
+    /// Notes a packet of an SSRC in use.
+    fn heard(&mut self, now: Instant, ssrc: u32) -> bool {
+        let source = [&mut self.media, &mut self.rtx].into_iter().flatten().find(|source| source.ssrc == ssrc);
+        source.map(|source| source.heard = now).is_some()
+    }
+
+    fn role(&self, payload_type: u8) -> Option<Role> {
+        if self.payload_types.iter().any(|(number, _)| *number == payload_type) {
+            return Some(Role::Media);
+        }
+        self.rtx_pairs.iter().any(|(number, _)| *number == payload_type).then_some(Role::Rtx)
+    }
+
+    fn is_named_by(&self, packet: &Packet) -> bool {
+        self.mid_extension
+            .and_then(|id| packet.header.get_extension(id))
+            .is_some_and(|name| *name == *self.mid.as_bytes())
+    }
+
+    fn has_name_in(&self, packet: &Packet) -> bool {
+        self.mid_extension.and_then(|id| packet.header.get_extension(id)).is_some()
+    }
+
+    /// Takes an SSRC for this role if the one in use is silent, or this is the one that was named.
+    fn take(&mut self, now: Instant, role: Role, ssrc: u32) -> bool {
+        let (source, named) = match role {
+            Role::Media => (&mut self.media, self.announced.map(|stream| stream.ssrc)),
+            Role::Rtx => (&mut self.rtx, self.announced.and_then(|stream| stream.rtx)),
+        };
+        let free = source.is_none_or(|old| now.saturating_duration_since(old.heard) >= SILENCE);
+        if !free && named != Some(ssrc) {
+            return false;
+        }
+        *source = Some(Source { ssrc, heard: now });
+        true
+    }
+}
+
+/// Finds where a packet goes, and lets the receiver know of a stream that it brings.
+pub(crate) fn route(lines: &mut [ReceiveLine], receiver: &mut Receiver, now: Instant, packet: &Packet) -> Route {
+    let ssrc = packet.header.ssrc;
+    if lines.iter_mut().any(|line| line.heard(now, ssrc)) {
+        return Route::Known;
+    }
+    let Some((line, role)) = line_of(lines, packet) else { return Route::Dropped };
+    let before = line.ssrc();
+    if !line.take(now, role, ssrc) {
+        return Route::Dropped;
+    }
+    // Retransmissions may come first: they are nobody's until the media is known.
+    let Some(stream) = line.stream() else { return Route::Dropped };
+    if let Some(old) = before.filter(|old| *old != stream.ssrc) {
+        receiver.remove_stream(old);
+    }
+    receiver.add_stream(stream);
+    match role {
+        Role::Media => Route::New(ssrc),
+        Role::Rtx => Route::Known,
+    }
+}
+
+/// The line of a packet whose SSRC is not known, and what it is there.
+fn line_of<'l>(lines: &'l mut [ReceiveLine], packet: &Packet) -> Option<(&'l mut ReceiveLine, Role)> {
+    let payload_type = packet.header.payload_type;
+    if lines.iter().any(|line| line.has_name_in(packet)) {
+        let line = lines.iter_mut().find(|line| line.is_named_by(packet))?;
+        let role = line.role(payload_type)?;
+        return Some((line, role));
+    }
+    let mut fitting = lines.iter_mut().filter_map(|line| line.role(payload_type).map(|role| (line, role)));
+    let only = fitting.next()?;
+    fitting.next().is_none().then_some(only)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use media::encoded::VideoCodec;
+    use proptest::prelude::*;
+    use rtc::rtp::header::Header;
+    use transport::ReceiverConfig;
+
+    const MID: u8 = 4;
+    const VP8: StreamKind = StreamKind::Video(VideoCodec::Vp8);
+
+    fn agreed(mid: &str, video: bool, announced: Option<Stream>) -> Agreed {
+        let (kind, payload_types, rtx_pairs) = if video {
+            (RecvKind::Video, vec![(96, VP8)], vec![(97, 96)])
+        } else {
+            (RecvKind::Audio, vec![(111, StreamKind::Audio)], vec![])
+        };
+        Agreed {
+            mid: mid.into(),
+            kind,
+            send: None,
+            receives: true,
+            announced,
+            payload_types,
+            rtx_pairs,
+            mid_extension: Some(MID),
+        }
+    }
+
+    struct Ends {
+        lines: Vec<ReceiveLine>,
+        receiver: Receiver,
+        start: Instant,
+    }
+
+    impl Ends {
+        fn new(agreed: &[Agreed]) -> Ends {
+            let start = Instant::now();
+            let mut receiver = Receiver::new(ReceiverConfig::default(), start);
+            let lines: Vec<_> = agreed.iter().map(|agreed| ReceiveLine::new(agreed, start)).collect();
+            lines.iter().filter_map(ReceiveLine::stream).for_each(|stream| receiver.add_stream(stream));
+            Ends { lines, receiver, start }
+        }
+
+        fn route(&mut self, ms: u64, ssrc: u32, payload_type: u8, mid: Option<&str>) -> Route {
+            let mut header = Header { version: 2, ssrc, payload_type, ..Header::default() };
+            if let Some(mid) = mid {
+                header.set_extension(MID, Bytes::copy_from_slice(mid.as_bytes())).unwrap();
+            }
+            let packet = Packet { header, payload: Bytes::from_static(&[0; 20]) };
+            route(&mut self.lines, &mut self.receiver, self.start + Duration::from_millis(ms), &packet)
+        }
+
+        fn video(&self) -> (Option<u32>, Option<u32>) {
+            (self.lines[1].ssrc(), self.lines[1].rtx.map(|rtx| rtx.ssrc))
+        }
+    }
+
+    fn unannounced() -> Ends {
+        Ends::new(&[agreed("0", false, None), agreed("1", true, None)])
+    }
+
+    #[test]
+    fn a_probe_before_the_first_picture_is_not_the_picture() {
+        let mut ends = unannounced();
+        assert_eq!(ends.route(0, 7, 97, Some("1")), Route::Dropped);
+        assert_eq!(ends.route(1, 8, 96, Some("1")), Route::New(8));
+        assert_eq!(ends.video(), (Some(8), Some(7)));
+        assert_eq!(ends.route(2, 7, 97, None), Route::Known);
+    }
+
+    #[test]
+    fn retransmissions_that_come_later_find_their_line() {
+        let mut ends = unannounced();
+        assert_eq!(ends.route(0, 8, 96, Some("1")), Route::New(8));
+        assert_eq!(ends.route(1, 7, 97, Some("1")), Route::Known);
+        assert_eq!(ends.lines[1].stream().unwrap().rtx, Some((7, vec![(97, 96)])));
+    }
+
+    #[test]
+    fn without_a_name_the_payload_type_decides_where_it_is_one_lines() {
+        let mut ends = unannounced();
+        assert_eq!(ends.route(0, 5, 111, None), Route::New(5));
+        assert_eq!(ends.route(0, 8, 96, None), Route::New(8));
+        let mut two = Ends::new(&[agreed("1", true, None), agreed("2", true, None)]);
+        assert_eq!(two.route(0, 8, 96, None), Route::Dropped, "either's");
+        assert_eq!(two.route(0, 8, 96, Some("2")), Route::New(8));
+        assert_eq!(two.lines.iter().map(ReceiveLine::ssrc).collect::<Vec<_>>(), [None, Some(8)]);
+    }
+
+    #[test]
+    fn a_name_of_no_line_is_nobodys() {
+        assert_eq!(unannounced().route(0, 5, 111, Some("x")), Route::Dropped);
+    }
+
+    #[test]
+    fn a_payload_type_of_another_line_is_nobodys() {
+        assert_eq!(unannounced().route(0, 5, 111, Some("1")), Route::Dropped);
+        assert_eq!(unannounced().route(0, 5, 100, Some("1")), Route::Dropped);
+    }
+
+    #[test]
+    fn of_two_layers_the_first_stays_and_a_new_stream_takes_the_place_of_a_silent_one() {
+        let mut ends = unannounced();
+        assert_eq!(ends.route(0, 8, 96, Some("1")), Route::New(8));
+        for ms in 1..2_000 {
+            assert_eq!(ends.route(ms, 8, 96, None), Route::Known);
+            assert_eq!(ends.route(ms, 9, 96, Some("1")), Route::Dropped);
+        }
+        assert_eq!(ends.route(2_500, 9, 96, Some("1")), Route::Dropped);
+        assert_eq!(ends.route(3_000, 9, 96, Some("1")), Route::New(9));
+        assert_eq!(ends.video().0, Some(9));
+        assert_eq!(ends.route(3_001, 8, 96, Some("1")), Route::Dropped);
+    }
+
+    #[test]
+    fn the_stream_that_was_named_has_the_right_of_way() {
+        let named = Stream { ssrc: 8, rtx: Some(7) };
+        let mut ends = Ends::new(&[agreed("0", false, None), agreed("1", true, Some(named))]);
+        assert_eq!(ends.route(10, 9, 96, Some("1")), Route::Dropped, "it may still come");
+        assert_eq!(ends.route(1_010, 9, 96, Some("1")), Route::New(9), "it does not");
+        assert_eq!(ends.route(1_020, 8, 96, Some("1")), Route::New(8), "it does after all");
+        assert_eq!(ends.video(), (Some(8), Some(7)));
+    }
+
+    #[test]
+    fn streams_go_on_after_another_negotiation_and_end_when_others_are_named() {
+        let mut ends = unannounced();
+        ends.route(0, 8, 96, Some("1"));
+        let line = ends.lines.remove(1).renewed(&agreed("1", true, None), ends.start);
+        assert_eq!(line.ssrc(), Some(8));
+        let line = line.renewed(&agreed("1", true, Some(Stream { ssrc: 20, rtx: None })), ends.start);
+        assert_eq!(line.ssrc(), Some(20));
+    }
+
+    proptest! {
+        /// Any number of SSRCs leaves one stream a line, and the receiver knows just those.
+        #[test]
+        fn a_flood_of_ssrcs_takes_no_more_than_a_stream_a_line(
+            packets in prop::collection::vec((0u64..50, 1u32..2_000, 94u8..114, prop::option::of(0u8..3)), 1..400),
+        ) {
+            let mut ends = unannounced();
+            let mut ms = 0;
+            for (pause, ssrc, payload_type, mid) in packets {
+                ms += pause;
+                let mid = mid.map(|mid| mid.to_string());
+                let before = ends.video().0;
+                let route = ends.route(ms, ssrc, payload_type, mid.as_deref());
+                if payload_type == 97 {
+                    prop_assert_eq!(ends.video().0, before, "never media");
+                    prop_assert!(!matches!(route, Route::New(_)));
+                }
+                if let Route::New(ssrc) = route {
+                    prop_assert!(ends.lines.iter().any(|line| line.ssrc() == Some(ssrc)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Reading a media line.
+
+use super::attribute::{extension, is_constrained_baseline, is_token, parameter, payload_type};
+use super::parse::Name;
+use super::section::Section;
+use super::{Codec, Feedback, Format, Line, LineKind, MID_URI, SdpError, Stream, TRANSPORT_CC_URI};
+use media::encoded::VideoCodec;
+use std::collections::BTreeMap;
+
+/// `profile-level-id` where none is said. RFC 6184 has baseline of level 1 then; who leaves it out means what browsers
+/// must know (RFC 7742).
+const H264_UNSAID: &str = "42e01f";
+
+/// Whether the line is switched off by its port, and not merely without a port of its own.
+pub(super) fn is_off(section: &Section<'_>) -> bool {
+    section.media.split_ascii_whitespace().nth(1) == Some("0") && !section.has("bundle-only")
+}
+
+/// Reads a line. One that we do not take is rejected, with nothing in it; a broken one is an error.
+pub(super) fn parse(
+    session: &Section<'_>,
+    section: &Section<'_>,
+    name: &Name,
+    bundled: bool,
+    video: &[VideoCodec],
+) -> Result<Line, SdpError> {
+    let mut words = section.media.split_ascii_whitespace();
+    let mut word = || words.next().ok_or(SdpError::Attribute("m"));
+    let (media, port, protocol, format) = (word()?, word()?, word()?, word()?);
+    let formats: Vec<&str> = std::iter::once(format).chain(words).collect();
+    // A port may name how many follow, RFC 8866 5.14.
+    let port = port.split('/').next().and_then(|port| port.parse::<u16>().ok()).ok_or(SdpError::Attribute("m"))?;
+    let plain = |text: &str| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic());
+    if !is_token(media, 16) || !plain(protocol) || !plain(format) {
+        return Err(SdpError::Attribute("m"));
+    }
+    let kind = match media {
+        "audio" => LineKind::Audio,
+        "video" => LineKind::Video,
+        _ => LineKind::Foreign { media: media.into() },
+    };
+    let mut line = Line::rejected(&name.mid, kind, protocol, format);
+    line.named = name.given;
+    // RFC 9143 6: `bundle-only` means something in a group alone.
+    let off = port == 0 && !(section.has("bundle-only") && bundled);
+    if off || matches!(line.kind, LineKind::Foreign { .. }) || !is_encrypted(protocol) {
+        return Ok(line);
+    }
+    let codecs = codecs(section, &line.kind, &formats, video)?;
+    if codecs.is_empty() {
+        return Ok(line);
+    }
+    (line.rejected, line.codecs, line.format) = (false, codecs, String::new());
+    (line.send, line.receive) = direction(session, section);
+    for value in section.all("extmap").chain(session.all("extmap")) {
+        match extension(value) {
+            Some((id, TRANSPORT_CC_URI)) => _ = line.transport_cc.get_or_insert(id),
+            Some((id, MID_URI)) => _ = line.mid_extension.get_or_insert(id),
+            Some(_) | None => {}
+        }
+    }
+    line.stream = if line.send { stream(section)? } else { None };
+    Ok(line)
+}
+
+/// RTP whose keys come from DTLS (RFC 5764), under each of its names (RFC 9429 5.1.2).
+fn is_encrypted(protocol: &str) -> bool {
+    ["UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "RTP/SAVPF"].contains(&protocol)
+        || ["UDP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVP", "TCP/DTLS/RTP/SAVP", "RTP/SAVP"].contains(&protocol)
+}
+
+/// Whether the writer sends and receives: as the line says, else the session (RFC 8866 6.7), else both.
+fn direction(session: &Section<'_>, section: &Section<'_>) -> (bool, bool) {
+    let said = |section: &Section<'_>| {
+        section.attributes.iter().find_map(|(name, _)| match *name {
+            "sendrecv" => Some((true, true)),
+            "sendonly" => Some((true, false)),
+            "recvonly" => Some((false, true)),
+            "inactive" => Some((false, false)),
+            _ => None,
+        })
+    };
+    said(section).or_else(|| said(session)).unwrap_or((true, true))
+}
+
+/// What is said of one payload type.
+#[derive(Default)]
+struct Said<'a> {
+    encoding: &'a str,
+    fmtp: Vec<&'a str>,
+    feedback: Feedback,
+}
+
+impl<'a> Said<'a> {
+    fn parameter(&self, name: &str) -> Option<&'a str> {
+        self.fmtp.iter().find_map(|fmtp| parameter(fmtp, name))
+    }
+}
+
+fn codecs(
+    section: &Section<'_>,
+    kind: &LineKind,
+    formats: &[&str],
+    video: &[VideoCodec],
+) -> Result<Vec<Codec>, SdpError> {
+    let mut said: BTreeMap<u8, Said<'_>> = BTreeMap::new();
+    let mut order = Vec::new();
+    for format in formats {
+        let number = payload_type(format).ok_or(SdpError::Attribute("payload type"))?;
+        if said.insert(number, Said::default()).is_some() {
+            return Err(SdpError::Attribute("payload type"));
+        }
+        order.push(number);
+    }
+    hear(section, &mut said);
+    // With RTCP on the same port (RFC 5761 4) these cannot be told from it.
+    order.retain(|number| !(64..=95).contains(number));
+    let mut codecs: Vec<Codec> = Vec::new();
+    for number in &order {
+        let Some(format) = format(kind, &said[number]) else { continue };
+        let ours = format.video().is_none_or(|codec| video.contains(&codec));
+        // Of several profiles of one codec the writer's first is taken.
+        if !ours || codecs.iter().any(|codec| codec.format.video() == format.video()) {
+            continue;
+        }
+        let rtx = order.iter().copied().find(|candidate| {
+            let said = &said[candidate];
+            said.encoding.eq_ignore_ascii_case("rtx/90000")
+                && said.parameter("apt").and_then(payload_type) == Some(*number)
+        });
+        codecs.push(Codec { payload_type: *number, format, rtx, feedback: said[number].feedback });
+    }
+    Ok(codecs)
+}
+
+/// Notes what the section says of its payload types.
+fn hear<'a>(section: &Section<'a>, said: &mut BTreeMap<u8, Said<'a>>) {
+    for (name, value) in &section.attributes {
+        let Some((number, value)) = value.trim().split_once([' ', '\t']) else { continue };
+        let all = *name == "rtcp-fb" && number == "*";
+        let wanted = payload_type(number);
+        for (_, said) in said.iter_mut().filter(|(number, _)| all || Some(**number) == wanted) {
+            match *name {
+                "rtpmap" => said.encoding = value.trim(),
+                "fmtp" => said.fmtp.push(value.trim()),
+                "rtcp-fb" => feedback(&mut said.feedback, value),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn feedback(feedback: &mut Feedback, value: &str) {
+    let mut words = value.split_ascii_whitespace();
+    match (words.next(), words.next()) {
+        (Some("transport-cc"), None) => feedback.transport_cc = true,
+        (Some("nack"), None) => feedback.nack = true,
+        (Some("nack"), Some("pli")) => feedback.pli = true,
+        (Some("ccm"), Some("fir")) => feedback.fir = true,
+        _ => {}
+    }
+}
+
+fn format(kind: &LineKind, said: &Said<'_>) -> Option<Format> {
+    let encoding = said.encoding.to_ascii_lowercase();
+    match (kind, encoding.as_str()) {
+        // RFC 7587 wants two channels said whatever is sent. Not everybody says so, and it changes nothing.
+        (LineKind::Audio, "opus/48000/2" | "opus/48000/1" | "opus/48000") => Some(Format::Opus),
+        (LineKind::Video, "vp8/90000") => Some(Format::Vp8),
+        (LineKind::Video, "vp9/90000") => {
+            matches!(said.parameter("profile-id"), None | Some("0")).then_some(Format::Vp9)
+        }
+        (LineKind::Video, "h264/90000") => {
+            let id = said.parameter("profile-level-id").unwrap_or(H264_UNSAID);
+            let whole = said.parameter("packetization-mode") == Some("1");
+            (whole && is_constrained_baseline(id)).then(|| Format::H264 { profile_level_id: id.to_ascii_lowercase() })
+        }
+        _ => None,
+    }
+}
+
+fn stream(section: &Section<'_>) -> Result<Option<Stream>, SdpError> {
+    let number = |text: &str| text.parse::<u32>().ok().filter(|ssrc| *ssrc != 0).ok_or(SdpError::Attribute("ssrc"));
+    if let Some(group) = section.all("ssrc-group").find_map(|value| value.strip_prefix("FID ")) {
+        let mut words = group.split_ascii_whitespace();
+        let (Some(ssrc), Some(rtx)) = (words.next(), words.next()) else {
+            return Err(SdpError::Attribute("ssrc-group"));
+        };
+        return Ok(Some(Stream { ssrc: number(ssrc)?, rtx: Some(number(rtx)?) }));
+    }
+    match section.get("ssrc").and_then(|value| value.split_ascii_whitespace().next()) {
+        Some(ssrc) => Ok(Some(Stream { ssrc: number(ssrc)?, rtx: None })),
+        None => Ok(None),
+    }
+}

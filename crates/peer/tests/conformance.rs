@@ -1,0 +1,246 @@
+//! Offers and answers in the shapes of other programs, and what we say to them.
+#![allow(clippy::unwrap_used)] // Helpers of tests.
+
+mod mutate;
+mod pair;
+
+use media::encoded::VideoCodec;
+use mutate::{SHAPES, mutated_shape};
+use pair::*;
+use peer::{DescriptionKind, PeerError, PeerState, TrackKind};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use std::time::Duration;
+
+/// A side whose words nobody hears.
+async fn alone(polite: bool) -> Side {
+    let mut side = Side::new(config(polite)).await;
+    let mut nobody = Side::new(config(!polite)).await;
+    join(&mut side, &mut nobody, Duration::from_secs(60));
+    side
+}
+
+async fn said(side: &Side, count: usize) -> String {
+    side.told("a description", |told| told.descriptions.len() >= count).await.descriptions[count - 1].clone()
+}
+
+async fn answer_to(offer: &str) -> Result<String, PeerError> {
+    let side = alone(true).await;
+    side.peer.remote_description(DescriptionKind::Offer, offer).await?;
+    Ok(said(&side, 1).await)
+}
+
+/// An answer in short: its groups, and of each line what a far side goes by.
+fn told(answer: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut line: Option<(String, Vec<&str>)> = None;
+    for row in answer.lines() {
+        if let Some(group) = row.strip_prefix("a=group:") {
+            parts.push(group.to_owned());
+        } else if let Some(media) = row.strip_prefix("m=") {
+            parts.extend(line.take().map(|(media, more)| format!("{media} | {}", more.join(" "))));
+            line = Some((media.to_owned(), Vec::new()));
+        } else if let Some((_, more)) = &mut line {
+            let attribute = row.strip_prefix("a=").unwrap_or_default();
+            let words = ["mid:", "setup:", "extmap:"];
+            let short = words.iter().any(|word| attribute.starts_with(word));
+            let direction = ["sendrecv", "sendonly", "recvonly", "inactive"].contains(&attribute);
+            if short || direction {
+                more.push(attribute.split(' ').next().unwrap());
+            }
+        }
+    }
+    parts.extend(line.map(|(media, more)| format!("{media} | {}", more.join(" "))));
+    parts
+}
+
+#[rustfmt::skip]
+const ANSWERS_OF_OURS: [&[&str]; SHAPES.len()] = [
+    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:0 extmap:3 extmap:4 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 | setup:active mid:1 extmap:3 extmap:4 sendrecv"],
+    &["BUNDLE 1 2", "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:0 inactive", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:1 extmap:4 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 | setup:active mid:2 extmap:4 sendonly"],
+    &["BUNDLE audio video", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:audio extmap:5 extmap:9 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 98 99 100 101 | setup:active mid:video extmap:5 extmap:9 sendrecv"],
+    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:0 extmap:1 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 97 98 101 102 | setup:active mid:1 extmap:1 sendrecv"],
+    &["BUNDLE a v", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:passive mid:a extmap:4 recvonly", "video 9 UDP/TLS/RTP/SAVPF 96 97 | setup:passive mid:v extmap:5 extmap:4 recvonly"],
+    &["BUNDLE audio-0 video-1", "audio 9 UDP/TLS/RTP/SAVPF 107 | setup:active mid:audio-0 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 108 99 | setup:active mid:video-1 sendrecv"],
+    &["audio 9 RTP/SAVPF 107 | setup:active sendrecv", "video 0 UDP/TLS/RTP/SAVPF 0 | inactive"],
+    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:0 extmap:3 extmap:2 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 | setup:active mid:1 extmap:3 extmap:2 sendonly", "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:2 inactive"],
+    &["BUNDLE cam speech", "image 0 udptl t38 | mid:fax inactive", "text 0 RTP/AVP 98 | mid:deaf inactive", "audio 0 RTP/AVP 0 | inactive", "audio 9 TCP/TLS/RTP/SAVPF 35 | setup:passive mid:speech extmap:5 recvonly", "video 9 UDP/TLS/RTP/SAVPF 127 100 | setup:passive mid:cam extmap:5 sendrecv", "video 0 UDP/TLS/RTP/SAVPF 96 | mid:second inactive"],
+    &["audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:0 sendrecv", "video 0 UDP/TLS/RTP/SAVPF 96 | mid:1 inactive"],
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_programs_offer_is_answered_line_by_line() {
+    for (offer, expected) in SHAPES.iter().zip(ANSWERS_OF_OURS) {
+        let answer = answer_to(offer).await.unwrap_or_else(|error| panic!("{error}: {offer}"));
+        assert_eq!(told(&answer), expected, "{answer}");
+    }
+}
+
+const VP8: Option<VideoCodec> = Some(VideoCodec::Vp8);
+
+/// Answers to an offer of ours, with what is agreed: our video codec, our sound, and the tracks that come.
+#[rustfmt::skip]
+const ANSWERS: [(&str, Option<VideoCodec>, bool, &[TrackKind]); 7] = [
+    (include_str!("shapes/answers/chromium.sdp"), Some(VideoCodec::Vp9), true, &[TrackKind::Audio, TrackKind::Video]),
+    (include_str!("shapes/answers/firefox.sdp"), VP8, true, &[TrackKind::Video]),
+    (include_str!("shapes/answers/safari.sdp"), Some(VideoCodec::H264), true, &[TrackKind::Audio, TrackKind::Video]),
+    (include_str!("shapes/answers/aiortc.sdp"), VP8, true, &[TrackKind::Audio, TrackKind::Video]),
+    (include_str!("shapes/answers/janus.sdp"), VP8, true, &[TrackKind::Audio, TrackKind::Video]),
+    (include_str!("shapes/answers/asterisk.sdp"), None, true, &[TrackKind::Audio]),
+    (include_str!("shapes/answers/pion.sdp"), VP8, true, &[TrackKind::Audio]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_programs_answer_is_taken() {
+    for (answer, video, audio, tracks) in ANSWERS {
+        let side = alone(false).await;
+        side.peer.offer().await.unwrap();
+        let taken = side.peer.remote_description(DescriptionKind::Answer, answer).await;
+        taken.unwrap_or_else(|error| panic!("{error}: {answer}"));
+        let told = side.told("negotiated", |told| !told.negotiated.is_empty()).await;
+        assert_eq!(told.negotiated, [(video, audio)], "{answer}");
+        assert_eq!(told.tracks.iter().map(|(_, kind)| *kind).collect::<Vec<_>>(), tracks, "{answer}");
+    }
+}
+
+/// Damaged offers: never a panic, and as many lines in the answer as in the offer, of the same kinds and protocols.
+#[test]
+fn answers_have_the_lines_of_their_offers() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut runner = TestRunner::new(ProptestConfig { cases: 120, failure_persistence: None, ..Default::default() });
+    let outcome = runner.run(&mutated_shape(), |offer| {
+        let answer = runtime.block_on(answer_to(&offer));
+        match answer {
+            Ok(answer) => prop_assert_eq!(lines(&answer), lines(&offer)),
+            Err(error) => prop_assert!(!error.to_string().contains("panicked"), "{}", error),
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+/// Kind and protocol of each line.
+fn lines(text: &str) -> Vec<[&str; 2]> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("m="));
+    lines.map(|line| [0, 2].map(|word| line.split_ascii_whitespace().nth(word).unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_whose_fingerprint_cannot_be_checked_is_refused_by_its_own_code() {
+    let offer = include_str!("shapes/offers/chromium-simulcast.sdp").replace("sha-256", "sha-1");
+    assert_eq!(answer_to(&offer).await.unwrap_err().code(), "peer_no_fingerprint");
+}
+
+/// The first description of a session whose second line is as said: named `mid`, of this kind, at this port.
+fn offer(mid: &str, kind: &str, port: u16, version: u32) -> String {
+    let group = if port == 0 { "0".to_owned() } else { format!("0 {mid}") };
+    let video = match kind {
+        "video" => format!("m=video {port} UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n"),
+        "audio" => format!("m=audio {port} UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\n"),
+        _ => format!("m=application {port} UDP/DTLS/SCTP webrtc-datachannel\r\n"),
+    };
+    let transport = "a=ice-ufrag:Lu9c\r\na=ice-pwd:soupsoupsoupsoupsoup1234\r\na=fingerprint:sha-256 \
+        78:9B:34:CA:F5:4F:2E:22:0A:CD:94:1E:71:B8:8D:58:36:86:6D:0D:85:8B:63:54:9E:94:BE:2C:AC:C6:7F:5B\r\na=setup:actpass\r\n";
+    format!(
+        "v=0\r\no=- 77 {version} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {group}\r\n\
+         m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\na=mid:0\r\na=rtcp-mux\r\n{transport}\
+         {video}a=mid:{mid}\r\na=ssrc:{} cname:x\r\n",
+        1_000 + version
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_lines_are_used_again_under_another_name() {
+    let side = alone(true).await;
+    let rounds = [
+        (offer("1", "video", 9, 1), "video 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:1 sendrecv"),
+        (offer("1", "video", 0, 2), "video 0 UDP/TLS/RTP/SAVPF 96 | mid:1 inactive"),
+        (offer("7", "video", 9, 3), "video 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:7 "),
+        (offer("7", "video", 0, 4), "video 0 UDP/TLS/RTP/SAVPF 96 | mid:7 inactive"),
+        // The library has a line of pictures here for good.
+        (offer("8", "audio", 9, 5), "audio 0 UDP/TLS/RTP/SAVPF 111 | mid:8 inactive"),
+        (offer("9", "video", 9, 6), "video 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:9 "),
+    ];
+    for (round, (offer, expected)) in rounds.iter().enumerate() {
+        side.peer.remote_description(DescriptionKind::Offer, offer).await.unwrap();
+        let answer = said(&side, round + 1).await;
+        let parts = told(&answer);
+        assert_eq!(parts.len(), 3, "{answer}");
+        assert!(parts[2].starts_with(expected), "{parts:?}");
+    }
+    let videos = |told: &Told| {
+        let videos = told.tracks.iter().filter(|(_, kind)| *kind == TrackKind::Video);
+        videos.map(|(mid, _)| mid.clone()).collect::<Vec<_>>()
+    };
+    let told = side.told("the last track", |told| videos(told).len() == 3).await;
+    assert_eq!(videos(&told), ["1", "7", "9"]);
+    assert_eq!(told.ended, ["1", "7"]);
+    let wrong = side.peer.remote_description(DescriptionKind::Offer, &self::offer("10", "video", 9, 7)).await;
+    assert_eq!(wrong.map_err(|error| error.code()), Err("peer_bad_description"), "that line lives");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_was_rejected_stays_so_in_our_offers() {
+    let side = alone(true).await;
+    side.peer.remote_description(DescriptionKind::Offer, &offer("data", "application", 9, 1)).await.unwrap();
+    assert_eq!(told(&said(&side, 1).await)[2], "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:data inactive");
+    side.peer.add_video_track().await.unwrap();
+    let parts = told(&said(&side, 2).await);
+    assert_eq!(parts[2], "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:data inactive");
+    assert!(parts[3..].iter().all(|line| line.starts_with("video 9 ")) && parts.len() > 3, "{parts:?}");
+    assert!(!parts[0].contains("data"), "{parts:?}");
+}
+
+/// A description without what tells whose an SSRC is, and with other names.
+fn bare(text: &str) -> String {
+    let kept = text.lines().filter(|line| !line.starts_with("a=ssrc") && !line.starts_with("a=msid"));
+    let renamed = kept.map(|line| match line {
+        "a=mid:0" => "a=mid:sound",
+        "a=mid:1" => "a=mid:sight",
+        "a=group:BUNDLE 0 1" => "a=group:BUNDLE sound sight",
+        other => other,
+    });
+    renamed.map(|line| format!("{line}\n")).collect()
+}
+
+fn named_again(text: &str) -> String {
+    let text = text.replace("a=mid:sound", "a=mid:0").replace("a=mid:sight", "a=mid:1");
+    text.replace("BUNDLE sound sight", "BUNDLE 0 1")
+}
+
+/// Our packets carry no name either: their payload types tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_nobody_named_are_seen_and_heard() {
+    let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+    join_through(&mut a, &mut b, Duration::ZERO, [bare, named_again]);
+    a.peer.offer().await.unwrap();
+    let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
+    for (side, [sound, sight]) in [(&a, ["0", "1"]), (&b, ["sound", "sight"])] {
+        side.told("connected", |told| told.state() == Some(PeerState::Connected)).await;
+        side.seen("pictures and sound", |seen| {
+            seen.audio.get(sound).is_some_and(|packets| packets.len() > 10)
+                && seen.frames.get(sight).is_some_and(|frames| frames.len() > 10)
+        })
+        .await;
+    }
+}
+
+fn active(text: &str) -> String {
+    text.replace("setup:actpass", "setup:active")
+}
+
+fn passive(text: &str) -> String {
+    text.replace("setup:actpass", "setup:passive")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_has_chosen_its_part_is_answered_with_the_other_one() {
+    for (rewrite, answered) in [(active as fn(&str) -> String, "a=setup:passive"), (passive, "a=setup:active")] {
+        let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+        join_through(&mut a, &mut b, Duration::ZERO, [rewrite, str::to_owned]);
+        a.peer.offer().await.unwrap();
+        assert!(said(&b, 1).await.contains(answered));
+        a.connected().await;
+        b.connected().await;
+    }
+}
