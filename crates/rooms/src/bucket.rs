@@ -42,6 +42,18 @@ impl Bucket {
         enough
     }
 
+    /// Whether there are so many tokens.
+    pub fn has(&mut self, now: Instant, cost: f64) -> bool {
+        self.fill(now);
+        self.tokens >= cost
+    }
+
+    /// Takes back what was not meant to be taken.
+    pub fn give_back(&mut self, now: Instant, cost: f64) {
+        self.fill(now);
+        self.tokens = (self.tokens + cost).min(self.rate.burst);
+    }
+
     /// Whether nothing has been taken that has not come back: such a bucket can be forgotten.
     pub fn is_full(&mut self, now: Instant) -> bool {
         self.fill(now);

@@ -7,11 +7,13 @@
 pub mod board;
 pub mod bucket;
 pub mod limits;
+mod picture;
 pub mod room;
 #[allow(clippy::module_inception)]
 pub mod rooms;
+pub mod source;
 
 pub use bucket::{Bucket, Rate};
-pub use limits::{Limits, Rates};
+pub use limits::{Limits, Rates, Shares};
 pub use room::{Directed, Person, Room};
 pub use rooms::{Output, Rooms, text};

@@ -8,6 +8,8 @@ use signaling::message::{
     ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Resolution, ServerMessage, SessionId,
 };
 
+use crate::picture::Picture;
+
 /// Who sits behind a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -87,6 +89,7 @@ struct Seat {
     person: Person,
     media: MediaState,
     connected: bool,
+    picture: Picture,
 }
 
 impl Room {
@@ -133,10 +136,22 @@ impl Room {
         let seat = self.seats.remove(index);
         self.seats_changed = true;
         self.outputs.push_back((seat.session, ServerMessage::Left { reason }));
-        for other in &self.seats {
-            let message = ServerMessage::ParticipantLeft { id: seat.id.clone(), reason };
-            self.outputs.push_back((other.session.clone(), message));
+        for other in &mut self.seats {
+            if let Some(message) = other.picture.left(&seat.id, reason) {
+                self.outputs.push_back((other.session.clone(), message));
+            }
         }
+    }
+
+    /// The session and key of the addressee of a message of somebody in this room.
+    ///
+    /// # Errors
+    /// [`ErrorCode::UnexpectedMessage`] from somebody without a seat, [`ErrorCode::NoSuchParticipant`] when the
+    /// addressee has none, or is the speaker.
+    pub fn addressee(&self, session: &SessionId, to: &ParticipantId) -> Result<(SessionId, String), ErrorCode> {
+        let from = self.id_of(session).ok_or(ErrorCode::UnexpectedMessage)?;
+        let found = self.session_of(to).filter(|_| to != from);
+        found.ok_or(ErrorCode::NoSuchParticipant)
     }
 
     /// Hands a message to one other participant of this room.
@@ -145,9 +160,9 @@ impl Room {
     /// [`ErrorCode::UnexpectedMessage`] from somebody without a seat, [`ErrorCode::NoSuchParticipant`] when the
     /// addressee has none, or is the speaker.
     pub fn relay(&mut self, session: &SessionId, to: &ParticipantId, said: Directed) -> Result<(), ErrorCode> {
+        let (receiver, _) = self.addressee(session, to)?;
         let from = self.id_of(session).ok_or(ErrorCode::UnexpectedMessage)?.clone();
-        let receiver = self.seats.iter().find(|seat| &seat.id == to && seat.id != from);
-        let receiver = receiver.ok_or(ErrorCode::NoSuchParticipant)?.session.clone();
+        self.introduce(&receiver, &from);
         let message = match said {
             Directed::Offer(sdp) => ServerMessage::Offer { from, sdp },
             Directed::Answer(sdp) => ServerMessage::Answer { from, sdp },
@@ -163,16 +178,15 @@ impl Room {
     pub fn set_media(&mut self, session: &SessionId, media: MediaState) {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
         seat.media = media;
-        let from = seat.id.clone();
-        self.tell_others(session, &ServerMessage::Media { from, media });
+        self.redraw_others(session);
     }
 
     /// Hands a line of chat to everybody, the speaker included, in the one order of this room.
     pub fn chat(&mut self, session: &SessionId, text: &str, at: u64) {
         let Some(from) = self.id_of(session).cloned() else { return };
-        for seat in &self.seats {
-            let message = ServerMessage::Chat { from: from.clone(), text: text.to_owned(), at };
-            self.outputs.push_back((seat.session.clone(), message));
+        for to in self.sessions() {
+            self.introduce(&to, &from);
+            self.outputs.push_back((to, ServerMessage::Chat { from: from.clone(), text: text.to_owned(), at }));
         }
     }
 
@@ -183,8 +197,22 @@ impl Room {
             return;
         }
         seat.connected = connected;
-        let id = seat.id.clone();
-        self.tell_others(session, &ServerMessage::ParticipantConnection { id, connected });
+        self.redraw_others(session);
+    }
+
+    /// Whether what a session has not acknowledged leaves room for events. Who has fallen behind hears the newest
+    /// state of everything once it does.
+    pub fn set_open(&mut self, session: &SessionId, is_open: bool) {
+        let Some(index) = self.seats.iter().position(|seat| &seat.session == session) else { return };
+        self.seats[index].picture.is_open = is_open;
+        if is_open {
+            self.redraw(index);
+        }
+    }
+
+    /// Everybody's session, earliest first.
+    pub fn sessions(&self) -> Vec<SessionId> {
+        self.seats.iter().map(|seat| seat.session.clone()).collect()
     }
 
     /// The next message to deliver, in the order in which things happened.
@@ -255,7 +283,7 @@ impl Room {
         }
         let new_keeper = door.keeper != self.door.keeper;
         self.door = door;
-        for session in self.seats.iter().map(|seat| seat.session.clone()).collect::<Vec<_>>() {
+        for session in self.sessions() {
             self.tell_door(&session);
         }
         if new_keeper && !self.lobby.is_empty() {
@@ -266,8 +294,12 @@ impl Room {
 
     /// Tells one person of the door.
     pub fn tell_door(&mut self, session: &SessionId) {
-        let Door { keeper, locked } = self.door.clone();
-        self.outputs.push_back((session.clone(), ServerMessage::Room(RoomNews::State { host: keeper, locked })));
+        let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
+        seat.picture.door_is_news = !seat.picture.is_open;
+        if seat.picture.is_open {
+            let Door { keeper, locked } = self.door.clone();
+            self.outputs.push_back((session.clone(), ServerMessage::Room(RoomNews::State { host: keeper, locked })));
+        }
     }
 
     /// Whether a session keeps the door.
@@ -298,8 +330,13 @@ impl Room {
     }
 
     fn tell_lobby(&mut self) {
-        let keeper = self.door.keeper.as_ref().and_then(|id| self.session_of(id));
-        let Some((session, _)) = keeper else { return };
+        let keeper = self.seats.iter_mut().find(|seat| self.door.keeper.as_ref() == Some(&seat.id));
+        let Some(Seat { session, picture, .. }) = keeper else { return };
+        picture.lobby_is_news = !picture.is_open;
+        if !picture.is_open {
+            return;
+        }
+        let session = session.clone();
         let knocker = |w: &Waiter| Knocker { id: w.id.clone(), name: w.person.name.clone(), key: w.person.key.clone() };
         let knocking = self.lobby.iter().map(knocker).collect();
         self.outputs.push_back((session, ServerMessage::Room(RoomNews::Lobby { knocking })));
@@ -308,26 +345,60 @@ impl Room {
     fn seat(&mut self, session: &SessionId, person: &Person, media: MediaState) {
         let id = ParticipantId(format!("p{}", self.next));
         self.next += 1;
-        let seat = Seat { id, session: session.clone(), person: person.clone(), media, connected: true };
+        let picture = Picture::new(self.seats.iter().map(|seat| (seat.id.clone(), seat.media)));
+        let seat = Seat { id, session: session.clone(), person: person.clone(), media, connected: true, picture };
         let joined = ServerMessage::Joined {
             room: self.name.clone(),
             you: seat.id.clone(),
             participants: self.participants().collect(),
         };
         self.outputs.push_back((session.clone(), joined));
-        for other in self.seats.iter().filter(|other| !other.connected) {
-            let message = ServerMessage::ParticipantConnection { id: other.id.clone(), connected: false };
-            self.outputs.push_back((session.clone(), message));
-        }
-        self.tell_others(session, &ServerMessage::ParticipantJoined { participant: seat.participant() });
         self.seats.push(seat);
         self.seats_changed = true;
+        self.redraw(self.seats.len() - 1);
+        self.redraw_others(session);
     }
 
-    fn tell_others(&mut self, session: &SessionId, message: &ServerMessage) {
-        for seat in self.seats.iter().filter(|seat| &seat.session != session) {
-            self.outputs.push_back((seat.session.clone(), message.clone()));
+    /// Brings everybody else's picture up to date.
+    fn redraw_others(&mut self, session: &SessionId) {
+        for index in 0..self.seats.len() {
+            if &self.seats[index].session != session {
+                self.redraw(index);
+            }
         }
+    }
+
+    /// Tells one person everything that their picture of the others lacks, if they are told events now.
+    fn redraw(&mut self, index: usize) {
+        if !self.seats[index].picture.is_open {
+            return;
+        }
+        let others: Vec<(Participant, bool)> = self.others(index).map(|o| (o.participant(), o.connected)).collect();
+        let Seat { session, picture, .. } = &mut self.seats[index];
+        let session = session.clone();
+        let news = picture.draw(&others);
+        self.outputs.extend(news.into_iter().map(|message| (session.clone(), message)));
+        let Picture { door_is_news, lobby_is_news, .. } = self.seats[index].picture;
+        if door_is_news {
+            self.tell_door(&session);
+        }
+        if lobby_is_news {
+            self.seats[index].picture.lobby_is_news = false;
+            self.tell_lobby();
+        }
+    }
+
+    /// Somebody hears of `id` before they hear from them, even if they have fallen behind.
+    fn introduce(&mut self, to: &SessionId, id: &ParticipantId) {
+        let Some(index) = self.seats.iter().position(|seat| &seat.session == to && &seat.id != id) else { return };
+        let Some(other) = self.seats.iter().find(|seat| &seat.id == id).map(Seat::participant) else { return };
+        if let Some(message) = self.seats[index].picture.introduce(other) {
+            self.outputs.push_back((to.clone(), message));
+        }
+    }
+
+    fn others(&self, index: usize) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, seat)| seat)
     }
 }
 

@@ -3,21 +3,26 @@
 mod board;
 mod buckets;
 mod door;
+mod fair;
+mod people;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use signaling::backlog::{Backlog, Pool};
 use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
     SessionId,
 };
 
 use self::board::Watching;
-use self::buckets::{Buckets, Refused};
+use self::fair::Refusal;
+use self::people::People;
 use crate::board::{Board, Change, Entry};
 use crate::limits::Limits;
 use crate::room::{Directed, Person, Room};
+use crate::source::Source;
 
 /// What the server has to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,8 +66,11 @@ pub struct Rooms {
     limits: Limits,
     rooms: HashMap<String, Room>,
     sessions: HashMap<SessionId, Session>,
-    /// Sessions of each person.
-    by_key: HashMap<String, Vec<SessionId>>,
+    people: People,
+    /// Sessions of those who are no members. They may have half of all there are.
+    strangers: usize,
+    /// Memory of what clients have not acknowledged.
+    pool: Pool,
     board: Board,
     /// Somebody asked for the board who has not got it yet.
     asked: bool,
@@ -96,7 +104,13 @@ struct Session {
     knocks: Option<String>,
     watching: Watching,
     link: Link,
-    buckets: Buckets,
+    /// Where they come from, unless they have proved to be a member.
+    sources: Vec<Source>,
+    /// What they have not acknowledged.
+    backlog: Backlog,
+    /// Whether that leaves room for events.
+    is_open: bool,
+    refused_in_a_row: u32,
 }
 
 impl Rooms {
@@ -106,7 +120,9 @@ impl Rooms {
             limits,
             rooms: HashMap::new(),
             sessions: HashMap::new(),
-            by_key: HashMap::new(),
+            people: People::default(),
+            strangers: 0,
+            pool: Pool::default(),
             board,
             asked: false,
             unix_ms: 0,
@@ -119,20 +135,51 @@ impl Rooms {
     /// # Errors
     /// [`ErrorCode::ServerFull`], or [`ErrorCode::Internal`] if there is a session of that id.
     pub fn open(&mut self, now: Instant, session: SessionId, person: Person) -> Result<(), ErrorCode> {
-        if self.sessions.len() >= self.limits.sessions {
+        self.open_from(now, session, person, Vec::new())
+    }
+
+    /// Like [`Rooms::open`] for somebody who counts against the limits of where they come from.
+    ///
+    /// # Errors
+    /// As [`Rooms::open`].
+    pub fn open_from(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        person: Person,
+        sources: Vec<Source>,
+    ) -> Result<(), ErrorCode> {
+        let is_full = self.sessions.len() >= self.limits.sessions
+            || !person.member && self.strangers >= self.limits.sessions / 2
+            || !self.people.takes(&self.limits, &person.key, &sources);
+        if is_full {
             return Err(ErrorCode::ServerFull);
         }
         if self.sessions.contains_key(&session) {
             return Err(ErrorCode::Internal);
         }
-        let buckets = Buckets::new(&self.limits.rates, now);
         self.board.come(&board::who(&person));
-        self.by_key.entry(person.key.clone()).or_default().push(session.clone());
-        let watching = Watching::No;
-        self.sessions
-            .insert(session, Session { person, room: None, knocks: None, watching, link: Link::Live, buckets });
+        self.people.come(now, &self.limits, &session, &person.key, &sources);
+        self.strangers += usize::from(!person.member);
+        let opened = Session {
+            person,
+            room: None,
+            knocks: None,
+            watching: Watching::No,
+            link: Link::Live,
+            sources,
+            backlog: Backlog::default(),
+            is_open: true,
+            refused_in_a_row: 0,
+        };
+        self.sessions.insert(session, opened);
         self.settle_board();
         Ok(())
+    }
+
+    /// The memory of what clients have not acknowledged, for their [`signaling::server_session::ServerSession`]s.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// The client came back, or took the session over from another connection of its own.
@@ -146,9 +193,13 @@ impl Rooms {
         Ok(())
     }
 
-    /// The socket of a session broke: its seat is kept for [`Limits::resume`].
+    /// The socket of a session broke: its seat is kept for [`Limits::resume`]. Who sits nowhere and for whom nothing
+    /// waits is not kept.
     pub fn disconnected(&mut self, now: Instant, session: &SessionId) {
         let until = now + self.limits.resume;
+        if self.sessions.contains_key(session) && !self.is_worth_keeping(session) {
+            return self.end(session, Some(ErrorCode::Timeout), LeaveReason::Timeout);
+        }
         let Some(found) = self.sessions.get_mut(session) else { return };
         if found.link == Link::Live {
             found.link = Link::Broken { until };
@@ -173,7 +224,8 @@ impl Rooms {
             self.outputs.push_back(Output::Send { to: to.clone(), message });
         }
         self.sessions.clear();
-        self.by_key.clear();
+        self.people.clear();
+        self.strangers = 0;
         self.rooms.clear();
     }
 
@@ -189,30 +241,26 @@ impl Rooms {
         message: ClientMessage,
     ) {
         self.unix_ms = unix_ms;
-        let Some(found) = self.sessions.get_mut(session) else { return };
-        let result = match found.buckets.take(now, bytes, Some(&message)) {
-            Ok(()) => self.decide(session, seq, message),
-            Err(Refused::Once) => Err(ErrorCode::RateLimited),
-            Err(Refused::TooOften) => return self.end(session, Some(ErrorCode::RateLimited), LeaveReason::Timeout),
-        };
-        self.settle_board();
-        if let Err(code) = result {
-            self.error(session, seq, code);
+        if !self.sessions.contains_key(session) {
+            return;
         }
+        let result = self.admit(now, session, bytes, Some(&message));
+        let result = result.and_then(|()| self.decide(now, session, seq, bytes, message));
+        self.settle_board();
+        self.answer(session, seq, result);
     }
 
     /// A client's frame could not be read: answers with an error, and counts against its rates like a message.
     pub fn refused(&mut self, now: Instant, session: &SessionId, seq: u64, bytes: usize, code: ErrorCode) {
-        let Some(found) = self.sessions.get_mut(session) else { return };
-        match found.buckets.take(now, bytes, None) {
-            Ok(()) => self.error(session, seq, code),
-            Err(Refused::Once) => self.error(session, seq, ErrorCode::RateLimited),
-            Err(Refused::TooOften) => self.end(session, Some(ErrorCode::RateLimited), LeaveReason::Timeout),
+        if self.sessions.contains_key(session) {
+            let result = self.admit(now, session, bytes, None);
+            self.answer(session, seq, result.and(Err(code.into())));
         }
     }
 
     /// Ends what has been broken for too long.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.people.forget(now);
         let mut over: Vec<(Instant, SessionId)> = self
             .sessions
             .iter()
@@ -264,29 +312,35 @@ impl Rooms {
         Some((name, self.rooms.get(name)?.id_of(session)?))
     }
 
-    fn decide(&mut self, session: &SessionId, seq: u64, message: ClientMessage) -> Result<(), ErrorCode> {
+    fn decide(
+        &mut self,
+        now: Instant,
+        session: &SessionId,
+        seq: u64,
+        bytes: usize,
+        message: ClientMessage,
+    ) -> Result<(), Refusal> {
+        let mut relay = |to: ParticipantId, said| self.relay(now, session, bytes, &to, said);
         match message {
-            ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage),
-            ClientMessage::Join { room, media, invite } => self.join(session, room, media, invite.as_deref()),
-            ClientMessage::Leave => self.leave(session),
-            ClientMessage::Offer { to, sdp } => self.relay(session, &to, Directed::Offer(sdp)),
-            ClientMessage::Answer { to, sdp } => self.relay(session, &to, Directed::Answer(sdp)),
-            ClientMessage::Candidate { to, candidate } => self.relay(session, &to, Directed::Candidate(candidate)),
-            ClientMessage::EndOfCandidates { to } => self.relay(session, &to, Directed::EndOfCandidates),
-            ClientMessage::Resolution { to, most } => match self.relay(session, &to, Directed::Resolution(most)) {
-                Err(ErrorCode::NoSuchParticipant) => Ok(()), // who has just gone sends nothing to anybody
+            ClientMessage::Offer { to, sdp } => relay(to, Directed::Offer(sdp)),
+            ClientMessage::Answer { to, sdp } => relay(to, Directed::Answer(sdp)),
+            ClientMessage::Candidate { to, candidate } => relay(to, Directed::Candidate(candidate)),
+            ClientMessage::EndOfCandidates { to } => relay(to, Directed::EndOfCandidates),
+            ClientMessage::Resolution { to, most } => match relay(to, Directed::Resolution(most)) {
+                // who has just gone sends nothing to anybody
+                Err(Refusal::Code(ErrorCode::NoSuchParticipant)) => Ok(()),
                 other => other,
             },
-            ClientMessage::Media(media) => self.media(session, media),
-            ClientMessage::Chat { text } => {
-                let at = self.unix_ms;
-                self.seated(session, |room| room.chat(session, &text, at))
-            }
+            ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage.into()),
+            ClientMessage::Join { room, media, invite } => Ok(self.join(session, room, media, invite.as_deref())?),
+            ClientMessage::Leave => Ok(self.leave(session)?),
+            ClientMessage::Media(media) => Ok(self.media(session, media)?),
+            ClientMessage::Chat { text } => Ok(self.chat(session, bytes, &text)?),
             ClientMessage::Board(request) => {
                 self.board_request(session, seq, request);
                 Ok(())
             }
-            ClientMessage::Room(request) => self.room_request(session, request),
+            ClientMessage::Room(request) => Ok(self.room_request(session, request)?),
             ClientMessage::Ping { nonce } => {
                 self.outputs.push_back(Output::Send { to: session.clone(), message: ServerMessage::Pong { nonce } });
                 Ok(())
@@ -312,7 +366,9 @@ impl Rooms {
         }
         let person = joining.person.clone();
         let entry = self.board.enter(self.unix_ms, &board::who(&person), &name, invite)?;
-        if !self.rooms.contains_key(&name) && self.rooms.len() >= self.limits.rooms {
+        // Strangers leave half of all rooms to members.
+        let most = if person.member { self.limits.rooms } else { self.limits.rooms / 2 };
+        if !self.rooms.contains_key(&name) && self.rooms.len() >= most {
             return Err(ErrorCode::ServerFull);
         }
         let seats = match entry {
@@ -343,6 +399,10 @@ impl Rooms {
         }
         if joined.is_ok() {
             self.set_room(session, Some(name.to_owned()));
+            let is_open = self.sessions.get(session).is_some_and(|found| found.is_open);
+            if let Some(room) = self.rooms.get_mut(name).filter(|_| !is_open) {
+                room.set_open(session, false);
+            }
         }
         self.drain(name);
         joined.map(|_| ())
@@ -379,8 +439,14 @@ impl Rooms {
         }
     }
 
-    fn relay(&mut self, session: &SessionId, to: &ParticipantId, said: Directed) -> Result<(), ErrorCode> {
-        self.seated(session, |room| room.relay(session, to, said))?
+    /// Whether somebody who comes back within the resume time would find anything of theirs.
+    fn is_worth_keeping(&self, session: &SessionId) -> bool {
+        let Some(found) = self.sessions.get(session) else { return false };
+        let sits = found.room.is_some() || found.knocks.is_some();
+        let waits = found.watching != Watching::No
+            || found.backlog.total().messages > 0
+            || self.board.is_hungry(&found.person.key);
+        sits || found.person.member && waits
     }
 
     fn end(&mut self, session: &SessionId, code: Option<ErrorCode>, reason: LeaveReason) {
@@ -394,7 +460,9 @@ impl Rooms {
         self.in_room(session, |room| room.leave(session, reason));
         self.set_room(session, None);
         if let Some(gone) = self.sessions.remove(session) {
-            self.forget_session(session, &gone.person.key);
+            self.strangers -= usize::from(!gone.person.member);
+            self.people.go(session, &gone.person.key, &gone.sources, gone.backlog.total().bytes);
+            self.forget_session(&gone.person.key);
         }
         self.outputs.push_back(Output::End { session: session.clone(), code });
     }

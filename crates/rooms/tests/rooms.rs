@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rate, Rooms};
 use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, ParticipantId, Resolution, ServerMessage,
@@ -288,10 +289,75 @@ fn a_client_that_quits_frees_its_seat_at_once() {
 fn another_device_cannot_resume_a_session() {
     let mut server = Server::new(Limits::default());
     let ada = server.open("ada");
+    server.join(&ada, "soup");
     server.rooms.disconnected(server.now, &ada);
     assert_eq!(server.rooms.resume(&ada, "eve"), Err(ErrorCode::CannotResume));
     assert_eq!(server.rooms.resume(&SessionId("unknown".into()), "ada"), Err(ErrorCode::CannotResume));
     assert_eq!(server.rooms.resume(&ada, "ada"), Ok(()));
+}
+
+#[test]
+fn who_sits_nowhere_and_has_nothing_waiting_is_not_kept() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.rooms.disconnected(server.now, &ada);
+    assert!(server.drain().contains(&Output::End { session: ada.clone(), code: Some(ErrorCode::Timeout) }));
+    assert_eq!(server.rooms.resume(&ada, "ada"), Err(ErrorCode::CannotResume));
+    server.say(&bob, ClientMessage::Board(signaling::board::BoardRequest::Subscribe { room: None, invite: None }));
+    server.rooms.disconnected(server.now, &bob);
+    assert_eq!(server.rooms.resume(&bob, "bob"), Ok(()), "a member who watches the board");
+    let eve = SessionId("eve".into());
+    let stranger = Person { key: "eve".into(), name: "eve".into(), member: false };
+    server.rooms.open(server.now, eve.clone(), stranger).unwrap();
+    server.say(&eve, ClientMessage::Leave);
+    server.rooms.disconnected(server.now, &eve);
+    assert_eq!(server.rooms.resume(&eve, "eve"), Err(ErrorCode::CannotResume), "an error waits, but no seat");
+}
+
+#[test]
+fn strangers_take_half_of_what_there_is_and_members_the_rest() {
+    let mut server = Server::new(Limits { sessions: 10, ..Limits::default() });
+    let mut open = |n: usize, member| {
+        let person = Person { key: format!("key {n}"), name: "x".into(), member };
+        server.rooms.open(server.now, SessionId(format!("session {n}")), person).is_ok()
+    };
+    assert_eq!((0..20).filter(|n| open(*n, false)).count(), 5);
+    assert_eq!((20..40).filter(|n| open(*n, true)).count(), 5);
+}
+
+#[test]
+fn sessions_of_one_person_and_of_one_source_are_limited_and_given_back() {
+    let mut limits = Limits::default();
+    (limits.shares.sessions_per_person, limits.shares.sessions_per_source) = (3, 5);
+    let mut rooms = Rooms::new(limits, board());
+    let now = Instant::now();
+    let open = |rooms: &mut Rooms, n: usize, key: &str, ip: &str| {
+        let person = Person { key: key.into(), name: "x".into(), member: true };
+        rooms.open_from(now, SessionId(format!("s{n}")), person, Source::all(ip.parse().unwrap()))
+    };
+    assert_eq!((0..10).filter(|n| open(&mut rooms, *n, "one key", "192.0.2.1").is_ok()).count(), 3);
+    let keys = |n: usize| format!("key {n}");
+    assert_eq!((10..20).filter(|n| open(&mut rooms, *n, &keys(*n), "192.0.2.1").is_ok()).count(), 2);
+    assert_eq!(open(&mut rooms, 20, "another", "192.0.2.1"), Err(ErrorCode::ServerFull));
+    assert!(open(&mut rooms, 20, "another", "192.0.2.2").is_ok());
+    rooms.quit(&SessionId("s0".into()));
+    assert!(open(&mut rooms, 21, "one key", "192.0.2.1").is_ok());
+}
+
+#[test]
+fn rates_are_a_person_s_whatever_sessions_they_open() {
+    let mut server = Server::new(Limits::default());
+    let mut joined = 0;
+    for n in 0..30 {
+        let session = server.open_with_key(&format!("tab {n}"), "key");
+        joined += usize::from(errors(&server.join(&session, "soup")).is_empty());
+        server.rooms.quit(&session);
+        server.drain();
+    }
+    assert_eq!(joined, 10);
+    server.wait(60);
+    let session = server.open_with_key("later", "key");
+    assert_eq!(errors(&server.join(&session, "soup")), []);
 }
 
 #[test]

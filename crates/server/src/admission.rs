@@ -1,21 +1,24 @@
 //! Who may connect: so many at one time and so often, by address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use rooms::source::Source;
 use rooms::{Bucket, Rate};
+use tokio::sync::mpsc;
 
-/// Addresses remembered between sweeps. Buckets that are full again and without connections are forgotten when it
-/// is reached; if that frees none, every new address is refused until it does.
-const MAX_ADDRESSES: usize = 16_384;
+/// Sources remembered between sweeps. Buckets that are full again and without connections are forgotten when it
+/// is reached; if that frees none, every new source is refused until it does.
+pub(crate) const MAX_SOURCES: usize = 16_384;
 
 /// Connections counted by where they come from. The accept loop owns it.
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: AdmissionLimits,
     open: usize,
-    addresses: HashMap<IpAddr, Address>,
+    sources: HashMap<Source, Counted>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -26,61 +29,130 @@ pub(crate) struct AdmissionLimits {
     pub(crate) rate: Rate,
     /// Whether this machine itself is an address like others.
     pub(crate) loopback: bool,
+    /// Whether somebody who has come may prove to be a member, so that it is worth waiting for.
+    pub(crate) members: bool,
 }
 
 #[derive(Debug)]
-struct Address {
+struct Counted {
     open: usize,
     bucket: Bucket,
 }
 
-impl Admission {
-    pub(crate) fn new(limits: AdmissionLimits) -> Admission {
-        Admission { limits, open: 0, addresses: HashMap::new() }
+/// Why a connection is not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It may be in a moment: too many at once from there have not said yet who they are.
+    ForNow,
+    /// There are too many.
+    Full,
+}
+
+/// What becomes of a connection that was taken in.
+#[derive(Debug)]
+pub(crate) enum Returned {
+    /// It is a member's: it counts no more against where it comes from.
+    Proved(Vec<Source>),
+    /// It has ended.
+    Ended(Vec<Source>),
+}
+
+/// A place among the connections, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    /// What it counts against; nothing for this machine itself.
+    sources: Vec<Source>,
+    is_member: AtomicBool,
+    /// Unbounded, and never longer than twice as many as there are connections.
+    back: mpsc::UnboundedSender<Returned>,
+}
+
+impl Ticket {
+    pub(crate) fn new(sources: Vec<Source>, back: mpsc::UnboundedSender<Returned>) -> Ticket {
+        Ticket { sources, is_member: AtomicBool::new(false), back }
     }
 
-    /// Counts a new connection, if there may be one. Each one admitted is given back with [`Admission::leave`].
-    pub(crate) fn enter(&mut self, now: Instant, ip: IpAddr) -> bool {
-        if self.open >= self.limits.connections {
-            return false;
-        }
-        let limited = self.limits.per_address > 0 && (self.limits.loopback || !ip.to_canonical().is_loopback());
-        if limited && !self.enter_address(now, source(ip)) {
-            return false;
-        }
-        self.open += 1;
-        true
-    }
-
-    pub(crate) fn leave(&mut self, ip: IpAddr) {
-        self.open = self.open.saturating_sub(1);
-        if let Some(address) = self.addresses.get_mut(&source(ip)) {
-            address.open = address.open.saturating_sub(1);
+    /// Whoever came has proved to be a member: no limit of where they come from holds for them any more.
+    pub(crate) fn prove_member(&self) {
+        if !self.is_member.swap(true, Ordering::Relaxed) {
+            let _ = self.back.send(Returned::Proved(self.sources.clone()));
         }
     }
 
-    fn enter_address(&mut self, now: Instant, source: IpAddr) -> bool {
-        if self.addresses.len() >= MAX_ADDRESSES && !self.addresses.contains_key(&source) {
-            self.addresses.retain(|_, address| address.open > 0 || !address.bucket.is_full(now));
-            if self.addresses.len() >= MAX_ADDRESSES {
-                return false;
-            }
-        }
-        let new = || Address { open: 0, bucket: Bucket::new(self.limits.rate, now) };
-        let address = self.addresses.entry(source).or_insert_with(new);
-        if address.open >= self.limits.per_address || !address.bucket.take(now, 1.0) {
-            return false;
-        }
-        address.open += 1;
-        true
+    /// What the session counts against.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        if self.is_member.load(Ordering::Relaxed) { Vec::new() } else { self.sources.clone() }
     }
 }
 
-/// One subscriber: an IPv4 address, or the /64 of an IPv6 address, of which each subscriber has at least one.
-fn source(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // The listener is gone when the server has stopped: nobody counts any more.
+        let _ = self.back.send(Returned::Ended(self.sources()));
+    }
+}
+
+impl Admission {
+    pub(crate) fn new(limits: AdmissionLimits) -> Admission {
+        Admission { limits, open: 0, sources: HashMap::new() }
+    }
+
+    /// Counts a new connection, if there may be one, and gives what it counts against. Each one admitted comes back
+    /// to [`Admission::take_back`] as ended.
+    pub(crate) fn enter(&mut self, now: Instant, ip: IpAddr) -> Result<Vec<Source>, Refused> {
+        if self.open >= self.limits.connections {
+            return Err(Refused::Full);
+        }
+        let is_limited = self.limits.per_address > 0 && (self.limits.loopback || !ip.to_canonical().is_loopback());
+        let sources = if is_limited { Source::all(ip) } else { Vec::new() };
+        self.make_room(now, &sources)?;
+        let within = sources.iter().all(|source| {
+            let counted = self.sources.get_mut(source);
+            counted.is_none_or(|counted| {
+                counted.open < self.limits.per_address * source.weight() && counted.bucket.has(now, 1.0)
+            })
+        });
+        if !within {
+            return Err(if self.limits.members { Refused::ForNow } else { Refused::Full });
+        }
+        for source in &sources {
+            let weight = source.weight() as f64;
+            let rate = Rate::new(self.limits.rate.per_second * weight, self.limits.rate.burst * weight);
+            let counted =
+                self.sources.entry(*source).or_insert_with(|| Counted { open: 0, bucket: Bucket::new(rate, now) });
+            counted.bucket.take(now, 1.0);
+            counted.open += 1;
+        }
+        self.open += 1;
+        Ok(sources)
+    }
+
+    /// What has become of a connection.
+    pub(crate) fn take_back(&mut self, now: Instant, returned: Returned) {
+        let (sources, is_member) = match returned {
+            Returned::Proved(sources) => (sources, true),
+            Returned::Ended(sources) => (sources, false),
+        };
+        self.open = self.open.saturating_sub(usize::from(!is_member));
+        for source in sources {
+            if let Some(counted) = self.sources.get_mut(&source) {
+                counted.open = counted.open.saturating_sub(1);
+                if is_member {
+                    counted.bucket.give_back(now, 1.0);
+                }
+            }
+        }
+    }
+
+    fn make_room(&mut self, now: Instant, sources: &[Source]) -> Result<(), Refused> {
+        let is_new = sources.iter().any(|source| !self.sources.contains_key(source));
+        if is_new && self.sources.len() >= MAX_SOURCES {
+            self.sources.retain(|_, counted| counted.open > 0 || !counted.bucket.is_full(now));
+            if self.sources.len() >= MAX_SOURCES {
+                return Err(Refused::Full);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -90,32 +162,65 @@ mod tests {
     use std::time::Duration;
 
     fn admission(connections: usize, per_address: usize, burst: f64) -> Admission {
-        Admission::new(AdmissionLimits { connections, per_address, rate: Rate::new(1.0, burst), loopback: false })
+        Admission::new(AdmissionLimits {
+            connections,
+            per_address,
+            rate: Rate::new(1.0, burst),
+            loopback: false,
+            members: true,
+        })
     }
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
+    fn enter(admission: &mut Admission, now: Instant, text: &str) -> bool {
+        admission.enter(now, ip(text)).is_ok()
+    }
+
+    fn leave(admission: &mut Admission, now: Instant, text: &str) {
+        admission.take_back(now, Returned::Ended(Source::all(ip(text))));
+    }
+
     #[test]
     fn one_address_has_its_share_and_gets_it_back() {
         let mut admission = admission(100, 2, 100.0);
         let now = Instant::now();
-        assert!(admission.enter(now, ip("192.0.2.1")));
-        assert!(admission.enter(now, ip("::ffff:192.0.2.1")));
-        assert!(!admission.enter(now, ip("192.0.2.1")));
-        assert!(admission.enter(now, ip("192.0.2.2")));
-        admission.leave(ip("192.0.2.1"));
-        assert!(admission.enter(now, ip("192.0.2.1")));
+        assert!(enter(&mut admission, now, "192.0.2.1"));
+        assert!(enter(&mut admission, now, "::ffff:192.0.2.1"));
+        assert!(!enter(&mut admission, now, "192.0.2.1"));
+        assert!(enter(&mut admission, now, "192.0.2.2"));
+        leave(&mut admission, now, "192.0.2.1");
+        assert!(enter(&mut admission, now, "192.0.2.1"));
     }
 
     #[test]
-    fn an_ipv6_subscriber_is_one_address() {
+    fn an_ipv6_subscriber_is_one_address_and_a_household_has_four_shares() {
         let mut admission = admission(100, 1, 100.0);
         let now = Instant::now();
-        assert!(admission.enter(now, ip("2001:db8::1")));
-        assert!(!admission.enter(now, ip("2001:db8::ffff:2")));
-        assert!(admission.enter(now, ip("2001:db8:0:1::1")));
+        assert!(enter(&mut admission, now, "2001:db8::1"));
+        assert!(!enter(&mut admission, now, "2001:db8::ffff:2"));
+        let entered = (1..10).filter(|n| enter(&mut admission, now, &format!("2001:db8:0:{n}::1"))).count();
+        assert_eq!(entered, 3, "four with the first");
+        assert!(enter(&mut admission, now, "2001:db8:1::1"));
+    }
+
+    #[test]
+    fn members_do_not_count_against_where_they_come_from() {
+        let mut admission = admission(1_000, 2, 2.0);
+        let now = Instant::now();
+        for _ in 0..500 {
+            let sources = admission.enter(now, ip("192.0.2.1")).expect("a member before has proved it");
+            admission.take_back(now, Returned::Proved(sources));
+        }
+        assert!(enter(&mut admission, now, "192.0.2.1"));
+        assert!(enter(&mut admission, now, "192.0.2.1"));
+        assert_eq!(admission.enter(now, ip("192.0.2.1")), Err(Refused::ForNow));
+        for _ in 0..500 {
+            admission.take_back(now, Returned::Ended(Vec::new()));
+        }
+        assert_eq!(admission.open, 2);
     }
 
     #[test]
@@ -123,9 +228,9 @@ mod tests {
         let mut admission = admission(100, 10, 3.0);
         let now = Instant::now();
         let mut knock = |now| {
-            let entered = admission.enter(now, ip("192.0.2.1"));
+            let entered = enter(&mut admission, now, "192.0.2.1");
             if entered {
-                admission.leave(ip("192.0.2.1"));
+                leave(&mut admission, now, "192.0.2.1");
             }
             entered
         };
@@ -137,7 +242,7 @@ mod tests {
     fn all_together_have_a_limit_and_zero_a_person_means_none() {
         let mut admission = admission(3, 0, 1.0);
         let now = Instant::now();
-        assert_eq!((0..5).filter(|_| admission.enter(now, ip("192.0.2.1"))).count(), 3);
+        assert_eq!((0..5).filter(|_| enter(&mut admission, now, "192.0.2.1")).count(), 3);
     }
 
     #[test]
@@ -145,7 +250,7 @@ mod tests {
         let mut admission = admission(100, 1, 1.0);
         let now = Instant::now();
         for text in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!((0..5).filter(|_| admission.enter(now, ip(text))).count(), 5, "{text}");
+            assert_eq!((0..5).filter(|_| enter(&mut admission, now, text)).count(), 5, "{text}");
         }
     }
 
@@ -153,15 +258,15 @@ mod tests {
     fn remembered_addresses_are_bounded_and_forgotten() {
         let mut admission = admission(usize::MAX, 1, 1.0);
         let now = Instant::now();
-        for n in 0..MAX_ADDRESSES as u32 {
-            assert!(admission.enter(now, IpAddr::V4((0x0a00_0000 + n).into())));
+        for n in 0..MAX_SOURCES as u32 {
+            assert!(admission.enter(now, IpAddr::V4((0x0a00_0000 + n).into())).is_ok());
         }
-        assert!(!admission.enter(now, ip("203.0.113.1")));
-        for n in 0..MAX_ADDRESSES as u32 {
-            admission.leave(IpAddr::V4((0x0a00_0000 + n).into()));
+        assert!(!enter(&mut admission, now, "203.0.113.1"));
+        for n in 0..MAX_SOURCES as u32 {
+            admission.take_back(now, Returned::Ended(Source::all(IpAddr::V4((0x0a00_0000 + n).into()))));
         }
-        assert!(!admission.enter(now, ip("203.0.113.1")));
-        assert!(admission.enter(now + Duration::from_secs(2), ip("203.0.113.1")));
-        assert_eq!(admission.addresses.len(), 1);
+        assert!(!enter(&mut admission, now, "203.0.113.1"));
+        assert!(enter(&mut admission, now + Duration::from_secs(2), "203.0.113.1"));
+        assert_eq!(admission.sources.len(), 1);
     }
 }

@@ -131,7 +131,7 @@ impl Default for Config {
             connections_per_address: 64,
             connection_rate: Rate::new(10.0, 100.0),
             limit_loopback: false,
-            hello_timeout: Duration::from_secs(5),
+            hello_timeout: signaling::limits::HANDSHAKE_TIMEOUT,
             silence: signaling::limits::SILENCE_LIMIT,
             retry_after: Duration::from_millis(DEFAULT_RETRY_MS),
         }

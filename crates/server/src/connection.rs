@@ -20,18 +20,26 @@ use signaling::message::{ClientMessage, ErrorCode, Hello, ServerMessage, VERSION
 use signaling::numbering::body;
 use signaling::parse;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
 
-use crate::hub::{Command, ConnectionId, Line, OUTGOING_QUEUE, Outgoing, bye, error};
+use crate::admission::Ticket;
+use crate::hub::{Caller, Command, ConnectionId, bye, error};
+use crate::line::{Budget, Charge, Line, Outgoing, Queue, Writing};
+use crate::meter::{MESSAGE_TIMEOUT, Meter, Metered, Slots};
 
 /// Longest time for a last word and the other side's answer to the close.
 const ENDING: Duration = Duration::from_secs(1);
 /// Bytes read and thrown away while ending: what is on its way must not turn our last word into a reset.
 const ENDING_BYTES: usize = 1024 * 1024;
+/// Longest time in which a socket must take something. A client that reads nothing for so long is cut; its session
+/// can be resumed.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a control frame beside its payload, as a client sends it.
+const CONTROL_HEAD: usize = 6;
 /// Pings, pongs and other frames of the WebSocket itself.
 const CONTROL_FRAMES: Rate = Rate::new(10.0, 50.0);
 /// Bytes of the buffers of one connection, each way; larger frames grow them for a moment.
@@ -47,6 +55,10 @@ pub(crate) struct Context {
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) hello_timeout: Duration,
     pub(crate) silence: Duration,
+    /// What all connections hold that is not in their sockets yet.
+    pub(crate) writing: Budget,
+    /// Long messages that are not whole yet.
+    pub(crate) slots: Slots,
 }
 
 /// Waits until the server stops, or is gone.
@@ -80,7 +92,7 @@ impl Ending {
 }
 
 /// Serves an upgraded connection to its end. `host` is the name by which the client reached us, for STUN and TURN.
-pub(crate) async fn serve<S>(io: S, id: ConnectionId, host: String, mut context: Context)
+pub(crate) async fn serve<S>(io: S, id: ConnectionId, host: String, ticket: &Ticket, mut context: Context)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -89,21 +101,17 @@ where
         .write_buffer_size(BUFFER_BYTES)
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
+    let io = Metered::new(io, context.slots.clone());
+    let meter = io.meter();
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let ending = match greet(&mut socket, &mut context).await {
+    let ending = match greet(&mut socket, &meter, &mut context).await {
         Ok((key, hello, member)) => {
-            let (frames, queue) = mpsc::channel(OUTGOING_QUEUE);
-            let (cut, cut_off) = oneshot::channel();
-            let line = Line { frames, cut };
-            if context.hub.send(Command::Hello { connection: id, line, key, member, hello, host }).await.is_err() {
-                Ending::Bye(ErrorCode::ServerStopping)
-            } else {
-                let ending = talk(&mut socket, id, queue, cut_off, &context).await;
-                let quit = ending == Ending::Closed { quit: true };
-                // A hub that is gone has no session to end.
-                let _ = context.hub.send(Command::Closed { connection: id, quit }).await;
-                ending
+            if member && context.member_secret.is_some() {
+                ticket.prove_member();
+                socket.get_mut().prove_member();
             }
+            let caller = Caller { key, member, sources: ticket.sources() };
+            converse(&mut socket, id, &meter, (caller, hello, host), &context).await
         }
         Err(ending) => ending,
     };
@@ -111,8 +119,34 @@ where
     let _ = timeout(2 * ENDING, end(socket, ending)).await;
 }
 
+/// Gives a connection to the hub until it ends.
+async fn converse<S>(
+    socket: &mut WebSocketStream<Metered<S>>,
+    id: ConnectionId,
+    meter: &Meter,
+    (caller, hello, host): (Caller, Hello, String),
+    context: &Context,
+) -> Ending
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (line, queue) = Line::new(Arc::clone(&context.writing));
+    if context.hub.send(Command::Hello { connection: id, line, caller, hello, host }).await.is_err() {
+        return Ending::Bye(ErrorCode::ServerStopping);
+    }
+    let ending = talk(socket, id, meter, queue, context).await;
+    let quit = ending == Ending::Closed { quit: true };
+    // A hub that is gone has no session to end.
+    let _ = context.hub.send(Command::Closed { connection: id, quit }).await;
+    ending
+}
+
 /// Challenges the client and waits for a hello that proves its key.
-async fn greet<S>(socket: &mut WebSocketStream<S>, context: &mut Context) -> Result<(PublicKey, Hello, bool), Ending>
+async fn greet<S>(
+    socket: &mut WebSocketStream<S>,
+    meter: &Meter,
+    context: &mut Context,
+) -> Result<(PublicKey, Hello, bool), Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -123,7 +157,11 @@ where
         socket.send(Message::text(body(&challenge))).await.map_err(|_| Ending::Silent)?;
         let mut control = Bucket::new(CONTROL_FRAMES, Instant::now());
         loop {
-            match sort(socket.next().await, &mut control)? {
+            let next = socket.next().await;
+            if meter.is_large() {
+                return Err(Ending::Error(ErrorCode::TooLarge, close::MESSAGE_TOO_BIG));
+            }
+            match sort(next, meter, &mut control)? {
                 Some(text) => return accept(&text, &nonce, context.member_secret.as_deref()),
                 None => continue,
             }
@@ -152,30 +190,45 @@ fn accept(text: &str, nonce: &Nonce, secret: Option<&str>) -> Result<(PublicKey,
 async fn talk<S>(
     socket: &mut WebSocketStream<S>,
     id: ConnectionId,
-    queue: mpsc::Receiver<Outgoing>,
-    cut_off: oneshot::Receiver<ErrorCode>,
+    meter: &Meter,
+    queue: Queue,
     context: &Context,
 ) -> Ending
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (sink, stream) = socket.split();
+    let Queue { frames, cut, writing } = queue;
+    let mut out = Out { sink, written: Vec::new(), hub: &context.hub, id };
     tokio::select! {
-        ending = read(stream, id, context) => ending,
-        ending = write(sink, queue) => ending,
-        Ok(code) = cut_off => Ending::Bye(code),
+        // First of all: when the hub cuts a connection its queue ends too, and its client is to hear why.
+        biased;
+        Ok(code) = cut => Ending::Bye(code),
+        ending = read(stream, id, meter, context) => ending,
+        ending = out.write(frames, &writing) => ending,
         () = abandoned(context.stopping.clone()) => Ending::Bye(ErrorCode::ServerStopping),
     }
 }
 
-async fn read<S>(mut stream: SplitStream<&mut WebSocketStream<S>>, id: ConnectionId, context: &Context) -> Ending
+async fn read<S>(
+    mut stream: SplitStream<&mut WebSocketStream<S>>,
+    id: ConnectionId,
+    meter: &Meter,
+    context: &Context,
+) -> Ending
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut control = Bucket::new(CONTROL_FRAMES, Instant::now());
+    let mut large_since = None;
     loop {
+        // Pings keep a connection alive, but not a message that does not come to an end.
+        large_since = meter.is_large().then(|| large_since.unwrap_or_else(Instant::now));
+        if large_since.is_some_and(|since| since.elapsed() > MESSAGE_TIMEOUT) {
+            return Ending::error(ErrorCode::Timeout);
+        }
         let Ok(next) = timeout(context.silence, stream.next()).await else { return Ending::error(ErrorCode::Timeout) };
-        let text = match sort(next, &mut control) {
+        let text = match sort(next, meter, &mut control) {
             Ok(Some(text)) => text,
             Ok(None) => continue,
             Err(ending) => return ending,
@@ -187,43 +240,63 @@ where
     }
 }
 
-/// Writes what the hub has queued, everything that waits in one go.
-async fn write<S>(mut sink: SplitSink<&mut WebSocketStream<S>, Message>, mut queue: mpsc::Receiver<Outgoing>) -> Ending
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    while let Some(first) = queue.recv().await {
-        let mut next = Some(first);
-        while let Some(outgoing) = next {
-            let message = match outgoing {
-                Outgoing::Text(text) => Message::text(text),
-                Outgoing::Close(code) => {
-                    let _ = sink.send(close_frame(code)).await;
+/// The writing half of a connection.
+struct Out<'a, S> {
+    sink: SplitSink<&'a mut WebSocketStream<S>, Message>,
+    /// Parts of the window that are given back with the next flush.
+    written: Vec<Charge>,
+    hub: &'a mpsc::Sender<Command>,
+    id: ConnectionId,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
+    /// Writes what the hub hands over, everything that waits in one go.
+    async fn write(&mut self, mut frames: mpsc::Receiver<Outgoing>, writing: &Writing) -> Ending {
+        while let Some(first) = frames.recv().await {
+            let mut next = Some(first);
+            while let Some(outgoing) = next {
+                let done = match outgoing {
+                    Outgoing::Text(text, charge) => {
+                        self.written.push(charge);
+                        timeout(WRITE_TIMEOUT, self.sink.feed(Message::text(text))).await
+                    }
+                    Outgoing::Close(code) => {
+                        // The other side is told, or does not listen.
+                        let _ = timeout(WRITE_TIMEOUT, self.sink.send(close_frame(code))).await;
+                        return Ending::Silent;
+                    }
+                };
+                if !matches!(done, Ok(Ok(()))) {
                     return Ending::Silent;
                 }
-            };
-            if sink.feed(message).await.is_err() {
+                next = frames.try_recv().ok();
+            }
+            if !matches!(timeout(WRITE_TIMEOUT, self.sink.flush()).await, Ok(Ok(()))) {
                 return Ending::Silent;
             }
-            next = queue.try_recv().ok();
+            self.written.clear();
+            if writing.take_wanted() && self.hub.send(Command::Written { connection: self.id }).await.is_err() {
+                return Ending::Bye(ErrorCode::ServerStopping);
+            }
         }
-        if sink.flush().await.is_err() {
-            return Ending::Silent;
-        }
+        Ending::Silent
     }
-    Ending::Silent
 }
 
 /// The text of a frame, nothing for one of the WebSocket's own, or the end.
-fn sort(next: Option<Result<Message, SocketError>>, control: &mut Bucket) -> Result<Option<Utf8Bytes>, Ending> {
+fn sort(
+    next: Option<Result<Message, SocketError>>,
+    meter: &Meter,
+    control: &mut Bucket,
+) -> Result<Option<Utf8Bytes>, Ending> {
     match next {
-        Some(Ok(Message::Text(text))) => Ok(Some(text)),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
-            if control.take(Instant::now(), 1.0) {
-                Ok(None)
-            } else {
-                Err(Ending::error(ErrorCode::RateLimited))
-            }
+        Some(Ok(Message::Text(text))) => {
+            meter.finished();
+            Ok(Some(text))
+        }
+        Some(Ok(Message::Ping(payload) | Message::Pong(payload))) => {
+            meter.discount(payload.len() + CONTROL_HEAD);
+            if control.take(Instant::now(), 1.0) { Ok(None) } else { Err(Ending::error(ErrorCode::RateLimited)) }
         }
         Some(Ok(Message::Binary(_) | Message::Frame(_))) => {
             Err(Ending::Error(ErrorCode::Malformed, close::UNSUPPORTED_DATA))
@@ -232,6 +305,7 @@ fn sort(next: Option<Result<Message, SocketError>>, control: &mut Bucket) -> Res
             let quit = frame.is_some_and(|frame| u16::from(frame.code) == close::NORMAL);
             Err(Ending::Closed { quit })
         }
+        Some(Err(_)) if meter.is_too_much() => Err(Ending::Error(ErrorCode::TooLarge, close::MESSAGE_TOO_BIG)),
         Some(Err(SocketError::Capacity(_))) => Err(Ending::Error(ErrorCode::TooLarge, close::MESSAGE_TOO_BIG)),
         Some(Err(SocketError::Protocol(_) | SocketError::Utf8(_))) => Err(Ending::error(ErrorCode::Malformed)),
         Some(Err(_)) | None => Err(Ending::Silent),

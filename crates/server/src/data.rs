@@ -82,10 +82,16 @@ fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
             fs::create_dir_all(folder)?;
         }
         let beside = path.with_extension("new");
-        let mut file = private_file(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
+        let written = private_file(&beside).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        let done = written.and_then(|()| fs::rename(&beside, path));
+        if done.is_err() {
+            // Nothing of a file that a full disk cut short stays behind.
+            let _ = fs::remove_file(&beside);
+        }
+        done
     };
     write().map_err(|source| StartError::Data { path: path.to_owned(), source })
 }

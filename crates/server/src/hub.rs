@@ -1,34 +1,32 @@
 //! The task that owns all rooms and sessions. Connections talk to it by messages and it never waits for them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rooms::board::Board;
+use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rooms, text};
+use signaling::backlog::{Cause, Text};
 use signaling::close::{self, close_code};
 use signaling::identity::PublicKey;
-use signaling::limits::{MAX_CHAT_CHARS, MAX_FRAME_BYTES, MAX_UNACKNOWLEDGED};
+use signaling::limits::{MAX_CHAT_CHARS, MAX_FRAME_BYTES};
 use signaling::message::{
     ClientMessage, Envelope, ErrorCode, ErrorMessage, Hello, IceServer, LimitsInfo, Resume, ServerMessage, SessionId,
     Welcome,
 };
 use signaling::parse::Rejected;
-use signaling::server_session::{Place, ServerSession};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use signaling::server_session::{Place, QueueFull, ServerSession};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::error::StartError;
 use crate::ice::{IceDirectory, new_session_id};
 use crate::keeping::{Keeping, Word};
+use crate::line::Line;
 use crate::store::Stored;
 
 /// Commands waiting for the hub. When full, the connection that has one more waits and reads nothing meanwhile.
-const COMMANDS: usize = 1_024;
-/// Frames waiting to be written to one connection: a whole replay and as many again. When full, the client is not
-/// reading: its session ends with `too_slow`.
-pub(crate) const OUTGOING_QUEUE: usize = 2 * MAX_UNACKNOWLEDGED;
+pub(crate) const COMMANDS: usize = 256;
 /// How often bare acknowledgements and broken sessions are looked after: a quarter of the time an
 /// acknowledgement may take.
 const TICK: Duration = Duration::from_millis(250);
@@ -46,29 +44,25 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A client has proved its key.
-    Hello { connection: ConnectionId, line: Line, key: PublicKey, member: bool, hello: Hello, host: String },
+    Hello { connection: ConnectionId, line: Line, caller: Caller, hello: Hello, host: String },
     /// A text frame of `bytes` bytes after the hello.
     Frame { connection: ConnectionId, bytes: usize, frame: Result<Envelope<ClientMessage>, Rejected> },
+    /// A connection that was handed all it may has written it.
+    Written { connection: ConnectionId },
     /// The connection is gone; `quit` if the client meant to end its session.
     Closed { connection: ConnectionId, quit: bool },
     /// Say `bye` to everybody and end.
     Stop { retry_after: Duration },
 }
 
-/// The hub's end of a connection.
+/// Who is at the other end of a connection.
 #[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) frames: mpsc::Sender<Outgoing>,
-    /// Cuts the connection even where its client reads nothing.
-    pub(crate) cut: oneshot::Sender<ErrorCode>,
-}
-
-/// What a connection writes.
-#[derive(Debug)]
-pub(crate) enum Outgoing {
-    Text(String),
-    /// The last: close with this code.
-    Close(u16),
+pub(crate) struct Caller {
+    pub(crate) key: PublicKey,
+    /// One of the community, proved where it has a secret.
+    pub(crate) member: bool,
+    /// What limits they count against because of where they come from.
+    pub(crate) sources: Vec<Source>,
 }
 
 /// Starts the hub. It ends after [`Command::Stop`] or when every sender is gone.
@@ -125,6 +119,8 @@ struct Hub {
 struct Member {
     session: ServerSession,
     line: Option<(ConnectionId, Line)>,
+    /// The newest ping that waits for an answer.
+    pong: Option<u64>,
 }
 
 impl Hub {
@@ -135,8 +131,8 @@ impl Hub {
 
     fn handle(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Hello { connection, line, key, member, hello, host } => {
-                self.hello(now, connection, line, (key, member), hello, &host);
+            Command::Hello { connection, line, caller, hello, host } => {
+                self.hello(now, connection, line, caller, hello, &host);
             }
             Command::Frame { connection, bytes, frame } => {
                 self.frame(now, connection, bytes, frame);
@@ -145,6 +141,12 @@ impl Hub {
                 let member = self.carried.get(&connection).and_then(|id| self.sessions.get_mut(id));
                 if let Some(member) = member {
                     member.acknowledge(now);
+                }
+            }
+            Command::Written { connection } => {
+                let member = self.carried.get(&connection).and_then(|id| self.sessions.get_mut(id));
+                if let Some(member) = member {
+                    member.hand_over();
                 }
             }
             Command::Closed { connection, quit } => self.closed(now, connection, quit),
@@ -158,8 +160,20 @@ impl Hub {
         self.rooms.handle_timeout(now);
         self.rooms.tick(unix_ms());
         self.keeping.hand_over();
-        for member in self.sessions.values_mut() {
+        let mut late = Vec::new();
+        for (id, member) in &mut self.sessions {
             member.acknowledge(now);
+            if let Some((_, line)) = &member.line {
+                if line.is_waiting() {
+                    member.hand_over();
+                }
+                if member.session.is_late(now) {
+                    late.push(id.clone());
+                }
+            }
+        }
+        for session in late {
+            self.rooms.close(&session, ErrorCode::TooSlow);
         }
         self.drain();
     }
@@ -198,7 +212,10 @@ impl Hub {
     fn say(&mut self, word: Word) {
         match word {
             Word::To(to, message) => self.deliver(&to, &message),
-            Word::ToAll(to, body) => to.iter().for_each(|to| self.deliver_body(to, Arc::clone(&body))),
+            Word::ToAll(to, body) => {
+                let text = self.rooms.pool().keep(body);
+                to.iter().for_each(|to| self.deliver_text(to, text.clone()));
+            }
         }
     }
 
@@ -221,15 +238,8 @@ impl Hub {
         self.rooms.stop(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
     }
 
-    fn hello(
-        &mut self,
-        now: Instant,
-        connection: ConnectionId,
-        line: Line,
-        (key, member): (PublicKey, bool),
-        hello: Hello,
-        host: &str,
-    ) {
+    fn hello(&mut self, now: Instant, connection: ConnectionId, line: Line, caller: Caller, hello: Hello, host: &str) {
+        let Caller { key, member, sources } = caller;
         let line = match &hello.resume {
             None => line,
             Some(resume) => match self.resume(connection, line, &key, resume, host) {
@@ -242,7 +252,7 @@ impl Hub {
         };
         let opened = new_session_id(&key).map_err(|_| ErrorCode::Internal).and_then(|id| {
             let person = Person { key: key.to_string(), name: hello.name, member };
-            self.rooms.open(now, id.clone(), person).map(|()| id)
+            self.rooms.open_from(now, id.clone(), person, sources).map(|()| id)
         });
         match opened {
             Ok(id) => {
@@ -250,7 +260,8 @@ impl Hub {
                 let ice_servers = self.ice_servers(host, &id);
                 line.say(&ServerMessage::Welcome(self.welcome(id.clone(), member, ice_servers)));
                 self.carried.insert(connection, id.clone());
-                self.sessions.insert(id, Member { session: ServerSession::new(), line: Some((connection, line)) });
+                let session = ServerSession::with_pool(self.rooms.pool().clone());
+                self.sessions.insert(id, Member { session, line: Some((connection, line)), pong: None });
             }
             Err(code) => {
                 let retry_after_ms = Some(FULL_RETRY_MS);
@@ -281,17 +292,15 @@ impl Hub {
             line.say(&bye(ErrorCode::Replaced));
             line.close(close_code(ErrorCode::Replaced));
         }
-        let Ok(replay) = member.session.resume(resume.received) else {
+        if member.session.resume_at(resume.received).is_err() {
             self.rooms.close(id, ErrorCode::CannotResume);
             return Err(line);
-        };
-        tracing::debug!(replayed = replay.len(), "session resumed");
-        line.say(&ServerMessage::Resumed { received: member.session.received(), ice_servers });
-        for frame in replay {
-            // It fits: the queue is new and holds more than a whole replay.
-            let _ = line.frames.try_send(Outgoing::Text(frame));
         }
+        tracing::debug!(replayed = member.session.backlog().total().messages, "session resumed");
+        line.say(&ServerMessage::Resumed { received: member.session.received(), ice_servers });
         member.line = Some((connection, line));
+        member.hand_over();
+        self.rooms.note(id, member.session.backlog());
         self.carried.insert(connection, id.clone());
         Ok(())
     }
@@ -309,7 +318,11 @@ impl Hub {
             Ok(envelope) => (envelope.seq, envelope.ack),
             Err(rejected) => (rejected.seq, rejected.ack),
         };
-        match member.session.receive_numbers(now, seq, ack) {
+        let place = member.session.receive_numbers(now, seq, ack);
+        // What waited for this acknowledgement goes now.
+        member.hand_over();
+        self.rooms.note(&id, member.session.backlog());
+        match place {
             Ok(Place::New | Place::Uncounted) => {}
             Ok(Place::Duplicate) => return,
             Err(count) => {
@@ -367,31 +380,40 @@ impl Hub {
     }
 
     fn deliver(&mut self, to: &SessionId, message: &ServerMessage) {
-        match message {
-            ServerMessage::Pong { .. } | ServerMessage::Bye { .. } => {
-                let Some(member) = self.sessions.get_mut(to) else { return };
-                let frame = member.session.uncounted(message);
-                self.send(to, frame);
-            }
-            _ => self.deliver_body(to, signaling::numbering::body(message).into()),
-        }
-    }
-
-    /// A message in the count, written once for however many hear it.
-    fn deliver_body(&mut self, to: &SessionId, body: Arc<str>) {
         let Some(member) = self.sessions.get_mut(to) else { return };
-        match member.session.send_body(body) {
-            Ok(frame) => self.send(to, frame),
-            Err(_) => self.rooms.close(to, ErrorCode::TooSlow),
+        match message {
+            ServerMessage::Pong { nonce } => {
+                member.pong = Some(*nonce);
+                member.hand_over();
+            }
+            ServerMessage::Bye { .. } => {
+                let frame = member.session.uncounted(message);
+                if let Some((_, line)) = &member.line {
+                    line.hand(frame);
+                }
+            }
+            _ => {
+                let delivered = member.session.deliver(message);
+                self.delivered(to, delivered);
+            }
         }
     }
 
-    fn send(&mut self, to: &SessionId, frame: String) {
-        let Some((_, line)) = self.sessions.get(to).and_then(|member| member.line.as_ref()) else { return };
-        match line.frames.try_send(Outgoing::Text(frame)) {
-            // A closed queue: the connection's end is on its way here.
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(_)) => self.rooms.close(to, ErrorCode::TooSlow),
+    /// A piece of the board, written once for however many hear it.
+    fn deliver_text(&mut self, to: &SessionId, text: Text) {
+        let Some(member) = self.sessions.get_mut(to) else { return };
+        let delivered = member.session.deliver_text(Cause::Board, text);
+        self.delivered(to, delivered);
+    }
+
+    fn delivered(&mut self, to: &SessionId, delivered: Result<(), QueueFull>) {
+        let Some(member) = self.sessions.get_mut(to) else { return };
+        match delivered {
+            Ok(()) => {
+                member.hand_over();
+                self.rooms.note(to, member.session.backlog());
+            }
+            Err(QueueFull) => self.rooms.close(to, ErrorCode::TooSlow),
         }
     }
 
@@ -403,7 +425,7 @@ impl Hub {
         tracing::debug!(?code, "session ended");
         // A client that has read too little will not read this either: its connection is cut.
         if code == ErrorCode::TooSlow {
-            let _ = line.cut.send(code);
+            line.cut(code);
         } else {
             line.say(&ServerMessage::Bye { code, retry_after_ms: Some(FULL_RETRY_MS) });
             line.close(close_code(code));
@@ -430,26 +452,33 @@ impl Hub {
 }
 
 impl Member {
+    /// Hands the connection what it may be handed.
+    fn hand_over(&mut self) {
+        let Some((_, line)) = &self.line else { return };
+        while let Some(bytes) = self.session.next_bytes() {
+            if !line.admits(bytes) {
+                return;
+            }
+            if let Some(frame) = self.session.next_frame() {
+                line.hand(frame);
+            }
+        }
+        if let Some(nonce) = self.pong
+            && line.admits(0)
+        {
+            self.pong = None;
+            line.hand(self.session.uncounted(&ServerMessage::Pong { nonce }));
+        }
+    }
+
     /// Sends the bare acknowledgement that is due, if one is.
     fn acknowledge(&mut self, now: Instant) {
         let Some((_, line)) = &self.line else { return };
-        if let Some(frame) = self.session.poll_ack(now) {
-            // A full queue is noticed with the next message that matters.
-            let _ = line.frames.try_send(Outgoing::Text(frame));
-        }
-    }
-}
-
-impl Line {
-    /// Says something outside the count.
-    fn say(&self, message: &ServerMessage) {
-        // A new connection's queue has room; an old one that has none is being closed anyway.
-        let _ = self.frames.try_send(Outgoing::Text(signaling::numbering::body(message)));
-    }
-
-    fn close(self, code: u16) {
-        if self.frames.try_send(Outgoing::Close(code)).is_err() {
-            let _ = self.cut.send(ErrorCode::TooSlow);
+        // A connection that is behind gets it with its next frame.
+        if !line.is_waiting()
+            && let Some(frame) = self.session.poll_ack(now)
+        {
+            line.hand(frame);
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::http::{Front, Interface};
 use crate::hub::{self, Command};
 use crate::ice::{IceDirectory, Place};
 use crate::keeping::Keeping;
+use crate::line::Budget;
+use crate::meter::Slots;
 use crate::turn::Relay;
 use crate::{check, data, listener, tls};
 
@@ -62,7 +64,9 @@ impl Server {
             }
         };
         let ice = IceDirectory::new(place, secret, config.credential_lifetime);
-        let hub = hub::spawn(config.rooms.clone(), ice, Keeping::open(&config)?)?;
+        let mut rooms = config.rooms.clone();
+        rooms.shares.sessions_per_source = config.connections_per_address;
+        let hub = hub::spawn(rooms, ice, Keeping::open(&config)?)?;
         let (stopping, stops) = watch::channel(false);
         let fingerprint = encryption.as_ref().and_then(|encryption| encryption.fingerprint);
         let url = url(&config, addr, encryption.is_some());
@@ -73,6 +77,8 @@ impl Server {
                 stopping: stops.clone(),
                 hello_timeout: config.hello_timeout,
                 silence: config.silence,
+                writing: Budget::default(),
+                slots: Slots::default(),
             },
             public_url: config.public_url.clone(),
             allowed_origins: config.allowed_origins.clone(),
@@ -85,6 +91,7 @@ impl Server {
             per_address: config.connections_per_address,
             rate: config.connection_rate,
             loopback: config.limit_loopback,
+            members: config.member_secret.is_some(),
         });
         let acceptor = encryption.map(|encryption| encryption.acceptor);
         let listener = tokio::spawn(listener::run(socket, acceptor, front, admission, stops));

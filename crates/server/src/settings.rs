@@ -265,6 +265,7 @@ impl Settings {
             sessions: self.max_sessions.unwrap_or(limits.sessions),
             resume: self.resume_seconds.map_or(limits.resume, seconds),
             rates: limits.rates,
+            shares: rooms::Shares::default(),
         };
         Ok(Config {
             listen: self.listen.unwrap_or(default.listen),

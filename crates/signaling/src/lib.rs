@@ -3,6 +3,7 @@
 //! PROTOCOL.md at the top of the repository is the same in prose, for writing another client. Nothing here
 //! opens a socket, starts a thread or reads a clock: time comes in as `now`, bytes come in and go out as text.
 
+pub mod backlog;
 pub mod board;
 pub mod board_fold;
 pub mod close;

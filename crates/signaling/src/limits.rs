@@ -71,6 +71,8 @@ pub const MAX_UNACKNOWLEDGED_BYTES: usize = 2 * 1024 * 1024;
 pub const ACK_DELAY: Duration = Duration::from_secs(1);
 /// So many received messages are acknowledged at once, without waiting for [`ACK_DELAY`].
 pub const ACK_EVERY: u32 = 32;
+/// Likewise so many bytes of them: a server sends a large board as fast as it is acknowledged.
+pub const ACK_EVERY_BYTES: usize = 128 * 1024;
 /// Time between two pings of a client.
 pub const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// A side that has heard nothing for so long takes the connection for dead.

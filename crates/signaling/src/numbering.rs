@@ -2,12 +2,13 @@
 //! acknowledged, says it again after a resume, and drops what it has already received.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::limits::{ACK_DELAY, ACK_EVERY, MAX_UNACKNOWLEDGED, MAX_UNACKNOWLEDGED_BYTES};
+use crate::limits::{ACK_DELAY, ACK_EVERY, ACK_EVERY_BYTES, MAX_UNACKNOWLEDGED, MAX_UNACKNOWLEDGED_BYTES};
 
 /// There are [`MAX_UNACKNOWLEDGED`] messages or [`MAX_UNACKNOWLEDGED_BYTES`] bytes waiting for the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,24 +48,41 @@ pub enum Place {
 }
 
 /// What one side has said and the other has not acknowledged.
-#[derive(Debug, Default)]
-pub struct Outbox {
-    /// Bodies of the messages `acknowledged + 1 ..`, bounded by [`MAX_UNACKNOWLEDGED`] and [`MAX_UNACKNOWLEDGED_BYTES`].
+#[derive(Debug)]
+pub struct Outbox<B = Arc<str>> {
+    /// Bodies of the messages `acknowledged + 1 ..`. A client bounds them by [`MAX_UNACKNOWLEDGED`] and
+    /// [`MAX_UNACKNOWLEDGED_BYTES`]; a server, by their causes ([`crate::backlog`]).
     /// What is said to many is one text that they share.
-    bodies: VecDeque<Arc<str>>,
+    bodies: VecDeque<B>,
     bytes: usize,
     acknowledged: u64,
 }
 
-impl Outbox {
+impl<B> Default for Outbox<B> {
+    fn default() -> Outbox<B> {
+        Outbox { bodies: VecDeque::new(), bytes: 0, acknowledged: 0 }
+    }
+}
+
+impl<B: Deref<Target = str>> Outbox<B> {
     /// Numbers a message ([`body`] of it) and keeps it. When full nothing is kept and the message has no number.
-    pub fn push(&mut self, body: Arc<str>) -> Result<u64, QueueFull> {
+    pub fn push(&mut self, body: B) -> Result<u64, QueueFull> {
         if self.bodies.len() >= MAX_UNACKNOWLEDGED || self.bytes + body.len() > MAX_UNACKNOWLEDGED_BYTES {
             return Err(QueueFull);
         }
+        Ok(self.keep(body))
+    }
+
+    /// Like [`Outbox::push`] for a caller with bounds of its own.
+    pub fn keep(&mut self, body: B) -> u64 {
         self.bytes += body.len();
         self.bodies.push_back(body);
-        Ok(self.sent())
+        self.sent()
+    }
+
+    /// Highest number acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
     }
 
     /// Highest number given.
@@ -116,6 +134,7 @@ impl Outbox {
 pub struct Inbox {
     received: u64,
     owed: u32,
+    owed_bytes: usize,
     owed_since: Option<Instant>,
 }
 
@@ -138,6 +157,13 @@ impl Inbox {
         Ok(Place::New)
     }
 
+    /// Notes how long the message was that was just accepted: much at once is acknowledged at once.
+    pub fn weigh(&mut self, bytes: usize) {
+        if self.owed > 0 {
+            self.owed_bytes += bytes;
+        }
+    }
+
     /// Highest number received.
     pub fn received(&self) -> u64 {
         self.received
@@ -146,14 +172,17 @@ impl Inbox {
     /// The acknowledgement for a frame that is sent now; nothing is owed after it.
     pub fn take_ack(&mut self) -> u64 {
         self.owed = 0;
+        self.owed_bytes = 0;
         self.owed_since = None;
         self.received
     }
 
-    /// When a bare `ack` has to go if nothing else does: at once after [`ACK_EVERY`] messages, else after [`ACK_DELAY`].
+    /// When a bare `ack` has to go if nothing else does: at once after [`ACK_EVERY`] messages or [`ACK_EVERY_BYTES`],
+    /// else after [`ACK_DELAY`].
     pub fn ack_at(&self) -> Option<Instant> {
         let since = self.owed_since?;
-        Some(if self.owed >= ACK_EVERY { since } else { since + ACK_DELAY })
+        let is_much = self.owed >= ACK_EVERY || self.owed_bytes >= ACK_EVERY_BYTES;
+        Some(if is_much { since } else { since + ACK_DELAY })
     }
 }
 
@@ -194,7 +223,7 @@ mod tests {
 
     #[test]
     fn an_outbox_keeps_what_is_not_acknowledged() {
-        let mut outbox = Outbox::default();
+        let mut outbox: Outbox = Outbox::default();
         for text in ["a", "b", "c"] {
             outbox.push(text.into()).unwrap();
         }
@@ -211,7 +240,7 @@ mod tests {
 
     #[test]
     fn an_outbox_is_bounded_in_messages_and_in_bytes() {
-        let mut outbox = Outbox::default();
+        let mut outbox: Outbox = Outbox::default();
         for _ in 0..MAX_UNACKNOWLEDGED {
             outbox.push("x".into()).unwrap();
         }
@@ -255,5 +284,8 @@ mod tests {
         assert!(inbox.ack_at().is_some_and(|at| at <= later));
         assert_eq!(inbox.take_ack(), u64::from(ACK_EVERY));
         assert_eq!(inbox.ack_at(), None);
+        inbox.accept(later, u64::from(ACK_EVERY) + 1).unwrap();
+        inbox.weigh(ACK_EVERY_BYTES);
+        assert_eq!(inbox.ack_at(), Some(later), "long messages are acknowledged sooner");
     }
 }

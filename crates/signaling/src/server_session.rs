@@ -1,39 +1,116 @@
 //! One client's session as the server keeps it: the count of both directions, across as many sockets as it takes.
 //!
-//! Used by a server like this: `send` gives the frame for the socket, if there is one; what was sent without a
-//! socket, or into one that broke, comes again out of `resume`. A new socket replaces the old at once: nothing
-//! more may be read from the old one.
+//! Used by a server like this: `deliver` keeps what the client is to hear, `next_frame` gives what goes to the socket
+//! next, as fast as the socket takes it; what was handed to a socket that broke comes again after `resume`. A new
+//! socket replaces the old at once: nothing more may be read from the old one.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::backlog::{Backlog, Cause, GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, Pool, Text};
+use crate::board::BoardNews;
 use crate::message::{ClientMessage, Envelope, ServerMessage};
 pub use crate::numbering::{CountError, Inbox, Outbox, Place, QueueFull};
 use crate::numbering::{body, frame};
 
+/// Notices that wait for acknowledgements of what was said before. When full the oldest goes: the board itself
+/// shows what it told.
+const MAX_NOTICES: usize = 64;
+/// Longest time for the acknowledgement of a message over a socket that works: slower than any line that carries
+/// a call.
+pub const ACK_PATIENCE: Duration = Duration::from_secs(120);
+
 /// What the other side has said and heard.
 #[derive(Debug, Default)]
 pub struct ServerSession {
-    outbox: Outbox,
+    outbox: Outbox<Text>,
+    /// Why each message in the outbox was sent.
+    causes: VecDeque<Cause>,
+    backlog: Backlog,
+    /// Highest number handed to the present socket. Nothing after it can have been received.
+    handed: u64,
     inbox: Inbox,
+    pool: Pool,
+    /// At most [`MAX_NOTICES`], and the newest `you`.
+    notices: VecDeque<Text>,
+    you: Option<Text>,
+    /// The last number at some time, while it is not acknowledged.
+    mark: Option<(u64, Instant)>,
 }
 
 impl ServerSession {
-    /// A session that has just been welcomed.
+    /// A session that has just been welcomed, with a pool of its own.
     pub fn new() -> ServerSession {
         ServerSession::default()
     }
 
-    /// Numbers and keeps a message; gives its frame. When full the client reads too slowly or not at all:
-    /// end the session with `too_slow`.
-    pub fn send(&mut self, message: &ServerMessage) -> Result<String, QueueFull> {
-        self.send_body(body(message).into())
+    /// Like [`ServerSession::new`], for one of many clients that share a pool.
+    pub fn with_pool(pool: Pool) -> ServerSession {
+        ServerSession { pool, ..ServerSession::default() }
     }
 
-    /// Like [`ServerSession::send`] for a [`body`] made once and sent to many.
+    /// Numbers and keeps a message for [`ServerSession::next_frame`]; a notice may have to wait for acknowledgements.
+    /// When full the client does not acknowledge: end the session with `too_slow`.
+    pub fn deliver(&mut self, message: &ServerMessage) -> Result<(), QueueFull> {
+        let text = self.pool.keep(body(message));
+        let is_open = self.backlog.is_open(&self.pool);
+        match message {
+            ServerMessage::Board(BoardNews::Notice(_)) if !is_open => {
+                if self.notices.len() == MAX_NOTICES {
+                    self.notices.pop_front();
+                }
+                self.notices.push_back(text);
+                Ok(())
+            }
+            ServerMessage::Board(BoardNews::You { .. }) if !is_open => {
+                self.you = Some(text);
+                Ok(())
+            }
+            _ => self.deliver_text(Cause::of(message), text),
+        }
+    }
+
+    /// Like [`ServerSession::deliver`] for a [`body`] made once and sent to many.
+    pub fn deliver_text(&mut self, cause: Cause, text: Text) -> Result<(), QueueFull> {
+        let bytes = text.len();
+        let is_guaranteed = bytes <= GUARANTEED_MESSAGE_BYTES && self.backlog.of(cause).bytes < GUARANTEED_BYTES;
+        // The text is in the pool already.
+        if !self.backlog.takes(cause, bytes) || !(is_guaranteed || self.pool.has_room(0)) {
+            return Err(QueueFull);
+        }
+        self.keep(cause, text);
+        Ok(())
+    }
+
+    /// What the client has not acknowledged.
+    pub fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// Bytes of the next frame for the socket, its envelope included, if there is one.
+    pub fn next_bytes(&self) -> Option<usize> {
+        const ENVELOPE: usize = 64;
+        Some(self.outbox.get(self.handed + 1)?.len() + ENVELOPE)
+    }
+
+    /// The next frame for the socket.
+    pub fn next_frame(&mut self) -> Option<String> {
+        let text = self.outbox.get(self.handed + 1)?;
+        self.handed += 1;
+        Some(frame(self.handed, self.inbox.take_ack(), text))
+    }
+
+    /// Numbers and keeps a message and gives the next frame: for a socket that takes everything at once.
+    pub fn send(&mut self, message: &ServerMessage) -> Result<String, QueueFull> {
+        self.deliver_text(Cause::of(message), self.pool.keep(body(message)))?;
+        Ok(self.next_frame().unwrap_or_default())
+    }
+
+    /// Like [`ServerSession::send`] for a [`body`] that answers the client.
     pub fn send_body(&mut self, body: Arc<str>) -> Result<String, QueueFull> {
-        let seq = self.outbox.push(body)?;
-        Ok(frame(seq, self.inbox.take_ack(), self.outbox.get(seq).unwrap_or_default()))
+        self.deliver_text(Cause::Own, self.pool.keep(body))?;
+        Ok(self.next_frame().unwrap_or_default())
     }
 
     /// The frame of a message outside the count (`pong`, `ack`, `bye`), which is not kept.
@@ -44,7 +121,11 @@ impl ServerSession {
     /// Takes note of a frame's numbers, also of one that [`crate::parse::client_message`] refused.
     /// An error means that the socket must be closed; the session can be resumed.
     pub fn receive_numbers(&mut self, now: Instant, seq: u64, ack: u64) -> Result<Place, CountError> {
-        self.outbox.acknowledge(ack)?;
+        // What was not given to the socket cannot have been received.
+        if ack > self.handed {
+            return Err(CountError::Acknowledgement { ack, sent: self.handed });
+        }
+        self.acknowledge(ack)?;
         self.inbox.accept(now, seq)
     }
 
@@ -66,12 +147,25 @@ impl ServerSession {
         self.inbox.received()
     }
 
-    /// Goes on over a new socket with a client that has received everything up to `received`: the frames to send
-    /// after `resumed`. An error means that it cannot be resumed.
+    /// Goes on over a new socket with a client that has received everything up to `received`: what it has not
+    /// received comes again out of [`ServerSession::next_frame`]. An error means that it cannot be resumed.
+    pub fn resume_at(&mut self, received: u64) -> Result<(), CountError> {
+        if received < self.outbox.acknowledged() || received > self.handed {
+            return Err(CountError::Acknowledgement { ack: received, sent: self.handed });
+        }
+        self.acknowledge(received)?;
+        self.handed = received;
+        self.mark = None;
+        // `resumed` tells what was received.
+        self.inbox.take_ack();
+        Ok(())
+    }
+
+    /// Like [`ServerSession::resume_at`]: all frames to send after `resumed`.
     pub fn resume(&mut self, received: u64) -> Result<Vec<String>, CountError> {
-        self.outbox.resume(received)?;
-        let ack = self.inbox.take_ack();
-        Ok(self.outbox.unacknowledged().map(|(seq, body)| frame(seq, ack, body)).collect())
+        self.resume_at(received)?;
+        let frames = std::iter::from_fn(|| self.next_frame());
+        Ok(frames.collect())
     }
 
     /// When [`ServerSession::poll_ack`] has something to send.
@@ -83,6 +177,42 @@ impl ServerSession {
     pub fn poll_ack(&mut self, now: Instant) -> Option<String> {
         self.inbox.ack_at().filter(|&at| at <= now)?;
         Some(self.uncounted(&ServerMessage::Ack))
+    }
+
+    /// Whether the client owes an acknowledgement for longer than [`ACK_PATIENCE`]. Ask every second or so while it
+    /// has a socket.
+    pub fn is_late(&mut self, now: Instant) -> bool {
+        let sent = self.outbox.sent();
+        if self.outbox.acknowledged() == sent {
+            self.mark = None;
+            return false;
+        }
+        let (_, since) = *self.mark.get_or_insert((sent, now));
+        now.saturating_duration_since(since) > ACK_PATIENCE
+    }
+
+    fn keep(&mut self, cause: Cause, text: Text) {
+        self.backlog.add(cause, text.len());
+        self.causes.push_back(cause);
+        self.outbox.keep(text);
+    }
+
+    fn acknowledge(&mut self, ack: u64) -> Result<(), CountError> {
+        for seq in self.outbox.acknowledged() + 1..=ack.min(self.outbox.sent()) {
+            if let (Some(text), Some(cause)) = (self.outbox.get(seq), self.causes.pop_front()) {
+                self.backlog.remove(cause, text.len());
+            }
+        }
+        self.outbox.acknowledge(ack)?;
+        if self.mark.is_some_and(|(seq, _)| seq <= ack) {
+            self.mark = None;
+        }
+        while self.backlog.is_open(&self.pool)
+            && let Some(text) = self.notices.pop_front().or_else(|| self.you.take())
+        {
+            self.keep(Cause::Event, text);
+        }
+        Ok(())
     }
 }
 
@@ -140,6 +270,82 @@ mod tests {
         assert_eq!(session.resume(1).map(replay), Ok(vec![2, 3]), "a resume that broke too can be resumed");
         assert!(session.resume(0).is_err(), "what it acknowledged is gone");
         assert!(session.resume(4).is_err(), "it cannot have received what was not sent");
+    }
+
+    fn notice(n: usize) -> ServerMessage {
+        let (table, room, topic) = (n.to_string(), "soup".into(), String::new());
+        let kind = crate::board::NoticeKind::Deleted;
+        ServerMessage::Board(BoardNews::Notice(crate::board::Notice { kind, table, room, topic, starts_ms: 0 }))
+    }
+
+    #[test]
+    fn notices_wait_for_acknowledgements_and_the_oldest_give_way() {
+        let mut session = ServerSession::new();
+        let mut told = Vec::new();
+        for n in 0..1_000 {
+            session.deliver(&notice(n)).unwrap();
+        }
+        let mut acknowledged = 0;
+        loop {
+            let before = told.len();
+            while let Some(text) = session.next_frame() {
+                let ServerMessage::Board(BoardNews::Notice(notice)) = parse::server_message(&text).unwrap().message
+                else {
+                    panic!("{text}");
+                };
+                told.push(notice.table.parse::<usize>().unwrap());
+                acknowledged += 1;
+            }
+            if told.len() == before {
+                break;
+            }
+            session.receive_numbers(Instant::now(), 0, acknowledged).unwrap();
+        }
+        let first = told.len() - MAX_NOTICES;
+        assert!((32..=256).contains(&first), "{first}");
+        assert_eq!(told[..first], (0..first).collect::<Vec<_>>());
+        assert_eq!(told[first..], (1_000 - MAX_NOTICES..1_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_not_handed_to_the_socket_cannot_be_acknowledged() {
+        let now = Instant::now();
+        let mut session = ServerSession::new();
+        session.deliver(&LEFT).unwrap();
+        session.deliver(&LEFT).unwrap();
+        assert!(session.receive_numbers(now, 0, 1).is_err());
+        session.next_frame();
+        assert!(session.receive_numbers(now, 0, 2).is_err());
+        assert!(session.receive_numbers(now, 0, 1).is_ok());
+        assert!(session.resume_at(2).is_err());
+        assert_eq!(session.resume_at(1), Ok(()));
+    }
+
+    #[test]
+    fn only_a_client_that_acknowledges_nothing_for_long_is_late() {
+        let now = Instant::now();
+        let mut session = ServerSession::new();
+        session.send(&LEFT).unwrap();
+        assert!(!session.is_late(now));
+        session.send(&LEFT).unwrap();
+        assert!(!session.is_late(now + ACK_PATIENCE));
+        let later = now + ACK_PATIENCE + Duration::from_secs(1);
+        assert!(session.is_late(later));
+        session.receive_numbers(later, 0, 1).unwrap();
+        assert!(!session.is_late(later), "what was said before has arrived");
+        session.receive_numbers(later, 0, 2).unwrap();
+        assert!(!session.is_late(later + ACK_PATIENCE + ACK_PATIENCE));
+    }
+
+    #[test]
+    fn with_the_pool_exhausted_a_client_still_hears_answers_and_little_else() {
+        let pool = Pool::new(10_000);
+        let _others = pool.keep("x".repeat(20_000));
+        let mut session = ServerSession::with_pool(pool);
+        assert!(session.deliver(&LEFT).is_ok());
+        let chat =
+            ServerMessage::Chat { from: crate::message::ParticipantId("a".into()), text: "x".repeat(9_000), at: 0 };
+        assert_eq!(session.deliver(&chat), Err(QueueFull));
     }
 
     #[test]

@@ -299,7 +299,9 @@ impl Session {
         if self.outbox.acknowledge(ack).is_err() {
             return self.protocol_error(now, "an acknowledgement of what was not sent");
         }
-        match (self.inbox.accept(now, seq), message) {
+        let place = self.inbox.accept(now, seq);
+        self.inbox.weigh(text.len());
+        match (place, message) {
             (Ok(Place::New | Place::Uncounted), Some(message)) => self.deliver(now, seq, message),
             (Ok(_), _) => {}
             (Err(_), _) => self.protocol_error(now, "a message is missing"),

@@ -78,6 +78,11 @@ impl Board {
         BoardNews::You { waiting: waiting.map(|w| Wait { since_ms: w.wish.since, with: w.wish.with.clone() }) }
     }
 
+    /// Whether somebody waits.
+    pub fn is_hungry(&self, key: &str) -> bool {
+        self.hungry.iter().any(|waiting| waiting.key == key)
+    }
+
     /// How many wait.
     pub fn hungry_count(&self) -> usize {
         self.hungry.len()

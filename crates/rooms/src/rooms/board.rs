@@ -103,7 +103,7 @@ impl Rooms {
             self.outputs.push_back(Output::Write(changes));
         }
         while let Some((key, news)) = self.board.poll_told() {
-            for to in self.by_key.get(&key).into_iter().flatten() {
+            for to in self.people.sessions(&key) {
                 let watches = self.sessions.get(to).is_some_and(|session| session.watching != Watching::No);
                 if watches {
                     let message = ServerMessage::Board(news.clone());
@@ -113,13 +113,7 @@ impl Rooms {
         }
     }
 
-    pub(super) fn forget_session(&mut self, session: &SessionId, key: &str) {
-        if let Some(theirs) = self.by_key.get_mut(key) {
-            theirs.retain(|other| other != session);
-            if theirs.is_empty() {
-                self.by_key.remove(key);
-            }
-        }
+    pub(super) fn forget_session(&mut self, key: &str) {
         self.board.go(key);
         self.settle_board();
     }
@@ -158,6 +152,8 @@ impl Rooms {
             BoardRequest::Lay(draft) => board.lay(now, who, draft).map(|_| ())?,
             BoardRequest::Take { table, wait } => board.take(now, who, &table, wait)?,
             BoardRequest::Leave { table } => board.leave(now, &who.key, &table)?,
+            // Whether there is such a table is no guest's business.
+            BoardRequest::Delete { .. } if !who.member => return Err(ErrorCode::NotMember),
             BoardRequest::Delete { table } => board.delete(&who.key, &table)?,
             BoardRequest::EatNow { with } => board.eat_now(now, who, with)?,
             BoardRequest::StopWaiting => board.stop_waiting(&who.key),

@@ -1,44 +1,57 @@
-//! How often one session may say something.
+//! How often somebody may say something: one person over all their sessions, and one source over all its people.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use signaling::message::ClientMessage;
 
-use crate::bucket::Bucket;
-use crate::limits::{MAX_REFUSED_IN_A_ROW, Rates};
+use crate::bucket::{Bucket, Rate};
+use crate::limits::{Rates, Shares};
 
-/// One session's buckets.
+/// People to whom one person has spoken lately. When full and none can be forgotten, a message to one more is
+/// refused with `rate_limited`: a room has eleven others.
+const MAX_ADDRESSEES: usize = 16;
+
+/// What one person, by device key, may say over all their sessions.
 #[derive(Debug)]
-pub(super) struct Buckets {
+pub(super) struct PersonBuckets {
     messages: Bucket,
     bytes: Bucket,
     joins: Bucket,
     chat: Bucket,
     board: Bucket,
-    refused_in_a_row: u32,
+    addressees: HashMap<String, PairBuckets>,
 }
 
-/// What was said is not listened to.
-pub(super) enum Refused {
-    /// This time.
-    Once,
-    /// So often in a row that the session ends.
-    TooOften,
+/// What all who are no proven members may say from one source.
+#[derive(Debug)]
+pub(super) struct SourceBuckets {
+    messages: Bucket,
+    bytes: Bucket,
+    joins: Bucket,
 }
 
-impl Buckets {
-    pub(super) fn new(rates: &Rates, now: Instant) -> Buckets {
-        Buckets {
+/// What one person may say to one other.
+#[derive(Debug)]
+struct PairBuckets {
+    messages: Bucket,
+    bytes: Bucket,
+}
+
+impl PersonBuckets {
+    pub(super) fn new(rates: &Rates, now: Instant) -> PersonBuckets {
+        PersonBuckets {
             messages: Bucket::new(rates.messages, now),
             bytes: Bucket::new(rates.bytes, now),
             joins: Bucket::new(rates.joins, now),
             chat: Bucket::new(rates.chat, now),
             board: Bucket::new(rates.board, now),
-            refused_in_a_row: 0,
+            addressees: HashMap::new(),
         }
     }
 
-    pub(super) fn take(&mut self, now: Instant, bytes: usize, message: Option<&ClientMessage>) -> Result<(), Refused> {
+    /// Whether they may say this.
+    pub(super) fn take(&mut self, now: Instant, bytes: usize, message: Option<&ClientMessage>) -> bool {
         let kind = match message {
             Some(ClientMessage::Join { .. }) => Some(&mut self.joins),
             Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
@@ -57,14 +70,61 @@ impl Buckets {
             )
             | None => None,
         };
-        let within = self.messages.take(now, 1.0)
+        self.messages.take(now, 1.0)
             && self.bytes.take(now, bytes as f64)
-            && kind.is_none_or(|bucket| bucket.take(now, 1.0));
-        if within {
-            self.refused_in_a_row = 0;
-            return Ok(());
+            && kind.is_none_or(|bucket| bucket.take(now, 1.0))
+    }
+
+    /// Whether they may say so much more to one other, by device key.
+    pub(super) fn take_to(&mut self, now: Instant, shares: &Shares, to: &str, bytes: usize) -> bool {
+        if self.addressees.len() >= MAX_ADDRESSEES && !self.addressees.contains_key(to) {
+            self.forget_addressees(now);
+            if self.addressees.len() >= MAX_ADDRESSEES {
+                return false;
+            }
         }
-        self.refused_in_a_row += 1;
-        if self.refused_in_a_row > MAX_REFUSED_IN_A_ROW { Err(Refused::TooOften) } else { Err(Refused::Once) }
+        let new = || PairBuckets {
+            messages: Bucket::new(shares.pair_messages, now),
+            bytes: Bucket::new(shares.pair_bytes, now),
+        };
+        let pair = self.addressees.entry(to.to_owned()).or_insert_with(new);
+        pair.messages.take(now, 1.0) && pair.bytes.take(now, bytes as f64)
+    }
+
+    /// Whether nothing would be otherwise if they were forgotten.
+    pub(super) fn is_full(&mut self, now: Instant) -> bool {
+        self.forget_addressees(now);
+        let buckets = [&mut self.messages, &mut self.bytes, &mut self.joins, &mut self.chat, &mut self.board];
+        self.addressees.is_empty() && buckets.into_iter().all(|bucket| bucket.is_full(now))
+    }
+
+    fn forget_addressees(&mut self, now: Instant) {
+        self.addressees.retain(|_, pair| !(pair.messages.is_full(now) && pair.bytes.is_full(now)));
+    }
+}
+
+impl SourceBuckets {
+    pub(super) fn new(shares: &Shares, weight: usize, now: Instant) -> SourceBuckets {
+        let bucket = |rate: Rate| {
+            let weight = weight as f64;
+            Bucket::new(Rate::new(rate.per_second * weight, rate.burst * weight), now)
+        };
+        SourceBuckets {
+            messages: bucket(shares.source_messages),
+            bytes: bucket(shares.source_bytes),
+            joins: bucket(shares.source_joins),
+        }
+    }
+
+    /// Whether somebody may say this from here.
+    pub(super) fn take(&mut self, now: Instant, bytes: usize, message: Option<&ClientMessage>) -> bool {
+        let is_join = matches!(message, Some(ClientMessage::Join { .. }));
+        self.messages.take(now, 1.0) && self.bytes.take(now, bytes as f64) && (!is_join || self.joins.take(now, 1.0))
+    }
+
+    /// Whether nothing would be otherwise if it were forgotten.
+    pub(super) fn is_full(&mut self, now: Instant) -> bool {
+        let buckets = [&mut self.messages, &mut self.bytes, &mut self.joins];
+        buckets.into_iter().all(|bucket| bucket.is_full(now))
     }
 }

@@ -1,5 +1,6 @@
 //! The door of a table's room: knocking, and what its keeper does.
 
+use signaling::backlog::Cause;
 use signaling::board::RoomRequest;
 use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId, SessionId};
 
@@ -59,8 +60,8 @@ impl Rooms {
                 self.board.lock(self.unix_ms, &name, locked);
                 Ok(())
             }
-            RoomRequest::Mute { id } => room.mute(&id),
-            RoomRequest::Admit { id } => self.admit(&name, &id),
+            RoomRequest::Mute { id } => self.mute(&name, &id),
+            RoomRequest::Admit { id } => self.let_in(&name, &id),
             RoomRequest::Refuse { id } => self.refuse(&name, &id),
             RoomRequest::Remove { id } => self.send_out(session, &name, &id),
         };
@@ -68,7 +69,16 @@ impl Rooms {
         done
     }
 
-    fn admit(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
+    fn mute(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
+        let room = self.rooms.get(name).ok_or(ErrorCode::UnexpectedMessage)?;
+        let (addressee, _) = room.session_of(id).ok_or(ErrorCode::NoSuchParticipant)?;
+        if !self.finds_room(&addressee, Cause::Directed, 0) {
+            return Err(ErrorCode::RateLimited);
+        }
+        self.rooms.get_mut(name).map_or(Err(ErrorCode::UnexpectedMessage), |room| room.mute(id))
+    }
+
+    fn let_in(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
         let waiter = self.rooms.get(name).and_then(|room| room.waiter(id)).cloned();
         let waiter = waiter.ok_or(ErrorCode::NoSuchParticipant)?;
         // Who cannot be seated goes on waiting; the keeper hears why.

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use url::Url;
 
+use crate::admission::Ticket;
 use crate::connection::{self, Context, stopped};
 use crate::hub::ConnectionId;
 use crate::ice::host_for;
@@ -32,6 +33,9 @@ pub(crate) use interface::Interface;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of the head of a request; more is answered with 431.
 const HEAD_BYTES: usize = 16 * 1024;
+
+/// The only version of the protocol there is. Another one is told so (RFC 6455 section 4.4).
+const WEBSOCKET_VERSION: &str = "13";
 
 /// What every request is answered from.
 pub(crate) struct Front {
@@ -52,10 +56,9 @@ pub(crate) struct Reached {
 }
 
 /// Serves one connection to its end, also beyond its upgrade. `ticket` is dropped when it has ended.
-pub(crate) async fn serve<S, T>(io: S, front: Arc<Front>, reached: Reached, ticket: Arc<T>)
+pub(crate) async fn serve<S>(io: S, front: Arc<Front>, reached: Reached, ticket: Arc<Ticket>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    T: Send + Sync + 'static,
 {
     let mut stopping = front.context.stopping.clone();
     let service = service_fn(move |request| {
@@ -76,10 +79,7 @@ where
     }
 }
 
-fn answer<T>(request: Request<Incoming>, front: &Arc<Front>, reached: Reached, ticket: &Arc<T>) -> Response<Body>
-where
-    T: Send + Sync + 'static,
-{
+fn answer(request: Request<Incoming>, front: &Arc<Front>, reached: Reached, ticket: &Arc<Ticket>) -> Response<Body> {
     let path = request.uri().path();
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     match path {
@@ -114,12 +114,20 @@ fn read(request: &Request<Incoming>, front: &Front, reached: Reached) -> Respons
     if is_reading(request) { answer() } else { method_not_allowed() }
 }
 
-fn upgrade<T>(mut request: Request<Incoming>, front: &Arc<Front>, reached: Reached, ticket: &Arc<T>) -> Response<Body>
-where
-    T: Send + Sync + 'static,
-{
+fn upgrade(
+    mut request: Request<Incoming>,
+    front: &Arc<Front>,
+    reached: Reached,
+    ticket: &Arc<Ticket>,
+) -> Response<Body> {
     if !origin::is_welcome(request.headers(), front.public_url.as_ref(), &front.allowed_origins) {
         return plain(StatusCode::FORBIDDEN, "this web page may not connect here\n");
+    }
+    if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version != WEBSOCKET_VERSION) {
+        let mut response = plain(StatusCode::UPGRADE_REQUIRED, "WebSocket version 13 is spoken here\n");
+        let version = HeaderValue::from_static(WEBSOCKET_VERSION);
+        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
+        return response;
     }
     let response = match create_response_with_body(&request, Body::default) {
         Ok(response) => response,
@@ -132,7 +140,7 @@ where
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         match upgraded.await {
-            Ok(io) => connection::serve(TokioIo::new(io), id, host, context).await,
+            Ok(io) => connection::serve(TokioIo::new(io), id, host, &ticket, context).await,
             Err(error) => tracing::debug!(%error, "not upgraded"),
         }
         drop(ticket);

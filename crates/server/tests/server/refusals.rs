@@ -177,27 +177,29 @@ async fn connections_from_one_address_have_a_rate() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_ended_and_the_others_are_not_held_up() {
-    let mut limits = Limits::default();
-    limits.rates.messages = Rate::new(1e6, 1e6);
-    limits.rates.bytes = Rate::new(1e9, 1e9);
-    let server = start(Config { rooms: limits, ..config() }).await;
-    let (_slow, slow_id) = Raw::joined(server.addr(), 1, "soup").await;
+async fn a_flood_at_somebody_who_does_not_read_is_refused_and_holds_nobody_up() {
+    let server = start(config()).await;
+    let (mut slow, slow_id) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut fast, _) = Raw::joined(server.addr(), 2, "soup").await;
+    let (mut other, _) = Raw::joined(server.addr(), 3, "soup").await;
     let offer = ClientMessage::Offer { to: slow_id.clone(), sdp: "x".repeat(40 * 1024) };
-    let talk = async {
-        loop {
-            fast.say(offer.clone()).await;
-            // The answers come in between; one of them tells that the slow one is gone.
-            while let Ok(message) = tokio::time::timeout(Duration::from_millis(1), fast.next()).await {
-                if let ServerMessage::ParticipantLeft { id, .. } = message {
-                    return id;
-                }
-            }
+    let mut refused = 0;
+    for _ in 0..40 {
+        fast.say(offer.clone()).await;
+        while let Ok(message) = tokio::time::timeout(Duration::from_millis(1), fast.next()).await {
+            assert!(!matches!(message, ServerMessage::ParticipantLeft { .. }), "{message:?}");
+            refused += usize::from(matches!(message, ServerMessage::Error(e) if e.code == ErrorCode::RateLimited));
         }
-    };
-    let left = tokio::time::timeout(crate::client::PATIENCE, talk).await.expect("the slow one is ended");
-    assert_eq!(left, slow_id);
+    }
+    assert!(refused > 20, "{refused}");
+    other.say(ClientMessage::Offer { to: slow_id, sdp: "the last".into() }).await;
+    loop {
+        match slow.next().await {
+            ServerMessage::Offer { sdp, .. } if sdp == "the last" => break,
+            ServerMessage::Bye { code, .. } => panic!("thrown out: {code:?}"),
+            _ => {}
+        }
+    }
     fast.say(ClientMessage::Chat { text: "still here".into() }).await;
     loop {
         if let ServerMessage::Chat { text, .. } = fast.next().await {

@@ -1,0 +1,552 @@
+//! Whatever others do, nobody's session ends but by their own doing, and what they know of the room stays true.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use rooms::board::{Board, Calendar};
+use rooms::source::Source;
+use rooms::{Limits, Output, Person, Rooms};
+use signaling::backlog::Cause;
+use signaling::board::{BoardRequest, Door, Draft, RoomRequest};
+use signaling::message::{
+    ClientMessage, ErrorCode, IceCandidate, MediaState, ParticipantId, Resolution, ServerMessage, SessionId,
+};
+use signaling::parse;
+use signaling::server_session::ServerSession;
+
+const OFF: MediaState = MediaState { microphone: false, camera: false };
+const ON: MediaState = MediaState { microphone: true, camera: true };
+
+/// A client: it reads everything, and what it has read is acknowledged after a time.
+struct Client {
+    session: ServerSession,
+    /// How long an acknowledgement takes; none: it acknowledges nothing.
+    round_trip: Option<Duration>,
+    acks: VecDeque<(Instant, u64)>,
+    read: u64,
+    seq: u64,
+    heard: Vec<ServerMessage>,
+    others: BTreeMap<ParticipantId, (MediaState, bool)>,
+    most_kept: usize,
+}
+
+/// A server as the hub is one, without sockets.
+struct World {
+    rooms: Rooms,
+    now: Instant,
+    unix_ms: u64,
+    clients: HashMap<SessionId, Client>,
+    ended: HashMap<SessionId, Option<ErrorCode>>,
+}
+
+impl World {
+    fn new() -> World {
+        let calendar = Calendar::new("UTC").expect("a zone");
+        let board = Board::new(calendar, [0; 32], [0; 32], Default::default(), 0);
+        World {
+            rooms: Rooms::new(Limits::default(), board),
+            now: Instant::now(),
+            unix_ms: 1_774_600_000_000,
+            clients: HashMap::new(),
+            ended: HashMap::new(),
+        }
+    }
+
+    fn open(&mut self, key: &str, round_trip_ms: Option<u64>) -> SessionId {
+        self.open_from(key, round_trip_ms, Vec::new())
+    }
+
+    fn open_from(&mut self, key: &str, round_trip_ms: Option<u64>, sources: Vec<Source>) -> SessionId {
+        let id = SessionId(format!("{key}/{}", self.clients.len() + self.ended.len()));
+        let person = Person { key: key.into(), name: "\u{1F35C}".repeat(46), member: true };
+        self.rooms.open_from(self.now, id.clone(), person, sources).expect("there is room");
+        let client = Client {
+            session: ServerSession::with_pool(self.rooms.pool().clone()),
+            round_trip: round_trip_ms.map(Duration::from_millis),
+            acks: VecDeque::new(),
+            read: 0,
+            seq: 0,
+            heard: Vec::new(),
+            others: BTreeMap::new(),
+            most_kept: 0,
+        };
+        self.clients.insert(id.clone(), client);
+        id
+    }
+
+    fn join(&mut self, session: &SessionId, room: &str) {
+        self.say(session, ClientMessage::Join { room: room.into(), media: OFF, invite: None });
+    }
+
+    fn say(&mut self, session: &SessionId, message: ClientMessage) {
+        let bytes = serde_json::to_string(&message).expect("works").len();
+        self.say_sized(session, message, bytes);
+    }
+
+    fn say_sized(&mut self, session: &SessionId, message: ClientMessage, bytes: usize) {
+        let Some(client) = self.clients.get_mut(session) else { return };
+        client.seq += 1;
+        let seq = client.seq;
+        self.unix_ms += 1;
+        self.rooms.message(self.now, self.unix_ms, session, seq, bytes, message);
+        self.deliver();
+    }
+
+    fn deliver(&mut self) {
+        while let Some(output) = self.rooms.poll_output() {
+            match output {
+                Output::Write(_) => {}
+                Output::Send { to, message } | Output::Kept { to, message } => {
+                    self.give(&to, |session| session.deliver(&message).is_ok());
+                }
+                Output::Publish { to, body } => {
+                    let text = self.rooms.pool().keep(body);
+                    for to in to {
+                        self.give(&to, |session| session.deliver_text(Cause::Board, text.clone()).is_ok());
+                    }
+                }
+                Output::End { session, code } => {
+                    self.clients.remove(&session);
+                    self.ended.insert(session, code);
+                }
+            }
+        }
+    }
+
+    fn give(&mut self, to: &SessionId, deliver: impl FnOnce(&mut ServerSession) -> bool) {
+        let Some(client) = self.clients.get_mut(to) else { return };
+        if deliver(&mut client.session) {
+            client.read(self.now);
+            self.rooms.note(to, client.session.backlog());
+        } else {
+            self.rooms.close(to, ErrorCode::TooSlow);
+        }
+    }
+
+    /// Lets time pass, in steps of 10 ms.
+    fn pass(&mut self, ms: u64) {
+        for _ in 0..ms.div_ceil(10) {
+            self.now += Duration::from_millis(10);
+            self.unix_ms += 10;
+            self.rooms.handle_timeout(self.now);
+            let ids: Vec<SessionId> = self.clients.keys().cloned().collect();
+            for id in ids {
+                self.acknowledge(&id);
+            }
+            self.deliver();
+        }
+    }
+
+    fn acknowledge(&mut self, id: &SessionId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        while let Some((at, seq)) = client.acks.front().copied()
+            && at <= self.now
+        {
+            client.acks.pop_front();
+            client.session.receive_numbers(self.now, 0, seq).expect("a good count");
+        }
+        client.read(self.now);
+        self.rooms.note(id, client.session.backlog());
+    }
+
+    fn id(&self, session: &SessionId) -> ParticipantId {
+        self.rooms.seat(session).expect("has a seat").1.clone()
+    }
+
+    fn errors(&self, session: &SessionId, code: ErrorCode) -> usize {
+        let is = |message: &&ServerMessage| matches!(message, ServerMessage::Error(error) if error.code == code);
+        self.clients[session].heard.iter().filter(is).count()
+    }
+
+    /// What a client knows of the others is what is so.
+    fn assert_true_picture(&self, session: &SessionId) {
+        let Some((room, me)) = self.rooms.seat(session) else {
+            return assert!(self.clients[session].others.is_empty(), "sits nowhere");
+        };
+        let others = self.rooms.participants(room).into_iter().filter(|other| other.id != *me);
+        let truth: BTreeMap<ParticipantId, MediaState> = others.map(|other| (other.id, other.media)).collect();
+        let known = &self.clients[session].others;
+        let known: BTreeMap<ParticipantId, MediaState> = known.iter().map(|(id, k)| (id.clone(), k.0)).collect();
+        assert_eq!(known, truth);
+    }
+}
+
+impl Client {
+    fn read(&mut self, now: Instant) {
+        self.most_kept = self.most_kept.max(self.session.backlog().total().bytes);
+        while let Some(frame) = self.session.next_frame() {
+            self.read += 1;
+            let message = parse::server_message(&frame).expect("a message").message;
+            self.hear(&message);
+            self.heard.push(message);
+            if let Some(round_trip) = self.round_trip {
+                self.acks.push_back((now + round_trip, self.read));
+            }
+        }
+    }
+
+    fn hear(&mut self, message: &ServerMessage) {
+        match message {
+            ServerMessage::Joined { participants, .. } => {
+                self.others = participants.iter().map(|p| (p.id.clone(), (p.media, true))).collect();
+            }
+            ServerMessage::Left { .. } => self.others.clear(),
+            ServerMessage::ParticipantJoined { participant } => {
+                let new = self.others.insert(participant.id.clone(), (participant.media, true));
+                assert!(new.is_none(), "told twice of one");
+            }
+            ServerMessage::ParticipantLeft { id, .. } => assert!(self.others.remove(id).is_some(), "an unknown left"),
+            ServerMessage::ParticipantConnection { id, connected } => {
+                self.others.get_mut(id).expect("known").1 = *connected;
+            }
+            ServerMessage::Media { from, media } => self.others.get_mut(from).expect("known").0 = *media,
+            ServerMessage::Offer { from, .. }
+            | ServerMessage::Answer { from, .. }
+            | ServerMessage::Candidate { from, .. }
+            | ServerMessage::EndOfCandidates { from } => assert!(self.others.contains_key(from), "from nobody"),
+            _ => {}
+        }
+    }
+}
+
+fn offer(to: &ParticipantId) -> ClientMessage {
+    ClientMessage::Offer { to: to.clone(), sdp: "v".repeat(48_000) }
+}
+
+fn answer(to: &ParticipantId) -> ClientMessage {
+    ClientMessage::Answer { to: to.clone(), sdp: "v".repeat(48_000) }
+}
+
+fn candidate(to: &ParticipantId) -> ClientMessage {
+    let candidate = IceCandidate { candidate: "c".repeat(300), ..Default::default() };
+    ClientMessage::Candidate { to: to.clone(), candidate }
+}
+
+fn resolution(to: &ParticipantId) -> ClientMessage {
+    ClientMessage::Resolution { to: to.clone(), most: Resolution { max_width: 64, max_height: 64 } }
+}
+
+#[test]
+fn one_person_s_flood_is_refused_to_them_and_costs_the_addressee_nothing() {
+    let floods: [(fn(&ParticipantId) -> ClientMessage, usize); 5] = [
+        (|to| ClientMessage::EndOfCandidates { to: to.clone() }, 1_000),
+        (resolution, 1_000),
+        (offer, 60),
+        (answer, 60),
+        (candidate, 1_000),
+    ];
+    for round_trip in [Some(0), Some(50), Some(100), None] {
+        for (message, count) in floods {
+            let mut world = World::new();
+            let (victim, mallory) = (world.open("victim", round_trip), world.open("mallory", Some(0)));
+            world.join(&victim, "soup");
+            world.join(&mallory, "soup");
+            let to = world.id(&victim);
+            for _ in 0..count {
+                world.say(&mallory, message(&to));
+            }
+            if world.clients.contains_key(&mallory) {
+                assert!(world.errors(&mallory, ErrorCode::RateLimited) > 0);
+            } else {
+                assert_eq!(world.ended[&mallory], Some(ErrorCode::RateLimited), "did not stop");
+            }
+            world.pass(5_000);
+            assert!(world.clients.contains_key(&victim), "{round_trip:?}: {:?}", world.ended);
+            assert!(world.clients[&victim].most_kept < 512 * 1024);
+            world.assert_true_picture(&victim);
+        }
+    }
+}
+
+#[test]
+fn a_room_full_of_ever_new_strangers_cannot_fill_somebody_s_outbox() {
+    for round_trip in [Some(100), None] {
+        let mut world = World::new();
+        let victim = world.open("victim", round_trip);
+        world.join(&victim, "soup");
+        let to = world.id(&victim);
+        for wave in 0..6 {
+            let sybils: Vec<SessionId> = (0..11).map(|n| world.open(&format!("{wave}.{n}"), Some(0))).collect();
+            for sybil in &sybils {
+                world.join(sybil, "soup");
+                for _ in 0..6 {
+                    world.say(sybil, offer(&to));
+                    world.say(sybil, ClientMessage::Media(ON));
+                    world.say(sybil, ClientMessage::Chat { text: "\u{1F35C}".repeat(4_000) });
+                    world.say(sybil, ClientMessage::Media(OFF));
+                }
+                for _ in 0..200 {
+                    world.say(sybil, ClientMessage::EndOfCandidates { to: to.clone() });
+                }
+            }
+            for sybil in &sybils {
+                world.rooms.quit(sybil);
+                world.deliver();
+            }
+            world.pass(20);
+        }
+        assert!(world.clients.contains_key(&victim), "{round_trip:?}: {:?}", world.ended.get(&victim));
+        let kept = world.clients[&victim].most_kept;
+        assert!(kept < 3 * 1024 * 1024, "{kept}");
+        // Once it acknowledges, all is as if nothing had been.
+        let read = world.clients[&victim].read;
+        world.clients.get_mut(&victim).unwrap().round_trip = Some(Duration::ZERO);
+        world.clients.get_mut(&victim).unwrap().acks.push_back((world.now, read));
+        world.pass(1_000);
+        world.assert_true_picture(&victim);
+        let friend = world.open("friend", Some(0));
+        world.join(&friend, "soup");
+        world.say(&friend, offer(&to));
+        assert!(matches!(world.clients[&victim].heard.last(), Some(ServerMessage::Offer { .. })));
+    }
+}
+
+#[test]
+fn a_person_who_comes_and_goes_with_many_sessions_throws_nobody_out() {
+    for round_trip in [Some(100), None] {
+        let mut world = World::new();
+        let victim = world.open("victim", round_trip);
+        world.join(&victim, "soup");
+        let sessions: Vec<SessionId> = (0..60).map(|_| world.open("one key", Some(0))).collect();
+        for _ in 0..10 {
+            for session in &sessions {
+                world.join(session, "soup");
+                world.say(session, ClientMessage::Leave);
+            }
+        }
+        assert!(world.clients.contains_key(&victim));
+        assert!(world.clients[&victim].heard.len() < 40, "joins are a person's");
+        world.pass(1_000);
+        world.assert_true_picture(&victim);
+    }
+}
+
+#[test]
+fn twelve_who_come_at_once_never_trip_a_limit() {
+    // All behind one address, 100 ms away, with descriptions of the longest kind, and then an ICE restart of all.
+    let mut world = World::new();
+    let source = || Source::all("192.0.2.1".parse().unwrap());
+    let twelve: Vec<SessionId> = (0..12).map(|n| world.open_from(&format!("key {n}"), Some(100), source())).collect();
+    for session in &twelve {
+        world.join(session, "soup");
+    }
+    let ids: Vec<ParticipantId> = twelve.iter().map(|session| world.id(session)).collect();
+    for _ in 0..2 {
+        for (n, session) in twelve.iter().enumerate() {
+            for (m, to) in ids.iter().enumerate().filter(|(m, _)| *m != n) {
+                let describe = if n > m { offer } else { answer };
+                world.say(session, describe(to));
+                for _ in 0..30 {
+                    world.say(session, candidate(to));
+                }
+                world.say(session, ClientMessage::EndOfCandidates { to: to.clone() });
+                world.say(session, resolution(to));
+            }
+            world.say(session, ClientMessage::Media(ON));
+            world.say(session, ClientMessage::Chat { text: "\u{1F35C}".repeat(1_000) });
+        }
+        world.pass(15_000);
+    }
+    for session in &twelve {
+        assert_eq!(world.errors(session, ErrorCode::RateLimited), 0);
+        let directed = world.clients[session].heard.iter().filter(|m| Cause::of(m) == Cause::Directed).count();
+        assert_eq!(directed, 2 * 11 * 33);
+        let chat = world.clients[session].heard.iter().filter(|m| Cause::of(m) == Cause::Said).count();
+        assert_eq!(chat, 24);
+        world.assert_true_picture(session);
+    }
+}
+
+#[test]
+fn what_waited_while_a_connection_was_broken_is_said_after_it_without_a_limit() {
+    let mut world = World::new();
+    let (ada, bob) = (world.open("ada", Some(100)), world.open("bob", Some(100)));
+    world.join(&ada, "soup");
+    world.join(&bob, "soup");
+    let to = world.id(&bob);
+    world.pass(1_000);
+    // A full queue of a client is said at once when it is back: an offer, 30 candidates, chat and media.
+    for _ in 0..3 {
+        world.say(&ada, offer(&to));
+        for _ in 0..30 {
+            world.say(&ada, candidate(&to));
+        }
+    }
+    for n in 0..10 {
+        world.say(&ada, ClientMessage::Chat { text: n.to_string() });
+    }
+    assert_eq!(world.errors(&ada, ErrorCode::RateLimited), 0);
+}
+
+#[test]
+fn tables_that_are_taken_away_throw_nobody_out_who_waited_for_them() {
+    let mut world = World::new();
+    let victim = world.open("victim", None);
+    world.say(&victim, ClientMessage::Board(BoardRequest::Subscribe { room: None, invite: None }));
+    for n in 0..40 {
+        let host = world.open(&format!("host {n}"), Some(0));
+        let other = world.open(&format!("other {n}"), Some(0));
+        for m in 0..20 {
+            let draft = Draft {
+                topic: "\u{1F35C}".repeat(80),
+                place: String::new(),
+                seats: 2,
+                now: false,
+                starts_ms: world.unix_ms + (1 + m) * 3_600_000,
+                minutes: 30,
+                weekly: false,
+                door: Door::Open,
+            };
+            world.say(&host, ClientMessage::Board(BoardRequest::Lay(draft)));
+        }
+        let key = format!("host {n}");
+        let tables: Vec<String> =
+            world.rooms.board().tables().filter(|table| table.host == key).map(|table| table.id.clone()).collect();
+        assert_eq!(tables.len(), 20);
+        for table in &tables {
+            world.say(&other, ClientMessage::Board(BoardRequest::Take { table: table.clone(), wait: false }));
+            world.say(&victim, ClientMessage::Board(BoardRequest::Take { table: table.clone(), wait: true }));
+            world.pass(600);
+        }
+        world.acknowledge_all(&victim);
+    }
+    world.pass(60_000);
+    for table in world.rooms.board().tables().map(|table| (table.host.clone(), table.id.clone())).collect::<Vec<_>>() {
+        let (host, table) = table;
+        let session = world.clients.keys().find(|id| id.0.starts_with(&format!("{host}/"))).cloned().unwrap();
+        world.say(&session, ClientMessage::Board(BoardRequest::Delete { table }));
+    }
+    assert!(world.clients.contains_key(&victim), "{:?}", world.ended.get(&victim));
+}
+
+impl World {
+    fn acknowledge_all(&mut self, id: &SessionId) {
+        let read = self.clients[id].read;
+        self.clients.get_mut(id).unwrap().acks.push_back((self.now, read));
+        self.acknowledge(id);
+        self.deliver();
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Open { key: u8 },
+    Join { who: u8, room: bool },
+    Leave { who: u8 },
+    Say { who: u8, what: u8, to: u8, times: u16 },
+    Disconnect { who: u8 },
+    Resume { who: u8 },
+    Quit { who: u8 },
+    Pass { ms: u16 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0..40u8;
+    prop_oneof![
+        3 => (0..12u8).prop_map(|key| Step::Open { key }),
+        4 => (who.clone(), any::<bool>()).prop_map(|(who, room)| Step::Join { who, room }),
+        2 => who.clone().prop_map(|who| Step::Leave { who }),
+        8 => (who.clone(), 0..10u8, 0..12u8, prop_oneof![Just(1), 1..60u16, Just(600)])
+            .prop_map(|(who, what, to, times)| Step::Say { who, what, to, times }),
+        1 => who.clone().prop_map(|who| Step::Disconnect { who }),
+        1 => who.clone().prop_map(|who| Step::Resume { who }),
+        1 => who.prop_map(|who| Step::Quit { who }),
+        3 => (0..1_500u16).prop_map(|ms| Step::Pass { ms }),
+    ]
+}
+
+fn message(what: u8, to: &ParticipantId) -> ClientMessage {
+    match what {
+        0 => offer(to),
+        1 => answer(to),
+        2 => candidate(to),
+        3 => ClientMessage::EndOfCandidates { to: to.clone() },
+        4 => resolution(to),
+        5 => ClientMessage::Media(ON),
+        6 => ClientMessage::Media(OFF),
+        7 => ClientMessage::Chat { text: "\u{1F35C}".repeat(4_000) },
+        8 => ClientMessage::Room(RoomRequest::Mute { id: to.clone() }),
+        _ => ClientMessage::Board(BoardRequest::Subscribe { room: None, invite: None }),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Two honest people, near and far, sit in a room while anybody else does anything.
+    #[test]
+    fn nobody_s_session_ends_by_what_others_do(steps in prop::collection::vec(step(), 1..40), far in 0..900u64) {
+        let mut world = World::new();
+        let honest = [world.open("near", Some(0)), world.open("far", Some(far))];
+        for session in &honest {
+            world.join(session, "soup");
+        }
+        let mut hostile: Vec<SessionId> = Vec::new();
+        let mut broken: Vec<SessionId> = Vec::new();
+        for step in steps {
+            let of = |who: u8| hostile.get(usize::from(who) % hostile.len().max(1)).cloned();
+            match step {
+                Step::Open { key } if hostile.len() < 40 => {
+                    // Every third of them acknowledges nothing.
+                    let round_trip = (key % 3 > 0).then_some(u64::from(key) * 20);
+                    hostile.push(world.open(&format!("hostile {key}"), round_trip));
+                }
+                Step::Open { .. } => {}
+                Step::Join { who, room } => {
+                    if let Some(who) = of(who) {
+                        world.join(&who, if room { "soup" } else { "cake" });
+                    }
+                }
+                Step::Leave { who } => {
+                    if let Some(who) = of(who) {
+                        world.say(&who, ClientMessage::Leave);
+                    }
+                }
+                Step::Say { who, what, to, times } => {
+                    if let Some(who) = of(who) {
+                        let to = ParticipantId(format!("p{to}"));
+                        let said = message(what, &to);
+                        let bytes = serde_json::to_string(&said).expect("works").len();
+                        (0..times).for_each(|_| world.say_sized(&who, said.clone(), bytes));
+                    }
+                }
+                Step::Disconnect { who } => {
+                    if let Some(who) = of(who) {
+                        world.rooms.disconnected(world.now, &who);
+                        world.deliver();
+                        broken.push(who);
+                    }
+                }
+                Step::Resume { who } => {
+                    if let Some(who) = broken.get(usize::from(who) % broken.len().max(1)).cloned() {
+                        let key = who.0.split('/').next().unwrap_or_default().to_owned();
+                        // It may be over by now.
+                        let _ = world.rooms.resume(&who, &key);
+                        world.deliver();
+                    }
+                }
+                Step::Quit { who } => {
+                    if let Some(who) = of(who) {
+                        world.rooms.quit(&who);
+                        world.deliver();
+                    }
+                }
+                Step::Pass { ms } => world.pass(ms.into()),
+            }
+            for session in &honest {
+                prop_assert!(world.clients.contains_key(session), "{:?}", world.ended.get(session));
+            }
+        }
+        world.pass(3_000);
+        for session in &honest {
+            prop_assert!(world.clients.contains_key(session), "{:?}", world.ended.get(session));
+            world.assert_true_picture(session);
+        }
+        // They can still talk to each other.
+        let to = world.id(&honest[1]);
+        world.say(&honest[0], candidate(&to));
+        let heard = matches!(world.clients[&honest[1]].heard.last(), Some(ServerMessage::Candidate { .. }));
+        prop_assert!(heard);
+    }
+}

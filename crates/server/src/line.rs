@@ -1,0 +1,203 @@
+//! The hub's end of a connection, and what is handed over and not yet in its socket.
+//!
+//! Messages are kept once, in the outbox of their session. A connection is handed the next of them only as its socket
+//! takes the ones before: a client that does not read costs no more than its window.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signaling::message::{ErrorCode, ServerMessage};
+use signaling::numbering::body;
+use tokio::sync::{mpsc, oneshot};
+
+/// Bytes handed to one connection that its socket has not taken. What is more waits in the outbox.
+pub(crate) const WINDOW: usize = 16 * 1024;
+/// The same while all connections together stay within [`WRITING_BYTES`].
+const WIDE_WINDOW: usize = 256 * 1024;
+/// Bytes handed to all connections beyond their own windows. When full, each has its own window, and a longer frame
+/// waits.
+pub(crate) const WRITING_BYTES: usize = 64 * 1024 * 1024;
+/// Frames handed to one connection; as many short ones as fit into [`WIDE_WINDOW`].
+const FRAMES: usize = WIDE_WINDOW / FRAME_OVERHEAD;
+/// What a frame costs beside its text.
+const FRAME_OVERHEAD: usize = 128;
+
+/// What all connections have been handed beyond their windows. Shared by the hub and every connection.
+pub(crate) type Budget = Arc<AtomicUsize>;
+
+/// The hub's end.
+#[derive(Debug)]
+pub(crate) struct Line {
+    frames: mpsc::Sender<Outgoing>,
+    /// Cuts the connection even where its client reads nothing.
+    cut: oneshot::Sender<ErrorCode>,
+    writing: Arc<Writing>,
+    budget: Budget,
+}
+
+/// The connection's end.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) frames: mpsc::Receiver<Outgoing>,
+    pub(crate) cut: oneshot::Receiver<ErrorCode>,
+    pub(crate) writing: Arc<Writing>,
+}
+
+/// What a connection writes.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Text(String, Charge),
+    /// The last: close with this code.
+    Close(u16),
+}
+
+/// What is on its way into one socket.
+#[derive(Debug, Default)]
+pub(crate) struct Writing {
+    bytes: AtomicUsize,
+    /// The hub has more.
+    is_wanted: AtomicBool,
+}
+
+impl Writing {
+    /// Whether the hub has to be told that there is room again; once for each time it asked.
+    pub(crate) fn take_wanted(&self) -> bool {
+        self.is_wanted.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// A frame's part of the window, given back when it has been written, or never will be.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    writing: Arc<Writing>,
+    bytes: usize,
+    budget: Option<Budget>,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.writing.bytes.fetch_sub(self.bytes, Ordering::SeqCst);
+        if let Some(budget) = &self.budget {
+            budget.fetch_sub(self.bytes, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Line {
+    /// Both ends.
+    pub(crate) fn new(budget: Budget) -> (Line, Queue) {
+        let (frames, queue) = mpsc::channel(FRAMES);
+        let (cut, cut_off) = oneshot::channel();
+        let writing = Arc::new(Writing::default());
+        let line = Line { frames, cut, writing: Arc::clone(&writing), budget };
+        (line, Queue { frames: queue, cut: cut_off, writing })
+    }
+
+    /// Whether a frame of so many bytes may be handed over now. If not, the connection says when to ask again.
+    pub(crate) fn admits(&self, bytes: usize) -> bool {
+        // Before looking: what is written meanwhile is told.
+        self.writing.is_wanted.store(true, Ordering::SeqCst);
+        let fits = self.frames.capacity() > FRAMES / 8 && (self.is_narrow(bytes) || self.is_wide(bytes));
+        if fits {
+            self.writing.is_wanted.store(false, Ordering::SeqCst);
+        }
+        fits
+    }
+
+    /// Whether it was told to wait and has not yet heard that it may go on.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.writing.is_wanted.load(Ordering::SeqCst)
+    }
+
+    /// Hands a frame over, whether or not there is room.
+    pub(crate) fn hand(&self, text: String) {
+        let bytes = text.len() + FRAME_OVERHEAD;
+        let budget = (!self.is_narrow(text.len())).then(|| Arc::clone(&self.budget));
+        self.writing.bytes.fetch_add(bytes, Ordering::SeqCst);
+        if let Some(budget) = &budget {
+            budget.fetch_add(bytes, Ordering::SeqCst);
+        }
+        let charge = Charge { writing: Arc::clone(&self.writing), bytes, budget };
+        // A closed queue: the connection's end is on its way to the hub. A full one takes no last word either.
+        let _ = self.frames.try_send(Outgoing::Text(text, charge));
+    }
+
+    /// Says something outside the count.
+    pub(crate) fn say(&self, message: &ServerMessage) {
+        self.hand(body(message));
+    }
+
+    /// The end, after everything that was handed over.
+    pub(crate) fn close(self, code: u16) {
+        if self.frames.try_send(Outgoing::Close(code)).is_err() {
+            self.cut(ErrorCode::TooSlow);
+        }
+    }
+
+    /// The end at once, with a `bye` if the socket still takes it.
+    pub(crate) fn cut(self, code: ErrorCode) {
+        // A connection that is gone needs no cutting.
+        let _ = self.cut.send(code);
+    }
+
+    fn is_narrow(&self, bytes: usize) -> bool {
+        self.writing.bytes.load(Ordering::SeqCst) + bytes + FRAME_OVERHEAD <= WINDOW
+    }
+
+    fn is_wide(&self, bytes: usize) -> bool {
+        let more = bytes + FRAME_OVERHEAD;
+        self.writing.bytes.load(Ordering::SeqCst) + more <= WIDE_WINDOW
+            && self.budget.load(Ordering::SeqCst) + more <= WRITING_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_handed_no_more_than_its_window_until_it_has_written() {
+        let budget = Budget::default();
+        let (line, mut queue) = Line::new(Arc::clone(&budget));
+        let frame = "x".repeat(60_000);
+        let mut handed = 0;
+        while line.admits(frame.len()) {
+            line.hand(frame.clone());
+            handed += 1;
+        }
+        assert_eq!(handed, WIDE_WINDOW / frame.len());
+        assert!(line.is_waiting() && queue.writing.take_wanted() && !queue.writing.take_wanted());
+        assert!(budget.load(Ordering::SeqCst) <= handed * (frame.len() + FRAME_OVERHEAD));
+        while let Ok(written) = queue.frames.try_recv() {
+            drop(written);
+        }
+        assert_eq!(budget.load(Ordering::SeqCst), 0);
+        assert!(line.admits(frame.len()));
+    }
+
+    #[test]
+    fn where_all_connections_hold_much_each_still_has_its_own_window() {
+        let budget = Arc::new(AtomicUsize::new(WRITING_BYTES));
+        let (line, queue) = Line::new(Arc::clone(&budget));
+        assert!(!line.admits(60_000));
+        let mut handed = 0;
+        while line.admits(100) {
+            line.hand("x".repeat(100));
+            handed += 1;
+        }
+        assert!((32..=WINDOW / 100).contains(&handed), "{handed}");
+        drop(queue);
+        assert_eq!(budget.load(Ordering::SeqCst), WRITING_BYTES);
+    }
+
+    #[test]
+    fn what_a_connection_never_writes_is_given_back_with_it() {
+        let budget = Budget::default();
+        let (line, queue) = Line::new(Arc::clone(&budget));
+        line.hand("x".repeat(50_000));
+        assert!(budget.load(Ordering::SeqCst) > 50_000);
+        drop(queue);
+        line.hand("x".repeat(50_000));
+        assert_eq!(budget.load(Ordering::SeqCst), 0);
+    }
+}

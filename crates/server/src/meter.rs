@@ -1,0 +1,211 @@
+//! How much of a message has come before it is whole: memory that a client takes before anybody knows what for.
+//!
+//! ```text
+//!            > FREE bytes                     a slot is free                   whole, or gone
+//!  Small ─────────────────▶ Waiting for one ───────────────▶ Large (has a slot) ──────────────▶ Small
+//!    └──────────────────────── > the longest message, with its frames' heads ────────────────▶ TooMuch
+//! ```
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use signaling::limits::MAX_FRAME_BYTES;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+/// Bytes of an unfinished message that every connection may have.
+pub(crate) const FREE: usize = 8 * 1024;
+/// Bytes of a message with the heads of its frames, however many: empty fragments are bytes too.
+const MOST: usize = MAX_FRAME_BYTES + FREE;
+/// Longer messages that are unfinished at one time, by anybody and, besides, by members who have proved it. When
+/// there is no slot, a connection waits for one and reads nothing meanwhile; none is held longer than
+/// [`MESSAGE_TIMEOUT`] and a little.
+pub(crate) const SLOTS: usize = 160;
+pub(crate) const MEMBER_SLOTS: usize = 96;
+/// Longest time for the rest of a message longer than [`FREE`].
+pub(crate) const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Slots for everybody, and for proved members.
+#[derive(Debug, Clone)]
+pub(crate) struct Slots {
+    anybody: Arc<Semaphore>,
+    members: Arc<Semaphore>,
+}
+
+impl Default for Slots {
+    fn default() -> Slots {
+        Slots { anybody: Arc::new(Semaphore::new(SLOTS)), members: Arc::new(Semaphore::new(MEMBER_SLOTS)) }
+    }
+}
+
+/// What is known of one connection's unfinished message, shared by the stream and its reader.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    unfinished: AtomicUsize,
+}
+
+impl Meter {
+    /// A message is whole.
+    pub(crate) fn finished(&self) {
+        self.unfinished.store(0, Ordering::Relaxed);
+    }
+
+    /// A frame of so many bytes was none of a message.
+    pub(crate) fn discount(&self, bytes: usize) {
+        let less = |unfinished: usize| Some(unfinished.saturating_sub(bytes));
+        // It always gives a value.
+        let _ = self.unfinished.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// More has come than the longest message has.
+    pub(crate) fn is_too_much(&self) -> bool {
+        self.unfinished.load(Ordering::Relaxed) > MOST
+    }
+
+    /// More than a short message is unfinished.
+    pub(crate) fn is_large(&self) -> bool {
+        self.unfinished.load(Ordering::Relaxed) > FREE
+    }
+}
+
+type Acquire = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+
+/// A stream that reads no more of a message than its meter allows.
+pub(crate) struct Metered<S> {
+    io: S,
+    meter: Arc<Meter>,
+    slots: Slots,
+    is_member: bool,
+    slot: Option<OwnedSemaphorePermit>,
+    waiting: Option<Acquire>,
+}
+
+impl<S> Metered<S> {
+    pub(crate) fn new(io: S, slots: Slots) -> Metered<S> {
+        Metered { io, meter: Arc::default(), slots, is_member: false, slot: None, waiting: None }
+    }
+
+    pub(crate) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    /// Whoever is at the other end has proved to be a member.
+    pub(crate) fn prove_member(&mut self) {
+        self.is_member = true;
+    }
+
+    fn poll_slot(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.slot.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let first = if self.is_member { &self.slots.members } else { &self.slots.anybody };
+        if let Ok(slot) = Arc::clone(first).try_acquire_owned() {
+            (self.slot, self.waiting) = (Some(slot), None);
+            return Poll::Ready(Ok(()));
+        }
+        let slots = Arc::clone(&self.slots.anybody);
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(slots.acquire_owned()));
+        let acquired = ready!(waiting.as_mut().poll(context));
+        self.waiting = None;
+        // Nobody closes the semaphore.
+        self.slot = Some(acquired.map_err(io::Error::other)?);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.meter.is_too_much() {
+            return Poll::Ready(Err(io::Error::other("a message that does not end")));
+        }
+        if this.meter.is_large() {
+            ready!(this.poll_slot(context))?;
+        } else {
+            // Only now: until the message before was handed on, its memory was in use.
+            (this.slot, this.waiting) = (None, None);
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
+        this.meter.unfinished.fetch_add(buffer.filled().len() - before, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::time::timeout;
+
+    const MOMENT: Duration = Duration::from_millis(50);
+
+    async fn read_all(stream: &mut Metered<&[u8]>) -> io::Result<usize> {
+        let mut total = 0;
+        let mut buffer = [0; 4096];
+        loop {
+            match stream.read(&mut buffer).await? {
+                0 => return Ok(total),
+                read => total += read,
+            }
+        }
+    }
+
+    fn slots(anybody: usize, members: usize) -> Slots {
+        Slots { anybody: Arc::new(Semaphore::new(anybody)), members: Arc::new(Semaphore::new(members)) }
+    }
+
+    #[tokio::test]
+    async fn a_long_message_needs_a_slot_and_gives_it_back() {
+        let bytes = vec![0; 60_000];
+        let slots = slots(1, 1);
+        let mut first = Metered::new(&bytes[..], slots.clone());
+        assert_eq!(read_all(&mut first).await.unwrap(), bytes.len());
+        let mut second = Metered::new(&bytes[..], slots.clone());
+        assert!(timeout(MOMENT, read_all(&mut second)).await.is_err(), "waits");
+        let mut member = Metered::new(&bytes[..], slots.clone());
+        member.prove_member();
+        assert_eq!(read_all(&mut member).await.unwrap(), bytes.len(), "has a slot of the members'");
+        first.meter().finished();
+        assert_eq!(first.read(&mut [0; 8]).await.unwrap(), 0);
+        assert!(read_all(&mut second).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_longer_than_any_message_is_not_read() {
+        let bytes = vec![0; 2 * MOST];
+        let mut stream = Metered::new(&bytes[..], Slots::default());
+        assert!(read_all(&mut stream).await.is_err());
+        assert!(stream.meter().is_too_much());
+    }
+
+    #[tokio::test]
+    async fn short_messages_one_after_the_other_need_none() {
+        let bytes = vec![0; 1024 * 1024];
+        let mut stream = Metered::new(&bytes[..], slots(0, 0));
+        let meter = stream.meter();
+        let mut buffer = [0; 4096];
+        while stream.read(&mut buffer).await.unwrap() > 0 {
+            meter.discount(96);
+            meter.finished();
+        }
+    }
+}
