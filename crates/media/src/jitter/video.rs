@@ -23,8 +23,11 @@ const LET_THROUGH: i64 = 6_000;
 const BURST: i64 = 4_000;
 /// The delay changes by this part of the time that passes.
 const SLEW: f64 = 0.25;
-/// Lateness that jumps by more than this means that the sender's clock began anew, µs.
-const RESTART: i64 = 3_000_000;
+/// Lateness that grows by more than this from frame to frame means that the sender's clock was set back, µs.
+const SET_BACK: i64 = 3_000_000;
+/// Lateness that shrinks by more than this means that it was set forward, or that frames between are missing, µs. No
+/// frame that comes next is held for so long.
+const SET_FORWARD: i64 = 700_000;
 /// RTP clock of all video, ticks a second.
 const CLOCK: i64 = 90_000;
 
@@ -108,6 +111,8 @@ impl VideoBuffer {
         if self.lateness.record(now_us, now_us - media_us) == Rhythm::Restarted {
             self.offset = None;
             self.last_due = i64::MIN;
+            // Those that wait would by the new clock be due at some other time: they go with the first of it.
+            self.frames.iter_mut().for_each(|held| held.media_us = media_us);
         }
         self.slew(now_us);
         match (self.state, frame.keyframe) {
@@ -250,7 +255,7 @@ struct Arrival {
 impl Lateness {
     fn record(&mut self, at: i64, late: i64) -> Rhythm {
         let before = self.last.replace(Arrival { at, late });
-        let restarted = before.is_some_and(|before| (late - before.late).abs() > RESTART);
+        let restarted = before.is_some_and(|before| late - before.late > SET_BACK || before.late - late > SET_FORWARD);
         if restarted {
             self.arrivals.clear();
         }
@@ -476,6 +481,44 @@ mod tests {
             let jump = if n < 30 { 0 } else { 1_000_000 };
             buffer.push(now, EncodedFrame { rtp_timestamp: (n * 3_000 + jump * 90) as u32, ..frame(n, n == 0, now) });
             assert_eq!(buffer.pop(now).map(|f| number(&f)), Some(n));
+        }
+    }
+
+    /// Shows a minute of a sender whose clock jumps by `jump` µs after half a minute and who answers requests for keyframes
+    /// after 100 ms; when frames were shown, µs.
+    fn jump(jump: i64, path: impl Fn(u64) -> u64) -> Vec<i64> {
+        let (mut buffer, start) = (VideoBuffer::new(), Instant::now());
+        let (mut shown, mut keyframe_at) = (vec![], Some(0));
+        for n in 0..1_800u64 {
+            let arrival = n * FRAME_US + path(n);
+            take(&mut buffer, start, arrival, &mut shown);
+            let now = start + Duration::from_micros(arrival);
+            let keyframe = keyframe_at.take_if(|at| n >= *at).is_some();
+            let clock = n as i64 * 3_000 + if n < 900 { 0 } else { jump * 9 / 100 };
+            buffer.push(now, EncodedFrame { rtp_timestamp: clock as u32, ..frame(n, keyframe, now) });
+            while let Some(popped) = buffer.pop(now) {
+                shown.push(Shown::new(&popped, arrival));
+            }
+            if buffer.needs_keyframe() && keyframe_at.is_none() {
+                keyframe_at = Some(n + 3);
+            }
+        }
+        shown.iter().map(|s| s.at).collect()
+    }
+
+    #[test]
+    fn pictures_go_on_within_a_second_of_any_jump_of_the_clock() {
+        let minutes = [-3_600, -60, -4].map(|s| s * 1_000_000).into_iter().chain([4, 60, 3_600].map(|s| s * 1_000_000));
+        let shorter = [-2_900, -1_500, -800, -400, -100, 100, 400, 800, 1_500, 2_900].map(|ms| ms * 1_000);
+        for by in minutes.chain(shorter) {
+            for path in [|_| 20_000, |n| 20_000 + noise(n) % 40_000] {
+                let shown = jump(by, path);
+                let at = 900 * FRAME_US as i64;
+                let gap = shown.windows(2).map(|w| w[1] - w[0]).max().unwrap();
+                assert!(gap < 1_000_000, "{by} us: a gap of {gap} us");
+                let after = shown.iter().filter(|t| **t > at + 1_000_000).count();
+                assert!(after > 830, "{by} us: {after} of 870 frames");
+            }
         }
     }
 

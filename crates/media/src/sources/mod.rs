@@ -3,6 +3,7 @@
 mod clip;
 mod font;
 mod pattern;
+mod riff;
 mod tone;
 mod wav;
 

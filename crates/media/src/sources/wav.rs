@@ -1,23 +1,30 @@
 //! Sound from a WAV file, in a loop.
 
-use crate::audio::SAMPLE_RATE;
+use super::riff::{self, Encoding, Format};
+use crate::audio::{SAMPLE_RATE, clean};
 use std::f64::consts::PI;
 use std::io::Read;
 
 /// Why a file gives no sound.
 #[derive(Debug, thiserror::Error)]
 pub enum WavError {
-    /// It is no WAV file, damaged, or the disk failed.
-    #[error("the WAV file cannot be read: {0}")]
-    Unreadable(#[from] hound::Error),
+    /// The disk failed.
+    #[error("the file cannot be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+    /// It is something else.
+    #[error("it is no WAV file")]
+    NoWav,
+    /// Nothing in it says how its samples lie.
+    #[error("the WAV file does not say what format it has")]
+    NoFormat,
     /// Something in its head is out of what we play.
-    #[error("the WAV file has {0}")]
+    #[error("the WAV file has {0}, which cannot be played")]
     Unsupported(String),
     /// There is nothing in it.
     #[error("the WAV file has no sound in it")]
     Empty,
-    /// More than [`Wav::MAX_SECONDS`].
-    #[error("the WAV file is longer than {} minutes", Wav::MAX_SECONDS / 60)]
+    /// More than [`Wav::MAX_SECONDS`] or [`Wav::MAX_BYTES`].
+    #[error("the WAV file is longer than {} minutes or {} MiB", Wav::MAX_SECONDS / 60, Wav::MAX_BYTES >> 20)]
     TooLong,
 }
 
@@ -28,28 +35,35 @@ pub struct Wav {
     position: usize,
 }
 
+/// Rates that are played, Hz.
+const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+
 impl Wav {
     /// The longest file, about 115 MB in memory.
     pub const MAX_SECONDS: u32 = 600;
+    /// The largest file: ten minutes of stereo in 32 bits at 96 kHz.
+    pub const MAX_BYTES: u64 = 512 << 20;
 
-    /// Reads all of a file of 8..=32 bit integers or 32-bit floats, 8..=192 kHz. Channels are averaged, other rates are
-    /// resampled with a windowed sinc.
+    /// Reads all of a file of up to 32 bit integers, or floats of 32 or 64 bits, at 1 to 768 kHz. Channels are averaged,
+    /// other rates are resampled with a windowed sinc. What lies within a file counts, not what its lengths say; samples
+    /// that are no sound are 0.
     pub fn read(input: impl Read) -> Result<Self, WavError> {
-        let mut reader = hound::WavReader::new(input)?;
-        let spec = reader.spec();
-        check(&spec)?;
-        if reader.duration() > spec.sample_rate.saturating_mul(Self::MAX_SECONDS) {
+        let mut bytes = vec![];
+        input.take(Self::MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > Self::MAX_BYTES {
             return Err(WavError::TooLong);
         }
-        let interleaved: Vec<f32> = match spec.sample_format {
-            hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
-            hound::SampleFormat::Int => {
-                let scale = 1.0 / (1u64 << (spec.bits_per_sample - 1)) as f32;
-                reader.samples::<i32>().map(|s| s.map(|s| s as f32 * scale)).collect::<Result<_, _>>()?
-            }
-        };
-        let mono = average(&interleaved, usize::from(spec.channels));
-        let samples = resample(mono, spec.sample_rate);
+        let (format, data) = riff::parse(&bytes)?;
+        if !RATES.contains(&format.rate) {
+            return Err(WavError::Unsupported(format!("a rate of {} Hz", format.rate)));
+        }
+        let frames = data.len() / (format.container * format.channels);
+        if frames as u64 > u64::from(format.rate) * u64::from(Self::MAX_SECONDS) {
+            return Err(WavError::TooLong);
+        }
+        let mono = mono(format, data);
+        drop(bytes);
+        let samples = resample(mono, format.rate);
         if samples.is_empty() { Err(WavError::Empty) } else { Ok(Self { samples, position: 0 }) }
     }
 
@@ -67,23 +81,50 @@ impl Wav {
     }
 }
 
-fn check(spec: &hound::WavSpec) -> Result<(), WavError> {
-    if spec.channels == 0 {
-        return Err(WavError::Unsupported("no channels".into()));
-    }
-    if !(8_000..=192_000).contains(&spec.sample_rate) {
-        return Err(WavError::Unsupported(format!("a rate of {} Hz (8 to 192 kHz are played)", spec.sample_rate)));
-    }
-    let bits = spec.bits_per_sample;
-    let fits = match spec.sample_format {
-        hound::SampleFormat::Int => (8..=32).contains(&bits),
-        hound::SampleFormat::Float => bits == 32,
+/// The mean of all channels. A frame that was cut at the end is left out.
+fn mono(format: Format, data: &[u8]) -> Vec<f32> {
+    let Format { encoding, channels, container, .. } = format;
+    let unused = unused_on_top(format, data);
+    let sample = |bytes: &[u8]| match encoding {
+        Encoding::Float => clean(float(bytes)),
+        Encoding::Integer => (integer(bytes) << unused) as f32 / 2_147_483_648.0,
     };
-    if fits { Ok(()) } else { Err(WavError::Unsupported(format!("samples of {bits} bits"))) }
+    let frames = data.chunks_exact(container * channels);
+    frames.map(|frame| frame.chunks_exact(container).map(sample).sum::<f32>() / channels as f32).collect()
 }
 
-fn average(interleaved: &[f32], channels: usize) -> Vec<f32> {
-    interleaved.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32).collect()
+fn float(bytes: &[u8]) -> f32 {
+    match *bytes {
+        [a, b, c, d] => f32::from_le_bytes([a, b, c, d]),
+        [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32,
+        _ => 0.0,
+    }
+}
+
+/// As 32 bits, of which the highest are used. One byte is unsigned.
+fn integer(bytes: &[u8]) -> i32 {
+    match *bytes {
+        [a] => (i32::from(a) - 128) << 24,
+        [a, b] => i32::from_le_bytes([0, 0, a, b]),
+        [a, b, c] => i32::from_le_bytes([0, a, b, c]),
+        [a, b, c, d] => i32::from_le_bytes([a, b, c, d]),
+        _ => 0,
+    }
+}
+
+/// Bits above the used ones. Samples shorter than their place should stand at its top; some programs put them at the bottom,
+/// which is seen where none uses more and not all would be divisible.
+fn unused_on_top(format: Format, data: &[u8]) -> u32 {
+    let Format { encoding, container, bits, .. } = format;
+    let unused = (container as u32 * 8).saturating_sub(bits);
+    if encoding == Encoding::Float || container == 1 || unused == 0 {
+        return 0;
+    }
+    let samples = || data.chunks_exact(container).map(integer);
+    let below = 32 - container as u32 * 8 + unused;
+    let at_top = samples().all(|sample| sample.trailing_zeros() >= below);
+    let at_bottom = samples().all(|sample| (sample << unused) >> unused == sample);
+    if at_bottom && !at_top { unused } else { 0 }
 }
 
 /// Periods of the sinc on each side.
@@ -156,7 +197,7 @@ mod tests {
 
     #[test]
     fn other_rates_and_stereo_keep_their_sound() {
-        for rate in [8_000, 16_000, 44_100, 96_000] {
+        for rate in [4_000, 8_000, 11_025, 16_000, 44_100, 96_000, 384_000] {
             let mut wav = Wav::read(Cursor::new(file(rate, 2, sine(440.0, rate), 0.5))).unwrap();
             let mut out = vec![0.0; wav.period()];
             wav.fill(&mut out);
@@ -169,19 +210,98 @@ mod tests {
     #[test]
     fn what_we_cannot_play_is_said() {
         let text = |bytes: Vec<u8>| Wav::read(Cursor::new(bytes)).unwrap_err().to_string();
-        assert!(text(b"not a wav".to_vec()).contains("cannot be read"));
+        assert!(text(b"not a wav".to_vec()).contains("no WAV file"));
         assert!(text(file(48_000, 1, |_| 0.0, 0.0)).contains("no sound"));
-        assert!(text(file(4_000, 1, |_| 0.0, 0.1)).contains("4000 Hz"));
+        assert!(text(file(900, 1, |_| 0.0, 0.1)).contains("900 Hz"));
+        let mut compressed = file(8_000, 1, |_| 0.0, 0.1);
+        compressed[20] = 0x55;
+        assert!(text(compressed).contains("compressed"));
+    }
+
+    /// A file of one tone in any layout.
+    fn layout(tag: u16, container: u16, bits: u16, channels: u16, sample: impl Fn(f64) -> Vec<u8>) -> Vec<u8> {
+        let block = container * channels;
+        let mut bytes = b"RIFF\0\0\0\0WAVEfmt \x28\0\0\0\xFE\xFF".to_vec();
+        bytes.extend(channels.to_le_bytes());
+        bytes.extend(48_000u32.to_le_bytes());
+        bytes.extend((48_000 * u32::from(block)).to_le_bytes());
+        for field in [block, container * 8, 22, bits, 0, 0, tag] {
+            bytes.extend(field.to_le_bytes());
+        }
+        bytes.extend([0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71]);
+        bytes.extend(b"data\xFF\xFF\xFF\xFF");
+        for i in 0..4_800 {
+            let value = f64::from(sine(440.0, 48_000)(i));
+            (0..channels).for_each(|_| bytes.extend(sample(value)));
+        }
+        bytes
+    }
+
+    #[test]
+    fn every_layout_gives_the_same_sound() {
+        let whole = |bits: u32| move |value: f64| (value * f64::from(1u32 << (bits - 1))) as i64;
+        let low = |value: i64, bytes: usize| value.to_le_bytes()[..bytes].to_vec();
+        for channels in 1..=8 {
+            for bytes in [
+                layout(1, 1, 8, channels, |v| vec![(whole(8)(v) + 128) as u8]),
+                layout(1, 2, 16, channels, |v| low(whole(16)(v), 2)),
+                layout(1, 2, 12, channels, |v| low(whole(12)(v) << 4, 2)),
+                layout(1, 3, 24, channels, |v| low(whole(24)(v), 3)),
+                layout(1, 4, 24, channels, |v| low(whole(24)(v) << 8, 4)),
+                layout(1, 4, 24, channels, |v| low(whole(24)(v), 4)),
+                layout(1, 4, 32, channels, |v| low(whole(32)(v), 4)),
+                layout(3, 4, 32, channels, |v| (v as f32).to_le_bytes().to_vec()),
+                layout(3, 8, 64, channels, |v| v.to_le_bytes().to_vec()),
+            ] {
+                let mut wav = Wav::read(Cursor::new(&bytes)).unwrap();
+                let mut out = vec![0.0; wav.period()];
+                assert_eq!(out.len(), 4_800);
+                wav.fill(&mut out);
+                let far = (0..4_800).map(|i| (out[i as usize] - sine(440.0, 48_000)(i)).abs()).fold(0.0, f32::max);
+                assert!(far < 0.01, "{:?} {channels}: {far}", &bytes[12..48]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sample_that_is_no_number_is_silence_and_the_others_stay() {
+        for odd in [f32::NAN, f32::INFINITY, -1e30] {
+            let count = std::cell::Cell::new(0);
+            let bytes = layout(3, 4, 32, 1, |v| {
+                count.set(count.get() + 1);
+                (if count.get() == 101 { odd } else { v as f32 }).to_le_bytes().to_vec()
+            });
+            let mut wav = Wav::read(Cursor::new(bytes)).unwrap();
+            let mut out = [1.0; 4_800];
+            wav.fill(&mut out);
+            for (i, sample) in out.iter().enumerate() {
+                let expected = if i == 100 { 0.0 } else { sine(440.0, 48_000)(i as u32) };
+                assert_eq!(*sample, expected, "{i}");
+            }
+        }
+    }
+
+    #[test]
+    fn half_a_frame_at_the_end_is_left_out() {
+        let bytes = file(48_000, 2, sine(440.0, 48_000), 0.01);
+        for cut in 1..4 {
+            assert_eq!(Wav::read(Cursor::new(&bytes[..bytes.len() - cut])).unwrap().period(), 479);
+        }
     }
 
     proptest! {
         #[test]
-        fn a_damaged_file_is_an_error_or_sound_but_no_panic(at in 0usize..44, value in any::<u8>(), cut in 0usize..500) {
+        fn a_damaged_file_is_an_error_or_sound_but_no_panic(
+            damage in prop::collection::vec((0usize..44, any::<u8>()), 1..5),
+            cut in 0usize..500,
+        ) {
             let mut bytes = file(48_000, 1, sine(440.0, 48_000), 0.005);
-            bytes[at] = value;
-            bytes.truncate(cut.max(44));
+            damage.into_iter().for_each(|(at, value)| bytes[at] = value);
+            bytes.truncate(cut);
             if let Ok(mut wav) = Wav::read(Cursor::new(bytes)) {
-                wav.fill(&mut [0.0; 480]);
+                let mut out = [0.0; 480];
+                wav.fill(&mut out);
+                prop_assert!(out.iter().all(|s| s.is_finite()));
             }
         }
     }

@@ -44,6 +44,46 @@ fn a_clean_path_is_played_whole_with_little_delay() {
     }
 }
 
+/// A sender whose clock, and the numbers of whose packets, jump after ten seconds of twenty; the blocks that were heard, the
+/// jump being in block 1,000.
+fn jump(samples: i64, numbers: i64) -> Vec<bool> {
+    let origin = Instant::now();
+    let (mut buffer, mut decoder) = (AudioBuffer::new(), FakeDecoder::new(tone));
+    let mut heard = vec![];
+    for block in 0..2_000u64 {
+        let now = origin + Duration::from_millis(block * 10);
+        if block % 2 == 0 {
+            let n = block / 2;
+            let (samples, numbers) = if n < 500 { (0, 0) } else { (samples, numbers) };
+            let packet = rig::packet(n, now, false);
+            buffer.push(AudioPacket {
+                rtp_timestamp: packet.rtp_timestamp.wrapping_add(samples as u32),
+                sequence: packet.sequence.wrapping_add(numbers as u16),
+                ..packet
+            });
+        }
+        let pulled = buffer.pull(now, &mut decoder, &mut [0.0; BLOCK]);
+        heard.push(pulled.sound == Sound::Decoded);
+    }
+    heard
+}
+
+#[test]
+fn sound_goes_on_after_any_jump_of_the_clock() {
+    for seconds in [-20_000, -3_600, -10, -3, -1, 1, 3, 10, 3_600, 20_000] {
+        for numbers in [0, -30_000] {
+            for part in [2, 10] {
+                let heard = jump(seconds * 96_000 / part, numbers);
+                let silent = heard[1_000..].iter().position(|heard| *heard).unwrap_or(1_000);
+                let after = heard[1_300..].iter().filter(|heard| **heard).count();
+                let what = format!("{seconds} s * 2 / {part}, numbers {numbers}");
+                assert!(silent <= 210, "{what}: silent for {silent} blocks");
+                assert!(after >= 690, "{what}: {after} of 700 blocks are heard three seconds later");
+            }
+        }
+    }
+}
+
 #[test]
 fn loss_costs_its_own_share_and_no_clicks() {
     for seed in 0..4 {
