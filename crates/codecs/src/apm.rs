@@ -1,8 +1,9 @@
 //! What is done to the microphone's sound before it is sent: echo, noise, level. WebRTC's processing, in `sonora`.
 
-use media::audio::{BLOCK, SAMPLE_RATE};
+use media::audio::{BLOCK, SAMPLE_RATE, clean, clean_all};
 use sonora::config::{AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate, Pipeline};
 use sonora::{AudioProcessing, Config, StreamConfig};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What is switched on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,23 +39,51 @@ pub enum NoiseSuppression {
 /// The processing of one microphone, in blocks of 10 ms at 48 kHz mono.
 ///
 /// Give it every block that is played and every block that is captured, in the order in which they pass the program.
+///
+/// It is made anew, with nothing learnt, when it panics or gives what is no sound: that costs the one block. Where this
+/// happens again and again it rests, and sound passes as it came.
+///
+/// ```text
+///  Working ──── fault ────▶ Working, made anew ──── MANY faults ────▶ Resting ── REST blocks ──▶ Working
+/// ```
 #[derive(Debug)]
 pub struct Apm {
-    processing: Option<Box<AudioProcessing>>,
+    make: fn(ApmConfig) -> Option<Box<dyn Processing>>,
+    processing: Option<Box<dyn Processing>>,
     config: ApmConfig,
-    scratch: [f32; BLOCK],
+    /// Faults since the start.
+    faults: u64,
+    /// Faults of which none was more than [`CALM`] blocks after the one before.
+    recent: u32,
+    /// Blocks since the last fault.
+    calm: u32,
+    /// Blocks of rest that are left.
+    rest: u32,
+}
+
+/// Faults after which there is a rest.
+const MANY: u32 = 5;
+/// Blocks without a fault after which the ones before are forgotten: 5 s.
+const CALM: u32 = 500;
+/// Blocks of a rest: 10 s.
+const REST: u32 = 1_000;
+
+/// What processes: `sonora`, and in tests something that fails.
+trait Processing: std::fmt::Debug + Send {
+    /// Hears what is about to be played.
+    fn render(&mut self, block: &[f32; BLOCK]);
+    /// Processes a block in place.
+    fn capture(&mut self, block: &mut [f32; BLOCK], delay_ms: u32);
 }
 
 impl Apm {
     /// Starts with nothing learnt.
     pub fn new(config: ApmConfig) -> Self {
-        let anything = config.echo || config.gain || config.noise != NoiseSuppression::Off;
-        let stream = StreamConfig::new(SAMPLE_RATE, 1);
-        let processing = anything.then(|| {
-            let builder = AudioProcessing::builder().config(settings(config));
-            Box::new(builder.capture_config(stream).render_config(stream).build())
-        });
-        Self { processing, config, scratch: [0.0; BLOCK] }
+        Self::with(config, sonora_for)
+    }
+
+    fn with(config: ApmConfig, make: fn(ApmConfig) -> Option<Box<dyn Processing>>) -> Self {
+        Self { make, processing: make(config), config, faults: 0, recent: 0, calm: 0, rest: 0 }
     }
 
     /// What is switched on.
@@ -62,22 +91,84 @@ impl Apm {
         self.config
     }
 
+    /// How often it failed since the start.
+    pub fn faults(&self) -> u64 {
+        self.faults
+    }
+
+    /// Whether it fails so often that sound passes unprocessed.
+    pub fn is_resting(&self) -> bool {
+        self.rest > 0
+    }
+
     /// Hears what is about to be played.
     pub fn process_render(&mut self, block: &[f32; BLOCK]) {
-        if let Some(processing) = self.processing.as_mut().filter(|_| self.config.echo) {
-            // Refused are other formats than the one it was built with.
-            let _ = processing.process_render_f32(&[block], &mut [&mut self.scratch]);
+        if !self.config.echo || self.rest > 0 {
+            return;
+        }
+        let Some(processing) = &mut self.processing else { return };
+        let block = block.map(clean);
+        if catch_unwind(AssertUnwindSafe(|| processing.render(&block))).is_err() {
+            self.fault();
         }
     }
 
     /// Processes what the microphone heard, in place. `delay_ms`: from handing a block to
     /// [`process_render`](Self::process_render) until its echo is handed in here, as far as known; it starts the search.
     pub fn process_capture(&mut self, block: &mut [f32; BLOCK], delay_ms: u32) {
+        clean_all(block);
+        self.calm = self.calm.saturating_add(1);
+        if self.rest > 0 {
+            self.rest -= 1;
+            return;
+        }
         let Some(processing) = &mut self.processing else { return };
+        let done = catch_unwind(AssertUnwindSafe(|| processing.capture(block, delay_ms)));
+        if done.is_err() || block.iter().any(|sample| !sample.is_finite()) {
+            block.fill(0.0);
+            self.fault();
+        }
+    }
+
+    fn fault(&mut self) {
+        self.processing = (self.make)(self.config);
+        self.faults += 1;
+        self.recent = if self.calm > CALM { 1 } else { self.recent + 1 };
+        self.calm = 0;
+        if self.recent >= MANY {
+            (self.recent, self.rest) = (0, REST);
+        }
+    }
+}
+
+/// WebRTC's processing.
+#[derive(Debug)]
+struct Sonora {
+    processing: Box<AudioProcessing>,
+    scratch: [f32; BLOCK],
+}
+
+fn sonora_for(config: ApmConfig) -> Option<Box<dyn Processing>> {
+    let anything = config.echo || config.gain || config.noise != NoiseSuppression::Off;
+    let stream = StreamConfig::new(SAMPLE_RATE, 1);
+    anything.then(|| {
+        let builder = AudioProcessing::builder().config(settings(config));
+        let processing = Box::new(builder.capture_config(stream).render_config(stream).build());
+        Box::new(Sonora { processing, scratch: [0.0; BLOCK] }) as Box<dyn Processing>
+    })
+}
+
+impl Processing for Sonora {
+    fn render(&mut self, block: &[f32; BLOCK]) {
+        // Refused are other formats than the one it was built with.
+        let _ = self.processing.process_render_f32(&[block], &mut [&mut self.scratch]);
+    }
+
+    fn capture(&mut self, block: &mut [f32; BLOCK], delay_ms: u32) {
         // It clamps to half a second, and says so in its result.
-        let _ = processing.set_stream_delay_ms(delay_ms.min(500) as i32);
+        let _ = self.processing.set_stream_delay_ms(delay_ms.min(500) as i32);
         self.scratch = *block;
-        if processing.process_capture_f32(&[&self.scratch], &mut [block]).is_err() {
+        if self.processing.process_capture_f32(&[&self.scratch], &mut [block]).is_err() {
             *block = self.scratch;
         }
     }
@@ -111,4 +202,118 @@ fn suppression(level: NoiseSuppression) -> Option<sonora::config::NoiseSuppressi
         NoiseSuppression::VeryHigh => Level::VeryHigh,
     };
     Some(sonora::config::NoiseSuppression { level, ..Default::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f32::consts::TAU;
+
+    fn voice(n: usize) -> [f32; BLOCK] {
+        std::array::from_fn(|i| {
+            let t = (n * BLOCK + i) as f32 / 48_000.0;
+            0.2 * (TAU * 180.0 * t).sin() * (1.0 + (TAU * 3.0 * t).sin())
+        })
+    }
+
+    /// Quiet, and no echo of the voice.
+    fn noise(n: usize) -> [f32; BLOCK] {
+        std::array::from_fn(|i| 0.01 * (((n * BLOCK + i) as f32 * 78.233).sin() * 43_758.547).fract())
+    }
+
+    fn is_sound(block: &[f32; BLOCK]) -> bool {
+        block.iter().all(|s| s.is_finite()) && block.iter().any(|s| s.abs() > 1e-3)
+    }
+
+    /// What comes out in the last of two seconds, with something odd in the middle of both directions.
+    fn run(odd: Option<f32>) -> Vec<[f32; BLOCK]> {
+        let mut apm = Apm::new(ApmConfig::default());
+        let mut out = vec![];
+        for n in 0..200 {
+            let (mut played, mut heard) = (noise(n), voice(n));
+            if let (Some(odd), 100) = (odd, n) {
+                (played[17], heard[240]) = (odd, odd);
+            }
+            apm.process_render(&played);
+            apm.process_capture(&mut heard, 20);
+            out.push(heard);
+        }
+        assert_eq!(apm.faults(), 0);
+        out.split_off(100)
+    }
+
+    #[test]
+    fn a_sample_that_is_no_sound_costs_that_sample_alone() {
+        let usual = run(Some(0.0));
+        assert!(usual.iter().filter(|block| is_sound(block)).count() > 50);
+        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -1e20, 1e-42] {
+            assert_eq!(run(Some(odd)), usual, "{odd} is 0");
+        }
+    }
+
+    /// Panics on a block that begins with 0.75, gives no number on one that begins with 0.5.
+    #[derive(Debug)]
+    struct Fragile;
+
+    impl Processing for Fragile {
+        fn render(&mut self, block: &[f32; BLOCK]) {
+            assert!(block[0] != 0.75, "a fault in the library");
+        }
+
+        fn capture(&mut self, block: &mut [f32; BLOCK], _: u32) {
+            assert!(block[0] != 0.75, "a fault in the library");
+            if block[0] == 0.5 {
+                block[9] = f32::NAN;
+            }
+            block.iter_mut().for_each(|s| *s *= 2.0);
+        }
+    }
+
+    fn fragile() -> Apm {
+        Apm::with(ApmConfig::default(), |_| Some(Box::new(Fragile)))
+    }
+
+    fn capture(apm: &mut Apm, sample: f32) -> [f32; BLOCK] {
+        let mut block = [sample; BLOCK];
+        apm.process_capture(&mut block, 0);
+        block
+    }
+
+    #[test]
+    fn a_fault_costs_one_block() {
+        let mut apm = fragile();
+        for faulty in [0.75, 0.5] {
+            assert_eq!(capture(&mut apm, 0.1), [0.2; BLOCK]);
+            assert_eq!(capture(&mut apm, faulty), [0.0; BLOCK]);
+            assert_eq!(capture(&mut apm, 0.1), [0.2; BLOCK]);
+        }
+        apm.process_render(&[0.75; BLOCK]);
+        assert_eq!(capture(&mut apm, 0.1), [0.2; BLOCK]);
+        assert_eq!((apm.faults(), apm.is_resting()), (3, false));
+    }
+
+    #[test]
+    fn faults_without_end_let_sound_pass_as_it_is_and_are_told() {
+        let mut apm = fragile();
+        for _ in 0..MANY {
+            assert!(!apm.is_resting());
+            capture(&mut apm, 0.75);
+        }
+        assert!(apm.is_resting());
+        for _ in 0..REST {
+            assert_eq!(capture(&mut apm, 0.75), [0.75; BLOCK]);
+        }
+        assert!(!apm.is_resting(), "it is tried again");
+        assert_eq!(capture(&mut apm, 0.1), [0.2; BLOCK]);
+    }
+
+    #[test]
+    fn a_fault_now_and_then_is_forgotten() {
+        let mut apm = fragile();
+        for _ in 0..3 * MANY {
+            capture(&mut apm, 0.75);
+            (0..=CALM).for_each(|_| assert_eq!(capture(&mut apm, 0.1)[0], 0.2));
+            assert!(!apm.is_resting());
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! program), as the crate has no way to the decoder's complexity, which switches the neural concealment on.
 
 use bytes::Bytes;
-use media::audio::{AudioDecodeError, AudioDecoder, MAX_PACKET_SAMPLES, SAMPLE_RATE};
+use media::audio::{AudioDecodeError, AudioDecoder, MAX_PACKET_SAMPLES, SAMPLE_RATE, clean, clean_all};
 use opus::{Application, Bitrate, Channels, Encoder, Signal};
 use opusic_sys as sys;
 use std::ptr::NonNull;
@@ -55,11 +55,13 @@ impl OpusError {
     }
 }
 
-/// Makes packets of one microphone.
+/// Makes packets of one microphone. After an error libopus' encoder is made anew: whatever state it was left in, the next
+/// packet is sound.
 #[derive(Debug)]
 pub struct OpusEncoder {
     encoder: Encoder,
     config: OpusConfig,
+    pcm: Vec<f32>,
     packet: Box<[u8; Self::MAX_PACKET]>,
 }
 
@@ -72,19 +74,25 @@ impl OpusEncoder {
         if !matches!(config.frame_ms, 10 | 20 | 40 | 60) {
             return Err(OpusError::FrameLength(config.frame_ms));
         }
-        let encoder = Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip).map_err(backend)?;
-        let mut this = Self { encoder, config, packet: Box::new([0; Self::MAX_PACKET]) };
-        this.apply().map_err(backend)?;
-        Ok(this)
+        let encoder = open_encoder(&config).map_err(backend)?;
+        Ok(Self { encoder, config, pcm: vec![], packet: Box::new([0; Self::MAX_PACKET]) })
     }
 
-    /// Encodes one packet of [`samples`](Self::samples) at 48 kHz mono in -1..=1; what is above is limited softly.
+    /// Encodes one packet of [`samples`](Self::samples) at 48 kHz mono in -1..=1; what is above is limited softly, what
+    /// is no sound ([`clean`]) is 0.
     pub fn encode(&mut self, pcm: &[f32]) -> Result<Bytes, OpusError> {
         if pcm.len() != self.samples() {
             return Err(OpusError::Samples(pcm.len()));
         }
-        let len = self.encoder.encode_float(pcm, &mut self.packet[..]).map_err(backend)?;
-        Ok(Bytes::copy_from_slice(&self.packet[..len]))
+        self.pcm.clear();
+        self.pcm.extend(pcm.iter().map(|sample| clean(*sample)));
+        match self.encoder.encode_float(&self.pcm, &mut self.packet[..]) {
+            Ok(len) => Ok(Bytes::copy_from_slice(&self.packet[..len])),
+            Err(error) => {
+                self.encoder = open_encoder(&self.config).map_err(backend)?;
+                Err(backend(error))
+            }
+        }
     }
 
     /// Samples in a packet.
@@ -108,47 +116,68 @@ impl OpusEncoder {
     pub fn config(&self) -> &OpusConfig {
         &self.config
     }
+}
 
-    fn apply(&mut self) -> opus::Result<()> {
-        self.encoder.set_bitrate(bound(self.config.bitrate))?;
-        self.encoder.set_signal(Signal::Voice)?;
-        self.encoder.set_inband_fec(self.config.fec)?;
-        self.encoder.set_packet_loss_perc(self.config.expected_loss_percent.min(100).into())?;
-        self.encoder.set_dtx(self.config.dtx)?;
-        self.encoder.set_complexity(9)
-    }
+fn open_encoder(config: &OpusConfig) -> opus::Result<Encoder> {
+    let mut encoder = Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip)?;
+    encoder.set_bitrate(bound(config.bitrate))?;
+    encoder.set_signal(Signal::Voice)?;
+    encoder.set_inband_fec(config.fec)?;
+    encoder.set_packet_loss_perc(config.expected_loss_percent.min(100).into())?;
+    encoder.set_dtx(config.dtx)?;
+    encoder.set_complexity(9)?;
+    Ok(encoder)
 }
 
 /// Decodes one participant's packets; mends losses from redundancy, or by libopus' neural concealment.
+///
+/// After an error, or samples that are no numbers, libopus' decoder is made anew: what damage left in it is not heard
+/// in the packets that follow.
 #[derive(Debug)]
 pub struct OpusDecoder {
-    raw: NonNull<sys::OpusDecoder>,
+    raw: State,
     /// The decoder's last word, of the longest packet there is.
     pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
 }
 
-// SAFETY: a libopus state is bound to no thread; every use goes through `&mut self`.
-unsafe impl Send for OpusDecoder {}
+/// Owns libopus' decoder.
+#[derive(Debug)]
+struct State(NonNull<sys::OpusDecoder>);
 
-impl OpusDecoder {
+// SAFETY: a libopus state is bound to no thread; every use goes through `&mut self`.
+unsafe impl Send for State {}
+
+impl State {
     /// From this complexity on libopus conceals with a neural network.
     const DEEP_CONCEALMENT: i32 = 5;
 
-    /// Opens a decoder.
-    pub fn new() -> Result<Self, OpusError> {
+    fn open() -> Result<Self, OpusError> {
         let mut error = 0;
         // SAFETY: `error` is written through the call; null is checked below.
         let raw = unsafe { sys::opus_decoder_create(SAMPLE_RATE as i32, 1, &mut error) };
         let raw = NonNull::new(raw).ok_or_else(|| OpusError::Backend(format!("no decoder ({error})")))?;
-        let this = Self { raw, pcm: Box::new([0.0; MAX_PACKET_SAMPLES]) };
+        let this = Self(raw);
         // SAFETY: the state is open, and this control takes one int.
-        let code = unsafe {
-            sys::opus_decoder_ctl(this.raw.as_ptr(), sys::OPUS_SET_COMPLEXITY_REQUEST, Self::DEEP_CONCEALMENT)
-        };
+        let code =
+            unsafe { sys::opus_decoder_ctl(this.0.as_ptr(), sys::OPUS_SET_COMPLEXITY_REQUEST, Self::DEEP_CONCEALMENT) };
         match code {
             sys::OPUS_OK => Ok(this),
             other => Err(OpusError::Backend(format!("no concealment ({other})"))),
         }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        // SAFETY: open, and closed only here.
+        unsafe { sys::opus_decoder_destroy(self.0.as_ptr()) }
+    }
+}
+
+impl OpusDecoder {
+    /// Opens a decoder.
+    pub fn new() -> Result<Self, OpusError> {
+        Ok(Self { raw: State::open()?, pcm: Box::new([0.0; MAX_PACKET_SAMPLES]) })
     }
 
     /// Runs the decoder for up to `samples`; how many came, or libopus' error.
@@ -158,9 +187,15 @@ impl OpusDecoder {
         let room = samples.min(MAX_PACKET_SAMPLES) as i32;
         // SAFETY: libopus reads `len` bytes of `data` and writes at most `room` samples to `pcm`, which has as many.
         let count = unsafe {
-            sys::opus_decode_float(self.raw.as_ptr(), data, len, self.pcm.as_mut_ptr(), room, i32::from(fec))
+            sys::opus_decode_float(self.raw.0.as_ptr(), data, len, self.pcm.as_mut_ptr(), room, i32::from(fec))
         };
-        usize::try_from(count).map_err(|_| AudioDecodeError)
+        let count = usize::try_from(count).ok().filter(|count| self.pcm[..*count].iter().all(|s| s.is_finite()));
+        let Some(count) = count else {
+            self.raw = State::open().map_err(|_| AudioDecodeError)?;
+            return Err(AudioDecodeError);
+        };
+        clean_all(&mut self.pcm[..count]);
+        Ok(count)
     }
 }
 
@@ -199,13 +234,6 @@ impl AudioDecoder for OpusDecoder {
                 return;
             }
         }
-    }
-}
-
-impl Drop for OpusDecoder {
-    fn drop(&mut self) {
-        // SAFETY: open, and closed only here.
-        unsafe { sys::opus_decoder_destroy(self.raw.as_ptr()) }
     }
 }
 

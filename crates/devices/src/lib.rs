@@ -10,6 +10,7 @@ mod audio;
 mod camera;
 mod error;
 mod event;
+mod hold;
 mod list;
 mod pace;
 
@@ -17,6 +18,7 @@ pub use audio::{Microphone, MicrophoneOptions, Speaker};
 pub use camera::{Camera, CameraMode, CameraRequest, SourceFormat};
 pub use error::DeviceError;
 pub use event::{DeviceEvent, EventSink, ignore_events};
+pub use hold::Hold;
 pub use list::{DeviceInfo, DeviceKind, list};
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ const OWNED: &[(&str, &str)] = &[
     ("rtc", "peer"),
     ("nokhwa", "devices"),
     ("cpal", "devices"),
+    ("alsa-sys", "devices"),
     ("env-libvpx-sys", "codecs"),
     ("openh264", "codecs"),
     ("opus", "codecs"),

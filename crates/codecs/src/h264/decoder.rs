@@ -11,7 +11,8 @@ use openh264::formats::YUVSource;
 
 /// One stream's decoder.
 pub(crate) struct Decoder {
-    decoder: open::Decoder,
+    /// `None` after an error: what damage left in openh264 meets no other frame.
+    decoder: Option<open::Decoder>,
     pool: FramePool,
     color: Color,
     await_keyframe: bool,
@@ -20,7 +21,7 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// Opens it.
     pub(crate) fn open(pool: FramePool) -> Result<Self, DecodeError> {
-        Ok(Decoder { decoder: open_decoder()?, pool, color: Color::default(), await_keyframe: true })
+        Ok(Decoder { decoder: Some(open_decoder()?), pool, color: Color::default(), await_keyframe: true })
     }
 
     /// Reads the units that matter here.
@@ -43,11 +44,17 @@ impl Decoder {
 
     fn run(&mut self, frame: &EncodedFrame) -> Result<Option<VideoFrame>, DecodeError> {
         i32::try_from(frame.data.len()).map_err(|_| DecodeError::Corrupt)?;
-        match self.decoder.decode(&frame.data) {
-            Ok(Some(picture)) => copy(&picture, &self.pool, self.color, frame).map(Some),
-            Ok(None) => Ok(None),
-            Err(_) => Err(DecodeError::Corrupt),
-        }
+        let mut decoder = match self.decoder.take() {
+            Some(decoder) => decoder,
+            None => open_decoder()?,
+        };
+        let shown = match decoder.decode(&frame.data) {
+            Ok(Some(picture)) => Some(copy(&picture, &self.pool, self.color, frame)?),
+            Ok(None) => None,
+            Err(_) => return Err(DecodeError::Corrupt),
+        };
+        self.decoder = Some(decoder);
+        Ok(shown)
     }
 }
 
@@ -61,11 +68,9 @@ impl VideoDecoder for Decoder {
             // Parameter sets alone neither begin nor break a stream.
             Ok(Access::Parameters) => return self.run(frame),
             Ok(Access::Delta) => self.run(frame),
-            // What earlier damage left in the decoder must not spoil a sound keyframe.
-            Ok(Access::Keyframe) => self.run(frame).or_else(|_| {
-                self.decoder = open_decoder()?;
-                self.run(frame)
-            }),
+            // What unnoticed damage left in the decoder must not spoil a sound keyframe.
+            Ok(Access::Keyframe) if self.decoder.is_some() => self.run(frame).or_else(|_| self.run(frame)),
+            Ok(Access::Keyframe) => self.run(frame),
             Err(error) => Err(error),
         };
         self.await_keyframe = shown.is_err();

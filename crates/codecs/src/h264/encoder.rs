@@ -20,7 +20,7 @@ pub(crate) struct Encoder {
     config: EncoderConfig,
     cadence: Cadence,
     color: Color,
-    /// `None` until the first frame, and after one that changed the colour.
+    /// `None` until the first frame, after one that changed the colour, and after an error.
     running: Option<Running>,
     keyframe_owed: bool,
     clock: Duration,
@@ -161,6 +161,9 @@ impl VideoEncoder for Encoder {
         let interval = self.cadence.next(frame.time);
         let encoded = self.encode_picture(&picture, interval);
         self.clock += interval;
+        if encoded.is_err() {
+            (self.running, self.keyframe_owed) = (None, true);
+        }
         let Some((data, keyframe)) = encoded? else { return Ok(None) };
         self.keyframe_owed &= !keyframe;
         let (width, height) = picture.dimensions();

@@ -3,50 +3,64 @@
 use super::PixelError;
 use super::convert::{Plane, i420};
 use super::range::limit_range;
+use super::turbo::{Header, Outcome, Picture};
 use crate::video::{DecodeError, check_size};
 use media::frame::{FrameMut, FramePool, VideoFrame};
 use std::time::Instant;
-use turbojpeg::{Colorspace, Decompressor, Subsamp, YuvImage};
+use turbojpeg::Subsamp;
 
-/// Decodes the JPEGs of one camera.
-#[derive(Debug)]
+/// Pictures cut short that are left out, for the one before is better. A camera that sends nothing else is shown as it is.
+const LEFT_OUT: u32 = 3;
+
+/// Decodes the JPEGs of one camera. Pictures do not depend on each other: damage costs the damaged one alone.
+#[derive(Debug, Default)]
 pub struct Mjpeg {
-    decompressor: Decompressor,
     planes: Vec<u8>,
+    /// Pictures cut short since the last whole one.
+    cut: u32,
 }
 
 impl Mjpeg {
     /// A decoder.
-    pub fn new() -> Result<Self, PixelError> {
-        let mut decompressor = Decompressor::new().map_err(|_| PixelError::Unsupported)?;
-        // A progressive JPEG of a few kilobytes can take minutes; cameras send baseline.
-        decompressor.set_scan_limit(16).map_err(|_| PixelError::Unsupported)?;
-        Ok(Self { decompressor, planes: vec![] })
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Decodes a JPEG of any subsampling, in its own size. JPEG is full range (JFIF); the frame is in limited range
     /// BT.601, which every codec and receiver agrees on.
+    ///
+    /// What libjpeg merely warns of (padding, no end marker, a wrong code) is shown. A picture whose last rows are missing
+    /// is [`PixelError::Corrupt`] a few times, then shown as far as it goes.
     pub fn decode(&mut self, jpeg: &[u8], pool: &FramePool, time: Instant) -> Result<VideoFrame, PixelError> {
-        let header = self.decompressor.read_header(jpeg).map_err(|_| PixelError::Corrupt)?;
-        if header.is_lossless || !matches!(header.colorspace, Colorspace::YCbCr | Colorspace::Gray) {
-            return Err(PixelError::Unsupported);
-        }
+        let picture = Picture::read(jpeg)?;
+        let header = picture.header();
         let (width, height) = (side(header.width)?, side(header.height)?);
         check_size(width, height).map_err(|error| match error {
             DecodeError::TooLarge { .. } => PixelError::TooLarge,
             _ => PixelError::Corrupt,
         })?;
         let mut out = pool.take(width, height);
-        if header.subsamp == Subsamp::Sub2x2 && width % 2 == 0 && height % 2 == 0 {
-            decompress(&mut self.decompressor, jpeg, out.data_mut(), (width, height), header.subsamp)?;
+        let extent = if header.subsamp == Subsamp::Sub2x2 && width % 2 == 0 && height % 2 == 0 {
+            decompress(picture, jpeg, out.data_mut())?
         } else {
-            let len = turbojpeg::yuv_pixels_len(header.width, 1, header.height, header.subsamp);
-            self.planes.resize(len.map_err(|_| PixelError::Unsupported)?, 0);
-            decompress(&mut self.decompressor, jpeg, &mut self.planes, (width, height), header.subsamp)?;
+            self.planes.resize(picture.planes_len()?, 0);
+            let extent = decompress(picture, jpeg, &mut self.planes)?;
             gather(&self.planes, header.subsamp, &mut out)?;
-        }
+            extent
+        };
+        self.judge(extent)?;
         limit_range(&mut out);
         Ok(out.freeze(time))
+    }
+
+    /// Whether the picture is shown.
+    fn judge(&mut self, extent: Extent) -> Result<(), PixelError> {
+        match extent {
+            Extent::Whole => self.cut = 0,
+            Extent::Cut => self.cut = self.cut.saturating_add(1),
+            Extent::Nothing => return Err(PixelError::Corrupt),
+        }
+        if (1..=LEFT_OUT).contains(&self.cut) { Err(PixelError::Corrupt) } else { Ok(()) }
     }
 }
 
@@ -54,35 +68,73 @@ fn side(side: usize) -> Result<u32, PixelError> {
     u32::try_from(side).map_err(|_| PixelError::TooLarge)
 }
 
-fn decompress(
-    decompressor: &mut Decompressor,
-    jpeg: &[u8],
-    pixels: &mut [u8],
-    (width, height): (u32, u32),
-    subsamp: Subsamp,
-) -> Result<(), PixelError> {
-    let image = YuvImage { pixels, width: width as usize, align: 1, height: height as usize, subsamp };
-    match decompressor.decompress_to_yuv(jpeg, image) {
-        Ok(()) => Ok(()),
-        // Many USB cameras pad their JPEGs; libjpeg warns of it and has decoded the whole picture.
-        Err(turbojpeg::Error::TurboJpegError(warning)) if warning.contains("extraneous bytes") => Ok(()),
-        Err(_) => Err(PixelError::Corrupt),
+/// How much of a picture is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All rows.
+    Whole,
+    /// The first ones.
+    Cut,
+    /// Not even the first block.
+    Nothing,
+}
+
+/// What is missing of a picture: what libjpeg makes of no data at all.
+const MISSING: u8 = 128;
+
+/// Decodes all planes.
+fn decompress(picture: Picture<'_>, jpeg: &[u8], planes: &mut [u8]) -> Result<Extent, PixelError> {
+    planes.fill(MISSING); // where libjpeg gives up
+    let header = picture.header();
+    if picture.decompress(planes)? == Outcome::Clean || !is_missing(planes, header, Block::Last) {
+        return Ok(Extent::Whole);
+    }
+    // A picture that really ends in even grey has all its rows if only the end marker was not there.
+    let ended = [jpeg, &[0xFF, 0xD9]].concat();
+    if Picture::read(&ended)?.decompress(planes)? == Outcome::Clean {
+        return Ok(Extent::Whole);
+    }
+    Ok(if is_missing(planes, header, Block::First) { Extent::Nothing } else { Extent::Cut })
+}
+
+/// A block of 8 by 8 luma samples, or what the picture's edge leaves of it.
+#[derive(Debug, Clone, Copy)]
+enum Block {
+    First,
+    Last,
+}
+
+/// Whether the block is as no data at all would leave it.
+fn is_missing(planes: &[u8], header: Header, block: Block) -> bool {
+    let stride = header.width.next_multiple_of(chroma_reach(header.subsamp).0);
+    let along = |side: usize| match block {
+        Block::First => 0..side.min(8),
+        Block::Last => side.saturating_sub(1) / 8 * 8..side,
+    };
+    let (columns, mut rows) = (along(header.width), along(header.height));
+    let row = |y: usize| planes.get(y * stride + columns.start..y * stride + columns.end).unwrap_or_default();
+    rows.all(|y| row(y).iter().all(|sample| *sample == MISSING))
+}
+
+/// Pixels that a chroma sample reaches over, across and down.
+fn chroma_reach(subsamp: Subsamp) -> (usize, usize) {
+    match subsamp {
+        Subsamp::Sub2x1 => (2, 1),
+        Subsamp::Sub2x2 => (2, 2),
+        Subsamp::Sub1x2 => (1, 2),
+        Subsamp::Sub4x1 => (4, 1),
+        Subsamp::Sub1x4 => (1, 4),
+        _ => (1, 1),
     }
 }
 
 /// Brings planes of any subsampling to 4:2:0. TurboJPEG rounds the sides of all planes up to whole chroma samples.
 fn gather(planes: &[u8], subsamp: Subsamp, out: &mut FrameMut) -> Result<(), PixelError> {
     let (width, height) = (out.width() as usize, out.height() as usize);
-    let (across, down) = match subsamp {
-        Subsamp::None => (1, 1),
-        Subsamp::Sub2x1 => (2, 1),
-        Subsamp::Sub2x2 => (2, 2),
-        Subsamp::Sub1x2 => (1, 2),
-        Subsamp::Sub4x1 => (4, 1),
-        Subsamp::Sub1x4 => (1, 4),
-        Subsamp::Gray => return grey(planes, out),
-        _ => return Err(PixelError::Unsupported),
-    };
+    if subsamp == Subsamp::Gray {
+        return grey(planes, out);
+    }
+    let (across, down) = chroma_reach(subsamp);
     let (columns, rows) = (width.div_ceil(across), height.div_ceil(down));
     let luma_stride = columns * across;
     let luma_len = luma_stride * rows * down;
@@ -163,7 +215,7 @@ mod tests {
     }
 
     fn decode(jpeg: &[u8]) -> Result<VideoFrame, PixelError> {
-        Mjpeg::new().expect("decoder").decode(jpeg, &FramePool::new(), Instant::now())
+        Mjpeg::new().decode(jpeg, &FramePool::new(), Instant::now())
     }
 
     #[test]
@@ -196,6 +248,78 @@ mod tests {
     fn grey_has_neutral_chroma() {
         let frame = decode(&jpeg(32, 32, Subsamp::Gray)).expect("decoded");
         assert!(frame.u().iter().chain(frame.v()).all(|c| *c == 128));
+    }
+
+    #[test]
+    fn a_good_picture_follows_any_damaged_one() {
+        let good = jpeg(64, 48, Subsamp::Sub2x1);
+        let whole = decode(&good).expect("decoded");
+        let scan = good.windows(2).position(|two| two == [0xFF, 0xDA]).expect("a scan") + 14;
+        let (pool, now) = (FramePool::new(), Instant::now());
+        let mut mjpeg = Mjpeg::new();
+        let mut follow = |damaged: &[u8], what: &str| {
+            let _ = mjpeg.decode(damaged, &pool, now);
+            let next = mjpeg.decode(&good, &pool, now).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(next.data(), whole.data(), "{what}");
+        };
+        for len in 0..good.len() {
+            follow(&good[..len], &format!("cut after {len} bytes"));
+        }
+        for at in 0..scan {
+            for change in [0x01, 0x10, 0x80, 0xFF] {
+                let mut damaged = good.clone();
+                damaged[at] ^= change;
+                follow(&damaged, &format!("byte {at} changed by {change:#x}"));
+            }
+        }
+        // A tables-only stream, which libjpeg takes without a word.
+        let tables = [&good[..scan - 14], &[0xFF, 0xD9]].concat();
+        follow(&tables, "tables without a picture");
+    }
+
+    #[test]
+    fn what_libjpeg_only_warns_of_is_shown() {
+        for subsamp in [Subsamp::Sub2x1, Subsamp::Sub2x2, Subsamp::Gray] {
+            let good = jpeg(64, 48, subsamp);
+            let whole = decode(&good).expect("decoded");
+            let unended = &good[..good.len() - 2];
+            let padded = [unended, &[0; 37], &[0xFF, 0xD9]].concat();
+            let garbage_after = [&good[..], &[0x12, 0x34, 0xFF, 0xC0, 0x00]].concat();
+            for bytes in [unended, &good[..good.len() - 1], &padded, &garbage_after] {
+                assert_eq!(decode(bytes).expect("shown").data(), whole.data(), "{subsamp:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_even_grey_picture_without_its_end_is_whole() {
+        let mut compressor = Compressor::new().expect("compressor");
+        let image =
+            Image { pixels: &[128u8; 64 * 48][..], width: 64, pitch: 64, height: 48, format: PixelFormat::GRAY };
+        compressor.set_subsamp(Subsamp::Gray).expect("subsampling");
+        let grey = compressor.compress_to_vec(image).expect("compressed");
+        assert!(decode(&grey[..grey.len() - 2]).is_ok());
+    }
+
+    #[test]
+    fn a_picture_cut_short_is_left_out_unless_nothing_else_comes() {
+        let good = jpeg(64, 48, Subsamp::Sub2x1);
+        let scan = good.windows(2).position(|two| two == [0xFF, 0xDA]).expect("a scan") + 14;
+        let cut = &good[..scan + (good.len() - scan) * 2 / 3];
+        let (pool, now) = (FramePool::new(), Instant::now());
+        let mut mjpeg = Mjpeg::new();
+        for _ in 0..LEFT_OUT {
+            assert_eq!(mjpeg.decode(cut, &pool, now).err(), Some(PixelError::Corrupt));
+        }
+        let shown = mjpeg.decode(cut, &pool, now).expect("what is there");
+        let whole = mjpeg.decode(&good, &pool, now).expect("decoded");
+        assert_eq!(shown.y()[..64 * 8], whole.y()[..64 * 8], "the rows that are there");
+        assert_eq!(mjpeg.decode(cut, &pool, now).err(), Some(PixelError::Corrupt));
+        for len in [20, 180, 300, 600] {
+            for _ in 0..10 {
+                assert!(mjpeg.decode(&good[..len], &pool, now).is_err(), "no picture at all after {len} bytes");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod mjpeg;
 mod range;
 mod rotate;
 mod scale;
+mod turbo;
 
 pub use convert::{Plane, i420, nv12, to_rgba, yuyv};
 pub use mjpeg::Mjpeg;

@@ -12,7 +12,8 @@ use vpx_sys as vpx;
 
 /// One stream's decoder.
 pub(crate) struct Decoder {
-    instance: Instance,
+    /// `None` after an error: what damage left in libvpx meets no other frame.
+    instance: Option<Instance>,
     codec: VideoCodec,
     pool: FramePool,
     await_keyframe: bool,
@@ -21,12 +22,18 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// Opens it.
     pub(crate) fn open(codec: VideoCodec, pool: FramePool) -> Result<Self, DecodeError> {
-        Ok(Decoder { instance: Instance::open(codec)?, codec, pool, await_keyframe: true })
+        Ok(Decoder { instance: Some(Instance::open(codec)?), codec, pool, await_keyframe: true })
     }
 
     fn show(&mut self, frame: &EncodedFrame) -> Result<Option<VideoFrame>, DecodeError> {
-        let picture = self.instance.run(&frame.data)?;
-        picture.map(|picture| self.copy(&picture, frame)).transpose()
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => Instance::open(self.codec)?,
+        };
+        let picture = instance.run(&frame.data)?;
+        let shown = picture.map(|picture| self.copy(&picture, frame)).transpose()?;
+        self.instance = Some(instance);
+        Ok(shown)
     }
 
     fn copy(&self, picture: &Picture, frame: &EncodedFrame) -> Result<VideoFrame, DecodeError> {
@@ -51,11 +58,9 @@ impl VideoDecoder for Decoder {
             return Err(DecodeError::Codec);
         }
         let shown = match header::inspect(self.codec, &frame.data) {
-            // What earlier damage left in the decoder must not spoil a sound keyframe.
-            Ok(true) => self.show(frame).or_else(|_| {
-                self.instance = Instance::open(self.codec)?;
-                self.show(frame)
-            }),
+            // What unnoticed damage left in the decoder must not spoil a sound keyframe.
+            Ok(true) if self.instance.is_some() => self.show(frame).or_else(|_| self.show(frame)),
+            Ok(true) => self.show(frame),
             Ok(false) if self.await_keyframe => Err(DecodeError::NeedKeyframe),
             Ok(false) => self.show(frame),
             Err(error) => Err(error),

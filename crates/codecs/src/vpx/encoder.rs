@@ -98,6 +98,13 @@ impl Encoder {
         Ok(())
     }
 
+    /// After an error: libvpx anew, with a keyframe next. Where even that fails, the next error tries again.
+    fn renew(&mut self) {
+        if let Ok(new) = Self::try_open(self.config.clone()) {
+            *self = new;
+        }
+    }
+
     /// The most that a keyframe may take, in percent of the mean frame: half of the buffer that the decoder's side is
     /// thought to have.
     fn intra_percent(&self) -> c_int {
@@ -171,8 +178,11 @@ impl VideoEncoder for Encoder {
             return Err(EncodeError::Size { width, height });
         }
         self.keyframe_owed |= force_keyframe;
-        let picture = self.adopt(frame).map_err(EncodeError::Backend)?;
-        self.put(&picture, self.keyframe_owed).map_err(EncodeError::Backend)?;
+        let put = self.adopt(frame).and_then(|picture| self.put(&picture, self.keyframe_owed));
+        if let Err(error) = put {
+            self.renew();
+            return Err(EncodeError::Backend(error));
+        }
         let Some((data, keyframe)) = self.take() else { return Ok(None) };
         self.keyframe_owed &= !keyframe;
         Ok(Some(EncodedFrame {
@@ -197,7 +207,9 @@ impl VideoEncoder for Encoder {
         // SAFETY: the configuration lives through the call and is copied.
         let code = unsafe { vpx::vpx_codec_enc_config_set(self.context.raw(), &self.raw.0) };
         // Only the rate differs from what was accepted at opening, and it is bounded: there is nothing to refuse.
-        debug_assert_eq!(code, vpx::vpx_codec_err_t::VPX_CODEC_OK);
+        if code != vpx::vpx_codec_err_t::VPX_CODEC_OK {
+            self.renew();
+        }
     }
 
     fn config(&self) -> &EncoderConfig {

@@ -7,6 +7,8 @@ use super::stream::Stream;
 use super::{BLOCK, RATE, REBUILT, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
+use crate::hold::Hold;
+use crate::list::DeviceKind;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 /// What a microphone should do besides.
@@ -23,7 +25,7 @@ pub struct MicrophoneOptions {
 #[derive(Debug)]
 pub struct Microphone {
     intake: Intake,
-    _device: Device,
+    device: Option<Device>,
 }
 
 #[derive(Debug)]
@@ -63,9 +65,15 @@ impl Microphone {
                 rings_to.try_send(reader).map_err(|_| DeviceError::Backend("nobody uses it".into()))?;
                 Ok((stream, meter))
             };
-            Device::Native { _stream: Stream::keep(id, build, events)? }
+            Device::Native { _stream: Stream::keep(id, DeviceKind::Microphone, build, events)? }
         };
-        Ok(Microphone { intake: Intake::new(rings), _device: device })
+        Ok(Microphone { intake: Intake::new(rings), device: Some(device) })
+    }
+
+    /// Takes the device out, so that it can be closed elsewhere: closing may block for seconds. Once it is closed, nothing
+    /// more comes here.
+    pub fn detach(&mut self) -> Hold {
+        Hold::new(self.device.take())
     }
 
     /// Takes 10 ms. Never blocks: `false` says that there is not enough yet, and leaves `out` alone.

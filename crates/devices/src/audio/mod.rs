@@ -1,5 +1,7 @@
 //! Microphones and loudspeakers.
 
+#[cfg(target_os = "linux")]
+mod alsa_log;
 mod drift;
 mod keep;
 mod microphone;

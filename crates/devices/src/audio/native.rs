@@ -25,7 +25,7 @@ const PLUGIN_PERIOD_MS: u32 = 20;
 const HARDWARE_PERIOD_MS: u32 = 10;
 
 pub(super) fn list(direction: Direction) -> Vec<DeviceInfo> {
-    let host = cpal::default_host();
+    let host = host();
     let default = default_device(&host, direction).and_then(|d| d.id().ok());
     let devices = match host.devices() {
         Ok(devices) => devices,
@@ -143,8 +143,14 @@ fn on_error(signal: &Arc<stream::Signal>) -> impl FnMut(cpal::Error) + Send + 's
     }
 }
 
+fn host() -> cpal::Host {
+    #[cfg(target_os = "linux")]
+    super::alsa_log::redirect();
+    cpal::default_host()
+}
+
 fn find(direction: Direction, id: &str) -> Result<cpal::Device, DeviceError> {
-    let host = cpal::default_host();
+    let host = host();
     if is_default(id) {
         return default_device(&host, direction).ok_or(DeviceError::NotFound);
     }

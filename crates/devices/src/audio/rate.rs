@@ -1,6 +1,7 @@
 //! From the device's rate and clock to ours and back.
 
 use crate::error::DeviceError;
+use media::audio::clean;
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Adjustable, Async, FixedAsync, Resampler, SincInterpolationParameters, Slip, WindowFunction};
 
@@ -41,9 +42,10 @@ impl RateConverter {
         Ok(converter)
     }
 
-    /// Appends what can be converted by now to `out`.
+    /// Appends what can be converted by now to `out`. All sound from and to devices comes through here, first of all
+    /// filters: what is no sound is 0.
     pub(super) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
-        self.pending.extend_from_slice(samples);
+        self.pending.extend(samples.iter().map(|sample| clean(*sample)));
         let mut done = 0;
         loop {
             let step = self.resampler().input_frames_next();
@@ -147,6 +149,21 @@ mod tests {
                 assert!((frequency(steady, to) - 440.0).abs() < 0.5, "{from} to {to}");
                 let peak = steady.iter().fold(0.0f32, |peak, s| peak.max(s.abs()));
                 assert!((0.97..1.03).contains(&peak), "{from} to {to}: {peak}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sample_that_is_no_sound_is_silence_at_any_rate() {
+        for from in [16_000, 44_100, 48_000] {
+            let with = |odd: f32| {
+                let mut input = sine(440.0, from, from as usize / 2);
+                input[3_000] = odd;
+                convert(from, 48_000, 0.001, &input)
+            };
+            let silent = with(0.0);
+            for odd in [f32::NAN, f32::INFINITY, f32::MIN, 1e-41] {
+                assert_eq!(with(odd), silent, "{odd} at {from} Hz");
             }
         }
     }

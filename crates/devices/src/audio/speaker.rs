@@ -7,6 +7,8 @@ use super::stream::Stream;
 use super::{BLOCK, RATE, REBUILT, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
+use crate::hold::Hold;
+use crate::list::DeviceKind;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Speaker {
     outlet: Outlet,
-    _device: Device,
+    device: Option<Device>,
 }
 
 #[derive(Debug)]
@@ -48,9 +50,15 @@ impl Speaker {
                 rings_to.try_send(writer).map_err(|_| DeviceError::Backend("nobody uses it".into()))?;
                 Ok((stream, meter))
             };
-            Device::Native { _stream: Stream::keep(id, build, events)? }
+            Device::Native { _stream: Stream::keep(id, DeviceKind::Speaker, build, events)? }
         };
-        Ok(Speaker { outlet: Outlet::new(rings), _device: device })
+        Ok(Speaker { outlet: Outlet::new(rings), device: Some(device) })
+    }
+
+    /// Takes the device out, so that it can be closed elsewhere: closing may block for seconds. Once it is closed, nothing
+    /// of what is written is heard.
+    pub fn detach(&mut self) -> Hold {
+        Hold::new(self.device.take())
     }
 
     /// Queues samples. Never blocks; beyond the ring's bound the oldest are dropped.

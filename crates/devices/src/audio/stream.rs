@@ -4,7 +4,9 @@ use super::keep::{Keep, Step};
 use super::native;
 use super::ring::Meter;
 use crate::error::DeviceError;
-use crate::event::{DeviceEvent, EventSink};
+use crate::event::EventSink;
+use crate::list::DeviceKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -44,16 +46,22 @@ pub(super) struct Stream {
 const LOOK: Duration = Duration::from_millis(250);
 /// A driver that hangs is waited for no longer than this.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Stream {
     /// Runs `build` on a thread of its own, and again whenever the stream breaks. It returns the stream, which stays
     /// on that thread, and the meter of its ring.
-    pub(super) fn keep<S, B>(id: &str, mut build: B, events: EventSink) -> Result<Stream, DeviceError>
+    pub(super) fn keep<S, B>(id: &str, kind: DeviceKind, mut build: B, events: EventSink) -> Result<Stream, DeviceError>
     where
         B: FnMut(&Arc<Signal>) -> Result<(S, Arc<Meter>), DeviceError> + Send + 'static,
     {
         let named = !native::is_default(id);
+        let mut build = move |signal: &_| {
+            // Bindings of drivers assert and unwrap on what a device does.
+            let built = catch_unwind(AssertUnwindSafe(|| build(signal)));
+            let failed = || Err(DeviceError::Backend("its driver's interface failed".into()));
+            built.unwrap_or_else(|_| failed()).map_err(|error| error.of(kind, named))
+        };
         let stop = Arc::new(AtomicBool::new(false));
         let (opened_to, opened) = sync_channel(1);
         let (closed_to, closed) = sync_channel::<()>(1);
@@ -122,9 +130,6 @@ fn run<S>(
         match step {
             Step::Wait | Step::Build => std::thread::park_timeout(LOOK),
             Step::Report(event) => {
-                if let DeviceEvent::Failed(error) = &event {
-                    log::warn!("audio device: {error}");
-                }
                 events(event);
             }
             Step::Close => {
@@ -141,6 +146,7 @@ fn run<S>(
 mod tests {
     use super::super::ring;
     use super::*;
+    use crate::event::DeviceEvent;
     use std::sync::Mutex;
     use std::sync::mpsc;
 
@@ -176,7 +182,8 @@ mod tests {
         let errors = Arc::new(Mutex::new(errors));
         let mut fake = Fake { signals, errors: errors.clone() };
         let sink: EventSink = Arc::new(move |event| drop(events_to.send(event)));
-        Opened { stream: Stream::keep(id, move |signal| fake.build(signal), sink), built, events, errors }
+        let stream = Stream::keep(id, DeviceKind::Microphone, move |signal| fake.build(signal), sink);
+        Opened { stream, built, events, errors }
     }
 
     const LONG: Duration = Duration::from_secs(10);
@@ -199,7 +206,8 @@ mod tests {
         assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Live));
         errors.lock().unwrap().push(DeviceError::NotFound);
         signal.raise();
-        assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Failed(DeviceError::NotFound)));
+        let none = DeviceError::None(DeviceKind::Microphone);
+        assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Failed(none)));
         assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Live));
     }
 
@@ -208,6 +216,13 @@ mod tests {
         let Opened { stream, events, .. } = open("x", vec![DeviceError::Busy]);
         assert_eq!(stream.map(|_| ()), Err(DeviceError::Busy));
         assert!(events.recv().is_err(), "no event, and the thread is over");
+    }
+
+    #[test]
+    fn a_panic_in_a_driver_is_an_error() {
+        let build = |_: &_| -> Result<((), Arc<Meter>), DeviceError> { panic!("driver") };
+        let stream = Stream::keep("x", DeviceKind::Microphone, build, crate::ignore_events());
+        assert!(matches!(stream.map(|_| ()), Err(DeviceError::Backend(_))));
     }
 
     #[test]

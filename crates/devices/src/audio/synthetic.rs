@@ -35,7 +35,7 @@ impl Sound {
         }
         let Some(path) = id.strip_prefix("wav:") else { return Ok(None) };
         let file = File::open(path).map_err(|e| error::file(path, &e))?;
-        let wav = Wav::read(BufReader::new(file)).map_err(|e| DeviceError::Backend(format!("{path}: {e}")))?;
+        let wav = Wav::read(BufReader::new(file)).map_err(|e| error::wav(path, &e))?;
         Ok(Some(Sound::Wav(wav, options.markers.then(Marks::new))))
     }
 
@@ -147,7 +147,7 @@ fn start(
                 break;
             }
             if let Err(e) = work(step) {
-                events(DeviceEvent::Failed(DeviceError::Backend(e.to_string())));
+                events(DeviceEvent::Failed(DeviceError::FileUnusable(e.to_string())));
                 break;
             }
         }
@@ -160,7 +160,7 @@ fn start(
 fn file_error(path: &str, e: &hound::Error) -> DeviceError {
     match e {
         hound::Error::IoError(io) => error::file(path, io),
-        _ => DeviceError::Backend(format!("{path}: {e}")),
+        _ => DeviceError::FileUnusable(format!("{path}: {e}")),
     }
 }
 
@@ -275,9 +275,16 @@ mod tests {
 
     #[test]
     fn files_that_cannot_be_used_are_refused() {
-        let microphone = |id: &str| Microphone::open(id, ignore_events()).map(|_| ());
-        assert_eq!(microphone("wav:/nowhere/at all"), Err(DeviceError::NotFound));
-        assert!(matches!(microphone("wav:/dev/null"), Err(DeviceError::Backend(_))));
-        assert_eq!(Speaker::open("wav:/nowhere/at all", ignore_events()).map(|_| ()), Err(DeviceError::NotFound));
+        let microphone = |id: &str| Microphone::open(id, ignore_events()).map(|_| ()).map_err(|e| e.code());
+        assert_eq!(microphone("wav:/nowhere/at all"), Err("file_not_found"));
+        assert_eq!(microphone("wav:/dev/null"), Err("file_unplayable"));
+        assert_eq!(microphone("wav:/"), Err("file_unusable"));
+        let path = path("empty");
+        std::fs::write(&path, b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\xBB\0\0\0\x77\x01\0\x02\0\x10\0")
+            .unwrap();
+        assert_eq!(microphone(&format!("wav:{path}")), Err("file_empty"));
+        std::fs::remove_file(&path).unwrap();
+        let speaker = Speaker::open("wav:/nowhere/at all", ignore_events()).map(|_| ()).map_err(|e| e.code());
+        assert_eq!(speaker, Err("file_not_found"));
     }
 }

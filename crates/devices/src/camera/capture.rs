@@ -10,12 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A driver that is being read. It stays on the thread that opened it.
 pub(super) trait Source {
-    /// Blocks for the next picture. `Ok(None)` is a picture that cannot be used, or the end of a wait: go on.
-    /// [`DeviceError::Gone`] ends the camera at once.
+    /// Blocks for the next picture. `Ok(None)` is the end of a wait: go on. [`DeviceError::Damaged`] is a picture that
+    /// cannot be used. [`DeviceError::Gone`] ends the camera at once.
     fn next(&mut self, converter: &mut Converter, stop: &AtomicBool) -> Result<Option<VideoFrame>, DeviceError>;
 
     /// How it delivers.
@@ -31,10 +31,12 @@ pub(super) struct Capture {
 
 /// Drivers that hang are waited for no longer than this; opening includes the person's answer to a permission prompt.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Errors in a row before a camera is given up. Some drivers fail once or twice after a mode change.
 const TOLERATED_ERRORS: u32 = 5;
+/// How long pictures may be damaged, too: a shaken plug mends itself.
+const TOLERATED_DAMAGE: Duration = Duration::from_secs(1);
 
 impl Capture {
     /// Runs `open` and then the source on a thread of their own; returns once it is open.
@@ -108,7 +110,8 @@ fn run<S: Source>(
 /// Moves pictures until told to stop (`None`) or until the camera fails.
 fn pump(source: &mut impl Source, slot: &FrameSlot, events: &EventSink, stop: &AtomicBool) -> Option<DeviceEvent> {
     let mut converter = Converter::new();
-    let (mut live, mut errors) = (false, 0);
+    let mut live = false;
+    let mut failing: Option<Failing> = None;
     while !stop.load(Ordering::Acquire) {
         match source.next(&mut converter, stop) {
             Ok(Some(frame)) => {
@@ -116,7 +119,7 @@ fn pump(source: &mut impl Source, slot: &FrameSlot, events: &EventSink, stop: &A
                     break;
                 }
                 slot.put(frame);
-                errors = 0;
+                failing = None;
                 if !std::mem::replace(&mut live, true) {
                     events(DeviceEvent::Live);
                 }
@@ -124,9 +127,8 @@ fn pump(source: &mut impl Source, slot: &FrameSlot, events: &EventSink, stop: &A
             Ok(None) => {}
             Err(DeviceError::Gone) => return Some(DeviceEvent::Gone),
             Err(error) => {
-                errors += 1;
-                log::warn!("camera: {error} ({errors} in a row)");
-                if errors >= TOLERATED_ERRORS {
+                let now = Instant::now();
+                if failing.get_or_insert(Failing { since: now, errors: 0 }).is_enough(now, &error) {
                     return Some(DeviceEvent::Failed(error));
                 }
             }
@@ -135,13 +137,28 @@ fn pump(source: &mut impl Source, slot: &FrameSlot, events: &EventSink, stop: &A
     None
 }
 
+/// Errors in a row.
+struct Failing {
+    since: Instant,
+    errors: u32,
+}
+
+impl Failing {
+    /// Counts one more; whether the camera is given up.
+    fn is_enough(&mut self, now: Instant, error: &DeviceError) -> bool {
+        self.errors += 1;
+        log::debug!("camera: {error} ({} in a row)", self.errors);
+        let patience = if *error == DeviceError::Damaged { TOLERATED_DAMAGE } else { Duration::ZERO };
+        self.errors >= TOLERATED_ERRORS && now.duration_since(self.since) >= patience
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::SourceFormat;
     use super::*;
     use media::frame::FramePool;
     use std::sync::Mutex;
-    use std::time::Instant;
 
     const MODE: CameraMode = CameraMode { width: 4, height: 4, fps: 30, format: SourceFormat::I420 };
 
@@ -216,6 +233,23 @@ mod tests {
         script.extend((0..TOLERATED_ERRORS).map(|_| error()));
         let (_capture, _) = Capture::start(move || Ok(Script(script, closed)), FrameSlot::new(), log.sink()).unwrap();
         assert_eq!(log.wait_for(2), [DeviceEvent::Live, DeviceEvent::Failed(DeviceError::Backend("x".into()))]);
+    }
+
+    #[test]
+    fn damage_that_lasts_is_told_and_a_second_of_it_is_not() {
+        let damaged = || Err(DeviceError::Damaged);
+        let (log, closed) = (Log::new(), Arc::new(AtomicBool::new(false)));
+        let mut script = vec![frame()];
+        script.extend((0..100 * TOLERATED_ERRORS).map(|_| damaged()));
+        script.extend([frame(), Err(DeviceError::Gone)]);
+        let (_capture, _) = Capture::start(move || Ok(Script(script, closed)), FrameSlot::new(), log.sink()).unwrap();
+        assert_eq!(log.wait_for(2), [DeviceEvent::Live, DeviceEvent::Gone]);
+
+        let now = Instant::now();
+        let mut failing = Failing { since: now, errors: 0 };
+        let mut after = |ms| failing.is_enough(now + Duration::from_millis(ms), &DeviceError::Damaged);
+        assert!((0..30).all(|n| !after(n * 33)));
+        assert!(after(1_000));
     }
 
     #[test]

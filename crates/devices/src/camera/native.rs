@@ -6,6 +6,7 @@ use super::pixels::Converter;
 use super::{CameraMode, CameraRequest, SourceFormat};
 use crate::error::DeviceError;
 use crate::list::{DeviceInfo, DeviceKind};
+use codecs::pixels::PixelError;
 use media::frame::VideoFrame;
 use nokhwa::NokhwaError;
 use nokhwa::utils::{
@@ -59,8 +60,9 @@ impl Native {
         ask_permission()?;
         let all = find_all();
         let found = all.iter().find(|c| c.id == id).or_else(|| all.iter().find(|c| c.name == id));
-        let first = all.first().filter(|_| matches!(id, "" | "default"));
-        let index = found.or(first).ok_or(DeviceError::NotFound)?.index.clone();
+        let named = !matches!(id, "" | "default");
+        let first = all.first().filter(|_| !named);
+        let index = found.or(first).ok_or(DeviceError::NotFound.of(DeviceKind::Camera, named))?.index.clone();
         let (mut camera, mode) = open_camera(&index, request)?;
         camera.open_stream().map_err(|e| error(&e, &index))?;
         let stride = row_stride(&index, mode.format);
@@ -85,10 +87,13 @@ impl Source for Native {
         let (width, height) = (mode.width as usize, mode.height as usize);
         let Some(layout) = layout::detect(mode.format, width, height, stride, bytes) else {
             log::debug!("camera: a picture of {} bytes cannot be {mode:?}", bytes.len());
-            return Ok(None);
+            return Err(DeviceError::Damaged);
         };
-        let frame = converter.convert(layout, mode.width, mode.height, bytes, time);
-        Ok(frame.inspect_err(|e| log::debug!("camera: {e}")).ok())
+        match converter.convert(layout, mode.width, mode.height, bytes, time) {
+            Ok(frame) => Ok(Some(frame)),
+            Err(PixelError::Unsupported | PixelError::TooLarge) => Err(DeviceError::Unsupported),
+            Err(PixelError::Corrupt | PixelError::Layout) => Err(DeviceError::Damaged),
+        }
     }
 
     fn mode(&self) -> CameraMode {

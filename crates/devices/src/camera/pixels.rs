@@ -9,7 +9,7 @@ use std::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Converter {
     pool: FramePool,
-    jpeg: Option<Mjpeg>,
+    jpeg: Mjpeg,
 }
 
 impl Converter {
@@ -44,13 +44,7 @@ impl Converter {
                 yuyv(Plane { bytes, stride }, &mut frame)?;
                 Ok(frame.freeze(time))
             }
-            Layout::Mjpeg => {
-                let decoder = match &mut self.jpeg {
-                    Some(decoder) => decoder,
-                    None => self.jpeg.insert(Mjpeg::new()?),
-                };
-                decoder.decode(bytes, &self.pool, time)
-            }
+            Layout::Mjpeg => self.jpeg.decode(bytes, &self.pool, time),
         }
     }
 }

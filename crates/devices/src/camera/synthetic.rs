@@ -73,7 +73,7 @@ impl CaptureSource for Source {
 
 /// `FILE@WxH`.
 fn open_clip(clip: &str) -> Result<(Clip<File>, u32, u32), DeviceError> {
-    let bad = || DeviceError::Backend(format!("clip:{clip} is not clip:FILE@WIDTHxHEIGHT"));
+    let bad = || DeviceError::FileUnplayable(format!("clip:{clip} is not clip:FILE@WIDTHxHEIGHT"));
     let (path, size) = clip.rsplit_once('@').ok_or_else(bad)?;
     let (width, height) = size.split_once('x').ok_or_else(bad)?;
     let (width, height) = (width.parse().map_err(|_| bad())?, height.parse().map_err(|_| bad())?);
@@ -83,7 +83,7 @@ fn open_clip(clip: &str) -> Result<(Clip<File>, u32, u32), DeviceError> {
 }
 
 fn clip_error(e: &ClipError) -> DeviceError {
-    DeviceError::Backend(e.to_string())
+    DeviceError::FileUnplayable(e.to_string())
 }
 
 #[cfg(test)]
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn what_cannot_be_played_is_refused_with_a_reason() {
         let open = |id: &str| Source::parse(id, REQUEST).map(|s| s.is_some());
-        assert_eq!(open("clip:/nowhere/at all@320x180"), Err(DeviceError::NotFound));
+        assert_eq!(open("clip:/nowhere/at all@320x180"), Err(DeviceError::FileNotFound("/nowhere/at all".into())));
         for id in ["clip:x", "clip:x@", "clip:x@1x", "clip:/dev/null@320x180"] {
-            assert!(matches!(open(id), Err(DeviceError::Backend(_))), "{id}");
+            assert!(matches!(open(id), Err(DeviceError::FileUnplayable(_))), "{id}");
         }
         assert_eq!(open("a webcam"), Ok(false));
         let huge = CameraRequest { width: u32::MAX, ..REQUEST };

@@ -1,0 +1,8 @@
+//! Compiles the one function that Rust cannot: the handler of ALSA's lines.
+
+fn main() {
+    println!("cargo:rerun-if-changed=src/audio/alsa_log.c");
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        cc::Build::new().file("src/audio/alsa_log.c").warnings(true).compile("lunchroom_alsa_log");
+    }
+}
