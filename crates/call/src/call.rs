@@ -60,6 +60,10 @@ pub struct Call {
     room: String,
     invite: Option<String>,
     media: MediaState,
+    /// What works of it.
+    able: MediaState,
+    /// What the others know.
+    told: MediaState,
     captured: MediaState,
     ice_servers: Vec<IceServer>,
     others: Vec<Other>,
@@ -89,6 +93,8 @@ impl Call {
             room: String::new(),
             invite: None,
             media: MediaState::default(),
+            able: MediaState { microphone: true, camera: true },
+            told: MediaState::default(),
             captured: MediaState::default(),
             ice_servers: vec![],
             others: vec![],
@@ -107,6 +113,7 @@ impl Call {
         match input {
             Input::Command(command) => self.command(now, command),
             Input::Signal(signal) => self.signal(now, signal),
+            Input::Able(able) => self.able(able),
             Input::LocalDescription { id, kind, sdp } => self.local_description(id, kind, sdp),
             Input::LocalCandidate { id, candidate } => self.local_candidate(id, candidate),
             Input::Peer { id, input } => self.peer(now, &id, input),
@@ -176,6 +183,7 @@ impl Call {
             room: self.room.clone(),
             you,
             media: self.media,
+            told: self.told,
             participants: self.others.iter().map(Other::view).collect(),
             chat: self.chat.iter().cloned().collect(),
             host: self.host.clone(),
@@ -232,7 +240,8 @@ impl Call {
     }
 
     fn say_join(&mut self) {
-        self.say(ClientMessage::Join { room: self.room.clone(), media: self.media, invite: self.invite.clone() });
+        self.told = self.shown_media();
+        self.say(ClientMessage::Join { room: self.room.clone(), media: self.told, invite: self.invite.clone() });
     }
 
     fn leave(&mut self) {
@@ -247,9 +256,31 @@ impl Call {
             return;
         }
         self.media = media;
-        if self.is_active() {
-            self.say(ClientMessage::Media(media));
-            self.capture();
+        self.tell_media();
+        self.capture();
+    }
+
+    fn able(&mut self, able: MediaState) {
+        if able != self.able {
+            self.able = able;
+            self.tell_media();
+        }
+    }
+
+    /// What the others may think is on.
+    fn shown_media(&self) -> MediaState {
+        MediaState {
+            microphone: self.media.microphone && self.able.microphone,
+            camera: self.media.camera && self.able.camera,
+        }
+    }
+
+    fn tell_media(&mut self) {
+        let shown = self.shown_media();
+        if self.is_active() && shown != self.told {
+            self.told = shown;
+            self.say(ClientMessage::Media(shown));
+            self.changed = true;
         }
     }
 

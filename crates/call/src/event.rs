@@ -40,6 +40,8 @@ pub enum Input {
     Command(Command),
     /// The signalling session.
     Signal(Signal),
+    /// Which of microphone and camera work, as far as they are wanted: what is on here and does not work is off to others.
+    Able(MediaState),
     /// A peer connection made a description for the far side.
     LocalDescription {
         /// To whom.

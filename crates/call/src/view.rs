@@ -47,6 +47,8 @@ pub struct CallView {
     pub you: Option<ParticipantId>,
     /// Own microphone and camera, as wished.
     pub media: MediaState,
+    /// What the others are told of it: off where the device does not work.
+    pub told: MediaState,
     /// The others, earliest first.
     pub participants: Vec<ParticipantView>,
     /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`].

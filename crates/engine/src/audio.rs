@@ -1,5 +1,6 @@
 //! Sound, both ways: one thread that every 10 ms of device time captures, cleans, encodes, decodes, mixes and plays.
 
+use crate::capture::News;
 use crate::chime::Chime;
 use crate::levels::{Levels, Loudness};
 use codecs::{Apm, ApmConfig, OpusConfig, OpusDecoder, OpusEncoder};
@@ -10,10 +11,11 @@ use media::jitter::{AudioBuffer, AudioBufferStats};
 use media::mixer::Mixer;
 use peer::MediaOut;
 use signaling::message::ParticipantId;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Samples of 10 ms at 48 kHz, mono: the unit of everything here.
 pub(crate) const BLOCK: usize = 480;
@@ -31,10 +33,22 @@ const TICK: Duration = Duration::from_millis(5);
 /// Packets of one participant on their way in.
 pub(crate) type AudioQueue = Arc<ArrayQueue<AudioPacket>>;
 
+/// Hears that processing fails again and again (`true`), or works again. Called on the audio thread: it must not wait.
+pub(crate) type Trouble = Box<dyn Fn(bool) + Send>;
+
 /// Hears what is played, for measuring and recording. Called on the audio thread: it must be quick.
 pub trait AudioTap: Send {
     /// 10 ms at 48 kHz, mono, heard from the loudspeaker at `at`.
     fn played(&mut self, block: &[f32; BLOCK], at: Instant);
+}
+
+/// Trouble on its way to the driver. A full queue loses it, which is said again when it changes.
+pub(crate) fn trouble_to(news: mpsc::Sender<News>) -> Trouble {
+    Box::new(move |failing| {
+        if news.try_send(News::Processing { failing }).is_err() {
+            log::warn!("sound processing in trouble: {failing}");
+        }
+    })
 }
 
 /// What the audio thread is told.
@@ -66,7 +80,11 @@ pub(crate) struct Audio {
 
 impl Audio {
     /// Starts the thread, with no devices.
-    pub(crate) fn start(processing: ApmConfig, tap: Option<Box<dyn AudioTap>>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        processing: ApmConfig,
+        tap: Option<Box<dyn AudioTap>>,
+        trouble: Trouble,
+    ) -> std::io::Result<Self> {
         let (control, inbox) = channel();
         let (levels, watched) = watch::channel(Levels::default());
         std::thread::Builder::new().name("audio".into()).spawn(move || {
@@ -77,6 +95,8 @@ impl Audio {
                 microphone: None,
                 speaker: None,
                 apm: Apm::new(processing),
+                trouble,
+                troubled: false,
                 encoder: None,
                 pending: Vec::with_capacity(BLOCK * BLOCKS_PER_PACKET),
                 clock: SendClock::new(Instant::now()),
@@ -102,6 +122,9 @@ struct Worker {
     microphone: Option<Microphone>,
     speaker: Option<Speaker>,
     apm: Apm,
+    trouble: Trouble,
+    /// What was told of it last.
+    troubled: bool,
     encoder: Option<OpusEncoder>,
     pending: Vec<f32>,
     clock: SendClock,
@@ -133,8 +156,9 @@ impl Worker {
                     Err(TryRecvError::Disconnected) => return,
                 }
             }
-            self.capture();
-            self.play();
+            self.guarded(Worker::capture, Worker::renew_capture);
+            self.guarded(Worker::play, Worker::renew_play);
+            self.tell_trouble();
             self.show_levels();
             next += TICK;
             let now = Instant::now();
@@ -142,6 +166,40 @@ impl Worker {
                 Some(rest) => std::thread::sleep(rest),
                 None => next = now, // the machine was busy or asleep: no burst to catch up
             }
+        }
+    }
+
+    /// A panic within a step costs that step: what it may have left half done is made anew.
+    fn guarded(&mut self, step: fn(&mut Self), renew: fn(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
+            log::error!("a block of sound was lost to a fault in the program");
+            renew(self);
+        }
+    }
+
+    fn renew_capture(&mut self) {
+        self.apm = Apm::new(self.apm.config());
+        self.encoder = None;
+        self.pending.clear();
+    }
+
+    fn renew_play(&mut self) {
+        self.mixer = Mixer::new();
+        self.apm = Apm::new(self.apm.config());
+        for other in &mut self.others {
+            other.buffer = AudioBuffer::new();
+            match OpusDecoder::new() {
+                Ok(decoder) => other.decoder = decoder,
+                Err(error) => log::error!("no Opus decoder: {error}"),
+            }
+        }
+    }
+
+    fn tell_trouble(&mut self) {
+        let resting = self.apm.is_resting();
+        if std::mem::replace(&mut self.troubled, resting) != resting {
+            log::warn!("sound processing failed {} times; it rests: {resting}", self.apm.faults());
+            (self.trouble)(resting);
         }
     }
 
@@ -304,5 +362,28 @@ mod tests {
         let (later, marker) = clock.next(at(60_143), 960);
         assert!(marker);
         assert_eq!(later, 60_143 * 48 - 960);
+    }
+
+    /// Fails once, then counts.
+    struct Fragile(Arc<std::sync::atomic::AtomicU32>);
+
+    impl AudioTap for Fragile {
+        fn played(&mut self, _: &[f32; BLOCK], _: Instant) {
+            let blocks = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            assert!(blocks != 3, "a fault");
+        }
+    }
+
+    #[test]
+    fn sound_goes_on_after_a_panic() {
+        let blocks = Arc::default();
+        let tap = Box::new(Fragile(Arc::clone(&blocks)));
+        let audio = Audio::start(ApmConfig::default(), Some(tap), Box::new(|_| {})).unwrap();
+        audio.tell(Control::Speaker(Some(Speaker::open("null", devices::ignore_events()).unwrap())));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while blocks.load(std::sync::atomic::Ordering::SeqCst) < 20 {
+            assert!(Instant::now() < deadline, "it plays no more");
+            std::thread::sleep(TICK);
+        }
     }
 }

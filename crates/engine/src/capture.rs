@@ -1,102 +1,202 @@
-//! Devices: opened when the call or the person's own preview wants them, closed otherwise, opened again when lost.
+//! Devices: opened when the call or the person's own preview wants them, closed otherwise, opened again when lost. Threads
+//! do it ([`thread`]); here is decided what, and nothing waits.
+
+#[cfg(test)]
+mod tests;
+mod thread;
 
 use crate::audio::{Audio, Control};
 use crate::config::DeviceChoice;
 use crate::video_out::VideoLimits;
 use crate::view::Problem;
 use devices::{
-    Camera, CameraRequest, DeviceError, DeviceEvent, DeviceKind, EventSink, Microphone, MicrophoneOptions, Speaker,
+    Camera, CameraRequest, DeviceError, DeviceEvent, DeviceKind, Hold, Microphone, MicrophoneOptions, Speaker,
 };
 use media::slot::FrameSlot;
 use signaling::message::MediaState;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+use thread::{DeviceThread, Open};
 use tokio::sync::mpsc;
 
-/// What devices tell the driver. When the queue is full an event is lost, which the next one makes good.
+/// What devices tell the driver. When the queue is full their threads wait.
 pub(crate) const EVENTS: usize = 32;
-/// A device that failed is tried again after this.
-const RETRY: Duration = Duration::from_secs(2);
+/// A device that failed is tried again after these times, the last one over and over, and at once when devices came or went.
+const RETRY: [Duration; 5] = [
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+    Duration::from_secs(30),
+];
+/// A device that worked for so long was no failure: it is tried again as quickly as at first.
+const SOUND: Duration = Duration::from_secs(30);
+/// A device may take so long to open, or be interrupted for so long, without the others hearing that it is off.
+const UNTOLD: Duration = Duration::from_secs(1);
+/// After so long without a picture or sound, a device that was opened is said not to answer.
+const SILENT: Duration = Duration::from_secs(15);
+/// How long the end waits for devices to be closed.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// News of a device; the number tells which opening it belongs to.
 pub(crate) enum News {
-    Camera(u64, Result<Camera, DeviceError>),
-    Microphone(u64, Result<Microphone, DeviceError>),
-    Speaker(u64, Result<Speaker, DeviceError>),
+    Opened(DeviceKind, u64, Result<Opened, DeviceError>),
     Event(DeviceKind, u64, DeviceEvent),
+    /// Sound processing fails again and again, or works again.
+    Processing {
+        failing: bool,
+    },
+}
+
+/// What is done with an open device elsewhere than in its thread.
+pub(crate) enum Opened {
+    /// Nothing: pictures go into the slot by themselves.
+    Camera,
+    Microphone(Box<Microphone>),
+    Speaker(Box<Speaker>),
 }
 
 /// All devices in use.
 pub(crate) struct Capture {
-    news: mpsc::Sender<News>,
-    limits: VideoLimits,
     choice: DeviceChoice,
-    options: MicrophoneOptions,
     /// Own pictures.
     pub(crate) slot: FrameSlot,
     camera: Device,
     microphone: Device,
     speaker: Device,
-    open_camera: Option<Camera>,
+    processing: Option<Problem>,
     opened: u64,
+    /// The last look at the clock.
+    now: Instant,
+    /// Gives nothing, and ends when all threads have.
+    ended: mpsc::Receiver<()>,
 }
 
-/// One device of a kind.
-///
+/// One kind of device.
+struct Device {
+    state: State,
+    /// What is wrong. It stays the same from the first failure until the device works, is no longer wanted or fails in
+    /// another way, so that who has read it is not told again with each try.
+    problem: Option<Problem>,
+    /// Tries that failed since it worked.
+    tries: usize,
+    thread: DeviceThread,
+}
+
 /// ```text
-///  Closed ──wanted──▶ Opening ──opened──▶ Live
-///    ▲                 │   ▲               │
-///    │               error └──retry──┐    gone
-///    └──unwanted────── ▼ ───────── Failed ◀┘
+///  Closed ──wanted──▶ Opening ──first picture or sound──▶ Live
+///    ▲                 │   ▲                               │
+///    │               error └── retry, devices changed ─┐   gone, failed
+///    └── unwanted ──── ▼ ─────────────────────────── Failed ◀┘
 /// ```
-enum Device {
+enum State {
     Closed,
     Opening {
         number: u64,
+        since: Instant,
     },
-    /// With a problem: it is trying to come back by itself.
+    /// `failing`: since then it is trying to come back by itself.
     Live {
         number: u64,
-        problem: Option<Problem>,
+        since: Instant,
+        failing: Option<Instant>,
     },
     Failed {
         retry: Instant,
-        problem: Problem,
     },
 }
 
 impl Device {
     fn is(&self, n: u64) -> bool {
-        match self {
-            Device::Opening { number } | Device::Live { number, .. } => *number == n,
-            Device::Closed | Device::Failed { .. } => false,
+        match self.state {
+            State::Opening { number, .. } | State::Live { number, .. } => number == n,
+            State::Closed | State::Failed { .. } => false,
         }
     }
 
-    fn is_closed(&self) -> bool {
-        matches!(self, Device::Closed)
+    /// Whether the others shall think it works: it does, or has not been away for long.
+    fn is_able(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed | State::Live { failing: None, .. } => true,
+            State::Opening { since, .. } => self.problem.is_none() && now < since + UNTOLD,
+            State::Live { failing: Some(since), .. } => now < since + UNTOLD,
+            State::Failed { .. } => false,
+        }
+    }
+
+    /// When something changes by itself, after `now`.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let all = match self.state {
+            State::Closed | State::Live { failing: None, .. } => [None, None],
+            State::Opening { since, .. } if self.problem.is_none() => [Some(since + UNTOLD), Some(since + SILENT)],
+            State::Opening { .. } => [None, None],
+            State::Live { failing: Some(since), .. } => [Some(since + UNTOLD), None],
+            State::Failed { retry } => return Some(retry),
+        };
+        all.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    /// Notes what is wrong, and logs it if that is new.
+    fn blame(&mut self, kind: DeviceKind, error: &DeviceError) {
+        let problem = Problem { code: error.code().into(), message: error.to_string(), device: Some(kind) };
+        if self.problem.as_ref().is_some_and(|known| known.code == problem.code) {
+            log::debug!("{kind:?}: {error}");
+        } else {
+            log::warn!("{kind:?}: {error}");
+            self.problem = Some(problem);
+        }
     }
 }
 
 impl Capture {
-    pub(crate) fn new(
+    /// Starts the threads, with nothing open. Call it within a tokio runtime.
+    pub(crate) fn start(
         news: mpsc::Sender<News>,
         limits: VideoLimits,
         choice: DeviceChoice,
         options: MicrophoneOptions,
-    ) -> Self {
-        Self {
-            news,
-            limits,
+    ) -> std::io::Result<Self> {
+        let slot = FrameSlot::new();
+        let pictures = slot.clone();
+        let VideoLimits { width, height, fps } = limits;
+        let camera: Open = Box::new(move |id, events| {
+            let camera = Camera::open(id, CameraRequest { width, height, fps }, pictures.clone(), events)?;
+            Ok((Opened::Camera, Hold::new(camera)))
+        });
+        let microphone: Open = Box::new(move |id, events| {
+            let mut microphone = Microphone::open_with(id, options, events)?;
+            let hold = microphone.detach();
+            Ok((Opened::Microphone(Box::new(microphone)), hold))
+        });
+        let speaker: Open = Box::new(move |id, events| {
+            let mut speaker = Speaker::open(id, events)?;
+            let hold = speaker.detach();
+            Ok((Opened::Speaker(Box::new(speaker)), hold))
+        });
+        Self::with(news, choice, slot, [camera, microphone, speaker])
+    }
+
+    fn with(
+        news: mpsc::Sender<News>,
+        choice: DeviceChoice,
+        slot: FrameSlot,
+        [camera, microphone, speaker]: [Open; 3],
+    ) -> std::io::Result<Self> {
+        let (alive, ended) = mpsc::channel(1);
+        let device = |kind, open| {
+            let thread = DeviceThread::start(kind, open, news.clone(), alive.clone())?;
+            Ok::<_, std::io::Error>(Device { state: State::Closed, problem: None, tries: 0, thread })
+        };
+        Ok(Self {
             choice,
-            options,
-            slot: FrameSlot::new(),
-            camera: Device::Closed,
-            microphone: Device::Closed,
-            speaker: Device::Closed,
-            open_camera: None,
+            slot,
+            camera: device(DeviceKind::Camera, camera)?,
+            microphone: device(DeviceKind::Microphone, microphone)?,
+            speaker: device(DeviceKind::Speaker, speaker)?,
+            processing: None,
             opened: 0,
-        }
+            now: Instant::now(),
+            ended,
+        })
     }
 
     pub(crate) fn choice(&self) -> &DeviceChoice {
@@ -118,162 +218,158 @@ impl Capture {
     }
 
     /// Brings the devices to what is wanted: opens the closed ones, closes the others.
-    pub(crate) fn want(&mut self, media: MediaState, speaker: bool, audio: &Audio) {
+    pub(crate) fn want(&mut self, now: Instant, media: MediaState, speaker: bool, audio: &Audio) {
         let speaker = speaker && self.choice.speaker.as_deref() != Some("off");
         for (kind, wanted) in [
             (DeviceKind::Camera, media.camera),
             (DeviceKind::Microphone, media.microphone),
             (DeviceKind::Speaker, speaker),
         ] {
-            match (wanted, self.device(kind).is_closed()) {
-                (true, true) => self.open(kind),
+            match (wanted, matches!(self.device(kind).state, State::Closed)) {
+                (true, true) => self.open(kind, now),
                 (false, false) => self.close(kind, audio),
                 (true, false) | (false, true) => {}
             }
         }
     }
 
-    /// Takes news; those of an opening that was given up are dropped, and the device in them with it.
+    /// Takes news; those of an opening that was given up are dropped.
     pub(crate) fn handle(&mut self, now: Instant, news: News, audio: &Audio) {
         match news {
-            News::Camera(n, result) if self.camera.is(n) => {
-                let opened = self.settle(DeviceKind::Camera, n, now, result);
-                self.open_camera = opened;
-            }
-            News::Microphone(n, result) if self.microphone.is(n) => {
-                let opened = self.settle(DeviceKind::Microphone, n, now, result);
-                audio.tell(Control::Microphone(opened));
-            }
-            News::Speaker(n, result) if self.speaker.is(n) => {
-                let opened = self.settle(DeviceKind::Speaker, n, now, result);
-                audio.tell(Control::Speaker(opened));
-            }
-            News::Event(kind, n, event) if self.device(kind).is(n) => match event {
-                DeviceEvent::Live => self.recovering(kind, n, None),
-                DeviceEvent::Gone => self.lost(kind, now, DeviceError::Gone, audio),
-                DeviceEvent::Failed(error) => match kind {
-                    DeviceKind::Camera => self.lost(kind, now, error, audio),
-                    DeviceKind::Microphone | DeviceKind::Speaker => self.recovering(kind, n, Some(&error)),
-                },
+            News::Opened(kind, n, result) if self.device(kind).is(n) => match result {
+                // It is live once something comes from it.
+                Ok(Opened::Camera) => {}
+                Ok(Opened::Microphone(microphone)) => audio.tell(Control::Microphone(Some(*microphone))),
+                Ok(Opened::Speaker(speaker)) => audio.tell(Control::Speaker(Some(*speaker))),
+                Err(error) => self.fail(kind, now, &error),
             },
-            News::Camera(..) | News::Microphone(..) | News::Speaker(..) | News::Event(..) => {}
+            News::Event(kind, n, event) if self.device(kind).is(n) => match (event, kind) {
+                (DeviceEvent::Live, _) => self.works(kind, n, now),
+                (DeviceEvent::Gone, _) => self.lost(kind, now, &DeviceError::Gone, audio),
+                (DeviceEvent::Failed(error), DeviceKind::Camera) => self.lost(kind, now, &error, audio),
+                (DeviceEvent::Failed(error), DeviceKind::Microphone | DeviceKind::Speaker) => {
+                    self.recovering(kind, now, &error);
+                }
+            },
+            News::Processing { failing } => self.processing = failing.then(processing_failed),
+            News::Opened(..) | News::Event(..) => {}
         }
     }
 
-    /// Tries failed devices again.
+    /// Tries failed devices again, and tells of silent ones.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
         for kind in KINDS {
-            let due = matches!(self.device(kind), Device::Failed { retry, .. } if *retry <= now);
-            if due {
-                self.open(kind);
+            let device = self.device_mut(kind);
+            match device.state {
+                State::Failed { retry } if retry <= now => self.open(kind, now),
+                State::Opening { since, .. } if device.problem.is_none() && since + SILENT <= now => {
+                    device.blame(kind, &DeviceError::Backend("it does not answer".into()));
+                }
+                State::Closed | State::Opening { .. } | State::Live { .. } | State::Failed { .. } => {}
             }
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let retry = |kind| match self.device(kind) {
-            Device::Failed { retry, .. } => Some(*retry),
-            Device::Closed | Device::Opening { .. } | Device::Live { .. } => None,
-        };
-        KINDS.into_iter().filter_map(retry).min()
+        KINDS.into_iter().filter_map(|kind| self.device(kind).due(self.now)).min()
+    }
+
+    /// Devices came or went: what failed is tried again now.
+    pub(crate) fn devices_changed(&mut self, now: Instant) {
+        for kind in KINDS {
+            if let State::Failed { .. } = self.device(kind).state {
+                self.device_mut(kind).tries = 0;
+                self.open(kind, now);
+            }
+        }
+    }
+
+    /// Which of microphone and camera the others shall think of as working, as far as they are wanted.
+    pub(crate) fn able(&self, now: Instant) -> MediaState {
+        MediaState { microphone: self.microphone.is_able(now), camera: self.camera.is_able(now) }
     }
 
     /// What is wrong now.
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        let problem = |kind| match self.device(kind) {
-            Device::Failed { problem, .. } => Some(problem.clone()),
-            Device::Live { problem, .. } => problem.clone(),
-            Device::Closed | Device::Opening { .. } => None,
-        };
-        KINDS.into_iter().filter_map(problem).collect()
+        let devices = KINDS.into_iter().filter_map(|kind| self.device(kind).problem.clone());
+        devices.chain(self.processing.clone()).collect()
     }
 
-    fn settle<T>(&mut self, kind: DeviceKind, number: u64, now: Instant, result: Result<T, DeviceError>) -> Option<T> {
-        match result {
-            Ok(device) => {
-                *self.device_mut(kind) = Device::Live { number, problem: None };
-                Some(device)
-            }
-            Err(error) => {
-                self.fail(kind, now, &error);
-                None
-            }
+    /// Closes everything, and waits a little for that to be done: a file that plays the part of a loudspeaker is whole then.
+    pub(crate) async fn end(self) {
+        let Self { camera, microphone, speaker, mut ended, .. } = self;
+        drop((camera, microphone, speaker));
+        if tokio::time::timeout(GOODBYE, ended.recv()).await.is_err() {
+            log::warn!("a device's driver hangs; it is left to close by itself");
         }
     }
 
-    fn lost(&mut self, kind: DeviceKind, now: Instant, error: DeviceError, audio: &Audio) {
-        self.close(kind, audio);
-        self.fail(kind, now, &error);
+    /// Something came from it.
+    fn works(&mut self, kind: DeviceKind, number: u64, now: Instant) {
+        let device = self.device_mut(kind);
+        let since = if let State::Live { since, .. } = device.state { since } else { now };
+        device.state = State::Live { number, since, failing: None };
+        if device.problem.take().is_some() {
+            log::info!("{kind:?}: works again");
+        }
     }
 
-    /// A device that mends itself tells how it fares.
-    fn recovering(&mut self, kind: DeviceKind, number: u64, error: Option<&DeviceError>) {
-        if let Device::Live { .. } = self.device(kind) {
-            let problem = error.map(|error| problem(kind, error));
-            *self.device_mut(kind) = Device::Live { number, problem };
+    fn lost(&mut self, kind: DeviceKind, now: Instant, error: &DeviceError, audio: &Audio) {
+        if let State::Live { since, .. } = self.device(kind).state
+            && now.duration_since(since) >= SOUND
+        {
+            self.device_mut(kind).tries = 0;
+        }
+        self.shut(kind, audio);
+        self.fail(kind, now, error);
+    }
+
+    /// A device that mends itself is in trouble.
+    fn recovering(&mut self, kind: DeviceKind, now: Instant, error: &DeviceError) {
+        let device = self.device_mut(kind);
+        device.blame(kind, error);
+        if let State::Live { failing, .. } = &mut device.state {
+            failing.get_or_insert(now);
         }
     }
 
     fn fail(&mut self, kind: DeviceKind, now: Instant, error: &DeviceError) {
-        log::warn!("{kind:?}: {error}");
-        *self.device_mut(kind) = Device::Failed { retry: now + RETRY, problem: problem(kind, error) };
+        let device = self.device_mut(kind);
+        device.blame(kind, error);
+        device.state = State::Failed { retry: now + RETRY[device.tries.min(RETRY.len() - 1)] };
+        device.tries += 1;
     }
 
+    /// No longer wanted, or another one is.
     fn close(&mut self, kind: DeviceKind, audio: &Audio) {
+        self.shut(kind, audio);
+        let device = self.device_mut(kind);
+        (device.state, device.problem, device.tries) = (State::Closed, None, 0);
+    }
+
+    /// From now on nothing of it is sent or shown, however long closing takes.
+    fn shut(&mut self, kind: DeviceKind, audio: &Audio) {
         match kind {
-            DeviceKind::Camera => {
-                // Closing a driver can take long; the light must go off, the call must not wait for it.
-                if let Some(camera) = self.open_camera.take() {
-                    tokio::task::spawn_blocking(move || drop(camera));
-                }
-                self.slot.clear();
-            }
+            DeviceKind::Camera => self.slot.clear(),
             DeviceKind::Microphone => audio.tell(Control::Microphone(None)),
             DeviceKind::Speaker => audio.tell(Control::Speaker(None)),
         }
-        *self.device_mut(kind) = Device::Closed;
+        self.device(kind).thread.close();
     }
 
-    fn open(&mut self, kind: DeviceKind) {
+    fn open(&mut self, kind: DeviceKind, now: Instant) {
         self.opened += 1;
         let number = self.opened;
-        *self.device_mut(kind) = Device::Opening { number };
-        let news = self.news.clone();
-        let events = self.events(kind, number);
-        let id = |chosen: &Option<String>| chosen.clone().unwrap_or_default();
-        match kind {
-            DeviceKind::Camera => {
-                let VideoLimits { width, height, fps } = self.limits;
-                let (id, slot) = (id(&self.choice.camera), self.slot.clone());
-                tokio::task::spawn_blocking(move || {
-                    let camera = Camera::open(&id, CameraRequest { width, height, fps }, slot, events);
-                    let _ = news.blocking_send(News::Camera(number, camera)); // the engine may be gone
-                });
-            }
-            DeviceKind::Microphone => {
-                let (id, options) = (id(&self.choice.microphone), self.options);
-                tokio::task::spawn_blocking(move || {
-                    let microphone = Microphone::open_with(&id, options, events);
-                    let _ = news.blocking_send(News::Microphone(number, microphone));
-                });
-            }
-            DeviceKind::Speaker => {
-                let id = id(&self.choice.speaker);
-                tokio::task::spawn_blocking(move || {
-                    let speaker = Speaker::open(&id, events);
-                    let _ = news.blocking_send(News::Speaker(number, speaker));
-                });
-            }
-        }
-    }
-
-    fn events(&self, kind: DeviceKind, number: u64) -> EventSink {
-        let news = self.news.clone();
-        Arc::new(move |event| {
-            if news.try_send(News::Event(kind, number, event)).is_err() {
-                log::warn!("news of a device were lost");
-            }
-        })
+        let chosen = match kind {
+            DeviceKind::Camera => &self.choice.camera,
+            DeviceKind::Microphone => &self.choice.microphone,
+            DeviceKind::Speaker => &self.choice.speaker,
+        };
+        let id = chosen.clone().unwrap_or_default();
+        let device = self.device_mut(kind);
+        device.state = State::Opening { number, since: now };
+        device.thread.open(number, id);
     }
 
     fn device(&self, kind: DeviceKind) -> &Device {
@@ -293,8 +389,9 @@ impl Capture {
     }
 }
 
-fn problem(kind: DeviceKind, error: &DeviceError) -> Problem {
-    Problem { code: error.code().into(), message: error.to_string(), device: Some(kind) }
+fn processing_failed() -> Problem {
+    let message = "Removing echo and noise keeps failing and is off for the moment. Headphones keep echo away.";
+    Problem { code: "processing_failed".into(), message: message.into(), device: None }
 }
 
 const KINDS: [DeviceKind; 3] = [DeviceKind::Camera, DeviceKind::Microphone, DeviceKind::Speaker];

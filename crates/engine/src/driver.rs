@@ -88,8 +88,9 @@ impl Driver {
         let (sockets_in, sockets) = mpsc::channel(signal::QUEUE);
         let (told_in, told) = mpsc::channel(TOLD);
         let (find_devices, devices) = mpsc::channel(1);
-        let capture = Capture::new(news_in, config.video, config.devices.clone(), config.microphone);
-        let audio = Audio::start(config.processing, config.audio_tap.take())?;
+        let trouble = audio::trouble_to(news_in.clone());
+        let capture = Capture::start(news_in, config.video, config.devices.clone(), config.microphone)?;
+        let audio = Audio::start(config.processing, config.audio_tap.take(), trouble)?;
         let video = VideoOut::start(capture.slot.clone(), config.video)?;
         let seed = signal::random_seed();
         let signalling = Signalling::new(config.key.clone(), config.client.clone(), seed, sockets_in);
@@ -149,12 +150,14 @@ impl Driver {
                 Some(event) = ears.sockets.recv() => self.signalling.handle(Instant::now(), event),
                 Some(news) = ears.told.recv() => self.told(news),
                 Some(news) = ears.news.recv() => self.capture.handle(Instant::now(), news, &self.audio),
-                Some(devices) = ears.devices.recv() => self.devices = devices,
+                Some(devices) = ears.devices.recv() => self.found(devices),
                 () = sleep_until(timeout) => {}
             }
             self.settle().await;
         };
         self.leave_in_peace().await;
+        drop(ears); // devices that have something to tell do not wait for us
+        self.capture.end().await;
         if let Some(done) = done {
             let _ = done.send(()); // whoever waited may have given up
         }
@@ -166,6 +169,7 @@ impl Driver {
         self.signalling.handle_timeout(now);
         self.call.handle_timeout(now);
         self.capture.handle_timeout(now);
+        self.call.handle(now, Input::Able(self.capture.able(now)));
         loop {
             if let Some(signal) = self.signalling.poll_signal() {
                 self.hear(now, signal);
@@ -177,12 +181,19 @@ impl Driver {
         }
         self.sounding.take_if(|until| *until <= now);
         let speaker = self.call.is_active() || self.preview.microphone || self.sounding.is_some();
-        self.capture.want(self.wanted(), speaker, &self.audio);
+        self.capture.want(now, self.wanted(), speaker, &self.audio);
         self.come_home(now);
         self.keep_board();
         self.signalling.keep_while(now, self.call.is_active() || self.connected.is_some());
         self.call.take_changed();
         self.show();
+    }
+
+    fn found(&mut self, devices: Vec<DeviceInfo>) {
+        if self.devices != devices {
+            self.devices = devices;
+            self.capture.devices_changed(Instant::now());
+        }
     }
 
     fn show(&self) {

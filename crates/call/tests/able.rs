@@ -1,0 +1,65 @@
+//! What is on and does not work is off to the others.
+
+use call::{Call, Command, Input, Output, Signal};
+use signaling::message::{ClientMessage, MediaState, ParticipantId, ServerMessage};
+use std::time::Instant;
+
+const BOTH: MediaState = MediaState { microphone: true, camera: true };
+const NONE: MediaState = MediaState { microphone: false, camera: false };
+const SOUND: MediaState = MediaState { microphone: true, camera: false };
+
+/// What the server is told after this.
+fn told(call: &mut Call, input: Input) -> Vec<MediaState> {
+    call.handle(Instant::now(), input);
+    let outputs = std::iter::from_fn(|| call.poll_output());
+    let media = outputs.filter_map(|output| match output {
+        Output::Send(ClientMessage::Join { media, .. } | ClientMessage::Media(media)) => Some(media),
+        _ => None,
+    });
+    media.collect()
+}
+
+fn join(media: MediaState) -> Input {
+    Input::Command(Command::Join { room: "lunch".into(), invite: None, media })
+}
+
+fn joined() -> Input {
+    let you = ParticipantId("p1".into());
+    Input::Signal(Signal::Message(ServerMessage::Joined { room: "lunch".into(), you, participants: vec![] }))
+}
+
+#[test]
+fn a_camera_that_fails_is_off_to_the_others_until_it_works() {
+    let mut call = Call::new();
+    assert_eq!(told(&mut call, join(BOTH)), [BOTH]);
+    told(&mut call, joined());
+    assert_eq!(told(&mut call, Input::Able(SOUND)), [SOUND]);
+    assert_eq!((call.view().media, call.view().told), (BOTH, SOUND), "the wish stays");
+    assert_eq!(told(&mut call, Input::Able(SOUND)), [], "it is said once");
+    assert_eq!(told(&mut call, Input::Able(BOTH)), [BOTH]);
+}
+
+#[test]
+fn what_failed_before_is_off_from_the_start_and_after_a_restart_of_the_server() {
+    let mut call = Call::new();
+    assert_eq!(told(&mut call, Input::Able(NONE)), [], "nobody is there to hear it");
+    assert_eq!(told(&mut call, join(BOTH)), [NONE]);
+    told(&mut call, joined());
+    assert_eq!(told(&mut call, Input::Able(SOUND)), [SOUND]);
+    assert_eq!(told(&mut call, Input::Signal(Signal::Lost)), [SOUND]);
+}
+
+#[test]
+fn switching_what_does_not_work_tells_nobody_anything() {
+    let mut call = Call::new();
+    told(&mut call, Input::Able(SOUND));
+    assert_eq!(told(&mut call, join(BOTH)), [SOUND]);
+    told(&mut call, joined());
+    assert_eq!(told(&mut call, Input::Command(Command::SetCamera(false))), []);
+    assert_eq!(told(&mut call, Input::Able(BOTH)), [], "a camera that is not wanted has nothing to tell");
+    assert_eq!(told(&mut call, Input::Command(Command::SetCamera(true))), [BOTH]);
+    assert_eq!(
+        told(&mut call, Input::Command(Command::SetMicrophone(false))),
+        [MediaState { microphone: false, ..BOTH }]
+    );
+}

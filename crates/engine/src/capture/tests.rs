@@ -1,0 +1,267 @@
+//! Simulated devices: how they open and close is the test's.
+
+use super::*;
+use codecs::ApmConfig;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+const ALL: MediaState = MediaState { microphone: true, camera: true };
+const CAMERA: MediaState = MediaState { microphone: false, camera: true };
+const NONE: MediaState = MediaState { microphone: false, camera: false };
+
+/// What a simulated device does.
+#[derive(Default)]
+struct Behaviour {
+    /// Errors of the openings to come, the last first.
+    errors: Mutex<Vec<DeviceError>>,
+    closing: Mutex<Duration>,
+    /// Whether one is open: a second one would be refused.
+    open: AtomicBool,
+    openings: AtomicU32,
+}
+
+/// An open device.
+struct Held(Arc<Behaviour>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let closing = *self.0.closing.lock().unwrap();
+        std::thread::sleep(closing);
+        self.0.open.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Behaviour {
+    fn camera(self: &Arc<Self>) -> Open {
+        let this = self.clone();
+        Box::new(move |_, events| {
+            this.openings.fetch_add(1, Ordering::SeqCst);
+            if let Some(error) = this.errors.lock().unwrap().pop() {
+                return Err(error);
+            }
+            if this.open.swap(true, Ordering::SeqCst) {
+                return Err(DeviceError::Busy);
+            }
+            events(DeviceEvent::Live);
+            Ok((Opened::Camera, Hold::new(Held(this.clone()))))
+        })
+    }
+
+    /// The tone, whose closing takes as long as the test says.
+    fn microphone(self: &Arc<Self>) -> Open {
+        let this = self.clone();
+        Box::new(move |_, events| {
+            let mut microphone = Microphone::open("tone", events)?;
+            let hold = Hold::new((Held(this.clone()), microphone.detach()));
+            Ok((Opened::Microphone(Box::new(microphone)), hold))
+        })
+    }
+}
+
+fn null_speaker() -> Open {
+    Box::new(|_, events| {
+        let mut speaker = Speaker::open("null", events)?;
+        let hold = speaker.detach();
+        Ok((Opened::Speaker(Box::new(speaker)), hold))
+    })
+}
+
+struct Rig {
+    capture: Capture,
+    audio: Audio,
+    news: mpsc::Receiver<News>,
+    camera: Arc<Behaviour>,
+    microphone: Arc<Behaviour>,
+    /// Added to the clock.
+    skipped: Duration,
+}
+
+impl Rig {
+    fn new(tap: Option<Box<dyn crate::AudioTap>>) -> Self {
+        let (news_to, news) = mpsc::channel(EVENTS);
+        let (camera, microphone) = (Arc::new(Behaviour::default()), Arc::new(Behaviour::default()));
+        let opens = [camera.camera(), microphone.microphone(), null_speaker()];
+        let capture = Capture::with(news_to, DeviceChoice::default(), FrameSlot::new(), opens).unwrap();
+        let audio = Audio::start(ApmConfig::default(), tap, Box::new(|_| {})).unwrap();
+        Self { capture, audio, news, camera, microphone, skipped: Duration::ZERO }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now() + self.skipped
+    }
+
+    fn want(&mut self, media: MediaState, speaker: bool) {
+        self.capture.want(self.now(), media, speaker, &self.audio);
+    }
+
+    /// Takes news until `done`, within ten seconds.
+    async fn until(&mut self, done: impl Fn(&Capture, Instant) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !done(&self.capture, self.now()) {
+            assert!(Instant::now() < deadline, "it does not come to that: {:?}", self.capture.problems());
+            if let Ok(Some(news)) = tokio::time::timeout(Duration::from_millis(20), self.news.recv()).await {
+                self.capture.handle(self.now(), news, &self.audio);
+            }
+        }
+    }
+
+    fn skip(&mut self, time: Duration) {
+        self.skipped += time;
+        self.capture.handle_timeout(self.now());
+    }
+
+    fn codes(&self) -> Vec<String> {
+        self.capture.problems().into_iter().map(|problem| problem.code).collect()
+    }
+}
+
+fn is_live(device: &Device) -> bool {
+    matches!(device.state, State::Live { failing: None, .. })
+}
+
+#[tokio::test]
+async fn off_and_on_again_at_once_works_each_time() {
+    let mut rig = Rig::new(None);
+    for _ in 0..20 {
+        rig.want(ALL, false);
+        rig.want(NONE, false);
+        rig.want(ALL, false);
+        rig.until(|capture, _| is_live(&capture.camera) && is_live(&capture.microphone)).await;
+        assert_eq!(rig.codes(), [""; 0]);
+        rig.want(NONE, false);
+    }
+    for _ in 0..20 {
+        rig.want(ALL, false);
+        rig.want(NONE, false);
+    }
+    rig.want(ALL, false);
+    rig.until(|capture, _| is_live(&capture.camera) && is_live(&capture.microphone)).await;
+    rig.want(NONE, false);
+    rig.capture.end().await;
+    assert!(!rig.camera.open.load(Ordering::SeqCst), "closed in the end");
+}
+
+#[tokio::test]
+async fn a_camera_that_takes_two_seconds_to_close_is_open_again_after_that_and_nobody_waits() {
+    let mut rig = Rig::new(None);
+    *rig.camera.closing.lock().unwrap() = Duration::from_secs(2);
+    rig.want(ALL, false);
+    rig.until(|capture, _| is_live(&capture.camera)).await;
+    let asked = Instant::now();
+    rig.want(MediaState { camera: false, ..ALL }, false);
+    rig.want(ALL, false);
+    assert!(asked.elapsed() < Duration::from_millis(500), "asking takes no time");
+    assert_eq!(rig.capture.able(rig.now()), ALL, "a short while is not told");
+    rig.until(|capture, now| !capture.able(now).camera).await;
+    assert!(rig.capture.able(rig.now()).microphone, "the microphone is not touched");
+    rig.until(|capture, _| is_live(&capture.camera)).await;
+    assert_eq!((rig.capture.able(rig.now()), rig.codes().len()), (ALL, 0));
+}
+
+/// Notes when sound was played.
+struct Played(Arc<Mutex<Vec<Instant>>>);
+
+impl crate::AudioTap for Played {
+    fn played(&mut self, _: &[f32; 480], _: Instant) {
+        self.0.lock().unwrap().push(Instant::now());
+    }
+}
+
+#[tokio::test]
+async fn closing_a_microphone_leaves_no_gap_in_what_is_played() {
+    let played = Arc::new(Mutex::new(vec![]));
+    let mut rig = Rig::new(Some(Box::new(Played(played.clone()))));
+    *rig.microphone.closing.lock().unwrap() = Duration::from_secs(2);
+    rig.want(ALL, true);
+    rig.until(|capture, _| is_live(&capture.microphone) && is_live(&capture.speaker)).await;
+    let microphone = rig.microphone.clone();
+    microphone.open.store(true, Ordering::SeqCst);
+    rig.until(|_, _| !played.lock().unwrap().is_empty()).await;
+    rig.want(NONE, true);
+    rig.until(|_, _| !microphone.open.load(Ordering::SeqCst)).await;
+    let played = played.lock().unwrap();
+    let gap = played.windows(2).map(|two| two[1] - two[0]).max().unwrap();
+    assert!(gap < Duration::from_secs(1), "a gap of {gap:?} while the microphone took two seconds to close");
+}
+
+#[tokio::test]
+async fn a_busy_camera_is_told_once_and_tried_again_until_it_is_free() {
+    let mut rig = Rig::new(None);
+    *rig.camera.errors.lock().unwrap() = vec![DeviceError::Busy; 4];
+    rig.want(CAMERA, false);
+    rig.until(|capture, _| !capture.problems().is_empty()).await;
+    let told = rig.capture.problems();
+    assert_eq!(rig.codes(), ["device_busy"]);
+    for (openings, wait) in [2, 4, 8, 16].into_iter().enumerate() {
+        assert!(!rig.capture.able(rig.now()).camera, "the others see that it is off");
+        rig.until(|capture, _| matches!(capture.camera.state, State::Failed { .. })).await;
+        assert_eq!(rig.camera.openings.load(Ordering::SeqCst), openings as u32 + 1);
+        rig.skip(Duration::from_millis(wait * 1_000 - 500));
+        assert!(matches!(rig.capture.camera.state, State::Failed { .. }), "not before {wait} s");
+        assert_eq!(rig.capture.problems(), told, "it is the same problem all the while");
+        rig.skip(Duration::from_millis(600));
+    }
+    rig.until(|capture, _| is_live(&capture.camera)).await;
+    assert_eq!((rig.capture.able(rig.now()), rig.codes().len()), (ALL, 0));
+}
+
+#[tokio::test]
+async fn a_camera_that_is_plugged_in_is_opened_at_once() {
+    let mut rig = Rig::new(None);
+    *rig.camera.errors.lock().unwrap() = vec![DeviceError::None(DeviceKind::Camera)];
+    rig.want(ALL, false);
+    rig.until(|capture, _| !capture.problems().is_empty()).await;
+    assert_eq!(rig.codes(), ["no_camera"]);
+    rig.capture.devices_changed(rig.now());
+    rig.until(|capture, _| is_live(&capture.camera)).await;
+    assert_eq!(rig.codes().len(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_driver_is_told_and_the_next_try_works() {
+    let (news_to, mut news) = mpsc::channel(EVENTS);
+    let (good, panics) = (Arc::new(Behaviour::default()), AtomicBool::new(true));
+    let mut opens = good.camera();
+    let camera: Open = Box::new(move |id, events| {
+        assert!(!panics.swap(false, Ordering::SeqCst), "driver");
+        opens(id, events)
+    });
+    let opens = [camera, good.microphone(), null_speaker()];
+    let mut capture = Capture::with(news_to, DeviceChoice::default(), FrameSlot::new(), opens).unwrap();
+    let audio = Audio::start(ApmConfig::default(), None, Box::new(|_| {})).unwrap();
+    let now = Instant::now();
+    capture.want(now, CAMERA, false, &audio);
+    capture.handle(now, news.recv().await.unwrap(), &audio);
+    assert_eq!(capture.problems()[0].code, "device_failed");
+    capture.handle_timeout(now + RETRY[0]);
+    while !is_live(&capture.camera) {
+        capture.handle(now, news.recv().await.unwrap(), &audio);
+    }
+    assert_eq!(capture.problems(), []);
+}
+
+#[tokio::test]
+async fn a_driver_that_does_not_answer_is_told_and_holds_up_neither_others_nor_the_end() {
+    let (news_to, _news) = mpsc::channel(EVENTS);
+    let (good, hung) = (Arc::new(Behaviour::default()), Arc::new(AtomicBool::new(true)));
+    let hanging = hung.clone();
+    let camera: Open = Box::new(move |_, _| {
+        while hanging.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err(DeviceError::Busy)
+    });
+    let opens = [camera, good.microphone(), null_speaker()];
+    let capture = Capture::with(news_to, DeviceChoice::default(), FrameSlot::new(), opens).unwrap();
+    let mut rig = Rig { capture, news: _news, ..Rig::new(None) };
+    rig.want(ALL, false);
+    rig.until(|capture, _| is_live(&capture.microphone)).await;
+    rig.skip(UNTOLD);
+    assert_eq!(rig.capture.able(rig.now()), MediaState { microphone: true, camera: false });
+    rig.skip(SILENT);
+    assert_eq!(rig.codes(), ["device_failed"]);
+    let asked = Instant::now();
+    rig.capture.end().await;
+    assert!(asked.elapsed() < GOODBYE + Duration::from_secs(2));
+    hung.store(false, Ordering::SeqCst);
+}

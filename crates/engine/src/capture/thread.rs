@@ -1,0 +1,91 @@
+//! The thread of one kind of device. It alone opens and closes devices of that kind, one after the other: none is opened
+//! before the one before is closed, and a driver that hangs is waited for by nobody else.
+
+use super::{News, Opened};
+use devices::{DeviceError, DeviceEvent, DeviceKind, EventSink, Hold};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+/// Opens the device of this id, the system's choice where it is empty. Blocks.
+pub(super) type Open = Box<dyn FnMut(&str, EventSink) -> Result<(Opened, Hold), DeviceError> + Send>;
+
+/// What shall be open. There is room for one: of several wishes that the thread had no time for, the newest counts.
+#[derive(Debug, Clone, Default)]
+struct Wish {
+    number: u64,
+    id: Option<String>,
+}
+
+/// The owner's end: dropping it closes the device and ends the thread, in the thread's own time.
+pub(super) struct DeviceThread {
+    wish: watch::Sender<Wish>,
+}
+
+impl DeviceThread {
+    /// Starts the thread with nothing open. `ended` falls when it ends.
+    pub(super) fn start(
+        kind: DeviceKind,
+        open: Open,
+        news: mpsc::Sender<News>,
+        ended: mpsc::Sender<()>,
+    ) -> std::io::Result<Self> {
+        let (wish, wishes) = watch::channel(Wish::default());
+        let runtime = Handle::current();
+        let body = move || {
+            run(kind, open, wishes, &news, &runtime);
+            drop(ended);
+        };
+        std::thread::Builder::new().name(format!("{kind:?}").to_lowercase()).spawn(body)?;
+        Ok(Self { wish })
+    }
+
+    /// Wants this device open, in place of whatever is. What becomes of it is told under `number`.
+    pub(super) fn open(&self, number: u64, id: String) {
+        self.wish.send_replace(Wish { number, id: Some(id) });
+    }
+
+    /// Wants nothing open.
+    pub(super) fn close(&self) {
+        self.wish.send_replace(Wish::default());
+    }
+}
+
+fn run(
+    kind: DeviceKind,
+    mut open: Open,
+    mut wishes: watch::Receiver<Wish>,
+    news: &mpsc::Sender<News>,
+    runtime: &Handle,
+) {
+    let mut held: Option<Hold> = None;
+    while runtime.block_on(wishes.changed()).is_ok() {
+        close(held.take());
+        let Wish { number, id } = wishes.borrow_and_update().clone();
+        let Some(id) = id else { continue };
+        let events = events(kind, number, news.clone());
+        // Bindings of drivers assert and unwrap on what a device does.
+        let opened = catch_unwind(AssertUnwindSafe(|| open(&id, events)));
+        let failed = || Err(DeviceError::Backend("its driver's interface failed".into()));
+        let told = opened.unwrap_or_else(|_| failed()).map(|(opened, hold)| {
+            held = Some(hold);
+            opened
+        });
+        let _ = news.blocking_send(News::Opened(kind, number, told)); // the engine may be gone
+    }
+    close(held);
+}
+
+fn close(held: Option<Hold>) {
+    if catch_unwind(AssertUnwindSafe(|| drop(held))).is_err() {
+        log::warn!("a device was not closed in order");
+    }
+}
+
+/// Called on a device's own threads, which may wait for the driver to take the news.
+fn events(kind: DeviceKind, number: u64, news: mpsc::Sender<News>) -> EventSink {
+    Arc::new(move |event: DeviceEvent| {
+        let _ = news.blocking_send(News::Event(kind, number, event)); // the engine may be gone
+    })
+}
