@@ -64,9 +64,7 @@ struct Logger {
 impl log::Log for Logger {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
         // Libraries tell of themselves at length; only our own crates and faults of others are kept.
-        const OURS: [&str; 7] = ["lunchroom", "engine", "peer", "devices", "call", "signaling", "server"];
-        let from = metadata.target().split("::").next().unwrap_or_default();
-        OURS.contains(&from) || metadata.level() <= log::Level::Warn
+        is_ours(metadata.target()) || metadata.level() <= log::Level::Warn
     }
 
     fn log(&self, record: &log::Record<'_>) {
@@ -74,7 +72,9 @@ impl log::Log for Logger {
             return;
         }
         let line = format!("{} {:5} {}: {}\n", time(unix_ms()), record.level(), record.target(), record.args());
-        eprint!("{line}");
+        if is_for_terminal(record.metadata(), log::max_level()) {
+            eprint!("{line}");
+        }
         let mut file = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if file.as_mut().is_some_and(|file| file.write(&line).is_err()) {
             *file = None; // the disk is full, or the folder gone: standard error goes on
@@ -82,6 +82,17 @@ impl log::Log for Logger {
     }
 
     fn flush(&self) {}
+}
+
+fn is_ours(target: &str) -> bool {
+    const OURS: [&str; 8] = ["lunchroom", "engine", "peer", "devices", "codecs", "call", "signaling", "server"];
+    OURS.contains(&target.split("::").next().unwrap_or_default())
+}
+
+/// Libraries warn of much that nobody can act on: a candidate without a pair yet, a key of another layout. In the file it
+/// helps who looks for a fault; in a terminal it hides what is for people, unless they asked for more.
+fn is_for_terminal(metadata: &log::Metadata<'_>, most: log::LevelFilter) -> bool {
+    is_ours(metadata.target()) || metadata.level() == log::Level::Error || most >= log::LevelFilter::Debug
 }
 
 /// `2026-01-31 12:00:00.123` UTC.
@@ -111,6 +122,21 @@ fn unix_ms() -> u64 {
 mod tests {
     use super::*;
     use crate::folders::scratch::Scratch;
+
+    #[test]
+    fn libraries_warn_in_the_file_and_not_in_the_terminal() {
+        let shown =
+            |target, level, most| is_for_terminal(&log::Metadata::builder().target(target).level(level).build(), most);
+        use log::{Level, LevelFilter};
+        for target in ["rtc_ice::agent", "rtc::peer_connection", "webrtc::peer_connection", "tao::platform_impl"] {
+            assert!(!shown(target, Level::Warn, LevelFilter::Info), "{target}");
+            assert!(shown(target, Level::Error, LevelFilter::Info), "{target}");
+            assert!(shown(target, Level::Warn, LevelFilter::Debug), "{target}");
+        }
+        for target in ["engine::capture", "devices", "server::hub"] {
+            assert!(shown(target, Level::Warn, LevelFilter::Info), "{target}");
+        }
+    }
 
     #[test]
     fn times_are_written_for_people() {
