@@ -1,6 +1,8 @@
 // A call in a browser: one RTCPeerConnection for each of the others, with perfect negotiation as W3C WebRTC describes
 // it. The newcomer offers to everybody who is there, and yields when both offer at once. It knows no DOM.
 
+import { Unsent } from './unsent.js';
+
 /** @typedef {import('./protocol.js').Session} Session */
 /** @typedef {import('./protocol.js').Message} Message */
 /** @typedef {import('./protocol.js').MediaState} MediaState */
@@ -131,7 +133,8 @@ export class Peer extends EventTarget {
 
 /**
  * A call in one room of a session. Events: `joined`, `peer` (detail: the Peer, before its first negotiation: add tracks
- * here), `gone` (detail: the Peer), `media` (detail: the Peer), `chat` (detail: the message), `ended` (detail: code).
+ * here), `gone` (detail: the Peer), `media` (detail: the Peer), `chat` (detail: the message), `unsent` (own lines on their
+ * way have changed), `refused` (detail: the message; what else could not be done), `ended` (detail: code).
  */
 export class Call extends EventTarget {
   /** @param {Session} session @param {{ iceServers?: RTCIceServer[], policy?: RTCIceTransportPolicy }} [options] */
@@ -149,13 +152,26 @@ export class Call extends EventTarget {
     this.wish = null;
     session.addEventListener('welcome', event => this.#servers(event));
     session.addEventListener('resumed', event => this.#servers(event));
-    session.addEventListener('lost', () => this.#again());
+    session.addEventListener('resumed', () => this.#sayLines());
+    session.addEventListener('lost', () => {
+      this.#unsent.sessionLost();
+      this.#tell('unsent');
+      this.#again();
+    });
     session.addEventListener('ended', event => this.#end(/** @type {CustomEvent} */ (event).detail.code));
     session.addEventListener('message', event => this.#message(/** @type {CustomEvent} */ (event).detail));
   }
 
   /** Number of the last `join`. */
   #asked = 0;
+  #unsent = new Unsent();
+  /** @type {(() => void) | undefined} */
+  #stopSaying;
+
+  /** Own lines that the room has not seen yet. */
+  get unsent() {
+    return this.#unsent.view();
+  }
 
   /** @param {string} room @param {MediaState} media @param {string} [invite] */
   join(room, media, invite) {
@@ -180,9 +196,45 @@ export class Call extends EventTarget {
     if (this.you && this.peers.has(to)) this.session.send({ type: 'resolution', to, ...size });
   }
 
-  /** @param {string} text */
+  /** Says a line of chat, or as soon as somebody listens. Throws `chat_no_call` and `chat_full`. @param {string} text */
   say(text) {
-    this.session.send({ type: 'chat', text });
+    if (!this.wish) throw Object.assign(new Error('not in a room'), { code: 'chat_no_call' });
+    this.#unsent.push(text);
+    this.#sayLines();
+  }
+
+  /** A line that waits, or was not said, is in other hands. @param {number} number */
+  dropLine(number) {
+    this.#unsent.drop(number);
+    this.#tell('unsent');
+  }
+
+  #sayLines() {
+    const { now, after } = this.session.clock;
+    this.#stopSaying?.();
+    this.#stopSaying = undefined;
+    if (this.you && this.session.state === 'open') {
+      this.#unsent.say(now(), text => this.session.send({ type: 'chat', text }));
+      const due = this.#unsent.due(now());
+      if (due !== null) this.#stopSaying = after(due - now(), () => this.#sayLines());
+    }
+    this.#tell('unsent');
+  }
+
+  /** @param {Message} message */
+  #line(message) {
+    if (message.from === this.you) this.#unsent.repeated();
+    this.#tell('chat', message);
+    this.#tell('unsent');
+  }
+
+  /** @param {Message} error */
+  #refused(error) {
+    const { now } = this.session.clock;
+    if (error.about !== undefined && this.#unsent.refused(now(), error.about, error.code)) return this.#sayLines();
+    // An error about something else is not the end of asking for a seat.
+    if (this.wish && !this.you && (error.about === undefined || error.about === this.#asked)) return this.#end(error.code);
+    this.#tell('refused', error);
   }
 
   /** @param {Event} event */
@@ -204,6 +256,7 @@ export class Call extends EventTarget {
         this.you = message.you;
         this.#tell('joined', message);
         for (const other of message.participants) this.#open(other, true);
+        this.#sayLines();
         break;
       case 'left': return this.#end(message.reason);
       case 'participant_joined': return this.#open(message.participant, false);
@@ -227,10 +280,8 @@ export class Call extends EventTarget {
         peer.participant.media = { microphone: message.microphone, camera: message.camera };
         this.#tell('media', peer);
         break;
-      case 'chat': return this.#tell('chat', message);
-      case 'error':
-        // An error about something else is not the end of asking for a seat.
-        if (this.wish && !this.you && (message.about === undefined || message.about === this.#asked)) this.#end(message.code);
+      case 'chat': return this.#line(message);
+      case 'error': return this.#refused(message);
     }
   }
 
@@ -249,6 +300,9 @@ export class Call extends EventTarget {
     this.#closePeers();
     this.you = null;
     this.wish = null;
+    this.#stopSaying?.();
+    this.#unsent.callEnded();
+    this.#tell('unsent');
     this.#tell('ended', why);
   }
 

@@ -1,0 +1,385 @@
+// The browser's half of the protocol on a made-up socket, clock and chance: node --test session.test.mjs
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+// By its text: node 18 takes a .js file without a package.json beside it for CommonJS.
+const source = await readFile(path.join(here, '../../../ui/shared/protocol.js'), 'utf8');
+const { Session } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+const CHALLENGE = { type: 'challenge', nonce: 'BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU', versions: [1] };
+const WELCOME = { type: 'welcome', session: 's1', resume_ms: 30_000, ice_servers: [], limits: { max_message_bytes: 65_536, max_participants: 12, max_chat_chars: 4000 } };
+const RESUMED = { type: 'resumed', ice_servers: [] };
+const JOIN = { type: 'join', room: 'soup' };
+
+/** Time that passes when it is told to. */
+class Clock {
+  #now = 1000;
+  #timers = new Set();
+  now = () => this.#now;
+  after = (ms, run) => {
+    const timer = { at: this.#now + ms, run };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  };
+  async pass(ms) {
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#timers].filter(one => one.at <= end).sort((a, b) => a.at - b.at);
+      if (!next) break;
+      this.#now = next.at;
+      this.#timers.delete(next);
+      next.run();
+      await settled();
+    }
+    this.#now = end;
+    await settled();
+  }
+}
+
+const settled = () => new Promise(resolve => setImmediate(resolve));
+
+/** A session and the server's end of each socket it opens. */
+class World {
+  clock = new Clock();
+  sockets = [];
+  events = [];
+
+  constructor(options = {}) {
+    const key = { publicKey: 'key', sign: async bytes => `signed ${bytes.length}`, pair: null };
+    this.session = new Session({ url: 'ws://x', name: 'Ada', key, clock: this.clock, random: () => 1, open: () => this.#open(), ...options });
+    for (const name of ['welcome', 'resumed', 'message', 'disconnected', 'lost', 'ended']) {
+      this.session.addEventListener(name, ({ detail }) => this.events.push([name, detail]));
+    }
+  }
+
+  #open() {
+    const socket = { readyState: 0, sent: [], closed: null, onopen: null, onmessage: null, onclose: null,
+      send: text => socket.sent.push(JSON.parse(text)), close: (code = 1005) => { socket.readyState = 3; socket.closed = code; } };
+    this.sockets.push(socket);
+    return socket;
+  }
+
+  get socket() { return this.sockets[this.sockets.length - 1]; }
+
+  get sent() { return this.socket.sent.filter(message => message.type !== 'ping'); }
+
+  get heard() { return this.events.map(([name]) => name); }
+
+  opened() {
+    this.socket.readyState = 1;
+    this.socket.onopen?.();
+  }
+
+  async says(...messages) {
+    for (const message of messages) {
+      this.socket.onmessage?.({ data: JSON.stringify(message) });
+      await settled();
+    }
+  }
+
+  breaks(code = 1006, reason = '') {
+    this.socket.readyState = 3;
+    this.socket.onclose?.({ code, reason });
+  }
+
+  async greet(answer = WELCOME) {
+    this.opened();
+    await this.says(CHALLENGE, answer);
+  }
+}
+
+test('only a join leaves before the welcome', async () => {
+  const world = new World();
+  world.session.send(JOIN);
+  world.session.send({ type: 'chat', text: 'early' });
+  world.opened();
+  await world.says(CHALLENGE);
+  assert.deepEqual(world.sent.map(one => one.type), ['hello', 'join']);
+  await world.says(WELCOME);
+  assert.deepEqual(world.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1], ['chat', 2]]);
+});
+
+test('a line that broke off before the welcome is said once in all', async () => {
+  const world = new World();
+  world.session.send({ type: 'chat', text: 'once' });
+  world.opened();
+  await world.says(CHALLENGE);
+  world.breaks();
+  await world.clock.pass(300);
+  await world.greet();
+  const lines = world.sockets.flatMap(socket => socket.sent.filter(one => one.type === 'chat'));
+  assert.deepEqual(lines, [{ seq: 1, ack: 0, type: 'chat', text: 'once' }]);
+});
+
+test('a join that is said while the hello waits for its answer leaves at once', async () => {
+  const world = new World();
+  world.opened();
+  await world.says(CHALLENGE);
+  world.session.send(JOIN);
+  assert.deepEqual(world.sent.map(one => one.type), ['hello', 'join']);
+  await world.says(WELCOME);
+  assert.equal(world.sent.length, 2, 'and not again');
+});
+
+test('a resumed session says what had not arrived, and only that', async () => {
+  const world = new World();
+  await world.greet();
+  for (const text of ['one', 'two']) world.session.send({ type: 'chat', text });
+  world.breaks();
+  world.session.send({ type: 'chat', text: 'three' });
+  await world.clock.pass(300);
+  world.opened();
+  await world.says(CHALLENGE);
+  assert.deepEqual(world.sent.map(one => one.type), ['hello'], 'nothing follows the hello until its answer');
+  assert.deepEqual(world.sent[0].resume, { session: 's1', received: 0 });
+  await world.says({ ...RESUMED, received: 1 });
+  assert.deepEqual(world.sent.slice(1).map(one => [one.seq, one.text]), [[2, 'two'], [3, 'three']]);
+});
+
+for (const code of ['rate_limited', 'server_full', 'timeout', 'internal', 'too_slow', 'of_a_later_version']) {
+  test(`“${code}” in the handshake is tried again`, async () => {
+    const world = new World();
+    await world.greet({ type: 'error', code, message: '' });
+    assert.equal(world.session.state, 'backoff');
+    assert.equal(world.events[0][1].code, code);
+    await world.clock.pass(300);
+    await world.greet();
+    assert.equal(world.session.state, 'open');
+    assert.equal(world.heard.includes('ended'), false);
+  });
+}
+
+for (const code of ['malformed', 'unsupported_version', 'bad_signature', 'bad_name', 'replaced']) {
+  test(`“${code}” in the handshake is the end`, async () => {
+    const world = new World();
+    await world.greet({ type: 'error', code, message: 'why' });
+    assert.deepEqual(world.events, [['ended', { code, message: 'why' }]]);
+    await world.clock.pass(60_000);
+    assert.equal(world.sockets.length, 1);
+  });
+}
+
+test('a close code alone can be the end, too', async () => {
+  const world = new World();
+  await world.greet();
+  world.breaks(4014, 'taken over');
+  assert.deepEqual(world.events.at(-1), ['ended', { code: 'replaced', message: 'taken over' }]);
+});
+
+test('no version in common is the end', async () => {
+  const world = new World();
+  world.opened();
+  await world.says({ ...CHALLENGE, versions: [2, 3] });
+  assert.equal(world.events[0][1].code, 'unsupported_version');
+  assert.deepEqual(world.sent, []);
+});
+
+test('a bye is waited for as long as it says', async () => {
+  const world = new World();
+  await world.greet();
+  world.session.send(JOIN);
+  await world.says({ seq: 0, ack: 1, type: 'bye', code: 'server_stopping', retry_after_ms: 2000 });
+  assert.deepEqual(world.heard, ['welcome', 'disconnected', 'lost']);
+  await world.clock.pass(1999);
+  assert.equal(world.sockets.length, 1);
+  await world.clock.pass(300);
+  assert.equal(world.sockets.length, 2);
+  world.opened();
+  await world.says(CHALLENGE);
+  assert.equal(world.sent[0].resume, undefined, 'a new session');
+});
+
+test('a bye in the handshake is waited for, too, and one without a time is the end', async () => {
+  const world = new World();
+  await world.greet({ type: 'bye', code: 'server_full', retry_after_ms: 60_000 });
+  await world.clock.pass(59_000);
+  assert.equal(world.sockets.length, 1);
+  await world.clock.pass(1_500);
+  await world.greet({ type: 'bye', code: 'replaced' });
+  assert.deepEqual(world.events.at(-1), ['ended', { code: 'replaced', message: '' }]);
+});
+
+test('no server makes anybody wait longer than five minutes', async () => {
+  const world = new World();
+  await world.greet({ type: 'bye', code: 'server_stopping', retry_after_ms: 1e12 });
+  await world.clock.pass(301_000);
+  assert.equal(world.sockets.length, 2);
+});
+
+const silent = {
+  'before the socket is open': async () => {},
+  'before the challenge': async world => world.opened(),
+  'after the hello': async world => { world.opened(); await world.says(CHALLENGE); },
+};
+for (const [when, begin] of Object.entries(silent)) {
+  test(`a server that is silent ${when} is given up after ten seconds`, async () => {
+    const world = new World();
+    await begin(world);
+    await world.clock.pass(9_900);
+    assert.equal(world.session.state, 'connecting');
+    await world.clock.pass(200);
+    assert.deepEqual(world.events[0], ['disconnected', { code: 'server_silent', message: '' }]);
+    assert.equal(world.sockets[0].closed, 4013, 'not 1000, which would give the seat away');
+    await world.clock.pass(300);
+    assert.equal(world.sockets.length, 2);
+  });
+}
+
+test('an open socket without an answer to pings is given up after ten seconds', async () => {
+  const world = new World();
+  await world.greet();
+  await world.clock.pass(9_900);
+  assert.equal(world.session.state, 'open');
+  await world.clock.pass(200);
+  assert.equal(world.session.state, 'backoff');
+  assert.equal(world.sockets[0].closed, 4013);
+});
+
+test('a page whose clock is slowed down does not take its own silence for the server’s', async () => {
+  const clock = new Clock(), world = new World({ clock: { now: clock.now, after: (ms, run) => clock.after(Math.max(ms, 60_000), run) } });
+  await world.greet();
+  for (let n = 0; n < 5; n++) {
+    await clock.pass(60_000);
+    await world.says({ seq: 0, ack: 0, type: 'pong', nonce: n });
+  }
+  assert.equal(world.session.state, 'open');
+});
+
+test('who is tired of waiting is tried again at once; an open socket has two seconds to answer', async () => {
+  const world = new World();
+  await world.greet({ type: 'error', code: 'server_full', message: '' });
+  world.session.probe();
+  assert.equal(world.sockets.length, 2);
+  await world.greet();
+  world.session.probe();
+  await world.clock.pass(1_000);
+  await world.says({ seq: 0, ack: 0, type: 'pong', nonce: 0 });
+  await world.clock.pass(1_500);
+  assert.equal(world.session.state, 'open');
+  world.session.probe();
+  await world.clock.pass(2_100);
+  assert.equal(world.session.state, 'backoff');
+});
+
+test('a session that is forgotten says so, and a join in answer leaves before the welcome', async () => {
+  const world = new World();
+  await world.greet();
+  world.session.addEventListener('lost', () => world.session.send(JOIN));
+  world.session.send({ type: 'chat', text: 'gone with it' });
+  world.breaks();
+  await world.clock.pass(300);
+  await world.greet({ type: 'error', code: 'cannot_resume', message: '' });
+  assert.deepEqual(world.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1]]);
+  await world.says({ ...WELCOME, session: 's2' });
+  assert.deepEqual(world.sent.map(one => one.type), ['hello', 'join']);
+  assert.equal(world.session.session, 's2');
+});
+
+test('a welcome alone in answer to a resume means the same', async () => {
+  const world = new World();
+  await world.greet();
+  world.session.addEventListener('lost', () => world.session.send(JOIN));
+  world.breaks();
+  await world.clock.pass(300);
+  await world.greet({ ...WELCOME, session: 's2' });
+  assert.deepEqual(world.heard, ['welcome', 'disconnected', 'lost', 'welcome']);
+  assert.deepEqual(world.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1]]);
+});
+
+test('a session is lost when its time is up, without a server to say so', async () => {
+  const world = new World();
+  await world.greet();
+  world.breaks();
+  await world.clock.pass(29_900);
+  assert.equal(world.heard.includes('lost'), false);
+  await world.clock.pass(200);
+  assert.equal(world.heard.filter(name => name === 'lost').length, 1);
+});
+
+test('waits grow to five seconds, and begin anew after a connection that held', async () => {
+  const world = new World(), waits = [];
+  for (let n = 0; n < 7; n++) {
+    world.breaks();
+    const before = world.sockets.length;
+    let waited = 0;
+    while (world.sockets.length === before) { await world.clock.pass(50); waited += 50; }
+    waits.push(waited);
+  }
+  assert.deepEqual(waits, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+  await world.greet();
+  world.breaks();
+  await world.clock.pass(4_900);
+  assert.equal(world.sockets.length, 8, 'one that is dropped at once still waits');
+  await world.clock.pass(200);
+  await world.greet({ ...RESUMED, received: 0 });
+  await world.clock.pass(5_100);
+  world.breaks();
+  await world.clock.pass(300);
+  assert.equal(world.sockets.length, 10);
+});
+
+test('what comes twice is heard once, and a gap ends the connection', async () => {
+  const world = new World();
+  await world.greet();
+  const line = seq => ({ seq, ack: 0, type: 'chat', from: 'p1', text: String(seq), at: 1 });
+  await world.says(line(1), line(1), line(2));
+  assert.deepEqual(world.events.filter(([name]) => name === 'message').map(([, detail]) => detail.text), ['1', '2']);
+  await world.says(line(4));
+  assert.equal(world.session.state, 'backoff');
+  assert.equal(world.sockets[0].closed, 4000);
+});
+
+const nonsense = ['', '[]', 'null', '{', '{"seq":1}', '{"seq":0,"ack":9,"type":"pong"}', '{"seq":-1,"ack":0,"type":"chat"}', '{"seq":0,"ack":0,"type":"chat"}', '{"seq":0.5,"ack":0,"type":"x"}', '{"type":"welcome"}'];
+for (const text of nonsense) {
+  test(`${text || 'nothing'} from an open server breaks the connection, not the page`, async () => {
+    const world = new World();
+    await world.greet();
+    world.socket.onmessage({ data: text });
+    assert.equal(world.session.state, 'backoff');
+  });
+  test(`${text || 'nothing'} instead of a challenge is tried again`, async () => {
+    const world = new World();
+    world.opened();
+    world.socket.onmessage({ data: text });
+    assert.equal(world.events[0][1].code, 'not_a_lunchroom_server');
+  });
+}
+
+test('acknowledgements go alone after a second, or at once after 32 messages', async () => {
+  const world = new World();
+  await world.greet();
+  await world.says({ seq: 1, ack: 0, type: 'x' });
+  assert.equal(world.sent.filter(one => one.type === 'ack').length, 0);
+  await world.clock.pass(1_000);
+  assert.deepEqual(world.sent.at(-1), { seq: 0, ack: 1, type: 'ack' });
+  for (let seq = 2; seq <= 33; seq++) await world.says({ seq, ack: 0, type: 'x' });
+  assert.deepEqual(world.sent.at(-1), { seq: 0, ack: 33, type: 'ack' });
+});
+
+test('what waits is bounded in number and bytes, and what fits no frame is refused', async () => {
+  const world = new World();
+  for (let n = 0; n < 512; n++) world.session.send({ type: 'chat', text: 'x' });
+  assert.throws(() => world.session.send({ type: 'chat', text: 'x' }), { code: 'send_queue_full' });
+  const heavy = new World(), text = '한'.repeat(20_000);
+  assert.throws(() => heavy.session.send({ type: 'chat', text: '한'.repeat(22_000) }), { code: 'too_large' });
+  let fitted = 0;
+  assert.throws(() => { for (;; fitted++) heavy.session.send({ type: 'chat', text }); }, { code: 'send_queue_full' });
+  assert.equal(fitted, 34);
+});
+
+test('closing gives the seat back and says nothing more', async () => {
+  const world = new World();
+  await world.greet();
+  world.session.send({ type: 'leave' });
+  world.session.close();
+  assert.equal(world.socket.sent.at(-1).type, 'leave');
+  assert.equal(world.socket.closed, 1000);
+  world.breaks(1000);
+  await world.clock.pass(60_000);
+  assert.equal(world.sockets.length, 1);
+  assert.equal(world.session.send({ type: 'chat', text: 'late' }), 0);
+});
