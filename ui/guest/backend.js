@@ -23,7 +23,7 @@ import { RemoteSound } from './remote-sound.js';
 /** @typedef {import('../shared/protocol.js').DeviceKey} DeviceKey */
 /** @typedef {import('../shared/protocol.js').Message} Message */
 /** @typedef {import('./invitation.js').Invitation} Invitation */
-/** @typedef {{ host: HTMLElement, picture: Picture, video: HTMLVideoElement, seen: boolean }} Shown */
+/** @typedef {{ host: HTMLElement, picture: Picture, video: HTMLVideoElement, seen: boolean, track: MediaStreamTrack | null, stop: AbortController }} Shown */
 
 /** Lines of chat that are kept. When there are more the oldest goes. */
 const CHAT_KEPT = 500;
@@ -71,8 +71,13 @@ export class GuestBackend {
   constructor(invitation) {
     this.invitation = invitation;
     this.#media.addEventListener('tracks', event => this.#track(/** @type {CustomEvent} */ (event).detail));
+    this.#media.addEventListener('lost', () => this.#settle());
     this.#media.addEventListener('changed', () => this.#change({}));
     document.addEventListener('visibilitychange', () => this.#measure());
+    addEventListener('online', () => this.#session?.probe());
+    addEventListener('pagehide', () => this.#depart());
+    // The browser kept the page as it was and shows it again: on with a new session, in no room.
+    addEventListener('pageshow', ({ persisted }) => { if (persisted) this.#connect(); });
   }
 
   async start() {
@@ -110,7 +115,8 @@ export class GuestBackend {
     const video = document.createElement('video');
     video.muted = video.autoplay = video.playsInline = true;
     video.setAttribute('aria-hidden', 'true');
-    const shown = { host, picture, video, seen: true };
+    /** @type {Shown} */
+    const shown = { host, picture, video, seen: true, track: null, stop: new AbortController() };
     this.#shown.add(shown);
     host.replaceChildren(video);
     this.#show(shown);
@@ -121,6 +127,7 @@ export class GuestBackend {
       this.#sizes.unobserve(video);
       this.#sight.unobserve(video);
       this.#measure();
+      shown.stop.abort();
       video.srcObject = null;
       video.remove();
     };
@@ -135,12 +142,14 @@ export class GuestBackend {
       case 'set_microphone': return this.#turn({ microphone: args.on });
       case 'set_camera': return this.#turn({ camera: args.on });
       case 'send_chat': return void this.#call?.say(args.text);
+      case 'drop_line': return void this.#call?.dropLine(args.number);
       case 'preview': if (!inCall(state.call)) await this.#media.want(args.media); return;
       case 'select_devices':
         saveSettings({ ...state.settings, devices: args.choice });
         this.#change({ choice: args.choice, settings: { ...state.settings, devices: args.choice } });
         this.#sound.speaker = args.choice.speaker;
-        return this.#media.choose(args.choice);
+        await this.#media.choose(args.choice);
+        return this.#settle();
       case 'refresh_devices': return this.#media.refresh();
       case 'test_sound': return this.#media.beep();
       case 'save_settings':
@@ -188,8 +197,8 @@ export class GuestBackend {
       look();
     });
     on(session, 'resumed', opened);
-    on(session, 'disconnected', () => {
-      this.#change({ session: { kind: 'connecting', server: this.invitation.server, problem: { code: 'server_unreachable', message: '', device: null } } });
+    on(session, 'disconnected', ({ code, message }) => {
+      this.#change({ session: { kind: 'connecting', server: this.invitation.server, problem: { code, message, device: null } } });
       if (this.#now().call.stage.kind === 'joined') this.#changeCall({ stage: { kind: 'reconnecting', since_ms: Date.now() } });
     });
     on(session, 'ended', error => this.#change({ session: { kind: 'closed', problem: { code: error?.code ?? 'internal', message: error?.message ?? '', device: null } } }));
@@ -208,6 +217,10 @@ export class GuestBackend {
     });
     on(call, 'media', () => this.#people());
     on(call, 'chat', message => this.#chat(message));
+    on(call, 'unsent', () => this.#changeCall({ unsent: call.unsent }));
+    on(call, 'refused', message => {
+      if (!this.#answered(message.about, message) && call.you) this.#changeCall({ notice: message.code });
+    });
     on(call, 'ended', code => this.#ended(code));
   }
 
@@ -249,9 +262,6 @@ export class GuestBackend {
         if (message.connected) this.#gone.delete(message.id);
         else this.#gone.add(message.id);
         return this.#people();
-      case 'error':
-        if (this.#answered(message.about, message)) break;
-        if (this.#call?.you) this.#changeCall({ notice: message.code });
     }
   }
 
@@ -288,14 +298,23 @@ export class GuestBackend {
   /** @param {{ room: string, invite: string | null, media: Media }} wish */
   async #join({ room, invite, media }) {
     const { settings } = this.#now();
-    this.#changeCall({ ...noCall(), stage: { kind: 'joining' }, room, media });
+    this.#changeCall({ ...noCall(), stage: { kind: 'joining' }, room, media, unsent: this.#call?.unsent ?? [] });
     // The name is part of the hello.
     if (this.#session?.name !== settings.name || this.#session.state === 'closed') this.#connect();
     await this.#media.want(media);
     if (this.#now().call.stage.kind !== 'joining') return;
+    const { open, wanted } = this.#media;
+    this.#changeCall({ media: wanted });
     // Who comes back after an end comes by the same invite.
     const own = room === this.invitation.room ? this.invitation.invite : null;
-    this.#call?.join(room, media, invite ?? own ?? undefined);
+    this.#call?.join(room, open, invite ?? own ?? undefined);
+  }
+
+  /** The page goes away: the seat is free at once, the devices are closed. */
+  #depart() {
+    if (this.#call?.wish) this.#leave();
+    this.#session?.close();
+    this.#media.want({ camera: false, microphone: false });
   }
 
   #leave() {
@@ -303,12 +322,19 @@ export class GuestBackend {
     else this.#ended('left');
   }
 
-  /** @param {Partial<Media>} change */
+  /** What is off is said at once, what is on when it is. @param {Partial<Media>} change */
   async #turn(change) {
-    const media = { ...this.#now().call.media, ...change };
-    this.#changeCall({ media });
-    this.#call?.setMedia(media);
-    await this.#media.want(media);
+    const media = { ...this.#now().call.media, ...change }, done = this.#media.want(media);
+    this.#settle();
+    await done;
+    this.#settle();
+  }
+
+  /** The person sees what is wanted and has not failed, the others what is really open. */
+  #settle() {
+    const { open, wanted } = this.#media, told = this.#call?.wish?.media;
+    this.#changeCall({ media: wanted });
+    if (told && (open.camera !== told.camera || open.microphone !== told.microphone)) this.#call?.setMedia(open);
   }
 
   /** @param {Peer} peer */
@@ -347,13 +373,23 @@ export class GuestBackend {
   }
 
   /** @param {Shown} shown */
-  #show({ picture, video }) {
+  #show(shown) {
+    const { picture, video } = shown;
     const peer = picture.kind === 'own' ? null : this.#call?.peers.get(picture.id);
-    const track = picture.kind === 'own' ? this.#media.tracks.camera : peer?.pc.getReceivers().find(receiver => receiver.track.kind === 'video')?.track;
-    const before = /** @type {MediaStream | null} */ (video.srcObject)?.getVideoTracks()[0];
-    if (before === (track ?? undefined)) return;
+    const track = (picture.kind === 'own' ? this.#media.tracks.camera : peer?.pc.getReceivers().find(receiver => receiver.track.kind === 'video')?.track) ?? null;
+    if (shown.track === track) return;
+    shown.track = track;
+    shown.stop.abort();
+    shown.stop = new AbortController();
     video.srcObject = track ? new MediaStream([track]) : null;
-    if (track) video.play().catch(() => {});
+    video.classList.remove('drawn');
+    if (!track) return;
+    // Without a picture, also when none comes any more, the initials are seen.
+    const { signal } = shown.stop, judge = () => video.classList.toggle('drawn', track.readyState === 'live' && !track.muted && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
+    for (const event of ['mute', 'unmute', 'ended']) track.addEventListener(event, judge, { signal });
+    for (const event of ['loadeddata', 'playing', 'resize']) video.addEventListener(event, judge, { signal });
+    judge();
+    video.play().catch(() => {});
   }
 
   /** How large everybody is seen; who has the camera off is out of sight anyway, and should be there at once when it is on. */
@@ -422,7 +458,7 @@ export class GuestBackend {
 }
 
 /** @returns {CallState} */
-const noCall = () => ({ stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], chat: [], notice: null, lobby: [], locked: false, host: null });
+const noCall = () => ({ stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], chat: [], notice: null, lobby: [], locked: false, host: null, unsent: [] });
 
 /** @param {RTCPeerConnectionState} state @returns {import('../shared/model.d.ts').Link} */
 const linkOf = state => state === 'connected' ? 'connected' : state === 'disconnected' || state === 'failed' ? 'mending' : 'connecting';

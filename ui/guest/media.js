@@ -6,11 +6,16 @@
 /** @typedef {import('../shared/model.d.ts').Problem} Problem */
 /** @typedef {'camera' | 'microphone'} Kind */
 
+/** @type {Kind[]} */
+const KINDS = ['camera', 'microphone'];
 /** What a call asks of a camera. */
 const PICTURE = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
 const BEEP_S = 0.35, BEEP_HZ = 660;
 
-/** Events: `tracks` (detail: the kind whose track changed), `changed` (devices or problems). */
+/**
+ * Events: `tracks` (detail: the kind whose track changed), `lost` (detail: the kind whose device is gone), `changed`
+ * (devices or problems).
+ */
 export class OwnMedia extends EventTarget {
   /** @type {Record<Kind, MediaStreamTrack | null>} */
   tracks = { camera: null, microphone: null };
@@ -39,9 +44,26 @@ export class OwnMedia extends EventTarget {
     return this.#audio;
   }
 
-  /** Opens what is on and closes what is off. @param {Media} media */
+  /** What is open or being opened. @returns {Media} */
+  get wanted() {
+    return { ...this.#wanted };
+  }
+
+  /** What is really open. @returns {Media} */
+  get open() {
+    return { camera: this.tracks.camera?.readyState === 'live', microphone: this.tracks.microphone?.readyState === 'live' };
+  }
+
+  /** Opens what is on and closes what is off; done once everything is open or has failed. @param {Media} media */
   want(media) {
+    const before = this.#wanted;
     this.#wanted = { ...media };
+    // What is off is closed at once, also while the browser still asks about something else.
+    for (const kind of KINDS) {
+      if (media[kind]) continue;
+      this.#close(kind);
+      if (before[kind]) this.#clear(kind);
+    }
     this.#chain = this.#chain.then(async () => {
       await this.#bring('camera');
       await this.#bring('microphone');
@@ -53,7 +75,12 @@ export class OwnMedia extends EventTarget {
   async choose(choice) {
     const before = this.choice;
     this.choice = { ...choice };
-    for (const kind of /** @type {Kind[]} */ (['camera', 'microphone'])) if (before[kind] !== choice[kind]) this.#close(kind);
+    for (const kind of KINDS) {
+      if (before[kind] === choice[kind]) continue;
+      this.#close(kind);
+      // Who chooses another one after a failure wants it open.
+      if (this.problems.some(one => one.device === kind)) this.#wanted[kind] = true;
+    }
     this.#clear('speaker');
     await this.want(this.#wanted);
     this.#changed();
@@ -80,10 +107,7 @@ export class OwnMedia extends EventTarget {
 
   /** @param {Kind} kind */
   async #bring(kind) {
-    if (!this.#wanted[kind]) {
-      this.#clear(kind);
-      return this.#close(kind);
-    }
+    if (!this.#wanted[kind]) return;
     if (this.tracks[kind]?.readyState === 'live') return;
     try {
       const id = this.choice[kind], device = id && !id.startsWith('unnamed') ? { deviceId: { exact: id } } : {};
@@ -91,14 +115,26 @@ export class OwnMedia extends EventTarget {
         : { audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...device } });
       const [track] = stream.getTracks();
       if (!this.#wanted[kind]) return track.stop();
-      track.addEventListener('ended', () => { if (this.tracks[kind] === track) { this.#close(kind); this.#tell(kind, 'device_gone'); } });
+      track.addEventListener('ended', () => this.#gone(kind, track));
       this.tracks[kind] = track;
       this.#clear(kind);
       this.dispatchEvent(new CustomEvent('tracks', { detail: kind }));
       await this.refresh();
     } catch (error) {
+      // Not asked for again until the person does: each asking may be a question of the browser's.
+      this.#wanted[kind] = false;
       this.#tell(kind, codeOf(error));
     }
+  }
+
+  /** @param {Kind} kind @param {MediaStreamTrack} track */
+  #gone(kind, track) {
+    if (this.tracks[kind] !== track) return;
+    this.#wanted[kind] = false;
+    this.#close(kind);
+    this.#tell(kind, 'device_gone');
+    this.dispatchEvent(new CustomEvent('lost', { detail: kind }));
+    this.refresh();
   }
 
   /** @param {Kind} kind */

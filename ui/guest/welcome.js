@@ -6,7 +6,7 @@ import { state } from '../shared/backend.js';
 import { place } from '../shared/place.js';
 import { endWords, t } from '../shared/strings.js';
 import { isMine, isOpen, isTableRoom, serverNow, EARLY_MS } from '../shared/tables.js';
-import { clock, dayOf, longDay, zoneOr } from '../shared/times.js';
+import { bothTimes, dayOf, longDay, zoneOr } from '../shared/times.js';
 import { View } from '../shared/view.js';
 
 /** @typedef {import('../shared/model.d.ts').AppState} AppState */
@@ -31,7 +31,7 @@ export class GuestWelcome extends View {
     this.seats = h('p', { class: 'quiet', role: 'status' });
     this.how = h('p', { class: 'lead' });
     this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
-    this.heading = h('h1', { text: this.over ? t.guestEnded : t.guestTitle });
+    this.heading = h('h1', { dir: 'auto', text: this.over ? t.guestEnded : isTableRoom(room) ? t.guestTitle : t.guestRoomTitle(room) });
     const open = this.open = link ? h('a', { class: this.over ? 'way' : 'primary', href: link, text: t.openInApp }) : null;
     const join = this.join = h('button', { type: 'button', id: 'join-here', class: open && !this.over ? '' : 'primary large', text: this.over ? t.joinAgain : t.joinInBrowser,
       onclick: () => place.go({ room, server, invite, known: true }) });
@@ -48,8 +48,8 @@ export class GuestWelcome extends View {
     const { room, trouble } = this.invitation, table = board?.tables.find(one => one.room === room);
     const words = table && board ? [table.topic, when(table, board), table.place].filter(Boolean).join(' · ') : '';
     const heads = /** @type {Record<string, string>} */ (t.ends), blocked = trouble !== null && !this.over;
-    text(this.heading, this.over ? t.guestEnded : trouble ? heads[trouble] ?? t.guestNoWay : t.guestTitle);
-    text(this.lead, this.over ? t.guestEndedWords : trouble ? endWords(trouble, true) : words || (isTableRoom(room) ? t.guestLeadTable : t.guestLead(room)));
+    text(this.heading, this.over ? t.guestEnded : trouble ? heads[trouble] ?? t.guestNoWay : isTableRoom(room) || table ? t.guestTitle : t.guestRoomTitle(room));
+    text(this.lead, this.over ? t.guestEndedWords : trouble ? endWords(trouble, true) : words || (isTableRoom(room) ? t.guestLeadTable : t.guestLead));
     shown(this.seats, table !== undefined && !blocked);
     if (table) text(this.seats, table.in_call ? t.peopleInCall(table.in_call) : t.seatsTaken(table.taken_count, table.seats));
     const how = table && board && !this.over && !trouble ? comingIn(table, board) : '';
@@ -77,14 +77,14 @@ customElements.define('lr-guest', GuestWelcome);
 /** Its time, with the day where that is not today's. @param {Table} table @param {BoardState} board */
 function when(table, board) {
   if (table.now) return t.now;
-  const zone = zoneOr(board.zone), day = dayOf(table.starts_ms, zone), time = clock(table.starts_ms, zone);
+  const zone = zoneOr(board.zone), day = dayOf(table.starts_ms, zone), time = bothTimes(table.starts_ms, zone);
   return day === dayOf(serverNow(board), zone) ? time : `${longDay(day)} · ${time}`;
 }
 
 /** What stands between a guest and the table. @param {Table} table @param {BoardState} board */
 function comingIn(table, board) {
   if (isMine(table)) return '';
-  if (!isOpen(table, serverNow(board))) return t.opensAt(clock(table.starts_ms - EARLY_MS, zoneOr(board.zone)));
+  if (!isOpen(table, serverNow(board))) return t.opensAt(bothTimes(table.starts_ms - EARLY_MS, zoneOr(board.zone)));
   if (table.locked) return t.problems.room_locked;
   if (table.taken_count >= table.seats) return t.guestProblems.table_full;
   return table.door === 'knock' ? t.knocksFirst : '';

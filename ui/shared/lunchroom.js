@@ -6,6 +6,7 @@ import { announce, alarm, placeNotices } from './parts/announce.js';
 import { ask } from './parts/dialog.js';
 import { Reminders } from './parts/reminders.js';
 import { tableOf } from './parts/table-links.js';
+import { draft } from './draft.js';
 import { place } from './place.js';
 import { BoardScreen } from './screens/board.js';
 import { CallScreen } from './screens/call.js';
@@ -29,6 +30,8 @@ export class Lunchroom extends View {
   #screen = '';
   /** @type {string | null} */
   #notice = null;
+  /** Codes of what went wrong and was said. @type {Set<string>} */
+  #said = new Set();
   /** @type {string} */
   #offered = '';
 
@@ -52,6 +55,8 @@ export class Lunchroom extends View {
     if (call.stage.kind === 'joined' && place.target) place.target = null;
     this.#show(this.#which(state));
     this.#notices(call.notice);
+    this.#problems(state.problems);
+    if (draft.takeBack(call) && !this.querySelector('lr-chat')) alarm(`${t.notSaid(problem(draft.why))} ${t.stillInTheField}`);
     this.#linkDuringCall(state);
   }
 
@@ -103,6 +108,18 @@ export class Lunchroom extends View {
       backend.call('dismiss_notice').catch(() => {});
     }
     this.#notice = code;
+  }
+
+  /** What went wrong with no device, wherever one is; said once, and again when it comes again. @param {AppState['problems']} problems */
+  #problems(problems) {
+    const without = problems.filter(one => one.device === null), codes = without.map(one => one.code);
+    for (const code of this.#said) if (!codes.includes(code)) this.#said.delete(code);
+    const fresh = without.filter(one => !this.#said.has(one.code));
+    for (const { code, message } of fresh) {
+      this.#said.add(code);
+      alarm(problem(code, message));
+    }
+    if (fresh.length) backend.call('dismiss_notice').catch(() => {});
   }
 
   /** @param {AppState} state */

@@ -2,6 +2,7 @@
 
 import { en } from './strings/en.js';
 import { ko } from './strings/ko.js';
+import { missing } from './own-media.js';
 
 /** @typedef {'ko' | 'en'} Language */
 /** @typedef {typeof en} Strings */
@@ -38,6 +39,14 @@ export function onLanguage(listener) {
 export function endWords(code, guest) {
   const words = guest ? /** @type {Record<string, string>} */ (t.guestProblems)[code] : undefined;
   return words ?? problem(code);
+}
+
+/**
+ * What is wrong with a device. Where there is none of its kind nobody is told to choose another one.
+ * @param {import('./model.d.ts').Problem} wrong @param {Pick<import('./model.d.ts').AppState, 'devices' | 'choice' | 'problems'>} state
+ */
+export function deviceProblem({ code, message, device }, state) {
+  return device && code === 'device_not_found' && missing(state, device) ? t.noDevice[device] : problem(code, message);
 }
 
 /**

@@ -1,6 +1,6 @@
 // Days and half hours in the board's own time zone, which need not be this machine's.
 
-import { language } from './strings.js';
+import { language, t } from './strings.js';
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -107,5 +107,26 @@ export const longDay = day => format('UTC', { weekday: 'long', day: 'numeric', m
 /** Day of the month. @param {string} day */
 export const dayNumber = day => String(Number(day.slice(8)));
 
+const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** This machine's wall clock, for chat. @param {number} ms */
-export const localClock = ms => clock(ms, Intl.DateTimeFormat().resolvedOptions().timeZone);
+export const localClock = ms => clock(ms, ownZone());
+
+/** Whether clocks of the zone show another time than this machine's. @param {number} ms @param {string} zone */
+export const elsewhere = (ms, zone) => dayOf(ms, zone) !== dayOf(ms, ownZone()) || minuteOf(ms, zone) !== minuteOf(ms, ownZone());
+
+/** "Korean Standard Time" @param {number} ms @param {string} zone */
+export const zoneName = (ms, zone) => format(zone, { timeZoneName: 'long' }).formatToParts(ms).find(part => part.type === 'timeZoneName')?.value ?? zone;
+
+/** The same moment by this machine's clock, with the day where it is another; null where the clocks agree. @param {number} ms @param {string} zone */
+export function ownTime(ms, zone) {
+  if (!elsewhere(ms, zone)) return null;
+  const day = dayOf(ms, ownZone());
+  return day === dayOf(ms, zone) ? localClock(ms) : `${weekday(day)} ${localClock(ms)}`;
+}
+
+/** "22:09 Korean Standard Time (15:09 your time)", or "22:09" where the clocks agree. @param {number} ms @param {string} zone */
+export function bothTimes(ms, zone) {
+  const own = ownTime(ms, zone);
+  return own === null ? clock(ms, zone) : `${clock(ms, zone)} ${zoneName(ms, zone)} (${t.yourTime(own)})`;
+}

@@ -32,11 +32,12 @@ export async function open() {
   return {
     browser, origin: `http://127.0.0.1:${web.address().port}`,
     /** A page with a state in it. */
-    async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, setup }) {
+    async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, zone, setup }) {
       const page = await browser.newPage(), complaints = [];
       page.on('console', message => { if (['error', 'warn'].includes(message.type())) complaints.push(message.text()); });
       page.on('pageerror', error => complaints.push(String(error)));
       await page.setViewport({ width, height, deviceScaleFactor: scale });
+      if (zone) await page.emulateTimezone(zone);
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme ?? 'light' }, { name: 'prefers-reduced-motion', value: reduced ? 'reduce' : 'no-preference' }]);
       const told = structuredClone(state);
       if (language) told.settings.language = language;

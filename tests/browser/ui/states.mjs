@@ -6,7 +6,7 @@ const slot = (minutes, day = 0) => Date.parse('2026-11-22T15:00:00Z') + day * 86
 
 export const base = () => ({
   session: { kind: 'open', server: 'wss://lunch.example.org' },
-  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], chat: [], notice: null, lobby: [], locked: false, host: null },
+  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], chat: [], notice: null, lobby: [], locked: false, host: null, unsent: [] },
   devices: [
     { id: 'cam', name: 'Integrated Camera', kind: 'camera', default: true, synthetic: false }, { id: 'test', name: 'Test pattern', kind: 'camera', default: false, synthetic: true },
     { id: 'mic', name: 'Built-in Microphone', kind: 'microphone', default: true, synthetic: false }, { id: 'tone', name: 'Tone', kind: 'microphone', default: false, synthetic: true },
@@ -74,7 +74,7 @@ export const scenes = {
   'lay-table': { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#lay-table'] },
   menu: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['lr-card.mine .more'] },
   settings: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#board-more', '.menu:popover-open button:last-child'] },
-  hosting: { state: { ...base(), board: board([], []), hosting: { url: 'wss://127.0.0.1:8443', link: 'lunchroom://join/lunch?server=wss://192.168.0.4:8443&fp=3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', qr_svg: qr, fingerprint: '3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', addresses: ['192.168.0.4', 'fd00::4'] } }, press: ['#board-more', '.menu:popover-open button:nth-child(2)'] },
+  hosting: { state: { ...base(), board: board([], []), hosting: { url: 'wss://127.0.0.1:8443', web_link: 'https://192.168.0.4:8443/r/lunch', link: 'lunchroom://join/lunch?server=wss://192.168.0.4:8443&fp=3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', qr_svg: qr, fingerprint: '3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', addresses: ['192.168.0.4', 'fd00::4'] } }, press: ['#board-more', '.menu:popover-open button:nth-child(2)'] },
   check: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#go-to-table'] },
   'check-strange': { state: { ...base(), link: { room: 'friday-soup', server: 'wss://other.example:8443', known: false, fingerprint: null, invite: null } } },
   'check-refused': { state: { ...base(), link: { room: 'friday-soup', server: 'wss://lunch.example.org', known: true, fingerprint: null, invite: null }, problems: [problem('device_permission_denied', 'camera'), problem('device_busy', 'microphone')] } },
@@ -92,6 +92,13 @@ export const scenes = {
   'call-figures': { state: inCall([participant(0), participant(3)]), press: ['#call-more', '.menu:popover-open button:nth-last-child(2)'], wait: 4300 },
   'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting', since_ms: NOON } }) },
   'call-refused': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), problems: [problem('device_busy', 'camera')] }, levels: { own: -20, q0: -25 } },
+  'call-ghost': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'mending' }), participant(5)]) },
+  'call-no-devices': { state: { ...inCall([participant(0), participant(3)]), devices: [], problems: [problem('device_not_found', 'camera'), problem('device_not_found', 'microphone')] } },
+  'call-unsent': { state: inCall([participant(0), participant(3)], { chat, stage: { kind: 'reconnecting', since_ms: NOON }, unsent: [{ number: 1, text: '저도 갈게요', failed: null }, { number: 2, text: '10분만요', failed: null }] }), press: ['#call-chat'] },
+  'call-returned': { state: inCall([participant(0), participant(3)], { chat, unsent: [{ number: 3, text: '저도 갈게요', failed: 'chat_unconfirmed' }] }), press: ['#call-chat'] },
+  'call-faces': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n, { media: { microphone: true, camera: false } }))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
+  unreachable: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('server_unreachable') } } },
+  'ended-wrong-certificate': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'wrong_certificate' }, room: 'friday-soup' } } },
   'ended-full': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'room_full' }, room: 'friday-soup' } } },
   'ended-removed': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'removed' }, room: 'friday-soup' } } },
   'ended-locked': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'room_locked' }, room: 'friday-soup' } } },

@@ -331,7 +331,7 @@ test('both languages fill the same gaps', async () => {
       if (typeof a[key] === 'object') compare(a[key], b[key], `${where}.${key}`);
       if (typeof a[key] === 'string') assert.ok(b[key].trim(), `${where}.${key}`);
       if (typeof a[key] === 'function') {
-        const given = key === 'onOff' ? ['@1', true] : key === 'withPeople' ? [['@1', '@2']] : key === 'andOthers' ? ['@1', 42] : [41, 42];
+        const given = key === 'onOff' ? ['@1', true] : ['withPeople', 'theyCame', 'theyLeft'].includes(key) ? [['@1', '@2']] : key === 'andOthers' ? ['@1', 42] : [41, 42];
         for (const value of given.flat()) if (typeof value !== 'boolean' && String(a[key](...given)).includes(String(value))) assert.ok(String(b[key](...given)).includes(String(value)), `${where}.${key} lacks ${value}`);
       }
     }

@@ -6,13 +6,12 @@ import { icon } from '../icons.js';
 
 /** How long a line stays, ms; longer ones stay longer. */
 const STAY_MS = 4000, EACH_LETTER_MS = 50;
+/** Urgent ones at a time; the oldest goes. */
+const MOST_ALARMS = 3;
 
 const line = h('p');
 const polite = h('div', { class: 'notice', role: 'status', hidden: true }, line);
-const urgentLine = h('p');
-const dismiss = h('button', { type: 'button', class: 'icon-only plain' }, icon('close'));
-const urgent = h('div', { class: 'notice urgent', role: 'alert', hidden: true }, urgentLine, dismiss);
-dismiss.addEventListener('click', () => { urgent.hidden = true; });
+const urgent = h('div', { class: 'alarms', role: 'alert' });
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let gone;
@@ -34,9 +33,11 @@ export function announce(words, { heard = false } = {}) {
 
 /** What could not be done; stays until it is closed. @param {string} words */
 export function alarm(words) {
-  dismiss.setAttribute('aria-label', t.close);
-  urgent.hidden = false;
-  text(urgentLine, words);
+  const same = [...urgent.children].find(one => one.firstChild?.textContent === words);
+  same?.remove();
+  const one = h('div', { class: 'notice urgent' }, h('p', { text: words }), h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => one.remove() }, icon('close')));
+  urgent.append(one);
+  while (urgent.childElementCount > MOST_ALARMS) urgent.firstElementChild?.remove();
 }
 
 /** Runs a command and says so when it is refused. @param {Promise<any>} command @returns {Promise<any>} undefined when refused */

@@ -5,7 +5,7 @@ import { h, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { problem, t } from '../strings.js';
 import { enter, isMine, isOpen } from '../tables.js';
-import { clock, zoneOr } from '../times.js';
+import { clock, ownTime, zoneOr } from '../times.js';
 import { announce, tried } from './announce.js';
 import { ask } from './dialog.js';
 import { menu } from './menu.js';
@@ -54,7 +54,8 @@ export class Card extends HTMLElement {
     this.glyph.replaceChildren(roundTable({ seats: table.seats, taken: table.taken, takenCount: table.taken_count, mine: backend.state?.you.key, ...(board.member && !mine && !full ? { take: () => this.#take() } : {}) }));
     text(this.topic, topic);
     const times = table.now ? t.untilTime(clock(table.ends_ms, zone)) : `${clock(table.starts_ms, zone)}–${clock(table.ends_ms, zone)}`;
-    this.when.replaceChildren(h('time', { text: times }), ...(table.place ? [h('span', { class: 'place', dir: 'auto', text: table.place })] : []),
+    const own = table.now ? null : ownTime(table.starts_ms, zone);
+    this.when.replaceChildren(h('time', { text: times }), ...(own ? [h('span', { text: t.yourTime(own) })] : []), ...(table.place ? [h('span', { class: 'place', dir: 'auto', text: table.place })] : []),
       ...(table.weekly ? [h('span', { class: 'tag', text: t.weekly })] : []), ...(table.door === 'knock' ? [h('span', { class: 'tag' }, icon('door'), t.byKnocking)] : []),
       ...(table.locked ? [h('span', { class: 'tag' }, icon('lock'), t.locked)] : []));
     text(this.names, this.#who(table));

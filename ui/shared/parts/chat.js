@@ -2,13 +2,14 @@
 
 import { backend, state } from '../backend.js';
 import { composing, h, keyed, shown, text } from '../dom.js';
-import { t } from '../strings.js';
+import { draft } from '../draft.js';
+import { problem, t } from '../strings.js';
 import { localClock } from '../times.js';
 import { View } from '../view.js';
-import { tried } from './announce.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').ChatLine} ChatLine */
+/** @typedef {import('../model.d.ts').UnsentLine} UnsentLine */
 
 /** Longest line, in letters (PROTOCOL.md). */
 const LONGEST = 4000;
@@ -18,7 +19,9 @@ const TOGETHER_MS = 2 * 60_000;
 export class Chat extends View {
   build() {
     this.lines = h('ol', { class: 'lines', role: 'list' });
-    this.log = h('div', { class: 'log', role: 'log', 'aria-label': t.chat, tabindex: 0 }, this.lines);
+    this.waiting = h('ol', { class: 'lines waiting', role: 'list', 'aria-live': 'off', 'aria-label': t.notSeenYet });
+    this.heard = h('p', { class: 'heard', role: 'status' });
+    this.log = h('div', { class: 'log', role: 'log', 'aria-label': t.chat, tabindex: 0 }, this.lines, this.waiting);
     this.none = h('p', { class: 'quiet none', text: t.nobodyWrote });
     this.input = h('textarea', { id: 'chat-input', rows: 1, maxlength: LONGEST, placeholder: t.writeSomething, 'aria-label': t.writeSomething });
     this.input.addEventListener('keydown', event => {
@@ -26,16 +29,23 @@ export class Chat extends View {
       event.preventDefault();
       this.#send();
     });
-    this.input.addEventListener('input', () => this.#grow());
-    this.append(this.none, this.log, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
+    this.input.addEventListener('input', () => {
+      draft.text = this.input?.value ?? '';
+      this.#why('');
+      this.#grow();
+    });
+    this.wrong = h('p', { class: 'trouble', role: 'alert', id: 'chat-wrong', hidden: true });
+    this.append(this.none, this.log, this.heard, this.wrong, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
       this.input, h('button', { type: 'submit', class: 'primary small', text: t.send })));
+    this.#draft();
   }
 
   /** @param {AppState} state */
   update({ call }) {
-    if (!this.lines || !this.log || !this.none) return;
-    shown(this.none, call.chat.length === 0);
-    const before = this.lines.childElementCount, atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
+    if (!this.lines || !this.waiting || !this.log || !this.none || !this.heard) return;
+    const waiting = (call.unsent ?? []).filter(line => line.failed === null);
+    shown(this.none, call.chat.length + waiting.length === 0);
+    const before = this.lines.childElementCount + this.waiting.childElementCount, atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
     /** @type {Map<string, number>} */
     const seen = new Map();
     const lines = call.chat.map((line, n) => {
@@ -45,11 +55,34 @@ export class Chat extends View {
       return { line, key: `${stem} ${nth}`, first: last?.from !== line.from || line.at - last.at > TOGETHER_MS };
     });
     keyed(this.lines, lines, one => one.key, ({ line, first }) => this.#line(line, first, line.from === call.you));
-    if (this.lines.childElementCount !== before && atEnd) this.log.scrollTop = this.log.scrollHeight;
+    text(this.heard, waiting.length && call.stage.kind === 'reconnecting' ? t.linesWait(waiting.length) : '');
+    keyed(this.waiting, waiting, one => String(one.number), one => waitingLine(one));
+    if (this.lines.childElementCount + this.waiting.childElementCount !== before && atEnd) this.log.scrollTop = this.log.scrollHeight;
   }
 
   connected() {
+    draft.enter(state().call.room);
+    this.until(draft.onReturn(() => this.#draft()));
+    this.#draft();
     if (this.log) this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  /** What was written before, or has come back. */
+  #draft() {
+    if (!this.input) return;
+    this.input.value = draft.text;
+    this.#why(draft.why);
+    this.#grow();
+  }
+
+  /** @param {string} code why what stands in the field was not said */
+  #why(code) {
+    if (!this.wrong || !this.input) return;
+    draft.why = code;
+    shown(this.wrong, code !== '');
+    text(this.wrong, code ? t.notSaid(problem(code)) : '');
+    if (code) this.input.setAttribute('aria-describedby', this.wrong.id);
+    else this.input.removeAttribute('aria-describedby');
   }
 
   /** @param {ChatLine} line @param {boolean} first @param {boolean} own */
@@ -63,12 +96,19 @@ export class Chat extends View {
     const { input } = this;
     const words = input?.value.trim();
     if (!input || !words) return;
-    input.value = '';
+    const written = input.value;
+    input.value = draft.text = '';
+    this.#why('');
     this.#grow();
     input.focus();
-    const sent = await tried(backend.call('send_chat', { text: words }).then(() => true));
-    // What could not be said is not lost.
-    if (!sent && !input.value) input.value = words;
+    try {
+      await backend.call('send_chat', { text: words });
+    } catch (error) {
+      // What could not be said is not lost.
+      draft.text = [written, draft.text].filter(Boolean).join('\n');
+      draft.why = /** @type {{ code?: string }} */ (error ?? {}).code ?? 'internal';
+      this.#draft();
+    }
   }
 
   #grow() {
@@ -82,6 +122,11 @@ export class Chat extends View {
   }
 }
 customElements.define('lr-chat', Chat);
+
+/** A line that nobody has seen yet. @param {UnsentLine} line */
+const waitingLine = line => h('li', { class: 'own first' },
+  h('p', { class: 'from' }, h('strong', { dir: 'auto', text: t.youShort }), h('span', { class: 'quiet', text: t.beingSent })),
+  h('p', { class: 'text', dir: 'auto', text: line.text }));
 
 /** Lines of others, for the badge. */
 export const othersLines = () => state().call.chat.filter(line => line.from !== state().call.you).length;

@@ -5,7 +5,7 @@ import { state } from '../backend.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 import { serverNow } from '../tables.js';
-import { clockOfMinute, dayNumber, dayOf, daysFrom, longDay, minuteOf, weekday, zoneOr } from '../times.js';
+import { clockOfMinute, dayNumber, dayOf, daysFrom, elsewhere, longDay, minuteOf, weekday, zoneName, zoneOr } from '../times.js';
 import { View } from '../view.js';
 import { Card } from './card.js';
 import { layTable } from './lay-table.js';
@@ -31,9 +31,10 @@ export class Day extends View {
     this.strip = h('div', { class: 'days', role: 'tablist', 'aria-label': t.days });
     this.strip.addEventListener('keydown', event => this.#arrow(event));
     this.heading = h('h2', {});
+    this.zone = h('p', { class: 'quiet zone', hidden: true });
     this.shelves = h('div', { class: 'shelves' });
     this.empty = h('div', { class: 'empty', hidden: true });
-    this.panel = h('section', { class: 'day', id: 'day-panel', role: 'tabpanel', tabindex: -1 }, this.heading, this.empty, this.shelves);
+    this.panel = h('section', { class: 'day', id: 'day-panel', role: 'tabpanel', tabindex: -1 }, this.heading, this.zone, this.empty, this.shelves);
     this.append(this.strip, this.panel);
   }
 
@@ -44,8 +45,10 @@ export class Day extends View {
 
   /** @param {AppState} state */
   update({ board }) {
-    if (!board || !this.strip || !this.shelves || !this.heading || !this.empty || !this.panel) return;
+    if (!board || !this.strip || !this.shelves || !this.heading || !this.zone || !this.empty || !this.panel) return;
     const zone = zoneOr(board.zone), now = serverNow(board);
+    shown(this.zone, elsewhere(now, zone));
+    text(this.zone, t.timesIn(zoneName(now, zone)));
     const days = daysFrom(now, DAYS, zone), today = days[0];
     if (this.#chosen !== null && !days.includes(this.#chosen)) this.#chosen = null;
     const chosen = this.#chosen ?? today;
@@ -126,7 +129,10 @@ export class Day extends View {
       element.classList.toggle('vacant', shelf.tables.length === 0);
       const add = /** @type {HTMLElement} */ (element.querySelector('.add'));
       shown(add, board.member && shelf.minute >= 0 && !past && shelf.tables.length === 0);
-      add.onclick = () => layTable({ day: chosen, minute: shelf.minute });
+      // The half hour that runs has begun: there it is laid for now.
+      add.onclick = () => layTable(isNow ? {} : { day: chosen, minute: shelf.minute });
+      attribute(add, 'aria-label', isNow ? t.layTableNow : t.layTableAt(clockOfMinute(Math.max(0, shelf.minute))));
+      text(/** @type {Node} */ (add.lastChild), isNow ? t.layTableNow : t.layTable);
       const mark = /** @type {HTMLElement} */ (element.querySelector('.now-mark'));
       shown(mark, isNow);
       text(mark, isNow ? t.nowIs(clockOfMinute(minuteOf(now, zone))) : '');
@@ -145,7 +151,7 @@ function makeShelf({ minute }) {
     h('div', { class: 'row-of-cards' },
       h('p', { class: 'now-mark', hidden: true }),
       h('ul', { class: 'cards', role: 'list' }),
-      h('button', { type: 'button', class: 'add plain', 'aria-label': t.layTableAt(clockOfMinute(Math.max(0, minute))) }, icon('plus'), t.layTable)));
+      h('button', { type: 'button', class: 'add plain' }, icon('plus'), h('span'))));
 }
 
 /**

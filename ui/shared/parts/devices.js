@@ -3,7 +3,8 @@
 import { backend, state } from '../backend.js';
 import { h, id, keyed, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { problem, t } from '../strings.js';
+import { missing } from '../own-media.js';
+import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
 import { tried } from './announce.js';
 
@@ -26,12 +27,14 @@ export class Devices extends View {
     backend.call('refresh_devices').catch(() => {});
   }
 
-  /** @param {AppState} state */
-  update({ devices, choice, problems }) {
+  /** @param {AppState} now */
+  update(now) {
+    const { devices, choice, problems } = now;
     for (const { kind, select, none, trouble } of this.pickers) {
       const some = devices.filter(device => device.kind === kind);
       const usual = some.find(device => device.default);
-      const options = [{ id: '', name: usual ? t.systemDefault(usual.name) : t.systemDefaultPlain }, ...some];
+      const without = missing(now, kind);
+      const options = [{ id: '', name: without ? t.noDevice[kind] : usual ? t.systemDefault(usual.name) : t.systemDefaultPlain }, ...some];
       keyed(select, options, option => option.id, option => h('option', { value: option.id }), (element, option) => text(element, option.name));
       const chosen = choice[kind] ?? '';
       const value = options.some(option => option.id === chosen) ? chosen : some.find(device => device.name === chosen)?.id ?? '';
@@ -39,8 +42,10 @@ export class Devices extends View {
       shown(select, some.length > 0);
       shown(none, some.length === 0);
       const wrong = problems.find(p => p.device === kind);
-      shown(trouble, wrong !== undefined);
-      text(trouble, wrong ? problem(wrong.code, wrong.message) : '');
+      // That there is none is said already.
+      const said = wrong?.code === 'device_not_found' && without;
+      shown(trouble, wrong !== undefined && !said);
+      text(trouble, wrong && !said ? deviceProblem(wrong, now) : '');
     }
   }
 

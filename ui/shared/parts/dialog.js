@@ -17,11 +17,19 @@ export function openDialog({ title, class: name = '', body, closed }) {
     h('div', { class: 'body' }, ...body));
   // A press beside the sheet closes it, as everywhere.
   dialog.addEventListener('pointerdown', event => { if (event.target === dialog) dialog.close(); });
-  dialog.addEventListener('close', () => { dialog.remove(); closed?.(); });
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    cover();
+    closed?.();
+  });
   document.body.append(dialog);
+  cover();
   dialog.showModal();
   return dialog;
 }
+
+/** WebKitGTK paints the scroll bars of what lies below over a dialog: while one is open nothing below scrolls. */
+const cover = () => document.documentElement.classList.toggle('covered', document.querySelector('dialog.sheet') !== null);
 
 /** A question with one button that does it. @param {{ title: string, words: string, yes: string, danger?: boolean }} question @returns {Promise<boolean>} */
 export function ask({ title, words, yes, danger = false }) {

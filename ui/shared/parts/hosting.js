@@ -1,7 +1,7 @@
 // The server in this app, for the local network: one button, then a link and its QR code.
 
 import { backend } from '../backend.js';
-import { h, s, text } from '../dom.js';
+import { h, id, s, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
@@ -46,8 +46,9 @@ export class HostingPanel extends View {
     this.content.replaceChildren(...[
       h('p', { class: 'lead', text: t.hostingWords }),
       code ? h('div', { class: 'qr', role: 'img', 'aria-label': t.qrCode }, code) : null,
-      h('div', { class: 'row link-row' }, h('output', { class: 'link', text: hosting.link, 'aria-label': t.link }),
-        h('button', { type: 'button', class: 'primary', onclick: () => copyText(hosting.link, t.linkCopied) }, icon('copy'), t.copyLink)),
+      linkRow(t.forBrowsers, hosting.web_link, false),
+      h('p', { class: 'quiet', text: t.browserWarns }),
+      linkRow(t.forTheApp, hosting.link, true),
       hosting.addresses.length ? h('p', { class: 'quiet', text: t.addresses(hosting.addresses.join(', ')) }) : null,
       h('details', {}, h('summary', { text: t.fingerprint }), h('p', { class: 'mono', text: hosting.fingerprint })),
       h('div', { class: 'actions' }, h('button', { type: 'button', class: 'danger-text', text: t.stopHosting, onclick: () => tried(backend.call('stop_hosting')) })),
@@ -55,6 +56,14 @@ export class HostingPanel extends View {
   }
 }
 customElements.define('lr-hosting', HostingPanel);
+
+/** @param {string} words @param {string} link @param {boolean} primary */
+function linkRow(words, link, primary) {
+  const name = id('link');
+  return h('div', { class: 'field' }, h('span', { class: 'label', id: name, text: words }),
+    h('div', { class: 'row link-row' }, h('output', { class: 'link', text: link, 'aria-labelledby': name }),
+      h('button', { type: 'button', class: primary ? 'primary' : '', onclick: () => copyText(link, t.linkCopied), 'aria-label': `${t.copyLink}: ${words}` }, icon('copy'), t.copyLink)));
+}
 
 /** A drawing copied shape by shape, so that nothing but shapes can be in it. @param {string} source @returns {SVGElement | null} */
 function drawing(source) {

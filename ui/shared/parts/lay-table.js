@@ -1,11 +1,11 @@
 // Laying a table in three presses: open this, a time, done. What it is about may be said, and more may be chosen.
 
 import { backend, state } from '../backend.js';
-import { attribute, h, id, shown, text } from '../dom.js';
-import { t } from '../strings.js';
+import { h, id, shown, text } from '../dom.js';
+import { problem, t } from '../strings.js';
 import { serverNow } from '../tables.js';
-import { MINUTE, clockOfMinute, dayOf, daysFrom, longDay, minuteOf, momentOf, weekday, dayNumber, zoneOr } from '../times.js';
-import { announce, tried } from './announce.js';
+import { MINUTE, clockOfMinute, dayOf, daysFrom, elsewhere, longDay, minuteOf, momentOf, weekday, dayNumber, zoneName, zoneOr } from '../times.js';
+import { announce } from './announce.js';
 import { openDialog } from './dialog.js';
 import { roundTable } from './round-table.js';
 
@@ -22,14 +22,14 @@ const LONGEST = 80;
 export function layTable(at = {}) {
   const board = state().board;
   if (!board) return;
-  const zone = zoneOr(board.zone), now = serverNow(board), today = dayOf(now, zone);
+  const zone = zoneOr(board.zone), now = () => serverNow(state().board ?? board), today = dayOf(now(), zone);
   const draft = { day: at.day ?? today, minute: at.minute ?? null, now: at.minute === undefined && !at.day, seats: USUAL_SEATS, minutes: 60, door: 'open', weekly: false };
   const glyph = h('div', { class: 'glyph' });
   const topicId = id('topic'), placeId = id('place'), dayId = id('day'), timeId = id('time');
   const topic = h('input', { id: topicId, type: 'text', maxlength: LONGEST, placeholder: t.topicPlaceholder, autocomplete: 'off' });
   const where = h('input', { id: placeId, type: 'text', maxlength: LONGEST, placeholder: t.placePlaceholder, autocomplete: 'off' });
   const times = h('div', { class: 'chips', role: 'radiogroup', 'aria-label': t.when });
-  const day = h('select', { id: dayId }, ...daysFrom(now, DAYS, zone).map(one => h('option', { value: one, text: one === today ? t.today : `${weekday(one)} ${dayNumber(one)}`, title: longDay(one) })));
+  const day = h('select', { id: dayId }, ...daysFrom(now(), DAYS, zone).map(one => h('option', { value: one, text: one === today ? t.today : `${weekday(one)} ${dayNumber(one)}`, title: longDay(one) })));
   const time = h('input', { id: timeId, type: 'time', step: 300 });
   const seats = h('output', { class: 'number', text: String(draft.seats) });
   const fewer = h('button', { type: 'button', class: 'icon-only', 'aria-label': t.fewerSeats, text: '−' });
@@ -37,6 +37,7 @@ export function layTable(at = {}) {
   const length = h('select', { id: id('length') }, ...LENGTHS.map(minutes => h('option', { value: String(minutes), text: t.minutes(minutes), selected: minutes === draft.minutes })));
   const knock = h('input', { type: 'checkbox', id: id('knock') });
   const weekly = h('input', { type: 'checkbox', id: id('weekly') });
+  const zoned = h('p', { class: 'quiet', hidden: !elsewhere(now(), zone), text: t.timesIn(zoneName(now(), zone)) });
   const wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
   const submit = h('button', { type: 'submit', class: 'primary large', text: t.layIt });
 
@@ -55,7 +56,7 @@ export function layTable(at = {}) {
     h('div', { class: 'lay-top' }, glyph, h('div', { class: 'lay-words' },
       h('div', { class: 'field' }, h('label', { for: topicId, text: t.topic }), topic),
       h('div', { class: 'field' }, h('label', { for: placeId, text: t.place }), where))),
-    h('div', { class: 'field' }, h('span', { class: 'label', text: t.when }), times),
+    h('div', { class: 'field' }, h('span', { class: 'label', text: t.when }), times, zoned),
     h('div', { class: 'row wrap' },
       h('div', { class: 'field' }, h('label', { for: dayId, text: t.day }), day),
       h('div', { class: 'field' }, h('label', { for: timeId, text: t.time }), time),
@@ -71,12 +72,12 @@ export function layTable(at = {}) {
 
   /** A time when none is chosen: the next half hour of lunch. */
   function usual() {
-    return draft.day === today ? Math.min(LAST, Math.max(12 * 60, Math.ceil((minuteOf(now, zone) + 1) / 30) * 30)) : 12 * 60;
+    return draft.day === today ? Math.min(LAST, Math.max(12 * 60, Math.ceil((minuteOf(now(), zone) + 1) / 30) * 30)) : 12 * 60;
   }
 
   function chips() {
     const offered = [];
-    for (let minute = FIRST; minute <= LAST; minute += 30) if (draft.day !== today || minute > minuteOf(now, zone)) offered.push(minute);
+    for (let minute = FIRST; minute <= LAST; minute += 30) if (draft.day !== today || minute > minuteOf(now(), zone)) offered.push(minute);
     const options = [...(draft.day === today ? [null] : []), ...offered];
     const here = options.findIndex(minute => minute === null ? draft.now : !draft.now && minute === draft.minute);
     times.replaceChildren(...options.map((minute, n) => {
@@ -114,21 +115,30 @@ export function layTable(at = {}) {
     glyph.replaceChildren(roundTable({ seats: draft.seats, taken: [{ id: state().you.key, name }], takenCount: 1, mine: state().you.key }));
   }
 
+  /** @param {string} words */
+  function say(words) {
+    shown(wrong, true);
+    text(wrong, words);
+    wrong.scrollIntoView({ block: 'nearest' });
+  }
+
   async function lay() {
-    const starts = draft.now ? now : momentOf(draft.day, draft.minute ?? usual(), zone);
-    if (!draft.now && starts < now - 5 * MINUTE) {
-      shown(wrong, true);
-      return text(wrong, t.problems.slot_past);
-    }
+    const starts = draft.now ? now() : momentOf(draft.day, draft.minute ?? usual(), zone);
+    if (!draft.now && starts < now() - 5 * MINUTE) return say(t.problems.slot_past);
     submit.disabled = true;
     /** @type {TableDraft} */
     const table = { topic: topic.value.trim() || t.usualTopic, place: where.value.trim(), seats: draft.seats, now: draft.now, starts_ms: starts,
       minutes: Number(length.value), weekly: weekly.checked, door: knock.checked ? 'knock' : 'open' };
-    const laid = await tried(backend.call('lay_table', { draft: table }).then(() => true));
-    submit.disabled = false;
-    attribute(submit, 'aria-busy', null);
-    if (!laid) return;
-    dialog.close();
-    announce(t.tableLaid);
+    try {
+      await backend.call('lay_table', { draft: table });
+      dialog.close();
+      announce(t.tableLaid);
+    } catch (error) {
+      // Here and not behind the dialog; everything that was chosen and typed stays.
+      const { code = 'internal', message = String(error) } = /** @type {{ code?: string, message?: string }} */ (error ?? {});
+      say(problem(code, message));
+    } finally {
+      submit.disabled = false;
+    }
   }
 }

@@ -63,6 +63,16 @@ export function stage(count, width, height) {
   return [{ left: 0, top: 0, width, height: height - high - GAP }, ...row(others, n => ({ left: left + n * (wide + GAP), top: height - high, width: wide, height: high }))].map(round);
 }
 
+/**
+ * Where there is hardly any height: all in one row, which scrolls when it must.
+ * @param {number} count @param {number} width @param {number} height @returns {Rect[]}
+ */
+export function strip(count, width, height) {
+  const wide = Math.min(height * SHAPE, Math.max(STRIP_LEAST, (width - GAP * (count - 1)) / count));
+  const left = Math.max(0, (width - count * wide - GAP * (count - 1)) / 2);
+  return row(count, n => round({ left: left + n * (wide + GAP), top: 0, width: wide, height }));
+}
+
 /** @param {number} count @param {(n: number) => Rect} at */
 const row = (count, at) => Array.from({ length: count }, (_, n) => at(n));
 

@@ -9,14 +9,19 @@ const FLOOR = -60, CEILING = -6;
 const SEGMENTS = 16;
 /** From here on it is a voice and no room noise. */
 export const VOICE = -42;
-/** How long "they hear you" stays after a word, ms. */
-const HEARD_MS = 2500;
+/** How fast what was loud fades, dB in a second: a word is seen after it was said. */
+const FADE = 25;
+
+/** @typedef {'on' | 'off' | 'missing'} Source */
 
 export class Meter extends HTMLElement {
   /** @type {(() => void) | null} */
   #stop = null;
-  #heardAt = -Infinity;
-  #off = true;
+  /** What is shown, dBFS. */
+  #level = -Infinity;
+  #at = 0;
+  /** @type {Source} */
+  #source = 'off';
 
   connectedCallback() {
     if (!this.firstChild) {
@@ -33,29 +38,31 @@ export class Meter extends HTMLElement {
     this.#stop?.();
   }
 
-  /** @param {boolean} on whether the microphone is meant to be open */
-  set on(on) {
-    if (this.#off === !on) return;
-    this.#off = !on;
-    this.#heardAt = -Infinity;
+  /** @param {Source} source whether the microphone is meant to be open, or there is none */
+  tell(source) {
+    if (this.#source === source) return;
+    this.#source = source;
+    this.#level = -Infinity;
     this.#hear(-Infinity);
   }
 
   /** @param {number} level dBFS */
   #hear(level) {
     if (!this.bar) return;
-    const lit = this.#off ? 0 : Math.round(Math.max(0, Math.min(1, (level - FLOOR) / (CEILING - FLOOR))) * SEGMENTS);
+    const now = performance.now(), faded = this.#level - FADE * (now - this.#at) / 1000;
+    [this.#level, this.#at] = [this.#source === 'on' ? Math.max(level, faded) : -Infinity, now];
+    const lit = Math.round(Math.max(0, Math.min(1, (this.#level - FLOOR) / (CEILING - FLOOR))) * SEGMENTS);
     [...this.bar.children].forEach((segment, n) => segment.classList.toggle('lit', n < lit));
     this.bar.setAttribute('aria-valuenow', String(lit));
-    if (level > VOICE && !this.#off) this.#heardAt = performance.now();
     this.#say();
   }
 
+  /** Of what is seen: nobody is heard while nothing is lit. */
   #say() {
     if (!this.words) return;
-    const heard = performance.now() - this.#heardAt < HEARD_MS;
+    const heard = this.#level > VOICE;
     this.words.classList.toggle('good', heard);
-    text(this.words, this.#off ? t.microphoneIsOff : heard ? t.theyHearYou : t.saySomething);
+    text(this.words, { on: heard ? t.theyHearYou : t.saySomething, off: t.microphoneIsOff, missing: t.noDevice.microphone }[this.#source]);
   }
 }
 customElements.define('lr-meter', Meter);

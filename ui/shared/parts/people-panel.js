@@ -3,6 +3,7 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { draw, icon } from '../icons.js';
+import { ownMedia } from '../own-media.js';
 import { avatar } from '../people.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
@@ -26,7 +27,8 @@ export class PeoplePanel extends View {
   }
 
   /** @param {AppState} state */
-  update({ call, settings, you }) {
+  update(state) {
+    const { call, settings, you } = state;
     if (!this.lobby || !this.door || !this.list || !this.lock) return;
     const host = call.host !== null && call.host === call.you;
     shown(this.door, call.lobby.length > 0);
@@ -36,9 +38,9 @@ export class PeoplePanel extends View {
     text(/** @type {Node} */ (this.lock.lastChild), call.locked ? t.unlock : t.lock);
     /** @type {Row[]} */
     const rows = [
-      { id: 'own', key: you.key, name: settings.name, media: call.media, own: true, words: call.host === call.you && call.you ? t.host : '' },
+      { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, words: call.host === call.you && call.you ? t.host : '' },
       ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false,
-        words: one.link === 'mending' ? t.mendingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
+        words: !one.connected && one.link !== 'connected' ? t.lostShort : one.link === 'mending' ? t.mendingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
     ];
     keyed(this.list, rows, row => row.id, row => this.#row(row), (element, row) => fillRow(element, row, host));
   }

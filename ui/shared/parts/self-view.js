@@ -3,14 +3,16 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, shown, text } from '../dom.js';
 import { draw, icon } from '../icons.js';
+import { missing, working } from '../own-media.js';
 import { avatar } from '../people.js';
-import { problem, t } from '../strings.js';
+import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
 import { PictureView } from './picture.js';
 import { roundTable } from './round-table.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').Media} Media */
+/** @typedef {import('./meter.js').Meter} Meter */
 
 export class SelfView extends View {
   /** @param {Media} media what is on at first @param {(media: Media) => void} [changed] */
@@ -22,13 +24,21 @@ export class SelfView extends View {
 
   /** A name that is not in the settings yet. */
   name = '';
+  /** Shows how loud it is. @type {Meter | null} */
+  meter = null;
+
+  /** What is on of what is wished: devices that are missing or fail are not. @returns {Media} */
+  get working() {
+    const now = state(), { microphone, camera } = working(this.media, now.problems);
+    return { microphone: microphone && !missing(now, 'microphone'), camera: camera && !missing(now, 'camera') };
+  }
 
   build() {
     this.picture = h('div', { class: 'picture' });
     this.face = h('div', { class: 'face' });
     this.words = h('p', { class: 'why' });
-    this.microphone = h('button', { type: 'button', class: 'round', onclick: () => this.set({ microphone: !this.media.microphone }) }, icon('microphone'), h('span', { class: 'label' }));
-    this.camera = h('button', { type: 'button', class: 'round', onclick: () => this.set({ camera: !this.media.camera }) }, icon('camera'), h('span', { class: 'label' }));
+    this.microphone = h('button', { type: 'button', class: 'round', onclick: () => this.set({ microphone: !this.working.microphone }) }, icon('microphone'), h('span', { class: 'label' }));
+    this.camera = h('button', { type: 'button', class: 'round', onclick: () => this.set({ camera: !this.working.camera }) }, icon('camera'), h('span', { class: 'label' }));
     this.microphone.id = 'self-microphone';
     this.camera.id = 'self-camera';
     this.append(this.picture, h('div', { class: 'nobody' }, this.face, this.words), h('div', { class: 'switches' }, this.microphone, this.camera));
@@ -38,22 +48,23 @@ export class SelfView extends View {
     this.preview();
   }
 
-  /** @param {AppState} state */
-  update({ settings, problems, devices }) {
+  /** @param {AppState} now */
+  update(now) {
+    const { settings, problems, you } = now;
     if (!this.picture || !this.face || !this.words || !this.microphone || !this.camera) return;
     const wrong = problems.find(p => p.device === 'camera');
-    const without = !devices.some(device => device.kind === 'camera');
-    const seen = this.media.camera && !wrong && !without;
+    const without = missing(now, 'camera'), on = this.working, seen = on.camera;
     if (seen !== (this.picture.firstChild !== null)) this.picture.replaceChildren(...(seen ? [new PictureView({ kind: 'own' })] : []));
     shown(this.picture, seen);
     const name = this.name || settings.name;
-    if (this.face.dataset.name !== name) {
-      this.face.dataset.name = name;
-      this.face.replaceChildren(name ? avatar(name, name) : roundTable({ seats: 4, taken: [], takenCount: 1 }));
+    if (this.face.dataset.name !== `${name} ${you.key}`) {
+      this.face.dataset.name = `${name} ${you.key}`;
+      this.face.replaceChildren(name ? avatar(name, you.key || name) : roundTable({ seats: 4, taken: [], takenCount: 1 }));
     }
-    text(this.words, wrong ? problem(wrong.code, wrong.message) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
-    toggle(this.microphone, this.media.microphone, 'microphone', t.microphone, t.onOff);
-    toggle(this.camera, this.media.camera, 'camera', t.camera, t.onOff);
+    text(this.words, wrong ? deviceProblem(wrong, now) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
+    toggle(this.microphone, on.microphone, 'microphone', t.microphone, t.onOff);
+    toggle(this.camera, on.camera, 'camera', t.camera, t.onOff);
+    this.meter?.tell(on.microphone ? 'on' : missing(now, 'microphone') ? 'missing' : 'off');
   }
 
   /** @param {Partial<Media>} change */

@@ -86,7 +86,8 @@ export class SettingsPanel extends View {
 
   #mirror() {
     const meter = new Meter();
-    const self = new SelfView({ microphone: false, camera: false }, media => { meter.on = media.microphone; });
+    const self = new SelfView({ microphone: false, camera: false });
+    self.meter = meter;
     return h('div', { class: 'mirror' }, self, meter);
   }
 

@@ -37,7 +37,6 @@ export class Tile extends HTMLElement {
     if (seen !== (this.picture.firstChild !== null)) {
       this.picture.replaceChildren(...(seen ? [new PictureView(person.own ? { kind: 'own' } : { kind: 'camera', id: person.id })] : []));
     }
-    shown(this.face, !seen);
     if (this.face.dataset.name !== person.name) {
       this.face.dataset.name = person.name;
       this.face.replaceChildren(avatar(person.name, person.key || person.id));

@@ -16,7 +16,7 @@ import { pasteLink } from '../parts/paste-link.js';
 import { hostOf } from '../server.js';
 import { problem, t } from '../strings.js';
 import { EARLY_MS, enter, isMine, serverNow } from '../tables.js';
-import { MINUTE, clock, zoneOr } from '../times.js';
+import { MINUTE, localClock } from '../times.js';
 import { View } from '../view.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
@@ -114,17 +114,19 @@ export class BoardScreen extends View {
     shown(this.offline, show);
     if (!show) return;
     const wrong = session.problem;
-    const key = `${session.kind} ${wrong?.code}`;
+    const key = `${session.kind} ${wrong?.code}`, heads = /** @type {Record<string, string>} */ (t.ends);
     if (this.offline.dataset.key === key) return;
     this.offline.dataset.key = key;
     const server = state().settings.servers[state().settings.server ?? 0];
     this.offline.replaceChildren(
       h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 0 })),
-      h('h2', { text: session.kind === 'connecting' ? t.connectingTo(hostOf(session.server)) : t.offline }),
-      h('p', { class: 'lead', role: 'status', text: wrong ? problem(wrong.code, wrong.message) : session.kind === 'connecting' ? t.oneMoment : t.offlineWords }),
+      h('h2', { text: wrong ? heads[wrong.code] ?? t.offline : session.kind === 'connecting' ? t.connectingTo(hostOf(session.server)) : t.offline }),
+      h('p', { class: 'lead', role: 'status', text: wrong ? `${problem(wrong.code, wrong.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : session.kind === 'connecting' ? t.oneMoment : t.offlineWords }),
       h('div', { class: 'actions' },
         h('button', { type: 'button', text: t.settings, onclick: openSettings }),
-        server && session.kind === 'closed' ? h('button', { type: 'button', class: 'primary', text: t.connect, onclick: () => tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));
+        backend.shell === 'app' && (wrong || session.kind === 'closed') ? h('button', { type: 'button', id: 'host-here', text: t.hostHere, onclick: openHosting }) : null,
+        server && (wrong || session.kind === 'closed') ? h('button', { type: 'button', class: 'primary', id: 'connect-again', text: wrong ? t.tryAgain : t.connect,
+          onclick: () => tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));
   }
 
   /** What the big button says. */
@@ -149,7 +151,7 @@ export class BoardScreen extends View {
   }
 
   /** @param {BoardState} board */
-  #wait({ waiting, people, zone, free_count }) {
+  #wait({ waiting, people, free_count }) {
     if (!this.waiting) return;
     shown(this.waiting, waiting !== null);
     const key = waiting ? `${waiting.since_ms} ${waiting.with} ${free_count}` : '';
@@ -160,7 +162,7 @@ export class BoardScreen extends View {
     this.waiting.replaceChildren(
       h('span', { class: 'pulse' }), h('div', {},
         h('strong', { text: t.looking }),
-        h('span', { class: 'quiet', text: [t.since(clock(waiting.since_ms, zoneOr(zone))), names.length ? t.withPeople(names) : t.freeCount(free_count)].join(' · ') })),
+        h('span', { class: 'quiet', text: [t.since(localClock(waiting.since_ms)), names.length ? t.withPeople(names) : t.freeCount(free_count)].join(' · ') })),
       h('button', { type: 'button', class: 'small', text: t.stop, onclick: () => tried(backend.call('stop_waiting')) }));
   }
 

@@ -3,13 +3,14 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { draw, icon } from '../icons.js';
+import { missing, ownMedia } from '../own-media.js';
 import { announce, tried } from '../parts/announce.js';
 import { Chat, othersLines } from '../parts/chat.js';
 import { Devices } from '../parts/devices.js';
 import { openDialog } from '../parts/dialog.js';
 import { Figures } from '../parts/figures.js';
 import { Keys } from '../parts/keys.js';
-import { grid, pair, stage } from '../parts/layout.js';
+import { grid, pair, stage, strip } from '../parts/layout.js';
 import { menu } from '../parts/menu.js';
 import { VOICE } from '../parts/meter.js';
 import { PeoplePanel, knocker } from '../parts/people-panel.js';
@@ -18,7 +19,7 @@ import { roundTable } from '../parts/round-table.js';
 import { openSettings } from '../parts/settings.js';
 import { copyRoomLink, tableOf } from '../parts/table-links.js';
 import { Tile } from '../parts/tile.js';
-import { problem, t } from '../strings.js';
+import { deviceProblem, t } from '../strings.js';
 import { roomTitle } from '../tables.js';
 import { localClock } from '../times.js';
 import { View } from '../view.js';
@@ -29,6 +30,10 @@ import { View } from '../view.js';
 /** @typedef {'chat' | 'people' | 'figures'} Panel */
 
 const STATS_MS = 2000;
+/** Lower than this pictures stand in one row: there is a panel below them. */
+const STRIP_HEIGHT_REM = 9;
+/** Lower than this a tile has hardly room for initials above the name. */
+const TINY_REM = 5.5;
 /** How long somebody must be the loudest to come onto the stage, ms. */
 const TAKES_STAGE_MS = 900;
 /** How long the hint "you are muted" stays, and how long a voice must be there before, ms. */
@@ -51,14 +56,17 @@ export class CallScreen extends View {
   /** @type {Stats | null} */
   #before = null;
   #lobby = 0;
-  #wrong = '';
-  /** Codes of what was read and put away. @type {Set<string>} */
+  /** Troubles of devices that were read and put away. @type {Set<string>} */
   #away = new Set();
+  /** Who was in when it was last looked at, names by key. @type {Map<string, string> | null} */
+  #company = null;
+  /** Somebody was in, and is no more. */
+  #left = false;
 
   build() {
     this.heading = h('h1', { dir: 'auto' });
     this.line = h('p', { class: 'line', role: 'status', hidden: true });
-    this.trouble = h('div', { class: 'call-trouble', role: 'alert', hidden: true }, h('p'), h('button', { type: 'button', class: 'small', text: t.devices, onclick: () => devices() }),
+    this.trouble = h('div', { class: 'call-trouble', role: 'alert', hidden: true }, h('div'), h('button', { type: 'button', class: 'small', text: t.devices, onclick: () => devices() }),
       h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#putAway() }, icon('close')));
     this.knock = h('ul', { class: 'knocks', role: 'list', 'aria-label': t.atTheDoor });
     this.tiles = h('div', { class: 'tiles' });
@@ -76,8 +84,8 @@ export class CallScreen extends View {
       h('header', {}, this.panelTitle, h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#open(null) }, icon('close'))), this.panelBody);
     this.panelTitle.id = 'panel-title';
     this.append(
-      h('header', { class: 'call-top' }, this.heading, this.line),
-      h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.trouble, this.knock), this.hint),
+      h('header', { class: 'call-top' }, this.heading, this.line, this.trouble),
+      h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.knock), this.hint),
       this.side,
       h('nav', { class: 'bar', 'aria-label': t.callControls }, this.micro, this.cam, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), leave));
     menu(more, () => this.#menu());
@@ -106,7 +114,7 @@ export class CallScreen extends View {
 
   /** @param {AppState} state */
   update(state) {
-    const { call, problems } = state;
+    const { call } = state;
     const { heading, line, trouble, knock, tiles, alone, micro, cam, chatButton, peopleButton } = this;
     if (!heading || !line || !trouble || !knock || !tiles || !alone || !micro || !cam || !chatButton || !peopleButton) return;
     const table = tableOf(call.room);
@@ -115,18 +123,14 @@ export class CallScreen extends View {
     shown(line, away !== null);
     if (away !== null) text(line, t.reconnectingSince(localClock(away)));
     this.classList.toggle('away', away !== null);
-    const wrong = problems.find(one => one.device === 'camera' ? call.media.camera : one.device === 'microphone' ? call.media.microphone : !this.#away.has(one.code));
-    shown(trouble, wrong !== undefined);
-    this.#wrong = wrong?.code ?? '';
-    // What is wrong with a device is mended there; what only happened is read and put away.
-    shown(trouble.children[1], Boolean(wrong?.device));
-    shown(trouble.children[2], Boolean(wrong && !wrong.device));
-    if (wrong) text(/** @type {Node} */ (trouble.firstChild), `${wrong.device ? `${t[wrong.device]}: ` : ''}${problem(wrong.code, wrong.message)}`);
+    this.#trouble(state);
     keyed(knock, this.#panel === 'people' ? [] : call.lobby, one => one.id, one => knocker(one));
     if (call.lobby.length > this.#lobby) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name), { heard: true });
     this.#lobby = call.lobby.length;
-    press(micro, call.media.microphone, t.microphone);
-    press(cam, call.media.camera, t.camera);
+    const own = ownMedia(state);
+    press(micro, own.microphone, t.microphone);
+    press(cam, own.camera, t.camera);
+    this.#comings(call);
     this.#badges(state);
     const people = this.#people(state);
     keyed(tiles, people, person => person.id, () => new Tile(), (tile, person) => tile.show(person));
@@ -134,15 +138,38 @@ export class CallScreen extends View {
     this.#lay();
   }
 
+  /** What is wrong with devices: once, beside the pictures, until it is read. @param {AppState} state */
+  #trouble(state) {
+    if (!this.trouble) return;
+    const { problems } = state, wrong = problems.filter(one => one.device !== null), keys = wrong.map(troubleKey);
+    for (const key of this.#away) if (!keys.includes(key)) this.#away.delete(key);
+    const unread = wrong.filter(one => !this.#away.has(troubleKey(one)));
+    shown(this.trouble, unread.length > 0);
+    keyed(/** @type {Element} */ (this.trouble.firstElementChild), unread, troubleKey, () => h('p'),
+      (line, one) => text(line, one.device && !missing(state, one.device) ? `${t[one.device]}: ${deviceProblem(one, state)}` : deviceProblem(one, state)));
+  }
+
+  /** Who came and who left is said. @param {AppState['call']} call */
+  #comings(call) {
+    // Out of reach of the server nobody is known to come or go; the same people come back with other ids.
+    if (call.stage.kind !== 'joined') return;
+    const now = new Map(call.participants.map(one => [one.key || one.id, one.name])), before = this.#company;
+    this.#company = now;
+    if (!before) return;
+    const gone = [...before].filter(([key]) => !now.has(key)).map(([, name]) => name), come = [...now].filter(([key]) => !before.has(key)).map(([, name]) => name);
+    if (gone.length) this.#left = true;
+    if (come.length) this.#left = false;
+    if (gone.length || come.length) announce([gone.length ? t.theyLeft(gone) : '', come.length ? t.theyCame(come) : ''].filter(Boolean).join(' '));
+  }
+
   /** Oneself last. @param {AppState} state @returns {Person[]} */
-  #people({ call, settings, you, problems }) {
+  #people(state) {
+    const { call, settings, you } = state;
     const others = call.participants.map(one => {
       const judged = quality(one, this.#stats, this.#before);
-      const trouble = one.link === 'mending' ? t.mendingTile : one.link === 'connecting' ? t.connecting : '';
-      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble, quality: judged };
+      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one), quality: judged };
     });
-    const camera = call.media.camera && !problems.some(one => one.device === 'camera');
-    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, camera, microphone: call.media.microphone, trouble: '', quality: null }];
+    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', quality: null }];
   }
 
   /** @param {AppState} state */
@@ -150,13 +177,13 @@ export class CallScreen extends View {
     if (!this.alone) return;
     const table = tableOf(call.room), none = call.participants.length === 0;
     shown(this.alone, none);
-    const key = none ? `${call.room} ${table?.seats} ${table?.taken_count}` : '';
+    const key = none ? `${call.room} ${table?.seats} ${table?.taken_count} ${this.#left}` : '';
     if (this.alone.dataset.key === key) return;
     this.alone.dataset.key = key;
     if (!none) return this.alone.replaceChildren();
     this.alone.replaceChildren(
       roundTable({ seats: table?.seats ?? 4, taken: [{ id: you.key, name: settings.name }], takenCount: 1, mine: you.key }),
-      h('h2', { text: t.aloneTitle }), h('p', { class: 'lead', text: table && table.taken_count > 1 ? t.aloneOthersCome : t.aloneWords }),
+      h('h2', { text: this.#left ? t.aloneAgain : t.aloneTitle }), h('p', { class: 'lead', text: !this.#left && table && table.taken_count > 1 ? t.aloneOthersCome : t.aloneWords }),
       h('button', { type: 'button', class: 'primary large', id: 'alone-copy', onclick: () => copyRoomLink(call.room) }, icon('link'), t.copyLink));
   }
 
@@ -167,8 +194,10 @@ export class CallScreen extends View {
     const all = /** @type {Tile[]} */ ([...tiles.children]);
     if (!width || !height || !all.length) return;
     const others = all.length - 1, staged = this.#staged();
+    const letter = rem(), low = others > 0 && height < STRIP_HEIGHT_REM * letter;
     let order = all, rects;
     if (others === 0) rects = [pair(width, height)[1]];
+    else if (low) rects = strip(all.length, width, height);
     else if (others === 1 && this.#view !== 'grid') rects = pair(width, height);
     else if (staged) {
       const first = all.find(tile => this.#of(tile) === this.#speaker) ?? all[0];
@@ -181,9 +210,11 @@ export class CallScreen extends View {
       tile.style.width = `${wide}px`;
       tile.style.height = `${high}px`;
       tile.classList.toggle('small', wide < 220);
-      tile.classList.toggle('corner', others <= 1 && n === rects.length - 1 && this.#view !== 'grid');
+      tile.classList.toggle('tiny', high < TINY_REM * letter);
+      tile.classList.toggle('corner', !low && others <= 1 && n === rects.length - 1 && this.#view !== 'grid');
     });
     tiles.classList.toggle('empty', others === 0);
+    tiles.classList.toggle('strip', low);
   }
 
   #staged() {
@@ -247,7 +278,7 @@ export class CallScreen extends View {
 
   /** @param {'microphone' | 'camera'} what */
   #toggle(what) {
-    const on = !state().call.media[what];
+    const on = !ownMedia(state())[what];
     tried(backend.call(what === 'microphone' ? 'set_microphone' : 'set_camera', { on }).then(() => announce(t.onOff(what === 'microphone' ? t.microphone : t.camera, on), { heard: true })));
   }
 
@@ -293,7 +324,7 @@ export class CallScreen extends View {
   }
 
   #putAway() {
-    this.#away.add(this.#wrong);
+    for (const one of state().problems) this.#away.add(troubleKey(one));
     this.update(state());
   }
 
@@ -318,6 +349,18 @@ export class CallScreen extends View {
 }
 customElements.define('lr-call', CallScreen);
 
+const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+/** @param {AppState['problems'][0]} problem */
+const troubleKey = ({ device, code }) => `${device} ${code}`;
+
+/** Why somebody is not seen or heard as they should be. @param {AppState['call']['participants'][0]} one */
+function linkTrouble({ link, connected }) {
+  if (link === 'connected') return '';
+  if (!connected) return t.lostTile;
+  return link === 'mending' ? t.mendingTile : t.connecting;
+}
+
 const devices = () => openDialog({ title: t.devices, class: 'devices-sheet', body: [new Devices()] });
 
 /** @param {string} id @param {'microphone' | 'camera' | 'chat' | 'people'} what @param {string} key @param {() => void} press */
@@ -338,9 +381,11 @@ function press(element, on, name) {
 
 /** @param {HTMLElement} element @param {number} count @param {string} name @param {string} words @param {boolean} [urgent] */
 function badge(element, count, name, words, urgent = true) {
-  const mark = /** @type {HTMLElement} */ (element.querySelector('.badge'));
+  const before = /** @type {HTMLElement} */ (element.querySelector('.badge')), number = count > 99 ? '99+' : String(count);
+  // A new element, as WebKitGTK does not paint one whose number has changed.
+  const mark = before.dataset.count === number ? before : h('span', { class: 'badge', 'aria-hidden': 'true', 'data-count': number });
+  if (mark !== before) before.replaceWith(mark);
   shown(mark, count > 0);
-  attribute(mark, 'data-count', count > 99 ? '99+' : count);
   mark.classList.toggle('urgent', urgent);
   text(/** @type {Node} */ (element.querySelector('.label')), name);
   attribute(element, 'aria-label', words ? `${name}, ${words}` : name);

@@ -12,7 +12,7 @@ import { place } from '../place.js';
 import { hostOf } from '../server.js';
 import { problem, t } from '../strings.js';
 import { roomTitle } from '../tables.js';
-import { clock, zoneOr } from '../times.js';
+import { clock, ownTime, zoneOr } from '../times.js';
 import { View } from '../view.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
@@ -34,9 +34,8 @@ export class CheckScreen extends View {
     this.glyph = h('div', { class: 'glyph' });
     this.stranger = h('p', { class: 'caution', hidden: true }, icon('warning'), h('span'));
     this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
-    this.self = new SelfView(this.media, media => { this.media = media; if (this.meter) this.meter.on = media.microphone; });
-    this.meter = new Meter();
-    this.meter.on = this.media.microphone;
+    this.self = new SelfView(this.media, media => { this.media = media; });
+    this.self.meter = this.meter = new Meter();
     this.join = h('button', { type: 'button', class: 'primary large', id: 'join', text: t.join, onclick: () => this.#join() });
     this.cancel = h('button', { type: 'button', id: 'check-cancel', text: t.back, onclick: () => this.#back() });
     this.name = this.#nameField();
@@ -81,7 +80,8 @@ export class CheckScreen extends View {
 
   /** @param {import('../model.d.ts').Table} table @param {string} zone */
   #aboutTable(table, zone) {
-    const when = table.now ? t.now : `${clock(table.starts_ms, zone)}–${clock(table.ends_ms, zone)}`;
+    const own = ownTime(table.starts_ms, zone);
+    const when = table.now ? t.now : `${clock(table.starts_ms, zone)}–${clock(table.ends_ms, zone)}${own ? ` (${t.yourTime(own)})` : ''}`;
     const names = table.taken.map(person => person.name).filter(Boolean);
     const who = table.in_call ? t.peopleInCall(table.in_call) : names.length ? names.join(', ') : t.seatsTaken(table.taken_count, table.seats);
     return [when, table.place, who].filter(Boolean).join(' · ');
@@ -117,7 +117,7 @@ export class CheckScreen extends View {
     const remembered = { ...settings, name, camera_on: this.media.camera, microphone_on: this.media.microphone };
     if (this.input || this.target.known) await tried(backend.call('save_settings', { settings: remembered }));
     if (now.link) place.target = this.target;
-    await tried(backend.call('join', { room, server: server ?? null, fingerprint: fingerprint ?? null, invite: invite ?? null, media: this.media }));
+    await tried(backend.call('join', { room, server: server ?? null, fingerprint: fingerprint ?? null, invite: invite ?? null, media: this.self?.working ?? this.media }));
     if (now.link) await backend.call('dismiss_link').catch(() => {});
   }
 

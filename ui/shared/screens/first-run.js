@@ -34,7 +34,7 @@ export class FirstRun extends View {
     this.go = h('button', { type: 'submit', class: 'primary large', text: t.start });
     this.self = new SelfView({ microphone: false, camera: false });
     this.meter = new Meter();
-    this.self.changed = media => { if (this.meter) this.meter.on = media.microphone; };
+    this.self.meter = this.meter;
     this.append(
       h('form', { class: 'welcome', novalidate: true, onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#start(); } },
         h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),

@@ -5,6 +5,7 @@ import { h, text } from '../dom.js';
 import { tried } from '../parts/announce.js';
 import { PictureView } from '../parts/picture.js';
 import { tableOf } from '../parts/table-links.js';
+import { ownMedia } from '../own-media.js';
 import { avatar } from '../people.js';
 import { t } from '../strings.js';
 import { roomTitle } from '../tables.js';
@@ -14,10 +15,10 @@ import { View } from '../view.js';
 
 export class KnockingScreen extends View {
   build() {
-    const { settings, call } = state();
+    const { settings, call, you } = state();
     this.dots = h('p', { class: 'lead', role: 'status' });
     this.append(h('div', { class: 'center' },
-      h('div', { class: 'doorway' }, call.media.camera ? new PictureView({ kind: 'own' }) : avatar(settings.name, settings.name)),
+      h('div', { class: 'doorway' }, ownMedia(state()).camera ? new PictureView({ kind: 'own' }) : avatar(settings.name, you.key || settings.name)),
       h('h1', { text: t.knocking }), this.dots,
       h('p', { class: 'quiet', text: t.hostSees(settings.name) }),
       h('button', { type: 'button', text: t.cancel, onclick: () => tried(backend.call('leave')) })));

@@ -1,5 +1,8 @@
 // 한국어. 영어를 옮긴 것이 아니라 처음부터 해요체로 썼어요. 이름 뒤에는 ‘님’을 붙여 조사가 어긋나지 않게 해요.
 
+/** 둘까지는 이름으로, 더 많으면 수로. @param {string[]} names */
+const some = names => names.length > 2 ? `${names[0]}님 외 ${names.length - 1}명이` : `${names.map(name => `${name}님`).join(', ')}이`;
+
 /** @type {typeof import('./en.js').en} */
 export const ko = {
   // 처음
@@ -33,6 +36,7 @@ export const ko = {
   withPeople: names => names.length > 2 ? `${names.slice(0, 2).join('님, ')}님 외 ${names.length - 2}명과 함께` : `${names.map(name => `${name}님`).join(', ')}과 함께`,
   foundTable: topic => `자리가 났어요: ${topic}`,
   layTable: '테이블 차리기',
+  layTableNow: '지금 먹을 테이블 차리기',
   layTableAt: time => `${time}에 테이블 차리기`,
   days: '날짜',
   today: '오늘',
@@ -122,6 +126,8 @@ export const ko = {
   day: '날짜',
   time: '시각',
   howLong: '얼마나?',
+  timesIn: zone => `시간은 ${zone} 기준이에요.`,
+  yourTime: time => `내 시간 ${time}`,
   minutes: n => `${n}분`,
   seats: '자리',
   fewerSeats: '자리 줄이기',
@@ -182,6 +188,9 @@ export const ko = {
   youAreMuted: '마이크가 꺼져 있어요. M을 누르거나 스페이스를 누른 채 말해 보세요.',
   aloneTitle: '첫 번째로 왔어요',
   aloneWords: '친구에게 이 테이블 링크를 보내 보세요.',
+  aloneAgain: '다른 분들은 모두 나갔어요',
+  theyCame: names => `${some(names)} 들어왔어요.`,
+  theyLeft: names => `${some(names)} 나갔어요.`,
   aloneOthersCome: '다른 분들이 오고 있어요.',
   reconnectingSince: time => `${time}부터 다시 연결하고 있어요. 서로의 소리는 들릴 수 있어요.`,
   connecting: '연결 중…',
@@ -189,6 +198,8 @@ export const ko = {
   mending: name => `${name}님 쪽에서 소식이 없어요. 연결을 고치고 있어요.`,
   mendingTile: '소식이 없어요. 고치는 중…',
   mendingShort: '고치는 중…',
+  lostTile: '연결이 끊겼어요. 곧 돌아올 수도 있어요.',
+  lostShort: '연결 끊김',
   serverLostThem: name => `${name}님이 서버와 끊겼어요. 서로의 소리는 들릴 수 있어요.`,
   good: '연결이 좋아요.',
   slowUpload: rate => `내 업로드가 느려요: ${rate} Mbit/s.`,
@@ -199,6 +210,11 @@ export const ko = {
   delay: ms => `지연 ${ms} ms.`,
   nobodyWrote: '아직 아무도 글을 쓰지 않았어요.',
   writeSomething: '메시지 쓰기',
+  beingSent: '보내는 중…',
+  notSeenYet: '아직 보내지 못한 메시지',
+  linesWait: n => `다시 연결되면 메시지 ${n}개를 보내요.`,
+  notSaid: why => `보내지 못했어요. ${why}`,
+  stillInTheField: '쓴 내용은 채팅 입력란에 그대로 있어요.',
   send: '보내기',
   unread: n => `안 읽은 글 ${n}개`,
   inCallCount: n => `${n}명 통화 중`,
@@ -233,7 +249,7 @@ export const ko = {
   tryAgain: '다시 해 보기',
   callEnded: '통화가 끝났어요',
   ends: {
-    knocking_refused: '이번에는 어려웠어요', not_member: '회원만 들어갈 수 있어요', invite_invalid: '쓸 수 없는 초대예요', invite_used: '다 쓴 초대예요', too_early: '아직 열리지 않았어요', no_such_table: '치운 테이블이에요', server_unreachable: '서버에 닿지 않아요',
+    knocking_refused: '이번에는 어려웠어요', not_member: '회원만 들어갈 수 있어요', invite_invalid: '쓸 수 없는 초대예요', invite_used: '다 쓴 초대예요', too_early: '아직 열리지 않았어요', no_such_table: '치운 테이블이에요', server_unreachable: '서버에 연결할 수 없어요', server_silent: '서버가 응답하지 않아요', wrong_certificate: '링크에 적힌 서버가 아니에요', certificate_refused: '서버를 확인할 수 없어요', not_a_lunchroom_server: '런치룸 서버가 아니에요',
     room_full: '자리가 다 찼어요', table_full: '자리가 다 찼어요', room_locked: '문이 잠겨 있어요', removed: '테이블에서 나오게 됐어요', timeout: '연결이 너무 오래 끊겼어요',
     replaced: '다른 곳에서 들어왔어요', server_stopping: '서버가 멈추고 있어요', server_full: '서버가 가득 찼어요', invite_expired: '초대 기한이 지났어요',
   },
@@ -280,7 +296,10 @@ export const ko = {
   hostingNow: '이 네트워크에서 여는 중',
   startHosting: '서버 켜기',
   stopHosting: '서버 끄기',
-  hostingWords: '같은 네트워크에서 이 링크를 열거나, 휴대전화로 코드를 비추면 돼요.',
+  hostingWords: '같은 네트워크에 있는 사람은 앱에서 이 링크를 열거나, 휴대전화 카메라로 코드를 비추면 돼요.',
+  forTheApp: '앱에서 여는 링크',
+  forBrowsers: '휴대전화와 브라우저에서 여는 링크',
+  browserWarns: '이 컴퓨터가 직접 만든 인증서라서 브라우저가 처음에 한 번 경고해요. 그대로 계속하면 돼요.',
   qrCode: '링크 QR 코드',
   addresses: list => `이 컴퓨터의 주소: ${list}`,
   fingerprint: '인증서 지문',
@@ -291,7 +310,8 @@ export const ko = {
   someoneQuicker: '한발 늦었어요',
   nobodyIn: '아직 아무도 없어요.',
   guestTitle: '점심에 초대받았어요',
-  guestLead: room => `‘${room}’에 자리가 있어요.`,
+  guestRoomTitle: room => `‘${room}’에서 같이 먹어요`,
+  guestLead: '이 링크를 가진 사람들이 여기서 만나요. 아직 아무도 없을 수도 있어요.',
   openInApp: '앱에서 열기',
   openInAppHint: '화면과 소리가 가장 좋아요. 앱이 없으면 아무 일도 일어나지 않아요.',
   membersByApp: '회원은 초대 없이도 앱으로 들어갈 수 있어요.',
@@ -322,6 +342,12 @@ export const ko = {
   problems: {
     malformed: '서버가 우리 말을 알아듣지 못했어요. 앱이나 서버를 업데이트해 보세요.',
     too_large: '너무 길어요. 조금 줄여 주세요.',
+    disconnected: '서버와의 연결이 끊겼어요.',
+    not_connected: '서버에 연결되어 있지 않아요. 연결된 뒤에 다시 해 주세요.',
+    chat_unconfirmed: '보내는 도중에 연결이 끊겨서 전달됐는지 알 수 없어요.',
+    chat_call_ended: '보내기 전에 통화가 끝났어요.',
+    chat_no_call: '읽을 사람이 없어요. 먼저 테이블에 들어가 주세요.',
+    chat_full: '보내지 못한 메시지가 너무 많아요. 연결된 뒤에 다시 보내 주세요.',
     rate_limited: '서버가 따라가기에 너무 빨랐어요. 잠시 뒤에 다시 해 보세요.',
     unsupported_version: '앱과 서버의 버전이 맞지 않아요. 오래된 쪽을 업데이트해 주세요.',
     bad_signature: '서버가 이 기기의 키를 받아 주지 않았어요. 앱을 다시 켜 보세요.',

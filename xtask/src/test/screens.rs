@@ -1,4 +1,5 @@
-//! The tests of the app's screens: node's own test runner with headless Chromium.
+//! The tests of the app's screens and of the browser's half of the protocol: node's own test runner, with headless
+//! Chromium for the screens.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,10 +15,13 @@ use crate::workspace::Workspace;
 /// What the tests import beside node's own modules.
 const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 
+/// Files of `tests/browser/ui` with tests in them.
+const FILES: &[&str] = &["session.test.mjs", "lines.test.mjs", "guest.test.mjs", "truth.test.mjs", "test.mjs"];
+
 /// They take three minutes; a browser that cannot work keeps every single one of them waiting.
 const PATIENCE: Patience = Patience { silence: Duration::from_secs(10 * 60), whole: Duration::from_secs(20 * 60) };
 
-/// Runs `tests/browser/ui`. What failed is printed; everything is in `target/xtask/screens.log`.
+/// Runs the tests in `tests/browser/ui`. What failed is printed; everything is in `target/xtask/screens.log`.
 pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     let folder = workspace.root.join("tests/browser");
     let modules = MODULES.iter().all(|module| folder.join("node_modules").join(module).is_dir());
@@ -31,7 +35,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     let mut file = File::create(&log).with_context(|| log.display().to_string())?;
     let mut tap = String::new();
     let mut node = command::program("node");
-    node.args(["--test", "--test-reporter=tap"]).arg(folder.join("ui/test.mjs")).env("CHROMIUM", chromium);
+    node.args(["--test", "--test-reporter=tap"]).env("CHROMIUM", chromium);
+    node.args(FILES.iter().map(|file| folder.join("ui").join(file)));
     let succeeded = follow::run(&mut node, PATIENCE, |line| {
         if is_failure(line) {
             println!("{}", line.trim());

@@ -1,0 +1,283 @@
+// The guest's page in headless Chromium against a made-up server that says what the test wants: node --test guest.test.mjs
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createServer } from 'node:http';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { here, pause, press, ui } from './stage.mjs';
+
+const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
+const { WebSocketServer } = require('ws');
+const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const BO = { id: 'p1', name: 'Bo', key: 'TLNUTs2yaO8rlDRp9hN1CnaGJTOWaBQ7E1mfbCw9DAQ', media: { microphone: false, camera: false } };
+const TABLE_ROOM = 't-4f8s0x6h2n9b7w1e';
+
+/** One made-up server: it seats everybody, keeps sessions, and notes what it heard. */
+class Server {
+  heard = [];
+  closes = [];
+  /** Whether sockets are taken. */
+  up = true;
+  /** Whether a session is known when somebody wants to go on with it. */
+  forgets = false;
+  people = [BO];
+  #received = 0;
+  #seq = 0;
+  #socket = null;
+  #said = [];
+  #sessions = 0;
+
+  async start() {
+    this.web = createServer(async (request, response) => {
+      const name = path.normalize(new URL(request.url, 'http://x').pathname);
+      try {
+        const page = name.startsWith('/r/');
+        let content = await readFile(path.join(ui, page ? 'guest/index.html' : name.replace(/^\/assets\/v1\//, '/')));
+        if (page) content = String(content).replaceAll('{{assets}}', '/assets/v1').replaceAll('{{room}}', name.slice(3)).replaceAll('{{link}}', '');
+        response.writeHead(200, { 'content-type': page ? types['.html'] : types[path.extname(name)] ?? 'application/octet-stream' }).end(content);
+      } catch {
+        response.writeHead(404).end();
+      }
+    });
+    const sockets = new WebSocketServer({ noServer: true });
+    this.web.on('upgrade', (request, socket, head) => {
+      if (this.up) sockets.handleUpgrade(request, socket, head, one => this.#greet(one));
+      else socket.destroy();
+    });
+    await new Promise(resolve => this.web.listen(0, '127.0.0.1', resolve));
+    this.origin = `http://127.0.0.1:${this.web.address().port}`;
+    return this;
+  }
+
+  #greet(socket) {
+    this.#socket = socket;
+    socket.on('close', code => this.closes.push(code));
+    socket.on('message', data => this.#hear(JSON.parse(String(data))));
+    socket.send(JSON.stringify({ type: 'challenge', nonce: 'BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU', versions: [1] }));
+  }
+
+  #hear(message) {
+    if (message.type === 'hello') return this.#hello(message);
+    if (message.type === 'ping') return this.#socket.send(JSON.stringify({ seq: 0, ack: this.#received, type: 'pong', nonce: message.nonce }));
+    if (message.type === 'ack' || message.seq <= this.#received) return;
+    this.#received = message.seq;
+    this.heard.push(message);
+    const about = message.seq;
+    if (message.type === 'board') {
+      this.say({ type: 'board', ...this.board });
+      this.say({ type: 'board', news: 'done', about });
+    }
+    if (message.type === 'join') {
+      this.say({ type: 'joined', room: message.room, you: `me${this.#sessions}`, participants: this.people });
+    }
+    if (message.type === 'chat') this.say({ type: 'chat', from: `me${this.#sessions}`, text: message.text, at: Date.now() });
+  }
+
+  #hello({ resume }) {
+    if (resume && !this.forgets) {
+      this.#socket.send(JSON.stringify({ type: 'resumed', received: this.#received, ice_servers: [] }));
+      for (const text of this.#said.slice(resume.received)) this.#socket.send(text);
+      return;
+    }
+    if (resume) this.#socket.send(JSON.stringify({ type: 'error', code: 'cannot_resume', message: '' }));
+    [this.#received, this.#seq, this.#said] = [0, 0, []];
+    this.#sessions++;
+    this.#socket.send(JSON.stringify({ type: 'welcome', session: `s${this.#sessions}`, resume_ms: 30_000, ice_servers: [], limits: { max_message_bytes: 65_536, max_participants: 12, max_chat_chars: 4000 } }));
+  }
+
+  board = { news: 'snapshot', first: true, last: true, now_ms: Date.now(), zone: 'Asia/Seoul', member: false, tables: [], people: [], free_count: 0, hungry_count: 0 };
+
+  say(message) {
+    const text = JSON.stringify({ seq: ++this.#seq, ack: this.#received, ...message });
+    this.#said.push(text);
+    this.#socket?.send(text);
+  }
+
+  breaks() {
+    this.#socket?.terminate();
+  }
+
+  of(type) {
+    return this.heard.filter(one => one.type === type);
+  }
+}
+
+const browsers = {}, words = {};
+let profiles = [];
+const plain = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream', '--lang=en'];
+async function browser(kind) {
+  if (browsers[kind]) return browsers[kind];
+  const profile = await mkdtemp(path.join(tmpdir(), 'lunchroom-guest-'));
+  profiles.push(profile);
+  const args = kind === 'devices' ? [...plain, '--use-fake-device-for-media-stream'] : plain;
+  return browsers[kind] = await require('puppeteer-core').launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, pipe: true, userDataDir: profile, args });
+}
+before(async () => {
+  for (const language of ['en', 'ko']) {
+    const source = await readFile(path.join(ui, `shared/strings/${language}.js`), 'utf8');
+    words[language] = (await import(`data:text/javascript;base64,${Buffer.from(source).toString('base64')}`))[language];
+  }
+});
+after(async () => {
+  for (const one of Object.values(browsers)) await Promise.race([one.close().catch(() => {}), pause(3000)]);
+  for (const profile of profiles) await rm(profile, { recursive: true, force: true }).catch(() => {});
+});
+
+/** A page of a link to a server of its own. */
+async function guest({ devices = 'none', language = 'en', room = 'soup', zone, prepare }) {
+  const server = await new Server().start();
+  prepare?.(server);
+  const page = await (await browser(devices)).newPage(), complaints = [];
+  page.on('pageerror', error => complaints.push(String(error)));
+  await page.setViewport({ width: 1000, height: 700 });
+  if (zone) await page.emulateTimezone(zone);
+  await page.evaluateOnNewDocument(wanted => localStorage.setItem('lunchroom.settings', JSON.stringify({ name: 'Gast', language: wanted })), language);
+  await page.goto(`${server.origin}/r/${room}`);
+  await page.waitForSelector('#join-here', { timeout: 20_000 });
+  return { server, page, complaints, async end() {
+    assert.deepEqual(complaints, []);
+    await page.close();
+    server.web.closeAllConnections?.();
+    server.web.close();
+  } };
+}
+
+async function inCall(options) {
+  const all = await guest(options);
+  await press(all.page, ['#join-here']);
+  await all.page.waitForSelector('lr-check');
+  await pause(300);
+  await press(all.page, ['#join']);
+  await all.page.waitForSelector('lr-call', { timeout: 20_000 });
+  return all;
+}
+
+const until = async (what, run) => {
+  for (let n = 0; n < 200; n++) {
+    if (await run()) return;
+    await pause(50);
+  }
+  assert.fail(`${what} did not come`);
+};
+const pressed = (page, id) => page.$eval(id, one => one.getAttribute('aria-pressed'));
+const seen = (page, selector) => page.$eval(selector, one => one.innerText);
+
+for (const language of ['en', 'ko']) {
+  test(`without camera and microphone one comes in with both off, and is told once (${language})`, async () => {
+    const t = words[language], { server, page, end } = await inCall({ language });
+    assert.deepEqual(server.of('join')[0].media, { microphone: false, camera: false });
+    assert.equal(server.of('media').some(one => one.camera || one.microphone), false);
+    assert.deepEqual([await pressed(page, '#call-camera'), await pressed(page, '#call-microphone')], ['false', 'false']);
+    assert.deepEqual(await page.$$eval('.call-trouble p', all => all.map(one => one.innerText)), [t.noDevice.camera, t.noDevice.microphone]);
+    await press(page, ['.call-trouble button:last-child', '#call-camera']);
+    await pause(500);
+    assert.equal(server.of('media').some(one => one.camera), false, 'a camera that does not open is not told to be on');
+    assert.equal(await pressed(page, '#call-camera'), 'false');
+    await end();
+  });
+
+  test(`a room that is no table’s promises no seat (${language})`, async () => {
+    const t = words[language], { page, end } = await guest({ language });
+    assert.equal(await seen(page, 'h1'), t.guestRoomTitle('soup'));
+    assert.equal(await seen(page, '.card > .lead'), t.guestLead);
+    await end();
+  });
+
+  test(`a table’s time is told with its zone and one’s own (${language})`, async () => {
+    const starts = Date.now() + 3 * 3_600_000;
+    const table = { id: '8q2m5v0c1y7d3k9t', room: TABLE_ROOM, topic: 'Bibimbap', place: '', seats: 4, starts_ms: starts, ends_ms: starts + 3_600_000, now: false, weekly: false, door: 'open', locked: false, taken_count: 1, in_call: 0 };
+    const t = words[language], { page, end } = await guest({ language, room: TABLE_ROOM, zone: 'Europe/Berlin', prepare: server => { server.board = { ...server.board, tables: [table] }; } });
+    await until('the table', async () => (await seen(page, '.card')).includes('Bibimbap'));
+    const clock = (zone, ms) => new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone }).format(ms);
+    const all = await seen(page, '.card');
+    for (const ms of [starts, starts - 600_000]) for (const zone of ['Asia/Seoul', 'Europe/Berlin']) assert.ok(all.includes(clock(zone, ms)), `${all} lacks ${clock(zone, ms)}`);
+    assert.ok(all.includes(t.yourTime('').trim().split(' ')[0]), all);
+    await end();
+  });
+
+  test(`a line written while the connection is broken waits in grey and is said once (${language})`, async () => {
+    const t = words[language], { server, page, end } = await inCall({ language });
+    await press(page, ['#call-chat']);
+    server.up = false;
+    server.breaks();
+    await page.waitForSelector('lr-call.away');
+    await page.type('#chat-input', 'anybody there?');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.lines.waiting li');
+    assert.ok((await seen(page, '.lines.waiting')).includes(t.beingSent));
+    server.up = true;
+    await until('the line', () => server.of('chat').length > 0);
+    await page.waitForSelector('.lines:not(.waiting) li');
+    server.breaks();
+    await pause(1500);
+    assert.deepEqual(server.of('chat').map(one => one.text), ['anybody there?']);
+    assert.equal(await page.$('.lines.waiting li'), null);
+    await end();
+  });
+
+  test(`a line on its way to a server that forgets us comes back into the field with the reason (${language})`, async () => {
+    const t = words[language], { server, page, end } = await inCall({ language });
+    await press(page, ['#call-chat']);
+    server.forgets = true;
+    // It hears the line, and breaks before it repeats it.
+    const say = server.say.bind(server);
+    server.say = message => message.type === 'chat' ? server.breaks() : say(message);
+    await page.type('#chat-input', 'did you get this?');
+    await page.keyboard.press('Enter');
+    await until('the text', () => page.$eval('#chat-input', one => one.value === 'did you get this?'));
+    assert.equal(await seen(page, '#chat-wrong'), t.notSaid(t.problems.chat_unconfirmed));
+    await until('the seat', () => server.of('join').length === 2);
+    server.say = say;
+    await press(page, ['.say button']);
+    await page.waitForSelector('.lines:not(.waiting) li');
+    assert.deepEqual(server.of('chat').map(one => one.text), ['did you get this?', 'did you get this?']);
+    assert.equal(await page.$eval('#chat-input', one => one.value), '');
+    await end();
+  });
+}
+
+test('who goes away leaves at once, and a page that comes back from the cache is in no room', async () => {
+  const { server, page, end } = await inCall({});
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+  await until('the close', () => server.closes.length > 0);
+  assert.equal(server.of('leave').length, 1);
+  assert.equal(server.closes[0], 1000);
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await page.waitForSelector('lr-guest #join-here');
+  await press(page, ['#join-here', '#join']);
+  await page.waitForSelector('lr-call', { timeout: 20_000 });
+  assert.equal(server.of('join').length, 2);
+  await end();
+});
+
+test('a tab that is closed leaves at once', async () => {
+  const { server, page } = await inCall({});
+  await page.goto('about:blank');
+  await until('the close', () => server.closes.length > 0);
+  assert.equal(server.of('leave').length, 1);
+  assert.equal(server.closes[0], 1000);
+  await page.close();
+  server.web.close();
+});
+
+test('with devices both are told when they are open, and off at once', async () => {
+  const { server, page, end } = await inCall({ devices: 'devices' });
+  assert.deepEqual(server.of('join')[0].media, { microphone: true, camera: true });
+  await page.waitForSelector('lr-tile.own video.drawn');
+  await press(page, ['#call-camera']);
+  await until('off', () => server.of('media').at(-1)?.camera === false);
+  assert.equal(server.of('media').at(-1).microphone, true);
+  await press(page, ['#call-camera']);
+  await until('on', () => server.of('media').at(-1)?.camera === true);
+  // A device that goes by itself is off, to oneself and to the others.
+  await page.evaluate(() => {
+    const { srcObject } = document.querySelector('lr-tile.own video'), [track] = srcObject.getVideoTracks();
+    track.stop();
+    track.dispatchEvent(new Event('ended'));
+  });
+  await until('gone', () => server.of('media').at(-1)?.camera === false);
+  assert.equal(await pressed(page, '#call-camera'), 'false');
+  await end();
+});

@@ -1,0 +1,344 @@
+// What screens say when something is missing, broken or over, in both languages: node --test truth.test.mjs
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { base, board, scenes, NOON } from './states.mjs';
+import { open, pause, press, ui } from './stage.mjs';
+
+let stage;
+const words = {};
+before(async () => {
+  stage = await open();
+  for (const language of ['en', 'ko']) {
+    const source = await readFile(path.join(ui, `shared/strings/${language}.js`), 'utf8');
+    words[language] = (await import(`data:text/javascript;base64,${Buffer.from(source).toString('base64')}`))[language];
+  }
+});
+after(() => stage.close());
+
+const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
+const until = (page, run, ...args) => page.waitForFunction(run, { timeout: 20_000 }, ...args);
+const says = (page, selector, text) => until(page, (where, what) => [...document.querySelectorAll(where)].some(one => one.innerText.includes(what)), selector, text);
+const read = (page, selector) => page.$eval(selector, one => one.innerText);
+/** A test in each language. @param {string} name @param {(t: any, language: string) => Promise<void>} run */
+function both(name, run) {
+  for (const language of ['en', 'ko']) test(`${name} (${language})`, () => run(words[language], language));
+}
+
+/** What Rust says next. @param {any} page @param {(state: any) => any} change */
+async function pushed(page, change) {
+  const state = await page.evaluate(() => window.mock.state);
+  await page.evaluate(next => window.mock.push(next), change(state));
+}
+
+both('a line that waits is grey and not yet in the chat, one that failed is in the field with the reason', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['call-unsent'].state, language });
+  await press(page, ['#call-chat']);
+  await says(page, '.lines.waiting', '저도 갈게요');
+  assert.equal(await page.$eval('lr-chat .lines:not(.waiting)', one => one.innerText.includes('저도 갈게요')), false);
+  assert.equal(await page.$eval('lr-chat .heard[role=status]', one => one.textContent), t.linesWait(2));
+  await page.type('#chat-input', 'und noch was');
+  await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, unsent: [{ number: 1, text: '저도 갈게요', failed: 'chat_unconfirmed' }] } }));
+  await until(page, () => document.querySelector('#chat-input').value === '저도 갈게요\nund noch was');
+  assert.equal(await read(page, '#chat-wrong'), t.notSaid(t.problems.chat_unconfirmed));
+  assert.deepEqual(await calls(page, 'drop_line'), [{ number: 1 }]);
+  // Told again before Rust has forgotten it, it is not put there twice.
+  await pushed(page, state => ({ ...state, version: 'again' }));
+  await pause(50);
+  assert.equal(await page.$eval('#chat-input', one => one.value), '저도 갈게요\nund noch was');
+  await page.close();
+});
+
+both('a line that fails while the chat is closed says so, and is in the field when it is opened', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['call-2'].state, language });
+  await pushed(page, state => ({ ...state, call: { ...state.call, unsent: [{ number: 7, text: 'lost?', failed: 'too_large' }] } }));
+  await says(page, '.notice.urgent', t.stillInTheField);
+  await pushed(page, state => ({ ...state, call: { ...state.call, unsent: [] } }));
+  await press(page, ['#call-chat']);
+  assert.equal(await page.$eval('#chat-input', one => one.value), 'lost?');
+  await page.close();
+});
+
+both('a line that is not taken, and one that is half written, stay', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['call-2'].state, language });
+  await press(page, ['#call-chat']);
+  await page.evaluate(() => { window.mock.refuse.send_chat = { code: 'chat_full', message: '' }; });
+  await page.type('#chat-input', 'too much');
+  await page.keyboard.press('Enter');
+  await says(page, '#chat-wrong', t.problems.chat_full);
+  assert.equal(await page.$eval('#chat-input', one => one.value), 'too much');
+  await press(page, ['#call-chat', '#call-chat']);
+  assert.equal(await page.$eval('#chat-input', one => one.value), 'too much', 'closing the panel keeps it');
+  await page.close();
+});
+
+both('an error keeps a table that is being laid, and is seen in its form', async (t, language) => {
+  const { page } = await stage.page({ state: scenes.board.state, language });
+  await page.evaluate(() => { window.mock.refuse.lay_table = { code: 'already_seated', message: '' }; });
+  await press(page, ['#lay-table']);
+  await page.type('.lay input[type=text]', 'Soup');
+  await press(page, ['.chip:nth-child(3)', '.lay button[type=submit]']);
+  await says(page, 'dialog .trouble', t.problems.already_seated);
+  assert.equal(await page.$eval('.lay input[type=text]', one => one.value), 'Soup');
+  assert.equal(await page.$eval('.chip:nth-child(3)', one => one.getAttribute('aria-checked')), 'true');
+  await page.evaluate(() => { window.mock.refuse = {}; });
+  await press(page, ['.lay button[type=submit]']);
+  await until(page, () => !document.querySelector('dialog'));
+  await page.close();
+});
+
+both('without devices nothing looks on, and one is told once that there are none', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['check-no-devices'].state, language });
+  await page.waitForSelector('lr-check');
+  for (const id of ['#self-camera', '#self-microphone']) assert.equal(await page.$eval(id, one => one.getAttribute('aria-pressed')), 'false');
+  assert.equal(await read(page, 'lr-meter p'), t.noDevice.microphone);
+  for (const kind of ['camera', 'microphone', 'speaker']) assert.equal(await page.$eval('lr-devices', (one, what) => one.innerText.split(what).length - 1, t.noDevice[kind]), 1, kind);
+  await press(page, ['#join']);
+  assert.deepEqual((await calls(page, 'join'))[0].media, { camera: false, microphone: false });
+  assert.equal((await calls(page, 'save_settings'))[0].settings.camera_on, true, 'the wish is kept for a day with a camera');
+  await page.close();
+});
+
+both('made-up devices alone are no camera either, and a failing one is told', async (t, language) => {
+  const synthetic = base().devices.filter(one => one.synthetic), link = scenes['check-no-devices'].state.link;
+  const problems = ['camera', 'microphone', 'speaker'].map(device => ({ code: 'device_not_found', message: '', device }));
+  const { page } = await stage.page({ state: { ...base(), devices: synthetic, link, problems }, language });
+  await page.waitForSelector('lr-check');
+  assert.equal((await read(page, 'lr-devices')).includes(t.problems.device_not_found), false);
+  assert.equal(await page.$eval('lr-devices select', one => one.selectedOptions[0].textContent), t.noDevice.camera);
+  await pushed(page, state => ({ ...state, devices: base().devices, problems: [{ code: 'device_busy', message: '', device: 'camera' }] }));
+  await says(page, 'lr-devices .trouble', t.problems.device_busy);
+  assert.equal(await page.$eval('#self-camera', one => one.getAttribute('aria-pressed')), 'false');
+  await page.close();
+});
+
+both('in a call a missing camera is off, in one box beside the faces that can be closed, and comes back when it happens again', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['call-no-devices'].state, language });
+  await page.waitForSelector('.call-trouble:not([hidden])');
+  const boxes = await page.$$eval('.call-trouble p', all => all.map(one => one.innerText));
+  assert.deepEqual(boxes, [t.noDevice.camera, t.noDevice.microphone]);
+  for (const id of ['#call-camera', '#call-microphone']) assert.equal(await page.$eval(id, one => one.getAttribute('aria-pressed')), 'false');
+  const over = await page.evaluate(() => {
+    const box = document.querySelector('.call-trouble').getBoundingClientRect();
+    return [...document.querySelectorAll('lr-tile')].some(tile => { const one = tile.getBoundingClientRect(); return one.top < box.bottom && one.bottom > box.top; });
+  });
+  assert.equal(over, false);
+  assert.match(await page.$eval('lr-tile.own', one => one.getAttribute('aria-label')), new RegExp(t.cameraOffShort));
+  assert.equal(await page.$('lr-tile.own lr-picture'), null);
+  await press(page, ['.call-trouble button:last-child']);
+  await page.waitForSelector('.call-trouble[hidden]');
+  await pushed(page, state => ({ ...state, problems: [] }));
+  await pushed(page, state => ({ ...state, problems: [{ code: 'device_not_found', message: '', device: 'camera' }] }));
+  await page.waitForSelector('.call-trouble:not([hidden])');
+  await page.close();
+});
+
+both('initials stand where there is no picture yet', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['call-2'].state, language });
+  await page.evaluate(() => document.querySelectorAll('canvas').forEach(one => one.classList.remove('drawn')));
+  const seen = await page.$eval('lr-tile:not(.own) .face', one => getComputedStyle(one).display);
+  assert.equal(seen, 'grid');
+  await page.evaluate(() => document.querySelector('lr-tile:not(.own) canvas').classList.add('drawn'));
+  assert.equal(await page.$eval('lr-tile:not(.own) .face', one => getComputedStyle(one).display), 'none');
+  await page.close();
+});
+
+both('names in the strip stand below the initials', async (t, language) => {
+  for (const [width, height, open] of [[1080, 720, false], [390, 760, true]]) {
+    const { page } = await stage.page({ state: scenes['call-faces'].state, language, width, height });
+    if (open) await press(page, ['#call-chat']);
+    else await press(page, scenes['call-faces'].press);
+    await pause(300);
+    const covered = await page.evaluate(() => [...document.querySelectorAll('lr-tile:not(.own)')].filter(tile => {
+      const face = tile.querySelector('.avatar').getBoundingClientRect(), plate = tile.querySelector('.plate').getBoundingClientRect();
+      return face.bottom > plate.top + 1 || face.top < tile.getBoundingClientRect().top;
+    }).length);
+    assert.equal(covered, 0, `${width}x${height}`);
+    await page.close();
+  }
+});
+
+both('somebody whose connection is gone is told so, and not to be connecting', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['call-ghost'].state, language });
+  const troubles = await page.$$eval('lr-tile .why', all => all.map(one => one.innerText));
+  assert.deepEqual(troubles.slice(0, 3), [t.lostTile, t.lostTile, '']);
+  await press(page, ['#call-people']);
+  await says(page, 'lr-people-panel', t.lostShort);
+  await page.close();
+});
+
+both('who comes and who leaves is said, and the last one is not told to be the first', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['call-2'].state, language });
+  const [anna] = scenes['call-2'].state.call.participants, bo = { ...anna, id: 'q77', key: 'k77', name: 'Bo' };
+  await pushed(page, state => ({ ...state, call: { ...state.call, participants: [anna, bo] } }));
+  await says(page, '.notice[role=status]', t.theyCame(['Bo']));
+  await pushed(page, state => ({ ...state, call: { ...state.call, participants: [] } }));
+  await says(page, '.notice[role=status]', t.theyLeft([anna.name, 'Bo']));
+  assert.equal(await read(page, '.alone h2'), t.aloneAgain);
+  await page.close();
+});
+
+test('who is back with another id after a break has neither come nor left', async () => {
+  const { page } = await stage.page({ state: scenes['call-2'].state, language: 'en' });
+  await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'reconnecting', since_ms: 0 }, participants: [] } }));
+  await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, participants: [{ ...scenes['call-2'].state.call.participants[0], id: 'new' }] } }));
+  await pause(100);
+  assert.equal(await page.$eval('.notice[role=status]', one => one.hidden), true);
+  await page.close();
+});
+
+test('the number at People is an element of its own each time', async () => {
+  const { page } = await stage.page({ state: scenes['call-2'].state, language: 'en' });
+  const mark = await page.$('#call-people .badge');
+  assert.equal(await mark.evaluate(one => one.dataset.count), '2');
+  await pushed(page, state => ({ ...state, call: { ...state.call, participants: [] } }));
+  assert.equal(await page.$eval('#call-people .badge', one => one.dataset.count), '1');
+  assert.equal(await mark.evaluate(one => one.isConnected), false);
+  await page.close();
+});
+
+test('with the chat open on a phone faces and bar are there', async () => {
+  for (const [width, height] of [[390, 760], [480, 360]]) {
+    const { page } = await stage.page({ state: scenes['call-3-chat'].state, language: 'ko', width, height });
+    await press(page, ['#call-chat']);
+    await pause(200);
+    const seen = await page.evaluate(() => ['lr-tile', '#leave', '#call-microphone', '#chat-input'].map(selector => {
+      const box = document.querySelector(selector).getBoundingClientRect(), at = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+      return box.height > 20 && box.bottom <= innerHeight + 1 && at?.closest(selector) !== null;
+    }));
+    assert.deepEqual(seen, [true, true, true, true], `${width}x${height}`);
+    await page.close();
+  }
+});
+
+both('who knocks has a name that can be read, and buttons that are whole', async (t, language) => {
+  const { state } = scenes['call-people'];
+  for (const panel of [true, false]) for (const width of [1080, 480]) {
+    const { page } = await stage.page({ state, language, width, height: 720 });
+    if (panel) await press(page, ['#call-people']);
+    await pause(150);
+    const cut = await page.evaluate(where => [...document.querySelectorAll(`${where} button, ${where} .name`)].filter(one =>
+      one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 2 || (one.tagName === 'BUTTON' && one.getBoundingClientRect().height > 40)).map(one => one.innerText), panel ? '.lobby' : '.knocks');
+    assert.deepEqual(cut, [], `panel ${panel}, ${width}`);
+    await page.close();
+  }
+});
+
+both('a broken link in a call is told, each time', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['call-no-devices'].state, language });
+  for (let n = 0; n < 2; n++) {
+    await pushed(page, state => ({ ...state, problems: [...state.problems, { code: 'link_room', message: '', device: null }] }));
+    await says(page, '.notice.urgent', t.problems.link_room);
+    assert.equal((await calls(page, 'dismiss_notice')).length, n + 1);
+    await pushed(page, state => ({ ...state, problems: state.problems.filter(one => one.device !== null) }));
+    await press(page, ['.notice.urgent button']);
+    await until(page, () => !document.querySelector('.notice.urgent'));
+  }
+  await page.close();
+});
+
+both('the half hour that runs is laid for now', async (t, language) => {
+  const now = Date.parse('2026-11-23T03:29:00Z'); // 12:29 in Seoul
+  const later = { id: 't', room: 'later', topic: 'x', place: '', seats: 4, starts_ms: now + 3_600_000, ends_ms: now + 7_200_000, now: false, weekly: false, host: 'p', door: 'open', locked: false, taken: [], taken_count: 0, waiting_count: 0, mine: 'none', in_call: 0 };
+  const { page } = await stage.page({ state: { ...base(), board: { ...board([later], []), now_ms: now } }, language });
+  await press(page, ['.shelf.is-now .add']);
+  assert.equal(await page.$eval('.shelf.is-now .add', one => one.getAttribute('aria-label')), t.layTableNow);
+  assert.equal(await page.$eval('.chip[aria-checked=true]', one => one.textContent), t.now);
+  await press(page, ['.lay button[type=submit]']);
+  const [{ draft }] = await calls(page, 'lay_table');
+  assert.equal(draft.now, true);
+  assert.ok(draft.starts_ms >= now, 'no time that is over');
+  await page.close();
+});
+
+both('times of another zone are told with one’s own', async (t, language) => {
+  for (const [zone, own] of [['Asia/Seoul', null], ['Europe/Berlin', '04:00'], ['America/New_York', '22:00']]) {
+    const { page } = await stage.page({ state: scenes.board.state, language, zone });
+    const card = (await page.$$eval('lr-card .when', all => all.map(one => one.innerText))).find(text => text.includes('12:00–13:00'));
+    const noted = await page.$eval('.day .zone', one => one.hidden);
+    assert.equal(noted, own === null, zone);
+    if (own) assert.ok(card.includes(t.yourTime(own)) || card.includes(own), `${zone}: ${card}`);
+    else assert.ok(!card.includes(t.yourTime('12:00')), card);
+    await page.close();
+  }
+});
+
+both('a server out of reach is told as that, with a way on', async (t, language) => {
+  const { page } = await stage.page({ state: scenes.unreachable.state, language });
+  assert.equal(await read(page, '.offline h2'), t.ends.server_unreachable);
+  await press(page, ['#connect-again']);
+  assert.deepEqual(await calls(page, 'connect'), [{ server: 'wss://lunch.example.org', fingerprint: null }]);
+  await press(page, ['#host-here']);
+  await page.waitForSelector('dialog.hosting-sheet');
+  await page.close();
+});
+
+both('phones are given a link that they can open', async (t, language) => {
+  const { page } = await stage.page({ state: scenes.hosting.state, language });
+  await press(page, scenes.hosting.press);
+  const links = await page.$$eval('.link-row output', all => all.map(one => one.textContent));
+  assert.deepEqual(links, [scenes.hosting.state.hosting.web_link, scenes.hosting.state.hosting.link]);
+  await press(page, ['.hosting .field:nth-of-type(1) button, .link-row button']);
+  assert.deepEqual(await calls(page, 'copy'), [{ text: scenes.hosting.state.hosting.web_link }]);
+  await page.close();
+});
+
+both('one person has one colour', async (t, language) => {
+  const hues = async (state, steps, selector) => {
+    const { page } = await stage.page({ state, language });
+    await press(page, steps);
+    await page.waitForSelector(selector);
+    const found = await page.$eval(selector, one => /hue-\d/.exec(one.className?.baseVal ?? one.className)[0]);
+    await page.close();
+    return found;
+  };
+  const off = { ...base().settings, camera_on: false }, mine = board([{ ...scenes.board.state.board.tables[0], taken: [{ id: 'me', name: '김민지' }], taken_count: 1 }], []);
+  const found = [
+    await hues({ ...base(), board: mine }, [], 'lr-card .seat.taken'),
+    await hues({ ...scenes['check-strange'].state, settings: off }, [], 'lr-self .avatar'),
+    await hues({ ...scenes['call-alone'].state, call: { ...scenes['call-alone'].state.call, media: { microphone: false, camera: false } } }, [], 'lr-tile.own .avatar'),
+    await hues(scenes.knocking.state, [], '.doorway .avatar'),
+  ];
+  assert.equal(new Set(found).size, 1, found.join());
+});
+
+both('they will hear you is said of a voice that is seen, and of nothing else', async (t, language) => {
+  const link = scenes['check-no-devices'].state.link;
+  const { page } = await stage.page({ state: { ...base(), link }, language, setup: () => { window.level = -100; } });
+  await page.waitForSelector('lr-meter');
+  await pause(400);
+  assert.equal(await read(page, 'lr-meter p'), t.saySomething);
+  assert.equal(await page.$$eval('.segments .lit', all => all.length), 0);
+  await page.evaluate(() => { window.level = -20; });
+  await says(page, 'lr-meter p', t.theyHearYou);
+  await page.evaluate(() => { window.level = -100; });
+  await says(page, 'lr-meter p', t.saySomething);
+  const lit = await page.evaluate(() => new Promise(resolve => {
+    window.level = -20;
+    const look = setInterval(() => {
+      if (!document.querySelector('lr-meter p.good')) return;
+      clearInterval(look);
+      resolve(document.querySelectorAll('.segments .lit').length);
+    }, 5);
+  }));
+  assert.ok(lit > 0);
+  await page.close();
+});
+
+test('nothing below a dialog scrolls while it is open', async () => {
+  const { page } = await stage.page({ state: scenes['board-full'].state, language: 'en' });
+  await press(page, ['#lay-table']);
+  assert.equal(await page.$eval('.day', one => getComputedStyle(one).overflowY), 'hidden');
+  await page.keyboard.press('Escape');
+  await until(page, () => getComputedStyle(document.querySelector('.day')).overflowY === 'auto');
+  await page.close();
+});
+
+both('another certificate than the link names is an end, not a try', async (t, language) => {
+  const { page } = await stage.page({ state: scenes['ended-wrong-certificate'].state, language });
+  assert.equal(await read(page, 'h1'), t.ends.wrong_certificate);
+  const all = await read(page, 'lr-ended');
+  assert.ok(all.includes(t.problems.wrong_certificate) && !all.includes(t.tryingAgain) && !all.includes(t.tryAgain), all);
+  await page.close();
+});
