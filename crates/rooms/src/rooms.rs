@@ -5,6 +5,7 @@ mod buckets;
 mod door;
 mod fair;
 mod people;
+mod watching;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,9 +17,11 @@ use signaling::message::{
     SessionId,
 };
 
-use self::board::Watching;
 use self::fair::Refusal;
+pub use self::people::MAX_REMEMBERED;
 use self::people::People;
+pub use self::watching::MAX_PIECES;
+use self::watching::{Pieces, Watching};
 use crate::board::{Board, Change, Entry};
 use crate::limits::Limits;
 use crate::room::{Directed, Person, Room};
@@ -72,8 +75,9 @@ pub struct Rooms {
     /// Memory of what clients have not acknowledged.
     pool: Pool,
     board: Board,
-    /// Somebody asked for the board who has not got it yet.
-    asked: bool,
+    /// Somebody lacks something of the board, and nobody but a flush will tell them.
+    is_asked: bool,
+    pieces: Pieces,
     /// Unix time of the last message or tick, in milliseconds.
     unix_ms: u64,
     /// Bounded by the caller, who drains it after every call.
@@ -103,6 +107,8 @@ struct Session {
     /// The room at whose door they knock.
     knocks: Option<String>,
     watching: Watching,
+    /// Bytes of the board published and not yet in the backlog.
+    publishing: usize,
     link: Link,
     /// Where they come from, unless they have proved to be a member.
     sources: Vec<Source>,
@@ -124,7 +130,8 @@ impl Rooms {
             strangers: 0,
             pool: Pool::default(),
             board,
-            asked: false,
+            is_asked: false,
+            pieces: Pieces::default(),
             unix_ms: 0,
             outputs: VecDeque::new(),
         }
@@ -166,6 +173,7 @@ impl Rooms {
             room: None,
             knocks: None,
             watching: Watching::No,
+            publishing: 0,
             link: Link::Live,
             sources,
             backlog: Backlog::default(),

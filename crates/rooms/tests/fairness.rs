@@ -1,214 +1,19 @@
 //! Whatever others do, nobody's session ends but by their own doing, and what they know of the room stays true.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::{Duration, Instant};
+mod world;
+
+use std::time::Duration;
 
 use proptest::prelude::*;
-use rooms::board::{Board, Calendar};
 use rooms::source::Source;
-use rooms::{Limits, Output, Person, Rooms};
 use signaling::backlog::Cause;
 use signaling::board::{BoardRequest, Door, Draft, RoomRequest};
 use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, MediaState, ParticipantId, Resolution, ServerMessage, SessionId,
 };
-use signaling::parse;
-use signaling::server_session::ServerSession;
+use world::{OFF, World};
 
-const OFF: MediaState = MediaState { microphone: false, camera: false };
 const ON: MediaState = MediaState { microphone: true, camera: true };
-
-/// A client: it reads everything, and what it has read is acknowledged after a time.
-struct Client {
-    session: ServerSession,
-    /// How long an acknowledgement takes; none: it acknowledges nothing.
-    round_trip: Option<Duration>,
-    acks: VecDeque<(Instant, u64)>,
-    read: u64,
-    seq: u64,
-    heard: Vec<ServerMessage>,
-    others: BTreeMap<ParticipantId, (MediaState, bool)>,
-    most_kept: usize,
-}
-
-/// A server as the hub is one, without sockets.
-struct World {
-    rooms: Rooms,
-    now: Instant,
-    unix_ms: u64,
-    clients: HashMap<SessionId, Client>,
-    ended: HashMap<SessionId, Option<ErrorCode>>,
-}
-
-impl World {
-    fn new() -> World {
-        let calendar = Calendar::new("UTC").expect("a zone");
-        let board = Board::new(calendar, [0; 32], [0; 32], Default::default(), 0);
-        World {
-            rooms: Rooms::new(Limits::default(), board),
-            now: Instant::now(),
-            unix_ms: 1_774_600_000_000,
-            clients: HashMap::new(),
-            ended: HashMap::new(),
-        }
-    }
-
-    fn open(&mut self, key: &str, round_trip_ms: Option<u64>) -> SessionId {
-        self.open_from(key, round_trip_ms, Vec::new())
-    }
-
-    fn open_from(&mut self, key: &str, round_trip_ms: Option<u64>, sources: Vec<Source>) -> SessionId {
-        let id = SessionId(format!("{key}/{}", self.clients.len() + self.ended.len()));
-        let person = Person { key: key.into(), name: "\u{1F35C}".repeat(46), member: true };
-        self.rooms.open_from(self.now, id.clone(), person, sources).expect("there is room");
-        let client = Client {
-            session: ServerSession::with_pool(self.rooms.pool().clone()),
-            round_trip: round_trip_ms.map(Duration::from_millis),
-            acks: VecDeque::new(),
-            read: 0,
-            seq: 0,
-            heard: Vec::new(),
-            others: BTreeMap::new(),
-            most_kept: 0,
-        };
-        self.clients.insert(id.clone(), client);
-        id
-    }
-
-    fn join(&mut self, session: &SessionId, room: &str) {
-        self.say(session, ClientMessage::Join { room: room.into(), media: OFF, invite: None });
-    }
-
-    fn say(&mut self, session: &SessionId, message: ClientMessage) {
-        let bytes = serde_json::to_string(&message).expect("works").len();
-        self.say_sized(session, message, bytes);
-    }
-
-    fn say_sized(&mut self, session: &SessionId, message: ClientMessage, bytes: usize) {
-        let Some(client) = self.clients.get_mut(session) else { return };
-        client.seq += 1;
-        let seq = client.seq;
-        self.unix_ms += 1;
-        self.rooms.message(self.now, self.unix_ms, session, seq, bytes, message);
-        self.deliver();
-    }
-
-    fn deliver(&mut self) {
-        while let Some(output) = self.rooms.poll_output() {
-            match output {
-                Output::Write(_) => {}
-                Output::Send { to, message } | Output::Kept { to, message } => {
-                    self.give(&to, |session| session.deliver(&message).is_ok());
-                }
-                Output::Publish { to, body } => {
-                    let text = self.rooms.pool().keep(body);
-                    for to in to {
-                        self.give(&to, |session| session.deliver_text(Cause::Board, text.clone()).is_ok());
-                    }
-                }
-                Output::End { session, code } => {
-                    self.clients.remove(&session);
-                    self.ended.insert(session, code);
-                }
-            }
-        }
-    }
-
-    fn give(&mut self, to: &SessionId, deliver: impl FnOnce(&mut ServerSession) -> bool) {
-        let Some(client) = self.clients.get_mut(to) else { return };
-        if deliver(&mut client.session) {
-            client.read(self.now);
-            self.rooms.note(to, client.session.backlog());
-        } else {
-            self.rooms.close(to, ErrorCode::TooSlow);
-        }
-    }
-
-    /// Lets time pass, in steps of 10 ms.
-    fn pass(&mut self, ms: u64) {
-        for _ in 0..ms.div_ceil(10) {
-            self.now += Duration::from_millis(10);
-            self.unix_ms += 10;
-            self.rooms.handle_timeout(self.now);
-            let ids: Vec<SessionId> = self.clients.keys().cloned().collect();
-            for id in ids {
-                self.acknowledge(&id);
-            }
-            self.deliver();
-        }
-    }
-
-    fn acknowledge(&mut self, id: &SessionId) {
-        let Some(client) = self.clients.get_mut(id) else { return };
-        while let Some((at, seq)) = client.acks.front().copied()
-            && at <= self.now
-        {
-            client.acks.pop_front();
-            client.session.receive_numbers(self.now, 0, seq).expect("a good count");
-        }
-        client.read(self.now);
-        self.rooms.note(id, client.session.backlog());
-    }
-
-    fn id(&self, session: &SessionId) -> ParticipantId {
-        self.rooms.seat(session).expect("has a seat").1.clone()
-    }
-
-    fn errors(&self, session: &SessionId, code: ErrorCode) -> usize {
-        let is = |message: &&ServerMessage| matches!(message, ServerMessage::Error(error) if error.code == code);
-        self.clients[session].heard.iter().filter(is).count()
-    }
-
-    /// What a client knows of the others is what is so.
-    fn assert_true_picture(&self, session: &SessionId) {
-        let Some((room, me)) = self.rooms.seat(session) else {
-            return assert!(self.clients[session].others.is_empty(), "sits nowhere");
-        };
-        let others = self.rooms.participants(room).into_iter().filter(|other| other.id != *me);
-        let truth: BTreeMap<ParticipantId, MediaState> = others.map(|other| (other.id, other.media)).collect();
-        let known = &self.clients[session].others;
-        let known: BTreeMap<ParticipantId, MediaState> = known.iter().map(|(id, k)| (id.clone(), k.0)).collect();
-        assert_eq!(known, truth);
-    }
-}
-
-impl Client {
-    fn read(&mut self, now: Instant) {
-        self.most_kept = self.most_kept.max(self.session.backlog().total().bytes);
-        while let Some(frame) = self.session.next_frame() {
-            self.read += 1;
-            let message = parse::server_message(&frame).expect("a message").message;
-            self.hear(&message);
-            self.heard.push(message);
-            if let Some(round_trip) = self.round_trip {
-                self.acks.push_back((now + round_trip, self.read));
-            }
-        }
-    }
-
-    fn hear(&mut self, message: &ServerMessage) {
-        match message {
-            ServerMessage::Joined { participants, .. } => {
-                self.others = participants.iter().map(|p| (p.id.clone(), (p.media, true))).collect();
-            }
-            ServerMessage::Left { .. } => self.others.clear(),
-            ServerMessage::ParticipantJoined { participant } => {
-                let new = self.others.insert(participant.id.clone(), (participant.media, true));
-                assert!(new.is_none(), "told twice of one");
-            }
-            ServerMessage::ParticipantLeft { id, .. } => assert!(self.others.remove(id).is_some(), "an unknown left"),
-            ServerMessage::ParticipantConnection { id, connected } => {
-                self.others.get_mut(id).expect("known").1 = *connected;
-            }
-            ServerMessage::Media { from, media } => self.others.get_mut(from).expect("known").0 = *media,
-            ServerMessage::Offer { from, .. }
-            | ServerMessage::Answer { from, .. }
-            | ServerMessage::Candidate { from, .. }
-            | ServerMessage::EndOfCandidates { from } => assert!(self.others.contains_key(from), "from nobody"),
-            _ => {}
-        }
-    }
-}
 
 fn offer(to: &ParticipantId) -> ClientMessage {
     ClientMessage::Offer { to: to.clone(), sdp: "v".repeat(48_000) }
@@ -407,7 +212,8 @@ fn tables_that_are_taken_away_throw_nobody_out_who_waited_for_them() {
         for table in &tables {
             world.say(&other, ClientMessage::Board(BoardRequest::Take { table: table.clone(), wait: false }));
             world.say(&victim, ClientMessage::Board(BoardRequest::Take { table: table.clone(), wait: true }));
-            world.pass(600);
+            // As often as somebody may ask.
+            world.now += Duration::from_millis(600);
         }
         world.acknowledge_all(&victim);
     }
@@ -418,15 +224,6 @@ fn tables_that_are_taken_away_throw_nobody_out_who_waited_for_them() {
         world.say(&session, ClientMessage::Board(BoardRequest::Delete { table }));
     }
     assert!(world.clients.contains_key(&victim), "{:?}", world.ended.get(&victim));
-}
-
-impl World {
-    fn acknowledge_all(&mut self, id: &SessionId) {
-        let read = self.clients[id].read;
-        self.clients.get_mut(id).unwrap().acks.push_back((self.now, read));
-        self.acknowledge(id);
-        self.deliver();
-    }
 }
 
 #[derive(Debug, Clone)]

@@ -18,6 +18,12 @@ pub const DEFAULT_RELAY_PORTS: RangeInclusive<u16> = 49_152..=65_535;
 /// What a client waits before it comes again, where nothing else is set.
 pub(crate) const DEFAULT_RETRY_MS: u64 = 2_000;
 
+/// Connections for so many sessions: more for those who have not said hello yet, for web pages and for old sockets of
+/// sessions that have new ones.
+pub(crate) fn connections_for(sessions: usize) -> usize {
+    sessions.saturating_add((sessions / 10).max(100))
+}
+
 /// What a server is told before it starts. [`Config::default`] is what the program does without any setting,
 /// except that it keeps nothing on disk.
 #[derive(Debug, Clone)]
@@ -126,7 +132,7 @@ impl Default for Config {
             zone: "UTC".into(),
             credential_lifetime: Duration::from_secs(24 * 3600),
             turn: Turn::Builtin(BuiltinTurn::default()),
-            connections: 2 * limits.sessions,
+            connections: connections_for(limits.sessions),
             rooms: limits,
             connections_per_address: 64,
             connection_rate: Rate::new(10.0, 100.0),

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rooms::{Bucket, Rate};
@@ -23,13 +24,16 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
 
 use crate::admission::Ticket;
+use crate::frames::FRAGMENT;
 use crate::hub::{Caller, Command, ConnectionId, bye, error};
 use crate::line::{Budget, Charge, Line, Outgoing, Queue, Writing};
-use crate::meter::{MESSAGE_TIMEOUT, Meter, Metered, Slots};
+use crate::meter::{FREE, MESSAGE_TIMEOUT, Meter, Metered, READ_BYTES, Slots};
 
 /// Longest time for a last word and the other side's answer to the close.
 const ENDING: Duration = Duration::from_secs(1);
@@ -42,8 +46,14 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const CONTROL_HEAD: usize = 6;
 /// Pings, pongs and other frames of the WebSocket itself.
 const CONTROL_FRAMES: Rate = Rate::new(10.0, 50.0);
-/// Bytes of the buffers of one connection, each way; larger frames grow them for a moment.
-const BUFFER_BYTES: usize = 8 * 1024;
+/// Bytes of the library's buffers of one connection, each way. Longer messages come and go in fragments, so that they
+/// do not grow for ever.
+const BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes of one connection at its most, with what its task holds: the buffers of both directions (what is written
+/// grows by doubling to a fragment more), the reader's own, a short unfinished message put together, the head of the
+/// HTTP request before all that.
+pub(crate) const CONNECTION_BYTES: usize =
+    2 * BUFFER_BYTES + 2 * (BUFFER_BYTES + FRAGMENT) + READ_BYTES + 2 * FREE + 12 * 1024;
 
 /// What every connection needs.
 #[derive(Clone)]
@@ -258,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
                 let done = match outgoing {
                     Outgoing::Text(text, charge) => {
                         self.written.push(charge);
-                        timeout(WRITE_TIMEOUT, self.sink.feed(Message::text(text))).await
+                        self.feed(text).await
                     }
                     Outgoing::Close(code) => {
                         // The other side is told, or does not listen.
@@ -266,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
                         return Ending::Silent;
                     }
                 };
-                if !matches!(done, Ok(Ok(()))) {
+                if !done {
                     return Ending::Silent;
                 }
                 next = frames.try_recv().ok();
@@ -280,6 +290,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
             }
         }
         Ending::Silent
+    }
+
+    /// Gives a message to the socket, a long one in fragments. False if it takes nothing.
+    async fn feed(&mut self, text: String) -> bool {
+        if text.len() <= FRAGMENT {
+            return matches!(timeout(WRITE_TIMEOUT, self.sink.feed(Message::text(text))).await, Ok(Ok(())));
+        }
+        let mut rest = Bytes::from(text);
+        let mut kind = Data::Text;
+        while !rest.is_empty() {
+            let fragment = rest.split_to(rest.len().min(FRAGMENT));
+            let frame = Frame::message(fragment, OpCode::Data(kind), rest.is_empty());
+            kind = Data::Continue;
+            if !matches!(timeout(WRITE_TIMEOUT, self.sink.feed(Message::Frame(frame))).await, Ok(Ok(()))) {
+                return false;
+            }
+        }
+        true
     }
 }
 

@@ -212,10 +212,7 @@ impl Hub {
     fn say(&mut self, word: Word) {
         match word {
             Word::To(to, message) => self.deliver(&to, &message),
-            Word::ToAll(to, body) => {
-                let text = self.rooms.pool().keep(body);
-                to.iter().for_each(|to| self.deliver_text(to, text.clone()));
-            }
+            Word::ToAll(to, text) => to.iter().for_each(|to| self.deliver_text(to, text.clone())),
         }
     }
 
@@ -373,7 +370,10 @@ impl Hub {
                 Output::Send { to, message } => self.deliver(&to, &message),
                 Output::Write(changes) => self.keeping.write(changes),
                 Output::Kept { to, message } => self.say_when_safe(Word::To(to, message)),
-                Output::Publish { to, body } => self.say_when_safe(Word::ToAll(to, body)),
+                Output::Publish { to, body } => {
+                    let text = self.rooms.pool().keep(body);
+                    self.say_when_safe(Word::ToAll(to, text));
+                }
                 Output::End { session, code } => self.end(&session, code),
             }
         }
@@ -402,6 +402,7 @@ impl Hub {
     /// A piece of the board, written once for however many hear it.
     fn deliver_text(&mut self, to: &SessionId, text: Text) {
         let Some(member) = self.sessions.get_mut(to) else { return };
+        self.rooms.published(to, text.len());
         let delivered = member.session.deliver_text(Cause::Board, text);
         self.delivered(to, delivered);
     }

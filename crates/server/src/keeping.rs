@@ -6,10 +6,10 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use rooms::board::{Board, Calendar, Change, Saved};
 use rooms::text;
+use signaling::backlog::Text;
 use signaling::board::BoardNews;
 use signaling::message::{ErrorCode, ErrorMessage, ServerMessage, SessionId};
 use tokio::sync::mpsc;
@@ -22,12 +22,14 @@ use crate::store::{self, Store, Stored};
 /// Batches that wait here because the store's own queue is full, and words that wait for them. When more do, the
 /// disk has stopped: requests to the board are refused with `not_saved` before they are decided.
 const MOST_WAITING: usize = 8_192;
+/// Bytes of what was given to be written and is not yet; likewise.
+pub(crate) const UNWRITTEN_BYTES: usize = 32 * 1024 * 1024;
 
 /// What is said once something is safe.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Word {
     To(SessionId, ServerMessage),
-    ToAll(Vec<SessionId>, Arc<str>),
+    ToAll(Vec<SessionId>, Text),
 }
 
 /// The store, and the gate behind it. The hub owns it.
@@ -45,6 +47,9 @@ pub(crate) struct Keeping {
     gate: VecDeque<(u64, Word)>,
     given: u64,
     safe: u64,
+    /// Bytes of each batch that is not safe, and of all. Bounded by [`UNWRITTEN_BYTES`] through [`Keeping::is_stuck`].
+    unwritten: VecDeque<(u64, usize)>,
+    unwritten_bytes: usize,
 }
 
 impl Keeping {
@@ -60,7 +65,20 @@ impl Keeping {
             let _ = told.send(stored); // a hub that is gone has nobody left to tell
         })?;
         let (backlog, gate) = (VecDeque::new(), VecDeque::new());
-        Ok(Keeping { calendar, invite_secret, store, heard, saved, backlog, gate, given: 0, safe: 0 })
+        let (given, safe, unwritten, unwritten_bytes) = (0, 0, VecDeque::new(), 0);
+        Ok(Keeping {
+            calendar,
+            invite_secret,
+            store,
+            heard,
+            saved,
+            backlog,
+            gate,
+            given,
+            safe,
+            unwritten,
+            unwritten_bytes,
+        })
     }
 
     /// The board as it was kept.
@@ -76,12 +94,16 @@ impl Keeping {
 
     /// Whether so much waits for the disk that nothing new may be decided.
     pub(crate) fn is_stuck(&self) -> bool {
-        self.backlog.len() >= MOST_WAITING || self.gate.len() >= MOST_WAITING
+        let waiting = self.backlog.len().max(self.gate.len());
+        waiting >= MOST_WAITING || self.unwritten_bytes >= UNWRITTEN_BYTES
     }
 
     /// Has something written down.
     pub(crate) fn write(&mut self, changes: Vec<Change>) {
         self.given += 1;
+        let bytes = changes.iter().map(Change::bytes).sum();
+        self.unwritten.push_back((self.given, bytes));
+        self.unwritten_bytes += bytes;
         self.backlog.push_back((self.given, changes));
         self.hand_over();
     }
@@ -107,6 +129,9 @@ impl Keeping {
     /// Everything up to this batch is safe: what may be said now.
     pub(crate) fn written(&mut self, number: u64) -> Vec<Word> {
         self.safe = self.safe.max(number);
+        while let Some((_, bytes)) = self.unwritten.pop_front_if(|(number, _)| *number <= self.safe) {
+            self.unwritten_bytes -= bytes;
+        }
         self.hand_over();
         let free = self.gate.iter().take_while(|(after, _)| *after <= self.safe).count();
         self.gate.drain(..free).map(|(_, word)| word).collect()
@@ -116,6 +141,8 @@ impl Keeping {
     pub(crate) fn failed(&mut self, saved: Saved, unix_ms: u64) -> Result<(Board, Vec<Word>), StartError> {
         self.store.go_on();
         self.backlog.clear();
+        self.unwritten.clear();
+        self.unwritten_bytes = 0;
         self.safe = self.given;
         self.saved = saved;
         let words = self.gate.drain(..).filter_map(|(_, word)| apology(word)).collect();
@@ -162,6 +189,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_more_is_decided_while_much_is_not_written_down() {
+        let mut keeping = keeping();
+        let with = vec!["k".repeat(43); 1_000];
+        let wish = rooms::board::Hungry { name: "x".repeat(192), since: 0, with };
+        let mut given = 0;
+        while !keeping.is_stuck() {
+            keeping.write(vec![Change::Hungry { key: "k".repeat(43), wish: Some(wish.clone()) }; 16]);
+            given += 1;
+        }
+        assert!((10..1_000).contains(&given), "{given}: by bytes");
+        keeping.written(given);
+        assert!(!keeping.is_stuck());
+    }
+
+    #[tokio::test]
     async fn the_store_says_what_is_safe() {
         let mut keeping = keeping();
         keeping.write(vec![Change::Gone { id: "a".into() }]);
@@ -173,7 +215,7 @@ mod tests {
         let mut keeping = keeping();
         keeping.write(vec![Change::Gone { id: "a".into() }]);
         keeping.hold(word(7));
-        keeping.hold(Word::ToAll(vec![], "{}".into()));
+        keeping.hold(Word::ToAll(vec![], signaling::backlog::Pool::default().keep("{}")));
         let (_, words) = keeping.failed(Saved::default(), 0).unwrap();
         let [Word::To(_, ServerMessage::Error(error))] = words.as_slice() else { panic!("{words:?}") };
         assert_eq!((error.code, error.about), (ErrorCode::NotSaved, Some(7)));

@@ -16,7 +16,7 @@ pub(crate) const WINDOW: usize = 16 * 1024;
 const WIDE_WINDOW: usize = 256 * 1024;
 /// Bytes handed to all connections beyond their own windows. When full, each has its own window, and a longer frame
 /// waits.
-pub(crate) const WRITING_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const WRITING_BYTES: usize = 48 * 1024 * 1024;
 /// Frames handed to one connection; as many short ones as fit into [`WIDE_WINDOW`].
 const FRAMES: usize = WIDE_WINDOW / FRAME_OVERHEAD;
 /// What a frame costs beside its text.

@@ -17,10 +17,17 @@ use signaling::limits::MAX_FRAME_BYTES;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
+use crate::frames::Fragments;
+
 /// Bytes of an unfinished message that every connection may have.
 pub(crate) const FREE: usize = 8 * 1024;
 /// Bytes of a message with the heads of its frames, however many: empty fragments are bytes too.
 const MOST: usize = MAX_FRAME_BYTES + FREE;
+/// Bytes read at once.
+pub(crate) const READ_BYTES: usize = 4 * 1024;
+/// What a longer unfinished message takes: what has been put together of it, which grows by doubling, and the message
+/// made of it, until the hub has taken it.
+pub(crate) const SLOT_BYTES: usize = 3 * MAX_FRAME_BYTES;
 /// Longer messages that are unfinished at one time, by anybody and, besides, by members who have proved it. When
 /// there is no slot, a connection waits for one and reads nothing meanwhile; none is held longer than
 /// [`MESSAGE_TIMEOUT`] and a little.
@@ -74,9 +81,14 @@ impl Meter {
 
 type Acquire = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
-/// A stream that reads no more of a message than its meter allows.
+/// A stream that reads no more of a message than its meter allows, and hands long frames on in fragments.
 pub(crate) struct Metered<S> {
     io: S,
+    fragments: Fragments,
+    /// What was read and not handed on.
+    read: Box<[u8]>,
+    handed: usize,
+    filled: usize,
     meter: Arc<Meter>,
     slots: Slots,
     is_member: bool,
@@ -86,7 +98,18 @@ pub(crate) struct Metered<S> {
 
 impl<S> Metered<S> {
     pub(crate) fn new(io: S, slots: Slots) -> Metered<S> {
-        Metered { io, meter: Arc::default(), slots, is_member: false, slot: None, waiting: None }
+        Metered {
+            io,
+            fragments: Fragments::default(),
+            read: vec![0; READ_BYTES].into(),
+            handed: 0,
+            filled: 0,
+            meter: Arc::default(),
+            slots,
+            is_member: false,
+            slot: None,
+            waiting: None,
+        }
     }
 
     pub(crate) fn meter(&self) -> Arc<Meter> {
@@ -120,18 +143,40 @@ impl<S> Metered<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.meter.is_too_much() {
+        loop {
+            if this.handed < this.filled || this.fragments.has_more() {
+                let read = &this.read[this.handed..this.filled];
+                let (used, put) = this.fragments.pass(read, buffer.initialize_unfilled());
+                this.handed += used;
+                buffer.advance(put);
+                if put > 0 {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            ready!(this.poll_fill(context))?;
+            if this.filled == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Metered<S> {
+    /// Reads more. Nothing at the end.
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.meter.is_too_much() {
             return Poll::Ready(Err(io::Error::other("a message that does not end")));
         }
-        if this.meter.is_large() {
-            ready!(this.poll_slot(context))?;
+        if self.meter.is_large() {
+            ready!(self.poll_slot(context))?;
         } else {
             // Only now: until the message before was handed on, its memory was in use.
-            (this.slot, this.waiting) = (None, None);
+            (self.slot, self.waiting) = (None, None);
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
-        this.meter.unfinished.fetch_add(buffer.filled().len() - before, Ordering::Relaxed);
+        let mut buffer = ReadBuf::new(&mut self.read);
+        ready!(Pin::new(&mut self.io).poll_read(context, &mut buffer))?;
+        (self.handed, self.filled) = (0, buffer.filled().len());
+        self.meter.unfinished.fetch_add(self.filled, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }

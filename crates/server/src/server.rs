@@ -19,7 +19,7 @@ use crate::keeping::Keeping;
 use crate::line::Budget;
 use crate::meter::Slots;
 use crate::turn::Relay;
-use crate::{check, data, listener, tls};
+use crate::{check, data, listener, memory, tls};
 
 /// A running server. [`Server::stop`] tells everybody and waits; dropping it ends everything at once.
 ///
@@ -67,6 +67,7 @@ impl Server {
         let mut rooms = config.rooms.clone();
         rooms.shares.sessions_per_source = config.connections_per_address;
         let hub = hub::spawn(rooms, ice, Keeping::open(&config)?)?;
+        memory::tell(&config);
         let (stopping, stops) = watch::channel(false);
         let fingerprint = encryption.as_ref().and_then(|encryption| encryption.fingerprint);
         let url = url(&config, addr, encryption.is_some());

@@ -12,7 +12,7 @@ use rooms::{Limits, Rate};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use crate::config::{BuiltinTurn, Config, Tls, Turn};
+use crate::config::{BuiltinTurn, Config, Tls, Turn, connections_for};
 use crate::error::StartError;
 
 /// The Lunchroom server: rooms, signalling, STUN and TURN.
@@ -281,7 +281,7 @@ impl Settings {
                 .turn_credential_hours
                 .map_or(default.credential_lifetime, |hours| seconds(hours.saturating_mul(3600))),
             turn,
-            connections: self.max_connections.unwrap_or(rooms.sessions.saturating_mul(2)),
+            connections: self.max_connections.unwrap_or(connections_for(rooms.sessions)),
             rooms,
             connections_per_address: self.max_connections_per_address.unwrap_or(default.connections_per_address),
             connection_rate: self

@@ -16,12 +16,12 @@ use crate::message::ServerMessage;
 /// What a kept message costs beside its text: its places in queues and its counters.
 pub const MESSAGE_OVERHEAD_BYTES: usize = 64;
 /// Bytes that the texts of all clients together take, each text counted once however many hear it.
-pub const POOL_BYTES: usize = 160 * 1024 * 1024;
+pub const POOL_BYTES: usize = 128 * 1024 * 1024;
 /// With the pool exhausted, a client is still told of events and answered until it has so many bytes of one cause
 /// unacknowledged.
-pub const GUARANTEED_BYTES: usize = 4 * 1024;
+pub const GUARANTEED_BYTES: usize = 2 * 1024;
 /// Longest message that this holds for: `joined` with eleven others.
-pub const GUARANTEED_MESSAGE_BYTES: usize = 8 * 1024;
+pub const GUARANTEED_MESSAGE_BYTES: usize = 6 * 1024;
 
 /// Why a client is told something. Each cause has a bound of its own: none takes another's room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,7 +83,8 @@ impl Cause {
             Cause::Directed => Load { messages: 512, bytes: 1536 * 1024 },
             Cause::Said => Load { messages: 512, bytes: 512 * 1024 },
             Cause::Event => Load { messages: 1_024, bytes: 512 * 1024 },
-            Cause::Board => Load { messages: 512, bytes: 2 * 1024 * 1024 },
+            // The server stops at half of it.
+            Cause::Board => Load { messages: 4_096, bytes: 1024 * 1024 },
         }
     }
 }
@@ -199,6 +200,12 @@ impl Pool {
 /// A message's body, shared by all who hear it and counted once.
 #[derive(Debug, Clone)]
 pub struct Text(Arc<Counted>);
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        **self == **other
+    }
+}
 
 #[derive(Debug)]
 struct Counted {

@@ -5,7 +5,7 @@ use signaling::message::ErrorCode;
 
 use super::invite::Invite;
 use super::saved::Key;
-use super::{Board, Change, OPENS_BEFORE_MS, Table, Who, names, require};
+use super::{Board, Change, MAX_INVITE_USES, MAX_REMOVED, OPENS_BEFORE_MS, Table, Who, names, require};
 
 /// How somebody may come into a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,9 @@ impl Board {
     pub fn remove(&mut self, now: u64, room: &str, key: &str) {
         if let Some(id) = self.rooms.get(room).cloned() {
             self.change(&id, |table| {
+                if table.removed.len() >= MAX_REMOVED {
+                    table.removed.remove(0);
+                }
                 table.removed.push(key.to_owned());
                 table.waiting.retain(|waiting| waiting.id != key);
             });
@@ -123,6 +126,9 @@ impl Board {
 
     fn use_invite(&mut self, now: u64, key: &str, room: &str, invite: Option<&str>) -> Result<(), ErrorCode> {
         let Invite { id, expires, .. } = self.valid_invite(now, key, room, invite)?;
+        let is_new = self.invites.get(&id).is_none_or(|(_, used)| !used.contains(key));
+        let uses: usize = self.invites.values().map(|(_, used)| used.len()).sum();
+        require(!is_new || uses < MAX_INVITE_USES, ErrorCode::ServerFull)?;
         let (_, used) = self.invites.entry(id).or_insert((expires, Default::default()));
         if used.insert(key.to_owned()) {
             self.changes.push(Change::InviteUsed { id, key: key.to_owned(), expires });

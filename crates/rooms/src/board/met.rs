@@ -9,10 +9,15 @@ pub const KEPT_MS: u64 = 30 * 24 * 3_600_000;
 /// Two people who stay or come back within this time have met once.
 const ONCE_MS: u64 = 3_600_000;
 
-/// All meetings, each under both people. Bounded by time, and by people meeting at most eleven others at once.
+/// Pairs of people remembered. When full, those who meet for the first time are seated as if they had not, until the
+/// oldest meetings have faded.
+pub const MAX_MEETINGS: usize = 65_536;
+
+/// All meetings, each under both people. Bounded by time and by [`MAX_MEETINGS`].
 #[derive(Debug, Default)]
 pub(super) struct Met {
     with: HashMap<Key, HashMap<Key, u64>>,
+    pairs: usize,
 }
 
 impl Met {
@@ -27,7 +32,9 @@ impl Met {
 
     /// Two people are in one call. False if that is no news.
     pub(super) fn meet(&mut self, a: &str, b: &str, now: u64) -> bool {
-        let news = a != b && self.last(a, b).is_none_or(|last| now.saturating_sub(last) >= ONCE_MS);
+        let last = self.last(a, b);
+        let has_room = last.is_some() || self.pairs < MAX_MEETINGS;
+        let news = a != b && has_room && last.is_none_or(|last| now.saturating_sub(last) >= ONCE_MS);
         if news {
             self.set(a, b, now);
         }
@@ -54,6 +61,7 @@ impl Met {
                     self.with.remove(&other);
                 }
             }
+            self.pairs -= 1;
         }
     }
 
@@ -63,10 +71,12 @@ impl Met {
             theirs.retain(|_, at| *at >= before);
             !theirs.is_empty()
         });
+        self.pairs = self.with.values().map(HashMap::len).sum::<usize>() / 2;
     }
 
     fn set(&mut self, a: &str, b: &str, at: u64) {
-        self.with.entry(a.to_owned()).or_default().insert(b.to_owned(), at);
+        let before = self.with.entry(a.to_owned()).or_default().insert(b.to_owned(), at);
+        self.pairs += usize::from(before.is_none());
         self.with.entry(b.to_owned()).or_default().insert(a.to_owned(), at);
     }
 }
@@ -95,6 +105,19 @@ mod tests {
         met.forget("a");
         assert_eq!((met.last("a", "b"), met.last("c", "a"), met.last("b", "c")), (None, None, Some(DAY)));
         assert_eq!(met.with.len(), 2);
+    }
+
+    #[test]
+    fn only_so_many_meetings_are_remembered() {
+        let mut met = Met::default();
+        let news = (0..MAX_MEETINGS + 10).filter(|n| met.meet("a", &n.to_string(), DAY)).count();
+        assert_eq!((news, met.pairs), (MAX_MEETINGS, MAX_MEETINGS));
+        assert!(met.meet("a", "7", 3 * DAY), "who is known is known");
+        met.prune(2 * DAY);
+        assert_eq!(met.pairs, 1);
+        assert!(met.meet("b", "c", 3 * DAY));
+        met.forget("a");
+        assert_eq!(met.pairs, 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod calendar;
 mod door;
+mod history;
 mod hungry;
 mod invite;
 mod matching;
@@ -24,8 +25,10 @@ use signaling::message::ErrorCode;
 
 pub use calendar::Calendar;
 pub use door::Entry;
+pub(crate) use history::Item;
+pub use history::MAX_HISTORY;
 pub use hungry::{ALONE_MS, GATHER_MS};
-pub use met::KEPT_MS;
+pub use met::{KEPT_MS, MAX_MEETINGS};
 pub use saved::{Change, Hungry, InviteId, Key, Saved};
 pub use shown::News;
 pub use table::{Kind, Seat, Table, Told};
@@ -39,6 +42,10 @@ use people::Somebody;
 pub const MAX_TABLES: usize = 1_000;
 /// Tables one person hosts at one time; beyond, `too_many_tables`.
 pub const MAX_HOSTED: usize = 20;
+/// Uses of invites remembered until the invites end. When full, somebody new with an invite hears `server_full`.
+pub const MAX_INVITE_USES: usize = 65_536;
+/// People sent out of one table who are remembered. When full, the first of them may come back.
+pub const MAX_REMOVED: usize = 64;
 /// How far ahead tables are laid.
 pub const HORIZON_MS: u64 = 62 * 24 * 3_600_000;
 /// How long before its beginning a table's room opens.
@@ -85,6 +92,7 @@ pub struct Board {
     changes: Vec<Change>,
     told: VecDeque<(Key, BoardNews)>,
     dirty: shown::Dirty,
+    history: history::History,
 }
 
 impl Board {
@@ -112,6 +120,7 @@ impl Board {
             changes: Vec::new(),
             told: VecDeque::new(),
             dirty: shown::Dirty::default(),
+            history: history::History::default(),
         }
     }
 

@@ -18,6 +18,12 @@ pub(super) struct Somebody {
     rooms: u32,
 }
 
+impl Somebody {
+    pub(super) fn is_member(&self) -> bool {
+        self.member
+    }
+}
+
 impl Board {
     /// Somebody has a new session.
     pub fn come(&mut self, who: &Who) {

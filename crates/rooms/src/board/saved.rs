@@ -54,6 +54,29 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// About how many bytes it takes in memory.
+    pub fn bytes(&self) -> usize {
+        const KEY: usize = 96;
+        match self {
+            Change::Table(table) => {
+                let texts = table.topic.len() + table.place.len();
+                let names: usize = table.taken.iter().map(|seat| seat.name.len()).sum();
+                let line: usize = table.waiting.iter().map(|waiting| waiting.name.len()).sum();
+                let people = table.taken.len() + table.waiting.len() + table.inside.len() + table.removed.len();
+                512 + texts + names + line + people * KEY
+            }
+            Change::Hungry { wish: Some(wish), .. } => 2 * KEY + wish.name.len() + wish.with.len() * KEY,
+            Change::Gone { .. }
+            | Change::Met { .. }
+            | Change::Forget { .. }
+            | Change::Prune { .. }
+            | Change::InviteUsed { .. }
+            | Change::Hungry { wish: None, .. } => 2 * KEY,
+        }
+    }
+}
+
 /// Random number of an invite.
 pub type InviteId = [u8; 8];
 

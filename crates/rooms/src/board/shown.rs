@@ -1,10 +1,13 @@
 //! What boards on screens have to redraw, and the whole board for a new one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use signaling::board::{Patch, PersonInfo, Presence, Snapshot, TableInfo};
+use signaling::board::{BoardNews, Patch, PersonInfo, Presence, Snapshot, TableInfo};
 use signaling::limits::BOARD_PIECE_BYTES;
 
+use super::history::Item;
+use super::people::Somebody;
 use super::saved::Key;
 use super::{Board, Table};
 
@@ -58,65 +61,151 @@ impl Dirty {
 }
 
 impl Board {
-    /// Whether [`Board::take_patch`] has anything.
+    /// Whether anything has changed since [`Board::turn`].
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }
 
-    /// What has changed since the last call.
-    pub fn take_patch(&mut self, now: u64) -> Option<News> {
+    /// Makes a new version of what has changed since the last, and gives what guests of single tables hear of it:
+    /// the room, and what is left of its table, nothing if it is gone.
+    pub fn turn(&mut self, now: u64) -> Vec<(String, Patch)> {
         if self.dirty.is_empty() {
-            return None;
+            return Vec::new();
         }
         let dirty = std::mem::take(&mut self.dirty);
-        let changed: Vec<&Table> = dirty.tables.iter().filter_map(|id| self.tables.get(id)).collect();
         let blank = self.blank_patch(now);
+        let changed = dirty.tables.iter().filter_map(|id| self.tables.get(id));
         let mut guests: Vec<(String, Patch)> = changed
-            .iter()
             .map(|table| (table.room.clone(), Patch { tables: vec![self.counts_of(table)], ..blank.clone() }))
             .collect();
         let gone = dirty.gone.iter();
         guests.extend(gone.map(|(id, room)| (room.clone(), Patch { gone: vec![id.clone()], ..blank.clone() })));
-        let tables = changed.into_iter().map(|table| self.info_of(table)).collect();
-        let people = dirty.people.iter().filter_map(|key| self.person(key)).collect();
-        let mut patches: Vec<Patch> = pieces(tables, people)
-            .into_iter()
-            .map(|(tables, people)| Patch { tables, people, ..blank.clone() })
-            .collect();
-        if let Some(first) = patches.first_mut() {
-            first.gone = dirty.gone.into_iter().map(|(id, _)| id).collect();
-            first.left = dirty.left.into_iter().collect();
-        }
-        Some(News { patches, guests })
+        let tables = dirty.tables.into_iter().chain(dirty.gone.into_iter().map(|(id, _)| id)).map(Item::Table);
+        let people = dirty.people.into_iter().chain(dirty.left).map(Item::Person);
+        // Members do not hear of guests, except when one has been a member.
+        let people = people.filter(|item| self.is_there(item) || self.history.knows(item)).collect::<Vec<_>>();
+        let is_there = |item: &Item| is_there(&self.tables, &self.people, item);
+        self.history.turn(tables.chain(people), is_there);
+        guests
+    }
+
+    /// What has changed since the last call, for members, and for guests by room.
+    pub fn take_patch(&mut self, now: u64) -> Option<News> {
+        let before = self.history.version();
+        let guests = self.turn(now);
+        let pieces = (self.history.version() > before).then(|| self.pieces(now, Some(before)))?;
+        let patches = pieces.into_iter().filter_map(|news| match news {
+            BoardNews::Patch(patch) => Some(patch),
+            _ => None,
+        });
+        Some(News { patches: patches.collect(), guests })
     }
 
     /// The whole board for members, in as many pieces as fit in frames.
     pub fn snapshot(&self, now: u64) -> Vec<Snapshot> {
-        let tables = self.tables.values().map(|table| self.info_of(table)).collect();
-        self.pieces_of(now, true, pieces(tables, self.everybody().collect()))
+        let pieces = self.pieces(now, None).into_iter().filter_map(|news| match news {
+            BoardNews::Snapshot(piece) => Some(piece),
+            _ => None,
+        });
+        pieces.collect()
     }
 
     /// What a guest sees: the table of one room, without names.
     pub fn guest_snapshot(&self, now: u64, room: &str) -> Vec<Snapshot> {
         let tables = self.table_of_room(room).map(|table| self.counts_of(table)).into_iter().collect();
-        self.pieces_of(now, false, vec![(tables, Vec::new())])
+        vec![self.snapshot_piece(now, (true, true), false, Piece { tables, ..Piece::default() })]
     }
 
-    fn pieces_of(&self, now_ms: u64, member: bool, pieces: Vec<(Vec<TableInfo>, Vec<PersonInfo>)>) -> Vec<Snapshot> {
-        let last = pieces.len() - 1;
-        let blank = self.blank_patch(now_ms);
-        let whole = pieces.into_iter().enumerate().map(|(index, (tables, people))| Snapshot {
-            first: index == 0,
-            last: index == last,
-            now_ms,
-            zone: self.calendar.name().to_owned(),
-            member,
-            tables,
-            people,
-            free_count: blank.free_count,
-            hungry_count: blank.hungry_count,
-        });
-        whole.collect()
+    /// Number of what [`Board::turn`] has made: it grows with each change.
+    pub(crate) fn version(&self) -> u64 {
+        self.history.version()
+    }
+
+    /// Whether what changed after a version is still known. If not, the whole board is to be shown.
+    pub(crate) fn reaches(&self, version: u64) -> bool {
+        self.history.reaches(version)
+    }
+
+    /// For members: as much as fits in a frame of what has changed since a version, or of the whole board, beginning
+    /// after `after`, and after what the next piece begins, if there is more.
+    pub(crate) fn piece(&self, now: u64, since: Option<u64>, after: Option<&Item>) -> (BoardNews, Option<Item>) {
+        let mut piece = Piece::default();
+        let (mut last, mut is_last) = (None, true);
+        for item in self.items(since, after) {
+            if !self.add(&mut piece, &item) {
+                is_last = false;
+                break;
+            }
+            last = Some(item);
+        }
+        let next = last.filter(|_| !is_last);
+        let news = match since {
+            None => BoardNews::Snapshot(self.snapshot_piece(now, (after.is_none(), is_last), true, piece)),
+            Some(_) => {
+                let Piece { tables, people, gone, left, .. } = piece;
+                BoardNews::Patch(Patch { tables, people, gone, left, ..self.blank_patch(now) })
+            }
+        };
+        (news, next)
+    }
+
+    fn pieces(&self, now: u64, since: Option<u64>) -> Vec<BoardNews> {
+        let (first, mut next) = self.piece(now, since, None);
+        let mut pieces = vec![first];
+        while let Some(after) = next {
+            let (piece, more) = self.piece(now, since, Some(&after));
+            pieces.push(piece);
+            next = more;
+        }
+        pieces
+    }
+
+    /// Everything, or what has changed, in order.
+    fn items<'a>(&'a self, since: Option<u64>, after: Option<&'a Item>) -> Box<dyn Iterator<Item = Item> + 'a> {
+        if let Some(since) = since {
+            return Box::new(self.history.since(since, after).cloned());
+        }
+        let table = match after {
+            None => Bound::Unbounded,
+            Some(Item::Table(id)) => Bound::Excluded(id.as_str()),
+            // Tables come before people: there are no more.
+            Some(Item::Person(key)) => {
+                return Box::new(self.members((Bound::Excluded(key.as_str()), Bound::Unbounded)));
+            }
+        };
+        let tables = self.tables.range::<str, _>((table, Bound::Unbounded)).map(|(id, _)| Item::Table(id.clone()));
+        Box::new(tables.chain(self.members((Bound::Unbounded, Bound::Unbounded))))
+    }
+
+    fn members(&self, range: (Bound<&str>, Bound<&str>)) -> impl Iterator<Item = Item> {
+        let people = self.people.range::<str, _>(range).filter(|(_, person)| person.is_member());
+        people.map(|(key, _)| Item::Person(key.clone()))
+    }
+
+    /// Puts an item into a piece as it is now. False if the piece is full.
+    fn add(&self, piece: &mut Piece, item: &Item) -> bool {
+        let added = match item {
+            Item::Table(id) => match self.tables.get(id).map(|table| self.info_of(table)) {
+                Some(table) => piece.takes(table_bytes(&table)).then(|| piece.tables.push(table)),
+                None => piece.takes(id.len() + 3).then(|| piece.gone.push(id.clone())),
+            },
+            Item::Person(key) => match self.person(key) {
+                Some(person) => piece.takes(person_bytes(&person)).then(|| piece.people.push(person)),
+                None => piece.takes(key.len() + 3).then(|| piece.left.push(key.clone())),
+            },
+        };
+        added.is_some()
+    }
+
+    fn is_there(&self, item: &Item) -> bool {
+        is_there(&self.tables, &self.people, item)
+    }
+
+    fn snapshot_piece(&self, now_ms: u64, (first, last): (bool, bool), member: bool, piece: Piece) -> Snapshot {
+        let Patch { free_count, hungry_count, .. } = self.blank_patch(now_ms);
+        let zone = self.calendar.name().to_owned();
+        let Piece { tables, people, .. } = piece;
+        Snapshot { first, last, now_ms, zone, member, tables, people, free_count, hungry_count }
     }
 
     fn blank_patch(&self, now_ms: u64) -> Patch {
@@ -138,30 +227,33 @@ impl Board {
     }
 }
 
-/// Cut so that each piece fits in a frame; at least one, which may be empty.
-fn pieces(tables: Vec<TableInfo>, people: Vec<PersonInfo>) -> Vec<(Vec<TableInfo>, Vec<PersonInfo>)> {
-    let mut pieces = vec![(Vec::new(), Vec::new())];
-    let mut bytes = 0;
-    let mut room_for = |size: usize, pieces: &mut Vec<(Vec<TableInfo>, Vec<PersonInfo>)>| {
-        if bytes > 0 && bytes + size > BOARD_PIECE_BYTES {
-            pieces.push((Vec::new(), Vec::new()));
-            bytes = 0;
+/// What goes into one frame.
+#[derive(Debug, Default)]
+struct Piece {
+    tables: Vec<TableInfo>,
+    people: Vec<PersonInfo>,
+    gone: Vec<String>,
+    left: Vec<Key>,
+    bytes: usize,
+}
+
+impl Piece {
+    /// Makes room for so many bytes, at least for the first thing.
+    fn takes(&mut self, bytes: usize) -> bool {
+        let fits = self.bytes == 0 || self.bytes + bytes <= BOARD_PIECE_BYTES;
+        if fits {
+            self.bytes += bytes;
         }
-        bytes += size;
-    };
-    for table in tables {
-        room_for(table_bytes(&table), &mut pieces);
-        if let Some(piece) = pieces.last_mut() {
-            piece.0.push(table);
-        }
+        fits
     }
-    for person in people {
-        room_for(person.id.len() + json_bytes(&person.name) + 64, &mut pieces);
-        if let Some(piece) = pieces.last_mut() {
-            piece.1.push(person);
-        }
+}
+
+/// Whether members see it.
+fn is_there(tables: &BTreeMap<String, Table>, people: &BTreeMap<Key, Somebody>, item: &Item) -> bool {
+    match item {
+        Item::Table(id) => tables.contains_key(id),
+        Item::Person(key) => people.get(key).is_some_and(Somebody::is_member),
     }
-    pieces
 }
 
 /// At least as many bytes as it has on the wire.
@@ -169,6 +261,11 @@ fn table_bytes(table: &TableInfo) -> usize {
     let sitters: usize = table.taken.iter().map(|sitter| sitter.id.len() + json_bytes(&sitter.name) + 24).sum();
     let line: usize = table.waiting.iter().map(|id| id.len() + 3).sum();
     512 + json_bytes(&table.topic) + json_bytes(&table.place) + sitters + line
+}
+
+/// Likewise.
+fn person_bytes(person: &PersonInfo) -> usize {
+    person.id.len() + json_bytes(&person.name) + 64
 }
 
 /// A clean text in JSON: quotes and backslashes are escaped, nothing else is.

@@ -1,38 +1,12 @@
 //! The board and those who watch it.
 
-use std::sync::Arc;
-
 use signaling::board::{BoardNews, BoardRequest};
 use signaling::message::{ErrorCode, ServerMessage, SessionId};
-use signaling::numbering::body;
 
+use super::watching::{View, Watching};
 use super::{Output, Rooms, refusal};
 use crate::board::{Board, Who};
 use crate::room::Person;
-
-/// Whether a session watches the board.
-///
-/// ```text
-///        subscribe          flush: a snapshot
-///  No ──────────────▶ Asked ────────────────▶ Yes ─┐ flush: patches
-///  ▲                                           │ ◀─┘
-///  └──────────────── unsubscribe ──────────────┘
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Watching {
-    No,
-    Asked(View),
-    Yes(View),
-}
-
-/// What of it is seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum View {
-    /// Everything.
-    Member,
-    /// One room's table, without names.
-    Guest(String),
-}
 
 /// Somebody as the board knows them.
 pub(super) fn who(person: &Person) -> Who {
@@ -47,30 +21,6 @@ impl Rooms {
         self.settle_board();
     }
 
-    /// Whether [`Rooms::flush_board`] has something to tell somebody.
-    pub fn wants_flush(&self) -> bool {
-        self.asked || self.board.is_dirty()
-    }
-
-    /// Tells those who watch what has changed, in as few texts as there are views. What changes between two calls is
-    /// told once: how often it is called is how much a busy board costs.
-    pub fn flush_board(&mut self, unix_ms: u64) {
-        self.unix_ms = unix_ms;
-        if let Some(news) = self.board.take_patch(unix_ms) {
-            let members = self.watching(&Watching::Yes(View::Member));
-            for patch in news.patches {
-                self.publish(&members, BoardNews::Patch(patch));
-            }
-            for (room, patch) in news.guests {
-                let guests = self.watching(&Watching::Yes(View::Guest(room)));
-                self.publish(&guests, BoardNews::Patch(patch));
-            }
-        }
-        if std::mem::take(&mut self.asked) {
-            self.show_all();
-        }
-    }
-
     /// The board, for tests and figures.
     pub fn board(&self) -> &Board {
         &self.board
@@ -79,15 +29,15 @@ impl Rooms {
     /// What was decided could not be written down: goes on with what was. Everybody who watches gets it anew.
     pub fn replace_board(&mut self, board: Board) {
         self.board = board;
+        self.pieces.clear();
         for session in self.sessions.values_mut() {
             self.board.come(&who(&session.person));
             if session.room.is_some() {
                 self.board.in_room(&session.person.key, true);
             }
-            if let Watching::Yes(view) = &session.watching {
-                session.watching = Watching::Asked(view.clone());
-                self.asked = true;
-            }
+            session.publishing = 0;
+            session.watching.start_again();
+            self.is_asked |= session.watching != Watching::No;
         }
         for (name, room) in &self.rooms {
             let keys = room.participants().map(|participant| participant.key).collect();
@@ -145,8 +95,8 @@ impl Rooms {
         match request {
             BoardRequest::Subscribe { room, invite } => {
                 let view = self.view(who, room, invite.as_deref())?;
-                self.asked = true;
-                self.watch(session, Watching::Asked(view));
+                self.is_asked = true;
+                self.watch(session, Watching::new(view));
             }
             BoardRequest::Unsubscribe => self.watch(session, Watching::No),
             BoardRequest::Lay(draft) => board.lay(now, who, draft).map(|_| ())?,
@@ -184,47 +134,6 @@ impl Rooms {
     fn watch(&mut self, session: &SessionId, watching: Watching) {
         if let Some(found) = self.sessions.get_mut(session) {
             found.watching = watching;
-        }
-    }
-
-    fn watching(&self, watching: &Watching) -> Vec<SessionId> {
-        let watch = self.sessions.iter().filter(|(_, session)| session.watching == *watching);
-        watch.map(|(id, _)| id.clone()).collect()
-    }
-
-    fn publish(&mut self, to: &[SessionId], news: BoardNews) {
-        if !to.is_empty() {
-            let body: Arc<str> = body(&ServerMessage::Board(news)).into();
-            self.outputs.push_back(Output::Publish { to: to.to_vec(), body });
-        }
-    }
-
-    /// The whole board to those who asked for it.
-    fn show_all(&mut self) {
-        let mut members = Vec::new();
-        let mut guests = Vec::new();
-        for (id, session) in &mut self.sessions {
-            let Watching::Asked(view) = &session.watching else { continue };
-            match view {
-                View::Member => members.push((id.clone(), session.person.key.clone())),
-                View::Guest(room) => guests.push((id.clone(), room.clone())),
-            }
-            session.watching = Watching::Yes(view.clone());
-        }
-        if !members.is_empty() {
-            let to: Vec<SessionId> = members.iter().map(|(id, _)| id.clone()).collect();
-            for piece in self.board.snapshot(self.unix_ms) {
-                self.publish(&to, BoardNews::Snapshot(piece));
-            }
-        }
-        for (to, key) in members {
-            let message = ServerMessage::Board(self.board.you(&key));
-            self.outputs.push_back(Output::Kept { to, message });
-        }
-        for (id, room) in guests {
-            for piece in self.board.guest_snapshot(self.unix_ms, &room) {
-                self.publish(std::slice::from_ref(&id), BoardNews::Snapshot(piece));
-            }
         }
     }
 }

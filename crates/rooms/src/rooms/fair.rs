@@ -28,7 +28,7 @@ impl From<ErrorCode> for Refusal {
 }
 
 impl Rooms {
-    /// What a session has not acknowledged is now this.
+    /// What a session has not acknowledged is now this. What waited for room is told.
     pub fn note(&mut self, session: &SessionId, backlog: &Backlog) {
         let Some(found) = self.sessions.get_mut(session) else { return };
         self.people.keep(&found.sources, found.backlog.total().bytes, backlog.total().bytes);
@@ -37,6 +37,7 @@ impl Rooms {
         if std::mem::replace(&mut found.is_open, is_open) != is_open {
             self.in_room(session, |room| room.set_open(session, is_open));
         }
+        self.show(vec![session.clone()]);
     }
 
     /// Whether a person, and where they come from, may say so much now.

@@ -11,7 +11,7 @@ use crate::source::Source;
 
 /// People remembered who have no session, so that a new one does not begin with full buckets; and sources likewise.
 /// When full, those are forgotten first whose buckets are full, then whichever.
-const MAX_REMEMBERED: usize = 4_096;
+pub const MAX_REMEMBERED: usize = 4_096;
 
 /// Everybody with a session, and lately gone.
 #[derive(Debug, Default)]

@@ -1,0 +1,262 @@
+//! Who watches the board, and how far they are.
+//!
+//! A board goes out in pieces, the next only while what a client has not acknowledged of it is below a bound. Nothing
+//! is queued for who is behind: a piece is made of the board as it is when there is room for it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use signaling::backlog::{Cause, MESSAGE_OVERHEAD_BYTES};
+use signaling::board::BoardNews;
+use signaling::limits::MAX_FRAME_BYTES;
+use signaling::message::{ServerMessage, SessionId};
+use signaling::numbering::body;
+
+use super::{Output, Rooms};
+use crate::board::Item;
+
+/// Bytes of the board that a client may leave unacknowledged before the next piece waits: enough for a line of
+/// 40 Mbit/s 100 ms away.
+const BOARD_WINDOW: usize = 512 * 1024;
+/// How long a piece that was made is good for others who are at the same place.
+const PIECE_AGE_MS: u64 = 250;
+/// Pieces kept so. When full, all are made anew.
+pub const MAX_PIECES: usize = 128;
+
+/// Whether a session watches the board.
+///
+/// ```text
+///       subscribe           pieces until there are no more            flush: something changed
+///  No ─────────────▶ Behind ──────────────────────────────▶ Current ───────────────────────────▶ Behind
+///  ▲                    │                                       │
+///  └────────────────────┴───────────── unsubscribe ─────────────┘
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Watching {
+    No,
+    /// A guest: one room's table, without names.
+    Guest {
+        room: String,
+        is_current: bool,
+    },
+    Member(Place),
+}
+
+/// What of it is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum View {
+    /// Everything.
+    Member,
+    /// One room's table, without names.
+    Guest(String),
+}
+
+/// How far a member's screen is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(super) struct Place {
+    /// Everything up to this version has been said; none: nothing.
+    seen: Option<u64>,
+    /// Between two pieces: after what the next begins, and the version at the first.
+    between: Option<(Item, u64)>,
+}
+
+impl Watching {
+    pub(super) fn new(view: View) -> Watching {
+        match view {
+            View::Member => Watching::Member(Place::default()),
+            View::Guest(room) => Watching::Guest { room, is_current: false },
+        }
+    }
+
+    /// What was said is void: the board is another.
+    pub(super) fn start_again(&mut self) {
+        match self {
+            Watching::No => {}
+            Watching::Guest { is_current, .. } => *is_current = false,
+            Watching::Member(place) => *place = Place::default(),
+        }
+    }
+}
+
+/// Pieces made lately, by place. Several who look at once share them.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    made: HashMap<(Option<u64>, Option<Item>), Made>,
+}
+
+#[derive(Debug, Clone)]
+struct Made {
+    body: Arc<str>,
+    next: Option<Item>,
+    version: u64,
+    at_ms: u64,
+}
+
+impl Pieces {
+    pub(super) fn clear(&mut self) {
+        self.made.clear();
+    }
+}
+
+impl Rooms {
+    /// Whether [`Rooms::flush_board`] has something to tell somebody.
+    pub fn wants_flush(&self) -> bool {
+        self.is_asked || self.board.is_dirty()
+    }
+
+    /// Tells those who watch what has changed, in as few texts as there are views. What changes between two calls is
+    /// told once: how often it is called is how much a busy board costs.
+    pub fn flush_board(&mut self, unix_ms: u64) {
+        self.unix_ms = unix_ms;
+        self.is_asked = false;
+        for (room, patch) in self.board.turn(unix_ms) {
+            self.show_guests(&room, BoardNews::Patch(patch));
+        }
+        let due: Vec<SessionId> =
+            self.sessions.iter().filter(|(_, s)| s.watching != Watching::No).map(|(id, _)| id.clone()).collect();
+        self.show(due);
+    }
+
+    /// A piece of so many bytes that was published is now in a session's backlog.
+    pub fn published(&mut self, session: &SessionId, bytes: usize) {
+        if let Some(found) = self.sessions.get_mut(session) {
+            found.publishing = found.publishing.saturating_sub(bytes + MESSAGE_OVERHEAD_BYTES);
+        }
+    }
+
+    /// Shows these what they lack, as far as they have room.
+    pub(super) fn show(&mut self, mut due: Vec<SessionId>) {
+        while !due.is_empty() {
+            let mut members: BTreeMap<Place, Vec<SessionId>> = BTreeMap::new();
+            for id in due.drain(..) {
+                match self.lacks(&id) {
+                    Some(Lack::Pieces(place)) => members.entry(place).or_default().push(id),
+                    Some(Lack::Table(room)) => self.show_guest(&id, &room),
+                    None => {}
+                }
+            }
+            for (place, ids) in members {
+                self.show_piece(place, &ids);
+                due.extend(ids);
+            }
+        }
+    }
+
+    /// What a session lacks of the board, if there is room to tell it.
+    fn lacks(&mut self, session: &SessionId) -> Option<Lack> {
+        let version = self.board.version();
+        let found = self.sessions.get_mut(session)?;
+        let lack = match &mut found.watching {
+            Watching::No | Watching::Guest { is_current: true, .. } => return None,
+            Watching::Guest { room, is_current: false } => Lack::Table(room.clone()),
+            Watching::Member(place) => {
+                if place.seen.is_some_and(|seen| !self.board.reaches(seen)) {
+                    *place = Place::default();
+                }
+                if place.between.is_none() && place.seen == Some(version) {
+                    return None;
+                }
+                Lack::Pieces(place.clone())
+            }
+        };
+        let load = found.backlog.of(Cause::Board).bytes + found.publishing;
+        if load >= BOARD_WINDOW {
+            return None;
+        }
+        if !self.pool.has_room_in((3, 4), MAX_FRAME_BYTES) {
+            // Nobody says when it has: asked again with the next flush.
+            self.is_asked = true;
+            return None;
+        }
+        Some(lack)
+    }
+
+    /// Shows all who are at one place the next piece.
+    fn show_piece(&mut self, place: Place, to: &[SessionId]) {
+        let version = self.board.version();
+        let (after, until) = place.between.map_or((None, version), |(after, until)| (Some(after), until));
+        let made = self.piece(place.seen, after, until);
+        let is_whole = place.seen.is_none() && made.next.is_none();
+        for id in to {
+            let Some(found) = self.sessions.get_mut(id) else { continue };
+            found.publishing += made.body.len() + MESSAGE_OVERHEAD_BYTES;
+            found.watching = Watching::Member(match &made.next {
+                Some(next) => Place { seen: place.seen, between: Some((next.clone(), until)) },
+                None => Place { seen: Some(until), between: None },
+            });
+        }
+        self.outputs.push_back(Output::Publish { to: to.to_vec(), body: made.body });
+        for to in to.iter().filter(|_| is_whole) {
+            let Some(found) = self.sessions.get(to) else { continue };
+            let message = ServerMessage::Board(self.board.you(&found.person.key));
+            self.outputs.push_back(Output::Kept { to: to.clone(), message });
+        }
+    }
+
+    /// A piece that was made for somebody else a moment ago, or a new one.
+    fn piece(&mut self, seen: Option<u64>, after: Option<Item>, until: u64) -> Made {
+        let place = (seen, after);
+        if let Some(made) = self.pieces.made.get(&place)
+            && made.version >= until
+            && self.unix_ms.abs_diff(made.at_ms) <= PIECE_AGE_MS
+        {
+            return made.clone();
+        }
+        let (news, next) = self.board.piece(self.unix_ms, seen, place.1.as_ref());
+        let body: Arc<str> = body(&ServerMessage::Board(news)).into();
+        let made = Made { body, next, version: self.board.version(), at_ms: self.unix_ms };
+        if self.pieces.made.len() >= MAX_PIECES {
+            self.pieces.clear();
+        }
+        self.pieces.made.insert(place, made.clone());
+        made
+    }
+
+    fn show_guest(&mut self, to: &SessionId, room: &str) {
+        for piece in self.board.guest_snapshot(self.unix_ms, room) {
+            self.publish(std::slice::from_ref(to), BoardNews::Snapshot(piece));
+        }
+        if let Some(found) = self.sessions.get_mut(to) {
+            found.watching = Watching::Guest { room: room.to_owned(), is_current: true };
+        }
+    }
+
+    /// Tells the guests of a table what is left of it. Who has no room sees it whole later.
+    fn show_guests(&mut self, room: &str, news: BoardNews) {
+        let mut to = Vec::new();
+        for (id, found) in &mut self.sessions {
+            let load = found.backlog.of(Cause::Board).bytes + found.publishing;
+            match &mut found.watching {
+                Watching::Guest { room: theirs, is_current } if theirs == room && *is_current => {
+                    if load < BOARD_WINDOW {
+                        to.push(id.clone());
+                    } else {
+                        *is_current = false;
+                    }
+                }
+                Watching::Guest { .. } | Watching::Member(_) | Watching::No => {}
+            }
+        }
+        self.publish(&to, news);
+    }
+
+    fn publish(&mut self, to: &[SessionId], news: BoardNews) {
+        if to.is_empty() {
+            return;
+        }
+        let body: Arc<str> = body(&ServerMessage::Board(news)).into();
+        for id in to {
+            if let Some(found) = self.sessions.get_mut(id) {
+                found.publishing += body.len() + MESSAGE_OVERHEAD_BYTES;
+            }
+        }
+        self.outputs.push_back(Output::Publish { to: to.to_vec(), body });
+    }
+}
+
+/// What a session lacks.
+enum Lack {
+    Pieces(Place),
+    /// A guest, of one room.
+    Table(String),
+}

@@ -1,0 +1,188 @@
+//! A board of any size reaches everybody, in pieces as acknowledgements come, and costs no more than a window.
+
+mod world;
+
+use rooms::board::{Kind, MAX_TABLES, Saved, Seat, Table, Told};
+use signaling::backlog::Cause;
+use signaling::board::{BoardNews, BoardRequest, Door, Draft, Sitter};
+use signaling::board_fold::{BoardFold, BoardState};
+use signaling::message::{ClientMessage, ErrorCode, ServerMessage, SessionId};
+use world::{NOW, World};
+
+const HOUR: u64 = 3_600_000;
+
+/// The largest board there can be: each table full, its line too, with the longest texts and names.
+fn full_board() -> Saved {
+    let name = "\u{1F35C}".repeat(46);
+    let key = |n: usize| format!("{n:043}");
+    let table = |n: usize| Table {
+        id: format!("{n:016}"),
+        room: format!("t-{n:016}"),
+        topic: "\u{1F35C}".repeat(80),
+        place: "\u{1F35C}".repeat(120),
+        seats: 12,
+        starts: NOW + HOUR + n as u64,
+        ends: NOW + 3 * HOUR,
+        kind: Kind::Slot,
+        host: key(n * 100),
+        door: Door::Open,
+        locked: false,
+        taken: (0..12).map(|m| Seat { key: key(n * 100 + m), name: name.clone(), told: Told::Nothing }).collect(),
+        waiting: (12..62).map(|m| Sitter { id: key(n * 100 + m), name: name.clone() }).collect(),
+        inside: Vec::new(),
+        removed: Vec::new(),
+    };
+    Saved { tables: (0..MAX_TABLES).map(table).collect(), ..Saved::default() }
+}
+
+fn subscribe(world: &mut World, key: &str, round_trip_ms: Option<u64>) -> SessionId {
+    let session = world.open(key, round_trip_ms);
+    let request = BoardRequest::Subscribe { room: None, invite: None };
+    world.say(&session, ClientMessage::Board(request));
+    session
+}
+
+/// What a client's screen shows, without its own part and the time.
+fn screen(world: &World, session: &SessionId) -> Option<BoardState> {
+    let mut fold = BoardFold::new("nobody");
+    for message in &world.clients[session].heard {
+        if let ServerMessage::Board(news) = message {
+            fold.handle(0, news);
+        }
+    }
+    fold.state().map(|state| BoardState { now_ms: 0, skew_ms: 0, waiting: None, ..state })
+}
+
+fn truth(world: &World) -> Option<BoardState> {
+    let mut fold = BoardFold::new("nobody");
+    for piece in world.rooms.board().snapshot(0) {
+        fold.handle(0, &BoardNews::Snapshot(piece));
+    }
+    fold.state().map(|state| BoardState { now_ms: 0, skew_ms: 0, ..state })
+}
+
+fn has_whole(world: &World, session: &SessionId) -> bool {
+    let is_last = |message: &ServerMessage| matches!(message, ServerMessage::Board(BoardNews::Snapshot(p)) if p.last);
+    world.clients[session].heard.iter().any(is_last)
+}
+
+#[test]
+fn the_largest_board_reaches_everybody_in_two_seconds() {
+    for round_trip in [0, 50, 100] {
+        let mut world = World::with(full_board());
+        let lookers: Vec<SessionId> =
+            (0..5).map(|n| subscribe(&mut world, &format!("looker {n}"), Some(round_trip))).collect();
+        let mut ms = 0;
+        while !lookers.iter().all(|looker| has_whole(&world, looker)) {
+            ms += 10;
+            assert!(ms < 2_000, "{round_trip} ms away");
+            world.pass(10);
+        }
+        world.pass(1_000);
+        for looker in &lookers {
+            let client = &world.clients[looker];
+            assert!(client.most_kept < 640 * 1024, "{}", client.most_kept);
+            let pieces: Vec<(bool, bool)> = (client.heard.iter())
+                .filter_map(|message| match message {
+                    ServerMessage::Board(BoardNews::Snapshot(piece)) => Some((piece.first, piece.last)),
+                    _ => None,
+                })
+                .collect();
+            assert!(pieces.len() > 40, "{}", pieces.len());
+            assert_eq!(pieces.iter().filter(|(first, _)| *first).count(), 1);
+            assert_eq!(pieces.iter().position(|(_, last)| *last), Some(pieces.len() - 1));
+            assert_eq!(screen(&world, looker), truth(&world));
+        }
+    }
+}
+
+#[test]
+fn who_does_not_acknowledge_gets_a_part_without_an_end_and_the_rest_when_they_do() {
+    let mut world = World::with(full_board());
+    let slow = subscribe(&mut world, "slow", None);
+    world.pass(60_000);
+    assert!(world.clients.contains_key(&slow), "nobody is ended for a large board");
+    assert!(!has_whole(&world, &slow));
+    assert!(world.clients[&slow].session.backlog().of(Cause::Board).bytes < 640 * 1024);
+    while !has_whole(&world, &slow) {
+        world.acknowledge_all(&slow);
+    }
+    world.acknowledge_all(&slow);
+    assert_eq!(screen(&world, &slow), truth(&world));
+}
+
+#[test]
+fn what_changes_while_a_board_is_on_its_way_is_on_it_in_the_end() {
+    let mut world = World::with(full_board());
+    let looker = subscribe(&mut world, "looker", Some(100));
+    let stuck = subscribe(&mut world, "stuck", None);
+    let mut people: Vec<SessionId> = Vec::new();
+    for n in 0..120_u64 {
+        // Near the front, in the middle and at the end of what is sent.
+        let tables: Vec<(String, String)> =
+            world.rooms.board().tables().map(|table| (table.id.clone(), table.host.clone())).collect();
+        let (table, host) = tables[usize::try_from(n * 7_919).unwrap() % tables.len()].clone();
+        let host = world.open(&host, Some(0));
+        world.say(&host, ClientMessage::Board(BoardRequest::Delete { table }));
+        let person = world.open(&format!("person {n}"), Some(0));
+        let draft = Draft {
+            topic: format!("table {n}"),
+            place: String::new(),
+            seats: 4,
+            now: false,
+            starts_ms: world.unix_ms + 5 * HOUR,
+            minutes: 60,
+            weekly: false,
+            door: Door::Open,
+        };
+        world.say(&person, ClientMessage::Board(BoardRequest::Lay(draft)));
+        people.push(person);
+        if n % 3 == 0 {
+            let gone = people.remove(0);
+            world.rooms.quit(&gone);
+            world.deliver();
+        }
+        world.rooms.quit(&host);
+        world.deliver();
+        world.pass(20);
+    }
+    world.pass(3_000);
+    assert_eq!(screen(&world, &looker), truth(&world));
+    assert!(world.clients[&stuck].session.backlog().of(Cause::Board).bytes < 640 * 1024);
+    for _ in 0..20 {
+        world.acknowledge_all(&stuck);
+        world.pass(10);
+    }
+    assert_eq!(screen(&world, &stuck), truth(&world));
+}
+
+#[test]
+fn subscribing_again_and_again_costs_no_more_than_a_window() {
+    let mut world = World::with(full_board());
+    let greedy = world.open("greedy", None);
+    for _ in 0..30 {
+        let request = BoardRequest::Subscribe { room: None, invite: None };
+        world.say(&greedy, ClientMessage::Board(request));
+        world.pass(100);
+    }
+    assert!(world.clients[&greedy].most_kept < 700 * 1024, "{}", world.clients[&greedy].most_kept);
+}
+
+#[test]
+fn a_guest_who_asks_for_a_table_to_be_deleted_does_not_learn_whether_there_is_one() {
+    let mut world = World::with(full_board());
+    let guest = SessionId("guest".into());
+    let person = rooms::Person { key: "guest".into(), name: "Gus".into(), member: false };
+    world.rooms.open(world.now, guest.clone(), person).unwrap();
+    for table in [format!("{:016}", 7), "0000000000000000000".into()] {
+        let request = ClientMessage::Board(BoardRequest::Delete { table });
+        world.rooms.message(world.now, NOW, &guest, 1, 100, request);
+        let codes: Vec<ErrorCode> = std::iter::from_fn(|| world.rooms.poll_output())
+            .filter_map(|output| match output {
+                rooms::Output::Kept { message: ServerMessage::Error(error), .. } => Some(error.code),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(codes, [ErrorCode::NotMember]);
+    }
+}

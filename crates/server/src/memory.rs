@@ -1,0 +1,107 @@
+//! What the server's memory comes to at its most: the sum of every bound. ARCHITECTURE.md has it as a table.
+
+use rooms::board::{MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS, MAX_REMOVED, MAX_TABLES};
+use rooms::rooms::{MAX_PIECES, MAX_REMEMBERED};
+use signaling::backlog::{GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES};
+use signaling::limits::{BOARD_PIECE_BYTES, MAX_FRAME_BYTES, MAX_TABLE_LINE, TABLE_SEATS};
+
+use crate::admission::MAX_SOURCES;
+use crate::config::Config;
+use crate::connection::CONNECTION_BYTES;
+use crate::hub::COMMANDS;
+use crate::keeping::UNWRITTEN_BYTES;
+use crate::line::{WINDOW, WRITING_BYTES};
+use crate::meter::{MEMBER_SLOTS, SLOT_BYTES, SLOTS};
+
+/// What it comes to at most at default settings.
+const CEILING: usize = 1024 * MIB;
+
+const MIB: usize = 1024 * 1024;
+/// A key, id or short text kept in a map or list, with what the map and the allocator add.
+const ENTRY: usize = 160;
+/// A session's count, places, name and state in the hub and in the rooms.
+const SESSION_BYTES: usize = 4 * 1024;
+/// A person's buckets, those for sixteen addressees included.
+const PERSON_BYTES: usize = 4 * 1024;
+/// The program, its threads, SQLite's cache, the pages of the guest.
+const PROGRAM_BYTES: usize = 40 * MIB;
+/// STUN and TURN: allocations, permissions, channels, nonces and datagrams on their way.
+const RELAY_BYTES: usize = 96 * MIB;
+
+/// One bound of the sum, in bytes.
+struct Part {
+    what: &'static str,
+    bytes: usize,
+}
+
+/// Every bound.
+fn parts(config: &Config) -> Vec<Part> {
+    let sessions = config.rooms.sessions;
+    let part = |what, bytes| Part { what, bytes };
+    vec![
+        part("the program, SQLite, pages", PROGRAM_BYTES),
+        part("connections: buffers and tasks", config.connections * (CONNECTION_BYTES + WINDOW)),
+        part("written beyond each connection's window", WRITING_BYTES),
+        part("long messages that are not whole", (SLOTS + MEMBER_SLOTS) * SLOT_BYTES),
+        part("messages on their way to the hub", COMMANDS * MAX_FRAME_BYTES),
+        part("not acknowledged, the shared pool", POOL_BYTES),
+        // Of two causes: answers and events.
+        part("not acknowledged, beyond the pool", sessions * 2 * (GUARANTEED_BYTES + GUARANTEED_MESSAGE_BYTES)),
+        part("sessions", sessions * SESSION_BYTES),
+        part("people and their rates", (sessions + MAX_REMEMBERED) * PERSON_BYTES),
+        part("sources and their rates", (MAX_SOURCES + sessions + MAX_REMEMBERED) * ENTRY),
+        part("the board", board()),
+        part("the board on its way to the disk", UNWRITTEN_BYTES),
+        part("pieces of the board shared by those who look at once", MAX_PIECES * (BOARD_PIECE_BYTES + 8 * 1024)),
+        part("the relay", RELAY_BYTES),
+    ]
+}
+
+/// Tables, who met whom, uses of invites, what changed when.
+fn board() -> usize {
+    let people = usize::from(*TABLE_SEATS.end()) * 3 + MAX_TABLE_LINE * 2 + MAX_REMOVED;
+    MAX_TABLES * (2 * 1024 + people * ENTRY) + (2 * MAX_MEETINGS + MAX_INVITE_USES + MAX_HISTORY) * ENTRY
+}
+
+/// The sum.
+fn most(config: &Config) -> usize {
+    parts(config).into_iter().map(|part| part.bytes).sum()
+}
+
+/// Says what it comes to with these settings.
+pub(crate) fn tell(config: &Config) {
+    for Part { what, bytes } in parts(config) {
+        tracing::debug!(what, mib = bytes.div_ceil(MIB), "memory at most");
+    }
+    let most = most(config);
+    if most > CEILING {
+        let mib = most / MIB;
+        tracing::warn!(mib, "with these settings the server's memory may come to more than 1 GiB");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bounds_together_stay_below_the_ceiling_at_default_settings() {
+        let config = Config::default();
+        let list: Vec<String> =
+            parts(&config).iter().map(|part| format!("{} MiB {}", part.bytes / MIB, part.what)).collect();
+        assert!(most(&config) <= CEILING, "{} MiB: {list:#?}", most(&config) / MIB);
+    }
+
+    /// The table in ARCHITECTURE.md says the same.
+    #[test]
+    fn the_documented_sum_is_this_one() {
+        let text = include_str!("../../../ARCHITECTURE.md");
+        let config = Config::default();
+        for part in parts(&config) {
+            let row = format!("| {} | {} MiB |", part.what, part.bytes.div_ceil(MIB));
+            assert!(text.contains(&row), "missing: {row}");
+        }
+        let sum = format!("| **together** | {} MiB |", most(&config).div_ceil(MIB));
+        assert!(text.contains(&sum), "missing: {sum}");
+    }
+}
