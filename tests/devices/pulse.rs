@@ -58,6 +58,19 @@ fn a_tone_written_to_the_loudspeaker_is_heard() {
 }
 
 #[test]
+fn off_and_on_again_at_once_works_each_time_and_alsa_keeps_quiet() {
+    if !Pulse::available() {
+        return;
+    }
+    let pulse = Pulse::start();
+    let output = pulse.command(PROBE).args(["again", "default", "default", "10"]).output().expect("the probe runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("verdict opened=10 live=20"), "{text}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains("ALSA lib"), "{said}");
+}
+
+#[test]
 fn an_unknown_device_is_not_found() {
     if !Pulse::available() {
         return;

@@ -34,6 +34,9 @@ const SOUND: Duration = Duration::from_secs(30);
 const UNTOLD: Duration = Duration::from_secs(1);
 /// After so long without a picture or sound, a device that was opened is said not to answer.
 const SILENT: Duration = Duration::from_secs(15);
+/// How often the camera's pictures are looked at, and after how long without a new one it is said not to answer.
+const LOOK: Duration = Duration::from_secs(2);
+const FROZEN: Duration = Duration::from_secs(6);
 /// How long the end waits for devices to be closed.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -67,8 +70,18 @@ pub(crate) struct Capture {
     opened: u64,
     /// The last look at the clock.
     now: Instant,
+    pictures: Pictures,
     /// Gives nothing, and ends when all threads have.
     ended: mpsc::Receiver<()>,
+}
+
+/// What was seen of the camera's pictures: a driver may hang without a word.
+struct Pictures {
+    seen: u64,
+    /// When the newest was there for the first time.
+    newest: Instant,
+    /// When to look again.
+    look: Instant,
 }
 
 /// One kind of device.
@@ -195,6 +208,7 @@ impl Capture {
             processing: None,
             opened: 0,
             now: Instant::now(),
+            pictures: Pictures { seen: 0, newest: Instant::now(), look: Instant::now() },
             ended,
         })
     }
@@ -259,6 +273,7 @@ impl Capture {
     /// Tries failed devices again, and tells of silent ones.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
+        self.look_at_pictures(now);
         for kind in KINDS {
             let device = self.device_mut(kind);
             match device.state {
@@ -272,7 +287,8 @@ impl Capture {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        KINDS.into_iter().filter_map(|kind| self.device(kind).due(self.now)).min()
+        let look = matches!(self.camera.state, State::Live { .. }).then_some(self.pictures.look);
+        KINDS.into_iter().filter_map(|kind| self.device(kind).due(self.now)).chain(look).min()
     }
 
     /// Devices came or went: what failed is tried again now.
@@ -305,8 +321,28 @@ impl Capture {
         }
     }
 
+    /// Whether pictures still come.
+    fn look_at_pictures(&mut self, now: Instant) {
+        let State::Live { number, failing, .. } = self.camera.state else { return };
+        if now < self.pictures.look {
+            return;
+        }
+        self.pictures.look = now + LOOK;
+        if self.slot.newer_than(&mut self.pictures.seen).is_some() {
+            self.pictures.newest = now;
+            if failing.is_some() {
+                self.works(DeviceKind::Camera, number, now);
+            }
+        } else if now.duration_since(self.pictures.newest) >= FROZEN {
+            self.recovering(DeviceKind::Camera, now, &DeviceError::Backend("it gives no more pictures".into()));
+        }
+    }
+
     /// Something came from it.
     fn works(&mut self, kind: DeviceKind, number: u64, now: Instant) {
+        if kind == DeviceKind::Camera {
+            (self.pictures.newest, self.pictures.look) = (now, now + LOOK);
+        }
         let device = self.device_mut(kind);
         let since = if let State::Live { since, .. } = device.state { since } else { now };
         device.state = State::Live { number, since, failing: None };

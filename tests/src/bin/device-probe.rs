@@ -1,6 +1,7 @@
 //! Uses `devices` as the engine does, where a test wants it in a process (or a virtual machine) of its own.
 //!
-//! `list` · `camera ID WIDTHxHEIGHT FPS SECONDS` · `microphone ID SECONDS FILE.wav` · `speaker ID SECONDS FREQUENCY`.
+//! `list` · `camera ID WIDTHxHEIGHT FPS SECONDS` · `microphone ID SECONDS FILE.wav` · `speaker ID SECONDS FREQUENCY` ·
+//! `again MICROPHONE SPEAKER TIMES`.
 //! Prints lines of `key=value`.
 
 use devices::{Camera, CameraRequest, DeviceEvent, Microphone, Speaker};
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         ["camera", id, size, fps, seconds] => camera(id, size, fps, seconds),
         ["microphone", id, seconds, file] => microphone(id, seconds, Path::new(file)),
         ["speaker", id, seconds, frequency] => speaker(id, seconds, frequency),
+        ["again", microphone, speaker, times] => again(microphone, speaker, times),
         _ => Err("see the head of device-probe.rs".to_owned()),
     };
     match result {
@@ -152,6 +154,25 @@ fn speaker(id: &str, seconds: &str, frequency: &str) -> Result<(), String> {
         speaker.latency().as_millis(),
         start.elapsed().as_secs_f64()
     );
+    Ok(())
+}
+
+/// Opens and closes both, one time right after the other, while nobody reads or writes.
+fn again(microphone: &str, speaker: &str, times: &str) -> Result<(), String> {
+    let (mut opened, mut live) = (0, 0);
+    for _ in 0..number(times)? {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (mic_tell, speaker_tell) = (tell.clone(), tell);
+        let open = Microphone::open(microphone, Arc::new(move |event| drop(mic_tell.send(event))));
+        let mut microphone = open.map_err(|e| format!("{} {e}", e.code()))?;
+        let open = Speaker::open(speaker, Arc::new(move |event| drop(speaker_tell.send(event))));
+        let mut speaker = open.map_err(|e| format!("{} {e}", e.code()))?;
+        opened += 1;
+        let wait = Duration::from_secs(10);
+        live += (0..2).filter(|_| told.recv_timeout(wait) == Ok(DeviceEvent::Live)).count();
+        drop((speaker.detach(), microphone.detach()));
+    }
+    println!("verdict opened={opened} live={live}");
     Ok(())
 }
 

@@ -218,6 +218,28 @@ async fn a_camera_that_is_plugged_in_is_opened_at_once() {
 }
 
 #[tokio::test]
+async fn a_camera_whose_driver_hangs_is_told_until_pictures_come_again() {
+    let mut rig = Rig::new(None);
+    rig.want(CAMERA, false);
+    rig.until(|capture, _| is_live(&capture.camera)).await;
+    let picture = || media::frame::FramePool::new().take(16, 16).freeze(Instant::now());
+    for _ in 0..5 {
+        rig.capture.slot.put(picture());
+        rig.skip(LOOK);
+        assert_eq!(rig.codes().len(), 0);
+    }
+    for _ in 0..4 {
+        rig.skip(LOOK);
+    }
+    assert_eq!(rig.codes(), ["device_failed"]);
+    rig.skip(UNTOLD);
+    assert!(!rig.capture.able(rig.now()).camera);
+    rig.capture.slot.put(picture());
+    rig.skip(LOOK);
+    assert_eq!((rig.capture.able(rig.now()), rig.codes().len()), (ALL, 0));
+}
+
+#[tokio::test]
 async fn a_panic_in_a_driver_is_told_and_the_next_try_works() {
     let (news_to, mut news) = mpsc::channel(EVENTS);
     let (good, panics) = (Arc::new(Behaviour::default()), AtomicBool::new(true));
