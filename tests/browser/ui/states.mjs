@@ -93,7 +93,7 @@ export const scenes = {
   'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting', since_ms: NOON } }) },
   'call-refused': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), problems: [problem('device_busy', 'camera')] }, levels: { own: -20, q0: -25 } },
   'call-ghost': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'mending' }), participant(5)]) },
-  'call-no-devices': { state: { ...inCall([participant(0), participant(3)]), devices: [], problems: [problem('device_not_found', 'camera'), problem('device_not_found', 'microphone')] } },
+  'call-no-devices': { state: { ...inCall([participant(0), participant(3)]), devices: [], problems: [problem('no_camera', 'camera'), problem('no_microphone', 'microphone')] } },
   'call-unsent': { state: inCall([participant(0), participant(3)], { chat, stage: { kind: 'reconnecting', since_ms: NOON }, unsent: [{ number: 1, text: '저도 갈게요', failed: null }, { number: 2, text: '10분만요', failed: null }] }), press: ['#call-chat'] },
   'call-returned': { state: inCall([participant(0), participant(3)], { chat, unsent: [{ number: 3, text: '저도 갈게요', failed: 'chat_unconfirmed' }] }), press: ['#call-chat'] },
   'call-faces': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n, { media: { microphone: true, camera: false } }))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },

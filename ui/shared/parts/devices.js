@@ -3,7 +3,7 @@
 import { backend, state } from '../backend.js';
 import { h, id, keyed, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { missing } from '../own-media.js';
+import { absent, missing } from '../own-media.js';
 import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
 import { tried } from './announce.js';
@@ -43,7 +43,7 @@ export class Devices extends View {
       shown(none, some.length === 0);
       const wrong = problems.find(p => p.device === kind);
       // That there is none is said already.
-      const said = wrong?.code === 'device_not_found' && without;
+      const said = wrong !== undefined && absent.has(wrong.code) && without;
       shown(trouble, wrong !== undefined && !said);
       text(trouble, wrong && !said ? deviceProblem(wrong, now) : '');
     }
