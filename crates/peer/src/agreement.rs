@@ -19,6 +19,8 @@ pub(crate) struct Agreed {
     pub(crate) payload_types: Vec<(u8, StreamKind)>,
     /// What it may send again with, and what that repeats (RFC 4588 `apt`).
     pub(crate) rtx_pairs: Vec<(u8, u8)>,
+    /// Extension of the transport-wide sequence number in what the far side sends.
+    pub(crate) transport_cc: Option<u8>,
     /// Extension that names the line in packets whose SSRC was not announced.
     pub(crate) mid_extension: Option<u8>,
 }
@@ -57,6 +59,7 @@ fn line(ours: &Line, theirs: &Line, kind: RecvKind) -> Agreed {
         announced: theirs.stream.filter(|_| receives),
         payload_types: payload_types(ours),
         rtx_pairs: ours.codecs.iter().filter_map(|codec| Some((codec.rtx?, codec.payload_type))).collect(),
+        transport_cc: theirs.transport_cc.filter(|id| ours.transport_cc == Some(*id)),
         mid_extension: theirs.mid_extension.filter(|id| ours.mid_extension == Some(*id)),
     }
 }

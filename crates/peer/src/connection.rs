@@ -5,6 +5,7 @@ use crate::error::PeerError;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::path::MediaPath;
+use crate::recorder::Recorder;
 use crate::runtime::DriverRuntime;
 use crate::sdp::{MID_URI, TRANSPORT_CC_URI};
 use crate::servers;
@@ -67,10 +68,12 @@ pub(crate) async fn build(
         }
     }
     // Read from the wire upwards: arrivals are recorded before `Incoming` takes them.
+    let arrivals = TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build();
+    let reports = ReceiverReportBuilder::new().build();
     let registry = Registry::new()
         .with(Slot::CongestionControl, Outgoing::new(path.clone(), now))
-        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build())
-        .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
+        .with(Slot::TwccReceiver, Recorder::new(arrivals, path.clone()))
+        .with(Slot::ReceiverReport, Recorder::new(reports, path.clone()))
         .with(Slot::JitterBuffer, Incoming::new(path, feedback_ssrc));
     if config.relay_only && servers::relays(&servers).is_empty() {
         return Err(PeerError::NoRelay);

@@ -4,6 +4,7 @@
 //! A line has one stream of media and one of retransmissions at a time, whatever SSRCs a far side makes up.
 
 use crate::agreement::Agreed;
+use crate::recorder::Learned;
 use crate::sdp::Stream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,10 +22,14 @@ pub(crate) struct ReceiveLine {
     /// Payload types of retransmissions and of what they repeat.
     rtx_pairs: Vec<(u8, u8)>,
     mid_extension: Option<u8>,
+    transport_cc: Option<u8>,
     /// What the far side's description names.
     announced: Option<Stream>,
     media: Option<Source>,
     rtx: Option<Source>,
+    /// A payload type has told that the description mistook media for retransmissions. It is believed once, so that
+    /// nobody turns a stream to and fro.
+    corrected: bool,
 }
 
 /// An SSRC in use.
@@ -49,6 +54,8 @@ pub(crate) enum Route {
     Known,
     /// To the receiver, which got a stream by it: the pictures of this SSRC begin with a keyframe.
     New(u32),
+    /// To the receiver, whose stream got retransmissions by it.
+    NewRtx,
     /// To nobody.
     Dropped,
 }
@@ -62,9 +69,11 @@ impl ReceiveLine {
             payload_types: agreed.payload_types.clone(),
             rtx_pairs: agreed.rtx_pairs.clone(),
             mid_extension: agreed.mid_extension,
+            transport_cc: agreed.transport_cc,
             announced: agreed.announced,
             media: agreed.announced.map(|stream| source(stream.ssrc)),
             rtx: agreed.announced.and_then(|stream| stream.rtx).map(source),
+            corrected: false,
         }
     }
 
@@ -72,7 +81,7 @@ impl ReceiveLine {
     pub(crate) fn renewed(self, agreed: &Agreed, now: Instant) -> ReceiveLine {
         let new = ReceiveLine::new(agreed, now);
         if self.announced == new.announced && self.kind == new.kind {
-            return ReceiveLine { media: self.media, rtx: self.rtx, ..new };
+            return ReceiveLine { media: self.media, rtx: self.rtx, corrected: self.corrected, ..new };
         }
         new
     }
@@ -97,10 +106,32 @@ impl ReceiveLine {
         })
     }
 
-    /// Notes a packet of an SSRC in use.
-    fn heard(&mut self, now: Instant, ssrc: u32) -> bool {
-        let source = [&mut self.media, &mut self.rtx].into_iter().flatten().find(|source| source.ssrc == ssrc);
-        source.map(|source| source.heard = now).is_some()
+    /// What the description names, as far as that can be true.
+    fn named(&self) -> Option<Stream> {
+        self.announced.filter(|_| !self.corrected)
+    }
+
+    /// What of its SSRCs no description named.
+    pub(crate) fn learned(&self) -> impl Iterator<Item = Learned> {
+        let named = self.named().map(|stream| [Some(stream.ssrc), stream.rtx]).unwrap_or_default();
+        let sources = [self.media, self.rtx].into_iter().flatten().map(|source| source.ssrc);
+        let clock_rate = if self.kind == RecvKind::Video { 90_000 } else { 48_000 };
+        let transport_cc = self.transport_cc;
+        sources.filter(move |ssrc| !named.contains(&Some(*ssrc))).map(move |ssrc| Learned {
+            ssrc,
+            clock_rate,
+            transport_cc,
+        })
+    }
+
+    /// Notes a packet of an SSRC in use, if it is what that SSRC is used for.
+    fn heard(&mut self, now: Instant, ssrc: u32, payload_type: u8) -> bool {
+        let source = match self.role(payload_type) {
+            Some(Role::Media) => &mut self.media,
+            Some(Role::Rtx) => &mut self.rtx,
+            None => return false,
+        };
+        source.as_mut().filter(|source| source.ssrc == ssrc).map(|source| source.heard = now).is_some()
     }
 
     fn role(&self, payload_type: u8) -> Option<Role> {
@@ -122,9 +153,17 @@ impl ReceiveLine {
 
     /// Takes an SSRC for this role if the one in use is silent, or this is the one that was named.
     fn take(&mut self, now: Instant, role: Role, ssrc: u32) -> bool {
+        let other = if role == Role::Media { self.rtx } else { self.media };
+        if other.is_some_and(|other| other.ssrc == ssrc) {
+            if self.corrected {
+                return false;
+            }
+            (self.media, self.rtx, self.corrected) = (None, None, true);
+        }
+        let named = self.named();
         let (source, named) = match role {
-            Role::Media => (&mut self.media, self.announced.map(|stream| stream.ssrc)),
-            Role::Rtx => (&mut self.rtx, self.announced.and_then(|stream| stream.rtx)),
+            Role::Media => (&mut self.media, named.map(|stream| stream.ssrc)),
+            Role::Rtx => (&mut self.rtx, named.and_then(|stream| stream.rtx)),
         };
         let free = source.is_none_or(|old| now.saturating_duration_since(old.heard) >= SILENCE);
         if !free && named != Some(ssrc) {
@@ -138,7 +177,7 @@ impl ReceiveLine {
 /// Finds where a packet goes, and lets the receiver know of a stream that it brings.
 pub(crate) fn route(lines: &mut [ReceiveLine], receiver: &mut Receiver, now: Instant, packet: &Packet) -> Route {
     let ssrc = packet.header.ssrc;
-    if lines.iter_mut().any(|line| line.heard(now, ssrc)) {
+    if lines.iter_mut().any(|line| line.heard(now, ssrc, packet.header.payload_type)) {
         return Route::Known;
     }
     let Some((line, role)) = line_of(lines, packet) else { return Route::Dropped };
@@ -146,15 +185,15 @@ pub(crate) fn route(lines: &mut [ReceiveLine], receiver: &mut Receiver, now: Ins
     if !line.take(now, role, ssrc) {
         return Route::Dropped;
     }
-    // Retransmissions may come first: they are nobody's until the media is known.
-    let Some(stream) = line.stream() else { return Route::Dropped };
-    if let Some(old) = before.filter(|old| *old != stream.ssrc) {
+    if let Some(old) = before.filter(|old| line.ssrc() != Some(*old)) {
         receiver.remove_stream(old);
     }
+    // Retransmissions may come first: they are nobody's until the media is known.
+    let Some(stream) = line.stream() else { return Route::Dropped };
     receiver.add_stream(stream);
     match role {
         Role::Media => Route::New(ssrc),
-        Role::Rtx => Route::Known,
+        Role::Rtx => Route::NewRtx,
     }
 }
 
@@ -197,6 +236,7 @@ mod tests {
             announced,
             payload_types,
             rtx_pairs,
+            transport_cc: Some(3),
             mid_extension: Some(MID),
         }
     }
@@ -247,7 +287,9 @@ mod tests {
     fn retransmissions_that_come_later_find_their_line() {
         let mut ends = unannounced();
         assert_eq!(ends.route(0, 8, 96, Some("1")), Route::New(8));
-        assert_eq!(ends.route(1, 7, 97, Some("1")), Route::Known);
+        assert_eq!(ends.route(1, 7, 97, Some("1")), Route::NewRtx);
+        let learned: Vec<u32> = ends.lines[1].learned().map(|stream| stream.ssrc).collect();
+        assert_eq!(learned, [8, 7]);
         assert_eq!(ends.lines[1].stream().unwrap().rtx, Some((7, vec![(97, 96)])));
     }
 
@@ -294,6 +336,21 @@ mod tests {
         assert_eq!(ends.route(10, 9, 96, Some("1")), Route::Dropped, "it may still come");
         assert_eq!(ends.route(1_010, 9, 96, Some("1")), Route::New(9), "it does not");
         assert_eq!(ends.route(1_020, 8, 96, Some("1")), Route::New(8), "it does after all");
+        assert_eq!(ends.video(), (Some(8), Some(7)));
+        assert_eq!(ends.lines[1].learned().count(), 0);
+    }
+
+    #[test]
+    fn a_description_that_mistakes_retransmissions_for_media_is_corrected_once() {
+        let swapped = Stream { ssrc: 7, rtx: Some(8) };
+        let mut ends = Ends::new(&[agreed("0", false, None), agreed("1", true, Some(swapped))]);
+        assert_eq!(ends.route(0, 7, 97, None), Route::Dropped);
+        assert_eq!(ends.route(1, 8, 96, None), Route::New(8));
+        assert_eq!(ends.video(), (Some(8), Some(7)));
+        for ms in 2..3_000 {
+            assert_eq!(ends.route(ms, 8, 97, None), Route::Dropped);
+            assert_eq!(ends.route(ms, 7, 96, None), Route::Dropped);
+        }
         assert_eq!(ends.video(), (Some(8), Some(7)));
     }
 

@@ -78,7 +78,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Incoming {
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
         match &packet.message.packet {
             Packet::Rtp(rtp) => {
-                self.path.receiving().on_rtp(packet.now, rtp);
+                self.path.on_rtp(packet.now, rtp);
                 self.deliver(packet.now);
             }
             Packet::Rtcp(rtcp) => self.on_rtcp(rtcp),

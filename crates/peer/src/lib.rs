@@ -14,11 +14,14 @@
 //!
 //! - Descriptions and candidates of the far side are read into types of ours and written anew before the library sees
 //!   them (`sdp`, `candidate`, `standin`); what both sides agreed on becomes streams of transport (`agreement`), and
-//!   packets find theirs by SSRC, name or payload type (`demux`).
+//!   packets find theirs by SSRC, name or payload type (`demux`), of which the recorders of arrivals are told
+//!   (`recorder`).
 //! - One task owns a connection and its negotiation (`task`, `negotiation`). Drivers of all connections run on one
 //!   thread of their own; a panic in the library ends its connection alone.
 //! - Where time was lost at setup and is no more: one certificate a process, ICE rounds of 10 ms, the DTLS client's
 //!   first flight (`handler`), handshakes that come before nomination (`early`), relays (`relayed`).
+
+#![allow(unexpected_cfgs, reason = "cargo-fuzz sets `fuzzing`")]
 
 mod agreement;
 mod candidate;
@@ -28,6 +31,8 @@ mod demux;
 mod early;
 mod error;
 mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod handler;
 mod incoming;
 mod kick;
@@ -37,6 +42,7 @@ mod outbox;
 mod outgoing;
 mod path;
 mod peer;
+mod recorder;
 mod relayed;
 mod report;
 mod runtime;

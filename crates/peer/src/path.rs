@@ -4,12 +4,13 @@
 use crate::agreement::Agreed;
 use crate::demux::{self, ReceiveLine, Route};
 use crate::kick::Kick;
+use crate::recorder::Learned;
 use crate::report::{Reporter, WallClock};
 use crate::sink::MediaSink;
 use bytes::Bytes;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
 use rtc::rtcp;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
@@ -23,6 +24,8 @@ pub(crate) struct MediaPath {
     sending: Mutex<Sending>,
     receiving: Mutex<Receiving>,
     connected: AtomicBool,
+    /// Grows whenever [`MediaPath::learned`] may say something else.
+    learnings: AtomicU64,
     pub(crate) sink: Arc<dyn MediaSink>,
     pub(crate) kick: Arc<Kick>,
     /// Wakes the connection's task to fetch [`MediaPath::take_news`].
@@ -57,6 +60,7 @@ impl MediaPath {
                 codec: None,
             }),
             connected: AtomicBool::new(false),
+            learnings: AtomicU64::new(0),
             sink,
             kick,
             news: Notify::new(),
@@ -147,6 +151,19 @@ impl MediaPath {
         self.kick.kick();
     }
 
+    /// Takes a packet off the wire.
+    pub(crate) fn on_rtp(&self, now: Instant, packet: &Packet) {
+        if self.receiving().on_rtp(now, packet) {
+            self.learnings.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// The far side's streams that no description named, with a version, unless that is `known`.
+    pub(crate) fn learned(&self, known: u64) -> Option<(u64, Vec<Learned>)> {
+        let version = self.learnings.load(Ordering::Acquire);
+        (version != known).then(|| (version, self.receiving().lines.iter().flat_map(ReceiveLine::learned).collect()))
+    }
+
     /// What has happened since the last call.
     pub(crate) fn take_news(&self) -> News {
         std::mem::take(&mut self.sending().news)
@@ -156,6 +173,7 @@ impl MediaPath {
     pub(crate) fn apply(&self, agreed: &[Agreed], now: Instant) {
         self.sending().apply(agreed);
         let fresh = self.receiving().apply(agreed, now);
+        self.learnings.fetch_add(1, Ordering::Release);
         if self.connected() && !fresh.is_empty() {
             let mut receiving = self.receiving();
             for ssrc in fresh {
@@ -334,16 +352,18 @@ impl Receiving {
         videos.filter(|ssrc| !before.contains(ssrc)).collect()
     }
 
-    /// Takes a packet off the wire.
-    pub(crate) fn on_rtp(&mut self, now: Instant, packet: &Packet) {
+    /// Returns whether the packet's stream is new.
+    fn on_rtp(&mut self, now: Instant, packet: &Packet) -> bool {
         self.packets += 1;
         self.bytes += wire_size(packet);
-        match demux::route(&mut self.lines, &mut self.receiver, now, packet) {
-            Route::Known => {}
+        let route = demux::route(&mut self.lines, &mut self.receiver, now, packet);
+        match route {
+            Route::Known | Route::NewRtx => {}
             Route::New(ssrc) => self.receiver.request_keyframe(now, ssrc),
-            Route::Dropped => return,
+            Route::Dropped => return false,
         }
         self.receiver.on_rtp(now, packet);
+        route != Route::Known
     }
 
     /// The next thing for the sink.

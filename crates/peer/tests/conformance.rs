@@ -7,7 +7,7 @@ mod pair;
 use media::encoded::VideoCodec;
 use mutate::{SHAPES, mutated_shape};
 use pair::*;
-use peer::{DescriptionKind, PeerError, PeerState, TrackKind};
+use peer::{DescriptionKind, PeerConfig, PeerError, PeerState, TrackKind};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::time::Duration;
@@ -223,6 +223,10 @@ async fn streams_that_nobody_named_are_seen_and_heard() {
         })
         .await;
     }
+    // Without reports of what arrives a sender stays where it began.
+    a.peer.media().set_wanted(4_000_000);
+    let start = PeerConfig::default().start_bitrate;
+    a.told("a higher target", |told| told.targets.last().is_some_and(|target| *target > start)).await;
 }
 
 fn active(text: &str) -> String {

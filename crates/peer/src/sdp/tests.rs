@@ -383,6 +383,7 @@ proptest! {
 
     #[test]
     fn what_is_accepted_can_be_written_and_read_again(text in prop_oneof![mutated(), mutated_shape()]) {
+        crate::fuzz::description(text.as_bytes());
         if let Ok(description) = parse(&text) {
             let lines = text.lines().filter(|line| line.starts_with("m=")).count();
             prop_assert_eq!(description.lines.len(), lines);

@@ -1,0 +1,112 @@
+//! The library's recorders of arrivals (transport-wide feedback, receiver reports), for streams that no description
+//! named too: the library tells them only of those whose SSRC it has read, and without reports a far side sends little.
+
+use crate::path::MediaPath;
+use rtc::interceptor::{Interceptor, Packet, RTPHeaderExtension, StreamInfo, TaggedPacket};
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A stream that was learned from its packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Learned {
+    pub(crate) ssrc: u32,
+    pub(crate) clock_rate: u32,
+    /// Extension id of the transport-wide sequence number.
+    pub(crate) transport_cc: Option<u8>,
+}
+
+impl Learned {
+    fn info(self) -> StreamInfo {
+        let extension = |id: u8| RTPHeaderExtension { uri: crate::sdp::TRANSPORT_CC_URI.to_owned(), id: u16::from(id) };
+        StreamInfo {
+            ssrc: self.ssrc,
+            clock_rate: self.clock_rate,
+            rtp_header_extensions: self.transport_cc.map(extension).into_iter().collect(),
+            ..StreamInfo::default()
+        }
+    }
+}
+
+/// A recorder that is told of learned streams as well.
+pub(crate) struct Recorder<I> {
+    recorder: I,
+    path: Arc<MediaPath>,
+    /// Of [`MediaPath::learned`], when `learned` was asked for.
+    version: u64,
+    /// As many as there are lines, and as many of their retransmissions.
+    learned: Vec<Learned>,
+}
+
+impl<I: Interceptor> Recorder<I> {
+    pub(crate) fn new(recorder: I, path: Arc<MediaPath>) -> Recorder<I> {
+        Recorder { recorder, path, version: 0, learned: Vec::new() }
+    }
+
+    fn update(&mut self) {
+        let Some((version, learned)) = self.path.learned(self.version) else { return };
+        for gone in self.learned.iter().filter(|stream| !learned.contains(stream)) {
+            self.recorder.unbind_remote_stream(&gone.info());
+        }
+        for new in learned.iter().filter(|stream| !self.learned.contains(stream)) {
+            self.recorder.bind_remote_stream(&new.info());
+        }
+        (self.version, self.learned) = (version, learned);
+    }
+}
+
+impl<I: Interceptor> Protocol<TaggedPacket, TaggedPacket, ()> for Recorder<I> {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        if matches!(packet.message.packet, Packet::Rtp(_)) {
+            self.update();
+        }
+        self.recorder.handle_read(packet)
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.recorder.poll_read()
+    }
+
+    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        self.recorder.handle_write(packet)
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.recorder.poll_write()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        self.recorder.handle_timeout(now)
+    }
+
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        self.recorder.poll_timeout()
+    }
+}
+
+impl<I: Interceptor> Interceptor for Recorder<I> {
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        self.recorder.bind_local_stream(info);
+    }
+
+    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+        self.recorder.unbind_local_stream(info);
+    }
+
+    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+        // A learned stream that is named now ends as learned before it begins as named.
+        self.update();
+        self.recorder.bind_remote_stream(info);
+    }
+
+    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+        self.recorder.unbind_remote_stream(info);
+    }
+}
