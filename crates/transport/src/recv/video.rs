@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const STALE: u64 = 4096;
 /// So many of them in a row, and the stream has begun anew.
 const STALE_IN_A_ROW: u32 = 50;
+/// So many first sendings in a row that were there already: the sender's numbers were set back by less than that.
+const USELESS_IN_A_ROW: u32 = 100;
 
 /// Packets that may precede the one by which a keyframe is known: parameter sets of H.264.
 const PARAMETER_SETS: u64 = 4;
@@ -47,6 +49,7 @@ pub(crate) struct VideoStream {
     /// Where the keyframe begins that was last seen coming.
     keyframe_begun: Option<u64>,
     stale: u32,
+    useless: u32,
 }
 
 impl VideoStream {
@@ -59,6 +62,7 @@ impl VideoStream {
             blocked: None,
             keyframe_begun: None,
             stale: 0,
+            useless: 0,
         }
     }
 
@@ -84,10 +88,19 @@ impl VideoStream {
         };
         match self.assembler.insert(number, piece) {
             Inserted::New => {
+                self.useless = 0;
                 stats.packets_received += u64::from(!packet.again);
                 stats.recovered += u64::from(packet.again);
             }
-            Inserted::Useless => stats.duplicates += 1,
+            Inserted::Useless => {
+                stats.duplicates += 1;
+                self.useless += u32::from(!packet.again);
+                if self.useless >= USELESS_IN_A_ROW {
+                    *self = VideoStream::new(now);
+                    self.requests.want(now);
+                    return;
+                }
+            }
             Inserted::Overflow => self.nacks.forget_all(),
         }
         if !self.nacks.arrived(now, number, packet.again) {
@@ -177,4 +190,48 @@ fn skip_after(rtt: Duration) -> Duration {
 /// A picture that stands so long is worth a keyframe.
 fn keyframe_after(rtt: Duration) -> Duration {
     (6 * rtt + Duration::from_millis(200)).clamp(Duration::from_millis(500), Duration::from_millis(1500))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTT: Duration = Duration::from_millis(50);
+
+    fn packet(n: u64, sequence: u16, keyframe: bool) -> Incoming {
+        let payload: &[u8] = match keyframe {
+            true => &[0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00, 0x00],
+            false => &[0x10, 0x11, 0x02, 0x00, 0x00, 0x00],
+        };
+        let (timestamp, payload) = ((n * 3_000) as u32, Bytes::from_static(payload));
+        Incoming { sequence, timestamp, marker: true, codec: VideoCodec::Vp8, payload, again: false }
+    }
+
+    /// The packets it takes until pictures come again after the sender's numbers jumped.
+    fn silent_after(jump: i64) -> u64 {
+        let start = Instant::now();
+        let (mut video, mut stats) = (VideoStream::new(start), ReceiverStats::default());
+        let mut keyframe = true;
+        for n in 0..1_000u64 {
+            let now = start + Duration::from_millis(33 * n);
+            let jump = if n < 300 { 0 } else { jump };
+            let sequence = (40_000 + n as i64 + jump) as u16;
+            video.on_packet(now, packet(n, sequence, std::mem::take(&mut keyframe)), RTT, &mut stats);
+            let shown = video.pop(now, RTT).is_some();
+            assert!(shown || n >= 300, "packet {n} is shown");
+            if shown && n >= 300 {
+                return n - 300;
+            }
+            keyframe |= video.handle_timeout(now, RTT, &mut stats).keyframe;
+        }
+        u64::MAX
+    }
+
+    #[test]
+    fn pictures_come_again_after_numbers_were_set_back_or_forward() {
+        for jump in [-1, -30, -99, -150, -1_000, -4_000, -4_200, -10_000, -32_000, 100, 1_000, 20_000, 32_000] {
+            let silent = silent_after(jump);
+            assert!(silent <= 130, "{jump}: {silent} packets without a picture");
+        }
+    }
 }
