@@ -29,8 +29,8 @@ impl Mjpeg {
     /// Decodes a JPEG of any subsampling, in its own size. JPEG is full range (JFIF); the frame is in limited range
     /// BT.601, which every codec and receiver agrees on.
     ///
-    /// What libjpeg merely warns of (padding, no end marker, a wrong code) is shown. A picture whose last rows are missing
-    /// is [`PixelError::Corrupt`] a few times, then shown as far as it goes.
+    /// What libjpeg merely warns of (padding, no end marker, a wrong code) is shown. A picture that lacks more than its last
+    /// rows is [`PixelError::Corrupt`] a few times, then shown as far as it goes.
     pub fn decode(&mut self, jpeg: &[u8], pool: &FramePool, time: Instant) -> Result<VideoFrame, PixelError> {
         let picture = Picture::read(jpeg)?;
         let header = picture.header();
@@ -71,7 +71,7 @@ fn side(side: usize) -> Result<u32, PixelError> {
 /// How much of a picture is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// All rows.
+    /// All rows, or nearly all: seven eighths at least.
     Whole,
     /// The first ones.
     Cut,
@@ -86,7 +86,7 @@ const MISSING: u8 = 128;
 fn decompress(picture: Picture<'_>, jpeg: &[u8], planes: &mut [u8]) -> Result<Extent, PixelError> {
     planes.fill(MISSING); // where libjpeg gives up
     let header = picture.header();
-    if picture.decompress(planes)? == Outcome::Clean || !is_missing(planes, header, Block::Last) {
+    if picture.decompress(planes)? == Outcome::Clean || !is_missing(planes, header, Block::Late) {
         return Ok(Extent::Whole);
     }
     // A picture that really ends in even grey has all its rows if only the end marker was not there.
@@ -101,17 +101,19 @@ fn decompress(picture: Picture<'_>, jpeg: &[u8], planes: &mut [u8]) -> Result<Ex
 #[derive(Debug, Clone, Copy)]
 enum Block {
     First,
-    Last,
+    /// The last one at seven eighths of the height.
+    Late,
 }
 
 /// Whether the block is as no data at all would leave it.
 fn is_missing(planes: &[u8], header: Header, block: Block) -> bool {
     let stride = header.width.next_multiple_of(chroma_reach(header.subsamp).0);
-    let along = |side: usize| match block {
-        Block::First => 0..side.min(8),
-        Block::Last => side.saturating_sub(1) / 8 * 8..side,
+    let Header { width, height, .. } = header;
+    let (x, y) = match block {
+        Block::First => (0, 0),
+        Block::Late => (width.saturating_sub(1) / 8 * 8, height * 7 / 8 / 8 * 8),
     };
-    let (columns, mut rows) = (along(header.width), along(header.height));
+    let (columns, mut rows) = (x..width.min(x + 8), y..height.min(y + 8));
     let row = |y: usize| planes.get(y * stride + columns.start..y * stride + columns.end).unwrap_or_default();
     rows.all(|y| row(y).iter().all(|sample| *sample == MISSING))
 }
@@ -288,6 +290,16 @@ mod tests {
             for bytes in [unended, &good[..good.len() - 1], &padded, &garbage_after] {
                 assert_eq!(decode(bytes).expect("shown").data(), whole.data(), "{subsamp:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_picture_that_lacks_its_last_rows_alone_is_shown() {
+        let good = jpeg(320, 240, Subsamp::Sub2x2);
+        let whole = decode(&good).expect("decoded");
+        for missing in [3, 10, 25] {
+            let shown = decode(&good[..good.len() - missing]).expect("shown");
+            assert_eq!(shown.y()[..320 * 208], whole.y()[..320 * 208], "{missing} bytes fewer");
         }
     }
 
