@@ -41,6 +41,20 @@ async fn two_people_see_hear_and_write_to_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_microphone_that_is_not_there_is_off_to_the_others_and_told_to_its_owner() {
+    let server = Server::start(config()).await.expect("a server");
+    let ada = Person::new(Habits::new("Ada", 440));
+    let ben = Person::new(Habits { microphone: Some("wav:/nowhere at all.wav"), ..Habits::new("Ben", 600) });
+    ada.enter(&address(&server), "lunch").await;
+    ben.enter(&address(&server), "lunch").await;
+    let camera = MediaState { microphone: false, camera: true };
+    ada.until("told that the microphone is off", |view| media(view, "Ben") == camera).await;
+    ben.until("told why", |view| view.problems.iter().any(|problem| problem.code == "file_not_found")).await;
+    assert_eq!(ben.engine.view().borrow().call.media, BOTH, "the wish stays");
+    ada.sees("Ben").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_third_person_sees_and_hears_both_and_a_fourth_finds_the_room_full() {
     let mut config = config();
     config.rooms.participants = 3;
