@@ -2,6 +2,7 @@
 
 mod board;
 mod client;
+mod fairness;
 mod hostile;
 mod http;
 mod joining;
