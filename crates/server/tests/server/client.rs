@@ -26,6 +26,13 @@ pub(crate) fn key(seed: u8) -> DeviceKey {
     DeviceKey::from_secret(&[seed; 32])
 }
 
+/// One of more people than a byte counts.
+fn key_of(seed: &[u8]) -> DeviceKey {
+    let mut secret = [0xa5; 32];
+    secret[..seed.len()].copy_from_slice(seed);
+    DeviceKey::from_secret(&secret)
+}
+
 pub(crate) fn join(room: &str) -> ClientMessage {
     ClientMessage::Join { room: room.into(), media: MediaState::default(), invite: None }
 }
@@ -59,9 +66,23 @@ impl Raw {
         Raw::over(stream, &format!("ws://{addr}/ws"), seed).await
     }
 
+    /// Likewise with a key of more seeds than a byte has.
+    pub(crate) async fn connect_with(addr: SocketAddr, seed: &[u8]) -> Raw {
+        Raw { key: key_of(seed), ..Raw::connect(addr, 0).await }
+    }
+
     /// Connects, says hello, and joins a room.
     pub(crate) async fn joined(addr: SocketAddr, seed: u8, room: &str) -> (Raw, ParticipantId) {
-        let mut raw = Raw::connect(addr, seed).await;
+        Raw::connect(addr, seed).await.join_room(room).await
+    }
+
+    /// Likewise.
+    pub(crate) async fn joined_with(addr: SocketAddr, seed: &[u8], room: &str) -> (Raw, ParticipantId) {
+        Raw::connect_with(addr, seed).await.join_room(room).await
+    }
+
+    async fn join_room(self, room: &str) -> (Raw, ParticipantId) {
+        let mut raw = self;
         raw.hello().await;
         raw.say(join(room)).await;
         raw.welcome().await;

@@ -6,6 +6,7 @@ mod fairness;
 mod hostile;
 mod http;
 mod joining;
+mod memory;
 mod program;
 mod refusals;
 mod resuming;

@@ -1,0 +1,130 @@
+//! The program with every source of its memory driven to its bound.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use signaling::board::BoardRequest;
+use signaling::message::{ClientMessage, ErrorCode, ParticipantId, ServerMessage};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::client::{PATIENCE, Raw};
+
+/// What [`SESSIONS`] may come to by the sum of `server::memory`.
+const CEILING_MIB: usize = 544;
+const SESSIONS: usize = 400;
+const ROOMS: usize = 8;
+/// People of each room who read nothing, and people who talk to them.
+const DEAF: usize = 6;
+const TALKERS: usize = 6;
+const UNFINISHED: usize = 120;
+
+/// The program and where it listens.
+async fn program() -> (Child, SocketAddr) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lunchroom-server"))
+        .args(["--listen", "127.0.0.1:0", "--no-turn", "--max-sessions", &SESSIONS.to_string()])
+        .args([
+            "--data-dir",
+            &std::env::temp_dir().join(format!("lunchroom-memory-{}", std::process::id())).to_string_lossy(),
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let first = timeout(PATIENCE, lines.next_line()).await.expect("in time").expect("a line").expect("a line");
+    let addr = first.strip_prefix("listening on ws://").expect("the address").parse().expect("an address");
+    // Whatever else it prints has to go somewhere.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, addr)
+}
+
+/// Most memory that a process has had, where the system tells.
+fn most_mib(child: &Child) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()?)).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<usize>().ok()? / 1024)
+}
+
+/// One of so many people.
+fn seed(n: usize) -> [u8; 4] {
+    u32::try_from(n).expect("few").to_be_bytes()
+}
+
+/// People in a room who read nothing, who they are, and who they are in it.
+async fn deaf(addr: SocketAddr, n: usize) -> (Vec<ParticipantId>, Vec<Raw>) {
+    let (mut ids, mut deaf) = (Vec::new(), Vec::new());
+    for m in 0..DEAF {
+        let (mut raw, id) = Raw::joined_with(addr, &seed(1_000 + 100 * n + m), &format!("deaf-{n}")).await;
+        raw.ask(BoardRequest::Subscribe { room: None, invite: None }).await;
+        deaf.push(raw);
+        ids.push(id);
+    }
+    (ids, deaf)
+}
+
+/// Talks to those who do not listen as much as one may, and more.
+async fn talk(raw: &mut Raw, deaf: &[ParticipantId]) {
+    for to in deaf.iter().cycle().take(6 * DEAF) {
+        raw.say(ClientMessage::Offer { to: to.clone(), sdp: "x".repeat(48_000) }).await;
+    }
+    for _ in 0..6 {
+        raw.say(ClientMessage::Chat { text: "\u{1F35C}".repeat(4_000) }).await;
+    }
+}
+
+/// A frame that says it is long and never ends.
+async fn unfinished(addr: SocketAddr, n: usize) -> Raw {
+    let (mut raw, _) = Raw::joined_with(addr, &seed(5_000 + n), &format!("unfinished-{}", n / 12)).await;
+    raw.socket.flush().await.expect("sent");
+    let stream: &mut TcpStream = raw.socket.get_mut();
+    let mut bytes = vec![0x81, 0x80 | 126];
+    bytes.extend(65_000_u16.to_be_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend([b'x'; 64_000]);
+    // What finds no slot is not read: the rest waits in the system.
+    let _ = timeout(Duration::from_millis(10), stream.write_all(&bytes)).await;
+    raw
+}
+
+#[tokio::test]
+async fn everything_at_once_stays_below_the_ceiling() {
+    let (child, addr) = program().await;
+    if most_mib(&child).is_none() {
+        eprintln!("SKIPPED: this system does not tell a process's memory");
+        return;
+    }
+    let mut kept = Vec::new();
+    for n in 0..UNFINISHED {
+        kept.push(unfinished(addr, n).await);
+    }
+    for n in 0..ROOMS {
+        let (ids, deaf) = deaf(addr, n).await;
+        kept.extend(deaf);
+        for m in 0..TALKERS {
+            let who = seed(1_050 + 100 * n + m);
+            let (mut raw, _) = Raw::joined_with(addr, &who, &format!("deaf-{n}")).await;
+            talk(&mut raw, &ids).await;
+            kept.push(raw);
+        }
+    }
+    // The rest of all sessions, and then there are no more.
+    let full = loop {
+        let mut raw = Raw::connect_with(addr, &seed(10_000 + kept.len())).await;
+        raw.hello().await;
+        match raw.next().await {
+            ServerMessage::Welcome(_) => kept.push(raw),
+            ServerMessage::Bye { code, .. } => break code,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(full, ErrorCode::ServerFull);
+    let mib = most_mib(&child).expect("known before");
+    eprintln!("{mib} MiB of {CEILING_MIB}");
+    assert!((40..CEILING_MIB).contains(&mib), "{mib} MiB");
+}
