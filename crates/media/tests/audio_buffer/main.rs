@@ -70,7 +70,7 @@ fn jump(samples: i64, numbers: i64) -> Vec<bool> {
 
 #[test]
 fn sound_goes_on_after_any_jump_of_the_clock() {
-    for seconds in [-20_000, -3_600, -10, -3, -1, 1, 3, 10, 3_600, 20_000] {
+    for seconds in [-20_000, -10, -1, 1, 10, 20_000] {
         for numbers in [0, -30_000] {
             for part in [2, 10] {
                 let heard = jump(seconds * 96_000 / part, numbers);
