@@ -9,7 +9,7 @@ use engine::media::encoded::VideoCodec;
 use ours::{Ours, TONE_HZ};
 use serde_json::{Value, json};
 use server::{Config, Server, Turn};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use whole_system::browser::{Browser, Kind};
 use whole_system::seclusion;
 
@@ -49,6 +49,16 @@ fn chromium_calls_in_vp9() {
 #[test]
 fn chromium_calls_in_h264() {
     seclusion::within("chromium_calls_in_h264", || calls(Kind::Chromium, VideoCodec::H264));
+}
+
+#[test]
+fn chromium_with_layers_is_seen() {
+    seclusion::within("chromium_with_layers_is_seen", || unannounced("layers"));
+}
+
+#[test]
+fn chromium_that_names_no_stream_is_seen() {
+    seclusion::within("chromium_that_names_no_stream_is_seen", || unannounced("unannounced"));
 }
 
 #[test]
@@ -120,6 +130,47 @@ fn calls(kind: Kind, codec: VideoCodec) {
         }
         server.stop().await;
     });
+}
+
+/// Calls of a Chromium that does not say under which SSRCs it sends: `silence` is one of the page's ways not to.
+fn unannounced(silence: &str) {
+    if !Kind::Chromium.available() {
+        return;
+    }
+    seclusion::set_up();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut browser = Browser::start(Kind::Chromium);
+        let server = Server::start(config(&browser)).await.expect("the server starts");
+        for newcomer in [Newcomer::Browser, Newcomer::Ours] {
+            browser.reload();
+            silent_call(&mut browser, &server, silence, newcomer).await;
+        }
+        server.stop().await;
+    });
+}
+
+async fn silent_call(browser: &mut Browser, server: &Server, silence: &str, newcomer: Newcomer) {
+    let url = format!("ws://{}", server.addr());
+    let room = if newcomer == Newcomer::Ours { "ours" } else { "browser" };
+    let start = json!({ "url": url, "room": room, "name": "browser", "frequency": PAGE_HZ, "silence": silence });
+    let ours = match newcomer {
+        Newcomer::Browser => {
+            let ours = Ours::join(&url, room, VideoCodec::Vp8).await;
+            browser.call("start", start);
+            ours
+        }
+        Newcomer::Ours => {
+            browser.call("start", start);
+            Ours::join(&url, room, VideoCodec::Vp8).await
+        }
+    };
+    let begun = Instant::now();
+    let stats = ours.stats_when("the browser's pictures", |stats| stats.video_in.decoded > PICTURES).await;
+    let hz = ours.heard_hz_when(|hz| near(hz, PAGE_HZ)).await;
+    println!("{silence}, newcomer {newcomer:?}, {:?}: {:?} {hz:.1} Hz", begun.elapsed(), stats.video_in);
+    assert_eq!(stats.video_in.refused, 0, "{stats:#?}");
+    ours.leave().await;
 }
 
 /// A browser without a codec is how it was built, not what we test; only H.264 may be missing.

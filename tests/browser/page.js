@@ -74,13 +74,31 @@ async function ownTracks(frequency, microphone) {
 
 let own, call, peer, analyser;
 
-window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440, microphone = false }) => {
+/** Ways to say less of the streams than browsers do by themselves. */
+const silences = {
+  /** Two layers, which are told apart by `rid`: no SSRC of theirs is named. @param {RTCPeerConnection} pc */
+  layers: (pc, track, stream) => pc.addTransceiver(track, { streams: [stream], sendEncodings: [{ rid: 'a' }, { rid: 'b' }] }),
+  /** No `a=ssrc` in what leaves. @param {RTCPeerConnection} pc */
+  unannounced: (pc, track, stream) => {
+    pc.addTrack(track, stream);
+    const said = Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'localDescription').get;
+    Object.defineProperty(pc, 'localDescription', { get() {
+      const { type, sdp } = said.call(this) ?? {};
+      return sdp && { type, sdp: sdp.replace(/^a=ssrc.*\r\n/gm, '') };
+    } });
+  },
+};
+
+window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440, microphone = false, silence }) => {
   own = await ownTracks(frequency, microphone);
   const session = new Session({ url, name, key: await newDeviceKey() });
   call = new Call(session, { policy });
   call.addEventListener('peer', ({ detail }) => {
     peer = detail;
-    for (const track of own.stream.getTracks()) peer.pc.addTrack(track, own.stream);
+    for (const track of own.stream.getTracks()) {
+      if (silence && track.kind === 'video') silences[silence](peer.pc, track, own.stream);
+      else peer.pc.addTrack(track, own.stream);
+    }
     for (const transceiver of peer.pc.getTransceivers()) if (transceiver.sender.track?.kind === 'video') prefer(transceiver, codec);
     peer.addEventListener('track', ({ detail: { track } }) => {
       if (track.kind === 'video') document.getElementById('remote').srcObject = new MediaStream([track]);
