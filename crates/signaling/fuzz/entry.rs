@@ -4,9 +4,10 @@
 
 use std::time::{Duration, Instant};
 
+use signaling::host::is_private;
 use signaling::identity::DeviceKey;
 use signaling::limits::{MAX_FRAME_BYTES, is_invite, is_room_name};
-use signaling::link::{Link, is_private};
+use signaling::link::Link;
 use signaling::message::{ClientMessage, ServerMessage};
 use signaling::parse;
 use signaling::server_session::ServerSession;

@@ -7,6 +7,7 @@ pub mod backlog;
 pub mod board;
 pub mod board_fold;
 pub mod close;
+pub mod host;
 pub mod ics;
 pub mod identity;
 pub mod limits;

@@ -12,6 +12,8 @@ pub const MAX_SDP_BYTES: usize = 48 * 1024;
 pub const MAX_NAME_CHARS: usize = 64;
 /// Bytes of a person's name: 64 characters of three bytes, or 48 of four.
 pub const MAX_NAME_BYTES: usize = 192;
+/// Combining marks that one letter of a name keeps: what writing systems need, and no tower over the lines around it.
+pub const MAX_MARKS: usize = 4;
 /// Characters (Unicode scalar values) of a line of chat.
 pub const MAX_CHAT_CHARS: usize = 4_000;
 /// Characters of a room's name.

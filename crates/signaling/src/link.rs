@@ -4,13 +4,14 @@
 //! `https://host[:port]/r/ROOM[?fp=SHA256][&invite=TOKEN]` opens a page that offers the app or a browser guest.
 //! Unencrypted servers (`ws:`, `http:`) are taken only on this machine and in private networks.
 
-use std::collections::HashSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+mod parameters;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use url::{Host, Url};
+use url::Url;
 
+use self::parameters::Parameters;
+use crate::host::{is_plain, is_private, relative};
 use crate::limits::{MAX_LINK_BYTES, is_invite, is_room_name};
 
 /// The room, server and trust a link names. Nothing in it switches a camera or microphone on.
@@ -26,6 +27,17 @@ pub struct Link {
     /// SHA-256 of the only certificate (DER) to accept; any other is refused, also one a public authority signed.
     pub fingerprint: Option<[u8; 32]>,
     /// Token of an invite, as [`is_invite`] allows.
+    pub invite: Option<String>,
+}
+
+/// What the address of a room's page says beside its server: the second form's path and query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WebAddress {
+    /// As [`Link::room`].
+    pub room: String,
+    /// As [`Link::fingerprint`].
+    pub fingerprint: Option<[u8; 32]>,
+    /// As [`Link::invite`].
     pub invite: Option<String>,
 }
 
@@ -56,6 +68,9 @@ pub enum LinkError {
     /// A parameter is there twice, so that two readers could see two links.
     #[error("the link contradicts itself")]
     Repeated,
+    /// Something could have been meant as a parameter and is not one: misspelled, escaped, or in the wrong place.
+    #[error("a part of the link is damaged: ask for it again, and copy it whole")]
+    Parameter,
 }
 
 impl LinkError {
@@ -70,6 +85,7 @@ impl LinkError {
             LinkError::Fingerprint => "link_fingerprint",
             LinkError::Invite => "link_invite",
             LinkError::Repeated => "link_repeated",
+            LinkError::Parameter => "link_parameter",
         }
     }
 }
@@ -92,22 +108,28 @@ impl Link {
         Ok(Link { room: room_name(room)?, server, fingerprint, invite: invite.map(str::to_owned) })
     }
 
-    /// Reads either form. White space around it and capitals in the room's name are forgiven; unknown parameters
-    /// are ignored, so that later versions can add some.
+    /// Reads either form. White space around it and capitals outside of fingerprint and invite are forgiven; other
+    /// parameters are ignored, so that later versions can add some, unless they resemble one of ours.
     pub fn parse(text: &str) -> Result<Link, LinkError> {
         let text = text.trim();
         if text.len() > MAX_LINK_BYTES {
             return Err(LinkError::TooLong);
         }
         let url = Url::parse(text).map_err(|_| LinkError::NotALink)?;
-        let parameters = Parameters::read(&url)?;
-        let (room, server) = match url.scheme() {
-            "lunchroom" => (app_room(&url)?, parameters.server.ok_or(LinkError::Server)?),
-            "https" | "http" => (web_room(&url)?, web_server(&url)?),
-            _ => return Err(LinkError::NotALink),
-        };
-        let fingerprint = parameters.fingerprint.as_deref().map(fingerprint).transpose()?;
-        Link::new(room, &server, fingerprint, parameters.invite.as_deref())
+        parameters::check_fragment(&url)?;
+        match url.scheme() {
+            "lunchroom" => {
+                let room = app_room(&url)?;
+                let parameters = Parameters::read(url.query())?;
+                let server = parameters.server.as_deref().ok_or(LinkError::Server)?;
+                Link::new(room, server, parameters.fingerprint()?, parameters.invite.as_deref())
+            }
+            "https" | "http" => {
+                let address = WebAddress::read(url.path(), url.query())?;
+                Link::new(&address.room, &web_server(&url)?, address.fingerprint, address.invite.as_deref())
+            }
+            _ => Err(LinkError::NotALink),
+        }
     }
 
     /// The `https:` form (`http:` where the server is `ws:`), for people who may not have the app.
@@ -145,11 +167,35 @@ impl Link {
     }
 }
 
+impl WebAddress {
+    /// Reads the path and query of a room's page.
+    ///
+    /// # Errors
+    /// Those of [`Link::parse`] that are not about the server.
+    pub fn read(path: &str, query: Option<&str>) -> Result<WebAddress, LinkError> {
+        let room = web_room(path)?;
+        let parameters = Parameters::read(query)?;
+        // The server is the page's own.
+        if parameters.server.is_some() {
+            return Err(LinkError::Parameter);
+        }
+        let fingerprint = parameters.fingerprint()?;
+        let invite = parameters.invite;
+        if invite.as_deref().is_some_and(|token| !is_invite(token)) {
+            return Err(LinkError::Invite);
+        }
+        Ok(WebAddress { room: room_name(room)?, fingerprint, invite })
+    }
+}
+
 /// [`Link::origin`] of a server and the certificate it is pinned to.
 pub fn origin(server: &Url, fingerprint: Option<[u8; 32]>) -> String {
     match fingerprint {
         Some(fingerprint) => format!("fp:{}", URL_SAFE_NO_PAD.encode(fingerprint)),
-        None => format!("{}://{}", server.scheme(), authority(server)),
+        None => {
+            let port = server.port().map_or(String::new(), |port| format!(":{port}"));
+            format!("{}://{}{port}", server.scheme(), relative(server.host_str().unwrap_or_default()))
+        }
     }
 }
 
@@ -193,77 +239,19 @@ pub fn server_url(text: &str) -> Result<Url, LinkError> {
     }
 }
 
-/// Whether a host is on this machine or in a private network, where a server may do without TLS.
-pub fn is_private(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(address) => is_private_v4(*address),
-        Host::Ipv6(address) => is_private_v6(*address),
-        Host::Domain(name) => {
-            let name = name.strip_suffix('.').unwrap_or(name);
-            name == "localhost" || name.ends_with(".localhost") || name.ends_with(".local")
-        }
-    }
-}
-
-/// Whether a host can stand in a query as it is: URLs allow `&` and more in a domain, no domain has them.
-fn is_plain(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(_) | Host::Ipv6(_) => true,
-        Host::Domain(name) => name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
-    }
-}
-
-fn is_private_v4(address: Ipv4Addr) -> bool {
-    address.is_loopback() || address.is_private() || address.is_link_local()
-}
-
-fn is_private_v6(address: Ipv6Addr) -> bool {
-    match address.to_ipv4_mapped() {
-        Some(v4) => is_private_v4(v4),
-        None => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
-    }
-}
-
-/// The parameters we know, each at most once.
-#[derive(Default)]
-struct Parameters {
-    server: Option<String>,
-    fingerprint: Option<String>,
-    invite: Option<String>,
-}
-
-impl Parameters {
-    fn read(url: &Url) -> Result<Parameters, LinkError> {
-        let mut parameters = Parameters::default();
-        let mut seen = HashSet::new();
-        for (key, value) in url.query_pairs() {
-            let place = match &*key {
-                "server" => &mut parameters.server,
-                "fp" => &mut parameters.fingerprint,
-                "invite" => &mut parameters.invite,
-                _ => continue,
-            };
-            *place = Some(value.into_owned());
-            if !seen.insert(key) {
-                return Err(LinkError::Repeated);
-            }
-        }
-        Ok(parameters)
-    }
-}
-
 /// `ROOM` of `lunchroom://join/ROOM`; shells like to add a slash.
 fn app_room(url: &Url) -> Result<&str, LinkError> {
-    if url.host_str() != Some("join") || has_authority_extras(url) {
+    // Only hosts of the web's schemes come in lower case from the parser.
+    if !url.host_str().is_some_and(|host| host.eq_ignore_ascii_case("join")) || has_authority_extras(url) {
         return Err(LinkError::NotALink);
     }
     let path = url.path().strip_prefix('/').ok_or(LinkError::Room)?;
     Ok(path.strip_suffix('/').unwrap_or(path))
 }
 
-/// `ROOM` of `https://host/r/ROOM`.
-fn web_room(url: &Url) -> Result<&str, LinkError> {
-    let path = url.path().strip_prefix("/r/").ok_or(LinkError::NotALink)?;
+/// `ROOM` of `/r/ROOM`.
+fn web_room(path: &str) -> Result<&str, LinkError> {
+    let path = path.strip_prefix("/r/").ok_or(LinkError::NotALink)?;
     Ok(path.strip_suffix('/').unwrap_or(path))
 }
 
@@ -282,25 +270,6 @@ fn has_authority_extras(url: &Url) -> bool {
 fn room_name(text: &str) -> Result<String, LinkError> {
     let room = text.to_ascii_lowercase();
     if is_room_name(&room) { Ok(room) } else { Err(LinkError::Room) }
-}
-
-/// SHA-256 as 64 hex digits or as 43 characters of base64url.
-fn fingerprint(text: &str) -> Result<[u8; 32], LinkError> {
-    match text.len() {
-        64 => hex(text.as_bytes()),
-        43 => URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()),
-        _ => None,
-    }
-    .ok_or(LinkError::Fingerprint)
-}
-
-fn hex(digits: &[u8]) -> Option<[u8; 32]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
 //! What people may be called and what they may write: the text everybody else in the room will see.
 //!
 //! Names and chat are plain text: `<b>` is three characters, never markup. What is cleaned away here are the
-//! characters that act on the text around them or that cannot be seen.
+//! characters that act on the text around them or that cannot be seen. One text has one spelling: NFC (UAX #15), so
+//! that what looks the same is the same. What is too long is cut between letters as readers know them, the grapheme
+//! clusters of UAX #29.
 
-use crate::limits::{MAX_CHAT_CHARS, MAX_NAME_BYTES, MAX_NAME_CHARS};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::limits::{MAX_CHAT_CHARS, MAX_MARKS, MAX_NAME_BYTES, MAX_NAME_CHARS};
 
 /// Why a name cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,12 +58,13 @@ impl ChatError {
 }
 
 /// A name as it is shown: white space (also tabs and line breaks) trimmed and collapsed to single spaces,
-/// directional controls and invisible fillers removed, 1 to 64 characters and at most 192 bytes.
+/// directional controls and invisible fillers removed, in NFC with at most [`MAX_MARKS`] marks on a letter, 1 to 64
+/// characters and at most 192 bytes.
 ///
 /// Other control characters are refused. Joiners (U+200C, U+200D) stay: Persian and emoji need them.
 /// Cleaning a clean name changes nothing.
 pub fn clean_name(name: &str) -> Result<String, NameError> {
-    // Each character becomes at most itself, so what is far too long need not be looked at.
+    // What is far too long need not be looked at.
     if name.len() > 16 * MAX_NAME_BYTES {
         return Err(NameError::TooLong);
     }
@@ -78,20 +85,13 @@ pub fn clean_name(name: &str) -> Result<String, NameError> {
 pub fn shown_name(name: &str) -> String {
     let safe: String =
         name.chars().take(16 * MAX_NAME_CHARS).filter(|c| !c.is_control() || c.is_whitespace()).collect();
-    let mut shown = String::new();
-    for c in collapse(&safe).chars().take(MAX_NAME_CHARS) {
-        if shown.len() + c.len_utf8() > MAX_NAME_BYTES {
-            break;
-        }
-        shown.push(c);
-    }
-    shown.truncate(shown.trim_end().len());
+    let shown = cut(&collapse(&safe), MAX_NAME_CHARS, MAX_NAME_BYTES);
     if shown.chars().any(is_visible) { shown } else { "?".to_owned() }
 }
 
 /// A short text that may be empty, such as a table's topic: cleaned like a name, at most `max` characters.
 pub fn clean_label(text: &str, max: usize) -> Result<String, NameError> {
-    // Each character becomes at most itself, so what is far too long need not be looked at.
+    // What is far too long need not be looked at.
     if text.len() > 16 * max {
         return Err(NameError::TooLong);
     }
@@ -108,8 +108,8 @@ pub fn clean_label(text: &str, max: usize) -> Result<String, NameError> {
 /// A short text somebody else sent, made fit to be shown whatever it is: cleaned and cut to length.
 pub fn shown_label(text: &str, max: usize) -> String {
     let safe: String = text.chars().take(16 * max).filter(|c| !c.is_control() || c.is_whitespace()).collect();
-    let cut: String = collapse(&safe).chars().take(max).collect();
-    if cut.chars().any(is_visible) { cut.trim_end().to_owned() } else { String::new() }
+    let cut = cut(&collapse(&safe), max, 4 * max);
+    if cut.chars().any(is_visible) { cut } else { String::new() }
 }
 
 /// A line of chat as it is sent: line breaks and tabs stay, `\r\n` becomes `\n`, other control characters and
@@ -134,9 +134,10 @@ pub fn clean_chat(text: &str) -> Result<String, ChatError> {
     Ok(clean.to_owned())
 }
 
-/// Drops what acts on other text or fills space unseen, then makes every run of white space one space.
+/// Drops what acts on other text or fills space unseen, spells the rest in NFC with few marks, then makes every run of
+/// white space one space.
 fn collapse(text: &str) -> String {
-    let kept: String = text.chars().filter(|&c| !is_directional(c) && !is_filler(c)).collect();
+    let kept: String = thinned(text.chars().filter(|&c| !is_directional(c) && !is_filler(c)).nfc()).collect();
     let mut out = String::with_capacity(kept.len());
     for word in kept.split_whitespace() {
         if !out.is_empty() {
@@ -145,6 +146,41 @@ fn collapse(text: &str) -> String {
         out.push_str(word);
     }
     out
+}
+
+/// Without the marks of a letter that are more than [`MAX_MARKS`]. Joiners between them begin no new letter.
+fn thinned(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
+    let mut marks = 0;
+    text.filter(move |&c| {
+        if is_combining_mark(c) {
+            marks += 1;
+        } else if is_visible(c) || c.is_whitespace() {
+            marks = 0;
+        }
+        marks <= MAX_MARKS || !is_combining_mark(c)
+    })
+}
+
+/// As much as fits, in whole letters; of a first letter that alone is too long, as much of it as fits.
+fn cut(text: &str, max_chars: usize, max_bytes: usize) -> String {
+    let end = match fitting(text.graphemes(true), max_chars, max_bytes) {
+        0 => fitting(text.split_inclusive(|_| true), max_chars, max_bytes),
+        end => end,
+    };
+    text[..end].trim_end().to_owned()
+}
+
+/// Bytes of as many parts as fit.
+fn fitting<'a>(parts: impl Iterator<Item = &'a str>, max_chars: usize, max_bytes: usize) -> usize {
+    let mut taken = (0, 0);
+    for part in parts {
+        let with = (taken.0 + part.chars().count(), taken.1 + part.len());
+        if with.0 > max_chars || with.1 > max_bytes {
+            break;
+        }
+        taken = with;
+    }
+    taken.1
 }
 
 /// Embeddings and overrides of UAX #9: they reorder what follows them.
@@ -170,6 +206,11 @@ fn is_filler(c: char) -> bool {
         | '\u{FFF0}'..='\u{FFFB}' // specials and interlinear annotation
         | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
     )
+}
+
+/// Whether a character adds nothing that a reader sees.
+pub(crate) fn is_unseen(c: char) -> bool {
+    !is_visible(c)
 }
 
 /// Whether a reader sees anything of it. Joiners, variation selectors and tags show only with others.
@@ -244,6 +285,65 @@ mod tests {
     }
 
     #[test]
+    fn one_name_has_one_spelling() {
+        for (typed, one) in [
+            ("\u{1107}\u{1161}\u{11A8}\u{110C}\u{1175}\u{1112}\u{116E}\u{11AB}", "박지훈"),
+            ("E\u{301}mile", "\u{C9}mile"),
+            ("\u{212B}sa", "\u{C5}sa"),
+            // What hid between the two is gone before they are put together.
+            ("E\u{34F}\u{301}mile", "\u{C9}mile"),
+            ("e\u{323}\u{302}", "\u{1EC7}"),
+            ("e\u{302}\u{323}", "\u{1EC7}"),
+        ] {
+            assert_eq!(clean_name(typed).as_deref(), Ok(one));
+            assert_eq!(shown_name(typed), one);
+            assert_eq!(clean_label(typed, 80).as_deref(), Ok(one));
+            assert_eq!(shown_label(typed, 80), one);
+        }
+    }
+
+    #[test]
+    fn a_letter_keeps_a_few_marks() {
+        let heap = "\u{30D}\u{311}\u{324}\u{347}".repeat(15);
+        let marks = |name: &str| name.chars().filter(|&c| is_combining_mark(c)).count();
+        for letters in ["Z", "ZA", "박", "👩", "Z\u{200D}", "Z\u{FE0F}\u{200C}"] {
+            let shown = shown_name(&format!("{letters}{heap}"));
+            assert_eq!(marks(&shown), MAX_MARKS, "{letters}");
+        }
+        // A joiner or another mark between them begins no new letter.
+        assert_eq!(marks(&shown_name(&format!("Z{}", "\u{301}\u{200D}".repeat(60)))), MAX_MARKS);
+        let each = "Z\u{30D}\u{311}\u{324}\u{347}";
+        assert_eq!(marks(&shown_name(&each.repeat(3))), 3 * MAX_MARKS);
+        for name in ["မြို့", "ที่รัก", "བརྒྱུད", "सुश्री", "שָׁלוֹם", "Nguy\u{1EC5}n"]
+        {
+            let nfc: String = name.nfc().collect();
+            assert_eq!(clean_name(name), Ok(nfc), "{name}");
+        }
+    }
+
+    #[test]
+    fn emoji_of_several_characters_stay_whole() {
+        for name in [
+            "👩\u{200D}🍳 Cook",
+            "🇰🇷 Ara",
+            "👍🏽 Ben",
+            "👩\u{200D}👩\u{200D}👧\u{200D}👦",
+            "1\u{FE0F}\u{20E3}",
+            "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+        ] {
+            assert_eq!(clean_name(name).as_deref(), Ok(name));
+        }
+        let flags = "🇰🇷".repeat(40);
+        assert_eq!(shown_name(&flags), "🇰🇷".repeat(24), "192 bytes of eight each");
+        let (cook, room) = ("👩\u{200D}🍳", "a".repeat(63));
+        assert_eq!(shown_name(&format!("{room}{cook}")), room, "no half of her");
+        let one = ["👩"; 40].join("\u{200D}");
+        let shown = shown_name(&one);
+        assert!(one.starts_with(&shown) && shown.len() > MAX_NAME_BYTES - 8, "one letter that is too long: {shown}");
+        assert_eq!(shown_label(&format!("{room}{cook}"), 65), room);
+    }
+
+    #[test]
     fn chat_keeps_its_lines_and_loses_its_controls() {
         assert_eq!(clean_chat("  one\r\n\ttwo\u{7}\u{202E}\n").as_deref(), Ok("one\n\ttwo"));
         assert_eq!(clean_chat("سلام\u{200F}!").as_deref(), Ok("سلام\u{200F}!"));
@@ -258,6 +358,7 @@ mod tests {
             if let Ok(clean) = clean_name(&name) {
                 prop_assert!(clean.chars().count() <= MAX_NAME_CHARS && clean.len() <= MAX_NAME_BYTES);
                 prop_assert!(!clean.chars().any(|c| c.is_control() || is_directional(c)));
+                prop_assert!(unicode_normalization::is_nfc(&clean));
                 prop_assert_eq!(clean_name(&clean), Ok(clean.clone()));
                 prop_assert_eq!(shown_name(&clean), clean);
             }
@@ -267,6 +368,19 @@ mod tests {
         fn any_name_can_be_shown_and_is_then_clean(name in any::<String>(), times in 1..40_usize) {
             let shown = shown_name(&name.repeat(times));
             prop_assert_eq!(clean_name(&shown), Ok(shown));
+        }
+
+        #[test]
+        fn both_spellings_of_a_name_are_one(name in "[가-힣a-zA-ZÀ-ỹ\u{300}-\u{36F}\u{200D} ]{0,30}") {
+            prop_assert_eq!(clean_name(&name.nfd().collect::<String>()), clean_name(&name.nfc().collect::<String>()));
+            prop_assert_eq!(clean_label(&name.nfd().collect::<String>(), 80), clean_label(&name.nfc().collect::<String>(), 80));
+        }
+
+        #[test]
+        fn heaps_of_marks_become_clean_names(name in "[가a\u{300}-\u{36F}\u{9BE}\u{9C7}\u{11A8}\u{1161}\u{1100}\u{200D}\u{FE0F} ]{0,60}") {
+            let shown = shown_name(&name);
+            prop_assert_eq!(clean_name(&shown), Ok(shown.clone()));
+            prop_assert_eq!(shown_name(&shown), shown);
         }
 
         #[test]

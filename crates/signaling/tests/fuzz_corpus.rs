@@ -51,6 +51,8 @@ const TOKENS: &[&str] = &[
     "wss:",
     "&server=ws://8.8.8.8",
     "&fp=",
+    "&amp;fp=",
+    "&FP%3D",
 ];
 
 /// SplitMix64.

@@ -154,6 +154,7 @@ fn the_limits_on_the_page_are_those_in_the_code() {
     has(format!("| SDP | {} bytes |", thousands(limits::MAX_SDP_BYTES)));
     has(format!("| {}; {} bytes |", thousands(limits::MAX_CANDIDATE_BYTES), limits::MAX_MID_BYTES));
     has(format!("| name | {} characters, {} bytes |", limits::MAX_NAME_CHARS, limits::MAX_NAME_BYTES));
+    has(format!("{} combining marks", limits::MAX_MARKS));
     has(format!("| chat line | {} characters |", thousands(limits::MAX_CHAT_CHARS)));
     has(format!("| invite token | {} of ", limits::MAX_INVITE_CHARS));
     has(format!("| people in a room | {} |", limits::MAX_PARTICIPANTS));

@@ -1,3 +1,5 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -44,6 +46,10 @@ fn what_people_and_shells_do_to_links_is_forgiven() {
     for text in [
         "  lunchroom://join/soup?server=wss://lunch.example\n",
         "LUNCHROOM://join/Soup?server=WSS://LUNCH.example",
+        "LUNCHROOM://JOIN/SOUP/?server=WSS://LUNCH.EXAMPLE",
+        "Lunchroom://Join/Soup?server=wss://lunch.example&&utm_source=invite&utm_campaign=server&ref=fp&f=1#menu",
+        // Long lines are broken by mail.
+        "lunchroom://join/soup?ser\r\nver=wss://lunch.example",
         "lunchroom://join/soup/?server=wss%3A%2F%2Flunch.example%2F",
         "lunchroom://join/soup?server=wss://lunch.example:443&theme=dark",
         "https://lunch.example/r/soup/",
@@ -159,6 +165,112 @@ fn a_parameter_given_twice_is_refused() {
     assert_eq!(error("https://h/r/a?invite=a&invite=b"), LinkError::Repeated);
 }
 
+const FP: &str = "ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8";
+
+/// What mail, chat, HTML, shells and tired people make of `&NAME=VALUE`.
+fn damaged(name: &str, value: &str) -> Vec<String> {
+    let spelled = [
+        name.to_uppercase(),
+        format!("amp;{name}"),
+        format!("amp;amp;{name}"),
+        format!("#38;{name}"),
+        format!("&amp;&{name} "),
+        format!("amp%3B{name}"),
+        format!("%26{name}"),
+        format!("%2526{name}"),
+        format!("%20{name}"),
+        format!("+{name}"),
+        format!("{name}%20"),
+        format!("{name}+"),
+        format!(" {name}"),
+        format!("\u{A0}{name}"),
+        format!("{name}\u{200B}"),
+        format!("\u{FEFF}{name}"),
+        format!("\u{FF06}{name}"),
+        format!("{name}[]"),
+        format!("?{name}"),
+        format!(";{name}"),
+        format!("%{:02x}{}", name.as_bytes()[0], &name[1..]),
+        format!("%25{:02x}{}", name.as_bytes()[0], &name[1..]),
+        name.chars().filter_map(|c| char::from_u32(u32::from(c) + 0xFEE0)).collect(),
+        format!("x={name}"),
+        format!("x=%26{name}"),
+        format!("x=1;{name}"),
+        format!("x=1?{name}"),
+        format!("x=1/{name}"),
+        format!("x=https%3A%2F%2Fh%2Fr%2Fa%3F{name}"),
+    ];
+    let parts = spelled.iter().map(|name| format!("&{name}={value}"));
+    let escaped = ["%3D", "%3d", "%253D", "%20%3D", "\u{FF1D}"].map(|sign| format!("&{name}{sign}{value}"));
+    let behind = ["#", "#x=1&", "#?", "#/", "#%26", "#!", "#X;"].map(|sign| format!("{sign}{name}={value}"));
+    parts.chain(escaped).chain(behind).collect()
+}
+
+#[test]
+fn a_damaged_parameter_is_never_ignored() {
+    for (name, value) in [("fp", FP), ("fp", FP_HEX), ("fp", "x"), ("invite", "T0k3n"), ("server", "wss://h")] {
+        for part in damaged(name, value) {
+            let web = format!("https://h/r/a?lang=ko{part}");
+            assert!(Link::parse(&web).is_err(), "{web}");
+            let app = format!("lunchroom://join/a?server=wss://h{part}");
+            assert!(Link::parse(&app).is_err(), "{app}");
+        }
+    }
+    assert_eq!(error(&format!("lunchroom://join/soup?server=wss://lunch.example&amp;fp={FP}")), LinkError::Parameter);
+    assert_eq!(error(&format!("https://lunch.example/r/soup?invite=T0k3n&amp;fp={FP}")), LinkError::Parameter);
+    assert_eq!(error(&format!("lunchroom://join/soup?server=wss://lunch.example&FP={FP}")), LinkError::Parameter);
+    assert_eq!(error(&format!("https://lunch.example/r/soup?fp={FP}&amp;invite=T0k3n")), LinkError::Parameter);
+}
+
+#[test]
+fn a_fingerprint_under_another_name_is_never_ignored() {
+    for part in [
+        format!("?fingerprint={FP}"),
+        format!("?sha256={FP_HEX}"),
+        format!("?\u{444}\u{440}={FP}"),
+        format!("?x={FP}"),
+        format!("?{FP}"),
+        format!("?x=1&{FP_HEX}"),
+        format!("#{FP}"),
+        format!("?pin={}", FP_HEX.as_bytes().chunks(2).map(String::from_utf8_lossy).collect::<Vec<_>>().join(":")),
+        "?inviet=T".to_owned(),
+        "?\u{456}nvite=T".to_owned(),
+    ] {
+        assert_eq!(error(&format!("https://h/r/a{part}")), LinkError::Parameter, "{part}");
+    }
+}
+
+#[test]
+fn a_parameter_in_the_path_is_no_room() {
+    for sign in [";", "&", "%3F", ",", "/"] {
+        assert_eq!(error(&format!("https://h/r/a{sign}fp={FP}")), LinkError::Room, "{sign}");
+        assert_eq!(error(&format!("lunchroom://join/a{sign}fp={FP}?server=wss://h")), LinkError::Room, "{sign}");
+    }
+    // A page's server is its own.
+    assert_eq!(error("https://h/r/a?server=wss://h"), LinkError::Parameter);
+}
+
+#[test]
+fn an_address_of_a_page_is_read_as_its_link_is() {
+    let soup = WebAddress { room: "soup".into(), fingerprint: None, invite: Some("T".into()) };
+    for path in ["/r/soup", "/r/soup/", "/r/Soup", "/r/SOUP/"] {
+        assert_eq!(WebAddress::read(path, Some("invite=T&utm_source=mail")), Ok(soup.clone()), "{path}");
+    }
+    assert_eq!(WebAddress::read("/r/soup", Some("invite=T&amp;fp=1")), Err(LinkError::Parameter));
+    assert_eq!(WebAddress::read("/r/soup", Some("invite=%20")), Err(LinkError::Invite));
+    assert_eq!(WebAddress::read("/room/soup", None), Err(LinkError::NotALink));
+}
+
+#[test]
+fn one_server_has_one_origin_however_it_is_spelled() {
+    let origin = |server: &str| Link::new("a", server, None, None).unwrap().origin();
+    for server in ["wss://lunch.example.", "wss://LUNCH.example:443", "WSS://lunch.example.:443/"] {
+        assert_eq!(origin(server), "wss://lunch.example", "{server}");
+    }
+    assert_eq!(origin("wss://b\u{FC}cher.example:1"), "wss://xn--bcher-kva.example:1");
+    assert_eq!(origin("ws://[0:0::1]:7077"), "ws://[::1]:7077");
+}
+
 #[test]
 fn invites_have_their_alphabet() {
     assert_eq!(error("https://h/r/a?invite="), LinkError::Invite);
@@ -203,6 +315,20 @@ fn any_link() -> impl Strategy<Value = Link> {
 }
 
 proptest! {
+    #[test]
+    fn no_pin_is_lost_by_what_is_put_before_it(before in "[&;#?/+ ]{0,2}(amp;|#38;|%26|%20|[a-z]=)?", name in "(fp|FP|Fp|f%70|f p|fp%20)", after in "(=|%3D|=%20| = )") {
+        let text = format!("lunchroom://join/a?server=wss://h&{before}{name}{after}{FP}");
+        if let Ok(link) = Link::parse(&text) {
+            prop_assert!(link.fingerprint.is_some(), "{}", text);
+        }
+    }
+
+    #[test]
+    fn other_parameters_are_ignored(name in "utm_[a-z]{1,9}|lang|theme|v[0-9]", value in "[a-z0-9._~-]{0,40}") {
+        let text = format!("lunchroom://join/a?{name}={value}&server=wss://h");
+        prop_assert_eq!(Link::parse(&text), Link::parse("lunchroom://join/a?server=wss://h"));
+    }
+
     #[test]
     fn every_link_is_read_as_it_was_written(link in any_link()) {
         prop_assert_eq!(Link::parse(&link.to_string()), Ok(link.clone()));
