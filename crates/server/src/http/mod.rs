@@ -101,8 +101,7 @@ fn read(request: &Request<Incoming>, front: &Front, reached: Reached) -> Respons
         "/healthz" => &|| plain(StatusCode::OK, "ok\n"),
         _ if path.starts_with("/r/") => &|| {
             let server = server_url(request, front, reached);
-            let asked =
-                page::Asked { room: &path["/r/".len()..], query: request.uri().query(), headers: request.headers() };
+            let asked = page::Asked { path, query: request.uri().query(), headers: request.headers() };
             page::room(asked, &front.interface, &server, front.fingerprint)
         },
         _ if path.starts_with("/assets/") => &|| match front.interface.find(&path["/assets/".len()..]) {
@@ -120,7 +119,8 @@ fn upgrade(
     reached: Reached,
     ticket: &Arc<Ticket>,
 ) -> Response<Body> {
-    if !origin::is_welcome(request.headers(), front.public_url.as_ref(), &front.allowed_origins) {
+    let own = origin::Own { public: front.public_url.as_ref(), encrypted: reached.encrypted };
+    if !origin::is_welcome(request.headers(), own, &front.allowed_origins) {
         return plain(StatusCode::FORBIDDEN, "this web page may not connect here\n");
     }
     if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version != WEBSOCKET_VERSION) {

@@ -4,33 +4,55 @@
 //! their private network. So a browser is let in only from this server's own pages. Programs send no `Origin`.
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
+use signaling::host::{is_same_place, relative};
 use url::{Host, Url};
 
+/// Where our own pages are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own<'a> {
+    /// The address for the outside, if it is known.
+    pub(super) public: Option<&'a Url>,
+    /// Whether this client came by TLS.
+    pub(super) encrypted: bool,
+}
+
 /// Whether a request that wants a WebSocket may have one. `allowed` are other origins, `*` for any.
-pub(super) fn is_welcome(headers: &HeaderMap, public: Option<&Url>, allowed: &[String]) -> bool {
+pub(super) fn is_welcome(headers: &HeaderMap, own: Own<'_>, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    if allowed.iter().any(|one| one == "*" || one.trim_end_matches('/') == origin) {
+    let Ok(text) = origin.to_str() else { return false };
+    if allowed.iter().any(|one| one == "*" || one.trim_end_matches('/') == text) {
         return true;
     }
-    let Ok(origin) = Url::parse(origin) else { return false };
-    match public {
-        Some(public) => {
-            origin.host() == public.host() && origin.port_or_known_default() == public.port_or_known_default()
-        }
-        None => is_own(&origin, headers.get(HOST).and_then(|host| host.to_str().ok())),
+    let Ok(origin) = Url::parse(text) else { return false };
+    if !matches!(origin.scheme(), "http" | "https") {
+        return false;
+    }
+    let mut allowed = allowed.iter().filter_map(|one| Url::parse(one).ok());
+    if allowed.any(|one| one.scheme() == origin.scheme() && is_same_place(&one, &origin)) {
+        return true;
+    }
+    match own.public {
+        Some(public) => fits(&origin, public.scheme() == "wss") && is_same_place(&origin, public),
+        // A page that came by TLS may lead to a plain listener, by a proxy between them.
+        None => (!own.encrypted || fits(&origin, true)) && is_asked(&origin, headers),
     }
 }
 
+/// Whether a page came by TLS, or not, as its WebSocket has to.
+fn fits(origin: &Url, encrypted: bool) -> bool {
+    origin.scheme() == if encrypted { "https" } else { "http" }
+}
+
 /// The same place as was asked for, by its address. A name would prove nothing: whoever owns it can point it here.
-fn is_own(origin: &Url, asked: Option<&str>) -> bool {
+fn is_asked(origin: &Url, headers: &HeaderMap) -> bool {
     let plain = match origin.host() {
         Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => relative(name) == "localhost",
         None => false,
     };
-    let authority = &origin[url::Position::BeforeHost..url::Position::AfterPort];
-    plain && asked.is_some_and(|asked| asked.eq_ignore_ascii_case(authority))
+    let asked = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let asked = asked.and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok());
+    plain && asked.is_some_and(|asked| is_same_place(origin, &asked))
 }
 
 #[cfg(test)]
@@ -45,7 +67,8 @@ mod tests {
         }
         let public = public.map(|url| Url::parse(url).unwrap());
         let allowed: Vec<String> = allowed.iter().map(|&one| one.to_owned()).collect();
-        is_welcome(&headers, public.as_ref(), &allowed)
+        let encrypted = public.is_none() && origin.is_some_and(|origin| origin.starts_with("https"));
+        is_welcome(&headers, Own { public: public.as_ref(), encrypted }, &allowed)
     }
 
     #[test]
@@ -72,6 +95,43 @@ mod tests {
         assert!(!welcome("lunch.example", Some("https://lunch.example:8443"), Some("wss://lunch.example"), &[]));
         // A name of the page's own that leads to this machine (DNS rebinding).
         assert!(!welcome("evil.example:7077", Some("http://evil.example:7077"), None, &[]));
+    }
+
+    #[test]
+    fn hosts_are_compared_as_hosts() {
+        let public = Some("wss://lunch.example");
+        for origin in ["https://lunch.example.", "https://LUNCH.example", "https://lunch.example:443"] {
+            assert!(welcome("lunch.example", Some(origin), public, &[]), "{origin}");
+        }
+        assert!(welcome("lunch.example", Some("https://lunch.example"), Some("wss://lunch.example.:443"), &[]));
+        assert!(welcome("x", Some("https://xn--bcher-kva.example"), Some("wss://b\u{fc}cher.example"), &[]));
+        assert!(welcome("[0:0:0:0:0:0:0:1]:7077", Some("http://[::1]:7077"), None, &[]));
+        assert!(welcome("LOCALHOST.:7077", Some("http://localhost:7077"), None, &[]));
+        assert!(welcome("192.168.1.5", Some("http://192.168.1.5:80"), None, &[]));
+        assert!(welcome("x", Some("https://GUEST.example."), None, &["https://guest.example:443/"]));
+    }
+
+    #[test]
+    fn a_page_comes_by_the_scheme_that_fits() {
+        let public = Some("wss://lunch.example");
+        for origin in
+            ["ftp://lunch.example:443", "http://lunch.example:443", "http://lunch.example", "wss://lunch.example"]
+        {
+            assert!(!welcome("lunch.example", Some(origin), public, &[]), "{origin}");
+        }
+        assert!(welcome("x", Some("http://10.0.0.2:7077"), Some("ws://10.0.0.2:7077"), &[]));
+        assert!(!welcome("x", Some("https://10.0.0.2:7077"), Some("ws://10.0.0.2:7077"), &[]));
+        assert!(!welcome("10.0.0.2:7077", Some("ftp://10.0.0.2:7077"), None, &[]));
+        let (plain, tls) = (Own { public: None, encrypted: false }, Own { public: None, encrypted: true });
+        let headers = |origin: &str| {
+            let fields = [(HOST, "10.0.0.2:7077"), (ORIGIN, origin)];
+            HeaderMap::from_iter(fields.map(|(name, value)| (name, value.parse().unwrap())))
+        };
+        assert!(is_welcome(&headers("http://10.0.0.2:7077"), plain, &[]));
+        assert!(is_welcome(&headers("https://10.0.0.2:7077"), plain, &[]), "a proxy may do the TLS");
+        assert!(is_welcome(&headers("https://10.0.0.2:7077"), tls, &[]));
+        assert!(!is_welcome(&headers("http://10.0.0.2:7077"), tls, &[]));
+        assert!(!welcome("x", Some("http://guest.example:443"), None, &["https://guest.example"]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderMap;
 use hyper::{Response, StatusCode};
-use signaling::link::{Link, LinkError};
+use signaling::link::{Link, LinkError, WebAddress};
 use url::Url;
 
 use super::answer::{Body, guest_page, plain, small_page};
@@ -18,7 +18,7 @@ pub(super) fn about() -> Response<Body> {
 /// A link as it was asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
-    pub(super) room: &'a str,
+    pub(super) path: &'a str,
     pub(super) query: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
 }
@@ -30,29 +30,37 @@ pub(super) fn room(
     server: &str,
     fingerprint: Option<[u8; 32]>,
 ) -> Response<Body> {
-    let invite = asked.query.and_then(invite);
-    let link = match Link::new(asked.room, server, fingerprint, invite.as_deref()) {
-        Ok(link) => link.to_string(),
-        Err(LinkError::Insecure) => String::new(),
-        Err(LinkError::Room) => return plain(StatusCode::NOT_FOUND, "not found\n"),
-        Err(LinkError::Invite) => return plain(StatusCode::BAD_REQUEST, "the invite in this link is not valid\n"),
+    let (address, link) = match read(asked, server, fingerprint) {
+        Ok(found) => found,
+        Err(LinkError::Room | LinkError::NotALink) => return plain(StatusCode::NOT_FOUND, "not found\n"),
         Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("{error}\n")),
     };
     let files = interface.files();
     match files.page() {
-        Some(page) => {
-            let text = fill(page, &files.hash, asked.room, &link);
-            guest_page(asked.headers, text, &authority(server))
-        }
+        Some(page) => guest_page(asked.headers, fill(page, &files.hash, &address, &link), &authority(server)),
         None => plain(StatusCode::NOT_FOUND, "the guest page is missing\n"),
     }
 }
 
-/// The page with what only the server knows: the version of its files, the room, and the link that opens the app,
-/// which is empty where the app would not take it.
-fn fill(page: &str, hash: &str, room: &str, link: &str) -> String {
+/// What the address says, and the link that opens the app there: empty where the app would not take it.
+fn read(asked: Asked<'_>, server: &str, fingerprint: Option<[u8; 32]>) -> Result<(WebAddress, String), LinkError> {
+    let address = WebAddress::read(asked.path, asked.query)?;
+    // A pin that came with the address is kept: the certificate may be that of a proxy before this server.
+    let pin = address.fingerprint.or(fingerprint);
+    let link = match Link::new(&address.room, server, pin, address.invite.as_deref()) {
+        Ok(link) => link.to_string(),
+        Err(LinkError::Insecure) => String::new(),
+        Err(error) => return Err(error),
+    };
+    Ok((address, link))
+}
+
+/// The page with what only the server knows: the version of its files, the room, the invite, and the link that opens
+/// the app.
+fn fill(page: &str, hash: &str, address: &WebAddress, link: &str) -> String {
     page.replace("{{assets}}", &format!("/assets/{hash}"))
-        .replace("{{room}}", &escape(room))
+        .replace("{{room}}", &escape(&address.room))
+        .replace("{{invite}}", &escape(address.invite.as_deref().unwrap_or_default()))
         .replace("{{link}}", &escape(link))
 }
 
@@ -60,10 +68,6 @@ fn fill(page: &str, hash: &str, room: &str, link: &str) -> String {
 fn authority(server: &str) -> String {
     let url = Url::parse(server).ok();
     url.map_or_else(String::new, |url| url[url::Position::BeforeHost..url::Position::AfterPort].to_owned())
-}
-
-fn invite(query: &str) -> Option<String> {
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "invite").map(|(_, value)| value.into_owned())
 }
 
 fn escape(text: &str) -> String {
@@ -95,13 +99,15 @@ mod tests {
     }
 
     fn guests() -> Interface {
-        let page = "<head><title>{{room}}</title><base href=\"{{assets}}/guest/\"><meta content=\"{{link}}\"></head>";
+        let page = "<head><title>{{room}}</title><base href=\"{{assets}}/guest/\"><meta content=\"{{link}}\">\
+            <meta invite=\"{{invite}}\"></head>";
         let files = [("guest/index.html".to_owned(), page.into())];
         Interface::Embedded(Arc::new(Files::new(files.into_iter())))
     }
 
     fn get(name: &str, query: Option<&str>, interface: &Interface, server: &str) -> Response<Body> {
-        let asked = Asked { room: name, query, headers: &HeaderMap::new() };
+        let path = format!("/r/{name}");
+        let asked = Asked { path: &path, query, headers: &HeaderMap::new() };
         room(asked, interface, server, server.starts_with("wss").then_some([0; 32]))
     }
 
@@ -118,6 +124,29 @@ mod tests {
         assert_eq!((link.room.as_str(), link.invite.as_deref()), ("soup", Some("tok_1")));
         assert_eq!((link.server.as_str(), link.fingerprint), ("wss://lunch.example/", Some([0; 32])));
         assert!(page.contains("<title>soup</title>") && !page.contains("{{"), "{page}");
+    }
+
+    #[tokio::test]
+    async fn what_a_link_forgives_the_page_forgives() {
+        for name in ["soup", "soup/", "Soup", "SOUP/"] {
+            let response = get(name, Some("invite=T"), &guests(), "wss://lunch.example");
+            assert_eq!(response.status(), StatusCode::OK, "{name}");
+            let page = text(response).await;
+            assert!(page.contains("<title>soup</title>") && page.contains("join/soup?"), "{page}");
+            assert_eq!(after(&page, "invite=\""), "T");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pin_of_the_address_is_kept_and_a_damaged_one_refused() {
+        let pin = "a".repeat(64);
+        let page = text(get("soup", Some(&format!("fp={pin}")), &guests(), "wss://lunch.example")).await;
+        let link = Link::parse(&after(&page, "content=\"").replace("&amp;", "&")).expect("valid");
+        assert_eq!(link.fingerprint, Some([0xaa; 32]));
+        for damaged in ["fp=1", "invite=T&amp;fp=1", "FP=1", "fp%3D1", "invite=a&invite=b", "server=wss://h"] {
+            let response = get("soup", Some(damaged), &guests(), "wss://lunch.example");
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{damaged}");
+        }
     }
 
     #[tokio::test]
