@@ -20,6 +20,7 @@ mod feed;
 mod ladder;
 mod levels;
 mod participant;
+mod race;
 mod sights;
 mod signal;
 mod socket;

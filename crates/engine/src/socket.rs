@@ -1,19 +1,24 @@
 //! The WebSocket to the signalling server: bytes only, the session decides.
 
 use crate::config::ServerAddress;
-use crate::tls;
+use crate::race::Race;
+use crate::tls::{self, Refusal};
 use crate::view::Problem;
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
 use signaling::close::CloseInfo;
+use signaling::host::relative;
 use signaling::limits::{MAX_FRAME_BYTES, MAX_UNACKNOWLEDGED};
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use url::Host;
 
 /// Messages on their way into a socket: a whole replay and as much again. When full the socket counts as broken, and the
 /// session, which keeps what is not acknowledged, says it again on the next one.
@@ -70,63 +75,117 @@ impl Socket {
     }
 }
 
-type Stream<S> = WebSocketStream<S>;
+type Stream = WebSocketStream<Box<dyn Transport>>;
 
 /// Plain or encrypted, one type.
 trait Transport: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Transport for T {}
 
-async fn connect(server: &ServerAddress) -> Result<Stream<Box<dyn Transport>>, Problem> {
-    let host = server.url.host_str().ok_or_else(|| problem("bad_server", "the server's address has no host"))?;
+async fn connect(server: &ServerAddress) -> Result<Stream, Problem> {
     let port = server.url.port_or_known_default().unwrap_or(443);
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let tcp = TcpStream::connect((bare, port)).await.map_err(|error| unreachable(server, &error.to_string()))?;
+    let addresses = match server.url.host() {
+        Some(Host::Ipv4(ip)) => vec![SocketAddr::new(ip.into(), port)],
+        Some(Host::Ipv6(ip)) => vec![SocketAddr::new(ip.into(), port)],
+        Some(Host::Domain(name)) => {
+            let found = tokio::net::lookup_host((name, port)).await;
+            found.map_err(|error| unreachable(server, &error.to_string()))?.collect()
+        }
+        None => return Err(problem("bad_server", "the server's address has no host")),
+    };
+    first_of(server, addresses).await
+}
+
+/// Races the addresses of a server. What answers and is not it ends the race: the name leads there.
+async fn first_of(server: &ServerAddress, addresses: Vec<SocketAddr>) -> Result<Stream, Problem> {
+    let (reached, mut news) = mpsc::channel(addresses.len().max(1));
+    let mut race = Race::new(addresses, Instant::now());
+    let mut attempts = JoinSet::new();
+    let mut failure = None;
+    loop {
+        if let Some(address) = race.begin(Instant::now()) {
+            attempts.spawn(attempt(server.clone(), address, reached.clone()));
+        } else if attempts.is_empty() && race.wakes().is_none() {
+            return Err(failure.unwrap_or_else(|| unreachable(server, "its name has no address")));
+        }
+        let turn = race.wakes();
+        tokio::select! {
+            () = until(turn) => {}
+            Some(()) = news.recv() => race.reached(Instant::now()),
+            Some(done) = attempts.join_next() => match done {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(Failed::Answered(problem))) => return Err(problem),
+                Ok(Err(Failed::Unreached(problem))) => {
+                    failure.get_or_insert(problem);
+                    race.failed(Instant::now());
+                }
+                Err(_) => race.failed(Instant::now()), // none is aborted while the race goes on
+            },
+        }
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How one address came to nothing.
+#[derive(Debug)]
+enum Failed {
+    /// Nothing to be had from it.
+    Unreached(Problem),
+    /// Something is there, but not what we look for.
+    Answered(Problem),
+}
+
+async fn attempt(server: ServerAddress, address: SocketAddr, reached: mpsc::Sender<()>) -> Result<Stream, Failed> {
+    let broken = |why: &dyn std::fmt::Display| Failed::Unreached(unreachable(&server, &why.to_string()));
+    let tcp = TcpStream::connect(address).await.map_err(|error| broken(&error))?;
+    let _ = reached.try_send(()); // it has a place for each attempt
     let _ = tcp.set_nodelay(true); // it works without, later
     let stream: Box<dyn Transport> = match server.url.scheme() {
-        "wss" => Box::new(encrypt(server, bare, tcp).await?),
+        "wss" => Box::new(encrypt(&server, tcp).await?),
         "ws" => Box::new(tcp),
         other => {
-            return Err(problem("bad_server", &format!("{other}:// is no address of a server: use ws:// or wss://")));
+            let text = format!("{other}:// is no address of a server: use ws:// or wss://");
+            return Err(Failed::Answered(problem("bad_server", &text)));
         }
     };
     let config =
         WebSocketConfig::default().max_message_size(Some(MAX_FRAME_BYTES)).max_frame_size(Some(MAX_FRAME_BYTES));
     let opened = client_async_with_config(server.url.as_str(), stream, Some(config)).await;
     opened.map(|(stream, _)| stream).map_err(|error| match error {
-        tungstenite::Error::Http(answer) => {
-            let status = answer.status();
-            problem("not_a_lunchroom_server", &format!("{host} answers, but not as a Lunchroom server ({status})"))
-        }
-        other => unreachable(server, &other.to_string()),
+        tungstenite::Error::Http(answer) => stranger(&server, &answer.status()),
+        other => broken(&other),
     })
 }
 
-async fn encrypt(
-    server: &ServerAddress,
-    host: &str,
-    tcp: TcpStream,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Problem> {
-    let config = tls::client_config(server.fingerprint).map_err(|error| problem("tls_setup", &error.to_string()))?;
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| problem("bad_server", &error.to_string()))?;
-    TlsConnector::from(config).connect(name, tcp).await.map_err(|error| {
-        let words = error.to_string();
-        if words.contains(tls::WRONG_CERTIFICATE) {
-            problem(
-                "wrong_certificate",
-                &format!("{}: ask for a new link, and do not go on if nobody knows why", tls::WRONG_CERTIFICATE),
-            )
-        } else {
-            problem(
-                "certificate_refused",
-                &format!("{host} cannot prove who it is ({words}); a server on a local network needs a link with fp"),
-            )
-        }
+async fn encrypt(server: &ServerAddress, tcp: TcpStream) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failed> {
+    let wrong = |code: &str, text: &str| Failed::Answered(problem(code, text));
+    let config = tls::client_config(server.fingerprint).map_err(|error| wrong("tls_setup", &error.to_string()))?;
+    let host = server.url.host_str().unwrap_or_default();
+    let bare = relative(host.trim_start_matches('[').trim_end_matches(']')).to_owned();
+    let name = ServerName::try_from(bare).map_err(|error| wrong("bad_server", &error.to_string()))?;
+    TlsConnector::from(config).connect(name, tcp).await.map_err(|error| match Refusal::of(&error) {
+        Refusal::WrongCertificate => wrong(
+            "wrong_certificate",
+            "the server shows another certificate than the link names: ask for a new link, and do not go on if nobody \
+             knows why",
+        ),
+        Refusal::Certificate => wrong(
+            "certificate_refused",
+            &format!("{host} cannot prove who it is ({error}); a server on a local network needs a link with fp"),
+        ),
+        Refusal::NoTls => stranger(server, &error),
+        Refusal::Broken => Failed::Unreached(unreachable(server, &error.to_string())),
     })
 }
 
 async fn run(
     number: u64,
-    mut stream: Stream<Box<dyn Transport>>,
+    mut stream: Stream,
     mut inbox: mpsc::Receiver<Order>,
     events: &mpsc::Sender<(u64, SocketEvent)>,
 ) -> CloseInfo {
@@ -164,7 +223,7 @@ async fn run(
 
 /// What is ready leaves in one flight: hello and join, an offer and its candidates. False when it closed.
 async fn obey(
-    stream: &mut Stream<Box<dyn Transport>>,
+    stream: &mut Stream,
     first: Order,
     inbox: &mut mpsc::Receiver<Order>,
 ) -> Result<bool, tungstenite::Error> {
@@ -189,6 +248,101 @@ fn unreachable(server: &ServerAddress, why: &str) -> Problem {
     problem("server_unreachable", &text)
 }
 
+fn stranger(server: &ServerAddress, answer: &dyn std::fmt::Display) -> Failed {
+    let host = server.url.host_str().unwrap_or_default();
+    let text = format!("{host} answers, but not as a Lunchroom server ({answer})");
+    Failed::Answered(problem("not_a_lunchroom_server", &text))
+}
+
 fn problem(code: &str, message: &str) -> Problem {
     Problem { code: code.into(), message: message.into(), device: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::{TcpListener, TcpSocket};
+
+    fn server(scheme: &str) -> ServerAddress {
+        ServerAddress { url: format!("{scheme}://kitchen.local").parse().expect("an address"), fingerprint: None }
+    }
+
+    /// A Lunchroom server as far as the opening goes.
+    async fn answering(at: &str) -> SocketAddr {
+        let listener = TcpListener::bind(at).await.expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut opened = tokio_tungstenite::accept_async(stream).await.expect("a WebSocket");
+                    while opened.next().await.is_some() {}
+                });
+            }
+        });
+        address
+    }
+
+    /// An address that answers no SYN: a listener whose queue is full.
+    struct Blackhole {
+        address: SocketAddr,
+        _listener: TcpListener,
+        _queued: Vec<TcpStream>,
+    }
+
+    impl Blackhole {
+        async fn new() -> Blackhole {
+            let socket = TcpSocket::new_v4().expect("a socket");
+            socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+            let listener = socket.listen(0).expect("it listens");
+            let address = listener.local_addr().expect("it is bound");
+            let mut queued = Vec::new();
+            while let Ok(Ok(stream)) =
+                tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
+            {
+                queued.push(stream);
+                assert!(queued.len() < 16, "a queue of none takes everybody");
+            }
+            Blackhole { address, _listener: listener, _queued: queued }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dead_first_address_does_not_hide_a_living_second_one() {
+        let dead = Blackhole::new().await;
+        let living = answering("127.0.0.2:0").await;
+        let start = Instant::now();
+        first_of(&server("ws"), vec![dead.address, living]).await.expect("the second answers");
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(250) && took < Duration::from_secs(2), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_takes_connections_and_says_nothing_is_passed_over() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let living = answering("127.0.0.2:0").await;
+        let addresses = vec![silent.local_addr().expect("it is bound"), living];
+        first_of(&server("ws"), addresses).await.expect("the second answers");
+    }
+
+    #[tokio::test]
+    async fn when_every_address_fails_the_first_reason_is_given() {
+        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("it is bound");
+        let failed = first_of(&server("ws"), vec![gone, gone]).await.err().expect("nobody is there");
+        assert_eq!(failed.code, "server_unreachable");
+        let failed = first_of(&server("ws"), Vec::new()).await.err().expect("there is nothing");
+        assert_eq!(failed.code, "server_unreachable");
+    }
+
+    #[tokio::test]
+    async fn what_speaks_no_tls_is_no_server_of_ours() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        });
+        let failed = first_of(&ServerAddress { fingerprint: Some([0; 32]), ..server("wss") }, vec![address]).await;
+        assert_eq!(failed.err().expect("it speaks no TLS").code, "not_a_lunchroom_server");
+    }
 }

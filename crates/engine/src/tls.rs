@@ -4,9 +4,44 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use sha2::{Digest, Sha256};
+use std::io;
 use std::sync::Arc;
+
+/// Why a handshake came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is not the pinned certificate.
+    WrongCertificate,
+    /// The certificate proves nothing to this system.
+    Certificate,
+    /// What answers speaks no TLS that we do.
+    NoTls,
+    /// The connection broke.
+    Broken,
+}
+
+/// The certificate is not the pinned one.
+#[derive(Debug, thiserror::Error)]
+#[error("the server shows another certificate than the link names")]
+struct WrongCertificate;
+
+impl Refusal {
+    /// What an error of a handshake means, by its kind.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else { return Self::Broken };
+        match error {
+            Error::InvalidCertificate(CertificateError::Other(OtherError(why))) if why.is::<WrongCertificate>() => {
+                Self::WrongCertificate
+            }
+            Error::InvalidCertificate(_) | Error::NoCertificatesPresented => Self::Certificate,
+            _ => Self::NoTls,
+        }
+    }
+}
 
 /// The client's side of TLS. With a fingerprint exactly that certificate is accepted, whoever signed it and whatever
 /// name it bears: a server on a local network has no other. Without one, the system's roots decide.
@@ -55,7 +90,7 @@ impl ServerCertVerifier for Pinned {
         if Sha256::digest(end_entity).as_slice() == self.fingerprint {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::General(WRONG_CERTIFICATE.into()))
+            Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(WrongCertificate)))))
         }
     }
 
@@ -81,6 +116,3 @@ impl ServerCertVerifier for Pinned {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
-
-/// What is said of a certificate that is not the pinned one.
-pub(crate) const WRONG_CERTIFICATE: &str = "the server shows another certificate than the link names";

@@ -1,0 +1,162 @@
+//! Several addresses of one server, tried so that a dead one costs little (RFC 8305, "Happy Eyeballs").
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// The next attempt begins so long after the last one has, if that has come to nothing yet (RFC 8305 section 8).
+const STAGGER: Duration = Duration::from_millis(250);
+/// So long a host that has taken the connection may take for the rest of the handshake before the next is tried too.
+const ANSWERS: Duration = Duration::from_secs(2);
+
+/// Which address is tried when. Attempts run side by side, and the first that comes through wins.
+///
+/// ```text
+///           begin                reached                    won
+/// waiting ────────▶ connecting ──────────▶ shaking hands ────────▶ (the others are dropped)
+///                       │                        │ failed
+///                       └────────────────────────┴────────▶ gone: the next begins at once
+/// ```
+#[derive(Debug)]
+pub(crate) struct Race {
+    waiting: VecDeque<SocketAddr>,
+    /// When the first of those who wait may begin.
+    next: Instant,
+}
+
+impl Race {
+    /// The order of the resolver (RFC 6724), its families in turn (RFC 8305 section 4), each address once.
+    pub(crate) fn new(addresses: impl IntoIterator<Item = SocketAddr>, now: Instant) -> Self {
+        Self { waiting: interleaved(addresses), next: now }
+    }
+
+    /// The address to try now, if it is time for one.
+    pub(crate) fn begin(&mut self, now: Instant) -> Option<SocketAddr> {
+        if now < self.next {
+            return None;
+        }
+        let address = self.waiting.pop_front()?;
+        self.next = now + STAGGER;
+        Some(address)
+    }
+
+    /// An attempt has a connection, and goes on with its handshake.
+    pub(crate) fn reached(&mut self, now: Instant) {
+        self.next = self.next.max(now + ANSWERS);
+    }
+
+    /// An attempt has failed: what is left need not wait for it.
+    pub(crate) fn failed(&mut self, now: Instant) {
+        self.next = self.next.min(now);
+    }
+
+    /// When [`Race::begin`] has something next; `None` if every address was tried.
+    pub(crate) fn wakes(&self) -> Option<Instant> {
+        (!self.waiting.is_empty()).then_some(self.next)
+    }
+}
+
+fn interleaved(addresses: impl IntoIterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for address in addresses {
+        if !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    let first = all.first().is_some_and(SocketAddr::is_ipv6);
+    let (one, other): (Vec<_>, Vec<_>) = all.into_iter().partition(|address| address.is_ipv6() == first);
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut order = VecDeque::new();
+    loop {
+        let pair = [one.next(), other.next()];
+        if pair == [None, None] {
+            return order;
+        }
+        order.extend(pair.into_iter().flatten());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V4: [&str; 3] = ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1"];
+    const V6: [&str; 2] = ["[2001:db8::1]:1", "[2001:db8::2]:1"];
+
+    fn all(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().expect("an address")).collect()
+    }
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// When each address begins if nothing is ever heard of any, in ms.
+    fn beginnings(race: &mut Race, start: Instant) -> Vec<(SocketAddr, u64)> {
+        let mut begun = Vec::new();
+        while let Some(at) = race.wakes() {
+            begun.push((race.begin(at).expect("it is time"), (at - start).as_millis().try_into().expect("soon")));
+        }
+        begun
+    }
+
+    #[test]
+    fn families_take_turns_in_the_resolvers_order() {
+        let mixed = all(&[V6[0], V6[1], V4[0], V6[0], V4[1], V4[2]]);
+        assert_eq!(interleaved(mixed), all(&[V6[0], V4[0], V6[1], V4[1], V4[2]]));
+        assert_eq!(interleaved(all(&[V4[0], V6[0], V6[1]])), all(&[V4[0], V6[0], V6[1]]));
+        assert_eq!(interleaved(all(&V4)), all(&V4));
+        assert!(interleaved([]).is_empty());
+    }
+
+    #[test]
+    fn a_silent_address_costs_the_next_a_quarter_of_a_second() {
+        let start = Instant::now();
+        let mut race = Race::new(all(&[V6[0], V4[0], V4[1]]), start);
+        let begun = beginnings(&mut race, start);
+        assert_eq!(begun.iter().map(|(_, at)| *at).collect::<Vec<_>>(), [0, 250, 500]);
+        assert_eq!(begun.iter().map(|(address, _)| *address).collect::<Vec<_>>(), all(&[V6[0], V4[0], V4[1]]));
+    }
+
+    #[test]
+    fn an_address_that_refuses_costs_nothing() {
+        let start = Instant::now();
+        let mut race = Race::new(all(&V4), start);
+        assert!(race.begin(start).is_some() && race.begin(start).is_none());
+        race.failed(start + ms(3));
+        assert_eq!(race.begin(start + ms(3)), Some(all(&V4)[1]));
+        assert_eq!(race.wakes(), Some(start + ms(253)));
+    }
+
+    #[test]
+    fn a_host_that_takes_the_connection_is_waited_for_but_not_for_ever() {
+        let start = Instant::now();
+        let mut race = Race::new(all(&V4[..2]), start);
+        race.begin(start);
+        race.reached(start + ms(100));
+        assert_eq!(race.begin(start + ms(400)), None, "its handshake takes a while");
+        assert_eq!(race.wakes(), Some(start + ms(2_100)));
+        assert!(race.begin(start + ms(2_100)).is_some());
+    }
+
+    #[test]
+    fn every_address_is_tried_once_whatever_is_heard() {
+        let start = Instant::now();
+        for order in 0..64_u32 {
+            let mut race = Race::new(all(&[V4[0], V6[0], V4[1], V6[1]]), start);
+            let (mut now, mut begun) = (start, 0);
+            while let Some(at) = race.wakes() {
+                now = now.max(at);
+                begun += usize::from(race.begin(now).is_some());
+                now += ms(10);
+                match order >> (2 * (begun % 3)) & 3 {
+                    1 => race.failed(now),
+                    2 => race.reached(now),
+                    _ => {}
+                }
+            }
+            assert_eq!(begun, 4);
+            assert!(now - start < ms(4 * 2_020));
+        }
+    }
+}
