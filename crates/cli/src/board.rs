@@ -1,8 +1,9 @@
 //! `lunchroom-cli board`: the board without a window, by orders on standard input.
 
 use crate::args::BoardOptions;
-use crate::key;
-use anyhow::{Context, Result, bail};
+use crate::call::waiting;
+use crate::{key, report};
+use anyhow::{Context, Result, anyhow, bail};
 use engine::signaling::board::{BoardRequest, Door, Draft, Presence};
 use engine::signaling::board_fold::{BoardState, Mine, TableView};
 use engine::signaling::limits::MAX_EAT_WITH;
@@ -14,9 +15,12 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// A server that does not show its board in this time ends the command.
 const GIVE_UP: Duration = Duration::from_secs(15);
+/// One that cannot be reached for this long ends it too.
+const UNREACHABLE: Duration = Duration::from_secs(3);
 /// What a line may say.
 const ORDERS: &str = "lay MINUTES_FROM_NOW TOPIC | take TABLE | wait TABLE | leave TABLE | delete TABLE | eat-now [PERSON...] | \
                       stop | free | away | forget | invite ROOM | board | quit";
@@ -47,9 +51,7 @@ pub(crate) async fn run(options: BoardOptions) -> Result<()> {
 
 async fn follow(engine: &Engine, as_json: bool) -> Result<()> {
     let mut view = engine.view();
-    tokio::time::timeout(GIVE_UP, first(&mut view))
-        .await
-        .context("the server shows no board; if it is a community's, give --secret")??;
+    first(&mut view).await?;
     print(&view.borrow(), as_json);
     let mut lines = BufReader::new(stdin()).lines();
     let mut told = 0;
@@ -73,16 +75,39 @@ async fn follow(engine: &Engine, as_json: bool) -> Result<()> {
     }
 }
 
+/// Waits for the board, or says what it is that does not come.
 async fn first(view: &mut watch::Receiver<AppView>) -> Result<()> {
-    let seen = view.wait_for(|view| view.board.is_some() || refused(&view.session)).await?;
-    match &seen.session {
-        SessionView::Closed { problem: Some(problem) } => bail!("{} ({})", problem.message, problem.code),
-        SessionView::Closed { problem: None } | SessionView::Connecting { .. } | SessionView::Open { .. } => Ok(()),
+    let end = Instant::now() + GIVE_UP;
+    let mut trouble = None;
+    loop {
+        let session = {
+            let now = view.borrow_and_update();
+            if now.board.is_some() {
+                return Ok(());
+            }
+            now.session.clone()
+        };
+        trouble = waiting(&session, trouble, UNREACHABLE)?;
+        if Instant::now() >= end {
+            return Err(no_board(&session));
+        }
+        let wake = trouble.map_or(end, |since| end.min(since + UNREACHABLE));
+        tokio::select! {
+            changed = view.changed() => changed.context("the engine has stopped")?,
+            () = sleep_until(wake) => {}
+        }
     }
 }
 
-fn refused(session: &SessionView) -> bool {
-    matches!(session, SessionView::Closed { problem: Some(_) })
+/// Why there is no board, as far as can be known.
+fn no_board(session: &SessionView) -> anyhow::Error {
+    match session {
+        SessionView::Open { .. } => anyhow!("the server shows no board; if it is a community's, give --secret"),
+        SessionView::Connecting { server, .. } => {
+            anyhow!("{} does not answer. Check the address and the network (server_silent)", server.url)
+        }
+        SessionView::Closed { .. } => anyhow!("there is no session with the server"),
+    }
 }
 
 /// One line of JSON a request: what came of it.
@@ -159,15 +184,10 @@ fn print(view: &AppView, as_json: bool) {
     for table in &board.tables {
         let names: Vec<&str> = table.taken.iter().map(|sitter| sitter.name.as_str()).collect();
         let minutes = (table.starts_ms as i64 - board.now_ms as i64) / 60_000;
-        println!(
-            "{} in {minutes} min: {:?} {}/{} {} {}",
-            table.id,
-            table.topic,
-            table.taken_count,
-            table.seats,
-            names.join(", "),
-            mine(table.mine)
-        );
+        let (id, topic, names) = (&table.id, &table.topic, names.join(", "));
+        let (taken, seats, mine) = (table.taken_count, table.seats, mine(table.mine));
+        let line = format!("{id} in {minutes} min: {topic:?} {taken}/{seats} {names} {mine}");
+        println!("{}", report::one_line(&line));
     }
 }
 
@@ -191,6 +211,31 @@ fn mine(mine: Mine) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_is_down_is_named_and_soon() {
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let options = BoardOptions {
+            server: format!("ws://{gone}").parse().unwrap(),
+            fingerprint: None,
+            name: "Ada".into(),
+            secret: None,
+            json: false,
+            key: None,
+        };
+        let start = Instant::now();
+        let error = run(options).await.unwrap_err().to_string();
+        assert!(error.contains("cannot be reached") && error.contains("server_unreachable"), "{error}");
+        assert!(start.elapsed() < GIVE_UP, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let server = ServerAddress { url: "ws://127.0.0.1:9".parse().unwrap(), fingerprint: None };
+        let open = no_board(&SessionView::Open { server: server.clone() }).to_string();
+        let silent = no_board(&SessionView::Connecting { server, problem: None }).to_string();
+        assert!(open.contains("--secret") && silent.contains("does not answer"), "{open}; {silent}");
+    }
 
     #[test]
     fn orders_are_read_and_nonsense_is_told() {

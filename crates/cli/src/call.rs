@@ -99,7 +99,7 @@ async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
             }
             _ = each_second.tick() => {
                 let session = view.borrow().session.clone();
-                out_of_reach = waiting(&session, out_of_reach)?;
+                out_of_reach = waiting(&session, out_of_reach, GIVE_UP)?;
                 if options.json {
                     figures(engine).await?;
                 }
@@ -110,14 +110,15 @@ async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
     }
 }
 
-/// A first connection that does not come about ends the command; a broken one is waited for, as people would.
-fn waiting(session: &SessionView, since: Option<Instant>) -> Result<Option<Instant>> {
+/// A first connection that does not come about for so long ends the command; a broken one is waited for, as people would.
+/// Gives since when there is trouble.
+pub(crate) fn waiting(session: &SessionView, since: Option<Instant>, patience: Duration) -> Result<Option<Instant>> {
     match session {
         SessionView::Closed { problem: Some(problem) } => bail!("{} ({})", problem.message, problem.code),
         SessionView::Connecting { problem: Some(problem), .. } => {
             let since = since.unwrap_or_else(Instant::now);
             let hopeless = matches!(problem.code.as_str(), "wrong_certificate" | "certificate_refused" | "bad_server");
-            if hopeless || since.elapsed() > GIVE_UP {
+            if hopeless || since.elapsed() >= patience {
                 bail!("{} ({})", problem.message, problem.code);
             }
             Ok(Some(since))
@@ -150,7 +151,7 @@ impl Told {
             if as_json {
                 println!("{}", json!({"t": "ev", "name": event, "text": text}));
             } else {
-                println!("{event}: {text}");
+                println!("{event}: {}", report::one_line(&text));
             }
         };
         if self.stage.as_ref() != Some(&view.call.stage) {

@@ -29,7 +29,7 @@ fn main() -> std::process::ExitCode {
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lunchroom-cli: {error:#}");
+            eprintln!("lunchroom-cli: {}", report::one_line(&format!("{error:#}")));
             std::process::ExitCode::FAILURE
         }
     }

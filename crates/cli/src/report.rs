@@ -70,3 +70,28 @@ impl log::Log for StderrLog {
 
     fn flush(&self) {}
 }
+
+/// A text from elsewhere on one line of output: what would begin another or steer a terminal is written as an escape.
+pub(crate) fn one_line(text: &str) -> String {
+    let acts = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_from_elsewhere_stays_on_its_line() {
+        assert_eq!(one_line("a\nV2: forged line"), "a\\nV2: forged line");
+        assert_eq!(
+            one_line("a\r\n\u{85}\u{2028}\u{2029}b\u{1b}[2J\t"),
+            "a\\r\\n\\u{85}\\u{2028}\\u{2029}b\\u{1b}[2J\\t"
+        );
+        assert_eq!(one_line("박지훈 👩\u{200D}🍳"), "박지훈 👩\u{200D}🍳");
+    }
+}
