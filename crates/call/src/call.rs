@@ -387,6 +387,8 @@ impl Call {
                 self.set_media(MediaState { microphone: false, ..self.media });
                 self.notice = Some(ErrorCode::Muted);
             }
+            // Whether somebody is there who could open.
+            RoomNews::State { host, .. } if matches!(self.state, State::Knocking) => self.host = host,
             RoomNews::Lobby { .. } | RoomNews::State { .. } | RoomNews::Muted => return, // not in any more
         }
         self.changed = true;

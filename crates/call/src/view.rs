@@ -53,7 +53,8 @@ pub struct CallView {
     pub participants: Vec<ParticipantView>,
     /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`].
     pub chat: Vec<ChatLine>,
-    /// Who keeps the door of this room: may lock it, let people in, mute and send out. Nobody where a room has none.
+    /// Who keeps the door of this room: may lock it, let people in, mute and send out. Nobody where a room has none, or
+    /// its host is away for a moment. Also known to who knocks.
     pub host: Option<ParticipantId>,
     /// Nobody new comes in.
     pub locked: bool,

@@ -72,6 +72,17 @@ fn whoever_knocks_meets_nobody_until_they_are_let_in() {
 }
 
 #[test]
+fn who_knocks_knows_whether_somebody_can_open() {
+    let mut one = One::new();
+    one.knocking();
+    assert_eq!(one.call.view().host, None);
+    one.state("p1", false);
+    assert_eq!((one.stage(), one.call.view().host), (Stage::Knocking, Some(id("p1"))));
+    one.hear(ServerMessage::Room(RoomNews::State { host: None, locked: false }));
+    assert_eq!((one.stage(), one.call.view().host), (Stage::Knocking, None));
+}
+
+#[test]
 fn who_is_not_let_in_is_told_and_their_devices_close() {
     let mut one = One::new();
     one.knocking();

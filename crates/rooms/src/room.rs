@@ -248,6 +248,7 @@ impl Room {
         self.lobby.push(Waiter { id, session: session.clone(), person: person.clone(), media });
         let knocking = ServerMessage::Room(RoomNews::Knocking { room: self.name.clone() });
         self.outputs.push_back((session.clone(), knocking));
+        self.tell_door(session);
         self.tell_lobby();
         Ok(())
     }
@@ -259,6 +260,18 @@ impl Room {
         if self.lobby.len() < before {
             self.tell_lobby();
         }
+    }
+
+    /// Those who knock at a room in which nobody is, members first, each in the order of their coming.
+    pub fn knocking_alone(&self) -> Vec<Waiter> {
+        let alone = self.lobby.iter().filter(|_| self.seats.is_empty());
+        let (members, guests): (Vec<_>, Vec<_>) = alone.cloned().partition(|waiter| waiter.person.member);
+        members.into_iter().chain(guests).collect()
+    }
+
+    /// Sessions of those who knock.
+    pub fn knocking(&self) -> impl Iterator<Item = &SessionId> {
+        self.lobby.iter().map(|waiter| &waiter.session)
     }
 
     /// Somebody in the lobby.
@@ -273,17 +286,21 @@ impl Room {
         }
     }
 
-    /// The room is a table's: `host` keeps its door, or in their absence who has been here longest. Tells everybody
-    /// what is news in that; false if nothing is.
-    pub fn set_door(&mut self, host: &str, locked: bool) -> bool {
-        let keeper = self.seats.iter().find(|seat| seat.person.key == host).or(self.seats.first());
+    /// The room is a table's: `host` keeps its door. In their absence nobody does while it `waits` for them, else who
+    /// has been here longest, members first. Tells everybody what is news in that, also those who knock; false if
+    /// nothing is.
+    pub fn set_door(&mut self, host: &str, waits: bool, locked: bool) -> bool {
+        let longest = || self.seats.iter().find(|seat| seat.person.member).or(self.seats.first());
+        let other = || longest().filter(|_| !waits);
+        let keeper = self.seats.iter().find(|seat| seat.person.key == host).or_else(other);
         let door = Door { keeper: keeper.map(|seat| seat.id.clone()), locked };
         if door == self.door {
             return false;
         }
         let new_keeper = door.keeper != self.door.keeper;
         self.door = door;
-        for session in self.sessions() {
+        let knocking = self.lobby.iter().filter(|_| new_keeper).map(|waiter| &waiter.session);
+        for session in self.seats.iter().map(|seat| &seat.session).chain(knocking).cloned().collect::<Vec<_>>() {
             self.tell_door(&session);
         }
         if new_keeper && !self.lobby.is_empty() {

@@ -398,7 +398,7 @@ impl Rooms {
         let room = self.rooms.entry(name.to_owned()).or_insert_with(|| Room::new(name));
         let joined = room.join(session, person, media, seats);
         if let (Ok(_), Some(table)) = (&joined, self.board.table_of_room(name))
-            && !room.set_door(&table.host, table.locked)
+            && !room.set_door(&table.host, self.board.waits_for_host(name), table.locked)
         {
             room.tell_door(session);
         }
@@ -462,8 +462,9 @@ impl Rooms {
             return;
         }
         self.stop_knocking(session);
-        if reason == LeaveReason::Left {
-            self.get_up(session);
+        match reason {
+            LeaveReason::Left => self.get_up(session),
+            _ => self.lose(session),
         }
         self.in_room(session, |room| room.leave(session, reason));
         self.set_room(session, None);
@@ -493,8 +494,9 @@ impl Rooms {
         if let Some(keys) = room.take_seats_changed() {
             self.board.set_call(self.unix_ms, name, keys);
         }
+        self.board.set_knocking(name, room.knocking().count());
         if let Some(table) = self.board.table_of_room(name) {
-            room.set_door(&table.host, table.locked);
+            room.set_door(&table.host, self.board.waits_for_host(name), table.locked);
         }
         while let Some((to, message)) = room.poll_output() {
             self.outputs.push_back(Output::Send { to, message });

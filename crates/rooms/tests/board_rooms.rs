@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rooms::board::{Board, Calendar, Change, Saved};
+use rooms::board::{Board, Calendar, Change, HOST_KEPT_MS, Saved};
 use rooms::{Limits, Output, Person, Rooms};
 use signaling::board::{BoardNews, BoardRequest, Door, Draft, RoomNews, RoomRequest, TableInfo};
 use signaling::board_fold::{BoardFold, Mine};
@@ -114,6 +114,12 @@ fn lobby(outputs: &[Output], session: &SessionId) -> Option<Vec<(String, Partici
     })
 }
 
+/// What somebody hears who knocks: that they do, and whether anybody can open.
+fn knocking(room: &str, host: Option<&str>) -> [RoomNews; 2] {
+    let host = host.map(|id| ParticipantId(id.into()));
+    [RoomNews::Knocking { room: room.into() }, RoomNews::State { host, locked: false }]
+}
+
 #[test]
 fn what_is_done_is_written_down_before_anybody_hears_of_it() {
     let mut server = Server::new();
@@ -171,7 +177,7 @@ fn a_host_lets_people_in_one_by_one() {
     assert!(matches!(&room_news(&outputs, &ada)[..], [RoomNews::State { host: Some(_), locked: false }]));
     for session in [&ben, &cem] {
         let outputs = server.join(session, &room, None);
-        assert_eq!(room_news(&outputs, session), [RoomNews::Knocking { room: room.clone() }]);
+        assert_eq!(room_news(&outputs, session), knocking(&room, Some("p1")));
     }
     let outputs = server.say(&ben, ClientMessage::Media(MediaState { microphone: true, camera: false }));
     assert!(outputs.is_empty(), "nobody hears of it yet: {outputs:?}");
@@ -201,10 +207,10 @@ fn nobody_waits_at_a_door_behind_which_every_seat_is_taken() {
     }
     assert_eq!(errors(&server.join(&dan, &table.room, None), &dan), [ErrorCode::TableFull]);
     let outputs = server.join(&ben, &table.room, None);
-    assert_eq!(room_news(&outputs, &ben), [RoomNews::Knocking { room: table.room.clone() }], "a seat is theirs");
+    assert_eq!(room_news(&outputs, &ben), knocking(&table.room, None), "a seat is theirs");
     server.ask(&cem, BoardRequest::Leave { table: table.id });
     let outputs = server.join(&dan, &table.room, None);
-    assert_eq!(room_news(&outputs, &dan), [RoomNews::Knocking { room: table.room }]);
+    assert_eq!(room_news(&outputs, &dan), knocking(&table.room, None));
 }
 
 #[test]
@@ -248,10 +254,13 @@ fn only_the_keeper_locks_mutes_and_sends_out() {
     assert_eq!(errors(&server.join(&ben, &room, None), &ben), [ErrorCode::Removed]);
     let outputs = server.keeper_does(&ada, RoomRequest::Remove { id: ada_id });
     assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant], "nobody sends themselves out");
-    // A host who leaves hands the door over.
+    // A host who leaves hands the door over, in a while.
     server.keeper_does(&ada, RoomRequest::Lock { locked: false });
     server.join(&cem, &room, None);
     let outputs = server.say(&ada, ClientMessage::Leave);
+    assert!(matches!(room_news(&outputs, &cem)[..], [RoomNews::State { host: None, .. }]));
+    server.rooms.tick(NOW + HOST_KEPT_MS);
+    let outputs = server.drain();
     assert!(matches!(room_news(&outputs, &cem)[..], [RoomNews::State { host: Some(_), .. }]));
     let outputs = server.keeper_does(&cem, RoomRequest::Lock { locked: true });
     assert_eq!(errors(&outputs, &cem), []);

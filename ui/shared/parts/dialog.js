@@ -31,15 +31,17 @@ export function openDialog({ title, class: name = '', body, closed }) {
 /** WebKitGTK paints the scroll bars of what lies below over a dialog: while one is open nothing below scrolls. */
 const cover = () => document.documentElement.classList.toggle('covered', document.querySelector('dialog.sheet') !== null);
 
-/** A question with one button that does it. @param {{ title: string, words: string, yes: string, danger?: boolean }} question @returns {Promise<boolean>} */
-export function ask({ title, words, yes, danger = false }) {
+/** A question with one button that does it. @param {{ title: string, words: string, yes: string, no?: string, danger?: boolean }} question @returns {Promise<boolean>} */
+export function ask({ title, words, yes, no = t.cancel, danger = false }) {
   return new Promise(resolve => {
     let answer = false;
+    const about = id('words');
     const dialog = openDialog({
       title, class: 'question', closed: () => resolve(answer),
-      body: [h('p', { text: words }), h('div', { class: 'actions' },
-        h('button', { type: 'button', text: t.cancel, onclick: () => dialog.close() }),
+      body: [h('p', { id: about, text: words }), h('div', { class: 'actions' },
+        h('button', { type: 'button', text: no, onclick: () => dialog.close() }),
         h('button', { type: 'button', class: danger ? 'danger' : 'primary', text: yes, onclick: () => { answer = true; dialog.close(); } }))],
     });
+    dialog.setAttribute('aria-describedby', about);
   });
 }

@@ -13,6 +13,7 @@ import { Keys } from '../parts/keys.js';
 import { grid, pair, stage, strip } from '../parts/layout.js';
 import { menu } from '../parts/menu.js';
 import { VOICE } from '../parts/meter.js';
+import { leave } from '../parts/leaving.js';
 import { PeoplePanel, knocker } from '../parts/people-panel.js';
 import { quality } from '../parts/quality.js';
 import { roundTable } from '../parts/round-table.js';
@@ -77,7 +78,7 @@ export class CallScreen extends View {
     this.chatButton = button('chat', 'chat', 'C', () => this.#open('chat'));
     this.peopleButton = button('people', 'people', 'P', () => this.#open('people'));
     const more = h('button', { type: 'button', class: 'bar-button', id: 'call-more', 'aria-label': t.more, title: t.more }, icon('more'), h('span', { class: 'label', text: t.more }));
-    const leave = h('button', { type: 'button', class: 'bar-button leave', id: 'leave', 'aria-label': t.leave, 'aria-keyshortcuts': 'Control+Shift+L', title: `${t.leave} (Ctrl+Shift+L)`, onclick: () => tried(backend.call('leave')) }, icon('leave'), h('span', { class: 'label', text: t.leave }));
+    const out = h('button', { type: 'button', class: 'bar-button leave', id: 'leave', 'aria-label': t.leave, 'aria-keyshortcuts': 'Control+Shift+L', title: `${t.leave} (Ctrl+Shift+L)`, onclick: leave }, icon('leave'), h('span', { class: 'label', text: t.leave }));
     this.panelTitle = h('h2', {});
     this.panelBody = h('div', { class: 'panel-body' });
     this.side = h('aside', { class: 'side-panel', hidden: true, 'aria-labelledby': 'panel-title' },
@@ -87,7 +88,7 @@ export class CallScreen extends View {
       h('header', { class: 'call-top' }, this.heading, this.line, this.trouble),
       h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.knock), this.hint),
       this.side,
-      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.micro, this.cam, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), leave));
+      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.micro, this.cam, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
     menu(more, () => this.#menu());
     if (this.#panel) this.#fill(this.#panel);
   }
@@ -102,7 +103,7 @@ export class CallScreen extends View {
     this.until(() => clearInterval(timer));
     const keys = new Keys({
       toggle: what => this.#toggle(what), talk: on => tried(backend.call('set_microphone', { on })),
-      open: panel => this.#open(panel), view: () => this.#turn(), leave: () => tried(backend.call('leave')),
+      open: panel => this.#open(panel), view: () => this.#turn(), leave,
     });
     this.until(() => keys.end());
     this.#measure();

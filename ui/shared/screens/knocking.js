@@ -28,7 +28,7 @@ export class KnockingScreen extends View {
   update({ call }) {
     const table = tableOf(call.room), title = roomTitle(call.room, table);
     // Nobody opens an empty room; they are told at the door as soon as somebody comes.
-    if (this.dots) text(this.dots, table?.in_call === 0 ? t.nobodyToOpen(title) : t.atTheDoorOf(title));
+    if (this.dots) text(this.dots, call.host !== null ? t.atTheDoorOf(title) : table?.in_call ? t.hostAway(title) : t.nobodyToOpen(title));
   }
 }
 customElements.define('lr-knocking', KnockingScreen);

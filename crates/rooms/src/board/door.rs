@@ -5,7 +5,7 @@ use signaling::message::ErrorCode;
 
 use super::invite::Invite;
 use super::saved::Key;
-use super::{Board, Change, MAX_INVITE_USES, MAX_REMOVED, OPENS_BEFORE_MS, Table, Who, names, require};
+use super::{Board, Change, MAX_INVITE_USES, MAX_REMOVED, OPENS_BEFORE_MS, Who, names, require};
 
 /// How somebody may come into a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,14 +75,6 @@ impl Board {
                 table.removed.push(key.to_owned());
                 table.waiting.retain(|waiting| waiting.id != key);
             });
-            self.get_up(now, &id, key);
-        }
-    }
-
-    /// Somebody has left a table's call on purpose: once it has begun, their seat is free.
-    pub fn left_call(&mut self, now: u64, room: &str, key: &str) {
-        let begun = |table: &&Table| now >= table.starts && table.seats_key(key);
-        if let Some(id) = self.table_of_room(room).filter(begun).map(|table| table.id.clone()) {
             self.get_up(now, &id, key);
         }
     }
@@ -158,6 +150,7 @@ impl Board {
             let key: Key = who.key.clone();
             self.change(&id, |table| table.inside.push(key));
         }
+        self.host_if_none(&id, &who.key);
         Ok(Entry::Seated { seats })
     }
 }

@@ -47,6 +47,7 @@ impl Board {
     pub fn eat_now(&mut self, now: u64, who: &Who, with: Vec<Key>) -> Result<(), ErrorCode> {
         require(who.member, ErrorCode::NotMember)?;
         require(!self.is_busy(&who.key, now, now + ASK_MS), ErrorCode::AlreadySeated)?;
+        self.release_kept(now, &who.key, now, now + LENGTH_MS, "");
         let with: Vec<Key> = with.into_iter().filter(|other| *other != who.key).collect();
         let before = self.hungry.iter().position(|waiting| waiting.key == who.key);
         let since = before.map_or(now, |at| self.hungry[at].wish.since);

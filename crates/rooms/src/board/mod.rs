@@ -7,6 +7,7 @@
 mod calendar;
 mod door;
 mod history;
+mod host;
 mod hungry;
 mod invite;
 mod matching;
@@ -27,12 +28,14 @@ pub use calendar::Calendar;
 pub use door::Entry;
 pub(crate) use history::Item;
 pub use history::MAX_HISTORY;
+pub use host::HOST_KEPT_MS;
 pub use hungry::{ALONE_MS, GATHER_MS};
 pub use met::{KEPT_MS, MAX_MEETINGS};
 pub use saved::{Change, Hungry, InviteId, Key, Saved};
 pub use shown::News;
 pub use table::{Kind, Seat, Table, Told};
 
+use host::Kept;
 use hungry::Waiting;
 use met::Met;
 use names::Names;
@@ -82,6 +85,10 @@ pub struct Board {
     rooms: HashMap<String, String>,
     /// Who is in which table's call now, by table.
     calls: HashMap<String, BTreeSet<Key>>,
+    /// Tables whose host is away for a moment. Not written down: a new process has no calls.
+    kept: BTreeMap<String, Kept>,
+    /// How many knock, by table.
+    knocking: BTreeMap<String, usize>,
     people: BTreeMap<Key, Somebody>,
     hungry: Vec<Waiting>,
     met: Met,
@@ -91,6 +98,8 @@ pub struct Board {
     touched: BTreeSet<String>,
     changes: Vec<Change>,
     told: VecDeque<(Key, BoardNews)>,
+    /// Rooms whose door has to be looked at.
+    doors: BTreeSet<String>,
     dirty: shown::Dirty,
     history: history::History,
 }
@@ -111,6 +120,8 @@ impl Board {
             rooms,
             tables: saved.tables.into_iter().map(|table| (table.id.clone(), table)).collect(),
             calls: HashMap::new(),
+            kept: BTreeMap::new(),
+            knocking: BTreeMap::new(),
             people: BTreeMap::new(),
             hungry: hungry::from_saved(saved.hungry, now),
             met: Met::from_saved(saved.met),
@@ -119,6 +130,7 @@ impl Board {
             touched: BTreeSet::new(),
             changes: Vec::new(),
             told: VecDeque::new(),
+            doors: BTreeSet::new(),
             dirty: shown::Dirty::default(),
             history: history::History::default(),
         }
@@ -171,6 +183,7 @@ impl Board {
         require(!self.is_busy(&who.key, table.starts, table.ends), ErrorCode::AlreadySeated)?;
         if table.has_room() {
             self.sit(now, id, &who.key, &who.name);
+            self.host_if_none(id, &who.key);
             return Ok(());
         }
         require(wait && table.waiting.len() < MAX_TABLE_LINE, ErrorCode::TableFull)?;
@@ -178,8 +191,8 @@ impl Board {
         Ok(())
     }
 
-    /// Gives up a seat or a place in line. The first in line moves up; the host's part goes to the next; a table
-    /// nobody sits at goes, unless it is a weekly one.
+    /// Gives up a seat or a place in line. The first in line moves up; the host's part goes to who has sat longest; a
+    /// table at which nobody sits or knocks goes, unless it is a weekly one.
     ///
     /// # Errors
     /// `no_such_table`, also for a table where one has neither.
@@ -211,9 +224,11 @@ impl Board {
         Ok(())
     }
 
-    /// Lets time pass: reminds, matches the hungry, clears tables that are over and lays the weekly ones again.
+    /// Lets time pass: reminds, hands over what hosts have left, matches the hungry, clears tables that are over and
+    /// lays the weekly ones again.
     pub fn tick(&mut self, now: u64) {
         self.remind(now);
+        self.hand_over_all(now);
         self.clear(now);
         self.fill_all(now);
         self.match_hungry(now);
@@ -258,13 +273,15 @@ impl Board {
 
     /// Whether somebody has a seat at a table whose time touches this one.
     fn is_busy(&self, key: &str, starts: u64, ends: u64) -> bool {
-        self.tables.values().any(|table| table.overlaps(starts, ends) && table.seats_key(key))
+        let sits = |table: &Table| table.seats_key(key) && !self.keeps_seat_of(table, key);
+        self.tables.values().any(|table| table.overlaps(starts, ends) && sits(table))
     }
 
     /// Seats somebody who is not busy at a table with room. Who has a seat waits nowhere else for that time.
     fn sit(&mut self, now: u64, id: &str, key: &str, name: &str) {
         let Some(table) = self.tables.get(id) else { return };
         let (starts, ends) = (table.starts, table.ends);
+        self.release_kept(now, key, starts, ends, id);
         // Who sits down at a table that runs needs no reminder.
         let told = if now >= starts { Told::Begins } else { Told::Nothing };
         self.change(id, |table| {
@@ -289,10 +306,10 @@ impl Board {
         if table.is_weekly() {
             return; // its host stays its host, also when away for once
         }
-        let heir = table.taken.first().map(|seat| seat.key.clone());
-        match heir {
-            Some(heir) if table.host == key => self.change(id, |table| table.host = heir),
+        match self.heir(table) {
+            Some(heir) if table.host == key => self.set_host(id, heir),
             Some(_) => {}
+            None if table.seats_key(&table.host) || self.knocking.contains_key(id) => {}
             None => self.drop_table(id),
         }
     }
@@ -346,7 +363,8 @@ impl Board {
 
     /// Takes away what is over, and lays the next of what comes again.
     fn clear(&mut self, now: u64) {
-        let over = |table: &&Table| now >= table.ends && (!self.has_call(&table.id) || now >= table.ends + OVERRUN_MS);
+        let goes_on = |table: &Table| self.has_call(&table.id) || self.knocking.contains_key(&table.id);
+        let over = |table: &&Table| now >= table.ends && (!goes_on(table) || now >= table.ends + OVERRUN_MS);
         let over: Vec<String> = self.tables.values().filter(over).map(|table| table.id.clone()).collect();
         for id in over {
             let Some(table) = self.tables.get(&id).cloned() else { continue };
@@ -424,6 +442,9 @@ impl Board {
         if let Some(call) = self.calls.remove(id) {
             self.show_people(call);
         }
+        self.kept.remove(id);
+        self.knocking.remove(id);
+        self.doors.insert(table.room.clone());
         self.touched.remove(id);
         self.changes.push(Change::Gone { id: id.to_owned() });
         self.dirty.table_gone(id, &table.room);

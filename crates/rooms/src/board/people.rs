@@ -77,6 +77,9 @@ impl Board {
                 }
             }
         }
+        if self.tables.get(&id).is_some_and(|table| keys.contains(&table.host)) && self.kept.remove(&id).is_some() {
+            self.doors.insert(room.to_owned());
+        }
         if keys.is_empty() {
             self.calls.remove(&id);
         } else {
@@ -124,7 +127,11 @@ impl Board {
         }
     }
 
-    fn is_member(&self, key: &str) -> bool {
+    pub(super) fn is_in_call(&self, id: &str, key: &str) -> bool {
+        self.calls.get(id).is_some_and(|keys| keys.contains(key))
+    }
+
+    pub(super) fn is_member(&self, key: &str) -> bool {
         self.people.get(key).is_some_and(|person| person.member)
     }
 

@@ -19,6 +19,8 @@ impl Rooms {
         self.unix_ms = unix_ms;
         self.board.tick(unix_ms);
         self.settle_board();
+        self.open_doors();
+        self.settle_board();
     }
 
     /// The board, for tests and figures.
@@ -42,12 +44,14 @@ impl Rooms {
         for (name, room) in &self.rooms {
             let keys = room.participants().map(|participant| participant.key).collect();
             self.board.set_call(self.unix_ms, name, keys);
+            self.board.set_knocking(name, room.knocking().count());
         }
         self.settle_board();
     }
 
     /// Hands out what the board has to write down and to tell single people.
     pub(super) fn settle_board(&mut self) {
+        self.look_at_doors();
         let changes = self.board.take_changes();
         if !changes.is_empty() {
             self.outputs.push_back(Output::Write(changes));

@@ -7,7 +7,7 @@ use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId, Sess
 use super::board::who;
 use super::{Output, Rooms, refusal};
 use crate::board::Entry;
-use crate::room::{Person, Room};
+use crate::room::{Person, Room, Waiter};
 
 impl Rooms {
     pub(super) fn knock(
@@ -38,12 +38,21 @@ impl Rooms {
         true
     }
 
-    /// Somebody leaves the call of a table on purpose: their seat is free, if it has begun.
+    /// Somebody leaves the call of a table on purpose: their seat is free, if it has begun; a host's for a while not.
     pub(super) fn get_up(&mut self, session: &SessionId) {
         let Some(found) = self.sessions.get(session) else { return };
         if let Some(room) = found.room.clone() {
             let key = found.person.key.clone();
             self.board.left_call(self.unix_ms, &room, &key);
+        }
+    }
+
+    /// Somebody is lost to the call of a table.
+    pub(super) fn lose(&mut self, session: &SessionId) {
+        let Some(found) = self.sessions.get(session) else { return };
+        if let Some(room) = found.room.clone() {
+            let key = found.person.key.clone();
+            self.board.lost_call(self.unix_ms, &room, &key);
         }
     }
 
@@ -80,7 +89,10 @@ impl Rooms {
 
     fn let_in(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
         let waiter = self.rooms.get(name).and_then(|room| room.waiter(id)).cloned();
-        let waiter = waiter.ok_or(ErrorCode::NoSuchParticipant)?;
+        self.let_in(name, &waiter.ok_or(ErrorCode::NoSuchParticipant)?)
+    }
+
+    fn let_in(&mut self, name: &str, waiter: &Waiter) -> Result<(), ErrorCode> {
         // Who cannot be seated goes on waiting; the keeper hears why.
         let Entry::Seated { seats } = self.board.admit(self.unix_ms, &who(&waiter.person), name)? else {
             return Err(ErrorCode::Internal);
@@ -88,6 +100,33 @@ impl Rooms {
         self.stop_knocking(&waiter.session);
         let seats = usize::from(seats).min(self.limits.participants);
         self.take_in(&waiter.session, name, &waiter.person, waiter.media, seats)
+    }
+
+    /// Where nobody is in who could open and no host is waited for, the first who knocks and can be seated comes in.
+    pub(super) fn open_doors(&mut self) {
+        for name in self.board.knocked_rooms() {
+            if !self.board.opens_itself(self.unix_ms, &name) {
+                continue;
+            }
+            let knocking = self.rooms.get(&name).map(Room::knocking_alone).unwrap_or_default();
+            // Who cannot be seated goes on waiting.
+            let _ = knocking.iter().find(|waiter| self.let_in(&name, waiter).is_ok());
+        }
+    }
+
+    /// Tells people what has become of their doors: who keeps them now, and that a table is gone.
+    pub(super) fn look_at_doors(&mut self) {
+        for name in self.board.take_doors() {
+            if self.board.table_of_room(&name).is_none() {
+                let knocking: Vec<SessionId> =
+                    self.rooms.get(&name).map(|room| room.knocking().cloned().collect()).unwrap_or_default();
+                for to in knocking {
+                    self.stop_knocking(&to);
+                    self.outputs.push_back(Output::Send { to, message: refusal(0, ErrorCode::NoSuchTable) });
+                }
+            }
+            self.drain(&name);
+        }
     }
 
     fn refuse(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
