@@ -5,6 +5,7 @@ use crate::state::AppState;
 use crate::tray::{Tray, in_call};
 use crate::window;
 use crate::words::Words;
+use engine::signaling::text;
 use tauri::{AppHandle, Manager};
 use tauri_plugin_notification::NotificationExt as _;
 
@@ -75,7 +76,7 @@ fn is_looked_at(app: &AppHandle) -> bool {
 }
 
 fn notify(app: &AppHandle, title: &str, body: &str) {
-    let body: String = escaped(&body.chars().take(LONGEST).collect::<String>());
+    let body = escaped(&text::cut(body, LONGEST, 4 * LONGEST));
     if let Err(error) = app.notification().builder().title(title).body(body).show() {
         log::info!("no notification: {error}");
     }

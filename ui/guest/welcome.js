@@ -56,8 +56,9 @@ export class GuestWelcome extends View {
     shown(this.how, how !== '');
     text(this.how, how);
     shown(this.join, !blocked);
-    // Members come in by the app even without the invite; nobody comes back whom the host sent out, or to no table.
-    const closed = blocked && (trouble === 'removed' || trouble === 'no_such_table');
+    // Members come in by the app even without the invite; nobody comes back whom the host sent out, or to no table,
+    // or by a link that lost a part.
+    const closed = blocked && (trouble === 'removed' || trouble === 'no_such_table' || trouble === 'link_parameter');
     if (this.open) shown(this.open, !closed);
     if (this.hint) {
       shown(this.hint, !closed);

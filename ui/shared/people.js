@@ -2,15 +2,33 @@
 
 import { h } from './dom.js';
 
-/** One or two letters: Hangul and Han by the given name's first, others by the first of first and last name. @param {string} name */
+const letters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
+/**
+ * One or two letters as readers know them, not code points: Hangul and Han by the given name's first, others by the first of first
+ * and last name.
+ * @param {string} name
+ */
 export function initials(name) {
-  const words = name.trim().split(/\s+/u).filter(Boolean);
+  const words = name.normalize('NFC').trim().split(/\s+/u).filter(Boolean);
   if (!words.length) return '?';
-  const first = [...words[0]];
-  if (/\p{Script=Hangul}/u.test(first[0])) return first.length >= 3 ? first.slice(-2).join('') : first.slice(0, 2).join('');
-  if (/\p{Script=Han}/u.test(first[0])) return first[0];
-  const last = words.length > 1 ? [...words[words.length - 1]][0] : '';
-  return (first[0] + last).toLocaleUpperCase();
+  const first = lettersOf(words[0]);
+  if (/^\p{Script=Hangul}/u.test(first[0])) return first.length >= 3 ? first.slice(-2).join('') : first.slice(0, 2).join('');
+  if (/^\p{Script=Han}/u.test(first[0])) return first[0];
+  const last = words.length > 1 ? lettersOf(words[words.length - 1])[0] : '';
+  return capital(first[0]) + capital(last);
+}
+
+/** What somebody is looked for by: both spellings of a name, in whatever case, are one. @param {string} text */
+export const sought = text => text.normalize('NFC').trim().replace(/\s+/gu, ' ').toLocaleLowerCase();
+
+/** @param {string} word */
+const lettersOf = word => Array.from(letters.segment(word), part => part.segment);
+
+/** One letter stays one: ß has no capital of its own. @param {string} letter */
+function capital(letter) {
+  const large = letter.toLocaleUpperCase();
+  return lettersOf(large).length > 1 ? letter : large;
 }
 
 /** Always the same colour for the same person. @param {string} key */

@@ -2,9 +2,6 @@
 
 /** @typedef {import('./model.d.ts').KnownServer} KnownServer */
 
-/** Hosts that may be reached without encryption: this machine and private networks. */
-const PRIVATE = /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|\[?(::1|f[cd]|fe80))|\.local$/i;
-
 /**
  * "lunch.example.org", "wss://host:8443" or "http://192.168.0.4:8080": a server, or null for what is none. Whether it may be
  * spoken to is decided elsewhere.
@@ -15,29 +12,61 @@ export function serverOf(typed) {
   const bare = typed.trim();
   if (!bare || /\s/.test(bare)) return null;
   const scheme = /^([a-z]+):\/\//i.exec(bare)?.[1]?.toLowerCase();
-  const rest = scheme ? bare.slice(scheme.length + 3) : bare;
+  const rest = bracketed(scheme ? bare.slice(scheme.length + 3) : bare);
   if (scheme && !['ws', 'wss', 'http', 'https'].includes(scheme)) return null;
-  const plain = scheme ? scheme === 'ws' || scheme === 'http' : PRIVATE.test(rest);
+  const plain = scheme ? scheme === 'ws' || scheme === 'http' : isPrivate(parsed(`wss://${rest}`)?.hostname ?? '');
+  const url = parsed(`${plain ? 'ws' : 'wss'}://${rest}`);
+  return url?.hostname ? { url: `${url.protocol}//${url.host}`, fingerprint: null, name: url.host } : null;
+}
+
+/**
+ * Whether a host is on this machine or in a private network: the rule of `is_private` in the core, which has the last word. Both
+ * read the examples in crates/signaling/tests/addresses.json.
+ * @param {string} host as `URL` gives it: lower case, IDNA, an IPv6 address in brackets
+ */
+export function isPrivate(host) {
+  if (host.startsWith('[')) {
+    const groups = groupsOf(host.slice(1, -1));
+    const mapped = groups.slice(0, 5).every(group => group === 0) && groups[5] === 0xffff;
+    if (mapped) return isPrivateV4(groups.slice(6).flatMap(group => [group >> 8, group & 0xff]));
+    const loopback = groups.slice(0, 7).every(group => group === 0) && groups[7] === 1;
+    return loopback || (groups[0] & 0xfe00) === 0xfc00 || (groups[0] & 0xffc0) === 0xfe80;
+  }
+  if (/^\d+(\.\d+){3}$/.test(host)) return isPrivateV4(host.split('.').map(Number));
+  return /(^|\.)localhost\.?$|\.local\.?$/.test(host);
+}
+
+/** @param {number[]} bytes */
+function isPrivateV4([a, b]) {
+  return a === 127 || a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 169 && b === 254);
+}
+
+/** The eight numbers of an IPv6 address as `URL` writes it. @param {string} text */
+function groupsOf(text) {
+  const [before, after] = text.split('::').map(half => half.split(':').filter(Boolean).map(group => parseInt(group, 16)));
+  return after ? [...before, ...Array(8 - before.length - after.length).fill(0), ...after] : before;
+}
+
+/** An IPv6 address is often given without the brackets that an address of a server needs. @param {string} text */
+const bracketed = text => (/^[0-9a-f.]*(:[0-9a-f.]*){2,}$/i.test(text) ? `[${text}]` : text);
+
+/** @param {string} text */
+function parsed(text) {
   try {
-    const url = new URL(`${plain ? 'ws' : 'wss'}://${rest}`);
-    if (!url.hostname) return null;
-    return { url: `${url.protocol}//${url.host}`, fingerprint: null, name: url.host };
+    return new URL(text);
   } catch {
     return null;
   }
 }
 
 /** What people call an address. @param {string} url */
-export function hostOf(url) {
-  try {
-    return new URL(url).host;
-  } catch {
-    return url;
-  }
-}
+export const hostOf = url => parsed(url)?.host ?? url;
 
-/** What is the same for one server however its address ends. @param {string} url */
-export const originOf = url => url.replace(/\/+$/, '').toLowerCase();
+/** What is the same for one server however its address is written: as `origin` in the core. @param {string} text */
+export function originOf(text) {
+  const url = parsed(text), port = url?.port ? `:${url.port}` : '';
+  return url?.hostname ? `${url.protocol}//${url.hostname.replace(/\.$/, '')}${port}` : text;
+}
 
 /** A room's name of what somebody typed, in the letters links allow; empty if nothing is left. @param {string} typed */
 export function roomOf(typed) {

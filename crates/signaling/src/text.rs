@@ -162,7 +162,7 @@ fn thinned(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
 }
 
 /// As much as fits, in whole letters; of a first letter that alone is too long, as much of it as fits.
-fn cut(text: &str, max_chars: usize, max_bytes: usize) -> String {
+pub fn cut(text: &str, max_chars: usize, max_bytes: usize) -> String {
     let end = match fitting(text.graphemes(true), max_chars, max_bytes) {
         0 => fitting(text.split_inclusive(|_| true), max_chars, max_bytes),
         end => end,

@@ -17,7 +17,7 @@ const web = createServer(async (request, response) => {
   try {
     const page = name.startsWith('/r/');
     let content = await readFile(path.join(ui, page ? 'guest/index.html' : name.replace(/^\/assets\/v1\//, '/')));
-    if (page) content = String(content).replaceAll('{{assets}}', '/assets/v1').replaceAll('{{room}}', name.slice(3)).replaceAll('{{link}}', `lunchroom://join/${name.slice(3)}?server=${server}`);
+    if (page) content = String(content).replaceAll('{{assets}}', '/assets/v1').replaceAll('{{room}}', name.slice(3)).replaceAll('{{invite}}', '').replaceAll('{{link}}', `lunchroom://join/${name.slice(3)}?server=${server}`);
     response.writeHead(200, { 'content-type': page ? types['.html'] : types[path.extname(name)] ?? 'application/octet-stream',
       'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" }).end(content);
   } catch {

@@ -374,3 +374,93 @@ test('a server named at the start stands in the first run', async () => {
   assert.equal(await page.$eval('form.welcome input[inputmode=url]', one => one.value), 'ws://10.0.0.7:7077');
   await page.close();
 });
+
+/** A module without imports, by its text: node 18 takes a .js file without a package.json beside it for CommonJS. */
+const module = async name => import(`data:text/javascript,${encodeURIComponent(await readFile(path.join(ui, name), 'utf8'))}`);
+
+test('an address of a server is understood as the core understands it', async () => {
+  const { serverOf, originOf } = await module('shared/server.js');
+  const examples = JSON.parse(await readFile(path.join(ui, '../crates/signaling/tests/addresses.json'), 'utf8'));
+  for (const [typed, meant] of examples.typed) assert.equal(serverOf(typed)?.url ?? null, meant, typed);
+  for (const [one, other] of examples.same) assert.equal(originOf(one), originOf(other));
+  for (const [one, other] of examples.different) assert.notEqual(originOf(one), originOf(other));
+});
+
+test('a part of a link that stands behind its # is noticed', async () => {
+  const { hidesParameter } = await module('guest/invitation.js');
+  for (const good of ['', '#top', '#menu=1', '#invite', '#fp']) assert.equal(hidesParameter(good), false, good);
+  for (const bad of ['#fp=x', '#x&FP=1', '#%66p%3D1', '#%2566p%253D1', '#&amp;invite=1', '#f p=1', '#\uFF46p=1', '#?server=wss://h', `#${'a'.repeat(64)}`, `#${'a'.repeat(43)}`]) assert.equal(hidesParameter(bad), true, bad);
+});
+
+test('names are made of letters as readers know them', async () => {
+  const { page } = await stage.page({ state: base(), language: 'en' });
+  const seen = await page.evaluate(async names => {
+    const { initials, sought } = await import('/shared/people.js');
+    return { initials: names.map(initials), same: sought(' 박지훈\u3000Kim').normalize('NFC') === sought('박지훈 KIM'.normalize('NFD')) };
+  }, ['박지훈', '박지훈'.normalize('NFD'), '👩\u200D🍳 Cook', '🇰🇷 Ara', '👍🏽 Ben', 'Émile Zola'.normalize('NFD'), '李小龙', '선우', 'Tom', 'ßen', ' ', '1\uFE0F\u20E3 One', '👩\u200D👩\u200D👧 Fam 👨\u200D👦']);
+  assert.deepEqual(seen.initials, ['지훈', '지훈', '👩\u200D🍳C', '🇰🇷A', '👍🏽B', 'ÉZ', '李', '선우', 'T', 'ß', '?', '1\uFE0F\u20E3O', '👩\u200D👩\u200D👧👨\u200D👦']);
+  assert.ok(seen.same);
+  await page.close();
+});
+
+test('somebody is found by either spelling of their name', async () => {
+  const people = [...Array(20).keys()].map(n => ({ id: `p${n}`, name: n === 7 ? '박지훈' : `Person ${n}`, presence: 'free' }));
+  const { page } = await stage.page({ state: { ...base(), board: board([], people) }, language: 'en' });
+  await page.waitForSelector('#find-people', { visible: true });
+  for (const typed of ['박지', '박지'.normalize('NFD'), ' 박지훈 ']) {
+    await page.$eval('#find-people', (field, text) => { field.value = text; field.dispatchEvent(new Event('input')); }, typed);
+    await until(page, () => document.querySelectorAll('lr-free-people .person').length === 1);
+    assert.equal(await page.$eval('lr-free-people .person .name', one => one.textContent), '박지훈');
+  }
+  await page.close();
+});
+
+test('a host whom others need is asked before leaving, and may stay', async () => {
+  for (const language of ['en', 'ko']) {
+    const { page } = await stage.page({ state: scenes['call-knock'].state, language });
+    const left = async () => (await calls(page, 'leave')).length;
+    await page.keyboard.down('Control');
+    await page.keyboard.down('Shift');
+    await page.keyboard.press('KeyL');
+    await page.keyboard.up('Shift');
+    await page.keyboard.up('Control');
+    const dialog = await page.waitForSelector('dialog[open]');
+    const said = await dialog.evaluate(one => ({
+      name: document.getElementById(one.getAttribute('aria-labelledby'))?.textContent, words: document.getElementById(one.getAttribute('aria-describedby'))?.textContent,
+      buttons: [...one.querySelectorAll('.actions button')].map(button => button.textContent), inside: one.contains(document.activeElement),
+    }));
+    assert.match(said.name, language === 'en' ? /host/ : /호스트/);
+    assert.match(said.words, /2.*1/s, 'two sit, one knocks');
+    assert.deepEqual(said.buttons, language === 'en' ? ['Stay', 'Leave anyway'] : ['계속 있기', '그래도 나가기']);
+    assert.ok(said.inside, 'the keyboard is in the dialog');
+    assert.equal(await left(), 0, 'nothing is done unasked');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog[open]', { hidden: true });
+    assert.equal(await left(), 0);
+    await press(page, ['#leave', 'dialog[open] .actions .primary']);
+    await until(page, () => window.mock.calls.some(one => one.command === 'leave'));
+    await page.close();
+  }
+});
+
+test('who is no host, or alone, leaves without a question', async () => {
+  const { state } = scenes['call-2'];
+  for (const call of [state.call, { ...state.call, host: 'q3' }, { ...scenes['call-alone'].state.call, host: 'q-me' }]) {
+    const { page } = await stage.page({ state: { ...state, call }, language: 'en' });
+    await press(page, ['#leave']);
+    await until(page, () => window.mock.calls.some(one => one.command === 'leave'));
+    assert.equal(await page.$('dialog[open]'), null);
+    await page.close();
+  }
+});
+
+test('who knocks is told whether somebody can open', async () => {
+  const { state } = scenes.knocking, full = { ...scenes.board.state.board };
+  full.tables = full.tables.map((table, n) => n === 0 ? { ...table, room: 'friday-soup', in_call: 2 } : table);
+  const { page } = await stage.page({ state: { ...state, board: full }, language: 'en' });
+  const words = () => page.$eval('lr-knocking [role=status]', one => one.textContent);
+  assert.match(await words(), /host .* away for a moment/);
+  await page.evaluate(() => window.mock.push({ ...window.mock.state, call: { ...window.mock.state.call, host: 'q3' } }));
+  await until(page, () => /will let you in/.test(document.querySelector('lr-knocking [role=status]')?.textContent ?? ''));
+  await page.close();
+});

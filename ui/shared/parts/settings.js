@@ -3,7 +3,7 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { serverOf } from '../server.js';
+import { originOf, serverOf } from '../server.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
 import { announce, tried } from './announce.js';
@@ -118,10 +118,12 @@ export class SettingsPanel extends View {
     const input = h('input', { id: 'settings-server', type: 'text', placeholder: t.serverPlaceholder, autocomplete: 'off', spellcheck: 'false', 'aria-label': t.serverAddress });
     const add = h('form', { class: 'row', onsubmit: async (/** @type {Event} */ event) => {
       event.preventDefault();
-      const server = serverOf(input.value), { servers } = state().settings;
-      if (!server) return announce(t.serverMissing);
+      const typed = serverOf(input.value), { servers } = state().settings;
+      if (!typed) return announce(t.serverMissing);
       input.value = '';
-      await save({ servers: [...servers.filter(one => one.url !== server.url), server], server: servers.filter(one => one.url !== server.url).length });
+      // One that is known keeps its fingerprint and secret.
+      const known = servers.findIndex(one => originOf(one.url) === originOf(typed.url)), server = servers[known] ?? typed;
+      await save(known < 0 ? { servers: [...servers, server], server: servers.length } : { server: known });
       await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
     } }, input, h('button', { type: 'submit', class: 'small', text: t.add }));
     return h('div', {}, list, add);

@@ -171,6 +171,11 @@ export const en = {
   knock: 'Knock',
   nobodyToOpen: (/** @type {string} */ room) => `Nobody is at “${room}” yet. The host sees you at the door as soon as they come.`,
   atTheDoorOf: (/** @type {string} */ room) => `Somebody at “${room}” will let you in.`,
+  hostAway: (/** @type {string} */ room) => `The host of “${room}” is away for a moment. If they do not come back, somebody else can let you in within two minutes.`,
+  hostLeaves: 'Leave as the host?',
+  hostLeavesWords: (/** @type {number} */ sitting, /** @type {number} */ knocking) => `${[sitting ? `At the table: ${sitting}.` : '', knocking ? `At the door: ${knocking}.` : ''].filter(Boolean).join(' ')} Nobody else is host. Your seat and your part as host are kept for two minutes. After that, whoever has sat here longest becomes host.`,
+  leaveAnyway: 'Leave anyway',
+  stayHere: 'Stay',
   hostSees: (/** @type {string} */ name) => `They see your name, ${name}, and nothing else of you yet.`,
 
   // Call
@@ -409,6 +414,7 @@ export const en = {
     link_not_a_link: 'This is no Lunchroom link. It begins with lunchroom:// or https:// and names a room.',
     link_too_long: 'This link is too long to be one of ours. Copy it again.',
     link_repeated: 'This link says something twice, so we did not open it. Ask for a new one.',
+    link_parameter: 'A part of this link is damaged, so we did not open it. Copy the whole link again, or ask for a new one.',
     link_room: 'The room in this link has no proper name. Ask for a new link.',
     link_server: 'The server in this link has no proper address. Ask for a new link.',
     link_invite: 'The invite in this link is damaged. Copy the whole link again.',

@@ -169,6 +169,11 @@ export const ko = {
   knock: '노크하기',
   nobodyToOpen: room => `‘${room}’에 아직 아무도 없어요. 호스트가 오면 문 앞에서 기다리는 게 보여요.`,
   atTheDoorOf: room => `‘${room}’에서 곧 문을 열어 줄 거예요.`,
+  hostAway: room => `‘${room}’의 호스트가 잠시 자리를 비웠어요. 돌아오지 않으면 2분 안에 다른 분이 문을 열어 줄 수 있어요.`,
+  hostLeaves: '호스트인데 나갈까요?',
+  hostLeavesWords: (sitting, knocking) => `${[sitting ? `함께 앉은 사람 ${sitting}명,` : '', knocking ? `문 앞에서 기다리는 사람 ${knocking}명,` : ''].filter(Boolean).join(' ').replace(/,$/, '.')} 다른 호스트는 없어요. 내 자리와 호스트 권한은 2분 동안 남아 있고, 그 뒤에는 가장 오래 앉아 있던 분이 호스트가 돼요.`,
+  leaveAnyway: '그래도 나가기',
+  stayHere: '계속 있기',
   hostSees: name => `안에서는 ${name}님의 이름만 보여요.`,
 
   // 통화
@@ -407,6 +412,7 @@ export const ko = {
     link_not_a_link: '런치룸 링크가 아니에요. lunchroom://이나 https://로 시작하고 방 이름이 들어 있어요.',
     link_too_long: '링크가 너무 길어요. 다시 복사해 주세요.',
     link_repeated: '링크에 같은 말이 두 번 있어서 열지 않았어요. 새 링크를 부탁해 보세요.',
+    link_parameter: '링크의 일부가 깨져 있어서 열지 않았어요. 링크 전체를 다시 복사하거나 새 링크를 부탁해 보세요.',
     link_room: '링크에 든 방 이름이 바르지 않아요. 새 링크를 부탁해 보세요.',
     link_server: '링크에 든 서버 주소가 바르지 않아요. 새 링크를 부탁해 보세요.',
     link_invite: '링크의 초대가 깨졌어요. 링크 전체를 다시 복사해 주세요.',
