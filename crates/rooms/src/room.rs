@@ -69,6 +69,12 @@ struct Door {
     locked: bool,
 }
 
+impl Door {
+    fn news(&self) -> ServerMessage {
+        ServerMessage::Room(RoomNews::State { host: self.keeper.clone(), locked: self.locked })
+    }
+}
+
 /// Somebody in the lobby.
 #[derive(Debug, Clone)]
 pub struct Waiter {
@@ -248,7 +254,7 @@ impl Room {
         self.lobby.push(Waiter { id, session: session.clone(), person: person.clone(), media });
         let knocking = ServerMessage::Room(RoomNews::Knocking { room: self.name.clone() });
         self.outputs.push_back((session.clone(), knocking));
-        self.tell_door(session);
+        self.outputs.push_back((session.clone(), self.door.news()));
         self.tell_lobby();
         Ok(())
     }
@@ -299,11 +305,13 @@ impl Room {
         }
         let new_keeper = door.keeper != self.door.keeper;
         self.door = door;
-        let knocking = self.lobby.iter().filter(|_| new_keeper).map(|waiter| &waiter.session);
-        for session in self.seats.iter().map(|seat| &seat.session).chain(knocking).cloned().collect::<Vec<_>>() {
+        for session in self.sessions() {
             self.tell_door(&session);
         }
         if new_keeper && !self.lobby.is_empty() {
+            // Few words, and as seldom as somebody joins: also for who does not read.
+            let knocking = self.lobby.iter().map(|waiter| (waiter.session.clone(), self.door.news()));
+            self.outputs.extend(knocking);
             self.tell_lobby();
         }
         true
@@ -314,8 +322,7 @@ impl Room {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
         seat.picture.door_is_news = !seat.picture.is_open;
         if seat.picture.is_open {
-            let Door { keeper, locked } = self.door.clone();
-            self.outputs.push_back((session.clone(), ServerMessage::Room(RoomNews::State { host: keeper, locked })));
+            self.outputs.push_back((session.clone(), self.door.news()));
         }
     }
 

@@ -70,7 +70,7 @@ impl Rooms {
                 Ok(())
             }
             RoomRequest::Mute { id } => self.mute(&name, &id),
-            RoomRequest::Admit { id } => self.let_in(&name, &id),
+            RoomRequest::Admit { id } => self.admit_one(&name, &id),
             RoomRequest::Refuse { id } => self.refuse(&name, &id),
             RoomRequest::Remove { id } => self.send_out(session, &name, &id),
         };
@@ -87,7 +87,7 @@ impl Rooms {
         self.rooms.get_mut(name).map_or(Err(ErrorCode::UnexpectedMessage), |room| room.mute(id))
     }
 
-    fn let_in(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
+    fn admit_one(&mut self, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
         let waiter = self.rooms.get(name).and_then(|room| room.waiter(id)).cloned();
         self.let_in(name, &waiter.ok_or(ErrorCode::NoSuchParticipant)?)
     }
