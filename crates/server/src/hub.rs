@@ -24,6 +24,7 @@ use crate::ice::{IceDirectory, new_session_id};
 use crate::keeping::{Keeping, Word};
 use crate::line::Line;
 use crate::store::Stored;
+use crate::turn::Sessions;
 
 /// Commands waiting for the hub. When full, the connection that has one more waits and reads nothing meanwhile.
 pub(crate) const COMMANDS: usize = 256;
@@ -69,11 +70,12 @@ pub(crate) struct Caller {
 pub(crate) fn spawn(
     limits: Limits,
     ice: IceDirectory,
+    relay: Option<Sessions>,
     mut keeping: Keeping,
 ) -> Result<mpsc::Sender<Command>, StartError> {
     let (sender, receiver) = mpsc::channel(COMMANDS);
     let board = keeping.board(unix_ms())?;
-    tokio::spawn(run(Hub::new(limits, ice, board, keeping), receiver));
+    tokio::spawn(run(Hub::new(limits, ice, relay, board, keeping), receiver));
     Ok(sender)
 }
 
@@ -106,6 +108,8 @@ async fn sleep_until(at: Option<Instant>) {
 struct Hub {
     limits: Limits,
     ice: IceDirectory,
+    /// Hears which sessions may relay, if this server has a relay.
+    relay: Option<Sessions>,
     rooms: Rooms,
     sessions: HashMap<SessionId, Member>,
     keeping: Keeping,
@@ -124,9 +128,18 @@ struct Member {
 }
 
 impl Hub {
-    fn new(limits: Limits, ice: IceDirectory, board: Board, keeping: Keeping) -> Hub {
+    fn new(limits: Limits, ice: IceDirectory, relay: Option<Sessions>, board: Board, keeping: Keeping) -> Hub {
         let rooms = Rooms::new(limits.clone(), board);
-        Hub { limits, ice, rooms, sessions: HashMap::new(), keeping, flushed: Instant::now(), carried: HashMap::new() }
+        Hub {
+            limits,
+            ice,
+            relay,
+            rooms,
+            sessions: HashMap::new(),
+            keeping,
+            flushed: Instant::now(),
+            carried: HashMap::new(),
+        }
     }
 
     fn handle(&mut self, now: Instant, command: Command) {
@@ -160,6 +173,9 @@ impl Hub {
         self.rooms.handle_timeout(now);
         self.rooms.tick(unix_ms());
         self.keeping.hand_over();
+        if let Some(relay) = &mut self.relay {
+            relay.tick();
+        }
         let mut late = Vec::new();
         for (id, member) in &mut self.sessions {
             member.acknowledge(now);
@@ -254,6 +270,9 @@ impl Hub {
         match opened {
             Ok(id) => {
                 tracing::debug!(client = hello.client, sessions = self.rooms.sessions(), "session opened");
+                if let Some(relay) = &mut self.relay {
+                    relay.opened(&id, member);
+                }
                 let ice_servers = self.ice_servers(host, &id);
                 line.say(&ServerMessage::Welcome(self.welcome(id.clone(), member, ice_servers)));
                 self.carried.insert(connection, id.clone());
@@ -380,6 +399,9 @@ impl Hub {
     }
 
     fn deliver(&mut self, to: &SessionId, message: &ServerMessage) {
+        if let Some(relay) = &mut self.relay {
+            relay.hears(to, message);
+        }
         let Some(member) = self.sessions.get_mut(to) else { return };
         match message {
             ServerMessage::Pong { nonce } => {
@@ -419,6 +441,9 @@ impl Hub {
     }
 
     fn end(&mut self, session: &SessionId, code: Option<ErrorCode>) {
+        if let Some(relay) = &mut self.relay {
+            relay.closed(session);
+        }
         let Some(member) = self.sessions.remove(session) else { return };
         let Some((connection, line)) = member.line else { return };
         self.carried.remove(&connection);

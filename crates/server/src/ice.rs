@@ -1,27 +1,24 @@
 //! Which STUN and TURN servers a client is told of, and with which credentials.
 //!
-//! Credentials are those of the TURN REST API (draft-uberti-behave-turn-rest-00): the user name is `expiry:session`,
-//! the password base64(HMAC-SHA1(secret, user name)). coturn's `use-auth-secret` understands the same.
+//! Credentials are those of the TURN REST API (draft-uberti-behave-turn-rest-00): the user name is `expiry:session`, and
+//! the password is made of it by [`relay::password`]. coturn's `use-auth-secret` understands the same.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
-use sha1::Sha1;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use relay::password;
 use sha2::{Digest, Sha256};
 use signaling::identity::PublicKey;
 use signaling::message::{IceServer, SessionId};
 
-/// Longest user name the relay looks at: an expiry, a colon and a session's id.
-const MAX_USERNAME_BYTES: usize = 128;
-
 /// Makes and checks what clients are told.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct IceDirectory {
     place: Place,
-    secret: String,
+    /// Of this server's own relay or shared with others, as the place is.
+    secret: Vec<u8>,
     lifetime: Duration,
 }
 
@@ -39,7 +36,7 @@ pub(crate) enum Place {
 }
 
 impl IceDirectory {
-    pub(crate) fn new(place: Place, secret: String, lifetime: Duration) -> IceDirectory {
+    pub(crate) fn new(place: Place, secret: Vec<u8>, lifetime: Duration) -> IceDirectory {
         IceDirectory { place, secret, lifetime }
     }
 
@@ -71,38 +68,6 @@ fn stun_urls(turn: &[String]) -> Vec<String> {
         }
     }
     urls
-}
-
-/// A user name that the relay believes until it expires.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TurnUser {
-    /// Marks the person: the same for each session of one device.
-    pub(crate) person: String,
-    pub(crate) password: String,
-}
-
-/// Why a user name is not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TurnUserError {
-    #[error("not a user name of this server")]
-    Malformed,
-    #[error("the credentials have expired")]
-    Expired,
-}
-
-/// What a user name says; the password has still to be proved by the request's integrity.
-pub(crate) fn turn_user(secret: &str, username: &str, now: SystemTime) -> Result<TurnUser, TurnUserError> {
-    if username.len() > MAX_USERNAME_BYTES {
-        return Err(TurnUserError::Malformed);
-    }
-    let (expiry, session) = username.split_once(':').ok_or(TurnUserError::Malformed)?;
-    let expiry: u64 = expiry.parse().map_err(|_| TurnUserError::Malformed)?;
-    if expiry <= unix_seconds(now) {
-        return Err(TurnUserError::Expired);
-    }
-    // Whoever has the secret may also make user names of another form, as for coturn: each is a person then.
-    let person = session.rsplit_once('.').map_or(session, |(_, mark)| mark);
-    Ok(TurnUser { person: person.to_owned(), password: password(secret, username) })
 }
 
 /// A new session's id: 128 random bits, and a mark of the person that lets the relay count allocations by person
@@ -139,13 +104,6 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-fn password(secret: &str, username: &str) -> String {
-    // HMAC takes a key of any length: this cannot fail.
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret.as_bytes()) else { return String::new() };
-    mac.update(username.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
-}
-
 fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
@@ -164,14 +122,8 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_those_of_coturn() {
-        // echo -n 1700000000:s.p | openssl dgst -sha1 -hmac secret -binary | base64
-        assert_eq!(password("secret", "1700000000:s.p"), "7hMPhSA5ZVKWrqwWzSNTRbonyKM=");
-    }
-
-    #[test]
     fn a_client_is_told_of_this_server_by_the_name_it_used() {
-        let directory = IceDirectory::new(Place::Here { port: 3478 }, "secret".into(), Duration::from_secs(60));
+        let directory = IceDirectory::new(Place::Here { port: 3478 }, b"secret".to_vec(), Duration::from_secs(60));
         let servers = directory.servers("[::1]", &session(), at(1_000));
         assert_eq!(servers[0].urls, ["stun:[::1]:3478"]);
         assert_eq!(servers[0].username, None);
@@ -185,25 +137,11 @@ mod tests {
         let urls: Vec<String> = urls.map(str::to_owned).to_vec();
         let place = Place::Elsewhere { urls: urls.clone() };
         let servers =
-            IceDirectory::new(place, "secret".into(), Duration::from_secs(60)).servers("x", &session(), at(0));
+            IceDirectory::new(place, b"secret".to_vec(), Duration::from_secs(60)).servers("x", &session(), at(0));
         assert_eq!(servers[0].urls, ["stun:relay.example:3478"]);
         assert_eq!(servers[1].urls, urls);
-        let none = IceDirectory::new(Place::Nowhere, "secret".into(), Duration::ZERO);
+        let none = IceDirectory::new(Place::Nowhere, b"secret".to_vec(), Duration::ZERO);
         assert!(none.servers("x", &session(), at(0)).is_empty());
-    }
-
-    #[test]
-    fn a_user_name_is_believed_until_it_expires() {
-        let directory = IceDirectory::new(Place::Here { port: 1 }, "secret".into(), Duration::from_secs(60));
-        let servers = directory.servers("h", &session(), at(1_000));
-        let (name, credential) = (servers[1].username.clone().unwrap(), servers[1].credential.clone().unwrap());
-        let user = turn_user("secret", &name, at(1_059)).unwrap();
-        assert_eq!(user.password, credential);
-        assert_eq!(turn_user("secret", &name, at(1_060)), Err(TurnUserError::Expired));
-        assert_ne!(turn_user("other", &name, at(1_000)).unwrap().password, credential);
-        for bad in ["", "1", "99999999999", "x:s.p", "-1:s.p", &format!("99999999999:{}.p", "s".repeat(200))] {
-            assert_eq!(turn_user("secret", bad, at(0)), Err(TurnUserError::Malformed), "{bad}");
-        }
     }
 
     #[test]
@@ -211,7 +149,8 @@ mod tests {
         let (one, other) = (session(), session());
         assert_ne!(one, other);
         assert!(one.0.len() <= signaling::limits::MAX_ID_BYTES);
-        let mark = |id: &SessionId| turn_user("x", &format!("9999999999:{}", id.0), at(0)).unwrap().person;
+        // The relay takes what follows the last dot for the person.
+        let mark = |id: &SessionId| id.0.rsplit_once('.').unwrap().1.to_owned();
         assert_eq!(mark(&one), mark(&other));
         let stranger = new_session_id(&DeviceKey::from_secret(&[2; 32]).public()).unwrap();
         assert_ne!(mark(&one), mark(&stranger));

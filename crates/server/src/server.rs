@@ -54,19 +54,23 @@ impl Server {
         let listening = |source| StartError::Listen { address: config.listen, source };
         let socket = TcpListener::bind(config.listen).await.map_err(listening)?;
         let addr = socket.local_addr().map_err(listening)?;
-        let (relay, place) = match &config.turn {
-            Turn::Off => (None, Place::Nowhere),
-            Turn::External(urls) => (None, Place::Elsewhere { urls: urls.clone() }),
+        let lifetime = config.credential_lifetime;
+        let (relay, relaying, ice) = match &config.turn {
+            Turn::Off => (None, None, IceDirectory::new(Place::Nowhere, Vec::new(), lifetime)),
+            Turn::External(urls) => {
+                let place = Place::Elsewhere { urls: urls.clone() };
+                (None, None, IceDirectory::new(place, secret.into_bytes(), lifetime))
+            }
             Turn::Builtin(builtin) => {
-                let relay = Relay::start(builtin, secret.clone()).await?;
+                let (relay, sessions) = Relay::start(builtin, secret)?;
                 let place = Place::Here { port: relay.addr().port() };
-                (Some(relay), place)
+                let ice = IceDirectory::new(place, relay.own_secret().to_vec(), lifetime);
+                (Some(relay), Some(sessions), ice)
             }
         };
-        let ice = IceDirectory::new(place, secret, config.credential_lifetime);
         let mut rooms = config.rooms.clone();
         rooms.shares.sessions_per_source = config.connections_per_address;
-        let hub = hub::spawn(rooms, ice, Keeping::open(&config)?)?;
+        let hub = hub::spawn(rooms, ice, relaying, Keeping::open(&config)?)?;
         memory::tell(&config);
         let (stopping, stops) = watch::channel(false);
         let fingerprint = encryption.as_ref().and_then(|encryption| encryption.fingerprint);

@@ -43,6 +43,7 @@ const PLACES: &[Place] = &[
     place("signaling", Kind::Pure, &[]),
     place("rooms", Kind::Pure, &["signaling"]),
     place("layers", Kind::Pure, &[]),
+    place("relay", Kind::Pure, &[]),
     place("media", Kind::Pure, &[]),
     // For the types of encoded frames alone.
     place("transport", Kind::Pure, &["media"]),
@@ -52,7 +53,7 @@ const PLACES: &[Place] = &[
     // Cameras deliver pixel formats, which codecs turns into I420.
     place("devices", Kind::Driver, &["codecs", "media"]),
     place("engine", Kind::Driver, &["peer", "devices", "call", "codecs", "transport", "layers", "media", "signaling"]),
-    place("server", Kind::Driver, &["rooms", "layers", "signaling"]),
+    place("server", Kind::Driver, &["rooms", "relay", "layers", "signaling"]),
     // What it measures is what the app does: it reaches for nothing behind the engine.
     place("cli", Kind::Driver, &["engine"]),
     place("lunchroom", Kind::Driver, &["engine", "server"]),
@@ -81,7 +82,9 @@ const OWNED: &[(&str, &str)] = &[
     ("opusic-sys", "codecs"),
     ("sonora", "codecs"),
     ("turbojpeg", "codecs"),
-    ("turn", "server"),
+    ("stun-types", "relay"),
+    ("turn-types", "relay"),
+    ("quinn-udp", "server"),
     ("rusqlite", "server"),
     ("tauri", "lunchroom"),
 ];
@@ -225,7 +228,7 @@ mod tests {
             member("peer", &["transport", "media", "webrtc", "tokio"]),
             member("engine", &["peer", "media", "tokio"]),
             member("cli", &["engine", "tokio"]),
-            member("server", &["signaling", "tokio", "turn"]),
+            member("server", &["signaling", "tokio", "quinn-udp"]),
             member("testkit", &["media", "webrtc"]),
         ];
         assert_eq!(complaints(&house), Vec::<String>::new());

@@ -99,6 +99,19 @@ async fn a_seat_taken_shows_on_every_open_board() {
     assert_eq!(table(&mut ada, "soup").await.taken_count, 2);
 }
 
+/// A room, and an invite to it by a member.
+pub(crate) async fn invited(member: &mut Raw) -> (String, String) {
+    look(member).await;
+    member.asked(BoardRequest::Lay(draft("soup", 0))).await.expect("laid");
+    let room = table(member, "soup").await.room;
+    let news = member.asked(BoardRequest::Invite { room: room.clone(), uses: 1, hours: 1 }).await.expect("invited");
+    let invite = news.into_iter().find_map(|news| match news {
+        BoardNews::Invite { invite, .. } => Some(invite),
+        _ => None,
+    });
+    (room, invite.expect("an invite"))
+}
+
 #[tokio::test]
 async fn who_does_not_know_the_secret_is_a_guest_with_an_invite_or_nobody() {
     let server = start(Config { member_secret: Some(SECRET.into()), ..config() }).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hmac::{Hmac, Mac as _};
 use server::{BuiltinTurn, Config, Server, Turn};
 use sha1::Sha1;
-use signaling::message::IceServer;
+use signaling::message::{ClientMessage, IceServer, ServerMessage};
 use tokio::net::UdpSocket;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -385,4 +385,111 @@ async fn coturn_believes_our_credentials() {
         }
     };
     timeout(PATIENCE, allocated).await.expect("an allocation");
+}
+
+/// Whether somebody gets an allocation, from a new port.
+async fn may_allocate(server: &Server, credentials: &IceServer) -> bool {
+    client(server, credentials).await.allocate().await.is_ok()
+}
+
+/// What is told to the relay may be a moment later than what is told to the client.
+async fn soon_refused(server: &Server, credentials: &IceServer) {
+    let refused = async { while may_allocate(server, credentials).await {} };
+    timeout(PATIENCE, refused).await.expect("refused");
+}
+
+#[tokio::test]
+async fn credentials_are_good_while_their_session_is() {
+    let server = start(relay(|turn| turn)).await;
+    let mut ada = Raw::connect(server.addr(), 1).await;
+    ada.hello().await;
+    let credentials = ada.welcome().await.ice_servers.remove(1);
+    let running = client(&server, &credentials).await;
+    let allocation = running.allocate().await.expect("an allocation");
+    ada.socket.close(Some(close_frame(1000))).await.expect("closes");
+    soon_refused(&server, &credentials).await;
+    // What is running goes on for a while.
+    let (peer, addr) = peer().await;
+    allocation.send_to(b"still here", addr).await.expect("sent");
+    assert_eq!(receive(&peer).await.expect("relayed").0, b"still here");
+}
+
+fn close_frame(code: u16) -> tokio_tungstenite::tungstenite::protocol::CloseFrame {
+    tokio_tungstenite::tungstenite::protocol::CloseFrame { code: code.into(), reason: "".into() }
+}
+
+#[tokio::test]
+async fn somebody_who_proved_nothing_relays_only_while_sitting_in_a_room() {
+    let config = Config { member_secret: Some("soup".into()), ..relay(|turn| turn) };
+    let server = start(config).await;
+    let mut ada = Raw::connect(server.addr(), 1).await;
+    ada.hello_with("soup").await;
+    let of_ada = ada.welcome().await.ice_servers.remove(1);
+    assert!(may_allocate(&server, &of_ada).await, "a member needs no room");
+    let (room, invite) = crate::board::invited(&mut ada).await;
+
+    let mut gus = Raw::connect(server.addr(), 9).await;
+    gus.hello().await;
+    let of_gus = gus.welcome().await.ice_servers.remove(1);
+    assert!(!may_allocate(&server, &of_gus).await);
+    let media = signaling::message::MediaState::default();
+    gus.say(ClientMessage::Join { room, media, invite: Some(invite) }).await;
+    assert!(matches!(gus.heard().await, ServerMessage::Joined { .. }));
+    assert!(may_allocate(&server, &of_gus).await);
+    gus.say(ClientMessage::Leave).await;
+    while !matches!(gus.heard().await, ServerMessage::Left { .. }) {}
+    soon_refused(&server, &of_gus).await;
+}
+
+#[tokio::test]
+async fn a_request_under_somebody_elses_name_is_not_theirs() {
+    let server = start(relay(|turn| turn)).await;
+    let mut ada = Hand::new(&server).await;
+    let mallory = credentials(&server, 2).await;
+    let (name, key) = (ada.username.clone(), ada.key.clone());
+    ada.username = mallory.username.expect("a user name");
+    ada.key = generate_auth_key(&ada.username, "lunchroom", &mallory.credential.expect("a password"));
+    let nothing: (u16, &[u8]) = (0x000d, &[0; 4]);
+    assert_eq!(error_code(&ada.request(0x0004, &[nothing]).await), Some(441));
+    (ada.username, ada.key) = (name, key);
+    assert_eq!(ada.request(0x0004, &[]).await[..2], [0x01, 0x04]);
+}
+
+/// coturn's own client, with data by channels and by indications, to itself and to a peer; it asks for pairs of ports.
+#[tokio::test]
+async fn coturns_client_works_with_this_relay() {
+    if [["turnutils_uclient", "-h"], ["turnutils_peer", "-h"]]
+        .iter()
+        .any(|[tool, help]| std::process::Command::new(tool).arg(help).output().is_err())
+    {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "turnutils_uclient is missing");
+        return println!("SKIPPED: turnutils_uclient (coturn) is not installed");
+    }
+    let server = start(Config { secret: Some("shared".into()), ..relay(|turn| turn) }).await;
+    let turn = server.turn_addr().expect("serves TURN").port().to_string();
+    let (_probe, addr) = peer().await;
+    drop(_probe);
+    let echo = addr.port().to_string();
+    let _peer = Command::new("turnutils_peer")
+        .args(["-L", "127.0.0.1", "-p", &echo])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a peer");
+    let to_peer = ["-e", "127.0.0.1", "-r", &echo];
+    for way in
+        [vec!["-y"], vec!["-y", "-s"], to_peer.to_vec(), [&to_peer[..], &["-s"]].concat(), vec!["-y", "-c", "-g"]]
+    {
+        let uclient = Command::new("turnutils_uclient")
+            .args(["-u", "somebody", "-W", "shared", "-n", "20", "-m", "2", "-p", &turn])
+            .args(&way)
+            .arg("127.0.0.1")
+            .kill_on_drop(true)
+            .output();
+        let output = timeout(PATIENCE * 3, uclient).await.expect("in time").expect("runs");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("Total lost packets 0 (0.000000%)"), "{way:?}\n{told}");
+        assert!(!told.contains("tot_recv_msgs=0\n"), "{way:?}\n{told}");
+    }
 }

@@ -4,13 +4,16 @@
 //! and printers beside it, and the metadata address of a cloud that hands out credentials. Every address form that
 //! ends at such a place counts as it, also an IPv4 address inside an IPv6 one.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Which kinds of address the relay may send to besides public ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct PeerPolicy {
-    pub(crate) allow_lan: bool,
-    pub(crate) allow_loopback: bool,
+pub struct PeerPolicy {
+    /// Private networks.
+    pub allow_lan: bool,
+    /// This machine.
+    pub allow_loopback: bool,
 }
 
 /// What an address is to the relay.
@@ -28,7 +31,7 @@ enum Reach {
 
 impl PeerPolicy {
     /// Whether the relay may send to, and hear from, an address.
-    pub(crate) fn allows(self, ip: IpAddr) -> bool {
+    pub fn allows(self, ip: IpAddr) -> bool {
         let reach = match ip {
             IpAddr::V4(ip) => v4(ip),
             IpAddr::V6(ip) => v6(ip),
@@ -39,6 +42,46 @@ impl PeerPolicy {
             Reach::Loopback => self.allow_loopback,
             Reach::Never => false,
         }
+    }
+}
+
+/// The policy, and which addresses are this machine's own.
+///
+/// The machine of the relay is no public place, whatever its address and on whichever interface: its services may trust
+/// what comes from itself. It is allowed as loopback is.
+#[derive(Debug)]
+pub(crate) struct Reachable {
+    policy: PeerPolicy,
+    own: HashSet<IpAddr>,
+    /// Under which allocations are reached, also where that is a NAT's address. As many as this machine has.
+    relayed: HashSet<IpAddr>,
+}
+
+impl Reachable {
+    pub(crate) fn new(policy: PeerPolicy) -> Reachable {
+        Reachable { policy, own: HashSet::new(), relayed: HashSet::new() }
+    }
+
+    pub(crate) fn set_own(&mut self, own: impl IntoIterator<Item = IpAddr>) {
+        self.own = own.into_iter().map(|ip| ip.to_canonical()).collect();
+    }
+
+    pub(crate) fn add_relayed(&mut self, ip: IpAddr) {
+        self.relayed.insert(ip);
+    }
+
+    /// Whether datagrams may go to, and come from, an address through the system.
+    pub(crate) fn allows(&self, ip: IpAddr) -> bool {
+        self.policy.allows(ip) && (self.policy.allow_loopback || !self.is_own(ip))
+    }
+
+    fn is_own(&self, ip: IpAddr) -> bool {
+        let has = |ip| self.own.contains(&ip) || self.relayed.contains(&ip);
+        let inside = match ip {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(ip) => embedded(ip),
+        };
+        has(ip) || inside.into_iter().flatten().any(|ip| has(IpAddr::V4(ip)))
     }
 }
 
@@ -238,6 +281,28 @@ mod tests {
         for disguise in disguises(Ipv4Addr::new(8, 8, 8, 8)) {
             assert!(STRICT.allows(IpAddr::V6(disguise)), "{disguise}");
         }
+    }
+
+    #[test]
+    fn this_machine_is_never_reached_whatever_its_address_and_its_disguise() {
+        for policy in [STRICT, LAN] {
+            let mut reach = Reachable::new(policy);
+            assert!(reach.allows(ip("11.0.0.1")));
+            reach.set_own(["11.0.0.1", "12.0.0.1", "10.5.0.1", "2a00:11::1", "::ffff:13.0.0.1"].map(ip));
+            reach.add_relayed(ip("14.0.0.1"));
+            for own in ["11.0.0.1", "12.0.0.1", "10.5.0.1", "2a00:11::1", "13.0.0.1", "14.0.0.1"] {
+                assert!(!reach.allows(ip(own)), "{own}");
+            }
+            for disguise in disguises(Ipv4Addr::new(12, 0, 0, 1)) {
+                assert!(!reach.allows(IpAddr::V6(disguise)), "{disguise}");
+            }
+            assert!(reach.allows(ip("11.0.0.2")) && reach.allows(ip("2a00:11::2")));
+            reach.set_own([]);
+            assert!(reach.allows(ip("11.0.0.1")) && !reach.allows(ip("14.0.0.1")));
+        }
+        let mut tests = Reachable::new(EVERYTHING);
+        tests.set_own([ip("10.5.0.1")]);
+        assert!(tests.allows(ip("10.5.0.1")));
     }
 
     proptest! {

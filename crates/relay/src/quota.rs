@@ -1,0 +1,183 @@
+//! How many allocations one person, session and address and all together may have.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::client::{site, subscriber};
+use crate::limits::{PER_ADDRESS, PER_SESSION, PER_SITE, STRANGERS_PART};
+
+/// Shares that are settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Shares {
+    /// Allocations of one person (one device key) at one time.
+    pub per_person: usize,
+    /// Allocations at one time.
+    pub total: usize,
+}
+
+/// Whose an allocation is, for the counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) person: Box<str>,
+    pub(crate) session: Box<str>,
+    /// Has proved to be a member.
+    pub(crate) member: bool,
+    address: IpAddr,
+    site: Option<Ipv6Addr>,
+}
+
+impl Holder {
+    pub(crate) fn new(person: &str, session: &str, member: bool, ip: IpAddr) -> Holder {
+        Holder { person: person.into(), session: session.into(), member, address: subscriber(ip), site: site(ip) }
+    }
+
+    fn names(&self) -> impl Iterator<Item = Name> {
+        let mine =
+            [Name::Person(self.person.clone()), Name::Session(self.session.clone()), Name::Address(self.address)];
+        mine.into_iter().chain(self.site.map(Name::Site))
+    }
+}
+
+/// By what allocations are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Name {
+    Person(Box<str>),
+    Session(Box<str>),
+    Address(IpAddr),
+    Site(Ipv6Addr),
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// One's own share is used up.
+    Own,
+    /// All places are taken, or all that strangers can take.
+    All,
+}
+
+/// Counts allocations. At most four names for each allocation are kept.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    shares: Shares,
+    all: usize,
+    strangers: usize,
+    counts: HashMap<Name, usize>,
+}
+
+impl Quota {
+    pub(crate) fn new(shares: Shares) -> Quota {
+        Quota { shares, all: 0, strangers: 0, counts: HashMap::new() }
+    }
+
+    /// Counts `places` more, if there are as many.
+    pub(crate) fn take(&mut self, holder: &Holder, places: usize) -> Result<(), Full> {
+        let part = |share: usize| if holder.member { share } else { share / STRANGERS_PART };
+        let strangers_full = !holder.member && self.strangers + places > part(self.shares.total);
+        if self.all + places > self.shares.total || strangers_full {
+            return Err(Full::All);
+        }
+        let share = |name: &Name| match name {
+            Name::Person(_) => self.shares.per_person,
+            Name::Session(_) => PER_SESSION,
+            Name::Address(_) => part(PER_ADDRESS),
+            Name::Site(_) => part(PER_SITE),
+        };
+        if holder.names().any(|name| self.count(&name) + places > share(&name)) {
+            return Err(Full::Own);
+        }
+        self.all += places;
+        self.strangers += if holder.member { 0 } else { places };
+        holder.names().for_each(|name| *self.counts.entry(name).or_default() += places);
+        Ok(())
+    }
+
+    /// Gives one place back.
+    pub(crate) fn give_back(&mut self, holder: &Holder) {
+        self.all = self.all.saturating_sub(1);
+        self.strangers = self.strangers.saturating_sub(usize::from(!holder.member));
+        for name in holder.names() {
+            let left = self.count(&name).saturating_sub(1);
+            if left == 0 {
+                self.counts.remove(&name);
+            } else {
+                self.counts.insert(name, left);
+            }
+        }
+    }
+
+    pub(crate) fn holds(&self, session: &str) -> bool {
+        self.counts.contains_key(&Name::Session(session.into()))
+    }
+
+    fn count(&self, name: &Name) -> usize {
+        self.counts.get(name).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quota(per_person: usize, total: usize) -> Quota {
+        Quota::new(Shares { per_person, total })
+    }
+
+    /// A session `n` of a person, each at an address of their own.
+    fn holder(person: &str, n: u32, member: bool) -> Holder {
+        Holder::new(person, &format!("{n}.{person}"), member, IpAddr::V4(n.into()))
+    }
+
+    #[test]
+    fn places_are_counted_by_person_and_in_all_and_come_back() {
+        let mut quota = quota(2, 3);
+        let [ada, ada_again, ben, eve] =
+            [holder("ada", 1, true), holder("ada", 2, true), holder("ben", 3, true), holder("eve", 4, true)];
+        quota.take(&ada, 1).unwrap();
+        quota.take(&ada_again, 1).unwrap();
+        assert_eq!(quota.take(&ada, 1), Err(Full::Own));
+        assert_eq!(quota.take(&ben, 2), Err(Full::All));
+        quota.take(&ben, 1).unwrap();
+        assert_eq!(quota.take(&eve, 1), Err(Full::All));
+        quota.give_back(&ada);
+        assert!(!quota.holds("1.ada") && quota.holds("2.ada"));
+        quota.take(&eve, 1).unwrap();
+        for holder in [&ada_again, &ben, &eve] {
+            quota.give_back(holder);
+        }
+        assert_eq!((quota.all, quota.counts.len()), (0, 0));
+    }
+
+    #[test]
+    fn one_session_and_one_address_have_their_shares() {
+        let mut quota = quota(1_000, 10_000);
+        let ada = holder("ada", 1, true);
+        assert_eq!((0..100).filter(|_| quota.take(&ada, 1).is_ok()).count(), PER_SESSION);
+        let house = |n: u32| Holder::new(&n.to_string(), &n.to_string(), true, "2001:db8::1".parse().unwrap());
+        assert_eq!((0..1_000).filter(|n| quota.take(&house(*n), 1).is_ok()).count(), PER_ADDRESS);
+        let street = |n: u32| {
+            let ip = format!("2001:db8:0:{n:x}::1").parse().unwrap();
+            Holder::new(&format!("s{n}"), &format!("s{n}"), true, ip)
+        };
+        let taken = (1..2_000).filter(|n| quota.take(&street(*n), 1).is_ok()).count();
+        assert_eq!(taken, PER_SITE - PER_ADDRESS);
+    }
+
+    #[test]
+    fn strangers_leave_a_share_to_members_wherever_they_come_from() {
+        let mut quota = quota(64, 1_000);
+        let taken = (0..2_000).filter(|n| quota.take(&holder(&n.to_string(), *n, false), 1).is_ok()).count();
+        assert_eq!(taken, 500);
+        let one_place = |n: u32| Holder::new(&format!("m{n}"), &format!("m{n}"), true, IpAddr::V4((n % 9).into()));
+        assert_eq!((0..2_000).filter(|n| quota.take(&one_place(*n), 1).is_ok()).count(), 500);
+    }
+
+    #[test]
+    fn strangers_at_one_address_leave_a_share_to_members_there() {
+        let mut quota = quota(64, 1_000);
+        let at_home =
+            |n: u32, member| Holder::new(&n.to_string(), &n.to_string(), member, "192.0.2.1".parse().unwrap());
+        assert_eq!((0..1_000).filter(|n| quota.take(&at_home(*n, false), 1).is_ok()).count(), PER_ADDRESS / 2);
+        assert_eq!((0..1_000).filter(|n| quota.take(&at_home(*n, true), 1).is_ok()).count(), PER_ADDRESS / 2);
+    }
+}

@@ -1,0 +1,169 @@
+//! Which sessions of the server may relay.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use crate::limits::GRACE;
+
+/// What a session may do.
+///
+/// ```text
+///            opened (member)                       closed, holds nothing
+///  (none) ──────────────────────▶ Member ─────────────────────────────────▶ (none)
+///    │                              │ closed                                  ▲
+///    │ opened (guest)               ▼               time is up (closed)       │
+///    ├─────────▶ Waiting ◀── Leaving { until } ───────────────────────────────┤
+///    │             │  │   time   ▲  │ seated                                  │
+///    │             │  │ is up    │  │                                         │
+///    │      seated │  │ (open)   │  ▼                                         │
+///    │             └──┼──▶ Seated: left, or closed                            │
+///    │                │ closed                                                │
+///    │                └───────────────────────────────────────────────────────┘
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Has proved to be a member: may allocate.
+    Member,
+    /// A guest who sits nowhere: may nothing.
+    Waiting,
+    /// A guest in a room: may allocate.
+    Seated,
+    /// A guest who got up, or a session that is over: keeps what it has for a while, and allocates nothing.
+    Leaving {
+        /// Until then.
+        until: Instant,
+        /// The session itself goes on.
+        open: bool,
+    },
+}
+
+/// All sessions that are open, as many as the server holds, and those that left allocations behind.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    standings: HashMap<Box<str>, Standing>,
+}
+
+impl Sessions {
+    pub(crate) fn standing(&self, session: &str) -> Option<Standing> {
+        self.standings.get(session).copied()
+    }
+
+    /// A session began. Said again, it changes nothing.
+    pub(crate) fn open(&mut self, session: &str, member: bool) {
+        let standing = if member { Standing::Member } else { Standing::Waiting };
+        self.standings.entry(session.into()).or_insert(standing);
+    }
+
+    /// A session came into a room.
+    pub(crate) fn seat(&mut self, session: &str) {
+        let Some(standing) = self.standings.get_mut(session) else { return };
+        match standing {
+            Standing::Waiting | Standing::Leaving { open: true, .. } => *standing = Standing::Seated,
+            Standing::Member | Standing::Seated | Standing::Leaving { open: false, .. } => {}
+        }
+    }
+
+    /// A session left its room.
+    pub(crate) fn leave(&mut self, now: Instant, session: &str) {
+        let Some(standing) = self.standings.get_mut(session) else { return };
+        match standing {
+            Standing::Seated => *standing = Standing::Leaving { until: now + GRACE, open: true },
+            Standing::Member | Standing::Waiting | Standing::Leaving { .. } => {}
+        }
+    }
+
+    /// A session is over. What holds no allocation is forgotten at once.
+    pub(crate) fn close(&mut self, now: Instant, session: &str, holds: bool) {
+        let Some(standing) = self.standings.get_mut(session) else { return };
+        let until = match *standing {
+            Standing::Member | Standing::Seated => now + GRACE,
+            Standing::Leaving { until, .. } => until,
+            Standing::Waiting => now,
+        };
+        if holds {
+            *standing = Standing::Leaving { until, open: false };
+        } else {
+            self.standings.remove(session);
+        }
+    }
+
+    /// Whether the time is up for what this session has.
+    pub(crate) fn is_over(&self, now: Instant, session: &str) -> bool {
+        match self.standing(session) {
+            Some(Standing::Member | Standing::Seated) => false,
+            Some(Standing::Leaving { until, .. }) => until <= now,
+            Some(Standing::Waiting) | None => true,
+        }
+    }
+
+    /// Settles those whose time is up, once their allocations are gone.
+    pub(crate) fn sweep(&mut self, now: Instant) {
+        self.standings.retain(|_, standing| match *standing {
+            Standing::Leaving { until, open } if until <= now => {
+                *standing = Standing::Waiting;
+                open
+            }
+            Standing::Member | Standing::Waiting | Standing::Seated | Standing::Leaving { .. } => true,
+        });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.standings.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_member_may_while_the_session_lives_and_keeps_for_a_while() {
+        let (mut sessions, now) = (Sessions::default(), Instant::now());
+        sessions.open("a", true);
+        sessions.seat("a");
+        sessions.leave(now, "a");
+        assert_eq!(sessions.standing("a"), Some(Standing::Member));
+        sessions.close(now, "a", true);
+        assert!(!sessions.is_over(now + GRACE - SOON, "a"));
+        assert!(sessions.is_over(now + GRACE, "a"));
+        sessions.seat("a");
+        assert_eq!(sessions.standing("a"), Some(Standing::Leaving { until: now + GRACE, open: false }));
+        sessions.sweep(now + GRACE);
+        assert_eq!(sessions.len(), 0);
+    }
+
+    #[test]
+    fn a_guest_may_while_seated() {
+        let (mut sessions, now) = (Sessions::default(), Instant::now());
+        sessions.open("g", false);
+        assert!(sessions.is_over(now, "g"));
+        sessions.seat("g");
+        assert_eq!(sessions.standing("g"), Some(Standing::Seated));
+        sessions.leave(now, "g");
+        sessions.leave(now + SOON, "g");
+        assert_eq!(sessions.standing("g"), Some(Standing::Leaving { until: now + GRACE, open: true }));
+        sessions.seat("g");
+        assert_eq!(sessions.standing("g"), Some(Standing::Seated));
+        sessions.leave(now, "g");
+        sessions.sweep(now + GRACE);
+        assert_eq!(sessions.standing("g"), Some(Standing::Waiting));
+        sessions.close(now, "g", false);
+        assert_eq!(sessions.len(), 0);
+    }
+
+    #[test]
+    fn what_holds_nothing_is_forgotten_with_its_session() {
+        let (mut sessions, now) = (Sessions::default(), Instant::now());
+        for n in 0..1_000 {
+            let id = n.to_string();
+            sessions.open(&id, n % 2 == 0);
+            sessions.seat(&id);
+            sessions.close(now, &id, false);
+        }
+        assert_eq!(sessions.len(), 0);
+    }
+}

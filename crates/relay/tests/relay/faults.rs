@@ -1,0 +1,214 @@
+//! What strangers and spoofers try.
+
+use relay::{Action, Client, PeerPolicy, Shares};
+use stun_types::attribute::RawAttribute;
+use stun_types::message::{BINDING, Message, MessageWriteVec};
+use stun_types::prelude::{MessageWrite as _, MessageWriteExt as _};
+use turn_types::attribute::{Lifetime, XorPeerAddress};
+use turn_types::message::{ALLOCATE, CREATE_PERMISSION, REFRESH};
+
+use crate::world::*;
+
+#[test]
+fn a_nonce_that_was_taken_elsewhere_is_stale() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s1.ada", "198.51.100.1:5000");
+    world.allocate(&mut ada).expect("an allocation");
+    let mut mallory = Person::shared("s2.mallory", "198.51.100.66:5000");
+    assert_eq!(world.refresh(&mut mallory, 600), 437);
+    // Ada's source address is false, so that he does not hear what is answered.
+    mallory.client = ada.client;
+    for _ in 0..3 {
+        let request = mallory.request(REFRESH, &[&Lifetime::new(0)]);
+        assert_eq!(world.send(&mallory, &request).expect("an answer").code(), Some(438));
+    }
+    assert_eq!(world.refresh(&mut ada, 600), 0);
+}
+
+#[test]
+fn somebody_elses_credentials_do_nothing_at_an_allocation() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s1.ada", "198.51.100.1:5000");
+    world.allocate(&mut ada).expect("an allocation");
+    let mut mallory = Person::shared("s2.mallory", "198.51.100.1:5000");
+    mallory.nonce = ada.nonce.clone();
+    let peer = addr("20.0.0.1:7");
+    assert_eq!(world.permit(&mut mallory, &[peer]), Some(441));
+    assert_eq!(world.bind(&mut mallory, 0x4007, peer), 441);
+    assert_eq!(world.refresh(&mut mallory, 0), 441);
+    assert_eq!(world.allocate(&mut mallory), Err(441));
+    assert_eq!(world.indicate(&ada, peer, b"x"), Action::Drop);
+    assert_eq!(world.permit(&mut ada, &[peer]), Some(0));
+}
+
+#[test]
+fn wrong_and_expired_credentials_are_unauthorized() {
+    let mut world = World::new();
+    let good = Person::shared("s.ada", "198.51.100.1:5000");
+    let guessed = Person { password: "guess".into(), ..good.clone() };
+    let stretched = Person { username: good.username.replacen('1', "9", 1), ..good.clone() };
+    let of_no_form = ["", "x", ":", "-1:a", "99999999999999999999:a"].map(|username| {
+        let password = relay::password(SHARED.as_bytes(), username);
+        Person { username: username.into(), password, ..good.clone() }
+    });
+    let expired = Person::expiring("s.ada", "198.51.100.1:5000", 0);
+    for mut person in [guessed, stretched, expired].into_iter().chain(of_no_form) {
+        assert_eq!(world.allocate(&mut person), Err(401), "{}", person.username);
+    }
+    let mut short = Person::expiring("s.ada", "198.51.100.1:5000", 3);
+    world.allocate(&mut short).expect("an allocation");
+    world.wait(std::time::Duration::from_secs(3));
+    assert_eq!(world.refresh(&mut short, 600), 401);
+    assert_eq!(world.permit(&mut short, &[addr("20.0.0.1:7")]), Some(401));
+}
+
+#[test]
+fn what_comes_after_the_integrity_is_not_heard() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    world.allocate(&mut ada).expect("an allocation");
+    let transaction = ada.next_transaction();
+    let mut request =
+        ada.signed(CREATE_PERMISSION, transaction, &[&XorPeerAddress::new(addr("20.0.0.1:7"), transaction)]);
+    let hidden = XorPeerAddress::new(addr("20.0.0.2:7"), transaction);
+    let hidden = stun_types::attribute::AttributeWrite::to_raw(&hidden).to_bytes();
+    request.extend_from_slice(&hidden);
+    let length = (request.len() - 20) as u16;
+    request[2..4].copy_from_slice(&length.to_be_bytes());
+    assert_eq!(world.send(&ada, &request).expect("an answer").code(), None);
+    assert_ne!(world.indicate(&ada, addr("20.0.0.1:7"), b"x"), Action::Drop);
+    assert_eq!(world.indicate(&ada, addr("20.0.0.2:7"), b"x"), Action::Drop);
+}
+
+/// Whoever sends under a false address uses up nothing of the one who has it.
+#[test]
+fn spoofed_requests_use_nobodys_budget() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    world.allocate(&mut ada).expect("an allocation");
+    let mut spoofer = Person { nonce: Some("guessed".into()), password: "guessed".into(), ..ada.clone() };
+    let bare = Message::builder_request(REFRESH, MessageWriteVec::new()).finish();
+    for _ in 0..5_000 {
+        let signed = spoofer.request(REFRESH, &[]);
+        for datagram in [&bare, &signed] {
+            let _ = world.handle(&ada.client, datagram);
+        }
+    }
+    for _ in 0..12 {
+        assert_eq!(world.refresh(&mut ada, 600), 0);
+    }
+    assert_eq!(world.permit(&mut ada, &[addr("20.0.0.1:7")]), Some(0));
+}
+
+#[test]
+fn refusals_to_one_source_are_capped_and_short() {
+    let mut world = World::new();
+    let victim = Person::shared("s.v", "198.51.100.1:5000");
+    let bare = Message::builder_request(ALLOCATE, MessageWriteVec::new()).finish();
+    let binding = Message::builder_request(BINDING, MessageWriteVec::new()).finish();
+    let longest = world.send(&victim, &bare).expect("an answer").bytes.len();
+    assert!(longest <= 72, "{longest}");
+    let ports = (0..41_000_u32).filter(|n| {
+        let remote = std::net::SocketAddr::new(victim.client.remote.ip(), 1_024 + (n % 60_000) as u16);
+        let client = Client { remote, ..victim.client };
+        world.handle(&client, if n % 2 == 0 { &bare } else { &binding }) != Action::Drop
+    });
+    assert!(ports.count() < 400);
+    let mut elsewhere = Person::shared("s.ada", "198.51.100.2:5000");
+    assert!(world.allocate(&mut elsewhere).is_ok(), "others are not refused");
+}
+
+#[test]
+fn no_peer_is_named_or_reached_that_is_not_allowed() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    world.allocate(&mut ada).expect("an allocation");
+    let port = world.port();
+    // Its own two public addresses are no better than loopback.
+    for denied in ["127.0.0.1", "0.0.0.0", "10.0.0.1", "192.168.1.1", "169.254.169.254", "224.0.0.1", HERE, "12.0.0.1"]
+    {
+        let peer = std::net::SocketAddr::new(denied.parse().expect("an IP"), 53);
+        assert_eq!(world.permit(&mut ada, &[peer]), Some(403), "{denied}");
+        assert_eq!(world.bind(&mut ada, 0x4000, peer), 403, "{denied}");
+        assert_eq!(world.indicate(&ada, peer, b"x"), Action::Drop, "{denied}");
+        assert_eq!(world.channel(&ada, 0x4000, b"x"), Action::Drop, "{denied}");
+        assert_eq!(world.from_peer(port, &peer.to_string(), b"x"), None, "{denied}");
+    }
+}
+
+#[test]
+fn an_address_that_becomes_this_machines_is_reached_no_more() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    world.allocate(&mut ada).expect("an allocation");
+    let peer = addr("20.0.0.1:7");
+    assert_eq!(world.permit(&mut ada, &[peer]), Some(0));
+    assert_ne!(world.indicate(&ada, peer, b"x"), Action::Drop);
+    world.relay.set_own_addresses([peer.ip()]);
+    assert_eq!(world.indicate(&ada, peer, b"x"), Action::Drop);
+    assert_eq!(world.from_peer(world.port(), "20.0.0.1:7", b"x"), None);
+}
+
+#[test]
+fn of_this_machine_only_ports_of_allocations_are_reached_and_inside() {
+    let mut world = World::new();
+    let [mut ada, mut ben] =
+        [("s.ada", "198.51.100.1:5000"), ("s.ben", "198.51.100.2:5000")].map(|(who, at)| Person::shared(who, at));
+    let (at_ada, at_ben) = (world.allocate(&mut ada).expect("one"), world.allocate(&mut ben).expect("two"));
+    assert_eq!(world.permit(&mut ada, &[at_ben]), Some(0));
+    assert_eq!(world.indicate(&ada, at_ben, b"x"), Action::Drop, "ben has not permitted ada");
+    assert_eq!(world.bind(&mut ben, 0x4000, at_ada), 0);
+    assert_eq!(world.indicate(&ada, at_ben, b"hello"), Action::Client(ben.client));
+    assert_eq!(world.out, frame(0x4000, b"hello"));
+    assert_eq!(world.channel(&ben, 0x4000, b"back"), Action::Client(ada.client));
+    assert_eq!(indicated(&world.out), (at_ben, b"back".to_vec()));
+    // The permission is for the address; of its ports only those of allocations are anything.
+    let other = std::net::SocketAddr::new(at_ben.ip(), 22);
+    assert_eq!(world.permit(&mut ada, &[other]), Some(403));
+    assert_eq!(world.indicate(&ada, other, b"x"), Action::Drop);
+    // One that ended costs the others of a request nothing, and takes nothing.
+    assert_eq!(world.refresh(&mut ben, 0), 0);
+    assert_eq!(world.permit(&mut ada, &[at_ben, addr("20.0.0.1:7")]), Some(0));
+    assert_eq!(world.indicate(&ada, at_ben, b"x"), Action::Drop);
+}
+
+#[test]
+fn a_told_address_that_is_a_nats_is_this_machines_too() {
+    let mut world = World::new();
+    world.relay.set_own_addresses([]);
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    let told = world.allocate(&mut ada).expect("an allocation");
+    let beside = std::net::SocketAddr::new(told.ip(), 22);
+    assert_eq!(world.permit(&mut ada, &[beside]), Some(403));
+}
+
+#[test]
+fn tests_may_reach_their_own_machine() {
+    let mut world =
+        World::with(PeerPolicy { allow_lan: false, allow_loopback: true }, Shares { per_person: 1, total: 1 });
+    let mut ada = Person::shared("s.ada", "127.0.0.1:5000");
+    world.allocate(&mut ada).expect("an allocation");
+    assert_eq!(world.permit(&mut ada, &[addr("127.0.0.1:7"), addr("11.0.0.1:7")]), Some(0));
+    assert_ne!(world.indicate(&ada, addr("127.0.0.1:7"), b"x"), Action::Drop);
+    assert_eq!(world.indicate(&ada, addr("127.0.0.1:0"), b"x"), Action::Drop, "nothing is at port 0");
+}
+
+#[test]
+fn messages_that_do_not_add_up_are_dropped() {
+    let mut world = World::new();
+    let ada = Person::shared("s.ada", "198.51.100.1:5000");
+    let mut good = Message::builder_request(BINDING, MessageWriteVec::new());
+    good.add_attribute(&RawAttribute::new(0x8022.into(), b"abc")).expect("added");
+    let good = good.finish();
+    assert_ne!(world.handle(&ada.client, &good), Action::Drop);
+    for length in 0..good.len() {
+        assert_eq!(world.handle(&ada.client, &good[..length]), Action::Drop, "{length}");
+    }
+    for (place, value) in [(4, 0), (23, 200), (0, 0x01), (0, 0xc0)] {
+        let mut bent = good.clone();
+        bent[place] = value;
+        assert_eq!(world.handle(&ada.client, &bent), Action::Drop, "{place}");
+    }
+    let long = [&good[..], &[0; 4_000]].concat();
+    assert_eq!(world.handle(&ada.client, &long), Action::Drop);
+}

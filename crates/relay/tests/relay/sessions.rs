@@ -1,0 +1,115 @@
+//! Credentials of this server are good while their session is.
+
+use std::time::Duration;
+
+use relay::limits::GRACE;
+use relay::{Action, PeerPolicy, Shares};
+use turn_types::message::ALLOCATE;
+
+use crate::world::*;
+
+const SESSION: &str = "QUJDREVGR0hJSktMTU5PUA.bWFyaw";
+
+fn peer() -> std::net::SocketAddr {
+    addr("20.0.0.1:4000")
+}
+
+#[test]
+fn a_member_allocates_while_the_session_lives() {
+    let mut world = World::new();
+    let mut ada = Person::of_session(SESSION, "198.51.100.1:5000");
+    assert_eq!(world.allocate(&mut ada), Err(401), "no session of that name");
+    world.relay.session_opened(SESSION, true);
+    assert!(world.allocate(&mut ada).is_ok());
+    let now = world.now().instant;
+    world.relay.session_closed(now, SESSION);
+
+    let mut again = Person::of_session(SESSION, "198.51.100.1:5001");
+    assert_eq!(world.allocate(&mut again), Err(403), "the session is over");
+    // The call goes on for a while, so that it can come back.
+    world.wait(GRACE - Duration::from_secs(1));
+    assert_eq!(world.refresh(&mut ada, 600), 0);
+    assert_eq!(world.permit(&mut ada, &[peer()]), Some(0));
+    assert_ne!(world.indicate(&ada, peer(), b"x"), Action::Drop);
+    world.wait(Duration::from_secs(2));
+    assert!(world.open.is_empty());
+    assert_eq!(world.refresh(&mut ada, 600), 401);
+}
+
+#[test]
+fn somebody_who_proved_nothing_allocates_while_sitting_in_a_room() {
+    let mut world = World::new();
+    world.relay.session_opened(SESSION, false);
+    let mut eve = Person::of_session(SESSION, "198.51.100.1:5000");
+    assert_eq!(world.allocate(&mut eve), Err(403));
+    world.relay.session_seated(SESSION);
+    assert!(world.allocate(&mut eve).is_ok());
+    let now = world.now().instant;
+    world.relay.session_left(now, SESSION);
+    let mut again = Person::of_session(SESSION, "198.51.100.1:5001");
+    assert_eq!(world.allocate(&mut again), Err(403));
+    world.wait(Duration::from_secs(30));
+    world.relay.session_seated(SESSION);
+    assert!(world.allocate(&mut again).is_ok());
+    world.wait(GRACE * 2);
+    assert_eq!(world.open.len(), 2, "back in time, so both live on");
+    let now = world.now().instant;
+    world.relay.session_left(now, SESSION);
+    world.wait(GRACE);
+    assert!(world.open.is_empty());
+    world.relay.session_seated(SESSION);
+    assert!(world.allocate(&mut eve).is_ok(), "the session itself went on");
+}
+
+#[test]
+fn a_session_that_left_nothing_is_over_at_once() {
+    let mut world = World::new();
+    let now = world.now().instant;
+    world.relay.session_opened(SESSION, true);
+    world.relay.session_closed(now, SESSION);
+    let mut ada = Person::of_session(SESSION, "198.51.100.1:5000");
+    assert_eq!(world.allocate(&mut ada), Err(401));
+    world.relay.session_seated(SESSION);
+    assert_eq!(world.allocate(&mut ada), Err(401), "nobody comes back from there");
+}
+
+/// The password of a user name is another for each of the secrets, so neither can be passed off as the other's.
+#[test]
+fn the_shared_secret_makes_no_credentials_of_this_server() {
+    let mut world = World::new();
+    world.relay.session_opened(SESSION, false);
+    let mut shared = Person::shared(SESSION, "198.51.100.1:5000");
+    assert!(world.allocate(&mut shared).is_ok(), "whoever has the secret is trusted by the operator");
+    let now = world.now().instant;
+    world.relay.session_closed(now, SESSION);
+    world.wait(GRACE * 2);
+    assert_eq!(world.open.len(), 1, "it hangs on no session");
+}
+
+#[test]
+fn own_credentials_expire_too() {
+    let mut world = World::new();
+    world.relay.session_opened(SESSION, true);
+    let mut ada = Person::of_session(SESSION, "198.51.100.1:5000");
+    world.wait(Duration::from_secs(24 * 3_600));
+    assert_eq!(world.allocate(&mut ada), Err(401));
+}
+
+#[test]
+fn guests_never_take_the_members_share() {
+    let mut world = World::with(PeerPolicy::default(), Shares { per_person: 64, total: 100 });
+    let mut granted = 0;
+    for n in 0..120 {
+        let session = format!("guest{n}.g{n}");
+        world.relay.session_opened(&session, false);
+        world.relay.session_seated(&session);
+        let mut guest = Person::of_session(&session, &format!("20.0.{n}.1:5000"));
+        granted += usize::from(world.code(&mut guest, ALLOCATE, &[&udp()]) == 0);
+    }
+    assert_eq!(granted, 50);
+    for n in 0..50 {
+        let session = format!("member{n}.m{n}");
+        world.relay.session_opened(&session, true);
+        assert!(world.allocate(&mut Person::of_session(&session, &format!("30.0.{n}.1:5000"))).is_ok());
+    }
+}

@@ -1,0 +1,125 @@
+//! Which addresses this machine has, and which of them peers are told.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use if_addrs::{IfAddr, get_if_addrs};
+
+/// Where relayed addresses are.
+#[derive(Debug, Clone)]
+pub(super) struct RelayAddresses {
+    /// As configured.
+    pub(super) external: Vec<IpAddr>,
+    /// Where clients are listened to.
+    pub(super) listen: IpAddr,
+}
+
+/// What peers are told, and what the socket is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RelayAddress {
+    pub(super) told: IpAddr,
+    pub(super) bound: IpAddr,
+}
+
+impl RelayAddresses {
+    /// For a client: `external` as configured, else the address that is listened on, else the one by which this
+    /// machine reaches the client (it may be in several networks), else the one by which it reaches the Internet.
+    /// `route` tells by which address the machine reaches another.
+    pub(super) fn choose(
+        &self,
+        v6: bool,
+        client: IpAddr,
+        route: impl Fn(IpAddr) -> Option<IpAddr>,
+    ) -> Option<RelayAddress> {
+        let family = |ip: &IpAddr| ip.is_ipv6() == v6;
+        let (any, far, loopback): (IpAddr, IpAddr, IpAddr) = if v6 {
+            let far = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+            (Ipv6Addr::UNSPECIFIED.into(), far.into(), Ipv6Addr::LOCALHOST.into())
+        } else {
+            (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::LOCALHOST.into())
+        };
+        let listen = Some(self.listen).filter(|ip| family(ip) && !ip.is_unspecified());
+        if let Some(told) = self.external.iter().copied().find(family) {
+            return Some(RelayAddress { told, bound: listen.unwrap_or(any) });
+        }
+        // What is told to a client on this machine itself should mean something to others too.
+        let near = Some(client).filter(|ip| family(ip) && !ip.is_loopback()).and_then(&route);
+        // Without any route this machine still reaches itself; an IPv6 listener alone says nothing of IPv4.
+        let nowhere = Some(loopback).filter(|_| !v6 && self.listen.is_ipv4());
+        let told = listen.or(near).or_else(|| route(far)).or(nowhere)?;
+        Some(RelayAddress { told, bound: told })
+    }
+}
+
+/// The address from which this machine would send to another. Nothing is sent to find out.
+pub(super) fn route(to: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = if to.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((to, 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+/// This machine's addresses, on whichever interface, and those at which a datagram reaches it along with others.
+pub(super) fn own() -> Vec<IpAddr> {
+    let interfaces = get_if_addrs().unwrap_or_else(|error| {
+        tracing::error!(%error, "the relay cannot read this machine's addresses");
+        Vec::new()
+    });
+    let mut own = Vec::new();
+    for interface in interfaces {
+        own.push(interface.ip());
+        if let IfAddr::V4(v4) = interface.addr {
+            own.extend(v4.broadcast.map(IpAddr::V4));
+        }
+    }
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    /// A machine in two private networks, with a way into the Internet by one of them.
+    fn two_networks(to: IpAddr) -> Option<IpAddr> {
+        match to {
+            IpAddr::V4(to) if to.octets()[0] == 10 => Some(ip("10.0.0.5")),
+            IpAddr::V4(_) => Some(ip("192.168.1.5")),
+            IpAddr::V6(_) => Some(ip("2001:db8::5")),
+        }
+    }
+
+    fn chosen(
+        external: &[&str],
+        listen: &str,
+        client: &str,
+        route: fn(IpAddr) -> Option<IpAddr>,
+    ) -> [Option<(IpAddr, IpAddr)>; 2] {
+        let addresses = RelayAddresses { external: external.iter().map(|text| ip(text)).collect(), listen: ip(listen) };
+        [false, true].map(|v6| addresses.choose(v6, ip(client), route).map(|address| (address.told, address.bound)))
+    }
+
+    fn both(one: &str) -> Option<(IpAddr, IpAddr)> {
+        Some((ip(one), ip(one)))
+    }
+
+    #[test]
+    fn relayed_addresses_are_the_configured_ones_then_the_listening_one_then_the_machine_s() {
+        let configured = chosen(&["203.0.113.9"], "0.0.0.0", "192.168.1.7", two_networks);
+        assert_eq!(configured, [Some((ip("203.0.113.9"), ip("0.0.0.0"))), both("2001:db8::5")]);
+        assert_eq!(chosen(&[], "127.0.0.1", "127.0.0.1", |_| None), [both("127.0.0.1"), None]);
+        assert_eq!(chosen(&[], "0.0.0.0", "127.0.0.1", |_| None), [both("127.0.0.1"), None]);
+        assert_eq!(chosen(&[], "::1", "::1", |_| None), [None, both("::1")]);
+    }
+
+    #[test]
+    fn a_machine_in_several_networks_tells_each_client_the_address_in_theirs() {
+        for (client, told) in [("10.1.1.1", "10.0.0.5"), ("192.168.1.7", "192.168.1.5"), ("127.0.0.1", "192.168.1.5")] {
+            assert_eq!(chosen(&[], "0.0.0.0", client, two_networks)[0], both(told), "{client}");
+        }
+        let only_ten = |to| two_networks(to).filter(|ip| ip.to_string().starts_with("10."));
+        assert_eq!(chosen(&[], "0.0.0.0", "10.1.1.1", only_ten), [both("10.0.0.5"), None]);
+    }
+}

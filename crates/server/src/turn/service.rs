@@ -1,0 +1,303 @@
+//! The thread that has all sockets of the relay.
+//!
+//! It waits for any of them, reads each in batches, lets [`relay::Relay`] decide, and sends what comes of it at the end of
+//! each turn. A socket that has more waits until all others had their turn.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mio::{Events, Poll, Token};
+use relay::{Action, Client, NotOpened, Now, Open, PortId, Relay, Transport};
+
+use super::addresses::{self, RelayAddresses};
+use super::outbox::{By, Outbox};
+use super::port::{Batch, Port, bind_relayed};
+use super::sessions::{State, Update};
+
+pub(super) const WAKER: Token = Token(0);
+pub(super) const LISTENER: Token = Token(1);
+const FIRST_PORT: usize = 2;
+/// Sockets that are told of at one time. The others are told of next.
+pub(super) const EVENTS: usize = 256;
+/// How often this machine's addresses are read anew.
+const READ_ADDRESSES_EVERY: Duration = Duration::from_secs(10);
+/// Room in the system for what a relay port receives while the thread is busy: 0.1 s of ten good videos.
+const PORT_BUFFER: usize = 1 << 20;
+/// After an error of the poll itself: one that stays must not keep a core busy.
+const ERROR_PAUSE: Duration = Duration::from_millis(10);
+
+/// All that the thread owns.
+pub(super) struct Service {
+    pub(super) poll: Poll,
+    pub(super) listener: Port,
+    pub(super) relay: Relay,
+    pub(super) updates: Receiver<Update>,
+    pub(super) stopping: Arc<AtomicBool>,
+    pub(super) addresses: RelayAddresses,
+    pub(super) range: RangeInclusive<u16>,
+    pub(super) sockets: Sockets,
+}
+
+/// Sockets of allocations and what they share.
+pub(super) struct Sockets {
+    ports: Vec<Option<Port>>,
+    /// Those that may have more to read. Each is in it once.
+    ready: VecDeque<Token>,
+    outbox: Outbox,
+    /// This machine's addresses.
+    own: HashSet<IpAddr>,
+    own_read: Instant,
+}
+
+impl Sockets {
+    pub(super) fn new() -> Sockets {
+        let (ports, ready, outbox) = (Vec::new(), VecDeque::new(), Outbox::default());
+        Sockets { ports, ready, outbox, own: HashSet::new(), own_read: Instant::now() }
+    }
+}
+
+impl Service {
+    /// Serves until it is told to stop.
+    pub(super) fn run(mut self) {
+        let (mut events, mut batch, mut out) = (Events::with_capacity(EVENTS), Batch::new(), Vec::new());
+        self.read_own_addresses();
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "the relay cannot wait for its sockets");
+                std::thread::sleep(ERROR_PAUSE);
+            }
+            if self.stopping.load(Ordering::Acquire) {
+                return;
+            }
+            // Before any datagram: a client that was told of its session may be here already.
+            self.take_updates();
+            events.iter().for_each(|event| self.queue(event.token()));
+            self.turn(&mut batch, &mut out);
+            self.flush();
+            self.look_at_the_clock();
+        }
+    }
+
+    /// One look at each socket that has something.
+    fn turn(&mut self, batch: &mut Batch, out: &mut Vec<u8>) {
+        let now = now();
+        for _ in 0..self.sockets.ready.len() {
+            let Some(token) = self.sockets.ready.pop_front() else { return };
+            let Some(port) = self.port_mut(token) else { continue };
+            port.queued = false;
+            let more = port.receive(batch);
+            self.datagrams(now, token, batch, out);
+            self.close_ports();
+            if more {
+                self.queue(token);
+            }
+        }
+    }
+
+    fn datagrams(&mut self, now: Now, token: Token, batch: &Batch, out: &mut Vec<u8>) {
+        for (from, to, datagram) in batch.datagrams() {
+            // Nothing can be answered to port 0.
+            if from.port() != 0 {
+                // A fault of the library that reads messages ends this datagram, not the relay.
+                let handled = std::panic::catch_unwind(AssertUnwindSafe(|| match port_id(token) {
+                    None => self.from_client(now, from, to, datagram, out),
+                    Some(port) => self.from_peer(now, port, from, datagram, out),
+                }));
+                if handled.is_err() {
+                    tracing::error!("a datagram made the relay panic");
+                }
+            }
+            if self.sockets.outbox.is_full() {
+                self.flush();
+            }
+        }
+    }
+
+    fn from_client(&mut self, now: Now, from: SocketAddr, to: Option<IpAddr>, datagram: &[u8], out: &mut Vec<u8>) {
+        let listens = self.listener.addr();
+        let local = SocketAddr::new(to.unwrap_or(listens.ip()), listens.port());
+        let client = Client { transport: Transport::Udp, remote: from, local };
+        match self.relay.handle(now, &client, datagram, out) {
+            Action::Drop => {}
+            Action::Client(client) => self.to_client(&client, out),
+            Action::Peer { port, peer, data } => {
+                let segments = self.port(port).map_or(1, Port::segments);
+                self.sockets.outbox.push(By::Port(port), peer, &datagram[data], segments);
+            }
+            Action::Open(open) => {
+                let told = self.open(&open);
+                if let Some(client) = self.relay.opened(now.instant, open.port, told, out) {
+                    self.to_client(&client, out);
+                }
+            }
+        }
+    }
+
+    fn from_peer(&mut self, now: Now, port: PortId, peer: SocketAddr, datagram: &[u8], out: &mut Vec<u8>) {
+        if let Some(client) = self.relay.handle_peer(now.instant, port, peer, datagram, out) {
+            self.to_client(&client, out);
+        }
+    }
+
+    /// Bytes go out as they came in: there is one way yet.
+    fn to_client(&mut self, client: &Client, bytes: &[u8]) {
+        match client.transport {
+            Transport::Udp => {
+                let (to, from) = (self.native(client.remote), self.source(client.local.ip()));
+                self.sockets.outbox.push(By::Listener(from), to, bytes, self.listener.segments());
+            }
+            // Nobody comes by a stream: none is listened to.
+            Transport::Tcp | Transport::Tls => {}
+        }
+    }
+
+    /// The address to answer from: the one that was asked, where the system could choose another.
+    fn source(&self, asked: IpAddr) -> Option<IpAddr> {
+        let any = self.listener.addr().ip().is_unspecified();
+        // It was perhaps sent to everybody, and nothing can be sent from such an address.
+        (any && (asked.is_loopback() || self.sockets.own.contains(&asked))).then_some(asked)
+    }
+
+    fn native(&self, to: SocketAddr) -> SocketAddr {
+        match (self.listener.addr(), to.ip()) {
+            (SocketAddr::V6(_), IpAddr::V4(ip)) => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
+            _ => to,
+        }
+    }
+
+    /// Opens the sockets of an allocation; gives the addresses that peers are told.
+    fn open(&mut self, open: &Open) -> Result<(SocketAddr, Option<SocketAddr>), NotOpened> {
+        let client = open.client.remote.ip();
+        let address = self.addresses.choose(open.v6, client, addresses::route).ok_or(NotOpened::Family)?;
+        let bound = bind_relayed(address.bound, &self.range, open.even, open.beside.is_some(), PORT_BUFFER);
+        let (port, above) = bound.ok_or(NotOpened::Busy)?;
+        let told = |port: &Port| SocketAddr::new(address.told, port.addr().port());
+        let (first, second) = (told(&port), above.as_ref().map(told));
+        self.keep(open.port, port)?;
+        if let Some((id, above)) = open.beside.zip(above) {
+            self.keep(id, above)?;
+        }
+        Ok((first, second))
+    }
+
+    fn keep(&mut self, id: PortId, mut port: Port) -> Result<(), NotOpened> {
+        let place = usize::try_from(id.0).map_err(|_| NotOpened::Busy)?;
+        if let Err(error) = port.register(self.poll.registry(), Token(FIRST_PORT + place)) {
+            tracing::error!(%error, "a relay port cannot be waited for");
+            return Err(NotOpened::Busy);
+        }
+        if self.sockets.ports.len() <= place {
+            self.sockets.ports.resize_with(place + 1, || None);
+        }
+        self.sockets.ports[place] = Some(port);
+        Ok(())
+    }
+
+    fn close_ports(&mut self) {
+        while let Some(id) = self.relay.poll_closed() {
+            // What is still to leave by it leaves first.
+            self.flush();
+            let place = usize::try_from(id.0).ok().and_then(|place| self.sockets.ports.get_mut(place));
+            if let Some(mut port) = place.and_then(Option::take) {
+                port.deregister(self.poll.registry());
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let Service { listener, sockets: Sockets { ports, outbox, .. }, .. } = self;
+        for call in outbox.take() {
+            let (port, from) = match call.by {
+                By::Listener(from) => (Some(&*listener), from),
+                By::Port(id) => (usize::try_from(id.0).ok().and_then(|place| ports.get(place)?.as_ref()), None),
+            };
+            if let Some(port) = port {
+                port.send(call.to, from, &call.bytes, call.segment());
+            }
+        }
+    }
+
+    fn take_updates(&mut self) {
+        let now = Instant::now();
+        while let Ok(Update { session, state }) = self.updates.try_recv() {
+            let session = &session.0;
+            match state {
+                State::Member => self.relay.session_opened(session, true),
+                State::Waiting => {
+                    self.relay.session_opened(session, false);
+                    self.relay.session_left(now, session);
+                }
+                State::Seated => {
+                    self.relay.session_opened(session, false);
+                    self.relay.session_seated(session);
+                }
+                State::Closed => self.relay.session_closed(now, session),
+            }
+        }
+    }
+
+    fn queue(&mut self, token: Token) {
+        if let Some(port) = self.port_mut(token)
+            && !std::mem::replace(&mut port.queued, true)
+        {
+            self.sockets.ready.push_back(token);
+        }
+    }
+
+    fn port(&self, id: PortId) -> Option<&Port> {
+        self.sockets.ports.get(usize::try_from(id.0).ok()?)?.as_ref()
+    }
+
+    fn port_mut(&mut self, token: Token) -> Option<&mut Port> {
+        match token {
+            LISTENER => Some(&mut self.listener),
+            Token(place) => self.sockets.ports.get_mut(place.checked_sub(FIRST_PORT)?)?.as_mut(),
+        }
+    }
+
+    /// How long there is nothing to do unless something comes.
+    fn patience(&self) -> Duration {
+        if !self.sockets.ready.is_empty() {
+            return Duration::ZERO;
+        }
+        let read = self.sockets.own_read + READ_ADDRESSES_EVERY;
+        let next = self.relay.poll_timeout().map_or(read, |at| at.min(read));
+        next.saturating_duration_since(Instant::now())
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let now = Instant::now();
+        if self.relay.poll_timeout().is_some_and(|at| at <= now) {
+            self.relay.handle_timeout(now);
+            self.close_ports();
+        }
+        if self.sockets.own_read + READ_ADDRESSES_EVERY <= now {
+            self.read_own_addresses();
+        }
+    }
+
+    fn read_own_addresses(&mut self) {
+        let own = addresses::own();
+        self.relay.set_own_addresses(own.iter().chain(&self.addresses.external).copied());
+        self.sockets.own = own.into_iter().collect();
+        self.sockets.own_read = Instant::now();
+    }
+}
+
+fn port_id(token: Token) -> Option<PortId> {
+    token.0.checked_sub(FIRST_PORT).and_then(|place| u32::try_from(place).ok()).map(PortId)
+}
+
+fn now() -> Now {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Now { instant: Instant::now(), unix }
+}
