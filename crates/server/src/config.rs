@@ -49,7 +49,8 @@ pub struct Config {
     pub member_secret: Option<String>,
     /// IANA time zone of the community, for lunches that come again each week.
     pub zone: String,
-    /// How long TURN credentials are good. A call longer than this cannot refresh its relay.
+    /// How long TURN credentials are good for what is allocated anew. What is running goes on: with the relay in this process
+    /// while the session lives, with coturn always.
     pub credential_lifetime: Duration,
     /// STUN and TURN.
     pub turn: Turn,
@@ -130,7 +131,7 @@ impl Default for Config {
             secret: None,
             member_secret: None,
             zone: "UTC".into(),
-            credential_lifetime: Duration::from_secs(24 * 3600),
+            credential_lifetime: Duration::from_secs(12 * 3600),
             turn: Turn::Builtin(BuiltinTurn::default()),
             connections: connections_for(limits.sessions),
             rooms: limits,

@@ -90,7 +90,7 @@ pub struct Settings {
     /// Better given by environment or file: other users of this machine can read flags.
     #[arg(long, alias = "secret", value_name = "TEXT", env = "LUNCHROOM_TURN_SECRET", hide_env_values = true)]
     pub turn_secret: Option<String>,
-    /// Hours for which TURN credentials are good [default: 24].
+    /// Hours for which TURN credentials are good [default: 12]. A call that is running goes on.
     #[arg(long, value_name = "HOURS", env = "LUNCHROOM_TURN_CREDENTIAL_HOURS")]
     pub turn_credential_hours: Option<u32>,
     /// Address under which peers reach relayed traffic, where a NAT is before this machine (once for IPv4, once for

@@ -37,13 +37,25 @@ impl Relay {
         if !self.nonces.is_good(now.instant, client, &nonce) {
             return Err(Refused::Unproved(STALE_NONCE));
         }
-        let proved = self.user(now, client, message, &username).ok_or(Refused::Unproved(UNAUTHORIZED))?;
+        let proved = match self.running(now, client, &username) {
+            Some(owner) if message.proves(&owner.key) => Proved { owner: owner.clone(), may_allocate: false },
+            Some(_) => return Err(Refused::Unproved(UNAUTHORIZED)),
+            None => self.user(now, client, message, &username).ok_or(Refused::Unproved(UNAUTHORIZED))?,
+        };
         match self.slots.of_client(client) {
             Some((_, Slot::Live(allocation))) if *allocation.owner.username != *username => {
                 Err(Refused::Foreign(Box::new(proved.owner)))
             }
             _ => Ok(proved),
         }
+    }
+
+    /// Who has an allocation at this 5-tuple by credentials of this server. They end with the session: a call goes on
+    /// when they expire, as it does with coturn.
+    fn running(&self, now: Now, client: &Client, username: &str) -> Option<&Owner> {
+        let Some((_, Slot::Live(allocation))) = self.slots.of_client(client) else { return None };
+        let owner = Some(&allocation.owner).filter(|owner| owner.own && *owner.username == *username)?;
+        (allocation.is_live(now.instant) && !self.sessions.is_over(now.instant, &owner.holder.session)).then_some(owner)
     }
 
     fn user(&self, now: Now, client: &Client, message: &Incoming<'_>, username: &str) -> Option<Proved> {

@@ -87,12 +87,18 @@ fn the_shared_secret_makes_no_credentials_of_this_server() {
 }
 
 #[test]
-fn own_credentials_expire_too() {
+fn own_credentials_expire_for_what_is_new_and_a_long_call_goes_on() {
     let mut world = World::new();
     world.relay.session_opened(SESSION, true);
     let mut ada = Person::of_session(SESSION, "198.51.100.1:5000");
-    world.wait(Duration::from_secs(24 * 3_600));
-    assert_eq!(world.allocate(&mut ada), Err(401));
+    world.allocate(&mut ada).expect("an allocation");
+    for _ in 0..24 * 12 {
+        world.wait(Duration::from_secs(300));
+        assert_eq!(world.refresh(&mut ada, 600), 0);
+    }
+    assert_eq!(world.permit(&mut ada, &[peer()]), Some(0));
+    let mut late = Person::of_session(SESSION, "198.51.100.1:5001");
+    assert_eq!(world.allocate(&mut late), Err(401));
 }
 
 #[test]

@@ -26,11 +26,13 @@ fn relay(change: impl FnOnce(BuiltinTurn) -> BuiltinTurn) -> Config {
     Config { turn: Turn::Builtin(change(turn)), ..config() }
 }
 
-/// Credentials as a client gets them.
+/// Credentials as a client gets them, who stays: they are good while the session is.
 async fn credentials(server: &Server, seed: u8) -> IceServer {
     let mut raw = Raw::connect(server.addr(), seed).await;
     raw.hello().await;
-    raw.welcome().await.ice_servers.remove(1)
+    let credentials = raw.welcome().await.ice_servers.remove(1);
+    tokio::spawn(async move { raw.end().await });
+    credentials
 }
 
 async fn client(server: &Server, credentials: &IceServer) -> Client {
