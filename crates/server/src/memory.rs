@@ -25,8 +25,8 @@ const SESSION_BYTES: usize = 4 * 1024;
 const PERSON_BYTES: usize = 4 * 1024;
 /// The program, its threads, SQLite's cache, the pages of the guest.
 const PROGRAM_BYTES: usize = 40 * MIB;
-/// STUN and TURN: allocations, permissions, channels, nonces and datagrams on their way.
-const RELAY_BYTES: usize = 96 * MIB;
+/// STUN and TURN: allocations, permissions, channels and datagrams on their way; `relay` adds up its own.
+const RELAY_BYTES: usize = 17 * MIB;
 
 /// One bound of the sum, in bytes.
 struct Part {
