@@ -78,7 +78,10 @@ impl FrameSlot {
     /// From now on calls `wake` at each frame, until the last strong reference to it is gone. For readers of many slots,
     /// who cannot [`wait`](Self::wait) on one.
     pub fn on_frame(&self, wake: &Arc<Wake>) {
-        self.lock().wakes.push(Arc::downgrade(wake));
+        let wakes = &mut self.lock().wakes;
+        // Who asks again and again, while no frame comes, is called once.
+        wakes.retain(|other| other.strong_count() > 0 && !std::ptr::addr_eq(other.as_ptr(), Arc::as_ptr(wake)));
+        wakes.push(Arc::downgrade(wake));
     }
 
     /// Whether both are clones of one slot.
@@ -146,6 +149,17 @@ mod tests {
 
     fn frame(width: u32) -> VideoFrame {
         FramePool::new().take(width, 2).freeze(Instant::now())
+    }
+
+    #[test]
+    fn readers_that_come_and_go_while_no_frame_comes_leave_nothing_behind() {
+        let slot = FrameSlot::new();
+        let lasting: Arc<Wake> = Arc::new(|| {});
+        for _ in 0..1000 {
+            slot.on_frame(&lasting);
+            slot.on_frame(&(Arc::new(|| {}) as Arc<Wake>));
+        }
+        assert!(slot.lock().wakes.len() <= 2);
     }
 
     #[test]

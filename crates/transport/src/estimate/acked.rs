@@ -4,8 +4,11 @@ use crate::send::feedback::RemoteMicros;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Arrivals older than this are forgotten, which bounds the list by the path's own rate.
+/// Arrivals older than this are forgotten.
 const KEPT_MICROS: i64 = 1_000_000;
+/// Arrivals that are kept, whatever the other end's clock says: more than a path of 8 Mbit/s brings in a second. When full
+/// the oldest goes.
+const KEPT: usize = 8192;
 
 /// Bytes that arrived lately.
 #[derive(Debug, Default)]
@@ -20,9 +23,16 @@ impl Throughput {
         if self.first.is_none() {
             (self.first, self.newest) = (Some(arrived), arrived);
         }
+        if arrived < self.newest.saturating_sub(KEPT_MICROS) {
+            // That clock was set back: what it said before fits nothing that it says from now on.
+            *self = Throughput { first: Some(arrived), newest: arrived, ..Throughput::default() };
+        }
         self.newest = self.newest.max(arrived);
+        if self.arrivals.len() == KEPT {
+            self.arrivals.pop_front();
+        }
         self.arrivals.push_back((arrived, size));
-        while self.arrivals.front().is_some_and(|a| a.0 < self.newest - KEPT_MICROS) {
+        while self.arrivals.front().is_some_and(|a| a.0 < self.newest.saturating_sub(KEPT_MICROS)) {
             self.arrivals.pop_front();
         }
     }
@@ -30,7 +40,7 @@ impl Throughput {
     /// bit/s over the newest `window`, at most a second; `None` before that long was observed.
     pub(crate) fn rate(&self, window: Duration) -> Option<f64> {
         let micros = window.as_micros() as i64;
-        if self.newest - self.first? < micros {
+        if self.newest.saturating_sub(self.first?) < micros {
             return None;
         }
         let since = self.newest - micros;
@@ -58,6 +68,30 @@ mod tests {
             let rate = throughput.rate(Duration::from_millis(millis)).unwrap();
             assert!((rate - 1e6).abs() < 1e4, "{rate}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_stands_jumps_or_runs_backwards_costs_no_memory() {
+        let clocks: [fn(i64) -> i64; 4] =
+            [|_| 7, |i| -i, |i| if i == 0 { i64::MAX / 2 } else { i }, |i| i % 2 * 900_000];
+        for clock in clocks {
+            let mut throughput = Throughput::default();
+            for i in 0..100_000 {
+                throughput.add(clock(i), 1250);
+            }
+            assert!(throughput.arrivals.len() <= KEPT);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_measured_anew() {
+        let mut throughput = Throughput::default();
+        throughput.add(1_000_000_000, 1250);
+        for i in 0..200 {
+            throughput.add(i * 10_000, 1250);
+        }
+        let rate = throughput.rate(Duration::from_millis(500)).unwrap();
+        assert!((rate - 1e6).abs() < 1e4, "{rate}");
     }
 
     #[test]

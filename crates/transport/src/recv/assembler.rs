@@ -1,9 +1,9 @@
 //! Packets to frames, in an order that a decoder can use.
 
+use super::segments::{Pieces, Run, Segments};
 use crate::payload::{Begins, Part};
 use bytes::{Bytes, BytesMut};
 use media::encoded::{EncodedFrame, VideoCodec};
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Packets that wait for others. When full the older half goes, and a keyframe is needed.
@@ -42,8 +42,9 @@ enum State {
 
 #[derive(Debug)]
 pub(crate) struct Assembler {
-    /// `None` is padding: it fills a number and no frame.
-    pieces: BTreeMap<u64, Option<Piece>>,
+    pieces: Pieces,
+    /// Which of them belong together.
+    segments: Segments,
     state: State,
     /// Numbers below were delivered or given up.
     floor: u64,
@@ -53,18 +54,11 @@ pub(crate) struct Assembler {
     highest_temporal: u8,
 }
 
-/// Packets from `first` to `last`, all there.
-struct Run {
-    first: u64,
-    last: u64,
-    /// Ends as a frame should.
-    whole: bool,
-}
-
 impl Assembler {
     pub(crate) fn new() -> Self {
         Assembler {
-            pieces: BTreeMap::new(),
+            pieces: Pieces::new(),
+            segments: Segments::default(),
             state: State::Lost,
             floor: 0,
             codec: None,
@@ -77,6 +71,7 @@ impl Assembler {
         if number < self.floor || self.pieces.contains_key(&number) {
             return Inserted::Useless;
         }
+        self.segments.insert(number, piece.as_ref());
         self.pieces.insert(number, piece);
         if self.pieces.len() <= PACKETS {
             return Inserted::New;
@@ -104,9 +99,7 @@ impl Assembler {
 
     /// Where the first keyframe begins of which a packet is there that says so.
     pub(crate) fn keyframe_begins(&self) -> Option<u64> {
-        let says =
-            |piece: &Piece| piece.part.keyframe || piece.codec == VideoCodec::H264 && piece.part.begins == Begins::Yes;
-        self.pieces.iter().find(|(_, piece)| piece.as_ref().is_some_and(says)).map(|(number, _)| *number)
+        self.segments.keyframe_begins()
     }
 
     /// Only a keyframe helps now.
@@ -124,10 +117,10 @@ impl Assembler {
     pub(crate) fn pop(&mut self, skip: bool) -> Option<EncodedFrame> {
         loop {
             let frame = match self.state {
-                State::Lost => self.pop_keyframe(),
+                State::Lost => self.segments.keyframe(),
                 State::Following { next } => self
                     .pop_next(next)
-                    .or_else(|| self.pop_keyframe())
+                    .or_else(|| self.segments.keyframe())
                     .or_else(|| if skip { self.pop_base() } else { None }),
             }?;
             if let Some(frame) = self.admit(frame) {
@@ -138,12 +131,12 @@ impl Assembler {
 
     /// The frame at its place, if it is whole.
     fn pop_next(&mut self, mut next: u64) -> Option<Run> {
-        while let Some(None) = self.pieces.get(&next) {
-            self.pieces.remove(&next);
-            next += 1;
+        if let Some(last) = self.segments.padding(next) {
+            next = last + 1;
+            self.drop_before(next);
             self.follow(next);
         }
-        let run = self.run(next)?;
+        let run = self.segments.run(next)?;
         if run.whole && self.piece(next)?.part.begins != Begins::No {
             return Some(run);
         }
@@ -155,20 +148,10 @@ impl Assembler {
         None
     }
 
-    /// The first whole keyframe, wherever it is.
-    fn pop_keyframe(&self) -> Option<Run> {
-        let mut begins = self.pieces.keys().copied().filter(|&number| self.may_begin_keyframe(number));
-        begins.find_map(|number| self.run(number).filter(|run| run.whole && self.is_keyframe(run)))
-    }
-
     /// A whole base layer frame that directly follows the last one delivered.
     fn pop_base(&self) -> Option<Run> {
-        let wanted = self.tl0?.wrapping_add(1);
-        let is_base = |piece: &Piece| {
-            piece.part.begins == Begins::Yes && piece.part.temporal == 0 && piece.part.tl0 == Some(wanted)
-        };
-        let number = self.pieces.iter().find(|(_, p)| p.as_ref().is_some_and(is_base)).map(|(number, _)| *number)?;
-        self.run(number).filter(|run| run.whole)
+        let number = self.segments.base(self.tl0?.wrapping_add(1))?;
+        self.segments.run(number).filter(|run| run.whole)
     }
 
     /// Takes a run out; gives it as a frame if the decoder can use it.
@@ -202,48 +185,18 @@ impl Assembler {
     }
 
     fn drop_before(&mut self, number: u64) {
-        self.pieces = self.pieces.split_off(&number);
+        while let Some(first) = self.pieces.first_entry().filter(|first| *first.key() < number) {
+            let (number, piece) = first.remove_entry();
+            if let Some(piece) = piece {
+                self.segments.forget_base(number, &piece);
+            }
+        }
+        self.segments.drop_before(number, &self.pieces);
         self.floor = self.floor.max(number);
     }
 
     fn piece(&self, number: u64) -> Option<&Piece> {
         self.pieces.get(&number)?.as_ref()
-    }
-
-    /// The packets of one frame from `first` on, if its end is there too.
-    fn run(&self, first: u64) -> Option<Run> {
-        let head = self.piece(first)?;
-        let mut last = first;
-        for (offset, (number, piece)) in self.pieces.range(first..).enumerate() {
-            if *number != first + offset as u64 {
-                return None;
-            }
-            // Padding between two packets of a frame is none of it; at its end it would be a new frame's time.
-            let Some(piece) = piece else { continue };
-            if piece.timestamp != head.timestamp || piece.codec != head.codec {
-                // H.264 senders exist that do not mark; the others name their frames' beginnings.
-                let whole = head.codec == VideoCodec::H264 && piece.part.begins != Begins::No;
-                return Some(Run { first, last, whole });
-            }
-            last = *number;
-            if piece.marker {
-                return Some(Run { first, last, whole: true });
-            }
-        }
-        None
-    }
-
-    fn may_begin_keyframe(&self, number: u64) -> bool {
-        let Some(piece) = self.piece(number) else { return false };
-        match piece.part.begins {
-            Begins::Yes => piece.part.keyframe || piece.codec == VideoCodec::H264,
-            Begins::No => false,
-            Begins::Unsaid => {
-                let before = number.checked_sub(1).and_then(|before| self.piece(before));
-                before.is_some_and(|before| before.marker || before.timestamp != piece.timestamp)
-                    || self.floor == number
-            }
-        }
     }
 
     fn is_keyframe(&self, run: &Run) -> bool {
@@ -278,6 +231,7 @@ fn concatenate<'a>(parts: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     struct Spec {
         timestamp: u32,
@@ -386,5 +340,93 @@ mod tests {
         assert!(overflows.count() > 0);
         assert!(assembler.pieces.len() <= PACKETS);
         assert!(assembler.is_lost());
+    }
+
+    /// How a frame's packets were found before: by looking at all that wait.
+    fn looked_for(pieces: &Pieces, first: u64) -> Option<Run> {
+        let head = pieces.get(&first)?.as_ref()?;
+        let mut last = first;
+        for (offset, (number, piece)) in pieces.range(first..).enumerate() {
+            if *number != first + offset as u64 {
+                return None;
+            }
+            let Some(piece) = piece else { continue };
+            if piece.timestamp != head.timestamp || piece.codec != head.codec {
+                let whole = head.codec == VideoCodec::H264 && piece.part.begins != Begins::No;
+                return Some(Run { first, last, whole });
+            }
+            last = *number;
+            if piece.marker {
+                return Some(Run { first, last, whole: true });
+            }
+        }
+        None
+    }
+
+    fn keyframe_looked_for(assembler: &Assembler) -> Option<Run> {
+        let pieces = &assembler.pieces;
+        let may_begin = |number: u64| {
+            let Some(piece) = assembler.piece(number) else { return false };
+            match piece.part.begins {
+                Begins::Yes => piece.part.keyframe || piece.codec == VideoCodec::H264,
+                Begins::No => false,
+                Begins::Unsaid => {
+                    let before = number.checked_sub(1).and_then(|before| assembler.piece(before));
+                    before.is_some_and(|before| before.marker || before.timestamp != piece.timestamp)
+                        || assembler.floor == number
+                }
+            }
+        };
+        let mut begins = pieces.keys().copied().filter(|number| may_begin(*number));
+        begins.find_map(|n| looked_for(pieces, n).filter(|run| run.whole && assembler.is_keyframe(run)))
+    }
+
+    proptest! {
+        /// Whatever comes in whatever order: what is kept up says the same as looking at everything would.
+        #[test]
+        fn segments_say_what_looking_at_every_packet_would(
+            codec in prop_oneof![Just(VideoCodec::Vp8), Just(VideoCodec::H264)],
+            packets in prop::collection::vec((0u64..40, 0u32..4, 0u8..3, any::<(bool, bool)>(), 0u8..6), 0..120),
+            skip in any::<bool>(),
+        ) {
+            let mut assembler = Assembler::new();
+            for (number, timestamp, begins, (marker, keyframe), kind) in packets {
+                let begins = [Begins::Yes, Begins::No, Begins::Unsaid][usize::from(begins)];
+                let layer = (0, Some(kind));
+                // Neighbours are mostly of one frame.
+                let spec = Spec { timestamp: timestamp + number as u32 / 8, begins, marker: marker && kind > 2, keyframe, layer };
+                let piece = piece(&spec).filter(|_| kind > 0).map(|piece| Piece { codec, ..piece });
+                assembler.insert(number, piece);
+                for (number, piece) in &assembler.pieces {
+                    if piece.is_some() {
+                        prop_assert_eq!(assembler.segments.run(*number), looked_for(&assembler.pieces, *number));
+                    }
+                }
+                prop_assert_eq!(assembler.segments.keyframe(), keyframe_looked_for(&assembler));
+                let herald = |p: &Piece| p.part.keyframe || codec == VideoCodec::H264 && p.part.begins == Begins::Yes;
+                let first = assembler.pieces.iter().find(|(_, p)| p.as_ref().is_some_and(herald)).map(|(n, _)| *n);
+                prop_assert_eq!(assembler.keyframe_begins(), first);
+                assembler.pop(skip);
+                prop_assert_eq!(assembler.segments.keyframe(), keyframe_looked_for(&assembler));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_packet_costs_does_not_grow_with_how_many_wait() {
+        let begin = Spec { timestamp: 7, begins: Begins::Yes, marker: false, keyframe: true, layer: (0, None) };
+        let orders: [fn(u64) -> u64; 3] = [|n| n, |n| 20_000 - n, |n| n * 7919 % 10_007];
+        for order in orders {
+            for spec in [Spec { ..begin }, Spec { begins: Begins::Unsaid, ..begin }, Spec { keyframe: false, ..begin }]
+            {
+                let mut assembler = Assembler::new();
+                for n in 0..10_000 {
+                    assembler.insert(order(n), piece(&spec));
+                    assembler.pop(true);
+                }
+                let a_packet = assembler.segments.steps / 10_000;
+                assert!(a_packet <= 8, "{a_packet} steps");
+            }
+        }
     }
 }

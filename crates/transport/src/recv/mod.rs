@@ -5,6 +5,7 @@ mod audio;
 mod keyframe;
 mod nack;
 mod receiver;
+mod segments;
 mod video;
 
 pub use receiver::{Feedback, Receiver, ReceiverConfig, ReceiverStats};

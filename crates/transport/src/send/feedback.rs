@@ -16,6 +16,8 @@ pub(crate) struct FeedbackClock {
 
 /// The reference time is a 24-bit count of 64 ms.
 const TICK_MICROS: i64 = 64_000;
+/// Ticks after which the count begins anew: seventy thousand years.
+const LONGEST_TICKS: i64 = 1 << 45;
 
 impl FeedbackClock {
     /// The packets of one report, in order of their numbers. Total: chunks beyond the status count are ignored
@@ -50,6 +52,8 @@ impl FeedbackClock {
                 last + if ahead >= 0x80_0000 { ahead - 0x100_0000 } else { ahead }
             }
         };
+        // A clock that leaps on with each message would leave the range of microseconds one day.
+        let extended = if extended.abs() > LONGEST_TICKS { reference } else { extended };
         self.reference = Some(extended);
         extended
     }
@@ -128,6 +132,16 @@ mod tests {
         let packet_chunks = vec![PacketStatusChunk::RunLengthChunk(run)];
         let feedback = TransportLayerCc { packet_status_count: u16::MAX, packet_chunks, ..Default::default() };
         assert_eq!(FeedbackClock::default().read(&feedback), []);
+    }
+
+    #[test]
+    fn a_clock_that_leaps_never_leaves_the_range_of_microseconds() {
+        let mut clock = FeedbackClock { reference: Some(LONGEST_TICKS - 1) };
+        for leap in 1..1000u32 {
+            let feedback = TransportLayerCc { reference_time: leap.wrapping_mul(0x7f_ffff), ..Default::default() };
+            clock.read(&feedback);
+            assert!(clock.extend(leap.wrapping_mul(0x7f_ffff)).checked_mul(TICK_MICROS * 2).is_some());
+        }
     }
 
     #[test]
