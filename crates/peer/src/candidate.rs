@@ -1,7 +1,8 @@
 //! ICE candidates as this crate understands them, RFC 8839 section 5.1.
 
+use crate::address;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Why a candidate is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +63,17 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// Whether it names this machine itself.
     pub(crate) fn is_loopback(&self) -> bool {
-        matches!(self.address, CandidateAddress::Ip(ip) if ip.to_canonical().is_loopback())
+        matches!(self.address, CandidateAddress::Ip(ip) if address::is_loopback(ip))
+    }
+
+    /// Puts nobody in the place of the address that it was derived from.
+    pub(crate) fn hide_related(&mut self) {
+        self.related = Some((IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9));
+    }
+
+    /// Whether both lead to the same place.
+    pub(crate) fn leads_where(&self, other: &Candidate) -> bool {
+        (&self.address, self.port) == (&other.address, other.port)
     }
 }
 
@@ -89,7 +100,7 @@ pub(crate) fn parse(text: &str) -> Result<Candidate, CandidateError> {
     };
     let priority: u32 = priority.parse().map_err(|_| CandidateError::Syntax)?;
     let port: u16 = port.parse().map_err(|_| CandidateError::Syntax)?;
-    let address = self::address(address, kind)?;
+    let address = place(address, kind)?;
     match (component, protocol.to_ascii_lowercase().as_str()) {
         ("1", "udp") => {}
         ("2", "udp") | ("1" | "2", "tcp") => return Err(CandidateError::Unused),
@@ -104,19 +115,14 @@ pub(crate) fn parse(text: &str) -> Result<Candidate, CandidateError> {
     Ok(candidate)
 }
 
-fn address(text: &str, kind: CandidateType) -> Result<CandidateAddress, CandidateError> {
+fn place(text: &str, kind: CandidateType) -> Result<CandidateAddress, CandidateError> {
     if let Some(label) = text.strip_suffix(".local") {
         let sound = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         let sound = (1..=63).contains(&label.len()) && label.bytes().all(sound) && kind == CandidateType::Host;
         return if sound { Ok(CandidateAddress::Mdns(text.into())) } else { Err(CandidateError::Syntax) };
     }
     let ip: IpAddr = text.parse().map_err(|_| CandidateError::Syntax)?;
-    let nobody = match ip.to_canonical() {
-        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast() || v4.octets()[0] == 0,
-        // A link-local address means nothing without its interface, which a candidate cannot name.
-        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local(),
-    };
-    if nobody { Err(CandidateError::Address) } else { Ok(CandidateAddress::Ip(ip)) }
+    if address::is_nobody(ip) { Err(CandidateError::Address) } else { Ok(CandidateAddress::Ip(ip)) }
 }
 
 fn extensions<'a>(candidate: &mut Candidate, mut words: impl Iterator<Item = &'a str>) {
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn addresses_of_nobody_are_refused() {
-        for address in ["0.0.0.0", "224.0.0.251", "255.255.255.255", "::", "ff02::fb", "fe80::1", "::ffff:224.0.0.1"] {
+        for address in ["0.0.0.0", "224.0.0.251", "255.255.255.255", "::", "ff02::fb", "fe80::1", "169.254.169.254"] {
             let text = format!("candidate:1 1 udp 1 {address} 5000 typ host");
             assert_eq!(parse(&text), Err(CandidateError::Address), "{address}");
         }

@@ -1,5 +1,6 @@
 //! What a connection is built from.
 
+use crate::paced::CheckPacer;
 use media::encoded::VideoCodec;
 
 /// A STUN or TURN server, `RTCIceServer` of W3C WebRTC.
@@ -35,8 +36,18 @@ pub struct PeerConfig {
     /// Resolve candidates that name a `.local` host (draft-ietf-mmusic-mdns-ice-candidates): browsers hide their
     /// addresses so.
     pub mdns: bool,
+    /// What bounds ICE checks over all connections that are given clones of it.
+    pub checks: CheckPacer,
     /// Seed of what transport draws at random.
     pub seed: u64,
+}
+
+impl PeerConfig {
+    /// Whether `.local` names are looked up. The question goes to everybody on the local network: who made the name up
+    /// would see in it the address that `relay_only` hides.
+    pub(crate) fn asks_for_names(&self) -> bool {
+        self.mdns && !self.relay_only
+    }
 }
 
 impl Default for PeerConfig {
@@ -50,6 +61,7 @@ impl Default for PeerConfig {
             max_bitrate: 8_000_000,
             include_loopback: false,
             mdns: true,
+            checks: CheckPacer::default(),
             seed: 1,
         }
     }

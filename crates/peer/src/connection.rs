@@ -32,8 +32,8 @@ use webrtc::peer_connection::{
 /// Between two rounds of ICE checks. The library nominates a path at the round after its check succeeded, so this is
 /// time that a call takes to start.
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
-/// Checks of one pair before it is given up, three seconds; afterwards it is checked when the far side checks it. Each goes to an address that the far side names, so this
-/// and [`crate::MAX_REMOTE_CANDIDATES`] bound what it can have us send to a stranger.
+/// Checks of one pair before it is given up, three seconds; afterwards it is checked when the far side checks it. How
+/// many of them leave is decided elsewhere (`checks`).
 const ICE_CHECKS: u16 = 300;
 /// Silence after which a path is `Disconnected`.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
@@ -104,7 +104,7 @@ fn setup(error: impl std::fmt::Display) -> PeerError {
 }
 
 fn settings(config: &PeerConfig) -> SettingEngine {
-    let mdns = config.mdns && mdns_works();
+    let mdns = config.asks_for_names() && mdns_works();
     let mode = if mdns { MulticastDnsMode::QueryOnly } else { MulticastDnsMode::Disabled };
     SettingEngineBuilder::default()
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS))

@@ -18,13 +18,17 @@
 //!   (`recorder`).
 //! - One task owns a connection and its negotiation (`task`, `negotiation`). Drivers of all connections run on one
 //!   thread of their own; a panic in the library ends its connection alone.
+//! - What the far side is told of our addresses passes through one place (`outward`), and how often addresses that it
+//!   names are checked is bounded over all connections (`checks`, `paced`).
 //! - Where time was lost at setup and is no more: one certificate a process, ICE rounds of 10 ms, the DTLS client's
 //!   first flight (`handler`), handshakes that come before nomination (`early`), relays (`relayed`).
 
 #![allow(unexpected_cfgs, reason = "cargo-fuzz sets `fuzzing`")]
 
+mod address;
 mod agreement;
 mod candidate;
+mod checks;
 mod config;
 mod connection;
 mod demux;
@@ -40,6 +44,8 @@ mod media_out;
 mod negotiation;
 mod outbox;
 mod outgoing;
+mod outward;
+mod paced;
 mod path;
 mod peer;
 mod recorder;
@@ -48,6 +54,7 @@ mod report;
 mod runtime;
 mod sdp;
 mod servers;
+mod session;
 mod sink;
 mod standin;
 mod stats;
@@ -58,7 +65,9 @@ pub use config::{IceServer, PeerConfig};
 pub use error::PeerError;
 pub use event::{DescriptionKind, PeerEvent, PeerState, TrackKind};
 pub use media_out::{MediaOut, TrackHandle};
+pub use paced::CheckPacer;
 pub use peer::Peer;
+pub use session::FarSession;
 pub use sink::MediaSink;
 pub use stats::PeerStats;
 

@@ -10,6 +10,7 @@ use crate::kick::Kick;
 use crate::media_out::{MediaOut, TrackHandle};
 use crate::negotiation::Negotiation;
 use crate::outbox::Outbox;
+use crate::paced::Checks;
 use crate::path::MediaPath;
 use crate::relayed::Relays;
 use crate::runtime::DriverRuntime;
@@ -95,6 +96,7 @@ impl Peer {
             kick.clone(),
             gate,
             Relays::new(servers::relays(&servers), now),
+            Checks::new(config.checks.clone(), servers::relays(&servers), loopback),
             panicked.clone(),
         ));
         let connection = connection::build(&config, servers, path.clone(), audio, runtime, handler).await?;
@@ -128,6 +130,7 @@ impl Peer {
             taken: Vec::new(),
             ignored: None,
             loopback,
+            broken: false,
             gathered: 0,
             sender,
             further: HashMap::new(),

@@ -1,14 +1,16 @@
-//! The runtime under a connection's driver: tokio, with four changes.
+//! The runtime under a connection's driver: tokio, with a few changes.
 //!
 //! - Its sleep can be ended by a [`Kick`].
 //! - Its short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, which the pacer
 //!   pays for with every packet of a frame. On Linux a `timerfd` on the same reactor is 0.05 ms late and costs one
 //!   system call a sleep; elsewhere tokio's timer is used.
 //! - Its sockets keep an early handshake back ([`Gate`]), and what a relay brings is answered at once ([`Relays`]).
+//!   They hold back checks of addresses that never answered ([`Checks`]).
 //! - A panic in the library ends the connection, not the process, and its owner hears of it.
 
 use crate::early::Gate;
 use crate::kick::Kick;
+use crate::paced::Checks;
 use crate::relayed::Relays;
 use crate::timer::Timer;
 use std::cell::Cell;
@@ -40,13 +42,21 @@ pub(crate) struct DriverRuntime {
     timer: Arc<Timer>,
     gate: Arc<Gate>,
     relays: Arc<Relays>,
+    checks: Arc<Checks>,
     /// Told when the driver ends by a panic.
     panicked: Arc<Notify>,
 }
 
 impl DriverRuntime {
-    pub(crate) fn new(kick: Arc<Kick>, gate: Arc<Gate>, relays: Relays, panicked: Arc<Notify>) -> DriverRuntime {
-        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, relays: Arc::new(relays), panicked }
+    pub(crate) fn new(
+        kick: Arc<Kick>,
+        gate: Arc<Gate>,
+        relays: Relays,
+        checks: Arc<Checks>,
+        panicked: Arc<Notify>,
+    ) -> DriverRuntime {
+        let relays = Arc::new(relays);
+        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, relays, checks, panicked }
     }
 
     fn on_driver(&self, future: Task) -> Task {
@@ -65,7 +75,7 @@ impl Runtime for DriverRuntime {
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let socket = self.tokio.wrap_udp_socket(socket)?;
-        Ok(self.gate.guard(self.relays.watch(socket)))
+        Ok(self.gate.guard(self.relays.watch(self.checks.pace(socket))))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {

@@ -10,6 +10,7 @@ use crate::handler::DriverEvent;
 use crate::media_out::TrackHandle;
 use crate::negotiation::{Negotiation, OnOffer};
 use crate::outbox::Outbox;
+use crate::outward::Outward;
 use crate::path::MediaPath;
 use crate::peer::{Command, Request};
 use crate::sdp::{self, Description, Origin};
@@ -22,11 +23,14 @@ use rtc::peer_connection::configuration::RTCOfferOptions;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use transport::RecvKind;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
 use webrtc::rtp_transceiver::RtpSender;
+
+/// How long the library may take to close; a driver that panicked never answers.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// The owner of a connection.
 pub(crate) struct Task {
@@ -66,6 +70,8 @@ pub(crate) struct Task {
     pub(crate) ignored: Option<String>,
     /// Candidates of the far side may name this machine.
     pub(crate) loopback: bool,
+    /// The library no longer follows the negotiation: nothing but a new connection helps.
+    pub(crate) broken: bool,
     /// Candidates gathered for the present generation.
     pub(crate) gathered: usize,
     /// The library's sender of the first line.
@@ -117,12 +123,16 @@ impl Task {
                 Wake::Request(None) => break None,
                 Wake::Driver(event) => self.driver_event(event),
                 Wake::News => self.news(),
-                Wake::Panicked => self.set_state(PeerState::Failed),
+                Wake::Panicked => self.broken = true,
                 Wake::Room(true) => self.flush(),
                 Wake::Room(false) => self.outbox.clear(),
             }
             if let Err(error) = self.offer_if_needed().await {
                 log::warn!("an offer could not be made: {error}");
+            }
+            if self.broken {
+                self.set_state(PeerState::Failed);
+                break None;
             }
         };
         self.close().await;
@@ -150,8 +160,10 @@ impl Task {
     }
 
     async fn close(&mut self) {
-        if let Err(error) = guarded(self.connection.close()).await {
-            log::debug!("closing: {error}");
+        match tokio::time::timeout(CLOSING, guarded(self.connection.close())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::debug!("closing: {error}"),
+            Err(_) => log::warn!("the library does not close a connection"),
         }
         self.set_state(PeerState::Closed);
         // What has no room now is dropped.
@@ -188,6 +200,13 @@ impl Task {
     }
 
     async fn offer_if_needed(&mut self) -> Result<(), PeerError> {
+        let outcome = self.make_offer().await;
+        // It would be forgotten otherwise, and nothing be negotiated ever after.
+        self.broken |= outcome.is_err();
+        outcome
+    }
+
+    async fn make_offer(&mut self) -> Result<(), PeerError> {
         if !self.needed || !self.begun || !self.negotiation.may_offer() || self.state == PeerState::Closed {
             return Ok(());
         }
@@ -217,7 +236,12 @@ impl Task {
                 self.ignored = Some(remote.transport.ufrag);
                 return Ok(());
             }
-            OnOffer::TakeBackAndAnswer => self.take_back().await?,
+            OnOffer::TakeBackAndAnswer => {
+                if let Err(error) = self.take_back().await {
+                    self.broken = true;
+                    return Err(error);
+                }
+            }
             OnOffer::Answer => {}
         }
         self.begun = true;
@@ -299,12 +323,12 @@ impl Task {
 
     fn may_use(&self, candidate: &Candidate) -> bool {
         let hidden = matches!(candidate.address, CandidateAddress::Mdns(_));
-        (self.config.mdns || !hidden) && (self.loopback || !candidate.is_loopback())
+        (self.config.asks_for_names() || !hidden) && (self.loopback || !candidate.is_loopback())
     }
 
     fn publish(&mut self, kind: DescriptionKind, description: &Description) {
         self.origin.version += 1;
-        let sdp = description.write(self.origin);
+        let sdp = self.outward().description(description, self.origin);
         self.outbox.push(PeerEvent::LocalDescription { kind, sdp });
     }
 
@@ -376,6 +400,9 @@ impl Task {
         if known.is_some() && self.ignored.as_ref().is_none_or(|ignored| Some(ignored) == known) {
             return self.add_candidate(&candidate).await;
         }
+        if self.early.iter().any(|early| early.leads_where(&candidate)) {
+            return Ok(());
+        }
         if self.early.len() >= MAX_REMOTE_CANDIDATES {
             return Err(PeerError::TooMany);
         }
@@ -384,6 +411,9 @@ impl Task {
     }
 
     async fn add_candidate(&mut self, candidate: &Candidate) -> Result<(), PeerError> {
+        if self.taken.iter().any(|taken| taken.leads_where(candidate)) {
+            return Ok(()); // it would only be checked twice
+        }
         if self.taken.len() >= MAX_REMOTE_CANDIDATES {
             return Err(PeerError::TooMany);
         }
@@ -441,9 +471,15 @@ impl Task {
         }
     }
 
+    /// The one way of our addresses to the far side.
+    fn outward(&self) -> Outward {
+        Outward { relay_only: self.config.relay_only }
+    }
+
     fn local_candidate(&mut self, text: &str) {
-        match candidate::parse(text) {
-            Ok(candidate) => {
+        match candidate::parse(text).map(|candidate| self.outward().candidate(candidate)) {
+            Ok(None) => {}
+            Ok(Some(candidate)) => {
                 self.gathered += 1;
                 let description = self.offer.as_ref().or(self.remote.as_ref());
                 let index = description.and_then(Description::tagged);

@@ -141,7 +141,8 @@ async fn candidates_that_come_before_their_description_are_kept() {
     for port in 1..=MAX_REMOTE_CANDIDATES {
         assert_eq!(tell(&b.peer, &format!("candidate:{port} 1 udp 1 127.0.0.1 {port} typ host")).await, Ok(()));
     }
-    assert_eq!(tell(&b.peer, "candidate:1 1 udp 1 127.0.0.1 9 typ host").await, Err("peer_too_many"));
+    assert_eq!(tell(&b.peer, "candidate:1 1 udp 1 127.0.0.1 99 typ host").await, Err("peer_too_many"));
+    assert_eq!(tell(&b.peer, "candidate:2 1 udp 1 127.0.0.1 9 typ host").await, Ok(()), "known already");
     join(&mut a, &mut b, std::time::Duration::ZERO);
     a.peer.offer().await.unwrap();
     b.connected().await;

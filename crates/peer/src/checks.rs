@@ -1,0 +1,288 @@
+//! How many ICE checks may go to addresses that have never answered.
+//!
+//! A far side names addresses, and each of them is checked: without a bound anybody in a call could have us flood
+//! whomever they name. So checks of pairs that never answered are counted together over all connections, and each pair
+//! is checked ever more seldom. RFC 8445 section 14 wants pacing as well; the library checks all pairs every 10 ms.
+//! What answered once is no stranger: its checks, and everything that is no check, are left alone.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Checks of pairs that never answered that may leave at once, of all connections together.
+pub(crate) const BURST: f64 = 150.0;
+/// How many more a second.
+pub(crate) const RATE: f64 = 50.0;
+/// Of the burst, what no connection takes beyond its share: a connection that names many addresses leaves that to others.
+const RESERVE: f64 = 50.0;
+/// A connection's share of the reserve: so many at once.
+const SHARE_BURST: f64 = 4.0;
+/// How many more a second. Twelve people's connections together stay below [`RATE`].
+const SHARE_RATE: f64 = 4.0;
+/// Between the first two checks of a pair; the pause doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(640);
+/// A pair that nobody wanted to check for so long starts anew.
+const FORGOTTEN: Duration = Duration::from_secs(10);
+/// Pairs of one socket that are kept. When full those nobody wants any more go; then no new pair is checked.
+const MAX_PAIRS: usize = 256;
+/// Checks of one pair whose answers are known; an answer to an older one does not count.
+const OUTSTANDING: usize = 8;
+
+/// Transaction of RFC 8489 section 5.
+pub(crate) type TransactionId = [u8; 12];
+
+/// The far end of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    Direct(SocketAddr),
+    /// Through a relay.
+    Relayed {
+        relay: SocketAddr,
+        peer: SocketAddr,
+    },
+}
+
+/// Tokens that come back at a steady rate.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: Option<Instant>,
+    burst: f64,
+    rate: f64,
+}
+
+impl Bucket {
+    const fn new(burst: f64, rate: f64) -> Bucket {
+        Bucket { tokens: burst, at: None, burst, rate }
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let passed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.tokens = (self.tokens + passed.as_secs_f64() * self.rate).min(self.burst);
+        self.at = Some(self.at.map_or(now, |at| at.max(now)));
+    }
+
+    fn take(&mut self) -> bool {
+        let there = self.tokens >= 1.0;
+        self.tokens -= f64::from(u8::from(there));
+        there
+    }
+}
+
+/// What all connections have together.
+#[derive(Debug)]
+pub(crate) struct Budget(Bucket);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget(Bucket::new(BURST, RATE))
+    }
+}
+
+impl Budget {
+    fn take(&mut self, now: Instant, share: &mut Share) -> bool {
+        self.0.refill(now);
+        share.0.refill(now);
+        (self.0.tokens >= RESERVE + 1.0 || (self.0.tokens >= 1.0 && share.0.take())) && self.0.take()
+    }
+}
+
+/// What one connection has when there is little.
+#[derive(Debug)]
+pub(crate) struct Share(Bucket);
+
+impl Default for Share {
+    fn default() -> Self {
+        Share(Bucket::new(SHARE_BURST, SHARE_RATE))
+    }
+}
+
+/// The pairs of one connection's socket.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs(HashMap<Target, Pair>);
+
+/// ```text
+///  new ──check──▶ unanswered ──answer to one of ours──▶ answered
+/// ```
+#[derive(Debug)]
+struct Pair {
+    answered: bool,
+    /// Checks that left.
+    sent: u32,
+    /// No check before.
+    next: Instant,
+    /// The far side has just checked us: one check of ours goes out at once (RFC 8445 section 7.3.1.4).
+    triggered: bool,
+    wanted: Instant,
+    outstanding: [TransactionId; OUTSTANDING],
+}
+
+impl Pairs {
+    /// Whether this check may leave now.
+    pub(crate) fn may_check(
+        &mut self,
+        now: Instant,
+        target: Target,
+        id: TransactionId,
+        share: &mut Share,
+        budget: &mut Budget,
+    ) -> bool {
+        let Some(pair) = self.pair(now, target) else { return false };
+        if pair.answered {
+            return true;
+        }
+        if now < pair.next && !pair.triggered || !budget.take(now, share) {
+            return false;
+        }
+        pair.outstanding[pair.sent as usize % OUTSTANDING] = id;
+        pair.next = now + (FIRST_PAUSE * 2u32.pow(pair.sent.min(8))).min(LONGEST_PAUSE);
+        pair.sent = pair.sent.saturating_add(1);
+        pair.triggered = false;
+        true
+    }
+
+    /// An answer came. Only one to a check of ours counts: anybody can write any sender's address.
+    pub(crate) fn answered(&mut self, target: Target, id: TransactionId) {
+        if let Some(pair) = self.0.get_mut(&target)
+            && pair.sent > 0
+            && pair.outstanding.iter().take(pair.sent as usize).any(|sent| *sent == id)
+        {
+            pair.answered = true;
+        }
+    }
+
+    /// The far side checks us from there.
+    pub(crate) fn checked_us(&mut self, now: Instant, target: Target) {
+        if let Some(pair) = self.pair(now, target) {
+            pair.triggered = true;
+        }
+    }
+
+    fn pair(&mut self, now: Instant, target: Target) -> Option<&mut Pair> {
+        let forgotten = |pair: &Pair| !pair.answered && now.saturating_duration_since(pair.wanted) >= FORGOTTEN;
+        if self.0.len() >= MAX_PAIRS && !self.0.contains_key(&target) {
+            self.0.retain(|_, pair| !forgotten(pair));
+            if self.0.len() >= MAX_PAIRS {
+                return None;
+            }
+        }
+        let new = || Pair {
+            answered: false,
+            sent: 0,
+            next: now,
+            triggered: false,
+            wanted: now,
+            outstanding: [TransactionId::default(); OUTSTANDING],
+        };
+        let pair = self.0.entry(target).or_insert_with(new);
+        if forgotten(pair) {
+            *pair = new();
+        }
+        pair.wanted = now;
+        Some(pair)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ROUND: Duration = Duration::from_millis(10);
+
+    fn target(n: u16) -> Target {
+        Target::Direct(SocketAddr::from(([192, 0, 2, 1], 1000 + n)))
+    }
+
+    fn id(n: u64) -> TransactionId {
+        let mut id = [0; 12];
+        id[..8].copy_from_slice(&n.to_be_bytes());
+        id
+    }
+
+    /// Connections with so many addresses each, all checked every 10 ms as the library does; checks by connection.
+    fn checks(connections: &[u16], time: Duration) -> Vec<usize> {
+        let (start, mut budget) = (Instant::now(), Budget::default());
+        let mut all: Vec<_> = connections.iter().map(|_| (Pairs::default(), Share::default(), 0)).collect();
+        let mut now = start;
+        while now < start + time {
+            for ((pairs, share, sent), addresses) in all.iter_mut().zip(connections) {
+                let may = |n: &u16| pairs.may_check(now, target(*n), id(0), share, &mut budget);
+                *sent += (0..*addresses).filter(may).count();
+            }
+            now += ROUND;
+        }
+        all.into_iter().map(|(.., sent)| sent).collect()
+    }
+
+    #[test]
+    fn ten_peers_that_name_strangers_draw_no_more_than_400_checks_in_5_seconds() {
+        let all: usize = checks(&[32; 10], Duration::from_secs(5)).iter().sum();
+        assert!((200..=400).contains(&all), "{all}");
+    }
+
+    #[test]
+    fn one_stranger_is_checked_ever_more_seldom() {
+        let sent = checks(&[1], Duration::from_secs(3));
+        assert_eq!(sent, [9], "at 0, 20, 60, 140, 300, 620, 1260, 1900 and 2540 ms");
+    }
+
+    #[test]
+    fn an_honest_connection_is_not_starved_by_others() {
+        let mut connections = [32; 11];
+        connections[10] = 2;
+        let sent = checks(&connections, Duration::from_secs(2));
+        assert!(sent[10] >= 6, "{sent:?}");
+    }
+
+    #[test]
+    fn a_room_of_twelve_is_checked_at_once() {
+        let sent = checks(&[9; 11], ROUND);
+        assert_eq!(sent, [9; 11]);
+    }
+
+    #[test]
+    fn what_has_answered_is_checked_freely_and_only_its_own_answer_counts() {
+        let (now, mut budget) = (Instant::now(), Budget::default());
+        let (mut pairs, mut share) = (Pairs::default(), Share::default());
+        assert!(pairs.may_check(now, target(1), id(1), &mut share, &mut budget));
+        pairs.answered(target(1), id(2));
+        pairs.answered(target(1), [0; 12]);
+        pairs.answered(target(2), id(1));
+        assert!(!pairs.may_check(now, target(1), id(3), &mut share, &mut budget));
+        pairs.answered(target(1), id(1));
+        assert!((0..1000).all(|n| pairs.may_check(now, target(1), id(n), &mut share, &mut budget)));
+    }
+
+    #[test]
+    fn a_check_of_theirs_is_answered_by_one_of_ours_at_once_and_no_more() {
+        let (now, mut budget) = (Instant::now(), Budget::default());
+        let (mut pairs, mut share) = (Pairs::default(), Share::default());
+        let mut check = |pairs: &mut Pairs| pairs.may_check(now, target(1), id(1), &mut share, &mut budget);
+        assert!(check(&mut pairs) && !check(&mut pairs));
+        pairs.checked_us(now, target(1));
+        assert!(check(&mut pairs) && !check(&mut pairs));
+    }
+
+    proptest! {
+        /// Whatever is wanted and in whatever order: the bound holds in every span of time, and memory is bounded.
+        #[test]
+        fn the_bound_holds_always(steps in prop::collection::vec((0u64..30, 0usize..4, 0u16..400, any::<bool>()), 0..3000)) {
+            let (start, mut budget) = (Instant::now(), Budget::default());
+            let mut all: Vec<_> = (0..4).map(|_| (Pairs::default(), Share::default())).collect();
+            let (mut now, mut sent) = (start, 0u32);
+            for (millis, connection, address, theirs) in steps {
+                now += Duration::from_millis(millis);
+                let (pairs, share) = &mut all[connection];
+                if theirs {
+                    pairs.checked_us(now, target(address));
+                }
+                sent += u32::from(pairs.may_check(now, target(address), id(1), share, &mut budget));
+                prop_assert!(f64::from(sent) <= BURST + (now - start).as_secs_f64() * RATE + 1e-6);
+                prop_assert!(pairs.0.len() <= MAX_PAIRS);
+            }
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! Sockets that hold ICE checks back: what they see is told to [`Pairs`], which decides.
+//!
+//! A check that may not leave is dropped as the network might have dropped it; the library repeats it by itself.
+
+use crate::address;
+use crate::checks::{Budget, Pairs, Share, Target, TransactionId};
+use rtc::stun::attributes::{ATTR_MESSAGE_INTEGRITY, ATTR_USERNAME};
+use rtc::stun::message::{Getter, Message};
+use rtc::turn::proto::channum::ChannelNumber;
+use rtc::turn::proto::data::Data;
+use rtc::turn::proto::peeraddr::PeerAddress;
+use std::collections::HashMap;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
+
+/// Message types of RFC 8489 and RFC 8656 that matter here.
+const BINDING_REQUEST: u16 = 0x0001;
+const BINDING_SUCCESS: u16 = 0x0101;
+const CHANNEL_BIND_REQUEST: u16 = 0x0009;
+const SEND_INDICATION: u16 = 0x0016;
+const DATA_INDICATION: u16 = 0x0017;
+/// RFC 8489 section 5.
+const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+/// Channels of one socket that are known. A check through one more is held back.
+const MAX_CHANNELS: usize = 256;
+
+/// How many ICE checks may leave, for all connections that are made with clones of this one together.
+#[derive(Debug, Clone, Default)]
+pub struct CheckPacer(Arc<Mutex<Budget>>);
+
+/// A connection's part in it.
+#[derive(Debug)]
+pub(crate) struct Checks {
+    pacer: CheckPacer,
+    share: Mutex<Share>,
+    relays: Vec<SocketAddr>,
+    loopback: bool,
+}
+
+impl Checks {
+    /// `relays`: where TURN servers are. `loopback`: this machine itself may be checked.
+    pub(crate) fn new(pacer: CheckPacer, relays: Vec<SocketAddr>, loopback: bool) -> Arc<Checks> {
+        Arc::new(Checks { pacer, share: Mutex::default(), relays, loopback })
+    }
+
+    /// The socket, with its checks paced.
+    pub(crate) fn pace(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
+        Arc::new(Paced { socket, checks: self.clone(), seen: Mutex::default() })
+    }
+
+    fn may_leave(&self, now: Instant, seen: &mut Seen, target: Target, id: TransactionId) -> bool {
+        let (Target::Direct(to) | Target::Relayed { peer: to, .. }) = target;
+        // Names that were looked up, and senders of checks, come this far unseen.
+        let own = address::is_loopback(to.ip()) && !self.loopback;
+        if own || address::is_nobody(to.ip()) || to.port() == 0 {
+            return false;
+        }
+        seen.pairs.may_check(now, target, id, &mut locked(&self.share), &mut locked(&self.pacer.0))
+    }
+}
+
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A socket whose checks are paced.
+#[derive(Debug)]
+struct Paced {
+    socket: Arc<dyn AsyncUdpSocket>,
+    checks: Arc<Checks>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    pairs: Pairs,
+    /// Whom a channel leads to.
+    channels: HashMap<(SocketAddr, u16), SocketAddr>,
+}
+
+impl Paced {
+    /// Whether a datagram may leave. Locks nothing for media.
+    fn may_leave(&self, now: Instant, to: SocketAddr, data: &[u8]) -> bool {
+        if let Some(id) = check(data) {
+            return self.checks.may_leave(now, &mut locked(&self.seen), Target::Direct(to), id);
+        }
+        !self.checks.relays.contains(&to) || self.may_be_relayed(now, to, data)
+    }
+
+    fn may_be_relayed(&self, now: Instant, relay: SocketAddr, data: &[u8]) -> bool {
+        if let Some((number, data)) = channel_data(data) {
+            let Some(id) = check(data) else { return true };
+            let mut seen = locked(&self.seen);
+            let Some(peer) = seen.channels.get(&(relay, number)).copied() else { return false };
+            return self.checks.may_leave(now, &mut seen, Target::Relayed { relay, peer }, id);
+        }
+        match stun(data) {
+            Some((CHANNEL_BIND_REQUEST, _)) => {
+                self.note_channel(relay, data);
+                true
+            }
+            Some((SEND_INDICATION, _)) => match carried(data) {
+                Some((peer, data)) => check(&data).is_none_or(|id| {
+                    self.checks.may_leave(now, &mut locked(&self.seen), Target::Relayed { relay, peer }, id)
+                }),
+                None => true,
+            },
+            _ => true,
+        }
+    }
+
+    fn note_channel(&self, relay: SocketAddr, data: &[u8]) {
+        let (mut number, mut peer) = (ChannelNumber::default(), PeerAddress::default());
+        let Some(message) = decoded(data) else { return };
+        if number.get_from(&message).is_err() || peer.get_from(&message).is_err() {
+            return;
+        }
+        let channels = &mut locked(&self.seen).channels;
+        if channels.len() < MAX_CHANNELS {
+            channels.insert((relay, number.0), SocketAddr::new(peer.ip, peer.port));
+        }
+    }
+
+    /// Notes what a datagram says about the pair it came over.
+    fn hear(&self, now: Instant, from: SocketAddr, data: &[u8]) {
+        if !self.checks.relays.contains(&from) {
+            return self.hear_pair(now, Target::Direct(from), data);
+        }
+        if let Some((number, data)) = channel_data(data) {
+            // Not in the condition: the lock would be held while the pair is looked at.
+            let peer = stun(data).and_then(|_| locked(&self.seen).channels.get(&(from, number)).copied());
+            if let Some(peer) = peer {
+                self.hear_pair(now, Target::Relayed { relay: from, peer }, data);
+            }
+        } else if let Some((DATA_INDICATION, _)) = stun(data)
+            && let Some((peer, data)) = carried(data)
+        {
+            self.hear_pair(now, Target::Relayed { relay: from, peer }, &data);
+        }
+    }
+
+    fn hear_pair(&self, now: Instant, target: Target, data: &[u8]) {
+        match stun(data) {
+            Some((BINDING_REQUEST, _)) => locked(&self.seen).pairs.checked_us(now, target),
+            // A STUN server that somebody passed off as a candidate answers too, but it knows no password.
+            Some((BINDING_SUCCESS, id)) if decoded(data).is_some_and(|m| m.contains(ATTR_MESSAGE_INTEGRITY)) => {
+                locked(&self.seen).pairs.answered(target, id);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl AsyncUdpSocket for Paced {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    fn poll_send(&self, context: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        let segment = transmit.segment_size.unwrap_or(transmit.contents.len()).min(transmit.contents.len());
+        let first = &transmit.contents[..segment];
+        if !self.may_leave(Instant::now(), transmit.destination, first) {
+            return Poll::Ready(Ok(transmit.contents.len()));
+        }
+        if segment < transmit.contents.len() && stun(first).is_some() {
+            // Checks of one pair that were sent as one: the first stands for them all.
+            let one = Transmit { contents: first, segment_size: None, ..*transmit };
+            return self.socket.poll_send(context, &one).map_ok(|_| transmit.contents.len());
+        }
+        self.socket.poll_send(context, transmit)
+    }
+
+    fn poll_recv(
+        &self,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = self.socket.poll_recv(context, buffers, meta);
+        if let Poll::Ready(Ok(count)) = outcome {
+            let now = Instant::now();
+            for (buffer, meta) in buffers.iter().zip(meta.iter()).take(count) {
+                let data = &buffer[..meta.len.min(buffer.len())];
+                data.chunks(meta.stride.max(1)).for_each(|one| self.hear(now, meta.addr, one));
+            }
+        }
+        outcome
+    }
+
+    fn max_gso_segments(&self) -> usize {
+        self.socket.max_gso_segments()
+    }
+
+    fn max_gro_segments(&self) -> usize {
+        self.socket.max_gro_segments()
+    }
+}
+
+/// Type and transaction of a STUN message.
+fn stun(data: &[u8]) -> Option<(u16, TransactionId)> {
+    let (head, id) = (data.get(..8)?, data.get(8..20)?);
+    if head[0] & 0xc0 != 0 || head[4..] != COOKIE {
+        return None;
+    }
+    Some((u16::from_be_bytes([head[0], head[1]]), id.try_into().ok()?))
+}
+
+/// The transaction of an ICE check. Who asks a STUN server for an address names no user.
+fn check(data: &[u8]) -> Option<TransactionId> {
+    let (kind, id) = stun(data)?;
+    (kind == BINDING_REQUEST && decoded(data)?.contains(ATTR_USERNAME)).then_some(id)
+}
+
+/// Number and payload of channel data (RFC 8656 section 12.4).
+fn channel_data(data: &[u8]) -> Option<(u16, &[u8])> {
+    let number = u16::from_be_bytes([*data.first()?, *data.get(1)?]);
+    (0x4000..0x5000).contains(&number).then(|| data.get(4..).map(|data| (number, data)))?
+}
+
+/// Whose datagram an indication carries, and the datagram.
+fn carried(data: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
+    let message = decoded(data)?;
+    let (mut peer, mut data) = (PeerAddress::default(), Data::default());
+    peer.get_from(&message).ok()?;
+    data.get_from(&message).ok()?;
+    Some((SocketAddr::new(peer.ip, peer.port), data.0))
+}
+
+fn decoded(data: &[u8]) -> Option<Message> {
+    let mut message = Message::new();
+    message.unmarshal_binary(data).ok().map(|()| message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtc::stun::message::{BINDING_REQUEST as REQUEST, BINDING_SUCCESS as SUCCESS, MessageType, Setter};
+    use rtc::stun::message::{CLASS_INDICATION, CLASS_REQUEST, METHOD_CHANNEL_BIND, METHOD_DATA, METHOD_SEND};
+    use std::collections::VecDeque;
+    use std::task::Waker;
+
+    /// A socket that keeps what is sent and gives what is put in.
+    #[derive(Debug, Default)]
+    struct Wire {
+        sent: Mutex<Vec<SocketAddr>>,
+        comes: Mutex<VecDeque<(SocketAddr, Vec<u8>)>>,
+    }
+
+    impl AsyncUdpSocket for Wire {
+        fn local_addr(&self) -> io::Result<SocketAddr> {
+            Ok(SocketAddr::from(([127, 0, 0, 1], 1)))
+        }
+
+        fn poll_send(&self, _: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+            let size = transmit.segment_size.unwrap_or(transmit.contents.len());
+            let count = transmit.contents.chunks(size).count();
+            self.sent.lock().unwrap().extend(std::iter::repeat_n(transmit.destination, count));
+            Poll::Ready(Ok(transmit.contents.len()))
+        }
+
+        fn poll_recv(
+            &self,
+            _: &mut Context<'_>,
+            buffers: &mut [IoSliceMut<'_>],
+            meta: &mut [RecvMeta],
+        ) -> Poll<io::Result<usize>> {
+            let Some((from, data)) = self.comes.lock().unwrap().pop_front() else { return Poll::Pending };
+            buffers[0][..data.len()].copy_from_slice(&data);
+            (meta[0].addr, meta[0].len, meta[0].stride) = (from, data.len(), data.len());
+            Poll::Ready(Ok(1))
+        }
+    }
+
+    /// Sent in a moment.
+    const MANY: usize = 1000;
+    /// Fewer of them leave while the pair has not answered.
+    const FEW: usize = 20;
+
+    struct Rig {
+        wire: Arc<Wire>,
+        socket: Arc<dyn AsyncUdpSocket>,
+    }
+
+    impl Rig {
+        fn new() -> Rig {
+            let wire = Arc::new(Wire::default());
+            let checks = Checks::new(CheckPacer::default(), vec![relay()], false);
+            Rig { socket: checks.pace(wire.clone()), wire }
+        }
+
+        fn send(&self, to: SocketAddr, contents: &[u8], segment_size: Option<usize>) {
+            let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
+            let sent = self.socket.poll_send(&mut Context::from_waker(Waker::noop()), &transmit);
+            assert!(matches!(sent, Poll::Ready(Ok(n)) if n == contents.len()), "a dropped check looks like a sent one");
+        }
+
+        /// How many of these leave within a moment.
+        fn leave(&self, to: SocketAddr, data: &[u8]) -> usize {
+            self.wire.sent.lock().unwrap().clear();
+            (0..MANY).for_each(|_| self.send(to, data, None));
+            self.wire.sent.lock().unwrap().len()
+        }
+
+        fn hear(&self, from: SocketAddr, data: &[u8]) {
+            self.wire.comes.lock().unwrap().push_back((from, data.to_vec()));
+            let (mut buffer, mut meta) = ([0u8; 2048], [RecvMeta::default()]);
+            let mut buffers = [IoSliceMut::new(&mut buffer)];
+            let heard = self.socket.poll_recv(&mut Context::from_waker(Waker::noop()), &mut buffers, &mut meta);
+            assert!(heard.is_ready());
+        }
+    }
+
+    fn relay() -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 3], 3478))
+    }
+
+    fn stun_server() -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 4], 3478))
+    }
+
+    fn peer() -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 7], 5000))
+    }
+
+    fn message(parts: &[Box<dyn Setter>]) -> Vec<u8> {
+        let mut message = Message::new();
+        message.build(parts).unwrap();
+        message.raw
+    }
+
+    fn id() -> Box<dyn Setter> {
+        Box::new(rtc::stun::message::TransactionId([7; 12]))
+    }
+
+    fn check() -> Vec<u8> {
+        let mut check = Message::new();
+        check.build(&[id(), Box::new(REQUEST)]).unwrap();
+        check.add(ATTR_USERNAME, b"theirs:ours");
+        check.raw
+    }
+
+    fn answer(with_password: bool) -> Vec<u8> {
+        let mut answer = message(&[id(), Box::new(SUCCESS)]);
+        if with_password {
+            let mut built = Message::new();
+            built.unmarshal_binary(&answer).unwrap();
+            built.add(ATTR_MESSAGE_INTEGRITY, &[1; 20]);
+            answer = built.raw;
+        }
+        answer
+    }
+
+    fn about(peer: SocketAddr) -> Box<dyn Setter> {
+        Box::new(PeerAddress { ip: peer.ip(), port: peer.port() })
+    }
+
+    fn indication(method: rtc::stun::message::Method, data: &[u8]) -> Vec<u8> {
+        let kind = MessageType::new(method, CLASS_INDICATION);
+        message(&[id(), Box::new(kind), Box::new(Data(data.to_vec())), about(peer())])
+    }
+
+    fn in_channel(data: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x40, 0x01];
+        packet.extend((data.len() as u16).to_be_bytes());
+        packet.extend(data);
+        packet
+    }
+
+    #[test]
+    fn checks_wait_until_the_pair_has_answered_and_nothing_else_does() {
+        let rig = Rig::new();
+        assert!(rig.leave(peer(), &check()) < FEW);
+        assert_eq!(rig.leave(peer(), &[22, 254, 253, 0]), MANY, "DTLS");
+        assert_eq!(rig.leave(peer(), &[128, 96, 0, 1]), MANY, "media");
+        assert_eq!(rig.leave(peer(), &answer(true)), MANY, "answers");
+        let question = message(&[id(), Box::new(REQUEST)]);
+        assert_eq!(rig.leave(stun_server(), &question), MANY, "what is our address?");
+        assert!(rig.leave(relay(), &check()) < FEW, "a server that was passed off as a candidate");
+        rig.hear(peer(), &answer(false));
+        assert!(rig.leave(peer(), &check()) < FEW, "it knows no password");
+        rig.hear(peer(), &answer(true));
+        assert_eq!(rig.leave(peer(), &check()), MANY);
+    }
+
+    #[test]
+    fn checks_through_a_relay_count_too() {
+        let rig = Rig::new();
+        assert!(rig.leave(relay(), &indication(METHOD_SEND, &check())) < FEW);
+        assert_eq!(rig.leave(relay(), &indication(METHOD_SEND, &[22, 254, 253, 0])), MANY);
+        let kind = MessageType::new(METHOD_CHANNEL_BIND, CLASS_REQUEST);
+        let bind = message(&[id(), Box::new(kind), Box::new(ChannelNumber(0x4001)), about(peer())]);
+        assert_eq!(rig.leave(relay(), &bind), MANY, "the relay's own");
+        assert!(rig.leave(relay(), &in_channel(&check())) < FEW, "the same pair");
+        assert_eq!(rig.leave(relay(), &in_channel(&[128, 96, 0, 1])), MANY);
+        rig.hear(relay(), &indication(METHOD_DATA, &answer(true)));
+        assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
+        assert!(rig.leave(peer(), &check()) < FEW, "directly it is another pair");
+    }
+
+    #[test]
+    fn an_answer_in_a_channel_counts() {
+        let rig = Rig::new();
+        let kind = MessageType::new(METHOD_CHANNEL_BIND, CLASS_REQUEST);
+        rig.send(relay(), &message(&[id(), Box::new(kind), Box::new(ChannelNumber(0x4001)), about(peer())]), None);
+        assert!(rig.leave(relay(), &in_channel(&check())) < FEW);
+        rig.hear(relay(), &in_channel(&answer(true)));
+        assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
+    }
+
+    #[test]
+    fn nothing_is_asked_of_addresses_of_nobody_nor_of_this_machine() {
+        let rig = Rig::new();
+        for ip in ["127.0.0.1", "169.254.169.254", "224.0.0.251", "255.255.255.255", "0.0.0.0", "::1", "fe80::1"] {
+            let to = SocketAddr::new(ip.parse().unwrap(), 80);
+            assert_eq!(rig.leave(to, &check()), 0, "{ip}");
+        }
+    }
+
+    #[test]
+    fn checks_sent_as_one_are_one() {
+        let rig = Rig::new();
+        let one = check();
+        rig.send(peer(), &one.repeat(16), Some(one.len()));
+        assert_eq!(rig.wire.sent.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn all_connections_share_one_budget() {
+        let pacer = CheckPacer::default();
+        let mut sent = 0;
+        for _ in 0..10 {
+            let wire = Arc::new(Wire::default());
+            let socket = Checks::new(pacer.clone(), vec![], false).pace(wire.clone());
+            let rig = Rig { wire, socket };
+            for port in 1..100 {
+                rig.send(SocketAddr::from(([192, 0, 2, 7], port)), &check(), None);
+            }
+            sent += rig.wire.sent.lock().unwrap().len();
+        }
+        assert!((100..=160).contains(&sent), "{sent}");
+    }
+}

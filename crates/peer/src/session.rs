@@ -1,0 +1,61 @@
+//! Which connection of the far side a description is of.
+
+use std::collections::BTreeSet;
+
+/// The far side's connection, as its descriptions name it.
+///
+/// RFC 8829 section 5.2.1: the session id of `o=` is drawn once for a connection. Some implementations draw one for each
+/// description, so new ICE credentials have to come with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FarSession {
+    id: String,
+    ufrag: String,
+    fingerprints: BTreeSet<String>,
+}
+
+impl FarSession {
+    /// Reads it from a description; `None` if that names none.
+    pub fn of(sdp: &str) -> Option<FarSession> {
+        let values = |name: &str| sdp.lines().find_map(|line| line.trim_end().strip_prefix(name));
+        let id = values("o=")?.split_ascii_whitespace().nth(1)?.to_owned();
+        let ufrag = values("a=ice-ufrag:")?.trim().to_owned();
+        let prints = sdp.lines().filter_map(|line| line.trim_end().strip_prefix("a=fingerprint:"));
+        Some(FarSession { id, ufrag, fingerprints: prints.map(|print| print.trim().to_ascii_lowercase()).collect() })
+    }
+
+    /// Whether this is the same connection as an earlier description's: it may have been restarted since.
+    pub fn continues(&self, earlier: &FarSession) -> bool {
+        let known = self.fingerprints.is_empty() && earlier.fingerprints.is_empty()
+            || !self.fingerprints.is_disjoint(&earlier.fingerprints);
+        known && (self.id == earlier.id || self.ufrag == earlier.ufrag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(id: &str, ufrag: &str, print: &str) -> FarSession {
+        let sdp = format!(
+            "v=0\r\no=- {id} 2 IN IP4 0.0.0.0\r\ns=-\r\na=fingerprint:sha-256 {print}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+             a=ice-ufrag:{ufrag}\r\n"
+        );
+        FarSession::of(&sdp).unwrap()
+    }
+
+    #[test]
+    fn a_restart_and_a_renegotiation_go_on_with_the_session_and_a_new_connection_does_not() {
+        let first = session("7", "abcd", "AA:BB");
+        assert!(session("7", "efgh", "aa:bb").continues(&first), "ICE was restarted");
+        assert!(session("8", "abcd", "AA:BB").continues(&first), "an id for each description");
+        assert!(!session("8", "efgh", "AA:BB").continues(&first), "made anew with the same certificate");
+        assert!(!session("7", "abcd", "CC:DD").continues(&first), "another certificate");
+    }
+
+    #[test]
+    fn what_names_no_session_is_none() {
+        for sdp in ["", "o=", "o=-\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n", "a=ice-ufrag:x\r\n"] {
+            assert_eq!(FarSession::of(sdp), None, "{sdp}");
+        }
+    }
+}
