@@ -8,6 +8,7 @@ fn main() {
         "set_microphone",
         "set_camera",
         "send_chat",
+        "drop_line",
         "preview",
         "select_devices",
         "refresh_devices",

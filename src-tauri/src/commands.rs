@@ -64,7 +64,13 @@ pub(crate) async fn set_camera(engine: TheEngine<'_>, on: bool) -> Answer {
 
 #[tauri::command]
 pub(crate) async fn send_chat(engine: TheEngine<'_>, text: String) -> Answer {
-    command(&engine, Command::SendChat(text)).await
+    let taken = engine.send_chat(text).await.map(drop);
+    taken.map_err(|problem| CommandError { code: problem.code, message: problem.message })
+}
+
+#[tauri::command]
+pub(crate) async fn drop_line(engine: TheEngine<'_>, number: u64) -> Answer {
+    command(&engine, Command::DropLine(number)).await
 }
 
 #[tauri::command]

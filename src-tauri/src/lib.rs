@@ -92,6 +92,7 @@ fn build(args: Args) -> tauri::Result<App> {
             commands::set_microphone,
             commands::set_camera,
             commands::send_chat,
+            commands::drop_line,
             commands::preview,
             commands::select_devices,
             commands::refresh_devices,

@@ -121,6 +121,7 @@ mod tests {
                 media: Media::default(),
                 participants: people.iter().map(participant).collect(),
                 chat: chat.iter().enumerate().map(line).collect(),
+                unsent: vec![],
                 notice: None,
                 lobby: vec![],
                 locked: false,

@@ -7,7 +7,7 @@ pub(crate) use board::{board, draft, presence, reminder};
 use crate::address::plain;
 use crate::state::{
     CallState, ChatLine, Choice, CommandError, Device, DeviceKind, Knocker, Link, Media, Participant, Picture, Problem,
-    SessionState, Stage, Tile,
+    SessionState, Stage, Tile, UnsentLine,
 };
 use engine::signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -33,6 +33,7 @@ pub(crate) fn call(view: &engine::CallView) -> CallState {
         media: media(view.media),
         participants: view.participants.iter().map(participant).collect(),
         chat: view.chat.iter().map(line).collect(),
+        unsent: view.unsent.iter().map(unsent).collect(),
         notice: view.notice.map(code),
         lobby: view.lobby.iter().map(knocker).collect(),
         locked: view.locked,
@@ -132,6 +133,15 @@ fn knocker(who: &engine::signaling::board::Knocker) -> Knocker {
 
 fn line(line: &engine::ChatLine) -> ChatLine {
     ChatLine { from: line.from.0.clone(), name: line.name.clone(), text: line.text.clone(), at: line.at }
+}
+
+fn unsent(line: &engine::UnsentLine) -> UnsentLine {
+    let failed = line.failed.map(|why| match why {
+        engine::NotSaid::Unconfirmed => "chat_unconfirmed".into(),
+        engine::NotSaid::CallEnded => "chat_call_ended".into(),
+        engine::NotSaid::Refused(error) => code(error),
+    });
+    UnsentLine { number: line.number, text: line.text.clone(), failed }
 }
 
 fn device_kind(kind: engine::DeviceKind) -> DeviceKind {

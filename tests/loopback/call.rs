@@ -16,7 +16,7 @@ async fn two_people_see_hear_and_write_to_each_other() {
     ben.enter(&address(&server), "lunch").await;
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
 
-    ada.tell(Command::SendChat("Grüße, 昼".into())).await;
+    ada.write("Grüße, 昼").await;
     for person in [&ada, &ben] {
         let said = |view: &AppView| view.call.chat.last().is_some_and(|line| line.text == "Grüße, 昼");
         person.until("told", said).await;
@@ -148,6 +148,9 @@ async fn a_call_goes_on_while_the_server_is_dead_and_meets_again_when_it_is_back
         person.until("reconnecting", |view| matches!(view.call.stage, Stage::Reconnecting { .. })).await;
     }
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
+    ada.write("written while the server is dead").await;
+    let waits = |view: &AppView| view.call.unsent.iter().any(|line| line.failed.is_none());
+    ada.until("showing the line as waiting", waits).await;
 
     let server = again(listen).await;
     for (person, name) in [(&ada, "Ben"), (&ben, "Ada")] {
@@ -157,8 +160,13 @@ async fn a_call_goes_on_while_the_server_is_dead_and_meets_again_when_it_is_back
         person.until("back in the room", back).await;
     }
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
-    ada.tell(Command::SendChat("back".into())).await;
-    ben.until("told", |view| view.call.chat.iter().any(|line| line.text == "back")).await;
+    ada.write("back").await;
+    for person in [&ada, &ben] {
+        let view = person.until("told", |view| view.call.chat.iter().any(|line| line.text == "back")).await;
+        let texts: Vec<_> = view.call.chat.iter().map(|line| &*line.text).collect();
+        assert_eq!(texts, ["written while the server is dead", "back"], "once, and in order");
+        person.until("with nothing left to say", |view| view.call.unsent.is_empty()).await;
+    }
     server.stop().await;
 }
 

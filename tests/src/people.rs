@@ -126,6 +126,11 @@ impl Person {
         self.engine.command(command).await.expect("a running engine");
     }
 
+    /// Writes a line into the chat.
+    pub async fn write(&self, line: &str) {
+        self.engine.send_chat(line.to_owned()).await.expect("a line that is taken");
+    }
+
     /// Waits for a view like this.
     pub async fn until(&self, what: &str, so: impl Fn(&AppView) -> bool) -> AppView {
         let mut view = self.engine.view();

@@ -1,12 +1,17 @@
 //! The call's state machine.
 
-use crate::event::{Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
-use crate::link::Link;
-use crate::sight::Sight;
-use crate::view::{CallView, ChatLine, Ended, ParticipantView, Stage};
+mod people;
+
+use self::people::Other;
+use crate::event::{Command, Input, Output, PeerSignal, Said, SdpKind, Signal};
+use crate::link::Mend;
+use crate::rejoin::{Rejoin, refuses_entry};
+use crate::unsent::{ChatRefusal, Unsent};
+use crate::view::{CallView, ChatLine, Ended, Stage};
 use signaling::board::{Knocker, RoomNews};
+use signaling::limits::MAX_PARTICIPANTS;
 use signaling::message::{
-    ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, Participant, ParticipantId, Resolution,
+    ClientMessage, ErrorCode, ErrorMessage, IceServer, LeaveReason, MediaState, Participant, ParticipantId, Resolution,
     ServerMessage,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -35,22 +40,12 @@ enum State {
         you: ParticipantId,
         since: Instant,
     },
-    /// The server has forgotten our seat and we ask for one again. The old connections go on meanwhile: people see and
+    /// The server has forgotten our seat, or given it up, and we ask for one again. The old connections go on meanwhile: people see and
     /// hear each other through a restart of the server.
     Rejoining {
         since: Instant,
     },
     Ended(Ended),
-}
-
-#[derive(Debug)]
-struct Other {
-    participant: Participant,
-    connected: bool,
-    link: Link,
-    /// We made the first offer; ICE is restarted from this side.
-    offers: bool,
-    sight: Sight,
 }
 
 /// One person's part in one room.
@@ -66,8 +61,14 @@ pub struct Call {
     told: MediaState,
     captured: MediaState,
     ice_servers: Vec<IceServer>,
+    /// People in the room at most, oneself included: whoever is announced beyond that does not exist here.
+    most_people: usize,
     others: Vec<Other>,
     chat: VecDeque<ChatLine>,
+    unsent: Unsent,
+    /// Number of the last `join`, by which the server's answer names it.
+    join: Option<u64>,
+    rejoin: Rejoin,
     host: Option<ParticipantId>,
     locked: bool,
     lobby: Vec<Knocker>,
@@ -97,8 +98,12 @@ impl Call {
             told: MediaState::default(),
             captured: MediaState::default(),
             ice_servers: vec![],
+            most_people: MAX_PARTICIPANTS,
             others: vec![],
             chat: VecDeque::new(),
+            unsent: Unsent::default(),
+            join: None,
+            rejoin: Rejoin::default(),
             host: None,
             locked: false,
             lobby: vec![],
@@ -114,14 +119,37 @@ impl Call {
             Input::Command(command) => self.command(now, command),
             Input::Signal(signal) => self.signal(now, signal),
             Input::Able(able) => self.able(able),
+            Input::Said(said) => self.said(now, said),
             Input::LocalDescription { id, kind, sdp } => self.local_description(id, kind, sdp),
             Input::LocalCandidate { id, candidate } => self.local_candidate(id, candidate),
             Input::Peer { id, input } => self.peer(now, &id, input),
+            Input::NewSession { id, sdp } => self.new_session(now, id, sdp),
         }
+        self.say_chat(now);
     }
 
-    /// Lets time pass: links that stayed silent are restarted, and others hear how large they are shown.
+    /// Takes a line for the chat over: it waits in [`CallView::unsent`] until the room has it. Then drain
+    /// [`Call::poll_output`].
+    ///
+    /// # Errors
+    /// [`ChatRefusal`]: it is not taken, and stays with whoever wrote it.
+    pub fn send_chat(&mut self, now: Instant, text: &str) -> Result<u64, ChatRefusal> {
+        if !self.is_active() {
+            return Err(ChatRefusal::NoCall);
+        }
+        let number = self.unsent.push(now, text)?;
+        self.changed = true;
+        self.say_chat(now);
+        Ok(number)
+    }
+
+    /// Lets time pass: lines of chat that waited go out, a seat that was lost is asked for again, links that stayed
+    /// silent are restarted, and others hear how large they are shown.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.say_chat(now);
+        if matches!(self.state, State::Rejoining { .. }) && self.rejoin.take_due(now) {
+            self.say_join();
+        }
         if !self.in_room() {
             return; // nobody would hear of it
         }
@@ -131,9 +159,18 @@ impl Call {
                 self.outputs.push_back(Output::Send(ClientMessage::Resolution { to, most }));
             }
         }
-        for other in self.others.iter_mut().filter(|o| o.offers) {
-            if other.link.restart_due(now) {
-                self.outputs.push_back(Output::RestartIce { id: other.participant.id.clone() });
+        for other in &mut self.others {
+            let id = &other.participant.id;
+            match other.link.take_due(now) {
+                Some(Mend::RestartIce) => self.outputs.push_back(Output::RestartIce { id: id.clone() }),
+                Some(Mend::Renew) => {
+                    self.outputs.push_back(other.renewal(true, &self.ice_servers));
+                    self.changed = true;
+                }
+                None => {}
+            }
+            while let Some(signal) = other.inflow.next(now) {
+                self.outputs.push_back(Output::Signal { id: id.clone(), signal });
             }
         }
     }
@@ -141,8 +178,11 @@ impl Call {
     /// When to call [`Call::handle_timeout`] at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let others = || self.others.iter().filter(|_| self.in_room());
-        let mending = others().filter(|o| o.offers).filter_map(|o| o.link.poll_timeout());
-        mending.chain(others().filter_map(|o| o.sight.due())).min()
+        let mending = others().flat_map(|o| o.link.poll_timeout().into_iter().chain(o.inflow.due()));
+        let rejoining = self.rejoin.due().filter(|_| matches!(self.state, State::Rejoining { .. }));
+        let chat = self.unsent.due().filter(|_| matches!(self.state, State::Joined { .. }));
+        let chat = chat.max(self.rejoin.company().filter(|_| chat.is_some()));
+        mending.chain(others().filter_map(|o| o.sight.due())).chain(rejoining).chain(chat).min()
     }
 
     /// The next thing to do, in order.
@@ -186,6 +226,7 @@ impl Call {
             told: self.told,
             participants: self.others.iter().map(Other::view).collect(),
             chat: self.chat.iter().cloned().collect(),
+            unsent: self.unsent.view(),
             host: self.host.clone(),
             locked: self.locked,
             lobby: self.lobby.clone(),
@@ -200,11 +241,7 @@ impl Call {
             Command::Leave => self.leave(),
             Command::SetMicrophone(on) => self.set_media(MediaState { microphone: on, ..self.media }),
             Command::SetCamera(on) => self.set_media(MediaState { camera: on, ..self.media }),
-            Command::SendChat(text) => {
-                if self.is_active() {
-                    self.say(ClientMessage::Chat { text });
-                }
-            }
+            Command::DropLine(number) => drop(self.unsent.drop_line(number)),
             Command::Room(request) => {
                 if self.in_room() {
                     self.say(ClientMessage::Room(request));
@@ -231,15 +268,20 @@ impl Call {
         if self.is_active() {
             self.leave();
         }
+        if room != self.room {
+            self.unsent.clear(); // what was written for one room is not for another
+        }
         (self.room, self.invite, self.media) = (room, invite, media);
         self.chat.clear();
         self.notice = None;
+        self.rejoin = Rejoin::default();
         self.state = State::Joining;
         self.say_join();
         self.capture();
     }
 
     fn say_join(&mut self) {
+        self.join = None;
         self.told = self.shown_media();
         self.say(ClientMessage::Join { room: self.room.clone(), media: self.told, invite: self.invite.clone() });
     }
@@ -286,7 +328,10 @@ impl Call {
 
     fn signal(&mut self, now: Instant, signal: Signal) {
         match signal {
-            Signal::Welcome { ice_servers } => self.ice_servers = ice_servers,
+            Signal::Welcome { ice_servers, max_participants } => {
+                self.ice_servers = ice_servers;
+                self.most_people = max_participants.min(MAX_PARTICIPANTS);
+            }
             Signal::Resumed { ice_servers } => {
                 self.ice_servers = ice_servers;
                 if let State::Reconnecting { you, .. } = &self.state {
@@ -300,13 +345,40 @@ impl Call {
                     self.changed = true;
                 }
             }
-            Signal::Lost => self.lost(now),
+            Signal::Lost => {
+                self.unsent.session_lost();
+                self.lost(now);
+            }
             Signal::Ended(code) => {
+                self.unsent.session_lost();
                 if self.is_active() {
                     self.end(Ended::Refused(code));
                 }
             }
-            Signal::Message(message) => self.message(message),
+            Signal::Message(message) => self.message(now, message),
+        }
+    }
+
+    /// What the session made of the last thing it was to say.
+    fn said(&mut self, now: Instant, said: Said) {
+        match said {
+            Said::Join { about } => self.join = Some(about),
+            Said::Chat { about } => self.unsent.taken(about),
+            Said::ChatWaits => self.unsent.put_back(now),
+            Said::ChatRefused(code) => {
+                self.unsent.refused(code);
+                self.changed = true;
+            }
+        }
+    }
+
+    /// Says the lines that waited, as long as the server listens.
+    fn say_chat(&mut self, now: Instant) {
+        while let State::Joined { .. } = self.state
+            && self.rejoin.company().is_none_or(|until| until <= now)
+            && let Some(text) = self.unsent.next(now)
+        {
+            self.say(ClientMessage::Chat { text });
         }
     }
 
@@ -323,25 +395,21 @@ impl Call {
         self.changed = true;
     }
 
-    fn message(&mut self, message: ServerMessage) {
+    fn message(&mut self, now: Instant, message: ServerMessage) {
         match message {
-            ServerMessage::Joined { room, you, participants } => self.joined(room, you, participants),
-            ServerMessage::Left { reason } => {
-                if self.is_active() {
-                    self.end(Ended::Removed(reason));
-                }
-            }
-            ServerMessage::ParticipantJoined { participant } => self.participant_joined(participant),
+            ServerMessage::Joined { room, you, participants } => self.joined(now, room, you, participants),
+            ServerMessage::Left { reason } => self.left(now, reason),
+            ServerMessage::ParticipantJoined { participant } => self.participant_joined(now, participant),
             ServerMessage::ParticipantLeft { id, reason: _ } => self.participant_left(&id),
             ServerMessage::ParticipantConnection { id, connected } => {
                 self.change(&id, |other| other.connected = connected)
             }
-            ServerMessage::Offer { from, sdp } => self.forward_description(from, SdpKind::Offer, sdp),
-            ServerMessage::Answer { from, sdp } => self.forward_description(from, SdpKind::Answer, sdp),
+            ServerMessage::Offer { from, sdp } => self.forward_description(now, &from, SdpKind::Offer, sdp),
+            ServerMessage::Answer { from, sdp } => self.forward_description(now, &from, SdpKind::Answer, sdp),
             ServerMessage::Candidate { from, candidate } => {
-                self.forward(from, PeerSignal::Candidate(Some(candidate)));
+                self.forward(now, &from, PeerSignal::Candidate(Some(candidate)));
             }
-            ServerMessage::EndOfCandidates { from } => self.forward(from, PeerSignal::Candidate(None)),
+            ServerMessage::EndOfCandidates { from } => self.forward(now, &from, PeerSignal::Candidate(None)),
             ServerMessage::Resolution { from, most } => {
                 if self.in_room() && self.knows(&from) {
                     self.outputs.push_back(Output::Resolution { id: from, most });
@@ -349,7 +417,7 @@ impl Call {
             }
             ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
             ServerMessage::Chat { from, text, at } => self.chat_line(from, text, at),
-            ServerMessage::Error(error) => self.error(error.code),
+            ServerMessage::Error(error) => self.error(now, &error),
             ServerMessage::Bye { code, retry_after_ms } => {
                 if self.is_active() && retry_after_ms.is_none() {
                     self.end(Ended::Refused(code));
@@ -401,67 +469,57 @@ impl Call {
         }
     }
 
-    fn joined(&mut self, room: String, you: ParticipantId, participants: Vec<Participant>) {
+    /// A seat that the server gave up though we are here is asked for again; every other way out is the end.
+    fn left(&mut self, now: Instant, reason: LeaveReason) {
+        let kept = match reason {
+            LeaveReason::Timeout | LeaveReason::ServerStopping => self.seat_lost(now),
+            LeaveReason::Left | LeaveReason::Replaced | LeaveReason::Removed => false,
+        };
+        if self.is_active() && !kept {
+            self.end(Ended::Removed(reason));
+        }
+    }
+
+    /// Asks for the seat again, at once or after a pause. False if there was none, or it was lost too often.
+    fn seat_lost(&mut self, now: Instant) -> bool {
+        let since = match self.state {
+            State::Joined { .. } => now,
+            State::Reconnecting { since, .. } | State::Rejoining { since } => since,
+            State::Idle | State::Joining | State::Knocking | State::Ended(_) => return false,
+        };
+        let again = self.rejoin.plan(now);
+        if again {
+            self.state = State::Rejoining { since };
+            self.changed = true;
+            self.handle_timeout(now);
+        }
+        again
+    }
+
+    fn joined(&mut self, now: Instant, room: String, you: ParticipantId, participants: Vec<Participant>) {
         let asked = matches!(self.state, State::Joining | State::Knocking | State::Rejoining { .. });
         if !asked || room != self.room {
             return; // an answer to a join that was taken back
         }
+        self.rejoin.joined(now, self.others.iter().map(|other| &other.participant));
         self.close_peers(); // those of the seat that was lost
         self.state = State::Joined { you };
         self.forget_door(); // what is to be known of it follows
         self.changed = true;
         for participant in participants {
-            self.open(participant, true);
-        }
-    }
-
-    fn participant_joined(&mut self, participant: Participant) {
-        if self.in_room() {
-            self.open(participant, false);
-        }
-    }
-
-    /// `newcomer`: we are; the one who comes offers, and yields when both offer at once.
-    fn open(&mut self, participant: Participant, newcomer: bool) {
-        let id = participant.id.clone();
-        if self.knows(&id) {
-            return; // a server that says it twice does not get two connections
-        }
-        self.others.push(Other {
-            participant,
-            connected: true,
-            link: Link::new(),
-            offers: newcomer,
-            sight: Sight::default(),
-        });
-        let ice_servers = self.ice_servers.clone();
-        self.outputs.push_back(Output::OpenPeer { id, polite: newcomer, offer: newcomer, ice_servers });
-        self.changed = true;
-    }
-
-    fn participant_left(&mut self, id: &ParticipantId) {
-        let before = self.others.len();
-        self.others.retain(|o| o.participant.id != *id);
-        if self.others.len() != before {
-            self.outputs.push_back(Output::ClosePeer { id: id.clone() });
-            self.changed = true;
-        }
-    }
-
-    fn forward_description(&mut self, from: ParticipantId, kind: SdpKind, sdp: String) {
-        self.forward(from, PeerSignal::Description { kind, sdp });
-    }
-
-    /// Only what comes from somebody in the room reaches a connection.
-    fn forward(&mut self, id: ParticipantId, signal: PeerSignal) {
-        if self.in_room() && self.knows(&id) {
-            self.outputs.push_back(Output::Signal { id, signal });
+            self.open(now, participant, true);
         }
     }
 
     fn chat_line(&mut self, from: ParticipantId, text: String, at: u64) {
+        let own = self.you() == Some(&from);
         let known = self.others.iter().find(|o| o.participant.id == from);
         let name = known.map(|o| o.participant.name.clone()).unwrap_or_default();
+        if own {
+            self.unsent.repeated();
+        } else if known.is_none() {
+            return; // nobody whom we see
+        }
         if self.chat.len() == Self::CHAT_KEPT {
             self.chat.pop_front();
         }
@@ -469,50 +527,36 @@ impl Call {
         self.changed = true;
     }
 
-    fn error(&mut self, code: ErrorCode) {
+    /// An error about one message concerns what that message asked for. Only one about the join ends it.
+    fn error(&mut self, now: Instant, error: &ErrorMessage) {
         self.changed = true;
+        let code = error.code;
+        let entry = match error.about {
+            Some(about) if self.unsent.error(now, about, code) => return,
+            Some(about) => self.join == Some(about),
+            // Whom the host does not let in hears it long after the join.
+            None => refuses_entry(code),
+        };
         match self.state {
-            // No seat, no call: whatever the server did not like, we are not in.
-            State::Joining | State::Knocking | State::Rejoining { .. } => self.end(Ended::Refused(code)),
-            State::Joined { .. } | State::Reconnecting { .. } => self.notice = Some(code),
+            State::Joining | State::Knocking if entry => self.end(Ended::Refused(code)),
+            State::Rejoining { .. } if entry => {
+                if refuses_entry(code) || !self.seat_lost(now) {
+                    self.end(Ended::Refused(code));
+                }
+            }
+            State::Joining
+            | State::Knocking
+            | State::Rejoining { .. }
+            | State::Joined { .. }
+            | State::Reconnecting { .. } => self.notice = Some(code),
             State::Idle | State::Ended(_) => {}
-        }
-    }
-
-    fn local_description(&mut self, id: ParticipantId, kind: SdpKind, sdp: String) {
-        if self.in_room() && self.knows(&id) {
-            self.say(match kind {
-                SdpKind::Offer => ClientMessage::Offer { to: id, sdp },
-                SdpKind::Answer => ClientMessage::Answer { to: id, sdp },
-            });
-        }
-    }
-
-    fn local_candidate(&mut self, id: ParticipantId, candidate: Option<IceCandidate>) {
-        if self.in_room() && self.knows(&id) {
-            self.say(match candidate {
-                Some(candidate) => ClientMessage::Candidate { to: id, candidate },
-                None => ClientMessage::EndOfCandidates { to: id },
-            });
-        }
-    }
-
-    fn peer(&mut self, now: Instant, id: &ParticipantId, input: PeerInput) {
-        let Some(other) = self.others.iter_mut().find(|o| o.participant.id == *id) else { return };
-        self.changed |= other.link.handle(now, input);
-        self.handle_timeout(now);
-    }
-
-    fn change(&mut self, id: &ParticipantId, change: impl FnOnce(&mut Other)) {
-        if let Some(other) = self.others.iter_mut().find(|o| o.participant.id == *id) {
-            change(other);
-            self.changed = true;
         }
     }
 
     fn end(&mut self, why: Ended) {
         self.close_peers();
         self.state = State::Ended(why);
+        self.unsent.call_ended();
         self.forget_door();
         self.capture();
         self.changed = true;
@@ -522,12 +566,6 @@ impl Call {
         self.host = None;
         self.locked = false;
         self.lobby.clear();
-    }
-
-    fn close_peers(&mut self) {
-        for other in self.others.drain(..) {
-            self.outputs.push_back(Output::ClosePeer { id: other.participant.id });
-        }
     }
 
     /// Devices follow the wish while a call is on, and are closed otherwise.
@@ -545,22 +583,5 @@ impl Call {
 
     fn in_room(&self) -> bool {
         matches!(self.state, State::Joined { .. } | State::Reconnecting { .. })
-    }
-
-    fn knows(&self, id: &ParticipantId) -> bool {
-        self.others.iter().any(|o| o.participant.id == *id)
-    }
-}
-
-impl Other {
-    fn view(&self) -> ParticipantView {
-        ParticipantView {
-            id: self.participant.id.clone(),
-            name: self.participant.name.clone(),
-            key: self.participant.key.clone(),
-            media: self.participant.media,
-            link: self.link.state,
-            connected: self.connected,
-        }
     }
 }

@@ -24,8 +24,8 @@ pub enum Command {
     SetMicrophone(bool),
     /// Camera on or off.
     SetCamera(bool),
-    /// Say a line in the chat.
-    SendChat(String),
+    /// Forget a line of one's own that was not said, or not yet: [`crate::UnsentLine::number`].
+    DropLine(u64),
     /// Do something as the host of the room. The server judges whether one is.
     Room(RoomRequest),
     /// How large each camera is shown, in pixels of the screen; who is not listed is out of sight. Without it everybody
@@ -42,6 +42,8 @@ pub enum Input {
     Signal(Signal),
     /// Which of microphone and camera work, as far as they are wanted: what is on here and does not work is off to others.
     Able(MediaState),
+    /// What the session made of an [`Output::Send`] of a `join` or a `chat`; before the next output is taken.
+    Said(Said),
     /// A peer connection made a description for the far side.
     LocalDescription {
         /// To whom.
@@ -65,6 +67,32 @@ pub enum Input {
         /// How.
         input: PeerInput,
     },
+    /// What [`Output::Signal`] gave is the offer of another connection of theirs than the one we are connected with.
+    NewSession {
+        /// Whose.
+        id: ParticipantId,
+        /// The offer.
+        sdp: String,
+    },
+}
+
+/// What the session made of a message it was to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// The `join` has this number.
+    Join {
+        /// By it the server's answer names it.
+        about: u64,
+    },
+    /// The line of chat has this number.
+    Chat {
+        /// By it the server's answer names it.
+        about: u64,
+    },
+    /// The session takes no more for now: the line waits.
+    ChatWaits,
+    /// The line may not be sent.
+    ChatRefused(ErrorCode),
 }
 
 /// What the signalling session tells.
@@ -74,6 +102,8 @@ pub enum Signal {
     Welcome {
         /// For the connections to come.
         ice_servers: Vec<IceServer>,
+        /// People that a room of this server has at most.
+        max_participants: usize,
     },
     /// The broken session goes on; nothing was lost.
     Resumed {
@@ -99,6 +129,8 @@ pub enum PeerInput {
     Disconnected,
     /// ICE gave up.
     Failed,
+    /// It could not be made, or has ended: nothing but a new one helps.
+    Broken,
 }
 
 /// Kind of a session description.
@@ -122,6 +154,17 @@ pub enum Output {
         /// We yield when both offer at once: the newcomer does.
         polite: bool,
         /// We offer: the newcomer does.
+        offer: bool,
+        /// STUN and TURN.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Close the peer connection and make another one in its place.
+    RenewPeer {
+        /// To whom.
+        id: ParticipantId,
+        /// We yield when both offer at once.
+        polite: bool,
+        /// We offer.
         offer: bool,
         /// STUN and TURN.
         ice_servers: Vec<IceServer>,

@@ -5,11 +5,15 @@
 
 mod call;
 mod event;
+mod inflow;
 mod link;
+mod rejoin;
 mod sight;
+mod unsent;
 mod view;
 
 pub use call::Call;
-pub use event::{Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
+pub use event::{Command, Input, Output, PeerInput, PeerSignal, Said, SdpKind, Signal};
 pub use link::LinkState;
+pub use unsent::{ChatRefusal, MAX_BYTES as MAX_UNSENT_BYTES, MAX_LINES as MAX_UNSENT_LINES, NotSaid, UnsentLine};
 pub use view::{CallView, ChatLine, Ended, ParticipantView, Stage};

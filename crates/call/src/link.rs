@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 /// State of one peer connection, as the call sees it.
 ///
 /// ```text
-///  Connecting ──connected──▶ Connected ──disconnected──▶ Interrupted
-///      │  ▲                      ▲                          │   │
-///      │  └──────restart─────────│────────connected─────────┘   │
-///    failed                      └────────restart◀──failed──────┘
+///  Connecting ──connected──▶ Connected ──disconnected, failed, broken──▶ Interrupted
+///      │                         ▲                                          │ ▲ │
+///      │                         └───────────────connected──────────────────┘ │ │ restarted, made anew
+///      └──────────────failed, broken, not up in time──────────────────────────┘ ▼ (stays so until connected)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
@@ -24,22 +24,56 @@ pub enum LinkState {
     },
 }
 
-/// Keeps one link: decides when ICE is restarted.
+/// How to mend a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mend {
+    /// Look for another path.
+    RestartIce,
+    /// Make the connection anew: the old one is of no use any more.
+    Renew,
+}
+
+/// Keeps one link: decides when ICE is restarted and when the connection is made anew.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) state: LinkState,
+    /// We made the first offer: restarts come from this side, and the other side waits longer before it does something.
+    offers: bool,
     restarts: u32,
     restart_at: Option<Instant>,
+    renewals: u32,
+    renew_at: Option<Instant>,
+    connected: Option<Instant>,
 }
 
 /// After this long without packets ICE is restarted; shorter gaps mend themselves.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Restarts grow apart up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// How long a connection may take to come up, restarts and all, before it is made anew by the side that offers.
+const SETUP: Duration = Duration::from_secs(30);
+/// The other side leaves that to it for longer.
+const LONGER_SETUP: Duration = Duration::from_secs(50);
+/// Before a connection that broke is made anew; the pause doubles.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A connection that stood for so long was a good one: the next pause is short again.
+const STOOD: Duration = Duration::from_secs(30);
 
 impl Link {
-    pub(crate) fn new() -> Self {
-        Self { state: LinkState::Connecting, restarts: 0, restart_at: None }
+    pub(crate) fn new(now: Instant, offers: bool) -> Self {
+        let mut link = Self {
+            state: LinkState::Connecting,
+            offers,
+            restarts: 0,
+            restart_at: None,
+            renewals: 0,
+            renew_at: None,
+            connected: None,
+        };
+        link.await_setup(now);
+        link
     }
 
     /// Takes a change of the connection's state; true if it shows.
@@ -47,31 +81,55 @@ impl Link {
         let before = self.state;
         match input {
             PeerInput::Connected => {
-                *self = Self { state: LinkState::Connected, ..Self::new() };
+                self.state = LinkState::Connected;
+                self.connected.get_or_insert(now);
+                (self.restarts, self.restart_at, self.renew_at) = (0, None, None);
             }
             PeerInput::Disconnected => self.interrupted(now, PATIENCE),
             PeerInput::Failed => self.interrupted(now, Duration::ZERO),
+            PeerInput::Broken => self.broken(now),
         }
         before != self.state
     }
 
-    /// True when ICE is to be restarted now.
-    pub(crate) fn restart_due(&mut self, now: Instant) -> bool {
-        let due = self.restart_at.is_some_and(|at| at <= now);
-        if due {
+    /// What is to be done now, if anything.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Mend> {
+        if self.renew_at.is_some_and(|at| at <= now) {
+            self.renewed(now);
+            return Some(Mend::Renew);
+        }
+        if self.restart_at.is_some_and(|at| at <= now) {
             self.restarts += 1;
             self.restart_at = Some(now + (PATIENCE * 2u32.pow(self.restarts.min(4))).min(LONGEST_WAIT));
+            return Some(Mend::RestartIce);
         }
-        due
+        None
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.restart_at
+        self.restart_at.into_iter().chain(self.renew_at).min()
+    }
+
+    /// The connection has been made anew, for whichever reason.
+    pub(crate) fn renewed(&mut self, now: Instant) {
+        self.lost(now);
+        self.renewals = self.renewals.saturating_add(1);
+        (self.restarts, self.restart_at) = (0, None);
+        self.await_setup(now);
+    }
+
+    fn await_setup(&mut self, now: Instant) {
+        let patience = if self.offers { SETUP } else { LONGER_SETUP };
+        self.renew_at = Some(now + patience * (1 + self.renewals.min(1)));
     }
 
     fn interrupted(&mut self, now: Instant, patience: Duration) {
-        if !matches!(self.state, LinkState::Interrupted { .. }) {
-            self.state = LinkState::Interrupted { since: now };
+        self.lost(now);
+        if self.renew_at.is_none() {
+            self.await_setup(now);
+        }
+        if !self.offers {
+            return;
         }
         let at = now + patience;
         self.restart_at = Some(match self.restart_at {
@@ -80,37 +138,108 @@ impl Link {
             None => at,
         });
     }
+
+    fn broken(&mut self, now: Instant) {
+        self.lost(now);
+        self.restart_at = None; // there is nothing to restart
+        self.renew_at = Some(now + (PAUSE * 2u32.pow(self.renewals.min(8))).min(LONGEST_PAUSE));
+    }
+
+    /// Nothing flows any more.
+    fn lost(&mut self, now: Instant) {
+        if !matches!(self.state, LinkState::Interrupted { .. }) {
+            self.state = LinkState::Interrupted { since: now };
+        }
+        if self.connected.take().is_some_and(|since| now.saturating_duration_since(since) >= STOOD) {
+            self.renewals = 0;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_short_gap_mends_itself() {
-        let (mut link, t) = (Link::new(), Instant::now());
-        link.handle(t, PeerInput::Connected);
-        link.handle(t, PeerInput::Disconnected);
-        link.handle(t + Duration::from_secs(1), PeerInput::Connected);
-        assert_eq!(link.poll_timeout(), None);
-        assert!(!link.restart_due(t + Duration::from_secs(60)));
+    fn link(offers: bool) -> (Link, Instant) {
+        let now = Instant::now();
+        (Link::new(now, offers), now)
+    }
+
+    /// What is done until then, and when, in seconds.
+    fn mends(link: &mut Link, start: Instant, seconds: u64) -> Vec<(u64, Mend)> {
+        let mut done = vec![];
+        while let Some(at) = link.poll_timeout().filter(|at| *at <= start + Duration::from_secs(seconds)) {
+            done.extend(link.take_due(at).map(|mend| ((at - start).as_secs(), mend)));
+        }
+        done
     }
 
     #[test]
-    fn a_failure_restarts_at_once_and_then_ever_more_seldom() {
-        let (mut link, t) = (Link::new(), Instant::now());
+    fn a_short_gap_mends_itself() {
+        let (mut link, t) = link(true);
+        link.handle(t, PeerInput::Connected);
+        link.handle(t, PeerInput::Disconnected);
+        link.handle(t + Duration::from_secs(1), PeerInput::Connected);
+        assert_eq!(mends(&mut link, t, 600), []);
+    }
+
+    #[test]
+    fn a_failure_restarts_at_once_then_ever_more_seldom_and_then_the_connection_is_made_anew() {
+        let (mut link, t) = link(true);
+        link.handle(t, PeerInput::Connected);
         link.handle(t, PeerInput::Failed);
-        assert!(link.restart_due(t));
+        let (restart, renew) = (Mend::RestartIce, Mend::Renew);
+        let done = mends(&mut link, t, 100);
+        assert_eq!(done, [(0, restart), (4, restart), (12, restart), (27, restart), (30, renew), (90, renew)]);
+    }
+
+    #[test]
+    fn the_side_that_does_not_offer_leaves_mending_to_the_other_for_longer() {
+        let (mut link, t) = link(false);
+        link.handle(t, PeerInput::Connected);
+        link.handle(t, PeerInput::Failed);
+        assert_eq!(mends(&mut link, t, 100), [(50, Mend::Renew)]);
+    }
+
+    #[test]
+    fn what_never_comes_up_is_made_anew() {
+        let (mut link, t) = link(true);
+        assert_eq!(mends(&mut link, t, 29), []);
+        assert_eq!(mends(&mut link, t, 30), [(30, Mend::Renew)]);
+        link.handle(t + Duration::from_secs(31), PeerInput::Connected);
+        assert_eq!(mends(&mut link, t, 600), []);
+    }
+
+    #[test]
+    fn a_broken_connection_is_made_anew_after_a_pause_that_grows_and_shrinks_again() {
+        let (mut link, t) = link(false);
         let mut now = t;
-        let mut gaps = vec![];
-        for _ in 0..6 {
-            let next = link.poll_timeout().expect("a restart is planned");
-            gaps.push(next - now);
-            now = next;
-            link.handle(now, PeerInput::Failed);
-            assert!(link.restart_due(now));
+        let mut pauses = vec![];
+        for _ in 0..9 {
+            link.handle(now, PeerInput::Broken);
+            let at = link.poll_timeout().expect("it is mended");
+            pauses.push((at - now).as_secs());
+            now = at;
+            assert_eq!(link.take_due(now), Some(Mend::Renew));
         }
-        assert!(gaps.windows(2).all(|w| w[0] <= w[1]), "{gaps:?}");
-        assert!(gaps.iter().all(|g| *g <= LONGEST_WAIT));
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        link.handle(now, PeerInput::Connected);
+        now += STOOD;
+        link.handle(now, PeerInput::Broken);
+        assert_eq!(link.poll_timeout(), Some(now + PAUSE));
+    }
+
+    #[test]
+    fn one_that_breaks_as_soon_as_it_stands_is_not_made_anew_all_the_time() {
+        let (mut link, t) = link(true);
+        let mut now = t;
+        for _ in 0..8 {
+            link.handle(now, PeerInput::Connected);
+            now += Duration::from_secs(1);
+            link.handle(now, PeerInput::Broken);
+            now = link.poll_timeout().expect("it is mended");
+            assert_eq!(link.take_due(now), Some(Mend::Renew));
+        }
+        assert!(now - t > Duration::from_secs(120));
     }
 }

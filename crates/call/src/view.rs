@@ -1,6 +1,7 @@
 //! What a window shows of a call.
 
 use crate::link::LinkState;
+use crate::unsent::UnsentLine;
 use signaling::board::Knocker;
 use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
 use std::time::Instant;
@@ -53,6 +54,9 @@ pub struct CallView {
     pub participants: Vec<ParticipantView>,
     /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`].
     pub chat: Vec<ChatLine>,
+    /// Own lines that the room has not seen yet, oldest first, at most [`crate::MAX_UNSENT_LINES`]: they wait for the
+    /// server, or were not said.
+    pub unsent: Vec<UnsentLine>,
     /// Who keeps the door of this room: may lock it, let people in, mute and send out. Nobody where a room has none, or
     /// its host is away for a moment. Also known to who knocks.
     pub host: Option<ParticipantId>,

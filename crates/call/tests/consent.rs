@@ -45,12 +45,14 @@ fn from_server() -> impl Strategy<Value = ServerMessage> {
 fn from_outside() -> impl Strategy<Value = Input> {
     prop_oneof![
         8 => from_server().prop_map(|m| Input::Signal(Signal::Message(m))),
-        1 => Just(Input::Signal(Signal::Welcome { ice_servers: vec![] })),
+        1 => Just(Input::Signal(Signal::Welcome { ice_servers: vec![], max_participants: 12 })),
         1 => Just(Input::Signal(Signal::Resumed { ice_servers: vec![] })),
         1 => Just(Input::Signal(Signal::Disconnected)),
         1 => Just(Input::Signal(Signal::Lost)),
         1 => Just(Input::Signal(Signal::Ended(ErrorCode::Internal))),
         1 => (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Failed }),
+        1 => (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Broken }),
+        1 => (0u8..4).prop_map(|n| Input::NewSession { id: id(n), sdp: "v=0".into() }),
         1 => (0u8..4).prop_map(|n| Input::LocalDescription { id: id(n), kind: SdpKind::Offer, sdp: "v=0".into() }),
     ]
 }
@@ -60,7 +62,7 @@ fn from_person() -> impl Strategy<Value = Input> {
         Just(Command::Leave),
         any::<bool>().prop_map(Command::SetMicrophone),
         any::<bool>().prop_map(Command::SetCamera),
-        Just(Command::SendChat("hello".into())),
+        (0u64..3).prop_map(Command::DropLine),
         (0u8..4).prop_map(|n| Command::Show([(id(n), Resolution { max_width: 640, max_height: 360 })].into())),
     ]
     .prop_map(Input::Command)
@@ -109,7 +111,10 @@ proptest! {
             match output {
                 Output::OpenPeer { id, .. } => prop_assert!(open.insert(id), "a connection opened twice"),
                 Output::ClosePeer { id } => prop_assert!(open.remove(&id), "an unknown connection closed"),
-                Output::Signal { id, .. } | Output::RestartIce { id } | Output::Resolution { id, .. } => prop_assert!(open.contains(&id)),
+                Output::Signal { id, .. }
+                | Output::RestartIce { id }
+                | Output::RenewPeer { id, .. }
+                | Output::Resolution { id, .. } => prop_assert!(open.contains(&id)),
                 Output::Capture(media) => capture = media,
                 Output::Send(_) => {}
             }
@@ -235,4 +240,66 @@ fn what_an_outsider_sends_reaches_no_connection() {
     call.handle(now, Input::Signal(Signal::Message(message)));
     let signal = PeerSignal::Description { kind: SdpKind::Offer, sdp: "v=0".into() };
     assert_eq!(drain(&mut call), vec![Output::Signal { id: id(1), signal }]);
+}
+
+#[test]
+fn a_broken_connection_is_made_anew_after_a_pause_by_either_side() {
+    let (mut call, now) = joined(&[1]);
+    call.handle(now, Input::Signal(Signal::Message(ServerMessage::ParticipantJoined { participant: person(2) })));
+    drain(&mut call);
+    for n in [1, 2] {
+        call.handle(now, Input::Peer { id: id(n), input: PeerInput::Broken });
+    }
+    assert_eq!(drain(&mut call), vec![], "not at once");
+    let due = call.poll_timeout().expect("it is mended");
+    call.handle_timeout(due);
+    let renewed = |n, polite| Output::RenewPeer { id: id(n), polite, offer: true, ice_servers: vec![] };
+    assert_eq!(drain(&mut call), vec![renewed(1, true), renewed(2, false)]);
+}
+
+#[test]
+fn a_new_connection_of_theirs_gets_a_new_one_of_ours_but_not_without_end() {
+    let (mut call, now) = joined(&[1]);
+    for _ in 0..100 {
+        call.handle(now, Input::NewSession { id: id(1), sdp: "v=0".into() });
+    }
+    let outputs = drain(&mut call);
+    let renewed = Output::RenewPeer { id: id(1), polite: true, offer: false, ice_servers: vec![] };
+    let signal = PeerSignal::Description { kind: SdpKind::Offer, sdp: "v=0".into() };
+    assert_eq!(outputs[..2], [renewed.clone(), Output::Signal { id: id(1), signal }]);
+    assert_eq!(outputs.iter().filter(|output| **output == renewed).count(), 4);
+    call.handle(now + Duration::from_secs(60), Input::NewSession { id: id(1), sdp: "v=0".into() });
+    assert_eq!(drain(&mut call)[0], renewed);
+}
+
+#[test]
+fn a_flood_of_candidates_is_cut_and_does_not_stop_what_others_say() {
+    let (mut call, now) = joined(&[1, 2]);
+    let say = |call: &mut Call, n, text: String| {
+        let candidate = IceCandidate { candidate: text, ..IceCandidate::default() };
+        call.handle(now, Input::Signal(Signal::Message(ServerMessage::Candidate { from: id(n), candidate })));
+    };
+    (0..5_000).for_each(|n| say(&mut call, 1, n.to_string()));
+    say(&mut call, 2, "honest".into());
+    let outputs = drain(&mut call);
+    let of = |n| outputs.iter().filter(|o| matches!(o, Output::Signal { id: from, .. } if *from == id(n))).count();
+    assert!(of(1) <= 96, "{}", of(1));
+    assert_eq!(of(2), 1);
+}
+
+#[test]
+fn people_beyond_the_room_are_not_connected_to() {
+    for (announced, most) in [(12, 11), (6, 5), (100_000, 11), (0, 0)] {
+        let (mut call, now) = (Call::new(), Instant::now());
+        call.handle(now, Input::Signal(Signal::Welcome { ice_servers: vec![], max_participants: announced }));
+        call.handle(now, join());
+        let message = ServerMessage::Joined { room: "lunch".into(), you: id(255), participants: vec![person(0)] };
+        call.handle(now, Input::Signal(Signal::Message(message)));
+        for n in 1..200 {
+            let message = ServerMessage::ParticipantJoined { participant: person(n) };
+            call.handle(now, Input::Signal(Signal::Message(message)));
+        }
+        let opened = drain(&mut call).iter().filter(|output| matches!(output, Output::OpenPeer { .. })).count();
+        assert_eq!((opened, call.view().participants.len()), (most, most));
+    }
 }

@@ -1,6 +1,6 @@
 //! What others are told of how large they are shown, and what we hear of ourselves.
 
-use call::{Call, Command, Input, Output, Signal};
+use call::{Call, Command, Input, Output, PeerInput, Signal};
 use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, Resolution, ServerMessage};
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,10 @@ fn everybody_is_told_their_own_size_and_who_is_not_listed_that_nobody_looks() {
     assert_eq!(one.wait(60), [], "without a window nothing is said");
     assert_eq!(one.show(&[("ada", LARGE)]), [("ada".into(), LARGE)]);
     assert_eq!(one.wait(3), [("ben".into(), Resolution::NONE)]);
+    for who in ["ada", "ben"] {
+        let (id, input) = (ParticipantId(who.into()), PeerInput::Connected);
+        one.call.handle(one.now, Input::Peer { id, input });
+    }
     assert_eq!(one.call.poll_timeout(), None);
     assert_eq!(one.wait(60), []);
     assert_eq!(one.show(&[("ada", SMALL), ("ben", SMALL)]), [("ben".into(), SMALL)]);

@@ -2,12 +2,12 @@
 
 use crate::args::CallOptions;
 use crate::{key, report};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use engine::signaling::link::Link;
 use engine::signaling::message::MediaState;
 use engine::{
     ApmConfig, AppView, Command, DeviceChoice, DeviceKind, Ended, Engine, EngineConfig, JoinRequest, LinkState,
-    MicrophoneOptions, ServerAddress, SessionView, Stage,
+    MicrophoneOptions, NotSaid, ServerAddress, SessionView, Stage,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -74,6 +74,7 @@ struct Told {
     stage: Option<Stage>,
     people: Vec<(String, String, bool)>,
     lines: usize,
+    unsaid: u64,
     problems: Vec<String>,
     said: bool,
 }
@@ -91,7 +92,8 @@ async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
                 let now = view.borrow_and_update().clone();
                 told.news(&now, options.json);
                 if told.greet(&now) && let Some(line) = &options.say {
-                    engine.command(Command::SendChat(line.clone())).await?;
+                    let taken = engine.send_chat(line.clone()).await;
+                    taken.map_err(|problem| anyhow!("{} ({})", problem.message, problem.code))?;
                 }
                 if let Stage::Ended(why) = now.call.stage {
                     return ended(why, &now);
@@ -175,12 +177,29 @@ impl Told {
             tell("chat", format!("{}: {}", if line.name.is_empty() { "you" } else { &line.name }, line.text));
         }
         self.lines = view.call.chat.len();
+        let told = self.unsaid;
+        for line in view.call.unsent.iter().filter(|line| line.number > told) {
+            if let Some(why) = line.failed {
+                self.unsaid = line.number;
+                tell("not said", format!("{}: {}", unsaid(why), line.text));
+            }
+        }
         let problems: Vec<_> =
             view.problems.iter().map(|p| format!("{}{} ({})", device(p.device), p.message, p.code)).collect();
         for problem in problems.iter().filter(|p| !self.problems.contains(p)) {
             tell("problem", problem.clone());
         }
         self.problems = problems;
+    }
+}
+
+fn unsaid(why: NotSaid) -> String {
+    match why {
+        NotSaid::Unconfirmed => "it may not have arrived".into(),
+        NotSaid::CallEnded => "the call ended first".into(),
+        NotSaid::Refused(code) => {
+            serde_json::to_value(code).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+        }
     }
 }
 

@@ -100,8 +100,8 @@ pub enum Command {
     SetMicrophone(bool),
     /// Camera on or off.
     SetCamera(bool),
-    /// Say a line in the chat.
-    SendChat(String),
+    /// Forget a line of one's own that was not said, or not yet: `UnsentLine::number` of [`call::UnsentLine`].
+    DropLine(u64),
     /// Open devices for the person's own eyes and ears before joining; nothing is sent.
     Preview(MediaState),
     /// Use other devices from now on.

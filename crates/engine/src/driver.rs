@@ -1,6 +1,8 @@
 //! The one task that owns an engine's state. Everything that happens comes to it as a message; it asks the pure
 //! machines what to do and does it.
 
+mod people;
+
 use crate::audio::{self, Audio};
 use crate::board::{self, Board};
 use crate::capture::{self, Capture, News};
@@ -8,18 +10,19 @@ use crate::chime;
 use crate::config::{Command, EngineConfig, JoinRequest, ServerAddress};
 use crate::feed::Tile;
 use crate::levels::Levels;
-use crate::participant::{FromPeer, Order, Participant, Told};
+use crate::participant::{FromPeer, Order, Participant};
 use crate::sights::Sights;
 use crate::signal::{self, Signalling};
 use crate::stats::{EngineStats, ParticipantStats};
 use crate::video_out::{self, VideoOut};
 use crate::view::{AppView, Picture, Problem};
-use call::{Call, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
+use call::{Call, Input, Output, Said, Signal};
 use devices::DeviceInfo;
 use media::slot::FrameSlot;
-use peer::{DescriptionKind, IceServer, MediaOut, PeerConfig, PeerEvent, PeerState};
+use peer::{CheckPacer, FarSession};
 use signaling::board::{BoardRequest, Notice};
-use signaling::message::{ClientMessage, IceCandidate, MediaState, ParticipantId, Resolution};
+use signaling::message::{ClientMessage, MediaState, ParticipantId};
+use signaling::session::SendError;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,6 +38,7 @@ pub(crate) enum Request {
     Shown(u64, Option<Vec<Tile>>),
     Stats(oneshot::Sender<EngineStats>),
     Board(BoardRequest, board::Answer),
+    Chat(String, oneshot::Sender<Result<u64, Problem>>),
     End(oneshot::Sender<()>),
 }
 
@@ -66,6 +70,10 @@ pub(crate) struct Driver {
     seeds: u64,
     /// Connections opened so far.
     opened: u64,
+    /// Bounds the checks of all connections together.
+    checks: CheckPacer,
+    /// With which connection of somebody the last one here was, now that it is closed.
+    former: HashMap<ParticipantId, FarSession>,
 }
 
 /// What the driver listens to.
@@ -92,7 +100,7 @@ impl Driver {
         let capture = Capture::start(news_in, config.video, config.devices.clone(), config.microphone)?;
         let audio = Audio::start(config.processing, config.audio_tap.take(), trouble)?;
         let video = VideoOut::start(capture.slot.clone(), config.video)?;
-        let seed = signal::random_seed();
+        let seed = signal::random_seed()?;
         let signalling = Signalling::new(config.key.clone(), config.client.clone(), seed, sockets_in);
         let call = Call::new();
         let first = AppView {
@@ -126,6 +134,8 @@ impl Driver {
             told: told_in,
             seeds: seed,
             opened: 0,
+            checks: CheckPacer::default(),
+            former: HashMap::new(),
         };
         Ok((driver, Ears { requests, news, sockets, told, devices, find_devices }, watch))
     }
@@ -153,7 +163,7 @@ impl Driver {
                 Some(devices) = ears.devices.recv() => self.found(devices),
                 () = sleep_until(timeout) => {}
             }
-            self.settle().await;
+            self.settle();
         };
         self.leave_in_peace().await;
         drop(ears); // devices that have something to tell do not wait for us
@@ -164,17 +174,18 @@ impl Driver {
     }
 
     /// Lets every machine react until nothing is left to do, then shows the outcome.
-    async fn settle(&mut self) {
+    fn settle(&mut self) {
         let now = Instant::now();
         self.signalling.handle_timeout(now);
         self.call.handle_timeout(now);
         self.capture.handle_timeout(now);
         self.call.handle(now, Input::Able(self.capture.able(now)));
         loop {
-            if let Some(signal) = self.signalling.poll_signal() {
+            // What the call wants is done before it hears more: an answer never comes before its question is numbered.
+            if let Some(output) = self.call.poll_output() {
+                self.obey(now, output);
+            } else if let Some(signal) = self.signalling.poll_signal() {
                 self.hear(now, signal);
-            } else if let Some(output) = self.call.poll_output() {
-                self.obey(now, output).await;
             } else {
                 break;
             }
@@ -296,6 +307,7 @@ impl Driver {
             }
             Request::Stats(answer) => self.stats(answer),
             Request::Board(request, answer) => self.ask_board(request, answer),
+            Request::Chat(text, answer) => self.chat(&text, answer),
             Request::End(_) => {} // the loop has it
         }
     }
@@ -308,7 +320,7 @@ impl Driver {
             Command::Leave => call::Command::Leave,
             Command::SetMicrophone(on) => call::Command::SetMicrophone(on),
             Command::SetCamera(on) => call::Command::SetCamera(on),
-            Command::SendChat(text) => call::Command::SendChat(text),
+            Command::DropLine(number) => call::Command::DropLine(number),
             Command::Preview(media) => {
                 self.preview = media;
                 return;
@@ -354,13 +366,17 @@ impl Driver {
         self.call.handle(now, Input::Command(call::Command::Join { room, invite, media }));
     }
 
-    async fn obey(&mut self, now: Instant, output: Output) {
+    fn obey(&mut self, now: Instant, output: Output) {
         match output {
-            Output::Send(message) => self.say(now, message),
-            Output::OpenPeer { id, .. } if !self.meets(&id) => {}
-            Output::OpenPeer { id, polite, offer, ice_servers } => self.open(id, polite, offer, ice_servers).await,
-            Output::Signal { id, signal } => self.order(&id, order(signal)).await,
-            Output::RestartIce { id } => self.order(&id, Order::RestartIce).await,
+            Output::Send(message) => self.send(now, message),
+            Output::OpenPeer { id, .. } | Output::RenewPeer { id, .. } if !self.meets(&id) => {}
+            Output::OpenPeer { id, polite, offer, ice_servers } => self.open(id, polite, offer, ice_servers),
+            Output::RenewPeer { id, polite, offer, ice_servers } => {
+                self.disconnect(&id);
+                self.open(id, polite, offer, ice_servers);
+            }
+            Output::Signal { id, signal } => self.pass_on(now, id, signal),
+            Output::RestartIce { id } => self.order(&id, Order::RestartIce),
             Output::Resolution { id, most } => {
                 if let Some(participant) = self.participants.get_mut(&id) {
                     participant.most = Some(most);
@@ -372,126 +388,35 @@ impl Driver {
         }
     }
 
+    fn chat(&mut self, text: &str, answer: oneshot::Sender<Result<u64, Problem>>) {
+        let taken = self.call.send_chat(Instant::now(), text);
+        let outcome = taken.map_err(|why| Problem { code: why.code().into(), message: why.to_string(), device: None });
+        let _ = answer.send(outcome); // whoever wrote it may have gone
+    }
+
+    /// Says what the call wants said. It hears the numbers of what it has to recognise in the answers.
+    fn send(&mut self, now: Instant, message: ClientMessage) {
+        let said = match message {
+            ClientMessage::Join { .. } => match self.signalling.ask(now, message) {
+                Ok(about) => Said::Join { about },
+                Err(problem) => {
+                    self.problem = Some(problem);
+                    return;
+                }
+            },
+            ClientMessage::Chat { .. } => match self.signalling.number(now, message) {
+                Ok(about) => Said::Chat { about },
+                Err(SendError::QueueFull | SendError::Closed | SendError::Reserved) => Said::ChatWaits,
+                Err(SendError::Invalid(code)) => Said::ChatRefused(code),
+            },
+            message => return self.say(now, message),
+        };
+        self.call.handle(now, Input::Said(said));
+    }
+
     fn say(&mut self, now: Instant, message: ClientMessage) {
         if let Err(problem) = self.signalling.send(now, message) {
             self.problem = Some(problem);
-        }
-    }
-
-    fn meets(&self, id: &ParticipantId) -> bool {
-        let Some(name) = &self.config.meets else { return true };
-        self.call.view().participants.iter().any(|who| who.id == *id && who.name == *name)
-    }
-
-    async fn open(
-        &mut self,
-        id: ParticipantId,
-        polite: bool,
-        offer: bool,
-        servers: Vec<signaling::message::IceServer>,
-    ) {
-        self.seeds = self.seeds.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let config = PeerConfig {
-            ice_servers: self
-                .config
-                .ice_servers
-                .clone()
-                .unwrap_or_else(|| servers.into_iter().map(ice_server).collect()),
-            relay_only: self.config.relay_only,
-            codecs: self.config.codecs.clone(),
-            polite,
-            include_loopback: self.config.include_loopback,
-            seed: self.seeds,
-            ..PeerConfig::default()
-        };
-        self.opened += 1;
-        match Participant::open(id.clone(), self.opened, config, self.told.clone()) {
-            Ok(participant) => {
-                self.participants.insert(id.clone(), participant);
-                if offer {
-                    self.order(&id, Order::Offer).await;
-                }
-            }
-            Err(error) => log::error!("no thread for {}: {error}", id.0),
-        }
-    }
-
-    fn close(&mut self, id: &ParticipantId) {
-        self.video.tell(video_out::Control::Remove(id.clone()));
-        self.audio.tell(audio::Control::Remove(id.clone()));
-        self.participants.remove(id);
-    }
-
-    async fn order(&mut self, id: &ParticipantId, order: Order) {
-        if let Some(participant) = self.participants.get(id) {
-            let _ = participant.orders.send(order).await; // its task may have ended with a problem
-        }
-    }
-
-    fn told(&mut self, (number, id, told): FromPeer) {
-        let Some(participant) = self.participants.get_mut(&id).filter(|p| p.number == number) else { return };
-        match told {
-            Told::Ready(media) => {
-                participant.media = Some(media.clone());
-                self.audio.tell(audio::Control::Add(id, media, participant.audio.clone()));
-            }
-            Told::Event(event) => self.event(id, event),
-            Told::Problem(error) => log::warn!("{}: {error}", id.0),
-        }
-    }
-
-    fn event(&mut self, id: ParticipantId, event: PeerEvent) {
-        let now = Instant::now();
-        let input = match event {
-            PeerEvent::LocalDescription { kind, sdp } => {
-                let kind = match kind {
-                    DescriptionKind::Offer => SdpKind::Offer,
-                    DescriptionKind::Answer => SdpKind::Answer,
-                };
-                Input::LocalDescription { id, kind, sdp }
-            }
-            PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
-                let candidate = Some(IceCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment: None });
-                Input::LocalCandidate { id, candidate }
-            }
-            PeerEvent::EndOfCandidates => Input::LocalCandidate { id, candidate: None },
-            PeerEvent::State(state) => match self.state(&id, state) {
-                Some(input) => Input::Peer { id, input },
-                None => return,
-            },
-            PeerEvent::KeyframeRequested { .. } => return self.video.tell(video_out::Control::Keyframe(id)),
-            PeerEvent::Negotiated { .. } => return self.negotiated(&id),
-            PeerEvent::RemoteTrack { .. } | PeerEvent::RemoteTrackEnded { .. } | PeerEvent::Target(_) => return, // encoders read codec and target themselves
-        };
-        self.call.handle(now, input);
-    }
-
-    fn negotiated(&self, id: &ParticipantId) {
-        if let Some((media, most)) = self.media(id) {
-            self.video.tell(video_out::Control::Prepare(media, most));
-        }
-    }
-
-    /// The way out to somebody, and how much of a picture they have use for.
-    fn media(&self, id: &ParticipantId) -> Option<(MediaOut, Option<Resolution>)> {
-        let participant = self.participants.get(id)?;
-        Some((participant.media.clone()?, participant.most))
-    }
-
-    /// Media flows only over a path that stands.
-    fn state(&mut self, id: &ParticipantId, state: PeerState) -> Option<PeerInput> {
-        match state {
-            PeerState::Connected => {
-                log::debug!("{} is connected", id.0);
-                if let Some((media, most)) = self.media(id) {
-                    self.video.tell(video_out::Control::Add(id.clone(), media, most));
-                    self.audio.tell(audio::Control::Connected(id.clone()));
-                }
-                Some(PeerInput::Connected)
-            }
-            PeerState::Disconnected => Some(PeerInput::Disconnected),
-            PeerState::Failed => Some(PeerInput::Failed),
-            PeerState::New | PeerState::Connecting | PeerState::Closed => None,
         }
     }
 
@@ -533,7 +458,7 @@ impl Driver {
     /// The window is gone: the others should see an empty chair at once, not a frozen picture.
     async fn leave_in_peace(&mut self) {
         self.call.handle(Instant::now(), Input::Command(call::Command::Leave));
-        self.settle().await;
+        self.settle();
         self.signalling.flush().await;
     }
 }
@@ -545,24 +470,8 @@ const OPENING: Duration = Duration::from_secs(2);
 /// How long figures are waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-fn order(signal: PeerSignal) -> Order {
-    match signal {
-        PeerSignal::Description { kind: SdpKind::Offer, sdp } => Order::Description(DescriptionKind::Offer, sdp),
-        PeerSignal::Description { kind: SdpKind::Answer, sdp } => Order::Description(DescriptionKind::Answer, sdp),
-        PeerSignal::Candidate(candidate) => Order::Candidate(candidate),
-    }
-}
-
 fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-fn ice_server(server: signaling::message::IceServer) -> IceServer {
-    IceServer {
-        urls: server.urls,
-        username: server.username.unwrap_or_default(),
-        credential: server.credential.unwrap_or_default(),
-    }
 }
 
 /// Looking for devices blocks, so it happens elsewhere; one look at a time is enough.

@@ -64,11 +64,19 @@ impl Engine {
         slot.await.ok().flatten()
     }
 
+    /// Hands over a line for the chat; its number. It shows among `CallView::unsent` until the room has it.
+    ///
+    /// # Errors
+    /// It is not taken, for example because too many wait already: it stays with whoever wrote it.
+    pub async fn send_chat(&self, text: String) -> Result<u64, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Chat(text, answer)).await.map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+
     /// Asks something of the board of the server there is a session with; what the server answers.
     pub async fn board(&self, request: BoardRequest) -> Result<BoardAnswer, Problem> {
         let (answer, answered) = oneshot::channel();
-        let gone =
-            || Problem { code: "engine_stopped".into(), message: EngineError::Stopped.to_string(), device: None };
         self.requests.send(Request::Board(request, answer)).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
@@ -105,4 +113,8 @@ impl Engine {
         drop((requests, view, levels));
         let _ = driver.await; // a driver that panicked has ended too
     }
+}
+
+fn gone() -> Problem {
+    Problem { code: "engine_stopped".into(), message: EngineError::Stopped.to_string(), device: None }
 }

@@ -4,12 +4,14 @@ use crate::audio::{self, AudioQueue};
 use crate::video_in::{self, VideoIn, VideoInThread};
 use crossbeam_queue::ArrayQueue;
 use media::encoded::{AudioPacket, EncodedFrame};
-use peer::{DescriptionKind, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
+use peer::{DescriptionKind, FarSession, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
 use signaling::message::{IceCandidate, ParticipantId, Resolution};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 
-/// Orders on their way to a peer connection. When full the driver waits; they are few.
+/// Orders on their way to a peer connection. When full the connection is closed, and made anew after a pause: the
+/// driver never waits for it.
 const ORDERS: usize = 128;
 /// Events of a connection on their way to the driver.
 const EVENTS: usize = 64;
@@ -31,6 +33,8 @@ pub(crate) enum Told {
     Event(PeerEvent),
     /// It refused something, or could not be made.
     Problem(PeerError),
+    /// It could not be made, or is over: nothing follows.
+    Ended,
 }
 
 /// News, with the connection's number and whose it is.
@@ -46,6 +50,9 @@ pub(crate) struct Participant {
     pub(crate) media: Option<MediaOut>,
     /// How large they show our camera, if they have said so.
     pub(crate) most: Option<Resolution>,
+    /// Their connection, by its newest description.
+    pub(crate) far: Option<FarSession>,
+    task: AbortHandle,
 }
 
 impl Participant {
@@ -66,8 +73,19 @@ impl Participant {
         })?;
         let audio: AudioQueue = Arc::new(ArrayQueue::new(audio::QUEUE));
         let sink = Arc::new(Sink { video: input, audio: audio.clone() });
-        tokio::spawn(run((number, id), config, sink, out, inbox, told));
-        Ok(Self { number, orders, video, audio, media: None, most: None })
+        let task = tokio::spawn(async move {
+            run((number, &id), config, sink, out, inbox, &told).await;
+            let _ = told.send((number, id, Told::Ended)).await; // nobody left to hear it
+        });
+        let task = task.abort_handle();
+        Ok(Self { number, orders, video, audio, media: None, most: None, far: None, task })
+    }
+}
+
+impl Drop for Participant {
+    fn drop(&mut self) {
+        // It may hang in the library and would not notice.
+        self.task.abort();
     }
 }
 
@@ -90,18 +108,18 @@ impl MediaSink for Sink {
 }
 
 async fn run(
-    (number, id): (u64, ParticipantId),
+    (number, id): (u64, &ParticipantId),
     config: PeerConfig,
     sink: Arc<dyn MediaSink>,
     out: Arc<OnceLock<MediaOut>>,
     mut inbox: mpsc::Receiver<Order>,
-    told: mpsc::Sender<FromPeer>,
+    told: &mpsc::Sender<FromPeer>,
 ) {
     let (events, mut happened) = mpsc::channel(EVENTS);
     let peer = match Peer::new(config, sink, events).await {
         Ok(peer) => peer,
         Err(error) => {
-            let _ = told.send((number, id, Told::Problem(error))).await; // nobody left to hear it
+            let _ = told.send((number, id.clone(), Told::Problem(error))).await; // nobody left to hear it
             return;
         }
     };

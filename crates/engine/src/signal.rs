@@ -92,24 +92,26 @@ impl Signalling {
     }
 
     pub(crate) fn send(&mut self, now: Instant, message: ClientMessage) -> Result<(), Problem> {
-        let Some(open) = &mut self.open else { return Ok(()) };
-        let sent = open.session.send(now, message);
-        self.pump(now);
-        match sent {
-            Ok(()) | Err(SendError::Closed) => Ok(()),
-            Err(error @ (SendError::QueueFull | SendError::Invalid(_) | SendError::Reserved)) => {
-                Err(problem(error.code(), &error.to_string()))
-            }
+        match self.number(now, message) {
+            Ok(_) | Err(SendError::Closed) => Ok(()),
+            Err(error @ (SendError::QueueFull | SendError::Invalid(_) | SendError::Reserved)) => Err(not_sent(error)),
         }
     }
 
     /// Like [`send`](Self::send); the number by which the server's answer will name it.
     pub(crate) fn ask(&mut self, now: Instant, message: ClientMessage) -> Result<u64, Problem> {
-        if self.open.is_none() {
-            return Err(problem("not_connected", "there is no connection to a server"));
-        }
-        self.send(now, message)?;
-        Ok(self.open.as_ref().map_or(0, |open| open.session.sent()))
+        self.number(now, message).map_err(|error| match error {
+            SendError::Closed => problem("not_connected", "there is no connection to a server"),
+            SendError::QueueFull | SendError::Invalid(_) | SendError::Reserved => not_sent(error),
+        })
+    }
+
+    /// Says something; its number in the session.
+    pub(crate) fn number(&mut self, now: Instant, message: ClientMessage) -> Result<u64, SendError> {
+        let open = self.open.as_mut().ok_or(SendError::Closed)?;
+        let sent = open.session.send(now, message).map(|()| open.session.sent());
+        self.pump(now);
+        sent
     }
 
     /// The key by which the present server knows us.
@@ -236,14 +238,18 @@ impl Signalling {
 }
 
 /// A number nobody else draws.
-pub(crate) fn random_seed() -> u64 {
-    // Without randomness the clock still tells two clients apart.
-    getrandom::u64().unwrap_or_else(|_| Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id()))
+///
+/// # Errors
+/// The system gives no randomness: then no session could be told from another one's either.
+pub(crate) fn random_seed() -> std::io::Result<u64> {
+    getrandom::u64().map_err(std::io::Error::from)
 }
 
 fn signal(event: SessionEvent) -> Option<Signal> {
     Some(match event {
-        SessionEvent::Welcome(welcome) => Signal::Welcome { ice_servers: welcome.ice_servers },
+        SessionEvent::Welcome(welcome) => {
+            Signal::Welcome { ice_servers: welcome.ice_servers, max_participants: welcome.limits.max_participants }
+        }
         SessionEvent::Resumed { ice_servers } => Signal::Resumed { ice_servers },
         SessionEvent::Message(message) => Signal::Message(message),
         SessionEvent::Disconnected { .. } => Signal::Disconnected,
@@ -277,6 +283,10 @@ fn why(event: &SessionEvent) -> Option<Problem> {
 /// The code as it is on the wire.
 pub(crate) fn code(code: ErrorCode) -> String {
     serde_json::to_value(code).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn not_sent(error: SendError) -> Problem {
+    problem(error.code(), &error.to_string())
 }
 
 fn problem(code: &str, message: &str) -> Problem {

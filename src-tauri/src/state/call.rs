@@ -19,6 +19,8 @@ pub struct CallState {
     pub participants: Vec<Participant>,
     /// Lines of chat, oldest first.
     pub chat: Vec<ChatLine>,
+    /// Own lines that the room has not seen yet, oldest first: shown after the chat.
+    pub unsent: Vec<UnsentLine>,
     /// Code of the last thing that could not be done.
     pub notice: Option<String>,
     /// Who waits to be let in, where one may let in.
@@ -99,6 +101,20 @@ pub struct ChatLine {
     /// Unix time in milliseconds by the server's clock.
     #[cfg_attr(test, ts(type = "number"))]
     pub at: u64,
+}
+
+/// A line of one's own that is not in the chat yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct UnsentLine {
+    /// To be named in `drop_line`.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub number: u64,
+    /// Text, never markup.
+    pub text: String,
+    /// Null: it waits for the server, or is on its way. Else the code of why it was not said: it belongs back into
+    /// the field, and is then to be dropped.
+    pub failed: Option<String>,
 }
 
 /// Somebody at the door.

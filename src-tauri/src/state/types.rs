@@ -33,7 +33,7 @@ fn file() -> String {
     }
     all! {
         AppState SessionState You PendingLink Hosting FrameAccess
-        CallState Stage Participant Link ChatLine Knocker
+        CallState Stage Participant Link ChatLine UnsentLine Knocker
         Device DeviceKind Choice Problem
         Settings KnownServer Language Theme Noise
         BoardState Table Sitting Mine Person Presence Waiting Reminder ReminderKind

@@ -183,6 +183,10 @@ participants: Array<Participant>,
  */
 chat: Array<ChatLine>,
 /**
+ * Own lines that the room has not seen yet, oldest first: shown after the chat.
+ */
+unsent: Array<UnsentLine>,
+/**
  * Code of the last thing that could not be done.
  */
 notice: string | null,
@@ -266,6 +270,24 @@ text: string,
  * Unix time in milliseconds by the server's clock.
  */
 at: number, };
+
+/**
+ * A line of one's own that is not in the chat yet.
+ */
+export type UnsentLine = {
+/**
+ * To be named in `drop_line`.
+ */
+number: number,
+/**
+ * Text, never markup.
+ */
+text: string,
+/**
+ * Null: it waits for the server, or is on its way. Else the code of why it was not said: it belongs back into
+ * the field, and is then to be dropped.
+ */
+failed: string | null, };
 
 /**
  * Somebody at the door.

@@ -1,0 +1,198 @@
+//! What one participant may have done to the connection with them, over time.
+//!
+//! Each candidate is an address to be checked, each description may begin a new generation of them, each new session a
+//! new connection. None of these is bounded by the protocol, and a participant may be hostile.
+
+use crate::event::PeerSignal;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Candidates taken at once: three generations of as many as a connection takes.
+const CANDIDATES: f64 = 96.0;
+/// How many more a second.
+const CANDIDATE_RATE: f64 = 2.0;
+/// Offers and answers taken at once.
+const DESCRIPTIONS: f64 = 8.0;
+/// How many more a second.
+const DESCRIPTION_RATE: f64 = 0.5;
+/// New connections, because theirs is a new one, taken at once.
+const SESSIONS: f64 = 4.0;
+/// How many more a second.
+const SESSION_RATE: f64 = 0.1;
+/// What waits behind a description that came too soon. When full a candidate is dropped, or with a description everything
+/// before it: the newest counts.
+const WAITING: usize = 48;
+
+/// Tokens that come back at a steady rate.
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    at: Option<Instant>,
+    burst: f64,
+    rate: f64,
+}
+
+impl Bucket {
+    fn new(burst: f64, rate: f64) -> Self {
+        Self { tokens: burst, at: None, burst, rate }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let passed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.tokens = (self.tokens + passed.as_secs_f64() * self.rate).min(self.burst);
+        self.at = Some(now);
+        let there = self.tokens >= 1.0;
+        self.tokens -= f64::from(u8::from(there));
+        there
+    }
+
+    /// When there is one again.
+    fn due(&self, now: Instant) -> Instant {
+        let at = self.at.unwrap_or(now);
+        at + Duration::from_secs_f64((1.0 - self.tokens).max(0.0) / self.rate)
+    }
+}
+
+/// What comes from one participant.
+#[derive(Debug)]
+pub(crate) struct Inflow {
+    candidates: Bucket,
+    descriptions: Bucket,
+    sessions: Bucket,
+    /// A description that came too soon, and what came after it.
+    waiting: VecDeque<PeerSignal>,
+    due: Option<Instant>,
+}
+
+impl Inflow {
+    pub(crate) fn new() -> Self {
+        Self {
+            candidates: Bucket::new(CANDIDATES, CANDIDATE_RATE),
+            descriptions: Bucket::new(DESCRIPTIONS, DESCRIPTION_RATE),
+            sessions: Bucket::new(SESSIONS, SESSION_RATE),
+            waiting: VecDeque::new(),
+            due: None,
+        }
+    }
+
+    /// Takes what came. Then [`Inflow::next`] gives what may go on.
+    pub(crate) fn push(&mut self, now: Instant, signal: PeerSignal) {
+        match signal {
+            PeerSignal::Description { .. } => {
+                if self.waiting.len() >= WAITING {
+                    self.waiting.clear();
+                }
+            }
+            // An end is of use to nobody here, and costs as much.
+            PeerSignal::Candidate(_) => {
+                if self.waiting.len() >= WAITING || !self.candidates.take(now) {
+                    return;
+                }
+            }
+        }
+        self.waiting.push_back(signal);
+    }
+
+    /// The next thing for the connection.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<PeerSignal> {
+        self.due = None;
+        match self.waiting.front()? {
+            PeerSignal::Description { .. } if !self.descriptions.take(now) => {
+                self.due = Some(self.descriptions.due(now));
+                None
+            }
+            PeerSignal::Description { .. } | PeerSignal::Candidate(_) => self.waiting.pop_front(),
+        }
+    }
+
+    /// When to ask [`Inflow::next`] again.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether their new session may have a new connection here now.
+    pub(crate) fn may_renew(&mut self, now: Instant) -> bool {
+        self.sessions.take(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::SdpKind;
+    use proptest::prelude::*;
+    use signaling::message::IceCandidate;
+
+    fn candidate(text: &str) -> PeerSignal {
+        PeerSignal::Candidate(Some(IceCandidate { candidate: text.into(), ..IceCandidate::default() }))
+    }
+
+    fn offer(n: usize) -> PeerSignal {
+        PeerSignal::Description { kind: SdpKind::Offer, sdp: n.to_string() }
+    }
+
+    fn drain(inflow: &mut Inflow, now: Instant) -> Vec<PeerSignal> {
+        std::iter::from_fn(|| inflow.next(now)).collect()
+    }
+
+    #[test]
+    fn what_an_honest_client_says_passes_at_once_and_in_order() {
+        let (mut inflow, now) = (Inflow::new(), Instant::now());
+        let mut said = vec![offer(1)];
+        said.extend((0..32).map(|n| candidate(&n.to_string())));
+        said.push(offer(2));
+        for one in &said {
+            inflow.push(now, one.clone());
+        }
+        assert_eq!(drain(&mut inflow, now), said);
+    }
+
+    #[test]
+    fn restarts_do_not_bring_the_budget_of_candidates_back() {
+        let (mut inflow, start) = (Inflow::new(), Instant::now());
+        let mut passed = 0;
+        for restart in 0..100 {
+            let now = start + Duration::from_millis(restart * 100);
+            inflow.push(now, offer(restart as usize));
+            (0..32).for_each(|n| inflow.push(now, candidate(&n.to_string())));
+            passed += drain(&mut inflow, now).iter().filter(|one| matches!(one, PeerSignal::Candidate(_))).count();
+        }
+        assert!((90..=96 + 20).contains(&passed), "{passed}");
+    }
+
+    #[test]
+    fn a_description_that_comes_too_soon_waits_and_what_belongs_to_it_too() {
+        let (mut inflow, now) = (Inflow::new(), Instant::now());
+        (0..8).for_each(|n| inflow.push(now, offer(n)));
+        assert_eq!(drain(&mut inflow, now).len(), 8);
+        inflow.push(now, offer(8));
+        inflow.push(now, candidate("a"));
+        assert_eq!(drain(&mut inflow, now), []);
+        let due = inflow.due().unwrap();
+        assert_eq!(drain(&mut inflow, due), [offer(8), candidate("a")]);
+        assert_eq!(inflow.due(), None);
+    }
+
+    proptest! {
+        /// Memory and what reaches the connection are bounded, whatever comes.
+        #[test]
+        fn everything_is_bounded(steps in prop::collection::vec((0u64..200, any::<bool>()), 0..2000)) {
+            let (mut inflow, start) = (Inflow::new(), Instant::now());
+            let (mut now, mut candidates, mut descriptions) = (start, 0.0, 0.0);
+            for (millis, description) in steps {
+                now += Duration::from_millis(millis);
+                inflow.push(now, if description { offer(0) } else { candidate("a") });
+                prop_assert!(inflow.waiting.len() <= WAITING + 1);
+                for one in drain(&mut inflow, now) {
+                    match one {
+                        PeerSignal::Description { .. } => descriptions += 1.0,
+                        PeerSignal::Candidate(_) => candidates += 1.0,
+                    }
+                }
+                let time = (now - start).as_secs_f64();
+                prop_assert!(candidates <= CANDIDATES + time * CANDIDATE_RATE + 1e-6);
+                prop_assert!(descriptions <= DESCRIPTIONS + time * DESCRIPTION_RATE + 1e-6);
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! When a seat that the server gave up is asked for again.
+
+use signaling::message::{ErrorCode, Participant};
+use std::time::{Duration, Instant};
+
+/// Seats lost in a row before the call ends.
+const TRIES: u32 = 6;
+/// Pause before the second try; it doubles.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A seat held for so long was a good one: the next loss is the first again.
+const HELD: Duration = Duration::from_secs(30);
+/// How long what was written is kept back for those who are on their way back into the room as well.
+const COMPANY: Duration = Duration::from_secs(8);
+
+/// The tries.
+#[derive(Debug, Default)]
+pub(crate) struct Rejoin {
+    tries: u32,
+    at: Option<Instant>,
+    joined: Option<Instant>,
+    /// Keys of those who were there before and are not back yet.
+    missed: Vec<String>,
+}
+
+impl Rejoin {
+    /// A seat was lost, or not given: plans to ask for one, at once the first time. False: it was tried too often.
+    pub(crate) fn plan(&mut self, now: Instant) -> bool {
+        if self.joined.take().is_some_and(|since| now.saturating_duration_since(since) >= HELD) {
+            self.tries = 0;
+        }
+        let pause = self.tries.checked_sub(1).map_or(Duration::ZERO, |before| PAUSE * 2u32.pow(before.min(TRIES)));
+        self.tries += 1;
+        self.at = Some(now + pause).filter(|_| self.tries <= TRIES);
+        self.at.is_some()
+    }
+
+    /// There is a seat. `before`: who was in the room when the last one was lost.
+    pub(crate) fn joined<'a>(&mut self, now: Instant, before: impl Iterator<Item = &'a Participant>) {
+        (self.at, self.joined) = (None, Some(now));
+        self.missed = before.map(|participant| participant.key.clone()).collect();
+    }
+
+    /// Somebody is in the room.
+    pub(crate) fn met(&mut self, participant: &Participant) {
+        self.missed.retain(|key| *key != participant.key);
+    }
+
+    /// Until when those who are not back yet are waited for.
+    pub(crate) fn company(&self) -> Option<Instant> {
+        self.joined.filter(|_| !self.missed.is_empty()).map(|since| since + COMPANY)
+    }
+
+    /// When to ask.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.at
+    }
+
+    /// True once, when it is time.
+    pub(crate) fn take_due(&mut self, now: Instant) -> bool {
+        self.at.take_if(|at| *at <= now).is_some()
+    }
+}
+
+/// Codes by which a server keeps somebody out of a room; asking again would change nothing.
+pub(crate) fn refuses_entry(code: ErrorCode) -> bool {
+    match code {
+        ErrorCode::BadRoom
+        | ErrorCode::RoomFull
+        | ErrorCode::AlreadySeated
+        | ErrorCode::TableFull
+        | ErrorCode::NoSuchTable
+        | ErrorCode::TooEarly
+        | ErrorCode::NotMember
+        | ErrorCode::InviteInvalid
+        | ErrorCode::InviteExpired
+        | ErrorCode::InviteUsed
+        | ErrorCode::KnockingRefused
+        | ErrorCode::RoomLocked
+        | ErrorCode::Removed
+        | ErrorCode::Unknown => true,
+        ErrorCode::Malformed
+        | ErrorCode::TooLarge
+        | ErrorCode::RateLimited
+        | ErrorCode::UnsupportedVersion
+        | ErrorCode::BadSignature
+        | ErrorCode::UnexpectedMessage
+        | ErrorCode::BadName
+        | ErrorCode::ServerFull
+        | ErrorCode::NoSuchParticipant
+        | ErrorCode::CannotResume
+        | ErrorCode::TooSlow
+        | ErrorCode::Timeout
+        | ErrorCode::Replaced
+        | ErrorCode::SlotPast
+        | ErrorCode::SlotTooFar
+        | ErrorCode::TooManyTables
+        | ErrorCode::NotHost
+        | ErrorCode::NotSaved
+        | ErrorCode::Muted
+        | ErrorCode::ServerStopping
+        | ErrorCode::Internal => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_is_asked_for_at_once_then_ever_later_and_not_for_ever() {
+        let (mut rejoin, mut now) = (Rejoin::default(), Instant::now());
+        let mut pauses = vec![];
+        while rejoin.plan(now) {
+            let due = rejoin.due().unwrap();
+            pauses.push((due - now).as_secs());
+            now = due;
+            assert!(rejoin.take_due(now) && !rejoin.take_due(now));
+            rejoin.joined(now, std::iter::empty());
+            now += Duration::from_secs(1);
+        }
+        assert_eq!(pauses, [0, 1, 2, 4, 8, 16]);
+    }
+
+    #[test]
+    fn a_seat_that_was_held_starts_the_count_anew() {
+        let (mut rejoin, mut now) = (Rejoin::default(), Instant::now());
+        for _ in 0..20 {
+            assert!(rejoin.plan(now));
+            assert_eq!(rejoin.due(), Some(now));
+            rejoin.joined(now, std::iter::empty());
+            now += HELD;
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Nothing that was written is lost, whatever becomes of the session; and an error ends no more than it is about.
+
+use call::{Call, ChatRefusal, Command, Ended, Input, NotSaid, Output, Said, Signal, Stage};
+use signaling::message::{
+    ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
+};
+use std::time::{Duration, Instant};
+
+fn id(text: &str) -> ParticipantId {
+    ParticipantId(text.into())
+}
+
+/// One person and their session: what is said is numbered as a session would.
+struct One {
+    call: Call,
+    now: Instant,
+    seq: u64,
+    /// What went into the session since it was lost last.
+    said: Vec<(u64, ClientMessage)>,
+}
+
+impl One {
+    fn joined() -> One {
+        let mut one = One { call: Call::new(), now: Instant::now(), seq: 0, said: vec![] };
+        let media = MediaState::default();
+        one.input(Input::Command(Command::Join { room: "lunch".into(), invite: None, media }));
+        one.seat("p9");
+        one
+    }
+
+    fn input(&mut self, input: Input) {
+        self.call.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.call.poll_output() {
+            let Output::Send(message) = output else { continue };
+            self.seq += 1;
+            let about = self.seq;
+            self.said.push((about, message.clone()));
+            match message {
+                ClientMessage::Join { .. } => self.call.handle(self.now, Input::Said(Said::Join { about })),
+                ClientMessage::Chat { .. } => self.call.handle(self.now, Input::Said(Said::Chat { about })),
+                _ => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, message: ServerMessage) {
+        self.input(Input::Signal(Signal::Message(message)));
+    }
+
+    fn seat(&mut self, you: &str) {
+        let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: MediaState::default() };
+        self.hear(ServerMessage::Joined { room: "lunch".into(), you: id(you), participants: vec![bo] });
+    }
+
+    fn lose(&mut self) {
+        (self.seq, self.said) = (0, vec![]);
+        self.input(Input::Signal(Signal::Lost));
+    }
+
+    fn write(&mut self, text: &str) -> Result<u64, ChatRefusal> {
+        let number = self.call.send_chat(self.now, text);
+        self.drain();
+        number
+    }
+
+    fn error(&mut self, code: ErrorCode, about: Option<u64>) {
+        self.hear(ServerMessage::Error(ErrorMessage { code, message: String::new(), about }));
+    }
+
+    fn echo(&mut self, you: &str, text: &str) {
+        self.hear(ServerMessage::Chat { from: id(you), text: text.into(), at: 1 });
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now += time;
+        self.call.handle_timeout(self.now);
+        self.drain();
+    }
+
+    /// Lines that went into the present session.
+    fn lines(&self) -> Vec<String> {
+        let text = |message: &ClientMessage| match message {
+            ClientMessage::Chat { text } => Some(text.clone()),
+            _ => None,
+        };
+        self.said.iter().filter_map(|(_, message)| text(message)).collect()
+    }
+
+    fn unsent(&self) -> Vec<(String, Option<NotSaid>)> {
+        self.call.view().unsent.into_iter().map(|line| (line.text, line.failed)).collect()
+    }
+}
+
+#[test]
+fn a_line_written_while_reconnecting_waits_and_is_said_once_after_the_resume() {
+    let mut one = One::joined();
+    one.input(Input::Signal(Signal::Disconnected));
+    one.write("soup is ready").unwrap();
+    assert_eq!(one.lines(), [""; 0], "nobody would hear it");
+    assert_eq!(one.unsent(), [("soup is ready".into(), None)]);
+    one.input(Input::Signal(Signal::Resumed { ice_servers: vec![] }));
+    assert_eq!(one.lines(), ["soup is ready"]);
+    assert_eq!(one.unsent(), [("soup is ready".into(), None)], "until the room has it");
+    one.echo("p9", "soup is ready");
+    assert_eq!(one.unsent(), []);
+    assert_eq!(one.call.view().chat.len(), 1);
+    one.wait(Duration::from_secs(60));
+    assert_eq!(one.lines(), ["soup is ready"], "once");
+}
+
+#[test]
+fn a_line_that_waited_is_said_once_after_the_call_has_joined_again() {
+    let mut one = One::joined();
+    one.input(Input::Signal(Signal::Disconnected));
+    one.write("soup").unwrap();
+    one.lose();
+    one.write("bread").unwrap();
+    assert_eq!(one.lines(), [""; 0], "not before there is a seat");
+    one.seat("p3");
+    assert_eq!(one.lines(), ["soup", "bread"]);
+    one.echo("p3", "soup");
+    one.echo("p3", "bread");
+    assert_eq!(one.unsent(), []);
+}
+
+#[test]
+fn what_the_session_already_had_is_not_said_again_after_a_resume() {
+    let mut one = One::joined();
+    one.write("soup").unwrap();
+    one.input(Input::Signal(Signal::Disconnected));
+    one.input(Input::Signal(Signal::Resumed { ice_servers: vec![] }));
+    assert_eq!(one.lines(), ["soup"], "the session repeats by itself what the server has not received");
+    one.echo("p9", "soup");
+    assert_eq!((one.unsent().len(), one.call.view().chat.len()), (0, 1));
+}
+
+#[test]
+fn a_line_of_unknown_fate_is_handed_back_and_not_said_twice() {
+    let mut one = One::joined();
+    let number = one.write("soup").unwrap();
+    one.input(Input::Signal(Signal::Disconnected));
+    one.lose();
+    one.seat("p3");
+    assert_eq!(one.lines(), [""; 0]);
+    assert_eq!(one.unsent(), [("soup".into(), Some(NotSaid::Unconfirmed))]);
+    one.input(Input::Command(Command::DropLine(number)));
+    assert_eq!(one.unsent(), []);
+}
+
+#[test]
+fn a_call_that_ends_hands_back_what_waited() {
+    let mut one = One::joined();
+    one.input(Input::Signal(Signal::Disconnected));
+    one.write("soup").unwrap();
+    one.lose();
+    let join = one.seq;
+    one.error(ErrorCode::RoomFull, Some(join));
+    assert_eq!(one.call.view().stage, Stage::Ended(Ended::Refused(ErrorCode::RoomFull)));
+    assert_eq!(one.unsent(), [("soup".into(), Some(NotSaid::CallEnded))]);
+    assert_eq!(one.write("more"), Err(ChatRefusal::NoCall));
+    let media = MediaState::default();
+    one.input(Input::Command(Command::Join { room: "lunch".into(), invite: None, media }));
+    assert_eq!(one.unsent().len(), 1, "the same room");
+    one.input(Input::Command(Command::Join { room: "tea".into(), invite: None, media }));
+    assert_eq!(one.unsent(), []);
+}
+
+#[test]
+fn more_lines_than_a_server_takes_at_once_go_out_one_by_one() {
+    let mut one = One::joined();
+    one.input(Input::Signal(Signal::Disconnected));
+    for n in 0..20 {
+        one.write(&n.to_string()).unwrap();
+    }
+    one.input(Input::Signal(Signal::Resumed { ice_servers: vec![] }));
+    assert!(one.lines().len() < 10);
+    for _ in 0..20 {
+        let due = one.call.poll_timeout().unwrap_or(one.now);
+        one.wait(due - one.now);
+    }
+    assert_eq!(one.lines(), (0..20).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_error_about_another_message_ends_neither_a_join_nor_a_call() {
+    for code in [ErrorCode::NoSuchParticipant, ErrorCode::RateLimited, ErrorCode::TooLarge, ErrorCode::RoomFull] {
+        let mut one = One::joined();
+        one.lose();
+        let join = one.seq;
+        one.error(code, Some(join + 1));
+        assert!(matches!(one.call.view().stage, Stage::Reconnecting { .. }), "{code:?}");
+        one.seat("p3");
+        one.error(code, Some(join + 1));
+        assert_eq!(one.call.view().stage, Stage::Joined, "{code:?}");
+    }
+}
+
+#[test]
+fn a_join_that_came_too_fast_is_tried_again_while_coming_back() {
+    let mut one = One::joined();
+    one.lose();
+    let joins = |one: &One| one.said.iter().filter(|(_, m)| matches!(m, ClientMessage::Join { .. })).count();
+    for tries in 1..=6 {
+        assert_eq!(joins(&one), tries);
+        let join = one.seq;
+        one.error(ErrorCode::RateLimited, Some(join));
+        one.wait(Duration::from_secs(40));
+    }
+    let join = one.seq;
+    one.error(ErrorCode::RateLimited, Some(join));
+    assert_eq!(one.call.view().stage, Stage::Ended(Ended::Refused(ErrorCode::RateLimited)), "not for ever");
+}
+
+#[test]
+fn a_seat_that_the_server_gave_up_is_asked_for_again() {
+    for reason in [LeaveReason::Timeout, LeaveReason::ServerStopping] {
+        let mut one = One::joined();
+        one.said.clear();
+        one.hear(ServerMessage::Left { reason });
+        assert!(matches!(one.call.view().stage, Stage::Reconnecting { .. }));
+        assert!(matches!(&one.said[..], [(_, ClientMessage::Join { room, .. })] if room == "lunch"), "{:?}", one.said);
+        one.seat("p3");
+        assert_eq!(one.call.view().stage, Stage::Joined);
+    }
+}
+
+#[test]
+fn a_server_that_gives_every_seat_up_at_once_is_not_asked_for_ever() {
+    let mut one = One::joined();
+    for _ in 0..20 {
+        one.hear(ServerMessage::Left { reason: LeaveReason::Timeout });
+        one.wait(Duration::from_secs(20));
+        one.seat("p3");
+    }
+    assert_eq!(one.call.view().stage, Stage::Ended(Ended::Removed(LeaveReason::Timeout)));
+}
+
+#[test]
+fn who_is_not_in_the_room_says_nothing_in_it() {
+    let mut one = One::joined();
+    one.echo("p7", "boo");
+    assert_eq!(one.call.view().chat, []);
+}
+
+#[test]
+fn a_line_that_waited_is_kept_back_until_those_it_was_for_are_back_too() {
+    for late in [Duration::from_secs(2), Duration::from_secs(60)] {
+        let mut one = One::joined();
+        one.input(Input::Signal(Signal::Disconnected));
+        one.write("soup").unwrap();
+        one.lose();
+        let (you, room) = (id("p3"), "lunch".to_owned());
+        one.hear(ServerMessage::Joined { room, you, participants: vec![] });
+        assert_eq!(one.lines(), [""; 0], "Bo would not hear it");
+        let due = one.call.poll_timeout().unwrap();
+        assert!(due > one.now && due <= one.now + Duration::from_secs(10));
+        if late < due - one.now {
+            one.now += late;
+            let bo = Participant { id: id("p5"), name: "Bo".into(), key: "k".into(), media: MediaState::default() };
+            one.hear(ServerMessage::ParticipantJoined { participant: bo });
+        } else {
+            one.wait(due - one.now);
+        }
+        assert_eq!(one.lines(), ["soup"]);
+    }
+}
