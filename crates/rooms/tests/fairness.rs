@@ -34,7 +34,8 @@ fn resolution(to: &ParticipantId) -> ClientMessage {
 
 #[test]
 fn one_person_s_flood_is_refused_to_them_and_costs_the_addressee_nothing() {
-    let floods: [(fn(&ParticipantId) -> ClientMessage, usize); 5] = [
+    type Message = fn(&ParticipantId) -> ClientMessage;
+    let floods: [(Message, usize); 5] = [
         (|to| ClientMessage::EndOfCandidates { to: to.clone() }, 1_000),
         (resolution, 1_000),
         (offer, 60),

@@ -160,6 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_a_file_that_could_not_be_written_stays_behind() {
+        let folder = Folder::new("rest");
+        let path = folder.0.join("secret");
+        // Nothing can be moved over a folder with something in it.
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        assert!(write_private(&path, "secret").is_err());
+        let left: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["secret"]);
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_used_says_so() {
         let folder = Folder::new("file");
         fs::write(&folder.0, "not a folder").unwrap();

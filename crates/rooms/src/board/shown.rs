@@ -270,5 +270,6 @@ fn person_bytes(person: &PersonInfo) -> usize {
 
 /// A clean text in JSON: quotes and backslashes are escaped, nothing else is.
 fn json_bytes(text: &str) -> usize {
-    2 * text.len() + 2
+    let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    text.len() + escaped + 2
 }

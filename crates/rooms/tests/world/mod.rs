@@ -225,7 +225,7 @@ impl Client {
 impl World {
     pub(crate) fn acknowledge_all(&mut self, id: &SessionId) {
         let read = self.clients[id].read;
-        self.clients.get_mut(id).unwrap().acks.push_back((self.now, read));
+        self.clients.get_mut(id).expect("is here").acks.push_back((self.now, read));
         self.acknowledge(id);
         self.deliver();
     }
