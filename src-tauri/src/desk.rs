@@ -100,10 +100,12 @@ struct Desk {
     /// Devices of this launch, which are not kept.
     launch_devices: bool,
     link: Option<PendingLink>,
+    /// A server that was agreed to and has not answered yet.
+    agreed: Option<Link>,
     hosted: Option<Hosted>,
     problems: Vec<Problem>,
-    /// A notice that the person has read.
-    read: Option<String>,
+    /// The number of the last notice that the person has read.
+    read: u64,
     /// The first reminder that was not put away.
     reminders_from: u64,
     frames: Option<FrameAccess>,
@@ -129,9 +131,10 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
         launch_server,
         launch_devices,
         link: None,
+        agreed: None,
         hosted: None,
         problems,
-        read: None,
+        read: 0,
         reminders_from: 0,
         frames,
         window: None,
@@ -159,7 +162,12 @@ impl Desk {
                     Some(ask) => self.handle(ask).await,
                     None => return,
                 },
-                changed = self.view.changed() => if changed.is_err() { return },
+                changed = self.view.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.remember();
+                }
             }
         }
     }
@@ -180,7 +188,7 @@ impl Desk {
             Ask::DismissLink => self.link = None,
             Ask::DismissNotice => {
                 self.problems.clear();
-                self.read = show::call(&self.view.borrow().call).notice;
+                self.read = self.view.borrow().call.notices;
             }
             Ask::DismissReminders(last) => self.reminders_from = self.reminders_from.max(last.saturating_add(1)),
             Ask::Host(answer) => reply(answer, self.host().await),
@@ -195,28 +203,21 @@ impl Desk {
         let fingerprint = server.fingerprint.as_ref().map(address::hex);
         let link = address::link(&join.room, server.url.as_str(), fingerprint.as_deref(), join.invite.as_deref())?;
         let name = self.name()?;
-        let mut settings = self.settings.get().clone();
-        (settings.microphone_on, settings.camera_on) = (join.media.microphone, join.media.camera);
-        self.remember(&mut settings, &link);
+        self.agreed = (!address::pending(&link, &self.servers()).known).then(|| link.clone());
         if self.link.as_ref().is_some_and(|pending| pending.room == link.room) {
             self.link = None;
         }
-        let _ = self.keep(settings); // told as a problem of its own
         self.tell_secret(&server).await;
         let media = MediaState { microphone: join.media.microphone, camera: join.media.camera };
         let request = JoinRequest::from_link(link, name, media);
         self.engine.command(Command::Join(request)).await.map_err(show::stopped)
     }
 
-    /// Who joins there agreed to the server: from now on it is a known one.
-    fn remember(&self, settings: &mut Settings, link: &Link) {
-        let known_servers = self.servers();
-        if !address::pending(link, &known_servers).known {
-            let name = link.server.host_str().unwrap_or_default().to_owned();
-            let fingerprint = link.fingerprint.as_ref().map(address::hex);
-            settings.servers.push(KnownServer { name, ..known(&address::plain(&link.server), fingerprint) });
-            settings.server = settings.server.or(Some(settings.servers.len() as u32 - 1));
-        }
+    /// Who joins there agreed to the server: once it has answered, and is the one of the link, it is a known one.
+    fn remember(&mut self) {
+        let SessionView::Open { server } = self.view.borrow().session.clone() else { return };
+        let Some(link) = self.agreed.take_if(|link| link.origin() == server.origin()) else { return };
+        let _ = self.keep(with(self.settings.get().clone(), &link)); // told as a problem of its own
     }
 
     async fn connect(&mut self, server: Option<&str>, fingerprint: Option<&str>) -> Answer {
@@ -363,7 +364,7 @@ impl Desk {
     fn state(&self) -> AppState {
         let view = self.view.borrow();
         let mut call = show::call(&view.call);
-        if call.notice == self.read {
+        if view.call.notices <= self.read {
             call.notice = None;
         }
         AppState {
@@ -382,6 +383,17 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION").into(),
         }
     }
+}
+
+/// The settings with the server of a link among the known ones.
+fn with(mut settings: Settings, link: &Link) -> Settings {
+    if !address::pending(link, &settings.servers).known {
+        let name = link.server.host_str().unwrap_or_default().to_owned();
+        let fingerprint = link.fingerprint.as_ref().map(address::hex);
+        settings.servers.push(KnownServer { name, ..known(&address::plain(&link.server), fingerprint) });
+        settings.server = settings.server.or(Some(settings.servers.len() as u32 - 1));
+    }
+    settings
 }
 
 /// How the settings want the microphone's sound.

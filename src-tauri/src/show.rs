@@ -109,6 +109,7 @@ fn ended(why: engine::Ended) -> String {
         engine::Ended::Left => "left".into(),
         engine::Ended::Removed(reason) => reason_code(reason),
         engine::Ended::Refused(error) => code(error),
+        engine::Ended::Untrusted(why) => why.code().into(),
     }
 }
 

@@ -125,10 +125,12 @@ async fn only_the_certificate_of_the_link_is_accepted() {
     let server = Server::start(Config { tls: Tls::SelfSigned, ..config() }).await.expect("a server");
     let right = address(&server);
     let fingerprint = right.fingerprint.expect("a pinned certificate");
-    assert_eq!(refusal(&ServerAddress { fingerprint: None, ..right.clone() }).await, "certificate_refused");
+    let plain = ServerAddress { fingerprint: None, ..right.clone() };
+    assert_eq!(distrusted(&plain).await, "certificate_refused");
     let mut wrong = fingerprint;
     wrong[31] ^= 1;
-    assert_eq!(refusal(&ServerAddress { fingerprint: Some(wrong), ..right.clone() }).await, "wrong_certificate");
+    let other = ServerAddress { fingerprint: Some(wrong), ..right.clone() };
+    assert_eq!(distrusted(&other).await, "wrong_certificate");
     Person::new(Habits::new("Ada", 440)).enter(&right, "lunch").await;
 }
 
@@ -212,6 +214,16 @@ async fn refusal(server: &ServerAddress) -> String {
     let view = person.until("refused", |view| problem(&view.session).is_some()).await;
     assert_ne!(view.call.stage, Stage::Joined);
     problem(&view.session).expect("refused")
+}
+
+/// Why the attempt is over: nobody asks such a server again.
+async fn distrusted(server: &ServerAddress) -> String {
+    let person = Person::new(Habits::new("Eve", 300));
+    person.join(server, "lunch").await;
+    let over = |view: &AppView| matches!(view.call.stage, Stage::Ended(Ended::Untrusted(_)));
+    let view = person.until("given up", over).await;
+    assert!(matches!(view.session, SessionView::Closed { .. }), "{:?}", view.session);
+    problem(&view.session).expect("a reason")
 }
 
 fn problem(session: &SessionView) -> Option<String> {

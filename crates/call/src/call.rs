@@ -73,6 +73,7 @@ pub struct Call {
     locked: bool,
     lobby: Vec<Knocker>,
     notice: Option<ErrorCode>,
+    notices: u64,
     outputs: VecDeque<Output>,
     changed: bool,
 }
@@ -108,6 +109,7 @@ impl Call {
             locked: false,
             lobby: vec![],
             notice: None,
+            notices: 0,
             outputs: VecDeque::new(),
             changed: false,
         }
@@ -231,6 +233,7 @@ impl Call {
             locked: self.locked,
             lobby: self.lobby.clone(),
             notice: self.notice,
+            notices: self.notices,
         }
     }
 
@@ -355,6 +358,12 @@ impl Call {
                     self.end(Ended::Refused(code));
                 }
             }
+            Signal::Untrusted(why) => {
+                self.unsent.session_lost();
+                if self.is_active() {
+                    self.end(Ended::Untrusted(why));
+                }
+            }
             Signal::Message(message) => self.message(now, message),
         }
     }
@@ -453,7 +462,7 @@ impl Call {
             }
             RoomNews::Muted if self.in_room() => {
                 self.set_media(MediaState { microphone: false, ..self.media });
-                self.notice = Some(ErrorCode::Muted);
+                self.notify(ErrorCode::Muted);
             }
             // Whether somebody is there who could open.
             RoomNews::State { host, .. } if matches!(self.state, State::Knocking) => self.host = host,
@@ -548,9 +557,14 @@ impl Call {
             | State::Knocking
             | State::Rejoining { .. }
             | State::Joined { .. }
-            | State::Reconnecting { .. } => self.notice = Some(code),
+            | State::Reconnecting { .. } => self.notify(code),
             State::Idle | State::Ended(_) => {}
         }
+    }
+
+    fn notify(&mut self, code: ErrorCode) {
+        self.notice = Some(code);
+        self.notices += 1;
     }
 
     fn end(&mut self, why: Ended) {

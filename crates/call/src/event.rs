@@ -1,5 +1,6 @@
 //! What goes into a call and what comes out of it.
 
+use crate::view::Distrust;
 use signaling::board::RoomRequest;
 use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, Resolution, ServerMessage,
@@ -116,6 +117,8 @@ pub enum Signal {
     Lost,
     /// The session is over and does not come back.
     Ended(ErrorCode),
+    /// Whoever answered at the server's address could not prove to be the server; nobody asks there again.
+    Untrusted(Distrust),
     /// The server said something.
     Message(ServerMessage),
 }

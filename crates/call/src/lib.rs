@@ -16,4 +16,4 @@ pub use call::Call;
 pub use event::{Command, Input, Output, PeerInput, PeerSignal, Said, SdpKind, Signal};
 pub use link::LinkState;
 pub use unsent::{ChatRefusal, MAX_BYTES as MAX_UNSENT_BYTES, MAX_LINES as MAX_UNSENT_LINES, NotSaid, UnsentLine};
-pub use view::{CallView, ChatLine, Ended, ParticipantView, Stage};
+pub use view::{CallView, ChatLine, Distrust, Ended, ParticipantView, Stage};

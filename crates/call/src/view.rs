@@ -35,6 +35,27 @@ pub enum Ended {
     Removed(LeaveReason),
     /// It could not be joined or kept.
     Refused(ErrorCode),
+    /// Another machine answered, or one that cannot be told from another.
+    Untrusted(Distrust),
+}
+
+/// Why a server is not believed to be itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distrust {
+    /// Its certificate is not the one that the link names.
+    WrongCertificate,
+    /// Nobody this machine trusts vouches for its certificate.
+    CertificateRefused,
+}
+
+impl Distrust {
+    /// Stable code for programs and translations.
+    pub fn code(self) -> &'static str {
+        match self {
+            Distrust::WrongCertificate => "wrong_certificate",
+            Distrust::CertificateRefused => "certificate_refused",
+        }
+    }
 }
 
 /// A call as it is now.
@@ -66,6 +87,8 @@ pub struct CallView {
     pub lobby: Vec<Knocker>,
     /// The last thing that could not be done, for a notice.
     pub notice: Option<ErrorCode>,
+    /// How many notices there were: the same one again is another one.
+    pub notices: u64,
 }
 
 /// Somebody else in the room.

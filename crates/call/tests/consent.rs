@@ -1,6 +1,6 @@
 //! No peer connection, and no open device, without the person's own Join: whatever comes from outside, in any order.
 
-use call::{Call, Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
+use call::{Call, Command, Distrust, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
 use proptest::prelude::*;
 use signaling::board::RoomNews;
 use signaling::message::*;
@@ -205,6 +205,25 @@ fn a_full_room_ends_the_call_with_its_code() {
     let error = ErrorMessage { code: ErrorCode::RoomFull, message: String::new(), about: None };
     call.handle(now, Input::Signal(Signal::Message(ServerMessage::Error(error))));
     assert_eq!(call.view().stage, call::Stage::Ended(call::Ended::Refused(ErrorCode::RoomFull)));
+    assert!(drain(&mut call).contains(&Output::Capture(MediaState::default())));
+}
+
+#[test]
+fn the_same_notice_again_is_another_one() {
+    let (mut call, now) = joined(&[1]);
+    for n in 1..=2 {
+        call.handle(now, Input::Command(Command::SetMicrophone(true)));
+        call.handle(now, Input::Signal(Signal::Message(ServerMessage::Room(RoomNews::Muted))));
+        assert_eq!((call.view().notice, call.view().notices), (Some(ErrorCode::Muted), n));
+    }
+}
+
+#[test]
+fn a_server_that_is_not_the_one_of_the_link_ends_the_call() {
+    let (mut call, now) = (Call::new(), Instant::now());
+    call.handle(now, join());
+    call.handle(now, Input::Signal(Signal::Untrusted(Distrust::WrongCertificate)));
+    assert_eq!(call.view().stage, call::Stage::Ended(call::Ended::Untrusted(Distrust::WrongCertificate)));
     assert!(drain(&mut call).contains(&Output::Capture(MediaState::default())));
 }
 

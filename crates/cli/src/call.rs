@@ -134,6 +134,7 @@ fn ended(why: Ended, view: &AppView) -> Result<()> {
     match why {
         Ended::Left => Ok(()),
         Ended::Removed(reason) => bail!("the call was ended: {reason:?}"),
+        Ended::Untrusted(why) => bail!("the server cannot be trusted: {}", why.code()),
         Ended::Refused(code) => {
             let code = serde_json::to_value(code)?;
             bail!("{} cannot be joined: {}", view.call.room, code.as_str().unwrap_or("unknown"))

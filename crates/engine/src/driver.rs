@@ -253,7 +253,7 @@ impl Driver {
                 }
                 return;
             }
-            Signal::Ended(_) => self.board.end(),
+            Signal::Ended(_) | Signal::Untrusted(_) => self.board.end(),
             Signal::Lost => self.board.lost(),
             Signal::Message(_) | Signal::Resumed { .. } | Signal::Disconnected => {}
         }

@@ -47,7 +47,7 @@ pub fn devices_now() -> Vec<DeviceInfo> {
 }
 
 // What an engine's user needs of the crates below it.
-pub use call::{CallView, ChatLine, Ended, LinkState, NotSaid, ParticipantView, Stage, UnsentLine};
+pub use call::{CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Stage, UnsentLine};
 pub use codecs::{ApmConfig, NoiseSuppression};
 pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions};
 pub use media;

@@ -3,7 +3,7 @@
 use crate::config::ServerAddress;
 use crate::socket::{Socket, SocketEvent};
 use crate::view::{Problem, SessionView};
-use call::Signal;
+use call::{Distrust, Signal};
 use signaling::identity::DeviceKey;
 use signaling::message::{ClientMessage, ErrorCode};
 use signaling::session::{
@@ -66,6 +66,7 @@ impl Signalling {
             .as_ref()
             .is_some_and(|o| o.server == server && o.name == name && o.session.state() != SessionState::Closed)
         {
+            self.hurry(now);
             return Ok(());
         }
         self.close(now);
@@ -77,6 +78,16 @@ impl Signalling {
         self.open = Some(Open { server, name: name.into(), session, socket: None });
         self.pump(now);
         Ok(())
+    }
+
+    /// Somebody asks for a session that waits before its next try: it is tried at once.
+    fn hurry(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open
+            && open.session.state() == SessionState::Backoff
+        {
+            open.session.handle_network_change(now);
+            self.pump(now);
+        }
     }
 
     /// The secret of the community behind a server, from now on: a session with it begins anew.
@@ -133,8 +144,16 @@ impl Signalling {
             SocketEvent::Text(text) => open.session.handle_text(now, &text),
             SocketEvent::Closed(info, problem) => {
                 open.socket = None;
+                let distrust = problem.as_ref().and_then(distrust);
                 self.problem = problem;
-                open.session.handle_closed(now, info);
+                match distrust {
+                    // Asking again ends the same way, or at whoever stands in between.
+                    Some(why) => {
+                        open.session.close(now);
+                        self.signals.push_back(Signal::Untrusted(why));
+                    }
+                    None => open.session.handle_closed(now, info),
+                }
             }
         }
         self.pump(now);
@@ -243,6 +262,10 @@ impl Signalling {
 /// The system gives no randomness: then no session could be told from another one's either.
 pub(crate) fn random_seed() -> std::io::Result<u64> {
     getrandom::u64().map_err(std::io::Error::from)
+}
+
+fn distrust(problem: &Problem) -> Option<Distrust> {
+    [Distrust::WrongCertificate, Distrust::CertificateRefused].into_iter().find(|why| why.code() == problem.code)
 }
 
 fn signal(event: SessionEvent) -> Option<Signal> {
