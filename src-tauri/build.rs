@@ -38,6 +38,7 @@ fn main() {
         "forget_me",
         "make_invite",
         "ics",
+        "save_calendar",
         "admit",
         "refuse",
         "lock",

@@ -59,7 +59,8 @@ fn config(folder: PathBuf, port: u16) -> Config {
 fn show(server: &Server, first: IpAddr, addresses: &[IpAddr]) -> Result<Hosting, CommandError> {
     let url = format!("wss://{}", SocketAddr::new(first, server.addr().port()));
     let link = Link::new(ROOM, &url, server.fingerprint(), None).map_err(crate::address::refusal)?;
-    let web_link = link.to_web();
+    // A browser knows of no fingerprints, and the page that answers adds it to its link for the app.
+    let web_link = Link::new(ROOM, &url, None, None).map_err(crate::address::refusal)?.to_web();
     Ok(Hosting {
         url,
         link: link.to_string(),
@@ -101,6 +102,20 @@ fn no_network() -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_qr_code_is_a_link_that_a_phone_opens() {
+        let scratch = crate::folders::scratch::Scratch::new();
+        let config = Config { listen: (Ipv4Addr::LOCALHOST, 0).into(), ..config(scratch.0.clone(), 0) };
+        let server = Server::start(config).await.unwrap();
+        let address = IpAddr::from([10, 0, 0, 2]);
+        let shown = show(&server, address, &[address]).unwrap();
+        assert_eq!(shown.web_link, format!("https://10.0.0.2:{}/r/lunch", server.addr().port()));
+        assert_eq!(shown.qr_svg, qr(&shown.web_link).unwrap());
+        let for_the_app = Link::parse(&shown.link).unwrap();
+        assert!(shown.link.starts_with("lunchroom://") && for_the_app.fingerprint == server.fingerprint());
+        server.stop().await;
+    }
 
     #[test]
     fn a_qr_code_is_a_picture_of_its_own() {

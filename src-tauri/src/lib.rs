@@ -8,6 +8,7 @@
 
 mod address;
 mod args;
+mod calendar;
 mod clipboard;
 mod commands;
 mod desk;
@@ -122,6 +123,7 @@ fn build(args: Args) -> tauri::Result<App> {
             commands::board::forget_me,
             commands::board::make_invite,
             commands::board::ics,
+            commands::board::save_calendar,
             commands::board::admit,
             commands::board::refuse,
             commands::board::lock,

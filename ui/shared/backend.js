@@ -14,10 +14,10 @@
  *   calls back at once with what is known and then with each newer state; returns how to stop
  * @property {(name: string, args?: object) => Promise<any>} call
  *   a command: `join {room, server?, fingerprint?, invite?, media}`, `leave`, `set_microphone {on}`, `set_camera {on}`,
- *   `send_chat {text}`, `drop_line {number}`, `preview {media}`, `select_devices {choice}`, `refresh_devices`, `test_sound`, `save_settings {settings}`,
+ *   `send_chat {text}`, `preview {media}`, `select_devices {choice}`, `refresh_devices`, `test_sound`, `save_settings {settings}`,
  *   `open_link {link}`, `dismiss_link`, `dismiss_notice`, `host_here`, `stop_hosting`, `connect {server, fingerprint?}`, `stats`,
  *   `export_log`, `copy {text}`; of the board: `lay_table {draft}`, `take_seat {table, wait}`, `leave_seat {table}`, `delete_table {table}`,
- *   `eat_now {with}`, `stop_waiting`, `set_presence {presence}`, `forget_me`, `make_invite {room, uses, hours}`, `ics {table}`;
+ *   `eat_now {with}`, `stop_waiting`, `set_presence {presence}`, `forget_me`, `make_invite {room, uses, hours}`, `save_calendar {table}`, `ics {table}`;
  *   of a room: `admit {id}`, `refuse {id}`, `lock {locked}`, `mute {id}`, `remove {id}`. Throws a Refusal.
  * @property {(host: HTMLElement, picture: Picture) => () => void} attach
  *   shows a picture in an element, as its only child, until the returned function is called

@@ -1,14 +1,17 @@
 //! What the window may ask of the board and of a table's room. The server decides; the refusal comes back.
 
 use super::{TheEngine, command};
+use crate::calendar;
+use crate::folders::Folders;
 use crate::show;
-use crate::state::{CommandError, Presence, TableDraft};
+use crate::state::{CommandError, Presence, SavedCalendar, TableDraft};
 use engine::signaling::board::{BoardRequest, RoomRequest};
 use engine::signaling::ics;
 use engine::signaling::link::Link;
 use engine::signaling::message::ParticipantId;
 use engine::{BoardAnswer, Command, Engine, ServerAddress};
 use std::time::Instant;
+use tauri::State;
 
 type Answer = Result<(), CommandError>;
 
@@ -76,17 +79,45 @@ pub(crate) async fn make_invite(
     }
 }
 
-/// A table as a calendar file.
+/// A table as the text of a calendar file.
 #[tauri::command]
 pub(crate) async fn ics(engine: TheEngine<'_>, table: String) -> Result<String, CommandError> {
-    let link_to = server(&engine)?;
+    Ok(event(&engine, &table)?.text)
+}
+
+/// A table as a calendar file among the downloads, which the system's calendar opens.
+#[tauri::command]
+pub(crate) async fn save_calendar(
+    engine: TheEngine<'_>,
+    folders: State<'_, Folders>,
+    table: String,
+) -> Result<SavedCalendar, CommandError> {
+    let Event { topic, text } = event(&engine, &table)?;
+    let folder = folders.downloads.clone();
+    let written = tokio::task::spawn_blocking(move || calendar::save(&folder, &topic, &text)).await;
+    let path = written
+        .map_err(std::io::Error::other)
+        .and_then(|written| written)
+        .map_err(|error| CommandError { code: "calendar_not_written".into(), message: error.to_string() })?;
+    let opened = open::that_detached(&path).inspect_err(|error| log::warn!("no calendar: {error}")).is_ok();
+    Ok(SavedCalendar { path: path.display().to_string(), opened })
+}
+
+struct Event {
+    topic: String,
+    text: String,
+}
+
+fn event(engine: &Engine, table: &str) -> Result<Event, CommandError> {
+    let link_to = server(engine)?;
     let view = engine.view();
     let view = view.borrow();
     let found = view.board.as_ref().and_then(|board| board.tables.iter().find(|one| one.id == table));
     let missing = || CommandError { code: "no_such_table".into(), message: "There is no such table.".into() };
     let table = found.ok_or_else(missing)?;
     let link = link(&link_to, &table.room, None).ok();
-    Ok(ics::event(table, LUNCH, link.as_deref(), show::unix_ms(Instant::now())))
+    let text = ics::event(table, LUNCH, link.as_deref(), show::unix_ms(Instant::now()));
+    Ok(Event { topic: table.topic.clone(), text })
 }
 
 #[tauri::command]

@@ -165,3 +165,13 @@ pub struct Waiting {
     /// Person ids to be seated with.
     pub with: Vec<String>,
 }
+
+/// `save_calendar`: a table as a calendar file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SavedCalendar {
+    /// Where the file is.
+    pub path: String,
+    /// The system was asked to open it.
+    pub opened: bool,
+}

@@ -13,7 +13,7 @@ mod types;
 
 pub use app::{AppState, FrameAccess, Hosting, PendingLink, SessionState, You};
 pub use ask::{CommandError, Door, Join, Media, Picture, TableDraft, Tile};
-pub use board::{BoardState, Mine, Person, Presence, Reminder, ReminderKind, Sitting, Table, Waiting};
+pub use board::{BoardState, Mine, Person, Presence, Reminder, ReminderKind, SavedCalendar, Sitting, Table, Waiting};
 pub use call::{CallState, ChatLine, Knocker, Link, Participant, Stage, UnsentLine};
 pub use device::{Choice, Device, DeviceKind, Problem};
 pub use settings::{KnownServer, Language, Noise, Settings, Theme};

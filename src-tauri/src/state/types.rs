@@ -36,7 +36,7 @@ fn file() -> String {
         CallState Stage Participant Link ChatLine UnsentLine Knocker
         Device DeviceKind Choice Problem
         Settings KnownServer Language Theme Noise
-        BoardState Table Sitting Mine Person Presence Waiting Reminder ReminderKind
+        BoardState Table Sitting Mine Person Presence Waiting Reminder ReminderKind SavedCalendar
         Media Join Tile Picture TableDraft Door CommandError
         Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures
     }

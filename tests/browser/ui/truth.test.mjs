@@ -342,3 +342,16 @@ both('another certificate than the link names is an end, not a try', async (t, l
   assert.ok(all.includes(t.problems.wrong_certificate) && !all.includes(t.tryingAgain) && !all.includes(t.tryAgain), all);
   await page.close();
 });
+
+both('a calendar entry is a file that the system opens, and text on the clipboard only where no file can be', async (t, language) => {
+  const { page } = await stage.page({ state: scenes.board.state, language });
+  const calendar = async () => press(page, ['lr-card .more', '.menu:popover-open button:nth-child(2)']);
+  await calendar();
+  await says(page, '.notice[role=status]', t.calendarOpened('/home/minji/Downloads/lunchroom-Soup.ics'));
+  assert.deepEqual(await calls(page, 'copy'), []);
+  await page.evaluate(() => { window.mock.refuse.save_calendar = { code: 'calendar_not_written', message: 'disk full' }; });
+  await calendar();
+  await says(page, '.notice[role=status]', t.calendarCopied);
+  assert.deepEqual(await calls(page, 'copy'), [{ text: 'BEGIN:VCALENDAR' }]);
+  await page.close();
+});

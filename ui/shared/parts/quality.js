@@ -16,6 +16,8 @@ const FAR = 250, VERY_FAR = 500;
 /** Share of invented sound that is heard. */
 const GAPPY = 0.08;
 const QUEUE = 250;
+/** Bars at most of somebody whom the server has lost: they may be gone. */
+const UNCERTAIN = 2;
 
 /**
  * @param {Participant} participant @param {Stats | null} now @param {Stats | null} before
@@ -27,7 +29,8 @@ export function quality(participant, now, before) {
   const figures = now?.people.find(one => one.id === participant.id), old = before?.people.find(one => one.id === participant.id);
   const delay = delayOf(figures);
   const [bars, words] = judge(figures, old, now);
-  return { bars, words: participant.connected ? words : t.serverLostThem(participant.name), delay };
+  if (participant.connected) return { bars, words, delay };
+  return { bars: Math.min(bars, UNCERTAIN), words: t.serverLostThem(participant.name), delay };
 }
 
 /** @param {PersonStats | undefined} figures @param {PersonStats | undefined} old @param {Stats | null} now @returns {[number, string]} */

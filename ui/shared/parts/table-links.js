@@ -23,18 +23,16 @@ export async function copyText(words, said) {
   if (await tried(backend.call('copy', { text: words }).then(() => true))) announce(said);
 }
 
-/** Offers the calendar file, or where a window cannot save files puts it on the clipboard. @param {Table} table */
+/** Has the system's calendar show a table; its text is on the clipboard where no file can be written. @param {Table} table */
 export async function saveCalendar(table) {
-  const file = await tried(backend.call('ics', { table: table.id }));
-  if (typeof file !== 'string') return;
-  if (backend.shell === 'app') return copyText(file, t.calendarCopied);
-  const url = URL.createObjectURL(new Blob([file], { type: 'text/calendar' }));
-  const anchor = document.createElement('a');
-  anchor.href = url;
-  anchor.download = `${table.room}.ics`;
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  announce(t.calendarSaved);
+  try {
+    const { path, opened } = await backend.call('save_calendar', { table: table.id });
+    announce(opened ? t.calendarOpened(path) : t.calendarSavedAs(path));
+  } catch (error) {
+    if (/** @type {{ code?: string }} */ (error ?? {}).code !== 'calendar_not_written') return void tried(Promise.reject(error));
+    const text = await tried(backend.call('ics', { table: table.id }));
+    if (typeof text === 'string') await copyText(text, t.calendarCopied);
+  }
 }
 
 /** Whose table a room is, if it is one's. @param {string} room */

@@ -657,6 +657,19 @@ starts_ms: number, };
 export type ReminderKind = "soon" | "begins" | "moved_up" | "seated" | "deleted";
 
 /**
+ * `save_calendar`: a table as a calendar file.
+ */
+export type SavedCalendar = {
+/**
+ * Where the file is.
+ */
+path: string,
+/**
+ * The system was asked to open it.
+ */
+opened: boolean, };
+
+/**
  * Microphone and camera.
  */
 export type Media = {

@@ -1,0 +1,75 @@
+//! A table as a calendar file: kept where people look for what they saved, and shown by the system's calendar.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Result, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Letters of a topic that a file's name takes.
+const LONGEST: usize = 40;
+/// Files of one name that are tried, before another name has to do.
+const TRIES: u32 = 100;
+
+/// Writes it to the folder under a name of its own; where it is.
+///
+/// # Errors
+/// Of the file system: the folder cannot be made, or takes no file.
+pub(crate) fn save(folder: &Path, topic: &str, text: &str) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let name = name(topic);
+    for n in 1..=TRIES {
+        let path = folder.join(if n == 1 { format!("{name}.ics") } else { format!("{name} ({n}).ics") });
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => return file.write_all(text.as_bytes()).map(|()| path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+/// What a topic may be called on every system: letters and digits of any script, the rest hyphens.
+fn name(topic: &str) -> String {
+    let kept: String = topic.chars().take(LONGEST).map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    let words: Vec<&str> = kept.split('-').filter(|word| !word.is_empty()).collect();
+    if words.is_empty() { "lunchroom".into() } else { format!("lunchroom-{}", words.join("-")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folders::scratch::Scratch;
+
+    #[test]
+    fn a_topic_becomes_a_name_that_every_file_system_takes() {
+        for (topic, file) in [
+            ("Bibimbap", "lunchroom-Bibimbap"),
+            ("김치찌개 먹을 사람", "lunchroom-김치찌개-먹을-사람"),
+            ("../../etc/passwd", "lunchroom-etc-passwd"),
+            ("a:b*c?\"<>|\\", "lunchroom-a-b-c"),
+            ("\u{0}\u{202e}CON", "lunchroom-CON"),
+            ("🍲", "lunchroom"),
+            ("", "lunchroom"),
+        ] {
+            assert_eq!(name(topic), file, "{topic}");
+        }
+        assert!(name(&"한".repeat(1_000)).chars().count() < 60);
+    }
+
+    #[test]
+    fn no_file_is_written_over() {
+        let scratch = Scratch::new();
+        let folder = scratch.0.join("not there yet");
+        let paths = ["one", "two"].map(|text| save(&folder, "Soup", text).unwrap());
+        assert_eq!(paths.each_ref().map(|path| std::fs::read_to_string(path).unwrap()), ["one", "two"]);
+        assert_eq!(paths[1].file_name().unwrap(), "lunchroom-Soup (2).ics");
+    }
+
+    #[test]
+    fn a_folder_that_takes_nothing_is_an_error() {
+        let scratch = Scratch::new();
+        let file = scratch.0.join("file");
+        std::fs::create_dir_all(&scratch.0).unwrap();
+        std::fs::write(&file, "").unwrap();
+        assert!(save(&file, "Soup", "text").is_err());
+    }
+}
