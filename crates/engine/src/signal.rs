@@ -261,7 +261,7 @@ impl Signalling {
 /// # Errors
 /// The system gives no randomness: then no session could be told from another one's either.
 pub(crate) fn random_seed() -> std::io::Result<u64> {
-    getrandom::u64().map_err(std::io::Error::from)
+    getrandom::u64().map_err(|error| std::io::Error::other(error.to_string()))
 }
 
 fn distrust(problem: &Problem) -> Option<Distrust> {
