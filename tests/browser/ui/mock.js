@@ -39,7 +39,7 @@
       return tile?.visible && tile.width ? picture(stream, Math.min(480, tile.width), Math.min(270, tile.height)) : new ArrayBuffer(0);
     },
     levels() { return { own: window.level ?? -20, q3: -25 }; },
-    stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR', save_calendar: () => ({ path: '/home/minji/Downloads/lunchroom-Soup.ics', opened: true }),
+    stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR', save_calendar: () => ({ path: 'Downloads/lunchroom-Soup.ics', opened: true }),
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
     send_chat({ text }) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, chat: [...call.chat, { from: call.you, name: mock.state.settings.name, text, at: Date.now() }] } }); },
     dismiss_notice() { mock.push({ ...mock.state, call: { ...mock.state.call, notice: null } }); },
