@@ -132,7 +132,7 @@ fn no_peer_is_named_or_reached_that_is_not_allowed() {
         assert_eq!(world.bind(&mut ada, 0x4000, peer), 403, "{denied}");
         assert_eq!(world.indicate(&ada, peer, b"x"), Action::Drop, "{denied}");
         assert_eq!(world.channel(&ada, 0x4000, b"x"), Action::Drop, "{denied}");
-        assert_eq!(world.from_peer(port, &peer.to_string(), b"x"), None, "{denied}");
+        assert_eq!(world.receive_from_peer(port, &peer.to_string(), b"x"), None, "{denied}");
     }
 }
 
@@ -146,7 +146,7 @@ fn an_address_that_becomes_this_machines_is_reached_no_more() {
     assert_ne!(world.indicate(&ada, peer, b"x"), Action::Drop);
     world.relay.set_own_addresses([peer.ip()]);
     assert_eq!(world.indicate(&ada, peer, b"x"), Action::Drop);
-    assert_eq!(world.from_peer(world.port(), "20.0.0.1:7", b"x"), None);
+    assert_eq!(world.receive_from_peer(world.port(), "20.0.0.1:7", b"x"), None);
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Run {
             }
             Step::Hear { peer: n } => {
                 for port in self.world.open.clone() {
-                    if let Some(client) = self.world.from_peer(port, &peer(n).to_string(), b"data") {
+                    if let Some(client) = self.world.receive_from_peer(port, &peer(n).to_string(), b"data") {
                         self.assert_permitted(client.remote, peer(n).ip());
                     }
                 }

@@ -102,14 +102,14 @@ fn data_goes_both_ways_by_indications_and_by_channels() {
     world.allocate(&mut ada).expect("an allocation");
     let (port, peer) = (world.port(), addr(PEER));
     assert_eq!(world.indicate(&ada, peer, b"early"), Action::Drop);
-    assert_eq!(world.from_peer(port, PEER, b"early"), None);
+    assert_eq!(world.receive_from_peer(port, PEER, b"early"), None);
     assert_eq!(world.permit(&mut ada, &[peer]), Some(0));
     // The data begins after the header, the peer, and the data's own header.
     assert_eq!(world.indicate(&ada, peer, b"hello"), Action::Peer { port, peer, data: 36..41 });
     // A permission is for an address, not for a port.
-    assert_eq!(world.from_peer(port, "20.0.0.1:9", b"hi"), Some(ada.client));
+    assert_eq!(world.receive_from_peer(port, "20.0.0.1:9", b"hi"), Some(ada.client));
     assert_eq!(indicated(&world.out), (addr("20.0.0.1:9"), b"hi".to_vec()));
-    assert_eq!(world.from_peer(port, "20.0.0.2:4000", b"hi"), None);
+    assert_eq!(world.receive_from_peer(port, "20.0.0.2:4000", b"hi"), None);
 
     assert_eq!(world.channel(&ada, 0x4000, b"hello"), Action::Drop, "not bound");
     assert_eq!(world.bind(&mut ada, 0x4000, peer), 0);
@@ -123,7 +123,7 @@ fn data_goes_both_ways_by_indications_and_by_channels() {
     let padded = [frame(0x4000, b"hello"), vec![0; 3]].concat();
     assert_eq!(world.handle(&ada.client, &padded), Action::Peer { port, peer, data: 4..9 });
     assert_eq!(world.handle(&ada.client, &padded[..8]), Action::Drop, "cut");
-    assert_eq!(world.from_peer(port, PEER, b"hi!"), Some(ada.client));
+    assert_eq!(world.receive_from_peer(port, PEER, b"hi!"), Some(ada.client));
     assert_eq!(world.out, frame(0x4000, b"hi!"));
 }
 
@@ -134,7 +134,7 @@ fn frames_on_a_stream_are_padded_and_can_be_told_apart() {
     ada.client = Client { transport: Transport::Tls, ..ada.client };
     world.allocate(&mut ada).expect("an allocation");
     assert_eq!(world.bind(&mut ada, 0x4000, addr(PEER)), 0);
-    assert_eq!(world.from_peer(world.port(), PEER, b"hello"), Some(ada.client));
+    assert_eq!(world.receive_from_peer(world.port(), PEER, b"hello"), Some(ada.client));
     assert_eq!(world.out, [frame(0x4000, b"hello"), vec![0; 3]].concat());
 
     let request = ada.request(REFRESH, &[]);

@@ -229,7 +229,7 @@ impl World {
     }
 
     /// What the owner of a port hears from a peer.
-    pub(crate) fn from_peer(&mut self, port: PortId, peer: &str, data: &[u8]) -> Option<Client> {
+    pub(crate) fn receive_from_peer(&mut self, port: PortId, peer: &str, data: &[u8]) -> Option<Client> {
         let now = self.now().instant;
         self.relay.handle_peer(now, port, addr(peer), data, &mut self.out)
     }

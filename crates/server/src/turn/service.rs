@@ -109,8 +109,8 @@ impl Service {
             if from.port() != 0 {
                 // A fault of the library that reads messages ends this datagram, not the relay.
                 let handled = std::panic::catch_unwind(AssertUnwindSafe(|| match port_id(token) {
-                    None => self.from_client(now, from, to, datagram, out),
-                    Some(port) => self.from_peer(now, port, from, datagram, out),
+                    None => self.receive_from_client(now, from, to, datagram, out),
+                    Some(port) => self.receive_from_peer(now, port, from, datagram, out),
                 }));
                 if handled.is_err() {
                     tracing::error!("a datagram made the relay panic");
@@ -122,13 +122,20 @@ impl Service {
         }
     }
 
-    fn from_client(&mut self, now: Now, from: SocketAddr, to: Option<IpAddr>, datagram: &[u8], out: &mut Vec<u8>) {
+    fn receive_from_client(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        to: Option<IpAddr>,
+        datagram: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         let listens = self.listener.addr();
         let local = SocketAddr::new(to.unwrap_or(listens.ip()), listens.port());
         let client = Client { transport: Transport::Udp, remote: from, local };
         match self.relay.handle(now, &client, datagram, out) {
             Action::Drop => {}
-            Action::Client(client) => self.to_client(&client, out),
+            Action::Client(client) => self.send_to_client(&client, out),
             Action::Peer { port, peer, data } => {
                 let segments = self.port(port).map_or(1, Port::segments);
                 self.sockets.outbox.push(By::Port(port), peer, &datagram[data], segments);
@@ -136,20 +143,20 @@ impl Service {
             Action::Open(open) => {
                 let told = self.open(&open);
                 if let Some(client) = self.relay.opened(now.instant, open.port, told, out) {
-                    self.to_client(&client, out);
+                    self.send_to_client(&client, out);
                 }
             }
         }
     }
 
-    fn from_peer(&mut self, now: Now, port: PortId, peer: SocketAddr, datagram: &[u8], out: &mut Vec<u8>) {
+    fn receive_from_peer(&mut self, now: Now, port: PortId, peer: SocketAddr, datagram: &[u8], out: &mut Vec<u8>) {
         if let Some(client) = self.relay.handle_peer(now.instant, port, peer, datagram, out) {
-            self.to_client(&client, out);
+            self.send_to_client(&client, out);
         }
     }
 
     /// Bytes go out as they came in: there is one way yet.
-    fn to_client(&mut self, client: &Client, bytes: &[u8]) {
+    fn send_to_client(&mut self, client: &Client, bytes: &[u8]) {
         match client.transport {
             Transport::Udp => {
                 let (to, from) = (self.native(client.remote), self.source(client.local.ip()));
