@@ -48,7 +48,8 @@ async fn a_microphone_that_is_not_there_is_off_to_the_others_and_told_to_its_own
     ada.enter(&address(&server), "lunch").await;
     ben.enter(&address(&server), "lunch").await;
     let camera = MediaState { microphone: false, camera: true };
-    ada.until("told that the microphone is off", |view| media(view, "Ben") == camera).await;
+    let off = |view: &AppView| other(view, "Ben").is_some_and(|ben| ben.media == camera);
+    ada.until("told that the microphone is off", off).await;
     ben.until("told why", |view| view.problems.iter().any(|problem| problem.code == "file_not_found")).await;
     assert_eq!(ben.engine.view().borrow().call.media, BOTH, "the wish stays");
     ada.sees("Ben").await;

@@ -155,7 +155,9 @@ impl ReceiveLine {
     fn take(&mut self, now: Instant, role: Role, ssrc: u32) -> bool {
         let other = if role == Role::Media { self.rtx } else { self.media };
         if other.is_some_and(|other| other.ssrc == ssrc) {
-            if self.corrected {
+            // Only a description can be wrong about an SSRC; what its packets have shown stays.
+            let named = self.named().is_some_and(|stream| stream.ssrc == ssrc || stream.rtx == Some(ssrc));
+            if !named {
                 return false;
             }
             (self.media, self.rtx, self.corrected) = (None, None, true);
@@ -352,6 +354,15 @@ mod tests {
             assert_eq!(ends.route(ms, 7, 96, None), Route::Dropped);
         }
         assert_eq!(ends.video(), (Some(8), Some(7)));
+    }
+
+    #[test]
+    fn a_stream_that_was_learned_as_media_stays_media() {
+        let mut ends = unannounced();
+        assert_eq!(ends.route(0, 8, 96, None), Route::New(8));
+        assert_eq!(ends.route(1, 8, 97, None), Route::Dropped);
+        assert_eq!(ends.video(), (Some(8), None));
+        assert_eq!(ends.route(2, 8, 96, None), Route::Known);
     }
 
     #[test]
