@@ -9,12 +9,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Parser as _;
 use server::Server;
 use server::settings::Cli;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless told otherwise. The TURN library names addresses of clients at every level.
+/// What is logged unless told otherwise: no address of a client is above debug.
 const DEFAULT_LOG: &str = "info";
-/// Libraries that would log addresses of clients above debug.
-const SILENCED: [&str; 3] = ["turn=off", "stun=off", "webrtc_util=off"];
 
 fn main() -> ExitCode {
     match run() {
@@ -32,9 +32,11 @@ fn run() -> anyhow::Result<()> {
     let config = cli.into_config()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     runtime.block_on(async {
+        // Listened for before the address is told: whoever has read it may end us at once, and sessions still get `bye`.
+        let stop = StopSignal::listen()?;
         let server = Server::start(config).await?;
         announce(&server)?;
-        let signal = stop_signal().await?;
+        let signal = stop.received().await?;
         tracing::info!(signal, "stopping");
         server.stop().await;
         Ok(())
@@ -43,13 +45,7 @@ fn run() -> anyhow::Result<()> {
 
 fn start_log(cli: &Cli) -> anyhow::Result<()> {
     let text = cli.log.as_deref().unwrap_or(DEFAULT_LOG);
-    let mut filter = EnvFilter::try_new(text).with_context(|| format!("--log {text:?}"))?;
-    // Whoever asks for debug has asked for addresses.
-    if !text.contains("debug") && !text.contains("trace") {
-        for directive in SILENCED {
-            filter = filter.add_directive(directive.parse().context("directive")?);
-        }
-    }
+    let filter = EnvFilter::try_new(text).with_context(|| format!("--log {text:?}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let log = log.with_ansi(std::io::stderr().is_terminal());
     if cli.log_json {
@@ -75,19 +71,43 @@ fn announce(server: &Server) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What ends the program from outside.
 #[cfg(unix)]
-async fn stop_signal() -> anyhow::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-#[cfg(not(unix))]
-async fn stop_signal() -> anyhow::Result<&'static str> {
-    tokio::signal::ctrl_c().await?;
-    Ok("Ctrl+C")
+#[cfg(unix)]
+impl StopSignal {
+    /// From here on a signal waits to be received and does not kill the process.
+    fn listen() -> anyhow::Result<StopSignal> {
+        Ok(StopSignal { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn received(mut self) -> anyhow::Result<&'static str> {
+        Ok(tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        })
+    }
+}
+
+/// What ends the program from outside.
+#[cfg(windows)]
+struct StopSignal {
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+#[cfg(windows)]
+impl StopSignal {
+    /// From here on Ctrl+C waits to be received and does not kill the process.
+    fn listen() -> anyhow::Result<StopSignal> {
+        Ok(StopSignal { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    async fn received(mut self) -> anyhow::Result<&'static str> {
+        self.interrupt.recv().await;
+        Ok("Ctrl+C")
+    }
 }
