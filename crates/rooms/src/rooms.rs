@@ -8,10 +8,9 @@ mod people;
 mod watching;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Instant;
 
-use signaling::backlog::{Backlog, Pool};
+use signaling::backlog::{Backlog, Pool, Text};
 use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
     SessionId,
@@ -51,8 +50,8 @@ pub enum Output {
     Publish {
         /// To whom.
         to: Vec<SessionId>,
-        /// [`signaling::numbering::body`] of the message.
-        body: Arc<str>,
+        /// [`signaling::numbering::body`] of the message, counted in [`Rooms::pool`] once however many hear it.
+        text: Text,
     },
     /// The session is over: forget it, and close its socket if it still has one.
     End {

@@ -81,8 +81,8 @@ fn to(outputs: &[Output], session: &SessionId) -> Vec<ServerMessage> {
     for output in outputs {
         match output {
             Output::Send { to, message } | Output::Kept { to, message } if to == session => said.push(message.clone()),
-            Output::Publish { to, body } if to.contains(session) => {
-                said.push(serde_json::from_str(body).expect("works"))
+            Output::Publish { to, text } if to.contains(session) => {
+                said.push(serde_json::from_str(text).expect("works"))
             }
             Output::Send { .. } | Output::Kept { .. } | Output::Publish { .. } | Output::Write(_) => {}
             Output::End { .. } => {}

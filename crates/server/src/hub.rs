@@ -389,10 +389,7 @@ impl Hub {
                 Output::Send { to, message } => self.deliver(&to, &message),
                 Output::Write(changes) => self.keeping.write(changes),
                 Output::Kept { to, message } => self.say_when_safe(Word::To(to, message)),
-                Output::Publish { to, body } => {
-                    let text = self.rooms.pool().keep(body);
-                    self.say_when_safe(Word::ToAll(to, text));
-                }
+                Output::Publish { to, text } => self.say_when_safe(Word::ToAll(to, text)),
                 Output::End { session, code } => self.end(&session, code),
             }
         }

@@ -6,7 +6,7 @@ use signaling::backlog::{GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES}
 use signaling::limits::{BOARD_PIECE_BYTES, MAX_FRAME_BYTES, MAX_TABLE_LINE, TABLE_SEATS};
 
 use crate::admission::MAX_SOURCES;
-use crate::config::Config;
+use crate::config::{Config, Turn};
 use crate::connection::CONNECTION_BYTES;
 use crate::hub::COMMANDS;
 use crate::keeping::UNWRITTEN_BYTES;
@@ -25,8 +25,10 @@ const SESSION_BYTES: usize = 4 * 1024;
 const PERSON_BYTES: usize = 4 * 1024;
 /// The program, its threads, SQLite's cache, the pages of the guest.
 const PROGRAM_BYTES: usize = 40 * MIB;
-/// STUN and TURN: allocations, permissions, channels and datagrams on their way; `relay` adds up its own.
-const RELAY_BYTES: usize = 17 * MIB;
+/// An allocation with all its permissions and channels (`relay` adds them up), and its socket.
+const ALLOCATION_BYTES: usize = 10 * 1024;
+/// STUN and TURN beside the allocations: sessions, meters, datagrams on their way.
+const RELAY_BYTES: usize = 7 * MIB;
 
 /// One bound of the sum, in bytes.
 struct Part {
@@ -53,7 +55,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("the board", board()),
         part("the board on its way to the disk", UNWRITTEN_BYTES),
         part("pieces of the board shared by those who look at once", MAX_PIECES * (BOARD_PIECE_BYTES + 8 * 1024)),
-        part("the relay", RELAY_BYTES),
+        part("the relay", relay(config)),
     ]
 }
 
@@ -61,6 +63,14 @@ fn parts(config: &Config) -> Vec<Part> {
 fn board() -> usize {
     let people = usize::from(*TABLE_SEATS.end()) * 3 + MAX_TABLE_LINE * 2 + MAX_REMOVED;
     MAX_TABLES * (2 * 1024 + people * ENTRY) + (2 * MAX_MEETINGS + MAX_INVITE_USES + MAX_HISTORY) * ENTRY
+}
+
+/// STUN and TURN.
+fn relay(config: &Config) -> usize {
+    match &config.turn {
+        Turn::Builtin(turn) => RELAY_BYTES + turn.total * ALLOCATION_BYTES,
+        Turn::External(_) | Turn::Off => 0,
+    }
 }
 
 /// The sum.

@@ -4,9 +4,8 @@
 //! is queued for who is behind: a piece is made of the board as it is when there is room for it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
-use signaling::backlog::{Cause, MESSAGE_OVERHEAD_BYTES};
+use signaling::backlog::{Cause, MESSAGE_OVERHEAD_BYTES, Text};
 use signaling::board::BoardNews;
 use signaling::limits::MAX_FRAME_BYTES;
 use signaling::message::{ServerMessage, SessionId};
@@ -86,7 +85,7 @@ pub(super) struct Pieces {
 
 #[derive(Debug, Clone)]
 struct Made {
-    body: Arc<str>,
+    text: Text,
     next: Option<Item>,
     version: u64,
     at_ms: u64,
@@ -179,13 +178,13 @@ impl Rooms {
         let is_whole = place.seen.is_none() && made.next.is_none();
         for id in to {
             let Some(found) = self.sessions.get_mut(id) else { continue };
-            found.publishing += made.body.len() + MESSAGE_OVERHEAD_BYTES;
+            found.publishing += made.text.len() + MESSAGE_OVERHEAD_BYTES;
             found.watching = Watching::Member(match &made.next {
                 Some(next) => Place { seen: place.seen, between: Some((next.clone(), until)) },
                 None => Place { seen: Some(until), between: None },
             });
         }
-        self.outputs.push_back(Output::Publish { to: to.to_vec(), body: made.body });
+        self.outputs.push_back(Output::Publish { to: to.to_vec(), text: made.text });
         for to in to.iter().filter(|_| is_whole) {
             let Some(found) = self.sessions.get(to) else { continue };
             let message = ServerMessage::Board(self.board.you(&found.person.key));
@@ -203,8 +202,8 @@ impl Rooms {
             return made.clone();
         }
         let (news, next) = self.board.piece(self.unix_ms, seen, place.1.as_ref());
-        let body: Arc<str> = body(&ServerMessage::Board(news)).into();
-        let made = Made { body, next, version: self.board.version(), at_ms: self.unix_ms };
+        let text = self.pool.keep(body(&ServerMessage::Board(news)));
+        let made = Made { text, next, version: self.board.version(), at_ms: self.unix_ms };
         if self.pieces.made.len() >= MAX_PIECES {
             self.pieces.clear();
         }
@@ -244,13 +243,13 @@ impl Rooms {
         if to.is_empty() {
             return;
         }
-        let body: Arc<str> = body(&ServerMessage::Board(news)).into();
+        let text = self.pool.keep(body(&ServerMessage::Board(news)));
         for id in to {
             if let Some(found) = self.sessions.get_mut(id) {
-                found.publishing += body.len() + MESSAGE_OVERHEAD_BYTES;
+                found.publishing += text.len() + MESSAGE_OVERHEAD_BYTES;
             }
         }
-        self.outputs.push_back(Output::Publish { to: to.to_vec(), body });
+        self.outputs.push_back(Output::Publish { to: to.to_vec(), text });
     }
 }
 

@@ -106,8 +106,7 @@ impl World {
                 Output::Send { to, message } | Output::Kept { to, message } => {
                     self.give(&to, |session| session.deliver(&message).is_ok());
                 }
-                Output::Publish { to, body } => {
-                    let text = self.rooms.pool().keep(body);
+                Output::Publish { to, text } => {
                     for to in to {
                         self.rooms.published(&to, text.len());
                         self.give(&to, |session| session.deliver_text(Cause::Board, text.clone()).is_ok());

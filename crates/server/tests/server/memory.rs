@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::SinkExt as _;
-use signaling::board::BoardRequest;
+use rooms::board::MAX_TABLES;
+use signaling::board::{BoardRequest, Door, Draft};
 use signaling::message::{ClientMessage, ErrorCode, ParticipantId, ServerMessage};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -92,6 +93,28 @@ async fn unfinished(addr: SocketAddr, n: usize) -> Raw {
     raw
 }
 
+/// Lays tables with the longest texts, one after the other, until one more is refused. How many they are.
+async fn lay(raw: &mut Raw) -> usize {
+    let mut starts_ms =
+        SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64 + 3_600_000;
+    let draft = |starts_ms| Draft {
+        topic: "\u{1F35C}".repeat(80),
+        place: "\u{1F35C}".repeat(120),
+        seats: 12,
+        now: false,
+        starts_ms,
+        minutes: 60,
+        weekly: false,
+        door: Door::Open,
+    };
+    let mut laid = 0;
+    while raw.asked(BoardRequest::Lay(draft(starts_ms))).await.is_ok() {
+        starts_ms += 3_600_000;
+        laid += 1;
+    }
+    laid
+}
+
 #[tokio::test]
 async fn everything_at_once_stays_below_the_ceiling() {
     let (child, addr) = program().await;
@@ -113,17 +136,24 @@ async fn everything_at_once_stays_below_the_ceiling() {
             kept.push(raw);
         }
     }
-    // The rest of all sessions, and then there are no more.
+    // The rest of all sessions with the rest of the board, and then there are no more.
+    let mut tables = 0;
     let full = loop {
         let mut raw = Raw::connect_with(addr, &seed(10_000 + kept.len())).await;
         raw.hello().await;
         match raw.next().await {
-            ServerMessage::Welcome(_) => kept.push(raw),
+            ServerMessage::Welcome(_) => {
+                if tables < MAX_TABLES {
+                    tables += lay(&mut raw).await;
+                }
+                kept.push(raw);
+            }
             ServerMessage::Bye { code, .. } => break code,
             other => panic!("{other:?}"),
         }
     };
     assert_eq!(full, ErrorCode::ServerFull);
+    assert_eq!(tables, MAX_TABLES);
     let mib = most_mib(&child).expect("known before");
     eprintln!("{mib} MiB of {CEILING_MIB}");
     assert!((40..CEILING_MIB).contains(&mib), "{mib} MiB");

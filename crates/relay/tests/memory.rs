@@ -1,0 +1,73 @@
+//! What the relay keeps with everything at its bound.
+
+#[allow(dead_code)] // each test uses a part of it
+#[path = "relay/world.rs"]
+mod world;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use peak_alloc::PeakAlloc;
+use relay::limits::{MAX_CHANNELS, MAX_PERMISSIONS};
+use relay::{PeerPolicy, Shares};
+use world::{Person, World};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// The sum in the documentation of the crate.
+const STATED: usize = 8_600 * 1024;
+const ALLOCATIONS: usize = 1_000;
+const SESSIONS: usize = 5_000;
+
+fn peers() -> Vec<SocketAddr> {
+    (0..MAX_PERMISSIONS as u32).map(|n| SocketAddr::new(IpAddr::V4((0x1400_0000 + n).into()), 9)).collect()
+}
+
+fn session(n: usize) -> String {
+    format!("QUJDREVGR0hJSktM.{n:06}")
+}
+
+/// Somebody of one of a hundred sessions, each at an address of its own.
+fn person(n: usize) -> Person {
+    Person::of_session(&session(n % 100), &format!("198.51.{}.1:{}", n % 100, 5_000 + n))
+}
+
+fn fill(world: &mut World, people: &mut [Person], peers: &[SocketAddr]) {
+    for person in &mut *people {
+        world.allocate(person).expect("an allocation");
+        for peers in peers.chunks(32) {
+            assert_eq!(world.permit(person, peers), Some(0));
+        }
+    }
+    // As fast as their owners may ask.
+    for (n, peer) in peers.iter().enumerate() {
+        world.wait(Duration::from_millis(500));
+        for person in &mut *people {
+            assert_eq!(world.bind(person, 0x4000 + n as u16, *peer), 0);
+        }
+    }
+}
+
+#[test]
+fn everything_at_its_bound_stays_below_the_stated_sum() {
+    assert_eq!(MAX_PERMISSIONS, MAX_CHANNELS);
+    let peers = peers();
+    let mut people: Vec<Person> = (0..ALLOCATIONS).map(person).collect();
+    people.iter_mut().for_each(|person| person.nonce = Some("x".repeat(64)));
+    let before = MEMORY.current_usage();
+    let mut world = World::with(PeerPolicy::default(), Shares { per_person: 64, total: ALLOCATIONS });
+    for n in 0..SESSIONS {
+        world.relay.session_opened(&session(n), true);
+    }
+    fill(&mut world, &mut people, &peers);
+    assert_eq!(world.open.len(), ALLOCATIONS);
+    // Everything is full: nobody gets more.
+    let mut late = Person::of_session(&session(200), "198.51.200.1:5000");
+    assert_eq!(world.allocate(&mut late), Err(508));
+    let other = SocketAddr::new(IpAddr::V4(0x1500_0000.into()), 9);
+    assert_eq!(world.permit(&mut people[0], &[other]), Some(508));
+    let kept = MEMORY.current_usage() - before;
+    eprintln!("{} KiB of {} KiB", kept / 1024, STATED / 1024);
+    assert!((STATED / 3..STATED).contains(&kept), "{} KiB", kept / 1024);
+}

@@ -1,0 +1,150 @@
+//! What people, rooms and the board keep with everything at its bound.
+
+mod world;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use peak_alloc::PeakAlloc;
+use rooms::board::{Board, Calendar, Kind, MAX_MEETINGS, MAX_TABLES, Saved, Seat, Table, Told};
+use rooms::source::Source;
+use rooms::{Limits, Output, Person, Rooms};
+use signaling::backlog::{Cause, GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES};
+use signaling::board::{BoardRequest, Door, Sitter};
+use signaling::message::{ClientMessage, ParticipantId, SessionId};
+use signaling::server_session::ServerSession;
+use world::{NOW, OFF};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const MIB: usize = 1024 * 1024;
+const SESSIONS: usize = 5_000;
+
+/// Parts of the sum in ARCHITECTURE.md that these tests drive to their bounds.
+const STATED: usize =
+    (20 + 36 + 4 + 65 + 7) * MIB + POOL_BYTES + SESSIONS * 2 * (GUARANTEED_BYTES + GUARANTEED_MESSAGE_BYTES);
+/// The longest offer.
+const OFFER_BYTES: usize = 48_000;
+
+/// The largest board there can be, and as many meetings as are remembered.
+fn full_board() -> Saved {
+    let name = "\u{1F35C}".repeat(46);
+    let key = |n: usize| format!("{n:043}");
+    let table = |n: usize| Table {
+        id: format!("{n:016}"),
+        room: format!("t-{n:016}"),
+        topic: "\u{1F35C}".repeat(80),
+        place: "\u{1F35C}".repeat(120),
+        seats: 12,
+        starts: NOW + 3_600_000 + n as u64,
+        ends: NOW + 3 * 3_600_000,
+        kind: Kind::Slot,
+        host: key(n * 100),
+        door: Door::Open,
+        locked: false,
+        taken: (0..12).map(|m| Seat { key: key(n * 100 + m), name: name.clone(), told: Told::Nothing }).collect(),
+        waiting: (12..62).map(|m| Sitter { id: key(n * 100 + m), name: name.clone() }).collect(),
+        inside: Vec::new(),
+        removed: Vec::new(),
+    };
+    let met = (0..MAX_MEETINGS).map(|n| (key(n), key(n + 1), NOW)).collect();
+    Saved { tables: (0..MAX_TABLES).map(table).collect(), met, ..Saved::default() }
+}
+
+/// The rooms and everybody's queue, none of which is ever acknowledged.
+struct Hall {
+    rooms: Rooms,
+    now: Instant,
+    queues: HashMap<SessionId, (ServerSession, u64)>,
+}
+
+impl Hall {
+    fn new() -> Hall {
+        let board = Board::new(Calendar::new("UTC").expect("a zone"), [0; 32], [0; 32], full_board(), NOW);
+        Hall { rooms: Rooms::new(Limits::default(), board), now: Instant::now(), queues: HashMap::new() }
+    }
+
+    fn open(&mut self, n: usize) -> SessionId {
+        let id = SessionId(format!("{n:043}"));
+        let person = Person { key: format!("{n:043}"), name: "\u{1F35C}".repeat(46), member: true };
+        let ip = std::net::Ipv4Addr::from(0x1400_0000 + n as u32);
+        self.rooms.open_from(self.now, id.clone(), person, Source::all(ip.into())).expect("there is room");
+        self.queues.insert(id.clone(), (ServerSession::with_pool(self.rooms.pool().clone()), 0));
+        id
+    }
+
+    fn say(&mut self, from: &SessionId, bytes: usize, message: ClientMessage) {
+        let Some((_, seq)) = self.queues.get_mut(from) else { return };
+        *seq += 1;
+        let seq = *seq;
+        self.rooms.message(self.now, NOW, from, seq, bytes, message);
+        self.deliver();
+    }
+
+    fn deliver(&mut self) {
+        while let Some(output) = self.rooms.poll_output() {
+            match output {
+                Output::Write(_) => {}
+                Output::Send { to, message } | Output::Kept { to, message } => {
+                    self.give(&to, |queue| queue.deliver(&message).is_ok());
+                }
+                Output::Publish { to, text } => {
+                    for to in to {
+                        self.rooms.published(&to, text.len());
+                        self.give(&to, |queue| queue.deliver_text(Cause::Board, text.clone()).is_ok());
+                    }
+                }
+                Output::End { session, .. } => drop(self.queues.remove(&session)),
+            }
+        }
+    }
+
+    fn give(&mut self, to: &SessionId, deliver: impl FnOnce(&mut ServerSession) -> bool) {
+        let Some((queue, _)) = self.queues.get_mut(to) else { return };
+        assert!(deliver(queue), "nobody is ended for what others say");
+        self.rooms.note(to, queue.backlog());
+    }
+
+    fn seat(&self, session: &SessionId) -> ParticipantId {
+        self.rooms.seat(session).expect("has a seat").1.clone()
+    }
+}
+
+/// Everybody sits, looks at the board, and says as much to the next as the server takes.
+fn fill(hall: &mut Hall) {
+    let people: Vec<SessionId> = (0..SESSIONS).map(|n| hall.open(n)).collect();
+    for (n, person) in people.iter().enumerate() {
+        hall.say(person, 100, ClientMessage::Join { room: format!("room-{}", n / 12), media: OFF, invite: None });
+        hall.say(person, 100, ClientMessage::Board(BoardRequest::Subscribe { room: None, invite: None }));
+    }
+    for table in people.chunks(12) {
+        let seats: Vec<ParticipantId> = table.iter().map(|person| hall.seat(person)).collect();
+        for (n, person) in table.iter().enumerate() {
+            for to in seats.iter().cycle().skip(n + 1).take(table.len() - 1) {
+                let sdp = "x".repeat(OFFER_BYTES);
+                hall.say(person, OFFER_BYTES, ClientMessage::Offer { to: to.clone(), sdp });
+            }
+            for length in [1_500, 5_500] {
+                let sdp = "x".repeat(length);
+                hall.say(person, length, ClientMessage::Offer { to: seats[(n + 1) % table.len()].clone(), sdp });
+            }
+            for _ in 0..4 {
+                hall.say(person, 4_000, ClientMessage::Chat { text: "x".repeat(4_000) });
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_at_its_bound_stays_below_the_stated_sum() {
+    let before = MEMORY.current_usage();
+    let mut hall = Hall::new();
+    fill(&mut hall);
+    assert_eq!(hall.queues.len(), SESSIONS, "nobody was ended");
+    let used = hall.rooms.pool().used();
+    assert!(used > POOL_BYTES / 4 * 3, "the pool is full: {} MiB", used / MIB);
+    let kept = MEMORY.current_usage() - before;
+    eprintln!("{} MiB of {} MiB, at most {} MiB", kept / MIB, STATED / MIB, (MEMORY.peak_usage() - before) / MIB);
+    assert!((STATED / 3..STATED).contains(&kept), "{} MiB", kept / MIB);
+}
