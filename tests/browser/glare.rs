@@ -24,7 +24,7 @@ const PICTURES: u64 = 20;
 /// Both ends share a screen at once, and each sees both pictures of the other.
 pub(crate) async fn both_share(browser: &mut Browser, browser_yields: bool) {
     browser.reload();
-    let mut ours = Ours::new(!browser_yields).await;
+    let mut ours = Ours::new(!browser_yields, 1).await;
     browser.call("meet", json!({ "polite": browser_yields }));
     if !browser_yields {
         ours.peer.offer().await.expect("an offer");
@@ -38,6 +38,23 @@ pub(crate) async fn both_share(browser: &mut Browser, browser_yields: bool) {
     ours.pass_on_until(browser, "two pictures each way", |seen, report| seen == 2 && pictures(report) == 2).await;
     let report = browser.call("report", Value::Null);
     assert_eq!((&report["signaling"], &report["state"]), (&json!("stable"), &json!("connected")), "{report:#}");
+    ours.peer.close().await;
+}
+
+/// Our end is another all at once, as after a fault that no restart mends: the browser closes its own and answers.
+pub(crate) async fn ours_is_made_anew(browser: &mut Browser, browser_yields: bool) {
+    browser.reload();
+    let mut ours = Ours::new(!browser_yields, 1).await;
+    browser.call("meet", json!({ "polite": browser_yields }));
+    if !browser_yields {
+        ours.peer.offer().await.expect("an offer");
+    }
+    ours.pass_on_until(browser, "a picture each way", |seen, report| seen == 1 && pictures(report) == 1).await;
+
+    ours.peer.close().await;
+    let mut ours = Ours::new(!browser_yields, 2).await;
+    ours.peer.offer().await.expect("an offer");
+    ours.pass_on_until(browser, "a picture each way again", |seen, report| seen == 1 && pictures(report) == 1).await;
     ours.peer.close().await;
 }
 
@@ -60,11 +77,11 @@ struct Ours {
 }
 
 impl Ours {
-    async fn new(polite: bool) -> Ours {
+    async fn new(polite: bool, seed: u64) -> Ours {
         let seen = Arc::<Mutex<BTreeMap<String, u64>>>::default();
         let sink = Arc::new(Decoding { decoders: Mutex::default(), seen: seen.clone() });
         let (sender, events) = mpsc::channel(64);
-        let config = PeerConfig { polite, codecs: vec![VideoCodec::Vp8], ..PeerConfig::default() };
+        let config = PeerConfig { polite, seed, codecs: vec![VideoCodec::Vp8], ..PeerConfig::default() };
         let peer = Peer::new(config, sink, sender).await.expect("a connection");
         let (share, keyframe, end) = <(Arc<Mutex<Option<TrackHandle>>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
         let media = peer.media();

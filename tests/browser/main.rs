@@ -87,6 +87,18 @@ fn firefox_and_we_share_in_the_same_instant() {
 }
 
 #[test]
+fn chromium_makes_its_connection_anew_when_ours_is_another() {
+    let name = "chromium_makes_its_connection_anew_when_ours_is_another";
+    seclusion::within(name, || made_anew(Kind::Chromium));
+}
+
+#[test]
+fn firefox_makes_its_connection_anew_when_ours_is_another() {
+    let name = "firefox_makes_its_connection_anew_when_ours_is_another";
+    seclusion::within(name, || made_anew(Kind::Firefox));
+}
+
+#[test]
 fn a_guest_with_a_link_knocks_and_has_lunch() {
     seclusion::within("a_guest_with_a_link_knocks_and_has_lunch", || lunch::guest(Kind::Guest));
 }
@@ -98,6 +110,24 @@ fn a_guest_with_firefox_has_lunch_too() {
 
 /// Whichever end has to yield.
 fn share(kind: Kind) {
+    with(kind, async |browser| {
+        for round in 0..GLARES {
+            glare::both_share(browser, round % 2 == 0).await;
+        }
+    });
+}
+
+/// Whoever came first.
+fn made_anew(kind: Kind) {
+    with(kind, async |browser| {
+        for browser_yields in [true, false] {
+            glare::ours_is_made_anew(browser, browser_yields).await;
+        }
+    });
+}
+
+/// With a browser in a network of its own, where there is that browser.
+fn with(kind: Kind, run: impl AsyncFnOnce(&mut Browser)) {
     if !kind.available() {
         return;
     }
@@ -105,9 +135,7 @@ fn share(kind: Kind) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut browser = Browser::start(kind);
-        for round in 0..GLARES {
-            glare::both_share(&mut browser, round % 2 == 0).await;
-        }
+        run(&mut browser).await;
     });
 }
 

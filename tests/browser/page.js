@@ -1,7 +1,7 @@
 // One end of a call in a browser, driven by drive.mjs: window.start(options) for a call over a server, window.meet(options)
 // for a connection whose signals the test carries; window.report(), window.addShare().
 import { Session, newDeviceKey } from '/shared/protocol.js';
-import { Call, Peer } from '/shared/call.js';
+import { Call } from '/shared/call.js';
 
 /** Codecs of the browser, the wanted one first (and alone, with what repairs it). */
 function prefer(transceiver, codec) {
@@ -136,20 +136,35 @@ function heard() {
 /** What this end says while the test carries its signals. */
 let outbox = [];
 
-/** One connection without a server: `exchange` takes what the other end says and gives what this one does. */
+/** A call without a server: `exchange` takes what the other end says and gives what this one does. */
 window.meet = async ({ polite }) => {
   own = await ownTracks(440);
-  peer = new Peer({ id: 'ours', name: 'ours', key: '', media: { microphone: true, camera: true } }, polite, {}, message => outbox.push(message));
-  peer.addEventListener('track', ({ detail: { track } }) => {
-    if (track.kind === 'video') show(track);
+  const session = new ByHand(), other = { id: 'ours', name: 'ours', key: '', media: { microphone: true, camera: true } };
+  call = new Call(session);
+  call.addEventListener('peer', ({ detail }) => {
+    peer = detail;
+    peer.addEventListener('track', ({ detail: { track } }) => {
+      if (track.kind === 'video') show(track);
+    });
+    for (const track of own.stream.getTracks()) peer.pc.addTrack(track, own.stream);
   });
-  for (const track of own.stream.getTracks()) peer.pc.addTrack(track, own.stream);
+  session.hear({ type: 'joined', room: 'by-hand', you: 'browser', participants: polite ? [other] : [] });
+  if (!polite) session.hear({ type: 'participant_joined', participant: other });
 };
 window.said = () => outbox;
 window.exchange = messages => {
-  messages.forEach(message => peer.signal(message));
+  messages.forEach(message => call.session.hear({ ...message, from: 'ours' }));
   return outbox.splice(0);
 };
+
+/** A session that the test carries. */
+class ByHand extends EventTarget {
+  state = 'open';
+  clock = { now: () => performance.now(), after: (ms, run) => { const timer = setTimeout(run, ms); return () => clearTimeout(timer); } };
+  send(message) { return outbox.push(message); }
+  hear(message) { this.dispatchEvent(new CustomEvent('message', { detail: message })); }
+  close() {}
+}
 
 /** Browsers decode only what is shown. */
 function show(track) {

@@ -342,8 +342,8 @@ export class GuestBackend {
     const { tracks } = this.#media, { id } = peer.participant;
     const stream = new MediaStream(), all = /** @type {const} */ ([['audio', tracks.microphone], ['video', tracks.camera]]);
     for (const [kind, track] of all) {
-      // The newcomer's offer has a line for each kind, also for what is off; the other side's answer takes what is there.
-      if (peer.polite) peer.pc.addTransceiver(track ?? kind, { direction: 'sendrecv', streams: [stream] });
+      // An offer has a line for each kind, also for what is off; an answer takes what is there.
+      if (peer.offers) peer.pc.addTransceiver(track ?? kind, { direction: 'sendrecv', streams: [stream] });
       else if (track) peer.pc.addTrack(track, stream);
     }
     peer.addEventListener('track', event => {
@@ -356,6 +356,7 @@ export class GuestBackend {
     });
     peer.addEventListener('state', () => this.#people());
     this.#people();
+    this.#measure();
   }
 
   /** One's own track of a kind is another, or none. @param {'camera' | 'microphone'} kind */

@@ -1,6 +1,7 @@
 // A call in a browser: one RTCPeerConnection for each of the others, with perfect negotiation as W3C WebRTC describes
 // it. The newcomer offers to everybody who is there, and yields when both offer at once. It knows no DOM.
 
+import { Renewals, isAnotherConnection } from './renewal.js';
 import { Unsent } from './unsent.js';
 
 /** @typedef {import('./protocol.js').Session} Session */
@@ -8,20 +9,22 @@ import { Unsent } from './unsent.js';
 /** @typedef {import('./protocol.js').MediaState} MediaState */
 /** @typedef {{ id: string, name: string, key: string, media: MediaState }} Participant */
 
-/** One of the others. Event `track` (detail: the RTCTrackEvent), `state`. */
+/** One of the others. Event `track` (detail: the RTCTrackEvent), `state`, `broken` (an ICE restart cannot mend it). */
 export class Peer extends EventTarget {
   /**
    * @param {Participant} participant
    * @param {boolean} polite
    * @param {RTCConfiguration} configuration
    * @param {(message: Message) => void} send
+   * @param {boolean} [offers] whether this side offers first; the newcomer does
    */
-  constructor(participant, polite, configuration, send) {
+  constructor(participant, polite, configuration, send, offers = polite) {
     super();
     this.participant = participant;
     this.polite = polite;
-    // Tracks of the one who was there first go into the answer; an offer of their own would only be glare.
-    this.#expectOffer = !polite;
+    this.offers = offers;
+    // Tracks of the one who does not offer go into the answer; an offer of their own would only be glare.
+    this.#expectOffer = !offers;
     this.stream = new MediaStream();
     this.pc = new RTCPeerConnection(configuration);
     this.#send = message => send({ ...message, to: participant.id });
@@ -33,8 +36,11 @@ export class Peer extends EventTarget {
       this.dispatchEvent(new CustomEvent('track', { detail: event }));
     };
     this.pc.onconnectionstatechange = () => {
-      if (this.pc.connectionState === 'failed' && polite) this.pc.restartIce();
-      if (this.pc.connectionState === 'connected') this.fit();
+      if (this.pc.connectionState === 'failed') this.#mend();
+      if (this.pc.connectionState === 'connected') {
+        this.#restarted = false;
+        this.fit();
+      }
       this.dispatchEvent(new CustomEvent('state', { detail: this.pc.connectionState }));
     };
   }
@@ -45,12 +51,30 @@ export class Peer extends EventTarget {
   #makingOffer = false;
   #ignoreOffer = false;
   #settingAnswer = false;
+  /** Whether ICE was restarted since the connection last worked. */
+  #restarted = false;
+  /** The other side's last description. */
+  #remote = '';
   /** Signals are taken one after the other. */
   #chain = Promise.resolve();
 
   /** @param {Message} message */
   signal(message) {
+    if (message.sdp) this.#remote = message.sdp;
     this.#chain = this.#chain.then(() => this.#take(message)).catch(error => console.warn('signal', message.type, String(error)));
+  }
+
+  /** Whether a message is an offer for another connection than this one. @param {Message} message */
+  isReplacedBy({ type, sdp }) {
+    return type === 'offer' && this.#remote !== '' && isAnotherConnection(this.#remote, sdp);
+  }
+
+  /** A path that broke is found again by an ICE restart. Where that has failed too, or DTLS has, only a new connection helps. */
+  #mend() {
+    if (!this.polite) return; // the other side does it
+    if (this.#restarted) return this.dispatchEvent(new CustomEvent('broken'));
+    this.#restarted = true;
+    this.pc.restartIce();
   }
 
   /** How large the camera is shown on the other side; null: they have not said. @type {{ max_width: number, max_height: number } | null} */
@@ -144,6 +168,8 @@ export class Call extends EventTarget {
     this.options = options;
     /** @type {Map<string, Peer>} */
     this.peers = new Map();
+    /** By participant. @type {Map<string, Renewals>} */
+    this.renewals = new Map();
     /** @type {string | null} */
     this.you = null;
     /** @type {RTCIceServer[]} */
@@ -261,16 +287,14 @@ export class Call extends EventTarget {
       case 'left': return this.#end(message.reason);
       case 'participant_joined': return this.#open(message.participant, false);
       case 'participant_left':
-        if (!peer) break;
-        peer.close();
-        this.peers.delete(message.id);
-        this.#tell('gone', peer);
+        this.renewals.delete(message.id);
+        if (peer) this.#close(peer);
         break;
       case 'offer':
       case 'answer':
       case 'candidate':
       case 'end_of_candidates':
-        peer?.signal(message);
+        if (peer) this.#signal(peer, message);
         break;
       case 'resolution':
         peer?.limit(message);
@@ -285,14 +309,51 @@ export class Call extends EventTarget {
     }
   }
 
-  /** @param {Participant} participant @param {boolean} newcomer */
-  #open(participant, newcomer) {
-    if (this.peers.has(participant.id)) return;
+  /** @param {Peer} peer @param {Message} message */
+  #signal(peer, message) {
+    if (!peer.isReplacedBy(message)) return peer.signal(message);
+    const { id } = peer.participant;
+    if (!this.renewals.get(id)?.grant(this.session.clock.now())) return;
+    this.#renew(peer, false);
+    this.peers.get(id)?.signal(message);
+  }
+
+  /** Another connection in the place of one. @param {Peer} peer @param {boolean} offers whether this side offers it */
+  #renew(peer, offers) {
+    this.#close(peer);
+    this.#open(peer.participant, peer.polite, offers);
+  }
+
+  /** @param {Peer} peer */
+  #renewLater(peer) {
+    const { id } = peer.participant, pause = this.renewals.get(id)?.pause() ?? 0;
+    this.session.clock.after(pause, () => {
+      if (this.peers.get(id) === peer && peer.pc.connectionState === 'failed') this.#renew(peer, true);
+    });
+  }
+
+  /** @param {Participant} participant @param {boolean} polite whether we came later @param {boolean} [offers] */
+  #open(participant, polite, offers = polite) {
+    const { id } = participant;
+    if (this.peers.has(id)) return;
     const configuration = { iceServers: this.options.iceServers ?? this.iceServers, iceTransportPolicy: this.options.policy ?? 'all' };
-    const peer = new Peer(participant, newcomer, configuration, message => this.session.send(message));
-    this.peers.set(participant.id, peer);
+    const peer = new Peer(participant, polite, configuration, message => this.session.send(message), offers);
+    this.peers.set(id, peer);
+    const renewals = this.renewals.get(id) ?? new Renewals();
+    this.renewals.set(id, renewals);
+    peer.addEventListener('state', event => {
+      if (/** @type {CustomEvent} */ (event).detail === 'connected') renewals.connected();
+    });
+    peer.addEventListener('broken', () => this.#renewLater(peer));
     // Adding tracks is what makes the newcomer's connection offer; the other side's tracks go into its answer.
     this.#tell('peer', peer);
+  }
+
+  /** @param {Peer} peer */
+  #close(peer) {
+    peer.close();
+    this.peers.delete(peer.participant.id);
+    this.#tell('gone', peer);
   }
 
   /** @param {string} why */
@@ -309,6 +370,7 @@ export class Call extends EventTarget {
   #closePeers() {
     this.peers.forEach(peer => peer.close());
     this.peers.clear();
+    this.renewals.clear();
   }
 
   /** @param {string} event @param {any} [detail] */

@@ -15,7 +15,9 @@ globalThis.CustomEvent ??= class extends Event {
 };
 const shared = name => readFile(path.join(here, '../../../ui/shared', name), 'utf8');
 const address = text => `data:text/javascript;base64,${Buffer.from(text).toString('base64')}`;
-const { Call } = await import(address((await shared('call.js')).replace('./unsent.js', address(await shared('unsent.js')))));
+let source = await shared('call.js');
+for (const name of ['renewal.js', 'unsent.js']) source = source.replace(`./${name}`, address(await shared(name)));
+const { Call } = await import(address(source));
 
 /** Time that passes when it is told to. */
 class Clock {

@@ -1,0 +1,48 @@
+// Connections made anew, in the browser's half of a call: node --test renewal.test.mjs
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const source = await readFile(path.join(here, '../../../ui/shared/renewal.js'), 'utf8');
+const { Renewals, isAnotherConnection } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+const sdp = ({ session = '42', print = 'AA:BB', ufrag = 'abcd', first = '' } = {}) =>
+  ['v=0', `o=- ${session} 2 IN IP4 127.0.0.1`, 's=-', ...first ? [first] : [], `a=fingerprint:sha-256 ${print}`, 'm=audio 9 UDP/TLS/RTP/SAVPF 111', `a=ice-ufrag:${ufrag}`, ''].join('\r\n');
+
+test('another fingerprint is another connection', () => {
+  assert.equal(isAnotherConnection(sdp(), sdp({ print: 'AA:BC' })), true);
+  assert.equal(isAnotherConnection(sdp(), sdp()), false);
+});
+
+test('one fingerprint of several is enough to know it by', () => {
+  const first = 'a=fingerprint:sha-1 11:22';
+  assert.equal(isAnotherConnection(sdp({ first }), sdp()), false);
+  assert.equal(isAnotherConnection(sdp({ first }), sdp({ first, print: 'CC:DD' })), false);
+  assert.equal(isAnotherConnection(sdp({ first }), sdp({ print: 'CC:DD' })), true);
+});
+
+test('an ICE restart is no other connection, and neither is another number of the session alone', () => {
+  assert.equal(isAnotherConnection(sdp(), sdp({ ufrag: 'efgh' })), false);
+  assert.equal(isAnotherConnection(sdp(), sdp({ session: '43' })), false);
+  assert.equal(isAnotherConnection(sdp(), sdp({ session: '43', ufrag: 'efgh' })), true);
+});
+
+test('the other side gets four at once, and then one in ten seconds', () => {
+  const renewals = new Renewals();
+  const granted = at => Array.from({ length: 10 }, () => renewals.grant(at)).filter(Boolean).length;
+  assert.equal(granted(1_000_000), 4);
+  assert.equal(granted(1_009_999), 0);
+  assert.equal(granted(1_010_000), 1);
+  assert.equal(granted(1_031_000), 2);
+  assert.equal(granted(9_000_000), 4);
+});
+
+test('the pause grows to a minute, and is short again once it has worked', () => {
+  const renewals = new Renewals();
+  assert.deepEqual(Array.from({ length: 8 }, () => renewals.pause()), [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
+  renewals.connected();
+  assert.equal(renewals.pause(), 1000);
+});
