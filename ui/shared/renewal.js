@@ -1,4 +1,4 @@
-// When a connection to one of the others is made anew (PROTOCOL.md, "A connection made anew"). It knows no DOM.
+// When a connection to one of the others is made anew (PROTOCOL.md, "A new connection"). It knows no DOM.
 
 /** Pause before the first new connection; each next one is twice as long. */
 const FIRST_PAUSE_MS = 1_000;
