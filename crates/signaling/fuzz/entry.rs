@@ -1,5 +1,5 @@
-//! What the fuzzers call, and `tests/fuzz_corpus.rs` without a fuzzer: any bytes in, nothing out, no panic.
-//! The assertions are what must hold of everything that is accepted.
+//! The functions that the fuzz targets and `tests/fuzz_corpus.rs` call: any bytes may go in, and nothing may panic.
+//! The assertions hold for everything that is accepted.
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use signaling::server_session::ServerSession;
 use signaling::session::{Session, SessionConfig, SessionOutput, SessionState};
 use signaling::text::{clean_chat, clean_name};
 
-/// A link somebody clicked.
+/// A link that somebody clicked.
 pub(crate) fn link(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(link) = Link::parse(text) else { return };
@@ -27,7 +27,7 @@ pub(crate) fn link(data: &[u8]) {
     assert_eq!(Link::parse(&link.to_web()), Ok(link));
 }
 
-/// Frames of a client, one a line, as a server reads them.
+/// Frames from a client, one per line, as a server parses them.
 pub(crate) fn client_message(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut session = ServerSession::new();
@@ -55,7 +55,7 @@ pub(crate) fn client_message(data: &[u8]) {
     assert!(session.poll_timeout().is_some() == (session.poll_ack(now + Duration::from_secs(1)).is_some()));
 }
 
-/// Frames of a server, one a line, as a client reads them: first parsed alone, then by a session.
+/// Frames from a server, one per line. Each is first parsed alone, then by a session.
 pub(crate) fn server_message(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for line in text.split('\n') {
@@ -71,7 +71,7 @@ pub(crate) fn server_message(data: &[u8]) {
     hostile_server(text);
 }
 
-/// A session whose server says the lines, 100 ms apart, on as many sockets as it takes.
+/// Runs a session against a server that sends the lines 100 ms apart, on as many sockets as necessary.
 fn hostile_server(text: &str) {
     let mut now = Instant::now();
     let config = SessionConfig { key: key(), name: "Ada".into(), client: String::new(), member: None, seed: 1 };
@@ -95,13 +95,14 @@ fn hostile_server(text: &str) {
     assert_eq!(session.poll_timeout().is_none(), session.state() == SessionState::Closed);
 }
 
-/// A key made once: deriving its public half is most of the work of a short run.
+/// A key that is created once: deriving its public half is most of the work of a short run.
 fn key() -> DeviceKey {
     static KEY: std::sync::OnceLock<DeviceKey> = std::sync::OnceLock::new();
     KEY.get_or_init(|| DeviceKey::from_secret(&[1; 32])).clone()
 }
 
-/// Whether it wants a new socket. What it says must be what a server takes.
+/// Drains the outputs. Returns whether the session wants a new socket. A server must accept every frame that it
+/// sends.
 fn drain(session: &mut Session) -> bool {
     let mut connect = false;
     while let Some(output) = session.poll_output() {
@@ -114,7 +115,7 @@ fn drain(session: &mut Session) -> bool {
     connect
 }
 
-/// Links to begin with.
+/// Seeds for links.
 pub(crate) const LINKS: &[&str] = &[
     "lunchroom://join/soup?server=wss://lunch.example:8443&fp=ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8&invite=a_B-9",
     "lunchroom://join/soup?server=ws://192.168.1.5:9000",
@@ -126,7 +127,7 @@ pub(crate) const LINKS: &[&str] = &[
     "https://xn--bcher-kva.example:444/r/0",
 ];
 
-/// Conversations of clients to begin with.
+/// Seeds for clients' conversations.
 pub(crate) const CLIENT: &[&str] = &[
     concat!(
         r#"{"type":"hello","version":1,"key":"AAAA","signature":"BBBB","name":" Ada \u0301 L","client":"x/1","resume":{"session":"s1","received":3}}"#,
@@ -173,7 +174,7 @@ pub(crate) const CLIENT: &[&str] = &[
     ),
 ];
 
-/// Conversations of servers to begin with.
+/// Seeds for servers' conversations.
 pub(crate) const SERVER: &[&str] = &[
     concat!(
         r#"{"type":"challenge","nonce":"BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU","versions":[1]}"#,

@@ -1,9 +1,9 @@
-//! What a server keeps for one client until the client acknowledges it: why, how much of it there may be, and the
-//! pool that all clients share.
+//! Bounds for the messages that a server keeps until a client acknowledges them: a separate bound for each cause, and
+//! a memory pool that all clients share.
 //!
-//! Nobody's outbox is filled by somebody else. What others cause has bounds of its own, and a message that finds one
-//! of them full is refused to its sender, told later, or waits. Only a client that does not acknowledge the answers
-//! to its own messages ends its session.
+//! Nobody can fill the outbox of somebody else. Messages that others cause have their own bounds. When a bound is
+//! reached, the message is refused to its sender, collapsed into a newer state, or delayed. A session ends only if
+//! its client does not acknowledge the answers to its own messages.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,38 +13,38 @@ use crate::board::{BoardNews, RoomNews};
 use crate::limits::{MAX_UNACKNOWLEDGED, MAX_UNACKNOWLEDGED_BYTES};
 use crate::message::ServerMessage;
 
-/// What a kept message costs beside its text: its places in queues and its counters.
+/// Cost of a kept message in addition to its text: its entries in queues and its counters.
 pub const MESSAGE_OVERHEAD_BYTES: usize = 64;
-/// Bytes that the texts of all clients together take, each text counted once however many hear it.
+/// Total bytes of the texts for all clients. A text shared by many clients counts once.
 pub const POOL_BYTES: usize = 128 * 1024 * 1024;
-/// With the pool exhausted, a client is still told of events and answered until it has so many bytes of one cause
+/// When the pool is exhausted, a client still receives events and answers until this many bytes of one cause are
 /// unacknowledged.
 pub const GUARANTEED_BYTES: usize = 2 * 1024;
-/// Longest message that this holds for: `joined` with eleven others.
+/// Longest message to which [`GUARANTEED_BYTES`] applies: `joined` with eleven others.
 pub const GUARANTEED_MESSAGE_BYTES: usize = 6 * 1024;
 
-/// Why a client is told something. Each cause has a bound of its own: none takes another's room.
+/// Why a message is sent to a client. Each cause has its own bound, so that no cause takes the space of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// An answer to the client's own message. When full, the client does not acknowledge: its session ends with
+    /// An answer to the client's own message. When full, the client does not acknowledge, and its session ends with
     /// `too_slow`.
     Own,
-    /// What one other person says to this one. When full, it is refused to the sender with `rate_limited`.
+    /// A message from one other person to this one. When full, the sender receives `rate_limited`.
     Directed,
-    /// Chat. When full at one person in the room, it is refused to the speaker with `rate_limited`.
+    /// Chat. When the queue of one person in the room is full, the author receives `rate_limited`.
     Said,
-    /// What others' coming and going means for this one. When it is not [`Backlog::is_open`], only the newest state
-    /// is told, and later.
+    /// The effect of others joining, leaving or changing. Unless [`Backlog::is_open`], the client receives only the
+    /// newest state, and later.
     Event,
-    /// Pieces of the board. When full, the next pieces wait for acknowledgements.
+    /// Pieces of the board. When full, further pieces wait for acknowledgements.
     Board,
 }
 
 impl Cause {
-    /// All of them.
+    /// All causes.
     pub const ALL: [Cause; 5] = [Cause::Own, Cause::Directed, Cause::Said, Cause::Event, Cause::Board];
 
-    /// Why a message is sent.
+    /// Returns the cause of a message.
     pub fn of(message: &ServerMessage) -> Cause {
         match message {
             ServerMessage::Offer { .. }
@@ -75,29 +75,29 @@ impl Cause {
         }
     }
 
-    /// How much of it one client may have unacknowledged.
+    /// Returns how much of this cause one client may have unacknowledged.
     pub const fn bound(self) -> Load {
         match self {
             Cause::Own => Load { messages: MAX_UNACKNOWLEDGED, bytes: MAX_UNACKNOWLEDGED_BYTES },
-            // Eleven others at once, each with an offer and an answer of the longest kind and 30 candidates.
+            // Eleven others at the same time, each with an offer and an answer of maximum length and 30 candidates.
             Cause::Directed => Load { messages: 512, bytes: 1536 * 1024 },
             Cause::Said => Load { messages: 512, bytes: 512 * 1024 },
             Cause::Event => Load { messages: 1_024, bytes: 512 * 1024 },
-            // The server stops at half of it.
+            // The server stops at half of this.
             Cause::Board => Load { messages: 4_096, bytes: 1024 * 1024 },
         }
     }
 }
 
-/// Events unacknowledged at which a client is told no more of them one by one.
+/// Unacknowledged events at which a client no longer receives each event.
 const OPEN: Load = Load { messages: 128, bytes: 64 * 1024 };
 
-/// Messages and their bytes.
+/// A number of messages and of bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Load {
-    /// How many.
+    /// Number of messages.
     pub messages: usize,
-    /// How long together, [`MESSAGE_OVERHEAD_BYTES`] each included.
+    /// Total length, including [`MESSAGE_OVERHEAD_BYTES`] for each message.
     pub bytes: usize,
 }
 
@@ -107,19 +107,19 @@ impl Load {
     }
 }
 
-/// What one client has not acknowledged, by cause.
+/// Unacknowledged messages of one client, by cause.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
     loads: [Load; 5],
 }
 
 impl Backlog {
-    /// How much of one cause there is.
+    /// The load of one cause.
     pub fn of(&self, cause: Cause) -> Load {
         self.loads[cause as usize]
     }
 
-    /// All together.
+    /// The total of all causes.
     pub fn total(&self) -> Load {
         let mut total = Load::default();
         for load in self.loads {
@@ -129,13 +129,13 @@ impl Backlog {
         total
     }
 
-    /// Whether a message of so many bytes finds room.
+    /// Whether a message of this many bytes fits.
     pub fn takes(&self, cause: Cause, bytes: usize) -> bool {
         let load = self.of(cause);
         Load { messages: load.messages, bytes: load.bytes + bytes + MESSAGE_OVERHEAD_BYTES }.is_below(cause.bound())
     }
 
-    /// Whether events are told one by one as they happen.
+    /// Whether each event is sent as it happens.
     pub fn is_open(&self, pool: &Pool) -> bool {
         let load = self.of(Cause::Event);
         load.is_below(OPEN) && (load.bytes < GUARANTEED_BYTES || pool.has_room(GUARANTEED_MESSAGE_BYTES))
@@ -154,7 +154,7 @@ impl Backlog {
     }
 }
 
-/// The memory that texts for clients take together.
+/// Memory shared by the texts for all clients.
 #[derive(Debug, Clone)]
 pub struct Pool {
     used: Arc<AtomicUsize>,
@@ -168,7 +168,7 @@ impl Default for Pool {
 }
 
 impl Pool {
-    /// An empty pool of so many bytes.
+    /// Creates an empty pool of this many bytes.
     pub fn new(most: usize) -> Pool {
         Pool { used: Arc::default(), most }
     }
@@ -178,17 +178,18 @@ impl Pool {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Whether so many bytes more fit.
+    /// Whether this many more bytes fit.
     pub fn has_room(&self, bytes: usize) -> bool {
         self.used() + bytes <= self.most
     }
 
-    /// Whether so many bytes more fit into the first `share` of `of` parts of it.
+    /// Whether this many more bytes fit into the fraction `share / of` of the pool.
     pub fn has_room_in(&self, (share, of): (usize, usize), bytes: usize) -> bool {
         self.used() + bytes <= self.most / of * share
     }
 
-    /// Keeps a text. It is counted until the last [`Text`] of it is dropped. Whether it fits is the caller's to ask.
+    /// Counts and keeps a text until the last [`Text`] of it is dropped. The caller checks beforehand whether it
+    /// fits.
     pub fn keep(&self, text: impl Into<Arc<str>>) -> Text {
         let text = text.into();
         let bytes = text.len() + MESSAGE_OVERHEAD_BYTES;
@@ -197,7 +198,7 @@ impl Pool {
     }
 }
 
-/// A message's body, shared by all who hear it and counted once.
+/// A message's body, shared by all its recipients and counted once.
 #[derive(Debug, Clone)]
 pub struct Text(Arc<Counted>);
 
@@ -247,7 +248,8 @@ mod tests {
 
     #[test]
     fn twelve_who_meet_at_once_fit_each_others_share() {
-        // Eleven others, each with an offer and an answer of 48 KB, 30 candidates, their end and a resolution.
+        // Eleven others, each with an offer and an answer of 48 KB, 30 candidates, an end of candidates and a
+        // resolution.
         let mut backlog = Backlog::default();
         for _ in 0..11 {
             for bytes in [50_000, 50_000].into_iter().chain([400; 32]) {

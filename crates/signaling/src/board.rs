@@ -1,48 +1,48 @@
-//! The board on the wire: what a client may ask of it and what it hears (PROTOCOL.md, *The board*).
+//! The board's messages (PROTOCOL.md, *The board*).
 //!
-//! A subscriber gets the whole board in one or more `snapshot`s and after that only what changes, in `patch`es.
-//! Both are the same bytes for everybody who may see the same: what is a person's own (my seat, my place in line)
-//! a client reads off the shared picture by its own key; [`crate::board_fold::BoardFold`] does.
+//! A subscriber receives the whole board in one or more `snapshot`s, and then only changes, in `patch`es. Everybody
+//! with the same rights receives the same bytes. A client finds its own part (its seat, its place in line) by its own
+//! key; [`crate::board_fold::BoardFold`] implements this.
 
 use serde::{Deserialize, Serialize};
 
-/// Who may come in to a table.
+/// Who may join a table's call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
-    /// Whoever finds a free seat.
+    /// Anybody who finds a free seat.
     #[default]
     Open,
-    /// Whoever the host lets in.
+    /// Only people whom the host admits.
     Knock,
 }
 
-/// Where somebody is.
+/// What somebody is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
-    /// Here, and may be asked along.
+    /// Present, and can be invited to a table.
     #[default]
     Free,
     /// In a table's call.
     AtTable,
-    /// Here, and does not want to be asked.
+    /// Present, and does not want to be invited.
     Away,
 }
 
-/// A table to be laid.
+/// A table to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
-    /// What it is about; may be empty.
+    /// Topic; may be empty.
     #[serde(default)]
     pub topic: String,
     /// Menu or place; may be empty.
     #[serde(default)]
     pub place: String,
-    /// Seats, 2 to 12.
+    /// Number of seats, 2 to 12.
     #[serde(default = "four")]
     pub seats: u8,
-    /// At once; `starts_ms` is not looked at then.
+    /// The table begins immediately; `starts_ms` is ignored.
     #[serde(default)]
     pub now: bool,
     /// Beginning, Unix milliseconds.
@@ -51,10 +51,10 @@ pub struct Draft {
     /// Length in minutes, 15 to 240.
     #[serde(default = "sixty")]
     pub minutes: u32,
-    /// Again each week at the same time by the clocks of the community's zone.
+    /// Repeats each week at the same time by the clocks of the community's zone.
     #[serde(default)]
     pub weekly: bool,
-    /// Who may come in.
+    /// Who may join.
     #[serde(default)]
     pub door: Door,
 }
@@ -67,320 +67,321 @@ fn sixty() -> u32 {
     60
 }
 
-/// What a client may ask: `{"type":"board","do":"take","table":"…"}`. Each is answered by `done` or an `error`
-/// about it, once it is kept for good.
+/// A client's request: `{"type":"board","do":"take","table":"…"}`. The server answers it with `done` or with an
+/// `error` about it, after the change is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum BoardRequest {
-    /// Show me the board from now on. A guest sees one table: the one whose room a link names.
+    /// Subscribes to the board. A guest sees one table: the one whose room the link names.
     Subscribe {
-        /// A guest's room.
+        /// The room, for a guest.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<String>,
-        /// The invite of the link.
+        /// The invite in the link.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         invite: Option<String>,
     },
-    /// No longer.
+    /// Ends the subscription.
     Unsubscribe,
-    /// Lay a table and sit down at it as its host.
+    /// Creates a table. The sender becomes its host and has the first seat.
     Lay(Draft),
-    /// Take a seat.
+    /// Takes a seat.
     Take {
-        /// At which table.
+        /// The table.
         table: String,
-        /// If it is full, wait for a seat.
+        /// Whether to wait in line if the table is full.
         #[serde(default)]
         wait: bool,
     },
-    /// Give up a seat, or a place in line.
+    /// Gives up a seat or a place in line.
     Leave {
-        /// At which table.
+        /// The table.
         table: String,
     },
-    /// Take a table away. Its host may.
+    /// Deletes a table. Only its host may do this.
     Delete {
-        /// Which.
+        /// The table.
         table: String,
     },
-    /// Seat me with others who are hungry now.
+    /// Waits to be seated with others who want to eat now.
     EatNow {
-        /// With these people, by id, if they press it too.
+        /// Ids of people to sit with, if they also wait.
         #[serde(default)]
         with: Vec<String>,
     },
-    /// Not hungry any more.
+    /// Stops waiting.
     StopWaiting,
-    /// Free or away; `at_table` is the server's to say.
+    /// Sets one's presence to free or away. Only the server sets `at_table`.
     Presence {
-        /// Which.
+        /// The new presence.
         presence: Presence,
     },
-    /// Erase whom I have met.
+    /// Erases the record of whom this person has met.
     ForgetMe,
-    /// Make an invite for a table's room.
+    /// Creates an invite for a table's room.
     Invite {
-        /// Which room.
+        /// The room.
         room: String,
-        /// For so many devices.
+        /// Number of devices.
         uses: u16,
-        /// For so many hours.
+        /// Hours of validity.
         hours: u32,
     },
 }
 
-/// What a client hears of the board: `{"type":"board","news":"patch",…}`.
+/// A message about the board from the server: `{"type":"board","news":"patch",…}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum BoardNews {
-    /// The whole board, in as many pieces as fit in frames.
+    /// The whole board, in as many pieces as necessary.
     Snapshot(Snapshot),
-    /// What has changed.
+    /// Changes to the board.
     Patch(Patch),
-    /// What is only yours, whole.
+    /// Everything on the board that only this person sees.
     You {
-        /// Since when and with whom you wait to eat now, if you do.
+        /// Since when and with whom this person waits to eat now, if they do.
         waiting: Option<Waiting>,
     },
-    /// Something you should hear even with the window closed.
+    /// A notice for this person, to show even if the window is closed.
     Notice(Notice),
-    /// The invite that was asked for.
+    /// The requested invite.
     Invite {
-        /// Room.
+        /// The room.
         room: String,
-        /// Token.
+        /// The token.
         invite: String,
-        /// Good until then, Unix milliseconds.
+        /// Expiry, Unix milliseconds.
         expires_ms: u64,
     },
-    /// A request is done and kept: not even a power cut takes it back.
+    /// A request succeeded and is stored. The result survives a power failure.
     Done {
         /// `seq` of the request.
         about: u64,
     },
 }
 
-/// A piece of the whole board. What was known before the first piece is void.
+/// A piece of the whole board. The first piece voids everything that the client knew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The first piece.
+    /// Whether this is the first piece.
     pub first: bool,
-    /// The last piece: the board is whole.
+    /// Whether this is the last piece, which completes the board.
     pub last: bool,
     /// The server's clock, Unix milliseconds.
     pub now_ms: u64,
     /// IANA time zone of the community.
     pub zone: String,
-    /// You are a member: you see names.
+    /// Whether the recipient is a member and sees names.
     pub member: bool,
-    /// Tables of this piece.
+    /// Tables in this piece.
     pub tables: Vec<TableInfo>,
-    /// People of this piece. Guests see none.
+    /// People in this piece; empty for guests.
     pub people: Vec<PersonInfo>,
-    /// How many are free.
+    /// Number of people who are free.
     pub free_count: u32,
-    /// How many wait to eat now.
+    /// Number of people who wait to eat now.
     pub hungry_count: u32,
 }
 
-/// What has changed since the last piece or patch.
+/// Changes since the last piece or patch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patch {
     /// The server's clock, Unix milliseconds.
     pub now_ms: u64,
-    /// Tables that are new or otherwise, whole.
+    /// New or changed tables, in full.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<TableInfo>,
-    /// Ids of tables that are gone.
+    /// Ids of tables that no longer exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<String>,
-    /// People who are new or otherwise.
+    /// New or changed people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<PersonInfo>,
-    /// Ids of people who went.
+    /// Ids of people who left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
-    /// How many are free.
+    /// Number of people who are free.
     pub free_count: u32,
-    /// How many wait to eat now.
+    /// Number of people who wait to eat now.
     pub hungry_count: u32,
 }
 
-/// A table as it is shown.
+/// A table as it is displayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableInfo {
     /// Id.
     pub id: String,
-    /// Its room: what a link to it names.
+    /// Room of its call, which a link to the table names.
     pub room: String,
-    /// What it is about; may be empty.
+    /// Topic; may be empty.
     pub topic: String,
     /// Menu or place; may be empty.
     pub place: String,
-    /// Seats.
+    /// Number of seats.
     pub seats: u8,
     /// Beginning, Unix milliseconds.
     pub starts_ms: u64,
-    /// End.
+    /// End, Unix milliseconds.
     pub ends_ms: u64,
-    /// Laid for at once, not for a slot.
+    /// Whether the table began immediately, not at a time slot.
     #[serde(default)]
     pub now: bool,
-    /// Laid again each week.
+    /// Whether the table repeats each week.
     #[serde(default)]
     pub weekly: bool,
     /// Person id of the host; empty for guests.
     #[serde(default)]
     pub host: String,
-    /// Who may come in.
+    /// Who may join.
     #[serde(default)]
     pub door: Door,
-    /// Nobody new comes in.
+    /// Whether nobody new may join.
     #[serde(default)]
     pub locked: bool,
-    /// Who has a seat, earliest first; empty for guests.
+    /// People with a seat, earliest first; empty for guests.
     #[serde(default)]
     pub taken: Vec<Sitter>,
-    /// How many have one.
+    /// Number of people with a seat.
     pub taken_count: u8,
-    /// Person ids of those in line, first first; empty for guests.
+    /// Person ids in line, first to last; empty for guests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<String>,
-    /// How many are in line.
+    /// Number of people in line.
     #[serde(default)]
     pub waiting_count: u16,
-    /// How many are in its call.
+    /// Number of people in the table's call.
     #[serde(default)]
     pub in_call: u16,
 }
 
-/// Somebody with a seat.
+/// A person with a seat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sitter {
     /// Person id: the device key.
     pub id: String,
-    /// Label.
+    /// Display name.
     pub name: String,
 }
 
-/// Somebody who is here.
+/// A person who is present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonInfo {
     /// Person id: the device key.
     pub id: String,
-    /// Label.
+    /// Display name.
     pub name: String,
-    /// Where they are.
+    /// What they are doing.
     pub presence: Presence,
 }
 
-/// Somebody waits to eat now.
+/// A person's wait to eat now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
-    /// Since then, Unix milliseconds by the server's clock.
+    /// Beginning of the wait, Unix milliseconds by the server's clock.
     pub since_ms: u64,
-    /// With whom, by person id.
+    /// Person ids to sit with.
     #[serde(default)]
     pub with: Vec<String>,
 }
 
-/// Something you should hear even with the window closed.
+/// A notice for one person, to show even if the window is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// What.
+    /// Kind of notice.
     pub kind: NoticeKind,
     /// Id of the table.
     pub table: String,
-    /// Its room.
+    /// The table's room.
     pub room: String,
-    /// Its topic.
+    /// The table's topic.
     #[serde(default)]
     pub topic: String,
-    /// Its beginning, Unix milliseconds.
+    /// The table's beginning, Unix milliseconds.
     pub starts_ms: u64,
 }
 
-/// What a [`Notice`] tells.
+/// Kinds of [`Notice`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
-    /// Your table begins in five minutes.
+    /// The person's table begins in five minutes.
     Soon,
-    /// It begins.
+    /// The table begins.
     Begins,
-    /// You were in line and have a seat.
+    /// The person moved from the line to a seat.
     MovedUp,
-    /// You wanted to eat now and have a table.
+    /// The person waited to eat now and has a table.
     Seated,
-    /// Your table was taken away.
+    /// The person's table was deleted.
     Deleted,
-    /// Something this version does not know.
+    /// A kind that this version does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// What the host of a table may do in its room: `{"type":"room","do":"admit","id":"k1"}`.
+/// A request of a table's host in its room: `{"type":"room","do":"admit","id":"k1"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum RoomRequest {
-    /// Nobody new comes in, or again who finds a seat.
+    /// Locks the room so that nobody new can join, or unlocks it.
     Lock {
-        /// Which.
+        /// Whether to lock.
         locked: bool,
     },
-    /// Let in somebody who knocks.
+    /// Admits somebody who knocks.
     Admit {
-        /// Who, by their id in the lobby.
+        /// Their id in the lobby.
         id: crate::message::ParticipantId,
     },
-    /// Do not.
+    /// Refuses somebody who knocks.
     Refuse {
-        /// Who, by their id in the lobby.
+        /// Their id in the lobby.
         id: crate::message::ParticipantId,
     },
-    /// Switch off somebody's microphone. Their own client does it; they may switch it on again.
+    /// Mutes somebody's microphone. Their own client does it, and they may unmute.
     Mute {
-        /// Who.
+        /// The participant.
         id: crate::message::ParticipantId,
     },
-    /// Send somebody out, and do not let them in again.
+    /// Removes somebody and does not admit them again.
     Remove {
-        /// Who.
+        /// The participant.
         id: crate::message::ParticipantId,
     },
 }
 
-/// What is told in and at the door of a table's room: `{"type":"room","news":"lobby",…}`.
+/// News in a table's room, or for somebody who knocks at it: `{"type":"room","news":"lobby",…}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum RoomNews {
-    /// You knock; the host has been told. `joined` or an error with `knocking_refused` follows.
+    /// The client knocks and the host has been informed. `joined` or the error `knocking_refused` follows.
     Knocking {
-        /// Where.
+        /// The room.
         room: String,
     },
-    /// To the host: who knocks now, earliest first, whole.
+    /// To the host: everybody who knocks now, earliest first.
     Lobby {
-        /// Everybody in it.
+        /// Everybody in the lobby.
         knocking: Vec<Knocker>,
     },
-    /// To everybody in the room, when they come in and when it changes.
+    /// To everybody in the room, when they join and when it changes.
     State {
-        /// Who keeps the door: the table's host, or in their absence the one who has been in longest.
+        /// The participant who admits people: the table's host, or in their absence the one who has been in the room
+        /// longest.
         host: Option<crate::message::ParticipantId>,
-        /// Nobody new comes in.
+        /// Whether nobody new may join.
         locked: bool,
     },
-    /// The host asks you to be silent: switch the microphone off.
+    /// The host asks this client to mute its microphone.
     Muted,
 }
 
-/// Somebody in the lobby.
+/// A person in the lobby.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knocker {
-    /// Id in the lobby, never a participant's.
+    /// Id in the lobby, different from any participant's.
     pub id: crate::message::ParticipantId,
-    /// Label.
+    /// Display name.
     pub name: String,
     /// Device key.
     pub key: String,

@@ -1,4 +1,4 @@
-//! A client's picture of the board, made from nothing but what the server says of it.
+//! Builds a client's copy of the board from the server's messages alone.
 //!
 //! ```text
 //!             snapshot (first)             snapshot (last)
@@ -6,38 +6,39 @@
 //!    ▲                                                      │ │     │
 //!    └──────────────────────── reset ───────────────────────┘ └─────┘
 //! ```
-//! While a new snapshot is being built the old board is still shown.
+//! The old board stays visible while a new snapshot is being built.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::board::{BoardNews, Door, Notice, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo, Waiting};
 use crate::limits::MAX_BOARD_ITEMS;
 
-/// Notices kept for the app. When full the oldest is dropped: the board itself shows what it told.
+/// Notices kept for the app. When full, the oldest is dropped: the board itself shows its contents.
 const MAX_NOTICES: usize = 64;
 
-/// What a window shows of a board.
+/// The board as a window displays it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoardState {
-    /// The server's clock when it last said something, Unix milliseconds.
+    /// The server's clock at its last message, Unix milliseconds.
     pub now_ms: u64,
-    /// How far the server's clock is ahead of this machine's, in milliseconds: times are shown and counted by it.
+    /// How far the server's clock is ahead of this machine's, in milliseconds. Displayed times and countdowns use the
+    /// server's clock.
     pub skew_ms: i64,
     /// IANA time zone of the community.
     pub zone: String,
-    /// Whether one is a member: sees names, may lay tables.
+    /// Whether this person is a member, who sees names and may create tables.
     pub member: bool,
-    /// Tables by beginning, then id.
+    /// Tables, ordered by beginning, then by id.
     pub tables: Vec<TableView>,
-    /// People who are here, by name, then id.
+    /// People who are present, ordered by name, then by id.
     pub people: Vec<PersonInfo>,
-    /// How many are free.
+    /// Number of people who are free.
     pub free_count: u32,
-    /// How many wait to eat now.
+    /// Number of people who wait to eat now.
     pub hungry_count: u32,
-    /// One's own "eat now".
+    /// This person's own wait to eat now.
     pub waiting: Option<Waiting>,
-    /// The earliest table at which one has a seat.
+    /// The earliest table at which this person has a seat.
     pub seated: Option<String>,
 }
 
@@ -46,43 +47,43 @@ pub struct BoardState {
 pub struct TableView {
     /// Id.
     pub id: String,
-    /// Its room.
+    /// The table's room.
     pub room: String,
-    /// What it is about; may be empty.
+    /// Topic; may be empty.
     pub topic: String,
     /// Menu or place; may be empty.
     pub place: String,
-    /// Seats.
+    /// Number of seats.
     pub seats: u8,
     /// Beginning, Unix milliseconds.
     pub starts_ms: u64,
-    /// End.
+    /// End, Unix milliseconds.
     pub ends_ms: u64,
-    /// Laid for at once.
+    /// Whether the table began immediately, not at a time slot.
     pub now: bool,
-    /// Laid again each week.
+    /// Whether the table repeats each week.
     pub weekly: bool,
     /// Person id of the host; empty for guests.
     pub host: String,
-    /// Who may come in.
+    /// Who may join.
     pub door: Door,
-    /// Nobody new comes in.
+    /// Whether nobody new may join.
     pub locked: bool,
-    /// Who has a seat, earliest first; empty for guests.
+    /// People with a seat, earliest first; empty for guests.
     pub taken: Vec<Sitter>,
-    /// How many have one.
+    /// Number of people with a seat.
     pub taken_count: u8,
-    /// How many are in line.
+    /// Number of people in line.
     pub waiting_count: u16,
-    /// One's own part.
+    /// This person's part in the table.
     pub mine: Mine,
-    /// One's place in line, from 1; 0 when not in it.
+    /// This person's place in line, from 1; 0 if not in line.
     pub my_place: u16,
-    /// How many are in its call.
+    /// Number of people in the table's call.
     pub in_call: u16,
 }
 
-/// One's own part in a table.
+/// A person's part in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mine {
     /// None.
@@ -95,7 +96,7 @@ pub enum Mine {
     Host,
 }
 
-/// Takes the board's news in and gives the board out.
+/// Reduces the server's messages about the board to its current state.
 #[derive(Debug)]
 pub struct BoardFold {
     you: String,
@@ -118,13 +119,14 @@ struct Picture {
 }
 
 impl BoardFold {
-    /// Knows nothing yet. `you` is the person id: the key shown to this server, [`crate::identity::PublicKey`] as text.
+    /// Creates an empty board. `you` is the person id: this client's key for the server
+    /// ([`crate::identity::PublicKey`] as text).
     pub fn new(you: impl Into<String>) -> BoardFold {
         BoardFold { you: you.into(), building: None, whole: None, waiting: None, notices: VecDeque::new() }
     }
 
-    /// Takes what the server said, at `local_ms` by this machine's clock (Unix milliseconds, however wrong).
-    /// True when the board looks otherwise than before.
+    /// Applies a message that arrived at `local_ms` by this machine's clock (Unix milliseconds; it need not be
+    /// right). Returns whether the board changed.
     pub fn handle(&mut self, local_ms: u64, news: &BoardNews) -> bool {
         match news {
             BoardNews::Snapshot(piece) => self.snapshot(local_ms, piece),
@@ -141,17 +143,17 @@ impl BoardFold {
         }
     }
 
-    /// The next notice, oldest first.
+    /// Returns the next notice, oldest first.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
     }
 
-    /// Forgets everything: another server, or no board wanted any more.
+    /// Discards everything, for another server or when the board is no longer wanted.
     pub fn reset(&mut self, you: impl Into<String>) {
         *self = BoardFold::new(you);
     }
 
-    /// The board, once it is whole.
+    /// Returns the board if it is complete.
     pub fn state(&self) -> Option<BoardState> {
         let picture = self.whole.as_ref()?;
         let mut tables: Vec<TableView> = picture.tables.values().map(|table| self.view(table)).collect();
@@ -177,7 +179,7 @@ impl BoardFold {
         if piece.first {
             self.building = Some(Picture::default());
         }
-        // A piece without a first one: a server's fault, and nothing to build on.
+        // A piece without a first one: the server's fault. There is nothing to add it to.
         let Some(building) = &mut self.building else { return false };
         building.clock(local_ms, piece.now_ms);
         building.zone.clone_from(&piece.zone);
@@ -243,14 +245,14 @@ impl Picture {
     fn clock(&mut self, local_ms: u64, server_ms: u64) {
         let signed = |ms| i64::try_from(ms).unwrap_or(i64::MAX);
         let skew = signed(server_ms).saturating_sub(signed(local_ms));
-        // The way of a message is no news: only a clock that was set is.
+        // The delay of a message does not change the offset; only a clock that was set does.
         if self.now_ms == 0 || skew.abs_diff(self.skew_ms) > 1_000 {
             self.skew_ms = skew;
         }
         self.now_ms = server_ms;
     }
 
-    /// Bounded by [`MAX_BOARD_ITEMS`]: what a server sends beyond is passed over.
+    /// Adds tables and people, bounded by [`MAX_BOARD_ITEMS`]. Further ones are ignored.
     fn take(&mut self, tables: &[TableInfo], people: &[PersonInfo]) {
         for table in tables {
             if self.tables.len() < MAX_BOARD_ITEMS || self.tables.contains_key(&table.id) {
@@ -266,7 +268,7 @@ impl Picture {
 }
 
 impl Presence {
-    /// Whether they may be asked along.
+    /// Whether the person can be invited to a table.
     pub fn is_free(self) -> bool {
         match self {
             Presence::Free => true,
@@ -329,7 +331,7 @@ mod tests {
         let state = fold.state().unwrap();
         assert_eq!(state.tables.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((state.skew_ms, state.now_ms, state.people.len()), (6_000, 10_000, 1));
-        // A new snapshot begins: the old board stays until it is whole.
+        // A new snapshot begins. The old board stays until the new one is complete.
         fold.handle(4_000, &piece(true, false, vec![], vec![]));
         assert_eq!(fold.state(), Some(state));
     }

@@ -1,14 +1,14 @@
-//! How a WebSocket ends: close codes (RFC 6455 section 7.4) and what they mean to the other side.
+//! How a WebSocket ends: close codes (RFC 6455 section 7.4) and their meaning.
 
 use crate::message::ErrorCode;
 
-/// Done, on purpose: the person left or the app quits.
+/// Closed on purpose: the person left or the app quits.
 pub const NORMAL: u16 = 1000;
-/// The server stops; a `bye` came before it.
+/// The server is shutting down. It sent a `bye` before.
 pub const GOING_AWAY: u16 = 1001;
-/// A binary frame: the protocol has only text.
+/// The peer sent a binary frame; the protocol has only text.
 pub const UNSUPPORTED_DATA: u16 = 1003;
-/// A frame over [`crate::limits::MAX_FRAME_BYTES`].
+/// The peer sent a frame over [`crate::limits::MAX_FRAME_BYTES`].
 pub const MESSAGE_TOO_BIG: u16 = 1009;
 
 /// How a socket ended, or why it did not open.
@@ -16,12 +16,12 @@ pub const MESSAGE_TOO_BIG: u16 = 1009;
 pub struct CloseInfo {
     /// Close code, if the other side sent one.
     pub code: Option<u16>,
-    /// Reason of the close frame, or the text of the error that broke or refused the connection.
+    /// Reason in the close frame, or the text of the error that broke or refused the connection.
     pub reason: String,
 }
 
-/// The close code a server uses after an `error` or `bye` with this code: 4000 and up, the range of
-/// RFC 6455 section 7.4.2 for applications.
+/// Returns the close code that a server uses after an `error` or `bye` with this code: 4000 and up, the range for
+/// applications in RFC 6455 section 7.4.2.
 pub fn close_code(code: ErrorCode) -> u16 {
     match code {
         ErrorCode::Malformed => 4000,
@@ -62,7 +62,7 @@ pub fn close_code(code: ErrorCode) -> u16 {
     }
 }
 
-/// The error code a close code stands for, if it stands for one.
+/// Returns the error code for a close code, if there is one.
 pub fn error_code(close: u16) -> Option<ErrorCode> {
     Some(match close {
         GOING_AWAY => ErrorCode::ServerStopping,

@@ -1,11 +1,11 @@
-//! Hosts, compared and judged as hosts and never as text. `url` has parsed them: lower case, IDNA, every spelling of
-//! an IP address.
+//! Compares and classifies hosts as hosts, never as text. `url` has normalized them: lower case, IDNA, every spelling
+//! of an IP address.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Whether a host is on this machine or in a private network, where a server may do without TLS.
+/// Whether a host is on this machine or in a private network, where a server may work without TLS.
 pub fn is_private(host: &Host<&str>) -> bool {
     match host {
         Host::Ipv4(address) => is_private_v4(*address),
@@ -17,13 +17,13 @@ pub fn is_private(host: &Host<&str>) -> bool {
     }
 }
 
-/// Whether two URLs lead to the same host and port; the port may be the scheme's own, in words or not.
+/// Whether two URLs have the same host and port. A missing port is the scheme's default.
 pub fn is_same_place(one: &Url, other: &Url) -> bool {
     let known = one.port_or_known_default();
     is_same(one.host(), other.host()) && known.is_some() && known == other.port_or_known_default()
 }
 
-/// A domain without the dot of the root (RFC 1034 section 3.1), which names the same host.
+/// A domain without the trailing dot of the root (RFC 1034 section 3.1). It names the same host.
 pub fn relative(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
@@ -36,7 +36,8 @@ fn is_same(one: Option<Host<&str>>, other: Option<Host<&str>>) -> bool {
     }
 }
 
-/// Whether a host can stand in a query as it is: URLs allow `&` and more in a domain, no domain has them.
+/// Whether a host can appear in a query unescaped. URLs allow `&` and other characters in a domain, but no real
+/// domain contains them.
 pub(crate) fn is_plain(host: &Host<&str>) -> bool {
     match host {
         Host::Ipv4(_) | Host::Ipv6(_) => true,

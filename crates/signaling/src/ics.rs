@@ -1,14 +1,14 @@
-//! A table as a calendar file (iCalendar, RFC 5545), for the person's own calendar.
+//! Writes a table as a calendar file (iCalendar, RFC 5545) for the person's own calendar.
 //!
-//! Times are in UTC, so that no calendar has to know the community's zone; a weekly table's file holds the one
-//! lunch that the seat is for.
+//! Times are in UTC, so that calendars need not know the community's zone. The file of a weekly table holds only the
+//! lunch for which the person has a seat.
 
 use crate::board_fold::TableView;
 
-/// Bytes of a content line before it is folded (RFC 5545 section 3.1).
+/// Bytes of a content line before it must be folded (RFC 5545 section 3.1).
 const LINE_BYTES: usize = 75;
 
-/// The text of a `.ics` file for a table. `link` opens the table; `now_ms` is the time of writing.
+/// Returns the text of a `.ics` file for a table. `link` opens the table; `now_ms` is the current time.
 pub fn event(table: &TableView, title: &str, link: Option<&str>, now_ms: u64) -> String {
     let mut text = String::new();
     let mut line = |line: String| fold(&mut text, &line);
@@ -39,7 +39,7 @@ pub fn event(table: &TableView, title: &str, link: Option<&str>, now_ms: u64) ->
     text
 }
 
-/// TEXT of RFC 5545 section 3.3.11. Nothing of it can begin a line of its own.
+/// Escapes a TEXT value (RFC 5545 section 3.3.11). No part of it can begin a new content line.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -53,7 +53,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// A content line, folded between characters.
+/// Writes a content line, folded between characters.
 fn fold(text: &mut String, line: &str) {
     let mut bytes = 0;
     for c in line.chars() {
@@ -67,7 +67,7 @@ fn fold(text: &mut String, line: &str) {
     text.push_str("\r\n");
 }
 
-/// `19970714T173000Z`, form 2 of RFC 5545 section 3.3.5. Times after the year 9999 are cut to its end.
+/// `19970714T173000Z`, form 2 of RFC 5545 section 3.3.5. Times after the year 9999 are clamped to its end.
 fn utc(unix_ms: u64) -> String {
     let seconds = (unix_ms / 1_000).min(253_402_300_799);
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -75,8 +75,8 @@ fn utc(unix_ms: u64) -> String {
     format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", rest / 3_600, rest / 60 % 60, rest % 60)
 }
 
-/// Year, month and day of a day after 1970-01-01 in the Gregorian calendar, by eras of 400 years that begin in March
-/// (Hinnant, *chrono-Compatible Low-Level Date Algorithms*).
+/// Converts days since 1970-01-01 to year, month and day in the Gregorian calendar, by eras of 400 years that begin
+/// in March (Hinnant, *chrono-Compatible Low-Level Date Algorithms*).
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

@@ -1,8 +1,8 @@
-//! Who a device is: an Ed25519 key, proved in the `hello` by signing the server's challenge.
+//! A device's identity: an Ed25519 key, which the `hello` proves by signing the server's challenge.
 //!
-//! A signature proves the key to the server it is sent to, and that server could pass the challenge of another
-//! one on. So a client has one key for each server, derived from its secret by [`DeviceKey::for_server`]:
-//! a signature made here is worth nothing there, and two servers cannot tell that they know the same person.
+//! A server could forward the challenge of another server and use the signature there. A client therefore has a
+//! separate key for each server, which [`DeviceKey::for_server`] derives from its secret. A signature for one server
+//! is worthless at another, and two servers cannot tell that they know the same person.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,21 +15,21 @@ use crate::message::{ErrorCode, Hello};
 /// The random bytes of a `challenge`.
 pub type Nonce = [u8; 32];
 
-/// A device's secret key. `Debug` shows the public half only.
+/// A device's secret key. `Debug` shows only the public half.
 #[derive(Clone)]
 pub struct DeviceKey(SigningKey);
 
-/// The public half of a [`DeviceKey`]: who a participant really is.
+/// The public half of a [`DeviceKey`], which identifies a participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicKey([u8; 32]);
 
 impl DeviceKey {
-    /// From 32 secret random bytes, as kept on the device.
+    /// Creates a key from 32 secret random bytes, which the device stores.
     pub fn from_secret(secret: &[u8; 32]) -> DeviceKey {
         DeviceKey(SigningKey::from_bytes(secret))
     }
 
-    /// The key to show to the server called `origin` ([`crate::link::Link::origin`]).
+    /// Derives the key for the server with this `origin` ([`crate::link::Link::origin`]).
     pub fn for_server(&self, origin: &str) -> DeviceKey {
         let mut hash = Sha256::new();
         hash.update(b"lunchroom-server-key-v1\0");
@@ -38,12 +38,12 @@ impl DeviceKey {
         DeviceKey(SigningKey::from_bytes(&hash.finalize().into()))
     }
 
-    /// The public half.
+    /// Returns the public half.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())
     }
 
-    /// Signs a challenge; base64url as in `hello.signature`.
+    /// Signs a challenge. Returns base64url, as in `hello.signature`.
     pub fn sign(&self, nonce: &Nonce, version: u32) -> String {
         URL_SAFE_NO_PAD.encode(self.0.sign(&challenge_bytes(nonce, version)).to_bytes())
     }
@@ -56,7 +56,7 @@ impl std::fmt::Debug for DeviceKey {
 }
 
 impl PublicKey {
-    /// Reads the base64url form of `hello.key`. `None` if it is not 32 bytes.
+    /// Parses the base64url form of `hello.key`. Returns `None` if it is not 32 bytes.
     pub fn parse(text: &str) -> Option<PublicKey> {
         decode(text).map(PublicKey)
     }
@@ -74,26 +74,26 @@ impl std::fmt::Display for PublicKey {
     }
 }
 
-/// What a `hello` signs: `lunchroom-hello-v1`, a zero byte, the nonce.
+/// Returns the bytes that a `hello` signs: `lunchroom-hello-v1`, a zero byte, the nonce.
 pub fn challenge_bytes(nonce: &Nonce, version: u32) -> Vec<u8> {
     let mut bytes = format!("lunchroom-hello-v{version}\0").into_bytes();
     bytes.extend_from_slice(nonce);
     bytes
 }
 
-/// Writes the nonce of a `challenge`.
+/// Encodes the nonce of a `challenge`.
 pub fn encode_nonce(nonce: &Nonce) -> String {
     URL_SAFE_NO_PAD.encode(nonce)
 }
 
-/// Reads the nonce of a `challenge`. `None` if it is not 32 bytes of base64url.
+/// Decodes the nonce of a `challenge`. Returns `None` if it is not 32 bytes of base64url.
 pub fn decode_nonce(text: &str) -> Option<Nonce> {
     decode(text)
 }
 
-/// Whether a `hello` was signed for this nonce by the key it names.
+/// Verifies that a `hello` was signed for this nonce by the key that it names.
 ///
-/// Keys of small order and malleable signatures are refused (`verify_strict`), so one key has one text.
+/// Keys of small order and malleable signatures are rejected (`verify_strict`), so that each key has one encoding.
 pub fn verify(hello: &Hello, nonce: &Nonce) -> Result<PublicKey, ErrorCode> {
     let key = PublicKey::parse(&hello.key).ok_or(ErrorCode::BadSignature)?;
     let signature: [u8; 64] = decode(&hello.signature).ok_or(ErrorCode::BadSignature)?;
@@ -104,22 +104,23 @@ pub fn verify(hello: &Hello, nonce: &Nonce) -> Result<PublicKey, ErrorCode> {
     Ok(key)
 }
 
-/// Proof that the owner of `key` knows the community's secret: HMAC-SHA256 (RFC 2104) with the secret's UTF-8 as
-/// key over `lunchroom-member-v1`, a zero byte, the challenge's nonce and the device's public key; base64url.
+/// Computes the proof that the owner of `key` knows the community's secret: HMAC-SHA256 (RFC 2104) with the secret's
+/// UTF-8 as the key, over `lunchroom-member-v1`, a zero byte, the challenge's nonce and the device's public key;
+/// base64url.
 ///
-/// The secret itself never travels, and the proof is worth nothing in another connection or to another device.
+/// The secret itself is never sent. The proof is worthless on another connection or for another device.
 pub fn member_proof(secret: &str, nonce: &Nonce, key: PublicKey) -> String {
     member_mac(secret, nonce, key).map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())).unwrap_or_default()
 }
 
-/// Whether a `hello.member` proves the secret, compared in constant time.
+/// Whether a `hello.member` proves the secret. Compares in constant time.
 pub fn is_member(proof: &str, secret: &str, nonce: &Nonce, key: PublicKey) -> bool {
     let given: Option<[u8; 32]> = decode(proof);
     given.zip(member_mac(secret, nonce, key)).is_some_and(|(given, mac)| mac.verify_slice(&given).is_ok())
 }
 
 fn member_mac(secret: &str, nonce: &Nonce, key: PublicKey) -> Option<Hmac<Sha256>> {
-    // HMAC takes keys of any length: there is always one.
+    // HMAC accepts keys of any length, so this never fails.
     let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(b"lunchroom-member-v1\0");
     mac.update(nonce);
@@ -128,7 +129,7 @@ fn member_mac(secret: &str, nonce: &Nonce, key: PublicKey) -> Option<Hmac<Sha256
 }
 
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
-    // A longer text cannot be N bytes: do not decode a megabyte to find out.
+    // A longer text cannot decode to N bytes. Do not decode a megabyte to find out.
     if text.len() > 2 * N {
         return None;
     }
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_all_zero_key_of_small_order_is_refused() {
-        // With the identity point as key, R = identity and s = 0 would pass a lax check for any message.
+        // With the identity point as the key, R = identity and s = 0 would pass a lax check for any message.
         let mut identity = [0; 32];
         identity[0] = 1;
         let mut signature = [0; 64];

@@ -1,7 +1,8 @@
 //! Lunchroom's signalling protocol, without I/O: messages, links, identity, limits and the reconnecting session.
 //!
-//! PROTOCOL.md at the top of the repository is the same in prose, for writing another client. Nothing here
-//! opens a socket, starts a thread or reads a clock: time comes in as `now`, bytes come in and go out as text.
+//! PROTOCOL.md at the top of the repository describes the protocol in prose, for people who write another client.
+//! Nothing here opens a socket, starts a thread or reads a clock: the time is passed in as `now`, and frames are
+//! strings.
 
 pub mod backlog;
 pub mod board;

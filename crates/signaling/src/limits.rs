@@ -1,18 +1,19 @@
-//! How much of everything: the defaults both sides keep, and the rules that names of rooms follow.
+//! Default limits that both sides keep, and the rules for names of rooms.
 //!
-//! A server may be stricter (it tells so in `welcome.limits`), never laxer.
+//! A server may be stricter (`welcome.limits` has its values), never less strict.
 
 use std::time::Duration;
 
-/// Bytes of one text frame, envelope included. Longer ones end the connection with close code 1009.
+/// Bytes of one text frame, envelope included. A longer frame ends the connection with close code 1009.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;
 /// Bytes of a session description.
 pub const MAX_SDP_BYTES: usize = 48 * 1024;
 /// Characters (Unicode scalar values) of a person's name after [`crate::text::clean_name`].
 pub const MAX_NAME_CHARS: usize = 64;
-/// Bytes of a person's name: 64 characters of three bytes, or 48 of four.
+/// Bytes of a person's name: 64 characters of three bytes each, or 48 of four.
 pub const MAX_NAME_BYTES: usize = 192;
-/// Combining marks that one letter of a name keeps: what writing systems need, and no tower over the lines around it.
+/// Combining marks kept on one letter of a name. Writing systems need no more, and a taller stack would cover the
+/// lines around it.
 pub const MAX_MARKS: usize = 4;
 /// Characters (Unicode scalar values) of a line of chat.
 pub const MAX_CHAT_CHARS: usize = 4_000;
@@ -24,7 +25,7 @@ pub const MAX_CLIENT_BYTES: usize = 128;
 pub const MAX_INVITE_CHARS: usize = 128;
 /// Bytes of a participant's or session's id.
 pub const MAX_ID_BYTES: usize = 64;
-/// Bytes of an ICE candidate line; the longest real ones, with a TCP type and many extensions, have about 300.
+/// Bytes of an ICE candidate line. The longest real ones, with a TCP type and many extensions, have about 300.
 pub const MAX_CANDIDATE_BYTES: usize = 1_024;
 /// Bytes of `sdpMid` and of `usernameFragment` (RFC 8445 allows 256 for the latter).
 pub const MAX_MID_BYTES: usize = 256;
@@ -39,77 +40,78 @@ pub const MAX_PLACE_CHARS: usize = 120;
 pub const TABLE_SEATS: std::ops::RangeInclusive<u8> = 2..=12;
 /// Minutes of a table.
 pub const TABLE_MINUTES: std::ops::RangeInclusive<u32> = 15..=240;
-/// People one can ask to eat with in one `eat_now`.
+/// People whom one `eat_now` can name.
 pub const MAX_EAT_WITH: usize = 3;
-/// People in the line of one table. When full, taking a place in it is refused with `table_full`.
+/// People in line for one table. When the line is full, another request for a place is refused with `table_full`.
 pub const MAX_TABLE_LINE: usize = 50;
-/// People in the lobby of one room. When full, knocking is refused with `room_full`.
+/// People in the lobby of one room. When it is full, knocking is refused with `room_full`.
 pub const MAX_LOBBY: usize = 24;
-/// Devices one invite can be good for.
+/// Devices for which one invite can be valid.
 pub const INVITE_USES: std::ops::RangeInclusive<u16> = 1..=100;
-/// Hours one invite can be good for: two weeks.
+/// Hours for which one invite can be valid; the maximum is two weeks.
 pub const INVITE_HOURS: std::ops::RangeInclusive<u32> = 1..=336;
 /// Bytes of a time zone's name.
 pub const MAX_ZONE_BYTES: usize = 64;
-/// Bytes of a piece of a snapshot or of a patch before it is cut; the rest of a frame is for one last table.
+/// Bytes of a piece of a snapshot or patch at which it is split. The rest of a frame has room for one more table.
 pub const BOARD_PIECE_BYTES: usize = 48 * 1024;
-/// Tables and people a client keeps of one board. What a server sends beyond is passed over.
+/// Tables and people that a client keeps of one board. Further ones are ignored.
 pub const MAX_BOARD_ITEMS: usize = 20_000;
 
-/// People in one room. A mesh of twelve is eleven connections each.
+/// People in one room. In a mesh of twelve, each has eleven connections.
 pub const MAX_PARTICIPANTS: usize = 12;
-/// ICE servers a client takes from one `welcome`.
+/// ICE servers that a client uses from one `welcome`. Further ones are ignored.
 pub const MAX_ICE_SERVERS: usize = 16;
 
-/// How long a server keeps a session whose socket broke.
+/// How long a server keeps a session after its socket breaks.
 pub const RESUME_WINDOW: Duration = Duration::from_secs(30);
 /// Messages kept until the other side acknowledges them. When full, a client refuses to send more
-/// ([`crate::session::SendError::QueueFull`]) and a server ends the session with `too_slow`.
+/// ([`crate::session::SendError::QueueFull`]), and a server ends the session with `too_slow`.
 pub const MAX_UNACKNOWLEDGED: usize = 512;
-/// Bytes kept until the other side acknowledges them; the same happens when full.
+/// Bytes kept until the other side acknowledges them. When full, the same happens.
 pub const MAX_UNACKNOWLEDGED_BYTES: usize = 2 * 1024 * 1024;
 
-/// Longest time a received message stays without an acknowledgement.
+/// Longest delay before a received message is acknowledged.
 pub const ACK_DELAY: Duration = Duration::from_secs(1);
-/// So many received messages are acknowledged at once, without waiting for [`ACK_DELAY`].
+/// Received messages that are acknowledged immediately, without waiting for [`ACK_DELAY`].
 pub const ACK_EVERY: u32 = 32;
-/// Likewise so many bytes of them: a server sends a large board as fast as it is acknowledged.
+/// Received bytes that are acknowledged immediately. A server sends a large board as fast as the client acknowledges
+/// it.
 pub const ACK_EVERY_BYTES: usize = 128 * 1024;
-/// Time between two pings of a client.
+/// Interval between a client's pings.
 pub const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// A side that has heard nothing for so long takes the connection for dead.
+/// A side that has received nothing for this long considers the connection dead.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
-/// The same after the network changed under an open socket.
+/// The same limit after a network change while the socket is open.
 pub const PROBE_LIMIT: Duration = Duration::from_secs(2);
-/// Longest time from opening a socket to its being open, and from there to `welcome` or `resumed`; a server
-/// waits as long for `hello`.
+/// Longest time to open a socket, and from then to `welcome` or `resumed`. A server waits as long for `hello`.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Delay before the first attempt to connect again, before jitter; it doubles with each failure.
+/// Delay before the first reconnection attempt, without jitter. It doubles with each failure.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(250);
-/// Longest delay before an attempt to connect again, before jitter.
+/// Longest delay before a reconnection attempt, without jitter.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// Longest `bye.retry_after_ms` a client obeys.
+/// Longest `bye.retry_after_ms` that a client follows.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
-/// Messages a second a server takes from one session, on average, before `rate_limited`.
+/// Messages per second that a server accepts from one session on average. Above this rate it answers `rate_limited`.
 pub const MESSAGE_RATE: f64 = 100.0;
-/// Messages a server takes at once. Above [`MAX_UNACKNOWLEDGED`], so that a replay after `resumed` never trips it.
+/// Messages that a server accepts in one burst. More than [`MAX_UNACKNOWLEDGED`], so that a replay after `resumed`
+/// never exceeds it.
 pub const MESSAGE_BURST: f64 = 1_024.0;
-/// Requests to the board a second a server takes from one session, on average.
+/// Board requests per second that a server accepts from one session on average.
 pub const BOARD_RATE: f64 = 2.0;
-/// Requests to the board a server takes at once.
+/// Board requests that a server accepts in one burst.
 pub const BOARD_BURST: f64 = 40.0;
-/// Lines of chat a second a server takes from one session, on average.
+/// Lines of chat per second that a server accepts from one session on average.
 pub const CHAT_RATE: f64 = 2.0;
-/// Lines of chat a server takes at once.
+/// Lines of chat that a server accepts in one burst.
 pub const CHAT_BURST: f64 = 10.0;
-/// `join` messages a second a server takes from one session, on average.
+/// `join` messages per second that a server accepts from one session on average.
 pub const JOIN_RATE: f64 = 0.5;
-/// `join` messages a server takes at once.
+/// `join` messages that a server accepts in one burst.
 pub const JOIN_BURST: f64 = 10.0;
 
-/// Whether `name` names a room: `[a-z0-9][a-z0-9-]{0,62}`.
+/// Whether `name` is a valid name of a room: `[a-z0-9][a-z0-9-]{0,62}`.
 pub fn is_room_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = name.as_bytes();
@@ -118,7 +120,7 @@ pub fn is_room_name(name: &str) -> bool {
         && bytes.iter().all(|&b| plain(b) || b == b'-')
 }
 
-/// Whether `token` has the form of an invite token: 1 to 128 of the base64url alphabet.
+/// Whether `token` has the form of an invite token: 1 to 128 characters of the base64url alphabet.
 pub fn is_invite(token: &str) -> bool {
     (1..=MAX_INVITE_CHARS).contains(&token.len())
         && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

@@ -2,7 +2,7 @@
 //!
 //! Two forms: `lunchroom://join/ROOM?server=wss://host[:port][&fp=SHA256][&invite=TOKEN]` opens the app;
 //! `https://host[:port]/r/ROOM[?fp=SHA256][&invite=TOKEN]` opens a page that offers the app or a browser guest.
-//! Unencrypted servers (`ws:`, `http:`) are taken only on this machine and in private networks.
+//! Unencrypted servers (`ws:`, `http:`) are accepted only on this machine and in private networks.
 
 mod parameters;
 
@@ -14,46 +14,46 @@ use self::parameters::Parameters;
 use crate::host::{is_plain, is_private, relative};
 use crate::limits::{MAX_LINK_BYTES, is_invite, is_room_name};
 
-/// The room, server and trust a link names. Nothing in it switches a camera or microphone on.
+/// The room, server and trust that a link names. A link never switches on a camera or microphone.
 ///
-/// Made by [`Link::parse`] or [`Link::new`], which keep its parts sound; `Display` is the `lunchroom:` form.
+/// [`Link::parse`] and [`Link::new`] validate its parts. `Display` writes the `lunchroom:` form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Link {
-    /// Name of the room, as [`is_room_name`] allows.
+    /// Name of the room, valid by [`is_room_name`].
     pub room: String,
-    /// Where the WebSocket is: `wss://host[:port]/`, or `ws:` for a private host.
+    /// Address of the WebSocket: `wss://host[:port]/`, or `ws:` for a private host.
     pub server: Url,
-    /// SHA-256 of the only certificate (DER) to accept; any other is refused, also one a public authority signed.
+    /// SHA-256 of the only certificate (DER) to accept. Any other is refused, even one signed by a public authority.
     pub fingerprint: Option<[u8; 32]>,
-    /// Token of an invite, as [`is_invite`] allows.
+    /// Token of an invite, valid by [`is_invite`].
     pub invite: Option<String>,
 }
 
-/// What the address of a room's page says beside its server: the second form's path and query.
+/// The address of a room's page without its server: path and query of the second form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WebAddress {
-    /// As [`Link::room`].
+    /// Like [`Link::room`].
     pub room: String,
-    /// As [`Link::fingerprint`].
+    /// Like [`Link::fingerprint`].
     pub fingerprint: Option<[u8; 32]>,
-    /// As [`Link::invite`].
+    /// Like [`Link::invite`].
     pub invite: Option<String>,
 }
 
-/// Why a text is not a link.
+/// Why a text is not a valid link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// Over [`MAX_LINK_BYTES`].
+    /// Longer than [`MAX_LINK_BYTES`].
     #[error("the link is too long")]
     TooLong,
-    /// Neither form of link.
+    /// Not one of the two forms of link.
     #[error("this is not a Lunchroom link")]
     NotALink,
-    /// No room, or not a room's name.
+    /// No room, or an invalid name.
     #[error("the link does not name a room")]
     Room,
-    /// No server, or not a plain `wss://host[:port]`.
+    /// No server, or an address other than a plain `wss://host[:port]`.
     #[error("the link does not name a server")]
     Server,
     /// An unencrypted server that is not in a private network.
@@ -65,10 +65,10 @@ pub enum LinkError {
     /// Not an invite token.
     #[error("the invite in the link is not valid")]
     Invite,
-    /// A parameter is there twice, so that two readers could see two links.
+    /// A parameter appears twice, so that two parsers could read two different links.
     #[error("the link contradicts itself")]
     Repeated,
-    /// Something could have been meant as a parameter and is not one: misspelled, escaped, or in the wrong place.
+    /// Something could be meant as a parameter but is not one: misspelled, escaped, or in the wrong place.
     #[error("a part of the link is damaged: ask for it again, and copy it whole")]
     Parameter,
 }
@@ -91,7 +91,7 @@ impl LinkError {
 }
 
 impl Link {
-    /// A link from its parts, checked as if it had been parsed.
+    /// Creates a link from its parts, validated as if they had been parsed.
     pub fn new(
         room: &str,
         server: &str,
@@ -108,8 +108,8 @@ impl Link {
         Ok(Link { room: room_name(room)?, server, fingerprint, invite: invite.map(str::to_owned) })
     }
 
-    /// Reads either form. White space around it and capitals outside of fingerprint and invite are forgiven; other
-    /// parameters are ignored, so that later versions can add some, unless they resemble one of ours.
+    /// Parses either form. Surrounding white space is ignored, and so is upper case outside the fingerprint and the
+    /// invite. Other parameters are ignored unless they resemble one of ours, so that later versions can add some.
     pub fn parse(text: &str) -> Result<Link, LinkError> {
         let text = text.trim();
         if text.len() > MAX_LINK_BYTES {
@@ -132,7 +132,7 @@ impl Link {
         }
     }
 
-    /// The `https:` form (`http:` where the server is `ws:`), for people who may not have the app.
+    /// Returns the `https:` form (`http:` if the server is `ws:`), for people who may not have the app.
     pub fn to_web(&self) -> String {
         let mut url = format!("{}://{}/r/{}", self.web_scheme(), self.authority(), self.room);
         let mut mark = '?';
@@ -146,8 +146,8 @@ impl Link {
         url
     }
 
-    /// What makes the server this server: its pinned certificate, or else its address. Device keys are derived
-    /// for it ([`crate::identity::DeviceKey::for_server`]) and "known servers" are remembered by it.
+    /// Returns the identity of the server: its pinned certificate, otherwise its address. Device keys are derived for
+    /// it ([`crate::identity::DeviceKey::for_server`]), and "known servers" are stored under it.
     pub fn origin(&self) -> String {
         origin(&self.server, self.fingerprint)
     }
@@ -156,7 +156,7 @@ impl Link {
         if self.server.scheme() == "wss" { "https" } else { "http" }
     }
 
-    /// `host[:port]`, the port only where it is not the scheme's own.
+    /// `host[:port]`, with the port only if it is not the scheme's default.
     fn authority(&self) -> &str {
         authority(&self.server)
     }
@@ -168,10 +168,10 @@ impl Link {
 }
 
 impl WebAddress {
-    /// Reads the path and query of a room's page.
+    /// Parses the path and query of a room's page.
     ///
     /// # Errors
-    /// Those of [`Link::parse`] that are not about the server.
+    /// Those of [`Link::parse`] that do not concern the server.
     pub fn read(path: &str, query: Option<&str>) -> Result<WebAddress, LinkError> {
         let room = web_room(path)?;
         let parameters = Parameters::read(query)?;
@@ -188,7 +188,7 @@ impl WebAddress {
     }
 }
 
-/// [`Link::origin`] of a server and the certificate it is pinned to.
+/// Returns the [`Link::origin`] for a server and the certificate to which it is pinned.
 pub fn origin(server: &Url, fingerprint: Option<[u8; 32]>) -> String {
     match fingerprint {
         Some(fingerprint) => format!("fp:{}", URL_SAFE_NO_PAD.encode(fingerprint)),
@@ -218,7 +218,8 @@ impl std::str::FromStr for Link {
     }
 }
 
-/// Reads a server's address as people and links give it: `wss://host[:port]`, nothing after it but a `/`.
+/// Parses a server's address as people and links write it: `wss://host[:port]`, followed by nothing but an optional
+/// `/`.
 pub fn server_url(text: &str) -> Result<Url, LinkError> {
     if text.len() > MAX_LINK_BYTES {
         return Err(LinkError::TooLong);
@@ -239,9 +240,9 @@ pub fn server_url(text: &str) -> Result<Url, LinkError> {
     }
 }
 
-/// `ROOM` of `lunchroom://join/ROOM`; shells like to add a slash.
+/// `ROOM` of `lunchroom://join/ROOM`. Shells may append a slash.
 fn app_room(url: &Url) -> Result<&str, LinkError> {
-    // Only hosts of the web's schemes come in lower case from the parser.
+    // The parser lowercases only the hosts of web schemes.
     if !url.host_str().is_some_and(|host| host.eq_ignore_ascii_case("join")) || has_authority_extras(url) {
         return Err(LinkError::NotALink);
     }

@@ -1,115 +1,117 @@
 //! The messages of the signalling protocol, version 1 (PROTOCOL.md).
 //!
-//! Every message is one JSON text frame. After `welcome` or `resumed` each side wraps what it says in an
-//! [`Envelope`]: a sequence number of its own and the highest number it has received, so that a session
-//! that breaks can be resumed with nothing lost. The four messages of the handshake carry no envelope.
+//! Every message is one JSON text frame. After `welcome` or `resumed` each side wraps its messages in an
+//! [`Envelope`]: its own sequence number and the highest number that it has received. With them a broken session can be
+//! resumed without loss. The four messages of the handshake have no envelope.
 
 use serde::{Deserialize, Serialize};
 
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
 
-/// The protocol version this crate speaks.
+/// The protocol version that this crate implements.
 pub const VERSION: u32 = 1;
 
-/// One person in one room, named by the server; never reused within the life of a room.
+/// Identifies one person in one room. The server assigns it and does not reuse it while the room exists.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ParticipantId(pub String);
 
-/// A signalling session, named by the server with 128 random bits; knowing it and the device key resumes it.
+/// Identifies a signalling session: 128 random bits from the server. Whoever has it and the device key can resume the
+/// session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub String);
 
-/// A message with its place in the session: `{"seq":5,"ack":3,"type":"chat","text":"hi"}`.
+/// A message with its sequence number and acknowledgement: `{"seq":5,"ack":3,"type":"chat","text":"hi"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope<M> {
-    /// Number of this message, counted from 1 in its direction; 0 for messages outside the count (`ping`, `pong`, `ack`).
+    /// Number of this message, from 1 in each direction; 0 for messages that are not numbered (`ping`, `pong`,
+    /// `ack`).
     #[serde(default)]
     pub seq: u64,
-    /// The highest number received from the other side, all before it received too.
+    /// The highest number received from the other side. All earlier messages were received too.
     #[serde(default)]
     pub ack: u64,
-    /// What is said.
+    /// The message itself.
     #[serde(flatten)]
     pub message: M,
 }
 
-/// What a client may say.
+/// The messages that a client sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
-    /// First message, answering the server's `challenge`; no envelope.
+    /// The first message, in answer to the server's `challenge`; no envelope.
     Hello(Hello),
-    /// Enter a room. May be sent in one flight with `hello`, before `welcome` has come.
+    /// Joins a room. May be sent in the same flight as `hello`, before `welcome` arrives.
     Join {
-        /// Name of the room, as in a link.
+        /// Name of the room, as in the link.
         room: String,
-        /// Microphone and camera as they are at this moment.
+        /// Whether microphone and camera are on at this moment.
         #[serde(default)]
         media: MediaState,
-        /// Token of an invite, if the link had one.
+        /// Token of the invite, if the link has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         invite: Option<String>,
     },
-    /// Leave the room, keeping the session.
+    /// Leaves the room and keeps the session.
     Leave,
     /// SDP offer for one participant.
     Offer {
-        /// For whom.
+        /// Recipient.
         to: ParticipantId,
         /// Session description.
         sdp: String,
     },
     /// SDP answer for one participant.
     Answer {
-        /// For whom.
+        /// Recipient.
         to: ParticipantId,
         /// Session description.
         sdp: String,
     },
     /// One trickled ICE candidate for one participant.
     Candidate {
-        /// For whom.
+        /// Recipient.
         to: ParticipantId,
         /// The candidate.
         candidate: IceCandidate,
     },
-    /// No more candidates of this gathering follow.
+    /// End of candidates for this ICE generation (RFC 8838).
     EndOfCandidates {
-        /// For whom.
+        /// Recipient.
         to: ParticipantId,
     },
-    /// How large one participant's camera is shown here: they need not send more.
+    /// How large this client displays a participant's camera. The participant need not send a larger picture.
     Resolution {
-        /// Whose camera.
+        /// The owner of the camera.
         to: ParticipantId,
-        /// The size.
+        /// The display size.
         #[serde(flatten)]
         most: Resolution,
     },
-    /// Microphone or camera went on or off.
+    /// The microphone or camera was switched on or off.
     Media(MediaState),
     /// A line of chat for the whole room.
     Chat {
         /// Plain text, never markup.
         text: String,
     },
-    /// Something about the board of tables.
+    /// A request about the board.
     Board(BoardRequest),
-    /// Something the host of a table does in its room.
+    /// A request of the host in a table's room.
     Room(RoomRequest),
-    /// Is the path alive? Outside the count.
+    /// Checks whether the connection is alive. Not numbered.
     Ping {
-        /// Comes back in `pong`.
+        /// The `pong` repeats it.
         nonce: u64,
     },
-    /// Carries only the envelope's `ack`. Outside the count.
+    /// Carries only the envelope's `ack`. Not numbered.
     Ack,
 }
 
 impl ClientMessage {
-    /// Whether it has a number of its own, is acknowledged, and is said again after a resume.
+    /// Whether the message has a sequence number, is acknowledged, and is sent again after a resume.
     pub fn is_counted(&self) -> bool {
         match self {
             ClientMessage::Hello(_) | ClientMessage::Ping { .. } | ClientMessage::Ack => false,
@@ -128,135 +130,136 @@ impl ClientMessage {
     }
 }
 
-/// What a server may say.
+/// The messages that a server sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
-    /// Sent at once when the socket opens; no envelope.
+    /// Sent as soon as the socket is open; no envelope.
     Challenge {
         /// 32 random bytes, base64url without padding.
         nonce: String,
-        /// Protocol versions this server speaks.
+        /// Protocol versions that this server supports.
         versions: Vec<u32>,
     },
     /// The hello was accepted and a new session begins; no envelope.
     Welcome(Welcome),
-    /// The hello was accepted and the old session goes on; both sides now send again what the other has not received. No envelope.
+    /// The hello was accepted and the old session continues; no envelope. Both sides now send again what the other
+    /// has not received.
     Resumed {
-        /// Highest client message the server had received.
+        /// Highest client message that the server has received.
         received: u64,
-        /// Fresh ICE servers: credentials are short-lived.
+        /// New ICE servers, because their credentials are short-lived.
         ice_servers: Vec<IceServer>,
     },
-    /// You are in the room.
+    /// The client is in the room.
     Joined {
         /// Name of the room.
         room: String,
-        /// Your id in it.
+        /// The client's id in this room.
         you: ParticipantId,
-        /// Everybody else in it, earliest first. The newcomer offers to each of them.
+        /// The others in the room, earliest first. The newcomer sends an offer to each of them.
         participants: Vec<Participant>,
     },
-    /// You left the room, or were made to.
+    /// The client left the room or was removed from it.
     Left {
-        /// Why.
+        /// The reason.
         reason: LeaveReason,
     },
-    /// Somebody came in.
+    /// Somebody joined the room.
     ParticipantJoined {
-        /// Who.
+        /// The new participant.
         participant: Participant,
     },
-    /// Somebody went.
+    /// Somebody left the room.
     ParticipantLeft {
-        /// Who.
+        /// The participant.
         id: ParticipantId,
-        /// Why.
+        /// The reason.
         reason: LeaveReason,
     },
-    /// Somebody's connection to the server broke or came back; their seat is kept meanwhile.
+    /// The server lost or regained a participant's socket. Their seat is kept meanwhile.
     ParticipantConnection {
-        /// Who.
+        /// The participant.
         id: ParticipantId,
-        /// Whether the server has a live socket to them.
+        /// Whether the server has an open socket to them.
         connected: bool,
     },
     /// SDP offer from a participant.
     Offer {
-        /// From whom.
+        /// Sender.
         from: ParticipantId,
         /// Session description.
         sdp: String,
     },
     /// SDP answer from a participant.
     Answer {
-        /// From whom.
+        /// Sender.
         from: ParticipantId,
         /// Session description.
         sdp: String,
     },
     /// One trickled ICE candidate from a participant.
     Candidate {
-        /// From whom.
+        /// Sender.
         from: ParticipantId,
         /// The candidate.
         candidate: IceCandidate,
     },
-    /// No more candidates follow from a participant.
+    /// End of candidates from a participant (RFC 8838).
     EndOfCandidates {
-        /// From whom.
+        /// Sender.
         from: ParticipantId,
     },
-    /// How large a participant shows one's own camera.
+    /// How large a participant displays this client's camera.
     Resolution {
-        /// Who shows it.
+        /// The participant who displays it.
         from: ParticipantId,
-        /// The size.
+        /// The display size.
         #[serde(flatten)]
         most: Resolution,
     },
-    /// Somebody's microphone or camera went on or off.
+    /// A participant's microphone or camera was switched on or off.
     Media {
-        /// Who.
+        /// The participant.
         from: ParticipantId,
         /// Their state now.
         #[serde(flatten)]
         media: MediaState,
     },
-    /// A line of chat; your own lines come back too, which puts them in one order for all.
+    /// A line of chat. The sender receives it too, so that everybody sees the lines in the same order.
     Chat {
-        /// Who said it.
+        /// The author.
         from: ParticipantId,
         /// Plain text.
         text: String,
         /// Unix time in milliseconds by the server's clock.
         at: u64,
     },
-    /// News of the board of tables.
+    /// News of the board.
     Board(BoardNews),
-    /// News in or at the door of a table's room.
+    /// News in a table's room, or for somebody who knocks at it.
     Room(RoomNews),
-    /// Answer to `ping`. Outside the count.
+    /// Answer to `ping`. Not numbered.
     Pong {
-        /// As in the ping.
+        /// The number in the ping.
         nonce: u64,
     },
-    /// Carries only the envelope's `ack`. Outside the count.
+    /// Carries only the envelope's `ack`. Not numbered.
     Ack,
-    /// Something could not be done; the session goes on unless the socket closes after it.
+    /// A request failed. The session continues unless the server then closes the socket.
     Error(ErrorMessage),
     /// The server ends the session, for example because it is shutting down.
     Bye {
-        /// Why.
+        /// The reason.
         code: ErrorCode,
-        /// After how many milliseconds a client may try again; absent: do not.
+        /// Milliseconds after which a client may reconnect. Absent: do not reconnect.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
     },
 }
 
 impl ServerMessage {
-    /// Whether it must have a number. `error` and `bye` may come with one or without.
+    /// Whether the message must have a sequence number. `error` and `bye` may have one.
     pub fn is_counted(&self) -> bool {
         match self {
             ServerMessage::Challenge { .. }
@@ -293,40 +296,40 @@ pub struct Hello {
     pub key: String,
     /// Signature over [`crate::identity::challenge_bytes`], 64 bytes, base64url without padding.
     pub signature: String,
-    /// What people call this person: a label, proves nothing.
+    /// Display name. It proves nothing.
     pub name: String,
     /// Client software and version, for the server's log.
     #[serde(default)]
     pub client: String,
-    /// Proof that this person knows the community's secret, [`crate::identity::member_proof`].
+    /// Proof that this person knows the community's secret ([`crate::identity::member_proof`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// The broken session to go on with.
+    /// The broken session to resume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
 }
 
-/// Asks to go on with a broken session.
+/// A request to resume a broken session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resume {
-    /// Which.
+    /// The session.
     pub session: SessionId,
-    /// Highest server message the client had received.
+    /// Highest server message that the client has received.
     pub received: u64,
 }
 
 /// A new session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// Its name.
+    /// The session's id.
     pub session: SessionId,
-    /// How long a broken session is kept, in milliseconds.
+    /// How long the server keeps a broken session, in milliseconds.
     pub resume_ms: u64,
     /// STUN and TURN servers with credentials for this person.
     pub ice_servers: Vec<IceServer>,
-    /// What this server allows.
+    /// The server's limits.
     pub limits: LimitsInfo,
-    /// Whether this person is one of the community and may see its board. Absent: yes, the server is open.
+    /// Whether this person is a member of the community and may see its board. Absent means yes: the server is open.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub member: bool,
 }
@@ -335,7 +338,7 @@ fn yes() -> bool {
     true
 }
 
-// serde hands over a reference.
+// serde passes a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_yes(member: &bool) -> bool {
     *member
@@ -346,7 +349,7 @@ fn is_yes(member: &bool) -> bool {
 pub struct IceServer {
     /// `stun:` and `turn:` addresses.
     pub urls: Vec<String>,
-    /// TURN user name: expiry as Unix seconds, a colon, the session.
+    /// TURN user name: expiry in Unix seconds, a colon, the session id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// TURN password: base64 of HMAC-SHA1 over the user name.
@@ -354,7 +357,7 @@ pub struct IceServer {
     pub credential: Option<String>,
 }
 
-/// Limits a client can show or keep by itself; [`crate::limits`] has the defaults.
+/// Limits that a client displays or applies itself. [`crate::limits`] has the defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LimitsInfo {
     /// Bytes of one frame.
@@ -365,64 +368,64 @@ pub struct LimitsInfo {
     pub max_chat_chars: usize,
 }
 
-/// Somebody in the room.
+/// A person in the room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Participant {
     /// Id in this room.
     pub id: ParticipantId,
-    /// Label.
+    /// Display name.
     pub name: String,
-    /// Device key, base64url: who it really is.
+    /// Device key, base64url. It identifies the person; the name does not.
     pub key: String,
     /// Microphone and camera.
     #[serde(default)]
     pub media: MediaState,
 }
 
-/// What somebody sends.
+/// Whether somebody's microphone and camera are on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaState {
-    /// The microphone is heard.
+    /// The microphone is on.
     #[serde(default)]
     pub microphone: bool,
-    /// The camera is seen.
+    /// The camera is on.
     #[serde(default)]
     pub camera: bool,
 }
 
-/// The most that is of use of a picture, as `RTCResolutionRestriction` of W3C WebRTC (`scaleResolutionDownTo`): the picture
-/// keeps its shape and fits within both sides.
+/// The largest size that is of use to a receiver, like `RTCResolutionRestriction` of W3C WebRTC
+/// (`scaleResolutionDownTo`). The picture keeps its aspect ratio and fits within both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {
-    /// In pixels; 0: it is not shown at all.
+    /// Width in pixels; 0 if the picture is not displayed.
     pub max_width: u32,
-    /// In pixels; 0: it is not shown at all.
+    /// Height in pixels; 0 if the picture is not displayed.
     pub max_height: u32,
 }
 
 impl Resolution {
-    /// Nobody looks.
+    /// The picture is not displayed.
     pub const NONE: Self = Self { max_width: 0, max_height: 0 };
 
-    /// Whether nothing of the picture is shown.
+    /// Whether the picture is not displayed.
     pub fn is_none(self) -> bool {
         self.max_width == 0 || self.max_height == 0
     }
 }
 
-/// `RTCIceCandidateInit` of W3C WebRTC, in the field's JSON spelling.
+/// `RTCIceCandidateInit` of W3C WebRTC, with its JSON names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IceCandidate {
-    /// The `candidate-attribute` of RFC 8839, with or without `candidate:` before it.
+    /// The `candidate-attribute` of RFC 8839, with or without the prefix `candidate:`.
     pub candidate: String,
-    /// Media line by its `mid`.
+    /// `mid` of the media section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sdp_mid: Option<String>,
-    /// Media line by its place.
+    /// Index of the media section.
     #[serde(default, rename = "sdpMLineIndex", skip_serializing_if = "Option::is_none")]
     pub sdp_mline_index: Option<u16>,
-    /// ICE user name fragment of the generation it belongs to.
+    /// ICE username fragment of the generation to which the candidate belongs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username_fragment: Option<String>,
 }
@@ -431,27 +434,27 @@ pub struct IceCandidate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaveReason {
-    /// They left.
+    /// They left by their own choice.
     Left,
-    /// Their connection was gone for longer than a session is kept.
+    /// They were disconnected for longer than the server keeps a session.
     Timeout,
-    /// The same device joined the room again from elsewhere.
+    /// The same device joined the room again in another session.
     Replaced,
-    /// The server shuts down.
+    /// The server is shutting down.
     ServerStopping,
-    /// The host sent them out.
+    /// The host removed them.
     Removed,
 }
 
-/// Something could not be done.
+/// A request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorMessage {
     /// Stable code, for programs and translations.
     pub code: ErrorCode,
-    /// For people who read logs, in English.
+    /// Explanation in English, for logs.
     #[serde(default)]
     pub message: String,
-    /// `seq` of the message it answers.
+    /// `seq` of the message that this answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<u64>,
 }
@@ -468,45 +471,45 @@ pub enum ErrorCode {
     RateLimited,
     /// No protocol version in common.
     UnsupportedVersion,
-    /// The signature does not fit the key and challenge.
+    /// The signature does not match the key and the challenge.
     BadSignature,
-    /// Such a message is not allowed now, for example `offer` before `joined`.
+    /// The message is not allowed now, for example `offer` before `joined`.
     UnexpectedMessage,
-    /// The name is empty or has control characters.
+    /// The name is empty or contains control characters.
     BadName,
-    /// The room's name is not one.
+    /// The room's name is not valid.
     BadRoom,
     /// Every seat is taken.
     RoomFull,
-    /// The server has no place for another session or room.
+    /// The server cannot take another session or room.
     ServerFull,
-    /// The addressee is not in the room.
+    /// The recipient is not in the room.
     NoSuchParticipant,
-    /// The session to resume is unknown, too old, or another device's.
+    /// The session to resume is unknown, too old, or belongs to another device.
     CannotResume,
-    /// The client read too slowly, its queue was full.
+    /// The client read too slowly and its queue is full.
     TooSlow,
-    /// The hello did not come in time.
+    /// The hello did not arrive in time.
     Timeout,
-    /// The session was taken over by another connection of the same device.
+    /// Another connection of the same device took over the session.
     Replaced,
     /// The server is shutting down.
     ServerStopping,
-    /// A fault of the server.
+    /// An internal error of the server.
     Internal,
-    /// The time of the table is over.
+    /// The table's time is over.
     SlotPast,
-    /// The time is further away than the calendar goes.
+    /// The time is beyond the end of the calendar.
     SlotTooFar,
-    /// You have a seat at another table at that time.
+    /// The person has a seat at another table at that time.
     AlreadySeated,
-    /// Every seat is taken; there is a line to wait in unless it is full too.
+    /// Every seat is taken. A place in line is possible unless the line is full too.
     TableFull,
-    /// There is no such table, or it is over or taken away.
+    /// The table does not exist, is over, or was deleted.
     NoSuchTable,
-    /// You host as many tables as one person may, or the board is full.
+    /// The person hosts as many tables as allowed, or the board is full.
     TooManyTables,
-    /// The room opens only minutes before the table begins.
+    /// The room opens only a few minutes before the table begins.
     TooEarly,
     /// Only the host may do that.
     NotHost,
@@ -514,21 +517,21 @@ pub enum ErrorCode {
     NotMember,
     /// The invite is not for this room, or was not made by this server.
     InviteInvalid,
-    /// The invite is too old.
+    /// The invite has expired.
     InviteExpired,
-    /// The invite was used by as many as it was made for.
+    /// The invite was used by as many devices as it allows.
     InviteUsed,
-    /// The host did not let you in.
+    /// The host refused the request to join.
     KnockingRefused,
     /// The host has locked the room.
     RoomLocked,
-    /// The host has sent you out of this room.
+    /// The host removed this person from the room.
     Removed,
-    /// The host asks you to be silent. Never an error: what a client shows for `muted`.
+    /// The host asks this person to mute. Never sent as an error: a client shows it for `muted`.
     Muted,
-    /// The server could not write it down, so it did not happen.
+    /// The server could not store the change, so the request had no effect.
     NotSaved,
-    /// A code this version does not know.
+    /// A code that this version does not know.
     #[serde(other)]
     Unknown,
 }

@@ -1,5 +1,5 @@
-//! The count that makes a session survive its sockets: each side numbers what it says, keeps it until it is
-//! acknowledged, says it again after a resume, and drops what it has already received.
+//! Sequence numbers, with which a session survives its sockets. Each side numbers its messages, keeps them until they
+//! are acknowledged, sends them again after a resume, and drops duplicates.
 
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -10,15 +10,15 @@ use serde::Serialize;
 
 use crate::limits::{ACK_DELAY, ACK_EVERY, ACK_EVERY_BYTES, MAX_UNACKNOWLEDGED, MAX_UNACKNOWLEDGED_BYTES};
 
-/// There are [`MAX_UNACKNOWLEDGED`] messages or [`MAX_UNACKNOWLEDGED_BYTES`] bytes waiting for the other side.
+/// [`MAX_UNACKNOWLEDGED`] messages or [`MAX_UNACKNOWLEDGED_BYTES`] bytes await acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the other side does not acknowledge what it was sent")]
+#[error("the other side does not acknowledge messages")]
 pub struct QueueFull;
 
-/// The other side's count cannot be right; only a new socket can mend it.
+/// The other side's numbers cannot be right. Only a new socket can repair it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CountError {
-    /// A message is missing before this one.
+    /// A message before this one is missing.
     #[error("message {got} came after {received}")]
     Gap {
         /// Highest number received before.
@@ -26,7 +26,7 @@ pub enum CountError {
         /// Number of this message.
         got: u64,
     },
-    /// It acknowledges what was never sent, or takes an acknowledgement back on resuming.
+    /// The other side acknowledges a message that was never sent, or withdraws an acknowledgement when it resumes.
     #[error("{ack} acknowledged, {sent} sent")]
     Acknowledgement {
         /// Number acknowledged.
@@ -36,23 +36,23 @@ pub enum CountError {
     },
 }
 
-/// What a message's number says of it.
+/// Classifies a message by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The next one.
+    /// The next message.
     New,
-    /// Received before: drop it.
+    /// A duplicate. Drop it.
     Duplicate,
-    /// Outside the count.
+    /// Not numbered.
     Uncounted,
 }
 
-/// What one side has said and the other has not acknowledged.
+/// Messages sent and not acknowledged.
 #[derive(Debug)]
 pub struct Outbox<B = Arc<str>> {
     /// Bodies of the messages `acknowledged + 1 ..`. A client bounds them by [`MAX_UNACKNOWLEDGED`] and
-    /// [`MAX_UNACKNOWLEDGED_BYTES`]; a server, by their causes ([`crate::backlog`]).
-    /// What is said to many is one text that they share.
+    /// [`MAX_UNACKNOWLEDGED_BYTES`], a server by their causes ([`crate::backlog`]). A message to many clients is one
+    /// shared text.
     bodies: VecDeque<B>,
     bytes: usize,
     acknowledged: u64,
@@ -65,7 +65,10 @@ impl<B> Default for Outbox<B> {
 }
 
 impl<B: Deref<Target = str>> Outbox<B> {
-    /// Numbers a message ([`body`] of it) and keeps it. When full nothing is kept and the message has no number.
+    /// Numbers a message (its [`body`]) and keeps it.
+    ///
+    /// # Errors
+    /// [`QueueFull`] if the outbox is full. The message is not kept and has no number.
     pub fn push(&mut self, body: B) -> Result<u64, QueueFull> {
         if self.bodies.len() >= MAX_UNACKNOWLEDGED || self.bytes + body.len() > MAX_UNACKNOWLEDGED_BYTES {
             return Err(QueueFull);
@@ -73,7 +76,7 @@ impl<B: Deref<Target = str>> Outbox<B> {
         Ok(self.keep(body))
     }
 
-    /// Like [`Outbox::push`] for a caller with bounds of its own.
+    /// Like [`Outbox::push`], for a caller that has its own bounds.
     pub fn keep(&mut self, body: B) -> u64 {
         self.bytes += body.len();
         self.bodies.push_back(body);
@@ -85,12 +88,12 @@ impl<B: Deref<Target = str>> Outbox<B> {
         self.acknowledged
     }
 
-    /// Highest number given.
+    /// Highest number assigned.
     pub fn sent(&self) -> u64 {
         self.acknowledged + self.bodies.len() as u64
     }
 
-    /// Forgets everything up to `ack`. An older acknowledgement than the last does nothing.
+    /// Drops every message up to `ack`. An acknowledgement older than the last has no effect.
     pub fn acknowledge(&mut self, ack: u64) -> Result<(), CountError> {
         if ack > self.sent() {
             return Err(CountError::Acknowledgement { ack, sent: self.sent() });
@@ -102,7 +105,7 @@ impl<B: Deref<Target = str>> Outbox<B> {
         Ok(())
     }
 
-    /// Goes on after a break with a side that has received everything up to `received`, and nothing else.
+    /// Resumes with a side that has received exactly the messages up to `received`.
     pub fn resume(&mut self, received: u64) -> Result<(), CountError> {
         if received < self.acknowledged {
             return Err(CountError::Acknowledgement { ack: received, sent: self.sent() });
@@ -110,26 +113,26 @@ impl<B: Deref<Target = str>> Outbox<B> {
         self.acknowledge(received)
     }
 
-    /// Everything not acknowledged, in order: number and body.
+    /// Returns the unacknowledged messages in order, each with its number and body.
     pub fn unacknowledged(&self) -> impl ExactSizeIterator<Item = (u64, &str)> {
         let first = self.acknowledged + 1;
         self.bodies.iter().enumerate().map(move |(place, body)| (first + place as u64, &**body))
     }
 
-    /// What of it has this number or a higher one.
+    /// Returns the unacknowledged messages from this number on.
     pub fn unacknowledged_from(&self, first: u64) -> impl Iterator<Item = (u64, &str)> {
         let skipped = first.saturating_sub(self.acknowledged + 1);
         self.unacknowledged().skip(usize::try_from(skipped).unwrap_or(usize::MAX))
     }
 
-    /// Body of the message with this number, while it is kept.
+    /// Returns the body of the message with this number, if it is still kept.
     pub fn get(&self, seq: u64) -> Option<&str> {
         let place = seq.checked_sub(self.acknowledged + 1)?;
         self.bodies.get(usize::try_from(place).ok()?).map(|body| &**body)
     }
 }
 
-/// How far one side has heard the other, and whether it owes an acknowledgement.
+/// Tracks the highest number received, and whether an acknowledgement is due.
 #[derive(Debug, Default)]
 pub struct Inbox {
     received: u64,
@@ -139,7 +142,7 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Takes note of a message's number.
+    /// Records the number of a message.
     pub fn accept(&mut self, now: Instant, seq: u64) -> Result<Place, CountError> {
         if seq == 0 {
             return Ok(Place::Uncounted);
@@ -147,7 +150,7 @@ impl Inbox {
         if seq > self.received + 1 {
             return Err(CountError::Gap { received: self.received, got: seq });
         }
-        // A duplicate is acknowledged too: whoever sends it has not heard so yet.
+        // Acknowledge a duplicate too: its sender has not received the acknowledgement yet.
         self.owed += 1;
         self.owed_since.get_or_insert(now);
         if seq <= self.received {
@@ -157,7 +160,7 @@ impl Inbox {
         Ok(Place::New)
     }
 
-    /// Notes how long the message was that was just accepted: much at once is acknowledged at once.
+    /// Adds the length of the message that was just accepted. Many bytes are acknowledged immediately.
     pub fn weigh(&mut self, bytes: usize) {
         if self.owed > 0 {
             self.owed_bytes += bytes;
@@ -169,7 +172,7 @@ impl Inbox {
         self.received
     }
 
-    /// The acknowledgement for a frame that is sent now; nothing is owed after it.
+    /// Returns the acknowledgement for a frame that is sent now. No other is due after it.
     pub fn take_ack(&mut self) -> u64 {
         self.owed = 0;
         self.owed_bytes = 0;
@@ -177,8 +180,8 @@ impl Inbox {
         self.received
     }
 
-    /// When a bare `ack` has to go if nothing else does: at once after [`ACK_EVERY`] messages or [`ACK_EVERY_BYTES`],
-    /// else after [`ACK_DELAY`].
+    /// When a bare `ack` must be sent if no other frame is: immediately after [`ACK_EVERY`] messages or
+    /// [`ACK_EVERY_BYTES`] bytes, otherwise after [`ACK_DELAY`].
     pub fn ack_at(&self) -> Option<Instant> {
         let since = self.owed_since?;
         let is_much = self.owed >= ACK_EVERY || self.owed_bytes >= ACK_EVERY_BYTES;
@@ -186,13 +189,14 @@ impl Inbox {
     }
 }
 
-/// A message as JSON without its envelope.
+/// Returns a message as JSON, without its envelope.
 pub fn body(message: &impl Serialize) -> String {
-    // Our messages have string keys and no fallible parts: serialising them cannot fail.
+    // Our messages have string keys and only types that serialize, so this cannot fail.
     serde_json::to_string(message).unwrap_or_default()
 }
 
-/// A body in its envelope: the text of [`crate::message::Envelope`] without building it again for a replay.
+/// Returns a body in its envelope: the text of [`crate::message::Envelope`]. A replay need not serialize the message
+/// again.
 pub fn frame(seq: u64, ack: u64, body: &str) -> String {
     let fields = body.strip_prefix('{').unwrap_or(body);
     format!("{{\"seq\":{seq},\"ack\":{ack},{fields}")

@@ -1,7 +1,7 @@
-//! From text frames to messages: size first, then JSON, then what the protocol allows.
+//! Parses text frames into messages: first the size, then JSON, then the limits of the protocol.
 //!
-//! What comes out is within every limit and already clean (names, chat), so that no one after it can forget.
-//! Refusals keep the frame's numbers where it had any: a refused message is counted like a good one.
+//! Parsed messages are within every limit, and their names and chat are clean, so that no later code can forget to
+//! check. A rejection keeps the frame's numbers if it had any, because a rejected message counts like any other.
 
 mod board;
 
@@ -16,13 +16,13 @@ use crate::message::{
 };
 use crate::text::{ChatError, clean_chat, clean_name, shown_name};
 
-/// A frame that is no message.
+/// A frame that is not a valid message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("message {seq} refused: {code:?}")]
 pub struct Rejected {
-    /// What to answer.
+    /// Error code for the answer.
     pub code: ErrorCode,
-    /// The frame's number, 0 if it had none: the `about` of the answer.
+    /// The frame's number, for the `about` of the answer; 0 if it had none.
     pub seq: u64,
     /// The frame's acknowledgement, 0 if it had none.
     pub ack: u64,
@@ -34,7 +34,7 @@ impl From<Rejected> for ErrorCode {
     }
 }
 
-/// Reads what a client sent. `hello` is read with `seq` and `ack` 0.
+/// Parses a message from a client. `hello` has `seq` and `ack` 0.
 pub fn client_message(text: &str) -> Result<Envelope<ClientMessage>, Rejected> {
     let mut envelope: Envelope<ClientMessage> = decode(text)?;
     match check_client(&mut envelope.message) {
@@ -43,9 +43,9 @@ pub fn client_message(text: &str) -> Result<Envelope<ClientMessage>, Rejected> {
     }
 }
 
-/// Reads what a server sent. `challenge`, `welcome` and `resumed` are read with `seq` and `ack` 0.
+/// Parses a message from a server. `challenge`, `welcome` and `resumed` have `seq` and `ack` 0.
 ///
-/// Names of participants are made fit to show, whatever the server let through.
+/// Names of participants are cleaned for display, whatever the server accepted.
 pub fn server_message(text: &str) -> Result<Envelope<ServerMessage>, Rejected> {
     let mut envelope: Envelope<ServerMessage> = decode(text)?;
     match check_server(&mut envelope.message) {
@@ -54,7 +54,7 @@ pub fn server_message(text: &str) -> Result<Envelope<ServerMessage>, Rejected> {
     }
 }
 
-/// Holds a client's message to the limits and cleans its texts; also what a client does before it sends.
+/// Checks the limits of a client's message and cleans its texts. A client calls this before it sends.
 pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
     match message {
         ClientMessage::Hello(hello) => check_hello(hello),
@@ -172,7 +172,7 @@ fn decode<'a, M: Deserialize<'a>>(text: &'a str) -> Result<Envelope<M>, Rejected
     })
 }
 
-/// The numbers of a frame whose message this version cannot read.
+/// The numbers of a frame whose message this version cannot parse.
 #[derive(Default, Deserialize)]
 struct Head {
     #[serde(default)]

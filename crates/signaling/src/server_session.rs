@@ -1,8 +1,8 @@
-//! One client's session as the server keeps it: the count of both directions, across as many sockets as it takes.
+//! The server's side of one client's session: sequence numbers in both directions, across any number of sockets.
 //!
-//! Used by a server like this: `deliver` keeps what the client is to hear, `next_frame` gives what goes to the socket
-//! next, as fast as the socket takes it; what was handed to a socket that broke comes again after `resume`. A new
-//! socket replaces the old at once: nothing more may be read from the old one.
+//! A server calls `deliver` to queue a message for the client, and `next_frame` for the next frame as fast as the
+//! socket accepts frames. Frames that were handed to a broken socket come again after `resume`. A new socket replaces
+//! the old one immediately: read nothing more from the old one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,44 +14,46 @@ use crate::message::{ClientMessage, Envelope, ServerMessage};
 pub use crate::numbering::{CountError, Inbox, Outbox, Place, QueueFull};
 use crate::numbering::{body, frame};
 
-/// Notices that wait for acknowledgements of what was said before. When full the oldest goes: the board itself
-/// shows what it told.
+/// Notices that wait until earlier messages are acknowledged. When full, the oldest is dropped: the board itself
+/// shows its contents.
 const MAX_NOTICES: usize = 64;
-/// Longest time for the acknowledgement of a message over a socket that works: slower than any line that carries
-/// a call.
+/// Longest time until a message is acknowledged on a working socket. A connection slower than this cannot carry a
+/// call.
 pub const ACK_PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the other side has said and heard.
+/// Messages sent to and received from one client.
 #[derive(Debug, Default)]
 pub struct ServerSession {
     outbox: Outbox<Text>,
     /// Why each message in the outbox was sent.
     causes: VecDeque<Cause>,
     backlog: Backlog,
-    /// Highest number handed to the present socket. Nothing after it can have been received.
+    /// Highest number handed to the current socket. The client cannot have received anything after it.
     handed: u64,
     inbox: Inbox,
     pool: Pool,
-    /// At most [`MAX_NOTICES`], and the newest `you`.
+    /// At most [`MAX_NOTICES`]. The newest `you` is kept beside them.
     notices: VecDeque<Text>,
     you: Option<Text>,
-    /// The last number at some time, while it is not acknowledged.
+    /// The last number at some time, as long as it is unacknowledged.
     mark: Option<(u64, Instant)>,
 }
 
 impl ServerSession {
-    /// A session that has just been welcomed, with a pool of its own.
+    /// Creates a session that has just been welcomed, with its own pool.
     pub fn new() -> ServerSession {
         ServerSession::default()
     }
 
-    /// Like [`ServerSession::new`], for one of many clients that share a pool.
+    /// Like [`ServerSession::new`], with a pool that many clients share.
     pub fn with_pool(pool: Pool) -> ServerSession {
         ServerSession { pool, ..ServerSession::default() }
     }
 
-    /// Numbers and keeps a message for [`ServerSession::next_frame`]; a notice may have to wait for acknowledgements.
-    /// When full the client does not acknowledge: end the session with `too_slow`.
+    /// Numbers a message and keeps it for [`ServerSession::next_frame`]. A notice may wait for acknowledgements.
+    ///
+    /// # Errors
+    /// [`QueueFull`] if the client does not acknowledge. End the session with `too_slow`.
     pub fn deliver(&mut self, message: &ServerMessage) -> Result<(), QueueFull> {
         let text = self.pool.keep(body(message));
         let is_open = self.backlog.is_open(&self.pool);
@@ -71,11 +73,11 @@ impl ServerSession {
         }
     }
 
-    /// Like [`ServerSession::deliver`] for a [`body`] made once and sent to many.
+    /// Like [`ServerSession::deliver`], for a [`body`] that is serialized once and sent to many.
     pub fn deliver_text(&mut self, cause: Cause, text: Text) -> Result<(), QueueFull> {
         let bytes = text.len();
         let is_guaranteed = bytes <= GUARANTEED_MESSAGE_BYTES && self.backlog.of(cause).bytes < GUARANTEED_BYTES;
-        // The text is in the pool already.
+        // The pool already counts the text.
         if !self.backlog.takes(cause, bytes) || !(is_guaranteed || self.pool.has_room(0)) {
             return Err(QueueFull);
         }
@@ -83,45 +85,47 @@ impl ServerSession {
         Ok(())
     }
 
-    /// What the client has not acknowledged.
+    /// Messages that the client has not acknowledged.
     pub fn backlog(&self) -> &Backlog {
         &self.backlog
     }
 
-    /// Bytes of the next frame for the socket, its envelope included, if there is one.
+    /// Size in bytes of the next frame for the socket, including its envelope, if there is one.
     pub fn next_bytes(&self) -> Option<usize> {
         const ENVELOPE: usize = 64;
         Some(self.outbox.get(self.handed + 1)?.len() + ENVELOPE)
     }
 
-    /// The next frame for the socket.
+    /// Returns the next frame for the socket.
     pub fn next_frame(&mut self) -> Option<String> {
         let text = self.outbox.get(self.handed + 1)?;
         self.handed += 1;
         Some(frame(self.handed, self.inbox.take_ack(), text))
     }
 
-    /// Numbers and keeps a message and gives the next frame: for a socket that takes everything at once.
+    /// Numbers and keeps a message and returns the next frame, for a socket that accepts everything immediately.
     pub fn send(&mut self, message: &ServerMessage) -> Result<String, QueueFull> {
         self.deliver_text(Cause::of(message), self.pool.keep(body(message)))?;
         Ok(self.next_frame().unwrap_or_default())
     }
 
-    /// Like [`ServerSession::send`] for a [`body`] that answers the client.
+    /// Like [`ServerSession::send`], for the [`body`] of an answer to the client.
     pub fn send_body(&mut self, body: Arc<str>) -> Result<String, QueueFull> {
         self.deliver_text(Cause::Own, self.pool.keep(body))?;
         Ok(self.next_frame().unwrap_or_default())
     }
 
-    /// The frame of a message outside the count (`pong`, `ack`, `bye`), which is not kept.
+    /// Returns the frame of a message that is not numbered and not kept (`pong`, `ack`, `bye`).
     pub fn uncounted(&mut self, message: &ServerMessage) -> String {
         frame(0, self.inbox.take_ack(), &body(message))
     }
 
-    /// Takes note of a frame's numbers, also of one that [`crate::parse::client_message`] refused.
-    /// An error means that the socket must be closed; the session can be resumed.
+    /// Records the numbers of a frame, even if [`crate::parse::client_message`] rejected it.
+    ///
+    /// # Errors
+    /// The numbers cannot be right. Close the socket; the session can be resumed.
     pub fn receive_numbers(&mut self, now: Instant, seq: u64, ack: u64) -> Result<Place, CountError> {
-        // What was not given to the socket cannot have been received.
+        // The client cannot have received what was not handed to the socket.
         if ack > self.handed {
             return Err(CountError::Acknowledgement { ack, sent: self.handed });
         }
@@ -129,7 +133,7 @@ impl ServerSession {
         self.inbox.accept(now, seq)
     }
 
-    /// Takes a client's message: itself if it is new or outside the count, `None` if it came before.
+    /// Accepts a client's message. Returns it if it is new or not numbered, and `None` if it is a duplicate.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -142,13 +146,16 @@ impl ServerSession {
         })
     }
 
-    /// The `received` of `resumed`.
+    /// The `received` field of `resumed`.
     pub fn received(&self) -> u64 {
         self.inbox.received()
     }
 
-    /// Goes on over a new socket with a client that has received everything up to `received`: what it has not
-    /// received comes again out of [`ServerSession::next_frame`]. An error means that it cannot be resumed.
+    /// Continues over a new socket with a client that has received everything up to `received`.
+    /// [`ServerSession::next_frame`] returns the rest again.
+    ///
+    /// # Errors
+    /// The session cannot be resumed.
     pub fn resume_at(&mut self, received: u64) -> Result<(), CountError> {
         if received < self.outbox.acknowledged() || received > self.handed {
             return Err(CountError::Acknowledgement { ack: received, sent: self.handed });
@@ -156,31 +163,31 @@ impl ServerSession {
         self.acknowledge(received)?;
         self.handed = received;
         self.mark = None;
-        // `resumed` tells what was received.
+        // `resumed` carries the acknowledgement.
         self.inbox.take_ack();
         Ok(())
     }
 
-    /// Like [`ServerSession::resume_at`]: all frames to send after `resumed`.
+    /// Like [`ServerSession::resume_at`]. Returns all frames to send after `resumed`.
     pub fn resume(&mut self, received: u64) -> Result<Vec<String>, CountError> {
         self.resume_at(received)?;
         let frames = std::iter::from_fn(|| self.next_frame());
         Ok(frames.collect())
     }
 
-    /// When [`ServerSession::poll_ack`] has something to send.
+    /// When [`ServerSession::poll_ack`] will return a frame.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.inbox.ack_at()
     }
 
-    /// The bare `ack` that is due, if one is.
+    /// Returns the bare `ack` if one is due.
     pub fn poll_ack(&mut self, now: Instant) -> Option<String> {
         self.inbox.ack_at().filter(|&at| at <= now)?;
         Some(self.uncounted(&ServerMessage::Ack))
     }
 
-    /// Whether the client owes an acknowledgement for longer than [`ACK_PATIENCE`]. Ask every second or so while it
-    /// has a socket.
+    /// Whether an acknowledgement is overdue by more than [`ACK_PATIENCE`]. Call this about once a second while the
+    /// client has a socket.
     pub fn is_late(&mut self, now: Instant) -> bool {
         let sent = self.outbox.sent();
         if self.outbox.acknowledged() == sent {
@@ -332,7 +339,7 @@ mod tests {
         let later = now + ACK_PATIENCE + Duration::from_secs(1);
         assert!(session.is_late(later));
         session.receive_numbers(later, 0, 1).unwrap();
-        assert!(!session.is_late(later), "what was said before has arrived");
+        assert!(!session.is_late(later), "earlier messages have arrived");
         session.receive_numbers(later, 0, 2).unwrap();
         assert!(!session.is_late(later + ACK_PATIENCE + ACK_PATIENCE));
     }

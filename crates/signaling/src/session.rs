@@ -1,7 +1,7 @@
-//! A client's session with a server: connects, says hello, and goes on over a new socket when one breaks.
+//! A client's session with a server: connects, authenticates, and continues over a new socket when one breaks.
 //!
-//! Nothing the app has sent is lost and nothing comes twice while the session lives; when the server no longer
-//! knows it, [`SessionEvent::Lost`] says so and a new one begins, in which the app joins its room again.
+//! While the session lives, no message is lost and none is delivered twice. When the server no longer knows the
+//! session, [`SessionEvent::Lost`] reports it and a new session begins. The app then joins its room again.
 
 mod backoff;
 mod event;
@@ -25,36 +25,36 @@ use crate::numbering::{Inbox, Outbox, Place, QueueFull, body, frame};
 use crate::parse;
 use crate::text::{NameError, clean_name};
 
-/// Who connects.
+/// Identity and configuration of the client.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
     /// The device's key for this server ([`DeviceKey::for_server`]).
     pub key: DeviceKey,
-    /// What people call this person; [`clean_name`] is applied.
+    /// Display name; [`clean_name`] is applied.
     pub name: String,
     /// Client software and version, for the server's log; at most [`crate::limits::MAX_CLIENT_BYTES`].
     pub client: String,
-    /// The community's secret, if the server wants one.
+    /// The community's secret, if the server has one.
     pub member: Option<String>,
-    /// Randomness for the backoff's jitter; another one for each client.
+    /// Seed for the backoff's jitter. Each client should have a different one.
     pub seed: u64,
 }
 
-/// A signalling session as a state machine. Feed it with the `handle_` functions, then drain
-/// [`Session::poll_output`] and call [`Session::handle_timeout`] at [`Session::poll_timeout`].
+/// A signalling session as a state machine. Call the `handle_` functions for input, then drain
+/// [`Session::poll_output`], and call [`Session::handle_timeout`] at [`Session::poll_timeout`].
 ///
 /// Outputs are bounded: one call adds at most a replay of the outbox and a few more.
 #[derive(Debug)]
 pub struct Session {
     config: SessionConfig,
     state: State,
-    /// The session the server knows us by, from its `welcome` on.
+    /// The session that the server knows, from `welcome` on.
     established: Option<Established>,
     outbox: Outbox,
     inbox: Inbox,
-    /// Failed attempts since the last connection that held.
+    /// Failed attempts since the last connection that lasted.
     failures: u32,
-    /// Since when nothing has been open.
+    /// When the last open connection broke; before the first one, when the session was created.
     broken_at: Instant,
     max_frame: usize,
     next_nonce: u64,
@@ -83,24 +83,24 @@ enum State {
     Closed,
 }
 
-/// How far a connection attempt has come.
+/// The stage of a connection attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The socket is being opened.
     Socket,
-    /// It is open; the server's challenge has not come.
+    /// The socket is open; the server's challenge has not arrived.
     Challenge,
-    /// Our hello is sent.
+    /// The hello was sent.
     Answer(Asked),
 }
 
-/// What the hello asked for.
+/// What the hello requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    /// To go on with the session.
+    /// The old session.
     Resume,
-    /// A new session. `join`s up to this number went out with the hello; everything else waits for the welcome:
-    /// if that never comes they are said again, and joining twice is the only thing that does no harm.
+    /// A new session. `join`s up to the number `flown` were sent with the hello; everything else waits for the
+    /// welcome. If no welcome arrives, they are sent again. Only a `join` may be sent twice without harm.
     New { flown: u64 },
 }
 
@@ -111,7 +111,7 @@ struct Established {
 }
 
 impl Session {
-    /// A session that wants to connect at once.
+    /// Creates a session and immediately requests a connection.
     pub fn new(mut config: SessionConfig, now: Instant) -> Result<Session, NameError> {
         config.name = clean_name(&config.name)?;
         let jitter = Jitter::new(config.seed);
@@ -132,7 +132,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Where it stands.
+    /// Returns the current state.
     pub fn state(&self) -> SessionState {
         match self.state {
             State::Connecting { .. } => SessionState::Connecting,
@@ -142,12 +142,12 @@ impl Session {
         }
     }
 
-    /// The next thing to do.
+    /// Returns the next output.
     pub fn poll_output(&mut self) -> Option<SessionOutput> {
         self.outputs.pop_front()
     }
 
-    /// When [`Session::handle_timeout`] is to be called next.
+    /// Returns when to call [`Session::handle_timeout`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let at = match self.state {
             State::Connecting { deadline, .. } => Some(deadline),
@@ -158,12 +158,13 @@ impl Session {
         earliest(at, self.lost_at())
     }
 
-    /// Number of the message sent last in this session: the `about` of its answer. 0 when nothing was sent yet.
+    /// Number of the last message sent in this session, which the `about` of its answer repeats. 0 if nothing was
+    /// sent.
     pub fn sent(&self) -> u64 {
         self.outbox.sent()
     }
 
-    /// Says something to the server, now or as soon as there is a connection.
+    /// Sends a message to the server, now or as soon as there is a connection.
     pub fn send(&mut self, now: Instant, mut message: ClientMessage) -> Result<(), SendError> {
         if let State::Closed = self.state {
             return Err(SendError::Closed);
@@ -174,7 +175,7 @@ impl Session {
         self.lose_if_too_old(now);
         parse::check_client(&mut message).map_err(SendError::Invalid)?;
         let body = body(&message);
-        // 64 bytes are enough for the envelope's two numbers.
+        // 64 bytes suffice for the envelope's two numbers.
         if body.len() + 64 > self.max_frame {
             return Err(SendError::Invalid(ErrorCode::TooLarge));
         }
@@ -187,12 +188,12 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the session: the server lets the seat go at once.
+    /// Ends the session. The server releases the seat immediately.
     pub fn close(&mut self, _now: Instant) {
         self.end(SessionEnd::Closed);
     }
 
-    /// The socket that [`SessionOutput::Connect`] asked for is open.
+    /// The socket for [`SessionOutput::Connect`] is open.
     pub fn handle_opened(&mut self, now: Instant) {
         if let State::Connecting { stage: stage @ Stage::Socket, deadline } = &mut self.state {
             *stage = Stage::Challenge;
@@ -214,7 +215,7 @@ impl Session {
         }
     }
 
-    /// A text frame came.
+    /// A text frame arrived.
     pub fn handle_text(&mut self, now: Instant, text: &str) {
         match &mut self.state {
             State::Open { silent_at, .. } => {
@@ -225,12 +226,12 @@ impl Session {
                 let stage = *stage;
                 self.handle_handshake(now, stage, text);
             }
-            // The socket was given up; what was still on its way comes again after the resume.
+            // The socket was abandoned. Frames that were still in flight come again after the resume.
             State::Backoff { .. } | State::Closed => {}
         }
     }
 
-    /// Time has passed.
+    /// Handles the timeouts that are due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.lose_if_too_old(now);
         match self.state {
@@ -249,8 +250,8 @@ impl Session {
         }
     }
 
-    /// The operating system says that the network changed, or a person is tired of waiting: tries again at once,
-    /// and gives an open socket [`PROBE_LIMIT`] to show that it lives.
+    /// The operating system reported a network change, or the person asks to reconnect. Reconnects immediately; an
+    /// open socket has [`PROBE_LIMIT`] to prove that it is alive.
     pub fn handle_network_change(&mut self, now: Instant) {
         match &mut self.state {
             State::Open { silent_at, .. } => {
@@ -270,7 +271,7 @@ impl Session {
         let message = match parse::server_message(text) {
             Ok(Envelope { seq: 0, message, .. }) => message,
             Ok(_) => return self.protocol_error(now, "a numbered message before the welcome"),
-            Err(_) => return self.protocol_error(now, "not a message of the handshake"),
+            Err(_) => return self.protocol_error(now, "not a handshake message"),
         };
         match (stage, message) {
             (Stage::Challenge, ServerMessage::Challenge { nonce, versions }) => self.hello(now, &nonce, &versions),
@@ -279,7 +280,8 @@ impl Session {
                 self.resumed(now, received, ice_servers);
             }
             (Stage::Answer(Asked::Resume), ServerMessage::Error(error)) if error.code == ErrorCode::CannotResume => {
-                // A welcome follows on the same socket; a `join` in answer to `Lost` goes out before it comes.
+                // A welcome follows on the same socket. A `join` that the app sends on `Lost` goes out before it
+                // arrives.
                 self.lose();
                 self.await_answer(now, Asked::New { flown: 0 });
             }
@@ -292,12 +294,12 @@ impl Session {
     fn handle_open(&mut self, now: Instant, text: &str) {
         let (seq, ack, message) = match parse::server_message(text) {
             Ok(envelope) => (envelope.seq, envelope.ack, Some(envelope.message)),
-            // A numbered message that cannot be read, perhaps of a later version: counted, then passed over.
+            // A numbered message of an unknown type, perhaps of a later version, is counted and ignored.
             Err(rejected) if rejected.seq > 0 => (rejected.seq, rejected.ack, None),
             Err(_) => return self.protocol_error(now, "not a message"),
         };
         if self.outbox.acknowledge(ack).is_err() {
-            return self.protocol_error(now, "an acknowledgement of what was not sent");
+            return self.protocol_error(now, "an acknowledgement of a message that was not sent");
         }
         let place = self.inbox.accept(now, seq);
         self.inbox.weigh(text.len());
@@ -313,9 +315,9 @@ impl Session {
             ServerMessage::Pong { .. } | ServerMessage::Ack => {}
             ServerMessage::Bye { code, retry_after_ms } => self.bye(now, code, retry_after_ms),
             ServerMessage::Challenge { .. } | ServerMessage::Welcome(_) | ServerMessage::Resumed { .. } => {
-                self.protocol_error(now, "a message of the handshake after it");
+                self.protocol_error(now, "a handshake message after the handshake");
             }
-            message if seq == 0 && message.is_counted() => self.protocol_error(now, "a message without number"),
+            message if seq == 0 && message.is_counted() => self.protocol_error(now, "a message without a number"),
             message => self.event(SessionEvent::Message(message)),
         }
     }
@@ -327,10 +329,10 @@ impl Session {
 
     fn hello(&mut self, now: Instant, nonce: &str, versions: &[u32]) {
         let Some(nonce) = decode_nonce(nonce) else {
-            return self.protocol_error(now, "a challenge without nonce");
+            return self.protocol_error(now, "a challenge without a nonce");
         };
         if !versions.contains(&VERSION) {
-            let message = format!("the server speaks versions {versions:?}, this client speaks {VERSION}");
+            let message = format!("the server supports versions {versions:?}, this client supports {VERSION}");
             let error = ErrorMessage { code: ErrorCode::UnsupportedVersion, message, about: None };
             return self.end(SessionEnd::Refused(error));
         }
@@ -360,7 +362,7 @@ impl Session {
         self.state = State::Connecting { stage: Stage::Answer(asked), deadline: now + HANDSHAKE_TIMEOUT };
     }
 
-    /// Says the `join`s at the head of the queue after `flown`, before the welcome.
+    /// Sends the `join`s that follow `flown` at the head of the queue, before the welcome.
     fn fly(&mut self, mut flown: u64) {
         while let Some(body) = self.outbox.get(flown + 1).filter(|body| is_join(body)) {
             flown += 1;
@@ -402,7 +404,7 @@ impl Session {
         self.state = State::Open { since: now, ping_at: now + PING_INTERVAL, silent_at: now + SILENCE_LIMIT };
     }
 
-    /// Says what is queued from this number on.
+    /// Sends the queued messages from this number on.
     fn say_from(&mut self, first: u64) {
         let ack = self.inbox.take_ack();
         let queued = self.outbox.unacknowledged_from(first);
@@ -439,7 +441,8 @@ impl Session {
     fn back_off(&mut self, now: Instant, cause: DisconnectCause, least: Option<Duration>) {
         if let State::Open { since, .. } = self.state {
             self.broken_at = now;
-            // A server that accepts and drops us at once must not be asked four times a second for ever.
+            // A server that accepts and immediately drops the connection must not be contacted four times a second
+            // forever.
             if now.saturating_duration_since(since) >= BACKOFF_MAX {
                 self.failures = 0;
             }
@@ -468,7 +471,8 @@ impl Session {
         self.event(SessionEvent::Ended(end));
     }
 
-    /// When the server is sure to have forgotten the session, while it is broken and not just being resumed.
+    /// When the server has certainly discarded the session. `None` while the session is open or a resume awaits its
+    /// answer.
     fn lost_at(&self) -> Option<Instant> {
         let broken = match self.state {
             State::Backoff { .. } | State::Connecting { stage: Stage::Socket | Stage::Challenge, .. } => true,
@@ -484,7 +488,7 @@ impl Session {
         }
     }
 
-    /// Forgets the session, if there was one. Messages queued before the first welcome are kept.
+    /// Discards the session, if there is one. Messages that were queued before the first welcome are kept.
     fn lose(&mut self) {
         if self.established.take().is_some() {
             self.outbox = Outbox::default();
@@ -511,7 +515,7 @@ impl Session {
     }
 }
 
-/// Codes after which coming again would end the same way.
+/// Codes after which another attempt would fail in the same way.
 fn is_final(code: ErrorCode) -> bool {
     match code {
         ErrorCode::UnsupportedVersion | ErrorCode::BadSignature | ErrorCode::BadName | ErrorCode::Replaced => true,
@@ -549,7 +553,7 @@ fn is_final(code: ErrorCode) -> bool {
     }
 }
 
-/// Whether a queued body is a `join`: the tag comes first in what serde writes.
+/// Whether a queued body is a `join`. serde writes the tag first.
 fn is_join(body: &str) -> bool {
     body.starts_with(r#"{"type":"join""#)
 }

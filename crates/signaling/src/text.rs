@@ -1,9 +1,8 @@
-//! What people may be called and what they may write: the text everybody else in the room will see.
+//! Cleans the text that everybody else in the room will see: names, labels and chat.
 //!
-//! Names and chat are plain text: `<b>` is three characters, never markup. What is cleaned away here are the
-//! characters that act on the text around them or that cannot be seen. One text has one spelling: NFC (UAX #15), so
-//! that what looks the same is the same. What is too long is cut between letters as readers know them, the grapheme
-//! clusters of UAX #29.
+//! Names and chat are plain text: `<b>` is three characters, never markup. Cleaning removes characters that affect
+//! the text around them or are invisible. Text is normalized to NFC (UAX #15), so that equal-looking texts are equal.
+//! Text that is too long is cut between grapheme clusters (UAX #29).
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -14,13 +13,13 @@ use crate::limits::{MAX_CHAT_CHARS, MAX_MARKS, MAX_NAME_BYTES, MAX_NAME_CHARS};
 /// Why a name cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing that can be seen is left of it.
+    /// It contains no visible character.
     #[error("a name needs at least one visible character")]
     Empty,
-    /// It has control characters.
+    /// It contains control characters.
     #[error("a name cannot have control characters")]
     Control,
-    /// Over [`MAX_NAME_CHARS`] characters or [`MAX_NAME_BYTES`] bytes.
+    /// Longer than [`MAX_NAME_CHARS`] characters or [`MAX_NAME_BYTES`] bytes.
     #[error("a name can have at most {MAX_NAME_CHARS} characters and {MAX_NAME_BYTES} bytes")]
     TooLong,
 }
@@ -39,10 +38,10 @@ impl NameError {
 /// Why a line of chat cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChatError {
-    /// Nothing that can be seen is left of it.
+    /// It contains no visible character.
     #[error("nothing to send")]
     Empty,
-    /// Over [`MAX_CHAT_CHARS`] characters.
+    /// Longer than [`MAX_CHAT_CHARS`] characters.
     #[error("a message can have at most {MAX_CHAT_CHARS} characters")]
     TooLong,
 }
@@ -57,14 +56,14 @@ impl ChatError {
     }
 }
 
-/// A name as it is shown: white space (also tabs and line breaks) trimmed and collapsed to single spaces,
-/// directional controls and invisible fillers removed, in NFC with at most [`MAX_MARKS`] marks on a letter, 1 to 64
-/// characters and at most 192 bytes.
+/// Cleans a name for display. White space (also tabs and line breaks) is trimmed and collapsed to single spaces.
+/// Directional controls and invisible fillers are removed. The result is in NFC, with at most [`MAX_MARKS`] marks on
+/// a letter, 1 to 64 characters and at most 192 bytes.
 ///
-/// Other control characters are refused. Joiners (U+200C, U+200D) stay: Persian and emoji need them.
-/// Cleaning a clean name changes nothing.
+/// Other control characters are refused. Joiners (U+200C, U+200D) stay: Persian and emoji need them. Cleaning a clean
+/// name changes nothing.
 pub fn clean_name(name: &str) -> Result<String, NameError> {
-    // What is far too long need not be looked at.
+    // Do not process a text that is far too long.
     if name.len() > 16 * MAX_NAME_BYTES {
         return Err(NameError::TooLong);
     }
@@ -81,7 +80,7 @@ pub fn clean_name(name: &str) -> Result<String, NameError> {
     Ok(clean)
 }
 
-/// A name somebody else sent, made fit to be shown whatever it is: cleaned, cut to length, `?` if nothing is left.
+/// Cleans a name from somebody else without failing: cut to length, and `?` if no visible character is left.
 pub fn shown_name(name: &str) -> String {
     let safe: String =
         name.chars().take(16 * MAX_NAME_CHARS).filter(|c| !c.is_control() || c.is_whitespace()).collect();
@@ -89,9 +88,9 @@ pub fn shown_name(name: &str) -> String {
     if shown.chars().any(is_visible) { shown } else { "?".to_owned() }
 }
 
-/// A short text that may be empty, such as a table's topic: cleaned like a name, at most `max` characters.
+/// Cleans a short text that may be empty, such as a table's topic, like a name of at most `max` characters.
 pub fn clean_label(text: &str, max: usize) -> Result<String, NameError> {
-    // What is far too long need not be looked at.
+    // Do not process a text that is far too long.
     if text.len() > 16 * max {
         return Err(NameError::TooLong);
     }
@@ -105,20 +104,21 @@ pub fn clean_label(text: &str, max: usize) -> Result<String, NameError> {
     Ok(if clean.chars().any(is_visible) { clean } else { String::new() })
 }
 
-/// A short text somebody else sent, made fit to be shown whatever it is: cleaned and cut to length.
+/// Cleans a short text from somebody else without failing: cut to length.
 pub fn shown_label(text: &str, max: usize) -> String {
     let safe: String = text.chars().take(16 * max).filter(|c| !c.is_control() || c.is_whitespace()).collect();
     let cut = cut(&collapse(&safe), max, 4 * max);
     if cut.chars().any(is_visible) { cut } else { String::new() }
 }
 
-/// A line of chat as it is sent: line breaks and tabs stay, `\r\n` becomes `\n`, other control characters and
-/// directional overrides go, white space at both ends too. 1 to 4,000 characters.
+/// Cleans a line of chat for sending, 1 to 4,000 characters. Line breaks and tabs stay, and `\r
+/// ` becomes `
+/// `. Other control characters, directional overrides, and white space at both ends are removed.
 ///
-/// Directional marks and isolates stay: they end with the line and right-to-left writers need them. A view
-/// puts each line of chat in an element of its own with `dir="auto"`.
+/// Directional marks and isolates stay: they end with the line, and right-to-left text needs them. A view puts each
+/// line of chat into its own element with `dir="auto"`.
 pub fn clean_chat(text: &str) -> Result<String, ChatError> {
-    // 4 bytes a character, and room for as many characters that are cleaned away.
+    // 4 bytes for each character, and as much again for characters that are removed.
     if text.len() > 8 * MAX_CHAT_CHARS {
         return Err(ChatError::TooLong);
     }
@@ -134,8 +134,8 @@ pub fn clean_chat(text: &str) -> Result<String, ChatError> {
     Ok(clean.to_owned())
 }
 
-/// Drops what acts on other text or fills space unseen, spells the rest in NFC with few marks, then makes every run of
-/// white space one space.
+/// Removes directional controls and fillers, normalizes to NFC with few marks, and collapses each run of white space
+/// to one space.
 fn collapse(text: &str) -> String {
     let kept: String = thinned(text.chars().filter(|&c| !is_directional(c) && !is_filler(c)).nfc()).collect();
     let mut out = String::with_capacity(kept.len());
@@ -148,7 +148,7 @@ fn collapse(text: &str) -> String {
     out
 }
 
-/// Without the marks of a letter that are more than [`MAX_MARKS`]. Joiners between them begin no new letter.
+/// Drops the marks of a letter beyond [`MAX_MARKS`]. A joiner between them does not begin a new letter.
 fn thinned(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
     let mut marks = 0;
     text.filter(move |&c| {
@@ -161,7 +161,8 @@ fn thinned(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
     })
 }
 
-/// As much as fits, in whole letters; of a first letter that alone is too long, as much of it as fits.
+/// Cuts a text at a grapheme cluster so that it fits. If even the first cluster is too long, as many of its
+/// characters as fit are kept.
 pub fn cut(text: &str, max_chars: usize, max_bytes: usize) -> String {
     let end = match fitting(text.graphemes(true), max_chars, max_bytes) {
         0 => fitting(text.split_inclusive(|_| true), max_chars, max_bytes),
@@ -170,7 +171,7 @@ pub fn cut(text: &str, max_chars: usize, max_bytes: usize) -> String {
     text[..end].trim_end().to_owned()
 }
 
-/// Bytes of as many parts as fit.
+/// Returns the length in bytes of as many parts as fit.
 fn fitting<'a>(parts: impl Iterator<Item = &'a str>, max_chars: usize, max_bytes: usize) -> usize {
     let mut taken = (0, 0);
     for part in parts {
@@ -183,7 +184,7 @@ fn fitting<'a>(parts: impl Iterator<Item = &'a str>, max_chars: usize, max_bytes
     taken.1
 }
 
-/// Embeddings and overrides of UAX #9: they reorder what follows them.
+/// Embeddings and overrides of UAX #9, which reorder the text after them.
 fn is_override(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}')
 }
@@ -193,7 +194,7 @@ fn is_directional(c: char) -> bool {
     is_override(c) || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters that take part in nothing but looking like another name.
+/// Invisible characters whose only effect is to make one name look like another.
 fn is_filler(c: char) -> bool {
     matches!(
         c,
@@ -208,12 +209,13 @@ fn is_filler(c: char) -> bool {
     )
 }
 
-/// Whether a character adds nothing that a reader sees.
+/// Whether a character is invisible to a reader.
 pub(crate) fn is_unseen(c: char) -> bool {
     !is_visible(c)
 }
 
-/// Whether a reader sees anything of it. Joiners, variation selectors and tags show only with others.
+/// Whether a character is visible by itself. Joiners, variation selectors and tags are visible only together with
+/// others.
 fn is_visible(c: char) -> bool {
     !(c.is_whitespace()
         || c.is_control()
@@ -253,7 +255,7 @@ mod tests {
     fn what_reorders_or_hides_is_removed() {
         assert_eq!(clean_name("\u{202E}nimda\u{202C}\u{2066}!\u{2069}").as_deref(), Ok("nimda!"));
         assert_eq!(clean_name("A\u{200B}d\u{FEFF}a\u{AD}\u{200F}").as_deref(), Ok("Ada"));
-        // Removed before white space is collapsed: no two spaces around it.
+        // Removed before white space is collapsed, so that no two spaces remain around it.
         assert_eq!(clean_name("A \u{200B} B").as_deref(), Ok("A B"));
     }
 
@@ -290,7 +292,7 @@ mod tests {
             ("\u{1107}\u{1161}\u{11A8}\u{110C}\u{1175}\u{1112}\u{116E}\u{11AB}", "박지훈"),
             ("E\u{301}mile", "\u{C9}mile"),
             ("\u{212B}sa", "\u{C5}sa"),
-            // What hid between the two is gone before they are put together.
+            // The filler between the two is removed before they are composed.
             ("E\u{34F}\u{301}mile", "\u{C9}mile"),
             ("e\u{323}\u{302}", "\u{1EC7}"),
             ("e\u{302}\u{323}", "\u{1EC7}"),
@@ -310,7 +312,7 @@ mod tests {
             let shown = shown_name(&format!("{letters}{heap}"));
             assert_eq!(marks(&shown), MAX_MARKS, "{letters}");
         }
-        // A joiner or another mark between them begins no new letter.
+        // A joiner or another mark between them does not begin a new letter.
         assert_eq!(marks(&shown_name(&format!("Z{}", "\u{301}\u{200D}".repeat(60)))), MAX_MARKS);
         let each = "Z\u{30D}\u{311}\u{324}\u{347}";
         assert_eq!(marks(&shown_name(&each.repeat(3))), 3 * MAX_MARKS);

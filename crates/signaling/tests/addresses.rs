@@ -1,4 +1,4 @@
-//! The examples that the page reads too: what it takes for a private host is what we take for one.
+//! The web page reads the same examples: both must agree which hosts are private.
 
 use serde_json::Value;
 use signaling::host::is_private;

@@ -1,4 +1,4 @@
-//! The fuzzers' functions over seeded mutations of good inputs, for machines without cargo-fuzz.
+//! Runs the fuzz targets over seeded mutations of valid inputs, for machines without cargo-fuzz.
 
 #[path = "../fuzz/entry.rs"]
 mod entry;
@@ -8,7 +8,7 @@ use signaling::parse;
 
 const ROUNDS: u32 = 6_000;
 
-/// Pieces that tend to matter in links and in JSON.
+/// Tokens that often matter in links and in JSON.
 const TOKENS: &[&str] = &[
     "\"",
     "\\",
@@ -70,7 +70,7 @@ impl Random {
         from[self.below(from.len())]
     }
 
-    /// A seed with one to four things done to it.
+    /// Returns a seed with one to four random changes.
     fn mutated(&mut self, seeds: &[&str]) -> Vec<u8> {
         let mut data = self.pick(seeds).as_bytes().to_vec();
         for _ in 0..=self.below(4) {

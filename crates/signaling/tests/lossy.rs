@@ -1,5 +1,5 @@
-//! A client's session and a server's over sockets that break at any point, in virtual time: while the session
-//! lives every message comes exactly once and in order, in both directions.
+//! Runs a client's session against a server's over sockets that break at any point, in virtual time. While the
+//! session lives, every message arrives exactly once and in order, in both directions.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,21 +18,21 @@ use signaling::session::{Session, SessionConfig, SessionEvent, SessionOutput, Se
 
 const NONCE: [u8; 32] = [5; 32];
 
-/// What happens to the two.
+/// An action of the test script.
 #[derive(Debug, Clone)]
 enum Act {
-    /// The client says so many things.
+    /// The client sends this many messages.
     Client(u16),
-    /// The server says so many things.
+    /// The server sends this many messages.
     Server(u16),
-    /// The socket breaks. So many frames still arrive in each direction; the client hears of it after some
-    /// milliseconds, or never and has to find out.
+    /// The socket breaks. This many frames still arrive in each direction. The client learns of the break after
+    /// `told` milliseconds, or has to detect it.
     Break { to_server: usize, to_client: usize, told: Option<u64> },
-    /// For so many milliseconds no socket opens, with or without an answer.
+    /// For this many milliseconds no socket opens; the attempt fails if `answers`, and hangs otherwise.
     Unreachable { ms: u64, answers: bool },
     /// The network changed.
     Change,
-    /// The server forgets every session.
+    /// The server discards every session.
     Restart { says_so: bool },
 }
 
@@ -54,19 +54,19 @@ fn script(restarts: bool) -> impl Strategy<Value = Vec<(u64, Act)>> {
     proptest::collection::vec((pause, act(restarts)), 1..24)
 }
 
-/// One socket: frames on their way, in order, each with its arrival.
+/// One socket, with the frames in flight in each direction and their arrival times.
 struct Wire {
     opens: Option<Instant>,
     closes: Option<Instant>,
     to_server: VecDeque<(Instant, String)>,
     to_client: VecDeque<(Instant, String)>,
-    /// Nothing written from now on arrives.
+    /// Nothing that is written from now on arrives.
     broken: bool,
-    /// The client gave it up and hears nothing of it.
+    /// The client abandoned the socket and receives nothing more from it.
     abandoned: bool,
 }
 
-/// The server's half: handshake by hand, the count by [`ServerSession`].
+/// The server: the handshake is written out here, and [`ServerSession`] numbers the messages.
 #[derive(Default)]
 struct Server {
     /// The session and its number.
@@ -74,7 +74,7 @@ struct Server {
     wire: Option<usize>,
     sessions: u64,
     says_cannot_resume: bool,
-    /// Lines heard.
+    /// Lines received.
     heard: Vec<u64>,
     said: u64,
 }
@@ -88,7 +88,7 @@ struct World {
     /// SplitMix-like state for latencies.
     random: u64,
     said: u64,
-    /// Lines heard by the client.
+    /// Lines that the client received.
     heard: Vec<u64>,
     lost: u32,
     resumed: u32,
@@ -154,7 +154,7 @@ impl World {
 
     fn client_says(&mut self) {
         self.said += 1;
-        // A full queue is the app's to handle: the line is not said.
+        // The app handles a full queue; here the line is not sent.
         if self.client.send(self.now, ClientMessage::Chat { text: self.said.to_string() }).is_err() {
             self.said -= 1;
         }
@@ -184,7 +184,7 @@ impl World {
         self.now + Duration::from_millis(1 + (self.random >> 33) % 120)
     }
 
-    /// Does what the client asks for.
+    /// Executes the client's outputs.
     fn drain(&mut self) {
         while let Some(output) = self.client.poll_output() {
             match output {
@@ -200,7 +200,7 @@ impl World {
                 }
                 SessionOutput::CloseSocket { code } => {
                     assert_ne!(code, 1000, "the session is not to end");
-                    // What was sent before may still arrive.
+                    // Frames sent before may still arrive.
                     let wire = self.wires.last_mut().expect("no socket to close");
                     wire.abandoned = true;
                 }
@@ -234,7 +234,7 @@ impl World {
         });
     }
 
-    /// The earliest thing that will happen by itself.
+    /// The time of the next scheduled event.
     fn next(&self) -> Option<Instant> {
         let wires = self.wires.iter().flat_map(|wire| {
             let frames = [wire.to_server.front(), wire.to_client.front()].into_iter().flatten().map(|(at, _)| *at);
@@ -307,7 +307,7 @@ impl World {
             identity::verify(hello, &NONCE).expect("a client proves its key");
             return self.server_greets(wire, hello.resume.as_ref().map(|r| (r.session.0.clone(), r.received)));
         }
-        // Whatever an old socket still brings is not read.
+        // Frames from an old socket are not read.
         if self.server.wire == Some(wire) {
             self.server_hears(envelope);
         }
@@ -347,7 +347,7 @@ impl World {
         self.server.session = Some((self.server.sessions, ServerSession::new()));
         let welcome = ServerMessage::Welcome(Welcome {
             session: SessionId(self.server.sessions.to_string()),
-            // The client keeps it for its longest: losing sessions is another test.
+            // Longer than a client keeps a session: another test covers lost sessions.
             resume_ms: 300_000,
             ice_servers: vec![],
             limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
@@ -356,7 +356,7 @@ impl World {
         self.server_sends(Some(wire), body(&welcome));
     }
 
-    /// Runs the script, then leaves them in peace until all is said.
+    /// Runs the script, then waits until everything has arrived.
     fn run(&mut self, script: &[(u64, Act)]) {
         self.drain();
         for (pause, act) in script {
@@ -392,12 +392,12 @@ proptest! {
         world.run(&script);
         prop_assert_eq!(world.lost, 0);
         prop_assert_eq!(&world.server.heard, &(1..=world.said).collect::<Vec<_>>());
-        // A break before the first welcome was heard leaves a server's session without a client, and what was said
-        // in it to nobody. From the welcome on nothing is lost.
+        // If the connection breaks before the first welcome arrives, the server has a session without a client, and
+        // messages in it reach nobody. From the welcome on nothing is lost.
         let session = world.server.sessions;
         let skipped = world.heard.first().map_or(world.server.said, |first| first - 1);
         prop_assert_eq!(&world.heard, &(skipped + 1..=world.server.said).collect::<Vec<_>>());
-        prop_assert!(session > 1 || skipped == 0, "only a session without client loses what was said in it");
+        prop_assert!(session > 1 || skipped == 0, "only a session without a client loses its messages");
         prop_assert!(session > 1 || world.everything_is_acknowledged());
     }
 

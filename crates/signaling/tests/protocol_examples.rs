@@ -1,5 +1,5 @@
-//! PROTOCOL.md is read by people who write other clients: every example on it must be what this crate reads, and
-//! what it lists must be complete.
+//! Checks PROTOCOL.md, which people read to write other clients: this crate must parse every example, and the page's
+//! lists must be complete.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use signaling::parse;
 
 const PAGE: &str = include_str!("../../../PROTOCOL.md");
 
-/// The fenced examples of one side.
+/// Returns the fenced examples of one side.
 fn examples(side: &str) -> Vec<&'static str> {
     let fence = format!("```json {side}\n");
     PAGE.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
-/// Every field of the example is one that we write too: nothing on the page is misspelt and so ignored.
+/// Whether every field of the example is one that we write too. A misspelled field would otherwise be ignored.
 fn is_part_of(example: &Value, written: &Value) -> bool {
     match (example, written) {
         (Value::Object(example), Value::Object(written)) => {

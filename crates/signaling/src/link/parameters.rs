@@ -1,8 +1,8 @@
-//! The three parameters of a link, and whatever could have been meant as one of them.
+//! Parses the three parameters of a link, and rejects anything that could be meant as one of them.
 //!
-//! A link that passed through mail, chat and HTML may come out with `&amp;fp=` or `fp%3D`. To take it without its
-//! fingerprint would be to trust any certificate, so it is refused. What is clearly something else is ignored: later
-//! versions may add parameters.
+//! A link that passed through mail, chat or HTML may contain `&amp;fp=` or `fp%3D`. To ignore such a fingerprint
+//! would be to trust any certificate, so the link is rejected. A parameter that is clearly something else is ignored,
+//! so that later versions can add some.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,14 +12,14 @@ use url::Url;
 
 use super::LinkError;
 
-/// The names of the parameters, spelled exactly so.
+/// The exact names of the parameters.
 const NAMES: [&str; 3] = ["server", "fp", "invite"];
-/// Rounds of percent-decoding after which a text that still changes is taken for a trick.
+/// Rounds of percent-decoding. A text that still changes after them is rejected.
 const MAX_ROUNDS: usize = 8;
-/// Lengths of a SHA-256 as hex digits and as base64url.
+/// Lengths of a SHA-256 in hex digits and in base64url.
 const FINGERPRINT_CHARS: [usize; 2] = [64, 43];
 
-/// The parameters we know, each at most once.
+/// The known parameters, each at most once.
 #[derive(Default)]
 pub(super) struct Parameters {
     pub(super) server: Option<String>,
@@ -28,10 +28,10 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// Reads a query.
+    /// Parses a query.
     ///
     /// # Errors
-    /// [`LinkError::Repeated`], and [`LinkError::Parameter`] where something could have been meant as a parameter.
+    /// [`LinkError::Repeated`], and [`LinkError::Parameter`] if something could be meant as a parameter.
     pub(super) fn read(query: Option<&str>) -> Result<Parameters, LinkError> {
         let mut parameters = Parameters::default();
         for part in query.unwrap_or_default().split('&') {
@@ -50,7 +50,7 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The certificate's SHA-256, if one is named.
+    /// Returns the certificate's SHA-256 if the link names one.
     ///
     /// # Errors
     /// [`LinkError::Fingerprint`].
@@ -59,7 +59,7 @@ impl Parameters {
     }
 }
 
-/// Nothing is read from behind a `#`, so nothing may be meant there.
+/// Rejects a fragment that could contain a parameter. Nothing is read from a fragment.
 ///
 /// # Errors
 /// [`LinkError::Parameter`].
@@ -67,7 +67,7 @@ pub(super) fn check_fragment(url: &Url) -> Result<(), LinkError> {
     if url.fragment().is_some_and(hides_parameter) { Err(LinkError::Parameter) } else { Ok(()) }
 }
 
-/// SHA-256 as 64 hex digits or as 43 characters of base64url.
+/// Parses a SHA-256 of 64 hex digits or 43 characters of base64url.
 fn fingerprint(text: &str) -> Result<[u8; 32], LinkError> {
     match text.len() {
         64 => hex(text.as_bytes()),
@@ -86,13 +86,13 @@ fn hex(digits: &[u8]) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// A value as `application/x-www-form-urlencoded` has it.
+/// Decodes a value from `application/x-www-form-urlencoded`.
 fn decoded(value: &str) -> String {
     let value = value.replace('+', " ");
     percent_decode_str(&value).decode_utf8_lossy().into_owned()
 }
 
-/// Whether a name that is none of ours, or a part of it, could have been meant as one of ours.
+/// Whether an unknown name, or a part of it, could be meant as one of ours.
 fn is_meant(name: &str) -> bool {
     match plain(name) {
         Some(name) => words(&name).any(resembles),
@@ -100,7 +100,7 @@ fn is_meant(name: &str) -> bool {
     }
 }
 
-/// Whether there is a parameter inside of something else: `x%26fp%3D…`, or a fingerprint under whatever name.
+/// Whether a text contains a parameter (`x%26fp%3D…`), or a fingerprint under any name.
 fn hides_parameter(text: &str) -> bool {
     let Some(text) = plain(text) else { return true };
     let hidden = words(&text).any(|word| {
@@ -112,8 +112,8 @@ fn hides_parameter(text: &str) -> bool {
     hidden || words(&run).flat_map(|word| word.split('=')).any(is_fingerprint)
 }
 
-/// What a text says once nothing is escaped, and look-alikes, case, white space and what cannot be seen are gone.
-/// `None` if it is escaped without end.
+/// Undoes all escaping and removes differences in look-alikes, case, white space and invisible characters. Returns
+/// `None` if the text is still escaped after [`MAX_ROUNDS`].
 fn plain(text: &str) -> Option<String> {
     let mut text = text.replace('+', " ");
     for _ in 0..MAX_ROUNDS {
@@ -129,22 +129,23 @@ fn plain(text: &str) -> Option<String> {
     None
 }
 
-/// Pieces between whatever can separate parameters; entities such as `&amp;` end with such a sign.
+/// Splits at everything that can separate parameters. Entities such as `&amp;` end with such a character.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '=' | '-' | '_' | '.' | '~')))
         .filter(|word| !word.is_empty())
 }
 
-/// Whether a word is a parameter's name but for a slip: signs in it, one letter too many, too few, wrong, or swapped.
+/// Whether a word is a parameter's name with one slip: extra punctuation, or one letter added, missing, wrong or
+/// swapped.
 fn resembles(word: &str) -> bool {
     let word: Vec<char> = word.split('=').next().unwrap_or_default().chars().filter(|c| c.is_alphanumeric()).collect();
     let text: String = word.iter().collect();
-    // Of two letters one wrong one leaves too little: many short names of others are as near.
+    // A name of two letters has too many short neighbours to allow a wrong letter.
     let fingerprint = text.starts_with("fp") || text == "pf" || text.contains("fingerprint") || text.contains("sha256");
     fingerprint || NAMES.iter().filter(|name| name.len() > 2).any(|name| is_near(&word, name))
 }
 
-/// Whether one edit at most (insertion, deletion, substitution, two neighbours swapped) makes one of the other.
+/// Whether at most one edit (insertion, deletion, substitution, transposition) makes the two equal.
 fn is_near(word: &[char], name: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     if word.len().abs_diff(name.len()) > 1 {

@@ -48,7 +48,7 @@ fn what_people_and_shells_do_to_links_is_forgiven() {
         "LUNCHROOM://join/Soup?server=WSS://LUNCH.example",
         "LUNCHROOM://JOIN/SOUP/?server=WSS://LUNCH.EXAMPLE",
         "Lunchroom://Join/Soup?server=wss://lunch.example&&utm_source=invite&utm_campaign=server&ref=fp&f=1#menu",
-        // Long lines are broken by mail.
+        // Mail breaks long lines.
         "lunchroom://join/soup?ser\r\nver=wss://lunch.example",
         "lunchroom://join/soup/?server=wss%3A%2F%2Flunch.example%2F",
         "lunchroom://join/soup?server=wss://lunch.example:443&theme=dark",
@@ -87,7 +87,7 @@ fn unencrypted_servers_are_taken_in_private_networks_only() {
         "local",
         "notlocal",
         "localhost.example",
-        // Spellings of public addresses that only look local.
+        // Public addresses in spellings that look local.
         "127.0.0.1.example",
         "0x08080808",
     ] {
@@ -111,7 +111,7 @@ fn a_server_is_a_host_and_a_port_and_nothing_else() {
         "wss://lunch.example:0",
         "wss://lunch.example:99999",
         "javascript:alert(1)",
-        // A domain to the URL standard; written into a link it would be another parameter.
+        // The URL standard accepts this as a domain; in a link it would become another parameter.
         "wss://a%26fp=b",
         "wss://a'b",
     ] {
@@ -167,7 +167,7 @@ fn a_parameter_given_twice_is_refused() {
 
 const FP: &str = "ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8";
 
-/// What mail, chat, HTML, shells and tired people make of `&NAME=VALUE`.
+/// Ways in which mail, chat, HTML, shells and tired people damage `&NAME=VALUE`.
 fn damaged(name: &str, value: &str) -> Vec<String> {
     let spelled = [
         name.to_uppercase(),
@@ -246,7 +246,7 @@ fn a_parameter_in_the_path_is_no_room() {
         assert_eq!(error(&format!("https://h/r/a{sign}fp={FP}")), LinkError::Room, "{sign}");
         assert_eq!(error(&format!("lunchroom://join/a{sign}fp={FP}?server=wss://h")), LinkError::Room, "{sign}");
     }
-    // A page's server is its own.
+    // A page is always on its own server.
     assert_eq!(error("https://h/r/a?server=wss://h"), LinkError::Parameter);
 }
 

@@ -1,4 +1,4 @@
-//! The limits of the board's messages.
+//! Limits of the board's messages.
 
 use super::{check_id, require};
 use crate::board::{BoardNews, BoardRequest, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting};
@@ -119,7 +119,7 @@ fn check_person(person: &mut PersonInfo) -> Result<(), ErrorCode> {
     check_text(&person.id)
 }
 
-/// Ids of tables and people.
+/// Checks the id of a table or person.
 fn check_text(id: &str) -> Result<(), ErrorCode> {
     require(id.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)
 }

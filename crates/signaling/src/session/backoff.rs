@@ -1,15 +1,15 @@
-//! How long to wait before connecting again.
+//! Delays between connection attempts.
 
 use std::time::Duration;
 
 use crate::limits::{BACKOFF_MAX, BACKOFF_MIN};
 
-/// 0.25, 0.5, 1, 2, 4, 5, 5... seconds.
+/// Delay after this many failures: 0.25, 0.5, 1, 2, 4, 5, 5... seconds.
 pub(super) fn backoff(failures: u32) -> Duration {
     BACKOFF_MIN.saturating_mul(1 << failures.min(16)).min(BACKOFF_MAX)
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): clients that broke together should not come back together.
+/// SplitMix64 (Steele, Lea, Flood 2014). Jitter keeps clients that broke together from reconnecting together.
 #[derive(Debug)]
 pub(super) struct Jitter(u64);
 
@@ -18,7 +18,7 @@ impl Jitter {
         Jitter(seed)
     }
 
-    /// Half to all of a delay.
+    /// Multiplies a delay by a random factor between 0.5 and 1.
     pub(super) fn spread(&mut self, delay: Duration) -> Duration {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

@@ -1,95 +1,96 @@
-//! What a session asks for and tells.
+//! Outputs and events of a session.
 
 use std::time::Instant;
 
 use crate::close::CloseInfo;
 use crate::message::{ErrorCode, ErrorMessage, IceServer, ServerMessage, Welcome};
 
-/// What the driver has to do, in this order.
+/// What the driver has to do, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionOutput {
-    /// Open a WebSocket to the server, then call [`handle_opened`](super::Session::handle_opened) or [`handle_closed`](super::Session::handle_closed).
+    /// Open a WebSocket to the server, then call [`handle_opened`](super::Session::handle_opened) or
+    /// [`handle_closed`](super::Session::handle_closed).
     Connect,
     /// Send one text frame.
     SendText(String),
-    /// Close or abandon the socket, also one that is still being opened, without waiting for the other side.
-    /// Nothing of it may be handed in any more.
+    /// Close or abandon the socket, even while it is being opened, without waiting for the other side. Pass on
+    /// nothing more from it.
     CloseSocket {
-        /// Close code. Only 1000 ends the session for the server.
+        /// Close code. The server ends the session only on 1000.
         code: u16,
     },
-    /// For the app.
+    /// An event for the app.
     Event(SessionEvent),
 }
 
-/// What the app learns.
+/// Events for the app.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionEvent {
     /// A new session has begun.
     Welcome(Welcome),
-    /// The session goes on after a break; nothing was lost.
+    /// The session continues after a break; nothing was lost.
     Resumed {
-        /// Fresh ICE servers.
+        /// New ICE servers.
         ice_servers: Vec<IceServer>,
     },
-    /// The server says something: each of its messages once, in order.
+    /// A message from the server. Each is delivered once, in order.
     Message(ServerMessage),
-    /// There is no connection; another attempt comes by itself.
+    /// There is no connection. The session reconnects automatically.
     Disconnected {
-        /// Since when there has been none.
+        /// When the connection broke.
         since: Instant,
         /// When the next attempt begins.
         retry_at: Instant,
         /// Why this attempt or connection ended.
         cause: DisconnectCause,
     },
-    /// The session is gone, and with it the seat in the room and every message not acknowledged. A new session
-    /// follows; `join` sent now goes out in its first flight.
+    /// The session is lost, and with it the seat in the room and every unacknowledged message. A new session follows.
+    /// A `join` sent now goes out with its hello.
     Lost,
-    /// It is over: nothing follows.
+    /// The session ended. Nothing follows.
     Ended(SessionEnd),
 }
 
-/// Why a connection ended or did not come about.
+/// Why a connection ended or could not be established.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DisconnectCause {
     /// The socket closed, broke or could not be opened.
     Closed(CloseInfo),
-    /// The server was silent for too long.
+    /// The server sent nothing for too long.
     Silence,
     /// The handshake took too long.
     HandshakeTimeout,
-    /// The server refused for now, for example because it is full.
+    /// The server refused the client temporarily, for example because it is full.
     Refused(ErrorMessage),
-    /// The server ended the session and lets the client come again.
+    /// The server ended the session and allows the client to reconnect.
     Bye(ErrorCode),
-    /// The server broke the protocol.
+    /// The server violated the protocol.
     Protocol(&'static str),
 }
 
-/// Why a session is over.
+/// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionEnd {
     /// [`close`](super::Session::close) was called.
     Closed,
-    /// The server does not want this client, and would not the next time.
+    /// The server refused this client, and would refuse it again.
     Refused(ErrorMessage),
 }
 
 /// Why a message cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The server has not acknowledged [`crate::limits::MAX_UNACKNOWLEDGED`] messages; nothing was sent.
+    /// The server has not acknowledged [`crate::limits::MAX_UNACKNOWLEDGED`] messages. The message was not sent.
     #[error("the connection to the server is too slow")]
     QueueFull,
-    /// The server would refuse it.
+    /// The server would refuse the message.
     #[error("the message is not allowed: {0:?}")]
     Invalid(ErrorCode),
-    /// `hello`, `ping` and `ack` are the session's own.
-    #[error("the session sends this by itself")]
+    /// Only the session itself sends `hello`, `ping` and `ack`.
+    #[error("the session sends this message automatically")]
     Reserved,
-    /// The session is over.
-    #[error("the session is over")]
+    /// The session has ended.
+    #[error("the session has ended")]
     Closed,
 }
 
@@ -105,15 +106,15 @@ impl SendError {
     }
 }
 
-/// Where a session stands, for a view.
+/// State of a session, for display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionState {
     /// A socket is being opened or the handshake is under way.
     Connecting,
-    /// Messages flow.
+    /// The session is open; messages flow.
     Open,
-    /// Waiting for the next attempt.
+    /// The session waits for the next attempt.
     Backoff,
-    /// Over.
+    /// The session has ended.
     Closed,
 }

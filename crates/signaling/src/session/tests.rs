@@ -8,7 +8,7 @@ use crate::server_session::ServerSession;
 
 const NONCE: [u8; 32] = [5; 32];
 
-/// A session and, on the other side, the test's own hand.
+/// A session, with the test in the place of the server.
 struct Bench {
     session: Session,
     now: Instant,
@@ -31,7 +31,7 @@ impl Bench {
         Bench { session: Session::new(config, now).unwrap(), now }
     }
 
-    /// A session that is open, its outputs so far dropped.
+    /// A session that is open, with its outputs discarded.
     fn open() -> Bench {
         let mut bench = Bench::new();
         bench.greet();
@@ -41,7 +41,7 @@ impl Bench {
         bench
     }
 
-    /// From `Connect` to a sent hello.
+    /// From `Connect` to the sent hello.
     fn greet(&mut self) {
         self.session.handle_opened(self.now);
         let challenge =
@@ -61,7 +61,7 @@ impl Bench {
         self.session.handle_closed(self.now, CloseInfo { code, reason: String::new() });
     }
 
-    /// Lets time pass, with every timeout at its time.
+    /// Advances the time and handles every timeout when it is due.
     fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(at) = self.session.poll_timeout().filter(|&at| at <= end) {
@@ -204,7 +204,7 @@ fn a_break_is_resumed_and_nothing_is_lost() {
     let sent = bench.sent();
     let expected = Resume { session: SessionId("s1".into()), received: 1 };
     assert_eq!(hello_of(&sent[0]).resume, Some(expected));
-    assert_eq!(sent.len(), 1, "until the server has said what it received, nothing follows");
+    assert_eq!(sent.len(), 1, "nothing follows until the server has answered");
     bench.server(&resumed(1));
     let outputs = bench.outputs();
     assert_eq!(texts(&outputs).iter().map(|e| (e.seq, e.ack)).collect::<Vec<_>>(), [(2, 1), (3, 1), (4, 1)]);

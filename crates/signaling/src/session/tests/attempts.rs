@@ -1,4 +1,4 @@
-//! When a session tries to connect, and how often.
+//! When and how often a session tries to connect.
 
 use super::*;
 
