@@ -1,4 +1,4 @@
-//! Puts the guest page's files into the program.
+//! Embeds the guest page's files in the program.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
-//! Many open boards on one server: how long a change takes to each, and what it costs. `cargo xtask bench board`.
+//! Measures how long a change takes to reach many open boards, and what it costs. `cargo xtask bench board`.
 //!
-//! The server runs as a process of its own (`lunchroom-server`, its path is the first argument), so that its CPU time
-//! is its own. Prints one JSON object; with `hold` as the last argument its address instead, and keeps all boards open
-//! until its standard input closes.
+//! The server runs as a separate process (`lunchroom-server`; its path is the first argument), so that its CPU time is
+//! measured alone. Prints one JSON object. With `hold` as the last argument, prints the server's address instead and
+//! keeps all boards open until its standard input closes.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -20,13 +20,13 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Changes that are measured.
+/// Number of measured changes.
 const CHANGES: usize = 50;
-/// Pause between two: no change is told together with another.
+/// Pause between two changes, so that each is sent separately.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Clients acknowledge what they hear this often, and their pings keep them alive.
+/// How often clients send a ping, which acknowledges what they received and keeps them alive.
 const PING: Duration = Duration::from_secs(4);
-/// After this long a change has been lost.
+/// Time after which a change is considered lost.
 const LOST: Duration = Duration::from_secs(20);
 
 #[tokio::main]
@@ -41,7 +41,7 @@ async fn main() -> Result<()> {
     let _ = std::fs::remove_dir_all(&folder);
     let figures = outcome?;
     if hold.is_empty() {
-        println!("{figures}"); // who has it hold the board has gone by now
+        println!("{figures}"); // with `hold` nobody reads this any more
     }
     Ok(())
 }
@@ -59,7 +59,7 @@ async fn measure(program: &str, folder: &std::path::Path, people: usize, tables:
     let line = lines.next_line().await?.unwrap_or_default();
     let addr: SocketAddr = line.strip_prefix("listening on ws://").context("no address")?.parse()?;
 
-    // Hosts lay the tables; each has one at a time of its own.
+    // Hosts create the tables; each may have one of its own at a time.
     let (told, mut heard) = mpsc::unbounded_channel();
     let mut hosts = Vec::new();
     for n in 0..tables.div_ceil(10) {
@@ -138,7 +138,7 @@ async fn measure(program: &str, folder: &std::path::Path, people: usize, tables:
     ))
 }
 
-/// Until standard input closes.
+/// Waits until standard input closes.
 async fn held(hosts: &mut [Client]) -> Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut again = tokio::time::interval(PING);
@@ -150,7 +150,7 @@ async fn held(hosts: &mut [Client]) -> Result<()> {
     }
 }
 
-/// A server gives up those it hears nothing of.
+/// The server closes silent connections.
 async fn ping(hosts: &mut [Client]) -> Result<()> {
     for host in hosts {
         let text = frame(0, host.received, &body(&ClientMessage::Ping { nonce: 1 }));
@@ -160,9 +160,9 @@ async fn ping(hosts: &mut [Client]) -> Result<()> {
 }
 
 enum Heard {
-    /// Somebody's board is whole.
+    /// A client has received its whole board.
     Whole,
-    /// Somebody's board shows a new table.
+    /// A client's board shows a new table.
     Table(String),
 }
 
@@ -225,8 +225,8 @@ impl Client {
         }
     }
 
-    /// Tells what the board shows, until the socket closes. Reads only as much of a frame as it needs: two thousand
-    /// boards that were each drawn would measure this machine, not the server.
+    /// Reports what the board shows until the socket closes. Parses as little of a frame as possible: rendering two
+    /// thousand boards would measure this machine, not the server.
     async fn watch(mut self, told: mpsc::UnboundedSender<Heard>) {
         let mut ping = tokio::time::interval(PING);
         loop {
@@ -235,7 +235,7 @@ impl Client {
                     let Some(Ok(Message::Text(text))) = next else { return };
                     self.received += u64::from(!text.starts_with("{\"seq\":0,"));
                     if text.contains("\"news\":\"you\"") {
-                        let _ = told.send(Heard::Whole); // whoever measures may be done
+                        let _ = told.send(Heard::Whole); // the measurement may be over
                     }
                     if let Some((_, rest)) = text.split_once("\"topic\":\"change ")
                         && let Some((number, _)) = rest.split_once('"')

@@ -1,4 +1,4 @@
-//! Who may connect: so many at one time and so often, by address.
+//! Limits the number and the rate of connections, by address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use rooms::source::Source;
 use rooms::{Bucket, Rate};
 use tokio::sync::mpsc;
 
-/// Sources remembered between sweeps. Buckets that are full again and without connections are forgotten when it
-/// is reached; if that frees none, every new source is refused until it does.
+/// Sources remembered between sweeps. When this is reached, sources without connections and with a full bucket are
+/// forgotten. If that frees none, every new source is refused until it does.
 pub(crate) const MAX_SOURCES: usize = 16_384;
 
-/// Connections counted by where they come from. The accept loop owns it.
+/// Counts connections by their source. Owned by the accept loop.
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: AdmissionLimits,
@@ -24,12 +24,12 @@ pub(crate) struct Admission {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdmissionLimits {
     pub(crate) connections: usize,
-    /// 0: no limit and no rate.
+    /// 0 means no limit and no rate.
     pub(crate) per_address: usize,
     pub(crate) rate: Rate,
-    /// Whether this machine itself is an address like others.
+    /// Whether this machine itself is limited like any other address.
     pub(crate) loopback: bool,
-    /// Whether somebody who has come may prove to be a member, so that it is worth waiting for.
+    /// Whether clients can prove to be members. If so, a connection over the limit may wait instead of being refused.
     pub(crate) members: bool,
 }
 
@@ -39,31 +39,31 @@ struct Counted {
     bucket: Bucket,
 }
 
-/// Why a connection is not taken in.
+/// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// It may be in a moment: too many at once from there have not said yet who they are.
+    /// Temporarily: too many clients from this source have not proved yet that they are members.
     ForNow,
-    /// There are too many.
+    /// There are too many connections.
     Full,
 }
 
-/// What becomes of a connection that was taken in.
+/// A change of a connection that was admitted.
 #[derive(Debug)]
 pub(crate) enum Returned {
-    /// It is a member's: it counts no more against where it comes from.
+    /// It belongs to a member, and no longer counts against its source.
     Proved(Vec<Source>),
     /// It has ended.
     Ended(Vec<Source>),
 }
 
-/// A place among the connections, given back when dropped.
+/// A place among the connections. Dropping it frees the place.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    /// What it counts against; nothing for this machine itself.
+    /// The sources it counts against; empty for this machine itself.
     sources: Vec<Source>,
     is_member: AtomicBool,
-    /// Unbounded, and never longer than twice as many as there are connections.
+    /// Unbounded, but it holds at most two messages for each connection.
     back: mpsc::UnboundedSender<Returned>,
 }
 
@@ -72,14 +72,14 @@ impl Ticket {
         Ticket { sources, is_member: AtomicBool::new(false), back }
     }
 
-    /// Whoever came has proved to be a member: no limit of where they come from holds for them any more.
+    /// The client has proved to be a member, so the connection no longer counts against its sources.
     pub(crate) fn prove_member(&self) {
         if !self.is_member.swap(true, Ordering::Relaxed) {
             let _ = self.back.send(Returned::Proved(self.sources.clone()));
         }
     }
 
-    /// What the session counts against.
+    /// The sources that the session counts against.
     pub(crate) fn sources(&self) -> Vec<Source> {
         if self.is_member.load(Ordering::Relaxed) { Vec::new() } else { self.sources.clone() }
     }
@@ -87,7 +87,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        // The listener is gone when the server has stopped: nobody counts any more.
+        // The receiver is dropped when the server has stopped; then nothing needs counting.
         let _ = self.back.send(Returned::Ended(self.sources()));
     }
 }
@@ -97,8 +97,8 @@ impl Admission {
         Admission { limits, open: 0, sources: HashMap::new() }
     }
 
-    /// Counts a new connection, if there may be one, and gives what it counts against. Each one admitted comes back
-    /// to [`Admission::take_back`] as ended.
+    /// Counts a new connection if the limits allow it, and returns the sources it counts against. Every admitted
+    /// connection must be passed to [`Admission::take_back`] when it ends.
     pub(crate) fn enter(&mut self, now: Instant, ip: IpAddr) -> Result<Vec<Source>, Refused> {
         if self.open >= self.limits.connections {
             return Err(Refused::Full);
@@ -127,7 +127,7 @@ impl Admission {
         Ok(sources)
     }
 
-    /// What has become of a connection.
+    /// Records a change of a connection.
     pub(crate) fn take_back(&mut self, now: Instant, returned: Returned) {
         let (sources, is_member) = match returned {
             Returned::Proved(sources) => (sources, true),

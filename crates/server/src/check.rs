@@ -1,4 +1,4 @@
-//! Whether settings make sense together.
+//! Checks that the settings are valid together.
 
 use crate::config::{BuiltinTurn, Config, Turn};
 use crate::error::StartError;
@@ -21,13 +21,16 @@ pub(crate) fn check(config: &Config) -> Result<(), StartError> {
             && matches!(url.path(), "" | "/")
             && url.query().is_none()
             && url.username().is_empty();
-        require(plain, "public-url must be like wss://lunch.example or ws://192.168.1.5:7077, and nothing after it")?;
+        require(
+            plain,
+            "public-url must be like wss://lunch.example or ws://192.168.1.5:7077, with nothing after the port",
+        )?;
     }
     match &config.turn {
         Turn::Off => Ok(()),
         Turn::Builtin(builtin) => check_builtin(builtin, &require),
         Turn::External(urls) => {
-            require(config.secret.is_some(), "turn-external needs turn-secret: the one that server has too")?;
+            require(config.secret.is_some(), "turn-external needs turn-secret, the secret of that server")?;
             let good = |url: &String| url.starts_with("turn:") || url.starts_with("turns:");
             require(!urls.is_empty() && urls.iter().all(good), "turn-external must be like turn:relay.example:3478")
         }
@@ -40,11 +43,11 @@ fn check_builtin(
 ) -> Result<(), StartError> {
     let (first, last) = (*builtin.ports.start(), *builtin.ports.end());
     require(first >= 1024 && first <= last, "turn-ports must be like 49152-65535, from 1024 up")?;
-    require(builtin.total >= 1, "turn-max-allocations must be at least 1; switch TURN off with no-turn")?;
-    require(builtin.per_person >= 1, "turn-max-per-person must be at least 1; switch TURN off with no-turn")?;
+    require(builtin.total >= 1, "turn-max-allocations must be at least 1; no-turn disables TURN")?;
+    require(builtin.per_person >= 1, "turn-max-per-person must be at least 1; no-turn disables TURN")?;
     let of_v4 = builtin.external.iter().filter(|ip| ip.is_ipv4()).count();
     let of_v6 = builtin.external.len() - of_v4;
-    require(of_v4 <= 1 && of_v6 <= 1, "turn-external-address can be given once for IPv4 and once for IPv6")?;
+    require(of_v4 <= 1 && of_v6 <= 1, "turn-external-address may have one IPv4 and one IPv6 address")?;
     let usable = |ip: &std::net::IpAddr| !ip.is_unspecified() && !ip.is_multicast();
-    require(builtin.external.iter().all(usable), "turn-external-address must be an address peers can send to")
+    require(builtin.external.iter().all(usable), "turn-external-address must be an address that peers can send to")
 }

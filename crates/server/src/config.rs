@@ -1,4 +1,4 @@
-//! What a server is told before it starts.
+//! The configuration of a server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -8,80 +8,82 @@ use std::time::Duration;
 use rooms::{Limits, Rate};
 use url::Url;
 
-/// Port of the WebSocket unless told otherwise.
+/// Default port for WebSockets and web pages.
 pub const DEFAULT_PORT: u16 = 7077;
-/// Port of STUN and TURN unless told otherwise: the one RFC 8489 and RFC 8656 name.
+/// Default port for STUN and TURN, as assigned by RFC 8489 and RFC 8656.
 pub const DEFAULT_TURN_PORT: u16 = 3478;
-/// Ports of relayed addresses unless told otherwise: the dynamic ports of RFC 6335, as RFC 8656 section 7.2 advises.
+/// Default ports for relayed addresses: the dynamic ports of RFC 6335, as RFC 8656 section 7.2 recommends.
 pub const DEFAULT_RELAY_PORTS: RangeInclusive<u16> = 49_152..=65_535;
 
-/// What a client waits before it comes again, where nothing else is set.
+/// Default time in milliseconds that clients wait before they reconnect after the server stops.
 pub(crate) const DEFAULT_RETRY_MS: u64 = 2_000;
 
-/// Connections for so many sessions: more for those who have not said hello yet, for web pages and for old sockets of
-/// sessions that have new ones.
+/// Maximum number of connections for a number of sessions. The surplus is for clients that have not sent a hello yet,
+/// for web pages, and for old sockets of sessions that have resumed on new ones.
 pub(crate) fn connections_for(sessions: usize) -> usize {
     sessions.saturating_add((sessions / 10).max(100))
 }
 
-/// What a server is told before it starts. [`Config::default`] is what the program does without any setting,
-/// except that it keeps nothing on disk.
+/// The configuration of a server. [`Config::default`] is what the program does without any setting, except that it
+/// stores nothing on disk.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where WebSockets and web pages are served. Port 0 takes any free one.
+    /// The address for WebSockets and web pages. Port 0 takes any free port.
     pub listen: SocketAddr,
-    /// Whether they are encrypted.
+    /// Whether connections are encrypted.
     pub tls: Tls,
-    /// Where the generated secret and certificate are kept. `None` keeps nothing: both are new at each start.
+    /// The folder for the generated secret and certificate. `None` stores nothing; both are new at each start.
     pub data_dir: Option<PathBuf>,
-    /// How clients outside reach this server, `wss://host[:port]`: for links, and its host for STUN and TURN.
-    /// `None` uses the name by which each client came.
+    /// Public URL of this server, `wss://host[:port]`: used in links, and its host for STUN and TURN. `None` uses the
+    /// name by which each client connected.
     pub public_url: Option<Url>,
-    /// Origins of web pages that may connect besides this server's own, like `https://guest.example`; `*` for any.
+    /// Origins of other web pages that may connect, such as `https://guest.example`; `*` allows any.
     pub allowed_origins: Vec<String>,
-    /// Folder with the guest page's files (`guest`, `shared`), for those who work on them. `None` serves those in the
+    /// Folder with the guest page's files (`guest`, `shared`), for development. `None` serves the files built into the
     /// program.
     pub ui_dir: Option<PathBuf>,
-    /// Shared secret of TURN credentials. `None` takes the one in `data_dir`, or makes one.
+    /// Shared secret for TURN credentials. `None` uses the one in `data_dir`, or generates one.
     pub secret: Option<String>,
-    /// Secret of the community: who does not prove it comes in by invite only and sees no board. `None`: everybody who
-    /// reaches the server is one of the community.
+    /// Secret of the community. People who do not prove that they know it need an invite to enter a room, and cannot
+    /// see the board. `None`: everybody who can reach the server is a member.
     pub member_secret: Option<String>,
-    /// IANA time zone of the community, for lunches that come again each week.
+    /// IANA time zone of the community, for weekly lunches.
     pub zone: String,
-    /// How long TURN credentials are good for what is allocated anew. What is running goes on: with the relay in this process
+    /// How long TURN credentials allow new allocations. Existing allocations continue: with the relay of this process
     /// while the session lives, with coturn always.
     pub credential_lifetime: Duration,
     /// STUN and TURN.
     pub turn: Turn,
-    /// Rooms, sessions and their rates.
+    /// Limits on rooms and sessions, and their rates.
     pub rooms: Limits,
-    /// Connections at one time, those without a session included.
+    /// Maximum number of connections, including those without a session.
     pub connections: usize,
-    /// Connections at one time from one address (IPv6: from one /64). 0 is as many as there are.
+    /// Maximum number of connections from one address (IPv6: from one /64). 0 means no limit.
     pub connections_per_address: usize,
-    /// New connections from one address.
+    /// Rate of new connections from one address.
     pub connection_rate: Rate,
-    /// Whether those two also limit this machine itself. Usually not: what comes from it is a proxy for everybody.
+    /// Whether the two limits above also apply to this machine itself. Usually not: such a connection comes from a
+    /// proxy that serves everybody.
     pub limit_loopback: bool,
-    /// How long a client has for its hello.
+    /// How long a client has to send its hello.
     pub hello_timeout: Duration,
-    /// After how long a client that says nothing is taken for gone.
+    /// How long a client may be silent before its connection is closed.
     pub silence: Duration,
-    /// What clients are told to wait before they come again when the server stops.
+    /// How long clients wait before they reconnect after the server stops.
     pub retry_after: Duration,
 }
 
 /// How WebSockets and web pages are encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tls {
-    /// Not at all: `ws:` and `http:`. For this machine, a private network, or behind a proxy that encrypts.
+    /// No encryption: `ws:` and `http:`. For this machine, a private network, or behind a proxy that terminates TLS.
     Off,
-    /// With a certificate made and kept by the server. Clients pin its fingerprint, which is in the links.
+    /// A self-signed certificate that the server generates and stores. Clients pin its fingerprint, which is in the
+    /// links.
     SelfSigned,
-    /// With a certificate from files in PEM form.
+    /// A certificate from files in PEM form.
     Files {
-        /// The certificate and those between it and an authority.
+        /// The certificate chain.
         certificate: PathBuf,
         /// Its private key.
         key: PathBuf,
@@ -91,30 +93,31 @@ pub enum Tls {
 /// Where clients find STUN and TURN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
-    /// Nowhere: calls work only between addresses that reach each other.
+    /// Nowhere: calls work only between addresses that can reach each other directly.
     Off,
     /// In this process.
     Builtin(BuiltinTurn),
-    /// In other servers that share the secret, such as coturn with `use-auth-secret`: `turn:host:port`, `turns:...`.
+    /// On other servers that share the secret, such as coturn with `use-auth-secret`: `turn:host:port`, `turns:...`.
     External(Vec<String>),
 }
 
 /// STUN and TURN over UDP in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltinTurn {
-    /// Where. Port 0 takes any free one.
+    /// The address. Port 0 takes any free port.
     pub listen: SocketAddr,
-    /// Addresses under which peers reach relayed traffic, at most one of each family. Empty: this machine's own.
+    /// Public addresses for relayed traffic, at most one for each family. Empty: this machine's own.
     pub external: Vec<IpAddr>,
     /// Ports of relayed addresses.
     pub ports: RangeInclusive<u16>,
-    /// Also relay to private networks (RFC 1918, RFC 6598, RFC 4193).
+    /// Whether to relay to private networks too (RFC 1918, RFC 6598, RFC 4193).
     pub allow_lan: bool,
-    /// Also relay to this machine itself. For tests.
+    /// Whether to relay to this machine itself. For tests.
     pub allow_loopback: bool,
-    /// Allocations of one person (one device key) at one time. A call needs one for each other participant and network.
+    /// Maximum number of simultaneous allocations for one person (one device key). A call needs one for each other
+    /// participant and network.
     pub per_person: usize,
-    /// Allocations at one time.
+    /// Maximum number of simultaneous allocations.
     pub total: usize,
 }
 

@@ -1,9 +1,9 @@
-//! One WebSocket: challenge, hello, and then text frames both ways until somebody has enough.
+//! One WebSocket connection: challenge, hello, then text frames in both directions until either side closes it.
 //!
 //! ```text
-//!           challenge sent            key proved                    close, silence, broken
+//!           challenge sent            key proved                    close, silence, failure
 //! (upgraded) ────────────▶ Greeting ────────────▶ Talking (the hub) ─────────────────────▶ Ending ──▶ (closed)
-//!                             │  no hello, wrong hello, server stops                         ▲
+//!                             │  no hello, bad hello, server stops                           ▲
 //!                             └──────────────────────────────────────────────────────────────┘
 //! ```
 
@@ -35,49 +35,50 @@ use crate::hub::{Caller, Command, ConnectionId, bye, error};
 use crate::line::{Budget, Charge, Line, Outgoing, Queue, Writing};
 use crate::meter::{FREE, MESSAGE_TIMEOUT, Meter, Metered, READ_BYTES, Slots};
 
-/// Longest time for a last word and the other side's answer to the close.
+/// Longest time to send the final message and receive the other side's close frame.
 const ENDING: Duration = Duration::from_secs(1);
-/// Bytes read and thrown away while ending: what is on its way must not turn our last word into a reset.
+/// Bytes read and discarded while closing. Unread data would make the system send a reset, which may overtake our final
+/// message.
 const ENDING_BYTES: usize = 1024 * 1024;
-/// Longest time in which a socket must take something. A client that reads nothing for so long is cut; its session
-/// can be resumed.
+/// Longest time for which a socket may accept nothing. A client that reads nothing for so long is disconnected; its
+/// session can be resumed.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a control frame beside its payload, as a client sends it.
+/// Size of a client's control frame without its payload, in bytes.
 const CONTROL_HEAD: usize = 6;
-/// Pings, pongs and other frames of the WebSocket itself.
+/// Rate of pings, pongs and other control frames.
 const CONTROL_FRAMES: Rate = Rate::new(10.0, 50.0);
-/// Bytes of the library's buffers of one connection, each way. Longer messages come and go in fragments, so that they
-/// do not grow for ever.
+/// Buffer size of the WebSocket library for each direction, in bytes. Longer messages are split into fragments so that
+/// the buffers do not grow permanently.
 const BUFFER_BYTES: usize = 4 * 1024;
-/// Bytes of one connection at its most, with what its task holds: the buffers of both directions (what is written
-/// grows by doubling to a fragment more), the reader's own, a short unfinished message put together, the head of the
-/// HTTP request before all that.
+/// The most memory that one connection and its task use, in bytes: the buffers of both directions (the write buffer
+/// grows by doubling to a fragment more), the reader's own buffer, a short unfinished message while it is reassembled,
+/// and the head of the HTTP request before that.
 pub(crate) const CONNECTION_BYTES: usize =
     2 * BUFFER_BYTES + 2 * (BUFFER_BYTES + FRAGMENT) + READ_BYTES + 2 * FREE + 12 * 1024;
 
-/// What every connection needs.
+/// What every connection shares.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) hub: mpsc::Sender<Command>,
     /// Secret of the community, if it has one.
     pub(crate) member_secret: Option<Arc<str>>,
-    /// True, or closed, when the server stops.
+    /// True when the server stops; closed if the server was dropped.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) hello_timeout: Duration,
     pub(crate) silence: Duration,
-    /// What all connections hold that is not in their sockets yet.
+    /// Bytes handed to all connections that are not in their sockets yet.
     pub(crate) writing: Budget,
-    /// Long messages that are not whole yet.
+    /// Slots for long unfinished messages.
     pub(crate) slots: Slots,
 }
 
-/// Waits until the server stops, or is gone.
+/// Waits until the server stops or is dropped.
 pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // The guard it gives must not live on: it is a lock.
+    // Drop the returned guard: it holds a lock.
     drop(stopping.wait_for(|stopping| *stopping).await);
 }
 
-/// Waits until the server was dropped without being stopped: its hub says nothing to anybody then.
+/// Waits until the server is dropped without being stopped. Its hub sends no `bye` then.
 async fn abandoned(mut stopping: watch::Receiver<bool>) {
     while stopping.changed().await.is_ok() {}
 }
@@ -87,11 +88,11 @@ async fn abandoned(mut stopping: watch::Receiver<bool>) {
 enum Ending {
     /// The client closed it; `quit` if it also meant to end its session.
     Closed { quit: bool },
-    /// It broke, or everything has been said.
+    /// The connection failed, or the close frame has been sent.
     Silent,
-    /// With an error first and this close code.
+    /// Send an error first, then this close code.
     Error(ErrorCode, u16),
-    /// With a `bye`.
+    /// Send a `bye`.
     Bye(ErrorCode),
 }
 
@@ -101,7 +102,7 @@ impl Ending {
     }
 }
 
-/// Serves an upgraded connection to its end. `host` is the name by which the client reached us, for STUN and TURN.
+/// Serves an upgraded connection until it ends. `host` is the name by which the client reached us, for STUN and TURN.
 pub(crate) async fn serve<S>(io: S, id: ConnectionId, host: String, ticket: &Ticket, mut context: Context)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -129,7 +130,7 @@ where
     let _ = timeout(2 * ENDING, end(socket, ending)).await;
 }
 
-/// Gives a connection to the hub until it ends.
+/// Registers the connection with the hub and carries its frames until it ends.
 async fn converse<S>(
     socket: &mut WebSocketStream<Metered<S>>,
     id: ConnectionId,
@@ -146,12 +147,12 @@ where
     }
     let ending = talk(socket, id, meter, queue, context).await;
     let quit = ending == Ending::Closed { quit: true };
-    // A hub that is gone has no session to end.
+    // If the hub has ended, there is no session to end.
     let _ = context.hub.send(Command::Closed { connection: id, quit }).await;
     ending
 }
 
-/// Challenges the client and waits for a hello that proves its key.
+/// Sends the challenge and waits for a hello that proves the client's key.
 async fn greet<S>(
     socket: &mut WebSocketStream<S>,
     meter: &Meter,
@@ -183,7 +184,7 @@ where
     }
 }
 
-/// Who says hello, and whether they are one of the community.
+/// Verifies a hello. Returns the key, the hello, and whether the client is a member of the community.
 fn accept(text: &str, nonce: &Nonce, secret: Option<&str>) -> Result<(PublicKey, Hello, bool), Ending> {
     let message = parse::client_message(text).map_err(|rejected| Ending::error(rejected.code))?.message;
     let ClientMessage::Hello(hello) = message else { return Err(Ending::error(ErrorCode::UnexpectedMessage)) };
@@ -196,7 +197,7 @@ fn accept(text: &str, nonce: &Nonce, secret: Option<&str>) -> Result<(PublicKey,
     Ok((key, hello, member))
 }
 
-/// Carries frames both ways.
+/// Carries frames in both directions.
 async fn talk<S>(
     socket: &mut WebSocketStream<S>,
     id: ConnectionId,
@@ -211,7 +212,8 @@ where
     let Queue { frames, cut, writing } = queue;
     let mut out = Out { sink, written: Vec::new(), hub: &context.hub, id };
     tokio::select! {
-        // First of all: when the hub cuts a connection its queue ends too, and its client is to hear why.
+        // Must be polled first: when the hub cuts a connection its queue closes too, and the client must receive the
+        // reason.
         biased;
         Ok(code) = cut => Ending::Bye(code),
         ending = read(stream, id, meter, context) => ending,
@@ -232,7 +234,7 @@ where
     let mut control = Bucket::new(CONTROL_FRAMES, Instant::now());
     let mut large_since = None;
     loop {
-        // Pings keep a connection alive, but not a message that does not come to an end.
+        // Pings keep a connection alive, but they must not extend the time of an unfinished message.
         large_since = meter.is_large().then(|| large_since.unwrap_or_else(Instant::now));
         if large_since.is_some_and(|since| since.elapsed() > MESSAGE_TIMEOUT) {
             return Ending::error(ErrorCode::Timeout);
@@ -253,14 +255,14 @@ where
 /// The writing half of a connection.
 struct Out<'a, S> {
     sink: SplitSink<&'a mut WebSocketStream<S>, Message>,
-    /// Parts of the window that are given back with the next flush.
+    /// The frames written since the last flush; dropping them returns their share of the window.
     written: Vec<Charge>,
     hub: &'a mpsc::Sender<Command>,
     id: ConnectionId,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
-    /// Writes what the hub hands over, everything that waits in one go.
+    /// Writes what the hub hands over. Flushes once for all frames that wait.
     async fn write(&mut self, mut frames: mpsc::Receiver<Outgoing>, writing: &Writing) -> Ending {
         while let Some(first) = frames.recv().await {
             let mut next = Some(first);
@@ -271,7 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
                         self.feed(text).await
                     }
                     Outgoing::Close(code) => {
-                        // The other side is told, or does not listen.
+                        // If this fails, the client has already stopped reading.
                         let _ = timeout(WRITE_TIMEOUT, self.sink.send(close_frame(code))).await;
                         return Ending::Silent;
                     }
@@ -292,7 +294,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
         Ending::Silent
     }
 
-    /// Gives a message to the socket, a long one in fragments. False if it takes nothing.
+    /// Passes a message to the socket, a long one in fragments. Returns false if the socket does not accept it in time.
     async fn feed(&mut self, text: String) -> bool {
         if text.len() <= FRAGMENT {
             return matches!(timeout(WRITE_TIMEOUT, self.sink.feed(Message::text(text))).await, Ok(Ok(())));
@@ -311,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
     }
 }
 
-/// The text of a frame, nothing for one of the WebSocket's own, or the end.
+/// Returns the text of a frame, `None` for a control frame, or how the connection ends.
 fn sort(
     next: Option<Result<Message, SocketError>>,
     meter: &Meter,
@@ -340,7 +342,7 @@ fn sort(
     }
 }
 
-/// Says the last word and closes in such an order that it arrives.
+/// Sends the final message and closes in an order that lets it arrive.
 async fn end<S>(mut socket: WebSocketStream<S>, ending: Ending)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -359,15 +361,15 @@ where
             socket.send(Message::text(body(&message))).await?;
             socket.send(close_frame(code)).await?;
         }
-        // Answers the other side's close, if that was the reason.
+        // If the other side closed first, this sends our answer.
         socket.flush().await
     };
     let _ = timeout(ENDING, speak).await;
     drain(socket.into_inner()).await;
 }
 
-/// Closes our direction and reads the other to its end. A socket closed with bytes unread resets the connection,
-/// and the reset may overtake what was written last.
+/// Shuts down our direction and reads the other to its end. Closing a socket with unread bytes resets the connection,
+/// and the reset may overtake the last write.
 async fn drain<S>(mut io: S)
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -1,4 +1,4 @@
-//! What the server makes once and keeps: the secret of TURN credentials and its own certificate.
+//! Data that the server generates once and stores: the secret of TURN credentials and its own certificate.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,7 +13,7 @@ const SECRET_FILE: &str = "turn-secret";
 const CERTIFICATE_FILE: &str = "certificate.pem";
 const KEY_FILE: &str = "certificate-key.pem";
 
-/// The kept secret, or a new one of 256 random bits.
+/// The stored secret, or a new one of 256 random bits.
 pub(crate) fn secret(folder: Option<&Path>) -> Result<String, StartError> {
     let Some(folder) = folder else { return random_secret() };
     let path = folder.join(SECRET_FILE);
@@ -32,11 +32,11 @@ pub(crate) fn secret(folder: Option<&Path>) -> Result<String, StartError> {
 pub(crate) struct Identity {
     pub(crate) certificate: String,
     pub(crate) key: String,
-    /// Where they are kept, for errors.
+    /// Where the certificate is stored, for errors.
     pub(crate) path: PathBuf,
 }
 
-/// The kept certificate, or what `make` makes.
+/// The stored certificate, or a new one from `make`.
 pub(crate) fn identity(
     folder: Option<&Path>,
     make: impl FnOnce() -> Result<(String, String), StartError>,
@@ -50,7 +50,7 @@ pub(crate) fn identity(
         return Ok(Identity { certificate, key, path });
     }
     let (certificate, key) = make()?;
-    // The key first: a certificate is looked for only together with its key.
+    // The key first: a certificate counts only together with its key.
     write_private(&key_path, &key)?;
     write_private(&path, &certificate)?;
     Ok(Identity { certificate, key, path })
@@ -75,7 +75,7 @@ fn read(path: &Path) -> Result<Option<String>, StartError> {
     }
 }
 
-/// Written beside and moved into place: a file cut short by a crash would be a secret of no bytes.
+/// Writes to a temporary file and renames it: a crash must not leave a truncated file, which would be an empty secret.
 fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
     let write = || {
         if let Some(folder) = path.parent() {
@@ -88,7 +88,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
         });
         let done = written.and_then(|()| fs::rename(&beside, path));
         if done.is_err() {
-            // Nothing of a file that a full disk cut short stays behind.
+            // Remove the partial file, for example when the disk is full.
             let _ = fs::remove_file(&beside);
         }
         done
@@ -104,7 +104,7 @@ fn private_file(path: &Path) -> io::Result<fs::File> {
 
 #[cfg(not(unix))]
 fn private_file(path: &Path) -> io::Result<fs::File> {
-    // A person's own data folder on Windows is closed to others already.
+    // On Windows, other users cannot read a person's own data folder anyway.
     fs::File::create(path)
 }
 
@@ -112,7 +112,7 @@ fn private_file(path: &Path) -> io::Result<fs::File> {
 mod tests {
     use super::*;
 
-    /// A folder of its own that goes when the test is over.
+    /// A temporary folder, removed when the test ends.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -163,7 +163,7 @@ mod tests {
     fn nothing_of_a_file_that_could_not_be_written_stays_behind() {
         let folder = Folder::new("rest");
         let path = folder.0.join("secret");
-        // Nothing can be moved over a folder with something in it.
+        // A file cannot replace a folder that is not empty.
         fs::create_dir_all(path.join("in the way")).unwrap();
         assert!(write_private(&path, "secret").is_err());
         let left: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -1,32 +1,32 @@
-//! Why a server does not start.
+//! Why a server cannot start.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why a server does not start, and what to do about it.
+/// Why a server cannot start, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The TCP address cannot be listened on.
     #[error("cannot listen on {address}: {}", listen_advice(.source, "--listen"))]
     Listen {
-        /// Which.
+        /// The address or file.
         address: SocketAddr,
         /// Why.
         source: io::Error,
     },
     /// The UDP address of STUN and TURN cannot be listened on.
-    #[error("cannot serve STUN and TURN on UDP {address}: {}", listen_advice(.source, "--turn-listen, or serve none with --no-turn"))]
+    #[error("cannot serve STUN and TURN on UDP {address}: {}", listen_advice(.source, "--turn-listen, or disable both with --no-turn"))]
     TurnListen {
-        /// Which.
+        /// The address or file.
         address: SocketAddr,
         /// Why.
         source: io::Error,
     },
-    /// A file of the certificate or its key cannot be used.
+    /// The certificate or its key cannot be used.
     #[error("cannot use {}: {reason}", path.display())]
     Certificate {
-        /// Which.
+        /// The address or file.
         path: PathBuf,
         /// Why, and what to do.
         reason: String,
@@ -40,26 +40,26 @@ pub enum StartError {
         source: io::Error,
     },
     /// The file of the board cannot be used.
-    #[error("cannot use the board in {}: {reason}; if another server uses it, stop that one; else move the file away to begin with an empty board", path.display())]
+    #[error("cannot use the board in {}: {reason}; if another server uses it, stop that server; otherwise move the file away to start with an empty board", path.display())]
     Store {
-        /// Which.
+        /// The address or file.
         path: PathBuf,
         /// Why.
         reason: String,
     },
-    /// The system gives no thread.
-    #[error("the system gives no thread: {0}")]
+    /// The operating system cannot start a thread.
+    #[error("cannot start a thread: {0}")]
     Thread(io::Error),
-    /// Settings that contradict each other or make no sense.
+    /// The settings are invalid or contradict each other.
     #[error("{0}")]
     Config(String),
-    /// The operating system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
+    /// The operating system cannot provide random numbers.
+    #[error("the operating system cannot provide random numbers: {0}")]
     Random(getrandom::Error),
 }
 
 impl StartError {
-    /// Stable code for programs and translations.
+    /// A stable code for programs and translations.
     pub fn code(&self) -> &'static str {
         match self {
             StartError::Listen { .. } => "server_listen",
@@ -81,7 +81,7 @@ fn listen_advice(error: &io::Error, setting: &str) -> String {
         }
         io::ErrorKind::AddrNotAvailable => format!("this machine has no such address; choose another with {setting}"),
         io::ErrorKind::PermissionDenied => {
-            format!("not allowed (ports below 1024 need rights); choose another with {setting}")
+            format!("not allowed (ports below 1024 need privileges); choose another with {setting}")
         }
         _ => format!("{error}; choose another address with {setting}"),
     }

@@ -1,32 +1,32 @@
-//! A client's long frames, cut into short fragments before the WebSocket library sees them (RFC 6455 section 5.4).
+//! Splits a client's long frames into short fragments before the WebSocket library sees them (RFC 6455 section 5.4).
 //!
-//! The library's buffer grows to the longest frame it has ever read and stays so long: for thousands of connections
-//! that is the largest part of a server's memory. Of fragments it keeps no more than one.
+//! The library's read buffer grows to the longest frame it has ever read and never shrinks. With thousands of
+//! connections that would be most of a server's memory. For fragments it holds at most one.
 //!
 //! ```text
-//!        head is whole              payload, or a fragment of it, has passed
-//!  Head ───────────────▶ Payload ◀──────────────────────────────────────────▶ (the next fragment's head)
-//!   ▲                       │ nothing is left
+//!        header complete             payload, or a fragment of it, passed on
+//!  Head ───────────────▶ Payload ◀──────────────────────────────────────────▶ (header of the next fragment)
+//!   ▲                       │ nothing left
 //!   └───────────────────────┘
 //! ```
 
 use signaling::limits::MAX_FRAME_BYTES;
 
-/// Longest fragment, in bytes. A multiple of four: the mask goes on where it was.
+/// Longest fragment, in bytes. A multiple of four, so that the next fragment starts at the same byte of the mask.
 pub(crate) const FRAGMENT: usize = 4 * 1024;
-/// Longest head of a frame.
+/// Longest frame header, in bytes.
 const HEAD: usize = 14;
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
 const OPCODE: u8 = 0x0f;
-/// Opcodes from here on are of control frames.
+/// The first opcode of control frames.
 const CONTROL: u8 = 0x08;
 
-/// Cuts one connection's frames.
+/// Splits the frames of one connection.
 #[derive(Debug)]
 pub(crate) struct Fragments {
     state: State,
-    /// A head that is to be handed on.
+    /// A header to pass on.
     head: Head,
 }
 
@@ -43,7 +43,7 @@ struct Head {
     to: usize,
 }
 
-/// What of a frame is not yet in a fragment.
+/// The part of a frame that is not in a fragment yet.
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     left: u64,
@@ -58,7 +58,7 @@ impl Default for Fragments {
 }
 
 impl Fragments {
-    /// Takes bytes from the front of `from` and puts what becomes of them into `to`: how many of each.
+    /// Reads bytes from `from` and writes the resulting bytes to `to`. Returns how many were read and written.
     pub(crate) fn pass(&mut self, from: &[u8], to: &mut [u8]) -> (usize, usize) {
         let (mut used, mut put) = (0, 0);
         loop {
@@ -95,7 +95,7 @@ impl Fragments {
         }
     }
 
-    /// Bytes of a head wait to be handed on.
+    /// Whether bytes of a header wait to be passed on.
     pub(crate) fn has_more(&self) -> bool {
         self.head.from < self.head.to
     }
@@ -103,7 +103,7 @@ impl Fragments {
     fn begin(&mut self, head: Head) {
         let first = head.bytes[0];
         let (length, mask) = head.read();
-        // What the library refuses it is to see as it came.
+        // Frames that the library would reject pass unchanged.
         let is_plain = first & OPCODE >= CONTROL || first & !(FINAL | OPCODE) != 0;
         match mask {
             Some(mask) if !is_plain && length > FRAGMENT as u64 && length <= MAX_FRAME_BYTES as u64 => {
@@ -148,7 +148,7 @@ impl Head {
         }
     }
 
-    /// Bytes of the length beyond the second byte.
+    /// Number of bytes of the extended payload length.
     fn extended(&self) -> usize {
         match self.bytes[1] & !MASKED {
             126 => 2,
@@ -162,7 +162,7 @@ impl Head {
         self.to >= 2 && self.to == 2 + self.extended() + mask
     }
 
-    /// Length of the payload, and the mask if there is one.
+    /// The payload length, and the mask if there is one.
     fn read(&self) -> (u64, Option<[u8; 4]>) {
         let extended = self.extended();
         let length = self.bytes[2..2 + extended].iter().fold(0, |length, &byte| length << 8 | u64::from(byte));
@@ -187,7 +187,7 @@ mod tests {
     use tokio_tungstenite::tungstenite::Message;
     use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 
-    /// A client's frame of any kind, also of such as no client sends.
+    /// A frame of any kind, including ones that no client sends.
     fn frame(first: u8, length_form: u8, masked: bool, payload: &[u8]) -> Vec<u8> {
         let mask_bit = if masked { MASKED } else { 0 };
         let mut bytes = vec![first];
@@ -225,7 +225,7 @@ mod tests {
         }
     }
 
-    /// What the library makes of it: messages, and the kind of error at the end.
+    /// What the library reads: the messages, and the kind of error at the end.
     fn heard(bytes: Vec<u8>) -> (Vec<Message>, String) {
         let most = Some(MAX_FRAME_BYTES);
         let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
@@ -253,7 +253,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// The same messages come out, and the same errors, whatever comes in, however it is split.
+        /// The library reads the same messages and errors, whatever the input and however it is split.
         #[test]
         fn the_library_hears_the_same(
             frames in prop::collection::vec(

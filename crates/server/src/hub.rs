@@ -1,4 +1,4 @@
-//! The task that owns all rooms and sessions. Connections talk to it by messages and it never waits for them.
+//! The task that owns all rooms and sessions. Connections send it messages, and it never waits for them.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -26,47 +26,47 @@ use crate::line::Line;
 use crate::store::Stored;
 use crate::turn::Sessions;
 
-/// Commands waiting for the hub. When full, the connection that has one more waits and reads nothing meanwhile.
+/// Commands waiting for the hub. When full, a connection with another command waits, and reads nothing meanwhile.
 pub(crate) const COMMANDS: usize = 256;
-/// How often bare acknowledgements and broken sessions are looked after: a quarter of the time an
-/// acknowledgement may take.
+/// How often pending acknowledgements and disconnected sessions are checked: a quarter of the time by which an
+/// acknowledgement may be delayed.
 const TICK: Duration = Duration::from_millis(250);
-/// Shortest time between two times at which boards on screens are brought up to date: what changes meanwhile is told
-/// together. The first change after a pause is told at once.
+/// Shortest time between two updates of the boards on screens: changes in between are sent together. The first change
+/// after a pause is sent immediately.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
-/// What a client that found the server full waits before it comes again.
+/// How long a client waits before it reconnects, in milliseconds, if the server is full.
 const FULL_RETRY_MS: u64 = 5_000;
 
-/// One connection, counted from the start of the server.
+/// A connection, numbered from the start of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
-/// What the hub is told.
+/// A message to the hub.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A client has proved its key.
     Hello { connection: ConnectionId, line: Line, caller: Caller, hello: Hello, host: String },
     /// A text frame of `bytes` bytes after the hello.
     Frame { connection: ConnectionId, bytes: usize, frame: Result<Envelope<ClientMessage>, Rejected> },
-    /// A connection that was handed all it may has written it.
+    /// A connection that had used up its window has written everything.
     Written { connection: ConnectionId },
-    /// The connection is gone; `quit` if the client meant to end its session.
+    /// The connection has closed; `quit` if the client meant to end its session.
     Closed { connection: ConnectionId, quit: bool },
-    /// Say `bye` to everybody and end.
+    /// Send `bye` to every client and end.
     Stop { retry_after: Duration },
 }
 
-/// Who is at the other end of a connection.
+/// The client at the other end of a connection.
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) key: PublicKey,
-    /// One of the community, proved where it has a secret.
+    /// A member of the community; proved if the community has a secret.
     pub(crate) member: bool,
-    /// What limits they count against because of where they come from.
+    /// The network sources whose limits this session counts against.
     pub(crate) sources: Vec<Source>,
 }
 
-/// Starts the hub. It ends after [`Command::Stop`] or when every sender is gone.
+/// Starts the hub. It ends after [`Command::Stop`] or when every sender has been dropped.
 pub(crate) fn spawn(
     limits: Limits,
     ice: IceDirectory,
@@ -108,22 +108,22 @@ async fn sleep_until(at: Option<Instant>) {
 struct Hub {
     limits: Limits,
     ice: IceDirectory,
-    /// Hears which sessions may relay, if this server has a relay.
+    /// Receives which sessions may use the relay, if this server has one.
     relay: Option<Sessions>,
     rooms: Rooms,
     sessions: HashMap<SessionId, Member>,
     keeping: Keeping,
-    /// When boards on screens were last brought up to date.
+    /// When the boards on screens were last updated.
     flushed: Instant,
-    /// Which session a connection carries; none once it was refused or replaced.
+    /// The session of each connection. A connection that was refused or replaced has none.
     carried: HashMap<ConnectionId, SessionId>,
 }
 
-/// A session's count and its connection, if it has one.
+/// A session's numbering and its connection, if it has one.
 struct Member {
     session: ServerSession,
     line: Option<(ConnectionId, Line)>,
-    /// The newest ping that waits for an answer.
+    /// The nonce of the newest ping that has not been answered.
     pong: Option<u64>,
 }
 
@@ -150,7 +150,7 @@ impl Hub {
             Command::Frame { connection, bytes, frame } => {
                 self.frame(now, connection, bytes, frame);
                 self.drain();
-                // After many frames without an answer an acknowledgement is due before the tick.
+                // After many frames without a reply, an acknowledgement is due before the next tick.
                 let member = self.carried.get(&connection).and_then(|id| self.sessions.get_mut(id));
                 if let Some(member) = member {
                     member.acknowledge(now);
@@ -163,7 +163,7 @@ impl Hub {
                 }
             }
             Command::Closed { connection, quit } => self.closed(now, connection, quit),
-            // The loop takes it before it comes here.
+            // Unreachable in practice: the loop handles this command before it calls `handle`.
             Command::Stop { retry_after } => self.say_bye(retry_after),
         }
         self.drain();
@@ -194,7 +194,7 @@ impl Hub {
         self.drain();
     }
 
-    /// When boards on screens are next to be brought up to date, if there is anything new.
+    /// When the boards on screens are due for an update, if anything has changed.
     fn flush_at(&self) -> Option<Instant> {
         let wanted = self.rooms.wants_flush();
         wanted.then(|| self.flushed + FLUSH_EVERY)
@@ -216,7 +216,9 @@ impl Hub {
                     self.rooms.replace_board(board);
                     words
                 }
-                Err(error) => return tracing::error!(%error, "the board goes on with what was not written down"),
+                Err(error) => {
+                    return tracing::error!(%error, "the board could not be restored; unsaved changes stay in memory");
+                }
             },
         };
         for word in words {
@@ -287,7 +289,7 @@ impl Hub {
         }
     }
 
-    /// Goes on with a session over a new connection; gives the line back if that cannot be.
+    /// Resumes a session on a new connection. Returns the line if that is not possible.
     fn resume(
         &mut self,
         connection: ConnectionId,
@@ -302,7 +304,7 @@ impl Hub {
         }
         let ice_servers = self.ice_servers(host, id);
         let Some(member) = self.sessions.get_mut(id) else { return Err(line) };
-        // First of all the old connection: nothing more of it may be taken or sent.
+        // Detach the old connection first: nothing more may be received from it or sent to it.
         if let Some((old, line)) = member.line.take() {
             self.carried.remove(&old);
             line.say(&bye(ErrorCode::Replaced));
@@ -335,23 +337,23 @@ impl Hub {
             Err(rejected) => (rejected.seq, rejected.ack),
         };
         let place = member.session.receive_numbers(now, seq, ack);
-        // What waited for this acknowledgement goes now.
+        // Send what this acknowledgement made room for.
         member.hand_over();
         self.rooms.note(&id, member.session.backlog());
         match place {
             Ok(Place::New | Place::Uncounted) => {}
             Ok(Place::Duplicate) => return,
             Err(count) => {
-                tracing::debug!(%count, "the client's count is wrong");
+                tracing::debug!(%count, "the client's sequence numbers are wrong");
                 return self.break_off(now, connection, ErrorCode::Malformed);
             }
         }
         match frame {
-            // What changes something has a number; else a replay could do it twice.
+            // A message that changes state must be numbered; otherwise a replay could apply it twice.
             Ok(envelope) if seq == 0 && envelope.message.is_counted() => {
                 self.break_off(now, connection, ErrorCode::Malformed);
             }
-            // Nothing is decided that could not be kept.
+            // Refuse requests whose result could not be stored.
             Ok(envelope) if matches!(envelope.message, ClientMessage::Board(_)) && self.keeping.is_stuck() => {
                 self.rooms.refused(now, &id, seq, bytes, ErrorCode::NotSaved);
             }
@@ -372,7 +374,7 @@ impl Hub {
         }
     }
 
-    /// Closes a connection whose session may be resumed.
+    /// Closes a connection. Its session may be resumed.
     fn break_off(&mut self, now: Instant, connection: ConnectionId, code: ErrorCode) {
         let member = self.carried.get(&connection).and_then(|id| self.sessions.get_mut(id));
         if let Some((_, line)) = member.and_then(|member| member.line.take()) {
@@ -382,7 +384,7 @@ impl Hub {
         self.closed(now, connection, false);
     }
 
-    /// Does what the rooms decided. A client found too slow on the way is decided about in turn.
+    /// Executes the decisions of the rooms, including those that follow from a client found to be too slow.
     fn drain(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             match output {
@@ -418,7 +420,7 @@ impl Hub {
         }
     }
 
-    /// A piece of the board, written once for however many hear it.
+    /// Delivers a piece of the board, which is serialized once for all its subscribers.
     fn deliver_text(&mut self, to: &SessionId, text: Text) {
         let Some(member) = self.sessions.get_mut(to) else { return };
         self.rooms.published(to, text.len());
@@ -446,7 +448,7 @@ impl Hub {
         self.carried.remove(&connection);
         let Some(code) = code else { return line.close(close::NORMAL) };
         tracing::debug!(?code, "session ended");
-        // A client that has read too little will not read this either: its connection is cut.
+        // A client that is too slow would not read a `bye` in the queue either, so its connection is cut.
         if code == ErrorCode::TooSlow {
             line.cut(code);
         } else {
@@ -475,7 +477,7 @@ impl Hub {
 }
 
 impl Member {
-    /// Hands the connection what it may be handed.
+    /// Hands the connection as much as its window admits.
     fn hand_over(&mut self) {
         let Some((_, line)) = &self.line else { return };
         while let Some(bytes) = self.session.next_bytes() {
@@ -494,10 +496,10 @@ impl Member {
         }
     }
 
-    /// Sends the bare acknowledgement that is due, if one is.
+    /// Sends a bare acknowledgement if one is due.
     fn acknowledge(&mut self, now: Instant) {
         let Some((_, line)) = &self.line else { return };
-        // A connection that is behind gets it with its next frame.
+        // A connection that is behind receives the acknowledgement with its next frame.
         if !line.is_waiting()
             && let Some(frame) = self.session.poll_ack(now)
         {
@@ -506,12 +508,12 @@ impl Member {
     }
 }
 
-/// An error outside the count.
+/// An error without a sequence number.
 pub(crate) fn error(code: ErrorCode) -> ServerMessage {
     ServerMessage::Error(ErrorMessage { code, message: text(code).into(), about: None })
 }
 
-/// The end, for good.
+/// A final `bye`: the client must not reconnect.
 pub(crate) fn bye(code: ErrorCode) -> ServerMessage {
     ServerMessage::Bye { code, retry_after_ms: None }
 }

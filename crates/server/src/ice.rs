@@ -1,7 +1,7 @@
-//! Which STUN and TURN servers a client is told of, and with which credentials.
+//! Chooses the STUN and TURN servers for a client, and makes its credentials.
 //!
-//! Credentials are those of the TURN REST API (draft-uberti-behave-turn-rest-00): the user name is `expiry:session`, and
-//! the password is made of it by [`relay::password`]. coturn's `use-auth-secret` understands the same.
+//! The credentials follow the TURN REST API (draft-uberti-behave-turn-rest-00): the user name is `expiry:session`, and
+//! [`relay::password`] derives the password from it. coturn's `use-auth-secret` accepts the same.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,11 +13,11 @@ use sha2::{Digest, Sha256};
 use signaling::identity::PublicKey;
 use signaling::message::{IceServer, SessionId};
 
-/// Makes and checks what clients are told.
+/// Makes the list of ICE servers for each client.
 #[derive(Clone)]
 pub(crate) struct IceDirectory {
     place: Place,
-    /// Of this server's own relay or shared with others, as the place is.
+    /// The secret of this server's own relay, or the one shared with other servers, depending on `place`.
     secret: Vec<u8>,
     lifetime: Duration,
 }
@@ -26,7 +26,7 @@ pub(crate) struct IceDirectory {
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     Nowhere,
-    /// On the host by which the client came, at this UDP port.
+    /// On the host by which the client connected, at this UDP port.
     Here {
         port: u16,
     },
@@ -40,7 +40,7 @@ impl IceDirectory {
         IceDirectory { place, secret, lifetime }
     }
 
-    /// The entries for one session of a client that came by `host` (IPv6 in brackets).
+    /// The ICE servers for one session of a client that connected to `host` (IPv6 in brackets).
     pub(crate) fn servers(&self, host: &str, session: &SessionId, now: SystemTime) -> Vec<IceServer> {
         let (stun, turn) = match &self.place {
             Place::Nowhere => return Vec::new(),
@@ -57,7 +57,7 @@ impl IceDirectory {
     }
 }
 
-/// STUN at the same places: every TURN server is a STUN server too (RFC 8656 section 3).
+/// STUN URLs for TURN servers: every TURN server is a STUN server too (RFC 8656 section 3).
 fn stun_urls(turn: &[String]) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for place in turn.iter().filter_map(|url| url.strip_prefix("turn:")) {
@@ -70,8 +70,8 @@ fn stun_urls(turn: &[String]) -> Vec<String> {
     urls
 }
 
-/// A new session's id: 128 random bits, and a mark of the person that lets the relay count allocations by person
-/// without asking who has which session.
+/// Makes the id of a new session: 128 random bits, and a hash of the person's key. The hash lets the relay count
+/// allocations by person without asking which session belongs to whom.
 pub(crate) fn new_session_id(key: &PublicKey) -> Result<SessionId, getrandom::Error> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)?;
@@ -80,8 +80,8 @@ pub(crate) fn new_session_id(key: &PublicKey) -> Result<SessionId, getrandom::Er
     Ok(SessionId(format!("{}.{mark}", URL_SAFE_NO_PAD.encode(random))))
 }
 
-/// The host part of a STUN or TURN URL for a client: the configured one, else the one it asked for, else the
-/// address it reached.
+/// The host of a STUN or TURN URL for a client: the configured one, otherwise the one that the client requested,
+/// otherwise the address it reached.
 pub(crate) fn host_for(public: Option<&str>, asked: Option<&str>, reached: SocketAddr) -> String {
     if let Some(public) = public {
         return public.to_owned();
@@ -96,7 +96,7 @@ pub(crate) fn host_for(public: Option<&str>, asked: Option<&str>, reached: Socke
     }
 }
 
-/// Letters, digits, dots and hyphens, or an IPv6 address in brackets: nothing that means something in a URL.
+/// Letters, digits, dots and hyphens, or an IPv6 address in brackets: nothing with a special meaning in a URL.
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(inside) => inside.parse::<std::net::Ipv6Addr>().is_ok(),
@@ -149,7 +149,7 @@ mod tests {
         let (one, other) = (session(), session());
         assert_ne!(one, other);
         assert!(one.0.len() <= signaling::limits::MAX_ID_BYTES);
-        // The relay takes what follows the last dot for the person.
+        // The relay identifies a person by what follows the last dot.
         let mark = |id: &SessionId| id.0.rsplit_once('.').unwrap().1.to_owned();
         assert_eq!(mark(&one), mark(&other));
         let stranger = new_session_id(&DeviceKey::from_secret(&[2; 32]).public()).unwrap();

@@ -1,4 +1,4 @@
-//! What the board has decided is written down before anybody hears of it.
+//! Holds back what the board has decided until it is on disk.
 //!
 //! ```text
 //!  Output::Write ─▶ store ──────────────── written n ─┐
@@ -19,50 +19,52 @@ use crate::data::random_bytes;
 use crate::error::StartError;
 use crate::store::{self, Store, Stored};
 
-/// Batches that wait here because the store's own queue is full, and words that wait for them. When more do, the
-/// disk has stopped: requests to the board are refused with `not_saved` before they are decided.
+/// Batches that wait because the store's queue is full, and messages that wait for a batch. When either exceeds this,
+/// the disk has stalled: requests to the board are refused with `not_saved` before they are decided.
 const MOST_WAITING: usize = 8_192;
-/// Bytes of what was given to be written and is not yet; likewise.
+/// Bytes of changes that are not on disk yet; with the same consequence.
 pub(crate) const UNWRITTEN_BYTES: usize = 32 * 1024 * 1024;
 
-/// What is said once something is safe.
+/// A message to send once the changes before it are on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Word {
     To(SessionId, ServerMessage),
     ToAll(Vec<SessionId>, Text),
 }
 
-/// The store, and the gate behind it. The hub owns it.
+/// The store, and the queue of messages that wait for it. Owned by the hub.
 #[derive(Debug)]
 pub(crate) struct Keeping {
     calendar: Calendar,
     invite_secret: [u8; 32],
     store: Store,
     heard: mpsc::UnboundedReceiver<Stored>,
-    /// What was kept when the server started; the first board is made of it.
+    /// The content of the store at the start, from which the first board is built.
     saved: Saved,
-    /// Batches the store has not taken yet, in order. Bounded by [`MOST_WAITING`] through [`Keeping::is_stuck`].
+    /// Batches that the store has not accepted yet, in order. Bounded by [`MOST_WAITING`] through
+    /// [`Keeping::is_stuck`].
     backlog: VecDeque<(u64, Vec<Change>)>,
-    /// Words and the batch they wait for. Bounded likewise.
+    /// Messages, each with the batch it waits for. Bounded in the same way.
     gate: VecDeque<(u64, Word)>,
     given: u64,
     safe: u64,
-    /// Bytes of each batch that is not safe, and of all. Bounded by [`UNWRITTEN_BYTES`] through [`Keeping::is_stuck`].
+    /// The size of each batch that is not on disk, and their sum. Bounded by [`UNWRITTEN_BYTES`] through
+    /// [`Keeping::is_stuck`].
     unwritten: VecDeque<(u64, usize)>,
     unwritten_bytes: usize,
 }
 
 impl Keeping {
-    /// Reads what is kept and starts the store.
+    /// Reads the stored board and starts the store.
     pub(crate) fn open(config: &Config) -> Result<Keeping, StartError> {
         let calendar = Calendar::new(&config.zone)
-            .ok_or_else(|| StartError::Config(format!("{:?} is no time zone that is known", config.zone)))?;
+            .ok_or_else(|| StartError::Config(format!("{:?} is not a known time zone", config.zone)))?;
         let mut opened = store::open(config.data_dir.as_deref())?;
         let (saved, invite_secret) = (std::mem::take(&mut opened.saved), opened.invite_secret);
-        // Unbounded, and never longer than there are batches in the store's queue.
+        // Unbounded, but never longer than the number of batches in the store's queue.
         let (told, heard) = mpsc::unbounded_channel();
         let store = Store::start(opened, move |stored| {
-            let _ = told.send(stored); // a hub that is gone has nobody left to tell
+            let _ = told.send(stored); // if the hub has ended, nobody waits for it
         })?;
         let (backlog, gate) = (VecDeque::new(), VecDeque::new());
         let (given, safe, unwritten, unwritten_bytes) = (0, 0, VecDeque::new(), 0);
@@ -81,24 +83,24 @@ impl Keeping {
         })
     }
 
-    /// The board as it was kept.
+    /// Builds the board from what was stored.
     pub(crate) fn board(&mut self, unix_ms: u64) -> Result<Board, StartError> {
         let saved = std::mem::take(&mut self.saved);
         Ok(Board::new(self.calendar.clone(), random_bytes()?, self.invite_secret, saved, unix_ms))
     }
 
-    /// What the store says next.
+    /// Receives the next report of the store.
     pub(crate) async fn heard(&mut self) -> Option<Stored> {
         self.heard.recv().await
     }
 
-    /// Whether so much waits for the disk that nothing new may be decided.
+    /// Whether so much waits for the disk that no new request may be decided.
     pub(crate) fn is_stuck(&self) -> bool {
         let waiting = self.backlog.len().max(self.gate.len());
         waiting >= MOST_WAITING || self.unwritten_bytes >= UNWRITTEN_BYTES
     }
 
-    /// Has something written down.
+    /// Writes changes to the store.
     pub(crate) fn write(&mut self, changes: Vec<Change>) {
         self.given += 1;
         let bytes = changes.iter().map(Change::bytes).sum();
@@ -108,7 +110,7 @@ impl Keeping {
         self.hand_over();
     }
 
-    /// Hands the store what it had no place for.
+    /// Passes waiting batches to the store while it has room.
     pub(crate) fn hand_over(&mut self) {
         while let Some((number, changes)) = self.backlog.pop_front() {
             if let Err(changes) = self.store.write(number, changes) {
@@ -117,7 +119,7 @@ impl Keeping {
         }
     }
 
-    /// A word for after everything that was to be written so far. Given back if that is safe already.
+    /// Queues a message until everything written so far is on disk. Returns it if that is already the case.
     pub(crate) fn hold(&mut self, word: Word) -> Option<Word> {
         if self.safe == self.given && self.gate.is_empty() {
             return Some(word);
@@ -126,7 +128,7 @@ impl Keeping {
         None
     }
 
-    /// Everything up to this batch is safe: what may be said now.
+    /// Everything up to this batch is on disk. Returns the messages that may be sent now.
     pub(crate) fn written(&mut self, number: u64) -> Vec<Word> {
         self.safe = self.safe.max(number);
         while let Some((_, bytes)) = self.unwritten.pop_front_if(|(number, _)| *number <= self.safe) {
@@ -137,7 +139,7 @@ impl Keeping {
         self.gate.drain(..free).map(|(_, word)| word).collect()
     }
 
-    /// Nothing that waited will be safe: the board as it is kept, and what those are told who waited.
+    /// The waiting batches are lost. Returns the board as it is stored, and error messages for the clients that waited.
     pub(crate) fn failed(&mut self, saved: Saved, unix_ms: u64) -> Result<(Board, Vec<Word>), StartError> {
         self.store.go_on();
         self.backlog.clear();
@@ -150,7 +152,7 @@ impl Keeping {
     }
 }
 
-/// Who was to hear that something is done hears that it is not; news of it are void.
+/// Turns a confirmation into a `not_saved` error. News of changes that were lost are dropped.
 fn apology(word: Word) -> Option<Word> {
     let not_saved = |about| {
         let code = ErrorCode::NotSaved;

@@ -1,8 +1,8 @@
 //! The signalling, STUN and TURN server, as a library and as the program `lunchroom-server`.
 //!
-//! [`Server::start`] serves WebSockets and the pages of links over one TCP port, and STUN and TURN over one UDP
-//! port. One task, the hub, owns every room and session; a task a connection carries text between its socket and
-//! the hub, by bounded queues, and nothing else is shared.
+//! [`Server::start`] serves WebSockets and the pages of links on one TCP port, and STUN and TURN on one UDP port. One
+//! task, the hub, owns every room and session. A task for each connection carries text between its socket and the hub
+//! over bounded queues. Nothing else is shared.
 
 mod admission;
 mod check;

@@ -1,7 +1,7 @@
-//! The hub's end of a connection, and what is handed over and not yet in its socket.
+//! The hub's end of a connection, and what was handed over but is not in the socket yet.
 //!
-//! Messages are kept once, in the outbox of their session. A connection is handed the next of them only as its socket
-//! takes the ones before: a client that does not read costs no more than its window.
+//! Messages are stored once, in the outbox of their session. A connection receives the next of them only as its socket
+//! accepts the previous ones, so a client that does not read costs no more than its window.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,26 +10,26 @@ use signaling::message::{ErrorCode, ServerMessage};
 use signaling::numbering::body;
 use tokio::sync::{mpsc, oneshot};
 
-/// Bytes handed to one connection that its socket has not taken. What is more waits in the outbox.
+/// Bytes handed to one connection that its socket has not accepted yet. The rest waits in the outbox.
 pub(crate) const WINDOW: usize = 16 * 1024;
-/// The same while all connections together stay within [`WRITING_BYTES`].
+/// The window as long as all connections together stay within [`WRITING_BYTES`].
 const WIDE_WINDOW: usize = 256 * 1024;
-/// Bytes handed to all connections beyond their own windows. When full, each has its own window, and a longer frame
-/// waits.
+/// Bytes handed to all connections beyond [`WINDOW`]. When full, each connection has only [`WINDOW`], and a longer
+/// frame waits.
 pub(crate) const WRITING_BYTES: usize = 48 * 1024 * 1024;
-/// Frames handed to one connection; as many short ones as fit into [`WIDE_WINDOW`].
+/// Number of frames handed to one connection: as many short ones as fit into [`WIDE_WINDOW`].
 const FRAMES: usize = WIDE_WINDOW / FRAME_OVERHEAD;
-/// What a frame costs beside its text.
+/// Memory of a frame besides its text, in bytes.
 const FRAME_OVERHEAD: usize = 128;
 
-/// What all connections have been handed beyond their windows. Shared by the hub and every connection.
+/// The bytes handed to all connections beyond their windows. Shared by the hub and every connection.
 pub(crate) type Budget = Arc<AtomicUsize>;
 
 /// The hub's end.
 #[derive(Debug)]
 pub(crate) struct Line {
     frames: mpsc::Sender<Outgoing>,
-    /// Cuts the connection even where its client reads nothing.
+    /// Cuts the connection even if its client reads nothing.
     cut: oneshot::Sender<ErrorCode>,
     writing: Arc<Writing>,
     budget: Budget,
@@ -43,30 +43,30 @@ pub(crate) struct Queue {
     pub(crate) writing: Arc<Writing>,
 }
 
-/// What a connection writes.
+/// An item of a connection's write queue.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Text(String, Charge),
-    /// The last: close with this code.
+    /// The last item: close with this code.
     Close(u16),
 }
 
-/// What is on its way into one socket.
+/// What one connection has been handed and its socket has not accepted.
 #[derive(Debug, Default)]
 pub(crate) struct Writing {
     bytes: AtomicUsize,
-    /// The hub has more.
+    /// Whether the hub has more to send.
     is_wanted: AtomicBool,
 }
 
 impl Writing {
-    /// Whether the hub has to be told that there is room again; once for each time it asked.
+    /// Whether the hub must be notified that there is room again. True once for each request.
     pub(crate) fn take_wanted(&self) -> bool {
         self.is_wanted.swap(false, Ordering::SeqCst)
     }
 }
 
-/// A frame's part of the window, given back when it has been written, or never will be.
+/// A frame's share of the window, returned when the frame has been written or dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
     writing: Arc<Writing>,
@@ -93,9 +93,9 @@ impl Line {
         (line, Queue { frames: queue, cut: cut_off, writing })
     }
 
-    /// Whether a frame of so many bytes may be handed over now. If not, the connection says when to ask again.
+    /// Whether a frame of this size may be handed over now. If not, the connection reports when there is room again.
     pub(crate) fn admits(&self, bytes: usize) -> bool {
-        // Before looking: what is written meanwhile is told.
+        // Set the flag before checking, so that frames written in between are reported.
         self.writing.is_wanted.store(true, Ordering::SeqCst);
         let fits = self.frames.capacity() > FRAMES / 8 && (self.is_narrow(bytes) || self.is_wide(bytes));
         if fits {
@@ -104,12 +104,12 @@ impl Line {
         fits
     }
 
-    /// Whether it was told to wait and has not yet heard that it may go on.
+    /// Whether the hub waits for the connection to report that there is room.
     pub(crate) fn is_waiting(&self) -> bool {
         self.writing.is_wanted.load(Ordering::SeqCst)
     }
 
-    /// Hands a frame over, whether or not there is room.
+    /// Hands over a frame, whether or not there is room.
     pub(crate) fn hand(&self, text: String) {
         let bytes = text.len() + FRAME_OVERHEAD;
         let budget = (!self.is_narrow(text.len())).then(|| Arc::clone(&self.budget));
@@ -118,25 +118,26 @@ impl Line {
             budget.fetch_add(bytes, Ordering::SeqCst);
         }
         let charge = Charge { writing: Arc::clone(&self.writing), bytes, budget };
-        // A closed queue: the connection's end is on its way to the hub. A full one takes no last word either.
+        // If the queue is closed, the connection is about to report its end to the hub. If it is full, no last message
+        // fits.
         let _ = self.frames.try_send(Outgoing::Text(text, charge));
     }
 
-    /// Says something outside the count.
+    /// Sends a message without a sequence number.
     pub(crate) fn say(&self, message: &ServerMessage) {
         self.hand(body(message));
     }
 
-    /// The end, after everything that was handed over.
+    /// Closes the connection after everything that was handed over.
     pub(crate) fn close(self, code: u16) {
         if self.frames.try_send(Outgoing::Close(code)).is_err() {
             self.cut(ErrorCode::TooSlow);
         }
     }
 
-    /// The end at once, with a `bye` if the socket still takes it.
+    /// Cuts the connection immediately, with a `bye` if the socket still accepts it.
     pub(crate) fn cut(self, code: ErrorCode) {
-        // A connection that is gone needs no cutting.
+        // If the connection has ended already, there is nothing to cut.
         let _ = self.cut.send(code);
     }
 

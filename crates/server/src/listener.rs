@@ -1,4 +1,4 @@
-//! Takes connections in, counts them, and sees them out when the server stops.
+//! Accepts connections, counts them, and waits for them to end when the server stops.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,22 +17,22 @@ use crate::http::{self, Front, Reached};
 
 /// Longest time for a TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pause after the system could not take a connection in, for example because every file handle is in use.
+/// Pause after a failed accept, for example when every file descriptor is in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Connections that wait because too many came at once from where they come, before anything is read from them: a
-/// school's members all have one address, and who they are is known a moment later. When full, they are refused.
+/// Connections that wait, unread, because too many arrived at once from their source: all members at a school share one
+/// address, and it takes a moment to tell who they are. When full, further ones are refused.
 const MAX_WAITING: usize = 1_024;
-/// How long one waits before it is refused.
+/// Longest time that a connection waits before it is refused.
 const WAITING_PATIENCE: Duration = Duration::from_secs(20);
-/// How often those who wait are tried again.
+/// How often waiting connections are tried again.
 const WAITING_PAUSE: Duration = Duration::from_millis(20);
 /// How long a stopping server waits for its connections to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// The answer to a connection over its address's share, where it can be read.
+/// The answer to a refused connection, if it is not encrypted.
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Accepts until the server stops, then waits for the connections to end, for a while.
+/// Accepts connections until the server stops, then waits up to [`STOP_PATIENCE`] for them to end.
 pub(crate) async fn run(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -64,13 +64,13 @@ pub(crate) async fn run(
     }
 }
 
-/// Where connections come in.
+/// Accepts and refuses connections.
 struct Doors {
     tls: Option<TlsAcceptor>,
     front: Arc<Front>,
     admission: Admission,
     back: mpsc::UnboundedSender<Returned>,
-    /// Earliest first, at most [`MAX_WAITING`].
+    /// In order of arrival, at most [`MAX_WAITING`].
     waiting: VecDeque<(Instant, TcpStream, SocketAddr)>,
 }
 
@@ -102,9 +102,9 @@ impl Doors {
 }
 
 async fn take_in(stream: TcpStream, tls: Option<TlsAcceptor>, front: Arc<Front>, ticket: Ticket) {
-    // Each message is written in one go: waiting for more would only delay it.
+    // Each message is written at once, so delaying it to collect more only adds latency.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let Ok(local) = stream.local_addr() else { return };
     let reached = Reached { local, encrypted: tls.is_some() };
@@ -113,8 +113,8 @@ async fn take_in(stream: TcpStream, tls: Option<TlsAcceptor>, front: Arc<Front>,
         None => http::serve(stream, front, reached, ticket).await,
         Some(tls) => match timeout(TLS_TIMEOUT, tls.accept(stream)).await {
             Ok(Ok(stream)) => http::serve(stream, front, reached, ticket).await,
-            Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
-            Err(_) => tracing::debug!("TLS handshake took too long"),
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake timed out"),
         },
     }
 }
@@ -122,7 +122,7 @@ async fn take_in(stream: TcpStream, tls: Option<TlsAcceptor>, front: Arc<Front>,
 fn refuse(mut stream: TcpStream, peer: SocketAddr, encrypted: bool) {
     tracing::debug!(%peer, "too many connections");
     if !encrypted {
-        // One attempt on an empty socket buffer: it never waits.
+        // The socket buffer is empty, so this write does not block.
         tokio::spawn(async move {
             let _ = timeout(ACCEPT_PAUSE, stream.write_all(TOO_MANY)).await;
         });

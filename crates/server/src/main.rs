@@ -13,7 +13,7 @@ use server::settings::Cli;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless told otherwise: no address of a client is above debug.
+/// The default log filter. Addresses of clients are logged at debug and below only.
 const DEFAULT_LOG: &str = "info";
 
 fn main() -> ExitCode {
@@ -32,7 +32,8 @@ fn run() -> anyhow::Result<()> {
     let config = cli.into_config()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     runtime.block_on(async {
-        // Listened for before the address is told: whoever has read it may end us at once, and sessions still get `bye`.
+        // Listen for signals before the address is printed: a program that reads it may stop us immediately, and
+        // sessions must still receive `bye`.
         let stop = StopSignal::listen()?;
         let server = Server::start(config).await?;
         announce(&server)?;
@@ -56,7 +57,7 @@ fn start_log(cli: &Cli) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells on standard output, for people and for programs that wait for it.
+/// Prints the addresses to standard output, for people and for programs that wait for them.
 fn announce(server: &Server) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {}", server.url())?;
@@ -71,7 +72,7 @@ fn announce(server: &Server) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What ends the program from outside.
+/// The signals that stop the program.
 #[cfg(unix)]
 struct StopSignal {
     terminate: Signal,
@@ -80,7 +81,7 @@ struct StopSignal {
 
 #[cfg(unix)]
 impl StopSignal {
-    /// From here on a signal waits to be received and does not kill the process.
+    /// From now on these signals are received and no longer kill the process.
     fn listen() -> anyhow::Result<StopSignal> {
         Ok(StopSignal { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
@@ -93,7 +94,7 @@ impl StopSignal {
     }
 }
 
-/// What ends the program from outside.
+/// The signals that stop the program.
 #[cfg(windows)]
 struct StopSignal {
     interrupt: tokio::signal::windows::CtrlC,
@@ -101,7 +102,7 @@ struct StopSignal {
 
 #[cfg(windows)]
 impl StopSignal {
-    /// From here on Ctrl+C waits to be received and does not kill the process.
+    /// From now on Ctrl+C is received and no longer kills the process.
     fn listen() -> anyhow::Result<StopSignal> {
         Ok(StopSignal { interrupt: tokio::signal::windows::ctrl_c()? })
     }

@@ -1,4 +1,4 @@
-//! What the server's memory comes to at its most: the sum of every bound. ARCHITECTURE.md has it as a table.
+//! The most memory that the server can use: the sum of every bound. ARCHITECTURE.md lists them in a table.
 
 use rooms::board::{MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS, MAX_REMOVED, MAX_TABLES};
 use rooms::rooms::{MAX_PIECES, MAX_REMEMBERED};
@@ -13,30 +13,30 @@ use crate::keeping::UNWRITTEN_BYTES;
 use crate::line::{WINDOW, WRITING_BYTES};
 use crate::meter::{MEMBER_SLOTS, SLOT_BYTES, SLOTS};
 
-/// What it comes to at most at default settings.
+/// The most memory at default settings.
 const CEILING: usize = 1024 * MIB;
 
 const MIB: usize = 1024 * 1024;
-/// A key, id or short text kept in a map or list, with what the map and the allocator add.
+/// A key, id or short text in a map or list, with the overhead of the map and the allocator.
 const ENTRY: usize = 160;
-/// A session's count, places, name and state in the hub and in the rooms.
+/// A session's numbering, places, name and state in the hub and in the rooms.
 const SESSION_BYTES: usize = 4 * 1024;
-/// A person's buckets, those for sixteen addressees included.
+/// A person's token buckets, including those for sixteen addressees.
 const PERSON_BYTES: usize = 4 * 1024;
-/// The program, its threads, SQLite's cache, the pages of the guest.
+/// The program, its threads, SQLite's cache, and the guest page.
 const PROGRAM_BYTES: usize = 40 * MIB;
-/// An allocation with all its permissions and channels (`relay` adds them up), and its socket.
+/// An allocation with all its permissions and channels (`relay` sums them up), and its socket.
 const ALLOCATION_BYTES: usize = 10 * 1024;
-/// STUN and TURN beside the allocations: sessions, meters, datagrams on their way.
+/// STUN and TURN besides the allocations: sessions, meters, datagrams in flight.
 const RELAY_BYTES: usize = 7 * MIB;
 
-/// One bound of the sum, in bytes.
+/// One summand, in bytes.
 struct Part {
     what: &'static str,
     bytes: usize,
 }
 
-/// Every bound.
+/// All summands.
 fn parts(config: &Config) -> Vec<Part> {
     let sessions = config.rooms.sessions;
     let part = |what, bytes| Part { what, bytes };
@@ -47,7 +47,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("long messages that are not whole", (SLOTS + MEMBER_SLOTS) * SLOT_BYTES),
         part("messages on their way to the hub", COMMANDS * MAX_FRAME_BYTES),
         part("not acknowledged, the shared pool", POOL_BYTES),
-        // Of two causes: answers and events.
+        // For two causes: answers and events.
         part("not acknowledged, beyond the pool", sessions * 2 * (GUARANTEED_BYTES + GUARANTEED_MESSAGE_BYTES)),
         part("sessions", sessions * SESSION_BYTES),
         part("people and their rates", (sessions + MAX_REMEMBERED) * PERSON_BYTES),
@@ -59,7 +59,7 @@ fn parts(config: &Config) -> Vec<Part> {
     ]
 }
 
-/// Tables, who met whom, uses of invites, what changed when.
+/// Tables, meetings, uses of invites, and the history of changes.
 fn board() -> usize {
     let people = usize::from(*TABLE_SEATS.end()) * 3 + MAX_TABLE_LINE * 2 + MAX_REMOVED;
     MAX_TABLES * (2 * 1024 + people * ENTRY) + (2 * MAX_MEETINGS + MAX_INVITE_USES + MAX_HISTORY) * ENTRY
@@ -78,7 +78,7 @@ fn most(config: &Config) -> usize {
     parts(config).into_iter().map(|part| part.bytes).sum()
 }
 
-/// Says what it comes to with these settings.
+/// Logs the sum for these settings.
 pub(crate) fn tell(config: &Config) {
     for Part { what, bytes } in parts(config) {
         tracing::debug!(what, mib = bytes.div_ceil(MIB), "memory at most");
@@ -102,7 +102,7 @@ mod tests {
         assert!(most(&config) <= CEILING, "{} MiB: {list:#?}", most(&config) / MIB);
     }
 
-    /// The table in ARCHITECTURE.md says the same.
+    /// The table in ARCHITECTURE.md must agree.
     #[test]
     fn the_documented_sum_is_this_one() {
         let text = include_str!("../../../ARCHITECTURE.md");

@@ -1,7 +1,8 @@
-//! How much of a message has come before it is whole: memory that a client takes before anybody knows what for.
+//! Measures how much of a message has arrived before it is complete: memory that a client occupies before the server
+//! can know what the message is.
 //!
 //! ```text
-//!            > FREE bytes                     a slot is free                   whole, or gone
+//!            > FREE bytes                    a slot is free                  complete, or closed
 //!  Small ─────────────────▶ Waiting for one ───────────────▶ Large (has a slot) ──────────────▶ Small
 //!    └──────────────────────── > the longest message, with its frames' heads ────────────────▶ TooMuch
 //! ```
@@ -19,24 +20,24 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::frames::Fragments;
 
-/// Bytes of an unfinished message that every connection may have.
+/// Size of an unfinished message that every connection may have without a slot, in bytes.
 pub(crate) const FREE: usize = 8 * 1024;
-/// Bytes of a message with the heads of its frames, however many: empty fragments are bytes too.
+/// Size limit of a message with its frame headers, in bytes. Empty fragments count too.
 const MOST: usize = MAX_FRAME_BYTES + FREE;
-/// Bytes read at once.
+/// Bytes read at a time.
 pub(crate) const READ_BYTES: usize = 4 * 1024;
-/// What a longer unfinished message takes: what has been put together of it, which grows by doubling, and the message
-/// made of it, until the hub has taken it.
+/// Memory of a longer unfinished message: its fragments, in a buffer that grows by doubling, and the complete message
+/// until the hub has taken it.
 pub(crate) const SLOT_BYTES: usize = 3 * MAX_FRAME_BYTES;
-/// Longer messages that are unfinished at one time, by anybody and, besides, by members who have proved it. When
-/// there is no slot, a connection waits for one and reads nothing meanwhile; none is held longer than
-/// [`MESSAGE_TIMEOUT`] and a little.
+/// Number of longer messages that may be unfinished at a time: for everybody, and in addition for proved members. When
+/// no slot is free, a connection waits for one and reads nothing meanwhile. A slot is held for little longer than
+/// [`MESSAGE_TIMEOUT`].
 pub(crate) const SLOTS: usize = 160;
 pub(crate) const MEMBER_SLOTS: usize = 96;
 /// Longest time for the rest of a message longer than [`FREE`].
 pub(crate) const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Slots for everybody, and for proved members.
+/// Slots for everybody, and for proved members only.
 #[derive(Debug, Clone)]
 pub(crate) struct Slots {
     anybody: Arc<Semaphore>,
@@ -49,31 +50,31 @@ impl Default for Slots {
     }
 }
 
-/// What is known of one connection's unfinished message, shared by the stream and its reader.
+/// The size of one connection's unfinished message. Shared by the stream and its reader.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     unfinished: AtomicUsize,
 }
 
 impl Meter {
-    /// A message is whole.
+    /// A message is complete.
     pub(crate) fn finished(&self) {
         self.unfinished.store(0, Ordering::Relaxed);
     }
 
-    /// A frame of so many bytes was none of a message.
+    /// A frame of this many bytes did not belong to a message.
     pub(crate) fn discount(&self, bytes: usize) {
         let less = |unfinished: usize| Some(unfinished.saturating_sub(bytes));
-        // It always gives a value.
+        // The closure always returns a value.
         let _ = self.unfinished.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    /// More has come than the longest message has.
+    /// More bytes have arrived than the longest message can have.
     pub(crate) fn is_too_much(&self) -> bool {
         self.unfinished.load(Ordering::Relaxed) > MOST
     }
 
-    /// More than a short message is unfinished.
+    /// The unfinished message is longer than [`FREE`].
     pub(crate) fn is_large(&self) -> bool {
         self.unfinished.load(Ordering::Relaxed) > FREE
     }
@@ -81,11 +82,11 @@ impl Meter {
 
 type Acquire = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
-/// A stream that reads no more of a message than its meter allows, and hands long frames on in fragments.
+/// A stream that reads no more of a message than its meter allows, and that splits long frames into fragments.
 pub(crate) struct Metered<S> {
     io: S,
     fragments: Fragments,
-    /// What was read and not handed on.
+    /// Bytes that were read and not passed on yet.
     read: Box<[u8]>,
     handed: usize,
     filled: usize,
@@ -116,7 +117,7 @@ impl<S> Metered<S> {
         Arc::clone(&self.meter)
     }
 
-    /// Whoever is at the other end has proved to be a member.
+    /// The client has proved to be a member.
     pub(crate) fn prove_member(&mut self) {
         self.is_member = true;
     }
@@ -134,7 +135,7 @@ impl<S> Metered<S> {
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(slots.acquire_owned()));
         let acquired = ready!(waiting.as_mut().poll(context));
         self.waiting = None;
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         self.slot = Some(acquired.map_err(io::Error::other)?);
         Poll::Ready(Ok(()))
     }
@@ -162,15 +163,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
 }
 
 impl<S: AsyncRead + Unpin> Metered<S> {
-    /// Reads more. Nothing at the end.
+    /// Reads more bytes; none at the end of the stream.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.meter.is_too_much() {
-            return Poll::Ready(Err(io::Error::other("a message that does not end")));
+            return Poll::Ready(Err(io::Error::other("message too long")));
         }
         if self.meter.is_large() {
             ready!(self.poll_slot(context))?;
         } else {
-            // Only now: until the message before was handed on, its memory was in use.
+            // Free the slot only now: the memory of the previous message was in use until it had been passed on.
             (self.slot, self.waiting) = (None, None);
         }
         let mut buffer = ReadBuf::new(&mut self.read);

@@ -21,7 +21,7 @@ use crate::meter::Slots;
 use crate::turn::Relay;
 use crate::{check, data, listener, memory, tls};
 
-/// A running server. [`Server::stop`] tells everybody and waits; dropping it ends everything at once.
+/// A running server. [`Server::stop`] sends `bye` to every client and waits; dropping it closes everything immediately.
 ///
 /// ```text
 /// start ──▶ serving ──▶ stopping: no new connections, `bye` to all ──▶ stopped
@@ -41,7 +41,7 @@ impl Server {
     /// Starts serving. When it returns, clients can connect.
     ///
     /// # Errors
-    /// [`StartError`] says what is wrong and what to do about it.
+    /// [`StartError`] says what is wrong and how to fix it.
     pub async fn start(config: Config) -> Result<Server, StartError> {
         check::check(&config)?;
         let encryption = tls::encryption(&config)?;
@@ -103,30 +103,30 @@ impl Server {
         Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay })
     }
 
-    /// Where it listens, with the port it really has.
+    /// The address it listens on, with the actual port.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Its URL, `ws://host:port` or `wss://host:port`: the public one if it is set, else one that works on this machine.
+    /// Its URL, `ws://host:port` or `wss://host:port`: the public one if set, otherwise one that works on this machine.
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// SHA-256 of the certificate that clients have to pin; `None` without TLS or with a certificate from files.
+    /// SHA-256 of the certificate that clients must pin; `None` without TLS or with a certificate from files.
     pub fn fingerprint(&self) -> Option<[u8; 32]> {
         self.fingerprint
     }
 
-    /// Where STUN and TURN are served, if they are.
+    /// The address of STUN and TURN, if this server serves them.
     pub fn turn_addr(&self) -> Option<SocketAddr> {
         self.relay.as_ref().map(Relay::addr)
     }
 
-    /// Tells everybody, closes every connection and waits until that is done, for a few seconds at most.
+    /// Sends `bye` to every client, closes every connection and waits for them to end, for a few seconds at most.
     pub async fn stop(self) {
         let retry_after = self.config.retry_after;
-        // A hub that is gone has nobody left to tell.
+        // If the hub has ended, there is no client left to notify.
         let _ = self.hub.send(Command::Stop { retry_after }).await;
         self.stopping.send_replace(true);
         if let Err(error) = self.listener.await {

@@ -1,4 +1,4 @@
-//! The program's settings: flags, environment variables and a file, in this order of weight.
+//! The program's settings. Flags override environment variables, which override the file.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -17,38 +17,40 @@ use crate::error::StartError;
 
 /// The Lunchroom server: rooms, signalling, STUN and TURN.
 ///
-/// Without any setting it serves ws:// on TCP port 7077 and STUN and TURN on UDP port 3478 of every address of this
-/// machine: right for trying it and for a private network. To serve the Internet, give it a certificate
-/// (--tls-certificate, --tls-key) or put a proxy that encrypts before it, and tell it its name (--public-url).
+/// Without any setting it serves ws:// on TCP port 7077, and STUN and TURN on UDP port 3478, on all addresses of this
+/// machine. That is enough to try it out and for a private network. To serve the Internet, give it a certificate
+/// (--tls-certificate, --tls-key) or put it behind a proxy that terminates TLS, and set its public address
+/// (--public-url).
 ///
-/// Every setting can be given as a flag, as an environment variable, or in a TOML file under the flag's name.
-/// A flag outweighs the environment, the environment outweighs the file.
+/// Every setting can be given as a flag, as an environment variable, or in a TOML file under the flag's name. Flags
+/// override environment variables, and environment variables override the file.
 #[derive(Debug, Parser)]
 #[command(name = "lunchroom-server", version)]
 pub struct Cli {
-    /// File of settings (TOML); lunchroom-server.toml beside the sources shows each one.
+    /// Settings file (TOML). The sources include lunchroom-server.toml, which shows every setting.
     #[arg(long, value_name = "FILE", env = "LUNCHROOM_CONFIG")]
     pub config: Option<PathBuf>,
-    /// What is logged to standard error: off, error, warn, info, debug, trace, or by module ("info,server=debug").
-    /// Addresses of clients appear at debug and below only.
+    /// What to log to standard error: off, error, warn, info, debug or trace, or levels by module
+    /// ("info,server=debug"). Client addresses appear only at debug and below.
     #[arg(long, value_name = "FILTER", env = "LUNCHROOM_LOG")]
     pub log: Option<String>,
-    /// Log one JSON object a line.
+    /// Log one JSON object per line.
     #[arg(long, env = "LUNCHROOM_LOG_JSON")]
     pub log_json: bool,
-    /// All the rest.
+    /// All other settings.
     #[command(flatten)]
     pub settings: Settings,
 }
 
-/// What flags, environment and file can each say.
+/// The settings that flags, the environment and the file have in common.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Settings {
-    /// TCP address of WebSockets and web pages [default: 0.0.0.0:7077].
+    /// TCP address for WebSockets and web pages [default: 0.0.0.0:7077].
     #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// Encrypt with a certificate made by the server itself; its fingerprint is printed and clients pin it by link.
+    /// Encrypt with a self-signed certificate that the server generates. Its fingerprint is printed, and links carry
+    /// it.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_TLS_SELF_SIGNED")]
     pub tls_self_signed: Option<bool>,
     /// Encrypt with this certificate chain (PEM).
@@ -57,103 +59,104 @@ pub struct Settings {
     /// Private key of the certificate (PEM).
     #[arg(long, value_name = "FILE", env = "LUNCHROOM_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
-    /// How clients reach this server from outside, like wss://lunch.example: for links, STUN and TURN
-    /// [default: the name each client used].
+    /// Public URL of this server, for example wss://lunch.example. Used in links and for STUN and TURN [default: the
+    /// name that each client used].
     #[arg(long, value_name = "URL", env = "LUNCHROOM_PUBLIC_URL")]
     #[serde(deserialize_with = "url")]
     pub public_url: Option<Url>,
-    /// Web pages that may connect besides this server's own, by origin like https://guest.example; * for any (repeat
-    /// or separate by commas) [default: none].
+    /// Origins of other web pages that may connect, for example https://guest.example; * allows any (repeat the flag or
+    /// separate by commas) [default: none].
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "LUNCHROOM_ALLOWED_ORIGINS")]
     #[serde(deserialize_with = "one_or_many")]
     pub allowed_origins: Option<Vec<String>>,
-    /// Serve the guest page from this folder, anew for each request, for those who work on it
-    /// [default: from the program].
+    /// Serve the guest page from this folder and read it again for each request, for development [default: the files
+    /// built into the program].
     #[arg(long, value_name = "FOLDER", env = "LUNCHROOM_UI_DIR")]
     pub ui_dir: Option<PathBuf>,
     /// Folder for the generated secret and certificate [default: lunchroom-server in the user's data folder].
     #[arg(long, value_name = "FOLDER", env = "LUNCHROOM_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Serve no STUN and TURN, and tell clients of none.
+    /// Do not serve STUN and TURN, and offer clients none.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_NO_TURN")]
     pub no_turn: Option<bool>,
-    /// UDP address of STUN and TURN [default: 0.0.0.0:3478].
+    /// UDP address for STUN and TURN [default: 0.0.0.0:3478].
     #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_TURN_LISTEN")]
     pub turn_listen: Option<SocketAddr>,
-    /// Tell clients of other TURN servers instead, like turn:relay.example:3478 (repeat or separate by commas).
-    /// They must know the same --turn-secret (coturn: use-auth-secret and static-auth-secret).
+    /// Offer clients these TURN servers instead, for example turn:relay.example:3478 (repeat the flag or separate by
+    /// commas). They must share --turn-secret (coturn: use-auth-secret and static-auth-secret).
     #[arg(long, value_name = "URL", value_delimiter = ',', env = "LUNCHROOM_TURN_EXTERNAL")]
     #[serde(deserialize_with = "one_or_many")]
     pub turn_external: Option<Vec<String>>,
-    /// Shared secret of TURN credentials [default: made once and kept in the data folder].
-    /// Better given by environment or file: other users of this machine can read flags.
+    /// Shared secret for TURN credentials [default: generated and kept in the data folder]. Prefer the environment or
+    /// the file: other users of this machine can read flags.
     #[arg(long, alias = "secret", value_name = "TEXT", env = "LUNCHROOM_TURN_SECRET", hide_env_values = true)]
     pub turn_secret: Option<String>,
-    /// Hours for which TURN credentials are good [default: 12]. A call that is running goes on.
+    /// Lifetime of TURN credentials in hours [default: 12]. Running calls are not interrupted.
     #[arg(long, value_name = "HOURS", env = "LUNCHROOM_TURN_CREDENTIAL_HOURS")]
     pub turn_credential_hours: Option<u32>,
-    /// Address under which peers reach relayed traffic, where a NAT is before this machine (once for IPv4, once for
-    /// IPv6) [default: this machine's own].
+    /// Public address for relayed traffic, if this machine is behind a NAT (at most one IPv4 and one IPv6 address)
+    /// [default: this machine's own].
     #[arg(long, value_name = "IP", value_delimiter = ',', env = "LUNCHROOM_TURN_EXTERNAL_ADDRESS")]
     #[serde(deserialize_with = "one_or_many")]
     pub turn_external_address: Option<Vec<IpAddr>>,
-    /// UDP ports of relayed traffic, like 49152-65535 [default].
+    /// UDP port range for relayed traffic, for example 49152-65535 [default].
     #[arg(long, value_name = "FIRST-LAST", env = "LUNCHROOM_TURN_PORTS")]
     pub turn_ports: Option<PortRange>,
-    /// Let the relay send into private networks too. Without it strangers cannot reach this machine's neighbours.
+    /// Let the relay send to private networks too. By default it refuses, so that strangers cannot reach machines near
+    /// this one.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_TURN_ALLOW_LAN")]
     pub turn_allow_lan: Option<bool>,
     /// Let the relay send to this machine itself. For tests only.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_TURN_ALLOW_LOOPBACK")]
     pub turn_allow_loopback: Option<bool>,
-    /// Relay allocations of one person at one time [default: 64].
+    /// Maximum number of simultaneous relay allocations for one person [default: 64].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_TURN_MAX_PER_PERSON")]
     pub turn_max_per_person: Option<usize>,
-    /// Relay allocations at one time [default: 1000].
+    /// Maximum number of simultaneous relay allocations [default: 1000].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_TURN_MAX_ALLOCATIONS")]
     pub turn_max_allocations: Option<usize>,
 
-    /// Secret of the community. Who does not know it comes into rooms by invite only, and sees no board
-    /// [default: none, everybody who reaches the server is one of the community].
-    /// Better given by environment or file: other users of this machine can read flags.
+    /// Secret of the community. People who do not know it need an invite to enter a room, and cannot see the board
+    /// [default: none; everybody who can reach the server is a member]. Prefer the environment or the file: other users
+    /// of this machine can read flags.
     #[arg(long, value_name = "TEXT", env = "LUNCHROOM_MEMBER_SECRET", hide_env_values = true)]
     pub member_secret: Option<String>,
-    /// Time zone of the community, like Asia/Seoul: weekly lunches keep to its clocks [default: this machine's].
+    /// Time zone of the community, for example Asia/Seoul, for weekly lunches [default: this machine's].
     #[arg(long, value_name = "NAME", env = "LUNCHROOM_ZONE")]
     pub zone: Option<String>,
 
-    /// People in one room [default: 12].
+    /// Maximum number of people in one room [default: 12].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_PARTICIPANTS")]
     pub max_participants: Option<usize>,
-    /// Rooms at one time [default: 2000].
+    /// Maximum number of rooms [default: 2000].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_ROOMS")]
     pub max_rooms: Option<usize>,
-    /// Sessions at one time, broken ones that may come back included [default: 5000].
+    /// Maximum number of sessions, including disconnected ones that may still resume [default: 5000].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_SESSIONS")]
     pub max_sessions: Option<usize>,
-    /// Seconds for which a broken session keeps its seat [default: 30].
+    /// Seconds for which a disconnected session keeps its seat [default: 30].
     #[arg(long, value_name = "SECONDS", env = "LUNCHROOM_RESUME_SECONDS")]
     pub resume_seconds: Option<u32>,
-    /// Connections at one time [default: twice the sessions].
+    /// Maximum number of connections [default: a tenth more than the sessions, at least 100 more].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
-    /// Connections at one time from one address [default: 64]. 0 for no limit, as behind a proxy on another machine,
-    /// where all have one address. This machine itself is never limited.
+    /// Maximum number of connections from one address [default: 64]. 0 means no limit; use it behind a proxy on another
+    /// machine, where all clients share one address. Connections from this machine are never limited.
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_CONNECTIONS_PER_ADDRESS")]
     pub max_connections_per_address: Option<usize>,
-    /// New connections a second from one address, on average; ten times as many at once [default: 10].
+    /// New connections per second from one address, on average; bursts of ten times as many are allowed [default: 10].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_CONNECTION_RATE")]
     pub connection_rate: Option<u32>,
-    /// Seconds a client has for its hello [default: 5].
+    /// Seconds within which a client must send its hello [default: 5].
     #[arg(long, value_name = "SECONDS", env = "LUNCHROOM_HELLO_TIMEOUT")]
     pub hello_timeout: Option<u32>,
-    /// Milliseconds clients are told to wait before they come again when the server stops [default: 2000].
+    /// Milliseconds that clients wait before they reconnect after the server stops [default: 2000].
     #[arg(long, value_name = "MILLISECONDS", action = ArgAction::Set, env = "LUNCHROOM_RETRY_AFTER_MS")]
     pub retry_after_ms: Option<u32>,
 }
 
-/// Ports from one to another, both included: `49152-65535`.
+/// A range of ports, first and last included: `49152-65535`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortRange(pub RangeInclusive<u16>);
 
@@ -161,7 +164,7 @@ impl FromStr for PortRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<PortRange, String> {
-        let wrong = || format!("{text:?} is no range of ports like 49152-65535");
+        let wrong = || format!("{text:?} is not a port range like 49152-65535");
         let (first, last) = text.split_once('-').ok_or_else(wrong)?;
         let port = |text: &str| text.trim().parse::<u16>().map_err(|_| wrong());
         Ok(PortRange(port(first)?..=port(last)?))
@@ -196,7 +199,7 @@ where
 }
 
 impl Cli {
-    /// Everything together as a server needs it.
+    /// Merges flags, environment and file into the configuration of a server.
     ///
     /// # Errors
     /// [`StartError::Config`] names the file and line, or the settings that contradict each other.
@@ -209,12 +212,12 @@ impl Cli {
 fn read(path: &Path) -> Result<Settings, StartError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| StartError::Config(format!("cannot read {}: {error}", path.display())))?;
-    // toml names the line and shows it.
+    // The error of `toml` names the line and quotes it.
     toml::from_str(&text).map_err(|error| StartError::Config(format!("in {}: {error}", path.display())))
 }
 
 impl Settings {
-    /// These settings, and where they say nothing those of `below`.
+    /// These settings, completed with those of `below`.
     pub fn over(self, below: Settings) -> Settings {
         Settings {
             listen: self.listen.or(below.listen),
@@ -250,10 +253,10 @@ impl Settings {
         }
     }
 
-    /// What they mean for a server.
+    /// Converts the settings to the configuration of a server.
     ///
     /// # Errors
-    /// [`StartError::Config`] when settings contradict each other.
+    /// [`StartError::Config`] if settings contradict each other.
     pub fn into_config(self) -> Result<Config, StartError> {
         let default = Config::default();
         let tls = self.tls()?;
@@ -354,7 +357,8 @@ fn machine_zone() -> String {
     named.filter(known).or_else(linked).filter(known).unwrap_or_else(|| "UTC".to_owned())
 }
 
-/// By the XDG base directories, on Windows by its own; without a home beside where the program was started.
+/// The data folder of the XDG base directories, or the platform's own on Windows and macOS. Without a home directory, a
+/// folder in the current directory.
 fn default_data_dir() -> PathBuf {
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = if cfg!(windows) {

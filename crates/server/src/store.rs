@@ -1,10 +1,10 @@
-//! What the board keeps on disk: one SQLite file, one thread that writes it.
+//! Stores the board on disk: one SQLite file, written by one thread.
 //!
 //! ```text
-//!  hub ── batch n ──▶ queue ──▶ store thread: one transaction for all that waits ── written n ──▶ hub
+//!  hub ── batch n ──▶ queue ──▶ store thread: one transaction for all waiting batches ── written n ──▶ hub
 //! ```
-//! A batch is safe when its number comes back: the journal is a write-ahead log with `synchronous = FULL`, so that
-//! neither a killed process nor a power cut takes it back.
+//! A batch is durable when its number is reported: the journal is a write-ahead log with `synchronous = FULL`, so
+//! neither a killed process nor a power failure loses it.
 
 mod read;
 mod schema;
@@ -18,28 +18,28 @@ use rusqlite::Connection;
 
 use crate::error::StartError;
 
-/// Name of the file in the data folder.
+/// File name in the data folder.
 pub(crate) const FILE: &str = "board.sqlite3";
-/// Batches waiting for the store thread. When full the hub keeps the rest itself, for a while ([`crate::keeping`]).
+/// Batches waiting for the store thread. When full, the hub keeps the rest, up to a bound ([`crate::keeping`]).
 const QUEUE: usize = 4_096;
-/// Batches of one transaction: as many as wait, up to this.
+/// Most batches in one transaction.
 const TOGETHER: usize = 512;
 
-/// What the store tells the hub.
+/// A report of the store to the hub.
 #[derive(Debug)]
 pub(crate) enum Stored {
-    /// Everything up to this batch is safe.
+    /// Everything up to this batch is durable.
     Written(u64),
-    /// Nothing after the last `Written` is, and nothing of it will be: this is what there is.
+    /// Nothing after the last `Written` was stored or will be. This is the stored state.
     Failed(Box<Saved>),
 }
 
-/// The hub's end of the store. Dropping it lets the thread finish and end.
+/// The hub's end of the store. Dropping it lets the thread finish its work and end.
 #[derive(Debug)]
 pub(crate) struct Store {
     batches: mpsc::SyncSender<Batch>,
     thread: Option<std::thread::JoinHandle<()>>,
-    /// Counts failures: batches of before one are void.
+    /// Number of failures so far. Batches of an earlier epoch are discarded.
     epoch: u64,
 }
 
@@ -50,7 +50,7 @@ struct Batch {
     changes: Vec<Change>,
 }
 
-/// What was kept, and the secret of invites.
+/// The stored state, and the secret that signs invites.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) saved: Saved,
@@ -58,7 +58,7 @@ pub(crate) struct Opened {
     connection: Connection,
 }
 
-/// Opens the file of a data folder, or a store that keeps nothing, and brings it up to date.
+/// Opens the file in a data folder, or a database in memory without one, and migrates it to the current schema.
 pub(crate) fn open(data_dir: Option<&Path>) -> Result<Opened, StartError> {
     let path = data_dir.map(|folder| folder.join(FILE));
     let wrong = |source: rusqlite::Error| StartError::Store {
@@ -94,7 +94,7 @@ impl Store {
         Ok(Store { batches, thread: Some(thread), epoch: 0 })
     }
 
-    /// Hands a batch over, numbered in order. Given back when the queue is full, or the thread has ended.
+    /// Queues a batch; numbers must increase. Returns the changes if the queue is full or the thread has ended.
     pub(crate) fn write(&mut self, number: u64, changes: Vec<Change>) -> Result<(), Vec<Change>> {
         match self.batches.try_send(Batch { number, epoch: self.epoch, changes }) {
             Ok(()) => Ok(()),
@@ -102,19 +102,19 @@ impl Store {
         }
     }
 
-    /// The hub has heard of a failure: what it hands over from now on counts again.
+    /// The hub has processed a failure: batches written from now on are stored again.
     pub(crate) fn go_on(&mut self) {
         self.epoch += 1;
     }
 }
 
 impl Drop for Store {
-    /// Waits until everything handed over is safe.
+    /// Waits until every queued batch is durable.
     fn drop(&mut self) {
         let (closed, _) = mpsc::sync_channel(0);
         self.batches = closed;
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // a thread that panicked has nothing left to write
+            let _ = thread.join(); // a panicked thread cannot write anything more
         }
     }
 }
@@ -128,17 +128,19 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, told: impl Fn(
         {
             batches.push(more);
         }
-        // What was handed over before the hub heard of a failure rests on what was never written.
+        // Batches sent before the hub learned of a failure build on changes that were never stored.
         batches.retain(|batch| batch.epoch == epoch);
         let Some(last) = batches.last().map(|batch| batch.number) else { continue };
         match write::all(&mut connection, batches.iter().flat_map(|batch| &batch.changes)) {
             Ok(()) => told(Stored::Written(last)),
             Err(error) => {
-                tracing::error!(%error, "the board could not be written down");
+                tracing::error!(%error, "cannot write the board");
                 epoch += 1;
                 match read::all(&connection) {
                     Ok(saved) => told(Stored::Failed(Box::new(saved))),
-                    Err(error) => return tracing::error!(%error, "nor read: the board keeps nothing from now on"),
+                    Err(error) => {
+                        return tracing::error!(%error, "cannot read the board either; nothing is stored from now on");
+                    }
                 }
             }
         }

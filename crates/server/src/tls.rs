@@ -14,13 +14,13 @@ use crate::config::{Config, Tls};
 use crate::data;
 use crate::error::StartError;
 
-/// What encrypts connections, and the SHA-256 of the certificate where clients have to pin it.
+/// The TLS acceptor, and the SHA-256 of the certificate if clients must pin it.
 pub(crate) struct Encryption {
     pub(crate) acceptor: TlsAcceptor,
     pub(crate) fingerprint: Option<[u8; 32]>,
 }
 
-/// `None` where nothing is encrypted.
+/// Loads or generates the certificate. `None` if connections are not encrypted.
 pub(crate) fn encryption(config: &Config) -> Result<Option<Encryption>, StartError> {
     let (certificate, key, path, pinned) = match &config.tls {
         Tls::Off => return Ok(None),
@@ -33,21 +33,22 @@ pub(crate) fn encryption(config: &Config) -> Result<Option<Encryption>, StartErr
     };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&certificate)
         .collect::<Result<_, _>>()
-        .map_err(|error| bad(&path, format!("it is not a certificate in PEM form ({error})")))?;
-    let first = chain.first().ok_or_else(|| bad(&path, "there is no certificate in it; PEM form is needed".into()))?;
+        .map_err(|error| bad(&path, format!("it is not a certificate in PEM form: {error}")))?;
+    let first = chain.first().ok_or_else(|| bad(&path, "it contains no certificate in PEM form".into()))?;
     let fingerprint = pinned.then(|| Sha256::digest(first).into());
-    let key = PrivateKeyDer::from_pem_slice(&key)
-        .map_err(|error| bad(&path, format!("its private key is not in PEM form ({error}); name it with --tls-key")))?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| {
+        bad(&path, format!("its private key is not in PEM form: {error}; give the file with --tls-key"))
+    })?;
     let mut tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| bad(&path, format!("certificate and key do not fit ({error})")))?;
-    // A proxy or browser that offers HTTP/2 must not get it: WebSockets are upgraded from HTTP/1.1.
+        .map_err(|error| bad(&path, format!("certificate and key do not match: {error}")))?;
+    // Offer HTTP/1.1 only, because WebSockets upgrade from it. A proxy or browser might otherwise choose HTTP/2.
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(Encryption { acceptor: TlsAcceptor::from(Arc::new(tls)), fingerprint }))
 }
 
-/// Names for a self-signed certificate. Clients of ours look at its fingerprint only; browsers at these too.
+/// Names for a self-signed certificate. Lunchroom clients check only its fingerprint; browsers check the names too.
 fn names(config: &Config) -> Vec<String> {
     let public = config.public_url.as_ref().and_then(|url| url.host_str());
     let mut names: Vec<String> = public.map(|host| host.trim_matches(['[', ']']).to_owned()).into_iter().collect();
@@ -60,7 +61,7 @@ fn names(config: &Config) -> Vec<String> {
 }
 
 fn make(names: Vec<String>) -> Result<(String, String), StartError> {
-    let fault = |error: rcgen::Error| StartError::Config(format!("cannot make a certificate: {error}"));
+    let fault = |error: rcgen::Error| StartError::Config(format!("cannot generate a certificate: {error}"));
     let key = rcgen::KeyPair::generate().map_err(fault)?;
     let mut parameters = rcgen::CertificateParams::new(names).map_err(fault)?;
     parameters.distinguished_name = rcgen::DistinguishedName::new();
@@ -70,7 +71,7 @@ fn make(names: Vec<String>) -> Result<(String, String), StartError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StartError> {
-    fs::read(path).map_err(|error| bad(path, format!("{error}; name the files with --tls-certificate and --tls-key")))
+    fs::read(path).map_err(|error| bad(path, format!("{error}; give the files with --tls-certificate and --tls-key")))
 }
 
 fn bad(path: &Path, reason: String) -> StartError {

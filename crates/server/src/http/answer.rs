@@ -1,4 +1,4 @@
-//! Answers, and the headers that each has.
+//! HTTP responses and their headers.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,18 +9,18 @@ use super::interface::Served;
 
 pub(super) type Body = Full<Bytes>;
 
-/// Of pages without scripts.
+/// The policy of pages without scripts.
 const PLAIN_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// Of files: what workers among them may do, and what an image does that is opened as a page.
+/// The policy of files: for workers among them, and for images opened as a page.
 const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'";
-/// What the guest page may ask the browser for.
+/// The permissions of the guest page.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), speaker-selection=(self), fullscreen=(self), \
     screen-wake-lock=(self), picture-in-picture=(self), clipboard-write=(self), display-capture=(), geolocation=(), \
     midi=(), payment=(), usb=(), serial=(), hid=(), accelerometer=(), gyroscope=(), magnetometer=(), \
     browsing-topics=()";
 
-/// A sentence.
+/// A plain-text response.
 pub(super) fn plain(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = small(status, "text/plain; charset=utf-8", text.to_owned());
     set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -34,19 +34,19 @@ pub(super) fn small_page(text: String) -> Response<Body> {
     response
 }
 
-/// Says which methods there are.
+/// A 405 response with the allowed methods.
 pub(super) fn method_not_allowed() -> Response<Body> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "this can only be read\n");
     set(&mut response, header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
-/// The guest page, which may connect to `host` (a host and port of a URL).
+/// The guest page. Its scripts may connect to `host` (host and port of a URL).
 pub(super) fn guest_page(asked: &HeaderMap, text: String, host: &str) -> Response<Body> {
     let data = Bytes::from(text);
     let served = Served { tag: super::interface::tag_of(&data), data, kind: "text/html; charset=utf-8" };
     let mut response = tagged(asked, &served);
-    // Older browsers do not take 'self' for WebSockets too.
+    // Older browsers do not apply 'self' to WebSockets.
     let policy = format!(
         "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; font-src 'self'; \
          connect-src 'self' ws://{host} wss://{host}; media-src 'self' blob: mediastream:; \
@@ -81,7 +81,7 @@ fn tagged(asked: &HeaderMap, served: &Served) -> Response<Body> {
     response
 }
 
-/// Whether the client has what bears this tag (RFC 9110 section 13.1.2).
+/// Whether the client already has the version with this tag (RFC 9110 section 13.1.2).
 fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
     let Ok(tag) = tag.to_str() else { return false };
     let lists = asked.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|list| list.to_str().ok());
@@ -91,12 +91,12 @@ fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
     })
 }
 
-/// The answer to a question that comes alone.
+/// A response that closes the connection.
 fn small(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     set(&mut response, header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    // (Told to hyper instead, it would also say so in the answer to an upgrade.)
+    // Set here and not in hyper, which would send it with upgrade responses too.
     set(&mut response, header::CONNECTION, HeaderValue::from_static("close"));
     set(&mut response, header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PLAIN_POLICY));
     guard(&mut response);
@@ -106,9 +106,9 @@ fn small(status: StatusCode, kind: &'static str, text: String) -> Response<Body>
 fn guard(response: &mut Response<Body>) {
     let headers = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // For browsers that do not know frame-ancestors.
+        // For browsers that do not support frame-ancestors.
         (header::X_FRAME_OPTIONS, "DENY"),
-        // The address of a page is an invitation: it is nobody else's business.
+        // The URL of a page is an invitation and must not leak to other sites.
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];

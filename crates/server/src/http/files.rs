@@ -1,15 +1,14 @@
-//! Which files of the interface's folder are served. Shared with the build script, which puts the same into the
-//! program.
+//! Selects the files of the interface to serve. Shared with the build script, which embeds the same files.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Folders that the guest page is made of.
+/// The folders of the guest page.
 const FOLDERS: [&str; 2] = ["guest", "shared"];
-/// What a page can use. Types, tests and notes stay at home.
+/// File extensions to serve. Types, tests and notes are left out.
 const ENDINGS: [&str; 11] = ["html", "js", "css", "json", "svg", "png", "webp", "ico", "woff2", "wasm", "mp3"];
 
-/// Every file to serve, by its name in addresses ("shared/call.js"), in order of names. Links are not followed.
+/// Every file to serve with its name in URLs ("shared/call.js"), sorted by name. Symbolic links are not followed.
 pub(crate) fn files(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for folder in FOLDERS {
@@ -25,7 +24,7 @@ pub(crate) fn files(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
 fn collect(folder: &Path, name: &str, found: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        // What has no plain name has no plain address either.
+        // A name that is not UTF-8 has no plain URL.
         let Ok(part) = entry.file_name().into_string() else { continue };
         let plain = part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         if !plain || part.starts_with('.') || part == "node_modules" {

@@ -1,7 +1,7 @@
 //! The files of the guest page.
 //!
-//! All of them lie under one address that carries a hash of all of them: a browser may keep each for ever, imports
-//! between them stay relative, and a page never mixes files of two versions.
+//! Their URLs contain a hash of all of them, so a browser may cache each file forever, imports between them stay
+//! relative, and a page never mixes files of two versions.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,29 +14,29 @@ use sha2::{Digest, Sha256};
 
 use super::files::files;
 
-/// What the build script found.
+/// The files found by the build script.
 const EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/interface.rs"));
 /// The page itself.
 const INDEX: &str = "guest/index.html";
 
-/// Where the files come from.
+/// The source of the files.
 #[derive(Debug, Clone)]
 pub(crate) enum Interface {
-    /// The program itself.
+    /// The files built into the program.
     Embedded(Arc<Files>),
-    /// A folder that somebody is working on: read anew for each request, and kept by no browser.
+    /// A folder under development: read again for each request, and not cached by browsers.
     Folder(PathBuf),
 }
 
 /// All files of one version.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
-    /// In hexadecimal digits.
+    /// In hexadecimal.
     pub(super) hash: String,
     files: BTreeMap<String, Served>,
 }
 
-/// A file as it is served.
+/// A file with its content type and tag.
 #[derive(Debug, Clone)]
 pub(super) struct Served {
     pub(super) data: Bytes,
@@ -45,10 +45,10 @@ pub(super) struct Served {
 }
 
 impl Interface {
-    /// The program's own files, or those of a folder with `guest` and `shared` in it.
+    /// The embedded files, or those of a folder that contains `guest` and `shared`.
     ///
     /// # Errors
-    /// When the folder cannot be read or has no page.
+    /// Fails if the folder cannot be read or has no page.
     pub(crate) fn new(folder: Option<&Path>) -> io::Result<Interface> {
         let Some(folder) = folder else {
             let embedded = EMBEDDED.iter().map(|(name, data)| ((*name).to_owned(), Bytes::from_static(data)));
@@ -60,7 +60,7 @@ impl Interface {
         Ok(Interface::Folder(folder.to_owned()))
     }
 
-    /// The files as they are now.
+    /// The current files.
     pub(super) fn files(&self) -> Arc<Files> {
         match self {
             Interface::Embedded(files) => Arc::clone(files),
@@ -71,14 +71,14 @@ impl Interface {
         }
     }
 
-    /// The file at an address below `/assets/`, and whether browsers may keep it for ever.
+    /// The file at a URL path below `/assets/`, and whether browsers may cache it forever.
     pub(super) fn find(&self, address: &str) -> Option<(Served, bool)> {
         let (hash, name) = address.split_once('/')?;
         let (files, kept) = match self {
             Interface::Embedded(files) => (Arc::clone(files), true),
             Interface::Folder(_) => (self.files(), false),
         };
-        // What another version has under this name must not be kept under this address.
+        // A file of another version must not be cached under this URL.
         let fits = !kept || hash == files.hash;
         files.files.get(name).filter(|_| fits).map(|served| (served.clone(), kept))
     }
@@ -97,23 +97,23 @@ impl Files {
         Files { hash: hex(&all.finalize()), files }
     }
 
-    /// The text of the page, if there is one.
+    /// The HTML of the page, if there is one.
     pub(super) fn page(&self) -> Option<&str> {
         std::str::from_utf8(&self.files.get(INDEX)?.data).ok()
     }
 }
 
-/// A tag for what is this, by its hash (RFC 9110 section 8.8.3).
+/// An entity tag made from a hash of the data (RFC 9110 section 8.8.3).
 pub(super) fn tag_of(data: &[u8]) -> HeaderValue {
     entity_tag(&hex(&Sha256::digest(data)))
 }
 
 fn entity_tag(hash: &str) -> HeaderValue {
-    // Hexadecimal digits in quotes are always a header's value.
+    // Quoted hexadecimal digits are always a valid header value.
     HeaderValue::from_str(&format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// The first 80 bits: nobody but us makes files here.
+/// The first 80 bits. That is enough, because nobody else adds files here.
 fn hex(hash: &[u8]) -> String {
     hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -127,7 +127,7 @@ fn read(folder: &Path) -> io::Result<Files> {
 fn kind(name: &str) -> &'static str {
     match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
         "html" => "text/html; charset=utf-8",
-        // The type that RFC 9239 leaves: a module of another one is refused by browsers.
+        // The type of RFC 9239. Browsers reject modules with any other.
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "json" => "application/json",

@@ -1,4 +1,4 @@
-//! The HTTP front: WebSockets, a health check, the pages of links and their files.
+//! The HTTP front end: WebSockets, a health check, the pages of links, and their files.
 
 mod answer;
 mod files;
@@ -29,33 +29,33 @@ use answer::{Body, method_not_allowed, plain};
 
 pub(crate) use interface::Interface;
 
-/// Longest time for the head of a request.
+/// Longest time to receive the header of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of the head of a request; more is answered with 431.
+/// Longest request header, in bytes. A longer one is answered with 431.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// The only version of the protocol there is. Another one is told so (RFC 6455 section 4.4).
+/// The only version of the WebSocket protocol. Requests for another one are answered with it (RFC 6455 section 4.4).
 const WEBSOCKET_VERSION: &str = "13";
 
-/// What every request is answered from.
+/// What every request needs.
 pub(crate) struct Front {
     pub(crate) context: Context,
     pub(crate) public_url: Option<Url>,
-    /// Origins of web pages that may connect, besides our own.
+    /// Origins of other web pages that may connect.
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) fingerprint: Option<[u8; 32]>,
     pub(crate) interface: Interface,
     pub(crate) next_connection: AtomicU64,
 }
 
-/// How one client reached us.
+/// How a client reached this server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reached {
     pub(crate) local: SocketAddr,
     pub(crate) encrypted: bool,
 }
 
-/// Serves one connection to its end, also beyond its upgrade. `ticket` is dropped when it has ended.
+/// Serves one connection until it ends, including after an upgrade. `ticket` is dropped at the end.
 pub(crate) async fn serve<S>(io: S, front: Arc<Front>, reached: Reached, ticket: Arc<Ticket>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -73,7 +73,7 @@ where
         .with_upgrades();
     tokio::select! {
         done = connection => if let Err(error) = done {
-            tracing::debug!(%error, "no HTTP");
+            tracing::debug!(%error, "HTTP connection failed");
         },
         () = stopped(&mut stopping) => {}
     }
@@ -85,7 +85,7 @@ fn answer(request: Request<Incoming>, front: &Arc<Front>, reached: Reached, tick
     match path {
         "/ws" | "/" if is_upgrade => upgrade(request, front, reached, ticket),
         "/ws" => {
-            let mut response = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket\n");
+            let mut response = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint\n");
             response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             response
         }
@@ -93,7 +93,7 @@ fn answer(request: Request<Incoming>, front: &Arc<Front>, reached: Reached, tick
     }
 }
 
-/// What is read with GET or HEAD. (The connection leaves the body of an answer to HEAD out.)
+/// Answers a GET or HEAD request. Hyper omits the body of an answer to HEAD.
 fn read(request: &Request<Incoming>, front: &Front, reached: Reached) -> Response<Body> {
     let path = request.uri().path();
     let answer: &dyn Fn() -> Response<Body> = match path {
@@ -124,7 +124,7 @@ fn upgrade(
         return plain(StatusCode::FORBIDDEN, "this web page may not connect here\n");
     }
     if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version != WEBSOCKET_VERSION) {
-        let mut response = plain(StatusCode::UPGRADE_REQUIRED, "WebSocket version 13 is spoken here\n");
+        let mut response = plain(StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is supported\n");
         let version = HeaderValue::from_static(WEBSOCKET_VERSION);
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
         return response;
@@ -141,7 +141,7 @@ fn upgrade(
     tokio::spawn(async move {
         match upgraded.await {
             Ok(io) => connection::serve(TokioIo::new(io), id, host, &ticket, context).await,
-            Err(error) => tracing::debug!(%error, "not upgraded"),
+            Err(error) => tracing::debug!(%error, "upgrade failed"),
         }
         drop(ticket);
     });
@@ -161,7 +161,7 @@ fn host(request: &Request<Incoming>, front: &Front, reached: Reached) -> String 
     host_for(public, asked_host(request), reached.local)
 }
 
-/// The WebSocket's URL as this client would reach it again.
+/// The WebSocket URL by which this client can reach the server again.
 fn server_url(request: &Request<Incoming>, front: &Front, reached: Reached) -> String {
     if let Some(url) = &front.public_url {
         return url.to_string();
@@ -169,7 +169,8 @@ fn server_url(request: &Request<Incoming>, front: &Front, reached: Reached) -> S
     let scheme = if reached.encrypted { "wss" } else { "ws" };
     let host = host(request, front, reached);
     let asked = asked_host(request).and_then(|asked| asked.parse::<hyper::http::uri::Authority>().ok());
-    // Without a port in the name it came by the scheme's own, whatever we listen on behind a proxy or firewall.
+    // A Host header without a port means the scheme's default port, whatever port we listen on behind a proxy or
+    // firewall.
     match asked.map(|authority| authority.port_u16()) {
         Some(Some(port)) => format!("{scheme}://{host}:{port}"),
         Some(None) => format!("{scheme}://{host}"),

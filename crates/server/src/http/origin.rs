@@ -1,22 +1,22 @@
-//! Which web pages may open a WebSocket here.
+//! Decides which web pages may open a WebSocket here.
 //!
-//! Any page a person visits can make their browser connect to a server that only they can reach, such as one in
-//! their private network. So a browser is let in only from this server's own pages. Programs send no `Origin`.
+//! Any page that a person visits can make their browser connect to a server that only they can reach, such as one in
+//! their private network. So browsers may connect only from this server's own pages. Native programs send no `Origin`.
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 use signaling::host::{is_same_place, relative};
 use url::{Host, Url};
 
-/// Where our own pages are.
+/// Where this server's own pages are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Own<'a> {
-    /// The address for the outside, if it is known.
+    /// The public URL, if configured.
     pub(super) public: Option<&'a Url>,
-    /// Whether this client came by TLS.
+    /// Whether this client connected over TLS.
     pub(super) encrypted: bool,
 }
 
-/// Whether a request that wants a WebSocket may have one. `allowed` are other origins, `*` for any.
+/// Whether a WebSocket request is allowed. `allowed` lists other origins; `*` allows any.
 pub(super) fn is_welcome(headers: &HeaderMap, own: Own<'_>, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let Ok(text) = origin.to_str() else { return false };
@@ -33,17 +33,18 @@ pub(super) fn is_welcome(headers: &HeaderMap, own: Own<'_>, allowed: &[String]) 
     }
     match own.public {
         Some(public) => fits(&origin, public.scheme() == "wss") && is_same_place(&origin, public),
-        // A page that came by TLS may lead to a plain listener, by a proxy between them.
+        // A page loaded over TLS may belong to a plain listener: a proxy in between can terminate TLS.
         None => (!own.encrypted || fits(&origin, true)) && is_asked(&origin, headers),
     }
 }
 
-/// Whether a page came by TLS, or not, as its WebSocket has to.
+/// Whether the page was loaded over TLS if and only if its WebSocket must be encrypted.
 fn fits(origin: &Url, encrypted: bool) -> bool {
     origin.scheme() == if encrypted { "https" } else { "http" }
 }
 
-/// The same place as was asked for, by its address. A name would prove nothing: whoever owns it can point it here.
+/// Whether the origin is the requested host and is an IP address or localhost. A domain name proves nothing: its owner
+/// can point it at this server.
 fn is_asked(origin: &Url, headers: &HeaderMap) -> bool {
     let plain = match origin.host() {
         Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
@@ -82,7 +83,7 @@ mod tests {
         assert!(welcome("[::1]:7077", Some("http://[::1]:7077"), None, &[]));
         assert!(welcome("localhost:7077", Some("http://localhost:7077"), None, &[]));
         assert!(welcome("lunch.example", Some("https://lunch.example"), Some("wss://lunch.example"), &[]));
-        // A proxy may ask by another name than the browser did.
+        // A proxy may send another Host than the browser did.
         assert!(welcome("10.0.0.2:7077", Some("https://lunch.example"), Some("wss://lunch.example"), &[]));
     }
 
@@ -93,7 +94,7 @@ mod tests {
         assert!(!welcome("192.168.1.5:7077", Some("null"), None, &[]));
         assert!(!welcome("lunch.example", Some("https://evil.example"), Some("wss://lunch.example"), &[]));
         assert!(!welcome("lunch.example", Some("https://lunch.example:8443"), Some("wss://lunch.example"), &[]));
-        // A name of the page's own that leads to this machine (DNS rebinding).
+        // The page's own domain name, pointed at this machine (DNS rebinding).
         assert!(!welcome("evil.example:7077", Some("http://evil.example:7077"), None, &[]));
     }
 
@@ -128,7 +129,7 @@ mod tests {
             HeaderMap::from_iter(fields.map(|(name, value)| (name, value.parse().unwrap())))
         };
         assert!(is_welcome(&headers("http://10.0.0.2:7077"), plain, &[]));
-        assert!(is_welcome(&headers("https://10.0.0.2:7077"), plain, &[]), "a proxy may do the TLS");
+        assert!(is_welcome(&headers("https://10.0.0.2:7077"), plain, &[]), "a proxy may terminate TLS");
         assert!(is_welcome(&headers("https://10.0.0.2:7077"), tls, &[]));
         assert!(!is_welcome(&headers("http://10.0.0.2:7077"), tls, &[]));
         assert!(!welcome("x", Some("http://guest.example:443"), None, &["https://guest.example"]));

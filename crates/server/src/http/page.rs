@@ -1,4 +1,4 @@
-//! The page of a link: joins as a guest, and opens the app.
+//! The page behind a link. It lets people join as guests, and opens the app.
 
 use hyper::header::HeaderMap;
 use hyper::{Response, StatusCode};
@@ -10,12 +10,12 @@ use super::interface::Interface;
 
 const ABOUT: &str = include_str!("about.html");
 
-/// What a person sees who opens the server's address.
+/// The page at the server's address without a path.
 pub(super) fn about() -> Response<Body> {
     small_page(ABOUT.to_owned())
 }
 
-/// A link as it was asked for.
+/// The parts of a request for a link.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) path: &'a str,
@@ -23,7 +23,7 @@ pub(super) struct Asked<'a> {
     pub(super) headers: &'a HeaderMap,
 }
 
-/// The page of a room, or "not found" for what is no room. Whether somebody sits in it is not said.
+/// The page of a room, or 404 for an invalid room name. It does not reveal whether anybody is in the room.
 pub(super) fn room(
     asked: Asked<'_>,
     interface: &Interface,
@@ -42,10 +42,10 @@ pub(super) fn room(
     }
 }
 
-/// What the address says, and the link that opens the app there: empty where the app would not take it.
+/// Parses the address and makes the link that opens the app. The link is empty if the app would reject it.
 fn read(asked: Asked<'_>, server: &str, fingerprint: Option<[u8; 32]>) -> Result<(WebAddress, String), LinkError> {
     let address = WebAddress::read(asked.path, asked.query)?;
-    // A pin that came with the address is kept: the certificate may be that of a proxy before this server.
+    // A fingerprint in the address takes precedence: it may be that of a proxy in front of this server.
     let pin = address.fingerprint.or(fingerprint);
     let link = match Link::new(&address.room, server, pin, address.invite.as_deref()) {
         Ok(link) => link.to_string(),
@@ -55,8 +55,8 @@ fn read(asked: Asked<'_>, server: &str, fingerprint: Option<[u8; 32]>) -> Result
     Ok((address, link))
 }
 
-/// The page with what only the server knows: the version of its files, the room, the invite, and the link that opens
-/// the app.
+/// Fills in what only the server knows: the version of its files, the room, the invite, and the link that opens the
+/// app.
 fn fill(page: &str, hash: &str, address: &WebAddress, link: &str) -> String {
     page.replace("{{assets}}", &format!("/assets/{hash}"))
         .replace("{{room}}", &escape(&address.room))
@@ -64,7 +64,7 @@ fn fill(page: &str, hash: &str, address: &WebAddress, link: &str) -> String {
         .replace("{{link}}", &escape(link))
 }
 
-/// Host and port of a server's URL, which holds nothing that means something in a policy.
+/// Host and port of a server's URL. They contain nothing with a special meaning in a policy.
 fn authority(server: &str) -> String {
     let url = Url::parse(server).ok();
     url.map_or_else(String::new, |url| url[url::Position::BeforeHost..url::Position::AfterPort].to_owned())

@@ -1,4 +1,4 @@
-//! The file into a board.
+//! Reads a board from the file.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use rooms::board::{Hungry, Kind, Saved, Seat, Table, Told};
 use rusqlite::{Connection, Row};
 use signaling::board::{Door, Sitter};
 
-/// Everything that is kept.
+/// Reads everything stored.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     Ok(Saved {
         tables: tables(connection)?,
@@ -41,7 +41,7 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
             "waiting" => table.waiting.push(Sitter { id: key, name }),
             "inside" => table.inside.push(key),
             "removed" => table.removed.push(key),
-            other => tracing::warn!(list = other, "an unknown list of a table is passed over"),
+            other => tracing::warn!(list = other, "ignoring an unknown list of a table"),
         }
     }
     Ok(tables)
@@ -65,7 +65,7 @@ fn table(row: &Row<'_>) -> rusqlite::Result<Table> {
         ends: time(row, 6)?,
         kind,
         host: row.get(9)?,
-        // An unknown door is the safer one.
+        // Treat an unknown value as the stricter one.
         door: if door == "open" { Door::Open } else { Door::Knock },
         locked: row.get(11)?,
         taken: Vec::new(),

@@ -1,8 +1,8 @@
-//! The tables of the file, and how older files become newer ones.
+//! The schema of the file, and its migrations.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-/// One step each; a file's `user_version` says how many it has been through. Steps are only ever added.
+/// The migrations. `user_version` is the number of those that a file has been through. Only ever append.
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE tables (
@@ -39,19 +39,19 @@ const MIGRATIONS: &[&str] = &["
 "];
 const INVITE_SECRET: &str = "invite_secret";
 
-/// Makes a file ready for use by this version.
+/// Prepares a file for this version.
 pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
-    // A second process must not write beside us.
+    // No second process may write to the file.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Who asks to be forgotten is overwritten, not just unlinked.
+    // Data of people who ask to be forgotten must be overwritten, not only unlinked.
     connection.pragma_update(None, "secure_delete", true)?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if !(0..=known).contains(&version) {
-        let text = format!("the file is of a later version of the server ({version}, this one knows {known})");
+        let text = format!("the file is from a newer server (schema {version}; this server supports up to {known})");
         return Err(rusqlite::Error::SqliteFailure(
             rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_SCHEMA),
             Some(text),
@@ -65,7 +65,7 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// The secret that invites are signed with: the one kept, or `fresh` from now on.
+/// The secret that signs invites: the stored one, otherwise `fresh`, which is then stored.
 pub(super) fn invite_secret(connection: &Connection, fresh: [u8; 32]) -> rusqlite::Result<[u8; 32]> {
     let kept = connection
         .query_row("SELECT value FROM meta WHERE name = ?1", [INVITE_SECRET], |row| row.get::<_, [u8; 32]>(0))

@@ -9,7 +9,7 @@ use super::*;
 
 const NOW: u64 = 1_774_605_600_000;
 
-/// A folder of its own that goes when the test is over.
+/// A temporary folder, removed when the test ends.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -30,7 +30,7 @@ fn who(name: &str) -> Who {
     Who { key: format!("key-{name}"), name: name.into(), member: true }
 }
 
-/// A board with everything on it.
+/// A board that uses every feature.
 fn full_board() -> Board {
     let mut board = Board::new(Calendar::new("Asia/Seoul").unwrap(), [1; 32], [2; 32], Saved::default(), NOW);
     let draft = Draft {
@@ -133,7 +133,7 @@ fn a_failed_batch_takes_back_what_rested_on_it() {
     store.write(1, changes.clone()).unwrap();
     let Ok(Stored::Failed(saved)) = heard.recv_timeout(Duration::from_secs(10)) else { panic!("written") };
     assert_eq!(*saved, Saved::default(), "all or nothing");
-    // Handed over before the hub has heard of it: void.
+    // Sent before the hub learned of the failure: discarded.
     store.write(2, vec![Change::Hungry { key: "a".into(), wish: None }]).unwrap();
     store.go_on();
     store.write(3, changes.into_iter().filter(|c| !matches!(c, Change::Met { .. })).collect()).unwrap();

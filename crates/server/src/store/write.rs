@@ -1,10 +1,10 @@
-//! Changes of the board into the file.
+//! Writes changes of the board to the file.
 
 use rooms::board::{Change, Kind, Table, Told};
 use rusqlite::{Connection, Transaction, params};
 use signaling::board::Door;
 
-/// All of them, or none.
+/// Writes all changes in one transaction.
 pub(super) fn all<'a>(connection: &mut Connection, changes: impl Iterator<Item = &'a Change>) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     for change in changes {
@@ -33,7 +33,7 @@ fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
         Change::Hungry { key, wish: Some(wish) } => run(
             to,
             "INSERT OR REPLACE INTO hungry (key, name, since, friends) VALUES (?1, ?2, ?3, ?4)",
-            // Keys are base64url: they have no space.
+            // Keys are base64url, so they contain no space.
             params![key, wish.name, time(wish.since), wish.with.join(" ")],
         )?,
         Change::Hungry { key, wish: None } => run(to, "DELETE FROM hungry WHERE key = ?1", params![key])?,
@@ -52,7 +52,7 @@ fn write_table(to: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
         Door::Open => "open",
         Door::Knock => "knock",
     };
-    // Deleting takes everybody at it along.
+    // Deleting the table also deletes its people.
     run(to, "DELETE FROM tables WHERE id = ?1", params![table.id])?;
     run(
         to,

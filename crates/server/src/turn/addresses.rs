@@ -1,4 +1,4 @@
-//! Which addresses this machine has, and which of them peers are told.
+//! Chooses the addresses that peers send relayed traffic to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,13 +7,13 @@ use if_addrs::{IfAddr, get_if_addrs};
 /// Where relayed addresses are.
 #[derive(Debug, Clone)]
 pub(super) struct RelayAddresses {
-    /// As configured.
+    /// The configured public addresses.
     pub(super) external: Vec<IpAddr>,
-    /// Where clients are listened to.
+    /// The address on which the relay listens for clients.
     pub(super) listen: IpAddr,
 }
 
-/// What peers are told, and what the socket is bound to.
+/// The address announced to peers, and the one to which the socket is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RelayAddress {
     pub(super) told: IpAddr,
@@ -21,9 +21,9 @@ pub(super) struct RelayAddress {
 }
 
 impl RelayAddresses {
-    /// For a client: `external` as configured, else the address that is listened on, else the one by which this
-    /// machine reaches the client (it may be in several networks), else the one by which it reaches the Internet.
-    /// `route` tells by which address the machine reaches another.
+    /// Chooses for a client: the configured `external` address, otherwise the address that the relay listens on,
+    /// otherwise the one by which this machine reaches the client (it may be in several networks), otherwise the one by
+    /// which it reaches the Internet. `route` returns the local address by which the machine reaches another.
     pub(super) fn choose(
         &self,
         v6: bool,
@@ -41,16 +41,16 @@ impl RelayAddresses {
         if let Some(told) = self.external.iter().copied().find(family) {
             return Some(RelayAddress { told, bound: listen.unwrap_or(any) });
         }
-        // What is told to a client on this machine itself should mean something to others too.
+        // A client on this machine itself should get an address that others can reach too.
         let near = Some(client).filter(|ip| family(ip) && !ip.is_loopback()).and_then(&route);
-        // Without any route this machine still reaches itself; an IPv6 listener alone says nothing of IPv4.
+        // Without any route, this machine can still reach itself. An IPv6-only listener says nothing about IPv4.
         let nowhere = Some(loopback).filter(|_| !v6 && self.listen.is_ipv4());
         let told = listen.or(near).or_else(|| route(far)).or(nowhere)?;
         Some(RelayAddress { told, bound: told })
     }
 }
 
-/// The address from which this machine would send to another. Nothing is sent to find out.
+/// The local address from which this machine would send to another. Sends nothing.
 pub(super) fn route(to: IpAddr) -> Option<IpAddr> {
     let any: IpAddr = if to.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
     let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
@@ -58,10 +58,10 @@ pub(super) fn route(to: IpAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified())
 }
 
-/// This machine's addresses, on whichever interface, and those at which a datagram reaches it along with others.
+/// The addresses of all interfaces of this machine, and its broadcast addresses.
 pub(super) fn own() -> Vec<IpAddr> {
     let interfaces = get_if_addrs().unwrap_or_else(|error| {
-        tracing::error!(%error, "the relay cannot read this machine's addresses");
+        tracing::error!(%error, "the relay cannot list this machine's addresses");
         Vec::new()
     });
     let mut own = Vec::new();
@@ -82,7 +82,7 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    /// A machine in two private networks, with a way into the Internet by one of them.
+    /// A machine in two private networks, one of which leads to the Internet.
     fn two_networks(to: IpAddr) -> Option<IpAddr> {
         match to {
             IpAddr::V4(to) if to.octets()[0] == 10 => Some(ip("10.0.0.5")),

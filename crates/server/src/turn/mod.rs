@@ -1,6 +1,6 @@
 //! STUN and TURN over UDP in this process (RFC 8489, RFC 8656).
 //!
-//! `relay` decides; here are its sockets, in one thread of their own, and the word of the hub about who may use it.
+//! `relay` decides. This module has its sockets, in a thread of their own, and the hub's updates on who may use it.
 
 mod addresses;
 mod outbox;
@@ -26,13 +26,13 @@ use port::Port;
 use service::{LISTENER, Service, Sockets, WAKER};
 pub(crate) use sessions::Sessions;
 
-/// Room in the system for what clients send while the thread is busy: 0.1 s of a gigabit, as far as the system gives it.
+/// Socket buffer for what clients send while the thread is busy: 0.1 s at 1 Gbit/s, if the system allows as much.
 const LISTENER_BUFFER: usize = 4 << 20;
 
-/// A running relay. Dropped, it ends soon; [`Relay::stop`] waits for that.
+/// A running relay. It ends soon after it is dropped; [`Relay::stop`] waits for the end.
 pub(crate) struct Relay {
     addr: SocketAddr,
-    /// With what its credentials are made.
+    /// The secret of its own credentials.
     own: [u8; 32],
     stopping: Arc<AtomicBool>,
     waker: Arc<Waker>,
@@ -40,7 +40,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Starts serving; `shared` is the secret of credentials that others make.
+    /// Starts the relay. `shared` is the secret of credentials that other programs make.
     pub(crate) fn start(config: &BuiltinTurn, shared: String) -> Result<(Relay, Sessions), StartError> {
         let failed = |source| StartError::TurnListen { address: config.listen, source };
         let own = random().map_err(failed)?;
@@ -76,7 +76,7 @@ impl Relay {
         self.addr
     }
 
-    /// With what credentials for this relay are made that hang on their session.
+    /// The secret for credentials that are valid only while their session lives.
     pub(crate) fn own_secret(&self) -> [u8; 32] {
         self.own
     }
@@ -86,14 +86,14 @@ impl Relay {
         let Some(thread) = self.thread.take() else { return };
         let ended = tokio::task::spawn_blocking(|| thread.join()).await;
         if !matches!(ended, Ok(Ok(()))) {
-            tracing::error!("the relay failed");
+            tracing::error!("the relay's thread panicked");
         }
     }
 
     fn end(&self) {
         self.stopping.store(true, Ordering::Release);
         if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "the relay cannot be woken");
+            tracing::error!(%error, "cannot wake the relay");
         }
     }
 }

@@ -1,26 +1,26 @@
-//! Datagrams that leave at the end of a turn: those of one length from one socket to one address by one call.
+//! Datagrams to send at the end of a turn. One system call sends those of equal length from one socket to one address.
 
 use std::net::{IpAddr, SocketAddr};
 
 use relay::PortId;
 
-/// Longest datagrams that are joined. The system joins none that are longer than what an interface carries, and then
-/// gives up joining for the whole socket.
+/// Longest datagrams that share a call, in bytes. The system rejects segments longer than an interface can carry, and
+/// then disables segmentation for the whole socket.
 const MAX_JOINED_BYTES: usize = 1_300;
 /// Most bytes in one call.
 const MAX_CALL_BYTES: usize = 60_000;
-/// Calls that wait. When there are as many, they are made at once.
+/// Most calls that wait. At this number they are made immediately.
 const CALLS: usize = 64;
 
-/// By which socket something leaves.
+/// The socket that sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    /// The one clients talk to, from this address of ours.
+    /// The socket that clients use, with this source address.
     Listener(Option<IpAddr>),
     Port(PortId),
 }
 
-/// One call's worth.
+/// The datagrams of one system call.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) by: By,
@@ -28,11 +28,11 @@ pub(super) struct Call {
     pub(super) bytes: Vec<u8>,
     segment: usize,
     count: usize,
-    /// It ends with a shorter one, or a longer one came after it.
+    /// Whether the call is complete: its last datagram is shorter, or a longer one followed.
     ended: bool,
 }
 
-/// What waits. Its buffers are used again and again.
+/// The waiting calls. Buffers are reused.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     calls: Vec<Call>,
@@ -40,7 +40,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Adds a datagram, to be joined with at most `segments` others.
+    /// Adds a datagram. At most `segments` datagrams share a call.
     pub(super) fn push(&mut self, by: By, to: SocketAddr, datagram: &[u8], segments: usize) {
         let waiting = self.calls.iter_mut().take(self.used).rfind(|call| call.by == by && call.to == to);
         if let Some(call) = waiting {
@@ -64,7 +64,7 @@ impl Outbox {
         self.used >= CALLS
     }
 
-    /// All that waits, in order.
+    /// Removes the waiting calls and returns them in order.
     pub(super) fn take(&mut self) -> impl Iterator<Item = &Call> {
         let used = std::mem::take(&mut self.used);
         self.calls[..used].iter()
@@ -83,7 +83,7 @@ impl Outbox {
 }
 
 impl Call {
-    /// How long each datagram is, where there are several.
+    /// The length of each datagram but the last, if there are several.
     pub(super) fn segment(&self) -> Option<usize> {
         (self.count > 1).then_some(self.segment)
     }
@@ -97,7 +97,7 @@ mod tests {
         SocketAddr::from(([192, 0, 2, 1], n))
     }
 
-    /// What the system would make of all calls.
+    /// The datagrams that the system would send.
     fn sent(outbox: &mut Outbox) -> Vec<(SocketAddr, Vec<usize>)> {
         let lengths = |call: &Call| match call.segment() {
             Some(segment) => call.bytes.chunks(segment).map(<[u8]>::len).collect(),

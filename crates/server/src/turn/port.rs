@@ -9,23 +9,24 @@ use mio::{Interest, Registry, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Random port numbers tried for an allocation before it is refused (508).
+/// Number of random ports tried for an allocation before it fails (508).
 const PORT_ATTEMPTS: usize = 32;
-/// What one place of a batch holds: the longest datagram, or as many as the system joins (GRO), and some lines of cache
-/// so that the beginnings of all places do not fall on the same ones.
+/// Size of one slot of a batch, in bytes: the longest datagram, or as many as the system joins (GRO), plus some cache
+/// lines so that the slots do not all start on the same ones.
 const PLACE_BYTES: usize = 65_536 + 33 * 64;
 
-/// A socket that is registered with the thread's poll.
+/// A socket registered with the thread's poll.
 #[derive(Debug)]
 pub(super) struct Port {
     socket: UdpSocket,
     state: UdpSocketState,
     addr: SocketAddr,
-    /// It waits to be read from.
+    /// Whether it is in the queue to be read.
     pub(super) queued: bool,
 }
 
-/// What was received at one time. One for all ports: 2.1 MiB, of which only what is used becomes memory.
+/// The datagrams of one receive call. Shared by all ports: 2.1 MiB of address space, of which only used pages take
+/// memory.
 pub(super) struct Batch {
     buffer: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
@@ -33,7 +34,7 @@ pub(super) struct Batch {
 }
 
 impl Port {
-    /// Binds a socket with room for `buffer` bytes in the system, as far as that allows it.
+    /// Binds a socket with buffers of `buffer` bytes, if the system allows as many.
     pub(super) fn bind(addr: SocketAddr, only_v6: bool, buffer: usize) -> io::Result<Port> {
         let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
         if addr.is_ipv6() && only_v6 {
@@ -45,7 +46,7 @@ impl Port {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         for enlarge in [UdpSocketState::set_recv_buffer_size, UdpSocketState::set_send_buffer_size] {
             if let Err(error) = enlarge(&state, UdpSockRef::from(&socket), buffer) {
-                tracing::debug!(%error, "the system gives no larger buffer");
+                tracing::debug!(%error, "the system limits the socket buffer");
             }
         }
         allow_fragments(&socket);
@@ -67,7 +68,7 @@ impl Port {
         }
     }
 
-    /// Receives into a batch; true if there may be more.
+    /// Receives datagrams into a batch. Returns true if there may be more.
     pub(super) fn receive(&self, batch: &mut Batch) -> bool {
         batch.filled = 0;
         let mut places = batch.buffer.chunks_mut(PLACE_BYTES);
@@ -77,21 +78,22 @@ impl Port {
         match self.socket.try_io(|| self.state.recv(UdpSockRef::from(&self.socket), &mut places, metas)) {
             Ok(filled) => {
                 batch.filled = filled;
-                // Whatever comes after a batch that was not full is told of anew; elsewhere only what finds it empty is.
+                // On Unix, poll reports datagrams that arrive after a batch that was not full. Elsewhere, it does so
+                // only after a read has found the socket empty.
                 filled == BATCH_SIZE || !cfg!(unix)
             }
-            // On Windows an earlier datagram that reached nobody is reported here.
+            // Windows reports here that an earlier datagram was undeliverable.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => true,
             Err(_) => false,
         }
     }
 
-    /// Datagrams that one call can send, if they are equally long.
+    /// Number of equally long datagrams that one call can send.
     pub(super) fn segments(&self) -> usize {
         self.state.max_gso_segments()
     }
 
-    /// Sends at once or not at all: UDP may lose it anyway, and that a peer cannot be reached is for ICE to find out.
+    /// Sends or drops, without waiting. UDP may lose datagrams anyway, and ICE detects unreachable peers.
     pub(super) fn send(&self, to: SocketAddr, from: Option<IpAddr>, contents: &[u8], segment: Option<usize>) {
         let transmit = Transmit { destination: to, ecn: None, contents, segment_size: segment, src_ip: from };
         let sent = self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &transmit));
@@ -101,13 +103,13 @@ impl Port {
     }
 }
 
-/// `quinn-udp` forbids fragments, as QUIC wants it. A relay passes on what others send, at whatever length (RFC 8656
-/// section 15: the DF bit is not set for whoever does not ask).
+/// `quinn-udp` forbids fragmentation, as QUIC requires. A relay forwards datagrams of any length, so it allows
+/// fragmentation unless the client requests otherwise (the DF bit, RFC 8656 section 15).
 #[cfg(target_os = "linux")]
 fn allow_fragments(socket: &UdpSocket) {
     use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
     if let Err(error) = set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::WANT) {
-        tracing::debug!(%error, "long datagrams are not cut into fragments");
+        tracing::debug!(%error, "cannot enable fragmentation of long datagrams");
     }
 }
 
@@ -120,12 +122,12 @@ impl Batch {
         Batch { buffer: vec![0; PLACE_BYTES * BATCH_SIZE], metas, filled: 0 }
     }
 
-    /// Each datagram, with where it came from and to which of our addresses.
+    /// Each datagram, with its source and the local address that it was sent to.
     pub(super) fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, Option<IpAddr>, &[u8])> {
         let places = self.buffer.chunks(PLACE_BYTES).zip(&self.metas).take(self.filled);
         places.flat_map(|(place, meta)| {
             let joined = &place[..meta.len.min(place.len())];
-            // An empty datagram is one too.
+            // An empty datagram counts too.
             let empty = joined.is_empty().then_some(joined);
             let each = joined.chunks(meta.stride.max(1)).chain(empty);
             each.map(|datagram| (canonical(meta.addr), meta.dst_ip.map(|ip| ip.to_canonical()), datagram))
@@ -133,7 +135,7 @@ impl Batch {
     }
 }
 
-/// Sockets of an allocation: at a random port of a range, and the one above if that is wanted too.
+/// Binds the sockets of an allocation: a random port of the range, and the next higher one if requested.
 pub(super) fn bind_relayed(
     ip: IpAddr,
     range: &RangeInclusive<u16>,
@@ -145,7 +147,7 @@ pub(super) fn bind_relayed(
     for _ in 0..PORT_ATTEMPTS {
         let mut random = [0; 4];
         getrandom::fill(&mut random).ok()?;
-        // Random, so that a relayed address cannot be guessed from the last (RFC 8656 section 7.2).
+        // Random, so that relayed addresses cannot be predicted from earlier ones (RFC 8656 section 7.2).
         let number = first + u32::from_be_bytes(random) % (last - first + 1);
         let number = if even { number & !1 } else { number };
         let above = number + 1;

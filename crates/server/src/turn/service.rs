@@ -1,7 +1,7 @@
-//! The thread that has all sockets of the relay.
+//! The thread that owns all sockets of the relay.
 //!
-//! It waits for any of them, reads each in batches, lets [`relay::Relay`] decide, and sends what comes of it at the end of
-//! each turn. A socket that has more waits until all others had their turn.
+//! It polls all sockets, reads them in batches, passes each datagram to [`relay::Relay`], and sends the results at the
+//! end of each turn. A socket with more to read waits until every other socket has been read.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -24,16 +24,16 @@ use super::sessions::{State, Update};
 pub(super) const WAKER: Token = Token(0);
 pub(super) const LISTENER: Token = Token(1);
 const FIRST_PORT: usize = 2;
-/// Sockets that are told of at one time. The others are told of next.
+/// Most sockets reported by one poll. The next poll reports the others.
 pub(super) const EVENTS: usize = 256;
-/// How often this machine's addresses are read anew.
+/// How often this machine's addresses are read again.
 const READ_ADDRESSES_EVERY: Duration = Duration::from_secs(10);
-/// Room in the system for what a relay port receives while the thread is busy: 0.1 s of ten good videos.
+/// Socket buffer for what a relayed port receives while the thread is busy: 0.1 s of ten good video streams.
 const PORT_BUFFER: usize = 1 << 20;
-/// After an error of the poll itself: one that stays must not keep a core busy.
+/// Pause after a failed poll, so that a persistent error does not occupy a core.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
-/// All that the thread owns.
+/// Everything that the thread owns.
 pub(super) struct Service {
     pub(super) poll: Poll,
     pub(super) listener: Port,
@@ -45,10 +45,10 @@ pub(super) struct Service {
     pub(super) sockets: Sockets,
 }
 
-/// Sockets of allocations and what they share.
+/// The sockets of allocations and their shared state.
 pub(super) struct Sockets {
     ports: Vec<Option<Port>>,
-    /// Those that may have more to read. Each is in it once.
+    /// Sockets that may have more to read, each at most once.
     ready: VecDeque<Token>,
     outbox: Outbox,
     /// This machine's addresses.
@@ -64,7 +64,7 @@ impl Sockets {
 }
 
 impl Service {
-    /// Serves until it is told to stop.
+    /// Serves until stopped.
     pub(super) fn run(mut self) {
         let (mut events, mut batch, mut out) = (Events::with_capacity(EVENTS), Batch::new(), Vec::new());
         self.read_own_addresses();
@@ -72,13 +72,13 @@ impl Service {
             if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                tracing::error!(%error, "the relay cannot wait for its sockets");
+                tracing::error!(%error, "the relay cannot poll its sockets");
                 std::thread::sleep(ERROR_PAUSE);
             }
             if self.stopping.load(Ordering::Acquire) {
                 return;
             }
-            // Before any datagram: a client that was told of its session may be here already.
+            // Before any datagram: a client that has just received its credentials may already be using them.
             self.take_updates();
             events.iter().for_each(|event| self.queue(event.token()));
             self.turn(&mut batch, &mut out);
@@ -87,7 +87,7 @@ impl Service {
         }
     }
 
-    /// One look at each socket that has something.
+    /// Reads every ready socket once.
     fn turn(&mut self, batch: &mut Batch, out: &mut Vec<u8>) {
         let now = now();
         for _ in 0..self.sockets.ready.len() {
@@ -105,9 +105,9 @@ impl Service {
 
     fn datagrams(&mut self, now: Now, token: Token, batch: &Batch, out: &mut Vec<u8>) {
         for (from, to, datagram) in batch.datagrams() {
-            // Nothing can be answered to port 0.
+            // A datagram from port 0 cannot be answered.
             if from.port() != 0 {
-                // A fault of the library that reads messages ends this datagram, not the relay.
+                // A panic in the parsing library must cost this datagram only, not the relay.
                 let handled = std::panic::catch_unwind(AssertUnwindSafe(|| match port_id(token) {
                     None => self.receive_from_client(now, from, to, datagram, out),
                     Some(port) => self.receive_from_peer(now, port, from, datagram, out),
@@ -155,22 +155,23 @@ impl Service {
         }
     }
 
-    /// Bytes go out as they came in: there is one way yet.
+    /// Sends bytes to a client.
     fn send_to_client(&mut self, client: &Client, bytes: &[u8]) {
         match client.transport {
             Transport::Udp => {
                 let (to, from) = (self.native(client.remote), self.source(client.local.ip()));
                 self.sockets.outbox.push(By::Listener(from), to, bytes, self.listener.segments());
             }
-            // Nobody comes by a stream: none is listened to.
+            // Unreachable: the relay does not listen for streams.
             Transport::Tcp | Transport::Tls => {}
         }
     }
 
-    /// The address to answer from: the one that was asked, where the system could choose another.
+    /// The source address for an answer: the one that the request was sent to, if the system could choose another.
     fn source(&self, asked: IpAddr) -> Option<IpAddr> {
         let any = self.listener.addr().ip().is_unspecified();
-        // It was perhaps sent to everybody, and nothing can be sent from such an address.
+        // A request to an address that is not ours, such as a broadcast address, is answered from whatever the system
+        // chooses.
         (any && (asked.is_loopback() || self.sockets.own.contains(&asked))).then_some(asked)
     }
 
@@ -181,7 +182,7 @@ impl Service {
         }
     }
 
-    /// Opens the sockets of an allocation; gives the addresses that peers are told.
+    /// Opens the sockets of an allocation. Returns the addresses that peers send to.
     fn open(&mut self, open: &Open) -> Result<(SocketAddr, Option<SocketAddr>), NotOpened> {
         let client = open.client.remote.ip();
         let address = self.addresses.choose(open.v6, client, addresses::route).ok_or(NotOpened::Family)?;
@@ -199,7 +200,7 @@ impl Service {
     fn keep(&mut self, id: PortId, mut port: Port) -> Result<(), NotOpened> {
         let place = usize::try_from(id.0).map_err(|_| NotOpened::Busy)?;
         if let Err(error) = port.register(self.poll.registry(), Token(FIRST_PORT + place)) {
-            tracing::error!(%error, "a relay port cannot be waited for");
+            tracing::error!(%error, "cannot poll a relayed port");
             return Err(NotOpened::Busy);
         }
         if self.sockets.ports.len() <= place {
@@ -211,7 +212,7 @@ impl Service {
 
     fn close_ports(&mut self) {
         while let Some(id) = self.relay.poll_closed() {
-            // What is still to leave by it leaves first.
+            // Send what waits for this port before it closes.
             self.flush();
             let place = usize::try_from(id.0).ok().and_then(|place| self.sockets.ports.get_mut(place));
             if let Some(mut port) = place.and_then(Option::take) {
@@ -271,7 +272,7 @@ impl Service {
         }
     }
 
-    /// How long there is nothing to do unless something comes.
+    /// Time until the next timer, or zero if sockets are ready.
     fn patience(&self) -> Duration {
         if !self.sockets.ready.is_empty() {
             return Duration::ZERO;

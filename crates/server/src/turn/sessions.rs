@@ -1,4 +1,4 @@
-//! The hub tells the relay which sessions may use it.
+//! Reports to the relay which sessions may use it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use mio::Waker;
 use signaling::message::{ServerMessage, SessionId};
 
-/// Updates waiting for the relay's thread, which takes them before the next datagram. When full, the newest of each
-/// session waits with the hub, for its next tick.
+/// Updates waiting for the relay's thread, which reads them before the next datagram. When full, the newest update of
+/// each session waits in the hub until its next tick.
 pub(super) const UPDATES: usize = 1_024;
 
-/// What a session is to the relay. The newest is all that counts.
+/// The state of a session as far as the relay is concerned. Only the newest matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Member,
-    /// Has not proved to be a member, and sits nowhere.
+    /// Not a proved member, and not in a room.
     Waiting,
-    /// Has not proved to be a member, and sits in a room.
+    /// Not a proved member, and in a room.
     Seated,
     Closed,
 }
 
-/// What is said of one session.
+/// The new state of one session.
 #[derive(Debug)]
 pub(super) struct Update {
     pub(super) session: SessionId,
@@ -34,7 +34,7 @@ pub(crate) struct Sessions {
     updates: SyncSender<Update>,
     waker: Arc<Waker>,
     guests: HashSet<SessionId>,
-    /// What found the queue full. At most one for each session that is open or has just ended.
+    /// Updates that found the queue full. At most one for each session that is open or has just ended.
     waiting: HashMap<SessionId, State>,
 }
 
@@ -43,7 +43,8 @@ impl Sessions {
         Sessions { updates, waker, guests: HashSet::new(), waiting: HashMap::new() }
     }
 
-    /// A session began. Said before its client hears of it, so that no request can be faster.
+    /// A session has opened. Must be called before its client receives the credentials, so that no request is too
+    /// early.
     pub(crate) fn opened(&mut self, session: &SessionId, member: bool) {
         if !member {
             self.guests.insert(session.clone());
@@ -51,7 +52,7 @@ impl Sessions {
         self.tell(session, if member { State::Member } else { State::Waiting });
     }
 
-    /// A session is about to hear this: some of it says where it sits.
+    /// A session is about to receive this message, which may seat it or remove it from its room.
     pub(crate) fn hears(&mut self, session: &SessionId, message: &ServerMessage) {
         let state = match message {
             ServerMessage::Joined { .. } => State::Seated,
@@ -69,7 +70,7 @@ impl Sessions {
         self.tell(session, State::Closed);
     }
 
-    /// Tells what found the queue full.
+    /// Sends the updates that found the queue full.
     pub(crate) fn tick(&mut self) {
         for (session, state) in std::mem::take(&mut self.waiting) {
             self.tell(&session, state);
@@ -79,7 +80,7 @@ impl Sessions {
     fn tell(&mut self, session: &SessionId, state: State) {
         let full = self.waiting.contains_key(session)
             || match self.updates.try_send(Update { session: session.clone(), state }) {
-                // A relay that is gone serves nobody.
+                // If the relay has ended, nobody needs updates.
                 Ok(()) | Err(TrySendError::Disconnected(_)) => false,
                 Err(TrySendError::Full(_)) => true,
             };
@@ -87,7 +88,7 @@ impl Sessions {
             self.waiting.insert(session.clone(), state);
         }
         if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "the relay cannot be woken");
+            tracing::error!(%error, "cannot wake the relay");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The board over real sockets, and what of it outlives the server.
+//! The board over real sockets, and what survives a restart.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ async fn member(addr: SocketAddr, seed: u8) -> Raw {
     raw
 }
 
-/// The whole board as it is shown to somebody.
+/// The whole board as one client sees it.
 async fn look(raw: &mut Raw) -> BoardState {
     let seq = raw.ask(BoardRequest::Subscribe { room: None, invite: None }).await;
     let mut fold = BoardFold::new(raw.key.public().to_string());
@@ -209,7 +209,7 @@ async fn every_acknowledged_seat_outlives_a_killed_server() {
                 let draft = draft(&format!("{index}/{day}"), starts_ms + day * 86_400_000);
                 person.say(ClientMessage::Board(BoardRequest::Lay(draft))).await;
             }
-            // The socket breaks off when the server dies.
+            // The socket fails when the server is killed.
             let end = person.end().await;
             for message in end.messages {
                 if let ServerMessage::Board(BoardNews::Done { about }) = message {
@@ -220,7 +220,7 @@ async fn every_acknowledged_seat_outlives_a_killed_server() {
         })
     });
     let bursts: Vec<_> = bursts.collect();
-    // Killed in the middle of it, when a board somewhere shows the first of them.
+    // Killed in the middle, when some board shows the first new table.
     let mut seen = 0;
     while seen < 1 {
         if let ServerMessage::Board(BoardNews::Patch(patch)) = watcher.next().await {
@@ -239,7 +239,8 @@ async fn every_acknowledged_seat_outlives_a_killed_server() {
     let topics: Vec<&str> = state.tables.iter().map(|table| table.topic.as_str()).collect();
     let mut seats = 0;
     for (key, index, acknowledged) in expected {
-        // Numbers of each: the first one (three for who laid the table) was the seat, those after it the days.
+        // The first number (for the host of the table, the third) is the answer for the seat, the later ones for the
+        // days.
         let first = if index == 0 { 3 } else { 1 };
         for about in acknowledged.into_iter().filter(|about| *about >= first) {
             seats += 1;
@@ -256,7 +257,7 @@ async fn every_acknowledged_seat_outlives_a_killed_server() {
     assert_eq!(key(1).public().to_string(), state.tables[0].host);
 }
 
-/// The real program, and where it listens.
+/// Starts the real program. Returns it and its address.
 async fn program(folder: &Folder, listen: &str) -> (Child, SocketAddr) {
     for _ in 0..50 {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lunchroom-server"))
@@ -272,8 +273,8 @@ async fn program(folder: &Folder, listen: &str) -> (Child, SocketAddr) {
         if let Some(addr) = first.as_deref().and_then(|line| line.strip_prefix("listening on ws://")) {
             return (child, addr.parse().expect("an address"));
         }
-        // The dead server's socket may hold the port for a moment.
+        // The socket of the killed server may hold the port for a moment.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("it does not start");
+    panic!("the server does not start");
 }

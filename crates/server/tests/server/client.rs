@@ -1,4 +1,4 @@
-//! Two clients: one that says exactly what a test wants, and one driven by the app's own session.
+//! Two clients: one that sends exactly what a test wants, and one driven by the app's session.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,14 +19,14 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Longest time anything in these tests may take; only a fault takes as long.
+/// Longest time for anything in these tests; only a fault takes as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn key(seed: u8) -> DeviceKey {
     DeviceKey::from_secret(&[seed; 32])
 }
 
-/// One of more people than a byte counts.
+/// The key of one of more people than a byte can count.
 fn key_of(seed: &[u8]) -> DeviceKey {
     let mut secret = [0xa5; 32];
     secret[..seed.len()].copy_from_slice(seed);
@@ -42,7 +42,7 @@ pub(crate) fn candidate(to: &ParticipantId, text: impl Into<String>) -> ClientMe
     ClientMessage::Candidate { to: to.clone(), candidate }
 }
 
-/// A client that does nothing by itself.
+/// A client that does nothing automatically.
 pub(crate) struct Raw<S = TcpStream> {
     pub(crate) socket: WebSocketStream<S>,
     pub(crate) key: DeviceKey,
@@ -59,14 +59,14 @@ pub(crate) struct End {
 }
 
 impl Raw {
-    /// Connects and takes the challenge.
+    /// Connects and reads the challenge.
     pub(crate) async fn connect(addr: SocketAddr, seed: u8) -> Raw {
         let stream = TcpStream::connect(addr).await.expect("connects");
         stream.set_nodelay(true).expect("no delay");
         Raw::over(stream, &format!("ws://{addr}/ws"), seed).await
     }
 
-    /// Likewise with a key of more seeds than a byte has.
+    /// Connects with a key from a longer seed.
     pub(crate) async fn connect_with(addr: SocketAddr, seed: &[u8]) -> Raw {
         Raw { key: key_of(seed), ..Raw::connect(addr, 0).await }
     }
@@ -76,7 +76,7 @@ impl Raw {
         Raw::connect(addr, seed).await.join_room(room).await
     }
 
-    /// Likewise.
+    /// Connects with a key from a longer seed, says hello, and joins a room.
     pub(crate) async fn joined_with(addr: SocketAddr, seed: &[u8], room: &str) -> (Raw, ParticipantId) {
         Raw::connect_with(addr, seed).await.join_room(room).await
     }
@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.send_text(body(&ClientMessage::Hello(hello))).await;
     }
 
-    /// Says hello as one who knows a secret.
+    /// Sends a hello that proves a member secret.
     pub(crate) async fn hello_with(&mut self, secret: &str) {
         let member = Some(member_proof(secret, &self.nonce, self.key.public()));
         self.send_text(body(&ClientMessage::Hello(Hello { member, ..self.make_hello() }))).await;
@@ -142,13 +142,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         }
     }
 
-    /// Asks something of the board; gives the number that its answer names.
+    /// Sends a request to the board. Returns the number that its answer refers to.
     pub(crate) async fn ask(&mut self, request: BoardRequest) -> u64 {
         self.say(ClientMessage::Board(request)).await;
         self.sent
     }
 
-    /// Asks something of the board and waits for the answer.
+    /// Sends a request to the board and waits for the answer.
     pub(crate) async fn asked(&mut self, request: BoardRequest) -> Result<Vec<BoardNews>, ErrorCode> {
         let seq = self.ask(request).await;
         let mut news = Vec::new();
@@ -162,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         }
     }
 
-    /// Says something in an envelope.
+    /// Sends a message in an envelope.
     pub(crate) async fn say(&mut self, message: ClientMessage) {
         self.sent += 1;
         let text = frame(self.sent, self.received, &body(&message));
@@ -183,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         }
     }
 
-    /// The next message that is no bare acknowledgement.
+    /// The next message other than a bare acknowledgement.
     pub(crate) async fn heard(&mut self) -> ServerMessage {
         loop {
             match self.next().await {
@@ -193,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         }
     }
 
-    /// Everything until the connection ends.
+    /// Reads until the connection ends.
     pub(crate) async fn end(&mut self) -> End {
         let mut messages = Vec::new();
         loop {
@@ -221,7 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
 }
 
 impl End {
-    /// The code of the error or bye that came last.
+    /// The code of the last error or bye.
     pub(crate) fn error(&self) -> Option<ErrorCode> {
         match self.messages.last() {
             Some(ServerMessage::Error(error)) => Some(error.code),
@@ -258,16 +258,16 @@ impl App {
         self.session.send(Instant::now(), message).expect("room in the queue");
     }
 
-    /// The socket is gone, with whatever is in its buffers.
+    /// Drops the socket and whatever is in its buffers.
     pub(crate) fn cut(&mut self) {
         if let Some(socket) = self.socket.take() {
-            // Closed with a reset: nothing in any buffer arrives any more.
+            // Closed with a reset, so nothing in a buffer arrives.
             let _ = socket.get_ref().set_zero_linger();
         }
         self.session.handle_closed(Instant::now(), CloseInfo::default());
     }
 
-    /// The next message of the room, whatever becomes of the connection meanwhile.
+    /// The next message of the room, through any number of reconnections.
     pub(crate) async fn message(&mut self) -> ServerMessage {
         loop {
             if let SessionEvent::Message(message) = self.event().await {
@@ -288,7 +288,7 @@ impl App {
         timeout(PATIENCE, self.run()).await.expect("in time")
     }
 
-    /// Drives the session until it has something to say to the app.
+    /// Drives the session until it has an event for the app.
     pub(crate) async fn run(&mut self) -> SessionEvent {
         loop {
             while let Some(output) = self.session.poll_output() {

@@ -1,4 +1,4 @@
-//! What one client does costs that client, and nobody else.
+//! One client's load must not affect other clients.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ async fn fragments_of_nothing_come_to_an_end() {
             break;
         }
     }
-    // The end of what we say may break off what we hear: then there is no code.
+    // A failed write may close the connection before we read the code.
     let end = raw.end().await;
     assert!(matches!(end.code, Some(1009) | None), "{end:?}");
     let (_other, _) = Raw::joined(server.addr(), 2, "soup").await;
@@ -97,7 +97,7 @@ async fn another_version_of_websockets_is_told_which_one_is_spoken() {
     assert!(answer.to_lowercase().contains("sec-websocket-version: 13\r\n"), "{answer}");
 }
 
-/// A school sits behind one address.
+/// All members at a school share one address.
 #[tokio::test]
 async fn five_hundred_members_of_one_address_come_in_within_a_minute() {
     const MEMBERS: usize = 500;
@@ -155,7 +155,7 @@ async fn a_stranger_s_session_that_sits_nowhere_ends_with_its_socket() {
     for seed in 0..40 {
         let mut raw = Raw::connect(server.addr(), seed).await;
         raw.hello().await;
-        // The place of the one before is free as soon as the server has noticed.
+        // The previous client's place is free as soon as the server has noticed its end.
         let mut first = raw.next().await;
         for _ in 0..100 {
             if matches!(first, ServerMessage::Welcome(_)) {
@@ -167,12 +167,12 @@ async fn a_stranger_s_session_that_sits_nowhere_ends_with_its_socket() {
             first = raw.next().await;
         }
         assert!(matches!(first, ServerMessage::Welcome(_)), "{first:?}");
-        // Broken off, not closed.
+        // Reset, not closed.
         raw.socket.get_ref().set_zero_linger().expect("works");
     }
 }
 
-/// One person's sessions have one person's rates.
+/// All sessions of one key share the rates of one person.
 #[tokio::test]
 async fn many_sessions_of_one_key_join_no_oftener_than_one() {
     let server = start(config()).await;

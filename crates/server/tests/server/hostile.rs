@@ -1,4 +1,4 @@
-//! Any bytes on any port, and then a join as if nothing had been.
+//! Sends arbitrary bytes to every port; afterwards, a client must be able to join as usual.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::client::{PATIENCE, Raw};
 use crate::{config, config_with_turn, start};
 
-/// xorshift64*: the same bytes at each run.
+/// xorshift64*, so that each run sends the same bytes.
 struct Random(u64);
 
 impl Random {
@@ -29,10 +29,10 @@ impl Random {
     }
 }
 
-/// Writes bytes to a TCP port and reads what comes until it is closed.
+/// Writes bytes to a TCP port and reads until the server closes the connection.
 pub(crate) async fn throw(addr: SocketAddr, bytes: &[u8]) {
     let mut stream = TcpStream::connect(addr).await.expect("connects");
-    // Either may fail: the server is free to hang up.
+    // Either may fail: the server may close first.
     let _ = stream.write_all(bytes).await;
     let _ = stream.shutdown().await;
     let mut sink = Vec::new();
@@ -109,7 +109,7 @@ async fn random_bytes_on_the_udp_port_do_no_harm() {
     let mut random = Random(4);
     for n in 0..2_000 {
         let mut bytes = random.bytes(300);
-        // Most random bytes fall at the first hurdle: lift some over the header's.
+        // Most random bytes fail the header check; give half of them a valid header.
         if n % 2 == 0 && bytes.len() >= 24 {
             let length = (bytes.len() - 20) / 4 * 4;
             bytes.truncate(20 + length);
@@ -127,7 +127,7 @@ async fn random_bytes_on_the_udp_port_do_no_harm() {
     let mut answer = [0; 100];
     let answered = async {
         loop {
-            // The flood before it may have filled the socket's buffer.
+            // The preceding flood may have filled the socket's buffer.
             fresh.send_to(&binding, turn).await.expect("sent");
             if tokio::time::timeout(Duration::from_millis(100), fresh.recv_from(&mut answer)).await.is_ok() {
                 return;

@@ -1,4 +1,4 @@
-//! What a browser sees.
+//! The server as browsers see it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -81,13 +81,13 @@ async fn a_browser_at_the_server_s_own_address_is_told_what_it_is() {
     assert!(answer.contains("Lunchroom server") && !answer.contains("<script"));
 }
 
-/// A value of an answer's head.
+/// A header of an answer.
 fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let head = answer.split("\r\n\r\n").next()?;
     head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// A folder of a guest page, which is gone with the test.
+/// A folder with a guest page, removed when the test ends.
 struct Page(PathBuf);
 
 impl Page {
@@ -199,7 +199,7 @@ async fn files_in_the_program_are_kept_for_ever_under_the_address_of_their_versi
     assert_eq!(status(&get(server.addr(), "/assets/00000000000000000000/shared/protocol.js").await), "404");
 }
 
-/// A page has dozens of files; a new connection for each would look like an attack to the limits.
+/// A page has dozens of files. A new connection for each would run into the connection rate limit.
 #[tokio::test]
 async fn one_connection_brings_many_files_and_ends_when_nothing_is_asked() {
     let page = Page::new("many");
@@ -218,7 +218,7 @@ async fn one_connection_brings_many_files_and_ends_when_nothing_is_asked() {
     assert!(ended.is_ok(), "it is kept open");
 }
 
-/// A little more than a server waits for the next question.
+/// A little longer than the server keeps an idle connection.
 const IDLE: Duration = Duration::from_secs(8);
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn a_head_without_end_is_refused() {
         request.extend_from_slice(format!("X-{n}: {}\r\n", "y".repeat(20)).as_bytes());
     }
     let mut stream = TcpStream::connect(server.addr()).await.expect("connects");
-    // It may be refused before it is sent whole.
+    // The server may refuse it before it is completely sent.
     let _ = stream.write_all(&request).await;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;

@@ -1,4 +1,4 @@
-//! People who come, talk and go.
+//! Joining, talking and leaving.
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ async fn joining_takes_no_time_worth_noticing() {
         times.push(begin.elapsed());
     }
     times.sort();
-    // A timer anywhere on the way, such as the hub's tick or a delayed acknowledgement, would show.
+    // Any timer on the path, such as the hub's tick or a delayed acknowledgement, would show here.
     assert!(times[5] < Duration::from_millis(40), "{times:?}");
 }
 
@@ -54,7 +54,7 @@ async fn two_people_meet_and_talk() {
         other => panic!("{other:?}"),
     }
     bob.send(ClientMessage::Offer { to: ada_id.clone(), sdp: "offer".into() });
-    // Nothing of a client's moves unless it is driven: this sends it.
+    // A client sends nothing unless it is driven; this call sends.
     bob.send(ClientMessage::Chat { text: "hi".into() });
     assert!(matches!(bob.message().await, ServerMessage::Chat { .. }));
     assert_eq!(ada.message().await, ServerMessage::Offer { from: bob_id.clone(), sdp: "offer".into() });

@@ -1,4 +1,4 @@
-//! The program with every source of its memory driven to its bound.
+//! Drives every memory bound of the program to its limit.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -15,16 +15,16 @@ use tokio::time::timeout;
 
 use crate::client::{PATIENCE, Raw};
 
-/// What [`SESSIONS`] may come to by the sum of `server::memory`.
+/// The most memory for [`SESSIONS`] sessions according to `server::memory`, in MiB.
 const CEILING_MIB: usize = 544;
 const SESSIONS: usize = 400;
 const ROOMS: usize = 8;
-/// People of each room who read nothing, and people who talk to them.
+/// People in each room who read nothing, and people who send to them.
 const DEAF: usize = 6;
 const TALKERS: usize = 6;
 const UNFINISHED: usize = 120;
 
-/// The program and where it listens.
+/// Starts the program. Returns it and its address.
 async fn program() -> (Child, SocketAddr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_lunchroom-server"))
         .args(["--listen", "127.0.0.1:0", "--no-turn", "--max-sessions", &SESSIONS.to_string()])
@@ -40,24 +40,24 @@ async fn program() -> (Child, SocketAddr) {
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     let first = timeout(PATIENCE, lines.next_line()).await.expect("in time").expect("a line").expect("a line");
     let addr = first.strip_prefix("listening on ws://").expect("the address").parse().expect("an address");
-    // Whatever else it prints has to go somewhere.
+    // Read the rest of its output, so that it never blocks.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (child, addr)
 }
 
-/// Most memory that a process has had, where the system tells.
+/// Peak memory of a process in MiB, where the system reports it.
 fn most_mib(child: &Child) -> Option<usize> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()?)).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.split_whitespace().next()?.parse::<usize>().ok()? / 1024)
 }
 
-/// One of so many people.
+/// The seed of one of many people.
 fn seed(n: usize) -> [u8; 4] {
     u32::try_from(n).expect("few").to_be_bytes()
 }
 
-/// People in a room who read nothing, who they are, and who they are in it.
+/// Joins a room with people who read nothing. Returns their ids and their connections.
 async fn deaf(addr: SocketAddr, n: usize) -> (Vec<ParticipantId>, Vec<Raw>) {
     let (mut ids, mut deaf) = (Vec::new(), Vec::new());
     for m in 0..DEAF {
@@ -69,7 +69,7 @@ async fn deaf(addr: SocketAddr, n: usize) -> (Vec<ParticipantId>, Vec<Raw>) {
     (ids, deaf)
 }
 
-/// Talks to those who do not listen as much as one may, and more.
+/// Sends as much as allowed, and more, to people who read nothing.
 async fn talk(raw: &mut Raw, deaf: &[ParticipantId]) {
     for to in deaf.iter().cycle().take(6 * DEAF) {
         raw.say(ClientMessage::Offer { to: to.clone(), sdp: "x".repeat(48_000) }).await;
@@ -79,7 +79,7 @@ async fn talk(raw: &mut Raw, deaf: &[ParticipantId]) {
     }
 }
 
-/// A frame that says it is long and never ends.
+/// Sends a long frame that is never completed.
 async fn unfinished(addr: SocketAddr, n: usize) -> Raw {
     let (mut raw, _) = Raw::joined_with(addr, &seed(5_000 + n), &format!("unfinished-{}", n / 12)).await;
     raw.socket.flush().await.expect("sent");
@@ -88,12 +88,12 @@ async fn unfinished(addr: SocketAddr, n: usize) -> Raw {
     bytes.extend(65_000_u16.to_be_bytes());
     bytes.extend([0; 4]);
     bytes.extend([b'x'; 64_000]);
-    // What finds no slot is not read: the rest waits in the system.
+    // Without a free slot the server does not read; the rest waits in the socket.
     let _ = timeout(Duration::from_millis(10), stream.write_all(&bytes)).await;
     raw
 }
 
-/// Lays tables with the longest texts, one after the other, until one more is refused. How many they are.
+/// Creates tables with the longest texts until one is refused. Returns their number.
 async fn lay(raw: &mut Raw) -> usize {
     let mut starts_ms =
         SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64 + 3_600_000;
@@ -136,7 +136,7 @@ async fn everything_at_once_stays_below_the_ceiling() {
             kept.push(raw);
         }
     }
-    // The rest of all sessions with the rest of the board, and then there are no more.
+    // The rest of the sessions fill the rest of the board, until no more are accepted.
     let mut tables = 0;
     let full = loop {
         let mut raw = Raw::connect_with(addr, &seed(10_000 + kept.len())).await;

@@ -1,4 +1,4 @@
-//! The program itself: what it prints, and why it does not start.
+//! The program itself: its output, and why it refuses to start.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -69,7 +69,7 @@ async fn it_says_where_it_listens_and_stops_when_told() {
     assert!(!log.contains(&raw_peer(&log)), "{log}");
 }
 
-/// An address of a client as it would look in a log: loopback with a port that is not the server's own line.
+/// A client's address as it would appear in a log: loopback with a port other than the server's.
 fn raw_peer(log: &str) -> String {
     let client_lines: String = log.lines().filter(|line| !line.contains("serving")).collect();
     if client_lines.contains("127.0.0.1:") { "127.0.0.1:".into() } else { "no address".into() }

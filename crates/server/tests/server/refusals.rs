@@ -1,4 +1,4 @@
-//! What the server does not take.
+//! What the server refuses.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn a_frame_over_the_limit_ends_the_connection_and_not_the_session() {
     let server = start(config()).await;
     let (mut ada, id) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut bob, _) = Raw::joined(server.addr(), 2, "soup").await;
-    // The server may close before it is written whole.
+    // The server may close before everything is written.
     let _ = ada.socket.send(Message::text("x".repeat(100 * 1024))).await;
     let end = ada.end().await;
     assert_eq!((end.error(), end.code), (Some(ErrorCode::TooLarge), Some(1009)));
@@ -150,7 +150,7 @@ async fn one_address_has_so_many_connections_and_gets_them_back() {
     third.read_to_string(&mut answer).await.expect("text");
     assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
     drop(first);
-    // The server learns of it in its own time.
+    // It takes the server a moment to notice.
     let again = async {
         loop {
             let mut stream = TcpStream::connect(server.addr()).await.expect("connects");

@@ -1,4 +1,4 @@
-//! Connections that break and sessions that do not.
+//! Connections that fail, and sessions that survive them.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn nothing_is_lost_or_doubled_when_both_sockets_break_in_the_middle_of_a_b
     let sender = tokio::spawn(async move {
         for n in 0..MESSAGES {
             ada.send(candidate(&bob_id, format!("candidate:{n}")));
-            // Some of it is written, then the socket goes with whatever is on its way.
+            // Write some of it, then drop the socket with whatever is in flight.
             let _ = tokio::time::timeout(Duration::from_micros(200), ada.run()).await;
             if n == 120 || n == 300 {
                 ada.cut();
@@ -142,7 +142,7 @@ async fn after_a_restart_of_the_server_a_client_begins_again_by_itself() {
     let mut ada = App::new(server.addr(), 1, "Ada");
     ada.send(join("soup"));
     ada.joined().await;
-    // Killed: nobody says goodbye, and the next one knows nothing.
+    // Killed: no `bye` is sent, and the next server knows none of the sessions.
     drop(server);
     let next = start(config()).await;
     ada.go_to(next.addr());

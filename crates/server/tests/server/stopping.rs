@@ -1,4 +1,4 @@
-//! How a server ends.
+//! How a server stops.
 
 use std::time::Duration;
 

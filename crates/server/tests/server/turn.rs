@@ -18,7 +18,7 @@ use webrtc_util::Conn;
 use crate::client::{PATIENCE, Raw};
 use crate::{config, loopback, start};
 
-/// Time in which a datagram on loopback would long have come.
+/// Time within which a datagram on loopback would have arrived.
 const LONG_ENOUGH: Duration = Duration::from_millis(200);
 
 fn relay(change: impl FnOnce(BuiltinTurn) -> BuiltinTurn) -> Config {
@@ -26,7 +26,7 @@ fn relay(change: impl FnOnce(BuiltinTurn) -> BuiltinTurn) -> Config {
     Config { turn: Turn::Builtin(change(turn)), ..config() }
 }
 
-/// Credentials as a client gets them, who stays: they are good while the session is.
+/// Credentials of a client that stays connected: they are valid while its session lives.
 async fn credentials(server: &Server, seed: u8) -> IceServer {
     let mut raw = Raw::connect(server.addr(), seed).await;
     raw.hello().await;
@@ -80,7 +80,7 @@ async fn data_goes_through_the_relay_both_ways() {
     let relayed = client.allocate().await.expect("an allocation");
     let peer = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let peer_addr = peer.local_addr().expect("an address");
-    // The first packets ask for permission, the later ones for a channel too.
+    // The first packets need a permission; later ones also request a channel.
     for n in 0..20_u8 {
         relayed.send_to(&[n; 100], peer_addr).await.expect("sent");
         let (data, from) = receive(&peer).await.expect("relayed");
@@ -142,7 +142,7 @@ async fn one_person_has_so_many_allocations_in_all_their_sessions() {
     let _other = other.allocate().await.expect("of another person");
     let late = client(&server, &eve).await;
     assert!(late.allocate().await.is_err(), "all are taken");
-    // Given back when it ends.
+    // A place is free again when an allocation ends.
     allocation.close().await.expect("closes");
     let again = async {
         loop {
@@ -177,7 +177,7 @@ async fn peers_are_told_the_external_address() {
     assert_eq!(relayed.local_addr().expect("an address").ip(), external);
 }
 
-/// A TURN client that sends just what a test wants.
+/// A TURN client that sends exactly what a test wants.
 struct Hand {
     socket: UdpSocket,
     turn: SocketAddr,
@@ -234,7 +234,7 @@ impl Hand {
             add(&mut out, 0x0006, self.username.as_bytes());
             add(&mut out, 0x0014, b"lunchroom");
             add(&mut out, 0x0015, &self.nonce);
-            // The length counts the integrity that is yet to come (RFC 8489 section 14.5).
+            // The length includes the integrity attribute that follows (RFC 8489 section 14.5).
             set_length(&mut out, 24);
             let mut mac = Hmac::<Sha1>::new_from_slice(&self.key).expect("any length");
             mac.update(&out);
@@ -291,7 +291,7 @@ async fn peer() -> (UdpSocket, SocketAddr) {
 async fn every_peer_named_in_one_request_is_permitted() {
     let server = start(relay(|turn| turn)).await;
     let mut hand = Hand::new(&server).await;
-    // Permissions are by address: two addresses of loopback.
+    // Permissions are per address, so two loopback addresses are needed.
     let (one, one_addr) = peer().await;
     let two = UdpSocket::bind("127.0.0.2:0").await.expect("a socket");
     let two_addr = two.local_addr().expect("an address");
@@ -331,7 +331,7 @@ async fn no_way_of_sending_reaches_a_denied_peer() {
     hand.indicate(addr, b"attack").await;
     hand.socket.send_to(&[0x40, 0, 0, 6, 0, 0, 0, 0, 0, 0], hand.turn).await.expect("sent");
     assert_eq!(receive(&victim).await, None);
-    // A permitted public peer first: a false one behind it must not ride along.
+    // A permitted public peer comes first; an invalid one behind it must not be accepted with it.
     let public = xor("8.8.8.8:9".parse().expect("an address"));
     let both: [(u16, &[u8]); 2] = [(XOR_PEER_ADDRESS, &public), named];
     assert_eq!(error_code(&hand.request(0x0008, &both).await), Some(403));
@@ -380,7 +380,7 @@ async fn coturn_believes_our_credentials() {
     let credentials = credentials(&server, 1).await;
     let allocated = async {
         loop {
-            // It takes a moment until it listens.
+            // It takes a moment before the server listens.
             if client_at(addr, &credentials).await.allocate().await.is_ok() {
                 return;
             }
@@ -389,12 +389,12 @@ async fn coturn_believes_our_credentials() {
     timeout(PATIENCE, allocated).await.expect("an allocation");
 }
 
-/// Whether somebody gets an allocation, from a new port.
+/// Whether a client on a new port gets an allocation.
 async fn may_allocate(server: &Server, credentials: &IceServer) -> bool {
     client(server, credentials).await.allocate().await.is_ok()
 }
 
-/// What is told to the relay may be a moment later than what is told to the client.
+/// The relay may learn of a change a moment after the client.
 async fn soon_refused(server: &Server, credentials: &IceServer) {
     let refused = async { while may_allocate(server, credentials).await {} };
     timeout(PATIENCE, refused).await.expect("refused");
@@ -410,7 +410,7 @@ async fn credentials_are_good_while_their_session_is() {
     let allocation = running.allocate().await.expect("an allocation");
     ada.socket.close(Some(close_frame(1000))).await.expect("closes");
     soon_refused(&server, &credentials).await;
-    // What is running goes on for a while.
+    // Existing allocations continue for a while.
     let (peer, addr) = peer().await;
     allocation.send_to(b"still here", addr).await.expect("sent");
     assert_eq!(receive(&peer).await.expect("relayed").0, b"still here");
@@ -457,7 +457,7 @@ async fn a_request_under_somebody_elses_name_is_not_theirs() {
     assert_eq!(ada.request(0x0004, &[]).await[..2], [0x01, 0x04]);
 }
 
-/// coturn's own client, with data by channels and by indications, to itself and to a peer; it asks for pairs of ports.
+/// coturn's own client: data by channels and by indications, to itself and to a peer. It requests pairs of ports.
 #[tokio::test]
 async fn coturns_client_works_with_this_relay() {
     if [["turnutils_uclient", "-h"], ["turnutils_peer", "-h"]]
