@@ -1,24 +1,24 @@
-//! Token buckets: how often something may happen.
+//! Token buckets for rate limits.
 
 use std::time::Instant;
 
-/// How fast a [`Bucket`] fills and how much it holds.
+/// Fill rate and capacity of a [`Bucket`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// Tokens that come in a second.
+    /// Tokens added per second.
     pub per_second: f64,
-    /// Tokens a full bucket holds: so many may be taken at once.
+    /// Capacity in tokens, which is the largest burst.
     pub burst: f64,
 }
 
 impl Rate {
-    /// `per_second` tokens a second, at most `burst` at once.
+    /// A rate of `per_second` tokens per second, with bursts of at most `burst`.
     pub const fn new(per_second: f64, burst: f64) -> Rate {
         Rate { per_second, burst }
     }
 }
 
-/// A token bucket that begins full.
+/// A token bucket that starts full.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     rate: Rate,
@@ -27,12 +27,12 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A full bucket.
+    /// Creates a full bucket.
     pub fn new(rate: Rate, now: Instant) -> Bucket {
         Bucket { rate, tokens: rate.burst, filled: now }
     }
 
-    /// Takes `cost` tokens if there are so many; otherwise takes none and says false.
+    /// Takes `cost` tokens if available and returns true; otherwise takes none and returns false.
     pub fn take(&mut self, now: Instant, cost: f64) -> bool {
         self.fill(now);
         let enough = self.tokens >= cost;
@@ -42,26 +42,26 @@ impl Bucket {
         enough
     }
 
-    /// Whether there are so many tokens.
+    /// Whether `cost` tokens are available.
     pub fn has(&mut self, now: Instant, cost: f64) -> bool {
         self.fill(now);
         self.tokens >= cost
     }
 
-    /// Takes back what was not meant to be taken.
+    /// Returns tokens that were taken by mistake.
     pub fn give_back(&mut self, now: Instant, cost: f64) {
         self.fill(now);
         self.tokens = (self.tokens + cost).min(self.rate.burst);
     }
 
-    /// Whether nothing has been taken that has not come back: such a bucket can be forgotten.
+    /// Whether the bucket is full. A full bucket can be dropped.
     pub fn is_full(&mut self, now: Instant) -> bool {
         self.fill(now);
         self.tokens >= self.rate.burst
     }
 
     fn fill(&mut self, now: Instant) {
-        // An earlier `now` than before adds nothing and must not move `filled` back.
+        // An earlier `now` than the last adds nothing and must not move `filled` back.
         let Some(passed) = now.checked_duration_since(self.filled) else { return };
         self.filled = now;
         self.tokens = (self.tokens + passed.as_secs_f64() * self.rate.per_second).min(self.rate.burst);

@@ -1,8 +1,8 @@
-//! What a server decides about rooms and the people in them, without I/O.
+//! A server's decisions about rooms and the people in them, without I/O.
 //!
-//! [`Rooms`] holds every session and every [`Room`]. Messages and events go in with the time they happened at, and
-//! [`Output`]s come out: what to send to whom, and whose session to end. Sockets, message numbers and clocks are
-//! the server's business.
+//! [`Rooms`] holds every session and every [`Room`]. It takes messages and events with the time at which they
+//! happened, and returns [`Output`]s: what to send to whom, and which sessions to end. The server handles sockets,
+//! sequence numbers and clocks.
 
 pub mod board;
 pub mod bucket;

@@ -1,4 +1,4 @@
-//! What one server allows; the defaults are the protocol's own limits.
+//! Limits of one server. The defaults are the limits of the protocol.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use signaling::limits;
 
 use crate::bucket::Rate;
 
-/// Rooms at one time.
+/// Simultaneous rooms.
 pub const MAX_ROOMS: usize = 2_000;
-/// Sessions at one time, broken ones included.
+/// Simultaneous sessions, including broken ones.
 pub const MAX_SESSIONS: usize = 5_000;
-/// Sessions of one person (one device key) at one time, broken ones included.
+/// Simultaneous sessions of one person (one device key), including broken ones.
 pub const MAX_SESSIONS_PER_PERSON: usize = 64;
-/// Sessions at one time from one IPv4 address or IPv6 /64 of people who have not proved to be members.
+/// Simultaneous sessions from one IPv4 address or IPv6 /64, of people who have not proved to be members.
 pub const MAX_SESSIONS_PER_SOURCE: usize = 64;
-/// Messages in a row over their own rate after which a session is ended: it is not listening.
+/// Consecutive messages above a session's own rate after which the session is ended: the client ignores the refusals.
 pub const MAX_REFUSED_IN_A_ROW: u32 = 200;
 
-/// What one server allows.
+/// Limits of one server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// People in one room.
     pub participants: usize,
-    /// Rooms at one time.
+    /// Simultaneous rooms.
     pub rooms: usize,
-    /// Sessions at one time, broken ones included.
+    /// Simultaneous sessions, including broken ones.
     pub sessions: usize,
     /// How long a broken session keeps its seat.
     pub resume: Duration,
-    /// How often one person may say something.
+    /// Rate limits of one person.
     pub rates: Rates,
-    /// What one person may do to one other, and all people of one source together.
+    /// Limits for one person towards another, and for all people of one source.
     pub shares: Shares,
 }
 
@@ -48,18 +48,18 @@ impl Default for Limits {
     }
 }
 
-/// How often one person may say something over all their sessions, by kind.
+/// Rate limits of one person over all their sessions, by kind of message.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
     /// Any message.
     pub messages: Rate,
     /// Bytes of messages.
     pub bytes: Rate,
-    /// Entering a room.
+    /// Joining a room.
     pub joins: Rate,
     /// Lines of chat.
     pub chat: Rate,
-    /// Requests to the board, and what a host does.
+    /// Requests to the board, and requests of a host.
     pub board: Rate,
 }
 
@@ -67,7 +67,8 @@ impl Default for Rates {
     fn default() -> Rates {
         Rates {
             messages: Rate::new(limits::MESSAGE_RATE, limits::MESSAGE_BURST),
-            // Eleven offers and eleven answers of the longest kind, and a full replay, at once; 128 KiB/s on average.
+            // Eleven offers and eleven answers of maximum length and a full replay in one burst; 128 KiB/s on
+            // average.
             bytes: Rate::new((128 * 1024) as f64, (2 * limits::MAX_UNACKNOWLEDGED_BYTES) as f64),
             joins: Rate::new(limits::JOIN_RATE, limits::JOIN_BURST),
             chat: Rate::new(limits::CHAT_RATE, limits::CHAT_BURST),
@@ -76,37 +77,37 @@ impl Default for Rates {
     }
 }
 
-/// What one person may do to one other, how many sessions they may have, and what all those together may do who
-/// come from one source and have not proved to be members ([`crate::source::Source`]; limits of a /48 are its weight
-/// times as large).
+/// Limits for one person towards another, the number of sessions of one person, and limits for all people together
+/// who connect from one source and have not proved to be members ([`crate::source::Source`]). Limits of a /48 are
+/// multiplied by its weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shares {
     /// Messages from one person to one other.
     pub pair_messages: Rate,
-    /// Their bytes.
+    /// Bytes from one person to one other.
     pub pair_bytes: Rate,
     /// Messages from one source.
     pub source_messages: Rate,
-    /// Their bytes.
+    /// Bytes from one source.
     pub source_bytes: Rate,
-    /// Entering rooms from one source.
+    /// Joining rooms from one source.
     pub source_joins: Rate,
-    /// Sessions of one person, broken ones included.
+    /// Sessions of one person, including broken ones.
     pub sessions_per_person: usize,
-    /// Sessions from one source, broken ones included. 0 is as many as there are.
+    /// Sessions from one source, including broken ones; 0 for no limit.
     pub sessions_per_source: usize,
-    /// Bytes that sessions of one source leave unacknowledged, above which others can say no more to them.
+    /// Unacknowledged bytes of all sessions of one source. Above this, others cannot send them more.
     pub source_kept_bytes: usize,
 }
 
 impl Default for Shares {
     fn default() -> Shares {
         Shares {
-            // An offer, an answer and 30 candidates, an ICE restart soon after, and another. Below what an addressee
-            // takes of all together.
+            // An offer, an answer and 30 candidates, an ICE restart soon after, and another. Less than a recipient
+            // accepts from everybody together.
             pair_messages: Rate::new(20.0, 448.0),
             pair_bytes: Rate::new((16 * 1024) as f64, (256 * 1024) as f64),
-            // A room of twelve behind one address, everybody at once.
+            // A room of twelve people behind one address, all at the same time.
             source_messages: Rate::new(400.0, 8_192.0),
             source_bytes: Rate::new((1024 * 1024) as f64, (32 * 1024 * 1024) as f64),
             source_joins: Rate::new(5.0, 64.0),

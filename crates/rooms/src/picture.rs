@@ -1,7 +1,7 @@
-//! What one person in a room has been told of the others.
+//! What one person in a room knows about the others.
 //!
-//! Who acknowledges what they are told hears each change as it happens. Who does not falls behind: nothing more is
-//! said of the others, and once there is room again only what differs from the last picture.
+//! A client that acknowledges its messages receives each change as it happens. One that does not falls behind: it
+//! receives nothing about the others until there is room again, and then only the differences from its last picture.
 //!
 //! ```text
 //!          backlog is open                     backlog is full
@@ -11,37 +11,37 @@
 
 use signaling::message::{LeaveReason, MediaState, Participant, ParticipantId, ServerMessage};
 
-/// One person's picture of the others.
+/// One client's picture of the others.
 #[derive(Debug)]
 pub(crate) struct Picture {
-    /// Following, not behind.
+    /// Whether the client is following, not behind.
     pub(crate) is_open: bool,
-    /// The door is otherwise than they were told.
+    /// The door's state differs from what the client knows.
     pub(crate) door_is_news: bool,
-    /// They keep the door, and the lobby is otherwise than they were told.
+    /// This client admits people, and the lobby differs from what it knows.
     pub(crate) lobby_is_news: bool,
-    /// At most the others in the room and those who left it since they fell behind.
+    /// At most the others in the room, and those who left since the client fell behind.
     known: Vec<Known>,
 }
 
-/// Somebody they were told of, as they were told.
+/// A participant as the client knows them.
 #[derive(Debug)]
 struct Known {
     id: ParticipantId,
     media: MediaState,
     connected: bool,
-    /// They have left, and how; that has not been told.
+    /// The reason if they have left and the client does not know it yet.
     left: Option<LeaveReason>,
 }
 
 impl Picture {
-    /// Of a newcomer who hears of the others in `joined`.
+    /// Creates the picture of a newcomer, who receives the others in `joined`.
     pub(crate) fn new(others: impl Iterator<Item = (ParticipantId, MediaState)>) -> Picture {
         let known = others.map(|(id, media)| Known { id, media, connected: true, left: None }).collect();
         Picture { is_open: true, door_is_news: false, lobby_is_news: false, known }
     }
 
-    /// Somebody leaves: what is said of it, if anything is now.
+    /// Records that somebody left. Returns the message to send now, if any.
     pub(crate) fn left(&mut self, id: &ParticipantId, reason: LeaveReason) -> Option<ServerMessage> {
         let index = self.known.iter().position(|known| known.id == *id)?;
         if !self.is_open {
@@ -52,7 +52,8 @@ impl Picture {
         Some(ServerMessage::ParticipantLeft { id: id.clone(), reason })
     }
 
-    /// Somebody has something to say: what is said first, if they are not known.
+    /// Somebody is about to send a message. Returns the message that introduces them if the client does not know
+    /// them.
     pub(crate) fn introduce(&mut self, other: Participant) -> Option<ServerMessage> {
         if self.known.iter().any(|known| known.id == other.id) {
             return None;
@@ -61,7 +62,8 @@ impl Picture {
         Some(ServerMessage::ParticipantJoined { participant: other })
     }
 
-    /// The others as they are, and whether they are connected: what makes the picture true.
+    /// Compares the picture with the others and whether they are connected. Returns the messages that bring it up to
+    /// date.
     pub(crate) fn draw(&mut self, others: &[(Participant, bool)]) -> Vec<ServerMessage> {
         let mut news = Vec::new();
         self.known.retain(|known| {

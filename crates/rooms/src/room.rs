@@ -1,4 +1,4 @@
-//! One room: its seats, and what everybody in it hears.
+//! One room: its seats, its lobby, and the messages to everybody in it.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -10,18 +10,18 @@ use signaling::message::{
 
 use crate::picture::Picture;
 
-/// Who sits behind a session.
+/// The person who owns a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// Device key, base64url without padding: who it really is.
+    /// Device key, base64url without padding, which identifies the person.
     pub key: String,
-    /// Label.
+    /// Display name.
     pub name: String,
-    /// One of the community.
+    /// Whether they are a member of the community.
     pub member: bool,
 }
 
-/// What one participant says to one other.
+/// A message from one participant to one other.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Directed {
     /// SDP offer.
@@ -30,13 +30,13 @@ pub enum Directed {
     Answer(String),
     /// Trickled ICE candidate.
     Candidate(IceCandidate),
-    /// No more candidates.
+    /// End of candidates.
     EndOfCandidates,
-    /// How large the addressee's camera is shown.
+    /// How large the sender displays the recipient's camera.
     Resolution(Resolution),
 }
 
-/// The people in a room, earliest first. What they are to be told collects until [`Room::poll_output`] hands it out.
+/// The people in a room, earliest first. Messages to them collect until [`Room::poll_output`] returns them.
 ///
 /// A seat's life:
 /// ```text
@@ -50,19 +50,20 @@ pub enum Directed {
 pub struct Room {
     name: String,
     seats: Vec<Seat>,
-    /// Those who knock, earliest first; at most [`MAX_LOBBY`].
+    /// People who knock, earliest first; at most [`MAX_LOBBY`].
     lobby: Vec<Waiter>,
-    /// What everybody was last told of the door.
+    /// The door's state that everybody was last sent.
     door: Door,
-    /// Somebody came or went since it was last asked.
+    /// Whether anybody joined or left since [`Room::take_seats_changed`].
     seats_changed: bool,
-    /// Number of the next participant: ids are never used twice.
+    /// Number of the next participant. Ids are never reused.
     next: u64,
-    /// Bounded by the caller, who drains it after every call: one call adds at most a few messages a seat.
+    /// Bounded by the caller, who drains them after every call: one call adds at most a few messages for each seat.
     outputs: VecDeque<(SessionId, ServerMessage)>,
 }
 
-/// Who keeps the door of a table's room, and whether it is locked. A room that is no table's has nobody at its door.
+/// The participant who admits people to a table's room (the door's keeper), and whether the room is locked. A room
+/// without a table has no keeper.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Door {
     keeper: Option<ParticipantId>,
@@ -75,16 +76,16 @@ impl Door {
     }
 }
 
-/// Somebody in the lobby.
+/// A person in the lobby.
 #[derive(Debug, Clone)]
 pub struct Waiter {
     /// Id in the lobby.
     pub id: ParticipantId,
     /// Their session.
     pub session: SessionId,
-    /// Who.
+    /// The person.
     pub person: Person,
-    /// Microphone and camera, for when they come in.
+    /// Microphone and camera, for when they are admitted.
     pub media: MediaState,
 }
 
@@ -99,7 +100,7 @@ struct Seat {
 }
 
 impl Room {
-    /// An empty room.
+    /// Creates an empty room.
     pub fn new(name: impl Into<String>) -> Room {
         Room {
             name: name.into(),
@@ -112,11 +113,11 @@ impl Room {
         }
     }
 
-    /// Takes a seat, at most `max` of them, and returns the sessions whose seat it took over: a device sits in a
-    /// room once, so joining again from elsewhere replaces its older seat.
+    /// Takes one of at most `max` seats. Returns the sessions whose seats it replaced: a device has one seat in a
+    /// room, so that joining in another session gives up the older seat.
     ///
     /// # Errors
-    /// [`ErrorCode::RoomFull`] when every seat is taken by somebody else.
+    /// [`ErrorCode::RoomFull`] if others have all the seats.
     pub fn join(
         &mut self,
         session: &SessionId,
@@ -136,7 +137,7 @@ impl Room {
         Ok(replaced)
     }
 
-    /// Frees the seat of a session and tells everybody, the one who goes included.
+    /// Frees the seat of a session and informs everybody, including the one who leaves.
     pub fn leave(&mut self, session: &SessionId, reason: LeaveReason) {
         let Some(index) = self.seats.iter().position(|seat| &seat.session == session) else { return };
         let seat = self.seats.remove(index);
@@ -149,22 +150,22 @@ impl Room {
         }
     }
 
-    /// The session and key of the addressee of a message of somebody in this room.
+    /// Returns the session and key of the recipient of a participant's message.
     ///
     /// # Errors
-    /// [`ErrorCode::UnexpectedMessage`] from somebody without a seat, [`ErrorCode::NoSuchParticipant`] when the
-    /// addressee has none, or is the speaker.
+    /// [`ErrorCode::UnexpectedMessage`] if the sender has no seat, [`ErrorCode::NoSuchParticipant`] if the recipient
+    /// has none or is the sender.
     pub fn addressee(&self, session: &SessionId, to: &ParticipantId) -> Result<(SessionId, String), ErrorCode> {
         let from = self.id_of(session).ok_or(ErrorCode::UnexpectedMessage)?;
         let found = self.session_of(to).filter(|_| to != from);
         found.ok_or(ErrorCode::NoSuchParticipant)
     }
 
-    /// Hands a message to one other participant of this room.
+    /// Forwards a message to one other participant of this room.
     ///
     /// # Errors
-    /// [`ErrorCode::UnexpectedMessage`] from somebody without a seat, [`ErrorCode::NoSuchParticipant`] when the
-    /// addressee has none, or is the speaker.
+    /// [`ErrorCode::UnexpectedMessage`] if the sender has no seat, [`ErrorCode::NoSuchParticipant`] if the recipient
+    /// has none or is the sender.
     pub fn relay(&mut self, session: &SessionId, to: &ParticipantId, said: Directed) -> Result<(), ErrorCode> {
         let (receiver, _) = self.addressee(session, to)?;
         let from = self.id_of(session).ok_or(ErrorCode::UnexpectedMessage)?.clone();
@@ -180,14 +181,14 @@ impl Room {
         Ok(())
     }
 
-    /// Notes what somebody sends now and tells the others.
+    /// Records whether somebody's microphone and camera are on, and informs the others.
     pub fn set_media(&mut self, session: &SessionId, media: MediaState) {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
         seat.media = media;
         self.redraw_others(session);
     }
 
-    /// Hands a line of chat to everybody, the speaker included, in the one order of this room.
+    /// Sends a line of chat to everybody, including its author, in the one order of this room.
     pub fn chat(&mut self, session: &SessionId, text: &str, at: u64) {
         let Some(from) = self.id_of(session).cloned() else { return };
         for to in self.sessions() {
@@ -196,7 +197,7 @@ impl Room {
         }
     }
 
-    /// Notes that a session broke or came back and tells the others if that is news.
+    /// Records that a session broke or resumed, and informs the others if that is a change.
     pub fn set_connected(&mut self, session: &SessionId, connected: bool) {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
         if seat.connected == connected {
@@ -206,8 +207,8 @@ impl Room {
         self.redraw_others(session);
     }
 
-    /// Whether what a session has not acknowledged leaves room for events. Who has fallen behind hears the newest
-    /// state of everything once it does.
+    /// Sets whether a session's backlog has room for events. A session that had fallen behind receives the newest
+    /// state as soon as it has.
     pub fn set_open(&mut self, session: &SessionId, is_open: bool) {
         let Some(index) = self.seats.iter().position(|seat| &seat.session == session) else { return };
         self.seats[index].picture.is_open = is_open;
@@ -216,12 +217,12 @@ impl Room {
         }
     }
 
-    /// Everybody's session, earliest first.
+    /// All sessions, earliest first.
     pub fn sessions(&self) -> Vec<SessionId> {
         self.seats.iter().map(|seat| seat.session.clone()).collect()
     }
 
-    /// The next message to deliver, in the order in which things happened.
+    /// Returns the next message to deliver, in the order of events.
     pub fn poll_output(&mut self) -> Option<(SessionId, ServerMessage)> {
         self.outputs.pop_front()
     }
@@ -231,20 +232,20 @@ impl Room {
         self.seats.iter().map(Seat::participant)
     }
 
-    /// The id a session has here.
+    /// The id of a session in this room.
     pub fn id_of(&self, session: &SessionId) -> Option<&ParticipantId> {
         self.seats.iter().find(|seat| &seat.session == session).map(|seat| &seat.id)
     }
 
-    /// Whether nobody sits here, or waits to be let in.
+    /// Whether nobody sits here or knocks.
     pub fn is_empty(&self) -> bool {
         self.seats.is_empty() && self.lobby.is_empty()
     }
 
-    /// Knocks, and tells who keeps the door.
+    /// Adds somebody to the lobby and informs the door's keeper.
     ///
     /// # Errors
-    /// [`ErrorCode::RoomFull`] when [`MAX_LOBBY`] others do so already.
+    /// [`ErrorCode::RoomFull`] if [`MAX_LOBBY`] others already knock.
     pub fn knock(&mut self, session: &SessionId, person: &Person, media: MediaState) -> Result<(), ErrorCode> {
         if self.lobby.len() >= MAX_LOBBY {
             return Err(ErrorCode::RoomFull);
@@ -259,7 +260,7 @@ impl Room {
         Ok(())
     }
 
-    /// Somebody knocks no more: they were let in, or not, or went away.
+    /// Somebody stops knocking: they were admitted or refused, or left.
     pub fn stop_knocking(&mut self, session: &SessionId) {
         let before = self.lobby.len();
         self.lobby.retain(|waiter| waiter.session != *session);
@@ -268,7 +269,7 @@ impl Room {
         }
     }
 
-    /// Those who knock at a room in which nobody is, members first, each in the order of their coming.
+    /// People who knock while the room is empty: members first, each group in order of arrival.
     pub fn knocking_alone(&self) -> Vec<Waiter> {
         let alone = self.lobby.iter().filter(|_| self.seats.is_empty());
         let (members, guests): (Vec<_>, Vec<_>) = alone.cloned().partition(|waiter| waiter.person.member);
@@ -280,21 +281,21 @@ impl Room {
         self.lobby.iter().map(|waiter| &waiter.session)
     }
 
-    /// Somebody in the lobby.
+    /// The person in the lobby with this id.
     pub fn waiter(&self, id: &ParticipantId) -> Option<&Waiter> {
         self.lobby.iter().find(|waiter| waiter.id == *id)
     }
 
-    /// Somebody's camera or microphone changed while they knock.
+    /// Updates the microphone and camera of somebody who knocks.
     pub fn set_waiter_media(&mut self, session: &SessionId, media: MediaState) {
         if let Some(waiter) = self.lobby.iter_mut().find(|waiter| waiter.session == *session) {
             waiter.media = media;
         }
     }
 
-    /// The room is a table's: `host` keeps its door. In their absence nobody does while it `waits` for them, else who
-    /// has been here longest, members first. Tells everybody what is news in that, also those who knock; false if
-    /// nothing is.
+    /// Sets the door of a table's room. Its keeper is `host`. While the host is absent there is no keeper if the room
+    /// `waits` for them; otherwise it is the participant who has been here longest, members first. Sends changes to
+    /// everybody, also to those who knock. Returns false if nothing changed.
     pub fn set_door(&mut self, host: &str, waits: bool, locked: bool) -> bool {
         let longest = || self.seats.iter().find(|seat| seat.person.member).or(self.seats.first());
         let other = || longest().filter(|_| !waits);
@@ -309,7 +310,7 @@ impl Room {
             self.tell_door(&session);
         }
         if new_keeper && !self.lobby.is_empty() {
-            // Few words, and as seldom as somebody joins: also for who does not read.
+            // Short messages, as rare as joins: also for clients that do not acknowledge.
             let knocking = self.lobby.iter().map(|waiter| (waiter.session.clone(), self.door.news()));
             self.outputs.extend(knocking);
             self.tell_lobby();
@@ -317,7 +318,7 @@ impl Room {
         true
     }
 
-    /// Tells one person of the door.
+    /// Sends the door's state to one person.
     pub fn tell_door(&mut self, session: &SessionId) {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
         seat.picture.door_is_news = !seat.picture.is_open;
@@ -326,12 +327,12 @@ impl Room {
         }
     }
 
-    /// Whether a session keeps the door.
+    /// Whether a session is the door's keeper.
     pub fn keeps_door(&self, session: &SessionId) -> bool {
         self.door.keeper.is_some() && self.door.keeper.as_ref() == self.id_of(session)
     }
 
-    /// Asks somebody to be silent.
+    /// Asks somebody to mute.
     ///
     /// # Errors
     /// [`ErrorCode::NoSuchParticipant`].
@@ -341,13 +342,13 @@ impl Room {
         Ok(())
     }
 
-    /// The session and key of somebody in the room.
+    /// The session and key of a participant.
     pub fn session_of(&self, id: &ParticipantId) -> Option<(SessionId, String)> {
         let seat = self.seats.iter().find(|seat| seat.id == *id)?;
         Some((seat.session.clone(), seat.person.key.clone()))
     }
 
-    /// Keys of everybody in the room, if somebody came or went since this was last asked.
+    /// Returns the keys of everybody in the room if anybody joined or left since the last call.
     pub fn take_seats_changed(&mut self) -> Option<BTreeSet<String>> {
         let changed = std::mem::take(&mut self.seats_changed);
         changed.then(|| self.seats.iter().map(|seat| seat.person.key.clone()).collect())
@@ -383,7 +384,7 @@ impl Room {
         self.redraw_others(session);
     }
 
-    /// Brings everybody else's picture up to date.
+    /// Brings the pictures of everybody else up to date.
     fn redraw_others(&mut self, session: &SessionId) {
         for index in 0..self.seats.len() {
             if &self.seats[index].session != session {
@@ -392,7 +393,7 @@ impl Room {
         }
     }
 
-    /// Tells one person everything that their picture of the others lacks, if they are told events now.
+    /// Sends one person everything that their picture of the others lacks, if they currently receive events.
     fn redraw(&mut self, index: usize) {
         if !self.seats[index].picture.is_open {
             return;
@@ -412,7 +413,7 @@ impl Room {
         }
     }
 
-    /// Somebody hears of `id` before they hear from them, even if they have fallen behind.
+    /// Introduces `id` before their first message, even to somebody who has fallen behind.
     fn introduce(&mut self, to: &SessionId, id: &ParticipantId) {
         let Some(index) = self.seats.iter().position(|seat| &seat.session == to && &seat.id != id) else { return };
         let Some(other) = self.seats.iter().find(|seat| &seat.id == id).map(Seat::participant) else { return };

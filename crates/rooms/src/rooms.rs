@@ -1,4 +1,4 @@
-//! Every session and every room of a server.
+//! All sessions and rooms of a server.
 
 mod board;
 mod buckets;
@@ -26,64 +26,64 @@ use crate::limits::Limits;
 use crate::room::{Directed, Person, Room};
 use crate::source::Source;
 
-/// What the server has to do.
+/// Actions for the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Deliver a message; to a broken session, once it is resumed.
+    /// Deliver a message. If the session is broken, deliver it after the resume.
     Send {
-        /// To whom.
+        /// The recipient.
         to: SessionId,
-        /// What.
+        /// The message.
         message: ServerMessage,
     },
-    /// Write this down, all or nothing. What comes after it as [`Output::Kept`] or [`Output::Publish`] is said only
-    /// when it is safe.
+    /// Store these changes, all or nothing. Deliver later [`Output::Kept`] and [`Output::Publish`] only after they
+    /// are stored.
     Write(Vec<Change>),
-    /// Like [`Output::Send`], once everything is safe that was to be written down before it.
+    /// Like [`Output::Send`], after all earlier writes are stored.
     Kept {
-        /// To whom.
+        /// The recipient.
         to: SessionId,
-        /// What.
+        /// The message.
         message: ServerMessage,
     },
-    /// One text to many, once everything is safe that was to be written down before it.
+    /// Send one text to many, after all earlier writes are stored.
     Publish {
-        /// To whom.
+        /// The recipients.
         to: Vec<SessionId>,
-        /// [`signaling::numbering::body`] of the message, counted in [`Rooms::pool`] once however many hear it.
+        /// [`signaling::numbering::body`] of the message. [`Rooms::pool`] counts it once for all recipients.
         text: Text,
     },
-    /// The session is over: forget it, and close its socket if it still has one.
+    /// The session has ended. Forget it and close its socket if it has one.
     End {
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// Why, if the client is to be told.
+        /// The reason, if the client is to receive one.
         code: Option<ErrorCode>,
     },
 }
 
-/// All sessions and rooms. Call [`Rooms::poll_output`] until it is empty after each other call.
+/// All sessions and rooms. After each other call, call [`Rooms::poll_output`] until it returns `None`.
 #[derive(Debug)]
 pub struct Rooms {
     limits: Limits,
     rooms: HashMap<String, Room>,
     sessions: HashMap<SessionId, Session>,
     people: People,
-    /// Sessions of those who are no members. They may have half of all there are.
+    /// Number of sessions of non-members. They may take half of all sessions.
     strangers: usize,
-    /// Memory of what clients have not acknowledged.
+    /// Memory of messages that clients have not acknowledged.
     pool: Pool,
     board: Board,
-    /// Somebody lacks something of the board, and nobody but a flush will tell them.
+    /// Somebody lacks a part of the board that only the next flush sends.
     is_asked: bool,
     pieces: Pieces,
     /// Unix time of the last message or tick, in milliseconds.
     unix_ms: u64,
-    /// Bounded by the caller, who drains it after every call.
+    /// Bounded by the caller, who drains them after every call.
     outputs: VecDeque<Output>,
 }
 
-/// A session's link to its client.
+/// State of a session's connection to its client.
 ///
 /// ```text
 ///   open          disconnected
@@ -103,23 +103,23 @@ enum Link {
 struct Session {
     person: Person,
     room: Option<String>,
-    /// The room at whose door they knock.
+    /// The room at which they knock.
     knocks: Option<String>,
     watching: Watching,
-    /// Bytes of the board published and not yet in the backlog.
+    /// Bytes of the board that are published but not yet in the backlog.
     publishing: usize,
     link: Link,
-    /// Where they come from, unless they have proved to be a member.
+    /// The networks from which they connect; empty for proven members.
     sources: Vec<Source>,
-    /// What they have not acknowledged.
+    /// Messages that the client has not acknowledged.
     backlog: Backlog,
-    /// Whether that leaves room for events.
+    /// Whether the backlog has room for events.
     is_open: bool,
     refused_in_a_row: u32,
 }
 
 impl Rooms {
-    /// No sessions, no rooms, and a board.
+    /// Creates a server without sessions or rooms, with a board.
     pub fn new(limits: Limits, board: Board) -> Rooms {
         Rooms {
             limits,
@@ -136,18 +136,18 @@ impl Rooms {
         }
     }
 
-    /// A new session of somebody whose key has been proved.
+    /// Opens a session for somebody whose key has been verified.
     ///
     /// # Errors
-    /// [`ErrorCode::ServerFull`], or [`ErrorCode::Internal`] if there is a session of that id.
+    /// [`ErrorCode::ServerFull`], or [`ErrorCode::Internal`] if the id is in use.
     pub fn open(&mut self, now: Instant, session: SessionId, person: Person) -> Result<(), ErrorCode> {
         self.open_from(now, session, person, Vec::new())
     }
 
-    /// Like [`Rooms::open`] for somebody who counts against the limits of where they come from.
+    /// Like [`Rooms::open`], for somebody who counts against the limits of their sources.
     ///
     /// # Errors
-    /// As [`Rooms::open`].
+    /// Those of [`Rooms::open`].
     pub fn open_from(
         &mut self,
         now: Instant,
@@ -184,15 +184,15 @@ impl Rooms {
         Ok(())
     }
 
-    /// The memory of what clients have not acknowledged, for their [`signaling::server_session::ServerSession`]s.
+    /// Memory of unacknowledged messages, which all [`signaling::server_session::ServerSession`]s share.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// The client came back, or took the session over from another connection of its own.
+    /// The client resumed the session, perhaps from another connection of the same device.
     ///
     /// # Errors
-    /// [`ErrorCode::CannotResume`] when there is no such session, or it is another device's.
+    /// [`ErrorCode::CannotResume`] if the session does not exist or belongs to another device.
     pub fn resume(&mut self, session: &SessionId, key: &str) -> Result<(), ErrorCode> {
         let found = self.sessions.get_mut(session).filter(|found| found.person.key == key);
         found.ok_or(ErrorCode::CannotResume)?.link = Link::Live;
@@ -200,8 +200,8 @@ impl Rooms {
         Ok(())
     }
 
-    /// The socket of a session broke: its seat is kept for [`Limits::resume`]. Who sits nowhere and for whom nothing
-    /// waits is not kept.
+    /// The socket of a session broke. The session keeps its seat for [`Limits::resume`]. A session that has no seat
+    /// and nothing waiting for it ends immediately.
     pub fn disconnected(&mut self, now: Instant, session: &SessionId) {
         let until = now + self.limits.resume;
         if self.sessions.contains_key(session) && !self.is_worth_keeping(session) {
@@ -214,7 +214,7 @@ impl Rooms {
         }
     }
 
-    /// Ends a session that cannot go on; the others see it time out.
+    /// Ends a session that cannot continue. The others see a timeout.
     pub fn close(&mut self, session: &SessionId, code: ErrorCode) {
         self.end(session, Some(code), LeaveReason::Timeout);
     }
@@ -224,7 +224,7 @@ impl Rooms {
         self.end(session, None, LeaveReason::Left);
     }
 
-    /// The server stops: everybody hears `bye` and may try again after `retry_after_ms`.
+    /// The server is stopping. Everybody receives `bye` and may reconnect after `retry_after_ms`.
     pub fn stop(&mut self, retry_after_ms: u64) {
         for to in self.sessions.keys() {
             let message = ServerMessage::Bye { code: ErrorCode::ServerStopping, retry_after_ms: Some(retry_after_ms) };
@@ -236,8 +236,8 @@ impl Rooms {
         self.rooms.clear();
     }
 
-    /// A client said something: message `seq` of its session, in a frame of `bytes` bytes, at Unix time `unix_ms`.
-    /// It has come through [`signaling::parse::client_message`]: lengths are kept and texts are clean.
+    /// Handles a client's message: number `seq` of its session, in a frame of `bytes` bytes, at Unix time `unix_ms`.
+    /// [`signaling::parse::client_message`] has checked its limits and cleaned its texts.
     pub fn message(
         &mut self,
         now: Instant,
@@ -257,7 +257,8 @@ impl Rooms {
         self.answer(session, seq, result);
     }
 
-    /// A client's frame could not be read: answers with an error, and counts against its rates like a message.
+    /// A client's frame could not be parsed. Answers with an error, and counts the frame against the rate limits like
+    /// a message.
     pub fn refused(&mut self, now: Instant, session: &SessionId, seq: u64, bytes: usize, code: ErrorCode) {
         if self.sessions.contains_key(session) {
             let result = self.admit(now, session, bytes, None);
@@ -265,7 +266,7 @@ impl Rooms {
         }
     }
 
-    /// Ends what has been broken for too long.
+    /// Ends sessions that have been broken for too long.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.people.forget(now);
         let mut over: Vec<(Instant, SessionId)> = self
@@ -282,7 +283,7 @@ impl Rooms {
         }
     }
 
-    /// When [`Rooms::handle_timeout`] has something to do next.
+    /// When to call [`Rooms::handle_timeout`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.sessions
             .values()
@@ -293,27 +294,27 @@ impl Rooms {
             .min()
     }
 
-    /// The next thing the server has to do, in the order in which things were decided.
+    /// Returns the next action for the server, in the order of the decisions.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// Sessions, broken ones included.
+    /// Number of sessions, including broken ones.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Rooms with somebody in them.
+    /// Number of rooms with people in them.
     pub fn rooms(&self) -> usize {
         self.rooms.len()
     }
 
-    /// Everybody in a room, earliest first; nobody if there is no such room.
+    /// Everybody in a room, earliest first; empty if the room does not exist.
     pub fn participants(&self, room: &str) -> Vec<Participant> {
         self.rooms.get(room).map(|room| room.participants().collect()).unwrap_or_default()
     }
 
-    /// The room a session sits in and its id there.
+    /// The room in which a session sits, and its id there.
     pub fn seat(&self, session: &SessionId) -> Option<(&str, &ParticipantId)> {
         let name = self.sessions.get(session)?.room.as_deref()?;
         Some((name, self.rooms.get(name)?.id_of(session)?))
@@ -334,7 +335,7 @@ impl Rooms {
             ClientMessage::Candidate { to, candidate } => relay(to, Directed::Candidate(candidate)),
             ClientMessage::EndOfCandidates { to } => relay(to, Directed::EndOfCandidates),
             ClientMessage::Resolution { to, most } => match relay(to, Directed::Resolution(most)) {
-                // who has just gone sends nothing to anybody
+                // A participant who has just left sends nothing to anybody.
                 Err(Refusal::Code(ErrorCode::NoSuchParticipant)) => Ok(()),
                 other => other,
             },
@@ -373,7 +374,7 @@ impl Rooms {
         }
         let person = joining.person.clone();
         let entry = self.board.enter(self.unix_ms, &board::who(&person), &name, invite)?;
-        // Strangers leave half of all rooms to members.
+        // Non-members leave half of all rooms to members.
         let most = if person.member { self.limits.rooms } else { self.limits.rooms / 2 };
         if !self.rooms.contains_key(&name) && self.rooms.len() >= most {
             return Err(ErrorCode::ServerFull);
@@ -436,7 +437,7 @@ impl Rooms {
         self.seated(session, |room| room.set_media(session, media))
     }
 
-    /// Notes where a session is now.
+    /// Records the room of a session.
     fn set_room(&mut self, session: &SessionId, room: Option<String>) {
         let Some(found) = self.sessions.get_mut(session) else { return };
         let (was, is) = (found.room.is_some(), room.is_some());
@@ -446,7 +447,7 @@ impl Rooms {
         }
     }
 
-    /// Whether somebody who comes back within the resume time would find anything of theirs.
+    /// Whether somebody who resumes would find anything to resume.
     fn is_worth_keeping(&self, session: &SessionId) -> bool {
         let Some(found) = self.sessions.get(session) else { return false };
         let sits = found.room.is_some() || found.knocks.is_some();
@@ -475,7 +476,7 @@ impl Rooms {
         self.outputs.push_back(Output::End { session: session.clone(), code });
     }
 
-    /// Does something in the room a session sits in; an error if it sits in none.
+    /// Runs `act` on the room in which a session sits. Fails if it sits in none.
     fn seated<T>(&mut self, session: &SessionId, act: impl FnOnce(&mut Room) -> T) -> Result<T, ErrorCode> {
         self.in_room(session, act).ok_or(ErrorCode::UnexpectedMessage)
     }
@@ -487,7 +488,7 @@ impl Rooms {
         Some(done)
     }
 
-    /// Takes over what a room has to say, and drops the room once it is empty.
+    /// Takes the outputs of a room, and drops the room if it is empty.
     fn drain(&mut self, name: &str) {
         let Some(room) = self.rooms.get_mut(name) else { return };
         if let Some(keys) = room.take_seats_changed() {
@@ -506,33 +507,33 @@ impl Rooms {
     }
 }
 
-/// An error as an answer to message `seq`, or to none if that is 0.
+/// Returns an error in answer to message `seq`, or without a reference if `seq` is 0.
 fn refusal(seq: u64, code: ErrorCode) -> ServerMessage {
     let about = (seq != 0).then_some(seq);
     ServerMessage::Error(ErrorMessage { code, message: text(code).into(), about })
 }
 
-/// An error code in English, for logs.
+/// Describes an error code in English, for logs.
 pub fn text(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Malformed => "not a message of the protocol",
         ErrorCode::TooLarge => "longer than allowed",
         ErrorCode::RateLimited => "too many messages in too short a time",
         ErrorCode::UnsupportedVersion => "no protocol version in common",
-        ErrorCode::BadSignature => "the signature does not fit",
+        ErrorCode::BadSignature => "the signature does not match",
         ErrorCode::UnexpectedMessage => "not allowed now",
         ErrorCode::BadName => "the name cannot be used",
-        ErrorCode::BadRoom => "rooms are called a to z, 0 to 9 and -, at most 63 characters",
+        ErrorCode::BadRoom => "a room name has a to z, 0 to 9 and -, at most 63 characters",
         ErrorCode::RoomFull => "every seat is taken",
-        ErrorCode::ServerFull => "the server has no place left",
-        ErrorCode::NoSuchParticipant => "nobody of that id is in the room",
+        ErrorCode::ServerFull => "the server is full",
+        ErrorCode::NoSuchParticipant => "nobody in the room has that id",
         ErrorCode::CannotResume => "there is no such session",
         ErrorCode::TooSlow => "messages were not read in time",
         ErrorCode::Timeout => "took too long",
         ErrorCode::Replaced => "another connection took over",
         ErrorCode::ServerStopping => "the server is stopping",
-        ErrorCode::Internal => "a fault of the server",
-        ErrorCode::SlotPast => "that time is over",
+        ErrorCode::Internal => "an internal error of the server",
+        ErrorCode::SlotPast => "that time has passed",
         ErrorCode::SlotTooFar => "that is too far away",
         ErrorCode::AlreadySeated => "has a seat at another table at that time",
         ErrorCode::TableFull => "every seat of the table is taken",
@@ -541,14 +542,14 @@ pub fn text(code: ErrorCode) -> &'static str {
         ErrorCode::TooEarly => "the room is not open yet",
         ErrorCode::NotHost => "only the host may do that",
         ErrorCode::NotMember => "only members may do that",
-        ErrorCode::InviteInvalid => "the invite does not fit",
-        ErrorCode::InviteExpired => "the invite is too old",
+        ErrorCode::InviteInvalid => "the invite is not for this room or server",
+        ErrorCode::InviteExpired => "the invite has expired",
         ErrorCode::InviteUsed => "the invite is used up",
         ErrorCode::KnockingRefused => "the host did not let you in",
         ErrorCode::RoomLocked => "the room is locked",
-        ErrorCode::Removed => "the host has sent you out",
-        ErrorCode::Muted => "the host asks you to be silent",
-        ErrorCode::NotSaved => "it could not be written down",
+        ErrorCode::Removed => "the host has removed you",
+        ErrorCode::Muted => "the host asks you to mute",
+        ErrorCode::NotSaved => "the change could not be stored",
         ErrorCode::Unknown => "unknown",
     }
 }

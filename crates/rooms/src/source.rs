@@ -1,8 +1,8 @@
-//! Where somebody comes from, as far as limits go.
+//! The network from which somebody connects, for limits.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// One subscriber's line, or a household's or company's network.
+/// The network of one subscriber, household or company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Source {
     network: IpAddr,
@@ -10,8 +10,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// What an address counts against: an IPv4 address alone; an IPv6 address as its /64, of which each subscriber
-    /// has at least one, and as its /48, of which nobody easily has a second.
+    /// Returns the sources against which an address counts: an IPv4 address by itself; an IPv6 address as its /64, of
+    /// which every subscriber has at least one, and as its /48, of which hardly anybody has two.
     pub fn all(ip: IpAddr) -> Vec<Source> {
         match ip.to_canonical() {
             ip @ IpAddr::V4(_) => vec![Source { network: ip, prefix: 32 }],
@@ -19,7 +19,7 @@ impl Source {
         }
     }
 
-    /// How many subscribers' limits hold for it.
+    /// How many times the limits of one subscriber apply to this source.
     pub fn weight(self) -> usize {
         if self.prefix == 48 { 4 } else { 1 }
     }

@@ -1,4 +1,4 @@
-//! Whatever people do in whatever order, everybody's picture of the room stays true.
+//! Whatever people do, in any order, every client's picture of the room stays true.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What one client knows from nothing but its messages.
+/// A client's knowledge, from its messages alone.
 #[derive(Default)]
 struct Picture {
     room: Option<(String, ParticipantId)>,
@@ -98,7 +98,7 @@ struct World {
 
 impl World {
     fn new() -> World {
-        // Rates are tested elsewhere; here they would only hide messages.
+        // Other tests cover the rates; here they would only suppress messages.
         let free = Rate::new(1e9, 1e9);
         let rates = Rates { messages: free, bytes: free, joins: free, chat: free, board: free };
         let limits = Limits { participants: PARTICIPANTS, sessions: SESSIONS, rates, ..Limits::default() };
@@ -172,7 +172,7 @@ impl World {
 
     fn say(&mut self, session: u8, message: ClientMessage) {
         let Some(session) = self.session(session) else { return };
-        // A broken session has nobody who could speak.
+        // A broken session cannot send anything.
         if !self.broken.contains_key(&session) {
             self.unix_ms += 1;
             self.rooms.message(self.now, self.unix_ms, &session, 1, 10, message);
@@ -235,7 +235,7 @@ impl World {
         }
     }
 
-    /// Both heard the same lines since the later one of them came in.
+    /// Both received the same lines since the later of them joined.
     fn check_chat(&self, one: &Picture, other: &Picture) {
         let shared = one.chat.len().min(other.chat.len());
         assert_eq!(one.chat[one.chat.len() - shared..], other.chat[other.chat.len() - shared..]);

@@ -1,4 +1,4 @@
-//! What people at the board see, hear and may do.
+//! What people at the board may see and do.
 
 use std::collections::BTreeSet;
 

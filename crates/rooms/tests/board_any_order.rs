@@ -1,4 +1,4 @@
-//! Whatever people wish in whatever order, and whatever the clock does, the board's promises hold.
+//! Whatever people request, in any order, and whatever the clock does, the board keeps its invariants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a store would hold.
+/// The contents of a store.
 #[derive(Default)]
 struct Store {
     tables: BTreeMap<String, Table>,
@@ -245,7 +245,7 @@ impl World {
         self.board.table(id).map(|t| t.waiting.iter().map(|w| w.id.clone()).collect()).unwrap_or_default()
     }
 
-    /// Writes down and shows what has happened.
+    /// Stores and displays what has happened.
     fn settle(&mut self) {
         for change in self.board.take_changes() {
             self.store.write(change);
@@ -290,7 +290,7 @@ impl World {
         self.picture(&fresh)
     }
 
-    /// Without the time of the last word.
+    /// The board without the time of the last message.
     fn picture(&self, fold: &BoardFold) -> Option<BoardState> {
         fold.state().map(|state| BoardState { now_ms: 0, skew_ms: 0, ..state })
     }
@@ -331,7 +331,7 @@ proptest! {
             }
         }
         for _ in 0..2 {
-            // Twice: a clock that was set back may have taken from the first's patience what it had.
+            // Twice, because a clock that was set back may have shortened the first wait.
             world.now += GATHER_MS;
             world.board.tick(world.now);
             world.settle();
@@ -373,7 +373,8 @@ proptest! {
     }
 }
 
-/// Found by the property above: the first began to wait at what is a few seconds later by a clock that was set back.
+/// A case that the property above found: by a clock that was set back, the first wait begins some seconds in the
+/// future.
 #[test]
 fn who_began_to_wait_in_the_future_waits_no_longer_than_others() {
     for ahead in [15_000, 9_000, 8_000, 7_000, 1_000, 1] {

@@ -1,4 +1,5 @@
-//! A board of any size reaches everybody, in pieces as acknowledgements come, and costs no more than a window.
+//! A board of any size reaches everybody in pieces, at the pace of acknowledgements, and takes no more memory than a
+//! window.
 
 mod world;
 
@@ -11,7 +12,7 @@ use world::{NOW, World};
 
 const HOUR: u64 = 3_600_000;
 
-/// The largest board there can be: each table full, its line too, with the longest texts and names.
+/// The largest possible board: every table and its line are full, with the longest texts and names.
 fn full_board() -> Saved {
     let name = "\u{1F35C}".repeat(46);
     let key = |n: usize| format!("{n:043}");
@@ -42,7 +43,7 @@ fn subscribe(world: &mut World, key: &str, round_trip_ms: Option<u64>) -> Sessio
     session
 }
 
-/// What a client's screen shows, without its own part and the time.
+/// What a client displays, without its own part and the time.
 fn screen(world: &World, session: &SessionId) -> Option<BoardState> {
     let mut fold = BoardFold::new("nobody");
     for message in &world.clients[session].heard {
@@ -118,7 +119,7 @@ fn what_changes_while_a_board_is_on_its_way_is_on_it_in_the_end() {
     let stuck = subscribe(&mut world, "stuck", None);
     let mut people: Vec<SessionId> = Vec::new();
     for n in 0..120_u64 {
-        // Near the front, in the middle and at the end of what is sent.
+        // At the front, in the middle and at the end of the pieces.
         let tables: Vec<(String, String)> =
             world.rooms.board().tables().map(|table| (table.id.clone(), table.host.clone())).collect();
         let (table, host) = tables[usize::try_from(n * 7_919).unwrap() % tables.len()].clone();

@@ -1,4 +1,4 @@
-//! The board and its rooms together: what sessions are told, and who gets in.
+//! The board together with its rooms: the messages to sessions, and who is admitted.
 
 use std::time::Instant;
 
@@ -114,7 +114,7 @@ fn lobby(outputs: &[Output], session: &SessionId) -> Option<Vec<(String, Partici
     })
 }
 
-/// What somebody hears who knocks: that they do, and whether anybody can open.
+/// The messages to somebody who knocks: that they do, and who can admit them.
 fn knocking(room: &str, host: Option<&str>) -> [RoomNews; 2] {
     let host = host.map(|id| ParticipantId(id.into()));
     [RoomNews::Knocking { room: room.into() }, RoomNews::State { host, locked: false }]
@@ -254,7 +254,7 @@ fn only_the_keeper_locks_mutes_and_sends_out() {
     assert_eq!(errors(&server.join(&ben, &room, None), &ben), [ErrorCode::Removed]);
     let outputs = server.keeper_does(&ada, RoomRequest::Remove { id: ada_id });
     assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant], "nobody sends themselves out");
-    // A host who leaves hands the door over, in a while.
+    // A host who leaves is replaced after a while.
     server.keeper_does(&ada, RoomRequest::Lock { locked: false });
     server.join(&cem, &room, None);
     let outputs = server.say(&ada, ClientMessage::Leave);

@@ -1,4 +1,4 @@
-//! Whatever others do, nobody's session ends but by their own doing, and what they know of the room stays true.
+//! Whatever others do, a session ends only by its own doing, and its picture of the room stays true.
 
 mod world;
 
@@ -95,7 +95,7 @@ fn a_room_full_of_ever_new_strangers_cannot_fill_somebody_s_outbox() {
         assert!(world.clients.contains_key(&victim), "{round_trip:?}: {:?}", world.ended.get(&victim));
         let kept = world.clients[&victim].most_kept;
         assert!(kept < 3 * 1024 * 1024, "{kept}");
-        // Once it acknowledges, all is as if nothing had been.
+        // When it acknowledges, its state is as if nothing had happened.
         let read = world.clients[&victim].read;
         world.clients.get_mut(&victim).unwrap().round_trip = Some(Duration::ZERO);
         world.clients.get_mut(&victim).unwrap().acks.push_back((world.now, read));
@@ -130,7 +130,7 @@ fn a_person_who_comes_and_goes_with_many_sessions_throws_nobody_out() {
 
 #[test]
 fn twelve_who_come_at_once_never_trip_a_limit() {
-    // All behind one address, 100 ms away, with descriptions of the longest kind, and then an ICE restart of all.
+    // All behind one address, 100 ms away, with descriptions of maximum length, followed by an ICE restart of all.
     let mut world = World::new();
     let source = || Source::all("192.0.2.1".parse().unwrap());
     let twelve: Vec<SessionId> = (0..12).map(|n| world.open_from(&format!("key {n}"), Some(100), source())).collect();
@@ -172,7 +172,7 @@ fn what_waited_while_a_connection_was_broken_is_said_after_it_without_a_limit() 
     world.join(&bob, "soup");
     let to = world.id(&bob);
     world.pass(1_000);
-    // A full queue of a client is said at once when it is back: an offer, 30 candidates, chat and media.
+    // A client sends its full queue in one burst after reconnecting: an offer, 30 candidates, chat and media.
     for _ in 0..3 {
         world.say(&ada, offer(&to));
         for _ in 0..30 {
@@ -213,7 +213,7 @@ fn tables_that_are_taken_away_throw_nobody_out_who_waited_for_them() {
         for table in &tables {
             world.say(&other, ClientMessage::Board(BoardRequest::Take { table: table.clone(), wait: false }));
             world.say(&victim, ClientMessage::Board(BoardRequest::Take { table: table.clone(), wait: true }));
-            // As often as somebody may ask.
+            // The highest average rate that is allowed.
             world.now += Duration::from_millis(600);
         }
         world.acknowledge_all(&victim);
@@ -272,7 +272,7 @@ fn message(what: u8, to: &ParticipantId) -> ClientMessage {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Two honest people, near and far, sit in a room while anybody else does anything.
+    /// Two honest people, one near and one far, sit in a room while others do anything.
     #[test]
     fn nobody_s_session_ends_by_what_others_do(steps in prop::collection::vec(step(), 1..40), far in 0..900u64) {
         let mut world = World::new();
@@ -319,7 +319,7 @@ proptest! {
                 Step::Resume { who } => {
                     if let Some(who) = broken.get(usize::from(who) % broken.len().max(1)).cloned() {
                         let key = who.0.split('/').next().unwrap_or_default().to_owned();
-                        // It may be over by now.
+                        // It may have ended by now.
                         let _ = world.rooms.resume(&who, &key);
                         world.deliver();
                     }

@@ -1,4 +1,4 @@
-//! A host goes away: their part waits for them, then goes on, and the table stays while anybody is at it.
+//! A host is absent: the table waits for them, is handed over, and exists while anybody is at it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use signaling::message::{ClientMessage, ErrorCode, MediaState, ParticipantId, Se
 const START: u64 = 1_774_605_600_000;
 const SECOND: u64 = 1_000;
 
-/// What somebody knows of the door from nothing but their messages.
+/// Somebody's knowledge of the door, from their messages alone.
 #[derive(Debug, Default)]
 struct Ear {
     you: Option<ParticipantId>,
@@ -79,7 +79,7 @@ impl Server {
         self.say(session, ClientMessage::Leave);
     }
 
-    /// The connection breaks and nobody comes back in time.
+    /// The connection breaks and the resume time passes.
     fn lose(&mut self, session: &SessionId) {
         self.rooms.close(session, ErrorCode::Timeout);
         self.hear();
@@ -201,7 +201,7 @@ fn after_two_minutes_who_has_sat_longest_is_the_host_and_hears_who_knocks() {
     let id = server.ear(&ben).lobby[0].clone();
     server.say(&ben, ClientMessage::Room(RoomRequest::Admit { id }));
     assert!(server.is_in(&dee));
-    // Who was the host comes like everybody else.
+    // The former host is treated like everybody else.
     server.join(&ada, &room);
     assert!(server.ear(&ada).knocks && server.keeps(&ben));
 }
@@ -319,7 +319,7 @@ fn a_seat_that_waits_for_its_host_does_not_bind_them() {
     assert_eq!(server.rooms.board().table_of_room(&room).expect("Ben sits there").taken.len(), 1);
 }
 
-/// Whoever is in line for the seat that waits moves up at once, not when the hungry are already at their table.
+/// The first in line for the kept seat moves up immediately, not when the "eat now" tables are made.
 #[test]
 fn a_host_who_wants_to_eat_now_gives_up_the_seat_that_waits() {
     let mut server = Server::new();
@@ -341,7 +341,7 @@ fn a_host_who_wants_to_eat_now_gives_up_the_seat_that_waits() {
     assert_eq!(with_ada.taken.len(), 2, "with Dee");
 }
 
-/// Members before guests, whoever came first.
+/// Members come before guests, whoever joined first.
 #[test]
 fn a_guest_becomes_host_only_where_no_member_is() {
     let mut server = Server::new();
@@ -406,13 +406,13 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct World {
     server: Server,
-    /// Ada, who laid it, first. One session each.
+    /// One session each. Ada, who created the table, is first.
     people: Vec<SessionId>,
     room: String,
     table: String,
-    /// Since when a member is in and nobody keeps the door.
+    /// Since when a member has been in the room without anybody who admits people.
     hostless: Option<u64>,
-    /// Since when people only knock.
+    /// Since when people have been knocking at an empty room.
     stuck: Option<u64>,
 }
 
@@ -450,7 +450,7 @@ impl World {
                 }
             }
             Step::GiveUp(n) => {
-                // Their client leaves the call of a seat it gives up.
+                // A client that gives up its seat leaves the call.
                 server.leave(&who(n));
                 server.say(&who(n), ClientMessage::Board(BoardRequest::Leave { table }));
             }
@@ -484,7 +484,7 @@ impl World {
         assert!(!table.taken.is_empty() || !knocking.is_empty(), "an empty table is cleared: {table:?}");
         let keys: BTreeSet<&str> = table.taken.iter().map(|seat| seat.key.as_str()).collect();
         assert_eq!(keys.len(), table.taken.len());
-        // All hear the same, and one of them at most keeps the door.
+        // All receive the same state, and at most one of them admits people.
         let hosts: BTreeSet<_> = inside.iter().chain(&knocking).map(|one| &server.ear(one).host).collect();
         assert!(hosts.len() <= 1, "{hosts:?}");
         assert!(inside.iter().filter(|one| server.keeps(one)).count() <= 1);

@@ -1,4 +1,4 @@
-//! What people, rooms and the board keep with everything at its bound.
+//! Memory of people, rooms and the board with everything at its bound.
 
 mod world;
 
@@ -21,13 +21,13 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const MIB: usize = 1024 * 1024;
 const SESSIONS: usize = 5_000;
 
-/// Parts of the sum in ARCHITECTURE.md that these tests drive to their bounds.
+/// Those parts of the sum in ARCHITECTURE.md that these tests fill to their bounds.
 const STATED: usize =
     (20 + 36 + 4 + 65 + 7) * MIB + POOL_BYTES + SESSIONS * 2 * (GUARANTEED_BYTES + GUARANTEED_MESSAGE_BYTES);
 /// The longest offer.
 const OFFER_BYTES: usize = 48_000;
 
-/// The largest board there can be, and as many meetings as are remembered.
+/// The largest possible board, and the maximum number of meetings.
 fn full_board() -> Saved {
     let name = "\u{1F35C}".repeat(46);
     let key = |n: usize| format!("{n:043}");
@@ -52,7 +52,7 @@ fn full_board() -> Saved {
     Saved { tables: (0..MAX_TABLES).map(table).collect(), met, ..Saved::default() }
 }
 
-/// The rooms and everybody's queue, none of which is ever acknowledged.
+/// The rooms and everybody's queue, where nothing is ever acknowledged.
 struct Hall {
     rooms: Rooms,
     now: Instant,
@@ -111,7 +111,7 @@ impl Hall {
     }
 }
 
-/// Everybody sits, looks at the board, and says as much to the next as the server takes.
+/// Everybody sits, subscribes to the board, and sends as much to the next as the server accepts.
 fn fill(hall: &mut Hall) {
     let people: Vec<SessionId> = (0..SESSIONS).map(|n| hall.open(n)).collect();
     for (n, person) in people.iter().enumerate() {

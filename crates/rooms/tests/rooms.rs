@@ -1,4 +1,4 @@
-//! What people in rooms see, hear and may do.
+//! What people in rooms may see and do.
 
 use std::time::{Duration, Instant};
 
@@ -139,7 +139,7 @@ fn nobody_can_be_reached_from_another_room_or_without_a_seat() {
     let to_bob = server.id(&bob);
     assert_eq!(errors(&server.say(&eve, offer(&to_bob))), [ErrorCode::UnexpectedMessage]);
     server.join(&eve, "cake");
-    // Ids are counted in each room: bob's exists in eve's room only if somebody there has the same number.
+    // Each room counts its own ids: Bob's exists in Eve's room only if somebody there has the same number.
     assert_eq!(errors(&server.say(&eve, offer(&to_bob))), [ErrorCode::NoSuchParticipant]);
     let myself = server.id(&ada);
     assert_eq!(errors(&server.say(&ada, offer(&myself))), [ErrorCode::NoSuchParticipant]);
@@ -189,7 +189,7 @@ fn the_same_device_joining_again_replaces_its_seat_even_in_a_full_room() {
     }
     assert_ne!(server.id(&new), old_id);
     assert_eq!(server.rooms.seat(&old), None);
-    // The replaced session lives on and may sit elsewhere.
+    // The replaced session continues and may join another room.
     assert_eq!(errors(&server.join(&old, "cake")), []);
 }
 

@@ -1,14 +1,13 @@
-//! The community's clocks: when a weekly table comes again.
+//! The community's calendar, which determines when a weekly table repeats.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-/// Weeks looked ahead for the next time of a weekly table: a server that was off for longer than two years lays it
-/// no more.
+/// Weeks searched for the next time of a weekly table. A server that was off for more than two years drops the table.
 const MOST_WEEKS: i64 = 105;
 
-/// The clocks of one place, by the rules of the IANA time zone database that is built in.
+/// The clocks of one time zone, by the built-in IANA time zone database.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     zone: TimeZone,
@@ -16,9 +15,9 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// The clocks of a zone by its IANA name. `None` if there is no such zone.
+    /// Creates the calendar of a zone from its IANA name. Returns `None` if there is no such zone.
     pub fn new(zone: &str) -> Option<Calendar> {
-        // Never the machine's own database: all members must see the same, wherever the server runs.
+        // Not the database of the machine: all members must see the same times, wherever the server runs.
         let found = jiff::tz::TimeZoneDatabase::bundled().get(zone).ok()?;
         let name = found.iana_name().unwrap_or(zone).to_owned();
         Some(Calendar { zone: found, name })
@@ -29,21 +28,22 @@ impl Calendar {
         &self.name
     }
 
-    /// What the clocks show at a time (Unix milliseconds). `None` beyond the calendar's end.
+    /// Local time at a Unix time in milliseconds. `None` beyond the calendar's end.
     pub fn civil(&self, unix_ms: u64) -> Option<DateTime> {
         let at = Timestamp::from_millisecond(i64::try_from(unix_ms).ok()?).ok()?;
         Some(at.to_zoned(self.zone.clone()).datetime())
     }
 
-    /// When the clocks show this. A time that a gap skips is as much later as the gap is long; of a time that comes
-    /// twice the first is meant (RFC 5545 section 3.3.5).
+    /// Unix time in milliseconds of a local time. A time in a gap is shifted forward by the length of the gap; of a
+    /// time that occurs twice, the first is used (RFC 5545 section 3.3.5).
     pub fn unix_ms(&self, civil: DateTime) -> Option<u64> {
         let zoned = self.zone.to_ambiguous_zoned(civil).compatible().ok()?;
         u64::try_from(zoned.timestamp().as_millisecond()).ok()
     }
 
-    /// The first time of a weekly table that began at `at` by the clocks, whole weeks later, whose beginning is after
-    /// `after`: what the clocks are to show (a gap does not move the weeks after it) and when that is.
+    /// Returns the next repetition of a weekly table that began at local time `at`: the first one, whole weeks later,
+    /// that begins after `after`. Returns its nominal local time (a gap does not shift the weeks after it) and its
+    /// Unix time.
     pub fn next_week(&self, at: DateTime, after: u64) -> Option<(DateTime, u64)> {
         (1..=MOST_WEEKS).find_map(|weeks| {
             let next = at.checked_add(Span::new().weeks(weeks)).ok()?;

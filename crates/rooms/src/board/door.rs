@@ -1,4 +1,4 @@
-//! Who may come into a room.
+//! Admission to rooms.
 
 use signaling::board::Door;
 use signaling::message::ErrorCode;
@@ -7,25 +7,25 @@ use super::invite::Invite;
 use super::saved::Key;
 use super::{Board, Change, MAX_INVITE_USES, MAX_REMOVED, OPENS_BEFORE_MS, Who, names, require};
 
-/// How somebody may come into a room.
+/// How somebody may join a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
-    /// It is no table's: whoever comes is in.
+    /// The room has no table: anybody may join.
     Plain,
-    /// They have a seat at the table and may come in.
+    /// They have a seat at the table and may join.
     Seated {
-        /// How many the room takes.
+        /// Number of seats in the room.
         seats: u8,
     },
-    /// The host has to let them in first.
+    /// The host has to admit them.
     Knock,
 }
 
 impl Board {
-    /// Somebody wants into a room. Whoever may and has no seat at its table takes one.
+    /// Somebody requests to join a room. Somebody who is allowed in and has no seat at its table takes one.
     ///
     /// # Errors
-    /// `not_member` without an invite, whether or not there is such a room; `invite_invalid`, `invite_expired`,
+    /// `not_member` without an invite, whether or not the room exists; `invite_invalid`, `invite_expired`,
     /// `invite_used`; `no_such_table`, `too_early`, `removed`, `room_locked`, `already_seated`, `table_full`.
     pub fn enter(&mut self, now: u64, who: &Who, room: &str, invite: Option<&str>) -> Result<Entry, ErrorCode> {
         let known = self.table_of_room(room).is_some_and(|table| table.inside.contains(&who.key));
@@ -41,7 +41,7 @@ impl Board {
         if !known && !is_host {
             require(!table.locked, ErrorCode::RoomLocked)?;
             if table.door == Door::Knock {
-                // Nobody is let wait at a door behind which every seat is taken.
+                // Nobody should wait at the door of a table whose seats are all taken.
                 require(table.seats_key(&who.key) || table.has_room(), ErrorCode::TableFull)?;
                 return Ok(Entry::Knock);
             }
@@ -49,7 +49,7 @@ impl Board {
         self.come_in(now, who, room)
     }
 
-    /// The host lets somebody in who knocked.
+    /// The host admits somebody who knocked.
     ///
     /// # Errors
     /// `no_such_table`, `already_seated`, `table_full`.
@@ -57,7 +57,7 @@ impl Board {
         self.come_in(now, who, room)
     }
 
-    /// The host locks the room, or unlocks it: those in line move up then.
+    /// The host locks the room, or unlocks it, which moves up people in line.
     pub fn lock(&mut self, now: u64, room: &str, locked: bool) {
         if let Some(id) = self.rooms.get(room).cloned() {
             self.change(&id, |table| table.locked = locked);
@@ -65,7 +65,7 @@ impl Board {
         }
     }
 
-    /// The host sends somebody out, and they do not come in again.
+    /// The host removes somebody, who cannot join again.
     pub fn remove(&mut self, now: u64, room: &str, key: &str) {
         if let Some(id) = self.rooms.get(room).cloned() {
             self.change(&id, |table| {
@@ -79,13 +79,13 @@ impl Board {
         }
     }
 
-    /// Whether a room's table has this host.
+    /// Whether the room's table has this host.
     pub fn is_host(&self, room: &str, key: &str) -> bool {
         self.table_of_room(room).is_some_and(|table| table.host == key)
     }
 
-    /// Makes an invite for a room: the token and its end in Unix milliseconds. Those with a seat may, and the host;
-    /// for a room that is no table's, every member.
+    /// Creates an invite for a room and returns the token and its expiry in Unix milliseconds. People with a seat and
+    /// the host may do so; for a room without a table, every member.
     ///
     /// # Errors
     /// `not_member`, `no_such_table`, `not_host`.
@@ -108,10 +108,10 @@ impl Board {
         Ok((invite.token(&self.invite_secret, room), expires))
     }
 
-    /// Whether a token would let this device into the room now; it is not used by asking.
+    /// Whether a token would currently let this device into the room. Does not use it.
     ///
     /// # Errors
-    /// As [`Board::enter`].
+    /// Those of [`Board::enter`].
     pub fn check_invite(&self, now: u64, key: &str, room: &str, invite: Option<&str>) -> Result<(), ErrorCode> {
         self.valid_invite(now, key, room, invite).map(|_| ())
     }
@@ -128,7 +128,7 @@ impl Board {
         Ok(())
     }
 
-    /// A device that has used an invite may do so again: it does not count twice.
+    /// A device that has used an invite may use it again without counting twice.
     fn valid_invite(&self, now: u64, key: &str, room: &str, invite: Option<&str>) -> Result<Invite, ErrorCode> {
         let invite = Invite::read(invite.ok_or(ErrorCode::NotMember)?, &self.invite_secret, room)?;
         require(now < invite.expires, ErrorCode::InviteExpired)?;

@@ -1,52 +1,53 @@
-//! What of the board changed when, so that each who watches can be told what they lack, however far behind they are.
+//! Versions of the board's items, from which the changes that a subscriber lacks are computed, however far behind it
+//! is.
 //!
-//! A board on a screen knows everything up to some version. What it lacks is whatever changed after it: looked up when
-//! there is room to tell it, not queued meanwhile. What somebody missed costs nothing until then.
+//! A subscriber has everything up to some version. It lacks whatever changed after that. The changes are looked up
+//! when there is room to send them and are not queued before, so that a subscriber that is behind costs nothing.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::saved::Key;
 
-/// Tables and people remembered as changed, those that are gone included. When there are more, the longest gone are
-/// forgotten, and who has not heard of them gets the whole board anew.
+/// Tables and people whose changes are remembered, including those that are gone. When full, those that have been
+/// gone longest are forgotten, and a subscriber that has not received their removal gets the whole board again.
 pub const MAX_HISTORY: usize = 16_384;
 
-/// A thing on the board. What it is now is looked up.
+/// An item on the board. Its current state is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Item {
-    /// By id.
+    /// A table, by id.
     Table(String),
-    /// By key.
+    /// A person, by key.
     Person(Key),
 }
 
-/// Versions of the board's things.
+/// The version in which each item last changed.
 #[derive(Debug, Default)]
 pub(super) struct History {
     version: u64,
     changed: BTreeMap<Item, u64>,
-    /// Version up to which something is forgotten.
+    /// Removals up to this version may be forgotten.
     forgotten: u64,
 }
 
 impl History {
-    /// The newest.
+    /// The newest version.
     pub(super) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Whether everything that changed after a version is known.
+    /// Whether all changes after a version are known.
     pub(super) fn reaches(&self, version: u64) -> bool {
         version >= self.forgotten
     }
 
-    /// Whether it was ever on the board, as far as is remembered.
+    /// Whether the item is remembered to have been on the board.
     pub(super) fn knows(&self, item: &Item) -> bool {
         self.changed.contains_key(item)
     }
 
-    /// A new version, in which these are otherwise than before.
+    /// Adds a version in which these items changed.
     pub(super) fn turn(&mut self, items: impl Iterator<Item = Item>, is_there: impl Fn(&Item) -> bool) {
         self.version += 1;
         self.changed.extend(items.map(|item| (item, self.version)));
@@ -55,13 +56,13 @@ impl History {
         }
     }
 
-    /// What changed after a version, in order, beginning after an item.
+    /// Returns the items that changed after a version, in order, starting after an item.
     pub(super) fn since<'a>(&'a self, version: u64, after: Option<&'a Item>) -> impl Iterator<Item = &'a Item> + 'a {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.changed.range((begin, Bound::Unbounded)).filter(move |(_, at)| **at > version).map(|(item, _)| item)
     }
 
-    /// Forgets the older half of what is gone.
+    /// Forgets the older half of the removed items.
     fn forget(&mut self, is_there: impl Fn(&Item) -> bool) {
         let mut gone: Vec<u64> = self.changed.iter().filter(|(item, _)| !is_there(item)).map(|(_, at)| *at).collect();
         gone.sort_unstable();

@@ -1,9 +1,10 @@
-//! The host's part of a table: it waits for a host who goes away, and then goes to who has sat longest.
+//! The host of a table: an absent host is waited for, and then the person who has been seated longest becomes the
+//! host.
 
 use super::saved::Key;
 use super::{Board, MINUTE_MS, Seat, Table};
 
-/// How long the seat and the part of a host wait for them.
+/// How long a table waits for its host and keeps their seat.
 pub const HOST_KEPT_MS: u64 = 2 * MINUTE_MS;
 
 /// A host's absence from their table's call.
@@ -18,12 +19,14 @@ pub const HOST_KEPT_MS: u64 = 2 * MINUTE_MS;
 pub(super) struct Kept {
     /// When it ends, Unix milliseconds.
     until: u64,
-    /// They left on purpose: the seat is free then. Who lost the connection has it until the table is over.
+    /// Whether they left on purpose, which frees the seat at the end. Somebody who lost the connection keeps it until
+    /// the table is over.
     left: bool,
 }
 
 impl Board {
-    /// Somebody has left a table's call on purpose: once it has begun, their seat is free; a host's in two minutes.
+    /// Somebody left a table's call on purpose. If the table has begun, their seat becomes free; a host's, in two
+    /// minutes.
     pub fn left_call(&mut self, now: u64, room: &str, key: &str) {
         let Some(table) = self.table_of_room(room).filter(|table| table.seats_key(key)) else { return };
         let (id, begun) = (table.id.clone(), now >= table.starts);
@@ -34,32 +37,32 @@ impl Board {
         }
     }
 
-    /// The server has lost somebody who was in a table's call. They keep their seat.
+    /// Somebody in a table's call lost the connection to the server. They keep their seat.
     pub fn lost_call(&mut self, now: u64, room: &str, key: &str) {
         if let Some(id) = self.table_of_room(room).filter(|table| table.host == key).map(|table| table.id.clone()) {
             self.keep(now, &id, false);
         }
     }
 
-    /// Whether the host's part waits for them: nobody else keeps the door meanwhile.
+    /// Whether the table waits for its host. Nobody else admits people meanwhile.
     pub fn waits_for_host(&self, room: &str) -> bool {
         self.rooms.get(room).is_some_and(|id| self.kept.contains_key(id))
     }
 
-    /// Whether somebody who knocks at an empty room is let in without a host: it has begun, and there was time for one
-    /// to come.
+    /// Whether somebody who knocks at an empty room is admitted without a host: the table has begun, and the host has
+    /// had time to come.
     pub fn opens_itself(&self, now: u64, room: &str) -> bool {
         self.table_of_room(room)
             .is_some_and(|table| !self.kept.contains_key(&table.id) && now >= table.starts + HOST_KEPT_MS)
     }
 
-    /// How many knock at a table's room.
+    /// Sets the number of people who knock at a table's room.
     pub fn set_knocking(&mut self, room: &str, knocking: usize) {
         let Some(id) = self.rooms.get(room).cloned() else { return };
         if knocking > 0 {
             self.knocking.insert(id, knocking);
         } else if self.knocking.remove(&id).is_some() {
-            // It was there for who knocked.
+            // The table was kept only for people who knocked.
             let empty = |table: &&Table| table.taken.is_empty() && !table.is_weekly();
             if self.tables.get(&id).filter(empty).is_some() {
                 self.drop_table(&id);
@@ -72,12 +75,12 @@ impl Board {
         self.knocking.keys().filter_map(|id| self.tables.get(id)).map(|table| table.room.clone()).collect()
     }
 
-    /// Rooms whose table is gone or has another host, or waits for one no more, since this was last asked.
+    /// Returns the rooms whose table was deleted, has a new host, or no longer waits for one, since the last call.
     pub fn take_doors(&mut self) -> Vec<String> {
         std::mem::take(&mut self.doors).into_iter().collect()
     }
 
-    /// Hands over what was kept long enough.
+    /// Hands over the tables that have waited long enough for their host.
     pub(super) fn hand_over_all(&mut self, now: u64) {
         for kept in self.kept.values_mut() {
             kept.until = kept.until.min(now + HOST_KEPT_MS); // the clock was set back
@@ -88,7 +91,7 @@ impl Board {
         }
     }
 
-    /// Ends the waiting for a host.
+    /// Ends the wait for a host.
     pub(super) fn hand_over(&mut self, now: u64, id: &str) {
         let Some(kept) = self.kept.remove(id) else { return };
         let Some(table) = self.tables.get(id) else { return };
@@ -103,8 +106,8 @@ impl Board {
         }
     }
 
-    /// Who of those with a seat becomes host: members who are in the call, members who are here, then anybody; of each
-    /// who has sat longest.
+    /// Returns the next host among people with a seat: members in the call, then members who are present, then
+    /// anybody; in each group, whoever has been seated longest.
     pub(super) fn heir(&self, table: &Table) -> Option<Key> {
         let rank = |seat: &&Seat| match (self.is_member(&seat.key), self.is_in_call(&table.id, &seat.key)) {
             (true, true) => 0,
@@ -115,7 +118,7 @@ impl Board {
         others.min_by_key(rank).map(|seat| seat.key.clone())
     }
 
-    /// Whoever comes in hosts a table whose host has given up their seat.
+    /// Makes somebody who joins the host of a table whose host has given up their seat.
     pub(super) fn host_if_none(&mut self, id: &str, key: &str) {
         let hostless = |table: &&Table| !table.is_weekly() && !table.seats_key(&table.host);
         if self.tables.get(id).filter(hostless).is_some() {
@@ -131,12 +134,13 @@ impl Board {
         }
     }
 
-    /// A host with a seat at one table that only waits for them may sit down at another.
+    /// Whether a table only keeps the seat of its host, who left. Such a host may sit down at another table.
     pub(super) fn keeps_seat_of(&self, table: &Table, key: &str) -> bool {
         table.host == key && self.kept.get(&table.id).is_some_and(|kept| kept.left)
     }
 
-    /// Gives up the seats that wait for somebody in this time: they want another one, at `seat` if that is known.
+    /// Gives up seats that are kept for somebody in this time because they want another, at table `seat` if that is
+    /// known.
     pub(super) fn release_kept(&mut self, now: u64, key: &str, starts: u64, ends: u64, seat: &str) {
         let kept = |table: &&Table| table.id != seat && table.overlaps(starts, ends) && self.keeps_seat_of(table, key);
         for id in self.tables.values().filter(kept).map(|table| table.id.clone()).collect::<Vec<_>>() {

@@ -1,4 +1,4 @@
-//! "Eat now": a little patience, then everybody who waits has a table.
+//! "Eat now": after a short wait, everybody who waits has a table.
 
 use signaling::board::{BoardNews, Door, NoticeKind, Waiting as Wait};
 use signaling::message::ErrorCode;
@@ -7,31 +7,31 @@ use super::matching::{self, MOST, Wish};
 use super::saved::{Hungry, Key};
 use super::{Board, Change, Kind, MINUTE_MS, Table, Who, notice, require};
 
-/// How long the first who waits does so before tables are made of those who have come.
+/// How long the first person waits before tables are made.
 pub const GATHER_MS: u64 = 8_000;
-/// How long one who waits alone does so before they are seated at a table of "eat now" that has begun.
+/// How long a person who waits alone does so before they are seated at an "eat now" table that has begun.
 pub const ALONE_MS: u64 = GATHER_MS;
-/// How long after its beginning such a table takes somebody more.
+/// How long after its beginning such a table accepts another person.
 const JOINABLE_MS: u64 = 20 * MINUTE_MS;
 /// Length of a table of "eat now".
 const LENGTH_MS: u64 = 60 * MINUTE_MS;
-/// Whoever has a seat elsewhere sooner than this is not seated any more.
+/// Somebody whose next seat begins within this time is no longer seated.
 const LEAST_MS: u64 = 20 * MINUTE_MS;
-/// Whoever has a seat elsewhere sooner than this need not begin to wait.
+/// Somebody whose next seat begins within this time cannot start to wait.
 const ASK_MS: u64 = LEAST_MS + 10 * MINUTE_MS;
-/// After a restart those who waited have so long to come back.
+/// After a restart, how long people who were waiting have to reconnect.
 const BACK_MS: u64 = 60_000;
 
-/// Somebody who waits. At most one a person who is here.
+/// Somebody who waits. At most one entry for each person.
 #[derive(Debug)]
 pub(super) struct Waiting {
     key: Key,
     wish: Hungry,
-    /// Kept until then although they are not here: set when the board is read from the store.
+    /// Until when the entry is kept although the person is absent; set when the board is restored.
     kept_until: u64,
 }
 
-/// Those who waited when it was written down, longest first.
+/// Restores the people who waited, longest first.
 pub(super) fn from_saved(saved: Vec<(Key, Hungry)>, now: u64) -> Vec<Waiting> {
     let kept_until = now + BACK_MS;
     let mut waiting: Vec<Waiting> = saved.into_iter().map(|(key, wish)| Waiting { key, wish, kept_until }).collect();
@@ -40,10 +40,10 @@ pub(super) fn from_saved(saved: Vec<(Key, Hungry)>, now: u64) -> Vec<Waiting> {
 }
 
 impl Board {
-    /// Seats somebody with others who are hungry now, as soon as there are some. Asked again it changes with whom.
+    /// Seats somebody with others who want to eat now, as soon as there are some. A second request replaces `with`.
     ///
     /// # Errors
-    /// `not_member`; `already_seated` when they have a seat now or soon.
+    /// `not_member`; `already_seated` if they have a seat now or soon.
     pub fn eat_now(&mut self, now: u64, who: &Who, with: Vec<Key>) -> Result<(), ErrorCode> {
         require(who.member, ErrorCode::NotMember)?;
         require(!self.is_busy(&who.key, now, now + ASK_MS), ErrorCode::AlreadySeated)?;
@@ -62,7 +62,7 @@ impl Board {
         Ok(())
     }
 
-    /// Not hungry any more. Nothing happens if they were not.
+    /// Stops somebody's wait. Does nothing if they were not waiting.
     pub fn stop_waiting(&mut self, key: &str) {
         let before = self.hungry.len();
         self.hungry.retain(|waiting| waiting.key != key);
@@ -79,12 +79,12 @@ impl Board {
         BoardNews::You { waiting: waiting.map(|w| Wait { since_ms: w.wish.since, with: w.wish.with.clone() }) }
     }
 
-    /// Whether somebody waits.
+    /// Whether somebody is waiting.
     pub fn is_hungry(&self, key: &str) -> bool {
         self.hungry.iter().any(|waiting| waiting.key == key)
     }
 
-    /// How many wait.
+    /// Number of people who wait.
     pub fn hungry_count(&self) -> usize {
         self.hungry.len()
     }
@@ -95,14 +95,14 @@ impl Board {
         }
     }
 
-    /// Makes tables of those who wait, if the first of them has waited long enough.
+    /// Makes tables for the people who wait, if the first of them has waited long enough.
     pub(super) fn match_hungry(&mut self, now: u64) {
         let gone = |waiting: &&Waiting| !self.is_here(&waiting.key) && now >= waiting.kept_until;
         let busy = |waiting: &&Waiting| self.is_busy(&waiting.key, now, now + LEAST_MS);
         let out = self.hungry.iter().filter(|w| gone(w) || busy(w)).map(|w| w.key.clone()).collect::<Vec<_>>();
         out.iter().for_each(|key| self.stop_waiting(key));
         let here: Vec<&Waiting> = self.hungry.iter().filter(|waiting| self.is_here(&waiting.key)).collect();
-        // A clock that was set back must not keep anybody waiting: who began in what is now the future has waited.
+        // If the clock is set back, nobody waits longer: a wait that began in what is now the future is over.
         let patient = |w: &&Waiting| now.checked_sub(w.wish.since).is_none_or(|waited| waited >= GATHER_MS);
         if !here.first().is_some_and(patient) {
             return;
@@ -118,7 +118,7 @@ impl Board {
 
     fn seat_party(&mut self, now: u64, party: &[Key]) {
         let Some(host) = party.first() else { return };
-        // Not longer than until the first of them has a seat elsewhere.
+        // The table ends at the latest when the first of them has a seat elsewhere.
         let next = self.tables.values().filter(|table| party.iter().any(|key| table.seats_key(key)));
         let ends = next.map(|table| table.starts).filter(|starts| *starts > now).min().unwrap_or(u64::MAX);
         let ends = ends.min(now + LENGTH_MS);
@@ -130,7 +130,7 @@ impl Board {
         }
     }
 
-    /// One who waits alone joins the youngest table of "eat now" with a free seat, if there is one.
+    /// Seats a person who waits alone at the newest "eat now" table with a free seat, if there is one.
     fn seat_late(&mut self, now: u64, key: &str) {
         let joinable = |table: &&Table| {
             let young = now >= table.starts && now < table.starts + JOINABLE_MS && now + LEAST_MS <= table.ends;
@@ -145,7 +145,7 @@ impl Board {
 
     fn seat_hungry(&mut self, now: u64, id: &str, key: &str) {
         let Some(name) = self.hungry.iter().find(|w| w.key == key).map(|w| w.wish.name.clone()) else { return };
-        // Sitting down ends the waiting.
+        // Sitting down ends the wait.
         self.sit(now, id, key, &name);
         if let Some(table) = self.tables.get(id) {
             let notice = notice(table, NoticeKind::Seated);

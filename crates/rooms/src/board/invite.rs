@@ -1,7 +1,8 @@
-//! Invites: what lets somebody into a room who is no member.
+//! Invites, with which non-members can join a room.
 //!
-//! A token is 35 bytes in base64url: a version, a random number, the end in Unix seconds, how many devices it is good
-//! for, and the first 16 bytes of an HMAC-SHA256 over all that and the room. The server keeps only who has used it.
+//! A token is 35 bytes in base64url: a version, a random id, the expiry in Unix seconds, the number of devices, and
+//! the first 16 bytes of an HMAC-SHA256 over all of these and the room. The server stores only which devices have
+//! used it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,22 +15,22 @@ use super::saved::InviteId;
 const VERSION: u8 = 1;
 /// Bytes before the MAC.
 const HEAD: usize = 1 + 8 + 8 + 2;
-/// Bytes of the MAC: guessing one takes 2^127 tries on average.
+/// Bytes of the MAC. Guessing one takes 2^127 attempts on average.
 const MAC: usize = 16;
 
-/// What a token says.
+/// The contents of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Invite {
-    /// Its number.
+    /// Random id.
     pub(super) id: InviteId,
-    /// Good until then, Unix milliseconds (whole seconds).
+    /// Expiry in Unix milliseconds (whole seconds).
     pub(super) expires: u64,
-    /// Good for so many devices.
+    /// Number of devices that may use it.
     pub(super) uses: u16,
 }
 
 impl Invite {
-    /// The token for a room.
+    /// Returns the token for a room.
     pub(super) fn token(&self, secret: &[u8; 32], room: &str) -> String {
         let mut bytes = Vec::with_capacity(HEAD + MAC);
         bytes.push(VERSION);
@@ -41,10 +42,10 @@ impl Invite {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a token for a room. What it says still has to be held against the time and its uses.
+    /// Parses a token for a room. The caller checks its expiry and its uses.
     ///
     /// # Errors
-    /// [`ErrorCode::InviteInvalid`] for one of another room or server, or none at all.
+    /// [`ErrorCode::InviteInvalid`] if the token is malformed or is for another room or server.
     pub(super) fn read(token: &str, secret: &[u8; 32], room: &str) -> Result<Invite, ErrorCode> {
         Invite::open(token, secret, room).ok_or(ErrorCode::InviteInvalid)
     }
@@ -64,7 +65,7 @@ impl Invite {
 }
 
 fn mac(secret: &[u8; 32], head: &[u8], room: &str) -> Option<Hmac<Sha256>> {
-    // HMAC takes keys of any length: there is always one.
+    // HMAC accepts keys of any length, so this never fails.
     let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(secret).ok()?;
     mac.update(b"lunchroom-invite-v1\0");
     mac.update(head);

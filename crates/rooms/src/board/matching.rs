@@ -1,22 +1,22 @@
-//! "Eat now": who sits with whom.
+//! Decides who sits with whom at "eat now" tables.
 
 use super::saved::Key;
 
-/// Most people at a table of "eat now".
+/// Maximum number of people at an "eat now" table.
 pub(super) const MOST: usize = 4;
 
-/// Somebody who waits, and with whom they want to sit.
+/// Somebody who waits, and the people with whom they want to sit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wish {
-    /// Who.
+    /// The person.
     pub(super) key: Key,
-    /// With whom, if they wait too.
+    /// People to sit with, if they wait too.
     pub(super) with: Vec<Key>,
 }
 
-/// Splits those who wait, longest first, into tables of two to four. With two or more waiting everybody has a table;
-/// one alone has none. Friends stay together unless more than four are friends of friends, or somebody would be left
-/// alone; strangers sit where they have met the fewest lately: `met` gives the weight of a pair.
+/// Splits waiting people, longest wait first, into tables of two to four. If two or more wait, everybody has a table;
+/// one person alone has none. Friends stay together unless a chain of friends is longer than four or somebody would
+/// be left alone. Strangers sit with people whom they have met least lately: `met` returns the weight of a pair.
 pub(super) fn tables(waiting: &[Wish], met: impl Fn(&str, &str) -> u64) -> Vec<Vec<Key>> {
     if waiting.len() < 2 {
         return Vec::new();
@@ -24,7 +24,8 @@ pub(super) fn tables(waiting: &[Wish], met: impl Fn(&str, &str) -> u64) -> Vec<V
     let mut tables: Vec<Vec<Key>> = vec![Vec::new(); waiting.len().div_ceil(MOST)];
     let fair = waiting.len() / tables.len();
     let mut parties = parties(waiting);
-    // Large parties first: they find no place later. Among equals the longest waiting, who came first.
+    // Large parties first, because they do not fit later. The sort is stable: among equals, the longest wait comes
+    // first.
     parties.sort_by_key(|party| std::cmp::Reverse(party.len()));
     for party in parties {
         place(&mut tables, party, fair, &met);
@@ -34,7 +35,8 @@ pub(super) fn tables(waiting: &[Wish], met: impl Fn(&str, &str) -> u64) -> Vec<V
     tables
 }
 
-/// Friends, and friends of friends, in parties of at most four; a larger one is cut so that none of it is alone.
+/// Groups friends, and friends of friends, into parties of at most four. A larger group is split so that nobody is
+/// alone.
 fn parties(waiting: &[Wish]) -> Vec<Vec<Key>> {
     let mut party_of: Vec<usize> = (0..waiting.len()).collect();
     for (index, wish) in waiting.iter().enumerate() {
@@ -56,7 +58,7 @@ fn parties(waiting: &[Wish]) -> Vec<Vec<Key>> {
     parties
 }
 
-/// Parts of at most four, none smaller than the others by more than one.
+/// Splits into parts of at most four whose sizes differ by at most one.
 fn even(members: Vec<Key>) -> Vec<Vec<Key>> {
     let parts = members.len().div_ceil(MOST);
     let (size, larger) = (members.len() / parts, members.len() % parts);
@@ -64,12 +66,12 @@ fn even(members: Vec<Key>) -> Vec<Vec<Key>> {
     (0..parts).map(|part| members.by_ref().take(size + usize::from(part < larger)).collect()).collect()
 }
 
-/// The table where the party fits and has met the fewest, an empty or small one rather than a full one; a new one if
-/// it fits nowhere.
+/// Puts a party at the table where it fits and has met the fewest people, preferring small tables. Adds a table if it
+/// fits nowhere.
 fn place(tables: &mut Vec<Vec<Key>>, party: Vec<Key>, fair: usize, met: impl Fn(&str, &str) -> u64) {
     let weight = |table: &Vec<Key>| {
         let old_news: u64 = table.iter().flat_map(|a| party.iter().map(|b| met(a, b))).sum();
-        // Filling a table beyond its share leaves too few for another.
+        // A table filled beyond its share leaves too few people for another.
         let over = (table.len() + party.len()).saturating_sub(fair.max(2));
         (old_news, over, table.len())
     };
@@ -80,7 +82,8 @@ fn place(tables: &mut Vec<Vec<Key>>, party: Vec<Key>, fair: usize, met: impl Fn(
     }
 }
 
-/// Nobody eats alone while there is another table: they join the smallest, or one of four comes over to them.
+/// Leaves nobody alone while there is another table: they join the smallest, or two people of a table of four join
+/// them.
 fn company(tables: &mut Vec<Vec<Key>>) {
     while tables.len() > 1
         && let Some(alone) = tables.iter().position(|table| table.len() == 1)
@@ -90,7 +93,7 @@ fn company(tables: &mut Vec<Vec<Key>>) {
         if smallest.len() < MOST {
             smallest.append(&mut lonely);
         } else {
-            // Two and three rather than three and two: whoever comes over does not come alone.
+            // The smallest table is full: split five into three and two.
             lonely.extend(smallest.split_off(2));
             tables.push(lonely);
         }
@@ -143,7 +146,7 @@ mod tests {
     #[test]
     fn those_who_have_not_met_sit_together() {
         let met = |a: &str, b: &str| if (a < "003") == (b < "003") { 1_000 } else { 0 };
-        // Two threes who ate together yesterday.
+        // Two groups of three, each of which ate together yesterday.
         for table in tables(&strangers(6), met) {
             let from_the_first = table.iter().filter(|key| key.as_str() < "003").count();
             assert!((1..=2).contains(&from_the_first), "{table:?}");

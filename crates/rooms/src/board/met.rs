@@ -1,4 +1,4 @@
-//! Who met whom lately: device keys and a time, kept for 30 days, erased when one of them asks.
+//! Who met whom lately: device keys and a time, kept for 30 days, erased when either person requests it.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use super::saved::Key;
 
 /// How long a meeting is remembered.
 pub const KEPT_MS: u64 = 30 * 24 * 3_600_000;
-/// Two people who stay or come back within this time have met once.
+/// Meetings of two people within this time count as one.
 const ONCE_MS: u64 = 3_600_000;
 
-/// Pairs of people remembered. When full, those who meet for the first time are seated as if they had not, until the
-/// oldest meetings have faded.
+/// Pairs of people remembered. When full, people who meet for the first time are later seated as if they had not,
+/// until the oldest meetings expire.
 pub const MAX_MEETINGS: usize = 65_536;
 
-/// All meetings, each under both people. Bounded by time and by [`MAX_MEETINGS`].
+/// All meetings, each stored under both people. Bounded by time and by [`MAX_MEETINGS`].
 #[derive(Debug, Default)]
 pub(super) struct Met {
     with: HashMap<Key, HashMap<Key, u64>>,
@@ -21,7 +21,7 @@ pub(super) struct Met {
 }
 
 impl Met {
-    /// What was written down.
+    /// Restores the stored meetings.
     pub(super) fn from_saved(saved: Vec<(Key, Key, u64)>) -> Met {
         let mut met = Met::default();
         for (a, b, at) in saved {
@@ -30,7 +30,7 @@ impl Met {
         met
     }
 
-    /// Two people are in one call. False if that is no news.
+    /// Records that two people are in one call. Returns whether this is a new meeting.
     pub(super) fn meet(&mut self, a: &str, b: &str, now: u64) -> bool {
         let last = self.last(a, b);
         let has_room = last.is_some() || self.pairs < MAX_MEETINGS;
@@ -41,18 +41,18 @@ impl Met {
         news
     }
 
-    /// When two people met last.
+    /// When two people last met.
     pub(super) fn last(&self, a: &str, b: &str) -> Option<u64> {
         self.with.get(a)?.get(b).copied()
     }
 
-    /// How much two people have had of each other: 0 when they have not met for 30 days, at most 1,000.
+    /// How recently two people met: 0 if not within 30 days, at most 1,000.
     pub(super) fn staleness(&self, a: &str, b: &str, now: u64) -> u64 {
         let Some(last) = self.last(a, b) else { return 0 };
         KEPT_MS.saturating_sub(now.saturating_sub(last)) * 1_000 / KEPT_MS
     }
 
-    /// Nobody remembers having met this one.
+    /// Erases all meetings of a person.
     pub(super) fn forget(&mut self, key: &str) {
         for other in self.with.remove(key).into_iter().flatten().map(|(other, _)| other) {
             if let Some(theirs) = self.with.get_mut(&other) {
@@ -65,7 +65,7 @@ impl Met {
         }
     }
 
-    /// Forgets what is older than `before`.
+    /// Erases meetings older than `before`.
     pub(super) fn prune(&mut self, before: u64) {
         self.with.retain(|_, theirs| {
             theirs.retain(|_, at| *at >= before);

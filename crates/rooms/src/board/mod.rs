@@ -1,8 +1,8 @@
-//! The lunch board: who eats when, with whom. Pure: people's wishes and the time go in, decisions come out.
+//! The lunch board: who eats when and with whom. Pure: requests and the time go in, decisions come out.
 //!
-//! Time is Unix milliseconds, because a lunch is a matter of the calendar. The clock may jump: nothing here needs it
-//! to go on steadily. What has to outlive the process comes out of [`Board::take_changes`]; what a board on a screen
-//! has to redraw, out of [`Board::take_patch`]; what only one person should hear, out of [`Board::poll_told`].
+//! Time is Unix milliseconds, because lunches are calendar events. The clock may jump: nothing here requires it to be
+//! monotonic. [`Board::take_changes`] returns the changes to store, [`Board::take_patch`] the changes to display, and
+//! [`Board::poll_told`] the messages to single people.
 
 mod calendar;
 mod door;
@@ -41,72 +41,73 @@ use met::Met;
 use names::Names;
 use people::Somebody;
 
-/// Tables at one time. When full, laying one is refused with `too_many_tables`; "eat now" goes on.
+/// Simultaneous tables. When full, a new table is refused with `too_many_tables`; "eat now" continues.
 pub const MAX_TABLES: usize = 1_000;
-/// Tables one person hosts at one time; beyond, `too_many_tables`.
+/// Tables that one person hosts at the same time. Another is refused with `too_many_tables`.
 pub const MAX_HOSTED: usize = 20;
-/// Uses of invites remembered until the invites end. When full, somebody new with an invite hears `server_full`.
+/// Uses of invites, each remembered until the invite expires. When full, somebody new with an invite receives
+/// `server_full`.
 pub const MAX_INVITE_USES: usize = 65_536;
-/// People sent out of one table who are remembered. When full, the first of them may come back.
+/// Removed people remembered for one table. When full, the first of them may come back.
 pub const MAX_REMOVED: usize = 64;
-/// How far ahead tables are laid.
+/// How far ahead a table may begin.
 pub const HORIZON_MS: u64 = 62 * 24 * 3_600_000;
-/// How long before its beginning a table's room opens.
+/// How long before a table begins its room opens.
 pub const OPENS_BEFORE_MS: u64 = 10 * MINUTE_MS;
-/// How long before its beginning those with a seat are reminded.
+/// How long before a table begins people with a seat are reminded.
 pub const REMINDED_BEFORE_MS: u64 = 5 * MINUTE_MS;
-/// How long after its beginning somebody who comes is still told that it begins.
+/// How long after its beginning a table still sends `begins` to somebody who arrives.
 const BEGINS_FOR_MS: u64 = 10 * MINUTE_MS;
-/// How long a table whose call goes on stays after its end.
+/// How long after its end a table stays if its call continues.
 pub const OVERRUN_MS: u64 = 3 * 3_600_000;
-/// A beginning so little in the past is now: the click was on its way.
+/// A beginning at most this far in the past counts as now, because the request was in flight.
 const JUST_NOW_MS: u64 = MINUTE_MS;
 const MINUTE_MS: u64 = 60_000;
 
-/// Somebody who asks for something.
+/// The author of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
-    /// Device key: who they are.
+    /// Device key, which identifies the person.
     pub key: Key,
-    /// Label.
+    /// Display name.
     pub name: String,
-    /// One of the community. Others see counts, and come in by invite.
+    /// Whether they are a member of the community. Non-members see counts, and join by invite.
     pub member: bool,
 }
 
-/// All tables, and everybody who is here.
+/// All tables, and everybody who is present.
 #[derive(Debug)]
 pub struct Board {
     calendar: Calendar,
     names: Names,
     invite_secret: [u8; 32],
     tables: BTreeMap<String, Table>,
-    /// Table by room.
+    /// Table id by room.
     rooms: HashMap<String, String>,
-    /// Who is in which table's call now, by table.
+    /// The people in each table's call, by table.
     calls: HashMap<String, BTreeSet<Key>>,
-    /// Tables whose host is away for a moment. Not written down: a new process has no calls.
+    /// Tables whose host is absent for a moment. Not stored, because a new process has no calls.
     kept: BTreeMap<String, Kept>,
-    /// How many knock, by table.
+    /// Number of people who knock, by table.
     knocking: BTreeMap<String, usize>,
     people: BTreeMap<Key, Somebody>,
     hungry: Vec<Waiting>,
     met: Met,
     invites: HashMap<InviteId, (u64, BTreeSet<Key>)>,
     pruned: u64,
-    /// Tables to be written down. Like everything below drained by the caller after each call.
+    /// Tables to store. The caller drains this and everything below after each call.
     touched: BTreeSet<String>,
     changes: Vec<Change>,
     told: VecDeque<(Key, BoardNews)>,
-    /// Rooms whose door has to be looked at.
+    /// Rooms whose door must be checked.
     doors: BTreeSet<String>,
     dirty: shown::Dirty,
     history: history::History,
 }
 
 impl Board {
-    /// The board as it was written down. `seed` and `invite_secret` are random; the seed is new in each process, the
-    /// secret the same.
+    /// Restores a stored board. `seed` and `invite_secret` are random. Each process has a new seed, and all have the
+    /// same secret.
     pub fn new(calendar: Calendar, seed: [u8; 32], invite_secret: [u8; 32], saved: Saved, now: u64) -> Board {
         let mut invites: HashMap<InviteId, (u64, BTreeSet<Key>)> = HashMap::new();
         for (id, key, expires) in saved.invites {
@@ -136,7 +137,7 @@ impl Board {
         }
     }
 
-    /// Lays a table and seats its host. Gives its id.
+    /// Creates a table, seats its host, and returns its id.
     ///
     /// # Errors
     /// `not_member`, `slot_past`, `slot_too_far`, `too_many_tables`, `already_seated`.
@@ -167,7 +168,7 @@ impl Board {
         Ok(id)
     }
 
-    /// Takes a seat; if every one is taken and `wait`, a place in line. Who has either keeps it.
+    /// Takes a seat; or with `wait`, if every seat is taken, a place in line. Somebody who already has one keeps it.
     ///
     /// # Errors
     /// `not_member`, `no_such_table`, `slot_past`, `removed`, `room_locked`, `already_seated`, `table_full`.
@@ -191,11 +192,11 @@ impl Board {
         Ok(())
     }
 
-    /// Gives up a seat or a place in line. The first in line moves up; the host's part goes to who has sat longest; a
-    /// table at which nobody sits or knocks goes, unless it is a weekly one.
+    /// Gives up a seat or a place in line. The first in line moves up, and the person who has been seated longest
+    /// becomes the host. A table at which nobody sits or knocks is deleted, unless it is weekly.
     ///
     /// # Errors
-    /// `no_such_table`, also for a table where one has neither.
+    /// `no_such_table`, also for a table at which the person has neither.
     pub fn leave(&mut self, now: u64, key: &str, id: &str) -> Result<(), ErrorCode> {
         let table = self.tables.get(id).ok_or(ErrorCode::NoSuchTable)?;
         if table.place_of(key).is_some() {
@@ -207,7 +208,7 @@ impl Board {
         Ok(())
     }
 
-    /// Takes a table away, a weekly one for ever, and tells those who counted on it.
+    /// Deletes a table, including all repetitions of a weekly one, and informs the people at it and in line.
     ///
     /// # Errors
     /// `no_such_table`, `not_host`.
@@ -224,8 +225,8 @@ impl Board {
         Ok(())
     }
 
-    /// Lets time pass: reminds, hands over what hosts have left, matches the hungry, clears tables that are over and
-    /// lays the weekly ones again.
+    /// Advances the time: sends reminders, hands over absent hosts' tables, matches people who wait to eat, removes
+    /// tables that are over, and creates the next of weekly ones.
     pub fn tick(&mut self, now: u64) {
         self.remind(now);
         self.hand_over_all(now);
@@ -235,7 +236,7 @@ impl Board {
         self.prune(now);
     }
 
-    /// What has to be written down before anybody is told of it.
+    /// Returns the changes that must be stored before anybody is informed of them.
     pub fn take_changes(&mut self) -> Vec<Change> {
         let mut changes = std::mem::take(&mut self.changes);
         for id in std::mem::take(&mut self.touched) {
@@ -246,7 +247,7 @@ impl Board {
         changes
     }
 
-    /// The next thing that only one person should hear, in the order in which things happened.
+    /// Returns the next message for a single person, in the order of events.
     pub fn poll_told(&mut self) -> Option<(Key, BoardNews)> {
         self.told.pop_front()
     }
@@ -256,33 +257,33 @@ impl Board {
         self.tables.values()
     }
 
-    /// The table of this id.
+    /// The table with this id.
     pub fn table(&self, id: &str) -> Option<&Table> {
         self.tables.get(id)
     }
 
-    /// The table whose room is called so.
+    /// The table with this room.
     pub fn table_of_room(&self, room: &str) -> Option<&Table> {
         self.tables.get(self.rooms.get(room)?)
     }
 
-    /// The community's clocks.
+    /// The community's calendar.
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
     }
 
-    /// Whether somebody has a seat at a table whose time touches this one.
+    /// Whether somebody has a seat at a table that overlaps this time.
     fn is_busy(&self, key: &str, starts: u64, ends: u64) -> bool {
         let sits = |table: &Table| table.seats_key(key) && !self.keeps_seat_of(table, key);
         self.tables.values().any(|table| table.overlaps(starts, ends) && sits(table))
     }
 
-    /// Seats somebody who is not busy at a table with room. Who has a seat waits nowhere else for that time.
+    /// Seats somebody who is not busy at a table with room. They lose their places in line for that time.
     fn sit(&mut self, now: u64, id: &str, key: &str, name: &str) {
         let Some(table) = self.tables.get(id) else { return };
         let (starts, ends) = (table.starts, table.ends);
         self.release_kept(now, key, starts, ends, id);
-        // Who sits down at a table that runs needs no reminder.
+        // Somebody who sits down at a running table needs no reminder.
         let told = if now >= starts { Told::Begins } else { Told::Nothing };
         self.change(id, |table| {
             table.waiting.retain(|waiting| waiting.id != key);
@@ -295,7 +296,7 @@ impl Board {
         self.no_longer_hungry_if_busy(now, key);
     }
 
-    /// Frees a seat and does what follows from it.
+    /// Frees a seat, with all consequences.
     fn get_up(&mut self, now: u64, id: &str, key: &str) {
         self.change(id, |table| {
             table.taken.retain(|seat| seat.key != key);
@@ -304,7 +305,7 @@ impl Board {
         self.fill(now, id);
         let Some(table) = self.tables.get(id) else { return };
         if table.is_weekly() {
-            return; // its host stays its host, also when away for once
+            return; // its host remains the host even when absent once
         }
         match self.heir(table) {
             Some(heir) if table.host == key => self.set_host(id, heir),
@@ -314,7 +315,7 @@ impl Board {
         }
     }
 
-    /// Seats those in line while there is room.
+    /// Seats people in line while there is room.
     fn fill(&mut self, now: u64, id: &str) {
         while let Some(table) = self.tables.get(id)
             && table.has_room()
@@ -328,7 +329,7 @@ impl Board {
         }
     }
 
-    /// Seats that were freed after the end are not filled, unless the clock was set back since.
+    /// Seats that became free after the end are not filled, unless the clock was set back since.
     fn fill_all(&mut self, now: u64) {
         let open = |table: &&Table| !table.waiting.is_empty() && table.has_room();
         for id in self.tables.values().filter(open).map(|table| table.id.clone()).collect::<Vec<_>>() {
@@ -351,7 +352,7 @@ impl Board {
             due.extend(keys.into_iter().map(|key| (table.id.clone(), key, kind, notice(table, kind.1))));
         }
         for (id, key, (told, _), notice) in due {
-            // Not shown anywhere: the board does not change by it.
+            // Reminders are not displayed: the board does not change.
             self.touched.insert(id.clone());
             let seat = self.tables.get_mut(&id).and_then(|t| t.taken.iter_mut().find(|seat| seat.key == key));
             if let Some(seat) = seat {
@@ -361,7 +362,7 @@ impl Board {
         }
     }
 
-    /// Takes away what is over, and lays the next of what comes again.
+    /// Removes tables that are over, and creates the next of weekly ones.
     fn clear(&mut self, now: u64) {
         let goes_on = |table: &Table| self.has_call(&table.id) || self.knocking.contains_key(&table.id);
         let over = |table: &&Table| now >= table.ends && (!goes_on(table) || now >= table.ends + OVERRUN_MS);
@@ -377,7 +378,7 @@ impl Board {
 
     fn lay_again(&mut self, now: u64, last: Table, at: jiff::civil::DateTime) {
         let length = last.ends - last.starts;
-        // Not one that would be over already.
+        // Skip a repetition that would already be over.
         let Some((at, starts)) = self.calendar.next_week(at, now.saturating_sub(length)) else { return };
         let name = last.taken.iter().find(|seat| seat.key == last.host).map(|seat| seat.name.clone());
         let table = Table {
@@ -389,7 +390,7 @@ impl Board {
             ..self.blank(starts, starts + length, Kind::Weekly { at })
         };
         let id = self.put(table);
-        // A host who stayed away or has something else then is not seated behind their back.
+        // A host who was absent or is busy then is not seated without being asked.
         if let Some(name) = name.filter(|_| !self.is_busy(&last.host, starts, starts + length)) {
             self.sit(now, &id, &last.host, &name);
         }
@@ -407,7 +408,7 @@ impl Board {
         self.changes.push(Change::Prune { met_before, invites_before: now });
     }
 
-    /// A table without anything.
+    /// Returns an empty table.
     fn blank(&mut self, starts: u64, ends: u64, kind: Kind) -> Table {
         Table {
             id: self.names.id(),
@@ -450,7 +451,7 @@ impl Board {
         self.dirty.table_gone(id, &table.room);
     }
 
-    /// Changes a table, to be written down and shown.
+    /// Changes a table and marks it to be stored and displayed.
     fn change(&mut self, id: &str, change: impl FnOnce(&mut Table)) {
         let Some(table) = self.tables.get_mut(id) else { return };
         change(table);

@@ -2,20 +2,20 @@
 
 use sha2::{Digest, Sha256};
 
-/// Letters of names: lower case without those that look like others (Crockford's base 32).
+/// The alphabet: lower case, without letters that look alike (Crockford's base 32).
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// Letters of a name: 80 bits.
+/// Letters in a name: 80 bits.
 const LENGTH: usize = 16;
-/// What rooms of tables begin with.
+/// Prefix of the rooms of tables.
 const ROOM: &str = "t-";
 
-/// A row of names, different for each seed and without pattern to who does not know it.
+/// A sequence of names, different for each seed and unpredictable without it.
 pub(super) struct Names {
     seed: [u8; 32],
     given: u64,
 }
 
-// The seed is as secret as every name to come.
+// The seed is as secret as every future name.
 impl std::fmt::Debug for Names {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Names").field("given", &self.given).finish_non_exhaustive()
@@ -23,22 +23,22 @@ impl std::fmt::Debug for Names {
 }
 
 impl Names {
-    /// `seed` must be random and is never used for another row.
+    /// `seed` must be random and must not be used for another sequence.
     pub(super) fn new(seed: [u8; 32]) -> Names {
         Names { seed, given: 0 }
     }
 
-    /// A new id of a table.
+    /// Returns a new id for a table.
     pub(super) fn id(&mut self) -> String {
         self.bytes().iter().take(LENGTH).map(letter).collect()
     }
 
-    /// A new name of a room.
+    /// Returns a new name for a room.
     pub(super) fn room(&mut self) -> String {
         ROOM.chars().chain(self.bytes().iter().take(LENGTH).map(letter)).collect()
     }
 
-    /// 32 new random bytes.
+    /// Returns 32 new random bytes.
     pub(super) fn bytes(&mut self) -> [u8; 32] {
         self.given += 1;
         let mut hash = Sha256::new();
@@ -49,7 +49,7 @@ impl Names {
     }
 }
 
-/// Whether a room is called like those of tables. Such a room is never open to who merely names it.
+/// Whether a room is named like those of tables. Knowing the name of such a room is not enough to join it.
 pub(super) fn is_table_room(room: &str) -> bool {
     room.strip_prefix(ROOM).is_some_and(|rest| rest.len() == LENGTH && rest.bytes().all(|b| LETTERS.contains(&b)))
 }

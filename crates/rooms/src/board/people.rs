@@ -1,4 +1,4 @@
-//! Who is here, and where.
+//! The people who are present, and what they are doing.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use signaling::board::{PersonInfo, Presence};
 use super::saved::Key;
 use super::{Board, Change, Who};
 
-/// Somebody with at least one session. Bounded by the sessions a server takes.
+/// Somebody with at least one session. Bounded by the sessions of the server.
 #[derive(Debug)]
 pub(super) struct Somebody {
     name: String,
     member: bool,
     sessions: u32,
     away: bool,
-    /// Rooms they are in, tables' or others.
+    /// Number of rooms they are in, with or without a table.
     rooms: u32,
 }
 
@@ -25,7 +25,7 @@ impl Somebody {
 }
 
 impl Board {
-    /// Somebody has a new session.
+    /// Records a new session of somebody.
     pub fn come(&mut self, who: &Who) {
         let new = Somebody { name: who.name.clone(), member: who.member, sessions: 0, away: false, rooms: 0 };
         let person = self.people.entry(who.key.clone()).or_insert(new);
@@ -36,7 +36,7 @@ impl Board {
         self.call_by_name(&who.key, &who.name);
     }
 
-    /// One of their sessions has ended.
+    /// Records that one of their sessions ended.
     pub fn go(&mut self, key: &str) {
         let Some(person) = self.people.get_mut(key) else { return };
         person.sessions = person.sessions.saturating_sub(1);
@@ -47,7 +47,7 @@ impl Board {
         }
     }
 
-    /// They say whether they may be asked along. `at_table` says nothing new.
+    /// Sets whether somebody can be invited to tables. `at_table` has no effect.
     pub fn set_presence(&mut self, key: &str, presence: Presence) {
         let Some(person) = self.people.get_mut(key) else { return };
         person.away = match presence {
@@ -58,20 +58,20 @@ impl Board {
         self.dirty.person(key);
     }
 
-    /// They went into a room, or out of it.
+    /// Records that somebody joined or left a room.
     pub fn in_room(&mut self, key: &str, is_in: bool) {
         let Some(person) = self.people.get_mut(key) else { return };
         person.rooms = if is_in { person.rooms + 1 } else { person.rooms.saturating_sub(1) };
         self.dirty.person(key);
     }
 
-    /// Who is in a table's call now. They have met.
+    /// Records who is in a table's call now. They have met.
     pub fn set_call(&mut self, now: u64, room: &str, keys: BTreeSet<Key>) {
         let Some(id) = self.rooms.get(room).cloned() else { return };
         let members: Vec<&Key> = keys.iter().filter(|key| self.is_member(key)).collect();
         for (index, a) in members.iter().enumerate() {
             for b in &members[index + 1..] {
-                // Sets are sorted: `a` is before `b`.
+                // Sets are sorted, so that `a` is before `b`.
                 if self.met.meet(a, b, now) {
                     self.changes.push(Change::Met { a: (*a).clone(), b: (*b).clone(), at: now });
                 }
@@ -88,13 +88,13 @@ impl Board {
         self.dirty.table(&id);
     }
 
-    /// Erases whom somebody has met.
+    /// Erases the record of whom somebody has met.
     pub fn forget(&mut self, key: &str) {
         self.met.forget(key);
         self.changes.push(Change::Forget { key: key.to_owned() });
     }
 
-    /// When two people last met, if they did within 30 days.
+    /// When two people last met, if within 30 days.
     pub fn last_met(&self, a: &str, b: &str) -> Option<u64> {
         self.met.last(a, b)
     }
@@ -135,7 +135,7 @@ impl Board {
         self.people.get(key).is_some_and(|person| person.member)
     }
 
-    /// Seats and lines show the name of the last hello.
+    /// Seats and lines show the name from the last hello.
     fn call_by_name(&mut self, key: &str, name: &str) {
         let other = |called: &str| called != name;
         let stale = self.tables.values().filter(|table| {

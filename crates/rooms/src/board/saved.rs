@@ -1,61 +1,61 @@
-//! What of a board outlives the process.
+//! The parts of a board that outlive the process.
 
 use super::table::Table;
 
-/// Who somebody is: the device key, base64url.
+/// Identity of a person: the device key, base64url.
 pub type Key = String;
 
-/// One thing to write down. A store writes them in their order, all of one call or none.
+/// One change to store. A store applies the changes in order, and those of one call all or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A table is now like this.
+    /// The new state of a table.
     Table(Box<Table>),
-    /// A table is gone.
+    /// A table was deleted.
     Gone {
-        /// Which.
+        /// Its id.
         id: String,
     },
-    /// Two people were in one call, at this time (Unix milliseconds). `a` is before `b`.
+    /// Two people were in the same call at this time (Unix milliseconds). `a` is before `b`.
     Met {
-        /// One.
+        /// One person.
         a: Key,
-        /// The other.
+        /// The other person.
         b: Key,
-        /// When last.
+        /// The last time.
         at: u64,
     },
-    /// Forget whom somebody has met.
+    /// Erase the record of whom somebody has met.
     Forget {
-        /// Who.
+        /// The person.
         key: Key,
     },
-    /// Forget all meetings before a time, and invites that ended before it.
+    /// Erase all meetings before a time, and invites that expired before it.
     Prune {
-        /// Meetings, Unix milliseconds.
+        /// Limit for meetings, Unix milliseconds.
         met_before: u64,
-        /// Invites, Unix milliseconds.
+        /// Limit for invites, Unix milliseconds.
         invites_before: u64,
     },
     /// A device used an invite.
     InviteUsed {
-        /// Of the invite.
+        /// Id of the invite.
         id: InviteId,
-        /// Of the device.
+        /// Key of the device.
         key: Key,
-        /// When the invite ends, Unix milliseconds.
+        /// When the invite expires, Unix milliseconds.
         expires: u64,
     },
-    /// Somebody waits to eat now, or no longer does.
+    /// Somebody starts or stops waiting to eat now.
     Hungry {
-        /// Who.
+        /// The person.
         key: Key,
-        /// How, if they do.
+        /// Their wish; `None` if they no longer wait.
         wish: Option<Hungry>,
     },
 }
 
 impl Change {
-    /// About how many bytes it takes in memory.
+    /// Approximate size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         const KEY: usize = 96;
         match self {
@@ -77,29 +77,29 @@ impl Change {
     }
 }
 
-/// Random number of an invite.
+/// Random id of an invite.
 pub type InviteId = [u8; 8];
 
-/// Somebody who waits to eat now.
+/// Somebody's wish to eat now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hungry {
-    /// Label.
+    /// Display name.
     pub name: String,
-    /// Since when, Unix milliseconds.
+    /// Beginning of the wait, Unix milliseconds.
     pub since: u64,
-    /// With whom, if they wait too.
+    /// People to sit with, if they wait too.
     pub with: Vec<Key>,
 }
 
-/// Everything that was written down.
+/// Everything that was stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Saved {
-    /// Tables in any order.
+    /// Tables, in any order.
     pub tables: Vec<Table>,
-    /// Who met whom last when.
+    /// Pairs of people and when they last met.
     pub met: Vec<(Key, Key, u64)>,
-    /// Uses of invites: number, device, end of the invite.
+    /// Uses of invites: id, device, expiry of the invite.
     pub invites: Vec<(InviteId, Key, u64)>,
-    /// Who waits to eat now.
+    /// People who wait to eat now.
     pub hungry: Vec<(Key, Hungry)>,
 }

@@ -1,4 +1,4 @@
-//! What boards on screens have to redraw, and the whole board for a new one.
+//! Changes and snapshots of the board for subscribers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -11,7 +11,7 @@ use super::people::Somebody;
 use super::saved::Key;
 use super::{Board, Table};
 
-/// What has changed since it was last asked.
+/// Items that changed since the last version.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     tables: BTreeSet<String>,
@@ -21,12 +21,12 @@ pub(super) struct Dirty {
     counts: bool,
 }
 
-/// What has changed, for all members alike, and for the guests of single tables.
+/// Changes for all members and for the guests of single tables.
 #[derive(Debug, Default)]
 pub struct News {
-    /// For members, in as many patches as fit in frames.
+    /// For members, in as many patches as necessary.
     pub patches: Vec<Patch>,
-    /// For guests, by room: what is left of it, nothing if it is gone.
+    /// For guests, by room: what remains of the table; nothing if it was deleted.
     pub guests: Vec<(String, Patch)>,
 }
 
@@ -66,8 +66,8 @@ impl Board {
         !self.dirty.is_empty()
     }
 
-    /// Makes a new version of what has changed since the last, and gives what guests of single tables hear of it:
-    /// the room, and what is left of its table, nothing if it is gone.
+    /// Makes a new version of the changes since the last one. Returns the changes for guests of single tables: the
+    /// room, and what remains of its table; nothing if it was deleted.
     pub fn turn(&mut self, now: u64) -> Vec<(String, Patch)> {
         if self.dirty.is_empty() {
             return Vec::new();
@@ -82,14 +82,14 @@ impl Board {
         guests.extend(gone.map(|(id, room)| (room.clone(), Patch { gone: vec![id.clone()], ..blank.clone() })));
         let tables = dirty.tables.into_iter().chain(dirty.gone.into_iter().map(|(id, _)| id)).map(Item::Table);
         let people = dirty.people.into_iter().chain(dirty.left).map(Item::Person);
-        // Members do not hear of guests, except when one has been a member.
+        // Members do not see guests, but must receive the removal of somebody who was a member before.
         let people = people.filter(|item| self.is_there(item) || self.history.knows(item)).collect::<Vec<_>>();
         let is_there = |item: &Item| is_there(&self.tables, &self.people, item);
         self.history.turn(tables.chain(people), is_there);
         guests
     }
 
-    /// What has changed since the last call, for members, and for guests by room.
+    /// Returns the changes since the last call, for members, and for guests by room.
     pub fn take_patch(&mut self, now: u64) -> Option<News> {
         let before = self.history.version();
         let guests = self.turn(now);
@@ -101,7 +101,7 @@ impl Board {
         Some(News { patches: patches.collect(), guests })
     }
 
-    /// The whole board for members, in as many pieces as fit in frames.
+    /// Returns the whole board for members, in as many pieces as necessary.
     pub fn snapshot(&self, now: u64) -> Vec<Snapshot> {
         let pieces = self.pieces(now, None).into_iter().filter_map(|news| match news {
             BoardNews::Snapshot(piece) => Some(piece),
@@ -110,24 +110,24 @@ impl Board {
         pieces.collect()
     }
 
-    /// What a guest sees: the table of one room, without names.
+    /// Returns what a guest sees: the table of one room, without names.
     pub fn guest_snapshot(&self, now: u64, room: &str) -> Vec<Snapshot> {
         let tables = self.table_of_room(room).map(|table| self.counts_of(table)).into_iter().collect();
         vec![self.snapshot_piece(now, (true, true), false, Piece { tables, ..Piece::default() })]
     }
 
-    /// Number of what [`Board::turn`] has made: it grows with each change.
+    /// The version that [`Board::turn`] made last. It increases with each change.
     pub(crate) fn version(&self) -> u64 {
         self.history.version()
     }
 
-    /// Whether what changed after a version is still known. If not, the whole board is to be shown.
+    /// Whether the changes after a version are still known. If not, the whole board must be sent.
     pub(crate) fn reaches(&self, version: u64) -> bool {
         self.history.reaches(version)
     }
 
-    /// For members: as much as fits in a frame of what has changed since a version, or of the whole board, beginning
-    /// after `after`, and after what the next piece begins, if there is more.
+    /// Returns a piece for members, as large as fits in a frame: of the changes since a version or of the whole
+    /// board, starting after `after`. Also returns the item after which the next piece begins, if there is one.
     pub(crate) fn piece(&self, now: u64, since: Option<u64>, after: Option<&Item>) -> (BoardNews, Option<Item>) {
         let mut piece = Piece::default();
         let (mut last, mut is_last) = (None, true);
@@ -160,7 +160,7 @@ impl Board {
         pieces
     }
 
-    /// Everything, or what has changed, in order.
+    /// Returns all items, or those that changed, in order.
     fn items<'a>(&'a self, since: Option<u64>, after: Option<&'a Item>) -> Box<dyn Iterator<Item = Item> + 'a> {
         if let Some(since) = since {
             return Box::new(self.history.since(since, after).cloned());
@@ -168,7 +168,7 @@ impl Board {
         let table = match after {
             None => Bound::Unbounded,
             Some(Item::Table(id)) => Bound::Excluded(id.as_str()),
-            // Tables come before people: there are no more.
+            // Tables come before people, so there are no more.
             Some(Item::Person(key)) => {
                 return Box::new(self.members((Bound::Excluded(key.as_str()), Bound::Unbounded)));
             }
@@ -182,7 +182,7 @@ impl Board {
         people.map(|(key, _)| Item::Person(key.clone()))
     }
 
-    /// Puts an item into a piece as it is now. False if the piece is full.
+    /// Adds the current state of an item to a piece. Returns false if the piece is full.
     fn add(&self, piece: &mut Piece, item: &Item) -> bool {
         let added = match item {
             Item::Table(id) => match self.tables.get(id).map(|table| self.info_of(table)) {
@@ -227,7 +227,7 @@ impl Board {
     }
 }
 
-/// What goes into one frame.
+/// The contents of one frame.
 #[derive(Debug, Default)]
 struct Piece {
     tables: Vec<TableInfo>,
@@ -238,7 +238,7 @@ struct Piece {
 }
 
 impl Piece {
-    /// Makes room for so many bytes, at least for the first thing.
+    /// Reserves space for this many bytes. The first item always fits.
     fn takes(&mut self, bytes: usize) -> bool {
         let fits = self.bytes == 0 || self.bytes + bytes <= BOARD_PIECE_BYTES;
         if fits {
@@ -248,7 +248,7 @@ impl Piece {
     }
 }
 
-/// Whether members see it.
+/// Whether members see the item.
 fn is_there(tables: &BTreeMap<String, Table>, people: &BTreeMap<Key, Somebody>, item: &Item) -> bool {
     match item {
         Item::Table(id) => tables.contains_key(id),
@@ -256,19 +256,19 @@ fn is_there(tables: &BTreeMap<String, Table>, people: &BTreeMap<Key, Somebody>, 
     }
 }
 
-/// At least as many bytes as it has on the wire.
+/// Upper bound for the encoded size of a table, in bytes.
 fn table_bytes(table: &TableInfo) -> usize {
     let sitters: usize = table.taken.iter().map(|sitter| sitter.id.len() + json_bytes(&sitter.name) + 24).sum();
     let line: usize = table.waiting.iter().map(|id| id.len() + 3).sum();
     512 + json_bytes(&table.topic) + json_bytes(&table.place) + sitters + line
 }
 
-/// Likewise.
+/// Upper bound for the encoded size of a person, in bytes.
 fn person_bytes(person: &PersonInfo) -> usize {
     person.id.len() + json_bytes(&person.name) + 64
 }
 
-/// A clean text in JSON: quotes and backslashes are escaped, nothing else is.
+/// Size of a clean text in JSON, where only quotes and backslashes are escaped.
 fn json_bytes(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     text.len() + escaped + 2

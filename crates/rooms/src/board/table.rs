@@ -1,11 +1,12 @@
-//! One table: its time, its seats and its line.
+//! A table: its time, its seats and its line.
 
 use jiff::civil::DateTime;
 use signaling::board::{Door, Sitter, TableInfo};
 
 use super::saved::Key;
 
-/// A table, as it is kept. Its room is open from [`super::OPENS_BEFORE_MS`] before its beginning until it is over.
+/// A table as it is stored. Its room is open from [`super::OPENS_BEFORE_MS`] before the beginning until the table is
+/// over.
 ///
 /// ```text
 ///   lay, match        starts            ends and its call is empty
@@ -17,48 +18,48 @@ use super::saved::Key;
 pub struct Table {
     /// Random id.
     pub id: String,
-    /// Name of its room: random, so that only those who are told can find it.
+    /// Name of its room: random, so that it cannot be found without being told.
     pub room: String,
-    /// What it is about; may be empty.
+    /// Topic; may be empty.
     pub topic: String,
     /// Menu or place; may be empty.
     pub place: String,
-    /// How many seats.
+    /// Number of seats.
     pub seats: u8,
     /// Beginning, Unix milliseconds.
     pub starts: u64,
     /// End, after the beginning.
     pub ends: u64,
-    /// How it came about.
+    /// How it was created.
     pub kind: Kind,
-    /// Who laid it, or took it over.
+    /// The person who created it or took it over.
     pub host: Key,
-    /// Who may come in.
+    /// Who may join.
     pub door: Door,
-    /// Nobody new comes in or sits down.
+    /// Whether nobody new may join or sit down.
     pub locked: bool,
-    /// Who has a seat, earliest first; at most `seats`.
+    /// People with a seat, earliest first; at most `seats`.
     pub taken: Vec<Seat>,
-    /// Who is in line, first first; only when every seat is taken, or the table is locked.
+    /// People in line, first to last; only if every seat is taken or the table is locked.
     pub waiting: Vec<Sitter>,
-    /// Who has been in, and may come in again without asking.
+    /// People who have been in the call and may rejoin without knocking.
     pub inside: Vec<Key>,
-    /// Who was sent out.
+    /// People whom the host removed.
     pub removed: Vec<Key>,
 }
 
-/// How a table came about.
+/// How a table was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// Laid for at once.
+    /// By a person, to begin immediately.
     Now,
-    /// By "eat now".
+    /// By the server, for "eat now".
     EatNow,
-    /// For a slot.
+    /// By a person, for a time slot.
     Slot,
-    /// For a slot of each week, always at this time by the community's clocks.
+    /// By a person, for a slot of each week at the same local time of the community.
     Weekly {
-        /// Beginning of this one before any gap of the clocks is stepped over.
+        /// Nominal local time of this beginning, before any shift for a gap.
         at: DateTime,
     },
 }
@@ -68,20 +69,20 @@ pub enum Kind {
 pub struct Seat {
     /// Device key.
     pub key: Key,
-    /// Label.
+    /// Display name.
     pub name: String,
-    /// What they have been reminded of.
+    /// The last reminder that they received.
     pub told: Told,
 }
 
-/// What somebody was reminded of.
+/// Reminders to a person with a seat, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Told {
-    /// Nothing.
+    /// None.
     Nothing,
-    /// That it is soon.
+    /// `soon`.
     Soon,
-    /// That it begins.
+    /// `begins`.
     Begins,
 }
 
@@ -96,22 +97,22 @@ impl Table {
         self.waiting.iter().position(|waiting| waiting.id == key)
     }
 
-    /// Whether a seat is free for whoever comes.
+    /// Whether a seat is free.
     pub fn has_room(&self) -> bool {
         self.taken.len() < usize::from(self.seats)
     }
 
-    /// Whether its time and this one have a moment in common.
+    /// Whether the table's time overlaps this one.
     pub fn overlaps(&self, starts: u64, ends: u64) -> bool {
         self.starts < ends && starts < self.ends
     }
 
-    /// Whether it is laid again each week.
+    /// Whether the table repeats each week.
     pub fn is_weekly(&self) -> bool {
         matches!(self.kind, Kind::Weekly { .. })
     }
 
-    /// As members see it.
+    /// Returns the table as members see it.
     pub fn info(&self, in_call: usize) -> TableInfo {
         TableInfo {
             taken: self.taken.iter().map(|seat| Sitter { id: seat.key.clone(), name: seat.name.clone() }).collect(),
@@ -121,7 +122,7 @@ impl Table {
         }
     }
 
-    /// As guests see it: nobody has a name.
+    /// Returns the table as guests see it, without names.
     pub fn counts(&self, in_call: usize) -> TableInfo {
         TableInfo {
             id: self.id.clone(),

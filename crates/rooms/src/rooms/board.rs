@@ -1,4 +1,4 @@
-//! The board and those who watch it.
+//! The board and its subscribers.
 
 use signaling::board::{BoardNews, BoardRequest};
 use signaling::message::{ErrorCode, ServerMessage, SessionId};
@@ -8,13 +8,13 @@ use super::{Output, Rooms, refusal};
 use crate::board::{Board, Who};
 use crate::room::Person;
 
-/// Somebody as the board knows them.
+/// A person as the board knows them.
 pub(super) fn who(person: &Person) -> Who {
     Who { key: person.key.clone(), name: person.name.clone(), member: person.member }
 }
 
 impl Rooms {
-    /// Lets the board's time pass. Call it several times a second.
+    /// Advances the board's time. Call it several times a second.
     pub fn tick(&mut self, unix_ms: u64) {
         self.unix_ms = unix_ms;
         self.board.tick(unix_ms);
@@ -23,12 +23,12 @@ impl Rooms {
         self.settle_board();
     }
 
-    /// The board, for tests and figures.
+    /// The board, for tests and statistics.
     pub fn board(&self) -> &Board {
         &self.board
     }
 
-    /// What was decided could not be written down: goes on with what was. Everybody who watches gets it anew.
+    /// Continues with the stored board after a write failed. Every subscriber receives a new snapshot.
     pub fn replace_board(&mut self, board: Board) {
         self.board = board;
         self.pieces.clear();
@@ -49,7 +49,7 @@ impl Rooms {
         self.settle_board();
     }
 
-    /// Hands out what the board has to write down and to tell single people.
+    /// Queues the board's changes to store and its messages to single people.
     pub(super) fn settle_board(&mut self) {
         self.look_at_doors();
         let changes = self.board.take_changes();
@@ -76,7 +76,7 @@ impl Rooms {
         let Some(found) = self.sessions.get(session) else { return };
         let who = who(&found.person);
         let done = self.ask_board(session, &who, request);
-        // First what it takes to keep it, then the answer: also an error waits for what was asked before.
+        // First the changes to store, then the answer. An error also waits until earlier changes are stored.
         self.settle_board();
         let answer = match done {
             Ok(news) => {
@@ -106,7 +106,7 @@ impl Rooms {
             BoardRequest::Lay(draft) => board.lay(now, who, draft).map(|_| ())?,
             BoardRequest::Take { table, wait } => board.take(now, who, &table, wait)?,
             BoardRequest::Leave { table } => board.leave(now, &who.key, &table)?,
-            // Whether there is such a table is no guest's business.
+            // A guest must not learn whether the table exists.
             BoardRequest::Delete { .. } if !who.member => return Err(ErrorCode::NotMember),
             BoardRequest::Delete { table } => board.delete(&who.key, &table)?,
             BoardRequest::EatNow { with } => board.eat_now(now, who, with)?,
@@ -121,8 +121,8 @@ impl Rooms {
         Ok(None)
     }
 
-    /// A guest sees the table to which they have an invite, or at which they have a seat; whether there is another
-    /// they do not learn.
+    /// Returns what somebody may see. A guest sees the table for which they have an invite or a seat, and cannot find
+    /// out whether others exist.
     fn view(&self, who: &Who, room: Option<String>, invite: Option<&str>) -> Result<View, ErrorCode> {
         if who.member {
             return Ok(View::Member);

@@ -1,4 +1,4 @@
-//! How often somebody may say something: one person over all their sessions, and one source over all its people.
+//! Rate limits: for one person over all their sessions, and for one source over all its people.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -8,11 +8,11 @@ use signaling::message::ClientMessage;
 use crate::bucket::{Bucket, Rate};
 use crate::limits::{Rates, Shares};
 
-/// People to whom one person has spoken lately. When full and none can be forgotten, a message to one more is
-/// refused with `rate_limited`: a room has eleven others.
+/// People to whom one person has sent messages lately. When full, and no entry can be dropped, a message to another
+/// is refused with `rate_limited`. A room has eleven others.
 const MAX_ADDRESSEES: usize = 16;
 
-/// What one person, by device key, may say over all their sessions.
+/// Rate limits of one person (device key) over all their sessions.
 #[derive(Debug)]
 pub(super) struct PersonBuckets {
     messages: Bucket,
@@ -23,7 +23,7 @@ pub(super) struct PersonBuckets {
     addressees: HashMap<String, PairBuckets>,
 }
 
-/// What all who are no proven members may say from one source.
+/// Rate limits of all non-members from one source.
 #[derive(Debug)]
 pub(super) struct SourceBuckets {
     messages: Bucket,
@@ -31,7 +31,7 @@ pub(super) struct SourceBuckets {
     joins: Bucket,
 }
 
-/// What one person may say to one other.
+/// Rate limits from one person to one other.
 #[derive(Debug)]
 struct PairBuckets {
     messages: Bucket,
@@ -50,7 +50,7 @@ impl PersonBuckets {
         }
     }
 
-    /// Whether they may say this.
+    /// Takes the tokens for a message. Returns false if its rate is exceeded.
     pub(super) fn take(&mut self, now: Instant, bytes: usize, message: Option<&ClientMessage>) -> bool {
         let kind = match message {
             Some(ClientMessage::Join { .. }) => Some(&mut self.joins),
@@ -75,7 +75,7 @@ impl PersonBuckets {
             && kind.is_none_or(|bucket| bucket.take(now, 1.0))
     }
 
-    /// Whether they may say so much more to one other, by device key.
+    /// Takes the tokens for a message to one other, by device key.
     pub(super) fn take_to(&mut self, now: Instant, shares: &Shares, to: &str, bytes: usize) -> bool {
         if self.addressees.len() >= MAX_ADDRESSEES && !self.addressees.contains_key(to) {
             self.forget_addressees(now);
@@ -91,7 +91,7 @@ impl PersonBuckets {
         pair.messages.take(now, 1.0) && pair.bytes.take(now, bytes as f64)
     }
 
-    /// Whether nothing would be otherwise if they were forgotten.
+    /// Whether all buckets are full, so that the entry can be dropped.
     pub(super) fn is_full(&mut self, now: Instant) -> bool {
         self.forget_addressees(now);
         let buckets = [&mut self.messages, &mut self.bytes, &mut self.joins, &mut self.chat, &mut self.board];
@@ -116,13 +116,13 @@ impl SourceBuckets {
         }
     }
 
-    /// Whether somebody may say this from here.
+    /// Takes the tokens for a message from this source.
     pub(super) fn take(&mut self, now: Instant, bytes: usize, message: Option<&ClientMessage>) -> bool {
         let is_join = matches!(message, Some(ClientMessage::Join { .. }));
         self.messages.take(now, 1.0) && self.bytes.take(now, bytes as f64) && (!is_join || self.joins.take(now, 1.0))
     }
 
-    /// Whether nothing would be otherwise if it were forgotten.
+    /// Whether all buckets are full, so that the entry can be dropped.
     pub(super) fn is_full(&mut self, now: Instant) -> bool {
         let buckets = [&mut self.messages, &mut self.bytes, &mut self.joins];
         buckets.into_iter().all(|bucket| bucket.is_full(now))

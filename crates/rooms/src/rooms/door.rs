@@ -1,4 +1,4 @@
-//! The door of a table's room: knocking, and what its keeper does.
+//! The door of a table's room: knocking, and the requests of its keeper.
 
 use signaling::backlog::Cause;
 use signaling::board::RoomRequest;
@@ -28,7 +28,7 @@ impl Rooms {
         knocked
     }
 
-    /// Whether they knocked.
+    /// Removes somebody from the lobby. Returns whether they were knocking.
     pub(super) fn stop_knocking(&mut self, session: &SessionId) -> bool {
         let Some(name) = self.sessions.get_mut(session).and_then(|found| found.knocks.take()) else { return false };
         if let Some(room) = self.rooms.get_mut(&name) {
@@ -38,7 +38,8 @@ impl Rooms {
         true
     }
 
-    /// Somebody leaves the call of a table on purpose: their seat is free, if it has begun; a host's for a while not.
+    /// Somebody leaves a table's call on purpose. Their seat becomes free if the table has begun; a host's is kept
+    /// for a while.
     pub(super) fn get_up(&mut self, session: &SessionId) {
         let Some(found) = self.sessions.get(session) else { return };
         if let Some(room) = found.room.clone() {
@@ -47,7 +48,7 @@ impl Rooms {
         }
     }
 
-    /// Somebody is lost to the call of a table.
+    /// Somebody in a table's call lost the connection.
     pub(super) fn lose(&mut self, session: &SessionId) {
         let Some(found) = self.sessions.get(session) else { return };
         if let Some(room) = found.room.clone() {
@@ -56,7 +57,7 @@ impl Rooms {
         }
     }
 
-    /// What the keeper of a door does.
+    /// Handles a request of the door's keeper.
     pub(super) fn room_request(&mut self, session: &SessionId, request: RoomRequest) -> Result<(), ErrorCode> {
         let name = self.sessions.get(session).and_then(|found| found.room.clone());
         let name = name.ok_or(ErrorCode::UnexpectedMessage)?;
@@ -93,7 +94,7 @@ impl Rooms {
     }
 
     fn let_in(&mut self, name: &str, waiter: &Waiter) -> Result<(), ErrorCode> {
-        // Who cannot be seated goes on waiting; the keeper hears why.
+        // Somebody who cannot be seated continues to wait; the keeper receives the reason.
         let Entry::Seated { seats } = self.board.admit(self.unix_ms, &who(&waiter.person), name)? else {
             return Err(ErrorCode::Internal);
         };
@@ -102,19 +103,19 @@ impl Rooms {
         self.take_in(&waiter.session, name, &waiter.person, waiter.media, seats)
     }
 
-    /// Where nobody is in who could open and no host is waited for, the first who knocks and can be seated comes in.
+    /// In empty rooms that wait for no host, admits the first person who knocks and can be seated.
     pub(super) fn open_doors(&mut self) {
         for name in self.board.knocked_rooms() {
             if !self.board.opens_itself(self.unix_ms, &name) {
                 continue;
             }
             let knocking = self.rooms.get(&name).map(Room::knocking_alone).unwrap_or_default();
-            // Who cannot be seated goes on waiting.
+            // Somebody who cannot be seated continues to wait.
             let _ = knocking.iter().find(|waiter| self.let_in(&name, waiter).is_ok());
         }
     }
 
-    /// Tells people what has become of their doors: who keeps them now, and that a table is gone.
+    /// Informs people of changes to their doors: who admits people now, and that a table no longer exists.
     pub(super) fn look_at_doors(&mut self) {
         for name in self.board.take_doors() {
             if self.board.table_of_room(&name).is_none() {

@@ -1,8 +1,9 @@
-//! Nobody's outbox is filled by somebody else: who may say so much, and who has room to hear it.
+//! Rate limits and bounds that keep anybody from filling the outbox of somebody else.
 //!
-//! A message passes three limits, each alone: of the person over all their sessions, of where they come from unless
-//! they have proved to be a member, and of the pair of speaker and addressee. Beyond them stands the addressee's own
-//! backlog: however many speak, what is directed at one person ends long before it costs them anything.
+//! A message passes three independent limits: of the person over all their sessions, of their source unless they have
+//! proved to be a member, and of the pair of sender and recipient. In addition the recipient's own backlog is
+//! bounded: however many people send to one person, their messages are refused long before they cost the recipient
+//! anything.
 
 use std::time::Instant;
 
@@ -13,11 +14,11 @@ use super::Rooms;
 use crate::limits::MAX_REFUSED_IN_A_ROW;
 use crate::room::Directed;
 
-/// Why somebody is not listened to.
+/// Why a message is refused.
 pub(super) enum Refusal {
-    /// They have said too much themselves.
+    /// The sender exceeded their own rate.
     OwnRate,
-    /// Anything else.
+    /// Any other reason.
     Code(ErrorCode),
 }
 
@@ -28,7 +29,7 @@ impl From<ErrorCode> for Refusal {
 }
 
 impl Rooms {
-    /// What a session has not acknowledged is now this. What waited for room is told.
+    /// Records the backlog of a session, and sends what was waiting for room in it.
     pub fn note(&mut self, session: &SessionId, backlog: &Backlog) {
         let Some(found) = self.sessions.get_mut(session) else { return };
         self.people.keep(&found.sources, found.backlog.total().bytes, backlog.total().bytes);
@@ -40,7 +41,7 @@ impl Rooms {
         self.show(vec![session.clone()]);
     }
 
-    /// Whether a person, and where they come from, may say so much now.
+    /// Whether a person and their source may send a message of this size now.
     pub(super) fn admit(
         &mut self,
         now: Instant,
@@ -53,12 +54,12 @@ impl Rooms {
         if !buckets.is_some_and(|buckets| buckets.take(now, bytes, message)) {
             return Err(Refusal::OwnRate);
         }
-        // Others of the same source may have said too much: nobody's session ends by that.
+        // Other people at the same source may have used its rate. That ends nobody's session.
         let within = self.people.take_from(now, &found.sources, bytes, message);
         if within { Ok(()) } else { Err(ErrorCode::RateLimited.into()) }
     }
 
-    /// Answers what cannot be done. Who does not stop saying too much is ended.
+    /// Answers a refused message. A client that keeps exceeding its rate is disconnected.
     pub(super) fn answer(&mut self, session: &SessionId, seq: u64, result: Result<(), Refusal>) {
         let Some(found) = self.sessions.get_mut(session) else { return };
         match result {
@@ -79,7 +80,7 @@ impl Rooms {
         }
     }
 
-    /// Says something to one other, if they have room for it.
+    /// Sends a message to one other, if they have room for it.
     pub(super) fn relay(
         &mut self,
         now: Instant,
@@ -100,7 +101,7 @@ impl Rooms {
         Ok(self.seated(session, |room| room.relay(session, to, said))??)
     }
 
-    /// Says something to everybody, if all have room for it.
+    /// Sends a line of chat to everybody, if all have room for it.
     pub(super) fn chat(&mut self, session: &SessionId, bytes: usize, text: &str) -> Result<(), ErrorCode> {
         let everybody = self.seated(session, |room| room.sessions())?;
         if !everybody.iter().all(|to| self.finds_room(to, Cause::Said, bytes)) {
@@ -110,7 +111,7 @@ impl Rooms {
         self.seated(session, |room| room.chat(session, text, at))
     }
 
-    /// Whether somebody can be told so much more by others. Where memory is short, strangers first cannot.
+    /// Whether others may send this much more to somebody. When memory is short, non-members reach the bound first.
     pub(super) fn finds_room(&self, to: &SessionId, cause: Cause, bytes: usize) -> bool {
         let Some(found) = self.sessions.get(to) else { return false };
         let share = if found.person.member { (3, 4) } else { (1, 2) };

@@ -1,4 +1,4 @@
-//! Who is here, with how many sessions, and what each person and each source may do.
+//! The people who are present, their sessions, and the limits of each person and source.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -9,16 +9,16 @@ use super::buckets::{PersonBuckets, SourceBuckets};
 use crate::limits::Limits;
 use crate::source::Source;
 
-/// People remembered who have no session, so that a new one does not begin with full buckets; and sources likewise.
-/// When full, those are forgotten first whose buckets are full, then whichever.
+/// People without a session who are remembered, so that a new session does not begin with full buckets; and as many
+/// sources. When full, entries with full buckets are dropped first, then any others.
 pub const MAX_REMEMBERED: usize = 4_096;
 
-/// Everybody with a session, and lately gone.
+/// Everybody who has a session or had one lately.
 #[derive(Debug, Default)]
 pub(super) struct People {
     by_key: HashMap<String, OnePerson>,
     by_source: HashMap<Source, OneSource>,
-    /// Of those with no session.
+    /// Number of people without a session.
     remembered: usize,
     remembered_sources: usize,
 }
@@ -32,13 +32,13 @@ struct OnePerson {
 #[derive(Debug)]
 struct OneSource {
     sessions: usize,
-    /// Bytes that its sessions have not acknowledged.
+    /// Unacknowledged bytes of its sessions.
     kept: usize,
     buckets: SourceBuckets,
 }
 
 impl People {
-    /// Whether a person may have one more session, coming from these sources.
+    /// Whether a person may open another session from these sources.
     pub(super) fn takes(&self, limits: &Limits, key: &str, sources: &[Source]) -> bool {
         let shares = &limits.shares;
         let theirs = self.by_key.get(key).map_or(0, |person| person.sessions.len());
@@ -49,7 +49,7 @@ impl People {
         theirs < shares.sessions_per_person && sources.iter().all(below)
     }
 
-    /// Somebody has a new session.
+    /// Records a new session.
     pub(super) fn come(&mut self, now: Instant, limits: &Limits, session: &SessionId, key: &str, sources: &[Source]) {
         let new = || OnePerson { sessions: Vec::new(), buckets: PersonBuckets::new(&limits.rates, now) };
         let known = self.by_key.contains_key(key);
@@ -73,7 +73,7 @@ impl People {
         }
     }
 
-    /// One of their sessions has ended, with so many bytes unacknowledged.
+    /// Records that a session ended with this many bytes unacknowledged.
     pub(super) fn go(&mut self, session: &SessionId, key: &str, sources: &[Source], kept: usize) {
         if let Some(person) = self.by_key.get_mut(key) {
             let had = !person.sessions.is_empty();
@@ -89,22 +89,22 @@ impl People {
         }
     }
 
-    /// Everybody has gone.
+    /// Removes everybody.
     pub(super) fn clear(&mut self) {
         *self = People::default();
     }
 
-    /// A person's sessions.
+    /// The sessions of a person.
     pub(super) fn sessions(&self, key: &str) -> &[SessionId] {
         self.by_key.get(key).map_or(&[], |person| &person.sessions)
     }
 
-    /// What a person may say over all their sessions.
+    /// The rate limits of a person over all their sessions.
     pub(super) fn buckets(&mut self, key: &str) -> Option<&mut PersonBuckets> {
         self.by_key.get_mut(key).map(|person| &mut person.buckets)
     }
 
-    /// Whether all these sources let somebody say this.
+    /// Takes the tokens for a message from all these sources.
     pub(super) fn take_from(
         &mut self,
         now: Instant,
@@ -118,7 +118,7 @@ impl People {
         })
     }
 
-    /// A session of these sources has now `is` bytes unacknowledged, and had `was`.
+    /// Records that a session of these sources has `is` bytes unacknowledged and had `was` before.
     pub(super) fn keep(&mut self, sources: &[Source], was: usize, is: usize) {
         for source in sources {
             if let Some(one) = self.by_source.get_mut(source) {
@@ -127,7 +127,7 @@ impl People {
         }
     }
 
-    /// Whether so many bytes more may be kept for sessions of these sources.
+    /// Whether this many more bytes may be kept for sessions of these sources.
     pub(super) fn has_room(&self, limits: &Limits, sources: &[Source], bytes: usize) -> bool {
         sources.iter().all(|source| {
             let kept = self.by_source.get(source).map_or(0, |one| one.kept);
@@ -135,7 +135,7 @@ impl People {
         })
     }
 
-    /// Forgets whoever is gone and would find their buckets full. Call it every second or so.
+    /// Drops people and sources without sessions whose buckets are full. Call it about once a second.
     pub(super) fn forget(&mut self, now: Instant) {
         if self.remembered > 0 {
             self.by_key.retain(|_, person| !person.sessions.is_empty() || !person.buckets.is_full(now));

@@ -1,7 +1,7 @@
-//! Who watches the board, and how far they are.
+//! Subscribers of the board, and how far each has received it.
 //!
-//! A board goes out in pieces, the next only while what a client has not acknowledged of it is below a bound. Nothing
-//! is queued for who is behind: a piece is made of the board as it is when there is room for it.
+//! A board is sent in pieces. The next piece is sent only while the client's unacknowledged bytes are below a bound.
+//! Nothing is queued for a client that is behind: a piece is made from the current board when there is room for it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,15 +14,15 @@ use signaling::numbering::body;
 use super::{Output, Rooms};
 use crate::board::Item;
 
-/// Bytes of the board that a client may leave unacknowledged before the next piece waits: enough for a line of
-/// 40 Mbit/s 100 ms away.
+/// Bytes of the board that a client may leave unacknowledged before the next piece waits. Enough for a connection of
+/// 40 Mbit/s with a round trip of 100 ms.
 const BOARD_WINDOW: usize = 512 * 1024;
-/// How long a piece that was made is good for others who are at the same place.
+/// How long a piece can be reused for others at the same place.
 const PIECE_AGE_MS: u64 = 250;
-/// Pieces kept so. When full, all are made anew.
+/// Pieces kept for reuse. When full, all are dropped.
 pub const MAX_PIECES: usize = 128;
 
-/// Whether a session watches the board.
+/// A session's subscription to the board.
 ///
 /// ```text
 ///       subscribe           pieces until there are no more            flush: something changed
@@ -33,7 +33,7 @@ pub const MAX_PIECES: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Watching {
     No,
-    /// A guest: one room's table, without names.
+    /// A guest, who sees one room's table, without names.
     Guest {
         room: String,
         is_current: bool,
@@ -41,21 +41,21 @@ pub(super) enum Watching {
     Member(Place),
 }
 
-/// What of it is seen.
+/// What a subscriber may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum View {
-    /// Everything.
+    /// The whole board.
     Member,
     /// One room's table, without names.
     Guest(String),
 }
 
-/// How far a member's screen is.
+/// How far a member has received the board.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(super) struct Place {
-    /// Everything up to this version has been said; none: nothing.
+    /// Everything up to this version has been sent; `None` if nothing has.
     seen: Option<u64>,
-    /// Between two pieces: after what the next begins, and the version at the first.
+    /// Between two pieces: the item after which the next begins, and the version of the first piece.
     between: Option<(Item, u64)>,
 }
 
@@ -67,7 +67,7 @@ impl Watching {
         }
     }
 
-    /// What was said is void: the board is another.
+    /// Voids everything that was sent, because the board was replaced.
     pub(super) fn start_again(&mut self) {
         match self {
             Watching::No => {}
@@ -77,7 +77,7 @@ impl Watching {
     }
 }
 
-/// Pieces made lately, by place. Several who look at once share them.
+/// Recently made pieces, by place. Subscribers at the same place share them.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     made: HashMap<(Option<u64>, Option<Item>), Made>,
@@ -98,13 +98,13 @@ impl Pieces {
 }
 
 impl Rooms {
-    /// Whether [`Rooms::flush_board`] has something to tell somebody.
+    /// Whether [`Rooms::flush_board`] has something to send.
     pub fn wants_flush(&self) -> bool {
         self.is_asked || self.board.is_dirty()
     }
 
-    /// Tells those who watch what has changed, in as few texts as there are views. What changes between two calls is
-    /// told once: how often it is called is how much a busy board costs.
+    /// Sends changes to subscribers, in as few texts as there are views. Changes between two calls are combined, so
+    /// that the rate of calls determines the cost of a busy board.
     pub fn flush_board(&mut self, unix_ms: u64) {
         self.unix_ms = unix_ms;
         self.is_asked = false;
@@ -116,14 +116,14 @@ impl Rooms {
         self.show(due);
     }
 
-    /// A piece of so many bytes that was published is now in a session's backlog.
+    /// A published piece of this many bytes is now in a session's backlog.
     pub fn published(&mut self, session: &SessionId, bytes: usize) {
         if let Some(found) = self.sessions.get_mut(session) {
             found.publishing = found.publishing.saturating_sub(bytes + MESSAGE_OVERHEAD_BYTES);
         }
     }
 
-    /// Shows these what they lack, as far as they have room.
+    /// Sends these sessions what they lack, as far as they have room.
     pub(super) fn show(&mut self, mut due: Vec<SessionId>) {
         while !due.is_empty() {
             let mut members: BTreeMap<Place, Vec<SessionId>> = BTreeMap::new();
@@ -141,7 +141,7 @@ impl Rooms {
         }
     }
 
-    /// What a session lacks of the board, if there is room to tell it.
+    /// Returns what a session lacks of the board, if there is room for it.
     fn lacks(&mut self, session: &SessionId) -> Option<Lack> {
         let version = self.board.version();
         let found = self.sessions.get_mut(session)?;
@@ -163,14 +163,14 @@ impl Rooms {
             return None;
         }
         if !self.pool.has_room_in((3, 4), MAX_FRAME_BYTES) {
-            // Nobody says when it has: asked again with the next flush.
+            // Nothing reports when there is room again: try with the next flush.
             self.is_asked = true;
             return None;
         }
         Some(lack)
     }
 
-    /// Shows all who are at one place the next piece.
+    /// Sends the next piece to all sessions at one place.
     fn show_piece(&mut self, place: Place, to: &[SessionId]) {
         let version = self.board.version();
         let (after, until) = place.between.map_or((None, version), |(after, until)| (Some(after), until));
@@ -192,7 +192,7 @@ impl Rooms {
         }
     }
 
-    /// A piece that was made for somebody else a moment ago, or a new one.
+    /// Returns a piece that was made recently for somebody else, or makes one.
     fn piece(&mut self, seen: Option<u64>, after: Option<Item>, until: u64) -> Made {
         let place = (seen, after);
         if let Some(made) = self.pieces.made.get(&place)
@@ -220,7 +220,7 @@ impl Rooms {
         }
     }
 
-    /// Tells the guests of a table what is left of it. Who has no room sees it whole later.
+    /// Sends the guests of a table what remains of it. A guest without room receives the whole table later.
     fn show_guests(&mut self, room: &str, news: BoardNews) {
         let mut to = Vec::new();
         for (id, found) in &mut self.sessions {
@@ -256,6 +256,6 @@ impl Rooms {
 /// What a session lacks.
 enum Lack {
     Pieces(Place),
-    /// A guest, of one room.
+    /// A guest lacks the table of this room.
     Table(String),
 }

@@ -1,4 +1,4 @@
-//! A server as the hub is one, without sockets, and clients that acknowledge in their own time.
+//! A server like the hub, without sockets, and clients with their own acknowledgement delays.
 
 #![allow(dead_code)] // each test uses a part of it
 
@@ -14,13 +14,13 @@ use signaling::parse;
 use signaling::server_session::ServerSession;
 
 pub(crate) const OFF: MediaState = MediaState { microphone: false, camera: false };
-/// Unix milliseconds at the beginning.
+/// Unix milliseconds at the start.
 pub(crate) const NOW: u64 = 1_774_600_000_000;
 
-/// A client: it reads everything, and what it has read is acknowledged after a time.
+/// A client that reads everything and acknowledges it after a delay.
 pub(crate) struct Client {
     pub(crate) session: ServerSession,
-    /// How long an acknowledgement takes; none: it acknowledges nothing.
+    /// Delay of acknowledgements; `None` if it acknowledges nothing.
     pub(crate) round_trip: Option<Duration>,
     pub(crate) acks: VecDeque<(Instant, u64)>,
     pub(crate) read: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Client {
     pub(crate) most_kept: usize,
 }
 
-/// A server as the hub is one, without sockets.
+/// A server like the hub, without sockets.
 pub(crate) struct World {
     pub(crate) rooms: Rooms,
     pub(crate) now: Instant,
@@ -45,7 +45,7 @@ impl World {
         World::with(Saved::default())
     }
 
-    /// With a board as it was kept.
+    /// Starts with a stored board.
     pub(crate) fn with(saved: Saved) -> World {
         let calendar = Calendar::new("UTC").expect("a zone");
         let board = Board::new(calendar, [0; 32], [0; 32], saved, NOW);
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    /// Lets time pass, in steps of 10 ms.
+    /// Advances the time in steps of 10 ms.
     pub(crate) fn pass(&mut self, ms: u64) {
         for _ in 0..ms.div_ceil(10) {
             self.now += Duration::from_millis(10);
@@ -170,7 +170,7 @@ impl World {
         self.clients[session].heard.iter().filter(is).count()
     }
 
-    /// What a client knows of the others is what is so.
+    /// Asserts that a client's picture of the others is true.
     pub(crate) fn assert_true_picture(&self, session: &SessionId) {
         let Some((room, me)) = self.rooms.seat(session) else {
             return assert!(self.clients[session].others.is_empty(), "sits nowhere");
