@@ -217,7 +217,7 @@ fn read(path: &Path) -> Result<Settings, StartError> {
 }
 
 impl Settings {
-    /// These settings, completed with those of `below`.
+    /// These settings, and where they say nothing those of `below`.
     pub fn over(self, below: Settings) -> Settings {
         Settings {
             listen: self.listen.or(below.listen),
@@ -357,8 +357,7 @@ fn machine_zone() -> String {
     named.filter(known).or_else(linked).filter(known).unwrap_or_else(|| "UTC".to_owned())
 }
 
-/// The data folder of the XDG base directories, or the platform's own on Windows and macOS. Without a home directory, a
-/// folder in the current directory.
+/// By the XDG base directories, on Windows by its own; without a home beside where the program was started.
 fn default_data_dir() -> PathBuf {
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = if cfg!(windows) {

@@ -1,4 +1,5 @@
-//! Selects the files of the interface to serve. Shared with the build script, which embeds the same files.
+//! Which files of the interface's folder are served. Shared with the build script, which puts the same into the
+//! program.
 
 use std::io;
 use std::path::{Path, PathBuf};

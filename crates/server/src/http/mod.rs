@@ -1,4 +1,4 @@
-//! The HTTP front end: WebSockets, a health check, the pages of links, and their files.
+//! The HTTP front: WebSockets, a health check, the pages of links and their files.
 
 mod answer;
 mod files;

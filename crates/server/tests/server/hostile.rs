@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::client::{PATIENCE, Raw};
 use crate::{config, config_with_turn, start};
 
-/// xorshift64*, so that each run sends the same bytes.
+/// xorshift64*: the same bytes at each run.
 struct Random(u64);
 
 impl Random {
@@ -29,7 +29,7 @@ impl Random {
     }
 }
 
-/// Writes bytes to a TCP port and reads until the server closes the connection.
+/// Writes bytes to a TCP port and reads what comes until it is closed.
 pub(crate) async fn throw(addr: SocketAddr, bytes: &[u8]) {
     let mut stream = TcpStream::connect(addr).await.expect("connects");
     // Either may fail: the server may close first.
@@ -109,7 +109,7 @@ async fn random_bytes_on_the_udp_port_do_no_harm() {
     let mut random = Random(4);
     for n in 0..2_000 {
         let mut bytes = random.bytes(300);
-        // Most random bytes fail the header check; give half of them a valid header.
+        // Most random bytes fall at the first hurdle: lift some over the header's.
         if n % 2 == 0 && bytes.len() >= 24 {
             let length = (bytes.len() - 20) / 4 * 4;
             bytes.truncate(20 + length);
