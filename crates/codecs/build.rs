@@ -1,5 +1,5 @@
-//! Links libvpx statically where the system has it so, and refuses to build H.264 and MJPEG without their assembly: that
-//! would work, three times slower.
+//! Links libvpx statically if the system has the archive, and refuses to build H.264 and MJPEG without their assembly,
+//! because they would work, but three times slower.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The archive, if there is one, comes before the shared library that `env-libvpx-sys` asks for, and leaves that nothing to
-/// resolve, so that the linker drops it. One program then runs on every release of a system, whose shared libvpx each has
-/// another name, and libvpx takes its memory from `src/vpx/memory.rs`. `VPX_DYNAMIC` and `VPX_LIB_DIR` leave the choice to
-/// who builds, as they do in `env-libvpx-sys`.
+/// The archive, if there is one, precedes the shared library that `env-libvpx-sys` links. It resolves every symbol, so
+/// the linker drops the shared library. The program then runs on every release of a system, although each has a
+/// different soname for libvpx, and libvpx uses the memory functions of `src/vpx/memory.rs`. As in `env-libvpx-sys`,
+/// `VPX_DYNAMIC` and `VPX_LIB_DIR` override this choice.
 fn link_vpx() {
     println!("cargo:rustc-check-cfg=cfg(static_vpx)");
     println!("cargo:rerun-if-env-changed=VPX_DYNAMIC");
@@ -40,7 +40,8 @@ fn link_vpx() {
     }
 }
 
-/// Where the archive may lie: Debian's `vpx.pc` names a folder above the right one, but lies in a folder of that.
+/// Folders that may contain the archive: Debian's `vpx.pc` names a folder above the right one, but lies in a subfolder
+/// of that.
 fn vpx_folders() -> Vec<PathBuf> {
     let said = |name| pkg_config::get_variable("vpx", name).ok().map(PathBuf::from);
     let beside = said("pcfiledir").and_then(|folder| folder.parent().map(Path::to_owned));

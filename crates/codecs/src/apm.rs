@@ -1,18 +1,18 @@
-//! What is done to the microphone's sound before it is sent: echo, noise, level. WebRTC's processing, in `sonora`.
+//! Processing of the microphone's audio before encoding: echo, noise, gain. WebRTC's audio processing, from `sonora`.
 
 use media::audio::{BLOCK, SAMPLE_RATE, clean, clean_all};
 use sonora::config::{AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate, Pipeline};
 use sonora::{AudioProcessing, Config, StreamConfig};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What is switched on.
+/// Which processing is enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApmConfig {
-    /// Remove from the microphone what the loudspeaker plays.
+    /// Remove the loudspeaker's echo from the microphone.
     pub echo: bool,
     /// Remove steady noise.
     pub noise: NoiseSuppression,
-    /// Bring speech to an even level.
+    /// Adjust speech to an even level.
     pub gain: bool,
 }
 
@@ -22,7 +22,7 @@ impl Default for ApmConfig {
     }
 }
 
-/// How much of steady noise is taken away. More also takes some of the voice.
+/// Strength of noise suppression. More also affects the voice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NoiseSuppression {
     /// Nothing.
@@ -36,15 +36,15 @@ pub enum NoiseSuppression {
     VeryHigh,
 }
 
-/// The processing of one microphone, in blocks of 10 ms at 48 kHz mono.
+/// Audio processing for one microphone, in blocks of 10 ms at 48 kHz mono.
 ///
-/// Give it every block that is played and every block that is captured, in the order in which they pass the program.
+/// Pass it every played and every captured block, in the order in which they occur.
 ///
-/// It is made anew, with nothing learnt, when it panics or gives what is no sound: that costs the one block. Where this
-/// happens again and again it rests, and sound passes as it came.
+/// If it panics or produces samples that are not finite, it is replaced and loses what it has learnt; that costs one
+/// block. If that happens repeatedly, it pauses, and audio passes unprocessed.
 ///
 /// ```text
-///  Working ──── fault ────▶ Working, made anew ──── MANY faults ────▶ Resting ── REST blocks ──▶ Working
+///  Working ──── fault ────▶ Working, replaced ──── MANY faults ────▶ Resting ── REST blocks ──▶ Working
 /// ```
 #[derive(Debug)]
 pub struct Apm {
@@ -53,31 +53,31 @@ pub struct Apm {
     config: ApmConfig,
     /// Faults since the start.
     faults: u64,
-    /// Faults of which none was more than [`CALM`] blocks after the one before.
+    /// Number of recent faults, each at most [`CALM`] blocks after the previous one.
     recent: u32,
     /// Blocks since the last fault.
     calm: u32,
-    /// Blocks of rest that are left.
+    /// Blocks of rest that remain.
     rest: u32,
 }
 
-/// Faults after which there is a rest.
+/// Number of recent faults that starts a rest.
 const MANY: u32 = 5;
-/// Blocks without a fault after which the ones before are forgotten: 5 s.
+/// Number of blocks without a fault after which earlier ones are forgotten: 5 s.
 const CALM: u32 = 500;
-/// Blocks of a rest: 10 s.
+/// Length of a rest in blocks: 10 s.
 const REST: u32 = 1_000;
 
-/// What processes: `sonora`, and in tests something that fails.
+/// The processing itself: `sonora`, or in tests an implementation that fails.
 trait Processing: std::fmt::Debug + Send {
-    /// Hears what is about to be played.
+    /// Analyses a block that is about to be played.
     fn render(&mut self, block: &[f32; BLOCK]);
     /// Processes a block in place.
     fn capture(&mut self, block: &mut [f32; BLOCK], delay_ms: u32);
 }
 
 impl Apm {
-    /// Starts with nothing learnt.
+    /// Starts with default state.
     pub fn new(config: ApmConfig) -> Self {
         Self::with(config, sonora_for)
     }
@@ -86,22 +86,22 @@ impl Apm {
         Self { make, processing: make(config), config, faults: 0, recent: 0, calm: 0, rest: 0 }
     }
 
-    /// What is switched on.
+    /// Which processing is enabled.
     pub fn config(&self) -> ApmConfig {
         self.config
     }
 
-    /// How often it failed since the start.
+    /// Number of faults since the start.
     pub fn faults(&self) -> u64 {
         self.faults
     }
 
-    /// Whether it fails so often that sound passes unprocessed.
+    /// Whether it has failed so often that audio passes unprocessed.
     pub fn is_resting(&self) -> bool {
         self.rest > 0
     }
 
-    /// Hears what is about to be played.
+    /// Analyses a block that is about to be played.
     pub fn process_render(&mut self, block: &[f32; BLOCK]) {
         if !self.config.echo || self.rest > 0 {
             return;
@@ -113,8 +113,9 @@ impl Apm {
         }
     }
 
-    /// Processes what the microphone heard, in place. `delay_ms`: from handing a block to
-    /// [`process_render`](Self::process_render) until its echo is handed in here, as far as known; it starts the search.
+    /// Processes a captured block in place. `delay_ms` is the time from passing a block to
+    /// [`process_render`](Self::process_render) until its echo is passed here, as far as known. It is the starting
+    /// point of the delay estimate.
     pub fn process_capture(&mut self, block: &mut [f32; BLOCK], delay_ms: u32) {
         clean_all(block);
         self.calm = self.calm.saturating_add(1);
@@ -141,7 +142,7 @@ impl Apm {
     }
 }
 
-/// WebRTC's processing.
+/// WebRTC's audio processing.
 #[derive(Debug)]
 struct Sonora {
     processing: Box<AudioProcessing>,
@@ -160,12 +161,12 @@ fn sonora_for(config: ApmConfig) -> Option<Box<dyn Processing>> {
 
 impl Processing for Sonora {
     fn render(&mut self, block: &[f32; BLOCK]) {
-        // Refused are other formats than the one it was built with.
+        // Only formats other than the configured one are rejected.
         let _ = self.processing.process_render_f32(&[block], &mut [&mut self.scratch]);
     }
 
     fn capture(&mut self, block: &mut [f32; BLOCK], delay_ms: u32) {
-        // It clamps to half a second, and says so in its result.
+        // It clamps to 500 ms, and reports that in its result.
         let _ = self.processing.set_stream_delay_ms(delay_ms.min(500) as i32);
         self.scratch = *block;
         if self.processing.process_capture_f32(&[&self.scratch], &mut [block]).is_err() {
@@ -216,7 +217,7 @@ mod tests {
         })
     }
 
-    /// Quiet, and no echo of the voice.
+    /// Quiet, without an echo of the voice.
     fn noise(n: usize) -> [f32; BLOCK] {
         std::array::from_fn(|i| 0.01 * (((n * BLOCK + i) as f32 * 78.233).sin() * 43_758.547).fract())
     }
@@ -225,7 +226,7 @@ mod tests {
         block.iter().all(|s| s.is_finite()) && block.iter().any(|s| s.abs() > 1e-3)
     }
 
-    /// What comes out in the last of two seconds, with something odd in the middle of both directions.
+    /// The output of the last of two seconds, with invalid samples in the middle of both directions.
     fn run(odd: Option<f32>) -> Vec<[f32; BLOCK]> {
         let mut apm = Apm::new(ApmConfig::default());
         let mut out = vec![];
@@ -251,7 +252,7 @@ mod tests {
         }
     }
 
-    /// Panics on a block that begins with 0.75, gives no number on one that begins with 0.5.
+    /// Panics on a block that begins with 0.75, and returns NaN for one that begins with 0.5.
     #[derive(Debug)]
     struct Fragile;
 

@@ -1,26 +1,26 @@
-//! How often frames really come.
+//! Measures the actual frame rate.
 
 use crate::video::bound_fps;
 use std::time::{Duration, Instant};
 
-/// Measures the time between frames, so that rate control spends the bitrate on as many frames as there are: a camera
-/// in the dark gives 15 frames a second where 30 were asked for.
+/// Measures the time between frames, so that rate control distributes the bitrate over the actual number of frames: a
+/// camera in the dark may deliver 15 frames per second instead of 30.
 #[derive(Debug)]
 pub(crate) struct Cadence {
     shortest: Duration,
     reported: Duration,
     smooth: Duration,
-    /// The same over a longer time: it takes away the error that the last step left.
+    /// The same over a longer time, which removes the error that the last step leaves.
     steady: Duration,
     last: Option<Instant>,
 }
 
 impl Cadence {
-    /// A gap this long is a pause and says nothing of the frame rate.
+    /// A longer gap is a pause, and does not affect the measurement.
     const PAUSE: Duration = Duration::from_secs(1);
-    /// Frames over which the measure forgets.
+    /// Averaging window in frames.
     const MEMORY: u32 = 12;
-    /// The same for the steady measure.
+    /// Averaging window of the steady measurement, in frames.
     const LONG_MEMORY: u32 = 64;
 
     pub(crate) fn new(fps: u32) -> Self {
@@ -28,12 +28,12 @@ impl Cadence {
         Self { shortest, reported: shortest, smooth: shortest, steady: shortest, last: None }
     }
 
-    /// Sets the most frames a second; what was measured below it stays.
+    /// Sets the maximum frame rate. A lower measured rate remains.
     pub(crate) fn set_fps(&mut self, fps: u32) {
         let shortest = Duration::from_secs(1) / bound_fps(fps);
         if shortest != self.shortest {
             if self.smooth <= self.shortest.mul_f64(1.1) {
-                self.smooth = shortest; // it came as fast as it was allowed to
+                self.smooth = shortest; // frames came at the maximum rate
             }
             self.shortest = shortest;
             self.reported = self.smooth.max(shortest);
@@ -41,13 +41,13 @@ impl Cadence {
         }
     }
 
-    /// Takes the time of the next frame; gives the time between frames. It follows a change of more than a tenth at once
-    /// and ends about a hundredth from the truth at most: what it is wrong by, the bitrate is wrong by.
+    /// Records the time of the next frame. Returns the time between frames. It follows a change of more than a tenth
+    /// immediately, and settles within about a hundredth of the true value. Its error is the error of the bitrate.
     pub(crate) fn next(&mut self, time: Instant) -> Duration {
         let gap = self.last.replace(time).map(|last| time.saturating_duration_since(last));
         if let Some(gap) = gap.filter(|gap| *gap < Self::PAUSE) {
             self.smooth = (self.smooth * (Self::MEMORY - 1) + gap) / Self::MEMORY;
-            // Only the mean is bounded: with each gap bounded, jitter alone would look like a slower camera.
+            // Clamp only the mean. If each gap were clamped, jitter alone would look like a slower camera.
             let measured = self.smooth.max(self.shortest);
             self.steady = (self.steady * (Self::LONG_MEMORY - 1) + gap) / Self::LONG_MEMORY;
             if measured.abs_diff(self.reported) * 10 > self.reported {

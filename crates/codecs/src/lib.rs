@@ -1,8 +1,7 @@
-//! Video and audio codecs and pixel formats behind safe types: the only crate that calls C libraries for media.
+//! Video and audio codecs and pixel formats with safe APIs. The only crate that calls C libraries for media.
 //!
-//! Everything here is pure in the project's sense: input in, output out, no clock, no device, no socket. The C
-//! libraries may start worker threads of their own where [`EncoderConfig::threads`] allows more than one.
-//! Whatever bytes come from the network, a decoder answers with a picture, nothing, or an error.
+//! Like the pure crates, it has no clock, device or socket. The C libraries may start worker threads of their own if
+//! [`EncoderConfig::threads`] is more than one. For any input bytes, a decoder returns a frame, nothing, or an error.
 
 mod apm;
 mod cadence;

@@ -1,7 +1,7 @@
-//! Opus for speech, RFC 6716 in RTP as RFC 7587 has it: 48 kHz mono.
+//! Opus for speech: 48 kHz mono, in RTP (RFC 6716, RFC 7587).
 //!
-//! Encoding goes through the `opus` crate; decoding through `opusic-sys` below it (the same, only libopus in the
-//! program), as the crate has no way to the decoder's complexity, which switches the neural concealment on.
+//! Encoding uses the `opus` crate. Decoding uses `opusic-sys`, on which that crate is built (so the program contains
+//! one libopus), because the crate cannot set the decoder's complexity, which enables the neural concealment.
 
 use bytes::Bytes;
 use media::audio::{AudioDecodeError, AudioDecoder, MAX_PACKET_SAMPLES, SAMPLE_RATE, clean, clean_all};
@@ -9,18 +9,18 @@ use opus::{Application, Bitrate, Channels, Encoder, Signal};
 use opusic_sys as sys;
 use std::ptr::NonNull;
 
-/// How speech is sent.
+/// The configuration of an encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpusConfig {
-    /// Target in bit/s, 6,000..=510,000; the rate of a packet varies around it.
+    /// Target bitrate in bit/s, 6,000..=510,000; the size of packets varies around it.
     pub bitrate: u32,
-    /// Repeat the previous frame coarsely in each packet, so that a single loss is heard little.
+    /// Whether each packet carries a coarse copy of the previous frame, so that a single loss is hardly audible.
     pub fec: bool,
-    /// What loss to prepare for, percent; without any there is no redundancy even with `fec`.
+    /// The expected packet loss in percent. At 0 there is no redundancy even with `fec`.
     pub expected_loss_percent: u8,
-    /// Milliseconds in a packet: 10, 20, 40 or 60.
+    /// Duration of a packet in milliseconds: 10, 20, 40 or 60.
     pub frame_ms: u32,
-    /// Send almost nothing in silence.
+    /// Whether to send almost nothing during silence (discontinuous transmission).
     pub dtx: bool,
 }
 
@@ -30,16 +30,16 @@ impl Default for OpusConfig {
     }
 }
 
-/// Why sound was not encoded, or a codec not opened.
+/// Why audio was not encoded, or a codec not opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpusError {
-    /// Not one of the frame lengths.
-    #[error("a packet of {0} ms is not possible")]
+    /// The frame length is not supported.
+    #[error("packets of {0} ms are not supported")]
     FrameLength(u32),
-    /// Not one packet's worth of samples.
-    #[error("{0} samples are not one packet")]
+    /// The number of samples does not match a packet.
+    #[error("{0} samples do not fill exactly one packet")]
     Samples(usize),
-    /// libopus refused.
+    /// libopus returned an error.
     #[error("Opus failed: {0}")]
     Backend(String),
 }
@@ -55,8 +55,8 @@ impl OpusError {
     }
 }
 
-/// Makes packets of one microphone. After an error libopus' encoder is made anew: whatever state it was left in, the next
-/// packet is sound.
+/// Encodes one microphone. After an error the libopus encoder is replaced, so that the next packet does not depend on
+/// its state.
 #[derive(Debug)]
 pub struct OpusEncoder {
     encoder: Encoder,
@@ -66,7 +66,7 @@ pub struct OpusEncoder {
 }
 
 impl OpusEncoder {
-    /// The most bytes in a packet: what one datagram holds.
+    /// Largest packet in bytes, so that it fits into one datagram.
     const MAX_PACKET: usize = 1_180;
 
     /// Opens an encoder.
@@ -78,8 +78,8 @@ impl OpusEncoder {
         Ok(Self { encoder, config, pcm: vec![], packet: Box::new([0; Self::MAX_PACKET]) })
     }
 
-    /// Encodes one packet of [`samples`](Self::samples) at 48 kHz mono in -1..=1; what is above is limited softly, what
-    /// is no sound ([`clean`]) is 0.
+    /// Encodes one packet of [`samples`](Self::samples) at 48 kHz mono in -1..=1. Larger values are limited softly;
+    /// values that are not finite ([`clean`]) become 0.
     pub fn encode(&mut self, pcm: &[f32]) -> Result<Bytes, OpusError> {
         if pcm.len() != self.samples() {
             return Err(OpusError::Samples(pcm.len()));
@@ -95,24 +95,24 @@ impl OpusEncoder {
         }
     }
 
-    /// Samples in a packet.
+    /// Number of samples in a packet.
     pub fn samples(&self) -> usize {
         (self.config.frame_ms * SAMPLE_RATE / 1000) as usize
     }
 
-    /// Changes the target, bit/s.
+    /// Sets the target bitrate in bit/s.
     pub fn set_bitrate(&mut self, bitrate: u32) -> Result<(), OpusError> {
         self.config.bitrate = bitrate;
         self.encoder.set_bitrate(bound(bitrate)).map_err(backend)
     }
 
-    /// Changes the loss to prepare for, percent.
+    /// Sets the expected packet loss in percent.
     pub fn set_loss(&mut self, percent: u8) -> Result<(), OpusError> {
         self.config.expected_loss_percent = percent.min(100);
         self.encoder.set_packet_loss_perc(self.config.expected_loss_percent.into()).map_err(backend)
     }
 
-    /// How it is running now.
+    /// The current configuration.
     pub fn config(&self) -> &OpusConfig {
         &self.config
     }
@@ -129,14 +129,14 @@ fn open_encoder(config: &OpusConfig) -> opus::Result<Encoder> {
     Ok(encoder)
 }
 
-/// Decodes one participant's packets; mends losses from redundancy, or by libopus' neural concealment.
+/// Decodes one participant's packets. Recovers lost packets from redundancy, or with libopus' neural concealment.
 ///
-/// After an error, or samples that are no numbers, libopus' decoder is made anew: what damage left in it is not heard
-/// in the packets that follow.
+/// After an error, or samples that are not numbers, the libopus decoder is replaced, so that the damage is not audible
+/// in later packets.
 #[derive(Debug)]
 pub struct OpusDecoder {
     raw: State,
-    /// The decoder's last word, of the longest packet there is.
+    /// The output of one call, large enough for the longest packet.
     pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
 }
 
@@ -144,20 +144,20 @@ pub struct OpusDecoder {
 #[derive(Debug)]
 struct State(NonNull<sys::OpusDecoder>);
 
-// SAFETY: a libopus state is bound to no thread; every use goes through `&mut self`.
+// SAFETY: a libopus state is not bound to a thread, and every use requires `&mut self`.
 unsafe impl Send for State {}
 
 impl State {
-    /// From this complexity on libopus conceals with a neural network.
+    /// The lowest complexity at which libopus conceals losses with a neural network.
     const DEEP_CONCEALMENT: i32 = 5;
 
     fn open() -> Result<Self, OpusError> {
         let mut error = 0;
-        // SAFETY: `error` is written through the call; null is checked below.
+        // SAFETY: the call writes `error`; a null result is checked below.
         let raw = unsafe { sys::opus_decoder_create(SAMPLE_RATE as i32, 1, &mut error) };
         let raw = NonNull::new(raw).ok_or_else(|| OpusError::Backend(format!("no decoder ({error})")))?;
         let this = Self(raw);
-        // SAFETY: the state is open, and this control takes one int.
+        // SAFETY: the state is initialised, and this control takes one int.
         let code =
             unsafe { sys::opus_decoder_ctl(this.0.as_ptr(), sys::OPUS_SET_COMPLEXITY_REQUEST, Self::DEEP_CONCEALMENT) };
         match code {
@@ -169,7 +169,7 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        // SAFETY: open, and closed only here.
+        // SAFETY: the state is initialised and is destroyed only here.
         unsafe { sys::opus_decoder_destroy(self.0.as_ptr()) }
     }
 }
@@ -180,7 +180,7 @@ impl OpusDecoder {
         Ok(Self { raw: State::open()?, pcm: Box::new([0.0; MAX_PACKET_SAMPLES]) })
     }
 
-    /// Runs the decoder for up to `samples`; how many came, or libopus' error.
+    /// Runs the decoder for at most `samples` samples. Returns the number decoded, or an error.
     fn run(&mut self, payload: Option<&[u8]>, samples: usize, fec: bool) -> Result<usize, AudioDecodeError> {
         let (data, len) = payload.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
         let len = i32::try_from(len).map_err(|_| AudioDecodeError)?;
@@ -202,7 +202,7 @@ impl OpusDecoder {
 impl AudioDecoder for OpusDecoder {
     fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), AudioDecodeError> {
         if payload.is_empty() {
-            return Err(AudioDecodeError); // to libopus it would mean a loss
+            return Err(AudioDecodeError); // libopus would treat it as a lost packet
         }
         let count = self.run(Some(payload), MAX_PACKET_SAMPLES, false)?;
         out.extend_from_slice(&self.pcm[..count]);
@@ -230,14 +230,14 @@ impl AudioDecoder for OpusDecoder {
             out.extend_from_slice(&self.pcm[..count]);
             left -= count;
             if count == 0 {
-                out.extend(std::iter::repeat_n(0.0, left)); // less than a step, or a decoder that gives nothing
+                out.extend(std::iter::repeat_n(0.0, left)); // less than a step, or the decoder returned nothing
                 return;
             }
         }
     }
 }
 
-/// 2.5 ms, of which libopus conceals whole numbers.
+/// 2.5 ms. libopus conceals multiples of this.
 const STEP: usize = 120;
 
 fn bound(bitrate: u32) -> Bitrate {

@@ -1,86 +1,86 @@
-//! What all video codecs have in common.
+//! What all video codecs share.
 
 use crate::{h264, vpx};
 use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::{FramePool, VideoFrame};
 
-/// The longest side of a picture that is encoded or decoded, in pixels.
+/// The longest side of an encoded or decoded frame, in pixels.
 pub const MAX_SIDE: u32 = 4096;
 
-/// The largest area of a picture that is encoded or decoded: 4096 by 2304, what H.264 level 5.1 allows.
+/// The largest area of an encoded or decoded frame, in pixels: 4096 by 2304, which H.264 level 5.1 allows.
 pub const MAX_PIXELS: u32 = 4096 * 2304;
 
-/// What the pictures show.
+/// The kind of content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Content {
-    /// A camera: motion and noise, smoothness first.
+    /// A camera: motion and noise; smooth motion has priority.
     #[default]
     Camera,
-    /// A screen: still, sharp edges, palettes.
+    /// A screen: static, with sharp edges and few colours.
     Screen,
 }
 
-/// How an encoder is opened.
+/// The configuration of an encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncoderConfig {
-    /// Bitstream to make.
+    /// The codec.
     pub codec: VideoCodec,
-    /// Width in pixels of every frame.
+    /// Width of every frame in pixels.
     pub width: u32,
-    /// Height in pixels of every frame.
+    /// Height of every frame in pixels.
     pub height: u32,
-    /// The most frames a second. Where fewer come, the encoder sees it from [`VideoFrame::time`] and spends the same
-    /// bitrate on them.
+    /// Maximum frame rate. If fewer frames arrive, the encoder measures that from [`VideoFrame::time`] and spends the
+    /// same bitrate on them.
     pub fps: u32,
-    /// Target in bit/s.
+    /// Target bitrate in bit/s.
     pub bitrate: u64,
-    /// Threads the codec may use, at least 1. H.264 always uses one, for the sake of one slice in each access unit.
+    /// Number of threads the codec may use, at least 1. H.264 always uses one, which yields one slice per access unit.
     pub threads: u32,
-    /// What the pictures show.
+    /// The kind of content.
     pub content: Content,
-    /// libvpx's `cpu-used` (VP8 -16..=16, VP9 0..=9); `None` chooses by size and threads.
+    /// libvpx's `cpu-used` (VP8 -16..=16, VP9 0..=9); `None` chooses by frame size and threads.
     pub speed: Option<i32>,
 }
 
-/// Makes a bitstream of pictures. It holds the target bitrate by its own means, dropping frames when it must.
+/// Encodes frames. It controls its own bitrate, and drops frames if it must.
 pub trait VideoEncoder: Send {
-    /// Encodes the next picture. `Ok(None)`: it was dropped to hold the bitrate.
+    /// Encodes the next frame. `Ok(None)` means that it was dropped to hold the bitrate.
     ///
-    /// A picture asked to be a keyframe is never dropped. Keyframes carry all that a decoder needs (H.264: SPS and
-    /// PPS). The frame's `rtp_timestamp` and `time` go through unchanged.
+    /// A requested keyframe is never dropped. Keyframes contain everything a decoder needs (H.264: SPS and PPS). The
+    /// frame's `rtp_timestamp` and `time` are copied to the result.
     fn encode(&mut self, frame: &VideoFrame, force_keyframe: bool) -> Result<Option<EncodedFrame>, EncodeError>;
 
-    /// Changes the target, bit/s, and the most frames a second, from the next picture on and without a keyframe.
+    /// Sets the target bitrate in bit/s and the maximum frame rate. Takes effect at the next frame, without a keyframe.
     fn set_rate(&mut self, bitrate: u64, fps: u32);
 
-    /// How it is running now.
+    /// The current configuration.
     fn config(&self) -> &EncoderConfig;
 }
 
-/// Makes pictures of a bitstream.
+/// Decodes frames.
 pub trait VideoDecoder: Send {
-    /// Decodes one frame or access unit. `Ok(None)`: it was valid and shows nothing.
+    /// Decodes one frame or access unit. `Ok(None)` means that it was valid but contains nothing to show.
     ///
-    /// Size and colour of the picture are those of the bitstream, `time` and `rtp_timestamp` those of `frame`. After an
-    /// error every frame is refused with [`DecodeError::NeedKeyframe`] until a keyframe comes.
+    /// Size and colour of the result come from the bitstream, `time` and `rtp_timestamp` from `frame`. After an error,
+    /// every frame fails with [`DecodeError::NeedKeyframe`] until a keyframe arrives.
     fn decode(&mut self, frame: &EncodedFrame) -> Result<Option<VideoFrame>, DecodeError>;
 }
 
-/// Why a picture was not encoded.
+/// Why a frame was not encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
-    /// The frame has another size than the encoder: open another.
-    #[error("the frame is {width}x{height}, the encoder is not")]
+    /// The frame has a different size from the encoder's; open another encoder.
+    #[error("the frame is {width}x{height}; the encoder has another size")]
     Size {
         /// Width of the frame.
         width: u32,
         /// Height of the frame.
         height: u32,
     },
-    /// The configuration cannot be met.
-    #[error("an encoder cannot be opened so: {0}")]
+    /// The configuration is not supported.
+    #[error("this encoder configuration is not supported: {0}")]
     Config(&'static str),
-    /// The library refused.
+    /// The library returned an error.
     #[error("the encoder failed: {0}")]
     Backend(String),
 }
@@ -96,30 +96,30 @@ impl EncodeError {
     }
 }
 
-/// Why there is no picture.
+/// Why a frame was not decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The frame belongs to another codec.
-    #[error("the frame is of another codec")]
+    /// The frame was encoded with another codec.
+    #[error("the frame was encoded with another codec")]
     Codec,
-    /// The stream has not begun, or broke; a keyframe mends it.
+    /// Nothing has been decoded yet, or an error interrupted the stream; a keyframe is needed.
     #[error("only a keyframe can be decoded now")]
     NeedKeyframe,
     /// The bitstream is damaged.
     #[error("the bitstream is damaged")]
     Corrupt,
-    /// The bitstream is of a profile that was never offered: not 8 bit 4:2:0.
+    /// The bitstream uses a profile that was never offered: not 8-bit 4:2:0.
     #[error("the bitstream's profile is not supported")]
     Unsupported,
-    /// The picture is larger than [`MAX_SIDE`] or [`MAX_PIXELS`].
-    #[error("a picture of {width}x{height} is too large")]
+    /// The frame is larger than [`MAX_SIDE`] or [`MAX_PIXELS`].
+    #[error("a frame of {width}x{height} is too large")]
     TooLarge {
         /// Width in the bitstream.
         width: u32,
         /// Height in the bitstream.
         height: u32,
     },
-    /// The library could not be opened.
+    /// The library could not be initialised.
     #[error("the decoder failed: {0}")]
     Backend(String),
 }
@@ -147,7 +147,7 @@ pub fn video_encoder(config: EncoderConfig) -> Result<Box<dyn VideoEncoder>, Enc
     })
 }
 
-/// Opens a decoder whose pictures take their memory from `pool`.
+/// Opens a decoder that takes the memory of its frames from `pool`.
 pub fn video_decoder(codec: VideoCodec, pool: FramePool) -> Result<Box<dyn VideoDecoder>, DecodeError> {
     Ok(match codec {
         VideoCodec::Vp8 | VideoCodec::Vp9 => Box::new(vpx::Decoder::open(codec, pool)?),
@@ -155,7 +155,7 @@ pub fn video_decoder(codec: VideoCodec, pool: FramePool) -> Result<Box<dyn Video
     })
 }
 
-/// Refuses sizes above the bounds and empty ones.
+/// Rejects empty frames and sizes above the bounds.
 pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     if width == 0 || height == 0 {
         return Err(DecodeError::Corrupt);
@@ -166,12 +166,12 @@ pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     }
 }
 
-/// What a target may be, bit/s. Outside of it rate control has nothing to work with.
+/// Clamps a target bitrate in bit/s to the range in which rate control works.
 pub(crate) fn bound_bitrate(bitrate: u64) -> u32 {
     bitrate.clamp(20_000, 100_000_000) as u32
 }
 
-/// What a frame rate may be.
+/// Clamps a frame rate.
 pub(crate) fn bound_fps(fps: u32) -> u32 {
     fps.clamp(1, 120)
 }
@@ -182,13 +182,13 @@ fn fits(width: u32, height: u32) -> bool {
 
 fn check(config: &EncoderConfig) -> Result<(), EncodeError> {
     if config.width < 16 || config.height < 16 {
-        return Err(EncodeError::Config("a side is shorter than 16 pixels"));
+        return Err(EncodeError::Config("width and height must be at least 16 pixels"));
     }
     if !fits(config.width, config.height) {
-        return Err(EncodeError::Config("the picture is too large"));
+        return Err(EncodeError::Config("the frame is too large"));
     }
     if config.fps == 0 || config.threads == 0 {
-        return Err(EncodeError::Config("no frame rate or no thread"));
+        return Err(EncodeError::Config("the frame rate and the number of threads must be at least 1"));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Decoders and whatever bytes may come: errors or pictures, never a panic, and a keyframe mends all.
+//! Decodes arbitrary bytes: errors or frames, never a panic; and a keyframe always recovers.
 
 mod common;
 
@@ -30,7 +30,7 @@ fn with(frame: &EncodedFrame, data: Vec<u8>) -> EncodedFrame {
     EncodedFrame { data: data.into(), ..frame.clone() }
 }
 
-/// Damage done to one frame.
+/// Damage to one frame.
 #[derive(Debug, Clone)]
 enum Damage {
     Flip(Vec<(prop::sample::Index, u8)>),

@@ -1,11 +1,11 @@
-//! How much memory an encoder holds, where libvpx takes it from us.
+//! Measures the memory of an encoder if libvpx uses our memory functions.
 #![cfg(static_vpx)]
 
 mod common;
 
 use media::encoded::VideoCodec;
 
-/// Alone in its program: it measures the whole process.
+/// The only test in its program, because it measures the whole process.
 #[test]
 fn an_encoder_that_has_seen_no_picture_holds_little_memory() {
     for (codec, most) in [(VideoCodec::Vp8, 6), (VideoCodec::Vp9, 16)] {
@@ -18,7 +18,7 @@ fn an_encoder_that_has_seen_no_picture_holds_little_memory() {
     }
 }
 
-/// Memory of this process that is no file's, in KiB.
+/// Anonymous memory of this process in KiB.
 fn anonymous_kib() -> u64 {
     let said = std::fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel tells");
     let line = said.lines().find_map(|line| line.strip_prefix("Anonymous:")).expect("a line of it");

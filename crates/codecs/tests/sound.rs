@@ -1,4 +1,4 @@
-//! Opus and the microphone's processing, measured on signals whose answer is known.
+//! Measures Opus and the audio processing on signals with known results.
 
 use bytes::Bytes;
 use codecs::{Apm, ApmConfig, NoiseSuppression, OpusConfig, OpusDecoder, OpusEncoder, OpusError};
@@ -10,7 +10,7 @@ const RATE: f32 = 48_000.0;
 struct Random(u32);
 
 impl Random {
-    /// Even in -1..1.
+    /// Uniform in -1..1.
     fn next(&mut self) -> f32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (self.0 >> 8) as f32 / (1 << 23) as f32 - 1.0
@@ -21,7 +21,7 @@ fn tone(hertz: f32, samples: usize) -> Vec<f32> {
     (0..samples).map(|n| 0.3 * (TAU * hertz * n as f32 / RATE).sin()).collect()
 }
 
-/// Something like a voice: harmonics of a gliding pitch under a moving formant, in syllables.
+/// A synthetic voice: harmonics of a gliding pitch under a moving formant, in syllables.
 fn voice(samples: usize) -> Vec<f32> {
     let mut phase = 0.0f32;
     (0..samples)
@@ -44,7 +44,7 @@ fn energy(samples: &[f32]) -> f64 {
     samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() + 1e-12
 }
 
-/// Energy at a frequency (Goertzel), as a share of all.
+/// Energy at a frequency (Goertzel) as a fraction of the total.
 fn share(samples: &[f32], hertz: f32) -> f64 {
     let (mut re, mut im) = (0.0, 0.0);
     for (n, sample) in samples.iter().enumerate() {
@@ -117,7 +117,7 @@ fn discontinuous_transmission_sends_next_to_nothing_in_silence() {
     assert!(late < 50 * 12, "{late} bytes in a second of silence");
 }
 
-/// What is heard if every seventh packet is lost.
+/// The decoded audio if every seventh packet is lost.
 fn heard(packets: &[Bytes], mend: impl Fn(&mut OpusDecoder, &Bytes, &mut Vec<f32>)) -> Vec<f32> {
     let mut decoder = OpusDecoder::new().expect("a decoder");
     let mut out = vec![];
@@ -169,7 +169,7 @@ fn concealment_gives_exactly_what_is_asked() {
     }
 }
 
-/// Runs blocks of 10 ms through; `far` is played, the answer is what is sent.
+/// Processes blocks of 10 ms; `far` is played. Returns what would be sent.
 fn process(apm: &mut Apm, far: &[f32], near: &[f32]) -> Vec<f32> {
     let mut out = vec![];
     for (far, near) in far.as_chunks::<480>().0.iter().zip(near.as_chunks::<480>().0) {
@@ -181,7 +181,7 @@ fn process(apm: &mut Apm, far: &[f32], near: &[f32]) -> Vec<f32> {
     out
 }
 
-/// The loudspeaker's sound in the microphone: 45 ms later, softer, with reflections.
+/// The loudspeaker's sound in the microphone: 45 ms later, quieter, with reflections.
 fn echo(far: &[f32]) -> Vec<f32> {
     let at = |n: usize, delay: usize| n.checked_sub(delay).map_or(0.0, |n| far[n]);
     (0..far.len()).map(|n| 0.4 * at(n, 2_160) + 0.15 * at(n, 2_400) - 0.1 * at(n, 3_100)).collect()

@@ -1,4 +1,4 @@
-//! What each codec makes of pictures and what comes back.
+//! Encodes frames with each codec, decodes them, and compares.
 
 mod common;
 
@@ -50,7 +50,7 @@ fn chroma_is_not_mixed_up_and_odd_sizes_are_whole() {
     }
 }
 
-/// Bits of `frames` from number `from` on, over the time they take, bit/s.
+/// The bitrate of `frames` frames starting at number `from`, in bit/s.
 fn rate(encoder: &mut dyn codecs::VideoEncoder, clip: &Clip, from: u32, frames: u32) -> f64 {
     let bytes: usize = (from..from + frames)
         .map(|n| encoder.encode(&clip.frame(n), false).expect("encoded").map_or(0, |e| e.data.len()))
@@ -81,7 +81,7 @@ fn a_new_bitrate_is_followed_without_a_keyframe() {
         let mut encoder = encoder(codec, 320, 180, 1_000_000);
         rate(&mut *encoder, &clip, 0, 3 * FPS);
         encoder.set_rate(250_000, FPS);
-        // Down it counts from the very step: what is too much stands in a queue.
+        // When the rate drops, count from the step itself: excess bits would wait in a queue.
         let down = rate(&mut *encoder, &clip, 3 * FPS, 5 * FPS);
         assert_near(down, 250_000.0, &format!("{codec:?} down"));
         encoder.set_rate(800_000, FPS);
@@ -218,7 +218,7 @@ fn vp8_which_cannot_say_full_range_is_given_limited_range() {
     assert!(decoded.u().iter().all(|u| u.abs_diff(240) <= 2), "{:?}", &decoded.u()[..8]);
 }
 
-/// Types of the NAL units of an access unit.
+/// The types of the NAL units of an access unit.
 fn nal_types(encoded: &EncodedFrame) -> Vec<u8> {
     let starts = encoded.data.windows(4).filter(|four| four[..3] == [0, 0, 1]);
     starts.map(|four| four[3] & 0x1f).collect()

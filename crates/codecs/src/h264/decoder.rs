@@ -9,9 +9,9 @@ use openh264::OpenH264API;
 use openh264::decoder::{self as open, DecodedYUV, DecoderConfig, Flush};
 use openh264::formats::YUVSource;
 
-/// One stream's decoder.
+/// The decoder of one stream.
 pub(crate) struct Decoder {
-    /// `None` after an error: what damage left in openh264 meets no other frame.
+    /// `None` after an error, so that its state cannot affect later frames.
     decoder: Option<open::Decoder>,
     pool: FramePool,
     color: Color,
@@ -19,12 +19,12 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Opens it.
+    /// Opens a decoder.
     pub(crate) fn open(pool: FramePool) -> Result<Self, DecodeError> {
         Ok(Decoder { decoder: Some(open_decoder()?), pool, color: Color::default(), await_keyframe: true })
     }
 
-    /// Reads the units that matter here.
+    /// Reads the NAL units that matter here.
     fn inspect(&mut self, data: &[u8]) -> Result<Access, DecodeError> {
         let mut access = None;
         for unit in nal_units(data) {
@@ -65,10 +65,10 @@ impl VideoDecoder for Decoder {
         }
         let shown = match self.inspect(&frame.data) {
             Ok(Access::Delta) if self.await_keyframe => Err(DecodeError::NeedKeyframe),
-            // Parameter sets alone neither begin nor break a stream.
+            // Parameter sets alone neither start nor interrupt a stream.
             Ok(Access::Parameters) => return self.run(frame),
             Ok(Access::Delta) => self.run(frame),
-            // What unnoticed damage left in the decoder must not spoil a sound keyframe.
+            // Undetected damage in the decoder must not affect an intact keyframe, so try again with a new instance.
             Ok(Access::Keyframe) if self.decoder.is_some() => self.run(frame).or_else(|_| self.run(frame)),
             Ok(Access::Keyframe) => self.run(frame),
             Err(error) => Err(error),
@@ -78,19 +78,19 @@ impl VideoDecoder for Decoder {
     }
 }
 
-/// What an access unit holds, the greatest wins.
+/// The content of an access unit; the greatest value applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Access {
     /// Nothing to show.
     Parameters,
-    /// A picture that rests on earlier ones.
+    /// A picture that depends on earlier ones.
     Delta,
-    /// A picture that rests on none.
+    /// A picture that depends on no other.
     Keyframe,
 }
 
 fn open_decoder() -> Result<open::Decoder, DecodeError> {
-    // Baseline has no reordering, so that each access unit shows its own picture: flushing would only hide errors.
+    // Baseline does not reorder, so each access unit returns its own picture. Flushing would only hide errors.
     let config = DecoderConfig::new().flush_after_decode(Flush::NoFlush);
     open::Decoder::with_api_config(OpenH264API::from_source(), config)
         .map_err(|error| DecodeError::Backend(error.to_string()))

@@ -1,4 +1,4 @@
-//! H.264 encoding: constrained baseline, one slice in an access unit, SPS and PPS with each IDR.
+//! H.264 encoding: constrained baseline, one slice per access unit, SPS and PPS with each IDR.
 
 use crate::cadence::Cadence;
 use crate::video::{Content, EncodeError, EncoderConfig, VideoEncoder, bound_bitrate, bound_fps};
@@ -13,14 +13,14 @@ use openh264_sys2 as sys;
 use std::os::raw::{c_int, c_void};
 use std::time::Duration;
 
-/// One H.264 encoder of one size.
+/// An H.264 encoder for one frame size.
 ///
-/// H.264 crops 4:2:0 pictures by pairs: of an odd size the last column or row is not sent.
+/// H.264 crops 4:2:0 pictures in steps of two pixels, so the last column or row of an odd size is not sent.
 pub(crate) struct Encoder {
     config: EncoderConfig,
     cadence: Cadence,
     color: Color,
-    /// `None` until the first frame, after one that changed the colour, and after an error.
+    /// `None` after a change of colour, and after an error.
     running: Option<Running>,
     keyframe_owed: bool,
     clock: Duration,
@@ -35,7 +35,7 @@ struct Running {
 }
 
 impl Encoder {
-    /// Opens it.
+    /// Opens an encoder.
     pub(crate) fn open(config: EncoderConfig) -> Result<Self, EncodeError> {
         let cadence = Cadence::new(config.fps);
         let color = Color::default();
@@ -59,7 +59,7 @@ impl Encoder {
             .profile(open::Profile::Baseline)
             .level(level.name)
             .complexity(open::Complexity::Medium)
-            // It takes the noise of what stands still for nothing to code: 1.1 dB less at 640x360 and 1.7 Mbit/s.
+            // Background detection skips the noise of static areas: 1.1 dB less at 640x360 and 1.7 Mbit/s.
             .background_detection(self.config.content == Content::Screen)
             .scene_change_detect(self.config.content == Content::Screen)
             .skip_frames(true)
@@ -101,8 +101,8 @@ impl Encoder {
 }
 
 impl Running {
-    /// The crate opens openh264 with the target as the most it may ever use, which keeps it below the target and
-    /// refuses a higher one. More than any level has makes it the most of the level.
+    /// Raises the maximum bitrate. The crate opens openh264 with the target as the maximum, which keeps it below the
+    /// target and rejects a higher one. A value above every level selects the maximum of the level.
     fn unbound(&mut self) -> Result<(), EncodeError> {
         self.set_bitrate(sys::ENCODER_OPTION_MAX_BITRATE, sys::SPATIAL_LAYER_0, c_int::MAX)
     }
@@ -134,9 +134,9 @@ impl Running {
     }
 
     /// # Safety
-    /// `value` points to what `option` takes. The encoder is initialised, which its first frame does.
+    /// `value` must point to the type that `option` takes. The encoder must be initialised, which its first frame does.
     unsafe fn set(&mut self, option: sys::ENCODER_OPTION, value: *mut c_void) -> Result<(), EncodeError> {
-        // SAFETY: by the caller; no option set here is one that the crate's encoder relies on.
+        // SAFETY: guaranteed by the caller; the crate's encoder relies on none of the options set here.
         let code = unsafe { self.encoder.raw_api().set_option(option, value) };
         match code {
             0 => Ok(()),
@@ -153,7 +153,7 @@ impl VideoEncoder for Encoder {
         }
         if frame.color != self.color {
             self.color = frame.color;
-            self.running = None; // the colour stands in the SPS
+            self.running = None; // the SPS contains the colour
             self.keyframe_owed = true;
         }
         self.keyframe_owed |= force_keyframe;
@@ -191,7 +191,7 @@ impl VideoEncoder for Encoder {
     }
 }
 
-/// A frame without its odd last column and row.
+/// A frame without its last column or row if the size is odd.
 struct Even<'a>(&'a VideoFrame);
 
 impl YUVSource for Even<'_> {
@@ -216,7 +216,7 @@ impl YUVSource for Even<'_> {
     }
 }
 
-/// A level's bounds, ITU-T H.264 table A-1.
+/// The bounds of a level, ITU-T H.264 table A-1.
 struct Level {
     name: open::Level,
     macroblocks: u32,
@@ -224,7 +224,7 @@ struct Level {
     max_bitrate: u32,
 }
 
-/// 3.1 is what browsers offer; the higher ones are for what does not fit it.
+/// 3.1 is what browsers offer; the higher ones are for what exceeds it.
 const LEVELS: [Level; 4] = [
     Level { name: open::Level::Level_3_1, macroblocks: 3_600, macroblocks_a_second: 108_000, max_bitrate: 14_000_000 },
     Level { name: open::Level::Level_4_0, macroblocks: 8_192, macroblocks_a_second: 245_760, max_bitrate: 20_000_000 },

@@ -1,4 +1,4 @@
-//! H.264 constrained baseline over openh264.
+//! H.264 constrained baseline with openh264.
 
 mod decoder;
 mod encoder;

@@ -1,19 +1,19 @@
-//! NAL units of an Annex B access unit, and what a sequence parameter set says of size and colour.
+//! Splits an Annex B access unit into NAL units, and reads size and colour from a sequence parameter set.
 //!
-//! ITU-T H.264: annex B, sections 7.3.1, 7.3.2.1.1 and E.1.1. openh264 tells neither the colour, nor the size before it
-//! has allocated for it.
+//! ITU-T H.264: annex B, sections 7.3.1, 7.3.2.1.1 and E.1.1. openh264 does not report the colour, and it reports the
+//! size only after it has allocated memory for it.
 
 use crate::video::{DecodeError, check_size};
 use media::frame::{Color, Matrix};
 
-/// `nal_unit_type` of a slice of a picture that is no keyframe.
+/// `nal_unit_type` of a slice of a picture that is not a keyframe.
 pub(super) const SLICE: u8 = 1;
 /// `nal_unit_type` of a slice of an instantaneous decoder refresh, a keyframe.
 pub(super) const IDR: u8 = 5;
 /// `nal_unit_type` of a sequence parameter set.
 pub(super) const SPS: u8 = 7;
 
-/// The NAL units between the start codes, without them.
+/// The NAL units, without start codes.
 pub(super) fn nal_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = after_start_code(data);
     std::iter::from_fn(move || {
@@ -31,17 +31,18 @@ pub(super) fn nal_type(unit: &[u8]) -> u8 {
     unit.first().map_or(0, |header| header & 0x1f)
 }
 
-/// What is used of a sequence parameter set.
+/// The fields of a sequence parameter set that are used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sps {
-    /// Meaning of the numbers; BT.601 limited where it is not said.
+    /// The colour; limited-range BT.601 if unspecified.
     pub(super) color: Color,
     /// Coded size in pixels, before cropping.
     pub(super) coded: (u32, u32),
 }
 
 impl Sps {
-    /// Reads a unit with its header byte. Errors for what this project never offers, and for pictures above the bounds.
+    /// Parses a unit with its header byte. Fails for profiles that this project never offers, and for frames above the
+    /// bounds.
     pub(super) fn parse(unit: &[u8]) -> Result<Self, DecodeError> {
         let payload = without_emulation_prevention(unit.get(1..).unwrap_or(&[]));
         let mut bits = Bits { data: &payload, at: 0 };
@@ -61,7 +62,7 @@ impl Sps {
             bits.read(1)?;
         }
         let coded = (columns.saturating_mul(16), rows.saturating_mul(16).saturating_mul(1 + fields));
-        // The coded size may exceed the shown one by less than a macroblock pair.
+        // Cropping may reduce the coded size by less than a pair of macroblocks.
         check_size(coded.0.saturating_sub(15), coded.1.saturating_sub(31).max(1)).map_err(|error| match error {
             DecodeError::TooLarge { .. } => DecodeError::TooLarge { width: coded.0, height: coded.1 },
             other => other,
@@ -77,7 +78,7 @@ impl Sps {
     }
 }
 
-/// Profiles whose SPS names the chroma format, section 7.3.2.1.1.
+/// Profiles whose SPS contains the chroma format, section 7.3.2.1.1.
 const HAS_CHROMA_FORMAT: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 
 struct Bits<'a> {
@@ -96,7 +97,7 @@ impl Bits<'_> {
         Ok(value)
     }
 
-    /// An unsigned Exp-Golomb code of up to 32 bits, section 9.1.
+    /// Reads an unsigned Exp-Golomb code of up to 32 bits, section 9.1.
     fn ue(&mut self) -> Result<u32, DecodeError> {
         let mut zeros = 0;
         while self.read(1)? == 0 {
@@ -108,7 +109,7 @@ impl Bits<'_> {
         Ok((1u32 << zeros) - 1 + self.read(zeros)?)
     }
 
-    /// The value of a signed code is nowhere needed but in scaling lists.
+    /// Reads a signed Exp-Golomb code. Its value matters only in scaling lists.
     fn se(&mut self) -> Result<i64, DecodeError> {
         let code = i64::from(self.ue()?);
         Ok(if code % 2 == 1 { (code + 1) / 2 } else { -code / 2 })
@@ -163,7 +164,7 @@ impl Bits<'_> {
         Ok(())
     }
 
-    /// The beginning of `vui_parameters`, as far as the matrix.
+    /// Reads the beginning of `vui_parameters`, up to the matrix coefficients.
     fn vui_color(&mut self) -> Result<Color, DecodeError> {
         const EXTENDED_SAR: u32 = 255;
         if self.read(1)? == 1 && self.read(8)? == EXTENDED_SAR {
@@ -196,7 +197,7 @@ fn after_start_code(data: &[u8]) -> Option<&[u8]> {
     start_code(data).map(|at| &data[at + 3..])
 }
 
-/// Zero bytes at the end belong to the next start code, or are padding.
+/// Removes trailing zero bytes, which belong to the next start code or are padding.
 fn trim(unit: &[u8]) -> &[u8] {
     let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     &unit[..end]
@@ -257,7 +258,7 @@ mod tests {
         assert_eq!(Sps::parse(&unit[..6]), Err(DecodeError::Corrupt));
     }
 
-    /// Writes sets bit by bit.
+    /// Writes parameter sets bit by bit.
     #[derive(Default)]
     struct Writer(Vec<bool>);
 

@@ -1,20 +1,20 @@
-//! Between I420 and the formats of cameras and screens.
+//! Conversions between I420 and the formats of cameras and screens.
 
 use super::PixelError;
 use media::frame::{FrameMut, Matrix, VideoFrame};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
-/// Rows of a plane, `stride` bytes from one to the next.
+/// A plane whose rows are `stride` bytes apart.
 #[derive(Debug, Clone, Copy)]
 pub struct Plane<'a> {
-    /// From the first byte of the first row at least to the last used byte of the last row.
+    /// At least the bytes from the start of the first row to the last used byte of the last row.
     pub bytes: &'a [u8],
-    /// Distance of rows in bytes.
+    /// Bytes from the start of one row to the next.
     pub stride: usize,
 }
 
 impl<'a> Plane<'a> {
-    /// Rows of `width` bytes.
+    /// Iterates over rows of `width` bytes.
     fn rows(self, width: usize, height: usize) -> Result<impl Iterator<Item = &'a [u8]>, PixelError> {
         let needed = height.checked_sub(1).and_then(|n| n.checked_mul(self.stride)).and_then(|n| n.checked_add(width));
         if self.stride < width || width == 0 || needed.is_none_or(|needed| needed > self.bytes.len()) {
@@ -24,7 +24,7 @@ impl<'a> Plane<'a> {
     }
 }
 
-/// Copies planes Y, U, V with strides. The picture has the size of `out`.
+/// Copies Y, U and V planes. The frame has the size of `out`.
 pub fn i420(planes: [Plane<'_>; 3], out: &mut FrameMut) -> Result<(), PixelError> {
     let (width, height) = (out.width() as usize, out.height() as usize);
     let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
@@ -34,7 +34,7 @@ pub fn i420(planes: [Plane<'_>; 3], out: &mut FrameMut) -> Result<(), PixelError
     copy(planes[2], v, half_width, half_height)
 }
 
-/// Takes NV12 apart: luma, and U and V in turns. The picture has the size of `out`.
+/// Converts NV12: luma, then interleaved U and V. The frame has the size of `out`.
 pub fn nv12(luma: Plane<'_>, chroma: Plane<'_>, out: &mut FrameMut) -> Result<(), PixelError> {
     let (width, height) = (out.width() as usize, out.height() as usize);
     let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
@@ -49,11 +49,11 @@ pub fn nv12(luma: Plane<'_>, chroma: Plane<'_>, out: &mut FrameMut) -> Result<()
     Ok(())
 }
 
-/// Takes YUYV (4:2:2, Y0 U Y1 V) apart; chroma is the mean of two rows. The picture has the size of `out`.
+/// Converts YUYV (4:2:2, Y0 U Y1 V); chroma is the mean of two rows. The frame has the size of `out`.
 pub fn yuyv(packed: Plane<'_>, out: &mut FrameMut) -> Result<(), PixelError> {
     let (width, height) = (out.width() as usize, out.height() as usize);
     let half = width.div_ceil(2);
-    // A row of odd width ends with half a pair: Y0 U, or all of Y0 U Y1 V where the device pads.
+    // A row of odd width ends with half a pair: Y0 U, or a complete Y0 U Y1 V if the device pads.
     let used = if packed.stride >= half * 4 { half * 4 } else { width * 2 };
     let mut rows = packed.rows(width * 2, height)?.zip(0..);
     let (y, u, v) = out.planes_mut();
@@ -74,7 +74,7 @@ pub fn yuyv(packed: Plane<'_>, out: &mut FrameMut) -> Result<(), PixelError> {
     Ok(())
 }
 
-/// The chroma of whole pairs.
+/// Converts the chroma of complete pairs.
 fn chroma(above: &[u8], below: &[u8], u: &mut [u8], v: &mut [u8]) {
     let mean = |a: u8, b: u8| (u16::from(a) + u16::from(b)).div_ceil(2) as u8;
     for (((u, v), a), b) in u.iter_mut().zip(v).zip(above.chunks_exact(4)).zip(below.chunks_exact(4)) {

@@ -1,4 +1,4 @@
-//! Motion JPEG of USB cameras, straight to planes.
+//! Decodes the Motion JPEG of USB cameras directly to planes.
 
 use super::PixelError;
 use super::convert::{Plane, i420};
@@ -9,28 +9,30 @@ use media::frame::{FrameMut, FramePool, VideoFrame};
 use std::time::Instant;
 use turbojpeg::Subsamp;
 
-/// Pictures cut short that are left out, for the one before is better. A camera that sends nothing else is shown as it is.
+/// Number of truncated frames that are skipped, because the previous frame looks better. If a camera sends only
+/// truncated frames, they are shown.
 const LEFT_OUT: u32 = 3;
 
-/// Decodes the JPEGs of one camera. Pictures do not depend on each other: damage costs the damaged one alone.
+/// Decodes the JPEGs of one camera. Frames are independent, so damage affects one frame only.
 #[derive(Debug, Default)]
 pub struct Mjpeg {
     planes: Vec<u8>,
-    /// Pictures cut short since the last whole one.
+    /// Truncated frames since the last complete one.
     cut: u32,
 }
 
 impl Mjpeg {
-    /// A decoder.
+    /// Makes a decoder.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Decodes a JPEG of any subsampling, in its own size. JPEG is full range (JFIF); the frame is in limited range
-    /// BT.601, which every codec and receiver agrees on.
+    /// Decodes a JPEG with any subsampling, at its own size. JPEG is full range (JFIF); the result is limited-range
+    /// BT.601, which every codec and receiver supports.
     ///
-    /// What libjpeg merely warns of (padding, no end marker, a wrong code) is shown. A picture that lacks more than its last
-    /// rows is [`PixelError::Corrupt`] a few times, then shown as far as it goes.
+    /// Frames for which libjpeg only warns (padding, no end marker, an invalid code) are returned. A frame that lacks
+    /// more than its last rows fails with [`PixelError::Corrupt`] a few times; then it is returned as far as it was
+    /// decoded.
     pub fn decode(&mut self, jpeg: &[u8], pool: &FramePool, time: Instant) -> Result<VideoFrame, PixelError> {
         let picture = Picture::read(jpeg)?;
         let header = picture.header();
@@ -53,7 +55,7 @@ impl Mjpeg {
         Ok(out.freeze(time))
     }
 
-    /// Whether the picture is shown.
+    /// Decides whether to show the frame.
     fn judge(&mut self, extent: Extent) -> Result<(), PixelError> {
         match extent {
             Extent::Whole => self.cut = 0,
@@ -68,28 +70,28 @@ fn side(side: usize) -> Result<u32, PixelError> {
     u32::try_from(side).map_err(|_| PixelError::TooLarge)
 }
 
-/// How much of a picture is there.
+/// How much of a frame was decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// All rows, or nearly all: seven eighths at least.
+    /// All rows, or at least seven eighths of them.
     Whole,
-    /// The first ones.
+    /// Only the first rows.
     Cut,
     /// Not even the first block.
     Nothing,
 }
 
-/// What is missing of a picture: what libjpeg makes of no data at all.
+/// The sample value that libjpeg produces for missing data.
 const MISSING: u8 = 128;
 
 /// Decodes all planes.
 fn decompress(picture: Picture<'_>, jpeg: &[u8], planes: &mut [u8]) -> Result<Extent, PixelError> {
-    planes.fill(MISSING); // where libjpeg gives up
+    planes.fill(MISSING); // for what libjpeg does not reach
     let header = picture.header();
     if picture.decompress(planes)? == Outcome::Clean || !is_missing(planes, header, Block::Late) {
         return Ok(Extent::Whole);
     }
-    // A picture that really ends in even grey has all its rows if only the end marker was not there.
+    // If only the end marker is missing, all rows are present, even if the frame ends in plain grey.
     let ended = [jpeg, &[0xFF, 0xD9]].concat();
     if Picture::read(&ended)?.decompress(planes)? == Outcome::Clean {
         return Ok(Extent::Whole);
@@ -97,15 +99,15 @@ fn decompress(picture: Picture<'_>, jpeg: &[u8], planes: &mut [u8]) -> Result<Ex
     Ok(if is_missing(planes, header, Block::First) { Extent::Nothing } else { Extent::Cut })
 }
 
-/// A block of 8 by 8 luma samples, or what the picture's edge leaves of it.
+/// A block of 8 by 8 luma samples, or the part of it inside the frame.
 #[derive(Debug, Clone, Copy)]
 enum Block {
     First,
-    /// The last one at seven eighths of the height.
+    /// The block in the last column, at seven eighths of the height.
     Late,
 }
 
-/// Whether the block is as no data at all would leave it.
+/// Whether the block looks as it would without data.
 fn is_missing(planes: &[u8], header: Header, block: Block) -> bool {
     let stride = header.width.next_multiple_of(chroma_reach(header.subsamp).0);
     let Header { width, height, .. } = header;
@@ -118,7 +120,7 @@ fn is_missing(planes: &[u8], header: Header, block: Block) -> bool {
     rows.all(|y| row(y).iter().all(|sample| *sample == MISSING))
 }
 
-/// Pixels that a chroma sample reaches over, across and down.
+/// Width and height in pixels that one chroma sample covers.
 fn chroma_reach(subsamp: Subsamp) -> (usize, usize) {
     match subsamp {
         Subsamp::Sub2x1 => (2, 1),
@@ -130,7 +132,7 @@ fn chroma_reach(subsamp: Subsamp) -> (usize, usize) {
     }
 }
 
-/// Brings planes of any subsampling to 4:2:0. TurboJPEG rounds the sides of all planes up to whole chroma samples.
+/// Converts planes of any subsampling to 4:2:0. TurboJPEG rounds the sides of all planes up to whole chroma samples.
 fn gather(planes: &[u8], subsamp: Subsamp, out: &mut FrameMut) -> Result<(), PixelError> {
     let (width, height) = (out.width() as usize, out.height() as usize);
     if subsamp == Subsamp::Gray {
@@ -159,7 +161,7 @@ fn grey(planes: &[u8], out: &mut FrameMut) -> Result<(), PixelError> {
     Ok(())
 }
 
-/// How far the chroma samples of a JPEG reach, in pixels, and how many there are.
+/// The size and number of the chroma samples of a JPEG, in pixels.
 struct Reach {
     across: usize,
     down: usize,
@@ -168,7 +170,7 @@ struct Reach {
 }
 
 impl Reach {
-    /// Each sample of `out` is the mean of those within its two by two pixels.
+    /// Makes each sample of `out` the mean of the samples within its 2x2 pixels.
     fn gather(&self, from: &[u8], out: &mut [u8], width: usize) {
         for (line, out) in out.chunks_exact_mut(width).enumerate() {
             let (above, below) = (self.row(from, line * 2), self.row(from, line * 2 + 1));
@@ -186,7 +188,7 @@ impl Reach {
         }
     }
 
-    /// The samples that reach the pixels of a line; below the last line those of the last.
+    /// The samples that cover a line of pixels; below the last line, those of the last line.
     fn row<'a>(&self, from: &'a [u8], line: usize) -> &'a [u8] {
         let row = (line / self.down).min(self.rows - 1);
         &from[row * self.columns..(row + 1) * self.columns]
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn red_and_white_land_where_limited_range_has_them() {
         let frame = decode(&jpeg(64, 64, Subsamp::Sub2x1)).expect("decoded");
-        // RGB (200, 0, 0): Y' = 0.299 * 200 = 59.8, Cr = 128 + 0.5 * 200 = 228, in limited range 67 and 216.
+        // RGB (200, 0, 0): Y' = 0.299 * 200 = 59.8, Cr = 128 + 0.5 * 200 = 228; in limited range 67 and 216.
         assert!(frame.y()[64 * 2 + 8].abs_diff(67) <= 3, "{}", frame.y()[64 * 2 + 8]);
         assert!(frame.v()[32 + 4].abs_diff(216) <= 3, "{}", frame.v()[32 + 4]);
     }
@@ -274,7 +276,7 @@ mod tests {
                 follow(&damaged, &format!("byte {at} changed by {change:#x}"));
             }
         }
-        // A tables-only stream, which libjpeg takes without a word.
+        // A tables-only stream, which libjpeg accepts without a warning.
         let tables = [&good[..scan - 14], &[0xFF, 0xD9]].concat();
         follow(&tables, "tables without a picture");
     }

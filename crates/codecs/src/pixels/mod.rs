@@ -1,7 +1,7 @@
-//! Pixel formats: what cameras deliver to I420, and I420 to other sizes, orientations, ranges and RGBA.
+//! Pixel formats: converts camera formats to I420, and I420 to other sizes, orientations, ranges and RGBA.
 //!
-//! What comes from a device is checked against the slice it lies in: a wrong stride or a short buffer is
-//! [`PixelError::Layout`], never a panic.
+//! Data from a device is checked against the length of its slice: a wrong stride or a short buffer returns
+//! [`PixelError::Layout`] and never panics.
 
 mod convert;
 mod mjpeg;
@@ -16,20 +16,20 @@ pub use range::{full_to_limited, limit_range};
 pub use rotate::rotate;
 pub use scale::scale;
 
-/// Why a picture was not converted.
+/// Why a frame was not converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PixelError {
-    /// The bytes are too few for the size and stride that were named.
-    #[error("the picture is not laid out as its format says")]
+    /// There are too few bytes for the given size and stride.
+    #[error("the frame's size does not match its format")]
     Layout,
     /// The JPEG is damaged.
     #[error("the JPEG is damaged")]
     Corrupt,
-    /// The JPEG holds something else than 8 bit grey or YCbCr.
-    #[error("the JPEG's kind is not supported")]
+    /// The JPEG is not 8-bit grey or YCbCr.
+    #[error("the JPEG's colour format is not supported")]
     Unsupported,
-    /// The picture is above [`MAX_SIDE`](crate::MAX_SIDE) or [`MAX_PIXELS`](crate::MAX_PIXELS).
-    #[error("the picture is too large")]
+    /// The frame is larger than [`MAX_SIDE`](crate::MAX_SIDE) or [`MAX_PIXELS`](crate::MAX_PIXELS).
+    #[error("the frame is too large")]
     TooLarge,
 }
 

@@ -1,9 +1,9 @@
-//! From full range (0..=255) to limited range (16..=235, chroma 16..=240), ITU-T H.273 section 8.3.
+//! Converts full range (0..=255) to limited range (16..=235, chroma 16..=240), ITU-T H.273 section 8.3.
 
 use media::frame::{FrameMut, FramePool, VideoFrame};
 
-/// The frame in limited range, which is all that VP8 knows and what every receiver gets right. A frame that is in it
-/// already comes back as it is.
+/// The frame in limited range, the only range of VP8 and the one that every receiver handles correctly. A frame that is
+/// already limited is returned unchanged.
 pub fn full_to_limited(frame: &VideoFrame, pool: &FramePool) -> VideoFrame {
     if !frame.color.full_range {
         return frame.clone();
@@ -19,7 +19,7 @@ pub fn full_to_limited(frame: &VideoFrame, pool: &FramePool) -> VideoFrame {
     out
 }
 
-/// Brings a picture that was filled with full range into limited range, in place.
+/// Converts a full-range frame to limited range in place.
 pub fn limit_range(frame: &mut FrameMut) {
     let (y, u, v) = frame.planes_mut();
     y.iter_mut().for_each(|value| *value = luma(*value));
@@ -30,7 +30,7 @@ fn map(from: &[u8], to: &mut [u8], change: fn(u8) -> u8) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = change(*from));
 }
 
-/// `16 + y * 219 / 255` in 8.8 fixed point, which 16-bit lanes hold.
+/// `16 + y * 219 / 255` in 8.8 fixed point, which fits into 16-bit lanes.
 fn luma(value: u8) -> u8 {
     ((u16::from(value) * 220 + 16 * 256 + 128) >> 8) as u8
 }

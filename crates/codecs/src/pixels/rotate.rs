@@ -1,11 +1,11 @@
-//! Turning pictures upright.
+//! Rotates frames upright.
 
 use media::frame::{FramePool, Rotation, VideoFrame};
 
-/// Side of the squares that are turned at once: they stay in the first-level cache.
+/// Side of the blocks that are rotated at a time. They fit into the first-level cache.
 const BLOCK: usize = 16;
 
-/// Turns the picture by its `rotation`, which is then none. A picture that stands upright comes back as it is.
+/// Applies the frame's `rotation`; the result has none. An upright frame is returned unchanged.
 pub fn rotate(frame: &VideoFrame, pool: &FramePool) -> VideoFrame {
     let (width, height) = match frame.rotation {
         Rotation::None => return frame.clone(),
@@ -35,7 +35,7 @@ fn turn(from: &[u8], to: &mut [u8], width: usize, rotation: Rotation) {
     }
 }
 
-/// Fills `to`, square by square, with what `from` gives for a column and a row.
+/// Fills `to`, block by block, with `from(column, row)`.
 fn transpose(to: &mut [u8], width: usize, height: usize, from: impl Fn(usize, usize) -> u8) {
     for top in (0..height).step_by(BLOCK) {
         for left in (0..width).step_by(BLOCK) {

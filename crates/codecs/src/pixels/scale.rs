@@ -1,9 +1,9 @@
-//! To other sizes: by the mean of the area going down, bilinear going up, both axes by themselves.
+//! Scales frames: area average for reduction, bilinear for enlargement, independently for each axis.
 
 use media::frame::{FramePool, VideoFrame};
 
-/// The picture in another size; sides of 0 become 1. Going down each new pixel is the mean of the area it covers, so
-/// that nothing aliases; going up it is interpolated. Time, colour and rotation stay.
+/// The frame at another size; sides of 0 become 1. When reducing, each new pixel is the mean of the area it covers,
+/// which avoids aliasing; when enlarging, pixels are interpolated. Time, colour and rotation are kept.
 pub fn scale(frame: &VideoFrame, width: u32, height: u32, pool: &FramePool) -> VideoFrame {
     let (width, height) = (width.max(1), height.max(1));
     if (width, height) == (frame.width(), frame.height()) || frame.width() == 0 || frame.height() == 0 {
@@ -22,10 +22,10 @@ pub fn scale(frame: &VideoFrame, width: u32, height: u32, pool: &FramePool) -> V
     out
 }
 
-/// Bits after the point of a weight. A sum of weighted bytes stays within 16 + 8 bits, with room for both axes.
+/// Fractional bits of a weight. A weighted sum of bytes fits into 16 + 8 bits, which leaves room for both axes.
 const POINT: u32 = 8;
 
-/// Weights of the old samples for each new one along an axis: `taps` of them from `first[n]` on.
+/// For each new sample along an axis, the weights of `taps` old samples from `first[n]` on.
 struct Axis {
     taps: usize,
     first: Vec<usize>,
@@ -38,7 +38,7 @@ impl Axis {
         let taps = real.iter().map(|(_, weights)| weights.len()).max().unwrap_or(1);
         let mut axis = Axis { taps, first: Vec::with_capacity(to), weights: vec![0; taps * to] };
         for ((first, real), weights) in real.into_iter().zip(axis.weights.chunks_exact_mut(taps)) {
-            // With equally many taps everywhere the last new samples begin a little earlier, with weights of nothing.
+            // Every sample has the same number of taps, so the last ones start a little earlier, with zero weights.
             let start = first.min(from - taps);
             axis.first.push(start);
             round(&real, &mut weights[first - start..]);
@@ -46,13 +46,13 @@ impl Axis {
         axis
     }
 
-    /// Where the old samples of each new one begin, and their weights.
+    /// The first old sample of each new one, and the weights.
     fn spans(&self) -> impl Iterator<Item = (usize, &[u16])> {
         self.first.iter().copied().zip(self.weights.chunks_exact(self.taps))
     }
 }
 
-/// Rounds weights so that they still sum exactly to 1.
+/// Rounds weights so that their sum is still exactly 1.
 fn round(real: &[f64], weights: &mut [u16]) {
     let (mut exact, mut given) = (0.0, 0);
     for (real, weight) in real.iter().zip(weights) {
@@ -117,7 +117,7 @@ impl Resize {
         }
     }
 
-    /// Across, with a number of taps that the compiler can unroll.
+    /// Scales a row, with a number of taps that the compiler can unroll.
     fn squeeze<const TAPS: usize>(&self, row: &[u16], out: &mut [u8]) {
         let weights = self.across.weights.as_chunks::<TAPS>().0;
         for ((first, weights), out) in self.across.first.iter().zip(weights).zip(out) {
@@ -134,12 +134,12 @@ impl Resize {
     }
 }
 
-/// A sum weighted along both axes as a byte.
+/// Rounds a sum that is weighted along both axes to a byte.
 fn rounded(sum: u32) -> u8 {
     ((sum + (1 << (2 * POINT - 1))) >> (2 * POINT)) as u8
 }
 
-/// The common case of the ladder: each new pixel is the mean of four.
+/// The common case for encodings: each new pixel is the mean of four.
 fn halve(from: &[u8], to: &mut [u8], width: usize) {
     for (rows, out) in from.chunks_exact(width * 4).zip(to.chunks_exact_mut(width)) {
         let (above, below) = rows.split_at(width * 2);
@@ -175,7 +175,7 @@ mod tests {
         for (width, height) in [(320, 180), (426, 240), (101, 57), (960, 540), (1281, 721), (640, 100), (17, 33)] {
             let scaled = scale(&original, width, height, &pool);
             let exact = frame(width, height, gradient);
-            // Beside the edges, where going up has nothing to interpolate with.
+            // Away from the edges, where enlarging has nothing to interpolate with.
             let edge = if width > 640 { 4 } else { 0 };
             for line in edge..height as usize - edge {
                 for x in edge..width as usize - edge {

@@ -1,8 +1,8 @@
-//! One JPEG on its way through TurboJPEG.
+//! Decodes one JPEG with TurboJPEG.
 //!
-//! The `turbojpeg` crate hides whether an error was a warning, and keeps a decompressor over pictures. Here a picture has
-//! a decompressor of its own: whatever a damaged one leaves behind (a header read by half, tables) meets no other. That
-//! costs a few microseconds of the milliseconds that decoding takes.
+//! The `turbojpeg` crate does not report whether an error was only a warning, and reuses a decompressor. Here each
+//! frame has its own decompressor, so that the state that a damaged frame leaves behind (a partly read header, tables)
+//! cannot affect another. That costs a few microseconds, where decoding takes milliseconds.
 
 use super::PixelError;
 use std::ffi::c_void;
@@ -10,10 +10,10 @@ use std::os::raw::c_int;
 use std::ptr::NonNull;
 use turbojpeg::{Colorspace, Subsamp, raw};
 
-/// A progressive JPEG of a few kilobytes can take minutes; cameras send baseline.
+/// Limit on scans. A progressive JPEG of a few kilobytes can take minutes to decode; cameras send baseline.
 const MOST_SCANS: c_int = 16;
 
-/// What a JPEG says of itself.
+/// The header of a JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) width: usize,
@@ -21,12 +21,12 @@ pub(super) struct Header {
     pub(super) subsamp: Subsamp,
 }
 
-/// How much of a picture came out.
+/// How completely a frame was decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Without a word of complaint.
+    /// Without warnings.
     Clean,
-    /// libjpeg complained and went on. What it did not find is as it was, or grey (128 in each plane).
+    /// libjpeg warned and continued. Missing samples are unchanged, or grey (128 in each plane).
     Warned,
 }
 
@@ -39,10 +39,10 @@ pub(super) struct Picture<'a> {
 }
 
 impl<'a> Picture<'a> {
-    /// Reads the header. Warnings are none of an error as long as it says what the picture is.
+    /// Reads the header. Warnings are ignored as long as the header describes the frame.
     pub(super) fn read(jpeg: &'a [u8]) -> Result<Self, PixelError> {
         let mut handle = Handle::new()?;
-        // SAFETY: the handle is open; TurboJPEG bounds its reads by the length.
+        // SAFETY: the handle is valid, and TurboJPEG reads at most `length` bytes.
         let code = unsafe { raw::tj3DecompressHeader(handle.raw(), jpeg.as_ptr(), length(jpeg)) };
         if code != 0 && !handle.only_warned() {
             return Err(PixelError::Corrupt);
@@ -55,8 +55,8 @@ impl<'a> Picture<'a> {
         self.header
     }
 
-    /// Bytes that [`decompress`](Self::decompress) writes: planes one after the other without padding, their sides
-    /// rounded up to whole chroma samples.
+    /// Number of bytes that [`decompress`](Self::decompress) writes: consecutive planes without padding, whose sides
+    /// are rounded up to whole chroma samples.
     pub(super) fn planes_len(&self) -> Result<usize, PixelError> {
         let Header { width, height, subsamp } = self.header;
         turbojpeg::yuv_pixels_len(width, 1, height, subsamp).map_err(|_| PixelError::Unsupported)
@@ -68,8 +68,8 @@ impl<'a> Picture<'a> {
             return Err(PixelError::Layout);
         }
         let (jpeg, handle) = (self.jpeg, self.handle.raw());
-        // SAFETY: the handle is open and between pictures. It reads the same bytes as `read` did, so that it finds the
-        // same size and subsampling and writes no more than `planes_len`.
+        // SAFETY: the handle is valid. It reads the same bytes as `read` did, so it finds the same size and
+        // subsampling, and writes at most `planes_len` bytes.
         let code = unsafe { raw::tj3DecompressToYUV8(handle, jpeg.as_ptr(), length(jpeg), planes.as_mut_ptr(), 1) };
         match code {
             0 => Ok(Outcome::Clean),
@@ -89,10 +89,10 @@ struct Handle(NonNull<c_void>);
 
 impl Handle {
     fn new() -> Result<Self, PixelError> {
-        // SAFETY: no requirements; null is checked.
+        // SAFETY: no requirements; a null result is checked.
         let raw = unsafe { raw::tj3Init(raw::TJINIT_TJINIT_DECOMPRESS as c_int) };
         let mut handle = Handle(NonNull::new(raw).ok_or(PixelError::Unsupported)?);
-        // SAFETY: the handle is open.
+        // SAFETY: the handle is valid.
         let code = unsafe { raw::tj3Set(handle.raw(), raw::TJPARAM_TJPARAM_SCANLIMIT as c_int, MOST_SCANS) };
         if code == 0 { Ok(handle) } else { Err(PixelError::Unsupported) }
     }
@@ -101,20 +101,20 @@ impl Handle {
         self.0.as_ptr()
     }
 
-    /// Whether the last error came after, or was, a warning: an error after a warning is told as one too, so that the
-    /// caller looks at what was written.
+    /// Whether the last error was a warning or followed one. TurboJPEG then reports the error as a warning too, so the
+    /// caller must check the decoded samples.
     fn only_warned(&mut self) -> bool {
-        // SAFETY: the handle is open.
+        // SAFETY: the handle is valid.
         let code = unsafe { raw::tj3GetErrorCode(self.raw()) };
         code == raw::TJERR_TJERR_WARNING as c_int
     }
 
     fn get(&mut self, parameter: raw::TJPARAM) -> c_int {
-        // SAFETY: the handle is open.
+        // SAFETY: the handle is valid.
         unsafe { raw::tj3Get(self.raw(), parameter as c_int) }
     }
 
-    /// Sizes are -1 as long as no header was understood.
+    /// Reads the header values. Sizes are -1 if no header was parsed.
     fn header(&mut self) -> Result<Header, PixelError> {
         let side = |side: c_int| usize::try_from(side).ok().filter(|side| *side > 0).ok_or(PixelError::Corrupt);
         let width = side(self.get(raw::TJPARAM_TJPARAM_JPEGWIDTH))?;
@@ -132,7 +132,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: open, and closed only here.
+        // SAFETY: the handle is valid, and is destroyed only here.
         unsafe { raw::tj3Destroy(self.0.as_ptr()) }
     }
 }

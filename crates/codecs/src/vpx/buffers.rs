@@ -1,11 +1,11 @@
-//! Memory for the VP9 decoder's pictures, bounded: a frame that would need more than the largest picture is refused by
-//! its own allocation, also where its header slipped past the check before.
+//! Bounded memory for the VP9 decoder's frames. A frame larger than the maximum fails at its allocation, even if its
+//! header passed the earlier check.
 
 use crate::video::MAX_PIXELS;
 use std::os::raw::{c_int, c_void};
 use vpx_sys as vpx;
 
-/// The pictures of one decoder. It stands still on the heap while libvpx knows its address, and outlives the instance.
+/// The frames of one decoder. Boxed, because libvpx keeps its address; it outlives the codec instance.
 #[derive(Default)]
 pub(super) struct Buffers {
     slots: Vec<Slot>,
@@ -18,18 +18,19 @@ struct Slot {
 }
 
 impl Buffers {
-    /// Largest picture with chroma, borders of 160 pixels and alignment.
+    /// Size of the largest frame in bytes, with chroma, borders of 160 pixels and alignment.
     const LARGEST: usize = (MAX_PIXELS as usize + 4 * 352 * 4096) * 3 / 2;
-    /// References and working pictures of the decoder; more are refused.
+    /// Number of reference and working frames of the decoder. Further ones are refused.
     const SLOTS: usize = (vpx::VP9_MAXIMUM_REF_BUFFERS + vpx::VPX_MAXIMUM_WORK_BUFFERS) as usize + 2;
 
-    /// Has `context` take its memory here.
+    /// Makes `context` allocate its frames here.
     ///
     /// # Safety
-    /// `context` is a VP9 decoder that has decoded nothing yet, and `self` is neither moved nor dropped before it.
+    /// `context` must be a VP9 decoder that has not decoded anything, and `self` must not be moved or dropped before
+    /// it.
     pub(super) unsafe fn install(&mut self, context: *mut vpx::vpx_codec_ctx_t) -> vpx::vpx_codec_err_t {
         let this: *mut Self = self;
-        // SAFETY: by the caller; the functions have the types libvpx wants.
+        // SAFETY: guaranteed by the caller; the functions have the types that libvpx expects.
         unsafe { vpx::vpx_codec_set_frame_buffer_functions(context, Some(get), Some(release), this.cast()) }
     }
 

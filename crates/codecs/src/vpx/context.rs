@@ -5,13 +5,13 @@ use std::mem::MaybeUninit;
 use std::os::raw::c_int;
 use vpx_sys as vpx;
 
-/// Owns a `vpx_codec_ctx_t`. It stands still on the heap, as libvpx may keep pointers into it.
+/// Owns a `vpx_codec_ctx_t`. Boxed, because libvpx may keep pointers into it.
 pub(super) struct Context {
     raw: Box<vpx::vpx_codec_ctx_t>,
 }
 
-// SAFETY: libvpx binds an instance to no thread; it only forbids two threads in one instance at once, and every use
-// of `raw` goes through `&mut self`.
+// SAFETY: libvpx does not bind an instance to a thread; it only forbids concurrent use, and every use of `raw` requires
+// `&mut self`.
 unsafe impl Send for Context {}
 
 impl Context {
@@ -37,7 +37,7 @@ impl Context {
         Self::opened(raw, code)
     }
 
-    /// The instance, for a call.
+    /// The instance, to pass to libvpx.
     pub(super) fn raw(&mut self) -> *mut vpx::vpx_codec_ctx_t {
         &mut *self.raw
     }
@@ -49,7 +49,7 @@ impl Context {
         self.check(code)
     }
 
-    /// Turns a result into what libvpx says about it.
+    /// Converts a result code to libvpx's error message.
     pub(super) fn check(&mut self, code: vpx::vpx_codec_err_t) -> Result<(), String> {
         match code {
             vpx::vpx_codec_err_t::VPX_CODEC_OK => Ok(()),
@@ -61,12 +61,12 @@ impl Context {
         let mut context = Context { raw };
         match code {
             vpx::vpx_codec_err_t::VPX_CODEC_OK => Ok(context),
-            other => Err(context.message(other)), // libvpx has freed what it made; destroying again is harmless
+            other => Err(context.message(other)), // libvpx has freed its memory; destroying it again is harmless
         }
     }
 
     fn message(&mut self, code: vpx::vpx_codec_err_t) -> String {
-        // SAFETY: both return static or instance-owned C strings, or null; they are copied before any other call.
+        // SAFETY: both return static or instance-owned C strings, or null. They are copied before any other call.
         let (text, detail) =
             unsafe { (text(vpx::vpx_codec_err_to_string(code)), text(vpx::vpx_codec_error_detail(self.raw()))) };
         match detail.is_empty() {
@@ -78,7 +78,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: the instance was initialised, or is blank, which libvpx answers with an error.
+        // SAFETY: the instance is initialised, or zeroed, for which libvpx returns an error.
         unsafe { vpx::vpx_codec_destroy(&mut *self.raw) };
     }
 }
@@ -107,7 +107,7 @@ pub(super) fn default_config(iface: *mut vpx::vpx_codec_iface_t) -> Result<vpx::
 }
 
 fn blank() -> vpx::vpx_codec_ctx_t {
-    // SAFETY: a plain C structure of pointers, integers and an enum whose zero is VPX_CODEC_OK.
+    // SAFETY: a plain C structure of pointers, integers and an enum whose zero value is VPX_CODEC_OK.
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
@@ -116,7 +116,7 @@ fn blank() -> vpx::vpx_codec_ctx_t {
 unsafe fn text(text: *const std::os::raw::c_char) -> String {
     match text.is_null() {
         true => String::new(),
-        // SAFETY: by the caller.
+        // SAFETY: guaranteed by the caller.
         false => unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned(),
     }
 }

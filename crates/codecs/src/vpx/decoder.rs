@@ -10,9 +10,9 @@ use media::frame::{Color, FramePool, Matrix, VideoFrame};
 use std::os::raw::{c_int, c_uint};
 use vpx_sys as vpx;
 
-/// One stream's decoder.
+/// The decoder of one stream.
 pub(crate) struct Decoder {
-    /// `None` after an error: what damage left in libvpx meets no other frame.
+    /// `None` after an error, so that its state cannot affect later frames.
     instance: Option<Instance>,
     codec: VideoCodec,
     pool: FramePool,
@@ -20,7 +20,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Opens it.
+    /// Opens a decoder.
     pub(crate) fn open(codec: VideoCodec, pool: FramePool) -> Result<Self, DecodeError> {
         Ok(Decoder { instance: Some(Instance::open(codec)?), codec, pool, await_keyframe: true })
     }
@@ -58,7 +58,7 @@ impl VideoDecoder for Decoder {
             return Err(DecodeError::Codec);
         }
         let shown = match header::inspect(self.codec, &frame.data) {
-            // What unnoticed damage left in the decoder must not spoil a sound keyframe.
+            // Undetected damage in the decoder must not affect an intact keyframe, so try again with a new instance.
             Ok(true) if self.instance.is_some() => self.show(frame).or_else(|_| self.show(frame)),
             Ok(true) => self.show(frame),
             Ok(false) if self.await_keyframe => Err(DecodeError::NeedKeyframe),
@@ -70,9 +70,9 @@ impl VideoDecoder for Decoder {
     }
 }
 
-/// A decoder of libvpx with the memory of its pictures.
+/// A libvpx decoder with the memory of its frames.
 struct Instance {
-    context: Context, // before `buffers`: it gives its pictures back while it is dropped
+    context: Context, // before `buffers`: dropping it releases its frames
     _buffers: Option<Box<Buffers>>,
 }
 
@@ -98,9 +98,9 @@ impl Instance {
 
     fn run(&mut self, data: &[u8]) -> Result<Option<Picture>, DecodeError> {
         let len = c_uint::try_from(data.len()).map_err(|_| DecodeError::Corrupt)?;
-        // SAFETY: `data` lives through the call; libvpx bounds its reads by `len`.
+        // SAFETY: `data` lives through the call, and libvpx reads at most `len` bytes.
         let code = unsafe { vpx::vpx_codec_decode(self.context.raw(), data.as_ptr(), len, std::ptr::null_mut(), 0) };
-        // A picture that is there is taken even if the call failed: else it would be found after the next call.
+        // Take a frame even if the call failed; otherwise the next call would return it.
         let picture = self.newest();
         match code {
             vpx::vpx_codec_err_t::VPX_CODEC_OK if !self.corrupted() => Ok(picture),
@@ -112,7 +112,7 @@ impl Instance {
     fn newest(&mut self) -> Option<Picture> {
         let (mut iter, mut newest) = (std::ptr::null(), None);
         loop {
-            // SAFETY: `iter` starts null and is then libvpx's.
+            // SAFETY: `iter` starts as null and then belongs to libvpx.
             let image = unsafe { vpx::vpx_codec_get_frame(self.context.raw(), &mut iter).as_ref() };
             match image {
                 Some(image) => newest = Some(Picture(*image)),
@@ -130,11 +130,11 @@ impl Instance {
     }
 }
 
-/// What libvpx shows; valid until the next call into the decoder.
+/// The image that libvpx shows; valid until the next call to the decoder.
 struct Picture(vpx::vpx_image_t);
 
 impl Picture {
-    /// The rows of a plane and their distance.
+    /// The rows of a plane and their stride.
     fn plane(&self, n: usize) -> Result<pixels::Plane<'_>, DecodeError> {
         let shift = usize::from(n > 0);
         let (width, height) = (self.0.d_w as usize, self.0.d_h as usize);
@@ -143,7 +143,7 @@ impl Picture {
         if self.0.planes[n].is_null() || stride < width {
             return Err(DecodeError::Corrupt);
         }
-        // SAFETY: libvpx's planes have `height` rows of `stride` bytes, of which the last holds at least `width`.
+        // SAFETY: libvpx's planes have `height` rows of `stride` bytes, and the last row has at least `width`.
         let bytes = unsafe { std::slice::from_raw_parts(self.0.planes[n], stride * (height - 1) + width) };
         Ok(pixels::Plane { bytes, stride })
     }
@@ -151,11 +151,11 @@ impl Picture {
 
 fn color(codec: VideoCodec, image: &vpx::vpx_image_t) -> Color {
     if codec == VideoCodec::Vp8 {
-        return Color::default(); // RFC 6386, section 9.2: there is nothing else
+        return Color::default(); // the only one in RFC 6386 section 9.2
     }
     let matrix = match image.cs {
         vpx::vpx_color_space::VPX_CS_BT_709 => Matrix::Bt709,
-        _ => Matrix::Bt601, // also where nothing is said, as browsers take it
+        _ => Matrix::Bt601, // also if unspecified, as in browsers
     };
     Color { matrix, full_range: image.range == vpx::vpx_color_range::VPX_CR_FULL_RANGE }
 }

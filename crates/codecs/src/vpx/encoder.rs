@@ -1,4 +1,4 @@
-//! VP8 and VP9 encoding in real time.
+//! Real-time VP8 and VP9 encoding.
 
 use super::context::{Context, default_config};
 use crate::cadence::Cadence;
@@ -12,27 +12,27 @@ use std::os::raw::{c_int, c_uint, c_ulong};
 use vpx_sys as vpx;
 use vpx_sys::vp8e_enc_control_id as Control;
 
-/// One VP8 or VP9 encoder of one size.
+/// A VP8 or VP9 encoder for one frame size.
 pub(crate) struct Encoder {
     context: Context,
     raw: Settings,
     config: EncoderConfig,
     cadence: Cadence,
-    /// Presentation time of the next frame in 1/90000 s, on the encoder's own even clock.
+    /// Presentation time of the next frame in 1/90000 s, on the encoder's own regular clock.
     pts: i64,
     color: Color,
     keyframe_owed: bool,
     pool: FramePool,
 }
 
-/// What the encoder runs with.
+/// The libvpx configuration.
 struct Settings(vpx::vpx_codec_enc_cfg_t);
 
-// SAFETY: its pointers are buffers for the statistics of two passes, always null in one pass.
+// SAFETY: its pointers are buffers for two-pass statistics, which are always null in one-pass mode.
 unsafe impl Send for Settings {}
 
 impl Encoder {
-    /// Opens it.
+    /// Opens an encoder.
     pub(crate) fn open(config: EncoderConfig) -> Result<Self, EncodeError> {
         Self::try_open(config).map_err(EncodeError::Backend)
     }
@@ -81,7 +81,7 @@ impl Encoder {
         let columns = self.config.threads.ilog2().min((self.config.width / 256).max(1).ilog2());
         for (id, value) in [
             (Control::VP8E_SET_CPUUSED, self.config.speed.unwrap_or_else(|| vp9_speed(&self.config))),
-            (Control::VP8E_SET_ENABLEAUTOALTREF, 0), // hidden frames need a look ahead
+            (Control::VP8E_SET_ENABLEAUTOALTREF, 0), // alternate reference frames need lookahead
             (Control::VP9E_SET_NOISE_SENSITIVITY, 0),
             (Control::VP8E_SET_STATIC_THRESHOLD, if screen { 100 } else { 1 }),
             (Control::VP9E_SET_AQ_MODE, vpx::AQ_MODE::CYCLIC_REFRESH_AQ as c_int),
@@ -98,21 +98,20 @@ impl Encoder {
         Ok(())
     }
 
-    /// After an error: libvpx anew, with a keyframe next. Where even that fails, the next error tries again.
+    /// Reopens libvpx after an error; the next frame is a keyframe. If reopening fails, the next error tries again.
     fn renew(&mut self) {
         if let Ok(new) = Self::try_open(self.config.clone()) {
             *self = new;
         }
     }
 
-    /// The most that a keyframe may take, in percent of the mean frame: half of the buffer that the decoder's side is
-    /// thought to have.
+    /// The largest keyframe, in percent of the mean frame: half of the assumed buffer on the decoder's side.
     fn intra_percent(&self) -> c_int {
         let percent = self.raw.0.rc_buf_optimal_sz / 2 * bound_fps(self.config.fps) / 10;
         percent.max(300) as c_int
     }
 
-    /// VP9 says in each keyframe what its numbers mean; VP8 cannot and is always limited range.
+    /// Prepares a frame's colour. VP9 declares it in each keyframe. VP8 cannot, and is always limited range.
     fn adopt(&mut self, frame: &VideoFrame) -> Result<VideoFrame, String> {
         if self.config.codec == VideoCodec::Vp8 {
             return Ok(match frame.color.full_range {
@@ -149,16 +148,17 @@ impl Encoder {
         self.context.check(code)
     }
 
-    /// All packets of the frame just put in; more than one only for what this module does not ask for.
+    /// Takes all packets of the last frame. With this configuration there is at most one.
     fn take(&mut self) -> Option<(Bytes, bool)> {
         let (mut data, mut keyframe) = (Vec::new(), false);
         let mut iter = std::ptr::null();
         loop {
-            // SAFETY: `iter` starts null and is then libvpx's; the packet lives until the next call into the encoder.
+            // SAFETY: `iter` starts as null and then belongs to libvpx; the packet lives until the next call to the
+            // encoder.
             let packet = unsafe { vpx::vpx_codec_get_cx_data(self.context.raw(), &mut iter).as_ref() };
             let Some(packet) = packet else { break };
             if packet.kind == vpx::vpx_codec_cx_pkt_kind::VPX_CODEC_CX_FRAME_PKT {
-                // SAFETY: `kind` says which member of the union is set, and that `buf` has `sz` bytes.
+                // SAFETY: `kind` selects the member of the union, and `buf` has `sz` bytes.
                 let (bytes, flags) = unsafe {
                     let frame = &packet.data.frame;
                     (std::slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz as usize), frame.flags)
@@ -206,7 +206,7 @@ impl VideoEncoder for Encoder {
         self.raw.0.rc_target_bitrate = kilobits(bitrate);
         // SAFETY: the configuration lives through the call and is copied.
         let code = unsafe { vpx::vpx_codec_enc_config_set(self.context.raw(), &self.raw.0) };
-        // Only the rate differs from what was accepted at opening, and it is bounded: there is nothing to refuse.
+        // Only the rate differs from the configuration accepted at opening, and it is bounded, so this cannot fail.
         if code != vpx::vpx_codec_err_t::VPX_CODEC_OK {
             self.renew();
         }
@@ -221,13 +221,13 @@ fn interface(codec: VideoCodec) -> Result<*mut vpx::vpx_codec_iface_t, String> {
     let interface: unsafe extern "C" fn() -> *mut vpx::vpx_codec_iface_t = match codec {
         VideoCodec::Vp8 => vpx::vpx_codec_vp8_cx,
         VideoCodec::Vp9 => vpx::vpx_codec_vp9_cx,
-        VideoCodec::H264 => return Err("libvpx has no H.264".into()),
+        VideoCodec::H264 => return Err("libvpx does not support H.264".into()),
     };
     // SAFETY: both return pointers to statics.
     Ok(unsafe { interface() })
 }
 
-/// Constant bitrate with the buffer model that WebRTC uses: it stays near the target over half a second.
+/// Constant bitrate with WebRTC's buffer model: the rate stays near the target over half a second.
 fn settings(config: &EncoderConfig, mut raw: vpx::vpx_codec_enc_cfg_t) -> vpx::vpx_codec_enc_cfg_t {
     raw.g_w = config.width;
     raw.g_h = config.height;
@@ -261,12 +261,12 @@ fn kilobits(bitrate: u32) -> c_uint {
     (bitrate / 1000).max(1)
 }
 
-/// How much more a golden frame of VP8 gets than the mean, in percent. At 640x360 and 1.7 Mbit/s it is worth 0.28 dB,
-/// more of it is worth less again.
+/// How much larger a VP8 golden frame is than the mean, in percent. At 640x360 and 1.7 Mbit/s it gains 0.28 dB; a
+/// larger value gains less.
 const GOLDEN_BOOST: c_int = 100;
 
-/// Measured with one thread at 640x360 and 1.7 Mbit/s, CPU time a frame: -4 3.9 ms 39.60 dB, -5 2.5 ms 39.58 dB,
-/// -6 2.4 ms 39.56 dB, -8 2.2 ms 39.54 dB, -12 1.6 ms 39.0 dB. Small pictures can afford more of a search.
+/// Measured with one thread at 640x360 and 1.7 Mbit/s, CPU time per frame: -4 3.9 ms 39.60 dB, -5 2.5 ms 39.58 dB, -6
+/// 2.4 ms 39.56 dB, -8 2.2 ms 39.54 dB, -12 1.6 ms 39.0 dB. Small frames can afford a slower search.
 fn vp8_speed(config: &EncoderConfig) -> c_int {
     match config.width * config.height {
         0..=100_000 => -4,
@@ -290,17 +290,17 @@ fn color_space(matrix: Matrix) -> vpx::vpx_color_space_t {
     }
 }
 
-/// Describes the frame's planes as they lie, also where the width is odd.
+/// Describes the frame's planes without copying, also for an odd width.
 fn wrap(frame: &VideoFrame, color: Color) -> Result<vpx::vpx_image_t, String> {
     let mut image = MaybeUninit::<vpx::vpx_image_t>::zeroed();
     let data = frame.data().as_ptr().cast_mut();
     let format = vpx::vpx_img_fmt::VPX_IMG_FMT_I420;
-    // SAFETY: libvpx fills the structure and does not touch `data`.
+    // SAFETY: libvpx fills the structure and does not access `data`.
     let wrapped = unsafe { vpx::vpx_img_wrap(image.as_mut_ptr(), format, frame.width(), frame.height(), 1, data) };
     if wrapped.is_null() {
-        return Err("the picture cannot be described".into());
+        return Err("the frame cannot be described".into());
     }
-    // SAFETY: filled by the call.
+    // SAFETY: initialised by the call.
     let mut image = unsafe { image.assume_init() };
     for (n, plane) in [frame.y(), frame.u(), frame.v()].into_iter().enumerate() {
         image.planes[n] = plane.as_ptr().cast_mut();

@@ -1,14 +1,14 @@
-//! What the first bits of a VP8 or VP9 frame say, read before libvpx sees them: keyframe or not, and the size.
+//! Reads the first bits of a VP8 or VP9 frame before libvpx decodes it: whether it is a keyframe, and its size.
 //!
-//! VP8: RFC 6386, section 9.1. VP9: the bitstream specification, version 0.6, section 6.2 and annex B (superframes).
+//! VP8: RFC 6386 section 9.1. VP9: the bitstream specification, version 0.6, section 6.2 and annex B (superframes).
 
 use crate::video::{DecodeError, check_size};
 use media::encoded::VideoCodec;
 
-/// Checks the size that a frame announces; says whether it is a keyframe.
+/// Checks the size that a frame declares. Returns whether it is a keyframe.
 pub(super) fn inspect(codec: VideoCodec, data: &[u8]) -> Result<bool, DecodeError> {
     if data.is_empty() {
-        return Err(DecodeError::Corrupt); // to libvpx it would mean a flush
+        return Err(DecodeError::Corrupt); // libvpx would treat it as a flush
     }
     match codec {
         VideoCodec::Vp8 => vp8(data),
@@ -39,7 +39,7 @@ fn vp9(data: &[u8]) -> Result<bool, DecodeError> {
     Ok(keyframe)
 }
 
-/// The frames of a superframe, or the one frame that it is.
+/// The frames of a superframe, or the single frame.
 fn superframe(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     let sizes = index(data).unwrap_or_else(|| vec![data.len()]);
     let mut rest = data;
@@ -70,16 +70,16 @@ fn vp9_frame(data: &[u8]) -> Result<bool, DecodeError> {
         return Err(DecodeError::Corrupt);
     }
     if bits.read(2)? != 0 {
-        return Err(DecodeError::Unsupported); // profiles 1 to 3: more chroma or more bits
+        return Err(DecodeError::Unsupported); // profiles 1 to 3: other chroma formats or bit depths
     }
     if bits.read(1)? == 1 {
-        return Ok(false); // shows an old frame
+        return Ok(false); // show_existing_frame
     }
     let (inter, shown, resilient) = (bits.read(1)?, bits.read(1)?, bits.read(1)?);
     if inter == 0 {
         bits.sync()?;
         if bits.read(3)? == 7 {
-            return Err(DecodeError::Unsupported); // sRGB, never in profile 0
+            return Err(DecodeError::Unsupported); // sRGB is not allowed in profile 0
         }
         bits.read(1)?; // range
         return bits.size().map(|()| true);
@@ -96,7 +96,7 @@ fn vp9_frame(data: &[u8]) -> Result<bool, DecodeError> {
     bits.read(8 + 3 * 4)?;
     for _ in 0..3 {
         if bits.read(1)? == 1 {
-            return Ok(false); // the size of a reference, which was checked when it came
+            return Ok(false); // the size of a reference frame, which has been checked
         }
     }
     bits.size().map(|()| false)
@@ -144,10 +144,10 @@ mod tests {
 
     #[test]
     fn a_vp9_size_is_found_in_keyframes_and_behind_references() {
-        // marker 2, profile 0, shown keyframe, sync code, BT.601 limited, 65536 by 65536
+        // Marker 2, profile 0, shown keyframe, sync code, BT.601 limited, 65536 by 65536.
         let key = bits("10 00 0 0 1 0 010010011000001101000010 010 0 1111111111111111 1111111111111111");
         assert_eq!(vp9(&key), Err(DecodeError::TooLarge { width: 65536, height: 65536 }));
-        // shown inter frame that takes its size from no reference
+        // A shown inter frame that does not take its size from a reference.
         let inter = bits("10 00 0 1 1 0 00 00000001 0000 0000 0000 0 0 0 1111111111111111 0000000000000111");
         assert_eq!(vp9(&inter), Err(DecodeError::TooLarge { width: 65536, height: 8 }));
         let reference = bits("10 00 0 1 1 0 00 00000001 0000 0000 0000 0 1");

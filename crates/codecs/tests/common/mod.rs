@@ -1,5 +1,4 @@
-//! A moving clip that is a little like nature: slopes of light, texture and grain, a camera that pans,
-//! somebody who walks by.
+//! A moving clip that resembles a natural scene: gradients, texture and grain, a panning camera, a person walking by.
 
 #![allow(dead_code)] // each test file uses its own part
 
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) const FPS: u32 = 30;
 
-/// Pictures of one size.
+/// Frames of one size.
 pub(crate) struct Clip {
     width: u32,
     height: u32,
@@ -26,7 +25,7 @@ impl Clip {
         Self { width, height, texture: texture(), pool: FramePool::new(), start: Instant::now() }
     }
 
-    /// The picture of number `n`, due `n` thirtieths of a second after the first.
+    /// Frame number `n`, due `n` thirtieths of a second after the first.
     pub(crate) fn frame(&self, n: u32) -> VideoFrame {
         self.frame_at(n, Duration::from_secs(n.into()) / FPS)
     }
