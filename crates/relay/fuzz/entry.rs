@@ -1,6 +1,6 @@
-//! Any sequence of datagrams through a relay: from clients, from peers, at any pace.
+//! Runs any sequence of datagrams through a relay: from clients and peers, at any pace.
 //!
-//! Input: records of one byte of what it is, one of wait, one of length, and that many bytes.
+//! Input: records of one byte for the kind, one for the wait, one for the length, and that many bytes.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ fn step(relay: &mut Relay, now: Now, what: u8, datagram: &[u8], out: &mut Vec<u8
     }
 }
 
-/// A message without credentials, with attributes.
+/// Returns a message without credentials, with attributes.
 fn message(kind: u16, attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let mut body = Vec::new();
     for (kind, value) in attributes {
@@ -71,17 +71,17 @@ fn xor(peer: SocketAddr) -> (u16, Vec<u8>) {
     (0x0012, [&[0, 1], &(peer.port() ^ 0x2112).to_be_bytes()[..], &ip].concat())
 }
 
-/// Data for a peer.
+/// Returns a Send indication for a peer.
 pub(crate) fn send_indication(peer: SocketAddr, data: &[u8]) -> Vec<u8> {
     message(0x0016, &[xor(peer), (0x0013, data.to_vec())])
 }
 
-/// A request to permit a peer.
+/// Returns a CreatePermission request for a peer.
 pub(crate) fn create_permission(peer: SocketAddr) -> Vec<u8> {
     message(0x0008, &[xor(peer)])
 }
 
-/// Inputs to begin with.
+/// Seeds.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let peer = SocketAddr::from(([20, 0, 0, 1], 9));
     let credentials = vec![

@@ -1,4 +1,4 @@
-//! One allocation: whose it is, and to whom it may send.
+//! An allocation: its owner, and the peers to whom it may send.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -16,27 +16,27 @@ use crate::rate::Meter;
 #[derive(Debug)]
 pub(crate) struct Allocation {
     pub(crate) owner: Owner,
-    /// The request that made it: the same one again gets the same answer.
+    /// The request that created it. A retransmission gets the same answer.
     pub(crate) transaction: TransactionId,
-    /// Where peers reach it.
+    /// The address at which peers reach it.
     pub(crate) relayed: SocketAddr,
-    /// The token of the port above, if that was reserved with it.
+    /// The token for the next higher port, if that was reserved too.
     pub(crate) token: Option<u64>,
     pub(crate) expires: Instant,
     requests: Meter,
-    /// Not more than [`MAX_PERMISSIONS`].
+    /// At most [`MAX_PERMISSIONS`].
     permissions: Vec<Permission>,
-    /// Not more than [`MAX_CHANNELS`].
+    /// At most [`MAX_CHANNELS`].
     channels: Vec<Channel>,
 }
 
-/// Who has an allocation, or is about to.
+/// The owner of an allocation, or of one that is being opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner {
     pub(crate) client: Client,
     pub(crate) username: Box<str>,
     pub(crate) key: IntegrityKey,
-    /// The credentials are of this server: they hang on the session.
+    /// Whether the credentials are from this server, which ties them to the session.
     pub(crate) own: bool,
     pub(crate) holder: Holder,
 }
@@ -54,12 +54,12 @@ struct Channel {
     expires: Instant,
 }
 
-/// Why a peer cannot be permitted, or a channel not be bound.
+/// Why a permission or a channel is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotPermitted {
-    /// There are as many as there may be.
+    /// The maximum number is reached.
     Full,
-    /// The channel is another peer's, or the peer has another channel.
+    /// The channel is bound to another peer, or the peer to another channel.
     Taken,
 }
 
@@ -84,7 +84,7 @@ impl Allocation {
         self.expires = now + ALLOCATION_LIFETIME;
     }
 
-    /// Counts what the owner asks for. Only what is proved to be theirs is counted.
+    /// Counts an authenticated request of the owner. Returns false if the rate is exceeded.
     pub(crate) fn may_ask(&mut self, now: Instant, for_peers: usize) -> bool {
         self.requests.take(now, REQUESTS, u32::try_from(for_peers.max(1)).unwrap_or(u32::MAX))
     }
@@ -112,7 +112,7 @@ impl Allocation {
         self.permissions.iter().any(|permission| permission.peer == peer && now < permission.expires)
     }
 
-    /// Binds a channel or binds it anew; permits its peer with it (RFC 8656 section 12.2).
+    /// Binds a channel or renews it, and permits its peer (RFC 8656 section 12.2).
     pub(crate) fn bind(&mut self, now: Instant, number: u16, peer: SocketAddr) -> Result<(), NotPermitted> {
         self.forget_expired(now);
         let bound = self.channels.iter().find(|channel| channel.number == number || channel.peer == peer);

@@ -1,15 +1,16 @@
-//! Who talks to the relay, and how their bytes come.
+//! Clients of the relay, and their transports.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// How a client's bytes come. The relay's own tables do not care; frames on a stream are padded (RFC 8656 section 12.5).
+/// The transport between a client and the relay. It matters only for frames on a stream, which are padded (RFC 8656
+/// section 12.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// Datagrams.
     Udp,
-    /// A stream, to be framed by its lengths.
+    /// A TCP stream, divided into frames by their lengths.
     Tcp,
-    /// A stream inside TLS.
+    /// A TLS stream.
     Tls,
 }
 
@@ -25,15 +26,16 @@ impl Transport {
 /// A client: the 5-tuple of RFC 8656 section 3.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Client {
-    /// How its bytes come.
+    /// The transport.
     pub transport: Transport,
-    /// Its address and port as they are seen here.
+    /// Its address and port as the relay sees them.
     pub remote: SocketAddr,
-    /// The relay's address and port that it reached.
+    /// The address and port of the relay that it reached.
     pub local: SocketAddr,
 }
 
-/// One subscriber: an IPv4 address, or the /64 of an IPv6 address, of which each subscriber has at least one.
+/// The network of one subscriber: an IPv4 address, or the /64 of an IPv6 address, of which each subscriber has at
+/// least one.
 pub(crate) fn subscriber(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => IpAddr::V4(ip),
@@ -41,7 +43,7 @@ pub(crate) fn subscriber(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// The /48 of an IPv6 address, the most that one subscriber usually gets.
+/// The /48 of an IPv6 address, the largest network that one subscriber usually has.
 pub(crate) fn site(ip: IpAddr) -> Option<Ipv6Addr> {
     match ip.to_canonical() {
         IpAddr::V4(_) => None,

@@ -1,5 +1,5 @@
-//! User names and passwords of the TURN REST API (draft-uberti-behave-turn-rest-00): the user name is `expiry:session`,
-//! the password base64(HMAC-SHA1(secret, user name)). coturn's `use-auth-secret` understands the same.
+//! User names and passwords of the TURN REST API (draft-uberti-behave-turn-rest-00): the user name is
+//! `expiry:session`, the password is base64(HMAC-SHA1(secret, user name)). coturn's `use-auth-secret` is compatible.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,13 +8,13 @@ use sha1::Sha1;
 
 use crate::limits::MAX_USERNAME_BYTES;
 
-/// With what passwords are made.
+/// The secrets from which passwords are computed.
 #[derive(Clone)]
 pub struct Secrets {
-    /// Of the credentials that this server gives out for this relay. New at each start and known to nobody else: they are
-    /// good only while the session lives that they name.
+    /// For credentials that this server issues for this relay. New at each start and known to nobody else. The
+    /// credentials are valid only while their session lives.
     pub own: [u8; 32],
-    /// Shared with other servers, and with whoever else the operator tells it: such credentials are good until they
+    /// Shared with other servers, or with anybody to whom the operator gives it. Its credentials are valid until they
     /// expire, and their owners count as members.
     pub shared: Option<String>,
 }
@@ -25,7 +25,7 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
-/// What a user name says of itself. Nothing of it is true until a request's integrity has proved it.
+/// The contents of a user name. They are not trusted until a request's integrity proves them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UserName<'a> {
     /// Unix time in seconds.
@@ -34,20 +34,20 @@ pub(crate) struct UserName<'a> {
 }
 
 impl<'a> UserName<'a> {
-    /// `None` if it is none of ours, or of coturn's form.
+    /// Returns `None` if the text has neither our form nor coturn's.
     pub(crate) fn parse(text: &'a str) -> Option<UserName<'a>> {
         let (expiry, session) = text.split_once(':').filter(|_| text.len() <= MAX_USERNAME_BYTES)?;
         Some(UserName { expires: expiry.parse().ok()?, session })
     }
 
-    /// Marks the person: the same for each session of one device. Whoever has the shared secret may make user names of
-    /// another form: each is a person then.
+    /// Identifies the person: the same for all sessions of one device. An owner of the shared secret may make user
+    /// names of another form; each then counts as a person.
     pub(crate) fn person(&self) -> &'a str {
         self.session.rsplit_once('.').map_or(self.session, |(_, mark)| mark)
     }
 }
 
-/// The password of a user name.
+/// Computes the password for a user name.
 pub fn password(secret: &[u8], username: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret) else { unreachable!("HMAC takes a key of any length") };
     mac.update(username.as_bytes());

@@ -1,53 +1,55 @@
-//! Every bound of the relay that is no setting.
+//! All bounds of the relay that are not settings.
 
 use std::time::Duration;
 
 use crate::rate::Rate;
 
-/// Realm of the long-term credentials; clients take it from the first refusal.
+/// Realm of the long-term credentials. Clients learn it from the first 401.
 pub const REALM: &str = "lunchroom";
-/// Longest user name that is looked at: an expiry, a colon and a session's id.
+/// Maximum length of a user name: an expiry, a colon and a session's id.
 pub const MAX_USERNAME_BYTES: usize = 128;
-/// Longest STUN message that is looked at but for Send indications, which carry data. Nobody's request is half as long.
+/// Maximum length of a STUN message, except for Send indications, which carry data. Real requests are less than half
+/// as long.
 pub const MAX_MESSAGE_BYTES: usize = 2_048;
 
-/// How long an allocation lives without being refreshed, whatever its client asks for. The default of RFC 8656
-/// section 3.2 is also the most that a client gets: what was given up is not kept for longer.
+/// Lifetime of an allocation without a refresh, whatever the client requests. The default of RFC 8656 section 3.2 is
+/// also the maximum, so that abandoned allocations are not kept longer.
 pub const ALLOCATION_LIFETIME: Duration = Duration::from_secs(600);
-/// How long a permission lives (RFC 8656 section 9).
+/// Lifetime of a permission (RFC 8656 section 9).
 pub const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
-/// How long a channel lives (RFC 8656 section 12).
+/// Lifetime of a channel (RFC 8656 section 12).
 pub const CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
-/// How long a reserved port waits for the allocation that takes it (RFC 8656 section 7.2).
+/// How long a reserved port waits for its allocation (RFC 8656 section 7.2).
 pub const RESERVATION_LIFETIME: Duration = Duration::from_secs(30);
-/// How long a nonce is good. Then a client is told a new one (438) and goes on with that.
+/// Lifetime of a nonce. After it, the client receives a new one (438) and continues with that.
 pub const NONCE_LIFETIME: Duration = Duration::from_secs(3_600);
-/// How long allocations outlive their session, or their guest's seat: a call between two people goes on while one of
-/// them finds the server again.
+/// How long allocations outlive their session, or their guest's seat. A call between two people continues while one
+/// of them reconnects to the server.
 pub const GRACE: Duration = Duration::from_secs(60);
-/// How often what is over is cleared away. Nothing is used after its time meanwhile.
+/// Interval at which expired state is removed. Expired state is not used meanwhile.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// Live permissions of one allocation. One more is refused (508). A call has one allocation for each other participant,
-/// who has at most 32 candidates.
+/// Live permissions of one allocation. Another is refused (508). A call has one allocation for each other
+/// participant, who has at most 32 candidates.
 pub const MAX_PERMISSIONS: usize = 64;
-/// Live channels of one allocation. One more is refused (508).
+/// Live channels of one allocation. Another is refused (508).
 pub const MAX_CHANNELS: usize = 64;
-/// What the owner of an allocation may ask for: a request is one, and each peer that CreatePermission names is one. What
-/// is over is dropped. All permissions at once, some channels, and then refreshes.
+/// Rate of requests by the owner of an allocation. Each request counts, and each peer in a CreatePermission. Requests
+/// above it are dropped. The burst is enough for all permissions, some channels, and refreshes.
 pub const REQUESTS: Rate = Rate::new(4, 120);
 
-/// Answers to what nobody has proved (Binding, 401, 438, 400) to one source: a room's worth of connections from one
-/// office at once. What is over is dropped: somebody's source address may be false, and they never asked.
+/// Rate of answers to one source for unauthenticated requests (Binding, 401, 438, 400): enough for all connections of
+/// a room from one office in one burst. Answers above it are dropped, because the source address may be spoofed.
 pub const UNPROVED: Rate = Rate::new(100, 400);
-/// Meters for those answers. Sources share them by a keyed hash, so that their number has no say in how much is kept.
+/// Meters for those answers. Sources share them by a keyed hash, so that memory does not depend on the number of
+/// sources.
 pub const UNPROVED_METERS: usize = 8_192;
 
-/// Allocations of one session: a connection to each of eleven others over four networks, and some to spare.
+/// Allocations of one session: connections to eleven others over four networks, with a reserve.
 pub const PER_SESSION: usize = 48;
 /// Allocations of one source address (IPv6: of one /64).
 pub const PER_ADDRESS: usize = 256;
-/// Allocations of one IPv6 /48, which one subscriber may have whole.
+/// Allocations of one IPv6 /48, the whole of which may belong to one subscriber.
 pub const PER_SITE: usize = 512;
-/// The part of any of these shares that people can take who have not proved to be members: one in so many.
+/// Divisor for the part of these shares that people may use who have not proved to be members.
 pub const STRANGERS_PART: usize = 2;

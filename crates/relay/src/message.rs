@@ -1,4 +1,4 @@
-//! STUN and TURN messages, read and written by `stun-types` and `turn-types`.
+//! Parses and writes STUN and TURN messages with `stun-types` and `turn-types`.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -21,13 +21,13 @@ use turn_types::attribute::{
 
 use crate::limits::REALM;
 
-/// Magic cookie of RFC 8489 section 5, in bytes 4 to 8.
+/// Magic cookie of RFC 8489 section 5, bytes 4 to 8.
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const HEADER_BYTES: usize = 20;
-/// Type and length before an attribute's value.
+/// Type and length of an attribute, before its value.
 const ATTRIBUTE_HEADER_BYTES: usize = 4;
 
-/// What must be understood and is (RFC 8489 section 6.3: all below 0x8000 else are refused with 420).
+/// The comprehension-required attributes that we understand. Others are refused with 420 (RFC 8489 section 6.3).
 const UNDERSTOOD: [AttributeType; 12] = [
     Username::TYPE,
     Realm::TYPE,
@@ -42,31 +42,31 @@ const UNDERSTOOD: [AttributeType; 12] = [
     XorPeerAddress::TYPE,
     ChannelNumber::TYPE,
 ];
-/// Most unknown attributes that an answer lists.
+/// Maximum number of unknown attributes listed in an answer.
 const MAX_UNKNOWN: usize = 16;
 
-/// Which request it is: enough to answer it.
+/// The parts of a request that its answer needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) transaction: TransactionId,
-    /// It had a FINGERPRINT, so its answer has one.
+    /// Whether it had a FINGERPRINT, so that its answer has one.
     fingerprint: bool,
 }
 
-/// A STUN message that adds up.
+/// A well-formed STUN message.
 pub(crate) struct Incoming<'a> {
     message: Message<'a>,
 }
 
-/// Whether an attribute is there, and can be read.
+/// The result of looking for an attribute.
 pub(crate) enum Found<T> {
     Absent,
     Broken,
     Here(T),
 }
 
-/// An error code and what it means, for people who read what goes over the wire.
+/// An error code and its reason phrase, for people who read packet captures.
 pub(crate) type Failure = (u16, &'static str);
 
 pub(crate) const BAD_REQUEST: Failure = (ErrorCode::BAD_REQUEST, "Bad Request");
@@ -78,13 +78,13 @@ pub(crate) const TRANSPORT: Failure = (ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL
 pub(crate) const PEER_FAMILY: Failure = (ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH, "Peer Address Family Mismatch");
 pub(crate) const QUOTA: Failure = (ErrorCode::ALLOCATION_QUOTA_REACHED, "Allocation Quota Reached");
 pub(crate) const CAPACITY: Failure = (ErrorCode::INSUFFICIENT_CAPACITY, "Insufficient Capacity");
-/// Without words: they go to addresses that may be false, and are not to be longer than what was asked.
+/// Without reason phrases: the source address may be spoofed, and the answer must not be longer than the request.
 pub(crate) const UNAUTHORIZED: Failure = (ErrorCode::UNAUTHORIZED, "");
 pub(crate) const STALE_NONCE: Failure = (ErrorCode::STALE_NONCE, "");
 pub(crate) const INCOMPLETE: Failure = (ErrorCode::BAD_REQUEST, "");
 
 impl<'a> Incoming<'a> {
-    /// Reads a datagram that is one message and nothing else.
+    /// Parses a datagram that is exactly one message.
     pub(crate) fn read(datagram: &'a [u8]) -> Option<Incoming<'a>> {
         let (header, body) = datagram.split_at_checked(HEADER_BYTES)?;
         let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
@@ -92,7 +92,7 @@ impl<'a> Incoming<'a> {
         if !adds_up {
             return None;
         }
-        // The library warns in the log of each message that does not add up; anybody can send those.
+        // The library logs a warning for each malformed message, and anybody can send those.
         let message = tracing::dispatcher::with_default(&Dispatch::none(), || Message::from_bytes(datagram));
         Some(Incoming { message: message.ok()? })
     }
@@ -110,7 +110,7 @@ impl<'a> Incoming<'a> {
         self.message.has_attribute(MessageIntegrity::TYPE)
     }
 
-    /// Whether the message's integrity proves that its sender has the key.
+    /// Whether the message's integrity proves that the sender has the key.
     pub(crate) fn proves(&self, key: &IntegrityKey) -> bool {
         let proved = || self.message.validate_integrity_with_key(key);
         tracing::dispatcher::with_default(&Dispatch::none(), proved).is_ok()
@@ -128,7 +128,7 @@ impl<'a> Incoming<'a> {
         self.message.has_attribute(Realm::TYPE)
     }
 
-    /// What it has that must be understood and is not.
+    /// Unknown comprehension-required attributes.
     pub(crate) fn unknown(&self) -> Vec<AttributeType> {
         let kinds = self.message.iter_attributes().map(|(_, raw)| raw.get_type());
         kinds.filter(|kind| kind.comprehension_required() && !UNDERSTOOD.contains(kind)).take(MAX_UNKNOWN).collect()
@@ -139,12 +139,12 @@ impl<'a> Incoming<'a> {
         self.find::<RequestedTransport, _>(|transport| transport.protocol())
     }
 
-    /// Whether IPv6 was asked for.
+    /// Whether the request is for an IPv6 address.
     pub(crate) fn wants_v6(&self) -> Found<bool> {
         self.find::<RequestedAddressFamily, _>(|asked| asked.family() == AddressFamily::IPV6)
     }
 
-    /// Whether the port above is to be reserved too.
+    /// Whether the next higher port must be reserved too.
     pub(crate) fn even_port(&self) -> Found<bool> {
         self.find::<EvenPort, _>(|even| even.requested())
     }
@@ -153,7 +153,7 @@ impl<'a> Incoming<'a> {
         self.find::<ReservationToken, _>(|token| token.token())
     }
 
-    /// Seconds.
+    /// Lifetime in seconds.
     pub(crate) fn lifetime(&self) -> Found<u32> {
         self.find::<Lifetime, _>(|lifetime| lifetime.seconds())
     }
@@ -162,14 +162,14 @@ impl<'a> Incoming<'a> {
         self.find::<ChannelNumber, _>(|channel| channel.channel())
     }
 
-    /// Every peer named; `None` if one of them cannot be read.
+    /// All peers named; `None` if one of them is malformed.
     pub(crate) fn peers(&self) -> Option<Vec<SocketAddr>> {
         let named = self.message.iter_attributes().filter(|(_, raw)| raw.get_type() == XorPeerAddress::TYPE);
         let transaction = self.message.transaction_id();
         named.map(|(_, raw)| Some(XorPeerAddress::from_raw(raw).ok()?.addr(transaction))).collect()
     }
 
-    /// Where in the datagram the data of a Send indication is.
+    /// Position in the datagram of a Send indication's data.
     pub(crate) fn data(&self) -> Option<Range<usize>> {
         let (offset, raw) = self.message.raw_attribute_and_offset(Data::TYPE)?;
         let start = offset + ATTRIBUTE_HEADER_BYTES;
@@ -187,12 +187,12 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// The key of a user name and its password (RFC 8489 section 9.2.2).
+/// Returns the key of a user name and its password (RFC 8489 section 9.2.2).
 pub(crate) fn key(username: &str, password: String) -> IntegrityKey {
     LongTermKeyCredentials::new(username.to_owned(), password, REALM.to_owned()).make_key(IntegrityAlgorithm::Sha1)
 }
 
-/// An answer as it is written.
+/// Writes an answer.
 pub(crate) struct Answer {
     asked: Asked,
     writer: MessageWriteVec,
@@ -254,14 +254,14 @@ impl Answer {
     }
 
     fn add(&mut self, attribute: &dyn AttributeWrite) {
-        // It refuses only what is added after the integrity, which comes last.
+        // Fails only after the integrity, which is added last.
         let _ = self.writer.add_attribute(attribute);
     }
 
-    /// The message's bytes; signed if there is a key.
+    /// Returns the message's bytes, signed if there is a key.
     pub(crate) fn finish(mut self, key: Option<&IntegrityKey>) -> Vec<u8> {
         if let Some(key) = key {
-            // It refuses a second one.
+            // Fails only for a second one.
             let _ = self.writer.add_message_integrity_with_key(key, IntegrityAlgorithm::Sha1);
         }
         if self.asked.fingerprint {
@@ -271,7 +271,7 @@ impl Answer {
     }
 }
 
-/// A Data indication (RFC 8656 section 11.4). Its transaction id means nothing to anybody.
+/// Returns a Data indication (RFC 8656 section 11.4). Its transaction id has no meaning.
 pub(crate) fn data_indication(number: u64, peer: SocketAddr, data: &[u8]) -> Vec<u8> {
     let kind = MessageType::from_class_method(MessageClass::Indication, turn_types::message::DATA);
     let transaction = TransactionId::from(u128::from(number));

@@ -1,7 +1,8 @@
-//! Nonces that are remembered by nobody: each says when it was made, and proves for whom.
+//! Stateless nonces: each contains its time and proves its client.
 //!
-//! A nonce is base64url(seconds since the start in 4 bytes, HMAC-SHA256 over these and the 5-tuple cut to 12 bytes). Whoever
-//! has one has received a datagram at that address, so that a source that is false has none (RFC 8489 section 9.2).
+//! A nonce is base64url(seconds since the start in 4 bytes, HMAC-SHA256 over these and the 5-tuple truncated to 12
+//! bytes). Whoever has one has received a datagram at that address, so that a spoofed source has none (RFC 8489
+//! section 9.2).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -17,7 +18,7 @@ use crate::limits::NONCE_LIFETIME;
 const SECONDS_BYTES: usize = 4;
 const MAC_BYTES: usize = 12;
 
-/// Makes and checks nonces.
+/// Creates and checks nonces.
 #[derive(Debug)]
 pub(crate) struct Nonces {
     key: [u8; 32],
@@ -35,7 +36,7 @@ impl Nonces {
         URL_SAFE_NO_PAD.encode([&seconds[..], &proof[..MAC_BYTES]].concat())
     }
 
-    /// Whether a nonce was made for this client, and lately.
+    /// Whether a nonce was created for this client and has not expired.
     pub(crate) fn is_good(&self, now: Instant, client: &Client, nonce: &str) -> bool {
         let mut raw = [0; SECONDS_BYTES + MAC_BYTES];
         if URL_SAFE_NO_PAD.decode_slice(nonce, &mut raw) != Ok(raw.len()) {
@@ -69,7 +70,7 @@ impl Nonces {
     }
 }
 
-/// HMAC-SHA256 with a key of this relay's own.
+/// HMAC-SHA256 with a key of this relay.
 pub(crate) fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     let Ok(mac) = Hmac::new_from_slice(key) else { unreachable!("HMAC takes a key of any length") };
     mac

@@ -1,13 +1,13 @@
-//! To whom the relay may send.
+//! Destinations to which the relay may send.
 //!
-//! A relay that sends anywhere lends strangers this machine's place in the network: its own services, the routers
-//! and printers beside it, and the metadata address of a cloud that hands out credentials. Every address form that
-//! ends at such a place counts as it, also an IPv4 address inside an IPv6 one.
+//! A relay that sends anywhere gives strangers this machine's place in the network: its own services, the routers and
+//! printers beside it, and the metadata address of a cloud, which returns credentials. Every form of address that
+//! leads to such a place counts as that place, also an IPv4 address inside an IPv6 one.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Which kinds of address the relay may send to besides public ones.
+/// Kinds of destinations allowed besides public addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PeerPolicy {
     /// Private networks.
@@ -16,21 +16,21 @@ pub struct PeerPolicy {
     pub allow_loopback: bool,
 }
 
-/// What an address is to the relay.
+/// Classification of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// Somewhere in the Internet.
+    /// The public Internet.
     Public,
     /// A private network: RFC 1918, RFC 6598 (carrier NAT, overlay networks), RFC 4193.
     Lan,
     /// This machine.
     Loopback,
-    /// Nothing a call goes to: unspecified, link-local, multicast, broadcast, reserved, a cloud's own services.
+    /// Never a peer in a call: unspecified, link-local, multicast, broadcast, reserved, and cloud services.
     Never,
 }
 
 impl PeerPolicy {
-    /// Whether the relay may send to, and hear from, an address.
+    /// Whether the relay may send to, and receive from, an address.
     pub fn allows(self, ip: IpAddr) -> bool {
         let reach = match ip {
             IpAddr::V4(ip) => v4(ip),
@@ -45,15 +45,15 @@ impl PeerPolicy {
     }
 }
 
-/// The policy, and which addresses are this machine's own.
+/// The policy, and the addresses of this machine.
 ///
-/// The machine of the relay is no public place, whatever its address and on whichever interface: its services may trust
-/// what comes from itself. It is allowed as loopback is.
+/// The relay's machine is never a public destination, whatever its address and interface: its services may trust
+/// connections from itself. It is allowed only where loopback is.
 #[derive(Debug)]
 pub(crate) struct Reachable {
     policy: PeerPolicy,
     own: HashSet<IpAddr>,
-    /// Under which allocations are reached, also where that is a NAT's address. As many as this machine has.
+    /// Relayed addresses as peers see them, even if that is a NAT's address. As many as this machine has.
     relayed: HashSet<IpAddr>,
 }
 
@@ -70,7 +70,7 @@ impl Reachable {
         self.relayed.insert(ip);
     }
 
-    /// Whether datagrams may go to, and come from, an address through the system.
+    /// Whether datagrams may be sent to, and received from, an address through the system.
     pub(crate) fn allows(&self, ip: IpAddr) -> bool {
         self.policy.allows(ip) && (self.policy.allow_loopback || !self.is_own(ip))
     }
@@ -85,18 +85,19 @@ impl Reachable {
     }
 }
 
-/// Metadata services and the like that would otherwise count as public or as a LAN.
+/// Metadata services and others that would otherwise count as public or as a LAN.
 const CLOUD_SERVICES_V4: [Ipv4Addr; 3] = [
-    // AWS, Azure, Google, Oracle, DigitalOcean... are at 169.254.169.254, which is link-local.
+    // The metadata address of AWS, Azure, Google, Oracle, DigitalOcean and others is 169.254.169.254, which is
+    // link-local.
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud metadata
     Ipv4Addr::new(168, 63, 129, 16),   // Azure WireServer, a public address
     Ipv4Addr::new(192, 0, 0, 192),     // Oracle Cloud classic metadata
 ];
-/// AWS metadata over IPv6, and Google's.
+/// Metadata of AWS and Google over IPv6.
 const CLOUD_SERVICES_V6: [Ipv6Addr; 2] =
     [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
-/// By the registry of special-purpose addresses (RFC 6890 and IANA's table).
+/// Classifies by the registry of special-purpose addresses (RFC 6890 and IANA's table).
 fn v4(ip: Ipv4Addr) -> Reach {
     let [a, b, c, _] = ip.octets();
     if CLOUD_SERVICES_V4.contains(&ip) {
@@ -130,14 +131,14 @@ fn v6(ip: Ipv6Addr) -> Reach {
     if let Some(inside) = embedded(ip) {
         return worst(inside);
     }
-    // Global unicast is 2000::/3 and nothing else; in it, documentation, benchmarks and ORCHIDs lead nowhere.
+    // Global unicast is exactly 2000::/3. In it, the ranges for documentation, benchmarks and ORCHIDs lead nowhere.
     let global = a & 0xe000 == 0x2000;
     let nowhere = (a == 0x2001 && (b == 0xdb8 || b == 2 || b & 0xfff0 == 0x10 || b & 0xfff0 == 0x20))
         || (a == 0x3fff && b < 0x1000);
     if global && !nowhere { Reach::Public } else { Reach::Never }
 }
 
-/// The IPv4 addresses that a packet to this IPv6 address may end at, if it is of a form that carries any.
+/// The IPv4 addresses at which a packet to this IPv6 address may arrive, if its form embeds any.
 fn embedded(ip: Ipv6Addr) -> Option<[Ipv4Addr; 2]> {
     let s = ip.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
@@ -145,11 +146,12 @@ fn embedded(ip: Ipv6Addr) -> Option<[Ipv4Addr; 2]> {
     match s {
         // Mapped ::ffff:a.b.c.d, compatible ::a.b.c.d, translated ::ffff:0:a.b.c.d (RFC 4291, RFC 2765).
         [0, 0, 0, 0, 0, 0xffff | 0, _, _] | [0, 0, 0, 0, 0xffff, 0, _, _] => Some([last; 2]),
-        // NAT64 (RFC 6052). 64:ff9b:1::/48 (RFC 8215) leads where the local network likes: it is never global.
+        // NAT64 (RFC 6052). 64:ff9b:1::/48 (RFC 8215) leads wherever the local network decides, so that it is never
+        // global.
         [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some([last; 2]),
         // 6to4 (RFC 3056).
         [0x2002, ..] => Some([v4(s[1], s[2]); 2]),
-        // Teredo: the server, and the client behind its NAT with every bit turned (RFC 4380).
+        // Teredo: the server, and the client behind its NAT with every bit inverted (RFC 4380).
         [0x2001, 0, ..] => Some([v4(s[2], s[3]), v4(!s[6], !s[7])]),
         // ISATAP (RFC 5214), in any network.
         [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => Some([last; 2]),
@@ -157,7 +159,7 @@ fn embedded(ip: Ipv6Addr) -> Option<[Ipv4Addr; 2]> {
     }
 }
 
-/// The less welcome of two. Only what is public for both is public.
+/// The more restricted of two. The result is public only if both are.
 fn worst(inside: [Ipv4Addr; 2]) -> Reach {
     let rank = |reach: &Reach| match reach {
         Reach::Public => 0,
@@ -246,7 +248,7 @@ mod tests {
         }
     }
 
-    /// Every way to write an IPv4 address as an IPv6 one.
+    /// Every IPv6 form of an IPv4 address.
     fn disguises(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
         let [a, b, c, d] = ip.octets().map(u16::from);
         let (high, low) = (a << 8 | b, c << 8 | d);
@@ -272,7 +274,7 @@ mod tests {
                 assert!(!STRICT.allows(IpAddr::V6(disguise)), "{text} as {disguise}");
             }
         }
-        // The least of all, 0.0.0.1, is also what ::1 looks like; it must not become an ordinary address.
+        // 0.0.0.1, the lowest address, is also the embedded form of ::1. It must not become an ordinary address.
         assert!(!STRICT.allows(ip("::1")));
     }
 

@@ -1,4 +1,4 @@
-//! How many allocations one person, session and address and all together may have.
+//! Limits on the number of allocations of one person, session or address, and in total.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -6,21 +6,21 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::client::{site, subscriber};
 use crate::limits::{PER_ADDRESS, PER_SESSION, PER_SITE, STRANGERS_PART};
 
-/// Shares that are settings.
+/// Limits that are settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Shares {
-    /// Allocations of one person (one device key) at one time.
+    /// Simultaneous allocations of one person (one device key).
     pub per_person: usize,
-    /// Allocations at one time.
+    /// Simultaneous allocations in total.
     pub total: usize,
 }
 
-/// Whose an allocation is, for the counts.
+/// Everything against which an allocation counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Holder {
     pub(crate) person: Box<str>,
     pub(crate) session: Box<str>,
-    /// Has proved to be a member.
+    /// Whether they have proved to be a member.
     pub(crate) member: bool,
     address: IpAddr,
     site: Option<Ipv6Addr>,
@@ -38,7 +38,7 @@ impl Holder {
     }
 }
 
-/// By what allocations are counted.
+/// Names under which allocations are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Name {
     Person(Box<str>),
@@ -47,16 +47,16 @@ enum Name {
     Site(Ipv6Addr),
 }
 
-/// Why there is no place.
+/// Why an allocation is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Full {
-    /// One's own share is used up.
+    /// The sender's own share is used up.
     Own,
-    /// All places are taken, or all that strangers can take.
+    /// All places are taken, or all that non-members may take.
     All,
 }
 
-/// Counts allocations. At most four names for each allocation are kept.
+/// Counts allocations, under at most four names each.
 #[derive(Debug)]
 pub(crate) struct Quota {
     shares: Shares,
@@ -70,7 +70,7 @@ impl Quota {
         Quota { shares, all: 0, strangers: 0, counts: HashMap::new() }
     }
 
-    /// Counts `places` more, if there are as many.
+    /// Counts `places` more, if they are available.
     pub(crate) fn take(&mut self, holder: &Holder, places: usize) -> Result<(), Full> {
         let part = |share: usize| if holder.member { share } else { share / STRANGERS_PART };
         let strangers_full = !holder.member && self.strangers + places > part(self.shares.total);
@@ -92,7 +92,7 @@ impl Quota {
         Ok(())
     }
 
-    /// Gives one place back.
+    /// Releases one place.
     pub(crate) fn give_back(&mut self, holder: &Holder) {
         self.all = self.all.saturating_sub(1);
         self.strangers = self.strangers.saturating_sub(usize::from(!holder.member));
@@ -123,7 +123,7 @@ mod tests {
         Quota::new(Shares { per_person, total })
     }
 
-    /// A session `n` of a person, each at an address of their own.
+    /// Session `n` of a person, each at its own address.
     fn holder(person: &str, n: u32, member: bool) -> Holder {
         Holder::new(person, &format!("{n}.{person}"), member, IpAddr::V4(n.into()))
     }

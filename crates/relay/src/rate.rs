@@ -1,8 +1,8 @@
-//! So many a second, and so many at once.
+//! Rate limits with a steady rate and a burst.
 
 use std::time::{Duration, Instant};
 
-/// How often something may happen.
+/// Maximum rate of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     per_second: u32,
@@ -10,26 +10,26 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `per_second` in the long run, `burst` at once. `per_second` is at least 1.
+    /// `per_second` on average, with bursts of `burst`. `per_second` is at least 1.
     pub const fn new(per_second: u32, burst: u32) -> Rate {
         Rate { per_second, burst }
     }
 
-    /// The time that `n` of them take at this rate.
+    /// The time that `n` events take at the steady rate.
     fn time(self, n: u32) -> Duration {
         Duration::from_secs(1) * n / self.per_second.max(1)
     }
 }
 
-/// What has happened so far, as the time by which it would have happened at the steady rate. One number is the whole
-/// of a token bucket: a full one is a time that is past.
+/// Past events, as the time at which they would have finished at the steady rate (GCRA). This one value is a whole
+/// token bucket; a time in the past is a full one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Meter {
     paid_until: Option<Instant>,
 }
 
 impl Meter {
-    /// Counts `n` more, if there may be as many now.
+    /// Counts `n` more events. Returns false, and counts nothing, if they exceed the rate.
     pub(crate) fn take(&mut self, now: Instant, rate: Rate, n: u32) -> bool {
         let paid_until = self.paid_until.map_or(now, |at| at.max(now)) + rate.time(n);
         let fits = paid_until.duration_since(now) <= rate.time(rate.burst);

@@ -1,4 +1,4 @@
-//! How much is answered to those who have proved nothing.
+//! Rate limit for answers to unauthenticated senders.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -8,8 +8,8 @@ use crate::client::subscriber;
 use crate::limits::{UNPROVED, UNPROVED_METERS};
 use crate::rate::Meter;
 
-/// Meters that sources share by a keyed hash. However many sources there seem to be, it stays as large as it is, and who
-/// floods from false ones is as unlikely to meet a certain person's meter as any other.
+/// Meters that sources share by a keyed hash. The size does not depend on the number of sources. An attacker with
+/// spoofed sources cannot choose whose meter to use up.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     hash: RandomState,
@@ -21,10 +21,10 @@ impl Refusals {
         Refusals { hash: RandomState::new(), meters: vec![Meter::default(); UNPROVED_METERS].into() }
     }
 
-    /// Whether one more answer may go to a source.
+    /// Whether a source may receive another answer.
     pub(crate) fn take(&mut self, now: Instant, source: IpAddr) -> bool {
         let hash = self.hash.hash_one(subscriber(source));
-        // The remainder is below the length, which fits.
+        // The remainder is less than the length, so that it fits.
         let place = usize::try_from(hash % UNPROVED_METERS as u64).unwrap_or(0);
         self.meters[place].take(now, UNPROVED, 1)
     }

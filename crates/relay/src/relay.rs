@@ -1,4 +1,4 @@
-//! The relay as a whole: datagrams in, decisions out.
+//! The relay as a whole: datagrams in, actions out.
 
 mod proof;
 mod requests;
@@ -24,75 +24,77 @@ use crate::refusals::Refusals;
 use crate::sessions::Sessions;
 use crate::slots::{PortId, Slot, Slots};
 
-/// What a relay is told before it starts.
+/// Configuration of a relay.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// To whom it sends besides public addresses.
+    /// The destinations allowed besides public addresses.
     pub policy: PeerPolicy,
-    /// Places, and one person's.
+    /// The number of allocations, in total and for one person.
     pub shares: Shares,
-    /// With what credentials are made.
+    /// The secrets from which passwords are computed.
     pub secrets: Secrets,
-    /// For nonces and tokens: random, and new at each start.
+    /// Key for nonces and tokens: random, and new at each start.
     pub key: [u8; 32],
 }
 
-/// The time of a decision.
+/// The current time.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// For everything that takes a while.
+    /// For durations.
     pub instant: Instant,
-    /// Unix time in seconds: credentials expire by it.
+    /// Unix time in seconds, for the expiry of credentials.
     pub unix: u64,
 }
 
-/// What is to be done with a datagram of a client.
+/// What to do with a datagram from a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Nothing.
     Drop,
-    /// The written bytes go to this client: the one that asked, or one at whose relayed address the datagram ends.
+    /// Send the written bytes to this client: the sender, or the owner of the relayed address to which the datagram
+    /// goes.
     Client(Client),
-    /// This part of the datagram leaves by a relay port.
+    /// Send this part of the datagram from a relay port.
     Peer {
-        /// By which.
+        /// The port.
         port: PortId,
-        /// To whom.
+        /// The destination.
         peer: SocketAddr,
-        /// Which part.
+        /// The part of the datagram.
         data: Range<usize>,
     },
-    /// A socket is to be opened. [`Relay::opened`] is told what came of it.
+    /// Open a socket, then call [`Relay::opened`].
     Open(Open),
 }
 
-/// Which socket is to be opened.
+/// A socket to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Open {
-    /// What it is called.
+    /// Id of its port.
     pub port: PortId,
-    /// For whom: the relayed address should be one they and their peers can reach.
+    /// The client for whom it is. They and their peers should be able to reach the relayed address.
     pub client: Client,
-    /// The family of the relayed address.
+    /// Whether the relayed address is IPv6.
     pub v6: bool,
-    /// Its port number has to be even.
+    /// Whether its port number must be even.
     pub even: bool,
-    /// And the number above it is opened too, and called this.
+    /// Id of the next higher port number, if that must be opened too.
     pub beside: Option<PortId>,
 }
 
-/// Why there is no socket.
+/// Why a socket was not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotOpened {
-    /// There is no address of this family.
+    /// The server has no address of this family.
     Family,
     /// No port number is free.
     Busy,
 }
 
-/// Allocations, permissions, channels and who may have them.
+/// Allocations, permissions and channels, and who may have them.
 ///
-/// The caller sends what [`Action`]s say, and closes the ports that [`Relay::poll_closed`] names after each call.
+/// After each call, the caller sends what the [`Action`] requests and closes the ports that [`Relay::poll_closed`]
+/// returns.
 #[derive(Debug)]
 pub struct Relay {
     reach: Reachable,
@@ -105,13 +107,13 @@ pub struct Relay {
     slots: Slots,
     /// At most as many as there are ports.
     closed: VecDeque<PortId>,
-    /// Makes each token and each indication another.
+    /// Makes each token and each indication unique.
     counter: u64,
     swept: Instant,
 }
 
 impl Relay {
-    /// A relay without allocations.
+    /// Creates a relay without allocations.
     pub fn new(config: Config, now: Instant) -> Relay {
         Relay {
             reach: Reachable::new(config.policy),
@@ -128,10 +130,10 @@ impl Relay {
         }
     }
 
-    /// Decides about a datagram, or one frame of a stream, of a client. What is to be sent to a client is written to `out`.
+    /// Handles a datagram, or one frame of a stream, from a client. Bytes for a client are written to `out`.
     pub fn handle(&mut self, now: Now, client: &Client, datagram: &[u8], out: &mut Vec<u8>) -> Action {
         out.clear();
-        // The two highest bits tell channel data (01) from STUN (00) (RFC 8656 section 12).
+        // The two highest bits distinguish channel data (01) from STUN (00) (RFC 8656 section 12).
         match datagram.first().map(|first| first >> 6) {
             Some(1) => self.channel_data(now.instant, client, datagram, out),
             Some(0) => match Incoming::read(datagram) {
@@ -142,7 +144,7 @@ impl Relay {
         }
     }
 
-    /// Decides about a datagram that came to a relay port: the client that gets what is written to `out`, if any does.
+    /// Handles a datagram that arrived at a relay port. Returns the client to whom the bytes in `out` go, if any.
     pub fn handle_peer(
         &mut self,
         now: Instant,
@@ -160,38 +162,38 @@ impl Relay {
         frame(now, self.counter, allocation, peer, data, out)
     }
 
-    /// This machine's addresses, on whichever interface: the relay never sends there.
+    /// Sets the addresses of this machine, on all interfaces. The relay never sends to them.
     pub fn set_own_addresses(&mut self, own: impl IntoIterator<Item = IpAddr>) {
         self.reach.set_own(own);
     }
 
-    /// A session of the server began, of somebody who has proved to be a member or not.
+    /// A session of the server began; `member` if its owner has proved to be a member.
     pub fn session_opened(&mut self, session: &str, member: bool) {
         self.sessions.open(session, member);
     }
 
-    /// A session sits in a room.
+    /// A session joined a room.
     pub fn session_seated(&mut self, session: &str) {
         self.sessions.seat(session);
     }
 
-    /// A session sits in no room any more.
+    /// A session left its room.
     pub fn session_left(&mut self, now: Instant, session: &str) {
         self.sessions.leave(now, session);
     }
 
-    /// A session is over.
+    /// A session ended.
     pub fn session_closed(&mut self, now: Instant, session: &str) {
         let holds = self.quota.holds(session);
         self.sessions.close(now, session, holds);
     }
 
-    /// When [`Relay::handle_timeout`] has something to do next.
+    /// When to call [`Relay::handle_timeout`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         (!self.slots.is_empty()).then(|| self.swept + SWEEP_EVERY)
     }
 
-    /// Ends what is over.
+    /// Ends everything that has expired.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.swept = now;
         let over: Vec<PortId> =
@@ -205,7 +207,7 @@ impl Relay {
         self.sessions.sweep(now);
     }
 
-    /// The next port whose socket is to be closed.
+    /// Returns the next port whose socket must be closed.
     pub fn poll_closed(&mut self) -> Option<PortId> {
         self.closed.pop_front()
     }
@@ -214,13 +216,13 @@ impl Relay {
         let (expires, owner) = match slot {
             Slot::Live(allocation) => (allocation.expires, &allocation.owner),
             Slot::Reserved(reserved) => (reserved.expires, &reserved.owner),
-            // Its socket is being opened: what comes of it is told at once.
+            // Its socket is being opened, and the result arrives immediately.
             Slot::Free | Slot::Opening(_) => return false,
         };
         expires <= now || (owner.own && self.sessions.is_over(now, &owner.holder.session))
     }
 
-    /// Closes a port and gives its place back.
+    /// Closes a port and releases its place.
     fn end(&mut self, port: PortId) {
         let owner = match self.slots.take(port) {
             Slot::Free => return,
@@ -276,12 +278,13 @@ impl Relay {
         }
     }
 
-    /// Sends data from a relay port to a permitted peer; hands it over where that is a port of this relay too.
+    /// Sends data from a relay port to a permitted peer. If the peer is a port of this relay, delivers it directly.
     ///
-    /// Two people who both need the relay name each other's relayed addresses as peers. Sent through the system, such a
-    /// datagram would leave by an address of this machine that need not be the one its receiver was told (several networks,
-    /// a NAT that does not send back what comes from inside), and the policy would have to open this machine's addresses as
-    /// a whole. So it never leaves the relay, and of this machine only ports that belong to an allocation can be reached.
+    /// Two people who both need the relay name each other's relayed addresses as peers. Through the system, such a
+    /// datagram could leave by another address of this machine than the one that its receiver knows (several
+    /// networks, or a NAT without hairpinning), and the policy would have to allow all of this machine's addresses.
+    /// Therefore it never leaves the relay, and only those ports of this machine that belong to an allocation can be
+    /// reached.
     fn forward(
         &mut self,
         now: Instant,
@@ -303,7 +306,7 @@ impl Relay {
             let written = to.and_then(|to| frame(now, self.counter, to, from.relayed, datagram.get(data)?, out));
             return written.map_or(Action::Drop, Action::Client);
         }
-        // Nothing is at port 0.
+        // Port 0 is not a destination.
         let leaves = self.reach.allows(peer.ip()) && peer.port() != 0;
         if leaves { Action::Peer { port, peer, data } } else { Action::Drop }
     }
@@ -311,7 +314,7 @@ impl Relay {
 
 const CHANNEL_HEADER: usize = 4;
 
-/// Writes what a client hears from a peer: channel data, or a Data indication where there is no channel.
+/// Writes data from a peer for a client: as channel data, or as a Data indication if there is no channel.
 fn frame(
     now: Instant,
     number: u64,
@@ -321,7 +324,7 @@ fn frame(
     out: &mut Vec<u8>,
 ) -> Option<Client> {
     let client = allocation.owner.client;
-    // Longer ones are no datagrams.
+    // Nothing longer fits a datagram.
     let length = u16::try_from(data.len()).ok()?;
     match allocation.channel_of(now, peer) {
         Some(channel) => {
@@ -338,14 +341,14 @@ fn frame(
     Some(client)
 }
 
-/// Most data in a Data indication: its length, with the attributes around it, has to fit 16 bits.
+/// Maximum data of a Data indication: its length, with the attributes around it, must fit 16 bits.
 const MAX_INDICATED: usize = 65_000;
 
-/// Whether a stream of a client has a whole frame at its start, and how long that is with its padding (RFC 8656 section
-/// 12.5, RFC 8489 section 6.2.2).
+/// Returns the length of the first frame of a client's stream, including its padding, if the stream has a whole frame
+/// (RFC 8656 section 12.5, RFC 8489 section 6.2.2).
 ///
 /// # Errors
-/// [`NotAFrame`] if what is there can never become one: the stream is to be closed.
+/// [`NotAFrame`] if the bytes can never become a frame. Close the stream.
 pub fn frame_length(transport: Transport, bytes: &[u8]) -> Result<Option<usize>, NotAFrame> {
     let Some(head) = bytes.first_chunk::<4>() else { return Ok(None) };
     let length = usize::from(u16::from_be_bytes([head[2], head[3]]));

@@ -1,11 +1,11 @@
-//! Which sessions of the server may relay.
+//! Which sessions of the server may use the relay.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::limits::GRACE;
 
-/// What a session may do.
+/// What a session may do on the relay.
 ///
 /// ```text
 ///            opened (member)                       closed, holds nothing
@@ -22,22 +22,23 @@ use crate::limits::GRACE;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Has proved to be a member: may allocate.
+    /// A proven member: may allocate.
     Member,
-    /// A guest who sits nowhere: may nothing.
+    /// A guest who is in no room: may do nothing.
     Waiting,
     /// A guest in a room: may allocate.
     Seated,
-    /// A guest who got up, or a session that is over: keeps what it has for a while, and allocates nothing.
+    /// A guest who left the room, or a session that ended: keeps its allocations for a while, and cannot make new
+    /// ones.
     Leaving {
-        /// Until then.
+        /// The end of that time.
         until: Instant,
-        /// The session itself goes on.
+        /// Whether the session itself is still open.
         open: bool,
     },
 }
 
-/// All sessions that are open, as many as the server holds, and those that left allocations behind.
+/// All open sessions, as many as the server has, and ended ones that left allocations behind.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     standings: HashMap<Box<str>, Standing>,
@@ -48,13 +49,13 @@ impl Sessions {
         self.standings.get(session).copied()
     }
 
-    /// A session began. Said again, it changes nothing.
+    /// Adds a session. A second call has no effect.
     pub(crate) fn open(&mut self, session: &str, member: bool) {
         let standing = if member { Standing::Member } else { Standing::Waiting };
         self.standings.entry(session.into()).or_insert(standing);
     }
 
-    /// A session came into a room.
+    /// Records that a session joined a room.
     pub(crate) fn seat(&mut self, session: &str) {
         let Some(standing) = self.standings.get_mut(session) else { return };
         match standing {
@@ -63,7 +64,7 @@ impl Sessions {
         }
     }
 
-    /// A session left its room.
+    /// Records that a session left its room.
     pub(crate) fn leave(&mut self, now: Instant, session: &str) {
         let Some(standing) = self.standings.get_mut(session) else { return };
         match standing {
@@ -72,7 +73,7 @@ impl Sessions {
         }
     }
 
-    /// A session is over. What holds no allocation is forgotten at once.
+    /// Ends a session. Forgets it immediately if it `holds` no allocation.
     pub(crate) fn close(&mut self, now: Instant, session: &str, holds: bool) {
         let Some(standing) = self.standings.get_mut(session) else { return };
         let until = match *standing {
@@ -87,7 +88,7 @@ impl Sessions {
         }
     }
 
-    /// Whether the time is up for what this session has.
+    /// Whether the time for a session's allocations is over.
     pub(crate) fn is_over(&self, now: Instant, session: &str) -> bool {
         match self.standing(session) {
             Some(Standing::Member | Standing::Seated) => false,
@@ -96,7 +97,7 @@ impl Sessions {
         }
     }
 
-    /// Settles those whose time is up, once their allocations are gone.
+    /// Updates the sessions whose time is over. Their allocations have been ended.
     pub(crate) fn sweep(&mut self, now: Instant) {
         self.standings.retain(|_, standing| match *standing {
             Standing::Leaving { until, open } if until <= now => {

@@ -1,4 +1,4 @@
-//! The table of relay ports: every socket that is open for somebody, and what it is for.
+//! The table of relay ports: every open socket and its purpose.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -8,11 +8,11 @@ use crate::allocation::{Allocation, Owner};
 use crate::client::Client;
 use crate::message::Asked;
 
-/// A relay port: one socket of the driver. Numbers are used again once a port is closed.
+/// A relay port, which is one socket of the driver. Numbers of closed ports are reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PortId(pub u32);
 
-/// What a port is for.
+/// The purpose of a port.
 ///
 /// ```text
 ///        Allocate                opened
@@ -27,7 +27,7 @@ pub struct PortId(pub u32);
 #[derive(Debug)]
 pub(crate) enum Slot {
     Free,
-    /// The driver has been asked for a socket.
+    /// A socket has been requested from the driver.
     Opening(Box<Opening>),
     Live(Box<Allocation>),
     Reserved(Box<Reserved>),
@@ -37,7 +37,7 @@ pub(crate) enum Slot {
 pub(crate) struct Opening {
     pub(crate) owner: Owner,
     pub(crate) asked: Asked,
-    /// The port above, and the token that takes it.
+    /// The next higher port, and the token for it.
     pub(crate) beside: Option<(PortId, u64)>,
 }
 
@@ -50,17 +50,17 @@ pub(crate) struct Reserved {
     pub(crate) expires: Instant,
 }
 
-/// All ports. There are never more than the quota has places.
+/// All ports. The quota bounds their number.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     slots: Vec<Slot>,
     free: Vec<PortId>,
     by_client: HashMap<Client, PortId>,
     by_relayed: HashMap<SocketAddr, PortId>,
-    /// Relayed addresses that ended lately. A client refreshes all its permissions in one request, and an address that
-    /// ended must not cost it the others.
+    /// Relayed addresses that ended lately. A client refreshes all its permissions in one request, and an ended
+    /// address must not cost it the others.
     ended: VecDeque<SocketAddr>,
-    /// Addresses kept in `ended`; then the oldest is forgotten.
+    /// Maximum length of `ended`. When full, the oldest is dropped.
     remembered: usize,
 }
 
@@ -69,11 +69,11 @@ impl Slots {
         Slots { remembered: total, ..Slots::default() }
     }
 
-    /// A free place, to be filled by [`Slots::put`].
+    /// Reserves a free place for [`Slots::put`].
     pub(crate) fn reserve(&mut self) -> PortId {
         self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::Free);
-            // The quota is far below this.
+            // The quota is far smaller.
             PortId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
         })
     }
@@ -86,7 +86,7 @@ impl Slots {
                 self.by_client.insert(allocation.owner.client, id);
                 self.by_relayed.insert(allocation.relayed, id);
             }
-            // Nobody sends from there yet, but nobody else can have the address.
+            // Nobody sends from it yet, but the address is taken.
             Slot::Reserved(reserved) => drop(self.by_relayed.insert(reserved.relayed, id)),
         }
         if let Some(place) = self.place_mut(id) {
@@ -94,7 +94,7 @@ impl Slots {
         }
     }
 
-    /// Empties a place and gives what was in it.
+    /// Empties a place and returns what was in it.
     pub(crate) fn take(&mut self, id: PortId) -> Slot {
         let Some(place) = self.place_mut(id) else { return Slot::Free };
         let slot = std::mem::replace(place, Slot::Free);
@@ -112,7 +112,7 @@ impl Slots {
         slot
     }
 
-    /// Like [`Slots::take`], for a place that is filled again at once.
+    /// Like [`Slots::take`], for a place that is filled again immediately.
     pub(crate) fn take_out(&mut self, id: PortId) -> Slot {
         let slot = self.take(id);
         if !matches!(slot, Slot::Free) {
@@ -125,7 +125,7 @@ impl Slots {
         usize::try_from(id.0).is_ok_and(|place| matches!(self.slots.get(place), Some(Slot::Opening(_))))
     }
 
-    /// A place that was set aside and stays empty.
+    /// Frees a place that was reserved and not filled.
     pub(crate) fn release(&mut self, id: PortId) {
         self.free.push(id);
     }
@@ -149,12 +149,12 @@ impl Slots {
         }
     }
 
-    /// The port that a peer's address is, if it is a relayed one.
+    /// The port with this relayed address, if there is one.
     pub(crate) fn of_relayed(&self, relayed: SocketAddr) -> Option<PortId> {
         self.by_relayed.get(&relayed).copied()
     }
 
-    /// Whether an address is a relayed one, or was lately.
+    /// Whether an address is a relayed one, or was one lately.
     pub(crate) fn knows(&self, relayed: SocketAddr) -> bool {
         self.by_relayed.contains_key(&relayed) || self.ended.contains(&relayed)
     }

@@ -1,4 +1,4 @@
-//! What the relay keeps with everything at its bound.
+//! Memory of the relay with everything at its bound.
 
 #[allow(dead_code)] // each test uses a part of it
 #[path = "relay/world.rs"]
@@ -15,7 +15,7 @@ use world::{Person, World};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// The sum in the documentation of the crate.
+/// The total in the documentation of the crate.
 const STATED: usize = 8_600 * 1024;
 const ALLOCATIONS: usize = 1_000;
 const SESSIONS: usize = 5_000;
@@ -28,7 +28,7 @@ fn session(n: usize) -> String {
     format!("QUJDREVGR0hJSktM.{n:06}")
 }
 
-/// Somebody of one of a hundred sessions, each at an address of its own.
+/// Somebody in one of a hundred sessions, each at its own address.
 fn person(n: usize) -> Person {
     Person::of_session(&session(n % 100), &format!("198.51.{}.1:{}", n % 100, 5_000 + n))
 }
@@ -40,7 +40,7 @@ fn fill(world: &mut World, people: &mut [Person], peers: &[SocketAddr]) {
             assert_eq!(world.permit(person, peers), Some(0));
         }
     }
-    // As fast as their owners may ask.
+    // At the rate that their owners may use.
     for (n, peer) in peers.iter().enumerate() {
         world.wait(Duration::from_millis(500));
         for person in &mut *people {
@@ -62,7 +62,7 @@ fn everything_at_its_bound_stays_below_the_stated_sum() {
     }
     fill(&mut world, &mut people, &peers);
     assert_eq!(world.open.len(), ALLOCATIONS);
-    // Everything is full: nobody gets more.
+    // Everything is full: further requests are refused.
     let mut late = Person::of_session(&session(200), "198.51.200.1:5000");
     assert_eq!(world.allocate(&mut late), Err(508));
     let other = SocketAddr::new(IpAddr::V4(0x1500_0000.into()), 9);

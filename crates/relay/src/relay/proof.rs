@@ -1,4 +1,4 @@
-//! Who asks: the long-term credential mechanism of RFC 8489 section 9.2.4.
+//! Authenticates requests by the long-term credential mechanism of RFC 8489 section 9.2.4.
 
 use super::{Now, Relay};
 use crate::allocation::Owner;
@@ -9,18 +9,18 @@ use crate::quota::Holder;
 use crate::sessions::Standing;
 use crate::slots::Slot;
 
-/// Who has proved to ask.
+/// The authenticated sender of a request.
 pub(super) struct Proved {
     pub(super) owner: Owner,
-    /// Whether they may have something new.
+    /// Whether they may create allocations.
     pub(super) may_allocate: bool,
 }
 
-/// Why a request is not heard.
+/// Why a request is refused.
 pub(super) enum Refused {
-    /// Nothing is proved: whoever has that source address may not have asked.
+    /// Nothing is proved: the source address may be spoofed.
     Unproved(Failure),
-    /// Proved, but the allocation at this 5-tuple is somebody else's.
+    /// The sender is authenticated, but the allocation at this 5-tuple belongs to somebody else.
     Foreign(Box<Owner>),
 }
 
@@ -33,7 +33,7 @@ impl Relay {
         let (Some(username), Some(nonce), true) = (message.username(), message.nonce(), message.has_realm()) else {
             return Err(Refused::Unproved(INCOMPLETE));
         };
-        // A false source has no nonce of its own, so it costs no more than this.
+        // A spoofed source has no nonce for its address, so that it costs no more than this check.
         if !self.nonces.is_good(now.instant, client, &nonce) {
             return Err(Refused::Unproved(STALE_NONCE));
         }
@@ -50,8 +50,8 @@ impl Relay {
         }
     }
 
-    /// Who has an allocation at this 5-tuple by credentials of this server. They end with the session: a call goes on
-    /// when they expire, as it does with coturn.
+    /// Returns the owner of the allocation at this 5-tuple, if it was made with credentials of this server. These end
+    /// with the session, not when they expire: a call continues, as with coturn.
     fn running(&self, now: Now, client: &Client, username: &str) -> Option<&Owner> {
         let Some((_, Slot::Live(allocation))) = self.slots.of_client(client) else { return None };
         let owner = Some(&allocation.owner).filter(|owner| owner.own && *owner.username == *username)?;
@@ -83,7 +83,7 @@ impl Relay {
         Some(Proved { owner: owner(key, false, true), may_allocate: true })
     }
 
-    /// What a refusal is answered with; nothing where too many have gone to this source.
+    /// Returns the answer to a refused request, or nothing if this source has received too many.
     pub(super) fn refuse(
         &mut self,
         now: Now,

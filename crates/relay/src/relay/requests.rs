@@ -1,4 +1,4 @@
-//! Requests whose sender is proved (RFC 8656 sections 7 to 12).
+//! Authenticated requests (RFC 8656 sections 7 to 12).
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -20,19 +20,19 @@ use crate::nonce::keyed;
 use crate::quota::Full;
 use crate::slots::{Opening, PortId, Reserved, Slot};
 
-/// Channel numbers that a client may bind: those of RFC 8656 section 12, and above them those that clients of RFC 5766
-/// (section 11) still take, like coturn's.
+/// Channel numbers that a client may bind: those of RFC 8656 section 12, and higher ones, which clients of RFC 5766
+/// (section 11) such as coturn's still use.
 const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7ffe;
 
-/// What a proved request comes to.
+/// The result of an authenticated request.
 enum Outcome {
-    /// Nothing is answered.
+    /// No answer.
     Silent,
     Answer(Answer),
     Open(Open),
 }
 
-/// An allocation as it is asked for.
+/// A requested allocation.
 struct Wanted {
     v6: bool,
     even: Option<bool>,
@@ -89,7 +89,7 @@ impl Relay {
     ) -> Result<Outcome, Failure> {
         if let Some((port, slot)) = self.slots.of_client(&proved.owner.client) {
             return match slot {
-                // The same request again: its answer was lost.
+                // A retransmitted request, whose answer was lost.
                 Slot::Live(had) if had.is_live(now) && had.transaction == asked.transaction => {
                     Ok(Outcome::Answer(granted(asked, had)))
                 }
@@ -152,8 +152,8 @@ impl Relay {
         Ok(Outcome::Open(open))
     }
 
-    /// The socket that [`Action::Open`] asked for is open, at the addresses that peers are told: its own, and the one
-    /// beside it if there was to be one. Gives the client that gets what is written to `out`.
+    /// The result of [`Action::Open`]: on success the public addresses of the socket, and of the one beside it if
+    /// requested. Returns the client to whom the bytes in `out` go.
     pub fn opened(
         &mut self,
         now: Instant,
@@ -228,7 +228,7 @@ impl Relay {
         });
         let (port, relayed) = found.map(|(port, reserved)| (port, reserved.relayed)).ok_or(CAPACITY)?;
         let Slot::Reserved(reserved) = self.slots.take_out(port) else { return Err(CAPACITY) };
-        // The place was counted for whoever reserved it: the same session, perhaps by now at another address.
+        // The place was counted for the session that reserved it, which may now have another address.
         let owner = Owner { holder: reserved.owner.holder, ..owner };
         Ok(Outcome::Answer(self.grant(now, port, asked, owner, relayed, None)))
     }
@@ -243,7 +243,7 @@ impl Relay {
         let ends = present(message.lifetime())? == Some(0);
         let family = present(message.wants_v6()).map_err(|_| PEER_FAMILY)?;
         let Some((port, allocation)) = self.allocation_of(now, client) else {
-            // The same request again, whose answer was lost (RFC 8656 section 7.2).
+            // A retransmitted request, whose answer was lost (RFC 8656 section 7.2).
             return if ends { Ok(Outcome::Answer(Answer::success(asked).lifetime(0))) } else { Err(MISMATCH) };
         };
         if !allocation.may_ask(now, 1) {
@@ -302,7 +302,7 @@ impl Relay {
         Ok(Outcome::Answer(Answer::success(asked)))
     }
 
-    /// Whether the owner of a port may ask for a peer at all.
+    /// Checks whether the owner of a port may name this peer.
     fn may_be_named(&self, port: PortId, peer: SocketAddr) -> Result<(), Failure> {
         if !self.slots.knows(peer) && !self.reach.allows(peer.ip()) {
             return Err(FORBIDDEN);
@@ -317,7 +317,7 @@ impl Relay {
         Some((port, allocation))
     }
 
-    /// Tokens cannot be guessed from one another.
+    /// Returns a token that cannot be guessed from another.
     fn new_token(&mut self) -> u64 {
         self.counter += 1;
         let mut mac = keyed(&self.key);
@@ -328,7 +328,7 @@ impl Relay {
     }
 }
 
-/// The answer to the request that made an allocation (RFC 8656 section 7.2).
+/// Returns the answer to the request that made an allocation (RFC 8656 section 7.2).
 fn granted(asked: Asked, allocation: &Allocation) -> Answer {
     let answer = Answer::success(asked)
         .relayed(allocation.relayed)

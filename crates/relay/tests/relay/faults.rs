@@ -1,4 +1,4 @@
-//! What strangers and spoofers try.
+//! Attempts by strangers and with spoofed addresses.
 
 use relay::{Action, Client, PeerPolicy, Shares};
 use stun_types::attribute::RawAttribute;
@@ -16,7 +16,7 @@ fn a_nonce_that_was_taken_elsewhere_is_stale() {
     world.allocate(&mut ada).expect("an allocation");
     let mut mallory = Person::shared("s2.mallory", "198.51.100.66:5000");
     assert_eq!(world.refresh(&mut mallory, 600), 437);
-    // Ada's source address is false, so that he does not hear what is answered.
+    // With Ada's source address spoofed, he does not receive the answers.
     mallory.client = ada.client;
     for _ in 0..3 {
         let request = mallory.request(REFRESH, &[&Lifetime::new(0)]);
@@ -80,7 +80,7 @@ fn what_comes_after_the_integrity_is_not_heard() {
     assert_eq!(world.indicate(&ada, addr("20.0.0.2:7"), b"x"), Action::Drop);
 }
 
-/// Whoever sends under a false address uses up nothing of the one who has it.
+/// A spoofed sender uses up nothing of the owner of the address.
 #[test]
 fn spoofed_requests_use_nobodys_budget() {
     let mut world = World::new();
@@ -124,7 +124,7 @@ fn no_peer_is_named_or_reached_that_is_not_allowed() {
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
     let port = world.port();
-    // Its own two public addresses are no better than loopback.
+    // Its own two public addresses are treated like loopback.
     for denied in ["127.0.0.1", "0.0.0.0", "10.0.0.1", "192.168.1.1", "169.254.169.254", "224.0.0.1", HERE, "12.0.0.1"]
     {
         let peer = std::net::SocketAddr::new(denied.parse().expect("an IP"), 53);
@@ -162,11 +162,11 @@ fn of_this_machine_only_ports_of_allocations_are_reached_and_inside() {
     assert_eq!(world.out, frame(0x4000, b"hello"));
     assert_eq!(world.channel(&ben, 0x4000, b"back"), Action::Client(ada.client));
     assert_eq!(indicated(&world.out), (at_ben, b"back".to_vec()));
-    // The permission is for the address; of its ports only those of allocations are anything.
+    // The permission is for the address, of which only ports with an allocation are reachable.
     let other = std::net::SocketAddr::new(at_ben.ip(), 22);
     assert_eq!(world.permit(&mut ada, &[other]), Some(403));
     assert_eq!(world.indicate(&ada, other, b"x"), Action::Drop);
-    // One that ended costs the others of a request nothing, and takes nothing.
+    // An address that ended does not make a request fail for the others, and receives nothing.
     assert_eq!(world.refresh(&mut ben, 0), 0);
     assert_eq!(world.permit(&mut ada, &[at_ben, addr("20.0.0.1:7")]), Some(0));
     assert_eq!(world.indicate(&ada, at_ben, b"x"), Action::Drop);

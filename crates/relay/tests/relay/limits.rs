@@ -1,4 +1,4 @@
-//! Nobody makes the relay keep more than is meant.
+//! Nobody can make the relay keep more than its bounds.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -64,7 +64,7 @@ fn who_names_peers_again_and_again_is_dropped_by_the_number_of_peers() {
 fn one_session_one_address_and_all_have_their_shares() {
     let mut world = World::with(PeerPolicy::default(), Shares { per_person: 64, total: 300 });
     let mut taken = 0;
-    // One device, two sessions.
+    // One device with two sessions.
     let mut answers = vec![];
     for session in ["one.ada", "two.ada"] {
         for n in 0..60 {
@@ -76,7 +76,7 @@ fn one_session_one_address_and_all_have_their_shares() {
     let granted = |range: std::ops::Range<usize>| answers[range].iter().filter(|(_, code)| *code == 0).count();
     assert_eq!((granted(0..60), granted(60..120)), (PER_SESSION, 64 - PER_SESSION));
     assert!(answers.iter().all(|(_, code)| [0, 486].contains(code)));
-    // So many from one source are refused first that the answers to it are slowed down.
+    // The source has received so many refusals that its answers are rate-limited.
     world.wait(Duration::from_secs(3));
     let at_home = |n: u16| Person::shared(&format!("{n}"), &format!("20.0.0.1:{}", 10_000 + n));
     assert_eq!((0..300).filter(|n| world.allocate(&mut at_home(*n)).is_ok()).count(), PER_ADDRESS - 64);

@@ -1,4 +1,4 @@
-//! The relay from outside: datagrams in, actions out, time as it is told.
+//! The relay from outside: datagrams in, actions out, in virtual time.
 
 mod faults;
 mod limits;

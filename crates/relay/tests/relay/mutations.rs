@@ -1,4 +1,4 @@
-//! Seeded mutations of every kind of datagram. The same function runs under libFuzzer in ../../fuzz.
+//! Seeded mutations of all kinds of datagrams. The same function runs under libFuzzer in ../../fuzz.
 
 #[path = "../../fuzz/entry.rs"]
 mod entry;
@@ -11,7 +11,7 @@ use relay::{Action, PeerPolicy, Shares};
 use turn_types::attribute::Lifetime;
 use turn_types::message::{ALLOCATE, REFRESH};
 
-/// Bytes and numbers of a seeded generator.
+/// Bytes and numbers from a seeded generator.
 mod seeded {
     use proptest::prelude::Rng as _;
     use proptest::test_runner::TestRng;
@@ -78,7 +78,7 @@ fn no_datagram_makes_it_panic_and_it_works_afterwards() {
         let from = if n % 3 == 0 { &ben } else { &ada };
         let action = world.handle(&from.client, &datagram);
         if let Action::Peer { peer: to, data, .. } = action {
-            // A permission is for an address, so that the port may be bent.
+            // A permission is for an address, so that a mutation may change the port.
             assert_eq!(to.ip(), peer.ip());
             assert!(datagram.get(data).is_some());
         }

@@ -1,4 +1,4 @@
-//! Random operations at random times: whatever is done, what must hold holds.
+//! Random operations at random times keep the invariants.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Some are denied, some are relayed addresses, some are public.
+/// Peers: some denied, some relayed addresses, some public.
 fn peer(n: u8) -> SocketAddr {
     match n {
         0..16 => SocketAddr::from(([127, 0, 0, n], 53)),
@@ -61,12 +61,12 @@ fn peer(n: u8) -> SocketAddr {
     }
 }
 
-/// Members, a guest, and one with the shared secret.
+/// Sessions of members, of a guest, and of one with the shared secret.
 fn session(who: usize) -> String {
     format!("session{who}.person{}", who / 2)
 }
 
-/// What the relay may let through at most: when each 5-tuple's owner last permitted a peer.
+/// The most that the relay may let through: when the owner of each 5-tuple last permitted a peer.
 #[derive(Default)]
 struct Model {
     owners: HashMap<SocketAddr, usize>,
@@ -158,11 +158,11 @@ impl Run {
     }
 
     fn ask<T>(&mut self, ask: impl FnOnce(&mut World, &mut Person) -> T, who: usize, from: usize) -> T {
-        // A source is capped; this test is about something else.
+        // Sources have a limit, which this test is not about.
         ask(&mut self.world, &mut self.people[who][from])
     }
 
-    /// Only the owner's user name does anything at an allocation.
+    /// Only the owner's user name has an effect on an allocation.
     fn judge(&mut self, who: usize, from: usize, code: Option<u16>, ends: bool) {
         let owner = self.model.owners.get(&self.place(from));
         if code == Some(0) && !(ends && owner != Some(&who)) {
@@ -217,7 +217,7 @@ proptest! {
         for step in steps {
             run.step(step);
         }
-        // All that was held comes back.
+        // Everything that was held is released.
         for who in 0..PEOPLE {
             let now = run.world.now().instant;
             run.world.relay.session_closed(now, &session(who));

@@ -1,4 +1,4 @@
-//! What RFC 8489 and RFC 8656 say.
+//! The rules of RFC 8489 and RFC 8656.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ fn data_goes_both_ways_by_indications_and_by_channels() {
     assert_eq!(world.indicate(&ada, peer, b"early"), Action::Drop);
     assert_eq!(world.receive_from_peer(port, PEER, b"early"), None);
     assert_eq!(world.permit(&mut ada, &[peer]), Some(0));
-    // The data begins after the header, the peer, and the data's own header.
+    // The data begins after the message header, the peer, and the attribute header.
     assert_eq!(world.indicate(&ada, peer, b"hello"), Action::Peer { port, peer, data: 36..41 });
     // A permission is for an address, not for a port.
     assert_eq!(world.receive_from_peer(port, "20.0.0.1:9", b"hi"), Some(ada.client));
@@ -179,7 +179,7 @@ fn an_allocation_that_is_over_is_made_anew_before_it_was_cleared_away() {
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     let first = world.allocate(&mut ada).expect("an allocation");
     let request = ada.request(ALLOCATE, &[&udp()]);
-    // Without the wait's clearing away.
+    // Before the sweep removes expired state.
     let later = relay::Now { instant: world.now().instant + Duration::from_secs(600), ..world.now() };
     let action = world.relay.handle(later, &ada.client, &request, &mut world.out);
     assert!(matches!(action, Action::Open(_)), "{action:?}");

@@ -1,4 +1,4 @@
-//! A relay, people with credentials, and the clock they all go by.
+//! A relay, people with credentials, and a virtual clock.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -37,12 +37,12 @@ pub(crate) struct World {
     passed: Duration,
     pub(crate) out: Vec<u8>,
     next_port: u16,
-    /// Ports that are open, as the driver has them.
+    /// Open ports, as the driver tracks them.
     pub(crate) open: BTreeSet<PortId>,
     pub(crate) refuse_to_open: Option<NotOpened>,
 }
 
-/// What came back to the one who asked.
+/// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) bytes: Vec<u8>,
@@ -84,7 +84,7 @@ impl World {
         self.close();
     }
 
-    /// What a datagram comes to, with sockets opened where they are asked for.
+    /// Handles a datagram, and opens the sockets that are requested.
     pub(crate) fn handle(&mut self, client: &Client, datagram: &[u8]) -> Action {
         let now = self.now();
         let action = self.relay.handle(now, client, datagram, &mut self.out);
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// Sends a request and gives its answer, if there is one.
+    /// Sends a request and returns its answer, if there is one.
     pub(crate) fn send(&mut self, person: &Person, request: &[u8]) -> Option<Reply> {
         match self.handle(&person.client, request) {
             Action::Client(client) => {
@@ -136,7 +136,7 @@ impl World {
         }
     }
 
-    /// Asks until the nonce is right.
+    /// Sends a request until the nonce is right.
     pub(crate) fn ask(
         &mut self,
         person: &mut Person,
@@ -155,7 +155,7 @@ impl World {
         self.send(person, &request)
     }
 
-    /// The code of the answer: 0 is success.
+    /// Returns the code of the answer; 0 is success.
     pub(crate) fn code(&mut self, person: &mut Person, method: Method, attributes: &[&dyn AttributeWrite]) -> u16 {
         let reply = self.ask(person, method, attributes).expect("an answer");
         reply.code().unwrap_or(0)
@@ -170,7 +170,8 @@ impl World {
         self.code(person, REFRESH, &[&Lifetime::new(seconds)])
     }
 
-    /// Addresses are masked with the transaction, so the attributes of each request are made anew. `None` for silence.
+    /// Addresses are masked with the transaction id, so that the attributes of each request are built again. Returns
+    /// `None` if there is no answer.
     fn ask_anew(
         &mut self,
         person: &mut Person,
@@ -213,7 +214,7 @@ impl World {
         self.ask_anew(person, REFRESH, |_| vec![Box::new(Lifetime::new(seconds))])
     }
 
-    /// Sends data by an indication.
+    /// Sends data in a Send indication.
     pub(crate) fn indicate(&mut self, person: &Person, peer: SocketAddr, data: &[u8]) -> Action {
         let transaction = TransactionId::from(99);
         let kind = MessageType::from_class_method(MessageClass::Indication, SEND);
@@ -223,18 +224,18 @@ impl World {
         self.handle(&person.client, &writer.finish())
     }
 
-    /// Sends data by a channel.
+    /// Sends data through a channel.
     pub(crate) fn channel(&mut self, person: &Person, number: u16, data: &[u8]) -> Action {
         self.handle(&person.client, &frame(number, data))
     }
 
-    /// What the owner of a port hears from a peer.
+    /// Passes data from a peer to a port.
     pub(crate) fn receive_from_peer(&mut self, port: PortId, peer: &str, data: &[u8]) -> Option<Client> {
         let now = self.now().instant;
         self.relay.handle_peer(now, port, addr(peer), data, &mut self.out)
     }
 
-    /// The only port that is open.
+    /// The only open port.
     pub(crate) fn port(&self) -> PortId {
         assert_eq!(self.open.len(), 1);
         self.open.first().copied().expect("a port")
@@ -249,7 +250,7 @@ pub(crate) fn frame(number: u16, data: &[u8]) -> Vec<u8> {
     [&number.to_be_bytes(), &(data.len() as u16).to_be_bytes(), data].concat()
 }
 
-/// A Data indication: from whom, and what.
+/// Parses a Data indication: peer and data.
 pub(crate) fn indicated(bytes: &[u8]) -> (SocketAddr, Vec<u8>) {
     let message = Message::from_bytes(bytes).expect("a message");
     assert_eq!(message.get_type(), MessageType::from_class_method(MessageClass::Indication, DATA));
@@ -258,7 +259,7 @@ pub(crate) fn indicated(bytes: &[u8]) -> (SocketAddr, Vec<u8>) {
 }
 
 impl Person {
-    /// Somebody whose session this server has opened (or not yet).
+    /// Somebody whose session this server has opened or will open.
     pub(crate) fn of_session(session: &str, at: &str) -> Person {
         let username = format!("{}:{session}", UNIX + 24 * 3_600);
         let password = password(&OWN, &username);
@@ -291,7 +292,7 @@ impl Person {
         self.signed(method, transaction, attributes)
     }
 
-    /// Without credentials where there is no nonce yet, as clients ask first.
+    /// Sends no credentials until there is a nonce, like clients do.
     pub(crate) fn signed(
         &self,
         method: Method,
