@@ -1,24 +1,25 @@
-//! Sizes first, then rates.
+//! Chooses sizes first, then rates.
 //!
-//! 1. Each tile, in order of priority, gets the smallest layer at its floor; where that does not fit, the base of it; where
-//!    that does not fit either, nothing.
-//! 2. Each priority in turn, tiles step up by turns while the floor of the next layer fits their path and the uplink, until
-//!    the layer covers the tile.
-//! 3. A layer has one rate for all who get it. Who would hold the others of its layer down by half steps down instead.
-//! 4. What is left raises the rates ([`crate::fill`]): a layer that one receiver gets follows its path, a shared one takes
-//!    the least of its receivers' paths.
+//! 1. In order of priority, each tile gets the smallest layer at its floor. If that does not fit, it gets the base of
+//!    that layer. If that does not fit either, it gets nothing.
+//! 2. For one priority after the other, tiles step up in rounds, until the layer covers the tile or the floor of the
+//!    next layer does not fit the path and the uplink.
+//! 3. A layer has one rate for all its receivers. A receiver that would reduce the rate of the others by half or more
+//!    steps down instead.
+//! 4. What is left raises the rates ([`crate::fill`]). A layer with one receiver follows its path; a shared layer is
+//!    limited by the slowest of its receivers' paths.
 
 use crate::fill::fill;
 use crate::ladder::{Rung, ladder};
 use crate::{Allocation, Assigned, Content, Layer, Path, PathId, SourceId, Temporal, Wanted};
 use std::collections::BTreeMap;
 
-/// Decides who gets which layer at which rate. `uplink` is in bit/s, less what sound takes, shared by all paths.
+/// Assigns layers and rates to receivers. `uplink` is in bit/s, without the audio, and is shared by all paths.
 ///
-/// The answer depends on nothing else, not even on the order of the slices. If a pair of receiver and source is wanted
-/// twice, the larger tile and the higher priority count; a path that is not listed can carry nothing; if one is listed
-/// twice, its lesser estimate counts. The sum over the uplink and over each path stays within their limits, and each
-/// layer's rate within its rung of the [`ladder`].
+/// The result depends on nothing else, not even on the order of the slices. If a pair of receiver and source occurs
+/// twice, the larger tile and the higher priority count. A path that is not listed can carry nothing. If a path is
+/// listed twice, its smaller estimate counts. The total over the uplink and over each path stays within its limit,
+/// and each layer's rate within its rung of the [`ladder`].
 pub fn allocate(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Allocation {
     let mut plan = Plan::new(paths, uplink, wanted);
     plan.give_smallest();
@@ -27,7 +28,7 @@ pub fn allocate(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Allocation {
     plan.into_allocation()
 }
 
-/// What one receiver wants of one source, and has been given so far.
+/// A receiver's request for a source, and what it has been given so far.
 #[derive(Debug)]
 pub(crate) struct Tile {
     pub(crate) path: PathId,
@@ -39,7 +40,7 @@ pub(crate) struct Tile {
 
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// Highest priority first.
+    /// Ordered by priority, highest first.
     pub(crate) tiles: Vec<Tile>,
     pub(crate) ladders: BTreeMap<SourceId, Vec<Rung>>,
     pub(crate) paths: BTreeMap<PathId, u64>,
@@ -67,7 +68,7 @@ impl Plan {
         Self { tiles, ladders, paths: left, uplink }
     }
 
-    /// The rung of a source; its ladder has it by construction.
+    /// Returns a layer of a source's ladder, which contains it by construction.
     pub(crate) fn rung(&self, source: SourceId, layer: usize) -> Rung {
         let rungs = self.ladders.get(&source).map_or(&[][..], |rungs| rungs);
         rungs.get(layer).copied().unwrap_or(Rung { height: 0, floor: 0, ceiling: 0 })
@@ -92,7 +93,7 @@ impl Plan {
         }
     }
 
-    /// Each tile of this priority one step, if there is room for it; whether any stepped.
+    /// Steps up each tile of this priority once, if there is room for it. Returns whether any did.
     fn one_round_up(&mut self, priority: u8) -> bool {
         let mut stepped = false;
         for i in 0..self.tiles.len() {
@@ -107,7 +108,8 @@ impl Plan {
         stepped
     }
 
-    /// In one shared layer, the receiver with the least room steps down if another could have twice as much.
+    /// Steps down the receiver of one shared layer that has the least room, if another could have at least twice as
+    /// much.
     fn step_down_the_slowest(&mut self) -> bool {
         let layers: Vec<(SourceId, usize)> =
             self.tiles.iter().filter_map(|t| t.given.map(|(layer, _)| (t.source, layer))).collect();
@@ -131,7 +133,7 @@ impl Plan {
         false
     }
 
-    /// The rate that a tile's layer could have if only this receiver mattered.
+    /// The rate that a tile's layer could have if only this receiver counted.
     fn room(&self, tile: usize, layer: usize, sharers: usize) -> u64 {
         let rung = self.rung(self.tiles[tile].source, layer);
         let path = self.paths.get(&self.tiles[tile].path).copied().unwrap_or(0);
@@ -177,12 +179,12 @@ impl Plan {
     }
 }
 
-/// The smallest rung that covers a tile.
+/// The smallest layer that covers a tile.
 fn top_rung(rungs: &[Rung], tile_height: u32) -> usize {
     rungs.iter().position(|rung| rung.height >= tile_height).unwrap_or(rungs.len().saturating_sub(1))
 }
 
-/// Kind and rows of each source; the larger where the wanted disagree.
+/// Content and height of each source; the larger if requests disagree.
 fn sources(wanted: &[Wanted]) -> BTreeMap<SourceId, (Content, u32)> {
     let mut sources = BTreeMap::new();
     for w in wanted {
@@ -192,7 +194,7 @@ fn sources(wanted: &[Wanted]) -> BTreeMap<SourceId, (Content, u32)> {
     sources
 }
 
-/// Tile height and priority of each pair.
+/// Tile height and priority of each pair of receiver and source.
 fn merged(wanted: &[Wanted]) -> BTreeMap<(PathId, SourceId), (u32, u8)> {
     let mut pairs = BTreeMap::new();
     for w in wanted {

@@ -1,4 +1,5 @@
-//! Rates for layers whose receivers are known: all rise together, each in proportion to its rung, until something is full.
+//! Rates for layers whose receivers are known. All rates rise together, each in proportion to its range, until a
+//! limit is reached.
 
 use crate::allocate::Plan;
 use crate::{PathId, SourceId, Temporal};
@@ -6,14 +7,15 @@ use std::collections::BTreeMap;
 
 type LayerId = (SourceId, usize);
 
-/// A limit that several layers share: a path, or the uplink.
+/// A limit that several layers share: a path or the uplink.
 struct Limit {
     left: f64,
-    /// Layers under it and how often each counts.
+    /// Layers under this limit, and how often each counts.
     loads: BTreeMap<LayerId, f64>,
 }
 
-/// The rate of each layer that somebody gets: its floor, which the plan has paid for, and its part of what is left.
+/// Returns the rate of each layer that has receivers: its floor, which the plan has already spent, and its part of
+/// the rest.
 pub(crate) fn fill(plan: &Plan) -> BTreeMap<LayerId, u64> {
     let mut limits = limits(plan);
     let mut levels: BTreeMap<LayerId, f64> = BTreeMap::new(); // of each layer, from floor 0 to ceiling 1
@@ -54,11 +56,11 @@ fn rate(plan: &Plan, (source, layer): LayerId, level: f64) -> u64 {
     if level >= 1.0 {
         return rung.ceiling;
     }
-    // a bit less than the exact number, so that what was rounded on the way never adds up to more than there is
+    // Slightly less than the exact number, so that rounding never makes the sum exceed the limit.
     rung.floor + ((span as f64 * level) as u64).saturating_sub(1).min(span)
 }
 
-/// The uplink first, then each path.
+/// The limit of the uplink first, then of each path.
 fn limits(plan: &Plan) -> Vec<Limit> {
     let mut uplink = Limit { left: plan.uplink as f64, loads: BTreeMap::new() };
     let mut paths: BTreeMap<PathId, Limit> = BTreeMap::new();

@@ -1,25 +1,25 @@
-//! The sizes that a source is encoded in.
+//! The sizes in which a source is encoded.
 
 use crate::Content;
 
-/// A size, and the rates between which it is worth its name.
+/// One size in a ladder, with its useful range of rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rung {
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
-    /// Bit/s below which a smaller size looks better.
+    /// Rate in bit/s below which a smaller size looks better.
     pub floor: u64,
-    /// Bit/s above which nothing is gained.
+    /// Rate in bit/s above which quality no longer improves.
     pub ceiling: u64,
 }
 
-/// Rungs of a ladder at most.
+/// Maximum number of sizes in a ladder.
 pub(crate) const RUNGS: usize = 3;
 
-/// Rows below which nobody is recognised.
+/// Smallest height in pixels at which people are recognisable.
 const SMALLEST: u32 = 135;
 
-/// Rates that VP8 needs at 30 frames a second: rows, floor, ceiling.
+/// Rates of VP8 at 30 frames per second: height in pixels, floor, ceiling.
 const RATES: [(u32, u64, u64); 6] = [
     (90, 30_000, 150_000),
     (180, 60_000, 350_000),
@@ -29,8 +29,8 @@ const RATES: [(u32, u64, u64); 6] = [
     (1080, 1_400_000, 5_000_000),
 ];
 
-/// The ladder of a source of so many rows, smallest first, never empty: a camera in up to three sizes, each half of the one
-/// above it; a screen in its own only, as text cannot be made smaller.
+/// Returns the ladder of a source of this height, smallest size first, never empty. A camera has up to three sizes,
+/// each half as high as the next. A screen has only its own size, because text cannot be scaled down.
 pub fn ladder(content: Content, capture_height: u32) -> Vec<Rung> {
     let top = capture_height.max(2);
     let mut rungs = match content {
@@ -49,12 +49,12 @@ fn camera(height: u32) -> Rung {
     Rung { height, floor: rate(height, |r| r.1), ceiling: rate(height, |r| r.2) }
 }
 
-/// A slide changes seldom: it may come slowly, but sharp.
+/// Slides change rarely: they may arrive slowly, but sharp.
 fn screen(height: u32) -> Rung {
     Rung { height, floor: 150_000, ceiling: rate(height, |r| r.2).max(1_000_000) }
 }
 
-/// Linear in rows between the entries of the table, constant beyond them.
+/// Interpolates linearly in the height between the entries of the table, and is constant beyond them.
 fn rate(height: u32, column: impl Fn(&(u32, u64, u64)) -> u64) -> u64 {
     let above = RATES.partition_point(|entry| entry.0 < height).min(RATES.len() - 1);
     let (low, high) = (&RATES[above.saturating_sub(1)], &RATES[above]);

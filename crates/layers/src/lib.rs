@@ -1,8 +1,8 @@
-//! Which video layer goes to whom on one shared uplink.
+//! Decides which video layer each receiver gets on one shared uplink.
 //!
-//! A mesh is each client being a small SFU: every source is encoded in a few layers, each once, and each receiver gets the
-//! layer that suits its tile and its path. All assigned leave by the same uplink, of which several paths share one estimate.
-//! [`allocate`] decides it all at once; a server that forwards runs the same function.
+//! In a mesh each client acts as a small SFU. It encodes every source in a few layers, each once, and each receiver
+//! gets the layer that suits its tile and its path. All layers leave through the same uplink, whose estimate several
+//! paths share. [`allocate`] decides everything in one step. An SFU can use the same function.
 
 mod allocate;
 mod fill;
@@ -11,24 +11,24 @@ mod ladder;
 pub use allocate::allocate;
 pub use ladder::{Rung, ladder};
 
-/// A receiver, and the way to it.
+/// Identifies a receiver and the path to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathId(pub u32);
 
-/// A camera or a screen.
+/// Identifies a camera or a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 
-/// What can be sent to one receiver.
+/// The capacity of the path to one receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path {
-    /// Whose.
+    /// The path.
     pub id: PathId,
-    /// The path's own estimate in bit/s, less what sound and retransmissions take.
+    /// The path's own estimate in bit/s, without audio and retransmissions.
     pub available: u64,
 }
 
-/// What a picture shows.
+/// The kind of content of a video source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Content {
     /// People: any size, every frame.
@@ -37,37 +37,37 @@ pub enum Content {
     Screen,
 }
 
-/// A tile that a receiver shows.
+/// A receiver's request for a source, with the size of its tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// The receiver.
     pub path: PathId,
-    /// What it shows. The same for all who want it, like `content` and `capture_height`.
+    /// The source. All requests for one source have the same `content` and `capture_height`.
     pub source: SourceId,
-    /// What kind of picture it is.
+    /// Kind of content.
     pub content: Content,
-    /// Rows that the source has.
+    /// Height of the source in pixels.
     pub capture_height: u32,
-    /// Rows of the tile, in device pixels.
+    /// Height of the tile in device pixels.
     pub tile_height: u32,
-    /// Higher ones are served first: a share before faces, a speaker before the others.
+    /// Higher priorities are served first: a screen before cameras, the speaker before the others.
     pub priority: u8,
 }
 
-/// How much of a layer is sent.
+/// Temporal layers of a layer to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Temporal {
-    /// The base layer, half of the frames, for [`Temporal::BASE_SHARE`] of the rate.
+    /// The base temporal layer: half of the frames, for [`Temporal::BASE_SHARE`] of the rate.
     Base,
     /// All frames.
     All,
 }
 
 impl Temporal {
-    /// The part of a layer's rate that its base needs, in tenths.
+    /// The base's share of a layer's rate, in tenths.
     pub const BASE_SHARE: u64 = 6;
 
-    /// Rate of a layer of `bitrate` sent so.
+    /// Rate in bit/s of sending a layer of `bitrate`.
     pub fn cost(self, bitrate: u64) -> u64 {
         match self {
             Temporal::Base => bitrate.saturating_mul(Self::BASE_SHARE) / 10,
@@ -79,53 +79,54 @@ impl Temporal {
 /// A layer to encode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layer {
-    /// Of which source.
+    /// The source.
     pub source: SourceId,
-    /// Its place in the [`ladder`], 0 the smallest.
+    /// Index in the [`ladder`]; 0 is the smallest size.
     pub layer: u8,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
-    /// Bit/s for the encoder.
+    /// Rate for the encoder in bit/s.
     pub bitrate: u64,
 }
 
-/// What one receiver gets of one source.
+/// The assignment for one receiver and one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assigned {
     /// The receiver.
     pub path: PathId,
     /// The source.
     pub source: SourceId,
-    /// The layer and how much of it; `None`: the path cannot carry even the smallest, it is to be paused.
+    /// The layer and its temporal layers; `None` if the path cannot carry even the smallest, and the video must be
+    /// paused.
     pub sent: Option<(u8, Temporal)>,
 }
 
-/// Who gets what.
+/// The result of [`allocate`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allocation {
-    /// Layers that somebody gets, by source and layer. Others need not be encoded.
+    /// Layers that have receivers, ordered by source and layer. Others need not be encoded.
     pub layers: Vec<Layer>,
-    /// Each wanted pair of receiver and source once, by path and source.
+    /// One entry for each requested pair of receiver and source, ordered by path and source.
     pub assigned: Vec<Assigned>,
 }
 
 impl Allocation {
-    /// What a receiver gets of a source.
+    /// Returns what a receiver gets from a source.
     pub fn sent(&self, path: PathId, source: SourceId) -> Option<(u8, Temporal)> {
         self.assigned.iter().find(|a| a.path == path && a.source == source).and_then(|a| a.sent)
     }
 
-    /// Rate of a layer, 0 if nobody gets it.
+    /// Rate of a layer in bit/s, 0 if it has no receiver.
     pub fn bitrate(&self, source: SourceId, layer: u8) -> u64 {
         self.layers.iter().find(|l| l.source == source && l.layer == layer).map_or(0, |l| l.bitrate)
     }
 
-    /// Rate to one receiver in all.
+    /// Total rate to one receiver in bit/s.
     pub fn path_total(&self, path: PathId) -> u64 {
         self.assigned.iter().filter(|a| a.path == path).map(|a| self.cost(a)).sum()
     }
 
-    /// Rate over the uplink in all.
+    /// Total rate over the uplink in bit/s.
     pub fn total(&self) -> u64 {
         self.assigned.iter().map(|a| self.cost(a)).sum()
     }
