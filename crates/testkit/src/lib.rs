@@ -1,4 +1,4 @@
-//! Virtual network and time, simulated devices: for tests only.
+//! A virtual network in virtual time, and seeded random numbers. For tests only.
 
 pub mod net;
 pub mod random;

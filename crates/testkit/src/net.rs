@@ -1,29 +1,30 @@
-//! One direction of a virtual path: loss, a bottleneck with a queue, delay and jitter, in virtual time.
+//! One direction of a virtual network path with loss, a bottleneck with a queue, delay and jitter, in virtual time.
 //!
-//! A packet is lost or not, then waits in the bottleneck's drop-tail queue, then travels. All of it follows from
-//! the seed and the times that are passed in.
+//! A packet may be lost; otherwise it waits in the bottleneck's drop-tail queue and is then delayed. Everything
+//! follows from the seed and from the times that are passed in.
 
 use crate::random::Random;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Which packets do not arrive.
+/// Model of packet loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Loss {
-    /// All arrive.
+    /// No loss.
     None,
-    /// Each with this probability, 0..1.
+    /// Independent loss with this probability, 0..1.
     Random(f64),
-    /// Gilbert 1960, Elliott 1963: a good and a bad state, each with its loss; a packet moves between them.
+    /// The Gilbert-Elliott model (Gilbert 1960, Elliott 1963): a good and a bad state with different loss rates. The
+    /// state may change with each packet.
     Bursts {
-        /// Probability to turn bad, a packet.
+        /// Probability per packet to enter the bad state.
         enter: f64,
-        /// Probability to turn good again, a packet.
+        /// Probability per packet to leave the bad state.
         leave: f64,
-        /// Loss in the good state.
+        /// Loss rate in the good state.
         good: f64,
-        /// Loss in the bad state.
+        /// Loss rate in the bad state.
         bad: f64,
     },
 }
@@ -31,24 +32,24 @@ pub enum Loss {
 /// The properties of a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// Which packets do not arrive.
+    /// Packet loss.
     pub loss: Loss,
     /// Probability that a packet arrives twice.
     pub duplicates: f64,
-    /// Of every packet.
+    /// Constant delay of every packet.
     pub delay: Duration,
-    /// Added to it, uniform from zero to this.
+    /// Maximum of an additional delay, which is uniform from zero.
     pub jitter: Duration,
-    /// Whether jitter lets packets overtake each other; if not, a late one holds up those behind it.
+    /// Whether packets may overtake each other because of jitter. If not, a late packet delays those behind it.
     pub reorder: bool,
-    /// The bottleneck in bit/s, `None` for none.
+    /// Rate of the bottleneck in bit/s; `None` if there is no bottleneck.
     pub rate: Option<u64>,
-    /// What the bottleneck's queue holds, as time at its rate. A packet that finds more is dropped.
+    /// Capacity of the bottleneck's queue, as time at its rate. A packet that finds a longer queue is dropped.
     pub queue: Duration,
 }
 
 impl Default for Path {
-    /// Without loss or bottleneck, 20 ms.
+    /// A path without loss or bottleneck, with a delay of 20 ms.
     fn default() -> Self {
         Path {
             loss: Loss::None,
@@ -62,20 +63,20 @@ impl Default for Path {
     }
 }
 
-/// What happened on a link.
+/// Counters of a link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkStats {
-    /// Packets put in.
+    /// Packets sent.
     pub sent: u64,
-    /// Bytes put in.
+    /// Bytes sent.
     pub sent_bytes: u64,
-    /// Lost on the way.
+    /// Packets lost by the loss model.
     pub lost: u64,
-    /// Found the queue full.
+    /// Packets dropped because the queue was full.
     pub dropped: u64,
-    /// Packets that came out, duplicates included.
+    /// Packets delivered, including duplicates.
     pub delivered: u64,
-    /// Bytes that came out.
+    /// Bytes delivered.
     pub delivered_bytes: u64,
 }
 
@@ -87,7 +88,7 @@ pub struct Link<T> {
     bad: bool,
     queue: VecDeque<(usize, T)>,
     queued_bytes: usize,
-    /// When the first of the queue has passed the bottleneck.
+    /// When the first packet in the queue leaves the bottleneck.
     served: Option<Instant>,
     travelling: BinaryHeap<Reverse<Travelling<T>>>,
     order: u64,
@@ -105,7 +106,7 @@ struct Travelling<T> {
 }
 
 impl<T: Clone> Link<T> {
-    /// An empty link.
+    /// Creates an empty link.
     pub fn new(path: Path, seed: u64) -> Self {
         Link {
             path,
@@ -122,17 +123,17 @@ impl<T: Clone> Link<T> {
         }
     }
 
-    /// From then on the path has other properties. Changes are given in the order of time.
+    /// Changes the properties of the path at this time. Call it in order of time.
     pub fn change_at(&mut self, at: Instant, path: Path) {
         self.changes.push_back((at, path));
     }
 
-    /// The properties in force.
+    /// The current properties of the path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How long a packet put in now would wait for the bottleneck.
+    /// How long a packet sent now would wait for the bottleneck.
     pub fn queue_delay(&self, now: Instant) -> Duration {
         let Some(rate) = self.path.rate else { return Duration::ZERO };
         let waiting = self.queued_bytes - self.queue.front().map_or(0, |q| q.0);
@@ -140,7 +141,7 @@ impl<T: Clone> Link<T> {
         serving + transmission(waiting, rate)
     }
 
-    /// Puts a packet in. `bytes` is its size on the wire.
+    /// Sends a packet. `bytes` is its size on the wire.
     pub fn send(&mut self, now: Instant, bytes: usize, packet: T) {
         self.advance(now);
         self.stats.sent += 1;
@@ -164,7 +165,7 @@ impl<T: Clone> Link<T> {
         self.queue.push_back((bytes, packet));
     }
 
-    /// The next packet that has arrived.
+    /// Returns the next packet that has arrived.
     pub fn poll(&mut self, now: Instant) -> Option<T> {
         self.advance(now);
         if self.travelling.peek().is_none_or(|t| t.0.arrives > now) {
@@ -176,19 +177,19 @@ impl<T: Clone> Link<T> {
         Some(arrived.packet)
     }
 
-    /// When something happens next.
+    /// When to call [`Link::poll`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let arrival = self.travelling.peek().map(|t| t.0.arrives);
         let change = self.changes.front().map(|c| c.0).filter(|_| !self.queue.is_empty());
         self.served.into_iter().chain(arrival).chain(change).min()
     }
 
-    /// Counters.
+    /// Returns the counters.
     pub fn stats(&self) -> &LinkStats {
         &self.stats
     }
 
-    /// Lets packets pass the bottleneck, and the path change, in the order in which that happens.
+    /// Moves packets through the bottleneck and applies changes of the path, in order of time.
     fn advance(&mut self, now: Instant) {
         loop {
             let change = self.changes.front().map(|c| c.0).filter(|at| *at <= now);
@@ -209,7 +210,7 @@ impl<T: Clone> Link<T> {
         let Some((bytes, packet)) = self.queue.pop_front() else { return };
         self.queued_bytes -= bytes;
         let next = self.queue.front().map(|q| q.0);
-        // A bottleneck that went away lets the rest out at once.
+        // If the bottleneck was removed, the rest of the queue leaves immediately.
         self.served = next.map(|bytes| at + self.path.rate.map_or(Duration::ZERO, |rate| transmission(bytes, rate)));
         self.travel(at, bytes, packet);
     }
@@ -271,7 +272,7 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// Sends `count` packets of 1,000 bytes, one each `step`; gives (number, arrival in ms).
+    /// Sends `count` packets of 1,000 bytes, one every `step`. Returns the number and the arrival time in ms of each.
     fn run(link: &mut Link<u64>, start: Instant, count: u64, step: Duration) -> Vec<(u64, u64)> {
         for number in 0..count {
             link.send(start + step * number as u32, 1000, number);
@@ -309,7 +310,7 @@ mod tests {
             let path = Path { loss: Loss::Random(0.2), ..Path::default() };
             let arrived = run(&mut Link::new(path, seed), start, 10_000, ms(1)).len();
             assert!((7_800..8_200).contains(&arrived), "{arrived}");
-            // Bad a fifth of the time, for ten packets on average.
+            // In the bad state a fifth of the time, for ten packets on average.
             let loss = Loss::Bursts { enter: 0.025, leave: 0.1, good: 0.0, bad: 1.0 };
             let arrived = run(&mut Link::new(Path { loss, ..Path::default() }, seed), start, 10_000, ms(1));
             assert!((7_200..8_800).contains(&arrived.len()), "{}", arrived.len());
