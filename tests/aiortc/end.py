@@ -1,9 +1,9 @@
-"""One end of a call, by aiortc: JSON orders as lines on standard input, one JSON answer a line on standard output.
+"""One end of a call with aiortc: a JSON request per line on standard input, a JSON answer per line on standard output.
 
-    {"do": "offer"}                            an offer, with a picture and a tone
-    {"do": "take", "type": "offer", "sdp": …}  takes a description; the answer if it is an offer, else null
-    {"do": "candidate", "candidate": …}        takes a candidate
-    {"do": "report"}                           what has come: pictures, their size, seconds of sound, its frequency
+    {"do": "offer"}                            returns an offer with video and a tone
+    {"do": "take", "type": "offer", "sdp": …}  sets a description; returns the answer to an offer, else null
+    {"do": "candidate", "candidate": …}        adds a candidate
+    {"do": "report"}                           returns what was received: pictures, their size, seconds of sound, its frequency
 """
 
 import asyncio
@@ -27,12 +27,12 @@ TONE_HZ = 523
 RATE = 48_000
 BLOCK = 960
 
-# This machine alone: nothing of the test leaves it.
+# Only this machine: no packet of the test leaves it.
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
 
 
 class Picture(VideoStreamTrack):
-    """A grey that moves, in 30 pictures a second."""
+    """A changing grey at 30 frames per second."""
 
     number = 0
 

@@ -1,5 +1,5 @@
-//! Calls between our connection and aiortc's, which shares no code with any browser, whoever offers: pictures in VP8
-//! and sound in Opus both ways, counted at both ends.
+//! Calls between our connection and aiortc's, which shares no code with any browser. Either end sends the offer. VP8
+//! and Opus go both ways, and both ends count them.
 
 use codecs::{
     Content, EncoderConfig, OpusConfig, OpusDecoder, OpusEncoder, VideoDecoder, video_decoder, video_encoder,
@@ -22,19 +22,19 @@ use whole_system::tone;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two looks.
+/// Polling interval.
 const PACE: Duration = Duration::from_millis(50);
-/// Pictures that must have been decoded at each end.
+/// Pictures that each end must decode.
 const PICTURES: u64 = 30;
-/// Sound that must have been decoded at each end.
+/// Seconds of sound that each end must decode.
 const SECONDS: f64 = 1.0;
-/// What each end plays.
+/// Frequency of each end's tone.
 const THEIR_HZ: f64 = 523.0;
 const OUR_HZ: f64 = 440.0;
-/// What we send.
+/// Resolution of our video.
 const SIZE: (u32, u32) = (640, 360);
 
-/// Who offers.
+/// The end that sends the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Offerer {
     Ours,
@@ -83,7 +83,7 @@ fn call(offerer: Offerer) {
     });
 }
 
-/// Whether aiortc has decoded what we sent.
+/// Whether aiortc has decoded enough of what we sent.
 fn is_enough(report: &Value) -> bool {
     let figure = |name: &str| report[name].as_f64().unwrap_or(0.0);
     figure("pictures") >= PICTURES as f64 && figure("seconds") >= SECONDS && near(figure("hz"), OUR_HZ)
@@ -93,7 +93,7 @@ fn near(hz: f64, wished: f64) -> bool {
     (hz - wished).abs() < 10.0
 }
 
-/// The Python that `cargo xtask setup` gave aiortc: beside what cargo builds.
+/// The Python into which `cargo xtask setup` installed aiortc, beside what cargo builds.
 fn python() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let bin = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
@@ -167,7 +167,7 @@ impl Ours {
         self.peer.remote_description(kind, sdp).await.unwrap_or_else(|error| panic!("{error}: {sdp}"));
     }
 
-    /// Passes on what we have said since.
+    /// Forwards our new messages.
     async fn pass_on(&mut self, theirs: &mut Theirs) {
         while let Ok(event) = self.events.try_recv() {
             match event {
@@ -201,7 +201,7 @@ impl Drop for Ours {
     }
 }
 
-/// Plays a tone and shows a moving picture until the end.
+/// Sends a tone and a moving picture until `end` is set.
 fn play(media: &MediaOut, keyframe: &AtomicBool, end: &AtomicBool) {
     let (pattern, pool) = (TestPattern::new(SIZE.0, SIZE.1, "ours"), FramePool::new());
     let mut video = video_encoder(EncoderConfig {
@@ -234,7 +234,7 @@ fn play(media: &MediaOut, keyframe: &AtomicBool, end: &AtomicBool) {
     }
 }
 
-/// What was decoded.
+/// Decoded media.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     pictures: u64,
@@ -264,7 +264,7 @@ struct Decoders {
     seen: Seen,
 }
 
-/// Decodes what comes.
+/// Decodes received media.
 #[derive(Default)]
 struct Decoding(Mutex<Decoders>);
 

@@ -1,8 +1,8 @@
-//! Measures the app's window on a display of its own: `window-bench LUNCHROOM RUNS SECONDS BOARD-LOAD SERVER`,
-//! started by `cargo xtask bench window`, which reads the lines of JSON and asks the kernel what the named processes cost.
+//! Measures the app's window on a separate display: `window-bench LUNCHROOM RUNS SECONDS BOARD-LOAD SERVER`. `cargo
+//! xtask bench window` starts it, reads its lines of JSON, and asks the kernel for the cost of the named processes.
 //!
-//! What is on the screen is read from its pixels, every four milliseconds; a headless client looks at its newest picture
-//! sixty times a second, as a window would.
+//! The window's pictures are read from the pixels of the screen every four milliseconds. A headless client looks at
+//! its newest picture sixty times a second, like a window.
 
 use engine::media::stamp::{self, Stamp};
 use engine::signaling::message::MediaState;
@@ -20,28 +20,28 @@ use whole_system::people::{Habits, Person};
 use whole_system::window::App;
 
 const WINDOW: Rect = Rect { x: 0, y: 0, width: 1280, height: 800 };
-/// What everybody's camera gives, as in the call bench.
+/// Everybody's camera, as in the call bench.
 const SIZE: VideoLimits = VideoLimits { width: 640, height: 360, fps: 30 };
-/// What the window's own camera gives where nothing else is said.
+/// The window's own camera unless stated otherwise.
 const LARGE: VideoLimits = VideoLimits { width: 1280, height: 720, fps: 30 };
-/// The nine's: about what a tile shows.
+/// Cameras of the nine: about the size of a tile.
 const SMALL: VideoLimits = VideoLimits { width: 424, height: 240, fps: 30 };
 const NINE: [&str; 9] = ["Ada", "Ben", "Cem", "Dan", "Eve", "Fay", "Hal", "Ida", "Jon"];
 const PICTURE: MediaState = MediaState { microphone: false, camera: true };
-/// Left out of the figures.
+/// Not measured.
 const WARM_UP: Duration = Duration::from_secs(6);
 const TICK: Duration = Duration::from_nanos(16_666_667);
-/// How often one picture on the screen is looked at, and how often nine are: looking costs the display server something.
+/// Polling intervals for one picture on the screen and for nine. Polling costs the display server CPU time.
 const LOOK: Duration = Duration::from_millis(4);
 const LOOK_AT_NINE: Duration = Duration::from_millis(12);
-/// Longest wait for the pictures of all.
+/// Longest wait for everybody's pictures.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The colour of what is to be pressed next, in the light theme, and so many pixels of it are a button.
+/// The colour of the default button in the light theme, and the number of its pixels that indicate a button.
 const ACCENT: (u8, u8, u8) = (0xcb, 0x3f, 0x28);
 const BUTTON: usize = 1_500;
 
-/// Where it happens.
+/// The environment of the measurements.
 struct Scene {
     desktop: Desktop,
     program: PathBuf,
@@ -50,7 +50,7 @@ struct Scene {
     time: Duration,
 }
 
-/// When each picture was seen first, in ms since it was made, by number.
+/// Time from a picture's creation to its first appearance in ms, by number.
 #[derive(Default)]
 struct Seen(BTreeMap<u16, i64>);
 
@@ -69,7 +69,7 @@ async fn main() {
         time: Duration::from_secs(seconds.parse().expect("seconds")),
     };
     let board = Board::full(load, server_program);
-    // A new home: fonts are listed and caches made at the very first start of any program of this kind.
+    // A new home folder: the first start of any program of this kind lists fonts and creates caches.
     let first = scene.starts(&["--server", &board.url]).await;
     say(&json!({"what": "start", "first_ms": first}));
     for _ in 0..runs.parse::<usize>().expect("runs") {
@@ -92,7 +92,7 @@ async fn main() {
     server.stop().await;
 }
 
-/// A server with a full board, and everybody who watches it.
+/// A server with a full board, and its subscribers.
 struct Board {
     url: String,
     process: Child,
@@ -117,7 +117,7 @@ impl Drop for Board {
 }
 
 impl Scene {
-    /// Milliseconds from the start of the program until the one coloured button of the first screen is on the display.
+    /// Milliseconds from the start of the program until the only coloured button of the first screen is displayed.
     async fn starts(&self, arguments: &[&str]) -> f64 {
         let folder = self.desktop.home().join("config/org.lunchroom.desktop.start");
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -183,7 +183,7 @@ impl Scene {
         drop((sam, app));
     }
 
-    /// The same call in a browser's tab: what that costs.
+    /// Measures the same call in a browser tab.
     async fn tab(&self, room: &str, what: &str, size: VideoLimits) {
         let sam = self.person("Sam", SIZE, None, room, BOTH_OF_THEM).await;
         let mut tab = Browser::start(Kind::Guest);
@@ -234,7 +234,7 @@ impl Scene {
         person
     }
 
-    /// The app at the table, by a link to it, with the test pattern of this size for a camera or without one.
+    /// Starts the app with a link to the table, with a test pattern of this size as its camera or without one.
     fn sits_down(&self, room: &str, camera: Option<VideoLimits>) -> App {
         let link = format!("lunchroom://join/{room}?server={}", self.server.url);
         let program = self.program.to_str().expect("a path of letters");
@@ -249,7 +249,7 @@ impl Scene {
         app
     }
 
-    /// Where the pictures of so many others are, once all can be read.
+    /// Waits until the pictures of `count` others are readable and returns their places.
     async fn drawn(&self, app: &App, count: usize) -> Vec<Rect> {
         let start = Instant::now();
         loop {
@@ -294,10 +294,10 @@ impl Seen {
     }
 }
 
-/// Who starts us looks now what the process and its children cost, or its children alone.
+/// Tells the parent process to measure the process and its children, or its children only.
 fn mark(when: &str, what: &str, process: u32, itself: bool) {
     say(&json!({"mark": when, "what": what, "process": process, "itself": itself}));
-    // It takes a moment to look.
+    // Give it time to measure.
     std::thread::sleep(Duration::from_millis(300));
 }
 
@@ -305,7 +305,7 @@ fn say(line: &Value) {
     println!("{line}");
 }
 
-/// The only process of this program; the window's driver starts it, not we.
+/// The only process of this program. The window's driver starts it, not this program.
 fn process_of(program: &Path) -> u32 {
     let ours = |process: &u32| std::fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|exe| exe == program);
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();

@@ -1,10 +1,10 @@
-// Drives one headless browser for the tests: JSON orders as lines on standard input, one JSON answer a line on standard
-// output. node drive.mjs chromium|chromium-guest|firefox|firefox-guest MODULES UI_FOLDER     guest: at no page yet, with a made-up
-// camera and microphone
+// Drives one headless browser for the tests: one JSON request per line on standard input, one JSON answer per line on
+// standard output. node drive.mjs chromium|chromium-guest|firefox|firefox-guest MODULES UI_FOLDER     guest: on no page yet, with a
+// fake camera and microphone
 //   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
-//   {"do":"visit","url":"…","without":"a part lost once","camera":[width, height]} as somebody who was never here   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
-//   {"do":"text","selector":"…"} what can be read there, null if it is not there   {"do":"received"} what all its connections have received
-//   {"do":"open"} loads the page anew   {"do":"screenshot","path":"…"}   {"do":"quit"}
+//   {"do":"visit","url":"…","without":"part of the URL of a request that fails once","camera":[width, height]}  in a new profile   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
+//   {"do":"text","selector":"…"}  the text of an element, null if it does not exist   {"do":"received"}  what all connections have received
+//   {"do":"open"}  reloads the page   {"do":"screenshot","path":"…"}   {"do":"quit"}
 import { createServer } from 'node:http';
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -60,7 +60,7 @@ const visit = async ({ url, without, camera }) => {
   await page.close();
   page = await (await browser.createBrowserContext()).newPage();
   overhear();
-  // The page keeps its connections to itself; getStats is asked of each that was made.
+  // The page does not export its connections, so that this records each for getStats.
   await page.evaluateOnNewDocument(() => {
     const made = window.made = [];
     window.RTCPeerConnection = class extends RTCPeerConnection { constructor(...args) { super(...args); made.push(this); } };
@@ -72,9 +72,9 @@ const visit = async ({ url, without, camera }) => {
   if (without) await losesOnce(without);
   await page.goto(url, { timeout: without ? CAUGHT_MS : LOADED_MS });
 };
-/** Longest time to load a page, and one of whose requests each goes through our hands: a local one takes a tenth of a second. */
+/** Longest time to load a page, without and with interception of its requests. A local page takes a tenth of a second. */
 const LOADED_MS = 25_000, CAUGHT_MS = 6_000;
-/** Catching requests is new in Firefox, and now and then one is never let go. Then the same again, from the beginning. */
+/** Request interception is new in Firefox, and occasionally a request never continues. Then start again from the beginning. */
 const insist = async order => {
   for (let left = order.without ? 3 : 0; left; left--) {
     try {
@@ -85,7 +85,7 @@ const insist = async order => {
   }
   return visit(order);
 };
-/** The network changes as one of the page's parts is on its way. */
+/** Fails the first request whose URL contains `name`, as if the network changed while the page loaded. */
 const losesOnce = async name => {
   let lost = false;
   await page.setRequestInterception(true);

@@ -1,5 +1,5 @@
-//! Our connection and a browser's, joined by hand, so that both offer a second picture in the same instant: neither
-//! offer is passed on before both are made.
+//! Our connection and a browser's, whose signals the test forwards so that both send an offer for a second video
+//! track at the same time. Neither offer is forwarded before both exist.
 
 use codecs::{Content, EncoderConfig, VideoDecoder, video_decoder, video_encoder};
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
@@ -16,12 +16,12 @@ use whole_system::browser::Browser;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two looks at what the browser says.
+/// Polling interval for the browser's messages.
 const PACE: Duration = Duration::from_millis(20);
-/// Pictures of each line that must have been decoded.
+/// Pictures of each video track that must be decoded.
 const PICTURES: u64 = 20;
 
-/// Both ends share a screen at once, and each sees both pictures of the other.
+/// Both ends share a screen at the same time, and each receives both pictures of the other.
 pub(crate) async fn both_share(browser: &mut Browser, browser_yields: bool) {
     browser.reload();
     let mut ours = Ours::new(!browser_yields, 1).await;
@@ -41,7 +41,8 @@ pub(crate) async fn both_share(browser: &mut Browser, browser_yields: bool) {
     ours.peer.close().await;
 }
 
-/// Our end is another all at once, as after a fault that no restart mends: the browser closes its own and answers.
+/// Our end is replaced, as after a fault that an ICE restart cannot repair. The browser closes its connection and
+/// answers the new one.
 pub(crate) async fn ours_is_made_anew(browser: &mut Browser, browser_yields: bool) {
     browser.reload();
     let mut ours = Ours::new(!browser_yields, 1).await;
@@ -58,7 +59,7 @@ pub(crate) async fn ours_is_made_anew(browser: &mut Browser, browser_yields: boo
     ours.peer.close().await;
 }
 
-/// Lines on which the browser has decoded enough.
+/// Number of video tracks of which the browser has decoded enough.
 fn pictures(report: &Value) -> usize {
     let lines = report["inbound"].as_array().map(Vec::as_slice).unwrap_or_default();
     lines.iter().filter(|line| line["kind"] == "video" && line["framesDecoded"].as_u64() > Some(PICTURES)).count()
@@ -68,7 +69,7 @@ fn pictures(report: &Value) -> usize {
 struct Ours {
     peer: Peer,
     events: mpsc::Receiver<PeerEvent>,
-    /// What was said and is not passed on yet.
+    /// Messages that are not forwarded yet.
     said: Vec<Value>,
     share: Arc<Mutex<Option<TrackHandle>>>,
     keyframe: Arc<AtomicBool>,
@@ -98,7 +99,7 @@ impl Ours {
         Ours { peer, events, said: Vec::new(), share, keyframe, seen, end }
     }
 
-    /// Waits until each end has made an offer; nothing is passed on.
+    /// Waits until each end has made an offer, without forwarding anything.
     async fn both_have_offered(&mut self, browser: &mut Browser) {
         let start = Instant::now();
         let offers = |said: &[Value]| said.iter().any(|message| message["type"] == "offer");
@@ -113,7 +114,7 @@ impl Ours {
         }
     }
 
-    /// Passes on what each says, until both ends see as many pictures as wished.
+    /// Forwards the messages of both ends until they have decoded enough pictures.
     async fn pass_on_until(&mut self, browser: &mut Browser, what: &str, so: impl Fn(usize, &Value) -> bool) {
         let start = Instant::now();
         loop {
@@ -174,7 +175,7 @@ impl Drop for Ours {
     }
 }
 
-/// Shows a moving picture until the end.
+/// Sends a moving picture until `end` is set.
 fn show(end: &AtomicBool, keyframe: &AtomicBool, send: impl Fn(&EncodedFrame)) {
     let (pattern, pool) = (TestPattern::new(320, 180, "ours"), FramePool::new());
     let mut encoder = video_encoder(EncoderConfig {
@@ -200,7 +201,7 @@ fn show(end: &AtomicBool, keyframe: &AtomicBool, send: impl Fn(&EncodedFrame)) {
     }
 }
 
-/// Decodes what comes, and counts the pictures of each line.
+/// Decodes received video and counts the pictures of each track.
 struct Decoding {
     decoders: Mutex<HashMap<String, Box<dyn VideoDecoder>>>,
     seen: Arc<Mutex<BTreeMap<String, u64>>>,

@@ -1,5 +1,5 @@
-//! A guest at lunch who has a browser and a link, and nothing else: the page that the real server gives, at the table of a
-//! community with a secret.
+//! A guest at lunch with only a browser and a link: the page that the real server serves, at the table of a community
+//! with a secret.
 
 use engine::signaling::board::{BoardRequest, Door, Draft, RoomRequest};
 use engine::signaling::message::{MediaState, ParticipantId};
@@ -14,18 +14,19 @@ use whole_system::seclusion;
 
 const SECRET: &str = "what we had on the first day";
 const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false };
-/// Longest wait for what the page shows.
+/// Longest wait for a change on the page.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Pictures that the guest must have decoded.
+/// Pictures that the guest must decode.
 const PICTURES: u64 = 30;
-/// More than silence has.
+/// Energy above that of silence.
 const ENERGY: f64 = 0.001;
-/// Of the members' cameras. The guest's window shows three people, so that half of it is enough there.
+/// Width of the members' cameras. The guest's window displays three people, so that half of it suffices there.
 const WIDTH: u32 = 960;
-/// Sides of the tile in which the guest is shown.
+/// Width and height of the tile in which the guest is displayed.
 const TILE: u32 = 200;
 
-/// From the link to the table in two clicks and a name; then muted, sent out, and the invite is used up for others.
+/// Joins the table from the link with two clicks and a name. Then the guest is muted and removed, and the invite is
+/// used up for others.
 pub(crate) fn guest(kind: Kind) {
     if !kind.available() {
         return;
@@ -77,7 +78,7 @@ pub(crate) fn guest(kind: Kind) {
     });
 }
 
-/// What a guest does and sees, and the id they have at the table.
+/// Joins as a guest, checks what they see, and returns their id at the table.
 async fn sits_down(gus: &mut Browser, link: &str, host: &Person) -> ParticipantId {
     gus.visit_without(link, "/guest/welcome.js");
     gus.reads("body", "did not load fully", PATIENCE);
@@ -107,7 +108,7 @@ async fn pictures(person: &Person, id: &ParticipantId) {
     }
 }
 
-/// Waits until somebody's pictures are no larger than they are shown, but for an eighth.
+/// Waits until somebody's pictures are at most an eighth larger than they are displayed.
 async fn narrow(person: &Person, id: &ParticipantId) {
     let start = Instant::now();
     loop {
@@ -139,7 +140,7 @@ async fn member(name: &str, voice: u32, server: &ServerAddress) -> Person {
     person
 }
 
-/// At another table of the same lunch.
+/// A member at another table of the same lunch.
 async fn cem(server: &ServerAddress) -> Person {
     let cem = member("Cem", 300, server).await;
     let room = lay(&cem, Door::Open, "Soup").await;
@@ -147,7 +148,7 @@ async fn cem(server: &ServerAddress) -> Person {
     cem
 }
 
-/// Lays a table for now; its room.
+/// Creates a table that begins now and returns its room.
 async fn lay(person: &Person, door: Door, topic: &str) -> String {
     let draft = Draft {
         topic: topic.into(),
@@ -178,7 +179,7 @@ async fn enter(person: &Person, server: &ServerAddress, room: &str, media: Media
     person.until("at the table", |view| view.call.stage == Stage::Joined).await;
 }
 
-/// Who knocks under this name.
+/// Returns the id of the person with this name who knocks.
 async fn lobby(host: &Person, name: &str) -> ParticipantId {
     let knocks = |view: &AppView| view.call.lobby.iter().find(|knocker| knocker.name == name).map(|one| one.id.clone());
     let view = host.until("told who knocks", |view| knocks(view).is_some()).await;

@@ -1,5 +1,6 @@
-//! Calls between our client and the browsers people have, both ways, with picture and sound, in every codec that both
-//! know, judged by the browser's own `getStats`. Browsers hide their addresses behind mDNS names here as they do in life.
+//! Calls between our client and browsers, in both directions, with video and audio, in every codec that both support.
+//! The browser's own `getStats` is the judge. Browsers hide their addresses behind mDNS names here, as they usually
+//! do.
 
 mod glare;
 mod lunch;
@@ -13,23 +14,23 @@ use std::time::{Duration, Instant};
 use whole_system::browser::{Browser, Kind};
 use whole_system::seclusion;
 
-/// What the page plays.
+/// Frequency of the page's tone.
 const PAGE_HZ: f64 = 523.0;
-/// Pictures that must have been decoded: two seconds of them at 30 a second.
+/// Pictures that must be decoded: two seconds at 30 frames per second.
 const PICTURES: u64 = 60;
-/// Share of the sound that may be invented once the call has settled.
+/// Largest share of concealed samples after the call has settled.
 const CONCEALED: f64 = 0.15;
-/// Sound after which a call has settled, and then the sound that is judged: three seconds each.
+/// Samples until a call has settled, and again samples to judge: three seconds each.
 const SOUND: f64 = 3.0 * 48_000.0;
-/// How often such three seconds are looked at: a small machine that runs an unoptimised engine, a browser and other
-/// programs at once comes late by itself now and then. A call that invents too much never has good ones.
+/// How many periods of three seconds are judged. A small machine that runs an unoptimised engine, a browser and other
+/// programs is occasionally late. A call that conceals too much has no good period.
 const LOOKS: u32 = 6;
-/// Rounds of glare with one browser, each end yielding in half of them.
+/// Rounds of glare with one browser. Each end is the polite one in half of them.
 const GLARES: u32 = 6;
 /// Longest wait for them.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Who comes to whom.
+/// The end that joins later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Newcomer {
     Ours,
@@ -108,7 +109,7 @@ fn a_guest_with_firefox_has_lunch_too() {
     seclusion::within("a_guest_with_firefox_has_lunch_too", || lunch::guest(Kind::FirefoxGuest));
 }
 
-/// Whichever end has to yield.
+/// Whichever end is polite.
 fn share(kind: Kind) {
     with(kind, async |browser| {
         for round in 0..GLARES {
@@ -117,7 +118,7 @@ fn share(kind: Kind) {
     });
 }
 
-/// Whoever came first.
+/// Whichever end joined first.
 fn made_anew(kind: Kind) {
     with(kind, async |browser| {
         for browser_yields in [true, false] {
@@ -126,7 +127,7 @@ fn made_anew(kind: Kind) {
     });
 }
 
-/// With a browser in a network of its own, where there is that browser.
+/// Runs with a browser in a separate network, if that browser is installed.
 fn with(kind: Kind, run: impl AsyncFnOnce(&mut Browser)) {
     if !kind.available() {
         return;
@@ -160,7 +161,7 @@ fn calls(kind: Kind, codec: VideoCodec) {
     });
 }
 
-/// Calls of a Chromium that does not say under which SSRCs it sends: `silence` is one of the page's ways not to.
+/// Calls with a Chromium that does not announce its SSRCs. `silence` is one of the page's ways to omit them.
 fn unannounced(silence: &str) {
     if !Kind::Chromium.available() {
         return;
@@ -201,7 +202,7 @@ async fn silent_call(browser: &mut Browser, server: &Server, silence: &str, newc
     ours.leave().await;
 }
 
-/// A browser without a codec is how it was built, not what we test; only H.264 may be missing.
+/// A missing codec is how the browser was built, not what we test. Only H.264 may be missing.
 fn without(kind: Kind, codec: VideoCodec, listed: &Value) {
     assert_eq!(codec, VideoCodec::H264, "{kind:?} lists only {listed}");
     println!("this {kind:?} has no H.264: {listed}");
@@ -210,7 +211,7 @@ fn without(kind: Kind, codec: VideoCodec, listed: &Value) {
 fn config(browser: &Browser) -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
-        // Only the addresses of both, the browser's hidden behind an mDNS name.
+        // Only host candidates, the browser's hidden behind an mDNS name.
         turn: Turn::Off,
         allowed_origins: vec![browser.origin.clone()],
         ..Config::default()
@@ -267,7 +268,7 @@ fn judge_browser(report: &Value, codec: VideoCodec) {
     assert!(figure(sound, "samples") > 0.0, "{report:#}");
 }
 
-/// Shares of the sound that the browser and we invented, once settled, in the same seconds.
+/// Shares of concealed samples at the browser and at our end after settling, in the same seconds.
 async fn invented(browser: &mut Browser, ours: &Ours) -> [f64; 2] {
     let mut before = sound(browser, ours, [SOUND; 2]).await;
     let mut shares = [1.0; 2];
@@ -283,7 +284,7 @@ async fn invented(browser: &mut Browser, ours: &Ours) -> [f64; 2] {
     shares
 }
 
-/// Samples invented and all of them, at both ends, once there are more than `enough`.
+/// Concealed and total samples at both ends, as soon as there are more than `enough`.
 async fn sound(browser: &mut Browser, ours: &Ours, enough: [f64; 2]) -> [(f64, f64); 2] {
     let there = |report: &Value| {
         let sound = line(report, "inbound", "audio");
@@ -310,7 +311,7 @@ fn video<'a>(report: &'a Value, way: &str) -> &'a Value {
     line(report, way, "video")
 }
 
-/// The first media line of a kind, or null.
+/// The first RTP stream of a kind, or null.
 fn line<'a>(report: &'a Value, way: &str, kind: &str) -> &'a Value {
     let lines = report[way].as_array().map(Vec::as_slice).unwrap_or_default();
     lines.iter().find(|line| line["kind"] == kind).unwrap_or(&Value::Null)
@@ -320,8 +321,8 @@ fn figure(line: &Value, name: &str) -> f64 {
     line[name].as_f64().unwrap_or(0.0)
 }
 
-/// Our tone, by its frequency. Where the page's analyser is given silence (Firefox without any sound device), by what
-/// `getStats` counts: more energy than silence has.
+/// Whether the page receives our tone, by its frequency. If the page's analyser gets silence (Firefox without any
+/// sound device), by the energy in `getStats`.
 fn hears(report: &Value) -> bool {
     let analysed = report["heard"]["db"].is_number();
     near(hz(report), TONE_HZ) || (!analysed && figure(line(report, "inbound", "audio"), "energy") > 0.001)
@@ -331,7 +332,7 @@ fn hz(report: &Value) -> f64 {
     report["heard"]["hz"].as_f64().unwrap_or(0.0)
 }
 
-/// Within the width of two of the page's frequency bins.
+/// Within the width of two frequency bins of the page.
 fn near(hz: f64, wished: f64) -> bool {
     (hz - wished).abs() < 12.0
 }

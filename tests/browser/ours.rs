@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use whole_system::tone;
 
-/// What the synthetic microphone plays.
+/// Frequency of the synthetic microphone.
 pub(crate) const TONE_HZ: f64 = 440.0;
-/// How much of what was heard is looked at: half a second.
+/// Samples of played sound to analyse: half a second.
 const HEARD: usize = 24_000;
 
 /// An engine in a call.
@@ -22,7 +22,7 @@ pub(crate) struct Ours {
     heard: Heard,
 }
 
-/// The newest of what the loudspeaker played.
+/// The newest samples that the loudspeaker played.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<f32>>>);
 
@@ -36,7 +36,7 @@ impl AudioTap for Heard {
 }
 
 impl Ours {
-    /// Joins `room` and is in when this returns.
+    /// Joins `room` and waits until it is done.
     pub(crate) async fn join(server: &str, room: &str, codec: VideoCodec) -> Ours {
         let heard = Heard::default();
         let engine = Engine::start(config(codec, heard.clone())).expect("the engine starts");
@@ -50,7 +50,8 @@ impl Ours {
         Ours { engine, heard }
     }
 
-    /// Figures of the one other person, once they are as wished; the end of the test if that never comes.
+    /// Waits until the statistics of the one other person satisfy `wish` and returns them. Panics if that never
+    /// happens.
     pub(crate) async fn stats_when(&self, what: &str, wish: impl Fn(&ParticipantStats) -> bool) -> ParticipantStats {
         let start = Instant::now();
         loop {
@@ -64,7 +65,8 @@ impl Ours {
         }
     }
 
-    /// The frequency of what was played last, in Hz, once it is as wished; the end of the test if that never comes.
+    /// Waits until the frequency of the sound played last, in Hz, satisfies `wish` and returns it. Panics if that
+    /// never happens.
     pub(crate) async fn heard_hz_when(&self, wish: impl Fn(f64) -> bool) -> f64 {
         let start = Instant::now();
         loop {
@@ -91,7 +93,7 @@ fn config(codec: VideoCodec, heard: Heard) -> EngineConfig {
         key: DeviceKey::from_secret(&secret),
         codecs: vec![codec],
         video: VideoLimits { width: 640, height: 360, fps: 30 },
-        // A steady tone is just what suppression of noise takes away.
+        // Noise suppression would remove a steady tone.
         processing: ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false },
         ice_servers: None,
         relay_only: false,

@@ -1,9 +1,9 @@
 // One end of a call in a browser, driven by drive.mjs: window.start(options) for a call over a server, window.meet(options)
-// for a connection whose signals the test carries; window.report(), window.addShare().
+// for a connection whose signals the test forwards; window.report(), window.addShare().
 import { Session, newDeviceKey } from '/shared/protocol.js';
 import { Call } from '/shared/call.js';
 
-/** Codecs of the browser, the wanted one first (and alone, with what repairs it). */
+/** Prefers one codec: it is the only one listed, with its retransmission and FEC formats. */
 function prefer(transceiver, codec) {
   if (codec === 'auto') return;
   const all = RTCRtpReceiver.getCapabilities('video').codecs;
@@ -14,8 +14,8 @@ function prefer(transceiver, codec) {
 }
 
 /**
- * Those of our codecs that this browser both sends and takes. Asked of an offer too: Firefox can list a codec whose
- * program it has not fetched yet, and then refuses the line.
+ * Those of our codecs that this browser both sends and receives. An offer is tried too: Firefox can list a codec whose
+ * plugin it has not downloaded yet, and then rejects the media section.
  */
 window.codecs = async () => {
   const named = end => end.getCapabilities('video').codecs.map(c => c.mimeType.toLowerCase().slice('video/'.length));
@@ -26,7 +26,7 @@ window.codecs = async () => {
   return ready;
 };
 
-/** Whether this browser takes a line of this codec alone from a connection of its own. */
+/** Whether this browser accepts a media section with only this codec from another of its connections. */
 async function answers(codec) {
   const [one, other] = [new RTCPeerConnection(), new RTCPeerConnection()];
   try {
@@ -47,8 +47,8 @@ async function answers(codec) {
 }
 
 /**
- * A moving picture and a tone, made here: no device, no permission. Where the sound that a page makes is silence (Firefox
- * on a machine without any sound device), the tone is that of the browser's own false microphone.
+ * A moving picture and a tone that the page generates, without device or permission. Where generated sound is silent
+ * (Firefox on a machine without any sound device), the tone comes from the browser's fake microphone.
  */
 async function ownTracks(frequency, microphone) {
   const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
@@ -74,11 +74,11 @@ async function ownTracks(frequency, microphone) {
 
 let own, call, peer, analyser;
 
-/** Ways to say less of the streams than browsers do by themselves. */
+/** Ways to announce less about the streams than browsers do by default. */
 const silences = {
-  /** Two layers, which are told apart by `rid`: no SSRC of theirs is named. @param {RTCPeerConnection} pc */
+  /** Two layers, identified by `rid`: their SSRCs are not announced. @param {RTCPeerConnection} pc */
   layers: (pc, track, stream) => pc.addTransceiver(track, { streams: [stream], sendEncodings: [{ rid: 'a' }, { rid: 'b' }] }),
-  /** No `a=ssrc` in what leaves. @param {RTCPeerConnection} pc */
+  /** No `a=ssrc` in outgoing descriptions. @param {RTCPeerConnection} pc */
   unannounced: (pc, track, stream) => {
     pc.addTrack(track, stream);
     const said = Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'localDescription').get;
@@ -115,15 +115,15 @@ window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440
 
 function listen(track) {
   const stream = new MediaStream([track]);
-  // A browser pulls sound of a connection only while something plays it.
+  // A browser decodes the sound of a connection only while something plays it.
   Object.assign(new Audio(), { srcObject: stream, muted: true }).play();
   analyser = new AnalyserNode(own.audio, { fftSize: 8192 });
   own.audio.createMediaStreamSource(stream).connect(analyser);
-  // Some browsers let only what leads to the loudspeaker run.
+  // Some browsers run only the nodes that are connected to the loudspeaker.
   analyser.connect(new GainNode(own.audio, { gain: 0 })).connect(own.audio.destination);
 }
 
-/** The strongest frequency of what is heard, in Hz, and its level in dB. */
+/** The strongest frequency in the received sound, in Hz, and its level in dB. */
 function heard() {
   if (!analyser) return null;
   const bins = new Float32Array(analyser.frequencyBinCount);
@@ -133,10 +133,10 @@ function heard() {
   return { hz: best * own.audio.sampleRate / analyser.fftSize, db: bins[best] };
 }
 
-/** What this end says while the test carries its signals. */
+/** Messages of this end that the test has not forwarded yet. */
 let outbox = [];
 
-/** A call without a server: `exchange` takes what the other end says and gives what this one does. */
+/** A call without a server: `exchange` takes the messages of the other end and returns those of this one. */
 window.meet = async ({ polite }) => {
   own = await ownTracks(440);
   const session = new ByHand(), other = { id: 'ours', name: 'ours', key: '', media: { microphone: true, camera: true } };
@@ -157,7 +157,7 @@ window.exchange = messages => {
   return outbox.splice(0);
 };
 
-/** A session that the test carries. */
+/** A session whose messages the test forwards. */
 class ByHand extends EventTarget {
   state = 'open';
   clock = { now: () => performance.now(), after: (ms, run) => { const timer = setTimeout(run, ms); return () => clearTimeout(timer); } };
@@ -166,14 +166,14 @@ class ByHand extends EventTarget {
   close() {}
 }
 
-/** Browsers decode only what is shown. */
+/** Shows a video track, because browsers decode only displayed video. */
 function show(track) {
   const video = Object.assign(document.createElement('video'), { srcObject: new MediaStream([track]), autoplay: true, muted: true });
   document.body.append(video);
   video.play().catch(() => {});
 }
 
-/** Adds a second video track: negotiates anew. */
+/** Adds a second video track, which causes a renegotiation. */
 window.addShare = () => {
   const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
   const context = canvas.getContext('2d');
@@ -181,7 +181,7 @@ window.addShare = () => {
   peer.pc.addTrack(canvas.captureStream(15).getVideoTracks()[0], own.stream);
 };
 
-/** What getStats says, with codecs by name. */
+/** Summarises getStats, with codecs by name. */
 window.report = async () => {
   if (!peer) return null;
   const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], heard: heard(), context: own.audio.state, mdns: /^a=candidate:.* [0-9a-f-]+\.local /m.test(peer.pc.localDescription?.sdp ?? '') };

@@ -1,4 +1,4 @@
-//! The app's window on a display of its own: what people see is read from the pixels of the screen.
+//! The app's window on a separate display. The tests read the pixels of the screen.
 
 mod ports;
 
@@ -21,7 +21,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_lunchroom");
 
 const LEFT: Rect = Rect { x: 0, y: 0, width: 880, height: 700 };
 const RIGHT: Rect = Rect { x: 900, y: 0, width: 880, height: 700 };
-/// A picture that is on the screen was made at most this long ago, on a machine that is busy with other tests.
+/// Maximum age of a picture on the screen, on a machine that is busy with other tests.
 const OLDEST_MS: i64 = 5_000;
 
 #[test]
@@ -59,7 +59,7 @@ fn without_the_socket_pictures_come_one_by_one() {
 #[test]
 fn where_the_socket_s_port_is_blocked_pictures_come_one_by_one() {
     const NAME: &str = "where_the_socket_s_port_is_blocked_pictures_come_one_by_one";
-    // Rules of a firewall are for a network of our own only.
+    // Firewall rules are only for a separate network.
     seclusion::within(NAME, || {
         let Some(place) = Place::new().filter(|_| skip_unless("nft")) else { return };
         seclusion::set_up();
@@ -77,7 +77,7 @@ fn where_the_socket_s_port_is_blocked_pictures_come_one_by_one() {
 #[test]
 fn a_link_opens_the_device_check_of_its_room_cold_and_warm_and_nothing_is_sent() {
     let Some(place) = Place::new() else { return };
-    // Nobody may come to this server before the person says so.
+    // Nobody may connect to this server before the person agrees.
     let stranger = TcpListener::bind("127.0.0.1:0").expect("a port");
     stranger.set_nonblocking(true).expect("a listener that does not wait");
     let link =
@@ -104,7 +104,7 @@ fn the_desktop_opens_links_with_the_app() {
     if !["gio", "xdg-mime", "update-desktop-database"].into_iter().all(skip_unless) {
         return;
     }
-    // A first start tells the desktop who opens such links.
+    // On its first start the app registers as the handler of such links.
     let mut first = place.plain_start(&[]);
     place.log_says("lunchroom 0");
     let handler = place.desktop.home().join("data/applications");
@@ -134,7 +134,7 @@ fn without_a_display_it_says_so() {
     assert!(said.contains("needs a display") && said.contains("화면"), "{said}");
 }
 
-/// A desktop and a server.
+/// A desktop with a server.
 struct Place {
     desktop: Desktop,
     url: String,
@@ -143,7 +143,7 @@ struct Place {
 }
 
 impl Place {
-    /// `None` where a tool is missing, which is told.
+    /// Returns `None`, and reports a skip, if a tool is missing.
     fn new() -> Option<Place> {
         if !Desktop::available() {
             return None;
@@ -155,7 +155,7 @@ impl Place {
         Some(Place { desktop: Desktop::start(), url: format!("ws://{}", server.addr()), _server: server, runtime })
     }
 
-    /// Somebody without a window, at the same table.
+    /// Starts somebody without a window, in the same room.
     async fn headless(&self, name: &str) -> Person {
         let person = Person::new(Habits::new(name, 440));
         let server = ServerAddress { url: self.url.parse().expect("a URL"), fingerprint: None };
@@ -163,7 +163,7 @@ impl Place {
         person
     }
 
-    /// Opens the app by a link to the room and joins.
+    /// Starts the app with a link to the room and joins.
     fn sits_down(&self, name: &str, at: Rect, arguments: &[&str]) -> App {
         let link = format!("lunchroom://join/soup?server={}", self.url);
         let arguments: Vec<&str> =
@@ -175,7 +175,7 @@ impl Place {
         app
     }
 
-    /// The other's picture is on the screen, fresh, and it moves.
+    /// Waits until the other's picture is on the screen, recent and moving.
     fn sees_the_other(&self, app: &App, at: Rect) {
         let end = Instant::now() + PATIENCE;
         let mut numbers = std::collections::BTreeSet::new();
@@ -214,7 +214,7 @@ impl Place {
         }
     }
 
-    /// Ends what `gio` has started, which is nobody's child.
+    /// Ends apps that `gio` has started. They are not children of the test.
     fn end_apps(&self) {
         let found = self.desktop.program("xdotool").args(["search", "--name", "^Lunchroom$", "getwindowpid"]).output();
         for id in String::from_utf8_lossy(&found.expect("xdotool").stdout).split_whitespace() {
@@ -223,7 +223,7 @@ impl Place {
     }
 }
 
-/// Nothing gets to these ports any more, and nobody is told.
+/// Silently drops packets to these ports.
 fn block(ports: Vec<u16>) {
     assert!(!ports.is_empty(), "no port to block");
     let list = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");

@@ -1,14 +1,14 @@
-//! Ports that a program listens on (proc_pid_fd(5), proc_net_tcp(5)).
+//! Ports on which a program listens (proc_pid_fd(5), proc_net_tcp(5)).
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// TCP_LISTEN of the kernel.
+/// TCP_LISTEN in the kernel.
 const LISTENS: &str = "0A";
 
-/// Those of all running processes of the program, on the loopback of this network, but for the one by which the page is
-/// driven (WebKitGTK's `WEBKIT_INSPECTOR_SERVER`).
+/// Ports of all running processes of the program on the loopback of this network, except the one through which the
+/// page is driven (WebKitGTK's `WEBKIT_INSPECTOR_SERVER`).
 pub(crate) fn of(program: &str) -> Vec<u16> {
     let program = fs::canonicalize(program).expect("the program");
     let processes = fs::read_dir("/proc").expect("/proc").flatten().map(|entry| entry.path());

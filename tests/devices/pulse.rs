@@ -1,4 +1,4 @@
-//! Our audio devices against a real sound server: a tone in, a tone out.
+//! Our audio devices with a real sound server: a tone in, a tone out.
 
 use std::path::Path;
 use whole_system::pulse::{Pulse, RATE};
@@ -81,7 +81,7 @@ fn an_unknown_device_is_not_found() {
     assert!(text.contains("error=device_not_found"), "{text}");
 }
 
-/// At least `seconds` of nothing but this tone. A busy machine tears a hole into it now and then.
+/// Asserts at least `seconds` of only this tone. A busy machine occasionally causes a gap.
 fn assert_tone(file: &Path, frequency: f64, seconds: f64, context: &str) {
     let (samples, rate) = tone::read_wav(file);
     let measured = tone::frequency(&samples, rate);

@@ -1,4 +1,4 @@
-//! The camera against a real kernel driver: Linux in QEMU with vivid, which plays a webcam that shows colour bars.
+//! The camera with a real kernel driver: Linux in QEMU with vivid, a virtual webcam that shows colour bars.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use whole_system::initramfs::Initramfs;
 use whole_system::scratch::Scratch;
 use whole_system::skip::{find, skip, skip_unless};
 
-/// In the order in which they need each other.
+/// In the order of their dependencies.
 const MODULES: [&str; 12] = [
     "mc",
     "videodev",
@@ -24,7 +24,7 @@ const MODULES: [&str; 12] = [
     "vivid",
 ];
 
-/// Emulated, without KVM: a boot takes ten seconds, a frame tens of milliseconds.
+/// Emulated without KVM: booting takes ten seconds, a frame tens of milliseconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
 const INIT: &str = "#!/bin/busybox sh
@@ -118,7 +118,7 @@ struct Kernel {
     modules: Vec<PathBuf>,
 }
 
-/// The newest that has all modules and can be read.
+/// The newest kernel that has all modules and is readable.
 fn kernel() -> Option<Kernel> {
     let mut versions: Vec<PathBuf> = fs::read_dir("/lib/modules").ok()?.filter_map(|e| Some(e.ok()?.path())).collect();
     versions.sort();
@@ -138,7 +138,7 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Files are named with `-` or `_`, and may be compressed.
+/// File names contain `-` or `_`, and files may be compressed.
 fn is_module(file: &Path, name: &str) -> bool {
     let file = file.file_name().and_then(|f| f.to_str()).unwrap_or_default();
     file.split_once(".ko").is_some_and(|(stem, _)| stem.replace('_', "-") == name)
@@ -171,7 +171,7 @@ fn module(file: &Path) -> Vec<u8> {
     output.unwrap_or_else(|e| panic!("{unpack}: {e}")).stdout
 }
 
-/// What the machine printed until it switched itself off.
+/// Boots the machine and returns its output until it powers off.
 fn boot(image: &Path, disk: &Path, scratch: &Scratch) -> String {
     let console = scratch.join("console");
     let mut machine = Command::new("qemu-system-x86_64")

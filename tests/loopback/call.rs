@@ -1,4 +1,4 @@
-//! Whole calls on 127.0.0.1: the real server, real engines, pictures with stamps and tones for voices.
+//! Whole calls on 127.0.0.1: the real server and real engines, with stamped pictures and tones as voices.
 
 use engine::signaling::message::{ErrorCode, MediaState};
 use engine::{AppView, Command, Ended, Picture, ServerAddress, SessionView, Stage, Tile, VideoLimits};
@@ -100,7 +100,7 @@ async fn no_more_is_sent_than_the_others_window_shows() {
     ada.sees("Ben").await;
 }
 
-/// Waits until somebody's camera is sent in this size.
+/// Waits until somebody's camera is sent at this size.
 async fn sends(person: &Person, size: (u32, u32)) {
     let start = Instant::now();
     loop {
@@ -181,7 +181,8 @@ fn address(server: &Server) -> ServerAddress {
     ServerAddress { url: server.url().parse().expect("a URL"), fingerprint: server.fingerprint() }
 }
 
-/// A server in a runtime of its own, which can die like a process: in the middle of a word, its sockets closed.
+/// Starts a server in a separate runtime, which can be killed like a process: in the middle of a message, with its
+/// sockets closed.
 async fn doomed() -> (Runtime, Server) {
     let process = Runtime::new().expect("a runtime");
     let server = process.spawn(Server::start(config())).await.expect("a task").expect("a server");
@@ -193,7 +194,7 @@ async fn kill(process: Runtime) {
     killed.await.expect("dead");
 }
 
-/// The same port; the sockets of the dead server may hold it for a moment.
+/// Starts a server on the same port. The sockets of the killed server may hold it for a moment.
 async fn again(listen: SocketAddr) -> Server {
     for _ in 0..100 {
         match Server::start(Config { listen, ..config() }).await {
@@ -208,7 +209,7 @@ fn media(view: &AppView, name: &str) -> MediaState {
     other(view, name).expect("in the room").media
 }
 
-/// The code that somebody is shown who does not get in.
+/// Returns the error code displayed to somebody who is refused.
 async fn refusal(server: &ServerAddress) -> String {
     let person = Person::new(Habits::new("Eve", 300));
     person.join(server, "lunch").await;
@@ -217,7 +218,7 @@ async fn refusal(server: &ServerAddress) -> String {
     problem(&view.session).expect("refused")
 }
 
-/// Why the attempt is over: nobody asks such a server again.
+/// Returns why the attempt ended. The client does not retry such a server.
 async fn distrusted(server: &ServerAddress) -> String {
     let person = Person::new(Habits::new("Eve", 300));
     person.join(server, "lunch").await;

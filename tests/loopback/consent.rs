@@ -1,4 +1,4 @@
-//! Nothing leaves for other people before somebody joins their room: every packet of a network is counted.
+//! Nothing is sent to other people before somebody joins their room. The test counts every packet in a network.
 
 use engine::{Command, Ended, Picture, ServerAddress, SessionView, Stage};
 use server::{BuiltinTurn, Config, Server, Turn};
@@ -7,7 +7,7 @@ use whole_system::network::Network;
 use whole_system::packets::{Capture, Tally};
 use whole_system::people::{BOTH, Habits, Person};
 
-/// Long enough for an engine that means to send.
+/// Long enough for an engine that would send.
 const WATCHED: Duration = Duration::from_millis(1500);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Two people in two networks; the server stands between them and is the only thing both reach.
+//! Two people in two networks. The server is between them, and is the only machine that both can reach.
 //!
 //! ```text
 //!  left 10.77.1.2 ── 10.77.1.1 middle 10.77.2.1 ── 10.77.2.2 right
@@ -20,7 +20,7 @@ fn people_whose_networks_reach_each_other_need_no_relay() {
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=false") && !pair.contains("relay-")), "{pairs:?}");
 }
 
-/// Each reaches the other's relayed address, so one relay between them is enough; both know that there is one.
+/// Each can reach the other's relayed address, so that one relay is enough; both use one.
 #[test]
 fn people_without_a_direct_way_meet_over_the_servers_own_relay() {
     let Some(town) = Town::build() else { return };
@@ -42,14 +42,14 @@ fn people_who_hide_their_addresses_meet_over_the_servers_own_relay() {
     assert_both_relayed(&town.meet(Turn::Builtin(builtin()), "hidden"));
 }
 
-/// The relay of a public server: it sends to no private network, and yet from one person to the other.
+/// The relay of a public server does not send to private networks, but forwards between its own clients.
 #[test]
 fn a_relay_that_sends_to_no_private_network_joins_its_own_clients() {
     let Some(town) = Town::build() else { return };
     assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn::default()), "hidden"));
 }
 
-/// Behind a NAT that does not send back what comes from inside: nobody ever reaches the address that is told.
+/// Behind a NAT without hairpinning, nobody can reach the relay's public address.
 #[test]
 fn people_meet_over_a_relay_whose_told_address_leads_elsewhere() {
     let Some(town) = Town::build() else { return };
@@ -78,7 +78,7 @@ fn people_who_hide_their_addresses_meet_over_coturn() {
     assert_both_relayed(&town.meet(coturn(), "hidden"));
 }
 
-/// Each end's own candidate of its pair is a relayed one.
+/// Asserts that the local candidate of each pair is a relayed one.
 fn assert_both_relayed(pairs: &[String; 2]) {
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=true relay-relay ")), "{pairs:?}");
 }
@@ -111,12 +111,12 @@ impl Town {
         Some(town)
     }
 
-    /// From now on the middle forwards no UDP; what is meant for itself it takes.
+    /// Stops the middle from forwarding UDP. It still accepts UDP for itself.
     fn forward_no_udp(&self) {
         self.wall(&["add rule inet wall pass meta l4proto udp drop"]);
     }
 
-    /// From now on UDP from outside reaches this port of the middle and nothing else.
+    /// Drops UDP from outside in the middle, except to this port.
     fn admit_udp_to(&self, port: u16) {
         self.forward_no_udp();
         self.wall(&[&format!("add rule inet wall take iif != lo udp dport != {port} drop")]);
@@ -131,7 +131,7 @@ impl Town {
         chains.iter().chain(rules).for_each(|rule| self.middle.run("nft", rule));
     }
 
-    /// Lets two people meet, see and hear each other, soon; tells of each what [`one_person`] tells.
+    /// Lets two people meet, see and hear each other within [`SOON`]. Returns what [`one_person`] reports for each.
     fn meet(&self, turn: Turn, habit: &str) -> [String; 2] {
         let middle = self.middle.runtime();
         let config = Config { turn, secret: Some("shared".into()), ..Config::default() };
@@ -155,7 +155,7 @@ impl Town {
     }
 }
 
-/// A program that ends with the test.
+/// A process that is killed on drop.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -166,7 +166,7 @@ impl Drop for Killed {
 }
 
 impl Killed {
-    /// What a person says of their path.
+    /// Reads a person's report of their path.
     fn path(&mut self) -> String {
         let output = BufReader::new(self.0.stdout.take().expect("a pipe"));
         let mut told = vec![];
@@ -182,14 +182,14 @@ impl Killed {
 
 const ADA: (&str, u32) = ("Ada", 440);
 const BEN: (&str, u32) = ("Ben", 600);
-/// How the line starts that a person says of their path.
+/// Prefix of the line in which a person reports their path.
 const TELLS: &str = "path: ";
-/// Ten pictures, and half a second of nothing but the other's voice, have come by then: about 1.3 s.
+/// The time for ten pictures and half a second of the other's voice alone is about 1.3 s.
 const SOON: Duration = Duration::from_secs(5);
-/// What a person has to know.
+/// Environment variable with a person's role.
 const ROLE: &str = "LUNCHROOM_TEST_ROLE";
 
-/// The sockets of all connections of a process are in one network, so each person is a process.
+/// The sockets of all connections of a process are in one network, so that each person is a process.
 fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32)), habit: &str) -> Killed {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     let role = format!("{host} {habit} {} {} {} {}", own.0, own.1, other.0, other.1);
@@ -197,7 +197,7 @@ fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32))
     Killed(network.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped())))
 }
 
-/// The part of one person, which the other tests run in a network; by itself it does nothing.
+/// Plays one person, when another test runs it in a network; otherwise does nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_person() {
     let Ok(role) = std::env::var(ROLE) else { return };
@@ -215,6 +215,6 @@ async fn one_person() {
     assert!(connected.elapsed() < SOON, "pictures and sound took {:?}", connected.elapsed());
     let path = person.path(other).await;
     println!("\n{TELLS}relayed={} {}", path.relayed, path.pair.unwrap_or_default());
-    // The other may not be done yet; whoever started us ends us.
+    // The other may not be done yet. The test that started this process ends it.
     let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
 }

@@ -1,4 +1,4 @@
-//! A voice on its way from a real microphone to a real loudspeaker, over a call.
+//! A voice in a call from a real microphone to a real loudspeaker.
 
 use engine::{AppView, DeviceKind, ServerAddress};
 use server::{Config, Server, Turn};
@@ -9,7 +9,7 @@ use whole_system::pulse::{Pulse, RATE};
 use whole_system::tone;
 
 const VOICE: u32 = 523;
-/// Set where the devices are those of the test's own sound server.
+/// Set if the devices are those of the test's own sound server.
 const INSIDE: &str = "LUNCHROOM_TEST_SOUND";
 
 #[test]
@@ -40,7 +40,7 @@ fn a_tone_spoken_into_a_microphone_is_played_by_the_other_sides_loudspeaker() {
     assert!(call.0.wait().expect("a process").success(), "the call itself");
 }
 
-/// The call, which the other test runs with a sound server of its own; by itself it does nothing.
+/// The call, when the other test runs it with a sound server; otherwise does nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call() {
     if std::env::var_os(INSIDE).is_none() {
@@ -61,7 +61,7 @@ async fn a_call() {
     tokio::join!(ada.engine.stop(), ben.engine.stop());
 }
 
-/// A program that ends with the test.
+/// A process that is killed on drop.
 struct Killed(Child);
 
 impl Drop for Killed {

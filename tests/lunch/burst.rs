@@ -1,14 +1,14 @@
-//! Bookings as fast as the server answers.
+//! Bookings as fast as the server can answer.
 
 use crate::habits::{draft, unix_ms};
 use engine::AppView;
 use engine::signaling::board::{BoardRequest, Draft};
 use whole_system::people::Person;
 
-/// How many tables everybody lays, for later days.
+/// How many tables each person creates, on later days.
 pub(crate) const EACH: usize = 15;
 
-/// Lays tables as fast as the server answers; those it has acknowledged.
+/// Creates tables as fast as the server answers. Returns the acknowledged ones.
 pub(crate) async fn book(person: &Person, index: usize) -> Vec<(usize, String)> {
     let mut acknowledged = Vec::new();
     for day in 1..=EACH as u64 {
@@ -22,14 +22,14 @@ pub(crate) async fn book(person: &Person, index: usize) -> Vec<(usize, String)> 
     acknowledged
 }
 
-/// All of them at once.
+/// Runs all bookings concurrently.
 pub(crate) async fn together<F>(bookings: impl Iterator<Item = F>) -> Vec<(usize, String)>
 where
     F: Future<Output = Vec<(usize, String)>>,
 {
     let mut pending: Vec<_> = bookings.map(Box::pin).collect();
     let mut done = Vec::new();
-    // All at once: each is asked whenever any has something new.
+    // Poll each whenever one of them wakes the task.
     std::future::poll_fn(|context| {
         pending.retain_mut(|booking| match booking.as_mut().poll(context) {
             std::task::Poll::Ready(mut acknowledged) => {
@@ -44,7 +44,7 @@ where
     done
 }
 
-/// How many of them a board shows.
+/// Number of these tables on a board.
 pub(crate) fn booked(view: &AppView) -> usize {
     view.board.iter().flat_map(|board| &board.tables).filter(|table| table.topic.starts_with("day ")).count()
 }

@@ -1,4 +1,4 @@
-//! What people at lunch do and see.
+//! Actions and expectations of people at lunch.
 
 use engine::signaling::board::{BoardRequest, Door, Draft};
 use engine::signaling::board_fold::{Mine, TableView};
@@ -11,7 +11,7 @@ use whole_system::people::{Habits, Person};
 pub(crate) const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false };
 const MEMBERS: [&str; 11] = ["Ada", "Ben", "Cem", "Dan", "Eve", "Fay", "Hal", "Ida", "Jon", "Kim", "Leo"];
 
-/// Eleven members with open boards.
+/// Starts eleven members who subscribe to the board.
 pub(crate) async fn members(server: &ServerAddress, secret: &str) -> Vec<Person> {
     let people: Vec<Person> =
         MEMBERS.iter().enumerate().map(|(n, name)| Person::new(Habits::new(name, 300 + 40 * n as u32))).collect();
@@ -29,7 +29,7 @@ pub(crate) async fn members(server: &ServerAddress, secret: &str) -> Vec<Person>
     people
 }
 
-/// Waits for five pictures of somebody. How old they are is other tests' business: twelve engines share this machine.
+/// Waits for five pictures of somebody. Other tests check their age: twelve engines share this machine.
 pub(crate) async fn pictures(person: &Person, name: &str) {
     let (who, start) = (person.reaches(name).await, Instant::now());
     let (mut seen, mut count) = (0, 0);
@@ -70,7 +70,7 @@ pub(crate) async fn enter(person: &Person, server: &ServerAddress, room: &str, m
     person.until("at the table", |view| view.call.stage == Stage::Joined && view.call.room == room).await;
 }
 
-/// A link with an invite for one.
+/// Returns a link with an invite for one person.
 pub(crate) async fn invite(host: &Person, server: &ServerAddress, room: &str) -> Link {
     let asked = BoardRequest::Invite { room: room.into(), uses: 1, hours: 1 };
     let Ok(BoardAnswer::Invite { invite, .. }) = host.engine.board(asked).await else { panic!("no invite") };

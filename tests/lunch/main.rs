@@ -1,6 +1,6 @@
-//! A lunch of fourteen on one server: seats are booked and waited for, the hungry are matched, guests come by link and
-//! knock, three tables talk, and the server is killed in the middle of a burst of bookings. Twelve of them are engines
-//! alone; one sits before the app's window, and one is a guest with a browser.
+//! A lunch of fourteen people on one server. They book seats and wait in line, are matched by "eat now", join by link
+//! and knock, and talk at three tables. The server is killed during a burst of bookings. Twelve of them are engines
+//! alone, one has the app's window, and one is a guest with a browser.
 
 mod burst;
 mod habits;
@@ -26,9 +26,9 @@ use whole_system::people::{BOTH, Habits, Person};
 use whole_system::scratch::Scratch;
 use whole_system::seclusion;
 
-/// Of the community.
+/// Secret of the community.
 const SECRET: &str = "what we had on the first day";
-/// How long it may take until everybody is back at the table after the server is.
+/// Longest time until everybody is back at the table after the server has restarted.
 const BACK: Duration = Duration::from_secs(5);
 
 #[test]
@@ -37,7 +37,7 @@ fn everybody_has_lunch_and_a_killed_server_spoils_nothing() {
     if served::instead() {
         return;
     }
-    // Browsers gather every address there is. Without one this machine's loopback is network enough.
+    // Browsers gather all addresses of the machine. Without a browser, loopback suffices.
     let with_guest = Kind::Guest.available();
     if !with_guest
         || !seclusion::within(NAME, || {
@@ -74,11 +74,11 @@ fn lunch(test: &str, with_guest: bool) {
         tokio::join!(pictures(ben, "Ada"), pictures(&gus, "Fay"), leo.until("told", |view| in_call(view) == all));
         watchers.see("Fay");
 
-        // A burst of bookings, and the server dies in it.
+        // The server is killed during a burst of bookings.
         let bookings = people.iter().enumerate().map(|(index, person)| book(person, index));
         let listen = server.url.socket_addrs(|| None).expect("an address")[0].to_string();
         let killed = async {
-            // As soon as somebody's board shows the first of them.
+            // As soon as the first of them is on somebody's board.
             leo.until("bookings on the board", |view| booked(view) > 0).await;
             process.start_kill().expect("SIGKILL");
             process.wait().await.expect("dead");
@@ -86,7 +86,7 @@ fn lunch(test: &str, with_guest: bool) {
             assert_eq!(address.url, server.url);
             (again, Instant::now())
         };
-        // Whose booking was not answered learns so when the server is back.
+        // Unanswered bookings fail when the server is back.
         let (acknowledged, (_process, start)) = tokio::join!(together(bookings), killed);
         let bookings = people.len() * burst::EACH;
         assert!((1..bookings).contains(&acknowledged.len()), "{} acknowledged: no cut burst", acknowledged.len());
@@ -110,7 +110,7 @@ fn lunch(test: &str, with_guest: bool) {
     });
 }
 
-/// People at one table, and how many others each of them meets there.
+/// People at one table, and the number of others whom each of them meets.
 struct Table<'a> {
     what: &'a str,
     people: Vec<&'a Person>,
@@ -151,7 +151,7 @@ async fn book_seats(people: &[Person]) -> TableView {
     soup
 }
 
-/// Four hungry people are matched while the others sit down; their table.
+/// Matches four people by "eat now" while the others sit down. Returns their table.
 async fn eat_now(people: &[Person], server: &ServerAddress, soup: &TableView) -> String {
     let [ada, ben, cem, _, eve, _, hal, ida, jon, kim, _] = people else { panic!("eleven") };
     for person in [hal, ida, jon] {
@@ -173,7 +173,7 @@ async fn eat_now(people: &[Person], server: &ServerAddress, soup: &TableView) ->
     quick.table
 }
 
-/// A table with a door: who has no invite stays outside, and Fay lets in everybody else; the table.
+/// A table with a door: somebody without an invite is refused, and Fay admits everybody else. Returns the table.
 async fn knock(people: &[Person], gus: &Person, watchers: &mut Watchers, server: &ServerAddress) -> String {
     let (dan, fay) = (&people[3], &people[5]);
     let talk = lay(fay, "Talk", Draft { now: true, seats: 6, door: Door::Knock, ..draft("Talk") }).await;
@@ -200,7 +200,7 @@ async fn knock(people: &[Person], gus: &Person, watchers: &mut Watchers, server:
     talk.id
 }
 
-/// Every seat that was acknowledged is there.
+/// Every acknowledged seat still exists.
 async fn seats_are_kept(people: &[Person], acknowledged: &[(usize, String)]) {
     let seats = |view: &AppView| -> BTreeSet<String> {
         let tables = view.board.iter().flat_map(|board| &board.tables);

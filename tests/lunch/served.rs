@@ -1,4 +1,4 @@
-//! The server as a process of its own, to be killed.
+//! The server in a separate process that can be killed.
 
 use engine::ServerAddress;
 use server::{Config, Server, Turn};
@@ -9,12 +9,12 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use whole_system::scratch::Scratch;
 
-/// Tells this program that it is the server: `ADDRESS FOLDER SECRET`, a line each.
+/// Tells this program to run as the server: `ADDRESS FOLDER SECRET`, one per line.
 const SERVE: &str = "LUNCHROOM_TEST_SERVE";
-/// What the server says when it listens.
+/// Prefix of the line that the server prints when it listens.
 const READY: &str = "listening on ";
 
-/// Starts it. The dead one's socket may hold the port for a moment.
+/// Starts the server. The socket of the killed one may hold the port for a moment.
 pub(crate) async fn start(test: &str, listen: &str, folder: &Scratch, secret: &str) -> (Child, ServerAddress) {
     for _ in 0..100 {
         let mut process = Command::new(std::env::current_exe().expect("this program"))
@@ -37,7 +37,7 @@ pub(crate) async fn start(test: &str, listen: &str, folder: &Scratch, secret: &s
     panic!("{listen} is taken");
 }
 
-/// Whether this process is that server: it serves then, until it is killed or cannot.
+/// Whether this process is the server. If so, serves until it is killed or fails.
 pub(crate) fn instead() -> bool {
     let Ok(given) = std::env::var(SERVE) else { return false };
     let [listen, folder, secret] = given.lines().collect::<Vec<_>>()[..] else { panic!("{SERVE}: {given}") };

@@ -1,4 +1,4 @@
-//! Those who see the lunch on a screen: Wes before the app's window, and Gil, a guest with a browser.
+//! People with a screen: Wes with the app's window, and Gil, a guest with a browser.
 
 use engine::ServerAddress;
 use engine::signaling::link::Link;
@@ -10,12 +10,12 @@ use whole_system::window::App;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lunchroom");
 const WINDOW: Rect = Rect { x: 0, y: 0, width: 1100, height: 800 };
-/// Longest wait for what a page shows.
+/// Longest wait for a change on a page.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Pictures the guest must have decoded anew.
+/// New pictures that the guest must decode.
 const PICTURES: u64 = 10;
 
-/// Both, as far as this machine has what they need.
+/// Both, as far as this machine has the necessary tools.
 pub(crate) struct Watchers {
     wes: Option<App>,
     gil: Option<Browser>,
@@ -26,7 +26,7 @@ impl Watchers {
     pub(crate) fn new(server: &ServerAddress, secret: &str, with_guest: bool) -> Watchers {
         let desktop = Desktop::available().then(Desktop::start);
         let wes = desktop.as_ref().map(|desktop| {
-            // Who is a member has agreed to the server before, and has its secret.
+            // A member has agreed to the server before and has its secret.
             let known = json!({"url": server.url, "secret": secret});
             let app =
                 App::start(desktop, PROGRAM, "Wes", json!({"servers": [known], "server": 0, "camera_on": false}), &[]);
@@ -36,12 +36,12 @@ impl Watchers {
         Watchers { wes, gil: with_guest.then(|| Browser::start(Kind::Guest)), _desktop: desktop }
     }
 
-    /// How many they are.
+    /// How many of them there are.
     pub(crate) fn count(&self) -> usize {
         usize::from(self.wes.is_some()) + usize::from(self.gil.is_some())
     }
 
-    /// Wes takes a seat at this table on his board and goes there; Gil comes by the link. Both knock.
+    /// Wes takes a seat at this table on his board and joins; Gil joins by the link. Both knock.
     pub(crate) fn knock(&mut self, topic: &str, link: &Link) {
         if let Some(wes) = &self.wes {
             let card =
@@ -65,7 +65,7 @@ impl Watchers {
         }
     }
 
-    /// Both are at the table with this person and know of no trouble.
+    /// Both are at the table with this person, and no error is displayed.
     pub(crate) fn are_back(&mut self, name: &str) {
         if let Some(wes) = &self.wes {
             let there = format!(
@@ -79,7 +79,7 @@ impl Watchers {
         }
     }
 
-    /// Both are shown moving pictures of this person.
+    /// Both see moving pictures of this person.
     pub(crate) fn see(&mut self, name: &str) {
         if let Some(wes) = &self.wes {
             let tile =

@@ -1,4 +1,4 @@
-//! The colour bars of the kernel's test pattern generator (`v4l2-tpg`), which vivid shows.
+//! The colour bars of the kernel's test pattern generator (`v4l2-tpg`), which vivid produces.
 
 use media::frame::VideoFrame;
 
@@ -14,10 +14,10 @@ const BARS: [[f64; 3]; 8] = [
     [0.0, 0.0, 0.0],
 ];
 
-/// What compression, ranges and matrices may change.
+/// Largest difference that compression, ranges and matrices may cause.
 const TOLERANCE: f64 = 14.0;
 
-/// Whether the frame shows the bars, looked at near its bottom, where the generator writes no text.
+/// Checks that the frame shows the bars, near its bottom, where the generator writes no text.
 pub fn check(frame: &VideoFrame) -> Result<(), String> {
     for (n, rgb) in BARS.iter().enumerate() {
         let (expected, found) = (yuv(*rgb), sample(frame, n));
@@ -28,7 +28,7 @@ pub fn check(frame: &VideoFrame) -> Result<(), String> {
     Ok(())
 }
 
-/// The mean of Y, U and V in the middle of a bar.
+/// Returns the mean of Y, U and V in the middle of a bar.
 fn sample(frame: &VideoFrame, bar: usize) -> [f64; 3] {
     let (width, height) = (frame.width() as usize, frame.height() as usize);
     let mean = |plane: &[u8], width: usize, height: usize| {
@@ -45,7 +45,7 @@ fn sample(frame: &VideoFrame, bar: usize) -> [f64; 3] {
     [mean(frame.y(), width, height), mean(frame.u(), half_width, half_height), mean(frame.v(), half_width, half_height)]
 }
 
-/// BT.601, limited range.
+/// Converts RGB to YUV by BT.601, limited range.
 fn yuv([r, g, b]: [f64; 3]) -> [f64; 3] {
     let luma = 0.299 * r + 0.587 * g + 0.114 * b;
     [

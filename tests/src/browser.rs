@@ -8,21 +8,21 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// Longest wait for one answer of the browser, its start included.
+/// Longest wait for one answer of the browser, including its start.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often it is asked while something is waited for.
+/// Interval between polls while waiting for a condition.
 const PACE: Duration = Duration::from_millis(250);
 
-/// Which browser.
+/// Kinds of browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Chromium with the test page.
     Chromium,
-    /// Chromium with a made-up camera and microphone, at no page yet.
+    /// Chromium with a fake camera and microphone, on no page yet.
     Guest,
     /// Firefox with the test page.
     Firefox,
-    /// Firefox with a made-up camera and microphone, at no page yet.
+    /// Firefox with a fake camera and microphone, on no page yet.
     FirefoxGuest,
 }
 
@@ -38,7 +38,7 @@ pub struct Browser {
 }
 
 impl Kind {
-    /// As `drive.mjs` calls it.
+    /// Its name in `drive.mjs`.
     fn name(self) -> &'static str {
         match self {
             Kind::Chromium => "chromium",
@@ -57,7 +57,7 @@ impl Kind {
         given.or_else(|| find(default)).unwrap_or_else(|| default.into())
     }
 
-    /// Whether it and what drives it are installed; if not, that is reported as a skip.
+    /// Whether the browser and its driver are installed. Reports a skip if not.
     pub fn available(self) -> bool {
         if !self.program().is_file() {
             return skip(&format!("{} is not installed", self.name()));
@@ -68,7 +68,7 @@ impl Kind {
 }
 
 impl Browser {
-    /// Starts it and opens the page.
+    /// Starts the browser and opens the page.
     pub fn start(kind: Kind) -> Browser {
         let program = kind.program();
         let mut command = Command::new("node");
@@ -86,7 +86,7 @@ impl Browser {
         browser
     }
 
-    /// Of its driver, whose child the browser is.
+    /// Process id of the driver. The browser is its child.
     pub fn process(&self) -> u32 {
         self.process.id()
     }
@@ -96,22 +96,22 @@ impl Browser {
         self.order(json!({ "do": "call", "name": name, "args": [arguments] }), name)
     }
 
-    /// Opens an address as somebody who was never there.
+    /// Opens an address in a new profile.
     pub fn visit(&mut self, url: &str) {
         self.order(json!({ "do": "visit", "url": url }), url);
     }
 
-    /// As [`Self::visit`]; the first request whose address has `part` in it is lost.
+    /// Like [`Self::visit`], but the first request whose address contains `part` fails.
     pub fn visit_without(&mut self, url: &str, part: &str) {
         self.order(json!({ "do": "visit", "url": url, "without": part }), url);
     }
 
-    /// As [`Self::visit`], with a camera that gives pictures of this size.
+    /// Like [`Self::visit`], with a camera of this resolution.
     pub fn visit_with_camera(&mut self, url: &str, (width, height): (u32, u32)) {
         self.order(json!({ "do": "visit", "url": url, "camera": [width, height] }), url);
     }
 
-    /// Presses what a CSS selector names, once it can be seen.
+    /// Waits until the element with this CSS selector is visible and presses it.
     pub fn press(&mut self, selector: &str) {
         self.order(json!({ "do": "press", "selector": selector }), selector);
     }
@@ -121,7 +121,7 @@ impl Browser {
         self.order(json!({ "do": "type", "selector": selector, "text": text }), selector);
     }
 
-    /// What can be read in an element once it says `words`; the end of the test if it never does.
+    /// Waits until an element's text contains `words` and returns the text. Panics after `patience`.
     pub fn reads(&mut self, selector: &str, words: &str, patience: Duration) -> String {
         let start = Instant::now();
         loop {
@@ -134,8 +134,8 @@ impl Browser {
         }
     }
 
-    /// What all the page's connections have received once it is as wished: `framesDecoded`, `energy`, and the `frameWidth` of
-    /// the largest picture.
+    /// Waits until what all the page's connections have received satisfies `wish`, and returns it: `framesDecoded`,
+    /// `energy`, and the `frameWidth` of the largest picture.
     pub fn receives(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
@@ -148,12 +148,12 @@ impl Browser {
         }
     }
 
-    /// Opens the page anew: a new call.
+    /// Reloads the page for a new call.
     pub fn reload(&mut self) {
         self.order(json!({ "do": "open" }), "open");
     }
 
-    /// What `getStats` says once it is as wished; the end of the test if that never comes.
+    /// Waits until the report of `getStats` satisfies `wish` and returns it. Panics after `patience`.
     pub fn report_when(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! A display of our own, what is on it, and a bus: nothing else on the machine sees them.
+//! A separate display with its contents, and a message bus. Nothing else on the machine sees them.
 
 use crate::scratch::Scratch;
 use crate::skip::skip_unless;
@@ -12,20 +12,20 @@ use x11rb::rust_connection::RustConnection;
 const WIDTH: u32 = 1_800;
 const HEIGHT: u32 = 1_000;
 
-/// A place on the screen, in pixels.
+/// A rectangle on the screen, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rect {
-    /// Of its left edge.
+    /// Left edge.
     pub x: u32,
-    /// Of its upper edge.
+    /// Upper edge.
     pub y: u32,
-    /// Along x.
+    /// Width.
     pub width: u32,
-    /// Along y.
+    /// Height.
     pub height: u32,
 }
 
-/// A desktop that nobody sees.
+/// A virtual desktop.
 pub struct Desktop {
     screen: RustConnection,
     root: u32,
@@ -36,7 +36,7 @@ pub struct Desktop {
 }
 
 impl Desktop {
-    /// Whether what it and a window that is driven need is installed; if not, that is reported as a skip.
+    /// Whether the tools for a desktop and a driven window are installed. Reports a skip if not.
     pub fn available() -> bool {
         ["Xvfb", "dbus-daemon", "xdotool", "WebKitWebDriver"].into_iter().all(skip_unless)
     }
@@ -55,7 +55,7 @@ impl Desktop {
         Desktop { screen, root, display, bus, home: Scratch::new("desktop"), _processes: [x, dbus] }
     }
 
-    /// A program on this desktop, with a home of its own.
+    /// Returns a command that runs a program on this desktop, with its own home folder.
     pub fn program(&self, program: &str) -> Command {
         let home = self.home.path();
         let mut command = Command::new(program);
@@ -73,12 +73,12 @@ impl Desktop {
         command
     }
 
-    /// The folder of its person.
+    /// The home folder of the desktop's user.
     pub fn home(&self) -> &std::path::Path {
         self.home.path()
     }
 
-    /// Puts the window of this title there.
+    /// Moves and resizes the window with this title.
     pub fn place(&self, title: &str, place: Rect) {
         let Rect { x, y, width, height } = place;
         let name = format!("^{}$", title.replace('(', "\\(").replace(')', "\\)"));
@@ -92,7 +92,7 @@ impl Desktop {
         assert!(done.status.success(), "{title}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// How many pixels of the screen have this colour, give or take what drawing does to it.
+    /// Counts the pixels on the screen with this colour, within the tolerance of drawing.
     pub fn colored(&self, (red, green, blue): (u8, u8, u8)) -> usize {
         let (width, height) = (WIDTH as u16, HEIGHT as u16);
         let asked = self.screen.get_image(ImageFormat::Z_PIXMAP, self.root, 0, 0, width, height, u32::MAX);
@@ -101,13 +101,13 @@ impl Desktop {
         image.data.chunks_exact(4).filter(|p| near(p[2], red) && near(p[1], green) && near(p[0], blue)).count()
     }
 
-    /// The stamp of the picture that is shown there now.
+    /// Returns the stamp of the picture that is displayed in this rectangle now.
     pub fn stamp(&self, at: Rect) -> Option<Stamp> {
         if at.x + at.width > WIDTH || at.y + at.height > HEIGHT || at.width == 0 {
             return None;
         }
-        // Of its band one line through each row of cells is asked for, both at once: whole bands many times a second keep
-        // a display server busy.
+        // Request only one line through each row of the stamp's cells, both at the same time. Requesting whole bands
+        // many times a second would keep the display server busy.
         let cells = f64::from(at.height) * 0.1 / 2.0;
         let line = |row: f64| {
             let (y, width) = (f64::from(at.y) + (row + 0.5) * cells, at.width as u16);
@@ -118,21 +118,21 @@ impl Desktop {
         for asked in [upper, lower] {
             luma.extend(asked.reply().ok()?.data.chunks_exact(4).map(brightness));
         }
-        // A picture of so many rows has a cell of one row.
+        // A picture of this height has cells of one row.
         luma.resize((at.width * STAMP_ROWS) as usize, 0);
         stamp::read_luma(&luma, at.width as usize, at.width, STAMP_ROWS)
     }
 }
 
-/// Height of a picture whose stamp has cells of one row: two of them are a tenth of it.
+/// Height of a picture whose stamp has cells of one row: two rows are a tenth of it.
 const STAMP_ROWS: u32 = 20;
 
-/// Of a pixel as Xvfb has it with a depth of 24: blue, green, red, nothing.
+/// Brightness of a pixel of Xvfb at a depth of 24: blue, green, red, padding.
 fn brightness(pixel: &[u8]) -> u8 {
     ((u32::from(pixel[2]) * 77 + u32::from(pixel[1]) * 150 + u32::from(pixel[0]) * 29) >> 8) as u8
 }
 
-/// A process that ends with the value.
+/// A process that is killed on drop.
 pub struct Ended(pub Child);
 
 impl Drop for Ended {
@@ -142,7 +142,7 @@ impl Drop for Ended {
     }
 }
 
-/// Starts something that says one line when it is ready.
+/// Starts a program that prints one line when it is ready.
 fn started(command: &mut Command) -> (Ended, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     let mut line = String::new();

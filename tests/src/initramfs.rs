@@ -1,10 +1,10 @@
-//! An initial RAM disk for a Linux kernel, in the "newc" form of cpio (kernel: `initramfs/buffer-format`).
+//! An initial RAM disk for a Linux kernel, in the "newc" format of cpio (kernel: `initramfs/buffer-format`).
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-/// The archive as it grows.
+/// An archive under construction.
 #[derive(Debug, Default)]
 pub struct Initramfs {
     bytes: Vec<u8>,
@@ -17,12 +17,12 @@ const PROGRAM: u32 = 0o100_755;
 const LINK: u32 = 0o120_777;
 
 impl Initramfs {
-    /// Empty.
+    /// Creates an empty archive.
     pub fn new() -> Initramfs {
         Initramfs::default()
     }
 
-    /// A directory and those above it; `path` is absolute.
+    /// Adds a directory and its parents; `path` is absolute.
     pub fn directory(&mut self, path: &str) {
         let path = path.trim_matches('/');
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -33,19 +33,19 @@ impl Initramfs {
         }
     }
 
-    /// An executable file.
+    /// Adds an executable file.
     pub fn file(&mut self, path: &str, content: &[u8]) {
         self.parent(path);
         self.entry(path.trim_start_matches('/'), PROGRAM, content);
     }
 
-    /// A symbolic link.
+    /// Adds a symbolic link.
     pub fn link(&mut self, path: &str, target: &str) {
         self.parent(path);
         self.entry(path.trim_start_matches('/'), LINK, target.as_bytes());
     }
 
-    /// A program with the shared libraries that `ldd` names, all where they are here; the program at `path`.
+    /// Adds a program at `path`, and the shared libraries that `ldd` lists, each at the same path as on this machine.
     pub fn program(&mut self, path: &str, program: &Path) {
         self.file(path, &read(program));
         let output = Command::new("ldd").arg(program).output().expect("ldd");
@@ -55,7 +55,7 @@ impl Initramfs {
         }
     }
 
-    /// The archive.
+    /// Returns the archive.
     pub fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, &[]);
         self.bytes

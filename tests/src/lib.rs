@@ -1,4 +1,4 @@
-//! What the whole-system tests share.
+//! Shared code of the whole-system tests.
 
 pub mod bars;
 pub mod browser;

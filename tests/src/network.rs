@@ -1,6 +1,7 @@
-//! Networks of our own: namespaces with cables between them, which nothing else on the machine can see.
+//! Separate networks: network namespaces with virtual cables between them, invisible to the rest of the machine.
 //!
-//! They have no names and live as long as something holds them open, so that nothing is left over, however a test ends.
+//! They have no names and live as long as something holds them open, so that nothing is left over, however a test
+//! ends.
 
 use crate::skip::{skip, skip_unless};
 use std::fs::File;
@@ -9,22 +10,22 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
-/// A network namespace. Clones are the same one.
+/// A network namespace. Clones refer to the same one.
 #[derive(Debug, Clone)]
 pub struct Network(Arc<File>);
 
 impl Network {
-    /// Whether namespaces can be made here; if not, that is reported as a skip.
+    /// Whether namespaces can be created here. Reports a skip if not.
     pub fn available() -> bool {
-        // SAFETY: it only reads the process's user id.
+        // SAFETY: only reads the process's user id.
         let root = unsafe { libc::geteuid() } == 0;
         (root || skip("network namespaces need root")) && skip_unless("ip")
     }
 
-    /// A new one, with a loopback device.
+    /// Creates a namespace with a loopback device.
     pub fn new() -> Network {
         let made = std::thread::spawn(|| {
-            // SAFETY: it takes this thread alone into a new namespace, and the thread ends here.
+            // SAFETY: moves only this thread into a new namespace, and the thread ends here.
             let done = unsafe { libc::unshare(libc::CLONE_NEWNET) };
             assert_eq!(done, 0, "unshare: {}", std::io::Error::last_os_error());
             File::open("/proc/thread-self/ns/net").expect("the namespace")
@@ -34,7 +35,7 @@ impl Network {
         network
     }
 
-    /// Does something on a thread inside.
+    /// Runs `act` on a thread inside the namespace.
     pub fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
         let file = self.0.as_raw_fd();
         let inside = move || {
@@ -44,17 +45,17 @@ impl Network {
         std::thread::scope(|scope| scope.spawn(inside).join().expect("no panic inside"))
     }
 
-    /// Runs a program inside.
+    /// Starts a program inside the namespace.
     pub fn spawn(&self, command: &mut Command) -> Child {
         self.inside(|| command.spawn().expect("the program starts"))
     }
 
-    /// Runs `ip` inside.
+    /// Runs `ip` inside the namespace.
     pub fn ip(&self, arguments: &str) {
         self.run("ip", arguments);
     }
 
-    /// Runs an administrator's tool inside and waits for it.
+    /// Runs an administrator's tool inside the namespace and waits for it.
     pub fn run(&self, tool: &str, arguments: &str) {
         let file = crate::skip::find(tool).expect("installed");
         let mut command = Command::new(file);
@@ -62,7 +63,7 @@ impl Network {
         assert!(output.status.success(), "{tool} {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// A tokio runtime whose sockets are all inside.
+    /// Creates a tokio runtime whose sockets are all inside the namespace.
     pub fn runtime(&self) -> Runtime {
         let network = self.clone();
         let mut builder = Builder::new_multi_thread();
@@ -70,7 +71,7 @@ impl Network {
         builder.build().expect("a runtime")
     }
 
-    /// Lays a cable to another one. Each end has a name and an IPv4 address with the length of its prefix.
+    /// Connects this network to another by a cable. Each end has a name and an IPv4 address with its prefix length.
     pub fn cable(&self, end: (&str, &str), other: &Network, far: (&str, &str)) {
         let to = format!("/proc/{}/fd/{}", std::process::id(), other.0.as_raw_fd());
         self.ip(&format!("link add {} type veth peer name {} netns {to}", end.0, far.0));

@@ -1,4 +1,4 @@
-//! Counts what passes through a network.
+//! Counts the packets in a network.
 
 use crate::network::Network;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Packets by kind. What passes the loopback device counts twice, out and in.
+/// Packets by kind. A packet on the loopback device counts twice, when sent and when received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// TCP.
@@ -21,11 +21,11 @@ pub struct Tally {
     pub udp: u32,
 }
 
-/// All packets of a network, from the start on.
+/// Captures all packets of a network from its start on.
 #[derive(Debug)]
 pub struct Capture(Arc<Mutex<Open>>);
 
-/// The socket and what was read from it and not yet taken.
+/// The socket, and the count of packets read and not yet taken.
 #[derive(Debug)]
 struct Open {
     file: File,
@@ -33,33 +33,33 @@ struct Open {
 }
 
 impl Capture {
-    /// Sees every device of the network.
+    /// Starts capturing on every device of the network.
     pub fn start(network: &Network) -> Capture {
         let file = network.inside(|| {
             let kind = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
             let all = i32::from((libc::ETH_P_ALL as u16).to_be());
-            // SAFETY: it takes no pointers.
+            // SAFETY: takes no pointers.
             let file = unsafe { libc::socket(libc::AF_PACKET, kind, all) };
             assert!(file >= 0, "a packet socket: {}", std::io::Error::last_os_error());
-            // SAFETY: the descriptor is new and nobody else's.
+            // SAFETY: the descriptor is new and has no other owner.
             unsafe { File::from_raw_fd(file) }
         });
         let descriptor = file.as_raw_fd();
         let open = Arc::new(Mutex::new(Open { file, tally: Tally::default() }));
         let reader = Arc::downgrade(&open);
-        // A socket keeps some two hundred packets and loses the rest: it is emptied all the time.
+        // The socket buffers about two hundred packets and drops the rest, so that it must be read continuously.
         std::thread::spawn(move || {
             while let Some(open) = reader.upgrade() {
                 open.lock().unwrap_or_else(PoisonError::into_inner).empty();
                 let mut waits = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
-                // SAFETY: one structure, which lives through the call; `open` keeps the descriptor open.
+                // SAFETY: one structure, which outlives the call; `open` keeps the descriptor open.
                 unsafe { libc::poll(&mut waits, 1, 100) };
             }
         });
         Capture(open)
     }
 
-    /// What has passed since the last time.
+    /// Returns the packets since the last call.
     pub fn take(&mut self) -> Tally {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         open.empty();
@@ -77,7 +77,7 @@ impl Open {
 }
 
 impl Tally {
-    /// An IP packet; others are none of a program's.
+    /// Counts an IP packet. Other packets do not come from programs.
     fn add(&mut self, packet: &[u8]) {
         let (protocol, header) = match packet.first().map(|byte| byte >> 4) {
             Some(4) if packet.len() >= 20 => (packet[9], usize::from(packet[0] & 15) * 4),
@@ -91,7 +91,7 @@ impl Tally {
         }
     }
 
-    /// RFC 7983: the first byte tells.
+    /// Classifies by the first byte (RFC 7983).
     fn kind(&mut self, first: Option<u8>) -> &mut u32 {
         match first {
             Some(0..=3 | 64..=79) => &mut self.stun,

@@ -1,4 +1,4 @@
-//! People in calls: engines with devices of our own, and what they see and hear.
+//! People in calls: engines with simulated devices, and checks of what they see and hear.
 
 use crate::scratch::Scratch;
 use crate::tone;
@@ -16,38 +16,38 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 
-/// After this long something has gone wrong; on a machine that is free it takes a tenth.
+/// Time after which a test has failed. On an idle machine everything takes a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How often is looked.
+/// Polling interval.
 const LOOK: Duration = Duration::from_millis(20);
-/// Of all sound.
+/// Sample rate of all sound.
 const RATE: u32 = 48_000;
-/// Sound that is kept: half a second at 48 kHz.
+/// Recorded sound that is kept: half a second at 48 kHz.
 const KEPT: usize = 24_000;
 
-/// How somebody comes to a call.
+/// Settings of one person.
 #[derive(Debug, Clone)]
 pub struct Habits {
-    /// Name shown.
+    /// Display name.
     pub name: String,
-    /// Frequency of the tone they "speak", whole hertz.
+    /// Frequency of the tone that is their voice, in whole hertz.
     pub voice: u32,
-    /// Microphone in place of the tone.
+    /// Microphone to use instead of the tone.
     pub microphone: Option<&'static str>,
-    /// Loudspeaker id.
+    /// Id of the loudspeaker.
     pub speaker: Option<&'static str>,
-    /// Gather on 127.0.0.1 alone.
+    /// Gather candidates on 127.0.0.1 only.
     pub loopback: bool,
-    /// Hide the own addresses: go over a relay alone.
+    /// Use only relayed candidates.
     pub relay_only: bool,
-    /// The only one they connect to.
+    /// The only person to whom they connect.
     pub meets: Option<String>,
-    /// What their camera gives at most.
+    /// Limits of their camera.
     pub video: VideoLimits,
 }
 
 impl Habits {
-    /// On loopback, with a tone for a voice and a loudspeaker that nobody hears.
+    /// Settings on loopback, with a tone as the voice and a silent loudspeaker.
     pub fn new(name: &str, voice: u32) -> Habits {
         Habits {
             name: name.into(),
@@ -65,9 +65,9 @@ impl Habits {
 /// Microphone and camera on.
 pub const BOTH: MediaState = MediaState { microphone: true, camera: true };
 
-/// Somebody with an engine.
+/// A person with an engine.
 pub struct Person {
-    /// Theirs.
+    /// Their engine.
     pub engine: Engine,
     name: String,
     ear: Ear,
@@ -87,7 +87,7 @@ impl Person {
             key: new_key(),
             codecs: vec![VideoCodec::Vp8],
             video: habits.video,
-            // A steady tone is what noise suppression is there to remove.
+            // Noise suppression would remove a steady tone.
             processing: ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false },
             ice_servers: None,
             relay_only: habits.relay_only,
@@ -104,34 +104,34 @@ impl Person {
         Person { engine: engine.expect("an engine"), name: habits.name, ear, _files: files }
     }
 
-    /// Asks to enter a room with microphone and camera on.
+    /// Requests to join a room with microphone and camera on.
     pub async fn join(&self, server: &ServerAddress, room: &str) {
         let (server, room, name) = (server.clone(), room.to_owned(), self.name.clone());
         self.tell(Command::Join(JoinRequest { server, room, invite: None, name, media: BOTH })).await;
     }
 
-    /// Asks, and waits until it is so.
+    /// Joins a room and waits until it is done.
     pub async fn enter(&self, server: &ServerAddress, room: &str) {
         self.join(server, room).await;
         self.until("in the room", |view| view.call.stage == Stage::Joined && view.call.room == room).await;
     }
 
-    /// What people call them.
+    /// Their display name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Hands a command over.
+    /// Sends a command to the engine.
     pub async fn tell(&self, command: Command) {
         self.engine.command(command).await.expect("a running engine");
     }
 
-    /// Writes a line into the chat.
+    /// Sends a line of chat.
     pub async fn write(&self, line: &str) {
         self.engine.send_chat(line.to_owned()).await.expect("a line that is taken");
     }
 
-    /// Waits for a view like this.
+    /// Waits for a view that satisfies `so`.
     pub async fn until(&self, what: &str, so: impl Fn(&AppView) -> bool) -> AppView {
         let mut view = self.engine.view();
         let found = tokio::time::timeout(PATIENCE, view.wait_for(|view| so(view))).await;
@@ -141,14 +141,14 @@ impl Person {
         }
     }
 
-    /// Waits until media has a way to somebody.
+    /// Waits until there is a connection to somebody.
     pub async fn reaches(&self, name: &str) -> ParticipantView {
         let there = |view: &AppView| other(view, name).is_some_and(|who| who.link == LinkState::Connected);
         let view = self.until(&format!("connected to {name}"), there).await;
         other(&view, name).expect("there")
     }
 
-    /// Waits for ten different pictures of somebody whose stamps tell that they were just made.
+    /// Waits for ten different pictures of somebody whose stamps show that they are recent.
     pub async fn sees(&self, name: &str) {
         let (mut seen, mut numbers, mut late) = (0, BTreeSet::new(), vec![]);
         let start = Instant::now();
@@ -167,7 +167,7 @@ impl Person {
         }
     }
 
-    /// Waits until no new picture of somebody comes for half a second.
+    /// Waits until no new picture of somebody has arrived for half a second.
     pub async fn sees_no_more_of(&self, name: &str) {
         let (mut seen, mut last, start) = (0, Instant::now(), Instant::now());
         while last.elapsed() < Duration::from_millis(500) {
@@ -179,12 +179,12 @@ impl Person {
         }
     }
 
-    /// Waits until this tone and no other has been heard for half a second.
+    /// Waits until this tone and no other has been played for half a second.
     pub async fn hears(&self, voice: u32) {
         self.hears_all(&[voice]).await;
     }
 
-    /// Waits until these tones, equally loud, and nothing else have been heard for half a second.
+    /// Waits until exactly these tones, equally loud, have been played for half a second.
     pub async fn hears_all(&self, voices: &[u32]) {
         let share = |samples: &[f32], voice: u32| tone::purity(samples, RATE, f64::from(voice));
         let (start, floor) = (Instant::now(), 0.6 / voices.len() as f64);
@@ -201,7 +201,7 @@ impl Person {
         }
     }
 
-    /// Waits until nothing has been heard for half a second.
+    /// Waits until there has been silence for half a second.
     pub async fn hears_nothing(&self) {
         let start = Instant::now();
         loop {
@@ -215,7 +215,7 @@ impl Person {
         }
     }
 
-    /// Figures of the path to somebody, once one is chosen.
+    /// Waits until a path to somebody is selected and returns its statistics.
     pub async fn path(&self, name: &str) -> PeerStats {
         let who = self.reaches(name).await;
         let start = Instant::now();
@@ -236,12 +236,12 @@ impl Person {
     }
 }
 
-/// Somebody in a view, by name.
+/// Finds somebody in a view by name.
 pub fn other(view: &AppView, name: &str) -> Option<ParticipantView> {
     view.call.participants.iter().find(|who| who.name == name).cloned()
 }
 
-/// The last half second that was played.
+/// The last half second of played sound.
 #[derive(Clone, Default)]
 struct Ear(Arc<Mutex<VecDeque<f32>>>);
 

@@ -1,10 +1,10 @@
-//! A PulseAudio of our own: real audio devices where there is no hardware.
+//! A separate PulseAudio server: real audio devices without hardware.
 //!
 //! ```text
 //! paplay ──► mic_feed (null sink) ──monitor──► vmic ──► the program's default microphone
 //! the program's default loudspeaker ──► spk (null sink) ──monitor──► parec
 //! ```
-//! It has its own runtime directory and socket, and touches no other sound server.
+//! It has its own runtime directory and socket, and affects no other sound server.
 
 use crate::scratch::Scratch;
 use crate::skip::skip_unless;
@@ -14,18 +14,18 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A running sound server; dropping it ends it.
+/// A running sound server, which is stopped on drop.
 #[derive(Debug)]
 pub struct Pulse {
     dir: Scratch,
     server: Child,
 }
 
-/// What recordings have.
+/// Sample rate of recordings.
 pub const RATE: u32 = 48_000;
 
 impl Pulse {
-    /// Whether what it takes is installed; if not, that is reported as a skip.
+    /// Whether the necessary tools are installed. Reports a skip if not.
     pub fn available() -> bool {
         ["pulseaudio", "pactl", "paplay", "parec"].into_iter().all(skip_unless)
     }
@@ -57,19 +57,19 @@ impl Pulse {
         pulse
     }
 
-    /// A program that has this server's devices as its only ones.
+    /// Returns a command that runs a program with only the devices of this server.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.envs(environment(&self.dir)).stdin(Stdio::null());
         command
     }
 
-    /// Plays a WAV file into the microphone. Kill it or wait for it.
+    /// Plays a WAV file into the microphone. Kill the process or wait for it.
     pub fn speak(&self, wav: &Path) -> Child {
         self.command("paplay").args(["-d", "mic_feed"]).arg(wav).spawn().expect("paplay")
     }
 
-    /// Records what the loudspeaker plays from now on.
+    /// Starts recording what the loudspeaker plays.
     pub fn listen(&self) -> Listener {
         let arguments = ["-d", "spk.monitor", "--raw", "--format=s16le", "--rate=48000", "--channels=1"];
         let mut command = self.command("parec");
@@ -77,7 +77,7 @@ impl Pulse {
         Listener(child)
     }
 
-    /// Files for the test.
+    /// Folder for the test's files.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -108,12 +108,12 @@ impl Drop for Pulse {
     }
 }
 
-/// A recording that goes on.
+/// A recording in progress.
 #[derive(Debug)]
 pub struct Listener(Child);
 
 impl Listener {
-    /// Blocks until this much has been recorded, and ends it. 48 kHz, one channel.
+    /// Blocks until this much has been recorded, then ends the recording. Returns samples at 48 kHz, one channel.
     pub fn record(mut self, seconds: f64) -> Vec<f32> {
         let mut bytes = vec![0; (f64::from(RATE) * seconds) as usize * 2];
         self.0.stdout.take().expect("a pipe").read_exact(&mut bytes).expect("a recording");

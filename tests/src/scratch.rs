@@ -1,14 +1,14 @@
-//! A directory for one test.
+//! Temporary folders for tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A new empty directory, removed when this is dropped.
+/// A new empty folder, which is removed on drop.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// `name` makes it recognisable.
+    /// Creates a folder whose name contains `name`.
     pub fn new(name: &str) -> Scratch {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let unique = format!("lunchroom-{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -17,12 +17,12 @@ impl Scratch {
         Scratch(path)
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// A file in it.
+    /// Path of a file in the folder.
     pub fn join(&self, file: &str) -> PathBuf {
         self.0.join(file)
     }

@@ -1,7 +1,7 @@
-//! A network of the test's own: browsers gather every address they find, and none of this machine's is to be found.
+//! A separate network for one test. Browsers gather every address of the machine, and must not find the real ones.
 //!
-//! A test runs itself anew in new network, process and mount namespaces, where there is one interface beside `lo`, with
-//! a private address and multicast, so that `.local` names (RFC 6762) are asked for and answered.
+//! A test runs itself again in new network, process and mount namespaces. These have one interface beside `lo`, with
+//! a private address and multicast, so that `.local` names (RFC 6762) can be resolved.
 
 use crate::scratch::Scratch;
 use crate::skip::{find, skip, skip_unless};
@@ -10,9 +10,9 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Tells the inner process that it is one.
+/// Marks the inner process.
 const INSIDE: &str = "LUNCHROOM_TEST_NETWORK";
-/// The interface and its address. RFC 1918. No address of its own making appears on it later.
+/// The interface and its address (RFC 1918). No automatic address appears on it later.
 const SETUP: [&str; 7] = [
     "link set lo up",
     "link add lan type veth peer name far",
@@ -22,16 +22,17 @@ const SETUP: [&str; 7] = [
     "link set far up",
     "link set lan up multicast on",
 ];
-/// Multicast leaves by it, and it is the way to everywhere else, where nobody answers.
+/// The route for multicast and for all other addresses, where nobody answers.
 const ROUTE: &str = "route add default dev lan";
 
-/// Longest wait for both ends of the interface to carry.
+/// Longest wait until both ends of the interface have a carrier.
 const SETTLES: Duration = Duration::from_secs(10);
 
-/// One at a time: two browsers on a small machine would measure each other.
+/// Tests run one at a time: two browsers on a small machine would disturb each other's measurements.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Runs `body` in a network of its own, or says why that cannot be and is false. `test` is the test's name.
+/// Runs `body` in a separate network. Returns false, and reports why, if that is impossible. `test` is the test's
+/// name.
 pub fn within(test: &str, body: impl FnOnce()) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         body();
@@ -41,7 +42,7 @@ pub fn within(test: &str, body: impl FnOnce()) -> bool {
         return false;
     }
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // Profiles of browsers go here, and with it.
+    // Browsers create their profiles here, so that these are removed too.
     let scratch = Scratch::new("browser-test");
     let mut command = unshare();
     command.arg(std::env::current_exe().expect("this program"));
@@ -52,8 +53,8 @@ pub fn within(test: &str, body: impl FnOnce()) -> bool {
     true
 }
 
-/// Sets the interface up and waits until nothing more changes there: a browser gives up what it is loading when its
-/// network changes. Called once, inside.
+/// Sets up the interface and waits until it is stable: a browser aborts loading when its network changes. Called
+/// once, inside the network.
 pub fn set_up() {
     let ip = find("ip").expect("found outside");
     for line in SETUP.iter().chain([&ROUTE]) {
@@ -67,13 +68,14 @@ pub fn set_up() {
     }
 }
 
-/// How many interfaces beside `lo` the kernel calls up. It says so up to a second after they were set up.
+/// Number of interfaces beside `lo` that the kernel reports as up. The report may come up to a second after setup.
 fn carrying(ip: &Path) -> usize {
     let output = Command::new(ip).args(["-o", "link", "show", "up"]).output().expect("ip runs");
     String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains(" state UP ")).count()
 }
 
-/// Everything inside ends with the test: no browser outlives it. Propagation is left alone: in a chroot "/" is no mount.
+/// Everything inside ends with the test, so that no browser outlives it. Propagation is unchanged, because "/" in a
+/// chroot is not a mount.
 fn unshare() -> Command {
     let mut command = Command::new(find("unshare").expect("found"));
     command.args([
@@ -99,7 +101,7 @@ fn may_unshare() -> bool {
     }
 }
 
-/// Into this test's own captured output.
+/// Prints the output into this test's own captured output.
 fn tell(output: &Output) {
     print!("{}", String::from_utf8_lossy(&output.stdout));
     eprint!("{}", String::from_utf8_lossy(&output.stderr));

@@ -1,20 +1,20 @@
-//! Tests that need a tool which is not everywhere.
+//! Skips tests that need a tool which is not installed everywhere.
 
 use std::path::{Path, PathBuf};
 
-/// Whether `tool` can be run. If not, says so in a line that starts with `SKIPPED`; with `CI=true` the test fails.
+/// Whether `tool` is installed. If not, prints a line that starts with `SKIPPED`; with `CI=true` the test fails.
 pub fn skip_unless(tool: &str) -> bool {
     find(tool).is_some() || skip(&format!("{tool} is not installed"))
 }
 
-/// Skips for another reason. Always `false`, for `return`.
+/// Reports a skip for another reason. Returns `false`, for `return`.
 pub fn skip(reason: &str) -> bool {
     println!("SKIPPED: {reason}");
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "skipped although CI=true: {reason}");
     false
 }
 
-/// The tool's file, on the path or where administrators' tools are.
+/// Finds a tool on the path or in administrators' folders.
 pub fn find(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);

@@ -1,15 +1,15 @@
-//! Tones, and how to recognise one.
+//! Generates and recognises tones.
 
 use std::f64::consts::TAU;
 use std::path::Path;
 
-/// A sine at half of full scale.
+/// Generates a sine at half of full scale.
 pub fn sine(frequency: f64, rate: u32, seconds: f64) -> Vec<f32> {
     let len = (f64::from(rate) * seconds) as usize;
     (0..len).map(|n| (0.5 * (TAU * frequency * n as f64 / f64::from(rate)).sin()) as f32).collect()
 }
 
-/// Writes 16 bit, one channel.
+/// Writes a WAV file of 16 bit, one channel.
 pub fn write_wav(path: &Path, rate: u32, samples: &[f32]) {
     let spec =
         hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
@@ -20,7 +20,7 @@ pub fn write_wav(path: &Path, rate: u32, samples: &[f32]) {
     file.finalize().expect("a WAV file");
 }
 
-/// Reads 16 bit, any number of channels mixed, and the rate.
+/// Reads a WAV file of 16 bit and mixes its channels. Returns samples and sample rate.
 pub fn read_wav(path: &Path) -> (Vec<f32>, u32) {
     let file = hound::WavReader::open(path).expect("a WAV file");
     let spec = file.spec();
@@ -31,7 +31,7 @@ pub fn read_wav(path: &Path) -> (Vec<f32>, u32) {
     (mono, spec.sample_rate)
 }
 
-/// The frequency of a clean tone, from its zero crossings; 0 for silence.
+/// Measures the frequency of a clean tone by its zero crossings; 0 for silence.
 pub fn frequency(samples: &[f32], rate: u32) -> f64 {
     let crossings: Vec<f64> = samples
         .windows(2)
@@ -45,7 +45,7 @@ pub fn frequency(samples: &[f32], rate: u32) -> f64 {
     }
 }
 
-/// Share of the energy at `frequency`, 0..=1 (Goertzel); 0 for silence.
+/// Returns the share of the energy at `frequency`, 0..=1 (Goertzel); 0 for silence.
 pub fn purity(samples: &[f32], rate: u32, frequency: f64) -> f64 {
     let step = TAU * frequency / f64::from(rate);
     let (mut sin, mut cos, mut energy) = (0.0, 0.0, 0.0);
@@ -58,8 +58,8 @@ pub fn purity(samples: &[f32], rate: u32, frequency: f64) -> f64 {
     if energy > 0.0 { 2.0 * (sin * sin + cos * cos) / (energy * samples.len() as f64) } else { 0.0 }
 }
 
-/// Seconds of sound, and the share of it, by tenths of a second, that is nothing but this tone. A jump in the tone
-/// spoils one tenth, or two.
+/// Returns the seconds of sound, and the share of its tenths of a second that contain only this tone. A jump in the
+/// tone spoils one or two tenths.
 pub fn pure_share(samples: &[f32], rate: u32, frequency: f64) -> (f64, f64) {
     let tenth = rate as usize / 10;
     let energy = |part: &&[f32]| part.iter().map(|s| s * s).sum::<f32>() / part.len() as f32 > 1e-4;

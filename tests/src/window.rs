@@ -7,25 +7,25 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// After this long something has gone wrong; on a machine that is free it takes a tenth.
+/// Time after which a test has failed. On an idle machine everything takes a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long an app may take to say goodbye.
+/// Longest time for an app to end.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// A running app. It ends with the value.
+/// A running app, which is ended on drop.
 pub struct App {
     port: u16,
     session: String,
-    /// What its window is called.
+    /// Title of its window.
     pub title: String,
-    /// What it is started with, by which its process is known.
+    /// Arguments that identify its process.
     words: [String; 3],
     _driver: Ended,
 }
 
 impl App {
-    /// Starts `program` as the person of this name, in a profile of that name, with these further settings and arguments.
+    /// Starts `program` as the person `name`, in a profile of that name, with additional settings and arguments.
     pub fn start(desktop: &Desktop, program: &str, name: &str, more: Value, arguments: &[&str]) -> App {
         let profile = name.to_lowercase();
         let folder = desktop.home().join("config").join(format!("org.lunchroom.desktop.{profile}"));
@@ -57,12 +57,12 @@ impl App {
         app
     }
 
-    /// What a script in the page returns.
+    /// Runs a script in the page and returns its result.
     pub fn run(&self, script: &str) -> Value {
         self.request("POST", &format!("/session/{}/execute/sync", self.session), &json!({"script": script, "args": []}))
     }
 
-    /// Waits until a script says yes.
+    /// Waits until a script returns true.
     pub fn until(&self, what: &str, script: &str) {
         let end = Instant::now() + PATIENCE;
         while self.run(script) != Value::Bool(true) {
@@ -76,7 +76,7 @@ impl App {
         }
     }
 
-    /// Presses what this selects, once it is there and can be pressed.
+    /// Waits until the selected element exists and is enabled, and presses it.
     pub fn press(&self, selector: &str) {
         let there = format!(
             "const e = document.querySelector('{selector}'); return !!e && !e.disabled && e.getClientRects().length > 0"
@@ -85,7 +85,7 @@ impl App {
         self.run(&format!("document.querySelector('{selector}').click()"));
     }
 
-    /// Where the pictures of the others are on the screen, the window standing at `window`; of those that are drawn.
+    /// Where the drawn pictures of the others are on the screen, for a window at `window`.
     pub fn pictures(&self, window: Rect) -> Vec<Rect> {
         let found = self.run(
             "return [...document.querySelectorAll('lr-tile:not(.own) canvas.drawn')].map(c => {
@@ -102,7 +102,7 @@ impl App {
         found.as_array().map(|all| all.iter().filter_map(place).collect()).unwrap_or_default()
     }
 
-    /// Where the picture of the only other is.
+    /// Where the picture of the only other person is.
     pub fn other_picture(&self, window: Rect) -> Option<Rect> {
         self.pictures(window).into_iter().next()
     }
@@ -135,7 +135,7 @@ impl Drop for App {
         if !self.session.is_empty() && !std::thread::panicking() {
             self.request("DELETE", &format!("/session/{}", self.session), &json!({}));
         }
-        // The driver's end is not always the app's, and the next one of this profile would only send its link to it.
+        // The app may outlive its driver, and the next app of this profile would then only pass its link to it.
         let start = Instant::now();
         while let Some(process) = process_of(&self.words).filter(|_| start.elapsed() < LAST_WORDS * 2) {
             if start.elapsed() > LAST_WORDS {
@@ -146,7 +146,7 @@ impl Drop for App {
     }
 }
 
-/// The process that was started with these words.
+/// The process that was started with these arguments.
 fn process_of(words: &[String]) -> Option<u32> {
     let processes = std::fs::read_dir("/proc").ok()?.flatten();
     processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).find(|process| {
@@ -155,7 +155,7 @@ fn process_of(words: &[String]) -> Option<u32> {
     })
 }
 
-/// The body of an HTTP answer, which says how long it is.
+/// Reads the body of an HTTP response with a Content-Length.
 fn answer(stream: &mut TcpStream) -> String {
     let mut all = vec![];
     let mut chunk = [0; 4096];

@@ -1,7 +1,7 @@
-//! Uses `devices` as the engine does, where a test wants it in a process (or a virtual machine) of its own.
+//! Uses `devices` like the engine does, for tests that need a separate process or virtual machine.
 //!
-//! `list` · `camera ID WIDTHxHEIGHT FPS SECONDS` · `microphone ID SECONDS FILE.wav` · `speaker ID SECONDS FREQUENCY` ·
-//! `again MICROPHONE SPEAKER TIMES`.
+//! `list` · `camera ID WIDTHxHEIGHT FPS SECONDS` · `microphone ID SECONDS FILE.wav` · `speaker ID SECONDS FREQUENCY`
+//! · `again MICROPHONE SPEAKER TIMES`.
 //! Prints lines of `key=value`.
 
 use devices::{Camera, CameraRequest, DeviceEvent, Microphone, Speaker};
@@ -77,7 +77,7 @@ fn camera(id: &str, size: &str, fps: &str, seconds: &str) -> Result<(), String> 
 #[derive(Default)]
 struct Watched {
     frames: u32,
-    /// Frames that differ from the one before.
+    /// Frames that differ from the previous one.
     moved: u32,
     /// Frames that show the colour bars.
     bars: u32,
@@ -157,7 +157,7 @@ fn speaker(id: &str, seconds: &str, frequency: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Opens and closes both, one time right after the other, while nobody reads or writes.
+/// Repeatedly opens and closes both, one immediately after the other, while nobody reads or writes.
 fn again(microphone: &str, speaker: &str, times: &str) -> Result<(), String> {
     let (mut opened, mut live) = (0, 0);
     for _ in 0..number(times)? {
