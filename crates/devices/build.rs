@@ -1,4 +1,4 @@
-//! Compiles the one function that Rust cannot: the handler of ALSA's lines.
+//! Compiles the one function that Rust cannot express: ALSA's variadic error handler.
 
 fn main() {
     println!("cargo:rerun-if-changed=src/audio/alsa_log.c");

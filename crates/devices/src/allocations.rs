@@ -10,23 +10,23 @@ thread_local! {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Allocations so far by the calling thread.
+/// Number of allocations so far by the calling thread.
 pub(crate) fn on_this_thread() -> u64 {
     COUNT.get()
 }
 
 struct Counting;
 
-// SAFETY: everything is handed on to `System` unchanged; the counter needs no memory and no destructor.
+// SAFETY: forwards everything to `System` unchanged; the counter needs no memory and no destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps to `GlobalAlloc`.
+        // SAFETY: the caller follows the rules of `GlobalAlloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps to `GlobalAlloc`, and `pointer` came from `System`.
+        // SAFETY: the caller follows the rules of `GlobalAlloc`, and `pointer` came from `System`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

@@ -1,54 +1,54 @@
-//! What can go wrong with a device.
+//! Errors of devices.
 
 use crate::list::DeviceKind;
 use media::sources::WavError;
 
-/// Why a device cannot be used. The text says what the person can do about it.
+/// Why a device cannot be used. The message tells the person what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
-    /// There is none of its kind, and none was chosen.
+    /// There is no device of this kind, and none was chosen by name.
     #[error("No {} was found. Plug one in.", kind_text(*.0))]
     None(DeviceKind),
     /// No device has this id or name.
     #[error("The device was not found. Plug it in, or choose another one.")]
     NotFound,
-    /// Another program has it.
+    /// Another program is using the device.
     #[error("Another program is using the device. Close that program, or choose another device.")]
     Busy,
-    /// The system refuses.
+    /// The system denies access.
     #[error("{}", permission_text())]
     PermissionDenied,
-    /// It was there and went away.
+    /// The device was unplugged.
     #[error("The device was unplugged. Plug it in again, or choose another one.")]
     Gone,
-    /// It offers nothing that we can use.
-    #[error("The device offers no format that can be used. Choose another one.")]
+    /// The device offers no supported format.
+    #[error("The device does not offer a supported format. Choose another one.")]
     Unsupported,
-    /// It works, and what it gives cannot be understood.
-    #[error("The camera's pictures arrive damaged. Try another cable or socket, or choose another camera.")]
+    /// The device works, but its data is damaged.
+    #[error("The camera's video arrives damaged. Try another cable or port, or choose another camera.")]
     Damaged,
-    /// What the system said, where it is none of the others.
+    /// Any other error, with the system's message.
     #[error("The device failed: {0}. Unplug it and plug it in again, or choose another one.")]
     Backend(String),
-    /// The file that plays the part of a device is not there.
-    #[error("There is no file {0}. Choose another one.")]
+    /// The file of a synthetic device does not exist.
+    #[error("The file {0} does not exist. Choose another one.")]
     FileNotFound(String),
     /// The file cannot be opened, read or written.
     #[error("The file cannot be used: {0}. Choose another one.")]
     FileUnusable(String),
-    /// The file holds something else than what can be played.
+    /// The file has an unsupported format.
     #[error("The file cannot be played: {0}. Choose another one.")]
     FileUnplayable(String),
-    /// There is nothing in it.
+    /// The file contains no audio.
     #[error("The file has no sound in it. Choose another one.")]
     FileEmpty,
-    /// It is longer than what is kept in memory.
+    /// The file is longer than the limit.
     #[error("The file is too long: {0}. Choose a shorter one.")]
     FileTooLong(String),
 }
 
 impl DeviceError {
-    /// A stable name for interfaces, which translate it.
+    /// A stable code, which user interfaces translate.
     pub fn code(&self) -> &'static str {
         match self {
             DeviceError::None(DeviceKind::Camera) => "no_camera",
@@ -69,7 +69,7 @@ impl DeviceError {
         }
     }
 
-    /// What it means that a device of this kind was not found: one that nobody named is none at all.
+    /// The error for a device that was not found: if no device was named, there is none of the kind.
     pub(crate) fn of(self, kind: DeviceKind, named: bool) -> DeviceError {
         match self {
             DeviceError::NotFound if !named => DeviceError::None(kind),
@@ -78,7 +78,7 @@ impl DeviceError {
     }
 }
 
-/// For a file that plays the part of a device.
+/// The error of a file for a synthetic device.
 pub(crate) fn file(path: &str, e: &std::io::Error) -> DeviceError {
     match e.kind() {
         std::io::ErrorKind::NotFound => DeviceError::FileNotFound(path.to_owned()),
@@ -86,7 +86,7 @@ pub(crate) fn file(path: &str, e: &std::io::Error) -> DeviceError {
     }
 }
 
-/// For a file that plays the part of a microphone.
+/// The error of a WAV file for a synthetic microphone.
 pub(crate) fn wav(path: &str, e: &WavError) -> DeviceError {
     match e {
         WavError::Unreadable(e) => file(path, e),
@@ -108,11 +108,11 @@ fn kind_text(kind: DeviceKind) -> &'static str {
 
 fn permission_text() -> &'static str {
     if cfg!(target_os = "windows") {
-        "The system does not allow this. Allow it in Settings, Privacy & security, Camera and Microphone (for desktop apps)."
+        "The system denied access. Allow it in Settings, Privacy & security, Camera and Microphone (for desktop apps)."
     } else if cfg!(target_os = "macos") {
-        "The system does not allow this. Allow it in System Settings, Privacy & Security, Camera and Microphone, then start the app again."
+        "The system denied access. Allow it in System Settings, Privacy & Security, Camera and Microphone, then start the app again."
     } else {
-        "The system does not allow this. Add yourself to the groups `video` and `audio`, then log in again."
+        "The system denied access. Add yourself to the groups `video` and `audio`, then log in again."
     }
 }
 

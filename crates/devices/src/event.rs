@@ -1,24 +1,24 @@
-//! What an open device reports.
+//! Events of an open device.
 
 use crate::error::DeviceError;
 use std::sync::Arc;
 
-/// A change in the life of an open device.
+/// A change of an open device.
 ///
 /// ```text
 /// open() ──► Live ⇄ Failed(recovering) ──► Gone
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeviceEvent {
-    /// The first picture or sound came, or it came back after `Failed`.
+    /// The first frame or samples arrived, or they arrive again after `Failed`.
     Live,
-    /// It was unplugged. Nothing more comes; open another one.
+    /// The device was unplugged. Nothing more arrives; open another one.
     Gone,
-    /// It stopped working. A microphone or loudspeaker goes on trying and reports `Live` when it is back.
+    /// The device stopped working. A microphone or loudspeaker keeps trying, and reports `Live` when it works again.
     Failed(DeviceError),
 }
 
-/// Where events go. It is called on a device's own thread, never in an audio callback, and should only pass them on.
+/// Receives events. Called on the device's own thread, never in an audio callback. It must only pass them on.
 pub type EventSink = Arc<dyn Fn(DeviceEvent) + Send + Sync>;
 
 /// A sink that ignores everything.

@@ -1,12 +1,13 @@
-//! What keeps a device open.
+//! Keeps a device open.
 
-/// Keeps a device open. Dropping it closes the device and waits until that is done, which takes some drivers seconds.
+/// Keeps a device open. Dropping it closes the device and waits until it is closed, which takes seconds with some
+/// drivers.
 pub struct Hold {
     _device: Box<dyn Send>,
 }
 
 impl Hold {
-    /// Anything that closes its device when it is dropped.
+    /// Wraps a value that closes its device when it is dropped.
     pub fn new(device: impl Send + 'static) -> Hold {
         Hold { _device: Box::new(device) }
     }

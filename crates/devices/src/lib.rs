@@ -1,8 +1,8 @@
-//! Cameras, microphones and loudspeakers: those of the system, through nokhwa and cpal, and ours (a test pattern, a
-//! tone, files). Nothing else in the project touches a device.
+//! Cameras, microphones and loudspeakers: those of the system, through nokhwa and cpal, and synthetic ones (a test
+//! pattern, a tone, files). No other crate accesses devices.
 //!
-//! Every device has a thread of its own. Pictures go to a [`media::slot::FrameSlot`], sound through lock-free rings;
-//! sound is 48 kHz, one channel, on our side of the ring.
+//! Every device has its own thread. Frames go to a [`media::slot::FrameSlot`], audio through lock-free rings. On our
+//! side of a ring, audio is 48 kHz mono.
 
 #[cfg(test)]
 mod allocations;

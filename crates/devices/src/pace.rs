@@ -1,4 +1,4 @@
-//! A schedule in absolute time: lateness of one step does not move the next.
+//! A schedule in absolute time: a late step does not delay the next.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,15 +13,16 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Steps that may be missed before the missed ones are skipped instead of made up for.
+    /// Most missed steps that are made up for. If more are missed, they are skipped.
     const CATCH_UP: u64 = 5;
 
-    /// `per_step` units each step, of which there are `per_second`: 1 of 30 frames, or 480 of 48,000 samples.
+    /// Each step has `per_step` units, of which there are `per_second`: 1 of 30 frames, or 480 of 48,000 samples.
     pub(crate) fn new(start: Instant, per_step: u32, per_second: u32) -> Self {
         Self { start, per_second: per_second.max(1), per_step, step: 0 }
     }
 
-    /// Number and time of the next step. After a long stall (the machine slept) the missed steps are left out.
+    /// Number and time of the next step. After a long stall, for example when the machine slept, the missed steps are
+    /// skipped.
     pub(crate) fn next(&mut self, now: Instant) -> (u64, Instant) {
         let passed = now.saturating_duration_since(self.start).as_nanos();
         let current =
@@ -40,12 +41,12 @@ impl Pace {
     }
 }
 
-/// The wall clock, which stamps and markers carry.
+/// The wall clock in ms, for stamps and markers.
 pub(crate) fn unix_ms() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1000.0)
 }
 
-/// Sleeps until `due`, but wakes to look at `stop`. `false`: stop.
+/// Sleeps until `due`, but wakes to check `stop`. Returns `false` if stopped.
 pub(crate) fn sleep_until(due: Instant, stop: &AtomicBool) -> bool {
     const NAP: Duration = Duration::from_millis(50);
     loop {

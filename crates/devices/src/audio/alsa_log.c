@@ -7,7 +7,7 @@ typedef void (*lunchroom_line)(const char *text);
 
 static lunchroom_line line;
 
-/* Set once, before ALSA is told of the function below. */
+/* Set once, before ALSA gets the function below. */
 void lunchroom_alsa_lines(lunchroom_line to)
 {
     line = to;

@@ -1,5 +1,4 @@
-//! ALSA's own lines go to our log, for those who look into it, and not to the terminal: it writes a dozen for each device
-//! that is not there.
+//! Redirects ALSA's messages to our log. Otherwise ALSA prints a dozen lines to the terminal for each absent device.
 
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
@@ -17,12 +16,12 @@ unsafe extern "C" {
     );
 }
 
-/// Call it before anything of ALSA; all but the first call do nothing.
+/// Installs the handler. Must be called before any use of ALSA; later calls do nothing.
 pub(super) fn redirect() {
     static REDIRECTED: Once = Once::new();
     REDIRECTED.call_once(|| {
-        // SAFETY: the line's receiver is set before ALSA knows the handler, and both live as long as the program. The
-        // handler has the type that ALSA asks for.
+        // SAFETY: the receiver of lines is set before ALSA gets the handler, and both live as long as the program. The
+        // handler has the type that ALSA expects.
         let code = unsafe {
             lunchroom_alsa_lines(log_line);
             alsa_sys::snd_lib_error_set_handler(Some(lunchroom_alsa_error))
@@ -33,8 +32,7 @@ pub(super) fn redirect() {
     });
 }
 
-/// Comes from whatever thread ALSA is used on, now and then from one that plays. It is quick as long as nobody asked for
-/// lines of this level.
+/// Called on any thread that uses ALSA, sometimes the audio thread. It is fast unless this log level is enabled.
 extern "C" fn log_line(text: *const c_char) {
     if log::log_enabled!(target: "devices::alsa", log::Level::Trace) {
         // SAFETY: the C side hands over a terminated string that lives through the call.
@@ -53,7 +51,7 @@ mod tests {
         if std::env::var_os(ASKED).is_some() {
             crate::audio::list();
             redirect();
-            // SAFETY: the format has one argument of its kind.
+            // SAFETY: the format has one argument, of the right type.
             unsafe {
                 let (file, format) = (c"x.c".as_ptr(), c"a line about %s".as_ptr());
                 lunchroom_alsa_error(file, 1, file, 0, format, c"nothing".as_ptr());

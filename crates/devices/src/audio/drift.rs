@@ -1,11 +1,11 @@
-//! Keeps a ring's level where it belongs although two clocks disagree.
+//! Keeps the level of a ring in its range while the clocks of both sides drift apart.
 
 use super::rate::MAX_TRIM;
 
-/// Watches a level and says how much faster or slower to go.
+/// Observes a level and computes how much faster or slower to resample.
 ///
-/// What comes and goes with the periods of the two sides is needed: delay is what stays even when the level is lowest,
-/// and want is what lacks even when it is highest.
+/// The variation caused by the periods of both sides is normal. A surplus is what remains even at the lowest level, and
+/// a deficit is what is missing even at the highest.
 #[derive(Debug, Clone)]
 pub(super) struct Drift {
     low: usize,
@@ -15,25 +15,25 @@ pub(super) struct Drift {
     observations: u32,
 }
 
-/// Observations, one each 10 ms, that make a decision.
+/// Number of observations, one every 10 ms, for one decision.
 const WINDOW: u32 = 100;
 
-/// Samples of surplus or want, at 48 kHz, that are worked off at full speed.
+/// Surplus or deficit, in samples at 48 kHz, from which on the correction is at its maximum.
 const FULL_SPEED: f64 = 960.0;
 
 impl Drift {
-    /// The minimum of each second shall not be above `high`, the maximum not below `low`; samples at 48 kHz.
+    /// Keeps each second's minimum at most `high` and its maximum at least `low`, in samples at 48 kHz.
     pub(super) fn new(low: usize, high: usize) -> Self {
         Self { low, high, min: usize::MAX, max: 0, observations: 0 }
     }
 
-    /// Moves the band.
+    /// Changes the range.
     pub(super) fn set_band(&mut self, low: usize, high: usize) {
         (self.low, self.high) = (low, high);
     }
 
-    /// One observation for each 10 ms of sound: the levels before and after it was moved, the smaller first. Once in a
-    /// second, how many more samples to make (below 0: fewer), as a share.
+    /// Records one observation for each 10 ms of audio: the levels before and after the transfer, the smaller first.
+    /// Once a second, returns the fraction by which to produce more samples (negative: fewer).
     pub(super) fn observe(&mut self, smaller: usize, larger: usize) -> Option<f64> {
         self.min = self.min.min(smaller);
         self.max = self.max.max(larger);
@@ -52,7 +52,8 @@ impl Drift {
 mod tests {
     use super::*;
 
-    /// Reads 10 ms each tick of its own clock from a writer whose clock is off by `ppm`; the levels at each second.
+    /// Reads 10 ms at each tick of its own clock from a writer whose clock is off by `ppm`. Returns the level at each
+    /// second.
     fn simulate(ppm: f64, start: f64, seconds: usize) -> Vec<f64> {
         let (mut drift, mut trim, mut level) = (Drift::new(0, 720), 0.0, start);
         let mut levels = Vec::new();

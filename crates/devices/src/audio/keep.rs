@@ -1,4 +1,4 @@
-//! Keeps an audio stream running: when to build it again, and what to tell.
+//! Keeps an audio stream running: decides when to rebuild it and what to report.
 
 use crate::error::DeviceError;
 use crate::event::DeviceEvent;
@@ -11,51 +11,51 @@ use std::time::{Duration, Instant};
 ///   ▲           │ fault, or no callback for 3 s (5 s at first) │
 ///   │           ▼                                              │
 ///   └──────── Waiting ◄────────────────────────────────────────┘
-///               │ a device chosen by name was not found for 3 s
+///               │ a device chosen by name was absent for 3 s
 ///               ▼
 ///             Gone
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// Built at that time, no callback yet.
+    /// Built at that time; no callback yet.
     Starting { since: Instant },
-    /// Callbacks come; the count and time of the last seen.
+    /// Callbacks arrive; their number and the time of the last change.
     Live { callbacks: u64, at: Instant },
-    /// To be built again then.
+    /// Rebuild at that time.
     Waiting { until: Instant },
-    /// Over.
+    /// The device is gone; nothing more happens.
     Gone,
 }
 
-/// What the owner of the stream shall do.
+/// What the owner of the stream must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Look again after a while.
+    /// Call again later.
     Wait,
-    /// Tell.
+    /// Report this event.
     Report(DeviceEvent),
     /// Drop the stream.
     Close,
-    /// Build a new one and call [`Keep::built`] or [`Keep::not_built`].
+    /// Build a new stream, then call [`Keep::built`] or [`Keep::not_built`].
     Build,
-    /// Tell that it is gone, and end.
+    /// End. The event was reported already.
     End,
 }
 
-/// The decisions; the owner has the stream and the clock.
+/// The state machine; its owner has the stream and the clock.
 #[derive(Debug)]
 pub(super) struct Keep {
     state: State,
-    /// Chosen by the person, not the system's default: when it is gone, another is not as good.
+    /// Whether the person chose this device. If so, another one must not replace it.
     named: bool,
     attempts: u32,
     lost_at: Option<Instant>,
-    /// Grows while building again brings no callbacks: some servers take seconds to begin.
+    /// Multiplier of the timeouts. It grows while rebuilt streams get no callbacks: some servers take seconds to start.
     patience: u32,
     told: Told,
 }
 
-/// What was reported last.
+/// The last report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Nothing,
@@ -70,14 +70,14 @@ const GONE_AFTER: Duration = Duration::from_secs(3);
 const RETRY_MS: [u64; 4] = [100, 250, 500, 1000];
 
 impl Keep {
-    /// A stream was built for the first time.
+    /// The first stream has been built.
     pub(super) fn new(named: bool, now: Instant) -> Self {
         let state = State::Starting { since: now };
         Self { state, named, attempts: 0, lost_at: None, patience: 1, told: Told::Nothing }
     }
 
-    /// Call each few hundred milliseconds and when a fault is signalled. `callbacks` counts those of the present
-    /// stream; `fault` says that it must be built again.
+    /// Call this every few hundred milliseconds, and when a fault is signalled. `callbacks` counts those of the current
+    /// stream; `fault` means that it must be rebuilt.
     pub(super) fn step(&mut self, now: Instant, callbacks: u64, fault: bool) -> Step {
         match self.state {
             State::Starting { .. } | State::Live { .. } if fault => self.lose(now),
@@ -103,12 +103,12 @@ impl Keep {
         }
     }
 
-    /// The new stream is there.
+    /// The stream has been rebuilt.
     pub(super) fn built(&mut self, now: Instant) {
         self.state = State::Starting { since: now };
     }
 
-    /// There is no new stream.
+    /// Rebuilding failed.
     pub(super) fn not_built(&mut self, now: Instant, error: DeviceError) -> Step {
         let retry = RETRY_MS[(self.attempts as usize).min(RETRY_MS.len() - 1)];
         self.attempts += 1;

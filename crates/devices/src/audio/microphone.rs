@@ -1,4 +1,4 @@
-//! A microphone as the rest of the program sees it.
+//! The public side of a microphone.
 
 use super::drift::Drift;
 use super::rate::RateConverter;
@@ -11,17 +11,17 @@ use crate::hold::Hold;
 use crate::list::DeviceKind;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-/// What a microphone should do besides.
+/// Options of a microphone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MicrophoneOptions {
-    /// Files only: put a burst of 3 kHz where each even second of the wall clock begins, for measuring.
+    /// Files only: insert a 3 kHz burst at each even second of the wall clock, for measurements.
     pub markers: bool,
 }
 
 /// An open microphone: 48 kHz, one channel. Dropping it closes the device.
 ///
-/// Read it whenever 10 ms are there, or once in each 10 ms of any clock: in the latter case the difference of the
-/// clocks is made up for by slipping samples.
+/// Read it whenever 10 ms are available, or once every 10 ms of any clock. In the latter case samples are slipped to
+/// compensate for the difference of the clocks.
 #[derive(Debug)]
 pub struct Microphone {
     intake: Intake,
@@ -34,22 +34,22 @@ enum Device {
     Synthetic { _source: synthetic::Worker },
 }
 
-/// Delay that may stand in the ring, at 48 kHz; what stays above it for a second is worked off.
+/// Delay that may remain in the ring, in samples at 48 kHz. What stays above it for a second is reduced.
 const STANDING: usize = 720;
 
 impl Microphone {
-    /// Opens by id or name; `default` or nothing is the system's choice, ours are `tone` and `wav:FILE` (in a loop). Blocks until
-    /// it is open.
+    /// Opens a microphone by id or name. `default` or an empty id is the system's choice. Synthetic ones are `tone` and
+    /// `wav:FILE` (in a loop). Blocks until it is open.
     pub fn open(id: &str, events: EventSink) -> Result<Microphone, DeviceError> {
         Self::open_with(id, MicrophoneOptions::default(), events)
     }
 
-    /// Opens with options.
+    /// Opens a microphone with options.
     pub fn open_with(id: &str, options: MicrophoneOptions, events: EventSink) -> Result<Microphone, DeviceError> {
         let (rings_to, rings) = sync_channel(REBUILT);
         let device = if let Some(sound) = synthetic::Sound::parse(id, options)? {
             let (writer, reader) = ring(RATE);
-            let _ = rings_to.try_send(reader); // there is room for the first
+            let _ = rings_to.try_send(reader); // the channel has room for the first
             Device::Synthetic { _source: synthetic::play_into(writer, sound, events)? }
         } else {
             let device = id.to_owned();
@@ -70,27 +70,27 @@ impl Microphone {
         Ok(Microphone { intake: Intake::new(rings), device: Some(device) })
     }
 
-    /// Takes the device out, so that it can be closed elsewhere: closing may block for seconds. Once it is closed, nothing
-    /// more comes here.
+    /// Takes the device out, so that another thread can close it: closing may block for seconds. After it is closed,
+    /// nothing more can be read.
     pub fn detach(&mut self) -> Hold {
         Hold::new(self.device.take())
     }
 
-    /// Takes 10 ms. Never blocks: `false` says that there is not enough yet, and leaves `out` alone.
+    /// Reads 10 ms. Never blocks: returns `false` and does not change `out` if there is not enough yet.
     pub fn read(&mut self, out: &mut [f32; BLOCK]) -> bool {
         self.intake.read(out)
     }
 
-    /// Samples that wait, in 1/48000 s.
+    /// Number of buffered samples at 48 kHz.
     pub fn buffered(&self) -> usize {
         self.intake.buffered()
     }
 }
 
-/// What a microphone does with rings.
+/// The reading side of the rings.
 #[derive(Debug)]
 struct Intake {
-    /// Rings of the present stream and of those that replace it.
+    /// Rings of the current stream and of its replacements.
     rings: Receiver<RingReader>,
     ring: Option<RingReader>,
     converter: Option<RateConverter>,
@@ -131,7 +131,7 @@ impl Intake {
         waiting + self.ready.len()
     }
 
-    /// A stream was built (again): goes over to its ring.
+    /// Switches to the ring of a rebuilt stream.
     fn adopt(&mut self) {
         while let Ok(ring) = self.rings.try_recv() {
             self.converter = RateConverter::new(ring.rate(), RATE)
@@ -142,7 +142,7 @@ impl Intake {
         }
     }
 
-    /// Takes no more from the ring than this block needs: what waits there can still be dropped.
+    /// Takes no more from the ring than this block needs: samples in the ring can still be dropped.
     fn convert(&mut self) {
         let (Some(ring), Some(converter)) = (&mut self.ring, &mut self.converter) else { return };
         while self.ready.len() < BLOCK {
@@ -168,8 +168,8 @@ mod tests {
         (Intake::new(rings), writer, rings_to)
     }
 
-    /// `seconds` of a device that calls back with `period` frames, its clock wrong by `ppm`, read once each 10 ms.
-    /// Returns how many reads came back empty in the last half, and the highest level there.
+    /// Simulates `seconds` of a device that calls back with `period` frames and whose clock is off by `ppm`, read every
+    /// 10 ms. Returns the number of empty reads and the highest level, both in the second half.
     fn run(rate: u32, period: usize, ppm: f64, seconds: u32) -> (u32, usize) {
         let (mut intake, mut device, _rings) = intake(rate);
         let (mut produced, mut empty, mut highest) = (0, 0, 0);

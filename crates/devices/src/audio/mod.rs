@@ -16,14 +16,14 @@ use crate::list::DeviceInfo;
 pub use microphone::{Microphone, MicrophoneOptions};
 pub use speaker::Speaker;
 
-/// Samples a second on our side of every ring.
+/// Samples per second on our side of every ring.
 const RATE: u32 = 48_000;
 
-/// Samples in 10 ms, what is read and written at once.
+/// Samples in 10 ms, the unit of reading and writing.
 const BLOCK: usize = 480;
 
-/// Streams that were built anew before anyone read or wrote. When as many wait, a further one is closed and tried again
-/// later.
+/// Most rebuilt streams whose ring has not been picked up by a reader or writer. Beyond that, a stream is closed and
+/// tried again later.
 const REBUILT: usize = 8;
 
 pub(crate) fn list() -> Vec<DeviceInfo> {

@@ -1,4 +1,4 @@
-//! Audio devices of the system, through cpal.
+//! The system's audio devices, through cpal.
 
 use super::ring::{RingReader, RingWriter};
 use super::{RATE, stream};
@@ -11,7 +11,7 @@ use cpal::{
 };
 use std::sync::Arc;
 
-/// Which way the sound goes.
+/// The direction of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     /// From a microphone.
@@ -20,7 +20,7 @@ pub(super) enum Direction {
     Output,
 }
 
-/// Sound a callback should carry. Sound servers behind ALSA's plugins stutter below 20 ms; real hardware does not.
+/// Duration of a callback in ms. Sound servers behind ALSA's plugins stutter below 20 ms; hardware does not.
 const PLUGIN_PERIOD_MS: u32 = 20;
 const HARDWARE_PERIOD_MS: u32 = 10;
 
@@ -49,7 +49,7 @@ pub(super) fn list(direction: Direction) -> Vec<DeviceInfo> {
     all
 }
 
-/// A microphone's stream; `writer` gets a ring of the device's rate.
+/// Opens a microphone's stream; `writer` makes a ring with the device's rate.
 pub(super) fn open_input(
     id: &str,
     signal: &Arc<stream::Signal>,
@@ -73,7 +73,7 @@ pub(super) fn open_input(
     Ok(stream)
 }
 
-/// A loudspeaker's stream; `reader` gets a ring of the device's rate.
+/// Opens a loudspeaker's stream; `reader` makes a ring with the device's rate.
 pub(super) fn open_output(
     id: &str,
     signal: &Arc<stream::Signal>,
@@ -132,13 +132,13 @@ where
     device.build_output_stream(config, played, on_error(signal), None).map_err(|e| error(&e))
 }
 
-/// May run on the audio thread: sets a flag and wakes the keeper.
+/// May run on the audio thread: it only sets a flag and wakes the keeper.
 fn on_error(signal: &Arc<stream::Signal>) -> impl FnMut(cpal::Error) + Send + 'static + use<> {
     let signal = signal.clone();
     move |e| match e.kind() {
         ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => signal.raise(),
-        // The stream goes on, even after a `BackendError` (ALSA: a failed look at the delay). If it does not, the
-        // keeper misses its callbacks.
+        // The stream continues, even after a `BackendError` (ALSA: a failed query of the delay). If it does not, the
+        // keeper notices the missing callbacks.
         _ => {}
     }
 }
@@ -162,7 +162,7 @@ fn find(direction: Direction, id: &str) -> Result<cpal::Device, DeviceError> {
     devices.find(named).ok_or(DeviceError::NotFound)
 }
 
-/// The person chose nothing.
+/// Whether no particular device was chosen.
 pub(super) fn is_default(id: &str) -> bool {
     matches!(id, "" | "default")
 }
@@ -188,7 +188,8 @@ fn kind(direction: Direction) -> DeviceKind {
     }
 }
 
-/// ALSA lists dozens of plugins for each card. Kept are the sound server, and each card by its name (numbers change).
+/// Whether to list a device. ALSA lists dozens of plugins for each card; keep the sound server, and each card by its
+/// name (numbers change).
 fn is_for_people(id: &str) -> bool {
     if !cfg!(target_os = "linux") {
         return true;
@@ -220,7 +221,7 @@ fn choose_config(device: &cpal::Device, direction: Direction) -> Result<(StreamC
     Ok((config, chosen.sample_format()))
 }
 
-/// 48 kHz, with few channels and a good format.
+/// The best configuration at 48 kHz: few channels, and a good sample format.
 fn at_our_rate(ranges: &[SupportedStreamConfigRange]) -> Option<SupportedStreamConfig> {
     let fitting = ranges.iter().filter(|r| r.contains_rate(RATE) && rank(r.sample_format()).is_some());
     fitting
@@ -241,7 +242,7 @@ fn rank(format: SampleFormat) -> Option<u8> {
     }
 }
 
-/// ALSA's defaults run up to seconds; elsewhere the system's own period is right.
+/// ALSA's default buffers hold up to seconds; elsewhere the system's default is right.
 fn buffer_size(id: &str, rate: u32, supported: &SupportedBufferSize) -> BufferSize {
     if !cfg!(target_os = "linux") {
         return BufferSize::Default;

@@ -1,15 +1,15 @@
-//! From the device's rate and clock to ours and back.
+//! Converts between the device's rate and clock and ours.
 
 use crate::error::DeviceError;
 use media::audio::clean;
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Adjustable, Async, FixedAsync, Resampler, SincInterpolationParameters, Slip, WindowFunction};
 
-/// The largest correction of a clock: half a percent, 8 cents, is not heard. Real clocks differ by 0.01 %.
+/// The largest clock correction. Half a percent, 8 cents, is inaudible. Real clocks differ by 0.01 %.
 pub(super) const MAX_TRIM: f64 = 0.005;
 
-/// Converts a stream of one channel. Equal rates cost a copy; then only a sample is slipped in or out now and then, as
-/// [`RateConverter::trim`] says.
+/// Resamples one channel. With equal rates it only copies, and inserts or drops single samples according to
+/// [`RateConverter::trim`].
 pub(super) struct RateConverter {
     stage: Stage,
     pending: Vec<f32>,
@@ -22,7 +22,7 @@ enum Stage {
 }
 
 impl RateConverter {
-    /// Both in samples a second. Sound is converted in steps of 2.5 ms.
+    /// Both rates in samples per second. Audio is converted in steps of 2.5 ms.
     pub(super) fn new(from: u32, to: u32) -> Result<Self, DeviceError> {
         if !(4_000..=768_000).contains(&from) || !(4_000..=768_000).contains(&to) {
             return Err(DeviceError::Unsupported);
@@ -42,8 +42,8 @@ impl RateConverter {
         Ok(converter)
     }
 
-    /// Appends what can be converted by now to `out`. All sound from and to devices comes through here, first of all
-    /// filters: what is no sound is 0.
+    /// Converts as much as possible and appends it to `out`. All audio from and to devices passes here before any
+    /// filter, so samples that are not finite become 0.
     pub(super) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         self.pending.extend(samples.iter().map(|sample| clean(*sample)));
         let mut done = 0;
@@ -59,12 +59,12 @@ impl RateConverter {
         self.pending.drain(..done);
     }
 
-    /// Samples that wait for the next step, at the rate they came in.
+    /// Number of samples that wait for the next step, at the input rate.
     pub(super) fn pending(&self) -> usize {
         self.pending.len()
     }
 
-    /// Samples of delay, at the rate that goes out.
+    /// Delay in samples at the output rate.
     pub(super) fn delay(&self) -> usize {
         match &self.stage {
             Stage::Same(s) => s.output_delay(),
@@ -72,7 +72,7 @@ impl RateConverter {
         }
     }
 
-    /// Makes 1 + `trim` times as many samples, within ±[`MAX_TRIM`].
+    /// Produces 1 + `trim` times as many samples, within ±[`MAX_TRIM`].
     pub(super) fn trim(&mut self, trim: f64) {
         let ratio = 1.0 + trim.clamp(-MAX_TRIM, MAX_TRIM);
         let result = match &mut self.stage {
@@ -118,7 +118,7 @@ mod tests {
         (0..len).map(|n| (std::f32::consts::TAU * frequency * n as f32 / rate as f32).sin()).collect()
     }
 
-    /// By upward zero crossings, interpolated.
+    /// Measures the frequency by interpolated upward zero crossings.
     fn frequency(samples: &[f32], rate: u32) -> f32 {
         let crossings: Vec<f32> = samples
             .windows(2)

@@ -1,31 +1,32 @@
-//! The lock-free rings between audio callbacks and the rest: mono samples at the device's rate.
+//! Lock-free rings between audio callbacks and other threads: mono samples at the device's rate.
 //!
-//! The bound is about 60 ms. Whoever takes samples out drops the oldest beyond it; the memory behind is twice as large,
-//! so that a callback hardly ever finds it full. Nothing here locks, allocates (after [`ring`]) or logs.
+//! The bound is about 60 ms. The reader drops the oldest samples beyond it. The memory is larger, so that a callback
+//! hardly ever finds the ring full. Nothing here locks, allocates (after [`ring`]) or logs.
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// Sound that a ring may hold. What is older is dropped when more comes; an empty ring plays silence. Devices with
-/// periods above 25 ms get two periods and 10 ms instead.
+/// The bound of a ring in ms. When more samples arrive, the oldest are dropped; an empty ring plays silence. For
+/// devices with periods above 25 ms the bound is two periods and 10 ms.
 pub(super) const RING_MS: usize = 60;
 
-/// Memory of a ring. Full, after the reader stalled for this long, it refuses the newest; the reader then starts anew.
+/// Memory of a ring in ms. If the reader stalls for so long, the newest samples are rejected; then the reader starts
+/// over.
 const MEMORY_MS: usize = 400;
 
-/// What the two ends know of each other.
+/// Counters that both ends share.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    /// The largest callback, frames.
+    /// The largest callback in frames.
     period: AtomicUsize,
-    /// Callbacks so far.
+    /// Number of callbacks.
     callbacks: AtomicU64,
-    /// Samples that found no room.
+    /// Number of samples rejected because the ring was full.
     refused: AtomicU64,
-    /// Callbacks that ran out of samples after they had some.
+    /// Number of callbacks that ran out of samples after they had some.
     underruns: AtomicU64,
-    /// From a callback until its sound is heard, microseconds.
+    /// Time from a callback until its audio is audible, in microseconds.
     device_latency: AtomicU32,
 }
 
@@ -56,7 +57,7 @@ impl Meter {
     }
 }
 
-/// A ring for a device of this rate.
+/// Makes a ring for a device of this rate.
 pub(super) fn ring(rate: u32) -> (RingWriter, RingReader) {
     let (producer, consumer) = RingBuffer::new(rate as usize * MEMORY_MS / 1000);
     let meter = Arc::new(Meter::default());
@@ -64,7 +65,7 @@ pub(super) fn ring(rate: u32) -> (RingWriter, RingReader) {
     (writer, RingReader { consumer, meter, rate, refused_seen: 0, last: 0.0, fed: false })
 }
 
-/// Samples go in here.
+/// The writing end.
 #[derive(Debug)]
 pub(super) struct RingWriter {
     producer: Producer<f32>,
@@ -72,7 +73,7 @@ pub(super) struct RingWriter {
     rate: u32,
 }
 
-/// Samples come out here.
+/// The reading end.
 #[derive(Debug)]
 pub(super) struct RingReader {
     consumer: Consumer<f32>,
@@ -80,12 +81,12 @@ pub(super) struct RingReader {
     rate: u32,
     refused_seen: u64,
     last: f32,
-    /// The last callback was given all it asked for.
+    /// Whether the last callback got all the samples it needed.
     fed: bool,
 }
 
 impl RingWriter {
-    /// From the capture callback: mixes the first two channels down.
+    /// Writes samples from the capture callback. Mixes the first two channels.
     pub(super) fn capture<T: Copy>(&mut self, data: &[T], channels: usize, to_f32: impl Fn(T) -> f32) {
         let channels = channels.max(1);
         self.meter.called(data.len() / channels);
@@ -97,12 +98,12 @@ impl RingWriter {
         self.put(data.len() / channels, mono);
     }
 
-    /// From outside callbacks.
+    /// Writes samples from other threads.
     pub(super) fn write(&mut self, samples: &[f32]) {
         self.put(samples.len(), samples.iter().copied());
     }
 
-    /// Samples in the ring.
+    /// Number of samples in the ring.
     pub(super) fn level(&self) -> usize {
         self.producer.buffer().capacity() - self.producer.slots()
     }
@@ -115,7 +116,7 @@ impl RingWriter {
         &self.meter
     }
 
-    /// The other end is no more.
+    /// Whether the other end has been dropped.
     #[cfg(test)]
     pub(super) fn is_abandoned(&self) -> bool {
         self.producer.is_abandoned()
@@ -133,7 +134,7 @@ impl RingWriter {
 }
 
 impl RingReader {
-    /// Samples in the ring.
+    /// Number of samples in the ring.
     pub(super) fn level(&self) -> usize {
         self.consumer.slots()
     }
@@ -146,7 +147,7 @@ impl RingReader {
         &self.meter
     }
 
-    /// Takes up to `out.len()` samples; returns how many. Drops the oldest beyond the bound first.
+    /// Reads up to `out.len()` samples and returns how many. First drops the oldest beyond the bound.
     pub(super) fn read(&mut self, out: &mut [f32]) -> usize {
         self.drop_oldest();
         let len = self.consumer.slots().min(out.len());
@@ -158,12 +159,13 @@ impl RingReader {
         len
     }
 
-    /// From the playback callback: every channel gets the same; what is missing fades to silence within milliseconds.
+    /// Fills the playback callback: all channels get the same samples. If samples are missing, the audio fades out
+    /// within milliseconds.
     pub(super) fn play<T>(&mut self, data: &mut [T], channels: usize, from_f32: impl Fn(f32) -> T)
     where
         T: Copy,
     {
-        /// Of the last sample, for each one after it: silence within 2 ms without a click.
+        /// Factor from each sample to the next: silence within 2 ms, without a click.
         const FADE: f32 = 0.95;
         let channels = channels.max(1);
         let frames = data.len() / channels;

@@ -1,4 +1,4 @@
-//! A loudspeaker as the rest of the program sees it.
+//! The public side of a loudspeaker.
 
 use super::drift::Drift;
 use super::rate::RateConverter;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// An open loudspeaker: 48 kHz, one channel. Dropping it closes the device.
 ///
-/// Write 10 ms whenever [`Speaker::wanted`] says so: then the device's clock leads.
+/// Write 10 ms whenever [`Speaker::wanted`] is 480 or more, so that the device's clock sets the pace.
 #[derive(Debug)]
 pub struct Speaker {
     outlet: Outlet,
@@ -28,13 +28,14 @@ enum Device {
 }
 
 impl Speaker {
-    /// Opens by id or name; `default` or nothing is the system's choice, ours are `null` and `wav:FILE` (16 bit, 48 kHz; the file
-    /// is what a loudspeaker would have played, silence where nothing came). Blocks until it is open.
+    /// Opens a loudspeaker by id or name. `default` or an empty id is the system's choice. Synthetic ones are `null`
+    /// and `wav:FILE` (16 bit, 48 kHz; the file contains what a loudspeaker would have played, with silence for gaps).
+    /// Blocks until it is open.
     pub fn open(id: &str, events: EventSink) -> Result<Speaker, DeviceError> {
         let (rings_to, rings) = sync_channel(REBUILT);
         let device = if let Some(sink) = synthetic::Sink::parse(id)? {
             let (writer, reader) = ring(RATE);
-            let _ = rings_to.try_send(writer); // there is room for the first
+            let _ = rings_to.try_send(writer); // the channel has room for the first
             Device::Synthetic { _sink: synthetic::play_out(reader, sink, events)? }
         } else {
             let device = id.to_owned();
@@ -55,38 +56,38 @@ impl Speaker {
         Ok(Speaker { outlet: Outlet::new(rings), device: Some(device) })
     }
 
-    /// Takes the device out, so that it can be closed elsewhere: closing may block for seconds. Once it is closed, nothing
-    /// of what is written is heard.
+    /// Takes the device out, so that another thread can close it: closing may block for seconds. After it is closed,
+    /// nothing that is written is played.
     pub fn detach(&mut self) -> Hold {
         Hold::new(self.device.take())
     }
 
-    /// Queues samples. Never blocks; beyond the ring's bound the oldest are dropped.
+    /// Queues samples. Never blocks; beyond the ring's bound, the oldest are dropped.
     pub fn write(&mut self, samples: &[f32]) {
         self.outlet.write(samples);
     }
 
-    /// Samples, in 1/48000 s, that should be written now to keep the device fed: write when it is 480 or more. 0 while
-    /// there is no device.
+    /// Number of samples at 48 kHz that should be written now to keep the device fed; write when it is 480 or more. 0
+    /// while no device is open.
     pub fn wanted(&self) -> usize {
         self.outlet.wanted()
     }
 
-    /// From `write` until it is heard.
+    /// Time from `write` until the samples are audible.
     pub fn latency(&self) -> Duration {
         self.outlet.latency()
     }
 
-    /// Callbacks that ran out of sound although some had been written, since the stream was built.
+    /// Number of callbacks since the stream was built that ran out of samples after some had been written.
     pub fn underruns(&self) -> u64 {
         self.outlet.ring.as_ref().map_or(0, |ring| ring.meter().underruns())
     }
 }
 
-/// What a loudspeaker does with rings.
+/// The writing side of the rings.
 #[derive(Debug)]
 struct Outlet {
-    /// Rings of the present stream and of those that replace it.
+    /// Rings of the current stream and of its replacements.
     rings: Receiver<RingWriter>,
     ring: Option<RingWriter>,
     converter: Option<RateConverter>,
@@ -120,7 +121,8 @@ impl Outlet {
         self.follow_clock(before, samples.len());
     }
 
-    /// For a writer that goes by a clock of its own. One that writes what is `wanted` stays within the band.
+    /// Corrects the rate if the writer follows a clock of its own. A writer that writes what is `wanted` stays within
+    /// the band.
     fn follow_clock(&mut self, before: usize, written: usize) {
         let (target, after) = (self.target(), self.level());
         self.drift.set_band(target - BLOCK / 2, target);
@@ -142,7 +144,7 @@ impl Outlet {
         Duration::from_micros(u64::from(device)) + samples(self.level() + filter)
     }
 
-    /// A device takes a period at once, and we come each 10 ms.
+    /// The level to keep: the device takes one period at a time, and a block arrives every 10 ms.
     fn target(&self) -> usize {
         let period = self.ring.as_ref().map_or(0, |ring| to_ours(ring.meter().period(), ring.rate()));
         period.max(BLOCK) + BLOCK + self.reserve.samples()
@@ -153,7 +155,7 @@ impl Outlet {
         queued + self.converter.as_ref().map_or(0, RateConverter::pending)
     }
 
-    /// A stream was built (again): goes over to its ring.
+    /// Switches to the ring of a rebuilt stream.
     fn adopt(&mut self) {
         while let Ok(ring) = self.rings.try_recv() {
             self.converter = RateConverter::new(RATE, ring.rate())
@@ -165,7 +167,7 @@ impl Outlet {
     }
 }
 
-/// Sound kept ready beyond what the device's periods need: 5 ms, more where threads are late.
+/// Samples kept beyond what the device's periods need: 5 ms, and more if threads are late.
 #[derive(Debug, Default)]
 struct Reserve {
     extra: usize,
@@ -176,9 +178,9 @@ struct Reserve {
 impl Reserve {
     const BASE: usize = 240;
     const STEP: usize = 240;
-    /// Together with two blocks still within the ring's bound.
+    /// With two blocks in addition, this is still within the ring's bound.
     const MAX_EXTRA: usize = 1200;
-    /// Without underruns for this long, one step is given back.
+    /// Time without underruns, in samples, after which one step is released.
     const GIVE_BACK: usize = 20 * RATE as usize;
 
     fn samples(&self) -> usize {
@@ -220,7 +222,7 @@ mod tests {
         (Outlet::new(rings), reader)
     }
 
-    /// A device that takes `period` frames at once, in steps of 1 ms of its clock.
+    /// A device that takes `period` frames at a time, simulated in steps of 1 ms of its clock.
     struct Device {
         ring: RingReader,
         period: usize,

@@ -1,4 +1,4 @@
-//! The thread that owns a stream of the system, and builds it again when it breaks.
+//! The thread that owns a system stream and rebuilds it when it fails.
 
 use super::keep::{Keep, Step};
 use super::native;
@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-/// How the audio thread tells that the stream is broken.
+/// Lets the audio thread report that the stream has failed.
 #[derive(Debug, Default)]
 pub(super) struct Signal {
     fault: AtomicBool,
@@ -21,7 +21,7 @@ pub(super) struct Signal {
 }
 
 impl Signal {
-    /// Neither locks nor allocates.
+    /// Sets the signal. Neither locks nor allocates.
     pub(super) fn raise(&self) {
         self.fault.store(true, Ordering::Release);
         if let Some(keeper) = self.keeper.get() {
@@ -34,7 +34,7 @@ impl Signal {
     }
 }
 
-/// A kept stream; dropping it closes the device.
+/// A stream that is kept running. Dropping it closes the device.
 #[derive(Debug)]
 pub(super) struct Stream {
     stop: Arc<AtomicBool>,
@@ -42,24 +42,24 @@ pub(super) struct Stream {
     closed: Receiver<()>,
 }
 
-/// How often callbacks are looked at.
+/// How often callbacks are checked.
 const LOOK: Duration = Duration::from_millis(250);
-/// A driver that hangs is waited for no longer than this.
+/// Longest wait for a driver to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Stream {
-    /// Runs `build` on a thread of its own, and again whenever the stream breaks. It returns the stream, which stays
-    /// on that thread, and the meter of its ring.
+    /// Runs `build` on a thread of its own, and again whenever the stream fails. It returns the stream, which stays on
+    /// that thread, and the meter of its ring.
     pub(super) fn keep<S, B>(id: &str, kind: DeviceKind, mut build: B, events: EventSink) -> Result<Stream, DeviceError>
     where
         B: FnMut(&Arc<Signal>) -> Result<(S, Arc<Meter>), DeviceError> + Send + 'static,
     {
         let named = !native::is_default(id);
         let mut build = move |signal: &_| {
-            // Bindings of drivers assert and unwrap on what a device does.
+            // Driver bindings may panic on unexpected device behaviour.
             let built = catch_unwind(AssertUnwindSafe(|| build(signal)));
-            let failed = || Err(DeviceError::Backend("its driver's interface failed".into()));
+            let failed = || Err(DeviceError::Backend("its driver binding panicked".into()));
             built.unwrap_or_else(|_| failed()).map_err(|error| error.of(kind, named))
         };
         let stop = Arc::new(AtomicBool::new(false));
@@ -94,7 +94,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         self.thread.unpark();
-        // Nothing is ever sent: the sender falls when the thread ends.
+        // Nothing is ever sent: the sender is dropped when the thread ends.
         if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = self.closed.recv_timeout(CLOSE_TIMEOUT) {
             log::warn!("an audio driver hangs; it is left to close by itself");
         }
@@ -150,7 +150,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc;
 
-    /// A device whose streams call back once when built; `faults` breaks the newest.
+    /// A device whose streams call back once when built; `faults` fails the newest.
     struct Fake {
         signals: mpsc::Sender<(Arc<Signal>, ring::RingWriter)>,
         errors: Arc<Mutex<Vec<DeviceError>>>,

@@ -1,5 +1,5 @@
-//! Microphones and loudspeakers of our own: a tone, files, silence. A thread plays the part of the device's callback,
-//! 10 ms at a time on an absolute schedule.
+//! Synthetic microphones and loudspeakers: a tone, files, silence. A thread takes the role of the device's callback, 10
+//! ms at a time on an absolute schedule.
 
 use super::ring::{RingReader, RingWriter};
 use super::{BLOCK, MicrophoneOptions, RATE};
@@ -16,19 +16,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// What a synthetic microphone hears.
+/// The source of a synthetic microphone.
 #[derive(Debug)]
 pub(super) enum Sound {
     Tone(Tone),
     Wav(Wav, Option<Marks>),
 }
 
-/// A4, quietly enough to be borne.
+/// A4.
 const TONE_HZ: f64 = 440.0;
 const TONE_AMPLITUDE: f32 = 0.2;
 
 impl Sound {
-    /// `None`: the id is none of ours.
+    /// Parses an id; `None` if it is not a synthetic one.
     pub(super) fn parse(id: &str, options: MicrophoneOptions) -> Result<Option<Sound>, DeviceError> {
         if id == "tone" {
             return Ok(Some(Sound::Tone(Tone::new(TONE_HZ, TONE_AMPLITUDE))));
@@ -39,7 +39,7 @@ impl Sound {
         Ok(Some(Sound::Wav(wav, options.markers.then(Marks::new))))
     }
 
-    /// The next samples, of which the first is made at `unix_ms`.
+    /// Produces the next samples, the first of which is captured at `unix_ms`.
     fn fill(&mut self, unix_ms: f64, out: &mut [f32; BLOCK]) {
         match self {
             Sound::Tone(tone) => tone.fill(out),
@@ -53,14 +53,14 @@ impl Sound {
     }
 }
 
-/// Where a synthetic loudspeaker's sound goes.
+/// The destination of a synthetic loudspeaker.
 pub(super) enum Sink {
     Null,
     Wav(Box<hound::WavWriter<BufWriter<File>>>),
 }
 
 impl Sink {
-    /// `None`: the id is none of ours. A file is created anew.
+    /// Parses an id; `None` if it is not a synthetic one. An existing file is replaced.
     pub(super) fn parse(id: &str) -> Result<Option<Sink>, DeviceError> {
         if id == "null" {
             return Ok(Some(Sink::Null));
@@ -86,7 +86,7 @@ impl Sink {
         }
     }
 
-    /// Makes the file whole up to here, in case the process is killed.
+    /// Completes the file up to here, in case the process is killed.
     fn flush(&mut self) -> Result<(), hound::Error> {
         match self {
             Sink::Null => Ok(()),
@@ -111,7 +111,7 @@ impl Drop for Worker {
     }
 }
 
-/// Speaks into the ring.
+/// Feeds a source into a ring.
 pub(super) fn play_into(mut ring: RingWriter, mut sound: Sound, events: EventSink) -> Result<Worker, DeviceError> {
     let mut block = [0.0; BLOCK];
     start(events, move |_| {
@@ -121,7 +121,7 @@ pub(super) fn play_into(mut ring: RingWriter, mut sound: Sound, events: EventSin
     })
 }
 
-/// Listens to the ring.
+/// Plays a ring into a sink.
 pub(super) fn play_out(mut ring: RingReader, mut sink: Sink, events: EventSink) -> Result<Worker, DeviceError> {
     let mut block = [0.0; BLOCK];
     start(events, move |step| {
@@ -131,7 +131,7 @@ pub(super) fn play_out(mut ring: RingReader, mut sink: Sink, events: EventSink) 
     })
 }
 
-/// Calls `work` each 10 ms until it fails or the worker is dropped.
+/// Calls `work` every 10 ms until it fails or the worker is dropped.
 fn start(
     events: EventSink,
     mut work: impl FnMut(u64) -> Result<(), hound::Error> + Send + 'static,

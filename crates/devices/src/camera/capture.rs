@@ -12,34 +12,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// A driver that is being read. It stays on the thread that opened it.
+/// A driver that delivers frames. It stays on the thread that opened it.
 pub(super) trait Source {
-    /// Blocks for the next picture. `Ok(None)` is the end of a wait: go on. [`DeviceError::Damaged`] is a picture that
-    /// cannot be used. [`DeviceError::Gone`] ends the camera at once.
+    /// Waits for the next frame. `Ok(None)` means that none arrived in time; call again. [`DeviceError::Damaged`] means
+    /// an unusable frame. [`DeviceError::Gone`] ends the camera immediately.
     fn next(&mut self, converter: &mut Converter, stop: &AtomicBool) -> Result<Option<VideoFrame>, DeviceError>;
 
-    /// How it delivers.
+    /// The mode in which it delivers.
     fn mode(&self) -> CameraMode;
 }
 
-/// A running thread; dropping it stops the thread and waits until the device is closed.
+/// A running thread. Dropping it stops the thread and waits until the device is closed.
 #[derive(Debug)]
 pub(super) struct Capture {
     stop: Arc<AtomicBool>,
     closed: Receiver<()>,
 }
 
-/// Drivers that hang are waited for no longer than this; opening includes the person's answer to a permission prompt.
+/// Longest wait for a driver to open, including the person's answer to a permission prompt.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Errors in a row before a camera is given up. Some drivers fail once or twice after a mode change.
+/// Most consecutive errors before a camera has failed. Some drivers fail once or twice after a mode change.
 const TOLERATED_ERRORS: u32 = 5;
-/// How long pictures may be damaged, too: a shaken plug mends itself.
+/// Damaged frames must also last this long, because a loose connector may recover.
 const TOLERATED_DAMAGE: Duration = Duration::from_secs(1);
 
 impl Capture {
-    /// Runs `open` and then the source on a thread of their own; returns once it is open.
+    /// Runs `open`, then the source, on a thread. Returns once it is open.
     pub(super) fn start<S, F>(open: F, slot: FrameSlot, events: EventSink) -> Result<(Capture, CameraMode), DeviceError>
     where
         S: Source,
@@ -53,11 +53,11 @@ impl Capture {
             .name("camera".into())
             .spawn(move || {
                 let _closed_when_done = closed_to;
-                // Drivers' bindings assert and unwrap on what a device does.
+                // Driver bindings may panic on unexpected device behaviour.
                 let body = AssertUnwindSafe(|| run(open, &opened_to, &slot, &events, &thread_stop));
                 if catch_unwind(body).is_err() {
                     slot.clear();
-                    let error = DeviceError::Backend("its driver's interface failed".into());
+                    let error = DeviceError::Backend("its driver binding panicked".into());
                     let _ = opened_to.try_send(Err(error.clone()));
                     events(DeviceEvent::Failed(error));
                 }
@@ -74,7 +74,7 @@ impl Capture {
 impl Drop for Capture {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        // Nothing is ever sent: the sender falls when the thread ends.
+        // Nothing is ever sent: the sender is dropped when the thread ends.
         if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = self.closed.recv_timeout(CLOSE_TIMEOUT) {
             log::warn!("a camera's driver hangs; it is left to close by itself");
         }
@@ -97,7 +97,7 @@ fn run<S: Source>(
     };
     let _ = opened.send(Ok(source.mode()));
     let end = pump(&mut source, slot, events, stop);
-    // v4l's buffers panic if the kernel refuses to take them back.
+    // v4l panics when it drops its buffers if the kernel refuses to release them.
     if catch_unwind(AssertUnwindSafe(|| drop(source))).is_err() {
         log::warn!("a camera was not closed in order");
     }
@@ -107,7 +107,7 @@ fn run<S: Source>(
     }
 }
 
-/// Moves pictures until told to stop (`None`) or until the camera fails.
+/// Moves frames until stopped (`None`) or until the camera fails.
 fn pump(source: &mut impl Source, slot: &FrameSlot, events: &EventSink, stop: &AtomicBool) -> Option<DeviceEvent> {
     let mut converter = Converter::new();
     let mut live = false;
@@ -137,14 +137,14 @@ fn pump(source: &mut impl Source, slot: &FrameSlot, events: &EventSink, stop: &A
     None
 }
 
-/// Errors in a row.
+/// Counts consecutive errors.
 struct Failing {
     since: Instant,
     errors: u32,
 }
 
 impl Failing {
-    /// Counts one more; whether the camera is given up.
+    /// Counts an error. Returns whether the camera has failed.
     fn is_enough(&mut self, now: Instant, error: &DeviceError) -> bool {
         self.errors += 1;
         log::debug!("camera: {error} ({} in a row)", self.errors);
@@ -162,7 +162,7 @@ mod tests {
 
     const MODE: CameraMode = CameraMode { width: 4, height: 4, fps: 30, format: SourceFormat::I420 };
 
-    /// Plays a script; when it is over, waits for the stop.
+    /// Plays a script, then waits until stopped.
     struct Script(Vec<Result<Option<VideoFrame>, DeviceError>>, Arc<AtomicBool>);
 
     impl Source for Script {

@@ -1,23 +1,23 @@
-//! What the bytes of a picture really are. Drivers mislabel formats and pad rows, above all on macOS; a picture's own
-//! length and header are the truth.
+//! Finds the actual memory layout of a frame. Drivers mislabel formats and pad rows, above all on macOS, so the layout
+//! is derived from the frame's own length and header.
 
 use super::SourceFormat;
 
-/// Where the planes of a picture are.
+/// Where the planes of a frame are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// Luma at `luma`, interleaved chroma at `chroma` (offsets in bytes); bytes a row.
+    /// Luma starts at `luma` and interleaved chroma at `chroma` (offsets in bytes); strides in bytes.
     Nv12 { luma: usize, luma_stride: usize, chroma: usize, chroma_stride: usize },
-    /// Bytes a row.
+    /// Bytes per row.
     Yuyv { stride: usize },
-    /// A JPEG; it knows its size.
+    /// A JPEG, which contains its size.
     Mjpeg,
 }
 
-/// Padding of a row beyond which a stride is not believed.
+/// Largest plausible padding of a row, in bytes. A larger stride is ignored.
 const MAX_PADDING: usize = 1024;
 
-/// Finds the layout. `stride` is what the driver says, where it says anything. `None`: too short to be a picture.
+/// Detects the layout. `stride` is the driver's value, if it reports one. `None` means too short for a frame.
 pub(super) fn detect(
     claimed: SourceFormat,
     width: usize,
@@ -51,8 +51,8 @@ fn nv12(luma: usize, stride: usize, height: usize) -> Layout {
     Layout::Nv12 { luma, luma_stride: stride, chroma: luma + stride * height, chroma_stride: stride }
 }
 
-/// The driver's stride if the picture is long enough for it; else the one that makes the rows fill the bytes; else none
-/// at all.
+/// The driver's stride if the frame is long enough for it; otherwise the stride with which the rows fill the bytes;
+/// otherwise none.
 fn row_stride(row: usize, rows: usize, said: Option<usize>, len: usize) -> Option<usize> {
     let fits = |stride: &usize| {
         let before_last = stride.checked_mul(rows.saturating_sub(1));
@@ -66,8 +66,8 @@ fn row_stride(row: usize, rows: usize, said: Option<usize>, len: usize) -> Optio
     if padded { Some(even) } else { (row * rows <= len).then_some(row) }
 }
 
-/// `CVPlanarPixelBufferInfo_YCbCrBiPlanar`, which stands before the planes where Core Video hands out the base address
-/// of a planar buffer: offset and row bytes of luma, then of chroma, big-endian.
+/// Parses `CVPlanarPixelBufferInfo_YCbCrBiPlanar`, which precedes the planes if Core Video returns the base address of
+/// a planar buffer: offset and bytes per row of luma, then of chroma, big-endian.
 fn planar_header(width: usize, height: usize, bytes: &[u8]) -> Option<Layout> {
     let word = |at: usize| {
         let four: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;

@@ -1,5 +1,6 @@
-//! Video4Linux beside nokhwa: what nokhwa does not tell (who is a camera at all, stable names, row strides, error
-//! numbers), and the mode set before nokhwa opens the device, for it refuses one left in a format it does not know.
+//! Uses Video4Linux besides nokhwa, for what nokhwa does not report (which devices are cameras, stable names, row
+//! strides, error numbers), and to set the mode before nokhwa opens the device, because it rejects a device in a format
+//! it does not know.
 
 use super::{CameraMode, CameraRequest, SourceFormat, offer};
 use crate::error::DeviceError;
@@ -13,16 +14,16 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Device, Format, FourCC};
 
-/// A device file that gives pictures.
+/// A device file that captures video.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) id: String,
     pub(super) name: String,
-    /// Of `/dev/videoN`.
+    /// The N of `/dev/videoN`.
     pub(super) number: u32,
 }
 
-/// Cameras, by the number of their device file.
+/// The cameras, sorted by number.
 pub(super) fn nodes() -> Vec<Node> {
     let Ok(entries) = fs::read_dir("/sys/class/video4linux") else { return Vec::new() };
     let mut numbers: Vec<u32> =
@@ -31,7 +32,7 @@ pub(super) fn nodes() -> Vec<Node> {
     numbers.into_iter().filter(|n| is_camera(*n)).map(node).collect()
 }
 
-/// Sets the best mode for the request, and returns what the driver made of it.
+/// Sets the best mode for the request. Returns the mode that the driver chose.
 pub(super) fn prepare(number: u32, request: CameraRequest) -> Result<CameraMode, DeviceError> {
     let device = Device::new(number as usize).map_err(|e| error(&e))?;
     let chosen = offer::choose(&offers(&device, request), request).ok_or(DeviceError::Unsupported)?;
@@ -43,18 +44,18 @@ pub(super) fn prepare(number: u32, request: CameraRequest) -> Result<CameraMode,
     Ok(CameraMode { width: got.width, height: got.height, fps, format })
 }
 
-/// Bytes of a row in the present mode.
+/// Bytes per row in the current mode.
 pub(super) fn stride(number: u32) -> Option<usize> {
     let stride = Device::new(number as usize).ok()?.format().ok()?.stride;
     (stride > 0).then_some(stride as usize)
 }
 
-/// Whether the device file is still there: a driver's error after unplugging has many numbers.
+/// Whether the device file still exists. Drivers report many different errors after unplugging.
 pub(super) fn exists(number: u32) -> bool {
     Path::new(&format!("/dev/video{number}")).exists()
 }
 
-/// What an error number of the kernel means, V4L2 API "ioctl open(), Generic Error Codes".
+/// The meaning of a kernel error number, V4L2 API "ioctl open(), Generic Error Codes".
 pub(super) fn error(e: &io::Error) -> DeviceError {
     const ENOENT: i32 = 2;
     const ENXIO: i32 = 6;
@@ -71,7 +72,7 @@ pub(super) fn error(e: &io::Error) -> DeviceError {
     }
 }
 
-/// A device that may not be opened counts, so that opening it can say so.
+/// Whether the device is a camera. One that may not be opened counts, so that opening it reports the reason.
 fn is_camera(number: u32) -> bool {
     let device = match Device::new(number as usize) {
         Ok(device) => device,
@@ -81,7 +82,7 @@ fn is_camera(number: u32) -> bool {
         caps.capabilities.contains(Flags::VIDEO_CAPTURE | Flags::STREAMING)
             && !caps.capabilities.contains(Flags::VIDEO_M2M)
     });
-    // Infrared cameras for face recognition offer grey only.
+    // Infrared cameras for face recognition offer only grey formats.
     captures && device.enum_formats().is_ok_and(|all| all.iter().any(|f| source_format(f.fourcc).is_some()))
 }
 
@@ -89,7 +90,7 @@ fn node(number: u32) -> Node {
     let sys = PathBuf::from(format!("/sys/class/video4linux/video{number}"));
     let read = |file: &str| fs::read_to_string(sys.join(file)).map(|s| s.trim().to_owned()).unwrap_or_default();
     let name = Some(read("name")).filter(|n| !n.is_empty()).unwrap_or_else(|| format!("Camera {number}"));
-    // The USB port (1-2:1.0) or the platform device, then which of its streams it is.
+    // The USB port (1-2:1.0) or the platform device, then the index of the stream.
     let port = fs::canonicalize(sys.join("device")).ok();
     let port = port.as_deref().and_then(Path::file_name).map(|p| p.to_string_lossy().into_owned());
     let stream = read("index");
@@ -100,7 +101,7 @@ fn node(number: u32) -> Node {
     Node { id, name, number }
 }
 
-/// udev's name from maker, model and serial number, which does not depend on the port.
+/// udev's name from vendor, model and serial number, which does not depend on the port.
 fn by_id(number: u32) -> Option<String> {
     let target = format!("video{number}");
     fs::read_dir("/dev/v4l/by-id").ok()?.filter_map(Result::ok).find_map(|entry| {
@@ -156,7 +157,7 @@ fn rates(device: &Device, fourcc: FourCC, width: u32, height: u32, wanted: u32) 
         .collect()
 }
 
-/// nokhwa knows whole frames a second only.
+/// nokhwa supports only integer frame rates.
 fn whole_rate(interval: v4l::Fraction) -> Option<u32> {
     (interval.numerator == 1 && interval.denominator > 0).then_some(interval.denominator)
 }

@@ -15,40 +15,40 @@ use crate::list::DeviceInfo;
 use capture::Capture;
 use media::slot::FrameSlot;
 
-/// What is wanted of a camera. It gives what it can: look at the frames.
+/// The requested mode. The camera delivers the closest it can; check the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CameraRequest {
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// Frames a second.
+    /// Frames per second.
     pub fps: u32,
 }
 
-/// How a camera delivers pictures.
+/// The format in which a camera delivers frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceFormat {
-    /// Luma plane, then interleaved chroma, 12 bits a pixel.
+    /// A luma plane, then interleaved chroma, 12 bits per pixel.
     Nv12,
-    /// 4:2:2 packed, 16 bits a pixel.
+    /// Packed 4:2:2, 16 bits per pixel.
     Yuyv,
-    /// A JPEG each.
+    /// One JPEG per frame.
     Mjpeg,
-    /// Three planes; our own sources.
+    /// Three planes, from synthetic cameras.
     I420,
 }
 
-/// What a camera was opened with.
+/// The mode of an open camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CameraMode {
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// Frames a second.
+    /// Frames per second.
     pub fps: u32,
-    /// Before conversion to I420.
+    /// The format before conversion to I420.
     pub format: SourceFormat,
 }
 
@@ -60,12 +60,11 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Opens a camera by id or name, and blocks until it is open (seconds, with some). `default` or nothing is the first
-    /// one;
-    /// ours are `test` and `clip:FILE@WxH` (raw I420 frames, played to and fro, stamped).
+    /// Opens a camera by id or name. `default` or an empty id is the first camera. Synthetic ones are `test` and
+    /// `clip:FILE@WxH` (raw I420 frames, played forwards and backwards, stamped). Blocks until it is open, which takes
+    /// seconds with some cameras.
     ///
-    /// Frames go to `slot` from a thread of the camera's own, the newest over the others; what becomes of the camera
-    /// goes to `events`.
+    /// Frames go to `slot` from the camera's own thread; a newer frame replaces the older. Events go to `events`.
     pub fn open(id: &str, request: CameraRequest, slot: FrameSlot, events: EventSink) -> Result<Camera, DeviceError> {
         let (capture, mode) = if let Some(source) = synthetic::Source::parse(id, request)? {
             Capture::start(move || Ok(source), slot, events)?
@@ -76,7 +75,7 @@ impl Camera {
         Ok(Camera { mode, _capture: capture })
     }
 
-    /// What it was opened with.
+    /// The mode it was opened with.
     pub fn mode(&self) -> CameraMode {
         self.mode
     }

@@ -1,4 +1,4 @@
-//! Cameras of the system, through nokhwa.
+//! The system's cameras, through nokhwa.
 
 use super::capture::Source;
 use super::layout;
@@ -15,10 +15,10 @@ use nokhwa::utils::{
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// What we can convert. nokhwa's own decoding is never used: it goes through RGB.
+/// Supported formats. nokhwa's own decoding is not used, because it goes through RGB.
 const FORMATS: [FrameFormat; 3] = [FrameFormat::NV12, FrameFormat::YUYV, FrameFormat::MJPEG];
 
-/// A camera and how to find it again.
+/// A camera, and its index for nokhwa.
 #[derive(Debug, Clone)]
 struct Found {
     id: String,
@@ -26,7 +26,7 @@ struct Found {
     index: CameraIndex,
 }
 
-/// Lists on a thread of its own, for Media Foundation initialises COM on the thread that asks.
+/// Lists the cameras on a separate thread, because Media Foundation initialises COM on the calling thread.
 pub(super) fn list() -> Vec<DeviceInfo> {
     let found = std::thread::Builder::new().name("camera-list".into()).spawn(|| {
         let _com = com::Apartment::enter();
@@ -49,12 +49,12 @@ pub(super) struct Native {
     mode: CameraMode,
     index: CameraIndex,
     stride: Option<usize>,
-    // Last, so that it outlives the camera.
+    // Last, so that it is dropped after the camera.
     _com: com::Apartment,
 }
 
 impl Native {
-    /// Opens on the calling thread, which must be the camera's own.
+    /// Opens a camera on the calling thread, which must be the camera's own.
     pub(super) fn open(id: &str, request: CameraRequest) -> Result<Native, DeviceError> {
         let com = com::Apartment::enter();
         ask_permission()?;
@@ -74,7 +74,7 @@ impl Native {
 impl Source for Native {
     fn next(&mut self, converter: &mut Converter, _stop: &AtomicBool) -> Result<Option<VideoFrame>, DeviceError> {
         let (index, mode, stride) = (&self.index, self.mode, self.stride);
-        // On macOS only `frame` drops the older pictures that wait in nokhwa's unbounded queue.
+        // On macOS, only `frame` drops older frames from nokhwa's unbounded queue.
         let (buffer, raw);
         let bytes: &[u8] = if cfg!(target_os = "macos") {
             buffer = self.camera.frame().map_err(|e| error(&e, index))?;
@@ -156,7 +156,7 @@ fn row_stride(_index: &CameraIndex, _format: SourceFormat) -> Option<usize> {
     None
 }
 
-/// The first use on macOS asks the person; it takes as long as they do.
+/// The first use on macOS asks the person, and blocks until they answer.
 fn ask_permission() -> Result<(), DeviceError> {
     if nokhwa::nokhwa_check() {
         return Ok(());
@@ -206,7 +206,7 @@ fn unplugged(_number: u32) -> bool {
     false
 }
 
-/// nokhwa hands the system's error on as text only. Numbers in it are looked for first, for words are translated.
+/// Classifies nokhwa's error, which is text only. Numbers are searched first, because the words are translated.
 fn classify(text: &str) -> DeviceError {
     let has = |needles: &[&str]| needles.iter().any(|n| text.contains(n));
     // errno; MF_E_VIDEO_RECORDING_DEVICE_INVALIDATED, MF_E_HW_MFT_FAILED_START_STREAMING; E_ACCESSDENIED
@@ -225,8 +225,8 @@ fn classify(text: &str) -> DeviceError {
     }
 }
 
-/// Windows' Media Foundation needs COM on each thread that uses it. nokhwa initialises it on the first such thread
-/// only, so each of ours does so itself.
+/// Media Foundation needs COM on each thread that uses it. nokhwa initialises it on the first thread only, so each of
+/// our threads does so itself.
 mod com {
     #[cfg(windows)]
     pub(super) struct Apartment(bool);
@@ -236,7 +236,7 @@ mod com {
         pub(super) fn enter() -> Apartment {
             use windows_sys::Win32::System::Com;
             let flags = (Com::COINIT_APARTMENTTHREADED | Com::COINIT_DISABLE_OLE1DDE) as u32;
-            // SAFETY: the reserved pointer is null, as it must be; the apartment is left on the same thread, for
+            // SAFETY: the reserved pointer is null, as required. The apartment is left on the same thread, because
             // `Native` never leaves the thread that opened it.
             let result = unsafe { Com::CoInitializeEx(std::ptr::null(), flags) };
             Apartment(result >= 0)
@@ -247,7 +247,7 @@ mod com {
     impl Drop for Apartment {
         fn drop(&mut self) {
             if self.0 {
-                // SAFETY: balances the CoInitializeEx that succeeded on this thread.
+                // SAFETY: matches the successful CoInitializeEx on this thread.
                 unsafe { windows_sys::Win32::System::Com::CoUninitialize() };
             }
         }

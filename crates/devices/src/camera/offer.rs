@@ -1,11 +1,11 @@
-//! Which of a camera's modes to use.
+//! Chooses a camera mode.
 
 use super::{CameraMode, CameraRequest, SourceFormat};
 
-/// The mode that serves the request best, `None` if there are none.
+/// The best mode for a request, `None` if there are no modes.
 ///
-/// The rate counts most, then the size, then cheap conversion: a compressed format costs a decoder and some
-/// sharpness, so it is taken only where the raw ones are too slow or too small (USB 2 carries 720p raw at 10 a second).
+/// The frame rate counts most, then the size, then cheap conversion. A compressed format costs decoding time and some
+/// sharpness, so it is chosen only if the raw ones are too slow or too small (USB 2 carries raw 720p at 10 fps).
 pub(super) fn choose(offers: &[CameraMode], request: CameraRequest) -> Option<CameraMode> {
     offers.iter().copied().min_by(|a, b| cost(*a, request).total_cmp(&cost(*b, request)))
 }
@@ -14,13 +14,13 @@ fn cost(offer: CameraMode, request: CameraRequest) -> f64 {
     rate_cost(offer.fps, request.fps) + size_cost(offer, request) + format_cost(offer.format)
 }
 
-/// 2 for no frames at all; a surplus costs next to nothing, for frames can be left out.
+/// 2 for no frames at all. A surplus costs next to nothing, because frames can be skipped.
 fn rate_cost(offered: u32, wanted: u32) -> f64 {
     let ratio = f64::from(offered) / f64::from(wanted.max(1));
     if ratio < 1.0 { 2.0 * (1.0 - ratio) } else { 0.01 * (ratio - 1.0) }
 }
 
-/// Missing pixels cost their share; surplus ones cost scaling; another shape costs cropping or bars.
+/// Missing pixels cost their share, surplus ones the scaling, and a different aspect ratio the cropping or bars.
 fn size_cost(offer: CameraMode, request: CameraRequest) -> f64 {
     let (w, h) = (f64::from(offer.width.max(1)), f64::from(offer.height.max(1)));
     let (want_w, want_h) = (f64::from(request.width.max(1)), f64::from(request.height.max(1)));

@@ -1,11 +1,11 @@
-//! From what a camera delivers to I420.
+//! Converts the formats of cameras to I420.
 
 use super::layout::Layout;
 use codecs::pixels::{Mjpeg, PixelError, Plane, nv12, yuyv};
 use media::frame::{FramePool, VideoFrame};
 use std::time::Instant;
 
-/// Fills frames from a pool of its own.
+/// Converts frames, with a pool of its own.
 #[derive(Debug, Default)]
 pub(super) struct Converter {
     pool: FramePool,
@@ -21,7 +21,8 @@ impl Converter {
         &self.pool
     }
 
-    /// An error means a broken picture: single JPEGs of USB cameras are now and then. A JPEG may differ in size.
+    /// An error means a damaged frame, which USB cameras with JPEG produce occasionally. A JPEG's size may differ from
+    /// the mode.
     pub(super) fn convert(
         &mut self,
         layout: Layout,

@@ -1,4 +1,4 @@
-//! Cameras of our own: the test pattern and files. Pictures come on an absolute schedule.
+//! Synthetic cameras: the test pattern and files. Frames are produced on an absolute schedule.
 
 use super::capture::Source as CaptureSource;
 use super::pixels::Converter;
@@ -25,11 +25,11 @@ enum Picture {
     Clip(Clip<File>),
 }
 
-/// The largest pattern that is drawn; a wrong request shall not take the memory.
+/// The longest side of a pattern, in pixels, so that a wrong request does not exhaust the memory.
 const MAX_SIDE: u32 = 7680;
 
 impl Source {
-    /// `None`: the id is none of ours.
+    /// Parses an id; `None` if it is not a synthetic one.
     pub(super) fn parse(id: &str, request: CameraRequest) -> Result<Option<Source>, DeviceError> {
         let (picture, width, height) = if id == "test" {
             let CameraRequest { width, height, .. } = request;
