@@ -60,7 +60,7 @@ const visit = async ({ url, without, camera }) => {
   await page.close();
   page = await (await browser.createBrowserContext()).newPage();
   overhear();
-  // The page does not export its connections, so that this records each for getStats.
+  // The page does not export its connections, so record each of them for getStats.
   await page.evaluateOnNewDocument(() => {
     const made = window.made = [];
     window.RTCPeerConnection = class extends RTCPeerConnection { constructor(...args) { super(...args); made.push(this); } };

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PICTURES: u64 = 30;
 /// Energy above that of silence.
 const ENERGY: f64 = 0.001;
-/// Width of the members' cameras. The guest's window displays three people, so that half of it suffices there.
+/// Width of the members' cameras. The guest's window displays three people, so half of it suffices there.
 const WIDTH: u32 = 960;
 /// Width and height of the tile in which the guest is displayed.
 const TILE: u32 = 200;

@@ -20,7 +20,7 @@ fn people_whose_networks_reach_each_other_need_no_relay() {
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=false") && !pair.contains("relay-")), "{pairs:?}");
 }
 
-/// Each can reach the other's relayed address, so that one relay is enough; both use one.
+/// Each can reach the other's relayed address, so one relay is enough; both use one.
 #[test]
 fn people_without_a_direct_way_meet_over_the_servers_own_relay() {
     let Some(town) = Town::build() else { return };
@@ -189,7 +189,7 @@ const SOON: Duration = Duration::from_secs(5);
 /// Environment variable with a person's role.
 const ROLE: &str = "LUNCHROOM_TEST_ROLE";
 
-/// The sockets of all connections of a process are in one network, so that each person is a process.
+/// The sockets of all connections of a process are in one network, so each person is a process.
 fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32)), habit: &str) -> Killed {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     let role = format!("{host} {habit} {} {} {} {}", own.0, own.1, other.0, other.1);

@@ -1,6 +1,6 @@
 //! Separate networks: network namespaces with virtual cables between them, invisible to the rest of the machine.
 //!
-//! They have no names and live as long as something holds them open, so that nothing is left over, however a test
+//! They have no names and live as long as something holds them open, so nothing is left over, however a test
 //! ends.
 
 use crate::skip::{skip, skip_unless};

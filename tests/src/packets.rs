@@ -47,7 +47,7 @@ impl Capture {
         let descriptor = file.as_raw_fd();
         let open = Arc::new(Mutex::new(Open { file, tally: Tally::default() }));
         let reader = Arc::downgrade(&open);
-        // The socket buffers about two hundred packets and drops the rest, so that it must be read continuously.
+        // The socket buffers about two hundred packets and drops the rest, so it must be read continuously.
         std::thread::spawn(move || {
             while let Some(open) = reader.upgrade() {
                 open.lock().unwrap_or_else(PoisonError::into_inner).empty();

@@ -42,7 +42,7 @@ pub fn within(test: &str, body: impl FnOnce()) -> bool {
         return false;
     }
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // Browsers create their profiles here, so that these are removed too.
+    // Browsers create their profiles here, so these are removed too.
     let scratch = Scratch::new("browser-test");
     let mut command = unshare();
     command.arg(std::env::current_exe().expect("this program"));
@@ -74,7 +74,7 @@ fn carrying(ip: &Path) -> usize {
     String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains(" state UP ")).count()
 }
 
-/// Everything inside ends with the test, so that no browser outlives it. Propagation is unchanged, because "/" in a
+/// Everything inside ends with the test, so no browser outlives it. Propagation is unchanged, because "/" in a
 /// chroot is not a mount.
 fn unshare() -> Command {
     let mut command = Command::new(find("unshare").expect("found"));

@@ -56,7 +56,7 @@ fn rate(plan: &Plan, (source, layer): LayerId, level: f64) -> u64 {
     if level >= 1.0 {
         return rung.ceiling;
     }
-    // Slightly less than the exact number, so that rounding never makes the sum exceed the limit.
+    // Slightly less than the exact number, so rounding never makes the sum exceed the limit.
     rung.floor + ((span as f64 * level) as u64).saturating_sub(1).min(span)
 }
 

@@ -13,7 +13,7 @@ pub const MAX_USERNAME_BYTES: usize = 128;
 pub const MAX_MESSAGE_BYTES: usize = 2_048;
 
 /// Lifetime of an allocation without a refresh, whatever the client requests. The default of RFC 8656 section 3.2 is
-/// also the maximum, so that abandoned allocations are not kept longer.
+/// also the maximum, so abandoned allocations are not kept longer.
 pub const ALLOCATION_LIFETIME: Duration = Duration::from_secs(600);
 /// Lifetime of a permission (RFC 8656 section 9).
 pub const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
@@ -41,7 +41,7 @@ pub const REQUESTS: Rate = Rate::new(4, 120);
 /// Rate of answers to one source for unauthenticated requests (Binding, 401, 438, 400): enough for all connections of
 /// a room from one office in one burst. Answers above it are dropped, because the source address may be spoofed.
 pub const UNPROVED: Rate = Rate::new(100, 400);
-/// Meters for those answers. Sources share them by a keyed hash, so that memory does not depend on the number of
+/// Meters for those answers. Sources share them by a keyed hash, so memory does not depend on the number of
 /// sources.
 pub const UNPROVED_METERS: usize = 8_192;
 

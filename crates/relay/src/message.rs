@@ -50,7 +50,7 @@ const MAX_UNKNOWN: usize = 16;
 pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) transaction: TransactionId,
-    /// Whether it had a FINGERPRINT, so that its answer has one.
+    /// Whether it had a FINGERPRINT, so its answer has one.
     fingerprint: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Stateless nonces: each contains its time and proves its client.
 //!
 //! A nonce is base64url(seconds since the start in 4 bytes, HMAC-SHA256 over these and the 5-tuple truncated to 12
-//! bytes). Whoever has one has received a datagram at that address, so that a spoofed source has none (RFC 8489
+//! bytes). Whoever has one has received a datagram at that address, so a spoofed source has none (RFC 8489
 //! section 9.2).
 
 use std::net::{IpAddr, SocketAddr};

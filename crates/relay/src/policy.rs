@@ -146,7 +146,7 @@ fn embedded(ip: Ipv6Addr) -> Option<[Ipv4Addr; 2]> {
     match s {
         // Mapped ::ffff:a.b.c.d, compatible ::a.b.c.d, translated ::ffff:0:a.b.c.d (RFC 4291, RFC 2765).
         [0, 0, 0, 0, 0, 0xffff | 0, _, _] | [0, 0, 0, 0, 0xffff, 0, _, _] => Some([last; 2]),
-        // NAT64 (RFC 6052). 64:ff9b:1::/48 (RFC 8215) leads wherever the local network decides, so that it is never
+        // NAT64 (RFC 6052). 64:ff9b:1::/48 (RFC 8215) leads wherever the local network decides, so it is never
         // global.
         [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some([last; 2]),
         // 6to4 (RFC 3056).

@@ -24,7 +24,7 @@ impl Refusals {
     /// Whether a source may receive another answer.
     pub(crate) fn take(&mut self, now: Instant, source: IpAddr) -> bool {
         let hash = self.hash.hash_one(subscriber(source));
-        // The remainder is less than the length, so that it fits.
+        // The remainder is less than the length, so it fits.
         let place = usize::try_from(hash % UNPROVED_METERS as u64).unwrap_or(0);
         self.meters[place].take(now, UNPROVED, 1)
     }

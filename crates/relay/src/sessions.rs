@@ -24,7 +24,7 @@ use crate::limits::GRACE;
 pub(crate) enum Standing {
     /// A proven member: may allocate.
     Member,
-    /// A guest who is in no room: may do nothing.
+    /// A guest who is in no room: may not use the relay.
     Waiting,
     /// A guest in a room: may allocate.
     Seated,

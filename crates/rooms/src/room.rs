@@ -114,7 +114,7 @@ impl Room {
     }
 
     /// Takes one of at most `max` seats. Returns the sessions whose seats it replaced: a device has one seat in a
-    /// room, so that joining in another session gives up the older seat.
+    /// room, so joining in another session gives up the older seat.
     ///
     /// # Errors
     /// [`ErrorCode::RoomFull`] if others have all the seats.

@@ -23,7 +23,7 @@ pub const GUARANTEED_BYTES: usize = 2 * 1024;
 /// Longest message to which [`GUARANTEED_BYTES`] applies: `joined` with eleven others.
 pub const GUARANTEED_MESSAGE_BYTES: usize = 6 * 1024;
 
-/// Why a message is sent to a client. Each cause has its own bound, so that no cause takes the space of another.
+/// Why a message is sent to a client. Each cause has its own bound, so no cause takes the space of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// An answer to the client's own message. When full, the client does not acknowledge, and its session ends with

@@ -1,6 +1,6 @@
 //! Writes a table as a calendar file (iCalendar, RFC 5545) for the person's own calendar.
 //!
-//! Times are in UTC, so that calendars need not know the community's zone. The file of a weekly table holds only the
+//! Times are in UTC, so calendars need not know the community's zone. The file of a weekly table holds only the
 //! lunch for which the person has a seat.
 
 use crate::board_fold::TableView;

@@ -93,7 +93,7 @@ pub fn decode_nonce(text: &str) -> Option<Nonce> {
 
 /// Verifies that a `hello` was signed for this nonce by the key that it names.
 ///
-/// Keys of small order and malleable signatures are rejected (`verify_strict`), so that each key has one encoding.
+/// Keys of small order and malleable signatures are rejected (`verify_strict`), so each key has one encoding.
 pub fn verify(hello: &Hello, nonce: &Nonce) -> Result<PublicKey, ErrorCode> {
     let key = PublicKey::parse(&hello.key).ok_or(ErrorCode::BadSignature)?;
     let signature: [u8; 64] = decode(&hello.signature).ok_or(ErrorCode::BadSignature)?;

@@ -95,7 +95,7 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
 /// Messages per second that a server accepts from one session on average. Above this rate it answers `rate_limited`.
 pub const MESSAGE_RATE: f64 = 100.0;
-/// Messages that a server accepts in one burst. More than [`MAX_UNACKNOWLEDGED`], so that a replay after `resumed`
+/// Messages that a server accepts in one burst. More than [`MAX_UNACKNOWLEDGED`], so a replay after `resumed`
 /// never exceeds it.
 pub const MESSAGE_BURST: f64 = 1_024.0;
 /// Board requests per second that a server accepts from one session on average.

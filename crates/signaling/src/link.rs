@@ -65,7 +65,7 @@ pub enum LinkError {
     /// Not an invite token.
     #[error("the invite in the link is not valid")]
     Invite,
-    /// A parameter appears twice, so that two parsers could read two different links.
+    /// A parameter appears twice, so two parsers could read two different links.
     #[error("the link contradicts itself")]
     Repeated,
     /// Something could be meant as a parameter but is not one: misspelled, escaped, or in the wrong place.

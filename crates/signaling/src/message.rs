@@ -226,7 +226,7 @@ pub enum ServerMessage {
         #[serde(flatten)]
         media: MediaState,
     },
-    /// A line of chat. The sender receives it too, so that everybody sees the lines in the same order.
+    /// A line of chat. The sender receives it too, so everybody sees the lines in the same order.
     Chat {
         /// The author.
         from: ParticipantId,

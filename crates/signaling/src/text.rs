@@ -1,7 +1,7 @@
 //! Cleans the text that everybody else in the room will see: names, labels and chat.
 //!
 //! Names and chat are plain text: `<b>` is three characters, never markup. Cleaning removes characters that affect
-//! the text around them or are invisible. Text is normalized to NFC (UAX #15), so that equal-looking texts are equal.
+//! the text around them or are invisible. Text is normalized to NFC (UAX #15), so equal-looking texts are equal.
 //! Text that is too long is cut between grapheme clusters (UAX #29).
 
 use unicode_normalization::UnicodeNormalization as _;
@@ -255,7 +255,7 @@ mod tests {
     fn what_reorders_or_hides_is_removed() {
         assert_eq!(clean_name("\u{202E}nimda\u{202C}\u{2066}!\u{2069}").as_deref(), Ok("nimda!"));
         assert_eq!(clean_name("A\u{200B}d\u{FEFF}a\u{AD}\u{200F}").as_deref(), Ok("Ada"));
-        // Removed before white space is collapsed, so that no two spaces remain around it.
+        // Removed before white space is collapsed, so no two spaces remain around it.
         assert_eq!(clean_name("A \u{200B} B").as_deref(), Ok("A B"));
     }
 

@@ -33,7 +33,7 @@ impl Relay {
         let (Some(username), Some(nonce), true) = (message.username(), message.nonce(), message.has_realm()) else {
             return Err(Refused::Unproved(INCOMPLETE));
         };
-        // A spoofed source has no nonce for its address, so that it costs no more than this check.
+        // A spoofed source has no nonce for its address, so its request costs no more than this check.
         if !self.nonces.is_good(now.instant, client, &nonce) {
             return Err(Refused::Unproved(STALE_NONCE));
         }

@@ -78,7 +78,7 @@ fn no_datagram_makes_it_panic_and_it_works_afterwards() {
         let from = if n % 3 == 0 { &ben } else { &ada };
         let action = world.handle(&from.client, &datagram);
         if let Action::Peer { peer: to, data, .. } = action {
-            // A permission is for an address, so that a mutation may change the port.
+            // A permission is for an address, so a mutation may change the port.
             assert_eq!(to.ip(), peer.ip());
             assert!(datagram.get(data).is_some());
         }

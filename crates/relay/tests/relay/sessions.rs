@@ -26,7 +26,7 @@ fn a_member_allocates_while_the_session_lives() {
 
     let mut again = Person::of_session(SESSION, "198.51.100.1:5001");
     assert_eq!(world.allocate(&mut again), Err(403), "the session is over");
-    // The call continues for a while, so that the session can be resumed.
+    // The call continues for a while, so the session can be resumed.
     world.wait(GRACE - Duration::from_secs(1));
     assert_eq!(world.refresh(&mut ada, 600), 0);
     assert_eq!(world.permit(&mut ada, &[peer()]), Some(0));
@@ -73,7 +73,7 @@ fn a_session_that_left_nothing_is_over_at_once() {
     assert_eq!(world.allocate(&mut ada), Err(401), "nobody comes back from there");
 }
 
-/// The secrets give a user name different passwords, so that credentials of one do not pass as the other's.
+/// The secrets give a user name different passwords, so credentials of one do not pass as the other's.
 #[test]
 fn the_shared_secret_makes_no_credentials_of_this_server() {
     let mut world = World::new();

@@ -170,7 +170,7 @@ impl World {
         self.code(person, REFRESH, &[&Lifetime::new(seconds)])
     }
 
-    /// Addresses are masked with the transaction id, so that the attributes of each request are built again. Returns
+    /// Addresses are masked with the transaction id, so the attributes of each request are built again. Returns
     /// `None` if there is no answer.
     fn ask_anew(
         &mut self,

@@ -2,7 +2,7 @@
 //! is.
 //!
 //! A subscriber has everything up to some version. It lacks whatever changed after that. The changes are looked up
-//! when there is room to send them and are not queued before, so that a subscriber that is behind costs nothing.
+//! when there is room to send them and are not queued before, so a subscriber that is behind costs nothing.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -1,5 +1,5 @@
-//! The host of a table: an absent host is waited for, and then the person who has been seated longest becomes the
-//! host.
+//! The host of a table. If the host leaves, the table waits for them; then the person who has been seated longest
+//! becomes the host.
 
 use super::saved::Key;
 use super::{Board, MINUTE_MS, Seat, Table};

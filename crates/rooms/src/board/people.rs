@@ -71,7 +71,7 @@ impl Board {
         let members: Vec<&Key> = keys.iter().filter(|key| self.is_member(key)).collect();
         for (index, a) in members.iter().enumerate() {
             for b in &members[index + 1..] {
-                // Sets are sorted, so that `a` is before `b`.
+                // Sets are sorted, so `a` is before `b`.
                 if self.met.meet(a, b, now) {
                     self.changes.push(Change::Met { a: (*a).clone(), b: (*b).clone(), at: now });
                 }

@@ -18,7 +18,7 @@ use super::saved::Key;
 pub struct Table {
     /// Random id.
     pub id: String,
-    /// Name of its room: random, so that it cannot be found without being told.
+    /// Name of its room: random, so only people who know it can find it.
     pub room: String,
     /// Topic; may be empty.
     pub topic: String,

@@ -91,7 +91,7 @@ impl PersonBuckets {
         pair.messages.take(now, 1.0) && pair.bytes.take(now, bytes as f64)
     }
 
-    /// Whether all buckets are full, so that the entry can be dropped.
+    /// Whether all buckets are full, so the entry can be dropped.
     pub(super) fn is_full(&mut self, now: Instant) -> bool {
         self.forget_addressees(now);
         let buckets = [&mut self.messages, &mut self.bytes, &mut self.joins, &mut self.chat, &mut self.board];
@@ -122,7 +122,7 @@ impl SourceBuckets {
         self.messages.take(now, 1.0) && self.bytes.take(now, bytes as f64) && (!is_join || self.joins.take(now, 1.0))
     }
 
-    /// Whether all buckets are full, so that the entry can be dropped.
+    /// Whether all buckets are full, so the entry can be dropped.
     pub(super) fn is_full(&mut self, now: Instant) -> bool {
         let buckets = [&mut self.messages, &mut self.bytes, &mut self.joins];
         buckets.into_iter().all(|bucket| bucket.is_full(now))

@@ -9,7 +9,7 @@ use super::buckets::{PersonBuckets, SourceBuckets};
 use crate::limits::Limits;
 use crate::source::Source;
 
-/// People without a session who are remembered, so that a new session does not begin with full buckets; and as many
+/// People without a session who are remembered, so a new session does not begin with full buckets; and as many
 /// sources. When full, entries with full buckets are dropped first, then any others.
 pub const MAX_REMEMBERED: usize = 4_096;
 
