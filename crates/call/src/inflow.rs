@@ -1,29 +1,29 @@
-//! What one participant may have done to the connection with them, over time.
+//! Rate limits on the signals of one participant for the connection with them.
 //!
-//! Each candidate is an address to be checked, each description may begin a new generation of them, each new session a
-//! new connection. None of these is bounded by the protocol, and a participant may be hostile.
+//! Each candidate is an address to check, each description may begin a new ICE generation, and each new session a new
+//! connection. The protocol bounds none of these, and a participant may be hostile.
 
 use crate::event::PeerSignal;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Candidates taken at once: three generations of as many as a connection takes.
+/// Candidates accepted in one burst: three times as many as a connection accepts.
 const CANDIDATES: f64 = 96.0;
-/// How many more a second.
+/// Candidates accepted per second on average.
 const CANDIDATE_RATE: f64 = 2.0;
-/// Offers and answers taken at once.
+/// Offers and answers accepted in one burst.
 const DESCRIPTIONS: f64 = 8.0;
-/// How many more a second.
+/// Offers and answers accepted per second on average.
 const DESCRIPTION_RATE: f64 = 0.5;
-/// New connections, because theirs is a new one, taken at once.
+/// New connections in one burst, when the participant's own connection is a new one.
 const SESSIONS: f64 = 4.0;
-/// How many more a second.
+/// New connections per second on average.
 const SESSION_RATE: f64 = 0.1;
-/// What waits behind a description that came too soon. When full a candidate is dropped, or with a description everything
-/// before it: the newest counts.
+/// Signals that wait behind a rate-limited description. When full, a new candidate is dropped, and a new description
+/// drops everything before it, because the newest counts.
 const WAITING: usize = 48;
 
-/// Tokens that come back at a steady rate.
+/// A token bucket.
 #[derive(Debug)]
 struct Bucket {
     tokens: f64,
@@ -46,20 +46,20 @@ impl Bucket {
         there
     }
 
-    /// When there is one again.
+    /// When the next token is available.
     fn due(&self, now: Instant) -> Instant {
         let at = self.at.unwrap_or(now);
         at + Duration::from_secs_f64((1.0 - self.tokens).max(0.0) / self.rate)
     }
 }
 
-/// What comes from one participant.
+/// Signals of one participant.
 #[derive(Debug)]
 pub(crate) struct Inflow {
     candidates: Bucket,
     descriptions: Bucket,
     sessions: Bucket,
-    /// A description that came too soon, and what came after it.
+    /// A rate-limited description, and the signals after it.
     waiting: VecDeque<PeerSignal>,
     due: Option<Instant>,
 }
@@ -75,7 +75,7 @@ impl Inflow {
         }
     }
 
-    /// Takes what came. Then [`Inflow::next`] gives what may go on.
+    /// Adds a signal. Call [`Inflow::next`] afterwards.
     pub(crate) fn push(&mut self, now: Instant, signal: PeerSignal) {
         match signal {
             PeerSignal::Description { .. } => {
@@ -83,7 +83,7 @@ impl Inflow {
                     self.waiting.clear();
                 }
             }
-            // An end is of use to nobody here, and costs as much.
+            // The end of candidates has no use here, but the same cost.
             PeerSignal::Candidate(_) => {
                 if self.waiting.len() >= WAITING || !self.candidates.take(now) {
                     return;
@@ -93,7 +93,7 @@ impl Inflow {
         self.waiting.push_back(signal);
     }
 
-    /// The next thing for the connection.
+    /// Returns the next signal for the connection.
     pub(crate) fn next(&mut self, now: Instant) -> Option<PeerSignal> {
         self.due = None;
         match self.waiting.front()? {
@@ -105,12 +105,12 @@ impl Inflow {
         }
     }
 
-    /// When to ask [`Inflow::next`] again.
+    /// When to call [`Inflow::next`] again.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Whether their new session may have a new connection here now.
+    /// Whether the participant's new session may have a new connection now.
     pub(crate) fn may_renew(&mut self, now: Instant) -> bool {
         self.sessions.take(now)
     }
@@ -174,7 +174,7 @@ mod tests {
     }
 
     proptest! {
-        /// Memory and what reaches the connection are bounded, whatever comes.
+        /// Memory and the number of signals for the connection are bounded, whatever arrives.
         #[test]
         fn everything_is_bounded(steps in prop::collection::vec((0u64..200, any::<bool>()), 0..2000)) {
             let (mut inflow, start) = (Inflow::new(), Instant::now());

@@ -1,29 +1,30 @@
-//! When a seat that the server gave up is asked for again.
+//! When to join again after the server gave up a seat.
 
 use signaling::message::{ErrorCode, Participant};
 use std::time::{Duration, Instant};
 
-/// Seats lost in a row before the call ends.
+/// Consecutive losses of the seat after which the call ends.
 const TRIES: u32 = 6;
-/// Pause before the second try; it doubles.
+/// Delay before the second attempt. It doubles with each further attempt.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A seat held for so long was a good one: the next loss is the first again.
+/// A seat that lasted this long resets the count of attempts.
 const HELD: Duration = Duration::from_secs(30);
-/// How long what was written is kept back for those who are on their way back into the room as well.
+/// How long unsent chat waits for others who are also rejoining the room.
 const COMPANY: Duration = Duration::from_secs(8);
 
-/// The tries.
+/// State of the attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Rejoin {
     tries: u32,
     at: Option<Instant>,
     joined: Option<Instant>,
-    /// Keys of those who were there before and are not back yet.
+    /// Keys of the people who were in the room before and are not back yet.
     missed: Vec<String>,
 }
 
 impl Rejoin {
-    /// A seat was lost, or not given: plans to ask for one, at once the first time. False: it was tried too often.
+    /// Plans to join again after a seat was lost or refused; the first attempt is immediate. Returns false after too
+    /// many attempts.
     pub(crate) fn plan(&mut self, now: Instant) -> bool {
         if self.joined.take().is_some_and(|since| now.saturating_duration_since(since) >= HELD) {
             self.tries = 0;
@@ -34,34 +35,34 @@ impl Rejoin {
         self.at.is_some()
     }
 
-    /// There is a seat. `before`: who was in the room when the last one was lost.
+    /// Records that there is a seat. `before` are the people who were in the room when the last one was lost.
     pub(crate) fn joined<'a>(&mut self, now: Instant, before: impl Iterator<Item = &'a Participant>) {
         (self.at, self.joined) = (None, Some(now));
         self.missed = before.map(|participant| participant.key.clone()).collect();
     }
 
-    /// Somebody is in the room.
+    /// Records that somebody is in the room.
     pub(crate) fn met(&mut self, participant: &Participant) {
         self.missed.retain(|key| *key != participant.key);
     }
 
-    /// Until when those who are not back yet are waited for.
+    /// Until when to wait for people who are not back yet.
     pub(crate) fn company(&self) -> Option<Instant> {
         self.joined.filter(|_| !self.missed.is_empty()).map(|since| since + COMPANY)
     }
 
-    /// When to ask.
+    /// When to join again.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.at
     }
 
-    /// True once, when it is time.
+    /// Returns true, once, when it is time to join again.
     pub(crate) fn take_due(&mut self, now: Instant) -> bool {
         self.at.take_if(|at| *at <= now).is_some()
     }
 }
 
-/// Codes by which a server keeps somebody out of a room; asking again would change nothing.
+/// Whether a server refuses entry to a room with this code, so that joining again would not help.
 pub(crate) fn refuses_entry(code: ErrorCode) -> bool {
     match code {
         ErrorCode::BadRoom
