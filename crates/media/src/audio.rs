@@ -1,46 +1,46 @@
-//! Audio as it passes through here: 48 kHz mono `f32` in -1..=1, and what a jitter buffer asks of a decoder.
+//! Audio format of this crate (48 kHz mono `f32` in -1..=1), and the decoder interface of a jitter buffer.
 
-/// Samples in a second, everywhere in this crate.
+/// Samples per second, everywhere in this crate.
 pub const SAMPLE_RATE: u32 = 48_000;
 
-/// Samples in the 10 ms that are captured, mixed and played at once.
+/// Samples in 10 ms, the unit of capturing, mixing and playing.
 pub const BLOCK: usize = 480;
 
-/// The longest Opus packet, 120 ms (RFC 6716, section 3.2.5).
+/// The longest Opus packet in samples, 120 ms (RFC 6716 section 3.2.5).
 pub const MAX_PACKET_SAMPLES: usize = 5_760;
 
-/// The loudest sample that is sound, 24 dB above full scale. What is above comes from a broken driver or file.
+/// The loudest valid sample, 24 dB above full scale. Louder ones come from a broken driver or file.
 pub const LOUDEST: f32 = 16.0;
 
-/// Quieter samples (-400 dBFS) are nothing, and numbers near the smallest cost processors a hundred times as much.
+/// Quieter samples (-400 dBFS) become 0, because denormal numbers can cost a processor a hundred times as much.
 const QUIETEST: f32 = 1e-20;
 
-/// A sample from outside as a filter with memory may see it. One that is no number would stay in such a filter for good,
-/// so it counts as 0, as does what is too loud or too quiet to be sound. All others are left alone.
+/// Makes an external sample safe for filters with memory: NaN would stay in such a filter forever. Samples that are not
+/// finite, too loud or too quiet become 0; all others are unchanged.
 pub fn clean(sample: f32) -> f32 {
     if (QUIETEST..=LOUDEST).contains(&sample.abs()) { sample } else { 0.0 }
 }
 
-/// [`clean`]s all samples.
+/// Applies [`clean`] to all samples.
 pub fn clean_all(samples: &mut [f32]) {
     samples.iter_mut().for_each(|sample| *sample = clean(*sample));
 }
 
-/// Turns the packets of one stream into samples. Calls come in playout order, exactly one for each span of time, so
-/// that the decoder's state follows the stream also over what was lost.
+/// Decodes the packets of one stream. Calls come in playout order, exactly one for each span of time, so that the
+/// decoder's state follows the stream, including losses.
 ///
-/// Each method appends to `out` and leaves what is in it alone. None of them panics, whatever the bytes are.
+/// Each method appends to `out` and keeps its content. None of them panics, whatever the input.
 pub trait AudioDecoder {
-    /// Decodes one packet. On an error nothing has been appended and the caller conceals instead.
+    /// Decodes one packet. On an error nothing has been appended, and the caller conceals instead.
     fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), AudioDecodeError>;
 
-    /// Decodes the lost `samples` before the packet `next` from the redundancy within it (Opus in-band FEC, RFC 6716,
-    /// section 2.1.7). `next` itself is decoded by a later call of [`AudioDecoder::decode`]. On an error nothing has
-    /// been appended.
+    /// Recovers the lost `samples` before the packet `next` from the redundancy in it (Opus in-band FEC, RFC 6716
+    /// section 2.1.7). A later call of [`AudioDecoder::decode`] decodes `next` itself. On an error nothing has been
+    /// appended.
     fn decode_fec(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> Result<(), AudioDecodeError>;
 
-    /// Invents exactly `samples` that continue what came before. `samples` is a multiple of 120 (2.5 ms) and at most
-    /// [`MAX_PACKET_SAMPLES`].
+    /// Synthesises exactly `samples` samples that continue the previous audio. `samples` is a multiple of 120 (2.5 ms)
+    /// and at most [`MAX_PACKET_SAMPLES`].
     fn conceal(&mut self, samples: usize, out: &mut Vec<f32>);
 }
 

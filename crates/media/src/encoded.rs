@@ -1,21 +1,21 @@
-//! Compressed frames and packets, as they pass between codecs, transport and jitter buffers.
+//! Encoded frames and packets, as passed between codecs, transport and jitter buffers.
 
 use bytes::Bytes;
 use std::time::Instant;
 
-/// A video codec of the negotiation, RFC 7741 (VP8), RFC 9628 (VP9), RFC 6184 (H.264).
+/// A negotiated video codec: RFC 7741 (VP8), RFC 9628 (VP9), RFC 6184 (H.264).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VideoCodec {
     /// VP8, RFC 6386.
     Vp8,
     /// VP9 profile 0.
     Vp9,
-    /// H.264 constrained baseline, packetisation mode 1.
+    /// H.264 constrained baseline, packetization mode 1.
     H264,
 }
 
 impl VideoCodec {
-    /// All, in the order in which we prefer them.
+    /// All codecs in order of preference.
     pub const ALL: [VideoCodec; 3] = [VideoCodec::Vp8, VideoCodec::Vp9, VideoCodec::H264];
 
     /// MIME type as in SDP and getStats.
@@ -28,38 +28,38 @@ impl VideoCodec {
     }
 }
 
-/// One compressed picture: a VP8 or VP9 frame, or an H.264 access unit in Annex B form.
+/// An encoded frame: a VP8 or VP9 frame, or an H.264 access unit in Annex B format.
 #[derive(Debug, Clone)]
 pub struct EncodedFrame {
-    /// How it is compressed.
+    /// The codec.
     pub codec: VideoCodec,
     /// The bitstream.
     pub data: Bytes,
-    /// Decodable without any frame before it.
+    /// Whether it can be decoded without any earlier frame.
     pub keyframe: bool,
-    /// RTP time in 1/90000 s, wrapping.
+    /// RTP timestamp in 1/90000 s, wrapping.
     pub rtp_timestamp: u32,
     /// Width in pixels, 0 if the receiver does not know it yet.
     pub width: u32,
     /// Height in pixels, 0 if the receiver does not know it yet.
     pub height: u32,
-    /// Simulcast layer, 0 the smallest.
+    /// Simulcast encoding, 0 is the smallest.
     pub layer: u8,
-    /// Temporal layer, 0 the base.
+    /// Temporal layer, 0 is the base.
     pub temporal: u8,
-    /// Sending: when the picture was captured. Receiving: when its first packet arrived.
+    /// Sending: when the frame was captured. Receiving: when its first packet arrived.
     pub time: Instant,
 }
 
-/// One Opus packet on its way to a jitter buffer or to the wire.
+/// An Opus packet, for a jitter buffer or for sending.
 #[derive(Debug, Clone)]
 pub struct AudioPacket {
     /// RTP sequence number.
     pub sequence: u16,
-    /// RTP time in 1/48000 s, wrapping.
+    /// RTP timestamp in 1/48000 s, wrapping.
     pub rtp_timestamp: u32,
     /// Opus payload, RFC 7587.
     pub data: Bytes,
-    /// When it arrived.
+    /// Arrival time.
     pub arrived: Instant,
 }

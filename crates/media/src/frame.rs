@@ -1,61 +1,61 @@
-//! Raw pictures: I420 planes in pooled memory.
+//! Raw frames: I420 planes in pooled memory.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// How far to turn a picture clockwise to show it upright.
+/// The clockwise rotation that makes a frame upright.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rotation {
-    /// As it is.
+    /// No rotation.
     #[default]
     None,
-    /// A quarter.
+    /// 90°.
     Clockwise90,
-    /// Half.
+    /// 180°.
     Half,
-    /// Three quarters.
+    /// 270°.
     Clockwise270,
 }
 
-/// The matrix of luma and chroma, ITU-T H.273.
+/// The colour matrix, ITU-T H.273.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Matrix {
-    /// BT.601, what VP8 always means.
+    /// BT.601, which VP8 always uses.
     #[default]
     Bt601,
     /// BT.709.
     Bt709,
 }
 
-/// What the numbers in the planes mean.
+/// The colour format of the planes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Color {
-    /// Matrix.
+    /// The colour matrix.
     pub matrix: Matrix,
-    /// Luma runs over 0..=255 instead of 16..=235.
+    /// Whether luma uses 0..=255 instead of 16..=235.
     pub full_range: bool,
 }
 
-/// A picture in I420: planes Y, U, V without padding, chroma of `(width + 1) / 2` by `(height + 1) / 2`.
+/// A frame in I420: planes Y, U, V without padding, chroma of `(width + 1) / 2` by `(height + 1) / 2`.
 ///
-/// Cheap to clone; the memory goes back to its [`FramePool`] with the last clone.
+/// Cheap to clone. The memory returns to its [`FramePool`] when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct VideoFrame {
     buffer: Arc<Buffer>,
     width: u32,
     height: u32,
-    /// To be turned before it is shown.
+    /// The rotation to apply before the frame is shown.
     pub rotation: Rotation,
-    /// Meaning of the numbers.
+    /// The colour format.
     pub color: Color,
-    /// When it was captured (own camera) or became due (from a peer).
+    /// When it was captured (own camera) or became due (remote).
     pub time: Instant,
-    /// RTP time, 1/90000 s; 0 where there is none.
+    /// RTP timestamp in 1/90000 s; 0 if there is none.
     pub rtp_timestamp: u32,
 }
 
 impl VideoFrame {
-    /// Bytes of an I420 picture of this size.
+    /// Number of bytes of an I420 frame of this size.
     pub fn byte_len(width: u32, height: u32) -> usize {
         let (w, h) = (width as usize, height as usize);
         w * h + 2 * (w.div_ceil(2) * h.div_ceil(2))
@@ -71,7 +71,7 @@ impl VideoFrame {
         self.height
     }
 
-    /// All three planes, one after the other.
+    /// All three planes, one after another.
     pub fn data(&self) -> &[u8] {
         &self.buffer.bytes
     }
@@ -81,19 +81,19 @@ impl VideoFrame {
         &self.buffer.bytes[..self.luma_len()]
     }
 
-    /// Blue difference.
+    /// The blue-difference plane.
     pub fn u(&self) -> &[u8] {
         let start = self.luma_len();
         &self.buffer.bytes[start..start + self.chroma_len()]
     }
 
-    /// Red difference.
+    /// The red-difference plane.
     pub fn v(&self) -> &[u8] {
         let start = self.luma_len() + self.chroma_len();
         &self.buffer.bytes[start..start + self.chroma_len()]
     }
 
-    /// Bytes in a row of U or V.
+    /// Bytes per row of U or V.
     pub fn chroma_width(&self) -> usize {
         (self.width as usize).div_ceil(2)
     }
@@ -107,7 +107,7 @@ impl VideoFrame {
     }
 }
 
-/// A picture being filled; [`FrameMut::freeze`] makes it a [`VideoFrame`].
+/// A frame being filled; [`FrameMut::freeze`] turns it into a [`VideoFrame`].
 #[derive(Debug)]
 pub struct FrameMut {
     buffer: Buffer,
@@ -116,12 +116,12 @@ pub struct FrameMut {
 }
 
 impl FrameMut {
-    /// All three planes, one after the other. What an earlier picture left is still in them.
+    /// All three planes, one after another. They may contain data of an earlier frame.
     pub fn data_mut(&mut self) -> &mut [u8] {
         &mut self.buffer.bytes
     }
 
-    /// Y, U and V.
+    /// The Y, U and V planes.
     pub fn planes_mut(&mut self) -> (&mut [u8], &mut [u8], &mut [u8]) {
         let luma = self.width as usize * self.height as usize;
         let chroma = (self.width as usize).div_ceil(2) * (self.height as usize).div_ceil(2);
@@ -140,7 +140,7 @@ impl FrameMut {
         self.height
     }
 
-    /// Ends the filling.
+    /// Makes the frame immutable.
     pub fn freeze(self, time: Instant) -> VideoFrame {
         VideoFrame {
             buffer: Arc::new(self.buffer),
@@ -154,14 +154,14 @@ impl FrameMut {
     }
 }
 
-/// Recycles the memory of pictures. Clones share one store.
+/// Recycles the memory of frames. Clones share the same buffers.
 #[derive(Debug, Clone, Default)]
 pub struct FramePool {
     free: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl FramePool {
-    /// Buffers kept for reuse; further ones are freed.
+    /// Number of buffers kept for reuse; further ones are freed.
     pub const KEPT: usize = 8;
 
     /// An empty pool.
@@ -169,7 +169,7 @@ impl FramePool {
         Self::default()
     }
 
-    /// A picture to fill. Its content is arbitrary.
+    /// Returns a frame to fill. Its content is arbitrary.
     pub fn take(&self, width: u32, height: u32) -> FrameMut {
         let len = VideoFrame::byte_len(width, height);
         let mut bytes = self.lock().pop().unwrap_or_default();

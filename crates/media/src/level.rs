@@ -1,22 +1,22 @@
-//! How loud sound is, in decibels of full scale (dBFS).
+//! Audio level in dBFS.
 
-/// What silence is given as; the lowest level of RFC 6464.
+/// The level of silence; the lowest of RFC 6464.
 pub const SILENCE_DBFS: f32 = -127.0;
 
-/// The loudness of a stretch of sound.
+/// The level of a stretch of audio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
-    /// Root mean square; a sine of full scale has -3.01.
+    /// Root mean square; a full-scale sine has -3.01.
     pub rms_dbfs: f32,
-    /// Largest sample.
+    /// The largest sample.
     pub peak_dbfs: f32,
 }
 
 impl Level {
-    /// Total silence.
+    /// Digital silence.
     pub const SILENCE: Level = Level { rms_dbfs: SILENCE_DBFS, peak_dbfs: SILENCE_DBFS };
 
-    /// Measures; no samples are silence.
+    /// Measures samples. No samples count as silence.
     pub fn of(samples: &[f32]) -> Self {
         let sum: f32 = samples.iter().map(|s| s * s).sum();
         let peak = samples.iter().fold(0.0f32, |peak, s| peak.max(s.abs()));
@@ -29,7 +29,7 @@ pub fn dbfs(amplitude: f32) -> f32 {
     if amplitude > 0.0 { (20.0 * amplitude.log10()).max(SILENCE_DBFS) } else { SILENCE_DBFS }
 }
 
-/// A level for the eye: up at once, down by [`Meter::FALL_DB_PER_S`].
+/// A level for display: rises immediately, falls by [`Meter::FALL_DB_PER_S`].
 #[derive(Debug, Clone, Copy)]
 pub struct Meter {
     shown: f32,
@@ -42,22 +42,22 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Speed of the fall, about that of a studio peak meter (IEC 60268-10 type I).
+    /// Rate of fall, similar to a studio peak meter (IEC 60268-10 type I).
     pub const FALL_DB_PER_S: f32 = 12.0;
 
-    /// At rest.
+    /// Starts at silence.
     pub fn new() -> Self {
         Self { shown: SILENCE_DBFS }
     }
 
-    /// Takes the next samples at 48 kHz; what to show, dBFS (RMS).
+    /// Processes the next samples at 48 kHz. Returns the level to show, in dBFS (RMS).
     pub fn push(&mut self, samples: &[f32]) -> f32 {
         let fall = Self::FALL_DB_PER_S * samples.len() as f32 / crate::audio::SAMPLE_RATE as f32;
         self.shown = Level::of(samples).rms_dbfs.max(self.shown - fall).max(SILENCE_DBFS);
         self.shown
     }
 
-    /// What was shown last.
+    /// The level shown last.
     pub fn shown(&self) -> f32 {
         self.shown
     }

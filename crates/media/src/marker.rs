@@ -1,14 +1,14 @@
-//! Sound's own record of when it was made: a short burst at each even second.
+//! A timestamp inside audio: a short burst at each even second.
 //!
-//! Whoever hears it knows the delay from the wall clock alone, modulo two seconds.
+//! A receiver derives the delay from the wall clock alone, modulo two seconds.
 //!
 //! # Format
-//! At each even whole Unix second (ms mod 2000 = 0) begins a burst of 20 ms of a 3 kHz sine of amplitude 0.5 with linear
-//! ramps of 2 ms at both ends. Other sound is muted from 80 ms before that moment until 80 ms after it.
+//! At each even Unix second (ms mod 2000 = 0) starts a burst: 20 ms of a 3 kHz sine with amplitude 0.5 and linear ramps
+//! of 2 ms at both ends. Other audio is muted from 80 ms before that moment until 80 ms after it.
 //!
-//! The detector looks at windows of 5 ms (240 samples). A window hits if its energy (sum of squares) is over 0.5, an RMS
-//! of 0.046, and more than 60 % of it is at 3 kHz (Goertzel). A hit after more than 20 windows without one is an onset,
-//! at the window's first sample.
+//! The detector examines windows of 5 ms (240 samples). A window is a hit if its energy (sum of squares) exceeds 0.5,
+//! an RMS of 0.046, and more than 60 % of it is at 3 kHz (Goertzel). A hit after more than 20 windows without a hit is
+//! an onset, at the window's first sample.
 
 use crate::audio::SAMPLE_RATE;
 use std::f64::consts::TAU;
@@ -18,25 +18,25 @@ const BURST: i64 = 960;
 const RAMP: i64 = 96;
 const MUTE: i64 = 3_840;
 const PERIOD: i64 = 96_000;
-/// The wall clock may differ this much (5 ms) from the count of samples before the count is set anew.
+/// Tolerated difference between wall clock and sample count in samples (5 ms). Beyond it the count is reset.
 const SLACK: i64 = 240;
 const WINDOW: usize = 240;
 const QUIET_WINDOWS: u32 = 20;
 
-/// Puts markers into sound that is being made.
+/// Inserts markers into generated audio.
 #[derive(Debug, Default)]
 pub struct Marks {
     position: Option<i64>,
 }
 
 impl Marks {
-    /// Nothing marked yet.
+    /// Starts without a marker.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Mutes and marks `samples`, of which the first is made at `unix_ms`. Blocks follow each other without a gap; small
-    /// disagreements of the clock do not tear a burst.
+    /// Mutes and marks `samples`, the first of which is captured at `unix_ms`. Blocks must be contiguous; small clock
+    /// errors do not break a burst.
     pub fn apply(&mut self, unix_ms: f64, samples: &mut [f32]) {
         let clock = (unix_ms * f64::from(SAMPLE_RATE) / 1000.0).round() as i64;
         let start = match self.position {
@@ -44,7 +44,7 @@ impl Marks {
             Some(_) | None => clock,
         };
         for (i, sample) in (start..).zip(samples.iter_mut()) {
-            let phase = (i + MUTE).rem_euclid(PERIOD) - MUTE; // 0 where the burst begins
+            let phase = (i + MUTE).rem_euclid(PERIOD) - MUTE; // 0 at the start of the burst
             if phase < MUTE {
                 *sample = burst(phase);
             }
@@ -61,7 +61,7 @@ fn burst(i: i64) -> f32 {
     (0.5 * ramp * (TAU * FREQUENCY * i as f64 / f64::from(SAMPLE_RATE)).sin()) as f32
 }
 
-/// Finds markers in sound that is played.
+/// Finds markers in played audio.
 #[derive(Debug)]
 pub struct Detector {
     window: [f32; WINDOW],
@@ -76,13 +76,13 @@ impl Default for Detector {
 }
 
 impl Detector {
-    /// At the start, as if it had been quiet for no time at all.
+    /// Starts without a preceding silence.
     pub fn new() -> Self {
         Self { window: [0.0; WINDOW], filled: 0, quiet: 0 }
     }
 
-    /// Listens to `samples`, of which the first is heard at `unix_ms`; the Unix times in ms of the onsets that were
-    /// found. Blocks must follow each other without a gap. Allocates only when there is an onset.
+    /// Examines `samples`, the first of which is played at `unix_ms`. Returns the Unix times in ms of onsets. Blocks
+    /// must be contiguous. Allocates only if there is an onset.
     pub fn push(&mut self, samples: &[f32], unix_ms: f64) -> Vec<f64> {
         let mut found = Vec::new();
         for (i, sample) in samples.iter().enumerate() {
@@ -125,7 +125,7 @@ mod tests {
 
     const START_MS: f64 = 1_700_000_000_700.0;
 
-    /// `seconds` of a hum, marked; the wall clock stumbles by `jitter_ms` in every other block.
+    /// `seconds` of a marked hum; the wall clock is off by `jitter_ms` in every other block.
     fn marked(seconds: usize, jitter_ms: f64) -> Vec<f32> {
         let mut marks = Marks::new();
         let mut all = Vec::new();

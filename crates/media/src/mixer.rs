@@ -1,17 +1,17 @@
-//! Everyone's sound in one.
+//! Mixes the audio of all participants.
 //!
-//! The sum is held within full scale by a limiter that leaves quiet sums untouched to the bit. As in the limiter of
-//! WebRTC's second gain controller, the envelope is taken in spans of half a millisecond, falls slowly, is looked at one
-//! span ahead, and the gain runs linearly from span to span, so that it never jumps.
+//! A limiter keeps the sum within full scale and leaves quiet sums bit-exact. As in the limiter of WebRTC's second gain
+//! controller, the envelope is measured in spans of half a millisecond, decays slowly, and looks one span ahead. The
+//! gain is interpolated linearly between spans, so it never jumps.
 
 use crate::audio::BLOCK;
 
 const SPAN: usize = 24;
 const SPANS: usize = BLOCK / SPAN;
-/// Below this amplitude nothing is changed.
+/// Amplitudes below this are unchanged.
 const KNEE: f32 = 0.8;
-/// What the envelope keeps of itself from span to span: -60 dB in 1.15 s. Faster, the gain would follow a deep voice's
-/// single periods.
+/// Decay of the envelope from span to span: -60 dB in 1.15 s. With a faster decay, the gain would follow the single
+/// periods of a deep voice.
 const RELEASE: f32 = 0.997;
 
 /// Mixes blocks of 10 ms and limits the sum.
@@ -28,12 +28,13 @@ impl Default for Mixer {
 }
 
 impl Mixer {
-    /// At rest.
+    /// Makes an idle mixer.
     pub fn new() -> Self {
         Self { envelope: 0.0, gain: 1.0 }
     }
 
-    /// Writes the sum of `inputs` to `out`, within -1..=1. No inputs give silence. What is no number counts as silence.
+    /// Writes the sum of `inputs` to `out`, within -1..=1. Without inputs the result is silence. Samples that are not
+    /// finite count as 0.
     pub fn mix<'a>(&mut self, inputs: impl IntoIterator<Item = &'a [f32; BLOCK]>, out: &mut [f32; BLOCK]) {
         out.fill(0.0);
         for input in inputs {
@@ -56,14 +57,14 @@ impl Mixer {
             let step = (target - self.gain) / SPAN as f32;
             for (n, sample) in block[i * SPAN..(i + 1) * SPAN].iter_mut().enumerate() {
                 let gain = self.gain + step * (n + 1) as f32;
-                *sample = (*sample * gain).clamp(-1.0, 1.0); // a rise within the first span of a block came unseen
+                *sample = (*sample * gain).clamp(-1.0, 1.0); // there was no lookahead for the first span of the block
             }
             self.gain = target;
         }
     }
 }
 
-/// The gain for an envelope: unity up to the knee, then bending so that the output never reaches 1.
+/// The gain for an envelope: 1 up to the knee, then bending so that the output never reaches 1.
 fn curve(envelope: f32) -> f32 {
     if envelope <= KNEE {
         return 1.0;
@@ -108,7 +109,7 @@ mod tests {
             mixer.mix(&voices, &mut out);
             for s in out {
                 assert!(s.abs() <= 1.0);
-                // the steepest slope of the sum is 0.126, and a fifth of that once the gain has come down
+                // the steepest slope of the sum is 0.126, or a fifth of that after the gain has dropped
                 let slope = if n == 0 { 0.13 } else { 0.03 };
                 assert!((s - last).abs() < slope, "step {} in block {n}", s - last);
                 last = s;

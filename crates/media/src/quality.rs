@@ -1,8 +1,8 @@
-//! How much a received picture differs from what was sent: PSNR and SSIM of luma.
+//! Compares a received frame with the original: PSNR and SSIM of luma.
 //!
-//! Both are taken over whole blocks of 8x8 below the first rows, which hold the stamp. A picture of another size is scaled
-//! to the reference's first, bilinearly with pixel centres at half. SSIM is that of Wang et al. 2004 with the constants
-//! for 8 bits, on blocks that do not overlap.
+//! Both use complete blocks of 8x8 pixels below the first rows, which contain the stamp. A frame of another size is
+//! first scaled to the size of the reference, bilinearly with pixel centres at one half. SSIM follows Wang et al. 2004
+//! with the constants for 8 bits, on blocks that do not overlap.
 
 use crate::frame::VideoFrame;
 
@@ -10,26 +10,26 @@ const BLOCK: usize = 8;
 const C1: f64 = 6.5025; // (0.01 * 255)^2
 const C2: f64 = 58.5225; // (0.03 * 255)^2
 
-/// Rows to leave out so that no block touches the stamp's band.
+/// Number of rows to skip so that no block touches the stamp.
 pub fn band_rows(height: u32) -> u32 {
     (f64::from(height) * 0.1 / 8.0 + 0.5).ceil() as u32 * 8
 }
 
-/// PSNR in dB and SSIM below the stamp's band, of `received` against a luma plane of `width * height` bytes.
+/// PSNR in dB and SSIM below the stamp, of `received` against a luma plane of `width * height` bytes.
 ///
-/// PSNR is infinite for equal pictures. Both are NaN if there is no block to compare, or if `reference` is too short.
+/// PSNR is infinite for equal frames. Both are NaN if there is no block to compare, or if `reference` is too short.
 pub fn compare(reference: &[u8], width: u32, height: u32, received: &VideoFrame) -> (f64, f64) {
     let errors = errors(reference, width, height, received, band_rows(height));
     (errors.psnr(), errors.ssim())
 }
 
-/// PSNR in dB of luma, `received` against `reference`, without the first `skip_rows`; infinite for equal pictures, NaN if
-/// nothing is left to compare.
+/// PSNR of luma in dB, `received` against `reference`, without the first `skip_rows`. Infinite for equal frames, NaN if
+/// there is nothing to compare.
 pub fn psnr_y(reference: &VideoFrame, received: &VideoFrame, skip_rows: u32) -> f64 {
     errors(reference.y(), reference.width(), reference.height(), received, skip_rows).psnr()
 }
 
-/// SSIM of luma, `received` against `reference`, without the first `skip_rows`; NaN if nothing is left to compare.
+/// SSIM of luma, `received` against `reference`, without the first `skip_rows`. NaN if there is nothing to compare.
 pub fn ssim_y(reference: &VideoFrame, received: &VideoFrame, skip_rows: u32) -> f64 {
     errors(reference.y(), reference.width(), reference.height(), received, skip_rows).ssim()
 }
@@ -91,7 +91,7 @@ fn errors(reference: &[u8], width: u32, height: u32, received: &VideoFrame, skip
     errors
 }
 
-/// Row `row` of the picture scaled to `w` by `h`.
+/// Row `row` of the frame scaled to `w` by `h`.
 fn scaled_row(picture: &VideoFrame, row: usize, w: usize, h: usize, out: &mut [f32]) {
     let (from_w, from_h) = (picture.width() as usize, picture.height() as usize);
     if (from_w, from_h) == (w, h) {
@@ -176,8 +176,8 @@ mod tests {
         assert!(compare(&[0; 3], 64, 48, &a).1.is_nan());
     }
 
-    /// `quality()` of the rig's `sink.js` with these pictures (a reference of 160x120, the same and a smaller one
-    /// received) gave these numbers.
+    /// Results of `quality()` in the measuring rig's `sink.js` for these frames (a reference of 160x120; the same frame
+    /// and a smaller one received).
     #[test]
     fn the_numbers_are_those_of_the_reference_page() {
         let a = picture(160, 120, |x, y| ((x * 7 + y * 13 + x * y / 5) % 200 + 20) as u8);

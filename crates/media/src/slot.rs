@@ -1,38 +1,38 @@
-//! The newest frame, for whoever comes to take it.
+//! A slot for the newest frame.
 
 use crate::frame::VideoFrame;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-/// Room for one frame. A newer one overwrites it; nobody ever waits to write. Clones are the same slot.
+/// Holds one frame. A newer frame replaces it, and writers never wait. Clones share the slot.
 #[derive(Debug, Clone, Default)]
 pub struct FrameSlot {
     shared: Arc<Shared>,
 }
 
-/// Called at each frame, on the thread that puts it: it may only wake somebody.
+/// Called for each frame on the thread that puts it, so it may only wake another thread.
 pub type Wake = dyn Fn() + Send + Sync;
 
-/// What a wait on a slot ended with.
+/// The result of waiting on a slot.
 #[derive(Debug)]
 pub enum Wait {
-    /// A frame that had not been seen.
+    /// A new frame.
     Frame(VideoFrame),
-    /// None came in time.
+    /// No frame arrived in time.
     TimedOut,
-    /// Somebody nudged.
+    /// [`FrameSlot::nudge`] was called.
     Nudged,
-    /// None will come any more.
+    /// The slot is closed.
     Closed,
 }
 
 impl FrameSlot {
-    /// An empty slot.
+    /// Makes an empty slot.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Puts a frame in, over any older one.
+    /// Replaces the frame.
     pub fn put(&self, frame: VideoFrame) {
         let mut state = self.lock();
         state.generation += 1;
@@ -42,15 +42,15 @@ impl FrameSlot {
         drop(state);
         self.shared.changed.notify_all();
         wakes.iter().filter_map(Weak::upgrade).for_each(|wake| wake());
-        drop(old); // its memory goes home outside the lock
+        drop(old); // return its memory to the pool outside the lock
     }
 
-    /// The newest frame if it is newer than `seen`, which is updated. Several readers each keep their own `seen`, from 0.
+    /// The newest frame if it is newer than `seen`, which is updated. Each reader keeps its own `seen`, starting at 0.
     pub fn newer_than(&self, seen: &mut u64) -> Option<VideoFrame> {
         newer(&self.lock(), seen)
     }
 
-    /// Blocks until there is a frame newer than `seen`. For threads of their own; never call it from async code.
+    /// Blocks until there is a frame newer than `seen`. For dedicated threads; never call it from async code.
     pub fn wait(&self, seen: &mut u64, timeout: Duration) -> Wait {
         let state = self.lock();
         let (start, nudges) = (*seen, state.nudges);
@@ -69,17 +69,17 @@ impl FrameSlot {
         }
     }
 
-    /// Wakes whoever waits, to look at something else than frames.
+    /// Wakes all waiting readers, for a reason other than a frame.
     pub fn nudge(&self) {
         self.lock().nudges += 1;
         self.shared.changed.notify_all();
     }
 
-    /// From now on calls `wake` at each frame, until the last strong reference to it is gone. For readers of many slots,
-    /// who cannot [`wait`](Self::wait) on one.
+    /// Calls `wake` for each frame until its last strong reference is dropped. For readers of many slots, which cannot
+    /// [`wait`](Self::wait) on one.
     pub fn on_frame(&self, wake: &Arc<Wake>) {
         let wakes = &mut self.lock().wakes;
-        // Who asks again and again, while no frame comes, is called once.
+        // A reader that registers repeatedly, without frames in between, is called once.
         wakes.retain(|other| other.strong_count() > 0 && !std::ptr::addr_eq(other.as_ptr(), Arc::as_ptr(wake)));
         wakes.push(Arc::downgrade(wake));
     }
@@ -89,19 +89,19 @@ impl FrameSlot {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Empties the slot: the camera went off. It can be filled again.
+    /// Empties the slot, for example when the camera is switched off. It can be filled again.
     pub fn clear(&self) {
         let old = self.lock().frame.take();
         drop(old);
     }
 
-    /// Wakes every waiter for good.
+    /// Closes the slot and wakes all waiting readers.
     pub fn close(&self) {
         self.lock().closed = true;
         self.shared.changed.notify_all();
     }
 
-    /// Whether it was closed.
+    /// Whether the slot is closed.
     pub fn is_closed(&self) -> bool {
         self.lock().closed
     }

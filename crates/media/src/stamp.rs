@@ -1,7 +1,7 @@
-//! A picture's own record of when it was made: a barcode over its top tenth.
+//! A timestamp inside a frame: a barcode over its top tenth.
 //!
-//! Whoever sees the picture can tell how old it is, and which picture of a known clip it is. It survives every codec and
-//! scaling we use.
+//! It tells a reader how old the frame is, and which frame of a known clip it is. It survives every codec and scaling
+//! that we use.
 //!
 //! # Format
 //! The band is `round(height / 20) * 2` rows high and spans the whole width. It holds two rows of 32 equal cells; cell `c`
@@ -11,12 +11,12 @@
 //! | bits | meaning |
 //! |---|---|
 //! | 4 | `1010` |
-//! | 40 | Unix time in ms modulo 2^40, when the picture goes to the encoder |
-//! | 12 | picture number modulo 4096 |
-//! | 8 | CRC-8 (polynomial 0x07, initially 0, not reflected) of the seven bytes before |
+//! | 40 | Unix time in ms modulo 2^40, when the frame is passed to the encoder |
+//! | 12 | frame number modulo 4096 |
+//! | 8 | CRC-8 (polynomial 0x07, initial value 0, not reflected) of the seven bytes before |
 //!
-//! A reader takes the mean luma over the middle 40 % of each cell of the *received* size (cells as fractions of a band
-//! of exactly a tenth), with the threshold 125.5, and checks `1010` and the CRC.
+//! A reader computes the mean luma over the middle 40 % of each cell at the *received* size (cells as fractions of a
+//! band of exactly a tenth), compares it with the threshold 125.5, and checks `1010` and the CRC.
 
 use crate::frame::{FrameMut, VideoFrame};
 
@@ -26,29 +26,29 @@ const ZERO: u8 = 16;
 const TIME_MASK: u64 = (1 << 40) - 1;
 const SEQ_MASK: u16 = 4095;
 
-/// What a stamp says.
+/// The content of a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// Unix time in ms, modulo 2^40.
     pub unix_ms: u64,
-    /// Picture number, modulo 4096.
+    /// Frame number, modulo 4096.
     pub seq: u16,
 }
 
 impl Stamp {
-    /// Milliseconds from the stamp to `unix_ms`, over the wrap; negative if the clocks disagree.
+    /// Milliseconds from the stamp to `unix_ms`, across a wrap; negative if the clocks disagree.
     pub fn age_ms(&self, unix_ms: u64) -> i64 {
         let forward = unix_ms.wrapping_sub(self.unix_ms).wrapping_add(1 << 39) & TIME_MASK;
         forward as i64 - (1 << 39)
     }
 }
 
-/// Rows that the band covers in a picture of this height.
+/// Number of rows of the band in a frame of this height.
 pub fn band_height(height: u32) -> u32 {
     (f64::from(height) * 0.1 / 2.0 + 0.5).floor() as u32 * 2
 }
 
-/// Puts a stamp over the top of the picture. A picture of less than 10 rows has no room and stays as it is.
+/// Writes a stamp over the top of the frame. A frame of less than 10 rows has no room and is unchanged.
 pub fn write(frame: &mut FrameMut, unix_ms: u64, seq: u16) {
     let (width, band) = (frame.width() as usize, band_height(frame.height()) as usize);
     let (y, u, v) = frame.planes_mut();
@@ -72,12 +72,13 @@ pub fn write(frame: &mut FrameMut, unix_ms: u64, seq: u16) {
     v[..chroma].fill(128);
 }
 
-/// The stamp of a picture, `None` if it has none that can be read.
+/// The stamp of a frame, `None` if there is no readable one.
 pub fn read(frame: &VideoFrame) -> Option<Stamp> {
     read_luma(frame.y(), frame.width() as usize, frame.width(), frame.height())
 }
 
-/// Like [`read`], from a luma plane alone: `stride` bytes a row, at least `width`. A plane that is too short has none.
+/// Like [`read`], for a luma plane alone with `stride` bytes per row, at least `width`. `None` if the plane is too
+/// short.
 pub fn read_luma(y: &[u8], stride: usize, width: u32, height: u32) -> Option<Stamp> {
     let (w, h) = (width as usize, height as usize);
     if w == 0 || h == 0 || stride < w || y.len() < stride.checked_mul(h - 1)?.checked_add(w)? {
@@ -135,7 +136,7 @@ mod tests {
         frame.freeze(Instant::now())
     }
 
-    /// Bits as the rig's `barcode.js` draws them, computed with it: `stamp(buf, 640, 360, 1700000000123, 4095)`.
+    /// The bits that the measuring rig's `barcode.js` draws for `stamp(buf, 640, 360, 1700000000123, 4095)`.
     #[test]
     fn the_bits_are_those_of_the_reference_writer() {
         assert_eq!(encode(1_700_000_000_123, 4095), REFERENCE);

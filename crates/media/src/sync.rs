@@ -1,41 +1,41 @@
-//! Lips and voice together: which of sound and picture has to wait for the other.
+//! Lip sync: decides whether audio or video must be delayed.
 //!
-//! RTP times of the two streams have nothing in common; each stream's RTCP sender reports pair one of its RTP times with
-//! the sender's wall clock (RFC 3550, section 6.4.1). So for what is heard and seen now it is known when it was captured,
-//! and the difference of the two ages is the skew.
+//! The RTP timestamps of the two streams are unrelated. The RTCP sender reports of each stream map an RTP timestamp to
+//! the sender's wall clock (RFC 3550 section 6.4.1). That gives the capture time of the audio and video being played
+//! now. The difference of their ages is the skew.
 //!
-//! People notice sound that comes 45 ms too early and 125 ms too late (ITU-R BT.1359). Within narrower limits nothing is
-//! done. Beyond them a delay that was added before is taken back first; only then is one added to the stream that is too
-//! early, in small steps, and never more than [`MAX_EXTRA`]: in a conversation being late is worse than being apart.
+//! People notice audio that is 45 ms early or 125 ms late (ITU-R BT.1359). Within narrower limits nothing is done.
+//! Beyond them, a delay that was added earlier is removed first. Only then is a delay added to the stream that is
+//! early, in small steps and never more than [`MAX_EXTRA`]: in a conversation, latency is worse than skew.
 
 use std::time::{Duration, Instant};
 
-/// The most that either stream is held up.
+/// The largest delay added to either stream.
 pub const MAX_EXTRA: Duration = Duration::from_millis(200);
 
-/// Sound may be this much ahead of the picture, seconds.
+/// Tolerated lead of audio before video, in seconds.
 const AHEAD: f64 = 0.030;
-/// Sound may be this much behind the picture, seconds.
+/// Tolerated lag of audio behind video, in seconds.
 const BEHIND: f64 = 0.070;
-/// Largest change of a delay in a second, seconds.
+/// Largest change of a delay per second, in seconds.
 const PACE: f64 = 0.040;
-/// Time constant of the smoothing of the skew, seconds.
+/// Time constant of the smoothed skew, in seconds.
 const SMOOTHING: f64 = 1.0;
-/// Skew that no two streams of one person have; such reports are wrong. Seconds.
+/// Implausible skew, in seconds. Such reports are ignored.
 const ABSURD: f64 = 5.0;
 const AUDIO_CLOCK: f64 = 48_000.0;
 const VIDEO_CLOCK: f64 = 90_000.0;
 
-/// Something heard or seen: which RTP time, and when.
+/// An RTP timestamp, and the time at which it is played.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown {
-    /// RTP time of the sample or picture.
+    /// RTP timestamp of the sample or frame.
     pub rtp_timestamp: u32,
-    /// When it comes out of the loudspeaker or onto the screen.
+    /// When it is played by the loudspeaker or shown on the screen.
     pub at: Instant,
 }
 
-/// How long each stream has to wait on top of its own needs. At most one of them is not zero.
+/// The delay to add to each stream. At most one is not zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extra {
     /// For `AudioBuffer::set_extra_delay`.
@@ -44,18 +44,18 @@ pub struct Extra {
     pub video: Duration,
 }
 
-/// Keeps the sound and the picture of one person together.
+/// Keeps the audio and the video of one person in sync.
 #[derive(Debug, Default)]
 pub struct LipSync {
     audio: Option<Mapping>,
     video: Option<Mapping>,
     last: Option<Instant>,
     skew: Option<f64>,
-    /// Seconds for audio; negative for video.
+    /// Added delay in seconds: positive for audio, negative for video.
     extra: f64,
 }
 
-/// A sender report: this RTP time was at that time of the sender's wall clock.
+/// A sender report: the RTP timestamp and the sender's wall clock at the same moment.
 #[derive(Debug, Clone, Copy)]
 struct Mapping {
     ntp_s: f64,
@@ -63,22 +63,22 @@ struct Mapping {
 }
 
 impl LipSync {
-    /// Nothing known, nothing delayed.
+    /// Starts without reports and without delays.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The sound's latest sender report: NTP time in 32.32 fixed point, and RTP time.
+    /// Records the latest sender report of audio: NTP time in 32.32 fixed point, and RTP timestamp.
     pub fn audio_report(&mut self, ntp: u64, rtp_timestamp: u32) {
         self.audio = Some(Mapping::new(ntp, rtp_timestamp));
     }
 
-    /// The picture's latest sender report.
+    /// Records the latest sender report of video.
     pub fn video_report(&mut self, ntp: u64, rtp_timestamp: u32) {
         self.video = Some(Mapping::new(ntp, rtp_timestamp));
     }
 
-    /// Takes what is heard and seen at about `now`; how long each has to wait. To be called some times a second.
+    /// Computes the delays from what is played and shown at about `now`. Call it a few times per second.
     pub fn update(&mut self, now: Instant, heard: Shown, seen: Shown) -> Extra {
         let passed = self.last.replace(now).map_or(0.0, |last| now.saturating_duration_since(last).as_secs_f64());
         if let Some(skew) = self.measure(heard, seen) {
@@ -91,7 +91,7 @@ impl LipSync {
         self.extra()
     }
 
-    /// What the last update said.
+    /// The result of the last update.
     pub fn extra(&self) -> Extra {
         Extra {
             audio: Duration::from_secs_f64(self.extra.max(0.0)),
@@ -99,12 +99,12 @@ impl LipSync {
         }
     }
 
-    /// How much later than the sound the picture is, seconds and smoothed; for statistics.
+    /// The smoothed delay of video relative to audio, in seconds, for statistics.
     pub fn skew_s(&self) -> Option<f64> {
         self.skew
     }
 
-    /// Age of the picture less age of the sound.
+    /// Age of the video minus age of the audio, in seconds.
     fn measure(&self, heard: Shown, seen: Shown) -> Option<f64> {
         let heard_captured = self.audio?.captured(heard.rtp_timestamp, AUDIO_CLOCK);
         let seen_captured = self.video?.captured(seen.rtp_timestamp, VIDEO_CLOCK);
@@ -113,14 +113,14 @@ impl LipSync {
     }
 }
 
-/// By how much the delay of sound should grow (or that of the picture shrink), were it done at once.
+/// By how much the audio delay should grow (or the video delay shrink), in seconds, before its rate is limited.
 fn wanted(skew: f64, extra: f64) -> f64 {
     if skew > AHEAD {
         skew - AHEAD
     } else if skew < -BEHIND {
         skew + BEHIND
     } else if extra > 0.0 {
-        // in between: what was added is given back as far as the limit allows
+        // in between: remove added delay as far as the limit allows
         -(AHEAD * 0.8 - skew).clamp(0.0, extra)
     } else {
         (skew + BEHIND * 0.8).clamp(0.0, -extra)
@@ -132,7 +132,7 @@ impl Mapping {
         Self { ntp_s: ntp as f64 / 4_294_967_296.0, rtp }
     }
 
-    /// When the sender's clock stood at this RTP time, seconds.
+    /// Capture time of this RTP timestamp on the sender's clock, in seconds.
     fn captured(&self, rtp: u32, clock: f64) -> f64 {
         self.ntp_s + f64::from(rtp.wrapping_sub(self.rtp) as i32) / clock
     }
@@ -149,7 +149,7 @@ mod tests {
 
     const NTP: u64 = 3_900_000_000 << 32;
 
-    /// Runs `seconds` with a picture that is `video_ms` and a sound that is `audio_ms` old, before what is added.
+    /// Runs `seconds` with video that is `video_ms` old and audio that is `audio_ms` old, before added delays.
     fn run(sync: &mut LipSync, start: Instant, seconds: u64, audio_ms: u64, video_ms: u64) -> Extra {
         for tick in 0..seconds * 5 {
             let captured_ms = 1_000_000 + tick * 200;

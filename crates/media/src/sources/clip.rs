@@ -1,38 +1,38 @@
-//! Pictures from a file of raw I420, forwards and then backwards, stamped.
+//! Frames from a file of raw I420, played forwards and backwards, with stamps.
 
 use crate::frame::{Color, FrameMut, FramePool, Matrix, VideoFrame};
 use crate::stamp;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Instant;
 
-/// Pictures in the clips that we measure with; 4096 is a multiple of twice this, so the number in a stamp is enough to
-/// find the original.
+/// Number of frames in the clips for measurements. 4096 is a multiple of twice this, so the number in a stamp
+/// identifies the original frame.
 pub const CLIP_FRAMES: u64 = 64;
 
-/// Where in a clip of [`CLIP_FRAMES`] the picture `n` of the endless run is found.
+/// The index of frame `n` of the endless playback in a clip of [`CLIP_FRAMES`].
 pub fn clip_index(n: u64) -> u64 {
     ping_pong(n, CLIP_FRAMES)
 }
 
-/// Why a file gives no pictures.
+/// Why a clip cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ClipError {
-    /// The disk or the file failed.
+    /// Reading failed.
     #[error("the clip cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// Less than one whole picture, or a remainder after the last.
-    #[error("the clip has {bytes} bytes, which is no whole number of {width}x{height} pictures")]
+    /// The file is empty or not a multiple of the frame size.
+    #[error("the clip has {bytes} bytes, which is not a multiple of a {width}x{height} frame")]
     Size {
         /// Length of the file.
         bytes: u64,
-        /// Width that was asked for.
+        /// Requested width.
         width: u32,
-        /// Height that was asked for.
+        /// Requested height.
         height: u32,
     },
 }
 
-/// An open clip. Only the picture that is asked for is read.
+/// An open clip. Reads only the requested frame.
 #[derive(Debug)]
 pub struct Clip<R> {
     input: R,
@@ -42,7 +42,7 @@ pub struct Clip<R> {
 }
 
 impl<R: Read + Seek> Clip<R> {
-    /// Takes `input` for raw I420 pictures of this size, BT.709 in limited range.
+    /// Opens `input` as raw I420 frames of this size, limited-range BT.709.
     pub fn new(mut input: R, width: u32, height: u32) -> Result<Self, ClipError> {
         let (bytes, picture) = (input.seek(SeekFrom::End(0))?, VideoFrame::byte_len(width, height) as u64);
         if picture == 0 || bytes < picture || bytes % picture != 0 {
@@ -51,12 +51,12 @@ impl<R: Read + Seek> Clip<R> {
         Ok(Self { input, width, height, frames: bytes / picture })
     }
 
-    /// Pictures in the file.
+    /// Number of frames in the file.
     pub fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// Picture `n` of the endless run, stamped with `unix_ms` and `n`.
+    /// Frame `n` of the endless playback, stamped with `unix_ms` and `n`.
     pub fn frame(&mut self, n: u64, unix_ms: u64, pool: &FramePool, time: Instant) -> Result<VideoFrame, ClipError> {
         let mut frame = pool.take(self.width, self.height);
         self.read(n, &mut frame)?;
@@ -66,7 +66,7 @@ impl<R: Read + Seek> Clip<R> {
         Ok(frame)
     }
 
-    /// Picture `n` of the endless run as it is in the file, into a frame of the clip's size.
+    /// Reads frame `n` of the endless playback unchanged into a frame of the clip's size.
     pub fn read(&mut self, n: u64, frame: &mut FrameMut) -> Result<(), ClipError> {
         let picture = VideoFrame::byte_len(self.width, self.height) as u64;
         self.input.seek(SeekFrom::Start(ping_pong(n, self.frames) * picture))?;

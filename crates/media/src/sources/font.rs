@@ -1,12 +1,12 @@
-//! A font of 5x7 dots: digits, capitals and the ASCII signs.
+//! A 5x7 font: digits, capital letters and ASCII symbols.
 
-/// Dots across a glyph with the gap after it.
+/// Width of a glyph with the gap after it, in dots.
 pub(super) const ADVANCE: usize = 6;
-/// Dots down a glyph.
+/// Height of a glyph with the gap below it, in dots.
 pub(super) const HEIGHT: usize = 8;
 
-/// The five columns of a character, lowest bit at the top. Small letters are shown as capitals, what the font lacks as a
-/// box.
+/// The five columns of a character, with the lowest bit at the top. Lower case is shown as upper case, and a character
+/// that the font lacks as a box.
 pub(super) fn columns(c: char) -> [u8; 5] {
     let code = c.to_ascii_uppercase() as usize;
     code.checked_sub(0x20).and_then(|i| GLYPHS.get(i)).copied().unwrap_or([0x7F, 0x41, 0x41, 0x41, 0x7F])

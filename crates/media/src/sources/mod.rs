@@ -1,4 +1,4 @@
-//! Sound and pictures made by ourselves, for people without a device and for measuring.
+//! Synthetic audio and video, for people without a device and for measurements.
 
 mod clip;
 mod font;

@@ -1,4 +1,4 @@
-//! A picture that moves: a round table with seats that circle it, before colour bars and a passing band.
+//! A moving test pattern: seats that circle a round table, in front of colour bars and a moving band.
 
 use super::font;
 use crate::frame::{FrameMut, FramePool, VideoFrame};
@@ -22,14 +22,14 @@ const TABLE: Yuv = [200, 112, 138];
 const PLATE: Yuv = [226, 126, 130];
 const SEAT: Yuv = [96, 108, 190];
 const SEATS: usize = 6;
-/// Pictures for a round of the table.
+/// Frames per revolution of the table.
 const ROUND: u64 = 240;
-/// Columns that the band at the bottom moves on with each picture.
+/// Columns by which the bottom band moves per frame.
 const SCROLL: usize = 4;
 /// Width after which the band repeats.
 const BAND_PERIOD: usize = 512;
 
-/// Draws the test pattern. What does not move is drawn once; a picture then costs little more than its copy.
+/// Draws the test pattern. Static parts are drawn once, so a frame costs little more than a copy.
 #[derive(Debug)]
 pub struct TestPattern {
     width: u32,
@@ -40,10 +40,10 @@ pub struct TestPattern {
 }
 
 impl TestPattern {
-    /// The most characters of a label that are shown.
+    /// Most characters of the label that are shown.
     pub const LABEL: usize = 24;
 
-    /// A pattern of this size with a label, of which ASCII is shown.
+    /// Makes a pattern of this size with a label, of which ASCII characters are shown.
     pub fn new(width: u32, height: u32, label: &str) -> Self {
         let mut still = FramePool::new().take(width, height);
         draw_bars(&mut still);
@@ -59,7 +59,7 @@ impl TestPattern {
         pattern
     }
 
-    /// Picture `n`, made at `unix_ms`: with the clock (UTC) and number in figures, and stamped.
+    /// Frame `n`, made at `unix_ms`: shows the time (UTC) and the number, and has a stamp.
     pub fn frame(&self, n: u64, unix_ms: u64, pool: &FramePool, time: Instant) -> VideoFrame {
         let mut frame = pool.take(self.width, self.height);
         frame.data_mut().copy_from_slice(&self.still);
@@ -70,7 +70,7 @@ impl TestPattern {
         frame.freeze(time)
     }
 
-    /// A noisy band along the lower edge that moves sideways.
+    /// Draws a noisy band along the bottom edge that moves sideways.
     fn draw_band(&self, frame: &mut FrameMut, n: u64) {
         let (w, h) = (self.width as usize, self.height as usize);
         let offset = (n as usize % (BAND_PERIOD / SCROLL)) * SCROLL;
@@ -123,7 +123,7 @@ fn draw_bars(frame: &mut FrameMut) {
     let (y, u, v) = frame.planes_mut();
     for row in 0..h {
         for (x, luma) in y[row * w..][..w].iter_mut().enumerate() {
-            let shade = row * 60 / h; // darker downwards, so that scaling and banding show
+            let shade = row * 60 / h; // darker towards the bottom, to make scaling and banding visible
             *luma = BARS[x * BARS.len() / w][0].saturating_sub(shade as u8).max(16);
         }
     }

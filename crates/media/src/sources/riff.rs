@@ -1,24 +1,24 @@
-//! What is in a WAV file, whatever its lengths say.
+//! Parses WAV files, including ones with wrong lengths.
 //!
-//! RIFF as Microsoft and IBM wrote it down in 1991, with the 64-bit sizes of RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088).
-//! Programs that write into a pipe, crash, or forget a padding byte leave lengths that are wrong, so no length is believed
-//! where the bytes say otherwise. `hound`, which reads well-formed files well, believes them all.
+//! RIFF as defined by Microsoft and IBM in 1991, with the 64-bit sizes of RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088).
+//! Programs that write to a pipe, crash, or omit a padding byte leave wrong lengths, so a length is used only if it
+//! agrees with the data. `hound` reads well-formed files well, but trusts every length.
 
 use super::wav::WavError;
 
-/// How samples lie in the data.
+/// The sample format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Format {
     pub(super) encoding: Encoding,
     pub(super) channels: usize,
     pub(super) rate: u32,
-    /// Bytes of one sample.
+    /// Bytes per sample.
     pub(super) container: usize,
-    /// Bits of it that are used.
+    /// Number of bits used in a sample.
     pub(super) bits: u32,
 }
 
-/// What a sample is.
+/// The encoding of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// Unsigned up to 8 bits, signed above.
@@ -26,7 +26,7 @@ pub(super) enum Encoding {
     Float,
 }
 
-/// The format and the sound's bytes, which may end within a frame.
+/// Returns the format and the audio data, which may end within a frame.
 pub(super) fn parse(bytes: &[u8]) -> Result<(Format, &[u8]), WavError> {
     let kind = bytes.get(..4).unwrap_or_default();
     let wave = bytes.get(8..12).is_some_and(|id| id == b"WAVE");
@@ -48,8 +48,8 @@ struct Found<'a> {
     data: Option<&'a [u8]>,
 }
 
-/// Goes from chunk to chunk up to the sound. If the chain breaks, or a length leads past everything, the parts are looked
-/// for by their names.
+/// Walks the chunks up to the audio data. If the chain is broken, or a length exceeds the file, searches for the chunks
+/// by name.
 fn walk(bytes: &[u8]) -> Found<'_> {
     let mut found = Found::default();
     let (mut at, mut data_size) = (12, None);
@@ -74,14 +74,16 @@ fn walk(bytes: &[u8]) -> Found<'_> {
     search(bytes, found)
 }
 
-/// Where the chunk after one that begins at `body` does. Chunks of odd length are padded, but not by everybody.
+/// The start of the chunk that follows the one whose body starts at `body`. Odd chunks should be padded, but some are
+/// not.
 fn next(bytes: &[u8], body: usize, size: usize) -> usize {
     let end = body.saturating_add(size);
     let padded = end.saturating_add(size % 2);
     if !is_chunk(bytes, padded) && is_chunk(bytes, end) { end } else { padded }
 }
 
-/// Bytes of sound: as many as `size` says if they are there and something else, or nothing, follows; else all there are.
+/// The length of the audio data: `size` if there are as many bytes and another chunk or nothing follows, otherwise all
+/// remaining bytes.
 fn sound_len(body: &[u8], size: u64) -> usize {
     let all = body.len();
     let Some(size) = usize::try_from(size).ok().filter(|size| *size < all) else { return all };
@@ -91,7 +93,7 @@ fn sound_len(body: &[u8], size: u64) -> usize {
     if ends || padded == all { size } else { all }
 }
 
-/// Whether a chunk may begin here: its name is a usual one, or can be read and its length is no more than what follows.
+/// Whether a chunk may start here: its name is common, or it is printable and its length fits into the file.
 fn is_chunk(bytes: &[u8], at: usize) -> bool {
     header(bytes, at).is_some_and(|(id, size)| {
         let readable = id.iter().all(|c| (b' '..=b'~').contains(c));
@@ -99,13 +101,13 @@ fn is_chunk(bytes: &[u8], at: usize) -> bool {
     })
 }
 
-/// Chunks that programs put beside the sound.
+/// Chunks that programs commonly add.
 const USUAL: [&[u8; 4]; 14] = [
     b"fmt ", b"data", b"LIST", b"fact", b"bext", b"JUNK", b"junk", b"PEAK", b"cue ", b"smpl", b"iXML", b"axml",
     b"id3 ", b"ds64",
 ];
 
-/// The parts by their names, for a chain that does not lead to them.
+/// Searches for the chunks by name, for a broken chain.
 fn search<'a>(bytes: &'a [u8], mut found: Found<'a>) -> Found<'a> {
     let place = |id: &[u8], from: usize| Some(bytes.get(from..)?.windows(4).position(|four| four == id)? + from);
     if found.format.is_none()
@@ -130,7 +132,7 @@ fn header(bytes: &[u8], at: usize) -> Option<(&[u8; 4], usize)> {
     Some((id, size as usize))
 }
 
-/// Bytes of a format chunk up to the bits of a sample.
+/// Bytes of a format chunk up to the bits per sample.
 const SHORTEST_FORMAT: usize = 16;
 const PCM: u16 = 1;
 const FLOAT: u16 = 3;
@@ -150,12 +152,12 @@ fn parse_format(chunk: &[u8]) -> Result<Format, WavError> {
     let encoding = match tag {
         PCM => Encoding::Integer,
         FLOAT => Encoding::Float,
-        other => return Err(WavError::Unsupported(format!("compressed sound (format {other:#06x})"))),
+        other => return Err(WavError::Unsupported(format!("compressed audio (format {other:#06x})"))),
     };
     if channels == 0 {
         return Err(WavError::Unsupported("no channels".into()));
     }
-    // A frame longer than its samples pads them (24 bits in 4 bytes); one that makes no sense is not believed.
+    // A frame longer than its samples pads them (24 bits in 4 bytes). An implausible length is ignored.
     let padded = block / channels;
     let container = if block % channels == 0 && (named..=8).contains(&padded) { padded } else { named };
     let fits = match encoding {
@@ -188,7 +190,7 @@ mod tests {
         chunk(b"fmt ", 16, &[1, 0, 1, 0, 0x80, 0xBB, 0, 0, 0, 0x77, 1, 0, 2, 0, 16, 0])
     }
 
-    /// 100 samples that are no text.
+    /// 100 samples that do not look like text.
     fn sound() -> Vec<u8> {
         (0..100i16).flat_map(|n| (n * 300 - 9_000).to_le_bytes()).collect()
     }

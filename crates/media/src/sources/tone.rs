@@ -3,7 +3,7 @@
 use crate::audio::SAMPLE_RATE;
 use std::f64::consts::TAU;
 
-/// A sine that goes on without a break from block to block.
+/// A sine that continues without a break from block to block.
 #[derive(Debug, Clone)]
 pub struct Tone {
     phase: f64,
@@ -12,7 +12,7 @@ pub struct Tone {
 }
 
 impl Tone {
-    /// A tone of `hz` and this amplitude (1 is full scale), beginning at 0.
+    /// A tone of `hz` with this amplitude (1 is full scale) and phase 0.
     pub fn new(hz: f64, amplitude: f32) -> Self {
         Self { phase: 0.0, step: hz / f64::from(SAMPLE_RATE), amplitude }
     }

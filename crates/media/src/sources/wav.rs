@@ -1,52 +1,52 @@
-//! Sound from a WAV file, in a loop.
+//! Plays a WAV file in a loop.
 
 use super::riff::{self, Encoding, Format};
 use crate::audio::{SAMPLE_RATE, clean};
 use std::f64::consts::PI;
 use std::io::Read;
 
-/// Why a file gives no sound.
+/// Why a file cannot be played.
 #[derive(Debug, thiserror::Error)]
 pub enum WavError {
-    /// The disk failed.
+    /// Reading failed.
     #[error("the file cannot be read: {0}")]
     Unreadable(#[from] std::io::Error),
-    /// It is something else.
-    #[error("it is no WAV file")]
+    /// The file has another format.
+    #[error("it is not a WAV file")]
     NoWav,
-    /// Nothing in it says how its samples lie.
-    #[error("the WAV file does not say what format it has")]
+    /// The file has no format chunk.
+    #[error("the WAV file does not declare its format")]
     NoFormat,
-    /// Something in its head is out of what we play.
+    /// A property of the file is not supported.
     #[error("the WAV file has {0}, which cannot be played")]
     Unsupported(String),
-    /// There is nothing in it.
-    #[error("the WAV file has no sound in it")]
+    /// The file contains no audio.
+    #[error("the WAV file contains no audio")]
     Empty,
-    /// More than [`Wav::MAX_SECONDS`] or [`Wav::MAX_BYTES`].
+    /// The file exceeds [`Wav::MAX_SECONDS`] or [`Wav::MAX_BYTES`].
     #[error("the WAV file is longer than {} minutes or {} MiB", Wav::MAX_SECONDS / 60, Wav::MAX_BYTES >> 20)]
     TooLong,
 }
 
-/// A sound held in memory as 48 kHz mono and played over and over.
+/// Audio held in memory as 48 kHz mono and played in a loop.
 #[derive(Debug, Clone)]
 pub struct Wav {
     samples: Vec<f32>,
     position: usize,
 }
 
-/// Rates that are played, Hz.
+/// Supported sample rates in Hz.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 impl Wav {
-    /// The longest file, about 115 MB in memory.
+    /// The longest file in seconds, about 115 MB in memory.
     pub const MAX_SECONDS: u32 = 600;
-    /// The largest file: ten minutes of stereo in 32 bits at 96 kHz.
+    /// The largest file in bytes: ten minutes of 32-bit stereo at 96 kHz.
     pub const MAX_BYTES: u64 = 512 << 20;
 
-    /// Reads all of a file of up to 32 bit integers, or floats of 32 or 64 bits, at 1 to 768 kHz. Channels are averaged,
-    /// other rates are resampled with a windowed sinc. What lies within a file counts, not what its lengths say; samples
-    /// that are no sound are 0.
+    /// Reads a file with integers of up to 32 bits, or floats of 32 or 64 bits, at 1 to 768 kHz. Channels are averaged,
+    /// and other rates are resampled with a windowed sinc. The actual content counts, not the declared lengths. Samples
+    /// that are not finite become 0.
     pub fn read(input: impl Read) -> Result<Self, WavError> {
         let mut bytes = vec![];
         input.take(Self::MAX_BYTES + 1).read_to_end(&mut bytes)?;
@@ -67,7 +67,7 @@ impl Wav {
         if samples.is_empty() { Err(WavError::Empty) } else { Ok(Self { samples, position: 0 }) }
     }
 
-    /// Samples before it begins again.
+    /// Number of samples before it repeats.
     pub fn period(&self) -> usize {
         self.samples.len()
     }
@@ -81,7 +81,7 @@ impl Wav {
     }
 }
 
-/// The mean of all channels. A frame that was cut at the end is left out.
+/// The mean of all channels. An incomplete frame at the end is dropped.
 fn mono(format: Format, data: &[u8]) -> Vec<f32> {
     let Format { encoding, channels, container, .. } = format;
     let unused = unused_on_top(format, data);
@@ -101,7 +101,7 @@ fn float(bytes: &[u8]) -> f32 {
     }
 }
 
-/// As 32 bits, of which the highest are used. One byte is unsigned.
+/// Converts a sample to 32 bits, using the highest bits. One-byte samples are unsigned.
 fn integer(bytes: &[u8]) -> i32 {
     match *bytes {
         [a] => (i32::from(a) - 128) << 24,
@@ -112,8 +112,8 @@ fn integer(bytes: &[u8]) -> i32 {
     }
 }
 
-/// Bits above the used ones. Samples shorter than their place should stand at its top; some programs put them at the bottom,
-/// which is seen where none uses more and not all would be divisible.
+/// The number of unused high bits. Samples smaller than their container should use its high bits; some programs use the
+/// low ones. That is detected if no sample needs the high bits and the low bits are not all zero.
 fn unused_on_top(format: Format, data: &[u8]) -> u32 {
     let Format { encoding, container, bits, .. } = format;
     let unused = (container as u32 * 8).saturating_sub(bits);
@@ -135,7 +135,7 @@ fn resample(input: Vec<f32>, rate: u32) -> Vec<f32> {
         return input;
     }
     let ratio = f64::from(rate) / f64::from(SAMPLE_RATE);
-    let cutoff = (1.0 / ratio).min(1.0) * 0.95; // below both Nyquist frequencies, as a part of the input's
+    let cutoff = (1.0 / ratio).min(1.0) * 0.95; // below both Nyquist frequencies, relative to the input's
     let reach = REACH / cutoff;
     let length = (input.len() as f64 / ratio) as usize;
     (0..length)
@@ -149,7 +149,7 @@ fn resample(input: Vec<f32>, rate: u32) -> Vec<f32> {
         .collect()
 }
 
-/// Sinc under a Hann window.
+/// A sinc with a Hann window.
 fn kernel(x: f64, cutoff: f64, reach: f64) -> f64 {
     let sinc = if x.abs() < 1e-9 { 1.0 } else { (PI * cutoff * x).sin() / (PI * cutoff * x) };
     cutoff * sinc * (0.5 + 0.5 * (PI * x / reach).cos())
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_we_cannot_play_is_said() {
         let text = |bytes: Vec<u8>| Wav::read(Cursor::new(bytes)).unwrap_err().to_string();
-        assert!(text(b"not a wav".to_vec()).contains("no WAV file"));
+        assert!(text(b"not a wav".to_vec()).contains("not a WAV file"));
         assert!(text(file(48_000, 1, |_| 0.0, 0.0)).contains("no sound"));
         assert!(text(file(900, 1, |_| 0.0, 0.1)).contains("900 Hz"));
         let mut compressed = file(8_000, 1, |_| 0.0, 0.1);
