@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Action,
-    /// Say more on standard error; twice for everything.
+    /// Log more to standard error; repeat for debug and trace.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 }
@@ -30,65 +30,65 @@ impl Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
-    /// Join a room, and stay until the time is up, Ctrl-C, or everybody has gone.
+    /// Join a room. Stay until the time is up, Ctrl-C is pressed, or everybody else has left.
     Call(CallOptions),
     /// List cameras, microphones and loudspeakers.
     Devices {
-        /// One JSON object a line.
+        /// Print one JSON object per line.
         #[arg(long)]
         json: bool,
     },
-    /// Show a server's board and do what lines on standard input say: lay, take, wait, leave, eat-now, ...
+    /// Show a server's board and execute commands from standard input: lay, take, wait, leave, eat-now, ...
     Board(BoardOptions),
-    /// Be one end of a measured call: orders on standard input, JSON lines on standard output (docs/benchmarks.md).
+    /// Be one end of a measured call: commands on standard input, JSON lines on standard output (docs/benchmarks.md).
     Measure(MeasureOptions),
 }
 
 /// Options of `call`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CallOptions {
-    /// A link: lunchroom://join/ROOM?server=wss://HOST, or https://HOST/r/ROOM.
+    /// Link to the room: lunchroom://join/ROOM?server=wss://HOST, or https://HOST/r/ROOM.
     #[arg(conflicts_with_all = ["server", "room"], required_unless_present = "server")]
     pub(crate) link: Option<String>,
-    /// Server: ws://HOST:PORT or wss://HOST.
+    /// Server URL: ws://HOST:PORT or wss://HOST.
     #[arg(long, requires = "room")]
     pub(crate) server: Option<url::Url>,
-    /// SHA-256 of the server's own certificate, 64 hexadecimal digits.
+    /// SHA-256 fingerprint of the server's self-signed certificate, 64 hexadecimal digits.
     #[arg(long, requires = "server")]
     pub(crate) fingerprint: Option<String>,
-    /// Room.
+    /// Name of the room.
     #[arg(long)]
     pub(crate) room: Option<String>,
-    /// What people call you.
+    /// Your display name.
     #[arg(long, default_value = "Guest")]
     pub(crate) name: String,
-    /// off, test (a test pattern), clip:FILE@WxH (raw I420), or a camera's id or name. Default: the system's camera.
+    /// Camera: off, test (a test pattern), clip:FILE@WxH (raw I420), or an id or name. Default: the system's camera.
     #[arg(long)]
     pub(crate) camera: Option<String>,
-    /// off, tone, wav:FILE, or a microphone's id or name. Default: the system's microphone.
+    /// Microphone: off, tone, wav:FILE, or an id or name. Default: the system's microphone.
     #[arg(long)]
     pub(crate) microphone: Option<String>,
-    /// off, null (played to nobody), wav:FILE, or a loudspeaker's id or name. Default: the system's loudspeaker.
+    /// Loudspeaker: off, null (discards the audio), wav:FILE, or an id or name. Default: the system's loudspeaker.
     #[arg(long)]
     pub(crate) speaker: Option<String>,
     #[command(flatten)]
     pub(crate) video: VideoOptions,
-    /// End after this many seconds.
+    /// Leave after this many seconds.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
-    /// Only relayed paths: hides your address.
+    /// Use only relayed paths, which hides your address.
     #[arg(long)]
     pub(crate) relay_only: bool,
-    /// Gather only the loopback address, for tests on one machine.
+    /// Use only the loopback address, for tests on one machine.
     #[arg(long)]
     pub(crate) loopback: bool,
-    /// Say this line in the chat once somebody is there.
+    /// Send this chat message when another participant is present.
     #[arg(long)]
     pub(crate) say: Option<String>,
-    /// Figures and events as JSON lines on standard output.
+    /// Print statistics and events as JSON lines.
     #[arg(long)]
     pub(crate) json: bool,
-    /// File with the device's key, made if it is not there. Default: a new key for each run.
+    /// File with the device's key, created if it does not exist. Default: a new key for each run.
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
 }
@@ -96,36 +96,36 @@ pub(crate) struct CallOptions {
 /// Options of `board`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct BoardOptions {
-    /// Server: ws://HOST:PORT or wss://HOST.
+    /// Server URL: ws://HOST:PORT or wss://HOST.
     #[arg(long)]
     pub(crate) server: url::Url,
-    /// SHA-256 of the server's own certificate, 64 hexadecimal digits.
+    /// SHA-256 fingerprint of the server's self-signed certificate, 64 hexadecimal digits.
     #[arg(long)]
     pub(crate) fingerprint: Option<String>,
-    /// What people call you.
+    /// Your display name.
     #[arg(long, default_value = "Guest")]
     pub(crate) name: String,
-    /// The community's secret, if the server wants one. Better given by environment.
+    /// Secret of the community, if the server has one. Prefer the environment variable.
     #[arg(long, env = "LUNCHROOM_MEMBER_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
-    /// The board as JSON. What comes of orders is JSON always.
+    /// Print the board as JSON. Results of commands are always JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// File with the device's key, made if it is not there. Default: a new key for each run.
+    /// File with the device's key, created if it does not exist. Default: a new key for each run.
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
 }
 
-/// How video is sent.
+/// Options for sending video.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct VideoOptions {
-    /// Codec to offer first; auto: the usual order.
+    /// Codec to offer first; auto offers all in the usual order.
     #[arg(long, value_enum, default_value_t = Codec::Auto)]
     pub(crate) codec: Codec,
-    /// Largest picture sent, WIDTHxHEIGHT.
+    /// Largest frame to send, WIDTHxHEIGHT.
     #[arg(long, default_value = "640x360", value_parser = size)]
     pub(crate) size: (u32, u32),
-    /// Most pictures a second.
+    /// Maximum frame rate.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub(crate) fps: u32,
 }
@@ -139,35 +139,35 @@ impl VideoOptions {
 /// Options of `measure`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct MeasureOptions {
-    /// This end's name.
+    /// Name of this end.
     #[arg(long)]
     pub(crate) name: String,
-    /// Server.
+    /// Server URL.
     #[arg(long)]
     pub(crate) signal: url::Url,
-    /// Room.
+    /// Name of the room.
     #[arg(long)]
     pub(crate) room: String,
     #[command(flatten)]
     pub(crate) video: VideoOptions,
-    /// Folder with clip-WxH.i420 and speech.wav.
+    /// Folder that contains clip-WxH.i420 and speech.wav.
     #[arg(long)]
     pub(crate) media: PathBuf,
-    /// 0: receive video only.
+    /// 0 receives video without sending.
     #[arg(long, default_value_t = 1)]
     pub(crate) send: u8,
-    /// RTCIceServer list as JSON, in place of the server's.
+    /// ICE servers as a JSON list of RTCIceServer, instead of the server's.
     #[arg(long)]
     pub(crate) ice: Option<String>,
-    /// Only relayed paths.
+    /// Use only relayed paths.
     #[arg(long)]
     pub(crate) relay_only: bool,
-    /// Gather only the loopback address.
+    /// Use only the loopback address.
     #[arg(long)]
     pub(crate) loopback: bool,
 }
 
-/// Codec by name.
+/// Codecs by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Codec {
     Auto,
@@ -177,7 +177,7 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    /// What is offered: the named codec alone, or all.
+    /// The codecs to offer: the named one alone, or all.
     pub(crate) fn offered(self) -> Vec<VideoCodec> {
         match self {
             Codec::Auto => VideoCodec::ALL.to_vec(),

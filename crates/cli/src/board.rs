@@ -1,4 +1,4 @@
-//! `lunchroom-cli board`: the board without a window, by orders on standard input.
+//! `lunchroom-cli board`: shows the board and executes commands from standard input.
 
 use crate::args::BoardOptions;
 use crate::call::waiting;
@@ -17,11 +17,11 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// A server that does not show its board in this time ends the command.
+/// Longest wait for a board that the server does not send.
 const GIVE_UP: Duration = Duration::from_secs(15);
-/// One that cannot be reached for this long ends it too.
+/// Longest wait for a server that cannot be reached.
 const UNREACHABLE: Duration = Duration::from_secs(3);
-/// What a line may say.
+/// The syntax of commands.
 const ORDERS: &str = "lay MINUTES_FROM_NOW TOPIC | take TABLE | wait TABLE | leave TABLE | delete TABLE | eat-now [PERSON...] | \
                       stop | free | away | forget | invite ROOM | board | quit";
 
@@ -75,7 +75,7 @@ async fn follow(engine: &Engine, as_json: bool) -> Result<()> {
     }
 }
 
-/// Waits for the board, or says what it is that does not come.
+/// Waits for the board, or fails with the reason that it does not arrive.
 async fn first(view: &mut watch::Receiver<AppView>) -> Result<()> {
     let end = Instant::now() + GIVE_UP;
     let mut trouble = None;
@@ -99,10 +99,12 @@ async fn first(view: &mut watch::Receiver<AppView>) -> Result<()> {
     }
 }
 
-/// Why there is no board, as far as can be known.
+/// The most likely reason for a missing board.
 fn no_board(session: &SessionView) -> anyhow::Error {
     match session {
-        SessionView::Open { .. } => anyhow!("the server shows no board; if it is a community's, give --secret"),
+        SessionView::Open { .. } => {
+            anyhow!("the server did not send a board; if it belongs to a community, give --secret")
+        }
         SessionView::Connecting { server, .. } => {
             anyhow!("{} does not answer. Check the address and the network (server_silent)", server.url)
         }
@@ -110,7 +112,7 @@ fn no_board(session: &SessionView) -> anyhow::Error {
     }
 }
 
-/// One line of JSON a request: what came of it.
+/// Executes a request. Returns the result as one line of JSON.
 async fn answer(engine: &Engine, request: Result<BoardRequest>) -> Value {
     let request = match request {
         Ok(request) => request,
@@ -143,11 +145,11 @@ fn request(order: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
         "away" => BoardRequest::Presence { presence: Presence::Away },
         "forget" => BoardRequest::ForgetMe,
         "invite" => BoardRequest::Invite { room: table()?, uses: 1, hours: 24 },
-        _ => bail!("one of: {ORDERS}"),
+        _ => bail!("expected one of: {ORDERS}"),
     })
 }
 
-/// `0 Soup` begins at once; `30 Soup` in half an hour by the server's clock.
+/// `0 Soup` starts now, `30 Soup` in half an hour by the server's clock.
 fn draft(text: &str, board: Option<&BoardState>) -> Result<Draft> {
     let (minutes, topic) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let minutes: u64 = minutes.parse().context("lay MINUTES_FROM_NOW TOPIC")?;
@@ -164,7 +166,7 @@ fn draft(text: &str, board: Option<&BoardState>) -> Result<Draft> {
     })
 }
 
-/// Tells what is new since notice `told`; the number of the next.
+/// Prints the notices from number `told` on. Returns the number of the next one.
 fn notices(view: &AppView, told: u64) -> u64 {
     for (_, notice) in view.notices.iter().filter(|(number, _)| *number >= told) {
         let kind = serde_json::to_value(notice.kind).unwrap_or_default();

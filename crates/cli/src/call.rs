@@ -13,7 +13,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, interval, sleep_until};
 
-/// A server that is out of reach for this long ends the command.
+/// Longest wait for a server that cannot be reached.
 const GIVE_UP: Duration = Duration::from_secs(15);
 
 pub(crate) async fn run(options: CallOptions) -> Result<()> {
@@ -47,11 +47,11 @@ pub(crate) async fn run(options: CallOptions) -> Result<()> {
 fn request(options: &CallOptions) -> Result<JoinRequest> {
     let media = MediaState::default(); // set by the caller
     if let Some(link) = &options.link {
-        let link = Link::parse(link).context("this is no link to a room")?;
+        let link = Link::parse(link).context("not a link to a room")?;
         return Ok(JoinRequest::from_link(link, options.name.clone(), media));
     }
     let (Some(url), Some(room)) = (options.server.clone(), options.room.clone()) else {
-        bail!("give a link, or --server and --room");
+        bail!("give a link, or both --server and --room");
     };
     let fingerprint = options.fingerprint.as_deref().map(fingerprint).transpose()?;
     let server = ServerAddress { url, fingerprint };
@@ -64,11 +64,11 @@ pub(crate) fn fingerprint(text: &str) -> Result<[u8; 32]> {
     let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
     match bytes.and_then(|b| <[u8; 32]>::try_from(b).ok()) {
         Some(bytes) if digits.len() == 64 => Ok(bytes),
-        Some(_) | None => bail!("a fingerprint has 64 hexadecimal digits"),
+        Some(_) | None => bail!("a fingerprint must have 64 hexadecimal digits"),
     }
 }
 
-/// What was already told.
+/// What has been printed already.
 #[derive(Default)]
 struct Told {
     stage: Option<Stage>,
@@ -112,8 +112,8 @@ async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
     }
 }
 
-/// A first connection that does not come about for so long ends the command; a broken one is waited for, as people would.
-/// Gives since when there is trouble.
+/// Fails if the first connection takes longer than `patience`; a connection that was lost is waited for. Returns the
+/// start of the current interruption.
 pub(crate) fn waiting(session: &SessionView, since: Option<Instant>, patience: Duration) -> Result<Option<Instant>> {
     match session {
         SessionView::Closed { problem: Some(problem) } => bail!("{} ({})", problem.message, problem.code),
@@ -143,7 +143,7 @@ fn ended(why: Ended, view: &AppView) -> Result<()> {
 }
 
 impl Told {
-    /// True once, when somebody is there.
+    /// Returns true once, when another participant is present.
     fn greet(&mut self, view: &AppView) -> bool {
         let there = view.call.stage == Stage::Joined && !view.call.participants.is_empty();
         there && !std::mem::replace(&mut self.said, true)

@@ -1,8 +1,8 @@
-//! Unix time beside the monotonic clock.
+//! Converts between Unix time and the monotonic clock.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Both clocks read in one moment.
+/// Both clocks, read at the same moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     instant: Instant,

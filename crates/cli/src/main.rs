@@ -1,4 +1,4 @@
-//! Lunchroom without a window: calls, bots, measuring. All through `engine`, so what it does the app does.
+//! Lunchroom without a window: calls, bots, measurements. Uses `engine` for everything, like the app.
 
 mod args;
 mod board;

@@ -1,8 +1,8 @@
 //! `lunchroom-cli measure`: one end of a measured call.
 //!
-//! Orders come as lines on standard input (`join`, `quit`), figures go as JSON lines to standard output: what was
-//! shown when (frames are taken at a 60 Hz tick, as a window would), the stamp in it, sound markers at playout, and
-//! once a second the counters of getStats.
+//! Reads commands from standard input (`join`, `quit`) and prints figures as JSON lines: when each frame was shown
+//! (taken at a 60 Hz tick, as in a window), its stamp, audio markers at playout, and once per second the counters of
+//! getStats.
 
 use crate::args::MeasureOptions;
 use crate::clock::Clock;
@@ -65,13 +65,13 @@ pub(crate) async fn run(options: MeasureOptions) -> Result<()> {
 fn config(options: &MeasureOptions, clock: Clock) -> Result<EngineConfig> {
     let (width, height) = options.video.size;
     let ice: Option<Vec<Value>> =
-        options.ice.as_deref().map(serde_json::from_str).transpose().context("--ice is no JSON list")?;
+        options.ice.as_deref().map(serde_json::from_str).transpose().context("--ice is not a JSON list")?;
     Ok(EngineConfig {
         client: concat!("lunchroom-cli ", env!("CARGO_PKG_VERSION")).into(),
         key: key::device_key(None)?,
         codecs: options.video.codec.offered(),
         video: options.video.limits(),
-        // The far side's sound must come back to nobody's microphone here, and speech must arrive as it was.
+        // No processing: there is no echo to cancel, and speech must arrive unchanged.
         processing: ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false },
         ice_servers: ice.map(|servers| servers.iter().map(ice_server).collect()),
         relay_only: options.relay_only,
@@ -108,19 +108,19 @@ fn join(options: &MeasureOptions, media: MediaState) -> Command {
 }
 
 async fn wait_for_own_picture(engine: &Engine) -> Result<()> {
-    let slot = engine.picture(Picture::Own).await.context("there is no camera slot")?;
+    let slot = engine.picture(Picture::Own).await.context("the camera has no frame slot")?;
     let (mut seen, started) = (0, Instant::now());
     while slot.newer_than(&mut seen).is_none() {
         tokio::time::sleep(Duration::from_millis(10)).await;
         if started.elapsed() > Duration::from_secs(10) {
             let problems = engine.view().borrow().problems.clone();
-            anyhow::bail!("no picture of our own within 10 s: {problems:?}");
+            anyhow::bail!("no frame from the own camera within 10 s: {problems:?}");
         }
     }
     Ok(())
 }
 
-/// What was already told.
+/// What has been printed already.
 #[derive(Default)]
 struct Told {
     joined: bool,
@@ -145,7 +145,7 @@ impl Told {
             let viewer = Viewer { clock, slot, clip: clip(options), size: options.video.size };
             std::thread::spawn(move || viewer.run());
         }
-        // Our connection reports when both stand; ICE alone is not told apart.
+        // Our connection reports when ICE and DTLS are both done; ICE alone is not reported.
         if first.link == LinkState::Connected && !std::mem::replace(&mut self.connected, true) {
             event(clock, "ice_connected");
             event(clock, "dtls_connected");
@@ -153,7 +153,7 @@ impl Told {
     }
 }
 
-/// Takes the newest picture at each tick of a 60 Hz display.
+/// Takes the newest frame at each tick of a 60 Hz display.
 struct Viewer {
     clock: Clock,
     slot: FrameSlot,
@@ -191,7 +191,7 @@ impl Viewer {
         }
     }
 
-    /// Compares a picture with the clip's own.
+    /// Compares a frame with the original from the clip.
     fn judge(&self, ms: f64, seq: u16, frame: &VideoFrame, clip: &mut File) {
         let (w, h) = self.size;
         let mut luma = vec![0; (w * h) as usize];
@@ -203,7 +203,7 @@ impl Viewer {
     }
 }
 
-/// Finds sound markers in what is played.
+/// Finds audio markers in what is played.
 struct Markers {
     detector: Detector,
     clock: Clock,
@@ -234,5 +234,5 @@ fn event(clock: Clock, name: &str) {
 
 fn print(line: Value) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush()); // whoever reads may have gone
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush()); // the reader may have closed the pipe
 }

@@ -1,9 +1,9 @@
-//! Figures of a call as JSON, and the log on standard error.
+//! Statistics of a call as JSON, and the log on standard error.
 
 use engine::{EngineStats, ParticipantStats, VideoInStats};
 use serde_json::{Value, json};
 
-/// One line for each participant with what getStats would tell, cumulative where getStats is.
+/// One line for each participant with the values of getStats, cumulative where getStats is.
 pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value {
     let VideoInStats { decoded, freezes, jitter_s, jitter_n, decode_s, size, keyframes, refused } = who.video_in;
     let out = &stats.video_out;
@@ -71,7 +71,7 @@ impl log::Log for StderrLog {
     fn flush(&self) {}
 }
 
-/// A text from elsewhere on one line of output: what would begin another or steer a terminal is written as an escape.
+/// Escapes external text for one line of output: line breaks, and characters that would control a terminal.
 pub(crate) fn one_line(text: &str) -> String {
     let acts = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let mut line = String::with_capacity(text.len());
