@@ -147,7 +147,7 @@ pub fn video_encoder(config: EncoderConfig) -> Result<Box<dyn VideoEncoder>, Enc
     })
 }
 
-/// Opens a decoder that takes the memory of its frames from `pool`.
+/// Opens a decoder whose pictures take their memory from `pool`.
 pub fn video_decoder(codec: VideoCodec, pool: FramePool) -> Result<Box<dyn VideoDecoder>, DecodeError> {
     Ok(match codec {
         VideoCodec::Vp8 | VideoCodec::Vp9 => Box::new(vpx::Decoder::open(codec, pool)?),
@@ -155,7 +155,7 @@ pub fn video_decoder(codec: VideoCodec, pool: FramePool) -> Result<Box<dyn Video
     })
 }
 
-/// Rejects empty frames and sizes above the bounds.
+/// Refuses sizes above the bounds and empty ones.
 pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     if width == 0 || height == 0 {
         return Err(DecodeError::Corrupt);
@@ -166,7 +166,7 @@ pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     }
 }
 
-/// Clamps a target bitrate in bit/s to the range in which rate control works.
+/// What a target may be, bit/s. Outside of it rate control has nothing to work with.
 pub(crate) fn bound_bitrate(bitrate: u64) -> u32 {
     bitrate.clamp(20_000, 100_000_000) as u32
 }
@@ -182,13 +182,13 @@ fn fits(width: u32, height: u32) -> bool {
 
 fn check(config: &EncoderConfig) -> Result<(), EncodeError> {
     if config.width < 16 || config.height < 16 {
-        return Err(EncodeError::Config("width and height must be at least 16 pixels"));
+        return Err(EncodeError::Config("a side is shorter than 16 pixels"));
     }
     if !fits(config.width, config.height) {
-        return Err(EncodeError::Config("the frame is too large"));
+        return Err(EncodeError::Config("the picture is too large"));
     }
     if config.fps == 0 || config.threads == 0 {
-        return Err(EncodeError::Config("the frame rate and the number of threads must be at least 1"));
+        return Err(EncodeError::Config("no frame rate or no thread"));
     }
     Ok(())
 }

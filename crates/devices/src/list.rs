@@ -2,29 +2,29 @@
 
 use crate::{audio, camera};
 
-/// The kind of a device.
+/// What a device is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeviceKind {
-    /// Captures video.
+    /// Pictures in.
     Camera,
-    /// Captures audio.
+    /// Sound in.
     Microphone,
-    /// Plays audio.
+    /// Sound out.
     Speaker,
 }
 
-/// A device that can be opened.
+/// One device that can be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// Stable when the device is plugged in again; unique among devices of its kind.
+    /// Stays the same when the device is plugged in again; unique among devices of its kind.
     pub id: String,
-    /// The name to show.
+    /// For people.
     pub name: String,
-    /// The kind.
+    /// What it is for.
     pub kind: DeviceKind,
-    /// Whether the system prefers it among its kind.
+    /// The system's choice of its kind.
     pub default: bool,
-    /// Whether it is synthetic: the test pattern, the tone, silence.
+    /// Made by us: the test pattern, the tone, silence.
     pub synthetic: bool,
 }
 
@@ -34,8 +34,8 @@ impl DeviceInfo {
     }
 }
 
-/// Lists all devices, those of the system first. Blocks for tens of milliseconds. Failures are logged, and their
-/// devices left out.
+/// All devices, those of the system first. Blocks while the system is asked (tens of milliseconds); what fails is
+/// logged and left out.
 pub fn list() -> Vec<DeviceInfo> {
     let mut all = camera::list();
     all.extend(audio::list());

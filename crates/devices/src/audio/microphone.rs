@@ -11,10 +11,10 @@ use crate::hold::Hold;
 use crate::list::DeviceKind;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-/// Options of a microphone.
+/// What a microphone should do besides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MicrophoneOptions {
-    /// Files only: insert a 3 kHz burst at each even second of the wall clock, for measurements.
+    /// Files only: put a burst of 3 kHz where each even second of the wall clock begins, for measuring.
     pub markers: bool,
 }
 

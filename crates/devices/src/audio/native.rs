@@ -162,7 +162,7 @@ fn find(direction: Direction, id: &str) -> Result<cpal::Device, DeviceError> {
     devices.find(named).ok_or(DeviceError::NotFound)
 }
 
-/// Whether no particular device was chosen.
+/// The person chose nothing.
 pub(super) fn is_default(id: &str) -> bool {
     matches!(id, "" | "default")
 }

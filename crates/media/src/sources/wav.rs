@@ -5,30 +5,30 @@ use crate::audio::{SAMPLE_RATE, clean};
 use std::f64::consts::PI;
 use std::io::Read;
 
-/// Why a file cannot be played.
+/// Why a file gives no sound.
 #[derive(Debug, thiserror::Error)]
 pub enum WavError {
-    /// Reading failed.
+    /// The disk failed.
     #[error("the file cannot be read: {0}")]
     Unreadable(#[from] std::io::Error),
-    /// The file has another format.
-    #[error("it is not a WAV file")]
+    /// It is something else.
+    #[error("it is no WAV file")]
     NoWav,
-    /// The file has no format chunk.
-    #[error("the WAV file does not declare its format")]
+    /// Nothing in it says how its samples lie.
+    #[error("the WAV file does not say what format it has")]
     NoFormat,
-    /// A property of the file is not supported.
+    /// Something in its head is out of what we play.
     #[error("the WAV file has {0}, which cannot be played")]
     Unsupported(String),
-    /// The file contains no audio.
-    #[error("the WAV file contains no audio")]
+    /// There is nothing in it.
+    #[error("the WAV file has no sound in it")]
     Empty,
-    /// The file exceeds [`Wav::MAX_SECONDS`] or [`Wav::MAX_BYTES`].
+    /// More than [`Wav::MAX_SECONDS`] or [`Wav::MAX_BYTES`].
     #[error("the WAV file is longer than {} minutes or {} MiB", Wav::MAX_SECONDS / 60, Wav::MAX_BYTES >> 20)]
     TooLong,
 }
 
-/// Audio held in memory as 48 kHz mono and played in a loop.
+/// A sound held in memory as 48 kHz mono and played over and over.
 #[derive(Debug, Clone)]
 pub struct Wav {
     samples: Vec<f32>,
@@ -39,9 +39,9 @@ pub struct Wav {
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 impl Wav {
-    /// The longest file in seconds, about 115 MB in memory.
+    /// The longest file, about 115 MB in memory.
     pub const MAX_SECONDS: u32 = 600;
-    /// The largest file in bytes: ten minutes of 32-bit stereo at 96 kHz.
+    /// The largest file: ten minutes of stereo in 32 bits at 96 kHz.
     pub const MAX_BYTES: u64 = 512 << 20;
 
     /// Reads a file with integers of up to 32 bits, or floats of 32 or 64 bits, at 1 to 768 kHz. Channels are averaged,
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_we_cannot_play_is_said() {
         let text = |bytes: Vec<u8>| Wav::read(Cursor::new(bytes)).unwrap_err().to_string();
-        assert!(text(b"not a wav".to_vec()).contains("not a WAV file"));
+        assert!(text(b"not a wav".to_vec()).contains("no WAV file"));
         assert!(text(file(48_000, 1, |_| 0.0, 0.0)).contains("no sound"));
         assert!(text(file(900, 1, |_| 0.0, 0.1)).contains("900 Hz"));
         let mut compressed = file(8_000, 1, |_| 0.0, 0.1);
