@@ -1,16 +1,16 @@
-//! Addresses to which nothing may be sent, whoever names them.
+//! Addresses that must not be sent to, whoever signals them.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Whether this is the machine itself.
+/// Whether the address is this machine itself.
 pub(crate) fn is_loopback(ip: IpAddr) -> bool {
     judge(ip).is_loopback()
 }
 
-/// Whether this is no single host that could be reached: unspecified, multicast, broadcast, reserved, or link-local.
+/// Whether the address is not a single reachable host: unspecified, multicast, broadcast, reserved, or link-local.
 ///
-/// A link-local address means nothing without its interface, which a candidate cannot name; we gather none ourselves.
-/// In data centres 169.254.169.254 is a service of the machine's own.
+/// A link-local address is ambiguous without its interface, which a candidate cannot name; we gather none ourselves. In
+/// data centres, 169.254.169.254 is an internal service of the host.
 pub(crate) fn is_nobody(ip: IpAddr) -> bool {
     match judge(ip) {
         IpAddr::V4(v4) => {
@@ -20,7 +20,7 @@ pub(crate) fn is_nobody(ip: IpAddr) -> bool {
     }
 }
 
-/// The address that is meant: an IPv4 address may come in the clothes of IPv6.
+/// The embedded IPv4 address, if an IPv6 address contains one.
 fn judge(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     let [a, b, c, d, e, f, g, h] = v6.segments();

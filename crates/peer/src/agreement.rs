@@ -1,27 +1,27 @@
-//! What an offer and its answer agree on, as streams for transport. Pure.
+//! Computes the streams that an offer and its answer agree on. Pure.
 
 use crate::sdp::{Codec, Description, Format, Line, LineKind, Stream};
 use media::encoded::VideoCodec;
 use transport::{RecvKind, SendStream, StreamKind};
 
-/// What both sides agreed on for one media line.
+/// The result of a negotiation for one media line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Agreed {
     pub(crate) mid: String,
     pub(crate) kind: RecvKind,
-    /// What we send; `None` while the far side does not want it or knows none of our codecs.
+    /// What we send; `None` while the far side does not want it or supports none of our codecs.
     pub(crate) send: Option<SendStream>,
     /// Whether the far side sends.
     pub(crate) receives: bool,
-    /// SSRCs under which the far side sends; `None` if it does not, or has not said.
+    /// The SSRCs that the far side sends; `None` if it does not send or did not announce them.
     pub(crate) announced: Option<Stream>,
-    /// What the far side may send the line with.
+    /// The payload types that the far side may send.
     pub(crate) payload_types: Vec<(u8, StreamKind)>,
-    /// What it may send again with, and what that repeats (RFC 4588 `apt`).
+    /// The payload types of its retransmissions, each with that of the original (RFC 4588 `apt`).
     pub(crate) rtx_pairs: Vec<(u8, u8)>,
-    /// Extension of the transport-wide sequence number in what the far side sends.
+    /// Extension id of the transport-wide sequence number in packets of the far side.
     pub(crate) transport_cc: Option<u8>,
-    /// Extension that names the line in packets whose SSRC was not announced.
+    /// Extension id of the MID, for packets whose SSRC was not announced.
     pub(crate) mid_extension: Option<u8>,
 }
 
@@ -34,8 +34,8 @@ impl Agreed {
     }
 }
 
-/// Lines that live on both sides. We send with the payload types that the far side named and its preferred codec
-/// among those we can; it sends with those that we named.
+/// The lines that are active on both sides. We send with the far side's payload types, and its preferred codec among
+/// those we support; it sends with our payload types.
 pub(crate) fn agree(local: &Description, remote: &Description) -> Vec<Agreed> {
     let lines = local.lines.iter().filter_map(|ours| {
         let theirs = remote.line(&ours.mid)?;
@@ -100,7 +100,7 @@ mod tests {
         sdp::parse(CHROMIUM, &VideoCodec::ALL).unwrap()
     }
 
-    /// An answer that takes everything, with these video codecs in this order.
+    /// An answer that accepts everything, with these video codecs in this order.
     fn answer(codecs: &[VideoCodec]) -> Description {
         let mut answer = chromium();
         for (line, ssrc) in answer.lines.iter_mut().zip([1, 2, 3]) {

@@ -1,24 +1,24 @@
-//! ICE candidates as this crate understands them, RFC 8839 section 5.1.
+//! Parses and writes ICE candidates, RFC 8839 section 5.1.
 
 use crate::address;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Why a candidate is not taken.
+/// Why a candidate is not used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CandidateError {
     /// Not a candidate.
-    #[error("it does not fit RFC 8839")]
+    #[error("it does not conform to RFC 8839")]
     Syntax,
-    /// A candidate that could only do harm.
-    #[error("its address can be nobody's")]
+    /// A candidate that must not be used.
+    #[error("its address must not be used")]
     Address,
-    /// A sound candidate that we do not use: TCP, RTCP's own component.
-    #[error("it is of a kind that is not used")]
+    /// A valid candidate of an unsupported kind: TCP, or a separate RTCP component.
+    #[error("candidates of this kind are not used")]
     Unused,
 }
 
-/// Where a candidate comes from, RFC 8445 section 5.1.1.
+/// The candidate type, RFC 8445 section 5.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CandidateType {
     Host,
@@ -28,7 +28,7 @@ pub(crate) enum CandidateType {
 }
 
 impl CandidateType {
-    /// As in RFC 8839.
+    /// The name in RFC 8839.
     pub(crate) fn word(self) -> &'static str {
         match self {
             CandidateType::Host => "host",
@@ -39,15 +39,15 @@ impl CandidateType {
     }
 }
 
-/// An address of a candidate.
+/// The address of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CandidateAddress {
     Ip(IpAddr),
-    /// `.local` name behind which a browser hides its address.
+    /// A `.local` name that a browser uses to hide its address.
     Mdns(String),
 }
 
-/// A UDP candidate of the only component. `Display` writes `candidate:...`.
+/// A UDP candidate of component 1. `Display` writes `candidate:...`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
     foundation: String,
@@ -56,28 +56,28 @@ pub(crate) struct Candidate {
     pub(crate) port: u16,
     pub(crate) kind: CandidateType,
     related: Option<(IpAddr, u16)>,
-    /// Generation it belongs to.
+    /// The ICE generation that it belongs to.
     pub(crate) ufrag: Option<String>,
 }
 
 impl Candidate {
-    /// Whether it names this machine itself.
+    /// Whether it refers to this machine itself.
     pub(crate) fn is_loopback(&self) -> bool {
         matches!(self.address, CandidateAddress::Ip(ip) if address::is_loopback(ip))
     }
 
-    /// Puts nobody in the place of the address that it was derived from.
+    /// Replaces the related address with an unspecified one.
     pub(crate) fn hide_related(&mut self) {
         self.related = Some((IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9));
     }
 
-    /// Whether both lead to the same place.
+    /// Whether both have the same destination.
     pub(crate) fn leads_where(&self, other: &Candidate) -> bool {
         (&self.address, self.port) == (&other.address, other.port)
     }
 }
 
-/// Reads `candidate:...`, with or without its first word.
+/// Parses `candidate:...`, with or without that prefix.
 pub(crate) fn parse(text: &str) -> Result<Candidate, CandidateError> {
     if text.len() > 512 {
         return Err(CandidateError::Syntax);

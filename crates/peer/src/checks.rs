@@ -1,39 +1,41 @@
-//! How many ICE checks may go to addresses that have never answered.
+//! Limits ICE checks to addresses that have never answered.
 //!
-//! A far side names addresses, and each of them is checked: without a bound anybody in a call could have us flood
-//! whomever they name. So checks of pairs that never answered are counted together over all connections, and each pair
-//! is checked ever more seldom. RFC 8445 section 14 wants pacing as well; the library checks all pairs every 10 ms.
-//! What answered once is no stranger: its checks, and everything that is no check, are left alone.
+//! The far side signals addresses, and each of them is checked. Without a limit, anybody in a call could make us flood
+//! any address. So checks of pairs that have never answered share one budget over all connections, and each pair is
+//! checked with exponential backoff. RFC 8445 section 14 requires pacing too, but the library checks all pairs every 10
+//! ms. Pairs that have answered are not limited, and neither is anything other than checks.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Checks of pairs that never answered that may leave at once, of all connections together.
+/// Token bucket for all connections: the burst of checks of pairs that have never answered.
 pub(crate) const BURST: f64 = 150.0;
-/// How many more a second.
+/// Refill rate per second.
 pub(crate) const RATE: f64 = 50.0;
-/// Of the burst, what no connection takes beyond its share: a connection that names many addresses leaves that to others.
+/// Part of the burst that a connection may use only within its share, so that a connection with many addresses leaves
+/// it to others.
 const RESERVE: f64 = 50.0;
-/// A connection's share of the reserve: so many at once.
+/// A connection's share of the reserve: the burst.
 const SHARE_BURST: f64 = 4.0;
-/// How many more a second. Twelve people's connections together stay below [`RATE`].
+/// Refill rate per second. The shares of the connections in a call of twelve stay below [`RATE`].
 const SHARE_RATE: f64 = 4.0;
-/// Between the first two checks of a pair; the pause doubles with each.
+/// Pause between the first two checks of a pair; it doubles with each check.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// Longest pause.
+/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
-/// A pair that nobody wanted to check for so long starts anew.
+/// A pair that the library has not checked for this long starts over.
 const FORGOTTEN: Duration = Duration::from_secs(10);
-/// Pairs of one socket that are kept. When full those nobody wants any more go; then no new pair is checked.
+/// Most pairs tracked for one socket. When full, forgotten ones are removed; if there are none, new pairs are not
+/// checked.
 const MAX_PAIRS: usize = 256;
-/// Checks of one pair whose answers are known; an answer to an older one does not count.
+/// Number of checks of one pair whose answers are recognised. An answer to an older one does not count.
 const OUTSTANDING: usize = 8;
 
-/// Transaction of RFC 8489 section 5.
+/// Transaction id of RFC 8489 section 5.
 pub(crate) type TransactionId = [u8; 12];
 
-/// The far end of a pair.
+/// The remote end of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     Direct(SocketAddr),
@@ -44,7 +46,7 @@ pub(crate) enum Target {
     },
 }
 
-/// Tokens that come back at a steady rate.
+/// A token bucket.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     tokens: f64,
@@ -71,7 +73,7 @@ impl Bucket {
     }
 }
 
-/// What all connections have together.
+/// The budget of all connections.
 #[derive(Debug)]
 pub(crate) struct Budget(Bucket);
 
@@ -89,7 +91,7 @@ impl Budget {
     }
 }
 
-/// What one connection has when there is little.
+/// The share of one connection, for when the budget is low.
 #[derive(Debug)]
 pub(crate) struct Share(Bucket);
 
@@ -109,18 +111,19 @@ pub(crate) struct Pairs(HashMap<Target, Pair>);
 #[derive(Debug)]
 struct Pair {
     answered: bool,
-    /// Checks that left.
+    /// Number of checks sent.
     sent: u32,
-    /// No check before.
+    /// Time before which no check may be sent.
     next: Instant,
-    /// The far side has just checked us: one check of ours goes out at once (RFC 8445 section 7.3.1.4).
+    /// The far side has just checked us, so one check may be sent immediately (triggered check, RFC 8445 section
+    /// 7.3.1.4).
     triggered: bool,
     wanted: Instant,
     outstanding: [TransactionId; OUTSTANDING],
 }
 
 impl Pairs {
-    /// Whether this check may leave now.
+    /// Whether this check may be sent now.
     pub(crate) fn may_check(
         &mut self,
         now: Instant,
@@ -143,7 +146,7 @@ impl Pairs {
         true
     }
 
-    /// An answer came. Only one to a check of ours counts: anybody can write any sender's address.
+    /// Records an answer. It counts only if it answers one of our checks, because source addresses can be forged.
     pub(crate) fn answered(&mut self, target: Target, id: TransactionId) {
         if let Some(pair) = self.0.get_mut(&target)
             && pair.sent > 0
@@ -153,7 +156,7 @@ impl Pairs {
         }
     }
 
-    /// The far side checks us from there.
+    /// Records a check by the far side.
     pub(crate) fn checked_us(&mut self, now: Instant, target: Target) {
         if let Some(pair) = self.pair(now, target) {
             pair.triggered = true;
@@ -202,7 +205,8 @@ mod tests {
         id
     }
 
-    /// Connections with so many addresses each, all checked every 10 ms as the library does; checks by connection.
+    /// Simulates connections with this many addresses each, all checked every 10 ms as in the library. Returns the
+    /// checks per connection.
     fn checks(connections: &[u16], time: Duration) -> Vec<usize> {
         let (start, mut budget) = (Instant::now(), Budget::default());
         let mut all: Vec<_> = connections.iter().map(|_| (Pairs::default(), Share::default(), 0)).collect();
@@ -267,7 +271,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is wanted and in whatever order: the bound holds in every span of time, and memory is bounded.
+        /// For any order of requests, the limit holds in every interval, and memory is bounded.
         #[test]
         fn the_bound_holds_always(steps in prop::collection::vec((0u64..30, 0usize..4, 0u16..400, any::<bool>()), 0..3000)) {
             let (start, mut budget) = (Instant::now(), Budget::default());

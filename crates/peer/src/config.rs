@@ -1,4 +1,4 @@
-//! What a connection is built from.
+//! The configuration of a connection.
 
 use crate::paced::CheckPacer;
 use media::encoded::VideoCodec;
@@ -14,37 +14,37 @@ pub struct IceServer {
     pub credential: String,
 }
 
-/// What a connection is built from. It does not change while the connection lives.
+/// The configuration of a connection. It does not change while the connection lives.
 #[derive(Debug, Clone)]
 pub struct PeerConfig {
-    /// STUN and TURN servers; with none only host candidates are gathered.
+    /// STUN and TURN servers. Without any, only host candidates are gathered.
     pub ice_servers: Vec<IceServer>,
-    /// Hide our addresses: only relayed candidates are gathered and used.
+    /// Hides our addresses: gathers and uses only relayed candidates.
     pub relay_only: bool,
-    /// Video codecs we can send and receive, the preferred one first. Offers and answers name only these; an answer
-    /// keeps the order of the offer. At least one.
+    /// Supported video codecs in order of preference, at least one. Offers and answers contain only these; an answer
+    /// keeps the order of the offer.
     pub codecs: Vec<VideoCodec>,
-    /// On glare the polite side takes its own offer back (perfect negotiation of W3C WebRTC). Exactly one of the two
-    /// sides must be polite.
+    /// On glare, the polite side rolls back its own offer (perfect negotiation of W3C WebRTC). Exactly one side must be
+    /// polite.
     pub polite: bool,
-    /// Where the estimate starts, bit/s.
+    /// Initial bandwidth estimate in bit/s.
     pub start_bitrate: u64,
-    /// Where the estimate ends, bit/s.
+    /// Largest bandwidth estimate in bit/s.
     pub max_bitrate: u64,
-    /// Gather on 127.0.0.1 alone, for tests.
+    /// Gathers only on 127.0.0.1, for tests.
     pub include_loopback: bool,
-    /// Resolve candidates that name a `.local` host (draft-ietf-mmusic-mdns-ice-candidates): browsers hide their
-    /// addresses so.
+    /// Whether to resolve `.local` candidates (draft-ietf-mmusic-mdns-ice-candidates), with which browsers hide their
+    /// addresses.
     pub mdns: bool,
-    /// What bounds ICE checks over all connections that are given clones of it.
+    /// The limiter of ICE checks. Connections that get clones of it share the limit.
     pub checks: CheckPacer,
-    /// Seed of what transport draws at random.
+    /// Seed for the random numbers of transport.
     pub seed: u64,
 }
 
 impl PeerConfig {
-    /// Whether `.local` names are looked up. The question goes to everybody on the local network: who made the name up
-    /// would see in it the address that `relay_only` hides.
+    /// Whether `.local` names are resolved. The multicast query reveals our address to whoever made up the name, so it
+    /// is not sent with `relay_only`.
     pub(crate) fn asks_for_names(&self) -> bool {
         self.mdns && !self.relay_only
     }

@@ -1,4 +1,4 @@
-//! Building the library's connection: codecs, interceptors, timings, sockets, certificate.
+//! Builds the library's connection: codecs, interceptors, timeouts, sockets, certificate.
 
 use crate::config::PeerConfig;
 use crate::error::PeerError;
@@ -29,25 +29,26 @@ use webrtc::peer_connection::{
     RTCIceServer, RTCIceTransportPolicy, Registry, SettingEngine, SettingEngineBuilder, crypto,
 };
 
-/// Between two rounds of ICE checks. The library nominates a path at the round after its check succeeded, so this is
-/// time that a call takes to start.
+/// Interval between rounds of ICE checks. The library nominates a pair one round after its check succeeded, so this
+/// adds to the setup time of a call.
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
-/// Checks of one pair before it is given up, three seconds; afterwards it is checked when the far side checks it. How
-/// many of them leave is decided elsewhere (`checks`).
+/// Number of checks of one pair before it fails: three seconds. After that it is checked only when the far side checks
+/// it. How many of them are sent is limited elsewhere (`checks`).
 const ICE_CHECKS: u16 = 300;
-/// Silence after which a path is `Disconnected`.
+/// Silence after which the state is `Disconnected`.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
-/// Further silence after which it is `Failed`.
+/// Further silence after which the state is `Failed`.
 const ICE_FAILED: Duration = Duration::from_secs(12);
-/// Between two consent checks of the path in use.
+/// Interval between consent checks of the selected pair.
 const ICE_KEEPALIVE: Duration = Duration::from_secs(1);
-/// How long a relayed path waits for a direct one before it is taken.
+/// How long a relayed pair waits for a direct one before it is selected.
 const RELAY_WAIT: Duration = Duration::from_millis(100);
-/// Between two reports of arrivals to the far side's congestion controller.
+/// Interval of transport-wide feedback to the far side.
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
-/// Threads on which all connections' drivers run.
+/// Number of threads that run the drivers of all connections.
 const DRIVER_THREADS: usize = 1;
-/// Interfaces on which a connection gathers; machines with dozens of bridges would flood the far side with candidates.
+/// Most interfaces on which a connection gathers. A machine with dozens of bridges would flood the far side with
+/// candidates.
 const MAX_INTERFACES: usize = 8;
 
 /// Builds the library's connection.
@@ -67,7 +68,7 @@ pub(crate) async fn build(
             engine.register_header_extension(extension, kind, None).map_err(setup)?;
         }
     }
-    // Read from the wire upwards: arrivals are recorded before `Incoming` takes them.
+    // Read from the wire upwards: arrivals are recorded before `Incoming` takes the packets.
     let arrivals = TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build();
     let reports = ReceiverReportBuilder::new().build();
     let registry = Registry::new()
@@ -113,16 +114,16 @@ fn settings(config: &PeerConfig) -> SettingEngine {
         .with_srflx_acceptance_min_wait(Some(Duration::ZERO))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
         .with_relay_acceptance_min_wait(Some(if config.relay_only { Duration::ZERO } else { RELAY_WAIT }))
-        // Loopback is bound only for tests and when there is nothing else (`Interfaces`).
+        // Loopback is bound only in tests, and if there is no other interface (`Interfaces`).
         .with_include_loopback_candidate(true)
         .with_multicast_dns_mode(mode)
-        // A restart is asked for when the network changed: old sockets are of no use then.
+        // ICE is restarted after a change of network, when old sockets are useless.
         .with_discard_local_candidates_during_ice_restart(true)
         .build()
 }
 
-/// Whether the port of multicast DNS can be had at all; without it names stay unresolved, and the far side's checks
-/// of our own addresses still find a path in most networks.
+/// Whether the multicast DNS port can be used. Without it `.local` names are not resolved, but in most networks the far
+/// side's checks of our own addresses still find a path.
 fn mdns_works() -> bool {
     static WORKS: OnceLock<bool> = OnceLock::new();
     *WORKS.get_or_init(|| match rtc::mdns::MulticastSocket::new().into_std() {
@@ -134,7 +135,7 @@ fn mdns_works() -> bool {
     })
 }
 
-/// The certificate of all connections of this process: making the key takes longer than the whole handshake.
+/// The certificate of all connections in this process: generating a key takes longer than the whole handshake.
 fn certificate() -> Result<RTCCertificate, PeerError> {
     static CERTIFICATE: OnceLock<Result<RTCCertificate, String>> = OnceLock::new();
     let made = CERTIFICATE.get_or_init(|| {
@@ -191,7 +192,7 @@ fn feedback(video: bool) -> Vec<RTCPFeedback> {
     words.iter().map(|(typ, parameter)| RTCPFeedback { typ: (*typ).into(), parameter: (*parameter).into() }).collect()
 }
 
-/// A track of the library's, of which only the media line and its SSRCs matter: packets never pass through it.
+/// A dummy track. Only its media line and SSRCs matter; packets never pass through it.
 pub(crate) fn track(ssrc: u32, rtx: Option<u32>) -> Arc<dyn TrackLocal> {
     let (kind, name) = if rtx.is_some() { (RtpCodecKind::Video, "video") } else { (RtpCodecKind::Audio, "audio") };
     let coding = RTCRtpCodingParameters {
@@ -204,12 +205,12 @@ pub(crate) fn track(ssrc: u32, rtx: Option<u32>) -> Arc<dyn TrackLocal> {
     Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new("lunchroom".into(), id.clone(), id, kind, vec![encoding])))
 }
 
-/// Whether a connection talks to its own machine: in tests, and where there is no network.
+/// Whether a connection uses the loopback address: in tests, and without a network.
 pub(crate) fn uses_loopback(config: &PeerConfig) -> bool {
     config.include_loopback || interfaces().is_ok_and(|addresses| addresses.is_empty())
 }
 
-/// Addresses to bind, looked up anew at each ICE restart: the machine may have changed networks.
+/// The addresses to bind. Looked up again at each ICE restart, because the network may have changed.
 struct Interfaces {
     loopback: bool,
 }
@@ -221,7 +222,7 @@ impl ToSocketAddrs for Interfaces {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let mut addresses = if self.loopback { vec![loopback] } else { interfaces()? };
         if addresses.is_empty() {
-            // Off the network two people at one machine can still talk.
+            // Without a network, two clients on one machine can still connect.
             addresses.push(loopback);
         }
         let sockets: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect();

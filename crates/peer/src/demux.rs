@@ -1,7 +1,7 @@
-//! Which media line a packet belongs to, RFC 9143 9.2: by its SSRC, else by the name it carries, else by its payload
-//! type where only one line has that. The payload type also tells a retransmission from media.
+//! Finds the media line of a packet, RFC 9143 section 9.2: by its SSRC, otherwise by its MID extension, otherwise by
+//! its payload type if only one line has that. The payload type also distinguishes retransmissions from media.
 //!
-//! A line has one stream of media and one of retransmissions at a time, whatever SSRCs a far side makes up.
+//! A line has at most one media stream and one retransmission stream at a time, however many SSRCs the far side uses.
 
 use crate::agreement::Agreed;
 use crate::recorder::Learned;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use transport::{Packet, Receiver, RecvKind, RecvStream, StreamKind};
 
-/// Silence after which another SSRC of the line takes a stream's place. A sender that begins anew under another SSRC
-/// is seen again after it; of several layers sent at once the first to come stays.
+/// Silence after which another SSRC of the line may replace a stream. A sender that restarts with another SSRC is
+/// received again after this time. Of several encodings sent at once, the first one received stays.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// A media line that the far side sends.
@@ -19,16 +19,16 @@ pub(crate) struct ReceiveLine {
     pub(crate) mid: Arc<str>,
     pub(crate) kind: RecvKind,
     payload_types: Vec<(u8, StreamKind)>,
-    /// Payload types of retransmissions and of what they repeat.
+    /// Payload types of retransmissions, each with that of the original.
     rtx_pairs: Vec<(u8, u8)>,
     mid_extension: Option<u8>,
     transport_cc: Option<u8>,
-    /// What the far side's description names.
+    /// The SSRCs in the far side's description.
     announced: Option<Stream>,
     media: Option<Source>,
     rtx: Option<Source>,
-    /// A payload type has told that the description mistook media for retransmissions. It is believed once, so that
-    /// nobody turns a stream to and fro.
+    /// Whether payload types have shown that the description confused media and retransmissions. This is accepted once,
+    /// so that a sender cannot switch a stream back and forth.
     corrected: bool,
 }
 
@@ -36,27 +36,27 @@ pub(crate) struct ReceiveLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Source {
     ssrc: u32,
-    /// When it was last heard, or named in a description.
+    /// When a packet was last received, or the description announced it.
     heard: Instant,
 }
 
-/// What an SSRC is to its line.
+/// The role of an SSRC in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Media,
     Rtx,
 }
 
-/// Where a packet goes.
+/// The destination of a packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// To the receiver, which knows its stream.
     Known,
-    /// To the receiver, which got a stream by it: the pictures of this SSRC begin with a keyframe.
+    /// To the receiver, which has a new stream. Video with this SSRC starts with a keyframe.
     New(u32),
-    /// To the receiver, whose stream got retransmissions by it.
+    /// To the receiver, whose stream has a new retransmission SSRC.
     NewRtx,
-    /// To nobody.
+    /// To nothing.
     Dropped,
 }
 
@@ -77,7 +77,7 @@ impl ReceiveLine {
         }
     }
 
-    /// The same line after another negotiation. Its streams go on unless the far side names others.
+    /// The line after another negotiation. Its streams continue, unless the far side announces others.
     pub(crate) fn renewed(self, agreed: &Agreed, now: Instant) -> ReceiveLine {
         let new = ReceiveLine::new(agreed, now);
         if self.announced == new.announced && self.kind == new.kind {
@@ -90,12 +90,12 @@ impl ReceiveLine {
         self.media.map(|media| media.ssrc)
     }
 
-    /// SSRC of its pictures.
+    /// The SSRC of video.
     pub(crate) fn video_ssrc(&self) -> Option<u32> {
         self.ssrc().filter(|_| self.kind == RecvKind::Video)
     }
 
-    /// Its stream for transport, once an SSRC is known.
+    /// The stream for the receiver, when its SSRC is known.
     pub(crate) fn stream(&self) -> Option<RecvStream> {
         let rtx = self.rtx.filter(|_| !self.rtx_pairs.is_empty());
         Some(RecvStream {
@@ -106,12 +106,12 @@ impl ReceiveLine {
         })
     }
 
-    /// What the description names, as far as that can be true.
+    /// The announced SSRCs, unless they have been found wrong.
     fn named(&self) -> Option<Stream> {
         self.announced.filter(|_| !self.corrected)
     }
 
-    /// What of its SSRCs no description named.
+    /// The SSRCs in use that no description announced.
     pub(crate) fn learned(&self) -> impl Iterator<Item = Learned> {
         let named = self.named().map(|stream| [Some(stream.ssrc), stream.rtx]).unwrap_or_default();
         let sources = [self.media, self.rtx].into_iter().flatten().map(|source| source.ssrc);
@@ -124,7 +124,7 @@ impl ReceiveLine {
         })
     }
 
-    /// Notes a packet of an SSRC in use, if it is what that SSRC is used for.
+    /// Records a packet of a known SSRC. Returns whether its payload type fits that SSRC.
     fn heard(&mut self, now: Instant, ssrc: u32, payload_type: u8) -> bool {
         let source = match self.role(payload_type) {
             Some(Role::Media) => &mut self.media,
@@ -151,11 +151,11 @@ impl ReceiveLine {
         self.mid_extension.and_then(|id| packet.header.get_extension(id)).is_some()
     }
 
-    /// Takes an SSRC for this role if the one in use is silent, or this is the one that was named.
+    /// Assigns an SSRC to this role, if the current one is silent or this is the announced one.
     fn take(&mut self, now: Instant, role: Role, ssrc: u32) -> bool {
         let other = if role == Role::Media { self.rtx } else { self.media };
         if other.is_some_and(|other| other.ssrc == ssrc) {
-            // Only a description can be wrong about an SSRC; what its packets have shown stays.
+            // A description may be wrong about an SSRC; what was learned from packets stays.
             let named = self.named().is_some_and(|stream| stream.ssrc == ssrc || stream.rtx == Some(ssrc));
             if !named {
                 return false;
@@ -190,7 +190,7 @@ pub(crate) fn route(lines: &mut [ReceiveLine], receiver: &mut Receiver, now: Ins
     if let Some(old) = before.filter(|old| line.ssrc() != Some(*old)) {
         receiver.remove_stream(old);
     }
-    // Retransmissions may come first: they are nobody's until the media is known.
+    // Retransmissions may arrive first. They are dropped until the media SSRC is known.
     let Some(stream) = line.stream() else { return Route::Dropped };
     receiver.add_stream(stream);
     match role {

@@ -1,8 +1,8 @@
-//! Handshakes that come early.
+//! Holds back early handshakes.
 //!
-//! A browser that answers opens DTLS as soon as its own check of a path has succeeded, a round trip before our agent
-//! has nominated that path. The library drops what comes before, and the browser's next try follows 50 ms later. So
-//! the sockets keep such datagrams back until a path is chosen.
+//! A browser that answers starts DTLS as soon as its own check of a pair has succeeded, a round trip before our agent
+//! nominates that pair. The library drops earlier packets, and the browser retries only 50 ms later. So the sockets
+//! hold such datagrams back until a pair is selected.
 
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-/// Datagrams that a socket keeps back: a first flight is one or two. When full, what comes is dropped, and its sender
-/// tries again.
+/// Most datagrams that a socket holds back; a first flight is one or two. When full, further ones are dropped, and the
+/// sender retransmits them.
 const KEPT: usize = 4;
-/// Longest datagram that is kept back; a handshake's are shorter.
+/// Longest datagram to hold back, in bytes; handshake datagrams are shorter.
 const LONGEST: usize = 2048;
 
-/// Opens once, when a path is chosen.
+/// Opens once, when a pair is selected.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     open: AtomicBool,
@@ -28,7 +28,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Lets through what was kept back, and all that follows.
+    /// Releases the datagrams held back, and lets all later ones pass.
     pub(crate) fn open(&self) {
         if !self.open.swap(true, Ordering::AcqRel) {
             let sockets = std::mem::take(&mut *self.sockets.lock().unwrap_or_else(PoisonError::into_inner));
@@ -36,7 +36,7 @@ impl Gate {
         }
     }
 
-    /// The socket, behind this gate.
+    /// Wraps a socket with this gate.
     pub(crate) fn guard(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
         if self.open.load(Ordering::Acquire) {
             return socket;
@@ -47,14 +47,14 @@ impl Gate {
     }
 }
 
-/// A socket behind a gate.
+/// A socket with a gate.
 #[derive(Debug)]
 struct Guarded {
     socket: Arc<dyn AsyncUdpSocket>,
     gate: Arc<Gate>,
     waker: Arc<AtomicWaker>,
     kept: Mutex<VecDeque<(RecvMeta, Vec<u8>)>>,
-    /// Whether something is kept: spares the lock for every packet of a call.
+    /// Whether anything is held back, to avoid the lock for every packet of a call.
     any: AtomicBool,
 }
 
@@ -75,7 +75,7 @@ impl Guarded {
     }
 }
 
-/// RFC 7983: DTLS begins with 20 to 63.
+/// RFC 7983: the first byte of DTLS is 20 to 63.
 fn is_dtls(data: &[u8]) -> bool {
     data.first().is_some_and(|first| (20..64).contains(first))
 }
@@ -110,7 +110,7 @@ impl AsyncUdpSocket for Guarded {
                 *meta = kept;
                 return Poll::Ready(Ok(1));
             }
-            // One message at a time while closed, so that each can be kept or passed.
+            // While closed, receive one message at a time, so that each can be held back or passed.
             let few = if open { buffers.len().min(meta.len()) } else { 1 };
             let outcome = self.socket.poll_recv(context, &mut buffers[..few], &mut meta[..few]);
             match (&outcome, buffers.first(), meta.first()) {
@@ -189,7 +189,7 @@ mod tests {
         let (socket, waker) = (gate.guard(wire.clone()), Waker::from(count.clone()));
         wire.0.lock().unwrap().extend([vec![22, 1], vec![0, 1], vec![22, 2], vec![128, 3]]);
         assert_eq!(receive(&*socket, &waker), Some(vec![0, 1]), "STUN passes");
-        assert_eq!(receive(&*socket, &waker), Some(vec![128, 3]), "media is the library's to judge");
+        assert_eq!(receive(&*socket, &waker), Some(vec![128, 3]), "media passes");
         assert_eq!(receive(&*socket, &waker), None);
         gate.open();
         assert_eq!(count.0.load(Ordering::Relaxed), 1, "the reader is woken");

@@ -1,33 +1,33 @@
-//! What can go wrong.
+//! Errors of a connection.
 
 use thiserror::Error;
 
-/// Why an operation on a connection failed. The connection itself lives on unless it is [`PeerError::Closed`].
+/// Why an operation failed. The connection continues, unless the error is [`PeerError::Closed`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PeerError {
-    /// The connection could not be built: no socket, or a broken ICE server address.
+    /// The connection could not be built: no socket, or an invalid ICE server address.
     #[error("the connection could not be built: {0}")]
     Setup(String),
     /// Only relayed paths are allowed, and no TURN server can be used.
-    #[error("no relay server can be used, and a direct path is not allowed")]
+    #[error("no TURN server is usable, and a direct path is not allowed")]
     NoRelay,
-    /// The far side's description is not SDP that we accept.
-    #[error("the far side's session description is broken: {0}")]
+    /// The far side's description is invalid or not supported.
+    #[error("the far side's session description is invalid: {0}")]
     BadDescription(String),
-    /// The far side's certificate could not be told from another's: its description has no fingerprint by SHA-256.
-    #[error("the far side names no fingerprint of its certificate that can be checked: sha-256 is needed")]
+    /// The far side's certificate cannot be verified, because its description has no SHA-256 fingerprint.
+    #[error("the far side's description has no sha-256 fingerprint of its certificate")]
     NoFingerprint,
-    /// A description came when it does not fit, for example an answer without an offer.
-    #[error("an unexpected session description came")]
+    /// A description arrived in the wrong state, for example an answer without an offer.
+    #[error("unexpected session description")]
     UnexpectedDescription,
-    /// The far side's candidate is not one that we accept.
-    #[error("the far side's candidate is broken: {0}")]
+    /// The far side's candidate is invalid.
+    #[error("the far side's candidate is invalid: {0}")]
     BadCandidate(String),
     /// More candidates than [`crate::MAX_REMOTE_CANDIDATES`] or more media lines than [`crate::MAX_MEDIA_LINES`].
     #[error("too many candidates or media lines")]
     TooMany,
-    /// The WebRTC library refused.
-    #[error("the connection refused: {0}")]
+    /// The WebRTC library returned an error.
+    #[error("the WebRTC library returned an error: {0}")]
     Refused(String),
     /// The connection is closed.
     #[error("the connection is closed")]
@@ -35,7 +35,7 @@ pub enum PeerError {
 }
 
 impl PeerError {
-    /// A stable word for the UI and for logs.
+    /// A stable code for the UI and logs.
     pub fn code(&self) -> &'static str {
         match self {
             PeerError::Setup(_) => "peer_setup",

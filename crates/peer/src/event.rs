@@ -1,4 +1,4 @@
-//! What a connection tells its owner.
+//! Events of a connection.
 
 use media::encoded::VideoCodec;
 
@@ -23,21 +23,21 @@ pub enum TrackKind {
 /// `RTCPeerConnectionState` of W3C WebRTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PeerState {
-    /// Nothing was negotiated yet.
+    /// Nothing has been negotiated yet.
     New,
-    /// ICE checks or the DTLS handshake are under way.
+    /// ICE checks or the DTLS handshake are in progress.
     Connecting,
-    /// Media flows.
+    /// Media can flow.
     Connected,
-    /// No answer from the far side for some seconds; may come back by itself.
+    /// The far side has not answered for some seconds. The connection may recover automatically.
     Disconnected,
-    /// No path was found, or it stayed lost. Only an ICE restart helps.
+    /// No path was found, or it was lost for too long. Only an ICE restart can recover.
     Failed,
-    /// Closed by us.
+    /// The connection was closed locally.
     Closed,
 }
 
-/// What a connection tells its owner.
+/// An event of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerEvent {
     /// Send this description to the far side.
@@ -47,34 +47,34 @@ pub enum PeerEvent {
         /// The description.
         sdp: String,
     },
-    /// Send this candidate to the far side, `RTCIceCandidateInit` of W3C WebRTC.
+    /// Send this candidate to the far side: `RTCIceCandidateInit` of W3C WebRTC.
     LocalCandidate {
         /// `candidate:...`, RFC 8839.
         candidate: String,
-        /// Media line by its `mid`.
+        /// The media line's `mid`.
         sdp_mid: Option<String>,
-        /// Media line by its place.
+        /// The media line's index.
         sdp_mline_index: Option<u16>,
     },
-    /// No more candidates of this gathering follow.
+    /// No more candidates of this generation follow.
     EndOfCandidates,
-    /// The connection's state is now this.
+    /// The connection's state has changed.
     State(PeerState),
-    /// An offer and its answer are both in force.
+    /// An offer and its answer have been applied.
     Negotiated {
-        /// Codec of our first video line's sending side; `None` when it cannot send.
+        /// The codec that our first video line sends; `None` if it cannot send.
         video: Option<VideoCodec>,
         /// Whether our first audio line can send.
         audio: bool,
     },
-    /// The far side began to send a media line.
+    /// The far side started to send a media line.
     RemoteTrack {
-        /// Its media line; the same in the calls of [`crate::MediaSink`].
+        /// Its media line, as in the calls of [`crate::MediaSink`].
         mid: String,
-        /// Sound or picture.
+        /// Audio or video.
         kind: TrackKind,
     },
-    /// The far side ceased to send a media line.
+    /// The far side stopped sending a media line.
     RemoteTrackEnded {
         /// Its media line.
         mid: String,

@@ -1,11 +1,11 @@
-//! What the fuzzer calls (`fuzz/`), and the property tests without one: any bytes in, nothing out, no panic. The
-//! assertions are what must hold of everything that is accepted.
+//! Entry points for the fuzzer (`fuzz/`) and the property tests: any bytes may go in, and nothing may panic. The
+//! assertions state what must hold for all accepted input.
 
 use crate::sdp::{self, Origin};
 use crate::standin::Shown;
 use media::encoded::VideoCodec;
 
-/// A description of a far side: read, written and read again, shown to the library, and answered.
+/// A description from the far side: parses it, writes it, parses it again, passes it to the library, and answers it.
 pub fn description(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(description) = sdp::parse(text, &VideoCodec::ALL) else { return };

@@ -1,4 +1,4 @@
-//! The library's callbacks, which run on the driver: they pass on and return.
+//! The library's callbacks. They run on the driver, pass events on, and return.
 
 use crate::early::Gate;
 use crate::event::PeerState;
@@ -12,11 +12,11 @@ use webrtc::peer_connection::{
     RTCPeerConnectionState,
 };
 
-/// What waits for the connection's task. Gatherings bring a few dozen candidates and state changes are rare; what
-/// comes when it is full is lost, and an ICE restart brings it again.
+/// Events waiting for the connection's task. Gathering produces a few dozen candidates, and state changes are rare.
+/// When full, events are lost; an ICE restart produces them again.
 pub(crate) const DRIVER_EVENTS: usize = 512;
 
-/// What the driver tells the connection's task.
+/// An event from the driver to the connection's task.
 #[derive(Debug)]
 pub(crate) enum DriverEvent {
     Candidate { candidate: String },
@@ -24,7 +24,7 @@ pub(crate) enum DriverEvent {
     State(PeerState),
 }
 
-/// See the module.
+/// See the module documentation.
 pub(crate) struct Handler {
     pub(crate) path: Arc<MediaPath>,
     pub(crate) gate: Arc<Gate>,
@@ -43,7 +43,7 @@ impl Handler {
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
-            // Its media line is not said: with BUNDLE there is one transport.
+            // The media line is not signalled, because BUNDLE uses one transport.
             Ok(init) => self.tell(DriverEvent::Candidate { candidate: init.candidate }),
             Err(error) => log::debug!("a candidate of ours has no text: {error}"),
         }
@@ -58,7 +58,7 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
         if state == RTCIceConnectionState::Connected {
             self.gate.open();
-            // The DTLS client's first flight lies ready; without this it would wait for the next timer.
+            // The DTLS client's first flight is ready; without a kick it would wait for the next timer.
             self.path.kick.kick();
         }
     }
@@ -66,12 +66,12 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         let state = match state {
             RTCPeerConnectionState::Connecting => {
-                // A restart has given the old path up: what is sent before there is a new one would count as loss.
+                // A restart has abandoned the old pair. Packets sent before there is a new one would count as lost.
                 self.path.set_lost();
                 PeerState::Connecting
             }
             RTCPeerConnectionState::Connected => {
-                // Here and not in the task: media flows a thread switch earlier.
+                // Done here and not in the task, so that media starts one thread switch earlier.
                 self.path.set_connected(Instant::now());
                 PeerState::Connected
             }
@@ -89,6 +89,6 @@ impl PeerConnectionEventHandler for Handler {
         self.tell(DriverEvent::State(state));
     }
 
-    /// Packets are taken before they reach the library's tracks, so nobody needs to hold or poll these.
+    /// Packets are taken before they reach the library's tracks, so nothing needs to hold or poll these.
     async fn on_track(&self, _: Arc<dyn TrackRemote>) {}
 }

@@ -1,8 +1,8 @@
-//! The interceptor farthest from the wire: takes every packet off the library, assembles frames and hands them to the
-//! sink. Nothing passes upwards, so the library's own queues for tracks stay empty.
+//! The interceptor farthest from the wire. It takes every packet from the library, assembles frames, and passes them to
+//! the sink. Nothing continues upwards, so the library's track queues stay empty.
 //!
-//! It stands above the library's arrival recorders (transport-wide feedback, receiver reports), which must see
-//! packets first, and retransmissions are still raw here.
+//! It is above the library's arrival recorders (transport-wide feedback, receiver reports), which must see packets
+//! first. Retransmissions are still in RTX format here.
 
 use crate::outgoing::tagged;
 use crate::path::{MediaPath, Received};
@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::time::Instant;
 use transport::{Feedback, TransportLayerNack};
 
-/// See the module.
+/// See the module documentation.
 pub(crate) struct Incoming {
     path: Arc<MediaPath>,
-    /// SSRC under which our requests go out.
+    /// The SSRC from which our requests are sent.
     ssrc: u32,
-    /// Requests on their way down: bounded by what one read brings.
+    /// Outgoing requests. Bounded by what one read produces.
     writes: VecDeque<TaggedPacket>,
 }
 
@@ -32,7 +32,8 @@ impl Incoming {
         Incoming { path, ssrc, writes: VecDeque::new() }
     }
 
-    /// Hands over what is ready. The lock is free while the sink is called, which may ask for a keyframe.
+    /// Passes ready frames and packets to the sink. The lock is released while the sink is called, because the sink may
+    /// request a keyframe.
     fn deliver(&mut self, now: Instant) {
         loop {
             let received = self.path.receiving().poll_received();
@@ -111,7 +112,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Incoming {
     }
 }
 
-/// Streams come from the negotiation (`agreement.rs`).
+/// Streams come from the negotiation (`agreement.rs`), not from the library.
 impl Interceptor for Incoming {
     fn bind_local_stream(&mut self, _: &StreamInfo) {}
     fn unbind_local_stream(&mut self, _: &StreamInfo) {}

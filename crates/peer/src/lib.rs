@@ -1,6 +1,7 @@
-//! One peer connection, with our transport inside it.
+//! A peer connection with our own media transport.
 //!
-//! The `webrtc` crate does ICE, DTLS and SRTP; two interceptors hand its packets to `transport`, which does the rest:
+//! The `webrtc` crate provides ICE, DTLS and SRTP. Two interceptors pass its packets to `transport`, which does the
+//! rest:
 //!
 //! ```text
 //!  encoders ─► MediaOut ─┐                                   ┌─► MediaSink ─► jitter buffers
@@ -12,16 +13,16 @@
 //!  owner ─► Peer ─► Task ┴─ negotiation, SDP, candidates, events ─► owner
 //! ```
 //!
-//! - Descriptions and candidates of the far side are read into types of ours and written anew before the library sees
-//!   them (`sdp`, `candidate`, `standin`); what both sides agreed on becomes streams of transport (`agreement`), and
-//!   packets find theirs by SSRC, name or payload type (`demux`), of which the recorders of arrivals are told
-//!   (`recorder`).
-//! - One task owns a connection and its negotiation (`task`, `negotiation`). Drivers of all connections run on one
-//!   thread of their own; a panic in the library ends its connection alone.
-//! - What the far side is told of our addresses passes through one place (`outward`), and how often addresses that it
-//!   names are checked is bounded over all connections (`checks`, `paced`).
-//! - Where time was lost at setup and is no more: one certificate a process, ICE rounds of 10 ms, the DTLS client's
-//!   first flight (`handler`), handshakes that come before nomination (`early`), relays (`relayed`).
+//! - Descriptions and candidates of the far side are parsed into our own types and written again before the library
+//!   sees them (`sdp`, `candidate`, `standin`). The negotiated lines become transport streams (`agreement`). Packets
+//!   are assigned to streams by SSRC, MID or payload type (`demux`), and newly learned streams are reported to the
+//!   arrival recorders (`recorder`).
+//! - One task owns a connection and its negotiation (`task`, `negotiation`). The drivers of all connections run on one
+//!   dedicated thread; a panic in the library ends only its connection.
+//! - Our own addresses are sent through one filter (`outward`). Checks of addresses that the far side signals are
+//!   limited over all connections (`checks`, `paced`).
+//! - Measures that shorten the setup: one certificate per process, ICE rounds of 10 ms, an immediate first flight of
+//!   the DTLS client (`handler`), handshakes that arrive before nomination (`early`), relays (`relayed`).
 
 #![allow(unexpected_cfgs, reason = "cargo-fuzz sets `fuzzing`")]
 
@@ -71,7 +72,7 @@ pub use session::FarSession;
 pub use sink::MediaSink;
 pub use stats::PeerStats;
 
-/// Remote candidates of one ICE generation that are taken; more are refused.
+/// Most remote candidates of one ICE generation; further ones are refused.
 pub const MAX_REMOTE_CANDIDATES: usize = 32;
-/// Media lines that a connection may ever have; an offer with more is refused.
+/// Most media lines over the life of a connection; an offer with more is refused.
 pub const MAX_MEDIA_LINES: usize = 16;

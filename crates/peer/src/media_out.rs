@@ -1,4 +1,4 @@
-//! Where encoders put their output.
+//! The interface for encoders.
 
 use crate::path::MediaPath;
 use bytes::Bytes;
@@ -7,17 +7,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How much sound a packet holds where its capture time is not said.
+/// Duration of a packet for which no capture time is given.
 const PACKET: Duration = Duration::from_millis(20);
 
-/// Where encoders put their output: the connection's first audio and video line. Cheap to clone, usable from any
-/// thread; each call packetises under a short lock and wakes the driver once.
+/// Sends the output of encoders on the connection's first audio and video line. Cheap to clone, and usable from any
+/// thread. Each call packetizes under a short lock and wakes the driver once.
 ///
-/// No video-orientation extension is negotiated: a sender turns the pixels themselves.
+/// The video-orientation extension is not negotiated, so senders must rotate the pixels.
 #[derive(Clone)]
 pub struct MediaOut {
     pub(crate) path: Arc<MediaPath>,
-    /// SSRCs of the two lines.
+    /// The SSRCs of the two lines.
     pub(crate) audio: u32,
     pub(crate) video: u32,
 }
@@ -29,29 +29,30 @@ impl MediaOut {
         self.path.video(self.video, frame);
     }
 
-    /// Sends an Opus packet of 20 ms whose last sample was captured just now, as [`MediaOut::audio_captured`].
+    /// Sends an Opus packet of 20 ms whose last sample was captured now; see [`MediaOut::audio_captured`].
     pub fn audio(&self, rtp_timestamp: u32, data: Bytes, marker: bool) {
         let now = Instant::now();
         self.audio_captured(now.checked_sub(PACKET).unwrap_or(now), rtp_timestamp, data, marker);
     }
 
-    /// Sends an Opus packet whose first sample was captured at `captured`, which the far side's lip sync rests on.
-    /// `rtp_timestamp` counts 48 kHz samples, `marker` begins a talk spurt. Before the connection is up it is dropped.
+    /// Sends an Opus packet whose first sample was captured at `captured`, which determines the far side's lip sync.
+    /// `rtp_timestamp` counts 48 kHz samples; `marker` starts a talk spurt. Before the connection is up, the packet is
+    /// dropped.
     pub fn audio_captured(&self, captured: Instant, rtp_timestamp: u32, data: Bytes, marker: bool) {
         self.path.audio(self.audio, captured, rtp_timestamp, data, marker);
     }
 
-    /// The most that encoders should use together, bit/s. Beyond it transport does not probe far.
+    /// Sets the bitrate that all encoders together could use, in bit/s. Transport does not probe far above it.
     pub fn set_wanted(&self, bitrate: u64) {
         self.path.sending().sender.set_wanted(bitrate);
     }
 
-    /// All that may leave a second now, bit/s.
+    /// The target bitrate for all media, in bit/s.
     pub fn target_bitrate(&self) -> u64 {
         self.path.sending().sender.target_bitrate()
     }
 
-    /// How long a frame given now would wait for its last packet to leave.
+    /// How long the last packet of a frame would wait if the frame were sent now.
     pub fn queue_delay(&self) -> Duration {
         self.path.sending().sender.queue_delay(Instant::now())
     }
@@ -61,12 +62,12 @@ impl MediaOut {
         self.path.request_keyframes(Instant::now());
     }
 
-    /// Codec the first video line sends; `None` before negotiation and when the far side takes no video.
+    /// The codec that the first video line sends; `None` before negotiation, and if the far side does not accept video.
     pub fn video_codec(&self) -> Option<VideoCodec> {
         self.path.sending().video_codec(self.video)
     }
 
-    /// Whether the path is up: media given now leaves.
+    /// Whether the path is up, so that media is sent.
     pub fn connected(&self) -> bool {
         self.path.connected()
     }
@@ -80,12 +81,12 @@ pub struct TrackHandle {
 }
 
 impl TrackHandle {
-    /// Its media line; `None` before the negotiation that names it.
+    /// Its media line; `None` until it has been negotiated.
     pub fn mid(&self) -> Option<String> {
         self.path.sending().mid(self.ssrc)
     }
 
-    /// Sends a picture, as [`MediaOut::video`].
+    /// Sends a frame; see [`MediaOut::video`].
     pub fn video(&self, frame: &EncodedFrame) {
         self.path.video(self.ssrc, frame);
     }

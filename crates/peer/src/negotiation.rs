@@ -1,4 +1,5 @@
-//! Perfect negotiation (W3C WebRTC 10.7) as a state machine: who may offer when, and whose offer stands on glare.
+//! Perfect negotiation (W3C WebRTC section 10.7) as a state machine: decides who may offer, and which offer wins on
+//! glare.
 
 /// ```text
 ///               our offer                      their offer
@@ -6,32 +7,32 @@
 ///   ▼                           ▲ ▲  ▲                            ▼
 /// HaveLocalOffer ── their answer ┘ │  └────── our answer ── HaveRemoteOffer
 ///   │      │                       │
-///   │      └── ours was refused ───┘
-///   └── their offer, and we are polite: ours is taken back ──► HaveRemoteOffer
+/// |      └── our offer failed ───┘
+///   └── their offer, and we are polite: ours is rolled back ──► HaveRemoteOffer
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Negotiation {
-    /// Nothing is under way.
+    /// No negotiation is in progress.
     Stable,
-    /// Our offer waits for its answer.
+    /// Our offer has been sent, and waits for the answer.
     HaveLocalOffer,
-    /// Their offer waits for our answer.
+    /// Their offer has been received, and waits for our answer.
     HaveRemoteOffer,
 }
 
-/// What to do with an offer that came.
+/// How to handle a received offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnOffer {
     /// Apply and answer it.
     Answer,
-    /// Take our own offer back first; it must be made again afterwards.
+    /// Roll back our offer first, and offer again afterwards.
     TakeBackAndAnswer,
-    /// Ours stands; theirs and its candidates are dropped.
+    /// Ignore it and its candidates; our offer wins.
     Ignore,
 }
 
 impl Negotiation {
-    /// Whether an offer of ours may go out.
+    /// Whether an offer may be sent now.
     pub(crate) fn may_offer(self) -> bool {
         match self {
             Negotiation::Stable => true,
@@ -39,12 +40,12 @@ impl Negotiation {
         }
     }
 
-    /// Our offer went out.
+    /// Our offer has been sent.
     pub(crate) fn offered(&mut self) {
         *self = Negotiation::HaveLocalOffer;
     }
 
-    /// An offer came. The state is `HaveRemoteOffer` afterwards unless it is ignored.
+    /// An offer has been received. The state is then `HaveRemoteOffer`, unless the offer is ignored.
     pub(crate) fn remote_offer(&mut self, polite: bool) -> OnOffer {
         let decision = match (*self, polite) {
             (Negotiation::Stable | Negotiation::HaveRemoteOffer, _) => OnOffer::Answer,
@@ -55,7 +56,7 @@ impl Negotiation {
         decision
     }
 
-    /// An answer came. `false`: nobody waited for it.
+    /// An answer has been received. Returns `false` if none was expected.
     pub(crate) fn remote_answer(&mut self) -> bool {
         match self {
             Negotiation::HaveLocalOffer => {
@@ -66,7 +67,7 @@ impl Negotiation {
         }
     }
 
-    /// Our answer went out, or what was under way was taken back.
+    /// Our answer has been sent, or the negotiation has been rolled back.
     pub(crate) fn settled(&mut self) {
         *self = Negotiation::Stable;
     }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order in which two sides want, speak and hear: both end stable with nothing left to offer.
+        /// In whatever order both sides want to offer, send and receive, both end stable with nothing left to offer.
         #[test]
         fn two_sides_always_settle(steps in prop::collection::vec(0u8..6, 0..200)) {
             let mut sides = [Side::new(true), Side::new(false)];

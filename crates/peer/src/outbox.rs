@@ -1,10 +1,10 @@
-//! Events that wait for the connection's owner.
+//! Events waiting for the connection's owner.
 
 use crate::event::PeerEvent;
 use std::collections::VecDeque;
 
-/// Events that may wait. When so many do, the owner has not read for long: the connection's task takes no further
-/// command until some are read, and what the network brings beyond that is dropped.
+/// Most events that wait. When full, the owner has not read for a long time: the connection's task accepts no further
+/// command until some have been read, and further events from the network are dropped.
 pub(crate) const EVENTS: usize = 256;
 
 /// Events in order, of which the newest target and one keyframe request a line are kept.

@@ -1,4 +1,5 @@
-//! The interceptor nearest the wire: hands the far side's feedback to the sender, and the sender's packets to SRTP.
+//! The interceptor nearest to the wire. It passes the far side's feedback to the sender, and the sender's packets to
+//! SRTP.
 
 use crate::path::MediaPath;
 use rtc::interceptor::{AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
@@ -15,22 +16,22 @@ use std::sync::Arc;
 use std::time::Instant;
 use transport::{TransportLayerCc, TransportLayerNack};
 
-/// Packets taken from the sender at once; the rest follows when these have left.
+/// Most packets taken from the sender at a time; the rest follow when these have been sent.
 const BATCH: usize = 64;
 
-/// A packet of ours for the layers below.
+/// Wraps one of our packets for the layers below.
 pub(crate) fn tagged(now: Instant, packet: Packet) -> TaggedPacket {
     TaggedPacket { now, transport: TransportContext::default(), message: AttributedPacket::new(packet) }
 }
 
-/// See the module.
+/// See the module documentation.
 pub(crate) struct Outgoing {
     path: Arc<MediaPath>,
-    /// On their way up: bounded by what one read brings, as the chain drains it after each.
+    /// Incoming packets. Bounded by what one read produces, because the chain drains it after each.
     reads: VecDeque<TaggedPacket>,
-    /// On their way down: RTCP from above, and at most [`BATCH`] packets of the sender.
+    /// Outgoing packets: RTCP from above, and at most [`BATCH`] packets of the sender.
     writes: VecDeque<TaggedPacket>,
-    /// Newest time heard of.
+    /// The latest time seen.
     now: Instant,
 }
 
@@ -60,7 +61,7 @@ impl Outgoing {
             } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
                 sending.sender.on_receiver_report(now, report);
             } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
-                // A far side that sends too puts its reception into its sender reports.
+                // If the far side also sends media, its sender reports contain its reception reports.
                 let reports = report.reports.clone();
                 let report = ReceiverReport { ssrc: report.ssrc, reports, ..ReceiverReport::default() };
                 sending.sender.on_receiver_report(now, &report);
@@ -113,7 +114,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Outgoing {
     }
 
     fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        // RTP comes from our sender alone.
+        // RTP comes only from our sender.
         if matches!(packet.message.packet, Packet::Rtcp(_)) {
             self.writes.push_back(packet);
         }
@@ -144,7 +145,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Outgoing {
     }
 }
 
-/// Streams come from the negotiation (`agreement.rs`), not from here: the library binds only what it sends itself.
+/// Streams come from the negotiation (`agreement.rs`). The library would bind only those that it sends itself.
 impl Interceptor for Outgoing {
     fn bind_local_stream(&mut self, _: &StreamInfo) {}
     fn unbind_local_stream(&mut self, _: &StreamInfo) {}

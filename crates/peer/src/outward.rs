@@ -1,20 +1,20 @@
-//! What the far side is told of our addresses: every description and candidate of ours passes through here.
+//! Filters our addresses: every description and candidate that we send passes through here.
 
 use crate::candidate::{Candidate, CandidateType};
 use crate::sdp::{Description, Origin};
 
-/// The one way out.
+/// Filters descriptions and candidates before they are sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outward {
-    /// Only relayed addresses may be told.
+    /// Whether only relayed addresses may be sent.
     pub(crate) relay_only: bool,
 }
 
 impl Outward {
-    /// A candidate as the far side may see it; `None`: not at all.
+    /// The candidate as it may be sent; `None` if it must not be.
     pub(crate) fn candidate(self, mut candidate: Candidate) -> Option<Candidate> {
         match candidate.kind {
-            // Where we reached the relay from is nobody's business, and nobody needs it (RFC 8839 section 5.1).
+            // The address from which we reached the relay is private and not needed (RFC 8839 section 5.1).
             CandidateType::Relay => candidate.hide_related(),
             CandidateType::Host | CandidateType::ServerReflexive | CandidateType::PeerReflexive if self.relay_only => {
                 return None;
@@ -24,7 +24,7 @@ impl Outward {
         Some(candidate)
     }
 
-    /// A description's text as the far side may see it. Its other lines name no address: they are written by us.
+    /// The description's text as it may be sent. Its other lines contain no address, because we write them ourselves.
     pub(crate) fn description(self, description: &Description, origin: Origin) -> String {
         let mut shown = description.clone();
         shown.candidates = shown.candidates.into_iter().filter_map(|candidate| self.candidate(candidate)).collect();

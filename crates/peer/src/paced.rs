@@ -1,6 +1,6 @@
-//! Sockets that hold ICE checks back: what they see is told to [`Pairs`], which decides.
+//! Sockets that limit ICE checks. They parse datagrams, and [`Pairs`] decides.
 //!
-//! A check that may not leave is dropped as the network might have dropped it; the library repeats it by itself.
+//! A check over the limit is dropped, as a network might drop it; the library repeats it automatically.
 
 use crate::address;
 use crate::checks::{Budget, Pairs, Share, Target, TransactionId};
@@ -17,22 +17,22 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-/// Message types of RFC 8489 and RFC 8656 that matter here.
+/// Message types of RFC 8489 and RFC 8656 that are handled here.
 const BINDING_REQUEST: u16 = 0x0001;
 const BINDING_SUCCESS: u16 = 0x0101;
 const CHANNEL_BIND_REQUEST: u16 = 0x0009;
 const SEND_INDICATION: u16 = 0x0016;
 const DATA_INDICATION: u16 = 0x0017;
-/// RFC 8489 section 5.
+/// The magic cookie of RFC 8489 section 5.
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
-/// Channels of one socket that are known. A check through one more is held back.
+/// Most channels tracked for one socket. Checks on further channels are dropped.
 const MAX_CHANNELS: usize = 256;
 
-/// How many ICE checks may leave, for all connections that are made with clones of this one together.
+/// Limits the ICE checks of all connections that share clones of it.
 #[derive(Debug, Clone, Default)]
 pub struct CheckPacer(Arc<Mutex<Budget>>);
 
-/// A connection's part in it.
+/// The limiter of one connection.
 #[derive(Debug)]
 pub(crate) struct Checks {
     pacer: CheckPacer,
@@ -42,19 +42,19 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    /// `relays`: where TURN servers are. `loopback`: this machine itself may be checked.
+    /// `relays` are the addresses of TURN servers. `loopback`: whether this machine itself may be checked.
     pub(crate) fn new(pacer: CheckPacer, relays: Vec<SocketAddr>, loopback: bool) -> Arc<Checks> {
         Arc::new(Checks { pacer, share: Mutex::default(), relays, loopback })
     }
 
-    /// The socket, with its checks paced.
+    /// Wraps a socket, to limit its checks.
     pub(crate) fn pace(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
         Arc::new(Paced { socket, checks: self.clone(), seen: Mutex::default() })
     }
 
     fn may_leave(&self, now: Instant, seen: &mut Seen, target: Target, id: TransactionId) -> bool {
         let (Target::Direct(to) | Target::Relayed { peer: to, .. }) = target;
-        // Names that were looked up, and senders of checks, come this far unseen.
+        // Resolved names, and sources of checks, have not been validated before.
         let own = address::is_loopback(to.ip()) && !self.loopback;
         if own || address::is_nobody(to.ip()) || to.port() == 0 {
             return false;
@@ -67,7 +67,7 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A socket whose checks are paced.
+/// A socket whose checks are limited.
 #[derive(Debug)]
 struct Paced {
     socket: Arc<dyn AsyncUdpSocket>,
@@ -78,12 +78,12 @@ struct Paced {
 #[derive(Debug, Default)]
 struct Seen {
     pairs: Pairs,
-    /// Whom a channel leads to.
+    /// The peer of each channel.
     channels: HashMap<(SocketAddr, u16), SocketAddr>,
 }
 
 impl Paced {
-    /// Whether a datagram may leave. Locks nothing for media.
+    /// Whether a datagram may be sent. Takes no lock for media.
     fn may_leave(&self, now: Instant, to: SocketAddr, data: &[u8]) -> bool {
         if let Some(id) = check(data) {
             return self.checks.may_leave(now, &mut locked(&self.seen), Target::Direct(to), id);
@@ -125,13 +125,13 @@ impl Paced {
         }
     }
 
-    /// Notes what a datagram says about the pair it came over.
+    /// Records what a received datagram says about its pair.
     fn hear(&self, now: Instant, from: SocketAddr, data: &[u8]) {
         if !self.checks.relays.contains(&from) {
             return self.hear_pair(now, Target::Direct(from), data);
         }
         if let Some((number, data)) = channel_data(data) {
-            // Not in the condition: the lock would be held while the pair is looked at.
+            // Not in the condition below, because that would hold the lock while the pair is handled.
             let peer = stun(data).and_then(|_| locked(&self.seen).channels.get(&(from, number)).copied());
             if let Some(peer) = peer {
                 self.hear_pair(now, Target::Relayed { relay: from, peer }, data);
@@ -146,7 +146,7 @@ impl Paced {
     fn hear_pair(&self, now: Instant, target: Target, data: &[u8]) {
         match stun(data) {
             Some((BINDING_REQUEST, _)) => locked(&self.seen).pairs.checked_us(now, target),
-            // A STUN server that somebody passed off as a candidate answers too, but it knows no password.
+            // A STUN server that somebody signalled as a candidate answers too, but it does not know the password.
             Some((BINDING_SUCCESS, id)) if decoded(data).is_some_and(|m| m.contains(ATTR_MESSAGE_INTEGRITY)) => {
                 locked(&self.seen).pairs.answered(target, id);
             }
@@ -167,7 +167,7 @@ impl AsyncUdpSocket for Paced {
             return Poll::Ready(Ok(transmit.contents.len()));
         }
         if segment < transmit.contents.len() && stun(first).is_some() {
-            // Checks of one pair that were sent as one: the first stands for them all.
+            // Several checks of one pair in one call: send only the first.
             let one = Transmit { contents: first, segment_size: None, ..*transmit };
             return self.socket.poll_send(context, &one).map_ok(|_| transmit.contents.len());
         }
@@ -200,7 +200,7 @@ impl AsyncUdpSocket for Paced {
     }
 }
 
-/// Type and transaction of a STUN message.
+/// Type and transaction id of a STUN message.
 fn stun(data: &[u8]) -> Option<(u16, TransactionId)> {
     let (head, id) = (data.get(..8)?, data.get(8..20)?);
     if head[0] & 0xc0 != 0 || head[4..] != COOKIE {
@@ -209,7 +209,7 @@ fn stun(data: &[u8]) -> Option<(u16, TransactionId)> {
     Some((u16::from_be_bytes([head[0], head[1]]), id.try_into().ok()?))
 }
 
-/// The transaction of an ICE check. Who asks a STUN server for an address names no user.
+/// The transaction id of an ICE check. Binding requests to a STUN server have no USERNAME.
 fn check(data: &[u8]) -> Option<TransactionId> {
     let (kind, id) = stun(data)?;
     (kind == BINDING_REQUEST && decoded(data)?.contains(ATTR_USERNAME)).then_some(id)
@@ -221,7 +221,7 @@ fn channel_data(data: &[u8]) -> Option<(u16, &[u8])> {
     (0x4000..0x5000).contains(&number).then(|| data.get(4..).map(|data| (number, data)))?
 }
 
-/// Whose datagram an indication carries, and the datagram.
+/// The peer and the datagram inside an indication.
 fn carried(data: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
     let message = decoded(data)?;
     let (mut peer, mut data) = (PeerAddress::default(), Data::default());
@@ -243,7 +243,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::task::Waker;
 
-    /// A socket that keeps what is sent and gives what is put in.
+    /// A socket that records what is sent, and returns what is put in.
     #[derive(Debug, Default)]
     struct Wire {
         sent: Mutex<Vec<SocketAddr>>,
@@ -275,9 +275,9 @@ mod tests {
         }
     }
 
-    /// Sent in a moment.
+    /// Number of datagrams sent in a moment.
     const MANY: usize = 1000;
-    /// Fewer of them leave while the pair has not answered.
+    /// Upper limit on checks of an unanswered pair in the same time.
     const FEW: usize = 20;
 
     struct Rig {
@@ -298,7 +298,7 @@ mod tests {
             assert!(matches!(sent, Poll::Ready(Ok(n)) if n == contents.len()), "a dropped check looks like a sent one");
         }
 
-        /// How many of these leave within a moment.
+        /// How many of these datagrams are sent within a moment.
         fn leave(&self, to: SocketAddr, data: &[u8]) -> usize {
             self.wire.sent.lock().unwrap().clear();
             (0..MANY).for_each(|_| self.send(to, data, None));

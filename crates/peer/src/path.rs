@@ -1,5 +1,5 @@
-//! The transport pair of a connection, shared between encoders' threads, the driver's interceptors and the
-//! connection's task. Two short locks, never held together, and never while foreign code is called.
+//! The transport of a connection, shared by the encoder threads, the driver's interceptors and the connection's task.
+//! It has two short locks, which are never held together, and never while foreign code is called.
 
 use crate::agreement::Agreed;
 use crate::demux::{self, ReceiveLine, Route};
@@ -19,12 +19,12 @@ use transport::{
     SenderStats, StreamKind,
 };
 
-/// The transport pair of a connection.
+/// The transport of a connection: a sender and a receiver.
 pub(crate) struct MediaPath {
     sending: Mutex<Sending>,
     receiving: Mutex<Receiving>,
     connected: AtomicBool,
-    /// Grows whenever [`MediaPath::learned`] may say something else.
+    /// Incremented whenever the result of [`MediaPath::learned`] may have changed.
     learnings: AtomicU64,
     pub(crate) sink: Arc<dyn MediaSink>,
     pub(crate) kick: Arc<Kick>,
@@ -79,7 +79,7 @@ impl MediaPath {
         self.connected.load(Ordering::Acquire)
     }
 
-    /// The path is up (again): media flows, and each side shows the other a whole picture.
+    /// The path is connected, for the first time or again: media flows, and each side sends a keyframe.
     pub(crate) fn set_connected(&self, now: Instant) {
         self.connected.store(true, Ordering::Release);
         let mut sending = self.sending();
@@ -94,12 +94,12 @@ impl MediaPath {
         self.kick.kick();
     }
 
-    /// The path is gone: media is dropped from now on.
+    /// The path is lost: media is dropped from now on.
     pub(crate) fn set_lost(&self) {
         self.connected.store(false, Ordering::Release);
     }
 
-    /// Asks the far side for a keyframe of every video line.
+    /// Requests a keyframe of every video line from the far side.
     pub(crate) fn request_keyframes(&self, now: Instant) {
         let mut receiving = self.receiving();
         let ssrcs: Vec<u32> = receiving.lines.iter().filter_map(ReceiveLine::video_ssrc).collect();
@@ -110,14 +110,14 @@ impl MediaPath {
         self.kick.kick();
     }
 
-    /// Sends a picture of the line with this SSRC of ours.
+    /// Sends a frame on the line with this local SSRC.
     pub(crate) fn video(&self, ssrc: u32, frame: &EncodedFrame) {
         if self.connected() {
             self.hand_over(ssrc, frame.time, frame.rtp_timestamp, |sender, now| sender.send_video(now, ssrc, frame));
         }
     }
 
-    /// Sends an Opus packet of the line with this SSRC of ours.
+    /// Sends an Opus packet on the line with this local SSRC.
     pub(crate) fn audio(&self, ssrc: u32, captured: Instant, rtp_timestamp: u32, data: Bytes, marker: bool) {
         if self.connected() {
             self.hand_over(ssrc, captured, rtp_timestamp, |sender, now| {
@@ -151,14 +151,14 @@ impl MediaPath {
         self.kick.kick();
     }
 
-    /// Takes a packet off the wire.
+    /// Processes a packet from the wire.
     pub(crate) fn on_rtp(&self, now: Instant, packet: &Packet) {
         if self.receiving().on_rtp(now, packet) {
             self.learnings.fetch_add(1, Ordering::Release);
         }
     }
 
-    /// The far side's streams that no description named, with a version, unless that is `known`.
+    /// The far side's streams that no description announced, with a version, unless the version is still `known`.
     pub(crate) fn learned(&self, known: u64) -> Option<(u64, Vec<Learned>)> {
         let version = self.learnings.load(Ordering::Acquire);
         (version != known).then(|| (version, self.receiving().lines.iter().flat_map(ReceiveLine::learned).collect()))
@@ -169,7 +169,7 @@ impl MediaPath {
         std::mem::take(&mut self.sending().news)
     }
 
-    /// Puts a negotiation's outcome in force.
+    /// Applies the result of a negotiation.
     pub(crate) fn apply(&self, agreed: &[Agreed], now: Instant) {
         self.sending().apply(agreed);
         let fresh = self.receiving().apply(agreed, now);
@@ -194,11 +194,11 @@ pub(crate) struct Sending {
     pub(crate) bytes: u64,
 }
 
-/// A media line that we may send. Its SSRC is its own for as long as the connection lives.
+/// A media line that we may send. Its SSRC stays the same for the life of the connection.
 struct SendLine {
     ssrc: u32,
     mid: Option<String>,
-    /// What is agreed; `None` while nothing may be sent.
+    /// The negotiated stream; `None` while nothing may be sent.
     stream: Option<SendStream>,
     video: bool,
     reporter: Reporter,
@@ -217,7 +217,7 @@ impl Sending {
         self.lines.push(SendLine { ssrc, mid: None, stream: None, video, reporter });
     }
 
-    /// A line of ours that is gone for good.
+    /// Removes one of our lines for good.
     pub(crate) fn remove_line(&mut self, ssrc: u32) {
         self.lines.retain(|line| line.ssrc != ssrc);
         self.sender.remove_stream(ssrc);
@@ -247,7 +247,7 @@ impl Sending {
                 line.mid = Some(agreed.mid.clone());
             }
             match (&line.stream, &stream) {
-                // The stream stays in the sender while it may not be sent: its sequence numbers go on later.
+                // The stream stays in the sender while it is inactive, so that its sequence numbers continue.
                 (_, None) => {}
                 (Some(old), Some(new)) if old == new => {}
                 (Some(old), Some(new)) if old.rtx == new.rtx && old.twcc_id == new.twcc_id => {
@@ -282,12 +282,12 @@ impl Sending {
         any
     }
 
-    /// Whether this SSRC is a video line of ours.
+    /// Whether this SSRC is one of our video lines.
     pub(crate) fn knows(&self, ssrc: u32) -> bool {
         self.lines.iter().any(|line| line.ssrc == ssrc)
     }
 
-    /// The next packet for the wire.
+    /// The next packet to send.
     pub(crate) fn poll_packet(&mut self) -> Option<Packet> {
         let packet = self.sender.poll_transmit()?;
         if let Some(line) = self.lines.iter_mut().find(|line| line.ssrc == packet.header.ssrc) {
@@ -298,7 +298,7 @@ impl Sending {
         Some(packet)
     }
 
-    /// A sender report that is due.
+    /// The next sender report that is due.
     pub(crate) fn poll_report(&mut self, now: Instant) -> Option<rtcp::sender_report::SenderReport> {
         let wall = self.wall;
         self.lines.iter_mut().find_map(|line| line.reporter.poll(now, &wall))
@@ -320,18 +320,18 @@ pub(crate) struct Receiving {
     lines: Vec<ReceiveLine>,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
-    /// Codec of the last frame.
+    /// The codec of the last frame.
     pub(crate) codec: Option<VideoCodec>,
 }
 
-/// What came out of the receiver, with the line it belongs to.
+/// An item from the receiver, with its line.
 pub(crate) enum Received {
     Frame(Arc<str>, EncodedFrame),
     Audio(Arc<str>, AudioPacket),
 }
 
 impl Receiving {
-    /// Returns the video SSRCs that are new.
+    /// Applies the result of a negotiation. Returns the video SSRCs that are new.
     fn apply(&mut self, agreed: &[Agreed], now: Instant) -> Vec<u32> {
         let mut old = std::mem::take(&mut self.lines);
         let before: Vec<u32> = old.iter().filter_map(ReceiveLine::ssrc).collect();
@@ -352,7 +352,7 @@ impl Receiving {
         videos.filter(|ssrc| !before.contains(ssrc)).collect()
     }
 
-    /// Returns whether the packet's stream is new.
+    /// Processes a packet. Returns whether its stream is new.
     fn on_rtp(&mut self, now: Instant, packet: &Packet) -> bool {
         self.packets += 1;
         self.bytes += wire_size(packet);
@@ -366,7 +366,7 @@ impl Receiving {
         route != Route::Known
     }
 
-    /// The next thing for the sink.
+    /// The next item for the sink.
     pub(crate) fn poll_received(&mut self) -> Option<Received> {
         while let Some((ssrc, frame)) = self.receiver.poll_frame() {
             self.codec = Some(frame.codec);
@@ -382,7 +382,7 @@ impl Receiving {
         None
     }
 
-    /// The line that the far side sends under this SSRC.
+    /// The line that the far side sends with this SSRC.
     pub(crate) fn mid_of(&self, ssrc: u32) -> Option<Arc<str>> {
         self.lines.iter().find(|line| line.ssrc() == Some(ssrc)).map(|line| line.mid.clone())
     }
@@ -400,7 +400,7 @@ impl Receiving {
     }
 }
 
-/// Bytes of a packet with its header, without UDP and IP.
+/// Size of a packet including its header, without UDP and IP, in bytes.
 fn wire_size(packet: &Packet) -> u64 {
     use rtc::shared::marshal::MarshalSize;
     packet.marshal_size() as u64

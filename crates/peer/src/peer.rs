@@ -1,4 +1,4 @@
-//! The handle to a connection. All it does is hand commands to the connection's task (`task.rs`) and wait.
+//! The handle of a connection. It sends commands to the connection's task (`task.rs`) and waits for results.
 
 use crate::config::PeerConfig;
 use crate::connection;
@@ -26,7 +26,7 @@ use std::time::Instant;
 use tokio::sync::{Notify, mpsc, oneshot};
 use transport::SenderConfig;
 
-/// Commands that wait for a connection's task; when full the caller waits.
+/// Commands waiting for a connection's task; when full, the caller waits.
 const COMMANDS: usize = 32;
 
 /// What the handle asks of the connection's task.
@@ -63,10 +63,11 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Builds a connection and starts its tasks. Nothing leaves the machine before [`Peer::offer`] or
+    /// Builds a connection and starts its tasks. Nothing is sent before [`Peer::offer`] or
     /// [`Peer::remote_description`].
     ///
-    /// Must be called within a tokio runtime. `events` may be slow: what waits is bounded, as `task.rs` says.
+    /// Must be called within a tokio runtime. `events` may be read slowly: the events that wait are bounded (see
+    /// `task.rs`).
     pub async fn new(
         config: PeerConfig,
         sink: Arc<dyn MediaSink>,
@@ -141,32 +142,32 @@ impl Peer {
         Ok(Peer { commands, media: MediaOut { path, audio, video } })
     }
 
-    /// Starts the negotiation from our side.
+    /// Starts the negotiation.
     pub async fn offer(&self) -> Result<(), PeerError> {
         self.call(Command::Offer).await
     }
 
-    /// Takes the far side's description; the answer to an offer comes as [`PeerEvent::LocalDescription`].
+    /// Applies the far side's description. The answer to an offer is sent as [`PeerEvent::LocalDescription`].
     ///
-    /// Perfect negotiation: on glare the impolite side ignores the offer (this returns `Ok`), the polite one takes its
-    /// own back and offers again later.
+    /// Perfect negotiation: on glare the impolite side ignores the offer (this returns `Ok`); the polite side rolls
+    /// back its own and offers again later.
     pub async fn remote_description(&self, kind: DescriptionKind, sdp: &str) -> Result<(), PeerError> {
         self.call(Command::RemoteDescription { kind, sdp: sdp.into() }).await
     }
 
-    /// Takes a candidate of the far side; one that comes before its description is kept.
+    /// Adds a candidate of the far side. A candidate that arrives before its description is kept.
     pub async fn remote_candidate(
         &self,
         candidate: &str,
         sdp_mid: Option<&str>,
         sdp_mline_index: Option<u16>,
     ) -> Result<(), PeerError> {
-        // All lines share one transport, so it does not matter which of them a candidate names.
+        // All lines share one transport, so it does not matter which one a candidate names.
         let _ = (sdp_mid, sdp_mline_index);
         self.call(Command::RemoteCandidate { candidate: candidate.into() }).await
     }
 
-    /// The far side will send no more candidates of this gathering.
+    /// The far side sends no more candidates of this generation.
     pub async fn end_of_remote_candidates(&self) -> Result<(), PeerError> {
         self.call(Command::EndOfRemoteCandidates).await
     }
@@ -178,27 +179,27 @@ impl Peer {
         track.await.map_err(|_| PeerError::Closed)
     }
 
-    /// Ceases to send a line added by [`Peer::add_video_track`] and negotiates again.
+    /// Stops sending a line added by [`Peer::add_video_track`], and negotiates again.
     pub async fn remove_video_track(&self, track: TrackHandle) -> Result<(), PeerError> {
         self.call(Command::RemoveVideoTrack(track.ssrc)).await
     }
 
-    /// Looks for a new path: after a change of network, or when the state is `Failed`.
+    /// Restarts ICE: after a change of network, or when the state is `Failed`.
     pub async fn restart_ice(&self) -> Result<(), PeerError> {
         self.call(Command::RestartIce).await
     }
 
-    /// Closes the connection, its sockets and tasks. `State(Closed)` is its last event. A second call does nothing.
+    /// Closes the connection, its sockets and tasks. The last event is `State(Closed)`. A second call does nothing.
     pub async fn close(&self) {
         let _ = self.call(Command::Close).await;
     }
 
-    /// Where encoders put their output.
+    /// The interface for encoders.
     pub fn media(&self) -> MediaOut {
         self.media.clone()
     }
 
-    /// A snapshot of the connection's figures.
+    /// A snapshot of the connection's statistics.
     pub async fn stats(&self) -> Result<PeerStats, PeerError> {
         let (reply, stats) = oneshot::channel();
         self.call(Command::Stats(reply)).await?;

@@ -33,9 +33,9 @@ impl Learned {
 pub(crate) struct Recorder<I> {
     recorder: I,
     path: Arc<MediaPath>,
-    /// Of [`MediaPath::learned`], when `learned` was asked for.
+    /// The version of [`MediaPath::learned`] at which `learned` was read.
     version: u64,
-    /// As many as there are lines, and as many of their retransmissions.
+    /// At most two for each line: media and retransmissions.
     learned: Vec<Learned>,
 }
 
@@ -101,7 +101,7 @@ impl<I: Interceptor> Interceptor for Recorder<I> {
     }
 
     fn bind_remote_stream(&mut self, info: &StreamInfo) {
-        // A learned stream that is named now ends as learned before it begins as named.
+        // If a learned stream is now in a description, unbind it as learned before it is bound as announced.
         self.update();
         self.recorder.bind_remote_stream(info);
     }

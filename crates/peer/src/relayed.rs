@@ -1,9 +1,9 @@
-//! Connections over a relay.
+//! Avoids delays on relayed connections.
 //!
-//! The library unwraps what comes through TURN at the end of the driver's round, after that round's writes were
-//! served, and wraps what goes out after the relay's own writes were: both then lie until something else wakes the
-//! driver, which costs tens of milliseconds at each step of ICE and DTLS and delays media. So while a relay is heard
-//! of, the driver goes on for [`ROUNDS`] more before it sleeps.
+//! The library unwraps TURN data at the end of a driver round, after that round's writes, and wraps outgoing data after
+//! the relay's own writes. Both then wait until something else wakes the driver, which costs tens of milliseconds at
+//! each step of ICE and DTLS, and delays media. So while a relay sends data, the driver runs [`ROUNDS`] more rounds
+//! before it sleeps.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -13,9 +13,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-/// Rounds until what came through a relay has been answered through it: unwrap, answer, wrap.
+/// Rounds until data from a relay has been answered through it: unwrap, answer, wrap.
 const ROUNDS: u8 = 2;
-/// After so long without a word of a relay the connection goes without.
+/// Silence of all relays after which no more rounds are added.
 const HEARD: Duration = Duration::from_secs(3);
 
 /// The relays of a connection.
@@ -23,9 +23,9 @@ const HEARD: Duration = Duration::from_secs(3);
 pub(crate) struct Relays {
     addresses: Vec<SocketAddr>,
     start: Instant,
-    /// When a relay was last heard of, in milliseconds from the start; 0 for never.
+    /// When a relay last sent something, in milliseconds from the start; 0 for never.
     heard: AtomicU64,
-    /// Rounds to go before the driver may sleep.
+    /// Rounds left before the driver may sleep.
     rounds: AtomicU8,
 }
 
@@ -34,12 +34,12 @@ impl Relays {
         Relays { addresses, start: now, heard: AtomicU64::new(0), rounds: AtomicU8::new(0) }
     }
 
-    /// The socket, listening for relays.
+    /// Wraps a socket, to observe data from relays.
     pub(crate) fn watch(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
         if self.addresses.is_empty() { socket } else { Arc::new(Watched { socket, relays: self.clone() }) }
     }
 
-    /// Asked before each sleep of the driver: whether it goes round once more instead.
+    /// Called before each sleep of the driver. Returns whether to run another round instead.
     pub(crate) fn another_round(&self, now: Instant) -> bool {
         let heard = self.heard.load(Ordering::Relaxed);
         if heard == 0 || self.millis(now) > heard + HEARD.as_millis() as u64 {
@@ -61,7 +61,7 @@ impl Relays {
     }
 }
 
-/// A socket over which relays may be reached.
+/// A socket that observes data from relays.
 #[derive(Debug)]
 struct Watched {
     socket: Arc<dyn AsyncUdpSocket>,

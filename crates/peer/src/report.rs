@@ -1,17 +1,17 @@
-//! Our sender reports, RFC 3550 section 6.4.1. Pure.
+//! Our RTCP sender reports, RFC 3550 section 6.4.1. Pure.
 //!
-//! The library's own are not used: they pair the wall clock with the moment a packet left, ours with the moment its
-//! picture or sound was captured, so that encoding and pacing do not shift the far side's lip sync.
+//! The library's own reports are not used, because they combine the wall clock with the time at which a packet was
+//! sent. Ours use the capture time, so that encoding and pacing do not affect the far side's lip sync.
 
 use rtc::rtcp::sender_report::SenderReport;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Time between two reports of one line, after the first.
+/// Interval between reports of one line, after the first.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds from 1900 to 1970.
 const UNIX_IN_NTP: u64 = 2_208_988_800;
 
-/// Pairs a monotonic with the wall clock once, so that a jump of the wall clock does not tear sound from picture.
+/// Maps the monotonic clock to the wall clock, read once, so that a step of the wall clock does not break lip sync.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WallClock {
     instant: Instant,
@@ -23,7 +23,7 @@ impl WallClock {
         WallClock { instant, unix: wall.duration_since(UNIX_EPOCH).unwrap_or_default() }
     }
 
-    /// 32.32 bit seconds since 1900; wraps in 2036 as RFC 3550 expects.
+    /// 32.32-bit seconds since 1900; wraps in 2036 as RFC 3550 expects.
     pub(crate) fn ntp(&self, at: Instant) -> u64 {
         let unix = self.unix + at.saturating_duration_since(self.instant);
         let fraction = (u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000;
@@ -31,14 +31,14 @@ impl WallClock {
     }
 }
 
-/// What a line has sent.
+/// Counts what a line has sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter {
     ssrc: u32,
     clock_rate: u32,
     packets: u32,
     octets: u32,
-    /// Newest capture: when, and its RTP time.
+    /// The newest capture: its time and RTP timestamp.
     captured: Option<(Instant, u32)>,
     due: Option<Instant>,
 }
@@ -48,24 +48,24 @@ impl Reporter {
         Reporter { ssrc, clock_rate, packets: 0, octets: 0, captured: None, due: None }
     }
 
-    /// Media captured at `captured` was handed over for sending.
+    /// Media captured at `captured` is about to be sent.
     pub(crate) fn captured(&mut self, now: Instant, captured: Instant, rtp_timestamp: u32) {
         self.captured = Some((captured.min(now), rtp_timestamp));
         self.due.get_or_insert(now);
     }
 
-    /// A packet of the line left.
+    /// A packet of the line was sent.
     pub(crate) fn sent(&mut self, payload: usize) {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload as u32);
     }
 
-    /// When [`Reporter::poll`] has something.
+    /// When [`Reporter::poll`] next returns a report.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// The report, if it is time. A line that has sent nothing since the last one is silent.
+    /// Returns a report if one is due. Lines that have sent nothing since the last one do not report.
     pub(crate) fn poll(&mut self, now: Instant, wall: &WallClock) -> Option<SenderReport> {
         let (captured, rtp) = self.captured.filter(|_| self.due.is_some_and(|due| due <= now))?;
         let age = now.saturating_duration_since(captured);

@@ -1,12 +1,12 @@
-//! The runtime under a connection's driver: tokio, with a few changes.
+//! The runtime of a connection's driver: tokio with four changes.
 //!
-//! - Its sleep can be ended by a [`Kick`].
-//! - Its short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, which the pacer
-//!   pays for with every packet of a frame. On Linux a `timerfd` on the same reactor is 0.05 ms late and costs one
-//!   system call a sleep; elsewhere tokio's timer is used.
-//! - Its sockets keep an early handshake back ([`Gate`]), and what a relay brings is answered at once ([`Relays`]).
-//!   They hold back checks of addresses that never answered ([`Checks`]).
-//! - A panic in the library ends the connection, not the process, and its owner hears of it.
+//! - A [`Kick`] can end the driver's sleep.
+//! - Short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, a delay that the pacer
+//!   would add to every packet of a frame. On Linux a `timerfd` on the same reactor is 0.05 ms late, and costs one
+//!   system call per sleep. Other systems use tokio's timer.
+//! - Sockets hold back an early handshake ([`Gate`]), answer data from relays without delay ([`Relays`]), and limit
+//!   checks of addresses that have never answered ([`Checks`]).
+//! - A panic in the library ends the connection and not the process, and its owner is notified.
 
 use crate::early::Gate;
 use crate::kick::Kick;
@@ -30,7 +30,7 @@ use webrtc::runtime::{
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 thread_local! {
-    /// Whether this thread is inside a driver now: only the driver's own sleeps may end early.
+    /// Whether this thread is running a driver: only the driver's own sleeps may end early.
     static ON_DRIVER: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct DriverRuntime {
     gate: Arc<Gate>,
     relays: Arc<Relays>,
     checks: Arc<Checks>,
-    /// Told when the driver ends by a panic.
+    /// Notified when the driver panics.
     panicked: Arc<Notify>,
 }
 
@@ -123,7 +123,7 @@ impl Runtime for DriverRuntime {
     }
 }
 
-/// A driver, marked as such while it runs.
+/// A driver that sets [`ON_DRIVER`] while it runs.
 struct OnDriver {
     future: Task,
     panicked: Arc<Notify>,
@@ -145,7 +145,7 @@ impl Future for OnDriver {
     }
 }
 
-/// A sleep that a kick ends.
+/// A sleep that a kick can end.
 struct DriverSleep {
     kick: Arc<Kick>,
     sleep: Task,

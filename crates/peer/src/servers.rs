@@ -1,17 +1,17 @@
-//! STUN and TURN servers in the form that the library can use.
+//! Converts STUN and TURN servers to the form that the library supports.
 
 use crate::config::IceServer;
 use std::net::SocketAddr;
 use std::time::Duration;
 use webrtc::peer_connection::RTCIceServer;
 
-/// Longest wait for a name; the library would hold the whole connection up for it.
+/// Longest wait for a DNS lookup. In the library a lookup would block the whole connection.
 const LOOKUP: Duration = Duration::from_secs(1);
-/// Most addresses that are used, of all servers together.
+/// Most addresses used, over all servers.
 const MAX_SERVERS: usize = 8;
 
-/// The servers with their names resolved, without those that the library cannot use: it speaks UDP to them, and would
-/// refuse the whole list for one broken address.
+/// The servers with their names resolved, without those that the library does not support: it uses only UDP, and
+/// rejects the whole list if one address is invalid.
 pub(crate) async fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
     let mut usable = Vec::new();
     for server in servers {
@@ -28,7 +28,7 @@ pub(crate) async fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
     usable
 }
 
-/// Where the relays among these servers are.
+/// The addresses of the TURN servers among these.
 pub(crate) fn relays(servers: &[RTCIceServer]) -> Vec<SocketAddr> {
     let urls = servers.iter().flat_map(|server| &server.urls);
     urls.filter_map(|url| url.strip_prefix("turn:")?.parse().ok()).collect()
@@ -73,12 +73,12 @@ impl<'a> Address<'a> {
                 return None;
             }
         };
-        // IPv4 first: a server reachable by both is most often reached by it from behind a NAT.
+        // IPv4 first, because it is the usual family behind a NAT.
         addresses.sort_by_key(SocketAddr::is_ipv6);
         let url = format!("{}:{}", self.scheme, addresses.first()?);
         let server =
             RTCIceServer { urls: vec![url], username: server.username.clone(), credential: server.credential.clone() };
-        // Says whether TURN lacks its credential.
+        // This checks whether TURN has its credentials.
         server.urls().is_ok().then_some(server)
     }
 }

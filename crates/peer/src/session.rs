@@ -1,11 +1,11 @@
-//! Which connection of the far side a description is of.
+//! Identifies the connection that a description belongs to.
 
 use std::collections::BTreeSet;
 
-/// The far side's connection, as its descriptions name it.
+/// The far side's connection, as identified by its descriptions.
 ///
-/// RFC 8829 section 5.2.1: the session id of `o=` is drawn once for a connection. Some implementations draw one for each
-/// description, so new ICE credentials have to come with it.
+/// RFC 8829 section 5.2.1: the session id in `o=` is generated once per connection. Some implementations generate one
+/// for each description, so a new connection is assumed only if the ICE credentials are new too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FarSession {
     id: String,
@@ -14,7 +14,7 @@ pub struct FarSession {
 }
 
 impl FarSession {
-    /// Reads it from a description; `None` if that names none.
+    /// Reads it from a description; `None` if the description lacks it.
     pub fn of(sdp: &str) -> Option<FarSession> {
         let values = |name: &str| sdp.lines().find_map(|line| line.trim_end().strip_prefix(name));
         let id = values("o=")?.split_ascii_whitespace().nth(1)?.to_owned();
@@ -23,7 +23,7 @@ impl FarSession {
         Some(FarSession { id, ufrag, fingerprints: prints.map(|print| print.trim().to_ascii_lowercase()).collect() })
     }
 
-    /// Whether this is the same connection as an earlier description's: it may have been restarted since.
+    /// Whether this is the same connection as in an earlier description, possibly after an ICE restart.
     pub fn continues(&self, earlier: &FarSession) -> bool {
         let known = self.fingerprints.is_empty() && earlier.fingerprints.is_empty()
             || !self.fingerprints.is_disjoint(&earlier.fingerprints);

@@ -1,21 +1,22 @@
-//! Lines as the library may see them, and back.
+//! Translates media lines between the far side and the library.
 //!
-//! The library would open an SCTP association for a data channel, leaves lines that have ended out of its answer, and
-//! knows a line by one name and one kind for good. So in place of what is rejected it is shown an inactive line, and
-//! its names are our own: the far side may put a new line in a dead one's place (RFC 9429 5.2.2). In what goes to the
-//! far side lines have their names, payload types and extensions back, and what was rejected is so by its own words.
+//! The library would open an SCTP association for a data channel, omits stopped lines from its answer, and fixes the
+//! name and kind of a line permanently. So each rejected line is replaced with an inactive one, and lines get names of
+//! our own, because the far side may reuse a stopped line for a new one (RFC 9429 section 5.2.2). In descriptions for
+//! the far side, lines have their original names, payload types and extensions, and rejected lines repeat what was
+//! received.
 
 use crate::sdp::{Codec, Description, Feedback, Format, Line, LineKind, Stream, free_name};
 use media::encoded::VideoCodec;
 
-/// What every line of the library's is written with.
+/// The protocol of every line in the library's descriptions.
 const PROTOCOL: &str = "UDP/TLS/RTP/SAVPF";
 
-/// The lines that the library has, in their order.
+/// The lines that the library has, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
     settled: Vec<ShownLine>,
-    /// With those of our offer under way.
+    /// With the lines of our pending offer.
     offered: Option<Vec<ShownLine>>,
 }
 
@@ -26,7 +27,7 @@ struct ShownLine {
 }
 
 impl Shown {
-    /// Rejects lines that are in the place of one of another kind.
+    /// Rejects lines that would change the kind of an existing line.
     pub(crate) fn refuse_unfit(&self, remote: &mut Description) {
         for (line, shown) in remote.lines.iter_mut().zip(self.lines()) {
             if line.kind != shown.kind {
@@ -37,8 +38,8 @@ impl Shown {
         remote.bundle.retain(|mid| lines.iter().any(|line| line.mid == *mid && !line.rejected));
     }
 
-    /// The far side's description as the library may see it. `before` is the one that was in force, `video` what we
-    /// can send and receive.
+    /// The far side's description for the library. `before` is the previous one, and `video` are the codecs that we
+    /// support.
     pub(crate) fn for_library(
         &self,
         remote: &Description,
@@ -56,7 +57,7 @@ impl Shown {
                 };
             }
             if line.send && line.stream.is_none() {
-                // The library insists on an SSRC. Ours comes from the packets (`demux`).
+                // The library requires an SSRC. The actual one is learned from packets (`demux`).
                 line.stream = Some(Stream { ssrc: unused_ssrc(remote, index), rtx: None });
             }
             (line.rejected, line.named, line.protocol, line.format) = (false, true, PROTOCOL.into(), String::new());
@@ -68,7 +69,7 @@ impl Shown {
         shown
     }
 
-    /// Our answer as the far side may see it, made of what the library says to `remote`.
+    /// Our answer for the far side, made from the library's answer to `remote`.
     pub(crate) fn answer(library: Description, remote: &Description) -> Description {
         let mut lines = remote.lines.clone();
         for (index, line) in lines.iter_mut().enumerate() {
@@ -85,7 +86,7 @@ impl Shown {
         Description { bundle: bundle.cloned().collect(), lines, ..library }
     }
 
-    /// Our offer as the far side may see it. Lines that `remote`, its last description, has rejected stay so.
+    /// Our offer for the far side. Lines that are rejected in `remote`, its last description, stay rejected.
     pub(crate) fn offer(&mut self, library: Description, remote: Option<&Description>) -> Description {
         self.offered = Some(lines_of(&library));
         let theirs = remote.map(|remote| &remote.lines[..]).unwrap_or_default();
@@ -109,12 +110,12 @@ impl Shown {
         Description { bundle, lines, ..library }
     }
 
-    /// A negotiation is over in which the library was shown, or showed, these lines.
+    /// A negotiation has ended with these lines in the library.
     pub(crate) fn settle(&mut self, library: &Description) {
         (self.settled, self.offered) = (lines_of(library), None);
     }
 
-    /// Our offer was taken back.
+    /// Our offer was rolled back.
     pub(crate) fn take_back(&mut self) {
         self.offered = None;
     }
@@ -146,7 +147,7 @@ fn lines_of(description: &Description) -> Vec<ShownLine> {
     description.lines.iter().map(|line| ShownLine { mid: line.mid.clone(), kind: line.kind.clone() }).collect()
 }
 
-/// What of the far side's feedback we understand too.
+/// The feedback that both sides support.
 fn understood(kind: &LineKind, feedback: Feedback) -> Feedback {
     match kind {
         LineKind::Video => feedback,
@@ -156,7 +157,7 @@ fn understood(kind: &LineKind, feedback: Feedback) -> Feedback {
     }
 }
 
-/// A codec for a line that is not in use, under the same payload type as elsewhere in the description or a free one.
+/// A codec for an inactive line, with the payload type used elsewhere in the description, or a free one.
 fn standin(remote: &Description, kind: &LineKind, video: &[VideoCodec]) -> Codec {
     let wished = if *kind == LineKind::Video { video.first().copied() } else { None };
     let mut codecs = remote.lines.iter().flat_map(|line| &line.codecs);
@@ -173,7 +174,7 @@ fn standin(remote: &Description, kind: &LineKind, video: &[VideoCodec]) -> Codec
         let mut codecs = remote.lines.iter().flat_map(|line| &line.codecs);
         codecs.any(|codec| codec.payload_type == number || codec.rtx == Some(number))
     };
-    // Sound and pictures from different ends: both may be needed.
+    // Search from opposite ends, because both may be needed.
     let mut free = (96..=127).filter(|number| !taken(*number));
     let payload_type = if wished.is_none() { free.next_back() } else { free.next() };
     Codec { payload_type: payload_type.unwrap_or(96), format, rtx: None, feedback: Feedback::default() }

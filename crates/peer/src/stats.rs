@@ -1,4 +1,4 @@
-//! A snapshot of a connection's figures.
+//! Statistics of a connection.
 
 use crate::candidate::{Candidate, CandidateAddress, CandidateType};
 use crate::event::PeerState;
@@ -10,43 +10,43 @@ use transport::{ReceiverStats, SenderStats};
 use webrtc::peer_connection::{RTCIceCandidateType, RTCStatsReport};
 use webrtc::rtp_transceiver::RtpSender;
 
-/// A snapshot of a connection's figures. Counters grow from the connection's start.
+/// A snapshot of a connection's statistics. Counters start at 0 with the connection.
 #[derive(Debug, Clone)]
 pub struct PeerStats {
-    /// State at the snapshot.
+    /// The state at the time of the snapshot.
     pub state: PeerState,
-    /// The path in use as "host-host udp", local kind first, kinds as in RFC 8839 (`host`, `srflx`, `prflx`, `relay`);
-    /// `None` before one is chosen. The far side's is the kind that it announced; `prflx` where it announced no such
-    /// address.
+    /// The selected candidate pair as "host-host udp", local type first, with the types of RFC 8839 (`host`, `srflx`,
+    /// `prflx`, `relay`). `None` before one is selected. The remote type is the one that the far side signalled, or
+    /// `prflx` if it did not signal the address.
     pub pair: Option<String>,
-    /// Whether the path goes over a TURN server, ours or the far side's. False where a TURN server of the far side
-    /// sends from an address that nobody announced: nothing tells it from a NAT.
+    /// Whether the path uses a TURN server of either side. False if the far side's TURN server sends from an address
+    /// that was not signalled, because that is indistinguishable from a NAT.
     pub relayed: bool,
-    /// Round trip of the path, by transport's feedback or, before there is any, by ICE checks.
+    /// Round-trip time of the path, from transport feedback, or from ICE checks until there is feedback.
     pub rtt: Option<Duration>,
-    /// Bytes sent, with RTP headers and retransmissions, without UDP and IP.
+    /// Bytes sent, including RTP headers and retransmissions, excluding UDP and IP headers.
     pub bytes_sent: u64,
-    /// Bytes received, counted alike.
+    /// Bytes received, counted in the same way.
     pub bytes_received: u64,
     /// Packets sent.
     pub packets_sent: u64,
     /// Packets received.
     pub packets_received: u64,
-    /// Codec of our first video line's sending side.
+    /// The codec that our first video line sends.
     pub video_codec: Option<VideoCodec>,
-    /// Codec of the last frame that came.
+    /// The codec of the last received frame.
     pub received_codec: Option<VideoCodec>,
-    /// Sending side's estimate and counters.
+    /// Estimate and counters of the sender.
     pub sender: SenderStats,
-    /// Receiving side's counters.
+    /// Counters of the receiver.
     pub receiver: ReceiverStats,
 }
 
-/// Kinds of the candidates of the path in use, ours first.
+/// The candidate types of the selected pair, local first.
 pub(crate) type Pair = (CandidateType, CandidateType);
 
-/// Asks the library which path is in use. `announced` are the far side's candidates: where its check came before its
-/// candidate did, the library knows the address as peer-reflexive, and goes on doing so.
+/// Asks the library for the selected pair. `announced` are the far side's candidates: if its check arrived before the
+/// candidate was signalled, the library treats the address as peer-reflexive permanently.
 pub(crate) async fn pair(sender: &dyn RtpSender, announced: &[Candidate]) -> Option<Pair> {
     let dtls = sender.transport().await.ok()??;
     let pair = dtls.ice_transport().get_selected_candidate_pair().await.ok()??;
@@ -73,7 +73,7 @@ fn kind(kind: RTCIceCandidateType) -> Option<CandidateType> {
     }
 }
 
-/// Puts a snapshot together from the library's report of the path and our own counters.
+/// Combines the library's report with our own counters.
 pub(crate) fn collect(report: &RTCStatsReport, pair: Option<Pair>, state: PeerState, path: &MediaPath) -> PeerStats {
     let selected = report
         .transport()
@@ -115,7 +115,7 @@ mod tests {
         let announced = announced.map(|text| candidate::parse(text).unwrap());
         let kind = |ip: &str, port| announced_kind(&announced, ip.parse().unwrap(), port);
         assert_eq!(kind("203.0.113.9", 50_000), Some(CandidateType::Relay));
-        assert_eq!(kind("203.0.113.9", 50_001), None, "another port is another address");
+        assert_eq!(kind("203.0.113.9", 50_001), None, "a different port is a different address");
         assert_eq!(kind("192.0.2.7", 50_000), Some(CandidateType::Host));
     }
 }

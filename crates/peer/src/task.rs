@@ -1,4 +1,4 @@
-//! The task that owns a connection: one command, one message of the driver or one event at a time.
+//! The task that owns a connection. It handles one command, one driver event or one other event at a time.
 
 use crate::agreement::{self, Agreed};
 use crate::candidate::{self, Candidate, CandidateAddress, CandidateError};
@@ -29,7 +29,7 @@ use transport::RecvKind;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
 use webrtc::rtp_transceiver::RtpSender;
 
-/// How long the library may take to close; a driver that panicked never answers.
+/// Longest wait for the library to close. A driver that panicked never answers.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// The owner of a connection.
@@ -45,42 +45,42 @@ pub(crate) struct Task {
     pub(crate) origin: Origin,
     pub(crate) outbox: Outbox,
     pub(crate) negotiation: Negotiation,
-    /// An offer of ours is due once it may go out.
+    /// Whether to offer as soon as an offer may be sent.
     pub(crate) needed: bool,
-    /// Whether the owner has begun: nothing is offered before.
+    /// Whether the owner has started the negotiation; nothing is offered before.
     pub(crate) begun: bool,
-    /// The next offer looks for a new path.
+    /// Whether the next offer restarts ICE.
     pub(crate) restart: bool,
-    /// The offer under way looks for a new path.
+    /// Whether the pending offer restarts ICE.
     pub(crate) restarting: bool,
-    /// Our offer under way.
+    /// Our pending offer.
     pub(crate) offer: Option<Description>,
     /// The media lines that the library has.
     pub(crate) shown: Shown,
-    /// The far side's newest description in force.
+    /// The far side's last applied description.
     pub(crate) remote: Option<Description>,
-    /// What the last negotiation agreed on.
+    /// The result of the last negotiation.
     pub(crate) agreed: Vec<Agreed>,
-    /// Candidates that came before their description; at most [`MAX_REMOTE_CANDIDATES`].
+    /// Candidates that arrived before their description; at most [`MAX_REMOTE_CANDIDATES`].
     pub(crate) early: Vec<Candidate>,
-    /// Candidates taken since the last description with new ICE credentials; at most [`MAX_REMOTE_CANDIDATES`].
+    /// Candidates accepted since the last description with new ICE credentials; at most [`MAX_REMOTE_CANDIDATES`].
     pub(crate) taken: Vec<Candidate>,
-    /// ICE user name of the far side's newest offer, if that was ignored. Candidates that follow wait: a far side that
-    /// takes its offer back may answer ours under the same name.
+    /// ICE user name of the far side's newest offer, if that was ignored. Candidates that follow wait, because a far
+    /// side that rolls back its offer may answer ours with the same user name.
     pub(crate) ignored: Option<String>,
-    /// Candidates of the far side may name this machine.
+    /// Whether candidates of the far side may refer to this machine.
     pub(crate) loopback: bool,
-    /// The library no longer follows the negotiation: nothing but a new connection helps.
+    /// Whether the library has lost track of the negotiation. Only a new connection can recover.
     pub(crate) broken: bool,
-    /// Candidates gathered for the present generation.
+    /// Number of candidates gathered for the current generation.
     pub(crate) gathered: usize,
     /// The library's sender of the first line.
     pub(crate) sender: Arc<dyn RtpSender>,
     /// The library's senders of lines added later, by SSRC.
     pub(crate) further: HashMap<u32, Arc<dyn RtpSender>>,
-    /// Our part in the DTLS handshake, once agreed on: it outlives every further negotiation.
+    /// Our DTLS role, when negotiated. It stays the same in all later negotiations.
     pub(crate) part: Option<sdp::Setup>,
-    /// Makes SSRCs.
+    /// Generates SSRCs.
     pub(crate) ssrcs: Ssrcs,
 }
 
@@ -90,7 +90,7 @@ enum Wake {
     Driver(DriverEvent),
     News,
     Panicked,
-    /// The owner's queue has room, or is gone.
+    /// Whether the owner's queue has room; false if the owner is gone.
     Room(bool),
 }
 
@@ -110,14 +110,14 @@ impl Ssrcs {
 }
 
 impl Task {
-    /// Runs until the connection is closed by its handle, or the handle is dropped.
+    /// Runs until the handle closes the connection or is dropped.
     pub(crate) async fn run(mut self) {
         let closing = loop {
             match self.wait().await {
                 Wake::Request(Some(Request { command: Command::Close, done })) => break Some(done),
                 Wake::Request(Some(Request { command, done })) => {
                     let outcome = self.command(command).await;
-                    // The caller may have gone.
+                    // The caller may be gone.
                     let _ = done.send(outcome);
                 }
                 Wake::Request(None) => break None,
@@ -151,7 +151,7 @@ impl Task {
         }
     }
 
-    /// Tells the owner what it has room for.
+    /// Sends the waiting events for which the owner's queue has room.
     fn flush(&mut self) {
         while let Ok(permit) = self.events.try_reserve() {
             let Some(event) = self.outbox.pop() else { break };
@@ -166,7 +166,7 @@ impl Task {
             Err(_) => log::warn!("the library does not close a connection"),
         }
         self.set_state(PeerState::Closed);
-        // What has no room now is dropped.
+        // Events that do not fit are dropped.
         self.flush();
     }
 
@@ -179,7 +179,7 @@ impl Task {
             Command::RemoteDescription { kind: DescriptionKind::Offer, sdp } => self.remote_offer(&sdp).await,
             Command::RemoteDescription { kind: DescriptionKind::Answer, sdp } => self.remote_answer(&sdp).await,
             Command::RemoteCandidate { candidate } => self.remote_candidate(&candidate).await,
-            // The library pairs candidates as they come and needs no end.
+            // The library pairs candidates as they arrive, and does not need the end.
             Command::EndOfRemoteCandidates => Ok(()),
             Command::AddVideoTrack(reply) => {
                 let track = self.add_video_track().await?;
@@ -201,7 +201,7 @@ impl Task {
 
     async fn offer_if_needed(&mut self) -> Result<(), PeerError> {
         let outcome = self.make_offer().await;
-        // It would be forgotten otherwise, and nothing be negotiated ever after.
+        // Otherwise the offer would be lost, and nothing could be negotiated again.
         self.broken |= outcome.is_err();
         outcome
     }
@@ -216,7 +216,7 @@ impl Task {
         let offer = guarded(self.connection.create_offer(Some(options))).await?;
         let library = library_description(&offer.sdp)?;
         let mut description = self.shown.offer(library, self.remote.as_ref());
-        // Also once the parts are known: whoever answers knows its own (RFC 8842 section 5.2).
+        // Also when the roles are fixed: the answerer knows its role (RFC 8842 section 5.2).
         description.transport.setup = sdp::Setup::ActPass;
         if self.restarting {
             self.gathered = 0;
@@ -259,12 +259,12 @@ impl Task {
         guarded(self.connection.set_remote_description(offer)).await?;
         let answer = guarded(self.connection.create_answer(None)).await?;
         let mut local = Shown::answer(library_description(&answer.sdp)?, &remote);
-        // The library says what it would be in a new handshake, whatever part the far side has chosen for itself.
+        // The library reports its role for a new handshake, even if the far side has already chosen one.
         let ours = match remote.transport.setup {
             sdp::Setup::ActPass => local.transport.setup,
             chosen @ (sdp::Setup::Active | sdp::Setup::Passive) => chosen.opposite(),
         };
-        // In an old handshake a browser refuses to change parts (RFC 8842 section 5.3).
+        // For an existing handshake, browsers reject a change of roles (RFC 8842 section 5.3).
         let part = *self.part.get_or_insert(ours);
         local.transport.setup = part;
         if self.note_generation(&remote) && self.remote.is_some() {
@@ -284,7 +284,7 @@ impl Task {
             return Err(PeerError::UnexpectedDescription);
         };
         if !remote.take_names(&offer) || remote.transport.setup == sdp::Setup::ActPass {
-            return Err(PeerError::BadDescription("it does not answer our offer".into()));
+            return Err(PeerError::BadDescription("it is not an answer to our offer".into()));
         }
         let shown = self.shown.for_library(&remote, Some(&offer), &self.config.codecs);
         let answer = RTCSessionDescription::answer(shown.write(self.origin)).map_err(refused)?;
@@ -300,7 +300,7 @@ impl Task {
         Ok(())
     }
 
-    /// Reads a description and checks that it goes on from the one before.
+    /// Parses a description and checks that it continues the previous one.
     fn read(&self, text: &str) -> Result<Description, PeerError> {
         let mut remote = sdp::parse(text, &self.config.codecs).map_err(|error| match error {
             sdp::SdpError::TooManyLines => PeerError::TooMany,
@@ -309,13 +309,13 @@ impl Task {
         })?;
         self.shown.refuse_unfit(&mut remote);
         if remote.lines.iter().all(|line| line.rejected) {
-            return Err(PeerError::BadDescription("it has nothing that we know".into()));
+            return Err(PeerError::BadDescription("it has no supported media line".into()));
         }
         let follows = |before: &Description| {
             remote.continues(before) && remote.transport.fingerprint == before.transport.fingerprint
         };
         if !self.remote.as_ref().is_none_or(follows) {
-            return Err(PeerError::BadDescription("it is of another session".into()));
+            return Err(PeerError::BadDescription("it belongs to another session".into()));
         }
         remote.candidates.retain(|candidate| self.may_use(candidate));
         Ok(remote)
@@ -332,7 +332,7 @@ impl Task {
         self.outbox.push(PeerEvent::LocalDescription { kind, sdp });
     }
 
-    /// Both descriptions are in force.
+    /// Both descriptions have been applied.
     fn conclude(&mut self, local: &Description, remote: Description) {
         let agreed = agreement::agree(local, &remote);
         self.path.apply(&agreed, Instant::now());
@@ -357,7 +357,7 @@ impl Task {
         self.remote = Some(remote);
     }
 
-    /// Takes our offer back, so that the far side's can be answered. What it was for is offered again later.
+    /// Rolls back our offer, so that the far side's can be answered. It is offered again later.
     async fn take_back(&mut self) -> Result<(), PeerError> {
         let rollback = RTCSessionDescription::rollback(None).map_err(refused)?;
         guarded(self.connection.set_local_description(rollback)).await?;
@@ -375,7 +375,7 @@ impl Task {
         }
     }
 
-    /// Returns whether the far side's ICE credentials are new.
+    /// Records the ICE generation. Returns whether the far side's ICE credentials are new.
     fn note_generation(&mut self, remote: &Description) -> bool {
         let new = self.remote.as_ref().is_none_or(|before| before.transport.ufrag != remote.transport.ufrag);
         if new {
@@ -412,7 +412,7 @@ impl Task {
 
     async fn add_candidate(&mut self, candidate: &Candidate) -> Result<(), PeerError> {
         if self.taken.iter().any(|taken| taken.leads_where(candidate)) {
-            return Ok(()); // it would only be checked twice
+            return Ok(()); // it would be checked twice
         }
         if self.taken.len() >= MAX_REMOTE_CANDIDATES {
             return Err(PeerError::TooMany);
@@ -420,12 +420,12 @@ impl Task {
         self.taken.push(candidate.clone());
         let init = RTCIceCandidateInit { candidate: candidate.to_string(), ..RTCIceCandidateInit::default() };
         guarded(self.connection.add_ice_candidate(init)).await?;
-        // The first check leaves now and not at the next timer.
+        // Send the first check now, not at the next timer.
         self.path.kick.kick();
         Ok(())
     }
 
-    /// Adds the candidates that waited for the description now in force.
+    /// Adds the candidates that waited for the description just applied.
     async fn add_early(&mut self) {
         let early = std::mem::take(&mut self.early);
         let current = self.remote.as_ref().map(|remote| remote.transport.ufrag.as_str());
@@ -517,16 +517,16 @@ impl Task {
     }
 }
 
-/// What the library says of our side.
+/// Parses the library's description of our side.
 fn library_description(text: &str) -> Result<Description, PeerError> {
     let description = sdp::parse(text, &VideoCodec::ALL);
     let mut description = description.map_err(|error| PeerError::Refused(format!("own SDP: {error}")))?;
-    // Candidates follow by themselves: those gathered for an earlier generation would only confuse.
+    // Candidates are sent separately. Those of an earlier generation would be misleading.
     description.candidates.clear();
     Ok(description)
 }
 
-/// A call of the library. A panic in it is an error here: what the far side sends must not end the process.
+/// Calls the library. A panic in it becomes an error, because input from the far side must not end the process.
 async fn guarded<T>(call: impl Future<Output = Result<T, webrtc::error::Error>>) -> Result<T, PeerError> {
     match AssertUnwindSafe(call).catch_unwind().await {
         Ok(outcome) => outcome.map_err(refused),

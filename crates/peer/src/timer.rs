@@ -1,4 +1,4 @@
-//! Sleeping precisely on a tokio reactor.
+//! Precise sleeping on a tokio reactor.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Longer sleeps may be late by a millisecond or two.
+/// Longer sleeps may be one or two milliseconds late.
 const PRECISE_BELOW: Duration = Duration::from_millis(100);
 
-/// Makes the sleeps of one task, of which one is awaited at a time.
+/// Makes the sleeps of one task. Only one is awaited at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     #[cfg(target_os = "linux")]
@@ -18,7 +18,7 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// Ready after `duration`. Must be called on the reactor that will await it.
+    /// Completes after `duration`. Must be called on the reactor that will await it.
     pub(crate) fn sleep(self: &Arc<Self>, duration: Duration) -> Task {
         if duration < PRECISE_BELOW
             && let Some(sleep) = self.precise(duration)
@@ -64,13 +64,13 @@ mod linux {
     impl Clock {
         pub(super) fn new() -> io::Result<Clock> {
             let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-            // SAFETY: an `OwnedFd` names one open descriptor, always the same, until it is dropped, and the `AsyncFd`
-            // that owns it deregisters before it drops it.
+            // SAFETY: an `OwnedFd` always refers to the same open descriptor until it is dropped, and the `AsyncFd`
+            // that owns it deregisters before dropping it.
             let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
             Ok(Clock(registered.map_err(|error| error.into_parts().1)?))
         }
 
-        /// Starts anew: what had expired before is forgotten.
+        /// Restarts the timer; an earlier expiration is discarded.
         pub(super) fn set(&self, duration: Duration) -> io::Result<()> {
             // Zero would disarm it.
             let duration = duration.max(Duration::from_nanos(1));
@@ -89,7 +89,8 @@ mod linux {
             loop {
                 let Ok(mut ready) = self.0.readable().await else { return };
                 let mut count = [0u8; 8];
-                // The cached readiness may be that of an earlier sleep: only a count says that this one is over.
+                // The cached readiness may belong to an earlier sleep. Only a nonzero count shows that this one is
+                // over.
                 match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut count)?)) {
                     Ok(_) => return,
                     Err(_would_block) => {}

@@ -1,4 +1,4 @@
-//! How much we can be made to send to people who never asked for it.
+//! Limits on what we send to addresses that have never answered.
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod pair;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const CHROMIUM: &str = include_str!("../src/sdp/chromium.sdp");
 const WATCHED: Duration = Duration::from_secs(5);
 
-/// Somebody who never answers.
+/// A socket that never answers.
 fn stranger() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
@@ -68,5 +68,5 @@ async fn eleven_connections_at_once_come_up_as_fast_as_one() {
         one.connected().await;
     }
     println!("eleven connected after {:?}", start.elapsed());
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed()); // a stall, not a speed
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed()); // guards against a stall, not a speed
 }

@@ -1,4 +1,4 @@
-//! Offers and answers in the shapes of other programs, and what we say to them.
+//! Offers and answers in the format of other programs, and our replies.
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod mutate;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::time::Duration;
 
-/// A side whose words nobody hears.
+/// A side that is not connected to another one.
 async fn alone(polite: bool) -> Side {
     let mut side = Side::new(config(polite)).await;
     let mut nobody = Side::new(config(!polite)).await;
@@ -30,7 +30,7 @@ async fn answer_to(offer: &str) -> Result<String, PeerError> {
     Ok(said(&side, 1).await)
 }
 
-/// An answer in short: its groups, and of each line what a far side goes by.
+/// A summary of an answer: its groups, and the important attributes of each line.
 fn told(answer: &str) -> Vec<String> {
     let mut parts = Vec::new();
     let mut line: Option<(String, Vec<&str>)> = None;
@@ -78,7 +78,7 @@ async fn each_programs_offer_is_answered_line_by_line() {
 
 const VP8: Option<VideoCodec> = Some(VideoCodec::Vp8);
 
-/// Answers to an offer of ours, with what is agreed: our video codec, our sound, and the tracks that come.
+/// Answers to one of our offers, with the result: our video codec, our audio, and the remote tracks.
 #[rustfmt::skip]
 const ANSWERS: [(&str, Option<VideoCodec>, bool, &[TrackKind]); 7] = [
     (include_str!("shapes/answers/chromium.sdp"), Some(VideoCodec::Vp9), true, &[TrackKind::Audio, TrackKind::Video]),
@@ -103,7 +103,8 @@ async fn each_programs_answer_is_taken() {
     }
 }
 
-/// Damaged offers: never a panic, and as many lines in the answer as in the offer, of the same kinds and protocols.
+/// Damaged offers must not cause a panic, and the answer must have the same lines as the offer, with the same kinds and
+/// protocols.
 #[test]
 fn answers_have_the_lines_of_their_offers() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -131,7 +132,7 @@ async fn a_description_whose_fingerprint_cannot_be_checked_is_refused_by_its_own
     assert_eq!(answer_to(&offer).await.unwrap_err().code(), "peer_no_fingerprint");
 }
 
-/// The first description of a session whose second line is as said: named `mid`, of this kind, at this port.
+/// The first description of a session whose second line is named `mid` and has this kind and port.
 fn offer(mid: &str, kind: &str, port: u16, version: u32) -> String {
     let group = if port == 0 { "0".to_owned() } else { format!("0 {mid}") };
     let video = match kind {
@@ -157,7 +158,7 @@ async fn stopped_lines_are_used_again_under_another_name() {
         (offer("1", "video", 0, 2), "video 0 UDP/TLS/RTP/SAVPF 96 | mid:1 inactive"),
         (offer("7", "video", 9, 3), "video 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:7 "),
         (offer("7", "video", 0, 4), "video 0 UDP/TLS/RTP/SAVPF 96 | mid:7 inactive"),
-        // The library has a line of pictures here for good.
+        // The library has a video line here permanently.
         (offer("8", "audio", 9, 5), "audio 0 UDP/TLS/RTP/SAVPF 111 | mid:8 inactive"),
         (offer("9", "video", 9, 6), "video 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:9 "),
     ];
@@ -191,7 +192,7 @@ async fn a_line_that_was_rejected_stays_so_in_our_offers() {
     assert!(!parts[0].contains("data"), "{parts:?}");
 }
 
-/// A description without what tells whose an SSRC is, and with other names.
+/// A description without SSRCs and MID extensions, and with other names.
 fn bare(text: &str) -> String {
     let kept = text.lines().filter(|line| !line.starts_with("a=ssrc") && !line.starts_with("a=msid"));
     let renamed = kept.map(|line| match line {
@@ -208,7 +209,7 @@ fn named_again(text: &str) -> String {
     text.replace("BUNDLE sound sight", "BUNDLE 0 1")
 }
 
-/// Our packets carry no name either: their payload types tell.
+/// Our packets carry no MID either, so only their payload types identify the line.
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_that_nobody_named_are_seen_and_heard() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
@@ -223,7 +224,7 @@ async fn streams_that_nobody_named_are_seen_and_heard() {
         })
         .await;
     }
-    // Without reports of what arrives a sender stays where it began.
+    // Without feedback, the sender stays at its initial rate.
     a.peer.media().set_wanted(4_000_000);
     let start = PeerConfig::default().start_bitrate;
     a.told("a higher target", |told| told.targets.last().is_some_and(|target| *target > start)).await;

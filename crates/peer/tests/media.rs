@@ -1,4 +1,4 @@
-//! Pictures and sound across a connection.
+//! Sends video and audio over a connection.
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod pair;
@@ -12,7 +12,7 @@ fn one(codec: VideoCodec, polite: bool) -> PeerConfig {
     PeerConfig { codecs: vec![codec], ..config(polite) }
 }
 
-/// Frames arrive whole, each once, in order, a keyframe first.
+/// Checks that frames arrive complete, once and in order, and start with a keyframe.
 fn check(frames: &[EncodedFrame], codec: VideoCodec) {
     assert!(frames[0].keyframe);
     assert!(frames.iter().all(|frame| frame.codec == codec));
@@ -117,7 +117,7 @@ async fn a_far_side_that_starts_anew_is_seen_again() {
     let (a, b) = connected(config(false), config(true)).await;
     let _stream = stream(&b, VideoCodec::Vp8);
     a.seen("pictures", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 5)).await;
-    // A program that starts anew is a new participant with a new connection; the old one must not stand in its way.
+    // A restarted program is a new participant with a new connection; the old one must not interfere.
     drop(b);
     let (a2, b2) = connected(PeerConfig { seed: 77, ..config(false) }, PeerConfig { seed: 78, ..config(true) }).await;
     let _stream = stream(&b2, VideoCodec::Vp8);

@@ -1,4 +1,4 @@
-//! Lines that come and go, offers that cross, new paths.
+//! Adding and removing lines, glare, ICE restarts.
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod pair;
@@ -82,7 +82,7 @@ async fn tracks_added_by_both_in_the_same_instant_both_arrive() {
     assert_eq!((a.told.borrow().errors.clone(), b.told.borrow().errors.clone()), (vec![], vec![]));
 }
 
-/// Browsers refuse an answer that turns an old handshake round.
+/// Browsers reject an answer that swaps the roles of an existing handshake.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_offers_later_the_parts_in_the_handshake_stay() {
     let (a, b) = connected(config(false), config(true)).await;

@@ -1,4 +1,4 @@
-//! How a connection comes up and goes.
+//! Setting up and closing connections.
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod pair;
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// Less than the second after which DTLS sends a lost flight again: what this guards against is such a stall. Alone it
-/// takes about 5 ms.
+/// Less than the second after which DTLS retransmits a lost flight: this guards against such a stall. On an idle
+/// machine it takes about 5 ms.
 const SETUP: Duration = Duration::from_millis(900);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +62,7 @@ async fn nothing_outlives_a_connection() {
             peer.close().await;
         }
         drop((peer, media));
-        // The events' sender lives in the task, the sink in the driver: both must go.
+        // The sender of events lives in the task, the sink in the driver: both must be dropped.
         let gone = async {
             while told.recv().await.is_some() {}
             while Arc::strong_count(&sink) > 1 {
@@ -84,7 +84,7 @@ async fn a_relay_that_is_demanded_and_missing_is_an_error_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_does_not_answer_tells_no_address_of_ours() {
-    // A socket that takes what comes and says nothing.
+    // A socket that receives and never answers.
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let url = format!("turn:{}", silent.local_addr().unwrap());
     let server = IceServer { urls: vec![url], username: "u".into(), credential: "c".into() };
@@ -100,7 +100,7 @@ async fn a_relay_that_does_not_answer_tells_no_address_of_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_dies_is_disconnected_within_seconds() {
     let (a, b) = connected(config(false), config(true)).await;
-    // Closing ends DTLS and the sockets; the library tells of it only by the checks that stay unanswered.
+    // Closing ends DTLS and the sockets; the library notices only because its checks are not answered.
     b.peer.close().await;
     a.told("gone", |told| {
         matches!(told.state(), Some(PeerState::Disconnected | PeerState::Failed | PeerState::Closed))

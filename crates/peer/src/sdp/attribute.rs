@@ -1,18 +1,18 @@
-//! Checks of single values. Each takes only what its RFC allows, at bounded length.
+//! Validates single values: only what the RFC allows, with bounded length.
 
-/// `token` of RFC 8866, no longer than `longest`.
+/// `token` of RFC 8866, at most `longest` bytes.
 pub(super) fn is_token(text: &str, longest: usize) -> bool {
     !text.is_empty()
         && text.len() <= longest
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&b))
 }
 
-/// `ice-char` of RFC 8839, within its bounds.
+/// `ice-char` of RFC 8839, within the length limits.
 pub(super) fn is_ice(text: &str, shortest: usize) -> bool {
     (shortest..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
 
-/// `fingerprint` of RFC 8122 by the one hash that the library checks, in its spelling.
+/// `fingerprint` of RFC 8122 with SHA-256, the only hash that the library supports, in its notation.
 pub(super) fn fingerprint(value: &str) -> Option<String> {
     let (hash, hex) = value.trim().split_once([' ', '\t'])?;
     let hex = hex.trim().to_ascii_uppercase();
@@ -21,7 +21,7 @@ pub(super) fn fingerprint(value: &str) -> Option<String> {
     (hash.eq_ignore_ascii_case("sha-256") && whole).then(|| format!("sha-256 {hex}"))
 }
 
-/// `id[/direction] uri` of RFC 8285; ids that one byte headers can name, and that are in use.
+/// `id[/direction] uri` of RFC 8285, if the id fits into a one-byte header and the extension is in use.
 pub(super) fn extension(value: &str) -> Option<(u8, &str)> {
     let mut words = value.split_ascii_whitespace();
     let mut id = words.next()?.split('/');
@@ -30,7 +30,7 @@ pub(super) fn extension(value: &str) -> Option<(u8, &str)> {
     ((1..=14).contains(&number) && id.next() != Some("inactive")).then_some((number, uri))
 }
 
-/// A payload type of RTP.
+/// An RTP payload type.
 pub(super) fn payload_type(text: &str) -> Option<u8> {
     text.parse().ok().filter(|number| *number <= 127)
 }
@@ -43,7 +43,7 @@ pub(super) fn parameter<'a>(fmtp: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Whether a `profile-level-id` names constrained baseline, by any of the ways of RFC 6184, table 5.
+/// Whether a `profile-level-id` means constrained baseline, in any notation of RFC 6184 table 5.
 pub(super) fn is_constrained_baseline(profile_level_id: &str) -> bool {
     if profile_level_id.len() != 6 || !profile_level_id.bytes().all(|b| b.is_ascii_hexdigit()) {
         return false;

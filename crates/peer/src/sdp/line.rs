@@ -1,4 +1,4 @@
-//! Reading a media line.
+//! Parses a media line.
 
 use super::attribute::{extension, is_constrained_baseline, is_token, parameter, payload_type};
 use super::parse::Name;
@@ -16,7 +16,7 @@ pub(super) fn is_off(section: &Section<'_>) -> bool {
     section.media.split_ascii_whitespace().nth(1) == Some("0") && !section.has("bundle-only")
 }
 
-/// Reads a line. One that we do not take is rejected, with nothing in it; a broken one is an error.
+/// Parses a line. An unsupported one is rejected and has no content; an invalid one is an error.
 pub(super) fn parse(
     session: &Section<'_>,
     section: &Section<'_>,
@@ -28,7 +28,7 @@ pub(super) fn parse(
     let mut word = || words.next().ok_or(SdpError::Attribute("m"));
     let (media, port, protocol, format) = (word()?, word()?, word()?, word()?);
     let formats: Vec<&str> = std::iter::once(format).chain(words).collect();
-    // A port may name how many follow, RFC 8866 5.14.
+    // The port may be followed by a number of ports, RFC 8866 section 5.14.
     let port = port.split('/').next().and_then(|port| port.parse::<u16>().ok()).ok_or(SdpError::Attribute("m"))?;
     let plain = |text: &str| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic());
     if !is_token(media, 16) || !plain(protocol) || !plain(format) {
@@ -41,7 +41,7 @@ pub(super) fn parse(
     };
     let mut line = Line::rejected(&name.mid, kind, protocol, format);
     line.named = name.given;
-    // RFC 9143 6: `bundle-only` means something in a group alone.
+    // RFC 9143 section 6: `bundle-only` has a meaning only in a group.
     let off = port == 0 && !(section.has("bundle-only") && bundled);
     if off || matches!(line.kind, LineKind::Foreign { .. }) || !is_encrypted(protocol) {
         return Ok(line);
@@ -63,13 +63,14 @@ pub(super) fn parse(
     Ok(line)
 }
 
-/// RTP whose keys come from DTLS (RFC 5764), under each of its names (RFC 9429 5.1.2).
+/// RTP with keys from DTLS (RFC 5764), under each of its protocol names (RFC 9429 section 5.1.2).
 fn is_encrypted(protocol: &str) -> bool {
     ["UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "RTP/SAVPF"].contains(&protocol)
         || ["UDP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVP", "TCP/DTLS/RTP/SAVP", "RTP/SAVP"].contains(&protocol)
 }
 
-/// Whether the writer sends and receives: as the line says, else the session (RFC 8866 6.7), else both.
+/// Whether the writer sends and receives: the attribute of the line, otherwise of the session (RFC 8866 section 6.7),
+/// otherwise both.
 fn direction(session: &Section<'_>, section: &Section<'_>) -> (bool, bool) {
     let said = |section: &Section<'_>| {
         section.attributes.iter().find_map(|(name, _)| match *name {
@@ -83,7 +84,7 @@ fn direction(session: &Section<'_>, section: &Section<'_>) -> (bool, bool) {
     said(section).or_else(|| said(session)).unwrap_or((true, true))
 }
 
-/// What is said of one payload type.
+/// The attributes of one payload type.
 #[derive(Default)]
 struct Said<'a> {
     encoding: &'a str,
@@ -113,13 +114,13 @@ fn codecs(
         order.push(number);
     }
     hear(section, &mut said);
-    // With RTCP on the same port (RFC 5761 4) these cannot be told from it.
+    // With RTCP on the same port (RFC 5761 section 4), these are indistinguishable from RTCP.
     order.retain(|number| !(64..=95).contains(number));
     let mut codecs: Vec<Codec> = Vec::new();
     for number in &order {
         let Some(format) = format(kind, &said[number]) else { continue };
         let ours = format.video().is_none_or(|codec| video.contains(&codec));
-        // Of several profiles of one codec the writer's first is taken.
+        // If a codec has several profiles, take the writer's first.
         if !ours || codecs.iter().any(|codec| codec.format.video() == format.video()) {
             continue;
         }
@@ -133,7 +134,7 @@ fn codecs(
     Ok(codecs)
 }
 
-/// Notes what the section says of its payload types.
+/// Collects the attributes of a section's payload types.
 fn hear<'a>(section: &Section<'a>, said: &mut BTreeMap<u8, Said<'a>>) {
     for (name, value) in &section.attributes {
         let Some((number, value)) = value.trim().split_once([' ', '\t']) else { continue };
@@ -164,7 +165,7 @@ fn feedback(feedback: &mut Feedback, value: &str) {
 fn format(kind: &LineKind, said: &Said<'_>) -> Option<Format> {
     let encoding = said.encoding.to_ascii_lowercase();
     match (kind, encoding.as_str()) {
-        // RFC 7587 wants two channels said whatever is sent. Not everybody says so, and it changes nothing.
+        // RFC 7587 requires `/2` whatever is sent. Some writers omit it, which makes no difference.
         (LineKind::Audio, "opus/48000/2" | "opus/48000/1" | "opus/48000") => Some(Format::Opus),
         (LineKind::Video, "vp8/90000") => Some(Format::Vp8),
         (LineKind::Video, "vp9/90000") => {

@@ -1,9 +1,9 @@
 //! Session descriptions as this crate understands them (RFC 8866, RFC 9429).
 //!
-//! Nothing that the far side wrote reaches the WebRTC library as it came: a description is read into [`Description`],
-//! which can only say what we support, and written out again. What goes to the far side takes the same way, so both
-//! directions are under our tests. Unknown attributes are dropped, broken ones refuse the description, and a line that
-//! we cannot take is rejected alone.
+//! Nothing that the far side writes reaches the WebRTC library unchanged. A description is parsed into [`Description`],
+//! which can express only what we support, and is written again. Our own descriptions pass through the same code, so
+//! our tests cover both directions. Unknown attributes are dropped, invalid ones reject the whole description, and an
+//! unsupported media line is rejected alone.
 
 mod attribute;
 mod line;
@@ -18,43 +18,43 @@ pub(crate) use write::Origin;
 use crate::candidate::Candidate;
 use media::encoded::VideoCodec;
 
-/// Longest description that is read, as `signaling` allows.
+/// Longest accepted description in bytes, as in `signaling`.
 pub(crate) const MAX_BYTES: usize = 48 * 1024;
-/// `urn` of the transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+/// URI of the transport-wide sequence number extension (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 pub(crate) const TRANSPORT_CC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-/// Name of the media line in a packet, RFC 9143.
+/// URI of the MID extension, RFC 9143.
 pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
-/// Why a description is not taken.
+/// Why a description is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SdpError {
     #[error("it is longer than {MAX_BYTES} bytes")]
     TooLong,
-    #[error("it has more media lines than we take")]
+    #[error("it has too many media lines")]
     TooManyLines,
     #[error("line {0} is not SDP")]
     Syntax(usize),
-    #[error("attribute {0} is broken")]
+    #[error("attribute {0} is invalid")]
     Attribute(&'static str),
     #[error("{0} is missing")]
     Missing(&'static str),
-    #[error("it has no fingerprint by sha-256, and no other can be checked")]
+    #[error("it has no sha-256 fingerprint, the only supported kind")]
     Fingerprint,
 }
 
-/// A session description, multiplexed (RFC 9143, RFC 5761): one transport for all lines that are not rejected.
+/// A bundled session description (RFC 9143, RFC 5761): one transport for all lines that are not rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Description {
     /// ICE and DTLS parameters.
     pub(crate) transport: Transport,
-    /// The writer is an ICE lite agent (RFC 8445 2.5).
+    /// Whether the writer is an ICE lite agent (RFC 8445 section 2.5).
     pub(crate) ice_lite: bool,
-    /// Names of the lines that share the transport, the tagged one first (RFC 9143 7.3); empty if there is no group,
-    /// and so one line at most.
+    /// Names of the lines that share the transport, the tagged one first (RFC 9143 section 7.3). Empty without a group;
+    /// then there is at most one line.
     pub(crate) bundle: Vec<String>,
-    /// Media lines in their order, which never changes in a session.
+    /// Media lines. Their order never changes in a session.
     pub(crate) lines: Vec<Line>,
-    /// Candidates that it brings along.
+    /// The candidates in the description.
     pub(crate) candidates: Vec<Candidate>,
 }
 
@@ -63,14 +63,14 @@ impl Description {
         self.lines.iter().find(|line| line.mid == mid)
     }
 
-    /// Whether this can follow `before` in one session: all its lines are still there, and only in the place of dead
-    /// ones are there others (RFC 9429 5.2.2).
+    /// Whether this description can follow `before` in one session: all lines are still there, and only rejected ones
+    /// have been replaced (RFC 9429 section 5.2.2).
     pub(crate) fn continues(&self, before: &Description) -> bool {
         let mut pairs = self.lines.iter().zip(&before.lines);
         self.lines.len() >= before.lines.len() && pairs.all(|(new, old)| new.mid == old.mid || old.rejected)
     }
 
-    /// Whether this can be the answer to `offer`. Lines without a name have that of their place then.
+    /// Whether this can answer `offer`. Lines without a name get the name of the same line in the offer.
     pub(crate) fn take_names(&mut self, offer: &Description) -> bool {
         for (line, offered) in self.lines.iter_mut().zip(&offer.lines).filter(|(line, _)| !line.named) {
             line.mid.clone_from(&offered.mid);
@@ -79,7 +79,7 @@ impl Description {
         self.lines.len() == offer.lines.len() && pairs.all(|(theirs, ours)| theirs.mid == ours.mid)
     }
 
-    /// Index of the line that speaks for the transport.
+    /// Index of the line that carries the transport attributes.
     pub(crate) fn tagged(&self) -> Option<usize> {
         let first = self.bundle.first();
         self.lines.iter().position(|line| !line.rejected && first.is_none_or(|first| line.mid == *first))
@@ -96,7 +96,7 @@ pub(crate) struct Transport {
     pub(crate) setup: Setup,
 }
 
-/// Who opens DTLS, RFC 8842.
+/// The DTLS role, RFC 8842.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setup {
     ActPass,
@@ -105,7 +105,7 @@ pub(crate) enum Setup {
 }
 
 impl Setup {
-    /// The part that is left for the other side.
+    /// The role of the other side.
     pub(crate) fn opposite(self) -> Setup {
         match self {
             Setup::ActPass => Setup::ActPass,
@@ -115,12 +115,12 @@ impl Setup {
     }
 }
 
-/// What a line carries.
+/// The content of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LineKind {
     Audio,
     Video,
-    /// Something we do not take, by its media word.
+    /// An unsupported media type, by its name.
     Foreign {
         media: String,
     },
@@ -130,32 +130,32 @@ pub(crate) enum LineKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) mid: String,
-    /// The writer named the line; else its name is one of ours, and nobody else's business.
+    /// Whether the writer named the line. If not, we made up the name, and it is not signalled.
     pub(crate) named: bool,
     pub(crate) kind: LineKind,
-    /// As it came, for the answer must have the same (RFC 9429 5.1.2).
+    /// The protocol as received, because the answer must repeat it (RFC 9429 section 5.1.2).
     pub(crate) protocol: String,
-    /// Port 0: refused or ended.
+    /// Port 0: rejected or stopped.
     pub(crate) rejected: bool,
-    /// What stands for the formats of a rejected line; empty in others, which have codecs.
+    /// The formats of a rejected line as received. Empty in other lines, which have codecs.
     pub(crate) format: String,
     pub(crate) send: bool,
     pub(crate) receive: bool,
-    /// What of ours it can, the writer's preferred one first.
+    /// The codecs that both support, in the writer's order of preference.
     pub(crate) codecs: Vec<Codec>,
     /// Extension id of the transport-wide sequence number.
     pub(crate) transport_cc: Option<u8>,
-    /// Extension id of the line's name.
+    /// Extension id of the MID.
     pub(crate) mid_extension: Option<u8>,
-    /// What the writer sends.
+    /// The SSRCs that the writer sends.
     pub(crate) stream: Option<Stream>,
 }
 
 impl Line {
-    /// Longest name: that of one byte header extensions.
+    /// Longest name in bytes, the limit of one-byte header extensions.
     pub(crate) const LONGEST_MID: usize = 16;
 
-    /// A line with nothing in it.
+    /// A line without content.
     pub(crate) fn rejected(mid: &str, kind: LineKind, protocol: &str, format: &str) -> Line {
         Line {
             mid: mid.into(),
@@ -173,7 +173,7 @@ impl Line {
         }
     }
 
-    /// Takes everything out of the line.
+    /// Removes the content of the line.
     pub(crate) fn reject(&mut self) {
         if self.rejected {
             return;
@@ -184,33 +184,33 @@ impl Line {
     }
 }
 
-/// SSRCs of a line's sender, RFC 5576.
+/// The SSRCs of a line's sender, RFC 5576.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stream {
     pub(crate) ssrc: u32,
-    /// Retransmissions, RFC 4588.
+    /// SSRC of retransmissions, RFC 4588.
     pub(crate) rtx: Option<u32>,
 }
 
-/// A codec under its payload type.
+/// A codec with its payload type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Codec {
     pub(crate) payload_type: u8,
     pub(crate) format: Format,
-    /// Payload type of its retransmissions.
+    /// Payload type of retransmissions.
     pub(crate) rtx: Option<u8>,
-    /// Feedback the writer understands.
+    /// The feedback that the writer supports.
     pub(crate) feedback: Feedback,
 }
 
-/// A codec we have.
+/// A supported codec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Format {
     Opus,
     Vp8,
     /// Profile 0.
     Vp9,
-    /// Constrained baseline, packetisation mode 1, with the writer's `profile-level-id`.
+    /// Constrained baseline, packetization mode 1, with the writer's `profile-level-id`.
     H264 {
         profile_level_id: String,
     },
@@ -227,7 +227,7 @@ impl Format {
     }
 }
 
-/// `rtcp-fb` of RFC 4585, RFC 5104 and the transport-wide draft.
+/// `rtcp-fb` of RFC 4585, RFC 5104 and the transport-wide congestion control draft.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Feedback {
     pub(crate) transport_cc: bool,

@@ -1,4 +1,4 @@
-//! Reading a description.
+//! Parses a description.
 
 use super::attribute::is_token;
 use super::section::{Section, cut};
@@ -8,10 +8,10 @@ use crate::candidate;
 use media::encoded::VideoCodec;
 use std::collections::HashSet;
 
-/// Reads a description. Of each line only the codecs that are ours count: Opus, and `video` for pictures.
+/// Parses a description. Only supported codecs are kept: Opus, and those in `video`.
 ///
-/// A line that we cannot take is [`Line::rejected`] and costs the others nothing. Candidates that are broken or of a
-/// kind we do not use are left out, as trickled ones are.
+/// An unsupported line becomes [`Line::rejected`] and does not affect the others. Invalid and unsupported candidates
+/// are dropped, as when they are trickled.
 pub(crate) fn parse(text: &str, video: &[VideoCodec]) -> Result<Description, SdpError> {
     let (session, sections) = cut(text)?;
     let names = names(&sections)?;
@@ -61,7 +61,7 @@ fn names(sections: &[Section<'_>]) -> Result<Vec<Name>, SdpError> {
     Ok(names.collect())
 }
 
-/// A name for the line at this index that is not `taken`.
+/// A name for the line at this index for which `taken` is false.
 pub(crate) fn free_name(index: usize, taken: impl Fn(&str) -> bool) -> String {
     let mut name = format!("!{index}");
     while taken(&name) {
@@ -70,7 +70,7 @@ pub(crate) fn free_name(index: usize, taken: impl Fn(&str) -> bool) -> String {
     name
 }
 
-/// Names in each `a=group:BUNDLE` (RFC 9143), in their order. A name that stands in two of them counts in the first.
+/// The names in each `a=group:BUNDLE` (RFC 9143), in order. A name in two groups counts in the first.
 fn groups(session: &Section<'_>, names: &[Name]) -> Vec<Vec<String>> {
     let mut seen = HashSet::new();
     let values = session.all("group").filter_map(|value| value.strip_prefix("BUNDLE"));

@@ -1,14 +1,14 @@
-//! A description's text, cut into the session's part and one part for each media line.
+//! Splits a description into the session part and one part for each media line.
 
 use super::{MAX_BYTES, SdpError};
 use crate::MAX_MEDIA_LINES;
 
-/// The session's or a media line's part of the text.
+/// The session part, or the part of a media line.
 #[derive(Default)]
 pub(super) struct Section<'a> {
-    /// What follows `m=`.
+    /// The text after `m=`.
     pub(super) media: &'a str,
-    /// `a=` lines as name and value.
+    /// The `a=` lines as name and value.
     pub(super) attributes: Vec<(&'a str, &'a str)>,
 }
 
@@ -26,7 +26,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Cuts a text. Empty lines are passed over, and a line may end with LF alone.
+/// Splits a text. Empty lines are skipped, and a line may end with LF alone.
 pub(super) fn cut(text: &str) -> Result<(Section<'_>, Vec<Section<'_>>), SdpError> {
     if text.len() > MAX_BYTES {
         return Err(SdpError::TooLong);

@@ -110,7 +110,7 @@ fn a_description_without_a_live_line_is_refused() {
     assert_eq!(parse("v=0\r\ns=-\r\n"), Err(SdpError::Missing("a media line")));
 }
 
-/// What a description comes down to: its lines as `mid kind> < codecs`, and where the transport is.
+/// A summary of a description: its lines as `mid kind direction codecs`, and the transport.
 fn told(description: &Description) -> (Vec<String>, String) {
     let lines = description.lines.iter().map(|line| {
         let mid = if line.named { &line.mid } else { "-" };
@@ -185,7 +185,7 @@ const OFFERS: &[(&str, &str, &[&str], &str)] = &[
         &["0 audio both opus=111", "1 video rejected"], "one1 E9:4C Passive [] 1"),
 ];
 
-/// A description of a line of sound and one of pictures, with these further lines in its three parts.
+/// A description with one audio and one video line, with these additional lines in its three parts.
 fn three(session: &str, audio: &str, video: &str) -> String {
     format!(
         "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nt=0 0\n{session}\n\
@@ -198,7 +198,7 @@ const GROUP: &str = "a=group:BUNDLE 0 1";
 const ICE: &str = "a=ice-ufrag:Lu9c\na=ice-pwd:soupsoupsoupsoupsoup1234";
 const KEY: &str = "a=fingerprint:sha-256 78:9B:34:CA:F5:4F:2E:22:0A:CD:94:1E:71:B8:8D:58:36:86:6D:0D:85:8B:63:54:9E:94:BE:2C:AC:C6:7F:5B\na=setup:actpass";
 
-/// Every attribute of the transport is found at the session, at the tagged line, and at any other of its group.
+/// Each attribute of the transport is found in the session, in the tagged line, and in any other line of the group.
 #[test]
 fn the_transport_is_found_in_each_scope() {
     let [mid0, mid1, mux] = ["a=mid:0", "a=mid:1", "a=rtcp-mux"];
@@ -391,7 +391,7 @@ proptest! {
         }
     }
 
-    /// Attributes of one line mean the same in whatever order.
+    /// The order of a line's attributes does not matter.
     #[test]
     fn attributes_may_be_in_any_order(shape in 0..OFFERS.len(), seed in any::<u64>()) {
         let (program, text, ..) = OFFERS[shape];
@@ -402,7 +402,7 @@ proptest! {
     }
 }
 
-/// The text with the `a=` lines of each part in another order. Those that are an order themselves keep theirs.
+/// The text with the `a=` lines of each part in a different order. Lines whose order matters keep theirs.
 fn shuffled(text: &str, mut seed: u64) -> String {
     let mut parts: Vec<Vec<&str>> = vec![Vec::new()];
     for line in text.lines() {

@@ -1,22 +1,22 @@
-//! Which lines share the transport, and where its parameters stand.
+//! Decides which lines share the transport, and finds its parameters.
 //!
-//! We have one transport. It is that of the first line that we take; the lines of its BUNDLE group share it, and all
-//! others are rejected, as RFC 9429 5.3.1 has it for `max-bundle`.
+//! There is one transport, that of the first supported line. The lines of its BUNDLE group share it, and all others are
+//! rejected, as RFC 9429 section 5.3.1 specifies for `max-bundle`.
 
 use super::attribute::{fingerprint, is_ice};
 use super::section::Section;
 use super::{Line, SdpError, Setup, Transport};
 
-/// What was chosen.
+/// The chosen transport.
 pub(super) struct Choice<'a> {
     pub(super) transport: Transport,
-    /// Names of the lines that we take, in the order of their group; empty if they are in none.
+    /// Names of the accepted lines in the order of their group; empty if there is no group.
     pub(super) bundle: Vec<String>,
-    /// Values of `a=candidate` that belong to this transport.
+    /// Values of the `a=candidate` lines of this transport.
     pub(super) candidates: Vec<&'a str>,
 }
 
-/// Chooses the transport and rejects the lines that have no part in it.
+/// Chooses the transport and rejects the lines that do not belong to it.
 pub(super) fn choose<'a>(
     session: &Section<'a>,
     sections: &[Section<'a>],
@@ -32,7 +32,7 @@ pub(super) fn choose<'a>(
     }
     let Some(first) = lines.iter().position(|line| !line.rejected) else { return Err(reason) };
     let group = groups.iter().find(|group| group.contains(&lines[first].mid));
-    // Indices of the lines in this transport, as their group orders them.
+    // Indices of the lines in this transport, in the order of their group.
     let members: Vec<usize> = match group {
         Some(group) => group.iter().filter_map(|mid| lines.iter().position(|line| line.mid == *mid)).collect(),
         None => vec![first],
@@ -47,8 +47,8 @@ pub(super) fn choose<'a>(
     Ok(Choice { transport: scope.transport()?, bundle, candidates: scope.candidates() })
 }
 
-/// Whether RTCP of the line shares the port of RTP. Bundled lines may leave that to the tagged one, or, if that has no
-/// RTP, to the first that has (RFC 9429 5.2.1).
+/// Whether the line multiplexes RTCP with RTP. Bundled lines may leave the attribute to the tagged line, or, if that
+/// does not use RTP, to the first one that does (RFC 9429 section 5.2.1).
 fn is_multiplexed(
     index: usize,
     session: &Section<'_>,
@@ -64,18 +64,18 @@ fn is_multiplexed(
         || lines.iter().zip(sections).any(|(line, section)| bundled(line) && says(section))
 }
 
-/// Where the transport's parameters are looked for.
+/// The sections that may contain the transport's parameters.
 struct Scope<'s, 'a> {
     session: &'s Section<'a>,
-    /// The one that speaks for all, if it says something of its own.
+    /// The line that carries the parameters for all, if it has its own.
     tagged: &'s Section<'a>,
-    /// All of the transport.
+    /// All lines of the transport.
     members: Vec<&'s Section<'a>>,
 }
 
 impl<'s, 'a> Scope<'s, 'a> {
-    /// The tagged line is the first of the group that we take (RFC 9143 7.3.1). Where that has nothing of its own and
-    /// neither has the session, another line of the group spoke for all, be it one that we do not take.
+    /// The tagged line is the first accepted one of the group (RFC 9143 section 7.3.1). If neither it nor the session
+    /// has parameters, another line of the group carried them, possibly one that we rejected.
     fn find(session: &'s Section<'a>, sections: &'s [Section<'a>], members: &[usize], taken: &[usize]) -> Self {
         let own = |index: &&usize| sections[**index].has("ice-ufrag");
         let tagged = taken.iter().find(own);
@@ -85,7 +85,7 @@ impl<'s, 'a> Scope<'s, 'a> {
         Scope { session, tagged: &sections[tagged], members }
     }
 
-    /// The tagged line, the session, then whoever else is in the transport.
+    /// The tagged line, the session, then the other lines of the transport.
     fn sections(&self) -> impl Iterator<Item = &'s Section<'a>> + '_ {
         [self.tagged, self.session].into_iter().chain(self.members.iter().copied())
     }
@@ -96,20 +96,20 @@ impl<'s, 'a> Scope<'s, 'a> {
         if !is_ice(ufrag, 4) || !is_ice(password, 22) {
             return Err(SdpError::Attribute("ice-ufrag"));
         }
-        // Of several the one counts that we can check (RFC 8122 5).
+        // If there are several fingerprints, use the one that we can check (RFC 8122 section 5).
         let fingerprint = self.sections().flat_map(|section| section.all("fingerprint")).find_map(fingerprint);
         let fingerprint = fingerprint.ok_or(SdpError::Fingerprint)?;
         let setup = match get("setup")?.trim() {
             "actpass" => Setup::ActPass,
             "active" => Setup::Active,
             "passive" => Setup::Passive,
-            // RFC 8842 has no use for `holdconn`.
+            // RFC 8842 does not use `holdconn`.
             _ => return Err(SdpError::Attribute("setup")),
         };
         Ok(Transport { ufrag: ufrag.into(), password: password.into(), fingerprint, setup })
     }
 
-    /// Candidates of lines that name the transport's credentials or none; others are of transports not used.
+    /// Candidates of lines with the transport's credentials or none; others belong to unused transports.
     fn candidates(&self) -> Vec<&'a str> {
         let ufrag = self.sections().find_map(|section| section.get("ice-ufrag"));
         let ours = |section: &&Section<'a>| section.get("ice-ufrag").is_none_or(|own| Some(own) == ufrag);

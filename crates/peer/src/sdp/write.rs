@@ -1,9 +1,9 @@
-//! Writing a description.
+//! Writes a description.
 
 use super::{Codec, Description, Format, Line, LineKind, MID_URI, Setup, TRANSPORT_CC_URI};
 use std::fmt::Write;
 
-/// `o=` of RFC 8866: the same session throughout, a version that grows.
+/// `o=` of RFC 8866: a constant session id, and a version that increases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) session: u64,
@@ -11,7 +11,7 @@ pub(crate) struct Origin {
 }
 
 impl Description {
-    /// The description as text. Lines end as RFC 8866 wants.
+    /// The description as text, with the line endings of RFC 8866.
     pub(crate) fn write(&self, origin: Origin) -> String {
         let mut text = Text(String::with_capacity(4096));
         text.line(format_args!("v=0"));
@@ -33,7 +33,8 @@ impl Description {
                 continue;
             }
             self.line_text(&mut text, line);
-            // Sound and camera are one stream, which the far side plays in step; a shared screen is its own.
+            // Microphone and camera share one media stream, which the far side synchronises; a shared screen has its
+            // own.
             let further = line.kind == LineKind::Video && camera != Some(&line.mid);
             stream_text(&mut text, line, if further { "screen" } else { "camera" });
             if tagged == Some(index) {
@@ -78,7 +79,7 @@ impl Description {
     }
 }
 
-/// Text whose lines end with CR LF.
+/// Text with CRLF line endings.
 struct Text(String);
 
 impl Text {
@@ -111,7 +112,7 @@ fn name(text: &mut Text, line: &Line) {
     }
 }
 
-/// RFC 3264 6: the same words as in the offer, and port 0.
+/// RFC 3264 section 6: the media, protocol and format of the offer, and port 0.
 fn rejected(text: &mut Text, line: &Line) {
     text.line(format_args!("m={} 0 {} {}", media(&line.kind), line.protocol, line.format));
     text.line(format_args!("c=IN IP4 0.0.0.0"));

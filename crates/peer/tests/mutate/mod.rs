@@ -1,11 +1,11 @@
-//! Descriptions of browsers and other programs, damaged.
+//! Damaged descriptions of browsers and other programs.
 #![allow(dead_code)] // Each test file uses a part.
 
 use proptest::prelude::*;
 
 const BROWSERS: [&str; 2] = [include_str!("../../src/sdp/chromium.sdp"), include_str!("../../src/sdp/firefox.sdp")];
 
-/// Offers in the shapes of other programs.
+/// Offers in the format of other programs.
 pub(crate) const SHAPES: [&str; 10] = [
     include_str!("../shapes/offers/chromium-simulcast.sdp"),
     include_str!("../shapes/offers/chromium-data-tagged.sdp"),
@@ -19,12 +19,12 @@ pub(crate) const SHAPES: [&str; 10] = [
     include_str!("../shapes/offers/unbundled.sdp"),
 ];
 
-/// Browsers' descriptions with lines lost, doubled, swapped and bytes changed.
+/// Browsers' descriptions with lines removed, duplicated or swapped, and bytes changed.
 pub(crate) fn mutated() -> impl Strategy<Value = String> {
     damaged(prop::sample::select(&BROWSERS[..]))
 }
 
-/// As [`mutated`], of all [`SHAPES`].
+/// Like [`mutated`], for all [`SHAPES`].
 pub(crate) fn mutated_shape() -> impl Strategy<Value = String> {
     damaged(prop::sample::select(&SHAPES[..]))
 }

@@ -1,4 +1,4 @@
-//! Two connections on loopback, joined by a signalling channel that only passes on.
+//! Two connections on loopback, joined by a signalling channel that only forwards.
 #![allow(dead_code)] // Each test file uses a part.
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 /// Longest wait for anything on loopback.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a sink has seen, by media line.
+/// What a sink has received, by media line.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Seen {
     pub(crate) frames: HashMap<String, Vec<EncodedFrame>>,
@@ -20,7 +20,7 @@ pub(crate) struct Seen {
     pub(crate) reports: HashMap<String, usize>,
 }
 
-/// A sink that keeps everything.
+/// A sink that records everything.
 pub(crate) struct Sink(watch::Sender<Seen>);
 
 impl Sink {
@@ -43,7 +43,7 @@ impl MediaSink for Sink {
     }
 }
 
-/// What a side's events say, for tests to wait on.
+/// A summary of a side's events, for tests to wait on.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Told {
     pub(crate) states: Vec<(Instant, PeerState)>,
@@ -68,7 +68,7 @@ impl Told {
     }
 }
 
-/// One side.
+/// One side of a connection.
 pub(crate) struct Side {
     pub(crate) peer: Arc<Peer>,
     pub(crate) told: watch::Receiver<Told>,
@@ -90,12 +90,12 @@ impl Side {
         Side { peer, told, seen, events: Some(events), tell: Some(tell) }
     }
 
-    /// Waits until what was told is as wished.
+    /// Waits until the events match `wish`.
     pub(crate) async fn told(&self, what: &str, wish: impl FnMut(&Told) -> bool) -> Told {
         wait(self.told.clone(), what, wish).await
     }
 
-    /// Waits until what was seen is as wished.
+    /// Waits until the received media matches `wish`.
     pub(crate) async fn seen(&self, what: &str, wish: impl FnMut(&Seen) -> bool) -> Seen {
         wait(self.seen.clone(), what, wish).await
     }
@@ -115,12 +115,12 @@ async fn wait<T: Clone + std::fmt::Debug>(
     found.unwrap_or_else(|_| panic!("waited in vain: {what}; {:?}", watch.borrow()))
 }
 
-/// Passes on what each side says to the other, with `delay` on the way.
+/// Forwards the signalling of each side to the other, with `delay`.
 pub(crate) fn join(a: &mut Side, b: &mut Side, delay: Duration) {
     join_through(a, b, delay, [str::to_owned, str::to_owned]);
 }
 
-/// As [`join`]; descriptions of `a` and of `b` are rewritten on the way.
+/// Like [`join`], and rewrites the descriptions of `a` and of `b`.
 pub(crate) fn join_through(a: &mut Side, b: &mut Side, delay: Duration, rewrite: [fn(&str) -> String; 2]) {
     let (peer_a, peer_b) = (a.peer.clone(), b.peer.clone());
     pump(a, peer_b, delay, rewrite[0]);
@@ -176,7 +176,7 @@ fn note(told: &mut Told, event: &PeerEvent) {
     }
 }
 
-/// Two sides that are connected.
+/// Two connected sides.
 pub(crate) async fn connected(a: PeerConfig, b: PeerConfig) -> (Side, Side) {
     let (mut a, mut b) = (Side::new(a).await, Side::new(b).await);
     join(&mut a, &mut b, Duration::ZERO);
@@ -186,7 +186,7 @@ pub(crate) async fn connected(a: PeerConfig, b: PeerConfig) -> (Side, Side) {
     (a, b)
 }
 
-/// A picture whose bitstream looks as its codec's should to a packetiser, `size` bytes long.
+/// A frame of `size` bytes whose bitstream a packetizer accepts for its codec.
 pub(crate) fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usize) -> EncodedFrame {
     let mut data = match (codec, keyframe) {
         // RFC 6386 9.1: frame tag, start code, 320x240.
@@ -203,7 +203,7 @@ pub(crate) fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usiz
         .concat(),
         (VideoCodec::H264, false) => vec![0, 0, 0, 1, 0x41, 0x9a],
     };
-    // No byte pattern that H.264 would read as a start code.
+    // Avoids byte patterns that H.264 would read as a start code.
     data.extend((data.len()..size).map(|index| 0x80 | (index as u8 & 0x7f)));
     EncodedFrame {
         codec,
@@ -218,7 +218,7 @@ pub(crate) fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usiz
     }
 }
 
-/// Sends pictures at 30 a second, and sound, from now on; a keyframe when one is asked for.
+/// Sends audio and 30 frames per second from now on, with a keyframe on each request.
 pub(crate) fn stream(side: &Side, codec: VideoCodec) -> tokio::task::JoinHandle<()> {
     let (media, mut told) = (side.peer.media(), side.told.clone());
     tokio::spawn(async move {
