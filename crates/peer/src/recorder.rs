@@ -1,5 +1,5 @@
-//! The library's recorders of arrivals (transport-wide feedback, receiver reports), for streams that no description
-//! named too: the library tells them only of those whose SSRC it has read, and without reports a far side sends little.
+//! Extends the library's arrival recorders (transport-wide feedback, receiver reports) to streams that no description
+//! announced. The library binds only announced SSRCs, and without reports a far side sends at a low rate.
 
 use crate::path::MediaPath;
 use rtc::interceptor::{Interceptor, Packet, RTPHeaderExtension, StreamInfo, TaggedPacket};

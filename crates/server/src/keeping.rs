@@ -25,7 +25,7 @@ const MOST_WAITING: usize = 8_192;
 /// Bytes of changes that are not on disk yet; with the same consequence.
 pub(crate) const UNWRITTEN_BYTES: usize = 32 * 1024 * 1024;
 
-/// A message to send once the changes before it are on disk.
+/// A message to send when the changes before it are on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Word {
     To(SessionId, ServerMessage),

@@ -30,8 +30,8 @@ pub(crate) const READ_BYTES: usize = 4 * 1024;
 /// until the hub has taken it.
 pub(crate) const SLOT_BYTES: usize = 3 * MAX_FRAME_BYTES;
 /// Number of longer messages that may be unfinished at a time: for everybody, and in addition for proved members. When
-/// no slot is free, a connection waits for one and reads nothing meanwhile. A slot is held for little longer than
-/// [`MESSAGE_TIMEOUT`].
+/// no slot is free, a connection waits for one and reads nothing meanwhile. A slot is held at most a little longer
+/// than [`MESSAGE_TIMEOUT`].
 pub(crate) const SLOTS: usize = 160;
 pub(crate) const MEMBER_SLOTS: usize = 96;
 /// Longest time for the rest of a message longer than [`FREE`].
