@@ -148,7 +148,7 @@ fn a_file_of_a_later_version_and_a_broken_one_are_refused_and_left_alone() {
     drop(opened);
     let error = open(Some(&folder.0)).unwrap_err();
     assert_eq!(error.code(), "server_store");
-    assert!(error.to_string().contains("later version"), "{error}");
+    assert!(error.to_string().contains("newer server"), "{error}");
     let path = folder.0.join(FILE);
     std::fs::write(&path, "no database at all, but long enough to be looked at as one".repeat(100)).unwrap();
     assert_eq!(open(Some(&folder.0)).unwrap_err().code(), "server_store");
