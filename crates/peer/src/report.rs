@@ -65,7 +65,8 @@ impl Reporter {
         self.due
     }
 
-    /// Returns a report if one is due. Lines that have sent nothing since the last one do not report.
+    /// Returns a report if one is due. When nothing has been captured for three intervals, reports stop until the next
+    /// capture.
     pub(crate) fn poll(&mut self, now: Instant, wall: &WallClock) -> Option<SenderReport> {
         let (captured, rtp) = self.captured.filter(|_| self.due.is_some_and(|due| due <= now))?;
         let age = now.saturating_duration_since(captured);
