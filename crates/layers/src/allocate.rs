@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// The result depends on nothing else, not even on the order of the slices. If a pair of receiver and source occurs
 /// twice, the larger tile and the higher priority count. A path that is not listed can carry nothing. If a path is
 /// listed twice, its smaller estimate counts. The total over the uplink and over each path stays within its limit,
-/// and each layer's rate within its rung of the [`ladder`].
+/// and each layer's rate within its rung of the [`ladder()`].
 pub fn allocate(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Allocation {
     let mut plan = Plan::new(paths, uplink, wanted);
     plan.give_smallest();

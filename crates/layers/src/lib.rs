@@ -2,7 +2,7 @@
 //!
 //! In a mesh each client acts as a small SFU. It encodes every source in a few layers, each once, and each receiver
 //! gets the layer that suits its tile and its path. All layers leave through the same uplink, whose estimate several
-//! paths share. [`allocate`] decides everything in one step. An SFU can use the same function.
+//! paths share. [`allocate()`] decides everything in one step. An SFU can use the same function.
 
 mod allocate;
 mod fill;
@@ -81,7 +81,7 @@ impl Temporal {
 pub struct Layer {
     /// The source.
     pub source: SourceId,
-    /// Index in the [`ladder`]; 0 is the smallest size.
+    /// Index in the [`ladder()`]; 0 is the smallest size.
     pub layer: u8,
     /// Height in pixels.
     pub height: u32,
@@ -101,7 +101,7 @@ pub struct Assigned {
     pub sent: Option<(u8, Temporal)>,
 }
 
-/// The result of [`allocate`].
+/// The result of [`allocate()`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allocation {
     /// Layers that have receivers, ordered by source and layer. Others need not be encoded.
