@@ -159,7 +159,7 @@ impl Ours {
     }
 
     fn seen(&self) -> Seen {
-        self.sink.0.lock().expect("nobody panics with it").seen.clone()
+        self.sink.0.lock().expect("an unpoisoned lock").seen.clone()
     }
 
     async fn take(&mut self, kind: DescriptionKind, sdp: &Value) {
@@ -270,7 +270,7 @@ struct Decoding(Mutex<Decoders>);
 
 impl MediaSink for Decoding {
     fn video(&self, _: &str, frame: EncodedFrame) {
-        let mut all = self.0.lock().expect("nobody panics with it");
+        let mut all = self.0.lock().expect("an unpoisoned lock");
         let open = || video_decoder(VideoCodec::Vp8, FramePool::new()).expect("a decoder");
         let decoded = all.video.get_or_insert_with(open).decode(&frame);
         if let Ok(Some(picture)) = decoded {
@@ -280,7 +280,7 @@ impl MediaSink for Decoding {
     }
 
     fn audio(&self, _: &str, packet: AudioPacket) {
-        let mut all = self.0.lock().expect("nobody panics with it");
+        let mut all = self.0.lock().expect("an unpoisoned lock");
         let mut samples = Vec::new();
         let decoder = all.audio.get_or_insert_with(|| OpusDecoder::new().expect("a decoder"));
         if decoder.decode(&packet.data, &mut samples).is_ok() {

@@ -34,7 +34,7 @@ pub(crate) async fn both_share(browser: &mut Browser, browser_yields: bool) {
     browser.call("addShare", Value::Null);
     let share = ours.peer.add_video_track().await.expect("a line");
     ours.both_have_offered(browser).await;
-    *ours.share.lock().expect("nobody panics with it") = Some(share);
+    *ours.share.lock().expect("an unpoisoned lock") = Some(share);
     ours.pass_on_until(browser, "two pictures each way", |seen, report| seen == 2 && pictures(report) == 2).await;
     let report = browser.call("report", Value::Null);
     assert_eq!((&report["signaling"], &report["state"]), (&json!("stable"), &json!("connected")), "{report:#}");
@@ -91,7 +91,7 @@ impl Ours {
             let (share, keyframe, end) = thread;
             show(&end, &keyframe, |frame| {
                 media.video(frame);
-                if let Some(share) = &*share.lock().expect("nobody panics with it") {
+                if let Some(share) = &*share.lock().expect("an unpoisoned lock") {
                     share.video(frame);
                 }
             });
@@ -124,7 +124,7 @@ impl Ours {
                 self.hear(message).await;
             }
             let report = browser.call("report", Value::Null);
-            let seen = self.seen.lock().expect("nobody panics with it").clone();
+            let seen = self.seen.lock().expect("an unpoisoned lock").clone();
             if so(seen.values().filter(|count| **count > PICTURES).count(), &report) {
                 return;
             }
@@ -209,11 +209,11 @@ struct Decoding {
 
 impl MediaSink for Decoding {
     fn video(&self, mid: &str, frame: EncodedFrame) {
-        let mut decoders = self.decoders.lock().expect("nobody panics with it");
+        let mut decoders = self.decoders.lock().expect("an unpoisoned lock");
         let open = || video_decoder(VideoCodec::Vp8, FramePool::new()).expect("a decoder");
         let decoder = decoders.entry(mid.to_owned()).or_insert_with(open);
         if matches!(decoder.decode(&frame), Ok(Some(_))) {
-            *self.seen.lock().expect("nobody panics with it").entry(mid.to_owned()).or_default() += 1;
+            *self.seen.lock().expect("an unpoisoned lock").entry(mid.to_owned()).or_default() += 1;
         }
     }
 

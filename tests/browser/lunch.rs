@@ -182,7 +182,7 @@ async fn enter(person: &Person, server: &ServerAddress, room: &str, media: Media
 /// Returns the id of the person with this name who knocks.
 async fn lobby(host: &Person, name: &str) -> ParticipantId {
     let knocks = |view: &AppView| view.call.lobby.iter().find(|knocker| knocker.name == name).map(|one| one.id.clone());
-    let view = host.until("told who knocks", |view| knocks(view).is_some()).await;
+    let view = host.until("sees who knocks", |view| knocks(view).is_some()).await;
     knocks(&view).expect("there")
 }
 

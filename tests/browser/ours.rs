@@ -28,7 +28,7 @@ struct Heard(Arc<Mutex<Vec<f32>>>);
 
 impl AudioTap for Heard {
     fn played(&mut self, block: &[f32; 480], _: Instant) {
-        let mut samples = self.0.lock().expect("nobody panics with it");
+        let mut samples = self.0.lock().expect("an unpoisoned lock");
         samples.extend(block);
         let old = samples.len().saturating_sub(HEARD);
         samples.drain(..old);
@@ -70,7 +70,7 @@ impl Ours {
     pub(crate) async fn heard_hz_when(&self, wish: impl Fn(f64) -> bool) -> f64 {
         let start = Instant::now();
         loop {
-            let hz = tone::frequency(&self.heard.0.lock().expect("nobody panics with it"), 48_000);
+            let hz = tone::frequency(&self.heard.0.lock().expect("an unpoisoned lock"), 48_000);
             if wish(hz) {
                 return hz;
             }

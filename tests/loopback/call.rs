@@ -19,19 +19,19 @@ async fn two_people_see_hear_and_write_to_each_other() {
     ada.write("Grüße, 昼").await;
     for person in [&ada, &ben] {
         let said = |view: &AppView| view.call.chat.last().is_some_and(|line| line.text == "Grüße, 昼");
-        person.until("told", said).await;
+        person.until("has the line", said).await;
     }
 
     ben.tell(Command::SetCamera(false)).await;
-    ada.until("told of the camera", |view| media(view, "Ben") == MediaState { camera: false, ..BOTH }).await;
+    ada.until("sees the camera off", |view| media(view, "Ben") == MediaState { camera: false, ..BOTH }).await;
     ada.sees_no_more_of("Ben").await;
     ada.hears(600).await;
     ben.tell(Command::SetMicrophone(false)).await;
-    ada.until("told of the microphone", |view| media(view, "Ben") == MediaState::default()).await;
+    ada.until("sees the microphone off", |view| media(view, "Ben") == MediaState::default()).await;
     ada.hears_nothing().await;
     ben.tell(Command::SetCamera(true)).await;
     ben.tell(Command::SetMicrophone(true)).await;
-    ada.until("told that both are on", |view| media(view, "Ben") == BOTH).await;
+    ada.until("sees both on", |view| media(view, "Ben") == BOTH).await;
     tokio::join!(ada.sees("Ben"), ada.hears(600), ben.sees("Ada"));
 
     ben.tell(Command::Leave).await;
@@ -49,8 +49,8 @@ async fn a_microphone_that_is_not_there_is_off_to_the_others_and_told_to_its_own
     ben.enter(&address(&server), "lunch").await;
     let camera = MediaState { microphone: false, camera: true };
     let off = |view: &AppView| other(view, "Ben").is_some_and(|ben| ben.media == camera);
-    ada.until("told that the microphone is off", off).await;
-    ben.until("told why", |view| view.problems.iter().any(|problem| problem.code == "file_not_found")).await;
+    ada.until("sees the microphone off", off).await;
+    ben.until("sees the problem", |view| view.problems.iter().any(|problem| problem.code == "file_not_found")).await;
     assert_eq!(ben.engine.view().borrow().call.media, BOTH, "the wish stays");
     ada.sees("Ben").await;
 }
@@ -165,10 +165,10 @@ async fn a_call_goes_on_while_the_server_is_dead_and_meets_again_when_it_is_back
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
     ada.write("back").await;
     for person in [&ada, &ben] {
-        let view = person.until("told", |view| view.call.chat.iter().any(|line| line.text == "back")).await;
+        let view = person.until("has the line", |view| view.call.chat.iter().any(|line| line.text == "back")).await;
         let texts: Vec<_> = view.call.chat.iter().map(|line| &*line.text).collect();
         assert_eq!(texts, ["written while the server is dead", "back"], "once, and in order");
-        person.until("with nothing left to say", |view| view.call.unsent.is_empty()).await;
+        person.until("without unsent lines", |view| view.call.unsent.is_empty()).await;
     }
     server.stop().await;
 }

@@ -144,7 +144,7 @@ async fn book_seats(people: &[Person]) -> TableView {
     eve.until("in line", |view| mine(view, &soup.id) == Some(Mine::Waiting)).await;
     dan.engine.board(BoardRequest::Leave { table: soup.id.clone() }).await.expect("up");
     eve.until("moved up", |view| mine(view, &soup.id) == Some(Mine::Seat)).await;
-    eve.until("told so", |view| view.notices.iter().any(|(_, n)| n.kind == NoticeKind::MovedUp)).await;
+    eve.until("notified of the seat", |view| view.notices.iter().any(|(_, n)| n.kind == NoticeKind::MovedUp)).await;
     let view = eve.until("on the board", |view| table(view, &soup.id).is_some()).await;
     let file = ics::event(&table(&view, &soup.id).expect("there"), "Lunch", None, unix_ms());
     assert!(file.contains("SUMMARY:Soup\r\n"), "{file}");
@@ -189,7 +189,7 @@ async fn knock(people: &[Person], gus: &Person, watchers: &mut Watchers, server:
         person.until("knocking", |view| view.call.stage == Stage::Knocking).await;
     }
     watchers.knock("Talk", &invite(fay, server, &talk.room).await);
-    let view = fay.until("told who knocks", |view| view.call.lobby.len() == 2 + watchers.count()).await;
+    let view = fay.until("sees everybody who knocks", |view| view.call.lobby.len() == 2 + watchers.count()).await;
     for knocker in view.call.lobby {
         fay.tell(Command::Room(RoomRequest::Admit { id: knocker.id })).await;
     }

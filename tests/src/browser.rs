@@ -128,7 +128,7 @@ impl Browser {
             let text = self.order(json!({ "do": "text", "selector": selector }), selector);
             match text.as_str() {
                 Some(text) if text.contains(words) => return text.to_owned(),
-                seen => assert!(start.elapsed() < patience, "{selector} never says {words:?}: {seen:?}"),
+                seen => assert!(start.elapsed() < patience, "{selector} never contains {words:?}: {seen:?}"),
             }
             std::thread::sleep(PACE);
         }

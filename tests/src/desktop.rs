@@ -147,6 +147,6 @@ fn started(command: &mut Command) -> (Ended, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-    assert!(!line.trim().is_empty(), "{command:?} said nothing");
+    assert!(!line.trim().is_empty(), "{command:?} printed nothing");
     (Ended(child), line.trim().to_owned())
 }

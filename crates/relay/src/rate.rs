@@ -52,7 +52,7 @@ mod tests {
         let later = start + Duration::from_secs(1);
         assert_eq!((0..50).filter(|_| meter.take(later, rate, 1)).count(), 4);
         let rested = start + Duration::from_secs(60);
-        assert!(!meter.take(rested, rate, 11), "more than ever at once");
+        assert!(!meter.take(rested, rate, 11), "more than the burst");
         assert!(meter.take(rested, rate, 10));
         assert!(!meter.take(rested, rate, 1));
     }

@@ -81,7 +81,7 @@ impl Picture {
             ServerMessage::Media { from, media } => self.others.get_mut(from).expect("known").0 = *media,
             ServerMessage::Chat { from, at, .. } => self.chat.push((from.clone(), *at)),
             ServerMessage::Error(_) => {}
-            other => panic!("nobody asked for {other:?}"),
+            other => panic!("unexpected {other:?}"),
         }
     }
 }

@@ -279,7 +279,7 @@ fn meetings_are_forgotten_after_thirty_days() {
     let keys = ["Ada", "Ben", "Gus"].map(|name| who(name).key);
     board.set_call(FRIDAY, &room, keys.into());
     assert_eq!(board.last_met("key of Ben", "key of Ada"), Some(FRIDAY));
-    assert_eq!(board.last_met("key of Gus", "key of Ada"), None, "guests are nobody's record");
+    assert_eq!(board.last_met("key of Gus", "key of Ada"), None, "meetings with guests are not recorded");
     board.tick(FRIDAY + KEPT_MS + 1);
     assert_eq!(board.last_met("key of Ben", "key of Ada"), None);
 }
@@ -319,7 +319,7 @@ fn outsiders_learn_nothing_and_guests_come_by_invite() {
     assert_eq!(board.enter(FRIDAY, &guest("Ida"), &room, token), Err(ErrorCode::InviteUsed));
     assert_eq!(board.enter(expires, &guest("Ida"), &room, token), Err(ErrorCode::InviteExpired));
     assert_eq!(board.enter(FRIDAY, &guest("Ida"), "soup", token), Err(ErrorCode::InviteInvalid));
-    assert!(board.enter(expires, &gus, &room, None).is_ok(), "who was in may come back");
+    assert!(board.enter(expires, &gus, &room, None).is_ok(), "a person who was in the room may rejoin");
     let changes = board.take_changes();
     assert_eq!(changes.iter().filter(|change| matches!(change, Change::InviteUsed { .. })).count(), 2);
 }
@@ -339,7 +339,7 @@ fn hosts_keep_their_door() {
     board.lock(FRIDAY, &room, true);
     assert_eq!(board.enter(FRIDAY, &who("Dan"), &room, None), Err(ErrorCode::RoomLocked));
     assert_eq!(board.take(FRIDAY, &who("Dan"), &id, true), Err(ErrorCode::RoomLocked));
-    assert!(board.enter(FRIDAY, &who("Cem"), &room, None).is_ok(), "a lock keeps nobody out who was in");
+    assert!(board.enter(FRIDAY, &who("Cem"), &room, None).is_ok(), "a locked room readmits people");
     board.remove(FRIDAY, &room, "key of Cem");
     board.lock(FRIDAY, &room, false);
     assert_eq!(board.enter(FRIDAY, &who("Cem"), &room, None), Err(ErrorCode::Removed));
@@ -353,7 +353,7 @@ fn leaving_a_call_frees_the_seat_once_the_table_has_begun() {
     board.take(FRIDAY, &who("Ben"), &id, false).unwrap();
     let room = room(&board, &id);
     board.left_call(FRIDAY, &room, "key of Ben");
-    assert_eq!(taken(&board, &id), ["Ada", "Ben"], "who was too early comes back");
+    assert_eq!(taken(&board, &id), ["Ada", "Ben"], "somebody who was too early joins later");
     board.left_call(FRIDAY + 6 * MINUTE, &room, "key of Ben");
     assert_eq!(taken(&board, &id), ["Ada"]);
 }

@@ -278,7 +278,7 @@ impl World {
             }
         }
         let stored: Vec<&Table> = self.store.tables.values().collect();
-        assert_eq!(stored, tables, "what is written down is what is");
+        assert_eq!(stored, tables, "the store matches the board");
         assert_eq!(self.picture(&self.screen), self.fresh(), "patches lead to the same board as a new look at it");
     }
 

@@ -102,7 +102,7 @@ fn who_does_not_acknowledge_gets_a_part_without_an_end_and_the_rest_when_they_do
     let mut world = World::with(full_board());
     let slow = subscribe(&mut world, "slow", None);
     world.pass(60_000);
-    assert!(world.clients.contains_key(&slow), "nobody is ended for a large board");
+    assert!(world.clients.contains_key(&slow), "a large board ends no session");
     assert!(!has_whole(&world, &slow));
     assert!(world.clients[&slow].session.backlog().of(Cause::Board).bytes < 640 * 1024);
     while !has_whole(&world, &slow) {

@@ -180,7 +180,7 @@ fn a_host_lets_people_in_one_by_one() {
         assert_eq!(room_news(&outputs, session), knocking(&room, Some("p1")));
     }
     let outputs = server.say(&ben, ClientMessage::Media(MediaState { microphone: true, camera: false }));
-    assert!(outputs.is_empty(), "nobody hears of it yet: {outputs:?}");
+    assert!(outputs.is_empty(), "nothing is sent yet: {outputs:?}");
     let outputs = server.keeper_does(&ada, RoomRequest::Lock { locked: false });
     assert_eq!(lobby(&outputs, &ada), None);
     assert_eq!(server.rooms.participants(&room).len(), 1);
@@ -221,7 +221,7 @@ fn who_knocks_may_go_away_and_a_new_keeper_hears_who_knocks() {
     server.join(&ben, &room, None);
     server.join(&cem, &room, None);
     let outputs = server.join(&ada, &room, None);
-    assert_eq!(lobby(&outputs, &ada).unwrap().len(), 2, "the host comes late and hears who is there");
+    assert_eq!(lobby(&outputs, &ada).unwrap().len(), 2, "a late host receives the lobby");
     let outputs = server.say(&ben, ClientMessage::Leave);
     assert_eq!(to(&outputs, &ben), [ServerMessage::Left { reason: LeaveReason::Left }]);
     assert_eq!(lobby(&outputs, &ada).unwrap().len(), 1);
@@ -253,7 +253,7 @@ fn only_the_keeper_locks_mutes_and_sends_out() {
     assert!(to(&outputs, &ben).contains(&ServerMessage::Left { reason: LeaveReason::Removed }));
     assert_eq!(errors(&server.join(&ben, &room, None), &ben), [ErrorCode::Removed]);
     let outputs = server.keeper_does(&ada, RoomRequest::Remove { id: ada_id });
-    assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant], "nobody sends themselves out");
+    assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant], "hosts cannot remove themselves");
     // A host who leaves is replaced after a while.
     server.keeper_does(&ada, RoomRequest::Lock { locked: false });
     server.join(&cem, &room, None);

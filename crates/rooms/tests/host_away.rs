@@ -164,7 +164,7 @@ fn a_host_who_comes_back_within_two_minutes_is_still_the_host_in_the_same_seat()
             server.leave(&ada);
             ada
         };
-        assert_eq!(server.ear(&ben).host, None, "nobody else's meanwhile");
+        assert_eq!(server.ear(&ben).host, None, "nobody else is host meanwhile");
         server.say(&ben, ClientMessage::Room(RoomRequest::Lock { locked: true }));
         assert_eq!(server.ear(&ben).errors, [ErrorCode::NotHost]);
         server.wait(HOST_KEPT_MS - SECOND);
@@ -191,13 +191,13 @@ fn after_two_minutes_who_has_sat_longest_is_the_host_and_hears_who_knocks() {
     server.join(&dee, &room);
     assert!(server.ear(&dee).knocks && server.ear(&dee).host.is_some());
     server.leave(&ada);
-    assert!(server.ear(&dee).knocks && server.ear(&dee).host.is_none(), "told that nobody can open");
+    assert!(server.ear(&dee).knocks && server.ear(&dee).host.is_none(), "nobody can admit them");
     server.wait(HOST_KEPT_MS - SECOND);
     assert!(server.ear(&ben).host.is_none() && server.ear(&ben).lobby.is_empty());
     server.wait(SECOND);
     assert!(server.keeps(&ben) && !server.keeps(&cem));
     assert_eq!(server.host(&room), Some("key of Ben"));
-    assert!(server.ear(&dee).knocks && server.ear(&dee).host == server.ear(&ben).you, "told who can open now");
+    assert!(server.ear(&dee).knocks && server.ear(&dee).host == server.ear(&ben).you, "Ben can admit them now");
     let id = server.ear(&ben).lobby[0].clone();
     server.say(&ben, ClientMessage::Room(RoomRequest::Admit { id }));
     assert!(server.is_in(&dee));
@@ -257,7 +257,7 @@ fn a_table_whose_host_never_comes_opens_two_minutes_after_its_beginning() {
     assert!(server.keeps(&ben));
     assert_eq!(server.host(&room), Some("key of Ada"));
     server.join(&ada, &room);
-    assert!(server.keeps(&ada), "who only was late is the host");
+    assert!(server.keeps(&ada), "a host who is late stays the host");
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn who_gives_the_seat_up_on_the_board_hands_over_at_once_and_knocking_keeps_the_
     let table = server.rooms.board().table_of_room(&room).expect("laid").id.clone();
     server.say(&ada, ClientMessage::Board(BoardRequest::Leave { table }));
     server.leave(&ben);
-    assert_eq!(server.host(&room), None, "nobody sits and nobody knocks any more");
+    assert_eq!(server.host(&room), None, "nobody sits or knocks");
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_seat_that_waits_for_its_host_does_not_bind_them() {
     server.leave(&ada);
     server.join(&ada, &other);
     assert!(server.is_in(&ada) && server.ear(&ada).errors.is_empty());
-    assert!(server.keeps(&ben), "handed over at once");
+    assert!(server.keeps(&ben), "handed over immediately");
     assert_eq!(server.rooms.board().table_of_room(&room).expect("Ben sits there").taken.len(), 1);
 }
 

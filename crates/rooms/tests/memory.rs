@@ -102,7 +102,7 @@ impl Hall {
 
     fn give(&mut self, to: &SessionId, deliver: impl FnOnce(&mut ServerSession) -> bool) {
         let Some((queue, _)) = self.queues.get_mut(to) else { return };
-        assert!(deliver(queue), "nobody is ended for what others say");
+        assert!(deliver(queue), "messages of others end no session");
         self.rooms.note(to, queue.backlog());
     }
 
@@ -141,7 +141,7 @@ fn everything_at_its_bound_stays_below_the_stated_sum() {
     let before = MEMORY.current_usage();
     let mut hall = Hall::new();
     fill(&mut hall);
-    assert_eq!(hall.queues.len(), SESSIONS, "nobody was ended");
+    assert_eq!(hall.queues.len(), SESSIONS, "no session was ended");
     let used = hall.rooms.pool().used();
     assert!(used > POOL_BYTES / 4 * 3, "the pool is full: {} MiB", used / MIB);
     let kept = MEMORY.current_usage() - before;

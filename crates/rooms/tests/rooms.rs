@@ -305,7 +305,7 @@ fn who_sits_nowhere_and_has_nothing_waiting_is_not_kept() {
     assert_eq!(server.rooms.resume(&ada, "ada"), Err(ErrorCode::CannotResume));
     server.say(&bob, ClientMessage::Board(signaling::board::BoardRequest::Subscribe { room: None, invite: None }));
     server.rooms.disconnected(server.now, &bob);
-    assert_eq!(server.rooms.resume(&bob, "bob"), Ok(()), "a member who watches the board");
+    assert_eq!(server.rooms.resume(&bob, "bob"), Ok(()), "a member with a subscription");
     let eve = SessionId("eve".into());
     let stranger = Person { key: "eve".into(), name: "eve".into(), member: false };
     server.rooms.open(server.now, eve.clone(), stranger).unwrap();

@@ -275,8 +275,8 @@ mod tests {
         let replay = |frames: Vec<String>| frames.iter().map(|frame| numbers(frame).0).collect::<Vec<_>>();
         assert_eq!(session.resume(1).map(replay), Ok(vec![2, 3]));
         assert_eq!(session.resume(1).map(replay), Ok(vec![2, 3]), "a resume that broke too can be resumed");
-        assert!(session.resume(0).is_err(), "what it acknowledged is gone");
-        assert!(session.resume(4).is_err(), "it cannot have received what was not sent");
+        assert!(session.resume(0).is_err(), "acknowledged messages are not kept");
+        assert!(session.resume(4).is_err(), "it cannot have received an unsent message");
     }
 
     fn notice(n: usize) -> ServerMessage {

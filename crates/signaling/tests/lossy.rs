@@ -302,7 +302,7 @@ impl World {
     }
 
     fn server_reads(&mut self, wire: usize, text: &str) {
-        let envelope = parse::client_message(text).expect("a client says nothing malformed");
+        let envelope = parse::client_message(text).expect("a client sends no malformed message");
         if let ClientMessage::Hello(hello) = &envelope.message {
             identity::verify(hello, &NONCE).expect("a client proves its key");
             return self.server_greets(wire, hello.resume.as_ref().map(|r| (r.session.0.clone(), r.received)));
@@ -376,7 +376,7 @@ impl World {
 
 /// Lines of chat are numbers.
 fn number(line: &str) -> u64 {
-    line.parse().expect("a line nobody said")
+    line.parse().expect("a line that was not sent")
 }
 
 fn due(frames: &mut VecDeque<(Instant, String)>, now: Instant) -> Option<String> {
@@ -406,7 +406,7 @@ proptest! {
         let mut world = World::new(seed);
         world.run(&script);
         for heard in [&world.heard, &world.server.heard] {
-            prop_assert!(heard.is_sorted_by(|a, b| a < b), "in order, and once: {heard:?}");
+            prop_assert!(heard.is_sorted_by(|a, b| a < b), "in order, each once: {heard:?}");
         }
         let before = (world.heard.len(), world.server.heard.len());
         world.act(&Act::Client(3));

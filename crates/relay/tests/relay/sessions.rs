@@ -70,7 +70,7 @@ fn a_session_that_left_nothing_is_over_at_once() {
     let mut ada = Person::of_session(SESSION, "198.51.100.1:5000");
     assert_eq!(world.allocate(&mut ada), Err(401));
     world.relay.session_seated(SESSION);
-    assert_eq!(world.allocate(&mut ada), Err(401), "nobody comes back from there");
+    assert_eq!(world.allocate(&mut ada), Err(401), "an ended session cannot return");
 }
 
 /// The secrets give a user name different passwords, so credentials of one do not pass as the other's.
@@ -79,7 +79,7 @@ fn the_shared_secret_makes_no_credentials_of_this_server() {
     let mut world = World::new();
     world.relay.session_opened(SESSION, false);
     let mut shared = Person::shared(SESSION, "198.51.100.1:5000");
-    assert!(world.allocate(&mut shared).is_ok(), "whoever has the secret is trusted by the operator");
+    assert!(world.allocate(&mut shared).is_ok(), "the operator trusts everybody with the secret");
     let now = world.now().instant;
     world.relay.session_closed(now, SESSION);
     world.wait(GRACE * 2);

@@ -128,7 +128,7 @@ impl World {
     pub(crate) fn send(&mut self, person: &Person, request: &[u8]) -> Option<Reply> {
         match self.handle(&person.client, request) {
             Action::Client(client) => {
-                assert_eq!(client, person.client, "answered to who asked");
+                assert_eq!(client, person.client, "the answer goes to the sender");
                 Some(Reply { bytes: self.out.clone() })
             }
             Action::Drop => None,

@@ -112,7 +112,7 @@ mod tests {
         let mut met = Met::default();
         let news = (0..MAX_MEETINGS + 10).filter(|n| met.meet("a", &n.to_string(), DAY)).count();
         assert_eq!((news, met.pairs), (MAX_MEETINGS, MAX_MEETINGS));
-        assert!(met.meet("a", "7", 3 * DAY), "who is known is known");
+        assert!(met.meet("a", "7", 3 * DAY), "a known pair needs no new entry");
         met.prune(2 * DAY);
         assert_eq!(met.pairs, 1);
         assert!(met.meet("b", "c", 3 * DAY));

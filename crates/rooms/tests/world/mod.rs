@@ -205,7 +205,7 @@ impl Client {
             ServerMessage::Left { .. } => self.others.clear(),
             ServerMessage::ParticipantJoined { participant } => {
                 let new = self.others.insert(participant.id.clone(), (participant.media, true));
-                assert!(new.is_none(), "told twice of one");
+                assert!(new.is_none(), "a participant joined twice");
             }
             ServerMessage::ParticipantLeft { id, .. } => assert!(self.others.remove(id).is_some(), "an unknown left"),
             ServerMessage::ParticipantConnection { id, connected } => {
@@ -215,7 +215,7 @@ impl Client {
             ServerMessage::Offer { from, .. }
             | ServerMessage::Answer { from, .. }
             | ServerMessage::Candidate { from, .. }
-            | ServerMessage::EndOfCandidates { from } => assert!(self.others.contains_key(from), "from nobody"),
+            | ServerMessage::EndOfCandidates { from } => assert!(self.others.contains_key(from), "an unknown sender"),
             _ => {}
         }
     }
