@@ -26,6 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 /// A pair that the library has not checked for this long starts over.
 const FORGOTTEN: Duration = Duration::from_secs(10);
+/// A pair is current if the library has checked it this recently. It stops when it selects a path or restarts ICE.
+const CURRENT: Duration = Duration::from_secs(1);
 /// Most pairs tracked for one socket. When full, forgotten ones are removed; if there are none, new pairs are not
 /// checked.
 const MAX_PAIRS: usize = 256;
@@ -66,6 +68,11 @@ impl Bucket {
         self.at = Some(self.at.map_or(now, |at| at.max(now)));
     }
 
+    /// Returns how long until there are `tokens` tokens; at most its burst.
+    fn wait_for(&self, tokens: f64) -> Duration {
+        Duration::from_secs_f64((tokens - self.tokens).max(0.0) / self.rate)
+    }
+
     fn take(&mut self) -> bool {
         let there = self.tokens >= 1.0;
         self.tokens -= f64::from(u8::from(there));
@@ -88,6 +95,13 @@ impl Budget {
         self.0.refill(now);
         share.0.refill(now);
         (self.0.tokens >= RESERVE + 1.0 || (self.0.tokens >= 1.0 && share.0.take())) && self.0.take()
+    }
+
+    /// Returns how long until [`Budget::take`] can succeed, if no other connection takes a token.
+    pub(crate) fn wait(&mut self, now: Instant, share: &mut Share) -> Duration {
+        self.0.refill(now);
+        share.0.refill(now);
+        self.0.wait_for(RESERVE + 1.0).min(self.0.wait_for(1.0).max(share.0.wait_for(1.0)))
     }
 }
 
@@ -144,6 +158,15 @@ impl Pairs {
         pair.sent = pair.sent.saturating_add(1);
         pair.triggered = false;
         true
+    }
+
+    /// Returns how long until a check of a current pair can be due: `None` if no pair is current, zero if one has
+    /// answered.
+    pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
+        let current = self.0.values().filter(|pair| now.saturating_duration_since(pair.wanted) < CURRENT);
+        let is_free = |pair: &Pair| pair.answered || pair.triggered;
+        let wait = |pair: &Pair| if is_free(pair) { Duration::ZERO } else { pair.next.saturating_duration_since(now) };
+        current.map(wait).min()
     }
 
     /// Records an answer. It counts only if it answers one of our checks, because source addresses can be forged.
@@ -231,6 +254,49 @@ mod tests {
     fn one_stranger_is_checked_ever_more_seldom() {
         let sent = checks(&[1], Duration::from_secs(3));
         assert_eq!(sent, [9], "at 0, 20, 60, 140, 300, 620, 1260, 1900 and 2540 ms");
+    }
+
+    /// As [`checks`], but each connection sleeps until a check can be due, and for 100 ms at most. Rounds by connection.
+    fn rounds(connections: &[u16], time: Duration) -> Vec<usize> {
+        let (start, mut budget) = (Instant::now(), Budget::default());
+        let mut all: Vec<_> = connections.iter().map(|_| (Pairs::default(), Share::default(), start, 0)).collect();
+        let mut now = start;
+        while now < start + time {
+            for ((pairs, share, at, rounds), addresses) in all.iter_mut().zip(connections) {
+                if now < *at {
+                    continue;
+                }
+                *rounds += 1;
+                (0..*addresses).for_each(|n| drop(pairs.may_check(now, target(n), id(0), share, &mut budget)));
+                let wait = pairs.wait(now).expect("pairs").max(budget.wait(now, share));
+                *at = now + wait.clamp(ROUND, Duration::from_millis(100));
+            }
+            now += Duration::from_millis(1);
+        }
+        all.into_iter().map(|(.., rounds)| rounds).collect()
+    }
+
+    #[test]
+    fn nothing_is_prepared_while_no_check_can_leave() {
+        for rounds in rounds(&[96; 10], Duration::from_secs(5)) {
+            assert!(rounds <= 120, "{rounds} of 500");
+        }
+        let rounds = rounds(&[9; 1], Duration::from_secs(1))[0];
+        assert!((6..=20).contains(&rounds), "{rounds}: at 0, 20, 60, 140 ms and so on");
+    }
+
+    #[test]
+    fn a_pair_that_answered_waits_for_nothing_and_one_that_is_not_checked_does_not_count() {
+        let (now, mut budget) = (Instant::now(), Budget::default());
+        let (mut pairs, mut share) = (Pairs::default(), Share::default());
+        assert_eq!(pairs.wait(now), None);
+        assert!(pairs.may_check(now, target(1), id(1), &mut share, &mut budget));
+        assert_eq!(pairs.wait(now), Some(FIRST_PAUSE));
+        pairs.answered(target(1), id(1));
+        assert_eq!(pairs.wait(now), Some(Duration::ZERO));
+        assert!(pairs.may_check(now + CURRENT, target(2), id(2), &mut share, &mut budget));
+        assert_eq!(pairs.wait(now + CURRENT), Some(FIRST_PAUSE), "the first is of an earlier generation");
+        assert_eq!(pairs.wait(now + 2 * CURRENT), None);
     }
 
     #[test]

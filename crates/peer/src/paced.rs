@@ -12,9 +12,9 @@ use rtc::turn::proto::peeraddr::PeerAddress;
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 /// Message types of RFC 8489 and RFC 8656 that are handled here.
@@ -27,6 +27,8 @@ const DATA_INDICATION: u16 = 0x0017;
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 /// Most channels tracked for one socket. Checks on further channels are dropped.
 const MAX_CHANNELS: usize = 256;
+/// Longest wait for a check. Other timers of a connection that has no path yet can be that late.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Limits the ICE checks of all connections that share clones of it.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +39,8 @@ pub struct CheckPacer(Arc<Mutex<Budget>>);
 pub(crate) struct Checks {
     pacer: CheckPacer,
     share: Mutex<Share>,
+    /// What the sockets have seen.
+    seen: Mutex<Vec<Weak<Mutex<Seen>>>>,
     relays: Vec<SocketAddr>,
     loopback: bool,
 }
@@ -44,12 +48,31 @@ pub(crate) struct Checks {
 impl Checks {
     /// `relays` are the addresses of TURN servers. `loopback`: whether this machine itself may be checked.
     pub(crate) fn new(pacer: CheckPacer, relays: Vec<SocketAddr>, loopback: bool) -> Arc<Checks> {
-        Arc::new(Checks { pacer, share: Mutex::default(), relays, loopback })
+        Arc::new(Checks { pacer, share: Mutex::default(), seen: Mutex::default(), relays, loopback })
     }
 
     /// Wraps a socket, to limit its checks.
     pub(crate) fn pace(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
-        Arc::new(Paced { socket, checks: self.clone(), seen: Mutex::default() })
+        let seen = Arc::<Mutex<Seen>>::default();
+        let mut all = locked(&self.seen);
+        all.retain(|seen| seen.strong_count() > 0);
+        all.push(Arc::downgrade(&seen));
+        Arc::new(Paced { socket, checks: self.clone(), seen })
+    }
+
+    /// How long the driver can sleep before a check of this connection can leave. The library prepares a check of
+    /// every pair each 10 ms, which is work for nothing while they are all held back. Whatever else wakes the
+    /// driver (a packet, a new candidate) lets it prepare them immediately.
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
+        let seen: Vec<_> = locked(&self.seen).iter().filter_map(Weak::upgrade).collect();
+        let Some(wait) = seen.iter().filter_map(|seen| locked(seen).pairs.wait(now)).min() else {
+            return Duration::ZERO;
+        };
+        if wait.is_zero() {
+            return wait;
+        }
+        let mut share = locked(&self.share);
+        wait.max(locked(&self.pacer.0).wait(now, &mut share)).min(LONGEST_WAIT)
     }
 
     fn may_leave(&self, now: Instant, seen: &mut Seen, target: Target, id: TransactionId) -> bool {
@@ -72,7 +95,7 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Paced {
     socket: Arc<dyn AsyncUdpSocket>,
     checks: Arc<Checks>,
-    seen: Mutex<Seen>,
+    seen: Arc<Mutex<Seen>>,
 }
 
 #[derive(Debug, Default)]

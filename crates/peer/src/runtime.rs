@@ -5,7 +5,7 @@
 //!   would add to every packet of a frame. On Linux a `timerfd` on the same reactor is 0.05 ms late, and costs one
 //!   system call per sleep. Other systems use tokio's timer.
 //! - Sockets hold back an early handshake ([`Gate`]), answer data from relays without delay ([`Relays`]), and limit
-//!   checks of addresses that have never answered ([`Checks`]).
+//!   checks of addresses that have never answered ([`Checks`]). The driver sleeps while all checks are held back.
 //! - A panic in the library ends the connection and not the process, and its owner is notified.
 
 use crate::early::Gate;
@@ -100,9 +100,11 @@ impl Runtime for DriverRuntime {
         if !ON_DRIVER.get() {
             return self.tokio.sleep(duration);
         }
-        if self.relays.another_round(Instant::now()) {
+        let now = Instant::now();
+        if self.relays.another_round(now) {
             return Box::pin(std::future::ready(()));
         }
+        let duration = duration.max(self.checks.wait(now));
         Box::pin(DriverSleep { kick: self.kick.clone(), sleep: self.timer.sleep(duration) })
     }
 
