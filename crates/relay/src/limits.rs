@@ -38,11 +38,11 @@ pub const MAX_CHANNELS: usize = 64;
 /// above it are dropped. The burst is enough for all permissions, some channels, and refreshes.
 pub const REQUESTS: Rate = Rate::new(4, 120);
 
-/// Rate of answers to one source for unauthenticated requests (Binding, 401, 438, 400): enough for all connections of
-/// a room from one office in one burst. Answers above it are dropped, because the source address may be spoofed.
-pub const UNPROVED: Rate = Rate::new(100, 400);
-/// Meters for those answers. Sources share them by a keyed hash, so memory does not depend on the number of
-/// sources.
+/// Answers to requests without valid credentials (Binding, 401, 438, 400) to one source. A community of 500 behind one
+/// address, with ten connections each, all start within half a minute. Further requests are dropped, because a source address may be
+/// forged: at this rate a forged address receives less than 50 kB a second.
+pub const UNPROVED: Rate = Rate::new(400, 2_000);
+/// Meters for those answers. Sources share them by a keyed hash, so that their number has no say in how much is kept.
 pub const UNPROVED_METERS: usize = 8_192;
 
 /// Allocations of one session: connections to eleven others over four networks, with a reserve.
