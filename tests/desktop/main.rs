@@ -1,6 +1,7 @@
 //! The app's window on a separate display. The tests read the pixels of the screen.
 
 mod ports;
+mod trouble;
 
 use engine::ServerAddress;
 use serde_json::Value;
@@ -138,7 +139,8 @@ fn without_a_display_it_says_so() {
 struct Place {
     desktop: Desktop,
     url: String,
-    _server: Server,
+    /// `None` while it is away.
+    server: Option<Server>,
     runtime: Runtime,
 }
 
@@ -152,7 +154,8 @@ impl Place {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = runtime.block_on(Server::start(Config { listen, turn: Turn::Off, ..Config::default() }));
         let server = server.expect("a server");
-        Some(Place { desktop: Desktop::start(), url: format!("ws://{}", server.addr()), _server: server, runtime })
+        let url = format!("ws://{}", server.addr());
+        Some(Place { desktop: Desktop::start(), url, server: Some(server), runtime })
     }
 
     /// Starts somebody without a window, in the same room.

@@ -27,6 +27,19 @@ pub struct App {
 impl App {
     /// Starts `program` as the person `name`, in a profile of that name, with additional settings and arguments.
     pub fn start(desktop: &Desktop, program: &str, name: &str, more: Value, arguments: &[&str]) -> App {
+        let devices = ["--camera", "test", "--microphone", "tone", "--speaker", "null"];
+        App::start_with(desktop, program, name, more, &devices, arguments)
+    }
+
+    /// Likewise with devices of one's own.
+    pub fn start_with(
+        desktop: &Desktop,
+        program: &str,
+        name: &str,
+        more: Value,
+        devices: &[&str],
+        arguments: &[&str],
+    ) -> App {
         let profile = name.to_lowercase();
         let folder = desktop.home().join("config").join(format!("org.lunchroom.desktop.{profile}"));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -47,9 +60,9 @@ impl App {
         let title = format!("Lunchroom ({profile})");
         let words = [program.to_owned(), "--profile".to_owned(), profile.clone()];
         let mut app = App { port, session: String::new(), title, words, _driver: Ended(driver) };
-        let devices = ["--camera", "test", "--microphone", "tone", "--speaker", "null", "--loopback"];
+        let fixed = ["--profile", &profile, "--loopback"];
         let all: Vec<&str> =
-            ["--profile", &profile].into_iter().chain(devices).chain(arguments.iter().copied()).collect();
+            fixed.into_iter().chain(devices.iter().copied()).chain(arguments.iter().copied()).collect();
         let options = json!({"binary": program, "args": all});
         let wanted = json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}});
         let answer = app.request("POST", "/session", &wanted);

@@ -1,0 +1,133 @@
+//! What goes wrong for people who use the app for the first time, in its real window.
+
+use super::*;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// A server that can be killed and started again at the same address.
+fn serve(runtime: &Runtime, at: SocketAddr, tls: bool) -> Server {
+    let data_dir = tls.then(|| std::env::temp_dir().join(format!("lunchroom-trouble-{}", std::process::id())));
+    let tls = if tls { server::Tls::SelfSigned } else { server::Tls::Off };
+    let config = Config { listen: at, turn: Turn::Off, tls, data_dir, ..Config::default() };
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match runtime.block_on(Server::start(config.clone())) {
+            Ok(server) => return server,
+            // Connections of the one before may still hold the port.
+            Err(error) => assert!(Instant::now() < end, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn settings(place: &Place, profile: &str) -> (PathBuf, Value) {
+    let file = place.desktop.home().join("config").join(format!("org.lunchroom.desktop.{profile}/settings.json"));
+    let text = std::fs::read_to_string(&file).expect("settings");
+    (file, serde_json::from_str(&text).expect("JSON"))
+}
+
+/// Writes a line of chat as somebody does who types it.
+fn write(app: &App, line: &str) {
+    app.run(&format!(
+        "const field = document.querySelector('#chat-input'); field.focus(); field.value = {};
+         field.dispatchEvent(new Event('input', {{ bubbles: true }}));
+         field.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'Enter', bubbles: true, cancelable: true }}));",
+        json!(line)
+    ));
+}
+
+#[test]
+fn a_line_written_while_the_server_is_away_waits_and_is_said_once() {
+    let Some(mut place) = Place::new() else { return };
+    let ben = place.runtime.block_on(place.headless("Ben"));
+    let ada = place.sits_down("Ada", LEFT, &[]);
+    ada.press("#call-chat");
+    write(&ada, "before");
+    ada.until("said", "return [...document.querySelectorAll('lr-chat .lines:not(.waiting) .text')].length === 1");
+
+    let at = place.server.take().map(|server| {
+        let at = server.addr();
+        place.runtime.block_on(server.stop());
+        at
+    });
+    ada.until("reconnecting", "return !document.querySelector('.call-top .line').hidden");
+    write(&ada, "meanwhile");
+    ada.until("waiting", "return document.querySelector('lr-chat .waiting .text')?.textContent === 'meanwhile'");
+    assert_eq!(ada.run("return document.querySelector('#chat-input').value"), json!(""));
+
+    place.server = Some(serve(&place.runtime, at.expect("a server"), false));
+    let said = "[...document.querySelectorAll('lr-chat .lines:not(.waiting) .text')].map(line => line.textContent)";
+    ada.until("said", &format!("return {said}.includes('meanwhile')"));
+    place.runtime.block_on(async {
+        let heard = |view: &engine::AppView| view.call.chat.iter().filter(|line| line.text == "meanwhile").count();
+        ben.until("told", |view| heard(view) > 0).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await; // what must not happen has its time
+        assert_eq!(heard(&ben.engine.view().borrow()), 1);
+    });
+    assert_eq!(ada.run(&format!("return {said}.filter(line => line === 'meanwhile').length")), json!(1));
+}
+
+#[test]
+fn a_server_that_is_not_the_expected_one_is_not_kept_and_changes_no_setting() {
+    let Some(place) = Place::new() else { return };
+    let stranger = serve(&place.runtime, SocketAddr::from(([127, 0, 0, 1], 0)), true);
+    let link = format!("lunchroom://join/soup?server=wss://{}&fp={}", stranger.addr(), "00".repeat(32));
+    let more = json!({"camera_on": true, "microphone_on": true});
+    let ada = App::start(&place.desktop, PROGRAM, "Ada", more, &["--server", &place.url, &link]);
+    ada.until("at the device check", &at_check("soup"));
+    ada.press("#join");
+    ada.until("refused", "return !!document.querySelector('lr-ended h1')");
+    assert_eq!(ada.run("return !!document.querySelector('#leave, #join')"), json!(false), "an end, and no endless try");
+    let (_, kept) = settings(&place, "ada");
+    let servers = kept["servers"].as_array().expect("servers");
+    assert!(servers.iter().all(|server| !server.to_string().contains("wss://")), "{servers:?}");
+    assert_eq!((&kept["camera_on"], &kept["microphone_on"]), (&json!(true), &json!(true)));
+    drop(ada);
+    place.runtime.block_on(stranger.stop());
+}
+
+#[test]
+fn a_device_that_is_not_there_is_off_to_all_and_said_once() {
+    let Some(place) = Place::new() else { return };
+    let ben = place.runtime.block_on(place.headless("Ben"));
+    let devices = ["--camera", "no such camera", "--microphone", "no such microphone"];
+    let link = format!("lunchroom://join/soup?server={}", place.url);
+    let arguments: Vec<&str> = ["--server", &place.url].into_iter().chain(devices).chain([link.as_str()]).collect();
+    let ada = App::start_with(&place.desktop, PROGRAM, "Ada", Value::Null, &["--speaker", "null"], &arguments);
+    place.desktop.place(&ada.title, LEFT);
+    ada.press("#join");
+    ada.until("in the room", "return !!document.querySelector('#leave')");
+    let view = place.runtime.block_on(ben.reaches("Ada"));
+    assert!(!view.media.camera && !view.media.microphone, "{:?}", view.media);
+    let trouble = "document.querySelector('.call-trouble')";
+    ada.until("told", &format!("const e = {trouble}; return !!e && !e.hidden"));
+    ada.run(&format!("[...{trouble}.querySelectorAll('button')].at(-1).click()"));
+    ada.until("put away", &format!("return {trouble}.hidden"));
+    std::thread::sleep(Duration::from_millis(2_500)); // a further try has its time
+    assert_eq!(ada.run(&format!("return {trouble}.hidden")), json!(true), "said once");
+}
+
+#[test]
+fn a_broken_link_during_a_call_is_told_in_words() {
+    let Some(place) = Place::new() else { return };
+    let ada = place.sits_down("Ada", LEFT, &[]);
+    let broken = "lunchroom://join/soup?server=wss://lunch.example&amp;fp=ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8";
+    assert!(place.second_start("ada", broken).success());
+    ada.until("told", "return (document.querySelector('.alarms')?.textContent ?? '').length > 10");
+    assert_eq!(ada.run("return !!document.querySelector('#leave')"), json!(true), "the call goes on");
+}
+
+#[test]
+fn a_server_out_of_reach_can_be_tried_again_at_once() {
+    let Some(mut place) = Place::new() else { return };
+    let at = place.server.take().map(|server| {
+        let at = server.addr();
+        place.runtime.block_on(server.stop());
+        at
+    });
+    let ada = App::start(&place.desktop, PROGRAM, "Ada", Value::Null, &["--server", &place.url]);
+    ada.until("offers to try again", "return !!document.querySelector('#connect-again')?.getClientRects().length");
+    place.server = Some(serve(&place.runtime, at.expect("a server"), false));
+    ada.press("#connect-again");
+    ada.until("the board", "return !!document.querySelector('#lay-table')?.getClientRects().length");
+}
