@@ -1,59 +1,31 @@
 //! The handle of a connection. It sends commands to the connection's task (`task.rs`) and waits for results.
 
+use crate::command::{COMMANDS, Command, Request};
 use crate::config::PeerConfig;
 use crate::connection;
+use crate::descriptions::Descriptions;
 use crate::early::Gate;
 use crate::error::PeerError;
-use crate::event::{DescriptionKind, PeerEvent, PeerState};
+use crate::event::{DescriptionKind, PeerEvent};
 use crate::handler::{DRIVER_EVENTS, Handler};
 use crate::kick::Kick;
+use crate::library::Library;
 use crate::media_out::{MediaOut, TrackHandle};
-use crate::negotiation::Negotiation;
-use crate::outbox::Outbox;
 use crate::paced::Checks;
 use crate::path::MediaPath;
 use crate::relayed::Relays;
+use crate::remote_candidates::{CandidatePolicy, RemoteCandidates};
 use crate::runtime::DriverRuntime;
-use crate::sdp::Origin;
+use crate::senders::Senders;
 use crate::servers;
 use crate::sink::MediaSink;
-use crate::standin::Shown;
+use crate::ssrcs::Ssrcs;
 use crate::stats::PeerStats;
-use crate::task::{Ssrcs, Task};
-use std::collections::HashMap;
+use crate::task::{Inbox, Owner, Task};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Notify, mpsc, oneshot};
 use transport::SenderConfig;
-
-/// Commands waiting for a connection's task; when full, the caller waits.
-const COMMANDS: usize = 32;
-
-/// What the handle asks of the connection's task.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Offer,
-    RemoteDescription {
-        kind: DescriptionKind,
-        sdp: String,
-    },
-    RemoteCandidate {
-        candidate: String,
-    },
-    EndOfRemoteCandidates,
-    AddVideoTrack(oneshot::Sender<TrackHandle>),
-    /// By its SSRC.
-    RemoveVideoTrack(u32),
-    RestartIce,
-    Stats(oneshot::Sender<PeerStats>),
-    Close,
-}
-
-/// A command and where its outcome goes.
-pub(crate) struct Request {
-    pub(crate) command: Command,
-    pub(crate) done: oneshot::Sender<Result<(), PeerError>>,
-}
 
 /// One peer connection: an audio and a video line both ways, and further video lines (a shared screen) as needed.
 /// Dropping it closes the connection.
@@ -108,35 +80,16 @@ impl Peer {
         path.sending().add_line(video, true);
         let (commands, requests) = mpsc::channel(COMMANDS);
         let task = Task {
-            origin: Origin { session: u64::from(ssrcs.next()), version: 0 },
-            config,
-            connection,
+            descriptions: Descriptions::new(u64::from(ssrcs.next())),
+            candidates: RemoteCandidates::new(CandidatePolicy { mdns: config.asks_for_names(), loopback }),
+            senders: Senders::new(sender, ssrcs),
+            inbox: Inbox { commands: requests, driver: driver_events, panicked },
+            owner: Owner::new(events),
+            library: Library(connection),
             path: path.clone(),
-            panicked,
-            commands: requests,
-            driver: driver_events,
-            events,
-            state: PeerState::New,
-            outbox: Outbox::default(),
-            negotiation: Negotiation::Stable,
-            needed: false,
-            begun: false,
-            restart: false,
-            restarting: false,
-            offer: None,
-            shown: Shown::default(),
-            remote: None,
-            agreed: Vec::new(),
-            early: Vec::new(),
-            taken: Vec::new(),
-            ignored: None,
-            loopback,
-            broken: false,
+            config,
             gathered: 0,
-            sender,
-            further: HashMap::new(),
-            part: None,
-            ssrcs,
+            broken: false,
         };
         tokio::spawn(task.run());
         Ok(Peer { commands, media: MediaOut { path, audio, video } })

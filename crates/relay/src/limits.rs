@@ -39,10 +39,11 @@ pub const MAX_CHANNELS: usize = 64;
 pub const REQUESTS: Rate = Rate::new(4, 120);
 
 /// Answers to requests without valid credentials (Binding, 401, 438, 400) to one source. A community of 500 behind one
-/// address, with ten connections each, all start within half a minute. Further requests are dropped, because a source address may be
-/// forged: at this rate a forged address receives less than 50 kB a second.
+/// address, with ten connections each, all start within half a minute. Further requests are dropped, because a source
+/// address may be forged: at this rate a forged address receives less than 50 kB a second.
 pub const UNPROVED: Rate = Rate::new(400, 2_000);
-/// Meters for those answers. Sources share them by a keyed hash, so that their number has no say in how much is kept.
+/// Meters for those answers. Sources share them by a keyed hash, so memory does not depend on the number of
+/// sources.
 pub const UNPROVED_METERS: usize = 8_192;
 
 /// Allocations of one session: connections to eleven others over four networks, with a reserve.

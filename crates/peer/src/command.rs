@@ -1,0 +1,36 @@
+//! What the handle of a connection asks of its task.
+
+use crate::error::PeerError;
+use crate::event::DescriptionKind;
+use crate::media_out::TrackHandle;
+use crate::stats::PeerStats;
+use tokio::sync::oneshot;
+
+/// Commands that wait for a connection's task. When the queue is full, the caller waits.
+pub(crate) const COMMANDS: usize = 32;
+
+/// A request of the connection's owner.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Offer,
+    RemoteDescription {
+        kind: DescriptionKind,
+        sdp: String,
+    },
+    RemoteCandidate {
+        candidate: String,
+    },
+    EndOfRemoteCandidates,
+    AddVideoTrack(oneshot::Sender<TrackHandle>),
+    /// By its SSRC.
+    RemoveVideoTrack(u32),
+    RestartIce,
+    Stats(oneshot::Sender<PeerStats>),
+    Close,
+}
+
+/// A command and the receiver of its outcome.
+pub(crate) struct Request {
+    pub(crate) command: Command,
+    pub(crate) done: oneshot::Sender<Result<(), PeerError>>,
+}

@@ -1,0 +1,235 @@
+//! What both sides have described, and what is to be offered. Pure.
+
+use crate::agreement::{self, Agreed};
+use crate::error::PeerError;
+use crate::event::{PeerEvent, TrackKind};
+use crate::negotiation::Negotiation;
+use crate::remote_candidates::CandidatePolicy;
+use crate::sdp::{self, Description, Origin, Setup};
+use crate::standin::Shown;
+use media::encoded::VideoCodec;
+use transport::RecvKind;
+
+/// The session descriptions of one connection.
+#[derive(Debug)]
+pub(crate) struct Descriptions {
+    pub(crate) negotiation: Negotiation,
+    /// The media lines that the library has.
+    pub(crate) shown: Shown,
+    origin: Origin,
+    /// An offer of ours is due as soon as it is allowed.
+    needed: bool,
+    /// Whether the owner has begun: nothing is offered before.
+    begun: bool,
+    /// The next offer restarts ICE.
+    restart: bool,
+    /// The pending offer restarts ICE.
+    restarting: bool,
+    /// Our pending offer.
+    offer: Option<Description>,
+    /// The far side's newest description in force.
+    remote: Option<Description>,
+    /// What the last negotiation agreed on.
+    agreed: Vec<Agreed>,
+    /// Our part in the DTLS handshake, once agreed on: it outlives every further negotiation.
+    part: Option<Setup>,
+}
+
+impl Descriptions {
+    /// `session` is the session id of `o=` (RFC 8829 section 5.2.1).
+    pub(crate) fn new(session: u64) -> Descriptions {
+        Descriptions {
+            negotiation: Negotiation::Stable,
+            shown: Shown::default(),
+            origin: Origin { session, version: 0 },
+            needed: false,
+            begun: false,
+            restart: false,
+            restarting: false,
+            offer: None,
+            remote: None,
+            agreed: Vec::new(),
+            part: None,
+        }
+    }
+
+    /// The owner has begun.
+    pub(crate) fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// An offer is needed.
+    pub(crate) fn need_offer(&mut self) {
+        self.needed = true;
+    }
+
+    /// An offer that restarts ICE is needed.
+    pub(crate) fn need_restart(&mut self) {
+        (self.restart, self.needed) = (true, true);
+    }
+
+    /// Starts the offer that is due, if one is due and allowed. Returns whether it restarts ICE.
+    pub(crate) fn start_offer(&mut self) -> Option<bool> {
+        if !self.needed || !self.begun || !self.negotiation.may_offer() {
+            return None;
+        }
+        self.needed = false;
+        self.restarting = std::mem::take(&mut self.restart);
+        Some(self.restarting)
+    }
+
+    /// Our offer as the far side sees it; `library` is the library's.
+    pub(crate) fn offer_for_far_side(&mut self, library: Description) -> Description {
+        let mut offer = self.shown.offer(library, self.remote.as_ref());
+        // Also when the parts are known: the answerer knows its own (RFC 8842 section 5.2).
+        offer.transport.setup = Setup::ActPass;
+        offer
+    }
+
+    /// Our offer was sent.
+    pub(crate) fn offered(&mut self, offer: Description) {
+        self.negotiation.offered();
+        self.offer = Some(offer);
+    }
+
+    /// Our offer was rolled back, so that the far side's can be answered. It is made again later.
+    pub(crate) fn rolled_back(&mut self) {
+        self.offer = None;
+        self.shown.take_back();
+        self.needed = true;
+        self.restart |= std::mem::take(&mut self.restarting);
+    }
+
+    /// Reads a description, and checks that it continues the one before.
+    pub(crate) fn read(
+        &self,
+        text: &str,
+        codecs: &[VideoCodec],
+        policy: CandidatePolicy,
+    ) -> Result<Description, PeerError> {
+        let mut remote = sdp::parse(text, codecs).map_err(|error| match error {
+            sdp::SdpError::TooManyLines => PeerError::TooMany,
+            sdp::SdpError::Fingerprint => PeerError::NoFingerprint,
+            other => PeerError::BadDescription(other.to_string()),
+        })?;
+        self.shown.refuse_unfit(&mut remote);
+        if remote.lines.iter().all(|line| line.rejected) {
+            return Err(PeerError::BadDescription("it has nothing that we know".into()));
+        }
+        let continues = |before: &Description| {
+            remote.continues(before) && remote.transport.fingerprint == before.transport.fingerprint
+        };
+        if !self.remote.as_ref().is_none_or(continues) {
+            return Err(PeerError::BadDescription("it is of another session".into()));
+        }
+        remote.candidates.retain(|candidate| policy.allows(candidate));
+        Ok(remote)
+    }
+
+    /// Reads an answer to our pending offer; returns that offer too.
+    pub(crate) fn read_answer(
+        &self,
+        text: &str,
+        codecs: &[VideoCodec],
+        policy: CandidatePolicy,
+    ) -> Result<(Description, Description), PeerError> {
+        let mut remote = self.read(text, codecs, policy)?;
+        let Some(offer) = self.offer.clone().filter(|_| self.negotiation == Negotiation::HaveLocalOffer) else {
+            return Err(PeerError::UnexpectedDescription);
+        };
+        if !remote.take_names(&offer) || remote.transport.setup == Setup::ActPass {
+            return Err(PeerError::BadDescription("it does not answer our offer".into()));
+        }
+        Ok((remote, offer))
+    }
+
+    /// The far side's description for the library. `before` is the one whose lines it continues: ours for an answer.
+    pub(crate) fn for_library(
+        &self,
+        remote: &Description,
+        before: Option<&Description>,
+        codecs: &[VideoCodec],
+    ) -> (Description, String) {
+        let shown = self.shown.for_library(remote, before, codecs);
+        let text = shown.write(self.origin);
+        (shown, text)
+    }
+
+    /// Our answer as the far side sees it; `library` is the library's.
+    pub(crate) fn answer_for_far_side(&mut self, library: Description, remote: &Description) -> Description {
+        let mut local = Shown::answer(library, remote);
+        // The library names its part in a new handshake, whatever part the far side has chosen for itself.
+        let ours = match remote.transport.setup {
+            Setup::ActPass => local.transport.setup,
+            chosen @ (Setup::Active | Setup::Passive) => chosen.opposite(),
+        };
+        // In an old handshake a browser refuses to change parts (RFC 8842 section 5.3).
+        local.transport.setup = *self.part.get_or_insert(ours);
+        local
+    }
+
+    /// Our offer was answered.
+    pub(crate) fn answered(&mut self, shown: &Description, remote: &Description) {
+        self.negotiation.remote_answer();
+        self.shown.settle(shown);
+        self.part.get_or_insert(remote.transport.setup.opposite());
+        self.offer = None;
+        self.restarting = false;
+    }
+
+    /// Whether a description has other ICE credentials than the one in force.
+    pub(crate) fn is_new_generation(&self, remote: &Description) -> bool {
+        self.remote().is_none_or(|before| before.transport.ufrag != remote.transport.ufrag)
+    }
+
+    /// The next version of `o=`, for a description that is sent.
+    pub(crate) fn next_origin(&mut self) -> Origin {
+        self.origin.version += 1;
+        self.origin
+    }
+
+    /// Both descriptions are in force. Returns what the owner is to know.
+    pub(crate) fn conclude(&mut self, local: &Description, remote: Description) -> Vec<PeerEvent> {
+        let agreed = agreement::agree(local, &remote);
+        let mut events = Vec::new();
+        let receives = |lines: &[Agreed], mid: &str| lines.iter().any(|line| line.mid == mid && line.receives);
+        for line in agreed.iter().filter(|line| line.receives && !receives(&self.agreed, &line.mid)) {
+            let kind = match line.kind {
+                RecvKind::Audio => TrackKind::Audio,
+                RecvKind::Video => TrackKind::Video,
+            };
+            events.push(PeerEvent::RemoteTrack { mid: line.mid.clone(), kind });
+        }
+        for before in self.agreed.iter().filter(|before| before.receives && !receives(&agreed, &before.mid)) {
+            events.push(PeerEvent::RemoteTrackEnded { mid: before.mid.clone() });
+        }
+        let video = agreed.iter().find(|line| line.kind == RecvKind::Video).and_then(Agreed::video_codec);
+        let audio = agreed.iter().any(|line| line.kind == RecvKind::Audio && line.send.is_some());
+        events.push(PeerEvent::Negotiated { video, audio });
+        self.agreed = agreed;
+        self.remote = Some(remote);
+        events
+    }
+
+    pub(crate) fn agreed(&self) -> &[Agreed] {
+        &self.agreed
+    }
+
+    pub(crate) fn remote(&self) -> Option<&Description> {
+        self.remote.as_ref()
+    }
+
+    /// ICE user name fragment of the far side's description in force.
+    pub(crate) fn remote_ufrag(&self) -> Option<&str> {
+        self.remote().map(|remote| remote.transport.ufrag.as_str())
+    }
+
+    /// The line that our candidates name: its mid, if it has one, and its index.
+    pub(crate) fn tagged_line(&self) -> (Option<String>, u16) {
+        let description = self.offer.as_ref().or(self.remote.as_ref());
+        let index = description.and_then(Description::tagged);
+        let line = description.zip(index).map(|(description, index)| &description.lines[index]);
+        let mid = line.filter(|line| line.named).map(|line| line.mid.clone());
+        (mid, index.unwrap_or_default() as u16)
+    }
+}

@@ -1,0 +1,123 @@
+//! Calls into the WebRTC library. A panic in one is an error here: the far side's input must not end the process.
+
+use crate::candidate::Candidate;
+use crate::error::PeerError;
+use crate::sdp::{self, Description};
+use futures_util::FutureExt;
+use media::encoded::VideoCodec;
+use rtc::peer_connection::configuration::RTCOfferOptions;
+use rtc::statistics::report::RTCStatsReport;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription, StatsSelector};
+use webrtc::rtp_transceiver::RtpSender;
+
+/// How long closing may take. A driver that has panicked never answers.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// The library's connection.
+pub(crate) struct Library(pub(crate) Arc<dyn PeerConnection>);
+
+impl Library {
+    /// An offer, and how the library describes our side in it.
+    pub(crate) async fn create_offer(
+        &self,
+        ice_restart: bool,
+    ) -> Result<(RTCSessionDescription, Description), PeerError> {
+        let offer = guarded(self.0.create_offer(Some(RTCOfferOptions { ice_restart }))).await?;
+        let description = own(&offer.sdp)?;
+        Ok((offer, description))
+    }
+
+    /// An answer to the remote offer that was set, and how the library describes our side in it.
+    pub(crate) async fn create_answer(&self) -> Result<(RTCSessionDescription, Description), PeerError> {
+        let answer = guarded(self.0.create_answer(None)).await?;
+        let description = own(&answer.sdp)?;
+        Ok((answer, description))
+    }
+
+    pub(crate) async fn set_local(&self, description: RTCSessionDescription) -> Result<(), PeerError> {
+        guarded(self.0.set_local_description(description)).await
+    }
+
+    pub(crate) async fn set_remote_offer(&self, sdp: String) -> Result<(), PeerError> {
+        let offer = RTCSessionDescription::offer(sdp).map_err(refused)?;
+        guarded(self.0.set_remote_description(offer)).await
+    }
+
+    pub(crate) async fn set_remote_answer(&self, sdp: String) -> Result<(), PeerError> {
+        let answer = RTCSessionDescription::answer(sdp).map_err(refused)?;
+        guarded(self.0.set_remote_description(answer)).await
+    }
+
+    /// Withdraws our offer.
+    pub(crate) async fn roll_back_local(&self) -> Result<(), PeerError> {
+        let rollback = RTCSessionDescription::rollback(None).map_err(refused)?;
+        guarded(self.0.set_local_description(rollback)).await
+    }
+
+    /// Forgets the far side's offer.
+    pub(crate) async fn roll_back_remote(&self) -> Result<(), PeerError> {
+        let rollback = RTCSessionDescription::rollback(None).map_err(refused)?;
+        guarded(self.0.set_remote_description(rollback)).await
+    }
+
+    pub(crate) async fn add_candidate(&self, candidate: &Candidate) -> Result<(), PeerError> {
+        let init = RTCIceCandidateInit { candidate: candidate.to_string(), ..RTCIceCandidateInit::default() };
+        guarded(self.0.add_ice_candidate(init)).await
+    }
+
+    pub(crate) async fn add_track(&self, track: Arc<dyn TrackLocal>) -> Result<Arc<dyn RtpSender>, PeerError> {
+        guarded(self.0.add_track(track)).await
+    }
+
+    pub(crate) async fn remove_track(&self, sender: &Arc<dyn RtpSender>) -> Result<(), PeerError> {
+        guarded(self.0.remove_track(sender)).await
+    }
+
+    pub(crate) async fn stats(&self) -> RTCStatsReport {
+        self.0.get_stats(Instant::now(), StatsSelector::None).await
+    }
+
+    pub(crate) async fn close(&self) {
+        match tokio::time::timeout(CLOSING, guarded(self.0.close())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::debug!("closing: {error}"),
+            Err(_) => log::warn!("the library does not close a connection"),
+        }
+    }
+}
+
+/// The library's description of our side. Its candidates are left out: they are sent one by one, and those of an earlier
+/// generation would only confuse.
+fn own(text: &str) -> Result<Description, PeerError> {
+    let description = sdp::parse(text, &VideoCodec::ALL);
+    let mut description = description.map_err(|error| PeerError::Refused(format!("own SDP: {error}")))?;
+    description.candidates.clear();
+    Ok(description)
+}
+
+async fn guarded<T>(call: impl Future<Output = Result<T, webrtc::error::Error>>) -> Result<T, PeerError> {
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(outcome) => outcome.map_err(refused),
+        Err(_) => Err(PeerError::Refused("the library panicked".into())),
+    }
+}
+
+fn refused(error: webrtc::error::Error) -> PeerError {
+    PeerError::Refused(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_the_library_is_an_error() {
+        let call = async { panic!("on purpose") };
+        let outcome: Result<(), PeerError> = guarded(call).await;
+        assert_eq!(outcome, Err(PeerError::Refused("the library panicked".into())));
+    }
+}

@@ -1,0 +1,170 @@
+//! The far side's candidates: which are added now, which wait for their description, which are dropped. Pure.
+
+use crate::MAX_REMOTE_CANDIDATES;
+use crate::candidate::{self, Candidate, CandidateAddress, CandidateError};
+use crate::error::PeerError;
+use crate::sdp::Description;
+
+/// The candidates of one far side.
+#[derive(Debug)]
+pub(crate) struct RemoteCandidates {
+    policy: CandidatePolicy,
+    /// Those that arrived before their description; at most [`MAX_REMOTE_CANDIDATES`].
+    early: Vec<Candidate>,
+    /// Those added since the last description with new ICE credentials; at most [`MAX_REMOTE_CANDIDATES`].
+    added: Vec<Candidate>,
+    /// The ICE user name fragment of the far side's newest offer, if that was ignored. Later candidates wait: a far side
+    /// that rolls its offer back may answer ours with the same fragment.
+    ignored: Option<String>,
+}
+
+/// Which addresses of the far side may be used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CandidatePolicy {
+    /// `.local` names, which are resolved by mDNS.
+    pub(crate) mdns: bool,
+    /// This machine itself.
+    pub(crate) loopback: bool,
+}
+
+impl CandidatePolicy {
+    pub(crate) fn allows(self, candidate: &Candidate) -> bool {
+        let hidden = matches!(candidate.address, CandidateAddress::Mdns(_));
+        (self.mdns || !hidden) && (self.loopback || !candidate.is_loopback())
+    }
+}
+
+impl RemoteCandidates {
+    pub(crate) fn new(policy: CandidatePolicy) -> RemoteCandidates {
+        RemoteCandidates { policy, early: Vec::new(), added: Vec::new(), ignored: None }
+    }
+
+    pub(crate) fn policy(&self) -> CandidatePolicy {
+        self.policy
+    }
+
+    /// Those that the library was given in this generation.
+    pub(crate) fn added(&self) -> &[Candidate] {
+        &self.added
+    }
+
+    /// Takes a candidate line; returns the candidate if it is to be added to the library now. `current` is the ICE user
+    /// name fragment of the description in force.
+    pub(crate) fn receive(&mut self, text: &str, current: Option<&str>) -> Result<Option<Candidate>, PeerError> {
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let candidate = match candidate::parse(text) {
+            Ok(candidate) => candidate,
+            Err(CandidateError::Unused) => return Ok(None),
+            Err(error) => return Err(PeerError::BadCandidate(error.to_string())),
+        };
+        if !self.policy.allows(&candidate) {
+            return Ok(None);
+        }
+        if current.is_some() && self.ignored.as_deref().is_none_or(|ignored| Some(ignored) == current) {
+            return self.add(candidate);
+        }
+        if self.early.iter().any(|early| early.leads_where(&candidate)) {
+            return Ok(None);
+        }
+        if self.early.len() >= MAX_REMOTE_CANDIDATES {
+            return Err(PeerError::TooMany);
+        }
+        self.early.push(candidate);
+        Ok(None)
+    }
+
+    /// The far side's offer is ignored.
+    pub(crate) fn ignore(&mut self, offer: Description) {
+        self.early = offer.candidates;
+        self.ignored = Some(offer.transport.ufrag);
+    }
+
+    /// A description with new ICE credentials is about to be applied, with these candidates in it.
+    pub(crate) fn begin_generation(&mut self, candidates: &[Candidate]) {
+        self.added = candidates.to_vec();
+    }
+
+    /// The candidates that waited for the description now in force.
+    pub(crate) fn take_early(&mut self, current: &str) -> Vec<Candidate> {
+        let early = std::mem::take(&mut self.early);
+        if self.ignored.take().is_some_and(|ignored| ignored != current) {
+            return Vec::new();
+        }
+        early.into_iter().filter_map(|candidate| self.add(candidate).ok().flatten()).collect()
+    }
+
+    /// `None` if it leads where another does: it would only be checked twice.
+    fn add(&mut self, candidate: Candidate) -> Result<Option<Candidate>, PeerError> {
+        if self.added.iter().any(|added| added.leads_where(&candidate)) {
+            return Ok(None);
+        }
+        if self.added.len() >= MAX_REMOTE_CANDIDATES {
+            return Err(PeerError::TooMany);
+        }
+        self.added.push(candidate.clone());
+        Ok(Some(candidate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: CandidatePolicy = CandidatePolicy { mdns: false, loopback: false };
+
+    fn line(port: usize) -> String {
+        format!("candidate:1 1 udp 2130706431 192.0.2.7 {port} typ host")
+    }
+
+    fn ports(candidates: &[Candidate]) -> Vec<u16> {
+        candidates.iter().map(|candidate| candidate.port).collect()
+    }
+
+    #[test]
+    fn a_candidate_before_its_description_waits_for_it() {
+        let mut remote = RemoteCandidates::new(POLICY);
+        for port in [5000, 5001, 5000] {
+            assert_eq!(remote.receive(&line(port), None), Ok(None));
+        }
+        assert_eq!(ports(&remote.take_early("abcd")), [5000, 5001]);
+        assert_eq!(remote.receive(&line(5001), Some("abcd")), Ok(None), "it was added before");
+        assert!(remote.receive(&line(5002), Some("abcd")).is_ok_and(|candidate| candidate.is_some()));
+        assert_eq!(ports(remote.added()), [5000, 5001, 5002]);
+    }
+
+    #[test]
+    fn candidates_of_an_ignored_offer_are_dropped_unless_its_fragment_comes_back() {
+        for (answered_with, kept) in [("abcd", vec![5000]), ("efgh", vec![])] {
+            let mut remote = RemoteCandidates::new(POLICY);
+            remote.ignored = Some("abcd".into());
+            assert_eq!(remote.receive(&line(5000), Some("before")), Ok(None));
+            assert_eq!(ports(&remote.take_early(answered_with)), kept);
+        }
+    }
+
+    #[test]
+    fn there_are_so_many_of_a_generation_and_so_many_wait() {
+        for current in [None, Some("abcd")] {
+            let mut remote = RemoteCandidates::new(POLICY);
+            for n in 0..MAX_REMOTE_CANDIDATES {
+                assert!(remote.receive(&line(5000 + n), current).is_ok());
+            }
+            assert_eq!(remote.receive(&line(4999), current), Err(PeerError::TooMany));
+            remote.begin_generation(&[]);
+            assert_eq!(remote.receive(&line(4999), current).is_ok(), current.is_some());
+        }
+    }
+
+    #[test]
+    fn addresses_against_the_policy_are_not_used() {
+        let mut remote = RemoteCandidates::new(POLICY);
+        for address in ["127.0.0.1", "::1", "8dfae2a9-1f0c-4a53-9d3e-a5b9b2c1d0e7.local"] {
+            let text = format!("candidate:1 1 udp 2130706431 {address} 5000 typ host");
+            assert_eq!(remote.receive(&text, Some("abcd")), Ok(None));
+        }
+        assert!(remote.added().is_empty());
+        assert!(matches!(remote.receive("candidate:x", Some("abcd")), Err(PeerError::BadCandidate(_))));
+    }
+}
