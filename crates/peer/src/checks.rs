@@ -267,7 +267,9 @@ mod tests {
                     continue;
                 }
                 *rounds += 1;
-                (0..*addresses).for_each(|n| drop(pairs.may_check(now, target(n), id(0), share, &mut budget)));
+                for n in 0..*addresses {
+                    pairs.may_check(now, target(n), id(0), share, &mut budget);
+                }
                 let wait = pairs.wait(now).expect("pairs").max(budget.wait(now, share));
                 *at = now + wait.clamp(ROUND, Duration::from_millis(100));
             }
