@@ -1,4 +1,4 @@
-//! What the handle of a connection asks of its task.
+//! Commands from the handle of a connection to its task.
 
 use crate::error::PeerError;
 use crate::event::DescriptionKind;
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 /// Commands that wait for a connection's task. When the queue is full, the caller waits.
 pub(crate) const COMMANDS: usize = 32;
 
-/// A request of the connection's owner.
+/// A command of the connection's owner.
 #[derive(Debug)]
 pub(crate) enum Command {
     Offer,
@@ -22,14 +22,14 @@ pub(crate) enum Command {
     },
     EndOfRemoteCandidates,
     AddVideoTrack(oneshot::Sender<TrackHandle>),
-    /// By its SSRC.
+    /// The SSRC of the line.
     RemoveVideoTrack(u32),
     RestartIce,
     Stats(oneshot::Sender<PeerStats>),
     Close,
 }
 
-/// A command and the receiver of its outcome.
+/// A command and the channel for its result.
 pub(crate) struct Request {
     pub(crate) command: Command,
     pub(crate) done: oneshot::Sender<Result<(), PeerError>>,

@@ -1,4 +1,4 @@
-//! What both sides have described, and what is to be offered. Pure.
+//! The descriptions of both sides, and the offers that are due. Pure.
 
 use crate::agreement::{self, Agreed};
 use crate::error::PeerError;
@@ -17,21 +17,21 @@ pub(crate) struct Descriptions {
     /// The media lines that the library has.
     pub(crate) shown: Shown,
     origin: Origin,
-    /// An offer of ours is due as soon as it is allowed.
+    /// Whether to offer as soon as an offer may be sent.
     needed: bool,
-    /// Whether the owner has begun: nothing is offered before.
+    /// Whether the owner has started the negotiation; nothing is offered before.
     begun: bool,
-    /// The next offer restarts ICE.
+    /// Whether the next offer restarts ICE.
     restart: bool,
-    /// The pending offer restarts ICE.
+    /// Whether the pending offer restarts ICE.
     restarting: bool,
     /// Our pending offer.
     offer: Option<Description>,
-    /// The far side's newest description in force.
+    /// The far side's last applied description.
     remote: Option<Description>,
-    /// What the last negotiation agreed on.
+    /// The result of the last negotiation.
     agreed: Vec<Agreed>,
-    /// Our part in the DTLS handshake, once agreed on: it outlives every further negotiation.
+    /// Our DTLS role, when negotiated. It stays the same in all later negotiations.
     part: Option<Setup>,
 }
 
@@ -53,7 +53,7 @@ impl Descriptions {
         }
     }
 
-    /// The owner has begun.
+    /// The owner has started the negotiation.
     pub(crate) fn begin(&mut self) {
         self.begun = true;
     }
@@ -68,7 +68,7 @@ impl Descriptions {
         (self.restart, self.needed) = (true, true);
     }
 
-    /// Starts the offer that is due, if one is due and allowed. Returns whether it restarts ICE.
+    /// Starts an offer if one is due and allowed. Returns whether it restarts ICE.
     pub(crate) fn start_offer(&mut self) -> Option<bool> {
         if !self.needed || !self.begun || !self.negotiation.may_offer() {
             return None;
@@ -78,10 +78,10 @@ impl Descriptions {
         Some(self.restarting)
     }
 
-    /// Our offer as the far side sees it; `library` is the library's.
+    /// Our offer for the far side, made from the library's.
     pub(crate) fn offer_for_far_side(&mut self, library: Description) -> Description {
         let mut offer = self.shown.offer(library, self.remote.as_ref());
-        // Also when the parts are known: the answerer knows its own (RFC 8842 section 5.2).
+        // Also when the roles are fixed: the answerer knows its role (RFC 8842 section 5.2).
         offer.transport.setup = Setup::ActPass;
         offer
     }
@@ -92,7 +92,7 @@ impl Descriptions {
         self.offer = Some(offer);
     }
 
-    /// Our offer was rolled back, so that the far side's can be answered. It is made again later.
+    /// Our offer was rolled back, so that the far side's can be answered. It is offered again later.
     pub(crate) fn rolled_back(&mut self) {
         self.offer = None;
         self.shown.take_back();
@@ -100,7 +100,7 @@ impl Descriptions {
         self.restart |= std::mem::take(&mut self.restarting);
     }
 
-    /// Reads a description, and checks that it continues the one before.
+    /// Parses a description and checks that it continues the previous one.
     pub(crate) fn read(
         &self,
         text: &str,
@@ -114,19 +114,19 @@ impl Descriptions {
         })?;
         self.shown.refuse_unfit(&mut remote);
         if remote.lines.iter().all(|line| line.rejected) {
-            return Err(PeerError::BadDescription("it has nothing that we know".into()));
+            return Err(PeerError::BadDescription("it has no supported media line".into()));
         }
         let continues = |before: &Description| {
             remote.continues(before) && remote.transport.fingerprint == before.transport.fingerprint
         };
         if !self.remote.as_ref().is_none_or(continues) {
-            return Err(PeerError::BadDescription("it is of another session".into()));
+            return Err(PeerError::BadDescription("it belongs to another session".into()));
         }
         remote.candidates.retain(|candidate| policy.allows(candidate));
         Ok(remote)
     }
 
-    /// Reads an answer to our pending offer; returns that offer too.
+    /// Parses an answer to our pending offer. Returns that offer too.
     pub(crate) fn read_answer(
         &self,
         text: &str,
@@ -138,12 +138,13 @@ impl Descriptions {
             return Err(PeerError::UnexpectedDescription);
         };
         if !remote.take_names(&offer) || remote.transport.setup == Setup::ActPass {
-            return Err(PeerError::BadDescription("it does not answer our offer".into()));
+            return Err(PeerError::BadDescription("it is not an answer to our offer".into()));
         }
         Ok((remote, offer))
     }
 
-    /// The far side's description for the library. `before` is the one whose lines it continues: ours for an answer.
+    /// The far side's description for the library. `before` is the description whose lines it continues; for an answer
+    /// that is our offer.
     pub(crate) fn for_library(
         &self,
         remote: &Description,
@@ -155,15 +156,15 @@ impl Descriptions {
         (shown, text)
     }
 
-    /// Our answer as the far side sees it; `library` is the library's.
+    /// Our answer for the far side, made from the library's.
     pub(crate) fn answer_for_far_side(&mut self, library: Description, remote: &Description) -> Description {
         let mut local = Shown::answer(library, remote);
-        // The library names its part in a new handshake, whatever part the far side has chosen for itself.
+        // The library reports its role for a new handshake, even if the far side has already chosen one.
         let ours = match remote.transport.setup {
             Setup::ActPass => local.transport.setup,
             chosen @ (Setup::Active | Setup::Passive) => chosen.opposite(),
         };
-        // In an old handshake a browser refuses to change parts (RFC 8842 section 5.3).
+        // For an existing handshake, browsers reject a change of roles (RFC 8842 section 5.3).
         local.transport.setup = *self.part.get_or_insert(ours);
         local
     }
@@ -177,7 +178,7 @@ impl Descriptions {
         self.restarting = false;
     }
 
-    /// Whether a description has other ICE credentials than the one in force.
+    /// Whether a description has ICE credentials other than the last applied one.
     pub(crate) fn is_new_generation(&self, remote: &Description) -> bool {
         self.remote().is_none_or(|before| before.transport.ufrag != remote.transport.ufrag)
     }
@@ -188,7 +189,7 @@ impl Descriptions {
         self.origin
     }
 
-    /// Both descriptions are in force. Returns what the owner is to know.
+    /// Both descriptions have been applied. Returns the events for the owner.
     pub(crate) fn conclude(&mut self, local: &Description, remote: Description) -> Vec<PeerEvent> {
         let agreed = agreement::agree(local, &remote);
         let mut events = Vec::new();
@@ -219,12 +220,12 @@ impl Descriptions {
         self.remote.as_ref()
     }
 
-    /// ICE user name fragment of the far side's description in force.
+    /// ICE user name fragment of the far side's last applied description.
     pub(crate) fn remote_ufrag(&self) -> Option<&str> {
         self.remote().map(|remote| remote.transport.ufrag.as_str())
     }
 
-    /// The line that our candidates name: its mid, if it has one, and its index.
+    /// The line that our candidates refer to: its mid, if it has one, and its index.
     pub(crate) fn tagged_line(&self) -> (Option<String>, u16) {
         let description = self.offer.as_ref().or(self.remote.as_ref());
         let index = description.and_then(Description::tagged);

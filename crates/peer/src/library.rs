@@ -1,4 +1,4 @@
-//! Calls into the WebRTC library. A panic in one is an error here: the far side's input must not end the process.
+//! Calls the WebRTC library. A panic in it becomes an error, because input from the far side must not end the process.
 
 use crate::candidate::Candidate;
 use crate::error::PeerError;
@@ -14,14 +14,14 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription, StatsSelector};
 use webrtc::rtp_transceiver::RtpSender;
 
-/// How long closing may take. A driver that has panicked never answers.
+/// Longest wait for the library to close. A driver that panicked never answers.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// The library's connection.
 pub(crate) struct Library(pub(crate) Arc<dyn PeerConnection>);
 
 impl Library {
-    /// An offer, and how the library describes our side in it.
+    /// An offer, and the library's description of our side in it.
     pub(crate) async fn create_offer(
         &self,
         ice_restart: bool,
@@ -31,7 +31,7 @@ impl Library {
         Ok((offer, description))
     }
 
-    /// An answer to the remote offer that was set, and how the library describes our side in it.
+    /// An answer to the remote offer, and the library's description of our side in it.
     pub(crate) async fn create_answer(&self) -> Result<(RTCSessionDescription, Description), PeerError> {
         let answer = guarded(self.0.create_answer(None)).await?;
         let description = own(&answer.sdp)?;
@@ -52,13 +52,13 @@ impl Library {
         guarded(self.0.set_remote_description(answer)).await
     }
 
-    /// Withdraws our offer.
+    /// Rolls back our offer.
     pub(crate) async fn roll_back_local(&self) -> Result<(), PeerError> {
         let rollback = RTCSessionDescription::rollback(None).map_err(refused)?;
         guarded(self.0.set_local_description(rollback)).await
     }
 
-    /// Forgets the far side's offer.
+    /// Rolls back the far side's offer.
     pub(crate) async fn roll_back_remote(&self) -> Result<(), PeerError> {
         let rollback = RTCSessionDescription::rollback(None).map_err(refused)?;
         guarded(self.0.set_remote_description(rollback)).await
@@ -90,8 +90,8 @@ impl Library {
     }
 }
 
-/// The library's description of our side. Its candidates are left out: they are sent one by one, and those of an earlier
-/// generation would only confuse.
+/// Parses the library's description of our side. Its candidates are removed: they are sent separately, and those of an
+/// earlier generation would be misleading.
 fn own(text: &str) -> Result<Description, PeerError> {
     let description = sdp::parse(text, &VideoCodec::ALL);
     let mut description = description.map_err(|error| PeerError::Refused(format!("own SDP: {error}")))?;

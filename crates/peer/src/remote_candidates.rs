@@ -1,4 +1,4 @@
-//! The far side's candidates: which are added now, which wait for their description, which are dropped. Pure.
+//! Sorts the far side's candidates: added now, waiting for their description, or dropped. Pure.
 
 use crate::MAX_REMOTE_CANDIDATES;
 use crate::candidate::{self, Candidate, CandidateAddress, CandidateError};
@@ -9,19 +9,19 @@ use crate::sdp::Description;
 #[derive(Debug)]
 pub(crate) struct RemoteCandidates {
     policy: CandidatePolicy,
-    /// Those that arrived before their description; at most [`MAX_REMOTE_CANDIDATES`].
+    /// Candidates that arrived before their description; at most [`MAX_REMOTE_CANDIDATES`].
     early: Vec<Candidate>,
-    /// Those added since the last description with new ICE credentials; at most [`MAX_REMOTE_CANDIDATES`].
+    /// Candidates added since the last description with new ICE credentials; at most [`MAX_REMOTE_CANDIDATES`].
     added: Vec<Candidate>,
-    /// The ICE user name fragment of the far side's newest offer, if that was ignored. Later candidates wait: a far side
-    /// that rolls its offer back may answer ours with the same fragment.
+    /// ICE user name fragment of the far side's newest offer, if that was ignored. Candidates that follow wait, because
+    /// a far side that rolls back its offer may answer ours with the same fragment.
     ignored: Option<String>,
 }
 
 /// Which addresses of the far side may be used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CandidatePolicy {
-    /// `.local` names, which are resolved by mDNS.
+    /// `.local` names, which mDNS resolves.
     pub(crate) mdns: bool,
     /// This machine itself.
     pub(crate) loopback: bool,
@@ -43,13 +43,13 @@ impl RemoteCandidates {
         self.policy
     }
 
-    /// Those that the library was given in this generation.
+    /// Candidates added to the library in this generation.
     pub(crate) fn added(&self) -> &[Candidate] {
         &self.added
     }
 
-    /// Takes a candidate line; returns the candidate if it is to be added to the library now. `current` is the ICE user
-    /// name fragment of the description in force.
+    /// Parses a candidate line. Returns the candidate if it must be added to the library now. `current` is the ICE user
+    /// name fragment of the last applied description.
     pub(crate) fn receive(&mut self, text: &str, current: Option<&str>) -> Result<Option<Candidate>, PeerError> {
         if text.trim().is_empty() {
             return Ok(None);
@@ -75,7 +75,7 @@ impl RemoteCandidates {
         Ok(None)
     }
 
-    /// The far side's offer is ignored.
+    /// The far side's offer was ignored.
     pub(crate) fn ignore(&mut self, offer: Description) {
         self.early = offer.candidates;
         self.ignored = Some(offer.transport.ufrag);
@@ -86,7 +86,7 @@ impl RemoteCandidates {
         self.added = candidates.to_vec();
     }
 
-    /// The candidates that waited for the description now in force.
+    /// Takes the candidates that waited for the description just applied.
     pub(crate) fn take_early(&mut self, current: &str) -> Vec<Candidate> {
         let early = std::mem::take(&mut self.early);
         if self.ignored.take().is_some_and(|ignored| ignored != current) {
@@ -95,7 +95,7 @@ impl RemoteCandidates {
         early.into_iter().filter_map(|candidate| self.add(candidate).ok().flatten()).collect()
     }
 
-    /// `None` if it leads where another does: it would only be checked twice.
+    /// Records a candidate. Returns `None` if another one has the same destination, because it would be checked twice.
     fn add(&mut self, candidate: Candidate) -> Result<Option<Candidate>, PeerError> {
         if self.added.iter().any(|added| added.leads_where(&candidate)) {
             return Ok(None);

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use webrtc::rtp_transceiver::RtpSender;
 
-/// The library's senders, and the SSRCs of further ones.
+/// The library's senders, and the generator of SSRCs for further lines.
 pub(crate) struct Senders {
     first: Arc<dyn RtpSender>,
-    /// Of lines added later, by SSRC.
+    /// Senders of lines added later, by SSRC.
     further: HashMap<u32, Arc<dyn RtpSender>>,
     ssrcs: Ssrcs,
 }
@@ -26,12 +26,12 @@ impl Senders {
         &*self.first
     }
 
-    /// Lines added later.
+    /// Number of lines added later.
     pub(crate) fn further(&self) -> usize {
         self.further.len()
     }
 
-    /// Adds a video line; returns its SSRC.
+    /// Adds a video line. Returns its SSRC.
     pub(crate) async fn add_video(&mut self, library: &Library) -> Result<u32, PeerError> {
         let (ssrc, rtx) = (self.ssrcs.next(), self.ssrcs.next());
         let sender = library.add_track(connection::track(ssrc, Some(rtx))).await?;
@@ -39,7 +39,7 @@ impl Senders {
         Ok(ssrc)
     }
 
-    /// The sender of a line that is to end, if it was added later.
+    /// Removes the sender of a line that was added later.
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<Arc<dyn RtpSender>> {
         self.further.remove(&ssrc)
     }

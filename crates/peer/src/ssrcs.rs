@@ -1,6 +1,6 @@
-//! Drawing SSRCs.
+//! Generates SSRCs.
 
-/// Draws SSRCs that differ from each other and, most likely, from the far side's.
+/// Generates SSRCs that differ from each other and, most likely, from the far side's.
 #[derive(Debug)]
 pub(crate) struct Ssrcs(pub(crate) u64);
 

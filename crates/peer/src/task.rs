@@ -1,7 +1,9 @@
-//! The task that owns a connection. It handles one command, one event of the library or one change of the path at a time.
+//! The task that owns a connection. It handles one command, one event of the library or one change of the path at a
+//! time.
 //!
-//! What changes together has one owner: [`Descriptions`] what both sides have described, [`RemoteCandidates`] the far side's
-//! candidates, [`Senders`] our lines, [`Outbox`] what the connection's owner is to know. All but the senders are pure.
+//! What changes together has one owner: [`Descriptions`] has the descriptions of both sides, [`RemoteCandidates`] the
+//! far side's candidates, [`Senders`] our lines, and [`Outbox`] the events for the connection's owner. All but the
+//! senders are pure.
 
 mod negotiate;
 
@@ -34,13 +36,13 @@ pub(crate) struct Task {
     pub(crate) descriptions: Descriptions,
     pub(crate) candidates: RemoteCandidates,
     pub(crate) senders: Senders,
-    /// Our candidates of this generation.
+    /// Number of our candidates in this generation.
     pub(crate) gathered: usize,
-    /// The library no longer follows the negotiation: only a new connection helps.
+    /// Whether the library has lost track of the negotiation. Only a new connection can recover.
     pub(crate) broken: bool,
 }
 
-/// What the task waits for.
+/// Sources of input to the task.
 pub(crate) struct Inbox {
     pub(crate) commands: mpsc::Receiver<Request>,
     pub(crate) driver: mpsc::Receiver<DriverEvent>,
@@ -85,7 +87,7 @@ enum Wake {
     Driver(DriverEvent),
     News,
     Panicked,
-    /// The owner's queue has room, or its receiver is dropped.
+    /// Whether the owner's queue has room; false if its receiver was dropped.
     Room(bool),
 }
 
@@ -170,12 +172,12 @@ impl Task {
         let current = self.descriptions.remote_ufrag();
         let Some(candidate) = self.candidates.receive(text, current)? else { return Ok(()) };
         self.library.add_candidate(&candidate).await?;
-        // The first check leaves now and not at the next timer.
+        // Send the first check now, not at the next timer.
         self.path.kick.kick();
         Ok(())
     }
 
-    /// Adds the candidates that waited for the description now in force.
+    /// Adds the candidates that waited for the description just applied.
     async fn add_early_candidates(&mut self) {
         let current = self.descriptions.remote_ufrag().unwrap_or_default();
         for candidate in self.candidates.take_early(current) {
@@ -217,7 +219,7 @@ impl Task {
         }
     }
 
-    /// Decides what the far side sees of our addresses.
+    /// The filter for the addresses that we send.
     fn outward(&self) -> Outward {
         Outward { relay_only: self.config.relay_only }
     }

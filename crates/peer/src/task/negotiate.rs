@@ -1,4 +1,4 @@
-//! Offers and answers: what [`Descriptions`](crate::descriptions::Descriptions) decides is applied to the library.
+//! Offers and answers: applies the decisions of [`Descriptions`](crate::descriptions::Descriptions) to the library.
 
 use super::Task;
 use crate::error::PeerError;
@@ -10,7 +10,7 @@ use std::time::Instant;
 impl Task {
     pub(super) async fn offer_if_needed(&mut self) -> Result<(), PeerError> {
         let outcome = self.make_offer().await;
-        // The offer would be lost otherwise, and nothing could be negotiated any more.
+        // Otherwise the offer would be lost, and nothing could be negotiated again.
         self.broken |= outcome.is_err();
         outcome
     }
@@ -87,7 +87,7 @@ impl Task {
         Ok(())
     }
 
-    /// Returns whether the far side's ICE credentials are new.
+    /// Records the ICE generation. Returns whether the far side's ICE credentials are new.
     fn begin_generation(&mut self, remote: &Description) -> bool {
         let is_new = self.descriptions.is_new_generation(remote);
         if is_new {
@@ -102,7 +102,7 @@ impl Task {
         self.owner.push(PeerEvent::LocalDescription { kind, sdp });
     }
 
-    /// Both descriptions are in force.
+    /// Both descriptions have been applied.
     fn conclude(&mut self, local: &Description, remote: Description) {
         let events = self.descriptions.conclude(local, remote);
         self.path.apply(self.descriptions.agreed(), Instant::now());
