@@ -146,7 +146,7 @@ mod tests {
         let before = state(&["a"], &[("a", "hi")]);
         let now = state(&["a", "b"], &[("a", "hi"), ("me", "hello"), ("b", "one"), ("b", "two")]);
         let told = news(&before, &now);
-        let expected = [("soup", "Name of b came to the table"), ("b", "one"), ("b", "two")];
+        let expected = [("soup", "Name of b joined the table"), ("b", "one"), ("b", "two")];
         assert_eq!(told, expected.map(|(t, b)| (t.to_owned(), b.to_owned())));
         assert!(news(&now, &now).is_empty());
     }
@@ -171,7 +171,7 @@ mod tests {
         let mut now = state(&[], &[]);
         now.reminders = vec![reminder(0, "ramen"), reminder(1, "soup")];
         let told = news(&state(&[], &[]), &now);
-        assert_eq!(told, [("Ramen".to_owned(), "Lunch begins in five minutes.".to_owned())]);
+        assert_eq!(told, [("Ramen".to_owned(), "Lunch starts in five minutes.".to_owned())]);
         assert!(news(&now, &now).is_empty());
     }
 

@@ -52,45 +52,45 @@ static ENGLISH: Words = Words {
     show: "Show window",
     mute: "Mute",
     unmute: "Unmute",
-    leave: "Leave the call",
+    leave: "Leave call",
     quit: "Quit",
     no_seat: "No seat yet",
-    came: |name| format!("{name} came to the table"),
+    came: |name| format!("{name} joined the table"),
     reminder: |kind| match kind {
-        ReminderKind::Soon => "Lunch begins in five minutes.",
-        ReminderKind::Begins => "The table is open. Come and sit down.",
-        ReminderKind::MovedUp => "A seat came free, and it is yours.",
+        ReminderKind::Soon => "Lunch starts in five minutes.",
+        ReminderKind::Begins => "Your table is open. Come and sit down.",
+        ReminderKind::MovedUp => "A seat opened up, and it’s yours.",
         ReminderKind::Seated => "We found you a table.",
-        ReminderKind::Deleted => "The table was taken away.",
+        ReminderKind::Deleted => "The host cancelled this table.",
     },
     table: "Your table",
-    somebody: "Somebody",
+    somebody: "Someone",
 };
 
 static KOREAN: Words = Words {
-    show: "창 보기",
+    show: "창 열기",
     mute: "음소거",
     unmute: "음소거 해제",
-    leave: "통화 나가기",
+    leave: "통화에서 나가기",
     quit: "종료",
     no_seat: "아직 자리가 없어요",
-    came: |name| format!("{name} 님이 자리에 왔어요"),
+    came: |name| format!("{name}님이 들어왔어요"),
     reminder: |kind| match kind {
         ReminderKind::Soon => "5분 뒤에 점심이 시작돼요.",
-        ReminderKind::Begins => "테이블이 열렸어요. 와서 앉으세요.",
-        ReminderKind::MovedUp => "빈자리가 나서 앉게 됐어요.",
+        ReminderKind::Begins => "테이블이 열렸어요. 와서 앉아 주세요.",
+        ReminderKind::MovedUp => "자리가 나서 앉게 됐어요.",
         ReminderKind::Seated => "같이 먹을 자리를 찾았어요.",
-        ReminderKind::Deleted => "테이블이 치워졌어요.",
+        ReminderKind::Deleted => "호스트가 테이블을 없앴어요.",
     },
     table: "내 테이블",
-    somebody: "누군가",
+    somebody: "게스트",
 };
 
 /// There is nothing to draw a window on.
 pub(crate) const NO_DISPLAY: &str = "\
-Lunchroom needs a display, and there is none (DISPLAY and WAYLAND_DISPLAY lead nowhere).
-Start it from a desktop session. Without one, lunchroom-cli can call too.
-화면을 찾을 수 없어요. 데스크톱에서 실행해 주세요. 화면이 없으면 lunchroom-cli로 통화할 수 있어요.";
+Lunchroom needs a display, but found none (check DISPLAY and WAYLAND_DISPLAY).
+Start it from a desktop session. Without a display, use lunchroom-cli.
+화면을 찾을 수 없어요. 데스크톱 환경에서 실행해 주세요. 화면이 없으면 lunchroom-cli로 통화할 수 있어요.";
 
 /// The system's web view is missing or broken.
 pub(crate) const NO_WEBVIEW: &str = "\
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn the_settings_choose_the_language() {
         let of = |language| Words::of(&Settings { language: Some(language), ..Settings::default() });
-        assert_eq!(of(Language::Ko).came("하나"), "하나 님이 자리에 왔어요");
-        assert_eq!(of(Language::En).came("Ada"), "Ada came to the table");
+        assert_eq!(of(Language::Ko).came("하늘"), "하늘님이 들어왔어요");
+        assert_eq!(of(Language::En).came("Ada"), "Ada joined the table");
     }
 }

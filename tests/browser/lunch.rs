@@ -65,13 +65,13 @@ pub(crate) fn guest(kind: Kind) {
         ada.until("no voice of Gus", |view| find(view, "Gus").is_some_and(|gus| !gus.media.microphone)).await;
         gus.reads("body", "The host muted you", PATIENCE);
         ada.tell(Command::Room(RoomRequest::Remove { id })).await;
-        gus.reads("lr-ended", "You were sent out", PATIENCE);
+        gus.reads("lr-ended", "You were removed", PATIENCE);
         ada.until("without Gus", |view| find(view, "Gus").is_none() && find(view, "Ben").is_some()).await;
 
         gus.visit(&link);
-        gus.reads("lr-guest", "This invite is used up", PATIENCE);
+        gus.reads("lr-guest", "This invite has been used", PATIENCE);
         gus.visit(&format!("http://{}/r/{room}", server.addr()));
-        let outside = gus.reads("lr-guest", "For members", PATIENCE);
+        let outside = gus.reads("lr-guest", "Members only", PATIENCE);
         assert!(!outside.contains("Talk"), "who may not come in learns nothing of the table: {outside}");
         drop((gus, cem));
         server.stop().await;
@@ -81,10 +81,10 @@ pub(crate) fn guest(kind: Kind) {
 /// Joins as a guest, checks what they see, and returns their id at the table.
 async fn sits_down(gus: &mut Browser, link: &str, host: &Person) -> ParticipantId {
     gus.visit_without(link, "/guest/welcome.js");
-    gus.reads("body", "did not load fully", PATIENCE);
+    gus.reads("body", "load completely", PATIENCE);
     gus.press("#again");
     let card = gus.reads("lr-guest", "2 people at the table", PATIENCE);
-    assert!(card.contains("Talk") && card.contains("You knock"), "{card}");
+    assert!(card.contains("Talk") && card.contains("Knock, and"), "{card}");
     assert!(!card.contains("Ada") && !card.contains("Soup"), "a guest sees counts of one table: {card}");
     gus.press("#join-here");
     gus.type_in("lr-check input[type=text]", "Gus");

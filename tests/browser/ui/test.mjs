@@ -342,7 +342,7 @@ test('both languages fill the same gaps', async () => {
 test('a reminder shows the way to its table, and a table that opens brings its device check', async () => {
   const { page } = await stage.page({ state: scenes['board-reminded'].state, language: 'en' });
   await page.waitForSelector('lr-reminders:not([hidden])');
-  assert.match(await page.$eval('lr-reminders', one => one.innerText), /“Rust study” begins in five minutes/);
+  assert.match(await page.$eval('lr-reminders', one => one.innerText), /“Rust study” starts in five minutes/);
   await page.click('#reminder-close');
   await page.waitForSelector('lr-reminders[hidden]');
   assert.deepEqual((await calls(page, 'dismiss_reminders')).map(one => one.last), [3]);

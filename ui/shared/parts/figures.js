@@ -44,10 +44,10 @@ function block(person, old, seconds) {
   if (path) rows.push([t.path, `${path.pair ?? '–'}${path.relayed ? ` (${t.relayed})` : ''}`], [t.roundTrip, path.rtt_ms === null ? '–' : `${path.rtt_ms.toFixed(0)} ms`],
     [t.codecs, `${path.video_codec ?? '–'} / ${path.received_codec ?? '–'}`],
     [t.sending, bits(perSecond(path.bytes_sent, old?.path?.bytes_sent, seconds) * 8)], [t.receiving, bits(perSecond(path.bytes_received, old?.path?.bytes_received, seconds) * 8)],
-    [t.estimate, bits(path.estimate)], [t.loss, `${(path.loss * 100).toFixed(1)} %`], [t.askedAgain, `${path.recovered} / ${path.nacked}`]);
+    [t.estimate, bits(path.estimate)], [t.loss, `${(path.loss * 100).toFixed(1)}%`], [t.askedAgain, `${path.recovered} / ${path.nacked}`]);
   rows.push([t.pictureSize, video.width ? `${video.width} × ${video.height}` : '–'], [t.decodedRate, rate(video.decoded, old?.video_in.decoded, seconds)],
     [t.pictureWait, `${video.jitter_ms.toFixed(0)} ms`], [t.decodeTime, `${video.decode_ms.toFixed(1)} ms`], [t.freezes, String(video.freezes)]);
-  if (audio) rows.push([t.soundWait, `${audio.jitter_ms.toFixed(0)} ms`], [t.invented, `${audio.samples ? (audio.concealed / audio.samples * 100).toFixed(1) : '0'} %`]);
+  if (audio) rows.push([t.soundWait, `${audio.jitter_ms.toFixed(0)} ms`], [t.invented, `${audio.samples ? (audio.concealed / audio.samples * 100).toFixed(1) : '0'}%`]);
   return { key: person.id, title: name, rows };
 }
 
@@ -55,7 +55,7 @@ function block(person, old, seconds) {
 const perSecond = (now, before, seconds) => before === undefined || seconds <= 0 ? 0 : Math.max(0, now - before) / seconds;
 
 /** @param {number} now @param {number | undefined} before @param {number} seconds */
-const rate = (now, before, seconds) => seconds > 0 ? `${perSecond(now, before, seconds).toFixed(0)} /s` : '–';
+const rate = (now, before, seconds) => seconds > 0 ? `${perSecond(now, before, seconds).toFixed(0)} fps` : '–';
 
 /** @param {number} value */
-const bits = value => value >= 1e6 ? `${(value / 1e6).toFixed(1)} Mbit/s` : `${(value / 1e3).toFixed(0)} kbit/s`;
+const bits = value => value >= 1e6 ? `${(value / 1e6).toFixed(1)} Mbps` : `${(value / 1e3).toFixed(0)} kbps`;

@@ -32,9 +32,9 @@ export class SettingsPanel extends View {
     this.#follow = [];
     const inCall = ['joined', 'reconnecting'].includes(state().call.stage.kind);
     this.append(
-      this.#section(t.you, this.#name(), this.#choice('language', t.language, [['', t.asTheSystem], ['ko', '한국어'], ['en', 'English']], value => save({ language: value === 'ko' || value === 'en' ? value : null }), s => s.language ?? ''),
+      this.#section(t.general, this.#name(), this.#choice('language', t.language, [['', t.asTheSystem], ['ko', '한국어'], ['en', 'English']], value => save({ language: value === 'ko' || value === 'en' ? value : null }), s => s.language ?? ''),
         this.#choice('theme', t.theme, [['system', t.asTheSystem], ['light', t.light], ['dark', t.dark]], value => save({ theme: /** @type {Settings['theme']} */ (value) }), s => s.theme),
-        this.#choice('text', t.textSize, [100, 125, 150, 200].map(n => [String(n), `${n} %`]), value => save({ text_percent: Number(value) }), s => String(s.text_percent ?? 100)),
+        this.#choice('text', t.textSize, [100, 125, 150, 200].map(n => [String(n), `${n}%`]), value => save({ text_percent: Number(value) }), s => String(s.text_percent ?? 100)),
         this.#switch('notifications', t.notifications, '', on => save({ notifications: on }), s => s.notifications)),
       this.#section(t.devices, ...(inCall ? [] : [this.#mirror()]), new Devices()),
       this.#section(t.sound, this.#choice('noise', t.noise, [['off', t.noiseOff], ['normal', t.noiseNormal], ['strong', t.noiseStrong]], value => save({ noise: /** @type {Settings['noise']} */ (value) }), s => s.noise),
