@@ -19,9 +19,6 @@ export function initials(name) {
   return capital(first[0]) + capital(last);
 }
 
-/** What somebody is looked for by: both spellings of a name, in whatever case, are one. @param {string} text */
-export const sought = text => text.normalize('NFC').trim().replace(/\s+/gu, ' ').toLocaleLowerCase();
-
 /** @param {string} word */
 const lettersOf = word => Array.from(letters.segment(word), part => part.segment);
 

@@ -3,7 +3,8 @@
 import { state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { avatar, sought } from '../people.js';
+import { avatar } from '../people.js';
+import { finder } from '../search.js';
 import { t, language } from '../strings.js';
 import { View } from '../view.js';
 
@@ -62,10 +63,10 @@ export class FreePeople extends View {
     const key = others.map(person => `${person.id}${person.presence}${person.name}`).join();
     if (key !== this.#key) {
       this.#key = key;
-      const wanted = sought(this.#wanted);
+      const isWanted = finder(this.#wanted);
       this.#rank(others);
       const place = (/** @type {Person} */ person) => ORDER[person.presence] * 1e6 + (this.#ranks.get(person.name) ?? 0);
-      this.#people = others.filter(person => !wanted || sought(person.name).includes(wanted)).sort((a, b) => place(a) - place(b));
+      this.#people = others.filter(person => isWanted(person.name)).sort((a, b) => place(a) - place(b));
     }
     shown(this.window, this.#people.length > 0);
     shown(this.count, this.#people.length === 0);
