@@ -1,6 +1,7 @@
 // A guest's first look: what the link is for, the app first, else this browser.
 
 import { h, shown, text } from '../shared/dom.js';
+import { LanguageChoice } from '../shared/parts/language.js';
 import { roundTable } from '../shared/parts/round-table.js';
 import { state } from '../shared/backend.js';
 import { place } from '../shared/place.js';
@@ -39,7 +40,8 @@ export class GuestWelcome extends View {
     this.append(h('main', { class: 'center' }, h('div', { class: 'card' }, this.glyph,
       this.heading, this.lead, this.seats, this.how, this.wrong,
       h('div', { class: 'ways' }, ...(this.over ? [able ? join : null, open] : [open, this.hint, able ? join : null]),
-        able ? null : h('p', { class: 'trouble', text: isSecureContext ? t.browserTooOld : t.needsHttps })))));
+        able ? null : h('p', { class: 'trouble', text: isSecureContext ? t.browserTooOld : t.needsHttps }))),
+    new LanguageChoice()));
   }
 
   /** @param {AppState} state */

@@ -41,8 +41,10 @@ export class Lunchroom extends View {
     this.until(place.onMove(() => backend.state && this.update(backend.state)));
   }
 
-  // Each screen words itself anew.
-  again() {}
+  // Each screen builds itself in the other language, after this; then the title follows.
+  again() {
+    queueMicrotask(() => this.#title());
+  }
 
   /** @param {AppState} state */
   update(state) {
@@ -94,7 +96,7 @@ export class Lunchroom extends View {
     made.classList.add('screen');
     this.replaceChildren(made);
     const heading = /** @type {HTMLElement | null} */ (made.querySelector('h1'));
-    document.title = heading?.textContent ? `${heading.textContent} · Lunchroom` : 'Lunchroom';
+    this.#title();
     // Where a screen has no field that wants the focus, its heading has it: what is next is then read aloud.
     if (first || made.contains(document.activeElement) || !heading) return;
     heading.tabIndex = -1;
@@ -103,6 +105,11 @@ export class Lunchroom extends View {
 
   /** @param {string | null} code */
   #notices(code) {
+  #title() {
+    const heading = this.querySelector('h1')?.textContent;
+    document.title = heading ? `${heading} · Lunchroom` : 'Lunchroom';
+  }
+
     if (code && code !== this.#notice) {
       alarm(problem(code));
       backend.call('dismiss_notice').catch(() => {});

@@ -4,6 +4,7 @@ import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
 import { tried } from '../parts/announce.js';
 import { Meter } from '../parts/meter.js';
+import { LanguageChoice } from '../parts/language.js';
 import { roundTable } from '../parts/round-table.js';
 import { secretField } from '../parts/secret.js';
 import { SelfView } from '../parts/self-view.js';
@@ -32,12 +33,13 @@ export class FirstRun extends View {
       h('details', { class: 'secret', open: this.#typed.secret !== '' }, h('summary', { text: t.haveSecret }), secret.field));
     this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.go = h('button', { type: 'submit', class: 'primary large', text: t.start });
-    this.self = new SelfView({ microphone: false, camera: false });
+    // Another language turns nothing off.
+    this.self = new SelfView(this.self?.media ?? { microphone: false, camera: false });
     this.meter = new Meter();
     this.self.meter = this.meter;
     this.append(
       h('form', { class: 'welcome', novalidate: true, onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#start(); } },
-        h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),
+        h('div', { class: 'welcome-top' }, h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })), new LanguageChoice()),
         h('h1', { text: t.welcome }),
         this.lead = h('p', { class: 'lead', text: t.welcomeLead }),
         h('div', { class: 'field' }, h('label', { for: name, text: t.yourName }), this.name),
