@@ -2,6 +2,7 @@
 
 import { backend } from './backend.js';
 import { measure, watch } from './breakpoints.js';
+import { guardComposition } from './composition.js';
 import { announce, alarm, placeNotices } from './parts/announce.js';
 import { ask } from './parts/dialog.js';
 import { Reminders } from './parts/reminders.js';
@@ -38,6 +39,7 @@ export class Lunchroom extends View {
   connected() {
     placeNotices(document.body, new Reminders());
     this.until(watch());
+    this.until(guardComposition());
     this.until(place.onMove(() => backend.state && this.update(backend.state)));
   }
 
@@ -103,13 +105,13 @@ export class Lunchroom extends View {
     heading.focus({ preventScroll: true });
   }
 
-  /** @param {string | null} code */
-  #notices(code) {
   #title() {
     const heading = this.querySelector('h1')?.textContent;
     document.title = heading ? `${heading} · Lunchroom` : 'Lunchroom';
   }
 
+  /** @param {string | null} code */
+  #notices(code) {
     if (code && code !== this.#notice) {
       alarm(problem(code));
       backend.call('dismiss_notice').catch(() => {});

@@ -3,6 +3,7 @@
 import { backend, state } from '../backend.js';
 import { composing, h, keyed, shown, text } from '../dom.js';
 import { draft } from '../draft.js';
+import { LIMITS, limitInput } from '../limit.js';
 import { problem, t } from '../strings.js';
 import { localClock } from '../times.js';
 import { View } from '../view.js';
@@ -11,27 +12,33 @@ import { View } from '../view.js';
 /** @typedef {import('../model.d.ts').ChatLine} ChatLine */
 /** @typedef {import('../model.d.ts').UnsentLine} UnsentLine */
 
-/** Longest line, in letters (PROTOCOL.md). */
-const LONGEST = 4000;
 /** Lines of one person within this time stand under one name, ms. */
 const TOGETHER_MS = 2 * 60_000;
 
 export class Chat extends View {
+  #isComposing = false;
+  /** What came back while a syllable was being composed. It goes into the field before the rest when that is done. */
+  #returned = '';
+
   build() {
+    this.#isComposing = false;
     this.lines = h('ol', { class: 'lines', role: 'list' });
     this.waiting = h('ol', { class: 'lines waiting', role: 'list', 'aria-live': 'off', 'aria-label': t.notSeenYet });
     this.heard = h('p', { class: 'heard', role: 'status' });
     this.log = h('div', { class: 'log', role: 'log', 'aria-label': t.chat, tabindex: 0 }, this.lines, this.waiting);
     this.none = h('p', { class: 'quiet none', text: t.nobodyWrote });
-    this.input = h('textarea', { id: 'chat-input', rows: 1, maxlength: LONGEST, placeholder: t.writeSomething, 'aria-label': t.writeSomething });
+    this.input = h('textarea', { id: 'chat-input', rows: 1, placeholder: t.writeSomething, 'aria-label': t.writeSomething });
     this.input.addEventListener('keydown', event => {
       if (event.key !== 'Enter' || event.shiftKey || composing(event)) return;
       event.preventDefault();
       this.#send();
     });
+    limitInput(this.input, LIMITS.chat);
+    this.input.addEventListener('compositionstart', () => { this.#isComposing = true; });
+    this.input.addEventListener('compositionend', () => this.#composed());
     this.input.addEventListener('input', () => {
-      draft.text = this.input?.value ?? '';
-      this.#why('');
+      draft.text = this.#returned + (this.input?.value ?? '');
+      if (!this.#returned) this.#why('');
       this.#grow();
     });
     this.wrong = h('p', { class: 'trouble', role: 'alert', id: 'chat-wrong', hidden: true });
@@ -62,7 +69,7 @@ export class Chat extends View {
 
   connected() {
     draft.enter(state().call.room);
-    this.until(draft.onReturn(() => this.#draft()));
+    this.until(draft.onReturn(() => this.#takeBack()));
     this.#draft();
     if (this.log) this.log.scrollTop = this.log.scrollHeight;
   }
@@ -73,6 +80,21 @@ export class Chat extends View {
     this.input.value = draft.text;
     this.#why(draft.why);
     this.#grow();
+  }
+
+  /** What came back, before what is being written. A new value would end a composition: until then it waits outside the field. */
+  #takeBack() {
+    if (!this.#isComposing) return this.#draft();
+    const { value = '' } = this.input ?? {};
+    this.#returned = value ? draft.text.slice(0, -value.length) : `${draft.text}\n`;
+    this.#why(draft.why);
+  }
+
+  #composed() {
+    this.#isComposing = false;
+    if (!this.#returned) return;
+    this.#returned = '';
+    this.#draft();
   }
 
   /** @param {string} code why what stands in the field was not said */
@@ -107,7 +129,7 @@ export class Chat extends View {
       // What could not be said is not lost.
       draft.text = [written, draft.text].filter(Boolean).join('\n');
       draft.why = /** @type {{ code?: string }} */ (error ?? {}).code ?? 'internal';
-      this.#draft();
+      this.#takeBack();
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
+import { LIMITS, limitInput } from '../limit.js';
 import { problem, t } from '../strings.js';
 import { serverNow } from '../tables.js';
 import { MINUTE, clockOfMinute, dayOf, daysFrom, elsewhere, longDay, minuteOf, momentOf, weekday, dayNumber, zoneName, zoneOr } from '../times.js';
@@ -15,8 +16,6 @@ const FEWEST = 2, MOST = 12, USUAL_SEATS = 4, DAYS = 7;
 const LENGTHS = [30, 45, 60, 90];
 /** Earliest and latest lunch that is offered, in minutes of the day; outside of it there is a field. */
 const FIRST = 11 * 60, LAST = 14 * 60;
-/** Longest topic and place, in letters; the server has the last word. */
-const LONGEST = 80;
 
 /** @param {{ day?: string, minute?: number }} [at] what is chosen from the start */
 export function layTable(at = {}) {
@@ -26,8 +25,8 @@ export function layTable(at = {}) {
   const draft = { day: at.day ?? today, minute: at.minute ?? null, now: at.minute === undefined && !at.day, seats: USUAL_SEATS, minutes: 60, door: 'open', weekly: false };
   const glyph = h('div', { class: 'glyph' });
   const topicId = id('topic'), placeId = id('place'), dayId = id('day'), timeId = id('time');
-  const topic = h('input', { id: topicId, type: 'text', maxlength: LONGEST, placeholder: t.topicPlaceholder, autocomplete: 'off' });
-  const where = h('input', { id: placeId, type: 'text', maxlength: LONGEST, placeholder: t.placePlaceholder, autocomplete: 'off' });
+  const topic = h('input', { id: topicId, type: 'text', placeholder: t.topicPlaceholder, autocomplete: 'off' });
+  const where = h('input', { id: placeId, type: 'text', placeholder: t.placePlaceholder, autocomplete: 'off' });
   const times = h('div', { class: 'chips', role: 'radiogroup', 'aria-label': t.when });
   const day = h('select', { id: dayId }, ...daysFrom(now(), DAYS, zone).map(one => h('option', { value: one, text: one === today ? t.today : `${weekday(one)} ${dayNumber(one)}`, title: longDay(one) })));
   const time = h('input', { id: timeId, type: 'time', step: 300 });
@@ -41,6 +40,7 @@ export function layTable(at = {}) {
   const wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
   const submit = h('button', { type: 'submit', class: 'primary large', text: t.layIt });
 
+  for (const field of [topic, where]) limitInput(field, LIMITS.label);
   day.value = draft.day;
   day.addEventListener('change', () => { draft.day = day.value; draft.now = false; if (draft.minute === null) draft.minute = usual(); chips(); });
   time.addEventListener('input', () => {

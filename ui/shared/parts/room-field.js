@@ -12,7 +12,7 @@ import { askSecret } from './secret.js';
 export class RoomField extends View {
   build() {
     const name = id('room'), hint = id('hint');
-    const input = h('input', { id: name, type: 'text', maxlength: 63, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.roomPlaceholder, 'aria-describedby': hint });
+    const input = h('input', { id: name, type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.roomPlaceholder, 'aria-describedby': hint });
     const wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.append(h('form', { class: 'center', novalidate: true, onsubmit: (/** @type {Event} */ event) => {
       event.preventDefault();

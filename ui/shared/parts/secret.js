@@ -2,19 +2,18 @@
 
 import { backend, state } from '../backend.js';
 import { h, id } from '../dom.js';
+import { LIMITS, limitInput } from '../limit.js';
 import { t } from '../strings.js';
 import { tried } from './announce.js';
 import { openDialog } from './dialog.js';
 
 /** @typedef {import('../model.d.ts').KnownServer} KnownServer */
 
-/** Its longest, as the server takes it. */
-const LONGEST = 256;
-
 /** A field for it, not shown to whoever looks over one's shoulder. @param {string} [value] */
 export function secretField(value = '') {
   const name = id('secret'), hint = id('hint');
-  const input = h('input', { id: name, type: 'password', maxlength: LONGEST, autocomplete: 'off', spellcheck: 'false', 'aria-describedby': hint, value });
+  const input = h('input', { id: name, type: 'password', autocomplete: 'off', spellcheck: 'false', 'aria-describedby': hint, value });
+  limitInput(input, LIMITS.secret);
   return { input, field: h('div', { class: 'field' }, h('label', { for: name, text: t.secret }), input, h('p', { class: 'quiet', id: hint, text: t.secretHint })) };
 }
 

@@ -3,6 +3,7 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, text } from '../dom.js';
 import { icon } from '../icons.js';
+import { LIMITS, limitInput } from '../limit.js';
 import { originOf, serverOf } from '../server.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
@@ -62,7 +63,8 @@ export class SettingsPanel extends View {
   }
 
   #name() {
-    const input = h('input', { id: 'settings-name', type: 'text', maxlength: 64, autocomplete: 'name' });
+    const input = h('input', { id: 'settings-name', type: 'text', autocomplete: 'name' });
+    limitInput(input, LIMITS.name);
     input.addEventListener('change', () => input.value.trim() ? save({ name: input.value.trim() }) : (input.value = state().settings.name));
     this.#follow.push(settings => { if (document.activeElement !== input) input.value = settings.name; });
     return h('div', { class: 'field' }, h('label', { for: 'settings-name', text: t.yourName }), input);

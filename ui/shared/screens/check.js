@@ -1,8 +1,9 @@
 // Before a room: how one looks and sounds. Nothing is sent until Join.
 
 import { backend, state } from '../backend.js';
-import { h, id, shown, text } from '../dom.js';
+import { composing, h, id, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
+import { LIMITS, limitInput } from '../limit.js';
 import { tried } from '../parts/announce.js';
 import { Devices } from '../parts/devices.js';
 import { Meter } from '../parts/meter.js';
@@ -99,8 +100,9 @@ export class CheckScreen extends View {
   #nameField() {
     if (backend.shell !== 'guest') return null;
     const name = id('guest-name');
-    const input = h('input', { id: name, type: 'text', autocomplete: 'name', maxlength: 64, placeholder: t.namePlaceholder, value: state().settings.name });
-    input.addEventListener('keydown', event => { if (event.key === 'Enter' && !event.isComposing) this.#join(); });
+    const input = h('input', { id: name, type: 'text', autocomplete: 'name', placeholder: t.namePlaceholder, value: state().settings.name });
+    limitInput(input, LIMITS.name);
+    input.addEventListener('keydown', event => { if (event.key === 'Enter' && !composing(event)) this.#join(); });
     this.input = input;
     return h('div', { class: 'field' }, h('label', { for: name, text: t.yourName }), input);
   }

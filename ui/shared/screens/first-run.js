@@ -2,9 +2,10 @@
 
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
+import { LIMITS, limitInput } from '../limit.js';
 import { tried } from '../parts/announce.js';
-import { Meter } from '../parts/meter.js';
 import { LanguageChoice } from '../parts/language.js';
+import { Meter } from '../parts/meter.js';
 import { roundTable } from '../parts/round-table.js';
 import { secretField } from '../parts/secret.js';
 import { SelfView } from '../parts/self-view.js';
@@ -20,7 +21,8 @@ export class FirstRun extends View {
 
   build() {
     const name = id('name'), server = id('server');
-    this.name = h('input', { id: name, type: 'text', autocomplete: 'name', maxlength: 64, required: true, spellcheck: 'false', placeholder: t.namePlaceholder, oninput: () => this.#keep() });
+    this.name = h('input', { id: name, type: 'text', autocomplete: 'name', required: true, spellcheck: 'false', placeholder: t.namePlaceholder, oninput: () => this.#keep() });
+    limitInput(this.name, LIMITS.name);
     this.server = h('input', { id: server, type: 'text', inputmode: 'url', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.serverPlaceholder, oninput: () => this.#keep() });
     this.name.value = this.#typed.name || (backend.state?.settings.name ?? '');
     // A server named at the start of the app is most likely the one.
