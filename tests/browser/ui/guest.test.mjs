@@ -238,6 +238,31 @@ for (const language of ['en', 'ko']) {
   });
 }
 
+test('the first screen asks for the language, at once and for next time', async () => {
+  const { page, end } = await guest({ language: 'en' });
+  assert.equal(await page.$eval('lr-language input:checked', one => one.id), 'language-en');
+  await press(page, ['label[for=language-ko]']);
+  await until('Korean', async () => await seen(page, 'h1') === words.ko.guestRoomTitle('soup'));
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'ko');
+  assert.equal(await page.evaluate(() => JSON.parse(localStorage.getItem('lunchroom.settings')).language), 'ko');
+  await end();
+});
+
+test('a name that is being composed at the device check does not join', async () => {
+  const { server, page, end } = await guest({ language: 'ko' });
+  await press(page, ['#join-here']);
+  await page.waitForSelector('lr-check input[autocomplete=name]');
+  await page.focus('lr-check input[autocomplete=name]');
+  for (const init of [{ isComposing: true }, { keyCode: 229 }]) {
+    await page.evaluate(more => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', bubbles: true, cancelable: true, ...more })), init);
+  }
+  await pause(300);
+  assert.deepEqual(server.of('join'), []);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('lr-call', { timeout: 20_000 });
+  await end();
+});
+
 test('who goes away leaves at once, and a page that comes back from the cache is in no room', async () => {
   const { server, page, end } = await inCall({});
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));

@@ -16,8 +16,16 @@ use crate::workspace::Workspace;
 const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 
 /// Files of `tests/browser/ui` with tests in them.
-const FILES: &[&str] =
-    &["session.test.mjs", "lines.test.mjs", "renewal.test.mjs", "guest.test.mjs", "truth.test.mjs", "test.mjs"];
+const FILES: &[&str] = &[
+    "session.test.mjs",
+    "lines.test.mjs",
+    "renewal.test.mjs",
+    "texts.test.mjs",
+    "guest.test.mjs",
+    "typing.test.mjs",
+    "truth.test.mjs",
+    "test.mjs",
+];
 
 /// They take three minutes; a browser that cannot work keeps every single one of them waiting.
 const PATIENCE: Patience = Patience { silence: Duration::from_secs(10 * 60), whole: Duration::from_secs(20 * 60) };
