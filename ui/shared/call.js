@@ -36,12 +36,12 @@ export class Peer extends EventTarget {
       this.dispatchEvent(new CustomEvent('track', { detail: event }));
     };
     this.pc.onconnectionstatechange = () => {
+      this.dispatchEvent(new CustomEvent('state', { detail: this.pc.connectionState }));
       if (this.pc.connectionState === 'failed') this.#mend();
       if (this.pc.connectionState === 'connected') {
         this.#restarted = false;
         this.fit();
       }
-      this.dispatchEvent(new CustomEvent('state', { detail: this.pc.connectionState }));
     };
   }
 
@@ -190,6 +190,8 @@ export class Call extends EventTarget {
 
   /** Number of the last `join`. */
   #asked = 0;
+  /** The room that the unsent lines were written for. */
+  #room = '';
   #unsent = new Unsent();
   /** @type {(() => void) | undefined} */
   #stopSaying;
@@ -201,6 +203,8 @@ export class Call extends EventTarget {
 
   /** @param {string} room @param {MediaState} media @param {string} [invite] */
   join(room, media, invite) {
+    if (room !== this.#room) this.#unsent.clear();
+    this.#room = room;
     this.wish = { room, media, ...(invite ? { invite } : {}) };
     this.#asked = this.session.send({ type: 'join', ...this.wish });
   }
@@ -222,7 +226,7 @@ export class Call extends EventTarget {
     if (this.you && this.peers.has(to)) this.session.send({ type: 'resolution', to, ...size });
   }
 
-  /** Says a line of chat, or as soon as somebody listens. Throws `chat_no_call` and `chat_full`. @param {string} text */
+  /** Says a line of chat, or as soon as somebody listens. Throws `chat_no_call`, `chat_empty`, `chat_too_long` and `chat_full`. @param {string} text */
   say(text) {
     if (!this.wish) throw Object.assign(new Error('not in a room'), { code: 'chat_no_call' });
     this.#unsent.push(text);
@@ -342,7 +346,9 @@ export class Call extends EventTarget {
     const renewals = this.renewals.get(id) ?? new Renewals();
     this.renewals.set(id, renewals);
     peer.addEventListener('state', event => {
-      if (/** @type {CustomEvent} */ (event).detail === 'connected') renewals.connected();
+      const { detail } = /** @type {CustomEvent<RTCPeerConnectionState>} */ (event), now = this.session.clock.now();
+      if (detail === 'connected') renewals.connected(now);
+      else if (detail === 'disconnected' || detail === 'failed') renewals.interrupted(now);
     });
     peer.addEventListener('broken', () => this.#renewLater(peer));
     // Adding tracks is what makes the newcomer's connection offer; the other side's tracks go into its answer.

@@ -1,6 +1,10 @@
-// How large the others' cameras are shown on this page, and when they are told. A larger size at once; a smaller one, or
-// that a picture is out of sight, when it has stood for a while: each size begins with a keyframe.
+// How large the others' cameras are shown on this page, and when a `resolution` tells them (PROTOCOL.md, resolution). A
+// larger size at once; a smaller one, or that a picture is out of sight, when it has stood for a while: each size begins
+// with a keyframe. The Rust client's `call::sight` does the same; both run docs/protocol/sizes.json. No DOM.
 
+import { wallClock } from './clock.js';
+
+/** @typedef {import('./clock.js').Clock} Clock */
 /** @typedef {{ max_width: number, max_height: number }} Size  as W3C's RTCResolutionRestriction; 0 and 0: out of sight */
 /** @typedef {{ size: Size, since: number, told: Size | null, at: number }} Sight */
 
@@ -14,20 +18,21 @@ const CLOSE = 1 / 16;
 export class Sights {
   /** @type {Map<string, Sight>} */
   #all = new Map();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
+  /** @type {() => void} */
+  #stop = () => {};
 
-  /** @param {(id: string, size: Size) => void} tell @param {() => number} now */
-  constructor(tell, now = () => performance.now()) {
+  /** @param {(id: string, size: Size) => void} tell sends a `resolution` @param {Clock} [clock] */
+  constructor(tell, clock = wallClock) {
     this.tell = tell;
-    this.now = now;
+    this.clock = clock;
   }
 
   /** Somebody's camera is shown so. @param {string} id @param {Size} size */
   show(id, size) {
     const before = this.#all.get(id);
-    if (!before) this.#all.set(id, { size, since: this.now(), told: null, at: 0 });
-    else if (before.size.max_width !== size.max_width || before.size.max_height !== size.max_height) Object.assign(before, { size, since: this.now() });
+    const now = this.clock.now();
+    if (!before) this.#all.set(id, { size, since: now, told: null, at: 0 });
+    else if (before.size.max_width !== size.max_width || before.size.max_height !== size.max_height) Object.assign(before, { size, since: now });
     this.look();
   }
 
@@ -43,15 +48,15 @@ export class Sights {
 
   /** Tells what is due, and looks again when the next is. */
   look() {
-    clearTimeout(this.#timer);
-    const now = this.now();
+    this.#stop();
+    const now = this.clock.now();
     for (const [id, sight] of this.#all) {
       if (due(sight) > now) continue;
       Object.assign(sight, { told: sight.size, at: now });
       this.tell(id, sight.size);
     }
     const next = Math.min(...[...this.#all.values()].map(due));
-    if (next < Infinity) this.#timer = setTimeout(() => this.look(), Math.max(1, next - now));
+    if (next < Infinity) this.#stop = this.clock.after(Math.max(1, next - now), () => this.look());
   }
 }
 

@@ -1,12 +1,15 @@
-// Lines of chat that the person has written and the room has not seen yet, as in crates/call/src/unsent.rs: a line waits
-// while nobody would hear it, goes out no faster than a server takes lines, and stays until the server repeats it to
-// everybody. What cannot be said goes back to the person with the reason. Time is an argument.
+// Lines of chat that the person has written and the room has not seen yet: a line waits while there is no session, goes
+// out no faster than a server takes lines, and stays until the server sends it to everybody. What was not sent goes back
+// to the person with the reason. Time is an argument. The Rust client's `call::unsent` does the same; both run
+// docs/protocol/chat.json.
 
-/** @typedef {{ number: number, text: string, failed: string | null }} UnsentLine  failed: the code of why it was not said */
-/** @typedef {{ number: number, text: string, state: 'waiting' | 'in_flight' | 'failed', about: number, failed: string | null }} Line */
+import { cleanChat } from './text.js';
 
-/** Lines that are kept. One more is refused with `chat_full` and stays where it was written. */
-const MOST_LINES = 50;
+/** @typedef {import('./model.d.ts').UnsentLine} UnsentLine */
+/** @typedef {{ number: number, text: string, bytes: number, state: 'waiting' | 'in_flight' | 'failed', about: number, failed: string | null }} Line */
+
+/** Lines, and bytes of text, that are kept. What is more is refused with `chat_full` and stays where it was written. */
+const MOST_LINES = 50, MOST_BYTES = 64 * 1024;
 /** Lines a second, and at once: fewer than a server takes, so that their order is kept. */
 const RATE = 2, BURST = 8;
 /** How long a line waits after the server has said that it was too fast, or the session that it is full, ms. */
@@ -36,10 +39,16 @@ export class Unsent {
     return this.#lines.map(({ number, text, failed }) => ({ number, text, failed }));
   }
 
-  /** Takes a line over. @param {string} text */
+  /**
+   * Takes a line over.
+   * @param {string} text
+   * @throws {Error & { code: string }} `chat_empty`, `chat_too_long`, `chat_full`
+   */
   push(text) {
-    if (this.#lines.length >= MOST_LINES) throw refusal('chat_full');
-    this.#lines.push({ number: ++this.#numbers, text, state: 'waiting', about: 0, failed: null });
+    const clean = cleanChat(text), bytes = new TextEncoder().encode(clean).length;
+    const kept = this.#lines.reduce((sum, line) => sum + line.bytes, 0);
+    if (this.#lines.length >= MOST_LINES || kept + bytes > MOST_BYTES) throw refusal('chat_full');
+    this.#lines.push({ number: ++this.#numbers, text: clean, bytes, state: 'waiting', about: 0, failed: null });
   }
 
   /** Forgets a line that has not gone out, or was not said. @param {number} number */
@@ -95,6 +104,11 @@ export class Unsent {
   /** The call is over: what has not gone out does not any more. */
   callEnded() {
     for (const line of this.#lines) if (line.state === 'waiting') Object.assign(line, { state: 'failed', failed: 'chat_call_ended' });
+  }
+
+  /** Forgets every line: what was written for one room is not for another. */
+  clear() {
+    this.#lines = [];
   }
 
   /** @param {number} now */

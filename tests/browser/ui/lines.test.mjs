@@ -1,46 +1,9 @@
 // Lines of chat on their way, in the browser's half of a call: node --test lines.test.mjs
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { Clock, ours } from './fakes.mjs';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-// Node 18 has it behind a flag, and takes a .js file without a package.json beside it for CommonJS.
-globalThis.CustomEvent ??= class extends Event {
-  constructor(type, { detail } = {}) {
-    super(type);
-    this.detail = detail;
-  }
-};
-const shared = name => readFile(path.join(here, '../../../ui/shared', name), 'utf8');
-const address = text => `data:text/javascript;base64,${Buffer.from(text).toString('base64')}`;
-let source = await shared('call.js');
-for (const name of ['renewal.js', 'unsent.js']) source = source.replace(`./${name}`, address(await shared(name)));
-const { Call } = await import(address(source));
-
-/** Time that passes when it is told to. */
-class Clock {
-  #now = 0;
-  #timers = new Set();
-  now = () => this.#now;
-  after = (ms, run) => {
-    const timer = { at: this.#now + ms, run };
-    this.#timers.add(timer);
-    return () => this.#timers.delete(timer);
-  };
-  pass(ms) {
-    const end = this.#now + ms;
-    for (;;) {
-      const [next] = [...this.#timers].filter(one => one.at <= end).sort((a, b) => a.at - b.at);
-      if (!next) break;
-      this.#now = next.at;
-      this.#timers.delete(next);
-      next.run();
-    }
-    this.#now = end;
-  }
-}
+const { Call } = await ours('shared/call.js');
 
 /** A session whose server is the test. */
 class Fake extends EventTarget {
@@ -129,27 +92,27 @@ test('a line that the server refuses says why, and the others go on', () => {
   assert.deepEqual(failed(call), [['long', 'too_large']], 'it is not taken for the one that came back');
 });
 
-test('lines go out no faster than a server takes them, and one that was too fast is said again', () => {
+test('lines go out no faster than a server takes them, and one that was too fast is said again', async () => {
   const { session, call, clock } = inCall();
   for (let n = 0; n < 12; n++) call.say(String(n));
   assert.equal(session.chats.length, 8);
-  clock.pass(1_000);
+  await clock.pass(1_000);
   assert.equal(session.chats.length, 10);
   const last = session.said.at(-1);
   session.says({ type: 'error', code: 'rate_limited', message: '', about: last.seq });
   assert.equal(session.chats.length, 10);
-  clock.pass(5_000);
+  await clock.pass(5_000);
   assert.deepEqual(session.chats.slice(8), ['8', '9', '9', '10', '11']);
   assert.equal(failed(call).some(([, why]) => why), false);
 });
 
-test('a session that takes no more is asked again later', () => {
+test('a session that takes no more is asked again later', async () => {
   const { session, call, clock } = inCall();
   session.full = true;
   call.say('patience');
   assert.deepEqual(failed(call), [['patience', null]]);
   session.full = false;
-  clock.pass(3_000);
+  await clock.pass(3_000);
   assert.deepEqual(session.chats, ['patience']);
 });
 
