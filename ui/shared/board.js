@@ -1,5 +1,6 @@
 // A client's picture of the board, made from what the server says of it (PROTOCOL.md, The board): snapshots in pieces,
-// then only what changes. Pure; the Rust client's `signaling::board_fold` does the same.
+// then only what changes. Pure. The Rust client's `signaling::board_fold` does the same; both run
+// docs/protocol/board.json.
 
 /** @typedef {import('./model.d.ts').BoardState} BoardState */
 /** @typedef {import('./model.d.ts').Table} Table */
@@ -22,14 +23,16 @@ export class BoardFold {
     this.you = you;
   }
 
-  /** Takes what the server said. True when the board looks otherwise. @param {Record<string, any>} news */
+  /**
+   * Takes a message of type `board`.
+   * @param {Record<string, any>} news
+   * @returns {boolean} whether `state` has changed
+   */
   handle(news) {
     switch (news.news) {
       case 'snapshot': return this.#snapshot(news);
       case 'patch': return this.#patch(news);
-      case 'you':
-        this.#waiting = news.waiting ?? null;
-        return true;
+      case 'you': return this.#you(news.waiting ?? null);
       default: return false;
     }
   }
@@ -38,10 +41,17 @@ export class BoardFold {
   state() {
     const picture = this.#whole;
     if (!picture) return null;
-    const tables = [...picture.tables.values()].map(table => this.#view(table)).sort((a, b) => a.starts_ms - b.starts_ms || (a.id < b.id ? -1 : 1));
-    const people = [...picture.people.values()].sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1);
+    const tables = [...picture.tables.values()].map(table => this.#view(table)).sort((a, b) => a.starts_ms - b.starts_ms || byCodePoint(a.id, b.id));
+    const people = [...picture.people.values()].sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id));
     return /** @type {BoardState} */ ({ now_ms: picture.now_ms, zone: picture.zone, member: picture.member, tables, people, free_count: picture.free_count, waiting: this.#waiting,
       seated: tables.find(table => table.mine === 'seat' || table.mine === 'host')?.id ?? null });
+  }
+
+  /** @param {{ since_ms: number, with?: string[] } | null} waiting */
+  #you(waiting) {
+    const before = JSON.stringify(this.#waiting);
+    this.#waiting = waiting && { since_ms: waiting.since_ms, with: waiting.with ?? [] };
+    return JSON.stringify(this.#waiting) !== before;
   }
 
   /** @param {Record<string, any>} piece */
@@ -76,9 +86,25 @@ export class BoardFold {
 
 /** What may be absent on the wire. */
 const BLANK = { now: false, weekly: false, host: '', door: 'open', locked: false, taken: [], waiting_count: 0, in_call: 0 };
+/** Tables, and people, that are kept. What a server sends beyond that is ignored. */
+const MOST_ITEMS = 20_000;
 
 /** @param {Picture} picture @param {Record<string, any>} part */
 function take(picture, part) {
-  for (const table of part.tables ?? []) picture.tables.set(table.id, { ...BLANK, ...table });
-  for (const person of part.people ?? []) picture.people.set(person.id, person);
+  for (const table of part.tables ?? []) put(picture.tables, { ...BLANK, ...table });
+  for (const person of part.people ?? []) put(picture.people, person);
+}
+
+/** @template {{ id: string }} T @param {Map<string, T>} items @param {T} item */
+function put(items, item) {
+  if (items.size < MOST_ITEMS || items.has(item.id)) items.set(item.id, item);
+}
+
+/** The order of the bytes in UTF-8, which is not that of JavaScript's UTF-16. @param {string} a @param {string} b */
+function byCodePoint(a, b) {
+  for (let at = 0; at < a.length && at < b.length; at++) {
+    if (a.charCodeAt(at) === b.charCodeAt(at)) continue;
+    return (a.codePointAt(at) ?? 0) - (b.codePointAt(at) ?? 0);
+  }
+  return a.length - b.length;
 }

@@ -1,10 +1,11 @@
-// Addresses of servers as people write them.
+// Addresses of servers and names of rooms as people write them. The Rust client's `signaling::host` and `signaling::link`
+// follow the same rules; both run docs/protocol/addresses.json and docs/protocol/rooms.json. No DOM.
 
 /** @typedef {import('./model.d.ts').KnownServer} KnownServer */
 
 /**
- * "lunch.example.org", "wss://host:8443" or "http://192.168.0.4:8080": a server, or null for what is none. Whether it may be
- * spoken to is decided elsewhere.
+ * "lunch.example.org", "wss://host:8443" or "http://192.168.0.4:8080": a server, or null for what is none. Without a scheme
+ * it has TLS unless the host is private. Whether a public server without TLS is refused is decided in Rust.
  * @param {string} typed
  * @returns {KnownServer | null}
  */
@@ -16,12 +17,17 @@ export function serverOf(typed) {
   if (scheme && !['ws', 'wss', 'http', 'https'].includes(scheme)) return null;
   const plain = scheme ? scheme === 'ws' || scheme === 'http' : isPrivate(parsed(`wss://${rest}`)?.hostname ?? '');
   const url = parsed(`${plain ? 'ws' : 'wss'}://${rest}`);
-  return url?.hostname ? { url: `${url.protocol}//${url.host}`, fingerprint: null, name: url.host } : null;
+  return url && isBare(url) ? { url: `${url.protocol}//${url.host}`, fingerprint: null, name: url.host } : null;
+}
+
+/** Whether it is a scheme, a host and a port, and nothing else. @param {URL} url */
+function isBare(url) {
+  const plain = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)$/.test(url.hostname);
+  return plain && url.port !== '0' && url.href === `${url.protocol}//${url.host}/`;
 }
 
 /**
- * Whether a host is on this machine or in a private network: the rule of `is_private` in the core, which has the last word. Both
- * read the examples in crates/signaling/tests/addresses.json.
+ * Whether a host is on this machine or in a private network, where a server may do without TLS (PROTOCOL.md, Links).
  * @param {string} host as `URL` gives it: lower case, IDNA, an IPv6 address in brackets
  */
 export function isPrivate(host) {
@@ -68,7 +74,8 @@ export function originOf(text) {
   return url?.hostname ? `${url.protocol}//${url.hostname.replace(/\.$/, '')}${port}` : text;
 }
 
-/** A room's name of what somebody typed, in the letters links allow; empty if nothing is left. @param {string} typed */
+/** The room that somebody means who typed this, in the letters that a room's name may have; empty if none is left. @param {string} typed */
 export function roomOf(typed) {
-  return typed.trim().toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 63);
+  const letters = typed.normalize('NFKD').replace(/\p{M}+/gu, '').toLowerCase();
+  return letters.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 63);
 }

@@ -31,5 +31,9 @@ export const roomTitle = (room, table) => table?.topic || (isTableRoom(room) ? t
 /** Whether the person has a seat there. @param {Table} table */
 export const isMine = table => table.mine === 'seat' || table.mine === 'host';
 
-/** Whether its room can be gone to now. @param {Table} table @param {number} now */
-export const isOpen = (table, now) => table.now || (table.starts_ms - EARLY_MS <= now && now < table.ends_ms);
+/**
+ * Whether the room of a table on the board can be joined. A table that is over stays there, and open, while people sit at it.
+ * The Rust server's `rooms::board` decides; both run docs/protocol/tables.json.
+ * @param {Pick<Table, 'starts_ms'>} table @param {number} now by the server's clock, Unix milliseconds
+ */
+export const isOpen = (table, now) => table.starts_ms - EARLY_MS <= now;
