@@ -10,6 +10,8 @@ mod link;
 mod rejoin;
 mod sight;
 mod unsent;
+#[cfg(test)]
+mod vectors;
 mod view;
 
 pub use call::Call;

@@ -375,23 +375,6 @@ test('a server named at the start stands in the first run', async () => {
   await page.close();
 });
 
-/** A module without imports, by its text: node 18 takes a .js file without a package.json beside it for CommonJS. */
-const module = async name => import(`data:text/javascript,${encodeURIComponent(await readFile(path.join(ui, name), 'utf8'))}`);
-
-test('an address of a server is understood as the core understands it', async () => {
-  const { serverOf, originOf } = await module('shared/server.js');
-  const examples = JSON.parse(await readFile(path.join(ui, '../crates/signaling/tests/addresses.json'), 'utf8'));
-  for (const [typed, meant] of examples.typed) assert.equal(serverOf(typed)?.url ?? null, meant, typed);
-  for (const [one, other] of examples.same) assert.equal(originOf(one), originOf(other));
-  for (const [one, other] of examples.different) assert.notEqual(originOf(one), originOf(other));
-});
-
-test('a part of a link that stands behind its # is noticed', async () => {
-  const { hidesParameter } = await module('guest/invitation.js');
-  for (const good of ['', '#top', '#menu=1', '#invite', '#fp']) assert.equal(hidesParameter(good), false, good);
-  for (const bad of ['#fp=x', '#x&FP=1', '#%66p%3D1', '#%2566p%253D1', '#&amp;invite=1', '#f p=1', '#\uFF46p=1', '#?server=wss://h', `#${'a'.repeat(64)}`, `#${'a'.repeat(43)}`]) assert.equal(hidesParameter(bad), true, bad);
-});
-
 test('names are made of letters as readers know them', async () => {
   const { page } = await stage.page({ state: base(), language: 'en' });
   const seen = await page.evaluate(async names => {

@@ -17,6 +17,7 @@ const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 
 /// Files of `tests/browser/ui` with tests in them.
 const FILES: &[&str] = &[
+    "vectors.test.mjs",
     "session.test.mjs",
     "lines.test.mjs",
     "renewal.test.mjs",

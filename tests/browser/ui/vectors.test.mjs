@@ -1,0 +1,216 @@
+// The test vectors in docs/protocol, which the Rust client and server run too: node --test vectors.test.mjs
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Clock, World, ours, vectors } from './fakes.mjs';
+
+const [{ Session }, { BoardFold }, { Sights }, { Unsent }, { Renewals, isAnotherConnection }] =
+  await Promise.all(['protocol', 'board', 'sight', 'unsent', 'renewal'].map(name => ours(`shared/${name}.js`)));
+const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom }, { serverOf, isPrivate, originOf, roomOf }, { hidesParameter }, { readable }] =
+  await Promise.all(['shared/text.js', 'shared/people.js', 'shared/tables.js', 'shared/server.js', 'guest/invitation.js', 'shared/incoming.js'].map(ours));
+const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions] =
+  await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session'].map(name => vectors(`${name}.json`)));
+
+/** Whether a value has everything that is expected of it; null is expected of what is absent. */
+function fits(value, expected) {
+  if (expected === null) return value === null || value === undefined;
+  if (typeof expected !== 'object') return value === expected;
+  if (Array.isArray(expected)) return Array.isArray(value) && value.length === expected.length && expected.every((one, at) => fits(value[at], one));
+  return value !== null && typeof value === 'object' && Object.entries(expected).every(([key, one]) => fits(value[key], one));
+}
+
+function expect(value, expected, where) {
+  if (!fits(value, expected)) assert.deepEqual(value, expected, where);
+}
+
+/** What is thrown has a code. */
+function codeOf(run) {
+  try {
+    run();
+    return null;
+  } catch (error) {
+    return error.code ?? error;
+  }
+}
+
+/** A session that goes through the steps of a case. */
+class Run {
+  constructor(random) {
+    this.random = random;
+    this.done = { sent: 0, events: 0, acts: 0 };
+  }
+
+  async step(step, where) {
+    if (step.start) this.world = new World(Session, { random: () => this.random });
+    for (let n = 0; n < (step.times ?? 1); n++) await this.#input(step, n, where);
+    expect(this.#fresh('sent', this.world.sockets.flatMap(socket => socket.sent)), step.sent ?? [], where);
+    expect(this.#fresh('events', this.world.events.map(([event, detail]) => ({ ...detail, event }))), step.events ?? [], where);
+    assert.deepEqual(this.#fresh('acts', this.world.acts), step.socket ?? [], where);
+  }
+
+  async #input(step, n, where) {
+    const { world } = this, { session, clock } = world;
+    if (step.opened) world.opened();
+    if (step.closed) world.breaks(step.closed);
+    if (step.server) {
+      const message = sessions.messages[step.server] ?? step.server;
+      await world.says(step.times ? { ...message, seq: message.seq + n } : message);
+    }
+    if ('text' in step) await world.says(step.text);
+    if (step.send) assert.equal(codeOf(() => session.send(step.send)), step.refused ?? null, where);
+    if (step.probe) session.probe();
+    if (step.close) session.close();
+    if (step.pass_ms) await clock.pass(step.pass_ms);
+    if (step.until_connect_ms) await this.#untilConnect(step.until_connect_ms, where);
+  }
+
+  async #untilConnect([least, most], where) {
+    const { sockets, clock } = this.world, before = sockets.length, start = clock.now();
+    await clock.pass(most + 1, () => sockets.length > before);
+    const waited = clock.now() - start;
+    assert.ok(sockets.length > before && waited >= least && waited <= most, `${where}: ${waited} ms`);
+  }
+
+  /** What has come to a list since the last step. */
+  #fresh(name, all) {
+    const fresh = all.slice(this.done[name]);
+    this.done[name] = all.length;
+    return fresh;
+  }
+}
+
+test('names and labels are shown as the vectors say', () => {
+  for (const { typed, name, shown = name } of text.names) assert.equal(shownName(typed), shown, JSON.stringify(typed));
+  for (const [typed, most, shown] of text.labels) assert.equal(shownLabel(typed, most), shown, JSON.stringify(typed));
+});
+
+test('lines of chat are cleaned as the vectors say', () => {
+  for (const { typed, text: clean, error } of text.chat) {
+    if (error) assert.equal(codeOf(() => cleanChat(typed)), error, JSON.stringify(typed));
+    else assert.equal(cleanChat(typed), clean, JSON.stringify(typed));
+  }
+});
+
+test('initials are those of the vectors', () => {
+  for (const [name, letters] of text.initials) assert.equal(initials(name), letters, name);
+});
+
+test('addresses mean the servers of the vectors', () => {
+  for (const [typed, meant] of addresses.typed) assert.equal(serverOf(typed)?.url ?? null, meant, typed);
+  for (const [one, other] of addresses.same) assert.equal(originOf(one), originOf(other));
+  for (const [one, other] of addresses.different) assert.notEqual(originOf(one), originOf(other));
+});
+
+test('the hosts of the vectors are private', () => {
+  for (const [host, expected] of addresses.private) assert.equal(isPrivate(new URL(`wss://${host}`).hostname), expected, host);
+});
+
+test('servers that links may not name are none, or public ones without TLS', () => {
+  for (const [address, refused] of addresses.servers.filter(([one]) => /^wss?:/i.test(one))) {
+    const server = serverOf(address), plain = server?.url.startsWith('ws:') && !isPrivate(new URL(server.url).hostname);
+    assert.equal(server ? (plain ? 'link_insecure' : null) : 'link_server', refused, address);
+  }
+});
+
+test('what stands behind the # of a link is refused as the vectors say', () => {
+  for (const [fragment, refused] of links.fragments) assert.equal(hidesParameter(fragment), refused, fragment);
+});
+
+test('rooms have the names of the vectors', () => {
+  for (const [typed, room] of rooms.typed) assert.equal(roomOf(typed), room, typed);
+  for (const [room, expected] of rooms.tables) assert.equal(isTableRoom(room), expected, room);
+});
+
+for (const { name, starts_ms, at } of tables) {
+  test(`tables: ${name}`, () => {
+    // One that is no more is not on a client's board either.
+    for (const [now, error] of at) if (error !== 'no_such_table') assert.equal(isOpen({ starts_ms }, now), error === null, String(now));
+  });
+}
+
+for (const { name, shown, until_ms, sent } of sizes) {
+  test(`sizes: ${name}`, async () => {
+    const clock = new Clock(), start = clock.now(), seen = [];
+    const sights = new Sights((id, { max_width, max_height }) => seen.push([clock.now() - start, max_width, max_height]), clock);
+    for (const [at, max_width, max_height] of shown) {
+      await clock.pass(start + at - clock.now());
+      sights.show('p2', { max_width, max_height });
+    }
+    await clock.pass(start + until_ms - clock.now());
+    assert.deepEqual(seen, sent);
+  });
+}
+
+for (const { name, steps, until_ms, sent, unsent } of lines) {
+  test(`chat: ${name}`, async () => {
+    const clock = new Clock(), start = clock.now(), seen = [], own = new Unsent();
+    let connected = true, full = false, stop = () => {};
+    const send = line => {
+      if (full) throw Object.assign(new Error('full'), { code: 'send_queue_full' });
+      return seen.push([clock.now() - start, line]);
+    };
+    const say = () => {
+      stop();
+      if (connected) own.say(clock.now(), send);
+      const due = connected ? own.due(clock.now()) : null;
+      stop = due === null ? () => {} : clock.after(due - clock.now(), say);
+    };
+    for (const step of steps) {
+      await clock.pass(start + step.at_ms - clock.now());
+      if ('connected' in step) connected = step.connected;
+      if ('queue_full' in step) full = step.queue_full;
+      if ('write' in step) assert.equal(codeOf(() => own.push(step.write)), step.refused ?? null);
+      if (step.repeated) own.repeated();
+      if (step.error) own.refused(clock.now(), step.error.about, step.error.code);
+      if (step.session_lost) own.sessionLost();
+      if (step.call_ended) own.callEnded();
+      if (step.drop) own.drop(step.drop);
+      if (step.other_room) own.clear();
+      say();
+    }
+    await clock.pass(start + until_ms - clock.now());
+    assert.deepEqual(seen, sent);
+    if (unsent) assert.deepEqual(own.view().map(line => [line.number, line.text, line.failed]), unsent);
+  });
+}
+
+for (const { name, before, offer, another } of connections.offers) {
+  test(`connections: ${name}`, () => assert.equal(isAnotherConnection(before, offer), another));
+}
+
+test('connections are made anew after the pauses of the vectors', () => {
+  const renewals = new Renewals();
+  let now = 0;
+  const pauses = connections.pauses.map(([stood]) => {
+    if (stood !== null) {
+      renewals.connected(now);
+      now += stood;
+      renewals.interrupted(now);
+    }
+    const pause = renewals.pause();
+    now += pause;
+    return [stood, pause];
+  });
+  assert.deepEqual(pauses, connections.pauses);
+});
+
+test('new connections are accepted as often as the vectors say', () => {
+  const renewals = new Renewals();
+  assert.deepEqual(connections.accepted.map(([at]) => [at, renewals.grant(at)]), connections.accepted);
+});
+
+for (const { name, steps } of boards.cases) {
+  test(`board: ${name}`, () => {
+    const fold = new BoardFold(boards.you);
+    for (const [at, { news, changed, state }] of steps.entries()) {
+      assert.equal(fold.handle(readable(news)), changed, `step ${at}`);
+      expect(fold.state(), state, `step ${at}`);
+    }
+  });
+}
+
+for (const random of [0, 0.5, 0.999]) for (const { name, steps } of sessions.cases) {
+  test(`session: ${name} (chance ${random})`, async () => {
+    const run = new Run(random);
+    for (const [at, step] of steps.entries()) await run.step(step, `step ${at}: ${JSON.stringify(step).slice(0, 200)}`);
+  });
+}
