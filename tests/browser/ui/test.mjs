@@ -245,7 +245,7 @@ test('a page tells that it shows more at once, and less when that has stood', as
     const { Sights, PATIENCE_MS, SPACING_MS } = await import('/shared/sight.js');
     const said = [], steps = [];
     let time = 10_000;
-    const sights = new Sights((id, { max_width, max_height }) => said.push(`${id} ${max_width}x${max_height}`), () => time);
+    const sights = new Sights((id, { max_width, max_height }) => said.push(`${id} ${max_width}x${max_height}`), { now: () => time, after: () => () => {} });
     const show = (width, height) => sights.show('p1', { max_width: width, max_height: height });
     const after = ms => { time += ms; sights.look(); steps.push(said.splice(0).join()); };
     show(0, 0); after(PATIENCE_MS - 1);             // not laid out yet
