@@ -72,7 +72,7 @@ export const en = {
   yourTable: 'Your table',
   table: 'Table',
   weekly: 'weekly',
-  byKnocking: 'knock first',
+  byKnocking: 'knock',
   locked: 'locked',
   untilTime: (/** @type {string} */ time) => `until ${time}`,
   andOthers: (/** @type {string} */ names, /** @type {number} */ n) => `${names} and ${n} more`,
