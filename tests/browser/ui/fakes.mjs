@@ -1,14 +1,14 @@
-// What the tests of the browser's half need instead of a browser: the pages' own modules, a clock, a socket, and a session
-// between them.
+// Replaces the browser in tests of the pages' protocol code: loads the pages' own modules, and fakes a clock, a socket,
+// and a session between them.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
-/** Words are in the system's language; node 20 has no `navigator`. */
+/** Texts use the system's language. Node 20 has no `navigator`. */
 globalThis.navigator ??= { language: 'en' };
-/** Node 18 has it behind a flag. */
+/** Node 18 has `CustomEvent` only behind a flag. */
 globalThis.CustomEvent ??= class extends Event {
   constructor(type, { detail } = {}) {
     super(type);
@@ -19,7 +19,7 @@ globalThis.CustomEvent ??= class extends Event {
 /** @type {Map<string, Promise<string>>} */
 const addresses = new Map();
 
-/** A module of ui/, such as `shared/protocol.js`, with what it imports. Node takes a .js file without a package.json beside it for CommonJS, so it is imported by its text. */
+/** Imports a module of ui/, such as `shared/protocol.js`, with its imports. It is imported by its text, because Node treats a .js file without a package.json beside it as CommonJS. */
 export const ours = async name => import(await addressOf(path.join(root, 'ui', name)));
 
 /** @param {string} file */
@@ -39,7 +39,7 @@ async function made(file) {
 /** One file of the protocol's test vectors. */
 export const vectors = async name => expanded(JSON.parse(await readFile(path.join(root, 'docs/protocol', name), 'utf8')));
 
-/** With `{"repeat": "x", "times": 3, "then": "y"}` as the text it stands for. */
+/** Replaces `{"repeat": "x", "times": 3, "then": "y"}` by the text that it describes. */
 function expanded(value) {
   if (Array.isArray(value)) return value.map(expanded);
   if (value === null || typeof value !== 'object') return value;
@@ -47,10 +47,10 @@ function expanded(value) {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, expanded(one)]));
 }
 
-/** Until everything that is ready has run. */
+/** Resolves after everything that is ready has run. */
 export const settled = () => new Promise(resolve => setImmediate(resolve));
 
-/** Time that passes when a test lets it. */
+/** A virtual clock, which a test advances. */
 export class Clock {
   #now = 1_000;
   #timers = new Set();
@@ -61,7 +61,7 @@ export class Clock {
     return () => this.#timers.delete(timer);
   };
 
-  /** @param {() => boolean} [enough] stops time early */
+  /** @param {() => boolean} [enough] stops before the end when it returns true */
   async pass(ms, enough = () => false) {
     const end = this.#now + ms;
     for (;;) {
@@ -77,12 +77,12 @@ export class Clock {
   }
 }
 
-/** A socket whose other end is the test. */
+/** A fake socket; the test is the server. */
 class FakeSocket {
   readyState = 0;
-  /** Messages, read. */
+  /** Sent messages, parsed. */
   sent = [];
-  /** With which code it was closed from this side. */
+  /** The code with which this side closed it. */
   closed = null;
   onopen = null;
   onmessage = null;
@@ -101,13 +101,13 @@ class FakeSocket {
 
 const EVENTS = ['welcome', 'resumed', 'message', 'disconnected', 'lost', 'ended'];
 
-/** A session on such a clock, and the server's end of each socket that it opens. */
+/** A session on a virtual clock, and the server's end of each socket that it opens. */
 export class World {
   clock = new Clock();
   sockets = [];
-  /** Name and detail of each. */
+  /** Name and detail of each event. */
   events = [];
-  /** What it did with its sockets: `connect`, `close_1000`, `close` with another code. */
+  /** What the session did with its sockets: `connect`, `close_1000`, or `close` with another code. */
   acts = [];
 
   constructor(Session, options = {}) {
@@ -135,7 +135,7 @@ export class World {
     this.socket.onopen?.();
   }
 
-  /** @param {...any} messages objects, or texts as they are */
+  /** @param {...any} messages objects, or strings to send unchanged */
   async says(...messages) {
     for (const message of messages) {
       this.socket.onmessage?.({ data: typeof message === 'string' ? message : JSON.stringify(message) });

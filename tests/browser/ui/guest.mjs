@@ -1,6 +1,6 @@
 // The guest page against a real server: serves ui/ the way the server does (versioned assets, the page's policy), opens it
-// with Chromium's made-up camera and microphone, joins as a person would and says what it sees.
-//   node guest.mjs ws://127.0.0.1:PORT ROOM FOLDER [seconds] [own]     own: the page the server itself gives
+// with Chromium's fake camera and microphone, joins like a person and prints what it sees.
+//   node guest.mjs ws://127.0.0.1:PORT ROOM FOLDER [seconds] [own]     own: use the page that the server itself serves
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ const web = createServer(async (request, response) => {
     response.writeHead(404).end();
   }
 });
-// The session goes on to the real server, under its own origin.
+// Forward the session to the real server, with the server's own origin.
 web.on('upgrade', (request, socket, head) => {
   const { hostname, port } = new URL(server), on = connect(Number(port), hostname);
   const lines = [`GET / HTTP/1.1`, ...Object.entries({ ...request.headers, host: `${hostname}:${port}`, origin: `http://${hostname}:${port}` }).map(([name, value]) => `${name}: ${value}`), '', ''];

@@ -1,4 +1,4 @@
-// The guest's page in headless Chromium against a made-up server that says what the test wants: node --test guest.test.mjs
+// The guest's page in headless Chromium against a fake server that the test controls: node --test guest.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createServer } from 'node:http';
@@ -14,13 +14,13 @@ const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 const BO = { id: 'p1', name: 'Bo', key: 'TLNUTs2yaO8rlDRp9hN1CnaGJTOWaBQ7E1mfbCw9DAQ', media: { microphone: false, camera: false } };
 const TABLE_ROOM = 't-4f8s0x6h2n9b7w1e';
 
-/** One made-up server: it seats everybody, keeps sessions, and notes what it heard. */
+/** A fake server, which seats everybody, keeps sessions, and records received messages. */
 class Server {
   heard = [];
   closes = [];
-  /** Whether sockets are taken. */
+  /** Whether it accepts sockets. */
   up = true;
-  /** Whether a session is known when somebody wants to go on with it. */
+  /** Whether it has forgotten a session that a client wants to resume. */
   forgets = false;
   people = [BO];
   #received = 0;
@@ -125,7 +125,7 @@ after(async () => {
   for (const profile of profiles) await rm(profile, { recursive: true, force: true }).catch(() => {});
 });
 
-/** A page of a link to a server of its own. */
+/** A page opened by a link to its own fake server. */
 async function guest({ devices = 'none', language = 'en', room = 'soup', zone, prepare }) {
   const server = await new Server().start();
   prepare?.(server);
@@ -221,7 +221,7 @@ for (const language of ['en', 'ko']) {
     const t = words[language], { server, page, end } = await inCall({ language });
     await press(page, ['#call-chat']);
     server.forgets = true;
-    // It hears the line, and breaks before it repeats it.
+    // It receives the line, and breaks before it sends it back.
     const say = server.say.bind(server);
     server.say = message => message.type === 'chat' ? server.breaks() : say(message);
     await page.type('#chat-input', 'did you get this?');
@@ -296,7 +296,7 @@ test('with devices both are told when they are open, and off at once', async () 
   assert.equal(server.of('media').at(-1).microphone, true);
   await press(page, ['#call-camera']);
   await until('on', () => server.of('media').at(-1)?.camera === true);
-  // A device that goes by itself is off, to oneself and to the others.
+  // A device that disappears is off for oneself and for the others.
   await page.evaluate(() => {
     const { srcObject } = document.querySelector('lr-tile.own video'), [track] = srcObject.getVideoTracks();
     track.stop();

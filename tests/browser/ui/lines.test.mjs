@@ -1,11 +1,11 @@
-// Lines of chat on their way, in the browser's half of a call: node --test lines.test.mjs
+// Delivery of chat lines in the pages' call code: node --test lines.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Clock, ours } from './fakes.mjs';
 
 const { Call } = await ours('shared/call.js');
 
-/** A session whose server is the test. */
+/** A session; the test is the server. */
 class Fake extends EventTarget {
   state = 'open';
   clock = new Clock();

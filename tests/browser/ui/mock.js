@@ -1,5 +1,5 @@
-// Runs in the page before anything else: plays the part of Tauri. `mock.push(state)` is what Rust would say, `mock.calls`
-// is what was asked of it. Pictures are drawn here, as packets of the frame socket's shape.
+// Mocks Tauri. Runs in the page before anything else. `mock.push(state)` sends a state like Rust, `mock.calls` has the
+// commands that the page called. Pictures are generated as packets in the frame socket's format.
 (() => {
   const callbacks = new Map();
   let next = 1, channel = null, index = 0, streams = new Map(), sequence = 0;

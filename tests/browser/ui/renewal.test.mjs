@@ -1,4 +1,4 @@
-// Connections made anew, in the browser's half of a call: node --test renewal.test.mjs
+// Replacing connections in the pages' call code: node --test renewal.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ours } from './fakes.mjs';

@@ -31,7 +31,7 @@ export async function open() {
   const mock = await readFile(path.join(here, 'mock.js'), 'utf8');
   return {
     browser, origin: `http://127.0.0.1:${web.address().port}`,
-    /** A page with a state in it. */
+    /** Opens a page with a state. */
     async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, zone, setup }) {
       const page = await browser.newPage(), complaints = [];
       page.on('console', message => { if (['error', 'warn'].includes(message.type())) complaints.push(message.text()); });
@@ -59,7 +59,7 @@ export async function open() {
 
 export const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
-/** Presses one after the other, as a person would. */
+/** Presses elements one after the other, like a person. */
 export async function press(page, selectors = []) {
   for (const selector of selectors) {
     await page.waitForSelector(selector, { visible: true, timeout: 20_000 });

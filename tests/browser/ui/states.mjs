@@ -1,4 +1,4 @@
-// Canned states of the app, one for each thing a screen must be able to show.
+// Canned states of the app, one for each situation that a screen must be able to show.
 
 const NOON = Date.parse('2026-11-23T03:12:00Z'); // 12:12 in Seoul, a Monday
 const MINUTE = 60_000;
@@ -56,7 +56,7 @@ function reminded() {
   return { ...base(), board: board(tables, usualPeople()), reminders: [{ number: 3, kind: 'soon', table: id, room, topic, starts_ms }] };
 }
 
-/** name → { state, do?: what to press first } */
+/** name → { state, press?: selectors to press first } */
 export const scenes = {
   'first-run': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null } } },
   'first-run-by-link': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null }, link: { room: 'friday-soup', server: 'wss://other.example', known: false, fingerprint: null, invite: null } } },

@@ -1,4 +1,4 @@
-// What the screens promise, in headless Chromium with the stand-in for Tauri: node --test test.mjs
+// Behaviour of the screens, in headless Chromium with a mock of Tauri: node --test test.mjs
 //   MODULES  folder with node_modules (puppeteer-core, axe-core, ws); the browser tests' own if not given
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -24,7 +24,7 @@ test('every screen is without serious complaints of axe, in both themes', { time
       const { page, complaints } = await stage.page({ state: scene.state, language: 'ko', theme });
       await press(page, scene.press);
       await pause(150);
-      // Not a script tag: the page's own policy holds for those.
+      // Not a script tag, which the page's content policy would block.
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
       const serious = violations.filter(one => ['serious', 'critical'].includes(one.impact))
@@ -178,7 +178,7 @@ test('a change on a board of 200 tables and 2,000 people is shown within two fra
   assert.ok(figures.same && figures.text);
   assert.ok(figures.rows < 60, 'only rows that are seen are in the page');
   assert.equal(figures.cards, 200);
-  // The best of twenty: on a busy machine the others measure the machine.
+  // The best of twenty: on a busy machine the others measure its load.
   assert.ok(figures.best < 33, `${figures.best} ms`);
   await page.close();
 });
@@ -250,9 +250,9 @@ test('a page tells that it shows more at once, and less when that has stood', as
     const after = ms => { time += ms; sights.look(); steps.push(said.splice(0).join()); };
     show(0, 0); after(PATIENCE_MS - 1);             // not laid out yet
     show(640, 360); after(0);                       // the first
-    show(650, 366); after(60_000);                  // as good as the same
+    show(650, 366); after(60_000);                  // nearly the same
     show(320, 180); after(PATIENCE_MS - 1); after(1); after(60_000);
-    show(400, 225); show(500, 281); after(0);       // pulled larger
+    show(400, 225); show(500, 281); after(0);       // resized
     show(600, 338); after(SPACING_MS - 1); after(1);
     show(0, 0); after(PATIENCE_MS / 2); show(600, 338); after(60_000);
     show(0, 0); after(PATIENCE_MS);
@@ -321,7 +321,7 @@ test('a community’s secret is kept with its server, and makes a member of who 
 });
 
 test('both languages fill the same gaps', async () => {
-  // By its text: node 18 takes a .js file without a package.json beside it for CommonJS.
+  // By its text: Node 18 treats a .js file without a package.json beside it as CommonJS.
   const words = async language => import(`data:text/javascript,${encodeURIComponent(await readFile(path.join(ui, `shared/strings/${language}.js`), 'utf8'))}`);
   const { en } = await words('en'), { ko } = await words('ko');
   const compare = (a, b, where) => {

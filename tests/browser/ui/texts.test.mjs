@@ -6,14 +6,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ui = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../ui');
-/** A module without imports, by its text: node 18 takes a .js file without a package.json beside it for CommonJS. */
+/** Imports a module without imports by its text: Node 18 treats a .js file without a package.json beside it as CommonJS. */
 const module = async name => import(`data:text/javascript;base64,${Buffer.from(await readFile(path.join(ui, name), 'utf8')).toString('base64')}`);
 const { finder } = await module('shared/search.js');
 const { fit, LIMITS } = await module('shared/limit.js');
 const { en } = await module('shared/strings/en.js');
 const { ko } = await module('shared/strings/ko.js');
 
-/** Which of the names are found. */
+/** Returns the names that a search finds. */
 const found = (typed, names) => names.filter(finder(typed));
 
 test('Korean names are found by initial consonants', () => {
@@ -99,7 +99,7 @@ test('a text that is too long loses the end of what was put in, in whole letters
   assert.equal(fit('', 'x'.repeat(1_000_000), LIMITS.chat).length, 4000);
 });
 
-/** Every text of a language with where it stands; placeholders are @. */
+/** Every text of a language with its key; placeholders are replaced by @. */
 function texts(language, where = '') {
   const lists = ['withPeople', 'theyCame', 'theyLeft'];
   return Object.entries(language).flatMap(([key, text]) => {
@@ -131,7 +131,7 @@ test('Korean is in 해요체, in the words that programs use, and no particle de
 test('every text is used by a screen', async () => {
   const files = (await readdir(ui, { recursive: true, withFileTypes: true })).filter(one => one.isFile() && one.name.endsWith('.js') && !(one.parentPath ?? one.path).endsWith('strings'));
   const code = (await Promise.all(files.map(one => readFile(path.join(one.parentPath ?? one.path, one.name), 'utf8')))).join('\n');
-  // Devices are named by their kind: t[kind].
+  // Texts for devices are looked up by kind: t[kind].
   const unused = Object.keys(en).filter(key => !['camera', 'microphone', 'speaker'].includes(key) && !new RegExp(`\\bt\\.${key}\\b`).test(code));
   assert.deepEqual(unused, []);
 });

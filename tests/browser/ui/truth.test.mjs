@@ -1,4 +1,4 @@
-// What screens say when something is missing, broken or over, in both languages: node --test truth.test.mjs
+// Messages on screen when something is missing, broken or over, in both languages: node --test truth.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readFile } from 'node:fs/promises';
@@ -26,7 +26,7 @@ function both(name, run) {
   for (const language of ['en', 'ko']) test(`${name} (${language})`, () => run(words[language], language));
 }
 
-/** What Rust says next. @param {any} page @param {(state: any) => any} change */
+/** Pushes the next state from Rust. @param {any} page @param {(state: any) => any} change */
 async function pushed(page, change) {
   const state = await page.evaluate(() => window.mock.state);
   await page.evaluate(next => window.mock.push(next), change(state));
@@ -43,7 +43,7 @@ both('a line that waits is grey and not yet in the chat, one that failed is in t
   await until(page, () => document.querySelector('#chat-input').value === '저도 갈게요\nund noch was');
   assert.equal(await read(page, '#chat-wrong'), t.notSaid(t.problems.chat_unconfirmed));
   assert.deepEqual(await calls(page, 'drop_line'), [{ number: 1 }]);
-  // Told again before Rust has forgotten it, it is not put there twice.
+  // If Rust sends it again before dropping it, it is not inserted twice.
   await pushed(page, state => ({ ...state, version: 'again' }));
   await pause(50);
   assert.equal(await page.$eval('#chat-input', one => one.value), '저도 갈게요\nund noch was');

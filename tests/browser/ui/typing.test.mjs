@@ -1,4 +1,4 @@
-// Typing with an input method, and the language that screens are read in, in headless Chromium: node --test typing.test.mjs
+// Typing with an input method, and the language of screens, in headless Chromium: node --test typing.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { base, board, scenes } from './states.mjs';
@@ -12,19 +12,19 @@ const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(
 const until = (page, run, ...args) => page.waitForFunction(run, { timeout: 20_000 }, ...args);
 const value = (page, selector) => page.$eval(selector, field => field.value);
 
-/** An input method at work in the field that has the focus. */
+/** Simulates an input method in the focused field. */
 async function inputMethod(page) {
   const session = await page.createCDPSession();
   return {
-    /** What is being composed, underlined in the field. */
+    /** Sets the text that is being composed, underlined in the field. */
     compose: text => session.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length }),
-    /** It is complete. */
+    /** Completes the composition. */
     commit: text => session.send('Input.insertText', { text }),
-    /** A key that goes to the page while it is being composed, as some systems send it. */
+    /** Sends a key to the page during composition, like some systems do. */
     async key(key, code) {
       await page.evaluate((key, code) => {
         document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, code, keyCode: 229, isComposing: true, bubbles: true, cancelable: true, composed: true }));
-        // What an engine does that takes the key for itself as well.
+        // The default actions of an engine that also handles the key.
         const form = document.activeElement.closest('form');
         if (key === 'Enter' && form) form.requestSubmit();
         if (key === 'Escape') document.querySelector('dialog[open]')?.dispatchEvent(new Event('cancel', { cancelable: true }));
@@ -38,7 +38,7 @@ const noBoard = { ...base(), board: null, session: { kind: 'open', server: 'wss:
 const people = [...Array(20).keys()].map(n => ({ id: `p${n}`, name: { 3: '박지훈', 7: '배준호', 9: '박하은' }[n] ?? `Person ${n}`, presence: 'free' }));
 const settings = ['#board-more', '.menu:popover-open button:last-child'];
 
-/** Every text field of the window: how one gets there, and the commands that Enter in it leads to. */
+/** Every text field of the window: the steps that open it, and the commands that Enter in it causes. */
 const fields = {
   'the name of the first run': { state: scenes['first-run'].state, field: 'form.welcome input[autocomplete=name]', does: ['save_settings', 'connect'] },
   'the address of the first run': { state: scenes['first-run'].state, field: 'form.welcome input[inputmode=url]', does: ['save_settings', 'connect'] },
@@ -73,7 +73,7 @@ for (const [name, { state, steps, field, does, leaves }] of Object.entries(field
     assert.equal(await page.$('.trouble[role=alert]:not([hidden])'), null, 'nothing was submitted and refused');
     await method.commit('박');
     if (!does.length && !leaves) return void await page.close();
-    // The same Enter when nothing is being composed any more.
+    // The same Enter after the composition has ended.
     await page.evaluate(() => {
       for (const input of document.querySelectorAll('form.welcome input[autocomplete=name]')) if (!input.value) input.value = '박지훈';
       for (const input of document.querySelectorAll('form.welcome input[inputmode=url], #settings-server, lr-room-field input')) input.value = 'lunch.example.org';

@@ -10,7 +10,7 @@ const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom
 const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions] =
   await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session'].map(name => vectors(`${name}.json`)));
 
-/** Whether a value has everything that is expected of it; null is expected of what is absent. */
+/** Whether a value has everything that is expected; null stands for an absent value. */
 function fits(value, expected) {
   if (expected === null) return value === null || value === undefined;
   if (typeof expected !== 'object') return value === expected;
@@ -22,7 +22,7 @@ function expect(value, expected, where) {
   if (!fits(value, expected)) assert.deepEqual(value, expected, where);
 }
 
-/** What is thrown has a code. */
+/** The code of the error that is thrown, if any. */
 function codeOf(run) {
   try {
     run();
@@ -32,7 +32,7 @@ function codeOf(run) {
   }
 }
 
-/** A session that goes through the steps of a case. */
+/** Runs the steps of a case on a session. */
 class Run {
   constructor(random) {
     this.random = random;
@@ -70,7 +70,7 @@ class Run {
     assert.ok(sockets.length > before && waited >= least && waited <= most, `${where}: ${waited} ms`);
   }
 
-  /** What has come to a list since the last step. */
+  /** Returns the new entries of a list since the last step. */
   #fresh(name, all) {
     const fresh = all.slice(this.done[name]);
     this.done[name] = all.length;
@@ -122,7 +122,7 @@ test('rooms have the names of the vectors', () => {
 
 for (const { name, starts_ms, at } of tables) {
   test(`tables: ${name}`, () => {
-    // One that is no more is not on a client's board either.
+    // A table that is over is not on a client's board either.
     for (const [now, error] of at) if (error !== 'no_such_table') assert.equal(isOpen({ starts_ms }, now), error === null, String(now));
   });
 }
