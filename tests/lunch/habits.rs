@@ -5,6 +5,7 @@ use engine::signaling::board_fold::{Mine, TableView};
 use engine::signaling::link::Link;
 use engine::signaling::message::MediaState;
 use engine::{AppView, BoardAnswer, Command, JoinRequest, LinkState, Picture, ServerAddress, Stage};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use whole_system::people::{Habits, Person};
 
@@ -41,7 +42,7 @@ pub(crate) async fn pictures(person: &Person, name: &str) {
     }
 }
 
-pub(crate) async fn lay(person: &Person, topic: &str, draft: Draft) -> TableView {
+pub(crate) async fn lay(person: &Person, topic: &str, draft: Draft) -> Arc<TableView> {
     person.engine.board(BoardRequest::Lay(draft)).await.expect("laid");
     let laid = |view: &AppView| {
         view.board.as_ref().and_then(|board| board.tables.iter().find(|table| table.topic == topic).cloned())
@@ -90,7 +91,7 @@ pub(crate) fn draft(topic: &str) -> Draft {
     }
 }
 
-pub(crate) fn table(view: &AppView, id: &str) -> Option<TableView> {
+pub(crate) fn table(view: &AppView, id: &str) -> Option<Arc<TableView>> {
     view.board.as_ref()?.tables.iter().find(|table| table.id == id).cloned()
 }
 

@@ -19,6 +19,7 @@ use habits::{
     unix_ms,
 };
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use watchers::Watchers;
 use whole_system::browser::Kind;
@@ -133,7 +134,7 @@ impl Table<'_> {
 }
 
 /// A booked table, a line, and a move up.
-async fn book_seats(people: &[Person]) -> TableView {
+async fn book_seats(people: &[Person]) -> Arc<TableView> {
     let [ada, ben, cem, dan, eve, ..] = people else { panic!("eleven") };
     let soup = lay(ada, "Soup", Draft { starts_ms: unix_ms() + 300_000, ..draft("Soup") }).await;
     for person in [ben, cem, dan] {
@@ -190,14 +191,14 @@ async fn knock(people: &[Person], gus: &Person, watchers: &mut Watchers, server:
     }
     watchers.knock("Talk", &invite(fay, server, &talk.room).await);
     let view = fay.until("sees everybody who knocks", |view| view.call.lobby.len() == 2 + watchers.count()).await;
-    for knocker in view.call.lobby {
-        fay.tell(Command::Room(RoomRequest::Admit { id: knocker.id })).await;
+    for knocker in &view.call.lobby {
+        fay.tell(Command::Room(RoomRequest::Admit { id: knocker.id.clone() })).await;
     }
     for person in [gus, dan] {
         person.until("let in", |view| view.call.stage == Stage::Joined).await;
     }
     watchers.are_back("Fay");
-    talk.id
+    talk.id.clone()
 }
 
 /// Every acknowledged seat still exists.

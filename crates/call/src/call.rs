@@ -3,7 +3,7 @@
 mod people;
 
 use self::people::Other;
-use crate::event::{Command, Input, Output, PeerSignal, Said, SdpKind, Signal};
+use crate::event::{Command, Input, Output, PeerSignal, SdpKind, SendOutcome, Signal};
 use crate::link::Mend;
 use crate::rejoin::{Rejoin, refuses_entry};
 use crate::unsent::{ChatRefusal, Unsent};
@@ -15,6 +15,7 @@ use signaling::message::{
     ServerMessage,
 };
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Where the call is.
@@ -29,7 +30,7 @@ use std::time::Instant;
 ///   └────Join──── Ended ◀──Leave/removed──┴────refused─────┘
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-enum State {
+enum Phase {
     Idle,
     Joining,
     Knocking,
@@ -51,20 +52,21 @@ enum State {
 /// One person's part in one room.
 #[derive(Debug)]
 pub struct Call {
-    state: State,
+    phase: Phase,
     room: String,
     invite: Option<String>,
     media: MediaState,
     /// What works of it.
     able: MediaState,
     /// What the others know.
-    told: MediaState,
+    announced: MediaState,
     captured: MediaState,
     ice_servers: Vec<IceServer>,
     /// People in the room at most, oneself included: whoever is announced beyond that does not exist here.
     most_people: usize,
     others: Vec<Other>,
-    chat: VecDeque<ChatLine>,
+    /// Shared with the views: a new line copies the pointers, not the lines.
+    chat: Arc<Vec<Arc<ChatLine>>>,
     unsent: Unsent,
     /// Number of the last `join`, by which the server's answer names it.
     join: Option<u64>,
@@ -91,17 +93,17 @@ impl Call {
     /// Not in any room.
     pub fn new() -> Self {
         Self {
-            state: State::Idle,
+            phase: Phase::Idle,
             room: String::new(),
             invite: None,
             media: MediaState::default(),
             able: MediaState { microphone: true, camera: true },
-            told: MediaState::default(),
+            announced: MediaState::default(),
             captured: MediaState::default(),
             ice_servers: vec![],
             most_people: MAX_PARTICIPANTS,
             others: vec![],
-            chat: VecDeque::new(),
+            chat: Arc::default(),
             unsent: Unsent::default(),
             join: None,
             rejoin: Rejoin::default(),
@@ -121,13 +123,13 @@ impl Call {
             Input::Command(command) => self.command(now, command),
             Input::Signal(signal) => self.signal(now, signal),
             Input::Able(able) => self.able(able),
-            Input::Said(said) => self.said(now, said),
+            Input::Sent(outcome) => self.sent(now, outcome),
             Input::LocalDescription { id, kind, sdp } => self.local_description(id, kind, sdp),
             Input::LocalCandidate { id, candidate } => self.local_candidate(id, candidate),
             Input::Peer { id, input } => self.peer(now, &id, input),
             Input::NewSession { id, sdp } => self.new_session(now, id, sdp),
         }
-        self.say_chat(now);
+        self.send_waiting_chat(now);
     }
 
     /// Takes a line for the chat over: it waits in [`CallView::unsent`] until the room has it. Then drain
@@ -141,22 +143,22 @@ impl Call {
         }
         let number = self.unsent.push(now, text)?;
         self.changed = true;
-        self.say_chat(now);
+        self.send_waiting_chat(now);
         Ok(number)
     }
 
     /// Lets time pass: lines of chat that waited go out, a seat that was lost is asked for again, links that stayed
-    /// silent are restarted, and others hear how large they are shown.
+    /// silent are restarted, and others learn how large they are shown.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.say_chat(now);
-        if matches!(self.state, State::Rejoining { .. }) && self.rejoin.take_due(now) {
-            self.say_join();
+        self.send_waiting_chat(now);
+        if matches!(self.phase, Phase::Rejoining { .. }) && self.rejoin.take_due(now) {
+            self.send_join();
         }
         if !self.in_room() {
-            return; // nobody would hear of it
+            return; // nobody is there
         }
         for other in &mut self.others {
-            if let Some(most) = other.sight.tell(now) {
+            if let Some(most) = other.displayed.take_due(now) {
                 let to = other.participant.id.clone();
                 self.outputs.push_back(Output::Send(ClientMessage::Resolution { to, most }));
             }
@@ -181,10 +183,10 @@ impl Call {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let others = || self.others.iter().filter(|_| self.in_room());
         let mending = others().flat_map(|o| o.link.poll_timeout().into_iter().chain(o.inflow.due()));
-        let rejoining = self.rejoin.due().filter(|_| matches!(self.state, State::Rejoining { .. }));
-        let chat = self.unsent.due().filter(|_| matches!(self.state, State::Joined { .. }));
+        let rejoining = self.rejoin.due().filter(|_| matches!(self.phase, Phase::Rejoining { .. }));
+        let chat = self.unsent.due().filter(|_| matches!(self.phase, Phase::Joined { .. }));
         let chat = chat.max(self.rejoin.company().filter(|_| chat.is_some()));
-        mending.chain(others().filter_map(|o| o.sight.due())).chain(rejoining).chain(chat).min()
+        mending.chain(others().filter_map(|o| o.displayed.due())).chain(rejoining).chain(chat).min()
     }
 
     /// The next thing to do, in order.
@@ -199,35 +201,40 @@ impl Call {
 
     /// In a room, or on the way into one.
     pub fn is_active(&self) -> bool {
-        match self.state {
-            State::Joining
-            | State::Knocking
-            | State::Joined { .. }
-            | State::Reconnecting { .. }
-            | State::Rejoining { .. } => true,
-            State::Idle | State::Ended(_) => false,
+        match self.phase {
+            Phase::Joining
+            | Phase::Knocking
+            | Phase::Joined { .. }
+            | Phase::Reconnecting { .. }
+            | Phase::Rejoining { .. } => true,
+            Phase::Idle | Phase::Ended(_) => false,
         }
+    }
+
+    /// What somebody else in the room is called.
+    pub fn name_of(&self, id: &ParticipantId) -> Option<&str> {
+        self.others.iter().find(|other| other.participant.id == *id).map(|other| other.participant.name.as_str())
     }
 
     /// The call as it is.
     pub fn view(&self) -> CallView {
-        let (stage, you) = match &self.state {
-            State::Idle => (Stage::Idle, None),
-            State::Joining => (Stage::Joining, None),
-            State::Knocking => (Stage::Knocking, None),
-            State::Joined { you } => (Stage::Joined, Some(you.clone())),
-            State::Reconnecting { you, since } => (Stage::Reconnecting { since: *since }, Some(you.clone())),
-            State::Rejoining { since } => (Stage::Reconnecting { since: *since }, None),
-            State::Ended(why) => (Stage::Ended(*why), None),
+        let (stage, you) = match &self.phase {
+            Phase::Idle => (Stage::Idle, None),
+            Phase::Joining => (Stage::Joining, None),
+            Phase::Knocking => (Stage::Knocking, None),
+            Phase::Joined { you } => (Stage::Joined, Some(you.clone())),
+            Phase::Reconnecting { you, since } => (Stage::Reconnecting { since: *since }, Some(you.clone())),
+            Phase::Rejoining { since } => (Stage::Reconnecting { since: *since }, None),
+            Phase::Ended(why) => (Stage::Ended(*why), None),
         };
         CallView {
             stage,
             room: self.room.clone(),
             you,
             media: self.media,
-            told: self.told,
+            announced: self.announced,
             participants: self.others.iter().map(Other::view).collect(),
-            chat: self.chat.iter().cloned().collect(),
+            chat: self.chat.clone(),
             unsent: self.unsent.view(),
             host: self.host.clone(),
             locked: self.locked,
@@ -238,7 +245,8 @@ impl Call {
     }
 
     fn command(&mut self, now: Instant, command: Command) {
-        self.changed = true;
+        // How large others are displayed is the window's own doing.
+        self.changed |= !matches!(command, Command::Show(_));
         match command {
             Command::Join { room, invite, media } => self.join(room, invite, media),
             Command::Leave => self.leave(),
@@ -247,7 +255,7 @@ impl Call {
             Command::DropLine(number) => drop(self.unsent.drop_line(number)),
             Command::Room(request) => {
                 if self.in_room() {
-                    self.say(ClientMessage::Room(request));
+                    self.send(ClientMessage::Room(request));
                 }
             }
             Command::Show(sizes) => self.show(now, &sizes),
@@ -259,8 +267,8 @@ impl Call {
     fn show(&mut self, now: Instant, sizes: &BTreeMap<ParticipantId, Resolution>) {
         for other in &mut self.others {
             match sizes.get(&other.participant.id) {
-                Some(size) => other.sight.show(now, *size),
-                None if other.participant.media.camera => other.sight.show(now, Resolution::NONE),
+                Some(size) => other.displayed.show(now, *size),
+                None if other.participant.media.camera => other.displayed.show(now, Resolution::NONE),
                 None => {}
             }
         }
@@ -275,23 +283,24 @@ impl Call {
             self.unsent.clear(); // what was written for one room is not for another
         }
         (self.room, self.invite, self.media) = (room, invite, media);
-        self.chat.clear();
+        self.chat = Arc::default();
         self.notice = None;
         self.rejoin = Rejoin::default();
-        self.state = State::Joining;
-        self.say_join();
+        self.phase = Phase::Joining;
+        self.send_join();
         self.capture();
     }
 
-    fn say_join(&mut self) {
+    fn send_join(&mut self) {
         self.join = None;
-        self.told = self.shown_media();
-        self.say(ClientMessage::Join { room: self.room.clone(), media: self.told, invite: self.invite.clone() });
+        let media = self.shown_media();
+        self.changed |= std::mem::replace(&mut self.announced, media) != media;
+        self.send(ClientMessage::Join { room: self.room.clone(), media, invite: self.invite.clone() });
     }
 
     fn leave(&mut self) {
         if self.is_active() {
-            self.say(ClientMessage::Leave);
+            self.send(ClientMessage::Leave);
             self.end(Ended::Left);
         }
     }
@@ -301,14 +310,14 @@ impl Call {
             return;
         }
         self.media = media;
-        self.tell_media();
+        self.announce_media();
         self.capture();
     }
 
     fn able(&mut self, able: MediaState) {
         if able != self.able {
             self.able = able;
-            self.tell_media();
+            self.announce_media();
         }
     }
 
@@ -320,11 +329,11 @@ impl Call {
         }
     }
 
-    fn tell_media(&mut self) {
+    fn announce_media(&mut self) {
         let shown = self.shown_media();
-        if self.is_active() && shown != self.told {
-            self.told = shown;
-            self.say(ClientMessage::Media(shown));
+        if self.is_active() && shown != self.announced {
+            self.announced = shown;
+            self.send(ClientMessage::Media(shown));
             self.changed = true;
         }
     }
@@ -337,29 +346,29 @@ impl Call {
             }
             Signal::Resumed { ice_servers } => {
                 self.ice_servers = ice_servers;
-                if let State::Reconnecting { you, .. } = &self.state {
-                    self.state = State::Joined { you: you.clone() };
+                if let Phase::Reconnecting { you, .. } = &self.phase {
+                    self.phase = Phase::Joined { you: you.clone() };
                     self.changed = true;
                 }
             }
             Signal::Disconnected => {
-                if let State::Joined { you } = &self.state {
-                    self.state = State::Reconnecting { you: you.clone(), since: now };
+                if let Phase::Joined { you } = &self.phase {
+                    self.phase = Phase::Reconnecting { you: you.clone(), since: now };
                     self.changed = true;
                 }
             }
             Signal::Lost => {
-                self.unsent.session_lost();
+                self.session_lost();
                 self.lost(now);
             }
             Signal::Ended(code) => {
-                self.unsent.session_lost();
+                self.session_lost();
                 if self.is_active() {
                     self.end(Ended::Refused(code));
                 }
             }
             Signal::Untrusted(why) => {
-                self.unsent.session_lost();
+                self.session_lost();
                 if self.is_active() {
                     self.end(Ended::Untrusted(why));
                 }
@@ -368,39 +377,45 @@ impl Call {
         }
     }
 
-    /// What the session made of the last thing it was to say.
-    fn said(&mut self, now: Instant, said: Said) {
-        match said {
-            Said::Join { about } => self.join = Some(about),
-            Said::Chat { about } => self.unsent.taken(about),
-            Said::ChatWaits => self.unsent.put_back(now),
-            Said::ChatRefused(code) => {
+    /// What became of the last message that was to be sent.
+    fn sent(&mut self, now: Instant, outcome: SendOutcome) {
+        match outcome {
+            SendOutcome::Join { about } => self.join = Some(about),
+            SendOutcome::Chat { about } => self.unsent.taken(about),
+            SendOutcome::ChatDeferred => self.unsent.put_back(now),
+            SendOutcome::ChatRefused(code) => {
                 self.unsent.refused(code);
                 self.changed = true;
             }
         }
     }
 
-    /// Says the lines that waited, as long as the server listens.
-    fn say_chat(&mut self, now: Instant) {
-        while let State::Joined { .. } = self.state
+    /// Sends the lines that waited, while the server takes them.
+    fn send_waiting_chat(&mut self, now: Instant) {
+        while let Phase::Joined { .. } = self.phase
             && self.rejoin.company().is_none_or(|until| until <= now)
             && let Some(text) = self.unsent.next(now)
         {
-            self.say(ClientMessage::Chat { text });
+            self.send(ClientMessage::Chat { text });
         }
+    }
+
+    /// What was on its way over the session may have come or not.
+    fn session_lost(&mut self) {
+        self.unsent.session_lost();
+        self.changed = true;
     }
 
     /// The server no longer knows us, and ids of before are void: ask for a seat in the same room.
     fn lost(&mut self, now: Instant) {
-        self.state = match self.state {
-            State::Idle | State::Ended(_) => return,
+        self.phase = match self.phase {
+            Phase::Idle | Phase::Ended(_) => return,
             // A knock that nobody remembers: again from the door on.
-            State::Joining | State::Knocking => State::Joining,
-            State::Joined { .. } => State::Rejoining { since: now },
-            State::Reconnecting { since, .. } | State::Rejoining { since } => State::Rejoining { since },
+            Phase::Joining | Phase::Knocking => Phase::Joining,
+            Phase::Joined { .. } => Phase::Rejoining { since: now },
+            Phase::Reconnecting { since, .. } | Phase::Rejoining { since } => Phase::Rejoining { since },
         };
-        self.say_join();
+        self.send_join();
         self.changed = true;
     }
 
@@ -446,10 +461,10 @@ impl Call {
     fn room_news(&mut self, news: RoomNews) {
         match news {
             RoomNews::Knocking { room } => {
-                let asked = matches!(self.state, State::Joining | State::Rejoining { .. });
+                let asked = matches!(self.phase, Phase::Joining | Phase::Rejoining { .. });
                 if asked && room == self.room {
                     self.close_peers(); // of a seat that was lost: nobody may be seen before the door
-                    self.state = State::Knocking;
+                    self.phase = Phase::Knocking;
                 }
             }
             RoomNews::Lobby { knocking } if self.in_room() => self.lobby = knocking,
@@ -465,16 +480,16 @@ impl Call {
                 self.notify(ErrorCode::Muted);
             }
             // Whether somebody is there who could open.
-            RoomNews::State { host, .. } if matches!(self.state, State::Knocking) => self.host = host,
+            RoomNews::State { host, .. } if matches!(self.phase, Phase::Knocking) => self.host = host,
             RoomNews::Lobby { .. } | RoomNews::State { .. } | RoomNews::Muted => return, // not in any more
         }
         self.changed = true;
     }
 
     fn you(&self) -> Option<&ParticipantId> {
-        match &self.state {
-            State::Joined { you } | State::Reconnecting { you, .. } => Some(you),
-            State::Idle | State::Joining | State::Knocking | State::Rejoining { .. } | State::Ended(_) => None,
+        match &self.phase {
+            Phase::Joined { you } | Phase::Reconnecting { you, .. } => Some(you),
+            Phase::Idle | Phase::Joining | Phase::Knocking | Phase::Rejoining { .. } | Phase::Ended(_) => None,
         }
     }
 
@@ -491,14 +506,14 @@ impl Call {
 
     /// Asks for the seat again, at once or after a pause. False if there was none, or it was lost too often.
     fn seat_lost(&mut self, now: Instant) -> bool {
-        let since = match self.state {
-            State::Joined { .. } => now,
-            State::Reconnecting { since, .. } | State::Rejoining { since } => since,
-            State::Idle | State::Joining | State::Knocking | State::Ended(_) => return false,
+        let since = match self.phase {
+            Phase::Joined { .. } => now,
+            Phase::Reconnecting { since, .. } | Phase::Rejoining { since } => since,
+            Phase::Idle | Phase::Joining | Phase::Knocking | Phase::Ended(_) => return false,
         };
         let again = self.rejoin.plan(now);
         if again {
-            self.state = State::Rejoining { since };
+            self.phase = Phase::Rejoining { since };
             self.changed = true;
             self.handle_timeout(now);
         }
@@ -506,13 +521,13 @@ impl Call {
     }
 
     fn joined(&mut self, now: Instant, room: String, you: ParticipantId, participants: Vec<Participant>) {
-        let asked = matches!(self.state, State::Joining | State::Knocking | State::Rejoining { .. });
+        let asked = matches!(self.phase, Phase::Joining | Phase::Knocking | Phase::Rejoining { .. });
         if !asked || room != self.room {
             return; // an answer to a join that was taken back
         }
         self.rejoin.joined(now, self.others.iter().map(|other| &other.participant));
         self.close_peers(); // those of the seat that was lost
-        self.state = State::Joined { you };
+        self.phase = Phase::Joined { you };
         self.forget_door(); // what is to be known of it follows
         self.changed = true;
         for participant in participants {
@@ -529,10 +544,11 @@ impl Call {
         } else if known.is_none() {
             return; // nobody whom we see
         }
-        if self.chat.len() == Self::CHAT_KEPT {
-            self.chat.pop_front();
+        let chat = Arc::make_mut(&mut self.chat);
+        if chat.len() == Self::CHAT_KEPT {
+            chat.remove(0);
         }
-        self.chat.push_back(ChatLine { from, name, text, at });
+        chat.push(Arc::new(ChatLine { from, name, text, at }));
         self.changed = true;
     }
 
@@ -543,22 +559,22 @@ impl Call {
         let entry = match error.about {
             Some(about) if self.unsent.error(now, about, code) => return,
             Some(about) => self.join == Some(about),
-            // Whom the host does not let in hears it long after the join.
+            // The host's refusal comes long after the join.
             None => refuses_entry(code),
         };
-        match self.state {
-            State::Joining | State::Knocking if entry => self.end(Ended::Refused(code)),
-            State::Rejoining { .. } if entry => {
+        match self.phase {
+            Phase::Joining | Phase::Knocking if entry => self.end(Ended::Refused(code)),
+            Phase::Rejoining { .. } if entry => {
                 if refuses_entry(code) || !self.seat_lost(now) {
                     self.end(Ended::Refused(code));
                 }
             }
-            State::Joining
-            | State::Knocking
-            | State::Rejoining { .. }
-            | State::Joined { .. }
-            | State::Reconnecting { .. } => self.notify(code),
-            State::Idle | State::Ended(_) => {}
+            Phase::Joining
+            | Phase::Knocking
+            | Phase::Rejoining { .. }
+            | Phase::Joined { .. }
+            | Phase::Reconnecting { .. } => self.notify(code),
+            Phase::Idle | Phase::Ended(_) => {}
         }
     }
 
@@ -569,7 +585,7 @@ impl Call {
 
     fn end(&mut self, why: Ended) {
         self.close_peers();
-        self.state = State::Ended(why);
+        self.phase = Phase::Ended(why);
         self.unsent.call_ended();
         self.forget_door();
         self.capture();
@@ -591,11 +607,11 @@ impl Call {
         }
     }
 
-    fn say(&mut self, message: ClientMessage) {
+    fn send(&mut self, message: ClientMessage) {
         self.outputs.push_back(Output::Send(message));
     }
 
     fn in_room(&self) -> bool {
-        matches!(self.state, State::Joined { .. } | State::Reconnecting { .. })
+        matches!(self.phase, Phase::Joined { .. } | Phase::Reconnecting { .. })
     }
 }

@@ -43,8 +43,8 @@ pub enum Input {
     Signal(Signal),
     /// Which of microphone and camera work, as far as they are wanted: what is on here and does not work is off to others.
     Able(MediaState),
-    /// What the session made of an [`Output::Send`] of a `join` or a `chat`; before the next output is taken.
-    Said(Said),
+    /// What became of an [`Output::Send`] of a `join` or a `chat`; before the next output is taken.
+    Sent(SendOutcome),
     /// A peer connection made a description for the far side.
     LocalDescription {
         /// To whom.
@@ -77,9 +77,9 @@ pub enum Input {
     },
 }
 
-/// What the session made of a message it was to say.
+/// What became of a message that was to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
+pub enum SendOutcome {
     /// The `join` has this number.
     Join {
         /// By it the server's answer names it.
@@ -91,12 +91,12 @@ pub enum Said {
         about: u64,
     },
     /// The session takes no more for now: the line waits.
-    ChatWaits,
+    ChatDeferred,
     /// The line may not be sent.
     ChatRefused(ErrorCode),
 }
 
-/// What the signalling session tells.
+/// What the signalling session reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Signal {
     /// A new session.
@@ -119,7 +119,7 @@ pub enum Signal {
     Ended(ErrorCode),
     /// Whoever answered at the server's address could not prove to be the server; nobody asks there again.
     Untrusted(Distrust),
-    /// The server said something.
+    /// A message of the server.
     Message(ServerMessage),
 }
 

@@ -33,9 +33,9 @@ pub(crate) enum Mend {
     Renew,
 }
 
-/// Keeps one link: decides when ICE is restarted and when the connection is made anew.
+/// Watches one link: decides when ICE is restarted and when the connection is made anew.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct LinkMonitor {
     pub(crate) state: LinkState,
     /// We made the first offer: restarts come from this side, and the other side waits longer before it does something.
     offers: bool,
@@ -61,7 +61,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A connection that stood for so long was a good one: the next pause is short again.
 const STOOD: Duration = Duration::from_secs(30);
 
-impl Link {
+impl LinkMonitor {
     pub(crate) fn new(now: Instant, offers: bool) -> Self {
         let mut link = Self {
             state: LinkState::Connecting,
@@ -160,13 +160,13 @@ impl Link {
 mod tests {
     use super::*;
 
-    fn link(offers: bool) -> (Link, Instant) {
+    fn link(offers: bool) -> (LinkMonitor, Instant) {
         let now = Instant::now();
-        (Link::new(now, offers), now)
+        (LinkMonitor::new(now, offers), now)
     }
 
     /// What is done until then, and when, in seconds.
-    fn mends(link: &mut Link, start: Instant, seconds: u64) -> Vec<(u64, Mend)> {
+    fn mends(link: &mut LinkMonitor, start: Instant, seconds: u64) -> Vec<(u64, Mend)> {
         let mut done = vec![];
         while let Some(at) = link.poll_timeout().filter(|at| *at <= start + Duration::from_secs(seconds)) {
             done.extend(link.take_due(at).map(|mend| ((at - start).as_secs(), mend)));

@@ -21,15 +21,15 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Where a line of one's own stands.
 ///
 /// ```text
-///  Waiting ──said──▶ InFlight ──repeated by the server──▶ (chat)
+///  Waiting ──sent──▶ InFlight ──repeated by the server──▶ (chat)
 ///     ▲ │               │ │
 ///     │ └──call over──┐ │ └──refused, session lost──┐
 ///     └──too fast─────│─┘                           │
 ///                     └────────▶ Failed ◀───────────┘
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nobody has been told it yet.
+enum Delivery {
+    /// It has not been sent yet.
     Waiting,
     /// The session has it. `about`: its number there, once known.
     InFlight { about: Option<u64> },
@@ -88,7 +88,7 @@ pub struct UnsentLine {
 struct Line {
     number: u64,
     text: String,
-    state: State,
+    state: Delivery,
 }
 
 /// The lines, oldest first.
@@ -110,22 +110,22 @@ impl Unsent {
         }
         self.credit.get_or_insert((BURST, now));
         self.numbers += 1;
-        self.lines.push_back(Line { number: self.numbers, text, state: State::Waiting });
+        self.lines.push_back(Line { number: self.numbers, text, state: Delivery::Waiting });
         Ok(self.numbers)
     }
 
     /// Forgets a line that has not gone out, or was not said. True if there was one.
     pub(crate) fn drop_line(&mut self, number: u64) -> bool {
         let before = self.lines.len();
-        self.lines.retain(|line| line.number != number || matches!(line.state, State::InFlight { .. }));
+        self.lines.retain(|line| line.number != number || matches!(line.state, Delivery::InFlight { .. }));
         self.lines.len() != before
     }
 
     /// The next line to be said now, while somebody listens.
     pub(crate) fn next(&mut self, now: Instant) -> Option<String> {
         let due = self.due()?;
-        let line = self.lines.iter_mut().find(|line| line.state == State::Waiting).filter(|_| due <= now)?;
-        line.state = State::InFlight { about: None };
+        let line = self.lines.iter_mut().find(|line| line.state == Delivery::Waiting).filter(|_| due <= now)?;
+        line.state = Delivery::InFlight { about: None };
         let text = line.text.clone();
         self.credit = Some((self.credit_at(now) - 1.0, now));
         Some(text)
@@ -133,7 +133,7 @@ impl Unsent {
 
     /// When the next line may be said, if one waits.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.lines.iter().find(|line| line.state == State::Waiting)?;
+        self.lines.iter().find(|line| line.state == Delivery::Waiting)?;
         let (credit, at) = self.credit?;
         Some(at + Duration::from_secs_f64((1.0 - credit).max(0.0) / CHAT_RATE))
     }
@@ -141,14 +141,14 @@ impl Unsent {
     /// The session has taken the line that was said last, under this number.
     pub(crate) fn taken(&mut self, about: u64) {
         if let Some(state) = self.flying() {
-            *state = State::InFlight { about: Some(about) };
+            *state = Delivery::InFlight { about: Some(about) };
         }
     }
 
     /// The session could not take the line that was said last: it waits again.
     pub(crate) fn put_back(&mut self, now: Instant) {
         if let Some(state) = self.flying() {
-            *state = State::Waiting;
+            *state = Delivery::Waiting;
         }
         self.pause(now);
     }
@@ -156,42 +156,42 @@ impl Unsent {
     /// The session refuses the line that was said last.
     pub(crate) fn refused(&mut self, code: ErrorCode) {
         if let Some(state) = self.flying() {
-            *state = State::Failed(NotSaid::Refused(code));
+            *state = Delivery::Failed(NotSaid::Refused(code));
         }
     }
 
     /// The server has refused message `about`. True if that was one of these lines.
     pub(crate) fn error(&mut self, now: Instant, about: u64, code: ErrorCode) -> bool {
-        let asked = State::InFlight { about: Some(about) };
+        let asked = Delivery::InFlight { about: Some(about) };
         let Some(line) = self.lines.iter_mut().find(|line| line.state == asked) else { return false };
         if code == ErrorCode::RateLimited {
-            line.state = State::Waiting;
+            line.state = Delivery::Waiting;
             self.pause(now);
         } else {
-            line.state = State::Failed(NotSaid::Refused(code));
+            line.state = Delivery::Failed(NotSaid::Refused(code));
         }
         true
     }
 
     /// The server has repeated a line of ours to everybody: the oldest that is on its way.
     pub(crate) fn repeated(&mut self) {
-        let first = self.lines.iter().position(|line| matches!(line.state, State::InFlight { .. }));
+        let first = self.lines.iter().position(|line| matches!(line.state, Delivery::InFlight { .. }));
         first.and_then(|place| self.lines.remove(place));
     }
 
     /// The session is gone, and with it every answer.
     pub(crate) fn session_lost(&mut self) {
         for line in &mut self.lines {
-            if let State::InFlight { .. } = line.state {
-                line.state = State::Failed(NotSaid::Unconfirmed);
+            if let Delivery::InFlight { .. } = line.state {
+                line.state = Delivery::Failed(NotSaid::Unconfirmed);
             }
         }
     }
 
     /// The call is over: what has not gone out does not any more.
     pub(crate) fn call_ended(&mut self) {
-        for line in self.lines.iter_mut().filter(|line| line.state == State::Waiting) {
-            line.state = State::Failed(NotSaid::CallEnded);
+        for line in self.lines.iter_mut().filter(|line| line.state == Delivery::Waiting) {
+            line.state = Delivery::Failed(NotSaid::CallEnded);
         }
     }
 
@@ -203,8 +203,8 @@ impl Unsent {
     /// As a window shows them.
     pub(crate) fn view(&self) -> Vec<UnsentLine> {
         let failed = |state| match state {
-            State::Waiting | State::InFlight { .. } => None,
-            State::Failed(why) => Some(why),
+            Delivery::Waiting | Delivery::InFlight { .. } => None,
+            Delivery::Failed(why) => Some(why),
         };
         let show =
             |line: &Line| UnsentLine { number: line.number, text: line.text.clone(), failed: failed(line.state) };
@@ -212,8 +212,8 @@ impl Unsent {
     }
 
     /// The line that was handed out and not yet answered for by the session.
-    fn flying(&mut self) -> Option<&mut State> {
-        let unnumbered = State::InFlight { about: None };
+    fn flying(&mut self) -> Option<&mut Delivery> {
+        let unnumbered = Delivery::InFlight { about: None };
         self.lines.iter_mut().map(|line| &mut line.state).find(|state| **state == unnumbered)
     }
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use signaling::message::{ErrorCode, Resolution};
 
+use crate::displayed::DisplayedSize;
 use crate::event::PeerInput;
 use crate::inflow::Inflow;
-use crate::link::{Link, Mend};
-use crate::sight::Sight;
+use crate::link::{LinkMonitor, Mend};
 use crate::unsent::{NotSaid, Unsent};
 
 fn list<'a>(file: &'a Value, name: &str) -> &'a [Value] {
@@ -36,12 +36,12 @@ fn text(value: &Value) -> String {
 fn sizes_are_sent_when_they_are_due() {
     let file: Value = serde_json::from_str(include_str!("../../../docs/protocol/sizes.json")).expect("JSON");
     for case in list(&file, "cases") {
-        let (mut sight, start) = (Sight::default(), Instant::now());
+        let (mut displayed, start) = (DisplayedSize::default(), Instant::now());
         let mut sent = vec![];
-        let mut until = |sight: &mut Sight, end: u64| {
+        let mut until = |displayed: &mut DisplayedSize, end: u64| {
             let end = start + Duration::from_millis(end);
-            while let Some(at) = sight.due().filter(|at| *at <= end) {
-                let size = sight.tell(at).expect("it is due");
+            while let Some(at) = displayed.due().filter(|at| *at <= end) {
+                let size = displayed.take_due(at).expect("it is due");
                 let millis = u64::try_from(at.duration_since(start).as_millis()).expect("a while");
                 sent.push(json!([millis, size.max_width, size.max_height]));
             }
@@ -49,13 +49,13 @@ fn sizes_are_sent_when_they_are_due() {
         for shown in case["shown"].as_array().expect("a list") {
             let at = number(&shown[0]);
             // What is due at this very moment is not known to be of the past.
-            until(&mut sight, at.saturating_sub(1));
+            until(&mut displayed, at.saturating_sub(1));
             let side = |at: usize| u32::try_from(number(&shown[at])).expect("pixels");
             let size = Resolution { max_width: side(1), max_height: side(2) };
-            sight.show(start + Duration::from_millis(at), size);
-            until(&mut sight, at);
+            displayed.show(start + Duration::from_millis(at), size);
+            until(&mut displayed, at);
         }
-        until(&mut sight, number(&case["until_ms"]));
+        until(&mut displayed, number(&case["until_ms"]));
         assert_eq!(json!(sent), case["sent"], "{}", case["name"]);
     }
 }
@@ -159,7 +159,7 @@ fn connections() -> Value {
 #[test]
 fn a_connection_is_made_anew_after_a_pause_that_grows() {
     let mut now = Instant::now();
-    let mut link = Link::new(now, false);
+    let mut link = LinkMonitor::new(now, false);
     for (at, case) in list(&connections(), "pauses").iter().enumerate() {
         if let Some(stood) = case[0].as_u64() {
             link.handle(now, PeerInput::Connected);

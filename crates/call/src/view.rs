@@ -4,6 +4,7 @@ use crate::link::LinkState;
 use crate::unsent::UnsentLine;
 use signaling::board::Knocker;
 use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Where a call stands, as the person sees it.
@@ -13,7 +14,7 @@ pub enum Stage {
     Idle,
     /// On the way in.
     Joining,
-    /// At the door: the host has been told, and nobody sees or hears anything of us.
+    /// At the door: the host knows, and nobody sees or hears anything of us.
     Knocking,
     /// In the room.
     Joined,
@@ -69,12 +70,13 @@ pub struct CallView {
     pub you: Option<ParticipantId>,
     /// Own microphone and camera, as wished.
     pub media: MediaState,
-    /// What the others are told of it: off where the device does not work.
-    pub told: MediaState,
+    /// What the others know of it: off where the device does not work.
+    pub announced: MediaState,
     /// The others, earliest first.
-    pub participants: Vec<ParticipantView>,
-    /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`].
-    pub chat: Vec<ChatLine>,
+    pub participants: Arc<[ParticipantView]>,
+    /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`]. The same `Arc` until a line comes, and the same of
+    /// each line.
+    pub chat: Arc<Vec<Arc<ChatLine>>>,
     /// Own lines that the room has not seen yet, oldest first, at most [`crate::MAX_UNSENT_LINES`]: they wait for the
     /// server, or were not said.
     pub unsent: Vec<UnsentLine>,

@@ -8,8 +8,8 @@ const BOTH: MediaState = MediaState { microphone: true, camera: true };
 const NONE: MediaState = MediaState { microphone: false, camera: false };
 const SOUND: MediaState = MediaState { microphone: true, camera: false };
 
-/// What the server is told after this.
-fn told(call: &mut Call, input: Input) -> Vec<MediaState> {
+/// What is sent to the server after this.
+fn sent(call: &mut Call, input: Input) -> Vec<MediaState> {
     call.handle(Instant::now(), input);
     let outputs = std::iter::from_fn(|| call.poll_output());
     let media = outputs.filter_map(|output| match output {
@@ -31,35 +31,35 @@ fn joined() -> Input {
 #[test]
 fn a_camera_that_fails_is_off_to_the_others_until_it_works() {
     let mut call = Call::new();
-    assert_eq!(told(&mut call, join(BOTH)), [BOTH]);
-    told(&mut call, joined());
-    assert_eq!(told(&mut call, Input::Able(SOUND)), [SOUND]);
-    assert_eq!((call.view().media, call.view().told), (BOTH, SOUND), "the wish stays");
-    assert_eq!(told(&mut call, Input::Able(SOUND)), [], "it is said once");
-    assert_eq!(told(&mut call, Input::Able(BOTH)), [BOTH]);
+    assert_eq!(sent(&mut call, join(BOTH)), [BOTH]);
+    sent(&mut call, joined());
+    assert_eq!(sent(&mut call, Input::Able(SOUND)), [SOUND]);
+    assert_eq!((call.view().media, call.view().announced), (BOTH, SOUND), "the wish stays");
+    assert_eq!(sent(&mut call, Input::Able(SOUND)), [], "it is said once");
+    assert_eq!(sent(&mut call, Input::Able(BOTH)), [BOTH]);
 }
 
 #[test]
 fn what_failed_before_is_off_from_the_start_and_after_a_restart_of_the_server() {
     let mut call = Call::new();
-    assert_eq!(told(&mut call, Input::Able(NONE)), [], "nobody is there to hear it");
-    assert_eq!(told(&mut call, join(BOTH)), [NONE]);
-    told(&mut call, joined());
-    assert_eq!(told(&mut call, Input::Able(SOUND)), [SOUND]);
-    assert_eq!(told(&mut call, Input::Signal(Signal::Lost)), [SOUND]);
+    assert_eq!(sent(&mut call, Input::Able(NONE)), [], "nobody is there");
+    assert_eq!(sent(&mut call, join(BOTH)), [NONE]);
+    sent(&mut call, joined());
+    assert_eq!(sent(&mut call, Input::Able(SOUND)), [SOUND]);
+    assert_eq!(sent(&mut call, Input::Signal(Signal::Lost)), [SOUND]);
 }
 
 #[test]
 fn switching_what_does_not_work_tells_nobody_anything() {
     let mut call = Call::new();
-    told(&mut call, Input::Able(SOUND));
-    assert_eq!(told(&mut call, join(BOTH)), [SOUND]);
-    told(&mut call, joined());
-    assert_eq!(told(&mut call, Input::Command(Command::SetCamera(false))), []);
-    assert_eq!(told(&mut call, Input::Able(BOTH)), [], "a camera that is not wanted has nothing to tell");
-    assert_eq!(told(&mut call, Input::Command(Command::SetCamera(true))), [BOTH]);
+    sent(&mut call, Input::Able(SOUND));
+    assert_eq!(sent(&mut call, join(BOTH)), [SOUND]);
+    sent(&mut call, joined());
+    assert_eq!(sent(&mut call, Input::Command(Command::SetCamera(false))), []);
+    assert_eq!(sent(&mut call, Input::Able(BOTH)), [], "a camera that is not wanted has nothing to tell");
+    assert_eq!(sent(&mut call, Input::Command(Command::SetCamera(true))), [BOTH]);
     assert_eq!(
-        told(&mut call, Input::Command(Command::SetMicrophone(false))),
+        sent(&mut call, Input::Command(Command::SetMicrophone(false))),
         [MediaState { microphone: false, ..BOTH }]
     );
 }

@@ -1,9 +1,10 @@
 //! Nothing that was written is lost, whatever becomes of the session; and an error ends no more than it is about.
 
-use call::{Call, ChatRefusal, Command, Ended, Input, NotSaid, Output, Said, Signal, Stage};
+use call::{Call, ChatRefusal, Command, Ended, Input, NotSaid, Output, SendOutcome, Signal, Stage};
 use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
 };
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn id(text: &str) -> ParticipantId {
@@ -40,20 +41,20 @@ impl One {
             let about = self.seq;
             self.said.push((about, message.clone()));
             match message {
-                ClientMessage::Join { .. } => self.call.handle(self.now, Input::Said(Said::Join { about })),
-                ClientMessage::Chat { .. } => self.call.handle(self.now, Input::Said(Said::Chat { about })),
+                ClientMessage::Join { .. } => self.call.handle(self.now, Input::Sent(SendOutcome::Join { about })),
+                ClientMessage::Chat { .. } => self.call.handle(self.now, Input::Sent(SendOutcome::Chat { about })),
                 _ => {}
             }
         }
     }
 
-    fn hear(&mut self, message: ServerMessage) {
+    fn receive(&mut self, message: ServerMessage) {
         self.input(Input::Signal(Signal::Message(message)));
     }
 
     fn seat(&mut self, you: &str) {
         let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: MediaState::default() };
-        self.hear(ServerMessage::Joined { room: "lunch".into(), you: id(you), participants: vec![bo] });
+        self.receive(ServerMessage::Joined { room: "lunch".into(), you: id(you), participants: vec![bo] });
     }
 
     fn lose(&mut self) {
@@ -68,11 +69,11 @@ impl One {
     }
 
     fn error(&mut self, code: ErrorCode, about: Option<u64>) {
-        self.hear(ServerMessage::Error(ErrorMessage { code, message: String::new(), about }));
+        self.receive(ServerMessage::Error(ErrorMessage { code, message: String::new(), about }));
     }
 
     fn echo(&mut self, you: &str, text: &str) {
-        self.hear(ServerMessage::Chat { from: id(you), text: text.into(), at: 1 });
+        self.receive(ServerMessage::Chat { from: id(you), text: text.into(), at: 1 });
     }
 
     fn wait(&mut self, time: Duration) {
@@ -220,7 +221,7 @@ fn a_seat_that_the_server_gave_up_is_asked_for_again() {
     for reason in [LeaveReason::Timeout, LeaveReason::ServerStopping] {
         let mut one = One::joined();
         one.said.clear();
-        one.hear(ServerMessage::Left { reason });
+        one.receive(ServerMessage::Left { reason });
         assert!(matches!(one.call.view().stage, Stage::Reconnecting { .. }));
         assert!(matches!(&one.said[..], [(_, ClientMessage::Join { room, .. })] if room == "lunch"), "{:?}", one.said);
         one.seat("p3");
@@ -232,7 +233,7 @@ fn a_seat_that_the_server_gave_up_is_asked_for_again() {
 fn a_server_that_gives_every_seat_up_at_once_is_not_asked_for_ever() {
     let mut one = One::joined();
     for _ in 0..20 {
-        one.hear(ServerMessage::Left { reason: LeaveReason::Timeout });
+        one.receive(ServerMessage::Left { reason: LeaveReason::Timeout });
         one.wait(Duration::from_secs(20));
         one.seat("p3");
     }
@@ -240,10 +241,24 @@ fn a_server_that_gives_every_seat_up_at_once_is_not_asked_for_ever() {
 }
 
 #[test]
+fn views_share_the_chat_until_a_line_comes_and_the_lines_after_that() {
+    let mut one = One::joined();
+    one.echo("p1", "first");
+    let before = one.call.view();
+    one.input(Input::Command(Command::SetMicrophone(true)));
+    let muted = one.call.view();
+    assert!(muted != before && Arc::ptr_eq(&muted.chat, &before.chat));
+    one.echo("p1", "second");
+    let after = one.call.view();
+    assert_eq!((before.chat.len(), after.chat.len()), (1, 2));
+    assert!(Arc::ptr_eq(&after.chat[0], &before.chat[0]));
+}
+
+#[test]
 fn who_is_not_in_the_room_says_nothing_in_it() {
     let mut one = One::joined();
     one.echo("p7", "boo");
-    assert_eq!(one.call.view().chat, []);
+    assert!(one.call.view().chat.is_empty());
 }
 
 #[test]
@@ -254,14 +269,14 @@ fn a_line_that_waited_is_kept_back_until_those_it_was_for_are_back_too() {
         one.write("soup").unwrap();
         one.lose();
         let (you, room) = (id("p3"), "lunch".to_owned());
-        one.hear(ServerMessage::Joined { room, you, participants: vec![] });
+        one.receive(ServerMessage::Joined { room, you, participants: vec![] });
         assert_eq!(one.lines(), [""; 0], "Bo would not hear it");
         let due = one.call.poll_timeout().unwrap();
         assert!(due > one.now && due <= one.now + Duration::from_secs(10));
         if late < due - one.now {
             one.now += late;
             let bo = Participant { id: id("p5"), name: "Bo".into(), key: "k".into(), media: MediaState::default() };
-            one.hear(ServerMessage::ParticipantJoined { participant: bo });
+            one.receive(ServerMessage::ParticipantJoined { participant: bo });
         } else {
             one.wait(due - one.now);
         }

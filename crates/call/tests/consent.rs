@@ -1,6 +1,6 @@
 //! No peer connection, and no open device, without the person's own Join: whatever comes from outside, in any order.
 
-use call::{Call, Command, Distrust, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
+use call::{Call, Command, Distrust, Input, Output, PeerInput, PeerSignal, SdpKind, SendOutcome, Signal};
 use proptest::prelude::*;
 use signaling::board::RoomNews;
 use signaling::message::*;
@@ -77,7 +77,42 @@ fn drain(call: &mut Call) -> Vec<Output> {
     std::iter::from_fn(|| call.poll_output()).collect()
 }
 
+fn from_the_engine() -> impl Strategy<Value = Input> {
+    let about = 1u64..6;
+    prop_oneof![
+        Just(join()),
+        (any::<bool>(), any::<bool>()).prop_map(|(microphone, camera)| Input::Able(MediaState { microphone, camera })),
+        about.clone().prop_map(|about| Input::Sent(SendOutcome::Join { about })),
+        about.prop_map(|about| Input::Sent(SendOutcome::Chat { about })),
+        Just(Input::Sent(SendOutcome::ChatDeferred)),
+        Just(Input::Sent(SendOutcome::ChatRefused(ErrorCode::TooLarge))),
+        (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Connected }),
+        (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Disconnected }),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn what_changes_the_view_sets_the_signal(
+        inputs in prop::collection::vec((prop_oneof![from_outside(), from_person(), from_the_engine()], any::<bool>()), 0..80),
+    ) {
+        let (mut call, mut now) = (Call::new(), Instant::now());
+        let mut before = call.view();
+        for (input, chat) in inputs {
+            now += Duration::from_millis(700);
+            call.handle(now, input);
+            if chat {
+                let _ = call.send_chat(now, "soup"); // refused outside of a call
+            }
+            call.handle_timeout(now);
+            drain(&mut call);
+            let view = call.view();
+            prop_assert!(call.take_changed() || view == before, "{:?} to {:?}", before, view);
+            prop_assert!(!call.take_changed());
+            before = view;
+        }
+    }
+
     #[test]
     fn nothing_from_outside_opens_anything_before_join(inputs in prop::collection::vec(prop_oneof![from_outside(), from_person()], 0..60)) {
         let (mut call, mut now) = (Call::new(), Instant::now());
@@ -157,7 +192,7 @@ fn the_newcomer_offers_and_is_polite() {
 }
 
 #[test]
-fn a_camera_switched_off_is_closed_and_told() {
+fn a_camera_switched_off_is_closed_and_announced() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Command(Command::SetCamera(false)));
     let off = MediaState { microphone: true, camera: false };
@@ -188,7 +223,7 @@ fn old_connections_end_when_the_new_seat_is_there_even_under_the_same_id() {
 }
 
 #[test]
-fn ice_is_not_restarted_while_nobody_would_hear_of_it() {
+fn ice_is_not_restarted_while_nobody_is_there() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Signal(Signal::Lost));
     drain(&mut call);

@@ -31,7 +31,7 @@ impl One {
         self.input(Input::Command(command))
     }
 
-    fn hear(&mut self, message: ServerMessage) -> Vec<Output> {
+    fn receive(&mut self, message: ServerMessage) -> Vec<Output> {
         self.input(Input::Signal(Signal::Message(message)))
     }
 
@@ -41,16 +41,16 @@ impl One {
     }
 
     fn knocking(&mut self) -> Vec<Output> {
-        self.hear(ServerMessage::Room(RoomNews::Knocking { room: "t-x".into() }))
+        self.receive(ServerMessage::Room(RoomNews::Knocking { room: "t-x".into() }))
     }
 
     fn joined(&mut self) -> Vec<Output> {
         let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: BOTH };
-        self.hear(ServerMessage::Joined { room: "t-x".into(), you: id("p2"), participants: vec![bo] })
+        self.receive(ServerMessage::Joined { room: "t-x".into(), you: id("p2"), participants: vec![bo] })
     }
 
     fn state(&mut self, host: &str, locked: bool) -> Vec<Output> {
-        self.hear(ServerMessage::Room(RoomNews::State { host: Some(id(host)), locked }))
+        self.receive(ServerMessage::Room(RoomNews::State { host: Some(id(host)), locked }))
     }
 
     fn stage(&self) -> Stage {
@@ -64,8 +64,8 @@ fn whoever_knocks_meets_nobody_until_they_are_let_in() {
     assert_eq!(one.knocking(), []);
     assert_eq!(one.stage(), Stage::Knocking);
     let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: BOTH };
-    assert_eq!(one.hear(ServerMessage::ParticipantJoined { participant: bo }), []);
-    assert_eq!(one.hear(ServerMessage::Offer { from: id("p1"), sdp: "v=0".into() }), []);
+    assert_eq!(one.receive(ServerMessage::ParticipantJoined { participant: bo }), []);
+    assert_eq!(one.receive(ServerMessage::Offer { from: id("p1"), sdp: "v=0".into() }), []);
     let outputs = one.joined();
     assert!(matches!(outputs[..], [Output::OpenPeer { .. }]));
     assert_eq!(one.stage(), Stage::Joined);
@@ -78,16 +78,16 @@ fn who_knocks_knows_whether_somebody_can_open() {
     assert_eq!(one.call.view().host, None);
     one.state("p1", false);
     assert_eq!((one.stage(), one.call.view().host), (Stage::Knocking, Some(id("p1"))));
-    one.hear(ServerMessage::Room(RoomNews::State { host: None, locked: false }));
+    one.receive(ServerMessage::Room(RoomNews::State { host: None, locked: false }));
     assert_eq!((one.stage(), one.call.view().host), (Stage::Knocking, None));
 }
 
 #[test]
-fn who_is_not_let_in_is_told_and_their_devices_close() {
+fn who_is_not_let_in_learns_it_and_their_devices_close() {
     let mut one = One::new();
     one.knocking();
     let code = ErrorCode::KnockingRefused;
-    let outputs = one.hear(ServerMessage::Error(ErrorMessage { code, message: String::new(), about: None }));
+    let outputs = one.receive(ServerMessage::Error(ErrorMessage { code, message: String::new(), about: None }));
     assert_eq!(outputs, [Output::Capture(MediaState::default())]);
     assert_eq!(one.stage(), Stage::Ended(Ended::Refused(code)));
 }
@@ -127,7 +127,7 @@ fn a_host_sees_who_knocks_and_others_do_not() {
     one.joined();
     one.state("p2", false);
     let cem = Knocker { id: id("k3"), name: "Cem".into(), key: "c".into() };
-    one.hear(ServerMessage::Room(RoomNews::Lobby { knocking: vec![cem.clone()] }));
+    one.receive(ServerMessage::Room(RoomNews::Lobby { knocking: vec![cem.clone()] }));
     let view = one.call.view();
     assert_eq!((view.host, view.lobby, view.locked), (Some(id("p2")), vec![cem], false));
     let admit = RoomRequest::Admit { id: id("k3") };
@@ -142,7 +142,7 @@ fn who_is_muted_is_silent_at_once_and_may_speak_again() {
     let mut one = One::new();
     one.joined();
     let quiet = MediaState { microphone: false, camera: true };
-    let outputs = one.hear(ServerMessage::Room(RoomNews::Muted));
+    let outputs = one.receive(ServerMessage::Room(RoomNews::Muted));
     assert_eq!(outputs, [Output::Send(ClientMessage::Media(quiet)), Output::Capture(quiet)]);
     assert_eq!(one.call.view().notice, Some(ErrorCode::Muted));
     assert_eq!(one.command(Command::SetMicrophone(true)).len(), 2);
@@ -152,7 +152,7 @@ fn who_is_muted_is_silent_at_once_and_may_speak_again() {
 fn who_is_sent_out_is_out() {
     let mut one = One::new();
     one.joined();
-    let outputs = one.hear(ServerMessage::Left { reason: LeaveReason::Removed });
+    let outputs = one.receive(ServerMessage::Left { reason: LeaveReason::Removed });
     assert!(outputs.contains(&Output::ClosePeer { id: id("p1") }));
     assert_eq!(one.stage(), Stage::Ended(Ended::Removed(LeaveReason::Removed)));
     assert_eq!(one.call.view().host, None);
@@ -163,7 +163,7 @@ fn who_is_sent_out_is_out() {
 #[test]
 fn outside_of_rooms_the_door_is_nobodys() {
     let mut call = One { call: Call::new(), now: Instant::now() };
-    assert_eq!(call.hear(ServerMessage::Room(RoomNews::Muted)), []);
+    assert_eq!(call.receive(ServerMessage::Room(RoomNews::Muted)), []);
     assert_eq!(call.knocking(), []);
     assert_eq!(call.command(Command::Room(RoomRequest::Lock { locked: true })), []);
     assert_eq!(call.stage(), Stage::Idle);

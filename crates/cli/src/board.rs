@@ -66,7 +66,7 @@ async fn follow(engine: &Engine, as_json: bool) -> Result<()> {
                 Some("") => {}
                 Some("board") => print(&view.borrow(), as_json),
                 Some(order) => {
-                    let request = request(order, view.borrow().board.as_ref());
+                    let request = request(order, view.borrow().board.as_deref());
                     println!("{}", answer(engine, request).await);
                 }
             },
@@ -178,7 +178,7 @@ fn notices(view: &AppView, told: u64) -> u64 {
 fn print(view: &AppView, as_json: bool) {
     let Some(board) = &view.board else { return };
     if as_json {
-        let tables: Vec<Value> = board.tables.iter().map(row).collect();
+        let tables: Vec<Value> = board.tables.iter().map(|table| row(table)).collect();
         println!("{}", json!({"t": "board", "zone": board.zone, "people": board.people.len(), "tables": tables}));
         return;
     }

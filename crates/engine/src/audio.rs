@@ -1,11 +1,11 @@
 //! Sound, both ways: one thread that every 10 ms of device time captures, cleans, encodes, decodes, mixes and plays.
 
-use crate::capture::News;
 use crate::chime::Chime;
 use crate::levels::{Levels, Loudness};
 use codecs::{Apm, ApmConfig, OpusConfig, OpusDecoder, OpusEncoder};
 use crossbeam_queue::ArrayQueue;
 use devices::{Microphone, Speaker};
+use media::audio::BLOCK;
 use media::encoded::AudioPacket;
 use media::jitter::{AudioBuffer, AudioBufferStats};
 use media::mixer::Mixer;
@@ -13,12 +13,10 @@ use peer::MediaOut;
 use signaling::message::ParticipantId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-/// Samples of 10 ms at 48 kHz, mono: the unit of everything here.
-pub(crate) const BLOCK: usize = 480;
 /// Packets on their way from a connection to its jitter buffer. When full the oldest goes: late sound is of no use.
 pub(crate) const QUEUE: usize = 32;
 /// What sound may take of a path before pictures get the rest, bit/s: Opus with its headers.
@@ -27,35 +25,29 @@ pub(crate) const RESERVED_BITRATE: u64 = 50_000;
 const OPUS_BITRATE: u32 = 32_000;
 /// Blocks in one Opus packet.
 const BLOCKS_PER_PACKET: usize = 2;
-/// How often the thread looks at its devices.
+/// How often the thread looks at its devices and its controls.
 const TICK: Duration = Duration::from_millis(5);
+/// Controls on their way to the thread, which takes all of them every [`TICK`]. When full the driver waits for that.
+const CONTROLS: usize = 64;
 
 /// Packets of one participant on their way in.
 pub(crate) type AudioQueue = Arc<ArrayQueue<AudioPacket>>;
 
-/// Hears that processing fails again and again (`true`), or works again. Called on the audio thread: it must not wait.
-pub(crate) type Trouble = Box<dyn Fn(bool) + Send>;
+/// Called when processing fails again and again (`true`), and when it works again. It runs on the audio thread and must
+/// not block.
+pub(crate) type OnTrouble = Box<dyn Fn(bool) + Send>;
 
-/// Hears what is played, for measuring and recording. Called on the audio thread: it must be quick.
+/// Receives what is played, for measuring and recording. It runs on the audio thread and must be quick.
 pub trait AudioTap: Send {
     /// 10 ms at 48 kHz, mono, heard from the loudspeaker at `at`.
     fn played(&mut self, block: &[f32; BLOCK], at: Instant);
 }
 
-/// Trouble on its way to the driver. A full queue loses it, which is said again when it changes.
-pub(crate) fn trouble_to(news: mpsc::Sender<News>) -> Trouble {
-    Box::new(move |failing| {
-        if news.try_send(News::Processing { failing }).is_err() {
-            log::warn!("sound processing in trouble: {failing}");
-        }
-    })
-}
-
-/// What the audio thread is told.
+/// What the audio thread is asked to do.
 pub(crate) enum Control {
-    /// Hear this participant.
+    /// Play this participant.
     Add(ParticipantId, MediaOut, AudioQueue),
-    /// The path to them stands: speak to them.
+    /// The path to them is up: send to them.
     Connected(ParticipantId),
     /// They are gone.
     Remove(ParticipantId),
@@ -71,9 +63,10 @@ pub(crate) enum Control {
     Stats(tokio::sync::oneshot::Sender<Vec<(ParticipantId, AudioBufferStats)>>),
 }
 
-/// The owner's end: dropping it ends the thread.
+/// The way to the audio thread. Clones lead to the same thread, which ends with the last of them.
+#[derive(Clone)]
 pub(crate) struct Audio {
-    control: Sender<Control>,
+    control: SyncSender<Control>,
     /// How loud everybody is, ten times a second while there is sound.
     pub(crate) levels: watch::Receiver<Levels>,
 }
@@ -83,9 +76,9 @@ impl Audio {
     pub(crate) fn start(
         processing: ApmConfig,
         tap: Option<Box<dyn AudioTap>>,
-        trouble: Trouble,
+        on_trouble: OnTrouble,
     ) -> std::io::Result<Self> {
-        let (control, inbox) = channel();
+        let (control, inbox) = sync_channel(CONTROLS);
         let (levels, watched) = watch::channel(Levels::default());
         std::thread::Builder::new().name("audio".into()).spawn(move || {
             let worker = Worker {
@@ -95,7 +88,7 @@ impl Audio {
                 microphone: None,
                 speaker: None,
                 apm: Apm::new(processing),
-                trouble,
+                on_trouble,
                 troubled: false,
                 encoder: None,
                 pending: Vec::with_capacity(BLOCK * BLOCKS_PER_PACKET),
@@ -110,8 +103,8 @@ impl Audio {
         Ok(Self { control, levels: watched })
     }
 
-    pub(crate) fn tell(&self, control: Control) {
-        let _ = self.control.send(control); // the thread ends only with us
+    pub(crate) fn send(&self, control: Control) {
+        let _ = self.control.send(control); // the thread ends only with the last sender
     }
 }
 
@@ -122,8 +115,8 @@ struct Worker {
     microphone: Option<Microphone>,
     speaker: Option<Speaker>,
     apm: Apm,
-    trouble: Trouble,
-    /// What was told of it last.
+    on_trouble: OnTrouble,
+    /// Whether the last report was of trouble.
     troubled: bool,
     encoder: Option<OpusEncoder>,
     pending: Vec<f32>,
@@ -158,7 +151,7 @@ impl Worker {
             }
             self.guarded(Worker::capture, Worker::renew_capture);
             self.guarded(Worker::play, Worker::renew_play);
-            self.tell_trouble();
+            self.report_trouble();
             self.show_levels();
             next += TICK;
             let now = Instant::now();
@@ -195,11 +188,11 @@ impl Worker {
         }
     }
 
-    fn tell_trouble(&mut self) {
+    fn report_trouble(&mut self) {
         let resting = self.apm.is_resting();
         if std::mem::replace(&mut self.troubled, resting) != resting {
             log::warn!("sound processing failed {} times; it rests: {resting}", self.apm.faults());
-            (self.trouble)(resting);
+            (self.on_trouble)(resting);
         }
     }
 
@@ -379,7 +372,7 @@ mod tests {
         let blocks = Arc::default();
         let tap = Box::new(Fragile(Arc::clone(&blocks)));
         let audio = Audio::start(ApmConfig::default(), Some(tap), Box::new(|_| {})).unwrap();
-        audio.tell(Control::Speaker(Some(Speaker::open("null", devices::ignore_events()).unwrap())));
+        audio.send(Control::Speaker(Some(Speaker::open("null", devices::ignore_events()).unwrap())));
         let deadline = Instant::now() + Duration::from_secs(20);
         while blocks.load(std::sync::atomic::Ordering::SeqCst) < 20 {
             assert!(Instant::now() < deadline, "it plays no more");

@@ -1,21 +1,24 @@
-//! The board's messages: what the person asks of it goes to the server, the server's answer to whoever asked, and its
-//! news into the picture of the board.
+//! The board of the kept session's server, its notices, and the requests that wait for an answer.
 //!
 //! ```text
-//!  Off ──session is kept──▶ Asked ──first snapshot──▶ Shown
-//!   ▲                         │                         │
-//!   └──no longer kept, new session, another server──────┘
+//!  Off ──session is kept──▶ Subscribed ──first snapshot──▶ Shown
+//!   ▲                         │                              │
+//!   └──no longer kept, new session, another server───────────┘
 //! ```
 
 use crate::view::Problem;
+use call::Signal;
 use signaling::board::{BoardNews, BoardRequest, Notice};
 use signaling::board_fold::{BoardFold, BoardState};
 use signaling::message::{ErrorMessage, ServerMessage};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Requests that wait for the server's answer. When full the oldest is given up: nobody waits for so many.
 const WAITING: usize = 32;
+/// Notices kept for the window; the oldest goes first.
+const NOTICES: usize = 8;
 
 /// What the server answers a request on the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,44 +43,63 @@ pub(crate) type Answer = oneshot::Sender<Result<BoardAnswer, Problem>>;
 #[derive(Debug)]
 pub(crate) struct Board {
     fold: BoardFold,
-    asked: bool,
-    shown: Option<BoardState>,
+    subscribed: bool,
+    shown: Option<Arc<BoardState>>,
+    /// The last notices, with numbers that count up.
+    notices: VecDeque<(u64, Notice)>,
     /// By the number of the message; of an invite also the room, which its answer names instead of the number.
     waiting: VecDeque<(u64, Option<String>, Answer)>,
+    /// Whether the board or the notices are others than at the last [`Board::take_changed`].
+    changed: bool,
 }
 
 impl Board {
     pub(crate) fn new() -> Self {
-        Self { fold: BoardFold::new(""), asked: false, shown: None, waiting: VecDeque::new() }
+        Self {
+            fold: BoardFold::new(""),
+            subscribed: false,
+            shown: None,
+            notices: VecDeque::new(),
+            waiting: VecDeque::new(),
+            changed: false,
+        }
     }
 
     /// A new session with a server that knows us by this key: what was known is void.
     pub(crate) fn begin(&mut self, key: &str) {
         self.fold.reset(key);
-        self.asked = false;
+        self.subscribed = false;
         self.give_up();
     }
 
     /// The board is not wanted any more, or its server is gone for good.
     pub(crate) fn end(&mut self) {
         self.begin("");
-        self.shown = None;
+        self.changed |= self.shown.take().is_some();
     }
 
-    /// The session is lost: what it was asked is not answered any more, and the picture stays until there is a new one.
-    pub(crate) fn lost(&mut self) {
-        self.asked = false;
+    /// The session is lost: requests of it are not answered any more, and the board stays until there is a new one.
+    fn lost(&mut self) {
+        self.subscribed = false;
         self.give_up();
     }
 
-    /// The first thing to say in a session that is to show the board; once.
+    /// The request that subscribes to the board; once in a session.
     pub(crate) fn subscribe(&mut self) -> Option<BoardRequest> {
-        let first = !std::mem::replace(&mut self.asked, true);
+        let first = !std::mem::replace(&mut self.subscribed, true);
         first.then_some(BoardRequest::Subscribe { room: None, invite: None })
     }
 
+    /// A request was sent under this number, or could not be: whoever asked waits for the answer, or has it.
+    pub(crate) fn requested(&mut self, request: &BoardRequest, sent: Result<u64, Problem>, answer: Answer) {
+        match sent {
+            Ok(about) => self.sent(about, request, answer),
+            Err(problem) => drop(answer.send(Err(problem))), // whoever asked may have gone
+        }
+    }
+
     /// Remembers who asked, by the number under which it was sent.
-    pub(crate) fn sent(&mut self, about: u64, request: &BoardRequest, answer: Answer) {
+    fn sent(&mut self, about: u64, request: &BoardRequest, answer: Answer) {
         let room = match request {
             BoardRequest::Invite { room, .. } => Some(room.clone()),
             BoardRequest::Subscribe { .. }
@@ -97,8 +119,19 @@ impl Board {
         self.waiting.push_back((about, room, answer));
     }
 
-    /// Takes what is for the board; true if it was, and for nobody else.
-    pub(crate) fn handle(&mut self, local_ms: u64, message: &ServerMessage) -> bool {
+    /// Takes a signal of the session at `local_ms` by this machine's clock, Unix milliseconds. True if it is for the board
+    /// and for nobody else.
+    pub(crate) fn handle_signal(&mut self, local_ms: u64, signal: &Signal) -> bool {
+        match signal {
+            Signal::Message(message) => return self.handle(local_ms, message),
+            Signal::Ended(_) | Signal::Untrusted(_) => self.end(),
+            Signal::Lost => self.lost(),
+            Signal::Welcome { .. } | Signal::Resumed { .. } | Signal::Disconnected => {}
+        }
+        false
+    }
+
+    fn handle(&mut self, local_ms: u64, message: &ServerMessage) -> bool {
         match message {
             ServerMessage::Board(news) => {
                 self.news(local_ms, news);
@@ -109,14 +142,19 @@ impl Board {
         }
     }
 
-    /// The board as it is, once it is whole.
-    pub(crate) fn state(&self) -> Option<&BoardState> {
-        self.shown.as_ref()
+    /// True once after each change of [`Board::state`] or [`Board::notices`].
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
-    /// Something the person should hear even with the window closed, oldest first.
-    pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
-        self.fold.poll_notice()
+    /// The board as it is, once it is whole.
+    pub(crate) fn state(&self) -> Option<Arc<BoardState>> {
+        self.shown.clone()
+    }
+
+    /// The last notices, oldest first.
+    pub(crate) fn notices(&self) -> impl Iterator<Item = &(u64, Notice)> {
+        self.notices.iter()
     }
 
     fn news(&mut self, local_ms: u64, news: &BoardNews) {
@@ -135,8 +173,21 @@ impl Board {
             BoardNews::Snapshot(_) | BoardNews::Patch(_) | BoardNews::You { .. } | BoardNews::Notice(_) => {}
         }
         if self.fold.handle(local_ms, news) {
-            self.shown = self.fold.state();
+            self.shown = self.fold.state().map(Arc::new);
+            self.changed = true;
         }
+        while let Some(notice) = self.fold.poll_notice() {
+            self.notify(notice);
+        }
+    }
+
+    fn notify(&mut self, notice: Notice) {
+        let number = self.notices.back().map_or(0, |(number, _)| number + 1);
+        self.notices.push_back((number, notice));
+        if self.notices.len() > NOTICES {
+            self.notices.pop_front();
+        }
+        self.changed = true;
     }
 
     fn refused(&mut self, error: &ErrorMessage) -> bool {
@@ -213,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_session_lets_nobody_wait() {
+    fn a_lost_session_answers_those_who_wait() {
         let mut board = Board::new();
         let mut asked = ask(&mut board, 1, BoardRequest::StopWaiting);
         board.lost();

@@ -1,9 +1,12 @@
 //! Devices: opened when the call or the person's own preview wants them, closed otherwise, opened again when lost. Threads
 //! do it ([`thread`]); here is decided what, and nothing waits.
 
+mod event;
 #[cfg(test)]
 mod tests;
 mod thread;
+
+pub(crate) use event::{CaptureEvent, EVENTS, Opened, on_trouble};
 
 use crate::audio::{Audio, Control};
 use crate::config::DeviceChoice;
@@ -18,8 +21,6 @@ use std::time::{Duration, Instant};
 use thread::{DeviceThread, Open};
 use tokio::sync::mpsc;
 
-/// What devices tell the driver. When the queue is full their threads wait.
-pub(crate) const EVENTS: usize = 32;
 /// A device that failed is tried again after these times, the last one over and over, and at once when devices came or went.
 const RETRY: [Duration; 5] = [
     Duration::from_secs(2),
@@ -30,8 +31,8 @@ const RETRY: [Duration; 5] = [
 ];
 /// A device that worked for so long was no failure: it is tried again as quickly as at first.
 const SOUND: Duration = Duration::from_secs(30);
-/// A device may take so long to open, or be interrupted for so long, without the others hearing that it is off.
-const UNTOLD: Duration = Duration::from_secs(1);
+/// A device may take so long to open, or be interrupted for so long, before the others are told that it is off.
+const GRACE: Duration = Duration::from_secs(1);
 /// After so long without a picture or sound, a device that was opened is said not to answer.
 const SILENT: Duration = Duration::from_secs(15);
 /// How often the camera's pictures are looked at, and after how long without a new one it is said not to answer.
@@ -40,43 +41,27 @@ const FROZEN: Duration = Duration::from_secs(6);
 /// How long the end waits for devices to be closed.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// News of a device; the number tells which opening it belongs to.
-pub(crate) enum News {
-    Opened(DeviceKind, u64, Result<Opened, DeviceError>),
-    Event(DeviceKind, u64, DeviceEvent),
-    /// Sound processing fails again and again, or works again.
-    Processing {
-        failing: bool,
-    },
-}
-
-/// What is done with an open device elsewhere than in its thread.
-pub(crate) enum Opened {
-    /// Nothing: pictures go into the slot by themselves.
-    Camera,
-    Microphone(Box<Microphone>),
-    Speaker(Box<Speaker>),
-}
-
 /// All devices in use.
 pub(crate) struct Capture {
     choice: DeviceChoice,
     /// Own pictures.
     pub(crate) slot: FrameSlot,
-    camera: Device,
-    microphone: Device,
-    speaker: Device,
+    camera: DeviceMachine,
+    microphone: DeviceMachine,
+    speaker: DeviceMachine,
     processing: Option<Problem>,
+    /// Whether the choice or the problems are others than at the last [`Capture::take_changed`].
+    changed: bool,
     opened: u64,
     /// The last look at the clock.
     now: Instant,
-    pictures: Pictures,
+    pictures: PictureWatch,
     /// Gives nothing, and ends when all threads have.
     ended: mpsc::Receiver<()>,
 }
 
 /// What was seen of the camera's pictures: a driver may hang without a word.
-struct Pictures {
+struct PictureWatch {
     seen: u64,
     /// When the newest was there for the first time.
     newest: Instant,
@@ -85,10 +70,10 @@ struct Pictures {
 }
 
 /// One kind of device.
-struct Device {
-    state: State,
+struct DeviceMachine {
+    state: DeviceState,
     /// What is wrong. It stays the same from the first failure until the device works, is no longer wanted or fails in
-    /// another way, so that who has read it is not told again with each try.
+    /// another way, so that a person who has read it does not see it again with each try.
     problem: Option<Problem>,
     /// Tries that failed since it worked.
     tries: usize,
@@ -101,7 +86,7 @@ struct Device {
 ///    │               error └── retry, devices changed ─┐   gone, failed
 ///    └── unwanted ──── ▼ ─────────────────────────── Failed ◀┘
 /// ```
-enum State {
+enum DeviceState {
     Closed,
     Opening {
         number: u64,
@@ -118,52 +103,54 @@ enum State {
     },
 }
 
-impl Device {
+impl DeviceMachine {
     fn is(&self, n: u64) -> bool {
         match self.state {
-            State::Opening { number, .. } | State::Live { number, .. } => number == n,
-            State::Closed | State::Failed { .. } => false,
+            DeviceState::Opening { number, .. } | DeviceState::Live { number, .. } => number == n,
+            DeviceState::Closed | DeviceState::Failed { .. } => false,
         }
     }
 
     /// Whether the others shall think it works: it does, or has not been away for long.
     fn is_able(&self, now: Instant) -> bool {
         match self.state {
-            State::Closed | State::Live { failing: None, .. } => true,
-            State::Opening { since, .. } => self.problem.is_none() && now < since + UNTOLD,
-            State::Live { failing: Some(since), .. } => now < since + UNTOLD,
-            State::Failed { .. } => false,
+            DeviceState::Closed | DeviceState::Live { failing: None, .. } => true,
+            DeviceState::Opening { since, .. } => self.problem.is_none() && now < since + GRACE,
+            DeviceState::Live { failing: Some(since), .. } => now < since + GRACE,
+            DeviceState::Failed { .. } => false,
         }
     }
 
     /// When something changes by itself, after `now`.
     fn due(&self, now: Instant) -> Option<Instant> {
         let all = match self.state {
-            State::Closed | State::Live { failing: None, .. } => [None, None],
-            State::Opening { since, .. } if self.problem.is_none() => [Some(since + UNTOLD), Some(since + SILENT)],
-            State::Opening { .. } => [None, None],
-            State::Live { failing: Some(since), .. } => [Some(since + UNTOLD), None],
-            State::Failed { retry } => return Some(retry),
+            DeviceState::Closed | DeviceState::Live { failing: None, .. } => [None, None],
+            DeviceState::Opening { since, .. } if self.problem.is_none() => [Some(since + GRACE), Some(since + SILENT)],
+            DeviceState::Opening { .. } => [None, None],
+            DeviceState::Live { failing: Some(since), .. } => [Some(since + GRACE), None],
+            DeviceState::Failed { retry } => return Some(retry),
         };
         all.into_iter().flatten().filter(|at| *at > now).min()
     }
 
-    /// Notes what is wrong, and logs it if that is new.
-    fn blame(&mut self, kind: DeviceKind, error: &DeviceError) {
+    /// Notes what is wrong, and logs it if that is new. Returns whether it is.
+    fn blame(&mut self, kind: DeviceKind, error: &DeviceError) -> bool {
         let problem = Problem { code: error.code().into(), message: error.to_string(), device: Some(kind) };
-        if self.problem.as_ref().is_some_and(|known| known.code == problem.code) {
-            log::debug!("{kind:?}: {error}");
-        } else {
+        let new = self.problem.as_ref().is_none_or(|known| known.code != problem.code);
+        if new {
             log::warn!("{kind:?}: {error}");
             self.problem = Some(problem);
+        } else {
+            log::debug!("{kind:?}: {error}");
         }
+        new
     }
 }
 
 impl Capture {
     /// Starts the threads, with nothing open. Call it within a tokio runtime.
     pub(crate) fn start(
-        news: mpsc::Sender<News>,
+        events: mpsc::Sender<CaptureEvent>,
         limits: VideoLimits,
         choice: DeviceChoice,
         options: MicrophoneOptions,
@@ -185,19 +172,19 @@ impl Capture {
             let hold = speaker.detach();
             Ok((Opened::Speaker(Box::new(speaker)), hold))
         });
-        Self::with(news, choice, slot, [camera, microphone, speaker])
+        Self::with(events, choice, slot, [camera, microphone, speaker])
     }
 
     fn with(
-        news: mpsc::Sender<News>,
+        events: mpsc::Sender<CaptureEvent>,
         choice: DeviceChoice,
         slot: FrameSlot,
         [camera, microphone, speaker]: [Open; 3],
     ) -> std::io::Result<Self> {
         let (alive, ended) = mpsc::channel(1);
         let device = |kind, open| {
-            let thread = DeviceThread::start(kind, open, news.clone(), alive.clone())?;
-            Ok::<_, std::io::Error>(Device { state: State::Closed, problem: None, tries: 0, thread })
+            let thread = DeviceThread::start(kind, open, events.clone(), alive.clone())?;
+            Ok::<_, std::io::Error>(DeviceMachine { state: DeviceState::Closed, problem: None, tries: 0, thread })
         };
         Ok(Self {
             choice,
@@ -206,9 +193,10 @@ impl Capture {
             microphone: device(DeviceKind::Microphone, microphone)?,
             speaker: device(DeviceKind::Speaker, speaker)?,
             processing: None,
+            changed: false,
             opened: 0,
             now: Instant::now(),
-            pictures: Pictures { seen: 0, newest: Instant::now(), look: Instant::now() },
+            pictures: PictureWatch { seen: 0, newest: Instant::now(), look: Instant::now() },
             ended,
         })
     }
@@ -220,6 +208,7 @@ impl Capture {
     /// Uses other devices; what is open of the changed kinds is closed first.
     pub(crate) fn choose(&mut self, choice: DeviceChoice, audio: &Audio) {
         let old = std::mem::replace(&mut self.choice, choice);
+        self.changed |= old != self.choice;
         if old.camera != self.choice.camera {
             self.close(DeviceKind::Camera, audio);
         }
@@ -239,7 +228,7 @@ impl Capture {
             (DeviceKind::Microphone, media.microphone),
             (DeviceKind::Speaker, speaker),
         ] {
-            match (wanted, matches!(self.device(kind).state, State::Closed)) {
+            match (wanted, matches!(self.device(kind).state, DeviceState::Closed)) {
                 (true, true) => self.open(kind, now),
                 (false, false) => self.close(kind, audio),
                 (true, false) | (false, true) => {}
@@ -247,17 +236,17 @@ impl Capture {
         }
     }
 
-    /// Takes news; those of an opening that was given up are dropped.
-    pub(crate) fn handle(&mut self, now: Instant, news: News, audio: &Audio) {
-        match news {
-            News::Opened(kind, n, result) if self.device(kind).is(n) => match result {
+    /// Takes a report; those of an opening that was given up are dropped.
+    pub(crate) fn handle(&mut self, now: Instant, event: CaptureEvent, audio: &Audio) {
+        match event {
+            CaptureEvent::Opened(kind, n, result) if self.device(kind).is(n) => match result {
                 // It is live once something comes from it.
                 Ok(Opened::Camera) => {}
-                Ok(Opened::Microphone(microphone)) => audio.tell(Control::Microphone(Some(*microphone))),
-                Ok(Opened::Speaker(speaker)) => audio.tell(Control::Speaker(Some(*speaker))),
+                Ok(Opened::Microphone(microphone)) => audio.send(Control::Microphone(Some(*microphone))),
+                Ok(Opened::Speaker(speaker)) => audio.send(Control::Speaker(Some(*speaker))),
                 Err(error) => self.fail(kind, now, &error),
             },
-            News::Event(kind, n, event) if self.device(kind).is(n) => match (event, kind) {
+            CaptureEvent::Device(kind, n, event) if self.device(kind).is(n) => match (event, kind) {
                 (DeviceEvent::Live, _) => self.works(kind, n, now),
                 (DeviceEvent::Gone, _) => self.lost(kind, now, &DeviceError::Gone, audio),
                 (DeviceEvent::Failed(error), DeviceKind::Camera) => self.lost(kind, now, &error, audio),
@@ -265,36 +254,43 @@ impl Capture {
                     self.recovering(kind, now, &error);
                 }
             },
-            News::Processing { failing } => self.processing = failing.then(processing_failed),
-            News::Opened(..) | News::Event(..) => {}
+            CaptureEvent::Processing { failing } => {
+                self.processing = failing.then(processing_failed);
+                self.changed = true;
+            }
+            CaptureEvent::Opened(..) | CaptureEvent::Device(..) => {}
         }
     }
 
-    /// Tries failed devices again, and tells of silent ones.
+    /// Tries failed devices again, and reports silent ones.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         self.look_at_pictures(now);
         for kind in KINDS {
             let device = self.device_mut(kind);
             match device.state {
-                State::Failed { retry } if retry <= now => self.open(kind, now),
-                State::Opening { since, .. } if device.problem.is_none() && since + SILENT <= now => {
-                    device.blame(kind, &DeviceError::Backend("it does not answer".into()));
+                DeviceState::Failed { retry } if retry <= now => self.open(kind, now),
+                DeviceState::Opening { since, .. } if device.problem.is_none() && since + SILENT <= now => {
+                    let new = device.blame(kind, &DeviceError::Backend("it does not answer".into()));
+                    self.changed |= new;
                 }
-                State::Closed | State::Opening { .. } | State::Live { .. } | State::Failed { .. } => {}
+                DeviceState::Closed
+                | DeviceState::Opening { .. }
+                | DeviceState::Live { .. }
+                | DeviceState::Failed { .. } => {}
             }
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let look = matches!(self.camera.state, State::Live { .. }).then_some(self.pictures.look);
+        let look = matches!(self.camera.state, DeviceState::Live { .. }).then_some(self.pictures.look);
         KINDS.into_iter().filter_map(|kind| self.device(kind).due(self.now)).chain(look).min()
     }
 
     /// Devices came or went: what failed is tried again now.
     pub(crate) fn devices_changed(&mut self, now: Instant) {
         for kind in KINDS {
-            if let State::Failed { .. } = self.device(kind).state {
+            if let DeviceState::Failed { .. } = self.device(kind).state {
                 self.device_mut(kind).tries = 0;
                 self.open(kind, now);
             }
@@ -304,6 +300,11 @@ impl Capture {
     /// Which of microphone and camera the others shall think of as working, as far as they are wanted.
     pub(crate) fn able(&self, now: Instant) -> MediaState {
         MediaState { microphone: self.microphone.is_able(now), camera: self.camera.is_able(now) }
+    }
+
+    /// True once after each change of [`Capture::choice`] or [`Capture::problems`].
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// What is wrong now.
@@ -323,7 +324,7 @@ impl Capture {
 
     /// Whether pictures still come.
     fn look_at_pictures(&mut self, now: Instant) {
-        let State::Live { number, failing, .. } = self.camera.state else { return };
+        let DeviceState::Live { number, failing, .. } = self.camera.state else { return };
         if now < self.pictures.look {
             return;
         }
@@ -344,15 +345,16 @@ impl Capture {
             (self.pictures.newest, self.pictures.look) = (now, now + LOOK);
         }
         let device = self.device_mut(kind);
-        let since = if let State::Live { since, .. } = device.state { since } else { now };
-        device.state = State::Live { number, since, failing: None };
+        let since = if let DeviceState::Live { since, .. } = device.state { since } else { now };
+        device.state = DeviceState::Live { number, since, failing: None };
         if device.problem.take().is_some() {
             log::info!("{kind:?}: works again");
+            self.changed = true;
         }
     }
 
     fn lost(&mut self, kind: DeviceKind, now: Instant, error: &DeviceError, audio: &Audio) {
-        if let State::Live { since, .. } = self.device(kind).state
+        if let DeviceState::Live { since, .. } = self.device(kind).state
             && now.duration_since(since) >= SOUND
         {
             self.device_mut(kind).tries = 0;
@@ -364,32 +366,36 @@ impl Capture {
     /// A device that mends itself is in trouble.
     fn recovering(&mut self, kind: DeviceKind, now: Instant, error: &DeviceError) {
         let device = self.device_mut(kind);
-        device.blame(kind, error);
-        if let State::Live { failing, .. } = &mut device.state {
+        let new = device.blame(kind, error);
+        if let DeviceState::Live { failing, .. } = &mut device.state {
             failing.get_or_insert(now);
         }
+        self.changed |= new;
     }
 
     fn fail(&mut self, kind: DeviceKind, now: Instant, error: &DeviceError) {
         let device = self.device_mut(kind);
-        device.blame(kind, error);
-        device.state = State::Failed { retry: now + RETRY[device.tries.min(RETRY.len() - 1)] };
+        let new = device.blame(kind, error);
+        device.state = DeviceState::Failed { retry: now + RETRY[device.tries.min(RETRY.len() - 1)] };
         device.tries += 1;
+        self.changed |= new;
     }
 
     /// No longer wanted, or another one is.
     fn close(&mut self, kind: DeviceKind, audio: &Audio) {
         self.shut(kind, audio);
         let device = self.device_mut(kind);
-        (device.state, device.problem, device.tries) = (State::Closed, None, 0);
+        let problem = device.problem.take();
+        (device.state, device.tries) = (DeviceState::Closed, 0);
+        self.changed |= problem.is_some();
     }
 
     /// From now on nothing of it is sent or shown, however long closing takes.
     fn shut(&mut self, kind: DeviceKind, audio: &Audio) {
         match kind {
             DeviceKind::Camera => self.slot.clear(),
-            DeviceKind::Microphone => audio.tell(Control::Microphone(None)),
-            DeviceKind::Speaker => audio.tell(Control::Speaker(None)),
+            DeviceKind::Microphone => audio.send(Control::Microphone(None)),
+            DeviceKind::Speaker => audio.send(Control::Speaker(None)),
         }
         self.device(kind).thread.close();
     }
@@ -404,11 +410,11 @@ impl Capture {
         };
         let id = chosen.clone().unwrap_or_default();
         let device = self.device_mut(kind);
-        device.state = State::Opening { number, since: now };
+        device.state = DeviceState::Opening { number, since: now };
         device.thread.open(number, id);
     }
 
-    fn device(&self, kind: DeviceKind) -> &Device {
+    fn device(&self, kind: DeviceKind) -> &DeviceMachine {
         match kind {
             DeviceKind::Camera => &self.camera,
             DeviceKind::Microphone => &self.microphone,
@@ -416,7 +422,7 @@ impl Capture {
         }
     }
 
-    fn device_mut(&mut self, kind: DeviceKind) -> &mut Device {
+    fn device_mut(&mut self, kind: DeviceKind) -> &mut DeviceMachine {
         match kind {
             DeviceKind::Camera => &mut self.camera,
             DeviceKind::Microphone => &mut self.microphone,

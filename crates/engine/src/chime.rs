@@ -1,7 +1,6 @@
 //! The test sound: three soft notes, so that people find their loudspeaker.
 
-use crate::audio::BLOCK;
-use media::audio::SAMPLE_RATE;
+use media::audio::{BLOCK, SAMPLE_RATE};
 use std::f32::consts::TAU;
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_heard_does_not_click_and_ends() {
+    fn it_is_audible_does_not_click_and_ends() {
         let mut chime = Chime::default();
         let mut all = vec![];
         loop {

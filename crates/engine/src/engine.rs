@@ -2,9 +2,10 @@
 
 use crate::board::BoardAnswer;
 use crate::config::{Command, EngineConfig};
-use crate::driver::{Driver, Request};
+use crate::driver::Driver;
 use crate::feed::{self, FeedControl, FeedFrames};
 use crate::levels::Levels;
+use crate::request::Request;
 use crate::stats::EngineStats;
 use crate::view::{AppView, Picture, Problem};
 use media::slot::FrameSlot;
@@ -40,10 +41,10 @@ pub enum EngineError {
 impl Engine {
     /// Starts an engine on the current tokio runtime. No packet leaves and no device opens before a command says so.
     pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
-        let (requests, inbox) = mpsc::channel(COMMANDS);
-        let (driver, ears, view) = Driver::new(config, inbox)?;
+        let (requests, received) = mpsc::channel(COMMANDS);
+        let (driver, inbox, view) = Driver::new(config, received)?;
         let levels = driver.levels();
-        let driver = tokio::spawn(driver.run(ears));
+        let driver = tokio::spawn(driver.run(inbox));
         Ok(Self { requests, view, levels, driver, feeds: AtomicU64::new(0) })
     }
 

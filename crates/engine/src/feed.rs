@@ -7,8 +7,8 @@
 //!  credit ───────▶ └────────┘
 //! ```
 
-use crate::driver::Request;
-use crate::view::{AppView, Picture};
+use crate::request::Request;
+use crate::view::{AppView, Tile};
 use codecs::pixels;
 use media::frame::{FramePool, VideoFrame};
 use media::slot::{FrameSlot, Wake};
@@ -27,24 +27,9 @@ const FRAMES: usize = 16;
 /// Lists of tiles on their way. When full the newest is lost, which the next one makes good.
 const LISTS: usize = 16;
 
-/// Orders on their way to the thread: of use are as many credits as frames can be on their way, and a list of tiles. When
-/// full an order is lost: of a window that gives more credit than it got frames.
-const ORDERS: usize = MAX_STREAMS * (MAX_CREDIT as usize + 1);
-
-/// A picture as a window shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tile {
-    /// A number the window chose.
-    pub stream: u16,
-    /// Which picture.
-    pub picture: Picture,
-    /// Width in device pixels.
-    pub width: u32,
-    /// Height in device pixels.
-    pub height: u32,
-    /// Nothing is sent for what nobody sees.
-    pub visible: bool,
-}
+/// Commands on their way to the thread: as many credits as frames can be on their way, and a list of tiles. When full a
+/// command is lost, which only a window that gives more credit than it got frames can bring about.
+const COMMANDS: usize = MAX_STREAMS * (MAX_CREDIT as usize + 1);
 
 /// A frame for a tile.
 #[derive(Debug, Clone)]
@@ -79,7 +64,7 @@ impl FeedControl {
 
     /// The window has drawn a frame of this stream and takes another one.
     pub fn credit(&self, stream: u16) {
-        self.thread.tell(Order::Credit(stream));
+        self.thread.send(FeedCommand::Credit(stream));
     }
 }
 
@@ -97,19 +82,19 @@ pub(crate) fn start(
     number: u64,
 ) -> std::io::Result<(FeedControl, FeedFrames)> {
     let (frames, out) = mpsc::channel(FRAMES);
-    let (orders, inbox) = sync_channel(ORDERS);
+    let (commands, inbox) = sync_channel(COMMANDS);
     let thread = std::thread::Builder::new().name("feed".into()).spawn(move || run(&inbox, &frames))?.thread().clone();
-    let thread = Arc::new(Feeder { orders, thread });
+    let thread = Arc::new(Feeder { commands, thread });
     let (lists, tiles) = mpsc::channel(LISTS);
     let feeder = Arc::downgrade(&thread);
     tokio::spawn(async move {
         resolve(number, tiles, view, requests.clone(), feeder).await;
-        tell(&requests, Request::Shown(number, None)).await;
+        send(&requests, Request::Tiles(number, None)).await;
     });
     Ok((FeedControl { lists, thread }, FeedFrames(out)))
 }
 
-async fn tell(requests: &mpsc::WeakSender<Request>, request: Request) {
+async fn send(requests: &mpsc::WeakSender<Request>, request: Request) {
     if let Some(requests) = requests.upgrade() {
         let _ = requests.send(request).await; // the engine may be gone
     }
@@ -128,7 +113,7 @@ async fn resolve(
         tokio::select! {
             list = lists.recv() => match list {
                 Some(list) => {
-                    tell(&requests, Request::Shown(number, Some(list.clone()))).await;
+                    send(&requests, Request::Tiles(number, Some(list.clone()))).await;
                     tiles = list;
                 }
                 None => return,
@@ -145,11 +130,12 @@ async fn resolve(
             found.push((tile.clone(), slot.await.ok().flatten()));
         }
         let Some(thread) = thread.upgrade() else { return };
-        thread.tell(Order::Tiles(found));
+        thread.send(FeedCommand::Tiles(found));
     }
 }
 
-enum Order {
+/// What the feed's thread is asked to do.
+enum FeedCommand {
     Tiles(Vec<(Tile, Option<FrameSlot>)>),
     Credit(u16),
 }
@@ -157,14 +143,14 @@ enum Order {
 /// The thread as others see it; dropping it ends the thread.
 #[derive(Debug)]
 struct Feeder {
-    orders: SyncSender<Order>,
+    commands: SyncSender<FeedCommand>,
     thread: Thread,
 }
 
 impl Feeder {
-    fn tell(&self, order: Order) {
-        if self.orders.try_send(order).is_err() {
-            log::debug!("an order to the feed was lost");
+    fn send(&self, command: FeedCommand) {
+        if self.commands.try_send(command).is_err() {
+            log::debug!("a command to the feed was lost");
         }
         self.thread.unpark();
     }
@@ -173,19 +159,19 @@ impl Feeder {
 impl Drop for Feeder {
     fn drop(&mut self) {
         // It must find its channel closed: that happens when the fields are dropped, after this; so it looks again.
-        self.orders = sync_channel(1).0;
+        self.commands = sync_channel(1).0;
         self.thread.unpark();
     }
 }
 
-fn run(inbox: &Receiver<Order>, frames: &mpsc::Sender<FeedFrame>) {
+fn run(inbox: &Receiver<FeedCommand>, frames: &mpsc::Sender<FeedFrame>) {
     let me = std::thread::current();
     let wake: Arc<Wake> = Arc::new(move || me.unpark());
     let (mut feed, pool) = (Feed::default(), FramePool::new());
     loop {
         match inbox.try_recv() {
-            Ok(Order::Tiles(tiles)) => feed.set(tiles, &wake),
-            Ok(Order::Credit(stream)) => feed.credit(stream),
+            Ok(FeedCommand::Tiles(tiles)) => feed.set(tiles, &wake),
+            Ok(FeedCommand::Credit(stream)) => feed.credit(stream),
             Err(TryRecvError::Disconnected) => return,
             Err(TryRecvError::Empty) => match feed.next() {
                 Some(due) => {
@@ -299,6 +285,7 @@ fn fit((width, height): (u32, u32), (most_wide, most_high): (u32, u32)) -> (u32,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::Picture;
     use std::time::Instant;
 
     fn tile(stream: u16, width: u32, height: u32) -> Tile {
@@ -413,10 +400,10 @@ mod tests {
 
     #[test]
     fn a_thread_ends_with_its_feed() {
-        let (orders, inbox) = sync_channel(ORDERS);
+        let (commands, inbox) = sync_channel(COMMANDS);
         let (frames, _out) = mpsc::channel(FRAMES);
         let handle = std::thread::spawn(move || run(&inbox, &frames));
-        drop(Feeder { orders, thread: handle.thread().clone() });
+        drop(Feeder { commands, thread: handle.thread().clone() });
         handle.join().expect("it ends");
     }
 }

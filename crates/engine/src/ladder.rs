@@ -2,29 +2,29 @@
 
 use signaling::message::Resolution;
 
-/// A size of picture that is sent.
+/// The size of an encoding, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rung {
+pub(crate) struct Size {
     pub(crate) width: u32,
     pub(crate) height: u32,
 }
 
-impl Rung {
+impl Size {
     fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 }
 
 /// The largest size of the source's shape within the limits, even in both directions.
-pub(crate) fn fit(width: u32, height: u32, max_width: u32, max_height: u32) -> Rung {
+pub(crate) fn fit(width: u32, height: u32, max_width: u32, max_height: u32) -> Size {
     let (width, height) = (width.max(2), height.max(2));
     let scale = (f64::from(max_width) / f64::from(width)).min(f64::from(max_height) / f64::from(height)).min(1.0);
-    scaled(Rung { width, height }, scale)
+    scaled(Size { width, height }, scale)
 }
 
 /// The rate above which a size gains nothing that anybody sees, bit/s. As Chromium's table for a camera: 360p 1.7 Mb/s,
 /// 540p 2, 720p 2.5; the rates between are interpolated by pixels.
-pub(crate) fn most_useful(rung: Rung, fps: u32) -> u64 {
+pub(crate) fn most_useful(size: Size, fps: u32) -> u64 {
     const TABLE: [(u64, u64); 6] = [
         (320 * 180, 600_000),
         (480 * 270, 1_000_000),
@@ -33,47 +33,47 @@ pub(crate) fn most_useful(rung: Rung, fps: u32) -> u64 {
         (1280 * 720, 2_500_000),
         (1920 * 1080, 5_000_000),
     ];
-    let at_30 = interpolate(&TABLE, rung.pixels());
+    let at_30 = interpolate(&TABLE, size.pixels());
     at_30 * u64::from(fps.clamp(5, 60)).min(30) / 30
 }
 
 /// Below this rate a size looks worse than the next smaller one, bit/s.
-fn least_useful(rung: Rung) -> u64 {
+fn least_useful(size: Size) -> u64 {
     const TABLE: [(u64, u64); 5] =
         [(320 * 180, 0), (480 * 270, 140_000), (640 * 360, 220_000), (960 * 540, 450_000), (1280 * 720, 700_000)];
-    interpolate(&TABLE, rung.pixels())
+    interpolate(&TABLE, size.pixels())
 }
 
 /// The sizes of a source, largest first. With one receiver there are finer steps; with several only halves, so that they
 /// share encoders.
-fn rungs(source: Rung, alone: bool) -> impl DoubleEndedIterator<Item = Rung> {
+fn sizes(source: Size, alone: bool) -> impl DoubleEndedIterator<Item = Size> {
     let steps: &[f64] = if alone { &[1.0, 0.75, 0.5, 0.375, 0.25] } else { &[1.0, 0.5, 0.25] };
     steps.iter().map(move |s| scaled(source, *s)).filter(move |r| r.height.min(r.width) >= 90 || *r == source)
 }
 
 /// The smallest size that need not be enlarged by more than an eighth to fill what it is shown in, which nobody sees.
-pub(crate) fn covering(source: Rung, most: Option<Resolution>, alone: bool) -> Rung {
+pub(crate) fn covering(source: Size, most: Option<Resolution>, alone: bool) -> Size {
     let Some(most) = most else { return source };
     let shown = fit(source.width, source.height, most.max_width, most.max_height);
-    let covers = |rung: &Rung| u64::from(rung.width) * 9 >= u64::from(shown.width) * 8;
-    rungs(source, alone).rev().find(covers).unwrap_or(source)
+    let covers = |size: &Size| u64::from(size.width) * 9 >= u64::from(shown.width) * 8;
+    sizes(source, alone).rev().find(covers).unwrap_or(source)
 }
 
-/// The rung of this source for a rate, no larger than `top`. `before` gives hysteresis: a larger size is taken up again only
+/// The size of this source for a rate, no larger than `top`. `before` gives hysteresis: a larger size is taken up again only
 /// with 30 % to spare.
-pub(crate) fn choose(source: Rung, top: Rung, bitrate: u64, before: Option<Rung>, alone: bool) -> Rung {
-    let rungs = || rungs(source, alone).filter(|rung| rung.pixels() <= top.pixels());
-    let enough = |rung: &Rung| {
-        let larger = before.is_some_and(|b| rung.pixels() > b.pixels());
-        let floor = least_useful(*rung);
+pub(crate) fn choose(source: Size, top: Size, bitrate: u64, before: Option<Size>, alone: bool) -> Size {
+    let sizes = || sizes(source, alone).filter(|size| size.pixels() <= top.pixels());
+    let enough = |size: &Size| {
+        let larger = before.is_some_and(|b| size.pixels() > b.pixels());
+        let floor = least_useful(*size);
         bitrate >= if larger { floor + floor * 3 / 10 } else { floor }
     };
-    rungs().find(enough).or_else(|| rungs().next_back()).unwrap_or(top)
+    sizes().find(enough).or_else(|| sizes().next_back()).unwrap_or(top)
 }
 
-fn scaled(source: Rung, scale: f64) -> Rung {
+fn scaled(source: Size, scale: f64) -> Size {
     let even = |n: u32| (((f64::from(n) * scale) / 2.0).round() as u32 * 2).max(2);
-    Rung { width: even(source.width), height: even(source.height) }
+    Size { width: even(source.width), height: even(source.height) }
 }
 
 fn interpolate(table: &[(u64, u64)], pixels: u64) -> u64 {
@@ -91,14 +91,14 @@ fn interpolate(table: &[(u64, u64)], pixels: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const HD: Rung = Rung { width: 1280, height: 720 };
+    const HD: Size = Size { width: 1280, height: 720 };
 
     #[test]
     fn a_source_is_fitted_without_changing_its_shape() {
         assert_eq!(fit(1920, 1080, 1280, 720), HD);
-        assert_eq!(fit(640, 480, 1280, 720), Rung { width: 640, height: 480 });
-        assert_eq!(fit(720, 1280, 1280, 720), Rung { width: 406, height: 720 });
-        assert_eq!(fit(0, 0, 1280, 720), Rung { width: 2, height: 2 });
+        assert_eq!(fit(640, 480, 1280, 720), Size { width: 640, height: 480 });
+        assert_eq!(fit(720, 1280, 1280, 720), Size { width: 406, height: 720 });
+        assert_eq!(fit(0, 0, 1280, 720), Size { width: 2, height: 2 });
     }
 
     #[test]
@@ -139,14 +139,14 @@ mod tests {
             assert_eq!(choose(HD, top, 10_000_000, None, alone), top);
             assert!(choose(HD, top, 100_000, None, alone).pixels() <= top.pixels());
         }
-        let small = Rung { width: 160, height: 120 };
-        assert_eq!(covering(small, most(10, 10), true), Rung { width: 120, height: 90 });
+        let small = Size { width: 160, height: 120 };
+        assert_eq!(covering(small, most(10, 10), true), Size { width: 120, height: 90 });
     }
 
     #[test]
     fn the_table_holds_at_its_own_points() {
-        assert_eq!(most_useful(Rung { width: 640, height: 360 }, 30), 1_700_000);
+        assert_eq!(most_useful(Size { width: 640, height: 360 }, 30), 1_700_000);
         assert_eq!(most_useful(HD, 30), 2_500_000);
-        assert_eq!(most_useful(Rung { width: 3840, height: 2160 }, 30), 5_000_000);
+        assert_eq!(most_useful(Size { width: 3840, height: 2160 }, 30), 5_000_000);
     }
 }

@@ -1,7 +1,6 @@
 //! How loud everybody is, for meters.
 
-use crate::audio::BLOCK;
-use media::audio::SAMPLE_RATE;
+use media::audio::{BLOCK, SAMPLE_RATE};
 use media::level::dbfs;
 use signaling::message::ParticipantId;
 

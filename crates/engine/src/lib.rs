@@ -7,13 +7,15 @@
 //!  AppView ◀── │  task  │ ──▶ encode thread (own pictures)
 //!              └────────┘ ──▶ audio thread, devices
 //! ```
-//! The driver task owns all state; threads own their encoders, decoders and buffers, and hear from it by messages.
+//! The driver task owns all state, in parts that do not know each other; threads own their encoders, decoders and buffers,
+//! and get messages from it.
 
 mod audio;
 mod board;
 mod capture;
 mod chime;
 mod config;
+mod displayed;
 mod driver;
 mod engine;
 mod feed;
@@ -21,7 +23,7 @@ mod ladder;
 mod levels;
 mod participant;
 mod race;
-mod sights;
+mod request;
 mod signal;
 mod socket;
 mod stats;
@@ -34,12 +36,12 @@ pub use audio::AudioTap;
 pub use board::BoardAnswer;
 pub use config::{Command, DeviceChoice, EngineConfig, JoinRequest, ServerAddress};
 pub use engine::{Engine, EngineError};
-pub use feed::{FeedControl, FeedFrame, FeedFrames, MAX_STREAMS, Tile};
+pub use feed::{FeedControl, FeedFrame, FeedFrames, MAX_STREAMS};
 pub use levels::Levels;
 pub use stats::{EngineStats, ParticipantStats};
 pub use video_in::VideoInStats;
 pub use video_out::{VideoLimits, VideoOutStats};
-pub use view::{AppView, Picture, Problem, SessionView};
+pub use view::{AppView, Picture, Problem, SessionView, Tile};
 
 /// Cameras, microphones and loudspeakers of this moment. Blocks while the system looks for them.
 pub fn devices_now() -> Vec<DeviceInfo> {

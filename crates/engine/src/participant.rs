@@ -10,14 +10,16 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-/// Orders on their way to a peer connection. When full the connection is closed, and made anew after a pause: the
+/// Commands on their way to a peer connection. When full the connection is closed, and made anew after a pause: the
 /// driver never waits for it.
-const ORDERS: usize = 128;
-/// Events of a connection on their way to the driver.
+const COMMANDS: usize = 128;
+/// Events on their way from a connection to its task here. When full the connection keeps them for a while.
 const EVENTS: usize = 64;
+/// Messages of all connections' tasks on their way to the driver. When full a task waits.
+pub(crate) const MESSAGES: usize = 256;
 
-/// What a peer connection's task is told.
-pub(crate) enum Order {
+/// What a peer connection's task is asked to do.
+pub(crate) enum PeerCommand {
     Offer,
     Description(DescriptionKind, String),
     Candidate(Option<IceCandidate>),
@@ -25,26 +27,26 @@ pub(crate) enum Order {
     Stats(oneshot::Sender<PeerStats>),
 }
 
-/// What a peer connection's task tells the driver.
+/// What a peer connection's task reports.
 #[derive(Debug)]
-pub(crate) enum Told {
-    /// It stands ready to negotiate.
+pub(crate) enum ConnectionEvent {
+    /// It is ready to negotiate.
     Ready(MediaOut),
-    Event(PeerEvent),
+    Peer(PeerEvent),
     /// It refused something, or could not be made.
     Problem(PeerError),
     /// It could not be made, or is over: nothing follows.
     Ended,
 }
 
-/// News, with the connection's number and whose it is.
-pub(crate) type FromPeer = (u64, ParticipantId, Told);
+/// A report, with the connection's number and whose it is.
+pub(crate) type FromConnection = (u64, ParticipantId, ConnectionEvent);
 
 /// One other person. Dropping it closes the connection and ends its threads.
 pub(crate) struct Participant {
-    /// Which connection this is: after a server's restart the same id may belong to another one.
+    /// Names this connection: after a server's restart the same id may belong to another one.
     pub(crate) number: u64,
-    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) commands: mpsc::Sender<PeerCommand>,
     pub(crate) video: VideoInThread,
     pub(crate) audio: AudioQueue,
     pub(crate) media: Option<MediaOut>,
@@ -61,9 +63,9 @@ impl Participant {
         id: ParticipantId,
         number: u64,
         config: PeerConfig,
-        told: mpsc::Sender<FromPeer>,
+        reports: mpsc::Sender<FromConnection>,
     ) -> std::io::Result<Self> {
-        let (orders, inbox) = mpsc::channel(ORDERS);
+        let (commands, inbox) = mpsc::channel(COMMANDS);
         let out: Arc<OnceLock<MediaOut>> = Arc::default();
         let asked = out.clone();
         let (input, video) = video_in::start(&id.0, move || {
@@ -74,11 +76,11 @@ impl Participant {
         let audio: AudioQueue = Arc::new(ArrayQueue::new(audio::QUEUE));
         let sink = Arc::new(Sink { video: input, audio: audio.clone() });
         let task = tokio::spawn(async move {
-            run((number, &id), config, sink, out, inbox, &told).await;
-            let _ = told.send((number, id, Told::Ended)).await; // nobody left to hear it
+            run((number, &id), config, sink, out, inbox, &reports).await;
+            let _ = reports.send((number, id, ConnectionEvent::Ended)).await; // the engine may be gone
         });
         let task = task.abort_handle();
-        Ok(Self { number, orders, video, audio, media: None, most: None, far: None, task })
+        Ok(Self { number, commands, video, audio, media: None, most: None, far: None, task })
     }
 }
 
@@ -112,35 +114,35 @@ async fn run(
     config: PeerConfig,
     sink: Arc<dyn MediaSink>,
     out: Arc<OnceLock<MediaOut>>,
-    mut inbox: mpsc::Receiver<Order>,
-    told: &mpsc::Sender<FromPeer>,
+    mut inbox: mpsc::Receiver<PeerCommand>,
+    reports: &mpsc::Sender<FromConnection>,
 ) {
     let (events, mut happened) = mpsc::channel(EVENTS);
     let peer = match Peer::new(config, sink, events).await {
         Ok(peer) => peer,
         Err(error) => {
-            let _ = told.send((number, id.clone(), Told::Problem(error))).await; // nobody left to hear it
+            let _ = reports.send((number, id.clone(), ConnectionEvent::Problem(error))).await; // the engine may be gone
             return;
         }
     };
     let _ = out.set(peer.media());
-    if told.send((number, id.clone(), Told::Ready(peer.media()))).await.is_err() {
+    if reports.send((number, id.clone(), ConnectionEvent::Ready(peer.media()))).await.is_err() {
         return;
     }
     loop {
         tokio::select! {
-            order = inbox.recv() => {
-                let Some(order) = order else { break };
-                if let Err(error) = obey(&peer, order).await {
+            command = inbox.recv() => {
+                let Some(command) = command else { break };
+                if let Err(error) = carry_out(&peer, command).await {
                     log::warn!("{}: {error}", id.0);
-                    if told.send((number, id.clone(), Told::Problem(error))).await.is_err() {
+                    if reports.send((number, id.clone(), ConnectionEvent::Problem(error))).await.is_err() {
                         break;
                     }
                 }
             }
             event = happened.recv() => {
                 let Some(event) = event else { break };
-                if told.send((number, id.clone(), Told::Event(event))).await.is_err() {
+                if reports.send((number, id.clone(), ConnectionEvent::Peer(event))).await.is_err() {
                     break;
                 }
             }
@@ -149,14 +151,16 @@ async fn run(
     peer.close().await;
 }
 
-async fn obey(peer: &Peer, order: Order) -> Result<(), PeerError> {
-    match order {
-        Order::Offer => peer.offer().await,
-        Order::Description(kind, sdp) => peer.remote_description(kind, &sdp).await,
-        Order::Candidate(Some(c)) => peer.remote_candidate(&c.candidate, c.sdp_mid.as_deref(), c.sdp_mline_index).await,
-        Order::Candidate(None) => peer.end_of_remote_candidates().await,
-        Order::RestartIce => peer.restart_ice().await,
-        Order::Stats(answer) => {
+async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
+    match command {
+        PeerCommand::Offer => peer.offer().await,
+        PeerCommand::Description(kind, sdp) => peer.remote_description(kind, &sdp).await,
+        PeerCommand::Candidate(Some(c)) => {
+            peer.remote_candidate(&c.candidate, c.sdp_mid.as_deref(), c.sdp_mline_index).await
+        }
+        PeerCommand::Candidate(None) => peer.end_of_remote_candidates().await,
+        PeerCommand::RestartIce => peer.restart_ice().await,
+        PeerCommand::Stats(answer) => {
             let _ = answer.send(peer.stats().await?); // whoever asked may have gone
             Ok(())
         }

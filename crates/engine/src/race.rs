@@ -91,7 +91,7 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    /// When each address begins if nothing is ever heard of any, in ms.
+    /// When each address begins if no attempt ever ends, in ms.
     fn beginnings(race: &mut Race, start: Instant) -> Vec<(SocketAddr, u64)> {
         let mut begun = Vec::new();
         while let Some(at) = race.wakes() {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_is_tried_once_whatever_is_heard() {
+    fn every_address_is_tried_once_whatever_happens() {
         let start = Instant::now();
         for order in 0..64_u32 {
             let mut race = Race::new(all(&[V4[0], V6[0], V4[1], V6[1]]), start);

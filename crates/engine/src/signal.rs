@@ -13,8 +13,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Frames and ends of sockets on their way to the driver. When full the socket waits.
-pub(crate) const QUEUE: usize = 64;
+/// Events of sockets on their way to the driver. When full the socket waits.
+pub(crate) const EVENTS: usize = 64;
 /// A session that nobody needs any more is closed after this: a quick second join finds it still open.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -34,12 +34,16 @@ pub(crate) struct Signalling {
     secrets: HashMap<String, String>,
     problem: Option<Problem>,
     unneeded_since: Option<Instant>,
+    /// Whether [`Signalling::view`] may differ from what it was at the last [`Signalling::take_changed`].
+    changed: bool,
 }
 
 struct Open {
     server: ServerAddress,
     name: String,
     session: Session,
+    /// The session's state when it was last looked at.
+    state: SessionState,
     socket: Option<Socket>,
 }
 
@@ -56,6 +60,7 @@ impl Signalling {
             secrets: HashMap::new(),
             problem: None,
             unneeded_since: None,
+            changed: false,
         }
     }
 
@@ -75,7 +80,9 @@ impl Signalling {
         let member = self.secrets.get(&server.origin()).cloned();
         let config = SessionConfig { key, name: name.into(), client: self.client.clone(), member, seed: self.seed };
         let session = Session::new(config, now).map_err(|error| problem("bad_name", &error.to_string()))?;
-        self.open = Some(Open { server, name: name.into(), session, socket: None });
+        let state = session.state();
+        self.open = Some(Open { server, name: name.into(), session, state, socket: None });
+        self.changed = true;
         self.pump(now);
         Ok(())
     }
@@ -117,7 +124,7 @@ impl Signalling {
         })
     }
 
-    /// Says something; its number in the session.
+    /// Sends a message; its number in the session.
     pub(crate) fn number(&mut self, now: Instant, message: ClientMessage) -> Result<u64, SendError> {
         let open = self.open.as_mut().ok_or(SendError::Closed)?;
         let sent = open.session.send(now, message).map(|()| open.session.sent());
@@ -138,13 +145,14 @@ impl Signalling {
         }
         match event {
             SocketEvent::Opened => {
-                self.problem = None;
+                self.changed |= self.problem.take().is_some();
                 open.session.handle_opened(now);
             }
             SocketEvent::Text(text) => open.session.handle_text(now, &text),
             SocketEvent::Closed(info, problem) => {
                 open.socket = None;
                 let distrust = problem.as_ref().and_then(distrust);
+                self.changed |= self.problem != problem;
                 self.problem = problem;
                 match distrust {
                     // Asking again ends the same way, or at whoever stands in between.
@@ -174,7 +182,7 @@ impl Signalling {
         [session, linger].into_iter().flatten().min()
     }
 
-    /// What the call should hear, in order.
+    /// The session's signals for the call, in order.
     pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
         self.signals.pop_front()
     }
@@ -186,6 +194,11 @@ impl Signalling {
         } else if now >= *self.unneeded_since.get_or_insert(now) + LINGER {
             self.close(now);
         }
+    }
+
+    /// True once after each change of [`Signalling::view`].
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     pub(crate) fn view(&self) -> SessionView {
@@ -204,7 +217,7 @@ impl Signalling {
         self.open.as_ref().map(|open| &open.server)
     }
 
-    /// Whether the server hears us.
+    /// Whether the session is open: what is sent now reaches the server.
     pub(crate) fn is_open(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.session.state() == SessionState::Open)
     }
@@ -220,7 +233,7 @@ impl Signalling {
             open.session.close(now);
         }
         self.pump(now);
-        self.open = None;
+        self.changed |= self.open.take().is_some();
         self.unneeded_since = None;
     }
 
@@ -248,11 +261,14 @@ impl Signalling {
                 SessionOutput::Event(event) => {
                     if let Some(problem) = why(&event) {
                         self.problem.get_or_insert(problem);
+                        self.changed = true;
                     }
                     self.signals.extend(signal(event));
                 }
             }
         }
+        let state = open.session.state();
+        self.changed |= std::mem::replace(&mut open.state, state) != state;
     }
 }
 

@@ -38,18 +38,19 @@ pub(crate) enum SocketEvent {
 /// A socket; dropping it abandons the connection without a word, as a broken cable would.
 pub(crate) struct Socket {
     pub(crate) number: u64,
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<SocketCommand>,
 }
 
-enum Order {
-    Say(String),
+/// What a socket's task is asked to do.
+enum SocketCommand {
+    Send(String),
     Close(u16),
 }
 
 impl Socket {
     /// Connects in the background.
     pub(crate) fn open(number: u64, server: ServerAddress, events: mpsc::Sender<(u64, SocketEvent)>) -> Self {
-        let (orders, inbox) = mpsc::channel(QUEUE);
+        let (commands, inbox) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
             let (info, problem) = match tokio::time::timeout(PATIENCE, connect(&server)).await {
                 Ok(Ok(stream)) => (run(number, stream, inbox, &events).await, None),
@@ -61,17 +62,17 @@ impl Socket {
             };
             let _ = events.send((number, SocketEvent::Closed(info, problem))).await; // the engine may be gone
         });
-        Self { number, orders }
+        Self { number, commands }
     }
 
     /// Hands a message over; false if the socket is gone or does not get rid of what it has.
     pub(crate) fn send(&self, text: String) -> bool {
-        self.orders.try_send(Order::Say(text)).is_ok()
+        self.commands.try_send(SocketCommand::Send(text)).is_ok()
     }
 
     /// Says goodbye with a close code and closes.
     pub(crate) fn close(self, code: u16) {
-        let _ = self.orders.try_send(Order::Close(code)); // a full one is abandoned
+        let _ = self.commands.try_send(SocketCommand::Close(code)); // a full one is abandoned
     }
 }
 
@@ -186,7 +187,7 @@ async fn encrypt(server: &ServerAddress, tcp: TcpStream) -> Result<tokio_rustls:
 async fn run(
     number: u64,
     mut stream: Stream,
-    mut inbox: mpsc::Receiver<Order>,
+    mut inbox: mpsc::Receiver<SocketCommand>,
     events: &mpsc::Sender<(u64, SocketEvent)>,
 ) -> CloseInfo {
     if events.send((number, SocketEvent::Opened)).await.is_err() {
@@ -194,8 +195,8 @@ async fn run(
     }
     loop {
         tokio::select! {
-            order = inbox.recv() => match order {
-                Some(order) => match obey(&mut stream, order, &mut inbox).await {
+            command = inbox.recv() => match command {
+                Some(command) => match write(&mut stream, command, &mut inbox).await {
                     Ok(true) => {}
                     Ok(false) => return CloseInfo::default(),
                     Err(error) => return CloseInfo { code: None, reason: error.to_string() },
@@ -221,17 +222,17 @@ async fn run(
     }
 }
 
-/// What is ready leaves in one flight: hello and join, an offer and its candidates. False when it closed.
-async fn obey(
+/// Writes what is ready in one flight: hello and join, an offer and its candidates. False when it closed.
+async fn write(
     stream: &mut Stream,
-    first: Order,
-    inbox: &mut mpsc::Receiver<Order>,
+    first: SocketCommand,
+    inbox: &mut mpsc::Receiver<SocketCommand>,
 ) -> Result<bool, tungstenite::Error> {
     let mut next = Some(first);
-    while let Some(order) = next {
-        match order {
-            Order::Say(text) => stream.feed(Message::text(text)).await?,
-            Order::Close(code) => {
+    while let Some(command) = next {
+        match command {
+            SocketCommand::Send(text) => stream.feed(Message::text(text)).await?,
+            SocketCommand::Close(code) => {
                 let frame = CloseFrame { code: CloseCode::from(code), reason: "".into() };
                 let _ = tokio::time::timeout(Duration::from_secs(1), stream.close(Some(frame))).await;
                 return Ok(false);

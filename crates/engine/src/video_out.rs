@@ -1,6 +1,6 @@
 //! Own pictures on their way out: one thread encodes each needed size once and hands it to every connection.
 
-use crate::ladder::{self, Rung};
+use crate::ladder::{self, Size};
 use codecs::{Content, EncoderConfig, VideoEncoder};
 use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::{FramePool, Rotation, VideoFrame};
@@ -9,7 +9,7 @@ use peer::MediaOut;
 use signaling::message::{ParticipantId, Resolution};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// What the camera may cost. Read from `WIDTHxHEIGHT`, at the usual rate.
@@ -47,7 +47,11 @@ impl std::str::FromStr for VideoLimits {
 /// Sides of pictures that are sent.
 const SIDE: std::ops::RangeInclusive<u32> = 16..=4096;
 
-/// What the encoding thread is told.
+/// Controls on their way to the encode thread, which takes all of them before each frame and at least every [`IDLE`]. When
+/// full the driver waits for that.
+const CONTROLS: usize = 64;
+
+/// What the encode thread is asked to do.
 pub(crate) enum Control {
     /// This connection has agreed on a codec: have a first keyframe ready for when it is up.
     Prepare(MediaOut, Option<Resolution>),
@@ -57,8 +61,6 @@ pub(crate) enum Control {
     Resolution(ParticipantId, Resolution),
     /// It is gone.
     Remove(ParticipantId),
-    /// The far side needs a keyframe.
-    Keyframe(ParticipantId),
 }
 
 /// What encoding cost and gave, counted from the start.
@@ -87,7 +89,7 @@ struct Counters {
 
 /// The owner's end: dropping it ends the thread.
 pub(crate) struct VideoOut {
-    control: Sender<Control>,
+    control: SyncSender<Control>,
     counters: Arc<Counters>,
     slot: FrameSlot,
 }
@@ -95,15 +97,15 @@ pub(crate) struct VideoOut {
 impl VideoOut {
     /// Starts the thread; it takes frames from `slot` until that is closed.
     pub(crate) fn start(slot: FrameSlot, limits: VideoLimits) -> std::io::Result<Self> {
-        let (control, inbox) = channel();
+        let (control, inbox) = sync_channel(CONTROLS);
         let counters = Arc::new(Counters::default());
         let worker = Worker {
             slot: slot.clone(),
             inbox,
             counters: counters.clone(),
             limits,
-            peers: vec![],
-            lanes: vec![],
+            subscribers: vec![],
+            encodings: vec![],
             pool: FramePool::new(),
             epoch: Instant::now(),
             last: None,
@@ -113,8 +115,8 @@ impl VideoOut {
         Ok(Self { control, counters, slot })
     }
 
-    pub(crate) fn tell(&self, control: Control) {
-        let _ = self.control.send(control); // the thread ends only with us
+    pub(crate) fn send(&self, control: Control) {
+        let _ = self.control.send(control); // the thread ends only with this
         self.slot.nudge();
     }
 
@@ -143,8 +145,8 @@ struct Worker {
     inbox: Receiver<Control>,
     counters: Arc<Counters>,
     limits: VideoLimits,
-    peers: Vec<Receiving>,
-    lanes: Vec<Lane>,
+    subscribers: Vec<Subscriber>,
+    encodings: Vec<Encoding>,
     pool: FramePool,
     epoch: Instant,
     last: Option<Instant>,
@@ -152,46 +154,47 @@ struct Worker {
     shown: Option<VideoFrame>,
 }
 
-struct Receiving {
+/// A connection that is up.
+struct Subscriber {
     id: ParticipantId,
     media: MediaOut,
     /// No more of a picture is of use to them.
     most: Option<Resolution>,
-    /// Which lane feeds it; a change of lane needs a keyframe.
-    lane: Option<LaneKey>,
+    /// The encoding that it gets; another one begins with a keyframe.
+    encoding: Option<EncodingKey>,
 }
 
-impl Receiving {
+impl Subscriber {
     /// Somebody sees the picture.
     fn looks(&self) -> bool {
         self.most.is_none_or(|most| !most.is_none())
     }
 }
 
-/// One encoder: a codec in a size, for all who receive just that.
-struct Lane {
-    key: LaneKey,
+/// One encoder: a codec in a size, for all subscribers of just that.
+struct Encoding {
+    key: EncodingKey,
     encoder: Option<Box<dyn VideoEncoder>>,
     bitrate: u64,
-    /// Somebody new receives it.
+    /// It has a new subscriber.
     keyframe: bool,
-    /// Somebody who receives it lost the thread.
+    /// A subscriber asked for a keyframe.
     asked: bool,
     last_keyframe: Option<Instant>,
     /// Its first frame is out.
     begun: bool,
-    /// Its first frame, while nobody receives it yet.
+    /// Its first frame, while it has no subscriber yet.
     prepared: Option<EncodedFrame>,
     failed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct LaneKey {
+struct EncodingKey {
     codec: VideoCodec,
-    rung: Rung,
+    size: Size,
 }
 
-/// How often the thread looks for orders when the camera is silent.
+/// How often the thread looks for controls when the camera is silent.
 const IDLE: Duration = Duration::from_millis(50);
 /// An older picture than this is not shown any more: the camera went off.
 const STALE: Duration = Duration::from_millis(200);
@@ -227,46 +230,44 @@ impl Worker {
         match control {
             Control::Prepare(media, most) => self.prepare(&media, most),
             Control::Add(id, media, most) => {
-                self.peers.retain(|p| p.id != id);
-                let lane = self.hand_over(&media);
-                self.peers.push(Receiving { id, media, most, lane });
+                self.subscribers.retain(|s| s.id != id);
+                let encoding = self.hand_over(&media);
+                self.subscribers.push(Subscriber { id, media, most, encoding });
             }
             Control::Resolution(id, most) => {
-                self.peers.iter_mut().filter(|p| p.id == id).for_each(|p| p.most = Some(most));
+                self.subscribers.iter_mut().filter(|s| s.id == id).for_each(|s| s.most = Some(most));
             }
-            Control::Remove(id) => self.peers.retain(|p| p.id != id),
-            Control::Keyframe(id) => {
-                let key = self.peers.iter().find(|p| p.id == id).and_then(|p| p.lane);
-                self.lanes.iter_mut().filter(|l| Some(l.key) == key).for_each(|l| l.ask(Instant::now()));
-            }
+            Control::Remove(id) => self.subscribers.retain(|s| s.id != id),
         }
     }
 
-    /// Encodes a keyframe while ICE and DTLS are still at work. Nothing more is encoded until somebody receives it, so
+    /// Encodes a keyframe while ICE and DTLS are still at work. Nothing more is encoded until it has a subscriber, so
     /// that the frame after it continues it.
     fn prepare(&mut self, media: &MediaOut, most: Option<Resolution>) {
         let Some(frame) = self.shown.clone().filter(|f| f.time.elapsed() < STALE) else { return };
-        let Some(codec) = media.video_codec().filter(|_| self.peers.is_empty()) else { return };
+        let Some(codec) = media.video_codec().filter(|_| self.subscribers.is_empty()) else { return };
         let source = ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height);
         let target = media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
         let top = ladder::covering(source, most, true);
-        let rung = ladder::choose(source, top, target, None, true);
-        self.lanes = vec![Lane::new(LaneKey { codec, rung }, target.min(ladder::most_useful(rung, self.limits.fps)))];
+        let size = ladder::choose(source, top, target, None, true);
+        let bitrate = target.min(ladder::most_useful(size, self.limits.fps));
+        self.encodings = vec![Encoding::new(EncodingKey { codec, size }, bitrate)];
         self.encode(0, &frame);
     }
 
-    /// Sends a prepared keyframe to its first receiver; the lane that goes on from it.
-    fn hand_over(&mut self, media: &MediaOut) -> Option<LaneKey> {
+    /// Sends a prepared keyframe to its first subscriber; the encoding that goes on from it.
+    fn hand_over(&mut self, media: &MediaOut) -> Option<EncodingKey> {
         let codec = media.video_codec()?;
-        let lane = self.lanes.iter_mut().find(|l| l.key.codec == codec && l.is_prepared())?;
-        media.video(&lane.prepared.take()?);
-        lane.last_keyframe = Some(Instant::now());
-        Some(lane.key)
+        let encoding = self.encodings.iter_mut().find(|e| e.key.codec == codec && e.is_prepared())?;
+        media.video(&encoding.prepared.take()?);
+        encoding.last_keyframe = Some(Instant::now());
+        Some(encoding.key)
     }
 
     /// Shows the newest picture at once to who has seen none.
     fn welcome(&mut self) {
-        let waiting = self.peers.iter().any(|p| p.lane.is_none() && p.looks() && p.media.video_codec().is_some());
+        let is_waiting = |s: &Subscriber| s.encoding.is_none() && s.looks() && s.media.video_codec().is_some();
+        let waiting = self.subscribers.iter().any(is_waiting);
         if let Some(mut frame) = self.shown.clone().filter(|f| waiting && f.time.elapsed() < STALE) {
             // Its own time went out with it before, if somebody else was there; times only rise.
             frame.time = Instant::now();
@@ -277,8 +278,8 @@ impl Worker {
 
     fn frame(&mut self, frame: VideoFrame) {
         self.shown = Some(frame.clone());
-        if self.peers.is_empty() || self.too_soon(frame.time) {
-            self.lanes.retain(|l| !self.peers.is_empty() || l.is_prepared());
+        if self.subscribers.is_empty() || self.too_soon(frame.time) {
+            self.encodings.retain(|e| !self.subscribers.is_empty() || e.is_prepared());
             return;
         }
         let frame = match frame.rotation {
@@ -287,9 +288,19 @@ impl Worker {
                 codecs::pixels::rotate(&frame, &self.pool)
             }
         };
+        self.take_keyframe_requests();
         self.plan(&frame);
-        for n in 0..self.lanes.len() {
+        for n in 0..self.encodings.len() {
             self.encode(n, &frame);
+        }
+    }
+
+    /// Passes the subscribers' requests on to the encodings they get. Whoever gets none yet begins with a keyframe anyway.
+    fn take_keyframe_requests(&mut self) {
+        for subscriber in &self.subscribers {
+            let Some(at) = subscriber.media.take_keyframe_request() else { continue };
+            let encodings = self.encodings.iter_mut().filter(|e| Some(e.key) == subscriber.encoding);
+            encodings.for_each(|encoding| encoding.request_keyframe(at));
         }
     }
 
@@ -306,83 +317,83 @@ impl Worker {
     /// Chooses the size and rate for everybody, and the encoders that this takes.
     fn plan(&mut self, frame: &VideoFrame) {
         let source = ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height);
-        let mut bitrates: Vec<(LaneKey, u64)> = vec![];
-        let alone = self.peers.iter().filter(|p| p.looks()).count() == 1;
-        for peer in &mut self.peers {
-            if !peer.looks() {
-                peer.lane = None;
-                peer.media.set_wanted(crate::audio::RESERVED_BITRATE);
+        let mut bitrates: Vec<(EncodingKey, u64)> = vec![];
+        let alone = self.subscribers.iter().filter(|s| s.looks()).count() == 1;
+        for subscriber in &mut self.subscribers {
+            if !subscriber.looks() {
+                subscriber.encoding = None;
+                subscriber.media.set_wanted(crate::audio::RESERVED_BITRATE);
                 continue;
             }
-            let Some(codec) = peer.media.video_codec() else { continue };
-            let target = peer.media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
-            let before = peer.lane.filter(|l| l.codec == codec).map(|l| l.rung);
-            let top = ladder::covering(source, peer.most, alone);
-            let rung = ladder::choose(source, top, target, before, alone);
-            let key = LaneKey { codec, rung };
-            let bitrate = target.min(ladder::most_useful(rung, self.limits.fps));
-            peer.media.set_wanted(ladder::most_useful(top, self.limits.fps) + crate::audio::RESERVED_BITRATE);
+            let Some(codec) = subscriber.media.video_codec() else { continue };
+            let target = subscriber.media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
+            let before = subscriber.encoding.filter(|e| e.codec == codec).map(|e| e.size);
+            let top = ladder::covering(source, subscriber.most, alone);
+            let size = ladder::choose(source, top, target, before, alone);
+            let key = EncodingKey { codec, size };
+            let bitrate = target.min(ladder::most_useful(size, self.limits.fps));
+            subscriber.media.set_wanted(ladder::most_useful(top, self.limits.fps) + crate::audio::RESERVED_BITRATE);
             match bitrates.iter_mut().find(|(k, _)| *k == key) {
                 Some((_, shared)) => *shared = (*shared).min(bitrate),
                 None => bitrates.push((key, bitrate)),
             }
-            if peer.lane != Some(key) {
-                peer.lane = Some(key);
-                self.lanes.iter_mut().filter(|l| l.key == key).for_each(|l| l.keyframe = true);
+            if subscriber.encoding != Some(key) {
+                subscriber.encoding = Some(key);
+                self.encodings.iter_mut().filter(|e| e.key == key).for_each(|e| e.keyframe = true);
             }
         }
-        self.lanes.retain(|l| bitrates.iter().any(|(k, _)| *k == l.key));
+        self.encodings.retain(|e| bitrates.iter().any(|(k, _)| *k == e.key));
         for (key, bitrate) in &bitrates {
-            match self.lanes.iter_mut().find(|l| l.key == *key) {
-                Some(lane) => lane.set_bitrate(*bitrate, self.limits.fps),
-                None => self.lanes.push(Lane::new(*key, *bitrate)),
+            match self.encodings.iter_mut().find(|e| e.key == *key) {
+                Some(encoding) => encoding.set_bitrate(*bitrate, self.limits.fps),
+                None => self.encodings.push(Encoding::new(*key, *bitrate)),
             }
         }
         self.counters.target.store(bitrates.iter().map(|(_, b)| *b).max().unwrap_or(0), Relaxed);
     }
 
     fn encode(&mut self, n: usize, frame: &VideoFrame) {
-        let lane = &mut self.lanes[n];
-        let receivers: Vec<&Receiving> = self.peers.iter().filter(|p| p.lane == Some(lane.key)).collect();
+        let encoding = &mut self.encodings[n];
+        let subscribers: Vec<_> = self.subscribers.iter().filter(|s| s.encoding == Some(encoding.key)).collect();
         let now = Instant::now();
-        if !receivers.is_empty() && receivers.iter().all(|p| p.media.queue_delay() > BACKLOG) {
+        if !subscribers.is_empty() && subscribers.iter().all(|s| s.media.queue_delay() > BACKLOG) {
             return; // nobody could take it in time
         }
-        let (width, height) = (lane.key.rung.width, lane.key.rung.height);
+        let (width, height) = (encoding.key.size.width, encoding.key.size.height);
         let scaled = match (frame.width(), frame.height()) == (width, height) {
             true => frame.clone(),
             false => codecs::pixels::scale(frame, width, height, &self.pool),
         };
-        let keyframe = lane.take_keyframe(now);
-        let Some(encoder) = lane.encoder(self.limits.fps) else { return };
+        let keyframe = encoding.take_keyframe(now);
+        let Some(encoder) = encoding.encoder(self.limits.fps) else { return };
         let encoded = encoder.encode(&scaled, keyframe);
         self.counters.encode_us.fetch_add(now.elapsed().as_micros() as u64, Relaxed);
         match encoded {
             Ok(Some(mut encoded)) => {
                 encoded.rtp_timestamp = rtp_time(self.epoch, frame.time);
                 encoded.time = frame.time;
-                lane.begun = true;
+                encoding.begun = true;
                 if encoded.keyframe {
-                    lane.last_keyframe = Some(now);
+                    encoding.last_keyframe = Some(now);
                     log::debug!("keyframe of {} bytes for {width}x{height}", encoded.data.len());
                 }
                 self.counters.encoded.fetch_add(1, Relaxed);
                 self.counters.keyframes.fetch_add(u64::from(encoded.keyframe), Relaxed);
                 self.counters.size.store(u64::from(width) << 32 | u64::from(height), Relaxed);
-                receivers.iter().for_each(|p| p.media.video(&encoded));
-                lane.prepared = receivers.is_empty().then_some(encoded);
+                subscribers.iter().for_each(|s| s.media.video(&encoded));
+                encoding.prepared = subscribers.is_empty().then_some(encoded);
             }
-            Ok(None) => lane.keyframe |= keyframe,
+            Ok(None) => encoding.keyframe |= keyframe,
             Err(error) => {
-                log::warn!("{} at {width}x{height} could not be encoded: {error}", lane.key.codec.mime());
-                (lane.encoder, lane.keyframe) = (None, true);
+                log::warn!("{} at {width}x{height} could not be encoded: {error}", encoding.key.codec.mime());
+                (encoding.encoder, encoding.keyframe) = (None, true);
             }
         }
     }
 }
 
-impl Lane {
-    fn new(key: LaneKey, bitrate: u64) -> Self {
+impl Encoding {
+    fn new(key: EncodingKey, bitrate: u64) -> Self {
         Self {
             key,
             encoder: None,
@@ -396,9 +407,9 @@ impl Lane {
         }
     }
 
-    /// A keyframe that was just sent answers the requests that it crosses; a receiver that still needs one repeats itself.
-    fn ask(&mut self, now: Instant) {
-        self.asked |= self.last_keyframe.is_none_or(|at| now.saturating_duration_since(at) > CROSSING);
+    /// A keyframe that was just sent answers the requests that it crosses; a receiver that still needs one asks again.
+    fn request_keyframe(&mut self, at: Instant) {
+        self.asked |= self.last_keyframe.is_none_or(|last| at.saturating_duration_since(last) > CROSSING);
     }
 
     fn take_keyframe(&mut self, now: Instant) -> bool {
@@ -426,7 +437,7 @@ impl Lane {
 
     fn encoder(&mut self, fps: u32) -> Option<&mut Box<dyn VideoEncoder>> {
         if self.encoder.is_none() && !self.failed {
-            let Rung { width, height } = self.key.rung;
+            let Size { width, height } = self.key.size;
             let config = EncoderConfig {
                 codec: self.key.codec,
                 width,

@@ -1,10 +1,12 @@
-//! What a window shows: one whole value, newest wins.
+//! What a window shows: one whole value, newest wins. Its large parts are shared: a new value holds the same `Arc` of
+//! each part that has not changed.
 
 use crate::config::{DeviceChoice, ServerAddress};
 use call::CallView;
 use devices::{DeviceInfo, DeviceKind};
 use signaling::board::Notice;
 use signaling::board_fold::BoardState;
+use std::sync::Arc;
 
 /// Everything a window shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,18 +14,33 @@ pub struct AppView {
     /// The signalling session.
     pub session: SessionView,
     /// The call.
-    pub call: CallView,
+    pub call: Arc<CallView>,
     /// Devices found at the last look.
-    pub devices: Vec<DeviceInfo>,
+    pub devices: Arc<[DeviceInfo]>,
     /// Devices in use, as chosen.
     pub choice: DeviceChoice,
     /// The board of the server that is kept, once it is whole.
-    pub board: Option<BoardState>,
-    /// What the board told that the person should hear even with the window closed, oldest first, a few of them; each
-    /// with a number that counts up.
-    pub notices: Vec<(u64, Notice)>,
+    pub board: Option<Arc<BoardState>>,
+    /// The last notices of the board, oldest first, for notifications even with the window closed. Each has a number that
+    /// counts up.
+    pub notices: Arc<[(u64, Notice)]>,
     /// What is wrong: devices that ought to be open, a command that could not be carried out.
-    pub problems: Vec<Problem>,
+    pub problems: Arc<[Problem]>,
+}
+
+impl AppView {
+    /// Puts a new call in place of the old one. Participants that are the same stay the same `Arc`, as the chat does.
+    /// True if it is another call.
+    pub(crate) fn replace_call(&mut self, mut call: CallView) -> bool {
+        if call.participants == self.call.participants {
+            call.participants = self.call.participants.clone();
+        }
+        let other = *self.call != call;
+        if other {
+            self.call = Arc::new(call);
+        }
+        other
+    }
 }
 
 /// The signalling session as people see it.
@@ -78,4 +95,19 @@ pub enum Picture {
     Camera(signaling::message::ParticipantId),
     /// Somebody's second picture: a shared screen.
     Share(signaling::message::ParticipantId),
+}
+
+/// A picture as a window shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tile {
+    /// A number the window chose.
+    pub stream: u16,
+    /// Which picture.
+    pub picture: Picture,
+    /// Width in device pixels.
+    pub width: u32,
+    /// Height in device pixels.
+    pub height: u32,
+    /// Nothing is sent for what nobody sees.
+    pub visible: bool,
 }

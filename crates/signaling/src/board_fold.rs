@@ -9,6 +9,7 @@
 //! The old board stays visible while a new snapshot is being built.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::board::{BoardNews, Door, Notice, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo, Waiting};
 use crate::limits::MAX_BOARD_ITEMS;
@@ -28,10 +29,10 @@ pub struct BoardState {
     pub zone: String,
     /// Whether this person is a member, who sees names and may create tables.
     pub member: bool,
-    /// Tables, ordered by beginning, then by id.
-    pub tables: Vec<TableView>,
-    /// People who are present, ordered by name, then by id.
-    pub people: Vec<PersonInfo>,
+    /// Tables, ordered by beginning, then by id. A later state holds the same `Arc` of each table that no patch named.
+    pub tables: Vec<Arc<TableView>>,
+    /// People who are present, ordered by name, then by id, and shared in the same way.
+    pub people: Vec<Arc<PersonInfo>>,
     /// Number of people who are free.
     pub free_count: u32,
     /// Number of people who wait to eat now.
@@ -114,8 +115,8 @@ struct Picture {
     member: bool,
     free_count: u32,
     hungry_count: u32,
-    tables: BTreeMap<String, TableInfo>,
-    people: BTreeMap<String, PersonInfo>,
+    tables: BTreeMap<String, Arc<TableView>>,
+    people: BTreeMap<String, Arc<PersonInfo>>,
 }
 
 impl BoardFold {
@@ -156,11 +157,11 @@ impl BoardFold {
     /// Returns the board if it is complete.
     pub fn state(&self) -> Option<BoardState> {
         let picture = self.whole.as_ref()?;
-        let mut tables: Vec<TableView> = picture.tables.values().map(|table| self.view(table)).collect();
+        let mut tables: Vec<_> = picture.tables.values().cloned().collect();
         tables.sort_by(|a, b| (a.starts_ms, &a.id).cmp(&(b.starts_ms, &b.id)));
-        let mut people: Vec<PersonInfo> = picture.people.values().cloned().collect();
+        let mut people: Vec<_> = picture.people.values().cloned().collect();
         people.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let seated = tables.iter().find(|table| self.sits(&table.taken)).map(|table| table.id.clone());
+        let seated = tables.iter().find(|table| sits(&self.you, &table.taken)).map(|table| table.id.clone());
         Some(BoardState {
             now_ms: picture.now_ms,
             skew_ms: picture.skew_ms,
@@ -185,7 +186,7 @@ impl BoardFold {
         building.zone.clone_from(&piece.zone);
         building.member = piece.member;
         (building.free_count, building.hungry_count) = (piece.free_count, piece.hungry_count);
-        building.take(&piece.tables, &piece.people);
+        building.take(&self.you, &piece.tables, &piece.people);
         if piece.last {
             self.whole = self.building.take();
         }
@@ -201,43 +202,9 @@ impl BoardFold {
         for id in &patch.left {
             picture.people.remove(id);
         }
-        picture.take(&patch.tables, &patch.people);
+        picture.take(&self.you, &patch.tables, &patch.people);
         (picture.free_count, picture.hungry_count) = (patch.free_count, patch.hungry_count);
         self.building.is_none()
-    }
-
-    fn view(&self, table: &TableInfo) -> TableView {
-        let place = table.waiting.iter().position(|id| *id == self.you).map_or(0, |place| place + 1);
-        let mine = match self.sits(&table.taken) {
-            true if table.host == self.you => Mine::Host,
-            true => Mine::Seat,
-            false if place > 0 => Mine::Waiting,
-            false => Mine::None,
-        };
-        TableView {
-            id: table.id.clone(),
-            room: table.room.clone(),
-            topic: table.topic.clone(),
-            place: table.place.clone(),
-            seats: table.seats,
-            starts_ms: table.starts_ms,
-            ends_ms: table.ends_ms,
-            now: table.now,
-            weekly: table.weekly,
-            host: table.host.clone(),
-            door: table.door,
-            locked: table.locked,
-            taken: table.taken.clone(),
-            taken_count: table.taken_count,
-            waiting_count: table.waiting_count,
-            mine,
-            my_place: u16::try_from(place).unwrap_or(u16::MAX),
-            in_call: table.in_call,
-        }
-    }
-
-    fn sits(&self, taken: &[Sitter]) -> bool {
-        taken.iter().any(|sitter| sitter.id == self.you)
     }
 }
 
@@ -253,18 +220,53 @@ impl Picture {
     }
 
     /// Adds tables and people, bounded by [`MAX_BOARD_ITEMS`]. Further ones are ignored.
-    fn take(&mut self, tables: &[TableInfo], people: &[PersonInfo]) {
+    fn take(&mut self, you: &str, tables: &[TableInfo], people: &[PersonInfo]) {
         for table in tables {
             if self.tables.len() < MAX_BOARD_ITEMS || self.tables.contains_key(&table.id) {
-                self.tables.insert(table.id.clone(), table.clone());
+                self.tables.insert(table.id.clone(), Arc::new(seen_by(you, table)));
             }
         }
         for person in people {
             if self.people.len() < MAX_BOARD_ITEMS || self.people.contains_key(&person.id) {
-                self.people.insert(person.id.clone(), person.clone());
+                self.people.insert(person.id.clone(), Arc::new(person.clone()));
             }
         }
     }
+}
+
+/// Returns the table as the person with this id sees it.
+fn seen_by(you: &str, table: &TableInfo) -> TableView {
+    let place = table.waiting.iter().position(|id| id == you).map_or(0, |place| place + 1);
+    let mine = match sits(you, &table.taken) {
+        true if table.host == you => Mine::Host,
+        true => Mine::Seat,
+        false if place > 0 => Mine::Waiting,
+        false => Mine::None,
+    };
+    TableView {
+        id: table.id.clone(),
+        room: table.room.clone(),
+        topic: table.topic.clone(),
+        place: table.place.clone(),
+        seats: table.seats,
+        starts_ms: table.starts_ms,
+        ends_ms: table.ends_ms,
+        now: table.now,
+        weekly: table.weekly,
+        host: table.host.clone(),
+        door: table.door,
+        locked: table.locked,
+        taken: table.taken.clone(),
+        taken_count: table.taken_count,
+        waiting_count: table.waiting_count,
+        mine,
+        my_place: u16::try_from(place).unwrap_or(u16::MAX),
+        in_call: table.in_call,
+    }
+}
+
+fn sits(you: &str, taken: &[Sitter]) -> bool {
+    taken.iter().any(|sitter| sitter.id == you)
 }
 
 impl Presence {
@@ -353,9 +355,21 @@ mod tests {
         let state = fold.state().unwrap();
         let seen: Vec<_> = state.tables.iter().map(|t| (t.id.as_str(), t.mine, t.my_place)).collect();
         assert_eq!(seen, [("c", Mine::None, 0), ("d", Mine::Waiting, 2), ("b", Mine::Host, 0)]);
-        assert_eq!(state.people, [PersonInfo { presence: Presence::Away, ..person("x") }]);
+        assert_eq!(state.people, [Arc::new(PersonInfo { presence: Presence::Away, ..person("x") })]);
         assert_eq!((state.seated.as_deref(), state.free_count), (Some("b"), 0));
         assert_eq!(state.skew_ms, 5_000, "a second more or less on the way is no other clock");
+    }
+
+    #[test]
+    fn a_patch_shares_the_tables_it_does_not_name() {
+        let mut fold = BoardFold::new("me");
+        fold.handle(0, &piece(true, true, vec![table("a", 1, &[], &[]), table("b", 2, &[], &[])], vec![person("x")]));
+        let before = fold.state().unwrap();
+        let patch = Patch { now_ms: 11_000, tables: vec![table("b", 2, &["me"], &[])], ..Patch::default() };
+        assert!(fold.handle(0, &BoardNews::Patch(patch)));
+        let after = fold.state().unwrap();
+        assert!(Arc::ptr_eq(&after.tables[0], &before.tables[0]) && Arc::ptr_eq(&after.people[0], &before.people[0]));
+        assert_eq!((before.tables[1].mine, after.tables[1].mine), (Mine::None, Mine::Host));
     }
 
     #[test]

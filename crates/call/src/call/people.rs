@@ -1,10 +1,10 @@
 //! The others in the room, and the connections with them.
 
 use super::Call;
+use crate::displayed::DisplayedSize;
 use crate::event::{Output, PeerInput, PeerSignal, SdpKind};
 use crate::inflow::Inflow;
-use crate::link::Link;
-use crate::sight::Sight;
+use crate::link::LinkMonitor;
 use crate::view::ParticipantView;
 use signaling::message::{ClientMessage, IceCandidate, IceServer, Participant, ParticipantId};
 use std::time::Instant;
@@ -13,11 +13,11 @@ use std::time::Instant;
 pub(super) struct Other {
     pub(super) participant: Participant,
     pub(super) connected: bool,
-    pub(super) link: Link,
+    pub(super) link: LinkMonitor,
     pub(super) inflow: Inflow,
     /// We came later: we make the first offer, and yield when both offer at once.
     pub(super) newcomer: bool,
-    pub(super) sight: Sight,
+    pub(super) displayed: DisplayedSize,
 }
 
 impl Call {
@@ -31,17 +31,17 @@ impl Call {
     pub(super) fn open(&mut self, now: Instant, participant: Participant, newcomer: bool) {
         let id = participant.id.clone();
         self.rejoin.met(&participant);
-        // A server that says it twice does not get two connections, and one that says too many gets none beyond the room.
+        // A participant that is announced twice gets one connection, and those beyond the room's size get none.
         if self.knows(&id) || self.others.len() + 1 >= self.most_people {
             return;
         }
         self.others.push(Other {
             participant,
             connected: true,
-            link: Link::new(now, newcomer),
+            link: LinkMonitor::new(now, newcomer),
             inflow: Inflow::new(),
             newcomer,
-            sight: Sight::default(),
+            displayed: DisplayedSize::default(),
         });
         let ice_servers = self.ice_servers.clone();
         self.outputs.push_back(Output::OpenPeer { id, polite: newcomer, offer: newcomer, ice_servers });
@@ -89,7 +89,7 @@ impl Call {
 
     pub(super) fn local_description(&mut self, id: ParticipantId, kind: SdpKind, sdp: String) {
         if self.in_room() && self.knows(&id) {
-            self.say(match kind {
+            self.send(match kind {
                 SdpKind::Offer => ClientMessage::Offer { to: id, sdp },
                 SdpKind::Answer => ClientMessage::Answer { to: id, sdp },
             });
@@ -98,7 +98,7 @@ impl Call {
 
     pub(super) fn local_candidate(&mut self, id: ParticipantId, candidate: Option<IceCandidate>) {
         if self.in_room() && self.knows(&id) {
-            self.say(match candidate {
+            self.send(match candidate {
                 Some(candidate) => ClientMessage::Candidate { to: id, candidate },
                 None => ClientMessage::EndOfCandidates { to: id },
             });

@@ -69,7 +69,7 @@ fn null_speaker() -> Open {
 struct Rig {
     capture: Capture,
     audio: Audio,
-    news: mpsc::Receiver<News>,
+    news: mpsc::Receiver<CaptureEvent>,
     camera: Arc<Behaviour>,
     microphone: Arc<Behaviour>,
     /// Added to the clock.
@@ -115,8 +115,8 @@ impl Rig {
     }
 }
 
-fn is_live(device: &Device) -> bool {
-    matches!(device.state, State::Live { failing: None, .. })
+fn is_live(device: &DeviceMachine) -> bool {
+    matches!(device.state, DeviceState::Live { failing: None, .. })
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn a_camera_that_takes_two_seconds_to_close_is_open_again_after_that_and_n
     rig.want(MediaState { camera: false, ..ALL }, false);
     rig.want(ALL, false);
     assert!(asked.elapsed() < Duration::from_millis(500), "asking takes no time");
-    assert_eq!(rig.capture.able(rig.now()), ALL, "a short while is not told");
+    assert_eq!(rig.capture.able(rig.now()), ALL, "a short while is not reported");
     rig.until(|capture, now| !capture.able(now).camera).await;
     assert!(rig.capture.able(rig.now()).microphone, "the microphone is not touched");
     rig.until(|capture, _| is_live(&capture.camera)).await;
@@ -185,20 +185,20 @@ async fn closing_a_microphone_leaves_no_gap_in_what_is_played() {
 }
 
 #[tokio::test]
-async fn a_busy_camera_is_told_once_and_tried_again_until_it_is_free() {
+async fn a_busy_camera_is_reported_once_and_tried_again_until_it_is_free() {
     let mut rig = Rig::new(None);
     *rig.camera.errors.lock().unwrap() = vec![DeviceError::Busy; 4];
     rig.want(CAMERA, false);
     rig.until(|capture, _| !capture.problems().is_empty()).await;
-    let told = rig.capture.problems();
+    let first = rig.capture.problems();
     assert_eq!(rig.codes(), ["device_busy"]);
     for (openings, wait) in [2, 4, 8, 16].into_iter().enumerate() {
         assert!(!rig.capture.able(rig.now()).camera, "the others see that it is off");
-        rig.until(|capture, _| matches!(capture.camera.state, State::Failed { .. })).await;
+        rig.until(|capture, _| matches!(capture.camera.state, DeviceState::Failed { .. })).await;
         assert_eq!(rig.camera.openings.load(Ordering::SeqCst), openings as u32 + 1);
         rig.skip(Duration::from_millis(wait * 1_000 - 500));
-        assert!(matches!(rig.capture.camera.state, State::Failed { .. }), "not before {wait} s");
-        assert_eq!(rig.capture.problems(), told, "it is the same problem all the while");
+        assert!(matches!(rig.capture.camera.state, DeviceState::Failed { .. }), "not before {wait} s");
+        assert_eq!(rig.capture.problems(), first, "it is the same problem all the while");
         rig.skip(Duration::from_millis(600));
     }
     rig.until(|capture, _| is_live(&capture.camera)).await;
@@ -218,7 +218,7 @@ async fn a_camera_that_is_plugged_in_is_opened_at_once() {
 }
 
 #[tokio::test]
-async fn a_camera_whose_driver_hangs_is_told_until_pictures_come_again() {
+async fn a_camera_whose_driver_hangs_is_reported_until_pictures_come_again() {
     let mut rig = Rig::new(None);
     rig.want(CAMERA, false);
     rig.until(|capture, _| is_live(&capture.camera)).await;
@@ -232,7 +232,7 @@ async fn a_camera_whose_driver_hangs_is_told_until_pictures_come_again() {
         rig.skip(LOOK);
     }
     assert_eq!(rig.codes(), ["device_failed"]);
-    rig.skip(UNTOLD);
+    rig.skip(GRACE);
     assert!(!rig.capture.able(rig.now()).camera);
     rig.capture.slot.put(picture());
     rig.skip(LOOK);
@@ -240,7 +240,7 @@ async fn a_camera_whose_driver_hangs_is_told_until_pictures_come_again() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_driver_is_told_and_the_next_try_works() {
+async fn a_panic_in_a_driver_is_reported_and_the_next_try_works() {
     let (news_to, mut news) = mpsc::channel(EVENTS);
     let (good, panics) = (Arc::new(Behaviour::default()), AtomicBool::new(true));
     let mut opens = good.camera();
@@ -263,7 +263,7 @@ async fn a_panic_in_a_driver_is_told_and_the_next_try_works() {
 }
 
 #[tokio::test]
-async fn a_driver_that_does_not_answer_is_told_and_holds_up_neither_others_nor_the_end() {
+async fn a_driver_that_does_not_answer_is_reported_and_holds_up_neither_others_nor_the_end() {
     let (news_to, _news) = mpsc::channel(EVENTS);
     let (good, hung) = (Arc::new(Behaviour::default()), Arc::new(AtomicBool::new(true)));
     let hanging = hung.clone();
@@ -278,7 +278,7 @@ async fn a_driver_that_does_not_answer_is_told_and_holds_up_neither_others_nor_t
     let mut rig = Rig { capture, news: _news, ..Rig::new(None) };
     rig.want(ALL, false);
     rig.until(|capture, _| is_live(&capture.microphone)).await;
-    rig.skip(UNTOLD);
+    rig.skip(GRACE);
     assert_eq!(rig.capture.able(rig.now()), MediaState { microphone: true, camera: false });
     rig.skip(SILENT);
     assert_eq!(rig.codes(), ["device_failed"]);

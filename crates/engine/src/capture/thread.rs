@@ -1,7 +1,7 @@
 //! The thread of one kind of device. It alone opens and closes devices of that kind, one after the other: none is opened
 //! before the one before is closed, and a driver that hangs is waited for by nobody else.
 
-use super::{News, Opened};
+use super::event::{CaptureEvent, Opened};
 use devices::{DeviceError, DeviceEvent, DeviceKind, EventSink, Hold};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,20 +28,20 @@ impl DeviceThread {
     pub(super) fn start(
         kind: DeviceKind,
         open: Open,
-        news: mpsc::Sender<News>,
+        reports: mpsc::Sender<CaptureEvent>,
         ended: mpsc::Sender<()>,
     ) -> std::io::Result<Self> {
         let (wish, wishes) = watch::channel(Wish::default());
         let runtime = Handle::current();
         let body = move || {
-            run(kind, open, wishes, &news, &runtime);
+            run(kind, open, wishes, &reports, &runtime);
             drop(ended);
         };
         std::thread::Builder::new().name(format!("{kind:?}").to_lowercase()).spawn(body)?;
         Ok(Self { wish })
     }
 
-    /// Wants this device open, in place of whatever is. What becomes of it is told under `number`.
+    /// Wants this device open, in place of whatever is. What becomes of it is reported under `number`.
     pub(super) fn open(&self, number: u64, id: String) {
         self.wish.send_replace(Wish { number, id: Some(id) });
     }
@@ -56,7 +56,7 @@ fn run(
     kind: DeviceKind,
     mut open: Open,
     mut wishes: watch::Receiver<Wish>,
-    news: &mpsc::Sender<News>,
+    reports: &mpsc::Sender<CaptureEvent>,
     runtime: &Handle,
 ) {
     let mut held: Option<Hold> = None;
@@ -64,15 +64,15 @@ fn run(
         close(held.take());
         let Wish { number, id } = wishes.borrow_and_update().clone();
         let Some(id) = id else { continue };
-        let events = events(kind, number, news.clone());
+        let events = events(kind, number, reports.clone());
         // Bindings of drivers assert and unwrap on what a device does.
         let opened = catch_unwind(AssertUnwindSafe(|| open(&id, events)));
         let failed = || Err(DeviceError::Backend("its driver's interface failed".into()));
-        let told = opened.unwrap_or_else(|_| failed()).map(|(opened, hold)| {
+        let result = opened.unwrap_or_else(|_| failed()).map(|(opened, hold)| {
             held = Some(hold);
             opened
         });
-        let _ = news.blocking_send(News::Opened(kind, number, told)); // the engine may be gone
+        let _ = reports.blocking_send(CaptureEvent::Opened(kind, number, result)); // the engine may be gone
     }
     close(held);
 }
@@ -83,9 +83,9 @@ fn close(held: Option<Hold>) {
     }
 }
 
-/// Called on a device's own threads, which may wait for the driver to take the news.
-fn events(kind: DeviceKind, number: u64, news: mpsc::Sender<News>) -> EventSink {
+/// Called on a device's own threads, which may wait until the driver takes the report.
+fn events(kind: DeviceKind, number: u64, reports: mpsc::Sender<CaptureEvent>) -> EventSink {
     Arc::new(move |event: DeviceEvent| {
-        let _ = news.blocking_send(News::Event(kind, number, event)); // the engine may be gone
+        let _ = reports.blocking_send(CaptureEvent::Device(kind, number, event)); // the engine may be gone
     })
 }

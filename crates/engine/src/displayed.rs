@@ -1,19 +1,19 @@
-//! How large the windows show everybody's camera.
+//! How large the windows display everybody's camera.
 
-use crate::feed::Tile;
-use crate::view::Picture;
+use crate::view::{Picture, Tile};
 use signaling::message::{ParticipantId, Resolution};
 use std::collections::BTreeMap;
 
-/// What each feed's window shows. A feed that ends is forgotten; the last one that ends is not taken to show nothing, as its
-/// window is about to open the next.
+/// The sizes of the cameras in each feed's window. A feed that ends is forgotten. When the last one ends, nothing is
+/// reported: its window is about to open the next.
 #[derive(Debug, Default)]
-pub(crate) struct Sights {
+pub(crate) struct DisplayedSizes {
     feeds: BTreeMap<u64, BTreeMap<ParticipantId, Resolution>>,
 }
 
-impl Sights {
-    /// Takes a feed's tiles, or its end. How large each camera is shown where it is largest, unless there is no window.
+impl DisplayedSizes {
+    /// Takes a feed's tiles, or its end. Returns the largest size of each camera over all windows, or `None` without a
+    /// window.
     pub(crate) fn set(&mut self, feed: u64, tiles: Option<Vec<Tile>>) -> Option<BTreeMap<ParticipantId, Resolution>> {
         match tiles {
             Some(tiles) => drop(self.feeds.insert(feed, cameras(&tiles))),
@@ -63,19 +63,19 @@ mod tests {
 
     #[test]
     fn a_camera_counts_where_it_is_largest_and_not_where_it_is_hidden() {
-        let mut sights = Sights::default();
+        let mut displayed = DisplayedSizes::default();
         let tiles = vec![tile("a", 100, 60, true), tile("a", 640, 360, false), tile("b", 200, 100, false)];
         let own = Tile { picture: Picture::Own, ..tile("a", 900, 900, true) };
-        let all = sights.set(1, Some([tiles, vec![own]].concat())).expect("a window");
+        let all = displayed.set(1, Some([tiles, vec![own]].concat())).expect("a window");
         assert_eq!(all, BTreeMap::from([(id("a"), size(100, 60)), (id("b"), Resolution::NONE)]));
-        let all = sights.set(2, Some(vec![tile("a", 80, 90, true)])).expect("two windows");
+        let all = displayed.set(2, Some(vec![tile("a", 80, 90, true)])).expect("two windows");
         assert_eq!(all[&id("a")], size(100, 90));
     }
 
     #[test]
-    fn without_a_window_nothing_is_said() {
-        let mut sights = Sights::default();
-        assert!(sights.set(1, Some(vec![])).is_some_and(|all| all.is_empty()));
-        assert_eq!(sights.set(1, None), None);
+    fn without_a_window_nothing_is_reported() {
+        let mut displayed = DisplayedSizes::default();
+        assert!(displayed.set(1, Some(vec![])).is_some_and(|all| all.is_empty()));
+        assert_eq!(displayed.set(1, None), None);
     }
 }

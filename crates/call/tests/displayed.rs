@@ -1,4 +1,4 @@
-//! What others are told of how large they are shown, and what we hear of ourselves.
+//! What is sent to others about how large they are displayed, and what is learned of oneself.
 
 use call::{Call, Command, Input, Output, PeerInput, Signal};
 use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, Resolution, ServerMessage};
@@ -32,24 +32,24 @@ impl One {
     }
 
     fn joined(&mut self, participants: Vec<Participant>) {
-        self.hear(ServerMessage::Joined { room: "soup".into(), you: id("me"), participants });
+        self.receive(ServerMessage::Joined { room: "soup".into(), you: id("me"), participants });
     }
 
-    fn hear(&mut self, message: ServerMessage) -> Vec<Output> {
+    fn receive(&mut self, message: ServerMessage) -> Vec<Output> {
         self.input(Input::Signal(Signal::Message(message)))
     }
 
-    /// Who is told what, when the window shows this.
+    /// Who is sent what, when the window shows this.
     fn show(&mut self, sizes: &[(&str, Resolution)]) -> Vec<(String, Resolution)> {
         let sizes = sizes.iter().map(|(who, size)| (id(who), *size)).collect();
-        told(self.input(Input::Command(Command::Show(sizes))))
+        sent(self.input(Input::Command(Command::Show(sizes))))
     }
 
-    /// Who is told what while time passes.
+    /// Who is sent what while time passes.
     fn wait(&mut self, seconds: u64) -> Vec<(String, Resolution)> {
         self.now += Duration::from_secs(seconds);
         self.call.handle_timeout(self.now);
-        told(std::iter::from_fn(|| self.call.poll_output()).collect())
+        sent(std::iter::from_fn(|| self.call.poll_output()).collect())
     }
 
     fn input(&mut self, input: Input) -> Vec<Output> {
@@ -58,7 +58,7 @@ impl One {
     }
 }
 
-fn told(outputs: Vec<Output>) -> Vec<(String, Resolution)> {
+fn sent(outputs: Vec<Output>) -> Vec<(String, Resolution)> {
     let said = |output| match output {
         Output::Send(ClientMessage::Resolution { to, most }) => Some((to.0, most)),
         _ => None,
@@ -67,7 +67,7 @@ fn told(outputs: Vec<Output>) -> Vec<(String, Resolution)> {
 }
 
 #[test]
-fn everybody_is_told_their_own_size_and_who_is_not_listed_that_nobody_looks() {
+fn everybody_gets_their_own_size_and_who_is_not_listed_that_nobody_looks() {
     let mut one = One::with(vec![person("ada", BOTH), person("ben", BOTH)]);
     assert_eq!(one.wait(60), [], "without a window nothing is said");
     assert_eq!(one.show(&[("ada", LARGE)]), [("ada".into(), LARGE)]);
@@ -83,7 +83,7 @@ fn everybody_is_told_their_own_size_and_who_is_not_listed_that_nobody_looks() {
 }
 
 #[test]
-fn who_has_the_camera_off_is_not_told_that_nobody_looks() {
+fn who_has_the_camera_off_is_not_reported_as_not_looked_at() {
     let mut one = One::with(vec![person("ada", MediaState { camera: false, ..BOTH })]);
     one.show(&[]);
     assert_eq!(one.wait(60), []);
@@ -104,8 +104,8 @@ fn at_another_seat_it_is_said_again() {
 fn only_people_at_the_table_say_how_large_they_show_us() {
     let mut one = One::with(vec![person("ada", BOTH)]);
     let from = |name: &str| ServerMessage::Resolution { from: id(name), most: SMALL };
-    assert_eq!(one.hear(from("ada")), [Output::Resolution { id: id("ada"), most: SMALL }]);
-    assert_eq!(one.hear(from("eve")), []);
+    assert_eq!(one.receive(from("ada")), [Output::Resolution { id: id("ada"), most: SMALL }]);
+    assert_eq!(one.receive(from("eve")), []);
     one.input(Input::Command(Command::Leave));
-    assert_eq!(one.hear(from("ada")), []);
+    assert_eq!(one.receive(from("ada")), []);
 }

@@ -1,0 +1,323 @@
+//! The connections with the others.
+
+use crate::audio::{self, Audio};
+use crate::participant::{ConnectionEvent, FromConnection, Participant, PeerCommand};
+use crate::stats::{EngineStats, ParticipantStats};
+use crate::video_out::{self, VideoOut};
+use call::{Input, PeerInput, PeerSignal, SdpKind};
+use media::encoded::VideoCodec;
+use media::slot::FrameSlot;
+use peer::{CheckPacer, DescriptionKind, FarSession, IceServer, MediaOut, PeerConfig, PeerEvent, PeerState};
+use signaling::message::{self, IceCandidate, ParticipantId, Resolution};
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+/// How long figures are waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What all connections are made from.
+pub(crate) struct PeerSettings {
+    /// STUN and TURN servers to use in place of those the server names.
+    pub(crate) ice_servers: Option<Vec<IceServer>>,
+    pub(crate) relay_only: bool,
+    pub(crate) codecs: Vec<VideoCodec>,
+    pub(crate) include_loopback: bool,
+    /// Connect to the participant of this name alone.
+    pub(crate) meets: Option<String>,
+}
+
+/// Owns the connections, and the threads that send to them.
+pub(crate) struct Peers {
+    settings: PeerSettings,
+    participants: HashMap<ParticipantId, Participant>,
+    /// Of each participant, their side of the last connection that was closed here.
+    former: HashMap<ParticipantId, FarSession>,
+    /// Bounds the checks of all connections together.
+    checks: CheckPacer,
+    seed: u64,
+    /// Connections opened so far.
+    opened: u64,
+    audio: Audio,
+    video: VideoOut,
+    reports: mpsc::Sender<FromConnection>,
+    inputs: VecDeque<Input>,
+}
+
+/// How a connection is to be made.
+pub(crate) struct Opening {
+    /// We yield when both offer at once.
+    pub(crate) polite: bool,
+    /// We offer.
+    pub(crate) offer: bool,
+    pub(crate) ice_servers: Vec<message::IceServer>,
+}
+
+impl Peers {
+    /// No connections. `seed` is known to nobody else; `reports` leads back to [`Peers::handle`].
+    pub(crate) fn new(
+        settings: PeerSettings,
+        seed: u64,
+        audio: Audio,
+        video: VideoOut,
+        reports: mpsc::Sender<FromConnection>,
+    ) -> Self {
+        Self {
+            settings,
+            participants: HashMap::new(),
+            former: HashMap::new(),
+            checks: CheckPacer::default(),
+            seed,
+            opened: 0,
+            audio,
+            video,
+            reports,
+            inputs: VecDeque::new(),
+        }
+    }
+
+    /// Whether there shall be a connection with somebody of this name.
+    pub(crate) fn meets(&self, name: Option<&str>) -> bool {
+        self.settings.meets.as_deref().is_none_or(|meets| name == Some(meets))
+    }
+
+    /// Makes a connection.
+    pub(crate) fn open(&mut self, id: ParticipantId, opening: Opening) {
+        let Opening { polite, offer, ice_servers } = opening;
+        self.opened += 1;
+        let config = self.config(polite, ice_servers);
+        match Participant::open(id.clone(), self.opened, config, self.reports.clone()) {
+            Ok(participant) => {
+                self.participants.insert(id.clone(), participant);
+                if offer {
+                    self.send(&id, PeerCommand::Offer);
+                }
+            }
+            Err(error) => {
+                log::error!("no thread for {}: {error}", id.0);
+                self.broken(&id);
+            }
+        }
+    }
+
+    /// Closes the connection and makes another one in its place.
+    pub(crate) fn renew(&mut self, id: ParticipantId, opening: Opening) {
+        self.disconnect(&id);
+        self.open(id, opening);
+    }
+
+    /// Closes the connection with somebody who has left.
+    pub(crate) fn close(&mut self, id: &ParticipantId) {
+        self.disconnect(id);
+        self.former.remove(id);
+    }
+
+    /// Looks for another path to somebody.
+    pub(crate) fn restart_ice(&mut self, id: &ParticipantId) {
+        self.send(id, PeerCommand::RestartIce);
+    }
+
+    /// From now on somebody has use for no larger pictures than this.
+    pub(crate) fn set_resolution(&mut self, id: ParticipantId, most: Resolution) {
+        if let Some(participant) = self.participants.get_mut(&id) {
+            participant.most = Some(most);
+        }
+        self.video.send(video_out::Control::Resolution(id, most));
+    }
+
+    /// Hands signalling from the far side to its connection. Signalling of a former connection is dropped. An offer that
+    /// begins another connection of theirs needs another one here, which the call decides.
+    pub(crate) fn handle_signal(&mut self, id: ParticipantId, signal: PeerSignal) {
+        let former = self.former.get(&id);
+        let command = match signal {
+            PeerSignal::Description { kind, sdp } => {
+                let session = FarSession::of(&sdp);
+                let of = |known: Option<&FarSession>| session.as_ref().zip(known).map(|(new, old)| new.continues(old));
+                if of(former) == Some(true) {
+                    return;
+                }
+                let other = self.participants.get(&id).is_none_or(|here| of(here.far.as_ref()) == Some(false));
+                if other && kind == SdpKind::Offer {
+                    return self.inputs.push_back(Input::NewSession { id, sdp });
+                }
+                if let Some(participant) = self.participants.get_mut(&id) {
+                    participant.far = session.or(participant.far.take());
+                }
+                let kind = match kind {
+                    SdpKind::Offer => DescriptionKind::Offer,
+                    SdpKind::Answer => DescriptionKind::Answer,
+                };
+                PeerCommand::Description(kind, sdp)
+            }
+            // Their description comes first.
+            PeerSignal::Candidate(_)
+                if former.is_some() && self.participants.get(&id).is_none_or(|p| p.far.is_none()) =>
+            {
+                return;
+            }
+            PeerSignal::Candidate(candidate) => PeerCommand::Candidate(candidate),
+        };
+        self.send(&id, command);
+    }
+
+    /// Takes what a connection reports; of one that was given up nothing.
+    pub(crate) fn handle(&mut self, (number, id, event): FromConnection) {
+        let Some(participant) = self.participants.get_mut(&id).filter(|p| p.number == number) else { return };
+        match event {
+            ConnectionEvent::Ready(media) => {
+                participant.media = Some(media.clone());
+                self.audio.send(audio::Control::Add(id, media, participant.audio.clone()));
+            }
+            ConnectionEvent::Peer(event) => self.handle_peer(id, event),
+            ConnectionEvent::Problem(error) => log::warn!("{}: {error}", id.0),
+            ConnectionEvent::Ended => self.broken(&id),
+        }
+    }
+
+    /// What the call should know next, in order.
+    pub(crate) fn poll_input(&mut self) -> Option<Input> {
+        self.inputs.pop_front()
+    }
+
+    /// The newest frames of somebody's first (`0`) or second (`1`) video line.
+    pub(crate) fn pictures(&self, id: &ParticipantId, line: usize) -> Option<FrameSlot> {
+        self.participants.get(id)?.video.slots.get(line).cloned()
+    }
+
+    /// Asks everybody at once and answers when all have; a connection that does not answer is left out.
+    pub(crate) fn stats(&self, answer: oneshot::Sender<EngineStats>) {
+        let (to_audio, audio_stats) = oneshot::channel();
+        self.audio.send(audio::Control::Stats(to_audio));
+        let mut asked = vec![];
+        for (id, participant) in &self.participants {
+            let (to, from) = oneshot::channel();
+            let asking = participant.commands.try_send(PeerCommand::Stats(to)).is_ok();
+            asked.push((id.clone(), participant.video.stats(), asking.then_some(from)));
+        }
+        let video_out = self.video.stats();
+        tokio::spawn(async move {
+            let sounds = in_time(audio_stats).await.unwrap_or_default();
+            let mut participants = vec![];
+            for (id, video_in, from) in asked {
+                let path = match from {
+                    Some(from) => in_time(from).await,
+                    None => None,
+                };
+                let audio_in = sounds.iter().find(|(who, _)| *who == id).map(|(_, stats)| *stats);
+                participants.push(ParticipantStats { id, path, video_in, audio_in });
+            }
+            let _ = answer.send(EngineStats { video_out, participants }); // whoever asked may have gone
+        });
+    }
+
+    fn config(&mut self, polite: bool, ice_servers: Vec<message::IceServer>) -> PeerConfig {
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let named = || ice_servers.into_iter().map(ice_server).collect();
+        PeerConfig {
+            ice_servers: self.settings.ice_servers.clone().unwrap_or_else(named),
+            relay_only: self.settings.relay_only,
+            codecs: self.settings.codecs.clone(),
+            polite,
+            include_loopback: self.settings.include_loopback,
+            checks: self.checks.clone(),
+            seed: self.seed,
+            ..PeerConfig::default()
+        }
+    }
+
+    /// Closes the connection with somebody who stays.
+    fn disconnect(&mut self, id: &ParticipantId) {
+        self.video.send(video_out::Control::Remove(id.clone()));
+        self.audio.send(audio::Control::Remove(id.clone()));
+        if let Some(far) = self.participants.remove(id).and_then(|mut participant| participant.far.take()) {
+            self.former.insert(id.clone(), far);
+        }
+    }
+
+    /// Nothing but a new connection helps; the call decides when.
+    fn broken(&mut self, id: &ParticipantId) {
+        self.disconnect(id);
+        self.inputs.push_back(Input::Peer { id: id.clone(), input: PeerInput::Broken });
+    }
+
+    /// Never waits: a connection that takes nothing is of no use, and must not hold up the others.
+    fn send(&mut self, id: &ParticipantId, command: PeerCommand) {
+        let Some(participant) = self.participants.get(id) else { return };
+        match participant.commands.try_send(command) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                log::warn!("{}: the connection takes nothing any more and is made anew", id.0);
+                self.broken(id);
+            }
+            Err(TrySendError::Closed(_)) => self.broken(id),
+        }
+    }
+
+    fn handle_peer(&mut self, id: ParticipantId, event: PeerEvent) {
+        let input = match event {
+            PeerEvent::LocalDescription { kind, sdp } => {
+                let kind = match kind {
+                    DescriptionKind::Offer => SdpKind::Offer,
+                    DescriptionKind::Answer => SdpKind::Answer,
+                };
+                Input::LocalDescription { id, kind, sdp }
+            }
+            PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
+                let candidate = Some(IceCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment: None });
+                Input::LocalCandidate { id, candidate }
+            }
+            PeerEvent::EndOfCandidates => Input::LocalCandidate { id, candidate: None },
+            PeerEvent::State(state) => match self.handle_state(&id, state) {
+                Some(input) => Input::Peer { id, input },
+                None => return,
+            },
+            PeerEvent::Negotiated { .. } => return self.prepare(&id),
+            // Encoders read codec, target and requests for keyframes themselves.
+            PeerEvent::RemoteTrack { .. } | PeerEvent::RemoteTrackEnded { .. } | PeerEvent::Target(_) => return,
+        };
+        self.inputs.push_back(input);
+    }
+
+    /// A codec is agreed on: the first keyframe can be made.
+    fn prepare(&self, id: &ParticipantId) {
+        if let Some((media, most)) = self.media(id) {
+            self.video.send(video_out::Control::Prepare(media, most));
+        }
+    }
+
+    /// The way out to somebody, and how much of a picture they have use for.
+    fn media(&self, id: &ParticipantId) -> Option<(MediaOut, Option<Resolution>)> {
+        let participant = self.participants.get(id)?;
+        Some((participant.media.clone()?, participant.most))
+    }
+
+    /// Media flows only over a path that is up.
+    fn handle_state(&mut self, id: &ParticipantId, state: PeerState) -> Option<PeerInput> {
+        match state {
+            PeerState::Connected => {
+                log::debug!("{} is connected", id.0);
+                if let Some((media, most)) = self.media(id) {
+                    self.video.send(video_out::Control::Add(id.clone(), media, most));
+                    self.audio.send(audio::Control::Connected(id.clone()));
+                }
+                Some(PeerInput::Connected)
+            }
+            PeerState::Disconnected => Some(PeerInput::Disconnected),
+            PeerState::Failed => Some(PeerInput::Failed),
+            PeerState::New | PeerState::Connecting | PeerState::Closed => None,
+        }
+    }
+}
+
+async fn in_time<T>(answer: oneshot::Receiver<T>) -> Option<T> {
+    tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()
+}
+
+fn ice_server(server: message::IceServer) -> IceServer {
+    IceServer {
+        urls: server.urls,
+        username: server.username.unwrap_or_default(),
+        credential: server.credential.unwrap_or_default(),
+    }
+}
