@@ -141,7 +141,6 @@ impl Drop for Theirs {
 struct Ours {
     peer: Peer,
     events: mpsc::Receiver<PeerEvent>,
-    keyframe: Arc<AtomicBool>,
     end: Arc<AtomicBool>,
     sink: Arc<Decoding>,
 }
@@ -152,10 +151,10 @@ impl Ours {
         let (sender, events) = mpsc::channel(64);
         let config = PeerConfig { include_loopback: true, mdns: false, ..PeerConfig::default() };
         let peer = Peer::new(config, sink.clone(), sender).await.expect("a connection");
-        let (keyframe, end) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
-        let (media, thread) = (peer.media(), (keyframe.clone(), end.clone()));
-        std::thread::spawn(move || play(&media, &thread.0, &thread.1));
-        Ours { peer, events, keyframe, end, sink }
+        let end = Arc::<AtomicBool>::default();
+        let (media, ended) = (peer.media(), end.clone());
+        std::thread::spawn(move || play(&media, &ended));
+        Ours { peer, events, end, sink }
     }
 
     fn seen(&self) -> Seen {
@@ -183,7 +182,6 @@ impl Ours {
                         json!({ "do": "candidate", "candidate": candidate, "mid": sdp_mid, "index": sdp_mline_index });
                     theirs.order(words);
                 }
-                PeerEvent::KeyframeRequested { .. } => self.keyframe.store(true, Ordering::Relaxed),
                 PeerEvent::State(_)
                 | PeerEvent::EndOfCandidates
                 | PeerEvent::Negotiated { .. }
@@ -202,7 +200,7 @@ impl Drop for Ours {
 }
 
 /// Sends a tone and a moving picture until `end` is set.
-fn play(media: &MediaOut, keyframe: &AtomicBool, end: &AtomicBool) {
+fn play(media: &MediaOut, end: &AtomicBool) {
     let (pattern, pool) = (TestPattern::new(SIZE.0, SIZE.1, "ours"), FramePool::new());
     let mut video = video_encoder(EncoderConfig {
         codec: VideoCodec::Vp8,
@@ -227,7 +225,7 @@ fn play(media: &MediaOut, keyframe: &AtomicBool, end: &AtomicBool) {
         if n.is_multiple_of(2) {
             let mut frame = pattern.frame(u64::from(n / 2), 0, &pool, Instant::now());
             frame.rtp_timestamp = n.wrapping_mul(1_800);
-            let encoded = video.encode(&frame, keyframe.swap(false, Ordering::Relaxed)).expect("encodes");
+            let encoded = video.encode(&frame, media.take_keyframe_request().is_some()).expect("encodes");
             encoded.iter().for_each(|frame| media.video(frame));
         }
         std::thread::sleep((start + Duration::from_millis(20) * (n + 1)).saturating_duration_since(Instant::now()));

@@ -5,7 +5,7 @@ use codecs::{Content, EncoderConfig, VideoDecoder, video_decoder, video_encoder}
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
 use media::frame::FramePool;
 use media::sources::TestPattern;
-use peer::{DescriptionKind, MediaSink, Peer, PeerConfig, PeerEvent, TrackHandle};
+use peer::{DescriptionKind, MediaOut, MediaSink, Peer, PeerConfig, PeerEvent, TrackHandle};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +72,6 @@ struct Ours {
     /// Messages that are not forwarded yet.
     said: Vec<Value>,
     share: Arc<Mutex<Option<TrackHandle>>>,
-    keyframe: Arc<AtomicBool>,
     seen: Arc<Mutex<BTreeMap<String, u64>>>,
     end: Arc<AtomicBool>,
 }
@@ -84,19 +83,11 @@ impl Ours {
         let (sender, events) = mpsc::channel(64);
         let config = PeerConfig { polite, seed, codecs: vec![VideoCodec::Vp8], ..PeerConfig::default() };
         let peer = Peer::new(config, sink, sender).await.expect("a connection");
-        let (share, keyframe, end) = <(Arc<Mutex<Option<TrackHandle>>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+        let (share, end) = <(Arc<Mutex<Option<TrackHandle>>>, Arc<AtomicBool>)>::default();
         let media = peer.media();
-        let thread = (share.clone(), keyframe.clone(), end.clone());
-        std::thread::spawn(move || {
-            let (share, keyframe, end) = thread;
-            show(&end, &keyframe, |frame| {
-                media.video(frame);
-                if let Some(share) = &*share.lock().expect("an unpoisoned lock") {
-                    share.video(frame);
-                }
-            });
-        });
-        Ours { peer, events, said: Vec::new(), share, keyframe, seen, end }
+        let thread = (share.clone(), end.clone());
+        std::thread::spawn(move || show(&thread.1, &media, &thread.0));
+        Ours { peer, events, said: Vec::new(), share, seen, end }
     }
 
     /// Waits until each end has made an offer, without forwarding anything.
@@ -145,7 +136,6 @@ impl Ours {
                     self.said.push(json!({ "type": "candidate", "candidate": init }));
                 }
                 PeerEvent::EndOfCandidates => self.said.push(json!({ "type": "end_of_candidates" })),
-                PeerEvent::KeyframeRequested { .. } => self.keyframe.store(true, Ordering::Relaxed),
                 PeerEvent::State(_)
                 | PeerEvent::Negotiated { .. }
                 | PeerEvent::RemoteTrack { .. }
@@ -175,8 +165,8 @@ impl Drop for Ours {
     }
 }
 
-/// Sends a moving picture until `end` is set.
-fn show(end: &AtomicBool, keyframe: &AtomicBool, send: impl Fn(&EncodedFrame)) {
+/// Sends a moving picture on the first line and the shared one until `end` is set.
+fn show(end: &AtomicBool, media: &MediaOut, share: &Mutex<Option<TrackHandle>>) {
     let (pattern, pool) = (TestPattern::new(320, 180, "ours"), FramePool::new());
     let mut encoder = video_encoder(EncoderConfig {
         codec: VideoCodec::Vp8,
@@ -195,8 +185,12 @@ fn show(end: &AtomicBool, keyframe: &AtomicBool, send: impl Fn(&EncodedFrame)) {
         }
         let mut frame = pattern.frame(n, 0, &pool, Instant::now());
         frame.rtp_timestamp = (n as u32).wrapping_mul(6_000);
-        let encoded = encoder.encode(&frame, keyframe.swap(false, Ordering::Relaxed)).expect("encodes");
-        encoded.iter().for_each(&send);
+        let share = share.lock().expect("an unpoisoned lock").clone();
+        let asked = [media.take_keyframe_request(), share.as_ref().and_then(TrackHandle::take_keyframe_request)];
+        if let Some(encoded) = encoder.encode(&frame, asked.iter().any(Option::is_some)).expect("encodes") {
+            media.video(&encoded);
+            share.iter().for_each(|share| share.video(&encoded));
+        }
         std::thread::sleep(Duration::from_millis(66));
     }
 }

@@ -79,11 +79,6 @@ pub enum PeerEvent {
         /// Its media line.
         mid: String,
     },
-    /// The far side needs a keyframe of this line of ours.
-    KeyframeRequested {
-        /// The media line.
-        mid: String,
-    },
     /// All that may leave a second now, bit/s. Newest wins: stale ones are not delivered.
     Target(u64),
 }

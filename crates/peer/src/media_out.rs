@@ -24,7 +24,7 @@ pub struct MediaOut {
 
 impl MediaOut {
     /// Sends a picture. Before the connection is up, and when the far side cannot decode this codec, it is dropped:
-    /// begin with a keyframe at `State(Connected)` and at each `KeyframeRequested`.
+    /// begin with a keyframe at `State(Connected)`, and look at [`MediaOut::take_keyframe_request`] before each frame.
     pub fn video(&self, frame: &EncodedFrame) {
         self.path.video(self.video, frame);
     }
@@ -55,6 +55,13 @@ impl MediaOut {
     /// How long the last packet of a frame would wait if the frame were sent now.
     pub fn queue_delay(&self) -> Duration {
         self.path.sending().sender.queue_delay(Instant::now())
+    }
+
+    /// Whether the next frame should be a keyframe: when that was last asked for, once for all requests since the last call.
+    /// The far side asks by PLI (RFC 4585, section 6.3.1) or FIR (RFC 5104, section 4.3.1), our own sender after it had to
+    /// drop a frame, and a connection that comes up asks by itself.
+    pub fn take_keyframe_request(&self) -> Option<Instant> {
+        self.path.sending().take_keyframe_request(self.video)
     }
 
     /// Asks the far side for a keyframe of every video line.
@@ -89,6 +96,11 @@ impl TrackHandle {
     /// Sends a frame; see [`MediaOut::video`].
     pub fn video(&self, frame: &EncodedFrame) {
         self.path.video(self.ssrc, frame);
+    }
+
+    /// Whether the next frame should be a keyframe, as [`MediaOut::take_keyframe_request`].
+    pub fn take_keyframe_request(&self) -> Option<Instant> {
+        self.path.sending().take_keyframe_request(self.ssrc)
     }
 
     /// Codec this line sends; `None` before negotiation and when the far side takes none of ours.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 /// command until some have been read, and further events from the network are dropped.
 pub(crate) const EVENTS: usize = 256;
 
-/// Events in order, of which the newest target and one keyframe request a line are kept.
+/// Events in order, of which the newest target is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     events: VecDeque<PeerEvent>,
@@ -15,10 +15,8 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn push(&mut self, event: PeerEvent) {
-        match &event {
-            PeerEvent::Target(_) => self.events.retain(|waiting| !matches!(waiting, PeerEvent::Target(_))),
-            PeerEvent::KeyframeRequested { .. } if self.events.contains(&event) => return,
-            _ => {}
+        if let PeerEvent::Target(_) = event {
+            self.events.retain(|waiting| !matches!(waiting, PeerEvent::Target(_)));
         }
         if self.events.len() < 2 * EVENTS {
             self.events.push_back(event);
@@ -57,15 +55,6 @@ mod tests {
         assert_eq!(outbox.pop(), Some(PeerEvent::EndOfCandidates));
         assert_eq!(outbox.pop(), Some(PeerEvent::Target(2)));
         assert_eq!(outbox.pop(), None);
-    }
-
-    #[test]
-    fn a_keyframe_is_requested_once_a_line() {
-        let mut outbox = Outbox::default();
-        for mid in ["0", "1", "0"] {
-            outbox.push(PeerEvent::KeyframeRequested { mid: mid.into() });
-        }
-        assert_eq!(std::iter::from_fn(|| outbox.pop()).count(), 2);
     }
 
     #[test]

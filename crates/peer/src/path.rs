@@ -37,8 +37,6 @@ pub(crate) struct MediaPath {
 pub(crate) struct News {
     /// All that may leave a second, if it changed.
     pub(crate) target: Option<u64>,
-    /// Lines whose next frame should be a keyframe.
-    pub(crate) keyframes: Vec<String>,
 }
 
 impl MediaPath {
@@ -84,13 +82,16 @@ impl MediaPath {
         self.connected.store(true, Ordering::Release);
         let mut sending = self.sending();
         sending.sender.set_connected(now);
+        let news = sending.collect_events();
         let ssrcs: Vec<u32> = sending.lines.iter().filter(|line| line.is_video()).map(|line| line.ssrc).collect();
         for ssrc in ssrcs {
             sending.want_keyframe(ssrc);
         }
         drop(sending);
+        if news {
+            self.news.notify_one();
+        }
         self.request_keyframes(now);
-        self.news.notify_one();
         self.kick.kick();
     }
 
@@ -139,7 +140,7 @@ impl MediaPath {
             return;
         };
         line.reporter.captured(now, captured, rtp_timestamp);
-        // A refused frame needs nothing here: the sender asks for a keyframe by an event if one is due.
+        // A refused frame needs nothing here: the sender asks for a keyframe if one is due.
         if let Err(error) = send(&mut sending.sender, now) {
             log::trace!("media of {ssrc} was not taken: {error}");
         }
@@ -201,6 +202,8 @@ struct SendLine {
     /// The negotiated stream; `None` while nothing may be sent.
     stream: Option<SendStream>,
     video: bool,
+    /// When the far side, or the sender itself, last asked for a keyframe that no encoder has been told of.
+    keyframe_wanted: Option<Instant>,
     reporter: Reporter,
 }
 
@@ -214,7 +217,7 @@ impl Sending {
     /// A line of ours that waits to be negotiated.
     pub(crate) fn add_line(&mut self, ssrc: u32, video: bool) {
         let reporter = Reporter::new(ssrc, if video { 90_000 } else { 48_000 });
-        self.lines.push(SendLine { ssrc, mid: None, stream: None, video, reporter });
+        self.lines.push(SendLine { ssrc, mid: None, stream: None, video, keyframe_wanted: None, reporter });
     }
 
     /// Removes one of our lines for good.
@@ -262,24 +265,29 @@ impl Sending {
     }
 
     fn want_keyframe(&mut self, ssrc: u32) {
-        let Some(mid) = self.lines.iter().find(|line| line.ssrc == ssrc && line.stream.is_some()) else { return };
-        let Some(mid) = &mid.mid else { return };
-        if !self.news.keyframes.contains(mid) {
-            self.news.keyframes.push(mid.clone());
+        if let Some(line) = self.lines.iter_mut().find(|line| line.ssrc == ssrc && line.stream.is_some()) {
+            line.keyframe_wanted = Some(Instant::now());
         }
     }
 
-    /// Takes the sender's events; `true` if the connection's task should hear of them.
+    /// When the next frame of a line was last asked to be a keyframe, once.
+    pub(crate) fn take_keyframe_request(&mut self, ssrc: u32) -> Option<Instant> {
+        self.lines.iter_mut().find(|line| line.ssrc == ssrc)?.keyframe_wanted.take()
+    }
+
+    /// Takes the sender's events; `true` if there is news for the connection's task.
     pub(crate) fn collect_events(&mut self) -> bool {
-        let mut any = false;
+        let mut news = false;
         while let Some(event) = self.sender.poll_event() {
-            any = true;
             match event {
                 SenderEvent::KeyframeRequested { ssrc } => self.want_keyframe(ssrc),
-                SenderEvent::TargetChanged { bitrate } => self.news.target = Some(bitrate),
+                SenderEvent::TargetChanged { bitrate } => {
+                    self.news.target = Some(bitrate);
+                    news = true;
+                }
             }
         }
-        any
+        news
     }
 
     /// Whether this SSRC is one of our video lines.

@@ -242,9 +242,6 @@ impl Task {
         if let Some(target) = news.target {
             self.owner.push(PeerEvent::Target(target));
         }
-        for mid in news.keyframes {
-            self.owner.push(PeerEvent::KeyframeRequested { mid });
-        }
     }
 
     async fn stats(&self) -> PeerStats {

@@ -6,7 +6,7 @@ mod pair;
 use media::encoded::{EncodedFrame, VideoCodec};
 use pair::*;
 use peer::{PeerConfig, PeerState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn one(codec: VideoCodec, polite: bool) -> PeerConfig {
     PeerConfig { codecs: vec![codec], ..config(polite) }
@@ -62,9 +62,22 @@ async fn the_first_picture_that_was_asked_for_is_enough() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     join(&mut a, &mut b, Duration::ZERO);
     a.peer.offer().await.unwrap();
-    a.told("asked for a keyframe", |told| told.keyframes.contains(&"1".to_owned())).await;
+    keyframe_requested(&a).await;
     a.peer.media().video(&picture(VideoCodec::Vp8, true, 0, 9_000));
     b.seen("the picture", |seen| seen.frames.contains_key("1")).await; // no other one follows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_a_keyframe_reaches_the_encoder_once() {
+    let (a, b) = connected(config(false), config(true)).await;
+    keyframe_requested(&a).await; // by the connection that came up
+    a.peer.media().video(&picture(VideoCodec::Vp8, true, 0, 9_000));
+    b.seen("the picture", |seen| seen.frames.contains_key("1")).await;
+    let _ = a.peer.media().take_keyframe_request(); // by the far side, while it had no picture
+    let before = Instant::now();
+    b.peer.media().request_keyframe();
+    assert!(keyframe_requested(&a).await >= before);
+    assert_eq!(a.peer.media().take_keyframe_request(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,6 @@ pub(crate) struct Told {
     pub(crate) states: Vec<(Instant, PeerState)>,
     pub(crate) tracks: Vec<(String, TrackKind)>,
     pub(crate) ended: Vec<String>,
-    pub(crate) keyframes: Vec<String>,
     pub(crate) negotiated: Vec<(Option<VideoCodec>, bool)>,
     pub(crate) descriptions: Vec<String>,
     pub(crate) candidates: Vec<String>,
@@ -103,6 +102,20 @@ impl Side {
     pub(crate) async fn connected(&self) -> Told {
         self.told("connected", |told| told.state() == Some(PeerState::Connected)).await
     }
+}
+
+/// Waits until the next frame of this side's first video line should be a keyframe; when that was asked for.
+pub(crate) async fn keyframe_requested(side: &Side) -> Instant {
+    let (media, mut look) = (side.peer.media(), tokio::time::interval(Duration::from_millis(1)));
+    let requested = async {
+        loop {
+            look.tick().await;
+            if let Some(at) = media.take_keyframe_request() {
+                return at;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, requested).await.expect("no keyframe was asked for")
 }
 
 async fn wait<T: Clone + std::fmt::Debug>(
@@ -171,7 +184,6 @@ fn note(told: &mut Told, event: &PeerEvent) {
         PeerEvent::Negotiated { video, audio } => told.negotiated.push((video, audio)),
         PeerEvent::RemoteTrack { mid, kind } => told.tracks.push((mid, kind)),
         PeerEvent::RemoteTrackEnded { mid } => told.ended.push(mid),
-        PeerEvent::KeyframeRequested { mid } => told.keyframes.push(mid),
         PeerEvent::Target(target) => told.targets.push(target),
     }
 }
@@ -220,15 +232,13 @@ pub(crate) fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usiz
 
 /// Sends audio and 30 frames per second from now on, with a keyframe on each request.
 pub(crate) fn stream(side: &Side, codec: VideoCodec) -> tokio::task::JoinHandle<()> {
-    let (media, mut told) = (side.peer.media(), side.told.clone());
+    let media = side.peer.media();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(Duration::from_millis(33));
-        let (mut number, mut asked) = (0, 0);
+        let mut number = 0;
         loop {
             tick.tick().await;
-            let requests = told.borrow_and_update().keyframes.len();
-            let keyframe = number == 0 || requests > asked;
-            asked = requests;
+            let keyframe = media.take_keyframe_request().is_some() || number == 0;
             media.video(&picture(codec, keyframe, number, if keyframe { 9_000 } else { 2_500 }));
             media.audio(number * 960, Bytes::from_static(&[0xfc, 0xff, 0xfe]), number == 0);
             number += 1;
