@@ -6,7 +6,7 @@ use crate::clipboard::Clipboard;
 use crate::desk::{Ask, DeskHandle};
 use crate::folders::Folders;
 use crate::frames::Fallback;
-use crate::state::{AppState, Choice, CommandError, Join, Media, Settings, Stats, Tile};
+use crate::state::{AppUpdate, Choice, CommandError, Join, Media, Settings, Stats, Tile};
 use crate::{figures, log_file, show};
 use engine::signaling::message::MediaState;
 use engine::{Command, Engine};
@@ -19,7 +19,7 @@ type TheEngine<'a> = State<'a, Arc<Engine>>;
 type TheDesk<'a> = State<'a, DeskHandle>;
 
 #[tauri::command]
-pub(crate) async fn subscribe(desk: TheDesk<'_>, channel: Channel<AppState>) -> Answer {
+pub(crate) async fn subscribe(desk: TheDesk<'_>, channel: Channel<AppUpdate>) -> Answer {
     desk.tell(Ask::Subscribe(channel)).await;
     Ok(())
 }

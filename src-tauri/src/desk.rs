@@ -1,6 +1,7 @@
 //! The one task that owns what the shell itself knows: settings, the link that waits for an answer, the server in the
 //! app. It puts that and the engine's view together and hands the whole to the window.
 
+mod converted;
 mod passing;
 
 use crate::address;
@@ -11,9 +12,10 @@ use crate::host::Hosted;
 use crate::settings::SettingsFile;
 use crate::show;
 use crate::state::{
-    AppState, Choice, CommandError, FrameAccess, Join, KnownServer, Noise, PendingLink, Problem, Reminder, Settings,
-    You,
+    AppState, AppUpdate, CallState, Choice, CommandError, FrameAccess, Join, KnownServer, Noise, PendingLink, Problem,
+    Reminder, Settings, You,
 };
+use converted::Converted;
 use engine::signaling::identity::DeviceKey;
 use engine::signaling::link::Link;
 use engine::signaling::message::MediaState;
@@ -35,7 +37,7 @@ pub(crate) type Answer = Result<(), CommandError>;
 /// What only the desk can do.
 pub(crate) enum Ask {
     /// The window is there and wants the state from now on.
-    Subscribe(Channel<AppState>),
+    Subscribe(Channel<AppUpdate>),
     Join(Join, oneshot::Sender<Answer>),
     /// Keep a session without a room.
     Connect(Option<String>, Option<String>, oneshot::Sender<Answer>),
@@ -90,6 +92,7 @@ pub(crate) struct Opening {
 struct Desk {
     engine: Arc<Engine>,
     view: watch::Receiver<AppView>,
+    converted: Converted,
     folders: Folders,
     key: DeviceKey,
     settings: SettingsFile,
@@ -109,7 +112,7 @@ struct Desk {
     /// The first reminder that was not put away.
     reminders_from: u64,
     frames: Option<FrameAccess>,
-    window: Option<Channel<AppState>>,
+    window: Option<Channel<AppUpdate>>,
     shown: watch::Sender<AppState>,
 }
 
@@ -120,10 +123,14 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
     let frames = frames.map(|FrameSocket { url, token }| FrameAccess { url, token });
     let view = engine.view();
     let launch_devices = args.camera.is_some() || args.microphone.is_some() || args.speaker.is_some();
-    let (shown, watched) = watch::channel(nothing(&view.borrow(), frames.clone()));
+    let first = view.borrow().clone();
+    let mut converted = Converted::new(&first);
+    let call = converted.call(&first, false);
+    let (shown, watched) = watch::channel(nothing(&first, call, frames.clone()));
     let desk = Desk {
         engine,
         view,
+        converted,
         folders,
         key,
         settings,
@@ -175,7 +182,7 @@ impl Desk {
     async fn handle(&mut self, ask: Ask) {
         match ask {
             Ask::Subscribe(window) => {
-                let _ = window.send(self.state()); // a window that is gone comes again
+                let _ = window.send(AppUpdate::whole(&self.state())); // a window that is gone comes again
                 self.window = Some(window);
             }
             Ask::Join(join, answer) => reply(answer, self.join(join).await),
@@ -346,12 +353,10 @@ impl Desk {
 
     fn show(&mut self) {
         let state = self.state();
-        let new = self.shown.send_if_modified(|shown| {
-            let new = *shown != state;
-            shown.clone_from(&state);
-            new
-        });
-        if new && self.window.as_ref().is_some_and(|window| window.send(state).is_err()) {
+        let update = AppUpdate::between(&self.shown.borrow(), &state);
+        let Some(update) = update else { return };
+        self.shown.send_replace(state);
+        if self.window.as_ref().is_some_and(|window| window.send(update).is_err()) {
             self.window = None; // it is gone, and asks again when it is back
         }
     }
@@ -361,15 +366,11 @@ impl Desk {
         new.filter_map(|(number, notice)| show::reminder(*number, notice)).collect()
     }
 
-    fn state(&self) -> AppState {
-        let view = self.view.borrow();
-        let mut call = show::call(&view.call);
-        if view.call.notices <= self.read {
-            call.notice = None;
-        }
+    fn state(&mut self) -> AppState {
+        let view = self.view.borrow().clone(); // its large parts are shared
         AppState {
             session: show::session(&view.session),
-            call,
+            call: self.converted.call(&view, view.call.notices <= self.read),
             devices: view.devices.iter().map(show::device).collect(),
             choice: show::choice(&view.choice),
             problems: view.problems.iter().map(show::problem).chain(self.problems.iter().cloned()).collect(),
@@ -377,7 +378,7 @@ impl Desk {
             you: You { key: own_key(&self.key, &view.session) },
             link: self.link.clone(),
             hosting: self.hosted.as_ref().map(|hosted| hosted.shown.clone()),
-            board: view.board.as_ref().map(show::board),
+            board: self.converted.board(&view),
             reminders: self.reminders(&view),
             frames: self.frames.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -413,10 +414,10 @@ pub(crate) fn devices(choice: Choice) -> DeviceChoice {
     DeviceChoice { camera, microphone, speaker }
 }
 
-fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
+fn nothing(view: &AppView, call: Arc<CallState>, frames: Option<FrameAccess>) -> AppState {
     AppState {
         session: show::session(&view.session),
-        call: show::call(&view.call),
+        call,
         devices: vec![],
         choice: Choice::default(),
         problems: vec![],

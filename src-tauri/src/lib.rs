@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  page ──commands──▶ engine, desk        desk: settings, links, hosting
-//!  page ◀──AppState── desk ◀──AppView── engine
+//!  page ◀──AppUpdate── desk ◀──AppView── engine
 //!  page ◀──pictures── frame socket ◀──feed── engine
 //! ```
 

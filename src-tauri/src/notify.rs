@@ -96,6 +96,7 @@ mod tests {
     use super::*;
     use crate::state::{CallState, ChatLine, Link, Media, Participant, Reminder, ReminderKind, Stage};
     use crate::state::{Choice, Language, SessionState, Settings, You};
+    use std::sync::Arc;
 
     fn state(people: &[&str], chat: &[(&str, &str)]) -> AppState {
         let participant = |id: &&str| Participant {
@@ -106,15 +107,13 @@ mod tests {
             link: Link::Connected,
             connected: true,
         };
-        let line = |(n, (from, text)): (usize, &(&str, &str))| ChatLine {
-            from: (*from).into(),
-            name: (*from).into(),
-            text: (*text).into(),
-            at: n as u64,
+        let line = |(n, (from, text)): (usize, &(&str, &str))| {
+            let (from, name, text) = ((*from).into(), (*from).into(), (*text).into());
+            Arc::new(ChatLine { from, name, text, at: n as u64 })
         };
         AppState {
             session: SessionState::Open { server: String::new() },
-            call: CallState {
+            call: Arc::new(CallState {
                 stage: Stage::Joined,
                 room: "soup".into(),
                 you: Some("me".into()),
@@ -126,7 +125,7 @@ mod tests {
                 lobby: vec![],
                 locked: false,
                 host: None,
-            },
+            }),
             devices: vec![],
             choice: Choice::default(),
             problems: vec![],
@@ -154,7 +153,7 @@ mod tests {
     #[test]
     fn coming_into_a_room_is_no_news_about_those_who_are_there() {
         let mut before = state(&[], &[]);
-        before.call.stage = Stage::Joining;
+        Arc::make_mut(&mut before.call).stage = Stage::Joining;
         assert!(news(&before, &state(&["a", "b"], &[])).is_empty());
     }
 

@@ -2,7 +2,7 @@
 
 mod board;
 
-pub(crate) use board::{board, draft, presence, reminder};
+pub(crate) use board::{board, draft, person, presence, reminder, table};
 
 use crate::address::plain;
 use crate::state::{
@@ -10,6 +10,7 @@ use crate::state::{
     SessionState, Stage, Tile, UnsentLine,
 };
 use engine::signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The session.
@@ -24,15 +25,15 @@ pub(crate) fn session(view: &engine::SessionView) -> SessionState {
     }
 }
 
-/// The call.
-pub(crate) fn call(view: &engine::CallView) -> CallState {
+/// The call, with its chat converted by [`line`].
+pub(crate) fn call(view: &engine::CallView, chat: Vec<Arc<ChatLine>>) -> CallState {
     CallState {
         stage: stage(&view.stage),
         room: view.room.clone(),
         you: view.you.as_ref().map(|id| id.0.clone()),
         media: media(view.media),
         participants: view.participants.iter().map(participant).collect(),
-        chat: view.chat.iter().map(line).collect(),
+        chat,
         unsent: view.unsent.iter().map(unsent).collect(),
         notice: view.notice.map(code),
         lobby: view.lobby.iter().map(knocker).collect(),
@@ -132,7 +133,7 @@ fn knocker(who: &engine::signaling::board::Knocker) -> Knocker {
     Knocker { id: who.id.0.clone(), name: who.name.clone(), key: who.key.clone() }
 }
 
-fn line(line: &engine::ChatLine) -> ChatLine {
+pub(crate) fn line(line: &engine::ChatLine) -> ChatLine {
     ChatLine { from: line.from.0.clone(), name: line.name.clone(), text: line.text.clone(), at: line.at }
 }
 

@@ -64,7 +64,7 @@ impl Tray {
             language: Words::language(&state.settings),
             muted: !state.call.media.microphone,
             people: in_call(&state.call.stage).then_some(state.call.participants.len()),
-            seat: state.board.as_ref().map(next_seat),
+            seat: state.board.as_deref().map(next_seat),
         };
         if self.shown.as_ref() != Some(&new) {
             if let Err(error) = self.draw(&new) {
@@ -147,27 +147,30 @@ fn is_possible() -> bool {
 mod tests {
     use super::*;
     use crate::state::{Door, Table};
+    use std::sync::Arc;
 
     #[test]
     fn the_next_seat_is_told_with_its_time_on_the_server() {
-        let table = |topic: &str, mine, starts_ms| Table {
-            id: topic.into(),
-            room: topic.into(),
-            topic: topic.into(),
-            place: String::new(),
-            seats: 4,
-            starts_ms,
-            ends_ms: starts_ms + 3_600_000,
-            now: false,
-            weekly: false,
-            host: String::new(),
-            door: Door::Open,
-            locked: false,
-            taken: vec![],
-            taken_count: 3,
-            waiting_count: 0,
-            mine,
-            in_call: 0,
+        let table = |topic: &str, mine, starts_ms| {
+            Arc::new(Table {
+                id: topic.into(),
+                room: topic.into(),
+                topic: topic.into(),
+                place: String::new(),
+                seats: 4,
+                starts_ms,
+                ends_ms: starts_ms + 3_600_000,
+                now: false,
+                weekly: false,
+                host: String::new(),
+                door: Door::Open,
+                locked: false,
+                taken: vec![],
+                taken_count: 3,
+                waiting_count: 0,
+                mine,
+                in_call: 0,
+            })
         };
         // 2026-03-02 12:00 in Seoul.
         let noon = 1_772_420_400_000;

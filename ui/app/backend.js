@@ -1,5 +1,5 @@
-// The window's side of the app: state comes over a channel, commands are `invoke`, pictures come over a socket of this
-// machine. All truth is in Rust.
+// The window's side of the app: what changes of the state comes over a channel, commands are `invoke`, pictures come over a
+// socket of this machine. All truth is in Rust.
 
 import { FrameSource } from './frame-source.js';
 
@@ -33,7 +33,7 @@ export class AppBackend {
   });
 
   start() {
-    this.#internals.invoke('subscribe', { channel: this.#channel(state => this.#newer(state)) }).catch(error => console.error('subscribe', error));
+    this.#internals.invoke('subscribe', { channel: this.#channel((update, last) => this.#update(update, last)) }).catch(error => console.error('subscribe', error));
     setTimeout(() => this.#greet(), GREETING_MS);
   }
 
@@ -60,9 +60,14 @@ export class AppBackend {
     return () => this.#levels.delete(listener);
   }
 
-  /** @param {AppState} state */
-  #newer(state) {
+  /**
+   * @param {Partial<AppState>} update  the parts that changed, at first all of them; the other parts stay the same objects
+   * @param {boolean} last  whether no later update is there yet: states that are overtaken are not drawn
+   */
+  #update(update, last) {
+    const state = /** @type {AppState} */ ({ ...this.state, ...update });
     this.state = state;
+    if (!last) return;
     this.#frames.use(state.frames);
     for (const listener of this.#listeners) {
       try {
@@ -84,21 +89,20 @@ export class AppBackend {
 
   /**
    * A Tauri channel as `@tauri-apps/api` makes it: messages are numbered and may come in another order.
-   * @param {(message: any) => void} heard
+   * @param {(message: any, last: boolean) => void} received
    */
-  #channel(heard) {
+  #channel(received) {
     let next = 0;
     /** @type {Map<number, any>} */
     const early = new Map();
     const id = this.#internals.transformCallback(({ index, message, end }) => {
       if (end) return;
-      if (index === undefined) return heard(message);
+      if (index === undefined) return received(message, true);
       early.set(index, message);
       for (; early.has(next); next++) {
         const one = early.get(next);
         early.delete(next);
-        // Only the newest state counts; those overtaken are not drawn.
-        if (!early.has(next + 1)) heard(one);
+        received(one, !early.has(next + 1));
       }
     });
     return { toJSON: () => `__CHANNEL__:${id}`, ['__TAURI_TO_IPC_KEY__']: () => `__CHANNEL__:${id}` };

@@ -5,15 +5,16 @@ use crate::state::{
 };
 use engine::signaling::board::{self as wire, Draft, Notice, NoticeKind};
 use engine::signaling::board_fold as fold;
+use std::sync::Arc;
 
-/// The board as this person sees it.
-pub(crate) fn board(board: &fold::BoardState) -> BoardState {
+/// The board as this person sees it, with its tables and people converted by [`table`] and [`person`].
+pub(crate) fn board(board: &fold::BoardState, tables: Vec<Arc<Table>>, people: Vec<Arc<Person>>) -> BoardState {
     BoardState {
         now_ms: board.now_ms,
         zone: board.zone.clone(),
         member: board.member,
-        tables: board.tables.iter().map(table).collect(),
-        people: board.people.iter().map(person).collect(),
+        tables,
+        people,
         free_count: board.free_count,
         waiting: board.waiting.as_ref().map(|w| Waiting { since_ms: w.since_ms, with: w.with.clone() }),
         seated: board.seated.clone(),
@@ -54,7 +55,7 @@ pub(crate) fn presence(presence: Presence) -> wire::Presence {
     }
 }
 
-fn table(table: &fold::TableView) -> Table {
+pub(crate) fn table(table: &fold::TableView) -> Table {
     Table {
         id: table.id.clone(),
         room: table.room.clone(),
@@ -84,7 +85,7 @@ fn table(table: &fold::TableView) -> Table {
     }
 }
 
-fn person(person: &wire::PersonInfo) -> Person {
+pub(crate) fn person(person: &wire::PersonInfo) -> Person {
     Person {
         id: person.id.clone(),
         name: person.name.clone(),

@@ -5,6 +5,7 @@ use super::call::CallState;
 use super::device::{Choice, Device, Problem};
 use super::settings::Settings;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Everything a window shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -13,7 +14,7 @@ pub struct AppState {
     /// The connection to a server.
     pub session: SessionState,
     /// The call.
-    pub call: CallState,
+    pub call: Arc<CallState>,
     /// Devices found at the last look.
     pub devices: Vec<Device>,
     /// Devices in use, as chosen; null: the system's default.
@@ -29,7 +30,7 @@ pub struct AppState {
     /// The server this app runs for the local network, if it does.
     pub hosting: Option<Hosting>,
     /// Today's tables; null on a server without a board, or before it told.
-    pub board: Option<BoardState>,
+    pub board: Option<Arc<BoardState>>,
     /// What the person has not put away yet, oldest first.
     pub reminders: Vec<Reminder>,
     /// Where pictures come from; null: use the command `next_frame`.

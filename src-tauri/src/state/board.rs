@@ -2,6 +2,7 @@
 
 use super::ask::Door;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The board as this person sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,9 +16,9 @@ pub struct BoardState {
     /// Whether this person is a member; guests see only counts.
     pub member: bool,
     /// By time.
-    pub tables: Vec<Table>,
+    pub tables: Vec<Arc<Table>>,
     /// Members and what they are up to.
-    pub people: Vec<Person>,
+    pub people: Vec<Arc<Person>>,
     /// How many are free for lunch.
     pub free_count: u32,
     /// Own "eat now".

@@ -2,9 +2,10 @@
 
 use super::ask::Media;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// A call as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallState {
     /// Where it stands.
@@ -18,7 +19,7 @@ pub struct CallState {
     /// The others, earliest first.
     pub participants: Vec<Participant>,
     /// Lines of chat, oldest first.
-    pub chat: Vec<ChatLine>,
+    pub chat: Vec<Arc<ChatLine>>,
     /// Own lines that the room has not seen yet, oldest first: shown after the chat.
     pub unsent: Vec<UnsentLine>,
     /// Code of the last thing that could not be done.

@@ -1,5 +1,5 @@
-//! What the window is told, and what it asks: the shapes that cross between Rust and JavaScript. Whole values, newest
-//! wins. `ui/shared/types/state.d.ts` is written from here; the browser guest page makes the same shapes by itself.
+//! What the window shows, and what it asks: the shapes that cross between Rust and JavaScript. A state is one whole value;
+//! its parts cross when they change. `ui/shared/types/state.d.ts` is written from here; the browser guest page makes the same shapes by itself.
 
 mod app;
 mod ask;
@@ -10,6 +10,7 @@ mod settings;
 mod stats;
 #[cfg(test)]
 mod types;
+mod update;
 
 pub use app::{AppState, FrameAccess, Hosting, PendingLink, SessionState, You};
 pub use ask::{CommandError, Door, Join, Media, Picture, TableDraft, Tile};
@@ -18,3 +19,4 @@ pub use call::{CallState, ChatLine, Knocker, Link, Participant, Stage, UnsentLin
 pub use device::{Choice, Device, DeviceKind, Problem};
 pub use settings::{KnownServer, Language, Noise, Settings, Theme};
 pub use stats::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
+pub use update::AppUpdate;
