@@ -79,6 +79,6 @@ pub enum PeerEvent {
         /// Its media line.
         mid: String,
     },
-    /// All that may leave a second now, bit/s. Newest wins: stale ones are not delivered.
+    /// The target bitrate for all media, in bit/s. Only the newest is delivered.
     Target(u64),
 }

@@ -23,8 +23,8 @@ pub struct MediaOut {
 }
 
 impl MediaOut {
-    /// Sends a picture. Before the connection is up, and when the far side cannot decode this codec, it is dropped:
-    /// begin with a keyframe at `State(Connected)`, and look at [`MediaOut::take_keyframe_request`] before each frame.
+    /// Sends a frame. It is dropped before the connection is up, and if the far side cannot decode this codec. Start
+    /// with a keyframe at `State(Connected)`, and check [`MediaOut::take_keyframe_request`] before each frame.
     pub fn video(&self, frame: &EncodedFrame) {
         self.path.video(self.video, frame);
     }
@@ -57,14 +57,14 @@ impl MediaOut {
         self.path.sending().sender.queue_delay(Instant::now())
     }
 
-    /// Whether the next frame should be a keyframe: when that was last asked for, once for all requests since the last call.
-    /// The far side asks by PLI (RFC 4585, section 6.3.1) or FIR (RFC 5104, section 4.3.1), our own sender after it had to
-    /// drop a frame, and a connection that comes up asks by itself.
+    /// Whether the next frame should be a keyframe. Returns the time of the last request, once for all requests since
+    /// the last call. A request comes from the far side as PLI (RFC 4585 section 6.3.1) or FIR (RFC 5104 section
+    /// 4.3.1), from our own sender after it dropped a frame, and from a connection that has come up.
     pub fn take_keyframe_request(&self) -> Option<Instant> {
         self.path.sending().take_keyframe_request(self.video)
     }
 
-    /// Asks the far side for a keyframe of every video line.
+    /// Requests a keyframe of every video line from the far side.
     pub fn request_keyframe(&self) {
         self.path.request_keyframes(Instant::now());
     }
@@ -98,12 +98,12 @@ impl TrackHandle {
         self.path.video(self.ssrc, frame);
     }
 
-    /// Whether the next frame should be a keyframe, as [`MediaOut::take_keyframe_request`].
+    /// Whether the next frame should be a keyframe; see [`MediaOut::take_keyframe_request`].
     pub fn take_keyframe_request(&self) -> Option<Instant> {
         self.path.sending().take_keyframe_request(self.ssrc)
     }
 
-    /// Codec this line sends; `None` before negotiation and when the far side takes none of ours.
+    /// The codec that this line sends; `None` before negotiation, and if the far side supports none of ours.
     pub fn video_codec(&self) -> Option<VideoCodec> {
         self.path.sending().video_codec(self.ssrc)
     }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 /// command until some have been read, and further events from the network are dropped.
 pub(crate) const EVENTS: usize = 256;
 
-/// Events in order, of which the newest target is kept.
+/// Events in order. Only the newest target is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     events: VecDeque<PeerEvent>,

@@ -28,14 +28,14 @@ pub(crate) struct MediaPath {
     learnings: AtomicU64,
     pub(crate) sink: Arc<dyn MediaSink>,
     pub(crate) kick: Arc<Kick>,
-    /// Wakes the connection's task to fetch [`MediaPath::take_news`].
+    /// Wakes the connection's task to call [`MediaPath::take_news`].
     pub(crate) news: Notify,
 }
 
-/// What the sending side wants its owner to know. Newest wins.
+/// The sending side's news for the connection's task. The newest value replaces earlier ones.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct News {
-    /// All that may leave a second, if it changed.
+    /// The target bitrate in bit/s, if it has changed.
     pub(crate) target: Option<u64>,
 }
 
@@ -140,7 +140,7 @@ impl MediaPath {
             return;
         };
         line.reporter.captured(now, captured, rtp_timestamp);
-        // A refused frame needs nothing here: the sender asks for a keyframe if one is due.
+        // A refused frame needs no handling here: the sender requests a keyframe if one is needed.
         if let Err(error) = send(&mut sending.sender, now) {
             log::trace!("media of {ssrc} was not taken: {error}");
         }
@@ -165,7 +165,7 @@ impl MediaPath {
         (version != known).then(|| (version, self.receiving().lines.iter().flat_map(ReceiveLine::learned).collect()))
     }
 
-    /// What has happened since the last call.
+    /// Takes the news since the last call.
     pub(crate) fn take_news(&self) -> News {
         std::mem::take(&mut self.sending().news)
     }
@@ -202,7 +202,7 @@ struct SendLine {
     /// The negotiated stream; `None` while nothing may be sent.
     stream: Option<SendStream>,
     video: bool,
-    /// When the far side, or the sender itself, last asked for a keyframe that no encoder has been told of.
+    /// When the far side or the sender last requested a keyframe that no encoder has taken yet.
     keyframe_wanted: Option<Instant>,
     reporter: Reporter,
 }
@@ -214,7 +214,7 @@ impl SendLine {
 }
 
 impl Sending {
-    /// A line of ours that waits to be negotiated.
+    /// Adds one of our lines, to be negotiated.
     pub(crate) fn add_line(&mut self, ssrc: u32, video: bool) {
         let reporter = Reporter::new(ssrc, if video { 90_000 } else { 48_000 });
         self.lines.push(SendLine { ssrc, mid: None, stream: None, video, keyframe_wanted: None, reporter });
@@ -270,12 +270,12 @@ impl Sending {
         }
     }
 
-    /// When the next frame of a line was last asked to be a keyframe, once.
+    /// The time of the last keyframe request of a line. Clears the request.
     pub(crate) fn take_keyframe_request(&mut self, ssrc: u32) -> Option<Instant> {
         self.lines.iter_mut().find(|line| line.ssrc == ssrc)?.keyframe_wanted.take()
     }
 
-    /// Takes the sender's events; `true` if there is news for the connection's task.
+    /// Processes the sender's events. Returns true if there is news for the connection's task.
     pub(crate) fn collect_events(&mut self) -> bool {
         let mut news = false;
         while let Some(event) = self.sender.poll_event() {

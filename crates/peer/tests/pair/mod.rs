@@ -104,7 +104,7 @@ impl Side {
     }
 }
 
-/// Waits until the next frame of this side's first video line should be a keyframe; when that was asked for.
+/// Waits until the first video line of this side needs a keyframe. Returns the time of the request.
 pub(crate) async fn keyframe_requested(side: &Side) -> Instant {
     let (media, mut look) = (side.peer.media(), tokio::time::interval(Duration::from_millis(1)));
     let requested = async {
