@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Where the call is.
+/// Phase of a call.
 ///
 /// ```text
 ///  Idle ──Join──▶ Joining ──joined──▶ Joined ──disconnected──▶ Reconnecting
@@ -41,8 +41,8 @@ enum Phase {
         you: ParticipantId,
         since: Instant,
     },
-    /// The server has forgotten our seat, or given it up, and we ask for one again. The old connections go on meanwhile: people see and
-    /// hear each other through a restart of the server.
+    /// The server has forgotten our seat or given it up, and we join again. The old connections continue meanwhile,
+    /// so people see and hear each other through a restart of the server.
     Rejoining {
         since: Instant,
     },
@@ -56,19 +56,19 @@ pub struct Call {
     room: String,
     invite: Option<String>,
     media: MediaState,
-    /// What works of it.
+    /// Which devices work.
     able: MediaState,
-    /// What the others know.
+    /// What the others have been sent.
     announced: MediaState,
     captured: MediaState,
     ice_servers: Vec<IceServer>,
-    /// People in the room at most, oneself included: whoever is announced beyond that does not exist here.
+    /// Maximum number of people in the room, including oneself. Further participants are ignored.
     most_people: usize,
     others: Vec<Other>,
-    /// Shared with the views: a new line copies the pointers, not the lines.
+    /// Shared with the views. A new line copies the pointers, not the lines.
     chat: Arc<Vec<Arc<ChatLine>>>,
     unsent: Unsent,
-    /// Number of the last `join`, by which the server's answer names it.
+    /// Number of the last `join`, to which the server's answer refers.
     join: Option<u64>,
     rejoin: Rejoin,
     host: Option<ParticipantId>,
@@ -87,10 +87,10 @@ impl Default for Call {
 }
 
 impl Call {
-    /// Lines of chat kept; the oldest go first.
+    /// Lines of chat kept. When full, the oldest is dropped.
     pub const CHAT_KEPT: usize = 500;
 
-    /// Not in any room.
+    /// Creates a call that is in no room.
     pub fn new() -> Self {
         Self {
             phase: Phase::Idle,
@@ -117,7 +117,7 @@ impl Call {
         }
     }
 
-    /// Takes whatever happened. Then drain [`Call::poll_output`].
+    /// Handles an input. Drain [`Call::poll_output`] afterwards.
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Command(command) => self.command(now, command),
@@ -132,11 +132,11 @@ impl Call {
         self.send_waiting_chat(now);
     }
 
-    /// Takes a line for the chat over: it waits in [`CallView::unsent`] until the room has it. Then drain
-    /// [`Call::poll_output`].
+    /// Queues a line of chat. It stays in [`CallView::unsent`] until the server sends it back. Drain
+    /// [`Call::poll_output`] afterwards.
     ///
     /// # Errors
-    /// [`ChatRefusal`]: it is not taken, and stays with whoever wrote it.
+    /// [`ChatRefusal`] if the line is not accepted.
     pub fn send_chat(&mut self, now: Instant, text: &str) -> Result<u64, ChatRefusal> {
         if !self.is_active() {
             return Err(ChatRefusal::NoCall);
@@ -147,8 +147,8 @@ impl Call {
         Ok(number)
     }
 
-    /// Lets time pass: lines of chat that waited go out, a seat that was lost is asked for again, links that stayed
-    /// silent are restarted, and others learn how large they are shown.
+    /// Handles the timeouts that are due: sends waiting lines of chat, joins again after a lost seat, restarts silent
+    /// links, and sends display sizes.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.send_waiting_chat(now);
         if matches!(self.phase, Phase::Rejoining { .. }) && self.rejoin.take_due(now) {
@@ -179,7 +179,7 @@ impl Call {
         }
     }
 
-    /// When to call [`Call::handle_timeout`] at the latest.
+    /// The latest time at which to call [`Call::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         let others = || self.others.iter().filter(|_| self.in_room());
         let mending = others().flat_map(|o| o.link.poll_timeout().into_iter().chain(o.inflow.due()));
@@ -189,17 +189,17 @@ impl Call {
         mending.chain(others().filter_map(|o| o.displayed.due())).chain(rejoining).chain(chat).min()
     }
 
-    /// The next thing to do, in order.
+    /// Returns the next output, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// True once after each change that shows in [`Call::view`].
+    /// Returns true, once, after a change that is visible in [`Call::view`].
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 
-    /// In a room, or on the way into one.
+    /// Whether the call is in a room or joining one.
     pub fn is_active(&self) -> bool {
         match self.phase {
             Phase::Joining
@@ -211,12 +211,12 @@ impl Call {
         }
     }
 
-    /// What somebody else in the room is called.
+    /// Name of another participant.
     pub fn name_of(&self, id: &ParticipantId) -> Option<&str> {
         self.others.iter().find(|other| other.participant.id == *id).map(|other| other.participant.name.as_str())
     }
 
-    /// The call as it is.
+    /// Returns the current state for a window.
     pub fn view(&self) -> CallView {
         let (stage, you) = match &self.phase {
             Phase::Idle => (Stage::Idle, None),
@@ -245,7 +245,7 @@ impl Call {
     }
 
     fn command(&mut self, now: Instant, command: Command) {
-        // How large others are displayed is the window's own doing.
+        // The window itself causes display sizes, so they are not a change for it.
         self.changed |= !matches!(command, Command::Show(_));
         match command {
             Command::Join { room, invite, media } => self.join(room, invite, media),
@@ -262,8 +262,8 @@ impl Call {
         }
     }
 
-    /// Notes how large everybody is shown. A camera that is off is out of sight anyway; once it is on it should be there at
-    /// once.
+    /// Records the display size of everybody. A camera that is off is not displayed anyway, and should appear
+    /// immediately when it is switched on.
     fn show(&mut self, now: Instant, sizes: &BTreeMap<ParticipantId, Resolution>) {
         for other in &mut self.others {
             match sizes.get(&other.participant.id) {
@@ -280,7 +280,7 @@ impl Call {
             self.leave();
         }
         if room != self.room {
-            self.unsent.clear(); // what was written for one room is not for another
+            self.unsent.clear(); // lines for one room are not sent to another
         }
         (self.room, self.invite, self.media) = (room, invite, media);
         self.chat = Arc::default();
@@ -321,7 +321,7 @@ impl Call {
         }
     }
 
-    /// What the others may think is on.
+    /// What to tell the others about our media: devices that are on and work.
     fn shown_media(&self) -> MediaState {
         MediaState {
             microphone: self.media.microphone && self.able.microphone,
@@ -377,7 +377,7 @@ impl Call {
         }
     }
 
-    /// What became of the last message that was to be sent.
+    /// The result of the last message to send.
     fn sent(&mut self, now: Instant, outcome: SendOutcome) {
         match outcome {
             SendOutcome::Join { about } => self.join = Some(about),
@@ -390,7 +390,7 @@ impl Call {
         }
     }
 
-    /// Sends the lines that waited, while the server takes them.
+    /// Sends waiting lines of chat, as fast as the server accepts them.
     fn send_waiting_chat(&mut self, now: Instant) {
         while let Phase::Joined { .. } = self.phase
             && self.rejoin.company().is_none_or(|until| until <= now)
@@ -400,17 +400,17 @@ impl Call {
         }
     }
 
-    /// What was on its way over the session may have come or not.
+    /// Messages in flight may or may not have arrived.
     fn session_lost(&mut self) {
         self.unsent.session_lost();
         self.changed = true;
     }
 
-    /// The server no longer knows us, and ids of before are void: ask for a seat in the same room.
+    /// The server no longer knows us, and previous ids are void. Join the same room again.
     fn lost(&mut self, now: Instant) {
         self.phase = match self.phase {
             Phase::Idle | Phase::Ended(_) => return,
-            // A knock that nobody remembers: again from the door on.
+            // Nobody remembers the knock: knock again.
             Phase::Joining | Phase::Knocking => Phase::Joining,
             Phase::Joined { .. } => Phase::Rejoining { since: now },
             Phase::Reconnecting { since, .. } | Phase::Rejoining { since } => Phase::Rejoining { since },
@@ -448,7 +448,7 @@ impl Call {
                 }
             }
             ServerMessage::Room(news) => self.room_news(news),
-            // The session keeps these to itself, and the board is not the call's.
+            // The session handles these itself, and the board is not part of the call.
             ServerMessage::Challenge { .. }
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }
@@ -463,7 +463,7 @@ impl Call {
             RoomNews::Knocking { room } => {
                 let asked = matches!(self.phase, Phase::Joining | Phase::Rejoining { .. });
                 if asked && room == self.room {
-                    self.close_peers(); // of a seat that was lost: nobody may be seen before the door
+                    self.close_peers(); // of the lost seat: no media before the host admits us
                     self.phase = Phase::Knocking;
                 }
             }
@@ -471,7 +471,7 @@ impl Call {
             RoomNews::State { host, locked } if self.in_room() => {
                 let mine = self.you().is_some() && self.you() == host.as_ref();
                 if !mine {
-                    self.lobby.clear(); // somebody else keeps the door now
+                    self.lobby.clear(); // somebody else admits people now
                 }
                 (self.host, self.locked) = (host, locked);
             }
@@ -479,9 +479,9 @@ impl Call {
                 self.set_media(MediaState { microphone: false, ..self.media });
                 self.notify(ErrorCode::Muted);
             }
-            // Whether somebody is there who could open.
+            // Whether there is somebody who can admit us.
             RoomNews::State { host, .. } if matches!(self.phase, Phase::Knocking) => self.host = host,
-            RoomNews::Lobby { .. } | RoomNews::State { .. } | RoomNews::Muted => return, // not in any more
+            RoomNews::Lobby { .. } | RoomNews::State { .. } | RoomNews::Muted => return, // no longer in the room
         }
         self.changed = true;
     }
@@ -493,7 +493,7 @@ impl Call {
         }
     }
 
-    /// A seat that the server gave up though we are here is asked for again; every other way out is the end.
+    /// Joins again if the server gave up the seat while we are here. Otherwise the call ends.
     fn left(&mut self, now: Instant, reason: LeaveReason) {
         let kept = match reason {
             LeaveReason::Timeout | LeaveReason::ServerStopping => self.seat_lost(now),
@@ -504,7 +504,7 @@ impl Call {
         }
     }
 
-    /// Asks for the seat again, at once or after a pause. False if there was none, or it was lost too often.
+    /// Joins again, immediately or after a delay. Returns false if there was no seat, or if it was lost too often.
     fn seat_lost(&mut self, now: Instant) -> bool {
         let since = match self.phase {
             Phase::Joined { .. } => now,
@@ -523,12 +523,12 @@ impl Call {
     fn joined(&mut self, now: Instant, room: String, you: ParticipantId, participants: Vec<Participant>) {
         let asked = matches!(self.phase, Phase::Joining | Phase::Knocking | Phase::Rejoining { .. });
         if !asked || room != self.room {
-            return; // an answer to a join that was taken back
+            return; // an answer to an abandoned join
         }
         self.rejoin.joined(now, self.others.iter().map(|other| &other.participant));
-        self.close_peers(); // those of the seat that was lost
+        self.close_peers(); // those of the lost seat
         self.phase = Phase::Joined { you };
-        self.forget_door(); // what is to be known of it follows
+        self.forget_door(); // its new state follows
         self.changed = true;
         for participant in participants {
             self.open(now, participant, true);
@@ -542,7 +542,7 @@ impl Call {
         if own {
             self.unsent.repeated();
         } else if known.is_none() {
-            return; // nobody whom we see
+            return; // an ignored participant
         }
         let chat = Arc::make_mut(&mut self.chat);
         if chat.len() == Self::CHAT_KEPT {
@@ -552,14 +552,14 @@ impl Call {
         self.changed = true;
     }
 
-    /// An error about one message concerns what that message asked for. Only one about the join ends it.
+    /// Handles an error about one message. Only an error about the join ends the call.
     fn error(&mut self, now: Instant, error: &ErrorMessage) {
         self.changed = true;
         let code = error.code;
         let entry = match error.about {
             Some(about) if self.unsent.error(now, about, code) => return,
             Some(about) => self.join == Some(about),
-            // The host's refusal comes long after the join.
+            // The host's refusal arrives long after the join.
             None => refuses_entry(code),
         };
         match self.phase {
@@ -598,7 +598,7 @@ impl Call {
         self.lobby.clear();
     }
 
-    /// Devices follow the wish while a call is on, and are closed otherwise.
+    /// Opens devices as wanted while a call is active, and closes them otherwise.
     fn capture(&mut self) {
         let allowed = if self.is_active() { self.media } else { MediaState::default() };
         if allowed != self.captured {

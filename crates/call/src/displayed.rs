@@ -1,32 +1,33 @@
-//! How large somebody's camera is displayed here, and when that is sent to them.
+//! The size at which somebody's camera is displayed here, and when it is sent to them.
 
 use signaling::message::Resolution;
 use std::time::{Duration, Instant};
 
-/// A smaller size is sent after it has lasted this long: what goes out of displayed is often back at once, and each size begins
+/// A smaller size is sent after this time. A tile that disappears is often back immediately, and each new size begins
 /// with a keyframe.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A larger size is sent at once, but no sooner than this after the last: a window's edge is pulled in many steps.
+/// A larger size is sent immediately, but not sooner than this after the last one: resizing a window passes through
+/// many sizes.
 const SPACING: Duration = Duration::from_millis(500);
 
-/// The size of one person's picture here.
+/// The display size of one person's camera.
 #[derive(Debug, Default)]
 pub(crate) struct DisplayedSize {
-    /// How large it is, since when. `None`: no window has reported yet.
+    /// The current size and when it was reported. `None` if no window has reported one.
     now: Option<(Resolution, Instant)>,
-    /// What was sent, when. `None`: nothing, so that they send what they can.
+    /// The size that was sent last and when. `None` if none was sent, so they send what they can.
     sent: Option<(Resolution, Instant)>,
 }
 
 impl DisplayedSize {
-    /// It is shown so.
+    /// Records the current display size.
     pub(crate) fn show(&mut self, now: Instant, size: Resolution) {
         if self.now.is_none_or(|(before, _)| before != size) {
             self.now = Some((size, now));
         }
     }
 
-    /// When the size is to be sent, if it is another one.
+    /// When to send the current size, if it differs from the last one sent.
     pub(crate) fn due(&self) -> Option<Instant> {
         let (size, since) = self.now?;
         match self.sent {
@@ -38,7 +39,7 @@ impl DisplayedSize {
         }
     }
 
-    /// The size to send now, if it is time.
+    /// Returns the size to send now, if it is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Resolution> {
         let (size, _) = self.now.filter(|_| self.due().is_some_and(|due| due <= now))?;
         self.sent = Some((size, now));
@@ -50,7 +51,8 @@ fn is_larger(size: Resolution, than: Resolution) -> bool {
     size.max_width > than.max_width || size.max_height > than.max_height
 }
 
-/// A sixteenth more or less is not worth a keyframe. Something and nothing are never close.
+/// Whether the sizes differ by at most a sixteenth, which is not worth a keyframe. Zero is never close to another
+/// size.
 fn is_close(a: Resolution, b: Resolution) -> bool {
     let close = |a: u32, b: u32| u64::from(a.abs_diff(b)) * 16 <= u64::from(a.min(b));
     a.is_none() == b.is_none() && close(a.max_width, b.max_width) && close(a.max_height, b.max_height)
@@ -64,7 +66,7 @@ mod tests {
         Resolution { max_width, max_height }
     }
 
-    /// When and what is sent, polled every 10 ms for ten seconds.
+    /// Returns what is sent and when, polled every 10 ms for ten seconds.
     fn sent(displayed: &mut DisplayedSize, start: Instant) -> Vec<(u128, Resolution)> {
         let times = (0..1000).map(|n| start + Duration::from_millis(n * 10));
         times

@@ -1,4 +1,4 @@
-//! What goes into a call and what comes out of it.
+//! Inputs and outputs of a call.
 
 use crate::view::Distrust;
 use signaling::board::RoomRequest;
@@ -7,132 +7,134 @@ use signaling::message::{
 };
 use std::collections::BTreeMap;
 
-/// What the person wants.
+/// Commands of the person.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Enter a room. The only way to a first packet or an open device.
+    /// Join a room. Nothing else may cause a first packet or open a device.
     Join {
-        /// Room name, as in a link.
+        /// Name of the room, as in the link.
         room: String,
-        /// Invite token, if the link had one.
+        /// Token of the invite, if the link has one.
         invite: Option<String>,
-        /// Microphone and camera at the start.
+        /// Whether microphone and camera are on at the start.
         media: MediaState,
     },
-    /// Leave it.
+    /// Leave the room.
     Leave,
-    /// Microphone on or off.
+    /// Switch the microphone on or off.
     SetMicrophone(bool),
-    /// Camera on or off.
+    /// Switch the camera on or off.
     SetCamera(bool),
-    /// Forget a line of one's own that was not said, or not yet: [`crate::UnsentLine::number`].
+    /// Drop an own line of chat that failed or was not sent yet, by its [`crate::UnsentLine::number`].
     DropLine(u64),
-    /// Do something as the host of the room. The server judges whether one is.
+    /// A request as the host of the room. The server checks whether the sender is the host.
     Room(RoomRequest),
-    /// How large each camera is shown, in pixels of the screen; who is not listed is out of sight. Without it everybody
-    /// sends what they can.
+    /// The display size of each camera in device pixels. A camera that is not listed is not displayed. Without this
+    /// command everybody sends what they can.
     Show(BTreeMap<ParticipantId, Resolution>),
 }
 
-/// What happens around the call.
+/// Inputs of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// The person.
+    /// A command of the person.
     Command(Command),
-    /// The signalling session.
+    /// A signal from the signalling session.
     Signal(Signal),
-    /// Which of microphone and camera work, as far as they are wanted: what is on here and does not work is off to others.
+    /// Whether microphone and camera work, as far as they are wanted. A device that is on but does not work is
+    /// reported to the others as off.
     Able(MediaState),
-    /// What became of an [`Output::Send`] of a `join` or a `chat`; before the next output is taken.
+    /// The result of an [`Output::Send`] of a `join` or a `chat`. Pass it in before taking the next output.
     Sent(SendOutcome),
-    /// A peer connection made a description for the far side.
+    /// A peer connection created a description for the other side.
     LocalDescription {
-        /// To whom.
+        /// The participant.
         id: ParticipantId,
-        /// Which kind.
+        /// Offer or answer.
         kind: SdpKind,
-        /// Opaque here.
+        /// Session description, which is not parsed here.
         sdp: String,
     },
-    /// A peer connection found a candidate of its own.
+    /// A peer connection gathered a local candidate.
     LocalCandidate {
-        /// To whom.
+        /// The participant.
         id: ParticipantId,
-        /// The candidate; `None`: no more follow.
+        /// The candidate; `None` at the end of candidates.
         candidate: Option<IceCandidate>,
     },
     /// A peer connection's state changed.
     Peer {
-        /// To whom.
+        /// The participant.
         id: ParticipantId,
-        /// How.
+        /// The change.
         input: PeerInput,
     },
-    /// What [`Output::Signal`] gave is the offer of another connection of theirs than the one we are connected with.
+    /// The offer in an [`Output::Signal`] is from a new connection of the participant, not from the one to which ours
+    /// is connected.
     NewSession {
-        /// Whose.
+        /// The participant.
         id: ParticipantId,
         /// The offer.
         sdp: String,
     },
 }
 
-/// What became of a message that was to be sent.
+/// The result of sending a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// The `join` has this number.
+    /// The `join` was sent with this number.
     Join {
-        /// By it the server's answer names it.
+        /// Its number, to which the server's answer refers.
         about: u64,
     },
-    /// The line of chat has this number.
+    /// The line of chat was sent with this number.
     Chat {
-        /// By it the server's answer names it.
+        /// Its number, to which the server's answer refers.
         about: u64,
     },
-    /// The session takes no more for now: the line waits.
+    /// The session accepts no more at the moment. The line waits.
     ChatDeferred,
-    /// The line may not be sent.
+    /// The line is not allowed.
     ChatRefused(ErrorCode),
 }
 
-/// What the signalling session reports.
+/// Signals from the signalling session.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Signal {
-    /// A new session.
+    /// A new session began.
     Welcome {
-        /// For the connections to come.
+        /// ICE servers for new connections.
         ice_servers: Vec<IceServer>,
-        /// People that a room of this server has at most.
+        /// Maximum number of people in a room of this server.
         max_participants: usize,
     },
-    /// The broken session goes on; nothing was lost.
+    /// The broken session continues; nothing was lost.
     Resumed {
-        /// Fresh credentials.
+        /// ICE servers with new credentials.
         ice_servers: Vec<IceServer>,
     },
-    /// The socket broke; the session tries to come back.
+    /// The socket broke, and the session is reconnecting.
     Disconnected,
-    /// The session could not be resumed: the server has forgotten our seat.
+    /// The session could not be resumed. The server has forgotten our seat.
     Lost,
-    /// The session is over and does not come back.
+    /// The session ended for good.
     Ended(ErrorCode),
-    /// Whoever answered at the server's address could not prove to be the server; nobody asks there again.
+    /// The machine that answered could not prove to be the server. The client does not connect to it again.
     Untrusted(Distrust),
-    /// A message of the server.
+    /// A message from the server.
     Message(ServerMessage),
 }
 
 /// A change of a peer connection's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerInput {
-    /// ICE and DTLS stand.
+    /// ICE and DTLS are connected.
     Connected,
-    /// Nothing comes any more; it may mend itself.
+    /// No packets arrive. The connection may recover.
     Disconnected,
-    /// ICE gave up.
+    /// ICE failed.
     Failed,
-    /// It could not be made, or has ended: nothing but a new one helps.
+    /// The connection could not be created or has ended. It must be replaced.
     Broken,
 }
 
@@ -145,71 +147,71 @@ pub enum SdpKind {
     Answer,
 }
 
-/// What is to be done.
+/// Actions for the driver.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Say this to the server.
+    /// Send a message to the server.
     Send(ClientMessage),
-    /// Make a peer connection.
+    /// Create a peer connection.
     OpenPeer {
-        /// To whom.
+        /// The participant.
         id: ParticipantId,
-        /// We yield when both offer at once: the newcomer does.
+        /// Whether we are the polite peer, which the newcomer is.
         polite: bool,
-        /// We offer: the newcomer does.
+        /// Whether we make the offer, which the newcomer does.
         offer: bool,
-        /// STUN and TURN.
+        /// STUN and TURN servers.
         ice_servers: Vec<IceServer>,
     },
-    /// Close the peer connection and make another one in its place.
+    /// Close the peer connection and create another in its place.
     RenewPeer {
-        /// To whom.
+        /// The participant.
         id: ParticipantId,
-        /// We yield when both offer at once.
+        /// Whether we are the polite peer.
         polite: bool,
-        /// We offer.
+        /// Whether we make the offer.
         offer: bool,
-        /// STUN and TURN.
+        /// STUN and TURN servers.
         ice_servers: Vec<IceServer>,
     },
-    /// Hand this to a peer connection.
+    /// Pass a signal to a peer connection.
     Signal {
-        /// Whose.
+        /// The participant.
         id: ParticipantId,
-        /// What.
+        /// The signal.
         signal: PeerSignal,
     },
     /// Restart ICE.
     RestartIce {
-        /// To whom.
+        /// The participant.
         id: ParticipantId,
     },
-    /// From now on the far side has use for no larger pictures than this.
+    /// The other side needs no larger pictures than this from now on.
     Resolution {
-        /// Whose.
+        /// The participant.
         id: ParticipantId,
         /// The size.
         most: Resolution,
     },
     /// Close a peer connection.
     ClosePeer {
-        /// To whom.
+        /// The participant.
         id: ParticipantId,
     },
-    /// From now on exactly these devices may be open for the call.
+    /// Open exactly these devices for the call, and close the others.
     Capture(MediaState),
 }
 
-/// Signalling for one peer connection.
+/// A signal for one peer connection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PeerSignal {
-    /// Offer or answer from the far side.
+    /// Offer or answer from the other side.
     Description {
-        /// Which.
+        /// Offer or answer.
         kind: SdpKind,
-        /// Opaque here.
+        /// Session description, which is not parsed here.
         sdp: String,
     },
-    /// Candidate from the far side; `None`: no more follow.
+    /// Candidate from the other side; `None` at the end of candidates.
     Candidate(Option<IceCandidate>),
 }

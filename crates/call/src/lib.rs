@@ -1,7 +1,7 @@
-//! Who is in a call, what they may, and how it is joined, kept and left.
+//! The people in a call and their permissions; joining, staying in and leaving a call.
 //!
-//! [`Call`] is the only judge of consent: it asks for a peer connection or an open device in an [`Output`] and only
-//! between the person's own [`Command::Join`] and the end of the call. It neither reads SDP nor touches a frame.
+//! [`Call`] alone decides about consent. Only between the person's own [`Command::Join`] and the end of the call does
+//! it request a peer connection or an open device, in an [`Output`]. It does not parse SDP and never handles a frame.
 
 mod call;
 mod displayed;

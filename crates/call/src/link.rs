@@ -1,4 +1,4 @@
-//! The way media takes to one participant, and when to mend it.
+//! The connection to one participant, and when to repair it.
 
 use crate::event::PeerInput;
 use std::time::{Duration, Instant};
@@ -8,36 +8,37 @@ use std::time::{Duration, Instant};
 /// ```text
 ///  Connecting ──connected──▶ Connected ──disconnected, failed, broken──▶ Interrupted
 ///      │                         ▲                                          │ ▲ │
-///      │                         └───────────────connected──────────────────┘ │ │ restarted, made anew
+///      │                         └───────────────connected──────────────────┘ │ │ restarted, replaced
 ///      └──────────────failed, broken, not up in time──────────────────────────┘ ▼ (stays so until connected)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
-    /// ICE and DTLS are on their way.
+    /// ICE and DTLS are connecting.
     Connecting,
     /// Media flows.
     Connected,
-    /// Nothing has come for some seconds, or ICE failed; it is being mended.
+    /// No packets have arrived for some seconds, or ICE failed. The connection is being repaired.
     Interrupted {
         /// Since when.
         since: Instant,
     },
 }
 
-/// How to mend a link.
+/// Ways to repair a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mend {
-    /// Look for another path.
+    /// Restart ICE to find another path.
     RestartIce,
-    /// Make the connection anew: the old one is of no use any more.
+    /// Replace the connection, which can no longer be used.
     Renew,
 }
 
-/// Watches one link: decides when ICE is restarted and when the connection is made anew.
+/// Monitors one link: decides when to restart ICE and when to replace the connection.
 #[derive(Debug)]
 pub(crate) struct LinkMonitor {
     pub(crate) state: LinkState,
-    /// We made the first offer: restarts come from this side, and the other side waits longer before it does something.
+    /// Whether we made the first offer. Then restarts come from this side, and the other side waits longer before it
+    /// acts.
     offers: bool,
     restarts: u32,
     restart_at: Option<Instant>,
@@ -46,19 +47,19 @@ pub(crate) struct LinkMonitor {
     connected: Option<Instant>,
 }
 
-/// After this long without packets ICE is restarted; shorter gaps mend themselves.
+/// Time without packets after which ICE is restarted. Shorter gaps recover without help.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Restarts grow apart up to this.
+/// Longest interval between restarts.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// How long a connection may take to come up, restarts and all, before it is made anew by the side that offers.
+/// How long a connection may take to come up, including restarts, before the offering side replaces it.
 const SETUP: Duration = Duration::from_secs(30);
-/// The other side leaves that to it for longer.
+/// The other side waits longer, to leave that to the offering side.
 const LONGER_SETUP: Duration = Duration::from_secs(50);
-/// Before a connection that broke is made anew; the pause doubles.
+/// Delay before a broken connection is replaced. It doubles each time.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Longest pause.
+/// Longest such delay.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// A connection that stood for so long was a good one: the next pause is short again.
+/// A connection that lasted this long resets the delay.
 const STOOD: Duration = Duration::from_secs(30);
 
 impl LinkMonitor {
@@ -76,7 +77,7 @@ impl LinkMonitor {
         link
     }
 
-    /// Takes a change of the connection's state; true if it shows.
+    /// Handles a change of the connection's state. Returns true if the change is visible.
     pub(crate) fn handle(&mut self, now: Instant, input: PeerInput) -> bool {
         let before = self.state;
         match input {
@@ -92,7 +93,7 @@ impl LinkMonitor {
         before != self.state
     }
 
-    /// What is to be done now, if anything.
+    /// Returns the repair that is due, if any.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Mend> {
         if self.renew_at.is_some_and(|at| at <= now) {
             self.renewed(now);
@@ -110,7 +111,7 @@ impl LinkMonitor {
         self.restart_at.into_iter().chain(self.renew_at).min()
     }
 
-    /// The connection has been made anew, for whichever reason.
+    /// Records that the connection was replaced, for any reason.
     pub(crate) fn renewed(&mut self, now: Instant) {
         self.lost(now);
         self.renewals = self.renewals.saturating_add(1);
@@ -145,7 +146,7 @@ impl LinkMonitor {
         self.renew_at = Some(now + (PAUSE * 2u32.pow(self.renewals.min(8))).min(LONGEST_PAUSE));
     }
 
-    /// Nothing flows any more.
+    /// Records that no media flows any more.
     fn lost(&mut self, now: Instant) {
         if !matches!(self.state, LinkState::Interrupted { .. }) {
             self.state = LinkState::Interrupted { since: now };
@@ -165,7 +166,7 @@ mod tests {
         (LinkMonitor::new(now, offers), now)
     }
 
-    /// What is done until then, and when, in seconds.
+    /// Returns the repairs until then, with their times in seconds.
     fn mends(link: &mut LinkMonitor, start: Instant, seconds: u64) -> Vec<(u64, Mend)> {
         let mut done = vec![];
         while let Some(at) = link.poll_timeout().filter(|at| *at <= start + Duration::from_secs(seconds)) {

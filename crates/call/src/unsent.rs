@@ -1,7 +1,8 @@
-//! Lines of chat that the person has written and the room has not seen yet.
+//! Lines of chat that the person has written and the server has not sent back yet.
 //!
-//! A line waits here while nobody would hear it, goes out no faster than a server takes lines, and stays until the
-//! server repeats it to everybody, its writer included. What cannot be said goes back to the person with the reason.
+//! A line waits here while nobody can receive it. It is sent no faster than a server accepts lines, and stays until
+//! the server sends it to everybody, including its author. A line that cannot be sent goes back to the person with
+//! the reason.
 
 use signaling::limits::CHAT_RATE;
 use signaling::message::ErrorCode;
@@ -9,16 +10,16 @@ use signaling::text::{ChatError, clean_chat};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Lines kept; one more is refused at once, and stays where it was written.
+/// Lines kept. When full, another line is refused immediately and stays in the input field.
 pub const MAX_LINES: usize = 50;
-/// Bytes of text kept, of all lines together; the same happens when full.
+/// Total bytes of text kept. When full, the same happens.
 pub const MAX_BYTES: usize = 64 * 1024;
-/// Lines that go out at once: fewer than a server takes ([`signaling::limits::CHAT_BURST`]), so that order is kept.
+/// Lines sent in one burst: fewer than a server accepts ([`signaling::limits::CHAT_BURST`]), to keep them in order.
 const BURST: f64 = 8.0;
-/// How long a line waits after the server has said that it was too fast, or the session that it is full.
+/// How long a line waits after the server refused it as too fast, or the session's queue was full.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Where a line of one's own stands.
+/// Delivery state of an own line.
 ///
 /// ```text
 ///  Waiting ──sent──▶ InFlight ──repeated by the server──▶ (chat)
@@ -31,33 +32,33 @@ const PAUSE: Duration = Duration::from_secs(2);
 enum Delivery {
     /// It has not been sent yet.
     Waiting,
-    /// The session has it. `about`: its number there, once known.
+    /// The session has it. `about` is its number there, if it is known yet.
     InFlight { about: Option<u64> },
-    /// It was not said.
+    /// It could not be sent.
     Failed(NotSaid),
 }
 
-/// Why a line was not said.
+/// Why a line could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSaid {
-    /// The session broke off for good while it was on its way: the others may have it or not.
+    /// The session was lost while the line was in flight. The others may or may not have it.
     Unconfirmed,
-    /// The call ended before it could go out.
+    /// The call ended before the line was sent.
     CallEnded,
     /// The server refused it.
     Refused(ErrorCode),
 }
 
-/// Why a line is not taken at all.
+/// Why a line is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChatRefusal {
-    /// There is no call.
+    /// There is no active call.
     #[error("there is nobody to read it: join a room first")]
     NoCall,
-    /// It says nothing, or too much.
+    /// The text is empty or too long.
     #[error(transparent)]
     Text(#[from] ChatError),
-    /// [`MAX_LINES`] or [`MAX_BYTES`] wait already.
+    /// [`MAX_LINES`] or [`MAX_BYTES`] are already waiting.
     #[error("too many lines wait for the connection: send it again later")]
     Full,
 }
@@ -73,14 +74,14 @@ impl ChatRefusal {
     }
 }
 
-/// A line of one's own that is not in the chat yet.
+/// An own line that is not in the chat yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsentLine {
-    /// Names it towards [`crate::Command::DropLine`]; later lines have higher numbers.
+    /// Identifies the line in [`crate::Command::DropLine`]. Later lines have higher numbers.
     pub number: u64,
     /// Plain text, never markup.
     pub text: String,
-    /// Why it was not said; `None`: it waits or is on its way.
+    /// Why it could not be sent; `None` while it waits or is in flight.
     pub failed: Option<NotSaid>,
 }
 
@@ -91,17 +92,17 @@ struct Line {
     state: Delivery,
 }
 
-/// The lines, oldest first.
+/// The unsent lines, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Unsent {
     lines: VecDeque<Line>,
     numbers: u64,
-    /// How many lines may go out, at that time.
+    /// Tokens for sending lines, and when they were counted.
     credit: Option<(f64, Instant)>,
 }
 
 impl Unsent {
-    /// Takes a line over; its number.
+    /// Queues a line and returns its number.
     pub(crate) fn push(&mut self, now: Instant, text: &str) -> Result<u64, ChatRefusal> {
         let text = clean_chat(text)?;
         let bytes: usize = self.lines.iter().map(|line| line.text.len()).sum();
@@ -114,14 +115,14 @@ impl Unsent {
         Ok(self.numbers)
     }
 
-    /// Forgets a line that has not gone out, or was not said. True if there was one.
+    /// Drops a line that has not been sent or has failed. Returns whether there was one.
     pub(crate) fn drop_line(&mut self, number: u64) -> bool {
         let before = self.lines.len();
         self.lines.retain(|line| line.number != number || matches!(line.state, Delivery::InFlight { .. }));
         self.lines.len() != before
     }
 
-    /// The next line to be said now, while somebody listens.
+    /// Returns the next line to send now.
     pub(crate) fn next(&mut self, now: Instant) -> Option<String> {
         let due = self.due()?;
         let line = self.lines.iter_mut().find(|line| line.state == Delivery::Waiting).filter(|_| due <= now)?;
@@ -131,21 +132,21 @@ impl Unsent {
         Some(text)
     }
 
-    /// When the next line may be said, if one waits.
+    /// When the next waiting line may be sent.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.lines.iter().find(|line| line.state == Delivery::Waiting)?;
         let (credit, at) = self.credit?;
         Some(at + Duration::from_secs_f64((1.0 - credit).max(0.0) / CHAT_RATE))
     }
 
-    /// The session has taken the line that was said last, under this number.
+    /// The session accepted the last line, under this number.
     pub(crate) fn taken(&mut self, about: u64) {
         if let Some(state) = self.flying() {
             *state = Delivery::InFlight { about: Some(about) };
         }
     }
 
-    /// The session could not take the line that was said last: it waits again.
+    /// The session could not accept the last line, which waits again.
     pub(crate) fn put_back(&mut self, now: Instant) {
         if let Some(state) = self.flying() {
             *state = Delivery::Waiting;
@@ -153,14 +154,14 @@ impl Unsent {
         self.pause(now);
     }
 
-    /// The session refuses the line that was said last.
+    /// The session refused the last line.
     pub(crate) fn refused(&mut self, code: ErrorCode) {
         if let Some(state) = self.flying() {
             *state = Delivery::Failed(NotSaid::Refused(code));
         }
     }
 
-    /// The server has refused message `about`. True if that was one of these lines.
+    /// The server refused message `about`. Returns whether that was one of these lines.
     pub(crate) fn error(&mut self, now: Instant, about: u64, code: ErrorCode) -> bool {
         let asked = Delivery::InFlight { about: Some(about) };
         let Some(line) = self.lines.iter_mut().find(|line| line.state == asked) else { return false };
@@ -173,13 +174,13 @@ impl Unsent {
         true
     }
 
-    /// The server has repeated a line of ours to everybody: the oldest that is on its way.
+    /// The server sent back one of our lines: the oldest in flight.
     pub(crate) fn repeated(&mut self) {
         let first = self.lines.iter().position(|line| matches!(line.state, Delivery::InFlight { .. }));
         first.and_then(|place| self.lines.remove(place));
     }
 
-    /// The session is gone, and with it every answer.
+    /// The session is lost, and so are all pending answers.
     pub(crate) fn session_lost(&mut self) {
         for line in &mut self.lines {
             if let Delivery::InFlight { .. } = line.state {
@@ -188,19 +189,19 @@ impl Unsent {
         }
     }
 
-    /// The call is over: what has not gone out does not any more.
+    /// The call ended. Lines that were not sent fail.
     pub(crate) fn call_ended(&mut self) {
         for line in self.lines.iter_mut().filter(|line| line.state == Delivery::Waiting) {
             line.state = Delivery::Failed(NotSaid::CallEnded);
         }
     }
 
-    /// Another room has nothing to do with these lines.
+    /// Drops all lines, because they belong to another room.
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
     }
 
-    /// As a window shows them.
+    /// Returns the lines as a window displays them.
     pub(crate) fn view(&self) -> Vec<UnsentLine> {
         let failed = |state| match state {
             Delivery::Waiting | Delivery::InFlight { .. } => None,
@@ -211,7 +212,7 @@ impl Unsent {
         self.lines.iter().map(show).collect()
     }
 
-    /// The line that was handed out and not yet answered for by the session.
+    /// The line that was returned by [`Unsent::next`] and whose result the session has not reported.
     fn flying(&mut self) -> Option<&mut Delivery> {
         let unnumbered = Delivery::InFlight { about: None };
         self.lines.iter_mut().map(|line| &mut line.state).find(|state| **state == unnumbered)
@@ -280,7 +281,7 @@ mod tests {
         unsent.taken(7);
         assert!(!unsent.error(now, 6, ErrorCode::RateLimited), "about something else");
         assert!(unsent.error(now, 7, ErrorCode::RateLimited));
-        assert_eq!(unsent.next(now), None, "not at once");
+        assert_eq!(unsent.next(now), None, "not immediately");
         assert_eq!(unsent.next(now + PAUSE).as_deref(), Some("a"));
     }
 
@@ -337,7 +338,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens: each line is in exactly one place, said, waiting, failed or taken back.
+        /// In any sequence of events each line is in exactly one place: sent, waiting, failed or dropped.
         #[test]
         fn no_line_is_lost_and_none_is_said_twice(steps in prop::collection::vec((0u8..8, 0u64..3), 0..200)) {
             let (mut unsent, mut now) = (Unsent::default(), Instant::now());

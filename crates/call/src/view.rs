@@ -1,4 +1,4 @@
-//! What a window shows of a call.
+//! The state of a call that a window displays.
 
 use crate::link::LinkState;
 use crate::unsent::UnsentLine;
@@ -7,23 +7,23 @@ use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Where a call stands, as the person sees it.
+/// Stage of a call, as the person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
     /// In no room.
     Idle,
-    /// On the way in.
+    /// Joining a room.
     Joining,
-    /// At the door: the host knows, and nobody sees or hears anything of us.
+    /// Waiting to be admitted. The host has been informed, and nobody receives media from us.
     Knocking,
     /// In the room.
     Joined,
-    /// In the room, the server out of reach since then; media between people goes on.
+    /// In a room, but disconnected from the server. Media between people continues.
     Reconnecting {
-        /// Since when.
+        /// When the connection broke.
         since: Instant,
     },
-    /// Over.
+    /// The call ended.
     Ended(Ended),
 }
 
@@ -34,18 +34,18 @@ pub enum Ended {
     Left,
     /// The server or the room ended it.
     Removed(LeaveReason),
-    /// It could not be joined or kept.
+    /// The call could not be joined or continued.
     Refused(ErrorCode),
-    /// Another machine answered, or one that cannot be told from another.
+    /// Another machine answered, or one that cannot be distinguished from another.
     Untrusted(Distrust),
 }
 
-/// Why a server is not believed to be itself.
+/// Why a server's identity is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distrust {
     /// Its certificate is not the one that the link names.
     WrongCertificate,
-    /// Nobody this machine trusts vouches for its certificate.
+    /// No authority that this machine trusts signed its certificate.
     CertificateRefused,
 }
 
@@ -59,63 +59,63 @@ impl Distrust {
     }
 }
 
-/// A call as it is now.
+/// The current state of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallView {
-    /// Where it stands.
+    /// The stage.
     pub stage: Stage,
     /// The room.
     pub room: String,
-    /// Own id, once in.
+    /// Own id, in a room.
     pub you: Option<ParticipantId>,
-    /// Own microphone and camera, as wished.
+    /// Own microphone and camera, as wanted.
     pub media: MediaState,
-    /// What the others know of it: off where the device does not work.
+    /// What the others have been sent. A device that does not work is off.
     pub announced: MediaState,
     /// The others, earliest first.
     pub participants: Arc<[ParticipantView]>,
-    /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`]. The same `Arc` until a line comes, and the same of
-    /// each line.
+    /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`]. The `Arc` changes only when a line arrives;
+    /// the `Arc` of a line never changes.
     pub chat: Arc<Vec<Arc<ChatLine>>>,
-    /// Own lines that the room has not seen yet, oldest first, at most [`crate::MAX_UNSENT_LINES`]: they wait for the
-    /// server, or were not said.
+    /// Own lines that the server has not sent back yet, oldest first, at most [`crate::MAX_UNSENT_LINES`]. They wait
+    /// for the server, or failed.
     pub unsent: Vec<UnsentLine>,
-    /// Who keeps the door of this room: may lock it, let people in, mute and send out. Nobody where a room has none, or
-    /// its host is away for a moment. Also known to who knocks.
+    /// The participant who may lock this room, admit people, mute and remove them. `None` if the room has no host, or
+    /// its host is away for a moment. Also known while knocking.
     pub host: Option<ParticipantId>,
-    /// Nobody new comes in.
+    /// Whether nobody new may join.
     pub locked: bool,
-    /// Who knocks, earliest first; only the host hears of them.
+    /// People who knock, earliest first. Only the host receives them.
     pub lobby: Vec<Knocker>,
-    /// The last thing that could not be done, for a notice.
+    /// The last error, for a notice.
     pub notice: Option<ErrorCode>,
-    /// How many notices there were: the same one again is another one.
+    /// Number of notices so far. It distinguishes repeated notices.
     pub notices: u64,
 }
 
-/// Somebody else in the room.
+/// Another participant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParticipantView {
-    /// Who.
+    /// Their id.
     pub id: ParticipantId,
-    /// Label.
+    /// Display name.
     pub name: String,
     /// Device key, base64url.
     pub key: String,
     /// Microphone and camera.
     pub media: MediaState,
-    /// The way media takes to them.
+    /// The connection to them.
     pub link: LinkState,
-    /// Whether the server reaches them.
+    /// Whether they are connected to the server.
     pub connected: bool,
 }
 
 /// A line of chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatLine {
-    /// Who said it.
+    /// The author.
     pub from: ParticipantId,
-    /// Their name when they said it.
+    /// The author's name at that time.
     pub name: String,
     /// Plain text, never markup.
     pub text: String,

@@ -1,4 +1,4 @@
-//! What is on and does not work is off to the others.
+//! A device that is on but does not work is reported to the others as off.
 
 use call::{Call, Command, Input, Output, Signal};
 use signaling::message::{ClientMessage, MediaState, ParticipantId, ServerMessage};
@@ -8,7 +8,7 @@ const BOTH: MediaState = MediaState { microphone: true, camera: true };
 const NONE: MediaState = MediaState { microphone: false, camera: false };
 const SOUND: MediaState = MediaState { microphone: true, camera: false };
 
-/// What is sent to the server after this.
+/// Returns what is sent to the server after this input.
 fn sent(call: &mut Call, input: Input) -> Vec<MediaState> {
     call.handle(Instant::now(), input);
     let outputs = std::iter::from_fn(|| call.poll_output());
@@ -35,14 +35,14 @@ fn a_camera_that_fails_is_off_to_the_others_until_it_works() {
     sent(&mut call, joined());
     assert_eq!(sent(&mut call, Input::Able(SOUND)), [SOUND]);
     assert_eq!((call.view().media, call.view().announced), (BOTH, SOUND), "the wish stays");
-    assert_eq!(sent(&mut call, Input::Able(SOUND)), [], "it is said once");
+    assert_eq!(sent(&mut call, Input::Able(SOUND)), [], "it is sent once");
     assert_eq!(sent(&mut call, Input::Able(BOTH)), [BOTH]);
 }
 
 #[test]
 fn what_failed_before_is_off_from_the_start_and_after_a_restart_of_the_server() {
     let mut call = Call::new();
-    assert_eq!(sent(&mut call, Input::Able(NONE)), [], "nobody is there");
+    assert_eq!(sent(&mut call, Input::Able(NONE)), [], "there is no call");
     assert_eq!(sent(&mut call, join(BOTH)), [NONE]);
     sent(&mut call, joined());
     assert_eq!(sent(&mut call, Input::Able(SOUND)), [SOUND]);
@@ -56,7 +56,7 @@ fn switching_what_does_not_work_tells_nobody_anything() {
     assert_eq!(sent(&mut call, join(BOTH)), [SOUND]);
     sent(&mut call, joined());
     assert_eq!(sent(&mut call, Input::Command(Command::SetCamera(false))), []);
-    assert_eq!(sent(&mut call, Input::Able(BOTH)), [], "a camera that is not wanted has nothing to tell");
+    assert_eq!(sent(&mut call, Input::Able(BOTH)), [], "a camera that is not wanted causes no message");
     assert_eq!(sent(&mut call, Input::Command(Command::SetCamera(true))), [BOTH]);
     assert_eq!(
         sent(&mut call, Input::Command(Command::SetMicrophone(false))),

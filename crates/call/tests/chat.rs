@@ -1,4 +1,4 @@
-//! Nothing that was written is lost, whatever becomes of the session; and an error ends no more than it is about.
+//! No written line is lost, whatever happens to the session, and an error ends only what it is about.
 
 use call::{Call, ChatRefusal, Command, Ended, Input, NotSaid, Output, SendOutcome, Signal, Stage};
 use signaling::message::{
@@ -11,12 +11,12 @@ fn id(text: &str) -> ParticipantId {
     ParticipantId(text.into())
 }
 
-/// One person and their session: what is said is numbered as a session would.
+/// One person and their session, which numbers messages like a real one.
 struct One {
     call: Call,
     now: Instant,
     seq: u64,
-    /// What went into the session since it was lost last.
+    /// Messages sent in the session since it was lost last.
     said: Vec<(u64, ClientMessage)>,
 }
 
@@ -82,7 +82,7 @@ impl One {
         self.drain();
     }
 
-    /// Lines that went into the present session.
+    /// Lines sent in the current session.
     fn lines(&self) -> Vec<String> {
         let text = |message: &ClientMessage| match message {
             ClientMessage::Chat { text } => Some(text.clone()),
@@ -134,7 +134,7 @@ fn what_the_session_already_had_is_not_said_again_after_a_resume() {
     one.write("soup").unwrap();
     one.input(Input::Signal(Signal::Disconnected));
     one.input(Input::Signal(Signal::Resumed { ice_servers: vec![] }));
-    assert_eq!(one.lines(), ["soup"], "the session repeats by itself what the server has not received");
+    assert_eq!(one.lines(), ["soup"], "the session itself sends again what the server has not received");
     one.echo("p9", "soup");
     assert_eq!((one.unsent().len(), one.call.view().chat.len()), (0, 1));
 }

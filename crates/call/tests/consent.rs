@@ -1,4 +1,4 @@
-//! No peer connection, and no open device, without the person's own Join: whatever comes from outside, in any order.
+//! No peer connection and no open device without the person's own Join, whatever comes from outside, in any order.
 
 use call::{Call, Command, Distrust, Input, Output, PeerInput, PeerSignal, SdpKind, SendOutcome, Signal};
 use proptest::prelude::*;
@@ -304,7 +304,7 @@ fn a_broken_connection_is_made_anew_after_a_pause_by_either_side() {
     for n in [1, 2] {
         call.handle(now, Input::Peer { id: id(n), input: PeerInput::Broken });
     }
-    assert_eq!(drain(&mut call), vec![], "not at once");
+    assert_eq!(drain(&mut call), vec![], "not immediately");
     let due = call.poll_timeout().expect("it is mended");
     call.handle_timeout(due);
     let renewed = |n, polite| Output::RenewPeer { id: id(n), polite, offer: true, ice_servers: vec![] };

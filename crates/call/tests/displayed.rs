@@ -1,4 +1,4 @@
-//! What is sent to others about how large they are displayed, and what is learned of oneself.
+//! What is sent to others about their display size, and what is received about one's own.
 
 use call::{Call, Command, Input, Output, PeerInput, Signal};
 use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, Resolution, ServerMessage};
@@ -22,7 +22,7 @@ struct One {
 }
 
 impl One {
-    /// At a table with these.
+    /// At a table with these participants.
     fn with(others: Vec<Participant>) -> One {
         let mut one = One { call: Call::new(), now: Instant::now() };
         let media = BOTH;
@@ -39,13 +39,13 @@ impl One {
         self.input(Input::Signal(Signal::Message(message)))
     }
 
-    /// Who is sent what, when the window shows this.
+    /// Returns what is sent to whom when the window displays these sizes.
     fn show(&mut self, sizes: &[(&str, Resolution)]) -> Vec<(String, Resolution)> {
         let sizes = sizes.iter().map(|(who, size)| (id(who), *size)).collect();
         sent(self.input(Input::Command(Command::Show(sizes))))
     }
 
-    /// Who is sent what while time passes.
+    /// Returns what is sent to whom during this time.
     fn wait(&mut self, seconds: u64) -> Vec<(String, Resolution)> {
         self.now += Duration::from_secs(seconds);
         self.call.handle_timeout(self.now);
@@ -69,7 +69,7 @@ fn sent(outputs: Vec<Output>) -> Vec<(String, Resolution)> {
 #[test]
 fn everybody_gets_their_own_size_and_who_is_not_listed_that_nobody_looks() {
     let mut one = One::with(vec![person("ada", BOTH), person("ben", BOTH)]);
-    assert_eq!(one.wait(60), [], "without a window nothing is said");
+    assert_eq!(one.wait(60), [], "without a window nothing is sent");
     assert_eq!(one.show(&[("ada", LARGE)]), [("ada".into(), LARGE)]);
     assert_eq!(one.wait(3), [("ben".into(), Resolution::NONE)]);
     for who in ["ada", "ben"] {

@@ -1,4 +1,4 @@
-//! At the door and as a host: knocking, locking, muting, sending out.
+//! Knocking and hosting: admitting, locking, muting, removing.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ struct One {
 }
 
 impl One {
-    /// Has asked for a seat.
+    /// Somebody who has requested to join.
     fn new() -> One {
         let mut one = One { call: Call::new(), now: Instant::now() };
         one.command(Command::Join { room: "t-x".into(), invite: None, media: BOTH });

@@ -1,4 +1,4 @@
-//! The others in the room, and the connections with them.
+//! The other participants and the connections with them.
 
 use super::Call;
 use crate::displayed::DisplayedSize;
@@ -15,7 +15,7 @@ pub(super) struct Other {
     pub(super) connected: bool,
     pub(super) link: LinkMonitor,
     pub(super) inflow: Inflow,
-    /// We came later: we make the first offer, and yield when both offer at once.
+    /// Whether we joined later. The newcomer makes the first offer and is the polite peer.
     pub(super) newcomer: bool,
     pub(super) displayed: DisplayedSize,
 }
@@ -27,11 +27,12 @@ impl Call {
         }
     }
 
-    /// `newcomer`: we are; the one who comes offers, and yields when both offer at once.
+    /// Opens a connection to a participant. With `newcomer` we joined later, make the offer, and are the polite peer.
     pub(super) fn open(&mut self, now: Instant, participant: Participant, newcomer: bool) {
         let id = participant.id.clone();
         self.rejoin.met(&participant);
-        // A participant that is announced twice gets one connection, and those beyond the room's size get none.
+        // A participant that is announced twice gets one connection. Further participants than the room has seats get
+        // none.
         if self.knows(&id) || self.others.len() + 1 >= self.most_people {
             return;
         }
@@ -61,7 +62,7 @@ impl Call {
         self.forward(now, from, PeerSignal::Description { kind, sdp });
     }
 
-    /// Only what comes from somebody in the room reaches a connection, and no more of it than one may take.
+    /// Passes a signal to a connection if it is from somebody in the room and within the rate limits.
     pub(super) fn forward(&mut self, now: Instant, id: &ParticipantId, signal: PeerSignal) {
         if !self.in_room() {
             return;
@@ -74,12 +75,12 @@ impl Call {
         }
     }
 
-    /// Their connection is another one than before: ours is made anew for it, and takes the offer.
+    /// A participant has a new connection. Ours is replaced, and the new one gets the offer.
     pub(super) fn new_session(&mut self, now: Instant, id: ParticipantId, sdp: String) {
         let in_room = self.in_room();
         let Some(other) = self.others.iter_mut().find(|o| in_room && o.participant.id == id) else { return };
         if !other.inflow.may_renew(now) {
-            return; // they will offer again
+            return; // they will send another offer
         }
         other.link.renewed(now);
         self.outputs.push_back(other.renewal(false, &self.ice_servers));
@@ -130,7 +131,7 @@ impl Call {
 }
 
 impl Other {
-    /// `offer`: we begin.
+    /// `offer`: whether we make the offer.
     pub(super) fn renewal(&self, offer: bool, ice_servers: &[IceServer]) -> Output {
         let (id, ice_servers) = (self.participant.id.clone(), ice_servers.to_vec());
         Output::RenewPeer { id, polite: self.newcomer, offer, ice_servers }
