@@ -135,3 +135,10 @@ test('every text is used by a screen', async () => {
   const unused = Object.keys(en).filter(key => !['camera', 'microphone', 'speaker'].includes(key) && !new RegExp(`\\bt\\.${key}\\b`).test(code));
   assert.deepEqual(unused, []);
 });
+
+test('every reason why a server in the app does not start has a text in both languages', async () => {
+  const errors = await readFile(path.join(ui, '../crates/server/src/error.rs'), 'utf8');
+  const codes = [...errors.matchAll(/=> "(server_[a-z_]+)"/g)].map(([, code]) => code);
+  assert.ok(codes.length >= 8, `${codes}`);
+  for (const code of codes) for (const [language, { problems }] of Object.entries({ en, ko })) assert.ok(problems[code], `${language}: ${code}`);
+});
