@@ -287,6 +287,23 @@ test('acknowledgements go alone after a second, or at once after 32 messages', a
   assert.deepEqual(world.sent.at(-1), { seq: 0, ack: 33, type: 'ack' });
 });
 
+test('at most sixteen ICE servers are passed on', async () => {
+  const servers = Array.from({ length: 20 }, (_, n) => ({ urls: [`stun:s${n}.example`] })), world = new World();
+  await world.greet({ ...WELCOME, ice_servers: servers });
+  assert.deepEqual(world.events[0][1].ice_servers, servers.slice(0, 16));
+  world.breaks();
+  await world.clock.pass(300);
+  await world.greet({ ...RESUMED, received: 0, ice_servers: servers });
+  assert.deepEqual(world.events.at(-1)[1].ice_servers, servers.slice(0, 16));
+});
+
+test('a message of a later version is counted and ignored', async () => {
+  const world = new World();
+  await world.greet();
+  await world.says({ seq: 1, ack: 0, type: 'of_a_later_version' }, { seq: 2, ack: 0, type: 'left', reason: 'left' });
+  assert.deepEqual(world.events.slice(1), [['message', { type: 'left', reason: 'left' }]]);
+});
+
 test('what waits is bounded in number and bytes, and what fits no frame is refused', async () => {
   const world = new World();
   for (let n = 0; n < 512; n++) world.session.send({ type: 'chat', text: 'x' });
