@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use engine::VideoLimits;
+use tracing::level_filters::LevelFilter;
 use url::Url;
 
 /// Video calls for people who eat together.
@@ -34,9 +35,9 @@ pub(crate) struct Args {
     /// Do not open the socket for pictures: the window asks for each one.
     #[arg(long)]
     pub(crate) no_frame_socket: bool,
-    /// How much is logged: error, warn, info, debug or trace.
+    /// How much is logged: off, error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", env = "LUNCHROOM_LOG", default_value = "info")]
-    pub(crate) log: log::LevelFilter,
+    pub(crate) log: LevelFilter,
 }
 
 impl Args {

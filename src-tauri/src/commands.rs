@@ -7,7 +7,7 @@ use crate::desk::{Ask, DeskHandle};
 use crate::folders::Folders;
 use crate::frames::Fallback;
 use crate::state::{AppUpdate, Choice, CommandError, Join, Media, Settings, Stats, Tile};
-use crate::{figures, log_file, show};
+use crate::{figures, logging, show};
 use engine::signaling::message::MediaState;
 use engine::{Command, Engine};
 use std::sync::Arc;
@@ -161,7 +161,7 @@ pub(crate) async fn next_frame(fallback: State<'_, Fallback>, stream: u16) -> Re
 #[tauri::command]
 pub(crate) async fn export_log(folders: State<'_, Folders>) -> Result<String, CommandError> {
     let folders = folders.inner().clone();
-    let written = tokio::task::spawn_blocking(move || log_file::export(&folders.log, &folders.downloads)).await;
+    let written = tokio::task::spawn_blocking(move || logging::export(&folders.log, &folders.downloads)).await;
     match written.map_err(std::io::Error::other).and_then(|written| written) {
         Ok(file) => Ok(file.display().to_string()),
         Err(error) => Err(CommandError { code: "log_not_written".into(), message: error.to_string() }),

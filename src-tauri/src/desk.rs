@@ -275,7 +275,7 @@ impl Desk {
             self.problem(Problem { code: refused.code.clone(), message: refused.message.clone(), device: None });
             refused
         })?;
-        log::debug!("a link to {} is shown", link.room);
+        tracing::debug!("a link to {} is shown", link.room);
         self.link = Some(address::pending(&link, &self.servers()));
         Ok(())
     }
@@ -331,7 +331,7 @@ impl Desk {
 
     async fn tell_engine(&self, command: Command) {
         if let Err(error) = self.engine.command(command).await {
-            log::error!("{error}");
+            tracing::error!("{error}");
         }
     }
 

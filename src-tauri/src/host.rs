@@ -80,7 +80,7 @@ fn qr(text: &str) -> Result<String, CommandError> {
 
 /// This machine's IPv4 addresses on its networks, private ones first: those that people around can reach.
 fn addresses() -> Vec<IpAddr> {
-    let all = if_addrs::get_if_addrs().inspect_err(|error| log::warn!("no addresses: {error}")).unwrap_or_default();
+    let all = if_addrs::get_if_addrs().inspect_err(|error| tracing::warn!("no addresses: {error}")).unwrap_or_default();
     let mut found: Vec<Ipv4Addr> = all
         .into_iter()
         .filter_map(|interface| match interface.ip() {

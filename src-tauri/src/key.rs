@@ -30,7 +30,7 @@ fn broken(path: &Path) -> Problem {
 fn new_key(path: &Path) -> (DeviceKey, Option<Problem>) {
     let mut secret = [0; 32];
     if let Err(error) = getrandom::fill(&mut secret) {
-        log::error!("the system gives no random numbers: {error}");
+        tracing::error!("the system gives no random numbers: {error}");
         std::process::abort(); // a guessable key would be worse than none
     }
     let written = write_private(path, &secret);
@@ -41,7 +41,7 @@ fn new_key(path: &Path) -> (DeviceKey, Option<Problem>) {
 }
 
 fn told(code: &str, message: String) -> Problem {
-    log::warn!("{message}");
+    tracing::warn!("{message}");
     Problem { code: code.into(), message, device: None }
 }
 

@@ -18,7 +18,7 @@ mod folders;
 mod frames;
 mod host;
 mod key;
-mod log_file;
+mod logging;
 mod notify;
 mod settings;
 mod show;
@@ -37,9 +37,11 @@ use frames::{Fallback, FrameSocket};
 use settings::SettingsFile;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 use tauri::{App, AppHandle, Manager, RunEvent};
 use tokio::sync::oneshot;
+use tracing_appender::non_blocking::WorkerGuard;
 
 /// Exit code where the command line is not understood.
 const BAD_ARGUMENTS: u8 = 2;
@@ -64,17 +66,19 @@ pub fn run() -> ExitCode {
         eprintln!("{}", words::NO_DISPLAY);
         return ExitCode::from(NO_DISPLAY);
     }
-    match build(args) {
+    // Holds the log's guard until the end: dropping it writes the last lines.
+    let (log, _kept) = sync_channel(1);
+    match build(args, log) {
         Ok(app) => ExitCode::from(app.run_return(on_event) as u8),
         Err(error) => {
-            log::error!("{error}");
+            tracing::error!("{error}");
             eprintln!("lunchroom: {error}\n{}", words::NO_WEBVIEW);
             ExitCode::from(NO_WINDOW)
         }
     }
 }
 
-fn build(args: Args) -> tauri::Result<App> {
+fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
     let mut context = tauri::generate_context!();
     if let Some(profile) = &args.profile {
         // Folders, the bus name and the web view's data all follow the identifier.
@@ -130,15 +134,17 @@ fn build(args: Args) -> tauri::Result<App> {
             commands::board::mute,
             commands::board::remove,
         ])
-        .setup(move |app| set_up(app, args))
+        .setup(move |app| set_up(app, args, log))
         .build(context)
 }
 
 /// Starts everything behind the window, then opens it.
-fn set_up(app: &mut App, args: Args) -> Result<(), Box<dyn std::error::Error>> {
+fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(), Box<dyn std::error::Error>> {
     let folders = Folders::find(app.handle())?;
-    log_file::start(&folders.log, args.log);
-    log::info!("lunchroom {} starts", env!("CARGO_PKG_VERSION"));
+    if let Some(guard) = logging::start(&folders.log, args.log) {
+        log.try_send(guard)?;
+    }
+    tracing::info!("lunchroom {} starts", env!("CARGO_PKG_VERSION"));
     let (settings, settings_problem) = SettingsFile::open(&folders.config);
     let (key, key_problem) = key::device_key(&folders.config);
     let origin = window::origin(app);
@@ -196,7 +202,7 @@ fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::i
 /// Without it the window asks for its pictures one by one.
 async fn frame_socket(engine: Arc<Engine>, origin: String) -> Option<FrameSocket> {
     let started = FrameSocket::start(engine, origin).await;
-    started.inspect_err(|error| log::warn!("no frame socket: {error}")).ok()
+    started.inspect_err(|error| tracing::warn!("no frame socket: {error}")).ok()
 }
 
 /// The system is shutting down, or somebody pressed Ctrl-C: the others shall hear that we leave.
@@ -236,7 +242,7 @@ fn open_link(app: &AppHandle, link: String) {
     let desk = app.state::<DeskHandle>().inner().clone();
     tauri::async_runtime::spawn(async move {
         if let Err(error) = desk.ask(|answer| Ask::OpenLink(link, answer)).await {
-            log::warn!("a link was refused: {error}");
+            tracing::warn!("a link was refused: {error}");
         }
     });
 }
@@ -246,7 +252,7 @@ fn register_links(app: &App, profile: Option<&str>) {
     use tauri_plugin_deep_link::DeepLinkExt as _;
     let ours = cfg!(debug_assertions) && cfg!(any(target_os = "linux", windows)) && profile.is_none();
     if ours && let Err(error) = app.deep_link().register_all() {
-        log::warn!("links do not open this build: {error}");
+        tracing::warn!("links do not open this build: {error}");
     }
     if cfg!(target_os = "macos") {
         // Elsewhere links come by the command line.
@@ -270,7 +276,7 @@ fn on_event(app: &AppHandle, event: RunEvent) {
                 engine.end().await;
             };
             if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
-                log::warn!("the goodbye took too long");
+                tracing::warn!("the goodbye took too long");
             }
         });
     }

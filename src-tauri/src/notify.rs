@@ -78,7 +78,7 @@ fn is_looked_at(app: &AppHandle) -> bool {
 fn notify(app: &AppHandle, title: &str, body: &str) {
     let body = escaped(&text::cut(body, LONGEST, 4 * LONGEST));
     if let Err(error) = app.notification().builder().title(title).body(body).show() {
-        log::info!("no notification: {error}");
+        tracing::info!("no notification: {error}");
     }
 }
 

@@ -73,7 +73,7 @@ fn broken(path: &Path, reason: &str) -> Problem {
 }
 
 fn problem(code: &str, message: String) -> Problem {
-    log::warn!("{message}");
+    tracing::warn!("{message}");
     Problem { code: code.into(), message, device: None }
 }
 

@@ -37,10 +37,10 @@ impl Tray {
     /// Puts it up; `None` where the system has no place for it.
     pub(crate) fn put_up(app: &AppHandle) -> Option<Tray> {
         if !is_possible() {
-            log::info!("no tray: the library for it is not there");
+            tracing::info!("no tray: the library for it is not there");
             return None;
         }
-        Tray::build(app).inspect_err(|error| log::warn!("no tray: {error}")).ok()
+        Tray::build(app).inspect_err(|error| tracing::warn!("no tray: {error}")).ok()
     }
 
     fn build(app: &AppHandle) -> tauri::Result<Tray> {
@@ -68,7 +68,7 @@ impl Tray {
         };
         if self.shown.as_ref() != Some(&new) {
             if let Err(error) = self.draw(&new) {
-                log::warn!("the tray: {error}");
+                tracing::warn!("the tray: {error}");
             }
             self.shown = Some(new);
         }
@@ -104,7 +104,7 @@ fn tell(app: &AppHandle, command: Command) {
     let engine = app.state::<Arc<Engine>>().inner().clone();
     tauri::async_runtime::spawn(async move {
         if let Err(error) = engine.command(command).await {
-            log::warn!("{error}");
+            tracing::warn!("{error}");
         }
     });
 }

@@ -32,7 +32,7 @@ pub(crate) fn open(app: &App, profile: Option<&str>) -> tauri::Result<()> {
         .min_inner_size(SMALLEST.0, SMALLEST.1)
         .on_navigation(move |url| is_ours(url, &ours))
         .on_new_window(|url, _| {
-            log::warn!("the page wished to open {}", url.scheme());
+            tracing::warn!("the page wished to open {}", url.scheme());
             NewWindowResponse::Deny
         })
         .build()?;
@@ -44,7 +44,7 @@ pub(crate) fn show(app: &AppHandle) {
     let Some(window) = app.get_webview_window(MAIN) else { return };
     for outcome in [window.show(), window.unminimize(), window.set_focus()] {
         if let Err(error) = outcome {
-            log::warn!("the window: {error}");
+            tracing::warn!("the window: {error}");
         }
     }
 }
@@ -52,7 +52,7 @@ pub(crate) fn show(app: &AppHandle) {
 fn is_ours(url: &Url, origin: &str) -> bool {
     let is = url.as_str().strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'));
     if !is {
-        log::warn!("the page wished to go to another place");
+        tracing::warn!("the page wished to go to another place");
     }
     is
 }
@@ -69,12 +69,12 @@ fn watch_page(window: &WebviewWindow) -> tauri::Result<()> {
     window.with_webview(move |webview| {
         let falls = RefCell::new(vec![]);
         webview.inner().connect_web_process_terminated(move |view, reason| {
-            log::error!("the page's process ended: {reason:?}");
+            tracing::error!("the page's process ended: {reason:?}");
             let mut falls = falls.borrow_mut();
             falls.retain(|at: &Instant| at.elapsed() < TOO_OFTEN.1);
             falls.push(Instant::now());
             if falls.len() > TOO_OFTEN.0 {
-                log::error!("it falls over again and again");
+                tracing::error!("it falls over again and again");
                 app.exit(i32::from(crate::NO_WINDOW));
                 return;
             }

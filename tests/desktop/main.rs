@@ -205,8 +205,11 @@ impl Place {
     }
 
     fn log(&self) -> String {
-        let file = self.desktop.home().join("data/org.lunchroom.desktop/logs/lunchroom.log");
-        std::fs::read_to_string(file).unwrap_or_default()
+        // A file for each day: there are two if midnight passes meanwhile.
+        let folder = std::fs::read_dir(self.desktop.home().join("data/org.lunchroom.desktop/logs"));
+        let mut files: Vec<_> = folder.into_iter().flatten().flatten().map(|file| file.path()).collect();
+        files.sort();
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect()
     }
 
     fn log_says(&self, words: &str) {

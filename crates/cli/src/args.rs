@@ -4,6 +4,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use engine::VideoLimits;
 use engine::media::encoded::VideoCodec;
 use std::path::PathBuf;
+use tracing::level_filters::LevelFilter;
 
 /// Lunchroom without a window.
 #[derive(Debug, Parser)]
@@ -17,12 +18,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(crate) fn verbosity(&self) -> log::LevelFilter {
+    pub(crate) fn verbosity(&self) -> LevelFilter {
         match self.verbose {
-            0 => log::LevelFilter::Warn,
-            1 => log::LevelFilter::Info,
-            2 => log::LevelFilter::Debug,
-            _ => log::LevelFilter::Trace,
+            0 => LevelFilter::WARN,
+            1 => LevelFilter::INFO,
+            2 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
         }
     }
 }

@@ -13,8 +13,7 @@ use clap::Parser;
 
 fn main() -> std::process::ExitCode {
     let args = args::Args::parse();
-    log::set_logger(&report::StderrLog).ok();
-    log::set_max_level(args.verbosity());
+    report::start_log(args.verbosity());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {

@@ -2,6 +2,14 @@
 
 use engine::{EngineStats, ParticipantStats, VideoInStats};
 use serde_json::{Value, json};
+use std::io::{self, IsTerminal as _};
+use std::time::UNIX_EPOCH;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{fmt, registry};
 
 /// One line for each participant with the values of getStats, cumulative where getStats is.
 pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value {
@@ -47,28 +55,32 @@ pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value 
     line
 }
 
-/// Crates whose words are for people.
+/// Crates whose lines are for people.
 const OURS: [&str; 5] = ["engine", "peer", "devices", "codecs", "lunchroom_cli"];
 
-/// Log lines go to standard error, so that standard output stays readable for programs.
-pub(crate) struct StderrLog;
-
-impl log::Log for StderrLog {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        let most = log::max_level();
-        // Libraries warn of much that concerns nobody: a refused candidate, a packet that came early.
-        metadata.level() <= most
-            && (most >= log::LevelFilter::Debug || OURS.iter().any(|c| metadata.target().starts_with(c)))
+/// Sends log lines to standard error, so that standard output stays readable for programs.
+pub(crate) fn start_log(level: LevelFilter) {
+    let terminal = fmt::layer().with_ansi(io::stderr().is_terminal()).with_timer(UnixTime).with_writer(io::stderr);
+    if let Err(error) = registry().with(terminal.with_filter(shown(level))).try_init() {
+        eprintln!("lunchroom-cli: no log: {error}");
     }
+}
 
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let unix = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
-            eprintln!("{unix:.4} {} {}: {}", record.level(), record.target(), record.args());
-        }
+/// Libraries warn of much that concerns nobody: a refused candidate, a packet that came early.
+fn shown(level: LevelFilter) -> Targets {
+    if level >= LevelFilter::DEBUG {
+        return Targets::new().with_default(level);
     }
+    Targets::new().with_targets(OURS.map(|name| (name, level)))
+}
 
-    fn flush(&self) {}
+/// Seconds since 1970, as in the figures.
+struct UnixTime;
+
+impl FormatTime for UnixTime {
+    fn format_time(&self, to: &mut Writer<'_>) -> std::fmt::Result {
+        write!(to, "{:.4}", UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64())
+    }
 }
 
 /// Escapes external text for one line of output: line breaks, and characters that would control a terminal.
@@ -84,6 +96,14 @@ pub(crate) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn libraries_are_heard_from_debug_on() {
+        use tracing::Level;
+        assert!(shown(LevelFilter::WARN).would_enable("engine::capture", &Level::WARN));
+        assert!(!shown(LevelFilter::INFO).would_enable("rtc_ice", &Level::ERROR));
+        assert!(shown(LevelFilter::DEBUG).would_enable("rtc_ice", &Level::DEBUG));
+    }
 
     #[test]
     fn a_text_from_elsewhere_stays_on_its_line() {

@@ -165,7 +165,7 @@ impl Worker {
     /// A panic within a step costs that step: what it may have left half done is made anew.
     fn guarded(&mut self, step: fn(&mut Self), renew: fn(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
-            log::error!("a block of sound was lost to a fault in the program");
+            tracing::error!("a block of sound was lost to a fault in the program");
             renew(self);
         }
     }
@@ -183,7 +183,7 @@ impl Worker {
             other.buffer = AudioBuffer::new();
             match OpusDecoder::new() {
                 Ok(decoder) => other.decoder = decoder,
-                Err(error) => log::error!("no Opus decoder: {error}"),
+                Err(error) => tracing::error!("no Opus decoder: {error}"),
             }
         }
     }
@@ -191,7 +191,7 @@ impl Worker {
     fn report_trouble(&mut self) {
         let resting = self.apm.is_resting();
         if std::mem::replace(&mut self.troubled, resting) != resting {
-            log::warn!("sound processing failed {} times; it rests: {resting}", self.apm.faults());
+            tracing::warn!("sound processing failed {} times; it rests: {resting}", self.apm.faults());
             (self.on_trouble)(resting);
         }
     }
@@ -225,7 +225,7 @@ impl Worker {
                 let (block, loudness) = ([0.0; BLOCK], Loudness::default());
                 self.others.push(Other { id, media, queue, buffer, decoder, block, loudness, connected: false });
             }
-            Err(error) => log::error!("no Opus decoder: {error}"),
+            Err(error) => tracing::error!("no Opus decoder: {error}"),
         }
     }
 
@@ -250,7 +250,7 @@ impl Worker {
         if self.encoder.is_none() {
             let config =
                 OpusConfig { bitrate: OPUS_BITRATE, fec: true, expected_loss_percent: 5, frame_ms: 20, dtx: false };
-            self.encoder = OpusEncoder::new(config).map_err(|error| log::error!("no Opus encoder: {error}")).ok();
+            self.encoder = OpusEncoder::new(config).map_err(|error| tracing::error!("no Opus encoder: {error}")).ok();
         }
         let now = Instant::now();
         let (rtp_timestamp, marker) = self.clock.next(now, self.pending.len());
@@ -263,7 +263,7 @@ impl Worker {
                     other.media.audio_captured(captured, rtp_timestamp, packet.clone(), marker);
                 }
             }
-            Some(Err(error)) => log::warn!("sound could not be encoded: {error}"),
+            Some(Err(error)) => tracing::warn!("sound could not be encoded: {error}"),
             None => {}
         }
     }

@@ -138,10 +138,10 @@ impl DeviceMachine {
         let problem = Problem { code: error.code().into(), message: error.to_string(), device: Some(kind) };
         let new = self.problem.as_ref().is_none_or(|known| known.code != problem.code);
         if new {
-            log::warn!("{kind:?}: {error}");
+            tracing::warn!("{kind:?}: {error}");
             self.problem = Some(problem);
         } else {
-            log::debug!("{kind:?}: {error}");
+            tracing::debug!("{kind:?}: {error}");
         }
         new
     }
@@ -318,7 +318,7 @@ impl Capture {
         let Self { camera, microphone, speaker, mut ended, .. } = self;
         drop((camera, microphone, speaker));
         if tokio::time::timeout(GOODBYE, ended.recv()).await.is_err() {
-            log::warn!("a device's driver hangs; it is left to close by itself");
+            tracing::warn!("a device's driver hangs; it is left to close by itself");
         }
     }
 
@@ -348,7 +348,7 @@ impl Capture {
         let since = if let DeviceState::Live { since, .. } = device.state { since } else { now };
         device.state = DeviceState::Live { number, since, failing: None };
         if device.problem.take().is_some() {
-            log::info!("{kind:?}: works again");
+            tracing::info!("{kind:?}: works again");
             self.changed = true;
         }
     }

@@ -58,7 +58,7 @@ impl FeedControl {
     pub fn set_tiles(&self, mut tiles: Vec<Tile>) {
         tiles.truncate(MAX_STREAMS);
         if self.lists.try_send(tiles).is_err() {
-            log::warn!("a list of tiles was lost");
+            tracing::warn!("a list of tiles was lost");
         }
     }
 
@@ -150,7 +150,7 @@ struct Feeder {
 impl Feeder {
     fn send(&self, command: FeedCommand) {
         if self.commands.try_send(command).is_err() {
-            log::debug!("a command to the feed was lost");
+            tracing::debug!("a command to the feed was lost");
         }
         self.thread.unpark();
     }

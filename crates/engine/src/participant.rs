@@ -134,7 +134,7 @@ async fn run(
             command = inbox.recv() => {
                 let Some(command) = command else { break };
                 if let Err(error) = carry_out(&peer, command).await {
-                    log::warn!("{}: {error}", id.0);
+                    tracing::warn!("{}: {error}", id.0);
                     if reports.send((number, id.clone(), ConnectionEvent::Problem(error))).await.is_err() {
                         break;
                     }

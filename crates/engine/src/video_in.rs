@@ -239,7 +239,7 @@ impl Track {
                 true
             }
             Err(error) => {
-                log::debug!("a frame could not be decoded: {error}");
+                tracing::debug!("a frame could not be decoded: {error}");
                 shared.refused.fetch_add(1, Relaxed);
                 false
             }
@@ -249,8 +249,10 @@ impl Track {
     fn decoder(&mut self, codec: VideoCodec, pool: &FramePool) -> Option<&mut Box<dyn VideoDecoder>> {
         if self.decoder.as_ref().is_none_or(|(have, _)| *have != codec) {
             let opened = codecs::video_decoder(codec, pool.clone());
-            self.decoder =
-                opened.map_err(|error| log::warn!("no decoder for {}: {error}", codec.mime())).ok().map(|d| (codec, d));
+            self.decoder = opened
+                .map_err(|error| tracing::warn!("no decoder for {}: {error}", codec.mime()))
+                .ok()
+                .map(|d| (codec, d));
         }
         self.decoder.as_mut().map(|(_, decoder)| decoder)
     }

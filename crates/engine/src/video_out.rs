@@ -375,7 +375,7 @@ impl Worker {
                 encoding.begun = true;
                 if encoded.keyframe {
                     encoding.last_keyframe = Some(now);
-                    log::debug!("keyframe of {} bytes for {width}x{height}", encoded.data.len());
+                    tracing::debug!("keyframe of {} bytes for {width}x{height}", encoded.data.len());
                 }
                 self.counters.encoded.fetch_add(1, Relaxed);
                 self.counters.keyframes.fetch_add(u64::from(encoded.keyframe), Relaxed);
@@ -385,7 +385,7 @@ impl Worker {
             }
             Ok(None) => encoding.keyframe |= keyframe,
             Err(error) => {
-                log::warn!("{} at {width}x{height} could not be encoded: {error}", encoding.key.codec.mime());
+                tracing::warn!("{} at {width}x{height} could not be encoded: {error}", encoding.key.codec.mime());
                 (encoding.encoder, encoding.keyframe) = (None, true);
             }
         }
@@ -451,7 +451,7 @@ impl Encoding {
             match codecs::video_encoder(config) {
                 Ok(encoder) => self.encoder = Some(encoder),
                 Err(error) => {
-                    log::error!("no {} encoder for {width}x{height}: {error}", self.key.codec.mime());
+                    tracing::error!("no {} encoder for {width}x{height}: {error}", self.key.codec.mime());
                     self.failed = true;
                 }
             }

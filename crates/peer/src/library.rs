@@ -84,8 +84,8 @@ impl Library {
     pub(crate) async fn close(&self) {
         match tokio::time::timeout(CLOSING, guarded(self.0.close())).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => log::debug!("closing: {error}"),
-            Err(_) => log::warn!("the library does not close a connection"),
+            Ok(Err(error)) => tracing::debug!("closing: {error}"),
+            Err(_) => tracing::warn!("the library does not close a connection"),
         }
     }
 }

@@ -140,7 +140,7 @@ impl Future for OnDriver {
         ON_DRIVER.set(before);
         outcome.unwrap_or_else(|_| {
             // What the future holds may be half changed: it is never polled again, only dropped.
-            log::error!("the connection's driver panicked");
+            tracing::error!("the connection's driver panicked");
             self.panicked.notify_one();
             Poll::Ready(())
         })

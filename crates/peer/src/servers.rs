@@ -21,7 +21,7 @@ pub(crate) async fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
             }
             match Address::parse(url) {
                 Some(address) => usable.extend(address.resolve(server).await),
-                None => log::warn!("a STUN or TURN server is left out: only UDP is used"),
+                None => tracing::warn!("a STUN or TURN server is left out: only UDP is used"),
             }
         }
     }
@@ -65,11 +65,11 @@ impl<'a> Address<'a> {
         let mut addresses: Vec<SocketAddr> = match lookup.await {
             Ok(Ok(addresses)) => addresses.collect(),
             Ok(Err(error)) => {
-                log::warn!("a STUN or TURN server's name is unknown: {error}");
+                tracing::warn!("a STUN or TURN server's name is unknown: {error}");
                 return None;
             }
             Err(_) => {
-                log::warn!("a STUN or TURN server's name was not found in {LOOKUP:?}");
+                tracing::warn!("a STUN or TURN server's name was not found in {LOOKUP:?}");
                 return None;
             }
         };

@@ -110,7 +110,7 @@ impl Task {
                 Wake::Room(false) => self.owner.outbox.clear(),
             }
             if let Err(error) = self.offer_if_needed().await {
-                log::warn!("an offer could not be made: {error}");
+                tracing::warn!("an offer could not be made: {error}");
             }
             if self.broken {
                 self.owner.set_state(PeerState::Failed);
@@ -182,7 +182,7 @@ impl Task {
         let current = self.descriptions.remote_ufrag().unwrap_or_default();
         for candidate in self.candidates.take_early(current) {
             if let Err(error) = self.library.add_candidate(&candidate).await {
-                log::debug!("a candidate was not added: {error}");
+                tracing::debug!("a candidate was not added: {error}");
             }
         }
         self.path.kick.kick();
@@ -211,7 +211,9 @@ impl Task {
             DriverEvent::GatheringComplete => {
                 self.owner.push(PeerEvent::EndOfCandidates);
                 if self.gathered == 0 {
-                    log::warn!("no local address can be used: there is no network, or no relay where one is required");
+                    tracing::warn!(
+                        "no local address can be used: there is no network, or no relay where one is required"
+                    );
                     self.owner.set_state(PeerState::Failed);
                 }
             }
@@ -233,7 +235,7 @@ impl Task {
                 let candidate = candidate.to_string();
                 self.owner.push(PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index: Some(index) });
             }
-            Err(error) => log::debug!("a local candidate is not sent: {error}"),
+            Err(error) => tracing::debug!("a local candidate is not sent: {error}"),
         }
     }
 

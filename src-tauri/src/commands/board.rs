@@ -99,7 +99,7 @@ pub(crate) async fn save_calendar(
         .map_err(std::io::Error::other)
         .and_then(|written| written)
         .map_err(|error| CommandError { code: "calendar_not_written".into(), message: error.to_string() })?;
-    let opened = open::that_detached(&path).inspect_err(|error| log::warn!("no calendar: {error}")).is_ok();
+    let opened = open::that_detached(&path).inspect_err(|error| tracing::warn!("no calendar: {error}")).is_ok();
     Ok(SavedCalendar { path: path.display().to_string(), opened })
 }
 

@@ -57,7 +57,7 @@ async fn run(engine: Arc<Engine>, mut inbox: mpsc::Receiver<Order>) {
                 Some(Order::Tiles(tiles)) if tiles.is_empty() => (feed, desk) = (None, Desk::default()),
                 Some(Order::Tiles(tiles)) => {
                     if feed.is_none() {
-                        feed = engine.frame_feed().inspect_err(|error| log::error!("no pictures: {error}")).ok();
+                        feed = engine.frame_feed().inspect_err(|error| tracing::error!("no pictures: {error}")).ok();
                     }
                     if let Some((control, _)) = &feed {
                         control.set_tiles(tiles.into_iter().map(crate::show::tile).collect());

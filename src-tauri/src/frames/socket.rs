@@ -76,7 +76,7 @@ async fn listen(listener: TcpListener, door: Arc<Door>) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                log::warn!("the frame socket: {error}");
+                tracing::warn!("the frame socket: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await; // out of descriptors, say: no busy loop
                 continue;
             }
@@ -88,7 +88,7 @@ async fn listen(listener: TcpListener, door: Arc<Door>) {
             if let Some(socket) = proved
                 && let Err(error) = serve(socket, &door).await
             {
-                log::debug!("the frame socket's client: {error}");
+                tracing::debug!("the frame socket's client: {error}");
             }
         });
     }
@@ -109,7 +109,7 @@ async fn prove(stream: TcpStream, door: &Door) -> Option<Socket> {
     if said.is_some_and(|hello| same(hello.token.as_bytes(), door.token.as_bytes())) {
         return Some(socket);
     }
-    log::warn!("somebody without the token came to the frame socket");
+    tracing::warn!("somebody without the token came to the frame socket");
     let _ = timeout(PATIENCE, socket.close(None)).await; // it is to go anyway
     None
 }
@@ -122,7 +122,7 @@ fn check_origin(request: &Request, response: Response, origin: &str) -> Result<R
     {
         return Ok(response);
     }
-    log::warn!("a foreign page came to the frame socket");
+    tracing::warn!("a foreign page came to the frame socket");
     let mut refusal = ErrorResponse::new(None);
     *refusal.status_mut() = StatusCode::FORBIDDEN;
     Err(refusal)
@@ -173,7 +173,7 @@ fn hear(said: Message, control: &FeedControl) {
     match serde_json::from_str(&text) {
         Ok(Said::Tiles(tiles)) => control.set_tiles(tiles.into_iter().map(crate::show::tile).collect()),
         Ok(Said::Credit(stream)) => control.credit(stream),
-        Err(error) => log::warn!("the window said to the frame socket what it does not understand: {error}"),
+        Err(error) => tracing::warn!("the window said to the frame socket what it does not understand: {error}"),
     }
 }
 

@@ -27,17 +27,17 @@ pub(super) fn redirect() {
             alsa_sys::snd_lib_error_set_handler(Some(lunchroom_alsa_error))
         };
         if code != 0 {
-            log::debug!("ALSA keeps its own lines ({code})");
+            tracing::debug!("ALSA keeps its own lines ({code})");
         }
     });
 }
 
 /// Called on any thread that uses ALSA, sometimes the audio thread. It is fast unless this log level is enabled.
 extern "C" fn log_line(text: *const c_char) {
-    if log::log_enabled!(target: "devices::alsa", log::Level::Trace) {
+    if tracing::enabled!(target: "devices::alsa", tracing::Level::TRACE) {
         // SAFETY: the C side hands over a terminated string that lives through the call.
         let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-        log::trace!(target: "devices::alsa", "{text}");
+        tracing::trace!(target: "devices::alsa", "{text}");
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn list(direction: Direction) -> Vec<DeviceInfo> {
     let devices = match host.devices() {
         Ok(devices) => devices,
         Err(e) => {
-            log::warn!("audio devices cannot be listed: {e}");
+            tracing::warn!("audio devices cannot be listed: {e}");
             return Vec::new();
         }
     };
@@ -69,7 +69,7 @@ pub(super) fn open_input(
         _ => Err(DeviceError::Unsupported),
     }?;
     stream.play().map_err(|e| error(&e))?;
-    log::info!("microphone open: {} Hz, {} channels, {format:?}", config.sample_rate, config.channels);
+    tracing::info!("microphone open: {} Hz, {} channels, {format:?}", config.sample_rate, config.channels);
     Ok(stream)
 }
 
@@ -93,7 +93,7 @@ pub(super) fn open_output(
         _ => Err(DeviceError::Unsupported),
     }?;
     stream.play().map_err(|e| error(&e))?;
-    log::info!("loudspeaker open: {} Hz, {} channels, {format:?}", config.sample_rate, config.channels);
+    tracing::info!("loudspeaker open: {} Hz, {} channels, {format:?}", config.sample_rate, config.channels);
     Ok(stream)
 }
 

@@ -96,7 +96,7 @@ impl Drop for Stream {
         self.thread.unpark();
         // Nothing is ever sent: the sender is dropped when the thread ends.
         if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = self.closed.recv_timeout(CLOSE_TIMEOUT) {
-            log::warn!("an audio driver hangs; it is left to close by itself");
+            tracing::warn!("an audio driver hangs; it is left to close by itself");
         }
     }
 }
@@ -122,7 +122,7 @@ fn run<S>(
                     Step::Wait
                 }
                 Err(error) => {
-                    log::debug!("audio device: {error}");
+                    tracing::debug!("audio device: {error}");
                     keep.not_built(Instant::now(), error)
                 }
             };
@@ -133,7 +133,7 @@ fn run<S>(
                 events(event);
             }
             Step::Close => {
-                log::info!("an audio stream broke; it is built again");
+                tracing::info!("an audio stream broke; it is built again");
                 stream = None;
                 signal.take();
             }

@@ -106,7 +106,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            log::error!("a synthetic audio device failed");
+            tracing::error!("a synthetic audio device failed");
         }
     }
 }

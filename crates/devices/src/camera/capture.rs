@@ -76,7 +76,7 @@ impl Drop for Capture {
         self.stop.store(true, Ordering::Release);
         // Nothing is ever sent: the sender is dropped when the thread ends.
         if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = self.closed.recv_timeout(CLOSE_TIMEOUT) {
-            log::warn!("a camera's driver hangs; it is left to close by itself");
+            tracing::warn!("a camera's driver hangs; it is left to close by itself");
         }
     }
 }
@@ -99,7 +99,7 @@ fn run<S: Source>(
     let end = pump(&mut source, slot, events, stop);
     // v4l panics when it drops its buffers if the kernel refuses to release them.
     if catch_unwind(AssertUnwindSafe(|| drop(source))).is_err() {
-        log::warn!("a camera was not closed in order");
+        tracing::warn!("a camera was not closed in order");
     }
     slot.clear();
     if let Some(event) = end {
@@ -147,7 +147,7 @@ impl Failing {
     /// Counts an error. Returns whether the camera has failed.
     fn is_enough(&mut self, now: Instant, error: &DeviceError) -> bool {
         self.errors += 1;
-        log::debug!("camera: {error} ({} in a row)", self.errors);
+        tracing::debug!("camera: {error} ({} in a row)", self.errors);
         let patience = if *error == DeviceError::Damaged { TOLERATED_DAMAGE } else { Duration::ZERO };
         self.errors >= TOLERATED_ERRORS && now.duration_since(self.since) >= patience
     }

@@ -30,7 +30,7 @@ pub(crate) enum Opened {
 pub(crate) fn on_trouble(events: mpsc::Sender<CaptureEvent>) -> OnTrouble {
     Box::new(move |failing| {
         if events.try_send(CaptureEvent::Processing { failing }).is_err() {
-            log::warn!("sound processing in trouble: {failing}");
+            tracing::warn!("sound processing in trouble: {failing}");
         }
     })
 }

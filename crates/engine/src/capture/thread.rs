@@ -79,7 +79,7 @@ fn run(
 
 fn close(held: Option<Hold>) {
     if catch_unwind(AssertUnwindSafe(|| drop(held))).is_err() {
-        log::warn!("a device was not closed in order");
+        tracing::warn!("a device was not closed in order");
     }
 }
 

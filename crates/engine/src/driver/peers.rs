@@ -95,7 +95,7 @@ impl Peers {
                 }
             }
             Err(error) => {
-                log::error!("no thread for {}: {error}", id.0);
+                tracing::error!("no thread for {}: {error}", id.0);
                 self.broken(&id);
             }
         }
@@ -170,7 +170,7 @@ impl Peers {
                 self.audio.send(audio::Control::Add(id, media, participant.audio.clone()));
             }
             ConnectionEvent::Peer(event) => self.handle_peer(id, event),
-            ConnectionEvent::Problem(error) => log::warn!("{}: {error}", id.0),
+            ConnectionEvent::Problem(error) => tracing::warn!("{}: {error}", id.0),
             ConnectionEvent::Ended => self.broken(&id),
         }
     }
@@ -247,7 +247,7 @@ impl Peers {
         match participant.commands.try_send(command) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
-                log::warn!("{}: the connection takes nothing any more and is made anew", id.0);
+                tracing::warn!("{}: the connection takes nothing any more and is made anew", id.0);
                 self.broken(id);
             }
             Err(TrySendError::Closed(_)) => self.broken(id),
@@ -296,7 +296,7 @@ impl Peers {
     fn handle_state(&mut self, id: &ParticipantId, state: PeerState) -> Option<PeerInput> {
         match state {
             PeerState::Connected => {
-                log::debug!("{} is connected", id.0);
+                tracing::debug!("{} is connected", id.0);
                 if let Some((media, most)) = self.media(id) {
                     self.video.send(video_out::Control::Add(id.clone(), media, most));
                     self.audio.send(audio::Control::Connected(id.clone()));

@@ -52,7 +52,7 @@ impl Task {
         if outcome.is_err()
             && let Err(error) = self.library.roll_back_remote().await
         {
-            log::debug!("a refused offer could not be rolled back: {error}");
+            tracing::debug!("a refused offer could not be rolled back: {error}");
         }
         self.descriptions.negotiation.settled();
         outcome
