@@ -50,6 +50,7 @@ fn config(folder: PathBuf, port: u16) -> Config {
         listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
         tls: Tls::SelfSigned,
         data_dir: Some(folder),
+        zone: server::machine_zone(),
         // On one network everybody reaches everybody.
         turn: Turn::Off,
         ..Config::default()
@@ -115,6 +116,21 @@ mod tests {
         let for_the_app = Link::parse(&shown.link).unwrap();
         assert!(shown.link.starts_with("lunchroom://") && for_the_app.fingerprint == server.fingerprint());
         server.stop().await;
+    }
+
+    #[test]
+    fn weekly_lunches_keep_to_the_clocks_of_this_machine() {
+        const ASKED: &str = "LUNCHROOM_TEST_ZONE";
+        if std::env::var_os(ASKED).is_some() {
+            assert_eq!(config(PathBuf::new(), 0).zone, "Asia/Seoul");
+            return;
+        }
+        let name = "host::tests::weekly_lunches_keep_to_the_clocks_of_this_machine";
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args([name, "--exact", "--nocapture"]).env(ASKED, "1").env("TZ", "Asia/Seoul");
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
     }
 
     #[test]

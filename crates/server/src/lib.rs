@@ -24,7 +24,9 @@ pub mod settings;
 mod store;
 mod tls;
 mod turn;
+mod zone;
 
 pub use config::{BuiltinTurn, Config, Tls, Turn};
 pub use error::StartError;
 pub use server::Server;
+pub use zone::machine_zone;

@@ -7,13 +7,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser};
-use rooms::board::Calendar;
 use rooms::{Limits, Rate};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::config::{BuiltinTurn, Config, Tls, Turn, connections_for};
 use crate::error::StartError;
+use crate::zone::machine_zone;
 
 /// The Lunchroom server: rooms, signalling, STUN and TURN.
 ///
@@ -343,18 +343,6 @@ impl Settings {
 
 fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(seconds.into())
-}
-
-/// This machine's zone, where it has a name that we know; else UTC.
-fn machine_zone() -> String {
-    let named = std::env::var("TZ").ok().map(|zone| zone.trim_start_matches(':').to_owned());
-    let linked = || {
-        let target = std::fs::read_link("/etc/localtime").ok()?;
-        let (_, zone) = target.to_str()?.split_once("zoneinfo/")?;
-        Some(zone.to_owned())
-    };
-    let known = |zone: &String| Calendar::new(zone).is_some();
-    named.filter(known).or_else(linked).filter(known).unwrap_or_else(|| "UTC".to_owned())
 }
 
 /// By the XDG base directories, on Windows by its own; without a home beside where the program was started.

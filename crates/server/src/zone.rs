@@ -1,0 +1,41 @@
+//! The machine's time zone.
+
+use jiff::tz::TimeZone;
+use rooms::board::Calendar;
+
+/// The IANA name of this machine's time zone: that of `TZ`, or the system's. A zone without a name that the built-in
+/// database knows becomes `UTC`.
+pub fn machine_zone() -> String {
+    let named = TimeZone::try_system().ok().and_then(|zone| zone.iana_name().map(str::to_owned));
+    named.filter(|name| Calendar::new(name).is_some()).unwrap_or_else(|| "UTC".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a process has for a zone with this `TZ`.
+    fn with(tz: &str) -> String {
+        const TEST: &str = "zone::tests::the_zone_is_that_of_the_machine";
+        let test = std::env::current_exe().unwrap();
+        let mut child = std::process::Command::new(test);
+        child.args([TEST, "--exact", "--nocapture"]).env("LUNCHROOM_TEST_ZONE", "1").env("TZ", tz);
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let zone = said.split_once("zone=").and_then(|(_, rest)| rest.split_once(';'));
+        zone.unwrap_or_else(|| panic!("{tz}: {said}")).0.to_owned()
+    }
+
+    #[test]
+    fn the_zone_is_that_of_the_machine() {
+        if std::env::var_os("LUNCHROOM_TEST_ZONE").is_some() {
+            return println!("zone={};", machine_zone());
+        }
+        assert_eq!(with("Asia/Seoul"), "Asia/Seoul");
+        assert_eq!(with(":Europe/Berlin"), "Europe/Berlin");
+        assert_eq!(with("/usr/share/zoneinfo/America/New_York"), "America/New_York");
+        for nameless in ["KST-9", "Nowhere/Land", ""] {
+            assert_eq!(with(nameless), "UTC", "{nameless}");
+        }
+    }
+}
