@@ -1,12 +1,10 @@
 //! Which certificates are believed.
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls_platform_verifier::Verifier;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::sync::Arc;
@@ -44,12 +42,12 @@ impl Refusal {
 }
 
 /// The client's side of TLS. With a fingerprint exactly that certificate is accepted, whoever signed it and whatever
-/// name it bears: a server on a local network has no other. Without one, the system's roots decide.
+/// name it bears: a server on a local network has no other. Without one, the system decides as it does for browsers.
 pub(crate) fn client_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match fingerprint {
         Some(fingerprint) => Arc::new(Pinned { fingerprint, provider: provider.clone() }),
-        None => system_roots(&provider)?,
+        None => system(&provider)?,
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -59,16 +57,14 @@ pub(crate) fn client_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientC
     Ok(Arc::new(config))
 }
 
-fn system_roots(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-    let mut roots = RootCertStore::empty();
-    let (found, _broken) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if found == 0 {
-        return Err(Error::General(
-            "this system has no root certificates: install ca-certificates, or use a link with fp".into(),
-        ));
-    }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-    Ok(verifier.map_err(|error| Error::General(error.to_string()))?)
+/// The system's own verifier; on Linux, its root certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
+fn system(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let verifier = Verifier::new(provider.clone()).map_err(|error| {
+        Error::General(format!(
+            "this system has no root certificates ({error}): install ca-certificates, or use a link with fp"
+        ))
+    })?;
+    Ok(Arc::new(verifier))
 }
 
 /// Accepts one certificate.
@@ -114,5 +110,117 @@ impl ServerCertVerifier for Pinned {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use std::ffi::OsStr;
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    const NAME: &str = "lunch.example";
+    /// In the process that a test starts: the file of the server's certificate.
+    const LEAF: &str = "LUNCHROOM_TEST_LEAF";
+
+    /// Runs a test again in a process of its own, which has these root certificates and no others.
+    fn run_again(test: &str, roots: &Authority, leaf: &OsStr) {
+        let mut child = Command::new(std::env::current_exe().expect("this program"));
+        child.args([&format!("tls::tests::{test}"), "--exact", "--nocapture"]);
+        child.env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", &roots.file).env(LEAF, leaf);
+        let output = child.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    /// A file of root certificates, and a server's certificate that one of them has signed.
+    struct Authority {
+        file: PathBuf,
+        leaf: PathBuf,
+    }
+
+    impl Authority {
+        fn new(name: &str) -> Authority {
+            let mut params = CertificateParams::default();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let key = KeyPair::generate().expect("a key");
+            let root = params.self_signed(&key).expect("a root");
+            let leaf_key = KeyPair::generate().expect("a key");
+            let leaf = CertificateParams::new([NAME.to_owned()]).expect("a name");
+            let leaf = leaf.signed_by(&leaf_key, &Issuer::new(params, key)).expect("a certificate");
+            let authority = Authority::without_roots(name);
+            std::fs::write(&authority.file, root.pem()).expect("a file");
+            std::fs::write(&authority.leaf, leaf.der()).expect("a file");
+            authority
+        }
+
+        fn without_roots(name: &str) -> Authority {
+            let path = |ending| {
+                let path = std::env::temp_dir().join(format!("lunchroom-{}-{name}.{ending}", std::process::id()));
+                std::fs::write(&path, "").expect("a temporary file");
+                path
+            };
+            Authority { file: path("pem"), leaf: path("der") }
+        }
+    }
+
+    impl Drop for Authority {
+        fn drop(&mut self) {
+            for file in [&self.file, &self.leaf] {
+                let _ = std::fs::remove_file(file); // the system clears its temporary files
+            }
+        }
+    }
+
+    fn check(leaf: &OsStr, name: &'static str) -> Result<ServerCertVerified, Error> {
+        let certificate = CertificateDer::from(std::fs::read(leaf).expect("a certificate"));
+        let verifier = system(&Arc::new(ring::default_provider())).expect("it has roots");
+        let name = ServerName::try_from(name).expect("a name");
+        verifier.verify_server_cert(&certificate, &[], &name, &[], UnixTime::now())
+    }
+
+    #[test]
+    fn a_known_authority_proves_a_server_under_its_own_name() {
+        if let Some(leaf) = std::env::var_os(LEAF) {
+            assert!(check(&leaf, NAME).is_ok());
+            assert!(matches!(check(&leaf, "other.example"), Err(Error::InvalidCertificate(_))));
+            return;
+        }
+        let known = Authority::new("known");
+        run_again("a_known_authority_proves_a_server_under_its_own_name", &known, known.leaf.as_os_str());
+    }
+
+    #[test]
+    fn an_unknown_authority_proves_nothing() {
+        if let Some(leaf) = std::env::var_os(LEAF) {
+            let refused = check(&leaf, NAME).map(drop).map_err(std::io::Error::other);
+            assert_eq!(refused.map_err(|error| Refusal::of(&error)), Err(Refusal::Certificate));
+            return;
+        }
+        let (roots, other) = (Authority::new("roots"), Authority::new("other"));
+        run_again("an_unknown_authority_proves_nothing", &roots, other.leaf.as_os_str());
+    }
+
+    #[test]
+    fn a_system_without_roots_says_what_to_install_and_takes_pinned_certificates() {
+        if std::env::var_os(LEAF).is_some() {
+            let error = client_config(None).expect_err("no roots").to_string();
+            assert!(error.contains("install ca-certificates"), "{error}");
+            assert!(client_config(Some([0; 32])).is_ok());
+            return;
+        }
+        let none = Authority::without_roots("none");
+        let test = "a_system_without_roots_says_what_to_install_and_takes_pinned_certificates";
+        run_again(test, &none, none.leaf.as_os_str());
+    }
+
+    #[test]
+    fn the_roots_of_this_system_are_found() {
+        if !std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
+            return println!("SKIPPED: this system has no ca-certificates");
+        }
+        assert!(client_config(None).is_ok());
     }
 }
