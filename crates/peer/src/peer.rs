@@ -61,7 +61,7 @@ impl Peer {
             ..SenderConfig::default()
         };
         let path = Arc::new(MediaPath::new(transport, sink, kick.clone(), now));
-        let mut ssrcs = Ssrcs(config.seed);
+        let mut ssrcs = Ssrcs::new(config.seed);
         let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
         let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
         let handler = Arc::new(Handler { path: path.clone(), gate: gate.clone(), events: driver });

@@ -85,8 +85,8 @@ struct World {
     server: Server,
     wires: Vec<Wire>,
     unreachable: Option<(Instant, bool)>,
-    /// SplitMix-like state for latencies.
-    random: u64,
+    /// For latencies.
+    random: fastrand::Rng,
     said: u64,
     /// Lines that the client received.
     heard: Vec<u64>,
@@ -113,7 +113,7 @@ impl World {
             server: Server::default(),
             wires: vec![],
             unreachable: None,
-            random: seed,
+            random: fastrand::Rng::with_seed(seed),
             said: 0,
             heard: vec![],
             lost: 0,
@@ -180,8 +180,7 @@ impl World {
     }
 
     fn arrival(&mut self) -> Instant {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.now + Duration::from_millis(1 + (self.random >> 33) % 120)
+        self.now + Duration::from_millis(self.random.u64(1..=120))
     }
 
     /// Executes the client's outputs.

@@ -1,6 +1,7 @@
 //! Random numbers determined by a seed.
 
-/// SplitMix64, Steele, Lea and Flood 2014.
+/// SplitMix64 (Steele, Lea, Flood 2014). By hand: figures of two versions compare only over the same networks, and
+/// `fastrand` may change its sequences.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fastrand::Rng;
 use futures_util::SinkExt as _;
 use signaling::message::ServerMessage;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,21 +13,9 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::client::{PATIENCE, Raw};
 use crate::{config, config_with_turn, start};
 
-/// xorshift64*: the same bytes at each run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn bytes(&mut self, most: u64) -> Vec<u8> {
-        let length = self.next() % most;
-        (0..length).map(|_| (self.next() >> 56) as u8).collect()
-    }
+/// Random bytes, fewer than this.
+fn random_bytes(random: &mut Rng, most: usize) -> Vec<u8> {
+    (0..random.usize(..most)).map(|_| random.u8(..)).collect()
 }
 
 /// Writes bytes to a TCP port and reads what comes until it is closed.
@@ -42,9 +31,9 @@ pub(crate) async fn throw(addr: SocketAddr, bytes: &[u8]) {
 #[tokio::test]
 async fn random_bytes_on_the_tcp_port_do_no_harm() {
     let server = start(config()).await;
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     for n in 0..60 {
-        let mut bytes = random.bytes(2_000);
+        let mut bytes = random_bytes(&mut random, 2_000);
         if n % 3 == 1 {
             bytes.splice(0..0, *b"GET /ws HTTP/1.1\r\n");
         }
@@ -56,12 +45,12 @@ async fn random_bytes_on_the_tcp_port_do_no_harm() {
 #[tokio::test]
 async fn random_bytes_behind_an_upgrade_do_no_harm() {
     let server = start(config()).await;
-    let mut random = Random(2);
+    let mut random = Rng::with_seed(2);
     let upgrade = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
     for _ in 0..40 {
         let mut bytes = upgrade.to_vec();
-        bytes.extend(random.bytes(500));
+        bytes.extend(random_bytes(&mut random, 500));
         throw(server.addr(), &bytes).await;
     }
     Raw::joined(server.addr(), 1, "soup").await;
@@ -70,7 +59,7 @@ async fn random_bytes_behind_an_upgrade_do_no_harm() {
 #[tokio::test]
 async fn random_text_of_a_member_does_no_harm() {
     let server = start(config()).await;
-    let mut random = Random(3);
+    let mut random = Rng::with_seed(3);
     let words = [
         "{",
         "}",
@@ -92,7 +81,7 @@ async fn random_text_of_a_member_does_no_harm() {
     for _ in 0..10 {
         let (mut raw, _) = Raw::joined(server.addr(), 9, "cake").await;
         for _ in 0..30 {
-            let text: String = (0..random.next() % 12).map(|_| words[random.next() as usize % words.len()]).collect();
+            let text: String = (0..random.usize(..12)).filter_map(|_| random.choice(words)).collect();
             if raw.socket.send(Message::text(text)).await.is_err() {
                 break;
             }
@@ -106,9 +95,9 @@ async fn random_bytes_on_the_udp_port_do_no_harm() {
     let server = start(config_with_turn()).await;
     let turn = server.turn_addr().expect("serves TURN");
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
-    let mut random = Random(4);
+    let mut random = Rng::with_seed(4);
     for n in 0..2_000 {
-        let mut bytes = random.bytes(300);
+        let mut bytes = random_bytes(&mut random, 300);
         // Most random bytes fall at the first hurdle: lift some over the header's.
         if n % 2 == 0 && bytes.len() >= 24 {
             let length = (bytes.len() - 20) / 4 * 4;

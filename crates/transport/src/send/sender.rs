@@ -55,7 +55,7 @@ pub struct Sender {
     repeated: f64,
     reported_target: u64,
     fillings: usize,
-    random: u64,
+    random: fastrand::Rng,
     now: Instant,
     min: f64,
     stats: SenderStats,
@@ -84,7 +84,7 @@ impl Sender {
             repeated: 0.0,
             reported_target: 0,
             fillings: 0,
-            random: config.seed,
+            random: fastrand::Rng::with_seed(config.seed),
             now,
             min,
             stats: SenderStats::default(),
@@ -100,7 +100,7 @@ impl Sender {
             return;
         }
         self.remove_stream(stream.ssrc);
-        let outgoing = Outgoing::new(stream, self.draw());
+        let outgoing = Outgoing::new(stream, self.random.u64(..));
         if self.connected && outgoing.is_video() {
             self.event(SenderEvent::KeyframeRequested { ssrc: outgoing.stream.ssrc });
         }
@@ -437,14 +437,5 @@ impl Sender {
             self.events.pop_front();
         }
         self.events.push_back(event);
-    }
-
-    /// SplitMix64, Steele, Lea and Flood 2014.
-    fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
     }
 }
