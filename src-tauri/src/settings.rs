@@ -1,4 +1,5 @@
 //! The settings file. Fields of later versions stay in it; a file that cannot be read is set aside, not overwritten.
+//! By hand: `figment` reads and merges settings, but writes none.
 
 use crate::folders::{set_aside, write_private};
 use crate::state::{Problem, Settings};

@@ -1,5 +1,5 @@
 //! Which files of the interface's folder are served. Shared with the build script, which puts the same into the
-//! program.
+//! program. By hand: `rust-embed` takes its patterns at compile time only, and in debug builds reads the folder instead.
 
 use std::io;
 use std::path::{Path, PathBuf};
