@@ -217,8 +217,8 @@ fn read(path: &Path) -> Result<Settings, StartError> {
 }
 
 impl Settings {
-    /// These settings, and where they say nothing those of `below`. By hand: clap already reads flags and environment with
-    /// good errors; `figment` would read both again as text, only to merge them with the file.
+    /// These settings, and where they say nothing those of `below`. By hand: clap reads flags and environment, and names
+    /// the wrong one; for `figment` to merge them, every setting would have to be serialized again.
     pub fn over(self, below: Settings) -> Settings {
         Settings {
             listen: self.listen.or(below.listen),

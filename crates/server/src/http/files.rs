@@ -1,5 +1,6 @@
 //! Which files of the interface's folder are served. Shared with the build script, which puts the same into the
-//! program. By hand: `rust-embed` takes its patterns at compile time only, and in debug builds reads the folder instead.
+//! program. By hand: a folder that is named at run time must pass the same list, and `rust-embed` applies its own while
+//! compiling.
 
 use std::io;
 use std::path::{Path, PathBuf};

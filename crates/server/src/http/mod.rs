@@ -1,4 +1,5 @@
-//! The HTTP front: WebSockets, a health check, the pages of links and their files.
+//! The HTTP front: WebSockets, a health check, the pages of links and their files. By hand on hyper: there are six paths,
+//! and the limits on heads and connections belong to hyper below axum and tower-http too.
 
 mod answer;
 mod files;
