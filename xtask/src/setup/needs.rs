@@ -76,7 +76,7 @@ const NEEDS: &[Need] = &[
     need("ALSA with its headers", Building, Linux, Library("alsa"), &["libasound2-dev"], ["alsa-lib-devel", "alsa-lib", "", ""]),
     need("WebKitGTK with its headers", Building, Linux, Library("webkit2gtk-4.1"), &["libwebkit2gtk-4.1-dev"], ["webkit2gtk4.1-devel", "webkit2gtk-4.1", "", ""]),
     need("librsvg with its headers", Building, Linux, Library("librsvg-2.0"), &["librsvg2-dev"], ["librsvg2-devel", "librsvg", "", ""]),
-    need("libclang", Building, Unix, Clang, &["libclang-dev"], ["clang-devel", "clang", "(xcode-select --install)", "winget: LLVM.LLVM"]),
+    need("libclang", Building, Everywhere, Clang, &["libclang-dev"], ["clang-devel", "clang", "(xcode-select --install)", "winget: LLVM.LLVM"]),
 
     need("certificates", Testing, Linux, Certificates, &["ca-certificates"], ["ca-certificates", "ca-certificates", "", ""]),
     need("Python with venv", Testing, Unix, PythonVenv, &["python3-venv"], ["python3", "python", "python", "winget: Python.Python.3.13"]),
@@ -187,6 +187,7 @@ fn has_libclang() -> bool {
     places.push("/Library/Developer/CommandLineTools/usr/lib".into());
     places.push("/Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib".into());
     places.push("/opt/homebrew/opt/llvm/lib".into());
+    places.push(r"C:\Program Files\LLVM\bin".into());
     named.is_some_and(|path| path.exists()) || places.iter().any(|place| holds_libclang(place))
 }
 
@@ -194,11 +195,11 @@ fn holds_libclang(folder: &Path) -> bool {
     children(folder).iter().filter_map(|file| file.file_name()?.to_str()).any(is_libclang)
 }
 
-/// `libclang.so`, `libclang.dylib`, `libclang-14.so.1`; not `libclang-cpp.so`.
+/// `libclang.so`, `libclang.dylib`, `libclang.dll`, `libclang-14.so.1`; not `libclang-cpp.so`.
 fn is_libclang(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("libclang") else { return false };
     let rest = rest.trim_start_matches(|c: char| c == '-' || c == '.' || c.is_ascii_digit());
-    rest == "dylib" || rest == "so" || rest.starts_with("so.")
+    rest == "dylib" || rest == "dll" || rest == "so" || rest.starts_with("so.")
 }
 
 /// The system's library folders, with the one of this architecture on Debian (`/usr/lib/x86_64-linux-gnu`).
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn libclang_is_told_from_its_cousins() {
-        for name in ["libclang.so", "libclang.so.1", "libclang-14.so.14.0.6", "libclang.dylib"] {
+        for name in ["libclang.so", "libclang.so.1", "libclang-14.so.14.0.6", "libclang.dylib", "libclang.dll"] {
             assert!(is_libclang(name), "{name}");
         }
         for name in ["libclang-cpp.so.14", "libclangAST.a", "libclang.a", "libclc.so"] {

@@ -56,13 +56,13 @@ impl Buffers {
     }
 }
 
-unsafe extern "C" fn get(this: *mut c_void, size: vpx::size_t, out: *mut vpx::vpx_codec_frame_buffer_t) -> c_int {
+unsafe extern "C" fn get(this: *mut c_void, size: usize, out: *mut vpx::vpx_codec_frame_buffer_t) -> c_int {
     // SAFETY: `this` was given to `install`, `out` is libvpx's, and libvpx calls from the thread inside `decode`.
     let (this, out) = unsafe { (&mut *this.cast::<Buffers>(), &mut *out) };
-    match this.take(size as usize) {
+    match this.take(size) {
         Some((n, bytes)) => {
             out.data = bytes.as_mut_ptr();
-            out.size = bytes.len() as vpx::size_t;
+            out.size = bytes.len();
             out.priv_ = std::ptr::without_provenance_mut(n + 1);
             0
         }

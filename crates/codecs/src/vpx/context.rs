@@ -17,7 +17,7 @@ unsafe impl Send for Context {}
 impl Context {
     /// Opens an encoder.
     pub(super) fn encoder(
-        iface: *mut vpx::vpx_codec_iface_t,
+        iface: *const vpx::vpx_codec_iface_t,
         config: &vpx::vpx_codec_enc_cfg_t,
     ) -> Result<Self, String> {
         let mut raw = Box::new(blank());
@@ -28,7 +28,7 @@ impl Context {
     }
 
     /// Opens a decoder.
-    pub(super) fn decoder(iface: *mut vpx::vpx_codec_iface_t, threads: u32) -> Result<Self, String> {
+    pub(super) fn decoder(iface: *const vpx::vpx_codec_iface_t, threads: u32) -> Result<Self, String> {
         let mut raw = Box::new(blank());
         let config = vpx::vpx_codec_dec_cfg_t { threads, w: 0, h: 0 };
         // SAFETY: as above; libvpx copies `config`.
@@ -95,7 +95,7 @@ impl ControlId for vpx::vp8e_enc_control_id {
 }
 
 /// The encoder's default configuration.
-pub(super) fn default_config(iface: *mut vpx::vpx_codec_iface_t) -> Result<vpx::vpx_codec_enc_cfg_t, String> {
+pub(super) fn default_config(iface: *const vpx::vpx_codec_iface_t) -> Result<vpx::vpx_codec_enc_cfg_t, String> {
     let mut config = MaybeUninit::<vpx::vpx_codec_enc_cfg_t>::zeroed();
     // SAFETY: libvpx fills the whole structure, or fails.
     let code = unsafe { vpx::vpx_codec_enc_config_default(iface, config.as_mut_ptr(), 0) };

@@ -78,7 +78,7 @@ struct Instance {
 
 impl Instance {
     fn open(codec: VideoCodec) -> Result<Self, DecodeError> {
-        let interface: unsafe extern "C" fn() -> *mut vpx::vpx_codec_iface_t = match codec {
+        let interface: unsafe extern "C" fn() -> *const vpx::vpx_codec_iface_t = match codec {
             VideoCodec::Vp8 => vpx::vpx_codec_vp8_dx,
             VideoCodec::Vp9 => vpx::vpx_codec_vp9_dx,
             VideoCodec::H264 => return Err(DecodeError::Codec),

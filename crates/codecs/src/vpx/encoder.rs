@@ -217,8 +217,8 @@ impl VideoEncoder for Encoder {
     }
 }
 
-fn interface(codec: VideoCodec) -> Result<*mut vpx::vpx_codec_iface_t, String> {
-    let interface: unsafe extern "C" fn() -> *mut vpx::vpx_codec_iface_t = match codec {
+fn interface(codec: VideoCodec) -> Result<*const vpx::vpx_codec_iface_t, String> {
+    let interface: unsafe extern "C" fn() -> *const vpx::vpx_codec_iface_t = match codec {
         VideoCodec::Vp8 => vpx::vpx_codec_vp8_cx,
         VideoCodec::Vp9 => vpx::vpx_codec_vp9_cx,
         VideoCodec::H264 => return Err("libvpx does not support H.264".into()),
