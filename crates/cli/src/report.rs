@@ -55,18 +55,18 @@ pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value 
     line
 }
 
-/// Crates whose lines are for people.
+/// Crates whose log lines are for people.
 const OURS: [&str; 5] = ["engine", "peer", "devices", "codecs", "lunchroom_cli"];
 
 /// Sends log lines to standard error, so that standard output stays readable for programs.
 pub(crate) fn start_log(level: LevelFilter) {
     let terminal = fmt::layer().with_ansi(io::stderr().is_terminal()).with_timer(UnixTime).with_writer(io::stderr);
     if let Err(error) = registry().with(terminal.with_filter(shown(level))).try_init() {
-        eprintln!("lunchroom-cli: no log: {error}");
+        eprintln!("lunchroom-cli: cannot start the log: {error}");
     }
 }
 
-/// Libraries warn of much that concerns nobody: a refused candidate, a packet that came early.
+/// Libraries warn about many harmless events, such as a refused candidate or an early packet.
 fn shown(level: LevelFilter) -> Targets {
     if level >= LevelFilter::DEBUG {
         return Targets::new().with_default(level);
@@ -74,7 +74,7 @@ fn shown(level: LevelFilter) -> Targets {
     Targets::new().with_targets(OURS.map(|name| (name, level)))
 }
 
-/// Seconds since 1970, as in the figures.
+/// Unix time in seconds, as in the statistics.
 struct UnixTime;
 
 impl FormatTime for UnixTime {

@@ -129,7 +129,7 @@ fn mdns_works() -> bool {
     *WORKS.get_or_init(|| match rtc::mdns::MulticastSocket::new().into_std() {
         Ok(_) => true,
         Err(error) => {
-            tracing::warn!("hidden addresses of browsers will not be resolved: {error}");
+            tracing::warn!("`.local` candidates will not be resolved: {error}");
             false
         }
     })

@@ -34,7 +34,7 @@ pub(crate) struct Handler {
 impl Handler {
     fn tell(&self, event: DriverEvent) {
         if let Err(error) = self.events.try_send(event) {
-            tracing::debug!("an event of the driver was lost: {error}");
+            tracing::debug!("a driver event was lost: {error}");
         }
     }
 }
@@ -45,7 +45,7 @@ impl PeerConnectionEventHandler for Handler {
         match event.candidate.to_json() {
             // The media line is not signalled, because BUNDLE uses one transport.
             Ok(init) => self.tell(DriverEvent::Candidate { candidate: init.candidate }),
-            Err(error) => tracing::debug!("a candidate of ours has no text: {error}"),
+            Err(error) => tracing::debug!("cannot write a local candidate: {error}"),
         }
     }
 

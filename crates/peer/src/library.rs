@@ -85,7 +85,7 @@ impl Library {
         match tokio::time::timeout(CLOSING, guarded(self.0.close())).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("closing: {error}"),
-            Err(_) => tracing::warn!("the library does not close a connection"),
+            Err(_) => tracing::warn!("the library does not close the connection"),
         }
     }
 }

@@ -21,7 +21,7 @@ impl Outbox {
         if self.events.len() < 2 * EVENTS {
             self.events.push_back(event);
         } else {
-            tracing::warn!("an event was dropped: the connection's owner does not read");
+            tracing::warn!("an event was dropped because the connection's owner does not read");
         }
     }
 

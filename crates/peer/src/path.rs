@@ -142,7 +142,7 @@ impl MediaPath {
         line.reporter.captured(now, captured, rtp_timestamp);
         // A refused frame needs no handling here: the sender requests a keyframe if one is needed.
         if let Err(error) = send(&mut sending.sender, now) {
-            tracing::trace!("media of {ssrc} was not taken: {error}");
+            tracing::trace!("media of {ssrc} was rejected: {error}");
         }
         let news = sending.collect_events();
         drop(sending);

@@ -139,7 +139,7 @@ impl Future for OnDriver {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(context)));
         ON_DRIVER.set(before);
         outcome.unwrap_or_else(|_| {
-            // What the future holds may be half changed: it is never polled again, only dropped.
+            // The future may be in an inconsistent state. It is never polled again, only dropped.
             tracing::error!("the connection's driver panicked");
             self.panicked.notify_one();
             Poll::Ready(())

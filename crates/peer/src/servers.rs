@@ -21,7 +21,7 @@ pub(crate) async fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
             }
             match Address::parse(url) {
                 Some(address) => usable.extend(address.resolve(server).await),
-                None => tracing::warn!("a STUN or TURN server is left out: only UDP is used"),
+                None => tracing::warn!("ignoring a STUN or TURN server: only UDP is supported"),
             }
         }
     }
@@ -65,11 +65,11 @@ impl<'a> Address<'a> {
         let mut addresses: Vec<SocketAddr> = match lookup.await {
             Ok(Ok(addresses)) => addresses.collect(),
             Ok(Err(error)) => {
-                tracing::warn!("a STUN or TURN server's name is unknown: {error}");
+                tracing::warn!("cannot resolve a STUN or TURN server: {error}");
                 return None;
             }
             Err(_) => {
-                tracing::warn!("a STUN or TURN server's name was not found in {LOOKUP:?}");
+                tracing::warn!("a STUN or TURN server was not resolved within {LOOKUP:?}");
                 return None;
             }
         };

@@ -5,12 +5,12 @@
 pub(crate) struct Ssrcs(fastrand::Rng);
 
 impl Ssrcs {
-    /// The sequence of this seed.
+    /// Makes a generator with this seed.
     pub(crate) fn new(seed: u64) -> Ssrcs {
         Ssrcs(fastrand::Rng::with_seed(seed))
     }
 
-    /// The next SSRC, never 0.
+    /// Generates an SSRC, never 0.
     pub(crate) fn next(&mut self) -> u32 {
         self.0.u32(1..)
     }

@@ -110,7 +110,7 @@ impl Task {
                 Wake::Room(false) => self.owner.outbox.clear(),
             }
             if let Err(error) = self.offer_if_needed().await {
-                tracing::warn!("an offer could not be made: {error}");
+                tracing::warn!("cannot make an offer: {error}");
             }
             if self.broken {
                 self.owner.set_state(PeerState::Failed);

@@ -217,8 +217,10 @@ fn read(path: &Path) -> Result<Settings, StartError> {
 }
 
 impl Settings {
-    /// These settings, and where they say nothing those of `below`. By hand: clap reads flags and environment, and names
-    /// the wrong one; for `figment` to merge them, every setting would have to be serialized again.
+    /// These settings, completed with those of `below`.
+    ///
+    /// Merged by hand: clap reads flags and environment variables, and its errors name the wrong one. With `figment`,
+    /// every setting would have to be serialized again.
     pub fn over(self, below: Settings) -> Settings {
         Settings {
             listen: self.listen.or(below.listen),
@@ -346,7 +348,8 @@ fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(seconds.into())
 }
 
-/// By the XDG base directories, on Windows by its own; without a home beside where the program was started.
+/// The data folder of the XDG base directories, or the platform's own on Windows and macOS. Without a home directory, a
+/// folder in the current directory.
 fn default_data_dir() -> PathBuf {
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = if cfg!(windows) {

@@ -3,8 +3,8 @@
 use jiff::tz::TimeZone;
 use rooms::board::Calendar;
 
-/// The IANA name of this machine's time zone: that of `TZ`, or the system's. A zone without a name that the built-in
-/// database knows becomes `UTC`.
+/// The IANA name of this machine's time zone, from `TZ` or the system. `UTC` if the zone has no name, or one that is not
+/// in the built-in database.
 pub fn machine_zone() -> String {
     let named = TimeZone::try_system().ok().and_then(|zone| zone.iana_name().map(str::to_owned));
     named.filter(|name| Calendar::new(name).is_some()).unwrap_or_else(|| "UTC".to_owned())
@@ -14,7 +14,7 @@ pub fn machine_zone() -> String {
 mod tests {
     use super::*;
 
-    /// What a process has for a zone with this `TZ`.
+    /// The zone of a process with this `TZ`.
     fn with(tz: &str) -> String {
         const TEST: &str = "zone::tests::the_zone_is_that_of_the_machine";
         let test = std::env::current_exe().unwrap();

@@ -27,7 +27,7 @@ pub(super) fn redirect() {
             alsa_sys::snd_lib_error_set_handler(Some(lunchroom_alsa_error))
         };
         if code != 0 {
-            tracing::debug!("ALSA keeps its own lines ({code})");
+            tracing::debug!("cannot redirect ALSA's messages ({code})");
         }
     });
 }
@@ -35,7 +35,7 @@ pub(super) fn redirect() {
 /// Called on any thread that uses ALSA, sometimes the audio thread. It is fast unless this log level is enabled.
 extern "C" fn log_line(text: *const c_char) {
     if tracing::enabled!(target: "devices::alsa", tracing::Level::TRACE) {
-        // SAFETY: the C side hands over a terminated string that lives through the call.
+        // SAFETY: the C side passes a terminated string that lives through the call.
         let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
         tracing::trace!(target: "devices::alsa", "{text}");
     }

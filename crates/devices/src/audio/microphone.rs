@@ -135,7 +135,7 @@ impl Intake {
     fn adopt(&mut self) {
         while let Ok(ring) = self.rings.try_recv() {
             self.converter = RateConverter::new(ring.rate(), RATE)
-                .inspect_err(|e| tracing::warn!("microphone at {} Hz: {e}", ring.rate()))
+                .inspect_err(|e| tracing::warn!("cannot resample a microphone at {} Hz: {e}", ring.rate()))
                 .ok();
             self.scratch.resize(ring.rate() as usize / 200, 0.0);
             self.ring = Some(ring);

@@ -30,7 +30,7 @@ pub(super) fn list(direction: Direction) -> Vec<DeviceInfo> {
     let devices = match host.devices() {
         Ok(devices) => devices,
         Err(e) => {
-            tracing::warn!("audio devices cannot be listed: {e}");
+            tracing::warn!("cannot list audio devices: {e}");
             return Vec::new();
         }
     };

@@ -80,7 +80,7 @@ impl RateConverter {
             Stage::Different(s) => s.set_resample_ratio_relative(ratio, true),
         };
         if let Err(e) = result {
-            tracing::debug!("audio rate: {e}");
+            tracing::debug!("cannot change the resampling ratio: {e}");
         }
     }
 

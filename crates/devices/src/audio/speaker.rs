@@ -159,7 +159,7 @@ impl Outlet {
     fn adopt(&mut self) {
         while let Ok(ring) = self.rings.try_recv() {
             self.converter = RateConverter::new(RATE, ring.rate())
-                .inspect_err(|e| tracing::warn!("loudspeaker at {} Hz: {e}", ring.rate()))
+                .inspect_err(|e| tracing::warn!("cannot resample a loudspeaker at {} Hz: {e}", ring.rate()))
                 .ok();
             self.reserve = Reserve::default();
             self.ring = Some(ring);

@@ -96,7 +96,7 @@ impl Drop for Stream {
         self.thread.unpark();
         // Nothing is ever sent: the sender is dropped when the thread ends.
         if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = self.closed.recv_timeout(CLOSE_TIMEOUT) {
-            tracing::warn!("an audio driver hangs; it is left to close by itself");
+            tracing::warn!("an audio driver does not respond; its thread is left to close it");
         }
     }
 }
@@ -133,7 +133,7 @@ fn run<S>(
                 events(event);
             }
             Step::Close => {
-                tracing::info!("an audio stream broke; it is built again");
+                tracing::info!("an audio stream failed; rebuilding it");
                 stream = None;
                 signal.take();
             }

@@ -76,7 +76,7 @@ impl Drop for Capture {
         self.stop.store(true, Ordering::Release);
         // Nothing is ever sent: the sender is dropped when the thread ends.
         if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = self.closed.recv_timeout(CLOSE_TIMEOUT) {
-            tracing::warn!("a camera's driver hangs; it is left to close by itself");
+            tracing::warn!("a camera driver does not respond; its thread is left to close it");
         }
     }
 }
@@ -99,7 +99,7 @@ fn run<S: Source>(
     let end = pump(&mut source, slot, events, stop);
     // v4l panics when it drops its buffers if the kernel refuses to release them.
     if catch_unwind(AssertUnwindSafe(|| drop(source))).is_err() {
-        tracing::warn!("a camera was not closed in order");
+        tracing::warn!("the driver panicked while closing a camera");
     }
     slot.clear();
     if let Some(event) = end {

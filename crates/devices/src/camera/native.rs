@@ -86,7 +86,7 @@ impl Source for Native {
         let time = Instant::now();
         let (width, height) = (mode.width as usize, mode.height as usize);
         let Some(layout) = layout::detect(mode.format, width, height, stride, bytes) else {
-            tracing::debug!("camera: a picture of {} bytes cannot be {mode:?}", bytes.len());
+            tracing::debug!("camera: a frame of {} bytes does not match {mode:?}", bytes.len());
             return Err(DeviceError::Damaged);
         };
         match converter.convert(layout, mode.width, mode.height, bytes, time) {
@@ -116,7 +116,7 @@ fn find_all() -> Vec<Found> {
             .map(|c| Found { id: format!("camera:{}", c.misc()), name: c.human_name(), index: c.index().clone() })
             .collect(),
         Err(e) => {
-            tracing::warn!("cameras cannot be listed: {e}");
+            tracing::warn!("cannot list cameras: {e}");
             Vec::new()
         }
     }

@@ -1,6 +1,7 @@
-//! Which files of the interface's folder are served. Shared with the build script, which puts the same into the
-//! program. By hand: a folder that is named at run time must pass the same list, and `rust-embed` applies its own while
-//! compiling.
+//! Selects the files of the interface to serve. Shared with the build script, which embeds the same files.
+//!
+//! `rust-embed` is not used, because it filters only at compile time: a folder given at run time must pass the same
+//! list.
 
 use std::io;
 use std::path::{Path, PathBuf};

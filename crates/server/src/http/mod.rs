@@ -1,5 +1,7 @@
-//! The HTTP front: WebSockets, a health check, the pages of links and their files. By hand on hyper: there are six paths,
-//! and the limits on heads and connections belong to hyper below axum and tower-http too.
+//! The HTTP front end: WebSockets, a health check, the pages of links, and their files.
+//!
+//! It uses hyper directly: there are only six paths, and with axum and tower-http, too, the limits on headers and
+//! connections would be set in hyper.
 
 mod answer;
 mod files;

@@ -18,7 +18,7 @@ fn random_bytes(random: &mut Rng, most: usize) -> Vec<u8> {
     (0..random.usize(..most)).map(|_| random.u8(..)).collect()
 }
 
-/// Writes bytes to a TCP port and reads what comes until it is closed.
+/// Writes bytes to a TCP port and reads until the server closes the connection.
 pub(crate) async fn throw(addr: SocketAddr, bytes: &[u8]) {
     let mut stream = TcpStream::connect(addr).await.expect("connects");
     // Either may fail: the server may close first.
@@ -98,7 +98,7 @@ async fn random_bytes_on_the_udp_port_do_no_harm() {
     let mut random = Rng::with_seed(4);
     for n in 0..2_000 {
         let mut bytes = random_bytes(&mut random, 300);
-        // Most random bytes fall at the first hurdle: lift some over the header's.
+        // Most random bytes fail the header check; give half of them a valid header.
         if n % 2 == 0 && bytes.len() >= 24 {
             let length = (bytes.len() - 20) / 4 * 4;
             bytes.truncate(20 + length);
