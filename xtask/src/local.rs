@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ const LISTENING: &str = "listening on ";
 const SERVER_START: Duration = Duration::from_secs(20);
 /// How long a process may take to end by itself after it was told to.
 const GOODBYE: Duration = Duration::from_secs(8);
+/// Lines of a program that nobody has read yet. When full, further ones are lost and the program goes on.
+const LINES: usize = 65_536;
 
 /// Our programs, compiled for release.
 pub(crate) struct Programs {
@@ -115,10 +117,10 @@ impl Process {
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         let output = child.stdout.take().context("no standard output")?;
-        let (sender, lines) = channel();
+        let (sender, lines) = sync_channel(LINES);
         thread::spawn(move || {
             for text in BufReader::new(output).lines().map_while(Result::ok) {
-                if sender.send(Line { at: Instant::now(), text }).is_err() {
+                if let Err(TrySendError::Disconnected(_)) = sender.try_send(Line { at: Instant::now(), text }) {
                     return;
                 }
             }

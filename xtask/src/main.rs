@@ -1,6 +1,6 @@
 //! Project commands: `cargo xtask setup | run | test | tidy | package | icons | bench`.
 //!
-//! This is compiled before anything else on a new machine, so it depends on next to nothing.
+//! This is compiled before anything else on a new machine, so it depends on little: `syn`, for `tidy`, is the largest.
 
 mod bench;
 mod command;
@@ -25,7 +25,8 @@ Usage: cargo xtask COMMAND
   run [ARGUMENTS]   open the app, with a server to meet at unless one is named;
                     --headless [--seconds N]: two clients without a window call each other, and what they measure
   test              everything that must pass: formatting, clippy, licences, tidy and all tests
-  tidy              the rules of the architecture alone: who may import whom, what pure crates must not do
+  tidy [--lower]    the rules of the architecture alone: imports, circles, names, sizes, queues, pure crates;
+                    --lower: allow no more retired names than are left; --unused: list public items without a caller
   package           make installers of this machine's kind
   icons             draw icons/*.svg in the forms that systems want
   bench [NAME]      measure; without a name: the list of benches

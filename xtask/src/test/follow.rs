@@ -2,13 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::command;
+
+/// Lines that wait to be taken. When full, the program that prints them waits.
+const LINES: usize = 1_024;
 
 /// How long a program may take before it is taken for one that hangs.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +49,7 @@ pub(super) fn run(command: &mut Command, patience: Patience, mut take: impl FnMu
 
 /// Both streams of the child, line by line as they come.
 fn lines(child: &mut Child) -> Receiver<String> {
-    let (sender, receiver) = channel();
+    let (sender, receiver) = sync_channel(LINES);
     if let Some(stream) = child.stdout.take() {
         read(stream, sender.clone());
     }
@@ -56,7 +59,7 @@ fn lines(child: &mut Child) -> Receiver<String> {
     receiver
 }
 
-fn read(stream: impl Read + Send + 'static, sender: Sender<String>) {
+fn read(stream: impl Read + Send + 'static, sender: SyncSender<String>) {
     thread::spawn(move || {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();

@@ -2,17 +2,27 @@
 //!
 //! What a rule is and why it stands is in ARCHITECTURE.md; what it looks for is in the module of its kind.
 
+mod definitions;
 mod finding;
 mod imports;
-mod mask;
-mod sources;
+mod modules;
+mod names;
+mod product;
+mod purity;
+mod queues;
+mod size;
+mod source;
+mod tokens;
 mod tree;
+mod unused;
 
 use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use finding::{Finding, Weight};
+use source::Source;
+use tree::Text;
 
 use crate::command;
 use crate::workspace::Workspace;
@@ -20,19 +30,29 @@ use crate::workspace::Workspace;
 /// Files that are not ours to judge, or only make noise.
 const NOT_OURS: &[&str] = &["Cargo.lock"];
 
+const USAGE: &str = "\
+usage: cargo xtask tidy [--lower | --unused]
+
+  --lower   write down that fewer retired names are left than were allowed
+  --unused  list the public items that nothing in the workspace names";
+
 /// `cargo xtask tidy`.
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
-    if !arguments.is_empty() {
-        bail!("usage: cargo xtask tidy");
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => {
+            check(workspace)?;
+            println!("tidy: every rule is kept");
+        }
+        ["--lower"] => lower(workspace)?,
+        ["--unused"] => list_unused(workspace)?,
+        _ => bail!("{USAGE}"),
     }
-    check(workspace)?;
-    println!("tidy: every rule is kept");
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints what is found; an error if a rule is broken.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let mut found = findings(workspace)?;
+    let mut found = Checkout::read(workspace)?.findings(workspace)?;
     found.sort_by(|a, b| (a.weight, &a.place, a.line).cmp(&(b.weight, &b.place, b.line)));
     for finding in &found {
         match finding.weight {
@@ -46,17 +66,57 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     }
 }
 
-fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
-    let paths = paths(workspace)?;
-    let texts: Vec<tree::Text> = paths.iter().filter_map(|path| read(workspace, path)).collect();
-    let rust = texts.iter().filter(|text| text.path.ends_with(".rs"));
-    let sources: Vec<_> =
-        rust.map(|text| sources::Source { path: text.path.clone(), text: text.text.clone() }).collect();
-    let members = imports::members(&workspace.metadata()?);
-    Ok([imports::check(&members), sources::check(&sources), tree::check(&paths, &texts)].concat())
+fn lower(workspace: &Workspace) -> Result<()> {
+    let checkout = Checkout::read(workspace)?;
+    let lowered = names::lowered(&checkout.sources, &checkout.paths, checkout.text(names::LEFT));
+    fs::write(workspace.root.join(names::LEFT), lowered).context(names::LEFT)
 }
 
-/// All files that are or would be in the repository.
+fn list_unused(workspace: &Workspace) -> Result<()> {
+    for item in unused::list(&Checkout::read(workspace)?.sources) {
+        println!("{item}");
+    }
+    Ok(())
+}
+
+/// All that is or would be in the repository.
+struct Checkout {
+    paths: Vec<String>,
+    texts: Vec<Text>,
+    sources: Vec<Source>,
+    /// What is wrong with files that could not be parsed.
+    unread: Vec<Finding>,
+}
+
+impl Checkout {
+    fn read(workspace: &Workspace) -> Result<Checkout> {
+        let paths = paths(workspace)?;
+        let texts: Vec<Text> = paths.iter().filter_map(|path| read(workspace, path)).collect();
+        let (sources, unread) = source::read(&texts);
+        Ok(Checkout { paths, texts, sources, unread })
+    }
+
+    fn findings(&self, workspace: &Workspace) -> Result<Vec<Finding>> {
+        let members = imports::members(&workspace.metadata()?);
+        Ok([
+            self.unread.clone(),
+            imports::check(&members),
+            modules::check(&self.sources),
+            purity::check(&self.sources),
+            queues::check(&self.sources),
+            size::check(&self.sources),
+            names::check(&self.sources, &self.paths, self.text(names::LEFT)),
+            tree::check(&self.paths, &self.texts),
+        ]
+        .concat())
+    }
+
+    /// The text of a file; empty if there is none.
+    fn text(&self, path: &str) -> &str {
+        self.texts.iter().find(|text| text.path == path).map_or("", |text| text.text.as_str())
+    }
+}
+
 fn paths(workspace: &Workspace) -> Result<Vec<String>> {
     let listed = command::output(
         command::program("git")
@@ -65,14 +125,15 @@ fn paths(workspace: &Workspace) -> Result<Vec<String>> {
     )
     .context("tidy wants a git checkout")?;
     let mut paths: Vec<String> = listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();
-    paths.retain(|path| !NOT_OURS.contains(&path.as_str()));
+    // What has just been deleted is still listed.
+    paths.retain(|path| !NOT_OURS.contains(&path.as_str()) && workspace.root.join(path).exists());
     paths.sort();
     paths.dedup();
     Ok(paths)
 }
 
-/// A file's text; nothing for what is not text or has just been deleted.
-fn read(workspace: &Workspace, path: &str) -> Option<tree::Text> {
+/// A file's text; nothing for what is not text.
+fn read(workspace: &Workspace, path: &str) -> Option<Text> {
     let text = fs::read_to_string(workspace.root.join(path)).ok()?;
-    Some(tree::Text { path: path.to_owned(), text })
+    Some(Text { path: path.to_owned(), text })
 }

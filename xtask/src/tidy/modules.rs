@@ -1,0 +1,444 @@
+//! Circles of modules inside a crate.
+//!
+//! What counts: a module uses another when product code in it names it, in a `use` or in any other path, macros' arguments included.
+//! A re-export is followed to where the thing is defined. Between two modules, what counts is the pair of siblings that they are in:
+//! if `desk::passing` uses `show::board`, then `desk` uses `show`. A circle of siblings is a fault: none of them can be read,
+//! tested or moved without the others.
+//!
+//! What does not count: a module and the modules inside it, in either direction. A parent declares its children and calls them, and they
+//! see its private types by `super::`: they are one thing in several files. The circle of two children is a fault.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use syn::visit::{self, Visit};
+use syn::{File, UseTree};
+
+use super::definitions;
+use super::finding::Finding;
+use super::source::Source;
+use super::tokens;
+
+/// Re-exports of re-exports are followed this far.
+const HOPS: usize = 16;
+
+/// The path of a module inside its crate; empty for the root.
+type Name = Vec<String>;
+
+/// The rule on every crate.
+pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
+    let mut crates: BTreeMap<&str, Vec<(&Source, Name, &File)>> = BTreeMap::new();
+    for source in sources {
+        if let (Some(file), Some(name)) = (&source.product, source.module()) {
+            crates.entry(source.package().0).or_default().push((source, name, file));
+        }
+    }
+    crates.into_values().flat_map(|files| circles(&graph(files))).collect()
+}
+
+/// One crate.
+#[derive(Default)]
+struct Graph {
+    modules: BTreeMap<Name, Module>,
+}
+
+/// What a module defines and names.
+#[derive(Default)]
+struct Module {
+    file: String,
+    /// Functions, types, constants.
+    items: BTreeSet<String>,
+    /// What `use` binds to a name.
+    bindings: BTreeMap<String, Vec<String>>,
+    /// What `use …::*` opens.
+    globs: Vec<Vec<String>>,
+    paths: Vec<Path>,
+}
+
+/// A path as it is written, without arguments.
+struct Path {
+    segments: Vec<String>,
+    line: usize,
+    /// Of a `use`, which may name a module alone; elsewhere a lonely word is a value or a type.
+    in_use: bool,
+}
+
+/// Where a module first uses its sibling.
+#[derive(Clone)]
+struct Place {
+    file: String,
+    line: usize,
+}
+
+/// How a name is looked up in a module that another opens.
+type Find = fn(&Graph, &Name, &String, &[String], usize) -> Option<Name>;
+
+/// The uses among the children of one module, by user and used.
+type Siblings = BTreeMap<String, BTreeMap<String, Place>>;
+
+fn graph(files: Vec<(&Source, Name, &File)>) -> Graph {
+    let mut graph = Graph::default();
+    // Where there is a library, the program beside it is a crate of its own, and of one file.
+    let has_library = files.iter().any(|(source, ..)| source.path.ends_with("/src/lib.rs"));
+    for (source, name, file) in files {
+        if has_library && source.path.ends_with("/src/main.rs") || source.path.contains("/src/bin/") {
+            continue;
+        }
+        Reader { graph: &mut graph, file: &source.path, at: name }.read(file);
+    }
+    graph
+}
+
+impl Graph {
+    /// The module in which what `segments` name from `at` is defined; `at` itself for what is none of this crate.
+    fn target(&self, at: &Name, segments: &[String], hops: usize) -> Name {
+        let Some((first, rest)) = segments.split_first() else { return at.clone() };
+        match first.as_str() {
+            "crate" => self.target(&Name::new(), rest, hops),
+            "self" => self.target(at, rest, hops),
+            "super" => self.target(&at[..at.len().saturating_sub(1)].to_vec(), rest, hops),
+            _ => self.find(at, first, rest, hops).unwrap_or_else(|| at.clone()),
+        }
+    }
+
+    /// The same for a name that `at` has inside it, defines, binds or opens.
+    fn find(&self, at: &Name, first: &String, rest: &[String], hops: usize) -> Option<Name> {
+        let child = [at.as_slice(), std::slice::from_ref(first)].concat();
+        match self.modules.contains_key(&child) {
+            true => Some(self.target(&child, rest, hops)),
+            false => self.find_item(at, first, rest, hops, Graph::find),
+        }
+    }
+
+    /// The same for a lonely word, which is no module.
+    fn find_word(&self, at: &Name, word: &String, rest: &[String], hops: usize) -> Option<Name> {
+        self.find_item(at, word, rest, hops, Graph::find_word)
+    }
+
+    fn find_item(&self, at: &Name, first: &String, rest: &[String], hops: usize, opened_by: Find) -> Option<Name> {
+        let hops = hops.checked_sub(1)?;
+        let module = self.modules.get(at)?;
+        if module.items.contains(first) {
+            return Some(at.clone());
+        }
+        if let Some(binding) = module.bindings.get(first) {
+            // `use tokio::sync` binds what is not ours: whoever takes it from here depends on this module.
+            return Some(self.target(at, &[binding.as_slice(), rest].concat(), hops));
+        }
+        module.globs.iter().find_map(|glob| {
+            let opened = self.target(at, glob, hops);
+            if opened == *at { None } else { opened_by(self, &opened, first, rest, hops) }
+        })
+    }
+
+    /// The uses among siblings, by the module they are in.
+    fn siblings(&self) -> BTreeMap<Name, Siblings> {
+        let mut all: BTreeMap<Name, Siblings> = BTreeMap::new();
+        for (user, module) in &self.modules {
+            for Path { segments, line, in_use } in &module.paths {
+                let used = match segments.as_slice() {
+                    [word] if !in_use => self.find_word(user, word, &[], HOPS).unwrap_or_else(|| user.clone()),
+                    segments => self.target(user, segments, HOPS),
+                };
+                let shared = user.iter().zip(&used).take_while(|(one, other)| one == other).count();
+                if let (Some(one), Some(other)) = (user.get(shared), used.get(shared)) {
+                    let place = Place { file: module.file.clone(), line: *line };
+                    let uses = all.entry(user[..shared].to_vec()).or_default().entry(one.clone()).or_default();
+                    uses.entry(other.clone()).or_insert(place);
+                }
+            }
+        }
+        all
+    }
+}
+
+fn circles(graph: &Graph) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (parent, siblings) in graph.siblings() {
+        let mut seen = BTreeSet::new();
+        for (user, uses) in &siblings {
+            for used in uses.keys() {
+                if let Some(circle) = shortest(&siblings, used, user) {
+                    seen.insert(from_least(circle));
+                }
+            }
+        }
+        found.extend(seen.iter().map(|circle| finding(&parent, &siblings, circle)));
+    }
+    found
+}
+
+/// The shortest way from `start` to `end`, both named.
+fn shortest(siblings: &Siblings, start: &str, end: &str) -> Option<Vec<String>> {
+    let mut before: BTreeMap<&str, &str> = BTreeMap::from([(start, start)]);
+    let mut left = VecDeque::from([start]);
+    while let Some(at) = left.pop_front() {
+        if at == end {
+            let mut way = vec![at.to_owned()];
+            let mut at = at;
+            while at != start {
+                at = before[at];
+                way.push(at.to_owned());
+            }
+            way.reverse();
+            return Some(way);
+        }
+        for next in siblings.get(at).into_iter().flat_map(BTreeMap::keys) {
+            if !before.contains_key(next.as_str()) {
+                before.insert(next, at);
+                left.push_back(next);
+            }
+        }
+    }
+    None
+}
+
+/// The same circle, beginning at its first name of the alphabet.
+fn from_least(mut circle: Vec<String>) -> Vec<String> {
+    let least = (0..circle.len()).min_by_key(|at| &circle[*at]).unwrap_or_default();
+    circle.rotate_left(least);
+    circle
+}
+
+fn finding(parent: &Name, siblings: &Siblings, circle: &[String]) -> Finding {
+    let name = |module: &String| [parent.as_slice(), std::slice::from_ref(module)].concat().join("::");
+    let next = |at: usize| &circle[(at + 1) % circle.len()];
+    let places: Vec<(Place, &String)> =
+        (0..circle.len()).map(|at| (siblings[&circle[at]][next(at)].clone(), next(at))).collect();
+    let names: Vec<String> = circle.iter().chain(circle.first()).map(name).collect();
+    let uses: Vec<String> =
+        places.iter().map(|(Place { file, line }, used)| format!("{file}:{line} uses {used}")).collect();
+    let text = format!(
+        "a circle of modules: {} ({}): move what both need into one that needs neither",
+        names.join(" → "),
+        uses.join(", ")
+    );
+    Finding::broken(&places[0].0.file, places[0].0.line, text)
+}
+
+/// Reads a file's modules into the graph.
+struct Reader<'a> {
+    graph: &'a mut Graph,
+    file: &'a str,
+    at: Name,
+}
+
+impl Reader<'_> {
+    fn read(mut self, file: &File) {
+        self.module();
+        self.items(&file.items);
+        self.visit_file(file);
+    }
+
+    fn module(&mut self) -> &mut Module {
+        let file = self.file;
+        let module = self.graph.modules.entry(self.at.clone()).or_default();
+        module.file = file.to_owned();
+        module
+    }
+
+    fn items(&mut self, items: &[syn::Item]) {
+        let names = items.iter().filter(|item| !matches!(item, syn::Item::Use(_) | syn::Item::Mod(_)));
+        let names: Vec<String> = names.filter_map(definitions::name_of).collect();
+        self.module().items.extend(names);
+    }
+
+    fn push(&mut self, segments: Vec<String>, line: usize, in_use: bool) {
+        self.module().paths.push(Path { segments, line, in_use });
+    }
+
+    fn tree(&mut self, tree: &UseTree, before: &[String]) {
+        let with = |ident: &syn::Ident| [before, &[ident.to_string()]].concat();
+        match tree {
+            UseTree::Path(path) => self.tree(&path.tree, &with(&path.ident)),
+            UseTree::Name(name) if name.ident == "self" => {
+                let bound = before.last().cloned().unwrap_or_default();
+                self.bind(bound, before.to_vec(), &name.ident);
+            }
+            UseTree::Name(name) => self.bind(name.ident.to_string(), with(&name.ident), &name.ident),
+            UseTree::Rename(rename) if rename.ident == "self" => {
+                self.bind(rename.rename.to_string(), before.to_vec(), &rename.ident);
+            }
+            UseTree::Rename(rename) => self.bind(rename.rename.to_string(), with(&rename.ident), &rename.ident),
+            UseTree::Glob(glob) => {
+                let line = glob.star_token.spans[0].start().line;
+                self.module().globs.push(before.to_vec());
+                self.push(before.to_vec(), line, true);
+            }
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(tree, before)),
+        }
+    }
+
+    fn bind(&mut self, name: String, segments: Vec<String>, written: &syn::Ident) {
+        if name != "_" {
+            self.module().bindings.insert(name, segments.clone());
+        }
+        self.push(segments, written.span().start().line, true);
+    }
+}
+
+impl<'ast> Visit<'ast> for Reader<'_> {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        let Some((_, items)) = &module.content else { return };
+        self.at.push(module.ident.to_string());
+        self.items(items);
+        visit::visit_item_mod(self, module);
+        self.at.pop();
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        if item.leading_colon.is_none() {
+            self.tree(&item.tree, &[]);
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        if let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_none()) {
+            let segments = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            self.push(segments, first.ident.span().start().line, false);
+        }
+        visit::visit_path(self, path);
+    }
+
+    /// A macro's arguments are no syntax yet: paths in them are words between `::`.
+    fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        self.visit_path(&call.path);
+        let tokens = tokens::flat(call.tokens.clone());
+        let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.text == text);
+        let is_word = |at: usize| {
+            tokens.get(at).is_some_and(|token| token.text.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+        };
+        let mut at = 0;
+        while at < tokens.len() {
+            let start = at;
+            at += 1;
+            if is_word(start) && !is(start.wrapping_sub(1), ".") {
+                let mut segments = vec![tokens[start].text.clone()];
+                while is(at, ":") && is(at + 1, ":") && is_word(at + 2) {
+                    segments.push(tokens[at + 2].text.clone());
+                    at += 3;
+                }
+                self.push(segments, tokens[start].line, false);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::tests::sources;
+    use super::*;
+
+    fn complaints(files: &[(&str, &str)]) -> Vec<String> {
+        let files: Vec<(String, &str)> =
+            files.iter().map(|(path, text)| (format!("crates/media/src/{path}.rs"), *text)).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+        check(&sources(&files)).iter().map(ToString::to_string).collect()
+    }
+
+    /// The modules of each circle.
+    fn circles(files: &[(&str, &str)]) -> Vec<String> {
+        let text = |complaint: &String| {
+            let (_, rest) = complaint.split_once("a circle of modules: ").expect("a circle");
+            rest.split(" (").next().unwrap_or_default().to_owned()
+        };
+        complaints(files).iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_circle_of_two_is_named_with_its_places() {
+        let found = complaints(&[
+            ("lib", "mod slot; mod frame;"),
+            ("slot", "// Frames.\nuse crate::frame::Frame; pub struct Slot;"),
+            ("frame", "pub struct Frame { of: crate::slot::Slot }"),
+        ]);
+        assert_eq!(
+            found,
+            ["crates/media/src/frame.rs:1: a circle of modules: frame → slot → frame \
+              (crates/media/src/frame.rs:1 uses slot, crates/media/src/slot.rs:2 uses frame): \
+              move what both need into one that needs neither"]
+        );
+    }
+
+    #[test]
+    fn every_way_to_name_a_sibling_counts() {
+        for back in [
+            "use crate::a;",
+            "use crate::a::{self};",
+            "use crate::a as b2;",
+            "use crate::{a::A, c::C};",
+            "use super::a::A;",
+            "use crate::a::*;",
+            "fn f() { crate::a::f(); }",
+            "fn f(a: super::a::A) {}",
+            "fn f() { use crate::a::A; }",
+            "fn f() { log!(\"{}\", x.y, crate::a::LEVEL); }",
+            "impl crate::a::T for u8 {}",
+            "use crate::A;",
+            "fn f() { crate::opened(); }",
+            "use super::*; fn f(a: A) {}",
+            "mod deep { use super::super::a::A; }",
+        ] {
+            let root = "mod a; mod b; mod c; pub use a::A; use self::a::*;";
+            let files =
+                [("lib", root), ("a", "use crate::b; struct A; fn opened() {}"), ("b", back), ("c", "struct C;")];
+            assert_eq!(circles(&files), ["a → b → a"], "{back}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_use_of_a_sibling_does_not_count() {
+        for back in [
+            "use other::a::A;",
+            "use ::a::A;",
+            "// crate::a\nconst A: &str = \"crate::a\";",
+            "fn f(a: u8) { a.a(); }",
+            "#[cfg(test)] mod tests { use crate::a::A; }",
+            "#[test] fn f() { crate::a::f(); }",
+            "use crate::C;",
+            "use super::*; fn f() { let a = 1; g(a); log!(a); }",
+        ] {
+            let root = "mod a; mod b; mod c; pub use a::A; pub use c::C;";
+            let files = [("lib", root), ("a", "use crate::b;"), ("b", back), ("c", "pub struct C;")];
+            assert_eq!(circles(&files), Vec::<String>::new(), "{back}");
+        }
+    }
+
+    #[test]
+    fn a_longer_circle_begins_at_its_first_name() {
+        let files =
+            [("lib", "mod c; mod b; mod a;"), ("c", "use crate::a;"), ("b", "use crate::c;"), ("a", "use crate::b;")];
+        assert_eq!(circles(&files), ["a → b → c → a"]);
+    }
+
+    #[test]
+    fn two_circles_that_share_a_module_are_both_named() {
+        let files = [
+            ("lib", "mod c; mod b; mod a;"),
+            ("c", "use crate::a;"),
+            ("b", "use crate::a;"),
+            ("a", "use crate::{b, c};"),
+        ];
+        assert_eq!(circles(&files), ["a → b → a", "a → c → a"]);
+    }
+
+    #[test]
+    fn a_parent_and_its_children_are_one_thing_and_two_children_are_not() {
+        let (parent, child) = ("mod x; mod y; use x::X; struct P;", "use super::P; fn f(p: crate::a::P) {}");
+        assert!(circles(&[("lib", "mod a;"), ("a", parent), ("a/x", child), ("a/y", "use super::x::X;")]).is_empty());
+        assert_eq!(
+            circles(&[("lib", "mod a;"), ("a/mod", parent), ("a/x", "use super::y;"), ("a/y", "use super::x::X;")]),
+            ["a::x → a::y → a::x"]
+        );
+    }
+
+    #[test]
+    fn what_a_module_inside_uses_counts_for_the_siblings_around_it() {
+        let files = [("lib", "mod a; mod b;"), ("a", "mod x;"), ("a/x", "use crate::b::B;"), ("b", "use crate::a;")];
+        assert_eq!(circles(&files), ["a → b → a"]);
+    }
+
+    #[test]
+    fn a_name_that_is_bound_to_itself_ends() {
+        assert!(circles(&[("lib", "mod a;"), ("a", "use rtc::rtc; use b::b; fn f() { rtc::rtc::x(); }")]).is_empty());
+    }
+}
