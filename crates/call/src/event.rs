@@ -1,5 +1,6 @@
 //! Inputs and outputs of a call.
 
+use crate::link::PeerInput;
 use crate::view::Distrust;
 use signaling::board::RoomRequest;
 use signaling::message::{
@@ -123,19 +124,6 @@ pub enum Signal {
     Untrusted(Distrust),
     /// A message from the server.
     Message(ServerMessage),
-}
-
-/// A change of a peer connection's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PeerInput {
-    /// ICE and DTLS are connected.
-    Connected,
-    /// No packets arrive. The connection may recover.
-    Disconnected,
-    /// ICE failed.
-    Failed,
-    /// The connection could not be created or has ended. It must be replaced.
-    Broken,
 }
 
 /// Kind of a session description.

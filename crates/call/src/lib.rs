@@ -15,7 +15,7 @@ mod vectors;
 mod view;
 
 pub use call::Call;
-pub use event::{Command, Input, Output, PeerInput, PeerSignal, SdpKind, SendOutcome, Signal};
-pub use link::LinkState;
+pub use event::{Command, Input, Output, PeerSignal, SdpKind, SendOutcome, Signal};
+pub use link::{LinkState, PeerInput};
 pub use unsent::{ChatRefusal, MAX_BYTES as MAX_UNSENT_BYTES, MAX_LINES as MAX_UNSENT_LINES, NotSaid, UnsentLine};
 pub use view::{CallView, ChatLine, Distrust, Ended, ParticipantView, Stage};

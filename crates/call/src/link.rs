@@ -1,6 +1,5 @@
 //! The connection to one participant, and when to repair it.
 
-use crate::event::PeerInput;
 use std::time::{Duration, Instant};
 
 /// State of one peer connection, as the call sees it.
@@ -22,6 +21,19 @@ pub enum LinkState {
         /// Since when.
         since: Instant,
     },
+}
+
+/// A change of a peer connection's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerInput {
+    /// ICE and DTLS are connected.
+    Connected,
+    /// No packets arrive. The connection may recover.
+    Disconnected,
+    /// ICE failed.
+    Failed,
+    /// The connection could not be created or has ended. It must be replaced.
+    Broken,
 }
 
 /// Ways to repair a link.
