@@ -4,7 +4,7 @@
 //! Programs that write to a pipe, crash, or omit a padding byte leave wrong lengths, so a length is used only if it
 //! agrees with the data. `hound` reads well-formed files well, but trusts every length.
 
-use super::wav::WavError;
+use super::error::WavError;
 
 /// The sample format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

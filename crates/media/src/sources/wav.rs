@@ -1,32 +1,10 @@
 //! Plays a WAV file in a loop.
 
+use super::error::{MAX_BYTES, MAX_SECONDS, WavError};
 use super::riff::{self, Encoding, Format};
 use crate::audio::{SAMPLE_RATE, clean};
 use std::f64::consts::PI;
 use std::io::Read;
-
-/// Why a file gives no sound.
-#[derive(Debug, thiserror::Error)]
-pub enum WavError {
-    /// The disk failed.
-    #[error("the file cannot be read: {0}")]
-    Unreadable(#[from] std::io::Error),
-    /// It is something else.
-    #[error("it is no WAV file")]
-    NoWav,
-    /// Nothing in it says how its samples lie.
-    #[error("the WAV file does not say what format it has")]
-    NoFormat,
-    /// Something in its head is out of what we play.
-    #[error("the WAV file has {0}, which cannot be played")]
-    Unsupported(String),
-    /// There is nothing in it.
-    #[error("the WAV file has no sound in it")]
-    Empty,
-    /// More than [`Wav::MAX_SECONDS`] or [`Wav::MAX_BYTES`].
-    #[error("the WAV file is longer than {} minutes or {} MiB", Wav::MAX_SECONDS / 60, Wav::MAX_BYTES >> 20)]
-    TooLong,
-}
 
 /// A sound held in memory as 48 kHz mono and played over and over.
 #[derive(Debug, Clone)]
@@ -40,9 +18,9 @@ const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 impl Wav {
     /// The longest file, about 115 MB in memory.
-    pub const MAX_SECONDS: u32 = 600;
+    pub const MAX_SECONDS: u32 = MAX_SECONDS;
     /// The largest file: ten minutes of stereo in 32 bits at 96 kHz.
-    pub const MAX_BYTES: u64 = 512 << 20;
+    pub const MAX_BYTES: u64 = MAX_BYTES;
 
     /// Reads a file with integers of up to 32 bits, or floats of 32 or 64 bits, at 1 to 768 kHz. Channels are averaged,
     /// and other rates are resampled with a windowed sinc. The actual content counts, not the declared lengths. Samples
