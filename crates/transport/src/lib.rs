@@ -7,6 +7,7 @@
 //! Both are driven alike: put input in, then drain every `poll_*` until it returns `None`, then wait for the
 //! earliest of input and `poll_timeout`, at which `handle_timeout` is called.
 
+mod arrival;
 mod estimate;
 mod payload;
 mod recv;

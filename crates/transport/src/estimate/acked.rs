@@ -1,6 +1,6 @@
 //! Throughput: what arrived, on the other end's clock.
 
-use crate::send::feedback::RemoteMicros;
+use crate::arrival::RemoteMicros;
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The standing queue: how much longer packets take now than on the empty path.
 
-use crate::send::history::Arrival;
+use crate::arrival::Arrival;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use super::loss::{LossBound, Tally};
 use super::probe::{Cluster, Conditions, Prober};
 use super::rate::RateControl;
 use super::trendline::Trendline;
-use crate::send::history::{ClusterId, Report};
+use crate::arrival::{ClusterId, Report};
 use std::time::{Duration, Instant};
 
 /// A queue shorter than this is jitter: overuse is not believed.

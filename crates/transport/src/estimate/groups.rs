@@ -1,8 +1,7 @@
 //! Groups of packets that left together, and how their spacing changed on the way: draft-ietf-rmcat-gcc-02
 //! sections 5.2 and 5.3.
 
-use crate::send::feedback::RemoteMicros;
-use crate::send::history::Arrival;
+use crate::arrival::{Arrival, RemoteMicros};
 use std::time::{Duration, Instant};
 
 /// Packets sent within this time of the group's first belong together.

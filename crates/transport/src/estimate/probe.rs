@@ -1,8 +1,7 @@
 //! Probes: short bursts above the estimate that show what the path could carry. Rules as in libwebrtc's
 //! `ProbeController` and `ProbeBitrateEstimator`, simpler, and without its long pauses.
 
-use crate::send::feedback::RemoteMicros;
-use crate::send::history::{Arrival, ClusterId};
+use crate::arrival::{Arrival, ClusterId, RemoteMicros};
 use std::time::{Duration, Instant};
 
 /// Burst of a probe.

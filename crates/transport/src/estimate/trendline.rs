@@ -3,7 +3,7 @@
 
 use super::Usage;
 use super::groups::Delta;
-use crate::send::feedback::RemoteMicros;
+use crate::arrival::RemoteMicros;
 use std::collections::VecDeque;
 
 /// Deltas in the line.

@@ -1,23 +1,12 @@
 //! Packets to frames, in an order that a decoder can use.
 
-use super::segments::{Pieces, Run, Segments};
-use crate::payload::{Begins, Part};
+use super::segments::{Piece, Pieces, Run, Segments};
+use crate::payload::Begins;
 use bytes::{Bytes, BytesMut};
 use media::encoded::{EncodedFrame, VideoCodec};
-use std::time::Instant;
 
 /// Packets that wait for others. When full the older half goes, and a keyframe is needed.
 const PACKETS: usize = 2048;
-
-/// One packet of a video stream.
-#[derive(Debug)]
-pub(crate) struct Piece {
-    pub(crate) codec: VideoCodec,
-    pub(crate) timestamp: u32,
-    pub(crate) marker: bool,
-    pub(crate) arrived: Instant,
-    pub(crate) part: Part,
-}
 
 /// What an insertion was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +220,9 @@ fn concatenate<'a>(parts: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::payload::Part;
     use proptest::prelude::*;
+    use std::time::Instant;
 
     struct Spec {
         timestamp: u32,

@@ -6,6 +6,8 @@ mod keyframe;
 mod nack;
 mod receiver;
 mod segments;
+mod stats;
 mod video;
 
-pub use receiver::{Feedback, Receiver, ReceiverConfig, ReceiverStats};
+pub use receiver::{Feedback, Receiver, ReceiverConfig};
+pub use stats::ReceiverStats;

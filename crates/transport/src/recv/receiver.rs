@@ -1,6 +1,7 @@
 //! [`Receiver`]: RTP in, frames, audio packets and requests out.
 
 use super::audio::Once;
+use super::stats::ReceiverStats;
 use super::video::{Incoming, VideoStream};
 use crate::stream::{RecvKind, RecvStream, StreamKind};
 use bytes::Bytes;
@@ -46,33 +47,6 @@ pub enum Feedback {
         /// SSRC of the media.
         ssrc: u32,
     },
-}
-
-/// Counters since the start, for getStats and tests.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReceiverStats {
-    /// Media packets taken, retransmissions and duplicates not counted.
-    pub packets_received: u64,
-    /// Packets that came as retransmission and were missing.
-    pub recovered: u64,
-    /// Packets that were there already (a probe's filling too) or came too late.
-    pub duplicates: u64,
-    /// Packets of an SSRC or payload type that was not negotiated.
-    pub unknown: u64,
-    /// Payloads that are not of their codec.
-    pub malformed: u64,
-    /// Sequence numbers asked for.
-    pub nacked: u64,
-    /// Times that a missing packet was given up.
-    pub given_up: u64,
-    /// Keyframes asked for.
-    pub keyframe_requests: u64,
-    /// Frames handed out.
-    pub frames: u64,
-    /// Bytes of video packets with their RTP headers, retransmissions and fillings too.
-    pub video_bytes: u64,
-    /// Bytes of audio packets with their RTP headers.
-    pub audio_bytes: u64,
 }
 
 /// See the crate's documentation.

@@ -3,10 +3,20 @@
 //! A segment is a stretch of numbers without a gap that are of one frame. It ends at a marker, or where another frame's packet
 //! follows. Padding belongs to the segment before it.
 
-use super::assembler::Piece;
-use crate::payload::Begins;
+use crate::payload::{Begins, Part};
 use media::encoded::VideoCodec;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+/// One packet of a video stream.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) codec: VideoCodec,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) arrived: Instant,
+    pub(crate) part: Part,
+}
 
 /// The packets that wait. `None` is padding: it fills a number and no frame.
 pub(super) type Pieces = BTreeMap<u64, Option<Piece>>;

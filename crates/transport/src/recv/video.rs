@@ -1,9 +1,10 @@
 //! One video stream that we receive.
 
-use super::assembler::{Assembler, Inserted, Piece};
+use super::assembler::{Assembler, Inserted};
 use super::keyframe::KeyframeRequests;
 use super::nack::Nacks;
-use super::receiver::ReceiverStats;
+use super::segments::Piece;
+use super::stats::ReceiverStats;
 use crate::payload;
 use crate::sequence::Unwrapper;
 use bytes::Bytes;

@@ -1,9 +1,7 @@
 //! Reads transport-wide feedback, draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1.
 
+use crate::arrival::RemoteMicros;
 use rtc_rtcp::transport_feedbacks::transport_layer_cc::{PacketStatusChunk, SymbolTypeTcc, TransportLayerCc};
-
-/// Arrival time on the other end's clock, in microseconds from an arbitrary zero.
-pub(crate) type RemoteMicros = i64;
 
 /// One reported packet: its transport-wide number and when it arrived, `None` if it did not.
 pub(crate) type Reported = (u16, Option<RemoteMicros>);

@@ -1,14 +1,12 @@
 //! What left, by transport-wide number, until the other end has reported on it.
 
-use super::feedback::{RemoteMicros, Reported};
+use super::feedback::Reported;
+use crate::arrival::{Arrival, ClusterId, Report};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Packets remembered: 10 s at 8 Mb/s. When full the oldest is forgotten; a report on it counts as unknown.
 const HISTORY: usize = 8192;
-
-/// The probe cluster that a packet belongs to.
-pub(crate) type ClusterId = u32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -23,31 +21,6 @@ struct Sent {
     size: usize,
     cluster: Option<ClusterId>,
     fate: Fate,
-}
-
-/// A packet that is now known to have arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Arrival {
-    pub(crate) sent: Instant,
-    pub(crate) arrived: RemoteMicros,
-    /// Bytes.
-    pub(crate) size: usize,
-    pub(crate) cluster: Option<ClusterId>,
-}
-
-/// What one report changed.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    /// In the order of arrival.
-    pub(crate) arrivals: Vec<Arrival>,
-    /// Packets newly known to be lost.
-    pub(crate) lost: usize,
-    /// Clusters of the newly lost.
-    pub(crate) lost_of_clusters: Vec<ClusterId>,
-    /// Packets formerly reported lost that arrived after all.
-    pub(crate) late: usize,
-    /// From the newest packet that arrived: round trip and the time that the report waited to be sent.
-    pub(crate) round_trip: Option<Duration>,
 }
 
 /// Packets by their extended transport-wide number.

@@ -1,8 +1,8 @@
 //! The sending half.
 
 mod api;
-pub(crate) mod feedback;
-pub(crate) mod history;
+mod feedback;
+mod history;
 mod meter;
 mod outgoing;
 mod pacer;

@@ -2,11 +2,12 @@
 
 use super::api::{SendError, SenderConfig, SenderEvent, SenderStats};
 use super::feedback::FeedbackClock;
-use super::history::{ClusterId, History};
+use super::history::History;
 use super::meter::Meter;
 use super::outgoing::{self, Outgoing};
 use super::pacer::{Pacer, Path};
 use super::round_trip::RoundTrip;
+use crate::arrival::ClusterId;
 use crate::estimate::{Estimator, EstimatorConfig};
 use crate::stream::SendStream;
 use bytes::Bytes;
