@@ -1,6 +1,6 @@
 //! Errors of devices.
 
-use crate::list::DeviceKind;
+use crate::info::DeviceKind;
 use media::sources::WavError;
 
 /// Why a device cannot be used. The message tells the person what to do.

@@ -11,6 +11,7 @@ mod camera;
 mod error;
 mod event;
 mod hold;
+mod info;
 mod list;
 mod pace;
 
@@ -19,7 +20,8 @@ pub use camera::{Camera, CameraMode, CameraRequest, SourceFormat};
 pub use error::DeviceError;
 pub use event::{DeviceEvent, EventSink, ignore_events};
 pub use hold::Hold;
-pub use list::{DeviceInfo, DeviceKind, list};
+pub use info::{DeviceInfo, DeviceKind};
+pub use list::list;
 
 #[cfg(test)]
 mod tests {

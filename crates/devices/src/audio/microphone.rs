@@ -4,19 +4,12 @@ use super::drift::Drift;
 use super::rate::RateConverter;
 use super::ring::{RingReader, ring};
 use super::stream::Stream;
-use super::{BLOCK, RATE, REBUILT, native, synthetic};
+use super::{BLOCK, MicrophoneOptions, RATE, REBUILT, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
 use crate::hold::Hold;
-use crate::list::DeviceKind;
+use crate::info::DeviceKind;
 use std::sync::mpsc::{Receiver, sync_channel};
-
-/// What a microphone should do besides.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MicrophoneOptions {
-    /// Files only: put a burst of 3 kHz where each even second of the wall clock begins, for measuring.
-    pub markers: bool,
-}
 
 /// An open microphone: 48 kHz, one channel. Dropping it closes the device.
 ///

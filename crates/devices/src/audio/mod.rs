@@ -12,8 +12,8 @@ mod speaker;
 mod stream;
 mod synthetic;
 
-use crate::list::DeviceInfo;
-pub use microphone::{Microphone, MicrophoneOptions};
+use crate::info::DeviceInfo;
+pub use microphone::Microphone;
 pub use speaker::Speaker;
 
 /// Samples per second on our side of every ring.
@@ -26,8 +26,20 @@ const BLOCK: usize = 480;
 /// tried again later.
 const REBUILT: usize = 8;
 
+/// What a microphone should do besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MicrophoneOptions {
+    /// Files only: put a burst of 3 kHz where each even second of the wall clock begins, for measuring.
+    pub markers: bool,
+}
+
 pub(crate) fn list() -> Vec<DeviceInfo> {
     let mut all = native::list(native::Direction::Input);
     all.extend(native::list(native::Direction::Output));
     all
+}
+
+/// The person chose nothing.
+fn is_default(id: &str) -> bool {
+    matches!(id, "" | "default")
 }

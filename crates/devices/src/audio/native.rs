@@ -1,9 +1,9 @@
 //! The system's audio devices, through cpal.
 
 use super::ring::{RingReader, RingWriter};
-use super::{RATE, stream};
+use super::{RATE, is_default, stream};
 use crate::error::DeviceError;
-use crate::list::{DeviceInfo, DeviceKind};
+use crate::info::{DeviceInfo, DeviceKind};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
     BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
@@ -160,11 +160,6 @@ fn find(direction: Direction, id: &str) -> Result<cpal::Device, DeviceError> {
     let mut devices = host.devices().map_err(|e| error(&e))?.filter(|d| serves(d, direction));
     let named = |d: &cpal::Device| d.description().is_ok_and(|description| description.name() == id);
     devices.find(named).ok_or(DeviceError::NotFound)
-}
-
-/// The person chose nothing.
-pub(super) fn is_default(id: &str) -> bool {
-    matches!(id, "" | "default")
 }
 
 fn default_device(host: &cpal::Host, direction: Direction) -> Option<cpal::Device> {

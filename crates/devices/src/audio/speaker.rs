@@ -8,7 +8,7 @@ use super::{BLOCK, RATE, REBUILT, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
 use crate::hold::Hold;
-use crate::list::DeviceKind;
+use crate::info::DeviceKind;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! The thread that owns a system stream and rebuilds it when it fails.
 
+use super::is_default;
 use super::keep::{Keep, Step};
-use super::native;
 use super::ring::Meter;
 use crate::error::DeviceError;
 use crate::event::EventSink;
-use crate::list::DeviceKind;
+use crate::info::DeviceKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -55,7 +55,7 @@ impl Stream {
     where
         B: FnMut(&Arc<Signal>) -> Result<(S, Arc<Meter>), DeviceError> + Send + 'static,
     {
-        let named = !native::is_default(id);
+        let named = !is_default(id);
         let mut build = move |signal: &_| {
             // Driver bindings may panic on unexpected device behaviour.
             let built = catch_unwind(AssertUnwindSafe(|| build(signal)));

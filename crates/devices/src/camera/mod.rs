@@ -11,7 +11,7 @@ mod synthetic;
 
 use crate::error::DeviceError;
 use crate::event::EventSink;
-use crate::list::DeviceInfo;
+use crate::info::DeviceInfo;
 use capture::Capture;
 use media::slot::FrameSlot;
 

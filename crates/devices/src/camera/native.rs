@@ -5,7 +5,7 @@ use super::layout;
 use super::pixels::Converter;
 use super::{CameraMode, CameraRequest, SourceFormat};
 use crate::error::DeviceError;
-use crate::list::{DeviceInfo, DeviceKind};
+use crate::info::{DeviceInfo, DeviceKind};
 use codecs::pixels::PixelError;
 use media::frame::VideoFrame;
 use nokhwa::NokhwaError;
