@@ -6,14 +6,13 @@
 mod apm;
 mod cadence;
 mod h264;
+mod open;
 mod opus;
 pub mod pixels;
 mod video;
 mod vpx;
 
 pub use apm::{Apm, ApmConfig, NoiseSuppression};
+pub use open::{video_decoder, video_encoder};
 pub use opus::{OpusConfig, OpusDecoder, OpusEncoder, OpusError};
-pub use video::{
-    Content, DecodeError, EncodeError, EncoderConfig, MAX_PIXELS, MAX_SIDE, VideoDecoder, VideoEncoder, video_decoder,
-    video_encoder,
-};
+pub use video::{Content, DecodeError, EncodeError, EncoderConfig, MAX_PIXELS, MAX_SIDE, VideoDecoder, VideoEncoder};

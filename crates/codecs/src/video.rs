@@ -1,8 +1,7 @@
 //! What all video codecs share.
 
-use crate::{h264, vpx};
 use media::encoded::{EncodedFrame, VideoCodec};
-use media::frame::{FramePool, VideoFrame};
+use media::frame::VideoFrame;
 
 /// The longest side of an encoded or decoded frame, in pixels.
 pub const MAX_SIDE: u32 = 4096;
@@ -138,23 +137,6 @@ impl DecodeError {
     }
 }
 
-/// Opens an encoder.
-pub fn video_encoder(config: EncoderConfig) -> Result<Box<dyn VideoEncoder>, EncodeError> {
-    check(&config)?;
-    Ok(match config.codec {
-        VideoCodec::Vp8 | VideoCodec::Vp9 => Box::new(vpx::Encoder::open(config)?),
-        VideoCodec::H264 => Box::new(h264::Encoder::open(config)?),
-    })
-}
-
-/// Opens a decoder whose pictures take their memory from `pool`.
-pub fn video_decoder(codec: VideoCodec, pool: FramePool) -> Result<Box<dyn VideoDecoder>, DecodeError> {
-    Ok(match codec {
-        VideoCodec::Vp8 | VideoCodec::Vp9 => Box::new(vpx::Decoder::open(codec, pool)?),
-        VideoCodec::H264 => Box::new(h264::Decoder::open(pool)?),
-    })
-}
-
 /// Refuses sizes above the bounds and empty ones.
 pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     if width == 0 || height == 0 {
@@ -166,6 +148,11 @@ pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     }
 }
 
+/// Whether a picture of this size is within the bounds.
+pub(crate) fn fits(width: u32, height: u32) -> bool {
+    width.max(height) <= MAX_SIDE && u64::from(width) * u64::from(height) <= u64::from(MAX_PIXELS)
+}
+
 /// What a target may be, bit/s. Outside of it rate control has nothing to work with.
 pub(crate) fn bound_bitrate(bitrate: u64) -> u32 {
     bitrate.clamp(20_000, 100_000_000) as u32
@@ -174,21 +161,4 @@ pub(crate) fn bound_bitrate(bitrate: u64) -> u32 {
 /// Clamps a frame rate.
 pub(crate) fn bound_fps(fps: u32) -> u32 {
     fps.clamp(1, 120)
-}
-
-fn fits(width: u32, height: u32) -> bool {
-    width.max(height) <= MAX_SIDE && u64::from(width) * u64::from(height) <= u64::from(MAX_PIXELS)
-}
-
-fn check(config: &EncoderConfig) -> Result<(), EncodeError> {
-    if config.width < 16 || config.height < 16 {
-        return Err(EncodeError::Config("a side is shorter than 16 pixels"));
-    }
-    if !fits(config.width, config.height) {
-        return Err(EncodeError::Config("the picture is too large"));
-    }
-    if config.fps == 0 || config.threads == 0 {
-        return Err(EncodeError::Config("no frame rate or no thread"));
-    }
-    Ok(())
 }
