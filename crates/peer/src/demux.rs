@@ -4,7 +4,6 @@
 //! A line has at most one media stream and one retransmission stream at a time, however many SSRCs the far side uses.
 
 use crate::agreement::Agreed;
-use crate::recorder::Learned;
 use crate::sdp::Stream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -174,6 +173,15 @@ impl ReceiveLine {
         *source = Some(Source { ssrc, heard: now });
         true
     }
+}
+
+/// A stream that was learned from its packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Learned {
+    pub(crate) ssrc: u32,
+    pub(crate) clock_rate: u32,
+    /// Extension id of the transport-wide sequence number.
+    pub(crate) transport_cc: Option<u8>,
 }
 
 /// Finds where a packet goes, and lets the receiver know of a stream that it brings.

@@ -2,9 +2,8 @@
 //! It has two short locks, which are never held together, and never while foreign code is called.
 
 use crate::agreement::Agreed;
-use crate::demux::{self, ReceiveLine, Route};
+use crate::demux::{self, Learned, ReceiveLine, Route};
 use crate::kick::Kick;
-use crate::recorder::Learned;
 use crate::report::{Reporter, WallClock};
 use crate::sink::MediaSink;
 use bytes::Bytes;

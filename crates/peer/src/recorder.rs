@@ -1,33 +1,14 @@
 //! Extends the library's arrival recorders (transport-wide feedback, receiver reports) to streams that no description
 //! announced. The library binds only announced SSRCs, and without reports a far side sends at a low rate.
 
+use crate::demux::Learned;
 use crate::path::MediaPath;
+use crate::sdp::TRANSPORT_CC_URI;
 use rtc::interceptor::{Interceptor, Packet, RTPHeaderExtension, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// A stream that was learned from its packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Learned {
-    pub(crate) ssrc: u32,
-    pub(crate) clock_rate: u32,
-    /// Extension id of the transport-wide sequence number.
-    pub(crate) transport_cc: Option<u8>,
-}
-
-impl Learned {
-    fn info(self) -> StreamInfo {
-        let extension = |id: u8| RTPHeaderExtension { uri: crate::sdp::TRANSPORT_CC_URI.to_owned(), id: u16::from(id) };
-        StreamInfo {
-            ssrc: self.ssrc,
-            clock_rate: self.clock_rate,
-            rtp_header_extensions: self.transport_cc.map(extension).into_iter().collect(),
-            ..StreamInfo::default()
-        }
-    }
-}
 
 /// A recorder that is told of learned streams as well.
 pub(crate) struct Recorder<I> {
@@ -47,10 +28,10 @@ impl<I: Interceptor> Recorder<I> {
     fn update(&mut self) {
         let Some((version, learned)) = self.path.learned(self.version) else { return };
         for gone in self.learned.iter().filter(|stream| !learned.contains(stream)) {
-            self.recorder.unbind_remote_stream(&gone.info());
+            self.recorder.unbind_remote_stream(&info(*gone));
         }
         for new in learned.iter().filter(|stream| !self.learned.contains(stream)) {
-            self.recorder.bind_remote_stream(&new.info());
+            self.recorder.bind_remote_stream(&info(*new));
         }
         (self.version, self.learned) = (version, learned);
     }
@@ -108,5 +89,15 @@ impl<I: Interceptor> Interceptor for Recorder<I> {
 
     fn unbind_remote_stream(&mut self, info: &StreamInfo) {
         self.recorder.unbind_remote_stream(info);
+    }
+}
+
+fn info(stream: Learned) -> StreamInfo {
+    let extension = |id: u8| RTPHeaderExtension { uri: TRANSPORT_CC_URI.to_owned(), id: u16::from(id) };
+    StreamInfo {
+        ssrc: stream.ssrc,
+        clock_rate: stream.clock_rate,
+        rtp_header_extensions: stream.transport_cc.map(extension).into_iter().collect(),
+        ..StreamInfo::default()
     }
 }

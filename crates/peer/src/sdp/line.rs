@@ -1,7 +1,6 @@
 //! Parses a media line.
 
 use super::attribute::{extension, is_constrained_baseline, is_token, parameter, payload_type};
-use super::parse::Name;
 use super::section::Section;
 use super::{Codec, Feedback, Format, Line, LineKind, MID_URI, SdpError, Stream, TRANSPORT_CC_URI};
 use media::encoded::VideoCodec;
@@ -10,6 +9,13 @@ use std::collections::BTreeMap;
 /// `profile-level-id` where none is said. RFC 6184 has baseline of level 1 then; who leaves it out means what browsers
 /// must know (RFC 7742).
 const H264_UNSAID: &str = "42e01f";
+
+/// How a line is called.
+pub(super) struct Name {
+    pub(super) mid: String,
+    /// The writer said so; else the name is made up.
+    pub(super) given: bool,
+}
 
 /// Whether the line is switched off by its port, and not merely without a port of its own.
 pub(super) fn is_off(section: &Section<'_>) -> bool {

@@ -1,9 +1,10 @@
 //! Parses a description.
 
 use super::attribute::is_token;
+use super::line::{self, Name};
 use super::section::{Section, cut};
 use super::transport::{Choice, choose};
-use super::{Description, Line, SdpError, line};
+use super::{Description, Line, SdpError};
 use crate::candidate;
 use media::encoded::VideoCodec;
 use std::collections::HashSet;
@@ -31,13 +32,6 @@ pub(crate) fn parse(text: &str, video: &[VideoCodec]) -> Result<Description, Sdp
     let candidates = candidates.into_iter().filter_map(|value| candidate::parse(value).ok());
     let candidates = candidates.take(crate::MAX_REMOTE_CANDIDATES).collect();
     Ok(Description { transport, ice_lite: session.has("ice-lite"), bundle, lines, candidates })
-}
-
-/// How a line is called.
-pub(super) struct Name {
-    pub(super) mid: String,
-    /// The writer said so; else the name is made up.
-    pub(super) given: bool,
 }
 
 /// Names of all lines. A line without one gets one of ours (RFC 9429 5.10), which is the same in each description.
