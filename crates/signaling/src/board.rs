@@ -331,22 +331,22 @@ pub enum RoomRequest {
     /// Admits somebody who knocks.
     Admit {
         /// Their id in the lobby.
-        id: crate::message::ParticipantId,
+        id: ParticipantId,
     },
     /// Refuses somebody who knocks.
     Refuse {
         /// Their id in the lobby.
-        id: crate::message::ParticipantId,
+        id: ParticipantId,
     },
     /// Mutes somebody's microphone. Their own client does it, and they may unmute.
     Mute {
         /// The participant.
-        id: crate::message::ParticipantId,
+        id: ParticipantId,
     },
     /// Removes somebody and does not admit them again.
     Remove {
         /// The participant.
-        id: crate::message::ParticipantId,
+        id: ParticipantId,
     },
 }
 
@@ -368,7 +368,7 @@ pub enum RoomNews {
     State {
         /// The participant who admits people: the table's host, or in their absence the one who has been in the room
         /// longest.
-        host: Option<crate::message::ParticipantId>,
+        host: Option<ParticipantId>,
         /// Whether nobody new may join.
         locked: bool,
     },
@@ -380,7 +380,7 @@ pub enum RoomNews {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knocker {
     /// Id in the lobby, different from any participant's.
-    pub id: crate::message::ParticipantId,
+    pub id: ParticipantId,
     /// Display name.
     pub name: String,
     /// Device key.

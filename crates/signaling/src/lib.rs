@@ -10,6 +10,7 @@ pub mod board_fold;
 pub mod close;
 pub mod host;
 pub mod ics;
+mod id;
 pub mod identity;
 pub mod limits;
 pub mod link;

@@ -7,20 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
+pub use crate::id::{ParticipantId, SessionId};
 
 /// The protocol version that this crate implements.
 pub const VERSION: u32 = 1;
-
-/// Identifies one person in one room. The server assigns it and does not reuse it while the room exists.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ParticipantId(pub String);
-
-/// Identifies a signalling session: 128 random bits from the server. Whoever has it and the device key can resume the
-/// session.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SessionId(pub String);
 
 /// A message with its sequence number and acknowledgement: `{"seq":5,"ack":3,"type":"chat","text":"hi"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

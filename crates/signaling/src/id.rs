@@ -1,0 +1,14 @@
+//! Identifiers in messages.
+
+use serde::{Deserialize, Serialize};
+
+/// Identifies one person in one room. The server assigns it and does not reuse it while the room exists.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParticipantId(pub String);
+
+/// Identifies a signalling session: 128 random bits from the server. Whoever has it and the device key can resume the
+/// session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(pub String);
