@@ -4,7 +4,7 @@ use signaling::board::Door;
 use signaling::message::ErrorCode;
 
 use super::invite::Invite;
-use super::saved::Key;
+use super::key::Key;
 use super::{Board, Change, MAX_INVITE_USES, MAX_REMOVED, OPENS_BEFORE_MS, Who, names, require};
 
 /// How somebody may join a room.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::saved::Key;
+use super::key::Key;
 
 /// Tables and people whose changes are remembered, including those that are gone. When full, those that have been
 /// gone longest are forgotten, and a subscriber that has not received their removal gets the whole board again.

@@ -1,7 +1,7 @@
 //! The host of a table. If the host leaves, the table waits for them; then the person who has been seated longest
 //! becomes the host.
 
-use super::saved::Key;
+use super::key::Key;
 use super::{Board, MINUTE_MS, Seat, Table};
 
 /// How long a table waits for its host and keeps their seat.

@@ -1,6 +1,6 @@
 //! Decides who sits with whom at "eat now" tables.
 
-use super::saved::Key;
+use super::key::Key;
 
 /// Maximum number of people at an "eat now" table.
 pub(super) const MOST: usize = 4;

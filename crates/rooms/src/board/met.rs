@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::saved::Key;
+use super::key::Key;
 
 /// How long a meeting is remembered.
 pub const KEPT_MS: u64 = 30 * 24 * 3_600_000;

@@ -10,6 +10,7 @@ mod history;
 mod host;
 mod hungry;
 mod invite;
+mod key;
 mod matching;
 mod met;
 mod names;
@@ -30,8 +31,9 @@ pub(crate) use history::Item;
 pub use history::MAX_HISTORY;
 pub use host::HOST_KEPT_MS;
 pub use hungry::{ALONE_MS, GATHER_MS};
+pub use key::Key;
 pub use met::{KEPT_MS, MAX_MEETINGS};
-pub use saved::{Change, Hungry, InviteId, Key, Saved};
+pub use saved::{Change, Hungry, InviteId, Saved};
 pub use shown::News;
 pub use table::{Kind, Seat, Table, Told};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use signaling::board::{PersonInfo, Presence};
 
-use super::saved::Key;
+use super::key::Key;
 use super::{Board, Change, Who};
 
 /// Somebody with at least one session. Bounded by the sessions of the server.

@@ -1,9 +1,7 @@
 //! The parts of a board that outlive the process.
 
+use super::key::Key;
 use super::table::Table;
-
-/// Identity of a person: the device key, base64url.
-pub type Key = String;
 
 /// One change to store. A store applies the changes in order, and those of one call all or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use signaling::limits::BOARD_PIECE_BYTES;
 
 use super::history::Item;
 use super::people::Somebody;
-use super::saved::Key;
+use super::key::Key;
 use super::{Board, Table};
 
 /// Items that changed since the last version.

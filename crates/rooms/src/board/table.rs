@@ -3,7 +3,7 @@
 use jiff::civil::DateTime;
 use signaling::board::{Door, Sitter, TableInfo};
 
-use super::saved::Key;
+use super::key::Key;
 
 /// A table as it is stored. Its room is open from [`super::OPENS_BEFORE_MS`] before the beginning until the table is
 /// over.
