@@ -10,16 +10,15 @@
 //!    limited by the slowest of its receivers' paths.
 
 use crate::fill::fill;
-use crate::ladder::{Rung, ladder};
-use crate::{Allocation, Assigned, Content, Layer, Path, PathId, SourceId, Temporal, Wanted};
-use std::collections::BTreeMap;
+use crate::plan::{Plan, Tile};
+use crate::{Allocation, Assigned, Layer, Path, SourceId, Temporal, Wanted};
 
 /// Assigns layers and rates to receivers. `uplink` is in bit/s, without the audio, and is shared by all paths.
 ///
 /// The result depends on nothing else, not even on the order of the slices. If a pair of receiver and source occurs
 /// twice, the larger tile and the higher priority count. A path that is not listed can carry nothing. If a path is
 /// listed twice, its smaller estimate counts. The total over the uplink and over each path stays within its limit,
-/// and each layer's rate within its rung of the [`ladder()`].
+/// and each layer's rate within the range of its encoding in the [`ladder`](crate::ladder()).
 pub fn allocate(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Allocation {
     let mut plan = Plan::new(paths, uplink, wanted);
     plan.give_smallest();
@@ -28,55 +27,10 @@ pub fn allocate(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Allocation {
     plan.into_allocation()
 }
 
-/// A receiver's request for a source, and what it has been given so far.
-#[derive(Debug)]
-pub(crate) struct Tile {
-    pub(crate) path: PathId,
-    pub(crate) source: SourceId,
-    pub(crate) given: Option<(usize, Temporal)>,
-    priority: u8,
-    top: usize,
-}
-
-#[derive(Debug)]
-pub(crate) struct Plan {
-    /// Ordered by priority, highest first.
-    pub(crate) tiles: Vec<Tile>,
-    pub(crate) ladders: BTreeMap<SourceId, Vec<Rung>>,
-    pub(crate) paths: BTreeMap<PathId, u64>,
-    pub(crate) uplink: u64,
-}
-
 impl Plan {
-    fn new(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Self {
-        let mut ladders = BTreeMap::new();
-        for (source, (content, height)) in sources(wanted) {
-            ladders.insert(source, ladder(content, height));
-        }
-        let mut left = BTreeMap::new();
-        for path in paths {
-            left.entry(path.id).and_modify(|a: &mut u64| *a = path.available.min(*a)).or_insert(path.available);
-        }
-        let mut tiles: Vec<Tile> = merged(wanted)
-            .into_iter()
-            .map(|((path, source), (height, priority))| {
-                let top = ladders.get(&source).map_or(0, |rungs| top_rung(rungs, height));
-                Tile { path, source, given: None, priority, top }
-            })
-            .collect();
-        tiles.sort_by_key(|tile| (std::cmp::Reverse(tile.priority), tile.path, tile.source));
-        Self { tiles, ladders, paths: left, uplink }
-    }
-
-    /// Returns a layer of a source's ladder, which contains it by construction.
-    pub(crate) fn rung(&self, source: SourceId, layer: usize) -> Rung {
-        let rungs = self.ladders.get(&source).map_or(&[][..], |rungs| rungs);
-        rungs.get(layer).copied().unwrap_or(Rung { height: 0, floor: 0, ceiling: 0 })
-    }
-
     fn give_smallest(&mut self) {
         for i in 0..self.tiles.len() {
-            let floor = self.rung(self.tiles[i].source, 0).floor;
+            let floor = self.encoding(self.tiles[i].source, 0).floor;
             for temporal in [Temporal::All, Temporal::Base] {
                 if self.tiles[i].given.is_none() && self.spend(self.tiles[i].path, temporal.cost(floor)) {
                     self.tiles[i].given = Some((0, temporal));
@@ -99,7 +53,7 @@ impl Plan {
         for i in 0..self.tiles.len() {
             let Tile { path, source, given, priority: own, top } = self.tiles[i];
             let Some((layer, Temporal::All)) = given else { continue };
-            let more = self.rung(source, layer + 1).floor.saturating_sub(self.rung(source, layer).floor);
+            let more = self.encoding(source, layer + 1).floor.saturating_sub(self.encoding(source, layer).floor);
             if own == priority && layer < top && self.spend(path, more) {
                 self.tiles[i].given = Some((layer + 1, Temporal::All));
                 stepped = true;
@@ -124,7 +78,7 @@ impl Plan {
             };
             if most >= 2 * room(slowest) {
                 let slowest = *slowest;
-                let freed = self.rung(source, layer).floor - self.rung(source, layer - 1).floor;
+                let freed = self.encoding(source, layer).floor - self.encoding(source, layer - 1).floor;
                 self.refund(self.tiles[slowest].path, freed);
                 self.tiles[slowest].given = Some((layer - 1, Temporal::All));
                 return true;
@@ -135,34 +89,17 @@ impl Plan {
 
     /// The rate that a tile's layer could have if only this receiver counted.
     fn room(&self, tile: usize, layer: usize, sharers: usize) -> u64 {
-        let rung = self.rung(self.tiles[tile].source, layer);
+        let encoding = self.encoding(self.tiles[tile].source, layer);
         let path = self.paths.get(&self.tiles[tile].path).copied().unwrap_or(0);
         let uplink = self.uplink / sharers.max(1) as u64;
-        rung.floor.saturating_add(path.min(uplink)).min(rung.ceiling)
-    }
-
-    fn spend(&mut self, path: PathId, cost: u64) -> bool {
-        let Some(left) = self.paths.get_mut(&path) else { return false };
-        if cost > *left || cost > self.uplink {
-            return false;
-        }
-        *left -= cost;
-        self.uplink -= cost;
-        true
-    }
-
-    fn refund(&mut self, path: PathId, cost: u64) {
-        if let Some(left) = self.paths.get_mut(&path) {
-            *left += cost;
-            self.uplink += cost;
-        }
+        encoding.floor.saturating_add(path.min(uplink)).min(encoding.ceiling)
     }
 
     fn into_allocation(self) -> Allocation {
         let layers = fill(&self)
             .into_iter()
             .map(|((source, layer), bitrate)| {
-                let height = self.rung(source, layer).height;
+                let height = self.encoding(source, layer).height;
                 Layer { source, layer: layer as u8, height, bitrate }
             })
             .collect();
@@ -179,34 +116,11 @@ impl Plan {
     }
 }
 
-/// The smallest layer that covers a tile.
-fn top_rung(rungs: &[Rung], tile_height: u32) -> usize {
-    rungs.iter().position(|rung| rung.height >= tile_height).unwrap_or(rungs.len().saturating_sub(1))
-}
-
-/// Content and height of each source; the larger if requests disagree.
-fn sources(wanted: &[Wanted]) -> BTreeMap<SourceId, (Content, u32)> {
-    let mut sources = BTreeMap::new();
-    for w in wanted {
-        let this = (w.content, w.capture_height);
-        sources.entry(w.source).and_modify(|s| *s = this.max(*s)).or_insert(this);
-    }
-    sources
-}
-
-/// Tile height and priority of each pair of receiver and source.
-fn merged(wanted: &[Wanted]) -> BTreeMap<(PathId, SourceId), (u32, u8)> {
-    let mut pairs = BTreeMap::new();
-    for w in wanted {
-        let pair: &mut (u32, u8) = pairs.entry((w.path, w.source)).or_default();
-        *pair = (pair.0.max(w.tile_height), pair.1.max(w.priority));
-    }
-    pairs
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ladder::ladder;
+    use crate::{Content, PathId};
     use proptest::prelude::*;
 
     const CAMERA: SourceId = SourceId(1);
@@ -321,8 +235,8 @@ mod tests {
             let ladders = sources(&wanted);
             for layer in &plan.layers {
                 let (content, height) = ladders[&layer.source];
-                let rung = ladder(content, height)[usize::from(layer.layer)];
-                prop_assert!((rung.floor..=rung.ceiling).contains(&layer.bitrate) && rung.height == layer.height);
+                let encoding = ladder(content, height)[usize::from(layer.layer)];
+                prop_assert!((encoding.floor..=encoding.ceiling).contains(&layer.bitrate) && encoding.height == layer.height);
             }
         }
 

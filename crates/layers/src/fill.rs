@@ -1,7 +1,7 @@
 //! Rates for layers whose receivers are known. All rates rise together, each in proportion to its range, until a
 //! limit is reached.
 
-use crate::allocate::Plan;
+use crate::plan::Plan;
 use crate::{PathId, SourceId, Temporal};
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ pub(crate) fn fill(plan: &Plan) -> BTreeMap<LayerId, u64> {
     let mut limits = limits(plan);
     let mut levels: BTreeMap<LayerId, f64> = BTreeMap::new(); // of each layer, from floor 0 to ceiling 1
     let span = |id: LayerId| {
-        let rung = plan.rung(id.0, id.1);
-        (rung.ceiling - rung.floor) as f64
+        let encoding = plan.encoding(id.0, id.1);
+        (encoding.ceiling - encoding.floor) as f64
     };
     let mut rising: Vec<LayerId> = limits[0].loads.keys().copied().collect();
     let layers = rising.clone();
@@ -51,13 +51,13 @@ pub(crate) fn fill(plan: &Plan) -> BTreeMap<LayerId, u64> {
 }
 
 fn rate(plan: &Plan, (source, layer): LayerId, level: f64) -> u64 {
-    let rung = plan.rung(source, layer);
-    let span = rung.ceiling - rung.floor;
+    let encoding = plan.encoding(source, layer);
+    let span = encoding.ceiling - encoding.floor;
     if level >= 1.0 {
-        return rung.ceiling;
+        return encoding.ceiling;
     }
     // Slightly less than the exact number, so rounding never makes the sum exceed the limit.
-    rung.floor + ((span as f64 * level) as u64).saturating_sub(1).min(span)
+    encoding.floor + ((span as f64 * level) as u64).saturating_sub(1).min(span)
 }
 
 /// The limit of the uplink first, then of each path.

@@ -4,7 +4,7 @@ use crate::Content;
 
 /// One size in a ladder, with its useful range of rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rung {
+pub struct Encoding {
     /// Height in pixels.
     pub height: u32,
     /// Rate in bit/s below which a smaller size looks better.
@@ -14,7 +14,7 @@ pub struct Rung {
 }
 
 /// Maximum number of sizes in a ladder.
-pub(crate) const RUNGS: usize = 3;
+pub(crate) const MAX_ENCODINGS: usize = 3;
 
 /// Smallest height in pixels at which people are recognisable.
 const SMALLEST: u32 = 135;
@@ -31,27 +31,27 @@ const RATES: [(u32, u64, u64); 6] = [
 
 /// Returns the ladder of a source of this height, smallest size first, never empty. A camera has up to three sizes,
 /// each half as high as the next. A screen has only its own size, because text cannot be scaled down.
-pub fn ladder(content: Content, capture_height: u32) -> Vec<Rung> {
+pub fn ladder(content: Content, capture_height: u32) -> Vec<Encoding> {
     let top = capture_height.max(2);
-    let mut rungs = match content {
-        Content::Camera => (0..RUNGS as u32)
+    let mut encodings = match content {
+        Content::Camera => (0..MAX_ENCODINGS as u32)
             .map(|halvings| top >> halvings)
             .take_while(|height| *height == top || *height >= SMALLEST)
             .map(camera)
             .collect(),
         Content::Screen => vec![screen(top)],
     };
-    rungs.reverse();
-    rungs
+    encodings.reverse();
+    encodings
 }
 
-fn camera(height: u32) -> Rung {
-    Rung { height, floor: rate(height, |r| r.1), ceiling: rate(height, |r| r.2) }
+fn camera(height: u32) -> Encoding {
+    Encoding { height, floor: rate(height, |r| r.1), ceiling: rate(height, |r| r.2) }
 }
 
 /// Slides change rarely: they may arrive slowly, but sharp.
-fn screen(height: u32) -> Rung {
-    Rung { height, floor: 150_000, ceiling: rate(height, |r| r.2).max(1_000_000) }
+fn screen(height: u32) -> Encoding {
+    Encoding { height, floor: 150_000, ceiling: rate(height, |r| r.2).max(1_000_000) }
 }
 
 /// Interpolates linearly in the height between the entries of the table, and is constant beyond them.
@@ -83,13 +83,13 @@ mod tests {
 
     #[test]
     fn a_screen_has_only_its_own() {
-        let rungs = ladder(Content::Screen, 1_200);
-        assert_eq!((rungs.len(), rungs[0].height, rungs[0].ceiling), (1, 1_200, 5_000_000));
+        let encodings = ladder(Content::Screen, 1_200);
+        assert_eq!((encodings.len(), encodings[0].height, encodings[0].ceiling), (1, 1_200, 5_000_000));
     }
 
     #[test]
     fn rates_between_the_entries_are_between_theirs() {
-        assert_eq!(camera(270), Rung { height: 270, floor: 140_000, ceiling: 1_075_000 });
+        assert_eq!(camera(270), Encoding { height: 270, floor: 140_000, ceiling: 1_075_000 });
         assert_eq!(camera(4_000).ceiling, 5_000_000);
         assert_eq!(camera(2).floor, 30_000);
     }
@@ -97,11 +97,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_ladder_rises_in_everything(height in any::<u32>(), is_screen in any::<bool>()) {
-            let rungs = ladder(if is_screen { Content::Screen } else { Content::Camera }, height);
-            prop_assert!((1..=RUNGS).contains(&rungs.len()));
-            prop_assert!(rungs.iter().all(|r| r.floor < r.ceiling && r.height > 0));
-            let rises = |w: &[Rung]| w[0].height < w[1].height && w[0].floor <= w[1].floor && w[0].ceiling <= w[1].ceiling;
-            prop_assert!(rungs.windows(2).all(rises));
+            let encodings = ladder(if is_screen { Content::Screen } else { Content::Camera }, height);
+            prop_assert!((1..=MAX_ENCODINGS).contains(&encodings.len()));
+            prop_assert!(encodings.iter().all(|r| r.floor < r.ceiling && r.height > 0));
+            let rises = |w: &[Encoding]| w[0].height < w[1].height && w[0].floor <= w[1].floor && w[0].ceiling <= w[1].ceiling;
+            prop_assert!(encodings.windows(2).all(rises));
         }
     }
 }

@@ -7,9 +7,10 @@
 mod allocate;
 mod fill;
 mod ladder;
+mod plan;
 
 pub use allocate::allocate;
-pub use ladder::{Rung, ladder};
+pub use ladder::{Encoding, ladder};
 
 /// Identifies a receiver and the path to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
