@@ -3,8 +3,8 @@
 use signaling::board::{BoardNews, Door, NoticeKind, Waiting as Wait};
 use signaling::message::ErrorCode;
 
-use super::matching::{self, MOST, Wish};
 use super::key::Key;
+use super::matching::{self, MOST, Wish};
 use super::saved::Hungry;
 use super::{Board, Change, Kind, MINUTE_MS, Table, Who, notice, require};
 

@@ -7,8 +7,8 @@ use signaling::board::{BoardNews, Patch, PersonInfo, Presence, Snapshot, TableIn
 use signaling::limits::BOARD_PIECE_BYTES;
 
 use super::history::Item;
-use super::people::Somebody;
 use super::key::Key;
+use super::people::Somebody;
 use super::{Board, Table};
 
 /// Items that changed since the last version.
