@@ -120,6 +120,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::ladder::ladder;
+    use crate::plan::{merged, sources};
     use crate::{Content, PathId};
     use proptest::prelude::*;
 

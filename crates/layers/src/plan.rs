@@ -77,7 +77,7 @@ fn top_encoding(encodings: &[Encoding], tile_height: u32) -> usize {
 }
 
 /// Content and height of each source; the larger if requests disagree.
-fn sources(wanted: &[Wanted]) -> BTreeMap<SourceId, (Content, u32)> {
+pub(crate) fn sources(wanted: &[Wanted]) -> BTreeMap<SourceId, (Content, u32)> {
     let mut sources = BTreeMap::new();
     for w in wanted {
         let this = (w.content, w.capture_height);
@@ -87,7 +87,7 @@ fn sources(wanted: &[Wanted]) -> BTreeMap<SourceId, (Content, u32)> {
 }
 
 /// Tile height and priority of each pair of receiver and source.
-fn merged(wanted: &[Wanted]) -> BTreeMap<(PathId, SourceId), (u32, u8)> {
+pub(crate) fn merged(wanted: &[Wanted]) -> BTreeMap<(PathId, SourceId), (u32, u8)> {
     let mut pairs = BTreeMap::new();
     for w in wanted {
         let pair: &mut (u32, u8) = pairs.entry((w.path, w.source)).or_default();

@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::displayed::DisplayedSize;
-use crate::event::{Output, PeerInput, PeerSignal, SdpKind};
+use crate::event::{Output, PeerSignal, SdpKind};
 use crate::inflow::Inflow;
 use crate::link::LinkMonitor;
 use crate::view::ParticipantView;

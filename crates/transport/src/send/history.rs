@@ -3,7 +3,7 @@
 use super::feedback::Reported;
 use crate::arrival::{Arrival, ClusterId, Report};
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Packets remembered: 10 s at 8 Mb/s. When full the oldest is forgotten; a report on it counts as unknown.
 const HISTORY: usize = 8192;
