@@ -1,5 +1,7 @@
 //! The call's state machine.
 
+mod door;
+mod media;
 mod people;
 
 use self::people::Other;
@@ -8,7 +10,7 @@ use crate::link::Mend;
 use crate::rejoin::{Rejoin, refuses_entry};
 use crate::unsent::{ChatRefusal, Unsent};
 use crate::view::{CallView, ChatLine, Ended, Stage};
-use signaling::board::{Knocker, RoomNews};
+use signaling::board::Knocker;
 use signaling::limits::MAX_PARTICIPANTS;
 use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, IceServer, LeaveReason, MediaState, Participant, ParticipantId, Resolution,
@@ -305,39 +307,6 @@ impl Call {
         }
     }
 
-    fn set_media(&mut self, media: MediaState) {
-        if media == self.media {
-            return;
-        }
-        self.media = media;
-        self.announce_media();
-        self.capture();
-    }
-
-    fn able(&mut self, able: MediaState) {
-        if able != self.able {
-            self.able = able;
-            self.announce_media();
-        }
-    }
-
-    /// What to tell the others about our media: devices that are on and work.
-    fn shown_media(&self) -> MediaState {
-        MediaState {
-            microphone: self.media.microphone && self.able.microphone,
-            camera: self.media.camera && self.able.camera,
-        }
-    }
-
-    fn announce_media(&mut self) {
-        let shown = self.shown_media();
-        if self.is_active() && shown != self.announced {
-            self.announced = shown;
-            self.send(ClientMessage::Media(shown));
-            self.changed = true;
-        }
-    }
-
     fn signal(&mut self, now: Instant, signal: Signal) {
         match signal {
             Signal::Welcome { ice_servers, max_participants } => {
@@ -458,34 +427,6 @@ impl Call {
         }
     }
 
-    fn room_news(&mut self, news: RoomNews) {
-        match news {
-            RoomNews::Knocking { room } => {
-                let asked = matches!(self.phase, Phase::Joining | Phase::Rejoining { .. });
-                if asked && room == self.room {
-                    self.close_peers(); // of the lost seat: no media before the host admits us
-                    self.phase = Phase::Knocking;
-                }
-            }
-            RoomNews::Lobby { knocking } if self.in_room() => self.lobby = knocking,
-            RoomNews::State { host, locked } if self.in_room() => {
-                let mine = self.you().is_some() && self.you() == host.as_ref();
-                if !mine {
-                    self.lobby.clear(); // somebody else admits people now
-                }
-                (self.host, self.locked) = (host, locked);
-            }
-            RoomNews::Muted if self.in_room() => {
-                self.set_media(MediaState { microphone: false, ..self.media });
-                self.notify(ErrorCode::Muted);
-            }
-            // Whether there is somebody who can admit us.
-            RoomNews::State { host, .. } if matches!(self.phase, Phase::Knocking) => self.host = host,
-            RoomNews::Lobby { .. } | RoomNews::State { .. } | RoomNews::Muted => return, // no longer in the room
-        }
-        self.changed = true;
-    }
-
     fn you(&self) -> Option<&ParticipantId> {
         match &self.phase {
             Phase::Joined { you } | Phase::Reconnecting { you, .. } => Some(you),
@@ -590,21 +531,6 @@ impl Call {
         self.forget_door();
         self.capture();
         self.changed = true;
-    }
-
-    fn forget_door(&mut self) {
-        self.host = None;
-        self.locked = false;
-        self.lobby.clear();
-    }
-
-    /// Opens devices as wanted while a call is active, and closes them otherwise.
-    fn capture(&mut self) {
-        let allowed = if self.is_active() { self.media } else { MediaState::default() };
-        if allowed != self.captured {
-            self.captured = allowed;
-            self.outputs.push_back(Output::Capture(allowed));
-        }
     }
 
     fn send(&mut self, message: ClientMessage) {

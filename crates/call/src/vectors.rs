@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use signaling::message::{ErrorCode, Resolution};
 
 use crate::displayed::DisplayedSize;
-use crate::event::PeerInput;
 use crate::inflow::Inflow;
+use crate::link::PeerInput;
 use crate::link::{LinkMonitor, Mend};
 use crate::unsent::{NotSaid, Unsent};
 

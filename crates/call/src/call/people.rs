@@ -4,7 +4,7 @@ use super::Call;
 use crate::displayed::DisplayedSize;
 use crate::event::{Output, PeerSignal, SdpKind};
 use crate::inflow::Inflow;
-use crate::link::LinkMonitor;
+use crate::link::{LinkMonitor, PeerInput};
 use crate::view::ParticipantView;
 use signaling::message::{ClientMessage, IceCandidate, IceServer, Participant, ParticipantId};
 use std::time::Instant;

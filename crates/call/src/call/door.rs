@@ -1,0 +1,41 @@
+//! The door of the room: who keeps it, who knocks, and what the host does.
+
+use super::{Call, State};
+use signaling::board::RoomNews;
+use signaling::message::{ErrorCode, MediaState};
+
+impl Call {
+    pub(super) fn room_news(&mut self, news: RoomNews) {
+        match news {
+            RoomNews::Knocking { room } => {
+                let asked = matches!(self.phase, Phase::Joining | Phase::Rejoining { .. });
+                if asked && room == self.room {
+                    self.close_peers(); // of the lost seat: no media before the host admits us
+                    self.phase = Phase::Knocking;
+                }
+            }
+            RoomNews::Lobby { knocking } if self.in_room() => self.lobby = knocking,
+            RoomNews::State { host, locked } if self.in_room() => {
+                let mine = self.you().is_some() && self.you() == host.as_ref();
+                if !mine {
+                    self.lobby.clear(); // somebody else admits people now
+                }
+                (self.host, self.locked) = (host, locked);
+            }
+            RoomNews::Muted if self.in_room() => {
+                self.set_media(MediaState { microphone: false, ..self.media });
+                self.notify(ErrorCode::Muted);
+            }
+            // Whether there is somebody who can admit us.
+            RoomNews::State { host, .. } if matches!(self.phase, Phase::Knocking) => self.host = host,
+            RoomNews::Lobby { .. } | RoomNews::State { .. } | RoomNews::Muted => return, // no longer in the room
+        }
+        self.changed = true;
+    }
+
+    pub(super) fn forget_door(&mut self) {
+        self.host = None;
+        self.locked = false;
+        self.lobby.clear();
+    }
+}
