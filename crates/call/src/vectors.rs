@@ -7,8 +7,7 @@ use signaling::message::{ErrorCode, Resolution};
 
 use crate::displayed::DisplayedSize;
 use crate::inflow::Inflow;
-use crate::link::PeerInput;
-use crate::link::{LinkMonitor, Mend};
+use crate::link::{LinkMonitor, Mend, PeerInput};
 use crate::unsent::{NotSaid, Unsent};
 
 fn list<'a>(file: &'a Value, name: &str) -> &'a [Value] {

@@ -11,12 +11,6 @@ const UNBOUNDED: &[&str] = &["unbounded_channel", "unbounded(", "SegQueue::"];
 
 /// Unbounded channels that are left: the file, how many, and what keeps each short. Counts may only fall.
 const LEFT: &[(&str, usize, &str)] = &[
-    ("crates/engine/src/audio.rs", 1, "orders of the driver to the audio thread, which takes them every 10 ms"),
-    (
-        "crates/engine/src/video_out.rs",
-        1,
-        "orders of the driver to the encode thread, which takes them before each frame",
-    ),
     ("crates/server/src/keeping.rs", 1, "one message for each batch of the store, of which 4,096 wait at most"),
     (
         "crates/server/src/listener.rs",

@@ -1,6 +1,6 @@
 //! The door of the room: who keeps it, who knocks, and what the host does.
 
-use super::{Call, State};
+use super::{Call, Phase};
 use signaling::board::RoomNews;
 use signaling::message::{ErrorCode, MediaState};
 
