@@ -73,3 +73,73 @@ fn other<T: Clone + PartialEq>(old: Option<&AppState>, new: &AppState, field: fn
     let value = field(new);
     old.is_none_or(|old| field(old) != value).then(|| value.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Media, Stage};
+    use serde_json::{Value, json};
+
+    fn state() -> AppState {
+        let call = CallState {
+            stage: Stage::Idle,
+            room: String::new(),
+            you: None,
+            media: Media::default(),
+            participants: vec![],
+            chat: vec![],
+            unsent: vec![],
+            notice: None,
+            lobby: vec![],
+            locked: false,
+            host: None,
+        };
+        let board = BoardState {
+            now_ms: 1,
+            zone: "Asia/Seoul".into(),
+            member: true,
+            tables: vec![],
+            people: vec![],
+            free_count: 0,
+            waiting: None,
+            seated: None,
+        };
+        AppState {
+            session: SessionState::Closed { problem: None },
+            call: Arc::new(call),
+            devices: vec![],
+            choice: Choice::default(),
+            problems: vec![],
+            settings: Settings::default(),
+            you: You { key: String::new() },
+            link: None,
+            hosting: None,
+            board: Some(Arc::new(board)),
+            reminders: vec![],
+            frames: None,
+            version: String::new(),
+        }
+    }
+
+    fn between(old: &AppState, new: &AppState) -> Option<Value> {
+        AppUpdate::between(old, new).map(|update| serde_json::to_value(update).expect("JSON"))
+    }
+
+    #[test]
+    fn the_first_update_is_the_whole_state() {
+        let whole = serde_json::to_value(AppUpdate::whole(&state())).expect("JSON");
+        assert_eq!(whole, serde_json::to_value(state()).expect("JSON"));
+    }
+
+    #[test]
+    fn only_what_changed_is_sent_and_what_is_gone_is_null() {
+        let old = state();
+        assert_eq!(between(&old, &state()), None);
+        let mut new = old.clone();
+        Arc::make_mut(&mut new.call).room = "soup".into();
+        let call = serde_json::to_value(&new.call).expect("JSON");
+        assert_eq!(between(&old, &new), Some(json!({ "call": call })));
+        let gone = AppState { board: None, ..new.clone() };
+        assert_eq!(between(&new, &gone), Some(json!({ "board": null })));
+    }
+}

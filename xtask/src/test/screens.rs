@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     "session.test.mjs",
     "lines.test.mjs",
     "renewal.test.mjs",
+    "backend.test.mjs",
     "texts.test.mjs",
     "guest.test.mjs",
     "typing.test.mjs",

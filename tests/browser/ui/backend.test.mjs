@@ -1,0 +1,52 @@
+// The window's state, put together from what the channel brings: node --test backend.test.mjs
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ours } from './fakes.mjs';
+
+class Observer {}
+const timers = [];
+Object.assign(globalThis, {
+  ResizeObserver: Observer,
+  IntersectionObserver: Observer,
+  document: { addEventListener() {} },
+  setTimeout: call => timers.push(call), // the greeting is not the test's
+});
+
+/** A backend, what its listener was given, and the channel to it. */
+async function started() {
+  const invoked = [];
+  let send = message => void message;
+  globalThis.__TAURI_INTERNALS__ = {
+    invoke: (name, args) => (invoked.push([name, args]), Promise.resolve(null)),
+    transformCallback: callback => ((send = callback), 1),
+  };
+  const { AppBackend } = await ours('app/backend.js');
+  const backend = new AppBackend();
+  const states = [];
+  backend.start();
+  backend.subscribe(state => states.push(state));
+  assert.equal(invoked[0][0], 'subscribe');
+  return { backend, states, send: (index, message) => send({ index, message }) };
+}
+
+const board = { tables: [{ id: 'soup' }] };
+const whole = { call: { room: '' }, board, link: null, frames: null };
+
+test('an update changes the fields it names and leaves the others the same objects', async () => {
+  const { backend, states, send } = await started();
+  send(0, whole);
+  send(1, { call: { room: 'soup' } });
+  assert.deepEqual(states, [whole, { ...whole, call: { room: 'soup' } }]);
+  assert.equal(states[1].board, board);
+  send(2, { board: null });
+  assert.deepEqual(backend.state, { call: { room: 'soup' }, board: null, link: null, frames: null });
+});
+
+test('updates that come out of order are all merged, and only the newest state is drawn', async () => {
+  const { states, send } = await started();
+  send(0, whole);
+  send(2, { link: { room: 'tea' } });
+  assert.equal(states.length, 1, 'one before it is missing');
+  send(1, { call: { room: 'soup' } });
+  assert.deepEqual(states.slice(1), [{ ...whole, call: { room: 'soup' }, link: { room: 'tea' } }]);
+});
