@@ -14,7 +14,7 @@ pub fn video_encoder(config: EncoderConfig) -> Result<Box<dyn VideoEncoder>, Enc
     })
 }
 
-/// Opens a decoder whose pictures take their memory from `pool`.
+/// Opens a decoder that takes the memory of its frames from `pool`.
 pub fn video_decoder(codec: VideoCodec, pool: FramePool) -> Result<Box<dyn VideoDecoder>, DecodeError> {
     Ok(match codec {
         VideoCodec::Vp8 | VideoCodec::Vp9 => Box::new(vpx::Decoder::open(codec, pool)?),
@@ -24,13 +24,13 @@ pub fn video_decoder(codec: VideoCodec, pool: FramePool) -> Result<Box<dyn Video
 
 fn check(config: &EncoderConfig) -> Result<(), EncodeError> {
     if config.width < 16 || config.height < 16 {
-        return Err(EncodeError::Config("a side is shorter than 16 pixels"));
+        return Err(EncodeError::Config("width and height must be at least 16 pixels"));
     }
     if !fits(config.width, config.height) {
-        return Err(EncodeError::Config("the picture is too large"));
+        return Err(EncodeError::Config("the frame is too large"));
     }
     if config.fps == 0 || config.threads == 0 {
-        return Err(EncodeError::Config("no frame rate or no thread"));
+        return Err(EncodeError::Config("the frame rate and the number of threads must be at least 1"));
     }
     Ok(())
 }

@@ -137,7 +137,7 @@ impl DecodeError {
     }
 }
 
-/// Refuses sizes above the bounds and empty ones.
+/// Rejects empty frames and sizes above the bounds.
 pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     if width == 0 || height == 0 {
         return Err(DecodeError::Corrupt);
@@ -153,7 +153,7 @@ pub(crate) fn fits(width: u32, height: u32) -> bool {
     width.max(height) <= MAX_SIDE && u64::from(width) * u64::from(height) <= u64::from(MAX_PIXELS)
 }
 
-/// What a target may be, bit/s. Outside of it rate control has nothing to work with.
+/// Clamps a target bitrate in bit/s to the range in which rate control works.
 pub(crate) fn bound_bitrate(bitrate: u64) -> u32 {
     bitrate.clamp(20_000, 100_000_000) as u32
 }

@@ -1,28 +1,28 @@
-//! What a device is.
+//! Describes a device.
 
-/// What a device is for.
+/// The kind of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeviceKind {
-    /// Pictures in.
+    /// Captures video.
     Camera,
-    /// Sound in.
+    /// Captures audio.
     Microphone,
-    /// Sound out.
+    /// Plays audio.
     Speaker,
 }
 
-/// One device that can be opened.
+/// A device that can be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// Stays the same when the device is plugged in again; unique among devices of its kind.
+    /// Stable when the device is plugged in again; unique among devices of its kind.
     pub id: String,
-    /// For people.
+    /// The name to show.
     pub name: String,
-    /// What it is for.
+    /// The kind.
     pub kind: DeviceKind,
-    /// The system's choice of its kind.
+    /// Whether the system prefers it among its kind.
     pub default: bool,
-    /// Made by us: the test pattern, the tone, silence.
+    /// Whether it is synthetic: the test pattern, the tone, silence.
     pub synthetic: bool,
 }
 

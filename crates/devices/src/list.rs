@@ -3,8 +3,8 @@
 use crate::info::{DeviceInfo, DeviceKind};
 use crate::{audio, camera};
 
-/// All devices, those of the system first. Blocks while the system is asked (tens of milliseconds); what fails is
-/// logged and left out.
+/// Lists all devices, those of the system first. Blocks for tens of milliseconds. Failures are logged, and their
+/// devices left out.
 pub fn list() -> Vec<DeviceInfo> {
     let mut all = camera::list();
     all.extend(audio::list());

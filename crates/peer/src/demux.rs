@@ -175,7 +175,7 @@ impl ReceiveLine {
     }
 }
 
-/// A stream that was learned from its packets.
+/// A stream that was learned from its packets and not announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Learned {
     pub(crate) ssrc: u32,
@@ -184,7 +184,7 @@ pub(crate) struct Learned {
     pub(crate) transport_cc: Option<u8>,
 }
 
-/// Finds where a packet goes, and lets the receiver know of a stream that it brings.
+/// Finds the destination of a packet, and adds a new stream to the receiver.
 pub(crate) fn route(lines: &mut [ReceiveLine], receiver: &mut Receiver, now: Instant, packet: &Packet) -> Route {
     let ssrc = packet.header.ssrc;
     if lines.iter_mut().any(|line| line.heard(now, ssrc, packet.header.payload_type)) {

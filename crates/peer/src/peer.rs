@@ -27,8 +27,8 @@ use std::time::Instant;
 use tokio::sync::{Notify, mpsc, oneshot};
 use transport::SenderConfig;
 
-/// One peer connection: an audio and a video line both ways, and further video lines (a shared screen) as needed.
-/// Dropping it closes the connection.
+/// A peer connection: an audio and a video line in both directions, and further video lines (a shared screen) as
+/// needed. Dropping it closes the connection.
 pub struct Peer {
     commands: mpsc::Sender<Request>,
     media: MediaOut,

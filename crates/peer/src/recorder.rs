@@ -10,7 +10,7 @@ use rtc::shared::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A recorder that is told of learned streams as well.
+/// Wraps a recorder and also binds learned streams.
 pub(crate) struct Recorder<I> {
     recorder: I,
     path: Arc<MediaPath>,

@@ -26,10 +26,10 @@ const BLOCK: usize = 480;
 /// tried again later.
 const REBUILT: usize = 8;
 
-/// What a microphone should do besides.
+/// Options of a microphone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MicrophoneOptions {
-    /// Files only: put a burst of 3 kHz where each even second of the wall clock begins, for measuring.
+    /// Files only: insert a 3 kHz burst at each even second of the wall clock, for measurements.
     pub markers: bool,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn list() -> Vec<DeviceInfo> {
     all
 }
 
-/// The person chose nothing.
+/// Whether no particular device was chosen.
 fn is_default(id: &str) -> bool {
     matches!(id, "" | "default")
 }

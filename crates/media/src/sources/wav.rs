@@ -6,7 +6,7 @@ use crate::audio::{SAMPLE_RATE, clean};
 use std::f64::consts::PI;
 use std::io::Read;
 
-/// A sound held in memory as 48 kHz mono and played over and over.
+/// Audio held in memory as 48 kHz mono and played in a loop.
 #[derive(Debug, Clone)]
 pub struct Wav {
     samples: Vec<f32>,
@@ -17,9 +17,9 @@ pub struct Wav {
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 impl Wav {
-    /// The longest file, about 115 MB in memory.
+    /// The longest file in seconds, about 115 MB in memory.
     pub const MAX_SECONDS: u32 = MAX_SECONDS;
-    /// The largest file: ten minutes of stereo in 32 bits at 96 kHz.
+    /// The largest file in bytes: ten minutes of 32-bit stereo at 96 kHz.
     pub const MAX_BYTES: u64 = MAX_BYTES;
 
     /// Reads a file with integers of up to 32 bits, or floats of 32 or 64 bits, at 1 to 768 kHz. Channels are averaged,
@@ -188,8 +188,8 @@ mod tests {
     #[test]
     fn what_we_cannot_play_is_said() {
         let text = |bytes: Vec<u8>| Wav::read(Cursor::new(bytes)).unwrap_err().to_string();
-        assert!(text(b"not a wav".to_vec()).contains("no WAV file"));
-        assert!(text(file(48_000, 1, |_| 0.0, 0.0)).contains("no sound"));
+        assert!(text(b"not a wav".to_vec()).contains("not a WAV file"));
+        assert!(text(file(48_000, 1, |_| 0.0, 0.0)).contains("no audio"));
         assert!(text(file(900, 1, |_| 0.0, 0.1)).contains("900 Hz"));
         let mut compressed = file(8_000, 1, |_| 0.0, 0.1);
         compressed[20] = 0x55;

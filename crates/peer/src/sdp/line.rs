@@ -6,18 +6,18 @@ use super::{Codec, Feedback, Format, Line, LineKind, MID_URI, SdpError, Stream, 
 use media::encoded::VideoCodec;
 use std::collections::BTreeMap;
 
-/// `profile-level-id` where none is said. RFC 6184 has baseline of level 1 then; who leaves it out means what browsers
-/// must know (RFC 7742).
+/// The `profile-level-id` if a description has none. RFC 6184 specifies level 1 of baseline; in practice it means the
+/// profile that browsers must support (RFC 7742).
 const H264_UNSAID: &str = "42e01f";
 
-/// How a line is called.
+/// The name of a line.
 pub(super) struct Name {
     pub(super) mid: String,
-    /// The writer said so; else the name is made up.
+    /// Whether the writer named the line. If not, we made up the name.
     pub(super) given: bool,
 }
 
-/// Whether the line is switched off by its port, and not merely without a port of its own.
+/// Whether port 0 disables the line. With `bundle-only` it only means that the line has no port of its own.
 pub(super) fn is_off(section: &Section<'_>) -> bool {
     section.media.split_ascii_whitespace().nth(1) == Some("0") && !section.has("bundle-only")
 }

@@ -34,8 +34,8 @@ pub(crate) fn parse(text: &str, video: &[VideoCodec]) -> Result<Description, Sdp
     Ok(Description { transport, ice_lite: session.has("ice-lite"), bundle, lines, candidates })
 }
 
-/// Names of all lines. A line without one gets one of ours (RFC 9429 5.10), which is the same in each description.
-/// What is said of a line that is switched off does not count.
+/// The names of all lines. A line without a name gets one of ours (RFC 9429 section 5.10), which is the same in each
+/// description. Attributes of lines with port 0 are ignored.
 fn names(sections: &[Section<'_>]) -> Result<Vec<Name>, SdpError> {
     let mut taken = HashSet::new();
     let mut given = Vec::with_capacity(sections.len());
