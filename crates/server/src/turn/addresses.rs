@@ -58,25 +58,52 @@ pub(super) fn route(to: IpAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified())
 }
 
-/// The addresses of all interfaces of this machine, and its broadcast addresses.
-pub(super) fn own() -> Vec<IpAddr> {
+/// The addresses of this machine.
+#[derive(Debug, Default)]
+pub(super) struct OwnAddresses {
+    /// Of all interfaces.
+    pub(super) interfaces: Vec<IpAddr>,
+    /// Broadcast addresses of its networks. A request may be sent to one, but no answer comes from it.
+    pub(super) broadcast: Vec<IpAddr>,
+}
+
+/// Reads the addresses of this machine.
+pub(super) fn own() -> OwnAddresses {
     let interfaces = get_if_addrs().unwrap_or_else(|error| {
         tracing::error!(%error, "the relay cannot list this machine's addresses");
         Vec::new()
     });
-    let mut own = Vec::new();
+    let mut own = OwnAddresses::default();
     for interface in interfaces {
-        own.push(interface.ip());
+        own.interfaces.push(interface.ip());
         if let IfAddr::V4(v4) = interface.addr {
-            own.extend(v4.broadcast.map(IpAddr::V4));
+            // The system may not have been told it, and packets to it are broadcast all the same.
+            let of_network = broadcast(v4.ip, v4.netmask);
+            own.broadcast.extend(v4.broadcast.into_iter().chain(of_network).map(IpAddr::V4));
         }
     }
     own
 }
 
+/// The broadcast address of a network (RFC 919). Networks of one or two addresses have none (RFC 3021).
+fn broadcast(ip: Ipv4Addr, netmask: Ipv4Addr) -> Option<Ipv4Addr> {
+    let hosts = !netmask.to_bits();
+    (hosts > 1).then(|| Ipv4Addr::from_bits(ip.to_bits() | hosts))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_of_more_than_two_addresses_has_a_broadcast_address() {
+        let of = |ip: [u8; 4], mask: [u8; 4]| broadcast(ip.into(), mask.into()).map(|ip| ip.octets());
+        assert_eq!(of([11, 0, 0, 1], [255, 255, 255, 0]), Some([11, 0, 0, 255]));
+        assert_eq!(of([10, 20, 3, 4], [255, 255, 252, 0]), Some([10, 20, 3, 255]));
+        assert_eq!(of([192, 0, 2, 9], [255, 255, 255, 252]), Some([192, 0, 2, 11]));
+        assert_eq!(of([192, 0, 2, 9], [255, 255, 255, 254]), None);
+        assert_eq!(of([192, 0, 2, 9], [255, 255, 255, 255]), None);
+    }
 
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")

@@ -295,8 +295,9 @@ impl Service {
 
     fn read_own_addresses(&mut self) {
         let own = addresses::own();
-        self.relay.set_own_addresses(own.iter().chain(&self.addresses.external).copied());
-        self.sockets.own = own.into_iter().collect();
+        let all = own.interfaces.iter().chain(&own.broadcast).chain(&self.addresses.external);
+        self.relay.set_own_addresses(all.copied());
+        self.sockets.own = own.interfaces.into_iter().collect();
         self.sockets.own_read = Instant::now();
     }
 }
