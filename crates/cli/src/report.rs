@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_heard_from_debug_on() {
+    fn messages_of_libraries_appear_from_debug_on() {
         use tracing::Level;
         assert!(shown(LevelFilter::WARN).would_enable("engine::capture", &Level::WARN));
         assert!(!shown(LevelFilter::INFO).would_enable("rtc_ice", &Level::ERROR));
