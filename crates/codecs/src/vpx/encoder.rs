@@ -161,7 +161,7 @@ impl Encoder {
                 // SAFETY: `kind` selects the member of the union, and `buf` has `sz` bytes.
                 let (bytes, flags) = unsafe {
                     let frame = &packet.data.frame;
-                    (std::slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz as usize), frame.flags)
+                    (std::slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz), frame.flags)
                 };
                 data.extend_from_slice(bytes);
                 keyframe |= flags & vpx::VPX_FRAME_IS_KEY != 0;
