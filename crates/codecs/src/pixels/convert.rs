@@ -1,8 +1,7 @@
 //! Conversions between I420 and the formats of cameras and screens.
 
 use super::PixelError;
-use media::frame::{FrameMut, Matrix, VideoFrame};
-use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
+use media::frame::FrameMut;
 
 /// A plane whose rows are `stride` bytes apart.
 #[derive(Debug, Clone, Copy)]
@@ -82,29 +81,6 @@ fn chroma(above: &[u8], below: &[u8], u: &mut [u8], v: &mut [u8]) {
     }
 }
 
-/// Converts to RGBA with opaque alpha: `out` becomes `width * height * 4` bytes. Rotation is not applied.
-pub fn to_rgba(frame: &VideoFrame, out: &mut Vec<u8>) -> Result<(), PixelError> {
-    let (width, height) = (frame.width(), frame.height());
-    out.resize(width as usize * height as usize * 4, 0);
-    let chroma = frame.chroma_width() as u32;
-    let planes = YuvPlanarImage {
-        y_plane: frame.y(),
-        y_stride: width,
-        u_plane: frame.u(),
-        u_stride: chroma,
-        v_plane: frame.v(),
-        v_stride: chroma,
-        width,
-        height,
-    };
-    let range = if frame.color.full_range { YuvRange::Full } else { YuvRange::Limited };
-    let matrix = match frame.color.matrix {
-        Matrix::Bt601 => YuvStandardMatrix::Bt601,
-        Matrix::Bt709 => YuvStandardMatrix::Bt709,
-    };
-    yuv::yuv420_to_rgba(&planes, out, width * 4, range, matrix).map_err(|_| PixelError::Layout)
-}
-
 fn copy(from: Plane<'_>, to: &mut [u8], width: usize, height: usize) -> Result<(), PixelError> {
     let rows = from.rows(width, height)?;
     if from.stride == width {
@@ -120,7 +96,7 @@ fn copy(from: Plane<'_>, to: &mut [u8], width: usize, height: usize) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use media::frame::{Color, FramePool};
+    use media::frame::FramePool;
     use std::time::Instant;
 
     fn taken(width: u32, height: u32) -> FrameMut {
@@ -177,39 +153,5 @@ mod tests {
         assert_eq!(yuyv(short, &mut out), Err(PixelError::Layout));
         assert_eq!(i420([Plane { bytes: &[0; 99], stride: 3 }; 3], &mut out), Err(PixelError::Layout));
         assert_eq!(i420([Plane { bytes: &[0; 99], stride: usize::MAX }; 3], &mut out), Err(PixelError::Layout));
-    }
-
-    #[test]
-    fn white_is_white_in_either_range() {
-        for (full_range, white) in [(false, 235), (true, 255)] {
-            let mut frame = taken(6, 4);
-            frame.planes_mut().0.fill(white);
-            frame.data_mut()[24..].fill(128);
-            let mut frame = frame.freeze(Instant::now());
-            frame.color = Color { full_range, ..Color::default() };
-            let mut rgba = vec![];
-            to_rgba(&frame, &mut rgba).expect("converted");
-            assert_eq!(rgba.len(), 6 * 4 * 4);
-            assert!(rgba.iter().all(|byte| *byte >= 254), "{full_range} {rgba:?}");
-        }
-    }
-
-    #[test]
-    fn the_matrix_of_the_frame_is_used() {
-        let mut reds = vec![];
-        for matrix in [Matrix::Bt601, Matrix::Bt709] {
-            let mut frame = taken(16, 16);
-            let (y, u, v) = frame.planes_mut();
-            y.fill(81);
-            u.fill(90);
-            v.fill(240); // red in BT.601
-            let mut frame = frame.freeze(Instant::now());
-            frame.color.matrix = matrix;
-            let mut rgba = vec![];
-            to_rgba(&frame, &mut rgba).expect("converted");
-            reds.push([rgba[0], rgba[1], rgba[2]]);
-        }
-        assert!(reds[0][0] > 250 && reds[0][1] < 5 && reds[0][2] < 5, "{reds:?}");
-        assert!(reds[1][1] > 10, "{reds:?}");
     }
 }

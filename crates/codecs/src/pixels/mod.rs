@@ -10,7 +10,7 @@ mod rotate;
 mod scale;
 mod turbo;
 
-pub use convert::{Plane, i420, nv12, to_rgba, yuyv};
+pub use convert::{Plane, i420, nv12, yuyv};
 pub use mjpeg::Mjpeg;
 pub use range::{full_to_limited, limit_range};
 pub use rotate::rotate;
