@@ -5,7 +5,6 @@
 //! the old one immediately: read nothing more from the old one.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backlog::{Backlog, Cause, GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, Pool, Text};
@@ -106,12 +105,6 @@ impl ServerSession {
     /// Numbers and keeps a message and returns the next frame, for a socket that accepts everything immediately.
     pub fn send(&mut self, message: &ServerMessage) -> Result<String, QueueFull> {
         self.deliver_text(Cause::of(message), self.pool.keep(body(message)))?;
-        Ok(self.next_frame().unwrap_or_default())
-    }
-
-    /// Like [`ServerSession::send`], for the [`body`] of an answer to the client.
-    pub fn send_body(&mut self, body: Arc<str>) -> Result<String, QueueFull> {
-        self.deliver_text(Cause::Own, self.pool.keep(body))?;
         Ok(self.next_frame().unwrap_or_default())
     }
 
@@ -248,7 +241,7 @@ mod tests {
         assert_eq!(numbers(&session.send(&LEFT).unwrap()), (1, 0));
         assert_eq!(session.receive(now, said(1, 1)), Ok(Some(ClientMessage::Leave)));
         assert_eq!(session.receive(now, said(1, 1)), Ok(None), "a duplicate");
-        assert_eq!(numbers(&session.send_body(body(&LEFT).into()).unwrap()), (2, 1));
+        assert_eq!(numbers(&session.send(&LEFT).unwrap()), (2, 1));
         assert_eq!(numbers(&session.uncounted(&ServerMessage::Pong { nonce: 1 })), (0, 1));
     }
 

@@ -14,7 +14,16 @@ use super::definitions::{self, Definition, Thing};
 use super::source::Source;
 
 /// Who will call what nothing calls yet: the crate, the name and the caller.
-const PLANNED: &[(&str, &str, &str)] = &[];
+const PLANNED: &[(&str, &str, &str)] = &[
+    ("codecs", "set_loss", "the sender of sound, when FEC follows the loss that the far side reports"),
+    ("layers", "path_total", "what divides one uplink by `layers::allocate`: the mesh, and later the SFU"),
+    ("media", "LipSync", LIP_SYNC),
+    ("media", "audio_report", LIP_SYNC),
+    ("media", "video_report", LIP_SYNC),
+    ("media", "skew_s", LIP_SYNC),
+    ("media", "set_extra_delay", LIP_SYNC),
+];
+const LIP_SYNC: &str = "the engine, when sound and pictures of a participant wait for each other";
 
 /// A public item without a caller.
 pub(crate) struct Unused {
