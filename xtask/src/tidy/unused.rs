@@ -70,11 +70,11 @@ pub(crate) fn list(sources: &[Source]) -> Vec<Unused> {
     unused
 }
 
-/// Test code may name what it likes; examples and benches too.
+/// Tests, examples, benches and project commands call nothing on behalf of the product.
 fn is_test_code(source: &Source) -> bool {
     let (package, rest) = source.package();
     let is_product = rest.starts_with("src/") || rest == "build.rs";
-    !is_product || matches!(package, "tests" | "testkit")
+    !is_product || matches!(package, "tests" | "testkit" | "xtask")
 }
 
 fn add(mut counts: BTreeMap<String, usize>, more: BTreeMap<String, usize>) -> BTreeMap<String, usize> {
