@@ -39,7 +39,7 @@ mod tests {
     fn one_source_is_capped_and_a_flood_from_everywhere_leaves_others_theirs() {
         let (mut refusals, start) = (Refusals::new(), Instant::now());
         let victim = IpAddr::from([192, 0, 2, 1]);
-        assert_eq!((0..41_000).filter(|_| refusals.take(start, victim)).count(), 400);
+        assert_eq!((0..41_000).filter(|_| refusals.take(start, victim)).count(), 2_000);
         let later = start + Duration::from_secs(10);
         for n in 0..100_000_u32 {
             refusals.take(later + Duration::from_micros(n.into()), IpAddr::from(n.to_be_bytes()));
