@@ -23,13 +23,7 @@ const PICTURES: u64 = 20;
 
 /// Both ends share a screen at the same time, and each receives both pictures of the other.
 pub(crate) async fn both_share(browser: &mut Browser, browser_yields: bool) {
-    browser.reload();
-    let mut ours = Ours::new(!browser_yields, 1).await;
-    browser.call("meet", json!({ "polite": browser_yields }));
-    if !browser_yields {
-        ours.peer.offer().await.expect("an offer");
-    }
-    ours.pass_on_until(browser, "a picture each way", |seen, report| seen == 1 && pictures(report) == 1).await;
+    let mut ours = connect(browser, browser_yields).await;
 
     browser.call("addShare", Value::Null);
     let share = ours.peer.add_video_track().await.expect("a line");
@@ -44,6 +38,17 @@ pub(crate) async fn both_share(browser: &mut Browser, browser_yields: bool) {
 /// Our end is replaced, as after a fault that an ICE restart cannot repair. The browser closes its connection and
 /// answers the new one.
 pub(crate) async fn ours_is_made_anew(browser: &mut Browser, browser_yields: bool) {
+    let ours = connect(browser, browser_yields).await;
+
+    ours.peer.close().await;
+    let mut ours = Ours::new(!browser_yields, 2).await;
+    ours.peer.offer().await.expect("an offer");
+    ours.pass_on_until(browser, "a picture each way again", |seen, report| seen == 1 && pictures(report) == 1).await;
+    ours.peer.close().await;
+}
+
+/// Connects our end to the browser's, until each decodes the other's picture.
+async fn connect(browser: &mut Browser, browser_yields: bool) -> Ours {
     browser.reload();
     let mut ours = Ours::new(!browser_yields, 1).await;
     browser.call("meet", json!({ "polite": browser_yields }));
@@ -51,12 +56,7 @@ pub(crate) async fn ours_is_made_anew(browser: &mut Browser, browser_yields: boo
         ours.peer.offer().await.expect("an offer");
     }
     ours.pass_on_until(browser, "a picture each way", |seen, report| seen == 1 && pictures(report) == 1).await;
-
-    ours.peer.close().await;
-    let mut ours = Ours::new(!browser_yields, 2).await;
-    ours.peer.offer().await.expect("an offer");
-    ours.pass_on_until(browser, "a picture each way again", |seen, report| seen == 1 && pictures(report) == 1).await;
-    ours.peer.close().await;
+    ours
 }
 
 /// Number of video tracks of which the browser has decoded enough.

@@ -3,38 +3,13 @@
 
 mod world;
 
-use rooms::board::{Kind, MAX_TABLES, Saved, Seat, Table, Told};
 use signaling::backlog::Cause;
-use signaling::board::{BoardNews, BoardRequest, Door, Draft, Sitter};
+use signaling::board::{BoardNews, BoardRequest, Door, Draft};
 use signaling::board_fold::{BoardFold, BoardState};
 use signaling::message::{ClientMessage, ErrorCode, ServerMessage, SessionId};
-use world::{NOW, World};
+use world::{NOW, World, full_board};
 
 const HOUR: u64 = 3_600_000;
-
-/// The largest possible board: every table and its line are full, with the longest texts and names.
-fn full_board() -> Saved {
-    let name = "\u{1F35C}".repeat(46);
-    let key = |n: usize| format!("{n:043}");
-    let table = |n: usize| Table {
-        id: format!("{n:016}"),
-        room: format!("t-{n:016}"),
-        topic: "\u{1F35C}".repeat(80),
-        place: "\u{1F35C}".repeat(120),
-        seats: 12,
-        starts: NOW + HOUR + n as u64,
-        ends: NOW + 3 * HOUR,
-        kind: Kind::Slot,
-        host: key(n * 100),
-        door: Door::Open,
-        locked: false,
-        taken: (0..12).map(|m| Seat { key: key(n * 100 + m), name: name.clone(), told: Told::Nothing }).collect(),
-        waiting: (12..62).map(|m| Sitter { id: key(n * 100 + m), name: name.clone() }).collect(),
-        inside: Vec::new(),
-        removed: Vec::new(),
-    };
-    Saved { tables: (0..MAX_TABLES).map(table).collect(), ..Saved::default() }
-}
 
 fn subscribe(world: &mut World, key: &str, round_trip_ms: Option<u64>) -> SessionId {
     let session = world.open(key, round_trip_ms);

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use peak_alloc::PeakAlloc;
-use rooms::board::{Board, Calendar, Kind, MAX_MEETINGS, MAX_TABLES, Saved, Seat, Table, Told};
+use rooms::board::{Board, Calendar, MAX_MEETINGS, Saved};
 use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rooms};
 use signaling::backlog::{Cause, GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES};
-use signaling::board::{BoardRequest, Door, Sitter};
+use signaling::board::BoardRequest;
 use signaling::message::{ClientMessage, ParticipantId, SessionId};
 use signaling::server_session::ServerSession;
-use world::{NOW, OFF};
+use world::{NOW, OFF, full_board};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -28,28 +28,10 @@ const STATED: usize =
 const OFFER_BYTES: usize = 48_000;
 
 /// The largest possible board, and the maximum number of meetings.
-fn full_board() -> Saved {
-    let name = "\u{1F35C}".repeat(46);
+fn everything_saved() -> Saved {
     let key = |n: usize| format!("{n:043}");
-    let table = |n: usize| Table {
-        id: format!("{n:016}"),
-        room: format!("t-{n:016}"),
-        topic: "\u{1F35C}".repeat(80),
-        place: "\u{1F35C}".repeat(120),
-        seats: 12,
-        starts: NOW + 3_600_000 + n as u64,
-        ends: NOW + 3 * 3_600_000,
-        kind: Kind::Slot,
-        host: key(n * 100),
-        door: Door::Open,
-        locked: false,
-        taken: (0..12).map(|m| Seat { key: key(n * 100 + m), name: name.clone(), told: Told::Nothing }).collect(),
-        waiting: (12..62).map(|m| Sitter { id: key(n * 100 + m), name: name.clone() }).collect(),
-        inside: Vec::new(),
-        removed: Vec::new(),
-    };
     let met = (0..MAX_MEETINGS).map(|n| (key(n), key(n + 1), NOW)).collect();
-    Saved { tables: (0..MAX_TABLES).map(table).collect(), met, ..Saved::default() }
+    Saved { met, ..full_board() }
 }
 
 /// The rooms and everybody's queue, where nothing is ever acknowledged.
@@ -61,7 +43,7 @@ struct Hall {
 
 impl Hall {
     fn new() -> Hall {
-        let board = Board::new(Calendar::new("UTC").expect("a zone"), [0; 32], [0; 32], full_board(), NOW);
+        let board = Board::new(Calendar::new("UTC").expect("a zone"), [0; 32], [0; 32], everything_saved(), NOW);
         Hall { rooms: Rooms::new(Limits::default(), board), now: Instant::now(), queues: HashMap::new() }
     }
 

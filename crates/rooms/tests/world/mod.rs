@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use rooms::board::{Board, Calendar, Saved};
+use rooms::board::{Board, Calendar, Kind, MAX_TABLES, Saved, Seat, Table, Told};
 use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rooms};
 use signaling::backlog::Cause;
+use signaling::board::{Door, Sitter};
 use signaling::message::{ClientMessage, ErrorCode, MediaState, ParticipantId, ServerMessage, SessionId};
 use signaling::parse;
 use signaling::server_session::ServerSession;
@@ -16,6 +17,30 @@ use signaling::server_session::ServerSession;
 pub(crate) const OFF: MediaState = MediaState { microphone: false, camera: false };
 /// Unix milliseconds at the start.
 pub(crate) const NOW: u64 = 1_774_600_000_000;
+
+/// The largest possible board: every table and its line are full, with the longest texts and names.
+pub(crate) fn full_board() -> Saved {
+    let name = "\u{1F35C}".repeat(46);
+    let key = |n: usize| format!("{n:043}");
+    let table = |n: usize| Table {
+        id: format!("{n:016}"),
+        room: format!("t-{n:016}"),
+        topic: "\u{1F35C}".repeat(80),
+        place: "\u{1F35C}".repeat(120),
+        seats: 12,
+        starts: NOW + 3_600_000 + n as u64,
+        ends: NOW + 3 * 3_600_000,
+        kind: Kind::Slot,
+        host: key(n * 100),
+        door: Door::Open,
+        locked: false,
+        taken: (0..12).map(|m| Seat { key: key(n * 100 + m), name: name.clone(), told: Told::Nothing }).collect(),
+        waiting: (12..62).map(|m| Sitter { id: key(n * 100 + m), name: name.clone() }).collect(),
+        inside: Vec::new(),
+        removed: Vec::new(),
+    };
+    Saved { tables: (0..MAX_TABLES).map(table).collect(), ..Saved::default() }
+}
 
 /// A client that reads everything and acknowledges it after a delay.
 pub(crate) struct Client {
