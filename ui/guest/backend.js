@@ -1,17 +1,17 @@
 // The guest's side of the app, in the browser: the same state and commands as in the window, by the protocol's own client
 // (shared/protocol.js, shared/call.js) and the browser's own media.
 
-import { BoardFold } from '../shared/board.js';
+import { BoardFold } from '../shared/board-fold.js';
 import { Call } from '../shared/call.js';
 import { Session } from '../shared/protocol.js';
-import { Sights } from '../shared/sight.js';
+import { Sights } from '../shared/displayed-sizes.js';
 import { t } from '../shared/strings.js';
 import { isTableRoom } from '../shared/tables.js';
-import { figures } from './figures.js';
-import { deviceKey, loadSettings, saveSettings } from './kept.js';
-import { Loudness } from './loudness.js';
-import { OwnMedia } from './media.js';
-import { RemoteSound } from './remote-sound.js';
+import { figures } from './stats.js';
+import { deviceKey, loadSettings, saveSettings } from './storage.js';
+import { Loudness } from './audio-levels.js';
+import { OwnMedia } from './local-media.js';
+import { RemoteSound } from './remote-audio.js';
 
 /** @typedef {import('../shared/backend.js').Backend} Backend */
 /** @typedef {import('../shared/backend.js').Levels} Levels */

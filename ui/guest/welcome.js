@@ -4,7 +4,7 @@ import { h, shown, text } from '../shared/dom.js';
 import { LanguageChoice } from '../shared/parts/language.js';
 import { roundTable } from '../shared/parts/round-table.js';
 import { state } from '../shared/backend.js';
-import { place } from '../shared/place.js';
+import { place } from '../shared/navigation.js';
 import { endWords, t } from '../shared/strings.js';
 import { isMine, isOpen, isTableRoom, serverNow, EARLY_MS } from '../shared/tables.js';
 import { bothTimes, dayOf, longDay, zoneOr } from '../shared/times.js';

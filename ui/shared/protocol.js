@@ -30,7 +30,7 @@
  */
 
 import { wallClock } from './clock.js';
-import { iceServers, readable } from './incoming.js';
+import { iceServers, readable } from './sanitize.js';
 
 /** @typedef {import('./clock.js').Clock} Clock */
 /**

@@ -1,6 +1,6 @@
 // What several parts of the board ask about a table.
 
-import { place } from './place.js';
+import { place } from './navigation.js';
 import { t } from './strings.js';
 import { MINUTE } from './times.js';
 

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { here, pause, press, ui } from './stage.mjs';
+import { here, pause, press, ui } from './window.mjs';
 
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
 const { WebSocketServer } = require('ws');

@@ -9,7 +9,7 @@ const ui = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../
 /** Imports a module without imports by its text: Node 18 treats a .js file without a package.json beside it as CommonJS. */
 const module = async name => import(`data:text/javascript;base64,${Buffer.from(await readFile(path.join(ui, name), 'utf8')).toString('base64')}`);
 const { finder } = await module('shared/search.js');
-const { fit, LIMITS } = await module('shared/limit.js');
+const { fit, LIMITS } = await module('shared/input-limit.js');
 const { en } = await module('shared/strings/en.js');
 const { ko } = await module('shared/strings/ko.js');
 

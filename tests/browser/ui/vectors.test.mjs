@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { Clock, World, ours, vectors } from './fakes.mjs';
 
 const [{ Session }, { BoardFold }, { Sights }, { Unsent }, { Renewals, isAnotherConnection }] =
-  await Promise.all(['protocol', 'board', 'sight', 'unsent', 'renewal'].map(name => ours(`shared/${name}.js`)));
+  await Promise.all(['protocol', 'board-fold', 'displayed-sizes', 'unsent', 'renewal'].map(name => ours(`shared/${name}.js`)));
 const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom }, { serverOf, isPrivate, originOf, roomOf }, { hidesParameter }, { readable }] =
-  await Promise.all(['shared/text.js', 'shared/people.js', 'shared/tables.js', 'shared/server.js', 'guest/invitation.js', 'shared/incoming.js'].map(ours));
+  await Promise.all(['shared/text.js', 'shared/avatar.js', 'shared/tables.js', 'shared/server.js', 'guest/invitation.js', 'shared/sanitize.js'].map(ours));
 const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions] =
   await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session'].map(name => vectors(`${name}.json`)));
 

@@ -6,7 +6,7 @@ import { icon } from '../icons.js';
 import { problem, t } from '../strings.js';
 import { enter, isMine, isOpen } from '../tables.js';
 import { clock, ownTime, zoneOr } from '../times.js';
-import { announce, tried } from './announce.js';
+import { announce, tried } from './notices.js';
 import { ask } from './dialog.js';
 import { menu } from './menu.js';
 import { roundTable } from './round-table.js';

@@ -3,7 +3,7 @@
 import { backend, state } from '../backend.js';
 import { composing, h, keyed, shown, text } from '../dom.js';
 import { draft } from '../draft.js';
-import { LIMITS, limitInput } from '../limit.js';
+import { LIMITS, limitInput } from '../input-limit.js';
 import { problem, t } from '../strings.js';
 import { localClock } from '../times.js';
 import { View } from '../view.js';

@@ -6,7 +6,7 @@ import { icon } from '../icons.js';
 import { absent, missing } from '../own-media.js';
 import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
-import { tried } from './announce.js';
+import { tried } from './notices.js';
 
 /** @typedef {import('../model.d.ts').DeviceKind} DeviceKind */
 /** @typedef {import('../model.d.ts').AppState} AppState */

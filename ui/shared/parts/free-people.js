@@ -3,7 +3,7 @@
 import { state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { avatar } from '../people.js';
+import { avatar } from '../avatar.js';
 import { finder } from '../search.js';
 import { t, language } from '../strings.js';
 import { View } from '../view.js';

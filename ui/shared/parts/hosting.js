@@ -5,7 +5,7 @@ import { h, id, s, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
-import { tried } from './announce.js';
+import { tried } from './notices.js';
 import { openDialog } from './dialog.js';
 import { copyText } from './table-links.js';
 

@@ -4,7 +4,7 @@ import { backend, state } from '../backend.js';
 import { h } from '../dom.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
-import { tried } from './announce.js';
+import { tried } from './notices.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../strings.js').Language} Language */

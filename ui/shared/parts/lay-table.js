@@ -2,11 +2,11 @@
 
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
-import { LIMITS, limitInput } from '../limit.js';
+import { LIMITS, limitInput } from '../input-limit.js';
 import { problem, t } from '../strings.js';
 import { serverNow } from '../tables.js';
 import { MINUTE, clockOfMinute, dayOf, daysFrom, elsewhere, longDay, minuteOf, momentOf, weekday, dayNumber, zoneName, zoneOr } from '../times.js';
-import { announce } from './announce.js';
+import { announce } from './notices.js';
 import { openDialog } from './dialog.js';
 import { roundTable } from './round-table.js';
 

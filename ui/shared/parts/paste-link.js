@@ -3,7 +3,7 @@
 import { backend } from '../backend.js';
 import { h, id } from '../dom.js';
 import { t } from '../strings.js';
-import { tried } from './announce.js';
+import { tried } from './notices.js';
 import { openDialog } from './dialog.js';
 
 export function pasteLink() {

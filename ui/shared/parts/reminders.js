@@ -4,7 +4,7 @@
 import { backend } from '../backend.js';
 import { h, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { place } from '../place.js';
+import { place } from '../navigation.js';
 import { t } from '../strings.js';
 import { isOpen, serverNow } from '../tables.js';
 import { View } from '../view.js';

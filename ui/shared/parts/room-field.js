@@ -2,7 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
-import { place } from '../place.js';
+import { place } from '../navigation.js';
 import { originOf, roomOf } from '../server.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';

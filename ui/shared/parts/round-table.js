@@ -2,7 +2,7 @@
 // dashed and, where `take` is given, clickable; the button beside it says the same to everybody else.
 
 import { s } from '../dom.js';
-import { hue, initials } from '../people.js';
+import { hue, initials } from '../avatar.js';
 
 /** @typedef {{ id: string, name: string }} Seated */
 

@@ -2,9 +2,9 @@
 
 import { backend, state } from '../backend.js';
 import { h, id } from '../dom.js';
-import { LIMITS, limitInput } from '../limit.js';
+import { LIMITS, limitInput } from '../input-limit.js';
 import { t } from '../strings.js';
-import { tried } from './announce.js';
+import { tried } from './notices.js';
 import { openDialog } from './dialog.js';
 
 /** @typedef {import('../model.d.ts').KnownServer} KnownServer */

@@ -4,7 +4,7 @@ import { backend, state } from '../backend.js';
 import { attribute, h, shown, text } from '../dom.js';
 import { draw, icon } from '../icons.js';
 import { missing, working } from '../own-media.js';
-import { avatar } from '../people.js';
+import { avatar } from '../avatar.js';
 import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
 import { PictureView } from './picture.js';

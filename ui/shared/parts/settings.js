@@ -3,11 +3,11 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { LIMITS, limitInput } from '../limit.js';
+import { LIMITS, limitInput } from '../input-limit.js';
 import { originOf, serverOf } from '../server.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
-import { announce, tried } from './announce.js';
+import { announce, tried } from './notices.js';
 import { Devices } from './devices.js';
 import { ask, openDialog } from './dialog.js';
 import { askSecret } from './secret.js';

@@ -2,7 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { t } from '../strings.js';
-import { announce, tried } from './announce.js';
+import { announce, tried } from './notices.js';
 
 /** @typedef {import('../model.d.ts').Table} Table */
 

@@ -2,7 +2,7 @@
 
 import { attribute, h, s, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { avatar } from '../people.js';
+import { avatar } from '../avatar.js';
 import { t } from '../strings.js';
 import { PictureView } from './picture.js';
 

@@ -18,15 +18,15 @@ const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 /// Files of `tests/browser/ui` with tests in them.
 const FILES: &[&str] = &[
     "vectors.test.mjs",
-    "session.test.mjs",
-    "lines.test.mjs",
+    "protocol.test.mjs",
+    "chat.test.mjs",
     "renewal.test.mjs",
-    "backend.test.mjs",
+    "app-backend.test.mjs",
     "texts.test.mjs",
     "guest.test.mjs",
-    "typing.test.mjs",
-    "truth.test.mjs",
-    "test.mjs",
+    "input.test.mjs",
+    "messages.test.mjs",
+    "screens.test.mjs",
 ];
 
 /// They take three minutes; a browser that cannot work keeps every single one of them waiting.

@@ -1,12 +1,12 @@
 // The guest page against a real server: serves ui/ the way the server does (versioned assets, the page's policy), opens it
 // with Chromium's fake camera and microphone, joins like a person and prints what it sees.
-//   node guest.mjs ws://127.0.0.1:PORT ROOM FOLDER [seconds] [own]     own: use the page that the server itself serves
+//   node guest-live.mjs ws://127.0.0.1:PORT ROOM FOLDER [seconds] [own]     own: use the page that the server itself serves
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { here, pause, press, ui } from './stage.mjs';
+import { here, pause, press, ui } from './window.mjs';
 
 const [server, room, folder, seconds = '8', own] = process.argv.slice(2);
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));

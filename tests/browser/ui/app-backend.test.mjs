@@ -1,4 +1,4 @@
-// The window's state, put together from what the channel brings: node --test backend.test.mjs
+// The window's state, put together from what the channel brings: node --test app-backend.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ours } from './fakes.mjs';

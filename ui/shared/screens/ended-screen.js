@@ -3,7 +3,7 @@
 import { backend, state } from '../backend.js';
 import { h } from '../dom.js';
 import { roundTable } from '../parts/round-table.js';
-import { place } from '../place.js';
+import { place } from '../navigation.js';
 import { endWords, t } from '../strings.js';
 import { View } from '../view.js';
 

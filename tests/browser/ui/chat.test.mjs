@@ -1,4 +1,4 @@
-// Delivery of chat lines in the pages' call code: node --test lines.test.mjs
+// Delivery of chat lines in the pages' call code: node --test chat.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Clock, ours } from './fakes.mjs';

@@ -1,12 +1,12 @@
-// Behaviour of the screens, in headless Chromium with a mock of Tauri: node --test test.mjs
+// Behaviour of the screens, in headless Chromium with a mock of Tauri: node --test screens.test.mjs
 //   MODULES  folder with node_modules (puppeteer-core, axe-core, ws); the browser tests' own if not given
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { base, board, scenes, NOON } from './states.mjs';
-import { here, open, pause, press, ui } from './stage.mjs';
+import { base, board, scenes, NOON } from './scenes.mjs';
+import { here, open, pause, press, ui } from './window.mjs';
 
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
 let stage;
@@ -242,7 +242,7 @@ test('without a socket pictures come by command, and by hand where the browser d
 test('a page tells that it shows more at once, and less when that has stood', async () => {
   const { page } = await stage.page({ state: base(), language: 'en' });
   const said = await page.evaluate(async () => {
-    const { Sights, PATIENCE_MS, SPACING_MS } = await import('/shared/sight.js');
+    const { Sights, PATIENCE_MS, SPACING_MS } = await import('/shared/displayed-sizes.js');
     const said = [], steps = [];
     let time = 10_000;
     const sights = new Sights((id, { max_width, max_height }) => said.push(`${id} ${max_width}x${max_height}`), { now: () => time, after: () => () => {} });
@@ -378,7 +378,7 @@ test('a server named at the start stands in the first run', async () => {
 test('names are made of letters as readers know them', async () => {
   const { page } = await stage.page({ state: base(), language: 'en' });
   const seen = await page.evaluate(async names => {
-    const { initials } = await import('/shared/people.js');
+    const { initials } = await import('/shared/avatar.js');
     return names.map(initials);
   }, ['박지훈', '박지훈'.normalize('NFD'), '👩\u200D🍳 Cook', '🇰🇷 Ara', '👍🏽 Ben', 'Émile Zola'.normalize('NFD'), '李小龙', '선우', 'Tom', 'ßen', ' ', '1\uFE0F\u20E3 One', '👩\u200D👩\u200D👧 Fam 👨\u200D👦']);
   assert.deepEqual(seen, ['지훈', '지훈', '👩\u200D🍳C', '🇰🇷A', '👍🏽B', 'ÉZ', '李', '선우', 'T', 'ß', '?', '1\uFE0F\u20E3O', '👩\u200D👩\u200D👧👨\u200D👦']);

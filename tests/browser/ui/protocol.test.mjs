@@ -1,4 +1,4 @@
-// The pages' protocol code with a fake socket, clock and random source: node --test session.test.mjs
+// The pages' protocol code with a fake socket, clock and random source: node --test protocol.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Clock, World as Bare, ours } from './fakes.mjs';

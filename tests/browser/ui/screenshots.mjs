@@ -1,8 +1,8 @@
-// Screenshots of the screens: node look.mjs FOLDER [scene,scene…] [en,ko] [light,dark] [1280x800,480x360…]
+// Screenshots of the screens: node screenshots.mjs FOLDER [scene,scene…] [en,ko] [light,dark] [1280x800,480x360…]
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { scenes } from './states.mjs';
-import { open, pause, press } from './stage.mjs';
+import { scenes } from './scenes.mjs';
+import { open, pause, press } from './window.mjs';
 
 const [folder, which = 'all', languages = 'en,ko', themes = 'light,dark', sizes = '1280x800'] = process.argv.slice(2);
 if (!folder) throw new Error('where to?');

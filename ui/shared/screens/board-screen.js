@@ -7,7 +7,7 @@ import { Day } from '../parts/day.js';
 import { FreePeople } from '../parts/free-people.js';
 import { openHosting } from '../parts/hosting.js';
 import { layTable } from '../parts/lay-table.js';
-import { announce, tried } from '../parts/announce.js';
+import { announce, tried } from '../parts/notices.js';
 import { menu } from '../parts/menu.js';
 import { RoomField } from '../parts/room-field.js';
 import { roundTable } from '../parts/round-table.js';

@@ -2,11 +2,11 @@
 
 import { backend, state } from '../backend.js';
 import { h, text } from '../dom.js';
-import { tried } from '../parts/announce.js';
+import { tried } from '../parts/notices.js';
 import { PictureView } from '../parts/picture.js';
 import { tableOf } from '../parts/table-links.js';
 import { ownMedia } from '../own-media.js';
-import { avatar } from '../people.js';
+import { avatar } from '../avatar.js';
 import { t } from '../strings.js';
 import { roomTitle } from '../tables.js';
 import { View } from '../view.js';

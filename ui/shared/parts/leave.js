@@ -2,7 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { t } from '../strings.js';
-import { tried } from './announce.js';
+import { tried } from './notices.js';
 import { ask } from './dialog.js';
 
 /** One question at a time, however often it is wished. */

@@ -2,8 +2,8 @@
 
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
-import { LIMITS, limitInput } from '../limit.js';
-import { tried } from '../parts/announce.js';
+import { LIMITS, limitInput } from '../input-limit.js';
+import { tried } from '../parts/notices.js';
 import { LanguageChoice } from '../parts/language.js';
 import { Meter } from '../parts/meter.js';
 import { roundTable } from '../parts/round-table.js';

@@ -1,8 +1,8 @@
-// Typing with an input method, and the language of screens, in headless Chromium: node --test typing.test.mjs
+// Typing with an input method, and the language of screens, in headless Chromium: node --test input.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { base, board, scenes } from './states.mjs';
-import { open, pause, press } from './stage.mjs';
+import { base, board, scenes } from './scenes.mjs';
+import { open, pause, press } from './window.mjs';
 
 let stage;
 before(async () => { stage = await open(); });

@@ -1,10 +1,10 @@
-// Messages on screen when something is missing, broken or over, in both languages: node --test truth.test.mjs
+// Messages on screen when something is missing, broken or over, in both languages: node --test messages.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { base, board, scenes, NOON } from './states.mjs';
-import { open, pause, press, ui } from './stage.mjs';
+import { base, board, scenes, NOON } from './scenes.mjs';
+import { open, pause, press, ui } from './window.mjs';
 
 let stage;
 const words = {};

@@ -3,13 +3,13 @@
 import { backend, state } from '../backend.js';
 import { composing, h, id, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { LIMITS, limitInput } from '../limit.js';
-import { tried } from '../parts/announce.js';
+import { LIMITS, limitInput } from '../input-limit.js';
+import { tried } from '../parts/notices.js';
 import { Devices } from '../parts/devices.js';
 import { Meter } from '../parts/meter.js';
 import { roundTable } from '../parts/round-table.js';
 import { SelfView } from '../parts/self-view.js';
-import { place } from '../place.js';
+import { place } from '../navigation.js';
 import { hostOf } from '../server.js';
 import { problem, t } from '../strings.js';
 import { roomTitle } from '../tables.js';
@@ -17,7 +17,7 @@ import { clock, ownTime, zoneOr } from '../times.js';
 import { View } from '../view.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
-/** @typedef {import('../place.js').Target} Target */
+/** @typedef {import('../navigation.js').Target} Target */
 
 export class CheckScreen extends View {
   /** @param {Target} target */
