@@ -1,4 +1,4 @@
-//! Sound, both ways: one thread that every 10 ms of device time captures, cleans, encodes, decodes, mixes and plays.
+//! Sound in both directions: one thread captures, processes, encodes, decodes, mixes and plays blocks of 10 ms.
 
 use crate::chime::Chime;
 use crate::levels::{Levels, Loudness};
@@ -17,62 +17,63 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Packets on their way from a connection to its jitter buffer. When full the oldest goes: late sound is of no use.
+/// Packets on their way from a connection to its jitter buffer. When full, the oldest is dropped: late audio is
+/// useless.
 pub(crate) const QUEUE: usize = 32;
-/// What sound may take of a path before pictures get the rest, bit/s: Opus with its headers.
+/// The share of a path that is reserved for sound before video gets the rest, bit/s: Opus with packet headers.
 pub(crate) const RESERVED_BITRATE: u64 = 50_000;
-/// Rate of the Opus stream, bit/s.
+/// Bitrate of the Opus stream, bit/s.
 const OPUS_BITRATE: u32 = 32_000;
 /// Blocks in one Opus packet.
 const BLOCKS_PER_PACKET: usize = 2;
-/// How often the thread looks at its devices and its controls.
+/// How often the thread checks its devices and its controls.
 const TICK: Duration = Duration::from_millis(5);
-/// Controls on their way to the thread, which takes all of them every [`TICK`]. When full the driver waits for that.
+/// Controls on their way to the thread, which takes all of them every [`TICK`]. When full, the driver waits for that.
 const CONTROLS: usize = 64;
 
-/// Packets of one participant on their way in.
+/// Incoming packets of one participant.
 pub(crate) type AudioQueue = Arc<ArrayQueue<AudioPacket>>;
 
-/// Called when processing fails again and again (`true`), and when it works again. It runs on the audio thread and must
-/// not block.
+/// Called when processing fails repeatedly (`true`) and when it works again (`false`). It runs on the audio thread and
+/// must not block.
 pub(crate) type OnTrouble = Box<dyn Fn(bool) + Send>;
 
-/// Receives what is played, for measuring and recording. It runs on the audio thread and must be quick.
+/// Receives the sound that is played, for measuring and recording. It runs on the audio thread and must return quickly.
 pub trait AudioTap: Send {
-    /// 10 ms at 48 kHz, mono, heard from the loudspeaker at `at`.
+    /// A block of 10 ms at 48 kHz, mono. It is audible from the loudspeaker at `at`.
     fn played(&mut self, block: &[f32; BLOCK], at: Instant);
 }
 
-/// What the audio thread is asked to do.
+/// A command to the audio thread.
 pub(crate) enum Control {
-    /// Play this participant.
+    /// Plays this participant.
     Add(ParticipantId, MediaOut, AudioQueue),
-    /// The path to them is up: send to them.
+    /// The connection is established: starts sending to this participant.
     Connected(ParticipantId),
-    /// They are gone.
+    /// Removes a participant who has left.
     Remove(ParticipantId),
-    /// From now on this microphone, or none.
+    /// Replaces or removes the microphone.
     Microphone(Option<Microphone>),
-    /// From now on this loudspeaker, or none.
+    /// Replaces or removes the loudspeaker.
     Speaker(Option<Speaker>),
-    /// From now on process the microphone like this.
+    /// Changes how the microphone's sound is processed.
     Processing(ApmConfig),
-    /// Play the test sound, if a loudspeaker is open before this moment.
+    /// Plays the test sound, if a loudspeaker opens before this time.
     Chime(Instant),
-    /// Whose figures are wanted.
+    /// Requests the statistics of all jitter buffers.
     Stats(tokio::sync::oneshot::Sender<Vec<(ParticipantId, AudioBufferStats)>>),
 }
 
-/// The way to the audio thread. Clones lead to the same thread, which ends with the last of them.
+/// The handle to the audio thread. Clones lead to the same thread, which ends when the last one is dropped.
 #[derive(Clone)]
 pub(crate) struct Audio {
     control: SyncSender<Control>,
-    /// How loud everybody is, ten times a second while there is sound.
+    /// The loudness of everybody, ten times a second while there is sound.
     pub(crate) levels: watch::Receiver<Levels>,
 }
 
 impl Audio {
-    /// Starts the thread, with no devices.
+    /// Starts the thread without devices.
     pub(crate) fn start(
         processing: ApmConfig,
         tap: Option<Box<dyn AudioTap>>,
@@ -157,15 +158,15 @@ impl Worker {
             let now = Instant::now();
             match next.checked_duration_since(now) {
                 Some(rest) => std::thread::sleep(rest),
-                None => next = now, // the machine was busy or asleep: no burst to catch up
+                None => next = now, // the machine was busy or asleep: do not catch up in a burst
             }
         }
     }
 
-    /// A panic within a step costs that step: what it may have left half done is made anew.
+    /// Runs a step. A panic costs one block: `renew` then replaces the state that the step may have left inconsistent.
     fn guarded(&mut self, step: fn(&mut Self), renew: fn(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
-            tracing::error!("a block of sound was lost to a fault in the program");
+            tracing::error!("a block of sound was lost to a bug in the program");
             renew(self);
         }
     }
@@ -191,7 +192,7 @@ impl Worker {
     fn report_trouble(&mut self) {
         let resting = self.apm.is_resting();
         if std::mem::replace(&mut self.troubled, resting) != resting {
-            tracing::warn!("sound processing failed {} times; it rests: {resting}", self.apm.faults());
+            tracing::warn!("sound processing failed {} times; paused: {resting}", self.apm.faults());
             (self.on_trouble)(resting);
         }
     }
@@ -212,7 +213,7 @@ impl Worker {
             Control::Chime(until) => self.chime = Some((Chime::default(), until)),
             Control::Stats(answer) => {
                 let stats = self.others.iter().map(|o| (o.id.clone(), o.buffer.stats())).collect();
-                let _ = answer.send(stats); // whoever asked may have gone
+                let _ = answer.send(stats); // the receiver may be dropped
             }
         }
     }
@@ -295,7 +296,7 @@ impl Worker {
 }
 
 impl Worker {
-    /// Shows how loud everybody is once a window of somebody's is full, and that nobody is any more.
+    /// Publishes the levels when somebody's window is full, and once when all sound has ended.
     fn show_levels(&mut self) {
         let silent = self.microphone.is_none() && self.others.is_empty();
         let full = self.own.is_full() || self.others.iter().any(|o| o.loudness.is_full());
@@ -310,7 +311,7 @@ impl Worker {
     }
 }
 
-/// RTP time of what is sent: it counts samples, and jumps over the time in which the microphone was off.
+/// The RTP time of outgoing packets. It counts samples, and skips the time while the microphone was off.
 struct SendClock {
     epoch: Instant,
     /// Samples since the epoch at the end of the last packet.
@@ -318,14 +319,14 @@ struct SendClock {
 }
 
 impl SendClock {
-    /// A longer gap than this begins a new talk spurt.
+    /// A gap longer than this starts a new talk spurt, in samples.
     const GAP: u64 = 48_000 / 5;
 
     fn new(epoch: Instant) -> Self {
         Self { epoch, sent: None }
     }
 
-    /// RTP time of the packet that ends `now`, and whether a talk spurt begins with it.
+    /// Returns the RTP time of the packet that ends at `now`, and whether it starts a talk spurt.
     fn next(&mut self, now: Instant, samples: usize) -> (u32, bool) {
         let samples = samples as u64;
         let by_clock = (now.saturating_duration_since(self.epoch).as_nanos() * 48 / 1_000_000) as u64;
@@ -357,13 +358,13 @@ mod tests {
         assert_eq!(later, 60_143 * 48 - 960);
     }
 
-    /// Fails once, then counts.
+    /// Panics once, then counts blocks.
     struct Fragile(Arc<std::sync::atomic::AtomicU32>);
 
     impl AudioTap for Fragile {
         fn played(&mut self, _: &[f32; BLOCK], _: Instant) {
             let blocks = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            assert!(blocks != 3, "a fault");
+            assert!(blocks != 3, "a bug");
         }
     }
 
@@ -375,7 +376,7 @@ mod tests {
         audio.send(Control::Speaker(Some(Speaker::open("null", devices::ignore_events()).unwrap())));
         let deadline = Instant::now() + Duration::from_secs(20);
         while blocks.load(std::sync::atomic::Ordering::SeqCst) < 20 {
-            assert!(Instant::now() < deadline, "it plays no more");
+            assert!(Instant::now() < deadline, "it stopped playing");
             std::thread::sleep(TICK);
         }
     }

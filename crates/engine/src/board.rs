@@ -1,9 +1,9 @@
-//! The board of the kept session's server, its notices, and the requests that wait for an answer.
+//! The board of the kept server, its notices, and the requests that wait for an answer.
 //!
 //! ```text
 //!  Off ──session is kept──▶ Subscribed ──first snapshot──▶ Shown
 //!   ▲                         │                              │
-//!   └──no longer kept, new session, another server───────────┘
+//!   └──no longer kept, new session, other server─────────────┘
 //! ```
 
 use crate::view::Problem;
@@ -15,28 +15,28 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Requests that wait for the server's answer. When full the oldest is given up: nobody waits for so many.
+/// Requests that wait for the server's answer. When full, the oldest is dropped, and its sender receives an error.
 const WAITING: usize = 32;
-/// Notices kept for the window; the oldest goes first.
+/// Notices kept for the window. When full, the oldest is dropped.
 const NOTICES: usize = 8;
 
-/// What the server answers a request on the board.
+/// The server's answer to a request to the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BoardAnswer {
-    /// It is done and kept.
+    /// The request took effect and is stored.
     Done,
-    /// The invite that was asked for.
+    /// The requested invite.
     Invite {
         /// Room.
         room: String,
         /// Token.
         invite: String,
-        /// Good until then, Unix milliseconds.
+        /// The end of its validity, in Unix milliseconds.
         expires_ms: u64,
     },
 }
 
-/// Who waits for an answer.
+/// The sender for the answer to a request.
 pub(crate) type Answer = oneshot::Sender<Result<BoardAnswer, Problem>>;
 
 /// The board of one server.
@@ -45,11 +45,11 @@ pub(crate) struct Board {
     fold: BoardFold,
     subscribed: bool,
     shown: Option<Arc<BoardState>>,
-    /// The last notices, with numbers that count up.
+    /// The latest notices, with numbers that count up.
     notices: VecDeque<(u64, Notice)>,
-    /// By the number of the message; of an invite also the room, which its answer names instead of the number.
+    /// Keyed by the number of the message. An invite also has its room, which its answer names instead of the number.
     waiting: VecDeque<(u64, Option<String>, Answer)>,
-    /// Whether the board or the notices are others than at the last [`Board::take_changed`].
+    /// Whether the board or the notices have changed since the last [`Board::take_changed`].
     changed: bool,
 }
 
@@ -65,40 +65,40 @@ impl Board {
         }
     }
 
-    /// A new session with a server that knows us by this key: what was known is void.
+    /// Starts a new session with a server that knows us by this key. Discards the state of the old session.
     pub(crate) fn begin(&mut self, key: &str) {
         self.fold.reset(key);
         self.subscribed = false;
         self.give_up();
     }
 
-    /// The board is not wanted any more, or its server is gone for good.
+    /// Ends the board: it is no longer wanted, or its server is gone for good.
     pub(crate) fn end(&mut self) {
         self.begin("");
         self.changed |= self.shown.take().is_some();
     }
 
-    /// The session is lost: requests of it are not answered any more, and the board stays until there is a new one.
+    /// The session is lost. Its requests receive no more answers. The board stays until there is a new one.
     fn lost(&mut self) {
         self.subscribed = false;
         self.give_up();
     }
 
-    /// The request that subscribes to the board; once in a session.
+    /// Returns the request that subscribes to the board, once per session.
     pub(crate) fn subscribe(&mut self) -> Option<BoardRequest> {
         let first = !std::mem::replace(&mut self.subscribed, true);
         first.then_some(BoardRequest::Subscribe { room: None, invite: None })
     }
 
-    /// A request was sent under this number, or could not be: whoever asked waits for the answer, or has it.
+    /// Records a request that was sent under this number. If sending failed, answers it with the error.
     pub(crate) fn requested(&mut self, request: &BoardRequest, sent: Result<u64, Problem>, answer: Answer) {
         match sent {
             Ok(about) => self.sent(about, request, answer),
-            Err(problem) => drop(answer.send(Err(problem))), // whoever asked may have gone
+            Err(problem) => drop(answer.send(Err(problem))), // the receiver may be dropped
         }
     }
 
-    /// Remembers who asked, by the number under which it was sent.
+    /// Remembers the sender for the answer by the number of the message.
     fn sent(&mut self, about: u64, request: &BoardRequest, answer: Answer) {
         let room = match request {
             BoardRequest::Invite { room, .. } => Some(room.clone()),
@@ -119,8 +119,8 @@ impl Board {
         self.waiting.push_back((about, room, answer));
     }
 
-    /// Takes a signal of the session at `local_ms` by this machine's clock, Unix milliseconds. True if it is for the board
-    /// and for nobody else.
+    /// Takes a signal of the session. `local_ms` is this machine's clock in Unix milliseconds. Returns true if the
+    /// signal concerns only the board.
     pub(crate) fn handle_signal(&mut self, local_ms: u64, signal: &Signal) -> bool {
         match signal {
             Signal::Message(message) => return self.handle(local_ms, message),
@@ -142,17 +142,17 @@ impl Board {
         }
     }
 
-    /// True once after each change of [`Board::state`] or [`Board::notices`].
+    /// Returns true once after each change of [`Board::state`] or [`Board::notices`].
     pub(crate) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 
-    /// The board as it is, once it is whole.
+    /// The current board, as soon as all of it has arrived.
     pub(crate) fn state(&self) -> Option<Arc<BoardState>> {
         self.shown.clone()
     }
 
-    /// The last notices, oldest first.
+    /// The latest notices, oldest first.
     pub(crate) fn notices(&self) -> impl Iterator<Item = &(u64, Notice)> {
         self.notices.iter()
     }
@@ -161,7 +161,7 @@ impl Board {
         match news {
             BoardNews::Done { about } => {
                 if let Some(answer) = self.take(|(seq, ..)| seq == about) {
-                    let _ = answer.send(Ok(BoardAnswer::Done)); // whoever asked may have gone
+                    let _ = answer.send(Ok(BoardAnswer::Done)); // the receiver may be dropped
                 }
             }
             BoardNews::Invite { room, invite, expires_ms } => {
@@ -205,7 +205,8 @@ impl Board {
 
     fn give_up(&mut self) {
         for (.., answer) in self.waiting.drain(..) {
-            let message = "The connection to the server was lost before it answered. Look whether it is done.".into();
+            let message =
+                "The connection was lost before the server answered. Check whether the request took effect.".into();
             let _ = answer.send(Err(Problem { code: "unanswered".into(), message, device: None }));
         }
     }

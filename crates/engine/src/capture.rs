@@ -1,5 +1,5 @@
-//! Devices: opened when the call or the person's own preview wants them, closed otherwise, opened again when lost. Threads
-//! do it ([`thread`]); here is decided what, and nothing waits.
+//! The devices: opened while the call or the preview needs them, closed otherwise, and reopened when lost. Threads open
+//! and close them ([`thread`]). This module decides which, and never waits.
 
 mod event;
 #[cfg(test)]
@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 use thread::{DeviceThread, Open};
 use tokio::sync::mpsc;
 
-/// A device that failed is tried again after these times, the last one over and over, and at once when devices came or went.
+/// Delays before a failed device is tried again. The last delay repeats. When the list of devices changes, a failed
+/// device is tried immediately.
 const RETRY: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_secs(4),
@@ -29,53 +30,54 @@ const RETRY: [Duration; 5] = [
     Duration::from_secs(16),
     Duration::from_secs(30),
 ];
-/// A device that worked for so long was no failure: it is tried again as quickly as at first.
+/// If a device worked for this long, its next failure starts with the first retry delay again.
 const SOUND: Duration = Duration::from_secs(30);
-/// A device may take so long to open, or be interrupted for so long, before the others are told that it is off.
+/// How long a device may take to open, or be interrupted, before it is reported to the others as off.
 const GRACE: Duration = Duration::from_secs(1);
-/// After so long without a picture or sound, a device that was opened is said not to answer.
+/// How long an opened device may deliver nothing before it is reported as not answering.
 const SILENT: Duration = Duration::from_secs(15);
-/// How often the camera's pictures are looked at, and after how long without a new one it is said not to answer.
+/// How often the camera is checked for new pictures, and how long it may deliver none before it is reported as not
+/// answering.
 const LOOK: Duration = Duration::from_secs(2);
 const FROZEN: Duration = Duration::from_secs(6);
-/// How long the end waits for devices to be closed.
+/// How long the engine waits at its end for devices to close.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// All devices in use.
 pub(crate) struct Capture {
     choice: DeviceChoice,
-    /// Own pictures.
+    /// The slot of our own pictures.
     pub(crate) slot: FrameSlot,
     camera: DeviceMachine,
     microphone: DeviceMachine,
     speaker: DeviceMachine,
     processing: Option<Problem>,
-    /// Whether the choice or the problems are others than at the last [`Capture::take_changed`].
+    /// Whether the choice or the problems have changed since the last [`Capture::take_changed`].
     changed: bool,
     opened: u64,
-    /// The last look at the clock.
+    /// The time of the last [`Capture::handle_timeout`].
     now: Instant,
     pictures: PictureWatch,
-    /// Gives nothing, and ends when all threads have.
+    /// Delivers no messages. Closes when all threads have ended.
     ended: mpsc::Receiver<()>,
 }
 
-/// What was seen of the camera's pictures: a driver may hang without a word.
+/// Watches whether the camera still delivers pictures: a driver may hang without an error.
 struct PictureWatch {
     seen: u64,
-    /// When the newest was there for the first time.
+    /// When the newest picture was first seen.
     newest: Instant,
-    /// When to look again.
+    /// When to check next.
     look: Instant,
 }
 
 /// One kind of device.
 struct DeviceMachine {
     state: DeviceState,
-    /// What is wrong. It stays the same from the first failure until the device works, is no longer wanted or fails in
-    /// another way, so that a person who has read it does not see it again with each try.
+    /// The current problem. It stays the same from the first failure until the device works, is no longer wanted or
+    /// fails in another way, so that each retry does not show it to the person again.
     problem: Option<Problem>,
-    /// Tries that failed since it worked.
+    /// Failed attempts since the device last worked.
     tries: usize,
     thread: DeviceThread,
 }
@@ -92,7 +94,7 @@ enum DeviceState {
         number: u64,
         since: Instant,
     },
-    /// `failing`: since then it is trying to come back by itself.
+    /// `failing`: since when the device has been recovering on its own.
     Live {
         number: u64,
         since: Instant,
@@ -111,7 +113,7 @@ impl DeviceMachine {
         }
     }
 
-    /// Whether the others shall think it works: it does, or has not been away for long.
+    /// Whether it should appear as working to the others: it works, or was interrupted only briefly.
     fn is_able(&self, now: Instant) -> bool {
         match self.state {
             DeviceState::Closed | DeviceState::Live { failing: None, .. } => true,
@@ -121,7 +123,7 @@ impl DeviceMachine {
         }
     }
 
-    /// When something changes by itself, after `now`.
+    /// The next time after `now` at which the state changes without an event.
     fn due(&self, now: Instant) -> Option<Instant> {
         let all = match self.state {
             DeviceState::Closed | DeviceState::Live { failing: None, .. } => [None, None],
@@ -133,7 +135,7 @@ impl DeviceMachine {
         all.into_iter().flatten().filter(|at| *at > now).min()
     }
 
-    /// Notes what is wrong, and logs it if that is new. Returns whether it is.
+    /// Records the problem, and logs it if it is new. Returns whether it is new.
     fn blame(&mut self, kind: DeviceKind, error: &DeviceError) -> bool {
         let problem = Problem { code: error.code().into(), message: error.to_string(), device: Some(kind) };
         let new = self.problem.as_ref().is_none_or(|known| known.code != problem.code);
@@ -148,7 +150,7 @@ impl DeviceMachine {
 }
 
 impl Capture {
-    /// Starts the threads, with nothing open. Call it within a tokio runtime.
+    /// Starts the threads, with no device open. Must be called within a tokio runtime.
     pub(crate) fn start(
         events: mpsc::Sender<CaptureEvent>,
         limits: VideoLimits,
@@ -205,7 +207,7 @@ impl Capture {
         &self.choice
     }
 
-    /// Uses other devices; what is open of the changed kinds is closed first.
+    /// Changes the devices in use. Closes the open devices of the kinds that changed.
     pub(crate) fn choose(&mut self, choice: DeviceChoice, audio: &Audio) {
         let old = std::mem::replace(&mut self.choice, choice);
         self.changed |= old != self.choice;
@@ -220,7 +222,7 @@ impl Capture {
         }
     }
 
-    /// Brings the devices to what is wanted: opens the closed ones, closes the others.
+    /// Opens wanted devices that are closed, and closes unwanted ones.
     pub(crate) fn want(&mut self, now: Instant, media: MediaState, speaker: bool, audio: &Audio) {
         let speaker = speaker && self.choice.speaker.as_deref() != Some("off");
         for (kind, wanted) in [
@@ -236,11 +238,11 @@ impl Capture {
         }
     }
 
-    /// Takes a report; those of an opening that was given up are dropped.
+    /// Takes a report. Reports of an abandoned opening are dropped.
     pub(crate) fn handle(&mut self, now: Instant, event: CaptureEvent, audio: &Audio) {
         match event {
             CaptureEvent::Opened(kind, n, result) if self.device(kind).is(n) => match result {
-                // It is live once something comes from it.
+                // It is live as soon as it delivers a picture.
                 Ok(Opened::Camera) => {}
                 Ok(Opened::Microphone(microphone)) => audio.send(Control::Microphone(Some(*microphone))),
                 Ok(Opened::Speaker(speaker)) => audio.send(Control::Speaker(Some(*speaker))),
@@ -262,7 +264,7 @@ impl Capture {
         }
     }
 
-    /// Tries failed devices again, and reports silent ones.
+    /// Retries failed devices, and reports silent ones.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         self.look_at_pictures(now);
@@ -287,7 +289,7 @@ impl Capture {
         KINDS.into_iter().filter_map(|kind| self.device(kind).due(self.now)).chain(look).min()
     }
 
-    /// Devices came or went: what failed is tried again now.
+    /// The list of devices changed: failed devices are tried again immediately.
     pub(crate) fn devices_changed(&mut self, now: Instant) {
         for kind in KINDS {
             if let DeviceState::Failed { .. } = self.device(kind).state {
@@ -297,32 +299,32 @@ impl Capture {
         }
     }
 
-    /// Which of microphone and camera the others shall think of as working, as far as they are wanted.
+    /// Whether microphone and camera should appear as working to the others, as far as they are wanted.
     pub(crate) fn able(&self, now: Instant) -> MediaState {
         MediaState { microphone: self.microphone.is_able(now), camera: self.camera.is_able(now) }
     }
 
-    /// True once after each change of [`Capture::choice`] or [`Capture::problems`].
+    /// Returns true once after each change of [`Capture::choice`] or [`Capture::problems`].
     pub(crate) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 
-    /// What is wrong now.
+    /// The current problems.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let devices = KINDS.into_iter().filter_map(|kind| self.device(kind).problem.clone());
         devices.chain(self.processing.clone()).collect()
     }
 
-    /// Closes everything, and waits a little for that to be done: a file that plays the part of a loudspeaker is whole then.
+    /// Closes all devices and waits up to [`GOODBYE`], so that a file that serves as a loudspeaker is complete.
     pub(crate) async fn end(self) {
         let Self { camera, microphone, speaker, mut ended, .. } = self;
         drop((camera, microphone, speaker));
         if tokio::time::timeout(GOODBYE, ended.recv()).await.is_err() {
-            tracing::warn!("a device's driver hangs; it is left to close by itself");
+            tracing::warn!("a device's driver hangs: not waiting for it to close");
         }
     }
 
-    /// Whether pictures still come.
+    /// Checks whether the camera still delivers pictures.
     fn look_at_pictures(&mut self, now: Instant) {
         let DeviceState::Live { number, failing, .. } = self.camera.state else { return };
         if now < self.pictures.look {
@@ -335,11 +337,11 @@ impl Capture {
                 self.works(DeviceKind::Camera, number, now);
             }
         } else if now.duration_since(self.pictures.newest) >= FROZEN {
-            self.recovering(DeviceKind::Camera, now, &DeviceError::Backend("it gives no more pictures".into()));
+            self.recovering(DeviceKind::Camera, now, &DeviceError::Backend("it delivers no more pictures".into()));
         }
     }
 
-    /// Something came from it.
+    /// The device delivered a picture or sound.
     fn works(&mut self, kind: DeviceKind, number: u64, now: Instant) {
         if kind == DeviceKind::Camera {
             (self.pictures.newest, self.pictures.look) = (now, now + LOOK);
@@ -363,7 +365,7 @@ impl Capture {
         self.fail(kind, now, error);
     }
 
-    /// A device that mends itself is in trouble.
+    /// A device reports a fault from which it recovers on its own.
     fn recovering(&mut self, kind: DeviceKind, now: Instant, error: &DeviceError) {
         let device = self.device_mut(kind);
         let new = device.blame(kind, error);
@@ -381,7 +383,7 @@ impl Capture {
         self.changed |= new;
     }
 
-    /// No longer wanted, or another one is.
+    /// Closes a device that is no longer wanted, or is replaced.
     fn close(&mut self, kind: DeviceKind, audio: &Audio) {
         self.shut(kind, audio);
         let device = self.device_mut(kind);
@@ -390,7 +392,7 @@ impl Capture {
         self.changed |= problem.is_some();
     }
 
-    /// From now on nothing of it is sent or shown, however long closing takes.
+    /// Stops sending and showing the device's output immediately, however long closing takes.
     fn shut(&mut self, kind: DeviceKind, audio: &Audio) {
         match kind {
             DeviceKind::Camera => self.slot.clear(),
@@ -432,7 +434,7 @@ impl Capture {
 }
 
 fn processing_failed() -> Problem {
-    let message = "Removing echo and noise keeps failing and is off for the moment. Headphones keep echo away.";
+    let message = "Echo and noise removal keeps failing and is off for now. Use headphones to avoid echo.";
     Problem { code: "processing_failed".into(), message: message.into(), device: None }
 }
 

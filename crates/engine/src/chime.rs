@@ -1,27 +1,27 @@
-//! The test sound: three soft notes, so that people find their loudspeaker.
+//! The test sound: three soft notes, with which people check their loudspeaker.
 
 use media::audio::{BLOCK, SAMPLE_RATE};
 use std::f32::consts::TAU;
 use std::time::Duration;
 
-/// How long it lasts.
+/// The duration of the sound.
 pub(crate) const LENGTH: Duration = Duration::from_millis(1_200);
 
-/// Hz and when it begins, in samples: a major chord, one note after the other.
+/// Frequency in Hz and start in samples of each note: a major chord, one note after the other.
 const NOTES: [(f32, u32); 3] = [(523.25, 0), (659.26, SAMPLE_RATE / 5), (783.99, SAMPLE_RATE * 2 / 5)];
 /// Amplitude of one note.
 const AMPLITUDE: f32 = 0.16;
-/// A note has fallen to a third after this many seconds.
+/// The time in which a note falls to 1/e, about a third, in seconds.
 const DECAY_S: f32 = 0.22;
 
-/// Where it is.
+/// A position in the test sound.
 #[derive(Debug, Default)]
 pub(crate) struct Chime {
     at: u32,
 }
 
 impl Chime {
-    /// Adds the next block; false when it is over.
+    /// Adds the next block. Returns false at the end of the sound.
     pub(crate) fn add(&mut self, block: &mut [f32; BLOCK]) -> bool {
         for sample in block.iter_mut() {
             *sample = (*sample + self.sample()).clamp(-1.0, 1.0);

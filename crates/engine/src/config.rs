@@ -1,4 +1,4 @@
-//! What an engine is built from, and what it is asked to do.
+//! The engine's configuration, and the commands that it accepts.
 
 use crate::audio::AudioTap;
 use crate::video_out::VideoLimits;
@@ -10,43 +10,43 @@ use signaling::link::Link;
 use signaling::message::MediaState;
 use url::Url;
 
-/// What an engine is built from.
+/// The configuration of an engine.
 pub struct EngineConfig {
-    /// Software and version, told to servers.
+    /// Software and version, sent to servers.
     pub client: String,
-    /// Who this device is.
+    /// The identity of this device.
     pub key: DeviceKey,
-    /// Video codecs in the order of preference.
+    /// Video codecs in order of preference.
     pub codecs: Vec<VideoCodec>,
-    /// What the camera may cost.
+    /// Limits on the camera's size and rate.
     pub video: VideoLimits,
-    /// Echo cancelling, noise, gain.
+    /// Echo cancellation, noise suppression and gain.
     pub processing: codecs::ApmConfig,
-    /// STUN and TURN servers to use in place of those the server names.
+    /// STUN and TURN servers to use instead of those that the server names.
     pub ice_servers: Option<Vec<IceServer>>,
-    /// Hide our addresses: only relayed paths.
+    /// Hides our addresses: only relayed candidates are used.
     pub relay_only: bool,
-    /// Gather on 127.0.0.1 alone, for tests.
+    /// Gathers candidates on 127.0.0.1 only, for tests.
     pub include_loopback: bool,
-    /// Connect to the participant of this name alone, for benchmarks: many clients on one machine would be busy with
-    /// each other.
+    /// Connects only to the participant with this name. For benchmarks: many clients on one machine would load it with
+    /// connections to each other.
     pub meets: Option<String>,
     /// How microphones are opened.
     pub microphone: devices::MicrophoneOptions,
-    /// Devices at the start.
+    /// The devices to use at the start.
     pub devices: DeviceChoice,
-    /// Hears what is played.
+    /// Receives what is played.
     pub audio_tap: Option<Box<dyn AudioTap>>,
 }
 
-/// Which devices are used; `None`: the system's default.
+/// Which devices are used. `None` means the system's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceChoice {
     /// Camera by id or name.
     pub camera: Option<String>,
     /// Microphone by id or name.
     pub microphone: Option<String>,
-    /// Loudspeaker by id or name; `off` for none.
+    /// Loudspeaker by id or name. `off` means none.
     pub speaker: Option<String>,
 }
 
@@ -59,76 +59,77 @@ pub struct ServerAddress {
     pub fingerprint: Option<[u8; 32]>,
 }
 
-/// Everything that entering a room takes.
+/// Everything needed to enter a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinRequest {
-    /// Where.
+    /// The server.
     pub server: ServerAddress,
     /// Room name.
     pub room: String,
     /// Invite token of the link.
     pub invite: Option<String>,
-    /// What people call this person.
+    /// The name that other people see.
     pub name: String,
-    /// Microphone and camera at the start.
+    /// Whether microphone and camera are on at the start.
     pub media: MediaState,
 }
 
 impl ServerAddress {
-    /// What makes it this server, as in [`Link::origin`].
+    /// Identifies this server, as [`Link::origin`] does.
     pub fn origin(&self) -> String {
         signaling::link::origin(&self.url, self.fingerprint)
     }
 }
 
 impl JoinRequest {
-    /// What a link asks for, under a name.
+    /// Builds the request for a link, with this name.
     pub fn from_link(link: Link, name: String, media: MediaState) -> Self {
         let server = ServerAddress { url: link.server, fingerprint: link.fingerprint };
         Self { server, room: link.room, invite: link.invite, name, media }
     }
 }
 
-/// What the person wants.
+/// What the person asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Enter a room: the only way to a first packet.
+    /// Enters a room. No packet is sent to other participants before this command.
     Join(JoinRequest),
-    /// Leave it.
+    /// Leaves the room.
     Leave,
-    /// Microphone on or off.
+    /// Switches the microphone on or off.
     SetMicrophone(bool),
-    /// Camera on or off.
+    /// Switches the camera on or off.
     SetCamera(bool),
-    /// Forget a line of one's own that was not said, or not yet: `UnsentLine::number` of [`call::UnsentLine`].
+    /// Drops one of our own chat lines that failed or still waits. The number is [`call::UnsentLine::number`].
     DropLine(u64),
-    /// Open devices for the person's own eyes and ears before joining; nothing is sent.
+    /// Opens devices before joining, so that the person can see and hear themselves. Nothing is sent.
     Preview(MediaState),
-    /// Use other devices from now on.
+    /// Changes the devices in use.
     SelectDevices(DeviceChoice),
-    /// Look for devices anew.
+    /// Looks for devices again.
     RefreshDevices,
-    /// Play the test sound on the chosen loudspeaker.
+    /// Plays the test sound on the chosen loudspeaker.
     TestSound,
-    /// Process the microphone's sound like this from now on.
+    /// Changes how the microphone's sound is processed.
     SetProcessing(codecs::ApmConfig),
-    /// Keep a session with this server while in no call, under this name; it shows what goes on there.
+    /// Keeps a session with this server outside of calls, under this name. The view then shows the server's board.
     Connect {
-        /// With whom.
+        /// The server.
         server: ServerAddress,
-        /// What people call this person.
+        /// The name that other people see.
         name: String,
     },
-    /// No longer keep one outside of calls.
+    /// Stops keeping a session outside of calls.
     Disconnect,
-    /// The secret of the community behind a server; without one the person is a guest there, if it wants one. Said
-    /// before the first session with that server; later it ends the session, and a kept one begins anew.
+    /// Sets the secret of the community behind a server. Without one, the person is a guest there if the server
+    /// requires a secret. Send it before the first session with that server: later it ends the session, and a kept
+    /// session starts again.
     SetSecret {
-        /// Whose.
+        /// The server.
         server: ServerAddress,
-        /// Which; `None`: forget it.
+        /// The secret. `None` forgets it.
         secret: Option<String>,
     },
-    /// Something that the host of a table does in its room.
+    /// A request of a table's host about its room.
     Room(RoomRequest),
 }

@@ -1,19 +1,19 @@
-//! How large the windows display everybody's camera.
+//! The size at which the windows display each camera.
 
 use crate::view::{Picture, Tile};
 use signaling::message::{ParticipantId, Resolution};
 use std::collections::BTreeMap;
 
-/// The sizes of the cameras in each feed's window. A feed that ends is forgotten. When the last one ends, nothing is
-/// reported: its window is about to open the next.
+/// The sizes of the cameras in each feed's window. A feed that ends is removed. When the last one ends, nothing is
+/// reported, because its window is about to open the next.
 #[derive(Debug, Default)]
 pub(crate) struct DisplayedSizes {
     feeds: BTreeMap<u64, BTreeMap<ParticipantId, Resolution>>,
 }
 
 impl DisplayedSizes {
-    /// Takes a feed's tiles, or its end. Returns the largest size of each camera over all windows, or `None` without a
-    /// window.
+    /// Takes a feed's tiles, or its end. Returns the largest size of each camera over all windows, or `None` if there
+    /// is no window.
     pub(crate) fn set(&mut self, feed: u64, tiles: Option<Vec<Tile>>) -> Option<BTreeMap<ParticipantId, Resolution>> {
         match tiles {
             Some(tiles) => drop(self.feeds.insert(feed, cameras(&tiles))),

@@ -1,5 +1,5 @@
-//! The one task that owns an engine's state. Whatever happens comes to it as a message; it hands the message to the part
-//! that it concerns, lets the parts exchange what they have for each other, and publishes what changed.
+//! The task that owns an engine's state. Every event arrives as a message. The task passes it to the part concerned,
+//! passes the outputs of the parts to each other, and publishes what changed.
 //!
 //! ```text
 //!             ┌──▶ CallSession: signalling session, call     signals, outputs
@@ -7,7 +7,7 @@
 //!             ├──▶ Devices: what is wanted and open          through the driver
 //!             └──▶ Peers: connections, encode thread
 //! ```
-//! No part knows another one.
+//! The parts do not know each other.
 
 mod call_session;
 mod devices;
@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Owns the parts of an engine, and the view of them.
+/// Owns the parts of an engine and the view of them.
 pub(crate) struct Driver {
     session: CallSession,
     board: Board,
@@ -46,7 +46,7 @@ pub(crate) struct Driver {
     view: watch::Sender<AppView>,
 }
 
-/// What reaches the driver.
+/// The channels into the driver.
 pub(crate) struct Inbox {
     requests: mpsc::Receiver<Request>,
     captures: mpsc::Receiver<CaptureEvent>,
@@ -65,7 +65,7 @@ impl Driver {
         let (capture_events, captures) = mpsc::channel(capture::EVENTS);
         let (socket_events, sockets) = mpsc::channel(signal::EVENTS);
         let (connection_events, connections) = mpsc::channel(participant::MESSAGES);
-        let (find_devices, devices) = mpsc::channel(1); // one look at a time; a second waits for the first
+        let (find_devices, devices) = mpsc::channel(1); // one search at a time; a second one waits for the first
         let on_trouble = capture::on_trouble(capture_events.clone());
         let capture = Capture::start(capture_events, config.video, config.devices, config.microphone)?;
         let audio = Audio::start(config.processing, config.audio_tap.take(), on_trouble)?;
@@ -91,7 +91,7 @@ impl Driver {
         Ok((driver, Inbox { requests, captures, sockets, connections, devices, find_devices }, watch))
     }
 
-    /// How loud everybody is.
+    /// The loudness of everybody.
     pub(crate) fn levels(&self) -> watch::Receiver<Levels> {
         self.devices.levels()
     }
@@ -116,18 +116,18 @@ impl Driver {
             }
             self.settle(Instant::now());
         };
-        // The others should see an empty chair at once, not a frozen picture.
+        // Leave immediately, so that the others do not see a frozen picture.
         self.session.handle_command(Instant::now(), call::Command::Leave);
         self.settle(Instant::now());
         self.session.flush().await;
-        drop(inbox); // devices that have something to report do not wait for us
+        drop(inbox); // so that no device waits to deliver a report
         self.devices.end().await;
         if let Some(done) = done {
-            let _ = done.send(()); // whoever waited may have given up
+            let _ = done.send(()); // the receiver may be dropped
         }
     }
 
-    /// Lets every part react until nothing is left to do, then publishes the outcome.
+    /// Drives every part until none has output, then publishes the view.
     fn settle(&mut self, now: Instant) {
         self.hand_over_inputs(now);
         self.session.handle_timeout(now);
@@ -150,14 +150,14 @@ impl Driver {
         self.publish();
     }
 
-    /// What connections have for the call.
+    /// Passes what connections report to the call.
     fn hand_over_inputs(&mut self, now: Instant) {
         while let Some(input) = self.peers.poll_input() {
             self.session.handle_peer(now, input);
         }
     }
 
-    /// Does what the call wants done.
+    /// Applies an output of the call.
     fn apply(&mut self, now: Instant, output: Output) {
         match output {
             Output::Send(message) => self.session.send_for_call(now, message),
@@ -177,7 +177,7 @@ impl Driver {
         }
     }
 
-    /// The board's messages go to the board, everything else to the call.
+    /// Passes the board's messages to the board, and every other signal to the call.
     fn handle_signal(&mut self, now: Instant, signal: Signal) {
         if let Signal::Welcome { .. } = signal {
             self.board.begin(&self.session.key());
@@ -187,7 +187,7 @@ impl Driver {
         }
     }
 
-    /// Shows the board of the kept session's server, and of no other.
+    /// Shows the board of the kept server, and of no other.
     fn update_board(&mut self, now: Instant) {
         if !self.session.is_with_kept() {
             return self.board.end();
@@ -195,7 +195,8 @@ impl Driver {
         if self.session.is_open()
             && let Some(request) = self.board.subscribe()
         {
-            // A server without a board refuses this message: an error about it must not end a call, so nobody waits for it.
+            // A server without a board refuses this message. That error must not end a call, so the answer is
+            // discarded.
             self.request_board(now, &request, oneshot::channel().0);
         }
     }
@@ -213,15 +214,15 @@ impl Driver {
         match request {
             Request::Command(command) => self.handle_command(now, command),
             Request::Picture(picture, answer) => {
-                let _ = answer.send(self.picture(&picture)); // whoever asked may have gone
+                let _ = answer.send(self.picture(&picture)); // the receiver may be dropped
             }
             Request::Tiles(feed, tiles) => self.session.handle_tiles(now, feed, tiles),
             Request::Stats(answer) => self.peers.stats(answer),
             Request::Board(request, answer) => self.request_board(now, &request, answer),
             Request::Chat(text, answer) => {
-                let _ = answer.send(self.session.send_chat(now, &text)); // whoever wrote it may have gone
+                let _ = answer.send(self.session.send_chat(now, &text)); // the receiver may be dropped
             }
-            Request::End(_) => {} // the loop has it
+            Request::End(_) => {} // handled in `run`
         }
     }
 
@@ -245,7 +246,7 @@ impl Driver {
             Command::SelectDevices(choice) => self.devices.choose(choice),
             Command::TestSound => self.devices.test_sound(now),
             Command::SetProcessing(config) => self.devices.set_processing(config),
-            Command::RefreshDevices => {} // the loop has it
+            Command::RefreshDevices => {} // handled in `run`
         }
     }
 
@@ -257,7 +258,7 @@ impl Driver {
         }
     }
 
-    /// Puts what changed into the view; wakes nobody if nothing did.
+    /// Publishes the parts of the view that changed. Wakes no receiver if none did.
     fn publish(&mut self) {
         let session = self.session.take_session_changed();
         let call = self.session.take_call_changed();
@@ -293,7 +294,7 @@ impl Driver {
 }
 
 impl Inbox {
-    /// Looking for devices blocks, so it happens elsewhere; one look at a time is enough.
+    /// Looks for devices. That blocks, so it runs on another thread.
     fn find_devices(&self) {
         let found = self.find_devices.clone();
         tokio::task::spawn_blocking(move || {
@@ -314,7 +315,7 @@ fn first_view(session: &CallSession, devices: &Devices) -> AppView {
     }
 }
 
-/// Puts a new value in place of an old one, which stays if it is the same. True if it is another one.
+/// Replaces a value if the new one differs. Returns whether it differs.
 fn replace<T: PartialEq>(place: &mut T, new: T) -> bool {
     let other = *place != new;
     if other {

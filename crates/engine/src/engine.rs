@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// Commands on their way to the driver. When full the caller waits.
+/// Commands on their way to the driver. When full, the caller waits.
 const COMMANDS: usize = 32;
 
 /// A running engine. Dropping it leaves the call and closes everything.
@@ -27,19 +27,20 @@ pub struct Engine {
     feeds: AtomicU64,
 }
 
-/// Why an engine could not be started, or does not answer.
+/// Why an engine could not be started or does not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The system gave no thread.
+    /// The system could not start a thread.
     #[error("the media threads could not be started: {0}")]
     Threads(#[from] std::io::Error),
-    /// It has ended.
+    /// The engine has stopped.
     #[error("the engine has stopped")]
     Stopped,
 }
 
 impl Engine {
-    /// Starts an engine on the current tokio runtime. No packet leaves and no device opens before a command says so.
+    /// Starts an engine on the current tokio runtime. No packet is sent and no device opens before a command asks for
+    /// it.
     pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
         let (requests, received) = mpsc::channel(COMMANDS);
         let (driver, inbox, view) = Driver::new(config, received)?;
@@ -48,71 +49,73 @@ impl Engine {
         Ok(Self { requests, view, levels, driver, feeds: AtomicU64::new(0) })
     }
 
-    /// Hands a command over; what becomes of it shows in the view.
+    /// Sends a command. Its effect appears in the view.
     pub async fn command(&self, command: Command) -> Result<(), EngineError> {
         self.requests.send(Request::Command(command)).await.map_err(|_| EngineError::Stopped)
     }
 
-    /// What a window shows, newest value wins.
+    /// The state that a window shows. The newest value wins.
     pub fn view(&self) -> watch::Receiver<AppView> {
         self.view.clone()
     }
 
-    /// Where the newest frame of a picture is found; `None` if there is no such person.
+    /// Returns the slot with the newest frame of a picture, or `None` if there is no such person.
     pub async fn picture(&self, picture: Picture) -> Option<FrameSlot> {
         let (answer, slot) = oneshot::channel();
         self.requests.send(Request::Picture(picture, answer)).await.ok()?;
         slot.await.ok().flatten()
     }
 
-    /// Hands over a line for the chat; its number. It shows among `CallView::unsent` until the room has it.
+    /// Queues a chat line and returns its number. The line is listed in `CallView::unsent` until the room has it.
     ///
     /// # Errors
-    /// It is not taken, for example because too many wait already: it stays with whoever wrote it.
+    /// Returns the reason if the line is not accepted, for example because too many lines are waiting. The caller keeps
+    /// the text.
     pub async fn send_chat(&self, text: String) -> Result<u64, Problem> {
         let (answer, answered) = oneshot::channel();
         self.requests.send(Request::Chat(text, answer)).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// Asks something of the board of the server there is a session with; what the server answers.
+    /// Sends a request to the board of the server with the current session, and returns the server's answer.
     pub async fn board(&self, request: BoardRequest) -> Result<BoardAnswer, Problem> {
         let (answer, answered) = oneshot::channel();
         self.requests.send(Request::Board(request, answer)).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// Pictures for a window that says what it shows. It ends with the engine or with the last control.
+    /// Starts a feed of frames for a window, which reports the tiles that it shows. The feed ends with the engine or
+    /// with the last [`FeedControl`].
     pub fn frame_feed(&self) -> Result<(FeedControl, FeedFrames), EngineError> {
         let number = self.feeds.fetch_add(1, Ordering::Relaxed);
         Ok(feed::start(self.requests.downgrade(), self.view.clone(), number)?)
     }
 
-    /// How loud everybody is, ten times a second while there is sound.
+    /// The loudness of everybody, ten times a second while there is sound.
     pub fn levels(&self) -> watch::Receiver<Levels> {
         self.levels.clone()
     }
 
-    /// Figures of this moment.
+    /// Returns current statistics.
     pub async fn stats(&self) -> Result<EngineStats, EngineError> {
         let (answer, stats) = oneshot::channel();
         self.requests.send(Request::Stats(answer)).await.map_err(|_| EngineError::Stopped)?;
         stats.await.map_err(|_| EngineError::Stopped)
     }
 
-    /// Like [`stop`](Self::stop), for an engine that is shared: from then on it answers nothing.
+    /// Like [`stop`](Self::stop), for a shared engine. Afterwards the engine answers no requests.
     pub async fn end(&self) {
         let (done, ended) = oneshot::channel();
         if self.requests.send(Request::End(done)).await.is_ok() {
-            let _ = ended.await; // it has ended in another way
+            let _ = ended.await; // an error: the engine has ended already
         }
     }
 
-    /// Leaves the call, says goodbye to the server and ends.
+    /// Leaves the call, closes the session with the server and ends.
     pub async fn stop(self) {
         let Self { requests, view, levels, driver, feeds: _ } = self;
         drop((requests, view, levels));
-        let _ = driver.await; // a driver that panicked has ended too
+        let _ = driver.await; // an error: the driver panicked, so it has ended too
     }
 }
 

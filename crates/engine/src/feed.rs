@@ -1,8 +1,8 @@
-//! Pictures for windows: of each stream that a window shows the newest frame, in the size in which it is shown, and
-//! only when the window has drawn the one before.
+//! Frames for windows: for each stream that a window shows, the newest frame, scaled to the displayed size, and only
+//! after the window has drawn the previous one.
 //!
 //! ```text
-//!  slots ──wake──▶ ┌────────┐  newest frame, turned upright,
+//!  slots ──wake──▶ ┌────────┐  newest frame, rotated upright,
 //!  tiles ────────▶ │ thread │  scaled to the tile ──▶ FeedFrames
 //!  credit ───────▶ └────────┘
 //! ```
@@ -18,23 +18,24 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::Thread;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Streams of one window; further tiles are not shown.
+/// The maximum number of streams of one window. Further tiles are not shown.
 pub const MAX_STREAMS: usize = 64;
-/// Frames of one stream that may be on their way at once: one, and one that was asked for too early.
+/// The most frames of one stream in flight: one, and one that was requested early.
 const MAX_CREDIT: u8 = 2;
-/// Frames on their way to the window. When full the thread waits; credit bounds it below that.
+/// Frames on their way to the window. When full, the thread waits. With up to eight streams, credit keeps it below
+/// that.
 const FRAMES: usize = 16;
-/// Lists of tiles on their way. When full the newest is lost, which the next one makes good.
+/// Lists of tiles on their way. When full, the newest is dropped. The next one replaces it.
 const LISTS: usize = 16;
 
-/// Commands on their way to the thread: as many credits as frames can be on their way, and a list of tiles. When full a
-/// command is lost, which only a window that gives more credit than it got frames can bring about.
+/// Commands on their way to the thread: a credit for each frame that can be in flight, and room for lists of tiles.
+/// When full, a command is dropped. Only a window that grants more credit than it received frames can cause that.
 const COMMANDS: usize = MAX_STREAMS * (MAX_CREDIT as usize + 1);
 
 /// A frame for a tile.
 #[derive(Debug, Clone)]
 pub struct FeedFrame {
-    /// Of which stream.
+    /// The stream.
     pub stream: u16,
     /// Counts the frames of the stream from 0.
     pub sequence: u32,
@@ -42,19 +43,20 @@ pub struct FeedFrame {
     pub frame: VideoFrame,
 }
 
-/// The window's end. Clones are the same one; with the last one the feed ends.
+/// The window's handle. Clones share one feed, which ends when the last one is dropped.
 #[derive(Debug, Clone)]
 pub struct FeedControl {
     lists: mpsc::Sender<Vec<Tile>>,
     thread: Arc<Feeder>,
 }
 
-/// Where the frames come out.
+/// The receiver of the frames.
 #[derive(Debug)]
 pub struct FeedFrames(mpsc::Receiver<FeedFrame>);
 
 impl FeedControl {
-    /// What the window shows from now on. Streams that stay keep their credit; new ones have one frame's.
+    /// Sets the tiles that the window shows. Streams that stay keep their credit. New ones start with a credit of one
+    /// frame.
     pub fn set_tiles(&self, mut tiles: Vec<Tile>) {
         tiles.truncate(MAX_STREAMS);
         if self.lists.try_send(tiles).is_err() {
@@ -62,14 +64,14 @@ impl FeedControl {
         }
     }
 
-    /// The window has drawn a frame of this stream and takes another one.
+    /// Grants credit for another frame, after the window has drawn one of this stream.
     pub fn credit(&self, stream: u16) {
         self.thread.send(FeedCommand::Credit(stream));
     }
 }
 
 impl FeedFrames {
-    /// The next frame; `None` when the feed has ended.
+    /// Returns the next frame, or `None` when the feed has ended.
     pub async fn next(&mut self) -> Option<FeedFrame> {
         self.0.recv().await
     }
@@ -100,7 +102,8 @@ async fn send(requests: &mpsc::WeakSender<Request>, request: Request) {
     }
 }
 
-/// Finds the slots of the tiles, again whenever somebody came, went or was connected anew.
+/// Looks up the slots of the tiles, again whenever the view changes: participants may have joined, left or been
+/// reconnected.
 async fn resolve(
     number: u64,
     mut lists: mpsc::Receiver<Vec<Tile>>,
@@ -134,13 +137,13 @@ async fn resolve(
     }
 }
 
-/// What the feed's thread is asked to do.
+/// A command to the feed's thread.
 enum FeedCommand {
     Tiles(Vec<(Tile, Option<FrameSlot>)>),
     Credit(u16),
 }
 
-/// The thread as others see it; dropping it ends the thread.
+/// The handle to the thread. Dropping it ends the thread.
 #[derive(Debug)]
 struct Feeder {
     commands: SyncSender<FeedCommand>,
@@ -158,7 +161,8 @@ impl Feeder {
 
 impl Drop for Feeder {
     fn drop(&mut self) {
-        // It must find its channel closed: that happens when the fields are dropped, after this; so it looks again.
+        // The fields are dropped after this function. Close the channel first, so that the thread finds it closed when
+        // it wakes.
         self.commands = sync_channel(1).0;
         self.thread.unpark();
     }
@@ -176,7 +180,7 @@ fn run(inbox: &Receiver<FeedCommand>, frames: &mpsc::Sender<FeedFrame>) {
             Err(TryRecvError::Empty) => match feed.next() {
                 Some(due) => {
                     if frames.blocking_send(due.cut(&pool)).is_err() {
-                        return; // nobody takes them any more
+                        return; // the receiver is gone
                     }
                 }
                 None => std::thread::park(),
@@ -185,11 +189,11 @@ fn run(inbox: &Receiver<FeedCommand>, frames: &mpsc::Sender<FeedFrame>) {
     }
 }
 
-/// Which frame is due, decided without a clock or a thread.
+/// Decides which frame is due, without a clock or a thread.
 #[derive(Default)]
 struct Feed {
     streams: BTreeMap<u16, Stream>,
-    /// Whose turn it is first: everybody gets theirs.
+    /// The stream to consider first, so that all streams take turns.
     turn: u16,
 }
 
@@ -201,7 +205,7 @@ struct Stream {
     sequence: u32,
 }
 
-/// A frame to be cut to a tile.
+/// A frame to be scaled to a tile.
 struct Due {
     stream: u16,
     sequence: u32,
@@ -220,7 +224,7 @@ impl Feed {
                 (stream.slot, stream.seen) = (slot, 0);
             }
             if (stream.tile.width, stream.tile.height, stream.tile.visible) != (tile.width, tile.height, tile.visible) {
-                stream.seen = 0; // a still picture too is wanted in the new size
+                stream.seen = 0; // send a still picture again in the new size
             }
             stream.tile = tile;
             self.streams.insert(stream.tile.stream, stream);
@@ -269,14 +273,14 @@ impl Due {
     }
 }
 
-/// The largest size of the same shape within another one, never above the original, with even sides.
+/// The largest size of the same aspect ratio within the limits, never above the original, with even sides.
 fn fit((width, height): (u32, u32), (most_wide, most_high): (u32, u32)) -> (u32, u32) {
     if width <= most_wide && height <= most_high {
         return (width, height);
     }
     let (w, h) = (u64::from(width), u64::from(height));
     let (mw, mh) = (u64::from(most_wide), u64::from(most_high));
-    // Which side is the tighter one, without fractions.
+    // Compares the ratios without fractions to find the limiting side.
     let (new_w, new_h) = if w * mh > h * mw { (mw, (mw * h).div_ceil(w)) } else { ((mh * w).div_ceil(h), mh) };
     let even = |side: u64, most: u32| ((side as u32).next_multiple_of(2)).min(most).max(1);
     (even(new_w, width), even(new_h, height))
@@ -327,7 +331,7 @@ mod tests {
         let slot = FrameSlot::new();
         let mut feed = feed(&slot, &[tile(1, 64, 64)]);
         (0..10).for_each(|_| feed.credit(1));
-        feed.credit(9); // of a stream that is not there
+        feed.credit(9); // a stream that does not exist
         let sent = (0..10)
             .filter(|_| {
                 slot.put(frame(16, 16));

@@ -1,4 +1,4 @@
-//! Which size goes at which rate.
+//! The picture size for each bitrate.
 
 use signaling::message::Resolution;
 
@@ -15,15 +15,15 @@ impl Size {
     }
 }
 
-/// The largest size of the source's shape within the limits, even in both directions.
+/// The largest size with the source's aspect ratio within the limits. Both sides are even.
 pub(crate) fn fit(width: u32, height: u32, max_width: u32, max_height: u32) -> Size {
     let (width, height) = (width.max(2), height.max(2));
     let scale = (f64::from(max_width) / f64::from(width)).min(f64::from(max_height) / f64::from(height)).min(1.0);
     scaled(Size { width, height }, scale)
 }
 
-/// The rate above which a size gains nothing that anybody sees, bit/s. As Chromium's table for a camera: 360p 1.7 Mb/s,
-/// 540p 2, 720p 2.5; the rates between are interpolated by pixels.
+/// The rate above which a size shows no visible improvement, bit/s. Follows Chromium's table for cameras: 360p 1.7
+/// Mb/s, 540p 2 Mb/s, 720p 2.5 Mb/s. Rates between are interpolated by pixels.
 pub(crate) fn most_useful(size: Size, fps: u32) -> u64 {
     const TABLE: [(u64, u64); 6] = [
         (320 * 180, 600_000),
@@ -37,21 +37,21 @@ pub(crate) fn most_useful(size: Size, fps: u32) -> u64 {
     at_30 * u64::from(fps.clamp(5, 60)).min(30) / 30
 }
 
-/// Below this rate a size looks worse than the next smaller one, bit/s.
+/// The rate below which a size looks worse than the next smaller one, bit/s.
 fn least_useful(size: Size) -> u64 {
     const TABLE: [(u64, u64); 5] =
         [(320 * 180, 0), (480 * 270, 140_000), (640 * 360, 220_000), (960 * 540, 450_000), (1280 * 720, 700_000)];
     interpolate(&TABLE, size.pixels())
 }
 
-/// The sizes of a source, largest first. With one receiver there are finer steps; with several only halves, so that they
-/// share encoders.
+/// The encoding sizes of a source, largest first. One receiver gets finer steps. Several receivers get only halves, so
+/// that they share encoders.
 fn sizes(source: Size, alone: bool) -> impl DoubleEndedIterator<Item = Size> {
     let steps: &[f64] = if alone { &[1.0, 0.75, 0.5, 0.375, 0.25] } else { &[1.0, 0.5, 0.25] };
     steps.iter().map(move |s| scaled(source, *s)).filter(move |r| r.height.min(r.width) >= 90 || *r == source)
 }
 
-/// The smallest size that need not be enlarged by more than an eighth to fill what it is shown in, which nobody sees.
+/// The smallest size that fills the displayed size when enlarged by at most an eighth, which is not visible.
 pub(crate) fn covering(source: Size, most: Option<Resolution>, alone: bool) -> Size {
     let Some(most) = most else { return source };
     let shown = fit(source.width, source.height, most.max_width, most.max_height);
@@ -59,8 +59,8 @@ pub(crate) fn covering(source: Size, most: Option<Resolution>, alone: bool) -> S
     sizes(source, alone).rev().find(covers).unwrap_or(source)
 }
 
-/// The size of this source for a rate, no larger than `top`. `before` gives hysteresis: a larger size is taken up again only
-/// with 30 % to spare.
+/// The size of this source for a bitrate, no larger than `top`. `before` gives hysteresis: the size increases only when
+/// the bitrate exceeds its minimum by 30 %.
 pub(crate) fn choose(source: Size, top: Size, bitrate: u64, before: Option<Size>, alone: bool) -> Size {
     let sizes = || sizes(source, alone).filter(|size| size.pixels() <= top.pixels());
     let enough = |size: &Size| {

@@ -1,4 +1,4 @@
-//! How loud everybody is, for meters.
+//! The loudness of everybody, for level meters.
 
 use media::audio::{BLOCK, SAMPLE_RATE};
 use media::level::dbfs;
@@ -7,13 +7,13 @@ use signaling::message::ParticipantId;
 /// Loudness over the last tenth of a second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Levels {
-    /// Own microphone, RMS in dBFS; absent while it is closed.
+    /// Our own microphone, RMS in dBFS. Absent while it is closed.
     pub own: Option<f32>,
-    /// Everybody who is played, RMS in dBFS.
+    /// Every participant that is played, RMS in dBFS.
     pub others: Vec<(ParticipantId, f32)>,
 }
 
-/// Sums up squares until a tenth of a second is full.
+/// Sums squares until a window of a tenth of a second is full.
 #[derive(Debug, Default)]
 pub(crate) struct Loudness {
     sum: f64,
@@ -21,7 +21,7 @@ pub(crate) struct Loudness {
 }
 
 impl Loudness {
-    /// A tenth of a second.
+    /// The window in samples: a tenth of a second.
     const WINDOW: u32 = SAMPLE_RATE / 10;
 
     pub(crate) fn push(&mut self, block: &[f32; BLOCK]) {
@@ -32,7 +32,7 @@ impl Loudness {
         self.samples += BLOCK as u32;
     }
 
-    /// Whether [`rms_dbfs`](Self::rms_dbfs) speaks of a whole window.
+    /// Whether [`rms_dbfs`](Self::rms_dbfs) covers a whole window.
     pub(crate) fn is_full(&self) -> bool {
         self.samples >= Self::WINDOW
     }

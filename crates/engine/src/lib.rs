@@ -1,5 +1,5 @@
-//! The driver: tasks, threads and clocks that turn commands into calls. Every shell (window, headless client) uses
-//! this and nothing below it.
+//! The driver: tasks, threads and clocks that turn commands into calls. Every shell (the window, the headless client)
+//! uses this crate and nothing below it.
 //!
 //! ```text
 //!  Command ──▶ ┌────────┐ ──▶ signalling session ⇄ WebSocket
@@ -7,8 +7,8 @@
 //!  AppView ◀── │  task  │ ──▶ encode thread (own pictures)
 //!              └────────┘ ──▶ audio thread, devices
 //! ```
-//! The driver task owns all state, in parts that do not know each other; threads own their encoders, decoders and buffers,
-//! and get messages from it.
+//! The driver task owns all state, in parts that do not know each other. Threads own their encoders, decoders and
+//! buffers, and receive messages from the driver task.
 
 mod audio;
 mod board;
@@ -43,12 +43,12 @@ pub use video_in::VideoInStats;
 pub use video_out::{VideoLimits, VideoOutStats};
 pub use view::{AppView, Picture, Problem, SessionView, Tile};
 
-/// Cameras, microphones and loudspeakers of this moment. Blocks while the system looks for them.
+/// Returns the cameras, microphones and loudspeakers that are present now. Blocks while the system looks for them.
 pub fn devices_now() -> Vec<DeviceInfo> {
     devices::list()
 }
 
-// What an engine's user needs of the crates below it.
+// Types of lower crates that a user of the engine needs.
 pub use call::{CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Stage, UnsentLine};
 pub use codecs::{ApmConfig, NoiseSuppression};
 pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions};

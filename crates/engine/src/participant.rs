@@ -1,4 +1,4 @@
-//! One other person: their peer connection's task, their pictures and their sound.
+//! One remote participant: the task of the peer connection, the pictures and the sound.
 
 use crate::audio::{self, AudioQueue};
 use crate::video_in::{self, VideoIn, VideoInThread};
@@ -10,15 +10,15 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-/// Commands on their way to a peer connection. When full the connection is closed, and made anew after a pause: the
+/// Commands on their way to a peer connection. When full, the connection is closed and replaced after a pause: the
 /// driver never waits for it.
 const COMMANDS: usize = 128;
-/// Events on their way from a connection to its task here. When full the connection keeps them for a while.
+/// Events on their way from a connection to its task here. When full, the connection holds them back.
 const EVENTS: usize = 64;
-/// Messages of all connections' tasks on their way to the driver. When full a task waits.
+/// Messages of all connections' tasks on their way to the driver. When full, a task waits.
 pub(crate) const MESSAGES: usize = 256;
 
-/// What a peer connection's task is asked to do.
+/// A command to a peer connection's task.
 pub(crate) enum PeerCommand {
     Offer,
     Description(DescriptionKind, String),
@@ -27,38 +27,38 @@ pub(crate) enum PeerCommand {
     Stats(oneshot::Sender<PeerStats>),
 }
 
-/// What a peer connection's task reports.
+/// A report of a peer connection's task.
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
-    /// It is ready to negotiate.
+    /// The connection is ready to negotiate.
     Ready(MediaOut),
     Peer(PeerEvent),
-    /// It refused something, or could not be made.
+    /// The connection refused something, or could not be created.
     Problem(PeerError),
-    /// It could not be made, or is over: nothing follows.
+    /// The connection could not be created, or has ended. No event follows.
     Ended,
 }
 
-/// A report, with the connection's number and whose it is.
+/// An event, with the connection's number and the participant's id.
 pub(crate) type FromConnection = (u64, ParticipantId, ConnectionEvent);
 
-/// One other person. Dropping it closes the connection and ends its threads.
+/// One remote participant. Dropping it closes the connection and ends its threads.
 pub(crate) struct Participant {
-    /// Names this connection: after a server's restart the same id may belong to another one.
+    /// Identifies this connection: after a restart of the server, another participant may have the same id.
     pub(crate) number: u64,
     pub(crate) commands: mpsc::Sender<PeerCommand>,
     pub(crate) video: VideoInThread,
     pub(crate) audio: AudioQueue,
     pub(crate) media: Option<MediaOut>,
-    /// How large they show our camera, if they have said so.
+    /// The largest size at which they show our camera, if reported.
     pub(crate) most: Option<Resolution>,
-    /// Their connection, by its newest description.
+    /// Their side of the connection, from their newest description.
     pub(crate) far: Option<FarSession>,
     task: AbortHandle,
 }
 
 impl Participant {
-    /// Makes the connection in a task of its own.
+    /// Creates the connection in its own task.
     pub(crate) fn open(
         id: ParticipantId,
         number: u64,
@@ -86,12 +86,12 @@ impl Participant {
 
 impl Drop for Participant {
     fn drop(&mut self) {
-        // It may hang in the library and would not notice.
+        // The task may hang in the library and would not notice a closed channel.
         self.task.abort();
     }
 }
 
-/// Takes media from the connection; it only hands over.
+/// Takes media from the connection and only passes it on.
 struct Sink {
     video: VideoIn,
     audio: AudioQueue,
@@ -161,7 +161,7 @@ async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
         PeerCommand::Candidate(None) => peer.end_of_remote_candidates().await,
         PeerCommand::RestartIce => peer.restart_ice().await,
         PeerCommand::Stats(answer) => {
-            let _ = answer.send(peer.stats().await?); // whoever asked may have gone
+            let _ = answer.send(peer.stats().await?); // the receiver may be dropped
             Ok(())
         }
     }

@@ -1,36 +1,39 @@
-//! Several addresses of one server, tried so that a dead one costs little (RFC 8305, "Happy Eyeballs").
+//! Connection attempts to several addresses of one server, staggered so that a dead address costs little (RFC 8305,
+//! "Happy Eyeballs").
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// The next attempt begins so long after the last one has, if that has come to nothing yet (RFC 8305 section 8).
+/// The delay after which the next attempt starts, if the last one is not connected yet (RFC 8305 section 8).
 const STAGGER: Duration = Duration::from_millis(250);
-/// So long a host that has taken the connection may take for the rest of the handshake before the next is tried too.
+/// How long a host that accepted the connection may take for the rest of the handshake before the next address is tried
+/// too.
 const ANSWERS: Duration = Duration::from_secs(2);
 
-/// Which address is tried when. Attempts run side by side, and the first that comes through wins.
+/// Decides which address is tried when. Attempts run in parallel, and the first that succeeds wins.
 ///
 /// ```text
 ///           begin                reached                    won
 /// waiting ────────▶ connecting ──────────▶ shaking hands ────────▶ (the others are dropped)
 ///                       │                        │ failed
-///                       └────────────────────────┴────────▶ gone: the next begins at once
+///                       └────────────────────────┴────────▶ failed: the next begins immediately
 /// ```
 #[derive(Debug)]
 pub(crate) struct Race {
     waiting: VecDeque<SocketAddr>,
-    /// When the first of those who wait may begin.
+    /// When the next waiting address may start.
     next: Instant,
 }
 
 impl Race {
-    /// The order of the resolver (RFC 6724), its families in turn (RFC 8305 section 4), each address once.
+    /// Keeps the resolver's order (RFC 6724), alternates the address families (RFC 8305 section 4) and drops
+    /// duplicates.
     pub(crate) fn new(addresses: impl IntoIterator<Item = SocketAddr>, now: Instant) -> Self {
         Self { waiting: interleaved(addresses), next: now }
     }
 
-    /// The address to try now, if it is time for one.
+    /// Returns the address to try now, if one is due.
     pub(crate) fn begin(&mut self, now: Instant) -> Option<SocketAddr> {
         if now < self.next {
             return None;
@@ -40,17 +43,17 @@ impl Race {
         Some(address)
     }
 
-    /// An attempt has a connection, and goes on with its handshake.
+    /// An attempt is connected and continues with its handshake.
     pub(crate) fn reached(&mut self, now: Instant) {
         self.next = self.next.max(now + ANSWERS);
     }
 
-    /// An attempt has failed: what is left need not wait for it.
+    /// An attempt has failed. The next one starts immediately.
     pub(crate) fn failed(&mut self, now: Instant) {
         self.next = self.next.min(now);
     }
 
-    /// When [`Race::begin`] has something next; `None` if every address was tried.
+    /// When the next address is due in [`Race::begin`]. `None` if every address was tried.
     pub(crate) fn wakes(&self) -> Option<Instant> {
         (!self.waiting.is_empty()).then_some(self.next)
     }
@@ -91,7 +94,7 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    /// When each address begins if no attempt ever ends, in ms.
+    /// When each address starts if no attempt ever ends, in ms.
     fn beginnings(race: &mut Race, start: Instant) -> Vec<(SocketAddr, u64)> {
         let mut begun = Vec::new();
         while let Some(at) = race.wakes() {

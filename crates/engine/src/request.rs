@@ -1,4 +1,4 @@
-//! What the handle and the feeds ask of the driver.
+//! Requests of the engine's handle and of the feeds to the driver.
 
 use crate::board::Answer;
 use crate::config::Command;
@@ -8,11 +8,11 @@ use media::slot::FrameSlot;
 use signaling::board::BoardRequest;
 use tokio::sync::oneshot;
 
-/// A request to the driver, with the place for its answer.
+/// A request to the driver, with the sender for its answer.
 pub(crate) enum Request {
     Command(Command),
     Picture(Picture, oneshot::Sender<Option<FrameSlot>>),
-    /// The tiles that the window of this feed displays; `None`: the feed has ended.
+    /// The tiles that the window of this feed displays. `None`: the feed has ended.
     Tiles(u64, Option<Vec<Tile>>),
     Stats(oneshot::Sender<EngineStats>),
     Board(BoardRequest, Answer),

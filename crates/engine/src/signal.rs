@@ -1,4 +1,4 @@
-//! The signalling session with its socket: feeds the one with the other.
+//! Connects the signalling session with its socket.
 
 use crate::config::ServerAddress;
 use crate::socket::{Socket, SocketEvent};
@@ -13,12 +13,12 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Events of sockets on their way to the driver. When full the socket waits.
+/// Events of sockets on their way to the driver. When full, the socket waits.
 pub(crate) const EVENTS: usize = 64;
-/// A session that nobody needs any more is closed after this: a quick second join finds it still open.
+/// A session that nobody needs is closed after this delay, so that a second join soon afterwards finds it open.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// An event and the number of the socket it came from.
+/// An event, with the number of its socket.
 pub(crate) type FromSocket = (u64, SocketEvent);
 
 /// At most one session with one server.
@@ -30,11 +30,11 @@ pub(crate) struct Signalling {
     open: Option<Open>,
     sockets: u64,
     signals: VecDeque<Signal>,
-    /// Secrets of communities by the origin of their server.
+    /// Secrets of communities, by the origin of their server.
     secrets: HashMap<String, String>,
     problem: Option<Problem>,
     unneeded_since: Option<Instant>,
-    /// Whether [`Signalling::view`] may differ from what it was at the last [`Signalling::take_changed`].
+    /// Whether [`Signalling::view`] may have changed since the last [`Signalling::take_changed`].
     changed: bool,
 }
 
@@ -42,7 +42,7 @@ struct Open {
     server: ServerAddress,
     name: String,
     session: Session,
-    /// The session's state when it was last looked at.
+    /// The session's state at the last check.
     state: SessionState,
     socket: Option<Socket>,
 }
@@ -64,7 +64,7 @@ impl Signalling {
         }
     }
 
-    /// A session with this server under this name: the one there is, or a new one in its place.
+    /// Opens a session with this server under this name, or keeps the existing one.
     pub(crate) fn open(&mut self, now: Instant, server: ServerAddress, name: &str) -> Result<(), Problem> {
         if self
             .open
@@ -87,7 +87,7 @@ impl Signalling {
         Ok(())
     }
 
-    /// Somebody asks for a session that waits before its next try: it is tried at once.
+    /// If the session is waiting before its next attempt, makes that attempt immediately.
     fn hurry(&mut self, now: Instant) {
         if let Some(open) = &mut self.open
             && open.session.state() == SessionState::Backoff
@@ -97,7 +97,8 @@ impl Signalling {
         }
     }
 
-    /// The secret of the community behind a server, from now on: a session with it begins anew.
+    /// Sets the secret of the community behind a server. An existing session with that server is closed and starts
+    /// again.
     pub(crate) fn set_secret(&mut self, now: Instant, server: &ServerAddress, secret: Option<String>) {
         let origin = server.origin();
         let before = match secret.clone() {
@@ -116,7 +117,7 @@ impl Signalling {
         }
     }
 
-    /// Like [`send`](Self::send); the number by which the server's answer will name it.
+    /// Like [`send`](Self::send), but returns the number by which the server's answer will refer to the message.
     pub(crate) fn ask(&mut self, now: Instant, message: ClientMessage) -> Result<u64, Problem> {
         self.number(now, message).map_err(|error| match error {
             SendError::Closed => problem("not_connected", "there is no connection to a server"),
@@ -124,7 +125,7 @@ impl Signalling {
         })
     }
 
-    /// Sends a message; its number in the session.
+    /// Sends a message. Returns its number in the session.
     pub(crate) fn number(&mut self, now: Instant, message: ClientMessage) -> Result<u64, SendError> {
         let open = self.open.as_mut().ok_or(SendError::Closed)?;
         let sent = open.session.send(now, message).map(|()| open.session.sent());
@@ -132,7 +133,7 @@ impl Signalling {
         sent
     }
 
-    /// The key by which the present server knows us.
+    /// The key by which the current server knows us.
     pub(crate) fn key(&self) -> String {
         let of = |server: &ServerAddress| self.key.for_server(&server.origin()).public().to_string();
         self.server().map(of).unwrap_or_default()
@@ -141,7 +142,7 @@ impl Signalling {
     pub(crate) fn handle(&mut self, now: Instant, (number, event): FromSocket) {
         let Some(open) = &mut self.open else { return };
         if open.socket.as_ref().is_none_or(|s| s.number != number) {
-            return; // of a socket that was given up
+            return; // from a socket that was abandoned
         }
         match event {
             SocketEvent::Opened => {
@@ -155,7 +156,7 @@ impl Signalling {
                 self.changed |= self.problem != problem;
                 self.problem = problem;
                 match distrust {
-                    // Asking again ends the same way, or at whoever stands in between.
+                    // A retry would end the same way, or reach whoever intercepts the connection.
                     Some(why) => {
                         open.session.close(now);
                         self.signals.push_back(Signal::Untrusted(why));
@@ -182,12 +183,12 @@ impl Signalling {
         [session, linger].into_iter().flatten().min()
     }
 
-    /// The session's signals for the call, in order.
+    /// Returns the session's next signal for the call, in order.
     pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
         self.signals.pop_front()
     }
 
-    /// Closes the session some seconds after the last call ended.
+    /// Closes the session [`LINGER`] after it is last needed.
     pub(crate) fn keep_while(&mut self, now: Instant, needed: bool) {
         if needed || self.open.is_none() {
             self.unneeded_since = None;
@@ -196,7 +197,7 @@ impl Signalling {
         }
     }
 
-    /// True once after each change of [`Signalling::view`].
+    /// Returns true once after each change of [`Signalling::view`].
     pub(crate) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
@@ -212,17 +213,17 @@ impl Signalling {
         }
     }
 
-    /// With whom there is a session, or was the last one that was refused.
+    /// The server of the current session, or of the last one that was refused.
     pub(crate) fn server(&self) -> Option<&ServerAddress> {
         self.open.as_ref().map(|open| &open.server)
     }
 
-    /// Whether the session is open: what is sent now reaches the server.
+    /// Whether the session is open: a message that is sent now reaches the server.
     pub(crate) fn is_open(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.session.state() == SessionState::Open)
     }
 
-    /// Ends the session and lets its last words out.
+    /// Ends the session and waits briefly until its last messages are sent.
     pub(crate) async fn flush(&mut self) {
         self.close(Instant::now());
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -237,7 +238,7 @@ impl Signalling {
         self.unneeded_since = None;
     }
 
-    /// Does what the session wants.
+    /// Handles the outputs of the session.
     fn pump(&mut self, now: Instant) {
         let Some(open) = &mut self.open else { return };
         while let Some(output) = open.session.poll_output() {
@@ -249,7 +250,8 @@ impl Signalling {
                 SessionOutput::SendText(text) => {
                     let sent = open.socket.as_ref().is_some_and(|socket| socket.send(text));
                     if !sent && open.socket.take().is_some() {
-                        // The socket takes no more: as good as broken. What it did not take is sent again.
+                        // The socket is stuck, so treat it as broken. The session sends what the socket did not accept
+                        // again.
                         open.session.handle_closed(now, Default::default());
                     }
                 }
@@ -272,10 +274,10 @@ impl Signalling {
     }
 }
 
-/// A number nobody else draws.
+/// Returns a random number that nobody else can guess.
 ///
 /// # Errors
-/// The system gives no randomness: then no session could be told from another one's either.
+/// The system provides no randomness. Without it, sessions could not be told apart either.
 pub(crate) fn random_seed() -> std::io::Result<u64> {
     getrandom::u64().map_err(|error| std::io::Error::other(error.to_string()))
 }
@@ -298,16 +300,16 @@ fn signal(event: SessionEvent) -> Option<Signal> {
     })
 }
 
-/// What people should know of a break.
+/// The problem to show for a session event, if any.
 fn why(event: &SessionEvent) -> Option<Problem> {
     match event {
         SessionEvent::Disconnected { cause, .. } => match cause {
             DisconnectCause::Closed(info) if info.reason.is_empty() => None,
             DisconnectCause::Closed(info) => Some(problem("disconnected", &info.reason)),
-            DisconnectCause::Silence => Some(problem("server_silent", "the server has gone silent")),
+            DisconnectCause::Silence => Some(problem("server_silent", "the server stopped answering")),
             DisconnectCause::HandshakeTimeout => Some(problem("server_silent", "the server does not answer")),
             DisconnectCause::Refused(error) => Some(problem(&code(error.code), &error.message)),
-            DisconnectCause::Bye(bye) => Some(problem(&code(*bye), "the server ended the session for now")),
+            DisconnectCause::Bye(bye) => Some(problem(&code(*bye), "the server closed the session for now")),
             DisconnectCause::Protocol(words) => Some(problem("not_a_lunchroom_server", words)),
         },
         SessionEvent::Ended(SessionEnd::Refused(error)) => Some(problem(&code(error.code), &error.message)),
@@ -319,7 +321,7 @@ fn why(event: &SessionEvent) -> Option<Problem> {
     }
 }
 
-/// The code as it is on the wire.
+/// The code as sent on the wire.
 pub(crate) fn code(code: ErrorCode) -> String {
     serde_json::to_value(code).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The WebSocket to the signalling server: bytes only, the session decides.
+//! The WebSocket to the signalling server. It transports text; the session interprets it.
 
 use crate::config::ServerAddress;
 use crate::race::Race;
@@ -20,35 +20,35 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use url::Host;
 
-/// Messages on their way into a socket: a whole replay and as much again. When full the socket counts as broken, and the
-/// session, which keeps what is not acknowledged, says it again on the next one.
+/// Messages on their way into a socket: a full replay, and as many again. When full, the socket counts as broken, and
+/// the session sends the unacknowledged messages again on the next socket.
 const QUEUE: usize = 2 * MAX_UNACKNOWLEDGED;
-/// A server that has not answered by then is tried again.
+/// How long a connection attempt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a socket tells; each event bears the number of its socket, so that a replaced one is not mistaken for its heir.
+/// An event of a socket. Events carry the number of their socket, so that those of a replaced socket can be ignored.
 #[derive(Debug)]
 pub(crate) enum SocketEvent {
     Opened,
     Text(String),
-    /// It ended, or never opened; in that case there is a problem that people should see.
+    /// The socket closed, or never opened. In the second case there is a problem to show.
     Closed(CloseInfo, Option<Problem>),
 }
 
-/// A socket; dropping it abandons the connection without a word, as a broken cable would.
+/// A socket. Dropping it abandons the connection without a close frame, as a broken cable would.
 pub(crate) struct Socket {
     pub(crate) number: u64,
     commands: mpsc::Sender<SocketCommand>,
 }
 
-/// What a socket's task is asked to do.
+/// A command to a socket's task.
 enum SocketCommand {
     Send(String),
     Close(u16),
 }
 
 impl Socket {
-    /// Connects in the background.
+    /// Starts connecting in the background.
     pub(crate) fn open(number: u64, server: ServerAddress, events: mpsc::Sender<(u64, SocketEvent)>) -> Self {
         let (commands, inbox) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
@@ -65,20 +65,20 @@ impl Socket {
         Self { number, commands }
     }
 
-    /// Hands a message over; false if the socket is gone or does not get rid of what it has.
+    /// Queues a message. Returns false if the socket is gone or its queue is full.
     pub(crate) fn send(&self, text: String) -> bool {
         self.commands.try_send(SocketCommand::Send(text)).is_ok()
     }
 
-    /// Says goodbye with a close code and closes.
+    /// Sends a close frame with this code and closes the socket.
     pub(crate) fn close(self, code: u16) {
-        let _ = self.commands.try_send(SocketCommand::Close(code)); // a full one is abandoned
+        let _ = self.commands.try_send(SocketCommand::Close(code)); // a full queue: the socket is abandoned
     }
 }
 
 type Stream = WebSocketStream<Box<dyn Transport>>;
 
-/// Plain or encrypted, one type.
+/// A plain or encrypted stream, as one type.
 trait Transport: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Transport for T {}
 
@@ -96,7 +96,8 @@ async fn connect(server: &ServerAddress) -> Result<Stream, Problem> {
     first_of(server, addresses).await
 }
 
-/// Races the addresses of a server. What answers and is not it ends the race: the name leads there.
+/// Races the addresses of a server. An address where something else answers ends the race with an error, because the
+/// name leads there.
 async fn first_of(server: &ServerAddress, addresses: Vec<SocketAddr>) -> Result<Stream, Problem> {
     let (reached, mut news) = mpsc::channel(addresses.len().max(1));
     let mut race = Race::new(addresses, Instant::now());
@@ -119,7 +120,7 @@ async fn first_of(server: &ServerAddress, addresses: Vec<SocketAddr>) -> Result<
                     failure.get_or_insert(problem);
                     race.failed(Instant::now());
                 }
-                Err(_) => race.failed(Instant::now()), // none is aborted while the race goes on
+                Err(_) => race.failed(Instant::now()), // a panic: no attempt is aborted during the race
             },
         }
     }
@@ -132,25 +133,25 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// How one address came to nothing.
+/// Why an attempt failed.
 #[derive(Debug)]
 enum Failed {
-    /// Nothing to be had from it.
+    /// The address cannot be reached, or the connection broke.
     Unreached(Problem),
-    /// Something is there, but not what we look for.
+    /// Something answered, but not the server that we look for.
     Answered(Problem),
 }
 
 async fn attempt(server: ServerAddress, address: SocketAddr, reached: mpsc::Sender<()>) -> Result<Stream, Failed> {
     let broken = |why: &dyn std::fmt::Display| Failed::Unreached(unreachable(&server, &why.to_string()));
     let tcp = TcpStream::connect(address).await.map_err(|error| broken(&error))?;
-    let _ = reached.try_send(()); // it has a place for each attempt
-    let _ = tcp.set_nodelay(true); // it works without, later
+    let _ = reached.try_send(()); // it has room for each attempt
+    let _ = tcp.set_nodelay(true); // without it, messages are only slower
     let stream: Box<dyn Transport> = match server.url.scheme() {
         "wss" => Box::new(encrypt(&server, tcp).await?),
         "ws" => Box::new(tcp),
         other => {
-            let text = format!("{other}:// is no address of a server: use ws:// or wss://");
+            let text = format!("{other}:// is not a server address: use ws:// or wss://");
             return Err(Failed::Answered(problem("bad_server", &text)));
         }
     };
@@ -172,12 +173,14 @@ async fn encrypt(server: &ServerAddress, tcp: TcpStream) -> Result<tokio_rustls:
     TlsConnector::from(config).connect(name, tcp).await.map_err(|error| match Refusal::of(&error) {
         Refusal::WrongCertificate => wrong(
             "wrong_certificate",
-            "the server shows another certificate than the link names: ask for a new link, and do not go on if nobody \
-             knows why",
+            "the server's certificate is not the one that the link names: ask for a new link, and do not continue if \
+             nobody can explain why",
         ),
         Refusal::Certificate => wrong(
             "certificate_refused",
-            &format!("{host} cannot prove who it is ({error}); a server on a local network needs a link with fp"),
+            &format!(
+                "the certificate of {host} is not trusted ({error}); a server on a local network needs a link with fp"
+            ),
         ),
         Refusal::NoTls => stranger(server, &error),
         Refusal::Broken => Failed::Unreached(unreachable(server, &error.to_string())),
@@ -222,7 +225,8 @@ async fn run(
     }
 }
 
-/// Writes what is ready in one flight: hello and join, an offer and its candidates. False when it closed.
+/// Writes all waiting messages in one flush: hello and join, or an offer and its candidates. Returns false after a
+/// close.
 async fn write(
     stream: &mut Stream,
     first: SocketCommand,
@@ -251,7 +255,7 @@ fn unreachable(server: &ServerAddress, why: &str) -> Problem {
 
 fn stranger(server: &ServerAddress, answer: &dyn std::fmt::Display) -> Failed {
     let host = server.url.host_str().unwrap_or_default();
-    let text = format!("{host} answers, but not as a Lunchroom server ({answer})");
+    let text = format!("{host} answers, but is not a Lunchroom server ({answer})");
     Failed::Answered(problem("not_a_lunchroom_server", &text))
 }
 
@@ -268,7 +272,7 @@ mod tests {
         ServerAddress { url: format!("{scheme}://kitchen.local").parse().expect("an address"), fingerprint: None }
     }
 
-    /// A Lunchroom server as far as the opening goes.
+    /// A server that only accepts WebSockets.
     async fn answering(at: &str) -> SocketAddr {
         let listener = TcpListener::bind(at).await.expect("a port");
         let address = listener.local_addr().expect("it is bound");
@@ -283,7 +287,7 @@ mod tests {
         address
     }
 
-    /// An address that answers no SYN: a listener whose queue is full.
+    /// An address that does not answer SYNs: a listener whose backlog is full.
     struct Blackhole {
         address: SocketAddr,
         _listener: TcpListener,
@@ -301,7 +305,7 @@ mod tests {
                 tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
             {
                 queued.push(stream);
-                assert!(queued.len() < 16, "a queue of none takes everybody");
+                assert!(queued.len() < 16, "a backlog of 0 accepts every connection");
             }
             Blackhole { address, _listener: listener, _queued: queued }
         }
@@ -344,6 +348,6 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(5)).await;
         });
         let failed = first_of(&ServerAddress { fingerprint: Some([0; 32]), ..server("wss") }, vec![address]).await;
-        assert_eq!(failed.err().expect("it speaks no TLS").code, "not_a_lunchroom_server");
+        assert_eq!(failed.err().expect("it does not speak TLS").code, "not_a_lunchroom_server");
     }
 }

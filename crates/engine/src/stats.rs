@@ -1,4 +1,4 @@
-//! Figures of a running engine.
+//! Statistics of a running engine.
 
 use crate::video_in::VideoInStats;
 use crate::video_out::VideoOutStats;
@@ -6,24 +6,24 @@ use media::jitter::AudioBufferStats;
 use peer::PeerStats;
 use signaling::message::ParticipantId;
 
-/// A snapshot of everything that is counted.
+/// A snapshot of all counters.
 #[derive(Debug, Clone)]
 pub struct EngineStats {
-    /// Own pictures.
+    /// Our own pictures.
     pub video_out: VideoOutStats,
-    /// Each of the others.
+    /// Each remote participant.
     pub participants: Vec<ParticipantStats>,
 }
 
-/// Figures of one other person.
+/// Statistics of one remote participant.
 #[derive(Debug, Clone)]
 pub struct ParticipantStats {
-    /// Who.
+    /// The participant.
     pub id: ParticipantId,
-    /// The connection; absent if it did not answer in time.
+    /// The connection. Absent if it did not answer in time.
     pub path: Option<PeerStats>,
-    /// Their pictures.
+    /// The participant's pictures.
     pub video_in: VideoInStats,
-    /// Their sound; absent before the connection stands.
+    /// The participant's sound. Absent before the connection is established.
     pub audio_in: Option<AudioBufferStats>,
 }

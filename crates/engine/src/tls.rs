@@ -1,4 +1,4 @@
-//! Which certificates are believed.
+//! Verification of server certificates.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 use std::io;
 use std::sync::Arc;
 
-/// Why a handshake came to nothing.
+/// Why a TLS handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It is not the pinned certificate.
+    /// The certificate is not the pinned one.
     WrongCertificate,
-    /// The certificate proves nothing to this system.
+    /// This system does not trust the certificate.
     Certificate,
-    /// What answers speaks no TLS that we do.
+    /// The other end does not speak TLS, or no version that we support.
     NoTls,
     /// The connection broke.
     Broken,
@@ -24,11 +24,11 @@ pub(crate) enum Refusal {
 
 /// The certificate is not the pinned one.
 #[derive(Debug, thiserror::Error)]
-#[error("the server shows another certificate than the link names")]
+#[error("the server's certificate is not the one that the link names")]
 struct WrongCertificate;
 
 impl Refusal {
-    /// What an error of a handshake means, by its kind.
+    /// Classifies the error of a handshake by its type.
     pub(crate) fn of(error: &io::Error) -> Self {
         let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else { return Self::Broken };
         match error {
@@ -41,8 +41,9 @@ impl Refusal {
     }
 }
 
-/// The client's side of TLS. With a fingerprint exactly that certificate is accepted, whoever signed it and whatever
-/// name it bears: a server on a local network has no other. Without one, the system decides as it does for browsers.
+/// Returns the client's TLS configuration. With a fingerprint, exactly that certificate is accepted, whatever its
+/// issuer and name: servers on a local network have no other proof. Without a fingerprint, the system's verifier
+/// decides, as for browsers.
 pub(crate) fn client_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match fingerprint {
@@ -57,7 +58,8 @@ pub(crate) fn client_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientC
     Ok(Arc::new(config))
 }
 
-/// The system's own verifier; on Linux, its root certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
+/// The system's own verifier. On Linux it uses the system's root certificates, or those that `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` name.
 fn system(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     let verifier = Verifier::new(provider.clone()).map_err(|error| {
         Error::General(format!(
@@ -67,7 +69,7 @@ fn system(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>,
     Ok(Arc::new(verifier))
 }
 
-/// Accepts one certificate.
+/// Accepts exactly one certificate.
 #[derive(Debug)]
 struct Pinned {
     fingerprint: [u8; 32],
@@ -125,7 +127,7 @@ mod tests {
     /// In the process that a test starts: the file of the server's certificate.
     const LEAF: &str = "LUNCHROOM_TEST_LEAF";
 
-    /// Runs a test again in a process of its own, which has these root certificates and no others.
+    /// Runs a test again in its own process, which has only these root certificates.
     fn run_again(test: &str, roots: &Authority, leaf: &OsStr) {
         let mut child = Command::new(std::env::current_exe().expect("this program"));
         child.args([&format!("tls::tests::{test}"), "--exact", "--nocapture"]);
@@ -135,7 +137,7 @@ mod tests {
         assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 
-    /// A file of root certificates, and a server's certificate that one of them has signed.
+    /// A file with a root certificate, and a server certificate signed by it.
     struct Authority {
         file: PathBuf,
         leaf: PathBuf,

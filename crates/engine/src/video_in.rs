@@ -1,6 +1,6 @@
-//! One participant's pictures: from complete frames to the newest decoded one.
+//! One participant's pictures: from complete encoded frames to the newest decoded one.
 //!
-//! A thread for each participant owns the jitter buffers and decoders of their media lines.
+//! Each participant has a thread, which owns the jitter buffers and decoders of their media lines.
 
 use codecs::VideoDecoder;
 use crossbeam_queue::ArrayQueue;
@@ -14,14 +14,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-/// Frames on their way from the connection to the decoder. When full, all are thrown away and a keyframe is asked for:
-/// a decoder that is this late must not fall behind further.
+/// Frames on their way from the connection to the decoder. When full, all are dropped and a keyframe is requested,
+/// because a decoder that is this late must not fall behind further.
 pub(crate) const QUEUE: usize = 16;
 
-/// Pictures of one participant that can be shown at once: the camera and a shared screen.
+/// The number of pictures of one participant that can be shown together: the camera and a shared screen.
 pub(crate) const PICTURES: usize = 2;
 
-/// The end that the connection's sink holds. It never blocks.
+/// The sender that the connection's sink holds. It never blocks.
 #[derive(Clone)]
 pub(crate) struct VideoIn {
     queue: Arc<ArrayQueue<(Arc<str>, EncodedFrame)>>,
@@ -29,30 +29,30 @@ pub(crate) struct VideoIn {
     thread: Thread,
 }
 
-/// The owner's end: dropping it ends the thread.
+/// The owner's handle. Dropping it ends the thread.
 pub(crate) struct VideoInThread {
     shared: Arc<Shared>,
     handle: Option<JoinHandle<()>>,
-    /// The newest pictures: first media line, second media line.
+    /// The newest pictures of the first and the second media line.
     pub(crate) slots: [FrameSlot; PICTURES],
 }
 
-/// What a participant's pictures cost and gave, counted from the start.
+/// Statistics of a participant's pictures, counted from the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct VideoInStats {
     /// Frames decoded.
     pub decoded: u64,
     /// Keyframes among them.
     pub keyframes: u64,
-    /// Frames the decoder refused.
+    /// Frames that the decoder rejected.
     pub refused: u64,
     /// Seconds spent decoding.
     pub decode_s: f64,
-    /// Seconds that frames waited in the jitter buffer, summed.
+    /// Time that frames spent in the jitter buffer, summed, in seconds.
     pub jitter_s: f64,
     /// Frames that left the jitter buffer.
     pub jitter_n: u64,
-    /// Interruptions by getStats' rule: a gap longer than max(3 × average, average + 150 ms).
+    /// Freezes as getStats defines them: a gap longer than max(3 × average, average + 150 ms).
     pub freezes: u64,
     /// Width and height of the last picture.
     pub size: (u32, u32),
@@ -72,7 +72,7 @@ struct Shared {
     size: AtomicU64,
 }
 
-/// Starts a participant's thread. `ask_keyframe` is called from it whenever decoding cannot go on without one.
+/// Starts a participant's thread. The thread calls `ask_keyframe` when decoding cannot continue without a keyframe.
 pub(crate) fn start(name: &str, ask_keyframe: impl Fn() + Send + 'static) -> std::io::Result<(VideoIn, VideoInThread)> {
     let queue = Arc::new(ArrayQueue::new(QUEUE));
     let shared = Arc::new(Shared::default());
@@ -91,7 +91,7 @@ pub(crate) fn start(name: &str, ask_keyframe: impl Fn() + Send + 'static) -> std
 }
 
 impl VideoIn {
-    /// Hands a frame over.
+    /// Queues a frame.
     pub(crate) fn push(&self, mid: &str, frame: EncodedFrame) {
         if self.queue.force_push((mid.into(), frame)).is_some() {
             self.shared.overflow.store(true, Relaxed);
@@ -121,13 +121,13 @@ impl Drop for VideoInThread {
     fn drop(&mut self) {
         self.shared.end.store(true, Relaxed);
         if let Some(handle) = self.handle.take() {
-            handle.thread().unpark(); // it ends by itself within one frame; nobody waits for it
+            handle.thread().unpark(); // it ends within one frame; nobody waits for it
         }
         self.slots.iter().for_each(FrameSlot::close);
     }
 }
 
-/// The thread's own things.
+/// The state of the thread.
 struct Worker {
     queue: Arc<ArrayQueue<(Arc<str>, EncodedFrame)>>,
     shared: Arc<Shared>,
@@ -146,7 +146,7 @@ struct Track {
     rhythm: Rhythm,
 }
 
-/// How long a decode thread sleeps when nothing is due.
+/// The longest sleep of a decode thread when no frame is due.
 const IDLE: Duration = Duration::from_millis(500);
 
 impl Worker {
@@ -168,12 +168,12 @@ impl Worker {
             self.tracks.values_mut().for_each(Track::flush);
             (self.ask_keyframe)();
         }
-        // One after the other: a jitter buffer that is filled without being emptied would think itself overrun.
+        // Handle frames one at a time: a jitter buffer that only fills up would detect an overrun.
         while let Some((mid, frame)) = self.queue.pop() {
             self.give_out();
             let next_slot = self.tracks.len();
             if next_slot >= PICTURES && !self.tracks.contains_key(&mid) {
-                continue; // more lines than we show
+                continue; // more media lines than we show
             }
             let track = self.tracks.entry(mid).or_insert_with(|| Track::new(next_slot));
             track.buffer.push(Instant::now(), frame);
@@ -184,7 +184,7 @@ impl Worker {
         }
     }
 
-    /// Decodes all that is due; when the next frame will be.
+    /// Decodes all frames that are due. Returns when the next one is due.
     fn give_out(&mut self) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         for track in self.tracks.values_mut() {
@@ -213,7 +213,7 @@ impl Track {
         self.await_keyframe = true;
     }
 
-    /// False if only a keyframe helps.
+    /// Decodes a frame. Returns false if only a keyframe can help.
     fn decode(&mut self, frame: EncodedFrame, shared: &Shared, pool: &FramePool, slots: &[FrameSlot]) -> bool {
         if self.await_keyframe && !frame.keyframe {
             return false;
@@ -258,7 +258,7 @@ impl Track {
     }
 }
 
-/// Tells a freeze from the usual pace, as getStats' freezeCount does.
+/// Detects freezes, as getStats' freezeCount does.
 #[derive(Default)]
 struct Rhythm {
     last: Option<Instant>,

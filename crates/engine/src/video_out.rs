@@ -1,4 +1,4 @@
-//! Own pictures on their way out: one thread encodes each needed size once and hands it to every connection.
+//! Our own pictures on their way out: one thread encodes each required size once and passes it to every connection.
 
 use crate::ladder::{self, Size};
 use codecs::{Content, EncoderConfig, VideoEncoder};
@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// What the camera may cost. Read from `WIDTHxHEIGHT`, at the usual rate.
+/// Limits on the camera's size and rate. Parsed from `WIDTHxHEIGHT`, with the default rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VideoLimits {
     /// Largest width sent.
     pub width: u32,
     /// Largest height sent.
     pub height: u32,
-    /// Most pictures a second.
+    /// Highest frame rate, in frames per second.
     pub fps: u32,
 }
 
@@ -30,7 +30,7 @@ impl Default for VideoLimits {
 }
 
 impl std::str::FromStr for VideoLimits {
-    /// Says how to give it.
+    /// A message that states the format.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -44,26 +44,26 @@ impl std::str::FromStr for VideoLimits {
     }
 }
 
-/// Sides of pictures that are sent.
+/// The allowed range for each side of a sent picture, in pixels.
 const SIDE: std::ops::RangeInclusive<u32> = 16..=4096;
 
-/// Controls on their way to the encode thread, which takes all of them before each frame and at least every [`IDLE`]. When
-/// full the driver waits for that.
+/// Controls on their way to the encode thread, which takes all of them before each frame and at least every [`IDLE`].
+/// When full, the driver waits for that.
 const CONTROLS: usize = 64;
 
-/// What the encode thread is asked to do.
+/// A command to the encode thread.
 pub(crate) enum Control {
-    /// This connection has agreed on a codec: have a first keyframe ready for when it is up.
+    /// This connection has negotiated a codec: prepares a keyframe for when it is established.
     Prepare(MediaOut, Option<Resolution>),
-    /// This connection is up: send to it, a keyframe first, and no more than this.
+    /// This connection is established: sends to it, starting with a keyframe, no larger than this.
     Add(ParticipantId, MediaOut, Option<Resolution>),
-    /// This one has use for no more than this.
+    /// Sets the largest size that this participant can use.
     Resolution(ParticipantId, Resolution),
-    /// It is gone.
+    /// Removes a participant.
     Remove(ParticipantId),
 }
 
-/// What encoding cost and gave, counted from the start.
+/// Statistics of encoding, counted from the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct VideoOutStats {
     /// Frames encoded, over all sizes.
@@ -72,9 +72,9 @@ pub struct VideoOutStats {
     pub keyframes: u64,
     /// Seconds spent encoding.
     pub encode_s: f64,
-    /// What the encoders are asked for now, bit/s.
+    /// The current target bitrate of the encoders, bit/s.
     pub target: u64,
-    /// Width and height of the largest size sent now.
+    /// Width and height of the largest size that is sent now.
     pub size: (u32, u32),
 }
 
@@ -87,7 +87,7 @@ struct Counters {
     size: AtomicU64,
 }
 
-/// The owner's end: dropping it ends the thread.
+/// The owner's handle. Dropping it ends the thread.
 pub(crate) struct VideoOut {
     control: SyncSender<Control>,
     counters: Arc<Counters>,
@@ -95,7 +95,7 @@ pub(crate) struct VideoOut {
 }
 
 impl VideoOut {
-    /// Starts the thread; it takes frames from `slot` until that is closed.
+    /// Starts the thread. It takes frames from `slot` until the slot is closed.
     pub(crate) fn start(slot: FrameSlot, limits: VideoLimits) -> std::io::Result<Self> {
         let (control, inbox) = sync_channel(CONTROLS);
         let counters = Arc::new(Counters::default());
@@ -116,7 +116,7 @@ impl VideoOut {
     }
 
     pub(crate) fn send(&self, control: Control) {
-        let _ = self.control.send(control); // the thread ends only with this
+        let _ = self.control.send(control); // the thread ends only when this handle is dropped
         self.slot.nudge();
     }
 
@@ -139,7 +139,7 @@ impl Drop for VideoOut {
     }
 }
 
-/// The thread's own things.
+/// The state of the thread.
 struct Worker {
     slot: FrameSlot,
     inbox: Receiver<Control>,
@@ -150,40 +150,40 @@ struct Worker {
     pool: FramePool,
     epoch: Instant,
     last: Option<Instant>,
-    /// The newest picture, for somebody who has just come: they need not wait for the next.
+    /// The newest picture, for a new subscriber, who then need not wait for the next one.
     shown: Option<VideoFrame>,
 }
 
-/// A connection that is up.
+/// A connection that is established.
 struct Subscriber {
     id: ParticipantId,
     media: MediaOut,
-    /// No more of a picture is of use to them.
+    /// The largest size that the subscriber can use.
     most: Option<Resolution>,
-    /// The encoding that it gets; another one begins with a keyframe.
+    /// The encoding that the subscriber receives. A switch to another one starts with a keyframe.
     encoding: Option<EncodingKey>,
 }
 
 impl Subscriber {
-    /// Somebody sees the picture.
+    /// Whether the picture is displayed.
     fn looks(&self) -> bool {
         self.most.is_none_or(|most| !most.is_none())
     }
 }
 
-/// One encoder: a codec in a size, for all subscribers of just that.
+/// One encoder, for one codec and size, and all subscribers of this combination.
 struct Encoding {
     key: EncodingKey,
     encoder: Option<Box<dyn VideoEncoder>>,
     bitrate: u64,
-    /// It has a new subscriber.
+    /// Whether it has a new subscriber.
     keyframe: bool,
-    /// A subscriber asked for a keyframe.
+    /// Whether a subscriber requested a keyframe.
     asked: bool,
     last_keyframe: Option<Instant>,
-    /// Its first frame is out.
+    /// Whether its first frame was encoded.
     begun: bool,
-    /// Its first frame, while it has no subscriber yet.
+    /// Its first frame, as long as it has no subscriber.
     prepared: Option<EncodedFrame>,
     failed: bool,
 }
@@ -194,20 +194,21 @@ struct EncodingKey {
     size: Size,
 }
 
-/// How often the thread looks for controls when the camera is silent.
+/// How often the thread checks for controls while the camera delivers no frames.
 const IDLE: Duration = Duration::from_millis(50);
-/// An older picture than this is not shown any more: the camera went off.
+/// A picture older than this is not shown to new subscribers: the camera was switched off.
 const STALE: Duration = Duration::from_millis(200);
-/// A prepared keyframe that is older than this is not sent any more.
+/// A prepared keyframe older than this is not sent.
 const PREPARED: Duration = Duration::from_secs(1);
-/// A request this soon after a keyframe was made before that arrived.
+/// A keyframe request within this time after a keyframe was sent before that keyframe arrived.
 const CROSSING: Duration = Duration::from_millis(100);
-/// Requests for a keyframe are answered no closer together than this; a request that still stands is answered then.
+/// The shortest interval between requested keyframes. A request that is still pending is answered after it.
 const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
-/// What an encoder begins with, bit/s. A small first keyframe is there at once, and the next frames mend it within a
-/// blink; a good one would be paced out for a tenth of a second.
+/// The initial bitrate of an encoder, bit/s. A small first keyframe arrives immediately, and the following frames
+/// improve it before anybody notices. The pacer would need a tenth of a second to send a good one.
 const FIRST_BITRATE: u64 = 300_000;
-/// A connection with more than this in its pacer gets no frame: it would only be late. Its encoder skips input instead.
+/// A connection with more than this in its pacer receives no frame, which would only be late. If this is true of all
+/// subscribers, the encoder skips the frame.
 const BACKLOG: Duration = Duration::from_millis(150);
 
 impl Worker {
@@ -241,8 +242,8 @@ impl Worker {
         }
     }
 
-    /// Encodes a keyframe while ICE and DTLS are still at work. Nothing more is encoded until it has a subscriber, so
-    /// that the frame after it continues it.
+    /// Encodes a keyframe while ICE and DTLS are still in progress. The encoding produces no more frames until it has a
+    /// subscriber, so that the next frame follows the keyframe.
     fn prepare(&mut self, media: &MediaOut, most: Option<Resolution>) {
         let Some(frame) = self.shown.clone().filter(|f| f.time.elapsed() < STALE) else { return };
         let Some(codec) = media.video_codec().filter(|_| self.subscribers.is_empty()) else { return };
@@ -255,7 +256,7 @@ impl Worker {
         self.encode(0, &frame);
     }
 
-    /// Sends a prepared keyframe to its first subscriber; the encoding that goes on from it.
+    /// Sends a prepared keyframe to its first subscriber. Returns the encoding that continues from it.
     fn hand_over(&mut self, media: &MediaOut) -> Option<EncodingKey> {
         let codec = media.video_codec()?;
         let encoding = self.encodings.iter_mut().find(|e| e.key.codec == codec && e.is_prepared())?;
@@ -264,12 +265,12 @@ impl Worker {
         Some(encoding.key)
     }
 
-    /// Shows the newest picture at once to who has seen none.
+    /// Shows the newest picture immediately to subscribers that have not received any.
     fn welcome(&mut self) {
         let is_waiting = |s: &Subscriber| s.encoding.is_none() && s.looks() && s.media.video_codec().is_some();
         let waiting = self.subscribers.iter().any(is_waiting);
         if let Some(mut frame) = self.shown.clone().filter(|f| waiting && f.time.elapsed() < STALE) {
-            // Its own time went out with it before, if somebody else was there; times only rise.
+            // It may have been sent with its own time to other subscribers, and times must increase.
             frame.time = Instant::now();
             self.last = None;
             self.frame(frame);
@@ -295,7 +296,8 @@ impl Worker {
         }
     }
 
-    /// Passes the subscribers' requests on to the encodings they get. Whoever gets none yet begins with a keyframe anyway.
+    /// Passes the subscribers' keyframe requests on to their encodings. A subscriber without an encoding starts with a
+    /// keyframe anyway.
     fn take_keyframe_requests(&mut self) {
         for subscriber in &self.subscribers {
             let Some(at) = subscriber.media.take_keyframe_request() else { continue };
@@ -304,7 +306,7 @@ impl Worker {
         }
     }
 
-    /// Keeps the frame rate: a frame that comes clearly before its time is left out.
+    /// Limits the frame rate: returns true if a frame arrives well before it is due.
     fn too_soon(&mut self, time: Instant) -> bool {
         let period = Duration::from_secs(1) / self.limits.fps.max(1);
         if self.last.is_some_and(|last| time.saturating_duration_since(last) < period.mul_f64(0.75)) {
@@ -314,7 +316,7 @@ impl Worker {
         false
     }
 
-    /// Chooses the size and rate for everybody, and the encoders that this takes.
+    /// Chooses size and bitrate for each subscriber, and starts and stops encodings accordingly.
     fn plan(&mut self, frame: &VideoFrame) {
         let source = ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height);
         let mut bitrates: Vec<(EncodingKey, u64)> = vec![];
@@ -357,7 +359,7 @@ impl Worker {
         let subscribers: Vec<_> = self.subscribers.iter().filter(|s| s.encoding == Some(encoding.key)).collect();
         let now = Instant::now();
         if !subscribers.is_empty() && subscribers.iter().all(|s| s.media.queue_delay() > BACKLOG) {
-            return; // nobody could take it in time
+            return; // no subscriber could send it in time
         }
         let (width, height) = (encoding.key.size.width, encoding.key.size.height);
         let scaled = match (frame.width(), frame.height()) == (width, height) {
@@ -407,7 +409,8 @@ impl Encoding {
         }
     }
 
-    /// A keyframe that was just sent answers the requests that it crosses; a receiver that still needs one asks again.
+    /// Records a request. A request that crossed with a keyframe is already answered; a receiver that still needs one
+    /// asks again.
     fn request_keyframe(&mut self, at: Instant) {
         self.asked |= self.last_keyframe.is_none_or(|last| at.saturating_duration_since(last) > CROSSING);
     }
@@ -426,7 +429,7 @@ impl Encoding {
     }
 
     fn set_bitrate(&mut self, bitrate: u64, fps: u32) {
-        // An encoder asked for another rate at every frame controls none of them well.
+        // An encoder cannot control its rate well if the target changes with every frame.
         if self.begun && bitrate.abs_diff(self.bitrate) * 50 > self.bitrate {
             self.bitrate = bitrate;
             if let Some(encoder) = &mut self.encoder {
@@ -460,7 +463,7 @@ impl Encoding {
     }
 }
 
-/// 90 kHz time of an instant, wrapping.
+/// The RTP time of an instant, at 90 kHz, wrapping.
 fn rtp_time(epoch: Instant, at: Instant) -> u32 {
     (at.saturating_duration_since(epoch).as_nanos() * 9 / 100_000) as u32
 }

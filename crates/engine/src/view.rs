@@ -1,5 +1,5 @@
-//! What a window shows: one whole value, newest wins. Its large parts are shared: a new value holds the same `Arc` of
-//! each part that has not changed.
+//! What a window shows: one value, of which the newest wins. Its large parts are shared: a new value holds the same
+//! `Arc` of each part that has not changed.
 
 use crate::config::{DeviceChoice, ServerAddress};
 use call::CallView;
@@ -15,22 +15,21 @@ pub struct AppView {
     pub session: SessionView,
     /// The call.
     pub call: Arc<CallView>,
-    /// Devices found at the last look.
+    /// The devices found by the last search.
     pub devices: Arc<[DeviceInfo]>,
-    /// Devices in use, as chosen.
+    /// The chosen devices.
     pub choice: DeviceChoice,
-    /// The board of the server that is kept, once it is whole.
+    /// The board of the kept server, as soon as all of it has arrived.
     pub board: Option<Arc<BoardState>>,
-    /// The last notices of the board, oldest first, for notifications even with the window closed. Each has a number that
-    /// counts up.
+    /// The latest notices of the board, oldest first, for notifications even while the window is closed. Their numbers
+    /// count up.
     pub notices: Arc<[(u64, Notice)]>,
-    /// What is wrong: devices that ought to be open, a command that could not be carried out.
+    /// Current problems: devices that should be open but are not, or a command that failed.
     pub problems: Arc<[Problem]>,
 }
 
 impl AppView {
-    /// Puts a new call in place of the old one. Participants that are the same stay the same `Arc`, as the chat does.
-    /// True if it is another call.
+    /// Replaces the call. Equal participants keep their `Arc`, as chat lines do. Returns whether the call differs.
     pub(crate) fn replace_call(&mut self, mut call: CallView) -> bool {
         if call.participants == self.call.participants {
             call.participants = self.call.participants.clone();
@@ -43,30 +42,30 @@ impl AppView {
     }
 }
 
-/// The signalling session as people see it.
+/// The signalling session, as people see it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionView {
-    /// None is wanted, or the last one was refused.
+    /// No session is wanted, or the last one was refused.
     Closed {
         /// Why it was refused, if it was.
         problem: Option<Problem>,
     },
-    /// On the way.
+    /// The session is being established.
     Connecting {
-        /// To whom.
+        /// The server.
         server: ServerAddress,
-        /// Why the last try failed, if one did.
+        /// Why the last attempt failed, if one did.
         problem: Option<Problem>,
     },
-    /// It stands.
+    /// The session is established.
     Open {
-        /// With whom.
+        /// The server.
         server: ServerAddress,
     },
 }
 
 impl SessionView {
-    /// With whom there is a session, or one on its way.
+    /// The server of the session, established or not. `None` if there is no session.
     pub fn server(&self) -> Option<&ServerAddress> {
         match self {
             SessionView::Open { server } | SessionView::Connecting { server, .. } => Some(server),
@@ -75,39 +74,39 @@ impl SessionView {
     }
 }
 
-/// Something that is wrong, for people and programs.
+/// A problem, described for people and programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Stable code, which the UI translates.
+    /// A stable code, which the UI translates.
     pub code: String,
-    /// English words that say what to do.
+    /// A message in English that says what to do.
     pub message: String,
-    /// The kind of device it concerns, if any.
+    /// The kind of device concerned, if any.
     pub device: Option<DeviceKind>,
 }
 
-/// Which pictures.
+/// Identifies a picture.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Picture {
-    /// One's own camera.
+    /// Our own camera.
     Own,
-    /// Somebody's camera.
+    /// A participant's camera.
     Camera(signaling::message::ParticipantId),
-    /// Somebody's second picture: a shared screen.
+    /// A participant's second picture: a shared screen.
     Share(signaling::message::ParticipantId),
 }
 
-/// A picture as a window shows it.
+/// A picture that a window shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tile {
-    /// A number the window chose.
+    /// A number chosen by the window.
     pub stream: u16,
-    /// Which picture.
+    /// The picture.
     pub picture: Picture,
     /// Width in device pixels.
     pub width: u32,
     /// Height in device pixels.
     pub height: u32,
-    /// Nothing is sent for what nobody sees.
+    /// Whether the tile is visible. A hidden tile receives no frames.
     pub visible: bool,
 }

@@ -1,4 +1,4 @@
-//! Simulated devices: how they open and close is the test's.
+//! Simulated devices, whose opening and closing the tests control.
 
 use super::*;
 use codecs::ApmConfig;
@@ -9,13 +9,13 @@ const ALL: MediaState = MediaState { microphone: true, camera: true };
 const CAMERA: MediaState = MediaState { microphone: false, camera: true };
 const NONE: MediaState = MediaState { microphone: false, camera: false };
 
-/// What a simulated device does.
+/// The behaviour of a simulated device.
 #[derive(Default)]
 struct Behaviour {
-    /// Errors of the openings to come, the last first.
+    /// Errors of the next openings, the last one first.
     errors: Mutex<Vec<DeviceError>>,
     closing: Mutex<Duration>,
-    /// Whether one is open: a second one would be refused.
+    /// Whether a device is open. A second opening is refused.
     open: AtomicBool,
     openings: AtomicU32,
 }
@@ -47,7 +47,7 @@ impl Behaviour {
         })
     }
 
-    /// The tone, whose closing takes as long as the test says.
+    /// The tone, which closes as slowly as the test sets.
     fn microphone(self: &Arc<Self>) -> Open {
         let this = self.clone();
         Box::new(move |_, events| {
@@ -94,11 +94,11 @@ impl Rig {
         self.capture.want(self.now(), media, speaker, &self.audio);
     }
 
-    /// Takes news until `done`, within ten seconds.
+    /// Handles reports until `done`, for at most ten seconds.
     async fn until(&mut self, done: impl Fn(&Capture, Instant) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !done(&self.capture, self.now()) {
-            assert!(Instant::now() < deadline, "it does not come to that: {:?}", self.capture.problems());
+            assert!(Instant::now() < deadline, "timeout: {:?}", self.capture.problems());
             if let Ok(Some(news)) = tokio::time::timeout(Duration::from_millis(20), self.news.recv()).await {
                 self.capture.handle(self.now(), news, &self.audio);
             }
@@ -151,14 +151,14 @@ async fn a_camera_that_takes_two_seconds_to_close_is_open_again_after_that_and_n
     rig.want(MediaState { camera: false, ..ALL }, false);
     rig.want(ALL, false);
     assert!(asked.elapsed() < Duration::from_millis(500), "asking takes no time");
-    assert_eq!(rig.capture.able(rig.now()), ALL, "a short while is not reported");
+    assert_eq!(rig.capture.able(rig.now()), ALL, "a short interruption is not reported");
     rig.until(|capture, now| !capture.able(now).camera).await;
-    assert!(rig.capture.able(rig.now()).microphone, "the microphone is not touched");
+    assert!(rig.capture.able(rig.now()).microphone, "the microphone is not affected");
     rig.until(|capture, _| is_live(&capture.camera)).await;
     assert_eq!((rig.capture.able(rig.now()), rig.codes().len()), (ALL, 0));
 }
 
-/// Notes when sound was played.
+/// Records when sound was played.
 struct Played(Arc<Mutex<Vec<Instant>>>);
 
 impl crate::AudioTap for Played {
@@ -198,7 +198,7 @@ async fn a_busy_camera_is_reported_once_and_tried_again_until_it_is_free() {
         assert_eq!(rig.camera.openings.load(Ordering::SeqCst), openings as u32 + 1);
         rig.skip(Duration::from_millis(wait * 1_000 - 500));
         assert!(matches!(rig.capture.camera.state, DeviceState::Failed { .. }), "not before {wait} s");
-        assert_eq!(rig.capture.problems(), first, "it is the same problem all the while");
+        assert_eq!(rig.capture.problems(), first, "the problem stays the same");
         rig.skip(Duration::from_millis(600));
     }
     rig.until(|capture, _| is_live(&capture.camera)).await;

@@ -1,5 +1,5 @@
-//! The thread of one kind of device. It alone opens and closes devices of that kind, one after the other: none is opened
-//! before the one before is closed, and a driver that hangs is waited for by nobody else.
+//! The thread of one kind of device. Only this thread opens and closes devices of its kind, one at a time: it closes
+//! one device before it opens the next. If a driver hangs, only this thread waits.
 
 use super::event::{CaptureEvent, Opened};
 use devices::{DeviceError, DeviceEvent, DeviceKind, EventSink, Hold};
@@ -8,23 +8,23 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-/// Opens the device of this id, the system's choice where it is empty. Blocks.
+/// Opens the device with this id. An empty id means the system's default. Blocks.
 pub(super) type Open = Box<dyn FnMut(&str, EventSink) -> Result<(Opened, Hold), DeviceError> + Send>;
 
-/// What shall be open. There is room for one: of several wishes that the thread had no time for, the newest counts.
+/// The device that should be open. The channel holds one request: a newer one replaces it.
 #[derive(Debug, Clone, Default)]
 struct Wish {
     number: u64,
     id: Option<String>,
 }
 
-/// The owner's end: dropping it closes the device and ends the thread, in the thread's own time.
+/// The owner's handle. Dropping it closes the device and ends the thread, without waiting for either.
 pub(super) struct DeviceThread {
     wish: watch::Sender<Wish>,
 }
 
 impl DeviceThread {
-    /// Starts the thread with nothing open. `ended` falls when it ends.
+    /// Starts the thread with no device open. `ended` is dropped when the thread ends.
     pub(super) fn start(
         kind: DeviceKind,
         open: Open,
@@ -41,12 +41,12 @@ impl DeviceThread {
         Ok(Self { wish })
     }
 
-    /// Wants this device open, in place of whatever is. What becomes of it is reported under `number`.
+    /// Requests this device in place of the open one. The result is reported under `number`.
     pub(super) fn open(&self, number: u64, id: String) {
         self.wish.send_replace(Wish { number, id: Some(id) });
     }
 
-    /// Wants nothing open.
+    /// Requests that no device is open.
     pub(super) fn close(&self) {
         self.wish.send_replace(Wish::default());
     }
@@ -65,9 +65,9 @@ fn run(
         let Wish { number, id } = wishes.borrow_and_update().clone();
         let Some(id) = id else { continue };
         let events = events(kind, number, reports.clone());
-        // Bindings of drivers assert and unwrap on what a device does.
+        // The bindings of drivers may panic on unexpected input from a device.
         let opened = catch_unwind(AssertUnwindSafe(|| open(&id, events)));
-        let failed = || Err(DeviceError::Backend("its driver's interface failed".into()));
+        let failed = || Err(DeviceError::Backend("the interface to its driver failed".into()));
         let result = opened.unwrap_or_else(|_| failed()).map(|(opened, hold)| {
             held = Some(hold);
             opened
@@ -79,11 +79,11 @@ fn run(
 
 fn close(held: Option<Hold>) {
     if catch_unwind(AssertUnwindSafe(|| drop(held))).is_err() {
-        tracing::warn!("a device was not closed in order");
+        tracing::warn!("closing a device panicked");
     }
 }
 
-/// Called on a device's own threads, which may wait until the driver takes the report.
+/// Forwards events of a device. Called on the device's own threads, which may wait until the driver accepts the report.
 fn events(kind: DeviceKind, number: u64, reports: mpsc::Sender<CaptureEvent>) -> EventSink {
     Arc::new(move |event: DeviceEvent| {
         let _ = reports.blocking_send(CaptureEvent::Device(kind, number, event)); // the engine may be gone

@@ -1,4 +1,4 @@
-//! The signalling session and the call that is held over it.
+//! The signalling session, and the call that uses it.
 
 use crate::config::{JoinRequest, ServerAddress};
 use crate::displayed::DisplayedSizes;
@@ -9,27 +9,27 @@ use signaling::message::{ClientMessage, MediaState, ParticipantId};
 use signaling::session::SendError;
 use std::time::Instant;
 
-/// Owns the session with a server, the call, and which session is kept outside of calls.
+/// Owns the session with a server, the call, and the choice of the session to keep outside of calls.
 pub(crate) struct CallSession {
     signalling: Signalling,
     call: Call,
     kept: Option<KeptSession>,
     displayed: DisplayedSizes,
-    /// Why something the person asked for could not be done.
+    /// Why the person's last command failed.
     problem: Option<Problem>,
     problem_changed: bool,
 }
 
-/// A session that is open also outside of calls.
+/// A session that stays open outside of calls.
 #[derive(Debug, Clone)]
 struct KeptSession {
     server: ServerAddress,
-    /// What people call this person there.
+    /// The name that other people there see.
     name: String,
 }
 
 impl CallSession {
-    /// No session, no call.
+    /// Starts without a session and without a call.
     pub(crate) fn new(signalling: Signalling) -> Self {
         Self {
             signalling,
@@ -41,7 +41,7 @@ impl CallSession {
         }
     }
 
-    /// Enters a room; false if it cannot be asked for.
+    /// Enters a room. Returns false if the request cannot be made.
     pub(crate) fn join(&mut self, now: Instant, request: JoinRequest) -> bool {
         if let Err(problem) = self.signalling.open(now, request.server, &request.name) {
             self.set_problem(Some(problem));
@@ -52,12 +52,13 @@ impl CallSession {
         true
     }
 
-    /// A command to the call.
+    /// Passes a command to the call.
     pub(crate) fn handle_command(&mut self, now: Instant, command: Command) {
         self.call.handle(now, Input::Command(command));
     }
 
-    /// Keeps a session with this server outside of calls. One that refused us is asked again: the person wishes it.
+    /// Keeps a session with this server outside of calls. A server that refused us is tried again, because the person
+    /// asked for it.
     pub(crate) fn connect(&mut self, now: Instant, server: ServerAddress, name: String) {
         if !self.call.is_active()
             && let Err(problem) = self.signalling.open(now, server.clone(), &name)
@@ -67,29 +68,29 @@ impl CallSession {
         self.kept = Some(KeptSession { server, name });
     }
 
-    /// Keeps no session outside of calls.
+    /// Stops keeping a session outside of calls.
     pub(crate) fn disconnect(&mut self) {
         self.kept = None;
     }
 
-    /// The secret of the community behind a server.
+    /// Sets the secret of the community behind a server.
     pub(crate) fn set_secret(&mut self, now: Instant, server: &ServerAddress, secret: Option<String>) {
         self.signalling.set_secret(now, server, secret);
     }
 
-    /// Sends a message that expects no answer of its own.
+    /// Sends a message that has no answer of its own.
     pub(crate) fn send(&mut self, now: Instant, message: ClientMessage) {
         if let Err(problem) = self.signalling.send(now, message) {
             self.set_problem(Some(problem));
         }
     }
 
-    /// Sends a message; the number by which the server's answer names it.
+    /// Sends a message. Returns its number, by which the server's answer refers to it.
     pub(crate) fn request(&mut self, now: Instant, message: ClientMessage) -> Result<u64, Problem> {
         self.signalling.ask(now, message)
     }
 
-    /// Sends what the call wants sent. The call learns the numbers that it has to recognise in the answers.
+    /// Sends a message for the call, and reports to the call the number by which it recognises the answer.
     pub(crate) fn send_for_call(&mut self, now: Instant, message: ClientMessage) {
         let outcome = match message {
             ClientMessage::Join { .. } => match self.signalling.ask(now, message) {
@@ -106,7 +107,7 @@ impl CallSession {
         self.call.handle(now, Input::Sent(outcome));
     }
 
-    /// Takes a line for the chat; its number.
+    /// Queues a chat line. Returns its number.
     pub(crate) fn send_chat(&mut self, now: Instant, text: &str) -> Result<u64, Problem> {
         let taken = self.call.send_chat(now, text);
         taken.map_err(|why| Problem { code: why.code().into(), message: why.to_string(), device: None })
@@ -119,7 +120,7 @@ impl CallSession {
         }
     }
 
-    /// Takes what a socket reports.
+    /// Takes an event of a socket.
     pub(crate) fn handle_socket(&mut self, now: Instant, event: FromSocket) {
         self.signalling.handle(now, event);
     }
@@ -129,12 +130,12 @@ impl CallSession {
         self.call.handle(now, Input::Signal(signal));
     }
 
-    /// Takes what a peer connection has for the call.
+    /// Takes an input of a peer connection for the call.
     pub(crate) fn handle_peer(&mut self, now: Instant, input: Input) {
         self.call.handle(now, input);
     }
 
-    /// Which of microphone and camera work.
+    /// Reports to the call whether microphone and camera work.
     pub(crate) fn set_able(&mut self, now: Instant, able: MediaState) {
         self.call.handle(now, Input::Able(able));
     }
@@ -148,18 +149,18 @@ impl CallSession {
         [self.signalling.poll_timeout(), self.call.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// What the call wants done next. To be done before the next signal is taken: the number of a message is known to the
-    /// call before the answer to it comes.
+    /// Returns the call's next output. Call it before [`poll_signal`](Self::poll_signal): the call must know the number
+    /// of a message before the answer to it arrives.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.call.poll_output()
     }
 
-    /// The session's next signal.
+    /// Returns the session's next signal.
     pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
         self.signalling.poll_signal()
     }
 
-    /// Outside of calls: goes back to the session that is kept.
+    /// Outside of calls, returns to the kept session.
     pub(crate) fn restore_kept(&mut self, now: Instant) {
         if self.call.is_active() || self.is_with_kept() {
             return;
@@ -172,37 +173,37 @@ impl CallSession {
         }
     }
 
-    /// Closes a session that neither the call nor the person needs, after a while.
+    /// Closes a session that neither the call nor the person needs, after a delay.
     pub(crate) fn close_unneeded(&mut self, now: Instant) {
         self.signalling.keep_while(now, self.call.is_active() || self.kept.is_some());
     }
 
-    /// Whether the present session is the one that is kept: its server's board is shown.
+    /// Whether the current session is the kept one, whose board is shown.
     pub(crate) fn is_with_kept(&self) -> bool {
         self.kept.as_ref().is_some_and(|kept| self.signalling.server() == Some(&kept.server))
     }
 
-    /// Whether what is sent now reaches the server.
+    /// Whether a message that is sent now reaches the server.
     pub(crate) fn is_open(&self) -> bool {
         self.signalling.is_open()
     }
 
-    /// In a room, or on the way into one.
+    /// Whether we are in a room or entering one.
     pub(crate) fn is_in_call(&self) -> bool {
         self.call.is_active()
     }
 
-    /// The key by which the present server knows us.
+    /// The key by which the current server knows us.
     pub(crate) fn key(&self) -> String {
         self.signalling.key()
     }
 
-    /// What somebody in the room is called.
+    /// The name of a participant in the room.
     pub(crate) fn name_of(&self, id: &ParticipantId) -> Option<&str> {
         self.call.name_of(id)
     }
 
-    /// A new command makes the problem of an earlier one void.
+    /// Clears the problem of an earlier command, because a new command was given.
     pub(crate) fn clear_problem(&mut self) {
         if self.problem.is_some() {
             self.set_problem(None);
@@ -214,17 +215,17 @@ impl CallSession {
         self.problem_changed = true;
     }
 
-    /// True once after each change of [`CallSession::session_view`].
+    /// Returns true once after each change of [`CallSession::session_view`].
     pub(crate) fn take_session_changed(&mut self) -> bool {
         self.signalling.take_changed()
     }
 
-    /// True once after each change of [`CallSession::call_view`].
+    /// Returns true once after each change of [`CallSession::call_view`].
     pub(crate) fn take_call_changed(&mut self) -> bool {
         self.call.take_changed()
     }
 
-    /// True once after each change of [`CallSession::problem`].
+    /// Returns true once after each change of [`CallSession::problem`].
     pub(crate) fn take_problem_changed(&mut self) -> bool {
         std::mem::take(&mut self.problem_changed)
     }
@@ -241,7 +242,7 @@ impl CallSession {
         self.problem.as_ref()
     }
 
-    /// Ends the session, and gives its last messages a moment to leave.
+    /// Ends the session and waits briefly until its last messages are sent.
     pub(crate) async fn flush(&mut self) {
         self.signalling.flush().await;
     }

@@ -1,4 +1,4 @@
-//! Cameras, microphones and loudspeakers: which there are, which are wanted, and what is open.
+//! Cameras, microphones and loudspeakers: which exist, which are wanted, and which are open.
 
 use crate::audio::{Audio, Control};
 use crate::capture::{Capture, CaptureEvent};
@@ -13,27 +13,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How long a loudspeaker may take to open before the test sound is given up.
+/// How long a loudspeaker may take to open before the test sound is abandoned.
 const OPENING: Duration = Duration::from_secs(2);
 
-/// Owns the devices, and what the person and the call want of them.
+/// Owns the devices, and knows which of them the person and the call want open.
 pub(crate) struct Devices {
     capture: Capture,
     audio: Audio,
-    /// Found at the last look.
+    /// The devices found by the last search.
     found: Arc<[DeviceInfo]>,
-    /// What the person looks at and listens to before joining.
+    /// The devices that the person previews before joining.
     preview: MediaState,
-    /// What the call allows to be open.
+    /// The devices that the call allows to be open.
     allowed: MediaState,
-    /// The loudspeaker is tried out until then.
+    /// When the test of the loudspeaker ends.
     sounding: Option<Instant>,
-    /// Whether `found` is another list than at the last [`Devices::take_changed`].
+    /// Whether `found` has changed since the last [`Devices::take_changed`].
     found_changed: bool,
 }
 
 impl Devices {
-    /// Nothing is open.
+    /// Starts with no device open.
     pub(crate) fn new(capture: Capture, audio: Audio) -> Self {
         Self {
             capture,
@@ -46,12 +46,12 @@ impl Devices {
         }
     }
 
-    /// Takes the report of a device.
+    /// Takes a report of a device.
     pub(crate) fn handle(&mut self, now: Instant, event: CaptureEvent) {
         self.capture.handle(now, event, &self.audio);
     }
 
-    /// Takes the devices that were found.
+    /// Takes the result of a search for devices.
     pub(crate) fn handle_found(&mut self, now: Instant, devices: Vec<DeviceInfo>) {
         if *self.found != *devices {
             self.found = devices.into();
@@ -60,17 +60,17 @@ impl Devices {
         }
     }
 
-    /// What the person wants to see and hear of themselves before joining.
+    /// Sets the devices that the person previews before joining.
     pub(crate) fn set_preview(&mut self, media: MediaState) {
         self.preview = media;
     }
 
-    /// What the call allows to be open.
+    /// Sets the devices that the call allows to be open.
     pub(crate) fn set_allowed(&mut self, media: MediaState) {
         self.allowed = media;
     }
 
-    /// Uses other devices from now on.
+    /// Changes the devices in use.
     pub(crate) fn choose(&mut self, choice: DeviceChoice) {
         self.capture.choose(choice, &self.audio);
     }
@@ -82,7 +82,7 @@ impl Devices {
         self.audio.send(Control::Chime(until));
     }
 
-    /// Processes the microphone's sound like this from now on.
+    /// Changes how the microphone's sound is processed.
     pub(crate) fn set_processing(&mut self, config: codecs::ApmConfig) {
         self.audio.send(Control::Processing(config));
     }
@@ -95,7 +95,7 @@ impl Devices {
         [self.capture.poll_timeout(), self.sounding].into_iter().flatten().min()
     }
 
-    /// Opens what is wanted and closes the rest.
+    /// Opens the wanted devices and closes the others.
     pub(crate) fn update(&mut self, now: Instant, in_call: bool) {
         self.sounding.take_if(|until| *until <= now);
         let speaker = in_call || self.preview.microphone || self.sounding.is_some();
@@ -106,42 +106,42 @@ impl Devices {
         self.capture.want(now, wanted, speaker, &self.audio);
     }
 
-    /// Which of microphone and camera the others shall think of as working, as far as they are wanted.
+    /// Whether microphone and camera should appear as working to the others, as far as they are wanted.
     pub(crate) fn able(&self, now: Instant) -> MediaState {
         self.capture.able(now)
     }
 
-    /// Own pictures.
+    /// The slot of our own pictures.
     pub(crate) fn pictures(&self) -> FrameSlot {
         self.capture.slot.clone()
     }
 
-    /// How loud everybody is.
+    /// The loudness of everybody.
     pub(crate) fn levels(&self) -> watch::Receiver<Levels> {
         self.audio.levels.clone()
     }
 
-    /// True once after each change of what is found, chosen or wrong.
+    /// Returns true once after each change of the devices found, the devices chosen or the problems.
     pub(crate) fn take_changed(&mut self) -> bool {
         self.capture.take_changed() | std::mem::take(&mut self.found_changed)
     }
 
-    /// Devices found at the last look.
+    /// The devices found by the last search.
     pub(crate) fn found(&self) -> Arc<[DeviceInfo]> {
         self.found.clone()
     }
 
-    /// Devices in use, as chosen.
+    /// The chosen devices.
     pub(crate) fn choice(&self) -> &DeviceChoice {
         self.capture.choice()
     }
 
-    /// What is wrong now.
+    /// The current problems.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         self.capture.problems()
     }
 
-    /// Closes everything, and waits a little for that to be done.
+    /// Closes all devices, and waits up to two seconds until they are closed.
     pub(crate) async fn end(self) {
         self.capture.end().await;
     }

@@ -1,4 +1,4 @@
-//! The connections with the others.
+//! The peer connections with the other participants.
 
 use crate::audio::{self, Audio};
 use crate::participant::{ConnectionEvent, FromConnection, Participant, PeerCommand};
@@ -14,17 +14,17 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-/// How long figures are waited for.
+/// How long to wait for statistics.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What all connections are made from.
+/// Settings that all connections share.
 pub(crate) struct PeerSettings {
-    /// STUN and TURN servers to use in place of those the server names.
+    /// STUN and TURN servers to use instead of those that the server names.
     pub(crate) ice_servers: Option<Vec<IceServer>>,
     pub(crate) relay_only: bool,
     pub(crate) codecs: Vec<VideoCodec>,
     pub(crate) include_loopback: bool,
-    /// Connect to the participant of this name alone.
+    /// Connect only to the participant with this name.
     pub(crate) meets: Option<String>,
 }
 
@@ -32,12 +32,12 @@ pub(crate) struct PeerSettings {
 pub(crate) struct Peers {
     settings: PeerSettings,
     participants: HashMap<ParticipantId, Participant>,
-    /// Of each participant, their side of the last connection that was closed here.
+    /// For each participant, their side of the last connection that was closed here.
     former: HashMap<ParticipantId, FarSession>,
-    /// Bounds the checks of all connections together.
+    /// Limits the ICE checks of all connections together.
     checks: CheckPacer,
     seed: u64,
-    /// Connections opened so far.
+    /// The number of connections opened so far.
     opened: u64,
     audio: Audio,
     video: VideoOut,
@@ -45,17 +45,17 @@ pub(crate) struct Peers {
     inputs: VecDeque<Input>,
 }
 
-/// How a connection is to be made.
+/// The parameters of a new connection.
 pub(crate) struct Opening {
-    /// We yield when both offer at once.
+    /// Whether we are the polite peer, which yields when both sides offer.
     pub(crate) polite: bool,
-    /// We offer.
+    /// Whether we send the offer.
     pub(crate) offer: bool,
     pub(crate) ice_servers: Vec<message::IceServer>,
 }
 
 impl Peers {
-    /// No connections. `seed` is known to nobody else; `reports` leads back to [`Peers::handle`].
+    /// Starts without connections. `seed` must be secret. `reports` leads back to [`Peers::handle`].
     pub(crate) fn new(
         settings: PeerSettings,
         seed: u64,
@@ -77,12 +77,12 @@ impl Peers {
         }
     }
 
-    /// Whether there shall be a connection with somebody of this name.
+    /// Whether to connect to a participant with this name.
     pub(crate) fn meets(&self, name: Option<&str>) -> bool {
         self.settings.meets.as_deref().is_none_or(|meets| name == Some(meets))
     }
 
-    /// Makes a connection.
+    /// Opens a connection.
     pub(crate) fn open(&mut self, id: ParticipantId, opening: Opening) {
         let Opening { polite, offer, ice_servers } = opening;
         self.opened += 1;
@@ -101,24 +101,24 @@ impl Peers {
         }
     }
 
-    /// Closes the connection and makes another one in its place.
+    /// Closes the connection and opens another one in its place.
     pub(crate) fn renew(&mut self, id: ParticipantId, opening: Opening) {
         self.disconnect(&id);
         self.open(id, opening);
     }
 
-    /// Closes the connection with somebody who has left.
+    /// Closes the connection with a participant who has left.
     pub(crate) fn close(&mut self, id: &ParticipantId) {
         self.disconnect(id);
         self.former.remove(id);
     }
 
-    /// Looks for another path to somebody.
+    /// Restarts ICE, to find another path to a participant.
     pub(crate) fn restart_ice(&mut self, id: &ParticipantId) {
         self.send(id, PeerCommand::RestartIce);
     }
 
-    /// From now on somebody has use for no larger pictures than this.
+    /// Sets the largest size that a participant can use from now on.
     pub(crate) fn set_resolution(&mut self, id: ParticipantId, most: Resolution) {
         if let Some(participant) = self.participants.get_mut(&id) {
             participant.most = Some(most);
@@ -126,8 +126,8 @@ impl Peers {
         self.video.send(video_out::Control::Resolution(id, most));
     }
 
-    /// Hands signalling from the far side to its connection. Signalling of a former connection is dropped. An offer that
-    /// begins another connection of theirs needs another one here, which the call decides.
+    /// Passes signalling from the far side to its connection. Signalling of a former connection is dropped. An offer
+    /// that starts a new connection on the far side needs a new one here, which the call decides on.
     pub(crate) fn handle_signal(&mut self, id: ParticipantId, signal: PeerSignal) {
         let former = self.former.get(&id);
         let command = match signal {
@@ -150,7 +150,7 @@ impl Peers {
                 };
                 PeerCommand::Description(kind, sdp)
             }
-            // Their description comes first.
+            // The description must arrive before its candidates.
             PeerSignal::Candidate(_)
                 if former.is_some() && self.participants.get(&id).is_none_or(|p| p.far.is_none()) =>
             {
@@ -161,7 +161,7 @@ impl Peers {
         self.send(&id, command);
     }
 
-    /// Takes what a connection reports; of one that was given up nothing.
+    /// Takes a report of a connection. Reports of a closed connection are ignored.
     pub(crate) fn handle(&mut self, (number, id, event): FromConnection) {
         let Some(participant) = self.participants.get_mut(&id).filter(|p| p.number == number) else { return };
         match event {
@@ -175,17 +175,18 @@ impl Peers {
         }
     }
 
-    /// What the call should know next, in order.
+    /// Returns the next input for the call, in order.
     pub(crate) fn poll_input(&mut self) -> Option<Input> {
         self.inputs.pop_front()
     }
 
-    /// The newest frames of somebody's first (`0`) or second (`1`) video line.
+    /// The slot with the newest frames of a participant's first (`0`) or second (`1`) video media line.
     pub(crate) fn pictures(&self, id: &ParticipantId, line: usize) -> Option<FrameSlot> {
         self.participants.get(id)?.video.slots.get(line).cloned()
     }
 
-    /// Asks everybody at once and answers when all have; a connection that does not answer is left out.
+    /// Asks all connections at the same time and answers when all have replied. A connection that does not reply in
+    /// time has no `path`.
     pub(crate) fn stats(&self, answer: oneshot::Sender<EngineStats>) {
         let (to_audio, audio_stats) = oneshot::channel();
         self.audio.send(audio::Control::Stats(to_audio));
@@ -207,7 +208,7 @@ impl Peers {
                 let audio_in = sounds.iter().find(|(who, _)| *who == id).map(|(_, stats)| *stats);
                 participants.push(ParticipantStats { id, path, video_in, audio_in });
             }
-            let _ = answer.send(EngineStats { video_out, participants }); // whoever asked may have gone
+            let _ = answer.send(EngineStats { video_out, participants }); // the receiver may be dropped
         });
     }
 
@@ -226,7 +227,7 @@ impl Peers {
         }
     }
 
-    /// Closes the connection with somebody who stays.
+    /// Closes the connection with a participant who stays in the room.
     fn disconnect(&mut self, id: &ParticipantId) {
         self.video.send(video_out::Control::Remove(id.clone()));
         self.audio.send(audio::Control::Remove(id.clone()));
@@ -235,19 +236,20 @@ impl Peers {
         }
     }
 
-    /// Nothing but a new connection helps; the call decides when.
+    /// Only a new connection can help. The call decides when to open it.
     fn broken(&mut self, id: &ParticipantId) {
         self.disconnect(id);
         self.inputs.push_back(Input::Peer { id: id.clone(), input: PeerInput::Broken });
     }
 
-    /// Never waits: a connection that takes nothing is of no use, and must not hold up the others.
+    /// Sends a command without waiting. A connection that accepts no commands is useless, and must not delay the
+    /// others.
     fn send(&mut self, id: &ParticipantId, command: PeerCommand) {
         let Some(participant) = self.participants.get(id) else { return };
         match participant.commands.try_send(command) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
-                tracing::warn!("{}: the connection takes nothing any more and is made anew", id.0);
+                tracing::warn!("{}: the connection accepts no more commands and is replaced", id.0);
                 self.broken(id);
             }
             Err(TrySendError::Closed(_)) => self.broken(id),
@@ -273,26 +275,26 @@ impl Peers {
                 None => return,
             },
             PeerEvent::Negotiated { .. } => return self.prepare(&id),
-            // Encoders read codec, target and requests for keyframes themselves.
+            // Encoders read codec, target bitrate and keyframe requests directly.
             PeerEvent::RemoteTrack { .. } | PeerEvent::RemoteTrackEnded { .. } | PeerEvent::Target(_) => return,
         };
         self.inputs.push_back(input);
     }
 
-    /// A codec is agreed on: the first keyframe can be made.
+    /// A codec is negotiated, so the first keyframe can be encoded.
     fn prepare(&self, id: &ParticipantId) {
         if let Some((media, most)) = self.media(id) {
             self.video.send(video_out::Control::Prepare(media, most));
         }
     }
 
-    /// The way out to somebody, and how much of a picture they have use for.
+    /// The media output to a participant, and the largest size that they can use.
     fn media(&self, id: &ParticipantId) -> Option<(MediaOut, Option<Resolution>)> {
         let participant = self.participants.get(id)?;
         Some((participant.media.clone()?, participant.most))
     }
 
-    /// Media flows only over a path that is up.
+    /// Starts sending media as soon as the connection is established.
     fn handle_state(&mut self, id: &ParticipantId, state: PeerState) -> Option<PeerInput> {
         match state {
             PeerState::Connected => {

@@ -1,4 +1,4 @@
-//! What the driver publishes, what that shares with what it published before, and what it costs.
+//! What the driver publishes, what each view shares with the previous one, and what an event costs.
 
 use super::*;
 use crate::config::{DeviceChoice, JoinRequest, ServerAddress};
@@ -11,9 +11,9 @@ use signaling::identity::DeviceKey;
 use signaling::message::{Participant, ParticipantId, ServerMessage};
 use std::time::Duration;
 
-/// Tables of the board.
+/// The number of tables on the board.
 const TABLES: usize = 1_000;
-/// Lines of chat before anything is looked at.
+/// Lines of chat before the tests begin.
 const LINES: usize = 500;
 
 /// A driver without its loop.
@@ -24,7 +24,7 @@ struct Rig {
 }
 
 impl Rig {
-    /// In a call with two others, the board of the kept session and the chat being full.
+    /// In a call with two others, with a full board of the kept session and a full chat.
     fn in_call() -> Self {
         let (driver, inbox, view) = Driver::new(config(), mpsc::channel(1).1).unwrap();
         let mut rig = Self { driver, view, _inbox: inbox };
@@ -64,7 +64,7 @@ impl Rig {
         self.message(ServerMessage::Board(BoardNews::Patch(patch)));
     }
 
-    /// The newest view, which counts as seen.
+    /// Returns the newest view and marks it as seen.
     fn view(&mut self) -> AppView {
         self.view.borrow_and_update().clone()
     }
@@ -158,7 +158,7 @@ async fn a_line_of_chat_shares_the_board_and_all_earlier_lines() {
     assert!(Arc::ptr_eq(&before.devices, &after.devices) && Arc::ptr_eq(&before.notices, &after.notices));
     assert!(Arc::ptr_eq(&before.call.participants, &after.call.participants));
     let (old, new) = (&before.call.chat, &after.call.chat);
-    assert!(old[1..].iter().zip(new.iter()).all(|(old, new)| Arc::ptr_eq(old, new)), "the first has gone");
+    assert!(old[1..].iter().zip(new.iter()).all(|(old, new)| Arc::ptr_eq(old, new)), "the first was dropped");
     assert_eq!(new.last().map(|line| line.text.clone()), Some(format!("line {LINES}")));
 }
 
@@ -175,8 +175,8 @@ async fn a_patch_shares_the_call_and_all_other_tables() {
     assert_eq!((other, new[3].topic.as_str()), (vec![3], "Other 3"));
 }
 
-/// Prints what one event costs the driver, in µs (docs/benchmarks.md). It measures and tests nothing, so it is built
-/// only when asked for: `cargo test -p engine --features measure --lib cost_of_events -- --nocapture`.
+/// Prints what one event costs the driver, in µs (docs/benchmarks.md). It asserts nothing, so it is built only on
+/// request: `cargo test -p engine --features measure --lib cost_of_events -- --nocapture`.
 #[cfg(feature = "measure")]
 #[tokio::test]
 async fn cost_of_events() {
