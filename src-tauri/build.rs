@@ -1,4 +1,4 @@
-//! Lists the commands, so that the window may call these and nothing else.
+//! Lists the commands that the window may call. All others are refused.
 
 fn main() {
     let commands = tauri_build::AppManifest::new().commands(&[

@@ -1,19 +1,19 @@
-//! Servers and links as texts, and back. What comes from outside is checked by `signaling` alone.
+//! Conversion of servers and links to and from text. `signaling` alone checks input from outside.
 
 use crate::state::{CommandError, KnownServer, PendingLink};
 use engine::ServerAddress;
 use engine::signaling::link::{Link, LinkError};
 
-/// Any room's name: a server's address is checked as part of a link.
+/// A placeholder room, because a server's address is checked as part of a link.
 const SOME_ROOM: &str = "lunch";
 
-/// A server from its address and the fingerprint of its certificate.
+/// Parses a server's address and the fingerprint of its certificate.
 pub(crate) fn server(url: &str, fingerprint: Option<&str>) -> Result<ServerAddress, CommandError> {
     let link = link(SOME_ROOM, url, fingerprint, None)?;
     Ok(ServerAddress { url: link.server, fingerprint: link.fingerprint })
 }
 
-/// A link from its parts.
+/// Builds a link from its parts.
 pub(crate) fn link(
     room: &str,
     url: &str,
@@ -27,7 +27,7 @@ pub(crate) fn link(
     Link::new(room, url, fingerprint, invite).map_err(refusal)
 }
 
-/// What the window is told of a link.
+/// Describes a link for the window.
 pub(crate) fn pending(link: &Link, known: &[KnownServer]) -> PendingLink {
     PendingLink {
         room: link.room.clone(),
@@ -38,27 +38,27 @@ pub(crate) fn pending(link: &Link, known: &[KnownServer]) -> PendingLink {
     }
 }
 
-/// What makes a known server this server; `None` if somebody wrote nonsense into the settings.
+/// The origin of a known server. `None` if its entry in the settings is invalid.
 pub(crate) fn origin(known: &KnownServer) -> Option<String> {
     server(&known.url, known.fingerprint.as_deref()).ok().map(|address| address.origin())
 }
 
-/// `wss://host[:port]`, without the slash that a URL ends with.
+/// `wss://host[:port]`, without the trailing slash of a URL.
 pub(crate) fn plain(url: &url::Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-/// 64 hexadecimal digits.
+/// Formats a fingerprint as 64 hexadecimal digits.
 pub(crate) fn hex(fingerprint: &[u8; 32]) -> String {
     fingerprint.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Why a link or an address is not taken.
+/// Converts the reason why a link or an address was refused.
 pub(crate) fn refusal(error: LinkError) -> CommandError {
     CommandError { code: error.code().into(), message: error.to_string() }
 }
 
-/// Digits with or without colons, as people copy them.
+/// Parses digits with or without colons, as people copy them.
 fn bytes(text: &str) -> Option<[u8; 32]> {
     let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
     if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {

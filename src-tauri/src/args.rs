@@ -1,4 +1,4 @@
-//! The command line. Links come by it too: systems start a link's handler with the link as argument.
+//! The command line. It also carries links: systems start a link's handler with the link as an argument.
 
 use clap::Parser;
 use engine::VideoLimits;
@@ -11,51 +11,51 @@ use url::Url;
 pub(crate) struct Args {
     /// A link to open: lunchroom://join/ROOM?server=wss://HOST, or https://HOST/r/ROOM.
     pub(crate) link: Option<String>,
-    /// Be another person on this machine: settings, key and window of their own.
+    /// Run as another person on this machine, with separate settings, key and window.
     #[arg(long, value_name = "NAME", value_parser = profile)]
     pub(crate) profile: Option<String>,
-    /// Server of this launch, ws://HOST:PORT or wss://HOST; it is not kept in the settings.
+    /// Server for this launch, ws://HOST:PORT or wss://HOST. It is not saved in the settings.
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<Url>,
-    /// Camera of this launch by id or name, test (a test pattern) or clip:FILE@WxH; it is not kept in the settings.
+    /// Camera for this launch: id or name, test (a test pattern) or clip:FILE@WxH. It is not saved in the settings.
     #[arg(long, value_name = "DEVICE")]
     pub(crate) camera: Option<String>,
-    /// Microphone of this launch by id or name, tone or wav:FILE.
+    /// Microphone for this launch: id or name, tone or wav:FILE.
     #[arg(long, value_name = "DEVICE")]
     pub(crate) microphone: Option<String>,
-    /// Loudspeaker of this launch by id or name, off, null (played to nobody) or wav:FILE.
+    /// Loudspeaker for this launch: id or name, off, null (discards the sound) or wav:FILE.
     #[arg(long, value_name = "DEVICE")]
     pub(crate) speaker: Option<String>,
-    /// Largest picture of the camera that is sent, WIDTHxHEIGHT. Default: 1280x720.
+    /// Largest camera picture to send, WIDTHxHEIGHT. Default: 1280x720.
     #[arg(long, value_name = "SIZE")]
     pub(crate) size: Option<VideoLimits>,
-    /// Meet others only on this machine's loopback, for tests.
+    /// Connect to others only over this machine's loopback, for tests.
     #[arg(long)]
     pub(crate) loopback: bool,
-    /// Do not open the socket for pictures: the window asks for each one.
+    /// Do not open the socket for pictures. The window then requests each picture.
     #[arg(long)]
     pub(crate) no_frame_socket: bool,
-    /// How much is logged: off, error, warn, info, debug or trace.
+    /// Log level: off, error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", env = "LUNCHROOM_LOG", default_value = "info")]
     pub(crate) log: LevelFilter,
 }
 
 impl Args {
-    /// The link that a second start was given. Anybody on this machine can start one with anything: of what is not
-    /// understood only the wish to see the window is left.
+    /// Returns the link that a second start was given. Anybody on this machine can start one with any arguments.
+    /// Arguments that are not understood are ignored, and the start only shows the window.
     pub(crate) fn link_of(argv: Vec<String>) -> Option<String> {
         Args::try_parse_from(argv).ok().and_then(|args| args.link)
     }
 }
 
-/// A profile is part of folder and bus names.
+/// Parses a profile's name, which becomes part of folder and bus names.
 fn profile(name: &str) -> Result<String, String> {
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
     let rest = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if starts && rest && name.len() <= 24 {
         Ok(name.to_owned())
     } else {
-        Err("at most 24 small letters and digits, a letter first".into())
+        Err("use at most 24 lowercase letters and digits, starting with a letter".into())
     }
 }
 

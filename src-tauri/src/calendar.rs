@@ -1,18 +1,18 @@
-//! A table as a calendar file: kept where people look for what they saved, and shown by the system's calendar.
+//! Saves a table as a calendar file among the downloads, where the system's calendar opens it.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Result, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Letters of a topic that a file's name takes.
+/// The number of characters of a topic used in a file name.
 const LONGEST: usize = 40;
-/// Files of one name that are tried, before another name has to do.
+/// How many numbered variants of a file name are tried before saving fails.
 const TRIES: u32 = 100;
 
-/// Writes it to the folder under a name of its own; where it is.
+/// Writes the text to a new file in the folder and returns its path.
 ///
 /// # Errors
-/// Of the file system: the folder cannot be made, or takes no file.
+/// An error of the file system if the folder cannot be created or the file cannot be written.
 pub(crate) fn save(folder: &Path, topic: &str, text: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
     let name = name(topic);
@@ -27,7 +27,8 @@ pub(crate) fn save(folder: &Path, topic: &str, text: &str) -> Result<PathBuf> {
     Err(ErrorKind::AlreadyExists.into())
 }
 
-/// What a topic may be called on every system: letters and digits of any script, the rest hyphens.
+/// The file name for a topic, valid on every system: letters and digits of any script, with hyphens for everything
+/// else.
 fn name(topic: &str) -> String {
     let kept: String = topic.chars().take(LONGEST).map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     let words: Vec<&str> = kept.split('-').filter(|word| !word.is_empty()).collect();

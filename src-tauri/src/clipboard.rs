@@ -1,15 +1,15 @@
-//! The system's clipboard. On Linux its content lives as long as the program that put it there, so it is kept open.
+//! The system's clipboard. On Linux its content lasts only as long as the program that set it, so it stays open.
 
 use std::sync::{Mutex, PoisonError};
 
-/// The clipboard, opened when it is first used.
+/// The clipboard, opened on first use.
 #[derive(Default)]
 pub(crate) struct Clipboard {
     open: Mutex<Option<arboard::Clipboard>>,
 }
 
 impl Clipboard {
-    /// Puts text there; or why that failed.
+    /// Sets the clipboard's text. Returns a message if that failed.
     pub(crate) fn set(&self, text: String) -> Result<(), String> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.is_none() {

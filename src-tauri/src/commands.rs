@@ -1,4 +1,4 @@
-//! What the window may ask. Each command hands over to the engine or the desk, and decides nothing.
+//! The commands that the window may call. Each one forwards to the engine or the desk, and decides nothing.
 
 pub(crate) mod board;
 
@@ -116,7 +116,7 @@ pub(crate) async fn dismiss_notice(desk: TheDesk<'_>) -> Answer {
     Ok(())
 }
 
-/// Puts the reminders up to this number away.
+/// Dismisses the reminders up to this number.
 #[tauri::command]
 pub(crate) async fn dismiss_reminders(desk: TheDesk<'_>, last: u64) -> Answer {
     desk.tell(Ask::DismissReminders(last)).await;
@@ -139,7 +139,7 @@ pub(crate) async fn stats(engine: TheEngine<'_>) -> Result<Stats, CommandError> 
     Ok(figures::stats(&engine.stats().await.map_err(show::stopped)?))
 }
 
-/// How loud everybody is, for a window without the socket.
+/// Returns everybody's loudness, for a window without the frame socket.
 #[tauri::command]
 pub(crate) async fn levels(engine: TheEngine<'_>) -> Result<serde_json::Map<String, serde_json::Value>, CommandError> {
     Ok(show::levels(&engine.levels().borrow()))
@@ -151,13 +151,13 @@ pub(crate) async fn tiles(fallback: State<'_, Fallback>, tiles: Vec<Tile>) -> An
     Ok(())
 }
 
-/// The next picture of a stream as the packet of the frame socket; empty if none comes for a while.
+/// Returns the next picture of a stream, as a packet of the frame socket. Empty if none arrives within two seconds.
 #[tauri::command]
 pub(crate) async fn next_frame(fallback: State<'_, Fallback>, stream: u16) -> Result<Response, CommandError> {
     Ok(Response::new(fallback.next(stream).await))
 }
 
-/// Where the log was written for a report of a fault.
+/// Writes the log to one file, for bug reports, and returns its path.
 #[tauri::command]
 pub(crate) async fn export_log(folders: State<'_, Folders>) -> Result<String, CommandError> {
     let folders = folders.inner().clone();

@@ -1,5 +1,5 @@
-//! The one task that owns what the shell itself knows: settings, the link that waits for an answer, the server in the
-//! app. It puts that and the engine's view together and hands the whole to the window.
+//! The task that owns the shell's own state: settings, the link that waits for an answer, the server in the app. It
+//! combines that with the engine's view and sends the result to the window.
 
 mod converted;
 mod passing;
@@ -26,59 +26,59 @@ use std::sync::Arc;
 use tauri::ipc::Channel;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// What the window asks, on its way to the desk. When full the command waits.
+/// Requests of the window to the desk. When full, the command waits.
 const ASKS: usize = 32;
-/// Problems of the shell that are kept; the oldest goes first.
+/// Problems of the shell that are kept. When full, the oldest is dropped.
 const PROBLEMS: usize = 8;
 
-/// What a command is answered.
+/// The result of a command.
 pub(crate) type Answer = Result<(), CommandError>;
 
-/// What only the desk can do.
+/// A request that only the desk can handle.
 pub(crate) enum Ask {
-    /// The window is there and wants the state from now on.
+    /// The window is open and receives the state from now on.
     Subscribe(Channel<AppUpdate>),
     Join(Join, oneshot::Sender<Answer>),
-    /// Keep a session without a room.
+    /// Keeps a session without a room. The first field is the server, the second its fingerprint.
     Connect(Option<String>, Option<String>, oneshot::Sender<Answer>),
     Save(Box<Settings>, oneshot::Sender<Answer>),
     Select(Choice, oneshot::Sender<Answer>),
     OpenLink(String, oneshot::Sender<Answer>),
     DismissLink,
     DismissNotice,
-    /// The reminders up to this number were put away.
+    /// Dismisses the reminders up to this number.
     DismissReminders(u64),
     Host(oneshot::Sender<Answer>),
     StopHosting,
-    /// Something went wrong outside of the desk.
+    /// A problem that occurred outside of the desk.
     Problem(Problem),
-    /// The app ends.
+    /// Ends the desk.
     Stop(oneshot::Sender<()>),
 }
 
-/// The way to the desk. Clones are the same one.
+/// The handle to the desk. Clones lead to the same desk.
 #[derive(Debug, Clone)]
 pub(crate) struct DeskHandle {
     asks: mpsc::Sender<Ask>,
-    /// What the window was last told.
+    /// The state that was last sent to the window.
     pub(crate) shown: watch::Receiver<AppState>,
 }
 
 impl DeskHandle {
-    /// Hands over something that needs no answer.
+    /// Sends a request that needs no answer.
     pub(crate) async fn tell(&self, ask: Ask) {
-        let _ = self.asks.send(ask).await; // the app ends
+        let _ = self.asks.send(ask).await; // an error: the app is exiting
     }
 
-    /// Asks and waits for the answer.
+    /// Sends a request and waits for the answer.
     pub(crate) async fn ask(&self, ask: impl FnOnce(oneshot::Sender<Answer>) -> Ask) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.tell(ask(answer)).await;
-        answered.await.unwrap_or_else(|_| Err(fault("stopped", "The app is about to end.")))
+        answered.await.unwrap_or_else(|_| Err(fault("stopped", "The app is exiting.")))
     }
 }
 
-/// What the desk starts with.
+/// The initial values of the desk.
 pub(crate) struct Opening {
     pub(crate) args: Args,
     pub(crate) folders: Folders,
@@ -96,20 +96,20 @@ struct Desk {
     folders: Folders,
     key: DeviceKey,
     settings: SettingsFile,
-    /// The server of this launch, which is not kept.
+    /// The server of this launch, which is not saved.
     launch_server: Option<KnownServer>,
-    /// Whether that server, or the one in the app, is chosen rather than the one in the file.
+    /// Whether that server or the one in the app is selected, rather than the one in the file.
     passing_chosen: bool,
-    /// Devices of this launch, which are not kept.
+    /// Whether devices were chosen for this launch. Choices are then not saved.
     launch_devices: bool,
     link: Option<PendingLink>,
-    /// A server that was agreed to and has not answered yet.
+    /// The link whose server the person accepted, until that server has answered.
     agreed: Option<Link>,
     hosted: Option<Hosted>,
     problems: Vec<Problem>,
-    /// The number of the last notice that the person has read.
+    /// The number of the last notice that the person dismissed.
     read: u64,
-    /// The first reminder that was not put away.
+    /// The number of the first reminder that was not dismissed.
     reminders_from: u64,
     frames: Option<FrameAccess>,
     window: Option<Channel<AppUpdate>>,
@@ -163,7 +163,7 @@ impl Desk {
                         if let Some(hosted) = self.hosted.take() {
                             hosted.stop().await;
                         }
-                        let _ = done.send(()); // whoever waited may have given up
+                        let _ = done.send(()); // the receiver may be dropped
                         return;
                     }
                     Some(ask) => self.handle(ask).await,
@@ -182,7 +182,7 @@ impl Desk {
     async fn handle(&mut self, ask: Ask) {
         match ask {
             Ask::Subscribe(window) => {
-                let _ = window.send(AppUpdate::whole(&self.state())); // a window that is gone comes again
+                let _ = window.send(AppUpdate::whole(&self.state())); // a window that is gone subscribes again
                 self.window = Some(window);
             }
             Ask::Join(join, answer) => reply(answer, self.join(join).await),
@@ -201,7 +201,7 @@ impl Desk {
             Ask::Host(answer) => reply(answer, self.host().await),
             Ask::StopHosting => self.stop_hosting().await,
             Ask::Problem(problem) => self.problem(problem),
-            Ask::Stop(_) => {} // the loop has it
+            Ask::Stop(_) => {} // handled in `run`
         }
     }
 
@@ -220,11 +220,12 @@ impl Desk {
         self.engine.command(Command::Join(request)).await.map_err(show::stopped)
     }
 
-    /// Who joins there agreed to the server: once it has answered, and is the one of the link, it is a known one.
+    /// Adds the server of an accepted link to the known servers as soon as it has answered with the certificate that
+    /// the link names.
     fn remember(&mut self) {
         let SessionView::Open { server } = self.view.borrow().session.clone() else { return };
         let Some(link) = self.agreed.take_if(|link| link.origin() == server.origin()) else { return };
-        let _ = self.keep(with(self.settings.get().clone(), &link)); // told as a problem of its own
+        let _ = self.keep(with(self.settings.get().clone(), &link)); // reported as a problem
     }
 
     async fn connect(&mut self, server: Option<&str>, fingerprint: Option<&str>) -> Answer {
@@ -234,7 +235,7 @@ impl Desk {
         self.engine.command(Command::Connect { server, name }).await.map_err(show::stopped)
     }
 
-    /// Who is a member there says so from the start of the session.
+    /// Passes the server's secret to the engine, so that a member is one from the start of the session.
     async fn tell_secret(&self, server: &ServerAddress) {
         let origin = server.origin();
         let is_it = |known: &KnownServer| address::origin(known).is_some_and(|of| of == origin);
@@ -263,7 +264,7 @@ impl Desk {
     async fn select(&mut self, choice: Choice) -> Answer {
         if !self.launch_devices {
             let settings = Settings { devices: choice.clone(), ..self.settings.get().clone() };
-            let _ = self.keep(settings); // told as a problem of its own
+            let _ = self.keep(settings); // reported as a problem
         }
         self.engine.command(Command::SelectDevices(devices(choice))).await.map_err(show::stopped)
     }
@@ -271,7 +272,7 @@ impl Desk {
     fn open_link(&mut self, text: &str) -> Answer {
         let link = Link::parse(text).map_err(|error| {
             let refused = address::refusal(error);
-            // A link that was clicked elsewhere has nobody to catch the refusal.
+            // A link that was opened outside the app has no caller to receive the error.
             self.problem(Problem { code: refused.code.clone(), message: refused.message.clone(), device: None });
             refused
         })?;
@@ -285,7 +286,7 @@ impl Desk {
             self.hosted = Some(Hosted::start(self.folders.server.clone()).await?);
             self.passing_chosen = true;
         }
-        // Whoever hosts is the first at the table's board.
+        // The host connects first and so sees the board.
         if self.settings.get().name.is_empty() { Ok(()) } else { self.connect(None, None).await }
     }
 
@@ -299,7 +300,7 @@ impl Desk {
         }
     }
 
-    /// The named server, or the one of the settings.
+    /// The named server, or the one selected in the settings.
     fn server(&self, url: Option<&str>, fingerprint: Option<&str>) -> Result<ServerAddress, CommandError> {
         if let Some(url) = url {
             return address::server(url, fingerprint);
@@ -312,7 +313,7 @@ impl Desk {
 
     fn name(&self) -> Result<String, CommandError> {
         let name = self.settings.get().name.clone();
-        if name.is_empty() { Err(fault("no_name", "Say what people shall call you first.")) } else { Ok(name) }
+        if name.is_empty() { Err(fault("no_name", "Enter your name first.")) } else { Ok(name) }
     }
 
     fn keep(&mut self, settings: Settings) -> Answer {
@@ -339,14 +340,14 @@ impl Desk {
         self.shown_settings().servers
     }
 
-    /// Servers that are there for the time being: of this launch, and the one in the app.
+    /// Temporary servers: the one of this launch, and the one in the app.
     fn passing_servers(&self) -> Vec<KnownServer> {
         let hosted =
             self.hosted.as_ref().map(|hosted| known(&hosted.shown.url, Some(hosted.shown.fingerprint.clone())));
         self.launch_server.iter().cloned().chain(hosted).collect()
     }
 
-    /// The settings with those servers among the known ones.
+    /// The settings, with the temporary servers among the known ones.
     fn shown_settings(&self) -> Settings {
         passing::show(self.settings.get().clone(), &self.passing_servers(), self.passing_chosen)
     }
@@ -357,7 +358,7 @@ impl Desk {
         let Some(update) = update else { return };
         self.shown.send_replace(state);
         if self.window.as_ref().is_some_and(|window| window.send(update).is_err()) {
-            self.window = None; // it is gone, and asks again when it is back
+            self.window = None; // it is gone, and subscribes again when it is back
         }
     }
 
@@ -367,7 +368,7 @@ impl Desk {
     }
 
     fn state(&mut self) -> AppState {
-        let view = self.view.borrow().clone(); // its large parts are shared
+        let view = self.view.borrow().clone(); // cheap: its large parts are shared
         AppState {
             session: show::session(&view.session),
             call: self.converted.call(&view, view.call.notices <= self.read),
@@ -386,7 +387,7 @@ impl Desk {
     }
 }
 
-/// The settings with the server of a link among the known ones.
+/// Adds the server of a link to the known servers.
 fn with(mut settings: Settings, link: &Link) -> Settings {
     if !address::pending(link, &settings.servers).known {
         let name = link.server.host_str().unwrap_or_default().to_owned();
@@ -397,7 +398,7 @@ fn with(mut settings: Settings, link: &Link) -> Settings {
     settings
 }
 
-/// How the settings want the microphone's sound.
+/// The processing of the microphone's sound that the settings ask for.
 pub(crate) fn processing(settings: &Settings) -> ApmConfig {
     let noise = match settings.noise {
         _ if settings.music => NoiseSuppression::Off,
@@ -408,7 +409,7 @@ pub(crate) fn processing(settings: &Settings) -> ApmConfig {
     ApmConfig { noise, gain: !settings.music, ..ApmConfig::default() }
 }
 
-/// Chosen devices as the engine wants them.
+/// Converts chosen devices for the engine.
 pub(crate) fn devices(choice: Choice) -> DeviceChoice {
     let Choice { camera, microphone, speaker } = choice;
     DeviceChoice { camera, microphone, speaker }
@@ -446,7 +447,7 @@ fn known(url: &str, fingerprint: Option<String>) -> KnownServer {
 }
 
 fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
-    let _ = to.send(answer); // the window may have been loaded again
+    let _ = to.send(answer); // the window may have been reloaded
 }
 
 fn fault(code: &str, message: &str) -> CommandError {

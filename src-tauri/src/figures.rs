@@ -1,10 +1,10 @@
-//! The engine's counters for the statistics panel.
+//! Converts the engine's statistics for the statistics panel.
 
 use crate::state::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
 use engine::{EngineStats, ParticipantStats, PeerStats, VideoInStats, VideoOutStats};
 use std::time::{Duration, Instant};
 
-/// All of them.
+/// Converts all statistics.
 pub(crate) fn stats(stats: &EngineStats) -> Stats {
     Stats {
         at_ms: crate::show::unix_ms(Instant::now()),

@@ -1,23 +1,23 @@
-//! Where things are kept on this machine.
+//! The folders and files of the app on this machine.
 
 use std::path::{Path, PathBuf};
 use tauri::{AppHandle, Manager};
 
-/// Folders of this profile; each is made when something is first written there.
+/// Folders of this profile. Each is created when something is first written to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
     /// Settings and key.
     pub(crate) config: PathBuf,
-    /// What the server in the app keeps.
+    /// Data of the server in the app.
     pub(crate) server: PathBuf,
     /// The log.
     pub(crate) log: PathBuf,
-    /// Where people look for files they asked for.
+    /// Where people look for files that they saved.
     pub(crate) downloads: PathBuf,
 }
 
 impl Folders {
-    /// The system's folders for this app. A profile has another identifier, and so its own.
+    /// The system's folders for this app. A profile has its own identifier, and so its own folders.
     pub(crate) fn find(app: &AppHandle) -> tauri::Result<Folders> {
         let path = app.path();
         let data = path.app_local_data_dir()?;
@@ -26,8 +26,8 @@ impl Folders {
     }
 }
 
-/// Writes it beside and moves it into place, so that a crash leaves the old content or the new; readable by its owner
-/// alone.
+/// Writes a file that only its owner can read. The content is written to a second file, which is then moved into place,
+/// so that a crash leaves either the old or the new content.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     if let Some(folder) = path.parent() {
@@ -44,7 +44,7 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> 
     std::fs::rename(&beside, path)
 }
 
-/// Moves a file that cannot be read aside, under a name that is free; the new name.
+/// Renames an unreadable file to a free name, and returns that name.
 pub(crate) fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let free = (1..).map(|n| path.with_file_name(format!("{name}.broken-{n}"))).find(|new| !new.exists());
@@ -58,7 +58,7 @@ pub(crate) mod scratch {
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-    /// A folder of its own that goes with the value.
+    /// A temporary folder, which is removed when the value is dropped.
     pub(crate) struct Scratch(pub(crate) PathBuf);
 
     impl Scratch {

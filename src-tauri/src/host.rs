@@ -1,4 +1,5 @@
-//! The server in the app: for people on one network, with a certificate of its own that their link names.
+//! The server in the app, for people on one network. It has a self-signed certificate, whose fingerprint is in its
+//! link.
 
 use crate::address::hex;
 use crate::state::{CommandError, Hosting};
@@ -10,18 +11,18 @@ use server::{Config, Server, StartError, Tls, Turn};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-/// The room that the link leads to.
+/// The room of the link.
 const ROOM: &str = "lunch";
 
-/// A running server and how to reach it.
+/// A running server, and how to reach it.
 pub(crate) struct Hosted {
     server: Server,
     pub(crate) shown: Hosting,
 }
 
 impl Hosted {
-    /// Starts it on the usual port, or on a free one if that is taken. Its certificate and secret are kept in `folder`,
-    /// so that links stay good.
+    /// Starts the server on the default port, or on a free one if that is taken. Its certificate and secret are stored
+    /// in `folder`, so that links remain valid.
     pub(crate) async fn start(folder: PathBuf) -> Result<Hosted, CommandError> {
         let addresses = addresses();
         let Some(first) = addresses.first().copied() else { return Err(no_network()) };
@@ -39,7 +40,7 @@ impl Hosted {
         }
     }
 
-    /// Tells everybody and ends.
+    /// Notifies everybody and stops.
     pub(crate) async fn stop(self) {
         self.server.stop().await;
     }
@@ -51,7 +52,7 @@ fn config(folder: PathBuf, port: u16) -> Config {
         tls: Tls::SelfSigned,
         data_dir: Some(folder),
         zone: server::machine_zone(),
-        // On one network everybody reaches everybody.
+        // Machines on one network reach each other directly.
         turn: Turn::Off,
         ..Config::default()
     }
@@ -60,7 +61,7 @@ fn config(folder: PathBuf, port: u16) -> Config {
 fn show(server: &Server, first: IpAddr, addresses: &[IpAddr]) -> Result<Hosting, CommandError> {
     let url = format!("wss://{}", SocketAddr::new(first, server.addr().port()));
     let link = Link::new(ROOM, &url, server.fingerprint(), None).map_err(crate::address::refusal)?;
-    // A browser knows of no fingerprints, and the page that answers adds it to its link for the app.
+    // A browser cannot check fingerprints. The page that it loads adds the fingerprint to its link for the app.
     let web_link = Link::new(ROOM, &url, None, None).map_err(crate::address::refusal)?.to_web();
     Ok(Hosting {
         url,
@@ -72,14 +73,14 @@ fn show(server: &Server, first: IpAddr, addresses: &[IpAddr]) -> Result<Hosting,
     })
 }
 
-/// Black on white whatever the theme: cameras read nothing else well.
+/// Renders a QR code, black on white regardless of the theme: cameras do not reliably read other colours.
 fn qr(text: &str) -> Result<String, CommandError> {
     let code = QrCode::new(text)
         .map_err(|error| CommandError { code: "qr".into(), message: format!("no QR code: {error}") })?;
     Ok(code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build())
 }
 
-/// This machine's IPv4 addresses on its networks, private ones first: those that people around can reach.
+/// This machine's IPv4 addresses, private ones first because people nearby can reach them.
 fn addresses() -> Vec<IpAddr> {
     let all = if_addrs::get_if_addrs().inspect_err(|error| tracing::warn!("no addresses: {error}")).unwrap_or_default();
     let mut found: Vec<Ipv4Addr> = all
@@ -96,7 +97,7 @@ fn addresses() -> Vec<IpAddr> {
 fn no_network() -> CommandError {
     CommandError {
         code: "no_network".into(),
-        message: "This machine is on no network. Join one, then try again.".into(),
+        message: "This machine is not connected to a network. Connect it, then try again.".into(),
     }
 }
 

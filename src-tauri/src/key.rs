@@ -1,4 +1,4 @@
-//! The device's secret key in its file.
+//! The file with the device's secret key.
 
 use crate::folders::{set_aside, write_private};
 use crate::state::Problem;
@@ -6,8 +6,8 @@ use engine::signaling::identity::DeviceKey;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The kept key, or a new one where there is none. What is wrong with the file does not keep anybody from lunch: a new
-/// key is made, and the problem told, because others will see a stranger.
+/// Returns the stored key, or creates a new one. A broken file does not stop the app: a new key is created, and the
+/// problem is reported, because the others will see a new device.
 pub(crate) fn device_key(folder: &Path) -> (DeviceKey, Option<Problem>) {
     let path = folder.join("device.key");
     let problem = match std::fs::read(&path) {
@@ -23,20 +23,21 @@ pub(crate) fn device_key(folder: &Path) -> (DeviceKey, Option<Problem>) {
 }
 
 fn broken(path: &Path) -> Problem {
-    let aside = set_aside(path).map_or_else(|error| format!("it stays: {error}"), |new| new.display().to_string());
-    told("key_set_aside", format!("The device's key was damaged and set aside ({aside}); others see a new device."))
+    let aside = set_aside(path)
+        .map_or_else(|error| format!("not renamed: {error}"), |new| format!("renamed to {}", new.display()));
+    told("key_set_aside", format!("The device's key file is damaged ({aside}). Others will see a new device."))
 }
 
 fn new_key(path: &Path) -> (DeviceKey, Option<Problem>) {
     let mut secret = [0; 32];
     if let Err(error) = getrandom::fill(&mut secret) {
-        tracing::error!("the system gives no random numbers: {error}");
-        std::process::abort(); // a guessable key would be worse than none
+        tracing::error!("the system provides no random numbers: {error}");
+        std::process::abort(); // a guessable key would be worse than no app
     }
     let written = write_private(path, &secret);
     let problem = written
         .err()
-        .map(|error| told("key_not_kept", format!("The device's key cannot be kept in {}: {error}", path.display())));
+        .map(|error| told("key_not_kept", format!("The device's key cannot be saved in {}: {error}", path.display())));
     (DeviceKey::from_secret(&secret), problem)
 }
 

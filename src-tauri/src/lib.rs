@@ -1,4 +1,5 @@
-//! The window: commands that only forward, one state that comes back whole, deep links, tray, the frame socket's bytes.
+//! The shell around the window: commands that only forward, one state that the page receives, deep links, the tray, and
+//! the frame socket.
 //!
 //! ```text
 //!  page ──commands──▶ engine, desk        desk: settings, links, hosting
@@ -43,22 +44,22 @@ use tauri::{App, AppHandle, Manager, RunEvent};
 use tokio::sync::oneshot;
 use tracing_appender::non_blocking::WorkerGuard;
 
-/// Exit code where the command line is not understood.
+/// Exit code for an invalid command line.
 const BAD_ARGUMENTS: u8 = 2;
-/// Exit code where there is no display.
+/// Exit code when there is no display.
 const NO_DISPLAY: u8 = 3;
-/// Exit code where no window could be opened, or its process falls over again and again.
+/// Exit code when no window could be opened, or its process keeps crashing.
 const NO_WINDOW: u8 = 4;
 
-/// How long others are given to hear that we leave.
+/// How long to wait at the end until the others are notified that we leave.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Runs the app until its window is closed.
+/// Runs the app until it exits.
 pub fn run() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let _ = error.print(); // nowhere to say it
+            let _ = error.print(); // there is no place to report it
             return if error.use_stderr() { ExitCode::from(BAD_ARGUMENTS) } else { ExitCode::SUCCESS };
         }
     };
@@ -66,7 +67,7 @@ pub fn run() -> ExitCode {
         eprintln!("{}", words::NO_DISPLAY);
         return ExitCode::from(NO_DISPLAY);
     }
-    // Holds the log's guard until the end: dropping it writes the last lines.
+    // Holds the log's guard until the end. Dropping it writes the last lines.
     let (log, _kept) = sync_channel(1);
     match build(args, log) {
         Ok(app) => ExitCode::from(app.run_return(on_event) as u8),
@@ -81,7 +82,7 @@ pub fn run() -> ExitCode {
 fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
     let mut context = tauri::generate_context!();
     if let Some(profile) = &args.profile {
-        // Folders, the bus name and the web view's data all follow the identifier.
+        // Folders, the bus name and the web view's data are derived from the identifier.
         let identifier = &mut context.config_mut().identifier;
         identifier.push('.');
         identifier.push_str(profile);
@@ -138,7 +139,7 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
         .build(context)
 }
 
-/// Starts everything behind the window, then opens it.
+/// Starts everything behind the window, then opens the window.
 fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(), Box<dyn std::error::Error>> {
     let folders = Folders::find(app.handle())?;
     if let Some(guard) = logging::start(&folders.log, args.log) {
@@ -199,13 +200,13 @@ fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::i
     }
 }
 
-/// Without it the window asks for its pictures one by one.
+/// Starts the frame socket. Without it, the window requests its pictures one at a time.
 async fn frame_socket(engine: Arc<Engine>, origin: String) -> Option<FrameSocket> {
     let started = FrameSocket::start(engine, origin).await;
     started.inspect_err(|error| tracing::warn!("no frame socket: {error}")).ok()
 }
 
-/// The system is shutting down, or somebody pressed Ctrl-C: the others shall hear that we leave.
+/// Exits on shutdown or Ctrl-C, so that the others are notified that we leave.
 fn end_on_signal(app: AppHandle) {
     tauri::async_runtime::spawn(async move {
         if signalled().await.is_ok() {
@@ -229,7 +230,7 @@ async fn signalled() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-/// Somebody started the app a second time, perhaps with a link.
+/// Called when the app is started a second time, perhaps with a link.
 fn another_start(app: &AppHandle, argv: Vec<String>) {
     if let Some(link) = Args::link_of(argv) {
         open_link(app, link);
@@ -237,7 +238,7 @@ fn another_start(app: &AppHandle, argv: Vec<String>) {
     window::show(app);
 }
 
-/// A link is shown and asked about; it joins nothing.
+/// Shows a link and asks about it. This joins nothing.
 fn open_link(app: &AppHandle, link: String) {
     let desk = app.state::<DeskHandle>().inner().clone();
     tauri::async_runtime::spawn(async move {
@@ -247,7 +248,8 @@ fn open_link(app: &AppHandle, link: String) {
     });
 }
 
-/// An installed app is registered by its package; one that is being worked on registers itself, a profile never.
+/// Registers this build as the handler of links. A package registers installed apps, so only development builds
+/// register themselves, and profiles never do.
 fn register_links(app: &App, profile: Option<&str>) {
     use tauri_plugin_deep_link::DeepLinkExt as _;
     let ours = cfg!(debug_assertions) && cfg!(any(target_os = "linux", windows)) && profile.is_none();
@@ -255,7 +257,7 @@ fn register_links(app: &App, profile: Option<&str>) {
         tracing::warn!("links do not open this build: {error}");
     }
     if cfg!(target_os = "macos") {
-        // Elsewhere links come by the command line.
+        // On other systems, links arrive on the command line.
         let handle = app.handle().clone();
         app.deep_link().on_open_url(move |event| {
             event.urls().into_iter().for_each(|url| open_link(&handle, url.into()));
@@ -272,11 +274,11 @@ fn on_event(app: &AppHandle, event: RunEvent) {
             let (done, stopped) = oneshot::channel();
             let goodbye = async {
                 desk.tell(Ask::Stop(done)).await;
-                let _ = stopped.await; // it has ended already
+                let _ = stopped.await; // an error: it has ended already
                 engine.end().await;
             };
             if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
-                tracing::warn!("the goodbye took too long");
+                tracing::warn!("leaving took too long");
             }
         });
     }

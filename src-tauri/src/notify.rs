@@ -1,4 +1,4 @@
-//! What goes on while nobody looks at the window: tray and notifications follow the state.
+//! The tray and the notifications, which follow the state while nobody looks at the window.
 
 use crate::desk::DeskHandle;
 use crate::state::AppState;
@@ -9,7 +9,7 @@ use engine::signaling::text;
 use tauri::{AppHandle, Manager};
 use tauri_plugin_notification::NotificationExt as _;
 
-/// Longest text of a notification, in characters.
+/// The longest text of a notification, in characters.
 const LONGEST: usize = 200;
 
 /// Follows the state until the app ends.
@@ -34,12 +34,12 @@ pub(crate) fn follow(app: AppHandle) {
     });
 }
 
-/// What there is to say between two states, as title and text: reminders, who came, what was written.
+/// The notifications for a change of state, as title and text: reminders, new participants, chat lines.
 fn news(before: &AppState, now: &AppState) -> Vec<(String, String)> {
     let words = Words::of(&now.settings);
     let last = before.reminders.last().map(|old| old.number);
     let new = now.reminders.iter().filter(|reminder| Some(reminder.number) > last);
-    // Who sits at that table needs no reminding.
+    // A person at that table needs no reminder.
     let new = new.filter(|reminder| !in_call(&now.call.stage) || now.call.room != reminder.room);
     let reminders = new.map(|reminder| {
         let topic = if reminder.topic.is_empty() { words.table } else { &reminder.topic };
@@ -64,7 +64,7 @@ fn of_the_call(before: &AppState, now: &AppState, words: &Words) -> Vec<(String,
     came.chain(written).collect()
 }
 
-/// What the room is called: what its table is about, or else its name.
+/// The title of the room: the topic of its table, or else its name.
 fn title(state: &AppState) -> String {
     let mut tables = state.board.iter().flat_map(|board| &board.tables);
     let table = tables.find(|table| table.room == state.call.room && !table.topic.is_empty());
@@ -82,7 +82,8 @@ fn notify(app: &AppHandle, title: &str, body: &str) {
     }
 }
 
-/// Linux desktops read markup in the text (Desktop Notifications Specification, "Markup"); elsewhere it is plain.
+/// Escapes markup, which Linux desktops interpret (Desktop Notifications Specification, "Markup"). Other systems show
+/// plain text.
 fn escaped(text: &str) -> String {
     if cfg!(target_os = "linux") {
         text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")

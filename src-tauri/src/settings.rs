@@ -1,5 +1,5 @@
-//! The settings file. Fields of later versions stay in it; a file that cannot be read is set aside, not overwritten.
-//! By hand: `figment` reads and merges settings, but writes none.
+//! The settings file. Fields of later versions are preserved. A file that cannot be read is renamed, not overwritten.
+//! Implemented by hand: `figment` reads and merges settings, but does not write them.
 
 use crate::folders::{set_aside, write_private};
 use crate::state::{Problem, Settings};
@@ -7,20 +7,20 @@ use serde_json::{Map, Value};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// A settings file is some hundred bytes; what is longer is none.
+/// The largest accepted file, in bytes. A settings file has a few hundred bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// The settings as they are kept.
+/// The saved settings.
 #[derive(Debug)]
 pub(crate) struct SettingsFile {
     path: PathBuf,
     settings: Settings,
-    /// What the file says, with the fields that we do not know.
+    /// The content of the file, including fields that we do not know.
     raw: Map<String, Value>,
 }
 
 impl SettingsFile {
-    /// Reads it, or begins with the usual settings.
+    /// Reads the file. Without one, starts with the default settings.
     pub(crate) fn open(folder: &Path) -> (SettingsFile, Option<Problem>) {
         let path = folder.join("settings.json");
         match read(&path) {
@@ -37,7 +37,7 @@ impl SettingsFile {
         &self.settings
     }
 
-    /// Takes new settings and writes the file. They are in force also when it cannot be written.
+    /// Sets and saves new settings. They take effect even if the file cannot be written.
     pub(crate) fn set(&mut self, settings: Settings) -> Result<(), Problem> {
         if settings == self.settings && self.path.exists() {
             return Ok(());
@@ -47,12 +47,12 @@ impl SettingsFile {
         merge(&mut self.raw, new);
         let text = serde_json::to_string_pretty(&self.raw).unwrap_or_default() + "\n";
         write_private(&self.path, text.as_bytes()).map_err(|error| {
-            problem("settings_not_kept", format!("The settings cannot be kept in {}: {error}", self.path.display()))
+            problem("settings_not_kept", format!("The settings cannot be saved in {}: {error}", self.path.display()))
         })
     }
 }
 
-/// What a file says, read and raw.
+/// The content of a file, parsed and raw.
 type Content = (Settings, Map<String, Value>);
 
 fn read(path: &Path) -> Result<Option<Content>, String> {
@@ -69,8 +69,9 @@ fn read(path: &Path) -> Result<Option<Content>, String> {
 }
 
 fn broken(path: &Path, reason: &str) -> Problem {
-    let aside = set_aside(path).map_or_else(|error| format!("it stays: {error}"), |new| new.display().to_string());
-    problem("settings_set_aside", format!("The settings could not be read ({reason}) and were set aside ({aside})."))
+    let aside = set_aside(path)
+        .map_or_else(|error| format!("not renamed: {error}"), |new| format!("renamed to {}", new.display()));
+    problem("settings_set_aside", format!("The settings file could not be read: {reason} ({aside})."))
 }
 
 fn problem(code: &str, message: String) -> Problem {
@@ -78,7 +79,7 @@ fn problem(code: &str, message: String) -> Problem {
     Problem { code: code.into(), message, device: None }
 }
 
-/// Known fields take their new values, unknown ones stay, in objects within too. Lists are replaced as a whole.
+/// Replaces known fields and keeps unknown ones, also in nested objects. Lists are replaced as a whole.
 fn merge(old: &mut Map<String, Value>, new: Map<String, Value>) {
     for (key, value) in new {
         match (old.get_mut(&key), value) {

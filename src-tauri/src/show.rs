@@ -1,4 +1,4 @@
-//! What the engine knows in the shapes of the window.
+//! Converts the engine's view for the window.
 
 mod board;
 
@@ -61,7 +61,7 @@ pub(crate) fn problem(problem: &engine::Problem) -> Problem {
     Problem { code: problem.code.clone(), message: problem.message.clone(), device: problem.device.map(device_kind) }
 }
 
-/// A tile as the engine wants it.
+/// Converts a tile for the engine.
 pub(crate) fn tile(tile: Tile) -> engine::Tile {
     let picture = match tile.picture {
         Picture::Own => engine::Picture::Own,
@@ -72,19 +72,19 @@ pub(crate) fn tile(tile: Tile) -> engine::Tile {
     engine::Tile { stream, picture, width, height, visible }
 }
 
-/// How loud everybody is, dBFS by participant; one's own is called `own`.
+/// Everybody's loudness in dBFS, keyed by participant. Our own has the key `own`.
 pub(crate) fn levels(levels: &engine::Levels) -> serde_json::Map<String, serde_json::Value> {
     let round = |dbfs: f32| serde_json::Value::from((f64::from(dbfs) * 10.0).round() / 10.0);
     let own = levels.own.map(|dbfs| ("own".to_owned(), round(dbfs)));
     own.into_iter().chain(levels.others.iter().map(|(id, dbfs)| (id.0.clone(), round(*dbfs)))).collect()
 }
 
-/// An engine that does not answer.
+/// The error for an engine that does not answer.
 pub(crate) fn stopped(error: engine::EngineError) -> CommandError {
     CommandError { code: "engine_stopped".into(), message: error.to_string() }
 }
 
-/// Unix time in milliseconds of a moment.
+/// The Unix time of an instant, in milliseconds.
 pub(crate) fn unix_ms(at: Instant) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(at.elapsed()).as_millis() as u64
@@ -154,7 +154,7 @@ fn device_kind(kind: engine::DeviceKind) -> DeviceKind {
     }
 }
 
-/// The code as it is on the wire.
+/// The code as sent on the wire.
 fn code(code: ErrorCode) -> String {
     word(&code)
 }

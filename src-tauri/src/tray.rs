@@ -1,4 +1,4 @@
-//! The tray: mute and leave without looking for the window.
+//! The tray icon, for muting and leaving without the window.
 
 use crate::desk::DeskHandle;
 use crate::state::{AppState, BoardState, Language, Mine, Stage};
@@ -22,22 +22,22 @@ pub(crate) struct Tray {
     shown: Option<Shown>,
 }
 
-/// What it shows.
+/// What the tray shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
     language: Language,
     muted: bool,
     /// Others in the room; `None` outside of calls.
     people: Option<usize>,
-    /// The next own seat; `None` without a board.
+    /// The next seat of this person. The inner value is `None` without a seat, the outer one without a board.
     seat: Option<Option<String>>,
 }
 
 impl Tray {
-    /// Puts it up; `None` where the system has no place for it.
+    /// Creates the tray. `None` if the system does not support one.
     pub(crate) fn put_up(app: &AppHandle) -> Option<Tray> {
         if !is_possible() {
-            tracing::info!("no tray: the library for it is not there");
+            tracing::info!("no tray: its library is not installed");
             return None;
         }
         Tray::build(app).inspect_err(|error| tracing::warn!("no tray: {error}")).ok()
@@ -58,7 +58,7 @@ impl Tray {
         Ok(Tray { icon, show, seat, mute, leave, quit, shown: None })
     }
 
-    /// Shows how things are.
+    /// Updates the tray to the state.
     pub(crate) fn show(&mut self, state: &AppState) {
         let new = Shown {
             language: Words::language(&state.settings),
@@ -109,7 +109,7 @@ fn tell(app: &AppHandle, command: Command) {
     });
 }
 
-/// When and where one eats next, and how many do: "12:30 Soup (3/4)".
+/// The time and topic of the person's next lunch, and how many seats are taken: "12:30 Soup (3/4)".
 fn next_seat(board: &BoardState) -> Option<String> {
     let mine = board.tables.iter().filter(|table| matches!(table.mine, Mine::Seat | Mine::Host));
     let next = mine.filter(|table| table.ends_ms > board.now_ms).min_by_key(|table| table.starts_ms)?;
@@ -122,7 +122,7 @@ fn next_seat(board: &BoardState) -> Option<String> {
     Some(format!("{when} {} ({}/{})", next.topic, next.taken_count, next.seats))
 }
 
-/// Whether one is in a room.
+/// Whether we are in a room.
 pub(crate) fn in_call(stage: &Stage) -> bool {
     match stage {
         Stage::Joined | Stage::Reconnecting { .. } => true,
@@ -130,11 +130,11 @@ pub(crate) fn in_call(stage: &Stage) -> bool {
     }
 }
 
-/// Asked for a tray without its library, the toolkit's binding ends the program.
+/// Whether the library for trays is installed. Without it, the toolkit's binding would end the program.
 #[cfg(target_os = "linux")]
 fn is_possible() -> bool {
     let names = ["libayatana-appindicator3.so.1", "libappindicator3.so.1"];
-    // SAFETY: these libraries run no code of consequence when they are loaded; the toolkit would load them next.
+    // SAFETY: loading these libraries has no relevant side effects, and the toolkit loads them next anyway.
     names.into_iter().any(|name| unsafe { libloading::Library::new(name) }.map(std::mem::forget).is_ok())
 }
 

@@ -1,28 +1,28 @@
-//! The window: our own page and nothing else in it.
+//! The window, which shows only our own page.
 
 use crate::desk::{Ask, DeskHandle};
 use tauri::webview::NewWindowResponse;
 use tauri::{App, AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
-/// The only window, by the label that the capability names.
+/// The label of the only window, which the capability names.
 pub(crate) const MAIN: &str = "main";
 const PAGE: &str = "app/index.html";
-/// A few words in both languages, two tiles side by side.
+/// Room for a few words in both languages and two tiles side by side.
 const SIZE: (f64, f64) = (1080.0, 720.0);
 const SMALLEST: (f64, f64) = (480.0, 360.0);
 
-/// The origin of the window's page, as it is in the header of its connections.
+/// The origin of the window's page, as in the `Origin` header of its connections.
 pub(crate) fn origin(app: &App) -> String {
     let served = app.config().build.dev_url.as_ref().filter(|_| tauri::is_dev());
     match served {
         Some(url) => url.origin().ascii_serialization(),
-        // Windows knows no schemes of one's own.
+        // Windows does not support custom schemes.
         None if cfg!(windows) => "http://tauri.localhost".into(),
         None => "tauri://localhost".into(),
     }
 }
 
-/// Opens it.
+/// Opens the window.
 pub(crate) fn open(app: &App, profile: Option<&str>) -> tauri::Result<()> {
     let title = profile.map_or_else(|| "Lunchroom".to_owned(), |profile| format!("Lunchroom ({profile})"));
     let ours = origin(app);
@@ -32,14 +32,14 @@ pub(crate) fn open(app: &App, profile: Option<&str>) -> tauri::Result<()> {
         .min_inner_size(SMALLEST.0, SMALLEST.1)
         .on_navigation(move |url| is_ours(url, &ours))
         .on_new_window(|url, _| {
-            tracing::warn!("the page wished to open {}", url.scheme());
+            tracing::warn!("the page tried to open {}", url.scheme());
             NewWindowResponse::Deny
         })
         .build()?;
     watch_page(&window)
 }
 
-/// Brings it to the front.
+/// Brings the window to the front.
 pub(crate) fn show(app: &AppHandle) {
     let Some(window) = app.get_webview_window(MAIN) else { return };
     for outcome in [window.show(), window.unminimize(), window.set_focus()] {
@@ -52,13 +52,13 @@ pub(crate) fn show(app: &AppHandle) {
 fn is_ours(url: &Url, origin: &str) -> bool {
     let is = url.as_str().strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'));
     if !is {
-        tracing::warn!("the page wished to go to another place");
+        tracing::warn!("the page tried to navigate elsewhere");
     }
     is
 }
 
-/// The process that draws may be killed by the system, or fall over. The call goes on in ours; the page comes back and
-/// is told why.
+/// Reloads the page when its process ends. The system may kill that process, or it may crash. The call continues in our
+/// process, and the reloaded page shows the reason.
 #[cfg(target_os = "linux")]
 fn watch_page(window: &WebviewWindow) -> tauri::Result<()> {
     use std::cell::RefCell;
@@ -74,7 +74,7 @@ fn watch_page(window: &WebviewWindow) -> tauri::Result<()> {
             falls.retain(|at: &Instant| at.elapsed() < TOO_OFTEN.1);
             falls.push(Instant::now());
             if falls.len() > TOO_OFTEN.0 {
-                tracing::error!("it falls over again and again");
+                tracing::error!("the page's process keeps ending");
                 app.exit(i32::from(crate::NO_WINDOW));
                 return;
             }
@@ -86,7 +86,7 @@ fn watch_page(window: &WebviewWindow) -> tauri::Result<()> {
 
 #[cfg(not(target_os = "linux"))]
 fn watch_page(_: &WebviewWindow) -> tauri::Result<()> {
-    Ok(()) // macOS tells by `on_web_content_process_terminate` of the builder; WebView2 restarts by itself
+    Ok(()) // macOS reports it through the builder's `on_web_content_process_terminate`; WebView2 restarts automatically
 }
 
 #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
@@ -94,7 +94,7 @@ fn restarted(app: &AppHandle) {
     let desk = app.state::<DeskHandle>().inner().clone();
     let problem = crate::state::Problem {
         code: "window_restarted".into(),
-        message: "The window had stopped and was started again. The call went on meanwhile.".into(),
+        message: "The window stopped and was restarted. The call continued.".into(),
         device: None,
     };
     tauri::async_runtime::spawn(async move { desk.tell(Ask::Problem(problem)).await });

@@ -1,8 +1,8 @@
-//! The few words that are not the window's: tray, notifications, and why there is no window.
+//! Texts outside the page: the tray, notifications, and messages when there is no window.
 
 use crate::state::{Language, ReminderKind, Settings};
 
-/// Words of one language.
+/// Texts in one language.
 #[derive(Debug)]
 pub(crate) struct Words {
     pub(crate) show: &'static str,
@@ -10,7 +10,7 @@ pub(crate) struct Words {
     pub(crate) unmute: &'static str,
     pub(crate) leave: &'static str,
     pub(crate) quit: &'static str,
-    /// No seat at any table.
+    /// The person has no seat at any table.
     pub(crate) no_seat: &'static str,
     came: fn(&str) -> String,
     reminder: fn(ReminderKind) -> &'static str,
@@ -19,17 +19,17 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// Somebody came to the table.
+    /// Somebody joined the table.
     pub(crate) fn came(&self, name: &str) -> String {
         (self.came)(name)
     }
 
-    /// What a reminder says beside the table's topic.
+    /// The text of a reminder. Its title is the table's topic.
     pub(crate) fn reminder(&self, kind: ReminderKind) -> &'static str {
         (self.reminder)(kind)
     }
 
-    /// In the language of the settings, or else of the system.
+    /// The texts in the language of the settings, or else of the system.
     pub(crate) fn of(settings: &Settings) -> &'static Words {
         Words::in_language(Words::language(settings))
     }
@@ -39,7 +39,7 @@ impl Words {
         settings.language.unwrap_or_else(system)
     }
 
-    /// In this language.
+    /// The texts in this language.
     pub(crate) fn in_language(language: Language) -> &'static Words {
         match language {
             Language::Ko => &KOREAN,
@@ -86,7 +86,7 @@ static KOREAN: Words = Words {
     somebody: "게스트",
 };
 
-/// There is nothing to draw a window on.
+/// There is no display.
 pub(crate) const NO_DISPLAY: &str = "\
 Lunchroom needs a display, but found none (check DISPLAY and WAYLAND_DISPLAY).
 Start it from a desktop session. Without a display, use lunchroom-cli.

@@ -1,4 +1,4 @@
-//! What the window may ask of the board and of a table's room. The server decides; the refusal comes back.
+//! The window's commands for the board and for a table's room. The server decides, and a refusal is returned.
 
 use super::{TheEngine, command};
 use crate::calendar;
@@ -15,9 +15,9 @@ use tauri::State;
 
 type Answer = Result<(), CommandError>;
 
-/// Refusals of an invite that mean that none is needed.
+/// Error codes of an invite request that mean that no invite is needed.
 const OPEN_DOOR: [&str; 2] = ["no_such_table", "unexpected_message"];
-/// Name of a lunch without a topic in people's calendars.
+/// The title of a lunch without a topic in calendars.
 const LUNCH: &str = "Lunchroom";
 
 #[tauri::command]
@@ -25,7 +25,7 @@ pub(crate) async fn lay_table(engine: TheEngine<'_>, draft: TableDraft) -> Answe
     ask(&engine, BoardRequest::Lay(show::draft(draft))).await
 }
 
-/// At a full table the person waits for a seat, unless `wait` is false.
+/// Takes a seat. At a full table the person waits for one, unless `wait` is false.
 #[tauri::command]
 pub(crate) async fn take_seat(engine: TheEngine<'_>, table: String, wait: Option<bool>) -> Answer {
     ask(&engine, BoardRequest::Take { table, wait: wait.unwrap_or(true) }).await
@@ -61,7 +61,7 @@ pub(crate) async fn forget_me(engine: TheEngine<'_>) -> Answer {
     ask(&engine, BoardRequest::ForgetMe).await
 }
 
-/// A link that lets so many devices into the room for so many hours.
+/// Returns a link that admits `uses` devices to the room within `hours` hours.
 #[tauri::command]
 pub(crate) async fn make_invite(
     engine: TheEngine<'_>,
@@ -72,20 +72,22 @@ pub(crate) async fn make_invite(
     let server = server(&engine)?;
     match engine.board(BoardRequest::Invite { room: room.clone(), uses, hours }).await {
         Ok(BoardAnswer::Invite { room, invite, .. }) => link(&server, &room, Some(&invite)),
-        Ok(BoardAnswer::Done) => Err(CommandError { code: "internal".into(), message: "the server made none".into() }),
-        // A room that is no table's has no door to guard, and a server without a board none at all.
+        Ok(BoardAnswer::Done) => {
+            Err(CommandError { code: "internal".into(), message: "the server sent no invite".into() })
+        }
+        // A room without a table has no door to guard, and neither has any room of a server without a board.
         Err(problem) if OPEN_DOOR.contains(&problem.code.as_str()) => link(&server, &room, None),
         Err(problem) => Err(refused(problem)),
     }
 }
 
-/// A table as the text of a calendar file.
+/// Returns a table as the text of a calendar file.
 #[tauri::command]
 pub(crate) async fn ics(engine: TheEngine<'_>, table: String) -> Result<String, CommandError> {
     Ok(event(&engine, &table)?.text)
 }
 
-/// A table as a calendar file among the downloads, which the system's calendar opens.
+/// Saves a table as a calendar file among the downloads, and opens it with the system's calendar.
 #[tauri::command]
 pub(crate) async fn save_calendar(
     engine: TheEngine<'_>,
@@ -163,8 +165,8 @@ fn server(engine: &Engine) -> Result<ServerAddress, CommandError> {
     engine.view().borrow().session.server().cloned().ok_or_else(missing)
 }
 
-/// For everybody a page that offers the app; where the certificate is the server's own, browsers would warn of it, so
-/// there the link is for the app.
+/// Returns the link to a room. It leads to a web page that offers the app. With a self-signed certificate, browsers
+/// would warn about that page, so the link then opens the app directly.
 fn link(server: &ServerAddress, room: &str, invite: Option<&str>) -> Result<String, CommandError> {
     let link = Link::new(room, server.url.as_str(), server.fingerprint, invite).map_err(crate::address::refusal)?;
     Ok(if server.fingerprint.is_some() { link.to_string() } else { link.to_web() })

@@ -1,4 +1,5 @@
-//! The engine's view in the shapes of the window. What two views of the engine share is converted once, and shared here too.
+//! The engine's view, converted for the window. Values that two views of the engine share are converted once, and
+//! shared here too.
 
 use crate::show;
 use crate::state::{BoardState, CallState, ChatLine, Person, Table};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 /// The large parts of the last view, converted.
 #[derive(Debug)]
 pub(super) struct Converted {
-    /// Of which call, and whether its notice was read.
+    /// The call that it was converted from, and whether its notice was dismissed.
     call: (Arc<engine::CallView>, bool, Arc<CallState>),
     board: Option<(Arc<fold::BoardState>, Arc<BoardState>)>,
     lines: Shared<engine::ChatLine, ChatLine>,
@@ -32,7 +33,7 @@ impl Converted {
         }
     }
 
-    /// The call; without its notice once that was read.
+    /// The call, without its notice if that was dismissed.
     pub(super) fn call(&mut self, view: &AppView, read: bool) -> Arc<CallState> {
         let (of, was_read, call) = &self.call;
         if Arc::ptr_eq(of, &view.call) && *was_read == read {
@@ -66,7 +67,7 @@ impl Converted {
     }
 }
 
-/// Values of one list with what they were converted to, by their address. As many as the list is long.
+/// The values of one list with their conversions, keyed by address. As many as the list is long.
 #[derive(Debug)]
 struct Shared<A, B>(HashMap<usize, (Arc<A>, Arc<B>)>);
 
@@ -79,7 +80,7 @@ impl<A, B> Default for Shared<A, B> {
 impl<A, B> Shared<A, B> {
     /// Converts a list. Values that were in the last list are not converted again.
     fn convert(&mut self, list: &[Arc<A>], by: impl Fn(&A) -> B) -> Vec<Arc<B>> {
-        // The old values are alive as long as they are here, so an address means the same value.
+        // The old values are kept alive here, so that an address identifies the same value.
         let mut old = std::mem::replace(&mut self.0, HashMap::with_capacity(list.len()));
         let mut convert = |value: &Arc<A>| {
             let address = Arc::as_ptr(value).addr();
@@ -104,6 +105,6 @@ mod tests {
         let second = shared.convert(&later, |n| n * 10);
         assert_eq!(second.iter().map(|n| **n).collect::<Vec<_>>(), [20, 70, 0]);
         assert!(Arc::ptr_eq(&second[0], &first[2]) && Arc::ptr_eq(&second[2], &first[0]));
-        assert_eq!(shared.0.len(), 3, "what is gone is forgotten");
+        assert_eq!(shared.0.len(), 3, "values that are gone are dropped");
     }
 }

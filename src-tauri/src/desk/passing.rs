@@ -1,9 +1,9 @@
-//! Servers that are there for the time being, named on the command line or running in the app: shown with the settings,
-//! not kept with them.
+//! Temporary servers, named on the command line or running in the app. They are shown with the settings but not saved
+//! with them.
 
 use crate::state::{KnownServer, Settings};
 
-/// The settings with the passing servers at the end of the known ones, the last of them chosen if it is to be.
+/// Appends the temporary servers to the known ones, and selects the last of them if `chosen` is set.
 pub(super) fn show(mut settings: Settings, passing: &[KnownServer], chosen: bool) -> Settings {
     settings.servers.extend(passing.iter().cloned());
     if chosen && !passing.is_empty() {
@@ -12,8 +12,8 @@ pub(super) fn show(mut settings: Settings, passing: &[KnownServer], chosen: bool
     settings
 }
 
-/// The other way: takes them out of what the window saved. True if one of them is the chosen one; the file then keeps
-/// the choice it had.
+/// The inverse: removes the temporary servers from the settings that the window saved. Returns true if one of them is
+/// selected. In that case the file keeps its previous selection, `kept`.
 pub(super) fn forget(settings: &mut Settings, passing: &[KnownServer], kept: Option<u32>) -> bool {
     let is_passing =
         |server: &KnownServer| passing.iter().any(|p| p.url == server.url && p.fingerprint == server.fingerprint);

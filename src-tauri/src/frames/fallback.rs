@@ -1,5 +1,5 @@
-//! Pictures one by one, for a window that cannot open the socket: `tiles` says what is shown, `next_frame` waits for
-//! the next picture of one stream.
+//! Pictures one at a time, for a window that cannot open the socket: `tiles` sets which pictures are shown, and
+//! `next_frame` waits for the next picture of one stream.
 
 use super::packet;
 use crate::state::Tile;
@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// Orders on their way. When full the window waits.
+/// Commands to the task. When full, the window waits.
 const ORDERS: usize = 64;
-/// A request that no picture answers in this time gets nothing; the window asks again.
+/// How long a request waits for a picture. After that it returns nothing, and the window asks again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 enum Order {
@@ -19,26 +19,26 @@ enum Order {
     Next(u16, oneshot::Sender<Vec<u8>>),
 }
 
-/// The window's end. Clones are the same one.
+/// The window's handle. Clones lead to the same task.
 #[derive(Debug, Clone)]
 pub(crate) struct Fallback {
     orders: mpsc::Sender<Order>,
 }
 
 impl Fallback {
-    /// Starts on the current tokio runtime; a feed is opened only when the first tiles come.
+    /// Starts the task on the current tokio runtime. The feed opens when the first tiles arrive.
     pub(crate) fn start(engine: Arc<Engine>) -> Fallback {
         let (orders, inbox) = mpsc::channel(ORDERS);
         tokio::spawn(run(engine, inbox));
         Fallback { orders }
     }
 
-    /// What the window shows; nothing at all closes the feed.
+    /// Sets the tiles that the window shows. An empty list closes the feed.
     pub(crate) async fn tiles(&self, tiles: Vec<Tile>) {
-        let _ = self.orders.send(Order::Tiles(tiles)).await; // the app ends
+        let _ = self.orders.send(Order::Tiles(tiles)).await; // an error: the app is exiting
     }
 
-    /// The next picture of a stream as a packet; empty if none comes for a while.
+    /// Returns the next picture of a stream as a packet. Empty if none arrives within [`PATIENCE`].
     pub(crate) async fn next(&self, stream: u16) -> Vec<u8> {
         let (answer, packet) = oneshot::channel();
         if self.orders.send(Order::Next(stream, answer)).await.is_err() {
@@ -86,7 +86,7 @@ async fn next(feed: &mut Option<(FeedControl, FeedFrames)>) -> Option<FeedFrame>
     }
 }
 
-/// Brings pictures and those who ask for them together: of each stream one picture or one question.
+/// Matches pictures with requests. Each stream has at most one waiting picture or one waiting request.
 #[derive(Default)]
 struct Desk {
     held: HashMap<u16, FeedFrame>,
@@ -96,7 +96,7 @@ struct Desk {
 impl Desk {
     fn ask(&mut self, stream: u16, answer: oneshot::Sender<Vec<u8>>) {
         match self.held.remove(&stream) {
-            Some(frame) => drop(answer.send(packet::encode(&frame))), // whoever asked may have gone
+            Some(frame) => drop(answer.send(packet::encode(&frame))), // the receiver may be dropped
             None => drop(self.asked.insert(stream, answer)),
         }
     }

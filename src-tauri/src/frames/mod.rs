@@ -1,4 +1,4 @@
-//! Pictures for the window: by a socket on this machine's loopback, or one by one where that is blocked.
+//! Pictures for the window: over a loopback socket, or one per command where the socket is blocked.
 
 mod fallback;
 mod packet;

@@ -1,10 +1,11 @@
-//! A picture on its way to the window: a header of 24 bytes, little-endian, and the planes of I420 without padding.
+//! The packet that carries a picture to the window: a header of 24 bytes, little-endian, and the planes of I420 without
+//! padding.
 //!
 //! ```text
 //!  0  u32 magic `LRF1`     4  u16 stream   6  u16 flags   8  u16 width   10  u16 height
 //! 12  u32 sequence        16  u64 capture time, Unix microseconds       24  Y, U, V
 //! ```
-//! Flags: 1 luma runs over 0 to 255 instead of 16 to 235; 2 the matrix is BT.709 instead of BT.601.
+//! Flags: 1: luma covers 0 to 255 instead of 16 to 235. 2: the matrix is BT.709 instead of BT.601.
 
 use engine::FeedFrame;
 use engine::media::frame::{Matrix, VideoFrame};
@@ -12,12 +13,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The first four bytes.
 const MAGIC: &[u8; 4] = b"LRF1";
-/// Length of the header.
+/// Length of the header in bytes.
 const HEADER: usize = 24;
 const FULL_RANGE: u16 = 1;
 const BT709: u16 = 2;
 
-/// The bytes of a packet. Pictures have at most 4096 pixels a side, as decoders are limited.
+/// Encodes a packet. Pictures have at most 4096 pixels per side, the limit of the decoders.
 pub(crate) fn encode(FeedFrame { stream, sequence, frame }: &FeedFrame) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + frame.data().len());
     bytes.extend_from_slice(MAGIC);

@@ -1,8 +1,8 @@
-//! The socket that gives pictures, on 127.0.0.1. Any page in any browser on this machine could connect to it, so it
-//! asks for the window's own origin and for a token that only the window knows, and serves one client: the newest that
-//! proved itself, as after the window was loaded again.
+//! The socket that delivers pictures, on 127.0.0.1. Any page in any browser on this machine could connect to it. It
+//! therefore requires the window's own origin and a token that only the window knows. It serves one client, the one
+//! that authenticated last, so that a reloaded window replaces its predecessor.
 //!
-//! Client to us, text: `{"token": …}` first, then `{"tiles": […]}` and `{"credit": stream}`.
+//! From the client, text: `{"token": …}` first, then `{"tiles": […]}` and `{"credit": stream}`.
 //! To the client: binary packets ([`super::packet`]), and text `{"levels": {"own": dBFS, "ID": dBFS}}`.
 
 use super::packet;
@@ -23,23 +23,24 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
-/// Connections that have not proved themselves at one time; further ones wait in the system's queue.
+/// Connections that may be unauthenticated at the same time. Further ones wait in the system's queue.
 const STRANGERS: usize = 4;
-/// How long each step of proving may take.
+/// How long each step of authentication may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Longest message a client may send: a list of 64 tiles has some 8 KiB.
+/// The longest message that a client may send, in bytes. A list of 64 tiles takes about 8 KiB.
 const LONGEST: usize = 32 * 1024;
-/// Bytes on their way to the client. When full no more pictures are taken, which credit bounds already.
+/// Bytes on their way to the client. When full, no more pictures are taken from the feed. Credit already limits them
+/// below that.
 const WRITE_BUFFER: usize = 64 << 20;
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// The listening socket; it ends with the app.
+/// The listening socket. It closes when the app ends.
 #[derive(Debug)]
 pub(crate) struct FrameSocket {
     /// `ws://127.0.0.1:PORT`.
     pub(crate) url: String,
-    /// What the client says first.
+    /// The token that the client sends first.
     pub(crate) token: String,
 }
 
@@ -65,7 +66,7 @@ struct Door {
     engine: Arc<Engine>,
     origin: String,
     token: String,
-    /// Number of the client that proved itself last; others leave.
+    /// The number of the client that authenticated last. Older clients are disconnected.
     newest: watch::Sender<u64>,
 }
 
@@ -77,7 +78,7 @@ async fn listen(listener: TcpListener, door: Arc<Door>) {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!("the frame socket: {error}");
-                tokio::time::sleep(Duration::from_millis(100)).await; // out of descriptors, say: no busy loop
+                tokio::time::sleep(Duration::from_millis(100)).await; // out of descriptors, for example: no busy loop
                 continue;
             }
         };
@@ -94,14 +95,14 @@ async fn listen(listener: TcpListener, door: Arc<Door>) {
     }
 }
 
-/// A client that comes from the window and knows the token.
+/// Accepts a client that comes from the window and knows the token.
 async fn prove(stream: TcpStream, door: &Door) -> Option<Socket> {
-    let _ = stream.set_nodelay(true); // slower without, not wrong
+    let _ = stream.set_nodelay(true); // without it, pictures are only slower
     let config = WebSocketConfig::default()
         .max_message_size(Some(LONGEST))
         .max_frame_size(Some(LONGEST))
         .max_write_buffer_size(WRITE_BUFFER);
-    #[expect(clippy::result_large_err)] // the library's error, made once for each stranger
+    #[expect(clippy::result_large_err)] // the library's error, created once per connection
     let checked = |request: &Request, response: Response| check_origin(request, response, &door.origin);
     let mut socket = timeout(PATIENCE, accept_hdr_async_with_config(stream, checked, Some(config))).await.ok()?.ok()?;
     let first = timeout(PATIENCE, socket.next()).await.ok()??.ok()?;
@@ -109,8 +110,8 @@ async fn prove(stream: TcpStream, door: &Door) -> Option<Socket> {
     if said.is_some_and(|hello| same(hello.token.as_bytes(), door.token.as_bytes())) {
         return Some(socket);
     }
-    tracing::warn!("somebody without the token came to the frame socket");
-    let _ = timeout(PATIENCE, socket.close(None)).await; // it is to go anyway
+    tracing::warn!("a client without the token connected to the frame socket");
+    let _ = timeout(PATIENCE, socket.close(None)).await; // the connection is dropped anyway
     None
 }
 
@@ -122,13 +123,13 @@ fn check_origin(request: &Request, response: Response, origin: &str) -> Result<R
     {
         return Ok(response);
     }
-    tracing::warn!("a foreign page came to the frame socket");
+    tracing::warn!("a foreign page connected to the frame socket");
     let mut refusal = ErrorResponse::new(None);
     *refusal.status_mut() = StatusCode::FORBIDDEN;
     Err(refusal)
 }
 
-/// Whether both are the same, in a time that tells nothing about where they differ.
+/// Compares in constant time, so that the duration does not reveal where the values differ.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
@@ -173,11 +174,11 @@ fn hear(said: Message, control: &FeedControl) {
     match serde_json::from_str(&text) {
         Ok(Said::Tiles(tiles)) => control.set_tiles(tiles.into_iter().map(crate::show::tile).collect()),
         Ok(Said::Credit(stream)) => control.credit(stream),
-        Err(error) => tracing::warn!("the window said to the frame socket what it does not understand: {error}"),
+        Err(error) => tracing::warn!("the frame socket received an invalid message: {error}"),
     }
 }
 
-/// The next thing for the client; `None` when the engine has ended.
+/// Returns the next message for the client, or `None` when the engine has ended.
 async fn send_next(frames: &mut FeedFrames, levels: &mut watch::Receiver<Levels>) -> Option<Message> {
     tokio::select! {
         frame = frames.next() => frame.map(|frame| Message::Binary(packet::encode(&frame).into())),

@@ -1,4 +1,4 @@
-//! The board in the shapes of the window, and back.
+//! Converts the board for the window, and requests back.
 
 use crate::state::{
     BoardState, Door, Mine, Person, Presence, Reminder, ReminderKind, Sitting, Table, TableDraft, Waiting,
@@ -7,7 +7,7 @@ use engine::signaling::board::{self as wire, Draft, Notice, NoticeKind};
 use engine::signaling::board_fold as fold;
 use std::sync::Arc;
 
-/// The board as this person sees it, with its tables and people converted by [`table`] and [`person`].
+/// Converts the board as this person sees it. Its tables and people were converted by [`table`] and [`person`].
 pub(crate) fn board(board: &fold::BoardState, tables: Vec<Arc<Table>>, people: Vec<Arc<Person>>) -> BoardState {
     BoardState {
         now_ms: board.now_ms,
@@ -21,7 +21,7 @@ pub(crate) fn board(board: &fold::BoardState, tables: Vec<Arc<Table>>, people: V
     }
 }
 
-/// A notice of the board; `None` for what this version has no words for.
+/// Converts a notice of the board. `None` if this version does not know its kind.
 pub(crate) fn reminder(number: u64, notice: &Notice) -> Option<Reminder> {
     let kind = match notice.kind {
         NoticeKind::Soon => ReminderKind::Soon,
@@ -35,10 +35,10 @@ pub(crate) fn reminder(number: u64, notice: &Notice) -> Option<Reminder> {
     Some(Reminder { number, kind, table, room, topic, starts_ms })
 }
 
-/// A table to be laid.
+/// Converts the draft of a table.
 pub(crate) fn draft(draft: TableDraft) -> Draft {
     let TableDraft { topic, place, seats, now, starts_ms, minutes, weekly, door } = draft;
-    // More seats than a byte holds are more than any server has.
+    // A number of seats that exceeds a byte exceeds every server's limit too.
     let seats = u8::try_from(seats).unwrap_or(u8::MAX);
     let door = match door {
         Door::Open => wire::Door::Open,

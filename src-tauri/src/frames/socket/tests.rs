@@ -39,7 +39,7 @@ fn config() -> EngineConfig {
     }
 }
 
-/// Connects with these origins; the status where it is refused.
+/// Connects with these origins. Returns the HTTP status if the connection is refused.
 async fn connect(url: &str, origins: &[&str]) -> Result<Client, u16> {
     let mut request = url.into_client_request().expect("a request");
     for origin in origins {
@@ -64,7 +64,7 @@ async fn window(socket: &FrameSocket) -> Client {
     client
 }
 
-/// The next picture: its stream, size and number.
+/// Returns the stream, size and number of the next picture.
 async fn picture(client: &mut Client) -> (u16, u16, u16, u32) {
     loop {
         match next(client).await.expect("more to come") {
