@@ -1,4 +1,4 @@
-//! Starting other programs.
+//! Running other programs.
 
 use std::env;
 use std::ffi::OsStr;
@@ -7,12 +7,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Where administrators' programs are; not on the `PATH` of an ordinary Debian user.
+/// Folders of administrators' programs, which are not in the `PATH` of an ordinary Debian user.
 const ADMINISTRATORS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// A program that does not see what `cargo run` told this one about itself: build scripts that watch those
-/// variables (`ring`'s does) would be run again, and half the tree with them, each time cargo is started directly
-/// and then from here.
+/// A command without the variables that `cargo run` set for this program. Build scripts that watch those variables
+/// (`ring`'s does) would otherwise run again, and half of the crates with them, whenever cargo is started once directly
+/// and once from here.
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
     for (key, _) in env::vars_os() {
@@ -23,12 +23,12 @@ pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The cargo that runs us.
+/// The cargo that started this program.
 pub(crate) fn cargo() -> Command {
     program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Runs it with our own standard streams.
+/// Runs a command with our own standard streams.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
     if !status.success() {
@@ -37,7 +37,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs it and gives its standard output; its complaints go where ours go.
+/// Runs a command and returns its standard output. Its standard error goes to ours.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let done = command
         .stderr(std::process::Stdio::inherit())
@@ -46,15 +46,15 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     if !done.status.success() {
         bail!("{} failed ({})", shown(command), done.status);
     }
-    String::from_utf8(done.stdout).with_context(|| format!("{} wrote something that is not text", shown(command)))
+    String::from_utf8(done.stdout).with_context(|| format!("{} did not write valid text", shown(command)))
 }
 
-/// Whether it runs and succeeds, in silence.
+/// Whether a command runs and succeeds. Its output is discarded.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|done| done.status.success())
 }
 
-/// The program of that name that a shell would start.
+/// Finds a program as a shell would.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &[""] };
@@ -64,7 +64,7 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The command line as one would type it.
+/// The command line, as one would type it.
 pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     std::iter::once(program).chain(command.get_args()).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

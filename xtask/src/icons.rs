@@ -1,5 +1,5 @@
-//! `cargo xtask icons`: `icons/*.svg` in the forms that systems want. Needs `rsvg-convert` (Debian: librsvg2-bin);
-//! what it writes is checked in, so that building does not need it.
+//! `cargo xtask icons`: renders `icons/*.svg` into the formats that systems require. Needs `rsvg-convert` (Debian:
+//! librsvg2-bin). The results are checked in, so that building does not need it.
 
 use std::fs;
 use std::path::Path;
@@ -10,12 +10,12 @@ use anyhow::{Context, Result};
 use crate::command;
 use crate::workspace::Workspace;
 
-/// Pictures of their own, by file name and side.
+/// Separate pictures, by file name and side in pixels.
 const PNG: &[(&str, u32)] =
     &[("32x32.png", 32), ("64x64.png", 64), ("128x128.png", 128), ("128x128@2x.png", 256), ("icon.png", 512)];
-/// Sides in the Windows icon.
+/// Sides of the pictures in the Windows icon, in pixels.
 const ICO: &[u32] = &[16, 24, 32, 48, 64, 256];
-/// Kinds and sides in the macOS icon (Apple: "Icon Image Format").
+/// Types and sides of the pictures in the macOS icon (Apple: "Icon Image Format").
 const ICNS: &[(&[u8; 4], u32)] =
     &[(b"ic11", 32), (b"ic12", 64), (b"ic07", 128), (b"ic08", 256), (b"ic13", 256), (b"ic09", 512), (b"ic10", 1024)];
 
@@ -48,13 +48,13 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
-/// Windows: a directory of PNG pictures; a side of 256 is written as 0.
+/// Encodes a Windows icon: a directory of PNG pictures. A side of 256 is written as 0.
 fn ico(pictures: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let mut file = vec![0, 0, 1, 0];
     file.extend_from_slice(&(pictures.len() as u16).to_le_bytes());
     let mut at = 6 + 16 * pictures.len();
     for (side, png) in pictures {
-        let side = *side as u8; // 256 becomes the 0 that stands for it
+        let side = *side as u8; // 256 wraps to 0, which encodes it
         file.extend_from_slice(&[side, side, 0, 0, 1, 0, 32, 0]);
         file.extend_from_slice(&(png.len() as u32).to_le_bytes());
         file.extend_from_slice(&(at as u32).to_le_bytes());
@@ -64,7 +64,7 @@ fn ico(pictures: &[(u32, Vec<u8>)]) -> Vec<u8> {
     file
 }
 
-/// macOS: chunks of a kind, a big-endian length and a PNG picture.
+/// Encodes a macOS icon: chunks of a type, a big-endian length and a PNG picture.
 fn icns(pictures: &[([u8; 4], Vec<u8>)]) -> Vec<u8> {
     let chunk = |kind: &[u8; 4], content: &[u8]| {
         let len = (content.len() as u32 + 8).to_be_bytes();

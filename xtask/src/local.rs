@@ -1,4 +1,4 @@
-//! A server and its clients as processes on this machine's loopback.
+//! A server and its clients, as processes on this machine's loopback interface.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
@@ -13,24 +13,24 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 use crate::workspace::Workspace;
 
-/// What the server says on its standard output once it can be reached, before its address.
+/// What the server prints on its standard output before its address, as soon as it accepts connections.
 const LISTENING: &str = "listening on ";
-/// How long a server may take to say so.
+/// How long a server may take to start.
 const SERVER_START: Duration = Duration::from_secs(20);
-/// How long a process may take to end by itself after it was told to.
+/// How long a process may take to end after it was asked to.
 const GOODBYE: Duration = Duration::from_secs(8);
-/// Lines of a program that nobody has read yet. When full, further ones are lost and the program goes on.
+/// Unread lines of a program. When full, further lines are dropped, and the program continues.
 const LINES: usize = 65_536;
 
-/// Our programs, compiled for release.
+/// Our programs.
 pub(crate) struct Programs {
     server: PathBuf,
     client: PathBuf,
-    /// Where the server keeps what it makes; never the user's own server's folder.
+    /// The data folder of the server, separate from that of a server of the user.
     data: PathBuf,
 }
 
-/// The app and what it needs around it.
+/// The app and the programs around it.
 pub(crate) struct App {
     pub(crate) programs: Programs,
     /// The program with the window.
@@ -38,7 +38,7 @@ pub(crate) struct App {
 }
 
 impl Programs {
-    /// Compiles them if they are not up to date.
+    /// Compiles the programs for release if they are out of date.
     pub(crate) fn build(workspace: &Workspace) -> Result<Programs> {
         println!("compiling the server and the client for release; the first time takes minutes");
         let arguments = ["build", "--quiet", "--release", "--package", "server", "--package", "cli"];
@@ -52,7 +52,7 @@ impl Programs {
         })
     }
 
-    /// Compiles the window and the server for working on them: in seconds instead of minutes.
+    /// Compiles the window and the server for development, in seconds instead of minutes.
     pub(crate) fn build_app(workspace: &Workspace) -> Result<App> {
         println!("compiling the app; the first time takes minutes");
         let arguments = ["build", "--quiet", "--package", "lunchroom", "--package", "server", "--package", "cli"];
@@ -67,7 +67,7 @@ impl Programs {
         Ok(App { programs, window: program("lunchroom") })
     }
 
-    /// A server of our own on a free port of the loopback, with no STUN or TURN; it ends when it is dropped.
+    /// Starts a server on a free loopback port, without STUN and TURN. It ends when the value is dropped.
     pub(crate) fn start_server(&self) -> Result<Server> {
         let listen = format!("{}:0", Ipv4Addr::LOCALHOST);
         let mut process = Process::start(
@@ -77,11 +77,11 @@ impl Programs {
         )?;
         let url = process
             .wait_for(SERVER_START, |line| line.split_once(LISTENING).map(|(_, url)| url.trim().to_owned()))
-            .context("the server did not say where it listens")?;
+            .context("the server did not report its address")?;
         Ok(Server { url, _process: process })
     }
 
-    /// A client, to be given its arguments.
+    /// The client, without arguments.
     pub(crate) fn client(&self) -> Command {
         command::program(&self.client)
     }
@@ -94,7 +94,7 @@ pub(crate) struct Server {
     _process: Process,
 }
 
-/// A running program whose standard output is read line by line and whose standard input can be written.
+/// A running program, whose standard output is read by line and whose standard input can be written.
 pub(crate) struct Process {
     child: Child,
     input: Option<ChildStdin>,
@@ -102,7 +102,7 @@ pub(crate) struct Process {
     name: String,
 }
 
-/// A line and when it came.
+/// A line, with the time at which it was read.
 pub(crate) struct Line {
     pub(crate) at: Instant,
     pub(crate) text: String,
@@ -132,12 +132,12 @@ impl Process {
         self.child.id()
     }
 
-    /// The next line, if one comes until then; `None` also when there will be no more.
+    /// Returns the next line if one arrives before `until`. `None` also if the program closed its output.
     pub(crate) fn line_until(&self, until: Instant) -> Option<Line> {
         self.lines.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 
-    /// Reads lines until one of them is what is looked for.
+    /// Reads lines until `look` finds something in one of them.
     pub(crate) fn wait_for<T>(&mut self, limit: Duration, mut look: impl FnMut(&str) -> Option<T>) -> Result<T> {
         let until = Instant::now() + limit;
         while let Some(line) = self.line_until(until) {
@@ -151,13 +151,13 @@ impl Process {
         }
     }
 
-    /// Writes a line to its standard input.
+    /// Writes a line to the program's standard input.
     pub(crate) fn tell(&mut self, line: &str) -> Result<()> {
         let input = self.input.as_mut().context("its standard input is closed")?;
         writeln!(input, "{line}").and_then(|()| input.flush()).with_context(|| self.name.clone())
     }
 
-    /// Waits until it ends by itself; an error if it fails or does not.
+    /// Waits until the program ends on its own.
     pub(crate) fn finish(mut self) -> Result<()> {
         drop(self.input.take());
         let until = Instant::now() + GOODBYE;

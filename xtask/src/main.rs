@@ -1,6 +1,7 @@
 //! Project commands: `cargo xtask setup | run | test | tidy | package | icons | bench`.
 //!
-//! This is compiled before anything else on a new machine, so it depends on little: `syn`, for `tidy`, is the largest.
+//! This is compiled before anything else on a new machine, so it has few dependencies. The largest is `syn`, for
+//! `tidy`.
 
 mod bench;
 mod command;
@@ -21,15 +22,15 @@ use workspace::Workspace;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  setup [--build]   install what is missing on this machine; --build: only what compiling needs
-  run [ARGUMENTS]   open the app, with a server to meet at unless one is named;
-                    --headless [--seconds N]: two clients without a window call each other, and what they measure
-  test              everything that must pass: formatting, clippy, licences, tidy and all tests
-  tidy [--lower]    the rules of the architecture alone: imports, circles, names, sizes, queues, pure crates;
-                    --lower: allow no more retired names than are left; --unused: list public items without a caller
-  package           make installers of this machine's kind
-  icons             draw icons/*.svg in the forms that systems want
-  bench [NAME]      measure; without a name: the list of benches
+  setup [--build]   install missing tools; --build: only those needed for compiling
+  run [ARGUMENTS]   open the app, and start a server unless one is named;
+                    --headless [--seconds N]: run a call between two clients without a window, and print statistics
+  test              run everything that must pass: formatting, clippy, licences, tidy and all tests
+  tidy [--lower]    check only the rules of the architecture: imports, cycles, names, sizes, queues, pure crates;
+                    --lower: lower the allowed counts of retired names; --unused: list public items without a caller
+  package           build installers for this platform
+  icons             render icons/*.svg into the formats that systems require
+  bench [NAME]      run a benchmark; without a name: list them
 ";
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
-//! `cargo xtask package`: installers of this machine's kind, by Tauri's bundler.
+//! `cargo xtask package`: builds installers for this platform with Tauri's bundler.
 //!
-//! On Linux .deb and .rpm. The metadata for Windows (NSIS) and macOS (usage strings, entitlements) is in `src-tauri`,
-//! and nobody has built those yet.
+//! On Linux it builds .deb and .rpm. The metadata for Windows (NSIS) and macOS (usage strings, entitlements) is in
+//! `src-tauri`, but those packages have not been built yet.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::Workspace;
 use crate::{command, setup};
 
-/// The release of Tauri's command, by its prebuilt npm package.
+/// The version of Tauri's command, from its prebuilt npm package.
 const CLI: &str = "@tauri-apps/cli";
 const CLI_VERSION: &str = "2.12.5";
 
@@ -36,7 +36,7 @@ pub(crate) fn main(workspace: &Workspace) -> Result<ExitCode> {
     command::run(tauri().args(["build", "--ci", "--no-bundle"]))?;
     let program = workspace.target.join("release").join("lunchroom");
     if cfg!(unix) {
-        // Debug information is for us, not for everybody's disk. Cargo's own `strip` would compile everything again.
+        // Users do not need debug information. Cargo's own `strip` setting would compile everything again.
         command::run(command::program("strip").arg(&program))?;
     }
     let libraries = libraries(&program);
@@ -59,12 +59,13 @@ fn tauri_cli(workspace: &Workspace) -> Result<PathBuf> {
         command::run(command::program(npm).args(arguments).arg(&folder).arg(package))?;
     }
     if !program.is_file() {
-        bail!("{} is not there", program.display());
+        bail!("{} is missing", program.display());
     }
     Ok(program)
 }
 
-/// libvpx has another name in each release of a system: the packages must name the one that was linked.
+/// The installed libvpx. Its name differs between releases of a system, and the packages must depend on the one that
+/// was linked.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Libraries {
     /// `libvpx.so.7`.
@@ -76,7 +77,7 @@ struct Libraries {
 fn libraries(program: &Path) -> Libraries {
     let Ok(said) = command::output(command::program("ldd").arg(program)) else { return Libraries::default() };
     let Some((soname, file)) = linked(&said, "libvpx.so") else { return Libraries::default() };
-    // The file's own place first: what it is linked from may not be what the package lists (merged /usr).
+    // Resolves links first: dpkg may list the file under another path than the linker's (merged /usr).
     let real = fs::canonicalize(&file).unwrap_or_else(|_| file.clone().into());
     let owner = command::program("dpkg").arg("-S").arg(real).output().ok();
     let owner = owner.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default();
@@ -84,7 +85,7 @@ fn libraries(program: &Path) -> Libraries {
     Libraries { soname: Some(soname), debian }
 }
 
-/// Name and file of a library in what `ldd` prints.
+/// The name and the file of a library in the output of `ldd`.
 fn linked(ldd: &str, library: &str) -> Option<(String, String)> {
     let line = ldd.lines().map(str::trim).find(|line| line.starts_with(library))?;
     let (soname, rest) = line.split_once(" => ")?;
@@ -92,8 +93,8 @@ fn linked(ldd: &str, library: &str) -> Option<(String, String)> {
 }
 
 impl Libraries {
-    /// What is laid over `tauri.conf.json`; lists there are replaced as a whole. `desktop-file-utils` tells the desktop
-    /// which program opens our links when the package is installed.
+    /// The overrides of `tauri.conf.json`. Lists replace the lists there. `desktop-file-utils` registers the program as
+    /// the handler of our links when the package is installed.
     fn config(&self) -> String {
         let deb = ["desktop-file-utils", "libasound2 | libasound2t64", "libdbus-1-3", "libstdc++6"]
             .into_iter()
@@ -107,7 +108,7 @@ impl Libraries {
     }
 }
 
-/// What was bundled: files in the folders of the kinds.
+/// The packages in the bundler's folders.
 fn packages(folder: &Path) -> Result<Vec<PathBuf>> {
     const ENDINGS: [&str; 5] = ["deb", "rpm", "exe", "dmg", "app"];
     let mut found = vec![];

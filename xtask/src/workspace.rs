@@ -1,4 +1,4 @@
-//! Where the checkout is and where built things go.
+//! The paths of the checkout and of build results.
 
 use std::path::PathBuf;
 
@@ -7,34 +7,34 @@ use serde_json::Value;
 
 use crate::command;
 
-/// The checkout this command runs in.
+/// The checkout that this command runs in.
 pub(crate) struct Workspace {
     /// The folder of the root `Cargo.toml`.
     pub(crate) root: PathBuf,
-    /// Cargo's target folder, wherever the environment puts it.
+    /// Cargo's target folder, which the environment may set.
     pub(crate) target: PathBuf,
 }
 
 impl Workspace {
-    /// Asks cargo, which works from any folder of the checkout and without a network.
+    /// Asks cargo, which works in any folder of the checkout and without a network.
     pub(crate) fn find() -> Result<Workspace> {
         let text = command::output(command::cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
         let metadata: Value = serde_json::from_str(&text).context("cargo metadata")?;
         Ok(Workspace { root: path(&metadata, "workspace_root")?, target: path(&metadata, "target_directory")? })
     }
 
-    /// Everything cargo knows about our crates and all they depend on. May download manifests.
+    /// Returns cargo's metadata of our crates and all their dependencies. May download manifests.
     pub(crate) fn metadata(&self) -> Result<Value> {
         let text = command::output(command::cargo().args(["metadata", "--format-version=1"]).current_dir(&self.root))?;
         serde_json::from_str(&text).context("cargo metadata")
     }
 
-    /// Tools that we fetch for ourselves live here; nothing is installed into the user's home.
+    /// The folder for tools that we fetch. Nothing is installed into the user's home.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")
     }
 
-    /// Folder for logs and results of these commands.
+    /// The folder for logs and results of these commands.
     pub(crate) fn reports(&self) -> PathBuf {
         self.target.join("xtask")
     }

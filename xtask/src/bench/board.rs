@@ -10,20 +10,20 @@ use crate::setup;
 use crate::workspace::Workspace;
 
 pub(crate) const ABOUT: &str =
-    "a board with many tables and many who watch it, from a change to every board: --people 2000 --tables 200";
+    "how fast a change reaches every open board, with many tables and viewers: --people 2000 --tables 200";
 
-/// Each figure with what it is.
+/// The figures of the report, with their descriptions.
 const FIGURES: [(&str, &str); 7] = [
-    ("open_all_ms", "ms until every board was open, one after the other"),
+    ("open_all_ms", "ms until all boards were open, one after the other"),
     ("half_ms_p50", "ms from a change to half of the open boards, median"),
     ("all_ms_p50", "ms from a change to every open board, median"),
     ("all_ms_p95", "ms from a change to every open board, 95 %"),
     ("cpu_ms_a_change", "ms of the server's CPU for each change"),
-    ("idle_cpu_percent", "% of a core that the server needs when nothing happens"),
-    ("rss_mb", "MB that the server has resident"),
+    ("idle_cpu_percent", "% of a core that the server uses when idle"),
+    ("rss_mb", "MB of resident memory of the server"),
 ];
 
-/// Clients and server share this machine: the times are upper bounds.
+/// Clients and server share this machine, so the times are upper bounds.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments, &[("people", "2000"), ("tables", "200")])?;
     let (people, tables) = (options.number::<u32>("people")?, options.number::<u32>("tables")?);

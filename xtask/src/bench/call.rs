@@ -21,10 +21,10 @@ pub(crate) const ABOUT: &str =
 
 pub(crate) const OPTIONS: [(&str, &str); 4] = [("codec", "auto"), ("size", "640x360"), ("fps", "30"), ("media", "")];
 
-/// Left out of the figures: bitrates are still climbing.
+/// Excluded from the figures, because bitrates are still rising.
 const WARM_UP: Duration = Duration::from_secs(10);
 
-/// The latency of an end begins at its far side's encoder and ends at a 60 Hz tick of its own.
+/// The latency of an end is measured from the far side's encoder to a 60 Hz tick of this end.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments, &[OPTIONS.as_slice(), &[("seconds", "40")]].concat())?;
     let seconds = Duration::from_secs(options.number::<u64>("seconds")?.max(WARM_UP.as_secs() + 5));
@@ -51,7 +51,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     )
 }
 
-/// The folder that was named, or one of our own making.
+/// The media folder that was named, or a generated one.
 pub(crate) fn media(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
     match options.text("media") {
         "" => {
@@ -71,7 +71,7 @@ pub(crate) fn keep(workspace: &Workspace, name: &str, report: &Value) -> Result<
     fs::create_dir_all(workspace.reports())?;
     let file = workspace.reports().join(format!("{name}.json"));
     fs::write(&file, format!("{report:#}\n")).with_context(|| file.display().to_string())?;
-    println!("kept in {}", file.display());
+    println!("written to {}", file.display());
     Ok(())
 }
 
@@ -79,13 +79,13 @@ fn usages(call: &Ends) -> Vec<Option<Usage>> {
     call.ends.iter().map(|end| end.usage()).collect()
 }
 
-/// One end as a line of the table.
+/// One end, as a row of the table.
 struct EndReport {
     name: &'static str,
-    /// Milliseconds from its click to its first picture.
+    /// Milliseconds from joining to the first picture.
     first_picture_ms: Option<f64>,
     received: Received,
-    /// Cores used by its process.
+    /// Cores used by the process.
     cores: Option<f64>,
     memory_mib: Option<f64>,
 }
@@ -121,5 +121,5 @@ fn print(ends: &[EndReport]) {
     let mut rows = vec![headings.map(str::to_owned).collect()];
     rows.extend(ends.iter().map(EndReport::row));
     println!("{}", table(&rows));
-    println!("b was there first: its \"picture ms\" counts the wait for a");
+    println!("b joins first, so its \"picture ms\" includes the wait for a");
 }

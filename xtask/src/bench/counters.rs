@@ -1,14 +1,14 @@
-//! What a client counts each second (getStats' names), and what follows from two such lines.
+//! The counters that a client reports each second (getStats' names), and figures derived from them.
 
 use serde_json::Value;
 
 use super::figures::percentile;
 use super::table::figure;
 
-/// The lines of one client, in order.
+/// The reports of one client, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    /// When in milliseconds, by whatever clock, and the line.
+    /// The time in milliseconds, by any clock, and the report.
     lines: Vec<(f64, Value)>,
 }
 
@@ -25,17 +25,17 @@ impl Counters {
         self.lines.push((ms, line));
     }
 
-    /// The lines from then to then.
+    /// The reports within a period.
     pub(crate) fn between(&self, from: f64, to: f64) -> Counters {
         Counters { lines: self.lines.iter().filter(|(ms, _)| (from..=to).contains(ms)).cloned().collect() }
     }
 
-    /// Pictures decoded until the last line.
+    /// The number of pictures decoded by the last report.
     pub(crate) fn frames(&self) -> u64 {
         self.lines.last().and_then(|(_, line)| line["v_frames"].as_u64()).unwrap_or(0)
     }
 
-    /// Increase of a counter from the first line that has it to the last, and the milliseconds between them.
+    /// The increase of a counter from the first report that has it to the last, and the milliseconds between them.
     pub(crate) fn increase(&self, name: &str) -> Option<(f64, f64)> {
         let value = |(ms, line): &(f64, Value)| Some((*ms, line[name].as_f64()?));
         let (from, first) = self.lines.iter().find_map(value)?;
@@ -43,17 +43,17 @@ impl Counters {
         (to > from).then_some((last - first, to - from))
     }
 
-    /// Increase of a counter for each second.
+    /// The increase of a counter per second.
     pub(crate) fn rate(&self, name: &str) -> Option<f64> {
         self.increase(name).map(|(increase, ms)| increase * 1000.0 / ms)
     }
 
-    /// kbit/s of a counter of bytes.
+    /// A counter of bytes, in kbit/s.
     pub(crate) fn kbps(&self, name: &str) -> Option<f64> {
         self.increase(name).map(|(increase, ms)| increase * 8.0 / ms)
     }
 
-    /// Increase of one counter for each of another.
+    /// The increase of one counter per unit of another.
     pub(crate) fn ratio(&self, name: &str, of: &str) -> Option<f64> {
         let (part, whole) = (self.increase(name)?.0, self.increase(of)?.0);
         (whole > 0.0).then(|| part / whole)
@@ -64,13 +64,13 @@ impl Counters {
         percentile(self.lines.iter().filter_map(|(_, line)| line[name].as_f64()).collect(), 0.5)
     }
 
-    /// Share of sound that was made up, without silence, in percent.
+    /// The share of sound that was concealed, without silence, in percent.
     pub(crate) fn concealed_percent(&self) -> Option<f64> {
         let silent = self.ratio("a_silent_concealed", "a_samples")?;
         Some((self.ratio("a_concealed", "a_samples")? - silent) * 100.0)
     }
 
-    /// One line of a table.
+    /// One row of a table.
     pub(crate) fn row(&self, name: &str) -> Vec<String> {
         let size = |side: &str| figure(self.lines.last().and_then(|(_, line)| line[side].as_f64()), 0);
         vec![

@@ -1,6 +1,7 @@
-//! Two ends of one measured call, each a `lunchroom-cli measure`, and our server between them.
+//! The two ends of one measured call, each a `lunchroom-cli measure`, with our server between them.
 //!
-//! The lines they speak are those of the call rig, so the same client is measured there under an emulated network.
+//! The client speaks the line protocol of the call rig, so that the same client can be measured there under an emulated
+//! network.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,11 +12,11 @@ use super::records::Records;
 use super::usage::{self, Usage};
 use crate::local::{Process, Programs, Server};
 
-/// How long an end may take to open its devices, and how long to show a picture after it was told to join.
+/// How long an end may take to open its devices, and to show a picture after joining.
 const READY: Duration = Duration::from_secs(40);
 const FIRST_PICTURE: Duration = Duration::from_secs(30);
 
-/// What is asked of both.
+/// The parameters of both ends.
 pub(crate) struct Setting<'a> {
     pub(crate) codec: &'a str,
     pub(crate) size: &'a str,
@@ -23,21 +24,21 @@ pub(crate) struct Setting<'a> {
     pub(crate) media: &'a Path,
 }
 
-/// One of the two.
+/// One end.
 pub(crate) struct End {
     pub(crate) name: &'static str,
     process: Process,
     pub(crate) records: Records,
 }
 
-/// A call that runs.
+/// A running call.
 pub(crate) struct Ends {
     pub(crate) ends: [End; 2],
     _server: Server,
 }
 
 impl Ends {
-    /// Starts a server and both ends and waits until each sees the other.
+    /// Starts a server and both ends, and waits until each shows the other's picture.
     pub(crate) fn connect(programs: &Programs, setting: &Setting<'_>) -> Result<Ends> {
         let server = programs.start_server()?;
         let end = |name| End::start(programs, &server, setting, name);
@@ -52,7 +53,7 @@ impl Ends {
         Ok(call)
     }
 
-    /// Takes what they tell until then.
+    /// Reads the ends' reports until then.
     pub(crate) fn follow(&mut self, until: Instant) {
         for end in &mut self.ends {
             end.follow(until);
@@ -77,7 +78,7 @@ impl End {
         Ok(End { name, process: Process::start(&mut command)?, records: Records::default() })
     }
 
-    /// What its process has used so far.
+    /// The resources that the process has used so far.
     pub(crate) fn usage(&self) -> Option<Usage> {
         usage::of(self.process.id())
     }
@@ -97,7 +98,7 @@ impl End {
                 records.add(line);
                 records.event(event).map(drop)
             })
-            .with_context(|| format!("end {} never told of {event}", self.name))
+            .with_context(|| format!("end {} never reported {event}", self.name))
     }
 
     fn follow(&mut self, until: Instant) {
@@ -113,7 +114,7 @@ impl End {
     }
 }
 
-/// Now, as the ends tell it.
+/// The current time, in the unit of the ends' reports.
 pub(crate) fn unix_ms() -> Result<f64> {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => Ok(since.as_secs_f64() * 1000.0),
@@ -121,8 +122,8 @@ pub(crate) fn unix_ms() -> Result<f64> {
     }
 }
 
-/// `640x360` as numbers.
+/// Parses a size such as `640x360`.
 pub(crate) fn size(text: &str) -> Result<(usize, usize)> {
-    let (width, height) = text.split_once('x').with_context(|| format!("{text} is no WIDTHxHEIGHT"))?;
+    let (width, height) = text.split_once('x').with_context(|| format!("{text} is not a WIDTHxHEIGHT"))?;
     Ok((width.parse()?, height.parse()?))
 }

@@ -1,20 +1,20 @@
-//! What a series of measurements comes to. The rules are those of the call rig that the baseline was made with.
+//! Statistics of a series of measurements, by the rules of the call rig that produced the baseline.
 
-/// The value at that share of the sorted values, from 0 to 1.
+/// The value at a share, from 0 to 1, of the sorted values.
 pub(crate) fn percentile(mut values: Vec<f64>, share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     values.get((share * last as f64).round() as usize).copied()
 }
 
-/// Milliseconds that a picture took whose stamp says `sent`: the stamp has 40 bits and wraps.
+/// The latency of a picture whose stamp says `sent`, in milliseconds. The stamp has 40 bits and wraps.
 pub(crate) fn latency_ms(shown: f64, sent: f64) -> f64 {
     let (whole, half) = ((1_u64 << 40) as f64, (1_u64 << 39) as f64);
     (shown - sent + half).rem_euclid(whole) - half
 }
 
-/// Lengths, in milliseconds, of the freezes in a series of times: an interval longer than max(3 × average, average
-/// + 150 ms) over the 30 intervals before it (W3C webrtc-stats, `freezeCount`).
+/// The durations of the freezes in a series of times, in milliseconds: intervals longer than max(3 × average, average +
+/// 150 ms) over the 30 intervals before them (W3C webrtc-stats, `freezeCount`).
 pub(crate) fn freezes(times: &[f64]) -> Vec<f64> {
     const BEFORE: usize = 30;
     const ENOUGH: usize = 5;
@@ -27,7 +27,7 @@ pub(crate) fn freezes(times: &[f64]) -> Vec<f64> {
     (0..intervals.len()).filter(frozen).map(|n| intervals[n]).collect()
 }
 
-/// Change of a value for each hour, by least squares over (hours, value).
+/// The change of a value per hour, by least squares over (hours, value).
 pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;

@@ -1,7 +1,7 @@
-//! What is filmed and spoken in a measured call, made here where no folder with better is given.
+//! Test media for a measured call, generated if no media folder is given.
 //!
-//! The picture: plaid and grain that move, so that a codec has both easy and hard work. The sound: syllables of a
-//! voice that is none. Same bytes at every run.
+//! The picture is a moving pattern of plaid and grain, so that a codec has both easy and hard areas. The sound consists
+//! of artificial syllables. Every run generates the same bytes.
 
 use std::f64::consts::TAU;
 use std::fs::{self, File};
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Pictures in a clip, played forth and back.
+/// Pictures in a clip, which is played forwards and backwards.
 const FRAMES: usize = 64;
-/// Hz, mono, 16 bits.
+/// Sample rate in Hz. The sound is mono with 16 bits.
 const RATE: u32 = 48_000;
 const SPEECH_SECONDS: u32 = 10;
 
-/// A folder with `clip-WxH.i420` and `speech.wav`; what is missing in it is made.
+/// Returns a folder with `clip-WxH.i420` and `speech.wav`, after generating what is missing.
 pub(crate) fn provide(folder: PathBuf, width: usize, height: usize) -> Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     once(&folder.join(format!("clip-{width}x{height}.i420")), |out| write_clip(out, width, height))?;
@@ -24,7 +24,7 @@ pub(crate) fn provide(folder: PathBuf, width: usize, height: usize) -> Result<Pa
     Ok(folder)
 }
 
-/// Writes beside it and renames, so that an interrupted run leaves no half.
+/// Writes a file under another name and renames it, so that an interrupted run leaves no partial file.
 fn once(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     if path.exists() {
         return Ok(());
@@ -53,7 +53,7 @@ fn pixels(width: usize, height: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..height).flat_map(move |y| (0..width).map(move |x| (x, y)))
 }
 
-/// Limited range, as video has it.
+/// Luma in limited range, as in video.
 fn luma(x: usize, y: usize) -> u8 {
     let plaid = wave(x as f64 / 37.0, 35.0) + wave(y as f64 / 23.0, 35.0);
     (125 + plaid + grain(x, y)).clamp(16, 235) as u8
@@ -63,7 +63,7 @@ fn wave(turns: f64, height: f64) -> i32 {
     ((turns * TAU).sin() * height) as i32
 }
 
-/// Noise from -8 to 7 that belongs to its place.
+/// Noise from -8 to 7, fixed for each position.
 fn grain(x: usize, y: usize) -> i32 {
     let mut hash = (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77);
     hash = (hash ^ (hash >> 15)).wrapping_mul(0x2C1B_3C6D);
@@ -90,7 +90,7 @@ fn write_speech(out: &mut dyn Write) -> std::io::Result<()> {
     (0..samples).try_for_each(|n| out.write_all(&voice(f64::from(n) / f64::from(RATE)).to_le_bytes()))
 }
 
-/// Harmonics of 140 Hz under four syllables a second, with a pause in every fourth.
+/// Harmonics of 140 Hz with four syllables a second, every fourth of them silent.
 fn voice(second: f64) -> i16 {
     let syllable = (second * 4.0).fract();
     let open = if (second * 4.0) as u64 % 4 == 3 { 0.0 } else { (syllable * TAU / 2.0).sin() };

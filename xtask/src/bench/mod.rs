@@ -1,7 +1,7 @@
-//! `cargo xtask bench NAME`: measuring.
+//! `cargo xtask bench NAME`: benchmarks.
 //!
-//! A bench starts our release programs, makes them do something, and prints and keeps what came of it. Nothing is
-//! compared with a stored figure here: what is known is written in docs/benchmarks.md by people.
+//! A benchmark starts our release programs, drives them, and prints and saves the results. Results are not compared
+//! with stored figures here: people record them in docs/benchmarks.md.
 
 mod board;
 mod call;
@@ -25,14 +25,14 @@ pub(crate) use table::table;
 
 use crate::workspace::Workspace;
 
-/// One thing that can be measured.
+/// One benchmark.
 struct Bench {
     name: &'static str,
     about: &'static str,
     run: fn(&Workspace, &[String]) -> Result<()>,
 }
 
-/// A new bench is a module and a line here.
+/// A new benchmark needs a module and an entry here.
 const BENCHES: &[Bench] = &[
     Bench { name: "board", about: board::ABOUT, run: board::run },
     Bench { name: "call", about: call::ABOUT, run: call::run },
@@ -51,7 +51,7 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
     let bench = BENCHES
         .iter()
         .find(|bench| bench.name == name)
-        .with_context(|| format!("no such bench: {name}; `cargo xtask bench` lists them"))?;
+        .with_context(|| format!("no such benchmark: {name}; `cargo xtask bench` lists them"))?;
     (bench.run)(workspace, rest)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `--name value` options, all with a default.
+//! `--name value` options, all with defaults.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -6,14 +6,14 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-/// What was asked for.
+/// The parsed options.
 #[derive(Debug)]
 pub(crate) struct Options {
     values: BTreeMap<String, String>,
 }
 
 impl Options {
-    /// Takes the known options with their defaults; an unknown one is an error that lists them.
+    /// Parses the known options. An unknown option is an error that lists them.
     pub(crate) fn parse(arguments: &[String], known: &[(&str, &str)]) -> Result<Options> {
         let mut values: BTreeMap<String, String> =
             known.iter().map(|(name, default)| ((*name).to_owned(), (*default).to_owned())).collect();
@@ -25,9 +25,9 @@ impl Options {
                 None => (name, None),
             };
             let Some(slot) = values.get_mut(name).filter(|_| argument.starts_with("--")) else {
-                bail!("no such option: {argument}; there are {}", listed(known));
+                bail!("no such option: {argument}; the options are {}", listed(known));
             };
-            *slot = attached.or_else(|| left.next().cloned()).with_context(|| format!("{argument} wants a value"))?;
+            *slot = attached.or_else(|| left.next().cloned()).with_context(|| format!("{argument} needs a value"))?;
         }
         Ok(Options { values })
     }

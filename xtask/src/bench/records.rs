@@ -1,4 +1,4 @@
-//! The JSON lines of `lunchroom-cli measure`, sorted by kind.
+//! The JSON lines of `lunchroom-cli measure`, sorted by type.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use super::counters::Counters;
 use super::figures::{freezes, latency_ms, percentile};
 use super::table::figure;
 
-/// A picture that was shown.
+/// A picture that was displayed.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     ms: f64,
-    /// Milliseconds since it was handed to the far side's encoder; `None` where its stamp could not be read.
+    /// Milliseconds since it was passed to the far side's encoder. `None` if its stamp could not be read.
     latency: Option<f64>,
 }
 
-/// All that one end has told.
+/// All reports of one end.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     events: BTreeMap<String, f64>,
     shown: Vec<Shown>,
-    /// When, and PSNR and SSIM of the luma.
+    /// Time, PSNR and SSIM of the luma.
     quality: Vec<(f64, f64, f64)>,
     markers: Vec<f64>,
     counters: Counters,
 }
 
 impl Records {
-    /// Takes one line; what is not a record is left out.
+    /// Adds one line. Lines that are not reports are ignored.
     pub(crate) fn add(&mut self, line: &str) {
         let Ok(value) = serde_json::from_str::<Value>(line) else { return };
         let Some(ms) = value["ms"].as_f64() else { return };
@@ -52,7 +52,7 @@ impl Records {
         }
     }
 
-    /// When, in unix milliseconds, something happened for the first time.
+    /// The Unix time in milliseconds at which an event first occurred.
     pub(crate) fn event(&self, name: &str) -> Option<f64> {
         self.events.get(name).copied()
     }
@@ -61,7 +61,7 @@ impl Records {
         &self.counters
     }
 
-    /// What it received from then to then, in unix milliseconds.
+    /// What the end received in a period, in Unix milliseconds.
     pub(crate) fn between(&self, from: f64, to: f64) -> Received {
         let inside = |ms: f64| (from..=to).contains(&ms);
         let shown: Vec<Shown> = self.shown.iter().copied().filter(|shown| inside(shown.ms)).collect();
@@ -69,7 +69,7 @@ impl Records {
         let frozen = freezes(&shown.iter().map(|shown| shown.ms).collect::<Vec<_>>());
         let quality: Vec<_> = self.quality.iter().filter(|(ms, ..)| inside(*ms)).collect();
         let counters = self.counters.between(from, to);
-        // Sound markers are sent at each even whole second.
+        // The far side sends sound markers at each even second.
         let sound: Vec<f64> = self.markers.iter().filter(|ms| inside(**ms)).map(|ms| ms.rem_euclid(2000.0)).collect();
         Received {
             fps: (to > from).then(|| shown.len() as f64 * 1000.0 / (to - from)),
@@ -90,7 +90,7 @@ impl Records {
     }
 }
 
-/// What one end received in a span of time. `None` is what could not be measured.
+/// What one end received in a period. `None` means that it could not be measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) fps: Option<f64>,

@@ -1,4 +1,4 @@
-//! `cargo xtask bench soak`: the same call for a long time, to see what grows and what stops.
+//! `cargo xtask bench soak`: one call for a long time, to find what grows and what stops.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ pub(crate) const ABOUT: &str =
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// One end in one minute.
+/// One end during one minute.
 struct Sample {
     minute: u64,
     end: &'static str,
@@ -46,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         new.iter().for_each(print);
         samples.extend(new);
         if samples.iter().rev().take(2).any(|sample| sample.received.fps.is_none_or(|fps| fps == 0.0)) {
-            bail!("an end shows no picture any more, after {minute} minutes");
+            bail!("an end stopped showing pictures after {minute} minutes");
         }
     }
     let records = call.hang_up()?;
@@ -81,9 +81,10 @@ fn print(sample: &Sample) {
     );
 }
 
-/// How its memory changed, in MiB an hour by least squares over all but the first minute, and from minutes 10 to 20 to
-/// the last ten; the fewest and most threads and descriptors after the first minute. What is shared is counted in parts,
-/// so that the memory moves with every other program that comes and goes; its own does not.
+/// The change of an end's memory: in MiB per hour by least squares over all but the first minute, and from minutes 10
+/// to 20 to the last ten. Also the smallest and largest numbers of threads and descriptors after the first minute.
+/// Memory shared between processes is counted in parts, so the total changes with other programs that start and end.
+/// The process's own memory does not.
 fn growth(samples: &[Sample], end: &str) -> Value {
     let usages: Vec<(u64, &Usage)> = samples
         .iter()
@@ -95,12 +96,12 @@ fn growth(samples: &[Sample], end: &str) -> Value {
     let threads = range(usages.iter().map(|(_, usage)| usage.threads));
     let descriptors = range(usages.iter().map(|(_, usage)| usage.descriptors));
     println!("end {end}: memory {}", all.text());
-    println!("end {end}: of its own {}", own.text());
+    println!("end {end}: own memory {}", own.text());
     println!("end {end}: threads {}, descriptors {}", as_text(threads), as_text(descriptors));
     json!({"end": end, "memory": all.json(), "own": own.json(), "threads": threads, "descriptors": descriptors})
 }
 
-/// MiB.
+/// All values in MiB.
 struct Change {
     hourly: Option<f64>,
     early: Option<f64>,

@@ -1,6 +1,6 @@
 //! Tables for people.
 
-/// Columns as wide as their widest cell: the first to the left, figures to the right.
+/// Formats a table. Columns are as wide as their widest cell: the first is aligned left, the figures right.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
@@ -8,7 +8,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(|row| line(row, &widths)).collect::<Vec<_>>().join("\n")
 }
 
-/// A figure with so many digits after the point, or a dash where there is none.
+/// Formats a figure with this number of decimals, or a dash if there is none.
 pub(crate) fn figure(value: Option<f64>, digits: usize) -> String {
     value.filter(|value| value.is_finite()).map_or("-".into(), |value| format!("{value:.digits$}"))
 }

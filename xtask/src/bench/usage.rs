@@ -1,15 +1,15 @@
-//! What a process costs, where the system tells (Linux: /proc).
+//! The resources that a process uses, where the system reports them (Linux: /proc).
 
 use std::fs;
 
-/// What one process has used.
+/// The resources that one process has used.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     /// Seconds of processor time since it started.
     pub(crate) cpu_s: f64,
-    /// MiB of memory, what is shared counted in parts (PSS).
+    /// Memory in MiB, with shared pages counted in parts (PSS).
     pub(crate) memory_mib: f64,
-    /// MiB of memory of its own, which nobody else's coming and going changes (anonymous pages).
+    /// Private memory in MiB (anonymous pages), which does not depend on other processes.
     pub(crate) own_mib: f64,
     /// Threads.
     pub(crate) threads: usize,
@@ -17,10 +17,10 @@ pub(crate) struct Usage {
     pub(crate) descriptors: usize,
 }
 
-/// The kernel's unit of processor time in /proc: a hundredth of a second on every Linux that Rust runs on.
+/// The kernel's unit of processor time in /proc: a hundredth of a second on every Linux that Rust supports.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What the process has used so far; `None` where it cannot be known.
+/// The resources used so far. `None` if they cannot be read.
 pub(crate) fn of(process: u32) -> Option<Usage> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let memory = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
@@ -33,7 +33,7 @@ pub(crate) fn of(process: u32) -> Option<Usage> {
     })
 }
 
-/// The same, summed over the process and all that came of it, or over these alone.
+/// The resources of a process and all its descendants, or of the descendants only.
 pub(crate) fn of_tree(process: u32, itself: bool) -> Option<Usage> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
         .ok()?
@@ -63,7 +63,7 @@ fn parent(stat: &str) -> Option<u32> {
     fields.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// `utime` and `stime` (proc(5)), counted after the name, which may hold anything.
+/// `utime` and `stime` (proc(5)), counted from the end of the name, which may contain anything.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
@@ -71,13 +71,13 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
-/// A line of `smaps_rollup` (proc(5)), which counts in KiB.
+/// A line of `smaps_rollup` (proc(5)), converted from KiB to MiB.
 fn mib(rollup: &str, name: &str) -> Option<f64> {
     let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 
-/// How many entries one of the kernel's folders of a process has.
+/// The number of entries in a folder of the process in /proc.
 fn entries(process: u32, folder: &str) -> Option<usize> {
     Some(fs::read_dir(format!("/proc/{process}/{folder}")).ok()?.count())
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench window`: the app's window on a display of its own, beside a headless client and a browser's tab.
+//! `cargo xtask bench window`: the app's window on its own display, compared with a headless client and a browser tab.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,28 +17,28 @@ use crate::setup;
 use crate::workspace::Workspace;
 
 pub(crate) const ABOUT: &str =
-    "the window: latency on the screen, nine tiles, CPU and memory beside a browser's tab: --runs 3 --seconds 15";
+    "the window: latency on the screen, nine tiles, CPU and memory against a browser tab: --runs 3 --seconds 15";
 
-/// Longest silence: a start of the app, a warm-up and a measurement.
+/// The longest time without output: a start of the app, a warm-up and a measurement.
 const SILENCE: Duration = Duration::from_secs(180);
 
-/// How long it may take to close what it has opened.
+/// How long the benchmark may take to close what it opened.
 const GOODBYE: Duration = Duration::from_secs(30);
 
-/// What the scene of nine is called; it is the last of each run.
+/// The name of the scene with nine tiles, which is the last of each run.
 const NINE: &str = "nine tiles";
 
-/// Figures by name, one for each run.
+/// Figures by name, with one value per run.
 type Figures = BTreeMap<String, Vec<f64>>;
 
-/// What is looked at when: CPU so far and the time.
+/// The start of a measurement: CPU used so far, and the time.
 struct Mark {
     used: Usage,
     at: Instant,
 }
 
-/// The window's processes and the tab's are measured in the same call: the far side is a headless client with 640x360, the own
-/// camera gives the same, and then 1280x720.
+/// The processes of the window and of the tab are measured in the same call. The far side is a headless client that
+/// sends 640x360. The own camera delivers 640x360 first and then 1280x720.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments, &[("runs", "3"), ("seconds", "15")])?;
     let (runs, seconds) = (options.number::<u32>("runs")?, options.number::<u64>("seconds")?.max(5));
@@ -64,9 +64,9 @@ fn follow(bench: &Process, seconds: u64, runs: u32) -> Result<Figures> {
     let mut nines = 0;
     while nines < runs {
         let until = Instant::now() + SILENCE + Duration::from_secs(seconds);
-        let Some(line) = bench.line_until(until) else { bail!("the bench ended too early, see above") };
+        let Some(line) = bench.line_until(until) else { bail!("the benchmark ended too early, see above") };
         let said = serde_json::from_str::<Value>(&line.text).unwrap_or_default();
-        let Some(what) = said["what"].as_str().map(str::to_owned) else { continue }; // a word about a browser
+        let Some(what) = said["what"].as_str().map(str::to_owned) else { continue }; // a message about a browser
         match said["mark"].as_str() {
             Some("start") => drop(marks.insert(what, look(&said)?)),
             Some(_) => cost(&mut figures, &what, &marks.remove(&what).context("no start")?, &look(&said)?),
@@ -118,7 +118,7 @@ fn pictures(figures: &mut Figures, what: &str, said: &Value) {
     }
 }
 
-/// Median (lowest-highest).
+/// The median, with the lowest and highest value.
 fn row(name: &str, values: &[f64]) -> Vec<String> {
     let at = |share| figure(percentile(values.to_vec(), share), 2);
     vec![name.to_owned(), at(0.5), format!("({}-{})", at(0.0), at(1.0))]

@@ -1,5 +1,5 @@
-//! `cargo xtask run --headless`: a server on a free port, two people with a test picture and a tone, and what each of
-//! them receives.
+//! `cargo xtask run --headless`: a server on a free port and two clients with a test pattern and a tone. Prints what
+//! each of them receives.
 
 use std::process::ExitCode;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::local::{Process, Programs, Server};
 use crate::setup;
 use crate::workspace::Workspace;
 
-/// How much longer than the call a client may take.
+/// How much longer than the call a client may run.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `cargo xtask run --headless [--seconds N]`.
@@ -33,7 +33,7 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
         people.into_iter().map(|(name, client)| (name, thread::spawn(move || follow(name, client, until)))).collect();
     let mut rows = vec![Counters::HEADINGS.map(str::to_owned).to_vec()];
     for (name, thread) in followed {
-        let counters = thread.join().ok().context("a reader has panicked")?.with_context(|| name.to_owned())?;
+        let counters = thread.join().ok().context("a reader panicked")?.with_context(|| name.to_owned())?;
         rows.push(counters.row(name));
     }
     println!("\nreceived by\n{}", table(&rows));
@@ -51,7 +51,7 @@ fn start(programs: &Programs, server: &Server, name: &str, seconds: u64) -> Resu
     )
 }
 
-/// Tells what happens to one of them and gives what was counted; an error if nothing was received.
+/// Prints a client's events and returns its counters. Fails if no picture was received.
 fn follow(name: &str, client: Process, until: Instant) -> Result<Counters> {
     let mut counters = Counters::new();
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! `cargo xtask run`: the shortest way to a call.
+//! `cargo xtask run`: the quickest way to a call.
 
 mod call;
 mod window;
@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::workspace::Workspace;
 
-/// `cargo xtask run [ARGUMENTS OF THE APP]`: the window; `--headless` instead: a call that is only counted.
+/// `cargo xtask run [ARGUMENTS OF THE APP]` opens the window. `--headless` runs a call without windows instead.
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     match arguments.split_first() {
         Some((first, rest)) if first == "--headless" => call::main(workspace, rest),

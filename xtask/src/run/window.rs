@@ -1,4 +1,4 @@
-//! `cargo xtask run`: the app in its window, with a server to meet at unless another one is named.
+//! `cargo xtask run`: the app in its window, with a server unless one is named.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use crate::local::Programs;
 use crate::workspace::Workspace;
 use crate::{command, setup};
 
-/// Compiles what is not up to date, starts a server where none is named, and opens the window until it is closed.
+/// Compiles what is out of date, starts a server if none is named, and opens the window until it is closed.
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     setup::for_building()?;
     let app = Programs::build_app(workspace)?;
@@ -23,7 +23,7 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Whether the arguments say where to meet, or ask for words only.
+/// Whether the arguments name a server, or only ask for text output.
 fn names_a_server(arguments: &[String]) -> bool {
     let names = |argument: &String| {
         argument.starts_with("--server")

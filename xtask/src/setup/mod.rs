@@ -1,7 +1,7 @@
-//! `cargo xtask setup`: what this machine needs and has not got.
+//! `cargo xtask setup`: installs what this machine lacks.
 //!
-//! Every need is checked by what it provides, never by a package's name, so a tool that came another way counts.
-//! Only if something is missing is a package manager started, and only apt is started for you.
+//! A need is checked by what it provides, never by a package's name, so that a tool from another source counts. A
+//! package manager is started only if something is missing, and only apt is started automatically.
 
 mod apt;
 mod fetched;
@@ -26,13 +26,13 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// What compiling needs. An error if it is not there afterwards.
+/// Provides what compiling needs. Fails if something is still missing afterwards.
 pub(crate) fn for_building() -> Result<()> {
     provide(&[Purpose::Building])
 }
 
-/// What compiling and the tests need. A test tool that cannot be had is reported, and the tests that want it say
-/// `SKIPPED`; what compiling and the checks want must be there.
+/// Provides what compiling and the tests need. A test tool that cannot be installed is reported, and the tests that
+/// need it print `SKIPPED`. Tools for compiling and for the checks are required.
 pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
     provide(&[Purpose::Building, Purpose::Testing])?;
     fetched::toolchain_components()?;
@@ -47,7 +47,7 @@ fn provide(purposes: &[Purpose]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    println!("setup: missing here: {}", names(&missing));
+    println!("setup: missing: {}", names(&missing));
     if apt::is_here() {
         apt::install(&missing)?;
     }

@@ -1,11 +1,11 @@
-//! The table of what is needed, how to see that it is there, and where it comes from.
+//! The table of needs: how to check for each, and where it comes from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command;
 
-/// What breaks without it.
+/// What fails without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Nothing compiles.
@@ -14,7 +14,7 @@ pub(crate) enum Purpose {
     Testing,
 }
 
-/// Where it applies.
+/// The systems that have the need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum On {
     Everywhere,
@@ -22,7 +22,7 @@ enum On {
     Linux,
 }
 
-/// How to see that a need is met.
+/// How to check that a need is met.
 #[derive(Clone, Copy, Debug)]
 enum Check {
     /// One of these programs can be started.
@@ -31,34 +31,34 @@ enum Check {
     Programs(&'static [&'static str]),
     /// pkg-config knows this library.
     Library(&'static str),
-    /// A library that bindgen loads at build time.
+    /// libclang, which bindgen loads at build time.
     Clang,
-    /// Python can make a virtual environment with pip in it.
+    /// Python can create a virtual environment with pip.
     PythonVenv,
-    /// node of at least this major version.
+    /// Node of at least this major version.
     Node(u32),
-    /// A file of this name in a folder of that name, anywhere in the system's library folders.
+    /// A file (second) in a folder of this name (first), in any of the system's library folders.
     Plugin(&'static str, &'static str),
-    /// Letters of this language can be drawn.
+    /// Fonts for this language.
     Letters(&'static str),
-    /// A kernel that can be booted, with its virtual camera.
+    /// A bootable kernel with the virtual camera.
     Kernel,
-    /// The certificates of the well-known authorities.
+    /// The certificates of well-known authorities.
     Certificates,
 }
 
-/// One thing that a machine must have.
+/// One need.
 #[derive(Debug)]
 pub(crate) struct Need {
-    /// What it is, for people.
+    /// Its name, for people.
     pub(crate) name: &'static str,
-    /// What breaks without it.
+    /// What fails without it.
     pub(crate) purpose: Purpose,
     on: On,
     check: Check,
-    /// Debian and Ubuntu packages: the first one that exists there is installed.
+    /// Debian and Ubuntu packages: the first one that is available is installed.
     pub(crate) apt: &'static [&'static str],
-    /// Names for dnf, pacman, brew and a last way; empty where nobody has found one yet.
+    /// Package names for dnf, pacman, brew and one other way. Empty if unknown.
     elsewhere: [&'static str; 4],
 }
 
@@ -116,7 +116,7 @@ const QEMU: &str = "qemu-system-x86_64";
 #[cfg(not(target_arch = "aarch64"))]
 const QEMU_PACKAGE: &str = "qemu-system-x86";
 
-/// What of this purpose the machine has not got.
+/// The needs for these purposes that this machine does not meet.
 pub(crate) fn missing(purposes: &[Purpose]) -> Vec<&'static Need> {
     NEEDS
         .iter()
@@ -126,7 +126,7 @@ pub(crate) fn missing(purposes: &[Purpose]) -> Vec<&'static Need> {
 }
 
 impl Need {
-    /// Where to get it when we cannot.
+    /// Describes where to get it.
     pub(crate) fn advice(&self) -> String {
         let managers = ["dnf", "pacman", "brew", "or"];
         let ways: Vec<String> = std::iter::once(("apt", self.apt.join(" or ")))
@@ -179,7 +179,7 @@ impl Check {
     }
 }
 
-/// Where `clang-sys`, and so bindgen, looks for it.
+/// Searches where `clang-sys`, and so bindgen, searches.
 fn has_libclang() -> bool {
     let named = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from);
     let mut places = library_folders();
@@ -202,7 +202,7 @@ fn is_libclang(name: &str) -> bool {
     rest == "dylib" || rest == "dll" || rest == "so" || rest.starts_with("so.")
 }
 
-/// The system's library folders, with the one of this architecture on Debian (`/usr/lib/x86_64-linux-gnu`).
+/// The system's library folders, including the one of this architecture on Debian (`/usr/lib/x86_64-linux-gnu`).
 fn library_folders() -> Vec<PathBuf> {
     let debian = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
     ["/usr/lib", "/usr/lib64", "/usr/local/lib", &debian].iter().map(PathBuf::from).collect()
@@ -213,7 +213,7 @@ fn node_major() -> Option<u32> {
     String::from_utf8(said.stdout).ok()?.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
-/// A kernel image in `boot` whose modules, with the virtual camera, are in `modules`.
+/// Whether `boot` has a kernel image whose modules in `modules` include the virtual camera.
 fn has_kernel(modules: &Path, boot: &Path) -> bool {
     children(modules).iter().any(|version| {
         let Some(name) = version.file_name().and_then(|name| name.to_str()) else { return false };

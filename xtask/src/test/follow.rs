@@ -1,4 +1,4 @@
-//! Running a program that prints as it goes, and ending it when it hangs.
+//! Runs a program, reads its output as it is written, and ends the program if it hangs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -10,19 +10,19 @@ use anyhow::{Context, Result};
 
 use crate::command;
 
-/// Lines that wait to be taken. When full, the program that prints them waits.
+/// Lines that wait to be read. When full, the program that writes them waits.
 const LINES: usize = 1_024;
 
-/// How long a program may take before it is taken for one that hangs.
+/// How long a program may take before it counts as hanging.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// Without a line printed.
+    /// The time without a line of output.
     pub silence: Duration,
-    /// Altogether.
+    /// The total time.
     pub whole: Duration,
 }
 
-/// Gives every line of both streams to `take`, as they come; false if the program failed or had to be ended.
+/// Passes every line of both streams to `take` as it arrives. Returns false if the program failed or had to be ended.
 pub(super) fn run(command: &mut Command, patience: Patience, mut take: impl FnMut(&str) -> Result<()>) -> Result<bool> {
     let mut child = command
         .stdin(Stdio::null())
@@ -39,7 +39,7 @@ pub(super) fn run(command: &mut Command, patience: Patience, mut take: impl FnMu
             Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?.success()),
             Ok(_) | Err(RecvTimeoutError::Timeout) => {
                 let minutes = start.elapsed().as_secs() / 60;
-                take(&format!("it hangs, and is ended after {minutes} minutes"))?;
+                take(&format!("it hangs and is ended after {minutes} minutes"))?;
                 end(&mut child);
                 return Ok(false);
             }
@@ -47,7 +47,7 @@ pub(super) fn run(command: &mut Command, patience: Patience, mut take: impl FnMu
     }
 }
 
-/// Both streams of the child, line by line as they come.
+/// The lines of both streams of the child, as they arrive.
 fn lines(child: &mut Child) -> Receiver<String> {
     let (sender, receiver) = sync_channel(LINES);
     if let Some(stream) = child.stdout.take() {
@@ -73,7 +73,7 @@ fn read(stream: impl Read + Send + 'static, sender: SyncSender<String>) {
     });
 }
 
-/// Ends what hangs: its children first, because cargo does not take them along.
+/// Ends a hanging program. Its children are ended first, because cargo does not end them.
 fn end(child: &mut Child) {
     let parent = child.id().to_string();
     if let Ok(listed) = command::program("ps").args(["-o", "pid=", "--ppid", &parent]).output() {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must pass before a change is good. CI runs this and nothing else.
+//! `cargo xtask test`: everything that must pass before a change is accepted. CI runs exactly this.
 
 mod follow;
 mod screens;
@@ -14,21 +14,21 @@ use tally::Tally;
 use crate::workspace::Workspace;
 use crate::{command, setup, tidy};
 
-/// One check beside the tests: it passes or fails as a whole.
+/// A check besides the tests, which passes or fails as a whole.
 struct Check {
     name: &'static str,
     run: fn(&Workspace) -> Result<Outcome>,
 }
 
-/// What a check that did not fail has to say.
+/// The result of a check that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Passed,
-    /// Its tool is not here.
+    /// Its tool is not installed.
     Skipped,
 }
 
-/// The quick ones first.
+/// The checks, the quick ones first.
 const CHECKS: &[Check] = &[
     Check { name: "tidy", run: |workspace| tidy::check(workspace).map(|()| Outcome::Passed) },
     Check { name: "fmt", run: fmt },
@@ -37,7 +37,7 @@ const CHECKS: &[Check] = &[
     Check { name: "clippy", run: clippy },
 ];
 
-/// `cargo xtask test`. A broken check does not keep the others from running; the last line is the sum of all.
+/// `cargo xtask test`. Every check runs, even after a failure. The last line is the sum of all.
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     if !arguments.is_empty() {
         bail!("usage: cargo xtask test");
@@ -63,7 +63,7 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Where CI is true a test that did not run is a failure: nobody reads what was skipped.
+/// Whether the run is successful. With `CI=true`, a skipped test counts as a failure, because nobody would notice it.
 fn verdict(sum: &Tally, strict: bool) -> bool {
     if strict && sum.skipped > 0 {
         println!("== with CI=true nothing may be skipped");
@@ -94,8 +94,8 @@ fn seconds(duration: Duration) -> String {
     }
 }
 
-/// Cargo for checks and tests. Where everything is built once, what would make the next build shorter is half of
-/// what is written.
+/// The cargo for checks and tests. CI builds everything only once, so it disables incremental compilation, whose files
+/// would be half of what is written.
 fn cargo() -> Command {
     let mut cargo = command::cargo();
     if strict() {
@@ -113,7 +113,7 @@ fn clippy(workspace: &Workspace) -> Result<Outcome> {
     pass(cargo().args(arguments).current_dir(&workspace.root))
 }
 
-/// TypeScript reads the JSDoc comments; nothing is compiled.
+/// Checks the types in the JSDoc comments with TypeScript. Nothing is compiled.
 fn types(workspace: &Workspace) -> Result<Outcome> {
     let folder = workspace.root.join("tests/browser");
     let compiler = folder.join("node_modules/typescript/bin/tsc");
@@ -124,9 +124,10 @@ fn types(workspace: &Workspace) -> Result<Outcome> {
     pass(command::program("node").arg(compiler).arg("--project").arg(folder))
 }
 
-/// Advisories are left out: they need a download from outside the registry, and a new one would fail old code.
+/// Checks licences, sources and bans. Advisories are excluded: they need a download from outside the registry, and a
+/// new advisory would fail old code.
 fn deny(workspace: &Workspace) -> Result<Outcome> {
-    let Some(program) = setup::cargo_deny(workspace) else { bail!("cargo-deny could not be had; see setup above") };
+    let Some(program) = setup::cargo_deny(workspace) else { bail!("cargo-deny is missing; see setup above") };
     let arguments = ["--log-level=error", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
     pass(command::program(program).args(arguments).current_dir(&workspace.root))
 }

@@ -1,4 +1,4 @@
-//! The tests of the app's screens and of the browser's half of the protocol: node's own test runner, with headless
+//! Tests of the app's screens and of the browser's half of the protocol. They use node's own test runner, and headless
 //! Chromium for the screens.
 
 use std::fs::File;
@@ -12,10 +12,10 @@ use super::tally::{SKIP_MARK, Tally};
 use crate::command;
 use crate::workspace::Workspace;
 
-/// What the tests import beside node's own modules.
+/// The modules that the tests import besides node's own.
 const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 
-/// Files of `tests/browser/ui` with tests in them.
+/// The test files in `tests/browser/ui`.
 const FILES: &[&str] = &[
     "vectors.test.mjs",
     "protocol.test.mjs",
@@ -29,10 +29,10 @@ const FILES: &[&str] = &[
     "screens.test.mjs",
 ];
 
-/// They take three minutes; a browser that cannot work keeps every single one of them waiting.
+/// The tests take three minutes. If the browser does not work, every single test waits for it.
 const PATIENCE: Patience = Patience { silence: Duration::from_secs(10 * 60), whole: Duration::from_secs(20 * 60) };
 
-/// Runs the tests in `tests/browser/ui`. What failed is printed; everything is in `target/xtask/screens.log`.
+/// Runs the tests in `tests/browser/ui`. Failures are printed. The complete output is in `target/xtask/screens.log`.
 pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     let folder = workspace.root.join("tests/browser");
     let modules = MODULES.iter().all(|module| folder.join("node_modules").join(module).is_dir());
@@ -62,7 +62,7 @@ fn is_failure(line: &str) -> bool {
     line.trim_start().starts_with("not ok ")
 }
 
-/// The sums at the end of TAP as node prints it; a run that ended badly without saying what failed is a failure too.
+/// Reads the sums at the end of node's TAP output. A run that failed without naming a failed test counts as a failure.
 fn count(tap: &str, good: bool) -> Tally {
     let sum = |name: &str| {
         let mut lines =

@@ -1,4 +1,4 @@
-//! Running all tests of the workspace.
+//! Runs all tests of the workspace.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,16 +10,16 @@ use super::follow::{self, Patience};
 use super::tally::{Reader, Tally};
 use crate::workspace::Workspace;
 
-/// A test program, or a compiler, that says nothing for so long hangs.
+/// A test program or compiler that prints nothing for this long counts as hanging.
 const PATIENCE: Patience = Patience { silence: Duration::from_secs(15 * 60), whole: Duration::from_secs(70 * 60) };
 
-/// Builds and runs them. What passes is silent; everything is in `target/xtask/test.log`.
+/// Builds and runs the tests. Passing tests print nothing. The complete output is in `target/xtask/test.log`.
 pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     let log = workspace.reports().join("test.log");
     std::fs::create_dir_all(workspace.reports())?;
     let mut file = File::create(&log).with_context(|| log.display().to_string())?;
     let mut cargo = super::cargo();
-    // `--show-output` also lets a test that passed tell us that it skipped something.
+    // `--show-output` prints the output of passed tests too, which may report a skip.
     cargo.args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]).current_dir(&workspace.root);
     let mut reader = Reader::new();
     let succeeded = follow::run(&mut cargo, PATIENCE, |line| {

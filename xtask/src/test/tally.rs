@@ -1,12 +1,12 @@
-//! Counting tests in what `cargo test` prints.
+//! Counts tests in the output of `cargo test`.
 
 use std::fmt;
 use std::ops::AddAssign;
 
-/// A line that begins so says that a test, or a part of one, did not run, and why.
+/// The start of a line which reports that a test, or a part of it, was skipped, and why.
 pub(crate) const SKIP_MARK: &str = "SKIPPED";
 
-/// How many there were.
+/// The numbers of tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: usize,
@@ -29,14 +29,14 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Where in a test program's output we are.
+/// The current section of a test program's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     /// One line for each test, as they end.
     Running,
-    /// What tests that passed have printed (`--show-output`).
+    /// The output of passed tests (`--show-output`).
     Passed,
-    /// What tests that failed have printed.
+    /// The output of failed tests.
     Failed,
 }
 
@@ -45,12 +45,12 @@ enum Part {
 pub(crate) struct Reader {
     part: Part,
     tally: Tally,
-    /// Test programs that were started and that gave a result.
+    /// Test programs that were started, and that reported a result.
     started: usize,
     ended: usize,
-    /// Whether the test whose output we read has already said that it skipped.
+    /// Whether the test whose output is being read has already reported a skip.
     told: bool,
-    /// Tests that libtest counts as passed, having no word for a skip.
+    /// Skipped tests that libtest counts as passed, because it has no result for a skip.
     not_really_passed: usize,
 }
 
@@ -59,7 +59,7 @@ impl Reader {
         Reader { part: Part::Running, tally: Tally::default(), started: 0, ended: 0, told: false, not_really_passed: 0 }
     }
 
-    /// Takes one line; says whether a person should see it.
+    /// Reads one line. Returns whether to show it.
     pub(crate) fn line(&mut self, line: &str) -> bool {
         if line.starts_with(SKIP_MARK) {
             self.skip();
@@ -83,8 +83,8 @@ impl Reader {
         }
     }
 
-    /// The sum. A program that ended without a result has crashed, and so has a run that failed with no test to
-    /// blame.
+    /// Returns the sum. A program that ended without a result has crashed, which counts as a failure, as does a run
+    /// that failed without a failed test.
     pub(crate) fn finish(mut self, succeeded: bool) -> Tally {
         if !succeeded {
             self.tally.failed += self.started.saturating_sub(self.ended);

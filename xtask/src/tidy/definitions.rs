@@ -1,9 +1,9 @@
-//! The names that a file gives to things.
+//! The names that a file defines.
 
 use syn::visit::{self, Visit};
 use syn::{File, Ident, Item, Visibility};
 
-/// What a name is given to.
+/// What a definition defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Thing {
     /// A struct, enum, union, trait, alias, associated type or type parameter.
@@ -27,18 +27,18 @@ pub(crate) struct Definition {
     pub(crate) thing: Thing,
     /// From 1.
     pub(crate) line: usize,
-    /// `pub`, without a restriction; a variant and a trait's method are as public as what they are in.
+    /// `pub` without a restriction. A variant or a trait's method is public if its enum or trait is.
     pub(crate) is_public: bool,
 }
 
-/// Every definition of the file, in its order.
+/// Returns every definition of the file, in order.
 pub(crate) fn of(file: &File) -> Vec<Definition> {
     let mut definitions = Definitions { found: Vec::new(), in_public: false };
     definitions.visit_file(file);
     definitions.found
 }
 
-/// What an item is called; `None` for what has no name of its own.
+/// The name of an item, or `None` if it has none.
 pub(crate) fn name_of(item: &Item) -> Option<String> {
     let ident = match item {
         Item::Const(item) => &item.ident,
@@ -78,7 +78,7 @@ pub(crate) fn words(name: &str) -> Vec<String> {
 
 struct Definitions {
     found: Vec<Definition>,
-    /// Inside a public enum or trait.
+    /// Whether we are inside a public enum or trait.
     in_public: bool,
 }
 

@@ -1,23 +1,23 @@
-//! What tidy has to say.
+//! The findings of tidy.
 
 use std::fmt;
 
-/// How much it matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Weight {
-    /// Worth a look; does not fail.
+    /// To be reviewed. Does not fail.
     Question,
     /// A rule is broken.
     Broken,
 }
 
-/// One place and what is wrong there.
+/// One finding, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) weight: Weight,
     /// A file, relative to the root with `/` between folders, or a crate's name.
     pub(crate) place: String,
-    /// From 1; 0 for the place as a whole.
+    /// From 1, or 0 for the place as a whole.
     pub(crate) line: usize,
     pub(crate) text: String,
 }

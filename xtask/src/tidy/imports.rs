@@ -1,4 +1,4 @@
-//! Who may import whom.
+//! Which crate may import which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,42 +10,42 @@ use super::finding::Finding;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Member {
     pub(crate) name: String,
-    /// Its folder, relative to the root, with `/` between names.
+    /// The folder, relative to the root, with `/` between names.
     pub(crate) folder: String,
-    /// What its products are built from: normal and build dependencies.
+    /// The normal and build dependencies.
     pub(crate) imports: BTreeSet<String>,
-    /// All that comes with those, to the last.
+    /// All transitive dependencies.
     pub(crate) everything: BTreeSet<String>,
 }
 
-/// Whether a crate reads clocks, opens sockets and the like.
+/// Whether a crate does input and output itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Input in, output out; `now` is an argument.
     Pure,
-    /// Pure but for the C libraries it calls: no clock, socket, file or thread of its own.
+    /// Pure, except for the C libraries that it calls. It uses no clock, socket, file or thread itself.
     Ffi,
     /// Does input and output.
     Driver,
-    /// Only tests and project commands.
+    /// Used only by tests and project commands.
     Tooling,
 }
 
-/// What a crate may import of our own crates.
+/// Which of our crates a crate may import.
 struct Place {
     name: &'static str,
     kind: Kind,
     may_import: &'static [&'static str],
 }
 
-/// The direction of the house. A new crate gets a line here, with thought.
+/// The allowed imports. A new crate needs an entry here.
 const PLACES: &[Place] = &[
     place("signaling", Kind::Pure, &[]),
     place("rooms", Kind::Pure, &["signaling"]),
     place("layers", Kind::Pure, &[]),
     place("relay", Kind::Pure, &[]),
     place("media", Kind::Pure, &[]),
-    // For the types of encoded frames alone.
+    // Only for the types of encoded frames.
     place("transport", Kind::Pure, &["media"]),
     place("call", Kind::Pure, &["signaling"]),
     place("codecs", Kind::Ffi, &["media"]),
@@ -54,7 +54,7 @@ const PLACES: &[Place] = &[
     place("devices", Kind::Driver, &["codecs", "media"]),
     place("engine", Kind::Driver, &["peer", "devices", "call", "codecs", "transport", "layers", "media", "signaling"]),
     place("server", Kind::Driver, &["rooms", "relay", "layers", "signaling"]),
-    // What it measures is what the app does: it reaches for nothing behind the engine.
+    // It measures what the app does, so it uses nothing behind the engine.
     place("cli", Kind::Driver, &["engine"]),
     place("lunchroom", Kind::Driver, &["engine", "server"]),
     place(
@@ -66,10 +66,10 @@ const PLACES: &[Place] = &[
     place("whole-system", Kind::Tooling, &["*"]),
 ];
 
-/// What drags a runtime, a device or a socket into a pure crate, even at third hand.
+/// Libraries that would bring a runtime, a device or a socket into a pure crate, also indirectly.
 const IMPURE: &[&str] = &["tokio", "mio", "async-std", "smol", "cpal", "nokhwa", "tauri", "webrtc", "hyper", "socket2"];
 
-/// Libraries that one crate alone may link, and who that is. Tooling is not asked.
+/// Libraries that only one crate may link, and that crate. Tooling is exempt.
 const OWNED: &[(&str, &str)] = &[
     ("webrtc", "peer"),
     ("rtc", "peer"),
@@ -89,12 +89,12 @@ const OWNED: &[(&str, &str)] = &[
     ("tauri", "lunchroom"),
 ];
 
-/// The crates whose sources are held to "no clock, socket, thread or file".
+/// Whether the sources of this crate must not use clocks, sockets, threads and files.
 pub(crate) fn is_free_of_io(name: &str) -> bool {
     find(name).is_some_and(|place| matches!(place.kind, Kind::Pure | Kind::Ffi))
 }
 
-/// Looks at every crate's place and what it imports.
+/// Checks each crate's entry and its imports.
 pub(crate) fn check(members: &[Member]) -> Vec<Finding> {
     let ours: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
     members
@@ -106,7 +106,7 @@ pub(crate) fn check(members: &[Member]) -> Vec<Finding> {
                 None => found.push(Finding::broken(
                     &member.name,
                     0,
-                    "has no place in xtask/src/tidy/imports.rs: say there what it may import",
+                    "has no entry in xtask/src/tidy/imports.rs: list there what it may import",
                 )),
             }
             found
@@ -114,7 +114,7 @@ pub(crate) fn check(members: &[Member]) -> Vec<Finding> {
         .collect()
 }
 
-/// Our crates from what `cargo metadata` prints.
+/// Reads our crates from the output of `cargo metadata`.
 pub(crate) fn members(metadata: &Value) -> Vec<Member> {
     let root = text(&metadata["workspace_root"]).replace('\\', "/");
     let packages: BTreeMap<&str, &Value> = list(&metadata["packages"]).map(|p| (text(&p["id"]), p)).collect();
@@ -176,7 +176,7 @@ const fn place(name: &'static str, kind: Kind, may_import: &'static [&'static st
     Place { name, kind, may_import }
 }
 
-/// The direct normal and build dependencies: an absent `kind` in the metadata is a normal one.
+/// The direct normal and build dependencies. In the metadata, a `kind` of null means normal.
 fn built_from<'a>(nodes: &BTreeMap<&str, &'a Value>, id: &str) -> Vec<&'a str> {
     let Some(node) = nodes.get(id) else { return Vec::new() };
     list(&node["deps"])

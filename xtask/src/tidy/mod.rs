@@ -1,6 +1,6 @@
-//! `cargo xtask tidy`: the rules of the architecture, read off `cargo metadata` and the sources.
+//! `cargo xtask tidy`: checks the rules of the architecture against `cargo metadata` and the sources.
 //!
-//! What a rule is and why it stands is in ARCHITECTURE.md; what it looks for is in the module of its kind.
+//! ARCHITECTURE.md states the rules and their reasons. Each module here documents what it looks for.
 
 mod definitions;
 mod finding;
@@ -27,13 +27,13 @@ use tree::Text;
 use crate::command;
 use crate::workspace::Workspace;
 
-/// Files that are not ours to judge, or only make noise.
+/// Files that are generated or only produce noise.
 const NOT_OURS: &[&str] = &["Cargo.lock"];
 
 const USAGE: &str = "\
 usage: cargo xtask tidy [--lower | --unused]
 
-  --lower   write down that fewer retired names are left than were allowed
+  --lower   lower the allowed counts of retired names to those that are left
   --unused  list the public items that nothing in the workspace names";
 
 /// `cargo xtask tidy`.
@@ -50,7 +50,7 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what is found; an error if a rule is broken.
+/// Prints all findings. Fails if a rule is broken.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let mut found = Checkout::read(workspace)?.findings(workspace)?;
     found.sort_by(|a, b| (a.weight, &a.place, a.line).cmp(&(b.weight, &b.place, b.line)));
@@ -79,12 +79,12 @@ fn list_unused(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// All that is or would be in the repository.
+/// All files that are in the repository, or would be.
 struct Checkout {
     paths: Vec<String>,
     texts: Vec<Text>,
     sources: Vec<Source>,
-    /// What is wrong with files that could not be parsed.
+    /// Findings about files that could not be parsed.
     unread: Vec<Finding>,
 }
 
@@ -111,7 +111,7 @@ impl Checkout {
         .concat())
     }
 
-    /// The text of a file; empty if there is none.
+    /// The text of a file, or an empty one if there is no such file.
     fn text(&self, path: &str) -> &str {
         self.texts.iter().find(|text| text.path == path).map_or("", |text| text.text.as_str())
     }
@@ -123,16 +123,16 @@ fn paths(workspace: &Workspace) -> Result<Vec<String>> {
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
             .current_dir(&workspace.root),
     )
-    .context("tidy wants a git checkout")?;
+    .context("tidy needs a git checkout")?;
     let mut paths: Vec<String> = listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();
-    // What has just been deleted is still listed.
+    // Git still lists files that were just deleted.
     paths.retain(|path| !NOT_OURS.contains(&path.as_str()) && workspace.root.join(path).exists());
     paths.sort();
     paths.dedup();
     Ok(paths)
 }
 
-/// A file's text; nothing for what is not text.
+/// The text of a file. `None` if it is not text.
 fn read(workspace: &Workspace, path: &str) -> Option<Text> {
     let text = fs::read_to_string(workspace.root.join(path)).ok()?;
     Some(Text { path: path.to_owned(), text })

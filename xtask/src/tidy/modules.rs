@@ -1,12 +1,13 @@
-//! Circles of modules inside a crate.
+//! Import cycles of the modules inside a crate.
 //!
-//! What counts: a module uses another when product code in it names it, in a `use` or in any other path, macros' arguments included.
-//! A re-export is followed to where the thing is defined. Between two modules, what counts is the pair of siblings that they are in:
-//! if `desk::passing` uses `show::board`, then `desk` uses `show`. A circle of siblings is a fault: none of them can be read,
-//! tested or moved without the others.
+//! A module uses another one when product code in it names that module, in a `use` or in any other path, including the
+//! arguments of macros. A re-export is followed to the module of the definition. A use between two modules counts for
+//! the two siblings that contain them: if `desk::passing` uses `show::board`, then `desk` uses `show`. A cycle of
+//! siblings is a fault: none of them can be read, tested or moved without the others.
 //!
-//! What does not count: a module and the modules inside it, in either direction. A parent declares its children and calls them, and they
-//! see its private types by `super::`: they are one thing in several files. The circle of two children is a fault.
+//! Uses between a module and the modules inside it do not count, in either direction. A parent declares its children
+//! and calls them, and they access its private types by `super::`: together they are one unit in several files. A cycle
+//! between two children is a fault.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,16 +19,16 @@ use super::finding::Finding;
 use super::source::Source;
 use super::tokens;
 
-/// Re-exports of re-exports are followed this far.
+/// The maximum length of a chain of re-exports that is followed.
 const HOPS: usize = 16;
 
-/// Crates whose circles are still being taken out: they are worth a look until the crate has none.
+/// Crates that still have cycles. Their cycles are questions until none is left.
 const LEFT: &[&str] = &[];
 
-/// The path of a module inside its crate; empty for the root.
+/// The path of a module inside its crate. Empty for the root.
 type Name = Vec<String>;
 
-/// The rule on every crate.
+/// Checks every crate.
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
     against(sources, LEFT)
 }
@@ -40,10 +41,10 @@ fn against(sources: &[Source], left: &[&str]) -> Vec<Finding> {
         }
     }
     let found = crates.into_iter().flat_map(|(name, files)| {
-        let found = circles(&graph(files));
+        let found = cycles(&graph(files));
         match (left.contains(&name), found.is_empty()) {
             (false, _) => found,
-            (true, true) => vec![Finding::broken(name, 0, "has no circle: take it off xtask/src/tidy/modules.rs")],
+            (true, true) => vec![Finding::broken(name, 0, "has no cycle: remove it from xtask/src/tidy/modules.rs")],
             (true, false) => found
                 .into_iter()
                 .map(|Finding { place, line, text, .. }| Finding::question(place, line, text))
@@ -53,49 +54,49 @@ fn against(sources: &[Source], left: &[&str]) -> Vec<Finding> {
     found.collect()
 }
 
-/// One crate.
+/// The modules of one crate.
 #[derive(Default)]
 struct Graph {
     modules: BTreeMap<Name, Module>,
 }
 
-/// What a module defines and names.
+/// The definitions and the paths of a module.
 #[derive(Default)]
 struct Module {
     file: String,
-    /// Functions, types, constants.
+    /// Functions, types and constants.
     items: BTreeSet<String>,
-    /// What `use` binds to a name.
+    /// The paths that `use` binds to names.
     bindings: BTreeMap<String, Vec<String>>,
-    /// What `use …::*` opens.
+    /// The paths of `use …::*`.
     globs: Vec<Vec<String>>,
     paths: Vec<Path>,
 }
 
-/// A path as it is written, without arguments.
+/// A path as written, without generic arguments.
 struct Path {
     segments: Vec<String>,
     line: usize,
-    /// Of a `use`, which may name a module alone; elsewhere a lonely word is a value or a type.
+    /// Whether it is in a `use`, where a single word may be a module. Elsewhere a single word is a value or a type.
     in_use: bool,
 }
 
-/// Where a module first uses its sibling.
+/// The place where a module first uses its sibling.
 #[derive(Clone)]
 struct Place {
     file: String,
     line: usize,
 }
 
-/// How a name is looked up in a module that another opens.
+/// The lookup of a name in a module that another one imports with a glob.
 type Find = fn(&Graph, &Name, &String, &[String], usize) -> Option<Name>;
 
-/// The uses among the children of one module, by user and used.
+/// The uses among the children of one module, by user and used sibling.
 type Siblings = BTreeMap<String, BTreeMap<String, Place>>;
 
 fn graph(files: Vec<(&Source, Name, &File)>) -> Graph {
     let mut graph = Graph::default();
-    // Where there is a library, the program beside it is a crate of its own, and of one file.
+    // If there is a library, the program beside it is a separate crate of one file.
     let has_library = files.iter().any(|(source, ..)| source.path.ends_with("/src/lib.rs"));
     for (source, name, file) in files {
         if has_library && source.path.ends_with("/src/main.rs") || source.path.contains("/src/bin/") {
@@ -107,7 +108,8 @@ fn graph(files: Vec<(&Source, Name, &File)>) -> Graph {
 }
 
 impl Graph {
-    /// The module in which what `segments` name from `at` is defined; `at` itself for what is none of this crate.
+    /// The module that defines what `segments` name when used in `at`. Returns `at` itself if that is outside the
+    /// crate.
     fn target(&self, at: &Name, segments: &[String], hops: usize) -> Name {
         let Some((first, rest)) = segments.split_first() else { return at.clone() };
         match first.as_str() {
@@ -118,7 +120,7 @@ impl Graph {
         }
     }
 
-    /// The same for a name that `at` has inside it, defines, binds or opens.
+    /// Like [`Graph::target`], for a name that is a child module of `at`, or is defined, bound or glob-imported there.
     fn find(&self, at: &Name, first: &String, rest: &[String], hops: usize) -> Option<Name> {
         let child = [at.as_slice(), std::slice::from_ref(first)].concat();
         match self.modules.contains_key(&child) {
@@ -127,7 +129,7 @@ impl Graph {
         }
     }
 
-    /// The same for a lonely word, which is no module.
+    /// Like [`Graph::find`], for a single word, which is not a module.
     fn find_word(&self, at: &Name, word: &String, rest: &[String], hops: usize) -> Option<Name> {
         self.find_item(at, word, rest, hops, Graph::find_word)
     }
@@ -139,7 +141,7 @@ impl Graph {
             return Some(at.clone());
         }
         if let Some(binding) = module.bindings.get(first) {
-            // `use tokio::sync` binds what is not ours: whoever takes it from here depends on this module.
+            // `use tokio::sync` binds a foreign name: a module that imports it from here depends on this module.
             return Some(self.target(at, &[binding.as_slice(), rest].concat(), hops));
         }
         module.globs.iter().find_map(|glob| {
@@ -148,7 +150,7 @@ impl Graph {
         })
     }
 
-    /// The uses among siblings, by the module they are in.
+    /// The uses among siblings, by their parent module.
     fn siblings(&self) -> BTreeMap<Name, Siblings> {
         let mut all: BTreeMap<Name, Siblings> = BTreeMap::new();
         for (user, module) in &self.modules {
@@ -169,23 +171,23 @@ impl Graph {
     }
 }
 
-fn circles(graph: &Graph) -> Vec<Finding> {
+fn cycles(graph: &Graph) -> Vec<Finding> {
     let mut found = Vec::new();
     for (parent, siblings) in graph.siblings() {
         let mut seen = BTreeSet::new();
         for (user, uses) in &siblings {
             for used in uses.keys() {
-                if let Some(circle) = shortest(&siblings, used, user) {
-                    seen.insert(from_least(circle));
+                if let Some(cycle) = shortest(&siblings, used, user) {
+                    seen.insert(from_least(cycle));
                 }
             }
         }
-        found.extend(seen.iter().map(|circle| finding(&parent, &siblings, circle)));
+        found.extend(seen.iter().map(|cycle| finding(&parent, &siblings, cycle)));
     }
     found
 }
 
-/// The shortest way from `start` to `end`, both named.
+/// The shortest path from `start` to `end`, including both.
 fn shortest(siblings: &Siblings, start: &str, end: &str) -> Option<Vec<String>> {
     let mut before: BTreeMap<&str, &str> = BTreeMap::from([(start, start)]);
     let mut left = VecDeque::from([start]);
@@ -210,23 +212,23 @@ fn shortest(siblings: &Siblings, start: &str, end: &str) -> Option<Vec<String>> 
     None
 }
 
-/// The same circle, beginning at its first name of the alphabet.
-fn from_least(mut circle: Vec<String>) -> Vec<String> {
-    let least = (0..circle.len()).min_by_key(|at| &circle[*at]).unwrap_or_default();
-    circle.rotate_left(least);
-    circle
+/// Rotates a cycle so that it starts with its alphabetically first name.
+fn from_least(mut cycle: Vec<String>) -> Vec<String> {
+    let least = (0..cycle.len()).min_by_key(|at| &cycle[*at]).unwrap_or_default();
+    cycle.rotate_left(least);
+    cycle
 }
 
-fn finding(parent: &Name, siblings: &Siblings, circle: &[String]) -> Finding {
+fn finding(parent: &Name, siblings: &Siblings, cycle: &[String]) -> Finding {
     let name = |module: &String| [parent.as_slice(), std::slice::from_ref(module)].concat().join("::");
-    let next = |at: usize| &circle[(at + 1) % circle.len()];
+    let next = |at: usize| &cycle[(at + 1) % cycle.len()];
     let places: Vec<(Place, &String)> =
-        (0..circle.len()).map(|at| (siblings[&circle[at]][next(at)].clone(), next(at))).collect();
-    let names: Vec<String> = circle.iter().chain(circle.first()).map(name).collect();
+        (0..cycle.len()).map(|at| (siblings[&cycle[at]][next(at)].clone(), next(at))).collect();
+    let names: Vec<String> = cycle.iter().chain(cycle.first()).map(name).collect();
     let uses: Vec<String> =
         places.iter().map(|(Place { file, line }, used)| format!("{file}:{line} uses {used}")).collect();
     let text = format!(
-        "a circle of modules: {} ({}): move what both need into one that needs neither",
+        "a cycle of modules: {} ({}): move what both need into one that needs neither",
         names.join(" → "),
         uses.join(", ")
     );
@@ -317,7 +319,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_path(self, path);
     }
 
-    /// A macro's arguments are no syntax yet: paths in them are words between `::`.
+    /// The arguments of a macro are not parsed yet, so paths in them are recognised as words joined by `::`.
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         self.visit_path(&call.path);
         let tokens = tokens::flat(call.tokens.clone());
@@ -354,17 +356,17 @@ mod tests {
         against(&sources(&files), &[]).iter().map(ToString::to_string).collect()
     }
 
-    /// The modules of each circle.
-    fn circles(files: &[(&str, &str)]) -> Vec<String> {
+    /// The modules of each cycle.
+    fn cycles(files: &[(&str, &str)]) -> Vec<String> {
         let text = |complaint: &String| {
-            let (_, rest) = complaint.split_once("a circle of modules: ").expect("a circle");
+            let (_, rest) = complaint.split_once("a cycle of modules: ").expect("a cycle");
             rest.split(" (").next().unwrap_or_default().to_owned()
         };
         complaints(files).iter().map(text).collect()
     }
 
     #[test]
-    fn a_circle_of_two_is_named_with_its_places() {
+    fn a_cycle_of_two_is_named_with_its_places() {
         let found = complaints(&[
             ("lib", "mod slot; mod frame;"),
             ("slot", "// Frames.\nuse crate::frame::Frame; pub struct Slot;"),
@@ -372,7 +374,7 @@ mod tests {
         ]);
         assert_eq!(
             found,
-            ["crates/media/src/frame.rs:1: a circle of modules: frame → slot → frame \
+            ["crates/media/src/frame.rs:1: a cycle of modules: frame → slot → frame \
               (crates/media/src/frame.rs:1 uses slot, crates/media/src/slot.rs:2 uses frame): \
               move what both need into one that needs neither"]
         );
@@ -400,7 +402,7 @@ mod tests {
             let root = "mod a; mod b; mod c; pub use a::A; use self::a::*;";
             let files =
                 [("lib", root), ("a", "use crate::b; struct A; fn opened() {}"), ("b", back), ("c", "struct C;")];
-            assert_eq!(circles(&files), ["a → b → a"], "{back}");
+            assert_eq!(cycles(&files), ["a → b → a"], "{back}");
         }
     }
 
@@ -418,34 +420,34 @@ mod tests {
         ] {
             let root = "mod a; mod b; mod c; pub use a::A; pub use c::C;";
             let files = [("lib", root), ("a", "use crate::b;"), ("b", back), ("c", "pub struct C;")];
-            assert_eq!(circles(&files), Vec::<String>::new(), "{back}");
+            assert_eq!(cycles(&files), Vec::<String>::new(), "{back}");
         }
     }
 
     #[test]
-    fn a_longer_circle_begins_at_its_first_name() {
+    fn a_longer_cycle_begins_at_its_first_name() {
         let files =
             [("lib", "mod c; mod b; mod a;"), ("c", "use crate::a;"), ("b", "use crate::c;"), ("a", "use crate::b;")];
-        assert_eq!(circles(&files), ["a → b → c → a"]);
+        assert_eq!(cycles(&files), ["a → b → c → a"]);
     }
 
     #[test]
-    fn two_circles_that_share_a_module_are_both_named() {
+    fn two_cycles_that_share_a_module_are_both_named() {
         let files = [
             ("lib", "mod c; mod b; mod a;"),
             ("c", "use crate::a;"),
             ("b", "use crate::a;"),
             ("a", "use crate::{b, c};"),
         ];
-        assert_eq!(circles(&files), ["a → b → a", "a → c → a"]);
+        assert_eq!(cycles(&files), ["a → b → a", "a → c → a"]);
     }
 
     #[test]
     fn a_parent_and_its_children_are_one_thing_and_two_children_are_not() {
         let (parent, child) = ("mod x; mod y; use x::X; struct P;", "use super::P; fn f(p: crate::a::P) {}");
-        assert!(circles(&[("lib", "mod a;"), ("a", parent), ("a/x", child), ("a/y", "use super::x::X;")]).is_empty());
+        assert!(cycles(&[("lib", "mod a;"), ("a", parent), ("a/x", child), ("a/y", "use super::x::X;")]).is_empty());
         assert_eq!(
-            circles(&[("lib", "mod a;"), ("a/mod", parent), ("a/x", "use super::y;"), ("a/y", "use super::x::X;")]),
+            cycles(&[("lib", "mod a;"), ("a/mod", parent), ("a/x", "use super::y;"), ("a/y", "use super::x::X;")]),
             ["a::x → a::y → a::x"]
         );
     }
@@ -453,11 +455,11 @@ mod tests {
     #[test]
     fn what_a_module_inside_uses_counts_for_the_siblings_around_it() {
         let files = [("lib", "mod a; mod b;"), ("a", "mod x;"), ("a/x", "use crate::b::B;"), ("b", "use crate::a;")];
-        assert_eq!(circles(&files), ["a → b → a"]);
+        assert_eq!(cycles(&files), ["a → b → a"]);
     }
 
     #[test]
-    fn a_crate_whose_circles_are_left_is_asked_until_it_has_none() {
+    fn a_crate_whose_cycles_are_left_is_asked_until_it_has_none() {
         let weights = |b: &str| {
             let files = sources(&[("crates/media/src/a.rs", "use crate::b;"), ("crates/media/src/b.rs", b)]);
             against(&files, &["media"]).iter().map(|finding| finding.weight).collect::<Vec<_>>()
@@ -468,6 +470,6 @@ mod tests {
 
     #[test]
     fn a_name_that_is_bound_to_itself_ends() {
-        assert!(circles(&[("lib", "mod a;"), ("a", "use rtc::rtc; use b::b; fn f() { rtc::rtc::x(); }")]).is_empty());
+        assert!(cycles(&[("lib", "mod a;"), ("a", "use rtc::rtc; use b::b; fn f() { rtc::rtc::x(); }")]).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Names that say nothing, and names that were given up for those of the field.
+//! Names without meaning, and names that were retired in favour of standard terms.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,23 @@ use super::definitions::{self, Definition, Thing};
 use super::finding::Finding;
 use super::source::Source;
 
-/// Words that say nothing about what a thing is.
+/// Words that do not describe what a thing is.
 const EMPTY_WORDS: &[&str] = &["manager", "managers", "helper", "helpers", "util", "utils"];
 
-/// A name that must not come back.
+/// A retired name.
 struct Retired {
-    /// Each stands for the words of a name in a row, in lower case; a type's name, in `CamelCase`, for itself.
+    /// The forms of the name. A lower-case form matches consecutive words of a name. A form in `CamelCase` matches a
+    /// whole type name.
     forms: &'static [&'static str],
     instead: &'static str,
-    /// The crates in which the word means what it was retired for; none: everywhere.
+    /// The crates where the word is retired. Empty means everywhere.
     crates: &'static [&'static str],
 }
 
-/// Where packets and frames are handled.
+/// The crates that handle packets and frames.
 const MEDIA: &[&str] = &["transport", "peer", "media", "codecs"];
 
-/// What was given up, and for what. A name is judged where it is given, not where it is used.
+/// The retired names and their replacements. A name is checked where it is defined, not where it is used.
 const RETIRED: &[Retired] = &[
     retired(&["rung", "rungs"], "encoding or layer", &[]),
     retired(&["lane", "lanes"], "encoding or layer", &[]),
@@ -41,19 +42,20 @@ const RETIRED: &[Retired] = &[
     retired(&["come home", "comes home"], "return", &[]),
 ];
 
-/// Names that are part of the protocol or of somebody else's interface: the file, the word, and why it stays.
+/// Exceptions: names that belong to the protocol or to a foreign interface. Each entry has the file, the word and the
+/// reason.
 const KEPT: &[(&str, &str, &str)] = &[];
 
-/// The rules of names on every file. `paths` are all files of the checkout, `left` is the text of [`LEFT`].
+/// Checks the names in every file. `paths` are all files of the checkout, `left` is the text of [`LEFT`].
 pub(crate) fn check(sources: &[Source], paths: &[String], left: &str) -> Vec<Finding> {
     let counted = retired_names(sources, paths);
     [empty(sources), against(&counted, &parse(left))].concat()
 }
 
-/// The file of what is left of retired names, relative to the root: lines of path, word and count.
+/// The file that lists the remaining retired names, relative to the root. Each line has a path, a word and a count.
 pub(crate) const LEFT: &str = "xtask/src/tidy/retired.txt";
 
-/// The text of [`LEFT`] with every count that has fallen lowered. None is raised.
+/// The text of [`LEFT`] with counts lowered to what is left. Counts are never raised.
 pub(crate) fn lowered(sources: &[Source], paths: &[String], left: &str) -> String {
     let counted = retired_names(sources, paths);
     let mut text: String =
@@ -95,7 +97,7 @@ struct Use {
     instead: &'static str,
 }
 
-/// By file and word: the first form of the row in the table.
+/// Keyed by file and word. The word is the first form of its row in the table.
 type Uses = BTreeMap<(String, String), Vec<Use>>;
 
 fn retired_names(sources: &[Source], paths: &[String]) -> Uses {
@@ -122,7 +124,7 @@ fn retired_names(sources: &[Source], paths: &[String]) -> Uses {
     uses
 }
 
-/// Whether the words of `form` stand in the name in a row; a form in `CamelCase` is the name of a type.
+/// Whether the words of `form` occur consecutively in the name. A form in `CamelCase` must be the whole name of a type.
 fn has_form(name: &str, thing: Option<Thing>, form: &str) -> bool {
     if form.starts_with(char::is_uppercase) {
         return matches!(thing, Some(Thing::Type)) && name == form;
@@ -151,7 +153,7 @@ fn against(counted: &Uses, left: &BTreeMap<(String, String), usize>) -> Vec<Find
     too_many.chain(too_few).collect()
 }
 
-/// The counts by path and word. A line that is none counts for nothing, so that its names are refused.
+/// Parses the counts by path and word. An invalid line is ignored, so that its names are refused.
 fn parse(left: &str) -> BTreeMap<(String, String), usize> {
     left.lines()
         .filter_map(|line| {
@@ -162,7 +164,7 @@ fn parse(left: &str) -> BTreeMap<(String, String), usize> {
         .collect()
 }
 
-/// The name of a file without what follows the first dot.
+/// The name of a file up to its first dot.
 fn stem(path: &str) -> &str {
     path.rsplit('/').next().and_then(|file| file.split('.').next()).unwrap_or_default()
 }

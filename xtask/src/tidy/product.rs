@@ -1,4 +1,4 @@
-//! A file without what only tests compile.
+//! Removes code that is compiled only for tests.
 
 use std::mem;
 
@@ -8,14 +8,14 @@ use syn::{Arm, Attribute, Block, Expr, Field, FieldValue, File, ImplItem, Item, 
 
 use super::tokens;
 
-/// A copy of the file without items, statements, fields, variants and arms under `#[test]` and `#[cfg(test)]`.
+/// Returns a copy of the file without items, statements, fields, variants and arms under `#[test]` and `#[cfg(test)]`.
 pub(crate) fn of(whole: &File) -> File {
     let mut file = whole.clone();
     WithoutTests.visit_file_mut(&mut file);
     file
 }
 
-/// Whether the attributes keep a thing out of every build but that of tests: `#[test]`, `#[cfg(test)]`, `#[cfg(all(test, …))]`.
+/// Whether the attributes limit a definition to test builds: `#[test]`, `#[cfg(test)]`, `#[cfg(all(test, …))]`.
 pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let path = attribute.path();
@@ -90,7 +90,8 @@ impl VisitMut for WithoutTests {
     }
 }
 
-/// An expression keeps its attributes in the node of its kind, of which there are forty; they are always written first.
+/// Each of the forty kinds of expression stores its attributes in its own node, so this compares tokens: attributes
+/// always come first.
 fn is_test_expression(expression: &Expr) -> bool {
     let tokens = tokens::of(expression);
     let attribute = ["#", "[", "cfg", "(", "test", ")", "]"];

@@ -1,11 +1,11 @@
-//! What a pure crate must not do, and what is not done yet.
+//! What a pure crate must not do, and unfinished work.
 
 use super::finding::Finding;
 use super::imports;
 use super::source::Source;
 use super::tokens;
 
-/// What a pure crate's products must not contain, and why. `std::net`'s addresses are plain data and allowed.
+/// What the code of a pure crate must not contain, and why. The addresses of `std::net` are plain data and allowed.
 const IMPURE: &[(&str, &str)] = &[
     ("Instant::now", "reads a clock; `now` is an argument"),
     ("SystemTime::now", "reads a clock; pass the time in"),
@@ -28,13 +28,13 @@ const IMPURE: &[(&str, &str)] = &[
     ("webrtc", "imports the WebRTC stack"),
 ];
 
-/// What `use std::{…}` may not bring into a pure crate.
+/// Modules that a pure crate must not import with `use std::{…}`.
 const IMPURE_MODULES: &[&str] = &["thread", "fs", "process", "env"];
 
-/// Marks of work that is not done.
+/// Marks of unfinished work.
 const UNFINISHED: &[&str] = &["todo!", "unimplemented!"];
 
-/// Both rules on every file.
+/// Checks both rules in every file.
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
     sources.iter().flat_map(|source| [unfinished(source), purity(source)].concat()).collect()
 }
@@ -45,7 +45,7 @@ fn unfinished(source: &Source) -> Vec<Finding> {
     UNFINISHED
         .iter()
         .flat_map(|mark| lines(mark))
-        .map(|(mark, line)| Finding::broken(&source.path, line, format!("{mark} is left: finish it")))
+        .map(|(mark, line)| Finding::broken(&source.path, line, format!("{mark} marks unfinished work: finish it")))
         .collect()
 }
 
@@ -57,14 +57,14 @@ fn purity(source: &Source) -> Vec<Finding> {
     let words = IMPURE.iter().flat_map(|(what, why)| {
         tokens::lines_of(&tokens, what).into_iter().map(move |line| (line, what.trim_matches(['.', ':']), *why))
     });
-    let modules = grouped_modules(file).into_iter().map(|(line, name)| (line, name, "is no part of a pure crate"));
+    let modules = grouped_modules(file).into_iter().map(|(line, name)| (line, name, "does not belong in a pure crate"));
     words
         .chain(modules)
         .map(|(line, what, why)| Finding::broken(&source.path, line, format!("{what} in a pure crate: {why}")))
         .collect()
 }
 
-/// `thread` and the like in `use std::{thread, …}`, where no path `std::thread` is written.
+/// Finds `thread` and others in `use std::{thread, …}`, where the path `std::thread` does not occur literally.
 fn grouped_modules(file: &syn::File) -> Vec<(usize, &'static str)> {
     let groups = file.items.iter().filter_map(|item| match item {
         syn::Item::Use(item) => match &item.tree {

@@ -1,4 +1,4 @@
-//! Channels that grow as long as nobody reads.
+//! Channels without a bound, which grow as long as nobody reads from them.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,11 @@ use super::finding::Finding;
 use super::source::Source;
 use super::tokens::{self, Token};
 
-/// What makes a queue without a bound: `tokio`'s, `futures`', `flume`'s and `crossbeam`'s. That of `std` is [`is_bare_channel`].
+/// Constructors of unbounded queues in `tokio`, `futures`, `flume` and `crossbeam`. [`is_bare_channel`] finds those of
+/// `std`.
 const UNBOUNDED: &[&str] = &["unbounded_channel", "unbounded(", "SegQueue::"];
 
-/// Unbounded channels that are left: the file, how many, and what keeps each short. Counts may only fall.
+/// The remaining unbounded channels: the file, their number, and what limits each. Counts may only fall.
 const LEFT: &[(&str, usize, &str)] = &[
     ("crates/server/src/keeping.rs", 1, "one message for each batch of the store, of which 4,096 wait at most"),
     (
@@ -19,7 +20,7 @@ const LEFT: &[(&str, usize, &str)] = &[
     ),
 ];
 
-/// The rule on every file that ships.
+/// Checks every file that ships.
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
     against(sources, LEFT)
 }
@@ -44,7 +45,7 @@ fn against(sources: &[Source], left: &[(&str, usize, &str)]) -> Vec<Finding> {
     too_many.chain(too_few).collect()
 }
 
-/// The lines that make a queue without a bound.
+/// The lines that create an unbounded queue.
 fn lines(tokens: &[Token]) -> Vec<usize> {
     let mut lines: Vec<usize> = UNBOUNDED.iter().flat_map(|what| named(tokens, what)).collect();
     lines.extend((0..tokens.len()).filter(|at| is_bare_channel(tokens, *at)).map(|at| tokens[at].line));
@@ -52,7 +53,8 @@ fn lines(tokens: &[Token]) -> Vec<usize> {
     lines
 }
 
-/// Calls and paths, but not what a `use` brings in or a function is called.
+/// The lines that call or qualify `what`. A name that is only imported by `use`, or defined as a function, does not
+/// count.
 fn named(tokens: &[Token], what: &str) -> Vec<usize> {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
     let name = what.trim_end_matches(['(', ':']);
@@ -66,7 +68,8 @@ fn named(tokens: &[Token], what: &str) -> Vec<usize> {
         .collect()
 }
 
-/// `channel()` without a number is the one of `std`; the `oneshot`s of `tokio` and `futures` hold one value.
+/// Whether this is `channel()` without a bound, which is that of `std`. The `oneshot` channels of `tokio` and `futures`
+/// hold one value.
 fn is_bare_channel(tokens: &[Token], at: usize) -> bool {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
     let before = |back: usize| at.checked_sub(back).map_or("", text);
@@ -77,7 +80,7 @@ fn is_bare_channel(tokens: &[Token], at: usize) -> bool {
     !is_oneshot && calls_with_nothing(tokens, at + 1)
 }
 
-/// `()` or `::<T>()` at `at`.
+/// Whether `()` or `::<T>()` follows at `at`.
 fn calls_with_nothing(tokens: &[Token], at: usize) -> bool {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
     let mut at = at;
@@ -87,7 +90,7 @@ fn calls_with_nothing(tokens: &[Token], at: usize) -> bool {
         loop {
             match text(at) {
                 "<" => depth += 1,
-                // The arrow of a function's type closes nothing.
+                // The `>` of a function type's arrow closes no bracket.
                 ">" if text(at - 1) != "-" => depth -= 1,
                 "" if at >= tokens.len() => return false,
                 _ => {}

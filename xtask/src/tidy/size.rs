@@ -1,4 +1,4 @@
-//! How long a file and a function may be.
+//! Limits on the length of files and functions.
 
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -9,26 +9,26 @@ use super::source::Source;
 
 /// A longer file needs a reason in [`LONG_FILES`].
 const FILE_REASON: usize = 600;
-/// A longer file is refused whatever its reason.
+/// A longer file is refused, whatever its reason.
 const FILE_LIMIT: usize = 700;
-/// A longer function is worth a look.
+/// A longer function is a question.
 const FUNCTION_QUESTION: usize = 60;
-/// A longer function is refused, outside tests.
+/// A longer function is refused, except in tests.
 const FUNCTION_LIMIT: usize = 70;
-/// A longer test is worth a look.
+/// A longer test is a question.
 const TEST_QUESTION: usize = 100;
 
-/// Files of more than 600 lines, and why each is one file.
+/// Files of more than 600 lines, with the reason why each is one file.
 const LONG_FILES: &[(&str, &str)] = &[];
 
-/// A function and the lines from `fn` to its last brace.
+/// A function, with the number of lines from `fn` to its closing brace.
 struct Function {
     name: String,
     line: usize,
     lines: usize,
 }
 
-/// Both rules on every file.
+/// Checks both rules in every file.
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
     let functions = sources.iter().flat_map(functions);
     [files(sources, LONG_FILES), functions.collect()].concat()
@@ -49,7 +49,11 @@ fn files(sources: &[Source], long_files: &[(&str, &str)]) -> Vec<Finding> {
     });
     let is_long = |path: &str| sources.iter().any(|source| source.path == path && source.lines > FILE_REASON);
     let not_long = long_files.iter().filter(|(path, _)| !is_long(path)).map(|(path, _)| {
-        Finding::broken(*path, 0, format!("has no more than {FILE_REASON} lines: take it off xtask/src/tidy/size.rs"))
+        Finding::broken(
+            *path,
+            0,
+            format!("has no more than {FILE_REASON} lines: remove it from xtask/src/tidy/size.rs"),
+        )
     });
     too_long.chain(not_long).collect()
 }

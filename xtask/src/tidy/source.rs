@@ -1,4 +1,4 @@
-//! Rust files as `syn` reads them, and what of them is product and what is test.
+//! Rust files parsed by `syn`, and which parts of them are product code and which are tests.
 
 use syn::File;
 use syn::visit::{self, Visit};
@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::product;
 use super::tree::Text;
 
-/// The file that is a crate's root, in the order in which cargo prefers them.
+/// The file names of a crate's root, in the order in which cargo prefers them.
 const ROOTS: &[&str] = &["lib.rs", "main.rs"];
 
 /// One Rust file.
@@ -15,9 +15,9 @@ pub(crate) struct Source {
     /// Relative to the root, with `/` between folders.
     pub(crate) path: String,
     pub(crate) lines: usize,
-    /// All of it.
+    /// The whole file.
     pub(crate) whole: File,
-    /// Without what only tests compile; `None` for a file that only tests compile.
+    /// The file without test code. `None` if only tests compile the file.
     pub(crate) product: Option<File>,
 }
 
@@ -28,14 +28,14 @@ impl Source {
         inside.split_once('/').unwrap_or(("", inside))
     }
 
-    /// The code that ships, of a crate's `src` or of project commands; `None` for tests, fuzzers and benches.
+    /// The code that ships: a crate's `src`, or project commands. `None` for tests, fuzz targets and benchmarks.
     pub(crate) fn shipped(&self) -> Option<&File> {
         let (package, rest) = self.package();
         let is_tooling = matches!(package, "tests" | "testkit");
         self.product.as_ref().filter(|_| rest.starts_with("src/") && !is_tooling)
     }
 
-    /// The path of the file's module inside its crate: empty for the root, `None` outside `src`.
+    /// The path of the file's module inside its crate. Empty for the root, `None` outside `src`.
     pub(crate) fn module(&self) -> Option<Vec<String>> {
         let inside = self.package().1.strip_prefix("src/")?;
         if ROOTS.contains(&inside) {
@@ -47,7 +47,7 @@ impl Source {
     }
 }
 
-/// Parses every Rust file among `texts`. A file that is not Rust is a finding.
+/// Parses every Rust file in `texts`. A file that cannot be parsed is a finding.
 pub(crate) fn read(texts: &[Text]) -> (Vec<Source>, Vec<Finding>) {
     let (mut sources, mut found) = (Vec::new(), Vec::new());
     for Text { path, text } in texts.iter().filter(|text| text.path.ends_with(".rs")) {
@@ -57,7 +57,7 @@ pub(crate) fn read(texts: &[Text]) -> (Vec<Source>, Vec<Finding>) {
                 sources.push(Source { path: path.clone(), lines: text.lines().count(), whole, product });
             }
             Err(error) => {
-                found.push(Finding::broken(path, error.span().start().line, format!("syn cannot read it: {error}")));
+                found.push(Finding::broken(path, error.span().start().line, format!("syn cannot parse it: {error}")));
             }
         }
     }
@@ -70,7 +70,7 @@ pub(crate) fn read(texts: &[Text]) -> (Vec<Source>, Vec<Finding>) {
     (sources, found)
 }
 
-/// The starts of paths that `#[cfg(test)] mod name;` makes tests: `…/name.rs` and `…/name/`.
+/// The prefixes of paths that `#[cfg(test)] mod name;` limits to tests: `…/name.rs` and `…/name/`.
 fn files_of_tests(source: &Source) -> Vec<String> {
     struct Modules(Vec<String>);
     impl<'ast> Visit<'ast> for Modules {
@@ -95,7 +95,7 @@ fn files_of_tests(source: &Source) -> Vec<String> {
 pub(crate) mod tests {
     use super::*;
 
-    /// Sources of `(path, text)`, which must be Rust.
+    /// Parses sources from `(path, text)`. They must be valid Rust.
     pub(crate) fn sources(files: &[(&str, &str)]) -> Vec<Source> {
         let texts: Vec<Text> =
             files.iter().map(|(path, text)| Text { path: (*path).into(), text: (*text).into() }).collect();
@@ -109,7 +109,7 @@ pub(crate) mod tests {
         let texts = [Text { path: "a.rs".into(), text: "fn a() {}\nfn {".into() }];
         let (sources, found) = read(&texts);
         assert!(sources.is_empty());
-        assert!(found[0].to_string().starts_with("a.rs:2: syn cannot read it"), "{found:?}");
+        assert!(found[0].to_string().starts_with("a.rs:2: syn cannot parse it"), "{found:?}");
     }
 
     #[test]

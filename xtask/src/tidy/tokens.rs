@@ -1,9 +1,9 @@
-//! A file as a flat list of tokens: code without comments and without what literals say.
+//! A file as a flat list of tokens: code without comments and without the contents of literals.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// One token. A literal has no text, a bracket is a token of its own.
+/// One token. A literal has an empty text. A bracket is a separate token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) text: String,
@@ -11,19 +11,19 @@ pub(crate) struct Token {
     pub(crate) line: usize,
 }
 
-/// The tokens of a piece of syntax, macros' arguments included.
+/// The tokens of a piece of syntax, including macros' arguments.
 pub(crate) fn of(syntax: &impl ToTokens) -> Vec<Token> {
     flat(syntax.to_token_stream())
 }
 
-/// The tokens of a stream, groups opened.
+/// The tokens of a stream, with groups flattened.
 pub(crate) fn flat(stream: TokenStream) -> Vec<Token> {
     let mut tokens = Vec::new();
     push(stream, &mut tokens);
     tokens
 }
 
-/// The lines at which `what`, written as Rust, stands in the tokens.
+/// The lines at which `what`, parsed as Rust tokens, occurs.
 pub(crate) fn lines_of(tokens: &[Token], what: &str) -> Vec<usize> {
     let wanted: Vec<String> =
         what.parse::<TokenStream>().map(flat).unwrap_or_default().into_iter().map(|token| token.text).collect();

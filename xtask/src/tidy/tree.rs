@@ -1,16 +1,16 @@
-//! Rules about the checkout as a whole: what must be there and what must not be written anywhere.
+//! Rules about the checkout as a whole: files that must exist, and text that must not occur in any file.
 
 use super::finding::Finding;
 
-/// The documents that a reader counts on.
+/// Documents that must exist.
 const DOCUMENTS: &[&str] =
     &["README.md", "ARCHITECTURE.md", "PROTOCOL.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "deny.toml"];
 
-/// Folders that exist on one machine; in two pieces, so that this file does not break its own rule.
+/// Folders of one machine, split into two parts so that this file does not break its own rule.
 const MACHINE_FOLDERS: &[(&str, &str)] =
     &[("/ro", "ot/"), ("/wo", "rk/"), ("/ho", "me/"), ("/Us", "ers/"), ("C:\\Us", "ers\\")];
 
-/// The one place that lock files may name for JavaScript packages.
+/// The only registry that lock files may name for JavaScript packages.
 const NPM: &str = "https://registry.npmjs.org/";
 
 /// A text file of the checkout.
@@ -20,7 +20,7 @@ pub(crate) struct Text {
     pub(crate) text: String,
 }
 
-/// Every rule of the tree.
+/// Checks all rules of the tree.
 pub(crate) fn check(paths: &[String], texts: &[Text]) -> Vec<Finding> {
     let mut found = documents(paths);
     for text in texts {
@@ -52,7 +52,7 @@ fn machine_paths(text: &Text) -> Vec<Finding> {
         .collect()
 }
 
-/// The folder as the start of a path: not in the middle of an address or of a longer path.
+/// Whether the folder occurs as the start of a path, not inside a URL or a longer path.
 fn names_folder(line: &str, folder: &str) -> bool {
     let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '}' | '*');
     line.match_indices(folder).any(|(at, _)| !line[..at].ends_with(goes_on))
@@ -63,7 +63,7 @@ fn private_mirrors(text: &Text) -> Vec<Finding> {
         .lines()
         .enumerate()
         .filter(|(_, line)| line.trim_start().starts_with("\"resolved\"") && !line.contains(NPM))
-        .map(|(number, _)| Finding::broken(&text.path, number + 1, format!("a package that is not from {NPM}")))
+        .map(|(number, _)| Finding::broken(&text.path, number + 1, format!("a package from elsewhere than {NPM}")))
         .collect()
 }
 

@@ -1,7 +1,8 @@
-//! `cargo xtask tidy --unused`: public items that nothing in the workspace names.
+//! `cargo xtask tidy --unused`: lists public items that nothing in the workspace names.
 //!
-//! The count is of names, not of things: an item is unused if no product code has its name but where it is defined, re-exported,
-//! or the type of its own `impl`. So what is listed has no caller; what shares its name with something that is used is not listed.
+//! Names are counted, not definitions: an item is unused if product code mentions its name only where it is defined,
+//! re-exported, or the type of its own `impl`. Every listed item therefore has no caller, but an item that shares its
+//! name with a used one is not listed.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use syn::visit::{self, Visit};
 use super::definitions::{self, Definition, Thing};
 use super::source::Source;
 
-/// Who will call what nothing calls yet: the crate, the name and the caller.
+/// Items whose callers are still to come: the crate, the name and the caller.
 const PLANNED: &[(&str, &str, &str)] = &[
     ("codecs", "set_loss", "the sender of sound, when FEC follows the loss that the far side reports"),
     ("layers", "path_total", "what divides one uplink by `layers::allocate`: the mesh, and later the SFU"),
@@ -29,7 +30,7 @@ const LIP_SYNC: &str = "the engine, when sound and pictures of a participant wai
 pub(crate) struct Unused {
     path: String,
     definition: Definition,
-    /// Tests name it.
+    /// Whether tests name it.
     in_tests: bool,
     planned: Option<&'static str>,
 }
@@ -47,7 +48,7 @@ impl std::fmt::Display for Unused {
     }
 }
 
-/// The public items of all crates but `testkit` that no product code names.
+/// Lists the public items of all crates except `testkit` that no product code names.
 pub(crate) fn list(sources: &[Source]) -> Vec<Unused> {
     let products = sources.iter().filter(|source| !is_test_code(source)).filter_map(|source| source.product.as_ref());
     let named = products.fold(BTreeMap::new(), |counts, file| add(counts, uses(file)));
@@ -70,7 +71,7 @@ pub(crate) fn list(sources: &[Source]) -> Vec<Unused> {
     unused
 }
 
-/// Tests, examples, benches and project commands call nothing on behalf of the product.
+/// Whether this is code of tests, examples, benchmarks or project commands, which are not callers in the product.
 fn is_test_code(source: &Source) -> bool {
     let (package, rest) = source.package();
     let is_product = rest.starts_with("src/") || rest == "build.rs";
@@ -84,7 +85,7 @@ fn add(mut counts: BTreeMap<String, usize>, more: BTreeMap<String, usize>) -> BT
     counts
 }
 
-/// How often the file names each thing, other than by defining, re-exporting or implementing it.
+/// Counts how often the file names each thing, except where it defines, re-exports or implements it.
 fn uses(file: &File) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     words(file.to_token_stream(), &mut counts);
@@ -107,7 +108,7 @@ fn words(stream: TokenStream, counts: &mut BTreeMap<String, usize>) {
                 count(before.trim_start_matches("r#"));
             }
             TokenTree::Group(group) => groups.push(group.stream()),
-            // What a text names: `format!("{LIMIT}")`, `#[serde(default = "of_default")]`; but not prose.
+            // Names in literals: `format!("{LIMIT}")`, `#[serde(default = "of_default")]`. Doc comments do not count.
             TokenTree::Literal(literal) if before != "doc" => named_in(&literal.to_string()).for_each(&mut count),
             TokenTree::Literal(_) | TokenTree::Punct(_) => {}
         }
@@ -117,7 +118,7 @@ fn words(stream: TokenStream, counts: &mut BTreeMap<String, usize>) {
     }
 }
 
-/// The words of a literal that is a path, and those that stand after a brace.
+/// The words of a literal that is a path, and the words after its opening braces.
 fn named_in(literal: &str) -> impl Iterator<Item = &str> {
     let text = literal.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -127,7 +128,7 @@ fn named_in(literal: &str) -> impl Iterator<Item = &str> {
     parts.chain(arguments.filter(|word| !word.is_empty()))
 }
 
-/// Takes back what was counted and is no use.
+/// Subtracts occurrences that are not uses.
 struct NoUses<'a> {
     counts: &'a mut BTreeMap<String, usize>,
 }
