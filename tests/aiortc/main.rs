@@ -76,7 +76,7 @@ fn call(offerer: Offerer) {
                 assert_eq!(seen.size, Some((320, 180)));
                 break;
             }
-            assert!(start.elapsed() < PATIENCE, "waited in vain: {report} {}", seen.say());
+            assert!(start.elapsed() < PATIENCE, "timed out: {report} {}", seen.say());
             tokio::time::sleep(PACE).await;
         }
         ours.peer.close().await;

@@ -1,8 +1,9 @@
 //! Measures the app's window on a separate display: `window-bench LUNCHROOM RUNS SECONDS BOARD-LOAD SERVER`. `cargo
-//! xtask bench window` starts it, reads its lines of JSON, and asks the kernel for the cost of the named processes.
+//! xtask bench window` starts this program, reads its lines of JSON, and asks the kernel for the cost of the named
+//! processes.
 //!
-//! The window's pictures are read from the pixels of the screen every four milliseconds. A headless client looks at
-//! its newest picture sixty times a second, like a window.
+//! The window's pictures are read from the screen's pixels every four milliseconds. A headless client reads its newest
+//! picture sixty times a second, like a window.
 
 use engine::media::stamp::{self, Stamp};
 use engine::signaling::message::MediaState;
@@ -20,7 +21,7 @@ use whole_system::people::{Habits, Person};
 use whole_system::window::App;
 
 const WINDOW: Rect = Rect { x: 0, y: 0, width: 1280, height: 800 };
-/// Everybody's camera, as in the call bench.
+/// Everybody's camera, as in the call benchmark.
 const SIZE: VideoLimits = VideoLimits { width: 640, height: 360, fps: 30 };
 /// The window's own camera unless stated otherwise.
 const LARGE: VideoLimits = VideoLimits { width: 1280, height: 720, fps: 30 };
@@ -111,7 +112,7 @@ impl Board {
 
 impl Drop for Board {
     fn drop(&mut self) {
-        drop(self.process.stdin.take()); // it ends then, and its server with it
+        drop(self.process.stdin.take()); // the process then ends, and its server with it
         let _ = self.process.wait();
     }
 }
@@ -122,7 +123,7 @@ impl Scene {
         let folder = self.desktop.home().join("config/org.lunchroom.desktop.start");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("settings.json"), r#"{"name": "Ada", "language": "en"}"#).expect("settings");
-        let mut command = self.desktop.program(self.program.to_str().expect("a path of letters"));
+        let mut command = self.desktop.program(self.program.to_str().expect("a path in UTF-8"));
         command.args([
             "--profile",
             "start",
@@ -237,7 +238,7 @@ impl Scene {
     /// Starts the app with a link to the table, with a test pattern of this size as its camera or without one.
     fn sits_down(&self, room: &str, camera: Option<VideoLimits>) -> App {
         let link = format!("lunchroom://join/{room}?server={}", self.server.url);
-        let program = self.program.to_str().expect("a path of letters");
+        let program = self.program.to_str().expect("a path in UTF-8");
         let settings = json!({"camera_on": camera.is_some()});
         let size = camera.map(|size| format!("--size={}x{}", size.width, size.height));
         let mut arguments = vec!["--server", self.server.url.as_str(), &link];

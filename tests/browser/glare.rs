@@ -119,7 +119,7 @@ impl Ours {
             if so(seen.values().filter(|count| **count > PICTURES).count(), &report) {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}: {seen:?} {report:#}");
+            assert!(start.elapsed() < PATIENCE, "timed out waiting for {what}: {seen:?} {report:#}");
             tokio::time::sleep(PACE).await;
         }
     }

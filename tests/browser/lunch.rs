@@ -25,8 +25,8 @@ const WIDTH: u32 = 960;
 /// Width and height of the tile in which the guest is displayed.
 const TILE: u32 = 200;
 
-/// Joins the table from the link with two clicks and a name. Then the guest is muted and removed, and the invite is
-/// used up for others.
+/// Joins the table from the link with two clicks and a name. The guest is then muted and removed, and nobody else can
+/// use the invite again.
 pub(crate) fn guest(kind: Kind) {
     if !kind.available() {
         return;
@@ -72,7 +72,7 @@ pub(crate) fn guest(kind: Kind) {
         gus.reads("lr-guest", "This invite has been used", PATIENCE);
         gus.visit(&format!("http://{}/r/{room}", server.addr()));
         let outside = gus.reads("lr-guest", "Members only", PATIENCE);
-        assert!(!outside.contains("Talk"), "who may not come in learns nothing of the table: {outside}");
+        assert!(!outside.contains("Talk"), "a refused guest learns nothing about the table: {outside}");
         drop((gus, cem));
         server.stop().await;
     });
@@ -182,7 +182,7 @@ async fn enter(person: &Person, server: &ServerAddress, room: &str, media: Media
 /// Returns the id of the person with this name who knocks.
 async fn lobby(host: &Person, name: &str) -> ParticipantId {
     let knocks = |view: &AppView| view.call.lobby.iter().find(|knocker| knocker.name == name).map(|one| one.id.clone());
-    let view = host.until("sees who knocks", |view| knocks(view).is_some()).await;
+    let view = host.until("sees the guest knocking", |view| knocks(view).is_some()).await;
     knocks(&view).expect("there")
 }
 

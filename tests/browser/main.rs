@@ -1,6 +1,5 @@
 //! Calls between our client and browsers, in both directions, with video and audio, in every codec that both support.
-//! The browser's own `getStats` is the judge. Browsers hide their addresses behind mDNS names here, as they usually
-//! do.
+//! The browser's own `getStats` decides. As usual, the browsers hide their addresses behind mDNS names.
 
 mod glare;
 mod lunch;
@@ -20,7 +19,7 @@ const PAGE_HZ: f64 = 523.0;
 const PICTURES: u64 = 60;
 /// Largest share of concealed samples after the call has settled.
 const CONCEALED: f64 = 0.15;
-/// Samples until a call has settled, and again samples to judge: three seconds each.
+/// The number of samples after which a call has settled, and the number that is then judged: three seconds each.
 const SOUND: f64 = 3.0 * 48_000.0;
 /// How many periods of three seconds are judged. A small machine that runs an unoptimised engine, a browser and other
 /// programs is occasionally late. A call that conceals too much has no good period.
@@ -109,7 +108,7 @@ fn a_guest_with_firefox_has_lunch_too() {
     seclusion::within("a_guest_with_firefox_has_lunch_too", || lunch::guest(Kind::FirefoxGuest));
 }
 
-/// Whichever end is polite.
+/// Independent of which end is polite.
 fn share(kind: Kind) {
     with(kind, async |browser| {
         for round in 0..GLARES {
@@ -118,7 +117,7 @@ fn share(kind: Kind) {
     });
 }
 
-/// Whichever end joined first.
+/// Independent of which end joined first.
 fn made_anew(kind: Kind) {
     with(kind, async |browser| {
         for browser_yields in [true, false] {
@@ -202,7 +201,7 @@ async fn silent_call(browser: &mut Browser, server: &Server, silence: &str, newc
     ours.leave().await;
 }
 
-/// A missing codec is how the browser was built, not what we test. Only H.264 may be missing.
+/// Codecs depend on how the browser was built, which is not tested. Only H.264 may be missing.
 fn without(kind: Kind, codec: VideoCodec, listed: &Value) {
     assert_eq!(codec, VideoCodec::H264, "{kind:?} lists only {listed}");
     println!("this {kind:?} has no H.264: {listed}");
@@ -246,10 +245,8 @@ async fn call(browser: &mut Browser, server: &Server, codec: VideoCodec, newcome
     let invented = invented(browser, &ours).await;
     println!("{codec:?} newcomer {newcomer:?}: {report}");
     println!("{codec:?} newcomer {newcomer:?}: {:?} {:?}", stats.video_in, stats.audio_in);
-    println!(
-        "{codec:?} newcomer {newcomer:?}: heard {hz:.1} Hz; invented at the browser's end, at ours: {invented:.3?}"
-    );
-    assert!(invented.iter().all(|share| *share < CONCEALED), "{invented:?} of the sound was invented");
+    println!("{codec:?} newcomer {newcomer:?}: heard {hz:.1} Hz; concealed at the browser, at our end: {invented:.3?}");
+    assert!(invented.iter().all(|share| *share < CONCEALED), "{invented:?} of the sound was concealed");
     ours.leave().await;
 }
 
@@ -278,7 +275,7 @@ async fn invented(browser: &mut Browser, ours: &Ours) -> [f64; 2] {
         if shares.iter().all(|share| *share < CONCEALED) {
             break;
         }
-        println!("invented at the browser's end, at ours: {shares:.3?}");
+        println!("concealed at the browser, at our end: {shares:.3?}");
         before = after;
     }
     shares
@@ -301,7 +298,7 @@ async fn sound(browser: &mut Browser, ours: &Ours, enough: [f64; 2]) -> [(f64, f
 fn judge_ours(stats: &engine::ParticipantStats, codec: VideoCodec) {
     let path = stats.path.as_ref().expect("a connection that answers");
     assert_eq!((path.video_codec, path.received_codec), (Some(codec), Some(codec)));
-    assert_eq!(stats.video_in.refused, 0, "every frame of a browser can be decoded: {stats:#?}");
+    assert_eq!(stats.video_in.refused, 0, "every frame of a browser must be decodable: {stats:#?}");
     assert!(!path.relayed);
     let audio = stats.audio_in.expect("sound");
     assert!(audio.total_samples > 48_000, "{audio:?}");
@@ -321,8 +318,8 @@ fn figure(line: &Value, name: &str) -> f64 {
     line[name].as_f64().unwrap_or(0.0)
 }
 
-/// Whether the page receives our tone, by its frequency. If the page's analyser gets silence (Firefox without any
-/// sound device), by the energy in `getStats`.
+/// Whether the page receives our tone, judged by its frequency. If the page's analyser receives silence (Firefox
+/// without any sound device), the energy in `getStats` decides.
 fn hears(report: &Value) -> bool {
     let analysed = report["heard"]["db"].is_number();
     near(hz(report), TONE_HZ) || (!analysed && figure(line(report, "inbound", "audio"), "energy") > 0.001)

@@ -43,7 +43,7 @@ impl Ours {
         let server = ServerAddress { url: server.parse().expect("an address"), fingerprint: None };
         let media = MediaState { microphone: true, camera: true };
         let request = JoinRequest { server, room: room.into(), invite: None, name: "ours".into(), media };
-        engine.command(Command::Join(request)).await.expect("the engine listens");
+        engine.command(Command::Join(request)).await.expect("the engine runs");
         let mut view = engine.view();
         let joined = view.wait_for(|view| view.call.stage == Stage::Joined);
         tokio::time::timeout(Duration::from_secs(10), joined).await.expect("joins in time").expect("the engine runs");
@@ -60,7 +60,7 @@ impl Ours {
             if let Some(other) = other.filter(|other| wish(other)) {
                 return other.clone();
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}: {other:#?}");
+            assert!(start.elapsed() < Duration::from_secs(20), "timed out waiting for {what}: {other:#?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

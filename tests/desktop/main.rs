@@ -95,7 +95,7 @@ fn a_link_opens_the_device_check_of_its_room_cold_and_warm_and_nothing_is_sent()
         assert!(place.second_start("ada", hostile).success(), "{hostile}");
     }
     app.until("still at the device check of noodles", &at_check("noodles"));
-    std::thread::sleep(Duration::from_millis(1_500)); // what must not happen has its time
+    std::thread::sleep(Duration::from_millis(1_500)); // time for a connection that must not happen
     assert!(stranger.accept().is_err(), "something was sent before joining");
 }
 
@@ -224,7 +224,7 @@ impl Place {
     fn end_apps(&self) {
         let found = self.desktop.program("xdotool").args(["search", "--name", "^Lunchroom$", "getwindowpid"]).output();
         for id in String::from_utf8_lossy(&found.expect("xdotool").stdout).split_whitespace() {
-            let _ = Command::new("kill").arg(id).status(); // it may have ended
+            let _ = Command::new("kill").arg(id).status(); // it may have ended already
         }
     }
 }

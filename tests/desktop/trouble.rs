@@ -1,4 +1,4 @@
-//! What goes wrong for people who use the app for the first time, in its real window.
+//! Problems that people meet when they first use the app, in its real window.
 
 use super::*;
 use serde_json::json;
@@ -12,20 +12,20 @@ fn serve(runtime: &Runtime, at: SocketAddr, tls: bool) -> Server {
     loop {
         match runtime.block_on(Server::start(config.clone())) {
             Ok(server) => return server,
-            // Connections of the one before may still hold the port.
+            // Connections of the previous server may still hold the port.
             Err(error) => assert!(Instant::now() < end, "{error}"),
         }
         std::thread::sleep(Duration::from_millis(100));
     }
 }
 
-/// What the app keeps for a profile.
+/// The app's saved settings for a profile.
 fn settings(place: &Place, profile: &str) -> Value {
     let file = place.desktop.home().join("config").join(format!("org.lunchroom.desktop.{profile}/settings.json"));
     serde_json::from_str(&std::fs::read_to_string(file).expect("settings")).expect("JSON")
 }
 
-/// Writes a line of chat as somebody does who types it.
+/// Writes a line of chat by typing it.
 fn write(app: &App, line: &str) {
     app.run(&format!(
         "const field = document.querySelector('#chat-input'); field.focus(); field.value = {};
@@ -60,7 +60,7 @@ fn a_line_written_while_the_server_is_away_waits_and_is_said_once() {
     place.runtime.block_on(async {
         let heard = |view: &engine::AppView| view.call.chat.iter().filter(|line| line.text == "meanwhile").count();
         ben.until("told", |view| heard(view) > 0).await;
-        tokio::time::sleep(Duration::from_millis(1_500)).await; // what must not happen has its time
+        tokio::time::sleep(Duration::from_millis(1_500)).await; // time for a line that must not be sent
         assert_eq!(heard(&ben.engine.view().borrow()), 1);
     });
     assert_eq!(ada.run(&format!("return {said}.filter(line => line === 'meanwhile').length")), json!(1));
@@ -76,7 +76,11 @@ fn a_server_that_is_not_the_expected_one_is_not_kept_and_changes_no_setting() {
     ada.until("at the device check", &at_check("soup"));
     ada.press("#join");
     ada.until("refused", "return !!document.querySelector('lr-ended h1')");
-    assert_eq!(ada.run("return !!document.querySelector('#leave, #join')"), json!(false), "an end, and no endless try");
+    assert_eq!(
+        ada.run("return !!document.querySelector('#leave, #join')"),
+        json!(false),
+        "the call ends instead of retrying forever"
+    );
     let kept = settings(&place, "ada");
     assert!(!kept.to_string().contains("wss://"), "{kept}");
     assert_eq!((&kept["camera_on"], &kept["microphone_on"]), (&json!(true), &json!(true)));
@@ -101,10 +105,10 @@ fn a_device_that_is_not_there_is_off_to_all_and_said_once() {
     let trouble = "document.querySelector('.call-trouble')";
     ada.until("told", &format!("const e = {trouble}; return !!e && !e.hidden"));
     let view = place.runtime.block_on(ben.reaches("Ada"));
-    assert!(!view.media.camera, "off to the others, whatever is wished: {:?}", view.media);
+    assert!(!view.media.camera, "reported to the others as off: {:?}", view.media);
     ada.run(&format!("[...{trouble}.querySelectorAll('button')].at(-1).click()"));
     ada.until("put away", &format!("return {trouble}.hidden"));
-    std::thread::sleep(Duration::from_millis(2_500)); // a further try has its time
+    std::thread::sleep(Duration::from_millis(2_500)); // time for a further attempt
     assert_eq!(ada.run(&format!("return {trouble}.hidden")), json!(true), "said once");
 }
 
@@ -115,7 +119,7 @@ fn a_broken_link_during_a_call_is_told_in_words() {
     let broken = "lunchroom://join/soup?server=wss://lunch.example&amp;fp=ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8";
     assert!(place.second_start("ada", broken).success());
     ada.until("told", "return (document.querySelector('.alarms')?.textContent ?? '').length > 10");
-    assert_eq!(ada.run("return !!document.querySelector('#leave')"), json!(true), "the call goes on");
+    assert_eq!(ada.run("return !!document.querySelector('#leave')"), json!(true), "the call continues");
 }
 
 #[test]

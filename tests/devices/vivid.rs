@@ -24,7 +24,7 @@ const MODULES: [&str; 12] = [
     "vivid",
 ];
 
-/// Emulated without KVM: booting takes ten seconds, a frame tens of milliseconds.
+/// The machine is emulated without KVM: booting takes ten seconds, and each frame tens of milliseconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
 const INIT: &str = "#!/bin/busybox sh

@@ -51,7 +51,7 @@ async fn a_microphone_that_is_not_there_is_off_to_the_others_and_told_to_its_own
     let off = |view: &AppView| other(view, "Ben").is_some_and(|ben| ben.media == camera);
     ada.until("sees the microphone off", off).await;
     ben.until("sees the problem", |view| view.problems.iter().any(|problem| problem.code == "file_not_found")).await;
-    assert_eq!(ben.engine.view().borrow().call.media, BOTH, "the wish stays");
+    assert_eq!(ben.engine.view().borrow().call.media, BOTH, "the requested state stays");
     ada.sees("Ben").await;
 }
 
@@ -153,7 +153,7 @@ async fn a_call_goes_on_while_the_server_is_dead_and_meets_again_when_it_is_back
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
     ada.write("written while the server is dead").await;
     let waits = |view: &AppView| view.call.unsent.iter().any(|line| line.failed.is_none());
-    ada.until("showing the line as waiting", waits).await;
+    ada.until("with the line shown as waiting", waits).await;
 
     let server = again(listen).await;
     for (person, name) in [(&ada, "Ben"), (&ben, "Ada")] {
@@ -181,8 +181,8 @@ fn address(server: &Server) -> ServerAddress {
     ServerAddress { url: server.url().parse().expect("a URL"), fingerprint: server.fingerprint() }
 }
 
-/// Starts a server in a separate runtime, which can be killed like a process: in the middle of a message, with its
-/// sockets closed.
+/// Starts a server in a separate runtime that can be killed like a process: in the middle of a message, which closes
+/// its sockets.
 async fn doomed() -> (Runtime, Server) {
     let process = Runtime::new().expect("a runtime");
     let server = process.spawn(Server::start(config())).await.expect("a task").expect("a server");

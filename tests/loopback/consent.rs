@@ -7,7 +7,7 @@ use whole_system::network::Network;
 use whole_system::packets::{Capture, Tally};
 use whole_system::people::{BOTH, Habits, Person};
 
-/// Long enough for an engine that would send.
+/// Long enough for an engine to send something, if it does.
 const WATCHED: Duration = Duration::from_millis(1500);
 
 #[test]
@@ -45,7 +45,7 @@ async fn watch(capture: &mut Capture) {
     let open = matches!(ada.engine.view().borrow().session, SessionView::Open { .. });
     let tally = capture.take();
     assert!(open && tally.tcp > 0, "connected to the server: {tally:?}");
-    assert_eq!(Tally { tcp: 0, ..tally }, Tally::default(), "connected, in no room with anybody");
+    assert_eq!(Tally { tcp: 0, ..tally }, Tally::default(), "connected, but in no room with anybody");
 
     ada.enter(&address, "lunch").await;
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"));
@@ -55,7 +55,7 @@ async fn watch(capture: &mut Capture) {
     ada.tell(Command::Leave).await;
     ada.until("out", out).await;
     ben.until("alone", |view| view.call.participants.is_empty()).await;
-    tokio::time::sleep(WATCHED / 3).await; // last words: of DTLS, and to the relay
+    tokio::time::sleep(WATCHED / 3).await; // the last packets: DTLS closing, and those to the relay
     capture.take();
     tokio::time::sleep(WATCHED).await;
     let tally = capture.take();

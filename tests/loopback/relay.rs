@@ -20,7 +20,7 @@ fn people_whose_networks_reach_each_other_need_no_relay() {
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=false") && !pair.contains("relay-")), "{pairs:?}");
 }
 
-/// Each can reach the other's relayed address, so one relay is enough; both use one.
+/// Each can reach the other's relayed address, so one relay is enough. Both use one.
 #[test]
 fn people_without_a_direct_way_meet_over_the_servers_own_relay() {
     let Some(town) = Town::build() else { return };
@@ -42,7 +42,7 @@ fn people_who_hide_their_addresses_meet_over_the_servers_own_relay() {
     assert_both_relayed(&town.meet(Turn::Builtin(builtin()), "hidden"));
 }
 
-/// The relay of a public server does not send to private networks, but forwards between its own clients.
+/// The relay of a public server does not send to private networks, but it forwards between its own clients.
 #[test]
 fn a_relay_that_sends_to_no_private_network_joins_its_own_clients() {
     let Some(town) = Town::build() else { return };
@@ -184,12 +184,12 @@ const ADA: (&str, u32) = ("Ada", 440);
 const BEN: (&str, u32) = ("Ben", 600);
 /// Prefix of the line in which a person reports their path.
 const TELLS: &str = "path: ";
-/// The time for ten pictures and half a second of the other's voice alone is about 1.3 s.
+/// How long it may take. Ten pictures and half a second of only the other's voice need about 1.3 s.
 const SOON: Duration = Duration::from_secs(5);
 /// Environment variable with a person's role.
 const ROLE: &str = "LUNCHROOM_TEST_ROLE";
 
-/// The sockets of all connections of a process are in one network, so each person is a process.
+/// Each person is a process, because the sockets of all connections of a process are in one network.
 fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32)), habit: &str) -> Killed {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     let role = format!("{host} {habit} {} {} {} {}", own.0, own.1, other.0, other.1);

@@ -1,6 +1,6 @@
 //! A lunch of fourteen people on one server. They book seats and wait in line, are matched by "eat now", join by link
-//! and knock, and talk at three tables. The server is killed during a burst of bookings. Twelve of them are engines
-//! alone, one has the app's window, and one is a guest with a browser.
+//! and by knocking, and talk at three tables. The server is killed during a burst of bookings. Twelve people are
+//! engines without a window, one has the app's window, and one is a guest with a browser.
 
 mod burst;
 mod habits;
@@ -90,7 +90,11 @@ fn lunch(test: &str, with_guest: bool) {
         // Unanswered bookings fail when the server is back.
         let (acknowledged, (_process, start)) = tokio::join!(together(bookings), killed);
         let bookings = people.len() * burst::EACH;
-        assert!((1..bookings).contains(&acknowledged.len()), "{} acknowledged: no cut burst", acknowledged.len());
+        assert!(
+            (1..bookings).contains(&acknowledged.len()),
+            "{} acknowledged: the burst was not cut",
+            acknowledged.len()
+        );
 
         for table in &tables {
             table.is_back().await;

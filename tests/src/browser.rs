@@ -134,8 +134,8 @@ impl Browser {
         }
     }
 
-    /// Waits until what all the page's connections have received satisfies `wish`, and returns it: `framesDecoded`,
-    /// `energy`, and the `frameWidth` of the largest picture.
+    /// Waits until the totals that the page's connections have received satisfy `wish`, and returns them:
+    /// `framesDecoded`, `energy`, and the `frameWidth` of the largest picture.
     pub fn receives(&mut self, what: &str, patience: Duration, wish: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
@@ -143,7 +143,7 @@ impl Browser {
             if wish(&received) {
                 return received;
             }
-            assert!(start.elapsed() < patience, "waited in vain for {what}: {received}");
+            assert!(start.elapsed() < patience, "timed out waiting for {what}: {received}");
             std::thread::sleep(PACE);
         }
     }
@@ -161,7 +161,7 @@ impl Browser {
             if wish(&report) {
                 return report;
             }
-            assert!(start.elapsed() < patience, "waited in vain for {what}: {report:#}");
+            assert!(start.elapsed() < patience, "timed out waiting for {what}: {report:#}");
             std::thread::sleep(PACE);
         }
     }
@@ -183,7 +183,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        drop(self.orders.take()); // the driver closes the browser then, and ends
+        drop(self.orders.take()); // the driver then closes the browser and ends
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(8) && matches!(self.process.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(20));

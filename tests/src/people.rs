@@ -128,7 +128,7 @@ impl Person {
 
     /// Sends a line of chat.
     pub async fn write(&self, line: &str) {
-        self.engine.send_chat(line.to_owned()).await.expect("a line that is taken");
+        self.engine.send_chat(line.to_owned()).await.expect("an accepted line");
     }
 
     /// Waits for a view that satisfies `so`.

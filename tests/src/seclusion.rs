@@ -22,7 +22,7 @@ const SETUP: [&str; 7] = [
     "link set far up",
     "link set lan up multicast on",
 ];
-/// The route for multicast and for all other addresses, where nobody answers.
+/// The route for multicast and for all other addresses, from which no answer comes.
 const ROUTE: &str = "route add default dev lan";
 
 /// Longest wait until both ends of the interface have a carrier.
@@ -63,7 +63,7 @@ pub fn set_up() {
     }
     let start = Instant::now();
     while carrying(&ip) < 2 {
-        assert!(start.elapsed() < SETTLES, "the test's own interface never carries");
+        assert!(start.elapsed() < SETTLES, "the test's own interface gets no carrier");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -96,8 +96,8 @@ fn may_unshare() -> bool {
     let tried = unshare().arg(find("ip").expect("found")).args(SETUP[1].split(' ')).output();
     match tried {
         Ok(output) if output.status.success() => true,
-        Ok(output) => skip(&format!("no network of our own: {}", String::from_utf8_lossy(&output.stderr).trim())),
-        Err(error) => skip(&format!("no network of our own: {error}")),
+        Ok(output) => skip(&format!("no separate network: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        Err(error) => skip(&format!("no separate network: {error}")),
     }
 }
 

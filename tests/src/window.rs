@@ -31,7 +31,7 @@ impl App {
         App::start_with(desktop, program, name, more, &devices, arguments)
     }
 
-    /// Likewise with devices of one's own.
+    /// Like [`Self::start`], with other devices.
     pub fn start_with(
         desktop: &Desktop,
         program: &str,
@@ -98,7 +98,7 @@ impl App {
         self.run(&format!("document.querySelector('{selector}').click()"));
     }
 
-    /// Where the drawn pictures of the others are on the screen, for a window at `window`.
+    /// The positions of the others' drawn pictures on the screen, for a window at `window`.
     pub fn pictures(&self, window: Rect) -> Vec<Rect> {
         let found = self.run(
             "return [...document.querySelectorAll('lr-tile:not(.own) canvas.drawn')].map(c => {
@@ -115,7 +115,7 @@ impl App {
         found.as_array().map(|all| all.iter().filter_map(place).collect()).unwrap_or_default()
     }
 
-    /// Where the picture of the only other person is.
+    /// The position of the picture of the only other person.
     pub fn other_picture(&self, window: Rect) -> Option<Rect> {
         self.pictures(window).into_iter().next()
     }
@@ -148,11 +148,11 @@ impl Drop for App {
         if !self.session.is_empty() && !std::thread::panicking() {
             self.request("DELETE", &format!("/session/{}", self.session), &json!({}));
         }
-        // The app may outlive its driver, and the next app of this profile would then only pass its link to it.
+        // The app may outlive its driver. The next app of this profile would then only pass its link to it.
         let start = Instant::now();
         while let Some(process) = process_of(&self.words).filter(|_| start.elapsed() < LAST_WORDS * 2) {
             if start.elapsed() > LAST_WORDS {
-                let _ = Command::new("kill").args(["-9", &process.to_string()]).status(); // it may just have gone
+                let _ = Command::new("kill").args(["-9", &process.to_string()]).status(); // it may have just ended
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -184,7 +184,7 @@ fn answer(stream: &mut TcpStream) -> String {
             }
         }
         let read = match stream.read(&mut chunk) {
-            // A child of the test has ended meanwhile.
+            // A child of the test has ended in the meantime.
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             read => read.expect("an answer in time"),
         };

@@ -34,7 +34,7 @@ fn a_camera_that_fails_is_off_to_the_others_until_it_works() {
     assert_eq!(sent(&mut call, join(BOTH)), [BOTH]);
     sent(&mut call, joined());
     assert_eq!(sent(&mut call, Input::Able(SOUND)), [SOUND]);
-    assert_eq!((call.view().media, call.view().announced), (BOTH, SOUND), "the wish stays");
+    assert_eq!((call.view().media, call.view().announced), (BOTH, SOUND), "the requested state stays");
     assert_eq!(sent(&mut call, Input::Able(SOUND)), [], "it is sent once");
     assert_eq!(sent(&mut call, Input::Able(BOTH)), [BOTH]);
 }
@@ -56,7 +56,7 @@ fn switching_what_does_not_work_tells_nobody_anything() {
     assert_eq!(sent(&mut call, join(BOTH)), [SOUND]);
     sent(&mut call, joined());
     assert_eq!(sent(&mut call, Input::Command(Command::SetCamera(false))), []);
-    assert_eq!(sent(&mut call, Input::Able(BOTH)), [], "a camera that is not wanted causes no message");
+    assert_eq!(sent(&mut call, Input::Able(BOTH)), [], "an unwanted camera causes no message");
     assert_eq!(sent(&mut call, Input::Command(Command::SetCamera(true))), [BOTH]);
     assert_eq!(
         sent(&mut call, Input::Command(Command::SetMicrophone(false))),

@@ -1,4 +1,4 @@
-//! No written line is lost, whatever happens to the session, and an error ends only what it is about.
+//! No written line is lost, whatever happens to the session. An error ends only what it refers to.
 
 use call::{Call, ChatRefusal, Command, Ended, Input, NotSaid, Output, SendOutcome, Signal, Stage};
 use signaling::message::{
@@ -16,7 +16,7 @@ struct One {
     call: Call,
     now: Instant,
     seq: u64,
-    /// Messages sent in the session since it was lost last.
+    /// Messages sent in the session since it was last lost.
     said: Vec<(u64, ClientMessage)>,
 }
 
@@ -101,7 +101,7 @@ fn a_line_written_while_reconnecting_waits_and_is_said_once_after_the_resume() {
     let mut one = One::joined();
     one.input(Input::Signal(Signal::Disconnected));
     one.write("soup is ready").unwrap();
-    assert_eq!(one.lines(), [""; 0], "nobody would hear it");
+    assert_eq!(one.lines(), [""; 0], "nobody would receive it");
     assert_eq!(one.unsent(), [("soup is ready".into(), None)]);
     one.input(Input::Signal(Signal::Resumed { ice_servers: vec![] }));
     assert_eq!(one.lines(), ["soup is ready"]);
@@ -165,7 +165,7 @@ fn a_call_that_ends_hands_back_what_waited() {
     assert_eq!(one.write("more"), Err(ChatRefusal::NoCall));
     let media = MediaState::default();
     one.input(Input::Command(Command::Join { room: "lunch".into(), invite: None, media }));
-    assert_eq!(one.unsent().len(), 1, "the same room");
+    assert_eq!(one.unsent().len(), 1, "it is the same room");
     one.input(Input::Command(Command::Join { room: "tea".into(), invite: None, media }));
     assert_eq!(one.unsent(), []);
 }
@@ -213,7 +213,7 @@ fn a_join_that_came_too_fast_is_tried_again_while_coming_back() {
     }
     let join = one.seq;
     one.error(ErrorCode::RateLimited, Some(join));
-    assert_eq!(one.call.view().stage, Stage::Ended(Ended::Refused(ErrorCode::RateLimited)), "not for ever");
+    assert_eq!(one.call.view().stage, Stage::Ended(Ended::Refused(ErrorCode::RateLimited)), "not forever");
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn a_line_that_waited_is_kept_back_until_those_it_was_for_are_back_too() {
         one.lose();
         let (you, room) = (id("p3"), "lunch".to_owned());
         one.receive(ServerMessage::Joined { room, you, participants: vec![] });
-        assert_eq!(one.lines(), [""; 0], "Bo would not hear it");
+        assert_eq!(one.lines(), [""; 0], "Bo would not receive it");
         let due = one.call.poll_timeout().unwrap();
         assert!(due > one.now && due <= one.now + Duration::from_secs(10));
         if late < due - one.now {

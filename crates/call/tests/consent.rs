@@ -1,4 +1,5 @@
-//! No peer connection and no open device without the person's own Join, whatever comes from outside, in any order.
+//! Without the person's own Join there is no peer connection and no open device, whatever arrives from outside, in any
+//! order.
 
 use call::{Call, Command, Distrust, Input, Output, PeerInput, PeerSignal, SdpKind, SendOutcome, Signal};
 use proptest::prelude::*;
@@ -207,7 +208,7 @@ fn a_forgotten_seat_is_taken_again_in_the_same_room() {
     let outputs = drain(&mut call);
     assert!(matches!(&outputs[..], [Output::Send(ClientMessage::Join { room, .. })] if room == "lunch"), "{outputs:?}");
     assert!(matches!(call.view().stage, call::Stage::Reconnecting { .. }));
-    assert_eq!(call.view().participants.len(), 1, "people stay in sight");
+    assert_eq!(call.view().participants.len(), 1, "people stay listed");
 }
 
 #[test]
@@ -305,7 +306,7 @@ fn a_broken_connection_is_made_anew_after_a_pause_by_either_side() {
         call.handle(now, Input::Peer { id: id(n), input: PeerInput::Broken });
     }
     assert_eq!(drain(&mut call), vec![], "not immediately");
-    let due = call.poll_timeout().expect("it is mended");
+    let due = call.poll_timeout().expect("a repair is scheduled");
     call.handle_timeout(due);
     let renewed = |n, polite| Output::RenewPeer { id: id(n), polite, offer: true, ice_servers: vec![] };
     assert_eq!(drain(&mut call), vec![renewed(1, true), renewed(2, false)]);

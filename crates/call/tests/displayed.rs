@@ -1,4 +1,4 @@
-//! What is sent to others about their display size, and what is received about one's own.
+//! The display sizes that are sent to others and received from them.
 
 use call::{Call, Command, Input, Output, PeerInput, Signal};
 use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, Resolution, ServerMessage};
@@ -39,13 +39,13 @@ impl One {
         self.input(Input::Signal(Signal::Message(message)))
     }
 
-    /// Returns what is sent to whom when the window displays these sizes.
+    /// Displays these sizes. Returns what is sent to whom.
     fn show(&mut self, sizes: &[(&str, Resolution)]) -> Vec<(String, Resolution)> {
         let sizes = sizes.iter().map(|(who, size)| (id(who), *size)).collect();
         sent(self.input(Input::Command(Command::Show(sizes))))
     }
 
-    /// Returns what is sent to whom during this time.
+    /// Lets this time pass. Returns what is sent to whom.
     fn wait(&mut self, seconds: u64) -> Vec<(String, Resolution)> {
         self.now += Duration::from_secs(seconds);
         self.call.handle_timeout(self.now);
@@ -94,9 +94,9 @@ fn at_another_seat_it_is_said_again() {
     let mut one = One::with(vec![person("ada", BOTH)]);
     one.show(&[("ada", SMALL)]);
     one.input(Input::Signal(Signal::Lost));
-    assert_eq!(one.show(&[("ada", LARGE)]), [], "there is no seat to speak from");
+    assert_eq!(one.show(&[("ada", LARGE)]), [], "there is no seat to send from");
     one.joined(vec![person("ada", BOTH)]);
-    assert_eq!(one.wait(60), [], "the ids of before are void");
+    assert_eq!(one.wait(60), [], "the former ids are invalid");
     assert_eq!(one.show(&[("ada", LARGE)]), [("ada".into(), LARGE)]);
 }
 

@@ -98,7 +98,7 @@ fn knocking_can_be_taken_back() {
     one.knocking();
     let outputs = one.command(Command::Leave);
     assert_eq!(outputs, [Output::Send(ClientMessage::Leave), Output::Capture(MediaState::default())]);
-    assert_eq!(one.joined(), [], "let in too late");
+    assert_eq!(one.joined(), [], "admitted too late");
     assert_eq!(one.stage(), Stage::Ended(Ended::Left));
 }
 

@@ -1,4 +1,4 @@
-//! Decodes arbitrary bytes: errors or frames, never a panic; and a keyframe always recovers.
+//! Decodes arbitrary bytes. The result is an error or a frame, never a panic, and a keyframe always recovers.
 
 mod common;
 
@@ -85,7 +85,7 @@ proptest! {
                     prop_assert!(picture.width() * picture.height() <= MAX_PIXELS);
                 }
             }
-            let healed = decoder.decode(&stream[0]).expect("a sound keyframe is decoded").expect("and shown");
+            let healed = decoder.decode(&stream[0]).expect("an intact keyframe is decoded").expect("and shown");
             let fresh = open(stream[0].codec).decode(&stream[0]).expect("decoded").expect("shown");
             prop_assert_eq!(healed.data(), fresh.data());
         }
@@ -136,10 +136,10 @@ proptest! {
 
 #[test]
 fn pictures_above_the_bound_are_refused_before_memory_is_taken() {
-    // Shown keyframes of 16383x16383 (VP8) and 65536x65536 (VP9).
+    // Keyframes of 16383x16383 (VP8) and 65536x65536 (VP9) that are marked as shown.
     let vp8 = [0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0, 0, 0];
     let vp9 = [0x82, 0x49, 0x83, 0x42, 0x20, 0xff, 0xff, 0xff, 0xff, 0, 0, 0];
-    // An SPS of 1000 by 1000 macroblocks, then a slice of an IDR.
+    // An SPS with 1000 by 1000 macroblocks, followed by a slice of an IDR picture.
     let h264 = [0, 0, 0, 1, 0x67, 66, 0xe0, 31, 0xda, 0x00, 0x3e, 0x80, 0x07, 0xd1, 0x90, 0, 0, 1, 0x65, 0x88, 0x84];
     for (codec, data) in [(VideoCodec::Vp8, &vp8[..]), (VideoCodec::Vp9, &vp9), (VideoCodec::H264, &h264)] {
         let frame = EncodedFrame { codec, data: Bytes::copy_from_slice(data), ..STREAMS[0][0].clone() };

@@ -5,7 +5,7 @@ mod common;
 
 use media::encoded::VideoCodec;
 
-/// The only test in its program, because it measures the whole process.
+/// This is the only test in its program, because it measures the whole process.
 #[test]
 fn an_encoder_that_has_seen_no_picture_holds_little_memory() {
     for (codec, most) in [(VideoCodec::Vp8, 6), (VideoCodec::Vp9, 16)] {
@@ -20,7 +20,7 @@ fn an_encoder_that_has_seen_no_picture_holds_little_memory() {
 
 /// Anonymous memory of this process in KiB.
 fn anonymous_kib() -> u64 {
-    let said = std::fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel tells");
+    let said = std::fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel's report");
     let line = said.lines().find_map(|line| line.strip_prefix("Anonymous:")).expect("a line of it");
     line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
 }

@@ -10,7 +10,7 @@ const RATE: f32 = 48_000.0;
 struct Random(u32);
 
 impl Random {
-    /// Uniform in -1..1.
+    /// Returns a value uniform in -1..1.
     fn next(&mut self) -> f32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (self.0 >> 8) as f32 / (1 << 23) as f32 - 1.0
@@ -169,7 +169,7 @@ fn concealment_gives_exactly_what_is_asked() {
     }
 }
 
-/// Processes blocks of 10 ms; `far` is played. Returns what would be sent.
+/// Processes blocks of 10 ms while `far` is played. Returns what would be sent.
 fn process(apm: &mut Apm, far: &[f32], near: &[f32]) -> Vec<f32> {
     let mut out = vec![];
     for (far, near) in far.as_chunks::<480>().0.iter().zip(near.as_chunks::<480>().0) {

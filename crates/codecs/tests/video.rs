@@ -81,7 +81,7 @@ fn a_new_bitrate_is_followed_without_a_keyframe() {
         let mut encoder = encoder(codec, 320, 180, 1_000_000);
         rate(&mut *encoder, &clip, 0, 3 * FPS);
         encoder.set_rate(250_000, FPS);
-        // When the rate drops, count from the step itself: excess bits would wait in a queue.
+        // When the rate drops, measure from the drop on, because excess bits would wait in a queue.
         let down = rate(&mut *encoder, &clip, 3 * FPS, 5 * FPS);
         assert_near(down, 250_000.0, &format!("{codec:?} down"));
         encoder.set_rate(800_000, FPS);

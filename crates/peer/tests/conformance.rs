@@ -177,7 +177,7 @@ async fn stopped_lines_are_used_again_under_another_name() {
     assert_eq!(videos(&told), ["1", "7", "9"]);
     assert_eq!(told.ended, ["1", "7"]);
     let wrong = side.peer.remote_description(DescriptionKind::Offer, &self::offer("10", "video", 9, 7)).await;
-    assert_eq!(wrong.map_err(|error| error.code()), Err("peer_bad_description"), "that line lives");
+    assert_eq!(wrong.map_err(|error| error.code()), Err("peer_bad_description"), "that line is in use");
 }
 
 #[tokio::test(flavor = "multi_thread")]

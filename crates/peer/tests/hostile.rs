@@ -48,7 +48,7 @@ async fn a_browsers_offer_is_answered_with_what_we_take() {
     assert!(answer.contains("a=setup:active"), "{answer}");
 }
 
-/// A damaged offer, then the intact one, for new and for established connections.
+/// A damaged offer followed by the intact one, for new and for established connections.
 #[test]
 fn damaged_offers_are_errors_and_leave_the_connection_usable() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -80,7 +80,8 @@ fn damaged_answers_are_errors_and_a_whole_one_still_connects() {
             let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
             let answer = answer.replace("actpass", "active");
             a.peer.offer().await.unwrap();
-            // Two lines named like ours may look like an answer; then it is indistinguishable from a real one.
+            // A description with two lines named like ours may look like a real answer. It then cannot be told apart
+            // from one.
             let taken = a.peer.remote_description(DescriptionKind::Answer, &answer).await;
             let fooled = taken.is_ok();
             check(taken);

@@ -70,7 +70,7 @@ async fn the_first_picture_that_was_asked_for_is_enough() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_for_a_keyframe_reaches_the_encoder_once() {
     let (a, b) = connected(config(false), config(true)).await;
-    keyframe_requested(&a).await; // by the connection that came up
+    keyframe_requested(&a).await; // when the connection was established
     a.peer.media().video(&picture(VideoCodec::Vp8, true, 0, 9_000));
     b.seen("the picture", |seen| seen.frames.contains_key("1")).await;
     let _ = a.peer.media().take_keyframe_request(); // by the far side, while it had no picture

@@ -53,7 +53,7 @@ async fn sides_that_hide_their_addresses_connect_and_are_seen() {
     for side in [&a, &b] {
         let (at, _) = *side.connected().await.states.last().unwrap();
         println!("connected after {:?}", at - start);
-        assert!(at - start < Duration::from_millis(400), "about 8 ms on a machine that is free");
+        assert!(at - start < Duration::from_millis(400), "about 8 ms on an idle machine");
         side.seen("pictures", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 10)).await;
         let told = side.told.borrow().clone();
         assert!(

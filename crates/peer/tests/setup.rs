@@ -43,7 +43,7 @@ async fn closing_is_prompt_and_the_last_event() {
     let (a, _b) = connected(config(false), config(true)).await;
     let start = Instant::now();
     a.peer.close().await;
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed()); // a stall, not a speed
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed()); // detects a stall
     a.told("closed", |told| told.state() == Some(PeerState::Closed)).await;
     assert_eq!(a.peer.offer().await.map_err(|error| error.code()), Err("peer_closed"));
     a.peer.close().await;
@@ -62,14 +62,14 @@ async fn nothing_outlives_a_connection() {
             peer.close().await;
         }
         drop((peer, media));
-        // The sender of events lives in the task, the sink in the driver: both must be dropped.
+        // The task owns the sender of events, the driver the sink. Both must be dropped.
         let gone = async {
             while told.recv().await.is_some() {}
             while Arc::strong_count(&sink) > 1 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(2), gone).await.expect("something lives on");
+        tokio::time::timeout(Duration::from_secs(2), gone).await.expect("something was not dropped");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Memory of the relay with everything at its bound.
+//! Memory of the relay when everything is at its bound.
 
 #[allow(dead_code)] // each test uses a part of it
 #[path = "relay/world.rs"]
@@ -15,7 +15,7 @@ use world::{Person, World};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// The total in the documentation of the crate.
+/// The total stated in the crate's documentation.
 const STATED: usize = 8_600 * 1024;
 const ALLOCATIONS: usize = 1_000;
 const SESSIONS: usize = 5_000;
@@ -40,7 +40,7 @@ fn fill(world: &mut World, people: &mut [Person], peers: &[SocketAddr]) {
             assert_eq!(world.permit(person, peers), Some(0));
         }
     }
-    // At the rate that their owners may use.
+    // At the rate allowed for their owners.
     for (n, peer) in peers.iter().enumerate() {
         world.wait(Duration::from_millis(500));
         for person in &mut *people {

@@ -1,4 +1,4 @@
-//! Whatever people do, in any order, every client's picture of the room stays true.
+//! Whatever people do, in any order, every client's view of the room stays correct.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A client's knowledge, from its messages alone.
+/// What a client knows from its messages alone.
 #[derive(Default)]
 struct Picture {
     room: Option<(String, ParticipantId)>,
@@ -189,7 +189,7 @@ impl World {
             match output {
                 Output::Write(_) | Output::Kept { .. } | Output::Publish { .. } => {}
                 Output::Send { to, message } => {
-                    self.pictures.get_mut(&to).expect("only to sessions that live").hear(&message);
+                    self.pictures.get_mut(&to).expect("only to live sessions").hear(&message);
                 }
                 Output::End { session, .. } => {
                     assert!(self.pictures.remove(&session).is_some(), "ended twice");
@@ -203,7 +203,7 @@ impl World {
     fn check(&self) {
         assert_eq!(self.rooms.sessions(), self.sessions.len());
         for since in self.broken.values() {
-            let over = self.rooms.poll_timeout().expect("a broken session has a time to end at");
+            let over = self.rooms.poll_timeout().expect("a broken session has a deadline");
             assert!(over <= *since + Duration::from_secs(30));
         }
         let mut ids = HashSet::new();
@@ -211,7 +211,7 @@ impl World {
             let seat = self.rooms.seat(session).map(|(room, id)| (room.to_owned(), id.clone()));
             assert_eq!(picture.room, seat);
             let Some((room, me)) = seat else { continue };
-            assert!(ids.insert((room.clone(), me.clone())), "two have one id");
+            assert!(ids.insert((room.clone(), me.clone())), "two participants have the same id");
             self.check_picture(picture, &room, &me);
         }
     }
@@ -220,7 +220,7 @@ impl World {
         let truth = self.rooms.participants(room);
         assert!(truth.len() <= PARTICIPANTS);
         let keys: HashSet<_> = truth.iter().map(|participant| &participant.key).collect();
-        assert_eq!(keys.len(), truth.len(), "a device sits in a room once");
+        assert_eq!(keys.len(), truth.len(), "a device has one seat in a room");
         let others: BTreeMap<_, _> = truth.iter().filter(|p| &p.id != me).map(|p| (p.id.clone(), p.media)).collect();
         let pictured: BTreeMap<_, _> = picture.others.iter().map(|(id, known)| (id.clone(), known.0)).collect();
         assert_eq!(pictured, others);

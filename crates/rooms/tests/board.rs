@@ -91,7 +91,7 @@ fn nobody_books_twice_and_touching_times_are_two_times() {
     assert_eq!(board.take(FRIDAY, &who("Ada"), &clash, true), Err(ErrorCode::AlreadySeated));
     assert_eq!(board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + HOUR)), Err(ErrorCode::AlreadySeated));
     assert_eq!(board.take(FRIDAY, &who("Ada"), &after, false), Ok(()));
-    assert_eq!(board.take(FRIDAY, &who("Ada"), &first, false), Ok(()), "a seat one has");
+    assert_eq!(board.take(FRIDAY, &who("Ada"), &first, false), Ok(()), "a seat that the person already has");
     assert_eq!(taken(&board, &first), ["Ada"]);
 }
 
@@ -261,7 +261,7 @@ fn those_who_met_are_parted_until_they_ask_to_be_forgotten() {
     let tomorrow = FRIDAY + DAY;
     board.tick(tomorrow);
     let second = eat(&mut board, tomorrow);
-    assert!(second.iter().all(|keys| !first.contains(keys)), "other company than yesterday: {second:?}");
+    assert!(second.iter().all(|keys| !first.contains(keys)), "people other than yesterday's: {second:?}");
     board.forget("key of Ada");
     assert!(board.take_changes().contains(&Change::Forget { key: "key of Ada".into() }));
     assert_eq!(board.last_met("key of Ada", "key of Ben"), None);
@@ -335,7 +335,7 @@ fn hosts_keep_their_door() {
         assert_eq!(board.enter(FRIDAY, &who(name), &room, None), Ok(Entry::Knock));
     }
     board.admit(FRIDAY, &who("Cem"), &room).unwrap();
-    assert!(matches!(board.enter(FRIDAY, &who("Cem"), &room, None), Ok(Entry::Seated { .. })), "once let in");
+    assert!(matches!(board.enter(FRIDAY, &who("Cem"), &room, None), Ok(Entry::Seated { .. })), "after being admitted");
     board.lock(FRIDAY, &room, true);
     assert_eq!(board.enter(FRIDAY, &who("Dan"), &room, None), Err(ErrorCode::RoomLocked));
     assert_eq!(board.take(FRIDAY, &who("Dan"), &id, true), Err(ErrorCode::RoomLocked));

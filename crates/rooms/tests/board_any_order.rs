@@ -182,7 +182,7 @@ impl World {
                     let after = self.line(&id);
                     let kept: Vec<&Key> = after.iter().filter(|key| **key != who(*n).key).collect();
                     let before: Vec<&Key> = line.iter().filter(|key| **key != who(*n).key).collect();
-                    assert_eq!(kept, before, "a newcomer changes nobody's place in line");
+                    assert_eq!(kept, before, "a newcomer does not change anybody's place in line");
                 }
             }
             Step::Leave { who: n, table } => {
@@ -279,7 +279,7 @@ impl World {
         }
         let stored: Vec<&Table> = self.store.tables.values().collect();
         assert_eq!(stored, tables, "the store matches the board");
-        assert_eq!(self.picture(&self.screen), self.fresh(), "patches lead to the same board as a new look at it");
+        assert_eq!(self.picture(&self.screen), self.fresh(), "patches lead to the same board as a new snapshot");
     }
 
     fn fresh(&self) -> Option<BoardState> {
@@ -373,8 +373,8 @@ proptest! {
     }
 }
 
-/// A case that the property above found: by a clock that was set back, the first wait begins some seconds in the
-/// future.
+/// A case found by the property above: after the clock was set back, the start of the first wait lies some seconds in
+/// the future.
 #[test]
 fn who_began_to_wait_in_the_future_waits_no_longer_than_others() {
     for ahead in [15_000, 9_000, 8_000, 7_000, 1_000, 1] {

@@ -1,5 +1,5 @@
-//! A board of any size reaches everybody in pieces, at the pace of acknowledgements, and takes no more memory than a
-//! window.
+//! A board of any size reaches everybody in pieces, at the pace of their acknowledgements, and never uses more memory
+//! than one window.
 
 mod world;
 
@@ -18,7 +18,7 @@ fn subscribe(world: &mut World, key: &str, round_trip_ms: Option<u64>) -> Sessio
     session
 }
 
-/// What a client displays, without its own part and the time.
+/// What a client displays, without its own part and without the time.
 fn screen(world: &World, session: &SessionId) -> Option<BoardState> {
     let mut fold = BoardFold::new("nobody");
     for message in &world.clients[session].heard {

@@ -114,7 +114,7 @@ fn lobby(outputs: &[Output], session: &SessionId) -> Option<Vec<(String, Partici
     })
 }
 
-/// The messages to somebody who knocks: that they do, and who can admit them.
+/// The messages to somebody who knocks: that they are knocking, and who can admit them.
 fn knocking(room: &str, host: Option<&str>) -> [RoomNews; 2] {
     let host = host.map(|id| ParticipantId(id.into()));
     [RoomNews::Knocking { room: room.into() }, RoomNews::State { host, locked: false }]
@@ -189,7 +189,7 @@ fn a_host_lets_people_in_one_by_one() {
     assert!(matches!(to(&outputs, &ben)[0], ServerMessage::Joined { .. }), "{outputs:?}");
     assert_eq!(lobby(&outputs, &ada).unwrap(), [("Cem".to_owned(), waiting[1].clone())]);
     let ben_here = server.rooms.participants(&room).into_iter().find(|p| p.name == "Ben").unwrap();
-    assert!(ben_here.media.microphone, "as they were when they came in");
+    assert!(ben_here.media.microphone, "as when they joined");
     let outputs = server.keeper_does(&ada, RoomRequest::Refuse { id: waiting[1].clone() });
     assert_eq!(errors(&outputs, &cem), [ErrorCode::KnockingRefused]);
     assert_eq!(lobby(&outputs, &ada).unwrap(), []);
@@ -207,7 +207,7 @@ fn nobody_waits_at_a_door_behind_which_every_seat_is_taken() {
     }
     assert_eq!(errors(&server.join(&dan, &table.room, None), &dan), [ErrorCode::TableFull]);
     let outputs = server.join(&ben, &table.room, None);
-    assert_eq!(room_news(&outputs, &ben), knocking(&table.room, None), "a seat is theirs");
+    assert_eq!(room_news(&outputs, &ben), knocking(&table.room, None), "they have a seat");
     server.ask(&cem, BoardRequest::Leave { table: table.id });
     let outputs = server.join(&dan, &table.room, None);
     assert_eq!(room_news(&outputs, &dan), knocking(&table.room, None));

@@ -1,4 +1,4 @@
-//! Whatever others do, a session ends only by its own doing, and its picture of the room stays true.
+//! Whatever others do, a session ends only because of its own actions, and its view of the room stays correct.
 
 mod world;
 
@@ -95,7 +95,7 @@ fn a_room_full_of_ever_new_strangers_cannot_fill_somebody_s_outbox() {
         assert!(world.clients.contains_key(&victim), "{round_trip:?}: {:?}", world.ended.get(&victim));
         let kept = world.clients[&victim].most_kept;
         assert!(kept < 3 * 1024 * 1024, "{kept}");
-        // When it acknowledges, its state is as if nothing had happened.
+        // As soon as it acknowledges, its state is as if nothing had happened.
         let read = world.clients[&victim].read;
         world.clients.get_mut(&victim).unwrap().round_trip = Some(Duration::ZERO);
         world.clients.get_mut(&victim).unwrap().acks.push_back((world.now, read));
@@ -122,7 +122,7 @@ fn a_person_who_comes_and_goes_with_many_sessions_throws_nobody_out() {
             }
         }
         assert!(world.clients.contains_key(&victim));
-        assert!(world.clients[&victim].heard.len() < 40, "joins are a person's");
+        assert!(world.clients[&victim].heard.len() < 40, "joins are counted per person");
         world.pass(1_000);
         world.assert_true_picture(&victim);
     }

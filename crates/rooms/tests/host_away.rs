@@ -1,4 +1,4 @@
-//! A host is absent: the table waits for them, is handed over, and exists while anybody is at it.
+//! The host is absent: the table waits for them, is handed over, and exists as long as anybody is at it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use signaling::message::{ClientMessage, ErrorCode, MediaState, ParticipantId, Se
 const START: u64 = 1_774_605_600_000;
 const SECOND: u64 = 1_000;
 
-/// Somebody's knowledge of the door, from their messages alone.
+/// What somebody knows about the door, from their messages alone.
 #[derive(Debug, Default)]
 struct Ear {
     you: Option<ParticipantId>,
@@ -236,9 +236,9 @@ fn who_knocks_at_a_table_that_its_host_has_left_is_not_stuck() {
             server.leave(&ada)
         }
         server.wait(HOST_KEPT_MS - SECOND);
-        assert!(server.ear(&ben).knocks && !server.is_in(&ben), "the table is there and they still knock");
+        assert!(server.ear(&ben).knocks && !server.is_in(&ben), "the table exists, and they still knock");
         server.wait(2 * SECOND);
-        assert!(server.is_in(&ben) && server.keeps(&ben), "the first is let in and keeps the door");
+        assert!(server.is_in(&ben) && server.keeps(&ben), "the first is admitted and becomes the host");
         assert!(server.ear(&gus).knocks && server.ear(&ben).lobby.len() == 1);
         assert_eq!(server.host(&room), Some(if lost { "key of Ada" } else { "key of Ben" }));
     }
@@ -319,7 +319,7 @@ fn a_seat_that_waits_for_its_host_does_not_bind_them() {
     assert_eq!(server.rooms.board().table_of_room(&room).expect("Ben sits there").taken.len(), 1);
 }
 
-/// The first in line for the kept seat moves up immediately, not when the "eat now" tables are made.
+/// The first in line moves up to the reserved seat immediately, not when the "eat now" tables are made.
 #[test]
 fn a_host_who_wants_to_eat_now_gives_up_the_seat_that_waits() {
     let mut server = Server::new();
@@ -341,7 +341,7 @@ fn a_host_who_wants_to_eat_now_gives_up_the_seat_that_waits() {
     assert_eq!(with_ada.taken.len(), 2, "with Dee");
 }
 
-/// Members come before guests, whoever joined first.
+/// Members have precedence over guests, whoever joined first.
 #[test]
 fn a_guest_becomes_host_only_where_no_member_is() {
     let mut server = Server::new();

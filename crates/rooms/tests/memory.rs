@@ -1,4 +1,4 @@
-//! Memory of people, rooms and the board with everything at its bound.
+//! Memory of people, rooms and the board when everything is at its bound.
 
 mod world;
 
@@ -21,7 +21,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const MIB: usize = 1024 * 1024;
 const SESSIONS: usize = 5_000;
 
-/// Those parts of the sum in ARCHITECTURE.md that these tests fill to their bounds.
+/// The parts of the sum in ARCHITECTURE.md that these tests fill to their bounds.
 const STATED: usize =
     (20 + 36 + 4 + 65 + 7) * MIB + POOL_BYTES + SESSIONS * 2 * (GUARANTEED_BYTES + GUARANTEED_MESSAGE_BYTES);
 /// The longest offer.
@@ -34,7 +34,7 @@ fn everything_saved() -> Saved {
     Saved { met, ..full_board() }
 }
 
-/// The rooms and everybody's queue, where nothing is ever acknowledged.
+/// The rooms and everybody's queue. Nothing is ever acknowledged.
 struct Hall {
     rooms: Rooms,
     now: Instant,
@@ -84,7 +84,7 @@ impl Hall {
 
     fn give(&mut self, to: &SessionId, deliver: impl FnOnce(&mut ServerSession) -> bool) {
         let Some((queue, _)) = self.queues.get_mut(to) else { return };
-        assert!(deliver(queue), "messages of others end no session");
+        assert!(deliver(queue), "messages of others must not end a session");
         self.rooms.note(to, queue.backlog());
     }
 

@@ -139,7 +139,8 @@ fn nobody_can_be_reached_from_another_room_or_without_a_seat() {
     let to_bob = server.id(&bob);
     assert_eq!(errors(&server.say(&eve, offer(&to_bob))), [ErrorCode::UnexpectedMessage]);
     server.join(&eve, "cake");
-    // Each room counts its own ids: Bob's exists in Eve's room only if somebody there has the same number.
+    // Ids are counted separately in each room. Bob's id exists in Eve's room only if somebody there has the same
+    // number.
     assert_eq!(errors(&server.say(&eve, offer(&to_bob))), [ErrorCode::NoSuchParticipant]);
     let myself = server.id(&ada);
     assert_eq!(errors(&server.say(&ada, offer(&myself))), [ErrorCode::NoSuchParticipant]);

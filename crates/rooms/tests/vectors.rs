@@ -16,7 +16,7 @@ fn ada() -> Who {
     Who { key: "key of Ada".into(), name: "Ada".into(), member: true }
 }
 
-/// A board with the table of a case, from the moment at which it is laid; the name of the table's room.
+/// A board with the table of a case, when the table is created. Returns the board and the name of the table's room.
 fn laid(case: &Value) -> (Board, String) {
     let starts_ms = case["starts_ms"].as_u64().expect("a time");
     let is_now = case["now"] == true;

@@ -25,10 +25,10 @@ enum Act {
     Client(u16),
     /// The server sends this many messages.
     Server(u16),
-    /// The socket breaks. This many frames still arrive in each direction. The client learns of the break after
-    /// `told` milliseconds, or has to detect it.
+    /// The socket breaks. This many frames still arrive in each direction. The client notices the break after `told`
+    /// milliseconds, or has to detect it by a timeout.
     Break { to_server: usize, to_client: usize, told: Option<u64> },
-    /// For this many milliseconds no socket opens; the attempt fails if `answers`, and hangs otherwise.
+    /// For this many milliseconds no socket opens: attempts fail if `answers` is set, and hang otherwise.
     Unreachable { ms: u64, answers: bool },
     /// The network changed.
     Change,
@@ -66,7 +66,7 @@ struct Wire {
     abandoned: bool,
 }
 
-/// The server: the handshake is written out here, and [`ServerSession`] numbers the messages.
+/// The server. The handshake is implemented here, and [`ServerSession`] numbers the messages.
 #[derive(Default)]
 struct Server {
     /// The session and its number.
@@ -154,7 +154,7 @@ impl World {
 
     fn client_says(&mut self) {
         self.said += 1;
-        // The app handles a full queue; here the line is not sent.
+        // Here the line is not sent. The app handles a full queue itself.
         if self.client.send(self.now, ClientMessage::Chat { text: self.said.to_string() }).is_err() {
             self.said -= 1;
         }
@@ -191,14 +191,14 @@ impl World {
                 SessionOutput::SendText(text) => {
                     let at = self.arrival();
                     let wire = self.wires.last_mut().expect("nothing is sent without a socket");
-                    assert!(!wire.abandoned, "nothing is sent into a socket that was given up");
+                    assert!(!wire.abandoned, "nothing is sent into an abandoned socket");
                     if !wire.broken {
                         let at = wire.to_server.back().map_or(at, |(last, _)| at.max(*last));
                         wire.to_server.push_back((at, text));
                     }
                 }
                 SessionOutput::CloseSocket { code } => {
-                    assert_ne!(code, 1000, "the session is not to end");
+                    assert_ne!(code, 1000, "the session must not end");
                     // Frames sent before may still arrive.
                     let wire = self.wires.last_mut().expect("no socket to close");
                     wire.abandoned = true;

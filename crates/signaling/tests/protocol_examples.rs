@@ -17,7 +17,7 @@ fn examples(side: &str) -> Vec<&'static str> {
     PAGE.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
-/// Whether every field of the example is one that we write too. A misspelled field would otherwise be ignored.
+/// Whether we also write every field of the example. A misspelled field would otherwise be ignored.
 fn is_part_of(example: &Value, written: &Value) -> bool {
     match (example, written) {
         (Value::Object(example), Value::Object(written)) => {

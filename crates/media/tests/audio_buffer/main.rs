@@ -1,4 +1,5 @@
-//! The audio jitter buffer over seeded paths in virtual time: what is heard, how much of it is invented, how late it is.
+//! The audio jitter buffer over seeded paths in virtual time: what is audible, how much of it is concealed, and how
+//! late it is.
 
 mod rig;
 
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 use rig::{FakeDecoder, Path, Played, noise, tone, uniform, voice};
 use std::time::{Duration, Instant};
 
-/// Delay walks linearly to a new value of 0..=80 ms each `period` packets, over 10 ms.
+/// A delay that moves linearly to a new value of 0..=80 ms every `period` packets, plus 10 ms.
 fn walk(seed: u64, n: u64, period: u64) -> u64 {
     let at = |k| 80_000.0 * uniform(seed, k);
     let (k, part) = (n / period, (n % period) as f64 / period as f64);
@@ -44,8 +45,8 @@ fn a_clean_path_is_played_whole_with_little_delay() {
     }
 }
 
-/// A sender whose clock, and the numbers of whose packets, jump after ten seconds of twenty; the blocks that were heard, the
-/// jump being in block 1,000.
+/// Plays twenty seconds in which the sender's clock and sequence numbers jump after ten. Returns for each block whether
+/// it is audible. The jump is in block 1,000.
 fn jump(samples: i64, numbers: i64) -> Vec<bool> {
     let origin = Instant::now();
     let (mut buffer, mut decoder) = (AudioBuffer::new(), FakeDecoder::new(tone));
@@ -78,7 +79,7 @@ fn sound_goes_on_after_any_jump_of_the_clock() {
                 let after = heard[1_300..].iter().filter(|heard| **heard).count();
                 let what = format!("{seconds} s * 2 / {part}, numbers {numbers}");
                 assert!(silent <= 210, "{what}: silent for {silent} blocks");
-                assert!(after >= 690, "{what}: {after} of 700 blocks are heard three seconds later");
+                assert!(after >= 690, "{what}: {after} of 700 blocks are audible three seconds later");
             }
         }
     }
@@ -133,13 +134,13 @@ fn a_wandering_path_is_played_whole_at_its_own_delay() {
 #[test]
 fn a_path_without_any_rhythm_is_played_whole() {
     for seed in 0..3 {
-        // each packet is held up anew, and none overtakes another
+        // each packet has its own delay, and none overtakes another
         let held_up = move |n: u64| {
             (n.saturating_sub(4)..=n).map(|k| (uniform(seed, k) * 80_000.0) as u64 + 10_000 + 20_000 * k).max()
         };
         let delay = Box::new(move |n| held_up(n).map(|at| at - 20_000 * n));
         let played = Path { delay, ..Path::default() }.play();
-        report("0-80 ms anew for each packet", &played);
+        report("0-80 ms for each packet", &played);
         assert!(played.concealed() < 0.005, "{}", played.concealed());
         assert!(played.buffering_ms() < 70.0, "{}", played.buffering_ms());
         assert!(played.roughness(tone) < 1.6, "{}", played.roughness(tone));
@@ -182,7 +183,7 @@ fn a_player_that_asks_in_bursts_gets_whole_sound() {
 
 #[test]
 fn reordered_and_doubled_packets_do_no_harm() {
-    // each tenth packet is overtaken by the two after it
+    // every tenth packet is overtaken by the two after it
     let played =
         Path { delay: Box::new(|n| Some(if n % 10 == 3 { 65_000 } else { 20_000 })), ..Path::default() }.play();
     report("reorder", &played);
@@ -202,7 +203,7 @@ fn an_outage_is_silence_and_then_goes_on_at_once() {
     let played = Path { delay: Box::new(outage), ..Path::default() }.play();
     report("outage of 1 s", &played);
     let silence = played.longest_silence();
-    assert!((36_000..41_000).contains(&silence), "{silence}"); // a second less the fade
+    assert!((36_000..41_000).contains(&silence), "{silence}"); // a second minus the fade
     let concealed = played.stats.concealed_samples as i64;
     assert!((concealed - 48_000).abs() < 1_000, "{concealed}");
     assert!(played.stats.silent_concealed_samples > 36_000);
@@ -212,7 +213,7 @@ fn an_outage_is_silence_and_then_goes_on_at_once() {
 
 #[test]
 fn a_queue_that_grew_and_emptied_leaves_no_delay_behind() {
-    // from 10 s the path slows to 300 ms within 3 s, stays, and is quick again from 18 s
+    // from 10 s the delay rises to 300 ms within 3 s; it stays there until 18 s
     let queue = |n: u64| match n {
         500..650 => 20_000 + (n - 500) * 2_000,
         650..900 => 320_000,
@@ -221,7 +222,7 @@ fn a_queue_that_grew_and_emptied_leaves_no_delay_behind() {
     let played = Path { delay: Box::new(move |n| Some(queue(n))), seconds: 45, ..Path::default() }.play();
     report("queue of 300 ms", &played);
     assert!(played.concealed() < 0.001, "{}", played.concealed());
-    assert!(played.buffering_ms() < 80.0, "{}", played.buffering_ms()); // in the mean of 22 s to 45 s
+    assert!(played.buffering_ms() < 80.0, "{}", played.buffering_ms()); // the mean from 22 s to 45 s
     assert!(played.buffer.delay() < Duration::from_millis(40), "{:?}", played.buffer.delay());
     assert!(played.roughness(tone) < 1.6, "{}", played.roughness(tone));
 }
@@ -258,7 +259,7 @@ fn pulled_times_follow_the_stream() {
 
 #[test]
 fn a_sender_that_says_it_is_silent_is_not_concealed() {
-    // from 10 s to 20 s there is a silent packet each 400 ms and nothing else
+    // from 10 s to 20 s only a silent packet every 400 ms is sent
     let path = Path {
         delay: Box::new(|n| (!(500..1_000).contains(&n) || n % 20 == 0).then_some(20_000)),
         silent: |n| (500..1_000).contains(&n),
@@ -285,7 +286,8 @@ fn a_sender_that_falls_silent_without_a_word_costs_no_decoding() {
 
 #[test]
 fn pauses_of_the_sender_are_not_taken_for_loss() {
-    // 100 ms in each 500 without packets, the numbers go on; FEC of the first after a pause tells of before it
+    // in each 500 ms there are 100 ms without packets, with continuous numbers; the FEC of the first packet after a
+    // pause covers time before it
     let path = Path {
         delay: Box::new(|n| (n % 25 < 20).then_some(20_000)),
         number: |n| n / 25 * 20 + n % 25,
@@ -305,7 +307,7 @@ fn the_oldest_packets_go_when_nobody_plays() {
         buffer.push(rig::packet(n, now + Duration::from_millis(20 * n), false));
     }
     assert_eq!((buffer.len(), buffer.stats().packets_discarded), (64, 136));
-    // played at last, it begins with what is new
+    // when played, it starts with the newest packets
     let (mut decoder, mut out) = (FakeDecoder::new(tone), [0.0; BLOCK]);
     let pulled = buffer.pull(now + Duration::from_millis(3_990), &mut decoder, &mut out);
     assert_eq!(pulled.sound, Sound::Decoded);
@@ -320,7 +322,7 @@ fn a_sender_that_begins_anew_is_played_at_once() {
     for block in 0..1_000u64 {
         let now = start + Duration::from_millis(10 * block);
         if block % 2 == 0 {
-            // half way through the clock falls back by five minutes
+            // halfway through, the clock is set back by five minutes
             let packet = rig::packet(block / 2, now, false);
             let back = if block < 500 { 0 } else { 300 * 48_000 };
             buffer.push(AudioPacket { rtp_timestamp: packet.rtp_timestamp.wrapping_sub(back), ..packet });

@@ -17,12 +17,12 @@ pub(crate) fn noise(seed: u64, n: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// Evenly spread over 0..1.
+/// Uniform over 0..1.
 pub(crate) fn uniform(seed: u64, n: u64) -> f64 {
     (noise(seed, n) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// What is said at sample `i` of the sender's clock.
+/// The sound at sample `i` of the sender's clock.
 pub(crate) type Voice = fn(i64) -> f32;
 
 /// A sine of 440 Hz.
@@ -39,7 +39,7 @@ pub(crate) fn voice(i: i64) -> f32 {
     (0.25 * syllable * sum) as f32
 }
 
-/// Follows the stream as an ideal codec would: its concealment goes on where the last sample was.
+/// Follows the stream like an ideal codec: its concealment continues from the last sample.
 pub(crate) struct FakeDecoder {
     pub(crate) voice: Voice,
     pub(crate) position: i64,
@@ -85,7 +85,7 @@ fn start(payload: &[u8]) -> Option<i64> {
     Some(i64::from_be_bytes(payload.get(2..10)?.try_into().ok()?))
 }
 
-/// Packet `n`: wide-band SILK of 20 ms by its head, then the place of its first sample.
+/// Packet `n`: wide-band SILK of 20 ms according to its header, followed by the position of its first sample.
 pub(crate) fn packet(n: u64, arrived: Instant, fec: bool) -> AudioPacket {
     let mut data = vec![9 << 3, if fec { 0x40 } else { 0 }];
     data.extend((n as i64 * PACKET).to_be_bytes());
@@ -97,7 +97,7 @@ pub(crate) fn packet(n: u64, arrived: Instant, fec: bool) -> AudioPacket {
     }
 }
 
-/// A packet of a sender that has gone silent, DTX.
+/// A packet of a sender in DTX, which sends silence.
 pub(crate) fn silent_packet(n: u64, arrived: Instant) -> AudioPacket {
     AudioPacket { data: Bytes::from_static(&[9 << 3]), ..packet(n, arrived, false) }
 }
@@ -109,13 +109,13 @@ pub(crate) struct Path {
     /// Network delay of packet `n` in µs; `None` if it is lost or was never sent.
     pub(crate) delay: Box<dyn Fn(u64) -> Option<u64>>,
     pub(crate) fec: bool,
-    /// Sequence number of packet `n`, for senders that leave some out on purpose.
+    /// Sequence number of packet `n`, for senders that skip some intentionally.
     pub(crate) number: fn(u64) -> u64,
-    /// Packets that say only that there is silence.
+    /// Whether packet `n` only signals silence.
     pub(crate) silent: fn(u64) -> bool,
-    /// The sender's clock is this much fast.
+    /// How much the sender's clock is fast.
     pub(crate) drift_ppm: i64,
-    /// Blocks that the player asks for at once.
+    /// Blocks that the player requests together.
     pub(crate) pulls_at_once: u64,
     pub(crate) extra: Duration,
 }
@@ -136,12 +136,12 @@ impl Default for Path {
     }
 }
 
-/// What came of it.
+/// The result.
 pub(crate) struct Played {
     pub(crate) sound: Vec<f32>,
     pub(crate) pulled: Vec<Pulled>,
     pub(crate) stats: AudioBufferStats,
-    /// Stats half way through.
+    /// Statistics halfway through.
     pub(crate) half: AudioBufferStats,
     pub(crate) decoder: FakeDecoder,
     pub(crate) buffer: AudioBuffer,
@@ -182,19 +182,19 @@ impl Path {
 }
 
 impl Played {
-    /// Part of samples that were invented, after the first half.
+    /// The share of samples that were concealed, in the second half.
     pub(crate) fn concealed(&self) -> f64 {
         let samples = self.stats.total_samples - self.half.total_samples;
         (self.stats.concealed_samples - self.half.concealed_samples) as f64 / samples as f64
     }
 
-    /// Mean time in the buffer in ms, after the first half.
+    /// Mean time in the buffer in ms, in the second half.
     pub(crate) fn buffering_ms(&self) -> f64 {
         let seconds = self.stats.jitter_buffer_delay_s - self.half.jitter_buffer_delay_s;
         1_000.0 * seconds / (self.stats.jitter_buffer_emitted - self.half.jitter_buffer_emitted) as f64
     }
 
-    /// Largest step between neighbouring samples, as a multiple of the largest that the voice itself makes.
+    /// The largest step between neighbouring samples, relative to the largest step of the voice itself.
     pub(crate) fn roughness(&self, voice: Voice) -> f32 {
         let step = |s: &mut dyn Iterator<Item = f32>| {
             let mut last = 0.0;
@@ -204,7 +204,7 @@ impl Played {
         step(&mut self.sound.iter().copied()) / own
     }
 
-    /// Longest stretch of exact silence after the first sound, in samples.
+    /// The longest run of exact silence after the first sound, in samples.
     pub(crate) fn longest_silence(&self) -> usize {
         let first = self.sound.iter().position(|s| *s != 0.0).unwrap_or(0);
         self.sound[first..].split(|s| *s != 0.0).map(<[f32]>::len).max().unwrap_or(0)

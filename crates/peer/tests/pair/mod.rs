@@ -115,7 +115,7 @@ pub(crate) async fn keyframe_requested(side: &Side) -> Instant {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, requested).await.expect("no keyframe was asked for")
+    tokio::time::timeout(PATIENCE, requested).await.expect("no keyframe was requested")
 }
 
 async fn wait<T: Clone + std::fmt::Debug>(
@@ -125,7 +125,7 @@ async fn wait<T: Clone + std::fmt::Debug>(
 ) -> T {
     let waited = tokio::time::timeout(PATIENCE, watch.wait_for(|value| wish(value))).await;
     let found = waited.map(|found| found.expect("the side is gone").clone());
-    found.unwrap_or_else(|_| panic!("waited in vain: {what}; {:?}", watch.borrow()))
+    found.unwrap_or_else(|_| panic!("timed out waiting for {what}; {:?}", watch.borrow()))
 }
 
 /// Forwards the signalling of each side to the other, with `delay`.

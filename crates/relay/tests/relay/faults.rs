@@ -166,7 +166,7 @@ fn of_this_machine_only_ports_of_allocations_are_reached_and_inside() {
     let other = std::net::SocketAddr::new(at_ben.ip(), 22);
     assert_eq!(world.permit(&mut ada, &[other]), Some(403));
     assert_eq!(world.indicate(&ada, other, b"x"), Action::Drop);
-    // An address that ended does not make a request fail for the others, and receives nothing.
+    // A peer whose allocation ended does not make the request fail for the other peers, and receives nothing.
     assert_eq!(world.refresh(&mut ben, 0), 0);
     assert_eq!(world.permit(&mut ada, &[at_ben, addr("20.0.0.1:7")]), Some(0));
     assert_eq!(world.indicate(&ada, at_ben, b"x"), Action::Drop);

@@ -1,4 +1,4 @@
-//! Nobody can make the relay keep more than its bounds.
+//! Nobody can make the relay use more than its bounds.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Random operations at random times keep the invariants.
+//! Random operations at random times must preserve the invariants.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Peers: some denied, some relayed addresses, some public.
+/// Peers: some are denied, some are relayed addresses, some are public.
 fn peer(n: u8) -> SocketAddr {
     match n {
         0..16 => SocketAddr::from(([127, 0, 0, n], 53)),
@@ -66,7 +66,7 @@ fn session(who: usize) -> String {
     format!("session{who}.person{}", who / 2)
 }
 
-/// The most that the relay may let through: when the owner of each 5-tuple last permitted a peer.
+/// The most that the relay may let through: the time at which the owner of each 5-tuple last permitted a peer.
 #[derive(Default)]
 struct Model {
     owners: HashMap<SocketAddr, usize>,
@@ -158,7 +158,7 @@ impl Run {
     }
 
     fn ask<T>(&mut self, ask: impl FnOnce(&mut World, &mut Person) -> T, who: usize, from: usize) -> T {
-        // Sources have a limit, which this test is not about.
+        // Sources have a limit, which is not tested here.
         ask(&mut self.world, &mut self.people[who][from])
     }
 

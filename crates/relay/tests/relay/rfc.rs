@@ -27,7 +27,7 @@ fn binding_tells_a_client_its_address() {
     let mut request = Message::builder_request(BINDING, MessageWriteVec::new());
     request.add_fingerprint().expect("added");
     let reply = world.send(&ada, &request.finish()).expect("an answer");
-    assert!(reply.has(Fingerprint::TYPE.value()), "as the request had one");
+    assert!(reply.has(Fingerprint::TYPE.value()), "because the request had one");
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn data_goes_both_ways_by_indications_and_by_channels() {
     assert_eq!(world.channel(&ada, 0x4000, b"hello"), Action::Drop, "not bound");
     assert_eq!(world.bind(&mut ada, 0x4000, peer), 0);
     assert_eq!(world.bind(&mut ada, 0x4000, peer), 0, "again");
-    assert_eq!(world.bind(&mut ada, 0x4001, peer), 400, "it has a channel");
-    assert_eq!(world.bind(&mut ada, 0x4000, addr("20.0.0.2:1")), 400, "it is another's");
+    assert_eq!(world.bind(&mut ada, 0x4001, peer), 400, "the peer has a channel");
+    assert_eq!(world.bind(&mut ada, 0x4000, addr("20.0.0.2:1")), 400, "the number belongs to another peer");
     for outside in [0x3fff, 0x7fff, 0x8000] {
         assert_eq!(world.bind(&mut ada, outside, addr("20.0.0.2:1")), 400, "{outside:x}");
     }
@@ -160,16 +160,16 @@ fn everything_ends_in_its_time_unless_it_is_refreshed() {
     world.wait(minutes(5) - Duration::from_secs(1));
     assert_ne!(world.channel(&ada, 0x4000, b"x"), Action::Drop);
     world.wait(Duration::from_secs(1));
-    assert_eq!(world.channel(&ada, 0x4000, b"x"), Action::Drop, "the permission is over");
+    assert_eq!(world.channel(&ada, 0x4000, b"x"), Action::Drop, "the permission has expired");
     assert_eq!(world.permit(&mut ada, &[peer]), Some(0));
     assert_ne!(world.channel(&ada, 0x4000, b"x"), Action::Drop);
     assert_eq!(world.refresh(&mut ada, 10), 0);
     world.wait(minutes(5));
     assert_eq!(world.permit(&mut ada, &[peer]), Some(0));
-    assert_eq!(world.channel(&ada, 0x4000, b"x"), Action::Drop, "the channel is over");
+    assert_eq!(world.channel(&ada, 0x4000, b"x"), Action::Drop, "the channel has expired");
     assert_ne!(world.indicate(&ada, peer, b"x"), Action::Drop);
     world.wait(minutes(5));
-    assert_eq!(world.permit(&mut ada, &[peer]), Some(437), "the allocation is over");
+    assert_eq!(world.permit(&mut ada, &[peer]), Some(437), "the allocation has expired");
     assert!(world.open.is_empty());
 }
 

@@ -25,8 +25,8 @@ fn a_member_allocates_while_the_session_lives() {
     world.relay.session_closed(now, SESSION);
 
     let mut again = Person::of_session(SESSION, "198.51.100.1:5001");
-    assert_eq!(world.allocate(&mut again), Err(403), "the session is over");
-    // The call continues for a while, so the session can be resumed.
+    assert_eq!(world.allocate(&mut again), Err(403), "the session has ended");
+    // The allocation is kept for a while, because the session may be resumed.
     world.wait(GRACE - Duration::from_secs(1));
     assert_eq!(world.refresh(&mut ada, 600), 0);
     assert_eq!(world.permit(&mut ada, &[peer()]), Some(0));
@@ -52,13 +52,13 @@ fn somebody_who_proved_nothing_allocates_while_sitting_in_a_room() {
     world.relay.session_seated(SESSION);
     assert!(world.allocate(&mut again).is_ok());
     world.wait(GRACE * 2);
-    assert_eq!(world.open.len(), 2, "back in time, so both live on");
+    assert_eq!(world.open.len(), 2, "resumed in time, so both continue");
     let now = world.now().instant;
     world.relay.session_left(now, SESSION);
     world.wait(GRACE);
     assert!(world.open.is_empty());
     world.relay.session_seated(SESSION);
-    assert!(world.allocate(&mut eve).is_ok(), "the session itself went on");
+    assert!(world.allocate(&mut eve).is_ok(), "the session itself continued");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_session_that_left_nothing_is_over_at_once() {
     assert_eq!(world.allocate(&mut ada), Err(401), "an ended session cannot return");
 }
 
-/// The secrets give a user name different passwords, so credentials of one do not pass as the other's.
+/// The two secrets give the same user name different passwords, so the credentials of one are invalid for the other.
 #[test]
 fn the_shared_secret_makes_no_credentials_of_this_server() {
     let mut world = World::new();
@@ -83,7 +83,7 @@ fn the_shared_secret_makes_no_credentials_of_this_server() {
     let now = world.now().instant;
     world.relay.session_closed(now, SESSION);
     world.wait(GRACE * 2);
-    assert_eq!(world.open.len(), 1, "it hangs on no session");
+    assert_eq!(world.open.len(), 1, "it depends on no session");
 }
 
 #[test]

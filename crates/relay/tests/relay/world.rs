@@ -136,7 +136,7 @@ impl World {
         }
     }
 
-    /// Sends a request until the nonce is right.
+    /// Sends a request, and again until its nonce is accepted.
     pub(crate) fn ask(
         &mut self,
         person: &mut Person,
@@ -170,8 +170,8 @@ impl World {
         self.code(person, REFRESH, &[&Lifetime::new(seconds)])
     }
 
-    /// Addresses are masked with the transaction id, so the attributes of each request are built again. Returns
-    /// `None` if there is no answer.
+    /// Addresses are masked with the transaction id, so the attributes of each request are built again. Returns `None`
+    /// if there is no answer.
     fn ask_anew(
         &mut self,
         person: &mut Person,
@@ -292,7 +292,7 @@ impl Person {
         self.signed(method, transaction, attributes)
     }
 
-    /// Sends no credentials until there is a nonce, like clients do.
+    /// Sends no credentials until the server has sent a nonce, as clients do.
     pub(crate) fn signed(
         &self,
         method: Method,

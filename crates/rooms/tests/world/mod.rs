@@ -1,4 +1,4 @@
-//! A server like the hub, without sockets, and clients with their own acknowledgement delays.
+//! A server that works like the hub, without sockets, and clients with their own acknowledgement delays.
 
 #![allow(dead_code)] // each test uses a part of it
 
@@ -55,7 +55,7 @@ pub(crate) struct Client {
     pub(crate) most_kept: usize,
 }
 
-/// A server like the hub, without sockets.
+/// A server that works like the hub, without sockets.
 pub(crate) struct World {
     pub(crate) rooms: Rooms,
     pub(crate) now: Instant,
@@ -180,7 +180,7 @@ impl World {
             && at <= self.now
         {
             client.acks.pop_front();
-            client.session.receive_numbers(self.now, 0, seq).expect("a good count");
+            client.session.receive_numbers(self.now, 0, seq).expect("a valid count");
         }
         client.read(self.now);
         self.rooms.note(id, client.session.backlog());
@@ -195,7 +195,7 @@ impl World {
         self.clients[session].heard.iter().filter(is).count()
     }
 
-    /// Asserts that a client's picture of the others is true.
+    /// Asserts that a client's view of the others is correct.
     pub(crate) fn assert_true_picture(&self, session: &SessionId) {
         let Some((room, me)) = self.rooms.seat(session) else {
             return assert!(self.clients[session].others.is_empty(), "sits nowhere");

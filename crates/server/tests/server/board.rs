@@ -1,4 +1,4 @@
-//! The board over real sockets, and what survives a restart.
+//! The board over real sockets, and what remains after a restart.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -199,7 +199,7 @@ async fn every_acknowledged_seat_outlives_a_killed_server() {
 
     let mut watcher = member(addr, 100).await;
     look(&mut watcher).await;
-    // A burst: everybody takes a seat and lays tables for later days, as fast as the server answers.
+    // A burst: everybody takes a seat and creates tables for later days, as fast as the server answers.
     let bursts = people.into_iter().enumerate().map(|(index, mut person)| {
         let big = big.clone();
         tokio::spawn(async move {
@@ -220,7 +220,7 @@ async fn every_acknowledged_seat_outlives_a_killed_server() {
         })
     });
     let bursts: Vec<_> = bursts.collect();
-    // Killed in the middle, when some board shows the first new table.
+    // The server is killed in the middle, as soon as a board shows the first new table.
     let mut seen = 0;
     while seen < 1 {
         if let ServerMessage::Board(BoardNews::Patch(patch)) = watcher.next().await {
@@ -239,8 +239,8 @@ async fn every_acknowledged_seat_outlives_a_killed_server() {
     let topics: Vec<&str> = state.tables.iter().map(|table| table.topic.as_str()).collect();
     let mut seats = 0;
     for (key, index, acknowledged) in expected {
-        // The first number (for the host of the table, the third) is the answer for the seat, the later ones for the
-        // days.
+        // The first number (for the host of the table, the third) is the answer to taking the seat. The later ones are
+        // for the days.
         let first = if index == 0 { 3 } else { 1 };
         for about in acknowledged.into_iter().filter(|about| *about >= first) {
             seats += 1;

@@ -19,14 +19,14 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Longest time for anything in these tests; only a fault takes as long.
+/// Longest time for anything in these tests. Only a fault takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn key(seed: u8) -> DeviceKey {
     DeviceKey::from_secret(&[seed; 32])
 }
 
-/// The key of one of more people than a byte can count.
+/// The key for a seed, for more people than one byte can count.
 fn key_of(seed: &[u8]) -> DeviceKey {
     let mut secret = [0xa5; 32];
     secret[..seed.len()].copy_from_slice(seed);

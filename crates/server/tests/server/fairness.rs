@@ -97,7 +97,7 @@ async fn another_version_of_websockets_is_told_which_one_is_spoken() {
     assert!(answer.to_lowercase().contains("sec-websocket-version: 13\r\n"), "{answer}");
 }
 
-/// All members at a school share one address.
+/// The members at a school, for example, share one address.
 #[tokio::test]
 async fn five_hundred_members_of_one_address_come_in_within_a_minute() {
     const MEMBERS: usize = 500;

@@ -25,7 +25,8 @@ pub(crate) async fn throw(addr: SocketAddr, bytes: &[u8]) {
     let _ = stream.write_all(bytes).await;
     let _ = stream.shutdown().await;
     let mut sink = Vec::new();
-    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut sink)).await.expect("the server hangs up");
+    let _ =
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut sink)).await.expect("the server closes the connection");
 }
 
 #[tokio::test]

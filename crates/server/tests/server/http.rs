@@ -153,7 +153,7 @@ async fn a_page_that_a_browser_has_is_not_sent_again() {
     assert_eq!((status(&answer), field(&answer, "etag")), ("304", Some(tag.as_str())));
     assert!(answer.ends_with("\r\n\r\n"), "nothing more: {answer}");
     page.write("guest/main.js", "export { };");
-    assert_eq!(status(&ask(server.addr(), again.as_bytes()).await), "200", "its files are others now");
+    assert_eq!(status(&ask(server.addr(), again.as_bytes()).await), "200", "its files are different now");
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn only_the_page_s_own_files_are_served() {
     let server = start(page.config()).await;
     let answer = get(server.addr(), "/assets/any/guest/main.js").await;
     assert_eq!((status(&answer), field(&answer, "content-type")), ("200", Some("text/javascript; charset=utf-8")));
-    assert_eq!(field(&answer, "cache-control"), Some("no-cache"), "somebody works on it");
+    assert_eq!(field(&answer, "cache-control"), Some("no-cache"), "the page is under development");
     assert_eq!(field(&answer, "x-content-type-options"), Some("nosniff"));
     for name in ["secret.js", "guest/../secret.js", "guest/.secret.js", "guest/main.test.js", "guest/", "guest"] {
         assert_eq!(status(&get(server.addr(), &format!("/assets/any/{name}")).await), "404", "{name}");

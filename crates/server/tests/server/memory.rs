@@ -119,7 +119,7 @@ async fn lay(raw: &mut Raw) -> usize {
 async fn everything_at_once_stays_below_the_ceiling() {
     let (child, addr) = program().await;
     if most_mib(&child).is_none() {
-        eprintln!("SKIPPED: this system does not tell a process's memory");
+        eprintln!("SKIPPED: this system does not report a process's memory");
         return;
     }
     let mut kept = Vec::new();

@@ -150,7 +150,7 @@ async fn one_address_has_so_many_connections_and_gets_them_back() {
     third.read_to_string(&mut answer).await.expect("text");
     assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
     drop(first);
-    // It takes the server a moment to notice.
+    // The server needs a moment to notice.
     let again = async {
         loop {
             let mut stream = TcpStream::connect(server.addr()).await.expect("connects");

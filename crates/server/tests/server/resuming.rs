@@ -24,7 +24,7 @@ async fn nothing_is_lost_or_doubled_when_both_sockets_break_in_the_middle_of_a_b
     let sender = tokio::spawn(async move {
         for n in 0..MESSAGES {
             ada.send(candidate(&bob_id, format!("candidate:{n}")));
-            // Write some of it, then drop the socket with whatever is in flight.
+            // Write a part of it, then drop the socket with whatever is in flight.
             let _ = tokio::time::timeout(Duration::from_micros(200), ada.run()).await;
             if n == 120 || n == 300 {
                 ada.cut();

@@ -20,7 +20,7 @@ async fn everybody_hears_goodbye_and_when_to_come_again() {
     let stopped = tokio::spawn(server.stop());
     for raw in [&mut ada, &mut guest] {
         let end = raw.end().await;
-        let bye = end.messages.last().expect("a last word");
+        let bye = end.messages.last().expect("a last message");
         assert!(
             matches!(bye, ServerMessage::Bye { code: ErrorCode::ServerStopping, retry_after_ms: Some(2_000) }),
             "{bye:?}"

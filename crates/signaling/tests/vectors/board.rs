@@ -1,4 +1,4 @@
-//! What a client makes of the board's news.
+//! How a client handles the board's messages.
 
 use serde_json::{Value, json};
 use signaling::board_fold::{BoardFold, BoardState, Mine, TableView};

@@ -12,7 +12,7 @@ use signaling::link::{Link, LinkError, origin, server_url};
 use signaling::text::{clean_chat, clean_name, shown_label, shown_name};
 use url::Url;
 
-/// One file, with `{"repeat": "x", "times": 3, "then": "y"}` as the text it stands for.
+/// Parses one file. `{"repeat": "x", "times": 3, "then": "y"}` stands for the repeated text.
 fn read(file: &str) -> Value {
     expanded(serde_json::from_str(file).expect("JSON"))
 }
@@ -32,7 +32,7 @@ fn expanded(value: Value) -> Value {
     }
 }
 
-/// Whether a value has everything that is expected of it; null is expected of what is absent.
+/// Whether a value has everything that is expected. An expected null means that the field is absent.
 fn fits(value: &Value, expected: &Value) -> bool {
     match (value, expected) {
         (Value::Object(value), Value::Object(expected)) => {
@@ -108,7 +108,7 @@ fn typed_addresses_mean_servers() {
     for case in list(&all, "typed") {
         let Some(meant) = case[1].as_str() else { continue };
         let url = Url::parse(meant).expect("an address");
-        assert_eq!(url.as_str().trim_end_matches('/'), meant, "{case}: written as we write it");
+        assert_eq!(url.as_str().trim_end_matches('/'), meant, "{case}: in our spelling");
         assert_eq!(server_url(meant).as_ref(), Ok(&url), "{case}");
         if !text(&case[0]).contains("://") {
             assert_eq!(url.scheme() == "ws", is_private(&url.host().expect("a host")), "{case}");

@@ -1,4 +1,4 @@
-//! What a session does with its sockets, sends and reports, as one event follows another.
+//! What a session does with its sockets, sends and reports, for a sequence of events.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn a_session_follows_the_vectors() {
     }
 }
 
-/// A session on its way through the steps of a case, and what it has done in the present one.
+/// A session during the steps of a case, and what it has done in the current step.
 struct Run {
     session: Session,
     now: Instant,
@@ -92,7 +92,7 @@ impl Run {
         assert_eq!(code.as_deref(), refused, "{place}");
     }
 
-    /// Lets time pass, with every timeout at its time.
+    /// Lets time pass, and handles each timeout when it is due.
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         self.drain();
@@ -134,7 +134,7 @@ fn closed(code: &Value) -> CloseInfo {
     CloseInfo { code, reason: String::new() }
 }
 
-/// An event as the vectors write it. That `close` was called is not told again.
+/// An event in the notation of the vectors. The result of our own `close` is left out.
 fn shown(event: SessionEvent) -> Option<Value> {
     Some(match event {
         SessionEvent::Welcome(_) => json!({"event": "welcome"}),
