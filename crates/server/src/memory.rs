@@ -44,7 +44,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("the program, SQLite, pages", PROGRAM_BYTES),
         part("connections: buffers and tasks", config.connections * (CONNECTION_BYTES + WINDOW)),
         part("written beyond each connection's window", WRITING_BYTES),
-        part("long messages that are not whole", (SLOTS + MEMBER_SLOTS) * SLOT_BYTES),
+        part("unfinished long messages", (SLOTS + MEMBER_SLOTS) * SLOT_BYTES),
         part("messages on their way to the hub", COMMANDS * MAX_FRAME_BYTES),
         part("not acknowledged, the shared pool", POOL_BYTES),
         // For two causes: answers and events.
@@ -54,7 +54,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("sources and their rates", (MAX_SOURCES + sessions + MAX_REMEMBERED) * ENTRY),
         part("the board", board()),
         part("the board on its way to the disk", UNWRITTEN_BYTES),
-        part("pieces of the board shared by those who look at once", MAX_PIECES * (BOARD_PIECE_BYTES + 8 * 1024)),
+        part("pieces of the board that clients share", MAX_PIECES * (BOARD_PIECE_BYTES + 8 * 1024)),
         part("the relay", relay(config)),
     ]
 }
@@ -86,7 +86,7 @@ pub(crate) fn tell(config: &Config) {
     let most = most(config);
     if most > CEILING {
         let mib = most / MIB;
-        tracing::warn!(mib, "with these settings the server's memory may come to more than 1 GiB");
+        tracing::warn!(mib, "with these settings the server may use more than 1 GiB of memory");
     }
 }
 
