@@ -230,7 +230,7 @@ mod tests {
         let mut pauses = vec![];
         for _ in 0..9 {
             link.handle(now, PeerInput::Broken);
-            let at = link.poll_timeout().expect("it is mended");
+            let at = link.poll_timeout().expect("a repair is scheduled");
             pauses.push((at - now).as_secs());
             now = at;
             assert_eq!(link.take_due(now), Some(Mend::Renew));
@@ -250,7 +250,7 @@ mod tests {
             link.handle(now, PeerInput::Connected);
             now += Duration::from_secs(1);
             link.handle(now, PeerInput::Broken);
-            now = link.poll_timeout().expect("it is mended");
+            now = link.poll_timeout().expect("a repair is scheduled");
             assert_eq!(link.take_due(now), Some(Mend::Renew));
         }
         assert!(now - t > Duration::from_secs(120));

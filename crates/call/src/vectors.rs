@@ -165,7 +165,7 @@ fn a_connection_is_made_anew_after_a_pause_that_grows() {
             now += Duration::from_millis(stood);
         }
         link.handle(now, PeerInput::Broken);
-        let due = link.poll_timeout().expect("it is mended");
+        let due = link.poll_timeout().expect("a repair is scheduled");
         assert_eq!(due - now, Duration::from_millis(number(&case[1])), "pause {at}");
         now = due;
         assert_eq!(link.take_due(now), Some(Mend::Renew));

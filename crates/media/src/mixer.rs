@@ -57,7 +57,7 @@ impl Mixer {
             let step = (target - self.gain) / SPAN as f32;
             for (n, sample) in block[i * SPAN..(i + 1) * SPAN].iter_mut().enumerate() {
                 let gain = self.gain + step * (n + 1) as f32;
-                *sample = (*sample * gain).clamp(-1.0, 1.0); // there was no lookahead for the first span of the block
+                *sample = (*sample * gain).clamp(-1.0, 1.0); // the first span of the block had no lookahead
             }
             self.gain = target;
         }

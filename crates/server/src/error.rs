@@ -10,41 +10,41 @@ pub enum StartError {
     /// The TCP address cannot be listened on.
     #[error("cannot listen on {address}: {}", listen_advice(.source, "--listen"))]
     Listen {
-        /// The address or file.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
     /// The UDP address of STUN and TURN cannot be listened on.
     #[error("cannot serve STUN and TURN on UDP {address}: {}", listen_advice(.source, "--turn-listen, or disable both with --no-turn"))]
     TurnListen {
-        /// The address or file.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
     /// The certificate or its key cannot be used.
     #[error("cannot use {}: {reason}", path.display())]
     Certificate {
-        /// The address or file.
+        /// The file of the certificate or the key.
         path: PathBuf,
-        /// Why, and what to do.
+        /// The error, and what to do.
         reason: String,
     },
     /// The folder for generated secrets cannot be used.
     #[error("cannot keep data in {}: {source}; choose another folder with --data-dir", path.display())]
     Data {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
     /// The file of the board cannot be used.
     #[error("cannot use the board in {}: {reason}; if another server uses it, stop that server; otherwise move the file away to start with an empty board", path.display())]
     Store {
-        /// The address or file.
+        /// The file of the board.
         path: PathBuf,
-        /// Why.
+        /// The error.
         reason: String,
     },
     /// The operating system cannot start a thread.

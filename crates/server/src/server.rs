@@ -41,7 +41,7 @@ impl Server {
     /// Starts serving. When it returns, clients can connect.
     ///
     /// # Errors
-    /// [`StartError`] says what is wrong and how to fix it.
+    /// [`StartError`] describes the problem and how to fix it.
     pub async fn start(config: Config) -> Result<Server, StartError> {
         check::check(&config)?;
         let encryption = tls::encryption(&config)?;

@@ -45,7 +45,7 @@ pub(crate) fn client_message(data: &[u8]) {
                 if again.len() <= MAX_FRAME_BYTES {
                     assert_eq!(parse::client_message(&again).as_ref(), Ok(&envelope));
                 }
-                let _ = session.receive(now, envelope); // a wrong count is refused, not a fault
+                let _ = session.receive(now, envelope); // a wrong count is refused, which is not a fault
             }
             Err(rejected) => {
                 let _ = session.receive_numbers(now, rejected.seq, rejected.ack); // likewise

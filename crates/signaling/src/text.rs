@@ -111,9 +111,8 @@ pub fn shown_label(text: &str, max: usize) -> String {
     if cut.chars().any(is_visible) { cut } else { String::new() }
 }
 
-/// Cleans a line of chat for sending, 1 to 4,000 characters. Line breaks and tabs stay, and `\r
-/// ` becomes `
-/// `. Other control characters, directional overrides, and white space at both ends are removed.
+/// Cleans a line of chat for sending, 1 to 4,000 characters. Line breaks and tabs stay, and `\r\n` becomes `\n`. Other
+/// control characters, directional overrides, and white space at both ends are removed.
 ///
 /// Directional marks and isolates stay: they end with the line, and right-to-left text needs them. A view puts each
 /// line of chat into its own element with `dir="auto"`.

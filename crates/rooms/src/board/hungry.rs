@@ -10,7 +10,7 @@ use super::{Board, Change, Kind, MINUTE_MS, Table, Who, notice, require};
 
 /// How long the first person waits before tables are made.
 pub const GATHER_MS: u64 = 8_000;
-/// How long a person who waits alone does so before they are seated at an "eat now" table that has begun.
+/// How long a person waits alone before they are seated at an "eat now" table that has begun.
 pub const ALONE_MS: u64 = GATHER_MS;
 /// How long after its beginning such a table accepts another person.
 const JOINABLE_MS: u64 = 20 * MINUTE_MS;

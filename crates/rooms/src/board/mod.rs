@@ -307,7 +307,7 @@ impl Board {
         self.fill(now, id);
         let Some(table) = self.tables.get(id) else { return };
         if table.is_weekly() {
-            return; // its host remains the host even when absent once
+            return; // a weekly table keeps its host, who may be absent once
         }
         match self.heir(table) {
             Some(heir) if table.host == key => self.set_host(id, heir),

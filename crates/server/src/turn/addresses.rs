@@ -77,7 +77,7 @@ pub(super) fn own() -> OwnAddresses {
     for interface in interfaces {
         own.interfaces.push(interface.ip());
         if let IfAddr::V4(v4) = interface.addr {
-            // The system may not have been told it, and packets to it are broadcast all the same.
+            // The interface may not be configured with this address, but packets to it are broadcast anyway.
             let of_network = broadcast(v4.ip, v4.netmask);
             own.broadcast.extend(v4.broadcast.into_iter().chain(of_network).map(IpAddr::V4));
         }

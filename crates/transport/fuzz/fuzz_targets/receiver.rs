@@ -1,6 +1,6 @@
-//! Any sequence of packets through the receiver: routing, every depacketiser, assembly, requests.
+//! Runs any sequence of packets through the receiver: routing, depacketizers, assembly, requests.
 //!
-//! Input: records of one byte of wait, one of length, and that many bytes of an RTP packet.
+//! Input: records of one byte for the wait, one for the length, and that many bytes of an RTP packet.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
-//! Any bitstream and any feedback through the sender: every packetiser, history, estimate, retransmission.
+//! Runs any bitstream and any feedback through the sender: packetizers, history, estimate, retransmission.
 //!
-//! Input: records of one byte of what it is, one of wait, one of length, and that many bytes.
+//! Input: records of one byte for the kind, one for the wait, one for the length, and that many bytes.
 
 #![no_main]
 
@@ -55,7 +55,7 @@ fn step(sender: &mut Sender, now: Instant, what: u8, data: &[u8]) {
     }
 }
 
-/// Not by the library's own parser: it is fuzzed elsewhere, and adds with overflow in debug builds.
+/// Parses feedback without the library's own parser, which is fuzzed elsewhere and overflows in debug builds.
 fn feedback(data: &[u8]) -> TransportLayerCc {
     let mut feedback = TransportLayerCc::default();
     let Some((head, rest)) = data.split_first_chunk::<8>() else { return feedback };
