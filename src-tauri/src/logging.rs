@@ -11,13 +11,13 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{fmt, registry};
 
-/// Files that are kept: one for each day on which something was logged. The oldest is deleted.
+/// Number of files kept, one for each day with log lines. When full, the oldest is deleted.
 const FILES: usize = 5;
 const PREFIX: &str = "lunchroom";
 const SUFFIX: &str = "log";
 
-/// Bytes that are written to the files within an hour. When they are used up, the file misses the rest of that hour, so
-/// that nobody can fill the disk by provoking warnings. Standard error still gets every line.
+/// Bytes written to the files per hour. When full, further lines of that hour are dropped from the file, so that nobody
+/// can fill the disk by provoking warnings. Standard error still receives every line.
 const HOUR_BYTES: usize = 2 << 20;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -29,7 +29,7 @@ const OURS: [&str; 9] = ["lunchroom", "engine", "peer", "devices", "codecs", "ca
 /// Libraries whose warnings contain the addresses of other people.
 const WITH_ADDRESSES: [&str; 2] = ["rtc", "webrtc"];
 
-/// Logs to a file in this folder and to standard error, or to standard error alone if there can be no file. Lines of
+/// Logs to a file in this folder and to standard error, or only to standard error if no file can be created. Lines of
 /// libraries that use the `log` crate are included. Dropping the guard writes what is still queued.
 pub(crate) fn start(folder: &Path, level: LevelFilter) -> Option<WorkerGuard> {
     let file = open(folder).map_err(|error| eprintln!("lunchroom: no log in {}: {error}", folder.display()));
@@ -71,7 +71,7 @@ fn subscriber(file: Option<NonBlocking>, level: LevelFilter) -> impl Subscriber 
     registry().with(file).with(terminal.with_filter(for_terminal(level)))
 }
 
-/// Our own crates as far as was asked for; warnings of libraries.
+/// Our own crates at this level, and warnings of libraries.
 fn for_file(level: LevelFilter) -> Targets {
     let targets = ours(level).with_default(level.min(LevelFilter::WARN));
     if level >= LevelFilter::DEBUG {
@@ -80,8 +80,8 @@ fn for_file(level: LevelFilter) -> Targets {
     targets.with_targets(WITH_ADDRESSES.map(|library| (library, level.min(LevelFilter::ERROR))))
 }
 
-/// Libraries warn of much that nobody can act on: a candidate without a pair yet, a key of another layout. In the file
-/// this helps to find a fault; in a terminal it hides what is meant for people, unless they asked for more.
+/// Many warnings of libraries need no action: a candidate without a pair yet, a key of another layout. In the file they
+/// help to find a fault. In a terminal they would hide messages for people, so they appear only from debug on.
 fn for_terminal(level: LevelFilter) -> Targets {
     if level >= LevelFilter::DEBUG { for_file(level) } else { ours(level).with_default(level.min(LevelFilter::ERROR)) }
 }
@@ -109,7 +109,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Writes at most [`HOUR_BYTES`] an hour. By hand: `tracing-appender` bounds the number of files, not their length.
+/// Writes at most [`HOUR_BYTES`] an hour. Implemented by hand: `tracing-appender` limits only the number of files.
 struct Capped<W> {
     to: W,
     since: Instant,
@@ -126,7 +126,7 @@ impl<W: Write> Capped<W> {
         if self.written <= HOUR_BYTES {
             self.to.write_all(line)?;
         } else if before <= HOUR_BYTES {
-            self.to.write_all(b"The log is full for this hour. Further lines are left out.\n")?;
+            self.to.write_all(b"The log is full for this hour. Further lines are dropped.\n")?;
         }
         Ok(line.len())
     }
@@ -221,7 +221,7 @@ mod tests {
             assert_eq!(log.write_at(now, &line).unwrap(), line.len());
         }
         assert!(log.to.len() <= HOUR_BYTES + 100);
-        assert!(log.to.ends_with(b"left out.\n"));
+        assert!(log.to.ends_with(b"are dropped.\n"));
         log.write_at(now + HOUR, b"later\n").unwrap();
         assert!(log.to.ends_with(b"later\n"));
     }

@@ -59,7 +59,7 @@ fn a_line_written_while_the_server_is_away_waits_and_is_said_once() {
     ada.until("said", &format!("return {said}.includes('meanwhile')"));
     place.runtime.block_on(async {
         let heard = |view: &engine::AppView| view.call.chat.iter().filter(|line| line.text == "meanwhile").count();
-        ben.until("told", |view| heard(view) > 0).await;
+        ben.until("notified", |view| heard(view) > 0).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await; // time for a line that must not be sent
         assert_eq!(heard(&ben.engine.view().borrow()), 1);
     });
@@ -103,7 +103,7 @@ fn a_device_that_is_not_there_is_off_to_all_and_said_once() {
     assert!(!view.media.camera && !view.media.microphone, "{:?}", view.media);
     ada.press("#call-camera");
     let trouble = "document.querySelector('.call-trouble')";
-    ada.until("told", &format!("const e = {trouble}; return !!e && !e.hidden"));
+    ada.until("notified", &format!("const e = {trouble}; return !!e && !e.hidden"));
     let view = place.runtime.block_on(ben.reaches("Ada"));
     assert!(!view.media.camera, "reported to the others as off: {:?}", view.media);
     ada.run(&format!("[...{trouble}.querySelectorAll('button')].at(-1).click()"));
@@ -118,7 +118,7 @@ fn a_broken_link_during_a_call_is_told_in_words() {
     let ada = place.sits_down("Ada", LEFT, &[]);
     let broken = "lunchroom://join/soup?server=wss://lunch.example&amp;fp=ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8";
     assert!(place.second_start("ada", broken).success());
-    ada.until("told", "return (document.querySelector('.alarms')?.textContent ?? '').length > 10");
+    ada.until("notified", "return (document.querySelector('.alarms')?.textContent ?? '').length > 10");
     assert_eq!(ada.run("return !!document.querySelector('#leave')"), json!(true), "the call continues");
 }
 

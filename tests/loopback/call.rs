@@ -223,7 +223,7 @@ async fn distrusted(server: &ServerAddress) -> String {
     let person = Person::new(Habits::new("Eve", 300));
     person.join(server, "lunch").await;
     let over = |view: &AppView| matches!(view.call.stage, Stage::Ended(Ended::Untrusted(_)));
-    let view = person.until("given up", over).await;
+    let view = person.until("stopped trying", over).await;
     assert!(matches!(view.session, SessionView::Closed { .. }), "{:?}", view.session);
     problem(&view.session).expect("a reason")
 }

@@ -72,7 +72,7 @@ fn lunch(test: &str, with_guest: bool) {
             table.talks().await;
         }
         let all = 11 + watchers.count() as u16;
-        tokio::join!(pictures(ben, "Ada"), pictures(&gus, "Fay"), leo.until("told", |view| in_call(view) == all));
+        tokio::join!(pictures(ben, "Ada"), pictures(&gus, "Fay"), leo.until("notified", |view| in_call(view) == all));
         watchers.see("Fay");
 
         // The server is killed during a burst of bookings.

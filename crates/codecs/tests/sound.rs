@@ -139,7 +139,7 @@ fn redundancy_mends_a_loss_better_than_concealment_and_that_better_than_silence(
         packets.iter().for_each(|packet| decoder.decode(packet, &mut out).expect("decoded"));
         out
     };
-    let fec = heard(&packets, |decoder, next, out| decoder.decode_fec(next, 960, out).expect("mended"));
+    let fec = heard(&packets, |decoder, next, out| decoder.decode_fec(next, 960, out).expect("recovered"));
     let plc = heard(&packets, |decoder, _, out| decoder.conceal(960, out));
     let silence = heard(&packets, |_, _, out| out.extend([0.0; 960]));
     assert_eq!([fec.len(), plc.len(), silence.len()], [whole.len(); 3]);

@@ -39,7 +39,7 @@ impl std::str::FromStr for VideoLimits {
             Some((width, height)) if SIDE.contains(&width) && SIDE.contains(&height) => {
                 Ok(Self { width, height, ..Self::default() })
             }
-            Some(_) | None => Err("give it as WIDTHxHEIGHT, for example 640x360, each from 16 to 4096".into()),
+            Some(_) | None => Err("use WIDTHxHEIGHT, for example 640x360, each from 16 to 4096".into()),
         }
     }
 }

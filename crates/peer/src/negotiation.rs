@@ -142,7 +142,7 @@ mod tests {
                 },
                 Message::Answer(number) => {
                     assert!(self.state.remote_answer(), "every answer is waited for");
-                    assert_eq!(number, self.offers, "and answers the offer that stands");
+                    assert_eq!(number, self.offers, "and answers the current offer");
                     None
                 }
             }

@@ -124,6 +124,6 @@ mod tests {
         }
         assert_eq!(reports, 4);
         reporter.captured(start + 20 * INTERVAL, start + 20 * INTERVAL, 9);
-        assert!(reporter.poll(start + 20 * INTERVAL, &wall(start)).is_some(), "and begin anew");
+        assert!(reporter.poll(start + 20 * INTERVAL, &wall(start)).is_some(), "and start again");
     }
 }

@@ -48,7 +48,7 @@ mod tests {
         let first = session("7", "abcd", "AA:BB");
         assert!(session("7", "efgh", "aa:bb").continues(&first), "ICE was restarted");
         assert!(session("8", "abcd", "AA:BB").continues(&first), "an id for each description");
-        assert!(!session("8", "efgh", "AA:BB").continues(&first), "made anew with the same certificate");
+        assert!(!session("8", "efgh", "AA:BB").continues(&first), "recreated with the same certificate");
         assert!(!session("7", "abcd", "CC:DD").continues(&first), "another certificate");
     }
 

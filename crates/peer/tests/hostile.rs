@@ -110,7 +110,7 @@ async fn another_sessions_offer_is_refused() {
     let error = b.peer.remote_description(DescriptionKind::Offer, CHROMIUM).await.unwrap_err();
     assert_eq!(error.code(), "peer_bad_description");
     b.peer.add_video_track().await.unwrap();
-    b.told("goes on", |told| told.negotiated.len() == 2).await;
+    b.told("a second negotiation", |told| told.negotiated.len() == 2).await;
 }
 
 async fn tell(peer: &Peer, candidate: &str) -> Result<(), &'static str> {

@@ -99,7 +99,7 @@ async fn pictures_go_on_after_a_restart() {
     }
     b.peer.restart_ice().await.unwrap();
     for side in [&a, &b] {
-        side.told("connected anew", |told| told.connections() > 1 && told.state() == Some(PeerState::Connected)).await;
+        side.told("connected again", |told| told.connections() > 1 && told.state() == Some(PeerState::Connected)).await;
         let before = side.seen.borrow().frames["1"].len();
         side.seen("more pictures", |seen| seen.frames["1"].len() > before + 20).await;
     }

@@ -123,7 +123,7 @@ async fn a_restart_by_either_side_finds_a_new_path() {
         let before = asks.told.borrow().candidates.clone();
         asks.peer.restart_ice().await.unwrap();
         for side in [&a, &b] {
-            side.told("connected anew", |told| {
+            side.told("connected again", |told| {
                 told.connections() > restarts && told.state() == Some(PeerState::Connected)
             })
             .await;
@@ -141,6 +141,6 @@ async fn restarts_that_cross_still_connect() {
     one.unwrap();
     two.unwrap();
     for side in [&a, &b] {
-        side.told("connected anew", |told| told.connections() > 1 && told.state() == Some(PeerState::Connected)).await;
+        side.told("connected again", |told| told.connections() > 1 && told.state() == Some(PeerState::Connected)).await;
     }
 }

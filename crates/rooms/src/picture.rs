@@ -6,7 +6,7 @@
 //! ```text
 //!          backlog is open                     backlog is full
 //! Following ◀───────────── Behind    Following ───────────────▶ Behind
-//!   each change at once     └─▶ the differences, then Following
+//!   each change immediately └─▶ the differences, then Following
 //! ```
 
 use signaling::message::{LeaveReason, MediaState, Participant, ParticipantId, ServerMessage};

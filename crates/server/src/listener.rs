@@ -102,7 +102,7 @@ impl Doors {
 }
 
 async fn take_in(stream: TcpStream, tls: Option<TlsAcceptor>, front: Arc<Front>, ticket: Ticket) {
-    // Each message is written at once, so delaying it to collect more only adds latency.
+    // Each message is one write, so collecting more data would only add latency.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }

@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(seen, [("c", Mine::None, 0), ("d", Mine::Waiting, 2), ("b", Mine::Host, 0)]);
         assert_eq!(state.people, [Arc::new(PersonInfo { presence: Presence::Away, ..person("x") })]);
         assert_eq!((state.seated.as_deref(), state.free_count), (Some("b"), 0));
-        assert_eq!(state.skew_ms, 5_000, "a second more or less on the way is no other clock");
+        assert_eq!(state.skew_ms, 5_000, "another second of delay is not another clock");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-// The window's state, put together from what the channel brings: node --test app-backend.test.mjs
+// The window's state, assembled from the updates of the channel: node --test app-backend.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ours } from './fakes.mjs';
@@ -9,10 +9,10 @@ Object.assign(globalThis, {
   ResizeObserver: Observer,
   IntersectionObserver: Observer,
   document: { addEventListener() {} },
-  setTimeout: call => timers.push(call), // the greeting is not the test's
+  setTimeout: call => timers.push(call), // the greeting is not tested
 });
 
-/** A backend, what its listener was given, and the channel to it. */
+/** A backend, the states that its listener received, and its channel. */
 async function started() {
   const invoked = [];
   let send = message => void message;

@@ -286,7 +286,7 @@ mod tests {
         assert!(device[240] > 0.7 && device[479].abs() < 1e-4, "it fades");
         reader.play(&mut device, 1, |s| s);
         reader.play(&mut device, 1, |s| s);
-        assert_eq!(reader.meter().underruns(), 1, "silence that goes on is no new underrun");
+        assert_eq!(reader.meter().underruns(), 1, "continued silence is not another underrun");
     }
 
     #[test]

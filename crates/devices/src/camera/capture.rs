@@ -221,7 +221,7 @@ mod tests {
         let (_capture, mode) = Capture::start(move || Ok(Script(script, device)), slot.clone(), log.sink()).unwrap();
         assert_eq!(mode, MODE);
         assert_eq!(log.wait_for(2), [DeviceEvent::Live, DeviceEvent::Gone]);
-        assert!(closed.load(Ordering::Acquire), "the device is closed before its end is told");
+        assert!(closed.load(Ordering::Acquire), "the device is closed before its end is reported");
         assert!(slot.newer_than(&mut 0).is_none(), "no stale picture stays");
     }
 

@@ -215,7 +215,7 @@ mod tests {
                 assert_eq!(data(&bytes), sound(), "RIFF of {riff}, data of {said} bytes");
             }
             let bytes = file(b"RIFF", riff, &[format(), chunk(b"data", 200, &sound()), list()]);
-            assert_eq!(data(&bytes), sound(), "what follows is no sound");
+            assert_eq!(data(&bytes), sound(), "the rest is not sound");
         }
     }
 
@@ -244,7 +244,7 @@ mod tests {
             }
         }
         let odd = file(b"RIFF", 0, &[format(), chunk(b"data", 199, &sound()[..199]), vec![0]]);
-        assert_eq!(data(&odd), &sound()[..199], "padding is no sound");
+        assert_eq!(data(&odd), &sound()[..199], "padding is not sound");
     }
 
     #[test]
