@@ -286,7 +286,7 @@ impl Desk {
             self.hosted = Some(Hosted::start(self.folders.server.clone()).await?);
             self.passing_chosen = true;
         }
-        // The host connects first and so sees the board.
+        // The host connects to the new server immediately, to see its board.
         if self.settings.get().name.is_empty() { Ok(()) } else { self.connect(None, None).await }
     }
 

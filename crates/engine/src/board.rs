@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Requests that wait for the server's answer. When full, the oldest is dropped, and its sender receives an error.
+/// Requests that wait for the server's answer. When full, the oldest is dropped, and its caller receives an error.
 const WAITING: usize = 32;
 /// Notices kept for the window. When full, the oldest is dropped.
 const NOTICES: usize = 8;

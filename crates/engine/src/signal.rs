@@ -223,7 +223,7 @@ impl Signalling {
         self.open.as_ref().is_some_and(|open| open.session.state() == SessionState::Open)
     }
 
-    /// Ends the session and waits briefly until its last messages are sent.
+    /// Ends the session and waits 50 ms, so that its last messages are sent.
     pub(crate) async fn flush(&mut self) {
         self.close(Instant::now());
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -250,8 +250,7 @@ impl Signalling {
                 SessionOutput::SendText(text) => {
                     let sent = open.socket.as_ref().is_some_and(|socket| socket.send(text));
                     if !sent && open.socket.take().is_some() {
-                        // The socket is stuck, so treat it as broken. The session sends what the socket did not accept
-                        // again.
+                        // The socket is stuck, so treat it as broken. The session will resend what it did not accept.
                         open.session.handle_closed(now, Default::default());
                     }
                 }

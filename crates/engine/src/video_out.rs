@@ -200,15 +200,14 @@ const IDLE: Duration = Duration::from_millis(50);
 const STALE: Duration = Duration::from_millis(200);
 /// A prepared keyframe older than this is not sent.
 const PREPARED: Duration = Duration::from_secs(1);
-/// A keyframe request within this time after a keyframe was sent before that keyframe arrived.
+/// If a keyframe request follows a keyframe within this time, it was sent before that keyframe arrived.
 const CROSSING: Duration = Duration::from_millis(100);
 /// The shortest interval between requested keyframes. A request that is still pending is answered after it.
 const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
 /// The initial bitrate of an encoder, bit/s. A small first keyframe arrives immediately, and the following frames
 /// improve it before anybody notices. The pacer would need a tenth of a second to send a good one.
 const FIRST_BITRATE: u64 = 300_000;
-/// A connection with more than this in its pacer receives no frame, which would only be late. If this is true of all
-/// subscribers, the encoder skips the frame.
+/// If all subscribers of an encoding have more than this in their pacers, it skips the frame, which would only be late.
 const BACKLOG: Duration = Duration::from_millis(150);
 
 impl Worker {

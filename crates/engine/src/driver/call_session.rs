@@ -242,7 +242,7 @@ impl CallSession {
         self.problem.as_ref()
     }
 
-    /// Ends the session and waits briefly until its last messages are sent.
+    /// Ends the session and waits briefly, so that its last messages are sent.
     pub(crate) async fn flush(&mut self) {
         self.signalling.flush().await;
     }
