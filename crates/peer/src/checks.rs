@@ -4,6 +4,10 @@
 //! any address. So checks of pairs that have never answered share one budget over all connections, and each pair is
 //! checked with exponential backoff. RFC 8445 section 14 requires pacing too, but the library checks all pairs every 10
 //! ms. Pairs that have answered are not limited, and neither is anything other than checks.
+//!
+//! The library nominates the first pair that works, and does not replace it later. If the far side becomes ready between
+//! two checks of a direct pair, whose backoff is long by then, a relayed pair could win. So checks of direct pairs leave
+//! together with those of relayed pairs.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,6 +28,8 @@ const SHARE_RATE: f64 = 4.0;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
+/// The library's round: the time in which it checks every pair once, and after which it nominates the best.
+const ROUND: Duration = Duration::from_millis(10);
 /// A pair that the library has not checked for this long starts over.
 const FORGOTTEN: Duration = Duration::from_secs(10);
 /// A pair is current if the library has checked it this recently. It stops when it selects a path or restarts ICE.
@@ -132,6 +138,10 @@ struct Pair {
     /// The far side has just checked us, so one check may be sent immediately (triggered check, RFC 8445 section
     /// 7.3.1.4).
     triggered: bool,
+    /// The check that is due lets those of direct pairs leave first. For relayed pairs only.
+    yielded: bool,
+    /// Time of the last check.
+    checked: Option<Instant>,
     wanted: Instant,
     outstanding: [TransactionId; OUTSTANDING],
 }
@@ -157,7 +167,37 @@ impl Pairs {
         pair.next = now + (FIRST_PAUSE * 2u32.pow(pair.sent.min(8))).min(LONGEST_PAUSE);
         pair.sent = pair.sent.saturating_add(1);
         pair.triggered = false;
+        pair.yielded = false;
+        pair.checked = Some(now);
         true
+    }
+
+    /// Whether a check of this unanswered pair is due.
+    pub(crate) fn is_due(&mut self, now: Instant, target: Target) -> bool {
+        self.pair(now, target).is_some_and(|pair| !pair.answered && (now >= pair.next || pair.triggered))
+    }
+
+    /// The check that is due waits until the next round, so that those of direct pairs leave first. Returns whether it
+    /// does: each check waits once.
+    pub(crate) fn yield_round(&mut self, now: Instant, target: Target) -> bool {
+        let Some(pair) = self.pair(now, target).filter(|pair| !pair.yielded) else { return false };
+        (pair.yielded, pair.triggered, pair.next) = (true, false, now + ROUND);
+        true
+    }
+
+    /// Makes checks of current direct pairs due, except those that were checked in this round. Returns whether there
+    /// are any.
+    pub(crate) fn release_direct(&mut self, now: Instant) -> bool {
+        let mut released = false;
+        for (target, pair) in &mut self.0 {
+            let since = |at: Instant| now.saturating_duration_since(at);
+            let is_waiting = !pair.answered && pair.checked.is_some_and(|at| since(at) >= ROUND / 2);
+            if matches!(target, Target::Direct(_)) && is_waiting && since(pair.wanted) < CURRENT {
+                pair.triggered = true;
+                released = true;
+            }
+        }
+        released
     }
 
     /// Returns how long until a check of a current pair can be due: `None` if no pair is current, zero if one has
@@ -199,6 +239,8 @@ impl Pairs {
             sent: 0,
             next: now,
             triggered: false,
+            yielded: false,
+            checked: None,
             wanted: now,
             outstanding: [TransactionId::default(); OUTSTANDING],
         };
@@ -215,8 +257,6 @@ impl Pairs {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    const ROUND: Duration = Duration::from_millis(10);
 
     fn target(n: u16) -> Target {
         Target::Direct(SocketAddr::from(([192, 0, 2, 1], 1000 + n)))
@@ -336,6 +376,32 @@ mod tests {
         assert!(check(&mut pairs) && !check(&mut pairs));
         pairs.checked_us(now, target(1));
         assert!(check(&mut pairs) && !check(&mut pairs));
+    }
+
+    /// Whenever a check of the relayed pair leaves, one of the direct pair leaves in the same round, whichever of them
+    /// the library checks first. So the direct pair is answered too.
+    #[test]
+    fn a_relayed_pair_is_not_checked_without_the_direct_ones() {
+        let relayed = Target::Relayed {
+            relay: SocketAddr::from(([192, 0, 2, 9], 3478)),
+            peer: SocketAddr::from(([192, 0, 2, 1], 1)),
+        };
+        for (begins, relayed_first) in (0..100).flat_map(|begins| [(begins, false), (begins, true)]) {
+            let (start, mut budget) = (Instant::now(), Budget::default());
+            let (mut direct, mut through, mut share) = (Pairs::default(), Pairs::default(), Share::default());
+            let mut sent = 0;
+            for round in 0..300 {
+                let now = start + ROUND * round;
+                let mut left = !relayed_first && direct.may_check(now, target(1), id(1), &mut share, &mut budget);
+                let due = round >= begins && through.is_due(now, relayed);
+                let held = due && direct.release_direct(now) && through.yield_round(now, relayed);
+                let relayed_left = due && !held && through.may_check(now, relayed, id(2), &mut share, &mut budget);
+                left |= relayed_first && direct.may_check(now, target(1), id(1), &mut share, &mut budget);
+                assert!(left || !relayed_left, "{begins} {relayed_first}: {round}");
+                sent += u32::from(relayed_left);
+            }
+            assert!(sent >= 7, "{begins}: {sent}");
+        }
     }
 
     proptest! {

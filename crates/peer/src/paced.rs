@@ -75,6 +75,12 @@ impl Checks {
         wait.max(locked(&self.pacer.0).wait(now, &mut share)).min(LONGEST_WAIT)
     }
 
+    /// Makes checks of all sockets' direct pairs due. Returns whether there are any.
+    fn release_direct(&self, now: Instant) -> bool {
+        let seen: Vec<_> = locked(&self.seen).iter().filter_map(Weak::upgrade).collect();
+        seen.iter().filter(|seen| locked(seen).pairs.release_direct(now)).count() > 0
+    }
+
     fn may_leave(&self, now: Instant, seen: &mut Seen, target: Target, id: TransactionId) -> bool {
         let (Target::Direct(to) | Target::Relayed { peer: to, .. }) = target;
         // Resolved names, and sources of checks, have not been validated before.
@@ -117,9 +123,8 @@ impl Paced {
     fn may_be_relayed(&self, now: Instant, relay: SocketAddr, data: &[u8]) -> bool {
         if let Some((number, data)) = channel_data(data) {
             let Some(id) = check(data) else { return true };
-            let mut seen = locked(&self.seen);
-            let Some(peer) = seen.channels.get(&(relay, number)).copied() else { return false };
-            return self.checks.may_leave(now, &mut seen, Target::Relayed { relay, peer }, id);
+            let Some(peer) = locked(&self.seen).channels.get(&(relay, number)).copied() else { return false };
+            return self.may_check_relayed(now, Target::Relayed { relay, peer }, id);
         }
         match stun(data) {
             Some((CHANNEL_BIND_REQUEST, _)) => {
@@ -127,13 +132,22 @@ impl Paced {
                 true
             }
             Some((SEND_INDICATION, _)) => match carried(data) {
-                Some((peer, data)) => check(&data).is_none_or(|id| {
-                    self.checks.may_leave(now, &mut locked(&self.seen), Target::Relayed { relay, peer }, id)
-                }),
+                Some((peer, data)) => {
+                    check(&data).is_none_or(|id| self.may_check_relayed(now, Target::Relayed { relay, peer }, id))
+                }
                 None => true,
             },
             _ => true,
         }
+    }
+
+    fn may_check_relayed(&self, now: Instant, target: Target, id: TransactionId) -> bool {
+        // Each lock is released before the next is taken: `release_direct` takes those of all sockets.
+        let is_due = locked(&self.seen).pairs.is_due(now, target);
+        if is_due && self.checks.release_direct(now) && locked(&self.seen).pairs.yield_round(now, target) {
+            return false;
+        }
+        self.checks.may_leave(now, &mut locked(&self.seen), target, id)
     }
 
     fn note_channel(&self, relay: SocketAddr, data: &[u8]) {
