@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_reason_that_no_file_needs_is_refused() {
-        let complaint = ["Broken crates/a/src/a.rs: has no more than 600 lines: take it off xtask/src/tidy/size.rs"];
+        let complaint = ["Broken crates/a/src/a.rs: has no more than 600 lines: remove it from xtask/src/tidy/size.rs"];
         assert_eq!(of_file(600, &[("crates/a/src/a.rs", "one table")]), complaint);
         assert_eq!(complaints(files(&[], &[("crates/a/src/a.rs", "one table")])), complaint);
     }
