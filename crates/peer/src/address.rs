@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_nobodys_is_known_in_all_its_clothes() {
+    fn unroutable_addresses_are_recognised_in_every_form() {
         for nobody in [
             "0.0.0.0",
             "0.1.2.3",
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_known_in_all_its_clothes() {
+    fn loopback_addresses_are_recognised_in_every_form() {
         for own in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "2002:7f00:1::1"] {
             assert!(is_loopback(own.parse().unwrap()), "{own}");
         }

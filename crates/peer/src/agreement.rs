@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answerer_sends_what_the_offer_prefers_among_its_own() {
+    fn the_answerer_sends_the_supported_codec_that_the_offer_prefers() {
         let agreed = agree(&answer(&[VideoCodec::Vp9, VideoCodec::H264]), &chromium());
         let send = video(&agreed).send.clone().unwrap();
         assert_eq!((send.kind, send.payload_type), (StreamKind::Video(VideoCodec::H264), 109));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_offerer_takes_whatever_the_answer_names() {
+    fn the_offerer_accepts_the_codec_in_the_answer() {
         let agreed = agree(&chromium(), &answer(&[VideoCodec::Vp9, VideoCodec::Vp8]));
         let video = video(&agreed);
         assert_eq!((video.announced, video.kind), (Some(Stream { ssrc: 2, rtx: Some(12) }), RecvKind::Video));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_agreed_for_lines_that_are_refused() {
+    fn rejected_lines_have_no_agreement() {
         let agreed = agree(&answer(&VideoCodec::ALL), &chromium());
         assert_eq!(agreed.iter().map(|line| line.mid.as_str()).collect::<Vec<_>>(), ["0", "1"]);
         let mut refused = answer(&VideoCodec::ALL);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_direction_counts_only_when_both_want_it() {
+    fn a_direction_is_used_only_if_both_sides_want_it() {
         let mut theirs = chromium();
         theirs.lines[1].send = false;
         let line = agree(&answer(&VideoCodec::ALL), &theirs);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_common_codec_nothing_is_sent_but_sound() {
+    fn without_a_common_video_codec_only_audio_is_sent() {
         let agreed = agree(&answer(&[]), &chromium());
         assert_eq!(video(&agreed).send, None);
         assert!(agreed[0].send.is_some());

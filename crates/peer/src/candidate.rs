@@ -159,7 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn candidates_of_browsers_are_read_and_written_alike() {
+    fn browser_candidates_survive_a_round_trip() {
         for text in [
             "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host",
             "candidate:842163049 1 udp 1677729535 203.0.113.9 46154 typ srflx raddr 10.0.0.17 rport 46154",
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn chromium_extensions_are_dropped_but_the_generation_is_known() {
+    fn chromium_extensions_are_dropped_except_the_generation() {
         let text = "candidate:1 1 UDP 2130706431 192.0.2.7 50000 typ host generation 0 ufrag aBcD network-cost 999";
         let candidate = parse(text).unwrap();
         assert_eq!(candidate.ufrag.as_deref(), Some("aBcD"));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_nobody_are_refused() {
+    fn unroutable_addresses_are_refused() {
         for address in ["0.0.0.0", "224.0.0.251", "255.255.255.255", "::", "ff02::fb", "fe80::1", "169.254.169.254"] {
             let text = format!("candidate:1 1 udp 1 {address} 5000 typ host");
             assert_eq!(parse(&text), Err(CandidateError::Address), "{address}");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn host_names_other_than_local_ones_are_refused() {
+    fn only_mdns_host_names_are_accepted() {
         for address in ["example.org", "a.b.local", ".local", "evil\r\na=x.local"] {
             let text = format!("candidate:1 1 udp 1 {address} 5000 typ host");
             assert_eq!(parse(&text), Err(CandidateError::Syntax), "{address}");
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn tcp_and_the_second_component_are_not_used() {
+    fn tcp_and_rtcp_component_candidates_are_ignored() {
         let tcp = "candidate:1 1 tcp 1518280447 192.0.2.7 9 typ host tcptype active";
         assert_eq!(parse(tcp), Err(CandidateError::Unused));
         assert_eq!(parse("candidate:1 2 udp 1 192.0.2.7 9 typ host"), Err(CandidateError::Unused));
@@ -203,7 +203,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_what_is_written_is_read_alike(text in "(candidate:)?[ -~]{0,120}") {
+        fn arbitrary_text_never_panics_and_round_trips(text in "(candidate:)?[ -~]{0,120}") {
             if let Ok(candidate) = parse(&text) {
                 let again = parse(&candidate.to_string()).map(|again| again.to_string());
                 prop_assert_eq!(again, Ok(candidate.to_string()));

@@ -285,13 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn ten_peers_that_name_strangers_draw_no_more_than_400_checks_in_5_seconds() {
+    fn ten_peers_with_bogus_candidates_cause_at_most_400_checks_in_5_seconds() {
         let all: usize = checks(&[32; 10], Duration::from_secs(5)).iter().sum();
         assert!((200..=400).contains(&all), "{all}");
     }
 
     #[test]
-    fn one_stranger_is_checked_ever_more_seldom() {
+    fn checks_to_an_unresponsive_address_back_off() {
         let sent = checks(&[1], Duration::from_secs(3));
         assert_eq!(sent, [9], "at 0, 20, 60, 140, 300, 620, 1260, 1900 and 2540 ms");
     }
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_prepared_while_no_check_can_leave() {
+    fn no_check_is_prepared_while_none_may_be_sent() {
         for rounds in rounds(&[96; 10], Duration::from_secs(5)) {
             assert!(rounds <= 120, "{rounds} of 500");
         }
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_that_answered_waits_for_nothing_and_one_that_is_not_checked_does_not_count() {
+    fn only_pairs_that_are_checked_and_unanswered_count() {
         let (now, mut budget) = (Instant::now(), Budget::default());
         let (mut pairs, mut share) = (Pairs::default(), Share::default());
         assert_eq!(pairs.wait(now), None);
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn an_honest_connection_is_not_starved_by_others() {
+    fn a_well_behaved_connection_is_not_starved() {
         let mut connections = [32; 11];
         connections[10] = 2;
         let sent = checks(&connections, Duration::from_secs(2));
@@ -350,13 +350,13 @@ mod tests {
     }
 
     #[test]
-    fn a_room_of_twelve_is_checked_at_once() {
+    fn a_room_of_twelve_is_checked_without_delay() {
         let sent = checks(&[9; 11], ROUND);
         assert_eq!(sent, [9; 11]);
     }
 
     #[test]
-    fn what_has_answered_is_checked_freely_and_only_its_own_answer_counts() {
+    fn an_answered_pair_is_unlimited_and_other_answers_do_not_count() {
         let (now, mut budget) = (Instant::now(), Budget::default());
         let (mut pairs, mut share) = (Pairs::default(), Share::default());
         assert!(pairs.may_check(now, target(1), id(1), &mut share, &mut budget));
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_of_theirs_is_answered_by_one_of_ours_at_once_and_no_more() {
+    fn a_received_check_triggers_exactly_one_check() {
         let (now, mut budget) = (Instant::now(), Budget::default());
         let (mut pairs, mut share) = (Pairs::default(), Share::default());
         let mut check = |pairs: &mut Pairs| pairs.may_check(now, target(1), id(1), &mut share, &mut budget);
@@ -407,7 +407,7 @@ mod tests {
     proptest! {
         /// For any order of requests, the limit holds in every interval, and memory is bounded.
         #[test]
-        fn the_bound_holds_always(steps in prop::collection::vec((0u64..30, 0usize..4, 0u16..400, any::<bool>()), 0..3000)) {
+        fn the_check_budget_is_never_exceeded(steps in prop::collection::vec((0u64..30, 0usize..4, 0u16..400, any::<bool>()), 0..3000)) {
             let (start, mut budget) = (Instant::now(), Budget::default());
             let mut all: Vec<_> = (0..4).map(|_| (Pairs::default(), Share::default())).collect();
             let (mut now, mut sent) = (start, 0u32);

@@ -36,7 +36,7 @@ pub(crate) struct ReceiveLine {
 struct Source {
     ssrc: u32,
     /// When a packet was last received, or the description announced it.
-    heard: Instant,
+    last_packet: Instant,
 }
 
 /// The role of an SSRC in its line.
@@ -61,7 +61,7 @@ pub(crate) enum Route {
 
 impl ReceiveLine {
     pub(crate) fn new(agreed: &Agreed, now: Instant) -> ReceiveLine {
-        let source = |ssrc| Source { ssrc, heard: now };
+        let source = |ssrc| Source { ssrc, last_packet: now };
         ReceiveLine {
             mid: agreed.mid.as_str().into(),
             kind: agreed.kind,
@@ -124,13 +124,13 @@ impl ReceiveLine {
     }
 
     /// Records a packet of a known SSRC. Returns whether its payload type fits that SSRC.
-    fn heard(&mut self, now: Instant, ssrc: u32, payload_type: u8) -> bool {
+    fn record(&mut self, now: Instant, ssrc: u32, payload_type: u8) -> bool {
         let source = match self.role(payload_type) {
             Some(Role::Media) => &mut self.media,
             Some(Role::Rtx) => &mut self.rtx,
             None => return false,
         };
-        source.as_mut().filter(|source| source.ssrc == ssrc).map(|source| source.heard = now).is_some()
+        source.as_mut().filter(|source| source.ssrc == ssrc).map(|source| source.last_packet = now).is_some()
     }
 
     fn role(&self, payload_type: u8) -> Option<Role> {
@@ -166,11 +166,11 @@ impl ReceiveLine {
             Role::Media => (&mut self.media, named.map(|stream| stream.ssrc)),
             Role::Rtx => (&mut self.rtx, named.and_then(|stream| stream.rtx)),
         };
-        let free = source.is_none_or(|old| now.saturating_duration_since(old.heard) >= SILENCE);
+        let free = source.is_none_or(|old| now.saturating_duration_since(old.last_packet) >= SILENCE);
         if !free && named != Some(ssrc) {
             return false;
         }
-        *source = Some(Source { ssrc, heard: now });
+        *source = Some(Source { ssrc, last_packet: now });
         true
     }
 }
@@ -187,7 +187,7 @@ pub(crate) struct Learned {
 /// Finds the destination of a packet, and adds a new stream to the receiver.
 pub(crate) fn route(lines: &mut [ReceiveLine], receiver: &mut Receiver, now: Instant, packet: &Packet) -> Route {
     let ssrc = packet.header.ssrc;
-    if lines.iter_mut().any(|line| line.heard(now, ssrc, packet.header.payload_type)) {
+    if lines.iter_mut().any(|line| line.record(now, ssrc, packet.header.payload_type)) {
         return Route::Known;
     }
     let Some((line, role)) = line_of(lines, packet) else { return Route::Dropped };
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_before_the_first_picture_is_not_the_picture() {
+    fn a_probe_before_the_first_frame_is_not_taken_for_media() {
         let mut ends = unannounced();
         assert_eq!(ends.route(0, 7, 97, Some("1")), Route::Dropped);
         assert_eq!(ends.route(1, 8, 96, Some("1")), Route::New(8));
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn retransmissions_that_come_later_find_their_line() {
+    fn later_retransmissions_are_routed_to_their_line() {
         let mut ends = unannounced();
         assert_eq!(ends.route(0, 8, 96, Some("1")), Route::New(8));
         assert_eq!(ends.route(1, 7, 97, Some("1")), Route::NewRtx);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_the_payload_type_decides_where_it_is_one_lines() {
+    fn without_a_mid_a_unique_payload_type_decides() {
         let mut ends = unannounced();
         assert_eq!(ends.route(0, 5, 111, None), Route::New(5));
         assert_eq!(ends.route(0, 8, 96, None), Route::New(8));
@@ -315,18 +315,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_no_line_is_nobodys() {
+    fn an_unknown_mid_is_dropped() {
         assert_eq!(unannounced().route(0, 5, 111, Some("x")), Route::Dropped);
     }
 
     #[test]
-    fn a_payload_type_of_another_line_is_nobodys() {
+    fn a_payload_type_of_another_line_is_dropped() {
         assert_eq!(unannounced().route(0, 5, 111, Some("1")), Route::Dropped);
         assert_eq!(unannounced().route(0, 5, 100, Some("1")), Route::Dropped);
     }
 
     #[test]
-    fn of_two_layers_the_first_stays_and_a_new_stream_takes_the_place_of_a_silent_one() {
+    fn the_first_encoding_stays_until_it_is_silent() {
         let mut ends = unannounced();
         assert_eq!(ends.route(0, 8, 96, Some("1")), Route::New(8));
         for ms in 1..2_000 {
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stream_that_was_named_has_the_right_of_way() {
+    fn an_announced_stream_takes_precedence() {
         let named = Stream { ssrc: 8, rtx: Some(7) };
         let mut ends = Ends::new(&[agreed("0", false, None), agreed("1", true, Some(named))]);
         assert_eq!(ends.route(10, 9, 96, Some("1")), Route::Dropped, "it may still come");
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_that_mistakes_retransmissions_for_media_is_corrected_once() {
+    fn swapped_media_and_rtx_ssrcs_are_corrected_once() {
         let swapped = Stream { ssrc: 7, rtx: Some(8) };
         let mut ends = Ends::new(&[agreed("0", false, None), agreed("1", true, Some(swapped))]);
         assert_eq!(ends.route(0, 7, 97, None), Route::Dropped);
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_was_learned_as_media_stays_media() {
+    fn a_stream_learned_as_media_stays_media() {
         let mut ends = unannounced();
         assert_eq!(ends.route(0, 8, 96, None), Route::New(8));
         assert_eq!(ends.route(1, 8, 97, None), Route::Dropped);
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_go_on_after_another_negotiation_and_end_when_others_are_named() {
+    fn streams_survive_renegotiation_unless_others_are_announced() {
         let mut ends = unannounced();
         ends.route(0, 8, 96, Some("1"));
         let line = ends.lines.remove(1).renewed(&agreed("1", true, None), ends.start);
@@ -386,7 +386,7 @@ mod tests {
     proptest! {
         /// Any number of SSRCs leaves one stream a line, and the receiver knows just those.
         #[test]
-        fn a_flood_of_ssrcs_takes_no_more_than_a_stream_a_line(
+        fn a_flood_of_ssrcs_creates_one_stream_per_line(
             packets in prop::collection::vec((0u64..50, 1u32..2_000, 94u8..114, prop::option::of(0u8..3)), 1..400),
         ) {
             let mut ends = unannounced();

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_waits_for_the_path_and_nothing_else_does() {
+    fn only_the_handshake_waits_for_the_path() {
         let (wire, gate, count) = (Arc::new(Wire::default()), Arc::new(Gate::default()), Arc::new(Count::default()));
         let (socket, waker) = (gate.guard(wire.clone()), Waker::from(count.clone()));
         wire.0.lock().unwrap().extend([vec![22, 1], vec![0, 1], vec![22, 2], vec![128, 3]]);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_back_is_bounded() {
+    fn the_delayed_packets_are_bounded() {
         let (wire, gate) = (Arc::new(Wire::default()), Arc::new(Gate::default()));
         let (socket, waker) = (gate.guard(wire.clone()), Waker::from(Arc::new(Count::default())));
         wire.0.lock().unwrap().extend((0..3 * KEPT).map(|number| vec![22, number as u8]));

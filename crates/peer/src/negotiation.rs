@@ -80,7 +80,7 @@ mod tests {
     use std::collections::VecDeque;
 
     #[test]
-    fn the_polite_side_takes_its_offer_back_on_glare() {
+    fn the_polite_side_rolls_back_on_glare() {
         let mut side = Negotiation::HaveLocalOffer;
         assert_eq!(side.remote_offer(true), OnOffer::TakeBackAndAnswer);
         assert_eq!(side, Negotiation::HaveRemoteOffer);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_nobody_waits_for_changes_nothing() {
+    fn an_unexpected_answer_is_ignored() {
         for mut side in [Negotiation::Stable, Negotiation::HaveRemoteOffer] {
             let before = side;
             assert!(!side.remote_answer());
@@ -121,7 +121,7 @@ mod tests {
             Side { state: Negotiation::Stable, polite, wants: false, offers: 0, inbox: VecDeque::new() }
         }
 
-        fn speak(&mut self) -> Option<Message> {
+        fn send_offer(&mut self) -> Option<Message> {
             (self.wants && self.state.may_offer()).then(|| {
                 self.wants = false;
                 self.offers += 1;
@@ -130,7 +130,7 @@ mod tests {
             })
         }
 
-        fn hear(&mut self) -> Option<Message> {
+        fn receive(&mut self) -> Option<Message> {
             match self.inbox.pop_front()? {
                 Message::Offer(number) => match self.state.remote_offer(self.polite) {
                     OnOffer::Ignore => None,
@@ -152,17 +152,17 @@ mod tests {
     proptest! {
         /// In whatever order both sides want to offer, send and receive, both end stable with nothing left to offer.
         #[test]
-        fn two_sides_always_settle(steps in prop::collection::vec(0u8..6, 0..200)) {
+        fn two_sides_always_become_stable(steps in prop::collection::vec(0u8..6, 0..200)) {
             let mut sides = [Side::new(true), Side::new(false)];
             let drain = std::iter::repeat_n([2u8, 3, 4, 5], 40).flatten();
             for step in steps.into_iter().chain(drain) {
                 let (me, other) = (step as usize % 2, (step as usize + 1) % 2);
-                let said = match step / 2 {
+                let message = match step / 2 {
                     0 => { sides[me].wants = true; None }
-                    1 => sides[me].speak(),
-                    _ => sides[me].hear(),
+                    1 => sides[me].send_offer(),
+                    _ => sides[me].receive(),
                 };
-                sides[other].inbox.extend(said);
+                sides[other].inbox.extend(message);
             }
             for side in &sides {
                 prop_assert_eq!(side.state, Negotiation::Stable);

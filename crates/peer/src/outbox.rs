@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_who_does_not_read_cannot_make_it_grow() {
+    fn the_outbox_is_bounded_if_nobody_reads() {
         let mut outbox = Outbox::default();
         for _ in 0..10 * EVENTS {
             outbox.push(PeerEvent::EndOfCandidates);

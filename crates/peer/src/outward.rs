@@ -45,24 +45,24 @@ mod tests {
         "candidate:5 1 udp 41885439 2001:db8::1 50003 typ relay raddr 2001:db8:9::7 rport 44968",
     ];
 
-    fn told(relay_only: bool) -> Vec<String> {
+    fn filtered(relay_only: bool) -> Vec<String> {
         let all = OURS.iter().map(|text| candidate::parse(text).unwrap());
         all.filter_map(|one| Outward { relay_only }.candidate(one)).map(|one| one.to_string()).collect()
     }
 
     #[test]
-    fn a_relayed_candidate_never_tells_where_we_are() {
+    fn a_relayed_candidate_never_reveals_our_address() {
         let relayed = [
             "candidate:4 1 udp 41885439 192.0.2.1 50002 typ relay raddr 0.0.0.0 rport 9",
             "candidate:5 1 udp 41885439 2001:db8::1 50003 typ relay raddr 0.0.0.0 rport 9",
         ];
-        assert_eq!(told(true), relayed);
-        assert_eq!(told(false)[..3], OURS[..3]);
-        assert_eq!(told(false)[3..], relayed);
+        assert_eq!(filtered(true), relayed);
+        assert_eq!(filtered(false)[..3], OURS[..3]);
+        assert_eq!(filtered(false)[3..], relayed);
     }
 
     #[test]
-    fn a_description_tells_no_more_than_its_candidates_may() {
+    fn a_description_contains_only_permitted_candidates() {
         let mut description = sdp::parse(include_str!("sdp/chromium.sdp"), &media::encoded::VideoCodec::ALL).unwrap();
         description.candidates = OURS.iter().map(|text| candidate::parse(text).unwrap()).collect();
         let origin = Origin { session: 1, version: 1 };

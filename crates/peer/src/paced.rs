@@ -163,24 +163,24 @@ impl Paced {
     }
 
     /// Records what a received datagram says about its pair.
-    fn hear(&self, now: Instant, from: SocketAddr, data: &[u8]) {
+    fn record_received(&self, now: Instant, from: SocketAddr, data: &[u8]) {
         if !self.checks.relays.contains(&from) {
-            return self.hear_pair(now, Target::Direct(from), data);
+            return self.record_for_pair(now, Target::Direct(from), data);
         }
         if let Some((number, data)) = channel_data(data) {
             // Not in the condition below, because that would hold the lock while the pair is handled.
             let peer = stun(data).and_then(|_| locked(&self.seen).channels.get(&(from, number)).copied());
             if let Some(peer) = peer {
-                self.hear_pair(now, Target::Relayed { relay: from, peer }, data);
+                self.record_for_pair(now, Target::Relayed { relay: from, peer }, data);
             }
         } else if let Some((DATA_INDICATION, _)) = stun(data)
             && let Some((peer, data)) = carried(data)
         {
-            self.hear_pair(now, Target::Relayed { relay: from, peer }, &data);
+            self.record_for_pair(now, Target::Relayed { relay: from, peer }, &data);
         }
     }
 
-    fn hear_pair(&self, now: Instant, target: Target, data: &[u8]) {
+    fn record_for_pair(&self, now: Instant, target: Target, data: &[u8]) {
         match stun(data) {
             Some((BINDING_REQUEST, _)) => locked(&self.seen).pairs.checked_us(now, target),
             // A STUN server that somebody signalled as a candidate answers too, but it does not know the password.
@@ -222,7 +222,7 @@ impl AsyncUdpSocket for Paced {
             let now = Instant::now();
             for (buffer, meta) in buffers.iter().zip(meta.iter()).take(count) {
                 let data = &buffer[..meta.len.min(buffer.len())];
-                data.chunks(meta.stride.max(1)).for_each(|one| self.hear(now, meta.addr, one));
+                data.chunks(meta.stride.max(1)).for_each(|one| self.record_received(now, meta.addr, one));
             }
         }
         outcome
@@ -342,12 +342,12 @@ mod tests {
             self.wire.sent.lock().unwrap().len()
         }
 
-        fn hear(&self, from: SocketAddr, data: &[u8]) {
+        fn receive(&self, from: SocketAddr, data: &[u8]) {
             self.wire.comes.lock().unwrap().push_back((from, data.to_vec()));
             let (mut buffer, mut meta) = ([0u8; 2048], [RecvMeta::default()]);
             let mut buffers = [IoSliceMut::new(&mut buffer)];
-            let heard = self.socket.poll_recv(&mut Context::from_waker(Waker::noop()), &mut buffers, &mut meta);
-            assert!(heard.is_ready());
+            let received = self.socket.poll_recv(&mut Context::from_waker(Waker::noop()), &mut buffers, &mut meta);
+            assert!(received.is_ready());
         }
     }
 
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_wait_until_the_pair_has_answered_and_nothing_else_does() {
+    fn only_checks_of_unanswered_pairs_are_limited() {
         let rig = Rig::new();
         assert!(rig.leave(peer(), &check()) < FEW);
         assert_eq!(rig.leave(peer(), &[22, 254, 253, 0]), MANY, "DTLS");
@@ -417,14 +417,14 @@ mod tests {
         let question = message(&[id(), Box::new(REQUEST)]);
         assert_eq!(rig.leave(stun_server(), &question), MANY, "what is our address?");
         assert!(rig.leave(relay(), &check()) < FEW, "a server that was passed off as a candidate");
-        rig.hear(peer(), &answer(false));
+        rig.receive(peer(), &answer(false));
         assert!(rig.leave(peer(), &check()) < FEW, "it knows no password");
-        rig.hear(peer(), &answer(true));
+        rig.receive(peer(), &answer(true));
         assert_eq!(rig.leave(peer(), &check()), MANY);
     }
 
     #[test]
-    fn checks_through_a_relay_count_too() {
+    fn checks_through_a_relay_are_limited_too() {
         let rig = Rig::new();
         assert!(rig.leave(relay(), &indication(METHOD_SEND, &check())) < FEW);
         assert_eq!(rig.leave(relay(), &indication(METHOD_SEND, &[22, 254, 253, 0])), MANY);
@@ -433,23 +433,23 @@ mod tests {
         assert_eq!(rig.leave(relay(), &bind), MANY, "the relay's own");
         assert!(rig.leave(relay(), &in_channel(&check())) < FEW, "the same pair");
         assert_eq!(rig.leave(relay(), &in_channel(&[128, 96, 0, 1])), MANY);
-        rig.hear(relay(), &indication(METHOD_DATA, &answer(true)));
+        rig.receive(relay(), &indication(METHOD_DATA, &answer(true)));
         assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
         assert!(rig.leave(peer(), &check()) < FEW, "directly it is another pair");
     }
 
     #[test]
-    fn an_answer_in_a_channel_counts() {
+    fn an_answer_in_channel_data_lifts_the_limit() {
         let rig = Rig::new();
         let kind = MessageType::new(METHOD_CHANNEL_BIND, CLASS_REQUEST);
         rig.send(relay(), &message(&[id(), Box::new(kind), Box::new(ChannelNumber(0x4001)), about(peer())]), None);
         assert!(rig.leave(relay(), &in_channel(&check())) < FEW);
-        rig.hear(relay(), &in_channel(&answer(true)));
+        rig.receive(relay(), &in_channel(&answer(true)));
         assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
     }
 
     #[test]
-    fn nothing_is_asked_of_addresses_of_nobody_nor_of_this_machine() {
+    fn unroutable_and_loopback_addresses_are_never_checked() {
         let rig = Rig::new();
         for ip in ["127.0.0.1", "169.254.169.254", "224.0.0.251", "255.255.255.255", "0.0.0.0", "::1", "fe80::1"] {
             let to = SocketAddr::new(ip.parse().unwrap(), 80);
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_sent_as_one_are_one() {
+    fn checks_batched_into_one_call_are_sent_once() {
         let rig = Rig::new();
         let one = check();
         rig.send(peer(), &one.repeat(16), Some(one.len()));
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn all_connections_share_one_budget() {
+    fn connections_share_one_budget() {
         let pacer = CheckPacer::default();
         let mut sent = 0;
         for _ in 0..10 {

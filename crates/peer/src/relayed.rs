@@ -16,7 +16,7 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 /// Rounds until data from a relay has been answered through it: unwrap, answer, wrap.
 const ROUNDS: u8 = 2;
 /// Silence of all relays after which no more rounds are added.
-const HEARD: Duration = Duration::from_secs(3);
+const ACTIVE_FOR: Duration = Duration::from_secs(3);
 
 /// The relays of a connection.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub(crate) struct Relays {
     addresses: Vec<SocketAddr>,
     start: Instant,
     /// When a relay last sent something, in milliseconds from the start; 0 for never.
-    heard: AtomicU64,
+    last_received: AtomicU64,
     /// Rounds left before the driver may sleep.
     rounds: AtomicU8,
 }
 
 impl Relays {
     pub(crate) fn new(addresses: Vec<SocketAddr>, now: Instant) -> Relays {
-        Relays { addresses, start: now, heard: AtomicU64::new(0), rounds: AtomicU8::new(0) }
+        Relays { addresses, start: now, last_received: AtomicU64::new(0), rounds: AtomicU8::new(0) }
     }
 
     /// Wraps a socket, to observe data from relays.
@@ -41,8 +41,8 @@ impl Relays {
 
     /// Called before each sleep of the driver. Returns whether to run another round instead.
     pub(crate) fn another_round(&self, now: Instant) -> bool {
-        let heard = self.heard.load(Ordering::Relaxed);
-        if heard == 0 || self.millis(now) > heard + HEARD.as_millis() as u64 {
+        let last_received = self.last_received.load(Ordering::Relaxed);
+        if last_received == 0 || self.millis(now) > last_received + ACTIVE_FOR.as_millis() as u64 {
             return false;
         }
         let left = self.rounds.load(Ordering::Relaxed);
@@ -50,9 +50,9 @@ impl Relays {
         left > 0
     }
 
-    fn hear(&self, from: SocketAddr, now: Instant) {
+    fn record_received(&self, from: SocketAddr, now: Instant) {
         if self.addresses.contains(&from) {
-            self.heard.store(self.millis(now), Ordering::Relaxed);
+            self.last_received.store(self.millis(now), Ordering::Relaxed);
         }
     }
 
@@ -85,7 +85,7 @@ impl AsyncUdpSocket for Watched {
     ) -> Poll<io::Result<usize>> {
         let outcome = self.socket.poll_recv(context, buffers, meta);
         if let Poll::Ready(Ok(count)) = outcome {
-            meta.iter().take(count).for_each(|meta| self.relays.hear(meta.addr, Instant::now()));
+            meta.iter().take(count).for_each(|meta| self.relays.record_received(meta.addr, Instant::now()));
         }
         outcome
     }
@@ -104,16 +104,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_relay_that_is_heard_of_costs_rounds() {
+    fn only_an_active_relay_adds_rounds() {
         let start = Instant::now();
         let relay = SocketAddr::from(([192, 0, 2, 1], 3478));
         let relays = Relays::new(vec![relay], start);
         assert!(!relays.another_round(start), "nothing came yet");
-        relays.hear(SocketAddr::from(([192, 0, 2, 2], 1)), start);
+        relays.record_received(SocketAddr::from(([192, 0, 2, 2], 1)), start);
         assert!(!relays.another_round(start), "somebody else");
-        relays.hear(relay, start);
+        relays.record_received(relay, start);
         let rounds: Vec<bool> = (0..7).map(|_| relays.another_round(start)).collect();
         assert_eq!(rounds, [false, true, true, false, true, true, false], "two after each sleep");
-        assert!(!relays.another_round(start + 2 * HEARD), "it is silent");
+        assert!(!relays.another_round(start + 2 * ACTIVE_FOR), "it is silent");
     }
 }

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_before_its_description_waits_for_it() {
+    fn an_early_candidate_waits_for_its_description() {
         let mut remote = RemoteCandidates::new(POLICY);
         for port in [5000, 5001, 5000] {
             assert_eq!(remote.receive(&line(port), None), Ok(None));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn candidates_of_an_ignored_offer_are_dropped_unless_its_fragment_comes_back() {
+    fn candidates_of_an_ignored_offer_are_dropped_unless_its_ufrag_returns() {
         for (answered_with, kept) in [("abcd", vec![5000]), ("efgh", vec![])] {
             let mut remote = RemoteCandidates::new(POLICY);
             remote.ignored = Some("abcd".into());
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_so_many_of_a_generation_and_so_many_wait() {
+    fn candidates_are_limited_per_generation_and_while_waiting() {
         for current in [None, Some("abcd")] {
             let mut remote = RemoteCandidates::new(POLICY);
             for n in 0..MAX_REMOTE_CANDIDATES {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_against_the_policy_are_not_used() {
+    fn addresses_that_the_policy_forbids_are_not_used() {
         let mut remote = RemoteCandidates::new(POLICY);
         for address in ["127.0.0.1", "::1", "8dfae2a9-1f0c-4a53-9d3e-a5b9b2c1d0e7.local"] {
             let text = format!("candidate:1 1 udp 2130706431 {address} 5000 typ host");

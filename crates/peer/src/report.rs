@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_pairs_now_with_the_rtp_time_capture_would_have_now() {
+    fn a_report_extrapolates_the_rtp_time_of_capture_to_now() {
         let start = Instant::now();
         let mut reporter = Reporter::new(7, 90_000);
         reporter.captured(start + Duration::from_millis(30), start, u32::MAX);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_come_once_an_interval_and_cease_when_nothing_is_captured() {
+    fn reports_are_periodic_and_stop_with_capture() {
         let start = Instant::now();
         let mut reporter = Reporter::new(7, 48_000);
         assert_eq!(reporter.due(), None);

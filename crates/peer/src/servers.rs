@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_rfc_7064_and_7065_are_read() {
+    fn stun_and_turn_uris_are_parsed() {
         let read = |url| Address::parse(url).map(|a| (a.scheme, a.host, a.port));
         assert_eq!(read("stun:stun.example.org"), Some(("stun", "stun.example.org", 3478)));
         assert_eq!(read("turn:192.0.2.1:5000?transport=udp"), Some(("turn", "192.0.2.1", 5000)));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_cannot_be_used_does_not_cost_the_others() {
+    async fn an_unusable_server_does_not_disable_the_others() {
         let servers = [
             IceServer { urls: vec!["turn:127.0.0.1:1".into(), "stun:127.0.0.1:2".into()], ..IceServer::default() },
             IceServer { urls: vec!["turn:[::1]:3".into()], username: "u".into(), credential: "c".into() },

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_and_a_renegotiation_go_on_with_the_session_and_a_new_connection_does_not() {
+    fn restart_and_renegotiation_continue_the_session() {
         let first = session("7", "abcd", "AA:BB");
         assert!(session("7", "efgh", "aa:bb").continues(&first), "ICE was restarted");
         assert!(session("8", "abcd", "AA:BB").continues(&first), "an id for each description");
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_session_is_none() {
+    fn a_malformed_origin_names_no_session() {
         for sdp in ["", "o=", "o=-\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n", "a=ice-ufrag:x\r\n"] {
             assert_eq!(FarSession::of(sdp), None, "{sdp}");
         }

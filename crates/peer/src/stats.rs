@@ -54,8 +54,8 @@ pub(crate) async fn pair(sender: &dyn RtpSender, announced: &[Candidate]) -> Opt
     if remote != CandidateType::PeerReflexive {
         return Some((local, remote));
     }
-    let told = pair.remote().address.parse().ok().and_then(|ip| announced_kind(announced, ip, pair.remote().port));
-    Some((local, told.unwrap_or(remote)))
+    let signalled = pair.remote().address.parse().ok().and_then(|ip| announced_kind(announced, ip, pair.remote().port));
+    Some((local, signalled.unwrap_or(remote)))
 }
 
 fn announced_kind(announced: &[Candidate], ip: IpAddr, port: u16) -> Option<CandidateType> {
@@ -107,7 +107,7 @@ mod tests {
     use crate::candidate;
 
     #[test]
-    fn an_address_is_of_the_kind_that_was_announced() {
+    fn a_candidate_type_is_the_one_that_was_announced() {
         let announced = [
             "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host",
             "candidate:2 1 udp 41885439 203.0.113.9 50000 typ relay raddr 192.0.2.7 rport 50000",

@@ -24,7 +24,7 @@ fn came(sockets: &[UdpSocket]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_peers_that_name_strangers_draw_no_more_than_400_packets_in_5_seconds() {
+async fn ten_peers_with_bogus_candidates_cause_at_most_400_packets_in_5_seconds() {
     let checks = CheckPacer::default();
     let strangers: Vec<UdpSocket> = (0..10 * MAX_REMOTE_CANDIDATES).map(|_| stranger()).collect();
     let mut sides = vec![];
@@ -49,7 +49,7 @@ async fn ten_peers_that_name_strangers_draw_no_more_than_400_packets_in_5_second
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eleven_connections_at_once_come_up_as_fast_as_one() {
+async fn eleven_simultaneous_connections_are_as_fast_as_one() {
     let checks = CheckPacer::default();
     let mut pairs = vec![];
     for _ in 0..11 {

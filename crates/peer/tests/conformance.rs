@@ -20,18 +20,18 @@ async fn alone(polite: bool) -> Side {
     side
 }
 
-async fn said(side: &Side, count: usize) -> String {
-    side.told("a description", |told| told.descriptions.len() >= count).await.descriptions[count - 1].clone()
+async fn description(side: &Side, count: usize) -> String {
+    side.wait_for("a description", |log| log.descriptions.len() >= count).await.descriptions[count - 1].clone()
 }
 
 async fn answer_to(offer: &str) -> Result<String, PeerError> {
     let side = alone(true).await;
     side.peer.remote_description(DescriptionKind::Offer, offer).await?;
-    Ok(said(&side, 1).await)
+    Ok(description(&side, 1).await)
 }
 
 /// A summary of an answer: its groups, and the important attributes of each line.
-fn told(answer: &str) -> Vec<String> {
+fn summary(answer: &str) -> Vec<String> {
     let mut parts = Vec::new();
     let mut line: Option<(String, Vec<&str>)> = None;
     for row in answer.lines() {
@@ -69,10 +69,10 @@ const ANSWERS_OF_OURS: [&[&str]; SHAPES.len()] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_programs_offer_is_answered_line_by_line() {
+async fn offers_of_other_implementations_are_answered_line_by_line() {
     for (offer, expected) in SHAPES.iter().zip(ANSWERS_OF_OURS) {
         let answer = answer_to(offer).await.unwrap_or_else(|error| panic!("{error}: {offer}"));
-        assert_eq!(told(&answer), expected, "{answer}");
+        assert_eq!(summary(&answer), expected, "{answer}");
     }
 }
 
@@ -91,22 +91,22 @@ const ANSWERS: [(&str, Option<VideoCodec>, bool, &[TrackKind]); 7] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_programs_answer_is_taken() {
+async fn answers_of_other_implementations_are_accepted() {
     for (answer, video, audio, tracks) in ANSWERS {
         let side = alone(false).await;
         side.peer.offer().await.unwrap();
         let taken = side.peer.remote_description(DescriptionKind::Answer, answer).await;
         taken.unwrap_or_else(|error| panic!("{error}: {answer}"));
-        let told = side.told("negotiated", |told| !told.negotiated.is_empty()).await;
-        assert_eq!(told.negotiated, [(video, audio)], "{answer}");
-        assert_eq!(told.tracks.iter().map(|(_, kind)| *kind).collect::<Vec<_>>(), tracks, "{answer}");
+        let log = side.wait_for("negotiated", |log| !log.negotiated.is_empty()).await;
+        assert_eq!(log.negotiated, [(video, audio)], "{answer}");
+        assert_eq!(log.tracks.iter().map(|(_, kind)| *kind).collect::<Vec<_>>(), tracks, "{answer}");
     }
 }
 
 /// Damaged offers must not cause a panic, and the answer must have the same lines as the offer, with the same kinds and
 /// protocols.
 #[test]
-fn answers_have_the_lines_of_their_offers() {
+fn an_answer_has_the_lines_of_its_offer() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(ProptestConfig { cases: 120, failure_persistence: None, ..Default::default() });
     let outcome = runner.run(&mutated_shape(), |offer| {
@@ -127,7 +127,7 @@ fn lines(text: &str) -> Vec<[&str; 2]> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_description_whose_fingerprint_cannot_be_checked_is_refused_by_its_own_code() {
+async fn an_unsupported_fingerprint_has_its_own_error_code() {
     let offer = include_str!("shapes/offers/chromium-simulcast.sdp").replace("sha-256", "sha-1");
     assert_eq!(answer_to(&offer).await.unwrap_err().code(), "peer_no_fingerprint");
 }
@@ -151,7 +151,7 @@ fn offer(mid: &str, kind: &str, port: u16, version: u32) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopped_lines_are_used_again_under_another_name() {
+async fn stopped_lines_are_reused_with_another_mid() {
     let side = alone(true).await;
     let rounds = [
         (offer("1", "video", 9, 1), "video 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:1 sendrecv"),
@@ -164,70 +164,73 @@ async fn stopped_lines_are_used_again_under_another_name() {
     ];
     for (round, (offer, expected)) in rounds.iter().enumerate() {
         side.peer.remote_description(DescriptionKind::Offer, offer).await.unwrap();
-        let answer = said(&side, round + 1).await;
-        let parts = told(&answer);
+        let answer = description(&side, round + 1).await;
+        let parts = summary(&answer);
         assert_eq!(parts.len(), 3, "{answer}");
         assert!(parts[2].starts_with(expected), "{parts:?}");
     }
-    let videos = |told: &Told| {
-        let videos = told.tracks.iter().filter(|(_, kind)| *kind == TrackKind::Video);
+    let videos = |log: &EventLog| {
+        let videos = log.tracks.iter().filter(|(_, kind)| *kind == TrackKind::Video);
         videos.map(|(mid, _)| mid.clone()).collect::<Vec<_>>()
     };
-    let told = side.told("the last track", |told| videos(told).len() == 3).await;
-    assert_eq!(videos(&told), ["1", "7", "9"]);
-    assert_eq!(told.ended, ["1", "7"]);
+    let log = side.wait_for("the last track", |log| videos(log).len() == 3).await;
+    assert_eq!(videos(&log), ["1", "7", "9"]);
+    assert_eq!(log.ended, ["1", "7"]);
     let wrong = side.peer.remote_description(DescriptionKind::Offer, &self::offer("10", "video", 9, 7)).await;
     assert_eq!(wrong.map_err(|error| error.code()), Err("peer_bad_description"), "that line is in use");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_was_rejected_stays_so_in_our_offers() {
+async fn a_rejected_line_stays_rejected_in_our_offers() {
     let side = alone(true).await;
     side.peer.remote_description(DescriptionKind::Offer, &offer("data", "application", 9, 1)).await.unwrap();
-    assert_eq!(told(&said(&side, 1).await)[2], "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:data inactive");
+    assert_eq!(
+        summary(&description(&side, 1).await)[2],
+        "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:data inactive"
+    );
     side.peer.add_video_track().await.unwrap();
-    let parts = told(&said(&side, 2).await);
+    let parts = summary(&description(&side, 2).await);
     assert_eq!(parts[2], "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:data inactive");
     assert!(parts[3..].iter().all(|line| line.starts_with("video 9 ")) && parts.len() > 3, "{parts:?}");
     assert!(!parts[0].contains("data"), "{parts:?}");
 }
 
 /// A description without SSRCs and MID extensions, and with other names.
-fn bare(text: &str) -> String {
+fn without_ssrcs_and_mids(text: &str) -> String {
     let kept = text.lines().filter(|line| !line.starts_with("a=ssrc") && !line.starts_with("a=msid"));
     let renamed = kept.map(|line| match line {
-        "a=mid:0" => "a=mid:sound",
-        "a=mid:1" => "a=mid:sight",
-        "a=group:BUNDLE 0 1" => "a=group:BUNDLE sound sight",
+        "a=mid:0" => "a=mid:a",
+        "a=mid:1" => "a=mid:v",
+        "a=group:BUNDLE 0 1" => "a=group:BUNDLE a v",
         other => other,
     });
     renamed.map(|line| format!("{line}\n")).collect()
 }
 
-fn named_again(text: &str) -> String {
-    let text = text.replace("a=mid:sound", "a=mid:0").replace("a=mid:sight", "a=mid:1");
-    text.replace("BUNDLE sound sight", "BUNDLE 0 1")
+fn with_original_mids(text: &str) -> String {
+    let text = text.replace("a=mid:a", "a=mid:0").replace("a=mid:v", "a=mid:1");
+    text.replace("BUNDLE a v", "BUNDLE 0 1")
 }
 
 /// Our packets carry no MID either, so only their payload types identify the line.
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_that_nobody_named_are_seen_and_heard() {
+async fn unannounced_streams_are_received() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
-    join_through(&mut a, &mut b, Duration::ZERO, [bare, named_again]);
+    join_through(&mut a, &mut b, Duration::ZERO, [without_ssrcs_and_mids, with_original_mids]);
     a.peer.offer().await.unwrap();
     let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
-    for (side, [sound, sight]) in [(&a, ["0", "1"]), (&b, ["sound", "sight"])] {
-        side.told("connected", |told| told.state() == Some(PeerState::Connected)).await;
-        side.seen("pictures and sound", |seen| {
-            seen.audio.get(sound).is_some_and(|packets| packets.len() > 10)
-                && seen.frames.get(sight).is_some_and(|frames| frames.len() > 10)
+    for (side, [audio, video]) in [(&a, ["0", "1"]), (&b, ["a", "v"])] {
+        side.wait_for("connected", |log| log.state() == Some(PeerState::Connected)).await;
+        side.wait_for_media("pictures and sound", |received| {
+            received.audio.get(audio).is_some_and(|packets| packets.len() > 10)
+                && received.frames.get(video).is_some_and(|frames| frames.len() > 10)
         })
         .await;
     }
     // Without feedback, the sender stays at its initial rate.
     a.peer.media().set_wanted(4_000_000);
     let start = PeerConfig::default().start_bitrate;
-    a.told("a higher target", |told| told.targets.last().is_some_and(|target| *target > start)).await;
+    a.wait_for("a higher target", |log| log.targets.last().is_some_and(|target| *target > start)).await;
 }
 
 fn active(text: &str) -> String {
@@ -239,12 +242,12 @@ fn passive(text: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offer_that_has_chosen_its_part_is_answered_with_the_other_one() {
+async fn an_offer_with_a_dtls_role_is_answered_with_the_opposite_role() {
     for (rewrite, answered) in [(active as fn(&str) -> String, "a=setup:passive"), (passive, "a=setup:active")] {
         let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
         join_through(&mut a, &mut b, Duration::ZERO, [rewrite, str::to_owned]);
         a.peer.offer().await.unwrap();
-        assert!(said(&b, 1).await.contains(answered));
+        assert!(description(&b, 1).await.contains(answered));
         a.connected().await;
         b.connected().await;
     }

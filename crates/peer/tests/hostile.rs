@@ -28,13 +28,13 @@ fn check(outcome: Result<(), PeerError>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browsers_offer_is_answered_with_what_we_take() {
+async fn a_browser_offer_is_answered_with_supported_codecs() {
     let mut side = Side::new(config(true)).await;
     let mut other = Side::new(config(false)).await;
     join(&mut side, &mut other, std::time::Duration::ZERO);
     side.peer.remote_description(DescriptionKind::Offer, CHROMIUM).await.unwrap();
-    let told = side.told("an answer", |told| !told.descriptions.is_empty()).await;
-    let answer = &told.descriptions[0];
+    let log = side.wait_for("an answer", |log| !log.descriptions.is_empty()).await;
+    let answer = &log.descriptions[0];
     let lines: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
     assert_eq!(
         lines,
@@ -50,7 +50,7 @@ async fn a_browsers_offer_is_answered_with_what_we_take() {
 
 /// A damaged offer followed by the intact one, for new and for established connections.
 #[test]
-fn damaged_offers_are_errors_and_leave_the_connection_usable() {
+fn damaged_offers_are_refused_and_leave_the_connection_usable() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() });
     let outcome = runner.run(&prop::collection::vec(mutated(), 1..4), |offers| {
@@ -62,7 +62,7 @@ fn damaged_offers_are_errors_and_leave_the_connection_usable() {
                 check(side.peer.remote_description(DescriptionKind::Offer, offer).await);
             }
             check(side.peer.remote_candidate("candidate:1 1 udp 1 127.0.0.1 9 typ host", Some("0"), Some(0)).await);
-            assert!(!side.told.borrow().states.iter().any(|(_, state)| *state == PeerState::Failed));
+            assert!(!side.log.borrow().states.iter().any(|(_, state)| *state == PeerState::Failed));
             side.peer.stats().await.expect("alive");
             side.peer.close().await;
         });
@@ -72,7 +72,7 @@ fn damaged_offers_are_errors_and_leave_the_connection_usable() {
 }
 
 #[test]
-fn damaged_answers_are_errors_and_a_whole_one_still_connects() {
+fn damaged_answers_are_refused_and_an_intact_one_still_connects() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() });
     let outcome = runner.run(&mutated(), |answer| {
@@ -97,53 +97,56 @@ fn damaged_answers_are_errors_and_a_whole_one_still_connects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_nobody_asked_for_is_an_error() {
+async fn an_answer_without_an_offer_is_an_error() {
     let (a, b) = connected(config(false), config(true)).await;
-    let answer = b.told.borrow().descriptions[0].clone();
+    let answer = b.log.borrow().descriptions[0].clone();
     let error = a.peer.remote_description(DescriptionKind::Answer, &answer).await;
     assert_eq!(error, Err(PeerError::UnexpectedDescription));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_sessions_offer_is_refused() {
+async fn an_offer_of_another_session_is_refused() {
     let (_a, b) = connected(config(false), config(true)).await;
     let error = b.peer.remote_description(DescriptionKind::Offer, CHROMIUM).await.unwrap_err();
     assert_eq!(error.code(), "peer_bad_description");
     b.peer.add_video_track().await.unwrap();
-    b.told("a second negotiation", |told| told.negotiated.len() == 2).await;
+    b.wait_for("a second negotiation", |log| log.negotiated.len() == 2).await;
 }
 
-async fn tell(peer: &Peer, candidate: &str) -> Result<(), &'static str> {
+async fn add_candidate(peer: &Peer, candidate: &str) -> Result<(), &'static str> {
     peer.remote_candidate(candidate, None, Some(7)).await.map_err(|error| error.code())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn candidates_are_checked_and_counted() {
+async fn remote_candidates_are_validated_and_limited() {
     let (_a, b) = connected(config(false), config(true)).await;
     for broken in
         ["candidate:", "x", "candidate:1 1 udp 1 0.0.0.0 1 typ host", "candidate:1 1 udp 1 evil.example 1 typ host"]
     {
-        assert_eq!(tell(&b.peer, broken).await, Err("peer_bad_candidate"), "{broken}");
+        assert_eq!(add_candidate(&b.peer, broken).await, Err("peer_bad_candidate"), "{broken}");
     }
     for unused in ["", "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active"] {
-        assert_eq!(tell(&b.peer, unused).await, Ok(()), "{unused}");
+        assert_eq!(add_candidate(&b.peer, unused).await, Ok(()), "{unused}");
     }
     let mut outcome = Ok(());
     for port in 1..=MAX_REMOTE_CANDIDATES + 1 {
-        outcome = tell(&b.peer, &format!("candidate:{port} 1 udp 1 127.0.0.1 {port} typ host")).await;
+        outcome = add_candidate(&b.peer, &format!("candidate:{port} 1 udp 1 127.0.0.1 {port} typ host")).await;
     }
     assert_eq!(outcome, Err("peer_too_many"));
-    assert_eq!(b.told.borrow().state(), Some(PeerState::Connected));
+    assert_eq!(b.log.borrow().state(), Some(PeerState::Connected));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn candidates_that_come_before_their_description_are_kept() {
+async fn early_candidates_are_kept() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     for port in 1..=MAX_REMOTE_CANDIDATES {
-        assert_eq!(tell(&b.peer, &format!("candidate:{port} 1 udp 1 127.0.0.1 {port} typ host")).await, Ok(()));
+        assert_eq!(
+            add_candidate(&b.peer, &format!("candidate:{port} 1 udp 1 127.0.0.1 {port} typ host")).await,
+            Ok(())
+        );
     }
-    assert_eq!(tell(&b.peer, "candidate:1 1 udp 1 127.0.0.1 99 typ host").await, Err("peer_too_many"));
-    assert_eq!(tell(&b.peer, "candidate:2 1 udp 1 127.0.0.1 9 typ host").await, Ok(()), "known already");
+    assert_eq!(add_candidate(&b.peer, "candidate:1 1 udp 1 127.0.0.1 99 typ host").await, Err("peer_too_many"));
+    assert_eq!(add_candidate(&b.peer, "candidate:2 1 udp 1 127.0.0.1 9 typ host").await, Ok(()), "known already");
     join(&mut a, &mut b, std::time::Duration::ZERO);
     a.peer.offer().await.unwrap();
     b.connected().await;

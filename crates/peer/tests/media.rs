@@ -25,15 +25,15 @@ async fn both_ways(codec: VideoCodec) {
     let (a, b) = connected(one(codec, false), one(codec, true)).await;
     let _streams = [stream(&a, codec), stream(&b, codec)];
     for side in [&a, &b] {
-        let seen = side
-            .seen("pictures, sound and reports", |seen| {
-                seen.frames.get("1").is_some_and(|frames| frames.len() >= 45)
-                    && seen.audio.get("0").is_some_and(|packets| packets.len() >= 45)
-                    && seen.reports.len() == 2
+        let received = side
+            .wait_for_media("pictures, sound and reports", |received| {
+                received.frames.get("1").is_some_and(|frames| frames.len() >= 45)
+                    && received.audio.get("0").is_some_and(|packets| packets.len() >= 45)
+                    && received.reports.len() == 2
             })
             .await;
-        check(&seen.frames["1"], codec);
-        let audio = &seen.audio["0"];
+        check(&received.frames["1"], codec);
+        let audio = &received.audio["0"];
         assert!(audio.windows(2).all(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)));
         let stats = side.peer.stats().await.unwrap();
         assert_eq!((stats.video_codec, stats.received_codec), (Some(codec), Some(codec)));
@@ -43,36 +43,36 @@ async fn both_ways(codec: VideoCodec) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn vp8_and_sound_go_both_ways() {
+async fn vp8_and_audio_flow_both_ways() {
     both_ways(VideoCodec::Vp8).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn vp9_and_sound_go_both_ways() {
+async fn vp9_and_audio_flow_both_ways() {
     both_ways(VideoCodec::Vp9).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h264_and_sound_go_both_ways() {
+async fn h264_and_audio_flow_both_ways() {
     both_ways(VideoCodec::H264).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_picture_that_was_asked_for_is_enough() {
+async fn the_first_keyframe_is_enough() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     join(&mut a, &mut b, Duration::ZERO);
     a.peer.offer().await.unwrap();
     keyframe_requested(&a).await;
     a.peer.media().video(&picture(VideoCodec::Vp8, true, 0, 9_000));
-    b.seen("the picture", |seen| seen.frames.contains_key("1")).await; // no other one follows
+    b.wait_for_media("the picture", |received| received.frames.contains_key("1")).await; // no other one follows
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_for_a_keyframe_reaches_the_encoder_once() {
+async fn a_keyframe_request_reaches_the_encoder_once() {
     let (a, b) = connected(config(false), config(true)).await;
     keyframe_requested(&a).await; // when the connection was established
     a.peer.media().video(&picture(VideoCodec::Vp8, true, 0, 9_000));
-    b.seen("the picture", |seen| seen.frames.contains_key("1")).await;
+    b.wait_for_media("the picture", |received| received.frames.contains_key("1")).await;
     let _ = a.peer.media().take_keyframe_request(); // by the far side, while it had no picture
     let before = Instant::now();
     b.peer.media().request_keyframe();
@@ -81,32 +81,33 @@ async fn a_request_for_a_keyframe_reaches_the_encoder_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_estimate_grows_on_a_good_path() {
+async fn the_bandwidth_estimate_grows_on_a_good_path() {
     let (a, b) = connected(config(false), config(true)).await;
     a.peer.media().set_wanted(6_000_000);
     let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
     let start = PeerConfig::default().start_bitrate;
-    a.told("a higher target", |told| told.targets.last().is_some_and(|target| *target > 2 * start)).await;
+    a.wait_for("a higher target", |log| log.targets.last().is_some_and(|target| *target > 2 * start)).await;
     assert!(a.peer.media().target_bitrate() > start);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_go_on_after_a_restart() {
+async fn video_continues_after_an_ice_restart() {
     let (a, b) = connected(config(false), config(true)).await;
     let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
     for side in [&a, &b] {
-        side.seen("pictures", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 5)).await;
+        side.wait_for_media("pictures", |received| received.frames.get("1").is_some_and(|frames| frames.len() > 5))
+            .await;
     }
     b.peer.restart_ice().await.unwrap();
     for side in [&a, &b] {
-        side.told("connected again", |told| told.connections() > 1 && told.state() == Some(PeerState::Connected)).await;
-        let before = side.seen.borrow().frames["1"].len();
-        side.seen("more pictures", |seen| seen.frames["1"].len() > before + 20).await;
+        side.wait_for("connected again", |log| log.connections() > 1 && log.state() == Some(PeerState::Connected)).await;
+        let before = side.received.borrow().frames["1"].len();
+        side.wait_for_media("more pictures", |received| received.frames["1"].len() > before + 20).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn screens_shared_in_the_same_instant_are_both_seen() {
+async fn simultaneous_screen_shares_are_both_received() {
     let (a, b) = connected(config(false), config(true)).await;
     let (one, two) = tokio::join!(a.peer.add_video_track(), b.peer.add_video_track());
     let tracks = [one.unwrap(), two.unwrap()];
@@ -119,32 +120,35 @@ async fn screens_shared_in_the_same_instant_are_both_seen() {
         }
     });
     for side in [&a, &b] {
-        side.seen("the other's screen", |seen| seen.frames.iter().any(|(mid, frames)| mid != "1" && frames.len() > 5))
-            .await;
+        side.wait_for_media("the other's screen", |received| {
+            received.frames.iter().any(|(mid, frames)| mid != "1" && frames.len() > 5)
+        })
+        .await;
     }
     sender.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_far_side_that_starts_anew_is_seen_again() {
+async fn a_restarted_remote_sender_is_received() {
     let (a, b) = connected(config(false), config(true)).await;
     let _stream = stream(&b, VideoCodec::Vp8);
-    a.seen("pictures", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 5)).await;
+    a.wait_for_media("pictures", |received| received.frames.get("1").is_some_and(|frames| frames.len() > 5)).await;
     // A restarted program is a new participant with a new connection; the old one must not interfere.
     drop(b);
     let (a2, b2) = connected(PeerConfig { seed: 77, ..config(false) }, PeerConfig { seed: 78, ..config(true) }).await;
     let _stream = stream(&b2, VideoCodec::Vp8);
-    a2.seen("pictures again", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 5)).await;
+    a2.wait_for_media("pictures again", |received| received.frames.get("1").is_some_and(|frames| frames.len() > 5))
+        .await;
     a.peer.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_decoder_gets_its_keyframe() {
+async fn a_decoder_without_a_reference_gets_a_keyframe() {
     let (a, b) = connected(config(false), config(true)).await;
     let _stream = stream(&a, VideoCodec::Vp8);
-    b.seen("pictures", |seen| seen.frames.get("1").is_some_and(|frames| frames.len() > 10)).await;
-    let keyframes = |seen: &Seen| seen.frames["1"].iter().filter(|frame| frame.keyframe).count();
-    let before = keyframes(&b.seen.borrow());
+    b.wait_for_media("pictures", |received| received.frames.get("1").is_some_and(|frames| frames.len() > 10)).await;
+    let keyframes = |received: &ReceivedMedia| received.frames["1"].iter().filter(|frame| frame.keyframe).count();
+    let before = keyframes(&b.received.borrow());
     b.peer.media().request_keyframe();
-    b.seen("a keyframe more", |seen| keyframes(seen) > before).await;
+    b.wait_for_media("a keyframe more", |received| keyframes(received) > before).await;
 }

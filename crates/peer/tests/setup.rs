@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 const SETUP: Duration = Duration::from_millis(900);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_sides_connect_in_a_moment() {
+async fn two_sides_connect_quickly() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     join(&mut a, &mut b, Duration::ZERO);
     let start = Instant::now();
@@ -27,7 +27,7 @@ async fn two_sides_connect_in_a_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_signalling_path_adds_its_two_ways_and_little_more() {
+async fn slow_signalling_adds_little_more_than_its_round_trip() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     let way = Duration::from_millis(150);
     join(&mut a, &mut b, way);
@@ -39,22 +39,22 @@ async fn a_slow_signalling_path_adds_its_two_ways_and_little_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_is_prompt_and_the_last_event() {
+async fn closing_is_prompt_and_emits_the_last_event() {
     let (a, _b) = connected(config(false), config(true)).await;
     let start = Instant::now();
     a.peer.close().await;
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed()); // detects a stall
-    a.told("closed", |told| told.state() == Some(PeerState::Closed)).await;
+    a.wait_for("closed", |log| log.state() == Some(PeerState::Closed)).await;
     assert_eq!(a.peer.offer().await.map_err(|error| error.code()), Err("peer_closed"));
     a.peer.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_outlives_a_connection() {
+async fn no_task_outlives_a_connection() {
     for by_hand in [true, false] {
-        let (seen, _) = watch::channel(Seen::default());
-        let sink = Arc::new(Sink::new(seen));
-        let (events, mut told) = mpsc::channel(64);
+        let (media, _) = watch::channel(ReceivedMedia::default());
+        let sink = Arc::new(Sink::new(media));
+        let (events, mut event_receiver) = mpsc::channel(64);
         let peer = Peer::new(config(false), sink.clone(), events).await.unwrap();
         let media = peer.media();
         peer.offer().await.unwrap();
@@ -64,7 +64,7 @@ async fn nothing_outlives_a_connection() {
         drop((peer, media));
         // The task owns the sender of events, the driver the sink. Both must be dropped.
         let gone = async {
-            while told.recv().await.is_some() {}
+            while event_receiver.recv().await.is_some() {}
             while Arc::strong_count(&sink) > 1 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
@@ -74,16 +74,16 @@ async fn nothing_outlives_a_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_is_demanded_and_missing_is_an_error_of_its_own() {
-    let (events, _told) = mpsc::channel(64);
-    let (seen, _) = watch::channel(Seen::default());
+async fn relay_only_without_a_relay_has_its_own_error_code() {
+    let (events, _event_receiver) = mpsc::channel(64);
+    let (media, _) = watch::channel(ReceivedMedia::default());
     let config = PeerConfig { relay_only: true, ..config(false) };
-    let error = Peer::new(config, Arc::new(Sink::new(seen)), events).await.err().map(|error| error.code());
+    let error = Peer::new(config, Arc::new(Sink::new(media)), events).await.err().map(|error| error.code());
     assert_eq!(error, Some("peer_no_relay"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_does_not_answer_tells_no_address_of_ours() {
+async fn an_unresponsive_relay_reveals_no_local_address() {
     // A socket that receives and never answers.
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let url = format!("turn:{}", silent.local_addr().unwrap());
@@ -92,24 +92,24 @@ async fn a_relay_that_does_not_answer_tells_no_address_of_ours() {
     let (mut a, mut b) = (Side::new(config_a).await, Side::new(config(true)).await);
     join(&mut a, &mut b, Duration::ZERO);
     a.peer.offer().await.unwrap();
-    b.told("answered", |told| !told.descriptions.is_empty() && !told.candidates.is_empty()).await;
-    assert_eq!(a.told.borrow().candidates, Vec::<String>::new());
+    b.wait_for("answered", |log| !log.descriptions.is_empty() && !log.candidates.is_empty()).await;
+    assert_eq!(a.log.borrow().candidates, Vec::<String>::new());
     a.peer.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_that_dies_is_disconnected_within_seconds() {
+async fn a_dead_path_is_detected_within_seconds() {
     let (a, b) = connected(config(false), config(true)).await;
     // Closing ends DTLS and the sockets; the library notices only because its checks are not answered.
     b.peer.close().await;
-    a.told("gone", |told| {
-        matches!(told.state(), Some(PeerState::Disconnected | PeerState::Failed | PeerState::Closed))
+    a.wait_for("gone", |log| {
+        matches!(log.state(), Some(PeerState::Disconnected | PeerState::Failed | PeerState::Closed))
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn figures_name_the_path() {
+async fn stats_name_the_candidate_pair() {
     let (a, _b) = connected(config(false), config(true)).await;
     let stats = a.peer.stats().await.unwrap();
     assert_eq!(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// The `profile-level-id` if a description has none. RFC 6184 specifies level 1 of baseline; in practice it means the
 /// profile that browsers must support (RFC 7742).
-const H264_UNSAID: &str = "42e01f";
+const H264_DEFAULT: &str = "42e01f";
 
 /// The name of a line.
 pub(super) struct Name {
@@ -78,7 +78,7 @@ fn is_encrypted(protocol: &str) -> bool {
 /// Whether the writer sends and receives: the attribute of the line, otherwise of the session (RFC 8866 section 6.7),
 /// otherwise both.
 fn direction(session: &Section<'_>, section: &Section<'_>) -> (bool, bool) {
-    let said = |section: &Section<'_>| {
+    let in_section = |section: &Section<'_>| {
         section.attributes.iter().find_map(|(name, _)| match *name {
             "sendrecv" => Some((true, true)),
             "sendonly" => Some((true, false)),
@@ -87,18 +87,18 @@ fn direction(session: &Section<'_>, section: &Section<'_>) -> (bool, bool) {
             _ => None,
         })
     };
-    said(section).or_else(|| said(session)).unwrap_or((true, true))
+    in_section(section).or_else(|| in_section(session)).unwrap_or((true, true))
 }
 
 /// The attributes of one payload type.
 #[derive(Default)]
-struct Said<'a> {
+struct FormatAttributes<'a> {
     encoding: &'a str,
     fmtp: Vec<&'a str>,
     feedback: Feedback,
 }
 
-impl<'a> Said<'a> {
+impl<'a> FormatAttributes<'a> {
     fn parameter(&self, name: &str) -> Option<&'a str> {
         self.fmtp.iter().find_map(|fmtp| parameter(fmtp, name))
     }
@@ -110,47 +110,47 @@ fn codecs(
     formats: &[&str],
     video: &[VideoCodec],
 ) -> Result<Vec<Codec>, SdpError> {
-    let mut said: BTreeMap<u8, Said<'_>> = BTreeMap::new();
+    let mut attributes: BTreeMap<u8, FormatAttributes<'_>> = BTreeMap::new();
     let mut order = Vec::new();
     for format in formats {
         let number = payload_type(format).ok_or(SdpError::Attribute("payload type"))?;
-        if said.insert(number, Said::default()).is_some() {
+        if attributes.insert(number, FormatAttributes::default()).is_some() {
             return Err(SdpError::Attribute("payload type"));
         }
         order.push(number);
     }
-    hear(section, &mut said);
+    collect_attributes(section, &mut attributes);
     // With RTCP on the same port (RFC 5761 section 4), these are indistinguishable from RTCP.
     order.retain(|number| !(64..=95).contains(number));
     let mut codecs: Vec<Codec> = Vec::new();
     for number in &order {
-        let Some(format) = format(kind, &said[number]) else { continue };
+        let Some(format) = format(kind, &attributes[number]) else { continue };
         let ours = format.video().is_none_or(|codec| video.contains(&codec));
         // If a codec has several profiles, take the writer's first.
         if !ours || codecs.iter().any(|codec| codec.format.video() == format.video()) {
             continue;
         }
         let rtx = order.iter().copied().find(|candidate| {
-            let said = &said[candidate];
-            said.encoding.eq_ignore_ascii_case("rtx/90000")
-                && said.parameter("apt").and_then(payload_type) == Some(*number)
+            let attributes = &attributes[candidate];
+            attributes.encoding.eq_ignore_ascii_case("rtx/90000")
+                && attributes.parameter("apt").and_then(payload_type) == Some(*number)
         });
-        codecs.push(Codec { payload_type: *number, format, rtx, feedback: said[number].feedback });
+        codecs.push(Codec { payload_type: *number, format, rtx, feedback: attributes[number].feedback });
     }
     Ok(codecs)
 }
 
 /// Collects the attributes of a section's payload types.
-fn hear<'a>(section: &Section<'a>, said: &mut BTreeMap<u8, Said<'a>>) {
+fn collect_attributes<'a>(section: &Section<'a>, attributes: &mut BTreeMap<u8, FormatAttributes<'a>>) {
     for (name, value) in &section.attributes {
         let Some((number, value)) = value.trim().split_once([' ', '\t']) else { continue };
         let all = *name == "rtcp-fb" && number == "*";
         let wanted = payload_type(number);
-        for (_, said) in said.iter_mut().filter(|(number, _)| all || Some(**number) == wanted) {
+        for (_, attributes) in attributes.iter_mut().filter(|(number, _)| all || Some(**number) == wanted) {
             match *name {
-                "rtpmap" => said.encoding = value.trim(),
-                "fmtp" => said.fmtp.push(value.trim()),
-                "rtcp-fb" => feedback(&mut said.feedback, value),
+                "rtpmap" => attributes.encoding = value.trim(),
+                "fmtp" => attributes.fmtp.push(value.trim()),
+                "rtcp-fb" => feedback(&mut attributes.feedback, value),
                 _ => {}
             }
         }
@@ -168,18 +168,18 @@ fn feedback(feedback: &mut Feedback, value: &str) {
     }
 }
 
-fn format(kind: &LineKind, said: &Said<'_>) -> Option<Format> {
-    let encoding = said.encoding.to_ascii_lowercase();
+fn format(kind: &LineKind, attributes: &FormatAttributes<'_>) -> Option<Format> {
+    let encoding = attributes.encoding.to_ascii_lowercase();
     match (kind, encoding.as_str()) {
         // RFC 7587 requires `/2` whatever is sent. Some writers omit it, which makes no difference.
         (LineKind::Audio, "opus/48000/2" | "opus/48000/1" | "opus/48000") => Some(Format::Opus),
         (LineKind::Video, "vp8/90000") => Some(Format::Vp8),
         (LineKind::Video, "vp9/90000") => {
-            matches!(said.parameter("profile-id"), None | Some("0")).then_some(Format::Vp9)
+            matches!(attributes.parameter("profile-id"), None | Some("0")).then_some(Format::Vp9)
         }
         (LineKind::Video, "h264/90000") => {
-            let id = said.parameter("profile-level-id").unwrap_or(H264_UNSAID);
-            let whole = said.parameter("packetization-mode") == Some("1");
+            let id = attributes.parameter("profile-level-id").unwrap_or(H264_DEFAULT);
+            let whole = attributes.parameter("packetization-mode") == Some("1");
             (whole && is_constrained_baseline(id)).then(|| Format::H264 { profile_level_id: id.to_ascii_lowercase() })
         }
         _ => None,

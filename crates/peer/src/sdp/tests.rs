@@ -14,7 +14,7 @@ fn parse(text: &str) -> Result<Description, SdpError> {
 }
 
 #[test]
-fn an_offer_of_chromium_is_understood() {
+fn a_chromium_offer_is_parsed() {
     let offer = parse(CHROMIUM).unwrap();
     assert_eq!(offer.transport.setup, Setup::ActPass);
     let [audio, video, data] = &offer.lines[..] else { panic!("{:?}", offer.lines) };
@@ -36,7 +36,7 @@ fn an_offer_of_chromium_is_understood() {
 }
 
 #[test]
-fn an_offer_of_firefox_is_understood() {
+fn a_firefox_offer_is_parsed() {
     let offer = parse(FIREFOX).unwrap();
     let [audio, video] = &offer.lines[..] else { panic!("{:?}", offer.lines) };
     assert_eq!(audio.codecs[0].payload_type, 109);
@@ -53,7 +53,7 @@ fn an_offer_of_firefox_is_understood() {
 }
 
 #[test]
-fn what_is_written_is_read_alike() {
+fn written_descriptions_parse_to_the_same() {
     for text in [CHROMIUM, FIREFOX] {
         let description = parse(text).unwrap();
         assert_eq!(parse(&description.write(ORIGIN)), Ok(description));
@@ -74,7 +74,7 @@ fn with(from: &str, to: &str) -> Result<Description, SdpError> {
 }
 
 #[test]
-fn payload_types_that_would_break_a_stack_are_refused() {
+fn duplicate_and_invalid_payload_types_are_refused() {
     for bad in ["128", "255", "256", "-1", "x", "120 120"] {
         let line = format!("m=video 0 UDP/TLS/RTP/SAVPF {bad}");
         let text = with("m=video 0 UDP/TLS/RTP/SAVPF 120", &line);
@@ -83,7 +83,7 @@ fn payload_types_that_would_break_a_stack_are_refused() {
 }
 
 #[test]
-fn broken_attributes_are_refused() {
+fn malformed_attributes_are_refused() {
     assert_eq!(with("a=mid:1", "a=mid:0"), Err(SdpError::Attribute("mid")), "two lines of one name");
     assert_eq!(with("a=mid:1", "a=mid:a b"), Err(SdpError::Attribute("mid")));
     assert_eq!(with("a=ice-pwd:", "a=ice-pwd:short "), Err(SdpError::Attribute("ice-ufrag")));
@@ -97,21 +97,21 @@ fn broken_attributes_are_refused() {
 }
 
 #[test]
-fn size_is_bounded() {
+fn oversized_descriptions_are_refused() {
     assert_eq!(parse(&"a=x\r\n".repeat(MAX_BYTES)), Err(SdpError::TooLong));
     let lines = "m=audio 0 RTP/SAVPF 0\r\na=mid:0\r\n".repeat(crate::MAX_MEDIA_LINES + 1);
     assert_eq!(parse(&format!("v=0\r\n{lines}")), Err(SdpError::TooManyLines));
 }
 
 #[test]
-fn a_description_without_a_live_line_is_refused() {
+fn a_description_without_an_active_line_is_refused() {
     let text = "v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
     assert_eq!(parse(text), Err(SdpError::Missing("a media line that we take")));
     assert_eq!(parse("v=0\r\ns=-\r\n"), Err(SdpError::Missing("a media line")));
 }
 
 /// A summary of a description: its lines as `mid kind direction codecs`, and the transport.
-fn told(description: &Description) -> (Vec<String>, String) {
+fn summary(description: &Description) -> (Vec<String>, String) {
     let lines = description.lines.iter().map(|line| {
         let mid = if line.named { &line.mid } else { "-" };
         let direction = if line.rejected {
@@ -147,10 +147,10 @@ fn told(description: &Description) -> (Vec<String>, String) {
 }
 
 #[test]
-fn offers_of_other_programs_are_understood() {
+fn offers_of_other_implementations_are_parsed() {
     for (program, text, lines, transport) in OFFERS {
         let offer = parse(text).unwrap_or_else(|error| panic!("{program}: {error}"));
-        let (found, at) = told(&offer);
+        let (found, at) = summary(&offer);
         assert_eq!(
             (found, at.as_str()),
             (lines.iter().map(|line| (*line).to_owned()).collect(), *transport),
@@ -200,7 +200,7 @@ const KEY: &str = "a=fingerprint:sha-256 78:9B:34:CA:F5:4F:2E:22:0A:CD:94:1E:71:
 
 /// Each attribute of the transport is found in the session, in the tagged line, and in any other line of the group.
 #[test]
-fn the_transport_is_found_in_each_scope() {
+fn transport_attributes_are_found_at_media_and_session_level() {
     let [mid0, mid1, mux] = ["a=mid:0", "a=mid:1", "a=rtcp-mux"];
     for group in ["0 1", "1 0"] {
         for ice in 0..3 {
@@ -221,7 +221,7 @@ fn the_transport_is_found_in_each_scope() {
 }
 
 #[test]
-fn the_tagged_line_speaks_before_others_and_before_the_session() {
+fn the_tagged_line_takes_precedence_over_others_and_the_session() {
     let own = |ufrag: &str| ICE.replace("Lu9c", ufrag);
     let session = format!("a=group:BUNDLE 1 0\n{KEY}\n{}", own("session"));
     let text =
@@ -234,7 +234,7 @@ fn the_tagged_line_speaks_before_others_and_before_the_session() {
 }
 
 #[test]
-fn a_fingerprint_that_can_be_checked_is_taken_wherever_it_is() {
+fn a_supported_fingerprint_is_found_at_any_level() {
     let sha1 = "a=fingerprint:sha-1 7E:F2:8F:2D:99:03:95:9F:63:D3:D8:93:DC:E7:52:77:9C:84:16:29";
     for (session, audio, video) in [
         (format!("{sha1}\n{KEY}"), "", ""),
@@ -254,7 +254,7 @@ fn a_fingerprint_that_can_be_checked_is_taken_wherever_it_is() {
 }
 
 #[test]
-fn extensions_and_direction_of_the_session_are_all_lines_and_a_lines_own_come_first() {
+fn line_attributes_override_session_attributes() {
     let session = format!("{GROUP}\n{ICE}\n{KEY}\na=recvonly\na=extmap:3 {TRANSPORT_CC_URI}\na=extmap:4 {MID_URI}");
     let text = three(&session, "a=mid:0\na=rtcp-mux", &format!("a=mid:1\na=sendonly\na=extmap:7/sendrecv {MID_URI}"));
     let found = parse(&text).unwrap();
@@ -263,7 +263,7 @@ fn extensions_and_direction_of_the_session_are_all_lines_and_a_lines_own_come_fi
 }
 
 #[test]
-fn a_line_without_a_port_lives_only_as_bundle_only_and_in_a_group() {
+fn a_line_with_port_0_is_active_only_if_bundle_only() {
     let text = |group: &str, more: &str| {
         let video = format!("a=mid:1\n{more}");
         three(&format!("{group}\n{ICE}\n{KEY}"), "a=mid:0\na=rtcp-mux", &video).replace("m=video 9", "m=video 0")
@@ -275,7 +275,7 @@ fn a_line_without_a_port_lives_only_as_bundle_only_and_in_a_group() {
 }
 
 #[test]
-fn nothing_is_asked_of_a_line_that_is_switched_off() {
+fn a_rejected_line_needs_no_attributes() {
     for more in ["", "a=mid:0", "a=mid:a b", "a=mid:far-too-long-to-be-in-a-packet", "a=rtpmap:x", "a=ssrc:x"] {
         let text =
             three(&format!("{GROUP}\n{ICE}\n{KEY}"), "a=mid:0\na=rtcp-mux", more).replace("m=video 9", "m=video 0");
@@ -286,7 +286,7 @@ fn nothing_is_asked_of_a_line_that_is_switched_off() {
 }
 
 #[test]
-fn lines_outside_of_the_first_ones_group_are_rejected() {
+fn lines_outside_the_first_bundle_group_are_rejected() {
     let parts = |group| three(&format!("{group}\n{ICE}\n{KEY}"), "a=mid:0\na=rtcp-mux", "a=mid:1\na=rtcp-mux");
     for group in ["a=group:LS 0 1", "a=group:BUNDLE 0\na=group:BUNDLE 1", "a=group:BUNDLE 0 x", "a=group:BUNDLE"] {
         let found = parse(&parts(group)).unwrap();
@@ -297,7 +297,7 @@ fn lines_outside_of_the_first_ones_group_are_rejected() {
 }
 
 #[test]
-fn codecs_are_known_however_they_are_spelt() {
+fn codec_names_are_case_insensitive() {
     let codecs = |media: &str, said: &str| {
         let head = format!("{ICE}\n{KEY}");
         let text = format!("v=0\n{head}\nm={media}\na=rtcp-mux\n{said}\n");
@@ -340,7 +340,7 @@ fn codecs_are_known_however_they_are_spelt() {
 }
 
 #[test]
-fn each_part_in_the_handshake_is_read_and_none_is_made_up() {
+fn the_dtls_setup_role_is_parsed_and_never_invented() {
     let setup = |word: &str| {
         let session = format!("{GROUP}\n{ICE}\n{KEY}").replace("actpass", word);
         parse(&three(&session, "a=mid:0\na=rtcp-mux", "a=mid:1")).map(|found| found.transport.setup)
@@ -352,7 +352,7 @@ fn each_part_in_the_handshake_is_read_and_none_is_made_up() {
 }
 
 #[test]
-fn candidates_of_other_transports_are_left_out() {
+fn candidates_of_other_transports_are_skipped() {
     let at = |port: u16| format!("a=candidate:1 1 udp 1 192.0.2.1 {port} typ host\na=end-of-candidates");
     let other = ICE.replace("Lu9c", "other");
     let text = three(
@@ -365,7 +365,7 @@ fn candidates_of_other_transports_are_left_out() {
 }
 
 #[test]
-fn a_new_line_may_take_a_dead_ones_place_and_no_other() {
+fn only_a_stopped_line_may_be_reused() {
     let of = |mid: &str, port: u16| {
         let video = format!("a=mid:{mid}");
         let session = format!("a=group:BUNDLE 0 {mid}\n{ICE}\n{KEY}");
@@ -377,12 +377,12 @@ fn a_new_line_may_take_a_dead_ones_place_and_no_other() {
 
 proptest! {
     #[test]
-    fn no_text_panics(text in "([vmaosct]=[ -~]{0,60}\r?\n){0,40}") {
+    fn arbitrary_text_never_panics(text in "([vmaosct]=[ -~]{0,60}\r?\n){0,40}") {
         let _ = parse(&text);
     }
 
     #[test]
-    fn what_is_accepted_can_be_written_and_read_again(text in prop_oneof![mutated(), mutated_shape()]) {
+    fn accepted_descriptions_survive_a_round_trip(text in prop_oneof![mutated(), mutated_shape()]) {
         crate::fuzz::description(text.as_bytes());
         if let Ok(description) = parse(&text) {
             let lines = text.lines().filter(|line| line.starts_with("m=")).count();
@@ -393,12 +393,12 @@ proptest! {
 
     /// The order of a line's attributes does not matter.
     #[test]
-    fn attributes_may_be_in_any_order(shape in 0..OFFERS.len(), seed in any::<u64>()) {
+    fn attribute_order_does_not_matter(shape in 0..OFFERS.len(), seed in any::<u64>()) {
         let (program, text, ..) = OFFERS[shape];
         let shuffled = shuffled(text, seed);
         let (was, is) = (parse(text).unwrap(), parse(&shuffled));
-        let told = |d: &Description| (told(d), d.lines.iter().map(|l| l.codecs.clone()).collect::<Vec<_>>());
-        prop_assert_eq!(is.as_ref().map(told), Ok(told(&was)), "{} {}", program, shuffled);
+        let with_codecs = |d: &Description| (summary(d), d.lines.iter().map(|l| l.codecs.clone()).collect::<Vec<_>>());
+        prop_assert_eq!(is.as_ref().map(with_codecs), Ok(with_codecs(&was)), "{} {}", program, shuffled);
     }
 }
 

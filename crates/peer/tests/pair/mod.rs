@@ -14,38 +14,38 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a sink has received, by media line.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedMedia {
     pub(crate) frames: HashMap<String, Vec<EncodedFrame>>,
     pub(crate) audio: HashMap<String, Vec<AudioPacket>>,
     pub(crate) reports: HashMap<String, usize>,
 }
 
 /// A sink that records everything.
-pub(crate) struct Sink(watch::Sender<Seen>);
+pub(crate) struct Sink(watch::Sender<ReceivedMedia>);
 
 impl Sink {
-    pub(crate) fn new(seen: watch::Sender<Seen>) -> Sink {
-        Sink(seen)
+    pub(crate) fn new(media: watch::Sender<ReceivedMedia>) -> Sink {
+        Sink(media)
     }
 }
 
 impl MediaSink for Sink {
     fn video(&self, mid: &str, frame: EncodedFrame) {
-        self.0.send_modify(|seen| seen.frames.entry(mid.into()).or_default().push(frame));
+        self.0.send_modify(|media| media.frames.entry(mid.into()).or_default().push(frame));
     }
 
     fn audio(&self, mid: &str, packet: AudioPacket) {
-        self.0.send_modify(|seen| seen.audio.entry(mid.into()).or_default().push(packet));
+        self.0.send_modify(|media| media.audio.entry(mid.into()).or_default().push(packet));
     }
 
     fn sender_report(&self, mid: &str, _: u64, _: u32) {
-        self.0.send_modify(|seen| *seen.reports.entry(mid.into()).or_default() += 1);
+        self.0.send_modify(|media| *media.reports.entry(mid.into()).or_default() += 1);
     }
 }
 
 /// A summary of a side's events, for tests to wait on.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Told {
+pub(crate) struct EventLog {
     pub(crate) states: Vec<(Instant, PeerState)>,
     pub(crate) tracks: Vec<(String, TrackKind)>,
     pub(crate) ended: Vec<String>,
@@ -56,7 +56,7 @@ pub(crate) struct Told {
     pub(crate) errors: Vec<&'static str>,
 }
 
-impl Told {
+impl EventLog {
     pub(crate) fn state(&self) -> Option<PeerState> {
         self.states.last().map(|(_, state)| *state)
     }
@@ -70,10 +70,10 @@ impl Told {
 /// One side of a connection.
 pub(crate) struct Side {
     pub(crate) peer: Arc<Peer>,
-    pub(crate) told: watch::Receiver<Told>,
-    pub(crate) seen: watch::Receiver<Seen>,
+    pub(crate) log: watch::Receiver<EventLog>,
+    pub(crate) received: watch::Receiver<ReceivedMedia>,
     events: Option<mpsc::Receiver<PeerEvent>>,
-    tell: Option<watch::Sender<Told>>,
+    log_sender: Option<watch::Sender<EventLog>>,
 }
 
 pub(crate) fn config(polite: bool) -> PeerConfig {
@@ -82,25 +82,29 @@ pub(crate) fn config(polite: bool) -> PeerConfig {
 
 impl Side {
     pub(crate) async fn new(config: PeerConfig) -> Side {
-        let (seen_sender, seen) = watch::channel(Seen::default());
-        let (tell, told) = watch::channel(Told::default());
+        let (media_sender, received) = watch::channel(ReceivedMedia::default());
+        let (log_sender, log) = watch::channel(EventLog::default());
         let (sender, events) = mpsc::channel(64);
-        let peer = Arc::new(Peer::new(config, Arc::new(Sink(seen_sender)), sender).await.unwrap());
-        Side { peer, told, seen, events: Some(events), tell: Some(tell) }
+        let peer = Arc::new(Peer::new(config, Arc::new(Sink(media_sender)), sender).await.unwrap());
+        Side { peer, log, received, events: Some(events), log_sender: Some(log_sender) }
     }
 
-    /// Waits until the events match `wish`.
-    pub(crate) async fn told(&self, what: &str, wish: impl FnMut(&Told) -> bool) -> Told {
-        wait(self.told.clone(), what, wish).await
+    /// Waits until the events match `condition`.
+    pub(crate) async fn wait_for(&self, what: &str, condition: impl FnMut(&EventLog) -> bool) -> EventLog {
+        wait(self.log.clone(), what, condition).await
     }
 
-    /// Waits until the received media matches `wish`.
-    pub(crate) async fn seen(&self, what: &str, wish: impl FnMut(&Seen) -> bool) -> Seen {
-        wait(self.seen.clone(), what, wish).await
+    /// Waits until the received media matches `condition`.
+    pub(crate) async fn wait_for_media(
+        &self,
+        what: &str,
+        condition: impl FnMut(&ReceivedMedia) -> bool,
+    ) -> ReceivedMedia {
+        wait(self.received.clone(), what, condition).await
     }
 
-    pub(crate) async fn connected(&self) -> Told {
-        self.told("connected", |told| told.state() == Some(PeerState::Connected)).await
+    pub(crate) async fn connected(&self) -> EventLog {
+        self.wait_for("connected", |log| log.state() == Some(PeerState::Connected)).await
     }
 }
 
@@ -121,9 +125,9 @@ pub(crate) async fn keyframe_requested(side: &Side) -> Instant {
 async fn wait<T: Clone + std::fmt::Debug>(
     mut watch: watch::Receiver<T>,
     what: &str,
-    mut wish: impl FnMut(&T) -> bool,
+    mut condition: impl FnMut(&T) -> bool,
 ) -> T {
-    let waited = tokio::time::timeout(PATIENCE, watch.wait_for(|value| wish(value))).await;
+    let waited = tokio::time::timeout(PATIENCE, watch.wait_for(|value| condition(value))).await;
     let found = waited.map(|found| found.expect("the side is gone").clone());
     found.unwrap_or_else(|_| panic!("timed out waiting for {what}; {:?}", watch.borrow()))
 }
@@ -142,7 +146,7 @@ pub(crate) fn join_through(a: &mut Side, b: &mut Side, delay: Duration, rewrite:
 
 fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) -> String) {
     let mut events = side.events.take().unwrap();
-    let tell = side.tell.take().unwrap();
+    let log_sender = side.log_sender.take().unwrap();
     let (line, mut far_end) = mpsc::unbounded_channel::<(Instant, PeerEvent)>();
     let (report, mut errors) = mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -164,10 +168,10 @@ fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) ->
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                Some(error) = errors.recv() => tell.send_modify(|told| told.errors.push(error)),
+                Some(error) = errors.recv() => log_sender.send_modify(|log| log.errors.push(error)),
                 event = events.recv() => {
                     let Some(event) = event else { break };
-                    tell.send_modify(|told| note(told, &event));
+                    log_sender.send_modify(|log| record(log, &event));
                     let _ = line.send((Instant::now(), event));
                 }
             }
@@ -175,16 +179,16 @@ fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) ->
     });
 }
 
-fn note(told: &mut Told, event: &PeerEvent) {
+fn record(log: &mut EventLog, event: &PeerEvent) {
     match event.clone() {
-        PeerEvent::LocalDescription { sdp, .. } => told.descriptions.push(sdp),
-        PeerEvent::LocalCandidate { candidate, .. } => told.candidates.push(candidate),
+        PeerEvent::LocalDescription { sdp, .. } => log.descriptions.push(sdp),
+        PeerEvent::LocalCandidate { candidate, .. } => log.candidates.push(candidate),
         PeerEvent::EndOfCandidates => {}
-        PeerEvent::State(state) => told.states.push((Instant::now(), state)),
-        PeerEvent::Negotiated { video, audio } => told.negotiated.push((video, audio)),
-        PeerEvent::RemoteTrack { mid, kind } => told.tracks.push((mid, kind)),
-        PeerEvent::RemoteTrackEnded { mid } => told.ended.push(mid),
-        PeerEvent::Target(target) => told.targets.push(target),
+        PeerEvent::State(state) => log.states.push((Instant::now(), state)),
+        PeerEvent::Negotiated { video, audio } => log.negotiated.push((video, audio)),
+        PeerEvent::RemoteTrack { mid, kind } => log.tracks.push((mid, kind)),
+        PeerEvent::RemoteTrackEnded { mid } => log.ended.push(mid),
+        PeerEvent::Target(target) => log.targets.push(target),
     }
 }
 
