@@ -74,7 +74,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn gives_the_burst_and_then_the_rate() {
+    fn a_bucket_grants_the_burst_then_the_rate() {
         let start = Instant::now();
         let mut bucket = Bucket::new(Rate::new(2.0, 5.0), start);
         assert_eq!((0..10).filter(|_| bucket.take(start, 1.0)).count(), 5);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn never_holds_more_than_the_burst() {
+    fn a_bucket_never_holds_more_than_the_burst() {
         let start = Instant::now();
         let mut bucket = Bucket::new(Rate::new(1000.0, 3.0), start);
         let later = start + Duration::from_secs(3600);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_gives_nothing() {
+    fn a_clock_that_steps_back_grants_nothing() {
         let start = Instant::now();
         let later = start + Duration::from_secs(10);
         let mut bucket = Bucket::new(Rate::new(1.0, 1.0), later);

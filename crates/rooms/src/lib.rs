@@ -7,8 +7,8 @@
 pub mod board;
 pub mod bucket;
 pub mod limits;
-mod picture;
 pub mod room;
+mod room_view;
 #[allow(clippy::module_inception)]
 pub mod rooms;
 pub mod source;

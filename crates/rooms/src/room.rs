@@ -8,7 +8,7 @@ use signaling::message::{
     ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Resolution, ServerMessage, SessionId,
 };
 
-use crate::picture::Picture;
+use crate::room_view::RoomView;
 
 /// The person who owns a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ struct Seat {
     person: Person,
     media: MediaState,
     connected: bool,
-    picture: Picture,
+    view: RoomView,
 }
 
 impl Room {
@@ -144,7 +144,7 @@ impl Room {
         self.seats_changed = true;
         self.outputs.push_back((seat.session, ServerMessage::Left { reason }));
         for other in &mut self.seats {
-            if let Some(message) = other.picture.left(&seat.id, reason) {
+            if let Some(message) = other.view.left(&seat.id, reason) {
                 self.outputs.push_back((other.session.clone(), message));
             }
         }
@@ -211,7 +211,7 @@ impl Room {
     /// state as soon as it has.
     pub fn set_open(&mut self, session: &SessionId, is_open: bool) {
         let Some(index) = self.seats.iter().position(|seat| &seat.session == session) else { return };
-        self.seats[index].picture.is_open = is_open;
+        self.seats[index].view.is_open = is_open;
         if is_open {
             self.redraw(index);
         }
@@ -321,8 +321,8 @@ impl Room {
     /// Sends the door's state to one person.
     pub fn tell_door(&mut self, session: &SessionId) {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
-        seat.picture.door_is_news = !seat.picture.is_open;
-        if seat.picture.is_open {
+        seat.view.door_is_news = !seat.view.is_open;
+        if seat.view.is_open {
             self.outputs.push_back((session.clone(), self.door.news()));
         }
     }
@@ -356,9 +356,9 @@ impl Room {
 
     fn tell_lobby(&mut self) {
         let keeper = self.seats.iter_mut().find(|seat| self.door.keeper.as_ref() == Some(&seat.id));
-        let Some(Seat { session, picture, .. }) = keeper else { return };
-        picture.lobby_is_news = !picture.is_open;
-        if !picture.is_open {
+        let Some(Seat { session, view, .. }) = keeper else { return };
+        view.lobby_is_news = !view.is_open;
+        if !view.is_open {
             return;
         }
         let session = session.clone();
@@ -370,8 +370,8 @@ impl Room {
     fn seat(&mut self, session: &SessionId, person: &Person, media: MediaState) {
         let id = ParticipantId(format!("p{}", self.next));
         self.next += 1;
-        let picture = Picture::new(self.seats.iter().map(|seat| (seat.id.clone(), seat.media)));
-        let seat = Seat { id, session: session.clone(), person: person.clone(), media, connected: true, picture };
+        let view = RoomView::new(self.seats.iter().map(|seat| (seat.id.clone(), seat.media)));
+        let seat = Seat { id, session: session.clone(), person: person.clone(), media, connected: true, view };
         let joined = ServerMessage::Joined {
             room: self.name.clone(),
             you: seat.id.clone(),
@@ -384,7 +384,7 @@ impl Room {
         self.redraw_others(session);
     }
 
-    /// Brings the pictures of everybody else up to date.
+    /// Brings the views of everybody else up to date.
     fn redraw_others(&mut self, session: &SessionId) {
         for index in 0..self.seats.len() {
             if &self.seats[index].session != session {
@@ -393,22 +393,22 @@ impl Room {
         }
     }
 
-    /// Sends one person everything that their picture of the others lacks, if they currently receive events.
+    /// Sends one person everything that their view of the others lacks, if they currently receive events.
     fn redraw(&mut self, index: usize) {
-        if !self.seats[index].picture.is_open {
+        if !self.seats[index].view.is_open {
             return;
         }
         let others: Vec<(Participant, bool)> = self.others(index).map(|o| (o.participant(), o.connected)).collect();
-        let Seat { session, picture, .. } = &mut self.seats[index];
+        let Seat { session, view, .. } = &mut self.seats[index];
         let session = session.clone();
-        let news = picture.draw(&others);
+        let news = view.update(&others);
         self.outputs.extend(news.into_iter().map(|message| (session.clone(), message)));
-        let Picture { door_is_news, lobby_is_news, .. } = self.seats[index].picture;
+        let RoomView { door_is_news, lobby_is_news, .. } = self.seats[index].view;
         if door_is_news {
             self.tell_door(&session);
         }
         if lobby_is_news {
-            self.seats[index].picture.lobby_is_news = false;
+            self.seats[index].view.lobby_is_news = false;
             self.tell_lobby();
         }
     }
@@ -417,7 +417,7 @@ impl Room {
     fn introduce(&mut self, to: &SessionId, id: &ParticipantId) {
         let Some(index) = self.seats.iter().position(|seat| &seat.session == to && &seat.id != id) else { return };
         let Some(other) = self.seats.iter().find(|seat| &seat.id == id).map(Seat::participant) else { return };
-        if let Some(message) = self.seats[index].picture.introduce(other) {
+        if let Some(message) = self.seats[index].view.introduce(other) {
             self.outputs.push_back((to.clone(), message));
         }
     }

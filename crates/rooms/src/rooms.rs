@@ -94,7 +94,7 @@ pub struct Rooms {
 ///       (ended)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
+enum ClientConnection {
     Live,
     Broken { until: Instant },
 }
@@ -108,7 +108,7 @@ struct Session {
     watching: Watching,
     /// Bytes of the board that are published but not yet in the backlog.
     publishing: usize,
-    link: Link,
+    connection: ClientConnection,
     /// The networks from which they connect; empty for proven members.
     sources: Vec<Source>,
     /// Messages that the client has not acknowledged.
@@ -173,7 +173,7 @@ impl Rooms {
             knocks: None,
             watching: Watching::No,
             publishing: 0,
-            link: Link::Live,
+            connection: ClientConnection::Live,
             sources,
             backlog: Backlog::default(),
             is_open: true,
@@ -195,7 +195,7 @@ impl Rooms {
     /// [`ErrorCode::CannotResume`] if the session does not exist or belongs to another device.
     pub fn resume(&mut self, session: &SessionId, key: &str) -> Result<(), ErrorCode> {
         let found = self.sessions.get_mut(session).filter(|found| found.person.key == key);
-        found.ok_or(ErrorCode::CannotResume)?.link = Link::Live;
+        found.ok_or(ErrorCode::CannotResume)?.connection = ClientConnection::Live;
         self.in_room(session, |room| room.set_connected(session, true));
         Ok(())
     }
@@ -208,8 +208,8 @@ impl Rooms {
             return self.end(session, Some(ErrorCode::Timeout), LeaveReason::Timeout);
         }
         let Some(found) = self.sessions.get_mut(session) else { return };
-        if found.link == Link::Live {
-            found.link = Link::Broken { until };
+        if found.connection == ClientConnection::Live {
+            found.connection = ClientConnection::Broken { until };
             self.in_room(session, |room| room.set_connected(session, false));
         }
     }
@@ -272,9 +272,9 @@ impl Rooms {
         let mut over: Vec<(Instant, SessionId)> = self
             .sessions
             .iter()
-            .filter_map(|(id, session)| match session.link {
-                Link::Broken { until } if until <= now => Some((until, id.clone())),
-                Link::Broken { .. } | Link::Live => None,
+            .filter_map(|(id, session)| match session.connection {
+                ClientConnection::Broken { until } if until <= now => Some((until, id.clone())),
+                ClientConnection::Broken { .. } | ClientConnection::Live => None,
             })
             .collect();
         over.sort_by(|a, b| (a.0, &a.1.0).cmp(&(b.0, &b.1.0)));
@@ -287,9 +287,9 @@ impl Rooms {
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.sessions
             .values()
-            .filter_map(|session| match session.link {
-                Link::Broken { until } => Some(until),
-                Link::Live => None,
+            .filter_map(|session| match session.connection {
+                ClientConnection::Broken { until } => Some(until),
+                ClientConnection::Live => None,
             })
             .min()
     }

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv6_subscriber_is_one_source_and_a_household_another() {
+    fn an_ipv6_subscriber_and_a_household_are_separate_sources() {
         let all = |text: &str| Source::all(text.parse().unwrap());
         assert_eq!(all("192.0.2.1"), all("::ffff:192.0.2.1"));
         assert_ne!(all("192.0.2.1"), all("192.0.2.2"));

@@ -50,14 +50,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// What a client knows from its messages alone.
 #[derive(Default)]
-struct Picture {
+struct ReceivedState {
     room: Option<(String, ParticipantId)>,
     others: BTreeMap<ParticipantId, (MediaState, bool)>,
     chat: Vec<(ParticipantId, u64)>,
 }
 
-impl Picture {
-    fn hear(&mut self, message: &ServerMessage) {
+impl ReceivedState {
+    fn apply(&mut self, message: &ServerMessage) {
         match message {
             ServerMessage::Joined { room, you, participants } => {
                 assert!(self.room.is_none(), "joined twice");
@@ -93,7 +93,7 @@ struct World {
     sessions: Vec<SessionId>,
     devices: HashMap<SessionId, u8>,
     broken: HashMap<SessionId, Instant>,
-    pictures: HashMap<SessionId, Picture>,
+    received: HashMap<SessionId, ReceivedState>,
 }
 
 impl World {
@@ -109,7 +109,7 @@ impl World {
             sessions: Vec::new(),
             devices: HashMap::new(),
             broken: HashMap::new(),
-            pictures: HashMap::new(),
+            received: HashMap::new(),
         }
     }
 
@@ -157,7 +157,7 @@ impl World {
         if opened {
             self.sessions.push(session.clone());
             self.devices.insert(session.clone(), device);
-            self.pictures.insert(session, Picture::default());
+            self.received.insert(session, ReceivedState::default());
         }
     }
 
@@ -189,10 +189,10 @@ impl World {
             match output {
                 Output::Write(_) | Output::Kept { .. } | Output::Publish { .. } => {}
                 Output::Send { to, message } => {
-                    self.pictures.get_mut(&to).expect("only to live sessions").hear(&message);
+                    self.received.get_mut(&to).expect("only to live sessions").apply(&message);
                 }
                 Output::End { session, .. } => {
-                    assert!(self.pictures.remove(&session).is_some(), "ended twice");
+                    assert!(self.received.remove(&session).is_some(), "ended twice");
                     self.sessions.retain(|other| other != &session);
                     self.broken.remove(&session);
                 }
@@ -207,7 +207,7 @@ impl World {
             assert!(over <= *since + Duration::from_secs(30));
         }
         let mut ids = HashSet::new();
-        for (session, picture) in &self.pictures {
+        for (session, picture) in &self.received {
             let seat = self.rooms.seat(session).map(|(room, id)| (room.to_owned(), id.clone()));
             assert_eq!(picture.room, seat);
             let Some((room, me)) = seat else { continue };
@@ -216,7 +216,7 @@ impl World {
         }
     }
 
-    fn check_picture(&self, picture: &Picture, room: &str, me: &ParticipantId) {
+    fn check_picture(&self, picture: &ReceivedState, room: &str, me: &ParticipantId) {
         let truth = self.rooms.participants(room);
         assert!(truth.len() <= PARTICIPANTS);
         let keys: HashSet<_> = truth.iter().map(|participant| &participant.key).collect();
@@ -228,7 +228,7 @@ impl World {
             match self.rooms.seat(session) {
                 Some((theirs, id)) if theirs == room && id != me => {
                     assert_eq!(picture.others[id].1, !self.broken.contains_key(session));
-                    self.check_chat(picture, &self.pictures[session]);
+                    self.check_chat(picture, &self.received[session]);
                 }
                 Some(_) | None => {}
             }
@@ -236,7 +236,7 @@ impl World {
     }
 
     /// Both received the same lines since the later of them joined.
-    fn check_chat(&self, one: &Picture, other: &Picture) {
+    fn check_chat(&self, one: &ReceivedState, other: &ReceivedState) {
         let shared = one.chat.len().min(other.chat.len());
         assert_eq!(one.chat[one.chat.len() - shared..], other.chat[other.chat.len() - shared..]);
     }
@@ -246,7 +246,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_client_s_picture_is_the_room(steps in prop::collection::vec(step(), 1..120)) {
+    fn every_client_s_state_matches_the_room(steps in prop::collection::vec(step(), 1..120)) {
         let mut world = World::new();
         for step in steps {
             world.take(step);

@@ -45,12 +45,13 @@ fn now() -> Draft {
 }
 
 fn notices(board: &mut Board) -> Vec<(String, NoticeKind)> {
-    let told = std::iter::from_fn(|| board.poll_told());
-    told.filter_map(|(key, news)| match news {
-        BoardNews::Notice(notice) => Some((key.trim_start_matches("key of ").to_owned(), notice.kind)),
-        _ => None,
-    })
-    .collect()
+    let notifications = std::iter::from_fn(|| board.poll_notification());
+    notifications
+        .filter_map(|(key, news)| match news {
+            BoardNews::Notice(notice) => Some((key.trim_start_matches("key of ").to_owned(), notice.kind)),
+            _ => None,
+        })
+        .collect()
 }
 
 fn taken(board: &Board, id: &str) -> Vec<String> {
@@ -62,7 +63,7 @@ fn room(board: &Board, id: &str) -> String {
 }
 
 #[test]
-fn a_table_has_its_host_and_a_room_nobody_guesses() {
+fn a_table_has_a_host_and_an_unguessable_room() {
     let mut board = board("Europe/Berlin");
     let id = board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + HOUR)).unwrap();
     assert_eq!(taken(&board, &id), ["Ada"]);
@@ -72,7 +73,7 @@ fn a_table_has_its_host_and_a_room_nobody_guesses() {
 }
 
 #[test]
-fn times_past_and_far_are_refused_and_a_late_click_is_not() {
+fn past_and_distant_times_are_refused_with_a_grace_period() {
     let mut board = board("Europe/Berlin");
     let mut lay = |starts| board.lay(FRIDAY, &who("Ada"), slot(starts)).map(|id| board.delete("key of Ada", &id));
     assert_eq!(lay(FRIDAY - 2 * MINUTE), Err(ErrorCode::SlotPast));
@@ -83,7 +84,7 @@ fn times_past_and_far_are_refused_and_a_late_click_is_not() {
 }
 
 #[test]
-fn nobody_books_twice_and_touching_times_are_two_times() {
+fn overlapping_bookings_are_refused_and_adjacent_ones_allowed() {
     let mut board = board("Europe/Berlin");
     let first = board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + HOUR)).unwrap();
     let clash = board.lay(FRIDAY, &who("Ben"), slot(FRIDAY + HOUR + 59 * MINUTE)).unwrap();
@@ -96,7 +97,7 @@ fn nobody_books_twice_and_touching_times_are_two_times() {
 }
 
 #[test]
-fn the_last_seat_goes_to_one_and_the_other_may_wait() {
+fn the_last_seat_goes_to_one_and_the_other_may_queue() {
     let mut board = board("Europe/Berlin");
     let id = board.lay(FRIDAY, &who("Ada"), Draft { seats: 2, ..slot(FRIDAY + HOUR) }).unwrap();
     assert_eq!(board.take(FRIDAY, &who("Ben"), &id, false), Ok(()));
@@ -109,7 +110,7 @@ fn the_last_seat_goes_to_one_and_the_other_may_wait() {
 }
 
 #[test]
-fn a_host_who_leaves_hands_over_and_the_last_clears_the_table() {
+fn a_leaving_host_hands_over_and_the_last_person_removes_the_table() {
     let mut board = board("Europe/Berlin");
     let id = board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + HOUR)).unwrap();
     board.take(FRIDAY, &who("Ben"), &id, false).unwrap();
@@ -122,7 +123,7 @@ fn a_host_who_leaves_hands_over_and_the_last_clears_the_table() {
 }
 
 #[test]
-fn a_table_taken_away_is_told_to_those_who_counted_on_it() {
+fn deleting_a_table_notifies_the_seated_and_the_waiting() {
     let mut board = board("Europe/Berlin");
     let id = board.lay(FRIDAY, &who("Ada"), Draft { seats: 2, ..slot(FRIDAY + HOUR) }).unwrap();
     board.take(FRIDAY, &who("Ben"), &id, false).unwrap();
@@ -134,7 +135,7 @@ fn a_table_taken_away_is_told_to_those_who_counted_on_it() {
 }
 
 #[test]
-fn those_with_a_seat_are_reminded_once_each_time_when_they_are_here() {
+fn seated_people_get_each_reminder_once_while_present() {
     let mut board = board("Asia/Seoul");
     let starts = FRIDAY + HOUR;
     let id = board.lay(FRIDAY, &who("Ada"), slot(starts)).unwrap();
@@ -155,7 +156,7 @@ fn those_with_a_seat_are_reminded_once_each_time_when_they_are_here() {
 }
 
 #[test]
-fn a_weekly_table_comes_again_at_the_same_time_by_the_clocks() {
+fn a_weekly_table_recurs_at_the_same_local_time() {
     for (zone, later) in [("Europe/Berlin", 7 * DAY - HOUR), ("Asia/Seoul", 7 * DAY)] {
         let mut board = board(zone);
         let starts = FRIDAY + HOUR;
@@ -175,7 +176,7 @@ fn a_weekly_table_comes_again_at_the_same_time_by_the_clocks() {
 }
 
 #[test]
-fn a_host_who_is_busy_next_week_is_not_seated_twice_and_keeps_the_table() {
+fn a_busy_host_of_a_weekly_table_keeps_it_without_a_seat() {
     let mut board = board("Asia/Seoul");
     board.lay(FRIDAY, &who("Ada"), Draft { weekly: true, ..slot(FRIDAY + HOUR) }).unwrap();
     let other = board.lay(FRIDAY, &who("Ben"), slot(FRIDAY + HOUR + 7 * DAY)).unwrap();
@@ -187,7 +188,7 @@ fn a_host_who_is_busy_next_week_is_not_seated_twice_and_keeps_the_table() {
 }
 
 #[test]
-fn a_table_stays_while_its_call_goes_on() {
+fn a_table_stays_while_its_call_continues() {
     let mut board = board("Asia/Seoul");
     let id = board.lay(FRIDAY, &who("Ada"), now()).unwrap();
     let room = room(&board, &id);
@@ -200,7 +201,7 @@ fn a_table_stays_while_its_call_goes_on() {
 }
 
 #[test]
-fn two_who_are_hungry_sit_together_after_a_little_patience() {
+fn two_hungry_people_are_matched_after_a_short_wait() {
     let mut board = board("Asia/Seoul");
     for name in ["Ada", "Ben"] {
         board.come(&who(name));
@@ -217,7 +218,7 @@ fn two_who_are_hungry_sit_together_after_a_little_patience() {
 }
 
 #[test]
-fn one_who_comes_late_joins_those_who_sit_and_alone_one_waits() {
+fn a_late_hungry_person_joins_a_table_and_a_lone_one_waits() {
     let mut board = board("Asia/Seoul");
     for name in ["Ada", "Ben", "Cem"] {
         board.come(&who(name));
@@ -237,7 +238,7 @@ fn one_who_comes_late_joins_those_who_sit_and_alone_one_waits() {
 }
 
 #[test]
-fn those_who_met_are_parted_until_they_ask_to_be_forgotten() {
+fn people_who_met_are_separated_until_forgotten() {
     let eat = |board: &mut Board, at: u64| {
         for name in ["Ada", "Ben", "Cem", "Dan", "Eve", "Fay"] {
             board.eat_now(at, &who(name), vec![]).unwrap();
@@ -285,7 +286,7 @@ fn meetings_are_forgotten_after_thirty_days() {
 }
 
 #[test]
-fn rooms_of_tables_open_for_those_with_a_seat_shortly_before() {
+fn a_table_room_opens_early_for_seated_people() {
     let mut board = board("Asia/Seoul");
     let id = board.lay(FRIDAY, &who("Ada"), Draft { seats: 2, ..slot(FRIDAY + HOUR) }).unwrap();
     let room = room(&board, &id);
@@ -299,7 +300,7 @@ fn rooms_of_tables_open_for_those_with_a_seat_shortly_before() {
 }
 
 #[test]
-fn outsiders_learn_nothing_and_guests_come_by_invite() {
+fn outsiders_see_nothing_and_guests_need_an_invite() {
     let mut board = board("Asia/Seoul");
     let id = board.lay(FRIDAY, &who("Ada"), now()).unwrap();
     let room = room(&board, &id);
@@ -325,7 +326,7 @@ fn outsiders_learn_nothing_and_guests_come_by_invite() {
 }
 
 #[test]
-fn hosts_keep_their_door() {
+fn a_host_controls_the_door() {
     let mut board = board("Asia/Seoul");
     let id = board.lay(FRIDAY, &who("Ada"), Draft { door: Door::Knock, ..now() }).unwrap();
     let room = room(&board, &id);
@@ -359,7 +360,7 @@ fn leaving_a_call_frees_the_seat_once_the_table_has_begun() {
 }
 
 #[test]
-fn guests_see_counts_and_members_names() {
+fn guests_see_counts_and_members_see_names() {
     let mut board = board("Asia/Seoul");
     board.come(&who("Ada"));
     board.come(&who("Ben"));
@@ -380,7 +381,7 @@ fn guests_see_counts_and_members_names() {
 }
 
 #[test]
-fn a_full_board_fits_its_frames() {
+fn a_full_board_fits_into_frames() {
     let mut board = board("Asia/Seoul");
     let long = |n: u32| Who { key: format!("{n:043}"), name: "\u{1F35C}\"".repeat(24), member: true };
     for n in 0..2_000 {
@@ -404,7 +405,7 @@ fn a_full_board_fits_its_frames() {
 }
 
 #[test]
-fn one_person_hosts_only_so_many_tables() {
+fn tables_per_host_are_limited() {
     let mut board = board("Asia/Seoul");
     for n in 0..MAX_HOSTED as u64 {
         board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + n * HOUR)).unwrap();

@@ -250,7 +250,7 @@ impl World {
         for change in self.board.take_changes() {
             self.store.write(change);
         }
-        while self.board.poll_told().is_some() {}
+        while self.board.poll_notification().is_some() {}
         for patch in self.board.take_patch(self.now).into_iter().flat_map(|news| news.patches) {
             self.screen.handle(self.now, &BoardNews::Patch(patch));
         }
@@ -299,7 +299,7 @@ impl World {
 proptest! {
 
     #[test]
-    fn the_boards_promises_hold(zone in 0..2usize, steps in prop::collection::vec(step(), 1..120)) {
+    fn the_board_keeps_its_invariants(zone in 0..2usize, steps in prop::collection::vec(step(), 1..120)) {
         let mut world = World::new(ZONES[zone]);
         for step in &steps {
             world.take(step);
@@ -311,7 +311,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_who_is_hungry_is_left_alone_while_two_wait(
+    fn no_two_hungry_people_keep_waiting(
         steps in prop::collection::vec(step(), 0..60),
         hungry in prop::collection::btree_set(0..9u8, 2..9),
         with in prop::collection::vec(prop::collection::vec(0..9u8, 0..3), 9),
@@ -347,7 +347,7 @@ proptest! {
     }
 
     #[test]
-    fn a_line_moves_in_its_order(leave in prop::collection::vec(0..8usize, 1..20), seats in 2..5u8, line in 1..8u8) {
+    fn a_queue_moves_in_order(leave in prop::collection::vec(0..8usize, 1..20), seats in 2..5u8, line in 1..8u8) {
         let mut world = World::new(ZONES[0]);
         let draft = Draft {
             topic: String::new(), place: String::new(), seats, now: false, starts_ms: START + 60 * MINUTE,
@@ -376,7 +376,7 @@ proptest! {
 /// A case found by the property above: after the clock was set back, the start of the first wait lies some seconds in
 /// the future.
 #[test]
-fn who_began_to_wait_in_the_future_waits_no_longer_than_others() {
+fn a_wait_that_began_in_the_future_is_not_longer() {
     for ahead in [15_000, 9_000, 8_000, 7_000, 1_000, 1] {
         let mut world = World::new(ZONES[1]);
         for n in [6, 0, 1] {

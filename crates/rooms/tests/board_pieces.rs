@@ -21,7 +21,7 @@ fn subscribe(world: &mut World, key: &str, round_trip_ms: Option<u64>) -> Sessio
 /// What a client displays, without its own part and without the time.
 fn screen(world: &World, session: &SessionId) -> Option<BoardState> {
     let mut fold = BoardFold::new("nobody");
-    for message in &world.clients[session].heard {
+    for message in &world.clients[session].received {
         if let ServerMessage::Board(news) = message {
             fold.handle(0, news);
         }
@@ -39,11 +39,11 @@ fn truth(world: &World) -> Option<BoardState> {
 
 fn has_whole(world: &World, session: &SessionId) -> bool {
     let is_last = |message: &ServerMessage| matches!(message, ServerMessage::Board(BoardNews::Snapshot(p)) if p.last);
-    world.clients[session].heard.iter().any(is_last)
+    world.clients[session].received.iter().any(is_last)
 }
 
 #[test]
-fn the_largest_board_reaches_everybody_in_two_seconds() {
+fn the_largest_board_reaches_every_subscriber_in_two_seconds() {
     for round_trip in [0, 50, 100] {
         let mut world = World::with(full_board());
         let lookers: Vec<SessionId> =
@@ -58,7 +58,7 @@ fn the_largest_board_reaches_everybody_in_two_seconds() {
         for looker in &lookers {
             let client = &world.clients[looker];
             assert!(client.most_kept < 640 * 1024, "{}", client.most_kept);
-            let pieces: Vec<(bool, bool)> = (client.heard.iter())
+            let pieces: Vec<(bool, bool)> = (client.received.iter())
                 .filter_map(|message| match message {
                     ServerMessage::Board(BoardNews::Snapshot(piece)) => Some((piece.first, piece.last)),
                     _ => None,
@@ -73,7 +73,7 @@ fn the_largest_board_reaches_everybody_in_two_seconds() {
 }
 
 #[test]
-fn who_does_not_acknowledge_gets_a_part_without_an_end_and_the_rest_when_they_do() {
+fn an_unacknowledged_snapshot_pauses_and_resumes() {
     let mut world = World::with(full_board());
     let slow = subscribe(&mut world, "slow", None);
     world.pass(60_000);
@@ -88,7 +88,7 @@ fn who_does_not_acknowledge_gets_a_part_without_an_end_and_the_rest_when_they_do
 }
 
 #[test]
-fn what_changes_while_a_board_is_on_its_way_is_on_it_in_the_end() {
+fn changes_during_a_snapshot_are_included() {
     let mut world = World::with(full_board());
     let looker = subscribe(&mut world, "looker", Some(100));
     let stuck = subscribe(&mut world, "stuck", None);
@@ -133,7 +133,7 @@ fn what_changes_while_a_board_is_on_its_way_is_on_it_in_the_end() {
 }
 
 #[test]
-fn subscribing_again_and_again_costs_no_more_than_a_window() {
+fn repeated_subscriptions_cost_at_most_one_window() {
     let mut world = World::with(full_board());
     let greedy = world.open("greedy", None);
     for _ in 0..30 {
@@ -145,7 +145,7 @@ fn subscribing_again_and_again_costs_no_more_than_a_window() {
 }
 
 #[test]
-fn a_guest_who_asks_for_a_table_to_be_deleted_does_not_learn_whether_there_is_one() {
+fn deleting_as_a_guest_reveals_no_tables() {
     let mut world = World::with(full_board());
     let guest = SessionId("guest".into());
     let person = rooms::Person { key: "guest".into(), name: "Gus".into(), member: false };

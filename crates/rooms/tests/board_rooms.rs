@@ -121,7 +121,7 @@ fn knocking(room: &str, host: Option<&str>) -> [RoomNews; 2] {
 }
 
 #[test]
-fn what_is_done_is_written_down_before_anybody_hears_of_it() {
+fn changes_are_stored_before_anybody_is_notified() {
     let mut server = Server::new();
     let ada = server.open("Ada", true);
     server.ask(&ada, BoardRequest::Subscribe { room: None, invite: None });
@@ -143,7 +143,7 @@ fn what_is_done_is_written_down_before_anybody_hears_of_it() {
 }
 
 #[test]
-fn everybody_who_watches_gets_the_same_text() {
+fn subscribers_share_one_encoded_text() {
     let mut server = Server::new();
     let people: Vec<SessionId> = (0..50).map(|n| server.open(&format!("P{n}"), true)).collect();
     let silent = server.open("an older client", true);
@@ -169,7 +169,7 @@ fn everybody_who_watches_gets_the_same_text() {
 }
 
 #[test]
-fn a_host_lets_people_in_one_by_one() {
+fn a_host_admits_people_one_by_one() {
     let mut server = Server::new();
     let [ada, ben, cem] = ["Ada", "Ben", "Cem"].map(|name| server.open(name, true));
     let room = server.lay(&ada, Door::Knock).room;
@@ -198,7 +198,7 @@ fn a_host_lets_people_in_one_by_one() {
 }
 
 #[test]
-fn nobody_waits_at_a_door_behind_which_every_seat_is_taken() {
+fn knocking_at_a_full_table_is_refused() {
     let mut server = Server::new();
     let [ada, ben, cem, dan] = ["Ada", "Ben", "Cem", "Dan"].map(|name| server.open(name, true));
     let table = server.lay(&ada, Door::Knock);
@@ -214,7 +214,7 @@ fn nobody_waits_at_a_door_behind_which_every_seat_is_taken() {
 }
 
 #[test]
-fn who_knocks_may_go_away_and_a_new_keeper_hears_who_knocks() {
+fn a_new_host_receives_the_lobby_without_those_who_left() {
     let mut server = Server::new();
     let [ada, ben, cem] = ["Ada", "Ben", "Cem"].map(|name| server.open(name, true));
     let room = server.lay(&ada, Door::Knock).room;
@@ -230,7 +230,7 @@ fn who_knocks_may_go_away_and_a_new_keeper_hears_who_knocks() {
 }
 
 #[test]
-fn only_the_keeper_locks_mutes_and_sends_out() {
+fn only_the_host_may_lock_mute_and_remove() {
     let mut server = Server::new();
     let [ada, ben, cem] = ["Ada", "Ben", "Cem"].map(|name| server.open(name, true));
     let room = server.lay(&ada, Door::Open).room;
@@ -267,7 +267,7 @@ fn only_the_keeper_locks_mutes_and_sends_out() {
 }
 
 #[test]
-fn guests_watch_one_table_and_come_in_by_its_invite() {
+fn a_guest_sees_one_table_and_joins_by_its_invite() {
     let mut server = Server::new();
     let (ada, gus) = (server.open("Ada", true), server.open("Gus", false));
     let table = server.lay(&ada, Door::Open);
@@ -299,7 +299,7 @@ fn guests_watch_one_table_and_come_in_by_its_invite() {
 }
 
 #[test]
-fn a_board_that_could_not_be_written_down_is_shown_as_it_was() {
+fn a_board_that_could_not_be_stored_is_rolled_back() {
     let mut server = Server::new();
     let ada = server.open("Ada", true);
     server.ask(&ada, BoardRequest::Subscribe { room: None, invite: None });

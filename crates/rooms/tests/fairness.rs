@@ -33,7 +33,7 @@ fn resolution(to: &ParticipantId) -> ClientMessage {
 }
 
 #[test]
-fn one_person_s_flood_is_refused_to_them_and_costs_the_addressee_nothing() {
+fn a_flood_is_refused_to_its_sender_and_costs_the_addressee_nothing() {
     type Message = fn(&ParticipantId) -> ClientMessage;
     let floods: [(Message, usize); 5] = [
         (|to| ClientMessage::EndOfCandidates { to: to.clone() }, 1_000),
@@ -66,7 +66,7 @@ fn one_person_s_flood_is_refused_to_them_and_costs_the_addressee_nothing() {
 }
 
 #[test]
-fn a_room_full_of_ever_new_strangers_cannot_fill_somebody_s_outbox() {
+fn new_guests_cannot_fill_somebody_s_backlog() {
     for round_trip in [Some(100), None] {
         let mut world = World::new();
         let victim = world.open("victim", round_trip);
@@ -104,12 +104,12 @@ fn a_room_full_of_ever_new_strangers_cannot_fill_somebody_s_outbox() {
         let friend = world.open("friend", Some(0));
         world.join(&friend, "soup");
         world.say(&friend, offer(&to));
-        assert!(matches!(world.clients[&victim].heard.last(), Some(ServerMessage::Offer { .. })));
+        assert!(matches!(world.clients[&victim].received.last(), Some(ServerMessage::Offer { .. })));
     }
 }
 
 #[test]
-fn a_person_who_comes_and_goes_with_many_sessions_throws_nobody_out() {
+fn repeated_joins_and_leaves_disconnect_nobody() {
     for round_trip in [Some(100), None] {
         let mut world = World::new();
         let victim = world.open("victim", round_trip);
@@ -122,14 +122,14 @@ fn a_person_who_comes_and_goes_with_many_sessions_throws_nobody_out() {
             }
         }
         assert!(world.clients.contains_key(&victim));
-        assert!(world.clients[&victim].heard.len() < 40, "joins are counted per person");
+        assert!(world.clients[&victim].received.len() < 40, "joins are counted per person");
         world.pass(1_000);
         world.assert_true_picture(&victim);
     }
 }
 
 #[test]
-fn twelve_who_come_at_once_never_trip_a_limit() {
+fn twelve_simultaneous_joins_stay_within_the_limits() {
     // All behind one address, 100 ms away, with descriptions of maximum length, followed by an ICE restart of all.
     let mut world = World::new();
     let source = || Source::all("192.0.2.1".parse().unwrap());
@@ -156,16 +156,16 @@ fn twelve_who_come_at_once_never_trip_a_limit() {
     }
     for session in &twelve {
         assert_eq!(world.errors(session, ErrorCode::RateLimited), 0);
-        let directed = world.clients[session].heard.iter().filter(|m| Cause::of(m) == Cause::Directed).count();
+        let directed = world.clients[session].received.iter().filter(|m| Cause::of(m) == Cause::Directed).count();
         assert_eq!(directed, 2 * 11 * 33);
-        let chat = world.clients[session].heard.iter().filter(|m| Cause::of(m) == Cause::Said).count();
+        let chat = world.clients[session].received.iter().filter(|m| Cause::of(m) == Cause::Said).count();
         assert_eq!(chat, 24);
         world.assert_true_picture(session);
     }
 }
 
 #[test]
-fn what_waited_while_a_connection_was_broken_is_said_after_it_without_a_limit() {
+fn queued_messages_after_a_resume_are_not_rate_limited() {
     let mut world = World::new();
     let (ada, bob) = (world.open("ada", Some(100)), world.open("bob", Some(100)));
     world.join(&ada, "soup");
@@ -186,7 +186,7 @@ fn what_waited_while_a_connection_was_broken_is_said_after_it_without_a_limit() 
 }
 
 #[test]
-fn tables_that_are_taken_away_throw_nobody_out_who_waited_for_them() {
+fn deleted_tables_disconnect_nobody_who_waited() {
     let mut world = World::new();
     let victim = world.open("victim", None);
     world.say(&victim, ClientMessage::Board(BoardRequest::Subscribe { room: None, invite: None }));
@@ -274,7 +274,7 @@ proptest! {
 
     /// Two honest people, one near and one far, sit in a room while others do anything.
     #[test]
-    fn nobody_s_session_ends_by_what_others_do(steps in prop::collection::vec(step(), 1..40), far in 0..900u64) {
+    fn nobody_can_end_another_session(steps in prop::collection::vec(step(), 1..40), far in 0..900u64) {
         let mut world = World::new();
         let honest = [world.open("near", Some(0)), world.open("far", Some(far))];
         for session in &honest {
@@ -344,7 +344,7 @@ proptest! {
         // They can still talk to each other.
         let to = world.id(&honest[1]);
         world.say(&honest[0], candidate(&to));
-        let heard = matches!(world.clients[&honest[1]].heard.last(), Some(ServerMessage::Candidate { .. }));
-        prop_assert!(heard);
+        let received = matches!(world.clients[&honest[1]].received.last(), Some(ServerMessage::Candidate { .. }));
+        prop_assert!(received);
     }
 }

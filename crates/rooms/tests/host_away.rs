@@ -14,7 +14,7 @@ const SECOND: u64 = 1_000;
 
 /// What somebody knows about the door, from their messages alone.
 #[derive(Debug, Default)]
-struct Ear {
+struct ClientState {
     you: Option<ParticipantId>,
     knocks: bool,
     host: Option<ParticipantId>,
@@ -27,7 +27,7 @@ struct Server {
     now: u64,
     begun: Instant,
     seq: u64,
-    ears: HashMap<SessionId, Ear>,
+    clients: HashMap<SessionId, ClientState>,
 }
 
 impl Server {
@@ -37,7 +37,7 @@ impl Server {
         let often = Rate::new(1e9, 1e9);
         let rates = Rates { messages: often, bytes: often, joins: often, chat: often, board: often };
         let rooms = Rooms::new(Limits { rates, ..Limits::default() }, board);
-        Server { rooms, now: START, begun: Instant::now(), seq: 0, ears: HashMap::new() }
+        Server { rooms, now: START, begun: Instant::now(), seq: 0, clients: HashMap::new() }
     }
 
     fn instant(&self) -> Instant {
@@ -49,8 +49,8 @@ impl Server {
         let session = SessionId(format!("{name} {}", self.seq));
         let person = Person { key: format!("key of {name}"), name: name.into(), member };
         self.rooms.open(self.instant(), session.clone(), person).expect("room for one more");
-        self.ears.insert(session.clone(), Ear::default());
-        self.hear();
+        self.clients.insert(session.clone(), ClientState::default());
+        self.deliver();
         session
     }
 
@@ -61,7 +61,7 @@ impl Server {
     fn say(&mut self, session: &SessionId, message: ClientMessage) {
         self.seq += 1;
         self.rooms.message(self.instant(), self.now, session, self.seq, 100, message);
-        self.hear();
+        self.deliver();
     }
 
     fn lay(&mut self, session: &SessionId, draft: Draft) -> String {
@@ -82,8 +82,8 @@ impl Server {
     /// The connection breaks and the resume time passes.
     fn lose(&mut self, session: &SessionId) {
         self.rooms.close(session, ErrorCode::Timeout);
-        self.hear();
-        self.ears.remove(session);
+        self.deliver();
+        self.clients.remove(session);
     }
 
     fn wait(&mut self, ms: u64) {
@@ -91,44 +91,50 @@ impl Server {
         while self.now < end {
             self.now = end.min(self.now + SECOND);
             self.rooms.tick(self.now);
-            self.hear();
+            self.deliver();
         }
     }
 
-    fn hear(&mut self) {
+    fn deliver(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             let (Output::Send { to, message } | Output::Kept { to, message }) = output else { continue };
-            let Some(ear) = self.ears.get_mut(&to) else { continue };
+            let Some(client) = self.clients.get_mut(&to) else { continue };
             match message {
                 ServerMessage::Joined { you, .. } => {
-                    *ear = Ear { you: Some(you), errors: std::mem::take(&mut ear.errors), ..Ear::default() };
+                    *client = ClientState {
+                        you: Some(you),
+                        errors: std::mem::take(&mut client.errors),
+                        ..ClientState::default()
+                    };
                 }
-                ServerMessage::Left { .. } => *ear = Ear { errors: std::mem::take(&mut ear.errors), ..Ear::default() },
-                ServerMessage::Room(RoomNews::Knocking { .. }) => ear.knocks = true,
-                ServerMessage::Room(RoomNews::State { host, .. }) => ear.host = host,
+                ServerMessage::Left { .. } => {
+                    *client = ClientState { errors: std::mem::take(&mut client.errors), ..ClientState::default() }
+                }
+                ServerMessage::Room(RoomNews::Knocking { .. }) => client.knocks = true,
+                ServerMessage::Room(RoomNews::State { host, .. }) => client.host = host,
                 ServerMessage::Room(RoomNews::Lobby { knocking }) => {
-                    ear.lobby = knocking.into_iter().map(|one| one.id).collect();
+                    client.lobby = knocking.into_iter().map(|one| one.id).collect();
                 }
                 ServerMessage::Error(error) => {
-                    ear.knocks &= !matches!(error.code, ErrorCode::KnockingRefused | ErrorCode::NoSuchTable);
-                    ear.errors.push(error.code);
+                    client.knocks &= !matches!(error.code, ErrorCode::KnockingRefused | ErrorCode::NoSuchTable);
+                    client.errors.push(error.code);
                 }
                 _ => {}
             }
         }
     }
 
-    fn ear(&self, session: &SessionId) -> &Ear {
-        &self.ears[session]
+    fn client(&self, session: &SessionId) -> &ClientState {
+        &self.clients[session]
     }
 
     fn is_in(&self, session: &SessionId) -> bool {
-        self.ear(session).you.is_some()
+        self.client(session).you.is_some()
     }
 
     fn keeps(&self, session: &SessionId) -> bool {
-        let ear = self.ear(session);
-        ear.you.is_some() && ear.you == ear.host
+        let client = self.client(session);
+        client.you.is_some() && client.you == client.host
     }
 
     fn host(&self, room: &str) -> Option<&str> {
@@ -150,7 +156,7 @@ fn now_table(door: Door) -> Draft {
 }
 
 #[test]
-fn a_host_who_comes_back_within_two_minutes_is_still_the_host_in_the_same_seat() {
+fn a_host_who_returns_within_two_minutes_is_still_the_host() {
     for lost in [false, true] {
         let mut server = Server::new();
         let [ada, ben] = server.people(["Ada", "Ben"]);
@@ -164,9 +170,9 @@ fn a_host_who_comes_back_within_two_minutes_is_still_the_host_in_the_same_seat()
             server.leave(&ada);
             ada
         };
-        assert_eq!(server.ear(&ben).host, None, "nobody else is host meanwhile");
+        assert_eq!(server.client(&ben).host, None, "nobody else is host meanwhile");
         server.say(&ben, ClientMessage::Room(RoomRequest::Lock { locked: true }));
-        assert_eq!(server.ear(&ben).errors, [ErrorCode::NotHost]);
+        assert_eq!(server.client(&ben).errors, [ErrorCode::NotHost]);
         server.wait(HOST_KEPT_MS - SECOND);
         assert_eq!(server.host(&room), Some("key of Ada"));
         server.join(&ada, &room);
@@ -178,36 +184,39 @@ fn a_host_who_comes_back_within_two_minutes_is_still_the_host_in_the_same_seat()
 }
 
 #[test]
-fn after_two_minutes_who_has_sat_longest_is_the_host_and_hears_who_knocks() {
+fn after_two_minutes_the_longest_seated_becomes_host_and_receives_the_lobby() {
     let mut server = Server::new();
     let [ada, ben, cem, dee] = server.people(["Ada", "Ben", "Cem", "Dee"]);
     let room = server.lay(&ada, now_table(Door::Knock));
     server.join(&ada, &room);
     for one in [&ben, &cem] {
         server.join(one, &room);
-        let id = server.ear(&ada).lobby[0].clone();
+        let id = server.client(&ada).lobby[0].clone();
         server.say(&ada, ClientMessage::Room(RoomRequest::Admit { id }));
     }
     server.join(&dee, &room);
-    assert!(server.ear(&dee).knocks && server.ear(&dee).host.is_some());
+    assert!(server.client(&dee).knocks && server.client(&dee).host.is_some());
     server.leave(&ada);
-    assert!(server.ear(&dee).knocks && server.ear(&dee).host.is_none(), "nobody can admit them");
+    assert!(server.client(&dee).knocks && server.client(&dee).host.is_none(), "nobody can admit them");
     server.wait(HOST_KEPT_MS - SECOND);
-    assert!(server.ear(&ben).host.is_none() && server.ear(&ben).lobby.is_empty());
+    assert!(server.client(&ben).host.is_none() && server.client(&ben).lobby.is_empty());
     server.wait(SECOND);
     assert!(server.keeps(&ben) && !server.keeps(&cem));
     assert_eq!(server.host(&room), Some("key of Ben"));
-    assert!(server.ear(&dee).knocks && server.ear(&dee).host == server.ear(&ben).you, "Ben can admit them now");
-    let id = server.ear(&ben).lobby[0].clone();
+    assert!(
+        server.client(&dee).knocks && server.client(&dee).host == server.client(&ben).you,
+        "Ben can admit them now"
+    );
+    let id = server.client(&ben).lobby[0].clone();
     server.say(&ben, ClientMessage::Room(RoomRequest::Admit { id }));
     assert!(server.is_in(&dee));
     // The former host is treated like everybody else.
     server.join(&ada, &room);
-    assert!(server.ear(&ada).knocks && server.keeps(&ben));
+    assert!(server.client(&ada).knocks && server.keeps(&ben));
 }
 
 #[test]
-fn a_lost_host_keeps_the_seat_and_loses_the_part() {
+fn a_lost_host_keeps_the_seat_but_not_the_role() {
     let mut server = Server::new();
     let [ada, ben] = server.people(["Ada", "Ben"]);
     let room = server.lay(&ada, now_table(Door::Open));
@@ -221,7 +230,7 @@ fn a_lost_host_keeps_the_seat_and_loses_the_part() {
 }
 
 #[test]
-fn who_knocks_at_a_table_that_its_host_has_left_is_not_stuck() {
+fn knocking_at_a_table_without_its_host_resolves() {
     for lost in [false, true] {
         let mut server = Server::new();
         let [ada, ben] = server.people(["Ada", "Ben"]);
@@ -236,23 +245,23 @@ fn who_knocks_at_a_table_that_its_host_has_left_is_not_stuck() {
             server.leave(&ada)
         }
         server.wait(HOST_KEPT_MS - SECOND);
-        assert!(server.ear(&ben).knocks && !server.is_in(&ben), "the table exists, and they still knock");
+        assert!(server.client(&ben).knocks && !server.is_in(&ben), "the table exists, and they still knock");
         server.wait(2 * SECOND);
         assert!(server.is_in(&ben) && server.keeps(&ben), "the first is admitted and becomes the host");
-        assert!(server.ear(&gus).knocks && server.ear(&ben).lobby.len() == 1);
+        assert!(server.client(&gus).knocks && server.client(&ben).lobby.len() == 1);
         assert_eq!(server.host(&room), Some(if lost { "key of Ada" } else { "key of Ben" }));
     }
 }
 
 #[test]
-fn a_table_whose_host_never_comes_opens_two_minutes_after_its_beginning() {
+fn a_table_without_its_host_opens_two_minutes_after_the_start() {
     let mut server = Server::new();
     let [ada, ben] = server.people(["Ada", "Ben"]);
     let starts_ms = START + 10 * 60 * SECOND;
     let room = server.lay(&ada, Draft { now: false, starts_ms, ..now_table(Door::Knock) });
     server.join(&ben, &room);
     server.wait(10 * 60 * SECOND + HOST_KEPT_MS - SECOND);
-    assert!(server.ear(&ben).knocks);
+    assert!(server.client(&ben).knocks);
     server.wait(SECOND);
     assert!(server.keeps(&ben));
     assert_eq!(server.host(&room), Some("key of Ada"));
@@ -261,7 +270,7 @@ fn a_table_whose_host_never_comes_opens_two_minutes_after_its_beginning() {
 }
 
 #[test]
-fn a_table_that_nobody_sits_or_knocks_at_goes_and_one_that_is_deleted_lets_nobody_wait() {
+fn an_unused_table_ends_and_a_deleted_one_refuses_the_lobby() {
     let mut server = Server::new();
     let [ada, ben] = server.people(["Ada", "Ben"]);
     let room = server.lay(&ada, now_table(Door::Knock));
@@ -276,22 +285,22 @@ fn a_table_that_nobody_sits_or_knocks_at_goes_and_one_that_is_deleted_lets_nobod
     server.join(&ben, &room);
     let table = server.rooms.board().table_of_room(&room).expect("laid").id.clone();
     server.say(&ada, ClientMessage::Board(BoardRequest::Delete { table }));
-    assert_eq!(server.ear(&ben).errors, [ErrorCode::NoSuchTable]);
-    assert!(!server.ear(&ben).knocks);
+    assert_eq!(server.client(&ben).errors, [ErrorCode::NoSuchTable]);
+    assert!(!server.client(&ben).knocks);
     let other = server.lay(&ben, now_table(Door::Open));
     server.join(&ben, &other);
     assert!(server.is_in(&ben), "the door is no longer in the way");
 }
 
 #[test]
-fn who_gives_the_seat_up_on_the_board_hands_over_at_once_and_knocking_keeps_the_table() {
+fn giving_up_a_seat_hands_over_at_once_and_a_knock_keeps_the_table() {
     let mut server = Server::new();
     let [ada, ben] = server.people(["Ada", "Ben"]);
     let room = server.lay(&ada, now_table(Door::Knock));
     server.join(&ben, &room);
     let table = server.rooms.board().table_of_room(&room).expect("laid").id.clone();
     server.say(&ada, ClientMessage::Board(BoardRequest::Leave { table }));
-    assert!(server.host(&room).is_some() && server.ear(&ben).knocks);
+    assert!(server.host(&room).is_some() && server.client(&ben).knocks);
     server.wait(HOST_KEPT_MS);
     assert!(server.keeps(&ben));
     assert_eq!(server.host(&room), Some("key of Ben"));
@@ -305,7 +314,7 @@ fn who_gives_the_seat_up_on_the_board_hands_over_at_once_and_knocking_keeps_the_
 }
 
 #[test]
-fn a_seat_that_waits_for_its_host_does_not_bind_them() {
+fn a_reserved_host_seat_does_not_block_other_tables() {
     let mut server = Server::new();
     let [ada, ben, cem] = server.people(["Ada", "Ben", "Cem"]);
     let room = server.lay(&ada, now_table(Door::Open));
@@ -314,14 +323,14 @@ fn a_seat_that_waits_for_its_host_does_not_bind_them() {
     let other = server.lay(&cem, now_table(Door::Open));
     server.leave(&ada);
     server.join(&ada, &other);
-    assert!(server.is_in(&ada) && server.ear(&ada).errors.is_empty());
+    assert!(server.is_in(&ada) && server.client(&ada).errors.is_empty());
     assert!(server.keeps(&ben), "handed over immediately");
     assert_eq!(server.rooms.board().table_of_room(&room).expect("Ben sits there").taken.len(), 1);
 }
 
 /// The first in line moves up to the reserved seat immediately, not when the "eat now" tables are made.
 #[test]
-fn a_host_who_wants_to_eat_now_gives_up_the_seat_that_waits() {
+fn asking_to_eat_now_gives_up_a_reserved_host_seat() {
     let mut server = Server::new();
     let [ada, ben, cem, dee] = server.people(["Ada", "Ben", "Cem", "Dee"]);
     let room = server.lay(&ada, Draft { seats: 2, ..now_table(Door::Open) });
@@ -343,7 +352,7 @@ fn a_host_who_wants_to_eat_now_gives_up_the_seat_that_waits() {
 
 /// Members have precedence over guests, whoever joined first.
 #[test]
-fn a_guest_becomes_host_only_where_no_member_is() {
+fn a_guest_becomes_host_only_without_members() {
     let mut server = Server::new();
     let [ada, ben] = server.people(["Ada", "Ben"]);
     let gus = server.open("Gus", false);
@@ -431,7 +440,7 @@ impl World {
     fn take(&mut self, step: &Step) {
         let (server, room, table) = (&mut self.server, self.room.clone(), self.table.clone());
         let who = |n: &u8| self.people[usize::from(*n)].clone();
-        let lobby = |server: &Server, session: &SessionId| server.ear(session).lobby.first().cloned();
+        let lobby = |server: &Server, session: &SessionId| server.client(session).lobby.first().cloned();
         match step {
             Step::Join(n) => server.join(&who(n), &room),
             Step::Leave(n) => server.leave(&who(n)),
@@ -466,7 +475,7 @@ impl World {
             Step::SetBack(seconds) => {
                 server.now = (server.now - u64::from(*seconds) * SECOND).max(START);
                 server.rooms.tick(server.now);
-                server.hear();
+                server.deliver();
                 (self.hostless, self.stuck) = (None, None);
             }
         }
@@ -476,7 +485,7 @@ impl World {
     fn check(&mut self) {
         let server = &self.server;
         let inside: Vec<&SessionId> = self.people.iter().filter(|one| server.is_in(one)).collect();
-        let knocking: Vec<&SessionId> = self.people.iter().filter(|one| server.ear(one).knocks).collect();
+        let knocking: Vec<&SessionId> = self.people.iter().filter(|one| server.client(one).knocks).collect();
         let table = server.rooms.board().table(&self.table);
         let over = server.now >= START + 240 * 60 * SECOND + OVERRUN_MS;
         assert!(over || table.is_some() || inside.is_empty() && knocking.is_empty(), "people at no table");
@@ -485,7 +494,7 @@ impl World {
         let keys: BTreeSet<&str> = table.taken.iter().map(|seat| seat.key.as_str()).collect();
         assert_eq!(keys.len(), table.taken.len());
         // All receive the same state, and at most one of them admits people.
-        let hosts: BTreeSet<_> = inside.iter().chain(&knocking).map(|one| &server.ear(one).host).collect();
+        let hosts: BTreeSet<_> = inside.iter().chain(&knocking).map(|one| &server.client(one).host).collect();
         assert!(hosts.len() <= 1, "{hosts:?}");
         assert!(inside.iter().filter(|one| server.keeps(one)).count() <= 1);
         let kept = inside.iter().any(|one| server.keeps(one));
@@ -503,7 +512,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_table_with_anybody_at_it_stays_and_is_never_long_without_a_host(
+    fn an_occupied_table_stays_and_soon_has_a_host(
         knock in any::<bool>(),
         steps in prop::collection::vec(step(), 1..60),
     ) {

@@ -35,16 +35,16 @@ fn everything_saved() -> Saved {
 }
 
 /// The rooms and everybody's queue. Nothing is ever acknowledged.
-struct Hall {
+struct FullServer {
     rooms: Rooms,
     now: Instant,
     queues: HashMap<SessionId, (ServerSession, u64)>,
 }
 
-impl Hall {
-    fn new() -> Hall {
+impl FullServer {
+    fn new() -> FullServer {
         let board = Board::new(Calendar::new("UTC").expect("a zone"), [0; 32], [0; 32], everything_saved(), NOW);
-        Hall { rooms: Rooms::new(Limits::default(), board), now: Instant::now(), queues: HashMap::new() }
+        FullServer { rooms: Rooms::new(Limits::default(), board), now: Instant::now(), queues: HashMap::new() }
     }
 
     fn open(&mut self, n: usize) -> SessionId {
@@ -94,37 +94,37 @@ impl Hall {
 }
 
 /// Everybody sits, subscribes to the board, and sends as much to the next as the server accepts.
-fn fill(hall: &mut Hall) {
-    let people: Vec<SessionId> = (0..SESSIONS).map(|n| hall.open(n)).collect();
+fn fill(server: &mut FullServer) {
+    let people: Vec<SessionId> = (0..SESSIONS).map(|n| server.open(n)).collect();
     for (n, person) in people.iter().enumerate() {
-        hall.say(person, 100, ClientMessage::Join { room: format!("room-{}", n / 12), media: OFF, invite: None });
-        hall.say(person, 100, ClientMessage::Board(BoardRequest::Subscribe { room: None, invite: None }));
+        server.say(person, 100, ClientMessage::Join { room: format!("room-{}", n / 12), media: OFF, invite: None });
+        server.say(person, 100, ClientMessage::Board(BoardRequest::Subscribe { room: None, invite: None }));
     }
     for table in people.chunks(12) {
-        let seats: Vec<ParticipantId> = table.iter().map(|person| hall.seat(person)).collect();
+        let seats: Vec<ParticipantId> = table.iter().map(|person| server.seat(person)).collect();
         for (n, person) in table.iter().enumerate() {
             for to in seats.iter().cycle().skip(n + 1).take(table.len() - 1) {
                 let sdp = "x".repeat(OFFER_BYTES);
-                hall.say(person, OFFER_BYTES, ClientMessage::Offer { to: to.clone(), sdp });
+                server.say(person, OFFER_BYTES, ClientMessage::Offer { to: to.clone(), sdp });
             }
             for length in [1_500, 5_500] {
                 let sdp = "x".repeat(length);
-                hall.say(person, length, ClientMessage::Offer { to: seats[(n + 1) % table.len()].clone(), sdp });
+                server.say(person, length, ClientMessage::Offer { to: seats[(n + 1) % table.len()].clone(), sdp });
             }
             for _ in 0..4 {
-                hall.say(person, 4_000, ClientMessage::Chat { text: "x".repeat(4_000) });
+                server.say(person, 4_000, ClientMessage::Chat { text: "x".repeat(4_000) });
             }
         }
     }
 }
 
 #[test]
-fn everything_at_its_bound_stays_below_the_stated_sum() {
+fn memory_at_all_bounds_stays_below_the_documented_sum() {
     let before = MEMORY.current_usage();
-    let mut hall = Hall::new();
-    fill(&mut hall);
-    assert_eq!(hall.queues.len(), SESSIONS, "no session was ended");
-    let used = hall.rooms.pool().used();
+    let mut server = FullServer::new();
+    fill(&mut server);
+    assert_eq!(server.queues.len(), SESSIONS, "no session was ended");
+    let used = server.rooms.pool().used();
     assert!(used > POOL_BYTES / 4 * 3, "the pool is full: {} MiB", used / MIB);
     let kept = MEMORY.current_usage() - before;
     eprintln!("{} MiB of {} MiB, at most {} MiB", kept / MIB, STATED / MIB, (MEMORY.peak_usage() - before) / MIB);

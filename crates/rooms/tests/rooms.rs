@@ -79,7 +79,7 @@ fn errors(outputs: &[Output]) -> Vec<ErrorCode> {
 }
 
 #[test]
-fn a_newcomer_is_told_who_is_there_and_they_are_told_of_the_newcomer() {
+fn a_newcomer_and_the_room_learn_of_each_other() {
     let mut server = Server::new(Limits::default());
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     server.join(&ada, "soup");
@@ -99,7 +99,7 @@ fn a_newcomer_is_told_who_is_there_and_they_are_told_of_the_newcomer() {
 }
 
 #[test]
-fn a_directed_message_reaches_its_addressee_and_nobody_else() {
+fn a_directed_message_reaches_only_its_addressee() {
     let mut server = Server::new(Limits::default());
     let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
     for session in [&ada, &bob, &eve] {
@@ -124,13 +124,13 @@ fn a_directed_message_reaches_its_addressee_and_nobody_else() {
         (ClientMessage::EndOfCandidates { to: to_bob.clone() }, ServerMessage::EndOfCandidates { from: from.clone() }),
         (ClientMessage::Resolution { to: to_bob, most }, ServerMessage::Resolution { from, most }),
     ];
-    for (said, heard) in cases {
-        assert_eq!(server.say(&ada, said), [Output::Send { to: bob.clone(), message: heard }]);
+    for (sent, received) in cases {
+        assert_eq!(server.say(&ada, sent), [Output::Send { to: bob.clone(), message: received }]);
     }
 }
 
 #[test]
-fn nobody_can_be_reached_from_another_room_or_without_a_seat() {
+fn directed_messages_need_a_seat_in_the_same_room() {
     let mut server = Server::new(Limits::default());
     let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
     server.join(&ada, "soup");
@@ -147,7 +147,7 @@ fn nobody_can_be_reached_from_another_room_or_without_a_seat() {
 }
 
 #[test]
-fn a_full_room_refuses_the_next_and_takes_them_once_a_seat_is_free() {
+fn a_full_room_refuses_joins_until_a_seat_is_free() {
     let mut server = Server::new(Limits { participants: 2, ..Limits::default() });
     let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
     server.join(&ada, "soup");
@@ -159,7 +159,7 @@ fn a_full_room_refuses_the_next_and_takes_them_once_a_seat_is_free() {
 }
 
 #[test]
-fn twelve_sit_in_a_room_by_default() {
+fn a_room_has_twelve_seats_by_default() {
     let mut server = Server::new(Limits::default());
     for n in 0..12 {
         let session = server.open(&format!("guest {n}"));
@@ -170,7 +170,7 @@ fn twelve_sit_in_a_room_by_default() {
 }
 
 #[test]
-fn the_same_device_joining_again_replaces_its_seat_even_in_a_full_room() {
+fn a_device_that_rejoins_replaces_its_seat() {
     let mut server = Server::new(Limits { participants: 2, ..Limits::default() });
     let (old, bob) = (server.open_with_key("laptop", "key"), server.open("bob"));
     server.join(&old, "soup");
@@ -195,16 +195,16 @@ fn the_same_device_joining_again_replaces_its_seat_even_in_a_full_room() {
 }
 
 #[test]
-fn everybody_hears_chat_in_one_order_the_speaker_included() {
+fn everybody_receives_chat_in_one_order() {
     let mut server = Server::new(Limits::default());
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     server.join(&ada, "soup");
     server.join(&bob, "soup");
     let mut outputs = server.say(&ada, ClientMessage::Chat { text: "one".into() });
     outputs.extend(server.say(&bob, ClientMessage::Chat { text: "two".into() }));
-    let heard = to(&outputs, &ada);
-    assert_eq!(heard, to(&outputs, &bob));
-    match heard[..] {
+    let received = to(&outputs, &ada);
+    assert_eq!(received, to(&outputs, &bob));
+    match received[..] {
         [ServerMessage::Chat { text: one, at: first, .. }, ServerMessage::Chat { text: two, at: second, .. }] => {
             assert_eq!((one.as_str(), two.as_str()), ("one", "two"));
             assert!(first < second);
@@ -214,7 +214,7 @@ fn everybody_hears_chat_in_one_order_the_speaker_included() {
 }
 
 #[test]
-fn media_states_are_told_and_kept_for_newcomers() {
+fn media_states_are_forwarded_and_kept_for_newcomers() {
     let mut server = Server::new(Limits::default());
     let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
     server.join(&ada, "soup");
@@ -230,7 +230,7 @@ fn media_states_are_told_and_kept_for_newcomers() {
 }
 
 #[test]
-fn a_broken_session_keeps_its_seat_for_thirty_seconds_and_then_times_out() {
+fn a_broken_session_keeps_its_seat_for_thirty_seconds() {
     let mut server = Server::new(Limits::default());
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     server.join(&ada, "soup");
@@ -255,7 +255,7 @@ fn a_broken_session_keeps_its_seat_for_thirty_seconds_and_then_times_out() {
 }
 
 #[test]
-fn a_resumed_session_has_its_seat_and_what_was_said_meanwhile() {
+fn a_resumed_session_has_its_seat_and_missed_messages() {
     let mut server = Server::new(Limits::default());
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     server.join(&ada, "soup");
@@ -274,7 +274,7 @@ fn a_resumed_session_has_its_seat_and_what_was_said_meanwhile() {
 }
 
 #[test]
-fn a_client_that_quits_frees_its_seat_at_once() {
+fn quitting_frees_the_seat_at_once() {
     let mut server = Server::new(Limits::default());
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     server.join(&ada, "soup");
@@ -298,7 +298,7 @@ fn another_device_cannot_resume_a_session() {
 }
 
 #[test]
-fn who_sits_nowhere_and_has_nothing_waiting_is_not_kept() {
+fn an_idle_session_is_not_kept() {
     let mut server = Server::new(Limits::default());
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     server.rooms.disconnected(server.now, &ada);
@@ -316,7 +316,7 @@ fn who_sits_nowhere_and_has_nothing_waiting_is_not_kept() {
 }
 
 #[test]
-fn strangers_take_half_of_what_there_is_and_members_the_rest() {
+fn guests_may_use_half_of_the_sessions_and_rooms() {
     let mut server = Server::new(Limits { sessions: 10, ..Limits::default() });
     let mut open = |n: usize, member| {
         let person = Person { key: format!("key {n}"), name: "x".into(), member };
@@ -327,7 +327,7 @@ fn strangers_take_half_of_what_there_is_and_members_the_rest() {
 }
 
 #[test]
-fn sessions_of_one_person_and_of_one_source_are_limited_and_given_back() {
+fn sessions_per_person_and_source_are_limited_and_freed() {
     let mut limits = Limits::default();
     (limits.shares.sessions_per_person, limits.shares.sessions_per_source) = (3, 5);
     let mut rooms = Rooms::new(limits, board());
@@ -346,7 +346,7 @@ fn sessions_of_one_person_and_of_one_source_are_limited_and_given_back() {
 }
 
 #[test]
-fn rates_are_a_person_s_whatever_sessions_they_open() {
+fn rates_apply_to_a_person_across_sessions() {
     let mut server = Server::new(Limits::default());
     let mut joined = 0;
     for n in 0..30 {
@@ -362,7 +362,7 @@ fn rates_are_a_person_s_whatever_sessions_they_open() {
 }
 
 #[test]
-fn messages_that_make_no_sense_now_are_refused_by_number() {
+fn untimely_messages_are_refused_by_number() {
     let mut server = Server::new(Limits::default());
     let ada = server.open("ada");
     for message in [ClientMessage::Leave, ClientMessage::Media(ON), ClientMessage::Chat { text: "hi".into() }] {
@@ -379,7 +379,7 @@ fn messages_that_make_no_sense_now_are_refused_by_number() {
 }
 
 #[test]
-fn chat_over_its_rate_is_refused_and_other_messages_are_not() {
+fn only_chat_over_its_rate_is_refused() {
     let mut server = Server::new(Limits::default());
     let ada = server.open("ada");
     server.join(&ada, "soup");
@@ -394,7 +394,7 @@ fn chat_over_its_rate_is_refused_and_other_messages_are_not() {
 }
 
 #[test]
-fn bytes_have_a_rate_of_their_own() {
+fn bytes_have_their_own_rate() {
     let mut limits = Limits::default();
     limits.rates.bytes = Rate::new(100.0, 250.0);
     let mut server = Server::new(limits);
@@ -406,7 +406,7 @@ fn bytes_have_a_rate_of_their_own() {
 }
 
 #[test]
-fn a_client_that_does_not_stop_is_ended_and_its_seat_is_free() {
+fn a_client_that_keeps_flooding_is_ended_and_its_seat_freed() {
     let mut server = Server::new(Limits::default());
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     server.join(&ada, "soup");
@@ -421,7 +421,7 @@ fn a_client_that_does_not_stop_is_ended_and_its_seat_is_free() {
 }
 
 #[test]
-fn rooms_and_sessions_are_limited_and_given_back() {
+fn rooms_and_sessions_are_limited_and_freed() {
     let mut server = Server::new(Limits { rooms: 1, sessions: 2, ..Limits::default() });
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     let person = || Person { key: "eve".into(), name: "eve".into(), member: true };
@@ -437,7 +437,7 @@ fn rooms_and_sessions_are_limited_and_given_back() {
 }
 
 #[test]
-fn stopping_says_bye_with_a_time_to_try_again() {
+fn stopping_sends_bye_with_a_retry_time() {
     let mut server = Server::new(Limits::default());
     let (ada, bob) = (server.open("ada"), server.open("bob"));
     server.join(&ada, "soup");

@@ -38,7 +38,7 @@ fn laid(case: &Value) -> (Board, String) {
 }
 
 #[test]
-fn a_tables_room_opens_and_closes() {
+fn a_table_room_opens_and_closes() {
     let file: Value = serde_json::from_str(include_str!("../../../docs/protocol/tables.json")).expect("JSON");
     for case in file["tables"].as_array().expect("a list") {
         let (mut board, room) = laid(case);
@@ -55,7 +55,7 @@ fn a_tables_room_opens_and_closes() {
 }
 
 #[test]
-fn a_room_is_known_for_a_tables_by_its_name() {
+fn a_table_room_is_recognised_by_its_name() {
     let file: Value = serde_json::from_str(include_str!("../../../docs/protocol/rooms.json")).expect("JSON");
     for case in file["tables"].as_array().expect("a list") {
         let entry = board(0).enter(0, &ada(), case[0].as_str().expect("a name"), None);

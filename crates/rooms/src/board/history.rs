@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_after_a_version_is_found_in_order() {
+    fn changes_after_a_version_are_listed_in_order() {
         let mut history = History::default();
         history.turn([table(3), table(1)].into_iter(), |_| true);
         history.turn([table(2), table(1)].into_iter(), |_| true);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_gone_is_forgotten_and_who_lacks_it_is_known() {
+    fn removed_entries_expire_and_older_versions_need_a_snapshot() {
         let mut history = History::default();
         let is_there = |item: &Item| *item < table(10);
         for n in 0..2 * MAX_HISTORY {

@@ -150,12 +150,12 @@ impl Board {
         self.sit(now, id, key, &name);
         if let Some(table) = self.tables.get(id) {
             let notice = notice(table, NoticeKind::Seated);
-            self.tell(key.to_owned(), BoardNews::Notice(notice));
+            self.notify(key.to_owned(), BoardNews::Notice(notice));
         }
     }
 
     fn tell_you(&mut self, key: &str) {
         let you = self.you(key);
-        self.tell(key.to_owned(), you);
+        self.notify(key.to_owned(), you);
     }
 }

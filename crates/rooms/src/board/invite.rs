@@ -82,21 +82,21 @@ mod tests {
     const INVITE: Invite = Invite { id: [1, 2, 3, 4, 5, 6, 7, 8], expires: 1_800_000_000_000, uses: 3 };
 
     #[test]
-    fn a_token_says_what_it_was_made_of() {
+    fn a_token_round_trips() {
         let token = INVITE.token(&SECRET, "t-room");
         assert!(is_invite(&token), "{token}");
         assert_eq!(Invite::read(&token, &SECRET, "t-room"), Ok(INVITE));
     }
 
     #[test]
-    fn it_is_good_for_its_room_and_server_only() {
+    fn a_token_is_valid_only_for_its_room_and_server() {
         let token = INVITE.token(&SECRET, "t-room");
         assert_eq!(Invite::read(&token, &SECRET, "t-other"), Err(ErrorCode::InviteInvalid));
         assert_eq!(Invite::read(&token, &[8; 32], "t-room"), Err(ErrorCode::InviteInvalid));
     }
 
     #[test]
-    fn no_changed_token_is_taken() {
+    fn a_modified_token_is_refused() {
         let token = INVITE.token(&SECRET, "t-room");
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
         for bit in 0..bytes.len() * 8 {

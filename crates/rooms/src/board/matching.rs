@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_split_evenly() {
+    fn people_without_friends_are_split_evenly() {
         let never = |_: &str, _: &str| 0;
         for (count, expected) in [
             (0, vec![]),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_have_not_met_sit_together() {
+    fn people_who_have_not_met_are_matched() {
         let met = |a: &str, b: &str| if (a < "003") == (b < "003") { 1_000 } else { 0 };
         // Two groups of three, each of which ate together yesterday.
         for table in tables(&strangers(6), met) {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn friends_stay_together_also_when_only_one_of_them_asked() {
+    fn friends_stay_together_even_if_only_one_asked() {
         let waiting =
             [wish("a", &[]), wish("b", &["e"]), wish("c", &[]), wish("d", &[]), wish("e", &[]), wish("f", &[])];
         let tables = tables(&waiting, |a, b| if (a, b) == ("b", "e") { 1_000 } else { 0 });
@@ -162,19 +162,19 @@ mod tests {
     }
 
     #[test]
-    fn a_friend_who_does_not_wait_is_no_reason_to_wait() {
+    fn a_friend_who_is_not_waiting_delays_nobody() {
         assert_eq!(sizes(&tables(&[wish("a", &["z"]), wish("b", &["y"])], |_, _| 0)), [2]);
     }
 
     #[test]
-    fn four_friends_and_one_more_leave_nobody_alone() {
+    fn four_friends_and_a_fifth_leave_nobody_alone() {
         let waiting = [wish("a", &["b", "c", "d"]), wish("b", &[]), wish("c", &[]), wish("d", &[]), wish("e", &[])];
         assert_eq!(sizes(&tables(&waiting, |_, _| 0)), [2, 3]);
     }
 
     proptest! {
         #[test]
-        fn everybody_has_a_table_of_two_to_four_while_two_wait(
+        fn everybody_gets_a_table_of_two_to_four(
             friends in prop::collection::vec(prop::collection::vec(0usize..24, 0..3), 2..24),
             met in prop::collection::vec(0u64..1_000, 64),
         ) {
@@ -198,7 +198,7 @@ mod tests {
         }
 
         #[test]
-        fn a_party_of_up_to_three_is_never_parted(size in 2usize..=3, others in 0usize..12) {
+        fn a_party_of_up_to_three_is_never_split(size in 2usize..=3, others in 0usize..12) {
             let mut waiting = strangers(size + others);
             waiting[0].with = (1..size).map(|n| format!("{n:03}")).collect();
             let tables = tables(&waiting, |_, _| 0);

@@ -88,7 +88,7 @@ mod tests {
     const DAY: u64 = 24 * 3_600_000;
 
     #[test]
-    fn a_meeting_counts_for_both_and_fades_over_thirty_days() {
+    fn a_meeting_counts_for_both_and_decays_over_thirty_days() {
         let mut met = Met::default();
         assert!(met.meet("a", "b", DAY));
         assert!(!met.meet("b", "a", DAY + ONCE_MS - 1), "they are still together");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_is_forgotten_by_everybody() {
+    fn forgetting_a_person_removes_them_from_everybody() {
         let mut met = Met::default();
         met.meet("a", "b", DAY);
         met.meet("a", "c", DAY);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_meetings_are_remembered() {
+    fn the_number_of_meetings_is_bounded() {
         let mut met = Met::default();
         let news = (0..MAX_MEETINGS + 10).filter(|n| met.meet("a", &n.to_string(), DAY)).count();
         assert_eq!((news, met.pairs), (MAX_MEETINGS, MAX_MEETINGS));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn old_meetings_go() {
+    fn old_meetings_expire() {
         let mut met = Met::from_saved(vec![("a".into(), "b".into(), DAY), ("b".into(), "c".into(), 9 * DAY)]);
         met.prune(5 * DAY);
         assert_eq!((met.last("b", "a"), met.last("c", "b")), (None, Some(9 * DAY)));

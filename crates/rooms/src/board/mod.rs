@@ -2,7 +2,7 @@
 //!
 //! Time is Unix milliseconds, because lunches are calendar events. The clock may jump: nothing here requires it to be
 //! monotonic. [`Board::take_changes`] returns the changes to store, [`Board::take_patch`] the changes to display, and
-//! [`Board::poll_told`] the messages to single people.
+//! [`Board::poll_notification`] the messages to single people.
 
 mod calendar;
 mod door;
@@ -35,7 +35,7 @@ pub use key::Key;
 pub use met::{KEPT_MS, MAX_MEETINGS};
 pub use saved::{Change, Hungry, InviteId, Saved};
 pub use shown::News;
-pub use table::{Kind, Seat, Table, Told};
+pub use table::{Kind, LastReminder, Seat, Table};
 
 use host::Kept;
 use hungry::Waiting;
@@ -100,7 +100,7 @@ pub struct Board {
     /// Tables to store. The caller drains this and everything below after each call.
     touched: BTreeSet<String>,
     changes: Vec<Change>,
-    told: VecDeque<(Key, BoardNews)>,
+    notifications: VecDeque<(Key, BoardNews)>,
     /// Rooms whose door must be checked.
     doors: BTreeSet<String>,
     dirty: shown::Dirty,
@@ -132,7 +132,7 @@ impl Board {
             pruned: 0,
             touched: BTreeSet::new(),
             changes: Vec::new(),
-            told: VecDeque::new(),
+            notifications: VecDeque::new(),
             doors: BTreeSet::new(),
             dirty: shown::Dirty::default(),
             history: history::History::default(),
@@ -221,7 +221,7 @@ impl Board {
         let others: Vec<Key> = others.filter(|other| *other != key).cloned().collect();
         let notice = notice(table, NoticeKind::Deleted);
         for other in others {
-            self.tell(other, BoardNews::Notice(notice.clone()));
+            self.notify(other, BoardNews::Notice(notice.clone()));
         }
         self.drop_table(id);
         Ok(())
@@ -250,8 +250,8 @@ impl Board {
     }
 
     /// Returns the next message for a single person, in the order of events.
-    pub fn poll_told(&mut self) -> Option<(Key, BoardNews)> {
-        self.told.pop_front()
+    pub fn poll_notification(&mut self) -> Option<(Key, BoardNews)> {
+        self.notifications.pop_front()
     }
 
     /// All tables, by id.
@@ -286,10 +286,10 @@ impl Board {
         let (starts, ends) = (table.starts, table.ends);
         self.release_kept(now, key, starts, ends, id);
         // Somebody who sits down at a running table needs no reminder.
-        let told = if now >= starts { Told::Begins } else { Told::Nothing };
+        let last_reminder = if now >= starts { LastReminder::Begins } else { LastReminder::Nothing };
         self.change(id, |table| {
             table.waiting.retain(|waiting| waiting.id != key);
-            table.taken.push(Seat { key: key.to_owned(), name: name.to_owned(), told });
+            table.taken.push(Seat { key: key.to_owned(), name: name.to_owned(), last_reminder });
         });
         let lines = self.tables.values().filter(|other| other.overlaps(starts, ends) && other.place_of(key).is_some());
         for line in lines.map(|other| other.id.clone()).collect::<Vec<_>>() {
@@ -327,7 +327,7 @@ impl Board {
         {
             let notice = notice(table, NoticeKind::MovedUp);
             self.sit(now, id, &key, &name);
-            self.tell(key, BoardNews::Notice(notice));
+            self.notify(key, BoardNews::Notice(notice));
         }
     }
 
@@ -343,24 +343,24 @@ impl Board {
         let mut due = Vec::new();
         for table in self.tables.values() {
             let kind = if now >= table.starts && now < table.starts + BEGINS_FOR_MS {
-                (Told::Begins, NoticeKind::Begins)
+                (LastReminder::Begins, NoticeKind::Begins)
             } else if now < table.starts && now + REMINDED_BEFORE_MS >= table.starts {
-                (Told::Soon, NoticeKind::Soon)
+                (LastReminder::Soon, NoticeKind::Soon)
             } else {
                 continue;
             };
-            let here = |seat: &&Seat| seat.told < kind.0 && self.is_here(&seat.key);
+            let here = |seat: &&Seat| seat.last_reminder < kind.0 && self.is_here(&seat.key);
             let keys = table.taken.iter().filter(here).map(|seat| seat.key.clone()).collect::<Vec<_>>();
             due.extend(keys.into_iter().map(|key| (table.id.clone(), key, kind, notice(table, kind.1))));
         }
-        for (id, key, (told, _), notice) in due {
+        for (id, key, (last_reminder, _), notice) in due {
             // Reminders are not displayed: the board does not change.
             self.touched.insert(id.clone());
             let seat = self.tables.get_mut(&id).and_then(|t| t.taken.iter_mut().find(|seat| seat.key == key));
             if let Some(seat) = seat {
-                seat.told = told;
+                seat.last_reminder = last_reminder;
             }
-            self.tell(key, BoardNews::Notice(notice));
+            self.notify(key, BoardNews::Notice(notice));
         }
     }
 
@@ -461,8 +461,8 @@ impl Board {
         self.dirty.table(id);
     }
 
-    fn tell(&mut self, key: Key, news: BoardNews) {
-        self.told.push_back((key, news));
+    fn notify(&mut self, key: Key, news: BoardNews) {
+        self.notifications.push_back((key, news));
     }
 }
 

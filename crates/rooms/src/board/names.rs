@@ -65,7 +65,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn names_are_rooms_and_never_the_same() {
+    fn generated_names_are_unique_room_names() {
         let (mut here, mut there) = (Names::new([1; 32]), Names::new([2; 32]));
         let mut seen = BTreeSet::new();
         for _ in 0..1_000 {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_is_not_shown() {
+    fn debug_output_hides_the_seed() {
         assert_eq!(format!("{:?}", Names::new([7; 32])), "Names { given: 0, .. }");
     }
 }

@@ -72,12 +72,12 @@ pub struct Seat {
     /// Display name.
     pub name: String,
     /// The last reminder that they received.
-    pub told: Told,
+    pub last_reminder: LastReminder,
 }
 
 /// Reminders to a person with a seat, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Told {
+pub enum LastReminder {
     /// None.
     Nothing,
     /// `soon`.

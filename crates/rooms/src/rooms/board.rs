@@ -56,7 +56,7 @@ impl Rooms {
         if !changes.is_empty() {
             self.outputs.push_back(Output::Write(changes));
         }
-        while let Some((key, news)) = self.board.poll_told() {
+        while let Some((key, news)) = self.board.poll_notification() {
             for to in self.people.sessions(&key) {
                 let watches = self.sessions.get(to).is_some_and(|session| session.watching != Watching::No);
                 if watches {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use rooms::board::{Board, Calendar, Kind, MAX_TABLES, Saved, Seat, Table, Told};
+use rooms::board::{Board, Calendar, Kind, LastReminder, MAX_TABLES, Saved, Seat, Table};
 use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rooms};
 use signaling::backlog::Cause;
@@ -34,7 +34,9 @@ pub(crate) fn full_board() -> Saved {
         host: key(n * 100),
         door: Door::Open,
         locked: false,
-        taken: (0..12).map(|m| Seat { key: key(n * 100 + m), name: name.clone(), told: Told::Nothing }).collect(),
+        taken: (0..12)
+            .map(|m| Seat { key: key(n * 100 + m), name: name.clone(), last_reminder: LastReminder::Nothing })
+            .collect(),
         waiting: (12..62).map(|m| Sitter { id: key(n * 100 + m), name: name.clone() }).collect(),
         inside: Vec::new(),
         removed: Vec::new(),
@@ -50,7 +52,7 @@ pub(crate) struct Client {
     pub(crate) acks: VecDeque<(Instant, u64)>,
     pub(crate) read: u64,
     pub(crate) seq: u64,
-    pub(crate) heard: Vec<ServerMessage>,
+    pub(crate) received: Vec<ServerMessage>,
     pub(crate) others: BTreeMap<ParticipantId, (MediaState, bool)>,
     pub(crate) most_kept: usize,
 }
@@ -98,7 +100,7 @@ impl World {
             acks: VecDeque::new(),
             read: 0,
             seq: 0,
-            heard: Vec::new(),
+            received: Vec::new(),
             others: BTreeMap::new(),
             most_kept: 0,
         };
@@ -192,7 +194,7 @@ impl World {
 
     pub(crate) fn errors(&self, session: &SessionId, code: ErrorCode) -> usize {
         let is = |message: &&ServerMessage| matches!(message, ServerMessage::Error(error) if error.code == code);
-        self.clients[session].heard.iter().filter(is).count()
+        self.clients[session].received.iter().filter(is).count()
     }
 
     /// Asserts that a client's view of the others is correct.
@@ -214,15 +216,15 @@ impl Client {
         while let Some(frame) = self.session.next_frame() {
             self.read += 1;
             let message = parse::server_message(&frame).expect("a message").message;
-            self.hear(&message);
-            self.heard.push(message);
+            self.apply(&message);
+            self.received.push(message);
             if let Some(round_trip) = self.round_trip {
                 self.acks.push_back((now + round_trip, self.read));
             }
         }
     }
 
-    fn hear(&mut self, message: &ServerMessage) {
+    fn apply(&mut self, message: &ServerMessage) {
         match message {
             ServerMessage::Joined { participants, .. } => {
                 self.others = participants.iter().map(|p| (p.id.clone(), (p.media, true))).collect();

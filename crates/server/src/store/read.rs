@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rooms::board::{Hungry, Kind, Saved, Seat, Table, Told};
+use rooms::board::{Hungry, Kind, LastReminder, Saved, Seat, Table};
 use rusqlite::{Connection, Row};
 use signaling::board::{Door, Sitter};
 
@@ -37,7 +37,7 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
         let Some(table) = index.get(&id).and_then(|at| tables.get_mut(*at)) else { continue };
         let (list, key, name): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
         match list.as_str() {
-            "taken" => table.taken.push(Seat { key, name, told: told(row.get(4)?) }),
+            "taken" => table.taken.push(Seat { key, name, last_reminder: last_reminder(row.get(4)?) }),
             "waiting" => table.waiting.push(Sitter { id: key, name }),
             "inside" => table.inside.push(key),
             "removed" => table.removed.push(key),
@@ -75,11 +75,11 @@ fn table(row: &Row<'_>) -> rusqlite::Result<Table> {
     })
 }
 
-fn told(number: u8) -> Told {
+fn last_reminder(number: u8) -> LastReminder {
     match number {
-        0 => Told::Nothing,
-        1 => Told::Soon,
-        _ => Told::Begins,
+        0 => LastReminder::Nothing,
+        1 => LastReminder::Soon,
+        _ => LastReminder::Begins,
     }
 }
 

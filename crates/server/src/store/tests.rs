@@ -69,7 +69,7 @@ fn sorted(mut saved: Saved) -> Saved {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn stored_boards_are_read_back() {
     let folder = Folder::new("again");
     let mut board = full_board();
     let tables: Vec<_> = board.tables().cloned().collect();
@@ -86,7 +86,7 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn who_asks_to_be_forgotten_is_gone_from_the_file() {
+fn a_forgotten_person_is_erased_from_the_file() {
     let folder = Folder::new("forget");
     let mut board = full_board();
     let mut opened = open(Some(&folder.0)).unwrap();
@@ -100,17 +100,17 @@ fn who_asks_to_be_forgotten_is_gone_from_the_file() {
 }
 
 #[test]
-fn the_thread_says_when_it_is_safe() {
+fn the_thread_reports_durable_batches() {
     let folder = Folder::new("thread");
     let mut board = full_board();
-    let (told, heard) = channel();
+    let (sender, reports) = channel();
     let opened = open(Some(&folder.0)).unwrap();
-    let mut store = Store::start(opened, move |stored| told.send(stored).unwrap()).unwrap();
+    let mut store = Store::start(opened, move |stored| sender.send(stored).unwrap()).unwrap();
     store.write(1, board.take_changes()).unwrap();
     store.write(2, vec![Change::Gone { id: "nobody's".into() }]).unwrap();
     let mut safe = 0;
     while safe < 2 {
-        match heard.recv_timeout(Duration::from_secs(10)).unwrap() {
+        match reports.recv_timeout(Duration::from_secs(10)).unwrap() {
             Stored::Written(number) => safe = number,
             Stored::Failed(_) => panic!("failed"),
         }
@@ -120,28 +120,28 @@ fn the_thread_says_when_it_is_safe() {
 }
 
 #[test]
-fn a_failed_batch_takes_back_what_rested_on_it() {
-    let (told, heard) = channel();
+fn a_failed_batch_discards_later_batches() {
+    let (sender, reports) = channel();
     let opened = open(None).unwrap();
     opened
         .connection
         .execute_batch("CREATE TRIGGER full BEFORE INSERT ON met BEGIN SELECT RAISE(ABORT, 'disk'); END")
         .unwrap();
-    let mut store = Store::start(opened, move |stored| told.send(stored).unwrap()).unwrap();
+    let mut store = Store::start(opened, move |stored| sender.send(stored).unwrap()).unwrap();
     let mut board = full_board();
     let changes = board.take_changes();
     store.write(1, changes.clone()).unwrap();
-    let Ok(Stored::Failed(saved)) = heard.recv_timeout(Duration::from_secs(10)) else { panic!("written") };
+    let Ok(Stored::Failed(saved)) = reports.recv_timeout(Duration::from_secs(10)) else { panic!("written") };
     assert_eq!(*saved, Saved::default(), "all or nothing");
     // Sent before the hub learned of the failure: discarded.
     store.write(2, vec![Change::Hungry { key: "a".into(), wish: None }]).unwrap();
     store.go_on();
     store.write(3, changes.into_iter().filter(|c| !matches!(c, Change::Met { .. })).collect()).unwrap();
-    assert!(matches!(heard.recv_timeout(Duration::from_secs(10)), Ok(Stored::Written(3))));
+    assert!(matches!(reports.recv_timeout(Duration::from_secs(10)), Ok(Stored::Written(3))));
 }
 
 #[test]
-fn a_file_of_a_later_version_and_a_broken_one_are_refused_and_left_alone() {
+fn newer_and_corrupt_files_are_refused_and_left_unchanged() {
     let folder = Folder::new("later");
     let opened = open(Some(&folder.0)).unwrap();
     opened.connection.pragma_update(None, "user_version", 1_000).unwrap();

@@ -1,6 +1,6 @@
 //! Writes changes of the board to the file.
 
-use rooms::board::{Change, Kind, Table, Told};
+use rooms::board::{Change, Kind, LastReminder, Table};
 use rusqlite::{Connection, Transaction, params};
 use signaling::board::Door;
 
@@ -73,20 +73,21 @@ fn write_table(to: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
             table.locked
         ],
     )?;
-    let told = |told| match told {
-        Told::Nothing => 0,
-        Told::Soon => 1,
-        Told::Begins => 2,
+    let number = |reminder| match reminder {
+        LastReminder::Nothing => 0,
+        LastReminder::Soon => 1,
+        LastReminder::Begins => 2,
     };
-    let taken = table.taken.iter().map(|seat| ("taken", seat.key.as_str(), seat.name.as_str(), told(seat.told)));
+    let taken =
+        table.taken.iter().map(|seat| ("taken", seat.key.as_str(), seat.name.as_str(), number(seat.last_reminder)));
     let waiting = table.waiting.iter().map(|waiting| ("waiting", waiting.id.as_str(), waiting.name.as_str(), 0));
     let inside = table.inside.iter().map(|key| ("inside", key.as_str(), "", 0));
     let removed = table.removed.iter().map(|key| ("removed", key.as_str(), "", 0));
     let mut insert = to.prepare_cached(
         "INSERT INTO sitters (table_id, list, place, key, name, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for (place, (list, key, name, told)) in taken.chain(waiting).chain(inside).chain(removed).enumerate() {
-        insert.execute(params![table.id, list, i64::try_from(place).unwrap_or(i64::MAX), key, name, told])?;
+    for (place, (list, key, name, last_reminder)) in taken.chain(waiting).chain(inside).chain(removed).enumerate() {
+        insert.execute(params![table.id, list, i64::try_from(place).unwrap_or(i64::MAX), key, name, last_reminder])?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What one person in a room knows about the others.
 //!
 //! A client that acknowledges its messages receives each change as it happens. One that does not falls behind: it
-//! receives nothing about the others until there is room again, and then only the differences from its last picture.
+//! receives nothing about the others until there is room again, and then only the differences from its last state.
 //!
 //! ```text
 //!          backlog is open                     backlog is full
@@ -11,9 +11,9 @@
 
 use signaling::message::{LeaveReason, MediaState, Participant, ParticipantId, ServerMessage};
 
-/// One client's picture of the others.
+/// One client's knowledge of the others.
 #[derive(Debug)]
-pub(crate) struct Picture {
+pub(crate) struct RoomView {
     /// Whether the client is following, not behind.
     pub(crate) is_open: bool,
     /// The door's state differs from what the client knows.
@@ -34,11 +34,11 @@ struct Known {
     left: Option<LeaveReason>,
 }
 
-impl Picture {
-    /// Creates the picture of a newcomer, who receives the others in `joined`.
-    pub(crate) fn new(others: impl Iterator<Item = (ParticipantId, MediaState)>) -> Picture {
+impl RoomView {
+    /// Creates the view of a newcomer, who receives the others in `joined`.
+    pub(crate) fn new(others: impl Iterator<Item = (ParticipantId, MediaState)>) -> RoomView {
         let known = others.map(|(id, media)| Known { id, media, connected: true, left: None }).collect();
-        Picture { is_open: true, door_is_news: false, lobby_is_news: false, known }
+        RoomView { is_open: true, door_is_news: false, lobby_is_news: false, known }
     }
 
     /// Records that somebody left. Returns the message to send now, if any.
@@ -62,9 +62,9 @@ impl Picture {
         Some(ServerMessage::ParticipantJoined { participant: other })
     }
 
-    /// Compares the picture with the others and whether they are connected. Returns the messages that bring it up to
+    /// Compares the view with the others and whether they are connected. Returns the messages that bring it up to
     /// date.
-    pub(crate) fn draw(&mut self, others: &[(Participant, bool)]) -> Vec<ServerMessage> {
+    pub(crate) fn update(&mut self, others: &[(Participant, bool)]) -> Vec<ServerMessage> {
         let mut news = Vec::new();
         self.known.retain(|known| {
             let Some(reason) = known.left else { return true };
@@ -97,19 +97,19 @@ mod tests {
     }
 
     #[test]
-    fn who_is_behind_hears_the_newest_state_once_and_nothing_of_what_came_and_went() {
-        let mut picture = Picture::new([(person(1, false).id, person(1, false).media)].into_iter());
-        picture.is_open = false;
-        assert_eq!(picture.left(&person(1, false).id, LeaveReason::Left), None);
-        assert_eq!(picture.left(&person(2, false).id, LeaveReason::Left), None);
+    fn a_client_that_is_behind_receives_only_the_latest_state() {
+        let mut view = RoomView::new([(person(1, false).id, person(1, false).media)].into_iter());
+        view.is_open = false;
+        assert_eq!(view.left(&person(1, false).id, LeaveReason::Left), None);
+        assert_eq!(view.left(&person(2, false).id, LeaveReason::Left), None);
         let joined = ServerMessage::ParticipantJoined { participant: person(3, true) };
-        assert_eq!(picture.introduce(person(3, true)), Some(joined));
-        assert_eq!(picture.introduce(person(3, true)), None);
-        picture.is_open = true;
+        assert_eq!(view.introduce(person(3, true)), Some(joined));
+        assert_eq!(view.introduce(person(3, true)), None);
+        view.is_open = true;
         let now = [(person(3, false), true), (person(4, true), false)];
         let id = |id| person(id, false).id;
         assert_eq!(
-            picture.draw(&now),
+            view.update(&now),
             [
                 ServerMessage::ParticipantLeft { id: id(1), reason: LeaveReason::Left },
                 ServerMessage::Media { from: id(3), media: person(3, false).media },
@@ -117,6 +117,6 @@ mod tests {
                 ServerMessage::ParticipantConnection { id: id(4), connected: false },
             ]
         );
-        assert_eq!(picture.draw(&now), []);
+        assert_eq!(view.update(&now), []);
     }
 }
