@@ -40,9 +40,9 @@ fn step(relay: &mut Relay, now: Now, what: u8, datagram: &[u8], out: &mut Vec<u8
     match relay.handle(now, &client, datagram, out) {
         Action::Peer { data, .. } => assert!(datagram.get(data).is_some()),
         Action::Open(Open { port, beside, .. }) => {
-            let told = SocketAddr::from(([11, 0, 0, 1], 50_000 + port.0 as u16));
+            let relayed = SocketAddr::from(([11, 0, 0, 1], 50_000 + port.0 as u16));
             let above = beside.map(|port| SocketAddr::from(([11, 0, 0, 1], 50_000 + port.0 as u16)));
-            assert_eq!(relay.opened(now.instant, port, Ok((told, above)), out), Some(client));
+            assert_eq!(relay.opened(now.instant, port, Ok((relayed, above)), out), Some(client));
         }
         Action::Client(_) => assert!(!out.is_empty()),
         Action::Drop => {}

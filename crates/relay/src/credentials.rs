@@ -59,13 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_those_of_coturn() {
+    fn credentials_match_those_of_coturn() {
         // echo -n 1700000000:s.p | openssl dgst -sha1 -hmac secret -binary | base64
         assert_eq!(password(b"secret", "1700000000:s.p"), "7hMPhSA5ZVKWrqwWzSNTRbonyKM=");
     }
 
     #[test]
-    fn a_user_name_says_when_it_expires_and_whose_it_is() {
+    fn a_username_contains_its_expiry_and_owner() {
         let name = UserName::parse("1700000000:s:x.p").unwrap();
         assert_eq!((name.expires, name.session, name.person()), (1_700_000_000, "s:x.p", "p"));
         assert_eq!(UserName::parse("1:alone").unwrap().person(), "alone");

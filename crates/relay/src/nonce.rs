@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_good_for_one_client_and_for_a_while() {
+    fn a_nonce_is_valid_for_one_client_and_expires() {
         let start = Instant::now();
         let nonces = Nonces::new([7; 32], start);
         let ada = client("198.51.100.1:5000");

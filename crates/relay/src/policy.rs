@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_needs_its_own_permission() {
+    fn loopback_needs_its_own_permission() {
         for loopback in ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1"] {
             assert!(!STRICT.allows(ip(loopback)), "{loopback}");
             assert!(!LAN.allows(ip(loopback)), "{loopback}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn some_places_are_never_allowed() {
+    fn reserved_addresses_are_never_allowed() {
         let never = [
             "0.0.0.0",
             "0.1.2.3",
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_address_is_denied_in_every_disguise() {
+    fn a_denied_address_is_denied_in_every_embedding() {
         for text in
             ["127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "224.0.0.1", "168.63.129.16", "255.255.255.255"]
         {
@@ -279,14 +279,14 @@ mod tests {
     }
 
     #[test]
-    fn a_public_address_stays_public_in_disguise() {
+    fn a_public_address_stays_public_when_embedded() {
         for disguise in disguises(Ipv4Addr::new(8, 8, 8, 8)) {
             assert!(STRICT.allows(IpAddr::V6(disguise)), "{disguise}");
         }
     }
 
     #[test]
-    fn this_machine_is_never_reached_whatever_its_address_and_its_disguise() {
+    fn own_addresses_are_denied_in_every_embedding() {
         for policy in [STRICT, LAN] {
             let mut reach = Reachable::new(policy);
             assert!(reach.allows(ip("11.0.0.1")));
@@ -309,7 +309,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_disguise_opens_what_is_closed(bits: u32) {
+        fn no_embedding_allows_a_denied_address(bits: u32) {
             let plain = Ipv4Addr::from_bits(bits);
             for policy in [STRICT, LAN, EVERYTHING] {
                 if !policy.allows(IpAddr::V4(plain)) {
@@ -322,7 +322,7 @@ mod tests {
         }
 
         #[test]
-        fn any_address_has_an_answer_and_more_permission_never_allows_less(bits: u128) {
+        fn more_permission_never_allows_less(bits: u128) {
             let address = IpAddr::V6(Ipv6Addr::from_bits(bits));
             prop_assert!(!STRICT.allows(address) || LAN.allows(address));
             prop_assert!(!LAN.allows(address) || EVERYTHING.allows(address));

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_counted_by_person_and_in_all_and_come_back() {
+    fn allocations_are_counted_per_person_and_in_total_and_freed() {
         let mut quota = quota(2, 3);
         let [ada, ada_again, ben, eve] =
             [holder("ada", 1, true), holder("ada", 2, true), holder("ben", 3, true), holder("eve", 4, true)];
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn one_session_and_one_address_have_their_shares() {
+    fn sessions_and_addresses_have_shares() {
         let mut quota = quota(1_000, 10_000);
         let ada = holder("ada", 1, true);
         assert_eq!((0..100).filter(|_| quota.take(&ada, 1).is_ok()).count(), PER_SESSION);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_leave_a_share_to_members_wherever_they_come_from() {
+    fn guests_leave_a_share_to_members() {
         let mut quota = quota(64, 1_000);
         let taken = (0..2_000).filter(|n| quota.take(&holder(&n.to_string(), *n, false), 1).is_ok()).count();
         assert_eq!(taken, 500);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_at_one_address_leave_a_share_to_members_there() {
+    fn guests_at_one_address_leave_a_share_to_its_members() {
         let mut quota = quota(64, 1_000);
         let at_home =
             |n: u32, member| Holder::new(&n.to_string(), &n.to_string(), member, "192.0.2.1".parse().unwrap());

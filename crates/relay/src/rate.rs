@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_then_the_rate() {
+    fn a_limiter_grants_a_burst_then_the_rate() {
         let (rate, start) = (Rate::new(4, 10), Instant::now());
         let mut meter = Meter::default();
         assert_eq!((0..50).filter(|_| meter.take(start, rate, 1)).count(), 10);

@@ -36,7 +36,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn one_source_is_capped_and_a_flood_from_everywhere_leaves_others_theirs() {
+    fn refusals_are_capped_per_source_and_in_total() {
         let (mut refusals, start) = (Refusals::new(), Instant::now());
         let victim = IpAddr::from([192, 0, 2, 1]);
         assert_eq!((0..41_000).filter(|_| refusals.take(start, victim)).count(), 2_000);

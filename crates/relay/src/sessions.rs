@@ -122,7 +122,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_member_may_while_the_session_lives_and_keeps_for_a_while() {
+    fn a_member_may_relay_during_the_session_and_a_grace_period() {
         let (mut sessions, now) = (Sessions::default(), Instant::now());
         sessions.open("a", true);
         sessions.seat("a");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_may_while_seated() {
+    fn a_guest_may_relay_while_seated() {
         let (mut sessions, now) = (Sessions::default(), Instant::now());
         sessions.open("g", false);
         assert!(sessions.is_over(now, "g"));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_nothing_is_forgotten_with_its_session() {
+    fn a_session_without_allocations_is_removed_when_it_ends() {
         let (mut sessions, now) = (Sessions::default(), Instant::now());
         for n in 0..1_000 {
             let id = n.to_string();

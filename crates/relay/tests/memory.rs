@@ -50,7 +50,7 @@ fn fill(world: &mut World, people: &mut [Person], peers: &[SocketAddr]) {
 }
 
 #[test]
-fn everything_at_its_bound_stays_below_the_stated_sum() {
+fn memory_at_all_bounds_stays_below_the_documented_sum() {
     assert_eq!(MAX_PERMISSIONS, MAX_CHANNELS);
     let peers = peers();
     let mut people: Vec<Person> = (0..ALLOCATIONS).map(person).collect();

@@ -158,7 +158,7 @@ impl Relay {
         &mut self,
         now: Instant,
         port: PortId,
-        told: Result<(SocketAddr, Option<SocketAddr>), NotOpened>,
+        result: Result<(SocketAddr, Option<SocketAddr>), NotOpened>,
         out: &mut Vec<u8>,
     ) -> Option<Client> {
         out.clear();
@@ -168,7 +168,7 @@ impl Relay {
         let Slot::Opening(opening) = self.slots.take_out(port) else { return None };
         let Opening { owner, asked, beside } = *opening;
         let (client, key) = (owner.client, owner.key.clone());
-        let answer = match told {
+        let answer = match result {
             Ok((relayed, above)) if self.are_free(relayed, above) && above.is_some() == beside.is_some() => {
                 let token = beside.zip(above).map(|((port, token), relayed)| {
                     let expires = now + RESERVATION_LIFETIME;

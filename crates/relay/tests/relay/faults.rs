@@ -10,7 +10,7 @@ use turn_types::message::{ALLOCATE, CREATE_PERMISSION, REFRESH};
 use crate::world::*;
 
 #[test]
-fn a_nonce_that_was_taken_elsewhere_is_stale() {
+fn a_nonce_of_another_client_is_stale() {
     let mut world = World::new();
     let mut ada = Person::shared("s1.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -26,7 +26,7 @@ fn a_nonce_that_was_taken_elsewhere_is_stale() {
 }
 
 #[test]
-fn somebody_elses_credentials_do_nothing_at_an_allocation() {
+fn another_persons_credentials_cannot_use_an_allocation() {
     let mut world = World::new();
     let mut ada = Person::shared("s1.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -63,7 +63,7 @@ fn wrong_and_expired_credentials_are_unauthorized() {
 }
 
 #[test]
-fn what_comes_after_the_integrity_is_not_heard() {
+fn attributes_after_the_integrity_are_ignored() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -82,7 +82,7 @@ fn what_comes_after_the_integrity_is_not_heard() {
 
 /// A spoofed sender uses up nothing of the owner of the address.
 #[test]
-fn spoofed_requests_use_nobodys_budget() {
+fn spoofed_requests_consume_no_budget() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -119,7 +119,7 @@ fn refusals_to_one_source_are_capped_and_short() {
 }
 
 #[test]
-fn no_peer_is_named_or_reached_that_is_not_allowed() {
+fn denied_peers_are_neither_permitted_nor_reached() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -137,7 +137,7 @@ fn no_peer_is_named_or_reached_that_is_not_allowed() {
 }
 
 #[test]
-fn an_address_that_becomes_this_machines_is_reached_no_more() {
+fn an_address_that_becomes_ours_is_denied() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -150,7 +150,7 @@ fn an_address_that_becomes_this_machines_is_reached_no_more() {
 }
 
 #[test]
-fn of_this_machine_only_ports_of_allocations_are_reached_and_inside() {
+fn of_our_addresses_only_relayed_ports_are_reachable() {
     let mut world = World::new();
     let [mut ada, mut ben] =
         [("s.ada", "198.51.100.1:5000"), ("s.ben", "198.51.100.2:5000")].map(|(who, at)| Person::shared(who, at));
@@ -173,17 +173,17 @@ fn of_this_machine_only_ports_of_allocations_are_reached_and_inside() {
 }
 
 #[test]
-fn a_told_address_that_is_a_nats_is_this_machines_too() {
+fn an_announced_nat_address_counts_as_ours() {
     let mut world = World::new();
     world.relay.set_own_addresses([]);
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
-    let told = world.allocate(&mut ada).expect("an allocation");
-    let beside = std::net::SocketAddr::new(told.ip(), 22);
+    let relayed = world.allocate(&mut ada).expect("an allocation");
+    let beside = std::net::SocketAddr::new(relayed.ip(), 22);
     assert_eq!(world.permit(&mut ada, &[beside]), Some(403));
 }
 
 #[test]
-fn tests_may_reach_their_own_machine() {
+fn loopback_may_be_allowed_for_tests() {
     let mut world =
         World::with(PeerPolicy { allow_lan: false, allow_loopback: true }, Shares { per_person: 1, total: 1 });
     let mut ada = Person::shared("s.ada", "127.0.0.1:5000");
@@ -194,7 +194,7 @@ fn tests_may_reach_their_own_machine() {
 }
 
 #[test]
-fn messages_that_do_not_add_up_are_dropped() {
+fn inconsistent_messages_are_dropped() {
     let mut world = World::new();
     let ada = Person::shared("s.ada", "198.51.100.1:5000");
     let mut good = Message::builder_request(BINDING, MessageWriteVec::new());

@@ -13,7 +13,7 @@ fn peer(n: u32) -> SocketAddr {
 }
 
 #[test]
-fn permissions_are_counted_by_peer_and_only_live_ones_are_kept() {
+fn permissions_are_counted_per_peer_and_expire() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -23,8 +23,8 @@ fn permissions_are_counted_by_peer_and_only_live_ones_are_kept() {
         assert_eq!(world.permit(&mut ada, &peers), Some(0));
         world.wait(Duration::from_secs(20));
     }
-    let again: Vec<_> = (0..full).map(peer).collect();
-    assert_eq!(world.permit(&mut ada, &again), Some(0), "those it has");
+    let same_peers: Vec<_> = (0..full).map(peer).collect();
+    assert_eq!(world.permit(&mut ada, &same_peers), Some(0), "those it has");
     world.wait(Duration::from_secs(30));
     assert_eq!(world.permit(&mut ada, &[peer(full)]), Some(508));
     assert_eq!(world.bind(&mut ada, 0x4000, peer(full)), 508);
@@ -47,7 +47,7 @@ fn channels_are_bounded() {
 }
 
 #[test]
-fn who_names_peers_again_and_again_is_dropped_by_the_number_of_peers() {
+fn permission_requests_are_rate_limited_by_peer_count() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -61,7 +61,7 @@ fn who_names_peers_again_and_again_is_dropped_by_the_number_of_peers() {
 }
 
 #[test]
-fn one_session_one_address_and_all_have_their_shares() {
+fn sessions_addresses_and_the_total_have_shares() {
     let mut world = World::with(PeerPolicy::default(), Shares { per_person: 64, total: 300 });
     let mut taken = 0;
     // One device with two sessions.
@@ -87,7 +87,7 @@ fn one_session_one_address_and_all_have_their_shares() {
 }
 
 #[test]
-fn a_place_comes_back_when_its_allocation_ends() {
+fn an_ended_allocation_frees_its_place() {
     let mut world = World::with(PeerPolicy::default(), Shares { per_person: 1, total: 1 });
     let [mut ada, mut ben] = ["ada", "ben"]
         .map(|who| Person::shared(who, &format!("20.0.0.1:{}", 5_000 + who.len() + usize::from(who.as_bytes()[0]))));

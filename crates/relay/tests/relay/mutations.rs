@@ -57,7 +57,7 @@ fn mutated(bytes: &mut Bytes, datagram: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn no_datagram_makes_it_panic_and_it_works_afterwards() {
+fn the_relay_survives_any_datagram() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut bytes = Bytes(rng);
     let mut world = World::with(PeerPolicy::default(), Shares { per_person: 64, total: 1_000 });
@@ -88,7 +88,7 @@ fn no_datagram_makes_it_panic_and_it_works_afterwards() {
 }
 
 #[test]
-fn what_the_fuzzer_begins_with_passes() {
+fn the_seeds_of_the_fuzzer_pass() {
     for seed in entry::seeds() {
         entry::datagrams(&seed);
         for length in 0..seed.len() {

@@ -23,7 +23,7 @@ enum Step {
     Bind { who: usize, from: usize, number: u16, peer: u8 },
     Send { from: usize, peer: u8 },
     Channel { from: usize, number: u16 },
-    Hear { peer: u8 },
+    ReceiveFromPeer { peer: u8 },
     Open(usize),
     Seat(usize),
     Leave(usize),
@@ -43,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, from, number, peer)| Step::Bind { who, from, number, peer }),
         4 => (from.clone(), any::<u8>()).prop_map(|(from, peer)| Step::Send { from, peer }),
         3 => (from, number).prop_map(|(from, number)| Step::Channel { from, number }),
-        3 => any::<u8>().prop_map(|peer| Step::Hear { peer }),
+        3 => any::<u8>().prop_map(|peer| Step::ReceiveFromPeer { peer }),
         2 => who.clone().prop_map(Step::Open),
         2 => who.clone().prop_map(Step::Seat),
         1 => who.clone().prop_map(Step::Leave),
@@ -142,7 +142,7 @@ impl Run {
                 let action = self.world.channel(&client, number, b"data");
                 self.let_through(from, &action);
             }
-            Step::Hear { peer: n } => {
+            Step::ReceiveFromPeer { peer: n } => {
                 for port in self.world.open.clone() {
                     if let Some(client) = self.world.receive_from_peer(port, &peer(n).to_string(), b"data") {
                         self.assert_permitted(client.remote, peer(n).ip());
@@ -212,7 +212,7 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
-    fn nothing_passes_without_permission_and_nothing_grows(steps in prop::collection::vec(step(), 1..120)) {
+    fn only_permitted_data_passes_and_state_is_bounded(steps in prop::collection::vec(step(), 1..120)) {
         let mut run = Run::new();
         for step in steps {
             run.step(step);

@@ -17,7 +17,7 @@ use crate::world::*;
 const PEER: &str = "20.0.0.1:4000";
 
 #[test]
-fn binding_tells_a_client_its_address() {
+fn binding_returns_the_mapped_address() {
     let mut world = World::new();
     let ada = Person::shared("s.ada", "198.51.100.1:5000");
     let request = Message::builder_request(BINDING, MessageWriteVec::new()).finish();
@@ -31,7 +31,7 @@ fn binding_tells_a_client_its_address() {
 }
 
 #[test]
-fn an_allocation_is_made_once_its_client_has_a_nonce() {
+fn an_allocation_needs_a_nonce() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     let request = ada.request(ALLOCATE, &[&udp()]);
@@ -53,7 +53,7 @@ fn an_allocation_is_made_once_its_client_has_a_nonce() {
 }
 
 #[test]
-fn what_is_asked_of_an_allocation_wrongly_has_its_code() {
+fn invalid_allocate_requests_have_their_error_codes() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     let family = |value: u8| RawAttribute::new(RequestedAddressFamily::TYPE, &[value, 0, 0, 0]).into_owned();
@@ -82,7 +82,7 @@ fn what_is_asked_of_an_allocation_wrongly_has_its_code() {
 }
 
 #[test]
-fn an_allocation_of_the_other_family_is_made_and_kept_apart() {
+fn an_allocation_may_have_the_other_address_family() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     let v6 = RequestedAddressFamily::new(AddressFamily::IPV6);
@@ -96,7 +96,7 @@ fn an_allocation_of_the_other_family_is_made_and_kept_apart() {
 }
 
 #[test]
-fn data_goes_both_ways_by_indications_and_by_channels() {
+fn data_flows_both_ways_by_indications_and_channels() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -128,7 +128,7 @@ fn data_goes_both_ways_by_indications_and_by_channels() {
 }
 
 #[test]
-fn frames_on_a_stream_are_padded_and_can_be_told_apart() {
+fn channel_data_on_a_stream_is_padded_and_delimited() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     ada.client = Client { transport: Transport::Tls, ..ada.client };
@@ -150,7 +150,7 @@ fn frames_on_a_stream_are_padded_and_can_be_told_apart() {
 }
 
 #[test]
-fn everything_ends_in_its_time_unless_it_is_refreshed() {
+fn lifetimes_expire_unless_refreshed() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");
@@ -174,7 +174,7 @@ fn everything_ends_in_its_time_unless_it_is_refreshed() {
 }
 
 #[test]
-fn an_allocation_that_is_over_is_made_anew_before_it_was_cleared_away() {
+fn an_expired_allocation_can_be_replaced_before_cleanup() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     let first = world.allocate(&mut ada).expect("an allocation");
@@ -188,7 +188,7 @@ fn an_allocation_that_is_over_is_made_anew_before_it_was_cleared_away() {
 }
 
 #[test]
-fn refreshing_to_nothing_ends_it_and_is_a_success_twice() {
+fn a_refresh_to_zero_ends_the_allocation_and_is_idempotent() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     assert_eq!(world.refresh(&mut ada, 600), 437, "there is none");
@@ -203,7 +203,7 @@ fn refreshing_to_nothing_ends_it_and_is_a_success_twice() {
 }
 
 #[test]
-fn an_even_port_keeps_the_one_above_for_whoever_has_the_token() {
+fn an_even_port_reserves_the_next_port_for_the_token() {
     let mut world = World::with(PeerPolicy::default(), Shares { per_person: 3, total: 1_000 });
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     let reply = world.ask(&mut ada, ALLOCATE, &[&udp(), &EvenPort::new(true)]).expect("an answer");
@@ -227,7 +227,7 @@ fn an_even_port_keeps_the_one_above_for_whoever_has_the_token() {
 }
 
 #[test]
-fn a_reserved_port_that_nobody_takes_is_given_back() {
+fn an_unused_reservation_expires() {
     let mut world = World::with(PeerPolicy::default(), Shares { per_person: 2, total: 1_000 });
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     assert_eq!(world.code(&mut ada, ALLOCATE, &[&udp(), &EvenPort::new(true)]), 0);
@@ -239,7 +239,7 @@ fn a_reserved_port_that_nobody_takes_is_given_back() {
 }
 
 #[test]
-fn every_peer_of_one_request_is_permitted_or_none() {
+fn a_permission_request_permits_all_peers_or_none() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     world.allocate(&mut ada).expect("an allocation");

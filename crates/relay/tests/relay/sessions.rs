@@ -15,7 +15,7 @@ fn peer() -> std::net::SocketAddr {
 }
 
 #[test]
-fn a_member_allocates_while_the_session_lives() {
+fn a_member_may_allocate_during_the_session() {
     let mut world = World::new();
     let mut ada = Person::of_session(SESSION, "198.51.100.1:5000");
     assert_eq!(world.allocate(&mut ada), Err(401), "no session of that name");
@@ -24,8 +24,8 @@ fn a_member_allocates_while_the_session_lives() {
     let now = world.now().instant;
     world.relay.session_closed(now, SESSION);
 
-    let mut again = Person::of_session(SESSION, "198.51.100.1:5001");
-    assert_eq!(world.allocate(&mut again), Err(403), "the session has ended");
+    let mut other_client = Person::of_session(SESSION, "198.51.100.1:5001");
+    assert_eq!(world.allocate(&mut other_client), Err(403), "the session has ended");
     // The allocation is kept for a while, because the session may be resumed.
     world.wait(GRACE - Duration::from_secs(1));
     assert_eq!(world.refresh(&mut ada, 600), 0);
@@ -37,7 +37,7 @@ fn a_member_allocates_while_the_session_lives() {
 }
 
 #[test]
-fn somebody_who_proved_nothing_allocates_while_sitting_in_a_room() {
+fn a_guest_may_allocate_while_seated() {
     let mut world = World::new();
     world.relay.session_opened(SESSION, false);
     let mut eve = Person::of_session(SESSION, "198.51.100.1:5000");
@@ -46,11 +46,11 @@ fn somebody_who_proved_nothing_allocates_while_sitting_in_a_room() {
     assert!(world.allocate(&mut eve).is_ok());
     let now = world.now().instant;
     world.relay.session_left(now, SESSION);
-    let mut again = Person::of_session(SESSION, "198.51.100.1:5001");
-    assert_eq!(world.allocate(&mut again), Err(403));
+    let mut other_client = Person::of_session(SESSION, "198.51.100.1:5001");
+    assert_eq!(world.allocate(&mut other_client), Err(403));
     world.wait(Duration::from_secs(30));
     world.relay.session_seated(SESSION);
-    assert!(world.allocate(&mut again).is_ok());
+    assert!(world.allocate(&mut other_client).is_ok());
     world.wait(GRACE * 2);
     assert_eq!(world.open.len(), 2, "resumed in time, so both continue");
     let now = world.now().instant;
@@ -62,7 +62,7 @@ fn somebody_who_proved_nothing_allocates_while_sitting_in_a_room() {
 }
 
 #[test]
-fn a_session_that_left_nothing_is_over_at_once() {
+fn a_session_without_allocations_ends_at_once() {
     let mut world = World::new();
     let now = world.now().instant;
     world.relay.session_opened(SESSION, true);
@@ -75,7 +75,7 @@ fn a_session_that_left_nothing_is_over_at_once() {
 
 /// The two secrets give the same user name different passwords, so the credentials of one are invalid for the other.
 #[test]
-fn the_shared_secret_makes_no_credentials_of_this_server() {
+fn shared_secret_credentials_are_not_those_of_this_server() {
     let mut world = World::new();
     world.relay.session_opened(SESSION, false);
     let mut shared = Person::shared(SESSION, "198.51.100.1:5000");
@@ -87,7 +87,7 @@ fn the_shared_secret_makes_no_credentials_of_this_server() {
 }
 
 #[test]
-fn own_credentials_expire_for_what_is_new_and_a_long_call_goes_on() {
+fn expired_credentials_refuse_new_allocations_but_keep_old_ones() {
     let mut world = World::new();
     world.relay.session_opened(SESSION, true);
     let mut ada = Person::of_session(SESSION, "198.51.100.1:5000");
@@ -102,7 +102,7 @@ fn own_credentials_expire_for_what_is_new_and_a_long_call_goes_on() {
 }
 
 #[test]
-fn guests_never_take_the_members_share() {
+fn guests_never_use_the_share_of_members() {
     let mut world = World::with(PeerPolicy::default(), Shares { per_person: 64, total: 100 });
     let mut granted = 0;
     for n in 0..120 {

@@ -96,7 +96,7 @@ impl World {
     }
 
     fn open_port(&mut self, open: Open) -> Action {
-        let told = match self.refuse_to_open {
+        let result = match self.refuse_to_open {
             Some(why) => Err(why),
             None => {
                 self.next_port = (self.next_port + 1).next_multiple_of(2);
@@ -113,7 +113,7 @@ impl World {
             }
         };
         let now = self.now().instant;
-        let client = self.relay.opened(now, open.port, told, &mut self.out).expect("an answer");
+        let client = self.relay.opened(now, open.port, result, &mut self.out).expect("an answer");
         self.close();
         Action::Client(client)
     }
