@@ -41,9 +41,9 @@ pub(crate) fn client_message(data: &[u8]) {
                     ClientMessage::Join { room, .. } => assert!(is_room_name(room)),
                     _ => {}
                 }
-                let again = serde_json::to_string(&envelope).expect("messages can be written");
-                if again.len() <= MAX_FRAME_BYTES {
-                    assert_eq!(parse::client_message(&again).as_ref(), Ok(&envelope));
+                let rewritten = serde_json::to_string(&envelope).expect("messages can be written");
+                if rewritten.len() <= MAX_FRAME_BYTES {
+                    assert_eq!(parse::client_message(&rewritten).as_ref(), Ok(&envelope));
                 }
                 let _ = session.receive(now, envelope); // a wrong count is refused, which is not a fault
             }
@@ -63,9 +63,9 @@ pub(crate) fn server_message(data: &[u8]) {
         if let ServerMessage::Joined { participants, .. } = &envelope.message {
             participants.iter().for_each(|p| assert_eq!(clean_name(&p.name).as_ref(), Ok(&p.name)));
         }
-        let again = serde_json::to_string(&envelope).expect("messages can be written");
-        if again.len() <= MAX_FRAME_BYTES {
-            assert_eq!(parse::server_message(&again).as_ref(), Ok(&envelope));
+        let rewritten = serde_json::to_string(&envelope).expect("messages can be written");
+        if rewritten.len() <= MAX_FRAME_BYTES {
+            assert_eq!(parse::server_message(&rewritten).as_ref(), Ok(&envelope));
         }
     }
     hostile_server(text);

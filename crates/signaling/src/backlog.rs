@@ -234,20 +234,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_counted_once_until_the_last_who_hears_it_has_it_no_more() {
+    fn a_shared_text_is_counted_once_until_its_last_copy_is_dropped() {
         let pool = Pool::new(1_000);
         let text = pool.keep("x".repeat(400));
-        let heard = vec![text.clone(), text.clone()];
+        let copies = vec![text.clone(), text.clone()];
         assert_eq!(pool.used(), 400 + MESSAGE_OVERHEAD_BYTES);
         assert!(pool.has_room(536) && !pool.has_room(537));
         assert!(pool.has_room_in((1, 2), 36) && !pool.has_room_in((1, 2), 37));
         drop(text);
-        drop(heard);
+        drop(copies);
         assert_eq!(pool.used(), 0);
     }
 
     #[test]
-    fn twelve_who_meet_at_once_fit_each_others_share() {
+    fn twelve_simultaneous_joins_fit_into_the_share() {
         // Eleven others, each with an offer and an answer of 48 KB, 30 candidates, an end of candidates and a
         // resolution.
         let mut backlog = Backlog::default();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cause_takes_no_room_of_another() {
+    fn causes_have_separate_bounds() {
         let mut backlog = Backlog::default();
         while backlog.takes(Cause::Directed, 1_000) {
             backlog.add(Cause::Directed, 1_000);

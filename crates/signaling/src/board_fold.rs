@@ -101,14 +101,14 @@ pub enum Mine {
 #[derive(Debug)]
 pub struct BoardFold {
     you: String,
-    building: Option<Picture>,
-    whole: Option<Picture>,
+    building: Option<BoardContents>,
+    whole: Option<BoardContents>,
     waiting: Option<Waiting>,
     notices: VecDeque<Notice>,
 }
 
 #[derive(Debug, Default)]
-struct Picture {
+struct BoardContents {
     now_ms: u64,
     skew_ms: i64,
     zone: String,
@@ -156,21 +156,21 @@ impl BoardFold {
 
     /// Returns the board if it is complete.
     pub fn state(&self) -> Option<BoardState> {
-        let picture = self.whole.as_ref()?;
-        let mut tables: Vec<_> = picture.tables.values().cloned().collect();
+        let contents = self.whole.as_ref()?;
+        let mut tables: Vec<_> = contents.tables.values().cloned().collect();
         tables.sort_by(|a, b| (a.starts_ms, &a.id).cmp(&(b.starts_ms, &b.id)));
-        let mut people: Vec<_> = picture.people.values().cloned().collect();
+        let mut people: Vec<_> = contents.people.values().cloned().collect();
         people.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let seated = tables.iter().find(|table| sits(&self.you, &table.taken)).map(|table| table.id.clone());
         Some(BoardState {
-            now_ms: picture.now_ms,
-            skew_ms: picture.skew_ms,
-            zone: picture.zone.clone(),
-            member: picture.member,
+            now_ms: contents.now_ms,
+            skew_ms: contents.skew_ms,
+            zone: contents.zone.clone(),
+            member: contents.member,
             tables,
             people,
-            free_count: picture.free_count,
-            hungry_count: picture.hungry_count,
+            free_count: contents.free_count,
+            hungry_count: contents.hungry_count,
             waiting: self.waiting.clone(),
             seated,
         })
@@ -178,7 +178,7 @@ impl BoardFold {
 
     fn snapshot(&mut self, local_ms: u64, piece: &Snapshot) -> bool {
         if piece.first {
-            self.building = Some(Picture::default());
+            self.building = Some(BoardContents::default());
         }
         // A piece without a first one: the server's fault. There is nothing to add it to.
         let Some(building) = &mut self.building else { return false };
@@ -194,21 +194,21 @@ impl BoardFold {
     }
 
     fn patch(&mut self, local_ms: u64, patch: &Patch) -> bool {
-        let Some(picture) = self.building.as_mut().or(self.whole.as_mut()) else { return false };
-        picture.clock(local_ms, patch.now_ms);
+        let Some(contents) = self.building.as_mut().or(self.whole.as_mut()) else { return false };
+        contents.clock(local_ms, patch.now_ms);
         for id in &patch.gone {
-            picture.tables.remove(id);
+            contents.tables.remove(id);
         }
         for id in &patch.left {
-            picture.people.remove(id);
+            contents.people.remove(id);
         }
-        picture.take(&self.you, &patch.tables, &patch.people);
-        (picture.free_count, picture.hungry_count) = (patch.free_count, patch.hungry_count);
+        contents.take(&self.you, &patch.tables, &patch.people);
+        (contents.free_count, contents.hungry_count) = (patch.free_count, patch.hungry_count);
         self.building.is_none()
     }
 }
 
-impl Picture {
+impl BoardContents {
     fn clock(&mut self, local_ms: u64, server_ms: u64) {
         let signed = |ms| i64::try_from(ms).unwrap_or(i64::MAX);
         let skew = signed(server_ms).saturating_sub(signed(local_ms));
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_board_is_shown_once_its_last_piece_has_come() {
+    fn a_board_appears_once_its_last_piece_arrived() {
         let mut fold = BoardFold::new("me");
         assert!(!fold.handle(4_000, &piece(true, false, vec![table("b", 2, &[], &[])], vec![])));
         assert_eq!(fold.state(), None);
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn patches_change_what_they_name_and_nothing_else() {
+    fn patches_change_only_what_they_name() {
         let mut fold = BoardFold::new("me");
         let patch = Patch { now_ms: 11_000, gone: vec!["a".into()], ..Patch::default() };
         assert!(!fold.handle(0, &BoardNews::Patch(patch.clone())), "nothing to patch yet");
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_are_bounded_and_come_in_order() {
+    fn notices_are_bounded_and_in_order() {
         let mut fold = BoardFold::new("me");
         for starts_ms in 0..100 {
             let notice = Notice {

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn close_codes_lead_back_to_their_error() {
+    fn close_codes_map_back_to_their_error() {
         for code in (4000..=4014).chain([1001, 1011]) {
             let error = error_code(code).expect("a code of ours");
             assert_eq!(close_code(error), code);

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_has_many_spellings() {
+    fn spellings_of_a_host_are_equal() {
         for (one, other) in [
             ("https://lunch.example", "wss://lunch.example"),
             ("https://lunch.example.", "wss://lunch.example"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn other_hosts_and_ports_are_other_places() {
+    fn other_hosts_and_ports_are_different() {
         for (one, other) in [
             ("https://lunch.example", "wss://lunch.example.evil"),
             ("https://lunch.example", "ws://lunch.example"),

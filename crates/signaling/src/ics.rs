@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_those_of_the_calendar() {
+    fn times_are_written_in_utc() {
         for (ms, text) in [
             (0, "19700101T000000Z"),
             (951_782_400_000, "20000229T000000Z"),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_what_a_calendar_needs_and_no_line_is_too_long() {
+    fn a_file_has_the_required_fields_and_folded_lines() {
         let topic = "비빔밥, 김치; \\n\nBEGIN:VALARM ".repeat(4);
         let text = event(&table(&topic), "Lunch", Some("https://lunch.example/r/t-abc"), 1_774_000_000_000);
         for line in text.split("\r\n") {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_topic_has_the_given_title_and_a_strange_link_is_left_out() {
+    fn a_missing_topic_gets_the_default_title_and_a_foreign_link_is_omitted() {
         let text = event(&table(""), "점심", Some("https://x\r\nBEGIN:VEVENT"), 0);
         assert!(text.contains("SUMMARY:점심\r\n") && !text.contains("URL:"));
     }

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_challenge_is_the_documented_text_and_the_nonce() {
+    fn the_signed_text_is_the_documented_prefix_and_the_nonce() {
         let bytes = challenge_bytes(&[7; 32], 1);
         assert_eq!(&bytes[..19], b"lunchroom-hello-v1\0");
         assert_eq!(&bytes[19..], [7; 32]);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_part_of_a_hello_is_refused() {
+    fn a_modified_hello_is_refused() {
         let key = DeviceKey::from_secret(&[1; 32]);
         let nonce = [2; 32];
         let good = hello(&key, &nonce);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn each_server_sees_another_key_and_always_the_same() {
+    fn each_server_sees_its_own_stable_key() {
         let device = DeviceKey::from_secret(&[1; 32]);
         let here = device.for_server("wss://here.example");
         assert_eq!(here.public(), device.for_server("wss://here.example").public());
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_proves_the_secret_for_this_challenge_and_this_key_only() {
+    fn a_member_proof_is_bound_to_challenge_and_key() {
         let (ada, ben) = (DeviceKey::from_secret(&[1; 32]).public(), DeviceKey::from_secret(&[2; 32]).public());
         let proof = member_proof("kimchi", &[7; 32], ada);
         assert!(is_member(&proof, "kimchi", &[7; 32], ada));
@@ -219,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn debug_does_not_show_the_secret() {
+    fn debug_output_hides_the_secret() {
         let key = DeviceKey::from_secret(&[1; 32]);
         assert_eq!(format!("{key:?}"), format!("DeviceKey({})", key.public()));
     }
 
     #[test]
-    fn nonces_survive_their_text() {
+    fn nonces_round_trip_as_text() {
         assert_eq!(decode_nonce(&encode_nonce(&[9; 32])), Some([9; 32]));
         assert_eq!(decode_nonce("AAAA"), None);
         assert_eq!(decode_nonce("!"), None);

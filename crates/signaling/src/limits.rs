@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_replay_fits_the_message_burst() {
+    fn a_full_replay_fits_the_message_burst() {
         assert!(MESSAGE_BURST > MAX_UNACKNOWLEDGED as f64);
     }
 }

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outbox_keeps_what_is_not_acknowledged() {
+    fn an_outbox_keeps_unacknowledged_messages() {
         let mut outbox: Outbox = Outbox::default();
         for text in ["a", "b", "c"] {
             outbox.push(text.into()).unwrap();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inbox_takes_each_number_once_and_no_gap() {
+    fn an_inbox_accepts_each_number_once_and_in_order() {
         let now = Instant::now();
         let mut inbox = Inbox::default();
         assert_eq!(inbox.accept(now, 0), Ok(Place::Uncounted));

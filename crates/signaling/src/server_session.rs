@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_numbered_and_carry_what_was_received() {
+    fn frames_carry_their_number_and_the_acknowledgement() {
         let now = Instant::now();
         let mut session = ServerSession::new();
         assert_eq!(numbers(&session.send(&LEFT).unwrap()), (1, 0));
@@ -279,36 +279,36 @@ mod tests {
     }
 
     #[test]
-    fn notices_wait_for_acknowledgements_and_the_oldest_give_way() {
+    fn unacknowledged_notices_are_bounded_and_the_oldest_dropped() {
         let mut session = ServerSession::new();
-        let mut told = Vec::new();
+        let mut received = Vec::new();
         for n in 0..1_000 {
             session.deliver(&notice(n)).unwrap();
         }
         let mut acknowledged = 0;
         loop {
-            let before = told.len();
+            let before = received.len();
             while let Some(text) = session.next_frame() {
                 let ServerMessage::Board(BoardNews::Notice(notice)) = parse::server_message(&text).unwrap().message
                 else {
                     panic!("{text}");
                 };
-                told.push(notice.table.parse::<usize>().unwrap());
+                received.push(notice.table.parse::<usize>().unwrap());
                 acknowledged += 1;
             }
-            if told.len() == before {
+            if received.len() == before {
                 break;
             }
             session.receive_numbers(Instant::now(), 0, acknowledged).unwrap();
         }
-        let first = told.len() - MAX_NOTICES;
+        let first = received.len() - MAX_NOTICES;
         assert!((32..=256).contains(&first), "{first}");
-        assert_eq!(told[..first], (0..first).collect::<Vec<_>>());
-        assert_eq!(told[first..], (1_000 - MAX_NOTICES..1_000).collect::<Vec<_>>());
+        assert_eq!(received[..first], (0..first).collect::<Vec<_>>());
+        assert_eq!(received[first..], (1_000 - MAX_NOTICES..1_000).collect::<Vec<_>>());
     }
 
     #[test]
-    fn what_was_not_handed_to_the_socket_cannot_be_acknowledged() {
+    fn messages_that_were_not_sent_cannot_be_acknowledged() {
         let now = Instant::now();
         let mut session = ServerSession::new();
         session.deliver(&LEFT).unwrap();
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_client_that_acknowledges_nothing_for_long_is_late() {
+    fn only_a_client_without_acknowledgements_for_long_is_late() {
         let now = Instant::now();
         let mut session = ServerSession::new();
         session.send(&LEFT).unwrap();
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn with_the_pool_exhausted_a_client_still_hears_answers_and_little_else() {
+    fn an_exhausted_pool_still_delivers_answers() {
         let pool = Pool::new(10_000);
         let _others = pool.keep("x".repeat(20_000));
         let mut session = ServerSession::with_pool(pool);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_count_is_refused_and_changes_nothing() {
+    fn a_wrong_acknowledgement_is_refused_without_effect() {
         let now = Instant::now();
         let mut session = ServerSession::new();
         assert!(session.receive(now, said(2, 0)).is_err());
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_acknowledgement_comes_when_nothing_else_carries_it() {
+    fn a_bare_acknowledgement_is_sent_if_no_message_carries_it() {
         let now = Instant::now();
         let mut session = ServerSession::new();
         session.receive(now, said(1, 0)).unwrap();

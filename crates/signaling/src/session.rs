@@ -47,7 +47,7 @@ pub struct SessionConfig {
 #[derive(Debug)]
 pub struct Session {
     config: SessionConfig,
-    state: State,
+    state: ConnectionState,
     /// The session that the server knows, from `welcome` on.
     established: Option<Established>,
     outbox: Outbox,
@@ -76,7 +76,7 @@ pub struct Session {
 ///  any ── close, refused for good, bye without retry ──► Closed
 /// ```
 #[derive(Debug)]
-enum State {
+enum ConnectionState {
     Connecting { stage: Stage, deadline: Instant },
     Open { since: Instant, ping_at: Instant, silent_at: Instant },
     Backoff { until: Instant },
@@ -117,7 +117,7 @@ impl Session {
         let jitter = Jitter::new(config.seed);
         let mut session = Session {
             config,
-            state: State::Closed,
+            state: ConnectionState::Closed,
             established: None,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -135,10 +135,10 @@ impl Session {
     /// Returns the current state.
     pub fn state(&self) -> SessionState {
         match self.state {
-            State::Connecting { .. } => SessionState::Connecting,
-            State::Open { .. } => SessionState::Open,
-            State::Backoff { .. } => SessionState::Backoff,
-            State::Closed => SessionState::Closed,
+            ConnectionState::Connecting { .. } => SessionState::Connecting,
+            ConnectionState::Open { .. } => SessionState::Open,
+            ConnectionState::Backoff { .. } => SessionState::Backoff,
+            ConnectionState::Closed => SessionState::Closed,
         }
     }
 
@@ -150,10 +150,12 @@ impl Session {
     /// Returns when to call [`Session::handle_timeout`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let at = match self.state {
-            State::Connecting { deadline, .. } => Some(deadline),
-            State::Open { ping_at, silent_at, .. } => earliest(Some(ping_at.min(silent_at)), self.inbox.ack_at()),
-            State::Backoff { until } => Some(until),
-            State::Closed => None,
+            ConnectionState::Connecting { deadline, .. } => Some(deadline),
+            ConnectionState::Open { ping_at, silent_at, .. } => {
+                earliest(Some(ping_at.min(silent_at)), self.inbox.ack_at())
+            }
+            ConnectionState::Backoff { until } => Some(until),
+            ConnectionState::Closed => None,
         };
         earliest(at, self.lost_at())
     }
@@ -166,7 +168,7 @@ impl Session {
 
     /// Sends a message to the server, now or as soon as there is a connection.
     pub fn send(&mut self, now: Instant, mut message: ClientMessage) -> Result<(), SendError> {
-        if let State::Closed = self.state {
+        if let ConnectionState::Closed = self.state {
             return Err(SendError::Closed);
         }
         if !message.is_counted() {
@@ -181,9 +183,9 @@ impl Session {
         }
         let seq = self.outbox.push(body.into()).map_err(|QueueFull| SendError::QueueFull)?;
         match self.state {
-            State::Open { .. } => self.say_from(seq),
-            State::Connecting { stage: Stage::Answer(Asked::New { flown }), .. } => self.fly(flown),
-            State::Connecting { .. } | State::Backoff { .. } | State::Closed => {}
+            ConnectionState::Open { .. } => self.say_from(seq),
+            ConnectionState::Connecting { stage: Stage::Answer(Asked::New { flown }), .. } => self.fly(flown),
+            ConnectionState::Connecting { .. } | ConnectionState::Backoff { .. } | ConnectionState::Closed => {}
         }
         Ok(())
     }
@@ -195,7 +197,7 @@ impl Session {
 
     /// The socket for [`SessionOutput::Connect`] is open.
     pub fn handle_opened(&mut self, now: Instant) {
-        if let State::Connecting { stage: stage @ Stage::Socket, deadline } = &mut self.state {
+        if let ConnectionState::Connecting { stage: stage @ Stage::Socket, deadline } = &mut self.state {
             *stage = Stage::Challenge;
             *deadline = now + HANDSHAKE_TIMEOUT;
         }
@@ -204,8 +206,8 @@ impl Session {
     /// The socket closed, broke, or could not be opened.
     pub fn handle_closed(&mut self, now: Instant, info: CloseInfo) {
         match self.state {
-            State::Connecting { .. } | State::Open { .. } => {}
-            State::Backoff { .. } | State::Closed => return,
+            ConnectionState::Connecting { .. } | ConnectionState::Open { .. } => {}
+            ConnectionState::Backoff { .. } | ConnectionState::Closed => return,
         }
         match info.code.and_then(close::error_code) {
             Some(code) if is_final(code) => {
@@ -218,16 +220,16 @@ impl Session {
     /// A text frame arrived.
     pub fn handle_text(&mut self, now: Instant, text: &str) {
         match &mut self.state {
-            State::Open { silent_at, .. } => {
+            ConnectionState::Open { silent_at, .. } => {
                 *silent_at = now + SILENCE_LIMIT;
                 self.handle_open(now, text);
             }
-            State::Connecting { stage, .. } => {
+            ConnectionState::Connecting { stage, .. } => {
                 let stage = *stage;
                 self.handle_handshake(now, stage, text);
             }
             // The socket was abandoned. Frames that were still in flight come again after the resume.
-            State::Backoff { .. } | State::Closed => {}
+            ConnectionState::Backoff { .. } | ConnectionState::Closed => {}
         }
     }
 
@@ -235,18 +237,21 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.lose_if_too_old(now);
         match self.state {
-            State::Connecting { deadline, .. } if now >= deadline => {
+            ConnectionState::Connecting { deadline, .. } if now >= deadline => {
                 self.drop_socket(now, ErrorCode::Timeout, DisconnectCause::HandshakeTimeout);
             }
-            State::Open { silent_at, .. } if now >= silent_at => {
+            ConnectionState::Open { silent_at, .. } if now >= silent_at => {
                 self.drop_socket(now, ErrorCode::Timeout, DisconnectCause::Silence);
             }
-            State::Open { ping_at, .. } if now >= ping_at => self.ping(now),
-            State::Open { .. } if self.inbox.ack_at().is_some_and(|at| now >= at) => {
+            ConnectionState::Open { ping_at, .. } if now >= ping_at => self.ping(now),
+            ConnectionState::Open { .. } if self.inbox.ack_at().is_some_and(|at| now >= at) => {
                 self.send_uncounted(&ClientMessage::Ack);
             }
-            State::Backoff { until } if now >= until => self.connect(now),
-            State::Connecting { .. } | State::Open { .. } | State::Backoff { .. } | State::Closed => {}
+            ConnectionState::Backoff { until } if now >= until => self.connect(now),
+            ConnectionState::Connecting { .. }
+            | ConnectionState::Open { .. }
+            | ConnectionState::Backoff { .. }
+            | ConnectionState::Closed => {}
         }
     }
 
@@ -254,16 +259,16 @@ impl Session {
     /// open socket has [`PROBE_LIMIT`] to prove that it is alive.
     pub fn handle_network_change(&mut self, now: Instant) {
         match &mut self.state {
-            State::Open { silent_at, .. } => {
+            ConnectionState::Open { silent_at, .. } => {
                 *silent_at = (*silent_at).min(now + PROBE_LIMIT);
                 self.ping(now);
             }
-            State::Connecting { stage: Stage::Socket, .. } => {
+            ConnectionState::Connecting { stage: Stage::Socket, .. } => {
                 self.outputs.push_back(SessionOutput::CloseSocket { code: close::close_code(ErrorCode::Timeout) });
                 self.connect(now);
             }
-            State::Backoff { .. } => self.connect(now),
-            State::Connecting { .. } | State::Closed => {}
+            ConnectionState::Backoff { .. } => self.connect(now),
+            ConnectionState::Connecting { .. } | ConnectionState::Closed => {}
         }
     }
 
@@ -323,7 +328,7 @@ impl Session {
     }
 
     fn connect(&mut self, now: Instant) {
-        self.state = State::Connecting { stage: Stage::Socket, deadline: now + HANDSHAKE_TIMEOUT };
+        self.state = ConnectionState::Connecting { stage: Stage::Socket, deadline: now + HANDSHAKE_TIMEOUT };
         self.outputs.push_back(SessionOutput::Connect);
     }
 
@@ -359,7 +364,7 @@ impl Session {
     }
 
     fn await_answer(&mut self, now: Instant, asked: Asked) {
-        self.state = State::Connecting { stage: Stage::Answer(asked), deadline: now + HANDSHAKE_TIMEOUT };
+        self.state = ConnectionState::Connecting { stage: Stage::Answer(asked), deadline: now + HANDSHAKE_TIMEOUT };
     }
 
     /// Sends the `join`s that follow `flown` at the head of the queue, before the welcome.
@@ -368,7 +373,7 @@ impl Session {
             flown += 1;
             self.outputs.push_back(SessionOutput::SendText(frame(flown, 0, body)));
         }
-        if let State::Connecting { stage, .. } = &mut self.state {
+        if let ConnectionState::Connecting { stage, .. } = &mut self.state {
             *stage = Stage::Answer(Asked::New { flown });
         }
     }
@@ -401,7 +406,7 @@ impl Session {
     }
 
     fn open(&mut self, now: Instant) {
-        self.state = State::Open { since: now, ping_at: now + PING_INTERVAL, silent_at: now + SILENCE_LIMIT };
+        self.state = ConnectionState::Open { since: now, ping_at: now + PING_INTERVAL, silent_at: now + SILENCE_LIMIT };
     }
 
     /// Sends the queued messages from this number on.
@@ -439,7 +444,7 @@ impl Session {
     }
 
     fn back_off(&mut self, now: Instant, cause: DisconnectCause, least: Option<Duration>) {
-        if let State::Open { since, .. } = self.state {
+        if let ConnectionState::Open { since, .. } = self.state {
             self.broken_at = now;
             // A server that accepts and immediately drops the connection must not be contacted four times a second
             // forever.
@@ -450,23 +455,23 @@ impl Session {
         let delay = self.jitter.spread(backoff(self.failures)) + least.unwrap_or_default();
         self.failures = self.failures.saturating_add(1);
         let until = now + delay;
-        self.state = State::Backoff { until };
+        self.state = ConnectionState::Backoff { until };
         self.event(SessionEvent::Disconnected { since: self.broken_at, retry_at: until, cause });
     }
 
     fn end(&mut self, end: SessionEnd) {
         match self.state {
-            State::Connecting { .. } | State::Open { .. } => {
+            ConnectionState::Connecting { .. } | ConnectionState::Open { .. } => {
                 self.outputs.push_back(SessionOutput::CloseSocket { code: close::NORMAL });
             }
-            State::Backoff { .. } => {}
-            State::Closed => return,
+            ConnectionState::Backoff { .. } => {}
+            ConnectionState::Closed => return,
         }
         self.end_without_socket(end);
     }
 
     fn end_without_socket(&mut self, end: SessionEnd) {
-        self.state = State::Closed;
+        self.state = ConnectionState::Closed;
         self.established = None;
         self.event(SessionEvent::Ended(end));
     }
@@ -475,8 +480,11 @@ impl Session {
     /// answer.
     fn lost_at(&self) -> Option<Instant> {
         let broken = match self.state {
-            State::Backoff { .. } | State::Connecting { stage: Stage::Socket | Stage::Challenge, .. } => true,
-            State::Connecting { stage: Stage::Answer(_), .. } | State::Open { .. } | State::Closed => false,
+            ConnectionState::Backoff { .. }
+            | ConnectionState::Connecting { stage: Stage::Socket | Stage::Challenge, .. } => true,
+            ConnectionState::Connecting { stage: Stage::Answer(_), .. }
+            | ConnectionState::Open { .. }
+            | ConnectionState::Closed => false,
         };
         let established = self.established.as_ref().filter(|_| broken)?;
         Some(self.broken_at + established.window)
@@ -498,7 +506,7 @@ impl Session {
     }
 
     fn ping(&mut self, now: Instant) {
-        if let State::Open { ping_at, .. } = &mut self.state {
+        if let ConnectionState::Open { ping_at, .. } = &mut self.state {
             *ping_at = now + PING_INTERVAL;
             self.next_nonce += 1;
             self.send_uncounted(&ClientMessage::Ping { nonce: self.next_nonce });

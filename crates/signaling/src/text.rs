@@ -229,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_of_this_world_pass_unchanged() {
+    fn ordinary_names_are_unchanged() {
         for name in [
             "Ada",
             "Zoë d'Été-2",
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_reorders_or_hides_is_removed() {
+    fn bidirectional_and_invisible_characters_are_removed() {
         assert_eq!(clean_name("\u{202E}nimda\u{202C}\u{2066}!\u{2069}").as_deref(), Ok("nimda!"));
         assert_eq!(clean_name("A\u{200B}d\u{FEFF}a\u{AD}\u{200F}").as_deref(), Ok("Ada"));
         // Removed before white space is collapsed, so no two spaces remain around it.
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_keeps_a_few_marks() {
+    fn combining_marks_per_letter_are_limited() {
         let heap = "\u{30D}\u{311}\u{324}\u{347}".repeat(15);
         let marks = |name: &str| name.chars().filter(|&c| is_combining_mark(c)).count();
         for letters in ["Z", "ZA", "박", "👩", "Z\u{200D}", "Z\u{FE0F}\u{200C}"] {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn emoji_of_several_characters_stay_whole() {
+    fn emoji_sequences_stay_intact() {
         for name in [
             "👩\u{200D}🍳 Cook",
             "🇰🇷 Ara",
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn chat_keeps_its_lines_and_loses_its_controls() {
+    fn chat_keeps_line_breaks_and_loses_control_characters() {
         assert_eq!(clean_chat("  one\r\n\ttwo\u{7}\u{202E}\n").as_deref(), Ok("one\n\ttwo"));
         assert_eq!(clean_chat("سلام\u{200F}!").as_deref(), Ok("سلام\u{200F}!"));
         assert_eq!(clean_chat("\n\u{200B}"), Err(ChatError::Empty));
@@ -355,7 +355,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_clean_name_is_bounded_and_stays_the_same(name in any::<String>()) {
+        fn cleaning_a_name_is_bounded_and_idempotent(name in any::<String>()) {
             if let Ok(clean) = clean_name(&name) {
                 prop_assert!(clean.chars().count() <= MAX_NAME_CHARS && clean.len() <= MAX_NAME_BYTES);
                 prop_assert!(!clean.chars().any(|c| c.is_control() || is_directional(c)));
@@ -366,7 +366,7 @@ mod tests {
         }
 
         #[test]
-        fn any_name_can_be_shown_and_is_then_clean(name in any::<String>(), times in 1..40_usize) {
+        fn any_shown_name_is_clean(name in any::<String>(), times in 1..40_usize) {
             let shown = shown_name(&name.repeat(times));
             prop_assert_eq!(clean_name(&shown), Ok(shown));
         }
@@ -378,14 +378,14 @@ mod tests {
         }
 
         #[test]
-        fn heaps_of_marks_become_clean_names(name in "[가a\u{300}-\u{36F}\u{9BE}\u{9C7}\u{11A8}\u{1161}\u{1100}\u{200D}\u{FE0F} ]{0,60}") {
+        fn names_of_many_marks_become_clean(name in "[가a\u{300}-\u{36F}\u{9BE}\u{9C7}\u{11A8}\u{1161}\u{1100}\u{200D}\u{FE0F} ]{0,60}") {
             let shown = shown_name(&name);
             prop_assert_eq!(clean_name(&shown), Ok(shown.clone()));
             prop_assert_eq!(shown_name(&shown), shown);
         }
 
         #[test]
-        fn a_clean_line_of_chat_stays_the_same(text in any::<String>()) {
+        fn cleaning_chat_is_idempotent(text in any::<String>()) {
             if let Ok(clean) = clean_chat(&text) {
                 prop_assert_eq!(clean_chat(&clean), Ok(clean));
             }

@@ -109,22 +109,22 @@ fn run(seed: u64, seeds: &[&str], target: fn(&[u8])) {
 }
 
 #[test]
-fn no_text_makes_the_link_parser_fail() {
+fn the_link_parser_never_panics() {
     run(1, entry::LINKS, entry::link);
 }
 
 #[test]
-fn no_text_of_a_client_makes_a_server_fail() {
+fn no_client_text_makes_a_server_panic() {
     run(2, entry::CLIENT, entry::client_message);
 }
 
 #[test]
-fn no_text_of_a_server_makes_a_client_fail() {
+fn no_server_text_makes_a_client_panic() {
     run(3, entry::SERVER, entry::server_message);
 }
 
 #[test]
-fn the_seeds_are_good_and_many_mutations_still_are() {
+fn the_seeds_and_many_mutations_are_valid() {
     assert!(entry::LINKS.iter().all(|link| Link::parse(link).is_ok()));
     let lines = |seeds: &'static [&str]| seeds.iter().flat_map(|seed| seed.split('\n'));
     assert!(lines(entry::CLIENT).all(|line| parse::client_message(line).is_ok()));

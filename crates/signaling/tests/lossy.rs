@@ -25,9 +25,9 @@ enum Act {
     Client(u16),
     /// The server sends this many messages.
     Server(u16),
-    /// The socket breaks. This many frames still arrive in each direction. The client notices the break after `told`
+    /// The socket breaks. This many frames still arrive in each direction. The client notices the break after `closes_after`
     /// milliseconds, or has to detect it by a timeout.
-    Break { to_server: usize, to_client: usize, told: Option<u64> },
+    Break { to_server: usize, to_client: usize, closes_after: Option<u64> },
     /// For this many milliseconds no socket opens: attempts fail if `answers` is set, and hang otherwise.
     Unreachable { ms: u64, answers: bool },
     /// The network changed.
@@ -42,7 +42,7 @@ fn act(restarts: bool) -> impl Strategy<Value = Act> {
         4 => (1..40_u16).prop_map(Act::Client),
         4 => (1..40_u16).prop_map(Act::Server),
         6 => (kept(), kept(), proptest::option::of(0..3_000_u64))
-            .prop_map(|(to_server, to_client, told)| Act::Break { to_server, to_client, told }),
+            .prop_map(|(to_server, to_client, closes_after)| Act::Break { to_server, to_client, closes_after }),
         1 => (1..5_000_u64, any::<bool>()).prop_map(|(ms, answers)| Act::Unreachable { ms, answers }),
         1 => Just(Act::Change),
         u32::from(restarts) * 2 => any::<bool>().prop_map(|says_so| Act::Restart { says_so }),
@@ -75,7 +75,7 @@ struct Server {
     sessions: u64,
     says_cannot_resume: bool,
     /// Lines received.
-    heard: Vec<u64>,
+    received: Vec<u64>,
     said: u64,
 }
 
@@ -89,7 +89,7 @@ struct World {
     random: fastrand::Rng,
     said: u64,
     /// Lines that the client received.
-    heard: Vec<u64>,
+    received: Vec<u64>,
     lost: u32,
     resumed: u32,
 }
@@ -115,7 +115,7 @@ impl World {
             unreachable: None,
             random: fastrand::Rng::with_seed(seed),
             said: 0,
-            heard: vec![],
+            received: vec![],
             lost: 0,
             resumed: 0,
         }
@@ -125,13 +125,13 @@ impl World {
         match *act {
             Act::Client(count) => (0..count).for_each(|_| self.client_says()),
             Act::Server(count) => (0..count).for_each(|_| self.server_says()),
-            Act::Break { to_server, to_client, told } => {
-                let told = told.map(|ms| self.now + Duration::from_millis(ms));
+            Act::Break { to_server, to_client, closes_after } => {
+                let closes_at = closes_after.map(|ms| self.now + Duration::from_millis(ms));
                 if let Some(wire) = self.wires.last_mut() {
                     wire.to_server.truncate(to_server);
                     wire.to_client.truncate(to_client);
                     wire.broken = true;
-                    wire.closes = wire.closes.or(told);
+                    wire.closes = wire.closes.or(closes_at);
                 }
             }
             Act::Unreachable { ms, answers } => {
@@ -210,7 +210,7 @@ impl World {
 
     fn event(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Message(ServerMessage::Chat { text, .. }) => self.heard.push(number(&text)),
+            SessionEvent::Message(ServerMessage::Chat { text, .. }) => self.received.push(number(&text)),
             SessionEvent::Lost => self.lost += 1,
             SessionEvent::Resumed { .. } => self.resumed += 1,
             SessionEvent::Welcome(_) | SessionEvent::Disconnected { .. } => {}
@@ -308,15 +308,15 @@ impl World {
         }
         // Frames from an old socket are not read.
         if self.server.wire == Some(wire) {
-            self.server_hears(envelope);
+            self.server_receives(envelope);
         }
     }
 
-    fn server_hears(&mut self, envelope: Envelope<ClientMessage>) {
+    fn server_receives(&mut self, envelope: Envelope<ClientMessage>) {
         let Some((_, session)) = &mut self.server.session else { return };
-        let heard = session.receive(self.now, envelope).expect("the client's count is right");
-        match heard {
-            Some(ClientMessage::Chat { text }) => self.server.heard.push(number(&text)),
+        let received = session.receive(self.now, envelope).expect("the client's count is right");
+        match received {
+            Some(ClientMessage::Chat { text }) => self.server.received.push(number(&text)),
             Some(ClientMessage::Ping { nonce }) => {
                 let pong = session.uncounted(&ServerMessage::Pong { nonce });
                 self.server_sends(self.server.wire, pong);
@@ -367,7 +367,7 @@ impl World {
     }
 
     fn everything_is_acknowledged(&mut self) -> bool {
-        let last = self.heard.last().copied().unwrap_or(0);
+        let last = self.received.last().copied().unwrap_or(0);
         let server = self.server.session.as_mut().and_then(|(_, session)| session.resume(last).ok());
         server.is_some_and(|left| left.is_empty())
     }
@@ -386,49 +386,49 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_message_comes_once_and_in_order_across_any_breaks(seed: u64, script in script(false)) {
+    fn every_message_arrives_once_and_in_order_across_breaks(seed: u64, script in script(false)) {
         let mut world = World::new(seed);
         world.run(&script);
         prop_assert_eq!(world.lost, 0);
-        prop_assert_eq!(&world.server.heard, &(1..=world.said).collect::<Vec<_>>());
+        prop_assert_eq!(&world.server.received, &(1..=world.said).collect::<Vec<_>>());
         // If the connection breaks before the first welcome arrives, the server has a session without a client, and
         // messages in it reach nobody. From the welcome on nothing is lost.
         let session = world.server.sessions;
-        let skipped = world.heard.first().map_or(world.server.said, |first| first - 1);
-        prop_assert_eq!(&world.heard, &(skipped + 1..=world.server.said).collect::<Vec<_>>());
+        let skipped = world.received.first().map_or(world.server.said, |first| first - 1);
+        prop_assert_eq!(&world.received, &(skipped + 1..=world.server.said).collect::<Vec<_>>());
         prop_assert!(session > 1 || skipped == 0, "only a session without a client loses its messages");
         prop_assert!(session > 1 || world.everything_is_acknowledged());
     }
 
     #[test]
-    fn a_forgetful_server_costs_the_messages_of_one_session_and_no_order(seed: u64, script in script(true)) {
+    fn a_restarted_server_loses_one_session_but_no_order(seed: u64, script in script(true)) {
         let mut world = World::new(seed);
         world.run(&script);
-        for heard in [&world.heard, &world.server.heard] {
-            prop_assert!(heard.is_sorted_by(|a, b| a < b), "in order, each once: {heard:?}");
+        for received in [&world.received, &world.server.received] {
+            prop_assert!(received.is_sorted_by(|a, b| a < b), "in order, each once: {received:?}");
         }
-        let before = (world.heard.len(), world.server.heard.len());
+        let before = (world.received.len(), world.server.received.len());
         world.act(&Act::Client(3));
         world.act(&Act::Server(3));
         world.pass(Duration::from_secs(1));
-        prop_assert_eq!((world.heard.len(), world.server.heard.len()), (before.0 + 3, before.1 + 3));
+        prop_assert_eq!((world.received.len(), world.server.received.len()), (before.0 + 3, before.1 + 3));
     }
 }
 
 #[test]
-fn the_scripts_really_resume_and_replay() {
+fn the_scripts_exercise_resume_and_replay() {
     let mut world = World::new(7);
     let second = 1_000;
     world.run(&[
         (second, Act::Client(5)),
         (0, Act::Server(5)),
-        (0, Act::Break { to_server: 2, to_client: 3, told: Some(10) }),
+        (0, Act::Break { to_server: 2, to_client: 3, closes_after: Some(10) }),
         (0, Act::Client(5)),
         (0, Act::Server(5)),
-        (second, Act::Break { to_server: 0, to_client: 0, told: None }),
+        (second, Act::Break { to_server: 0, to_client: 0, closes_after: None }),
         (0, Act::Client(40)),
         (0, Act::Server(40)),
     ]);
     assert_eq!((world.resumed, world.lost), (2, 0));
-    assert_eq!((world.heard.len(), world.server.heard.len()), (50, 50));
+    assert_eq!((world.received.len(), world.server.received.len()), (50, 50));
 }

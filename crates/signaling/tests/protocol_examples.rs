@@ -36,7 +36,7 @@ fn kind(text: &str) -> String {
 }
 
 #[test]
-fn every_example_of_a_client_is_a_message() {
+fn every_client_example_parses() {
     for text in examples("client") {
         let envelope = parse::client_message(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let example: Value = serde_json::from_str(text).unwrap();
@@ -45,7 +45,7 @@ fn every_example_of_a_client_is_a_message() {
 }
 
 #[test]
-fn every_example_of_a_server_is_a_message() {
+fn every_server_example_parses() {
     for text in examples("server") {
         let envelope = parse::server_message(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let example: Value = serde_json::from_str(text).unwrap();
@@ -54,7 +54,7 @@ fn every_example_of_a_server_is_a_message() {
 }
 
 #[test]
-fn every_message_has_an_example_at_least_on_one_side() {
+fn every_message_has_an_example() {
     let kinds = |side| examples(side).into_iter().map(kind).collect::<BTreeSet<_>>();
     let (client, server) = (kinds("client"), kinds("server"));
     for expected in [
@@ -99,7 +99,7 @@ fn every_message_has_an_example_at_least_on_one_side() {
 }
 
 #[test]
-fn every_request_and_news_of_the_board_and_its_doors_has_an_example() {
+fn every_board_and_room_message_has_an_example() {
     let second = |side, tag: &str| {
         let values = examples(side).into_iter().map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
         values.filter_map(|value| value[tag].as_str().map(str::to_owned)).collect::<BTreeSet<_>>()
@@ -128,7 +128,7 @@ fn every_request_and_news_of_the_board_and_its_doors_has_an_example() {
 }
 
 #[test]
-fn the_table_of_errors_is_complete_and_has_the_right_close_codes() {
+fn the_table_of_errors_is_complete() {
     let rows: Vec<(ErrorCode, u16)> = PAGE
         .lines()
         .filter_map(|line| {
@@ -147,7 +147,7 @@ fn the_table_of_errors_is_complete_and_has_the_right_close_codes() {
 }
 
 #[test]
-fn the_limits_on_the_page_are_those_in_the_code() {
+fn the_documented_limits_match_the_code() {
     let page = PAGE.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let has = |text: String| assert!(page.contains(&text), "{text}");
     let thousands = |n: usize| if n < 1_000 { n.to_string() } else { format!("{},{:03}", n / 1_000, n % 1_000) };

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_one_letter_is_seen_and_other_words_are_not() {
+    fn misspelled_parameters_are_detected() {
         for slip in
             ["server", "sever", "servr", "serveer", "srever", "sorver", "servers", "invit", "invtie", "fpr", "pf"]
         {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_escaped_without_end_is_a_trick() {
+    fn deeply_escaped_parameters_are_refused() {
         let escaped = (0..20).fold("fp=".to_owned(), |text, _| text.replace('%', "%25").replace('=', "%3D"));
         assert!(hides_parameter(&escaped));
     }

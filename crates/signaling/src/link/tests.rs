@@ -24,7 +24,7 @@ fn an_app_link_names_room_server_certificate_and_invite() {
 }
 
 #[test]
-fn a_web_link_leads_to_the_server_that_gave_it() {
+fn a_web_link_names_the_server_that_served_it() {
     let link = Link::parse("https://lunch.example/r/soup?invite=T").unwrap();
     assert_eq!(link.server.as_str(), "wss://lunch.example/");
     assert_eq!(link.invite.as_deref(), Some("T"));
@@ -33,7 +33,7 @@ fn a_web_link_leads_to_the_server_that_gave_it() {
 }
 
 #[test]
-fn both_ways_to_write_a_fingerprint_are_one() {
+fn both_fingerprint_notations_are_equal() {
     let hex = Link::parse(&format!("lunchroom://join/a?server=wss://h&fp={FP_HEX}")).unwrap();
     let text = hex.to_string();
     assert!(text.ends_with("&fp=ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8"), "{text}");
@@ -41,7 +41,7 @@ fn both_ways_to_write_a_fingerprint_are_one() {
 }
 
 #[test]
-fn what_people_and_shells_do_to_links_is_forgiven() {
+fn common_damage_to_links_is_repaired() {
     let plain = Link::parse("lunchroom://join/soup?server=wss://lunch.example").unwrap();
     for text in [
         "  lunchroom://join/soup?server=wss://lunch.example\n",
@@ -60,7 +60,7 @@ fn what_people_and_shells_do_to_links_is_forgiven() {
 }
 
 #[test]
-fn unencrypted_servers_are_taken_in_private_networks_only() {
+fn unencrypted_servers_are_allowed_only_in_private_networks() {
     for host in [
         "localhost",
         "127.0.0.1",
@@ -97,7 +97,7 @@ fn unencrypted_servers_are_taken_in_private_networks_only() {
 }
 
 #[test]
-fn a_server_is_a_host_and_a_port_and_nothing_else() {
+fn a_server_is_only_a_host_and_a_port() {
     for server in [
         "",
         "lunch.example",
@@ -122,7 +122,7 @@ fn a_server_is_a_host_and_a_port_and_nothing_else() {
 }
 
 #[test]
-fn a_room_is_there_and_is_a_room() {
+fn a_valid_room_name_is_required() {
     for path in ["", "/", "//", "/-a", "/a%20b", "/a/b", "/s%C3%BCppe", "/%61", "/..", "/a%00"] {
         assert_eq!(error(&format!("lunchroom://join{path}?server=wss://h")), LinkError::Room, "{path}");
     }
@@ -131,7 +131,7 @@ fn a_room_is_there_and_is_a_room() {
 }
 
 #[test]
-fn other_addresses_are_no_links() {
+fn other_urls_are_not_links() {
     for text in [
         "",
         "soup",
@@ -223,7 +223,7 @@ fn a_damaged_parameter_is_never_ignored() {
 }
 
 #[test]
-fn a_fingerprint_under_another_name_is_never_ignored() {
+fn a_misspelled_fingerprint_parameter_is_never_ignored() {
     for part in [
         format!("?fingerprint={FP}"),
         format!("?sha256={FP_HEX}"),
@@ -241,7 +241,7 @@ fn a_fingerprint_under_another_name_is_never_ignored() {
 }
 
 #[test]
-fn a_parameter_in_the_path_is_no_room() {
+fn a_parameter_in_the_path_is_not_a_room() {
     for sign in [";", "&", "%3F", ",", "/"] {
         assert_eq!(error(&format!("https://h/r/a{sign}fp={FP}")), LinkError::Room, "{sign}");
         assert_eq!(error(&format!("lunchroom://join/a{sign}fp={FP}?server=wss://h")), LinkError::Room, "{sign}");
@@ -251,7 +251,7 @@ fn a_parameter_in_the_path_is_no_room() {
 }
 
 #[test]
-fn an_address_of_a_page_is_read_as_its_link_is() {
+fn page_addresses_and_links_parse_alike() {
     let soup = WebAddress { room: "soup".into(), fingerprint: None, invite: Some("T".into()) };
     for path in ["/r/soup", "/r/soup/", "/r/Soup", "/r/SOUP/"] {
         assert_eq!(WebAddress::read(path, Some("invite=T&utm_source=mail")), Ok(soup.clone()), "{path}");
@@ -262,7 +262,7 @@ fn an_address_of_a_page_is_read_as_its_link_is() {
 }
 
 #[test]
-fn one_server_has_one_origin_however_it_is_spelled() {
+fn spellings_of_a_server_have_one_origin() {
     let origin = |server: &str| Link::new("a", server, None, None).unwrap().origin();
     for server in ["wss://lunch.example.", "wss://LUNCH.example:443", "WSS://lunch.example.:443/"] {
         assert_eq!(origin(server), "wss://lunch.example", "{server}");
@@ -272,19 +272,19 @@ fn one_server_has_one_origin_however_it_is_spelled() {
 }
 
 #[test]
-fn invites_have_their_alphabet() {
+fn invites_are_limited_to_their_alphabet() {
     assert_eq!(error("https://h/r/a?invite="), LinkError::Invite);
     assert_eq!(error("https://h/r/a?invite=a%20b"), LinkError::Invite);
     assert_eq!(error(&format!("https://h/r/a?invite={}", "a".repeat(129))), LinkError::Invite);
 }
 
 #[test]
-fn long_texts_are_not_even_read() {
+fn oversized_texts_are_not_parsed() {
     assert_eq!(error(&format!("https://h/r/a?x={}", "a".repeat(MAX_LINK_BYTES))), LinkError::TooLong);
 }
 
 #[test]
-fn an_origin_is_the_certificate_or_else_the_address() {
+fn an_origin_is_the_fingerprint_or_the_address() {
     let pinned = |host: &str| Link::new("a", &format!("wss://{host}"), Some([7; 32]), None).unwrap().origin();
     assert_eq!(pinned("10.0.0.1"), pinned("10.0.0.2"));
     let origin = |server: &str| Link::new("a", server, None, None).unwrap().origin();
@@ -316,7 +316,7 @@ fn any_link() -> impl Strategy<Value = Link> {
 
 proptest! {
     #[test]
-    fn no_pin_is_lost_by_what_is_put_before_it(before in "[&;#?/+ ]{0,2}(amp;|#38;|%26|%20|[a-z]=)?", name in "(fp|FP|Fp|f%70|f p|fp%20)", after in "(=|%3D|=%20| = )") {
+    fn a_fingerprint_is_never_lost_by_preceding_text(before in "[&;#?/+ ]{0,2}(amp;|#38;|%26|%20|[a-z]=)?", name in "(fp|FP|Fp|f%70|f p|fp%20)", after in "(=|%3D|=%20| = )") {
         let text = format!("lunchroom://join/a?server=wss://h&{before}{name}{after}{FP}");
         if let Ok(link) = Link::parse(&text) {
             prop_assert!(link.fingerprint.is_some(), "{}", text);
@@ -330,13 +330,13 @@ proptest! {
     }
 
     #[test]
-    fn every_link_is_read_as_it_was_written(link in any_link()) {
+    fn every_link_round_trips(link in any_link()) {
         prop_assert_eq!(Link::parse(&link.to_string()), Ok(link.clone()));
         prop_assert_eq!(Link::parse(&link.to_web()), Ok(link));
     }
 
     #[test]
-    fn whatever_is_read_is_written_and_read_again(text in "(lunchroom://join/|https://h/r/)?[a-zA-Z0-9:/?&=.%@#_-]{0,80}") {
+    fn every_parsed_link_round_trips(text in "(lunchroom://join/|https://h/r/)?[a-zA-Z0-9:/?&=.%@#_-]{0,80}") {
         if let Ok(link) = Link::parse(&text) {
             prop_assert_eq!(Link::parse(&link.to_string()), Ok(link));
         }

@@ -54,7 +54,7 @@ fn a_later_version_may_add_fields_but_not_messages() {
 }
 
 #[test]
-fn what_is_no_message_is_malformed() {
+fn other_text_is_malformed() {
     for text in [
         "",
         "null",
@@ -78,7 +78,7 @@ fn what_is_no_message_is_malformed() {
 }
 
 #[test]
-fn a_frame_over_its_limit_is_not_read() {
+fn an_oversized_frame_is_not_parsed() {
     let pad = MAX_FRAME_BYTES - r#"{"type":"leave","x":""}"#.len();
     let frame = |pad: usize| format!(r#"{{"type":"leave","x":"{}"}}"#, "a".repeat(pad));
     assert!(client_message(&frame(pad)).is_ok());
@@ -86,7 +86,7 @@ fn a_frame_over_its_limit_is_not_read() {
 }
 
 #[test]
-fn each_part_has_its_limit_to_the_byte() {
+fn each_field_has_an_exact_limit() {
     use ErrorCode::{BadName, BadRoom, Malformed, TooLarge};
     let join = |room: &str, invite: Option<&str>| ClientMessage::Join {
         room: room.into(),
@@ -140,7 +140,7 @@ fn each_part_has_its_limit_to_the_byte() {
 }
 
 #[test]
-fn names_are_fit_to_show_whatever_a_server_lets_through() {
+fn names_from_a_server_are_cleaned() {
     let text = r#"{"seq":1,"ack":0,"type":"joined","room":"soup","you":"a","participants":[
         {"id":"b","name":"\u202egnp.exe","key":"k"},{"id":"c","name":"\u0000\u200b","key":"k"}]}"#;
     let Ok(Envelope { message: ServerMessage::Joined { participants, .. }, .. }) = server_message(text) else {
@@ -150,7 +150,7 @@ fn names_are_fit_to_show_whatever_a_server_lets_through() {
 }
 
 #[test]
-fn a_client_takes_a_bounded_number_of_ice_servers() {
+fn the_number_of_ice_servers_is_bounded() {
     let servers = vec![r#"{"urls":["stun:h"]}"#; MAX_ICE_SERVERS + 5].join(",");
     let text = format!(r#"{{"type":"resumed","received":0,"ice_servers":[{servers}]}}"#);
     let Ok(Envelope { message: ServerMessage::Resumed { ice_servers, .. }, .. }) = server_message(&text) else {
@@ -160,7 +160,7 @@ fn a_client_takes_a_bounded_number_of_ice_servers() {
 }
 
 #[test]
-fn unknown_error_codes_are_read_as_unknown() {
+fn unknown_error_codes_parse_as_unknown() {
     let text = r#"{"seq":2,"ack":1,"type":"error","code":"out_of_soup","about":1}"#;
     let Ok(Envelope { message: ServerMessage::Error(error), .. }) = server_message(text) else {
         panic!("not an error")
@@ -169,7 +169,7 @@ fn unknown_error_codes_are_read_as_unknown() {
 }
 
 #[test]
-fn candidates_have_the_spelling_of_browsers() {
+fn candidates_are_spelled_as_in_browsers() {
     let text = r#"{"seq":1,"ack":0,"type":"candidate","to":"b","candidate":
         {"candidate":"candidate:1 1 udp 1 10.0.0.1 9 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"ab"}}"#;
     let Ok(Envelope { message: ClientMessage::Candidate { candidate, .. }, .. }) = client_message(text) else {
@@ -182,10 +182,10 @@ fn candidates_have_the_spelling_of_browsers() {
 
 proptest! {
     #[test]
-    fn what_was_read_once_is_read_the_same_again(text in r#"\{"seq":[0-9]{1,3},"type":"(chat","text|join","room|hello","version":1,"key":"","signature":"","name)":"\PC{0,40}"\}"#) {
+    fn parsed_messages_round_trip(text in r#"\{"seq":[0-9]{1,3},"type":"(chat","text|join","room|hello","version":1,"key":"","signature":"","name)":"\PC{0,40}"\}"#) {
         if let Ok(envelope) = client_message(&text) {
-            let again = serde_json::to_string(&envelope).unwrap();
-            prop_assert_eq!(client_message(&again), Ok(envelope));
+            let rewritten = serde_json::to_string(&envelope).unwrap();
+            prop_assert_eq!(client_message(&rewritten), Ok(envelope));
         }
     }
 }

@@ -142,7 +142,7 @@ fn hello_of(envelope: &Envelope<ClientMessage>) -> &Hello {
 }
 
 #[test]
-fn a_join_said_before_the_welcome_goes_in_one_flight_with_the_hello() {
+fn a_join_before_the_handshake_is_sent_with_the_hello() {
     let mut bench = Bench::new();
     assert_eq!(bench.outputs(), [SessionOutput::Connect]);
     bench.session.send(bench.now, join()).unwrap();
@@ -162,7 +162,7 @@ fn a_join_said_before_the_welcome_goes_in_one_flight_with_the_hello() {
 }
 
 #[test]
-fn a_join_said_between_hello_and_welcome_does_not_wait() {
+fn a_join_between_hello_and_welcome_is_sent_at_once() {
     let mut bench = Bench::new();
     bench.greet();
     bench.outputs();
@@ -175,7 +175,7 @@ fn a_join_said_between_hello_and_welcome_does_not_wait() {
 }
 
 #[test]
-fn what_was_said_before_a_first_welcome_survives_a_break() {
+fn messages_before_the_first_welcome_survive_a_break() {
     let mut bench = Bench::new();
     bench.session.send(bench.now, join()).unwrap();
     bench.greet();
@@ -190,7 +190,7 @@ fn what_was_said_before_a_first_welcome_survives_a_break() {
 }
 
 #[test]
-fn a_break_is_resumed_and_nothing_is_lost() {
+fn a_resumed_session_loses_nothing() {
     let mut bench = Bench::open();
     bench.say("one");
     bench.say("two");
@@ -215,7 +215,7 @@ fn a_break_is_resumed_and_nothing_is_lost() {
 }
 
 #[test]
-fn an_outage_longer_than_the_window_loses_the_session() {
+fn an_outage_beyond_the_resume_window_loses_the_session() {
     let mut bench = Bench::open();
     bench.say("never acknowledged");
     bench.closed(None);
@@ -240,7 +240,7 @@ fn an_outage_longer_than_the_window_loses_the_session() {
 }
 
 #[test]
-fn lost_is_told_when_the_window_ends_and_not_later() {
+fn a_lost_session_is_reported_when_the_window_ends() {
     let mut bench = Bench::open();
     bench.closed(None);
     // The next attempt hangs without an answer.
@@ -251,7 +251,7 @@ fn lost_is_told_when_the_window_ends_and_not_later() {
 }
 
 #[test]
-fn a_driver_that_slept_over_the_window_does_not_ask_for_a_dead_session() {
+fn after_a_sleep_beyond_the_window_no_resume_is_requested() {
     let mut bench = Bench::open();
     bench.closed(None);
     bench.session.handle_network_change(bench.now);
@@ -265,7 +265,7 @@ fn a_driver_that_slept_over_the_window_does_not_ask_for_a_dead_session() {
 }
 
 #[test]
-fn a_server_that_forgot_the_session_begins_a_new_one() {
+fn an_unknown_session_is_replaced_by_a_new_one() {
     for says_so in [false, true] {
         let mut bench = Bench::open();
         bench.say("old");
@@ -319,7 +319,7 @@ fn received_messages_are_acknowledged_after_a_second() {
 }
 
 #[test]
-fn thirty_two_messages_are_acknowledged_at_once_and_a_reply_carries_it() {
+fn thirty_two_messages_are_acknowledged_at_once() {
     let mut bench = Bench::open();
     for seq in 1..=u64::from(ACK_EVERY) {
         bench.numbered(seq, 0, &line("hi"));
@@ -350,7 +350,7 @@ fn an_open_session_pings_every_five_seconds() {
 }
 
 #[test]
-fn ten_seconds_of_silence_are_a_break_that_the_server_may_resume() {
+fn ten_seconds_of_silence_are_a_resumable_break() {
     let mut bench = Bench::open();
     bench.pass(SILENCE_LIMIT - Duration::from_millis(1));
     assert_eq!(bench.session.state(), SessionState::Open);
@@ -365,7 +365,7 @@ fn ten_seconds_of_silence_are_a_break_that_the_server_may_resume() {
 }
 
 #[test]
-fn what_still_comes_from_a_socket_given_up_is_ignored() {
+fn messages_from_an_abandoned_socket_are_ignored() {
     let mut bench = Bench::open();
     bench.pass(SILENCE_LIMIT);
     bench.outputs();
@@ -375,7 +375,7 @@ fn what_still_comes_from_a_socket_given_up_is_ignored() {
 }
 
 #[test]
-fn refusals_that_would_come_again_end_the_session() {
+fn permanent_refusals_end_the_session() {
     use ErrorCode::{BadName, BadSignature, Malformed, Replaced, UnsupportedVersion};
     for code in [BadName, BadSignature, Malformed, Replaced, UnsupportedVersion] {
         let mut bench = Bench::new();
@@ -393,7 +393,7 @@ fn refusals_that_would_come_again_end_the_session() {
 }
 
 #[test]
-fn refusals_for_now_are_tried_again() {
+fn temporary_refusals_are_retried() {
     for code in [ErrorCode::ServerFull, ErrorCode::RateLimited, ErrorCode::Internal, ErrorCode::Unknown] {
         let mut bench = Bench::new();
         bench.greet();
@@ -403,7 +403,7 @@ fn refusals_for_now_are_tried_again() {
 }
 
 #[test]
-fn a_server_of_another_version_is_not_asked_twice() {
+fn another_protocol_version_is_not_retried() {
     let mut bench = Bench::new();
     bench.session.handle_opened(bench.now);
     bench.server(&ServerMessage::Challenge { nonce: identity::encode_nonce(&NONCE), versions: vec![VERSION + 1] });
@@ -412,7 +412,7 @@ fn a_server_of_another_version_is_not_asked_twice() {
 }
 
 #[test]
-fn a_session_taken_over_elsewhere_does_not_fight_for_it() {
+fn a_session_taken_over_elsewhere_ends() {
     let mut bench = Bench::open();
     bench.closed(Some(close::close_code(ErrorCode::Replaced)));
     assert!(matches!(
@@ -425,7 +425,7 @@ fn a_session_taken_over_elsewhere_does_not_fight_for_it() {
 }
 
 #[test]
-fn a_bye_ends_the_session_and_says_whether_to_come_again() {
+fn a_bye_ends_the_session_or_sets_the_retry_time() {
     let mut bench = Bench::open();
     bench.say("old");
     bench.outputs();
@@ -446,7 +446,7 @@ fn a_bye_ends_the_session_and_says_whether_to_come_again() {
 }
 
 #[test]
-fn no_bye_makes_a_client_wait_for_ever() {
+fn the_retry_time_of_a_bye_is_bounded() {
     let mut bench = Bench::open();
     bench.numbered(0, 0, &ServerMessage::Bye { code: ErrorCode::Internal, retry_after_ms: Some(u64::MAX) });
     assert!(bench.session.poll_timeout().unwrap() - bench.now <= RETRY_AFTER_MAX + BACKOFF_MAX);
@@ -479,7 +479,7 @@ fn closing_ends_the_session_in_every_state() {
 }
 
 #[test]
-fn a_full_queue_refuses_and_keeps_what_it_has() {
+fn a_full_queue_refuses_new_messages_and_keeps_the_others() {
     let mut bench = Bench::open();
     for n in 0..MAX_UNACKNOWLEDGED {
         bench.say(&n.to_string());
@@ -491,7 +491,7 @@ fn a_full_queue_refuses_and_keeps_what_it_has() {
 }
 
 #[test]
-fn the_server_never_sees_what_it_would_refuse() {
+fn invalid_messages_are_refused_locally() {
     let mut bench = Bench::open();
     let mut refuse = |message| match bench.session.send(bench.now, message) {
         Err(error) => error,
@@ -510,7 +510,7 @@ fn the_server_never_sees_what_it_would_refuse() {
 }
 
 #[test]
-fn a_message_of_a_later_version_is_counted_and_passed_over() {
+fn unknown_messages_are_counted_and_skipped() {
     let mut bench = Bench::open();
     bench.session.handle_text(bench.now, r#"{"seq":1,"ack":0,"type":"soup_is_ready","in_ms":5}"#);
     bench.numbered(2, 0, &line("hi"));
@@ -518,7 +518,7 @@ fn a_message_of_a_later_version_is_counted_and_passed_over() {
 }
 
 #[test]
-fn an_error_comes_through_with_or_without_a_number() {
+fn errors_are_reported_with_or_without_a_number() {
     let mut bench = Bench::open();
     bench.numbered(0, 0, &error(ErrorCode::Malformed));
     bench.numbered(1, 0, &error(ErrorCode::RoomFull));
@@ -527,7 +527,7 @@ fn an_error_comes_through_with_or_without_a_number() {
 }
 
 #[test]
-fn a_broken_count_or_protocol_is_mended_by_a_new_socket() {
+fn a_protocol_violation_is_followed_by_a_new_socket() {
     let faults = [
         frame(2, 0, &body(&line("gap"))),
         frame(1, 9, &body(&line("acknowledges what was never sent"))),
@@ -553,7 +553,7 @@ fn a_broken_count_or_protocol_is_mended_by_a_new_socket() {
 }
 
 #[test]
-fn a_handshake_in_the_wrong_order_is_refused() {
+fn an_out_of_order_handshake_is_refused() {
     for (greeted, message) in [(false, welcome("s1")), (false, line("hi")), (true, resumed(0)), (true, line("hi"))] {
         let mut bench = Bench::new();
         if greeted {
@@ -567,7 +567,7 @@ fn a_handshake_in_the_wrong_order_is_refused() {
 }
 
 #[test]
-fn a_name_that_is_none_cannot_begin_a_session() {
+fn an_invisible_name_cannot_begin_a_session() {
     let config = SessionConfig {
         key: DeviceKey::from_secret(&[1; 32]),
         name: "\u{202E}".into(),
@@ -579,7 +579,7 @@ fn a_name_that_is_none_cannot_begin_a_session() {
 }
 
 #[test]
-fn the_servers_half_speaks_to_the_clients() {
+fn the_client_and_server_halves_interoperate() {
     let mut bench = Bench::open();
     let mut server = ServerSession::new();
     let hi = server.send(&line("hi")).unwrap();

@@ -93,7 +93,7 @@ fn labels_are_shown() {
 }
 
 #[test]
-fn lines_of_chat_are_cleaned() {
+fn chat_lines_are_cleaned() {
     for case in list(&texts(), "chat") {
         match clean_chat(text(&case["typed"])) {
             Ok(line) => assert_eq!(line, case["text"], "{case}"),
@@ -103,7 +103,7 @@ fn lines_of_chat_are_cleaned() {
 }
 
 #[test]
-fn typed_addresses_mean_servers() {
+fn typed_addresses_parse_as_servers() {
     let all = addresses();
     for case in list(&all, "typed") {
         let Some(meant) = case[1].as_str() else { continue };
@@ -127,7 +127,7 @@ fn origin_of(address: &str) -> String {
 }
 
 #[test]
-fn private_hosts_may_do_without_tls() {
+fn private_hosts_may_be_unencrypted() {
     for case in list(&addresses(), "private") {
         let address = format!("ws://{}", text(&case[0]));
         let url = Url::parse(&address).expect("an address");
@@ -138,7 +138,7 @@ fn private_hosts_may_do_without_tls() {
 }
 
 #[test]
-fn links_name_servers_that_are_servers() {
+fn links_name_valid_servers() {
     for case in list(&addresses(), "servers") {
         let refused = server_url(text(&case[0])).err().map(LinkError::code);
         assert_eq!(refused, case[1].as_str(), "{case}");
@@ -146,7 +146,7 @@ fn links_name_servers_that_are_servers() {
 }
 
 #[test]
-fn links_name_what_they_name_or_are_refused() {
+fn links_parse_or_are_refused() {
     for case in list(&links(), "links") {
         match Link::parse(text(&case["link"])) {
             Ok(link) => {
@@ -162,7 +162,7 @@ fn links_name_what_they_name_or_are_refused() {
 }
 
 #[test]
-fn nothing_is_hidden_behind_the_number_sign() {
+fn parameters_in_the_fragment_are_refused() {
     for case in list(&links(), "fragments") {
         let refused = Link::parse(&format!("https://lunch.example/r/soup{}", text(&case[0]))).err();
         assert_eq!(refused, (case[1] == true).then_some(LinkError::Parameter), "{case}");
@@ -170,7 +170,7 @@ fn nothing_is_hidden_behind_the_number_sign() {
 }
 
 #[test]
-fn rooms_have_names() {
+fn room_names_are_validated() {
     let all = rooms();
     for name in list(&all, "valid") {
         assert!(is_room_name(text(name)), "{name}");

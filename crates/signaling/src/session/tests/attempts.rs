@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_attempt_that_hangs_is_given_up() {
+fn a_hanging_attempt_times_out() {
     let mut bench = Bench::new();
     bench.outputs();
     bench.pass(HANDSHAKE_TIMEOUT);
@@ -12,7 +12,7 @@ fn an_attempt_that_hangs_is_given_up() {
 }
 
 #[test]
-fn attempts_come_ever_more_slowly_up_to_five_seconds() {
+fn attempts_back_off_up_to_five_seconds() {
     let mut bench = Bench::new();
     let mut delays = vec![];
     for _ in 0..12 {
@@ -30,7 +30,7 @@ fn attempts_come_ever_more_slowly_up_to_five_seconds() {
 }
 
 #[test]
-fn clients_that_broke_together_come_back_apart() {
+fn simultaneous_breaks_are_retried_at_different_times() {
     let mut times: Vec<_> = (0..20)
         .map(|seed| {
             let mut bench = Bench::with_seed(seed);
@@ -44,7 +44,7 @@ fn clients_that_broke_together_come_back_apart() {
 }
 
 #[test]
-fn only_a_connection_that_held_makes_the_next_attempt_quick_again() {
+fn only_a_stable_connection_resets_the_backoff() {
     let mut bench = Bench::open();
     for _ in 0..6 {
         bench.closed(None);
@@ -64,7 +64,7 @@ fn only_a_connection_that_held_makes_the_next_attempt_quick_again() {
 }
 
 #[test]
-fn a_changed_network_is_tried_at_once() {
+fn a_network_change_triggers_an_immediate_attempt() {
     let mut bench = Bench::new();
     for _ in 0..8 {
         bench.closed(None);
@@ -79,7 +79,7 @@ fn a_changed_network_is_tried_at_once() {
 }
 
 #[test]
-fn an_open_socket_has_two_seconds_to_prove_that_it_outlived_the_network() {
+fn an_open_socket_is_probed_for_two_seconds_after_a_network_change() {
     let mut bench = Bench::open();
     bench.session.handle_network_change(bench.now);
     assert_eq!(bench.sent().len(), 1);
