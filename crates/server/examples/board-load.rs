@@ -60,7 +60,7 @@ async fn measure(program: &str, folder: &std::path::Path, people: usize, tables:
     let addr: SocketAddr = line.strip_prefix("listening on ws://").context("no address")?.parse()?;
 
     // Hosts create the tables; each may have one of its own at a time.
-    let (told, mut heard) = mpsc::unbounded_channel();
+    let (event_sender, mut events) = mpsc::unbounded_channel();
     let mut hosts = Vec::new();
     for n in 0..tables.div_ceil(10) {
         hosts.push(Client::connect(addr, n as u64).await?);
@@ -76,20 +76,20 @@ async fn measure(program: &str, folder: &std::path::Path, people: usize, tables:
     for n in 0..watchers {
         let mut client = Client::connect(addr, 1_000_000 + n as u64).await?;
         client.ask(BoardRequest::Subscribe { room: None, invite: None }).await?;
-        tokio::spawn(client.watch(told.clone()));
+        tokio::spawn(client.watch(event_sender.clone()));
         if n % 100 == 0 {
             ping(&mut hosts).await?;
         }
     }
     let mut whole = 0;
     while whole < watchers {
-        let heard = tokio::time::timeout(LOST, heard.recv()).await?.context("watchers")?;
-        whole += usize::from(matches!(heard, Heard::Whole));
+        let event = tokio::time::timeout(LOST, events.recv()).await?.context("watchers")?;
+        whole += usize::from(matches!(event, WatcherEvent::Whole));
     }
     let opened = opened.elapsed();
     ping(&mut hosts).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    while heard.try_recv().is_ok() {}
+    while events.try_recv().is_ok() {}
 
     if hold {
         println!("ws://{addr}");
@@ -111,9 +111,9 @@ async fn measure(program: &str, folder: &std::path::Path, people: usize, tables:
         hosts[host].ask(BoardRequest::Lay(draft(&topic, starts_ms))).await?;
         let mut times = Vec::with_capacity(watchers);
         while times.len() < watchers {
-            match tokio::time::timeout(LOST, heard.recv()).await?.context("watchers")? {
-                Heard::Table(seen) if seen == topic => times.push(at.elapsed()),
-                Heard::Table(_) | Heard::Whole => {}
+            match tokio::time::timeout(LOST, events.recv()).await?.context("watchers")? {
+                WatcherEvent::Table(seen) if seen == topic => times.push(at.elapsed()),
+                WatcherEvent::Table(_) | WatcherEvent::Whole => {}
             }
         }
         median.push(times[watchers / 2].as_secs_f64() * 1e3);
@@ -159,7 +159,7 @@ async fn ping(hosts: &mut [Client]) -> Result<()> {
     Ok(())
 }
 
-enum Heard {
+enum WatcherEvent {
     /// A client has received its whole board.
     Whole,
     /// A client's board shows a new table.
@@ -227,7 +227,7 @@ impl Client {
 
     /// Reports what the board shows until the socket closes. Parses as little of a frame as possible: rendering two
     /// thousand boards would measure this machine, not the server.
-    async fn watch(mut self, told: mpsc::UnboundedSender<Heard>) {
+    async fn watch(mut self, event_sender: mpsc::UnboundedSender<WatcherEvent>) {
         let mut ping = tokio::time::interval(PING);
         loop {
             tokio::select! {
@@ -235,12 +235,12 @@ impl Client {
                     let Some(Ok(Message::Text(text))) = next else { return };
                     self.received += u64::from(!text.starts_with("{\"seq\":0,"));
                     if text.contains("\"news\":\"you\"") {
-                        let _ = told.send(Heard::Whole); // the measurement may be over
+                        let _ = event_sender.send(WatcherEvent::Whole); // the measurement may be over
                     }
                     if let Some((_, rest)) = text.split_once("\"topic\":\"change ")
                         && let Some((number, _)) = rest.split_once('"')
                     {
-                        let _ = told.send(Heard::Table(format!("change {number}")));
+                        let _ = event_sender.send(WatcherEvent::Table(format!("change {number}")));
                     }
                 }
                 _ = ping.tick() => {

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_has_its_share_and_gets_it_back() {
+    fn an_address_has_a_share_that_is_freed() {
         let mut admission = admission(100, 2, 100.0);
         let now = Instant::now();
         assert!(enter(&mut admission, now, "192.0.2.1"));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_subscriber_is_one_address_and_a_household_has_four_shares() {
+    fn an_ipv6_subscriber_counts_as_one_address() {
         let mut admission = admission(100, 1, 100.0);
         let now = Instant::now();
         assert!(enter(&mut admission, now, "2001:db8::1"));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn members_do_not_count_against_where_they_come_from() {
+    fn members_do_not_count_against_their_address() {
         let mut admission = admission(1_000, 2, 2.0);
         let now = Instant::now();
         for _ in 0..500 {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_have_a_rate_also_when_they_close_at_once() {
+    fn connections_that_close_at_once_count_against_the_rate() {
         let mut admission = admission(100, 10, 3.0);
         let now = Instant::now();
         let mut knock = |now| {
@@ -239,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn all_together_have_a_limit_and_zero_a_person_means_none() {
+    fn the_total_is_limited_and_zero_disables_the_share() {
         let mut admission = admission(3, 0, 1.0);
         let now = Instant::now();
         assert_eq!((0..5).filter(|_| enter(&mut admission, now, "192.0.2.1")).count(), 3);
     }
 
     #[test]
-    fn this_machine_is_not_limited() {
+    fn loopback_is_not_limited() {
         let mut admission = admission(100, 1, 1.0);
         let now = Instant::now();
         for text in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn remembered_addresses_are_bounded_and_forgotten() {
+    fn remembered_addresses_are_bounded_and_expire() {
         let mut admission = admission(usize::MAX, 1, 1.0);
         let now = Instant::now();
         for n in 0..MAX_SOURCES as u32 {

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_made_once_and_kept() {
+    fn a_secret_is_created_once_and_kept() {
         let folder = Folder::new("secret");
         let first = secret(Some(&folder.0)).unwrap();
         assert_eq!(first.len(), 43);
@@ -140,7 +140,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn others_on_the_machine_cannot_read_it() {
+    fn other_users_cannot_read_the_secret() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = Folder::new("mode");
         secret(Some(&folder.0)).unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_made_once_and_again_only_with_its_key_gone() {
+    fn a_certificate_is_recreated_only_if_its_key_is_missing() {
         let folder = Folder::new("certificate");
         let make = |name: &str| Ok((format!("{name} certificate"), format!("{name} key")));
         identity(Some(&folder.0), || make("first")).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_file_that_could_not_be_written_stays_behind() {
+    fn a_failed_write_leaves_no_file_behind() {
         let folder = Folder::new("rest");
         let path = folder.0.join("secret");
         // A file cannot replace a folder that is not empty.
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_used_says_so() {
+    fn an_unusable_folder_is_an_error() {
         let folder = Folder::new("file");
         fs::write(&folder.0, "not a folder").unwrap();
         let error = secret(Some(&folder.0)).unwrap_err();

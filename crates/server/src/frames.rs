@@ -25,13 +25,13 @@ const CONTROL: u8 = 0x08;
 /// Splits the frames of one connection.
 #[derive(Debug)]
 pub(crate) struct Fragments {
-    state: State,
+    state: ParseState,
     /// A header to pass on.
     head: Head,
 }
 
 #[derive(Debug)]
-enum State {
+enum ParseState {
     Head(Head),
     Payload { left: u64, rest: Option<Rest> },
 }
@@ -53,7 +53,7 @@ struct Rest {
 
 impl Default for Fragments {
     fn default() -> Fragments {
-        Fragments { state: State::Head(Head::default()), head: Head::default() }
+        Fragments { state: ParseState::Head(Head::default()), head: Head::default() }
     }
 }
 
@@ -67,7 +67,7 @@ impl Fragments {
                 return (used, put);
             }
             match &mut self.state {
-                State::Head(head) => {
+                ParseState::Head(head) => {
                     let Some(&byte) = from.get(used) else { return (used, put) };
                     used += 1;
                     head.push(byte);
@@ -76,12 +76,12 @@ impl Fragments {
                         self.begin(head);
                     }
                 }
-                State::Payload { left: 0, rest: None } => self.state = State::Head(Head::default()),
-                State::Payload { left: 0, rest: Some(rest) } => {
+                ParseState::Payload { left: 0, rest: None } => self.state = ParseState::Head(Head::default()),
+                ParseState::Payload { left: 0, rest: Some(rest) } => {
                     let rest = *rest;
                     self.go_on(0, rest);
                 }
-                State::Payload { left, .. } => {
+                ParseState::Payload { left, .. } => {
                     let most = (from.len() - used).min(to.len() - put);
                     let passed = usize::try_from(*left).map_or(most, |left| left.min(most));
                     if passed == 0 {
@@ -112,7 +112,7 @@ impl Fragments {
             }
             _ => {
                 self.head = head;
-                self.state = State::Payload { left: length, rest: None };
+                self.state = ParseState::Payload { left: length, rest: None };
             }
         }
     }
@@ -123,7 +123,7 @@ impl Fragments {
         let is_last = left == 0;
         let first = opcode | if is_last && rest.is_final { FINAL } else { 0 };
         self.head = Head::new(first, length as u16, rest.mask);
-        self.state = State::Payload { left: length, rest: (!is_last).then_some(Rest { left, ..rest }) };
+        self.state = ParseState::Payload { left: length, rest: (!is_last).then_some(Rest { left, ..rest }) };
     }
 }
 
@@ -226,7 +226,7 @@ mod tests {
     }
 
     /// What the library reads: the messages, and the kind of error at the end.
-    fn heard(bytes: Vec<u8>) -> (Vec<Message>, String) {
+    fn read_by_library(bytes: Vec<u8>) -> (Vec<Message>, String) {
         let most = Some(MAX_FRAME_BYTES);
         let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
         let mut socket = WebSocket::from_raw_socket(Cursor::new(bytes), Role::Server, Some(config));
@@ -242,10 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn a_long_frame_becomes_short_ones() {
+    fn a_long_frame_is_split_into_short_ones() {
         let bytes = frame(FINAL | 1, 0, true, &[b'x'; 60_000]);
         let cut = cut(&bytes, 1_000, 700);
-        assert_eq!(heard(cut.clone()), heard(bytes.clone()));
+        assert_eq!(read_by_library(cut.clone()), read_by_library(bytes.clone()));
         assert_eq!(cut.len() - bytes.len(), 60_000 / FRAGMENT * 8);
         assert_eq!(cut[..4], [1, MASKED | 126, 0x10, 0]);
     }
@@ -255,7 +255,7 @@ mod tests {
 
         /// The library reads the same messages and errors, whatever the input and however it is split.
         #[test]
-        fn the_library_hears_the_same(
+        fn the_library_reads_the_same_messages(
             frames in prop::collection::vec(
                 (prop_oneof![8 => prop::sample::select(vec![0x81, 0x01, 0x00, 0x80, 0x82, 0x89, 0x88]), 1 => any::<u8>()],
                  0..3u8, prop::bool::weighted(0.97),
@@ -268,12 +268,12 @@ mod tests {
             for (first, form, masked, length, byte) in frames {
                 bytes.extend(frame(first, form, masked, &vec![byte; length]));
             }
-            prop_assert_eq!(heard(cut(&bytes, take, give)), heard(bytes));
+            prop_assert_eq!(read_by_library(cut(&bytes, take, give)), read_by_library(bytes));
         }
 
         #[test]
-        fn any_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..400), take in 1..50usize) {
-            prop_assert_eq!(heard(cut(&bytes, take, 64)), heard(bytes));
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), take in 1..50usize) {
+            prop_assert_eq!(read_by_library(cut(&bytes, take, 64)), read_by_library(bytes));
         }
     }
 }

@@ -90,7 +90,7 @@ async fn run(mut hub: Hub, mut commands: mpsc::Receiver<Command>) {
                 Some(command) => hub.handle(Instant::now(), command),
                 None => return,
             },
-            Some(stored) = hub.keeping.heard() => hub.stored(stored),
+            Some(stored) = hub.keeping.next_report() => hub.stored(stored),
             () = sleep_until(flush) => {}
             _ = tick.tick() => hub.tick(Instant::now()),
         }
@@ -399,7 +399,7 @@ impl Hub {
 
     fn deliver(&mut self, to: &SessionId, message: &ServerMessage) {
         if let Some(relay) = &mut self.relay {
-            relay.hears(to, message);
+            relay.observe(to, message);
         }
         let Some(member) = self.sessions.get_mut(to) else { return };
         match message {

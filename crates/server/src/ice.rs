@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_told_of_this_server_by_the_name_it_used() {
+    fn the_ice_servers_use_the_host_that_the_client_used() {
         let directory = IceDirectory::new(Place::Here { port: 3478 }, b"secret".to_vec(), Duration::from_secs(60));
         let servers = directory.servers("[::1]", &session(), at(1_000));
         assert_eq!(servers[0].urls, ["stun:[::1]:3478"]);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_told_of_external_relays_and_their_stun() {
+    fn external_relays_are_announced_with_their_stun() {
         let urls = ["turn:relay.example:3478", "turn:relay.example:3478?transport=tcp", "turns:relay.example:5349"];
         let urls: Vec<String> = urls.map(str::to_owned).to_vec();
         let place = Place::Elsewhere { urls: urls.clone() };
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn one_device_has_many_sessions_and_one_mark() {
+    fn sessions_of_a_device_share_its_mark() {
         let (one, other) = (session(), session());
         assert_ne!(one, other);
         assert!(one.0.len() <= signaling::limits::MAX_ID_BYTES);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_come_from_the_setting_then_the_request_then_the_socket() {
+    fn the_host_is_that_of_the_setting_the_request_or_the_socket() {
         let reached: SocketAddr = "[::ffff:192.0.2.1]:7077".parse().unwrap();
         assert_eq!(host_for(Some("lunch.example"), Some("other"), reached), "lunch.example");
         assert_eq!(host_for(None, Some("lunch.local:7077"), reached), "lunch.local");

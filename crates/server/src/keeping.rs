@@ -38,7 +38,7 @@ pub(crate) struct Keeping {
     calendar: Calendar,
     invite_secret: [u8; 32],
     store: Store,
-    heard: mpsc::UnboundedReceiver<Stored>,
+    reports: mpsc::UnboundedReceiver<Stored>,
     /// The content of the store at the start, from which the first board is built.
     saved: Saved,
     /// Batches that the store has not accepted yet, in order. Bounded by [`MOST_WAITING`] through
@@ -62,9 +62,9 @@ impl Keeping {
         let mut opened = store::open(config.data_dir.as_deref())?;
         let (saved, invite_secret) = (std::mem::take(&mut opened.saved), opened.invite_secret);
         // Unbounded, but never longer than the number of batches in the store's queue.
-        let (told, heard) = mpsc::unbounded_channel();
+        let (sender, reports) = mpsc::unbounded_channel();
         let store = Store::start(opened, move |stored| {
-            let _ = told.send(stored); // if the hub has ended, nobody waits for it
+            let _ = sender.send(stored); // if the hub has ended, nobody waits for it
         })?;
         let (backlog, gate) = (VecDeque::new(), VecDeque::new());
         let (given, safe, unwritten, unwritten_bytes) = (0, 0, VecDeque::new(), 0);
@@ -72,7 +72,7 @@ impl Keeping {
             calendar,
             invite_secret,
             store,
-            heard,
+            reports,
             saved,
             backlog,
             gate,
@@ -90,8 +90,8 @@ impl Keeping {
     }
 
     /// Receives the next report of the store.
-    pub(crate) async fn heard(&mut self) -> Option<Stored> {
-        self.heard.recv().await
+    pub(crate) async fn next_report(&mut self) -> Option<Stored> {
+        self.reports.recv().await
     }
 
     /// Whether so much waits for the disk that no new request may be decided.
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_word_waits_for_what_was_written_before_it_and_for_nothing_else() {
+    async fn a_message_waits_only_for_earlier_writes() {
         let mut keeping = keeping();
         assert_eq!(keeping.hold(word(1)), Some(word(1)), "nothing to wait for");
         keeping.write(vec![Change::Gone { id: "a".into() }]);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_more_is_decided_while_much_is_not_written_down() {
+    async fn requests_are_refused_while_too_much_is_unwritten() {
         let mut keeping = keeping();
         let with = vec!["k".repeat(43); 1_000];
         let wish = rooms::board::Hungry { name: "x".repeat(192), since: 0, with };
@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_store_says_what_is_safe() {
+    async fn written_batches_release_their_messages() {
         let mut keeping = keeping();
         keeping.write(vec![Change::Gone { id: "a".into() }]);
-        assert!(matches!(keeping.heard().await, Some(Stored::Written(1))));
+        assert!(matches!(keeping.next_report().await, Some(Stored::Written(1))));
     }
 
     #[tokio::test]
-    async fn what_could_not_be_kept_is_not_said_to_be_done() {
+    async fn a_failed_write_is_answered_with_an_error() {
         let mut keeping = keeping();
         keeping.write(vec![Change::Gone { id: "a".into() }]);
         keeping.hold(word(7));

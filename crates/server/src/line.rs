@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_handed_no_more_than_its_window_until_it_has_written() {
+    fn a_connection_receives_at_most_its_window() {
         let budget = Budget::default();
         let (line, mut queue) = Line::new(Arc::clone(&budget));
         let frame = "x".repeat(60_000);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn where_all_connections_hold_much_each_still_has_its_own_window() {
+    fn each_connection_keeps_its_own_window_under_pressure() {
         let budget = Arc::new(AtomicUsize::new(WRITING_BYTES));
         let (line, queue) = Line::new(Arc::clone(&budget));
         assert!(!line.admits(60_000));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_connection_never_writes_is_given_back_with_it() {
+    fn a_closed_connection_returns_its_unwritten_bytes() {
         let budget = Budget::default();
         let (line, queue) = Line::new(Arc::clone(&budget));
         line.hand("x".repeat(50_000));

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_bounds_together_stay_below_the_ceiling_at_default_settings() {
+    fn the_sum_of_all_default_bounds_is_below_the_ceiling() {
         let config = Config::default();
         let list: Vec<String> =
             parts(&config).iter().map(|part| format!("{} MiB {}", part.bytes / MIB, part.what)).collect();
@@ -104,7 +104,7 @@ mod tests {
 
     /// The table in ARCHITECTURE.md must agree.
     #[test]
-    fn the_documented_sum_is_this_one() {
+    fn the_documented_sum_matches() {
         let text = include_str!("../../../ARCHITECTURE.md");
         let config = Config::default();
         for part in parts(&config) {

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_message_needs_a_slot_and_gives_it_back() {
+    async fn a_long_message_takes_a_slot_and_frees_it() {
         let bytes = vec![0; 60_000];
         let slots = slots(1, 1);
         let mut first = Metered::new(&bytes[..], slots.clone());
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_longer_than_any_message_is_not_read() {
+    async fn an_oversized_message_is_not_read() {
         let bytes = vec![0; 2 * MOST];
         let mut stream = Metered::new(&bytes[..], Slots::default());
         assert!(read_all(&mut stream).await.is_err());
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn short_messages_one_after_the_other_need_none() {
+    async fn consecutive_short_messages_need_no_slot() {
         let bytes = vec![0; 1024 * 1024];
         let mut stream = Metered::new(&bytes[..], slots(0, 0));
         let meter = stream.meter();

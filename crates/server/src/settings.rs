@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn no_setting_is_the_default() {
+    fn empty_settings_give_the_defaults() {
         let config = Settings::default().into_config().expect("valid");
         assert_eq!(config.listen.to_string(), "0.0.0.0:7077");
         assert_eq!((config.tls, config.turn), (Tls::Off, Turn::Builtin(BuiltinTurn::default())));
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_outweigh_the_file() {
+    fn flags_override_the_file() {
         let file: Settings =
             toml::from_str("listen = '127.0.0.1:1'\nmax-rooms = 3\nturn-allow-lan = true").expect("valid");
         let settings = parse(&["--listen", "127.0.0.1:2", "--turn-allow-lan=false"]).over(file);
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_has_every_setting_and_only_defaults() {
+    fn the_example_lists_every_setting_with_its_default() {
         let plain: Settings = toml::from_str(EXAMPLE).expect("valid as it is");
         assert_eq!(plain, Settings::default());
         let mut uncommented = String::new();
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_line_of_the_file_is_named() {
+    fn an_invalid_line_of_the_file_is_named() {
         let error = toml::from_str::<Settings>("listen = '127.0.0.1:1'\nmax-romms = 3").expect_err("a typo");
         let text = error.to_string();
         assert!(text.contains("line 2") && text.contains("max-romms"), "{text}");
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_contradict_each_other_are_refused() {
+    fn contradictory_settings_are_refused() {
         let contradictions: [&[&str]; 5] = [
             &["--tls-certificate", "a"],
             &["--tls-key", "a"],
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_may_be_one_or_many() {
+    fn a_list_may_be_a_single_value() {
         let one: Settings = toml::from_str("turn-external = 'turn:a'").expect("valid");
         let many: Settings = toml::from_str("turn-external = ['turn:a', 'turn:b']").expect("valid");
         assert_eq!(one.turn_external, Some(vec!["turn:a".to_owned()]));

@@ -84,12 +84,12 @@ pub(crate) fn open(data_dir: Option<&Path>) -> Result<Opened, StartError> {
 }
 
 impl Store {
-    /// Starts the thread. `told` is called on it.
-    pub(crate) fn start(connection: Opened, told: impl Fn(Stored) + Send + 'static) -> Result<Store, StartError> {
+    /// Starts the thread. `report` is called on it.
+    pub(crate) fn start(connection: Opened, report: impl Fn(Stored) + Send + 'static) -> Result<Store, StartError> {
         let (batches, queue) = mpsc::sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || run(connection.connection, &queue, told))
+            .spawn(move || run(connection.connection, &queue, report))
             .map_err(StartError::Thread)?;
         Ok(Store { batches, thread: Some(thread), epoch: 0 })
     }
@@ -119,7 +119,7 @@ impl Drop for Store {
     }
 }
 
-fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, told: impl Fn(Stored)) {
+fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl Fn(Stored)) {
     let mut epoch = 0;
     while let Ok(first) = queue.recv() {
         let mut batches = vec![first];
@@ -132,12 +132,12 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, told: impl Fn(
         batches.retain(|batch| batch.epoch == epoch);
         let Some(last) = batches.last().map(|batch| batch.number) else { continue };
         match write::all(&mut connection, batches.iter().flat_map(|batch| &batch.changes)) {
-            Ok(()) => told(Stored::Written(last)),
+            Ok(()) => report(Stored::Written(last)),
             Err(error) => {
                 tracing::error!(%error, "cannot write the board");
                 epoch += 1;
                 match read::all(&connection) {
-                    Ok(saved) => told(Stored::Failed(Box::new(saved))),
+                    Ok(saved) => report(Stored::Failed(Box::new(saved))),
                     Err(error) => {
                         return tracing::error!(%error, "cannot read the board either; nothing is stored from now on");
                     }

@@ -27,7 +27,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_is_that_of_the_machine() {
+    fn the_default_zone_is_that_of_the_system() {
         if std::env::var_os("LUNCHROOM_TEST_ZONE").is_some() {
             return println!("zone={};", machine_zone());
         }

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_known_alone_in_a_list_weakly_or_by_star() {
+    fn if_none_match_accepts_lists_weak_tags_and_the_star() {
         let tag = HeaderValue::from_static("\"ab\"");
         let known = |list: &'static str| {
             let mut asked = HeaderMap::new();

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_changes_with_any_name_or_content_and_nothing_else() {
+    fn the_hash_depends_only_on_names_and_contents() {
         let one = of(&[("a", "1"), ("b", "2")]).hash;
         assert_eq!(one, of(&[("a", "1"), ("b", "2")]).hash);
         for other in [of(&[("a", "1"), ("b", "3")]), of(&[("a", "1"), ("c", "2")]), of(&[("a", "1")])] {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_found_under_the_hash_of_its_version_alone() {
+    fn a_file_is_found_only_under_the_hash_of_its_version() {
         let files = of(&[("guest/index.html", "x"), ("shared/a.js", "export {}")]);
         let hash = files.hash.clone();
         let interface = Interface::Embedded(Arc::new(files));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_embedded_is_what_a_page_can_use() {
+    fn only_files_that_a_page_can_use_are_embedded() {
         assert!(EMBEDDED.iter().any(|(name, _)| *name == "shared/protocol.js"));
         for (name, _) in EMBEDDED {
             assert_ne!(kind(name), "application/octet-stream", "{name}");

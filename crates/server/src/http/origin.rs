@@ -73,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_welcome() {
+    fn requests_without_an_origin_are_allowed() {
         assert!(welcome("192.168.1.5:7077", None, None, &[]));
     }
 
     #[test]
-    fn own_pages_are_welcome() {
+    fn own_pages_are_allowed() {
         assert!(welcome("192.168.1.5:7077", Some("http://192.168.1.5:7077"), None, &[]));
         assert!(welcome("[::1]:7077", Some("http://[::1]:7077"), None, &[]));
         assert!(welcome("localhost:7077", Some("http://localhost:7077"), None, &[]));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pages_are_not() {
+    fn other_pages_are_refused() {
         assert!(!welcome("192.168.1.5:7077", Some("https://evil.example"), None, &[]));
         assert!(!welcome("192.168.1.5:7077", Some("http://192.168.1.5:8080"), None, &[]));
         assert!(!welcome("192.168.1.5:7077", Some("null"), None, &[]));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_comes_by_the_scheme_that_fits() {
+    fn the_scheme_of_a_page_must_match() {
         let public = Some("wss://lunch.example");
         for origin in
             ["ftp://lunch.example:443", "http://lunch.example:443", "http://lunch.example", "wss://lunch.example"]
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_were_allowed_are_welcome() {
+    fn configured_origins_are_allowed() {
         assert!(welcome("x", Some("https://guest.example"), None, &["https://guest.example/"]));
         assert!(!welcome("x", Some("https://guest.example.evil"), None, &["https://guest.example"]));
         assert!(welcome("x", Some("null"), None, &["*"]));

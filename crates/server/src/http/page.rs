@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_opens_the_app_in_this_room_of_this_server() {
+    async fn the_page_links_to_this_room_of_this_server() {
         let response = get("soup", Some("x=1&invite=tok_1"), &guests(), "wss://lunch.example");
         assert_eq!(response.status(), StatusCode::OK);
         let page = text(response).await;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_link_forgives_the_page_forgives() {
+    async fn the_page_accepts_the_room_names_that_links_accept() {
         for name in ["soup", "soup/", "Soup", "SOUP/"] {
             let response = get(name, Some("invite=T"), &guests(), "wss://lunch.example");
             assert_eq!(response.status(), StatusCode::OK, "{name}");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pin_of_the_address_is_kept_and_a_damaged_one_refused() {
+    async fn a_pinned_fingerprint_is_kept_and_a_damaged_one_refused() {
         let pin = "a".repeat(64);
         let page = text(get("soup", Some(&format!("fp={pin}")), &guests(), "wss://lunch.example")).await;
         let link = Link::parse(&after(&page, "content=\"").replace("&amp;", "&")).expect("valid");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_guest_page_may_connect_to_this_server_alone() {
+    async fn the_guest_page_may_connect_only_to_this_server() {
         let response = get("soup", None, &guests(), "ws://192.168.1.5:7077");
         let policy = response.headers()["content-security-policy"].to_str().expect("text");
         assert!(policy.contains("connect-src 'self' ws://192.168.1.5:7077 wss://192.168.1.5:7077;"), "{policy}");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_room_is_not_found() {
+    fn an_invalid_room_name_is_not_found() {
         for bad in ["", "a/b", "%3Cscript%3E", "<script>", "-", "A B"] {
             let response = get(bad, None, &guests(), "wss://lunch.example");
             assert_eq!(response.status(), StatusCode::NOT_FOUND, "{bad}");

@@ -16,7 +16,7 @@ pub(super) struct RelayAddresses {
 /// The address announced to peers, and the one to which the socket is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RelayAddress {
-    pub(super) told: IpAddr,
+    pub(super) announced: IpAddr,
     pub(super) bound: IpAddr,
 }
 
@@ -38,15 +38,15 @@ impl RelayAddresses {
             (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::LOCALHOST.into())
         };
         let listen = Some(self.listen).filter(|ip| family(ip) && !ip.is_unspecified());
-        if let Some(told) = self.external.iter().copied().find(family) {
-            return Some(RelayAddress { told, bound: listen.unwrap_or(any) });
+        if let Some(announced) = self.external.iter().copied().find(family) {
+            return Some(RelayAddress { announced, bound: listen.unwrap_or(any) });
         }
         // A client on this machine itself should get an address that others can reach too.
         let near = Some(client).filter(|ip| family(ip) && !ip.is_loopback()).and_then(&route);
         // Without any route, this machine can still reach itself. An IPv6-only listener says nothing about IPv4.
         let nowhere = Some(loopback).filter(|_| !v6 && self.listen.is_ipv4());
-        let told = listen.or(near).or_else(|| route(far)).or(nowhere)?;
-        Some(RelayAddress { told, bound: told })
+        let announced = listen.or(near).or_else(|| route(far)).or(nowhere)?;
+        Some(RelayAddress { announced, bound: announced })
     }
 }
 
@@ -125,7 +125,8 @@ mod tests {
         route: fn(IpAddr) -> Option<IpAddr>,
     ) -> [Option<(IpAddr, IpAddr)>; 2] {
         let addresses = RelayAddresses { external: external.iter().map(|text| ip(text)).collect(), listen: ip(listen) };
-        [false, true].map(|v6| addresses.choose(v6, ip(client), route).map(|address| (address.told, address.bound)))
+        [false, true]
+            .map(|v6| addresses.choose(v6, ip(client), route).map(|address| (address.announced, address.bound)))
     }
 
     fn both(one: &str) -> Option<(IpAddr, IpAddr)> {
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn relayed_addresses_are_the_configured_ones_then_the_listening_one_then_the_machine_s() {
+    fn relayed_addresses_prefer_configured_then_listening_then_local() {
         let configured = chosen(&["203.0.113.9"], "0.0.0.0", "192.168.1.7", two_networks);
         assert_eq!(configured, [Some((ip("203.0.113.9"), ip("0.0.0.0"))), both("2001:db8::5")]);
         assert_eq!(chosen(&[], "127.0.0.1", "127.0.0.1", |_| None), [both("127.0.0.1"), None]);
@@ -142,9 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_in_several_networks_tells_each_client_the_address_in_theirs() {
-        for (client, told) in [("10.1.1.1", "10.0.0.5"), ("192.168.1.7", "192.168.1.5"), ("127.0.0.1", "192.168.1.5")] {
-            assert_eq!(chosen(&[], "0.0.0.0", client, two_networks)[0], both(told), "{client}");
+    fn each_client_gets_the_relayed_address_of_its_network() {
+        for (client, expected) in
+            [("10.1.1.1", "10.0.0.5"), ("192.168.1.7", "192.168.1.5"), ("127.0.0.1", "192.168.1.5")]
+        {
+            assert_eq!(chosen(&[], "0.0.0.0", client, two_networks)[0], both(expected), "{client}");
         }
         let only_ten = |to| two_networks(to).filter(|ip| ip.to_string().starts_with("10."));
         assert_eq!(chosen(&[], "0.0.0.0", "10.1.1.1", only_ten), [both("10.0.0.5"), None]);

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_lengths_to_one_address_are_joined_and_keep_their_order() {
+    fn equal_lengths_to_one_address_are_batched_in_order() {
         let mut outbox = Outbox::default();
         for (n, length) in [(1, 100), (2, 100), (1, 100), (1, 40), (1, 100), (2, 120), (2, 120), (1, 0), (1, 0)] {
             outbox.push(By::Port(PortId(1)), to(n), &vec![0; length], 64);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_bounded_by_number_bytes_and_what_an_interface_carries() {
+    fn batches_are_bounded_by_count_bytes_and_mtu() {
         let mut outbox = Outbox::default();
         for _ in 0..5 {
             outbox.push(By::Port(PortId(1)), to(1), &[0; 100], 2);

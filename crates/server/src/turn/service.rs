@@ -19,7 +19,7 @@ use relay::{Action, Client, NotOpened, Now, Open, PortId, Relay, Transport};
 use super::addresses::{self, RelayAddresses};
 use super::outbox::{By, Outbox};
 use super::port::{Batch, Port, bind_relayed};
-use super::sessions::{State, Update};
+use super::sessions::{RelayAccess, Update};
 
 pub(super) const WAKER: Token = Token(0);
 pub(super) const LISTENER: Token = Token(1);
@@ -141,8 +141,8 @@ impl Service {
                 self.sockets.outbox.push(By::Port(port), peer, &datagram[data], segments);
             }
             Action::Open(open) => {
-                let told = self.open(&open);
-                if let Some(client) = self.relay.opened(now.instant, open.port, told, out) {
+                let opened = self.open(&open);
+                if let Some(client) = self.relay.opened(now.instant, open.port, opened, out) {
                     self.send_to_client(&client, out);
                 }
             }
@@ -188,8 +188,8 @@ impl Service {
         let address = self.addresses.choose(open.v6, client, addresses::route).ok_or(NotOpened::Family)?;
         let bound = bind_relayed(address.bound, &self.range, open.even, open.beside.is_some(), PORT_BUFFER);
         let (port, above) = bound.ok_or(NotOpened::Busy)?;
-        let told = |port: &Port| SocketAddr::new(address.told, port.addr().port());
-        let (first, second) = (told(&port), above.as_ref().map(told));
+        let announced = |port: &Port| SocketAddr::new(address.announced, port.addr().port());
+        let (first, second) = (announced(&port), above.as_ref().map(announced));
         self.keep(open.port, port)?;
         if let Some((id, above)) = open.beside.zip(above) {
             self.keep(id, above)?;
@@ -239,16 +239,16 @@ impl Service {
         while let Ok(Update { session, state }) = self.updates.try_recv() {
             let session = &session.0;
             match state {
-                State::Member => self.relay.session_opened(session, true),
-                State::Waiting => {
+                RelayAccess::Member => self.relay.session_opened(session, true),
+                RelayAccess::Waiting => {
                     self.relay.session_opened(session, false);
                     self.relay.session_left(now, session);
                 }
-                State::Seated => {
+                RelayAccess::Seated => {
                     self.relay.session_opened(session, false);
                     self.relay.session_seated(session);
                 }
-                State::Closed => self.relay.session_closed(now, session),
+                RelayAccess::Closed => self.relay.session_closed(now, session),
             }
         }
     }

@@ -13,7 +13,7 @@ pub(super) const UPDATES: usize = 1_024;
 
 /// The state of a session as far as the relay is concerned. Only the newest matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum RelayAccess {
     Member,
     /// Not a proved member, and not in a room.
     Waiting,
@@ -26,7 +26,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Update {
     pub(super) session: SessionId,
-    pub(super) state: State,
+    pub(super) state: RelayAccess,
 }
 
 /// The hub's end.
@@ -35,7 +35,7 @@ pub(crate) struct Sessions {
     waker: Arc<Waker>,
     guests: HashSet<SessionId>,
     /// Updates that found the queue full. At most one for each session that is open or has just ended.
-    waiting: HashMap<SessionId, State>,
+    waiting: HashMap<SessionId, RelayAccess>,
 }
 
 impl Sessions {
@@ -49,35 +49,35 @@ impl Sessions {
         if !member {
             self.guests.insert(session.clone());
         }
-        self.tell(session, if member { State::Member } else { State::Waiting });
+        self.update(session, if member { RelayAccess::Member } else { RelayAccess::Waiting });
     }
 
     /// A session is about to receive this message, which may seat it or remove it from its room.
-    pub(crate) fn hears(&mut self, session: &SessionId, message: &ServerMessage) {
+    pub(crate) fn observe(&mut self, session: &SessionId, message: &ServerMessage) {
         let state = match message {
-            ServerMessage::Joined { .. } => State::Seated,
-            ServerMessage::Left { .. } => State::Waiting,
+            ServerMessage::Joined { .. } => RelayAccess::Seated,
+            ServerMessage::Left { .. } => RelayAccess::Waiting,
             _ => return,
         };
         if self.guests.contains(session) {
-            self.tell(session, state);
+            self.update(session, state);
         }
     }
 
     /// A session is over.
     pub(crate) fn closed(&mut self, session: &SessionId) {
         self.guests.remove(session);
-        self.tell(session, State::Closed);
+        self.update(session, RelayAccess::Closed);
     }
 
     /// Sends the updates that found the queue full.
     pub(crate) fn tick(&mut self) {
         for (session, state) in std::mem::take(&mut self.waiting) {
-            self.tell(&session, state);
+            self.update(&session, state);
         }
     }
 
-    fn tell(&mut self, session: &SessionId, state: State) {
+    fn update(&mut self, session: &SessionId, state: RelayAccess) {
         let full = self.waiting.contains_key(session)
             || match self.updates.try_send(Update { session: session.clone(), state }) {
                 // If the relay has ended, nobody needs updates.
@@ -106,43 +106,43 @@ mod tests {
         (Sessions::new(updates, Arc::new(waker)), receiver, poll)
     }
 
-    fn told(receiver: &Receiver<Update>) -> Vec<(String, State)> {
+    fn updates_in(receiver: &Receiver<Update>) -> Vec<(String, RelayAccess)> {
         receiver.try_iter().map(|update| (update.session.0, update.state)).collect()
     }
 
     #[test]
-    fn a_guest_is_seated_and_unseated_and_a_member_is_not_asked_where_they_sit() {
+    fn only_guests_need_a_seat_to_relay() {
         let (mut sessions, receiver, _poll) = sessions(UPDATES);
         let [ada, eve] = ["ada", "eve"].map(|id| SessionId(id.into()));
         sessions.opened(&ada, true);
         sessions.opened(&eve, false);
         let left = ServerMessage::Left { reason: LeaveReason::Left };
         for session in [&ada, &eve] {
-            sessions.hears(session, &left);
-            sessions.hears(session, &ServerMessage::Pong { nonce: 1 });
+            sessions.observe(session, &left);
+            sessions.observe(session, &ServerMessage::Pong { nonce: 1 });
             sessions.closed(session);
-            sessions.hears(session, &left);
+            sessions.observe(session, &left);
         }
         let expected = [
-            ("ada", State::Member),
-            ("eve", State::Waiting),
-            ("ada", State::Closed),
-            ("eve", State::Waiting),
-            ("eve", State::Closed),
+            ("ada", RelayAccess::Member),
+            ("eve", RelayAccess::Waiting),
+            ("ada", RelayAccess::Closed),
+            ("eve", RelayAccess::Waiting),
+            ("eve", RelayAccess::Closed),
         ];
-        assert_eq!(told(&receiver), expected.map(|(id, state)| (id.to_owned(), state)));
+        assert_eq!(updates_in(&receiver), expected.map(|(id, state)| (id.to_owned(), state)));
     }
 
     #[test]
-    fn when_the_queue_is_full_the_newest_of_each_session_is_told_later() {
+    fn a_full_queue_keeps_the_newest_update_of_each_session() {
         let (mut sessions, receiver, _poll) = sessions(1);
         let [ada, eve] = ["ada", "eve"].map(|id| SessionId(id.into()));
         sessions.opened(&ada, true);
         sessions.opened(&eve, false);
         sessions.closed(&eve);
-        assert_eq!(told(&receiver), [("ada".to_owned(), State::Member)]);
+        assert_eq!(updates_in(&receiver), [("ada".to_owned(), RelayAccess::Member)]);
         sessions.tick();
-        assert_eq!(told(&receiver), [("eve".to_owned(), State::Closed)]);
+        assert_eq!(updates_in(&receiver), [("eve".to_owned(), RelayAccess::Closed)]);
         assert!(sessions.waiting.is_empty());
     }
 }

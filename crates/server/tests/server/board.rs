@@ -87,7 +87,7 @@ async fn table(raw: &mut Raw, topic: &str) -> TableInfo {
 }
 
 #[tokio::test]
-async fn a_seat_taken_shows_on_every_open_board() {
+async fn a_taken_seat_appears_on_every_open_board() {
     let server = start(config()).await;
     let (mut ada, mut ben) = (member(server.addr(), 1).await, member(server.addr(), 2).await);
     look(&mut ada).await;
@@ -113,7 +113,7 @@ pub(crate) async fn invited(member: &mut Raw) -> (String, String) {
 }
 
 #[tokio::test]
-async fn who_does_not_know_the_secret_is_a_guest_with_an_invite_or_nobody() {
+async fn without_the_secret_a_person_is_a_guest_and_needs_an_invite() {
     let server = start(Config { member_secret: Some(SECRET.into()), ..config() }).await;
     let mut ada = member(server.addr(), 1).await;
     look(&mut ada).await;
@@ -129,7 +129,7 @@ async fn who_does_not_know_the_secret_is_a_guest_with_an_invite_or_nobody() {
     for name in [room.as_str(), "soup", "t-0123456789abcdef"] {
         gus.say(join(name)).await;
         assert!(
-            matches!(gus.heard().await, ServerMessage::Error(error) if error.code == ErrorCode::NotMember),
+            matches!(gus.receive().await, ServerMessage::Error(error) if error.code == ErrorCode::NotMember),
             "{name}"
         );
     }
@@ -140,22 +140,22 @@ async fn who_does_not_know_the_secret_is_a_guest_with_an_invite_or_nobody() {
         _ => None,
     });
     gus.say(ClientMessage::Join { room, media: MediaState::default(), invite }).await;
-    assert!(matches!(gus.heard().await, ServerMessage::Joined { .. }));
+    assert!(matches!(gus.receive().await, ServerMessage::Joined { .. }));
 }
 
 #[tokio::test]
-async fn a_client_that_never_asks_for_the_board_hears_nothing_of_it() {
+async fn a_client_without_a_subscription_receives_no_board() {
     let server = start(config()).await;
     let (mut old, _) = Raw::joined(server.addr(), 7, "soup").await;
     let mut ada = member(server.addr(), 1).await;
     look(&mut ada).await;
     ada.asked(BoardRequest::Lay(draft("soup", 0))).await.expect("laid");
     old.say(ClientMessage::Chat { text: "hi".into() }).await;
-    assert!(matches!(old.heard().await, ServerMessage::Chat { .. }));
+    assert!(matches!(old.receive().await, ServerMessage::Chat { .. }));
 }
 
 #[tokio::test]
-async fn invites_and_tables_outlive_a_planned_restart() {
+async fn invites_and_tables_survive_a_planned_restart() {
     let folder = Folder::new("planned");
     let kept = || Config { data_dir: Some(folder.0.clone()), member_secret: Some(SECRET.into()), ..config() };
     let server = start(kept()).await;
@@ -178,13 +178,13 @@ async fn invites_and_tables_outlive_a_planned_restart() {
     gus.hello().await;
     gus.welcome().await;
     gus.say(ClientMessage::Join { room, media: MediaState::default(), invite }).await;
-    assert!(matches!(gus.heard().await, ServerMessage::Joined { .. }));
+    assert!(matches!(gus.receive().await, ServerMessage::Joined { .. }));
     let state = look(&mut member(server.addr(), 1).await).await;
     assert_eq!((state.tables.len(), state.tables[0].taken_count, state.tables[0].in_call), (1, 2, 1));
 }
 
 #[tokio::test]
-async fn every_acknowledged_seat_outlives_a_killed_server() {
+async fn every_acknowledged_seat_survives_a_killed_server() {
     const PEOPLE: u8 = 10;
     let folder = Folder::new("killed");
     let (mut child, addr) = program(&folder, "127.0.0.1:0").await;

@@ -184,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     /// The next message other than a bare acknowledgement.
-    pub(crate) async fn heard(&mut self) -> ServerMessage {
+    pub(crate) async fn receive(&mut self) -> ServerMessage {
         loop {
             match self.next().await {
                 ServerMessage::Ack => {}

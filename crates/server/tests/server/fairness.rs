@@ -16,7 +16,7 @@ use crate::client::{App, Raw, join};
 use crate::{config, start};
 
 #[tokio::test]
-async fn a_client_that_acknowledges_nothing_is_told_why_it_is_ended() {
+async fn a_client_that_acknowledges_nothing_is_closed_with_a_code() {
     let server = start(config()).await;
     for seed in 0..10 {
         let mut raw = Raw::connect(server.addr(), seed).await;
@@ -31,7 +31,7 @@ async fn a_client_that_acknowledges_nothing_is_told_why_it_is_ended() {
 }
 
 #[tokio::test]
-async fn fragments_of_nothing_come_to_an_end() {
+async fn an_endless_fragmented_message_is_refused() {
     let server = start(config()).await;
     let (mut raw, _) = Raw::joined(server.addr(), 1, "soup").await;
     let mut kind = Data::Text;
@@ -49,7 +49,7 @@ async fn fragments_of_nothing_come_to_an_end() {
 }
 
 #[tokio::test]
-async fn long_messages_arrive_whole_in_both_directions() {
+async fn long_messages_arrive_intact_in_both_directions() {
     let server = start(config()).await;
     let (mut ada, _) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut bob, to) = Raw::joined(server.addr(), 2, "soup").await;
@@ -57,9 +57,9 @@ async fn long_messages_arrive_whole_in_both_directions() {
         let sdp: String = "\u{d55c}\u{ae00} v=0 ".chars().cycle().take(length / 2).collect();
         ada.say(ClientMessage::Offer { to: to.clone(), sdp: sdp.clone() }).await;
         loop {
-            match bob.heard().await {
-                ServerMessage::Offer { sdp: heard, .. } => {
-                    assert_eq!(heard, sdp);
+            match bob.receive().await {
+                ServerMessage::Offer { sdp: received, .. } => {
+                    assert_eq!(received, sdp);
                     break;
                 }
                 other => assert!(!matches!(other, ServerMessage::Error(_)), "{other:?}"),
@@ -69,7 +69,7 @@ async fn long_messages_arrive_whole_in_both_directions() {
 }
 
 #[tokio::test]
-async fn what_was_not_sent_cannot_be_acknowledged_and_the_session_goes_on() {
+async fn an_impossible_acknowledgement_closes_only_the_socket() {
     let server = start(config()).await;
     let mut raw = Raw::connect(server.addr(), 1).await;
     raw.hello().await;
@@ -85,7 +85,7 @@ async fn what_was_not_sent_cannot_be_acknowledged_and_the_session_goes_on() {
 }
 
 #[tokio::test]
-async fn another_version_of_websockets_is_told_which_one_is_spoken() {
+async fn another_websocket_version_is_answered_with_the_supported_one() {
     let server = start(config()).await;
     let mut stream = TcpStream::connect(server.addr()).await.expect("connects");
     let request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
@@ -99,7 +99,7 @@ async fn another_version_of_websockets_is_told_which_one_is_spoken() {
 
 /// The members at a school, for example, share one address.
 #[tokio::test]
-async fn five_hundred_members_of_one_address_come_in_within_a_minute() {
+async fn five_hundred_members_from_one_address_join_within_a_minute() {
     const MEMBERS: usize = 500;
     let server = start(Config { member_secret: Some("soup".into()), limit_loopback: true, ..config() }).await;
     let addr = server.addr();
@@ -112,7 +112,7 @@ async fn five_hundred_members_of_one_address_come_in_within_a_minute() {
                 raw.say(join(&format!("table-{}", n / 10 * 10 + n / 250))).await;
                 raw.welcome().await;
                 loop {
-                    if let ServerMessage::Joined { .. } = raw.heard().await {
+                    if let ServerMessage::Joined { .. } = raw.receive().await {
                         return raw;
                     }
                 }
@@ -128,7 +128,7 @@ async fn five_hundred_members_of_one_address_come_in_within_a_minute() {
 }
 
 #[tokio::test]
-async fn strangers_cannot_keep_members_out() {
+async fn guests_cannot_keep_members_out() {
     let rooms = Limits { sessions: 20, ..Limits::default() };
     let server = start(Config { rooms, member_secret: Some("soup".into()), ..config() }).await;
     let mut strangers = Vec::new();
@@ -149,7 +149,7 @@ async fn strangers_cannot_keep_members_out() {
 }
 
 #[tokio::test]
-async fn a_stranger_s_session_that_sits_nowhere_ends_with_its_socket() {
+async fn a_guest_session_without_a_seat_ends_with_its_socket() {
     let rooms = Limits { sessions: 4, ..Limits::default() };
     let server = start(Config { rooms, member_secret: Some("soup".into()), ..config() }).await;
     for seed in 0..40 {
@@ -174,7 +174,7 @@ async fn a_stranger_s_session_that_sits_nowhere_ends_with_its_socket() {
 
 /// All sessions of one key share the rates of one person.
 #[tokio::test]
-async fn many_sessions_of_one_key_join_no_oftener_than_one() {
+async fn sessions_of_one_key_share_the_join_rate() {
     let server = start(config()).await;
     let mut victim = App::new(server.addr(), 200, "Victim");
     victim.send(join("doors"));
@@ -185,15 +185,15 @@ async fn many_sessions_of_one_key_join_no_oftener_than_one() {
         raw.hello().await;
         raw.welcome().await;
         raw.say(join("doors")).await;
-        joined += usize::from(matches!(raw.heard().await, ServerMessage::Joined { .. }));
+        joined += usize::from(matches!(raw.receive().await, ServerMessage::Joined { .. }));
         raw.say(ClientMessage::Leave).await;
-        raw.heard().await;
+        raw.receive().await;
     }
     assert!((10..=12).contains(&joined), "{joined}");
 }
 
 #[tokio::test]
-async fn an_address_has_so_many_messages_and_no_session_of_it_ends_by_that() {
+async fn messages_per_address_are_limited_without_ending_sessions() {
     let mut rooms = Limits::default();
     rooms.shares.source_messages = Rate::new(0.001, 20.0);
     let server = start(Config { rooms, limit_loopback: true, ..config() }).await;
@@ -204,7 +204,7 @@ async fn an_address_has_so_many_messages_and_no_session_of_it_ends_by_that() {
         let raw = if n % 2 == 0 { &mut ada } else { &mut bob };
         raw.say(ClientMessage::Ping { nonce: 1 }).await;
         loop {
-            match raw.heard().await {
+            match raw.receive().await {
                 ServerMessage::Pong { .. } => break,
                 ServerMessage::Error(error) => {
                     assert_eq!(error.code, ErrorCode::RateLimited);

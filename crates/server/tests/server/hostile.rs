@@ -30,7 +30,7 @@ pub(crate) async fn throw(addr: SocketAddr, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn random_bytes_on_the_tcp_port_do_no_harm() {
+async fn the_server_survives_random_bytes_on_the_tcp_port() {
     let server = start(config()).await;
     let mut random = Rng::with_seed(1);
     for n in 0..60 {
@@ -44,7 +44,7 @@ async fn random_bytes_on_the_tcp_port_do_no_harm() {
 }
 
 #[tokio::test]
-async fn random_bytes_behind_an_upgrade_do_no_harm() {
+async fn the_server_survives_random_bytes_after_an_upgrade() {
     let server = start(config()).await;
     let mut random = Rng::with_seed(2);
     let upgrade = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -58,7 +58,7 @@ async fn random_bytes_behind_an_upgrade_do_no_harm() {
 }
 
 #[tokio::test]
-async fn random_text_of_a_member_does_no_harm() {
+async fn the_server_survives_random_text_from_a_member() {
     let server = start(config()).await;
     let mut random = Rng::with_seed(3);
     let words = [
@@ -92,7 +92,7 @@ async fn random_text_of_a_member_does_no_harm() {
 }
 
 #[tokio::test]
-async fn random_bytes_on_the_udp_port_do_no_harm() {
+async fn the_server_survives_random_bytes_on_the_udp_port() {
     let server = start(config_with_turn()).await;
     let turn = server.turn_addr().expect("serves TURN");
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
@@ -128,5 +128,5 @@ async fn random_bytes_on_the_udp_port_do_no_harm() {
     assert_eq!((&answer[..2], &answer[8..20]), (&[1, 1][..], &binding[8..]));
     let (mut raw, _) = Raw::joined(server.addr(), 1, "soup").await;
     raw.say(signaling::message::ClientMessage::Leave).await;
-    assert!(matches!(raw.heard().await, ServerMessage::Left { .. }));
+    assert!(matches!(raw.receive().await, ServerMessage::Left { .. }));
 }

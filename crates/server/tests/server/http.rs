@@ -29,7 +29,7 @@ fn status(answer: &str) -> &str {
 }
 
 #[tokio::test]
-async fn the_health_check_says_ok() {
+async fn the_health_check_returns_ok() {
     let server = start(config()).await;
     let answer = get(server.addr(), "/healthz").await;
     assert_eq!(status(&answer), "200");
@@ -37,7 +37,7 @@ async fn the_health_check_says_ok() {
 }
 
 #[tokio::test]
-async fn the_page_of_a_room_opens_the_app_here() {
+async fn the_room_page_links_to_this_server() {
     let page = Page::new("opens");
     let server = start(page.config()).await;
     let answer = get(server.addr(), "/r/soup?invite=abc").await;
@@ -60,7 +60,7 @@ async fn everything_else_is_not_found() {
 }
 
 #[tokio::test]
-async fn what_is_there_to_be_read_takes_nothing() {
+async fn pages_allow_only_get_and_head() {
     let server = start(config()).await;
     for path in ["/", "/healthz", "/r/soup", "/assets/x/shared/protocol.js"] {
         for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
@@ -74,7 +74,7 @@ async fn what_is_there_to_be_read_takes_nothing() {
 }
 
 #[tokio::test]
-async fn a_browser_at_the_server_s_own_address_is_told_what_it_is() {
+async fn the_root_page_describes_the_server() {
     let server = start(config()).await;
     let answer = get(server.addr(), "/").await;
     assert_eq!(status(&answer), "200");
@@ -118,7 +118,7 @@ impl Drop for Page {
 }
 
 #[tokio::test]
-async fn the_guest_page_is_guarded_and_asked_for_anew_each_time() {
+async fn the_guest_page_has_security_headers_and_is_revalidated() {
     let page = Page::new("guarded");
     let server = start(page.config()).await;
     let answer = get(server.addr(), "/r/soup").await;
@@ -143,7 +143,7 @@ async fn the_guest_page_is_guarded_and_asked_for_anew_each_time() {
 }
 
 #[tokio::test]
-async fn a_page_that_a_browser_has_is_not_sent_again() {
+async fn a_cached_page_is_answered_with_not_modified() {
     let page = Page::new("known");
     let server = start(page.config()).await;
     let tag = field(&get(server.addr(), "/r/soup").await, "etag").expect("a tag").to_owned();
@@ -157,7 +157,7 @@ async fn a_page_that_a_browser_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_head_is_that_of_the_answer() {
+async fn head_returns_the_headers_of_get() {
     let page = Page::new("head");
     let server = start(page.config()).await;
     let whole = get(server.addr(), "/r/soup").await;
@@ -173,7 +173,7 @@ fn without_date(head: &str) -> String {
 }
 
 #[tokio::test]
-async fn only_the_page_s_own_files_are_served() {
+async fn only_files_of_the_page_are_served() {
     let page = Page::new("files");
     let server = start(page.config()).await;
     let answer = get(server.addr(), "/assets/any/guest/main.js").await;
@@ -186,7 +186,7 @@ async fn only_the_page_s_own_files_are_served() {
 }
 
 #[tokio::test]
-async fn files_in_the_program_are_kept_for_ever_under_the_address_of_their_version() {
+async fn versioned_files_are_immutable() {
     let server = start(config()).await;
     let page = get(server.addr(), "/r/soup").await;
     let main = page.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a script");
@@ -201,7 +201,7 @@ async fn files_in_the_program_are_kept_for_ever_under_the_address_of_their_versi
 
 /// A page has dozens of files. A new connection for each would run into the connection rate limit.
 #[tokio::test]
-async fn one_connection_brings_many_files_and_ends_when_nothing_is_asked() {
+async fn connections_are_kept_alive_and_closed_when_idle() {
     let page = Page::new("many");
     let server = start(page.config()).await;
     let mut stream = TcpStream::connect(server.addr()).await.expect("connects");
@@ -222,14 +222,14 @@ async fn one_connection_brings_many_files_and_ends_when_nothing_is_asked() {
 const IDLE: Duration = Duration::from_secs(8);
 
 #[tokio::test]
-async fn a_folder_without_a_page_is_a_mistake() {
+async fn a_folder_without_a_page_is_an_error() {
     let folder = Some(std::env::temp_dir().join("lunchroom-no-such-folder"));
     let error = Server::start(Config { ui_dir: folder, ..config() }).await.err().expect("refused");
     assert!(error.to_string().contains("guest/index.html"), "{error}");
 }
 
 #[tokio::test]
-async fn an_upgrade_that_is_not_a_websocket_s_is_a_bad_request() {
+async fn a_non_websocket_upgrade_is_a_bad_request() {
     let server = start(config()).await;
     let odd = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n";
     assert_eq!(status(&ask(server.addr(), odd.as_bytes()).await), "400");
@@ -239,7 +239,7 @@ async fn an_upgrade_that_is_not_a_websocket_s_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn another_s_web_page_may_not_connect() {
+async fn a_page_of_another_origin_may_not_connect() {
     let server = start(config()).await;
     let request = |origin: &str| {
         format!(
@@ -257,7 +257,7 @@ async fn another_s_web_page_may_not_connect() {
 }
 
 #[tokio::test]
-async fn a_head_without_end_is_refused() {
+async fn an_endless_request_head_is_refused() {
     let server = start(config()).await;
     let mut request = b"GET / HTTP/1.1\r\n".to_vec();
     for n in 0..2_000 {
@@ -273,7 +273,7 @@ async fn a_head_without_end_is_refused() {
 }
 
 #[tokio::test]
-async fn links_name_the_public_server_when_it_has_a_name() {
+async fn links_use_the_public_name_if_configured() {
     let url = Some("wss://lunch.example".parse().expect("a URL"));
     let server = start(Config { public_url: url, ..config() }).await;
     assert_eq!(server.url(), "wss://lunch.example");

@@ -11,7 +11,7 @@ use crate::client::{App, Raw, candidate, join};
 use crate::{config, config_with_turn, start};
 
 #[tokio::test]
-async fn hello_and_join_in_one_flight_are_answered_in_one_flight() {
+async fn hello_and_join_in_one_flight_get_answers_in_one_flight() {
     let server = start(config()).await;
     let mut raw = Raw::connect(server.addr(), 1).await;
     raw.hello().await;
@@ -27,7 +27,7 @@ async fn hello_and_join_in_one_flight_are_answered_in_one_flight() {
 }
 
 #[tokio::test]
-async fn joining_takes_no_time_worth_noticing() {
+async fn joining_is_fast() {
     let server = start(config()).await;
     let mut times: Vec<Duration> = Vec::new();
     for seed in 0..10 {
@@ -41,7 +41,7 @@ async fn joining_takes_no_time_worth_noticing() {
 }
 
 #[tokio::test]
-async fn two_people_meet_and_talk() {
+async fn two_people_join_and_exchange_messages() {
     let server = start(config()).await;
     let mut ada = App::new(server.addr(), 1, "Ada");
     ada.send(join("soup"));
@@ -71,7 +71,7 @@ async fn two_people_meet_and_talk() {
 }
 
 #[tokio::test]
-async fn a_full_room_says_so_and_the_session_goes_on() {
+async fn a_full_room_refuses_the_join_and_keeps_the_session() {
     let rooms = Limits { participants: 2, ..Limits::default() };
     let server = start(Config { rooms, ..config() }).await;
     let _ada = Raw::joined(server.addr(), 1, "soup").await;
@@ -85,58 +85,58 @@ async fn a_full_room_says_so_and_the_session_goes_on() {
         other => panic!("{other:?}"),
     }
     eve.say(join("cake")).await;
-    assert!(matches!(eve.heard().await, ServerMessage::Joined { .. }));
+    assert!(matches!(eve.receive().await, ServerMessage::Joined { .. }));
 }
 
 #[tokio::test]
-async fn a_message_to_nobody_is_refused_by_its_number() {
+async fn a_message_without_an_addressee_is_refused_by_number() {
     let server = start(config()).await;
     let (mut ada, _) = Raw::joined(server.addr(), 1, "soup").await;
     ada.say(candidate(&ParticipantId("p99".into()), "candidate:1")).await;
-    match ada.heard().await {
+    match ada.receive().await {
         ServerMessage::Error(error) => assert_eq!((error.code, error.about), (ErrorCode::NoSuchParticipant, Some(2))),
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn messages_the_protocol_does_not_know_are_refused_and_counted() {
+async fn unknown_messages_are_refused_and_counted() {
     let server = start(config()).await;
     let (mut ada, _) = Raw::joined(server.addr(), 1, "soup").await;
     ada.send_text(r#"{"seq":2,"ack":0,"type":"teleport"}"#.into()).await;
-    match ada.heard().await {
+    match ada.receive().await {
         ServerMessage::Error(error) => assert_eq!((error.code, error.about), (ErrorCode::Malformed, Some(2))),
         other => panic!("{other:?}"),
     }
     ada.send_text(frame(3, 0, &body(&ClientMessage::Chat { text: "still here".into() }))).await;
-    assert!(matches!(ada.heard().await, ServerMessage::Chat { .. }));
+    assert!(matches!(ada.receive().await, ServerMessage::Chat { .. }));
 }
 
 #[tokio::test]
-async fn pings_are_answered_and_silence_is_acknowledged() {
+async fn pings_are_answered_and_messages_acknowledged() {
     let server = start(config()).await;
     let (mut ada, _) = Raw::joined(server.addr(), 1, "soup").await;
     ada.send_text(frame(0, 0, &body(&ClientMessage::Ping { nonce: 7 }))).await;
-    assert_eq!(ada.heard().await, ServerMessage::Pong { nonce: 7 });
+    assert_eq!(ada.receive().await, ServerMessage::Pong { nonce: 7 });
     ada.say(ClientMessage::Media(Default::default())).await;
     assert_eq!(ada.next().await, ServerMessage::Ack);
 }
 
 #[tokio::test]
-async fn the_same_device_in_two_places_sits_where_it_came_last() {
+async fn a_device_that_joins_twice_keeps_the_later_seat() {
     let server = start(config()).await;
     let (mut laptop, laptop_id) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut bob, _) = Raw::joined(server.addr(), 2, "soup").await;
     let _telephone = Raw::joined(server.addr(), 1, "soup").await;
-    assert!(matches!(laptop.heard().await, ServerMessage::ParticipantJoined { .. }));
-    assert_eq!(laptop.heard().await, ServerMessage::Left { reason: LeaveReason::Replaced });
+    assert!(matches!(laptop.receive().await, ServerMessage::ParticipantJoined { .. }));
+    assert_eq!(laptop.receive().await, ServerMessage::Left { reason: LeaveReason::Replaced });
     let left = ServerMessage::ParticipantLeft { id: laptop_id, reason: LeaveReason::Replaced };
-    assert_eq!(bob.heard().await, left);
-    assert!(matches!(bob.heard().await, ServerMessage::ParticipantJoined { .. }));
+    assert_eq!(bob.receive().await, left);
+    assert!(matches!(bob.receive().await, ServerMessage::ParticipantJoined { .. }));
 }
 
 #[tokio::test]
-async fn welcome_names_stun_and_turn_at_the_host_the_client_used() {
+async fn welcome_announces_stun_and_turn_at_the_host_of_the_client() {
     let server = start(config_with_turn()).await;
     let port = server.turn_addr().expect("serves TURN").port();
     let mut raw = Raw::connect(server.addr(), 1).await;
@@ -155,7 +155,7 @@ async fn welcome_names_stun_and_turn_at_the_host_the_client_used() {
 }
 
 #[tokio::test]
-async fn external_relays_are_named_with_credentials_of_the_shared_secret() {
+async fn external_relays_get_credentials_from_the_shared_secret() {
     let turn = Turn::External(vec!["turn:relay.example:3478".into()]);
     let server = start(Config { turn, secret: Some("shared".into()), ..config() }).await;
     let mut raw = Raw::connect(server.addr(), 1).await;

@@ -116,7 +116,7 @@ async fn lay(raw: &mut Raw) -> usize {
 }
 
 #[tokio::test]
-async fn everything_at_once_stays_below_the_ceiling() {
+async fn the_process_stays_below_the_memory_ceiling() {
     let (child, addr) = program().await;
     if most_mib(&child).is_none() {
         eprintln!("SKIPPED: this system does not report a process's memory");

@@ -50,7 +50,7 @@ async fn fails(flags: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn it_says_where_it_listens_and_stops_when_told() {
+async fn the_program_prints_its_address_and_stops_on_a_signal() {
     let folder = Folder::new("listens");
     let mut child = program(&folder, &["--tls-self-signed=false"]);
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -76,7 +76,7 @@ fn raw_peer(log: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_named_with_what_to_do() {
+async fn a_port_in_use_is_reported_with_a_remedy() {
     let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = tcp.local_addr().expect("an address").to_string();
     let text = fails_with_env(&[("LUNCHROOM_LISTEN", &addr)]).await;
@@ -100,7 +100,7 @@ async fn fails_with_env(variables: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn a_wrong_line_of_the_settings_is_named() {
+async fn an_invalid_settings_line_is_named() {
     let folder = Folder::new("settings");
     let file = folder.0.join("lunchroom-server.toml");
     std::fs::write(&file, "max-rooms = 5\nmax-roms = 6\n").expect("written");
@@ -111,7 +111,7 @@ async fn a_wrong_line_of_the_settings_is_named() {
 }
 
 #[tokio::test]
-async fn settings_without_sense_are_refused_in_words() {
+async fn invalid_settings_are_refused_with_a_message() {
     for (flags, word) in [
         (&["--tls-key", "x"][..], "tls-certificate"),
         (&["--max-participants", "1"], "at least 2"),
@@ -125,7 +125,7 @@ async fn settings_without_sense_are_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_s_fingerprint_is_printed() {
+async fn a_self_signed_fingerprint_is_printed() {
     let folder = Folder::new("fingerprint");
     let mut fingerprints = Vec::new();
     for _ in 0..2 {

@@ -24,13 +24,13 @@ async fn refused_hello(change: impl FnOnce(Hello) -> Hello) -> (Option<ErrorCode
 }
 
 #[tokio::test]
-async fn another_version_is_refused() {
+async fn another_protocol_version_is_refused() {
     let refused = refused_hello(|hello| Hello { version: 2, ..hello }).await;
     assert_eq!(refused, (Some(ErrorCode::UnsupportedVersion), Some(4003)));
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_proved_is_refused() {
+async fn an_unproved_key_is_refused() {
     let stolen = refused_hello(|hello| Hello { key: key(2).public().to_string(), ..hello }).await;
     assert_eq!(stolen, (Some(ErrorCode::BadSignature), Some(4004)));
     let replayed = refused_hello(|hello| Hello { signature: key(1).sign(&[0; 32], 1), ..hello }).await;
@@ -38,13 +38,13 @@ async fn a_key_that_is_not_proved_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_without_a_visible_character_is_refused() {
+async fn an_invisible_name_is_refused() {
     let refused = refused_hello(|hello| Hello { name: " \u{200b}".into(), ..hello }).await;
     assert_eq!(refused, (Some(ErrorCode::BadName), Some(4006)));
 }
 
 #[tokio::test]
-async fn anything_before_the_hello_is_refused() {
+async fn messages_before_the_hello_are_refused() {
     let server = start(config()).await;
     let mut raw = Raw::connect(server.addr(), 1).await;
     raw.say(join("soup")).await;
@@ -55,7 +55,7 @@ async fn anything_before_the_hello_is_refused() {
 }
 
 #[tokio::test]
-async fn a_client_without_hello_is_sent_away() {
+async fn a_client_that_sends_no_hello_is_closed() {
     let server = start(Config { hello_timeout: Duration::from_millis(100), ..config() }).await;
     let mut raw = Raw::connect(server.addr(), 1).await;
     let end = raw.end().await;
@@ -63,7 +63,7 @@ async fn a_client_without_hello_is_sent_away() {
 }
 
 #[tokio::test]
-async fn a_client_that_falls_silent_is_taken_for_gone() {
+async fn a_silent_client_times_out() {
     let server = start(Config { silence: Duration::from_millis(200), ..config() }).await;
     let (mut raw, _) = Raw::joined(server.addr(), 1, "soup").await;
     let end = raw.end().await;
@@ -71,7 +71,7 @@ async fn a_client_that_falls_silent_is_taken_for_gone() {
 }
 
 #[tokio::test]
-async fn a_frame_over_the_limit_ends_the_connection_and_not_the_session() {
+async fn an_oversized_frame_closes_only_the_socket() {
     let server = start(config()).await;
     let (mut ada, id) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut bob, _) = Raw::joined(server.addr(), 2, "soup").await;
@@ -79,17 +79,17 @@ async fn a_frame_over_the_limit_ends_the_connection_and_not_the_session() {
     let _ = ada.socket.send(Message::text("x".repeat(100 * 1024))).await;
     let end = ada.end().await;
     assert_eq!((end.error(), end.code), (Some(ErrorCode::TooLarge), Some(1009)));
-    assert_eq!(bob.heard().await, ServerMessage::ParticipantConnection { id, connected: false });
+    assert_eq!(bob.receive().await, ServerMessage::ParticipantConnection { id, connected: false });
 }
 
 #[tokio::test]
-async fn a_frame_of_just_the_limit_is_read() {
+async fn a_frame_of_exactly_the_limit_is_accepted() {
     let server = start(config()).await;
     let (mut ada, _) = Raw::joined(server.addr(), 1, "soup").await;
     let mut text = frame(2, 0, &body(&ClientMessage::Chat { text: "hi".into() }));
     text.push_str(&" ".repeat(64 * 1024 - text.len()));
     ada.send_text(text).await;
-    assert!(matches!(ada.heard().await, ServerMessage::Chat { .. }));
+    assert!(matches!(ada.receive().await, ServerMessage::Chat { .. }));
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_flood_of_pings_is_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_count_breaks_the_connection() {
+async fn a_wrong_sequence_number_closes_the_socket() {
     for text in [
         frame(5, 0, &body(&ClientMessage::Leave)),
         frame(2, 99, &body(&ClientMessage::Leave)),
@@ -127,7 +127,7 @@ async fn a_wrong_count_breaks_the_connection() {
 }
 
 #[tokio::test]
-async fn a_full_server_says_when_to_come_again() {
+async fn a_full_server_sends_a_retry_time() {
     let rooms = Limits { sessions: 1, ..Limits::default() };
     let server = start(Config { rooms, ..config() }).await;
     let _ada = Raw::joined(server.addr(), 1, "soup").await;
@@ -141,7 +141,7 @@ async fn a_full_server_says_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn one_address_has_so_many_connections_and_gets_them_back() {
+async fn connections_per_address_are_limited_and_freed() {
     let server = start(Config { connections_per_address: 2, limit_loopback: true, ..config() }).await;
     let first = Raw::connect(server.addr(), 1).await;
     let _second = Raw::connect(server.addr(), 2).await;
@@ -165,7 +165,7 @@ async fn one_address_has_so_many_connections_and_gets_them_back() {
 }
 
 #[tokio::test]
-async fn connections_from_one_address_have_a_rate() {
+async fn connections_per_address_have_a_rate() {
     let server = start(Config { connection_rate: Rate::new(0.001, 3.0), limit_loopback: true, ..config() }).await;
     for seed in 0..3 {
         Raw::connect(server.addr(), seed).await;
@@ -177,7 +177,7 @@ async fn connections_from_one_address_have_a_rate() {
 }
 
 #[tokio::test]
-async fn a_flood_at_somebody_who_does_not_read_is_refused_and_holds_nobody_up() {
+async fn flooding_a_client_that_does_not_read_delays_nobody() {
     let server = start(config()).await;
     let (mut slow, slow_id) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut fast, _) = Raw::joined(server.addr(), 2, "soup").await;

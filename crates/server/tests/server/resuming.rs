@@ -11,7 +11,7 @@ use crate::client::{App, Raw, candidate, join};
 use crate::{config, start};
 
 #[tokio::test]
-async fn nothing_is_lost_or_doubled_when_both_sockets_break_in_the_middle_of_a_burst() {
+async fn nothing_is_lost_or_duplicated_when_both_sockets_break() {
     const MESSAGES: usize = 400;
     let server = start(config()).await;
     let mut ada = App::new(server.addr(), 1, "Ada");
@@ -34,12 +34,12 @@ async fn nothing_is_lost_or_doubled_when_both_sockets_break_in_the_middle_of_a_b
             ada.run().await;
         }
     });
-    let mut heard = Vec::new();
-    while heard.len() < MESSAGES {
+    let mut received = Vec::new();
+    while received.len() < MESSAGES {
         match bob.message().await {
             ServerMessage::Candidate { candidate, .. } => {
-                heard.push(candidate.candidate);
-                if heard.len() == 60 || heard.len() == 200 {
+                received.push(candidate.candidate);
+                if received.len() == 60 || received.len() == 200 {
                     bob.cut();
                 }
             }
@@ -49,48 +49,48 @@ async fn nothing_is_lost_or_doubled_when_both_sockets_break_in_the_middle_of_a_b
     }
     sender.abort();
     let expected: Vec<String> = (0..MESSAGES).map(|n| format!("candidate:{n}")).collect();
-    assert_eq!(heard, expected);
+    assert_eq!(received, expected);
 }
 
 #[tokio::test]
-async fn a_seat_is_kept_while_the_connection_is_broken() {
+async fn a_seat_is_kept_while_the_socket_is_broken() {
     let server = start(config()).await;
     let mut ada = App::new(server.addr(), 1, "Ada");
     ada.send(join("soup"));
     let id = ada.joined().await;
     let (mut bob, _) = Raw::joined(server.addr(), 2, "soup").await;
     ada.cut();
-    assert_eq!(bob.heard().await, ServerMessage::ParticipantConnection { id: id.clone(), connected: false });
+    assert_eq!(bob.receive().await, ServerMessage::ParticipantConnection { id: id.clone(), connected: false });
     bob.say(ClientMessage::Chat { text: "wait for Ada".into() }).await;
-    assert!(matches!(bob.heard().await, ServerMessage::Chat { .. }));
+    assert!(matches!(bob.receive().await, ServerMessage::Chat { .. }));
     assert!(matches!(ada.message().await, ServerMessage::ParticipantJoined { .. }));
     assert!(matches!(ada.message().await, ServerMessage::Chat { .. }));
-    assert_eq!(bob.heard().await, ServerMessage::ParticipantConnection { id, connected: true });
+    assert_eq!(bob.receive().await, ServerMessage::ParticipantConnection { id, connected: true });
 }
 
 #[tokio::test]
-async fn a_seat_is_free_when_nobody_comes_back() {
+async fn a_seat_is_freed_after_the_resume_window() {
     let rooms = Limits { resume: Duration::from_millis(300), ..Limits::default() };
     let server = start(Config { rooms, ..config() }).await;
     let (ada, id) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut bob, _) = Raw::joined(server.addr(), 2, "soup").await;
     drop(ada);
-    assert_eq!(bob.heard().await, ServerMessage::ParticipantConnection { id: id.clone(), connected: false });
-    assert_eq!(bob.heard().await, ServerMessage::ParticipantLeft { id, reason: LeaveReason::Timeout });
+    assert_eq!(bob.receive().await, ServerMessage::ParticipantConnection { id: id.clone(), connected: false });
+    assert_eq!(bob.receive().await, ServerMessage::ParticipantLeft { id, reason: LeaveReason::Timeout });
 }
 
 #[tokio::test]
-async fn closing_on_purpose_frees_the_seat_at_once() {
+async fn quitting_frees_the_seat_at_once() {
     let server = start(config()).await;
     let (mut ada, id) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut bob, _) = Raw::joined(server.addr(), 2, "soup").await;
     let normal = tokio_tungstenite::tungstenite::protocol::CloseFrame { code: 1000.into(), reason: "".into() };
     ada.socket.close(Some(normal)).await.expect("closes");
-    assert_eq!(bob.heard().await, ServerMessage::ParticipantLeft { id, reason: LeaveReason::Left });
+    assert_eq!(bob.receive().await, ServerMessage::ParticipantLeft { id, reason: LeaveReason::Left });
 }
 
 #[tokio::test]
-async fn the_newer_of_two_connections_has_the_session() {
+async fn a_newer_connection_takes_over_the_session() {
     let server = start(config()).await;
     let mut old = Raw::connect(server.addr(), 1).await;
     old.hello().await;
@@ -101,11 +101,11 @@ async fn the_newer_of_two_connections_has_the_session() {
     let end = old.end().await;
     assert_eq!((end.error(), end.code), (Some(ErrorCode::Replaced), Some(4014)));
     new.say(join("soup")).await;
-    assert!(matches!(new.heard().await, ServerMessage::Joined { .. }));
+    assert!(matches!(new.receive().await, ServerMessage::Joined { .. }));
 }
 
 #[tokio::test]
-async fn another_device_cannot_take_a_session_over() {
+async fn another_device_cannot_take_over_a_session() {
     let server = start(config()).await;
     let mut ada = Raw::connect(server.addr(), 1).await;
     ada.hello().await;
@@ -118,11 +118,11 @@ async fn another_device_cannot_take_a_session_over() {
     }
     assert_ne!(eve.welcome().await.session, session);
     ada.say(join("soup")).await;
-    assert!(matches!(ada.heard().await, ServerMessage::Joined { .. }));
+    assert!(matches!(ada.receive().await, ServerMessage::Joined { .. }));
 }
 
 #[tokio::test]
-async fn a_count_that_cannot_be_ends_the_session_and_begins_another() {
+async fn an_impossible_resume_count_begins_a_new_session() {
     let server = start(config()).await;
     let mut ada = Raw::connect(server.addr(), 1).await;
     ada.hello().await;
@@ -137,7 +137,7 @@ async fn a_count_that_cannot_be_ends_the_session_and_begins_another() {
 }
 
 #[tokio::test]
-async fn after_a_restart_of_the_server_a_client_begins_again_by_itself() {
+async fn a_client_joins_again_after_a_server_restart() {
     let server = start(config()).await;
     let mut ada = App::new(server.addr(), 1, "Ada");
     ada.send(join("soup"));
@@ -159,7 +159,7 @@ async fn after_a_restart_of_the_server_a_client_begins_again_by_itself() {
 }
 
 #[tokio::test]
-async fn a_session_nobody_has_heard_of_is_answered_with_a_new_one() {
+async fn resuming_an_unknown_session_begins_a_new_one() {
     let server = start(config()).await;
     let mut raw = Raw::connect(server.addr(), 1).await;
     raw.resume(Resume { session: SessionId("made-up".into()), received: 3 }).await;

@@ -11,7 +11,7 @@ use crate::client::{App, Raw, join};
 use crate::{config, config_with_turn, start};
 
 #[tokio::test]
-async fn everybody_hears_goodbye_and_when_to_come_again() {
+async fn every_client_receives_bye_with_a_retry_time() {
     let server = start(config_with_turn()).await;
     let addr = server.addr();
     let (mut ada, _) = Raw::joined(addr, 1, "soup").await;
@@ -33,7 +33,7 @@ async fn everybody_hears_goodbye_and_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_client_comes_again_to_the_next_server() {
+async fn a_client_reconnects_to_the_next_server() {
     let server = start(Config { retry_after: Duration::from_millis(50), ..config() }).await;
     let mut ada = App::new(server.addr(), 1, "Ada");
     ada.send(join("soup"));
@@ -55,7 +55,7 @@ async fn a_client_comes_again_to_the_next_server() {
 }
 
 #[tokio::test]
-async fn a_dropped_server_ends_its_connections_and_frees_its_ports() {
+async fn dropping_a_server_closes_connections_and_ports() {
     let server = start(config_with_turn()).await;
     let (addr, turn) = (server.addr(), server.turn_addr().expect("serves TURN"));
     let (mut ada, _) = Raw::joined(addr, 1, "soup").await;

@@ -103,7 +103,7 @@ impl Drop for Folder {
 }
 
 #[tokio::test]
-async fn a_self_signed_server_is_joined_by_its_fingerprint_and_keeps_it() {
+async fn a_self_signed_server_is_joined_by_a_stable_fingerprint() {
     let folder = Folder::new("self-signed");
     let config = || Config { tls: Tls::SelfSigned, data_dir: Some(folder.0.clone()), ..config() };
     let server = start(config()).await;
@@ -139,7 +139,7 @@ async fn a_certificate_from_files_is_served() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_tls_do_no_harm() {
+async fn the_server_survives_bytes_that_are_not_tls() {
     let server = start(Config { tls: Tls::SelfSigned, ..config() }).await;
     for _ in 0..20 {
         crate::hostile::throw(server.addr(), b"GET / HTTP/1.1\r\n\r\n").await;

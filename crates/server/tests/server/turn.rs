@@ -66,7 +66,7 @@ async fn receive(socket: &UdpSocket) -> Option<(Vec<u8>, SocketAddr)> {
 }
 
 #[tokio::test]
-async fn stun_tells_a_client_its_address() {
+async fn stun_returns_the_mapped_address() {
     let server = start(relay(|turn| turn)).await;
     let client = client(&server, &credentials(&server, 1).await).await;
     let seen = timeout(PATIENCE, client.send_binding_request()).await.expect("in time").expect("an answer");
@@ -74,7 +74,7 @@ async fn stun_tells_a_client_its_address() {
 }
 
 #[tokio::test]
-async fn data_goes_through_the_relay_both_ways() {
+async fn data_is_relayed_both_ways() {
     let server = start(relay(|turn| turn)).await;
     let client = client(&server, &credentials(&server, 1).await).await;
     let relayed = client.allocate().await.expect("an allocation");
@@ -94,7 +94,7 @@ async fn data_goes_through_the_relay_both_ways() {
 }
 
 #[tokio::test]
-async fn a_peer_that_is_denied_is_never_sent_to_and_never_heard() {
+async fn a_denied_peer_neither_receives_nor_sends() {
     let server = start(relay(|turn| BuiltinTurn { allow_loopback: false, ..turn })).await;
     let client = client(&server, &credentials(&server, 1).await).await;
     let relayed = client.allocate().await.expect("an allocation");
@@ -110,7 +110,7 @@ async fn a_peer_that_is_denied_is_never_sent_to_and_never_heard() {
 }
 
 #[tokio::test]
-async fn only_credentials_of_this_server_that_have_not_expired_are_believed() {
+async fn only_own_unexpired_credentials_are_accepted() {
     let server = start(relay(|turn| turn)).await;
     let good = credentials(&server, 1).await;
     let guessed = IceServer { credential: Some("guess".into()), ..good.clone() };
@@ -128,7 +128,7 @@ async fn only_credentials_of_this_server_that_have_not_expired_are_believed() {
 }
 
 #[tokio::test]
-async fn one_person_has_so_many_allocations_in_all_their_sessions() {
+async fn allocations_per_person_are_limited_across_sessions() {
     let server = start(relay(|turn| BuiltinTurn { per_person: 2, total: 3, ..turn })).await;
     let (ada, ada_again) = (credentials(&server, 1).await, credentials(&server, 1).await);
     let (bob, eve) = (credentials(&server, 2).await, credentials(&server, 3).await);
@@ -156,7 +156,7 @@ async fn one_person_has_so_many_allocations_in_all_their_sessions() {
 }
 
 #[tokio::test]
-async fn relayed_ports_are_those_configured() {
+async fn relayed_ports_are_in_the_configured_range() {
     // A range in which some ports are free on any machine.
     let server = start(relay(|turn| BuiltinTurn { ports: 52_000..=52_063, ..turn })).await;
     let credentials = credentials(&server, 1).await;
@@ -169,7 +169,7 @@ async fn relayed_ports_are_those_configured() {
 }
 
 #[tokio::test]
-async fn peers_are_told_the_external_address() {
+async fn relayed_addresses_use_the_external_address() {
     let external = "203.0.113.7".parse().expect("an address");
     let server = start(relay(|turn| BuiltinTurn { external: vec![external], ..turn })).await;
     let client = client(&server, &credentials(&server, 1).await).await;
@@ -288,7 +288,7 @@ async fn peer() -> (UdpSocket, SocketAddr) {
 }
 
 #[tokio::test]
-async fn every_peer_named_in_one_request_is_permitted() {
+async fn one_request_permits_every_listed_peer() {
     let server = start(relay(|turn| turn)).await;
     let mut hand = Hand::new(&server).await;
     // Permissions are per address, so two loopback addresses are needed.
@@ -305,7 +305,7 @@ async fn every_peer_named_in_one_request_is_permitted() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_false_integrity_permits_nobody() {
+async fn a_request_with_a_wrong_integrity_permits_nobody() {
     let server = start(relay(|turn| turn)).await;
     let mut hand = Hand::new(&server).await;
     hand.key = b"guess".to_vec();
@@ -319,7 +319,7 @@ async fn a_request_with_a_false_integrity_permits_nobody() {
 }
 
 #[tokio::test]
-async fn no_way_of_sending_reaches_a_denied_peer() {
+async fn no_send_method_reaches_a_denied_peer() {
     let server = start(relay(|turn| BuiltinTurn { allow_loopback: false, ..turn })).await;
     let mut hand = Hand::new(&server).await;
     let (victim, addr) = peer().await;
@@ -359,7 +359,7 @@ async fn a_flood_of_requests_is_dropped_and_data_still_flows() {
 }
 
 #[tokio::test]
-async fn coturn_believes_our_credentials() {
+async fn coturn_accepts_our_credentials() {
     let probe = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let addr = probe.local_addr().expect("an address");
     drop(probe);
@@ -401,7 +401,7 @@ async fn soon_refused(server: &Server, credentials: &IceServer) {
 }
 
 #[tokio::test]
-async fn credentials_are_good_while_their_session_is() {
+async fn credentials_are_valid_as_long_as_their_session() {
     let server = start(relay(|turn| turn)).await;
     let mut ada = Raw::connect(server.addr(), 1).await;
     ada.hello().await;
@@ -421,7 +421,7 @@ fn close_frame(code: u16) -> tokio_tungstenite::tungstenite::protocol::CloseFram
 }
 
 #[tokio::test]
-async fn somebody_who_proved_nothing_relays_only_while_sitting_in_a_room() {
+async fn a_guest_may_relay_only_while_seated() {
     let config = Config { member_secret: Some("soup".into()), ..relay(|turn| turn) };
     let server = start(config).await;
     let mut ada = Raw::connect(server.addr(), 1).await;
@@ -436,15 +436,15 @@ async fn somebody_who_proved_nothing_relays_only_while_sitting_in_a_room() {
     assert!(!may_allocate(&server, &of_gus).await);
     let media = signaling::message::MediaState::default();
     gus.say(ClientMessage::Join { room, media, invite: Some(invite) }).await;
-    assert!(matches!(gus.heard().await, ServerMessage::Joined { .. }));
+    assert!(matches!(gus.receive().await, ServerMessage::Joined { .. }));
     assert!(may_allocate(&server, &of_gus).await);
     gus.say(ClientMessage::Leave).await;
-    while !matches!(gus.heard().await, ServerMessage::Left { .. }) {}
+    while !matches!(gus.receive().await, ServerMessage::Left { .. }) {}
     soon_refused(&server, &of_gus).await;
 }
 
 #[tokio::test]
-async fn a_request_under_somebody_elses_name_is_not_theirs() {
+async fn another_username_cannot_use_an_allocation() {
     let server = start(relay(|turn| turn)).await;
     let mut ada = Hand::new(&server).await;
     let mallory = credentials(&server, 2).await;
@@ -459,7 +459,7 @@ async fn a_request_under_somebody_elses_name_is_not_theirs() {
 
 /// coturn's own client: data by channels and by indications, to itself and to a peer. It requests pairs of ports.
 #[tokio::test]
-async fn coturns_client_works_with_this_relay() {
+async fn the_coturn_client_works_with_this_relay() {
     if [["turnutils_uclient", "-h"], ["turnutils_peer", "-h"]]
         .iter()
         .any(|[tool, help]| std::process::Command::new(tool).arg(help).output().is_err())
@@ -490,8 +490,8 @@ async fn coturns_client_works_with_this_relay() {
             .kill_on_drop(true)
             .output();
         let output = timeout(PATIENCE * 3, uclient).await.expect("in time").expect("runs");
-        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains("Total lost packets 0 (0.000000%)"), "{way:?}\n{told}");
-        assert!(!told.contains("tot_recv_msgs=0\n"), "{way:?}\n{told}");
+        let log = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(log.contains("Total lost packets 0 (0.000000%)"), "{way:?}\n{log}");
+        assert!(!log.contains("tot_recv_msgs=0\n"), "{way:?}\n{log}");
     }
 }
