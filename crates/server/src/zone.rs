@@ -16,7 +16,7 @@ mod tests {
 
     /// The zone of a process with this `TZ`.
     fn with(tz: &str) -> String {
-        const TEST: &str = "zone::tests::the_zone_is_that_of_the_machine";
+        const TEST: &str = "zone::tests::the_default_zone_is_that_of_the_system";
         let test = std::env::current_exe().unwrap();
         let mut child = std::process::Command::new(test);
         child.args([TEST, "--exact", "--nocapture"]).env("LUNCHROOM_TEST_ZONE", "1").env("TZ", tz);
