@@ -1,13 +1,17 @@
-// What the page's address says: read by the server, which put it into the page, so that there is one reader of it.
+// The link that opened the page. Only the server parses it, and writes its fields into the page's meta elements.
 
 import { isVisible } from '../shared/text.js';
 
 /**
- * @typedef {{ room: string, server: string, invite: string | null, link: string | null, trouble: string | null }} Invitation
- *   trouble: why it lets nobody in, as far as is known; a code
+ * @typedef {object} Invitation
+ * @property {string} room
+ * @property {string} server `ws:` or `wss:` address
+ * @property {string | null} invite the link's token
+ * @property {string | null} link the `lunchroom:` link, which opens the app
+ * @property {string | null} trouble the code of why the link cannot be used; null: no reason is known
  */
 
-/** @returns {Invitation} */
+/** Returns the page's link. @returns {Invitation} */
 export function invitation() {
   const { protocol, host, hash } = location;
   const server = `${protocol === 'https:' ? 'wss' : 'ws'}://${host}`;
@@ -15,27 +19,27 @@ export function invitation() {
   return { room: meta('lunchroom-room') ?? '', server, invite: meta('lunchroom-invite'), link: meta('lunchroom-link'), trouble };
 }
 
-/** Rounds of percent-decoding after which a text that still changes is taken for a trick. */
+/** A text that still changes after this number of rounds of percent-decoding is rejected. */
 const MAX_ROUNDS = 8;
 
 /**
- * Whether something after the # could be meant as a parameter or has the shape of a fingerprint (PROTOCOL.md, Links). A
- * browser does not send that part, so the server could not refuse it. The Rust client's `signaling::link` does the same;
- * both run docs/protocol/links.json.
- * @param {string} hash as `location.hash`
+ * Whether the fragment of a URL could be meant as a parameter, or contains text with the shape of a fingerprint
+ * (PROTOCOL.md, Links). A browser does not send the fragment, so the server cannot reject it. The Rust client's
+ * `signaling::link` follows the same rules, and both run docs/protocol/links.json.
+ * @param {string} hash as in `location.hash`
  */
 export function hidesParameter(hash) {
-  const plain = plainOf(hash.replace(/^#/, ''));
+  const plain = normalize(hash.replace(/^#/, ''));
   if (plain === null) return true;
   const hidden = wordsOf(plain).some(word => {
     const parts = word.split('='), value = parts.pop() ?? '';
-    return parts.some(resembles) || isFingerprint(value);
+    return parts.some(resemblesParameter) || isFingerprint(value);
   });
   return hidden || wordsOf(plain.replaceAll(':', '')).flatMap(word => word.split('=')).some(isFingerprint);
 }
 
-/** What a text says without escapes, look-alikes, case and what cannot be seen; null if it is escaped without end. @param {string} text */
-function plainOf(text) {
+/** Normalizes a text: no escapes, compatibility characters, upper case or invisible characters. Null after too many rounds. @param {string} text */
+function normalize(text) {
   let now = text.replaceAll('+', ' ');
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const next = now.replace(/(%[0-9a-f]{2})+/gi, escaped => utf8.decode(Uint8Array.from(escaped.match(/[0-9a-f]{2}/gi) ?? [], hex => parseInt(hex, 16))));
@@ -46,16 +50,16 @@ function plainOf(text) {
 }
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Pieces between whatever can separate parameters; entities such as `&amp;` end with such a sign. @param {string} text */
+/** Splits at all characters that can separate parameters, including the semicolon of entities such as `&amp;`. @param {string} text */
 const wordsOf = text => text.split(/[^\p{Alphabetic}\p{N}=\-_.~]+/u).filter(Boolean);
 
-/** Whether a word is a parameter's name but for a slip: one letter too many, too few, wrong, or two swapped. @param {string} word */
-function resembles(word) {
+/** Whether a word is the name of a parameter, with at most one typing error. @param {string} word */
+function resemblesParameter(word) {
   const letters = word.replace(/[^\p{Alphabetic}\p{N}]/gu, '');
   return /^fp|^pf$|fingerprint|sha256/.test(letters) || ['server', 'invite'].some(name => isNear(letters, name));
 }
 
-/** Whether one edit at most makes one of the other. @param {string} word @param {string} name */
+/** Whether the words differ by at most one insertion, deletion, replacement or swap of two neighbours. @param {string} word @param {string} name */
 function isNear(word, name) {
   const [a, b] = [[...word], [...name]];
   let same = 0;
@@ -68,7 +72,7 @@ function isNear(word, name) {
 /** Whether a word has the shape of a SHA-256, in hex or base64url. @param {string} word */
 const isFingerprint = word => /^([0-9a-f]{64}|[\w-]{43})$/.test(word);
 
-/** What the server put in; null if it did not, or nothing. @param {string} name */
+/** Returns the content of a meta element; null if the server left it empty or did not fill it in. @param {string} name */
 function meta(name) {
   const content = /** @type {HTMLMetaElement | null} */ (document.querySelector(`meta[name="${name}"]`))?.content ?? '';
   return content && !content.startsWith('{{') ? content : null;

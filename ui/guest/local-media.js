@@ -1,4 +1,4 @@
-// The browser's camera, microphone and loudspeaker as the guest's own devices: open while they are on, closed when off.
+// The guest's camera, microphone and loudspeaker. A device is open only while it is switched on.
 
 /** @typedef {import('../shared/model.d.ts').Media} Media */
 /** @typedef {import('../shared/model.d.ts').Choice} Choice */
@@ -8,15 +8,17 @@
 
 /** @type {Kind[]} */
 const KINDS = ['camera', 'microphone'];
-/** What a call asks of a camera. */
-const PICTURE = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
-const BEEP_S = 0.35, BEEP_HZ = 660;
+/** Constraints for the camera. */
+const VIDEO_CONSTRAINTS = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+const TEST_SOUND_S = 0.35, TEST_SOUND_HZ = 660;
 
 /**
- * Events: `tracks` (detail: the kind whose track changed), `lost` (detail: the kind whose device is gone), `changed`
- * (devices or problems).
+ * Events:
+ * - `tracks` (detail: the kind): a track was replaced or removed;
+ * - `lost` (detail: the kind): an open device was disconnected;
+ * - `changed` (no detail): the devices or the problems have changed.
  */
-export class OwnMedia extends EventTarget {
+export class LocalMedia extends EventTarget {
   /** @type {Record<Kind, MediaStreamTrack | null>} */
   tracks = { camera: null, microphone: null };
   /** @type {Choice} */
@@ -28,111 +30,112 @@ export class OwnMedia extends EventTarget {
   /** @type {AudioContext | null} */
   #audio = null;
   /** @type {Media} */
-  #wanted = { camera: false, microphone: false };
-  /** One opening after the other. */
-  #chain = Promise.resolve();
+  #requested = { camera: false, microphone: false };
+  /** Opens one device after the other. */
+  #opening = Promise.resolve();
 
   constructor() {
     super();
     navigator.mediaDevices?.addEventListener('devicechange', () => this.refresh());
   }
 
-  /** For sounds and levels; made when first needed, after a press. */
+  /** The context for sounds and levels. It is created at the first use, which follows a user gesture. */
   get audio() {
     this.#audio ??= new AudioContext();
     if (this.#audio.state === 'suspended') this.#audio.resume().catch(() => {});
     return this.#audio;
   }
 
-  /** What is open or being opened. @returns {Media} */
-  get wanted() {
-    return { ...this.#wanted };
+  /** The devices that are open or opening. @returns {Media} */
+  get requested() {
+    return { ...this.#requested };
   }
 
-  /** What is really open. @returns {Media} */
-  get open() {
+  /** The devices that are open. @returns {Media} */
+  get live() {
     return { camera: this.tracks.camera?.readyState === 'live', microphone: this.tracks.microphone?.readyState === 'live' };
   }
 
-  /** Opens what is on and closes what is off; done once everything is open or has failed. @param {Media} media */
-  want(media) {
-    const before = this.#wanted;
-    this.#wanted = { ...media };
-    // What is off is closed at once, also while the browser still asks about something else.
+  /** Opens the devices that are on and closes the others. Resolves when each device is open or has failed. @param {Media} media */
+  open(media) {
+    const before = this.#requested;
+    this.#requested = { ...media };
+    // Close devices immediately, even while the browser still asks for permission to open another one.
     for (const kind of KINDS) {
       if (media[kind]) continue;
       this.#close(kind);
-      if (before[kind]) this.#clear(kind);
+      if (before[kind]) this.#clearProblem(kind);
     }
-    this.#chain = this.#chain.then(async () => {
-      await this.#bring('camera');
-      await this.#bring('microphone');
+    this.#opening = this.#opening.then(async () => {
+      await this.#openDevice('camera');
+      await this.#openDevice('microphone');
     });
-    return this.#chain;
+    return this.#opening;
   }
 
-  /** @param {Choice} choice */
-  async choose(choice) {
+  /** Selects devices, and reopens those that are on. @param {Choice} choice */
+  async select(choice) {
     const before = this.choice;
     this.choice = { ...choice };
     for (const kind of KINDS) {
       if (before[kind] === choice[kind]) continue;
       this.#close(kind);
-      // Who chooses another one after a failure wants it open.
-      if (this.problems.some(one => one.device === kind)) this.#wanted[kind] = true;
+      // A person who selects another device after a failure wants it open.
+      if (this.problems.some(one => one.device === kind)) this.#requested[kind] = true;
     }
-    this.#clear('speaker');
-    await this.want(this.#wanted);
-    this.#changed();
+    this.#clearProblem('speaker');
+    await this.open(this.#requested);
+    this.#emitChanged();
   }
 
+  /** Lists the devices again. */
   async refresh() {
     const all = await navigator.mediaDevices?.enumerateDevices().catch(() => []) ?? [];
     const kinds = /** @type {Record<string, Device['kind']>} */ ({ videoinput: 'camera', audioinput: 'microphone', audiooutput: 'speaker' });
-    // Before permission the browser tells that there is something, but neither name nor id.
+    // Before permission is granted the browser lists devices without name and id.
     this.devices = all.filter(one => one.deviceId !== 'default' && one.deviceId !== 'communications')
       .map((one, n) => ({ id: one.deviceId || `unnamed-${n}`, name: one.label || one.kind.replace(/input|output/, ''), kind: kinds[one.kind], default: false, synthetic: false }));
-    this.#changed();
+    this.#emitChanged();
   }
 
-  beep() {
+  playTestSound() {
     const { audio } = this, now = audio.currentTime;
-    const tone = new OscillatorNode(audio, { frequency: BEEP_HZ }), gain = new GainNode(audio, { gain: 0 });
+    const tone = new OscillatorNode(audio, { frequency: TEST_SOUND_HZ }), gain = new GainNode(audio, { gain: 0 });
     gain.gain.linearRampToValueAtTime(0.25, now + 0.03);
-    gain.gain.linearRampToValueAtTime(0, now + BEEP_S);
+    gain.gain.linearRampToValueAtTime(0, now + TEST_SOUND_S);
     tone.connect(gain).connect(audio.destination);
     tone.start();
-    tone.stop(now + BEEP_S);
+    tone.stop(now + TEST_SOUND_S);
   }
 
   /** @param {Kind} kind */
-  async #bring(kind) {
-    if (!this.#wanted[kind]) return;
+  async #openDevice(kind) {
+    if (!this.#requested[kind]) return;
     if (this.tracks[kind]?.readyState === 'live') return;
     try {
       const id = this.choice[kind], device = id && !id.startsWith('unnamed') ? { deviceId: { exact: id } } : {};
-      const stream = await navigator.mediaDevices.getUserMedia(kind === 'camera' ? { video: { ...PICTURE, ...device } }
+      const stream = await navigator.mediaDevices.getUserMedia(kind === 'camera' ? { video: { ...VIDEO_CONSTRAINTS, ...device } }
         : { audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...device } });
       const [track] = stream.getTracks();
-      if (!this.#wanted[kind]) return track.stop();
-      track.addEventListener('ended', () => this.#gone(kind, track));
+      if (!this.#requested[kind]) return track.stop();
+      track.addEventListener('ended', () => this.#handleLost(kind, track));
       this.tracks[kind] = track;
-      this.#clear(kind);
+      this.#clearProblem(kind);
       this.dispatchEvent(new CustomEvent('tracks', { detail: kind }));
       await this.refresh();
     } catch (error) {
-      // Not asked for again until the person does: each asking may be a question of the browser's.
-      this.#wanted[kind] = false;
-      this.#tell(kind, codeOf(error));
+      // Do not retry automatically: each attempt may open a permission prompt.
+      this.#requested[kind] = false;
+      this.#setProblem(kind, codeOf(error));
     }
   }
 
   /** @param {Kind} kind @param {MediaStreamTrack} track */
-  #gone(kind, track) {
+  #handleLost(kind, track) {
     if (this.tracks[kind] !== track) return;
-    this.#wanted[kind] = false;
+    this.#requested[kind] = false;
     this.#close(kind);
-    this.#tell(kind, 'device_gone');
+    this.#setProblem(kind, 'device_gone');
     this.dispatchEvent(new CustomEvent('lost', { detail: kind }));
     this.refresh();
   }
@@ -147,19 +150,19 @@ export class OwnMedia extends EventTarget {
   }
 
   /** @param {Kind} kind @param {string} code */
-  #tell(kind, code) {
+  #setProblem(kind, code) {
     this.problems = [...this.problems.filter(one => one.device !== kind), { code, message: code, device: kind }];
-    this.#changed();
+    this.#emitChanged();
   }
 
   /** @param {Device['kind']} kind */
-  #clear(kind) {
+  #clearProblem(kind) {
     if (!this.problems.some(one => one.device === kind)) return;
     this.problems = this.problems.filter(one => one.device !== kind);
-    this.#changed();
+    this.#emitChanged();
   }
 
-  #changed() {
+  #emitChanged() {
     this.dispatchEvent(new CustomEvent('changed'));
   }
 }

@@ -1,4 +1,4 @@
-// The page of a table's link, for people without the app.
+// The guest page, which opens a room's link in the browser.
 
 import { provide } from '../shared/backend.js';
 import { Lunchroom } from '../shared/lunchroom.js';
@@ -10,7 +10,7 @@ const backend = new GuestBackend(invitation());
 provide(backend);
 const root = new Lunchroom();
 root.home = () => new GuestWelcome(backend.invitation);
-// Who a guest is, is asked at the device check.
+// Guests have no first run. The device check asks for their name.
 root.isNew = () => false;
 document.querySelector('.unloaded')?.remove();
 document.body.append(root);

@@ -1,29 +1,29 @@
-// What the others say, on the loudspeaker that was chosen.
+// Plays the others' audio on the selected loudspeaker.
 
-export class RemoteSound {
+export class RemoteAudio {
   /** @type {Map<string, HTMLAudioElement>} */
   #playing = new Map();
   /** @type {string | null} */
   #speaker = null;
 
-  /** @param {string | null} id */
+  /** Selects the loudspeaker. @param {string | null} id null: the browser's default */
   set speaker(id) {
     this.#speaker = id;
-    this.#playing.forEach(audio => this.#lead(audio));
+    this.#playing.forEach(audio => this.#setSink(audio));
   }
 
-  /** @param {string} id @param {MediaStreamTrack} track */
+  /** Plays a participant's track instead of an earlier one. @param {string} id participant @param {MediaStreamTrack} track */
   play(id, track) {
     this.stop(id);
     const audio = new Audio();
     audio.srcObject = new MediaStream([track]);
-    this.#lead(audio);
-    // Browsers hold sound back until the first press; joining was one.
-    audio.play().catch(error => console.warn('sound', String(error)));
+    this.#setSink(audio);
+    // Browsers block audio before the first user gesture. Joining was one.
+    audio.play().catch(error => console.warn('audio', String(error)));
     this.#playing.set(id, audio);
   }
 
-  /** @param {string} id */
+  /** Stops a participant's audio, if any. @param {string} id participant */
   stop(id) {
     const audio = this.#playing.get(id);
     if (audio) audio.srcObject = null;
@@ -35,7 +35,7 @@ export class RemoteSound {
   }
 
   /** @param {HTMLAudioElement} audio */
-  #lead(audio) {
+  #setSink(audio) {
     if (this.#speaker && 'setSinkId' in audio) audio.setSinkId(this.#speaker).catch(error => console.warn('speaker', String(error)));
   }
 }

@@ -1,4 +1,4 @@
-// What a browser keeps of a guest: the settings, and a device key whose secret half cannot leave it.
+// The guest's settings and device key in the browser's storage. The private key cannot be exported.
 
 import { newDeviceKey, deviceKeyOf } from '../shared/protocol.js';
 
@@ -6,34 +6,34 @@ import { newDeviceKey, deviceKeyOf } from '../shared/protocol.js';
 
 const SETTINGS = 'lunchroom.settings', DATABASE = 'lunchroom', STORE = 'keys', KEY = 'device';
 
-/** @returns {Settings} */
+/** Loads the settings. Missing fields have their defaults. @returns {Settings} */
 export function loadSettings() {
   /** @type {Settings} */
-  const usual = { name: '', language: null, theme: 'system', servers: [], server: null, noise: 'normal', music: false, camera_on: true, microphone_on: true,
+  const defaults = { name: '', language: null, theme: 'system', servers: [], server: null, noise: 'normal', music: false, camera_on: true, microphone_on: true,
     devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: false };
   try {
-    const kept = JSON.parse(localStorage.getItem(SETTINGS) ?? '{}');
-    return { ...usual, ...(kept && typeof kept === 'object' ? kept : {}) };
+    const stored = JSON.parse(localStorage.getItem(SETTINGS) ?? '{}');
+    return { ...defaults, ...(stored && typeof stored === 'object' ? stored : {}) };
   } catch {
-    return usual;
+    return defaults;
   }
 }
 
-/** A browser that keeps nothing (private windows) asks again next time. @param {Settings} settings */
+/** Saves the settings. Browsers without storage (private windows) lose them with the page. @param {Settings} settings */
 export function saveSettings(settings) {
   try {
     localStorage.setItem(SETTINGS, JSON.stringify(settings));
-  } catch { /* as said */ }
+  } catch { /* no storage */ }
 }
 
-/** The same person next time, where the browser can keep keys. */
+/** Returns the stored device key, or generates and stores one. Without storage each visit has a new key. */
 export async function deviceKey() {
   try {
-    const database = await asked(Object.assign(indexedDB.open(DATABASE, 1), { onupgradeneeded(/** @type {Event} */ event) { /** @type {IDBOpenDBRequest} */ (event.target).result.createObjectStore(STORE); } }));
-    const kept = await asked(database.transaction(STORE).objectStore(STORE).get(KEY));
-    if (kept) return await deviceKeyOf(kept);
+    const database = await completed(Object.assign(indexedDB.open(DATABASE, 1), { onupgradeneeded(/** @type {Event} */ event) { /** @type {IDBOpenDBRequest} */ (event.target).result.createObjectStore(STORE); } }));
+    const stored = await completed(database.transaction(STORE).objectStore(STORE).get(KEY));
+    if (stored) return await deviceKeyOf(stored);
     const key = await newDeviceKey();
-    await asked(database.transaction(STORE, 'readwrite').objectStore(STORE).put(key.pair, KEY));
+    await completed(database.transaction(STORE, 'readwrite').objectStore(STORE).put(key.pair, KEY));
     return key;
   } catch {
     return newDeviceKey();
@@ -41,10 +41,11 @@ export async function deviceKey() {
 }
 
 /**
+ * Waits for a database request.
  * @template T
  * @param {IDBRequest<T>} request @returns {Promise<T>}
  */
-const asked = request => new Promise((resolve, reject) => {
+const completed = request => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result);
   request.onerror = () => reject(request.error);
 });

@@ -1,10 +1,10 @@
-// A guest's first look: what the link is for, the app first, else this browser.
+// The guest's first screen: what the link opens, in the app or in this browser.
 
 import { h, shown, text } from '../shared/dom.js';
 import { LanguageChoice } from '../shared/parts/language.js';
 import { roundTable } from '../shared/parts/round-table.js';
 import { state } from '../shared/backend.js';
-import { place } from '../shared/navigation.js';
+import { navigation } from '../shared/navigation.js';
 import { endWords, t } from '../shared/strings.js';
 import { isMine, isOpen, isTableRoom, serverNow, EARLY_MS } from '../shared/tables.js';
 import { bothTimes, dayOf, longDay, zoneOr } from '../shared/times.js';
@@ -35,7 +35,7 @@ export class GuestWelcome extends View {
     this.heading = h('h1', { dir: 'auto', text: this.over ? t.guestEnded : isTableRoom(room) ? t.guestTitle : t.guestRoomTitle(room) });
     const open = this.open = link ? h('a', { class: this.over ? 'way' : 'primary', href: link, text: t.openInApp }) : null;
     const join = this.join = h('button', { type: 'button', id: 'join-here', class: open && !this.over ? '' : 'primary large', text: this.over ? t.joinAgain : t.joinInBrowser,
-      onclick: () => place.go({ room, server, invite, known: true }) });
+      onclick: () => navigation.go({ room, server, invite, known: true }) });
     this.hint = open && !this.over ? h('p', { class: 'quiet', text: t.openInAppHint }) : null;
     this.append(h('main', { class: 'center' }, h('div', { class: 'card' }, this.glyph,
       this.heading, this.lead, this.seats, this.how, this.wrong,
@@ -54,12 +54,12 @@ export class GuestWelcome extends View {
     text(this.lead, this.over ? t.guestEndedWords : trouble ? endWords(trouble, true) : words || (isTableRoom(room) ? t.guestLeadTable : t.guestLead));
     shown(this.seats, table !== undefined && !blocked);
     if (table) text(this.seats, table.in_call ? t.peopleInCall(table.in_call) : t.seatsTaken(table.taken_count, table.seats));
-    const how = table && board && !this.over && !trouble ? comingIn(table, board) : '';
+    const how = table && board && !this.over && !trouble ? entryCondition(table, board) : '';
     shown(this.how, how !== '');
     text(this.how, how);
     shown(this.join, !blocked);
-    // Members come in by the app even without the invite; nobody comes back whom the host sent out, or to no table,
-    // or by a link that lost a part.
+    // Members can join in the app without the invite. Nobody can join after the host removed them, if the table does
+    // not exist, or with an incomplete link.
     const closed = blocked && (trouble === 'removed' || trouble === 'no_such_table' || trouble === 'link_parameter');
     if (this.open) shown(this.open, !closed);
     if (this.hint) {
@@ -77,15 +77,15 @@ export class GuestWelcome extends View {
 }
 customElements.define('lr-guest', GuestWelcome);
 
-/** Its time, with the day where that is not today's. @param {Table} table @param {BoardState} board */
+/** The table's time, with the day unless it is today. @param {Table} table @param {BoardState} board */
 function when(table, board) {
   if (table.now) return t.now;
   const zone = zoneOr(board.zone), day = dayOf(table.starts_ms, zone), time = bothTimes(table.starts_ms, zone);
   return day === dayOf(serverNow(board), zone) ? time : `${longDay(day)} · ${time}`;
 }
 
-/** What stands between a guest and the table. @param {Table} table @param {BoardState} board */
-function comingIn(table, board) {
+/** What the guest must wait for, or why the table is closed; empty if nothing. @param {Table} table @param {BoardState} board */
+function entryCondition(table, board) {
   if (isMine(table)) return '';
   if (!isOpen(table, serverNow(board))) return t.opensAt(bothTimes(table.starts_ms - EARLY_MS, zoneOr(board.zone)));
   if (table.locked) return t.problems.room_locked;

@@ -1,32 +1,32 @@
-// A client's picture of the board, made from what the server says of it (PROTOCOL.md, The board): snapshots in pieces,
-// then only what changes. Pure. The Rust client's `signaling::board_fold` does the same; both run
-// docs/protocol/board.json.
+// The client's copy of the board, built from the server's messages (PROTOCOL.md, The board): a snapshot in several
+// messages, then patches. This module is pure. The Rust client's `signaling::board_fold` follows the same rules, and both
+// run docs/protocol/board.json.
 
 /** @typedef {import('./model.d.ts').BoardState} BoardState */
 /** @typedef {import('./model.d.ts').Table} Table */
 /** @typedef {import('./model.d.ts').Person} Person */
 /** @typedef {import('./model.d.ts').Waiting} Waiting */
-/** @typedef {Omit<Table, 'mine'> & { waiting?: string[] }} TableInfo  as it is on the wire */
-/** @typedef {{ now_ms: number, zone: string, member: boolean, free_count: number, tables: Map<string, TableInfo>, people: Map<string, Person> }} Picture */
+/** @typedef {Omit<Table, 'mine'> & { waiting?: string[] }} TableInfo  a table as the server sends it */
+/** @typedef {{ now_ms: number, zone: string, member: boolean, free_count: number, tables: Map<string, TableInfo>, people: Map<string, Person> }} Snapshot */
 /** @typedef {{ kind: string, table: string, room: string, topic?: string, starts_ms: number }} Notice */
 
 export class BoardFold {
-  /** @type {Picture | null} */
-  #building = null;
-  /** @type {Picture | null} */
-  #whole = null;
+  /** The snapshot that is still incomplete. @type {Snapshot | null} */
+  #partial = null;
+  /** The last complete snapshot with all later patches. @type {Snapshot | null} */
+  #complete = null;
   /** @type {Waiting | null} */
   #waiting = null;
 
-  /** @param {string} you one's own person id: the device key */
+  /** @param {string} you the own person id, which is the device key */
   constructor(you) {
     this.you = you;
   }
 
   /**
-   * Takes a message of type `board`.
+   * Applies a message of type `board`.
    * @param {Record<string, any>} news
-   * @returns {boolean} whether `state` has changed
+   * @returns {boolean} whether `state()` has changed
    */
   handle(news) {
     switch (news.news) {
@@ -37,13 +37,13 @@ export class BoardFold {
     }
   }
 
-  /** The board, once it is whole. @returns {BoardState | null} */
+  /** Returns the board; null before the first complete snapshot. @returns {BoardState | null} */
   state() {
-    const picture = this.#whole;
-    if (!picture) return null;
-    const tables = [...picture.tables.values()].map(table => this.#view(table)).sort((a, b) => a.starts_ms - b.starts_ms || byCodePoint(a.id, b.id));
-    const people = [...picture.people.values()].sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id));
-    return /** @type {BoardState} */ ({ now_ms: picture.now_ms, zone: picture.zone, member: picture.member, tables, people, free_count: picture.free_count, waiting: this.#waiting,
+    const board = this.#complete;
+    if (!board) return null;
+    const tables = [...board.tables.values()].map(table => this.#view(table)).sort((a, b) => a.starts_ms - b.starts_ms || byCodePoint(a.id, b.id));
+    const people = [...board.people.values()].sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id));
+    return /** @type {BoardState} */ ({ now_ms: board.now_ms, zone: board.zone, member: board.member, tables, people, free_count: board.free_count, waiting: this.#waiting,
       seated: tables.find(table => table.mine === 'seat' || table.mine === 'host')?.id ?? null });
   }
 
@@ -54,26 +54,26 @@ export class BoardFold {
     return JSON.stringify(this.#waiting) !== before;
   }
 
-  /** @param {Record<string, any>} piece */
-  #snapshot(piece) {
-    if (piece.first) this.#building = { now_ms: 0, zone: '', member: false, free_count: 0, tables: new Map(), people: new Map() };
-    const building = this.#building;
-    if (!building) return false;
-    Object.assign(building, { now_ms: piece.now_ms, zone: piece.zone, member: piece.member, free_count: piece.free_count });
-    take(building, piece);
-    if (piece.last) [this.#whole, this.#building] = [building, null];
-    return piece.last === true;
+  /** @param {Record<string, any>} message one of the messages of a snapshot */
+  #snapshot(message) {
+    if (message.first) this.#partial = { now_ms: 0, zone: '', member: false, free_count: 0, tables: new Map(), people: new Map() };
+    const partial = this.#partial;
+    if (!partial) return false;
+    Object.assign(partial, { now_ms: message.now_ms, zone: message.zone, member: message.member, free_count: message.free_count });
+    insert(partial, message);
+    if (message.last) [this.#complete, this.#partial] = [partial, null];
+    return message.last === true;
   }
 
   /** @param {Record<string, any>} patch */
   #patch(patch) {
-    const picture = this.#building ?? this.#whole;
-    if (!picture) return false;
-    Object.assign(picture, { now_ms: patch.now_ms, free_count: patch.free_count });
-    for (const id of patch.gone ?? []) picture.tables.delete(id);
-    for (const id of patch.left ?? []) picture.people.delete(id);
-    take(picture, patch);
-    return this.#building === null;
+    const board = this.#partial ?? this.#complete;
+    if (!board) return false;
+    Object.assign(board, { now_ms: patch.now_ms, free_count: patch.free_count });
+    for (const id of patch.gone ?? []) board.tables.delete(id);
+    for (const id of patch.left ?? []) board.people.delete(id);
+    insert(board, patch);
+    return this.#partial === null;
   }
 
   /** @param {TableInfo} info @returns {Table} */
@@ -84,23 +84,23 @@ export class BoardFold {
   }
 }
 
-/** What may be absent on the wire. */
-const BLANK = { now: false, weekly: false, host: '', door: 'open', locked: false, taken: [], waiting_count: 0, in_call: 0 };
-/** Tables, and people, that are kept. What a server sends beyond that is ignored. */
-const MOST_ITEMS = 20_000;
+/** Defaults of fields that a message may omit. */
+const DEFAULTS = { now: false, weekly: false, host: '', door: 'open', locked: false, taken: [], waiting_count: 0, in_call: 0 };
+/** Bound of the tables, and of the people. Further ones from the server are ignored. */
+const MAX_ITEMS = 20_000;
 
-/** @param {Picture} picture @param {Record<string, any>} part */
-function take(picture, part) {
-  for (const table of part.tables ?? []) put(picture.tables, { ...BLANK, ...table });
-  for (const person of part.people ?? []) put(picture.people, person);
+/** @param {Snapshot} board @param {Record<string, any>} message */
+function insert(board, message) {
+  for (const table of message.tables ?? []) put(board.tables, { ...DEFAULTS, ...table });
+  for (const person of message.people ?? []) put(board.people, person);
 }
 
 /** @template {{ id: string }} T @param {Map<string, T>} items @param {T} item */
 function put(items, item) {
-  if (items.size < MOST_ITEMS || items.has(item.id)) items.set(item.id, item);
+  if (items.size < MAX_ITEMS || items.has(item.id)) items.set(item.id, item);
 }
 
-/** The order of the bytes in UTF-8, which is not that of JavaScript's UTF-16. @param {string} a @param {string} b */
+/** Compares by Unicode scalar values, as Rust does. JavaScript compares UTF-16 code units. @param {string} a @param {string} b */
 function byCodePoint(a, b) {
   for (let at = 0; at < a.length && at < b.length; at++) {
     if (a.charCodeAt(at) === b.charCodeAt(at)) continue;

@@ -1,7 +1,7 @@
-// A call in a browser: one RTCPeerConnection for each of the others, with perfect negotiation as W3C WebRTC describes
-// it. The newcomer offers to everybody who is there, and yields when both offer at once. It knows no DOM.
+// A call in a browser: one RTCPeerConnection for each other participant, with the perfect negotiation of W3C WebRTC. The
+// newcomer sends the first offer to each participant and is the polite peer. This module does not use the DOM.
 
-import { Renewals, isAnotherConnection } from './renewal.js';
+import { ReplacementLimits, isAnotherConnection } from './replacement.js';
 import { Unsent } from './unsent.js';
 
 /** @typedef {import('./protocol.js').Session} Session */
@@ -9,26 +9,31 @@ import { Unsent } from './unsent.js';
 /** @typedef {import('./protocol.js').MediaState} MediaState */
 /** @typedef {{ id: string, name: string, key: string, media: MediaState }} Participant */
 
-/** One of the others. Event `track` (detail: the RTCTrackEvent), `state`, `broken` (an ICE restart cannot mend it). */
+/**
+ * The connection to another participant. Events:
+ * - `track` (detail: the RTCTrackEvent);
+ * - `state` (detail: the RTCPeerConnectionState);
+ * - `broken`: an ICE restart failed, and the connection must be replaced.
+ */
 export class Peer extends EventTarget {
   /**
    * @param {Participant} participant
-   * @param {boolean} polite
+   * @param {boolean} polite whether this side yields when both send an offer
    * @param {RTCConfiguration} configuration
-   * @param {(message: Message) => void} send
-   * @param {boolean} [offers] whether this side offers first; the newcomer does
+   * @param {(message: Message) => void} send sends a message, which already has `to`
+   * @param {boolean} [offers] whether this side sends the first offer, as the newcomer does
    */
   constructor(participant, polite, configuration, send, offers = polite) {
     super();
     this.participant = participant;
     this.polite = polite;
     this.offers = offers;
-    // Tracks of the one who does not offer go into the answer; an offer of their own would only be glare.
+    // The other side's answer includes its tracks. An offer of its own would only collide.
     this.#expectOffer = !offers;
     this.stream = new MediaStream();
     this.pc = new RTCPeerConnection(configuration);
     this.#send = message => send({ ...message, to: participant.id });
-    this.pc.onnegotiationneeded = () => this.#offer();
+    this.pc.onnegotiationneeded = () => this.#sendOffer();
     this.pc.onicecandidate = ({ candidate }) =>
       this.#send(candidate?.candidate ? { type: 'candidate', candidate: candidate.toJSON() } : { type: 'end_of_candidates' });
     this.pc.ontrack = event => {
@@ -37,10 +42,10 @@ export class Peer extends EventTarget {
     };
     this.pc.onconnectionstatechange = () => {
       this.dispatchEvent(new CustomEvent('state', { detail: this.pc.connectionState }));
-      if (this.pc.connectionState === 'failed') this.#mend();
+      if (this.pc.connectionState === 'failed') this.#restartIce();
       if (this.pc.connectionState === 'connected') {
-        this.#restarted = false;
-        this.fit();
+        this.#iceRestarted = false;
+        this.applyResolution();
       }
     };
   }
@@ -52,55 +57,54 @@ export class Peer extends EventTarget {
   #ignoreOffer = false;
   #settingAnswer = false;
   /** Whether ICE was restarted since the connection last worked. */
-  #restarted = false;
-  /** The other side's last description. */
-  #remote = '';
-  /** Signals are taken one after the other. */
-  #chain = Promise.resolve();
+  #iceRestarted = false;
+  /** The other side's last description, SDP. */
+  #remoteSdp = '';
+  /** Handles one signal after the other. */
+  #signals = Promise.resolve();
+  /** The size at which the other side displays the camera, in pixels; null: not received yet. @type {{ max_width: number, max_height: number } | null} */
+  #resolution = null;
 
-  /** @param {Message} message */
+  /** Handles a description or a candidate, after the earlier ones. Errors are logged. @param {Message} message */
   signal(message) {
-    if (message.sdp) this.#remote = message.sdp;
-    this.#chain = this.#chain.then(() => this.#take(message)).catch(error => console.warn('signal', message.type, String(error)));
+    if (message.sdp) this.#remoteSdp = message.sdp;
+    this.#signals = this.#signals.then(() => this.#handleSignal(message)).catch(error => console.warn('signal', message.type, String(error)));
   }
 
   /** Whether a message is an offer for another connection than this one. @param {Message} message */
   isReplacedBy({ type, sdp }) {
-    return type === 'offer' && this.#remote !== '' && isAnotherConnection(this.#remote, sdp);
+    return type === 'offer' && this.#remoteSdp !== '' && isAnotherConnection(this.#remoteSdp, sdp);
   }
 
-  /** A path that broke is found again by an ICE restart. Where that has failed too, or DTLS has, only a new connection helps. */
-  #mend() {
-    if (!this.polite) return; // the other side does it
-    if (this.#restarted) return this.dispatchEvent(new CustomEvent('broken'));
-    this.#restarted = true;
+  /** Restarts ICE after a failure. If that failed, too, or DTLS did, the connection must be replaced. */
+  #restartIce() {
+    if (!this.polite) return; // the other side restarts ICE
+    if (this.#iceRestarted) return this.dispatchEvent(new CustomEvent('broken'));
+    this.#iceRestarted = true;
     this.pc.restartIce();
   }
 
-  /** How large the camera is shown on the other side; null: they have not said. @type {{ max_width: number, max_height: number } | null} */
-  #most = null;
-
-  /** @param {Message} message of type `resolution` */
-  limit({ max_width, max_height }) {
-    this.#most = { max_width, max_height };
-    this.fit();
+  /** Limits the camera to the size at which the other side displays it. @param {Message} message of type `resolution` */
+  setResolution({ max_width, max_height }) {
+    this.#resolution = { max_width, max_height };
+    this.applyResolution();
   }
 
-  /** Sends no more of the camera than is seen there. Also after its track has changed. */
-  async fit() {
-    const most = this.#most, sender = this.pc.getSenders().find(one => one.track?.kind === 'video');
-    if (!most || !sender?.track) return;
+  /** Scales the camera's encoding to the other side's size, or disables it. Called again after the camera's track has changed. */
+  async applyResolution() {
+    const size = this.#resolution, sender = this.pc.getSenders().find(one => one.track?.kind === 'video');
+    if (!size || !sender?.track) return;
     const { width = 0, height = 0 } = sender.track.getSettings();
     try {
       const parameters = sender.getParameters(), [encoding] = parameters.encodings ?? [];
-      if (!encoding) return; // nothing is agreed yet
-      encoding.active = most.max_width > 0 && most.max_height > 0;
-      const times = encoding.active ? Math.max(width / most.max_width, height / most.max_height) : 1;
-      // An eighth more on the screen than was sent is not seen.
-      encoding.scaleResolutionDownBy = times > 1.125 ? times : 1;
+      if (!encoding) return; // before the first negotiation
+      encoding.active = size.max_width > 0 && size.max_height > 0;
+      const scale = encoding.active ? Math.max(width / size.max_width, height / size.max_height) : 1;
+      // Upscaling by an eighth is not visible.
+      encoding.scaleResolutionDownBy = scale > 1.125 ? scale : 1;
       await sender.setParameters(parameters);
     } catch (error) {
-      console.warn('size', String(error));
+      console.warn('resolution', String(error));
     }
   }
 
@@ -109,27 +113,27 @@ export class Peer extends EventTarget {
     this.stream.getTracks().forEach(track => track.stop());
   }
 
-  async #offer() {
+  async #sendOffer() {
     if (this.#expectOffer) return;
     try {
       this.#makingOffer = true;
       await this.pc.setLocalDescription();
-      this.#describe();
+      this.#sendDescription();
     } finally {
       this.#makingOffer = false;
     }
   }
 
-  #describe() {
+  #sendDescription() {
     const description = this.pc.localDescription;
     if (description) this.#send({ type: description.type, sdp: description.sdp });
   }
 
   /** @param {Message} message */
-  async #take(message) {
+  async #handleSignal(message) {
     switch (message.type) {
       case 'offer':
-      case 'answer': return this.#describeRemote(message.type, message.sdp);
+      case 'answer': return this.#setRemoteDescription(message.type, message.sdp);
       case 'candidate':
       case 'end_of_candidates':
         try {
@@ -141,7 +145,7 @@ export class Peer extends EventTarget {
   }
 
   /** @param {'offer' | 'answer'} type @param {string} sdp */
-  async #describeRemote(type, sdp) {
+  async #setRemoteDescription(type, sdp) {
     const ready = !this.#makingOffer && (this.pc.signalingState === 'stable' || this.#settingAnswer);
     this.#ignoreOffer = !this.polite && type === 'offer' && !ready;
     if (this.#ignoreOffer) return;
@@ -151,14 +155,20 @@ export class Peer extends EventTarget {
     this.#settingAnswer = false;
     if (type !== 'offer') return;
     await this.pc.setLocalDescription();
-    this.#describe();
+    this.#sendDescription();
   }
 }
 
 /**
- * A call in one room of a session. Events: `joined`, `peer` (detail: the Peer, before its first negotiation: add tracks
- * here), `gone` (detail: the Peer), `media` (detail: the Peer), `chat` (detail: the message), `unsent` (own lines on their
- * way have changed), `refused` (detail: the message; what else could not be done), `ended` (detail: code).
+ * A call in one room of a session. Events:
+ * - `joined` (detail: the message `joined`);
+ * - `peer` (detail: the {@link Peer}): a new connection, before its first negotiation; the listener adds the tracks;
+ * - `closed` (detail: the Peer): a connection was closed or replaced;
+ * - `media` (detail: the Peer): a participant switched a device on or off;
+ * - `chat` (detail: the message);
+ * - `unsent` (no detail): the list {@link Call#unsent} has changed;
+ * - `rejected` (detail: the message `error`): the server rejected a message other than a join or a chat line;
+ * - `ended` (detail: the code): the call is over.
  */
 export class Call extends EventTarget {
   /** @param {Session} session @param {{ iceServers?: RTCIceServer[], policy?: RTCIceTransportPolicy }} [options] */
@@ -166,132 +176,148 @@ export class Call extends EventTarget {
     super();
     this.session = session;
     this.options = options;
-    /** @type {Map<string, Peer>} */
+    /** By participant id. @type {Map<string, Peer>} */
     this.peers = new Map();
-    /** By participant. @type {Map<string, Renewals>} */
-    this.renewals = new Map();
-    /** @type {string | null} */
+    /** By participant id. @type {Map<string, ReplacementLimits>} */
+    this.replacementLimits = new Map();
+    /** The own participant id; null without a seat. @type {string | null} */
     this.you = null;
     /** @type {RTCIceServer[]} */
     this.iceServers = [];
-    /** @type {{ room: string, media: MediaState, invite?: string } | null} */
-    this.wish = null;
-    session.addEventListener('welcome', event => this.#servers(event));
-    session.addEventListener('resumed', event => this.#servers(event));
-    session.addEventListener('resumed', () => this.#sayLines());
+    /** The last join, which is repeated after a lost session; null: not in a call. @type {{ room: string, media: MediaState, invite?: string } | null} */
+    this.joinRequest = null;
+    session.addEventListener('welcome', event => this.#setIceServers(event));
+    session.addEventListener('resumed', event => this.#setIceServers(event));
+    session.addEventListener('resumed', () => this.#sendLines());
     session.addEventListener('lost', () => {
       this.#unsent.sessionLost();
-      this.#tell('unsent');
-      this.#again();
+      this.#emit('unsent');
+      this.#rejoin();
     });
     session.addEventListener('ended', event => this.#end(/** @type {CustomEvent} */ (event).detail.code));
-    session.addEventListener('message', event => this.#message(/** @type {CustomEvent} */ (event).detail));
+    session.addEventListener('message', event => this.#handleMessage(/** @type {CustomEvent} */ (event).detail));
   }
 
-  /** Number of the last `join`. */
-  #asked = 0;
-  /** The room that the unsent lines were written for. */
+  /** The `seq` of the last `join`. */
+  #joinSeq = 0;
+  /** The room for which the unsent lines were written. */
   #room = '';
   #unsent = new Unsent();
-  /** @type {(() => void) | undefined} */
-  #stopSaying;
+  /** Cancels the timer of the next chat line. @type {(() => void) | undefined} */
+  #cancelLines;
 
-  /** Own lines that the room has not seen yet. */
+  /** Own chat lines that the server has not confirmed yet, oldest first. */
   get unsent() {
     return this.#unsent.view();
   }
 
-  /** @param {string} room @param {MediaState} media @param {string} [invite] */
+  /**
+   * Joins a room. A `joined` or an `ended` event follows.
+   * @param {string} room
+   * @param {MediaState} media
+   * @param {string} [invite] the token of a link
+   */
   join(room, media, invite) {
     if (room !== this.#room) this.#unsent.clear();
     this.#room = room;
-    this.wish = { room, media, ...(invite ? { invite } : {}) };
-    this.#asked = this.session.send({ type: 'join', ...this.wish });
+    this.joinRequest = { room, media, ...(invite ? { invite } : {}) };
+    this.#joinSeq = this.session.send({ type: 'join', ...this.joinRequest });
   }
 
+  /** Leaves the room and closes all connections. `ended` follows with the code `left`. */
   leave() {
-    if (this.wish) this.session.send({ type: 'leave' });
+    if (this.joinRequest) this.session.send({ type: 'leave' });
     this.#end('left');
   }
 
-  /** @param {MediaState} media */
+  /** Tells the others which own devices are on. Ignored outside of a call. @param {MediaState} media */
   setMedia(media) {
-    if (!this.wish) return;
-    this.wish.media = media;
+    if (!this.joinRequest) return;
+    this.joinRequest.media = media;
     this.session.send({ type: 'media', ...media });
   }
 
-  /** How large somebody's camera is shown here; 0 and 0: not at all. @param {string} to @param {{ max_width: number, max_height: number }} size */
-  show(to, size) {
+  /**
+   * Sends a participant the size at which this page displays their camera. Ignored for participants who have left.
+   * @param {string} to participant id
+   * @param {{ max_width: number, max_height: number }} size in device pixels; 0 and 0: hidden
+   */
+  sendResolution(to, size) {
     if (this.you && this.peers.has(to)) this.session.send({ type: 'resolution', to, ...size });
   }
 
-  /** Says a line of chat, or as soon as somebody listens. Throws `chat_no_call`, `chat_empty`, `chat_too_long` and `chat_full`. @param {string} text */
-  say(text) {
-    if (!this.wish) throw Object.assign(new Error('not in a room'), { code: 'chat_no_call' });
+  /**
+   * Sends a chat line, now or as soon as the session and the rate limit allow it.
+   * @param {string} text
+   * @throws {Error & { code: 'chat_no_call' | 'chat_empty' | 'chat_too_long' | 'chat_full' }} not in a call; otherwise as
+   *   `Unsent.push`
+   */
+  sendChat(text) {
+    if (!this.joinRequest) throw Object.assign(new Error('not in a room'), { code: 'chat_no_call' });
     this.#unsent.push(text);
-    this.#sayLines();
+    this.#sendLines();
   }
 
-  /** A line that waits, or was not said, is in other hands. @param {number} number */
+  /** Removes an unsent line that is waiting or has failed. @param {number} number */
   dropLine(number) {
     this.#unsent.drop(number);
-    this.#tell('unsent');
+    this.#emit('unsent');
   }
 
-  #sayLines() {
+  /** Sends the chat lines that are due and sets the timer for the next one. */
+  #sendLines() {
     const { now, after } = this.session.clock;
-    this.#stopSaying?.();
-    this.#stopSaying = undefined;
+    this.#cancelLines?.();
+    this.#cancelLines = undefined;
     if (this.you && this.session.state === 'open') {
-      this.#unsent.say(now(), text => this.session.send({ type: 'chat', text }));
-      const due = this.#unsent.due(now());
-      if (due !== null) this.#stopSaying = after(due - now(), () => this.#sayLines());
+      this.#unsent.sendDue(now(), text => this.session.send({ type: 'chat', text }));
+      const dueAt = this.#unsent.dueAt(now());
+      if (dueAt !== null) this.#cancelLines = after(dueAt - now(), () => this.#sendLines());
     }
-    this.#tell('unsent');
+    this.#emit('unsent');
   }
 
   /** @param {Message} message */
-  #line(message) {
-    if (message.from === this.you) this.#unsent.repeated();
-    this.#tell('chat', message);
-    this.#tell('unsent');
+  #handleChat(message) {
+    if (message.from === this.you) this.#unsent.confirmed();
+    this.#emit('chat', message);
+    this.#emit('unsent');
   }
 
   /** @param {Message} error */
-  #refused(error) {
+  #handleError(error) {
     const { now } = this.session.clock;
-    if (error.about !== undefined && this.#unsent.refused(now(), error.about, error.code)) return this.#sayLines();
-    // An error about something else is not the end of asking for a seat.
-    if (this.wish && !this.you && (error.about === undefined || error.about === this.#asked)) return this.#end(error.code);
-    this.#tell('refused', error);
+    if (error.about !== undefined && this.#unsent.rejected(now(), error.about, error.code)) return this.#sendLines();
+    // An error about another message does not end a pending join.
+    if (this.joinRequest && !this.you && (error.about === undefined || error.about === this.#joinSeq)) return this.#end(error.code);
+    this.#emit('rejected', error);
   }
 
   /** @param {Event} event */
-  #servers(event) {
+  #setIceServers(event) {
     this.iceServers = /** @type {CustomEvent} */ (event).detail.ice_servers;
   }
 
-  #again() {
+  #rejoin() {
     this.#closePeers();
     this.you = null;
-    if (this.wish) this.#asked = this.session.send({ type: 'join', ...this.wish });
+    if (this.joinRequest) this.#joinSeq = this.session.send({ type: 'join', ...this.joinRequest });
   }
 
   /** @param {Message} message */
-  #message(message) {
+  #handleMessage(message) {
     const peer = this.peers.get(message.from ?? message.id);
     switch (message.type) {
       case 'joined':
         this.you = message.you;
-        this.#tell('joined', message);
+        this.#emit('joined', message);
         for (const other of message.participants) this.#open(other, true);
-        this.#sayLines();
+        this.#sendLines();
         break;
       case 'left': return this.#end(message.reason);
       case 'participant_joined': return this.#open(message.participant, false);
       case 'participant_left':
-        this.renewals.delete(message.id);
+        this.replacementLimits.delete(message.id);
         if (peer) this.#close(peer);
         break;
       case 'offer':
@@ -301,15 +327,15 @@ export class Call extends EventTarget {
         if (peer) this.#signal(peer, message);
         break;
       case 'resolution':
-        peer?.limit(message);
+        peer?.setResolution(message);
         break;
       case 'media':
         if (!peer) break;
         peer.participant.media = { microphone: message.microphone, camera: message.camera };
-        this.#tell('media', peer);
+        this.#emit('media', peer);
         break;
-      case 'chat': return this.#line(message);
-      case 'error': return this.#refused(message);
+      case 'chat': return this.#handleChat(message);
+      case 'error': return this.#handleError(message);
     }
   }
 
@@ -317,70 +343,70 @@ export class Call extends EventTarget {
   #signal(peer, message) {
     if (!peer.isReplacedBy(message)) return peer.signal(message);
     const { id } = peer.participant;
-    if (!this.renewals.get(id)?.grant(this.session.clock.now())) return;
-    this.#renew(peer, false);
+    if (!this.replacementLimits.get(id)?.accept(this.session.clock.now())) return;
+    this.#replace(peer, false);
     this.peers.get(id)?.signal(message);
   }
 
-  /** Another connection in the place of one. @param {Peer} peer @param {boolean} offers whether this side offers it */
-  #renew(peer, offers) {
+  /** Replaces a connection. @param {Peer} peer @param {boolean} offers whether this side sends the first offer */
+  #replace(peer, offers) {
     this.#close(peer);
     this.#open(peer.participant, peer.polite, offers);
   }
 
-  /** @param {Peer} peer */
-  #renewLater(peer) {
-    const { id } = peer.participant, pause = this.renewals.get(id)?.pause() ?? 0;
-    this.session.clock.after(pause, () => {
-      if (this.peers.get(id) === peer && peer.pc.connectionState === 'failed') this.#renew(peer, true);
+  /** Replaces a failed connection after the backoff. @param {Peer} peer */
+  #scheduleReplacement(peer) {
+    const { id } = peer.participant, backoff = this.replacementLimits.get(id)?.nextBackoff() ?? 0;
+    this.session.clock.after(backoff, () => {
+      if (this.peers.get(id) === peer && peer.pc.connectionState === 'failed') this.#replace(peer, true);
     });
   }
 
-  /** @param {Participant} participant @param {boolean} polite whether we came later @param {boolean} [offers] */
+  /** @param {Participant} participant @param {boolean} polite whether this client joined later @param {boolean} [offers] */
   #open(participant, polite, offers = polite) {
     const { id } = participant;
     if (this.peers.has(id)) return;
     const configuration = { iceServers: this.options.iceServers ?? this.iceServers, iceTransportPolicy: this.options.policy ?? 'all' };
     const peer = new Peer(participant, polite, configuration, message => this.session.send(message), offers);
     this.peers.set(id, peer);
-    const renewals = this.renewals.get(id) ?? new Renewals();
-    this.renewals.set(id, renewals);
+    const limits = this.replacementLimits.get(id) ?? new ReplacementLimits();
+    this.replacementLimits.set(id, limits);
     peer.addEventListener('state', event => {
       const { detail } = /** @type {CustomEvent<RTCPeerConnectionState>} */ (event), now = this.session.clock.now();
-      if (detail === 'connected') renewals.connected(now);
-      else if (detail === 'disconnected' || detail === 'failed') renewals.interrupted(now);
+      if (detail === 'connected') limits.connected(now);
+      else if (detail === 'disconnected' || detail === 'failed') limits.interrupted(now);
     });
-    peer.addEventListener('broken', () => this.#renewLater(peer));
-    // Adding tracks is what makes the newcomer's connection offer; the other side's tracks go into its answer.
-    this.#tell('peer', peer);
+    peer.addEventListener('broken', () => this.#scheduleReplacement(peer));
+    // The newcomer's connection sends its offer when tracks are added. The other side's answer includes its tracks.
+    this.#emit('peer', peer);
   }
 
   /** @param {Peer} peer */
   #close(peer) {
     peer.close();
     this.peers.delete(peer.participant.id);
-    this.#tell('gone', peer);
+    this.#emit('closed', peer);
   }
 
-  /** @param {string} why */
-  #end(why) {
+  /** @param {string} code */
+  #end(code) {
     this.#closePeers();
     this.you = null;
-    this.wish = null;
-    this.#stopSaying?.();
+    this.joinRequest = null;
+    this.#cancelLines?.();
     this.#unsent.callEnded();
-    this.#tell('unsent');
-    this.#tell('ended', why);
+    this.#emit('unsent');
+    this.#emit('ended', code);
   }
 
   #closePeers() {
     this.peers.forEach(peer => peer.close());
     this.peers.clear();
-    this.renewals.clear();
+    this.replacementLimits.clear();
   }
 
   /** @param {string} event @param {any} [detail] */
-  #tell(event, detail) {
+  #emit(event, detail) {
     this.dispatchEvent(new CustomEvent(event, { detail }));
   }
 }

@@ -1,12 +1,12 @@
-// Time as an argument, so that tests can let it pass.
+// A clock that is passed in, so that tests can use virtual time.
 
 /**
  * @typedef {object} Clock
- * @property {() => number} now milliseconds since any fixed moment; never goes back
- * @property {(ms: number, run: () => void) => () => void} after calls `run` once after `ms` milliseconds; what it returns stops that
+number} now milliseconds since any fixed moment; never goes back =>  * @property {() => number} now returns milliseconds since a fixed moment; never decreases => number} now milliseconds since any fixed moment; never goes back
+void) => () => void} after calls `run` once after `ms` milliseconds; what it returns stops that =>  * @property {(ms: number, run: () => void) => () => void} after calls `run` once after `ms` milliseconds; returns a function that cancels it => void) => () => void} after calls `run` once after `ms` milliseconds; what it returns stops that
  */
 
-/** The machine's own monotonic clock. @type {Clock} */
+/** The machine's monotonic clock. @type {Clock} */
 export const wallClock = {
   now: () => performance.now(),
   after(ms, run) {

@@ -1,4 +1,4 @@
-// Keys that an input method takes for itself: the Enter that completes a Hangul syllable, the Escape that drops it. They
+// Keys that an input method consumes: Enter completes a Hangul syllable, Escape discards it. They
 // reach no handler of the page, submit no form and close no dialog, whatever field they were typed in.
 
 import { composing } from './dom.js';

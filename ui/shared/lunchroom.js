@@ -3,12 +3,12 @@
 import { backend } from './backend.js';
 import { measure, watch } from './breakpoints.js';
 import { guardComposition } from './composition.js';
-import { announce, alarm, placeNotices } from './parts/notices.js';
+import { announce, placeNotices, showError } from './parts/notices.js';
 import { ask } from './parts/dialog.js';
 import { Reminders } from './parts/reminders.js';
 import { tableOf } from './parts/table-links.js';
 import { draft } from './draft.js';
-import { place } from './navigation.js';
+import { navigation } from './navigation.js';
 import { BoardScreen } from './screens/board-screen.js';
 import { CallScreen } from './screens/call-screen.js';
 import { CheckScreen } from './screens/check-screen.js';
@@ -38,13 +38,13 @@ export class Lunchroom extends View {
 
   connected() {
     placeNotices(document.body, new Reminders());
-    this.until(watch());
-    this.until(guardComposition());
-    this.until(place.onMove(() => backend.state && this.update(backend.state)));
+    this.onDisconnect(watch());
+    this.onDisconnect(guardComposition());
+    this.onDisconnect(navigation.onChange(() => backend.state && this.update(backend.state)));
   }
 
   // Each screen builds itself in the other language, after this; then the title follows.
-  again() {
+  rebuild() {
     queueMicrotask(() => this.#title());
   }
 
@@ -55,12 +55,12 @@ export class Lunchroom extends View {
     const root = document.documentElement;
     root.dataset.theme = settings.theme;
     this.#letters(settings.text_percent ?? 100);
-    if (call.stage.kind !== 'ended') place.endSeen = false;
-    if (call.stage.kind === 'joined' && place.target) place.target = null;
+    if (call.stage.kind !== 'ended') navigation.endDismissed = false;
+    if (call.stage.kind === 'joined' && navigation.target) navigation.target = null;
     this.#show(this.#which(state));
     this.#notices(call.notice);
     this.#problems(state.problems);
-    if (draft.takeBack(call) && !this.querySelector('lr-chat')) alarm(`${t.notSaid(problem(draft.why))} ${t.stillInTheField}`);
+    if (draft.takeBack(call) && !this.querySelector('lr-chat')) showError(`${t.notSaid(problem(draft.why))} ${t.stillInTheField}`);
     this.#linkDuringCall(state);
   }
 
@@ -79,12 +79,12 @@ export class Lunchroom extends View {
       case 'joined':
       case 'reconnecting': return { name: `call ${call.room}`, make: () => new CallScreen() };
       case 'knocking': return { name: 'knocking', make: () => new KnockingScreen() };
-      case 'ended': if (call.stage.code !== 'left' && !place.endSeen) return { name: `ended ${call.stage.code}`, make: () => new EndedScreen() };
+      case 'ended': if (call.stage.code !== 'left' && !navigation.endDismissed) return { name: `ended ${call.stage.code}`, make: () => new EndedScreen() };
     }
     // A link waits for the first run: there is no joining without a name.
     if (this.isNew(state) && !(link && state.settings.name)) return { name: 'first', make: () => new FirstRun() };
-    if (call.stage.kind === 'joining' && !place.target && !link) place.target = { room: call.room, known: true };
-    const target = link ? { room: link.room, server: link.server, fingerprint: link.fingerprint, invite: link.invite, known: link.known } : place.target;
+    if (call.stage.kind === 'joining' && !navigation.target && !link) navigation.target = { room: call.room, known: true };
+    const target = link ? { room: link.room, server: link.server, fingerprint: link.fingerprint, invite: link.invite, known: link.known } : navigation.target;
     if (target) return { name: `check ${target.room} ${target.server ?? ''}`, make: () => new CheckScreen(target) };
     return { name: 'home', make: this.home };
   }
@@ -113,7 +113,7 @@ export class Lunchroom extends View {
   /** @param {string | null} code */
   #notices(code) {
     if (code && code !== this.#notice) {
-      alarm(problem(code));
+      showError(problem(code));
       backend.call('dismiss_notice').catch(() => {});
     }
     this.#notice = code;
@@ -126,7 +126,7 @@ export class Lunchroom extends View {
     const fresh = without.filter(one => !this.#said.has(one.code));
     for (const { code, message } of fresh) {
       this.#said.add(code);
-      alarm(problem(code, message));
+      showError(problem(code, message));
     }
     if (fresh.length) backend.call('dismiss_notice').catch(() => {});
   }

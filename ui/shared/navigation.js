@@ -1,26 +1,34 @@
-// Where in the app the person is, as far as only the window knows: which room's device check is open, and what has been
-// read and put away. Everything else follows from the state.
+// Navigation that only the page knows: which room's device check is open, and whether the end of a call was dismissed.
+// Everything else follows from the state.
 
-/** @typedef {{ room: string, server?: string, fingerprint?: string | null, invite?: string | null, known: boolean, table?: string }} Target */
+/**
+ * @typedef {object} Target  the room of a device check
+ * @property {string} room
+ * @property {string} [server] `ws:` or `wss:` address; absent: the current server
+ * @property {string | null} [fingerprint] SHA-256 of the only certificate to accept, 64 hexadecimal digits
+ * @property {string | null} [invite] the token of a link
+ * @property {boolean} known whether the settings contain the server
+ * @property {string} [table] id of the table on the board
+ */
 
 /** @type {Set<() => void>} */
 const listeners = new Set();
 
-export const place = {
+export const navigation = {
   /** The room whose device check is open. @type {Target | null} */
   target: null,
-  /** The end of the call has been read. */
-  endSeen: false,
+  /** Whether the screen about the end of the call was dismissed. */
+  endDismissed: false,
 
-  /** @param {Target | null} target */
+  /** Opens a room's device check, or with null closes it. @param {Target | null} target */
   go(target) {
-    place.target = target;
-    place.endSeen = true;
+    navigation.target = target;
+    navigation.endDismissed = true;
     listeners.forEach(listener => listener());
   },
 
-  /** @param {() => void} listener */
-  onMove(listener) {
+  /** Calls a listener after each `go`; returns a function that removes it. @param {() => void} listener */
+  onChange(listener) {
     listeners.add(listener);
     return () => listeners.delete(listener);
   },

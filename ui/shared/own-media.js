@@ -1,26 +1,26 @@
-// What is really on of one's own: wished for, and not failed.
+// The person's own microphone and camera: on if they are switched on and the device works.
 
 /** @typedef {import('./model.d.ts').AppState} AppState */
 /** @typedef {import('./model.d.ts').DeviceKind} DeviceKind */
 /** @typedef {import('./model.d.ts').Media} Media */
 
-/** In a call. @param {Pick<AppState, 'call' | 'problems'>} state @returns {Media} */
-export const ownMedia = ({ call, problems }) => working(call.media, problems);
+/** The state in a call. @param {Pick<AppState, 'call' | 'problems'>} state @returns {Media} */
+export const ownMedia = ({ call, problems }) => workingMedia(call.media, problems);
 
-/** @param {Media} wished @param {AppState['problems']} problems @returns {Media} */
-export function working({ microphone, camera }, problems) {
-  const fails = (/** @type {DeviceKind} */ kind) => problems.some(one => one.device === kind);
-  return { microphone: microphone && !fails('microphone'), camera: camera && !fails('camera') };
+/** Switches off devices that have a problem. @param {Media} requested @param {AppState['problems']} problems @returns {Media} */
+export function workingMedia({ microphone, camera }, problems) {
+  const hasProblem = (/** @type {DeviceKind} */ kind) => problems.some(one => one.device === kind);
+  return { microphone: microphone && !hasProblem('microphone'), camera: camera && !hasProblem('camera') };
 }
 
-/** Codes of problems that say that a device, or any of its kind, is not there. */
-export const absent = new Set(['device_not_found', 'no_camera', 'no_microphone', 'no_speaker']);
+/** Problem codes for a missing device, or no device of a kind. */
+export const MISSING_CODES = new Set(['device_not_found', 'no_camera', 'no_microphone', 'no_speaker']);
 
 /**
- * Whether this machine has no device of a kind. A made-up one that was chosen is one.
- * @param {Pick<AppState, 'devices' | 'choice' | 'problems'>} state devices as found at the last look @param {DeviceKind} kind
+ * Whether this machine has no device of a kind. A synthetic device counts only if the person chose it.
+ * @param {Pick<AppState, 'devices' | 'choice' | 'problems'>} state @param {DeviceKind} kind
  */
-export function missing({ devices, choice, problems }, kind) {
+export function isMissing({ devices, choice, problems }, kind) {
   if (devices.some(one => one.kind === kind && !one.synthetic)) return false;
-  return choice[kind] === null || problems.some(one => one.device === kind && absent.has(one.code));
+  return choice[kind] === null || problems.some(one => one.device === kind && MISSING_CODES.has(one.code));
 }

@@ -1,10 +1,10 @@
 /**
  * The Lunchroom signalling protocol, version 1, for browsers: one session with one server over a WebSocket.
  *
- * A {@link Session} answers the server's challenge, numbers what it sends, keeps it until it is acknowledged, pings, and
- * reconnects when the socket breaks. Nothing that was sent is lost and nothing is delivered twice while the session lives.
- * The module knows no DOM and no WebRTC. PROTOCOL.md is the specification; the Rust client's `signaling::session` follows
- * the same rules, and both run docs/protocol/session.json.
+ * A {@link Session} answers the server's challenge, numbers its messages and keeps each one until the server acknowledges
+ * it, sends pings, and reconnects after the connection breaks. While the session lives, each message arrives exactly once
+ * and in order. The module uses neither the DOM nor WebRTC. PROTOCOL.md is the specification. The Rust client's
+ * `signaling::session` follows the same rules, and both run docs/protocol/session.json.
  *
  * ```js
  * import { Session, newDeviceKey } from './protocol.js';
@@ -15,42 +15,42 @@
  * session.addEventListener('message', ({ detail }) => {
  *   if (detail.type === 'joined') session.send({ type: 'chat', text: 'Hello!' });
  *   if (detail.type === 'chat') console.log(detail.from, detail.text);
- *   if (detail.type === 'error') console.warn(detail.code, 'in answer to message', detail.about);
+ *   if (detail.type === 'error') console.warn(detail.code, 'about message', detail.about);
  * });
- * session.addEventListener('lost', join); // a new session follows: the seat in the room is gone
- * session.addEventListener('ended', ({ detail }) => console.warn(detail.code)); // no more attempts
- * join(); // leaves with the first flight
+ * session.addEventListener('lost', join); // the next session begins without a seat
+ * session.addEventListener('ended', ({ detail }) => console.warn(detail.code)); // there is no further attempt
+ * join(); // is sent right after the hello
  *
- * session.close(); // the seat is free at once
+ * session.close(); // frees the seat immediately
  * ```
  *
- * Times are in milliseconds, sizes in bytes of UTF-8. Socket, clock and randomness can be passed in, so that tests need
- * neither a server nor patience.
+ * Times are in milliseconds, sizes in bytes of UTF-8. The socket, the clock and the random source are parameters, so that
+ * tests need neither a server nor real time.
  * @module
  */
 
 import { wallClock } from './clock.js';
-import { iceServers, readable } from './sanitize.js';
+import { iceServers, sanitizeMessage } from './sanitize.js';
 
 /** @typedef {import('./clock.js').Clock} Clock */
 /**
- * @typedef {object} DeviceKey  who this device is: an Ed25519 key
+ * @typedef {object} DeviceKey  the Ed25519 key that identifies this device
  * @property {string} publicKey 32 bytes in base64url, without padding
- * @property {(bytes: Uint8Array) => Promise<string>} sign the signature (RFC 8032), 64 bytes in base64url
- * @property {CryptoKeyPair} pair can be stored in IndexedDB
+ * @property {(bytes: Uint8Array) => Promise<string>} sign returns the signature (RFC 8032): 64 bytes in base64url
+ * @property {CryptoKeyPair} pair the key pair, which IndexedDB can store
  */
-/** @typedef {{ microphone: boolean, camera: boolean }} MediaState */
-/** @typedef {{ type: string, [field: string]: any }} Message  a message of PROTOCOL.md without its envelope */
+/** @typedef {{ microphone: boolean, camera: boolean }} MediaState  whether each device is on */
+/** @typedef {{ type: string, [field: string]: any }} Message  a message of PROTOCOL.md without `seq` and `ack` */
 /**
- * @typedef {object} Cause  why a connection broke, or the session ended
- * @property {string} code an error code of PROTOCOL.md, or one of `server_unreachable` (the socket closed or could not be
- *   opened), `server_silent` (nothing came in time) and `not_a_lunchroom_server` (what came breaks the protocol)
- * @property {string} message for logs, in English; may be empty
+ * @typedef {object} Cause  why a connection broke, or why the session ended
+ * @property {string} code an error code of PROTOCOL.md, or `server_unreachable` (the socket closed or did not open),
+ *   `server_silent` (a timeout) or `not_a_lunchroom_server` (the server violated the protocol)
+ * @property {string} message English text for logs; may be empty
  */
-/** @typedef {{ seq: number, text: string, bytes: number, join: boolean }} Unacknowledged */
+/** @typedef {{ seq: number, text: string, bytes: number, isJoin: boolean }} Unacknowledged  a sent message and its JSON */
 /** @typedef {'deadline' | 'backoff' | 'ping' | 'ack' | 'lost'} Timer */
 /**
- * @typedef {object} Socket  as much of a WebSocket as is used
+ * @typedef {object} Socket  the part of the WebSocket interface that a session uses
  * @property {(text: string) => void} send
  * @property {(code?: number) => void} close
  * @property {number} readyState 1: open
@@ -60,42 +60,42 @@ import { iceServers, readable } from './sanitize.js';
  */
 /**
  * @typedef {object} SessionOptions
- * @property {string} url the server: `wss://host[:port]/`
- * @property {string} name what people call this person; the server cleans it
+ * @property {string} url the server's address: `wss://host[:port]/`
+ * @property {string} name the person's display name; the server cleans it
  * @property {DeviceKey} key
  * @property {string} [client] software and version for the server's log, at most 128 bytes
- * @property {(url: string) => Socket} [open] opens a socket
- * @property {Clock} [clock]
- * @property {() => number} [random] at least 0, below 1: spreads reconnecting clients
+ * @property {(url: string) => Socket} [open] opens a socket; by default a WebSocket
+ * @property {Clock} [clock] by default the machine's monotonic clock
+ * @property {() => number} [random] returns a number from 0 up to but not including 1, to spread the clients that reconnect
  */
 
 const VERSION = 1;
 const OPEN = 1;
 const NONCE_BYTES = 32;
 const PING_MS = 5_000;
-/** A server from which nothing has come for so long is dead. */
+/** The connection is dead if nothing was received for this time. */
 const SILENCE_MS = 10_000;
 /** The same after `probe`. */
 const PROBE_MS = 2_000;
-/** Longest time until a socket is open, from there to the challenge, and from the hello to its answer. */
+/** Timeout of each step: opening the socket, waiting for the challenge, and waiting for the answer to the hello. */
 const HANDSHAKE_MS = 10_000;
-/** Received messages are acknowledged after this time, this many messages, or this many bytes, whichever is first. */
+/** Received messages are acknowledged after this time, this number of messages, or this number of bytes, whichever comes first. */
 const ACK_MS = 1_000, ACK_EVERY = 32, ACK_EVERY_BYTES = 128 * 1024;
-/** What is kept until it is acknowledged. When there is more, `send` throws `send_queue_full`. */
-const MOST_UNACKNOWLEDGED = 512, MOST_UNACKNOWLEDGED_BYTES = 2 * 1024 * 1024;
-const MOST_FRAME_BYTES = 65_536;
-/** Room in a frame for its two numbers. */
+/** Bounds of the unacknowledged messages. Beyond them `send` throws `send_queue_full`. */
+const MAX_UNACKNOWLEDGED = 512, MAX_UNACKNOWLEDGED_BYTES = 2 * 1024 * 1024;
+const MAX_FRAME_BYTES = 65_536;
+/** Space for `seq` and `ack` in a frame. */
 const ENVELOPE_BYTES = 64;
-/** First and longest delay before connecting again. It doubles with each failure, and a random 50 to 100 % of it counts. */
-const BACKOFF_MS = 250, LONGEST_BACKOFF_MS = 5_000;
-/** Longest wait that a server may ask for. */
-const LONGEST_RETRY_MS = 300_000;
-/** Longest time for which a server may promise to keep a session. */
-const LONGEST_RESUME_MS = 300_000;
-/** Errors in the handshake after which another attempt would end the same way, and the close codes that say the same. */
+/** First and longest backoff. It doubles with each failure, and a random 50 to 100 % of it is used. */
+const BACKOFF_MS = 250, MAX_BACKOFF_MS = 5_000;
+/** Upper bound of the server's `retry_after_ms`. */
+const MAX_RETRY_MS = 300_000;
+/** Upper bound of the server's `resume_ms`. */
+const MAX_RESUME_MS = 300_000;
+/** Handshake errors after which a further attempt would fail the same way, and the close codes with the same meaning. */
 const FINAL = ['malformed', 'unsupported_version', 'bad_signature', 'bad_name', 'replaced'];
 const FINAL_CLOSES = new Map([[4003, 'unsupported_version'], [4004, 'bad_signature'], [4006, 'bad_name'], [4014, 'replaced']]);
-/** Codes with which this side closes a socket. Only 1000 ends the session and gives the seat away. */
+/** Close codes that this side sends. Only 1000 ends the session and frees the seat. */
 const CLOSE = { normal: 1000, malformed: 4000, timeout: 4013 };
 
 const utf8 = new TextEncoder();
@@ -108,7 +108,7 @@ const toBase64Url = bytes =>
 const fromBase64Url = text => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), c => c.charCodeAt(0));
 
 /**
- * Makes an Ed25519 key whose secret half cannot leave the browser.
+ * Generates an Ed25519 key whose private key cannot be exported from the browser.
  * @returns {Promise<DeviceKey>}
  * @throws {DOMException} `NotSupportedError` in a browser without Ed25519
  */
@@ -117,10 +117,10 @@ export async function newDeviceKey() {
 }
 
 /**
- * The device key of a pair that was made before and stored.
- * @param {CryptoKeyPair} pair Ed25519
+ * Returns the device key for a stored key pair.
+ * @param {CryptoKeyPair} pair an Ed25519 key pair with an extractable public key
  * @returns {Promise<DeviceKey>}
- * @throws {DOMException} the public half cannot be exported
+ * @throws {DOMException} `InvalidAccessError` if the public key cannot be exported
  */
 export async function deviceKeyOf(pair) {
   return {
@@ -133,7 +133,7 @@ export async function deviceKeyOf(pair) {
 /** @param {string} url @returns {Socket} */
 const webSocket = url => /** @type {Socket} */ (/** @type {unknown} */ (new WebSocket(url)));
 
-/** An event with a detail; node 18 has no `CustomEvent`. */
+/** An event with a detail. Node 18 has no `CustomEvent`. */
 class DetailEvent extends Event {
   /** @param {string} type @param {any} detail */
   constructor(type, detail) {
@@ -142,32 +142,32 @@ class DetailEvent extends Event {
   }
 }
 
-/** What `send` throws. @param {string} code */
-const refusal = code => Object.assign(new Error(code), { code });
+/** Returns the error that `send` throws. @param {string} code */
+const sendError = code => Object.assign(new Error(code), { code });
 
 /**
- * A session with one server. It connects at once and goes on until it is closed or the server refuses it for good.
+ * A session with one server. It connects immediately, and reconnects until it is closed or the server ends it.
  *
  * Events, in the order in which they happen:
  * - `welcome` (detail: the message `welcome`): a new session has begun;
- * - `resumed` (detail: the message `resumed`): the session goes on after a break, nothing was lost;
- * - `message` (detail: {@link Message}): the server's messages in order, each once, with names and chat fit to show; of
- *   types that this version does not know there are none;
- * - `disconnected` (detail: {@link Cause}): there is no connection, another attempt follows by itself;
- * - `lost`: the session is gone, and with it the seat and everything unacknowledged; a `join` sent now leaves with the
- *   first flight of the next session;
- * - `ended` (detail: {@link Cause}): the server refused for good; nothing follows.
+ * - `resumed` (detail: the message `resumed`): the session continues after an interruption, without loss;
+ * - `message` (detail: {@link Message}): the server's messages, each once and in order, with names and chat sanitized;
+ *   messages of unknown types are skipped;
+ * - `disconnected` (detail: {@link Cause}): the connection broke, and the session reconnects automatically;
+ * - `lost` (no detail): the session no longer exists, nor do its seat and its unacknowledged messages; a `join` sent now
+ *   follows the hello of the next session;
+ * - `ended` (detail: {@link Cause}): the server ended the session; no event follows.
  *
  * ```text
  *            new                     welcome, resumed
  *             │                 ┌──────────────────────┐
  *             ▼                 │                      ▼
  *         connecting ───────────┘                     open
- *           ▲    │ closed, silent, refused for now      │ closed, silent, bye with retry,
- *           │    ▼                                      │ broken protocol
+ *           ▲    │ socket closed, timeout,              │ socket closed, timeout,
+ *           │    ▼ temporary error, bye with retry      │ protocol error, bye with retry
  *         backoff ◄─────────────────────────────────────┘
  *
- *  any ── close, refused for good, bye without retry ──► closed
+ *  any ── close(), final error, bye without retry ──► closed
  * ```
  */
 export class Session extends EventTarget {
@@ -183,9 +183,9 @@ export class Session extends EventTarget {
     this.#random = random;
     /** @type {'connecting' | 'open' | 'backoff' | 'closed'} */
     this.state = 'connecting';
-    /** The id by which the server knows the session, from its welcome on. @type {string | null} */
+    /** The id of the session on the server; null before the first welcome. @type {string | null} */
     this.session = null;
-    /** For how long the server keeps a broken session, ms. */
+    /** How long the server keeps the session after the connection breaks, ms. */
     this.resumeMs = 0;
     this.#connect();
   }
@@ -196,156 +196,160 @@ export class Session extends EventTarget {
   #random;
   /** @type {Socket | null} */
   #socket = null;
-  /** How far a connection has come; `new` and `resume` are what the hello asked for. @type {'socket' | 'challenge' | 'signing' | 'new' | 'resume'} */
+  /** The step of the handshake. `new` and `resume`: the hello requested it and its answer is awaited. @type {'socket' | 'challenge' | 'signing' | 'new' | 'resume'} */
   #stage = 'socket';
+  /** The `seq` of the next message to send. */
   #nextSeq = 1;
+  /** The `seq` of the last message received. */
   #received = 0;
-  /** Received messages, and their bytes, that are not acknowledged yet. */
+  /** Number and bytes of received messages that are not acknowledged yet. */
   #unacked = 0;
   #unackedBytes = 0;
-  /** @type {Unacknowledged[]} */
+  /** Sent or queued messages that the server has not acknowledged, in the order of `seq`. @type {Unacknowledged[]} */
   #outbox = [];
   #outboxBytes = 0;
-  /** The last number that left before the welcome. */
-  #flown = 0;
-  #mostBytes = MOST_FRAME_BYTES;
+  /** The `seq` of the last message sent before the welcome on this connection; 0: none. */
+  #earlySeq = 0;
+  #maxFrameBytes = MAX_FRAME_BYTES;
+  /** Failed attempts since the last stable connection. */
   #failures = 0;
   #openedAt = 0;
-  #brokenAt = 0;
-  /** When something came last. */
-  #heardAt = 0;
-  /** When the first ping left after that. @type {number | null} */
-  #askedAt = null;
-  #pingAt = 0;
+  #disconnectedAt = 0;
+  #lastReceivedAt = 0;
+  /** When the first ping was sent after the last receipt; null: none. @type {number | null} */
+  #pingSentAt = null;
+  #nextPingAt = 0;
   #nonce = 0;
   /** @type {Map<Timer, () => void>} */
   #timers = new Map();
 
   /**
-   * Sends a message, now or as soon as there is a connection. Before the welcome only a `join` leaves.
+   * Sends a message, or queues it until the session is open. Only a `join` is sent before the welcome.
    * @param {Message} message
-   * @returns {number} its number, which an error `about` it names; 0 when the session has ended and nothing was sent
-   * @throws {Error & { code: 'send_queue_full' | 'too_large' }} 512 messages or 2 MiB wait already; no frame holds it
+   * @returns {number} the message's `seq`, to which `about` of an error refers; 0 if the session has ended and nothing was sent
+   * @throws {Error & { code: 'send_queue_full' | 'too_large' }} `send_queue_full`: 512 messages or 2 MiB are
+   *   unacknowledged; `too_large`: the message does not fit into a frame
    */
   send(message) {
     if (this.state === 'closed') return 0;
     const text = JSON.stringify(message), bytes = utf8.encode(text).length;
-    if (bytes + ENVELOPE_BYTES > this.#mostBytes) throw refusal('too_large');
-    if (this.#outbox.length >= MOST_UNACKNOWLEDGED || this.#outboxBytes + bytes > MOST_UNACKNOWLEDGED_BYTES) throw refusal('send_queue_full');
-    const item = { seq: this.#nextSeq++, text, bytes, join: message.type === 'join' };
+    if (bytes + ENVELOPE_BYTES > this.#maxFrameBytes) throw sendError('too_large');
+    if (this.#outbox.length >= MAX_UNACKNOWLEDGED || this.#outboxBytes + bytes > MAX_UNACKNOWLEDGED_BYTES) throw sendError('send_queue_full');
+    const item = { seq: this.#nextSeq++, text, bytes, isJoin: message.type === 'join' };
     this.#outbox.push(item);
     this.#outboxBytes += bytes;
-    if (this.state === 'open') this.#frame(item);
-    else if (this.state === 'connecting' && this.#stage === 'new') this.#fly();
+    if (this.state === 'open') this.#sendItem(item);
+    else if (this.state === 'connecting' && this.#stage === 'new') this.#sendEarlyJoins();
     return item.seq;
   }
 
-  /** Ends the session; the seat is free at once. No event follows. */
+  /** Ends the session and frees the seat immediately. No event follows. */
   close() {
-    this.#drop(CLOSE.normal);
+    this.#closeSocket(CLOSE.normal);
     this.#end();
   }
 
   /**
-   * The network may have changed, or a person wants to try now: connects again at once, and gives an open socket two seconds
-   * to show that it lives.
+   * Tests the connection after a possible change of network, or when a person asks to try again. During backoff, or while
+   * the socket opens, it connects immediately. An open session sends a ping and reconnects if nothing arrives within
+   * two seconds.
    */
   probe() {
     if (this.state === 'connecting' && this.#stage === 'socket') {
-      this.#drop(CLOSE.timeout);
+      this.#closeSocket(CLOSE.timeout);
       return this.#connect();
     }
     if (this.state === 'backoff') return this.#connect();
     if (this.state !== 'open') return;
     this.#ping();
-    this.#in('deadline', PROBE_MS, () => this.#broken('server_silent', CLOSE.timeout));
+    this.#setTimer('deadline', PROBE_MS, () => this.#disconnect('server_silent', CLOSE.timeout));
   }
 
   #connect() {
-    this.#stop('backoff');
+    this.#clearTimers('backoff');
     this.state = 'connecting';
     this.#stage = 'socket';
-    this.#flown = 0;
+    this.#earlySeq = 0;
     const socket = this.#socket = this.#open(this.url);
-    this.#handshake();
+    this.#startHandshakeTimer();
     socket.onopen = () => {
       if (this.#socket !== socket) return;
       this.#stage = 'challenge';
-      this.#handshake();
+      this.#startHandshakeTimer();
     };
     socket.onmessage = ({ data }) => {
-      if (this.#socket === socket) this.#text(data);
+      if (this.#socket === socket) this.#handleFrame(data);
     };
     socket.onclose = ({ code, reason }) => {
       if (this.#socket !== socket) return;
       this.#socket = null;
       const final = FINAL_CLOSES.get(code);
       if (final) this.#end({ code: final, message: reason });
-      else this.#broken('server_unreachable');
+      else this.#disconnect('server_unreachable');
     };
   }
 
-  /** A server that is silent for so long in the handshake is given up and tried again. */
-  #handshake() {
-    this.#in('deadline', HANDSHAKE_MS, () => this.#broken('server_silent', CLOSE.timeout));
+  /** Starts the timeout of one step of the handshake. */
+  #startHandshakeTimer() {
+    this.#setTimer('deadline', HANDSHAKE_MS, () => this.#disconnect('server_silent', CLOSE.timeout));
   }
 
-  /** @param {any} data */
-  #text(data) {
-    this.#heardAt = this.clock.now();
-    this.#askedAt = null;
-    if (this.state === 'open') this.#stop('deadline');
+  /** @param {any} data the frame: JSON text, or anything else that a server sends */
+  #handleFrame(data) {
+    this.#lastReceivedAt = this.clock.now();
+    this.#pingSentAt = null;
+    if (this.state === 'open') this.#clearTimers('deadline');
     /** @type {Message | null} */
     let message = null;
     try {
       message = JSON.parse(data);
     } catch { /* reported below */ }
-    if (!message || typeof message !== 'object') return this.#confused();
-    if (this.state === 'open') this.#enveloped(message, data);
-    else this.#greeted(message);
+    if (!message || typeof message !== 'object') return this.#protocolError();
+    if (this.state === 'open') this.#handleMessage(message, data);
+    else this.#handleHandshake(message);
   }
 
-  /** What comes before the session stands. @param {Message} message */
-  #greeted(message) {
-    const { type } = message, asked = this.#stage === 'new' || this.#stage === 'resume';
-    if (message.seq) return this.#confused();
+  /** @param {Message} message */
+  #handleHandshake(message) {
+    const { type } = message, isHelloSent = this.#stage === 'new' || this.#stage === 'resume';
+    if (message.seq) return this.#protocolError();
     if (type === 'challenge' && this.#stage === 'challenge') return void this.#hello(message);
-    if (type === 'welcome' && asked) return this.#welcome(message);
+    if (type === 'welcome' && isHelloSent) return this.#welcome(message);
     if (type === 'resumed' && this.#stage === 'resume') return this.#resumed(message);
     if (type === 'error' && this.#stage === 'resume' && message.code === 'cannot_resume') {
-      // A welcome follows on the same socket; a join in answer to `lost` leaves before it comes.
+      // The welcome follows on the same socket. A join sent in a listener of `lost` precedes it.
       this.#stage = 'new';
-      this.#handshake();
-      return this.#lose();
+      this.#startHandshakeTimer();
+      return this.#loseSession();
     }
-    if (type === 'error') return this.#refused(message);
+    if (type === 'error') return this.#handshakeError(message);
     if (type === 'bye') return this.#bye(message);
-    this.#confused();
+    this.#protocolError();
   }
 
   /** @param {Message} challenge */
   async #hello({ nonce, versions }) {
     const socket = this.#socket;
     if (!Array.isArray(versions) || !versions.includes(VERSION)) {
-      this.#drop(CLOSE.normal);
+      this.#closeSocket(CLOSE.normal);
       return this.#end({ code: 'unsupported_version', message: `the server speaks ${versions}` });
     }
     this.#stage = 'signing';
     const signature = await this.#sign(nonce);
-    if (this.#socket !== socket) return; // it broke meanwhile
-    if (signature === null) return this.#confused();
+    if (this.#socket !== socket) return; // the connection broke while the key signed
+    if (signature === null) return this.#protocolError();
     const hello = {
       type: 'hello', version: VERSION, key: this.key.publicKey, signature, name: this.name, client: this.client,
       ...(this.session ? { resume: { session: this.session, received: this.#received } } : {}),
     };
     this.#stage = this.session ? 'resume' : 'new';
-    this.#stop('lost'); // the server decides now whether there is a session
-    this.#raw(hello);
-    this.#handshake();
-    if (this.#stage === 'new') this.#fly();
+    this.#clearTimers('lost'); // from here on the server decides whether the session still exists
+    this.#sendUnnumbered(hello);
+    this.#startHandshakeTimer();
+    if (this.#stage === 'new') this.#sendEarlyJoins();
   }
 
-  /** @param {any} nonce @returns {Promise<string | null>} null for what is no nonce */
+  /** Signs the server's nonce. @param {any} nonce 32 bytes in base64url @returns {Promise<string | null>} null if the nonce is malformed */
   async #sign(nonce) {
     try {
       const bytes = fromBase64Url(nonce);
@@ -356,13 +360,13 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Sends the joins at the head of the queue: the only message that does no harm when it comes twice. */
-  #fly() {
+  /** Sends the joins at the head of the queue before the welcome. Only a join may arrive twice without harm. */
+  #sendEarlyJoins() {
     for (const item of this.#outbox) {
-      if (item.seq <= this.#flown) continue;
-      if (!item.join) return;
-      this.#flown = item.seq;
-      this.#frame(item);
+      if (item.seq <= this.#earlySeq) continue;
+      if (!item.isJoin) return;
+      this.#earlySeq = item.seq;
+      this.#sendItem(item);
     }
   }
 
@@ -370,46 +374,46 @@ export class Session extends EventTarget {
   #welcome(message) {
     if (this.#stage === 'resume') {
       this.#stage = 'new';
-      this.#lose(); // a join in answer to it leaves at once
+      this.#loseSession(); // a join sent in a listener of `lost` is sent immediately
     }
     this.session = String(message.session);
-    this.resumeMs = Math.min(Number(message.resume_ms) || 0, LONGEST_RESUME_MS);
-    this.#mostBytes = Math.min(Number(message.limits?.max_message_bytes) || MOST_FRAME_BYTES, MOST_FRAME_BYTES);
-    this.#opened(this.#flown);
+    this.resumeMs = Math.min(Number(message.resume_ms) || 0, MAX_RESUME_MS);
+    this.#maxFrameBytes = Math.min(Number(message.limits?.max_message_bytes) || MAX_FRAME_BYTES, MAX_FRAME_BYTES);
+    this.#startOpen(this.#earlySeq);
     this.#emit('welcome', { ...message, ice_servers: iceServers(message.ice_servers) });
   }
 
   /** @param {Message} message */
   #resumed(message) {
     const { received } = message;
-    // A count below what the server has acknowledged already is as impossible as one above what was sent.
-    if (received < this.#nextSeq - 1 - this.#outbox.length || !this.#acknowledged(received)) {
-      this.#lose();
-      return this.#confused();
+    // The count can be neither below what the server has acknowledged nor above what was sent.
+    if (received < this.#nextSeq - 1 - this.#outbox.length || !this.#handleAck(received)) {
+      this.#loseSession();
+      return this.#protocolError();
     }
-    this.#opened(received);
+    this.#startOpen(received);
     this.#emit('resumed', { ...message, ice_servers: iceServers(message.ice_servers) });
   }
 
-  /** Sends what is queued after this number. @param {number} sent */
-  #opened(sent) {
+  /** Opens the session and sends the queued messages after `sent`. @param {number} sent the last `seq` that need not be sent */
+  #startOpen(sent) {
     this.state = 'open';
     this.#openedAt = this.clock.now();
-    this.#stop('deadline', 'lost');
-    for (const item of [...this.#outbox]) if (item.seq > sent) this.#frame(item);
-    this.#pingAt = this.#openedAt + PING_MS;
-    this.#in('ping', PING_MS, () => this.#tick());
+    this.#clearTimers('deadline', 'lost');
+    for (const item of [...this.#outbox]) if (item.seq > sent) this.#sendItem(item);
+    this.#nextPingAt = this.#openedAt + PING_MS;
+    this.#setTimer('ping', PING_MS, () => this.#checkAlive());
   }
 
-  /** @param {Message} message @param {string} data its frame */
-  #enveloped(message, data) {
+  /** @param {Message} message @param {string} data the message's frame */
+  #handleMessage(message, data) {
     const { seq = 0, ack = 0, ...rest } = message, body = /** @type {Message} */ (rest);
-    if (!this.#acknowledged(ack)) return this.#confused();
-    if (!Number.isSafeInteger(seq) || seq < 0 || seq > this.#received + 1) return this.#confused();
+    if (!this.#handleAck(ack)) return this.#protocolError();
+    if (!Number.isSafeInteger(seq) || seq < 0 || seq > this.#received + 1) return this.#protocolError();
     const isDuplicate = seq > 0 && seq <= this.#received;
     if (seq > this.#received) this.#received = seq;
-    // A duplicate is acknowledged too: the server has not seen the acknowledgement.
-    if (seq > 0) this.#owe(utf8.encode(data).length);
+    // A duplicate is acknowledged, too: the first acknowledgement did not reach the server.
+    if (seq > 0) this.#scheduleAck(utf8.encode(data).length);
     if (isDuplicate) return;
     switch (body.type) {
       case 'ping':
@@ -418,156 +422,160 @@ export class Session extends EventTarget {
       case 'bye': return this.#bye(body);
       case 'challenge':
       case 'welcome':
-      case 'resumed': return this.#confused();
+      case 'resumed': return this.#protocolError();
     }
-    if (seq === 0 && body.type !== 'error') return this.#confused(); // could come twice
-    const read = readable(body);
-    if (read) this.#emit('message', read);
+    if (seq === 0 && body.type !== 'error') return this.#protocolError(); // without a number it could arrive twice
+    const sanitized = sanitizeMessage(body);
+    if (sanitized) this.#emit('message', sanitized);
   }
 
-  /** An error in the handshake. @param {Message} error */
-  #refused({ code, message = '' }) {
+  /** @param {Message} error */
+  #handshakeError({ code, message = '' }) {
     if (FINAL.includes(code)) {
-      this.#drop(CLOSE.normal);
+      this.#closeSocket(CLOSE.normal);
       return this.#end({ code, message });
     }
-    this.#broken(code, CLOSE.timeout, message);
+    this.#disconnect(code, CLOSE.timeout, message);
   }
 
   /** @param {Message} bye */
   #bye({ code, message = '', retry_after_ms: wait }) {
-    this.#drop(CLOSE.normal);
+    this.#closeSocket(CLOSE.normal);
     if (wait === undefined || wait === null) return this.#end({ code, message });
-    // The session is over; whatever was not acknowledged went with it.
-    const had = this.session !== null;
-    this.#broken(code, undefined, message, Math.min(Number(wait) || 0, LONGEST_RETRY_MS));
-    if (had) this.#lose();
+    // A bye ends the session. Its unacknowledged messages are lost.
+    const hadSession = this.session !== null;
+    this.#disconnect(code, undefined, message, Math.min(Number(wait) || 0, MAX_RETRY_MS));
+    if (hadSession) this.#loseSession();
   }
 
-  /** What came is not this protocol, or the two have lost each other's count. */
-  #confused() {
-    this.#broken('not_a_lunchroom_server', CLOSE.malformed);
+  /** Disconnects after a malformed message, or a number that does not fit the sequence. */
+  #protocolError() {
+    this.#disconnect('not_a_lunchroom_server', CLOSE.malformed);
   }
 
-  /** @param {any} ack @returns {boolean} false for what was never sent */
-  #acknowledged(ack) {
+  /** Removes acknowledged messages. @param {any} ack @returns {boolean} false if no message with this `seq` was sent */
+  #handleAck(ack) {
     if (!Number.isSafeInteger(ack) || ack < 0 || ack >= this.#nextSeq) return false;
     while (this.#outbox.length && this.#outbox[0].seq <= ack) this.#outboxBytes -= this.#outbox.shift()?.bytes ?? 0;
     return true;
   }
 
-  /** A message came that is to be acknowledged. @param {number} bytes */
-  #owe(bytes) {
+  /** Counts a received message, and sends or schedules its acknowledgement. @param {number} bytes size of its frame */
+  #scheduleAck(bytes) {
     this.#unacked += 1;
     this.#unackedBytes += bytes;
-    if (this.#unacked >= ACK_EVERY || this.#unackedBytes >= ACK_EVERY_BYTES) this.#ack();
-    else if (!this.#timers.has('ack')) this.#in('ack', ACK_MS, () => this.#ack());
+    if (this.#unacked >= ACK_EVERY || this.#unackedBytes >= ACK_EVERY_BYTES) this.#sendAck();
+    else if (!this.#timers.has('ack')) this.#setTimer('ack', ACK_MS, () => this.#sendAck());
   }
 
-  #ack() {
-    if (this.state === 'open' && this.#unacked) this.#raw({ seq: 0, ack: this.#received, type: 'ack' });
-    this.#paid();
+  #sendAck() {
+    if (this.state === 'open' && this.#unacked) this.#sendUnnumbered({ seq: 0, ack: this.#received, type: 'ack' });
+    this.#clearPendingAck();
   }
 
-  /** A frame with an acknowledgement has left. */
-  #paid() {
+  /** Resets the pending acknowledgement. Each sent frame carries one. */
+  #clearPendingAck() {
     this.#unacked = 0;
     this.#unackedBytes = 0;
-    this.#stop('ack');
+    this.#clearTimers('ack');
   }
 
-  #tick() {
+  /** Disconnects from a silent server, or sends the next ping. */
+  #checkAlive() {
     const now = this.clock.now();
-    if (now >= this.#silentAt()) return this.#broken('server_silent', CLOSE.timeout);
-    if (now >= this.#pingAt) this.#ping();
-    this.#in('ping', Math.min(this.#pingAt, this.#silentAt()) - now, () => this.#tick());
+    if (now >= this.#silentAt()) return this.#disconnect('server_silent', CLOSE.timeout);
+    if (now >= this.#nextPingAt) this.#ping();
+    this.#setTimer('ping', Math.min(this.#nextPingAt, this.#silentAt()) - now, () => this.#checkAlive());
   }
 
-  /** Browsers slow the timers of hidden pages: only a server that was asked, and had time to answer, can be silent. */
+  /**
+   * Returns when the server counts as silent, in ms of the clock. Browsers throttle the timers of hidden pages, so the
+   * server must have received a ping and have had time to answer it.
+   */
   #silentAt() {
-    return this.#askedAt === null ? Infinity : Math.max(this.#heardAt + SILENCE_MS, this.#askedAt + PING_MS);
+    return this.#pingSentAt === null ? Infinity : Math.max(this.#lastReceivedAt + SILENCE_MS, this.#pingSentAt + PING_MS);
   }
 
   #ping() {
     const now = this.clock.now();
-    this.#askedAt ??= now;
-    this.#pingAt = now + PING_MS;
-    this.#raw({ seq: 0, ack: this.#received, type: 'ping', nonce: this.#nonce++ });
-    this.#paid();
+    this.#pingSentAt ??= now;
+    this.#nextPingAt = now + PING_MS;
+    this.#sendUnnumbered({ seq: 0, ack: this.#received, type: 'ping', nonce: this.#nonce++ });
+    this.#clearPendingAck();
   }
 
   /** @param {Unacknowledged} item */
-  #frame({ seq, text }) {
-    if (this.#socket?.readyState !== OPEN) return; // its close event follows; the next connection sends this again
+  #sendItem({ seq, text }) {
+    if (this.#socket?.readyState !== OPEN) return; // the close event follows, and the next connection sends the item
     this.#socket.send(`{"seq":${seq},"ack":${this.#received},${text.slice(1)}`);
-    this.#paid();
+    this.#clearPendingAck();
   }
 
-  /** @param {object} message */
-  #raw(message) {
+  /** Sends a message that is neither queued nor numbered. @param {object} message */
+  #sendUnnumbered(message) {
     if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Lets the socket go. @param {number} [close] */
-  #drop(close) {
+  /** Closes the socket and ignores its further events. @param {number} [code] the close code */
+  #closeSocket(code) {
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close(close);
+    socket?.close(code);
   }
 
   /**
-   * The connection is gone; another attempt follows.
-   * @param {string} code
-   * @param {number} [close] with which the socket is closed, if it is still open
+   * Ends the connection and schedules the next attempt.
+   * @param {string} code see {@link Cause}
+   * @param {number} [close] the close code of a socket that is still open
    * @param {string} [message]
-   * @param {number} [least] shortest wait, ms
+   * @param {number} [retryAfterMs] the server's minimum wait, added to the backoff, ms
    */
-  #broken(code, close, message = '', least = 0) {
+  #disconnect(code, close, message = '', retryAfterMs = 0) {
     if (this.state === 'closed' || this.state === 'backoff') return;
-    this.#drop(close);
-    this.#stop('deadline', 'ping', 'ack');
+    this.#closeSocket(close);
+    this.#clearTimers('deadline', 'ping', 'ack');
     const now = this.clock.now(), wasOpen = this.state === 'open';
     if (wasOpen) {
-      this.#brokenAt = now;
-      // A server that accepts and drops us at once must not be asked four times a second for ever.
-      if (now - this.#openedAt >= LONGEST_BACKOFF_MS) this.#failures = 0;
+      this.#disconnectedAt = now;
+      // Keep the backoff for a server that accepts and then drops each connection.
+      if (now - this.#openedAt >= MAX_BACKOFF_MS) this.#failures = 0;
     }
     this.state = 'backoff';
     this.#unacked = 0;
     this.#unackedBytes = 0;
-    const longest = Math.min(BACKOFF_MS * 2 ** Math.min(this.#failures++, 16), LONGEST_BACKOFF_MS);
-    this.#in('backoff', least + longest * (0.5 + this.#random() / 2), () => this.#connect());
-    if (this.session) this.#in('lost', Math.max(0, this.#brokenAt + this.resumeMs - now), () => this.#lose());
+    const backoff = Math.min(BACKOFF_MS * 2 ** Math.min(this.#failures++, 16), MAX_BACKOFF_MS);
+    this.#setTimer('backoff', retryAfterMs + backoff * (0.5 + this.#random() / 2), () => this.#connect());
+    if (this.session) this.#setTimer('lost', Math.max(0, this.#disconnectedAt + this.resumeMs - now), () => this.#loseSession());
     this.#emit('disconnected', { code, message });
   }
 
-  /** Forgets the session, if there was one. What was queued before the first welcome is kept. */
-  #lose() {
-    this.#stop('lost');
+  /** Discards the session, if one exists. Messages queued before the first welcome are kept. */
+  #loseSession() {
+    this.#clearTimers('lost');
     if (!this.session) return;
     this.session = null;
     this.#nextSeq = 1;
     this.#received = 0;
-    this.#flown = 0;
+    this.#earlySeq = 0;
     this.#outbox = [];
     this.#outboxBytes = 0;
-    this.#paid();
+    this.#clearPendingAck();
     this.#emit('lost');
   }
 
-  /** @param {Cause} [cause] */
+  /** Closes for good. @param {Cause} [cause] absent: `close` was called, and there is no event */
   #end(cause) {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.session = null;
     this.#socket = null;
-    this.#stop(...this.#timers.keys());
+    this.#clearTimers(...this.#timers.keys());
     if (cause) this.#emit('ended', cause);
   }
 
-  /** @param {Timer} name @param {number} ms @param {() => void} run */
-  #in(name, ms, run) {
-    this.#stop(name);
+  /** Sets a timer, and replaces one with the same name. @param {Timer} name @param {number} ms @param {() => void} run */
+  #setTimer(name, ms, run) {
+    this.#clearTimers(name);
     this.#timers.set(name, this.clock.after(Math.max(0, ms), () => {
       this.#timers.delete(name);
       run();
@@ -575,7 +583,7 @@ export class Session extends EventTarget {
   }
 
   /** @param {...Timer} names */
-  #stop(...names) {
+  #clearTimers(...names) {
     for (const name of names) {
       this.#timers.get(name)?.();
       this.#timers.delete(name);

@@ -2,7 +2,7 @@
 
 import { en } from './strings/en.js';
 import { ko } from './strings/ko.js';
-import { absent, missing } from './own-media.js';
+import { MISSING_CODES, isMissing } from './own-media.js';
 
 /** @typedef {'ko' | 'en'} Language */
 /** @typedef {typeof en} Strings */
@@ -46,7 +46,7 @@ export function endWords(code, guest) {
  * @param {import('./model.d.ts').Problem} wrong @param {Pick<import('./model.d.ts').AppState, 'devices' | 'choice' | 'problems'>} state
  */
 export function deviceProblem({ code, message, device }, state) {
-  return device && absent.has(code) && missing(state, device) ? t.noDevice[device] : problem(code, message);
+  return device && MISSING_CODES.has(code) && isMissing(state, device) ? t.noDevice[device] : problem(code, message);
 }
 
 /**

@@ -1,6 +1,6 @@
 // What several parts of the board ask about a table.
 
-import { place } from './navigation.js';
+import { navigation } from './navigation.js';
 import { t } from './strings.js';
 import { MINUTE } from './times.js';
 
@@ -19,7 +19,7 @@ const seen = { board: 0, here: 0 };
 
 /** To a table's device check. @param {Table} table */
 export function enter(table) {
-  place.go({ room: table.room, known: true, table: table.id });
+  navigation.go({ room: table.room, known: true, table: table.id });
 }
 
 /** Whether a room is a table's by its name, which nobody has chosen and nobody needs to read. @param {string} room */

@@ -1,4 +1,4 @@
-// What every screen and every larger part of one is: built once, then told each newer state.
+// The base class of screens and larger components: it builds its children once, then updates them from each new state.
 
 import { backend } from './backend.js';
 import { onLanguage } from './strings.js';
@@ -7,7 +7,7 @@ import { onLanguage } from './strings.js';
 
 export class View extends HTMLElement {
   /** @type {(() => void)[]} */
-  #stops = [];
+  #cleanups = [];
   #built = false;
 
   connectedCallback() {
@@ -15,33 +15,35 @@ export class View extends HTMLElement {
       this.#built = true;
       this.build();
     }
-    this.until(backend.subscribe(state => this.update(state)));
-    this.until(onLanguage(() => this.again()));
+    this.onDisconnect(backend.subscribe(state => this.update(state)));
+    this.onDisconnect(onLanguage(() => this.rebuild()));
     this.connected();
   }
 
   disconnectedCallback() {
-    this.#stops.splice(0).forEach(stop => stop());
+    this.#cleanups.splice(0).forEach(cleanup => cleanup());
     this.disconnected();
   }
 
-  /** Runs when this leaves the page. @param {() => void} stop */
-  until(stop) {
-    this.#stops.push(stop);
+  /** Registers a function that runs when this element leaves the page. @param {() => void} cleanup */
+  onDisconnect(cleanup) {
+    this.#cleanups.push(cleanup);
   }
 
-  /** Makes the children; once, and again when the language changes. */
+  /** Makes the children. Called on the first connection and after a change of language. */
   build() {}
 
-  /** @param {AppState} _state */
+  /** Updates the children. Called with the current state after `build`, and with each later state. @param {AppState} _state */
   update(_state) {}
 
+  /** Called when this element enters the page. */
   connected() {}
 
+  /** Called when this element leaves the page. */
   disconnected() {}
 
-  /** In another language; who had the focus has it again. */
-  again() {
+  /** Builds the children in the new language and restores the focus. */
+  rebuild() {
     const focused = document.activeElement?.id;
     this.replaceChildren();
     this.build();

@@ -1,7 +1,7 @@
 // The window's state, assembled from the updates of the channel: node --test app-backend.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ours } from './fakes.mjs';
+import { pageModule } from './fakes.mjs';
 
 class Observer {}
 const timers = [];
@@ -20,7 +20,7 @@ async function started() {
     invoke: (name, args) => (invoked.push([name, args]), Promise.resolve(null)),
     transformCallback: callback => ((send = callback), 1),
   };
-  const { AppBackend } = await ours('app/backend.js');
+  const { AppBackend } = await pageModule('app/backend.js');
   const backend = new AppBackend();
   const states = [];
   backend.start();

@@ -1,9 +1,9 @@
 // Delivery of chat lines in the pages' call code: node --test chat.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Clock, ours } from './fakes.mjs';
+import { Clock, pageModule } from './fakes.mjs';
 
-const { Call } = await ours('shared/call.js');
+const { Call } = await pageModule('shared/call.js');
 
 /** A session; the test is the server. */
 class Fake extends EventTarget {
@@ -43,11 +43,11 @@ const failed = call => call.unsent.map(one => [one.text, one.failed]);
 
 test('a line waits until it comes back from the server', () => {
   const { session, call } = inCall();
-  call.say('one');
-  call.say('two');
+  call.sendChat('one');
+  call.sendChat('two');
   assert.deepEqual(failed(call), [['one', null], ['two', null]]);
   session.says({ type: 'chat', from: 'p2', text: 'one', at: 1 });
-  assert.equal(call.unsent.length, 2, 'somebody else’s is not ours');
+  assert.equal(call.unsent.length, 2, 'a line of another participant is not ours');
   session.says({ type: 'chat', from: 'p1', text: 'one', at: 2 });
   assert.deepEqual(failed(call), [['two', null]]);
 });
@@ -55,7 +55,7 @@ test('a line waits until it comes back from the server', () => {
 test('a line that is written while the connection is broken waits, and is said once', () => {
   const { session, call } = inCall();
   session.hears('disconnected');
-  call.say('meanwhile');
+  call.sendChat('meanwhile');
   assert.deepEqual(session.chats, []);
   assert.deepEqual(failed(call), [['meanwhile', null]]);
   session.hears('resumed', {});
@@ -66,11 +66,11 @@ test('a line that is written while the connection is broken waits, and is said o
 
 test('what was on its way when the server forgot us comes back, what waited is said in the room that is joined again', () => {
   const { session, call } = inCall();
-  call.say('before');
+  call.sendChat('before');
   session.hears('disconnected');
-  call.say('meanwhile');
+  call.sendChat('meanwhile');
   session.hears('lost');
-  call.say('after');
+  call.sendChat('after');
   assert.deepEqual(failed(call), [['before', 'chat_unconfirmed'], ['meanwhile', null], ['after', null]]);
   assert.deepEqual(session.chats, ['before'], 'nothing is said without a room');
   session.hears('welcome', {});
@@ -84,8 +84,8 @@ test('what was on its way when the server forgot us comes back, what waited is s
 
 test('a line that the server refuses says why, and the others go on', () => {
   const { session, call } = inCall();
-  call.say('long');
-  call.say('fine');
+  call.sendChat('long');
+  call.sendChat('fine');
   const [{ seq }] = session.said.filter(one => one.type === 'chat');
   session.says({ type: 'error', code: 'too_large', message: '', about: seq });
   session.says({ type: 'chat', from: 'p1', text: 'fine', at: 2 });
@@ -94,7 +94,7 @@ test('a line that the server refuses says why, and the others go on', () => {
 
 test('lines go out no faster than a server takes them, and one that was too fast is said again', async () => {
   const { session, call, clock } = inCall();
-  for (let n = 0; n < 12; n++) call.say(String(n));
+  for (let n = 0; n < 12; n++) call.sendChat(String(n));
   assert.equal(session.chats.length, 8);
   await clock.pass(1_000);
   assert.equal(session.chats.length, 10);
@@ -109,7 +109,7 @@ test('lines go out no faster than a server takes them, and one that was too fast
 test('a session that takes no more is asked again later', async () => {
   const { session, call, clock } = inCall();
   session.full = true;
-  call.say('patience');
+  call.sendChat('patience');
   assert.deepEqual(failed(call), [['patience', null]]);
   session.full = false;
   await clock.pass(3_000);
@@ -119,7 +119,7 @@ test('a session that takes no more is asked again later', async () => {
 test('an error about something else is not the end of a join', () => {
   const { session, call } = inCall(), ends = [], others = [];
   call.addEventListener('ended', event => ends.push(event.detail));
-  call.addEventListener('refused', event => others.push(event.detail.code));
+  call.addEventListener('rejected', event => others.push(event.detail.code));
   session.hears('lost');
   session.says({ type: 'error', code: 'rate_limited', message: '', about: 77 });
   assert.deepEqual([ends, others], [[], ['rate_limited']]);
@@ -131,15 +131,15 @@ test('an error about something else is not the end of a join', () => {
 test('a call that ends gives back what was not said', () => {
   const { session, call } = inCall();
   session.hears('disconnected');
-  call.say('late');
+  call.sendChat('late');
   session.hears('ended', { code: 'replaced', message: '' });
   assert.deepEqual(failed(call), [['late', 'chat_call_ended']]);
-  assert.throws(() => call.say('later'), { code: 'chat_no_call' });
+  assert.throws(() => call.sendChat('later'), { code: 'chat_no_call' });
 });
 
 test('what waits is bounded', () => {
   const { session, call } = inCall();
   session.hears('disconnected');
-  for (let n = 0; n < 50; n++) call.say('x');
-  assert.throws(() => call.say('x'), { code: 'chat_full' });
+  for (let n = 0; n < 50; n++) call.sendChat('x');
+  assert.throws(() => call.sendChat('x'), { code: 'chat_full' });
 });

@@ -20,7 +20,7 @@ globalThis.CustomEvent ??= class extends Event {
 const addresses = new Map();
 
 /** Imports a module of ui/, such as `shared/protocol.js`, with its imports. It is imported by its text, because Node treats a .js file without a package.json beside it as CommonJS. */
-export const ours = async name => import(await addressOf(path.join(root, 'ui', name)));
+export const pageModule = async name => import(await addressOf(path.join(root, 'ui', name)));
 
 /** @param {string} file */
 function addressOf(file) {
@@ -128,7 +128,7 @@ export class World {
 
   get sent() { return this.socket.sent.filter(message => message.type !== 'ping'); }
 
-  get heard() { return this.events.map(([name]) => name); }
+  get eventNames() { return this.events.map(([name]) => name); }
 
   opened() {
     this.socket.readyState = 1;

@@ -4,9 +4,9 @@ import { after, before, test } from 'node:test';
 import { base, board, scenes } from './scenes.mjs';
 import { open, pause, press } from './window.mjs';
 
-let stage;
-before(async () => { stage = await open(); });
-after(() => stage.close());
+let harness;
+before(async () => { harness = await open(); });
+after(() => harness.close());
 
 const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
 const until = (page, run, ...args) => page.waitForFunction(run, { timeout: 20_000 }, ...args);
@@ -56,7 +56,7 @@ const doing = ['save_settings', 'connect', 'lay_table', 'open_link', 'send_chat'
 
 for (const [name, { state, steps, field, does, leaves }] of Object.entries(fields)) {
   test(`Enter and Escape that belong to the input method do nothing in ${name}`, async () => {
-    const { page } = await stage.page({ state, language: 'ko' });
+    const { page } = await harness.page({ state, language: 'ko' });
     await press(page, steps);
     await page.waitForSelector(field, { visible: true });
     await page.$eval(field, input => { input.focus(); input.select(); });
@@ -86,7 +86,7 @@ for (const [name, { state, steps, field, does, leaves }] of Object.entries(field
 }
 
 test('people are found while a syllable is being composed', async () => {
-  const { page } = await stage.page({ state: { ...base(), board: board([], people) }, language: 'ko' });
+  const { page } = await harness.page({ state: { ...base(), board: board([], people) }, language: 'ko' });
   await page.waitForSelector('#find-people', { visible: true });
   await page.focus('#find-people');
   const method = await inputMethod(page);
@@ -105,7 +105,7 @@ test('people are found while a syllable is being composed', async () => {
 });
 
 test('a limit leaves a syllable alone until it is complete, and counts as the server does', async () => {
-  const { page } = await stage.page({ state: scenes['first-run'].state, language: 'ko' });
+  const { page } = await harness.page({ state: scenes['first-run'].state, language: 'ko' });
   const field = 'form.welcome input[autocomplete=name]', full = '가'.repeat(63);
   await page.focus(field);
   const method = await inputMethod(page);
@@ -127,7 +127,7 @@ test('a limit leaves a syllable alone until it is complete, and counts as the se
 });
 
 test('a long text that is pasted into the chat is cut, and can be sent', async () => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language: 'en' });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
   await press(page, ['#call-chat']);
   const method = await inputMethod(page);
   await method.commit('😀'.repeat(4100));
@@ -138,7 +138,7 @@ test('a long text that is pasted into the chat is cut, and can be sent', async (
 });
 
 test('a line that comes back while a syllable is being composed does not break it', async () => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language: 'ko' });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language: 'ko' });
   await press(page, ['#call-chat']);
   const method = await inputMethod(page);
   await method.compose('바');
@@ -156,7 +156,7 @@ test('a line that comes back while a syllable is being composed does not break i
 });
 
 test('the first run asks for the language, by keyboard too, at once and for good', async () => {
-  const { page, complaints } = await stage.page({ state: scenes['first-run'].state });
+  const { page, complaints } = await harness.page({ state: scenes['first-run'].state });
   const seen = () => page.evaluate(() => ({ heading: document.querySelector('h1').textContent, title: document.title, lang: document.documentElement.lang, focus: document.activeElement.id,
     checked: [...document.querySelectorAll('lr-language input')].filter(one => one.checked).map(one => one.id), name: document.querySelector('form.welcome input[autocomplete=name]').value }));
   assert.deepEqual(await seen(), { heading: 'Welcome to Lunchroom', title: 'Welcome to Lunchroom · Lunchroom', lang: 'en', focus: (await seen()).focus, checked: ['language-system'], name: '' });

@@ -6,16 +6,16 @@ import path from 'node:path';
 import { base, board, scenes, NOON } from './scenes.mjs';
 import { open, pause, press, ui } from './window.mjs';
 
-let stage;
+let harness;
 const words = {};
 before(async () => {
-  stage = await open();
+  harness = await open();
   for (const language of ['en', 'ko']) {
     const source = await readFile(path.join(ui, `shared/strings/${language}.js`), 'utf8');
     words[language] = (await import(`data:text/javascript;base64,${Buffer.from(source).toString('base64')}`))[language];
   }
 });
-after(() => stage.close());
+after(() => harness.close());
 
 const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
 const until = (page, run, ...args) => page.waitForFunction(run, { timeout: 20_000 }, ...args);
@@ -33,11 +33,11 @@ async function pushed(page, change) {
 }
 
 both('a line that waits is grey and not yet in the chat, one that failed is in the field with the reason', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['call-unsent'].state, language });
+  const { page } = await harness.page({ state: scenes['call-unsent'].state, language });
   await press(page, ['#call-chat']);
   await says(page, '.lines.waiting', '저도 갈게요');
   assert.equal(await page.$eval('lr-chat .lines:not(.waiting)', one => one.innerText.includes('저도 갈게요')), false);
-  assert.equal(await page.$eval('lr-chat .heard[role=status]', one => one.textContent), t.linesWait(2));
+  assert.equal(await page.$eval('lr-chat .visually-hidden[role=status]', one => one.textContent), t.linesWait(2));
   await page.type('#chat-input', 'und noch was');
   await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, unsent: [{ number: 1, text: '저도 갈게요', failed: 'chat_unconfirmed' }] } }));
   await until(page, () => document.querySelector('#chat-input').value === '저도 갈게요\nund noch was');
@@ -51,7 +51,7 @@ both('a line that waits is grey and not yet in the chat, one that failed is in t
 });
 
 both('a line that fails while the chat is closed says so, and is in the field when it is opened', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language });
   await pushed(page, state => ({ ...state, call: { ...state.call, unsent: [{ number: 7, text: 'lost?', failed: 'too_large' }] } }));
   await says(page, '.notice.urgent', t.stillInTheField);
   await pushed(page, state => ({ ...state, call: { ...state.call, unsent: [] } }));
@@ -61,7 +61,7 @@ both('a line that fails while the chat is closed says so, and is in the field wh
 });
 
 both('a line that is not taken, and one that is half written, stay', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language });
   await press(page, ['#call-chat']);
   await page.evaluate(() => { window.mock.refuse.send_chat = { code: 'chat_full', message: '' }; });
   await page.type('#chat-input', 'too much');
@@ -74,7 +74,7 @@ both('a line that is not taken, and one that is half written, stay', async (t, l
 });
 
 both('an error keeps a table that is being laid, and is seen in its form', async (t, language) => {
-  const { page } = await stage.page({ state: scenes.board.state, language });
+  const { page } = await harness.page({ state: scenes.board.state, language });
   await page.evaluate(() => { window.mock.refuse.lay_table = { code: 'already_seated', message: '' }; });
   await press(page, ['#lay-table']);
   await page.type('.lay input[type=text]', 'Soup');
@@ -89,7 +89,7 @@ both('an error keeps a table that is being laid, and is seen in its form', async
 });
 
 both('without devices nothing looks on, and one is told once that there are none', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['check-no-devices'].state, language });
+  const { page } = await harness.page({ state: scenes['check-no-devices'].state, language });
   await page.waitForSelector('lr-check');
   for (const id of ['#self-camera', '#self-microphone']) assert.equal(await page.$eval(id, one => one.getAttribute('aria-pressed')), 'false');
   assert.equal(await read(page, 'lr-meter p'), t.noDevice.microphone);
@@ -103,7 +103,7 @@ both('without devices nothing looks on, and one is told once that there are none
 both('made-up devices alone are no camera either, and a failing one is told', async (t, language) => {
   const synthetic = base().devices.filter(one => one.synthetic), link = scenes['check-no-devices'].state.link;
   const problems = ['camera', 'microphone', 'speaker'].map(device => ({ code: `no_${device}`, message: '', device }));
-  const { page } = await stage.page({ state: { ...base(), devices: synthetic, link, problems }, language });
+  const { page } = await harness.page({ state: { ...base(), devices: synthetic, link, problems }, language });
   await page.waitForSelector('lr-check');
   assert.equal((await read(page, 'lr-devices')).includes(t.problems.no_camera), false);
   assert.equal(await page.$eval('lr-devices select', one => one.selectedOptions[0].textContent), t.noDevice.camera);
@@ -114,7 +114,7 @@ both('made-up devices alone are no camera either, and a failing one is told', as
 });
 
 both('in a call a missing camera is off, in one box beside the faces that can be closed, and comes back when it happens again', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['call-no-devices'].state, language });
+  const { page } = await harness.page({ state: scenes['call-no-devices'].state, language });
   await page.waitForSelector('.call-trouble:not([hidden])');
   const boxes = await page.$$eval('.call-trouble p', all => all.map(one => one.innerText));
   assert.deepEqual(boxes, [t.noDevice.camera, t.noDevice.microphone]);
@@ -135,7 +135,7 @@ both('in a call a missing camera is off, in one box beside the faces that can be
 });
 
 both('initials stand where there is no picture yet', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language });
   await page.evaluate(() => document.querySelectorAll('canvas').forEach(one => one.classList.remove('drawn')));
   const seen = await page.$eval('lr-tile:not(.own) .face', one => getComputedStyle(one).display);
   assert.equal(seen, 'grid');
@@ -146,7 +146,7 @@ both('initials stand where there is no picture yet', async (t, language) => {
 
 both('names in the strip stand below the initials', async (t, language) => {
   for (const [width, height, open] of [[1080, 720, false], [390, 760, true]]) {
-    const { page } = await stage.page({ state: scenes['call-faces'].state, language, width, height });
+    const { page } = await harness.page({ state: scenes['call-faces'].state, language, width, height });
     if (open) await press(page, ['#call-chat']);
     else await press(page, scenes['call-faces'].press);
     await pause(300);
@@ -160,7 +160,7 @@ both('names in the strip stand below the initials', async (t, language) => {
 });
 
 both('somebody whose connection is gone is told so, and not to be connecting', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['call-ghost'].state, language });
+  const { page } = await harness.page({ state: scenes['call-ghost'].state, language });
   const troubles = await page.$$eval('lr-tile .why', all => all.map(one => one.innerText));
   assert.deepEqual(troubles.slice(0, 3), [t.lostTile, t.lostTile, '']);
   await press(page, ['#call-people']);
@@ -169,7 +169,7 @@ both('somebody whose connection is gone is told so, and not to be connecting', a
 });
 
 both('who comes and who leaves is said, and the last one is not told to be the first', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language });
   const [anna] = scenes['call-2'].state.call.participants, bo = { ...anna, id: 'q77', key: 'k77', name: 'Bo' };
   await pushed(page, state => ({ ...state, call: { ...state.call, participants: [anna, bo] } }));
   await says(page, '.notice[role=status]', t.theyCame(['Bo']));
@@ -180,7 +180,7 @@ both('who comes and who leaves is said, and the last one is not told to be the f
 });
 
 test('who is back with another id after a break has neither come nor left', async () => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language: 'en' });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
   await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'reconnecting', since_ms: 0 }, participants: [] } }));
   await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, participants: [{ ...scenes['call-2'].state.call.participants[0], id: 'new' }] } }));
   await pause(100);
@@ -189,7 +189,7 @@ test('who is back with another id after a break has neither come nor left', asyn
 });
 
 test('the number at People is an element of its own each time', async () => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language: 'en' });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
   const mark = await page.$('#call-people .badge');
   assert.equal(await mark.evaluate(one => one.dataset.count), '2');
   await pushed(page, state => ({ ...state, call: { ...state.call, participants: [] } }));
@@ -200,7 +200,7 @@ test('the number at People is an element of its own each time', async () => {
 
 test('with the chat open on a phone faces and bar are there', async () => {
   for (const [width, height] of [[390, 760], [480, 360]]) {
-    const { page } = await stage.page({ state: scenes['call-3-chat'].state, language: 'ko', width, height });
+    const { page } = await harness.page({ state: scenes['call-3-chat'].state, language: 'ko', width, height });
     await press(page, ['#call-chat']);
     await pause(200);
     const seen = await page.evaluate(() => ['lr-tile', '#leave', '#call-microphone', '#chat-input'].map(selector => {
@@ -215,7 +215,7 @@ test('with the chat open on a phone faces and bar are there', async () => {
 both('who knocks has a name that can be read, and buttons that are whole', async (t, language) => {
   const { state } = scenes['call-people'];
   for (const panel of [true, false]) for (const width of [1080, 480]) {
-    const { page } = await stage.page({ state, language, width, height: 720 });
+    const { page } = await harness.page({ state, language, width, height: 720 });
     if (panel) await press(page, ['#call-people']);
     await pause(150);
     const cut = await page.evaluate(where => [...document.querySelectorAll(`${where} button, ${where} .name`)].filter(one =>
@@ -226,7 +226,7 @@ both('who knocks has a name that can be read, and buttons that are whole', async
 });
 
 both('a broken link in a call is told, each time', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['call-no-devices'].state, language });
+  const { page } = await harness.page({ state: scenes['call-no-devices'].state, language });
   for (let n = 0; n < 2; n++) {
     await pushed(page, state => ({ ...state, problems: [...state.problems, { code: 'link_room', message: '', device: null }] }));
     await says(page, '.notice.urgent', t.problems.link_room);
@@ -241,7 +241,7 @@ both('a broken link in a call is told, each time', async (t, language) => {
 both('the half hour that runs is laid for now', async (t, language) => {
   const now = Date.parse('2026-11-23T03:29:00Z'); // 12:29 in Seoul
   const later = { id: 't', room: 'later', topic: 'x', place: '', seats: 4, starts_ms: now + 3_600_000, ends_ms: now + 7_200_000, now: false, weekly: false, host: 'p', door: 'open', locked: false, taken: [], taken_count: 0, waiting_count: 0, mine: 'none', in_call: 0 };
-  const { page } = await stage.page({ state: { ...base(), board: { ...board([later], []), now_ms: now } }, language });
+  const { page } = await harness.page({ state: { ...base(), board: { ...board([later], []), now_ms: now } }, language });
   await press(page, ['.shelf.is-now .add']);
   assert.equal(await page.$eval('.shelf.is-now .add', one => one.getAttribute('aria-label')), t.layTableNow);
   assert.equal(await page.$eval('.chip[aria-checked=true]', one => one.textContent), t.now);
@@ -254,7 +254,7 @@ both('the half hour that runs is laid for now', async (t, language) => {
 
 both('times of another zone are told with one’s own', async (t, language) => {
   for (const [zone, own] of [['Asia/Seoul', null], ['Europe/Berlin', '04:00'], ['America/New_York', '22:00']]) {
-    const { page } = await stage.page({ state: scenes.board.state, language, zone });
+    const { page } = await harness.page({ state: scenes.board.state, language, zone });
     const card = (await page.$$eval('lr-card .when', all => all.map(one => one.innerText))).find(text => text.includes('12:00–13:00'));
     const noted = await page.$eval('.day .zone', one => one.hidden);
     assert.equal(noted, own === null, zone);
@@ -265,7 +265,7 @@ both('times of another zone are told with one’s own', async (t, language) => {
 });
 
 both('a server out of reach is told as that, with a way on', async (t, language) => {
-  const { page } = await stage.page({ state: scenes.unreachable.state, language });
+  const { page } = await harness.page({ state: scenes.unreachable.state, language });
   assert.equal(await read(page, '.offline h2'), t.ends.server_unreachable);
   await press(page, ['#connect-again']);
   assert.deepEqual(await calls(page, 'connect'), [{ server: 'wss://lunch.example.org', fingerprint: null }]);
@@ -275,7 +275,7 @@ both('a server out of reach is told as that, with a way on', async (t, language)
 });
 
 both('phones are given a link that they can open', async (t, language) => {
-  const { page } = await stage.page({ state: scenes.hosting.state, language });
+  const { page } = await harness.page({ state: scenes.hosting.state, language });
   await press(page, scenes.hosting.press);
   const links = await page.$$eval('.link-row output', all => all.map(one => one.textContent));
   assert.deepEqual(links, [scenes.hosting.state.hosting.web_link, scenes.hosting.state.hosting.link]);
@@ -286,7 +286,7 @@ both('phones are given a link that they can open', async (t, language) => {
 
 both('one person has one colour', async (t, language) => {
   const hues = async (state, steps, selector) => {
-    const { page } = await stage.page({ state, language });
+    const { page } = await harness.page({ state, language });
     await press(page, steps);
     await page.waitForSelector(selector);
     const found = await page.$eval(selector, one => /hue-\d/.exec(one.className?.baseVal ?? one.className)[0]);
@@ -305,7 +305,7 @@ both('one person has one colour', async (t, language) => {
 
 both('they will hear you is said of a voice that is seen, and of nothing else', async (t, language) => {
   const link = scenes['check-no-devices'].state.link;
-  const { page } = await stage.page({ state: { ...base(), link }, language, setup: () => { window.level = -100; } });
+  const { page } = await harness.page({ state: { ...base(), link }, language, setup: () => { window.level = -100; } });
   await page.waitForSelector('lr-meter');
   await pause(400);
   assert.equal(await read(page, 'lr-meter p'), t.saySomething);
@@ -327,7 +327,7 @@ both('they will hear you is said of a voice that is seen, and of nothing else', 
 });
 
 test('nothing below a dialog scrolls while it is open', async () => {
-  const { page } = await stage.page({ state: scenes['board-full'].state, language: 'en' });
+  const { page } = await harness.page({ state: scenes['board-full'].state, language: 'en' });
   await press(page, ['#lay-table']);
   assert.equal(await page.$eval('.day', one => getComputedStyle(one).overflowY), 'hidden');
   await page.keyboard.press('Escape');
@@ -336,7 +336,7 @@ test('nothing below a dialog scrolls while it is open', async () => {
 });
 
 both('another certificate than the link names is an end, not a try', async (t, language) => {
-  const { page } = await stage.page({ state: scenes['ended-wrong-certificate'].state, language });
+  const { page } = await harness.page({ state: scenes['ended-wrong-certificate'].state, language });
   assert.equal(await read(page, 'h1'), t.ends.wrong_certificate);
   const all = await read(page, 'lr-ended');
   assert.ok(all.includes(t.problems.wrong_certificate) && !all.includes(t.tryingAgain) && !all.includes(t.tryAgain), all);
@@ -344,7 +344,7 @@ both('another certificate than the link names is an end, not a try', async (t, l
 });
 
 both('a calendar entry is a file that the system opens, and text on the clipboard only where no file can be', async (t, language) => {
-  const { page } = await stage.page({ state: scenes.board.state, language });
+  const { page } = await harness.page({ state: scenes.board.state, language });
   const calendar = async () => press(page, ['lr-card .more', '.menu:popover-open button:nth-child(2)']);
   await calendar();
   await says(page, '.notice[role=status]', t.calendarOpened('Downloads/lunchroom-Soup.ics'));

@@ -1,9 +1,9 @@
 // The pages' protocol code with a fake socket, clock and random source: node --test protocol.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Clock, World as Bare, ours } from './fakes.mjs';
+import { Clock, World as Bare, pageModule } from './fakes.mjs';
 
-const { Session } = await ours('shared/protocol.js');
+const { Session } = await pageModule('shared/protocol.js');
 
 const CHALLENGE = { type: 'challenge', nonce: 'BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU', versions: [1] };
 const WELCOME = { type: 'welcome', session: 's1', resume_ms: 30_000, ice_servers: [], limits: { max_message_bytes: 65_536, max_participants: 12, max_chat_chars: 4000 } };
@@ -76,7 +76,7 @@ for (const code of ['rate_limited', 'server_full', 'timeout', 'internal', 'too_s
     await world.clock.pass(300);
     await world.greet();
     assert.equal(world.session.state, 'open');
-    assert.equal(world.heard.includes('ended'), false);
+    assert.equal(world.eventNames.includes('ended'), false);
   });
 }
 
@@ -110,7 +110,7 @@ test('a bye is waited for as long as it says', async () => {
   await world.greet();
   world.session.send(JOIN);
   await world.says({ seq: 0, ack: 1, type: 'bye', code: 'server_stopping', retry_after_ms: 2000 });
-  assert.deepEqual(world.heard, ['welcome', 'disconnected', 'lost']);
+  assert.deepEqual(world.eventNames, ['welcome', 'disconnected', 'lost']);
   await world.clock.pass(1999);
   assert.equal(world.sockets.length, 1);
   await world.clock.pass(300);
@@ -213,7 +213,7 @@ test('a welcome alone in answer to a resume means the same', async () => {
   world.breaks();
   await world.clock.pass(300);
   await world.greet({ ...WELCOME, session: 's2' });
-  assert.deepEqual(world.heard, ['welcome', 'disconnected', 'lost', 'welcome']);
+  assert.deepEqual(world.eventNames, ['welcome', 'disconnected', 'lost', 'welcome']);
   assert.deepEqual(world.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1]]);
 });
 
@@ -222,9 +222,9 @@ test('a session is lost when its time is up, without a server to say so', async 
   await world.greet();
   world.breaks();
   await world.clock.pass(29_900);
-  assert.equal(world.heard.includes('lost'), false);
+  assert.equal(world.eventNames.includes('lost'), false);
   await world.clock.pass(200);
-  assert.equal(world.heard.filter(name => name === 'lost').length, 1);
+  assert.equal(world.eventNames.filter(name => name === 'lost').length, 1);
 });
 
 test('waits grow to five seconds, and begin anew after a connection that held', async () => {

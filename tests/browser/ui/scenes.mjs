@@ -90,7 +90,7 @@ export const scenes = {
   'call-people': { state: inCall([participant(0), participant(3), participant(7)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }, { id: 'l2', name: 'Maximilian-Alexander von und zu Lichtenstein-Hohenberg', key: 'x2' }] }), press: ['#call-people'] },
   'call-knock': { state: inCall([participant(0), participant(3)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }] }) },
   'call-host-leaves': { state: inCall([participant(0), participant(3)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }] }), press: ['#leave'] },
-  'call-figures': { state: inCall([participant(0), participant(3)]), press: ['#call-more', '.menu:popover-open button:nth-last-child(2)'], wait: 4300 },
+  'call-statistics': { state: inCall([participant(0), participant(3)]), press: ['#call-more', '.menu:popover-open button:nth-last-child(2)'], wait: 4300 },
   'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting', since_ms: NOON } }) },
   'call-refused': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), problems: [problem('device_busy', 'camera')] }, levels: { own: -20, q0: -25 } },
   'call-ghost': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'mending' }), participant(5)]) },

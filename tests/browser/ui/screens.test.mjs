@@ -9,9 +9,9 @@ import { base, board, scenes, NOON } from './scenes.mjs';
 import { here, open, pause, press, ui } from './window.mjs';
 
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
-let stage;
-before(async () => { stage = await open(); });
-after(() => stage.close());
+let harness;
+before(async () => { harness = await open(); });
+after(() => harness.close());
 
 const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
 const until = (page, test, ...args) => page.waitForFunction(test, { timeout: 20_000 }, ...args);
@@ -21,7 +21,7 @@ test('every screen is without serious complaints of axe, in both themes', { time
   for (const [name, scene] of Object.entries(scenes)) for (const theme of ['light', 'dark']) {
     if (['board-full', 'call-50'].includes(name) && theme === 'dark') continue;
     await t.test(`${name}, ${theme}`, async () => {
-      const { page, complaints } = await stage.page({ state: scene.state, language: 'ko', theme });
+      const { page, complaints } = await harness.page({ state: scene.state, language: 'ko', theme });
       await press(page, scene.press);
       await pause(150);
       // Not a script tag, which the page's content policy would block.
@@ -38,10 +38,10 @@ test('every screen is without serious complaints of axe, in both themes', { time
 
 test('no screen is wider than its window, at any size and with large letters', { timeout: 900_000 }, async () => {
   for (const [width, height] of [[480, 360], [800, 600], [3840, 2160]]) for (const text_percent of width === 800 ? [100, 200] : [100]) for (const [name, scene] of Object.entries(scenes)) {
-    if (['board-full', 'call-50', 'call-figures'].includes(name)) continue;
-    const { page } = await stage.page({ state: { ...scene.state, settings: { ...scene.state.settings, text_percent } }, language: 'en', width, height });
+    if (['board-full', 'call-50', 'call-statistics'].includes(name)) continue;
+    const { page } = await harness.page({ state: { ...scene.state, settings: { ...scene.state.settings, text_percent } }, language: 'en', width, height });
     await pause(80);
-    const wide = await page.evaluate(() => [...document.querySelectorAll('lunch-room *')].filter(one => one.getBoundingClientRect().right > innerWidth + 2 && getComputedStyle(one).visibility !== 'hidden' && !one.closest('.days, .tiles, .heard, [hidden]') && one.getBoundingClientRect().width > 0)
+    const wide = await page.evaluate(() => [...document.querySelectorAll('lunch-room *')].filter(one => one.getBoundingClientRect().right > innerWidth + 2 && getComputedStyle(one).visibility !== 'hidden' && !one.closest('.days, .tiles, .visually-hidden, [hidden]') && one.getBoundingClientRect().width > 0)
       .map(one => `${one.tagName}.${one.className?.baseVal ?? one.className}`).slice(0, 3));
     assert.deepEqual(wide, [], `${name} at ${width}x${height}, letters ${text_percent} %`);
     await page.close();
@@ -49,7 +49,7 @@ test('no screen is wider than its window, at any size and with large letters', {
 });
 
 test('a whole call by keyboard alone: to the table, join, talk, chat, leave', async () => {
-  const { page } = await stage.page({ state: scenes.board.state, language: 'en' });
+  const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   const tabTo = async id => {
     for (let n = 0; n < 40; n++) {
       if (await page.evaluate(wanted => document.activeElement?.id === wanted, id)) return;
@@ -82,7 +82,7 @@ test('a whole call by keyboard alone: to the table, join, talk, chat, leave', as
 });
 
 test('nothing is asked for before Join but devices for the person itself', async () => {
-  const { page } = await stage.page({ state: scenes['check-strange'].state, language: 'en' });
+  const { page } = await harness.page({ state: scenes['check-strange'].state, language: 'en' });
   await page.waitForSelector('lr-check');
   await pause(500);
   const asked = [...new Set(await page.evaluate(() => window.mock.calls.map(one => one.command)))].sort();
@@ -92,7 +92,7 @@ test('nothing is asked for before Join but devices for the person itself', async
 });
 
 test('the Enter that confirms a syllable does not send it', async () => {
-  const { page } = await stage.page({ state: scenes['call-2'].state, language: 'ko' });
+  const { page } = await harness.page({ state: scenes['call-2'].state, language: 'ko' });
   await press(page, ['#call-chat']);
   await page.evaluate(() => {
     const input = document.querySelector('#chat-input');
@@ -107,7 +107,7 @@ test('the Enter that confirms a syllable does not send it', async () => {
 
 test('markup in names, chat and topics is text', async () => {
   const nasty = '<img src=x onerror="window.hacked=1"><b>x</b>';
-  const { page } = await stage.page({ state: { ...scenes['call-3-chat'].state, settings: { ...base().settings, name: nasty } }, language: 'en' });
+  const { page } = await harness.page({ state: { ...scenes['call-3-chat'].state, settings: { ...base().settings, name: nasty } }, language: 'en' });
   await page.evaluate(name => {
     const { state } = window.mock;
     window.mock.push({ ...state, call: { ...state.call, participants: state.call.participants.map(one => ({ ...one, name })), lobby: [{ id: 'l', name, key: 'k' }] }, board: { ...state.board, tables: state.board.tables.map(table => ({ ...table, topic: name, place: name, taken: table.taken.map(one => ({ ...one, name })) })) } });
@@ -120,7 +120,7 @@ test('markup in names, chat and topics is text', async () => {
 });
 
 test('a table is laid in three presses', async () => {
-  const { page } = await stage.page({ state: scenes.board.state, language: 'en' });
+  const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   await press(page, ['#lay-table', '.chip:nth-child(3)', '.lay button[type=submit]']);
   const [{ draft }] = await calls(page, 'lay_table');
   assert.equal(draft.now, false);
@@ -131,7 +131,7 @@ test('a table is laid in three presses', async () => {
 });
 
 test('who comes too late for a seat is offered the line', async () => {
-  const { page } = await stage.page({ state: scenes.board.state, language: 'en' });
+  const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   await page.evaluate(() => { window.mock.refuse.take_seat = { code: 'table_full', message: '' }; });
   await press(page, ['lr-card .take']);
   await page.waitForSelector('dialog.question');
@@ -143,7 +143,7 @@ test('who comes too late for a seat is offered the line', async () => {
 });
 
 test('“eat now” leads to the table it found, once', async () => {
-  const { page } = await stage.page({ state: { ...base(), board: board([], []) }, language: 'en' });
+  const { page } = await harness.page({ state: { ...base(), board: board([], []) }, language: 'en' });
   await press(page, ['#eat-now']);
   await page.evaluate(since => window.mock.push({ ...window.mock.state, board: { ...window.mock.state.board, waiting: { since_ms: since, with: [] } } }), NOON);
   await page.evaluate(now => {
@@ -159,7 +159,7 @@ test('“eat now” leads to the table it found, once', async () => {
 });
 
 test('a change on a board of 200 tables and 2,000 people is shown within two frames', async () => {
-  const { page } = await stage.page({ state: scenes['board-full'].state, language: 'en' });
+  const { page } = await harness.page({ state: scenes['board-full'].state, language: 'en' });
   await pause(500);
   const figures = await page.evaluate(async () => {
     const kept = document.querySelector('lr-card'), spent = [];
@@ -184,7 +184,7 @@ test('a change on a board of 200 tables and 2,000 people is shown within two fra
 });
 
 test('the focus and what is typed survive news', async () => {
-  const { page } = await stage.page({ state: scenes['board-full'].state, language: 'en' });
+  const { page } = await harness.page({ state: scenes['board-full'].state, language: 'en' });
   await page.click('#find-people');
   await page.keyboard.type('Anna');
   await page.evaluate(() => window.mock.push({ ...window.mock.state, board: { ...window.mock.state.board, people: window.mock.state.board.people.slice(5) } }));
@@ -217,7 +217,7 @@ test('pictures come over the socket with credit after drawing, and “you are mu
   });
   const state = { ...scenes['call-2'].state, frames: { url: `ws://127.0.0.1:${server.address().port}`, token: 'secret' } };
   state.call = { ...state.call, media: { microphone: false, camera: true } };
-  const { page } = await stage.page({ state, language: 'en' });
+  const { page } = await harness.page({ state, language: 'en' });
   await until(page, () => document.querySelectorAll('canvas.drawn').length === 2);
   await page.waitForSelector('.muted-hint:not([hidden])');
   await page.waitForSelector('lr-tile.speaking');
@@ -231,7 +231,7 @@ test('pictures come over the socket with credit after drawing, and “you are mu
 
 test('without a socket pictures come by command, and by hand where the browser draws no I420', async () => {
   for (const setup of [() => {}, () => { delete window.VideoFrame; }, () => { delete window.VideoFrame; const get = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...rest); }; }]) {
-    const { page, complaints } = await stage.page({ state: { ...scenes['call-2'].state, frames: { url: 'ws://127.0.0.1:9', token: 'x' } }, language: 'en', setup });
+    const { page, complaints } = await harness.page({ state: { ...scenes['call-2'].state, frames: { url: 'ws://127.0.0.1:9', token: 'x' } }, language: 'en', setup });
     await page.waitForFunction(() => document.querySelectorAll('canvas.drawn').length === 2, { timeout: 30_000 });
     await page.waitForSelector('lr-tile.speaking', { timeout: 30_000 });
     assert.deepEqual(complaints.filter(one => !/404|WebSocket|WebGL|GL Driver/.test(one)), []);
@@ -240,14 +240,14 @@ test('without a socket pictures come by command, and by hand where the browser d
 });
 
 test('a page tells that it shows more at once, and less when that has stood', async () => {
-  const { page } = await stage.page({ state: base(), language: 'en' });
+  const { page } = await harness.page({ state: base(), language: 'en' });
   const said = await page.evaluate(async () => {
-    const { Sights, PATIENCE_MS, SPACING_MS } = await import('/shared/displayed-sizes.js');
+    const { DisplayedSizes, PATIENCE_MS, SPACING_MS } = await import('/shared/displayed-sizes.js');
     const said = [], steps = [];
     let time = 10_000;
-    const sights = new Sights((id, { max_width, max_height }) => said.push(`${id} ${max_width}x${max_height}`), { now: () => time, after: () => () => {} });
-    const show = (width, height) => sights.show('p1', { max_width: width, max_height: height });
-    const after = ms => { time += ms; sights.look(); steps.push(said.splice(0).join()); };
+    const displayed = new DisplayedSizes((id, { max_width, max_height }) => said.push(`${id} ${max_width}x${max_height}`), { now: () => time, after: () => () => {} });
+    const show = (width, height) => displayed.update('p1', { max_width: width, max_height: height });
+    const after = ms => { time += ms; displayed.sendDue(); steps.push(said.splice(0).join()); };
     show(0, 0); after(PATIENCE_MS - 1);             // not laid out yet
     show(640, 360); after(0);                       // the first
     show(650, 366); after(60_000);                  // nearly the same
@@ -256,8 +256,8 @@ test('a page tells that it shows more at once, and less when that has stood', as
     show(600, 338); after(SPACING_MS - 1); after(1);
     show(0, 0); after(PATIENCE_MS / 2); show(600, 338); after(60_000);
     show(0, 0); after(PATIENCE_MS);
-    sights.clear(); show(100, 100); after(0);       // another seat
-    sights.forget('p1'); after(60_000);
+    displayed.clear(); show(100, 100); after(0);       // another seat
+    displayed.remove('p1'); after(60_000);
     return steps;
   });
   assert.deepEqual(said, ['', 'p1 640x360', '', '', 'p1 320x180', '', 'p1 400x225', '', 'p1 600x338', '', '', 'p1 0x0', 'p1 100x100', '']);
@@ -265,7 +265,7 @@ test('a page tells that it shows more at once, and less when that has stood', as
 });
 
 test('pictures have the colours that their numbers mean, by tables as by the formula and as the browser draws them', async () => {
-  const { page } = await stage.page({ state: base(), language: 'en' });
+  const { page } = await harness.page({ state: base(), language: 'en' });
   const far = await page.evaluate(async () => {
     const { toRgba } = await import('/shared/frames/rgba.js');
     const painters = await import('/shared/frames/painter.js');
@@ -308,7 +308,7 @@ test('pictures have the colours that their numbers mean, by tables as by the for
 
 test('a community’s secret is kept with its server, and makes a member of who connects', async () => {
   const state = { ...base(), board: null, session: { kind: 'open', server: 'wss://lunch.example.org/' }, settings: { ...base().settings, servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'Ours' }], server: 0 } };
-  const { page } = await stage.page({ state, language: 'en' });
+  const { page } = await harness.page({ state, language: 'en' });
   await press(page, ['#give-secret']);
   await page.keyboard.type('tea at four');
   await page.keyboard.press('Enter');
@@ -340,7 +340,7 @@ test('both languages fill the same gaps', async () => {
 });
 
 test('a reminder shows the way to its table, and a table that opens brings its device check', async () => {
-  const { page } = await stage.page({ state: scenes['board-reminded'].state, language: 'en' });
+  const { page } = await harness.page({ state: scenes['board-reminded'].state, language: 'en' });
   await page.waitForSelector('lr-reminders:not([hidden])');
   assert.match(await page.$eval('lr-reminders', one => one.innerText), /“Rust study” starts in five minutes/);
   await page.click('#reminder-close');
@@ -358,7 +358,7 @@ test('a reminder shows the way to its table, and a table that opens brings its d
 
 test('a reminder during a call says so and moves nobody', async () => {
   const { state } = scenes['call-2'];
-  const { page } = await stage.page({ state, language: 'en' });
+  const { page } = await harness.page({ state, language: 'en' });
   await page.bringToFront();
   await page.evaluate(() => window.mock.push({ ...window.mock.state, reminders: [{ number: 1, kind: 'begins', table: 'x', room: 'elsewhere', topic: 'Soup', starts_ms: 0 }] }));
   await page.waitForSelector('lr-reminders:not([hidden])');
@@ -369,14 +369,14 @@ test('a reminder during a call says so and moves nobody', async () => {
 
 test('a server named at the start stands in the first run', async () => {
   const settings = { ...base().settings, name: '', servers: [{ url: 'ws://10.0.0.7:7077', fingerprint: null, name: '' }], server: 0 };
-  const { page } = await stage.page({ state: { ...base(), session: { kind: 'closed', problem: null }, settings }, language: 'en' });
+  const { page } = await harness.page({ state: { ...base(), session: { kind: 'closed', problem: null }, settings }, language: 'en' });
   await page.waitForSelector('lr-first-run, form.welcome');
   assert.equal(await page.$eval('form.welcome input[inputmode=url]', one => one.value), 'ws://10.0.0.7:7077');
   await page.close();
 });
 
 test('names are made of letters as readers know them', async () => {
-  const { page } = await stage.page({ state: base(), language: 'en' });
+  const { page } = await harness.page({ state: base(), language: 'en' });
   const seen = await page.evaluate(async names => {
     const { initials } = await import('/shared/avatar.js');
     return names.map(initials);
@@ -387,7 +387,7 @@ test('names are made of letters as readers know them', async () => {
 
 test('somebody is found by either spelling of their name', async () => {
   const people = [...Array(20).keys()].map(n => ({ id: `p${n}`, name: n === 7 ? '박지훈' : `Person ${n}`, presence: 'free' }));
-  const { page } = await stage.page({ state: { ...base(), board: board([], people) }, language: 'en' });
+  const { page } = await harness.page({ state: { ...base(), board: board([], people) }, language: 'en' });
   await page.waitForSelector('#find-people', { visible: true });
   for (const typed of ['박지', '박지'.normalize('NFD'), ' 박지훈 ']) {
     await page.$eval('#find-people', (field, text) => { field.value = text; field.dispatchEvent(new Event('input')); }, typed);
@@ -399,7 +399,7 @@ test('somebody is found by either spelling of their name', async () => {
 
 test('a host whom others need is asked before leaving, and may stay', async () => {
   for (const language of ['en', 'ko']) {
-    const { page } = await stage.page({ state: scenes['call-knock'].state, language });
+    const { page } = await harness.page({ state: scenes['call-knock'].state, language });
     const left = async () => (await calls(page, 'leave')).length;
     await page.keyboard.down('Control');
     await page.keyboard.down('Shift');
@@ -428,7 +428,7 @@ test('a host whom others need is asked before leaving, and may stay', async () =
 test('who is no host, or alone, leaves without a question', async () => {
   const { state } = scenes['call-2'];
   for (const call of [state.call, { ...state.call, host: 'q3' }, { ...scenes['call-alone'].state.call, host: 'q-me' }]) {
-    const { page } = await stage.page({ state: { ...state, call }, language: 'en' });
+    const { page } = await harness.page({ state: { ...state, call }, language: 'en' });
     await press(page, ['#leave']);
     await until(page, () => window.mock.calls.some(one => one.command === 'leave'));
     assert.equal(await page.$('dialog[open]'), null);
@@ -439,7 +439,7 @@ test('who is no host, or alone, leaves without a question', async () => {
 test('who knocks is told whether somebody can open', async () => {
   const { state } = scenes.knocking, full = { ...scenes.board.state.board };
   full.tables = full.tables.map((table, n) => n === 0 ? { ...table, room: 'friday-soup', in_call: 2 } : table);
-  const { page } = await stage.page({ state: { ...state, board: full }, language: 'en' });
+  const { page } = await harness.page({ state: { ...state, board: full }, language: 'en' });
   const words = () => page.$eval('lr-knocking [role=status]', one => one.textContent);
   assert.match(await words(), /host .* away for a moment/);
   await page.evaluate(() => window.mock.push({ ...window.mock.state, call: { ...window.mock.state.call, host: 'q3' } }));

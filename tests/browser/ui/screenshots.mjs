@@ -7,11 +7,11 @@ import { open, pause, press } from './window.mjs';
 const [folder, which = 'all', languages = 'en,ko', themes = 'light,dark', sizes = '1280x800'] = process.argv.slice(2);
 if (!folder) throw new Error('where to?');
 await mkdir(folder, { recursive: true });
-const stage = await open();
+const harness = await open();
 const wanted = which === 'all' ? Object.keys(scenes) : which.split(',');
 for (const name of wanted) for (const language of languages.split(',')) for (const theme of themes.split(',')) for (const size of sizes.split(',')) {
   const [width, height] = size.split('x').map(Number), scene = scenes[name];
-  const { page, complaints } = await stage.page({ state: scene.state, language, theme, width, height });
+  const { page, complaints } = await harness.page({ state: scene.state, language, theme, width, height });
   const file = path.join(folder, `${name}-${language}-${theme}-${size}.png`);
   try {
     await press(page, scene.press);
@@ -26,4 +26,4 @@ for (const name of wanted) for (const language of languages.split(',')) for (con
   if (complaints.length) console.log(`${path.basename(file)}:`, ...new Set(complaints));
   await page.close();
 }
-await stage.close();
+await harness.close();

@@ -1,12 +1,12 @@
 // The test vectors in docs/protocol, which the Rust client and server run too: node --test vectors.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Clock, World, ours, vectors } from './fakes.mjs';
+import { Clock, World, pageModule, vectors } from './fakes.mjs';
 
-const [{ Session }, { BoardFold }, { Sights }, { Unsent }, { Renewals, isAnotherConnection }] =
-  await Promise.all(['protocol', 'board-fold', 'displayed-sizes', 'unsent', 'renewal'].map(name => ours(`shared/${name}.js`)));
-const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom }, { serverOf, isPrivate, originOf, roomOf }, { hidesParameter }, { readable }] =
-  await Promise.all(['shared/text.js', 'shared/avatar.js', 'shared/tables.js', 'shared/server.js', 'guest/invitation.js', 'shared/sanitize.js'].map(ours));
+const [{ Session }, { BoardFold }, { DisplayedSizes }, { Unsent }, { ReplacementLimits, isAnotherConnection }] =
+  await Promise.all(['protocol', 'board-fold', 'displayed-sizes', 'unsent', 'replacement'].map(name => pageModule(`shared/${name}.js`)));
+const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom }, { serverOf, isPrivate, originOf, roomOf }, { hidesParameter }, { sanitizeMessage }] =
+  await Promise.all(['shared/text.js', 'shared/avatar.js', 'shared/tables.js', 'shared/server.js', 'guest/invitation.js', 'shared/sanitize.js'].map(pageModule));
 const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions] =
   await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session'].map(name => vectors(`${name}.json`)));
 
@@ -130,10 +130,10 @@ for (const { name, starts_ms, at } of tables) {
 for (const { name, shown, until_ms, sent } of sizes) {
   test(`sizes: ${name}`, async () => {
     const clock = new Clock(), start = clock.now(), seen = [];
-    const sights = new Sights((id, { max_width, max_height }) => seen.push([clock.now() - start, max_width, max_height]), clock);
+    const displayed = new DisplayedSizes((id, { max_width, max_height }) => seen.push([clock.now() - start, max_width, max_height]), clock);
     for (const [at, max_width, max_height] of shown) {
       await clock.pass(start + at - clock.now());
-      sights.show('p2', { max_width, max_height });
+      displayed.update('p2', { max_width, max_height });
     }
     await clock.pass(start + until_ms - clock.now());
     assert.deepEqual(seen, sent);
@@ -150,8 +150,8 @@ for (const { name, steps, until_ms, sent, unsent } of lines) {
     };
     const say = () => {
       stop();
-      if (connected) own.say(clock.now(), send);
-      const due = connected ? own.due(clock.now()) : null;
+      if (connected) own.sendDue(clock.now(), send);
+      const due = connected ? own.dueAt(clock.now()) : null;
       stop = due === null ? () => {} : clock.after(due - clock.now(), say);
     };
     for (const step of steps) {
@@ -159,8 +159,8 @@ for (const { name, steps, until_ms, sent, unsent } of lines) {
       if ('connected' in step) connected = step.connected;
       if ('queue_full' in step) full = step.queue_full;
       if ('write' in step) assert.equal(codeOf(() => own.push(step.write)), step.refused ?? null);
-      if (step.repeated) own.repeated();
-      if (step.error) own.refused(clock.now(), step.error.about, step.error.code);
+      if (step.repeated) own.confirmed();
+      if (step.error) own.rejected(clock.now(), step.error.about, step.error.code);
       if (step.session_lost) own.sessionLost();
       if (step.call_ended) own.callEnded();
       if (step.drop) own.drop(step.drop);
@@ -178,15 +178,15 @@ for (const { name, before, offer, another } of connections.offers) {
 }
 
 test('connections are made anew after the pauses of the vectors', () => {
-  const renewals = new Renewals();
+  const limits = new ReplacementLimits();
   let now = 0;
   const pauses = connections.pauses.map(([stood]) => {
     if (stood !== null) {
-      renewals.connected(now);
+      limits.connected(now);
       now += stood;
-      renewals.interrupted(now);
+      limits.interrupted(now);
     }
-    const pause = renewals.pause();
+    const pause = limits.nextBackoff();
     now += pause;
     return [stood, pause];
   });
@@ -194,15 +194,15 @@ test('connections are made anew after the pauses of the vectors', () => {
 });
 
 test('new connections are accepted as often as the vectors say', () => {
-  const renewals = new Renewals();
-  assert.deepEqual(connections.accepted.map(([at]) => [at, renewals.grant(at)]), connections.accepted);
+  const limits = new ReplacementLimits();
+  assert.deepEqual(connections.accepted.map(([at]) => [at, limits.accept(at)]), connections.accepted);
 });
 
 for (const { name, steps } of boards.cases) {
   test(`board: ${name}`, () => {
     const fold = new BoardFold(boards.you);
     for (const [at, { news, changed, state }] of steps.entries()) {
-      assert.equal(fold.handle(readable(news)), changed, `step ${at}`);
+      assert.equal(fold.handle(sanitizeMessage(news)), changed, `step ${at}`);
       expect(fold.state(), state, `step ${at}`);
     }
   });

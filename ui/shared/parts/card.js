@@ -6,7 +6,7 @@ import { icon } from '../icons.js';
 import { problem, t } from '../strings.js';
 import { enter, isMine, isOpen } from '../tables.js';
 import { clock, ownTime, zoneOr } from '../times.js';
-import { announce, tried } from './notices.js';
+import { announce, attempt } from './notices.js';
 import { ask } from './dialog.js';
 import { menu } from './menu.js';
 import { roundTable } from './round-table.js';
@@ -112,15 +112,15 @@ export class Card extends HTMLElement {
       await backend.call('take_seat', { table: table.id, wait: full });
       announce(full ? t.onTheWaitList : t.seatTaken(table.topic || t.table));
     } catch (error) {
-      if (full || /** @type {{ code?: string }} */ (error).code !== 'table_full') return void tried(Promise.reject(error));
+      if (full || /** @type {{ code?: string }} */ (error).code !== 'table_full') return void attempt(Promise.reject(error));
       if (await ask({ title: t.someoneQuicker, words: problem('table_full'), yes: t.joinWaitList })) {
-        if (await tried(backend.call('take_seat', { table: table.id, wait: true }).then(() => true))) announce(t.onTheWaitList);
+        if (await attempt(backend.call('take_seat', { table: table.id, wait: true }).then(() => true))) announce(t.onTheWaitList);
       }
     }
   }
 
   async #leave() {
-    if (this.table && await tried(backend.call('leave_seat', { table: this.table.id }).then(() => true))) announce(t.seatLeft);
+    if (this.table && await attempt(backend.call('leave_seat', { table: this.table.id }).then(() => true))) announce(t.seatLeft);
   }
 
   /** @returns {import('./menu.js').Item[]} */
@@ -140,7 +140,7 @@ export class Card extends HTMLElement {
   async #delete(table) {
     const others = table.taken_count - 1;
     if (others > 0 && !await ask({ title: t.deleteTable, words: t.deleteTableSure(others), yes: t.deleteTable, danger: true })) return;
-    if (await tried(backend.call('delete_table', { table: table.id }).then(() => true))) announce(t.tableDeleted);
+    if (await attempt(backend.call('delete_table', { table: table.id }).then(() => true))) announce(t.tableDeleted);
   }
 }
 customElements.define('lr-card', Card);

@@ -24,7 +24,7 @@ export class Chat extends View {
     this.#isComposing = false;
     this.lines = h('ol', { class: 'lines', role: 'list' });
     this.waiting = h('ol', { class: 'lines waiting', role: 'list', 'aria-live': 'off', 'aria-label': t.notSeenYet });
-    this.heard = h('p', { class: 'heard', role: 'status' });
+    this.heard = h('p', { class: 'visually-hidden', role: 'status' });
     this.log = h('div', { class: 'log', role: 'log', 'aria-label': t.chat, tabindex: 0 }, this.lines, this.waiting);
     this.none = h('p', { class: 'quiet none', text: t.nobodyWrote });
     this.input = h('textarea', { id: 'chat-input', rows: 1, placeholder: t.writeSomething, 'aria-label': t.writeSomething });
@@ -69,7 +69,7 @@ export class Chat extends View {
 
   connected() {
     draft.enter(state().call.room);
-    this.until(draft.onReturn(() => this.#takeBack()));
+    this.onDisconnect(draft.onReturn(() => this.#takeBack()));
     this.#draft();
     if (this.log) this.log.scrollTop = this.log.scrollHeight;
   }

@@ -40,7 +40,7 @@ export class Day extends View {
 
   connected() {
     const timer = setInterval(() => this.update(state()), 20_000);
-    this.until(() => clearInterval(timer));
+    this.onDisconnect(() => clearInterval(timer));
   }
 
   /** @param {AppState} state */
@@ -67,7 +67,7 @@ export class Day extends View {
   #strip(days, chosen, today, byDay) {
     if (!this.strip) return;
     keyed(this.strip, days, day => day, day => h('button', { type: 'button', role: 'tab', id: `day-${day}`, 'aria-controls': 'day-panel', onclick: () => this.#choose(day) },
-      h('span', { class: 'weekday', 'aria-hidden': 'true' }), h('span', { class: 'number', 'aria-hidden': 'true', text: dayNumber(day) }), h('span', { class: 'count', 'aria-hidden': 'true' }), h('span', { class: 'heard' })),
+      h('span', { class: 'weekday', 'aria-hidden': 'true' }), h('span', { class: 'number', 'aria-hidden': 'true', text: dayNumber(day) }), h('span', { class: 'count', 'aria-hidden': 'true' }), h('span', { class: 'visually-hidden' })),
     (element, day) => {
       const tables = byDay.get(day) ?? [], mine = tables.some(table => table.mine === 'seat' || table.mine === 'host');
       attribute(element, 'aria-selected', String(day === chosen));

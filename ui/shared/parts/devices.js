@@ -3,10 +3,10 @@
 import { backend, state } from '../backend.js';
 import { h, id, keyed, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { absent, missing } from '../own-media.js';
+import { MISSING_CODES, isMissing } from '../own-media.js';
 import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
-import { tried } from './notices.js';
+import { attempt } from './notices.js';
 
 /** @typedef {import('../model.d.ts').DeviceKind} DeviceKind */
 /** @typedef {import('../model.d.ts').AppState} AppState */
@@ -19,8 +19,8 @@ export class Devices extends View {
   build() {
     this.pickers = [this.#picker('camera', t.camera), this.#picker('microphone', t.microphone), this.#picker('speaker', t.speaker)];
     this.append(h('div', { class: 'row' },
-      h('button', { type: 'button', class: 'small', onclick: () => tried(backend.call('test_sound')) }, icon('speaker'), t.testSound),
-      h('button', { type: 'button', class: 'small plain', onclick: () => tried(backend.call('refresh_devices')) }, t.lookAgain)));
+      h('button', { type: 'button', class: 'small', onclick: () => attempt(backend.call('test_sound')) }, icon('speaker'), t.testSound),
+      h('button', { type: 'button', class: 'small plain', onclick: () => attempt(backend.call('refresh_devices')) }, t.lookAgain)));
   }
 
   connected() {
@@ -33,7 +33,7 @@ export class Devices extends View {
     for (const { kind, select, none, trouble } of this.pickers) {
       const some = devices.filter(device => device.kind === kind);
       const usual = some.find(device => device.default);
-      const without = missing(now, kind);
+      const without = isMissing(now, kind);
       const options = [{ id: '', name: without ? t.noDevice[kind] : usual ? t.systemDefault(usual.name) : t.systemDefaultPlain }, ...some];
       keyed(select, options, option => option.id, option => h('option', { value: option.id }), (element, option) => text(element, option.name));
       const chosen = choice[kind] ?? '';
@@ -43,7 +43,7 @@ export class Devices extends View {
       shown(none, some.length === 0);
       const wrong = problems.find(p => p.device === kind);
       // That there is none is said already.
-      const said = wrong !== undefined && absent.has(wrong.code) && without;
+      const said = wrong !== undefined && MISSING_CODES.has(wrong.code) && without;
       shown(trouble, wrong !== undefined && !said);
       text(trouble, wrong && !said ? deviceProblem(wrong, now) : '');
     }
@@ -55,7 +55,7 @@ export class Devices extends View {
     const select = h('select', { id: name, onchange: () => choose() });
     const none = h('p', { class: 'quiet', text: t.noDevice[kind], hidden: true });
     const trouble = h('p', { class: 'trouble', role: 'status', hidden: true });
-    const choose = () => tried(backend.call('select_devices', { choice: { ...state().choice, [kind]: select.value || null } }));
+    const choose = () => attempt(backend.call('select_devices', { choice: { ...state().choice, [kind]: select.value || null } }));
     this.append(h('div', { class: 'field' }, h('label', { for: name, text: label }), select, none, trouble));
     return { kind, select, none, trouble };
   }

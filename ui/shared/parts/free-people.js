@@ -51,7 +51,7 @@ export class FreePeople extends View {
   connected() {
     const observer = new ResizeObserver(() => this.#draw());
     if (this.window) observer.observe(this.window);
-    this.until(() => observer.disconnect());
+    this.onDisconnect(() => observer.disconnect());
   }
 
   /** @param {AppState} state */

@@ -5,7 +5,7 @@ import { h, id, s, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
-import { tried } from './notices.js';
+import { attempt } from './notices.js';
 import { openDialog } from './dialog.js';
 import { copyText } from './table-links.js';
 
@@ -36,7 +36,7 @@ export class HostingPanel extends View {
       start.addEventListener('click', async () => {
         start.disabled = true;
         text(start, t.oneMoment);
-        await tried(backend.call('host_here'));
+        await attempt(backend.call('host_here'));
         start.disabled = false;
         text(start, t.startHosting);
       });
@@ -51,7 +51,7 @@ export class HostingPanel extends View {
       linkRow(t.forTheApp, hosting.link, true),
       hosting.addresses.length ? h('p', { class: 'quiet', text: t.addresses(hosting.addresses.join(', ')) }) : null,
       h('details', {}, h('summary', { text: t.fingerprint }), h('p', { class: 'mono', text: hosting.fingerprint })),
-      h('div', { class: 'actions' }, h('button', { type: 'button', class: 'danger-text', text: t.stopHosting, onclick: () => tried(backend.call('stop_hosting')) })),
+      h('div', { class: 'actions' }, h('button', { type: 'button', class: 'danger-text', text: t.stopHosting, onclick: () => attempt(backend.call('stop_hosting')) })),
     ].filter(part => part !== null));
   }
 }

@@ -2,7 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { t } from '../strings.js';
-import { tried } from './notices.js';
+import { attempt } from './notices.js';
 import { ask } from './dialog.js';
 
 /** One question at a time, however often it is wished. */
@@ -13,7 +13,7 @@ export async function leave() {
   if (asking) return;
   asking = true;
   const goes = await sure().finally(() => { asking = false; });
-  if (goes) await tried(backend.call('leave'));
+  if (goes) await attempt(backend.call('leave'));
 }
 
 /** @returns {Promise<boolean>} */

@@ -1,51 +1,56 @@
-// What is said by the way: a quiet line at the window's edge, which screen readers speak too.
+// Notices at the edge of the window, which screen readers also speak.
 
 import { h, text } from '../dom.js';
 import { t, problem } from '../strings.js';
 import { icon } from '../icons.js';
 
-/** How long a line stays, ms; longer ones stay longer. */
-const STAY_MS = 4000, EACH_LETTER_MS = 50;
-/** Urgent ones at a time; the oldest goes. */
-const MOST_ALARMS = 3;
+/** A status line stays for this time, plus a time for each UTF-16 unit, ms. */
+const STAY_MS = 4000, PER_UNIT_MS = 50;
+/** Error notices shown at a time. A further one removes the oldest. */
+const MAX_ERRORS = 3;
 
 const line = h('p');
-const polite = h('div', { class: 'notice', role: 'status', hidden: true }, line);
-const urgent = h('div', { class: 'alarms', role: 'alert' });
+const status = h('div', { class: 'notice', role: 'status', hidden: true }, line);
+const errors = h('div', { class: 'errors', role: 'alert' });
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
-let gone;
+let hideTimer;
 
-/** Puts the lines on the page, with others of the kind. @param {HTMLElement} page @param {HTMLElement[]} more */
+/** Adds the notices to the page, after other elements of the same kind. @param {HTMLElement} page @param {HTMLElement[]} more */
 export function placeNotices(page, ...more) {
-  page.append(h('div', { class: 'notices' }, ...more, polite, urgent));
+  page.append(h('div', { class: 'notices' }, ...more, status, errors));
 }
 
-/** @param {string} words @param {{ heard?: boolean }} [how] heard: for screen readers alone, where the screen shows it anyway */
-export function announce(words, { heard = false } = {}) {
-  polite.classList.toggle('heard', heard);
-  polite.hidden = false;
+/**
+ * Shows a status line for a few seconds.
+ * @param {string} words
+ * @param {{ visuallyHidden?: boolean }} [options] visuallyHidden: only for screen readers, because the screen shows the
+ *   change anyway
+ */
+export function announce(words, { visuallyHidden = false } = {}) {
+  status.classList.toggle('visually-hidden', visuallyHidden);
+  status.hidden = false;
   text(line, '');
   text(line, words);
-  clearTimeout(gone);
-  gone = setTimeout(() => { polite.hidden = true; }, STAY_MS + words.length * EACH_LETTER_MS);
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => { status.hidden = true; }, STAY_MS + words.length * PER_UNIT_MS);
 }
 
-/** What could not be done; stays until it is closed. @param {string} words */
-export function alarm(words) {
-  const same = [...urgent.children].find(one => one.firstChild?.textContent === words);
+/** Shows an error until the person closes it. @param {string} words */
+export function showError(words) {
+  const same = [...errors.children].find(one => one.firstChild?.textContent === words);
   same?.remove();
   const one = h('div', { class: 'notice urgent' }, h('p', { text: words }), h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => one.remove() }, icon('close')));
-  urgent.append(one);
-  while (urgent.childElementCount > MOST_ALARMS) urgent.firstElementChild?.remove();
+  errors.append(one);
+  while (errors.childElementCount > MAX_ERRORS) errors.firstElementChild?.remove();
 }
 
-/** Runs a command and says so when it is refused. @param {Promise<any>} command @returns {Promise<any>} undefined when refused */
-export async function tried(command) {
+/** Waits for a command and shows its error, if any. @param {Promise<any>} command @returns {Promise<any>} the command's result; undefined after an error */
+export async function attempt(command) {
   try {
     return await command;
   } catch (error) {
     const { code = 'internal', message = String(error) } = /** @type {{ code?: string, message?: string }} */ (error ?? {});
-    alarm(problem(code, message));
+    showError(problem(code, message));
   }
 }

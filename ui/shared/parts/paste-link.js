@@ -3,7 +3,7 @@
 import { backend } from '../backend.js';
 import { h, id } from '../dom.js';
 import { t } from '../strings.js';
-import { tried } from './notices.js';
+import { attempt } from './notices.js';
 import { openDialog } from './dialog.js';
 
 export function pasteLink() {
@@ -11,7 +11,7 @@ export function pasteLink() {
   const input = h('input', { id: name, type: 'text', autocomplete: 'off', spellcheck: 'false', placeholder: 'lunchroom://join/…', required: true });
   const dialog = openDialog({ title: t.openLink, class: 'question', body: [h('form', { onsubmit: async (/** @type {Event} */ event) => {
     event.preventDefault();
-    if (await tried(backend.call('open_link', { link: input.value.trim() }).then(() => true))) dialog.close();
+    if (await attempt(backend.call('open_link', { link: input.value.trim() }).then(() => true))) dialog.close();
   } },
   h('div', { class: 'field' }, h('label', { for: name, text: t.link }), input),
   h('p', { class: 'quiet', text: t.openLinkHint }),

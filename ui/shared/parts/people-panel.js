@@ -7,7 +7,7 @@ import { ownMedia } from '../own-media.js';
 import { avatar } from '../avatar.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
-import { announce, tried } from './notices.js';
+import { announce, attempt } from './notices.js';
 import { ask } from './dialog.js';
 import { menu } from './menu.js';
 import { copyRoomLink } from './table-links.js';
@@ -21,7 +21,7 @@ export class PeoplePanel extends View {
     this.lobby = h('ul', { class: 'lobby', role: 'list', 'aria-label': t.atTheDoor });
     this.door = h('section', { class: 'door', hidden: true }, h('h3', { text: t.atTheDoor }), this.lobby);
     this.list = h('ul', { class: 'in-call', role: 'list', 'aria-label': t.inTheCall });
-    this.lock = h('button', { type: 'button', class: 'small', id: 'lock', onclick: () => tried(backend.call('lock', { locked: !state().call.locked })) }, icon('lock'), h('span'));
+    this.lock = h('button', { type: 'button', class: 'small', id: 'lock', onclick: () => attempt(backend.call('lock', { locked: !state().call.locked })) }, icon('lock'), h('span'));
     this.append(this.door, h('h3', { text: t.inTheCall }), this.list,
       h('div', { class: 'row wrap' }, h('button', { type: 'button', class: 'small', onclick: () => copyRoomLink(state().call.room) }, icon('link'), t.copyLink), this.lock));
   }
@@ -50,7 +50,7 @@ export class PeoplePanel extends View {
     const more = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': `${t.more}: ${name}`, hidden: true }, icon('more'));
     const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'quiet' }), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more);
     if (!own) menu(more, () => [
-      { words: t.muteThem, icon: 'microphoneOff', run: () => tried(backend.call('mute', { id }).then(() => announce(t.mutedThem(name)))) },
+      { words: t.muteThem, icon: 'microphoneOff', run: () => attempt(backend.call('mute', { id }).then(() => announce(t.mutedThem(name)))) },
       { words: t.sendOut, icon: 'remove', danger: true, run: () => sendOut(id, name) },
     ]);
     return item;
@@ -74,11 +74,11 @@ function fillRow(item, row, host) {
 /** Somebody at the door, with both answers. @param {Knocker} one */
 export function knocker({ id, name, key }) {
   return h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto', text: name }), h('span', { class: 'quiet at-door', text: t.isAtTheDoor }),
-    h('button', { type: 'button', class: 'small', 'aria-label': `${t.refuse}: ${name}`, text: t.refuse, onclick: () => tried(backend.call('refuse', { id })) }),
-    h('button', { type: 'button', class: 'primary small', 'aria-label': `${t.admit}: ${name}`, text: t.admit, onclick: () => tried(backend.call('admit', { id })) }));
+    h('button', { type: 'button', class: 'small', 'aria-label': `${t.refuse}: ${name}`, text: t.refuse, onclick: () => attempt(backend.call('refuse', { id })) }),
+    h('button', { type: 'button', class: 'primary small', 'aria-label': `${t.admit}: ${name}`, text: t.admit, onclick: () => attempt(backend.call('admit', { id })) }));
 }
 
 /** @param {string} id @param {string} name */
 async function sendOut(id, name) {
-  if (await ask({ title: t.sendOut, words: t.sendOutSure(name), yes: t.sendOut, danger: true })) await tried(backend.call('remove', { id }));
+  if (await ask({ title: t.sendOut, words: t.sendOutSure(name), yes: t.sendOut, danger: true })) await attempt(backend.call('remove', { id }));
 }

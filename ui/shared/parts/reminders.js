@@ -4,7 +4,7 @@
 import { backend } from '../backend.js';
 import { h, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { place } from '../navigation.js';
+import { navigation } from '../navigation.js';
 import { t } from '../strings.js';
 import { isOpen, serverNow } from '../tables.js';
 import { View } from '../view.js';
@@ -29,8 +29,8 @@ export class Reminders extends View {
   connected() {
     const look = () => backend.state && this.update(backend.state);
     addEventListener('focus', look);
-    this.until(() => removeEventListener('focus', look));
-    this.until(place.onMove(look));
+    this.onDisconnect(() => removeEventListener('focus', look));
+    this.onDisconnect(navigation.onChange(look));
   }
 
   /** @param {AppState} state */
@@ -42,10 +42,10 @@ export class Reminders extends View {
     if (!one) return;
     const { call, board } = state;
     const busy = ['joining', 'knocking', 'joined', 'reconnecting'].includes(call.stage.kind);
-    const there = one.kind !== 'deleted' && one.room === (busy ? call.room : place.target?.room);
+    const there = one.kind !== 'deleted' && one.room === (busy ? call.room : navigation.target?.room);
     if (there) return this.#putAway();
     const opens = one.kind === 'begins' || one.kind === 'seated';
-    const idle = !busy && !place.target && !state.link && !document.querySelector('dialog[open]');
+    const idle = !busy && !navigation.target && !state.link && !document.querySelector('dialog[open]');
     if (opens && idle && document.hasFocus()) return this.#go();
     text(words, t.reminders[one.kind](one.topic || t.yourTable));
     const table = board?.tables.find(table => table.id === one.table);
@@ -55,7 +55,7 @@ export class Reminders extends View {
   #go() {
     const one = this.#newest;
     this.#putAway();
-    if (one) place.go({ room: one.room, known: true, table: one.table });
+    if (one) navigation.go({ room: one.room, known: true, table: one.table });
   }
 
   #putAway() {

@@ -2,7 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
-import { place } from '../navigation.js';
+import { navigation } from '../navigation.js';
 import { originOf, roomOf } from '../server.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
@@ -19,7 +19,7 @@ export class RoomField extends View {
       const room = roomOf(input.value);
       shown(wrong, !room);
       text(wrong, room ? '' : t.problems.bad_room);
-      if (room) place.go({ room, known: true });
+      if (room) navigation.go({ room, known: true });
       else input.focus();
     } },
     h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),

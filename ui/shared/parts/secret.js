@@ -4,7 +4,7 @@ import { backend, state } from '../backend.js';
 import { h, id } from '../dom.js';
 import { LIMITS, limitInput } from '../input-limit.js';
 import { t } from '../strings.js';
-import { tried } from './notices.js';
+import { attempt } from './notices.js';
 import { openDialog } from './dialog.js';
 
 /** @typedef {import('../model.d.ts').KnownServer} KnownServer */
@@ -24,9 +24,9 @@ export function askSecret(server) {
     event.preventDefault();
     const { settings } = state(), secret = input.value.trim() || null;
     const servers = settings.servers.map(one => one.url === server.url && one.fingerprint === server.fingerprint ? { ...one, secret } : one);
-    if (!await tried(backend.call('save_settings', { settings: { ...settings, servers } }).then(() => true))) return;
+    if (!await attempt(backend.call('save_settings', { settings: { ...settings, servers } }).then(() => true))) return;
     dialog.close();
-    await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
+    await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
   } }, field, h('div', { class: 'actions' }, h('button', { type: 'submit', class: 'primary', text: t.enterSecret })))] });
   input.focus();
 }

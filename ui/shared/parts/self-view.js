@@ -3,7 +3,7 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, shown, text } from '../dom.js';
 import { draw, icon } from '../icons.js';
-import { missing, working } from '../own-media.js';
+import { isMissing, workingMedia } from '../own-media.js';
 import { avatar } from '../avatar.js';
 import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
@@ -29,8 +29,8 @@ export class SelfView extends View {
 
   /** What is on of what is wished: devices that are missing or fail are not. @returns {Media} */
   get working() {
-    const now = state(), { microphone, camera } = working(this.media, now.problems);
-    return { microphone: microphone && !missing(now, 'microphone'), camera: camera && !missing(now, 'camera') };
+    const now = state(), { microphone, camera } = workingMedia(this.media, now.problems);
+    return { microphone: microphone && !isMissing(now, 'microphone'), camera: camera && !isMissing(now, 'camera') };
   }
 
   build() {
@@ -53,7 +53,7 @@ export class SelfView extends View {
     const { settings, problems, you } = now;
     if (!this.picture || !this.face || !this.words || !this.microphone || !this.camera) return;
     const wrong = problems.find(p => p.device === 'camera');
-    const without = missing(now, 'camera'), on = this.working, seen = on.camera;
+    const without = isMissing(now, 'camera'), on = this.working, seen = on.camera;
     if (seen !== (this.picture.firstChild !== null)) this.picture.replaceChildren(...(seen ? [new PictureView({ kind: 'own' })] : []));
     shown(this.picture, seen);
     const name = this.name || settings.name;
@@ -64,7 +64,7 @@ export class SelfView extends View {
     text(this.words, wrong ? deviceProblem(wrong, now) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
     toggle(this.microphone, on.microphone, 'microphone', t.microphone, t.onOff);
     toggle(this.camera, on.camera, 'camera', t.camera, t.onOff);
-    this.meter?.tell(on.microphone ? 'on' : missing(now, 'microphone') ? 'missing' : 'off');
+    this.meter?.tell(on.microphone ? 'on' : isMissing(now, 'microphone') ? 'missing' : 'off');
   }
 
   /** @param {Partial<Media>} change */

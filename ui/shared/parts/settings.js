@@ -7,7 +7,7 @@ import { LIMITS, limitInput } from '../input-limit.js';
 import { originOf, serverOf } from '../server.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
-import { announce, tried } from './notices.js';
+import { announce, attempt } from './notices.js';
 import { Devices } from './devices.js';
 import { ask, openDialog } from './dialog.js';
 import { askSecret } from './secret.js';
@@ -23,7 +23,7 @@ export function openSettings() {
 }
 
 /** @param {Partial<Settings>} change */
-const save = change => tried(backend.call('save_settings', { settings: { ...state().settings, ...change } }));
+const save = change => attempt(backend.call('save_settings', { settings: { ...state().settings, ...change } }));
 
 export class SettingsPanel extends View {
   /** How each control follows the settings. @type {((settings: Settings) => void)[]} */
@@ -109,7 +109,7 @@ export class SettingsPanel extends View {
         text(use, now ? t.inUse : t.use);
         use.disabled = now;
         attribute(item, 'aria-current', now ? 'true' : null);
-        use.onclick = async () => { await save({ server: n }); await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })); };
+        use.onclick = async () => { await save({ server: n }); await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })); };
         gone.onclick = () => {
           const servers = settings.servers.filter((_, other) => other !== n);
           const at = settings.server === null || settings.server === n ? (servers.length ? 0 : null) : settings.server > n ? settings.server - 1 : settings.server;
@@ -126,7 +126,7 @@ export class SettingsPanel extends View {
       // One that is known keeps its fingerprint and secret.
       const known = servers.findIndex(one => originOf(one.url) === originOf(typed.url)), server = servers[known] ?? typed;
       await save(known < 0 ? { servers: [...servers, server], server: servers.length } : { server: known });
-      await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
+      await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
     } }, input, h('button', { type: 'submit', class: 'small', text: t.add }));
     return h('div', {}, list, add);
   }
@@ -140,10 +140,10 @@ export function shortcuts() {
 
 async function forget() {
   if (!await ask({ title: t.forgetMe, words: t.forgetMeSure, yes: t.forgetMe, danger: true })) return;
-  if (await tried(backend.call('forget_me').then(() => true))) announce(t.forgotten);
+  if (await attempt(backend.call('forget_me').then(() => true))) announce(t.forgotten);
 }
 
 async function exportLog() {
-  const file = await tried(backend.call('export_log').then(path => path ?? true));
+  const file = await attempt(backend.call('export_log').then(path => path ?? true));
   if (file) announce(typeof file === 'string' ? t.logSavedAs(file) : t.logSaved);
 }

@@ -1,4 +1,4 @@
-// Keys of the call. By the key's place and not its letter: a Korean layout types ㅡ where M is.
+// Shortcuts of the call. By the key's place and not its letter: a Korean layout types ㅡ where M is.
 
 import { composing } from '../dom.js';
 import { state } from '../backend.js';
@@ -12,7 +12,7 @@ import { state } from '../backend.js';
  * @property {() => void} leave
  */
 
-export class Keys {
+export class Shortcuts {
   /** Space is held and opened the microphone. */
   #talking = false;
 

@@ -1,4 +1,4 @@
-// Figures of the call, for those who like them.
+// Statistics of the call, for those who like them.
 
 import { h, keyed, text } from '../dom.js';
 import { t } from '../strings.js';
@@ -8,7 +8,7 @@ import { state } from '../backend.js';
 /** @typedef {import('../model.d.ts').PersonStats} PersonStats */
 /** @typedef {{ key: string, title: string, rows: [string, string][] }} Block */
 
-export class Figures extends HTMLElement {
+export class Statistics extends HTMLElement {
   /** @param {Stats | null} now @param {Stats | null} before */
   show(now, before) {
     // It scrolls: the keyboard must get there too.
@@ -17,12 +17,12 @@ export class Figures extends HTMLElement {
     if (this.firstChild instanceof Text) this.replaceChildren();
     const seconds = before ? (now.at_ms - before.at_ms) / 1000 : 0;
     keyed(this, [own(now, before, seconds), ...now.people.map(person => block(person, before?.people.find(one => one.id === person.id), seconds))], one => one.key,
-      one => h('section', {}, h('h3', { dir: 'auto', text: one.title }), h('dl', { class: 'figures' })),
+      one => h('section', {}, h('h3', { dir: 'auto', text: one.title }), h('dl', { class: 'statistics' })),
       (section, one) => keyed(/** @type {Element} */ (section.lastElementChild), one.rows, row => row[0],
         row => h('div', {}, h('dt', { text: row[0] }), h('dd')), (line, row) => text(/** @type {Node} */ (line.lastChild), row[1])));
   }
 }
-customElements.define('lr-figures', Figures);
+customElements.define('lr-statistics', Statistics);
 
 /** @param {Stats} now @param {Stats | null} before @param {number} seconds @returns {Block} */
 function own(now, before, seconds) {

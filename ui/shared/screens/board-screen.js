@@ -7,7 +7,7 @@ import { Day } from '../parts/day.js';
 import { FreePeople } from '../parts/free-people.js';
 import { openHosting } from '../parts/hosting.js';
 import { layTable } from '../parts/lay-table.js';
-import { announce, tried } from '../parts/notices.js';
+import { announce, attempt } from '../parts/notices.js';
 import { menu } from '../parts/menu.js';
 import { RoomField } from '../parts/room-field.js';
 import { roundTable } from '../parts/round-table.js';
@@ -59,10 +59,10 @@ export class BoardScreen extends View {
 
   connected() {
     const timer = setInterval(() => backend.state && this.#nextTable(backend.state.board), 10_000);
-    this.until(() => clearInterval(timer));
+    this.onDisconnect(() => clearInterval(timer));
     const key = (/** @type {KeyboardEvent} */ event) => { if (event.key === 'Escape' && this.#narrow) this.#drawer(false); };
     this.addEventListener('keydown', key);
-    this.until(() => this.removeEventListener('keydown', key));
+    this.onDisconnect(() => this.removeEventListener('keydown', key));
   }
 
   /** @param {AppState} state */
@@ -126,7 +126,7 @@ export class BoardScreen extends View {
         h('button', { type: 'button', text: t.settings, onclick: openSettings }),
         backend.shell === 'app' && (wrong || session.kind === 'closed') ? h('button', { type: 'button', id: 'host-here', text: t.hostHere, onclick: openHosting }) : null,
         server && (wrong || session.kind === 'closed') ? h('button', { type: 'button', class: 'primary', id: 'connect-again', text: wrong ? t.tryAgain : t.connect,
-          onclick: () => tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));
+          onclick: () => attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));
   }
 
   /** What the big button says. */
@@ -142,12 +142,12 @@ export class BoardScreen extends View {
   }
 
   async #eat() {
-    if (await tried(backend.call('eat_now', { with: [...this.#with] }).then(() => true))) announce(t.looking);
+    if (await attempt(backend.call('eat_now', { with: [...this.#with] }).then(() => true))) announce(t.looking);
   }
 
   #presence() {
     const on = this.presence?.getAttribute('aria-checked') === 'true';
-    tried(backend.call('set_presence', { presence: on ? 'away' : 'free' }));
+    attempt(backend.call('set_presence', { presence: on ? 'away' : 'free' }));
   }
 
   /** @param {BoardState} board */
@@ -163,7 +163,7 @@ export class BoardScreen extends View {
       h('span', { class: 'pulse' }), h('div', {},
         h('strong', { text: t.looking }),
         h('span', { class: 'quiet', text: [t.since(localClock(waiting.since_ms)), names.length ? t.withPeople(names) : t.freeCount(free_count)].join(' · ') })),
-      h('button', { type: 'button', class: 'small', text: t.stop, onclick: () => tried(backend.call('stop_waiting')) }));
+      h('button', { type: 'button', class: 'small', text: t.stop, onclick: () => attempt(backend.call('stop_waiting')) }));
   }
 
   /** "Eat now" found a table: on to its device check, once. @param {BoardState} board */

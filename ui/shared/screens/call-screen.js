@@ -3,13 +3,13 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { draw, icon } from '../icons.js';
-import { missing, ownMedia } from '../own-media.js';
-import { announce, tried } from '../parts/notices.js';
+import { isMissing, ownMedia } from '../own-media.js';
+import { announce, attempt } from '../parts/notices.js';
 import { Chat, othersLines } from '../parts/chat.js';
 import { Devices } from '../parts/devices.js';
 import { openDialog } from '../parts/dialog.js';
-import { Figures } from '../parts/statistics.js';
-import { Keys } from '../parts/shortcuts.js';
+import { Statistics } from '../parts/statistics.js';
+import { Shortcuts } from '../parts/shortcuts.js';
 import { grid, pair, stage, strip } from '../parts/layout.js';
 import { menu } from '../parts/menu.js';
 import { VOICE } from '../parts/meter.js';
@@ -28,7 +28,7 @@ import { View } from '../view.js';
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').Stats} Stats */
 /** @typedef {import('../parts/tile.js').Person} Person */
-/** @typedef {'chat' | 'people' | 'figures'} Panel */
+/** @typedef {'chat' | 'people' | 'statistics'} Panel */
 
 const STATS_MS = 2000;
 /** Lower than this pictures stand in one row: there is a panel below them. */
@@ -95,17 +95,17 @@ export class CallScreen extends View {
 
   connected() {
     this.#read = othersLines();
-    this.until(backend.levels(levels => this.#hear(levels)));
+    this.onDisconnect(backend.levels(levels => this.#hear(levels)));
     const observer = new ResizeObserver(() => this.#lay());
     if (this.tiles) observer.observe(this.tiles);
-    this.until(() => observer.disconnect());
+    this.onDisconnect(() => observer.disconnect());
     const timer = setInterval(() => this.#measure(), STATS_MS);
-    this.until(() => clearInterval(timer));
-    const keys = new Keys({
-      toggle: what => this.#toggle(what), talk: on => tried(backend.call('set_microphone', { on })),
+    this.onDisconnect(() => clearInterval(timer));
+    const keys = new Shortcuts({
+      toggle: what => this.#toggle(what), talk: on => attempt(backend.call('set_microphone', { on })),
       open: panel => this.#open(panel), view: () => this.#turn(), leave,
     });
-    this.until(() => keys.end());
+    this.onDisconnect(() => keys.end());
     this.#measure();
   }
 
@@ -126,7 +126,7 @@ export class CallScreen extends View {
     this.classList.toggle('away', away !== null);
     this.#trouble(state);
     keyed(knock, this.#panel === 'people' ? [] : call.lobby, one => one.id, one => knocker(one));
-    if (call.lobby.length > this.#lobby) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name), { heard: true });
+    if (call.lobby.length > this.#lobby) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name), { visuallyHidden: true });
     this.#lobby = call.lobby.length;
     const own = ownMedia(state);
     press(micro, own.microphone, t.microphone);
@@ -147,7 +147,7 @@ export class CallScreen extends View {
     const unread = wrong.filter(one => !this.#away.has(troubleKey(one)));
     shown(this.trouble, unread.length > 0);
     keyed(/** @type {Element} */ (this.trouble.firstElementChild), unread, troubleKey, () => h('p'),
-      (line, one) => text(line, one.device && !missing(state, one.device) ? `${t[one.device]}: ${deviceProblem(one, state)}` : deviceProblem(one, state)));
+      (line, one) => text(line, one.device && !isMissing(state, one.device) ? `${t[one.device]}: ${deviceProblem(one, state)}` : deviceProblem(one, state)));
   }
 
   /** Who came and who left is said. @param {AppState['call']} call */
@@ -280,7 +280,7 @@ export class CallScreen extends View {
   /** @param {'microphone' | 'camera'} what */
   #toggle(what) {
     const on = !ownMedia(state())[what];
-    tried(backend.call(what === 'microphone' ? 'set_microphone' : 'set_camera', { on }).then(() => announce(t.onOff(what === 'microphone' ? t.microphone : t.camera, on), { heard: true })));
+    attempt(backend.call(what === 'microphone' ? 'set_microphone' : 'set_camera', { on }).then(() => announce(t.onOff(what === 'microphone' ? t.microphone : t.camera, on), { visuallyHidden: true })));
   }
 
   /** @param {Panel | null} panel again: closes it */
@@ -303,11 +303,11 @@ export class CallScreen extends View {
   #fill(panel) {
     if (!this.panelTitle || !this.panelBody || !this.side) return;
     shown(this.side, true);
-    text(this.panelTitle, { chat: t.chat, people: t.people, figures: t.statistics }[panel]);
-    const body = { chat: () => new Chat(), people: () => new PeoplePanel(), figures: () => new Figures() }[panel]();
+    text(this.panelTitle, { chat: t.chat, people: t.people, statistics: t.statistics }[panel]);
+    const body = { chat: () => new Chat(), people: () => new PeoplePanel(), statistics: () => new Statistics() }[panel]();
     this.panelBody.replaceChildren(body);
     if (body instanceof Chat) body.focusInput();
-    else if (body instanceof Figures) body.show(this.#stats, this.#before);
+    else if (body instanceof Statistics) body.show(this.#stats, this.#before);
     if (!(body instanceof Chat)) { this.panelTitle.tabIndex = -1; this.panelTitle.focus(); }
   }
 
@@ -318,8 +318,8 @@ export class CallScreen extends View {
       { words: t.devices, icon: 'speaker', run: devices },
       { words: this.#view === 'stage' ? t.viewGrid : t.viewStage, icon: this.#view === 'stage' ? 'grid' : 'stage', run: () => this.#turn() },
       { words: t.copyLink, icon: 'link', run: () => copyRoomLink(call.room) },
-      ...(host ? [{ words: call.locked ? t.unlock : t.lock, icon: /** @type {const} */ ('lock'), run: () => tried(backend.call('lock', { locked: !call.locked })) }] : []),
-      { words: t.statistics, icon: 'figures', run: () => this.#open('figures') },
+      ...(host ? [{ words: call.locked ? t.unlock : t.lock, icon: /** @type {const} */ ('lock'), run: () => attempt(backend.call('lock', { locked: !call.locked })) }] : []),
+      { words: t.statistics, icon: 'statistics', run: () => this.#open('statistics') },
       { words: t.settings, icon: 'settings', run: openSettings },
     ];
   }
@@ -331,7 +331,7 @@ export class CallScreen extends View {
 
   #turn() {
     this.#view = this.#view === 'stage' ? 'grid' : 'stage';
-    announce(this.#view === 'stage' ? t.viewStage : t.viewGrid, { heard: true });
+    announce(this.#view === 'stage' ? t.viewStage : t.viewGrid, { visuallyHidden: true });
     this.#lay();
   }
 
@@ -344,7 +344,7 @@ export class CallScreen extends View {
       return; // figures are by the way: without them there are no bars' words, and nothing else
     }
     const shownNow = this.panelBody?.firstChild;
-    if (shownNow instanceof Figures) shownNow.show(this.#stats, this.#before);
+    if (shownNow instanceof Statistics) shownNow.show(this.#stats, this.#before);
     if (this.isConnected) this.update(state());
   }
 }

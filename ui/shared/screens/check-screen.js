@@ -4,12 +4,12 @@ import { backend, state } from '../backend.js';
 import { composing, h, id, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { LIMITS, limitInput } from '../input-limit.js';
-import { tried } from '../parts/notices.js';
+import { attempt } from '../parts/notices.js';
 import { Devices } from '../parts/devices.js';
 import { Meter } from '../parts/meter.js';
 import { roundTable } from '../parts/round-table.js';
 import { SelfView } from '../parts/self-view.js';
-import { place } from '../navigation.js';
+import { navigation } from '../navigation.js';
 import { hostOf } from '../server.js';
 import { problem, t } from '../strings.js';
 import { roomTitle } from '../tables.js';
@@ -117,17 +117,17 @@ export class CheckScreen extends View {
     }
     const { room, server, fingerprint, invite } = this.target;
     const remembered = { ...settings, name, camera_on: this.media.camera, microphone_on: this.media.microphone };
-    if (this.input || this.target.known) await tried(backend.call('save_settings', { settings: remembered }));
-    if (now.link) place.target = this.target;
-    await tried(backend.call('join', { room, server: server ?? null, fingerprint: fingerprint ?? null, invite: invite ?? null, media: this.self?.working ?? this.media }));
+    if (this.input || this.target.known) await attempt(backend.call('save_settings', { settings: remembered }));
+    if (now.link) navigation.target = this.target;
+    await attempt(backend.call('join', { room, server: server ?? null, fingerprint: fingerprint ?? null, invite: invite ?? null, media: this.self?.working ?? this.media }));
     if (now.link) await backend.call('dismiss_link').catch(() => {});
   }
 
   async #back() {
     const { call, link } = state();
-    if (call.stage.kind === 'joining') await tried(backend.call('leave'));
+    if (call.stage.kind === 'joining') await attempt(backend.call('leave'));
     if (link) await backend.call('dismiss_link').catch(() => {});
-    place.go(null);
+    navigation.go(null);
   }
 }
 customElements.define('lr-check', CheckScreen);

@@ -3,7 +3,7 @@
 import { backend, state } from '../backend.js';
 import { h } from '../dom.js';
 import { roundTable } from '../parts/round-table.js';
-import { place } from '../navigation.js';
+import { navigation } from '../navigation.js';
 import { endWords, t } from '../strings.js';
 import { View } from '../view.js';
 
@@ -21,8 +21,8 @@ export class EndedScreen extends View {
       h('h1', { text: heads[code] ?? t.callEnded }),
       h('p', { class: 'lead', text: endWords(code, backend.shell === 'guest') }),
       h('div', { class: 'actions' },
-        h('button', { type: 'button', class: again ? '' : 'primary', text: backend.shell === 'guest' ? t.back : t.home, onclick: () => place.go(null) }),
-        again ? h('button', { type: 'button', class: 'primary', text: t.tryAgain, onclick: () => place.go(place.target ?? { room: call.room, known: true }) }) : null)));
+        h('button', { type: 'button', class: again ? '' : 'primary', text: backend.shell === 'guest' ? t.back : t.home, onclick: () => navigation.go(null) }),
+        again ? h('button', { type: 'button', class: 'primary', text: t.tryAgain, onclick: () => navigation.go(navigation.target ?? { room: call.room, known: true }) }) : null)));
   }
 }
 customElements.define('lr-ended', EndedScreen);

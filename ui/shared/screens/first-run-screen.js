@@ -3,7 +3,7 @@
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
 import { LIMITS, limitInput } from '../input-limit.js';
-import { tried } from '../parts/notices.js';
+import { attempt } from '../parts/notices.js';
 import { LanguageChoice } from '../parts/language.js';
 import { Meter } from '../parts/meter.js';
 import { roundTable } from '../parts/round-table.js';
@@ -89,22 +89,22 @@ export class FirstRun extends View {
     const name = this.name?.value.trim() ?? '';
     if (!name) return this.#say(t.nameMissing, this.name);
     const next = { ...settings, name };
-    if (link) return tried(backend.call('save_settings', { settings: next }));
+    if (link) return attempt(backend.call('save_settings', { settings: next }));
     if (this.#where === 'here') {
       this.#busy(true);
-      if (await tried(backend.call('save_settings', { settings: next }).then(() => true))) await tried(backend.call('host_here'));
+      if (await attempt(backend.call('save_settings', { settings: next }).then(() => true))) await attempt(backend.call('host_here'));
       return this.#busy(false);
     }
     const typed = this.server?.value.trim() ?? '';
     if (/^lunchroom:|\/r\//.test(typed)) {
       // Somebody pasted the link they were sent: it says more than a server does.
-      if (await tried(backend.call('save_settings', { settings: next }).then(() => true))) await tried(backend.call('open_link', { link: typed }));
+      if (await attempt(backend.call('save_settings', { settings: next }).then(() => true))) await attempt(backend.call('open_link', { link: typed }));
       return;
     }
     const server = serverOf(typed);
     if (!server) return this.#say(t.serverMissing, this.server);
-    await tried(backend.call('save_settings', { settings: { ...next, servers: [{ ...server, secret: this.secret?.value.trim() || null }], server: 0 } }));
-    await tried(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
+    await attempt(backend.call('save_settings', { settings: { ...next, servers: [{ ...server, secret: this.secret?.value.trim() || null }], server: 0 } }));
+    await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
   }
 
   /** @param {boolean} yes */

@@ -2,7 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { h, text } from '../dom.js';
-import { tried } from '../parts/notices.js';
+import { attempt } from '../parts/notices.js';
 import { PictureView } from '../parts/picture.js';
 import { tableOf } from '../parts/table-links.js';
 import { ownMedia } from '../own-media.js';
@@ -21,7 +21,7 @@ export class KnockingScreen extends View {
       h('div', { class: 'doorway' }, ownMedia(state()).camera ? new PictureView({ kind: 'own' }) : avatar(settings.name, you.key || settings.name)),
       h('h1', { text: t.knocking }), this.dots,
       h('p', { class: 'quiet', text: t.hostSees(settings.name) }),
-      h('button', { type: 'button', text: t.cancel, onclick: () => tried(backend.call('leave')) })));
+      h('button', { type: 'button', text: t.cancel, onclick: () => attempt(backend.call('leave')) })));
   }
 
   /** @param {AppState} state */

@@ -20,7 +20,7 @@ const FILES: &[&str] = &[
     "vectors.test.mjs",
     "protocol.test.mjs",
     "chat.test.mjs",
-    "renewal.test.mjs",
+    "replacement.test.mjs",
     "app-backend.test.mjs",
     "texts.test.mjs",
     "guest.test.mjs",

@@ -1,9 +1,9 @@
-// Replacing connections in the pages' call code: node --test renewal.test.mjs
+// Replacing connections in the pages' call code: node --test replacement.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ours } from './fakes.mjs';
+import { pageModule } from './fakes.mjs';
 
-const { Renewals, isAnotherConnection } = await ours('shared/renewal.js');
+const { ReplacementLimits, isAnotherConnection } = await pageModule('shared/replacement.js');
 
 const sdp = ({ session = '42', print = 'AA:BB', ufrag = 'abcd', first = '' } = {}) =>
   ['v=0', `o=- ${session} 2 IN IP4 127.0.0.1`, 's=-', ...first ? [first] : [], `a=fingerprint:sha-256 ${print}`, 'm=audio 9 UDP/TLS/RTP/SAVPF 111', `a=ice-ufrag:${ufrag}`, ''].join('\r\n');
@@ -27,8 +27,8 @@ test('an ICE restart is no other connection, and neither is another number of th
 });
 
 test('the other side gets four at once, and then one in ten seconds', () => {
-  const renewals = new Renewals();
-  const granted = at => Array.from({ length: 10 }, () => renewals.grant(at)).filter(Boolean).length;
+  const limits = new ReplacementLimits();
+  const granted = at => Array.from({ length: 10 }, () => limits.accept(at)).filter(Boolean).length;
   assert.equal(granted(1_000_000), 4);
   assert.equal(granted(1_009_999), 0);
   assert.equal(granted(1_010_000), 1);
@@ -37,12 +37,12 @@ test('the other side gets four at once, and then one in ten seconds', () => {
 });
 
 test('the pause grows to a minute, and is short again once a connection has stood', () => {
-  const renewals = new Renewals();
-  assert.deepEqual(Array.from({ length: 8 }, () => renewals.pause()), [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
-  renewals.connected(0);
-  renewals.interrupted(29_999);
-  assert.equal(renewals.pause(), 60_000, 'one that breaks as soon as it stands');
-  renewals.connected(100_000);
-  renewals.interrupted(130_000);
-  assert.equal(renewals.pause(), 1000);
+  const limits = new ReplacementLimits();
+  assert.deepEqual(Array.from({ length: 8 }, () => limits.nextBackoff()), [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
+  limits.connected(0);
+  limits.interrupted(29_999);
+  assert.equal(limits.nextBackoff(), 60_000, 'one that breaks as soon as it stands');
+  limits.connected(100_000);
+  limits.interrupted(130_000);
+  assert.equal(limits.nextBackoff(), 1000);
 });
