@@ -1,5 +1,5 @@
-// The window's side of the app: what changes of the state comes over a channel, commands are `invoke`, pictures come over a
-// socket of this machine. All truth is in Rust.
+// The backend of the app's window. Changes of the state arrive over a Tauri channel, commands are sent with `invoke`, and
+// pictures arrive over a loopback socket. Rust owns the state.
 
 import { FrameSource } from './frame-source.js';
 
@@ -8,13 +8,13 @@ import { FrameSource } from './frame-source.js';
 /** @typedef {import('../shared/model.d.ts').AppState} AppState */
 /** @typedef {import('../shared/model.d.ts').Picture} Picture */
 /**
- * @typedef {object} Internals  what Tauri puts into the page
+ * @typedef {object} Internals  Tauri's interface in the page
  * @property {(command: string, args?: object, options?: object) => Promise<any>} invoke
  * @property {(callback: (message: any) => void, once?: boolean) => number} transformCallback
  */
 
-/** How often the server of the settings is asked for by itself, at the start. */
-const GREETING_MS = 300;
+/** Delay before the automatic connection at the start, and between checks for the first state. */
+const AUTOCONNECT_MS = 300;
 
 /** @implements {Backend} */
 export class AppBackend {
@@ -25,16 +25,16 @@ export class AppBackend {
   /** @type {Set<(state: AppState) => void>} */
   #listeners = new Set();
   /** @type {Set<(levels: Levels) => void>} */
-  #levels = new Set();
+  #levelListeners = new Set();
   #internals = /** @type {{ __TAURI_INTERNALS__: Internals }} */ (/** @type {unknown} */ (globalThis)).__TAURI_INTERNALS__;
   #frames = new FrameSource({
     invoke: (command, args) => this.#internals.invoke(command, args),
-    levels: levels => this.#levels.forEach(listener => listener(levels)),
+    levels: levels => this.#levelListeners.forEach(listener => listener(levels)),
   });
 
   start() {
     this.#internals.invoke('subscribe', { channel: this.#channel((update, last) => this.#update(update, last)) }).catch(error => console.error('subscribe', error));
-    setTimeout(() => this.#greet(), GREETING_MS);
+    setTimeout(() => this.#autoconnect(), AUTOCONNECT_MS);
   }
 
   /** @param {(state: AppState) => void} listener */
@@ -56,13 +56,13 @@ export class AppBackend {
 
   /** @param {(levels: Levels) => void} listener */
   levels(listener) {
-    this.#levels.add(listener);
-    return () => this.#levels.delete(listener);
+    this.#levelListeners.add(listener);
+    return () => this.#levelListeners.delete(listener);
   }
 
   /**
-   * @param {Partial<AppState>} update  the parts that changed, at first all of them; the other parts stay the same objects
-   * @param {boolean} last  whether no later update is there yet: states that are overtaken are not drawn
+   * @param {Partial<AppState>} update  the fields that changed, at first all of them; the other fields keep their objects
+   * @param {boolean} last  whether this is the newest update; older states are not drawn
    */
   #update(update, last) {
     const state = /** @type {AppState} */ ({ ...this.state, ...update });
@@ -73,36 +73,36 @@ export class AppBackend {
       try {
         listener(state);
       } catch (error) {
-        console.error('a part of the window', error); // the others are told all the same
+        console.error('state listener', error); // an error in one component must not stop the others
       }
     }
   }
 
-  /** The board is what the window opens with: the session to the chosen server is asked for once. */
-  #greet() {
+  /** Connects to the server of the settings once, because the window opens with its board. */
+  #autoconnect() {
     const { state } = this;
-    if (!state) return void setTimeout(() => this.#greet(), GREETING_MS);
+    if (!state) return void setTimeout(() => this.#autoconnect(), AUTOCONNECT_MS);
     const server = state.settings.server === null ? undefined : state.settings.servers[state.settings.server];
     if (state.session.kind !== 'closed' || state.session.problem || !server || !state.settings.name) return;
     this.call('connect', { server: server.url, fingerprint: server.fingerprint }).catch(error => console.warn('connect', error));
   }
 
   /**
-   * A Tauri channel as `@tauri-apps/api` makes it: messages are numbered and may come in another order.
+   * Creates a Tauri channel, like `@tauri-apps/api`. Its messages are numbered and may arrive out of order.
    * @param {(message: any, last: boolean) => void} received
    */
   #channel(received) {
     let next = 0;
     /** @type {Map<number, any>} */
-    const early = new Map();
+    const waiting = new Map();
     const id = this.#internals.transformCallback(({ index, message, end }) => {
       if (end) return;
       if (index === undefined) return received(message, true);
-      early.set(index, message);
-      for (; early.has(next); next++) {
-        const one = early.get(next);
-        early.delete(next);
-        received(one, !early.has(next + 1));
+      waiting.set(index, message);
+      for (; waiting.has(next); next++) {
+        const one = waiting.get(next);
+        waiting.delete(next);
+        received(one, !waiting.has(next + 1));
       }
     });
     return { toJSON: () => `__CHANNEL__:${id}`, ['__TAURI_TO_IPC_KEY__']: () => `__CHANNEL__:${id}` };

@@ -1,4 +1,4 @@
-// The app's window.
+// The page of the app's window.
 
 import { provide } from '../shared/backend.js';
 import { Lunchroom } from '../shared/lunchroom.js';

@@ -1,12 +1,12 @@
-// How people are drawn when there is no picture of them.
+// Avatars of people without a picture.
 
 import { h } from './dom.js';
 
 const letters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /**
- * One or two letters as readers know them, not code points: Hangul and Han by the given name's first, others by the first of first
- * and last name.
+ * Returns one or two letters for a name, as grapheme clusters. Hangul: the last two of three or more syllables, which are
+ * the given name. Han: the first character. Other scripts: the initials of the first and the last word.
  * @param {string} name
  */
 export function initials(name) {
@@ -22,20 +22,20 @@ export function initials(name) {
 /** @param {string} word */
 const lettersOf = word => Array.from(letters.segment(word), part => part.segment);
 
-/** One letter stays one: ß has no capital of its own. @param {string} letter */
+/** Returns the upper case of a letter, unless that has more letters, as for ß. @param {string} letter */
 function capital(letter) {
   const large = letter.toLocaleUpperCase();
   return lettersOf(large).length > 1 ? letter : large;
 }
 
-/** Always the same colour for the same person. @param {string} key */
+/** Returns one of eight colours, always the same for a key. @param {string} key */
 export function hue(key) {
   let sum = 7;
   for (const c of key) sum = (sum * 31 + (c.codePointAt(0) ?? 0)) >>> 0;
   return sum % 8;
 }
 
-/** @param {string} name @param {string} key */
+/** Makes an avatar. @param {string} name @param {string} key selects the colour */
 export function avatar(name, key) {
   return h('span', { class: `avatar hue-${hue(key)}`, 'aria-hidden': 'true', text: initials(name) });
 }

@@ -1,26 +1,26 @@
-// Keys that an input method consumes: Enter completes a Hangul syllable, Escape discards it. They
-// reach no handler of the page, submit no form and close no dialog, whatever field they were typed in.
+// Blocks the keys that an input method consumes, in every field: Enter completes a Hangul syllable, and Escape discards
+// it. These keys must not reach handlers of the page, submit forms or close dialogs.
 
 import { composing } from './dom.js';
 
-/** @returns {() => void} ends it */
+/** Starts blocking; returns a function that stops it. @returns {() => void} */
 export function guardComposition() {
   const end = new AbortController(), options = { capture: true, signal: end.signal };
-  /** The key that is down belongs to an input method. */
-  let isTaken = false;
+  /** Whether the key that is down belongs to an input method. */
+  let isComposing = false;
   addEventListener('keydown', event => {
-    isTaken = composing(event);
-    if (isTaken) event.stopPropagation();
+    isComposing = composing(event);
+    if (isComposing) event.stopPropagation();
   }, options);
-  const release = () => { isTaken = false; };
+  const release = () => { isComposing = false; };
   addEventListener('keyup', release, options);
   addEventListener('pointerdown', release, options);
-  const refuse = (/** @type {Event} */ event) => {
-    if (!isTaken) return;
+  const block = (/** @type {Event} */ event) => {
+    if (!isComposing) return;
     event.preventDefault();
     event.stopPropagation();
   };
-  addEventListener('submit', refuse, options);
-  addEventListener('cancel', refuse, options);
+  addEventListener('submit', block, options);
+  addEventListener('cancel', block, options);
   return () => end.abort();
 }

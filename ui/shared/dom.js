@@ -1,9 +1,9 @@
-// Making and keeping elements. Text is only ever set as text: what people write is never read as markup.
+// Creates and updates elements. Text is always set as text, never as markup.
 
 /** @typedef {Node | string | null | undefined | false} Child */
 
 /**
- * Makes an element. `on…` are listeners, `text` its text, booleans are present or absent attributes.
+ * Creates an HTML element. An attribute `on…` adds a listener, `text` sets the text, and a boolean sets or omits the attribute.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, any>} [attributes]
@@ -15,6 +15,7 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Adds attributes, listeners and children to an element, as `h` does.
  * @template {Element} E
  * @param {E} element @param {Record<string, any>} attributes @param {Child[]} [children]
  * @returns {E}
@@ -32,6 +33,7 @@ export function fill(element, attributes, children = []) {
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
+ * Creates an SVG element, as `h` does.
  * @param {string} tag @param {Record<string, any>} [attributes] @param {...Child} children
  * @returns {SVGElement}
  */
@@ -39,7 +41,7 @@ export function s(tag, attributes = {}, ...children) {
   return fill(/** @type {SVGElement} */ (document.createElementNS(SVG, tag)), attributes, children);
 }
 
-/** Sets, or for null and false takes away, and touches nothing that is so already. @param {Element} element @param {string} name @param {any} value */
+/** Sets an attribute, or removes it for null, undefined and false. Does nothing if it already has the value. @param {Element} element @param {string} name @param {any} value */
 export function attribute(element, name, value) {
   if (value === null || value === undefined || value === false) {
     if (element.hasAttribute(name)) element.removeAttribute(name);
@@ -49,29 +51,29 @@ export function attribute(element, name, value) {
   if (element.getAttribute(name) !== wanted) element.setAttribute(name, wanted);
 }
 
-/** Sets the text if it is another. @param {Node} node @param {string} value */
+/** Sets the text of a node, unless it already has it. @param {Node} node @param {string} value */
 export function text(node, value) {
   if (node.textContent !== value) node.textContent = value;
 }
 
-/** Shows or hides. @param {Element} element @param {boolean} yes */
+/** Shows or hides an element. @param {Element} element @param {boolean} yes */
 export function shown(element, yes) {
   attribute(element, 'hidden', !yes);
 }
 
 /**
- * Keeps a container's children in step with a list, by key: what stays is neither rebuilt nor moved without need, so
- * that focus, scrolling and pictures survive. Children that did not come from here must not be in it.
+ * Synchronizes a container's children with a list by key. Remaining children are neither rebuilt nor moved without need,
+ * so that focus, scrolling and pictures survive. The container must have no other children.
  * @template T
  * @template {Element} E
  * @param {Element} container
  * @param {T[]} items
  * @param {(item: T) => string} key
  * @param {(item: T) => E} make
- * @param {(element: E, item: T) => void} [update] called for new and old ones
+ * @param {(element: E, item: T) => void} [update] called for each child, also for new ones
  */
 export function keyed(container, items, key, make, update) {
-  const kept = keep(container);
+  const kept = keptChildren(container);
   const wanted = new Set(items.map(key));
   for (const [name, element] of kept) {
     if (wanted.has(name)) continue;
@@ -90,19 +92,19 @@ export function keyed(container, items, key, make, update) {
 }
 
 /** @type {WeakMap<Element, Map<string, Element>>} */
-const keeps = new WeakMap();
+const keptByContainer = new WeakMap();
 
 /** @param {Element} container @returns {Map<string, Element>} */
-function keep(container) {
-  let kept = keeps.get(container);
-  if (!kept) keeps.set(container, kept = new Map());
+function keptChildren(container) {
+  let kept = keptByContainer.get(container);
+  if (!kept) keptByContainer.set(container, kept = new Map());
   return kept;
 }
 
 let ids = 0;
 
-/** An id for `aria-labelledby` and its kind. @param {string} stem */
+/** Returns a new element id, for `aria-labelledby` and similar attributes. @param {string} stem */
 export const id = stem => `${stem}-${++ids}`;
 
-/** Whether a key press belongs to an input method that is still composing; on WebKit only the key code tells. @param {KeyboardEvent} event */
+/** Whether a key press belongs to an input method's composition. WebKit indicates this only by the key code. @param {KeyboardEvent} event */
 export const composing = event => event.isComposing || event.keyCode === 229;

@@ -1,4 +1,4 @@
-// What is being written in the chat. It outlives the panel and the call, and takes back what could not be said.
+// The text in the chat field. It outlives the chat panel and the call, and takes back lines that failed.
 
 import { backend } from './backend.js';
 
@@ -6,36 +6,36 @@ import { backend } from './backend.js';
 
 /** @type {Set<() => void>} */
 const listeners = new Set();
-/** Numbers of lines that were taken back; they are still told until the shell has forgotten them. @type {Set<number>} */
+/** Numbers of lines that were taken back. The state lists them until the backend has dropped them. @type {Set<number>} */
 const taken = new Set();
 
 export const draft = {
   room: '',
   text: '',
-  /** Code of why a part of it was not said; empty: nobody tried. */
-  why: '',
+  /** Error code of the last line that was taken back; empty: none. */
+  error: '',
 
-  /** Of another room nothing is kept. @param {string} room */
+  /** Sets the room, and clears the draft of another room. @param {string} room */
   enter(room) {
     if (room === draft.room) return;
-    Object.assign(draft, { room, text: '', why: '' });
+    Object.assign(draft, { room, text: '', error: '' });
   },
 
-  /** @param {() => void} listener called when something comes back */
+  /** Adds a listener, which is called when lines are taken back; returns a function that removes it. @param {() => void} listener */
   onReturn(listener) {
     listeners.add(listener);
     return () => listeners.delete(listener);
   },
 
-  /** Puts lines that were not said before what is being written. @param {CallState} call @returns {boolean} whether there were any */
+  /** Inserts failed lines before the text. @param {CallState} call @returns {boolean} whether there were any */
   takeBack({ room, unsent = [] }) {
     for (const number of taken) if (!unsent.some(line => line.number === number)) taken.delete(number);
-    const back = unsent.filter(line => line.failed !== null && !taken.has(line.number));
-    if (!back.length) return false;
+    const failed = unsent.filter(line => line.failed !== null && !taken.has(line.number));
+    if (!failed.length) return false;
     draft.enter(room);
-    draft.text = [...back.map(line => line.text), draft.text].filter(Boolean).join('\n');
-    draft.why = back[back.length - 1].failed ?? '';
-    for (const { number } of back) {
+    draft.text = [...failed.map(line => line.text), draft.text].filter(Boolean).join('\n');
+    draft.error = failed[failed.length - 1].failed ?? '';
+    for (const { number } of failed) {
       taken.add(number);
       backend.call('drop_line', { number }).catch(() => taken.delete(number));
     }

@@ -1,4 +1,4 @@
-// Line icons, 24 × 24, drawn for this app. They never carry meaning alone: a button has words too.
+// Line icons, 24 × 24, drawn for this app. Each button also has a text.
 
 import { s } from './dom.js';
 
@@ -42,7 +42,7 @@ export function icon(name) {
   return drawn;
 }
 
-/** Turns an icon into another. @param {SVGElement} drawn @param {IconName} name */
+/** Changes an icon into another. @param {SVGElement} drawn @param {IconName} name */
 export function draw(drawn, name) {
   if (drawn.dataset.name === name) return;
   drawn.dataset.name = name;

@@ -1,4 +1,4 @@
-// The root: which screen follows from the state, and what goes for all of them (language, theme, focus, keys, ends).
+// The root element. It shows the screen that follows from the state, and handles language, theme, focus and errors.
 
 import { backend } from './backend.js';
 import { measure, watch } from './breakpoints.js';
@@ -23,18 +23,18 @@ import { View } from './view.js';
 /** @typedef {{ name: string, make: () => HTMLElement }} Screen */
 
 export class Lunchroom extends View {
-  /** What is there when there is nothing else: the board, or a guest's welcome. @type {() => HTMLElement} */
+  /** Makes the default screen: the board, or the guest's welcome. @type {() => HTMLElement} */
   home = () => new BoardScreen();
-  /** Before anything else, as long as it says so. @type {(state: AppState) => boolean} */
+  /** Whether the first run is still to be done. @type {(state: AppState) => boolean} */
   isNew = state => !state.settings.name || !state.settings.servers.length;
 
   #screen = '';
   /** @type {string | null} */
   #notice = null;
-  /** Codes of what went wrong and was said. @type {Set<string>} */
-  #said = new Set();
-  /** @type {string} */
-  #offered = '';
+  /** Codes of problems that were already shown. @type {Set<string>} */
+  #shownProblems = new Set();
+  /** The link for which the person was asked to leave the call. @type {string} */
+  #askedLink = '';
 
   connected() {
     placeNotices(document.body, new Reminders());
@@ -43,9 +43,9 @@ export class Lunchroom extends View {
     this.onDisconnect(navigation.onChange(() => backend.state && this.update(backend.state)));
   }
 
-  // Each screen builds itself in the other language, after this; then the title follows.
+  // The screens rebuild themselves after this, and then the title changes.
   rebuild() {
-    queueMicrotask(() => this.#title());
+    queueMicrotask(() => this.#updateTitle());
   }
 
   /** @param {AppState} state */
@@ -54,18 +54,18 @@ export class Lunchroom extends View {
     setLanguage(settings.language);
     const root = document.documentElement;
     root.dataset.theme = settings.theme;
-    this.#letters(settings.text_percent ?? 100);
+    this.#setTextSize(settings.text_percent ?? 100);
     if (call.stage.kind !== 'ended') navigation.endDismissed = false;
     if (call.stage.kind === 'joined' && navigation.target) navigation.target = null;
-    this.#show(this.#which(state));
-    this.#notices(call.notice);
-    this.#problems(state.problems);
-    if (draft.takeBack(call) && !this.querySelector('lr-chat')) showError(`${t.notSaid(problem(draft.why))} ${t.stillInTheField}`);
-    this.#linkDuringCall(state);
+    this.#show(this.#screenFor(state));
+    this.#showNotice(call.notice);
+    this.#showProblems(state.problems);
+    if (draft.takeBack(call) && !this.querySelector('lr-chat')) showError(`${t.notSaid(problem(draft.error))} ${t.stillInTheField}`);
+    this.#askToFollowLink(state);
   }
 
   /** @param {number} percent */
-  #letters(percent) {
+  #setTextSize(percent) {
     const size = percent === 100 ? '' : `${15 * percent / 100}px`, { style } = document.documentElement;
     if (style.fontSize === size) return;
     style.fontSize = size;
@@ -73,7 +73,7 @@ export class Lunchroom extends View {
   }
 
   /** @param {AppState} state @returns {Screen} */
-  #which(state) {
+  #screenFor(state) {
     const { call, link } = state;
     switch (call.stage.kind) {
       case 'joined':
@@ -81,7 +81,7 @@ export class Lunchroom extends View {
       case 'knocking': return { name: 'knocking', make: () => new KnockingScreen() };
       case 'ended': if (call.stage.code !== 'left' && !navigation.endDismissed) return { name: `ended ${call.stage.code}`, make: () => new EndedScreen() };
     }
-    // A link waits for the first run: there is no joining without a name.
+    // A link waits for the first run, because joining needs a name.
     if (this.isNew(state) && !(link && state.settings.name)) return { name: 'first', make: () => new FirstRun() };
     if (call.stage.kind === 'joining' && !navigation.target && !link) navigation.target = { room: call.room, known: true };
     const target = link ? { room: link.room, server: link.server, fingerprint: link.fingerprint, invite: link.invite, known: link.known } : navigation.target;
@@ -98,20 +98,20 @@ export class Lunchroom extends View {
     made.classList.add('screen');
     this.replaceChildren(made);
     const heading = /** @type {HTMLElement | null} */ (made.querySelector('h1'));
-    this.#title();
-    // Where a screen has no field that wants the focus, its heading has it: what is next is then read aloud.
+    this.#updateTitle();
+    // Focus the heading of a screen without a focused field, so that screen readers read it.
     if (first || made.contains(document.activeElement) || !heading) return;
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
   }
 
-  #title() {
+  #updateTitle() {
     const heading = this.querySelector('h1')?.textContent;
     document.title = heading ? `${heading} · Lunchroom` : 'Lunchroom';
   }
 
   /** @param {string | null} code */
-  #notices(code) {
+  #showNotice(code) {
     if (code && code !== this.#notice) {
       showError(problem(code));
       backend.call('dismiss_notice').catch(() => {});
@@ -119,24 +119,24 @@ export class Lunchroom extends View {
     this.#notice = code;
   }
 
-  /** What went wrong with no device, wherever one is; said once, and again when it comes again. @param {AppState['problems']} problems */
-  #problems(problems) {
+  /** Shows problems that concern no device, on every screen, each time they occur. @param {AppState['problems']} problems */
+  #showProblems(problems) {
     const without = problems.filter(one => one.device === null), codes = without.map(one => one.code);
-    for (const code of this.#said) if (!codes.includes(code)) this.#said.delete(code);
-    const fresh = without.filter(one => !this.#said.has(one.code));
+    for (const code of this.#shownProblems) if (!codes.includes(code)) this.#shownProblems.delete(code);
+    const fresh = without.filter(one => !this.#shownProblems.has(one.code));
     for (const { code, message } of fresh) {
-      this.#said.add(code);
+      this.#shownProblems.add(code);
       showError(problem(code, message));
     }
     if (fresh.length) backend.call('dismiss_notice').catch(() => {});
   }
 
-  /** @param {AppState} state */
-  async #linkDuringCall({ link, call }) {
+  /** Asks whether to leave the call for a link that was opened. @param {AppState} state */
+  async #askToFollowLink({ link, call }) {
     const busy = call.stage.kind === 'joined' || call.stage.kind === 'reconnecting' || call.stage.kind === 'knocking';
     const key = link && busy ? `${link.server} ${link.room}` : '';
-    if (key === this.#offered) return;
-    this.#offered = key;
+    if (key === this.#askedLink) return;
+    this.#askedLink = key;
     if (!link || !busy) return;
     if (link.room === call.room) return backend.call('dismiss_link').catch(() => {});
     const go = await ask({ title: t.linkInCallTitle(roomTitle(link.room, tableOf(link.room))), words: t.linkInCall(roomTitle(call.room, tableOf(call.room))), yes: t.leaveAndGo });

@@ -1,4 +1,4 @@
-// What screens read: Rust's shapes (types/, generated), under one address.
+// The types of the state, which are generated from Rust into types/.
 
 export type {
   SessionState, Stage, Participant, Knocker, ChatLine, Link, Device, DeviceKind, Choice, Problem, Settings, KnownServer,

@@ -1,24 +1,24 @@
-// Finding people by what is typed: by any part of a name, in either case, with or without accents, and Korean names by
-// their initial consonants too (ㅂㅈㅎ finds 박지훈). It knows no DOM.
+// Searches for people by any part of a name, regardless of case and accents. Korean names are also found by their initial
+// consonants (ㅂㅈㅎ finds 박지훈). This module does not use the DOM.
 
-/** Letters of modern Hangul syllables in the order of their code points (Unicode Standard, section 3.12), as keyboards type them. */
+/** The letters of modern Hangul syllables in the order of their code points (Unicode Standard, section 3.12), as compatibility jamo. */
 const INITIALS = [...'ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ'];
 const VOWELS = [...'ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ'];
 const FINALS = ['', ...'ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ'];
 
-/** Letters that take two keys. Input methods make the consonants among them of two initials typed in a row. @type {Record<string, string>} */
+/** Letters that take two keystrokes. Input methods combine two consecutive initials into these consonants. @type {Record<string, string>} */
 const TWO_KEYS = {
   ㄳ: 'ㄱㅅ', ㄵ: 'ㄴㅈ', ㄶ: 'ㄴㅎ', ㄺ: 'ㄹㄱ', ㄻ: 'ㄹㅁ', ㄼ: 'ㄹㅂ', ㄽ: 'ㄹㅅ', ㄾ: 'ㄹㅌ', ㄿ: 'ㄹㅍ', ㅀ: 'ㄹㅎ', ㅄ: 'ㅂㅅ',
   ㅘ: 'ㅗㅏ', ㅙ: 'ㅗㅐ', ㅚ: 'ㅗㅣ', ㅝ: 'ㅜㅓ', ㅞ: 'ㅜㅔ', ㅟ: 'ㅜㅣ', ㅢ: 'ㅡㅣ',
 };
-/** Double consonants and the plain ones that lists file them under. @type {Record<string, string>} */
+/** Double consonants, and the plain consonants under which lists file them. @type {Record<string, string>} */
 const PLAIN = { ㄲ: 'ㄱ', ㄸ: 'ㄷ', ㅃ: 'ㅂ', ㅆ: 'ㅅ', ㅉ: 'ㅈ' };
-/** Letters that accents do not account for. @type {Record<string, string>} */
+/** Letters that do not decompose into a base letter and an accent. @type {Record<string, string>} */
 const SPELLED = { ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ı: 'i', ς: 'σ' };
 
 /**
- * A test for texts that have what was typed in them. Nothing typed: every text passes.
- * @param {string} typed @returns {(text: string) => boolean}
+ * Returns a function that tests whether a text contains the search term. Every text contains an empty term.
+ * @param {string} typed the search term @returns {(text: string) => boolean}
  */
 export function finder(typed) {
   const wanted = folded(typed);
@@ -32,7 +32,7 @@ export function finder(typed) {
 }
 
 /**
- * Whether `wanted` from `w` on stands in `all` at `a`.
+ * Whether `all` from index `a` on begins with `wanted` from index `w` on.
  * @param {string[]} all @param {number} a @param {string[]} wanted @param {number} w @returns {boolean}
  */
 function matches(all, a, wanted, w) {
@@ -42,35 +42,35 @@ function matches(all, a, wanted, w) {
   if (INITIALS.includes(letter)) {
     const initial = initialOf(all[a]), plain = PLAIN[letter];
     if ((initial === letter || PLAIN[initial] === letter) && matches(all, a + 1, wanted, w + 1)) return true;
-    // Some keyboards make one double consonant of two equal initials.
+    // Some keyboards combine two equal initials into a double consonant.
     return plain !== undefined && initial === plain && a + 1 < all.length && initialOf(all[a + 1]) === plain && matches(all, a + 2, wanted, w + 1);
   }
-  // The last syllable may be incomplete, or have taken the next one's initial.
+  // The last syllable may be incomplete, or include the initial of the next one.
   if (w === wanted.length - 1) return (keysOf(all[a]) + keysOf(all[a + 1] ?? '')).startsWith(keysOf(letter));
   return all[a] === letter && matches(all, a + 1, wanted, w + 1);
 }
 
 /** @param {string} letter */
-const initialOf = letter => partsOf(letter)?.[0] ?? letter;
+const initialOf = letter => jamoOf(letter)?.[0] ?? letter;
 
-/** The keys that a letter takes, one after the other. @param {string} letter */
-const keysOf = letter => (partsOf(letter) ?? [letter]).map(part => TWO_KEYS[part] ?? part).join('');
+/** Returns the keystrokes of a letter. @param {string} letter */
+const keysOf = letter => (jamoOf(letter) ?? [letter]).map(jamo => TWO_KEYS[jamo] ?? jamo).join('');
 
-/** Initial, vowel and final of a syllable; null for every other letter. @param {string} letter */
-function partsOf(letter) {
+/** Returns the initial, vowel and final of a syllable; null for other letters. @param {string} letter */
+function jamoOf(letter) {
   const index = (letter.codePointAt(0) ?? 0) - 0xac00;
   if (index < 0 || index >= INITIALS.length * VOWELS.length * FINALS.length) return null;
   const finals = FINALS.length, vowels = VOWELS.length;
   return [INITIALS[Math.floor(index / (vowels * finals))], VOWELS[Math.floor(index / finals) % vowels], FINALS[index % finals]];
 }
 
-/** One spelling of what is compared: NFC, lower case, no accents, single spaces. @param {string} text */
+/** Folds a text for comparison: NFC, lower case, no accents, single spaces. @param {string} text */
 function folded(text) {
   const plain = text.normalize('NFD').toLowerCase().replace(/[\u0300-\u036f]/g, '').replace(/[ßæœøłđðþıς]/g, letter => SPELLED[letter]);
   return plain.normalize('NFC').replace(/[\u1100-\u1112\u1161-\u1175\u11a8-\u11c2]/g, compatible).trim().replace(/\s+/gu, ' ');
 }
 
-/** A letter of decomposed Hangul that stands alone, as keyboards type it. @param {string} letter */
+/** Converts a conjoining jamo to the compatibility jamo, which keyboards type. @param {string} letter */
 function compatible(letter) {
   const code = letter.charCodeAt(0);
   if (code >= 0x11a8) return FINALS[code - 0x11a7];

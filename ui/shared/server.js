@@ -1,13 +1,14 @@
-// Addresses of servers and names of rooms as people write them. The Rust client's `signaling::host` and `signaling::link`
-// follow the same rules; both run docs/protocol/addresses.json and docs/protocol/rooms.json. No DOM.
+// Parses addresses of servers and names of rooms as people type them. The Rust client's `signaling::host` and
+// `signaling::link` follow the same rules, and both run docs/protocol/addresses.json and docs/protocol/rooms.json. This
+// module does not use the DOM.
 
 /** @typedef {import('./model.d.ts').KnownServer} KnownServer */
 
 /**
- * "lunch.example.org", "wss://host:8443" or "http://192.168.0.4:8080": a server, or null for what is none. Without a scheme
- * it has TLS unless the host is private. Whether a public server without TLS is refused is decided in Rust.
+ * Parses an address such as "lunch.example.org", "wss://host:8443" or "http://192.168.0.4:8080". Without a scheme, TLS is
+ * used unless the host is private. Rust decides whether to reject a public server without TLS.
  * @param {string} typed
- * @returns {KnownServer | null}
+ * @returns {KnownServer | null} null if the text is not an address
  */
 export function serverOf(typed) {
   const bare = typed.trim();
@@ -20,15 +21,15 @@ export function serverOf(typed) {
   return url && isBare(url) ? { url: `${url.protocol}//${url.host}`, fingerprint: null, name: url.host } : null;
 }
 
-/** Whether it is a scheme, a host and a port, and nothing else. @param {URL} url */
+/** Whether a URL has a scheme, a host and a port, and nothing else. @param {URL} url */
 function isBare(url) {
   const plain = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)$/.test(url.hostname);
   return plain && url.port !== '0' && url.href === `${url.protocol}//${url.host}/`;
 }
 
 /**
- * Whether a host is on this machine or in a private network, where a server may do without TLS (PROTOCOL.md, Links).
- * @param {string} host as `URL` gives it: lower case, IDNA, an IPv6 address in brackets
+ * Whether a host is on this machine or in a private network, where TLS is optional (PROTOCOL.md, Links).
+ * @param {string} host as in `URL.hostname`: lower case, IDNA, an IPv6 address in brackets
  */
 export function isPrivate(host) {
   if (host.startsWith('[')) {
@@ -47,13 +48,13 @@ function isPrivateV4([a, b]) {
   return a === 127 || a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 169 && b === 254);
 }
 
-/** The eight numbers of an IPv6 address as `URL` writes it. @param {string} text */
+/** Returns the eight groups of an IPv6 address that `URL` has normalized. @param {string} text */
 function groupsOf(text) {
   const [before, after] = text.split('::').map(half => half.split(':').filter(Boolean).map(group => parseInt(group, 16)));
   return after ? [...before, ...Array(8 - before.length - after.length).fill(0), ...after] : before;
 }
 
-/** An IPv6 address is often given without the brackets that an address of a server needs. @param {string} text */
+/** Adds the brackets that a URL needs to a bare IPv6 address. @param {string} text */
 const bracketed = text => (/^[0-9a-f.]*(:[0-9a-f.]*){2,}$/i.test(text) ? `[${text}]` : text);
 
 /** @param {string} text */
@@ -65,16 +66,16 @@ function parsed(text) {
   }
 }
 
-/** What people call an address. @param {string} url */
+/** Returns the host and port of an address, for display. @param {string} url */
 export const hostOf = url => parsed(url)?.host ?? url;
 
-/** What is the same for one server however its address is written: as `origin` in the core. @param {string} text */
+/** Normalizes an address, so that equal servers compare equal, as `origin` in the Rust core. @param {string} text */
 export function originOf(text) {
   const url = parsed(text), port = url?.port ? `:${url.port}` : '';
   return url?.hostname ? `${url.protocol}//${url.hostname.replace(/\.$/, '')}${port}` : text;
 }
 
-/** The room that somebody means who typed this, in the letters that a room's name may have; empty if none is left. @param {string} typed */
+/** Converts typed text to a valid room name; empty if no valid character is left. @param {string} typed */
 export function roomOf(typed) {
   const letters = typed.normalize('NFKD').replace(/\p{M}+/gu, '').toLowerCase();
   return letters.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 63);

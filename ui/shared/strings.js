@@ -1,4 +1,4 @@
-// The words of the screens, in the language that is chosen or else the system's.
+// The texts of the screens, in the language of the settings or of the system.
 
 import { en } from './strings/en.js';
 import { ko } from './strings/ko.js';
@@ -16,10 +16,10 @@ const listeners = new Set();
 /** @type {Language} */
 export let language = navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en';
 
-/** The words now. */
+/** The texts in the current language. */
 export let t = all[language];
 
-/** @param {Language | null} wanted null: as the system */
+/** Sets the language, and calls the listeners if it changes. @param {Language | null} wanted null: the system's */
 export function setLanguage(wanted) {
   const next = wanted ?? (navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en');
   document.documentElement.lang = next;
@@ -29,20 +29,20 @@ export function setLanguage(wanted) {
   listeners.forEach(listener => listener());
 }
 
-/** @param {() => void} listener */
+/** Adds a listener for changes of the language; returns a function that removes it. @param {() => void} listener */
 export function onLanguage(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Why one did not come in, or is out. A guest has no board, no settings and no line to wait in. @param {string} code @param {boolean} guest */
+/** Describes why a call ended or could not be joined. Guests, who have neither a board nor settings, have texts of their own. @param {string} code @param {boolean} guest */
 export function endWords(code, guest) {
   const words = guest ? /** @type {Record<string, string>} */ (t.guestProblems)[code] : undefined;
   return words ?? problem(code);
 }
 
 /**
- * What is wrong with a device. Where there is none of its kind nobody is told to choose another one.
+ * Describes a problem with a device. If the machine has no device of the kind, the text does not suggest another one.
  * @param {import('./model.d.ts').Problem} wrong @param {Pick<import('./model.d.ts').AppState, 'devices' | 'choice' | 'problems'>} state
  */
 export function deviceProblem({ code, message, device }, state) {
@@ -50,7 +50,7 @@ export function deviceProblem({ code, message, device }, state) {
 }
 
 /**
- * What a stable error code means in words: what happened and what can be done. Unknown codes fall back to the message.
+ * Describes an error code: what happened and what the person can do. Unknown codes are shown with the message.
  * @param {string} code @param {string} [message]
  */
 export function problem(code, message) {

@@ -1,4 +1,4 @@
-// What several parts of the board ask about a table.
+// Questions about tables that several components share.
 
 import { navigation } from './navigation.js';
 import { t } from './strings.js';
@@ -7,33 +7,34 @@ import { MINUTE } from './times.js';
 /** @typedef {import('./model.d.ts').BoardState} BoardState */
 /** @typedef {import('./model.d.ts').Table} Table */
 
-/** How long before its time a table can be gone to. */
+/** A table's room opens this long before its start. */
 export const EARLY_MS = 10 * MINUTE;
 
-/** The server's clock now. @param {BoardState} board */
+/** Returns the current time of the server's clock, Unix milliseconds. @param {BoardState} board */
 export function serverNow(board) {
-  if (seen.board !== board.now_ms) Object.assign(seen, { board: board.now_ms, here: Date.now() });
-  return board.now_ms + Date.now() - seen.here;
+  if (received.serverMs !== board.now_ms) Object.assign(received, { serverMs: board.now_ms, localMs: Date.now() });
+  return board.now_ms + Date.now() - received.localMs;
 }
-const seen = { board: 0, here: 0 };
+/** The last time received from the server, and the local time of its receipt, Unix milliseconds. */
+const received = { serverMs: 0, localMs: 0 };
 
-/** To a table's device check. @param {Table} table */
+/** Opens a table's device check. @param {Table} table */
 export function enter(table) {
   navigation.go({ room: table.room, known: true, table: table.id });
 }
 
-/** Whether a room is a table's by its name, which nobody has chosen and nobody needs to read. @param {string} room */
+/** Whether a room's name is the generated name of a table's room. @param {string} room */
 export const isTableRoom = room => /^t-[0-9a-hjkmnp-tv-z]{16}$/.test(room);
 
-/** What a room is called: what its table is about, or the name that people agreed on. @param {string} room @param {Table | undefined} table */
+/** Returns a room's title: the topic of its table, or the name that people chose. @param {string} room @param {Table | undefined} table */
 export const roomTitle = (room, table) => table?.topic || (isTableRoom(room) ? t.table : room);
 
-/** Whether the person has a seat there. @param {Table} table */
+/** Whether the person has a seat at a table. @param {Table} table */
 export const isMine = table => table.mine === 'seat' || table.mine === 'host';
 
 /**
- * Whether the room of a table on the board can be joined. A table that is over stays there, and open, while people sit at it.
- * The Rust server's `rooms::board` decides; both run docs/protocol/tables.json.
- * @param {Pick<Table, 'starts_ms'>} table @param {number} now by the server's clock, Unix milliseconds
+ * Whether the room of a table on the board can be joined. A table that has ended stays open while people are in its room.
+ * The Rust server's `rooms::board` decides, and both run docs/protocol/tables.json.
+ * @param {Pick<Table, 'starts_ms'>} table @param {number} now server's clock, Unix milliseconds
  */
 export const isOpen = (table, now) => table.starts_ms - EARLY_MS <= now;

@@ -1,4 +1,4 @@
-// Days and half hours in the board's own time zone, which need not be this machine's.
+// Days and times in the board's time zone, which may differ from this machine's.
 
 import { language, t } from './strings.js';
 
@@ -19,50 +19,50 @@ function format(zone, options, locale = language) {
 /** @type {Map<string, string>} */
 const known = new Map();
 
-/** The zone if this machine knows it, else its own. @param {string} zone */
+/** Returns the zone if this machine knows it, or else the machine's own. @param {string} zone IANA name */
 export function zoneOr(zone) {
-  let sound = known.get(zone);
-  if (sound) return sound;
+  let valid = known.get(zone);
+  if (valid) return valid;
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone });
-    sound = zone;
+    valid = zone;
   } catch {
-    sound = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    valid = Intl.DateTimeFormat().resolvedOptions().timeZone;
   }
-  known.set(zone, sound);
-  return sound;
+  known.set(zone, valid);
+  return valid;
 }
 
-/** What was asked before: calendars are slow, and a board asks the same of hundreds of tables at each change. @type {Map<string, any>} */
-const answers = new Map();
-/** Most answers that are kept. When there are more all are forgotten. */
-const ANSWERS = 4096;
+/** Cached results. Calendars are slow, and each change of the board needs the same days for hundreds of tables. @type {Map<string, any>} */
+const cache = new Map();
+/** Bound of the cache. When it is full, it is cleared. */
+const MAX_CACHED = 4096;
 
 /**
  * @template T
  * @param {string} key @param {() => T} work @returns {T}
  */
-function once(key, work) {
-  const known = answers.get(key);
-  if (known !== undefined) return known;
-  if (answers.size >= ANSWERS) answers.clear();
-  const answer = work();
-  answers.set(key, answer);
-  return answer;
+function cached(key, work) {
+  const found = cache.get(key);
+  if (found !== undefined) return found;
+  if (cache.size >= MAX_CACHED) cache.clear();
+  const result = work();
+  cache.set(key, result);
+  return result;
 }
 
-/** The calendar's day, as "2026-03-29". @param {number} ms @param {string} zone */
-export const dayOf = (ms, zone) => once(`d${Math.floor(ms / MINUTE)}${zone}`, () => dayAt(ms, zone));
+/** Returns the day, as "2026-03-29". @param {number} ms @param {string} zone */
+export const dayOf = (ms, zone) => cached(`d${Math.floor(ms / MINUTE)}${zone}`, () => dayAt(ms, zone));
 
-/** From parts: which locale writes year-month-day changes from one version of the calendar data to the next. @param {number} ms @param {string} zone */
+/** Uses parts, because no locale's date format is stable between versions of the calendar data. @param {number} ms @param {string} zone */
 function dayAt(ms, zone) {
   const parts = format(zone, { calendar: 'iso8601', numberingSystem: 'latn', year: 'numeric', month: '2-digit', day: '2-digit' }, 'en').formatToParts(ms);
   const [year, month, day] = ['year', 'month', 'day'].map(type => parts.find(part => part.type === type)?.value ?? '');
   return `${year.padStart(4, '0')}-${month}-${day}`;
 }
 
-/** Minutes on the wall clock since midnight. @param {number} ms @param {string} zone */
-export const minuteOf = (ms, zone) => once(`m${Math.floor(ms / MINUTE)}${zone}`, () => minuteAt(ms, zone));
+/** Returns the minutes since midnight on the wall clock. @param {number} ms @param {string} zone */
+export const minuteOf = (ms, zone) => cached(`m${Math.floor(ms / MINUTE)}${zone}`, () => minuteAt(ms, zone));
 
 /** @param {number} ms @param {string} zone */
 function minuteAt(ms, zone) {
@@ -72,30 +72,30 @@ function minuteAt(ms, zone) {
 }
 
 /**
- * The moment the wall clock of a day shows a minute. Where clocks spring over it, the moment after.
+ * Returns when the wall clock of a day shows a minute, Unix milliseconds. If the clocks skip it, the moment after the gap.
  * @param {string} day @param {number} minute @param {string} zone
  */
 export function momentOf(day, minute, zone) {
   const asUtc = Date.parse(`${day}T00:00:00Z`) + minute * MINUTE;
   let guess = asUtc;
   for (let n = 0; n < 3; n++) {
-    const shows = Date.parse(`${dayOf(guess, zone)}T00:00:00Z`) + minuteOf(guess, zone) * MINUTE;
-    if (shows === asUtc) break;
-    guess += asUtc - shows;
+    const wallClock = Date.parse(`${dayOf(guess, zone)}T00:00:00Z`) + minuteOf(guess, zone) * MINUTE;
+    if (wallClock === asUtc) break;
+    guess += asUtc - wallClock;
   }
   return guess;
 }
 
-/** Days from today on. @param {number} now @param {number} count @param {string} zone */
+/** Returns consecutive days, beginning with today. @param {number} now @param {number} count @param {string} zone */
 export function daysFrom(now, count, zone) {
   const noon = momentOf(dayOf(now, zone), 12 * 60, zone);
   return Array.from({ length: count }, (_, n) => dayOf(noon + n * 24 * HOUR, zone));
 }
 
-/** @param {number} ms @param {string} zone */
+/** "12:30" @param {number} ms @param {string} zone */
 export const clock = (ms, zone) => format(zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, 'en-GB').format(ms);
 
-/** @param {number} minute */
+/** "12:30" @param {number} minute since midnight */
 export const clockOfMinute = minute => `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
 
 /** "Mon" @param {string} day */
@@ -104,28 +104,28 @@ export const weekday = day => format('UTC', { weekday: 'short' }).format(Date.pa
 /** "Monday, 23 November" @param {string} day */
 export const longDay = day => format('UTC', { weekday: 'long', day: 'numeric', month: 'long' }).format(Date.parse(`${day}T12:00:00Z`));
 
-/** Day of the month. @param {string} day */
+/** "23" @param {string} day */
 export const dayNumber = day => String(Number(day.slice(8)));
 
 const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** This machine's wall clock, for chat. @param {number} ms */
+/** "12:30" in this machine's zone, for chat. @param {number} ms */
 export const localClock = ms => clock(ms, ownZone());
 
-/** Whether clocks of the zone show another time than this machine's. @param {number} ms @param {string} zone */
-export const elsewhere = (ms, zone) => dayOf(ms, zone) !== dayOf(ms, ownZone()) || minuteOf(ms, zone) !== minuteOf(ms, ownZone());
+/** Whether the zone's wall clock differs from this machine's. @param {number} ms @param {string} zone */
+export const differsFromLocal = (ms, zone) => dayOf(ms, zone) !== dayOf(ms, ownZone()) || minuteOf(ms, zone) !== minuteOf(ms, ownZone());
 
 /** "Korean Standard Time" @param {number} ms @param {string} zone */
 export const zoneName = (ms, zone) => format(zone, { timeZoneName: 'long' }).formatToParts(ms).find(part => part.type === 'timeZoneName')?.value ?? zone;
 
-/** The same moment by this machine's clock, with the day where it is another; null where the clocks agree. @param {number} ms @param {string} zone */
+/** Returns the time in this machine's zone, with the day if that differs; null if the wall clocks agree. @param {number} ms @param {string} zone */
 export function ownTime(ms, zone) {
-  if (!elsewhere(ms, zone)) return null;
+  if (!differsFromLocal(ms, zone)) return null;
   const day = dayOf(ms, ownZone());
   return day === dayOf(ms, zone) ? localClock(ms) : `${weekday(day)} ${localClock(ms)}`;
 }
 
-/** "22:09 Korean Standard Time (15:09 your time)", or "22:09" where the clocks agree. @param {number} ms @param {string} zone */
+/** "22:09 Korean Standard Time (15:09 your time)", or "22:09" if the wall clocks agree. @param {number} ms @param {string} zone */
 export function bothTimes(ms, zone) {
   const own = ownTime(ms, zone);
   return own === null ? clock(ms, zone) : `${clock(ms, zone)} ${zoneName(ms, zone)} (${t.yourTime(own)})`;

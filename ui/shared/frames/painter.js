@@ -1,15 +1,15 @@
-// Draws I420 pictures onto a canvas: as a VideoFrame or by hand, whichever takes less time in this webview; where
-// neither can be, by WebGL.
+// Draws I420 frames on a canvas: as a VideoFrame or with conversion tables, whichever is faster in this webview, or with
+// WebGL if VideoFrame does not support I420.
 
-import { BT709, FULL_RANGE, chroma } from './packet.js';
+import { BT709, FULL_RANGE, chromaBytes } from './packet.js';
 import { toRgba } from './rgba.js';
 
 /** @typedef {import('./packet.js').Frame} Frame */
-/** @typedef {{ way: string, draw: (frame: Frame) => void, end: () => void }} Painter */
+/** @typedef {{ method: string, draw: (frame: Frame) => void, end: () => void }} Painter */
 
-/** @param {HTMLCanvasElement} canvas @returns {Painter} */
+/** Returns a painter for a canvas. @param {HTMLCanvasElement} canvas @returns {Painter} */
 export function painter(canvas) {
-  return byTheQuicker(canvas) ?? byWebGl(canvas) ?? byHand(canvas);
+  return fastestPainter(canvas) ?? webGlPainter(canvas) ?? tablePainter(canvas);
 }
 
 /** @param {HTMLCanvasElement} canvas @param {Frame} frame */
@@ -18,53 +18,53 @@ function fit(canvas, { width, height }) {
   if (canvas.height !== height) canvas.height = height;
 }
 
-/** So many pictures each way, of all canvases together, before one is chosen: clocks of webviews count in milliseconds. */
-const TRIALS = 40;
+/** Frames measured with each method, over all canvases, before one is chosen. A webview's clock may have a resolution of 1 ms. */
+const SAMPLES = 40;
 /**
- * WebKitGTK converts a VideoFrame in a pipeline of GStreamer, which has threads and buffers of its own and keeps them. It
- * need not be tried there: 0.8 ms at 424x240 and 1.0 ms at 640x360, by tables 0.25 ms and 0.5 ms.
+ * WebKitGTK converts each VideoFrame in a GStreamer pipeline, which keeps threads and buffers of its own. It is not
+ * measured there: it takes 0.8 ms at 424x240 and 1.0 ms at 640x360, and the tables take 0.25 ms and 0.5 ms.
  */
-const PIPELINE = /Linux.*AppleWebKit/.test(navigator.userAgent) && !/Chrom/.test(navigator.userAgent);
-/** Which way all canvases draw, once that is known. @type {'VideoFrame' | 'RGBA' | null} */
-let quicker = PIPELINE ? 'RGBA' : null;
-const spent = { VideoFrame: { times: 0, ms: 0 }, RGBA: { times: 0, ms: 0 } };
+const IS_WEBKITGTK = /Linux.*AppleWebKit/.test(navigator.userAgent) && !/Chrom/.test(navigator.userAgent);
+/** The faster method, which all canvases use; null while measuring. @type {'VideoFrame' | 'RGBA' | null} */
+let fastest = IS_WEBKITGTK ? 'RGBA' : null;
+const timings = { VideoFrame: { times: 0, ms: 0 }, RGBA: { times: 0, ms: 0 } };
 
 /**
- * Where a GPU helps, a VideoFrame costs next to nothing; else it costs more than our tables. Both draw the same picture
- * on the same canvas, so that each webview is tried.
+ * Measures both methods and then uses the faster one. With a GPU a VideoFrame costs almost nothing; without one it costs
+ * more than the tables. Both draw the same picture on the same kind of canvas.
  * @param {HTMLCanvasElement} canvas @returns {Painter | null}
  */
-export function byTheQuicker(canvas) {
-  if (quicker === 'RGBA') return byHand(canvas);
-  const asFrame = byVideoFrame(canvas), byTables = asFrame && byHand(canvas);
-  if (!asFrame || !byTables) return null;
+export function fastestPainter(canvas) {
+  if (fastest === 'RGBA') return tablePainter(canvas);
+  const asVideoFrame = videoFramePainter(canvas), withTables = asVideoFrame && tablePainter(canvas);
+  if (!asVideoFrame || !withTables) return null;
   let count = 0;
   return {
-    get way() { return quicker ?? 'trying'; },
+    get method() { return fastest ?? 'measuring'; },
     draw(frame) {
-      const way = quicker ?? (count++ % 2 ? 'RGBA' : 'VideoFrame'), start = quicker ? 0 : performance.now();
-      (way === 'RGBA' ? byTables : asFrame).draw(frame);
-      if (!quicker) note(way, performance.now() - start);
+      const method = fastest ?? (count++ % 2 ? 'RGBA' : 'VideoFrame'), start = fastest ? 0 : performance.now();
+      (method === 'RGBA' ? withTables : asVideoFrame).draw(frame);
+      if (!fastest) recordTiming(method, performance.now() - start);
     },
     end() {},
   };
 }
 
-/** @param {'VideoFrame' | 'RGBA'} way @param {number} ms */
-function note(way, ms) {
-  spent[way].times++;
-  spent[way].ms += ms;
-  if (spent.VideoFrame.times < TRIALS || spent.RGBA.times < TRIALS) return;
-  quicker = spent.RGBA.ms / spent.RGBA.times < spent.VideoFrame.ms / spent.VideoFrame.times ? 'RGBA' : 'VideoFrame';
+/** @param {'VideoFrame' | 'RGBA'} method @param {number} ms */
+function recordTiming(method, ms) {
+  timings[method].times++;
+  timings[method].ms += ms;
+  if (timings.VideoFrame.times < SAMPLES || timings.RGBA.times < SAMPLES) return;
+  fastest = timings.RGBA.ms / timings.RGBA.times < timings.VideoFrame.ms / timings.VideoFrame.times ? 'RGBA' : 'VideoFrame';
 }
 
 let videoFrames = typeof VideoFrame === 'function';
 
 /** @param {HTMLCanvasElement} canvas @returns {Painter | null} */
-export function byVideoFrame(canvas) {
+export function videoFramePainter(canvas) {
   if (!videoFrames) return null;
   try {
-    // Some engines have the constructor but not this format: better to know before the canvas is bound to 2D.
+    // Some engines have the constructor but do not support I420. A canvas with a 2D context could not use WebGL later.
     new VideoFrame(new Uint8Array(6), { format: 'I420', codedWidth: 2, codedHeight: 2, timestamp: 0 }).close();
   } catch {
     videoFrames = false;
@@ -73,7 +73,7 @@ export function byVideoFrame(canvas) {
   const context = canvas.getContext('2d', { alpha: false, desynchronized: true });
   if (!context) return null;
   return {
-    way: 'VideoFrame',
+    method: 'VideoFrame',
     draw(frame) {
       fit(canvas, frame);
       const picture = new VideoFrame(frame.planes, {
@@ -101,7 +101,7 @@ void main() {
 }`;
 
 /** @param {HTMLCanvasElement} canvas @returns {Painter | null} */
-export function byWebGl(canvas) {
+export function webGlPainter(canvas) {
   const gl = canvas.getContext('webgl', { alpha: false, antialias: false, depth: false });
   if (!gl) return null;
   const program = gl.createProgram();
@@ -131,7 +131,7 @@ export function byWebGl(canvas) {
   });
   const range = gl.getUniformLocation(program, 'range'), mix = gl.getUniformLocation(program, 'mix');
   return {
-    way: 'WebGL',
+    method: 'WebGL',
     draw(frame) {
       fit(canvas, frame);
       const { width, height, planes, flags } = frame;
@@ -139,7 +139,7 @@ export function byWebGl(canvas) {
       gl.viewport(0, 0, width, height);
       gl.uniform2fv(range, flags & FULL_RANGE ? [0, 1] : [16 / 255, 255 / 219]);
       gl.uniform4fv(mix, flags & BT709 ? [1.5748, 0.1873, 0.4681, 1.8556] : [1.402, 0.3441, 0.7141, 1.772]);
-      const area = width * height, quarter = chroma(width, height);
+      const area = width * height, quarter = chromaBytes(width, height);
       plane(0, width, height, planes.subarray(0, area));
       plane(1, half, low, planes.subarray(area, area + quarter));
       plane(2, half, low, planes.subarray(area + quarter));
@@ -159,13 +159,13 @@ export function byWebGl(canvas) {
 }
 
 /** @param {HTMLCanvasElement} canvas @returns {Painter} */
-export function byHand(canvas) {
+export function tablePainter(canvas) {
   const context = canvas.getContext('2d', { alpha: false });
   /** @type {ImageData | null} */
   let image = null;
   let pixels = new Uint32Array();
   return {
-    way: 'RGBA',
+    method: 'RGBA',
     draw(frame) {
       if (!context) return;
       fit(canvas, frame);

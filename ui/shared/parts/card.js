@@ -1,4 +1,4 @@
-// One table on the board.
+// A table on the board.
 
 import { backend } from '../backend.js';
 import { h, text } from '../dom.js';
@@ -15,12 +15,12 @@ import { copyTableLink, saveCalendar } from './table-links.js';
 /** @typedef {import('../model.d.ts').BoardState} BoardState */
 /** @typedef {import('../model.d.ts').Table} Table */
 
-/** Most names a card spells out. */
-const NAMES = 4;
+/** Further names are only counted. */
+const MAX_NAMES = 4;
 
 export class Card extends HTMLElement {
-  /** What it shows, to know whether it must change. */
-  #shows = '';
+  /** Identifies what is shown, to update only after a change. */
+  #shownKey = '';
   /** @type {Table | null} */
   table = null;
 
@@ -31,7 +31,7 @@ export class Card extends HTMLElement {
     this.names = h('p', { class: 'names', dir: 'auto' });
     this.seats = h('p', { class: 'seats' });
     this.main = h('button', { type: 'button', class: 'take' });
-    this.main.addEventListener('click', () => this.#main());
+    this.main.addEventListener('click', () => this.#runAction());
     const more = h('button', { type: 'button', class: 'icon-only plain more', 'aria-label': t.more }, icon('more'));
     this.more = more;
     this.append(this.glyph, h('div', { class: 'about' }, this.topic, this.when, this.names, this.seats), h('div', { class: 'do' }, this.main, more));
@@ -41,9 +41,9 @@ export class Card extends HTMLElement {
   /** @param {Table} table @param {BoardState} board @param {number} now */
   show(table, board, now) {
     const open = isOpen(table, now);
-    const shows = `${JSON.stringify(table)} ${open} ${board.member} ${t.takeSeat}`;
-    if (shows === this.#shows) return;
-    this.#shows = shows;
+    const key = `${JSON.stringify(table)} ${open} ${board.member} ${t.takeSeat}`;
+    if (key === this.#shownKey) return;
+    this.#shownKey = key;
     this.table = table;
     if (!this.firstChild) this.#build();
     if (!this.glyph || !this.topic || !this.when || !this.names || !this.seats || !this.main || !this.more) return;
@@ -58,26 +58,26 @@ export class Card extends HTMLElement {
     this.when.replaceChildren(h('time', { text: times }), ...(own ? [h('span', { text: t.yourTime(own) })] : []), ...(table.place ? [h('span', { class: 'place', dir: 'auto', text: table.place })] : []),
       ...(table.weekly ? [h('span', { class: 'tag', text: t.weekly })] : []), ...(table.door === 'knock' ? [h('span', { class: 'tag' }, icon('door'), t.byKnocking)] : []),
       ...(table.locked ? [h('span', { class: 'tag' }, icon('lock'), t.locked)] : []));
-    text(this.names, this.#who(table));
-    this.seats.replaceChildren(...this.#left(table, full, mine));
-    const words = this.#words(table, open, full, mine, board.member);
-    text(this.main, words.words);
-    this.main.disabled = !words.can;
-    this.main.className = `take${words.primary ? ' primary' : ''}`;
-    this.main.dataset.what = words.what;
-    this.main.setAttribute('aria-label', `${words.words}: ${topic}, ${times}`);
+    text(this.names, this.#names(table));
+    this.seats.replaceChildren(...this.#seats(table, full, mine));
+    const action = this.#action(table, open, full, mine, board.member);
+    text(this.main, action.words);
+    this.main.disabled = !action.enabled;
+    this.main.className = `take${action.primary ? ' primary' : ''}`;
+    this.main.dataset.action = action.name;
+    this.main.setAttribute('aria-label', `${action.words}: ${topic}, ${times}`);
     this.more.setAttribute('aria-label', `${t.more}: ${topic}`);
   }
 
   /** @param {Table} table */
-  #who(table) {
+  #names(table) {
     const names = table.taken.map(person => person.name).filter(Boolean);
     if (!names.length) return '';
-    return names.length > NAMES ? t.andOthers(names.slice(0, NAMES).join(', '), names.length - NAMES) : names.join(', ');
+    return names.length > MAX_NAMES ? t.andOthers(names.slice(0, MAX_NAMES).join(', '), names.length - MAX_NAMES) : names.join(', ');
   }
 
   /** @param {Table} table @param {boolean} full @param {boolean} mine */
-  #left(table, full, mine) {
+  #seats(table, full, mine) {
     const left = table.seats - table.taken_count;
     return [
       mine ? h('strong', { class: 'yours', text: table.mine === 'host' ? t.youLaidIt : t.yourSeat }) : table.mine === 'waiting' ? h('strong', { text: t.youWait }) : null,
@@ -87,20 +87,20 @@ export class Card extends HTMLElement {
   }
 
   /** @param {Table} table @param {boolean} open @param {boolean} full @param {boolean} mine @param {boolean} member */
-  #words(table, open, full, mine, member) {
-    if (mine && open) return { what: 'enter', words: t.goToTable, primary: true, can: true };
-    if (mine) return { what: 'leave', words: t.leaveSeat, primary: false, can: true };
-    if (table.mine === 'waiting') return { what: 'leave', words: t.leaveWaitList, primary: false, can: true };
-    if (!member) return { what: 'enter', words: t.goToTable, primary: false, can: open };
-    if (table.locked) return { what: 'take', words: t.locked, primary: false, can: false };
-    if (full) return { what: 'take', words: t.joinWaitList, primary: false, can: true };
-    return { what: 'take', words: t.takeSeat, primary: false, can: true };
+  #action(table, open, full, mine, member) {
+    if (mine && open) return { name: 'enter', words: t.goToTable, primary: true, enabled: true };
+    if (mine) return { name: 'leave', words: t.leaveSeat, primary: false, enabled: true };
+    if (table.mine === 'waiting') return { name: 'leave', words: t.leaveWaitList, primary: false, enabled: true };
+    if (!member) return { name: 'enter', words: t.goToTable, primary: false, enabled: open };
+    if (table.locked) return { name: 'take', words: t.locked, primary: false, enabled: false };
+    if (full) return { name: 'take', words: t.joinWaitList, primary: false, enabled: true };
+    return { name: 'take', words: t.takeSeat, primary: false, enabled: true };
   }
 
-  #main() {
-    const what = this.main?.dataset.what;
-    if (what === 'enter' && this.table) enter(this.table);
-    else if (what === 'leave') this.#leave();
+  #runAction() {
+    const action = this.main?.dataset.action;
+    if (action === 'enter' && this.table) enter(this.table);
+    else if (action === 'leave') this.#leave();
     else this.#take();
   }
 
@@ -131,7 +131,7 @@ export class Card extends HTMLElement {
     return [
       { words: t.copyLink, icon: 'link', run: () => copyTableLink(table) },
       { words: t.addToCalendar, icon: 'calendar', run: () => saveCalendar(table) },
-      ...(mine && this.main?.dataset.what !== 'leave' ? [{ words: t.leaveSeat, icon: /** @type {const} */ ('leave'), run: () => this.#leave() }] : []),
+      ...(mine && this.main?.dataset.action !== 'leave' ? [{ words: t.leaveSeat, icon: /** @type {const} */ ('leave'), run: () => this.#leave() }] : []),
       ...(table.mine === 'host' ? [{ words: t.deleteTable, icon: /** @type {const} */ ('trash'), danger: true, run: () => this.#delete(table) }] : []),
     ];
   }

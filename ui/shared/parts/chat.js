@@ -1,4 +1,4 @@
-// The chat. Lines are text, never markup; the confirming Enter of an input method does not send half a syllable.
+// The chat. Lines are text, never markup. The Enter that confirms an input method's composition does not send the line.
 
 import { backend, state } from '../backend.js';
 import { composing, h, keyed, shown, text } from '../dom.js';
@@ -12,19 +12,19 @@ import { View } from '../view.js';
 /** @typedef {import('../model.d.ts').ChatLine} ChatLine */
 /** @typedef {import('../model.d.ts').UnsentLine} UnsentLine */
 
-/** Lines of one person within this time stand under one name, ms. */
-const TOGETHER_MS = 2 * 60_000;
+/** Consecutive lines of a person within this time share one heading, ms. */
+const GROUP_MS = 2 * 60_000;
 
 export class Chat extends View {
   #isComposing = false;
-  /** What came back while a syllable was being composed. It goes into the field before the rest when that is done. */
+  /** Lines that were taken back during a composition. They are inserted before the field's text when it ends. */
   #returned = '';
 
   build() {
     this.#isComposing = false;
     this.lines = h('ol', { class: 'lines', role: 'list' });
     this.waiting = h('ol', { class: 'lines waiting', role: 'list', 'aria-live': 'off', 'aria-label': t.notSeenYet });
-    this.heard = h('p', { class: 'visually-hidden', role: 'status' });
+    this.status = h('p', { class: 'visually-hidden', role: 'status' });
     this.log = h('div', { class: 'log', role: 'log', 'aria-label': t.chat, tabindex: 0 }, this.lines, this.waiting);
     this.none = h('p', { class: 'quiet none', text: t.nobodyWrote });
     this.input = h('textarea', { id: 'chat-input', rows: 1, placeholder: t.writeSomething, 'aria-label': t.writeSomething });
@@ -35,21 +35,21 @@ export class Chat extends View {
     });
     limitInput(this.input, LIMITS.chat);
     this.input.addEventListener('compositionstart', () => { this.#isComposing = true; });
-    this.input.addEventListener('compositionend', () => this.#composed());
+    this.input.addEventListener('compositionend', () => this.#endComposition());
     this.input.addEventListener('input', () => {
       draft.text = this.#returned + (this.input?.value ?? '');
-      if (!this.#returned) this.#why('');
+      if (!this.#returned) this.#showError('');
       this.#grow();
     });
     this.wrong = h('p', { class: 'trouble', role: 'alert', id: 'chat-wrong', hidden: true });
-    this.append(this.none, this.log, this.heard, this.wrong, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
+    this.append(this.none, this.log, this.status, this.wrong, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
       this.input, h('button', { type: 'submit', class: 'primary small', text: t.send })));
-    this.#draft();
+    this.#showDraft();
   }
 
   /** @param {AppState} state */
   update({ call }) {
-    if (!this.lines || !this.waiting || !this.log || !this.none || !this.heard) return;
+    if (!this.lines || !this.waiting || !this.log || !this.none || !this.status) return;
     const waiting = (call.unsent ?? []).filter(line => line.failed === null);
     shown(this.none, call.chat.length + waiting.length === 0);
     const before = this.lines.childElementCount + this.waiting.childElementCount, atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
@@ -59,10 +59,10 @@ export class Chat extends View {
       const stem = `${line.at} ${line.from} ${line.text}`, nth = seen.get(stem) ?? 0;
       seen.set(stem, nth + 1);
       const last = call.chat[n - 1];
-      return { line, key: `${stem} ${nth}`, first: last?.from !== line.from || line.at - last.at > TOGETHER_MS };
+      return { line, key: `${stem} ${nth}`, first: last?.from !== line.from || line.at - last.at > GROUP_MS };
     });
     keyed(this.lines, lines, one => one.key, ({ line, first }) => this.#line(line, first, line.from === call.you));
-    text(this.heard, waiting.length && call.stage.kind === 'reconnecting' ? t.linesWait(waiting.length) : '');
+    text(this.status, waiting.length && call.stage.kind === 'reconnecting' ? t.linesWait(waiting.length) : '');
     keyed(this.waiting, waiting, one => String(one.number), one => waitingLine(one));
     if (this.lines.childElementCount + this.waiting.childElementCount !== before && atEnd) this.log.scrollTop = this.log.scrollHeight;
   }
@@ -70,37 +70,37 @@ export class Chat extends View {
   connected() {
     draft.enter(state().call.room);
     this.onDisconnect(draft.onReturn(() => this.#takeBack()));
-    this.#draft();
+    this.#showDraft();
     if (this.log) this.log.scrollTop = this.log.scrollHeight;
   }
 
-  /** What was written before, or has come back. */
-  #draft() {
+  /** Shows the draft and its error. */
+  #showDraft() {
     if (!this.input) return;
     this.input.value = draft.text;
-    this.#why(draft.why);
+    this.#showError(draft.error);
     this.#grow();
   }
 
-  /** What came back, before what is being written. A new value would end a composition: until then it waits outside the field. */
+  /** Inserts lines that were taken back before the text. During a composition they wait, because a new value would end it. */
   #takeBack() {
-    if (!this.#isComposing) return this.#draft();
+    if (!this.#isComposing) return this.#showDraft();
     const { value = '' } = this.input ?? {};
     this.#returned = value ? draft.text.slice(0, -value.length) : `${draft.text}\n`;
-    this.#why(draft.why);
+    this.#showError(draft.error);
   }
 
-  #composed() {
+  #endComposition() {
     this.#isComposing = false;
     if (!this.#returned) return;
     this.#returned = '';
-    this.#draft();
+    this.#showDraft();
   }
 
-  /** @param {string} code why what stands in the field was not said */
-  #why(code) {
+  /** @param {string} code why the text in the field was not sent; empty: no error */
+  #showError(code) {
     if (!this.wrong || !this.input) return;
-    draft.why = code;
+    draft.error = code;
     shown(this.wrong, code !== '');
     text(this.wrong, code ? t.notSaid(problem(code)) : '');
     if (code) this.input.setAttribute('aria-describedby', this.wrong.id);
@@ -118,17 +118,17 @@ export class Chat extends View {
     const { input } = this;
     const words = input?.value.trim();
     if (!input || !words) return;
-    const written = input.value;
+    const typed = input.value;
     input.value = draft.text = '';
-    this.#why('');
+    this.#showError('');
     this.#grow();
     input.focus();
     try {
       await backend.call('send_chat', { text: words });
     } catch (error) {
-      // What could not be said is not lost.
-      draft.text = [written, draft.text].filter(Boolean).join('\n');
-      draft.why = /** @type {{ code?: string }} */ (error ?? {}).code ?? 'internal';
+      // Keep a text that was rejected.
+      draft.text = [typed, draft.text].filter(Boolean).join('\n');
+      draft.error = /** @type {{ code?: string }} */ (error ?? {}).code ?? 'internal';
       this.#takeBack();
     }
   }
@@ -145,10 +145,10 @@ export class Chat extends View {
 }
 customElements.define('lr-chat', Chat);
 
-/** A line that nobody has seen yet. @param {UnsentLine} line */
+/** Makes a line that is not confirmed yet. @param {UnsentLine} line */
 const waitingLine = line => h('li', { class: 'own first' },
   h('p', { class: 'from' }, h('strong', { dir: 'auto', text: t.youShort }), h('span', { class: 'quiet', text: t.beingSent })),
   h('p', { class: 'text', dir: 'auto', text: line.text }));
 
-/** Lines of others, for the badge. */
+/** Returns the number of lines from others, for the badge. */
 export const othersLines = () => state().call.chat.filter(line => line.from !== state().call.you).length;

@@ -1,11 +1,11 @@
-// Days as a strip, and the chosen day as shelves of half an hour with its tables on them.
+// The next days, and the tables of the selected day in half-hour slots.
 
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { state } from '../backend.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 import { serverNow } from '../tables.js';
-import { clockOfMinute, dayNumber, dayOf, daysFrom, elsewhere, longDay, minuteOf, weekday, zoneName, zoneOr } from '../times.js';
+import { clockOfMinute, dayNumber, dayOf, daysFrom, differsFromLocal, longDay, minuteOf, weekday, zoneName, zoneOr } from '../times.js';
 import { View } from '../view.js';
 import { Card } from './card.js';
 import { layTable } from './lay-table.js';
@@ -14,27 +14,27 @@ import { roundTable } from './round-table.js';
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').BoardState} BoardState */
 /** @typedef {import('../model.d.ts').Table} Table */
-/** @typedef {{ key: string, minute: number, tables: Table[] }} Shelf */
+/** @typedef {{ key: string, minute: number, tables: Table[] }} Slot */
 
 const DAYS = 7;
-/** Shelves that are there even when empty: noon to half past one, in minutes. */
-const USUAL = [11 * 60 + 30, 12 * 60, 12 * 60 + 30, 13 * 60];
+/** Slots that are shown even if empty, in minutes since midnight. */
+const DEFAULT_SLOTS = [11 * 60 + 30, 12 * 60, 12 * 60 + 30, 13 * 60];
 const HALF_HOUR = 30;
-/** The shelf of tables laid for now. */
+/** The slot of tables for now. */
 const NOW = -1;
 
 export class Day extends View {
-  /** The chosen day; null: today, also after midnight. @type {string | null} */
-  #chosen = null;
+  /** The selected day; null: today, also after midnight. @type {string | null} */
+  #selected = null;
 
   build() {
     this.strip = h('div', { class: 'days', role: 'tablist', 'aria-label': t.days });
-    this.strip.addEventListener('keydown', event => this.#arrow(event));
+    this.strip.addEventListener('keydown', event => this.#handleKey(event));
     this.heading = h('h2', {});
     this.zone = h('p', { class: 'quiet zone', hidden: true });
-    this.shelves = h('div', { class: 'shelves' });
+    this.slots = h('div', { class: 'shelves' });
     this.empty = h('div', { class: 'empty', hidden: true });
-    this.panel = h('section', { class: 'day', id: 'day-panel', role: 'tabpanel', tabindex: -1 }, this.heading, this.zone, this.empty, this.shelves);
+    this.panel = h('section', { class: 'day', id: 'day-panel', role: 'tabpanel', tabindex: -1 }, this.heading, this.zone, this.empty, this.slots);
     this.append(this.strip, this.panel);
   }
 
@@ -45,33 +45,33 @@ export class Day extends View {
 
   /** @param {AppState} state */
   update({ board }) {
-    if (!board || !this.strip || !this.shelves || !this.heading || !this.zone || !this.empty || !this.panel) return;
+    if (!board || !this.strip || !this.slots || !this.heading || !this.zone || !this.empty || !this.panel) return;
     const zone = zoneOr(board.zone), now = serverNow(board);
-    shown(this.zone, elsewhere(now, zone));
+    shown(this.zone, differsFromLocal(now, zone));
     text(this.zone, t.timesIn(zoneName(now, zone)));
     const days = daysFrom(now, DAYS, zone), today = days[0];
-    if (this.#chosen !== null && !days.includes(this.#chosen)) this.#chosen = null;
-    const chosen = this.#chosen ?? today;
-    // What is over is nobody's business any more, unless somebody still sits there.
-    const going = board.tables.filter(table => table.ends_ms > now || table.in_call > 0);
-    const byDay = group(going, table => table.now ? today : dayOf(table.starts_ms, zone));
-    this.#strip(days, chosen, today, byDay);
-    text(this.heading, chosen === today ? `${t.today}, ${longDay(chosen)}` : longDay(chosen));
-    attribute(this.panel, 'aria-labelledby', `day-${chosen}`);
-    const tables = byDay.get(chosen) ?? [];
-    this.#nothing(tables.length === 0, chosen, today);
-    this.#shelf(board, tables, chosen, today, now, zone);
+    if (this.#selected !== null && !days.includes(this.#selected)) this.#selected = null;
+    const selected = this.#selected ?? today;
+    // A table that has ended is hidden, unless people are still in its room.
+    const current = board.tables.filter(table => table.ends_ms > now || table.in_call > 0);
+    const byDay = group(current, table => table.now ? today : dayOf(table.starts_ms, zone));
+    this.#updateDays(days, selected, today, byDay);
+    text(this.heading, selected === today ? `${t.today}, ${longDay(selected)}` : longDay(selected));
+    attribute(this.panel, 'aria-labelledby', `day-${selected}`);
+    const tables = byDay.get(selected) ?? [];
+    this.#updateEmpty(tables.length === 0, selected, today);
+    this.#updateSlots(board, tables, selected, today, now, zone);
   }
 
-  /** @param {string[]} days @param {string} chosen @param {string} today @param {Map<string, Table[]>} byDay */
-  #strip(days, chosen, today, byDay) {
+  /** @param {string[]} days @param {string} selected @param {string} today @param {Map<string, Table[]>} byDay */
+  #updateDays(days, selected, today, byDay) {
     if (!this.strip) return;
-    keyed(this.strip, days, day => day, day => h('button', { type: 'button', role: 'tab', id: `day-${day}`, 'aria-controls': 'day-panel', onclick: () => this.#choose(day) },
+    keyed(this.strip, days, day => day, day => h('button', { type: 'button', role: 'tab', id: `day-${day}`, 'aria-controls': 'day-panel', onclick: () => this.#select(day) },
       h('span', { class: 'weekday', 'aria-hidden': 'true' }), h('span', { class: 'number', 'aria-hidden': 'true', text: dayNumber(day) }), h('span', { class: 'count', 'aria-hidden': 'true' }), h('span', { class: 'visually-hidden' })),
     (element, day) => {
       const tables = byDay.get(day) ?? [], mine = tables.some(table => table.mine === 'seat' || table.mine === 'host');
-      attribute(element, 'aria-selected', String(day === chosen));
-      element.tabIndex = day === chosen ? 0 : -1;
+      attribute(element, 'aria-selected', String(day === selected));
+      element.tabIndex = day === selected ? 0 : -1;
       element.classList.toggle('mine', mine);
       text(element.children[0], day === today ? t.today : weekday(day));
       text(element.children[2], tables.length ? t.tablesShort(tables.length) : '');
@@ -80,72 +80,72 @@ export class Day extends View {
   }
 
   /** @param {string} day */
-  #choose(day) {
-    this.#chosen = day;
+  #select(day) {
+    this.#selected = day;
     this.update(state());
     if (this.panel) this.panel.scrollTop = 0;
   }
 
   /** @param {KeyboardEvent} event */
-  #arrow(event) {
+  #handleKey(event) {
     const tabs = /** @type {HTMLElement[]} */ ([...(this.strip?.children ?? [])]);
     const here = tabs.findIndex(tab => tab.tabIndex === 0);
     const to = { ArrowRight: here + 1, ArrowLeft: here - 1, ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: tabs.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     const tab = tabs[(to + tabs.length) % tabs.length];
-    this.#choose(tab.id.slice('day-'.length));
+    this.#select(tab.id.slice('day-'.length));
     tab.focus();
   }
 
-  /** @param {boolean} nothing @param {string} chosen @param {string} today */
-  #nothing(nothing, chosen, today) {
+  /** @param {boolean} nothing @param {string} selected @param {string} today */
+  #updateEmpty(nothing, selected, today) {
     if (!this.empty) return;
     shown(this.empty, nothing);
-    const key = nothing ? chosen : '';
+    const key = nothing ? selected : '';
     if (this.empty.dataset.key === key) return;
     this.empty.dataset.key = key;
     if (!nothing) return this.empty.replaceChildren();
     this.empty.replaceChildren(
       roundTable({ seats: 4, taken: [], takenCount: 0 }),
-      h('p', { class: 'lead', text: t.nobodyYet }), h('p', { class: 'quiet', text: chosen === today ? t.beTheFirstToday : t.beTheFirst }),
-      h('button', { type: 'button', class: 'primary', text: t.layTable, onclick: () => layTable(chosen === today ? {} : { day: chosen }) }));
+      h('p', { class: 'lead', text: t.nobodyYet }), h('p', { class: 'quiet', text: selected === today ? t.beTheFirstToday : t.beTheFirst }),
+      h('button', { type: 'button', class: 'primary', text: t.layTable, onclick: () => layTable(selected === today ? {} : { day: selected }) }));
   }
 
-  /** @param {BoardState} board @param {Table[]} tables @param {string} chosen @param {string} today @param {number} now @param {string} zone */
-  #shelf(board, tables, chosen, today, now, zone) {
-    if (!this.shelves) return;
-    const nowMinute = chosen === today ? Math.floor(minuteOf(now, zone) / HALF_HOUR) * HALF_HOUR : -HALF_HOUR;
+  /** @param {BoardState} board @param {Table[]} tables @param {string} selected @param {string} today @param {number} now @param {string} zone */
+  #updateSlots(board, tables, selected, today, now, zone) {
+    if (!this.slots) return;
+    const nowMinute = selected === today ? Math.floor(minuteOf(now, zone) / HALF_HOUR) * HALF_HOUR : -HALF_HOUR;
     const byMinute = group(tables, table => table.now ? NOW : Math.floor(minuteOf(table.starts_ms, zone) / HALF_HOUR) * HALF_HOUR);
-    const minutes = new Set([...byMinute.keys(), ...(tables.length ? USUAL : [])]);
-    if (chosen === today && tables.length) minutes.add(nowMinute);
-    // Tables of now stand where the day stands.
+    const minutes = new Set([...byMinute.keys(), ...(tables.length ? DEFAULT_SLOTS : [])]);
+    if (selected === today && tables.length) minutes.add(nowMinute);
+    // The slot of tables for now precedes the current slot.
     const place = (/** @type {number} */ minute) => minute === NOW ? nowMinute - 1 : minute;
-    const shelves = [...minutes].sort((a, b) => place(a) - place(b)).map(minute => ({ key: String(minute), minute, tables: byMinute.get(minute) ?? [] }));
-    keyed(this.shelves, shelves, shelf => shelf.key, shelf => makeShelf(shelf), (element, shelf) => {
-      const isNow = shelf.minute === nowMinute, past = chosen === today && shelf.minute >= 0 && shelf.minute < nowMinute;
+    const slots = [...minutes].sort((a, b) => place(a) - place(b)).map(minute => ({ key: String(minute), minute, tables: byMinute.get(minute) ?? [] }));
+    keyed(this.slots, slots, slot => slot.key, slot => makeSlot(slot), (element, slot) => {
+      const isNow = slot.minute === nowMinute, past = selected === today && slot.minute >= 0 && slot.minute < nowMinute;
       element.classList.toggle('is-now', isNow);
       element.classList.toggle('past', past);
-      element.classList.toggle('vacant', shelf.tables.length === 0);
+      element.classList.toggle('vacant', slot.tables.length === 0);
       const add = /** @type {HTMLElement} */ (element.querySelector('.add'));
-      shown(add, board.member && shelf.minute >= 0 && !past && shelf.tables.length === 0);
-      // The half hour that runs has begun: there it is laid for now.
-      add.onclick = () => layTable(isNow ? {} : { day: chosen, minute: shelf.minute });
-      attribute(add, 'aria-label', isNow ? t.layTableNow : t.layTableAt(clockOfMinute(Math.max(0, shelf.minute))));
+      shown(add, board.member && slot.minute >= 0 && !past && slot.tables.length === 0);
+      // A table in the current slot starts now.
+      add.onclick = () => layTable(isNow ? {} : { day: selected, minute: slot.minute });
+      attribute(add, 'aria-label', isNow ? t.layTableNow : t.layTableAt(clockOfMinute(Math.max(0, slot.minute))));
       text(/** @type {Node} */ (add.lastChild), isNow ? t.layTableNow : t.layTable);
       const mark = /** @type {HTMLElement} */ (element.querySelector('.now-mark'));
       shown(mark, isNow);
       text(mark, isNow ? t.nowIs(clockOfMinute(minuteOf(now, zone))) : '');
       const cards = /** @type {HTMLElement} */ (element.querySelector('.cards'));
-      attribute(cards, 'aria-label', shelf.minute === NOW ? t.now : clockOfMinute(shelf.minute));
-      keyed(cards, shelf.tables, table => table.id, () => h('li', {}, new Card()), (item, table) => /** @type {Card} */ (item.firstChild).show(table, board, now));
+      attribute(cards, 'aria-label', slot.minute === NOW ? t.now : clockOfMinute(slot.minute));
+      keyed(cards, slot.tables, table => table.id, () => h('li', {}, new Card()), (item, table) => /** @type {Card} */ (item.firstChild).show(table, board, now));
     });
   }
 }
 customElements.define('lr-day', Day);
 
-/** @param {Shelf} shelf */
-function makeShelf({ minute }) {
+/** @param {Slot} slot */
+function makeSlot({ minute }) {
   return h('section', { class: 'shelf' },
     h('h3', { text: minute === NOW ? t.now : clockOfMinute(minute) }),
     h('div', { class: 'row-of-cards' },

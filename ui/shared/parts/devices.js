@@ -1,4 +1,4 @@
-// The three pickers and the test sound; before a call, in a call and in the settings.
+// The device menus and the test sound, for the device check, the call and the settings.
 
 import { backend, state } from '../backend.js';
 import { h, id, keyed, shown, text } from '../dom.js';
@@ -10,7 +10,7 @@ import { attempt } from './notices.js';
 
 /** @typedef {import('../model.d.ts').DeviceKind} DeviceKind */
 /** @typedef {import('../model.d.ts').AppState} AppState */
-/** @typedef {{ kind: DeviceKind, select: HTMLSelectElement, none: HTMLElement, trouble: HTMLElement }} Picker */
+/** @typedef {{ kind: DeviceKind, select: HTMLSelectElement, noDevice: HTMLElement, trouble: HTMLElement }} Picker */
 
 export class Devices extends View {
   /** @type {Picker[]} */
@@ -30,22 +30,22 @@ export class Devices extends View {
   /** @param {AppState} now */
   update(now) {
     const { devices, choice, problems } = now;
-    for (const { kind, select, none, trouble } of this.pickers) {
-      const some = devices.filter(device => device.kind === kind);
-      const usual = some.find(device => device.default);
-      const without = isMissing(now, kind);
-      const options = [{ id: '', name: without ? t.noDevice[kind] : usual ? t.systemDefault(usual.name) : t.systemDefaultPlain }, ...some];
+    for (const { kind, select, noDevice, trouble } of this.pickers) {
+      const available = devices.filter(device => device.kind === kind);
+      const systemDefault = available.find(device => device.default);
+      const hasNone = isMissing(now, kind);
+      const options = [{ id: '', name: hasNone ? t.noDevice[kind] : systemDefault ? t.systemDefault(systemDefault.name) : t.systemDefaultPlain }, ...available];
       keyed(select, options, option => option.id, option => h('option', { value: option.id }), (element, option) => text(element, option.name));
       const chosen = choice[kind] ?? '';
-      const value = options.some(option => option.id === chosen) ? chosen : some.find(device => device.name === chosen)?.id ?? '';
+      const value = options.some(option => option.id === chosen) ? chosen : available.find(device => device.name === chosen)?.id ?? '';
       if (select.value !== value) select.value = value;
-      shown(select, some.length > 0);
-      shown(none, some.length === 0);
+      shown(select, available.length > 0);
+      shown(noDevice, available.length === 0);
       const wrong = problems.find(p => p.device === kind);
-      // That there is none is said already.
-      const said = wrong !== undefined && MISSING_CODES.has(wrong.code) && without;
-      shown(trouble, wrong !== undefined && !said);
-      text(trouble, wrong && !said ? deviceProblem(wrong, now) : '');
+      // The menu already shows that there is no device.
+      const alreadyShown = wrong !== undefined && MISSING_CODES.has(wrong.code) && hasNone;
+      shown(trouble, wrong !== undefined && !alreadyShown);
+      text(trouble, wrong && !alreadyShown ? deviceProblem(wrong, now) : '');
     }
   }
 
@@ -53,11 +53,11 @@ export class Devices extends View {
   #picker(kind, label) {
     const name = id(kind);
     const select = h('select', { id: name, onchange: () => choose() });
-    const none = h('p', { class: 'quiet', text: t.noDevice[kind], hidden: true });
+    const noDevice = h('p', { class: 'quiet', text: t.noDevice[kind], hidden: true });
     const trouble = h('p', { class: 'trouble', role: 'status', hidden: true });
     const choose = () => attempt(backend.call('select_devices', { choice: { ...state().choice, [kind]: select.value || null } }));
-    this.append(h('div', { class: 'field' }, h('label', { for: name, text: label }), select, none, trouble));
-    return { kind, select, none, trouble };
+    this.append(h('div', { class: 'field' }, h('label', { for: name, text: label }), select, noDevice, trouble));
+    return { kind, select, noDevice, trouble };
   }
 }
 customElements.define('lr-devices', Devices);

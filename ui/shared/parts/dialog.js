@@ -1,12 +1,13 @@
-// A dialog: a heading, a body and a way out. The browser's own `<dialog>` keeps the focus in and gives it back.
+// Dialogs with a heading, a body and a close button. The browser's `<dialog>` traps and restores the focus.
 
 import { h, id } from '../dom.js';
 import { icon } from '../icons.js';
 import { t } from '../strings.js';
 
 /**
- * @param {{ title: string, class?: string, body: Node[], closed?: () => void }} options
- * @returns {HTMLDialogElement} open already; `close()` it
+ * Opens a dialog.
+ * @param {{ title: string, class?: string, body: Node[], closed?: () => void }} options `closed` is called after it is closed
+ * @returns {HTMLDialogElement}
  */
 export function openDialog({ title, class: name = '', body, closed }) {
   const heading = id('dialog');
@@ -15,23 +16,23 @@ export function openDialog({ title, class: name = '', body, closed }) {
       h('h2', { id: heading, text: title }),
       h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => dialog.close() }, icon('close'))),
     h('div', { class: 'body' }, ...body));
-  // A press beside the sheet closes it, as everywhere.
+  // A press on the backdrop closes the dialog.
   dialog.addEventListener('pointerdown', event => { if (event.target === dialog) dialog.close(); });
   dialog.addEventListener('close', () => {
     dialog.remove();
-    cover();
+    updateCovered();
     closed?.();
   });
   document.body.append(dialog);
-  cover();
+  updateCovered();
   dialog.showModal();
   return dialog;
 }
 
-/** WebKitGTK paints the scroll bars of what lies below over a dialog: while one is open nothing below scrolls. */
-const cover = () => document.documentElement.classList.toggle('covered', document.querySelector('dialog.sheet') !== null);
+/** Disables scrolling below an open dialog, because WebKitGTK paints scroll bars over it. */
+const updateCovered = () => document.documentElement.classList.toggle('covered', document.querySelector('dialog.sheet') !== null);
 
-/** A question with one button that does it. @param {{ title: string, words: string, yes: string, no?: string, danger?: boolean }} question @returns {Promise<boolean>} */
+/** Asks a question; resolves to whether the person confirmed. @param {{ title: string, words: string, yes: string, no?: string, danger?: boolean }} question @returns {Promise<boolean>} */
 export function ask({ title, words, yes, no = t.cancel, danger = false }) {
   return new Promise(resolve => {
     let answer = false;

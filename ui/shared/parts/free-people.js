@@ -1,4 +1,4 @@
-// Who is free: a list of up to thousands, of which only what is seen is in the page.
+// The list of people. It may have thousands of rows, and only the visible ones are in the page.
 
 import { state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
@@ -12,17 +12,17 @@ import { View } from '../view.js';
 /** @typedef {import('../model.d.ts').Person} Person */
 /** @typedef {{ person: Person, index: number }} Place */
 
-/** Rows beyond the edge, for smooth scrolling. */
-const BEYOND = 6;
-/** From so many on there is a field to find somebody. */
-const MANY = 12;
+/** Rows rendered beyond each edge, for smooth scrolling. */
+const OVERSCAN = 6;
+/** The search field is shown from this number of people on. */
+const SEARCH_FROM = 12;
 /** Height of a row in rem, as in board.css. */
 const ROW_REM = 3;
 
 const ORDER = { free: 0, at_table: 1, away: 2 };
 
 export class FreePeople extends View {
-  /** @param {Set<string>} chosen who was marked "eat with", kept by the board @param {() => void} changed */
+  /** @param {Set<string>} chosen ids of people selected for "eat with", shared with the board @param {() => void} changed called after a change of the selection */
   constructor(chosen, changed) {
     super();
     this.chosen = chosen;
@@ -59,7 +59,7 @@ export class FreePeople extends View {
     if (!board || !this.heading || !this.find || !this.count || !this.window) return;
     text(this.heading, board.member ? t.whoIsFree : t.freeCount(board.free_count));
     const others = board.people.filter(person => person.id !== you.key);
-    shown(this.find, others.length >= MANY);
+    shown(this.find, others.length >= SEARCH_FROM);
     const key = others.map(person => `${person.id}${person.presence}${person.name}`).join();
     if (key !== this.#key) {
       this.#key = key;
@@ -74,7 +74,7 @@ export class FreePeople extends View {
     this.#draw();
   }
 
-  /** Order of names, found anew only when there is a new one: collation is slow. @param {Person[]} people */
+  /** Sorts the names again if there is a new one. Collation is slow. @param {Person[]} people */
   #rank(people) {
     if (this.#rankedFor === language && people.every(person => this.#ranks.has(person.name))) return;
     this.#rankedFor = language;
@@ -82,12 +82,12 @@ export class FreePeople extends View {
     this.#ranks = new Map(names.map((name, n) => [name, n]));
   }
 
-  /** Puts the rows that are seen into the page. */
+  /** Renders the visible rows. */
   #draw() {
     if (!this.rows || !this.window) return;
     const row = ROW_REM * parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const first = Math.max(0, Math.floor(this.window.scrollTop / row) - BEYOND);
-    const last = Math.min(this.#people.length, Math.ceil((this.window.scrollTop + (this.window.clientHeight || 600)) / row) + BEYOND);
+    const first = Math.max(0, Math.floor(this.window.scrollTop / row) - OVERSCAN);
+    const last = Math.min(this.#people.length, Math.ceil((this.window.scrollTop + (this.window.clientHeight || 600)) / row) + OVERSCAN);
     this.rows.style.height = `${this.#people.length * row}px`;
     const places = this.#people.slice(first, last).map((person, n) => ({ person, index: first + n }));
     keyed(this.rows, places, ({ person }) => person.id, place => this.#row(place), (element, place) => this.#fill(element, place, row));

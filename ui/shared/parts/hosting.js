@@ -1,4 +1,4 @@
-// The server in this app, for the local network: one button, then a link and its QR code.
+// The server in this app, for the local network: a button to start it, then its link and QR code.
 
 import { backend } from '../backend.js';
 import { h, id, s, text } from '../dom.js';
@@ -13,7 +13,7 @@ import { copyText } from './table-links.js';
 
 export const openHosting = () => openDialog({ title: t.hostHere, class: 'hosting-sheet', body: [new HostingPanel()] });
 
-/** What a QR code's drawing may consist of, and with which attributes. */
+/** Elements and attributes that are copied from a QR code's SVG. */
 const SHAPES = ['svg', 'g', 'rect', 'path'];
 const ATTRIBUTES = ['viewBox', 'd', 'x', 'y', 'width', 'height', 'fill', 'transform', 'shape-rendering'];
 
@@ -42,7 +42,7 @@ export class HostingPanel extends View {
       });
       return this.content.replaceChildren(h('p', { class: 'lead', text: t.hostHereHint }), h('p', { class: 'quiet', text: t.hostHereMore }), h('div', { class: 'actions' }, start));
     }
-    const code = drawing(hosting.qr_svg);
+    const code = safeSvg(hosting.qr_svg);
     this.content.replaceChildren(...[
       h('p', { class: 'lead', text: t.hostingWords }),
       code ? h('div', { class: 'qr', role: 'img', 'aria-label': t.qrCode }, code) : null,
@@ -65,8 +65,8 @@ function linkRow(words, link, primary) {
       h('button', { type: 'button', class: primary ? 'primary' : '', onclick: () => copyText(link, t.linkCopied), 'aria-label': `${t.copyLink}: ${words}` }, icon('copy'), t.copyLink)));
 }
 
-/** A drawing copied shape by shape, so that nothing but shapes can be in it. @param {string} source @returns {SVGElement | null} */
-function drawing(source) {
+/** Copies an SVG element by element, so that it contains only shapes. @param {string} source an SVG document @returns {SVGElement | null} null if it is not SVG */
+function safeSvg(source) {
   const root = new DOMParser().parseFromString(source, 'image/svg+xml').documentElement;
   return root.localName === 'svg' ? copy(root) : null;
 }

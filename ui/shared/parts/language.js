@@ -1,4 +1,4 @@
-// The language of the screens, for people who see them for the first time.
+// Selects the language, on the first screens.
 
 import { backend, state } from '../backend.js';
 import { h } from '../dom.js';

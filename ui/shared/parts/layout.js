@@ -1,18 +1,18 @@
-// Where each picture goes. Pure: sizes in, rectangles out.
+// Computes the position of each tile in a call. This module is pure. Sizes are in CSS pixels.
 
 /** @typedef {{ left: number, top: number, width: number, height: number }} Rect */
 
-const SHAPE = 16 / 9;
+const ASPECT_RATIO = 16 / 9;
 const GAP = 8;
-/** One's own picture beside a single other: share of the window's width, and its bounds in CSS pixels. */
-const OWN_SHARE = 0.2, OWN_LEAST = 112, OWN_MOST = 260;
-/** The strip of faces under or beside the stage: its share, and its bounds. */
-const STRIP_SHARE = 0.22, STRIP_LEAST = 72, STRIP_MOST = 180;
-/** Smaller than this a face is no face: the grid scrolls instead. */
-const LEAST_WIDTH = 140;
+/** Width of the own tile beside a single other one: share of the total width, and its bounds. */
+const OWN_SHARE = 0.2, OWN_MIN = 112, OWN_MAX = 260;
+/** Height of the strip of tiles below or beside the main tile: share of the total height, and its bounds. */
+const STRIP_SHARE = 0.22, STRIP_MIN = 72, STRIP_MAX = 180;
+/** Minimum width of a tile in the grid, which otherwise scrolls. */
+const MIN_WIDTH = 140;
 
 /**
- * All pictures alike, as large as they can be.
+ * Equal tiles, as large as possible.
  * @param {number} count @param {number} width @param {number} height @returns {Rect[]}
  */
 export function grid(count, width, height) {
@@ -20,14 +20,14 @@ export function grid(count, width, height) {
   let best = { columns: 1, tile: 0 };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    const tile = Math.min((width - GAP * (columns - 1)) / columns, (height - GAP * (rows - 1)) / rows * SHAPE);
+    const tile = Math.min((width - GAP * (columns - 1)) / columns, (height - GAP * (rows - 1)) / rows * ASPECT_RATIO);
     if (tile > best.tile) best = { columns, tile };
   }
-  if (best.tile < LEAST_WIDTH) {
-    const columns = Math.max(1, Math.floor((width + GAP) / (LEAST_WIDTH + GAP)));
+  if (best.tile < MIN_WIDTH) {
+    const columns = Math.max(1, Math.floor((width + GAP) / (MIN_WIDTH + GAP)));
     best = { columns, tile: (width - GAP * (columns - 1)) / columns };
   }
-  const { columns, tile } = best, rows = Math.ceil(count / columns), high = tile / SHAPE;
+  const { columns, tile } = best, rows = Math.ceil(count / columns), high = tile / ASPECT_RATIO;
   const top = Math.max(0, (height - rows * high - GAP * (rows - 1)) / 2);
   return Array.from({ length: count }, (_, n) => {
     const row = Math.floor(n / columns), inRow = row === rows - 1 ? count - row * columns : columns;
@@ -37,38 +37,38 @@ export function grid(count, width, height) {
 }
 
 /**
- * One of the others fills the window, one's own picture is in the corner. In this order: the other, oneself.
+ * Two tiles: the other participant's fills the area, and the own one is in the corner. Returns them in this order.
  * @param {number} width @param {number} height @returns {Rect[]}
  */
 export function pair(width, height) {
-  const own = Math.max(OWN_LEAST, Math.min(OWN_MOST, width * OWN_SHARE)), high = own / SHAPE;
+  const own = Math.max(OWN_MIN, Math.min(OWN_MAX, width * OWN_SHARE)), high = own / ASPECT_RATIO;
   return [{ left: 0, top: 0, width, height }, { left: width - own - 2 * GAP, top: height - high - 2 * GAP, width: own, height: high }].map(round);
 }
 
 /**
- * The first on the stage, the rest as a strip: below it, or beside it on a wide window.
+ * A large first tile, and the others as a strip below it, or beside it in a wide area.
  * @param {number} count @param {number} width @param {number} height @returns {Rect[]}
  */
 export function stage(count, width, height) {
   if (count < 2) return grid(count, width, height);
-  const strip = Math.max(STRIP_LEAST, Math.min(STRIP_MOST, height * STRIP_SHARE)), face = strip * SHAPE, others = count - 1;
+  const strip = Math.max(STRIP_MIN, Math.min(STRIP_MAX, height * STRIP_SHARE)), face = strip * ASPECT_RATIO, others = count - 1;
   const beside = width / height > 2;
   if (beside) {
-    const high = Math.min(strip, (height - GAP * (others - 1)) / others), wide = high * SHAPE;
+    const high = Math.min(strip, (height - GAP * (others - 1)) / others), wide = high * ASPECT_RATIO;
     const top = (height - others * high - GAP * (others - 1)) / 2;
     return [{ left: 0, top: 0, width: width - wide - GAP, height }, ...row(others, n => ({ left: width - wide, top: top + n * (high + GAP), width: wide, height: high }))].map(round);
   }
-  const wide = Math.min(face, (width - GAP * (others - 1)) / others), high = wide / SHAPE;
+  const wide = Math.min(face, (width - GAP * (others - 1)) / others), high = wide / ASPECT_RATIO;
   const left = (width - others * wide - GAP * (others - 1)) / 2;
   return [{ left: 0, top: 0, width, height: height - high - GAP }, ...row(others, n => ({ left: left + n * (wide + GAP), top: height - high, width: wide, height: high }))].map(round);
 }
 
 /**
- * Where there is hardly any height: all in one row, which scrolls when it must.
+ * All tiles in one row, for a low area. The row may be wider than the area.
  * @param {number} count @param {number} width @param {number} height @returns {Rect[]}
  */
 export function strip(count, width, height) {
-  const wide = Math.min(height * SHAPE, Math.max(STRIP_LEAST, (width - GAP * (count - 1)) / count));
+  const wide = Math.min(height * ASPECT_RATIO, Math.max(STRIP_MIN, (width - GAP * (count - 1)) / count));
   const left = Math.max(0, (width - count * wide - GAP * (count - 1)) / 2);
   return row(count, n => round({ left: left + n * (wide + GAP), top: 0, width: wide, height }));
 }

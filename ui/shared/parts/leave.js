@@ -1,23 +1,23 @@
-// The way out of a call: a host whom others need is asked first.
+// Leaves a call. A host whom others need must confirm it.
 
 import { backend, state } from '../backend.js';
 import { t } from '../strings.js';
 import { attempt } from './notices.js';
 import { ask } from './dialog.js';
 
-/** One question at a time, however often it is wished. */
+/** Whether the question is open. */
 let asking = false;
 
-/** Leaves, unless the person would rather stay. */
+/** Leaves the call, after a confirmation if needed. */
 export async function leave() {
   if (asking) return;
   asking = true;
-  const goes = await sure().finally(() => { asking = false; });
-  if (goes) await attempt(backend.call('leave'));
+  const confirmed = await confirmLeaving().finally(() => { asking = false; });
+  if (confirmed) await attempt(backend.call('leave'));
 }
 
 /** @returns {Promise<boolean>} */
-async function sure() {
+async function confirmLeaving() {
   const { you, host, participants, lobby } = state().call;
   const needed = you !== null && host === you && participants.length + lobby.length > 0;
   return !needed || ask({ title: t.hostLeaves, words: t.hostLeavesWords(participants.length, lobby.length), yes: t.leaveAnyway, no: t.stayHere });

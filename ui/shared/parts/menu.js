@@ -1,4 +1,4 @@
-// A button that opens a short list of things to do, with arrow keys, Home, End and Escape.
+// A button that opens a menu, with the keys of the ARIA menu pattern: arrows, Home, End, Escape.
 
 import { h, id } from '../dom.js';
 import { icon } from '../icons.js';
@@ -7,8 +7,9 @@ import { icon } from '../icons.js';
 /** @typedef {{ words: string, icon?: IconName, checked?: boolean, danger?: boolean, run: () => void }} Item */
 
 /**
+ * Adds a menu to a button.
  * @param {HTMLButtonElement} button
- * @param {() => Item[]} items asked each time it opens
+ * @param {() => Item[]} items returns the entries; called each time the menu opens
  */
 export function menu(button, items) {
   const name = id('menu');
@@ -29,7 +30,7 @@ export function menu(button, items) {
   function open() {
     list.replaceChildren(...items().map(item => entry(item)));
     list.showPopover();
-    beside(button, list);
+    placeNextTo(button, list);
     entries()[0]?.focus();
   }
 
@@ -58,8 +59,8 @@ export function menu(button, items) {
   }
 }
 
-/** Puts a popover where its button is, inside the window. @param {HTMLElement} button @param {HTMLElement} list */
-function beside(button, list) {
+/** Moves a popover next to its button, inside the window. @param {HTMLElement} button @param {HTMLElement} list */
+function placeNextTo(button, list) {
   const at = button.getBoundingClientRect(), size = list.getBoundingClientRect();
   const below = at.bottom + 6 + size.height <= innerHeight;
   const left = Math.max(8, Math.min(at.right - size.width, innerWidth - size.width - 8));

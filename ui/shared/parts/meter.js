@@ -1,23 +1,23 @@
-// How loud the own microphone is: segments that light up, and words for those who do not see them.
+// The level meter of the own microphone: segments, and a text for people who do not see them.
 
 import { backend } from '../backend.js';
 import { h, text } from '../dom.js';
 import { t } from '../strings.js';
 
-/** Quietest and loudest that show, dBFS. */
-const FLOOR = -60, CEILING = -6;
+/** Range of the meter, dBFS. */
+const MIN_LEVEL = -60, MAX_LEVEL = -6;
 const SEGMENTS = 16;
-/** From here on it is a voice and no room noise. */
+/** Levels above this count as speech, dBFS. */
 export const VOICE = -42;
-/** How fast what was loud fades, dB in a second: a word is seen after it was said. */
-const FADE = 25;
+/** Decay of the shown level, dB per second, so that short words stay visible. */
+const DECAY = 25;
 
 /** @typedef {'on' | 'off' | 'missing'} Source */
 
 export class Meter extends HTMLElement {
   /** @type {(() => void) | null} */
   #stop = null;
-  /** What is shown, dBFS. */
+  /** The shown level, dBFS. */
   #level = -Infinity;
   #at = 0;
   /** @type {Source} */
@@ -30,39 +30,39 @@ export class Meter extends HTMLElement {
       this.words = h('p', { class: 'quiet', role: 'status' });
       this.append(this.bar, this.words);
     }
-    this.#stop = backend.levels(levels => this.#hear(levels.own ?? -Infinity));
-    this.#say();
+    this.#stop = backend.levels(levels => this.#showLevel(levels.own ?? -Infinity));
+    this.#updateText();
   }
 
   disconnectedCallback() {
     this.#stop?.();
   }
 
-  /** @param {Source} source whether the microphone is meant to be open, or there is none */
-  tell(source) {
+  /** Sets the state of the microphone. @param {Source} source on, off, or `missing` if there is none */
+  setSource(source) {
     if (this.#source === source) return;
     this.#source = source;
     this.#level = -Infinity;
-    this.#hear(-Infinity);
+    this.#showLevel(-Infinity);
   }
 
   /** @param {number} level dBFS */
-  #hear(level) {
+  #showLevel(level) {
     if (!this.bar) return;
-    const now = performance.now(), faded = this.#level - FADE * (now - this.#at) / 1000;
+    const now = performance.now(), faded = this.#level - DECAY * (now - this.#at) / 1000;
     [this.#level, this.#at] = [this.#source === 'on' ? Math.max(level, faded) : -Infinity, now];
-    const lit = Math.round(Math.max(0, Math.min(1, (this.#level - FLOOR) / (CEILING - FLOOR))) * SEGMENTS);
+    const lit = Math.round(Math.max(0, Math.min(1, (this.#level - MIN_LEVEL) / (MAX_LEVEL - MIN_LEVEL))) * SEGMENTS);
     [...this.bar.children].forEach((segment, n) => segment.classList.toggle('lit', n < lit));
     this.bar.setAttribute('aria-valuenow', String(lit));
-    this.#say();
+    this.#updateText();
   }
 
-  /** Of what is seen: nobody is heard while nothing is lit. */
-  #say() {
+  /** Updates the text, which always agrees with the segments. */
+  #updateText() {
     if (!this.words) return;
-    const heard = this.#level > VOICE;
-    this.words.classList.toggle('good', heard);
-    text(this.words, { on: heard ? t.theyHearYou : t.saySomething, off: t.microphoneIsOff, missing: t.noDevice.microphone }[this.#source]);
+    const isSpeech = this.#level > VOICE;
+    this.words.classList.toggle('good', isSpeech);
+    text(this.words, { on: isSpeech ? t.theyHearYou : t.saySomething, off: t.microphoneIsOff, missing: t.noDevice.microphone }[this.#source]);
   }
 }
 customElements.define('lr-meter', Meter);

@@ -1,4 +1,4 @@
-// For a link that somebody sent and that does not open by itself.
+// A dialog for pasting a link.
 
 import { backend } from '../backend.js';
 import { h, id } from '../dom.js';

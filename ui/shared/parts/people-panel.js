@@ -1,4 +1,4 @@
-// Who is in the call, who is at the door, and what the host may do.
+// The participants and the people who knock, with the host's controls.
 
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
@@ -71,7 +71,7 @@ function fillRow(item, row, host) {
   shown(more, host && !row.own);
 }
 
-/** Somebody at the door, with both answers. @param {Knocker} one */
+/** Makes the entry of a person who knocks, with the buttons to admit or refuse them. @param {Knocker} one */
 export function knocker({ id, name, key }) {
   return h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto', text: name }), h('span', { class: 'quiet at-door', text: t.isAtTheDoor }),
     h('button', { type: 'button', class: 'small', 'aria-label': `${t.refuse}: ${name}`, text: t.refuse, onclick: () => attempt(backend.call('refuse', { id })) }),

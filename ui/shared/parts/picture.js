@@ -1,4 +1,4 @@
-// Somebody's picture. It says for as long as it is on the page which one is wanted, and the shell draws it.
+// A participant's picture, or the own one. The backend draws it while this element is in the page.
 
 import { backend } from '../backend.js';
 
@@ -15,7 +15,7 @@ export class PictureView extends HTMLElement {
   }
 
   connectedCallback() {
-    // Moving an element takes it off the page and back in one turn; the picture stays.
+    // Moving an element disconnects and reconnects it in one task. The picture stays attached.
     this.detach ??= backend.attach(this, this.picture);
   }
 

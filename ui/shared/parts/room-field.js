@@ -1,4 +1,4 @@
-// For servers without a board: a room is there as soon as somebody goes into it.
+// The room field for servers without a board. A room exists as soon as a person joins it.
 
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
@@ -25,18 +25,18 @@ export class RoomField extends View {
     h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),
     h('h2', { text: t.noBoard }), h('p', { class: 'lead', id: hint, text: t.noBoardHint }),
     h('div', { class: 'field' }, h('label', { for: name, text: t.roomName }), input), wrong,
-    h('button', { type: 'submit', class: 'primary large', text: t.goToRoom }), this.member = h('button', { type: 'button', class: 'plain', id: 'give-secret', hidden: true, text: t.haveSecret, onclick: () => { const server = here(); if (server) askSecret(server); } })));
+    h('button', { type: 'submit', class: 'primary large', text: t.goToRoom }), this.member = h('button', { type: 'button', class: 'plain', id: 'give-secret', hidden: true, text: t.haveSecret, onclick: () => { const server = connectedServer(); if (server) askSecret(server); } })));
   }
 
-  // A community's server shows its board to members only.
+  // A community's server shows its board only to members.
   update() {
-    if (this.member) shown(this.member, here() !== undefined);
+    if (this.member) shown(this.member, connectedServer() !== undefined);
   }
 }
 customElements.define('lr-room-field', RoomField);
 
-/** The server that one is connected to, if the settings know it: there its secret can be kept. */
-function here() {
+/** Returns the connected server if it is in the settings, which can store its passphrase. */
+function connectedServer() {
   const { session, settings } = state();
   return backend.shell === 'app' && session.kind === 'open' ? settings.servers.find(one => originOf(one.url) === originOf(session.server)) : undefined;
 }

@@ -1,5 +1,5 @@
-// The round table, Lunchroom's own glyph: a circle with its seats around it. Taken seats show initials, free ones are
-// dashed and, where `take` is given, clickable; the button beside it says the same to everybody else.
+// The round table: a circle with its seats around it. Taken seats show initials. Free seats are dashed and, with `take`,
+// clickable. A button next to the drawing does the same for keyboards and screen readers.
 
 import { s } from '../dom.js';
 import { hue, initials } from '../avatar.js';
@@ -8,7 +8,7 @@ import { hue, initials } from '../avatar.js';
 
 /**
  * @param {{ seats: number, taken: Seated[], takenCount: number, mine?: string | null, take?: () => void, middle?: string }} table
- *   names are empty where the server tells only a count; `mine` is the id of one's own seat
+ *   `taken` may have empty names, or be shorter than `takenCount`, for guests; `mine` is the own person id; `take` is called for a press on a free seat
  */
 export function roundTable({ seats, taken, takenCount, mine = null, take, middle }) {
   const small = seats > 8;

@@ -1,4 +1,4 @@
-// The secret of a community: who says it to its server is a member there, with the board; others are guests.
+// The passphrase of a community. It makes a person a member on the community's server, with access to the board.
 
 import { backend, state } from '../backend.js';
 import { h, id } from '../dom.js';
@@ -9,7 +9,7 @@ import { openDialog } from './dialog.js';
 
 /** @typedef {import('../model.d.ts').KnownServer} KnownServer */
 
-/** A field for it, not shown to whoever looks over one's shoulder. @param {string} [value] */
+/** Makes a password field for the passphrase. @param {string} [value] */
 export function secretField(value = '') {
   const name = id('secret'), hint = id('hint');
   const input = h('input', { id: name, type: 'password', autocomplete: 'off', spellcheck: 'false', 'aria-describedby': hint, value });
@@ -17,7 +17,7 @@ export function secretField(value = '') {
   return { input, field: h('div', { class: 'field' }, h('label', { for: name, text: t.secret }), input, h('p', { class: 'quiet', id: hint, text: t.secretHint })) };
 }
 
-/** Asks for it, keeps it with the server and connects as a member. Empty: a guest again. @param {KnownServer} server */
+/** Asks for the passphrase, saves it with the server, and connects again. An empty passphrase makes the person a guest. @param {KnownServer} server */
 export function askSecret(server) {
   const { input, field } = secretField(server.secret ?? '');
   const dialog = openDialog({ title: t.secretOf(server.name || server.url), class: 'question', body: [h('form', { onsubmit: async (/** @type {Event} */ event) => {

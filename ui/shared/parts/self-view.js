@@ -1,4 +1,4 @@
-// One's own picture before a call, with the two switches on it.
+// The own picture before a call, with the switches for microphone and camera.
 
 import { backend, state } from '../backend.js';
 import { attribute, h, shown, text } from '../dom.js';
@@ -15,19 +15,19 @@ import { roundTable } from './round-table.js';
 /** @typedef {import('./meter.js').Meter} Meter */
 
 export class SelfView extends View {
-  /** @param {Media} media what is on at first @param {(media: Media) => void} [changed] */
+  /** @param {Media} media the initial switches @param {(media: Media) => void} [changed] called after each change */
   constructor(media, changed) {
     super();
     this.media = { ...media };
     this.changed = changed;
   }
 
-  /** A name that is not in the settings yet. */
+  /** A typed name that is not in the settings yet. */
   name = '';
-  /** Shows how loud it is. @type {Meter | null} */
+  /** The level meter, if any. @type {Meter | null} */
   meter = null;
 
-  /** What is on of what is wished: devices that are missing or fail are not. @returns {Media} */
+  /** The devices that are switched on and work. @returns {Media} */
   get working() {
     const now = state(), { microphone, camera } = workingMedia(this.media, now.problems);
     return { microphone: microphone && !isMissing(now, 'microphone'), camera: camera && !isMissing(now, 'camera') };
@@ -64,7 +64,7 @@ export class SelfView extends View {
     text(this.words, wrong ? deviceProblem(wrong, now) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
     toggle(this.microphone, on.microphone, 'microphone', t.microphone, t.onOff);
     toggle(this.camera, on.camera, 'camera', t.camera, t.onOff);
-    this.meter?.tell(on.microphone ? 'on' : isMissing(now, 'microphone') ? 'missing' : 'off');
+    this.meter?.setSource(on.microphone ? 'on' : isMissing(now, 'microphone') ? 'missing' : 'off');
   }
 
   /** @param {Partial<Media>} change */
@@ -75,7 +75,7 @@ export class SelfView extends View {
     this.update(state());
   }
 
-  /** Opens what is on, for the person's own eyes and ears. */
+  /** Opens the devices that are on, for a local preview. */
   preview() {
     backend.call('preview', { media: this.media }).catch(() => {});
   }

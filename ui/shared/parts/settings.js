@@ -1,4 +1,4 @@
-// Settings. Each change holds at once; there is nothing to save.
+// The settings. Each change is saved immediately.
 
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, text } from '../dom.js';
@@ -26,7 +26,7 @@ export function openSettings() {
 const save = change => attempt(backend.call('save_settings', { settings: { ...state().settings, ...change } }));
 
 export class SettingsPanel extends View {
-  /** How each control follows the settings. @type {((settings: Settings) => void)[]} */
+  /** Updates each control from the settings. @type {((settings: Settings) => void)[]} */
   #follow = [];
 
   build() {
@@ -97,12 +97,12 @@ export class SettingsPanel extends View {
     const list = h('ul', { class: 'servers', role: 'list' });
     this.#follow.push(settings => keyed(list, settings.servers.map((server, n) => ({ server, n })), ({ server }) => server.url + server.fingerprint,
       ({ server }) => {
-        const use = h('button', { type: 'button', class: 'small use' }), gone = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.removeServer(server.name || server.url) }, icon('trash'));
+        const use = h('button', { type: 'button', class: 'small use' }), remove = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.removeServer(server.name || server.url) }, icon('trash'));
         const secret = h('button', { type: 'button', class: 'small secret', 'aria-label': t.secretOf(server.name || server.url) });
-        return h('li', {}, h('div', {}, h('strong', { text: server.name || server.url }), h('span', { class: 'quiet', text: server.url })), secret, use, gone);
+        return h('li', {}, h('div', {}, h('strong', { text: server.name || server.url }), h('span', { class: 'quiet', text: server.url })), secret, use, remove);
       },
       (item, { server, n }) => {
-        const [, secret, use, gone] = /** @type {HTMLButtonElement[]} */ (/** @type {unknown} */ ([...item.children]));
+        const [, secret, use, remove] = /** @type {HTMLButtonElement[]} */ (/** @type {unknown} */ ([...item.children]));
         const now = settings.server === n;
         text(secret, server.secret ? t.secretKnown : t.secretShort);
         secret.onclick = () => askSecret(server);
@@ -110,7 +110,7 @@ export class SettingsPanel extends View {
         use.disabled = now;
         attribute(item, 'aria-current', now ? 'true' : null);
         use.onclick = async () => { await save({ server: n }); await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })); };
-        gone.onclick = () => {
+        remove.onclick = () => {
           const servers = settings.servers.filter((_, other) => other !== n);
           const at = settings.server === null || settings.server === n ? (servers.length ? 0 : null) : settings.server > n ? settings.server - 1 : settings.server;
           save({ servers, server: at });
@@ -123,7 +123,7 @@ export class SettingsPanel extends View {
       const typed = serverOf(input.value), { servers } = state().settings;
       if (!typed) return announce(t.serverMissing);
       input.value = '';
-      // One that is known keeps its fingerprint and secret.
+      // A known server keeps its fingerprint and passphrase.
       const known = servers.findIndex(one => originOf(one.url) === originOf(typed.url)), server = servers[known] ?? typed;
       await save(known < 0 ? { servers: [...servers, server], server: servers.length } : { server: known });
       await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));

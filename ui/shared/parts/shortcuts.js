@@ -1,10 +1,10 @@
-// Shortcuts of the call. By the key's place and not its letter: a Korean layout types ㅡ where M is.
+// Keyboard shortcuts of the call. They use the key's position, because a Korean layout types ㅡ with the M key.
 
 import { composing } from '../dom.js';
 import { state } from '../backend.js';
 
 /**
- * @typedef {object} Wishes
+ * @typedef {object} Actions
  * @property {(what: 'microphone' | 'camera') => void} toggle
  * @property {(on: boolean) => void} talk
  * @property {(panel: 'chat' | 'people') => void} open
@@ -13,15 +13,15 @@ import { state } from '../backend.js';
  */
 
 export class Shortcuts {
-  /** Space is held and opened the microphone. */
+  /** Whether the microphone is on because Space is held. */
   #talking = false;
 
-  /** @param {Wishes} wishes */
-  constructor(wishes) {
-    this.wishes = wishes;
+  /** @param {Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
     this.down = (/** @type {KeyboardEvent} */ event) => this.#down(event);
-    this.up = (/** @type {KeyboardEvent} */ event) => { if (event.code === 'Space') this.#hush(); };
-    this.away = () => this.#hush();
+    this.up = (/** @type {KeyboardEvent} */ event) => { if (event.code === 'Space') this.#stopTalking(); };
+    this.away = () => this.#stopTalking();
     addEventListener('keydown', this.down);
     addEventListener('keyup', this.up);
     addEventListener('blur', this.away);
@@ -31,7 +31,7 @@ export class Shortcuts {
     removeEventListener('keydown', this.down);
     removeEventListener('keyup', this.up);
     removeEventListener('blur', this.away);
-    this.#hush();
+    this.#stopTalking();
   }
 
   /** @param {KeyboardEvent} event */
@@ -39,34 +39,34 @@ export class Shortcuts {
     if (composing(event) || document.querySelector('dialog[open], :popover-open')) return;
     if (event.ctrlKey && event.shiftKey && event.code === 'KeyL') {
       event.preventDefault();
-      return this.wishes.leave();
+      return this.actions.leave();
     }
-    if (event.ctrlKey || event.altKey || event.metaKey || writes(event.target)) return;
-    if (event.code === 'Space') return this.#talk(event);
+    if (event.ctrlKey || event.altKey || event.metaKey || acceptsText(event.target)) return;
+    if (event.code === 'Space') return this.#startTalking(event);
     if (event.repeat) return;
-    const wishes = this.wishes;
-    const run = { KeyM: () => wishes.toggle('microphone'), KeyV: () => wishes.toggle('camera'), KeyC: () => wishes.open('chat'), KeyP: () => wishes.open('people'), KeyG: () => wishes.view() }[event.code];
+    const actions = this.actions;
+    const run = { KeyM: () => actions.toggle('microphone'), KeyV: () => actions.toggle('camera'), KeyC: () => actions.open('chat'), KeyP: () => actions.open('people'), KeyG: () => actions.view() }[event.code];
     if (!run) return;
     event.preventDefault();
     run();
   }
 
   /** @param {KeyboardEvent} event */
-  #talk(event) {
-    // A button that was reached by keyboard is pressed by Space, as everywhere.
+  #startTalking(event) {
+    // Space activates a button that has the keyboard focus.
     if (event.target instanceof HTMLElement && event.target.matches('button:focus-visible, summary:focus-visible, select, a:focus-visible')) return;
     event.preventDefault();
     if (event.repeat || this.#talking || state().call.media.microphone) return;
     this.#talking = true;
-    this.wishes.talk(true);
+    this.actions.talk(true);
   }
 
-  #hush() {
+  #stopTalking() {
     if (!this.#talking) return;
     this.#talking = false;
-    this.wishes.talk(false);
+    this.actions.talk(false);
   }
 }
 
 /** @param {EventTarget | null} target */
-const writes = target => target instanceof HTMLElement && (target.matches('input:not([type=checkbox], [type=radio]), textarea, select') || target.isContentEditable);
+const acceptsText = target => target instanceof HTMLElement && (target.matches('input:not([type=checkbox], [type=radio]), textarea, select') || target.isContentEditable);

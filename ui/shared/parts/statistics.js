@@ -1,4 +1,4 @@
-// Statistics of the call, for those who like them.
+// The statistics of the call.
 
 import { h, keyed, text } from '../dom.js';
 import { t } from '../strings.js';
@@ -9,9 +9,9 @@ import { state } from '../backend.js';
 /** @typedef {{ key: string, title: string, rows: [string, string][] }} Block */
 
 export class Statistics extends HTMLElement {
-  /** @param {Stats | null} now @param {Stats | null} before */
+  /** Shows statistics, with rates since the previous ones. @param {Stats | null} now @param {Stats | null} before */
   show(now, before) {
-    // It scrolls: the keyboard must get there too.
+    // Focusable, so that the keyboard can scroll it.
     this.tabIndex = 0;
     if (!now) return text(this, t.oneMoment);
     if (this.firstChild instanceof Text) this.replaceChildren();

@@ -1,4 +1,4 @@
-// A table's link and calendar file.
+// The links and calendar files of tables.
 
 import { backend, state } from '../backend.js';
 import { t } from '../strings.js';
@@ -6,24 +6,24 @@ import { announce, attempt } from './notices.js';
 
 /** @typedef {import('../model.d.ts').Table} Table */
 
-/** How often and how long a link of a table lets people in. */
+/** Uses and validity of a table's invite. */
 const USES = 20, HOURS = 7 * 24;
 
 /** @param {Table} table */
 export const copyTableLink = table => copyRoomLink(table.room);
 
-/** A link somebody outside can open; the server signs it where it needs that. @param {string} room */
+/** Copies a link that anyone can open. The server adds an invite if needed. @param {string} room */
 export async function copyRoomLink(room) {
   const link = await attempt(backend.call('make_invite', { room, uses: USES, hours: HOURS }));
   if (typeof link === 'string' && link) await copyText(link, t.linkCopied);
 }
 
-/** @param {string} words @param {string} said */
-export async function copyText(words, said) {
-  if (await attempt(backend.call('copy', { text: words }).then(() => true))) announce(said);
+/** Copies a text and announces it. @param {string} words @param {string} done the announcement */
+export async function copyText(words, done) {
+  if (await attempt(backend.call('copy', { text: words }).then(() => true))) announce(done);
 }
 
-/** Has the system's calendar show a table; its text is on the clipboard where no file can be written. @param {Table} table */
+/** Opens a table in the system's calendar. If the file cannot be written, its text is copied to the clipboard. @param {Table} table */
 export async function saveCalendar(table) {
   try {
     const { path, opened } = await backend.call('save_calendar', { table: table.id });
@@ -35,5 +35,5 @@ export async function saveCalendar(table) {
   }
 }
 
-/** Whose table a room is, if it is one's. @param {string} room */
+/** Returns the table of a room, if it has one. @param {string} room */
 export const tableOf = room => state().board?.tables.find(table => table.room === room);

@@ -1,4 +1,4 @@
-// One person in a call: the picture or the initials, the name, what is off, and how good the way to them is.
+// A participant's tile: the picture or the initials, the name, the muted state and the connection's quality.
 
 import { attribute, h, s, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
@@ -31,11 +31,11 @@ export class Tile extends HTMLElement {
 
   /** @param {Person} person */
   show(person) {
-    const seen = person.camera;
+    const hasPicture = person.camera;
     const label = person.own ? t.youNamed(person.name) : person.name;
-    attribute(this, 'aria-label', [label, person.microphone ? '' : t.microphoneOffShort, seen ? '' : t.cameraOffShort].filter(Boolean).join(', '));
-    if (seen !== (this.picture.firstChild !== null)) {
-      this.picture.replaceChildren(...(seen ? [new PictureView(person.own ? { kind: 'own' } : { kind: 'camera', id: person.id })] : []));
+    attribute(this, 'aria-label', [label, person.microphone ? '' : t.microphoneOffShort, hasPicture ? '' : t.cameraOffShort].filter(Boolean).join(', '));
+    if (hasPicture !== (this.picture.firstChild !== null)) {
+      this.picture.replaceChildren(...(hasPicture ? [new PictureView(person.own ? { kind: 'own' } : { kind: 'camera', id: person.id })] : []));
     }
     if (this.face.dataset.name !== person.name) {
       this.face.dataset.name = person.name;

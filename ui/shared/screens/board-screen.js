@@ -1,4 +1,4 @@
-// The lunch board: who eats when, with whom, and one big button for those who are hungry now.
+// The lunch board: the tables of today and the next days, the people, and “Eat now”.
 
 import { backend, state } from '../backend.js';
 import { attribute, h, shown, text } from '../dom.js';
@@ -23,25 +23,25 @@ import { View } from '../view.js';
 /** @typedef {import('../model.d.ts').BoardState} BoardState */
 
 export class BoardScreen extends View {
-  /** People marked "eat with". @type {Set<string>} */
+  /** Ids of people selected for "eat with". @type {Set<string>} */
   #with = new Set();
-  /** Whether the last board said that one waits to be seated. */
-  #hungry = false;
-  #narrow = false;
+  /** Whether the person waited to be seated at the last update. */
+  #wasWaiting = false;
+  #drawerOpen = false;
 
   build() {
     this.status = h('p', { class: 'server', role: 'status' }, h('span', { class: 'dot' }), h('span'));
-    this.presence = h('button', { type: 'button', class: 'presence', id: 'presence', role: 'switch', onclick: () => this.#presence() }, h('span', { class: 'dot' }), h('span'));
-    this.eat = h('button', { type: 'button', class: 'primary eat', id: 'eat-now', onclick: () => this.#eat() }, h('span', { class: 'words' }), h('small'));
+    this.presence = h('button', { type: 'button', class: 'presence', id: 'presence', role: 'switch', onclick: () => this.#togglePresence() }, h('span', { class: 'dot' }), h('span'));
+    this.eat = h('button', { type: 'button', class: 'primary eat', id: 'eat-now', onclick: () => this.#eatNow() }, h('span', { class: 'words' }), h('small'));
     this.lay = h('button', { type: 'button', id: 'lay-table', onclick: () => layTable() }, icon('plus'), h('span', { text: t.layTable }));
-    this.peopleButton = h('button', { type: 'button', class: 'who-button', id: 'who-is-free', 'aria-expanded': 'false', onclick: () => this.#drawer(!this.#narrow) }, icon('people'), h('span'));
+    this.peopleButton = h('button', { type: 'button', class: 'who-button', id: 'who-is-free', 'aria-expanded': 'false', onclick: () => this.#showDrawer(!this.#drawerOpen) }, icon('people'), h('span'));
     const more = h('button', { type: 'button', class: 'icon-only plain', id: 'board-more', 'aria-label': t.more, title: t.more }, icon('more'));
     const actions = h('div', { class: 'tools' }, this.peopleButton, this.lay, more);
     this.waiting = h('section', { class: 'banner waiting', role: 'status', hidden: true });
     this.next = h('section', { class: 'banner next', role: 'status', hidden: true });
     this.trouble = h('section', { class: 'banner trouble-banner', role: 'alert', hidden: true });
     this.day = new Day();
-    this.free = new FreePeople(this.#with, () => this.#words());
+    this.free = new FreePeople(this.#with, () => this.#updateEatButton());
     this.rooms = new RoomField();
     this.offline = h('div', { class: 'center offline', hidden: true });
     this.append(
@@ -58,9 +58,9 @@ export class BoardScreen extends View {
   }
 
   connected() {
-    const timer = setInterval(() => backend.state && this.#nextTable(backend.state.board), 10_000);
+    const timer = setInterval(() => backend.state && this.#updateNextTable(backend.state.board), 10_000);
     this.onDisconnect(() => clearInterval(timer));
-    const key = (/** @type {KeyboardEvent} */ event) => { if (event.key === 'Escape' && this.#narrow) this.#drawer(false); };
+    const key = (/** @type {KeyboardEvent} */ event) => { if (event.key === 'Escape' && this.#drawerOpen) this.#showDrawer(false); };
     this.addEventListener('keydown', key);
     this.onDisconnect(() => this.removeEventListener('keydown', key));
   }
@@ -69,20 +69,20 @@ export class BoardScreen extends View {
   update({ session, board }) {
     const { status, presence, eat, lay, day, free, rooms, peopleButton, trouble } = this;
     if (!status || !presence || !eat || !lay || !day || !free || !rooms || !peopleButton || !trouble) return;
-    const open = session.kind === 'open', some = board !== null;
+    const open = session.kind === 'open', hasBoard = board !== null;
     status.dataset.kind = session.kind;
-    text(/** @type {Node} */ (status.lastChild), this.#where(session));
+    text(/** @type {Node} */ (status.lastChild), this.#serverText(session));
     const wrong = session.kind === 'open' ? null : session.problem;
-    const silent = session.kind === 'connecting' && board !== null;
-    shown(trouble, (wrong !== null && some) || silent);
+    const outdated = session.kind === 'connecting' && board !== null;
+    shown(trouble, (wrong !== null && hasBoard) || outdated);
     text(trouble, wrong ? `${problem(wrong.code, wrong.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : t.boardMayBeOld);
     const member = board?.member ?? false;
     for (const part of [presence, eat, lay]) shown(part, member);
-    shown(peopleButton, some);
-    shown(day, some);
-    shown(free, some);
-    shown(rooms, open && !some);
-    this.#offline(session, some);
+    shown(peopleButton, hasBoard);
+    shown(day, hasBoard);
+    shown(free, hasBoard);
+    shown(rooms, open && !hasBoard);
+    this.#updateOffline(session, hasBoard);
     if (!board) return;
     eat.disabled = lay.disabled = presence.disabled = !open;
     const me = board.people.find(person => person.id === state().you.key);
@@ -92,14 +92,14 @@ export class BoardScreen extends View {
     text(/** @type {Node} */ (presence.lastChild), t.presenceOfMine[me?.presence ?? 'away']);
     text(/** @type {Node} */ (peopleButton.lastChild), t.freeShort(board.free_count));
     attribute(peopleButton, 'aria-label', `${t.whoIsFree}: ${t.freeCount(board.free_count)}`);
-    this.#words();
-    this.#wait(board);
-    this.#nextTable(board);
-    this.#found(board);
+    this.#updateEatButton();
+    this.#updateWaiting(board);
+    this.#updateNextTable(board);
+    this.#enterFoundTable(board);
   }
 
   /** @param {AppState['session']} session */
-  #where(session) {
+  #serverText(session) {
     switch (session.kind) {
       case 'open': return hostOf(session.server);
       case 'connecting': return t.connectingTo(hostOf(session.server));
@@ -107,10 +107,10 @@ export class BoardScreen extends View {
     }
   }
 
-  /** Without a server and without anything known: what to do about it. @param {AppState['session']} session @param {boolean} some */
-  #offline(session, some) {
+  /** Shows what to do without a connection and without a board. @param {AppState['session']} session @param {boolean} hasBoard */
+  #updateOffline(session, hasBoard) {
     if (!this.offline) return;
-    const show = session.kind !== 'open' && !some;
+    const show = session.kind !== 'open' && !hasBoard;
     shown(this.offline, show);
     if (!show) return;
     const wrong = session.problem;
@@ -129,8 +129,8 @@ export class BoardScreen extends View {
           onclick: () => attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));
   }
 
-  /** What the big button says. */
-  #words() {
+  /** Updates "Eat now". */
+  #updateEatButton() {
     const board = backend.state?.board;
     if (!this.eat || !board) return;
     for (const id of [...this.#with]) if (!board.people.some(person => person.id === id)) this.#with.delete(id);
@@ -141,17 +141,17 @@ export class BoardScreen extends View {
     if (waiting) this.eat.disabled = true;
   }
 
-  async #eat() {
+  async #eatNow() {
     if (await attempt(backend.call('eat_now', { with: [...this.#with] }).then(() => true))) announce(t.looking);
   }
 
-  #presence() {
+  #togglePresence() {
     const on = this.presence?.getAttribute('aria-checked') === 'true';
     attempt(backend.call('set_presence', { presence: on ? 'away' : 'free' }));
   }
 
   /** @param {BoardState} board */
-  #wait({ waiting, people, free_count }) {
+  #updateWaiting({ waiting, people, free_count }) {
     if (!this.waiting) return;
     shown(this.waiting, waiting !== null);
     const key = waiting ? `${waiting.since_ms} ${waiting.with} ${free_count}` : '';
@@ -166,23 +166,23 @@ export class BoardScreen extends View {
       h('button', { type: 'button', class: 'small', text: t.stop, onclick: () => attempt(backend.call('stop_waiting')) }));
   }
 
-  /** "Eat now" found a table: on to its device check, once. @param {BoardState} board */
-  #found({ waiting, tables }) {
-    const before = this.#hungry;
-    this.#hungry = waiting !== null;
-    const table = before && !this.#hungry ? tables.find(one => isMine(one) && one.now) : undefined;
+  /** Opens the device check of a table that "Eat now" found, once. @param {BoardState} board */
+  #enterFoundTable({ waiting, tables }) {
+    const before = this.#wasWaiting;
+    this.#wasWaiting = waiting !== null;
+    const table = before && !this.#wasWaiting ? tables.find(one => isMine(one) && one.now) : undefined;
     if (!table) return;
     announce(t.foundTable(table.topic || t.table));
     enter(table);
   }
 
-  /** One's own table that opens soon or is open. @param {BoardState | null} board */
-  #nextTable(board) {
+  /** Shows the person's table that is open or opens soon. @param {BoardState | null} board */
+  #updateNextTable(board) {
     if (!this.next || !board) return;
     const now = serverNow(board);
     const table = board.tables.filter(one => isMine(one) && one.starts_ms - EARLY_MS <= now && one.ends_ms > now).sort((a, b) => a.starts_ms - b.starts_ms)[0];
     shown(this.next, table !== undefined);
-    // One obvious thing: who has a table now goes there.
+    // Only one button is primary.
     this.eat?.classList.toggle('primary', table === undefined);
     const left = table ? Math.ceil((table.starts_ms - now) / MINUTE) : 0;
     const key = table ? `${table.id} ${left} ${table.in_call} ${table.topic}` : '';
@@ -196,9 +196,9 @@ export class BoardScreen extends View {
       h('button', { type: 'button', class: 'primary', id: 'go-to-table', text: t.goToTable, onclick: () => enter(table) }));
   }
 
-  /** On a narrow window those who are free come in from the side. @param {boolean} open */
-  #drawer(open) {
-    this.#narrow = open;
+  /** Opens or closes the drawer with the people, in a narrow window. @param {boolean} open */
+  #showDrawer(open) {
+    this.#drawerOpen = open;
     this.classList.toggle('drawer', open);
     this.peopleButton?.setAttribute('aria-expanded', String(open));
   }

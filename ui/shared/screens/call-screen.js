@@ -1,4 +1,4 @@
-// The call: pictures fill the window, everything else is at its edges.
+// The call: the tiles fill the window, and the controls are at its edges.
 
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
@@ -31,82 +31,82 @@ import { View } from '../view.js';
 /** @typedef {'chat' | 'people' | 'statistics'} Panel */
 
 const STATS_MS = 2000;
-/** Lower than this pictures stand in one row: there is a panel below them. */
+/** Below this height all tiles are in one row, because a panel is below them. */
 const STRIP_HEIGHT_REM = 9;
-/** Lower than this a tile has hardly room for initials above the name. */
+/** Below this height a tile has little room for the initials above the name. */
 const TINY_REM = 5.5;
-/** How long somebody must be the loudest to come onto the stage, ms. */
-const TAKES_STAGE_MS = 900;
-/** How long the hint "you are muted" stays, and how long a voice must be there before, ms. */
+/** A participant becomes the active speaker after being the loudest for this time, ms. */
+const SPEAKER_MS = 900;
+/** How long the hint "you are muted" is shown, and how long the person must speak before, ms. */
 const HINT_MS = 4000, SPEAKING_MS = 400;
 
 export class CallScreen extends View {
   /** @type {Panel | null} */
   #panel = null;
-  /** Chosen by the person; null: by how many there are. @type {'grid' | 'stage' | null} */
+  /** The view that the person selected; null: depends on the number of participants. @type {'grid' | 'stage' | null} */
   #view = null;
   /** @type {string | null} */
-  #speaker = null;
+  #activeSpeaker = null;
   #loudest = { id: '', since: 0 };
-  #ownSince = 0;
+  #speakingSince = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #hintTimer;
-  #read = 0;
+  #readLines = 0;
   /** @type {Stats | null} */
   #stats = null;
   /** @type {Stats | null} */
-  #before = null;
-  #lobby = 0;
-  /** Troubles of devices that were read and put away. @type {Set<string>} */
-  #away = new Set();
-  /** Who was in when it was last looked at, names by key. @type {Map<string, string> | null} */
-  #company = null;
-  /** Somebody was in, and is no more. */
-  #left = false;
+  #previousStats = null;
+  #lobbySize = 0;
+  /** Device problems that the person dismissed. @type {Set<string>} */
+  #dismissed = new Set();
+  /** The participants at the last update: names by key. @type {Map<string, string> | null} */
+  #lastParticipants = null;
+  /** Whether the last change was that a participant left. */
+  #someoneLeft = false;
 
   build() {
     this.heading = h('h1', { dir: 'auto' });
     this.line = h('p', { class: 'line', role: 'status', hidden: true });
     this.trouble = h('div', { class: 'call-trouble', role: 'alert', hidden: true }, h('div'), h('button', { type: 'button', class: 'small', text: t.devices, onclick: () => devices() }),
-      h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#putAway() }, icon('close')));
+      h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#dismissProblems() }, icon('close')));
     this.knock = h('ul', { class: 'knocks', role: 'list', 'aria-label': t.atTheDoor });
     this.tiles = h('div', { class: 'tiles' });
     this.alone = h('div', { class: 'alone', hidden: true });
     this.hint = h('p', { class: 'muted-hint', role: 'status', hidden: true, text: t.youAreMuted });
-    this.micro = button('microphone', 'microphone', 'M', () => this.#toggle('microphone'));
-    this.cam = button('camera', 'camera', 'V', () => this.#toggle('camera'));
-    this.chatButton = button('chat', 'chat', 'C', () => this.#open('chat'));
-    this.peopleButton = button('people', 'people', 'P', () => this.#open('people'));
+    this.microphoneButton = button('microphone', 'microphone', 'M', () => this.#toggle('microphone'));
+    this.cameraButton = button('camera', 'camera', 'V', () => this.#toggle('camera'));
+    this.chatButton = button('chat', 'chat', 'C', () => this.#togglePanel('chat'));
+    this.peopleButton = button('people', 'people', 'P', () => this.#togglePanel('people'));
     const more = h('button', { type: 'button', class: 'bar-button', id: 'call-more', 'aria-label': t.more, title: t.more }, icon('more'), h('span', { class: 'label', text: t.more }));
     const out = h('button', { type: 'button', class: 'bar-button leave', id: 'leave', 'aria-label': t.leave, 'aria-keyshortcuts': 'Control+Shift+L', title: `${t.leave} (Ctrl+Shift+L)`, onclick: leave }, icon('leave'), h('span', { class: 'label', text: t.leave }));
     this.panelTitle = h('h2', {});
     this.panelBody = h('div', { class: 'panel-body' });
     this.side = h('aside', { class: 'side-panel', hidden: true, 'aria-labelledby': 'panel-title' },
-      h('header', {}, this.panelTitle, h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#open(null) }, icon('close'))), this.panelBody);
+      h('header', {}, this.panelTitle, h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#togglePanel(null) }, icon('close'))), this.panelBody);
     this.panelTitle.id = 'panel-title';
     this.append(
       h('header', { class: 'call-top' }, this.heading, this.line, this.trouble),
       h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.knock), this.hint),
       this.side,
-      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.micro, this.cam, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
+      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.microphoneButton, this.cameraButton, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
     menu(more, () => this.#menu());
-    if (this.#panel) this.#fill(this.#panel);
+    if (this.#panel) this.#fillPanel(this.#panel);
   }
 
   connected() {
-    this.#read = othersLines();
-    this.onDisconnect(backend.levels(levels => this.#hear(levels)));
-    const observer = new ResizeObserver(() => this.#lay());
+    this.#readLines = othersLines();
+    this.onDisconnect(backend.levels(levels => this.#updateLevels(levels)));
+    const observer = new ResizeObserver(() => this.#layOut());
     if (this.tiles) observer.observe(this.tiles);
     this.onDisconnect(() => observer.disconnect());
-    const timer = setInterval(() => this.#measure(), STATS_MS);
+    const timer = setInterval(() => this.#updateStats(), STATS_MS);
     this.onDisconnect(() => clearInterval(timer));
     const keys = new Shortcuts({
       toggle: what => this.#toggle(what), talk: on => attempt(backend.call('set_microphone', { on })),
-      open: panel => this.#open(panel), view: () => this.#turn(), leave,
+      open: panel => this.#togglePanel(panel), view: () => this.#switchView(), leave,
     });
     this.onDisconnect(() => keys.end());
-    this.#measure();
+    this.#updateStats();
   }
 
   disconnected() {
@@ -116,92 +116,92 @@ export class CallScreen extends View {
   /** @param {AppState} state */
   update(state) {
     const { call } = state;
-    const { heading, line, trouble, knock, tiles, alone, micro, cam, chatButton, peopleButton } = this;
-    if (!heading || !line || !trouble || !knock || !tiles || !alone || !micro || !cam || !chatButton || !peopleButton) return;
+    const { heading, line, trouble, knock, tiles, alone, microphoneButton, cameraButton, chatButton, peopleButton } = this;
+    if (!heading || !line || !trouble || !knock || !tiles || !alone || !microphoneButton || !cameraButton || !chatButton || !peopleButton) return;
     const table = tableOf(call.room);
     text(heading, roomTitle(call.room, table));
-    const away = call.stage.kind === 'reconnecting' ? call.stage.since_ms : null;
-    shown(line, away !== null);
-    if (away !== null) text(line, t.reconnectingSince(localClock(away)));
-    this.classList.toggle('away', away !== null);
-    this.#trouble(state);
+    const disconnectedAt = call.stage.kind === 'reconnecting' ? call.stage.since_ms : null;
+    shown(line, disconnectedAt !== null);
+    if (disconnectedAt !== null) text(line, t.reconnectingSince(localClock(disconnectedAt)));
+    this.classList.toggle('away', disconnectedAt !== null);
+    this.#updateProblems(state);
     keyed(knock, this.#panel === 'people' ? [] : call.lobby, one => one.id, one => knocker(one));
-    if (call.lobby.length > this.#lobby) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name), { visuallyHidden: true });
-    this.#lobby = call.lobby.length;
+    if (call.lobby.length > this.#lobbySize) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name), { visuallyHidden: true });
+    this.#lobbySize = call.lobby.length;
     const own = ownMedia(state);
-    press(micro, own.microphone, t.microphone);
-    press(cam, own.camera, t.camera);
-    this.#comings(call);
-    this.#badges(state);
-    const people = this.#people(state);
+    press(microphoneButton, own.microphone, t.microphone);
+    press(cameraButton, own.camera, t.camera);
+    this.#announceChanges(call);
+    this.#updateBadges(state);
+    const people = this.#tilePeople(state);
     keyed(tiles, people, person => person.id, () => new Tile(), (tile, person) => tile.show(person));
-    this.#alone(state);
-    this.#lay();
+    this.#updateAlone(state);
+    this.#layOut();
   }
 
-  /** What is wrong with devices: once, beside the pictures, until it is read. @param {AppState} state */
-  #trouble(state) {
+  /** Shows the problems of devices until the person dismisses them. @param {AppState} state */
+  #updateProblems(state) {
     if (!this.trouble) return;
     const { problems } = state, wrong = problems.filter(one => one.device !== null), keys = wrong.map(troubleKey);
-    for (const key of this.#away) if (!keys.includes(key)) this.#away.delete(key);
-    const unread = wrong.filter(one => !this.#away.has(troubleKey(one)));
+    for (const key of this.#dismissed) if (!keys.includes(key)) this.#dismissed.delete(key);
+    const unread = wrong.filter(one => !this.#dismissed.has(troubleKey(one)));
     shown(this.trouble, unread.length > 0);
     keyed(/** @type {Element} */ (this.trouble.firstElementChild), unread, troubleKey, () => h('p'),
       (line, one) => text(line, one.device && !isMissing(state, one.device) ? `${t[one.device]}: ${deviceProblem(one, state)}` : deviceProblem(one, state)));
   }
 
-  /** Who came and who left is said. @param {AppState['call']} call */
-  #comings(call) {
-    // Out of reach of the server nobody is known to come or go; the same people come back with other ids.
+  /** Announces who joined and who left. @param {AppState['call']} call */
+  #announceChanges(call) {
+    // Without a connection to the server the participants are unknown. After a rejoin the same people have other ids.
     if (call.stage.kind !== 'joined') return;
-    const now = new Map(call.participants.map(one => [one.key || one.id, one.name])), before = this.#company;
-    this.#company = now;
+    const now = new Map(call.participants.map(one => [one.key || one.id, one.name])), before = this.#lastParticipants;
+    this.#lastParticipants = now;
     if (!before) return;
-    const gone = [...before].filter(([key]) => !now.has(key)).map(([, name]) => name), come = [...now].filter(([key]) => !before.has(key)).map(([, name]) => name);
-    if (gone.length) this.#left = true;
-    if (come.length) this.#left = false;
-    if (gone.length || come.length) announce([gone.length ? t.theyLeft(gone) : '', come.length ? t.theyCame(come) : ''].filter(Boolean).join(' '));
+    const gone = [...before].filter(([key]) => !now.has(key)).map(([, name]) => name), joined = [...now].filter(([key]) => !before.has(key)).map(([, name]) => name);
+    if (gone.length) this.#someoneLeft = true;
+    if (joined.length) this.#someoneLeft = false;
+    if (gone.length || joined.length) announce([gone.length ? t.theyLeft(gone) : '', joined.length ? t.theyCame(joined) : ''].filter(Boolean).join(' '));
   }
 
-  /** Oneself last. @param {AppState} state @returns {Person[]} */
-  #people(state) {
+  /** Returns the people with a tile, the person last. @param {AppState} state @returns {Person[]} */
+  #tilePeople(state) {
     const { call, settings, you } = state;
     const others = call.participants.map(one => {
-      const judged = quality(one, this.#stats, this.#before);
-      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one), quality: judged };
+      const rated = quality(one, this.#stats, this.#previousStats);
+      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one), quality: rated };
     });
     return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', quality: null }];
   }
 
   /** @param {AppState} state */
-  #alone({ call, settings, you }) {
+  #updateAlone({ call, settings, you }) {
     if (!this.alone) return;
     const table = tableOf(call.room), none = call.participants.length === 0;
     shown(this.alone, none);
-    const key = none ? `${call.room} ${table?.seats} ${table?.taken_count} ${this.#left}` : '';
+    const key = none ? `${call.room} ${table?.seats} ${table?.taken_count} ${this.#someoneLeft}` : '';
     if (this.alone.dataset.key === key) return;
     this.alone.dataset.key = key;
     if (!none) return this.alone.replaceChildren();
     this.alone.replaceChildren(
       roundTable({ seats: table?.seats ?? 4, taken: [{ id: you.key, name: settings.name }], takenCount: 1, mine: you.key }),
-      h('h2', { text: this.#left ? t.aloneAgain : t.aloneTitle }), h('p', { class: 'lead', text: !this.#left && table && table.taken_count > 1 ? t.aloneOthersCome : t.aloneWords }),
+      h('h2', { text: this.#someoneLeft ? t.aloneAgain : t.aloneTitle }), h('p', { class: 'lead', text: !this.#someoneLeft && table && table.taken_count > 1 ? t.aloneOthersCome : t.aloneWords }),
       h('button', { type: 'button', class: 'primary large', id: 'alone-copy', onclick: () => copyRoomLink(call.room) }, icon('link'), t.copyLink));
   }
 
-  #lay() {
+  #layOut() {
     const { tiles } = this;
     if (!tiles || !backend.state) return;
     const width = tiles.clientWidth, height = tiles.clientHeight;
     const all = /** @type {Tile[]} */ ([...tiles.children]);
     if (!width || !height || !all.length) return;
-    const others = all.length - 1, staged = this.#staged();
-    const letter = rem(), low = others > 0 && height < STRIP_HEIGHT_REM * letter;
+    const others = all.length - 1, hasMainTile = this.#hasMainTile();
+    const remPx = rem(), low = others > 0 && height < STRIP_HEIGHT_REM * remPx;
     let order = all, rects;
     if (others === 0) rects = [pair(width, height)[1]];
     else if (low) rects = strip(all.length, width, height);
     else if (others === 1 && this.#view !== 'grid') rects = pair(width, height);
-    else if (staged) {
-      const first = all.find(tile => this.#of(tile) === this.#speaker) ?? all[0];
+    else if (hasMainTile) {
+      const first = all.find(tile => this.#participantOf(tile) === this.#activeSpeaker) ?? all[0];
       order = [first, ...all.filter(tile => tile !== first)];
       rects = stage(all.length, width, height);
     } else rects = grid(all.length, width, height);
@@ -211,30 +211,30 @@ export class CallScreen extends View {
       tile.style.width = `${wide}px`;
       tile.style.height = `${high}px`;
       tile.classList.toggle('small', wide < 220);
-      tile.classList.toggle('tiny', high < TINY_REM * letter);
+      tile.classList.toggle('tiny', high < TINY_REM * remPx);
       tile.classList.toggle('corner', !low && others <= 1 && n === rects.length - 1 && this.#view !== 'grid');
     });
     tiles.classList.toggle('empty', others === 0);
     tiles.classList.toggle('strip', low);
   }
 
-  #staged() {
+  #hasMainTile() {
     const count = state().call.participants.length;
     return this.#view === 'stage' && count > 1;
   }
 
-  /** @param {Tile} tile */
-  #of(tile) {
+  /** Returns the participant id of a tile, or `own`. @param {Tile} tile */
+  #participantOf(tile) {
     const { call } = state(), index = this.tiles ? [...this.tiles.children].indexOf(tile) : -1;
     return call.participants[index]?.id ?? 'own';
   }
 
   /** @param {AppState} state */
-  #badges({ call }) {
+  #updateBadges({ call }) {
     if (!this.chatButton || !this.peopleButton) return;
     const lines = othersLines();
-    if (this.#panel === 'chat') this.#read = lines;
-    const unread = Math.max(0, lines - this.#read);
+    if (this.#panel === 'chat') this.#readLines = lines;
+    const unread = Math.max(0, lines - this.#readLines);
     badge(this.chatButton, unread, t.chat, unread ? t.unread(unread) : '');
     const count = call.participants.length + 1;
     badge(this.peopleButton, call.lobby.length || count, t.people, call.lobby.length ? t.waitingAtDoor(call.lobby.length) : t.inCallCount(count), call.lobby.length > 0);
@@ -242,36 +242,36 @@ export class CallScreen extends View {
     attribute(this.peopleButton, 'aria-expanded', String(this.#panel === 'people'));
   }
 
-  /** @param {Record<string, number>} levels */
-  #hear(levels) {
+  /** @param {Record<string, number>} levels dBFS by participant id, or `own` */
+  #updateLevels(levels) {
     if (!this.tiles || !backend.state) return;
     const now = performance.now(), { call } = state();
     for (const tile of /** @type {Tile[]} */ ([...this.tiles.children])) {
-      const id = this.#of(tile), on = id === 'own' ? call.media.microphone : call.participants.find(one => one.id === id)?.media.microphone;
+      const id = this.#participantOf(tile), on = id === 'own' ? call.media.microphone : call.participants.find(one => one.id === id)?.media.microphone;
       tile.speaking = Boolean(on) && (levels[id] ?? -Infinity) > VOICE;
     }
-    this.#stage(levels, now);
-    this.#muted(!call.media.microphone && (levels.own ?? -Infinity) > VOICE, now);
+    this.#updateActiveSpeaker(levels, now);
+    this.#updateMutedHint(!call.media.microphone && (levels.own ?? -Infinity) > VOICE, now);
   }
 
   /** @param {Record<string, number>} levels @param {number} now */
-  #stage(levels, now) {
+  #updateActiveSpeaker(levels, now) {
     let id = '', top = VOICE;
     for (const one of state().call.participants) if ((levels[one.id] ?? -Infinity) > top) [id, top] = [one.id, levels[one.id]];
-    if (!id || id === this.#speaker) return void (this.#loudest = { id: '', since: now });
+    if (!id || id === this.#activeSpeaker) return void (this.#loudest = { id: '', since: now });
     if (id !== this.#loudest.id) this.#loudest = { id, since: now };
-    if (this.#speaker && now - this.#loudest.since < TAKES_STAGE_MS) return;
-    this.#speaker = id;
-    if (this.#staged()) this.#lay();
+    if (this.#activeSpeaker && now - this.#loudest.since < SPEAKER_MS) return;
+    this.#activeSpeaker = id;
+    if (this.#hasMainTile()) this.#layOut();
   }
 
-  /** "You are muted", to somebody who talks. @param {boolean} talking @param {number} now */
-  #muted(talking, now) {
+  /** Shows the hint "you are muted" to a person who speaks. @param {boolean} talking @param {number} now */
+  #updateMutedHint(talking, now) {
     if (!this.hint) return;
     if (state().call.media.microphone) shown(this.hint, false);
-    if (!talking) return void (this.#ownSince = 0);
-    this.#ownSince ||= now;
-    if (now - this.#ownSince < SPEAKING_MS) return;
+    if (!talking) return void (this.#speakingSince = 0);
+    this.#speakingSince ||= now;
+    if (now - this.#speakingSince < SPEAKING_MS) return;
     shown(this.hint, true);
     clearTimeout(this.#hintTimer);
     this.#hintTimer = setTimeout(() => this.hint && shown(this.hint, false), HINT_MS);
@@ -283,14 +283,14 @@ export class CallScreen extends View {
     attempt(backend.call(what === 'microphone' ? 'set_microphone' : 'set_camera', { on }).then(() => announce(t.onOff(what === 'microphone' ? t.microphone : t.camera, on), { visuallyHidden: true })));
   }
 
-  /** @param {Panel | null} panel again: closes it */
-  #open(panel) {
+  /** Opens a panel, or closes it if it is open. @param {Panel | null} panel null: closes any */
+  #togglePanel(panel) {
     const before = this.#panel;
     this.#panel = panel === before ? null : panel;
     if (!this.side) return;
     shown(this.side, this.#panel !== null);
     this.classList.toggle('with-panel', this.#panel !== null);
-    if (this.#panel) this.#fill(this.#panel);
+    if (this.#panel) this.#fillPanel(this.#panel);
     else {
       this.panelBody?.replaceChildren();
       const back = before === 'people' ? this.peopleButton : before === 'chat' ? this.chatButton : document.getElementById('call-more');
@@ -300,14 +300,14 @@ export class CallScreen extends View {
   }
 
   /** @param {Panel} panel */
-  #fill(panel) {
+  #fillPanel(panel) {
     if (!this.panelTitle || !this.panelBody || !this.side) return;
     shown(this.side, true);
     text(this.panelTitle, { chat: t.chat, people: t.people, statistics: t.statistics }[panel]);
     const body = { chat: () => new Chat(), people: () => new PeoplePanel(), statistics: () => new Statistics() }[panel]();
     this.panelBody.replaceChildren(body);
     if (body instanceof Chat) body.focusInput();
-    else if (body instanceof Statistics) body.show(this.#stats, this.#before);
+    else if (body instanceof Statistics) body.show(this.#stats, this.#previousStats);
     if (!(body instanceof Chat)) { this.panelTitle.tabIndex = -1; this.panelTitle.focus(); }
   }
 
@@ -316,35 +316,35 @@ export class CallScreen extends View {
     const { call } = state(), host = call.host !== null && call.host === call.you;
     return [
       { words: t.devices, icon: 'speaker', run: devices },
-      { words: this.#view === 'stage' ? t.viewGrid : t.viewStage, icon: this.#view === 'stage' ? 'grid' : 'stage', run: () => this.#turn() },
+      { words: this.#view === 'stage' ? t.viewGrid : t.viewStage, icon: this.#view === 'stage' ? 'grid' : 'stage', run: () => this.#switchView() },
       { words: t.copyLink, icon: 'link', run: () => copyRoomLink(call.room) },
       ...(host ? [{ words: call.locked ? t.unlock : t.lock, icon: /** @type {const} */ ('lock'), run: () => attempt(backend.call('lock', { locked: !call.locked })) }] : []),
-      { words: t.statistics, icon: 'statistics', run: () => this.#open('statistics') },
+      { words: t.statistics, icon: 'statistics', run: () => this.#togglePanel('statistics') },
       { words: t.settings, icon: 'settings', run: openSettings },
     ];
   }
 
-  #putAway() {
-    for (const one of state().problems) this.#away.add(troubleKey(one));
+  #dismissProblems() {
+    for (const one of state().problems) this.#dismissed.add(troubleKey(one));
     this.update(state());
   }
 
-  #turn() {
+  #switchView() {
     this.#view = this.#view === 'stage' ? 'grid' : 'stage';
     announce(this.#view === 'stage' ? t.viewStage : t.viewGrid, { visuallyHidden: true });
-    this.#lay();
+    this.#layOut();
   }
 
-  async #measure() {
+  async #updateStats() {
     try {
       const stats = await backend.call('stats');
       if (!stats) return;
-      [this.#before, this.#stats] = [this.#stats, stats];
+      [this.#previousStats, this.#stats] = [this.#stats, stats];
     } catch {
-      return; // figures are by the way: without them there are no bars' words, and nothing else
+      return; // only the quality bars need the statistics
     }
-    const shownNow = this.panelBody?.firstChild;
-    if (shownNow instanceof Statistics) shownNow.show(this.#stats, this.#before);
+    const panel = this.panelBody?.firstChild;
+    if (panel instanceof Statistics) panel.show(this.#stats, this.#previousStats);
     if (this.isConnected) this.update(state());
   }
 }
@@ -355,7 +355,7 @@ const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize
 /** @param {AppState['problems'][0]} problem */
 const troubleKey = ({ device, code }) => `${device} ${code}`;
 
-/** Why somebody is not seen or heard as they should be. @param {AppState['call']['participants'][0]} one */
+/** Describes what is wrong with the connection to a participant; empty if nothing is. @param {AppState['call']['participants'][0]} one */
 function linkTrouble({ link, connected }) {
   if (link === 'connected') return '';
   if (!connected) return t.lostTile;
@@ -383,7 +383,7 @@ function press(element, on, name) {
 /** @param {HTMLElement} element @param {number} count @param {string} name @param {string} words @param {boolean} [urgent] */
 function badge(element, count, name, words, urgent = true) {
   const before = /** @type {HTMLElement} */ (element.querySelector('.badge')), number = count > 99 ? '99+' : String(count);
-  // A new element, as WebKitGTK does not paint one whose number has changed.
+  // WebKitGTK does not repaint an element after its number changed, so a new element replaces it.
   const mark = before.dataset.count === number ? before : h('span', { class: 'badge', 'aria-hidden': 'true', 'data-count': number });
   if (mark !== before) before.replaceWith(mark);
   shown(mark, count > 0);

@@ -1,4 +1,4 @@
-// Before a room: how one looks and sounds. Nothing is sent until Join.
+// The device check before a call. Nothing is sent until the person clicks Join.
 
 import { backend, state } from '../backend.js';
 import { composing, h, id, shown, text } from '../dom.js';
@@ -25,7 +25,7 @@ export class CheckScreen extends View {
     super();
     this.target = target;
     const { settings } = state();
-    // From a strange link nothing is on before the person says so.
+    // For a link to an unknown server all devices are off at first.
     this.media = target.known ? { microphone: settings.microphone_on, camera: settings.camera_on } : { microphone: false, camera: false };
   }
 
@@ -33,7 +33,7 @@ export class CheckScreen extends View {
     this.heading = h('h1', { dir: 'auto', text: roomTitle(this.target.room, undefined) });
     this.about = h('p', { class: 'lead' });
     this.glyph = h('div', { class: 'glyph' });
-    this.stranger = h('p', { class: 'caution', hidden: true }, icon('warning'), h('span'));
+    this.caution = h('p', { class: 'caution', hidden: true }, icon('warning'), h('span'));
     this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.self = new SelfView(this.media, media => { this.media = media; });
     this.self.meter = this.meter = new Meter();
@@ -44,13 +44,13 @@ export class CheckScreen extends View {
       h('section', { class: 'mirror', 'aria-label': t.howYouLook }, this.self, this.meter),
       h('section', { class: 'side' },
         h('div', { class: 'who' }, this.glyph, h('div', {}, this.heading, this.about)),
-        this.stranger, this.name, h('details', { class: 'pickers', open: innerHeight > 620 }, h('summary', { text: t.devices }), new Devices()),
+        this.caution, this.name, h('details', { class: 'pickers', open: innerHeight > 620 }, h('summary', { text: t.devices }), new Devices()),
         this.wrong, h('div', { class: 'actions' }, this.cancel, this.join),
         h('p', { class: 'quiet', text: t.nothingSentYet })));
   }
 
   connected() {
-    // Who has no name yet says it first.
+    // A guest without a name enters it first.
     (this.input && !this.input.value ? this.input : this.join)?.focus();
   }
 
@@ -62,7 +62,7 @@ export class CheckScreen extends View {
   /** @param {AppState} state */
   update(state) {
     const { call, board, session } = state;
-    if (!this.join || !this.cancel || !this.heading || !this.about || !this.wrong || !this.stranger) return;
+    if (!this.join || !this.cancel || !this.heading || !this.about || !this.wrong || !this.caution) return;
     const joining = call.stage.kind === 'joining';
     this.join.disabled = joining;
     text(this.cancel, joining ? t.cancel : t.back);
@@ -71,9 +71,9 @@ export class CheckScreen extends View {
     text(this.join, joining ? t.joining : knocks ? t.knock : t.join);
     text(this.heading, roomTitle(this.target.room, table));
     text(this.about, table && board ? this.#aboutTable(table, zoneOr(board.zone)) : t.aRoomOn(hostOf(this.target.server ?? (session.kind === 'closed' ? '' : session.server))));
-    this.#draw(table);
-    shown(this.stranger, !this.target.known);
-    text(/** @type {Node} */ (this.stranger.lastChild), t.strangeServer(hostOf(this.target.server ?? '')));
+    this.#drawTable(table);
+    shown(this.caution, !this.target.known);
+    text(/** @type {Node} */ (this.caution.lastChild), t.strangeServer(hostOf(this.target.server ?? '')));
     const trouble = joining && session.kind === 'connecting' ? session.problem : null;
     shown(this.wrong, trouble !== null);
     if (trouble) text(this.wrong, `${problem(trouble.code, trouble.message)} ${t.tryingAgain}`);
@@ -89,14 +89,14 @@ export class CheckScreen extends View {
   }
 
   /** @param {import('../model.d.ts').Table | undefined} table */
-  #draw(table) {
+  #drawTable(table) {
     const key = table ? `${table.seats} ${table.taken_count} ${table.taken.map(p => p.id)}` : '';
     if (!this.glyph || (this.glyph.firstChild && this.glyph.dataset.key === key)) return;
     this.glyph.dataset.key = key;
     this.glyph.replaceChildren(roundTable(table ? { seats: table.seats, taken: table.taken, takenCount: table.taken_count } : { seats: 4, taken: [], takenCount: 1 }));
   }
 
-  /** Guests have no first run: who they are is asked here. */
+  /** Makes the name field for guests, who have no first run. */
   #nameField() {
     if (backend.shell !== 'guest') return null;
     const name = id('guest-name');

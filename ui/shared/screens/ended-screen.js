@@ -1,4 +1,4 @@
-// A call that ended otherwise than by leaving it: what happened, and what can be done.
+// The end of a call that the person did not leave: what happened, and what the person can do.
 
 import { backend, state } from '../backend.js';
 import { h } from '../dom.js';
@@ -7,22 +7,22 @@ import { navigation } from '../navigation.js';
 import { endWords, t } from '../strings.js';
 import { View } from '../view.js';
 
-/** Ends after which asking again makes sense. */
-const AGAIN = ['room_full', 'room_locked', 'timeout', 'server_stopping', 'server_full', 'too_slow', 'internal', 'rate_limited', 'server_unreachable', 'server_silent', 'knocking_refused', 'too_early', 'table_full', 'lost', 'replaced'];
+/** Codes after which another attempt makes sense. */
+const RETRYABLE = ['room_full', 'room_locked', 'timeout', 'server_stopping', 'server_full', 'too_slow', 'internal', 'rate_limited', 'server_unreachable', 'server_silent', 'knocking_refused', 'too_early', 'table_full', 'lost', 'replaced'];
 
 export class EndedScreen extends View {
   build() {
     const { call } = state();
     const code = call.stage.kind === 'ended' ? call.stage.code : '';
     const heads = /** @type {Record<string, string>} */ (t.ends);
-    const again = AGAIN.includes(code) && call.room;
+    const canRetry = RETRYABLE.includes(code) && call.room;
     this.append(h('div', { class: 'center' },
       h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: ['room_full', 'table_full'].includes(code) ? 4 : 0 })),
       h('h1', { text: heads[code] ?? t.callEnded }),
       h('p', { class: 'lead', text: endWords(code, backend.shell === 'guest') }),
       h('div', { class: 'actions' },
-        h('button', { type: 'button', class: again ? '' : 'primary', text: backend.shell === 'guest' ? t.back : t.home, onclick: () => navigation.go(null) }),
-        again ? h('button', { type: 'button', class: 'primary', text: t.tryAgain, onclick: () => navigation.go(navigation.target ?? { room: call.room, known: true }) }) : null)));
+        h('button', { type: 'button', class: canRetry ? '' : 'primary', text: backend.shell === 'guest' ? t.back : t.home, onclick: () => navigation.go(null) }),
+        canRetry ? h('button', { type: 'button', class: 'primary', text: t.tryAgain, onclick: () => navigation.go(navigation.target ?? { room: call.room, known: true }) }) : null)));
   }
 }
 customElements.define('lr-ended', EndedScreen);

@@ -1,4 +1,4 @@
-// The first hello: a name, where to eat, and a look at oneself. Everything can be changed later.
+// The first run: a name, a server and a preview. Everything can be changed later.
 
 import { backend, state } from '../backend.js';
 import { h, id, shown, text } from '../dom.js';
@@ -21,21 +21,21 @@ export class FirstRun extends View {
 
   build() {
     const name = id('name'), server = id('server');
-    this.name = h('input', { id: name, type: 'text', autocomplete: 'name', required: true, spellcheck: 'false', placeholder: t.namePlaceholder, oninput: () => this.#keep() });
+    this.name = h('input', { id: name, type: 'text', autocomplete: 'name', required: true, spellcheck: 'false', placeholder: t.namePlaceholder, oninput: () => this.#saveTyped() });
     limitInput(this.name, LIMITS.name);
-    this.server = h('input', { id: server, type: 'text', inputmode: 'url', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.serverPlaceholder, oninput: () => this.#keep() });
+    this.server = h('input', { id: server, type: 'text', inputmode: 'url', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.serverPlaceholder, oninput: () => this.#saveTyped() });
     this.name.value = this.#typed.name || (backend.state?.settings.name ?? '');
-    // A server named at the start of the app is most likely the one.
+    // Suggest the server of the command line, if there is one.
     const { settings } = backend.state ?? {};
     this.server.value = this.#typed.server || (settings?.servers[settings.server ?? 0]?.url ?? '');
     const secret = secretField(this.#typed.secret);
     this.secret = secret.input;
-    secret.input.addEventListener('input', () => this.#keep());
+    secret.input.addEventListener('input', () => this.#saveTyped());
     this.field = h('div', { class: 'field indented' }, h('label', { for: server, text: t.serverAddress }), this.server, h('p', { class: 'quiet', text: t.serverHint }),
       h('details', { class: 'secret', open: this.#typed.secret !== '' }, h('summary', { text: t.haveSecret }), secret.field));
     this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.go = h('button', { type: 'submit', class: 'primary large', text: t.start });
-    // Another language turns nothing off.
+    // Keep the switches when the language changes.
     this.self = new SelfView(this.self?.media ?? { microphone: false, camera: false });
     this.meter = new Meter();
     this.self.meter = this.meter;
@@ -61,7 +61,7 @@ export class FirstRun extends View {
 
   /** @param {AppState} state */
   update({ link }) {
-    // A link says where: only the name is missing.
+    // A link includes the server, so only the name is missing.
     const choices = /** @type {HTMLElement | null} */ (this.querySelector('.choices'));
     if (choices) shown(choices, !link);
     if (this.lead) text(this.lead, link ? t.linkLeadsTo(link.room) : t.welcomeLead);
@@ -76,7 +76,7 @@ export class FirstRun extends View {
     return h('div', { class: 'choice' }, radio, h('label', { for: name, text: label }), h('p', { class: 'quiet', id: about, text: hint }));
   }
 
-  #keep() {
+  #saveTyped() {
     this.#typed = { name: this.name?.value ?? '', server: this.server?.value ?? '', secret: this.secret?.value ?? '' };
     if (this.wrong) shown(this.wrong, false);
     if (!this.self) return;
@@ -87,33 +87,33 @@ export class FirstRun extends View {
   async #start() {
     const { settings, link } = state();
     const name = this.name?.value.trim() ?? '';
-    if (!name) return this.#say(t.nameMissing, this.name);
+    if (!name) return this.#showProblem(t.nameMissing, this.name);
     const next = { ...settings, name };
     if (link) return attempt(backend.call('save_settings', { settings: next }));
     if (this.#where === 'here') {
-      this.#busy(true);
+      this.#setBusy(true);
       if (await attempt(backend.call('save_settings', { settings: next }).then(() => true))) await attempt(backend.call('host_here'));
-      return this.#busy(false);
+      return this.#setBusy(false);
     }
     const typed = this.server?.value.trim() ?? '';
     if (/^lunchroom:|\/r\//.test(typed)) {
-      // Somebody pasted the link they were sent: it says more than a server does.
+      // The person pasted a link instead of an address.
       if (await attempt(backend.call('save_settings', { settings: next }).then(() => true))) await attempt(backend.call('open_link', { link: typed }));
       return;
     }
     const server = serverOf(typed);
-    if (!server) return this.#say(t.serverMissing, this.server);
+    if (!server) return this.#showProblem(t.serverMissing, this.server);
     await attempt(backend.call('save_settings', { settings: { ...next, servers: [{ ...server, secret: this.secret?.value.trim() || null }], server: 0 } }));
     await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
   }
 
   /** @param {boolean} yes */
-  #busy(yes) {
+  #setBusy(yes) {
     if (this.go) this.go.disabled = yes;
   }
 
   /** @param {string} words @param {HTMLElement} [field] */
-  #say(words, field) {
+  #showProblem(words, field) {
     if (!this.wrong) return;
     shown(this.wrong, true);
     text(this.wrong, words);

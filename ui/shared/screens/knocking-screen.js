@@ -1,4 +1,4 @@
-// At the door: what the host sees of one, and a way back.
+// The screen of a person who knocks: what the host sees of them, and a button to cancel.
 
 import { backend, state } from '../backend.js';
 import { h, text } from '../dom.js';
@@ -16,10 +16,10 @@ import { View } from '../view.js';
 export class KnockingScreen extends View {
   build() {
     const { settings, call, you } = state();
-    this.dots = h('p', { class: 'lead', role: 'status' });
+    this.status = h('p', { class: 'lead', role: 'status' });
     this.append(h('div', { class: 'center' },
       h('div', { class: 'doorway' }, ownMedia(state()).camera ? new PictureView({ kind: 'own' }) : avatar(settings.name, you.key || settings.name)),
-      h('h1', { text: t.knocking }), this.dots,
+      h('h1', { text: t.knocking }), this.status,
       h('p', { class: 'quiet', text: t.hostSees(settings.name) }),
       h('button', { type: 'button', text: t.cancel, onclick: () => attempt(backend.call('leave')) })));
   }
@@ -27,8 +27,8 @@ export class KnockingScreen extends View {
   /** @param {AppState} state */
   update({ call }) {
     const table = tableOf(call.room), title = roomTitle(call.room, table);
-    // Nobody opens an empty room; they are told at the door as soon as somebody comes.
-    if (this.dots) text(this.dots, call.host !== null ? t.atTheDoorOf(title) : table?.in_call ? t.hostAway(title) : t.nobodyToOpen(title));
+    // Nobody can admit a person to an empty room. The state changes when somebody joins it.
+    if (this.status) text(this.status, call.host !== null ? t.atTheDoorOf(title) : table?.in_call ? t.hostAway(title) : t.nobodyToOpen(title));
   }
 }
 customElements.define('lr-knocking', KnockingScreen);

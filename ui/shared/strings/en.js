@@ -1,9 +1,9 @@
-// English. The type of this object is the list of all texts: `tsc` finds what another language lacks or has too much.
+// The English texts. The type of this object lists all texts, so that `tsc` finds missing and extra ones in other languages.
 
 /** @param {number} n @param {string} one @param {string} many */
 const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 
-/** Two by name, more by number. @param {string[]} names */
+/** Lists two names, or one name and the number of others. @param {string[]} names */
 const some = names => names.length > 2 ? `${names[0]} and ${names.length - 1} others` : names.join(' and ');
 
 export const en = {
@@ -333,7 +333,7 @@ export const en = {
   joinAgain: 'Rejoin',
   browserTooOld: 'Calls don’t work in this browser. Use a current version of Chrome, Firefox or Safari, or the app.',
 
-  // What guests are told instead.
+  // Other texts for guests.
   guestProblems: {
     room_full: 'Every seat is taken. Someone may leave soon, so try again in a while.',
     table_full: 'Every seat is taken. Someone may leave soon, so try again in a while.',
