@@ -46,11 +46,11 @@ const firefox = {
 };
 const browser = await puppeteer.launch(isFirefox ? firefox : chromium);
 let page = (await browser.pages())[0] ?? await browser.newPage();
-const overhear = () => {
+const logMessages = () => {
   page.on('console', message => process.stderr.write(`[${kind}] ${message.text()}\n`));
   page.on('pageerror', error => process.stderr.write(`[${kind}] ${error}\n`));
 };
-overhear();
+logMessages();
 const open = async () => {
   await page.goto(`http://127.0.0.1:${web.address().port}/page.html`);
   await page.waitForFunction(() => document.title === 'ready', { timeout: 20_000 });
@@ -59,7 +59,7 @@ if (!isGuest) await open();
 const visit = async ({ url, without, camera }) => {
   await page.close();
   page = await (await browser.createBrowserContext()).newPage();
-  overhear();
+  logMessages();
   // The page does not export its connections, so record each of them for getStats.
   await page.evaluateOnNewDocument(() => {
     const made = window.made = [];
@@ -67,32 +67,32 @@ const visit = async ({ url, without, camera }) => {
   });
   if (camera) await page.evaluateOnNewDocument((width, height) => {
     const devices = MediaDevices.prototype, open = devices.getUserMedia;
-    devices.getUserMedia = function (wish) { return open.call(this, wish.video ? { ...wish, video: { ...wish.video, width, height } } : wish); };
+    devices.getUserMedia = function (constraints) { return open.call(this, constraints.video ? { ...constraints, video: { ...constraints.video, width, height } } : constraints); };
   }, ...camera);
-  if (without) await losesOnce(without);
-  await page.goto(url, { timeout: without ? CAUGHT_MS : LOADED_MS });
+  if (without) await failOnce(without);
+  await page.goto(url, { timeout: without ? INTERCEPTED_MS : LOAD_MS });
 };
 /** Longest time to load a page, without and with interception of its requests. A local page takes a tenth of a second. */
-const LOADED_MS = 25_000, CAUGHT_MS = 6_000;
+const LOAD_MS = 25_000, INTERCEPTED_MS = 6_000;
 /** Request interception is new in Firefox, and occasionally a request never continues. Then start again from the beginning. */
-const insist = async order => {
+const visitWithRetries = async order => {
   for (let left = order.without ? 3 : 0; left; left--) {
     try {
       return await visit(order);
     } catch (error) {
-      console.error('again', String(error));
+      console.error('retrying', String(error));
     }
   }
   return visit(order);
 };
 /** Fails the first request whose URL contains `name`, as if the network changed while the page loaded. */
-const losesOnce = async name => {
-  let lost = false;
+const failOnce = async name => {
+  let failed = false;
   await page.setRequestInterception(true);
   page.on('request', request => {
-    const goes = lost || !request.url().includes(name);
-    lost ||= !goes;
-    (goes ? request.continue() : request.abort()).catch(() => {});
+    const continues = failed || !request.url().includes(name);
+    failed ||= !continues;
+    (continues ? request.continue() : request.abort()).catch(() => {});
   });
 };
 const press = async selector => {
@@ -119,7 +119,7 @@ for await (const line of lines) {
   const order = JSON.parse(line);
   try {
     if (order.do === 'quit') await quit();
-    else if (order.do === 'visit') { await insist(order); answer({ ok: null }); }
+    else if (order.do === 'visit') { await visitWithRetries(order); answer({ ok: null }); }
     else if (order.do === 'press') { await press(order.selector); answer({ ok: null }); }
     else if (order.do === 'type') { await page.waitForSelector(order.selector, { visible: true, timeout: 20_000 }); await page.type(order.selector, order.text); answer({ ok: null }); }
     else if (order.do === 'text') answer({ ok: await page.evaluate(selector => document.querySelector(selector)?.innerText ?? null, order.selector) });

@@ -74,16 +74,16 @@ async function ownTracks(frequency, microphone) {
 
 let own, call, peer, analyser;
 
-/** Ways to announce less about the streams than browsers do by default. */
-const silences = {
+/** Options that announce less about the streams than browsers do by default. */
+const announcements = {
   /** Two layers, identified by `rid`: their SSRCs are not announced. @param {RTCPeerConnection} pc */
   layers: (pc, track, stream) => pc.addTransceiver(track, { streams: [stream], sendEncodings: [{ rid: 'a' }, { rid: 'b' }] }),
   /** No `a=ssrc` in outgoing descriptions. @param {RTCPeerConnection} pc */
   unannounced: (pc, track, stream) => {
     pc.addTrack(track, stream);
-    const said = Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'localDescription').get;
+    const original = Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'localDescription').get;
     Object.defineProperty(pc, 'localDescription', { get() {
-      const { type, sdp } = said.call(this) ?? {};
+      const { type, sdp } = original.call(this) ?? {};
       return sdp && { type, sdp: sdp.replace(/^a=ssrc.*\r\n/gm, '') };
     } });
   },
@@ -96,7 +96,7 @@ window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440
   call.addEventListener('peer', ({ detail }) => {
     peer = detail;
     for (const track of own.stream.getTracks()) {
-      if (silence && track.kind === 'video') silences[silence](peer.pc, track, own.stream);
+      if (silence && track.kind === 'video') announcements[silence](peer.pc, track, own.stream);
       else peer.pc.addTrack(track, own.stream);
     }
     for (const transceiver of peer.pc.getTransceivers()) if (transceiver.sender.track?.kind === 'video') prefer(transceiver, codec);
@@ -115,16 +115,16 @@ window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440
 
 function listen(track) {
   const stream = new MediaStream([track]);
-  // A browser decodes the sound of a connection only while something plays it.
+  // A browser decodes received audio only while it is played.
   Object.assign(new Audio(), { srcObject: stream, muted: true }).play();
   analyser = new AnalyserNode(own.audio, { fftSize: 8192 });
   own.audio.createMediaStreamSource(stream).connect(analyser);
-  // Some browsers run only the nodes that are connected to the loudspeaker.
+  // Some browsers process only nodes that are connected to the destination.
   analyser.connect(new GainNode(own.audio, { gain: 0 })).connect(own.audio.destination);
 }
 
-/** The strongest frequency in the received sound, in Hz, and its level in dB. */
-function heard() {
+/** Returns the strongest frequency of the received audio, in Hz, and its level in dB. */
+function strongestFrequency() {
   if (!analyser) return null;
   const bins = new Float32Array(analyser.frequencyBinCount);
   analyser.getFloatFrequencyData(bins);
@@ -133,13 +133,13 @@ function heard() {
   return { hz: best * own.audio.sampleRate / analyser.fftSize, db: bins[best] };
 }
 
-/** Messages of this end that the test has not forwarded yet. */
+/** Messages of this side that the test has not forwarded yet. */
 let outbox = [];
 
 /** A call without a server: `exchange` takes the messages of the other end and returns those of this one. */
 window.meet = async ({ polite }) => {
   own = await ownTracks(440);
-  const session = new ByHand(), other = { id: 'ours', name: 'ours', key: '', media: { microphone: true, camera: true } };
+  const session = new ForwardedSession(), other = { id: 'ours', name: 'ours', key: '', media: { microphone: true, camera: true } };
   call = new Call(session);
   call.addEventListener('peer', ({ detail }) => {
     peer = detail;
@@ -148,21 +148,21 @@ window.meet = async ({ polite }) => {
     });
     for (const track of own.stream.getTracks()) peer.pc.addTrack(track, own.stream);
   });
-  session.hear({ type: 'joined', room: 'by-hand', you: 'browser', participants: polite ? [other] : [] });
-  if (!polite) session.hear({ type: 'participant_joined', participant: other });
+  session.receive({ type: 'joined', room: 'by-hand', you: 'browser', participants: polite ? [other] : [] });
+  if (!polite) session.receive({ type: 'participant_joined', participant: other });
 };
 window.said = () => outbox;
 window.exchange = messages => {
-  messages.forEach(message => call.session.hear({ ...message, from: 'ours' }));
+  messages.forEach(message => call.session.receive({ ...message, from: 'ours' }));
   return outbox.splice(0);
 };
 
 /** A session whose messages the test forwards. */
-class ByHand extends EventTarget {
+class ForwardedSession extends EventTarget {
   state = 'open';
   clock = { now: () => performance.now(), after: (ms, run) => { const timer = setTimeout(run, ms); return () => clearTimeout(timer); } };
   send(message) { return outbox.push(message); }
-  hear(message) { this.dispatchEvent(new CustomEvent('message', { detail: message })); }
+  receive(message) { this.dispatchEvent(new CustomEvent('message', { detail: message })); }
   close() {}
 }
 
@@ -184,7 +184,7 @@ window.addShare = () => {
 /** Summarises getStats, with codecs by name. */
 window.report = async () => {
   if (!peer) return null;
-  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], heard: heard(), context: own.audio.state, mdns: /^a=candidate:.* [0-9a-f-]+\.local /m.test(peer.pc.localDescription?.sdp ?? '') };
+  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], heard: strongestFrequency(), context: own.audio.state, mdns: /^a=candidate:.* [0-9a-f-]+\.local /m.test(peer.pc.localDescription?.sdp ?? '') };
   stats.forEach(s => {
     const codec = s.codecId && stats.get(s.codecId)?.mimeType;
     if (s.type === 'inbound-rtp') out.inbound.push({ kind: s.kind, mid: s.mid, codec, framesDecoded: s.framesDecoded, width: s.frameWidth, height: s.frameHeight, pli: s.pliCount, nack: s.nackCount, lost: s.packetsLost, bytes: s.bytesReceived, concealed: s.concealedSamples, samples: s.totalSamplesReceived, energy: s.totalAudioEnergy });

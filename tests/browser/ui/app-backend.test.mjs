@@ -1,4 +1,4 @@
-// The window's state, assembled from the updates of the channel: node --test app-backend.test.mjs
+// The window's state, merged from the updates of the channel: node --test app-backend.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pageModule } from './fakes.mjs';
@@ -9,10 +9,10 @@ Object.assign(globalThis, {
   ResizeObserver: Observer,
   IntersectionObserver: Observer,
   document: { addEventListener() {} },
-  setTimeout: call => timers.push(call), // the greeting is not tested
+  setTimeout: call => timers.push(call), // the automatic connection is not tested here
 });
 
-/** A backend, the states that its listener received, and its channel. */
+/** Returns a started backend, the states that its listener received, and a function that sends an update. */
 async function started() {
   const invoked = [];
   let send = message => void message;
@@ -32,7 +32,7 @@ async function started() {
 const board = { tables: [{ id: 'soup' }] };
 const whole = { call: { room: '' }, board, link: null, frames: null };
 
-test('an update changes the fields it names and leaves the others the same objects', async () => {
+test('an update replaces the fields that it names and keeps the other objects', async () => {
   const { backend, states, send } = await started();
   send(0, whole);
   send(1, { call: { room: 'soup' } });
@@ -42,7 +42,7 @@ test('an update changes the fields it names and leaves the others the same objec
   assert.deepEqual(backend.state, { call: { room: 'soup' }, board: null, link: null, frames: null });
 });
 
-test('updates that come out of order are all merged, and only the newest state is drawn', async () => {
+test('updates that arrive out of order are all merged, and only the newest state is drawn', async () => {
   const { states, send } = await started();
   send(0, whole);
   send(2, { link: { room: 'tea' } });

@@ -1,5 +1,5 @@
-// Replaces the browser in tests of the pages' protocol code: loads the pages' own modules, and fakes a clock, a socket,
-// and a session between them.
+// Replaces the browser in tests of the pages' protocol code: it loads the pages' modules, and has a virtual clock and a
+// fake socket for a session.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,26 +17,26 @@ globalThis.CustomEvent ??= class extends Event {
 };
 
 /** @type {Map<string, Promise<string>>} */
-const addresses = new Map();
+const urls = new Map();
 
 /** Imports a module of ui/, such as `shared/protocol.js`, with its imports. It is imported by its text, because Node treats a .js file without a package.json beside it as CommonJS. */
-export const pageModule = async name => import(await addressOf(path.join(root, 'ui', name)));
+export const pageModule = async name => import(await urlOf(path.join(root, 'ui', name)));
 
 /** @param {string} file */
-function addressOf(file) {
-  if (!addresses.has(file)) addresses.set(file, made(file));
-  return addresses.get(file);
+function urlOf(file) {
+  if (!urls.has(file)) urls.set(file, moduleUrl(file));
+  return urls.get(file);
 }
 
 /** @param {string} file */
-async function made(file) {
+async function moduleUrl(file) {
   let text = await readFile(file, 'utf8');
   const imports = new Set([...text.matchAll(/^(?:import|export) .*from '(\.[^']+)';$/gm)].map(found => found[1]));
-  for (const name of imports) text = text.replaceAll(`from '${name}'`, `from '${await addressOf(path.resolve(path.dirname(file), name))}'`);
+  for (const name of imports) text = text.replaceAll(`from '${name}'`, `from '${await urlOf(path.resolve(path.dirname(file), name))}'`);
   return `data:text/javascript;base64,${Buffer.from(text).toString('base64')}`;
 }
 
-/** One file of the protocol's test vectors. */
+/** Loads a file of the protocol's test vectors. */
 export const vectors = async name => expanded(JSON.parse(await readFile(path.join(root, 'docs/protocol', name), 'utf8')));
 
 /** Replaces `{"repeat": "x", "times": 3, "then": "y"}` by the text that it describes. */
@@ -47,8 +47,8 @@ function expanded(value) {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, expanded(one)]));
 }
 
-/** Resolves after everything that is ready has run. */
-export const settled = () => new Promise(resolve => setImmediate(resolve));
+/** Resolves after all pending microtasks and immediates have run. */
+export const flushed = () => new Promise(resolve => setImmediate(resolve));
 
 /** A virtual clock, which a test advances. */
 export class Clock {
@@ -61,54 +61,54 @@ export class Clock {
     return () => this.#timers.delete(timer);
   };
 
-  /** @param {() => boolean} [enough] stops before the end when it returns true */
-  async pass(ms, enough = () => false) {
+  /** @param {() => boolean} [isDone] stops before the end when it returns true */
+  async advance(ms, isDone = () => false) {
     const end = this.#now + ms;
     for (;;) {
       const [next] = [...this.#timers].filter(one => one.at <= end).sort((a, b) => a.at - b.at);
-      if (!next || enough()) break;
+      if (!next || isDone()) break;
       this.#now = Math.max(this.#now, next.at);
       this.#timers.delete(next);
       next.run();
-      await settled();
+      await flushed();
     }
-    if (!enough()) this.#now = end;
-    await settled();
+    if (!isDone()) this.#now = end;
+    await flushed();
   }
 }
 
-/** A fake socket; the test is the server. */
+/** A fake socket. The test acts as the server. */
 class FakeSocket {
   readyState = 0;
   /** Sent messages, parsed. */
   sent = [];
-  /** The code with which this side closed it. */
+  /** The close code of this side; null: not closed. */
   closed = null;
   onopen = null;
   onmessage = null;
   onclose = null;
   /** Called with the code when this side closes it. */
-  whenClosed = () => {};
+  onclosed = () => {};
 
   send(text) { this.sent.push(JSON.parse(text)); }
 
   close(code = 1005) {
     this.readyState = 3;
     this.closed = code;
-    this.whenClosed(code);
+    this.onclosed(code);
   }
 }
 
 const EVENTS = ['welcome', 'resumed', 'message', 'disconnected', 'lost', 'ended'];
 
 /** A session on a virtual clock, and the server's end of each socket that it opens. */
-export class World {
+export class SessionHarness {
   clock = new Clock();
   sockets = [];
   /** Name and detail of each event. */
   events = [];
   /** What the session did with its sockets: `connect`, `close_1000`, or `close` with another code. */
-  acts = [];
+  socketActions = [];
 
   constructor(Session, options = {}) {
     const key = { publicKey: 'key', sign: async bytes => `signed ${bytes.length}`, pair: null };
@@ -118,9 +118,9 @@ export class World {
 
   #open() {
     const socket = new FakeSocket();
-    socket.whenClosed = code => this.acts.push(code === 1000 ? 'close_1000' : 'close');
+    socket.onclosed = code => this.socketActions.push(code === 1000 ? 'close_1000' : 'close');
     this.sockets.push(socket);
-    this.acts.push('connect');
+    this.socketActions.push('connect');
     return socket;
   }
 
@@ -130,20 +130,20 @@ export class World {
 
   get eventNames() { return this.events.map(([name]) => name); }
 
-  opened() {
+  openSocket() {
     this.socket.readyState = 1;
     this.socket.onopen?.();
   }
 
   /** @param {...any} messages objects, or strings to send unchanged */
-  async says(...messages) {
+  async receive(...messages) {
     for (const message of messages) {
       this.socket.onmessage?.({ data: typeof message === 'string' ? message : JSON.stringify(message) });
-      await settled();
+      await flushed();
     }
   }
 
-  breaks(code = 1006, reason = '') {
+  closeByServer(code = 1006, reason = '') {
     this.socket.readyState = 3;
     this.socket.onclose?.({ code, reason });
   }

@@ -1,5 +1,5 @@
-// The guest page against a real server: serves ui/ the way the server does (versioned assets, the page's policy), opens it
-// with Chromium's fake camera and microphone, joins like a person and prints what it sees.
+// Runs the guest page against a real server: serves ui/ like the server (versioned assets, the page's policy), opens the
+// page with Chromium's fake camera and microphone, joins the call, and prints what the page shows.
 //   node guest-live.mjs ws://127.0.0.1:PORT ROOM FOLDER [seconds] [own]     own: use the page that the server itself serves
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -36,20 +36,20 @@ web.on('upgrade', (request, socket, head) => {
 await new Promise(resolve => web.listen(0, '127.0.0.1', resolve));
 const browser = await require('puppeteer-core').launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, pipe: true,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--lang=en'] });
-const page = await browser.newPage(), said = [];
-page.on('console', message => said.push(`${message.type()}: ${message.text()}`));
-page.on('pageerror', error => said.push(String(error)));
+const page = await browser.newPage(), messages = [];
+page.on('console', message => messages.push(`${message.type()}: ${message.text()}`));
+page.on('pageerror', error => messages.push(String(error)));
 await page.setViewport({ width: 1100, height: 720 });
-const shoot = name => page.screenshot({ path: path.join(folder, `guest-${name}.png`) });
+const screenshot = name => page.screenshot({ path: path.join(folder, `guest-${name}.png`) });
 try {
   await page.goto(own ? `${server.replace(/^ws/, 'http')}/r/${room}` : `http://127.0.0.1:${web.address().port}/r/${room}`);
   await page.waitForSelector('#join-here');
   await pause(800);
-  await shoot('1-welcome');
+  await screenshot('1-welcome');
   await press(page, ['#join-here']);
   await page.type('lr-check input[type=text]', 'Gast Ida');
   await pause(1500);
-  await shoot('2-check');
+  await screenshot('2-check');
   await press(page, ['#join']);
   await page.waitForSelector('lr-call', { timeout: 15000 });
   await pause(Number(seconds) * 1000 / 2);
@@ -61,18 +61,18 @@ try {
   await page.keyboard.type('hello from the browser');
   await page.keyboard.press('Enter');
   await pause(Number(seconds) * 1000 / 2);
-  await shoot('3-call');
-  const seen = await page.evaluate(() => [...document.querySelectorAll('lr-tile')].map(tile => ({ label: tile.getAttribute('aria-label'), bars: tile.querySelector('.bars')?.title,
+  await screenshot('3-call');
+  const tiles = await page.evaluate(() => [...document.querySelectorAll('lr-tile')].map(tile => ({ label: tile.getAttribute('aria-label'), bars: tile.querySelector('.bars')?.title,
     width: tile.querySelector('video')?.videoWidth, frames: tile.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames })));
-  console.log(JSON.stringify({ tiles: seen, chat: await page.evaluate(() => document.querySelector('lr-chat .lines')?.textContent) }));
+  console.log(JSON.stringify({ tiles, chat: await page.evaluate(() => document.querySelector('lr-chat .lines')?.textContent) }));
   await page.click('#leave');
   await pause(500);
-  await shoot('4-over');
+  await screenshot('4-over');
   console.log(JSON.stringify({ over: await page.evaluate(() => document.querySelector('h1')?.textContent) }));
 } catch (error) {
-  await shoot('trouble');
+  await screenshot('trouble');
   console.log(String(error), await page.evaluate(() => document.body.innerText.slice(0, 600)));
 }
-console.log(said.join('\n'));
+console.log(messages.join('\n'));
 await browser.close();
 web.close();

@@ -1,4 +1,4 @@
-// The guest's page in headless Chromium against a fake server that the test controls: node --test guest.test.mjs
+// The guest page in headless Chromium against a fake server, which the test controls: node --test guest.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createServer } from 'node:http';
@@ -14,19 +14,19 @@ const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 const BO = { id: 'p1', name: 'Bo', key: 'TLNUTs2yaO8rlDRp9hN1CnaGJTOWaBQ7E1mfbCw9DAQ', media: { microphone: false, camera: false } };
 const TABLE_ROOM = 't-4f8s0x6h2n9b7w1e';
 
-/** A fake server, which seats everybody, keeps sessions, and records received messages. */
+/** A fake server. It admits everybody, keeps sessions, and records received messages. */
 class Server {
-  heard = [];
+  received = [];
   closes = [];
   /** Whether it accepts sockets. */
   up = true;
   /** Whether it has forgotten a session that a client wants to resume. */
-  forgets = false;
+  hasForgotten = false;
   people = [BO];
   #received = 0;
   #seq = 0;
   #socket = null;
-  #said = [];
+  #sent = [];
   #sessions = 0;
 
   async start() {
@@ -43,7 +43,7 @@ class Server {
     });
     const sockets = new WebSocketServer({ noServer: true });
     this.web.on('upgrade', (request, socket, head) => {
-      if (this.up) sockets.handleUpgrade(request, socket, head, one => this.#greet(one));
+      if (this.up) sockets.handleUpgrade(request, socket, head, one => this.#startHandshake(one));
       else socket.destroy();
     });
     await new Promise(resolve => this.web.listen(0, '127.0.0.1', resolve));
@@ -51,56 +51,56 @@ class Server {
     return this;
   }
 
-  #greet(socket) {
+  #startHandshake(socket) {
     this.#socket = socket;
     socket.on('close', code => this.closes.push(code));
-    socket.on('message', data => this.#hear(JSON.parse(String(data))));
+    socket.on('message', data => this.#handle(JSON.parse(String(data))));
     socket.send(JSON.stringify({ type: 'challenge', nonce: 'BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU', versions: [1] }));
   }
 
-  #hear(message) {
+  #handle(message) {
     if (message.type === 'hello') return this.#hello(message);
     if (message.type === 'ping') return this.#socket.send(JSON.stringify({ seq: 0, ack: this.#received, type: 'pong', nonce: message.nonce }));
     if (message.type === 'ack' || message.seq <= this.#received) return;
     this.#received = message.seq;
-    this.heard.push(message);
+    this.received.push(message);
     const about = message.seq;
     if (message.type === 'board') {
-      this.say({ type: 'board', ...this.board });
-      this.say({ type: 'board', news: 'done', about });
+      this.send({ type: 'board', ...this.board });
+      this.send({ type: 'board', news: 'done', about });
     }
     if (message.type === 'join') {
-      this.say({ type: 'joined', room: message.room, you: `me${this.#sessions}`, participants: this.people });
+      this.send({ type: 'joined', room: message.room, you: `me${this.#sessions}`, participants: this.people });
     }
-    if (message.type === 'chat') this.say({ type: 'chat', from: `me${this.#sessions}`, text: message.text, at: Date.now() });
+    if (message.type === 'chat') this.send({ type: 'chat', from: `me${this.#sessions}`, text: message.text, at: Date.now() });
   }
 
   #hello({ resume }) {
-    if (resume && !this.forgets) {
+    if (resume && !this.hasForgotten) {
       this.#socket.send(JSON.stringify({ type: 'resumed', received: this.#received, ice_servers: [] }));
-      for (const text of this.#said.slice(resume.received)) this.#socket.send(text);
+      for (const text of this.#sent.slice(resume.received)) this.#socket.send(text);
       return;
     }
     if (resume) this.#socket.send(JSON.stringify({ type: 'error', code: 'cannot_resume', message: '' }));
-    [this.#received, this.#seq, this.#said] = [0, 0, []];
+    [this.#received, this.#seq, this.#sent] = [0, 0, []];
     this.#sessions++;
     this.#socket.send(JSON.stringify({ type: 'welcome', session: `s${this.#sessions}`, resume_ms: 30_000, ice_servers: [], limits: { max_message_bytes: 65_536, max_participants: 12, max_chat_chars: 4000 } }));
   }
 
   board = { news: 'snapshot', first: true, last: true, now_ms: Date.now(), zone: 'Asia/Seoul', member: false, tables: [], people: [], free_count: 0, hungry_count: 0 };
 
-  say(message) {
+  send(message) {
     const text = JSON.stringify({ seq: ++this.#seq, ack: this.#received, ...message });
-    this.#said.push(text);
+    this.#sent.push(text);
     this.#socket?.send(text);
   }
 
-  breaks() {
+  disconnect() {
     this.#socket?.terminate();
   }
 
   of(type) {
-    return this.heard.filter(one => one.type === type);
+    return this.received.filter(one => one.type === type);
   }
 }
 
@@ -125,7 +125,7 @@ after(async () => {
   for (const profile of profiles) await rm(profile, { recursive: true, force: true }).catch(() => {});
 });
 
-/** A page opened by a link to its own fake server. */
+/** Opens a link to a new fake server. */
 async function guest({ devices = 'none', language = 'en', room = 'soup', zone, prepare }) {
   const server = await new Server().start();
   prepare?.(server);
@@ -159,13 +159,13 @@ const until = async (what, run) => {
     if (await run()) return;
     await pause(50);
   }
-  assert.fail(`${what} did not come`);
+  assert.fail(`${what} did not happen`);
 };
 const pressed = (page, id) => page.$eval(id, one => one.getAttribute('aria-pressed'));
 const seen = (page, selector) => page.$eval(selector, one => one.innerText);
 
 for (const language of ['en', 'ko']) {
-  test(`without camera and microphone one comes in with both off, and is told once (${language})`, async () => {
+  test(`a guest without camera and microphone joins with both off, and sees each problem once (${language})`, async () => {
     const t = words[language], { server, page, end } = await inCall({ language });
     assert.deepEqual(server.of('join')[0].media, { microphone: false, camera: false });
     assert.equal(server.of('media').some(one => one.camera || one.microphone), false);
@@ -173,19 +173,19 @@ for (const language of ['en', 'ko']) {
     assert.deepEqual(await page.$$eval('.call-trouble p', all => all.map(one => one.innerText)), [t.noDevice.camera, t.noDevice.microphone]);
     await press(page, ['.call-trouble button:last-child', '#call-camera']);
     await pause(500);
-    assert.equal(server.of('media').some(one => one.camera), false, 'a camera that does not open is not told to be on');
+    assert.equal(server.of('media').some(one => one.camera), false, 'a camera that did not open is not announced as on');
     assert.equal(await pressed(page, '#call-camera'), 'false');
     await end();
   });
 
-  test(`a room that is no table’s promises no seat (${language})`, async () => {
+  test(`the page of a room without a table mentions no seat (${language})`, async () => {
     const t = words[language], { page, end } = await guest({ language });
     assert.equal(await seen(page, 'h1'), t.guestRoomTitle('soup'));
     assert.equal(await seen(page, '.card > .lead'), t.guestLead);
     await end();
   });
 
-  test(`a table’s time is told with its zone and one’s own (${language})`, async () => {
+  test(`a table’s time is shown in its zone and in the guest’s (${language})`, async () => {
     const starts = Date.now() + 3 * 3_600_000;
     const table = { id: '8q2m5v0c1y7d3k9t', room: TABLE_ROOM, topic: 'Bibimbap', place: '', seats: 4, starts_ms: starts, ends_ms: starts + 3_600_000, now: false, weekly: false, door: 'open', locked: false, taken_count: 1, in_call: 0 };
     const t = words[language], { page, end } = await guest({ language, room: TABLE_ROOM, zone: 'Europe/Berlin', prepare: server => { server.board = { ...server.board, tables: [table] }; } });
@@ -197,11 +197,11 @@ for (const language of ['en', 'ko']) {
     await end();
   });
 
-  test(`a line written while the connection is broken waits in grey and is said once (${language})`, async () => {
+  test(`a line written while disconnected is shown as waiting, and is sent once (${language})`, async () => {
     const t = words[language], { server, page, end } = await inCall({ language });
     await press(page, ['#call-chat']);
     server.up = false;
-    server.breaks();
+    server.disconnect();
     await page.waitForSelector('lr-call.away');
     await page.type('#chat-input', 'anybody there?');
     await page.keyboard.press('Enter');
@@ -210,26 +210,26 @@ for (const language of ['en', 'ko']) {
     server.up = true;
     await until('the line', () => server.of('chat').length > 0);
     await page.waitForSelector('.lines:not(.waiting) li');
-    server.breaks();
+    server.disconnect();
     await pause(1500);
     assert.deepEqual(server.of('chat').map(one => one.text), ['anybody there?']);
     assert.equal(await page.$('.lines.waiting li'), null);
     await end();
   });
 
-  test(`a line on its way to a server that forgets us comes back into the field with the reason (${language})`, async () => {
+  test(`a line in flight when the session is lost returns to the field with the error (${language})`, async () => {
     const t = words[language], { server, page, end } = await inCall({ language });
     await press(page, ['#call-chat']);
-    server.forgets = true;
-    // It receives the line, and breaks before it sends it back.
-    const say = server.say.bind(server);
-    server.say = message => message.type === 'chat' ? server.breaks() : say(message);
+    server.hasForgotten = true;
+    // The server receives the line, and disconnects before it confirms it.
+    const send = server.send.bind(server);
+    server.send = message => message.type === 'chat' ? server.disconnect() : send(message);
     await page.type('#chat-input', 'did you get this?');
     await page.keyboard.press('Enter');
     await until('the text', () => page.$eval('#chat-input', one => one.value === 'did you get this?'));
     assert.equal(await seen(page, '#chat-wrong'), t.notSaid(t.problems.chat_unconfirmed));
     await until('the seat', () => server.of('join').length === 2);
-    server.say = say;
+    server.send = send;
     await press(page, ['.say button']);
     await page.waitForSelector('.lines:not(.waiting) li');
     assert.deepEqual(server.of('chat').map(one => one.text), ['did you get this?', 'did you get this?']);
@@ -238,7 +238,7 @@ for (const language of ['en', 'ko']) {
   });
 }
 
-test('the first screen asks for the language, at once and for next time', async () => {
+test('the first screen’s language choice applies immediately and is saved', async () => {
   const { page, end } = await guest({ language: 'en' });
   assert.equal(await page.$eval('lr-language input:checked', one => one.id), 'language-en');
   await press(page, ['label[for=language-ko]']);
@@ -248,7 +248,7 @@ test('the first screen asks for the language, at once and for next time', async 
   await end();
 });
 
-test('a name that is being composed at the device check does not join', async () => {
+test('Enter does not join while the name is being composed', async () => {
   const { server, page, end } = await guest({ language: 'ko' });
   await press(page, ['#join-here']);
   await page.waitForSelector('lr-check input[autocomplete=name]');
@@ -263,7 +263,7 @@ test('a name that is being composed at the device check does not join', async ()
   await end();
 });
 
-test('who goes away leaves at once, and a page that comes back from the cache is in no room', async () => {
+test('a guest who navigates away leaves immediately, and the page restored from the cache has no seat', async () => {
   const { server, page, end } = await inCall({});
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
   await until('the close', () => server.closes.length > 0);
@@ -277,7 +277,7 @@ test('who goes away leaves at once, and a page that comes back from the cache is
   await end();
 });
 
-test('a tab that is closed leaves at once', async () => {
+test('a closed tab leaves immediately', async () => {
   const { server, page } = await inCall({});
   await page.goto('about:blank');
   await until('the close', () => server.closes.length > 0);
@@ -287,7 +287,7 @@ test('a tab that is closed leaves at once', async () => {
   server.web.close();
 });
 
-test('with devices both are told when they are open, and off at once', async () => {
+test('devices are announced when they are open, and as off immediately', async () => {
   const { server, page, end } = await inCall({ devices: 'devices' });
   assert.deepEqual(server.of('join')[0].media, { microphone: true, camera: true });
   await page.waitForSelector('lr-tile.own video.drawn');
@@ -296,7 +296,7 @@ test('with devices both are told when they are open, and off at once', async () 
   assert.equal(server.of('media').at(-1).microphone, true);
   await press(page, ['#call-camera']);
   await until('on', () => server.of('media').at(-1)?.camera === true);
-  // A device that disappears is off for oneself and for the others.
+  // A device that is unplugged is off in the page and for the others.
   await page.evaluate(() => {
     const { srcObject } = document.querySelector('lr-tile.own video'), [track] = srcObject.getVideoTracks();
     track.stop();

@@ -40,52 +40,52 @@ const settings = ['#board-more', '.menu:popover-open button:last-child'];
 
 /** Every text field of the window: the steps that open it, and the commands that Enter in it causes. */
 const fields = {
-  'the name of the first run': { state: scenes['first-run'].state, field: 'form.welcome input[autocomplete=name]', does: ['save_settings', 'connect'] },
-  'the address of the first run': { state: scenes['first-run'].state, field: 'form.welcome input[inputmode=url]', does: ['save_settings', 'connect'] },
-  'what a table is about': { state: scenes.board.state, steps: ['#lay-table'], field: '.lay .lay-words .field:nth-child(1) input', does: ['lay_table'] },
-  'the place of a table': { state: scenes.board.state, steps: ['#lay-table'], field: '.lay .lay-words .field:nth-child(2) input', does: ['lay_table'] },
-  'a link that is pasted': { state: scenes.board.state, steps: ['#board-more', '.menu:popover-open button:first-child'], field: 'dialog input', does: ['open_link'] },
-  'the name of a room': { state: noBoard, field: 'lr-room-field input', does: [], leaves: 'lr-board' },
-  'the passphrase': { state: noBoard, steps: ['#give-secret'], field: 'dialog input', does: ['save_settings', 'connect'] },
-  'the name in the settings': { state: scenes.settings.state, steps: settings, field: '#settings-name', does: [] },
-  'a server in the settings': { state: scenes.settings.state, steps: settings, field: '#settings-server', does: ['save_settings', 'connect'] },
-  'the search for people': { state: { ...base(), board: board([], people) }, field: '#find-people', does: [] },
-  'the chat': { state: scenes['call-2'].state, steps: ['#call-chat'], field: '#chat-input', does: ['send_chat'] },
+  'the name of the first run': { state: scenes['first-run'].state, field: 'form.welcome input[autocomplete=name]', commands: ['save_settings', 'connect'] },
+  'the address of the first run': { state: scenes['first-run'].state, field: 'form.welcome input[inputmode=url]', commands: ['save_settings', 'connect'] },
+  'the topic of a table': { state: scenes.board.state, steps: ['#lay-table'], field: '.lay .lay-words .field:nth-child(1) input', commands: ['lay_table'] },
+  'the place of a table': { state: scenes.board.state, steps: ['#lay-table'], field: '.lay .lay-words .field:nth-child(2) input', commands: ['lay_table'] },
+  'the dialog for a link': { state: scenes.board.state, steps: ['#board-more', '.menu:popover-open button:first-child'], field: 'dialog input', commands: ['open_link'] },
+  'the name of a room': { state: noBoard, field: 'lr-room-field input', commands: [], closes: 'lr-board' },
+  'the passphrase': { state: noBoard, steps: ['#give-secret'], field: 'dialog input', commands: ['save_settings', 'connect'] },
+  'the name in the settings': { state: scenes.settings.state, steps: settings, field: '#settings-name', commands: [] },
+  'a server in the settings': { state: scenes.settings.state, steps: settings, field: '#settings-server', commands: ['save_settings', 'connect'] },
+  'the search for people': { state: { ...base(), board: board([], people) }, field: '#find-people', commands: [] },
+  'the chat': { state: scenes['call-2'].state, steps: ['#call-chat'], field: '#chat-input', commands: ['send_chat'] },
 };
-const doing = ['save_settings', 'connect', 'lay_table', 'open_link', 'send_chat', 'eat_now', 'join', 'take_seat'];
+const submitting = ['save_settings', 'connect', 'lay_table', 'open_link', 'send_chat', 'eat_now', 'join', 'take_seat'];
 
-for (const [name, { state, steps, field, does, leaves }] of Object.entries(fields)) {
-  test(`Enter and Escape that belong to the input method do nothing in ${name}`, async () => {
+for (const [name, { state, steps, field, commands, closes }] of Object.entries(fields)) {
+  test(`Enter and Escape of the input method have no effect in ${name}`, async () => {
     const { page } = await harness.page({ state, language: 'ko' });
     await press(page, steps);
     await page.waitForSelector(field, { visible: true });
     await page.$eval(field, input => { input.focus(); input.select(); });
     const method = await inputMethod(page), screen = await page.$eval('lunch-room > *', one => one.localName);
-    const done = async () => (await page.evaluate(() => window.mock.calls.map(one => one.command))).filter(one => doing.includes(one));
+    const done = async () => (await page.evaluate(() => window.mock.calls.map(one => one.command))).filter(one => submitting.includes(one));
     await method.compose('박');
     assert.equal(await value(page, field), '박');
     for (const [key, code] of [['Enter', 'Enter'], ['Escape', 'Escape']]) await method.key(key, code);
     await pause(50);
     assert.deepEqual(await done(), [], 'nothing is sent or saved');
-    assert.equal(await value(page, field), '박', 'what is being composed stays');
+    assert.equal(await value(page, field), '박', 'the composition stays');
     assert.equal(await page.$eval('lunch-room > *', one => one.localName), screen);
     assert.equal(await page.$('dialog[open]') !== null, (steps ?? []).length > 0 && field !== '#chat-input', 'no dialog is closed');
-    assert.equal(await page.$('.trouble[role=alert]:not([hidden])'), null, 'nothing was submitted and refused');
+    assert.equal(await page.$('.trouble[role=alert]:not([hidden])'), null, 'nothing was submitted and rejected');
     await method.commit('박');
-    if (!does.length && !leaves) return void await page.close();
+    if (!commands.length && !closes) return void await page.close();
     // The same Enter after the composition has ended.
     await page.evaluate(() => {
       for (const input of document.querySelectorAll('form.welcome input[autocomplete=name]')) if (!input.value) input.value = '박지훈';
       for (const input of document.querySelectorAll('form.welcome input[inputmode=url], #settings-server, lr-room-field input')) input.value = 'lunch.example.org';
     });
     await page.keyboard.press('Enter');
-    if (leaves) await until(page, gone => !document.querySelector(gone), leaves);
-    else await until(page, wanted => wanted.every(one => window.mock.calls.some(call => call.command === one)), does);
+    if (closes) await until(page, gone => !document.querySelector(gone), closes);
+    else await until(page, wanted => wanted.every(one => window.mock.calls.some(call => call.command === one)), commands);
     await page.close();
   });
 }
 
-test('people are found while a syllable is being composed', async () => {
+test('the search finds people during a composition', async () => {
   const { page } = await harness.page({ state: { ...base(), board: board([], people) }, language: 'ko' });
   await page.waitForSelector('#find-people', { visible: true });
   await page.focus('#find-people');
@@ -104,7 +104,7 @@ test('people are found while a syllable is being composed', async () => {
   await page.close();
 });
 
-test('a limit leaves a syllable alone until it is complete, and counts as the server does', async () => {
+test('a limit commands not affect a composition, and counts as the server commands', async () => {
   const { page } = await harness.page({ state: scenes['first-run'].state, language: 'ko' });
   const field = 'form.welcome input[autocomplete=name]', full = '가'.repeat(63);
   await page.focus(field);
@@ -119,14 +119,14 @@ test('a limit leaves a syllable alone until it is complete, and counts as the se
   assert.equal(await value(page, field), `${full}김민`, 'not cut while it is being composed');
   await method.commit('민');
   assert.equal(await value(page, field), `${full}김`, 'whole syllables only');
-  assert.equal(await page.$eval(field, input => input.selectionStart), 64, 'the caret stays where one types');
+  assert.equal(await page.$eval(field, input => input.selectionStart), 64, 'the caret commands not move');
   await page.evaluate(selector => { document.querySelector(selector).value = ''; }, field);
   await method.commit('😀'.repeat(48));
   assert.equal(await value(page, field), '😀'.repeat(48), '48 characters in 96 UTF-16 units');
   await page.close();
 });
 
-test('a long text that is pasted into the chat is cut, and can be sent', async () => {
+test('a long text pasted into the chat is truncated and can be sent', async () => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
   await press(page, ['#call-chat']);
   const method = await inputMethod(page);
@@ -137,7 +137,7 @@ test('a long text that is pasted into the chat is cut, and can be sent', async (
   await page.close();
 });
 
-test('a line that comes back while a syllable is being composed does not break it', async () => {
+test('a line that returns to the field commands not interrupt a composition', async () => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language: 'ko' });
   await press(page, ['#call-chat']);
   const method = await inputMethod(page);
@@ -147,15 +147,15 @@ test('a line that comes back while a syllable is being composed does not break i
     window.mock.push({ ...state, call: { ...state.call, unsent: [{ number: 1, text: '저도 갈게요', failed: 'chat_unconfirmed' }] } });
   });
   await page.waitForSelector('#chat-wrong:not([hidden])');
-  assert.equal(await value(page, '#chat-input'), '바', 'the field is left alone');
+  assert.equal(await value(page, '#chat-input'), '바', 'the field is not changed');
   await method.compose('박');
   await method.commit('밥');
   await until(page, () => document.querySelector('#chat-input').value === '저도 갈게요\n밥');
-  assert.equal(await page.$eval('#chat-wrong', one => one.hidden), false, 'and the reason is still there');
+  assert.equal(await page.$eval('#chat-wrong', one => one.hidden), false, 'the error is still shown');
   await page.close();
 });
 
-test('the first run asks for the language, by keyboard too, at once and for good', async () => {
+test('the first run’s language choice works by keyboard, applies immediately and is saved', async () => {
   const { page, complaints } = await harness.page({ state: scenes['first-run'].state });
   const seen = () => page.evaluate(() => ({ heading: document.querySelector('h1').textContent, title: document.title, lang: document.documentElement.lang, focus: document.activeElement.id,
     checked: [...document.querySelectorAll('lr-language input')].filter(one => one.checked).map(one => one.id), name: document.querySelector('form.welcome input[autocomplete=name]').value }));
@@ -175,9 +175,9 @@ test('the first run asks for the language, by keyboard too, at once and for good
   await page.click('label[for=language-system]');
   await until(page, () => document.documentElement.lang === 'en');
   assert.equal((await calls(page, 'save_settings')).at(-1).settings.language, null);
-  const heard = [], gather = one => (heard.push(`${one.role} ${one.name}`), one.children?.forEach(gather));
+  const spoken = [], gather = one => (spoken.push(`${one.role} ${one.name}`), one.children?.forEach(gather));
   gather(await page.accessibility.snapshot());
-  assert.deepEqual(heard.filter(one => /^radio (한국어|English|Same)/.test(one)), ['radio 한국어', 'radio English', 'radio Same as system']);
+  assert.deepEqual(spoken.filter(one => /^radio (한국어|English|Same)/.test(one)), ['radio 한국어', 'radio English', 'radio Same as system']);
   assert.equal(await page.$eval('lr-language legend', one => one.textContent), 'Language');
   assert.deepEqual(complaints.filter(one => !/404/.test(one)), []);
   await page.close();

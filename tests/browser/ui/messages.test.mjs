@@ -1,4 +1,4 @@
-// Messages on screen when something is missing, broken or over, in both languages: node --test messages.test.mjs
+// Messages about missing devices, errors and ends, in both languages: node --test messages.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ after(() => harness.close());
 
 const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
 const until = (page, run, ...args) => page.waitForFunction(run, { timeout: 20_000 }, ...args);
-const says = (page, selector, text) => until(page, (where, what) => [...document.querySelectorAll(where)].some(one => one.innerText.includes(what)), selector, text);
+const waitForText = (page, selector, text) => until(page, (where, what) => [...document.querySelectorAll(where)].some(one => one.innerText.includes(what)), selector, text);
 const read = (page, selector) => page.$eval(selector, one => one.innerText);
 /** A test in each language. @param {string} name @param {(t: any, language: string) => Promise<void>} run */
 function both(name, run) {
@@ -27,59 +27,59 @@ function both(name, run) {
 }
 
 /** Pushes the next state from Rust. @param {any} page @param {(state: any) => any} change */
-async function pushed(page, change) {
+async function pushState(page, change) {
   const state = await page.evaluate(() => window.mock.state);
   await page.evaluate(next => window.mock.push(next), change(state));
 }
 
-both('a line that waits is grey and not yet in the chat, one that failed is in the field with the reason', async (t, language) => {
+both('a waiting line is shown apart from the chat, and a failed line is in the field with the error', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-unsent'].state, language });
   await press(page, ['#call-chat']);
-  await says(page, '.lines.waiting', '저도 갈게요');
+  await waitForText(page, '.lines.waiting', '저도 갈게요');
   assert.equal(await page.$eval('lr-chat .lines:not(.waiting)', one => one.innerText.includes('저도 갈게요')), false);
   assert.equal(await page.$eval('lr-chat .visually-hidden[role=status]', one => one.textContent), t.linesWait(2));
   await page.type('#chat-input', 'und noch was');
-  await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, unsent: [{ number: 1, text: '저도 갈게요', failed: 'chat_unconfirmed' }] } }));
+  await pushState(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, unsent: [{ number: 1, text: '저도 갈게요', failed: 'chat_unconfirmed' }] } }));
   await until(page, () => document.querySelector('#chat-input').value === '저도 갈게요\nund noch was');
   assert.equal(await read(page, '#chat-wrong'), t.notSaid(t.problems.chat_unconfirmed));
   assert.deepEqual(await calls(page, 'drop_line'), [{ number: 1 }]);
   // If Rust sends it again before dropping it, it is not inserted twice.
-  await pushed(page, state => ({ ...state, version: 'again' }));
+  await pushState(page, state => ({ ...state, version: 'again' }));
   await pause(50);
   assert.equal(await page.$eval('#chat-input', one => one.value), '저도 갈게요\nund noch was');
   await page.close();
 });
 
-both('a line that fails while the chat is closed says so, and is in the field when it is opened', async (t, language) => {
+both('a line that fails while the chat is closed shows an error, and is in the field when it is opened', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language });
-  await pushed(page, state => ({ ...state, call: { ...state.call, unsent: [{ number: 7, text: 'lost?', failed: 'too_large' }] } }));
-  await says(page, '.notice.urgent', t.stillInTheField);
-  await pushed(page, state => ({ ...state, call: { ...state.call, unsent: [] } }));
+  await pushState(page, state => ({ ...state, call: { ...state.call, unsent: [{ number: 7, text: 'lost?', failed: 'too_large' }] } }));
+  await waitForText(page, '.notice.urgent', t.stillInTheField);
+  await pushState(page, state => ({ ...state, call: { ...state.call, unsent: [] } }));
   await press(page, ['#call-chat']);
   assert.equal(await page.$eval('#chat-input', one => one.value), 'lost?');
   await page.close();
 });
 
-both('a line that is not taken, and one that is half written, stay', async (t, language) => {
+both('a rejected line and a draft stay in the field', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language });
   await press(page, ['#call-chat']);
   await page.evaluate(() => { window.mock.refuse.send_chat = { code: 'chat_full', message: '' }; });
   await page.type('#chat-input', 'too much');
   await page.keyboard.press('Enter');
-  await says(page, '#chat-wrong', t.problems.chat_full);
+  await waitForText(page, '#chat-wrong', t.problems.chat_full);
   assert.equal(await page.$eval('#chat-input', one => one.value), 'too much');
   await press(page, ['#call-chat', '#call-chat']);
   assert.equal(await page.$eval('#chat-input', one => one.value), 'too much', 'closing the panel keeps it');
   await page.close();
 });
 
-both('an error keeps a table that is being laid, and is seen in its form', async (t, language) => {
+both('an error while setting up a table is shown in the form, which keeps its input', async (t, language) => {
   const { page } = await harness.page({ state: scenes.board.state, language });
   await page.evaluate(() => { window.mock.refuse.lay_table = { code: 'already_seated', message: '' }; });
   await press(page, ['#lay-table']);
   await page.type('.lay input[type=text]', 'Soup');
   await press(page, ['.chip:nth-child(3)', '.lay button[type=submit]']);
-  await says(page, 'dialog .trouble', t.problems.already_seated);
+  await waitForText(page, 'dialog .trouble', t.problems.already_seated);
   assert.equal(await page.$eval('.lay input[type=text]', one => one.value), 'Soup');
   assert.equal(await page.$eval('.chip:nth-child(3)', one => one.getAttribute('aria-checked')), 'true');
   await page.evaluate(() => { window.mock.refuse = {}; });
@@ -88,7 +88,7 @@ both('an error keeps a table that is being laid, and is seen in its form', async
   await page.close();
 });
 
-both('without devices nothing looks on, and one is told once that there are none', async (t, language) => {
+both('without devices all switches are off, and each missing kind is mentioned once', async (t, language) => {
   const { page } = await harness.page({ state: scenes['check-no-devices'].state, language });
   await page.waitForSelector('lr-check');
   for (const id of ['#self-camera', '#self-microphone']) assert.equal(await page.$eval(id, one => one.getAttribute('aria-pressed')), 'false');
@@ -96,24 +96,24 @@ both('without devices nothing looks on, and one is told once that there are none
   for (const kind of ['camera', 'microphone', 'speaker']) assert.equal(await page.$eval('lr-devices', (one, what) => one.innerText.split(what).length - 1, t.noDevice[kind]), 1, kind);
   await press(page, ['#join']);
   assert.deepEqual((await calls(page, 'join'))[0].media, { camera: false, microphone: false });
-  assert.equal((await calls(page, 'save_settings'))[0].settings.camera_on, true, 'the wish is kept for a day with a camera');
+  assert.equal((await calls(page, 'save_settings'))[0].settings.camera_on, true, 'the setting is kept');
   await page.close();
 });
 
-both('made-up devices alone are no camera either, and a failing one is told', async (t, language) => {
+both('synthetic devices do not count as devices, and a failing device shows its problem', async (t, language) => {
   const synthetic = base().devices.filter(one => one.synthetic), link = scenes['check-no-devices'].state.link;
   const problems = ['camera', 'microphone', 'speaker'].map(device => ({ code: `no_${device}`, message: '', device }));
   const { page } = await harness.page({ state: { ...base(), devices: synthetic, link, problems }, language });
   await page.waitForSelector('lr-check');
   assert.equal((await read(page, 'lr-devices')).includes(t.problems.no_camera), false);
   assert.equal(await page.$eval('lr-devices select', one => one.selectedOptions[0].textContent), t.noDevice.camera);
-  await pushed(page, state => ({ ...state, devices: base().devices, problems: [{ code: 'device_busy', message: '', device: 'camera' }] }));
-  await says(page, 'lr-devices .trouble', t.problems.device_busy);
+  await pushState(page, state => ({ ...state, devices: base().devices, problems: [{ code: 'device_busy', message: '', device: 'camera' }] }));
+  await waitForText(page, 'lr-devices .trouble', t.problems.device_busy);
   assert.equal(await page.$eval('#self-camera', one => one.getAttribute('aria-pressed')), 'false');
   await page.close();
 });
 
-both('in a call a missing camera is off, in one box beside the faces that can be closed, and comes back when it happens again', async (t, language) => {
+both('in a call a missing camera is off, and its problem can be dismissed and is shown again after it recurs', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-no-devices'].state, language });
   await page.waitForSelector('.call-trouble:not([hidden])');
   const boxes = await page.$$eval('.call-trouble p', all => all.map(one => one.innerText));
@@ -128,27 +128,28 @@ both('in a call a missing camera is off, in one box beside the faces that can be
   assert.equal(await page.$('lr-tile.own lr-picture'), null);
   await press(page, ['.call-trouble button:last-child']);
   await page.waitForSelector('.call-trouble[hidden]');
-  await pushed(page, state => ({ ...state, problems: [] }));
-  await pushed(page, state => ({ ...state, problems: [{ code: 'device_not_found', message: '', device: 'camera' }] }));
+  await pushState(page, state => ({ ...state, problems: [] }));
+  await pushState(page, state => ({ ...state, problems: [{ code: 'device_not_found', message: '', device: 'camera' }] }));
   await page.waitForSelector('.call-trouble:not([hidden])');
   await page.close();
 });
 
-both('initials stand where there is no picture yet', async (t, language) => {
+both('initials are shown until the first picture', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language });
-  await page.evaluate(() => document.querySelectorAll('canvas').forEach(one => one.classList.remove('drawn')));
-  const seen = await page.$eval('lr-tile:not(.own) .face', one => getComputedStyle(one).display);
-  assert.equal(seen, 'grid');
-  await page.evaluate(() => document.querySelector('lr-tile:not(.own) canvas').classList.add('drawn'));
-  assert.equal(await page.$eval('lr-tile:not(.own) .face', one => getComputedStyle(one).display), 'none');
+  // In one step, because the first picture may be drawn at any time.
+  const displays = await page.evaluate(() => ['remove', 'add'].map(change => {
+    document.querySelector('lr-tile:not(.own) canvas').classList[change]('drawn');
+    return getComputedStyle(document.querySelector('lr-tile:not(.own) .face')).display;
+  }));
+  assert.deepEqual(displays, ['grid', 'none']);
   await page.close();
 });
 
-both('names in the strip stand below the initials', async (t, language) => {
+both('names in the strip do not cover the initials', async (t, language) => {
   for (const [width, height, open] of [[1080, 720, false], [390, 760, true]]) {
-    const { page } = await harness.page({ state: scenes['call-faces'].state, language, width, height });
+    const { page } = await harness.page({ state: scenes['call-avatars'].state, language, width, height });
     if (open) await press(page, ['#call-chat']);
-    else await press(page, scenes['call-faces'].press);
+    else await press(page, scenes['call-avatars'].press);
     await pause(300);
     const covered = await page.evaluate(() => [...document.querySelectorAll('lr-tile:not(.own)')].filter(tile => {
       const face = tile.querySelector('.avatar').getBoundingClientRect(), plate = tile.querySelector('.plate').getBoundingClientRect();
@@ -159,46 +160,46 @@ both('names in the strip stand below the initials', async (t, language) => {
   }
 });
 
-both('somebody whose connection is gone is told so, and not to be connecting', async (t, language) => {
-  const { page } = await harness.page({ state: scenes['call-ghost'].state, language });
+both('a participant who lost the connection is shown as disconnected, not as connecting', async (t, language) => {
+  const { page } = await harness.page({ state: scenes['call-disconnected'].state, language });
   const troubles = await page.$$eval('lr-tile .why', all => all.map(one => one.innerText));
   assert.deepEqual(troubles.slice(0, 3), [t.lostTile, t.lostTile, '']);
   await press(page, ['#call-people']);
-  await says(page, 'lr-people-panel', t.lostShort);
+  await waitForText(page, 'lr-people-panel', t.lostShort);
   await page.close();
 });
 
-both('who comes and who leaves is said, and the last one is not told to be the first', async (t, language) => {
+both('joining and leaving are announced, and the last participant sees a text of its own', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language });
   const [anna] = scenes['call-2'].state.call.participants, bo = { ...anna, id: 'q77', key: 'k77', name: 'Bo' };
-  await pushed(page, state => ({ ...state, call: { ...state.call, participants: [anna, bo] } }));
-  await says(page, '.notice[role=status]', t.theyCame(['Bo']));
-  await pushed(page, state => ({ ...state, call: { ...state.call, participants: [] } }));
-  await says(page, '.notice[role=status]', t.theyLeft([anna.name, 'Bo']));
+  await pushState(page, state => ({ ...state, call: { ...state.call, participants: [anna, bo] } }));
+  await waitForText(page, '.notice[role=status]', t.theyCame(['Bo']));
+  await pushState(page, state => ({ ...state, call: { ...state.call, participants: [] } }));
+  await waitForText(page, '.notice[role=status]', t.theyLeft([anna.name, 'Bo']));
   assert.equal(await read(page, '.alone h2'), t.aloneAgain);
   await page.close();
 });
 
-test('who is back with another id after a break has neither come nor left', async () => {
+test('a participant with a new id after a reconnection is not announced', async () => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
-  await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'reconnecting', since_ms: 0 }, participants: [] } }));
-  await pushed(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, participants: [{ ...scenes['call-2'].state.call.participants[0], id: 'new' }] } }));
+  await pushState(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'reconnecting', since_ms: 0 }, participants: [] } }));
+  await pushState(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, participants: [{ ...scenes['call-2'].state.call.participants[0], id: 'new' }] } }));
   await pause(100);
   assert.equal(await page.$eval('.notice[role=status]', one => one.hidden), true);
   await page.close();
 });
 
-test('the number at People is an element of its own each time', async () => {
+test('the badge of People is a new element after each change', async () => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
   const mark = await page.$('#call-people .badge');
   assert.equal(await mark.evaluate(one => one.dataset.count), '2');
-  await pushed(page, state => ({ ...state, call: { ...state.call, participants: [] } }));
+  await pushState(page, state => ({ ...state, call: { ...state.call, participants: [] } }));
   assert.equal(await page.$eval('#call-people .badge', one => one.dataset.count), '1');
   assert.equal(await mark.evaluate(one => one.isConnected), false);
   await page.close();
 });
 
-test('with the chat open on a phone faces and bar are there', async () => {
+test('on a phone with the chat open, tiles and controls are visible', async () => {
   for (const [width, height] of [[390, 760], [480, 360]]) {
     const { page } = await harness.page({ state: scenes['call-3-chat'].state, language: 'ko', width, height });
     await press(page, ['#call-chat']);
@@ -212,7 +213,7 @@ test('with the chat open on a phone faces and bar are there', async () => {
   }
 });
 
-both('who knocks has a name that can be read, and buttons that are whole', async (t, language) => {
+both('names and buttons of people who knock are not cut off', async (t, language) => {
   const { state } = scenes['call-people'];
   for (const panel of [true, false]) for (const width of [1080, 480]) {
     const { page } = await harness.page({ state, language, width, height: 720 });
@@ -225,20 +226,20 @@ both('who knocks has a name that can be read, and buttons that are whole', async
   }
 });
 
-both('a broken link in a call is told, each time', async (t, language) => {
+both('each broken link during a call shows an error', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-no-devices'].state, language });
   for (let n = 0; n < 2; n++) {
-    await pushed(page, state => ({ ...state, problems: [...state.problems, { code: 'link_room', message: '', device: null }] }));
-    await says(page, '.notice.urgent', t.problems.link_room);
+    await pushState(page, state => ({ ...state, problems: [...state.problems, { code: 'link_room', message: '', device: null }] }));
+    await waitForText(page, '.notice.urgent', t.problems.link_room);
     assert.equal((await calls(page, 'dismiss_notice')).length, n + 1);
-    await pushed(page, state => ({ ...state, problems: state.problems.filter(one => one.device !== null) }));
+    await pushState(page, state => ({ ...state, problems: state.problems.filter(one => one.device !== null) }));
     await press(page, ['.notice.urgent button']);
     await until(page, () => !document.querySelector('.notice.urgent'));
   }
   await page.close();
 });
 
-both('the half hour that runs is laid for now', async (t, language) => {
+both('a table in the current half hour starts now', async (t, language) => {
   const now = Date.parse('2026-11-23T03:29:00Z'); // 12:29 in Seoul
   const later = { id: 't', room: 'later', topic: 'x', place: '', seats: 4, starts_ms: now + 3_600_000, ends_ms: now + 7_200_000, now: false, weekly: false, host: 'p', door: 'open', locked: false, taken: [], taken_count: 0, waiting_count: 0, mine: 'none', in_call: 0 };
   const { page } = await harness.page({ state: { ...base(), board: { ...board([later], []), now_ms: now } }, language });
@@ -248,11 +249,11 @@ both('the half hour that runs is laid for now', async (t, language) => {
   await press(page, ['.lay button[type=submit]']);
   const [{ draft }] = await calls(page, 'lay_table');
   assert.equal(draft.now, true);
-  assert.ok(draft.starts_ms >= now, 'no time that is over');
+  assert.ok(draft.starts_ms >= now, 'not in the past');
   await page.close();
 });
 
-both('times of another zone are told with one’s own', async (t, language) => {
+both('times of another zone are shown with the local time', async (t, language) => {
   for (const [zone, own] of [['Asia/Seoul', null], ['Europe/Berlin', '04:00'], ['America/New_York', '22:00']]) {
     const { page } = await harness.page({ state: scenes.board.state, language, zone });
     const card = (await page.$$eval('lr-card .when', all => all.map(one => one.innerText))).find(text => text.includes('12:00–13:00'));
@@ -264,7 +265,7 @@ both('times of another zone are told with one’s own', async (t, language) => {
   }
 });
 
-both('a server out of reach is told as that, with a way on', async (t, language) => {
+both('an unreachable server is reported, with buttons to retry and to host', async (t, language) => {
   const { page } = await harness.page({ state: scenes.unreachable.state, language });
   assert.equal(await read(page, '.offline h2'), t.ends.server_unreachable);
   await press(page, ['#connect-again']);
@@ -274,7 +275,7 @@ both('a server out of reach is told as that, with a way on', async (t, language)
   await page.close();
 });
 
-both('phones are given a link that they can open', async (t, language) => {
+both('the first hosting link is a web link, which phones can open', async (t, language) => {
   const { page } = await harness.page({ state: scenes.hosting.state, language });
   await press(page, scenes.hosting.press);
   const links = await page.$$eval('.link-row output', all => all.map(one => one.textContent));
@@ -284,7 +285,7 @@ both('phones are given a link that they can open', async (t, language) => {
   await page.close();
 });
 
-both('one person has one colour', async (t, language) => {
+both('a person has the same colour on all screens', async (t, language) => {
   const hues = async (state, steps, selector) => {
     const { page } = await harness.page({ state, language });
     await press(page, steps);
@@ -296,14 +297,14 @@ both('one person has one colour', async (t, language) => {
   const off = { ...base().settings, camera_on: false }, mine = board([{ ...scenes.board.state.board.tables[0], taken: [{ id: 'me', name: '김민지' }], taken_count: 1 }], []);
   const found = [
     await hues({ ...base(), board: mine }, [], 'lr-card .seat.taken'),
-    await hues({ ...scenes['check-strange'].state, settings: off }, [], 'lr-self .avatar'),
+    await hues({ ...scenes['check-unknown-server'].state, settings: off }, [], 'lr-self .avatar'),
     await hues({ ...scenes['call-alone'].state, call: { ...scenes['call-alone'].state.call, media: { microphone: false, camera: false } } }, [], 'lr-tile.own .avatar'),
     await hues(scenes.knocking.state, [], '.doorway .avatar'),
   ];
   assert.equal(new Set(found).size, 1, found.join());
 });
 
-both('they will hear you is said of a voice that is seen, and of nothing else', async (t, language) => {
+both('the meter’s text confirms speech only while segments are lit', async (t, language) => {
   const link = scenes['check-no-devices'].state.link;
   const { page } = await harness.page({ state: { ...base(), link }, language, setup: () => { window.level = -100; } });
   await page.waitForSelector('lr-meter');
@@ -311,9 +312,9 @@ both('they will hear you is said of a voice that is seen, and of nothing else', 
   assert.equal(await read(page, 'lr-meter p'), t.saySomething);
   assert.equal(await page.$$eval('.segments .lit', all => all.length), 0);
   await page.evaluate(() => { window.level = -20; });
-  await says(page, 'lr-meter p', t.theyHearYou);
+  await waitForText(page, 'lr-meter p', t.theyHearYou);
   await page.evaluate(() => { window.level = -100; });
-  await says(page, 'lr-meter p', t.saySomething);
+  await waitForText(page, 'lr-meter p', t.saySomething);
   const lit = await page.evaluate(() => new Promise(resolve => {
     window.level = -20;
     const look = setInterval(() => {
@@ -326,7 +327,7 @@ both('they will hear you is said of a voice that is seen, and of nothing else', 
   await page.close();
 });
 
-test('nothing below a dialog scrolls while it is open', async () => {
+test('the page below an open dialog does not scroll', async () => {
   const { page } = await harness.page({ state: scenes['board-full'].state, language: 'en' });
   await press(page, ['#lay-table']);
   assert.equal(await page.$eval('.day', one => getComputedStyle(one).overflowY), 'hidden');
@@ -335,7 +336,7 @@ test('nothing below a dialog scrolls while it is open', async () => {
   await page.close();
 });
 
-both('another certificate than the link names is an end, not a try', async (t, language) => {
+both('a certificate other than the link’s ends the call without a retry', async (t, language) => {
   const { page } = await harness.page({ state: scenes['ended-wrong-certificate'].state, language });
   assert.equal(await read(page, 'h1'), t.ends.wrong_certificate);
   const all = await read(page, 'lr-ended');
@@ -343,15 +344,15 @@ both('another certificate than the link names is an end, not a try', async (t, l
   await page.close();
 });
 
-both('a calendar entry is a file that the system opens, and text on the clipboard only where no file can be', async (t, language) => {
+both('a calendar entry is a file for the system’s calendar, or text on the clipboard if it cannot be written', async (t, language) => {
   const { page } = await harness.page({ state: scenes.board.state, language });
   const calendar = async () => press(page, ['lr-card .more', '.menu:popover-open button:nth-child(2)']);
   await calendar();
-  await says(page, '.notice[role=status]', t.calendarOpened('Downloads/lunchroom-Soup.ics'));
+  await waitForText(page, '.notice[role=status]', t.calendarOpened('Downloads/lunchroom-Soup.ics'));
   assert.deepEqual(await calls(page, 'copy'), []);
   await page.evaluate(() => { window.mock.refuse.save_calendar = { code: 'calendar_not_written', message: 'disk full' }; });
   await calendar();
-  await says(page, '.notice[role=status]', t.calendarCopied);
+  await waitForText(page, '.notice[role=status]', t.calendarCopied);
   assert.deepEqual(await calls(page, 'copy'), [{ text: 'BEGIN:VCALENDAR' }]);
   await page.close();
 });

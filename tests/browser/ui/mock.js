@@ -30,8 +30,8 @@
       video_codec: 'video/VP8', received_codec: 'video/VP9', estimate: n === 2 ? 400_000 : 2_500_000, loss: n === 3 ? 0.06 : 0, queue_ms: 4, nacked: 12, recovered: 12 },
     video_in: { decoded: Math.round(performance.now() / 33), decode_ms: 3.1, jitter_ms: 8, freezes: 0, width: 1280, height: 720 }, audio_in: { samples: performance.now() * 48, concealed: 480, jitter_ms: 41 } })) });
 
-  const answers = {
-    subscribe({ channel: given }) { channel = Number(String(given.toJSON?.() ?? given).split(':')[1]); send(mock.state); },
+  const commands = {
+    subscribe({ channel: channelArgument }) { channel = Number(String(channelArgument.toJSON?.() ?? channelArgument).split(':')[1]); send(mock.state); },
     tiles({ tiles }) { streams = new Map(tiles.map(tile => [tile.stream, tile])); },
     async next_frame({ stream }) {
       await new Promise(resolve => setTimeout(resolve, 120));
@@ -58,7 +58,7 @@
     async invoke(command, args) {
       if (!['next_frame', 'stats', 'levels'].includes(command)) calls.push({ command, args: JSON.parse(JSON.stringify(args ?? {})) });
       if (mock.refuse[command]) throw mock.refuse[command];
-      return answers[command]?.(args ?? {}) ?? null;
+      return commands[command]?.(args ?? {}) ?? null;
     },
   };
 })();

@@ -1,329 +1,382 @@
-// The pages' protocol code with a fake socket, clock and random source: node --test protocol.test.mjs
+// The protocol library with a fake socket, clock and random source: node --test protocol.test.mjs
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
-import { Clock, World as Bare, pageModule } from './fakes.mjs';
+import { Clock, SessionHarness as BareHarness, pageModule, root } from './fakes.mjs';
 
-const { Session } = await pageModule('shared/protocol.js');
+const { Session, deviceKeyOf, newDeviceKey } = await pageModule('shared/protocol.js');
 
 const CHALLENGE = { type: 'challenge', nonce: 'BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU', versions: [1] };
 const WELCOME = { type: 'welcome', session: 's1', resume_ms: 30_000, ice_servers: [], limits: { max_message_bytes: 65_536, max_participants: 12, max_chat_chars: 4000 } };
 const RESUMED = { type: 'resumed', ice_servers: [] };
 const JOIN = { type: 'join', room: 'soup' };
 
-class World extends Bare {
+class Harness extends BareHarness {
   constructor(options) { super(Session, options); }
 
-  async greet(answer = WELCOME) {
-    this.opened();
-    await this.says(CHALLENGE, answer);
+  async connect(answer = WELCOME) {
+    this.openSocket();
+    await this.receive(CHALLENGE, answer);
   }
 }
 
-test('only a join leaves before the welcome', async () => {
-  const world = new World();
-  world.session.send(JOIN);
-  world.session.send({ type: 'chat', text: 'early' });
-  world.opened();
-  await world.says(CHALLENGE);
-  assert.deepEqual(world.sent.map(one => one.type), ['hello', 'join']);
-  await world.says(WELCOME);
-  assert.deepEqual(world.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1], ['chat', 2]]);
+test('only a join is sent before the welcome', async () => {
+  const harness = new Harness();
+  harness.session.send(JOIN);
+  harness.session.send({ type: 'chat', text: 'early' });
+  harness.openSocket();
+  await harness.receive(CHALLENGE);
+  assert.deepEqual(harness.sent.map(one => one.type), ['hello', 'join']);
+  await harness.receive(WELCOME);
+  assert.deepEqual(harness.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1], ['chat', 2]]);
 });
 
-test('a line that broke off before the welcome is said once in all', async () => {
-  const world = new World();
-  world.session.send({ type: 'chat', text: 'once' });
-  world.opened();
-  await world.says(CHALLENGE);
-  world.breaks();
-  await world.clock.pass(300);
-  await world.greet();
-  const lines = world.sockets.flatMap(socket => socket.sent.filter(one => one.type === 'chat'));
+test('a line queued before a broken handshake is sent once in total', async () => {
+  const harness = new Harness();
+  harness.session.send({ type: 'chat', text: 'once' });
+  harness.openSocket();
+  await harness.receive(CHALLENGE);
+  harness.closeByServer();
+  await harness.clock.advance(300);
+  await harness.connect();
+  const lines = harness.sockets.flatMap(socket => socket.sent.filter(one => one.type === 'chat'));
   assert.deepEqual(lines, [{ seq: 1, ack: 0, type: 'chat', text: 'once' }]);
 });
 
-test('a join that is said while the hello waits for its answer leaves at once', async () => {
-  const world = new World();
-  world.opened();
-  await world.says(CHALLENGE);
-  world.session.send(JOIN);
-  assert.deepEqual(world.sent.map(one => one.type), ['hello', 'join']);
-  await world.says(WELCOME);
-  assert.equal(world.sent.length, 2, 'and not again');
+test('a join during the wait for the welcome is sent immediately', async () => {
+  const harness = new Harness();
+  harness.openSocket();
+  await harness.receive(CHALLENGE);
+  harness.session.send(JOIN);
+  assert.deepEqual(harness.sent.map(one => one.type), ['hello', 'join']);
+  await harness.receive(WELCOME);
+  assert.equal(harness.sent.length, 2, 'the join is not sent twice');
 });
 
-test('a resumed session says what had not arrived, and only that', async () => {
-  const world = new World();
-  await world.greet();
-  for (const text of ['one', 'two']) world.session.send({ type: 'chat', text });
-  world.breaks();
-  world.session.send({ type: 'chat', text: 'three' });
-  await world.clock.pass(300);
-  world.opened();
-  await world.says(CHALLENGE);
-  assert.deepEqual(world.sent.map(one => one.type), ['hello'], 'nothing follows the hello until its answer');
-  assert.deepEqual(world.sent[0].resume, { session: 's1', received: 0 });
-  await world.says({ ...RESUMED, received: 1 });
-  assert.deepEqual(world.sent.slice(1).map(one => [one.seq, one.text]), [[2, 'two'], [3, 'three']]);
+test('a resumed session sends the messages that did not arrive, and no others', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  for (const text of ['one', 'two']) harness.session.send({ type: 'chat', text });
+  harness.closeByServer();
+  harness.session.send({ type: 'chat', text: 'three' });
+  await harness.clock.advance(300);
+  harness.openSocket();
+  await harness.receive(CHALLENGE);
+  assert.deepEqual(harness.sent.map(one => one.type), ['hello'], 'nothing follows the hello before its answer');
+  assert.deepEqual(harness.sent[0].resume, { session: 's1', received: 0 });
+  await harness.receive({ ...RESUMED, received: 1 });
+  assert.deepEqual(harness.sent.slice(1).map(one => [one.seq, one.text]), [[2, 'two'], [3, 'three']]);
 });
 
 for (const code of ['rate_limited', 'server_full', 'timeout', 'internal', 'too_slow', 'of_a_later_version']) {
-  test(`“${code}” in the handshake is tried again`, async () => {
-    const world = new World();
-    await world.greet({ type: 'error', code, message: '' });
-    assert.equal(world.session.state, 'backoff');
-    assert.equal(world.events[0][1].code, code);
-    await world.clock.pass(300);
-    await world.greet();
-    assert.equal(world.session.state, 'open');
-    assert.equal(world.eventNames.includes('ended'), false);
+  test(`“${code}” in the handshake is retried`, async () => {
+    const harness = new Harness();
+    await harness.connect({ type: 'error', code, message: '' });
+    assert.equal(harness.session.state, 'backoff');
+    assert.equal(harness.events[0][1].code, code);
+    await harness.clock.advance(300);
+    await harness.connect();
+    assert.equal(harness.session.state, 'open');
+    assert.equal(harness.eventNames.includes('ended'), false);
   });
 }
 
 for (const code of ['malformed', 'unsupported_version', 'bad_signature', 'bad_name', 'replaced']) {
-  test(`“${code}” in the handshake is the end`, async () => {
-    const world = new World();
-    await world.greet({ type: 'error', code, message: 'why' });
-    assert.deepEqual(world.events, [['ended', { code, message: 'why' }]]);
-    await world.clock.pass(60_000);
-    assert.equal(world.sockets.length, 1);
+  test(`“${code}” in the handshake ends the session`, async () => {
+    const harness = new Harness();
+    await harness.connect({ type: 'error', code, message: 'why' });
+    assert.deepEqual(harness.events, [['ended', { code, message: 'why' }]]);
+    await harness.clock.advance(60_000);
+    assert.equal(harness.sockets.length, 1);
   });
 }
 
-test('a close code alone can be the end, too', async () => {
-  const world = new World();
-  await world.greet();
-  world.breaks(4014, 'taken over');
-  assert.deepEqual(world.events.at(-1), ['ended', { code: 'replaced', message: 'taken over' }]);
+test('a close code alone can end the session', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  harness.closeByServer(4014, 'taken over');
+  assert.deepEqual(harness.events.at(-1), ['ended', { code: 'replaced', message: 'taken over' }]);
 });
 
-test('no version in common is the end', async () => {
-  const world = new World();
-  world.opened();
-  await world.says({ ...CHALLENGE, versions: [2, 3] });
-  assert.equal(world.events[0][1].code, 'unsupported_version');
-  assert.deepEqual(world.sent, []);
+test('a session without a common version ends', async () => {
+  const harness = new Harness();
+  harness.openSocket();
+  await harness.receive({ ...CHALLENGE, versions: [2, 3] });
+  assert.equal(harness.events[0][1].code, 'unsupported_version');
+  assert.deepEqual(harness.sent, []);
 });
 
-test('a bye is waited for as long as it says', async () => {
-  const world = new World();
-  await world.greet();
-  world.session.send(JOIN);
-  await world.says({ seq: 0, ack: 1, type: 'bye', code: 'server_stopping', retry_after_ms: 2000 });
-  assert.deepEqual(world.eventNames, ['welcome', 'disconnected', 'lost']);
-  await world.clock.pass(1999);
-  assert.equal(world.sockets.length, 1);
-  await world.clock.pass(300);
-  assert.equal(world.sockets.length, 2);
-  world.opened();
-  await world.says(CHALLENGE);
-  assert.equal(world.sent[0].resume, undefined, 'a new session');
+test('the retry time of a bye is respected', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  harness.session.send(JOIN);
+  await harness.receive({ seq: 0, ack: 1, type: 'bye', code: 'server_stopping', retry_after_ms: 2000 });
+  assert.deepEqual(harness.eventNames, ['welcome', 'disconnected', 'lost']);
+  await harness.clock.advance(1999);
+  assert.equal(harness.sockets.length, 1);
+  await harness.clock.advance(300);
+  assert.equal(harness.sockets.length, 2);
+  harness.openSocket();
+  await harness.receive(CHALLENGE);
+  assert.equal(harness.sent[0].resume, undefined, 'a new session');
 });
 
-test('a bye in the handshake is waited for, too, and one without a time is the end', async () => {
-  const world = new World();
-  await world.greet({ type: 'bye', code: 'server_full', retry_after_ms: 60_000 });
-  await world.clock.pass(59_000);
-  assert.equal(world.sockets.length, 1);
-  await world.clock.pass(1_500);
-  await world.greet({ type: 'bye', code: 'replaced' });
-  assert.deepEqual(world.events.at(-1), ['ended', { code: 'replaced', message: '' }]);
+test('the retry time of a bye in the handshake is respected, and a bye without one ends the session', async () => {
+  const harness = new Harness();
+  await harness.connect({ type: 'bye', code: 'server_full', retry_after_ms: 60_000 });
+  await harness.clock.advance(59_000);
+  assert.equal(harness.sockets.length, 1);
+  await harness.clock.advance(1_500);
+  await harness.connect({ type: 'bye', code: 'replaced' });
+  assert.deepEqual(harness.events.at(-1), ['ended', { code: 'replaced', message: '' }]);
 });
 
-test('no server makes anybody wait longer than five minutes', async () => {
-  const world = new World();
-  await world.greet({ type: 'bye', code: 'server_stopping', retry_after_ms: 1e12 });
-  await world.clock.pass(301_000);
-  assert.equal(world.sockets.length, 2);
+test('a server cannot delay a client longer than five minutes', async () => {
+  const harness = new Harness();
+  await harness.connect({ type: 'bye', code: 'server_stopping', retry_after_ms: 1e12 });
+  await harness.clock.advance(301_000);
+  assert.equal(harness.sockets.length, 2);
 });
 
-const silent = {
+const silences = {
   'before the socket is open': async () => {},
-  'before the challenge': async world => world.opened(),
-  'after the hello': async world => { world.opened(); await world.says(CHALLENGE); },
+  'before the challenge': async harness => harness.openSocket(),
+  'after the hello': async harness => { harness.openSocket(); await harness.receive(CHALLENGE); },
 };
-for (const [when, begin] of Object.entries(silent)) {
-  test(`a server that is silent ${when} is given up after ten seconds`, async () => {
-    const world = new World();
-    await begin(world);
-    await world.clock.pass(9_900);
-    assert.equal(world.session.state, 'connecting');
-    await world.clock.pass(200);
-    assert.deepEqual(world.events[0], ['disconnected', { code: 'server_silent', message: '' }]);
-    assert.equal(world.sockets[0].closed, 4013, 'not 1000, which would give the seat away');
-    await world.clock.pass(300);
-    assert.equal(world.sockets.length, 2);
+for (const [when, begin] of Object.entries(silences)) {
+  test(`a server that is silent ${when} times out after ten seconds`, async () => {
+    const harness = new Harness();
+    await begin(harness);
+    await harness.clock.advance(9_900);
+    assert.equal(harness.session.state, 'connecting');
+    await harness.clock.advance(200);
+    assert.deepEqual(harness.events[0], ['disconnected', { code: 'server_silent', message: '' }]);
+    assert.equal(harness.sockets[0].closed, 4013, 'not 1000, which would free the seat');
+    await harness.clock.advance(300);
+    assert.equal(harness.sockets.length, 2);
   });
 }
 
-test('an open socket without an answer to pings is given up after ten seconds', async () => {
-  const world = new World();
-  await world.greet();
-  await world.clock.pass(9_900);
-  assert.equal(world.session.state, 'open');
-  await world.clock.pass(200);
-  assert.equal(world.session.state, 'backoff');
-  assert.equal(world.sockets[0].closed, 4013);
+test('an open session without an answer to pings times out after ten seconds', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  await harness.clock.advance(9_900);
+  assert.equal(harness.session.state, 'open');
+  await harness.clock.advance(200);
+  assert.equal(harness.session.state, 'backoff');
+  assert.equal(harness.sockets[0].closed, 4013);
 });
 
-test('a page whose clock is slowed down does not take its own silence for the server’s', async () => {
-  const clock = new Clock(), world = new World({ clock: { now: clock.now, after: (ms, run) => clock.after(Math.max(ms, 60_000), run) } });
-  await world.greet();
+test('throttled timers of a hidden page do not count as the server’s silence', async () => {
+  const clock = new Clock(), harness = new Harness({ clock: { now: clock.now, after: (ms, run) => clock.after(Math.max(ms, 60_000), run) } });
+  await harness.connect();
   for (let n = 0; n < 5; n++) {
-    await clock.pass(60_000);
-    await world.says({ seq: 0, ack: 0, type: 'pong', nonce: n });
+    await clock.advance(60_000);
+    await harness.receive({ seq: 0, ack: 0, type: 'pong', nonce: n });
   }
-  assert.equal(world.session.state, 'open');
+  assert.equal(harness.session.state, 'open');
 });
 
-test('who is tired of waiting is tried again at once; an open socket has two seconds to answer', async () => {
-  const world = new World();
-  await world.greet({ type: 'error', code: 'server_full', message: '' });
-  world.session.probe();
-  assert.equal(world.sockets.length, 2);
-  await world.greet();
-  world.session.probe();
-  await world.clock.pass(1_000);
-  await world.says({ seq: 0, ack: 0, type: 'pong', nonce: 0 });
-  await world.clock.pass(1_500);
-  assert.equal(world.session.state, 'open');
-  world.session.probe();
-  await world.clock.pass(2_100);
-  assert.equal(world.session.state, 'backoff');
+test('probe connects immediately during backoff, and times out after two seconds while open', async () => {
+  const harness = new Harness();
+  await harness.connect({ type: 'error', code: 'server_full', message: '' });
+  harness.session.probe();
+  assert.equal(harness.sockets.length, 2);
+  await harness.connect();
+  harness.session.probe();
+  await harness.clock.advance(1_000);
+  await harness.receive({ seq: 0, ack: 0, type: 'pong', nonce: 0 });
+  await harness.clock.advance(1_500);
+  assert.equal(harness.session.state, 'open');
+  harness.session.probe();
+  await harness.clock.advance(2_100);
+  assert.equal(harness.session.state, 'backoff');
 });
 
-test('a session that is forgotten says so, and a join in answer leaves before the welcome', async () => {
-  const world = new World();
-  await world.greet();
-  world.session.addEventListener('lost', () => world.session.send(JOIN));
-  world.session.send({ type: 'chat', text: 'gone with it' });
-  world.breaks();
-  await world.clock.pass(300);
-  await world.greet({ type: 'error', code: 'cannot_resume', message: '' });
-  assert.deepEqual(world.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1]]);
-  await world.says({ ...WELCOME, session: 's2' });
-  assert.deepEqual(world.sent.map(one => one.type), ['hello', 'join']);
-  assert.equal(world.session.session, 's2');
+test('a rejected resume emits lost, and a join in its listener precedes the welcome', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  harness.session.addEventListener('lost', () => harness.session.send(JOIN));
+  harness.session.send({ type: 'chat', text: 'gone with it' });
+  harness.closeByServer();
+  await harness.clock.advance(300);
+  await harness.connect({ type: 'error', code: 'cannot_resume', message: '' });
+  assert.deepEqual(harness.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1]]);
+  await harness.receive({ ...WELCOME, session: 's2' });
+  assert.deepEqual(harness.sent.map(one => one.type), ['hello', 'join']);
+  assert.equal(harness.session.session, 's2');
 });
 
-test('a welcome alone in answer to a resume means the same', async () => {
-  const world = new World();
-  await world.greet();
-  world.session.addEventListener('lost', () => world.session.send(JOIN));
-  world.breaks();
-  await world.clock.pass(300);
-  await world.greet({ ...WELCOME, session: 's2' });
-  assert.deepEqual(world.eventNames, ['welcome', 'disconnected', 'lost', 'welcome']);
-  assert.deepEqual(world.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1]]);
+test('a welcome in answer to a resume means a lost session', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  harness.session.addEventListener('lost', () => harness.session.send(JOIN));
+  harness.closeByServer();
+  await harness.clock.advance(300);
+  await harness.connect({ ...WELCOME, session: 's2' });
+  assert.deepEqual(harness.eventNames, ['welcome', 'disconnected', 'lost', 'welcome']);
+  assert.deepEqual(harness.sent.map(one => [one.type, one.seq]), [['hello', undefined], ['join', 1]]);
 });
 
-test('a session is lost when its time is up, without a server to say so', async () => {
-  const world = new World();
-  await world.greet();
-  world.breaks();
-  await world.clock.pass(29_900);
-  assert.equal(world.eventNames.includes('lost'), false);
-  await world.clock.pass(200);
-  assert.equal(world.eventNames.filter(name => name === 'lost').length, 1);
+test('a session is lost when its resume time has passed without a connection', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  harness.closeByServer();
+  await harness.clock.advance(29_900);
+  assert.equal(harness.eventNames.includes('lost'), false);
+  await harness.clock.advance(200);
+  assert.equal(harness.eventNames.filter(name => name === 'lost').length, 1);
 });
 
-test('waits grow to five seconds, and begin anew after a connection that held', async () => {
-  const world = new World(), waits = [];
+test('the backoff grows to five seconds, and a stable connection resets it', async () => {
+  const harness = new Harness(), delays = [];
   for (let n = 0; n < 7; n++) {
-    world.breaks();
-    const before = world.sockets.length;
+    harness.closeByServer();
+    const before = harness.sockets.length;
     let waited = 0;
-    while (world.sockets.length === before) { await world.clock.pass(50); waited += 50; }
-    waits.push(waited);
+    while (harness.sockets.length === before) { await harness.clock.advance(50); waited += 50; }
+    delays.push(waited);
   }
-  assert.deepEqual(waits, [250, 500, 1000, 2000, 4000, 5000, 5000]);
-  await world.greet();
-  world.breaks();
-  await world.clock.pass(4_900);
-  assert.equal(world.sockets.length, 8, 'one that is dropped at once still waits');
-  await world.clock.pass(200);
-  await world.greet({ ...RESUMED, received: 0 });
-  await world.clock.pass(5_100);
-  world.breaks();
-  await world.clock.pass(300);
-  assert.equal(world.sockets.length, 10);
+  assert.deepEqual(delays, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+  await harness.connect();
+  harness.closeByServer();
+  await harness.clock.advance(4_900);
+  assert.equal(harness.sockets.length, 8, 'a connection that breaks immediately does not reset the backoff');
+  await harness.clock.advance(200);
+  await harness.connect({ ...RESUMED, received: 0 });
+  await harness.clock.advance(5_100);
+  harness.closeByServer();
+  await harness.clock.advance(300);
+  assert.equal(harness.sockets.length, 10);
 });
 
-test('what comes twice is heard once, and a gap ends the connection', async () => {
-  const world = new World();
-  await world.greet();
+test('a duplicate is emitted once, and a gap breaks the connection', async () => {
+  const harness = new Harness();
+  await harness.connect();
   const line = seq => ({ seq, ack: 0, type: 'chat', from: 'p1', text: String(seq), at: 1 });
-  await world.says(line(1), line(1), line(2));
-  assert.deepEqual(world.events.filter(([name]) => name === 'message').map(([, detail]) => detail.text), ['1', '2']);
-  await world.says(line(4));
-  assert.equal(world.session.state, 'backoff');
-  assert.equal(world.sockets[0].closed, 4000);
+  await harness.receive(line(1), line(1), line(2));
+  assert.deepEqual(harness.events.filter(([name]) => name === 'message').map(([, detail]) => detail.text), ['1', '2']);
+  await harness.receive(line(4));
+  assert.equal(harness.session.state, 'backoff');
+  assert.equal(harness.sockets[0].closed, 4000);
 });
 
-const nonsense = ['', '[]', 'null', '{', '{"seq":0}', '{"seq":0,"ack":9,"type":"pong"}', '{"seq":-1,"ack":0,"type":"chat"}', '{"seq":0,"ack":0,"type":"chat"}', '{"seq":0.5,"ack":0,"type":"x"}', '{"type":"welcome"}'];
-for (const text of nonsense) {
-  test(`${text || 'nothing'} from an open server breaks the connection, not the page`, async () => {
-    const world = new World();
-    await world.greet();
-    world.socket.onmessage({ data: text });
-    assert.equal(world.session.state, 'backoff');
+const malformed = ['', '[]', 'null', '{', '{"seq":0}', '{"seq":0,"ack":9,"type":"pong"}', '{"seq":-1,"ack":0,"type":"chat"}', '{"seq":0,"ack":0,"type":"chat"}', '{"seq":0.5,"ack":0,"type":"x"}', '{"type":"welcome"}'];
+for (const text of malformed) {
+  test(`${text || 'an empty frame'} in an open session breaks the connection`, async () => {
+    const harness = new Harness();
+    await harness.connect();
+    harness.socket.onmessage({ data: text });
+    assert.equal(harness.session.state, 'backoff');
   });
-  test(`${text || 'nothing'} instead of a challenge is tried again`, async () => {
-    const world = new World();
-    world.opened();
-    world.socket.onmessage({ data: text });
-    assert.equal(world.events[0][1].code, 'not_a_lunchroom_server');
+  test(`${text || 'an empty frame'} instead of a challenge is retried`, async () => {
+    const harness = new Harness();
+    harness.openSocket();
+    harness.socket.onmessage({ data: text });
+    assert.equal(harness.events[0][1].code, 'not_a_lunchroom_server');
   });
 }
 
-test('acknowledgements go alone after a second, or at once after 32 messages', async () => {
-  const world = new World();
-  await world.greet();
-  await world.says({ seq: 1, ack: 0, type: 'x' });
-  assert.equal(world.sent.filter(one => one.type === 'ack').length, 0);
-  await world.clock.pass(1_000);
-  assert.deepEqual(world.sent.at(-1), { seq: 0, ack: 1, type: 'ack' });
-  for (let seq = 2; seq <= 33; seq++) await world.says({ seq, ack: 0, type: 'x' });
-  assert.deepEqual(world.sent.at(-1), { seq: 0, ack: 33, type: 'ack' });
+test('an acknowledgement is sent after a second, or immediately after 32 messages', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  await harness.receive({ seq: 1, ack: 0, type: 'x' });
+  assert.equal(harness.sent.filter(one => one.type === 'ack').length, 0);
+  await harness.clock.advance(1_000);
+  assert.deepEqual(harness.sent.at(-1), { seq: 0, ack: 1, type: 'ack' });
+  for (let seq = 2; seq <= 33; seq++) await harness.receive({ seq, ack: 0, type: 'x' });
+  assert.deepEqual(harness.sent.at(-1), { seq: 0, ack: 33, type: 'ack' });
 });
 
 test('at most sixteen ICE servers are passed on', async () => {
-  const servers = Array.from({ length: 20 }, (_, n) => ({ urls: [`stun:s${n}.example`] })), world = new World();
-  await world.greet({ ...WELCOME, ice_servers: servers });
-  assert.deepEqual(world.events[0][1].ice_servers, servers.slice(0, 16));
-  world.breaks();
-  await world.clock.pass(300);
-  await world.greet({ ...RESUMED, received: 0, ice_servers: servers });
-  assert.deepEqual(world.events.at(-1)[1].ice_servers, servers.slice(0, 16));
+  const servers = Array.from({ length: 20 }, (_, n) => ({ urls: [`stun:s${n}.example`] })), harness = new Harness();
+  await harness.connect({ ...WELCOME, ice_servers: servers });
+  assert.deepEqual(harness.events[0][1].ice_servers, servers.slice(0, 16));
+  harness.closeByServer();
+  await harness.clock.advance(300);
+  await harness.connect({ ...RESUMED, received: 0, ice_servers: servers });
+  assert.deepEqual(harness.events.at(-1)[1].ice_servers, servers.slice(0, 16));
 });
 
-test('a message of a later version is counted and ignored', async () => {
-  const world = new World();
-  await world.greet();
-  await world.says({ seq: 1, ack: 0, type: 'of_a_later_version' }, { seq: 2, ack: 0, type: 'left', reason: 'left' });
-  assert.deepEqual(world.events.slice(1), [['message', { type: 'left', reason: 'left' }]]);
+test('a message of an unknown type is acknowledged and ignored', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  await harness.receive({ seq: 1, ack: 0, type: 'of_a_later_version' }, { seq: 2, ack: 0, type: 'left', reason: 'left' });
+  assert.deepEqual(harness.events.slice(1), [['message', { type: 'left', reason: 'left' }]]);
 });
 
-test('what waits is bounded in number and bytes, and what fits no frame is refused', async () => {
-  const world = new World();
-  for (let n = 0; n < 512; n++) world.session.send({ type: 'chat', text: 'x' });
-  assert.throws(() => world.session.send({ type: 'chat', text: 'x' }), { code: 'send_queue_full' });
-  const heavy = new World(), text = '한'.repeat(20_000);
-  assert.throws(() => heavy.session.send({ type: 'chat', text: '한'.repeat(22_000) }), { code: 'too_large' });
-  let fitted = 0;
-  assert.throws(() => { for (;; fitted++) heavy.session.send({ type: 'chat', text }); }, { code: 'send_queue_full' });
-  assert.equal(fitted, 34);
+test('unacknowledged messages are bounded in number and bytes, and a message larger than a frame is rejected', async () => {
+  const harness = new Harness();
+  for (let n = 0; n < 512; n++) harness.session.send({ type: 'chat', text: 'x' });
+  assert.throws(() => harness.session.send({ type: 'chat', text: 'x' }), { code: 'send_queue_full' });
+  const large = new Harness(), text = '한'.repeat(20_000);
+  assert.throws(() => large.session.send({ type: 'chat', text: '한'.repeat(22_000) }), { code: 'too_large' });
+  let accepted = 0;
+  assert.throws(() => { for (;; accepted++) large.session.send({ type: 'chat', text }); }, { code: 'send_queue_full' });
+  assert.equal(accepted, 34);
 });
 
-test('closing gives the seat back and says nothing more', async () => {
-  const world = new World();
-  await world.greet();
-  world.session.send({ type: 'leave' });
-  world.session.close();
-  assert.equal(world.socket.sent.at(-1).type, 'leave');
-  assert.equal(world.socket.closed, 1000);
-  world.breaks(1000);
-  await world.clock.pass(60_000);
-  assert.equal(world.sockets.length, 1);
-  assert.equal(world.session.send({ type: 'chat', text: 'late' }), 0);
+test('closing frees the seat, and nothing follows', async () => {
+  const harness = new Harness();
+  await harness.connect();
+  harness.session.send({ type: 'leave' });
+  harness.session.close();
+  assert.equal(harness.socket.sent.at(-1).type, 'leave');
+  assert.equal(harness.socket.closed, 1000);
+  harness.closeByServer(1000);
+  await harness.clock.advance(60_000);
+  assert.equal(harness.sockets.length, 1);
+  assert.equal(harness.session.send({ type: 'chat', text: 'late' }), 0);
+});
+
+test('a device key signs with the public key that it announces', async () => {
+  const key = await newDeviceKey(), bytes = Uint8Array.of(1, 2, 3);
+  assert.match(key.publicKey, /^[\w-]{43}$/);
+  const imported = await crypto.subtle.importKey('raw', Buffer.from(key.publicKey, 'base64url'), { name: 'Ed25519' }, true, ['verify']);
+  assert.equal(await crypto.subtle.verify({ name: 'Ed25519' }, imported, Buffer.from(await key.sign(bytes), 'base64url'), bytes), true);
+  assert.equal(key.pair.privateKey.extractable, false);
+  assert.equal((await deviceKeyOf(key.pair)).publicKey, key.publicKey);
+});
+
+test('the hello signs the server’s nonce for this protocol version', async () => {
+  const signed = [], harness = new Harness({ key: { publicKey: 'key', pair: null, sign: async bytes => (signed.push(bytes), 'signature') } });
+  await harness.connect();
+  assert.deepEqual(Buffer.concat(signed), Buffer.concat([Buffer.from('lunchroom-hello-v1\0'), Buffer.alloc(32, 5)]));
+  assert.deepEqual(harness.sent[0], { type: 'hello', version: 1, key: 'key', signature: 'signature', name: 'Ada', client: 'lunchroom-web' });
+});
+
+test('a nonce that is not 32 bytes is a protocol error', async () => {
+  for (const nonce of ['AAAA', '', '?', 7, null, undefined]) {
+    const harness = new Harness();
+    harness.openSocket();
+    await harness.receive({ ...CHALLENGE, nonce });
+    assert.deepEqual(harness.events, [['disconnected', { code: 'not_a_lunchroom_server', message: '' }]], String(nonce));
+  }
+});
+
+test('a socket that closes while the key signs is ignored', async () => {
+  let sign;
+  const harness = new Harness({ key: { publicKey: 'key', pair: null, sign: () => new Promise(resolve => { sign = resolve; }) } });
+  harness.openSocket();
+  await harness.receive(CHALLENGE);
+  harness.closeByServer();
+  sign('late');
+  await harness.clock.advance(300);
+  assert.equal(harness.sockets.length, 2);
+  assert.deepEqual(harness.sockets.flatMap(socket => socket.sent), []);
+});
+
+test('the library and its imports use no global of the DOM', async () => {
+  const seen = new Set(), found = [];
+  const scan = async name => {
+    if (seen.has(name)) return;
+    seen.add(name);
+    const text = await readFile(path.join(root, 'ui/shared', name), 'utf8'), code = text.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '');
+    found.push(...[...code.matchAll(/\b(document|window|navigator|localStorage|HTML\w*Element|RTC\w+|MediaStream)\b/g)].map(([word]) => `${name}: ${word}`));
+    await Promise.all([...code.matchAll(/from '\.\/([^']+)'/g)].map(([, imported]) => scan(imported)));
+  };
+  await scan('protocol.js');
+  assert.deepEqual(found, []);
+  assert.deepEqual([...seen].sort(), ['clock.js', 'protocol.js', 'sanitize.js', 'text.js']);
 });

@@ -1,4 +1,4 @@
-// Canned states of the app, one for each situation that a screen must be able to show.
+// States of the app, one for each situation that the screens must handle.
 
 const NOON = Date.parse('2026-11-23T03:12:00Z'); // 12:12 in Seoul, a Monday
 const MINUTE = 60_000;
@@ -51,17 +51,17 @@ const chat = [
 const problem = (code, device = null) => ({ code, message: 'words', device });
 const qr = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 29 29" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h29v29H0z"/><path fill="#000" d="${[...Array(400).keys()].map(n => (n * 7919 % 31) < 15 ? `M${4 + n % 20} ${4 + Math.floor(n / 20)}h1v1h-1z` : '').join('')}"/><script>alert(1)</script></svg>`;
 
-function reminded() {
+function withReminder() {
   const tables = usualTables(), { id, room, topic, starts_ms } = tables[3];
   return { ...base(), board: board(tables, usualPeople()), reminders: [{ number: 3, kind: 'soon', table: id, room, topic, starts_ms }] };
 }
 
-/** name → { state, press?: selectors to press first } */
+/** By name: the state, and the elements to press first (`press`). */
 export const scenes = {
   'first-run': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null } } },
   'first-run-by-link': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null }, link: { room: 'friday-soup', server: 'wss://other.example', known: false, fingerprint: null, invite: null } } },
   board: { state: { ...base(), board: board(usualTables(), usualPeople()) } },
-  'board-reminded': { state: reminded() },
+  'board-withReminder': { state: withReminder() },
   'board-empty': { state: { ...base(), board: board([], usualPeople().slice(0, 3)) } },
   'board-empty-alone': { state: { ...base(), board: board([], []) } },
   'board-waiting': { state: { ...base(), board: board(usualTables().slice(0, 3), usualPeople(), { waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] } }) } },
@@ -76,7 +76,7 @@ export const scenes = {
   settings: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#board-more', '.menu:popover-open button:last-child'] },
   hosting: { state: { ...base(), board: board([], []), hosting: { url: 'wss://127.0.0.1:8443', web_link: 'https://192.168.0.4:8443/r/lunch', link: 'lunchroom://join/lunch?server=wss://192.168.0.4:8443&fp=3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', qr_svg: qr, fingerprint: '3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', addresses: ['192.168.0.4', 'fd00::4'] } }, press: ['#board-more', '.menu:popover-open button:nth-child(2)'] },
   check: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#go-to-table'] },
-  'check-strange': { state: { ...base(), link: { room: 'friday-soup', server: 'wss://other.example:8443', known: false, fingerprint: null, invite: null } } },
+  'check-unknown-server': { state: { ...base(), link: { room: 'friday-soup', server: 'wss://other.example:8443', known: false, fingerprint: null, invite: null } } },
   'check-refused': { state: { ...base(), link: { room: 'friday-soup', server: 'wss://lunch.example.org', known: true, fingerprint: null, invite: null }, problems: [problem('device_permission_denied', 'camera'), problem('device_busy', 'microphone')] } },
   'check-no-devices': { state: { ...base(), devices: [], link: { room: 'friday-soup', server: 'wss://lunch.example.org', known: true, fingerprint: null, invite: null } } },
   joining: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('unreachable') }, call: { ...base().call, stage: { kind: 'joining' }, room: 'friday-soup' } } },
@@ -93,11 +93,11 @@ export const scenes = {
   'call-statistics': { state: inCall([participant(0), participant(3)]), press: ['#call-more', '.menu:popover-open button:nth-last-child(2)'], wait: 4300 },
   'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting', since_ms: NOON } }) },
   'call-refused': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), problems: [problem('device_busy', 'camera')] }, levels: { own: -20, q0: -25 } },
-  'call-ghost': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'mending' }), participant(5)]) },
+  'call-disconnected': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'mending' }), participant(5)]) },
   'call-no-devices': { state: { ...inCall([participant(0), participant(3)]), devices: [], problems: [problem('no_camera', 'camera'), problem('no_microphone', 'microphone')] } },
   'call-unsent': { state: inCall([participant(0), participant(3)], { chat, stage: { kind: 'reconnecting', since_ms: NOON }, unsent: [{ number: 1, text: '저도 갈게요', failed: null }, { number: 2, text: '10분만요', failed: null }] }), press: ['#call-chat'] },
   'call-returned': { state: inCall([participant(0), participant(3)], { chat, unsent: [{ number: 3, text: '저도 갈게요', failed: 'chat_unconfirmed' }] }), press: ['#call-chat'] },
-  'call-faces': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n, { media: { microphone: true, camera: false } }))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
+  'call-avatars': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n, { media: { microphone: true, camera: false } }))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
   unreachable: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('server_unreachable') } } },
   'ended-wrong-certificate': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'wrong_certificate' }, room: 'friday-soup' } } },
   'ended-full': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'room_full' }, room: 'friday-soup' } } },

@@ -1,5 +1,5 @@
 // Behaviour of the screens, in headless Chromium with a mock of Tauri: node --test screens.test.mjs
-//   MODULES  folder with node_modules (puppeteer-core, axe-core, ws); the browser tests' own if not given
+//   MODULES  the folder with node_modules (puppeteer-core, axe-core, ws); by default tests/browser
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createRequire } from 'node:module';
@@ -16,7 +16,7 @@ after(() => harness.close());
 const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
 const until = (page, test, ...args) => page.waitForFunction(test, { timeout: 20_000 }, ...args);
 
-test('every screen is without serious complaints of axe, in both themes', { timeout: 900_000 }, async t => {
+test('axe finds no serious problem on any screen, in both themes', { timeout: 900_000 }, async t => {
   const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
   for (const [name, scene] of Object.entries(scenes)) for (const theme of ['light', 'dark']) {
     if (['board-full', 'call-50'].includes(name) && theme === 'dark') continue;
@@ -36,7 +36,7 @@ test('every screen is without serious complaints of axe, in both themes', { time
   }
 });
 
-test('no screen is wider than its window, at any size and with large letters', { timeout: 900_000 }, async () => {
+test('no screen is wider than its window, at any size and with large text', { timeout: 900_000 }, async () => {
   for (const [width, height] of [[480, 360], [800, 600], [3840, 2160]]) for (const text_percent of width === 800 ? [100, 200] : [100]) for (const [name, scene] of Object.entries(scenes)) {
     if (['board-full', 'call-50', 'call-statistics'].includes(name)) continue;
     const { page } = await harness.page({ state: { ...scene.state, settings: { ...scene.state.settings, text_percent } }, language: 'en', width, height });
@@ -73,7 +73,7 @@ test('a whole call by keyboard alone: to the table, join, talk, chat, leave', as
   await page.keyboard.type('mmm vvv');
   await page.keyboard.press('Enter');
   await until(page, () => document.querySelector('lr-chat .lines')?.textContent.includes('mmm vvv'));
-  assert.equal(await page.evaluate(() => window.mock.state.call.media.microphone), false, 'letters in the chat are no shortcuts');
+  assert.equal(await page.evaluate(() => window.mock.state.call.media.microphone), false, 'letters in the chat are not shortcuts');
   await tabTo('leave');
   await page.keyboard.press('Enter');
   await page.waitForSelector('lr-board');
@@ -81,17 +81,17 @@ test('a whole call by keyboard alone: to the table, join, talk, chat, leave', as
   await page.close();
 });
 
-test('nothing is asked for before Join but devices for the person itself', async () => {
-  const { page } = await harness.page({ state: scenes['check-strange'].state, language: 'en' });
+test('before Join only the local preview opens devices', async () => {
+  const { page } = await harness.page({ state: scenes['check-unknown-server'].state, language: 'en' });
   await page.waitForSelector('lr-check');
   await pause(500);
   const asked = [...new Set(await page.evaluate(() => window.mock.calls.map(one => one.command)))].sort();
   assert.deepEqual(asked.filter(name => !['subscribe', 'preview', 'refresh_devices', 'tiles'].includes(name)), []);
-  for (const { media } of await calls(page, 'preview')) assert.deepEqual(media, { microphone: false, camera: false }, 'a strange link opens nothing');
+  for (const { media } of await calls(page, 'preview')) assert.deepEqual(media, { microphone: false, camera: false }, 'a link to an unknown server opens nothing');
   await page.close();
 });
 
-test('the Enter that confirms a syllable does not send it', async () => {
+test('the Enter that confirms a syllable does not send the line', async () => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language: 'ko' });
   await press(page, ['#call-chat']);
   await page.evaluate(() => {
@@ -105,7 +105,7 @@ test('the Enter that confirms a syllable does not send it', async () => {
   await page.close();
 });
 
-test('markup in names, chat and topics is text', async () => {
+test('markup in names, chat and topics is shown as text', async () => {
   const nasty = '<img src=x onerror="window.hacked=1"><b>x</b>';
   const { page } = await harness.page({ state: { ...scenes['call-3-chat'].state, settings: { ...base().settings, name: nasty } }, language: 'en' });
   await page.evaluate(name => {
@@ -119,7 +119,7 @@ test('markup in names, chat and topics is text', async () => {
   await page.close();
 });
 
-test('a table is laid in three presses', async () => {
+test('a table is set up in three presses', async () => {
   const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   await press(page, ['#lay-table', '.chip:nth-child(3)', '.lay button[type=submit]']);
   const [{ draft }] = await calls(page, 'lay_table');
@@ -130,7 +130,7 @@ test('a table is laid in three presses', async () => {
   await page.close();
 });
 
-test('who comes too late for a seat is offered the line', async () => {
+test('a person who is too late for a seat is offered the waitlist', async () => {
   const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   await page.evaluate(() => { window.mock.refuse.take_seat = { code: 'table_full', message: '' }; });
   await press(page, ['lr-card .take']);
@@ -142,7 +142,7 @@ test('who comes too late for a seat is offered the line', async () => {
   await page.close();
 });
 
-test('“eat now” leads to the table it found, once', async () => {
+test('“eat now” opens the table that it found, once', async () => {
   const { page } = await harness.page({ state: { ...base(), board: board([], []) }, language: 'en' });
   await press(page, ['#eat-now']);
   await page.evaluate(since => window.mock.push({ ...window.mock.state, board: { ...window.mock.state.board, waiting: { since_ms: since, with: [] } } }), NOON);
@@ -161,7 +161,7 @@ test('“eat now” leads to the table it found, once', async () => {
 test('a change on a board of 200 tables and 2,000 people is shown within two frames', async () => {
   const { page } = await harness.page({ state: scenes['board-full'].state, language: 'en' });
   await pause(500);
-  const figures = await page.evaluate(async () => {
+  const timing = await page.evaluate(async () => {
     const kept = document.querySelector('lr-card'), spent = [];
     for (let n = 0; n < 20; n++) {
       const { state } = window.mock, tables = state.board.tables.map((table, i) => i === n ? { ...table, topic: `changed ${n}` } : table);
@@ -174,16 +174,16 @@ test('a change on a board of 200 tables and 2,000 people is shown within two fra
     spent.sort((a, b) => a - b);
     return { best: spent[0], median: spent[10], same: kept === document.querySelector('lr-card'), rows: document.querySelectorAll('lr-free-people li').length, cards: document.querySelectorAll('lr-card').length, text: document.body.textContent.includes('changed 3') };
   });
-  console.log('change on a full board:', figures);
-  assert.ok(figures.same && figures.text);
-  assert.ok(figures.rows < 60, 'only rows that are seen are in the page');
-  assert.equal(figures.cards, 200);
-  // The best of twenty: on a busy machine the others measure its load.
-  assert.ok(figures.best < 33, `${figures.best} ms`);
+  console.log('change on a full board:', timing);
+  assert.ok(timing.same && timing.text);
+  assert.ok(timing.rows < 60, 'only visible rows are in the page');
+  assert.equal(timing.cards, 200);
+  // The fastest of twenty, because the others also measure the load of the machine.
+  assert.ok(timing.best < 33, `${timing.best} ms`);
   await page.close();
 });
 
-test('the focus and what is typed survive news', async () => {
+test('focus and typed text survive updates', async () => {
   const { page } = await harness.page({ state: scenes['board-full'].state, language: 'en' });
   await page.click('#find-people');
   await page.keyboard.type('Anna');
@@ -193,24 +193,24 @@ test('the focus and what is typed survive news', async () => {
   await page.close();
 });
 
-test('pictures come over the socket with credit after drawing, and “you are muted” with the levels', async t => {
+test('pictures arrive over the socket with credit after drawing, and the levels show “you are muted”', async t => {
   const { WebSocketServer } = require('ws');
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   await new Promise(resolve => server.on('listening', resolve));
   t.after(() => server.close());
-  const heard = { token: null, credits: [], tiles: [], sent: 0 };
+  const received = { token: null, credits: [], tiles: [], sent: 0 };
   server.on('connection', socket => {
     const send = stream => {
       const bytes = Buffer.alloc(24 + 64 * 36 * 3 / 2, 128);
       bytes.write('LRF1', 0, 'latin1');
-      bytes.writeUInt16LE(stream, 4); bytes.writeUInt16LE(0, 6); bytes.writeUInt16LE(64, 8); bytes.writeUInt16LE(36, 10); bytes.writeUInt32LE(heard.sent++, 12); bytes.writeBigUInt64LE(0n, 16);
+      bytes.writeUInt16LE(stream, 4); bytes.writeUInt16LE(0, 6); bytes.writeUInt16LE(64, 8); bytes.writeUInt16LE(36, 10); bytes.writeUInt32LE(received.sent++, 12); bytes.writeBigUInt64LE(0n, 16);
       socket.send(bytes);
     };
     socket.on('message', data => {
       const message = JSON.parse(String(data));
-      if (message.token) heard.token = message.token;
-      if (message.tiles) { heard.tiles = message.tiles; message.tiles.forEach(tile => send(tile.stream)); }
-      if (message.credit) { heard.credits.push(message.credit); if (heard.sent < 12) send(message.credit); }
+      if (message.token) received.token = message.token;
+      if (message.tiles) { received.tiles = message.tiles; message.tiles.forEach(tile => send(tile.stream)); }
+      if (message.credit) { received.credits.push(message.credit); if (received.sent < 12) send(message.credit); }
     });
     const timer = setInterval(() => socket.send(JSON.stringify({ levels: { own: -20, q3: -25 } })), 100);
     socket.on('close', () => clearInterval(timer));
@@ -221,15 +221,15 @@ test('pictures come over the socket with credit after drawing, and “you are mu
   await until(page, () => document.querySelectorAll('canvas.drawn').length === 2);
   await page.waitForSelector('.muted-hint:not([hidden])');
   await page.waitForSelector('lr-tile.speaking');
-  assert.equal(heard.token, 'secret');
-  assert.ok(heard.credits.length >= 2);
-  assert.deepEqual(new Set(heard.tiles.map(tile => tile.picture.kind)), new Set(['own', 'camera']));
-  assert.ok(heard.tiles.every(tile => tile.width > 50 && tile.height > 50 && tile.visible));
+  assert.equal(received.token, 'secret');
+  assert.ok(received.credits.length >= 2);
+  assert.deepEqual(new Set(received.tiles.map(tile => tile.picture.kind)), new Set(['own', 'camera']));
+  assert.ok(received.tiles.every(tile => tile.width > 50 && tile.height > 50 && tile.visible));
   assert.equal(await page.evaluate(() => window.mock.calls.filter(one => one.command === 'tiles').length), 0);
   await page.close();
 });
 
-test('without a socket pictures come by command, and by hand where the browser draws no I420', async () => {
+test('without a socket pictures arrive by command, and without VideoFrame they are drawn with WebGL or tables', async () => {
   for (const setup of [() => {}, () => { delete window.VideoFrame; }, () => { delete window.VideoFrame; const get = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...rest); }; }]) {
     const { page, complaints } = await harness.page({ state: { ...scenes['call-2'].state, frames: { url: 'ws://127.0.0.1:9', token: 'x' } }, language: 'en', setup });
     await page.waitForFunction(() => document.querySelectorAll('canvas.drawn').length === 2, { timeout: 30_000 });
@@ -239,7 +239,7 @@ test('without a socket pictures come by command, and by hand where the browser d
   }
 });
 
-test('a page tells that it shows more at once, and less when that has stood', async () => {
+test('a larger display size is sent immediately, and a smaller one after a delay', async () => {
   const { page } = await harness.page({ state: base(), language: 'en' });
   const said = await page.evaluate(async () => {
     const { DisplayedSizes, PATIENCE_MS, SPACING_MS } = await import('/shared/displayed-sizes.js');
@@ -248,15 +248,15 @@ test('a page tells that it shows more at once, and less when that has stood', as
     const displayed = new DisplayedSizes((id, { max_width, max_height }) => said.push(`${id} ${max_width}x${max_height}`), { now: () => time, after: () => () => {} });
     const show = (width, height) => displayed.update('p1', { max_width: width, max_height: height });
     const after = ms => { time += ms; displayed.sendDue(); steps.push(said.splice(0).join()); };
-    show(0, 0); after(PATIENCE_MS - 1);             // not laid out yet
-    show(640, 360); after(0);                       // the first
-    show(650, 366); after(60_000);                  // nearly the same
+    show(0, 0); after(PATIENCE_MS - 1);             // before the first layout
+    show(640, 360); after(0);                       // the first size
+    show(650, 366); after(60_000);                  // nearly the same size
     show(320, 180); after(PATIENCE_MS - 1); after(1); after(60_000);
     show(400, 225); show(500, 281); after(0);       // resized
     show(600, 338); after(SPACING_MS - 1); after(1);
     show(0, 0); after(PATIENCE_MS / 2); show(600, 338); after(60_000);
     show(0, 0); after(PATIENCE_MS);
-    displayed.clear(); show(100, 100); after(0);       // another seat
+    displayed.clear(); show(100, 100); after(0);       // another join
     displayed.remove('p1'); after(60_000);
     return steps;
   });
@@ -264,9 +264,9 @@ test('a page tells that it shows more at once, and less when that has stood', as
   await page.close();
 });
 
-test('pictures have the colours that their numbers mean, by tables as by the formula and as the browser draws them', async () => {
+test('the tables agree with the formula and with the browser’s own conversion', async () => {
   const { page } = await harness.page({ state: base(), language: 'en' });
-  const far = await page.evaluate(async () => {
+  const difference = await page.evaluate(async () => {
     const { toRgba } = await import('/shared/frames/rgba.js');
     const painters = await import('/shared/frames/painter.js');
     const formula = (y, u, v, flags) => {
@@ -300,27 +300,27 @@ test('pictures have the colours that their numbers mean, by tables as by the for
     const apart = (a, b) => Math.max(...a.map((value, n) => Math.abs(value - b[n])));
     return { tables, methods: apart(one.colour, other.colour), chosen: apart(one.colour, chosen.colour), method: chosen.method };
   });
-  assert.ok(far.tables <= 2, `tables and formula are ${far.tables} apart`);
-  assert.ok(far.methods <= 3 && far.chosen <= 3, JSON.stringify(far));
-  assert.ok(['VideoFrame', 'RGBA'].includes(far.method), `after a hundred pictures it is ${far.method}`);
+  assert.ok(difference.tables <= 2, `tables and formula differ by ${difference.tables}`);
+  assert.ok(difference.methods <= 3 && difference.chosen <= 3, JSON.stringify(difference));
+  assert.ok(['VideoFrame', 'RGBA'].includes(difference.method), `after a hundred pictures the method is ${difference.method}`);
   await page.close();
 });
 
-test('a community’s secret is kept with its server, and makes a member of who connects', async () => {
+test('a community’s passphrase is saved with its server before connecting', async () => {
   const state = { ...base(), board: null, session: { kind: 'open', server: 'wss://lunch.example.org/' }, settings: { ...base().settings, servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'Ours' }], server: 0 } };
   const { page } = await harness.page({ state, language: 'en' });
   await press(page, ['#give-secret']);
   await page.keyboard.type('tea at four');
   await page.keyboard.press('Enter');
-  const told = await page.waitForFunction(() => window.mock.calls.some(one => one.command === 'connect') && window.mock.calls, { timeout: 20_000 });
-  const calls = await told.jsonValue(), saved = calls.findIndex(one => one.command === 'save_settings'), connected = calls.findLastIndex(one => one.command === 'connect');
+  const commandCalls = await page.waitForFunction(() => window.mock.calls.some(one => one.command === 'connect') && window.mock.calls, { timeout: 20_000 });
+  const calls = await commandCalls.jsonValue(), saved = calls.findIndex(one => one.command === 'save_settings'), connected = calls.findLastIndex(one => one.command === 'connect');
   assert.equal(calls[saved].args.settings.servers[0].secret, 'tea at four');
-  assert.ok(saved < connected, 'kept before it is needed');
+  assert.ok(saved < connected, 'saved before the connection');
   assert.equal(calls[connected].args.server, 'wss://lunch.example.org');
   await page.close();
 });
 
-test('both languages fill the same gaps', async () => {
+test('both languages use the same placeholders', async () => {
   // By its text: Node 18 treats a .js file without a package.json beside it as CommonJS.
   const words = async language => import(`data:text/javascript,${encodeURIComponent(await readFile(path.join(ui, `shared/strings/${language}.js`), 'utf8'))}`);
   const { en } = await words('en'), { ko } = await words('ko');
@@ -339,7 +339,7 @@ test('both languages fill the same gaps', async () => {
   compare(en, ko, 'strings');
 });
 
-test('a reminder shows the way to its table, and a table that opens brings its device check', async () => {
+test('a reminder leads to its table, and the device check of a table that opens appears', async () => {
   const { page } = await harness.page({ state: scenes['board-reminded'].state, language: 'en' });
   await page.waitForSelector('lr-reminders:not([hidden])');
   assert.match(await page.$eval('lr-reminders', one => one.innerText), /“Rust study” starts in five minutes/);
@@ -356,7 +356,7 @@ test('a reminder shows the way to its table, and a table that opens brings its d
   await page.close();
 });
 
-test('a reminder during a call says so and moves nobody', async () => {
+test('a reminder during a call does not leave the call', async () => {
   const { state } = scenes['call-2'];
   const { page } = await harness.page({ state, language: 'en' });
   await page.bringToFront();
@@ -367,7 +367,7 @@ test('a reminder during a call says so and moves nobody', async () => {
   await page.close();
 });
 
-test('a server named at the start stands in the first run', async () => {
+test('the first run suggests the server of the command line', async () => {
   const settings = { ...base().settings, name: '', servers: [{ url: 'ws://10.0.0.7:7077', fingerprint: null, name: '' }], server: 0 };
   const { page } = await harness.page({ state: { ...base(), session: { kind: 'closed', problem: null }, settings }, language: 'en' });
   await page.waitForSelector('lr-first-run, form.welcome');
@@ -375,7 +375,7 @@ test('a server named at the start stands in the first run', async () => {
   await page.close();
 });
 
-test('names are made of letters as readers know them', async () => {
+test('initials are grapheme clusters', async () => {
   const { page } = await harness.page({ state: base(), language: 'en' });
   const seen = await page.evaluate(async names => {
     const { initials } = await import('/shared/avatar.js');
@@ -385,7 +385,7 @@ test('names are made of letters as readers know them', async () => {
   await page.close();
 });
 
-test('somebody is found by either spelling of their name', async () => {
+test('a person is found by either normalization form of their name', async () => {
   const people = [...Array(20).keys()].map(n => ({ id: `p${n}`, name: n === 7 ? '박지훈' : `Person ${n}`, presence: 'free' }));
   const { page } = await harness.page({ state: { ...base(), board: board([], people) }, language: 'en' });
   await page.waitForSelector('#find-people', { visible: true });
@@ -397,7 +397,7 @@ test('somebody is found by either spelling of their name', async () => {
   await page.close();
 });
 
-test('a host whom others need is asked before leaving, and may stay', async () => {
+test('a host with other participants is asked before leaving, and may stay', async () => {
   for (const language of ['en', 'ko']) {
     const { page } = await harness.page({ state: scenes['call-knock'].state, language });
     const left = async () => (await calls(page, 'leave')).length;
@@ -412,10 +412,10 @@ test('a host whom others need is asked before leaving, and may stay', async () =
       buttons: [...one.querySelectorAll('.actions button')].map(button => button.textContent), inside: one.contains(document.activeElement),
     }));
     assert.match(said.name, language === 'en' ? /host/ : /호스트/);
-    assert.match(said.words, /2.*1/s, 'two sit, one knocks');
+    assert.match(said.words, /2.*1/s, 'two participants, one person who knocks');
     assert.deepEqual(said.buttons, language === 'en' ? ['Stay', 'Leave anyway'] : ['계속 있기', '그래도 나가기']);
-    assert.ok(said.inside, 'the keyboard is in the dialog');
-    assert.equal(await left(), 0, 'nothing is done unasked');
+    assert.ok(said.inside, 'the focus is in the dialog');
+    assert.equal(await left(), 0, 'nothing happens before the confirmation');
     await page.keyboard.press('Escape');
     await page.waitForSelector('dialog[open]', { hidden: true });
     assert.equal(await left(), 0);
@@ -425,7 +425,7 @@ test('a host whom others need is asked before leaving, and may stay', async () =
   }
 });
 
-test('who is no host, or alone, leaves without a question', async () => {
+test('a participant who is not the host, or is alone, leaves without a question', async () => {
   const { state } = scenes['call-2'];
   for (const call of [state.call, { ...state.call, host: 'q3' }, { ...scenes['call-alone'].state.call, host: 'q-me' }]) {
     const { page } = await harness.page({ state: { ...state, call }, language: 'en' });
@@ -436,7 +436,7 @@ test('who is no host, or alone, leaves without a question', async () => {
   }
 });
 
-test('who knocks is told whether somebody can open', async () => {
+test('a person who knocks sees whether somebody can admit them', async () => {
   const { state } = scenes.knocking, full = { ...scenes.board.state.board };
   full.tables = full.tables.map((table, n) => n === 0 ? { ...table, room: 'friday-soup', in_call: 2 } : table);
   const { page } = await harness.page({ state: { ...state, board: full }, language: 'en' });

@@ -5,7 +5,7 @@ import { scenes } from './scenes.mjs';
 import { open, pause, press } from './window.mjs';
 
 const [folder, which = 'all', languages = 'en,ko', themes = 'light,dark', sizes = '1280x800'] = process.argv.slice(2);
-if (!folder) throw new Error('where to?');
+if (!folder) throw new Error('usage: node screenshots.mjs FOLDER …');
 await mkdir(folder, { recursive: true });
 const harness = await open();
 const wanted = which === 'all' ? Object.keys(scenes) : which.split(',');

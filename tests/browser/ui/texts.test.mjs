@@ -1,4 +1,4 @@
-// The texts of both languages, and the modules that read what people type: node --test texts.test.mjs
+// The texts of both languages, and the modules for typed text: node --test texts.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readFile, readdir } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ui = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../ui');
-/** Imports a module without imports by its text: Node 18 treats a .js file without a package.json beside it as CommonJS. */
+/** Imports a module without imports by its text, because Node 18 treats a .js file without a package.json beside it as CommonJS. */
 const module = async name => import(`data:text/javascript;base64,${Buffer.from(await readFile(path.join(ui, name), 'utf8')).toString('base64')}`);
 const { finder } = await module('shared/search.js');
 const { fit, LIMITS } = await module('shared/input-limit.js');
@@ -26,7 +26,7 @@ test('Korean names are found by initial consonants', () => {
   assert.deepEqual(found('  ', names), names);
 });
 
-test('syllables and initial consonants may be mixed', () => {
+test('syllables and initial consonants can be mixed', () => {
   const names = ['박지훈', '박재현', '박하은'];
   for (const typed of ['박ㅈㅎ', '박ㅈ']) assert.deepEqual(found(typed, names), ['박지훈', '박재현'], typed);
   for (const typed of ['박지ㅎ', '박지훈', 'ㅂ지ㅎ', '지훈', 'ㅈ훈']) assert.deepEqual(found(typed, names), ['박지훈'], typed);
@@ -43,14 +43,14 @@ test('a name is found at each step of typing it', () => {
   ]) for (const typed of steps) assert.deepEqual(found(typed, [name, ...others]), [name], typed);
 });
 
-test('what an input method makes of two initials typed in a row is read as both', () => {
+test('a compound consonant typed by an input method matches two initials', () => {
   for (const [typed, name] of [['ㄳ', '김수진'], ['ㅄ', '박서연'], ['ㄵ', '나지민'], ['ㄶ', '남하늘'], ['ㄺ', '류기범'], ['ㄻ', '류민아'], ['ㄼ', '라봄'], ['ㅀ', '류현']]) {
     assert.deepEqual(found(typed, [name, '최도윤']), [name], typed);
   }
   assert.deepEqual(found('ㅂㅈㄳ', ['박정규', '박정근서']), ['박정근서']);
 });
 
-test('a plain consonant finds its double as lists file it, and a double finds itself or two plain ones', () => {
+test('a plain consonant matches its double, and a double matches itself or two plain ones', () => {
   const names = ['꼬마', '김규리', '강민', '빵순이', '박봄'];
   assert.deepEqual(found('ㄲ', names), ['꼬마', '김규리']);
   assert.deepEqual(found('ㄱ', names), ['꼬마', '김규리', '강민']);
@@ -60,7 +60,7 @@ test('a plain consonant finds its double as lists file it, and a double finds it
   assert.deepEqual(found('꼬', names), ['꼬마']);
 });
 
-test('both spellings of a name are one, on either side', () => {
+test('both normalization forms match, on either side', () => {
   const name = '박지훈', apart = name.normalize('NFD');
   for (const typed of ['ㅂㅈㅎ', '박ㅈ', '박지훈', '박지훈'.normalize('NFD'), ' 박지훈 ', '\u1107\u110c\u1112']) {
     for (const one of [name, apart]) assert.ok(finder(typed)(one), `${typed} in ${one.length} units`);
@@ -75,7 +75,7 @@ test('Korean names with spaces, Latin parts and lone letters are found', () => {
   assert.deepEqual(found('ㅏ', ['ㅏㅏ', '아라']), ['ㅏㅏ']);
 });
 
-test('Latin and other names are found in either case, with and without accents', () => {
+test('Latin and other names are found regardless of case and accents', () => {
   const names = ['Émile Zola', 'Søren Kierkegaard', 'Jürgen Groß', 'İsmet', 'Nguyễn', 'ΝΙΚΟΣ', 'Ada  Lovelace', 'سارة'];
   for (const [typed, name] of [['emile', names[0]], ['ÉMILE', names[0]], ['E\u0301mile z', names[0]], ['soren', names[1]], ['SØREN', names[1]], ['gross', names[2]],
     ['jurgen', names[2]], ['ismet', names[3]], ['nguyen', names[4]], ['νικος', names[5]], ['ada lovelace', names[6]], ['سار', names[7]]]) {
@@ -84,18 +84,18 @@ test('Latin and other names are found in either case, with and without accents',
   assert.deepEqual(found('zz', names), []);
 });
 
-test('a text that is too long loses the end of what was put in, in whole letters', () => {
+test('a text that is too long loses the end of the insertion, in whole grapheme clusters', () => {
   const at = (characters, bytes) => ({ characters, bytes });
   assert.equal(fit('', 'abc', at(3)), 'abc');
   assert.equal(fit('abc', 'abcd', at(3)), 'abc');
-  assert.equal(fit('abc', 'aXbc', at(3)), 'abc', 'in the middle nothing that stood there goes');
-  assert.equal(fit('abc', 'aXYZ', at(3)), 'aXY', 'what was replaced made room');
+  assert.equal(fit('abc', 'aXbc', at(3)), 'abc', 'text around the insertion stays');
+  assert.equal(fit('abc', 'aXYZ', at(3)), 'aXY', 'replaced text makes room');
   assert.equal(fit('가나', '가나다라', at(3)), '가나다');
-  assert.equal(fit('', '👩\u200d🍳👩\u200d🍳', at(5)), '👩\u200d🍳', 'no half of an emoji');
-  assert.equal(fit('', '각'.normalize('NFD').repeat(2), at(5)), '각'.normalize('NFD'), 'no half of a syllable');
+  assert.equal(fit('', '👩\u200d🍳👩\u200d🍳', at(5)), '👩\u200d🍳', 'an emoji is not split');
+  assert.equal(fit('', '각'.normalize('NFD').repeat(2), at(5)), '각'.normalize('NFD'), 'a syllable is not split');
   assert.equal(fit('', '😀'.repeat(70), LIMITS.name), '😀'.repeat(48), 'bytes count too');
   assert.equal(fit('', '가'.repeat(70), LIMITS.name), '가'.repeat(64));
-  assert.equal(fit('abcdef', 'abcde', at(3)), 'abcde', 'what is too long already may become shorter');
+  assert.equal(fit('abcdef', 'abcde', at(3)), 'abcde', 'a text that was too long can become shorter');
   assert.equal(fit('', 'x'.repeat(1_000_000), LIMITS.chat).length, 4000);
 });
 
@@ -120,7 +120,7 @@ test('English is written with contractions, curly quotes and the usual words', (
   }
 });
 
-test('Korean is in 해요체, in the words that programs use, and no particle depends on a name', () => {
+test('Korean is in 해요체, uses the usual terms, and no particle depends on a name', () => {
   for (const [place, text] of texts(ko)) {
     assert.doesNotMatch(text, /니다|십시오|['"`]/, `${place}: ${text}`);
     assert.doesNotMatch(text, /더하기|들이기|쓰는 중|대답|차려|차리|차린|치우|치웠|치운|우리 말|소식|고치는|닿지|적어 주세요|여는 분|당신|귀하/, `${place}: ${text}`);
@@ -136,7 +136,7 @@ test('every text is used by a screen', async () => {
   assert.deepEqual(unused, []);
 });
 
-test('every reason why a server in the app does not start has a text in both languages', async () => {
+test('every error of the hosted server has a text in both languages', async () => {
   const errors = await readFile(path.join(ui, '../crates/server/src/error.rs'), 'utf8');
   const codes = [...errors.matchAll(/=> "(server_[a-z_]+)"/g)].map(([, code]) => code);
   assert.ok(codes.length >= 8, `${codes}`);

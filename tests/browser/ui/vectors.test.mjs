@@ -1,7 +1,7 @@
 // The test vectors in docs/protocol, which the Rust client and server run too: node --test vectors.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Clock, World, pageModule, vectors } from './fakes.mjs';
+import { Clock, SessionHarness, pageModule, vectors } from './fakes.mjs';
 
 const [{ Session }, { BoardFold }, { DisplayedSizes }, { Unsent }, { ReplacementLimits, isAnotherConnection }] =
   await Promise.all(['protocol', 'board-fold', 'displayed-sizes', 'unsent', 'replacement'].map(name => pageModule(`shared/${name}.js`)));
@@ -10,7 +10,7 @@ const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom
 const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions] =
   await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session'].map(name => vectors(`${name}.json`)));
 
-/** Whether a value has everything that is expected; null stands for an absent value. */
+/** Whether a value has all expected fields. Null stands for an absent value. */
 function fits(value, expected) {
   if (expected === null) return value === null || value === undefined;
   if (typeof expected !== 'object') return value === expected;
@@ -22,7 +22,7 @@ function expect(value, expected, where) {
   if (!fits(value, expected)) assert.deepEqual(value, expected, where);
 }
 
-/** The code of the error that is thrown, if any. */
+/** Returns the code of the error that is thrown; null if none is. */
 function codeOf(run) {
   try {
     run();
@@ -33,39 +33,39 @@ function codeOf(run) {
 }
 
 /** Runs the steps of a case on a session. */
-class Run {
+class SessionCase {
   constructor(random) {
     this.random = random;
-    this.done = { sent: 0, events: 0, acts: 0 };
+    this.done = { sent: 0, events: 0, socketActions: 0 };
   }
 
   async step(step, where) {
-    if (step.start) this.world = new World(Session, { random: () => this.random });
+    if (step.start) this.harness = new SessionHarness(Session, { random: () => this.random });
     for (let n = 0; n < (step.times ?? 1); n++) await this.#input(step, n, where);
-    expect(this.#fresh('sent', this.world.sockets.flatMap(socket => socket.sent)), step.sent ?? [], where);
-    expect(this.#fresh('events', this.world.events.map(([event, detail]) => ({ ...detail, event }))), step.events ?? [], where);
-    assert.deepEqual(this.#fresh('acts', this.world.acts), step.socket ?? [], where);
+    expect(this.#fresh('sent', this.harness.sockets.flatMap(socket => socket.sent)), step.sent ?? [], where);
+    expect(this.#fresh('events', this.harness.events.map(([event, detail]) => ({ ...detail, event }))), step.events ?? [], where);
+    assert.deepEqual(this.#fresh('socketActions', this.harness.socketActions), step.socket ?? [], where);
   }
 
   async #input(step, n, where) {
-    const { world } = this, { session, clock } = world;
-    if (step.opened) world.opened();
-    if (step.closed) world.breaks(step.closed);
+    const { harness } = this, { session, clock } = harness;
+    if (step.opened) harness.openSocket();
+    if (step.closed) harness.closeByServer(step.closed);
     if (step.server) {
       const message = sessions.messages[step.server] ?? step.server;
-      await world.says(step.times ? { ...message, seq: message.seq + n } : message);
+      await harness.receive(step.times ? { ...message, seq: message.seq + n } : message);
     }
-    if ('text' in step) await world.says(step.text);
+    if ('text' in step) await harness.receive(step.text);
     if (step.send) assert.equal(codeOf(() => session.send(step.send)), step.refused ?? null, where);
     if (step.probe) session.probe();
     if (step.close) session.close();
-    if (step.pass_ms) await clock.pass(step.pass_ms);
+    if (step.pass_ms) await clock.advance(step.pass_ms);
     if (step.until_connect_ms) await this.#untilConnect(step.until_connect_ms, where);
   }
 
   async #untilConnect([least, most], where) {
-    const { sockets, clock } = this.world, before = sockets.length, start = clock.now();
-    await clock.pass(most + 1, () => sockets.length > before);
+    const { sockets, clock } = this.harness, before = sockets.length, start = clock.now();
+    await clock.advance(most + 1, () => sockets.length > before);
     const waited = clock.now() - start;
     assert.ok(sockets.length > before && waited >= least && waited <= most, `${where}: ${waited} ms`);
   }
@@ -78,23 +78,23 @@ class Run {
   }
 }
 
-test('names and labels are shown as the vectors say', () => {
+test('names and labels are cleaned as in the vectors', () => {
   for (const { typed, name, shown = name } of text.names) assert.equal(shownName(typed), shown, JSON.stringify(typed));
   for (const [typed, most, shown] of text.labels) assert.equal(shownLabel(typed, most), shown, JSON.stringify(typed));
 });
 
-test('lines of chat are cleaned as the vectors say', () => {
+test('chat lines are cleaned as in the vectors', () => {
   for (const { typed, text: clean, error } of text.chat) {
     if (error) assert.equal(codeOf(() => cleanChat(typed)), error, JSON.stringify(typed));
     else assert.equal(cleanChat(typed), clean, JSON.stringify(typed));
   }
 });
 
-test('initials are those of the vectors', () => {
+test('initials are as in the vectors', () => {
   for (const [name, letters] of text.initials) assert.equal(initials(name), letters, name);
 });
 
-test('addresses mean the servers of the vectors', () => {
+test('addresses are parsed as in the vectors', () => {
   for (const [typed, meant] of addresses.typed) assert.equal(serverOf(typed)?.url ?? null, meant, typed);
   for (const [one, other] of addresses.same) assert.equal(originOf(one), originOf(other));
   for (const [one, other] of addresses.different) assert.notEqual(originOf(one), originOf(other));
@@ -104,49 +104,49 @@ test('the hosts of the vectors are private', () => {
   for (const [host, expected] of addresses.private) assert.equal(isPrivate(new URL(`wss://${host}`).hostname), expected, host);
 });
 
-test('servers that links may not name are none, or public ones without TLS', () => {
+test('servers that links reject are invalid, or public ones without TLS', () => {
   for (const [address, refused] of addresses.servers.filter(([one]) => /^wss?:/i.test(one))) {
     const server = serverOf(address), plain = server?.url.startsWith('ws:') && !isPrivate(new URL(server.url).hostname);
     assert.equal(server ? (plain ? 'link_insecure' : null) : 'link_server', refused, address);
   }
 });
 
-test('what stands behind the # of a link is refused as the vectors say', () => {
+test('fragments of links are rejected as in the vectors', () => {
   for (const [fragment, refused] of links.fragments) assert.equal(hidesParameter(fragment), refused, fragment);
 });
 
-test('rooms have the names of the vectors', () => {
+test('room names are as in the vectors', () => {
   for (const [typed, room] of rooms.typed) assert.equal(roomOf(typed), room, typed);
   for (const [room, expected] of rooms.tables) assert.equal(isTableRoom(room), expected, room);
 });
 
 for (const { name, starts_ms, at } of tables) {
   test(`tables: ${name}`, () => {
-    // A table that is over is not on a client's board either.
+    // A table that has ended is not on a client's board, either.
     for (const [now, error] of at) if (error !== 'no_such_table') assert.equal(isOpen({ starts_ms }, now), error === null, String(now));
   });
 }
 
 for (const { name, shown, until_ms, sent } of sizes) {
   test(`sizes: ${name}`, async () => {
-    const clock = new Clock(), start = clock.now(), seen = [];
-    const displayed = new DisplayedSizes((id, { max_width, max_height }) => seen.push([clock.now() - start, max_width, max_height]), clock);
+    const clock = new Clock(), start = clock.now(), actual = [];
+    const displayed = new DisplayedSizes((id, { max_width, max_height }) => actual.push([clock.now() - start, max_width, max_height]), clock);
     for (const [at, max_width, max_height] of shown) {
-      await clock.pass(start + at - clock.now());
+      await clock.advance(start + at - clock.now());
       displayed.update('p2', { max_width, max_height });
     }
-    await clock.pass(start + until_ms - clock.now());
-    assert.deepEqual(seen, sent);
+    await clock.advance(start + until_ms - clock.now());
+    assert.deepEqual(actual, sent);
   });
 }
 
 for (const { name, steps, until_ms, sent, unsent } of lines) {
   test(`chat: ${name}`, async () => {
-    const clock = new Clock(), start = clock.now(), seen = [], own = new Unsent();
+    const clock = new Clock(), start = clock.now(), actual = [], own = new Unsent();
     let connected = true, full = false, stop = () => {};
     const send = line => {
       if (full) throw Object.assign(new Error('full'), { code: 'send_queue_full' });
-      return seen.push([clock.now() - start, line]);
+      return actual.push([clock.now() - start, line]);
     };
     const say = () => {
       stop();
@@ -155,7 +155,7 @@ for (const { name, steps, until_ms, sent, unsent } of lines) {
       stop = due === null ? () => {} : clock.after(due - clock.now(), say);
     };
     for (const step of steps) {
-      await clock.pass(start + step.at_ms - clock.now());
+      await clock.advance(start + step.at_ms - clock.now());
       if ('connected' in step) connected = step.connected;
       if ('queue_full' in step) full = step.queue_full;
       if ('write' in step) assert.equal(codeOf(() => own.push(step.write)), step.refused ?? null);
@@ -167,8 +167,8 @@ for (const { name, steps, until_ms, sent, unsent } of lines) {
       if (step.other_room) own.clear();
       say();
     }
-    await clock.pass(start + until_ms - clock.now());
-    assert.deepEqual(seen, sent);
+    await clock.advance(start + until_ms - clock.now());
+    assert.deepEqual(actual, sent);
     if (unsent) assert.deepEqual(own.view().map(line => [line.number, line.text, line.failed]), unsent);
   });
 }
@@ -177,7 +177,7 @@ for (const { name, before, offer, another } of connections.offers) {
   test(`connections: ${name}`, () => assert.equal(isAnotherConnection(before, offer), another));
 }
 
-test('connections are made anew after the pauses of the vectors', () => {
+test('connections are replaced after the backoff of the vectors', () => {
   const limits = new ReplacementLimits();
   let now = 0;
   const pauses = connections.pauses.map(([stood]) => {
@@ -193,7 +193,7 @@ test('connections are made anew after the pauses of the vectors', () => {
   assert.deepEqual(pauses, connections.pauses);
 });
 
-test('new connections are accepted as often as the vectors say', () => {
+test('replacements are accepted as in the vectors', () => {
   const limits = new ReplacementLimits();
   assert.deepEqual(connections.accepted.map(([at]) => [at, limits.accept(at)]), connections.accepted);
 });
@@ -210,7 +210,7 @@ for (const { name, steps } of boards.cases) {
 
 for (const random of [0, 0.5, 0.999]) for (const { name, steps } of sessions.cases) {
   test(`session: ${name} (chance ${random})`, async () => {
-    const run = new Run(random);
+    const run = new SessionCase(random);
     for (const [at, step] of steps.entries()) await run.step(step, `step ${at}: ${JSON.stringify(step).slice(0, 200)}`);
   });
 }

@@ -1,4 +1,4 @@
-// Serves ui/ under the window's own content policy and opens its page in headless Chromium with the mock in it.
+// Serves ui/ with the window's content security policy, and opens its page in headless Chromium with a mock of Tauri.
 import { createServer } from 'node:http';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -31,7 +31,7 @@ export async function open() {
   const mock = await readFile(path.join(here, 'mock.js'), 'utf8');
   return {
     browser, origin: `http://127.0.0.1:${web.address().port}`,
-    /** Opens a page with a state. */
+    /** Opens the page with a state. Collects its warnings and errors. */
     async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, zone, setup }) {
       const page = await browser.newPage(), complaints = [];
       page.on('console', message => { if (['error', 'warn'].includes(message.type())) complaints.push(message.text()); });
@@ -39,11 +39,11 @@ export async function open() {
       await page.setViewport({ width, height, deviceScaleFactor: scale });
       if (zone) await page.emulateTimezone(zone);
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme ?? 'light' }, { name: 'prefers-reduced-motion', value: reduced ? 'reduce' : 'no-preference' }]);
-      const told = structuredClone(state);
-      if (language) told.settings.language = language;
-      if (theme) told.settings.theme = theme;
+      const initial = structuredClone(state);
+      if (language) initial.settings.language = language;
+      if (theme) initial.settings.theme = theme;
       await page.evaluateOnNewDocument(mock);
-      await page.evaluateOnNewDocument(one => { window.mock.state = one; }, told);
+      await page.evaluateOnNewDocument(one => { window.mock.state = one; }, initial);
       if (setup) await page.evaluateOnNewDocument(setup);
       await page.goto(`http://127.0.0.1:${web.address().port}/app/index.html`);
       await page.waitForSelector('lunch-room > *');
@@ -59,7 +59,7 @@ export async function open() {
 
 export const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
-/** Presses elements one after the other, like a person. */
+/** Clicks elements one after the other. */
 export async function press(page, selectors = []) {
   for (const selector of selectors) {
     await page.waitForSelector(selector, { visible: true, timeout: 20_000 });
