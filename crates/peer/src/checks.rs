@@ -5,8 +5,8 @@
 //! checked with exponential backoff. RFC 8445 section 14 requires pacing too, but the library checks all pairs every 10
 //! ms. Pairs that have answered are not limited, and neither is anything other than checks.
 //!
-//! The library nominates the first pair that works, and does not replace it later. If the far side becomes ready between
-//! two checks of a direct pair, whose backoff is long by then, a relayed pair could win. So checks of direct pairs leave
+//! The library nominates the first pair that works, and does not replace it later. The backoff of a direct pair may be
+//! long by the time the far side is ready, and a relayed pair could then win. So checks of direct pairs are sent
 //! together with those of relayed pairs.
 
 use std::collections::HashMap;
@@ -138,7 +138,7 @@ struct Pair {
     /// The far side has just checked us, so one check may be sent immediately (triggered check, RFC 8445 section
     /// 7.3.1.4).
     triggered: bool,
-    /// The check that is due lets those of direct pairs leave first. For relayed pairs only.
+    /// Whether the due check has already waited for those of direct pairs. For relayed pairs only.
     yielded: bool,
     /// Time of the last check.
     checked: Option<Instant>,
@@ -177,8 +177,8 @@ impl Pairs {
         self.pair(now, target).is_some_and(|pair| !pair.answered && (now >= pair.next || pair.triggered))
     }
 
-    /// The check that is due waits until the next round, so that those of direct pairs leave first. Returns whether it
-    /// does: each check waits once.
+    /// Delays the due check until the next round, so that those of direct pairs are sent first. Returns whether it is
+    /// delayed: each check waits only once.
     pub(crate) fn yield_round(&mut self, now: Instant, target: Target) -> bool {
         let Some(pair) = self.pair(now, target).filter(|pair| !pair.yielded) else { return false };
         (pair.yielded, pair.triggered, pair.next) = (true, false, now + ROUND);
@@ -296,7 +296,8 @@ mod tests {
         assert_eq!(sent, [9], "at 0, 20, 60, 140, 300, 620, 1260, 1900 and 2540 ms");
     }
 
-    /// As [`checks`], but each connection sleeps until a check can be due, and for 100 ms at most. Rounds by connection.
+    /// Like [`checks`], but each connection sleeps until a check can be due, for at most 100 ms. Returns the rounds per
+    /// connection.
     fn rounds(connections: &[u16], time: Duration) -> Vec<usize> {
         let (start, mut budget) = (Instant::now(), Budget::default());
         let mut all: Vec<_> = connections.iter().map(|_| (Pairs::default(), Share::default(), start, 0)).collect();

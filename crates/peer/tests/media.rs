@@ -100,7 +100,8 @@ async fn video_continues_after_an_ice_restart() {
     }
     b.peer.restart_ice().await.unwrap();
     for side in [&a, &b] {
-        side.wait_for("connected again", |log| log.connections() > 1 && log.state() == Some(PeerState::Connected)).await;
+        side.wait_for("connected again", |log| log.connections() > 1 && log.state() == Some(PeerState::Connected))
+            .await;
         let before = side.received.borrow().frames["1"].len();
         side.wait_for_media("more pictures", |received| received.frames["1"].len() > before + 20).await;
     }

@@ -141,6 +141,7 @@ async fn crossing_ice_restarts_connect() {
     one.unwrap();
     two.unwrap();
     for side in [&a, &b] {
-        side.wait_for("connected again", |log| log.connections() > 1 && log.state() == Some(PeerState::Connected)).await;
+        side.wait_for("connected again", |log| log.connections() > 1 && log.state() == Some(PeerState::Connected))
+            .await;
     }
 }
