@@ -29,6 +29,16 @@ pub enum Loss {
     },
 }
 
+/// A delay that changes linearly between random values, uniform from zero to `most`. Packets do not overtake each other
+/// because of it if `most` is less than `every`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Walk {
+    /// The longest delay.
+    pub most: Duration,
+    /// Time between two values.
+    pub every: Duration,
+}
+
 /// The properties of a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
@@ -40,6 +50,8 @@ pub struct Path {
     pub delay: Duration,
     /// Maximum of an additional delay, which is uniform from zero.
     pub jitter: Duration,
+    /// An additional delay that changes slowly, as on a radio link that others use as well.
+    pub walk: Option<Walk>,
     /// Whether packets may overtake each other because of jitter. If not, a late packet delays those behind it.
     pub reorder: bool,
     /// Rate of the bottleneck in bit/s; `None` if there is no bottleneck.
@@ -56,6 +68,7 @@ impl Default for Path {
             duplicates: 0.0,
             delay: Duration::from_millis(20),
             jitter: Duration::ZERO,
+            walk: None,
             reorder: false,
             rate: None,
             queue: Duration::from_millis(300),
@@ -93,6 +106,8 @@ pub struct Link<T> {
     travelling: BinaryHeap<Reverse<Travelling<T>>>,
     order: u64,
     last_arrival: Option<Instant>,
+    /// The walk's previous value with its time, and its next value; both 0..1.
+    corners: Option<(Instant, f64, f64)>,
     changes: VecDeque<(Instant, Path)>,
     stats: LinkStats,
 }
@@ -118,6 +133,7 @@ impl<T: Clone> Link<T> {
             travelling: BinaryHeap::new(),
             order: 0,
             last_arrival: None,
+            corners: None,
             changes: VecDeque::new(),
             stats: LinkStats::default(),
         }
@@ -218,7 +234,8 @@ impl<T: Clone> Link<T> {
     fn travel(&mut self, at: Instant, bytes: usize, packet: T) {
         let copies = if self.random.chance(self.path.duplicates) { 2 } else { 1 };
         for _ in 0..copies {
-            let mut arrives = at + self.path.delay + self.path.jitter.mul_f64(self.random.unit());
+            let walked = self.walk(at);
+            let mut arrives = at + self.path.delay + walked + self.path.jitter.mul_f64(self.random.unit());
             if !self.path.reorder {
                 arrives = self.last_arrival.map_or(arrives, |last| last.max(arrives));
                 self.last_arrival = Some(arrives);
@@ -226,6 +243,22 @@ impl<T: Clone> Link<T> {
             self.order += 1;
             self.travelling.push(Reverse(Travelling { arrives, order: self.order, bytes, packet: packet.clone() }));
         }
+    }
+
+    fn walk(&mut self, at: Instant) -> Duration {
+        let Some(Walk { most, every }) = self.path.walk.filter(|walk| !walk.every.is_zero()) else {
+            return Duration::ZERO;
+        };
+        let (mut began, mut from, mut to) = match self.corners {
+            Some(corners) => corners,
+            None => (at, self.random.unit(), self.random.unit()),
+        };
+        while at >= began + every {
+            (began, from, to) = (began + every, to, self.random.unit());
+        }
+        self.corners = Some((began, from, to));
+        let passed = at.saturating_duration_since(began).as_secs_f64() / every.as_secs_f64();
+        most.mul_f64(from + (to - from) * passed)
     }
 
     fn is_lost(&mut self) -> bool {
@@ -328,6 +361,18 @@ mod tests {
             assert_eq!(arrived.windows(2).all(|w| w[0].0 < w[1].0), ordered);
             assert!(arrived.iter().all(|(n, at)| (20..=50).contains(&(at - n * 2)) || !reorder));
         }
+    }
+
+    #[test]
+    fn a_walk_moves_in_straight_lines_and_overtakes_nobody() {
+        let start = Instant::now();
+        let walk = Some(Walk { most: ms(80), every: ms(100) });
+        let arrived = run(&mut Link::new(Path { walk, ..Path::default() }, 5), start, 5000, ms(2));
+        let delays: Vec<u64> = arrived.iter().map(|(n, at)| at - n * 2).collect();
+        assert!(arrived.windows(2).all(|w| w[0].0 < w[1].0));
+        assert!(delays.iter().all(|d| (20..=100).contains(d)));
+        assert!(delays.iter().min() < Some(&25) && delays.iter().max() > Some(&95));
+        assert!(delays.windows(2).all(|w| w[0].abs_diff(w[1]) <= 3));
     }
 
     #[test]

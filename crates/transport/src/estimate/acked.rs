@@ -1,6 +1,6 @@
 //! Throughput: what arrived, on the other end's clock.
 
-use crate::arrival::RemoteMicros;
+use crate::arrival::{Arrival, RemoteMicros};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -35,6 +35,12 @@ impl Throughput {
         while self.arrivals.front().is_some_and(|a| a.0 < self.newest.saturating_sub(KEPT_MICROS)) {
             self.arrivals.pop_front();
         }
+    }
+
+    /// Time between the newest arrival so far and this one, on the far side's clock.
+    pub(crate) fn since_newest(&self, arrival: Option<&Arrival>) -> Duration {
+        let micros = arrival.filter(|_| self.first.is_some()).map_or(0, |arrival| arrival.arrived - self.newest);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 
     /// bit/s over the newest `window`, at most a second; `None` before that long was observed.

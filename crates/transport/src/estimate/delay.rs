@@ -1,4 +1,8 @@
 //! The standing queue: how much longer packets take now than on the empty path.
+//!
+//! A delay that rises and falls although the rate is constant is jitter, however long it is; a queue stays until less is
+//! sent. A delay within the jitter seen so far therefore counts as a queue only after it has stood for [`WINDOW`]; what
+//! exceeds the jitter counts immediately.
 
 use crate::arrival::Arrival;
 use std::collections::VecDeque;
@@ -6,8 +10,21 @@ use std::time::{Duration, Instant};
 
 /// The shortest delay is looked for over one to two of these. Clocks drift apart by about 1 ms in it.
 const BASE_WINDOW: Duration = Duration::from_secs(10);
-/// Shortest delays of the last reports, for [`QueueDelay::accept`].
-const RECENT: usize = 16;
+/// Only the part of the delay that is present throughout this time is standing.
+const WINDOW: Duration = Duration::from_millis(500);
+/// Number of windows whose swing (longest minus shortest delay) determines the jitter.
+const SWINGS: usize = 12;
+/// The jitter is zero until there are this many.
+const LEAST_SWINGS: usize = 2;
+/// The jitter is taken from the lower third of the swings: a queue that we fill and drain swings too, but not in every
+/// window.
+const LOWER: usize = 3;
+/// Ratio of the largest additional delay to the swing of a calm window.
+const SAFETY: f64 = 2.0;
+/// Swings up to this result from frames of different size, in microseconds.
+const STILL: i64 = 15_000;
+/// The jitter divided by this is still part of the shortest delay of a window.
+const LEFT_OVER: u32 = 4;
 
 /// One-way delays against their minimum. Both clocks' zero is arbitrary, so only differences mean anything.
 #[derive(Debug)]
@@ -15,8 +32,14 @@ pub(crate) struct QueueDelay {
     zero: Instant,
     base: Option<i64>,
     former_base: Option<i64>,
-    window_began: Instant,
-    recent: VecDeque<i64>,
+    base_began: Instant,
+    /// Shortest delays of the reports within the last [`WINDOW`].
+    recent: VecDeque<(Instant, i64)>,
+    /// The current window: its start, shortest and longest delay.
+    window: Option<(Instant, i64, i64)>,
+    /// Longest minus shortest delay of the previous windows.
+    swings: VecDeque<i64>,
+    jitter: Duration,
     standing: Duration,
 }
 
@@ -26,28 +49,34 @@ impl QueueDelay {
             zero: now,
             base: None,
             former_base: None,
-            window_began: now,
+            base_began: now,
             recent: VecDeque::new(),
+            window: None,
+            swings: VecDeque::new(),
+            jitter: Duration::ZERO,
             standing: Duration::ZERO,
         }
     }
 
-    /// Takes the arrivals of a report. The shortest of them is free of jitter, mostly.
+    /// Takes the arrivals of a report. The shortest delay among them is mostly free of jitter between packets.
     pub(crate) fn add(&mut self, now: Instant, arrivals: &[Arrival]) {
         let delays =
             arrivals.iter().map(|a| a.arrived - a.sent.saturating_duration_since(self.zero).as_micros() as i64);
         let Some(shortest) = delays.min() else { return };
-        if now.saturating_duration_since(self.window_began) > BASE_WINDOW {
-            self.window_began = now;
+        if now.saturating_duration_since(self.base_began) > BASE_WINDOW {
+            self.base_began = now;
             self.former_base = self.base.take();
         }
         self.base = Some(self.base.map_or(shortest, |base| base.min(shortest)));
-        if self.recent.len() == RECENT {
+        let base = self.base.into_iter().chain(self.former_base).min().unwrap_or(shortest);
+        self.swing(now, shortest);
+        self.recent.push_back((now, shortest));
+        while self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW) {
             self.recent.pop_front();
         }
-        self.recent.push_back(shortest);
-        let base = self.base.into_iter().chain(self.former_base).min().unwrap_or(shortest);
-        self.standing = Duration::from_micros(u64::try_from(shortest - base).unwrap_or(0));
+        let stood = self.recent.iter().map(|(_, delay)| *delay).min().unwrap_or(shortest) - base;
+        let beyond = shortest - base - self.jitter.as_micros() as i64;
+        self.standing = Duration::from_micros(u64::try_from(stood.max(beyond)).unwrap_or(0));
     }
 
     /// The queue as of the last report.
@@ -55,11 +84,42 @@ impl QueueDelay {
         self.standing
     }
 
+    /// By how much the delay varies although the rate is constant.
+    pub(crate) fn jitter(&self) -> Duration {
+        self.jitter
+    }
+
+    /// The part of the jitter that may be mistaken for a queue.
+    pub(crate) fn uncertainty(&self) -> Duration {
+        self.jitter / LEFT_OVER
+    }
+
     /// Takes the present delay for that of the empty path: either the route changed, or the queue is others'.
     pub(crate) fn accept(&mut self) {
-        self.base = self.recent.iter().min().copied();
+        self.base = self.recent.iter().map(|(_, delay)| *delay).min();
         self.former_base = None;
         self.standing = Duration::ZERO;
+    }
+
+    /// Records the delay of a report in the current window, and ends the window when its time is over.
+    fn swing(&mut self, now: Instant, delay: i64) {
+        let (began, low, high) = self.window.unwrap_or((now, delay, delay));
+        let (low, high) = (low.min(delay), high.max(delay));
+        if now.saturating_duration_since(began) < WINDOW {
+            self.window = Some((began, low, high));
+            return;
+        }
+        self.window = Some((now, delay, delay));
+        if self.swings.len() == SWINGS {
+            self.swings.pop_front();
+        }
+        self.swings.push_back(high - low);
+        if self.swings.len() >= LEAST_SWINGS {
+            let mut sorted: Vec<i64> = self.swings.iter().copied().collect();
+            sorted.sort_unstable();
+            let swing = (sorted[sorted.len() / LOWER] - STILL).max(0);
+            self.jitter = Duration::from_micros(swing as u64).mul_f64(SAFETY);
+        }
     }
 }
 

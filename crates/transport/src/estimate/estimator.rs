@@ -2,11 +2,12 @@
 
 use super::Usage;
 use super::acked::Throughput;
+use super::bursts::Bursts;
 use super::delay::QueueDelay;
-use super::groups::Groups;
+use super::inter_arrival::InterArrival;
 use super::loss::{LossBound, Tally};
 use super::probe::{Cluster, Conditions, Prober};
-use super::rate::RateControl;
+use super::rate::{Observation, RateControl};
 use super::trendline::Trendline;
 use crate::arrival::{ClusterId, Report};
 use std::time::{Duration, Instant};
@@ -23,15 +24,22 @@ const DRAIN_FLOOR: f64 = 0.25;
 const DRAIN_LONGEST: Duration = Duration::from_millis(2500);
 /// The estimate does not grow beyond this multiple of what is wanted.
 const ENOUGH: f64 = 2.0;
+/// A queue that grew by this since the previous report is growing, whatever the trend says.
+const STEEP: Duration = Duration::from_millis(15);
+/// With more jitter, the throughput over a short time is unreliable.
+const JITTERY: Duration = Duration::from_millis(20);
 /// Probes need a queue shorter than this.
 const CLEAR: Duration = Duration::from_millis(25);
 /// No report for so long, though packets left: the path is interrupted.
 const SILENCE: Duration = Duration::from_millis(1000);
+/// A pause of this length between arrivals is an interruption too: a full queue never stops delivering.
+const GAP: Duration = Duration::from_millis(200);
 /// What is sent into an interruption, of the rate before it.
 const SILENT_SHARE: f64 = 0.5;
 /// Throughput over a short time when the queue grows (the path is full, so it is steady), else longer.
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_millis(500);
+const LONGER: Duration = Duration::from_millis(1000);
 
 /// Where the estimate starts, bit/s.
 #[derive(Debug, Clone, Copy)]
@@ -41,11 +49,19 @@ pub(crate) struct EstimatorConfig {
     pub(crate) max: f64,
 }
 
+/// The queue at two successive reports.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    before: Duration,
+    now: Duration,
+}
+
 #[derive(Debug)]
 pub(crate) struct Estimator {
     config: EstimatorConfig,
     wanted: f64,
-    groups: Groups,
+    inter_arrival: InterArrival,
+    bursts: Bursts,
     trendline: Trendline,
     queue: QueueDelay,
     throughput: Throughput,
@@ -61,7 +77,8 @@ impl Estimator {
     pub(crate) fn new(config: EstimatorConfig, now: Instant) -> Self {
         Estimator {
             wanted: config.max,
-            groups: Groups::default(),
+            inter_arrival: InterArrival::default(),
+            bursts: Bursts::default(),
             trendline: Trendline::new(),
             queue: QueueDelay::new(now),
             throughput: Throughput::default(),
@@ -129,16 +146,18 @@ impl Estimator {
 
     /// Takes a report. `sent` is the rate at which was sent lately, bit/s.
     pub(crate) fn report(&mut self, now: Instant, report: &Report, sent: f64, rtt: Duration) {
-        let resumed = self.end_silence(now);
+        let gap = self.throughput.since_newest(report.arrivals.first());
+        let resumed = self.end_silence(now) || gap >= GAP;
         for arrival in &report.arrivals {
             self.throughput.add(arrival.arrived, arrival.size);
-            if let Some(delta) = self.groups.add(arrival) {
+            self.bursts.add(arrival);
+            if let Some(delta) = self.inter_arrival.add(arrival) {
                 self.trendline.add(&delta);
             }
         }
-        let queue = self.queue.standing();
+        let before = self.queue.standing();
         self.queue.add(now, &report.arrivals);
-        let shrinking = self.queue.standing() < queue;
+        let queue = Change { before, now: self.queue.standing() };
         self.drain(now);
         if resumed || self.congested() {
             // What an interruption or a full queue swallowed says nothing about the path's own loss.
@@ -148,7 +167,7 @@ impl Estimator {
             self.loss.add(now, tally, sent.min(self.target()), self.rate.estimate(), rtt);
         }
         if !self.probed(now, report) {
-            self.adapt(now, sent, rtt, shrinking);
+            self.adapt(now, sent, rtt, queue);
         }
     }
 
@@ -171,13 +190,14 @@ impl Estimator {
 
     /// The burst to send now, if any.
     pub(crate) fn probe(&mut self, now: Instant) -> Option<Cluster> {
-        let clear = self.queue.standing() < CLEAR
-            && self.trendline.usage() != Usage::Over
+        let clear = self.queue.standing() < CLEAR + self.queue.uncertainty()
+            && (self.trendline.usage() != Usage::Over || !self.believed())
             && self.loss.bound().is_none()
             && !self.congested();
         let (estimate, dropped) = (self.rate.estimate(), self.rate.decreased());
         let wanted = self.wanted.min(self.config.max);
-        self.prober.decide(now, Conditions { estimate, wanted, clear, dropped })
+        let spare = self.bursts.spare(estimate);
+        self.prober.decide(now, Conditions { estimate, wanted, clear, spare, dropped })
     }
 
     /// A burst has left.
@@ -206,7 +226,10 @@ impl Estimator {
         let finding = self.prober.report(now, &report.arrivals, &report.lost_of_clusters, dropped);
         let Some(finding) = finding else { return false };
         if !self.measured_by_probe(now, finding.rate, finding.saturated) {
-            self.rate.raise(finding.rate);
+            // With jitter, a single burst may arrive at any rate. The median of many bursts limits what it may raise.
+            let jittery = self.queue.jitter() > JITTERY;
+            let limit = self.bursts.limit(self.rate.estimate()).filter(|_| jittery);
+            self.rate.raise(finding.rate.min(limit.unwrap_or(f64::MAX)));
         }
         true
     }
@@ -221,29 +244,41 @@ impl Estimator {
         false
     }
 
-    fn adapt(&mut self, now: Instant, sent: f64, rtt: Duration, shrinking: bool) {
+    /// Whether the queue is long enough to be real.
+    fn believed(&self) -> bool {
+        self.queue.standing() >= BELIEVED + self.queue.uncertainty()
+    }
+
+    fn adapt(&mut self, now: Instant, sent: f64, rtt: Duration, queue: Change) {
+        let steep = self.draining.is_some() && queue.now > queue.before + STEEP;
         let usage = match self.trendline.usage() {
-            Usage::Over if self.queue.standing() < BELIEVED => Usage::Normal,
+            Usage::Over | Usage::Normal | Usage::Under if steep => Usage::Over,
+            Usage::Over if !self.believed() => Usage::Normal,
             // The trend is of some time ago, and little gets through because little is sent.
-            Usage::Over if self.draining.is_some() && shrinking => Usage::Under,
+            Usage::Over if self.draining.is_some() && queue.now < queue.before => Usage::Under,
             Usage::Normal if self.draining.is_some() => Usage::Under,
             usage @ (Usage::Over | Usage::Normal | Usage::Under) => usage,
         };
-        let window = if usage == Usage::Over { SHORT } else { LONG };
+        let window = match (usage, self.queue.jitter() > JITTERY) {
+            (Usage::Over, false) => SHORT,
+            (Usage::Over, true) | (Usage::Normal | Usage::Under, false) => LONG,
+            (Usage::Normal | Usage::Under, true) => LONGER,
+        };
         let made_good = 1.0 / (1.0 - self.loss.inherent()).max(0.5);
         let through = self.throughput.rate(window).map(|rate| rate * made_good);
         self.measured |= through.is_some();
         let busy = sent > 0.7 * self.target();
         let enough = self.rate.estimate() > ENOUGH * self.wanted;
         let usage = if usage == Usage::Normal && enough { Usage::Under } else { usage };
-        self.rate.update(now, usage, through, busy, rtt);
+        let limit = self.bursts.limit(self.rate.estimate());
+        self.rate.update(now, usage, Observation { through, limit, busy }, rtt);
     }
 
     fn drain(&mut self, now: Instant) {
         let standing = self.queue.standing();
         match self.draining {
-            None if standing > DRAIN_ABOVE => self.draining = Some(now),
-            Some(_) if standing < DRAIN_TO => self.draining = None,
+            None if standing > DRAIN_ABOVE + self.queue.uncertainty() => self.draining = Some(now),
+            Some(_) if standing < DRAIN_TO + self.queue.uncertainty() => self.draining = None,
             Some(since) if now.saturating_duration_since(since) > DRAIN_LONGEST + standing => {
                 self.queue.accept();
                 self.draining = None;
@@ -263,7 +298,8 @@ impl Estimator {
     fn end_silence(&mut self, now: Instant) -> bool {
         let resumed = std::mem::replace(&mut self.silent, false);
         if resumed {
-            self.groups.reset();
+            self.inter_arrival.reset();
+            self.bursts.reset();
             self.trendline = Trendline::new();
             self.throughput.reset();
             self.loss.begin_window(now);

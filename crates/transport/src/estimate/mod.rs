@@ -5,9 +5,10 @@
 //! sending less makes less of it. Probes find what lies above.
 
 mod acked;
+mod bursts;
 mod delay;
 mod estimator;
-mod groups;
+mod inter_arrival;
 mod loss;
 mod probe;
 mod rate;

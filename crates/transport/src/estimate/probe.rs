@@ -24,6 +24,8 @@ const LONG_WAIT: Duration = Duration::from_secs(8);
 /// For so long after a drop the waits stay short: what fell suddenly often rises suddenly.
 const AFTER_DROP: Duration = Duration::from_secs(30);
 const SHORT_WAIT_AFTER_DROP: Duration = Duration::from_secs(2);
+/// Time until the next look at the bursts, while they show no spare capacity.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A burst to send.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,6 +53,8 @@ pub(crate) struct Conditions {
     pub(crate) wanted: f64,
     /// No queue stands and none grows.
     pub(crate) clear: bool,
+    /// Whether media bursts show spare capacity; `None` while they show nothing.
+    pub(crate) spare: Option<bool>,
     pub(crate) dropped: Option<Instant>,
 }
 
@@ -73,13 +77,15 @@ pub(crate) struct Prober {
     first: bool,
     /// Probes in a row that found nothing more.
     vain: u32,
+    /// When the last probe found nothing more.
+    failed: Option<Instant>,
     /// The rate to go on with after a success.
     further: Option<f64>,
 }
 
 impl Prober {
     pub(crate) fn new() -> Self {
-        Prober { state: State::Idle, next_id: 1, due: None, first: true, vain: 0, further: None }
+        Prober { state: State::Idle, next_id: 1, due: None, first: true, vain: 0, failed: None, further: None }
     }
 
     /// The path is open.
@@ -120,6 +126,12 @@ impl Prober {
         if estimate >= ENOUGH * wanted || !clear {
             self.further = None;
             self.due = Some(now + SHORT_WAIT / 3);
+            return None;
+        }
+        let lately = self.failed.is_some_and(|at| now.saturating_duration_since(at) < LONG_WAIT);
+        if conditions.spare == Some(false) && lately {
+            self.further = None;
+            self.due = Some(now + LOOK);
             return None;
         }
         let multiple = if self.first { FIRST } else { NEXT };
@@ -181,11 +193,12 @@ impl Prober {
 
     fn wait(&mut self, now: Instant, dropped: Option<Instant>, success: bool) {
         if success {
-            self.vain = 0;
+            (self.vain, self.failed) = (0, None);
             self.due = Some(now);
             return;
         }
         self.vain += 1;
+        self.failed = Some(now);
         let lately = dropped.is_some_and(|at| now.saturating_duration_since(at) < AFTER_DROP);
         let wait = if lately { SHORT_WAIT_AFTER_DROP } else { LONG_WAIT.min(SHORT_WAIT * self.vain) };
         self.due = Some(now + wait);
@@ -271,7 +284,7 @@ impl Tally {
 mod tests {
     use super::*;
 
-    const CONDITIONS: Conditions = Conditions { estimate: 1e6, wanted: 5e6, clear: true, dropped: None };
+    const CONDITIONS: Conditions = Conditions { estimate: 1e6, wanted: 5e6, clear: true, spare: None, dropped: None };
 
     fn burst(cluster: &Cluster, now: Instant, capacity: f64) -> Vec<Arrival> {
         let (mut sent, mut free) = (now, 0.0_f64);

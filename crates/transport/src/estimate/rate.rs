@@ -15,6 +15,17 @@ const DEEPEST: f64 = 0.5;
 /// Growth begins again after the queue has had time to go.
 const PACKET_BITS: f64 = 1200.0 * 8.0;
 
+/// What a report shows of the path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Observation {
+    /// The path's throughput in bit/s, corrected for its loss.
+    pub(crate) through: Option<f64>,
+    /// The rate at which growth ends, in bit/s, if it is known.
+    pub(crate) limit: Option<f64>,
+    /// Whether the sender used the whole estimate, so that the throughput is the path's and not the sender's.
+    pub(crate) busy: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct RateControl {
     estimate: f64,
@@ -37,15 +48,14 @@ impl RateControl {
         self.decreased
     }
 
-    /// Takes what one report showed. `through` is the path's throughput in bit/s, losses of the path made good;
-    /// `busy` whether the sender filled the estimate, so that the throughput measures the path and not it.
-    pub(crate) fn update(&mut self, now: Instant, usage: Usage, through: Option<f64>, busy: bool, rtt: Duration) {
+    /// Takes what one report showed.
+    pub(crate) fn update(&mut self, now: Instant, usage: Usage, seen: Observation, rtt: Duration) {
         let seconds = now.saturating_duration_since(self.updated).as_secs_f64().min(1.0);
         self.updated = now;
         match usage {
-            Usage::Over => self.decrease(now, through, busy, rtt),
+            Usage::Over => self.decrease(now, seen.through, seen.busy, rtt),
             Usage::Under => {}
-            Usage::Normal => self.increase(seconds, through, rtt),
+            Usage::Normal => self.increase(seconds, seen, rtt),
         }
     }
 
@@ -78,8 +88,8 @@ impl RateControl {
         self.estimate = self.estimate.min(next);
     }
 
-    fn increase(&mut self, seconds: f64, through: Option<f64>, rtt: Duration) {
-        let Some(through) = through else { return };
+    fn increase(&mut self, seconds: f64, seen: Observation, rtt: Duration) {
+        let Some(through) = seen.through else { return };
         self.capacity.forget_if_beyond(through);
         let response = rtt + Duration::from_millis(100);
         let grown = if self.capacity.is_near(self.estimate) {
@@ -87,8 +97,8 @@ impl RateControl {
         } else {
             self.estimate * INCREASE.powf(seconds) + 1000.0 * seconds
         };
-        let seen = UNSEEN * through + 10_000.0;
-        self.estimate = grown.min(seen.max(self.estimate));
+        let most = (UNSEEN * through + 10_000.0).min(seen.limit.unwrap_or(f64::MAX));
+        self.estimate = grown.min(most.max(self.estimate));
     }
 }
 
@@ -136,11 +146,15 @@ mod tests {
 
     const RTT: Duration = Duration::from_millis(50);
 
+    fn seen(through: f64, busy: bool) -> Observation {
+        Observation { through: Some(through), limit: None, busy }
+    }
+
     #[test]
     fn overuse_leaves_less_than_what_got_through() {
         let now = Instant::now();
         let mut rate = RateControl::new(2e6, now);
-        rate.update(now, Usage::Over, Some(1e6), true, RTT);
+        rate.update(now, Usage::Over, seen(1e6, true), RTT);
         assert_eq!(rate.estimate(), 0.85e6);
     }
 
@@ -148,7 +162,7 @@ mod tests {
     fn overuse_of_an_idle_sender_does_not_collapse_it() {
         let now = Instant::now();
         let mut rate = RateControl::new(2e6, now);
-        rate.update(now, Usage::Over, Some(0.1e6), false, RTT);
+        rate.update(now, Usage::Over, seen(0.1e6, false), RTT);
         assert_eq!(rate.estimate(), 1e6);
     }
 
@@ -157,7 +171,7 @@ mod tests {
         let start = Instant::now();
         let mut rate = RateControl::new(1e6, start);
         for i in 0..1000 {
-            rate.update(start + Duration::from_millis(i * 50), Usage::Normal, Some(1e6), true, RTT);
+            rate.update(start + Duration::from_millis(i * 50), Usage::Normal, seen(1e6, true), RTT);
         }
         assert!((rate.estimate() - 1.51e6).abs() < 1e3, "{}", rate.estimate());
     }

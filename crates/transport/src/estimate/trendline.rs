@@ -2,7 +2,7 @@
 //! jitter. Carlucci et al. 2017 sections 4 and 5; constants as in libwebrtc, where they have been tuned for years.
 
 use super::Usage;
-use super::groups::Delta;
+use super::inter_arrival::Delta;
 use crate::arrival::RemoteMicros;
 use std::collections::VecDeque;
 

@@ -5,6 +5,12 @@ use std::time::{Duration, Instant};
 
 /// Packets asked for at one time. When more are missing, all are given up: a keyframe costs less.
 pub(crate) const MISSING: usize = 250;
+/// If more than [`LOST_IN_SILENCE`] packets were lost in a silence of this length, they are not requested: they would
+/// arrive too late to be shown, and delay the frames behind them.
+const SILENCE: Duration = Duration::from_millis(250);
+const LOST_IN_SILENCE: u64 = 20;
+/// With a longer round trip, a lost first request costs too much, so it is sent twice.
+const LONG_PATH: Duration = Duration::from_millis(150);
 /// A packet is asked for at most so often, and no longer than this.
 const TRIES: u32 = 10;
 const LONGEST: Duration = Duration::from_millis(2500);
@@ -31,6 +37,7 @@ struct Missing {
 pub(crate) struct Nacks {
     missing: BTreeMap<u64, Missing>,
     newest: Option<u64>,
+    last_arrival: Instant,
     patience: Duration,
     overtaken: Instant,
     next: Option<Instant>,
@@ -38,11 +45,20 @@ pub(crate) struct Nacks {
 
 impl Nacks {
     pub(crate) fn new(now: Instant) -> Self {
-        Nacks { missing: BTreeMap::new(), newest: None, patience: LEAST_PATIENCE, overtaken: now, next: None }
+        Nacks {
+            missing: BTreeMap::new(),
+            newest: None,
+            last_arrival: now,
+            patience: LEAST_PATIENCE,
+            overtaken: now,
+            next: None,
+        }
     }
 
     /// A packet arrived, `again` if as retransmission. False if so many before it are missing that all are given up.
     pub(crate) fn arrived(&mut self, now: Instant, number: u64, again: bool) -> bool {
+        let silent = now.saturating_duration_since(self.last_arrival) >= SILENCE;
+        self.last_arrival = now;
         let Some(newest) = self.newest else {
             self.newest = Some(number);
             return true;
@@ -56,7 +72,8 @@ impl Nacks {
             return true;
         }
         self.newest = Some(number);
-        if (number - newest - 1) as usize + self.missing.len() > MISSING {
+        let gap = number - newest - 1;
+        if gap as usize + self.missing.len() > MISSING || silent && gap > LOST_IN_SILENCE {
             self.missing.clear();
             return false;
         }
@@ -89,7 +106,7 @@ impl Nacks {
         if self.next.is_none_or(|next| now < next) {
             return (Vec::new(), None);
         }
-        let pause = rtt + rtt / 4 + SLACK;
+        let usual = rtt + rtt / 4 + SLACK;
         let (mut asked, mut given_up, mut next) = (Vec::new(), None, None::<Instant>);
         self.missing.retain(|number, missing| {
             if missing.due <= now + GATHER && asked.len() < ASKED_AT_ONCE {
@@ -97,8 +114,9 @@ impl Nacks {
                     given_up = Some(*number);
                     return false;
                 }
+                let copy = missing.tries == 0 && rtt >= LONG_PATH;
                 missing.tries += 1;
-                missing.due = now + pause;
+                missing.due = now + if copy { rtt / 4 } else { usual };
                 asked.push(*number as u16);
             }
             next = Some(next.map_or(missing.due, |next| next.min(missing.due)));
@@ -178,6 +196,28 @@ mod tests {
         assert_eq!(nacks.due(at(start, 5), RTT).0, [2]);
         nacks.arrived(at(start, 50), 2, true);
         assert_eq!(nacks.poll_timeout(), None);
+    }
+
+    #[test]
+    fn packets_lost_in_a_silence_are_not_requested() {
+        let start = Instant::now();
+        let mut nacks = Nacks::new(start);
+        nacks.arrived(start, 1, false);
+        assert!(nacks.arrived(at(start, 30), 41, false), "many are lost, but not for long");
+        assert!(nacks.arrived(at(start, 1000), 52, false), "a long time, but few");
+        assert!(!nacks.arrived(at(start, 2000), 103, false));
+        assert_eq!(nacks.poll_timeout(), None);
+    }
+
+    #[test]
+    fn the_first_request_is_sent_twice_on_a_long_path() {
+        let start = Instant::now();
+        let mut nacks = Nacks::new(start);
+        nacks.arrived(start, 1, false);
+        nacks.arrived(start, 3, false);
+        let rtt = Duration::from_millis(240);
+        let asked: Vec<u64> = (0..600).filter(|ms| !nacks.due(at(start, *ms), rtt).0.is_empty()).collect();
+        assert_eq!(asked, [4, 64, 379]);
     }
 
     #[test]

@@ -30,6 +30,10 @@ const KEYFRAME_PAUSE: Duration = Duration::from_millis(300);
 const ASSUMED_RTT: Duration = Duration::from_millis(100);
 /// A packet is not sent again sooner, however short the round trip.
 const LEAST_REPEAT_PAUSE: Duration = Duration::from_millis(10);
+/// With a longer round trip, a lost retransmission costs too much, so each is sent twice if at most [`TWICE`] are
+/// requested at once.
+const LONG_PATH: Duration = Duration::from_millis(150);
+const TWICE: usize = 8;
 /// The target is reported anew when it differs by this share.
 const TARGET_STEP: f64 = 0.02;
 /// Events that may wait. When full the oldest goes: it is the most outdated.
@@ -194,11 +198,16 @@ impl Sender {
     pub fn on_nack(&mut self, now: Instant, nack: &TransportLayerNack) {
         let pause = self.rtt().unwrap_or(ASSUMED_RTT).max(LEAST_REPEAT_PAUSE);
         let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == nack.media_ssrc) else { return };
+        let mut accepted = Vec::new();
         for sequence in nack.nacks.iter().flat_map(|pair| pair.into_iter()) {
             self.stats.nacked += 1;
-            if self.repeats.len() < QUEUED_REPEATS && stream.may_repeat(now, sequence, pause) {
-                self.repeats.push_back((nack.media_ssrc, sequence));
+            if self.repeats.len() + accepted.len() < QUEUED_REPEATS && stream.may_repeat(now, sequence, pause) {
+                accepted.push((nack.media_ssrc, sequence));
             }
+        }
+        self.repeats.extend(&accepted);
+        if pause >= LONG_PATH && accepted.len() <= TWICE && !self.estimator.congested() {
+            self.repeats.extend(&accepted);
         }
         self.process(now);
     }

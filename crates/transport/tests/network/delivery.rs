@@ -140,6 +140,37 @@ fn an_outage_of_five_seconds_ends_with_one_keyframe() {
 }
 
 #[test]
+fn packets_lost_in_an_outage_delay_nothing() {
+    for seed in 0..6 {
+        let mut world = World::pair(Path::default(), Plan { wanted: 1_700_000, ..Plan::default() }, seed);
+        let gone = Path { loss: Loss::Random(1.0), ..Path::default() };
+        world.change_both_at(5.0, &gone, &gone);
+        world.change_both_at(6.0, &Path::default(), &Path::default());
+        world.run_until(12.0);
+        let flow = &world.flows[0];
+        let after = flow.frames.iter().skip_while(|f| f.0 < 5 * 30 + 5);
+        let slowest = after.map(|f| f.1).max().unwrap();
+        assert!(slowest < ms(100), "{seed}: {slowest:?}");
+        assert_eq!(flow.plis.len(), 1, "{seed}");
+    }
+}
+
+#[test]
+fn loss_on_a_long_path_is_repaired_by_the_first_retransmission() {
+    for seed in 0..6 {
+        let path = Path { delay: ms(125), ..lossy(0.02) };
+        let plan = Plan { wanted: 1_700_000, ..Plan::default() };
+        let mut world = World::new(path.clone(), path, &[plan], seed);
+        world.run_until(30.0);
+        let flow = &world.flows[0];
+        let late = flow.frames.iter().skip(60).filter(|f| f.1 > ms(500)).count();
+        assert!(late <= 12, "{seed}: {late} of {}", flow.frames.len());
+        let stats = flow.sender.stats();
+        assert!(stats.retransmitted_packets * 12 < stats.packets_sent, "{seed}: {stats:?}");
+    }
+}
+
+#[test]
 fn audio_does_not_wait_behind_video() {
     for seed in 0..5 {
         let path = Path { rate: Some(1_200_000), ..Path::default() };

@@ -2,7 +2,7 @@
 
 use crate::world::{Plan, World};
 use std::time::Duration;
-use testkit::net::{Loss, Path};
+use testkit::net::{Loss, Path, Walk};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -115,6 +115,68 @@ fn jitter_is_not_taken_for_a_queue() {
             let mean = world.flows[0].mean_target(5.0, 30.0);
             assert!(mean > 1_600_000.0, "{reorder} {seed}: {mean}");
         }
+    }
+}
+
+/// A delay of 10 ms plus up to `most` ms, with a new value every 100 ms.
+fn varying(most: u64) -> Path {
+    Path { delay: ms(10), walk: Some(Walk { most: ms(most), every: ms(100) }), ..Path::default() }
+}
+
+#[test]
+fn a_slowly_varying_delay_is_not_mistaken_for_a_queue() {
+    for most in [20, 40, 80] {
+        for seed in 0..10 {
+            let path = varying(most);
+            let mut world = World::new(path.clone(), path, &[Plan { wanted: 1_700_000, ..Plan::default() }], seed);
+            world.run_until(30.0);
+            let goodput = world.flows[0].goodput(10.0, 30.0);
+            assert!(goodput > 1_450_000.0, "{most} {seed}: {goodput}");
+        }
+    }
+}
+
+#[test]
+fn a_slowly_varying_delay_does_not_hide_a_queue() {
+    for (capacity, most, bound) in [(2_000_000, 40, ms(80)), (1_000_000, 80, ms(170))] {
+        for seed in 0..6 {
+            let path = Path { rate: Some(capacity), ..varying(most) };
+            let mut world = World::new(path, varying(most), &[Plan::default()], seed);
+            world.run_until(40.0);
+            let flow = &world.flows[0];
+            let share = flow.goodput(10.0, 40.0) / capacity as f64;
+            assert!(share > 0.65, "{capacity} {seed}: {share}");
+            let rare = flow.queue_quantile(10.0, 40.0, 0.95);
+            assert!(rare < bound, "{capacity} {seed}: {rare:?}");
+        }
+    }
+}
+
+#[test]
+fn a_full_path_is_recognised_without_a_queue() {
+    for capacity in [500_000, 1_000_000, 2_000_000] {
+        for seed in 0..6 {
+            let mut world = World::pair(narrow(capacity), Plan { wanted: 3_000_000, ..Plan::default() }, seed);
+            world.run_until(40.0);
+            let flow = &world.flows[0];
+            let rare = flow.queue_quantile(10.0, 40.0, 0.95);
+            assert!(rare < ms(50), "{capacity} {seed}: {rare:?}");
+            let share = flow.mean_target(10.0, 40.0) / capacity as f64;
+            assert!(share > 0.86, "{capacity} {seed}: {share}");
+        }
+    }
+}
+
+#[test]
+fn a_short_interruption_does_not_count_as_loss() {
+    for seed in 0..6 {
+        let mut world = World::pair(Path::default(), Plan { wanted: 1_700_000, ..Plan::default() }, seed);
+        let gone = Path { loss: Loss::Random(1.0), ..Path::default() };
+        world.change_both_at(10.0, &gone, &gone);
+        world.change_both_at(10.3, &Path::default(), &Path::default());
+        world.run_until(16.0);
+        let goodput = world.flows[0].goodput(11.0, 16.0);
+        assert!(goodput > 1_550_000.0, "{seed}: {goodput}");
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::twcc::{Recorder, TWCC_ID};
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
+use media::jitter::VideoBuffer;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ const AUDIO_RATE: u64 = (AUDIO_BYTES as u64 + 20) * 8 * 50;
 const OVERHEAD: usize = 38;
 const FRAME_EVERY: Duration = Duration::from_micros(33_333);
 const AUDIO_EVERY: Duration = Duration::from_millis(20);
+/// Frames that come at once are thrown away if there are more, like the engine's queue to its decoder.
+const DECODE_QUEUE: usize = 16;
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
@@ -48,6 +51,10 @@ pub(crate) struct Plan {
     pub(crate) report_every: Duration,
     /// The sender's timers are up to this late.
     pub(crate) late_timers: Duration,
+    /// The encoder follows the target with this time constant.
+    pub(crate) lag: Duration,
+    /// Frames go on to a jitter buffer, which may ask for keyframes.
+    pub(crate) shows: bool,
 }
 
 impl Default for Plan {
@@ -59,6 +66,8 @@ impl Default for Plan {
             follows: true,
             report_every: Duration::from_millis(50),
             late_timers: Duration::ZERO,
+            lag: Duration::ZERO,
+            shows: false,
         }
     }
 }
@@ -82,6 +91,8 @@ pub(crate) struct Flow {
     back: Link<Answer>,
     random: Random,
     keyframe: bool,
+    /// bit/s that the encoder makes.
+    rate: f64,
     next_frame: Instant,
     next_audio: Instant,
     next_report: Instant,
@@ -98,6 +109,13 @@ pub(crate) struct Flow {
     sent_at: Vec<Instant>,
     audio_at: Vec<Instant>,
     received: u64,
+    buffer: VideoBuffer,
+    /// The picture cannot go on without a keyframe.
+    stuck: bool,
+    /// When each frame was taken from the camera, and when it was shown.
+    pub(crate) shown: Vec<(Duration, Duration)>,
+    /// Frames thrown away because too many came at once.
+    pub(crate) overruns: u32,
 }
 
 pub(crate) struct World {
@@ -126,6 +144,13 @@ impl World {
 
     pub(crate) fn at(&self, seconds: f64) -> Instant {
         self.start + Duration::from_secs_f64(seconds)
+    }
+
+    /// From then on the path has other properties, those of the way back included.
+    pub(crate) fn change_both_at(&mut self, seconds: f64, path: &Path, back: &Path) {
+        let at = self.at(seconds);
+        self.forward.change_at(at, path.clone());
+        self.flows.iter_mut().for_each(|flow| flow.back.change_at(at, back.clone()));
     }
 
     /// Lets time pass until so many seconds after the start.
@@ -181,6 +206,7 @@ impl Flow {
         receiver.add_stream(RecvStream { ssrc: VIDEO, kind: RecvKind::Video, payload_types, rtx });
         let payload_types = vec![(AUDIO_PT, StreamKind::Audio)];
         receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None });
+        let rate = plan.start_bitrate as f64;
         let mut random = Random::new(seed);
         let offset = FRAME_EVERY.mul_f64(random.unit());
         let next_report = start + plan.report_every.mul_f64(0.7);
@@ -193,6 +219,7 @@ impl Flow {
             back: Link::new(back, seed),
             random,
             keyframe: true,
+            rate,
             next_frame: start + offset,
             next_audio: start,
             next_report,
@@ -207,6 +234,10 @@ impl Flow {
             sent_at: Vec::new(),
             audio_at: Vec::new(),
             received: 0,
+            buffer: VideoBuffer::new(),
+            stuck: true,
+            shown: Vec::new(),
+            overruns: 0,
         }
     }
 
@@ -251,7 +282,7 @@ impl Flow {
     fn poll_timeout(&self) -> Option<Instant> {
         let own = [self.next_frame, self.next_audio, self.next_report].into_iter();
         let sender = self.sender.poll_timeout().map(|due| due + self.late);
-        let others = [sender, self.receiver.poll_timeout(), self.back.poll_timeout()];
+        let others = [sender, self.receiver.poll_timeout(), self.back.poll_timeout(), self.buffer.poll_timeout()];
         own.chain(others.into_iter().flatten()).min()
     }
 
@@ -283,6 +314,7 @@ impl Flow {
         self.receiver.handle_timeout(now);
         self.events();
         self.collect(now, start);
+        self.show(now, start);
     }
 
     fn arrived(&mut self, now: Instant, packet: &Packet) {
@@ -321,7 +353,9 @@ impl Flow {
         let target = self.sender.target_bitrate().saturating_sub(AUDIO_RATE).min(self.plan.wanted);
         let rate = if self.plan.follows { target } else { self.plan.wanted };
         // Headers of RTP and payload take about 3 %.
-        let mean = rate as f64 * FRAME_EVERY.as_secs_f64() / 8.0 * 0.97;
+        let share = FRAME_EVERY.as_secs_f64() / (FRAME_EVERY + self.plan.lag).as_secs_f64();
+        self.rate += (rate as f64 - self.rate) * share;
+        let mean = self.rate * FRAME_EVERY.as_secs_f64() / 8.0 * 0.97;
         let size = mean * (0.8 + 0.4 * self.random.unit()) * if self.keyframe { 5.0 } else { 1.0 };
         let (codec, keyframe) = (self.plan.codec, self.keyframe);
         let frame = EncodedFrame {
@@ -342,7 +376,37 @@ impl Flow {
         }
     }
 
+    /// Between the connection and the decoder, as the engine has it.
+    fn arrive(&mut self, now: Instant, start: Instant, arrived: Vec<EncodedFrame>) {
+        if arrived.len() > DECODE_QUEUE {
+            self.overruns += 1;
+            (self.buffer, self.stuck) = (VideoBuffer::new(), true);
+            self.receiver.request_keyframe(now, VIDEO);
+            return;
+        }
+        for frame in arrived {
+            self.show(now, start);
+            self.buffer.push(now, frame);
+            if self.buffer.needs_keyframe() {
+                self.overruns += u32::from(!self.stuck);
+                self.stuck = true;
+                self.receiver.request_keyframe(now, VIDEO);
+            }
+        }
+    }
+
+    fn show(&mut self, now: Instant, start: Instant) {
+        while let Some(frame) = self.buffer.pop(now) {
+            self.stuck &= !frame.keyframe;
+            if !self.stuck {
+                let captured = Duration::from_micros(u64::from(frame.rtp_timestamp) * 1000 / 90);
+                self.shown.push((captured, now - start));
+            }
+        }
+    }
+
     fn collect(&mut self, now: Instant, start: Instant) {
+        let mut arrived = Vec::new();
         while let Some((ssrc, frame)) = self.receiver.poll_frame() {
             assert_eq!(ssrc, VIDEO);
             let number = frame.rtp_timestamp / 3000;
@@ -351,7 +415,12 @@ impl Flow {
             assert!(frame.keyframe || last.is_some_and(|last| last + 1 == number), "{last:?} then {number}");
             self.frames.push((number, now - self.sent_at[number as usize]));
             self.received += frame.data.len() as u64;
+            if self.plan.shows {
+                let rtp_timestamp = ((self.sent_at[number as usize] - start).as_micros() * 90 / 1000) as u32;
+                arrived.push(EncodedFrame { rtp_timestamp, ..frame });
+            }
         }
+        self.arrive(now, start, arrived);
         while let Some((ssrc, packet)) = self.receiver.poll_audio() {
             assert_eq!(ssrc, AUDIO);
             let number = packet.rtp_timestamp / 960;

@@ -1,5 +1,5 @@
-//! Groups of packets that left together, and how their spacing changed on the way: draft-ietf-rmcat-gcc-02
-//! sections 5.2 and 5.3.
+//! Inter-arrival times: groups of packets that were sent together, and how their spacing changed on the path
+//! (draft-ietf-rmcat-gcc-02 sections 5.2 and 5.3).
 
 use crate::arrival::{Arrival, RemoteMicros};
 use std::time::{Duration, Instant};
@@ -33,12 +33,12 @@ pub(crate) struct Delta {
 
 /// Gathers arrivals into groups.
 #[derive(Debug, Default)]
-pub(crate) struct Groups {
+pub(crate) struct InterArrival {
     current: Option<Group>,
     previous: Option<Group>,
 }
 
-impl Groups {
+impl InterArrival {
     /// Takes the next arrival; gives a delta when a group is complete.
     pub(crate) fn add(&mut self, arrival: &Arrival) -> Option<Delta> {
         let Some(current) = &mut self.current else {
@@ -62,7 +62,7 @@ impl Groups {
 
     /// Begins anew after an interruption.
     pub(crate) fn reset(&mut self) {
-        *self = Groups::default();
+        *self = InterArrival::default();
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_growing_queue_shows_as_positive_deltas() {
         let start = Instant::now();
-        let mut groups = Groups::default();
+        let mut groups = InterArrival::default();
         let deltas: Vec<Delta> =
             (0..10).filter_map(|i| groups.add(&arrival(start, i * 20, 50 + i as i64 * 25))).collect();
         assert_eq!(deltas.len(), 8);
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn packets_let_go_together_are_one_group() {
         let start = Instant::now();
-        let mut groups = Groups::default();
+        let mut groups = InterArrival::default();
         groups.add(&arrival(start, 0, 50));
         groups.add(&arrival(start, 20, 100));
         // Held until 100 with the one before.

@@ -1,0 +1,230 @@
+//! Figures of the estimate over many seeds, before and after a change of it: `cargo bench -p transport --bench study`.
+
+#[path = "../tests/network/twcc.rs"]
+mod twcc;
+#[path = "../tests/network/world.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod world;
+
+use crate::world::{Flow, Plan, World};
+use std::time::Duration;
+use testkit::net::{Loss, Path, Walk};
+
+const SEEDS: u64 = 20;
+/// A picture that stands longer is frozen: what WebRTC's statistics call a freeze at 30 frames a second.
+const FREEZE: f64 = 0.183;
+const PERIOD: f64 = 1.0 / 30.0;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn seconds(of: Duration) -> f64 {
+    of.as_secs_f64()
+}
+
+/// What one flow of one seed showed.
+#[derive(Default, Clone)]
+struct Seen {
+    rate: f64,
+    target: f64,
+    queue: [f64; 3],
+    latency: [f64; 3],
+    frozen: f64,
+    fps: f64,
+    overruns: f64,
+    plis: f64,
+}
+
+fn quantiles(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    let at = |q: f64| values.get((values.len().saturating_sub(1) as f64 * q) as usize).copied().unwrap_or(0.0);
+    [at(0.5), at(0.95), at(1.0)]
+}
+
+fn see(flow: &Flow, from: f64, to: f64) -> Seen {
+    let shown: Vec<(f64, f64)> = flow.shown.iter().map(|s| (seconds(s.0), seconds(s.1))).collect();
+    let within: Vec<(f64, f64)> = shown.iter().copied().filter(|s| (from..to).contains(&s.1)).collect();
+    // The pauses before the first and after the last picture count.
+    let edges = [from].into_iter().chain(within.iter().map(|s| s.1)).chain([to]).collect::<Vec<f64>>();
+    let gaps = edges.windows(2).map(|w| w[1] - w[0]);
+    Seen {
+        rate: flow.goodput(from, to) / 1e3,
+        target: flow.mean_target(from, to) / 1e3,
+        queue: quantiles(flow.samples_between(from, to).map(|s| seconds(s.queue) * 1e3).collect()),
+        latency: quantiles(within.iter().map(|s| (s.1 - s.0) * 1e3).collect()),
+        frozen: gaps.filter(|gap| *gap > FREEZE).map(|gap| gap - PERIOD).fold(0.0, |sum, gap| sum + gap),
+        fps: within.len() as f64 / (to - from),
+        overruns: f64::from(flow.overruns),
+        plis: flow.plis.len() as f64,
+    }
+}
+
+fn row(name: &str, all: &[Seen], more: &str) {
+    let mean = |of: &dyn Fn(&Seen) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+    let least = all.iter().map(|s| s.rate).fold(f64::MAX, f64::min);
+    let most = all.iter().map(|s| s.frozen).fold(0.0, f64::max);
+    println!(
+        "{name:28} {:5.0} ({least:4.0}) {:5.0} | {:4.0} {:4.0} {:5.0} | {:4.0} {:4.0} {:5.0} | {:4.2} ({most:4.2}) {:4.1} {:4.1} {:4.1} {more}",
+        mean(&|s| s.rate),
+        mean(&|s| s.target),
+        mean(&|s| s.queue[0]),
+        mean(&|s| s.queue[1]),
+        mean(&|s| s.queue[2]),
+        mean(&|s| s.latency[0]),
+        mean(&|s| s.latency[1]),
+        mean(&|s| s.latency[2]),
+        mean(&|s| s.frozen),
+        mean(&|s| s.fps),
+        mean(&|s| s.overruns),
+        mean(&|s| s.plis),
+    );
+}
+
+fn plan(wanted: u64) -> Plan {
+    Plan { wanted, shows: true, ..Plan::default() }
+}
+
+/// The same path both ways, without the limit on the way back.
+fn both(path: &Path, wanted: u64, seed: u64) -> World {
+    World::new(path.clone(), Path { rate: None, ..path.clone() }, &[plan(wanted)], seed)
+}
+
+fn steady(name: &str, path: Path, wanted: u64) {
+    let all: Vec<Seen> = (0..SEEDS)
+        .map(|seed| {
+            let mut world = both(&path, wanted, seed);
+            world.run_until(42.0);
+            see(&world.flows[0], 10.0, 40.0)
+        })
+        .collect();
+    row(name, &all, "");
+}
+
+/// A clean path begins to jitter, or has from the start.
+fn begins(name: &str, since: f64, walk: Option<Walk>) {
+    let clean = Path { delay: ms(10), ..Path::default() };
+    let path = Path { walk, ..clean.clone() };
+    let all: Vec<Seen> = (0..SEEDS)
+        .map(|seed| {
+            let mut world = both(if since > 0.0 { &clean } else { &path }, 1_700_000, seed);
+            world.change_both_at(since, &path, &path);
+            world.run_until(since + 12.0);
+            see(&world.flows[0], since, since + 10.0)
+        })
+        .collect();
+    row(name, &all, "");
+}
+
+fn outage(lasts: f64) {
+    let path = Path { delay: ms(25), ..Path::default() };
+    let gone = Path { loss: Loss::Random(1.0), ..path.clone() };
+    let mut settled = Vec::new();
+    let all: Vec<Seen> = (0..SEEDS)
+        .map(|seed| {
+            let mut world = both(&path, 1_700_000, seed);
+            world.change_both_at(20.0, &gone, &gone);
+            world.change_both_at(20.0 + lasts, &path, &path);
+            world.run_until(42.0);
+            let flow = &world.flows[0];
+            let usual = see(flow, 10.0, 20.0).latency[0] / 1e3;
+            let slow = flow.shown.iter().filter(|s| seconds(s.1 - s.0) > usual + 0.03 && seconds(s.1) > 20.0);
+            settled.push(slow.map(|s| seconds(s.1)).fold(20.0, f64::max) - 20.0);
+            see(flow, 19.5, 40.0)
+        })
+        .collect();
+    let rates: Vec<f64> = settled;
+    let [median, _, most] = quantiles(rates);
+    row(&format!("outage {lasts} s"), &all, &format!("latency settled after {median:.1} s, at most {most:.1}"));
+}
+
+fn drop(name: &str, base: Path, plan: Plan) {
+    let path = |rate| Path { rate: Some(rate), ..base.clone() };
+    let back = base.clone();
+    let (mut low, mut back_after, mut settling) = (Vec::new(), Vec::new(), Vec::new());
+    for seed in 0..SEEDS {
+        let mut world = World::new(path(2_500_000), back.clone(), std::slice::from_ref(&plan), seed);
+        world.change_both_at(15.0, &path(500_000), &back);
+        world.change_both_at(35.0, &path(2_500_000), &back);
+        world.run_until(52.0);
+        let flow = &world.flows[0];
+        low.push(see(flow, 17.0, 35.0));
+        settling.push(see(flow, 14.5, 18.0));
+        let goal = 0.8 * flow.goodput(8.0, 15.0);
+        let reached = (0..150).map(|i| f64::from(i) * 0.1).find(|at| flow.goodput(35.0 + at, 36.0 + at) > goal);
+        back_after.push(reached.map_or(15.0, |at| at + 0.5));
+    }
+    row(&format!("{name}, 14.5-18 s"), &settling, "");
+    let [median, _, most] = quantiles(back_after);
+    row(&format!("{name}, 17-35 s"), &low, &format!("80 % back after {median:.1} s, at most {most:.1}"));
+}
+
+fn shared(name: &str, path: Path, plans: &[Plan]) {
+    let (mut all, mut shares, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+    for seed in 0..SEEDS {
+        let mut world = World::new(path.clone(), Path::default(), plans, seed);
+        world.run_until(62.0);
+        let rates: Vec<f64> = world.flows.iter().map(|f| f.goodput(20.0, 60.0)).collect();
+        sums.push(rates.iter().sum::<f64>() / 1e3);
+        shares.push(rates.iter().copied().fold(f64::MAX, f64::min) / rates.iter().sum::<f64>());
+        all.extend(world.flows.iter().map(|flow| see(flow, 20.0, 60.0)));
+    }
+    let least = shares.iter().copied().fold(f64::MAX, f64::min);
+    let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+    let sum = sums.iter().sum::<f64>() / sums.len() as f64;
+    row(name, &all, &format!("smaller share {mean:.2} (least {least:.2}), sum {sum:.0}"));
+}
+
+fn main() {
+    let only = std::env::args().skip(1).find(|a| !a.starts_with("--"));
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    println!(
+        "{:28} rate (least) target | queue 50/95/100 % | latency 50/95/100 % | frozen (most) fps, overruns, keyframe requests; kbit/s, ms, s",
+        ""
+    );
+    let far = Path { delay: ms(25), ..Path::default() };
+    let walk = |most| Some(Walk { most: ms(most), every: ms(100) });
+    let narrow = |rate| Path { rate: Some(rate), ..far.clone() };
+    let cases = [
+        ("clean", Path::default(), 1_700_000),
+        ("loss 5 %", Path { loss: Loss::Random(0.05), ..far.clone() }, 1_700_000),
+        ("walk 80", Path { delay: ms(10), walk: walk(80), ..Path::default() }, 1_700_000),
+        ("walk 40", Path { delay: ms(10), walk: walk(40), ..Path::default() }, 1_700_000),
+        ("rtt 250", Path { delay: ms(125), ..Path::default() }, 1_700_000),
+        ("rtt 250, loss 2 %", Path { delay: ms(125), loss: Loss::Random(0.02), ..Path::default() }, 1_700_000),
+        ("1000 kb/s", narrow(1_000_000), 1_700_000),
+        ("1000 kb/s, rtt 250", Path { delay: ms(125), ..narrow(1_000_000) }, 1_700_000),
+        ("500 kb/s", narrow(500_000), 1_700_000),
+        ("2000 kb/s", narrow(2_000_000), 2_500_000),
+        ("2000 kb/s, walk 40", Path { walk: walk(40), ..narrow(2_000_000) }, 2_500_000),
+        ("1000 kb/s, walk 80", Path { walk: walk(80), ..narrow(1_000_000) }, 1_700_000),
+        ("1200 kb/s, queue 1 s", Path { queue: ms(1000), ..narrow(1_200_000) }, 1_700_000),
+        ("2000 kb/s, loss 5 %", Path { loss: Loss::Random(0.05), ..narrow(2_000_000) }, 2_500_000),
+    ];
+    for (name, path, most) in cases {
+        if wanted(name) {
+            steady(name, path, most);
+        }
+    }
+    if wanted("walk") {
+        begins("walk 80, first 10 s", 0.0, walk(80));
+        begins("walk 80 begins, 10 s", 15.0, walk(80));
+    }
+    if wanted("outage") {
+        outage(1.0);
+        outage(0.3);
+    }
+    if wanted("drop") {
+        drop("drop", far.clone(), plan(1_700_000));
+        drop("drop, slow encoder", far.clone(), Plan { lag: ms(300), ..plan(1_700_000) });
+        drop("drop, queue 1 s", Path { queue: ms(1000), ..far.clone() }, plan(1_700_000));
+        drop("drop, walk 80", Path { walk: walk(80), ..far.clone() }, plan(1_700_000));
+    }
+    if wanted("two") {
+        let equal = [plan(1_700_000), plan(1_700_000)];
+        shared("two on 2000 kb/s", narrow(2_000_000), &equal);
+        shared("two on 2000 kb/s, walk 40", Path { walk: walk(40), ..narrow(2_000_000) }, &equal);
+        let stubborn = Plan { follows: false, ..plan(700_000) };
+        shared("two, one of 700 kb/s always", narrow(2_000_000), &[plan(1_700_000), stubborn]);
+    }
+}

@@ -1,0 +1,118 @@
+//! Spare capacity, seen without probes: each frame leaves as a burst, faster than the estimate, and arrives at the rate
+//! of the bottleneck. While the bursts arrive no faster than the estimate, a probe would find nothing.
+
+use crate::arrival::{Arrival, RemoteMicros};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Packets sent within this time of the previous one belong to its burst.
+const APART: Duration = Duration::from_millis(4);
+/// Number of bursts that are kept.
+const BURSTS: usize = 12;
+/// With fewer fast bursts there is no result.
+const LEAST_BURSTS: usize = 6;
+/// Resolution of the reports in microseconds: the shortest time in which a burst can arrive.
+const LEAST_MICROS: i64 = 250;
+/// A burst counts only if it left faster than this multiple of the estimate.
+const FASTER: f64 = 1.4;
+/// There is spare capacity if bursts arrive faster than this multiple of the estimate.
+const SPARE: f64 = 1.25;
+/// Growth ends at this share of the rate at which bursts arrive, before a queue builds.
+const BELOW: f64 = 0.94;
+
+/// The newest bursts.
+#[derive(Debug, Default)]
+pub(crate) struct Bursts {
+    current: Option<Burst>,
+    /// Rates at which each burst left and arrived, in bit/s.
+    past: VecDeque<(f64, f64)>,
+}
+
+#[derive(Debug)]
+struct Burst {
+    first_sent: Instant,
+    last_sent: Instant,
+    first_arrived: RemoteMicros,
+    last_arrived: RemoteMicros,
+    /// Bytes without the first packet.
+    bytes: usize,
+}
+
+impl Bursts {
+    /// Takes the next arrival.
+    pub(crate) fn add(&mut self, arrival: &Arrival) {
+        if let Some(burst) = &mut self.current
+            && arrival.sent >= burst.last_sent
+            && arrival.sent - burst.last_sent <= APART
+        {
+            burst.last_sent = arrival.sent;
+            burst.last_arrived = burst.last_arrived.max(arrival.arrived);
+            burst.bytes += arrival.size;
+            return;
+        }
+        let (sent, arrived) = (arrival.sent, arrival.arrived);
+        let next = Burst { first_sent: sent, last_sent: sent, first_arrived: arrived, last_arrived: arrived, bytes: 0 };
+        if let Some(burst) = self.current.replace(next).filter(|burst| burst.bytes > 0) {
+            if self.past.len() == BURSTS {
+                self.past.pop_front();
+            }
+            let sending = (burst.last_sent - burst.first_sent).as_micros() as f64;
+            let arriving = (burst.last_arrived - burst.first_arrived).max(LEAST_MICROS) as f64;
+            let bits = burst.bytes as f64 * 8e6;
+            self.past.push_back((bits / sending.max(1.0), bits / arriving));
+        }
+    }
+
+    /// Whether the path carries more than `estimate`; `None` while too few bursts left fast enough to tell.
+    pub(crate) fn spare(&self, estimate: f64) -> Option<bool> {
+        self.through(estimate).map(|through| through > SPARE * estimate)
+    }
+
+    /// The rate at which growth ends, in bit/s.
+    pub(crate) fn limit(&self, estimate: f64) -> Option<f64> {
+        self.through(estimate).map(|through| BELOW * through)
+    }
+
+    /// The median rate at which fast bursts arrived.
+    fn through(&self, estimate: f64) -> Option<f64> {
+        let fast = self.past.iter().filter(|(left, _)| *left > FASTER * estimate);
+        let mut through: Vec<f64> = fast.map(|(_, through)| *through).collect();
+        through.sort_by(f64::total_cmp);
+        (through.len() >= LEAST_BURSTS).then(|| through[through.len() / 2])
+    }
+
+    /// Forgets the bursts before an interruption.
+    pub(crate) fn reset(&mut self) {
+        *self = Bursts::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of three packets that leave at 2.5 Mbit/s over a path of this capacity.
+    fn run(capacity: f64) -> Bursts {
+        let start = Instant::now();
+        let mut bursts = Bursts::default();
+        for i in 0..60 {
+            let (frame, packet) = (i / 3 * 33_333, i % 3);
+            let sent = start + Duration::from_micros(frame + packet * 3_200);
+            let arrived = frame as i64 + packet as i64 * (8e9 / capacity.min(2.5e6)) as i64;
+            bursts.add(&Arrival { sent, arrived, size: 1000, cluster: None });
+        }
+        bursts
+    }
+
+    #[test]
+    fn a_full_path_stretches_bursts() {
+        assert_eq!(run(1.0e6).spare(0.9e6), Some(false));
+        assert_eq!(run(8.0e6).spare(0.9e6), Some(true));
+    }
+
+    #[test]
+    fn bursts_no_faster_than_the_estimate_say_nothing() {
+        assert_eq!(run(8.0e6).spare(2.5e6), None);
+        assert_eq!(Bursts::default().spare(1e6), None);
+    }
+}
