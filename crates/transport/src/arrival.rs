@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) arrivals: Vec<Arrival>,
     /// Packets newly known to be lost.
     pub(crate) lost: usize,
+    /// Number of runs of consecutive lost packets among them.
+    pub(crate) lost_runs: usize,
     /// Clusters of the newly lost.
     pub(crate) lost_of_clusters: Vec<ClusterId>,
     /// Packets formerly reported lost that arrived after all.

@@ -39,7 +39,8 @@ impl Throughput {
 
     /// Time between the newest arrival so far and this one, on the far side's clock.
     pub(crate) fn since_newest(&self, arrival: Option<&Arrival>) -> Duration {
-        let micros = arrival.filter(|_| self.first.is_some()).map_or(0, |arrival| arrival.arrived - self.newest);
+        let micros =
+            arrival.filter(|_| self.first.is_some()).map_or(0, |arrival| arrival.arrived.saturating_sub(self.newest));
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 

@@ -57,7 +57,7 @@ impl Bursts {
                 self.past.pop_front();
             }
             let sending = (burst.last_sent - burst.first_sent).as_micros() as f64;
-            let arriving = (burst.last_arrived - burst.first_arrived).max(LEAST_MICROS) as f64;
+            let arriving = burst.last_arrived.saturating_sub(burst.first_arrived).max(LEAST_MICROS) as f64;
             let bits = burst.bytes as f64 * 8e6;
             self.past.push_back((bits / sending.max(1.0), bits / arriving));
         }

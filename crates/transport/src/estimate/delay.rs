@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const BASE_WINDOW: Duration = Duration::from_secs(10);
 /// Only the part of the delay that is present throughout this time is standing.
 const WINDOW: Duration = Duration::from_millis(500);
+/// Most reports kept of that time: about twice as many as an honest receiver sends. When full the oldest is dropped.
+const RECENT: usize = 64;
 /// Number of windows whose swing (longest minus shortest delay) determines the jitter.
 const SWINGS: usize = 12;
 /// The jitter is zero until there are this many.
@@ -71,7 +73,9 @@ impl QueueDelay {
         let base = self.base.into_iter().chain(self.former_base).min().unwrap_or(shortest);
         self.swing(now, shortest);
         self.recent.push_back((now, shortest));
-        while self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW) {
+        while self.recent.len() > RECENT
+            || self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW)
+        {
             self.recent.pop_front();
         }
         let stood = self.recent.iter().map(|(_, delay)| *delay).min().unwrap_or(shortest) - base;

@@ -140,6 +140,11 @@ impl Estimator {
     }
 
     /// Share of packets lost lately, 0..1.
+    /// Share of packets that the path loses at any rate, 0..1.
+    pub(crate) fn inherent_loss(&self) -> f64 {
+        self.loss.inherent()
+    }
+
     pub(crate) fn loss(&self) -> f64 {
         self.loss.loss()
     }
@@ -163,7 +168,8 @@ impl Estimator {
             // What an interruption or a full queue swallowed says nothing about the path's own loss.
             self.loss.begin_window(now);
         } else {
-            let tally = Tally { lost: report.lost, arrived: report.arrivals.len(), late: report.late };
+            let tally =
+                Tally { lost: report.lost, arrived: report.arrivals.len(), late: report.late, runs: report.lost_runs };
             self.loss.add(now, tally, sent.min(self.target()), self.rate.estimate(), rtt);
         }
         if !self.probed(now, report) {

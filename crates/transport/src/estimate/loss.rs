@@ -12,6 +12,10 @@ const SUSPICIOUS: f64 = 0.08;
 const HARMLESS: f64 = 0.05;
 /// A trial sends this much of the rate before it, or what got through if that is less.
 const TRIAL: f64 = 0.8;
+/// Packets are often lost in bursts, and one burst in a window is no rate. So a judgement needs this many bursts, unless
+/// [`LONGEST_WINDOW`] has passed.
+const BURSTS: usize = 4;
+const LONGEST_WINDOW: Duration = Duration::from_millis(2500);
 /// A judgement needs so many packets over so long.
 const WINDOW: Duration = Duration::from_millis(500);
 const WINDOW_PACKETS: usize = 30;
@@ -52,6 +56,8 @@ pub(crate) struct LossBound {
     /// Loss that the path has at any rate, 0..1.
     inherent: f64,
     lost: usize,
+    /// Bursts in which they were lost.
+    bursts: usize,
     arrived: usize,
     window_began: Instant,
     last: f64,
@@ -60,7 +66,16 @@ pub(crate) struct LossBound {
 
 impl LossBound {
     pub(crate) fn new(now: Instant) -> Self {
-        LossBound { state: State::Calm, inherent: 0.0, lost: 0, arrived: 0, window_began: now, last: 0.0, grown: now }
+        LossBound {
+            state: State::Calm,
+            inherent: 0.0,
+            lost: 0,
+            bursts: 0,
+            arrived: 0,
+            window_began: now,
+            last: 0.0,
+            grown: now,
+        }
     }
 
     /// The bound in bit/s.
@@ -90,6 +105,7 @@ impl LossBound {
             return;
         }
         self.lost = (self.lost + tally.lost).saturating_sub(tally.late);
+        self.bursts += tally.runs;
         self.arrived += tally.arrived;
         let total = self.lost + self.arrived;
         // A trial is judged once and for all: on more.
@@ -98,19 +114,23 @@ impl LossBound {
         if passed < WINDOW * windows || total < WINDOW_PACKETS * windows as usize {
             return;
         }
+        if self.bursts < BURSTS && self.lost > 0 && passed < LONGEST_WINDOW {
+            return;
+        }
         let loss = self.lost as f64 / total as f64;
+        let burst = self.lost as f64 / self.bursts.max(1) as f64;
         self.last = loss;
         self.begin_window(now);
-        self.judge(now, loss, total, rate, rtt);
+        self.judge(now, Loss { share: loss, burst, packets: total }, rate, rtt);
         self.grow(now, loss, estimate);
     }
 
     /// Forgets the present window: what was lost in an interruption says nothing about the rate.
     pub(crate) fn begin_window(&mut self, now: Instant) {
-        (self.lost, self.arrived, self.window_began) = (0, 0, now);
+        (self.lost, self.bursts, self.arrived, self.window_began) = (0, 0, 0, now);
     }
 
-    fn judge(&mut self, now: Instant, loss: f64, packets: usize, rate: f64, rtt: Duration) {
+    fn judge(&mut self, now: Instant, Loss { share: loss, burst, packets }: Loss, rate: f64, rtt: Duration) {
         match self.state {
             State::Trying { bound, loss: before, expected, .. } => {
                 if loss > (before + expected) / 2.0 {
@@ -124,6 +144,9 @@ impl LossBound {
             State::Calm | State::Limited { .. } => {
                 let excess = loss - self.inherent;
                 let chance = 2.0 * (self.inherent * (1.0 - self.inherent) / packets as f64).sqrt();
+                // Loss in bursts varies as if there were fewer packets.
+                let bursty = (2.0 * (burst - 1.0).max(0.0) * loss * (1.0 - loss) / packets as f64).sqrt();
+                let chance = chance + 2.0 * bursty;
                 if excess > SUSPICIOUS + chance {
                     let cut = TRIAL.min(1.0 - excess);
                     let expected = (1.0 - (1.0 - loss) / cut).max(self.inherent);
@@ -147,6 +170,16 @@ impl LossBound {
     }
 }
 
+/// The loss of a window.
+#[derive(Debug, Clone, Copy)]
+struct Loss {
+    /// Share of packets lost, 0..1.
+    share: f64,
+    /// Mean number of packets lost in a row.
+    burst: f64,
+    packets: usize,
+}
+
 /// What a report says about packets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tally {
@@ -154,6 +187,8 @@ pub(crate) struct Tally {
     pub(crate) arrived: usize,
     /// Counted as lost before, arrived after all.
     pub(crate) late: usize,
+    /// Runs of consecutive lost packets.
+    pub(crate) runs: usize,
 }
 
 #[cfg(test)]
@@ -169,7 +204,7 @@ mod tests {
         for i in 0..seconds * 20 {
             let now = start + Duration::from_millis(i * 50);
             let lost = (loss_at(rate) * 100.0).round() as usize;
-            let tally = Tally { lost, arrived: 100 - lost, late: 0 };
+            let tally = Tally { lost, arrived: 100 - lost, late: 0, runs: lost };
             bound.add(now, tally, rate, estimate, Duration::from_millis(50));
             rate = bound.bound().unwrap_or(estimate).min(estimate);
             lowest = rate.min(lowest);

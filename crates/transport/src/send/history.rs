@@ -76,17 +76,21 @@ impl History {
     pub(crate) fn report(&mut self, now: Instant, reported: &[Reported]) -> Report {
         let mut report = Report::default();
         let mut newest = None;
+        let mut in_run = false;
         for &(number, arrival) in reported {
             let Some(index) = self.index(number) else {
                 self.unknown += 1;
                 continue;
             };
+            let run_begins = arrival.is_none() && !in_run;
+            in_run = arrival.is_none();
             let sent = &mut self.sent[index];
             match (sent.fate, arrival) {
                 (Fate::Arrived, _) | (Fate::Lost, None) => continue,
                 (Fate::Pending, None) => {
                     sent.fate = Fate::Lost;
                     report.lost += 1;
+                    report.lost_runs += usize::from(run_begins);
                     report.lost_of_clusters.extend(sent.cluster);
                     self.in_flight -= sent.size;
                 }
