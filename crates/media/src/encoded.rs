@@ -47,7 +47,8 @@ pub struct EncodedFrame {
     pub layer: u8,
     /// Temporal layer, 0 is the base.
     pub temporal: u8,
-    /// Sending: when the frame was captured. Receiving: when its first packet arrived.
+    /// Sending: when the frame was captured. Receiving: when the last packet arrived that the path did not lose; packets
+    /// that were repaired may have arrived later.
     pub time: Instant,
 }
 

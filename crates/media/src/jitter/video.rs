@@ -1,10 +1,14 @@
-//! Gives the frames of one video stream out in an even rhythm.
+//! Releases the frames of one video stream at even intervals.
 //!
-//! A frame's lateness is its arrival minus its RTP time. The fastest frame of the last [`WINDOW`] is the base; playing each
-//! frame so much later than the base that nearly all have come by then makes the rhythm even. That delay follows the
-//! lateness of nearly all *arrivals*: frames that come in one burst (after a retransmission, say) count once, with the
-//! first and latest of them, so that one outage does not delay all that follows. Small unevenness is let through, since
-//! a display's refresh hides it, and nothing is gained by waiting. Changes are spread out over time.
+//! A frame's lateness is its arrival minus its RTP time. The fastest frame of the last [`WINDOW`] is the base. Releasing
+//! each frame so much later than the base that nearly all have arrived by then makes the intervals even. That delay
+//! follows the lateness of nearly all *arrivals*: frames that arrive in one burst count once, with the first and latest of
+//! them, so that one outage does not delay all that follows. Small unevenness is let through, because a display's refresh
+//! hides it. Changes are spread over time.
+//!
+//! Waiting for lost packets is not the path's jitter: [`EncodedFrame::time`] is the arrival without it. It delays all
+//! frames only if many waited lately ([`REPAIRED`]), and by a bounded time. Frames that are late nevertheless are
+//! released [`APART`], so that each is seen.
 
 use super::unwrap::Unwrap32;
 use crate::encoded::EncodedFrame;
@@ -17,6 +21,20 @@ const WINDOW: Duration = Duration::from_secs(4);
 const ARRIVALS: usize = 256;
 /// The part of arrivals that should come in time.
 const IN_TIME: f64 = 0.95;
+/// The delay covers waiting for lost packets in this part of the frames of [`REPAIR_WINDOW`], up to [`REPAIR_DELAY`]. If
+/// they wait longer than twice that, it covers all but this time: a longer pause would be seen as a freeze.
+const REPAIRED: f64 = 0.92;
+const REPAIR_WINDOW: Duration = Duration::from_secs(10);
+const REPAIR_DELAY: i64 = 100_000;
+/// Frames of that time that are remembered; when full the oldest is dropped.
+const REPAIRS: usize = 512;
+/// Shortest interval between two frames, µs: less is not seen on a display of 60 Hz. At most [`APART_PART`] of the
+/// stream's own interval, so that late frames catch up.
+const APART: i64 = 16_000;
+const APART_PART: f64 = 0.75;
+/// With more frames waiting, catching up quickly is worth more than seeing each.
+const BACKLOG: usize = 8;
+const BACKLOG_APART: i64 = 4_000;
 /// Unevenness that is not worth a delay, µs.
 const LET_THROUGH: i64 = 6_000;
 /// Frames within this time of the one before belong to its burst, µs.
@@ -64,6 +82,9 @@ pub struct VideoBuffer {
     slewed: Option<i64>,
     extra: Duration,
     last_due: i64,
+    /// When the last frame was released, µs.
+    released: i64,
+    held: Duration,
     dropped: u64,
     late: u64,
 }
@@ -82,7 +103,7 @@ impl Default for VideoBuffer {
 
 impl VideoBuffer {
     /// Frames held at most.
-    pub const FRAMES: usize = 16;
+    pub const FRAMES: usize = 64;
 
     /// The longest delay that it adds on its own, beside the extra one for lip sync.
     pub const MAX_DELAY: Duration = Duration::from_millis(500);
@@ -99,6 +120,8 @@ impl VideoBuffer {
             slewed: None,
             extra: Duration::ZERO,
             last_due: i64::MIN,
+            released: i64::MIN / 2,
+            held: Duration::ZERO,
             dropped: 0,
             late: 0,
         }
@@ -108,7 +131,8 @@ impl VideoBuffer {
     pub fn push(&mut self, now: Instant, frame: EncodedFrame) {
         let media_us = self.unwrap.unwrap(frame.rtp_timestamp) * 1_000_000 / CLOCK;
         let now_us = self.micros(now);
-        if self.lateness.record(now_us, now_us - media_us) == Rhythm::Restarted {
+        let arrived_us = self.micros(now.min(frame.time));
+        if self.lateness.record(arrived_us, now_us, media_us) == Rhythm::Restarted {
             self.offset = None;
             self.last_due = i64::MIN;
             // Those that wait would by the new clock be due at some other time: they go with the first of it.
@@ -140,8 +164,10 @@ impl VideoBuffer {
         }
         self.slew(now_us); // after the look at the clock: what is due by poll_timeout's word is given
         let held = self.frames.pop_front()?;
+        let late = now_us - self.scheduled(&held) > LET_THROUGH;
         self.last_due = due;
-        let late = now_us - due > LET_THROUGH;
+        self.released = now_us;
+        self.held += now.saturating_duration_since(held.frame.time);
         self.late += u64::from(late);
         let time = if late { now } else { self.instant(due).unwrap_or(now) };
         Some(EncodedFrame { time, ..held.frame })
@@ -166,6 +192,11 @@ impl VideoBuffer {
     /// A delay on top of its own, to keep pace with the sound. Change it slowly.
     pub fn set_extra_delay(&mut self, extra: Duration) {
         self.extra = extra;
+    }
+
+    /// Sum over all frames of the time from arrival to release (getStats' `jitterBufferDelay`).
+    pub fn total_delay(&self) -> Duration {
+        self.held
     }
 
     /// Frames thrown away.
@@ -199,8 +230,17 @@ impl VideoBuffer {
     }
 
     fn due(&self, held: &Held) -> i64 {
-        let offset = self.offset.unwrap_or(0.0) as i64 + self.extra.as_micros() as i64;
-        (held.media_us + offset).max(self.last_due)
+        self.scheduled(held).max(self.last_due).max(self.released + self.apart())
+    }
+
+    /// When the frame would be released if it was in time.
+    fn scheduled(&self, held: &Held) -> i64 {
+        held.media_us + self.offset.unwrap_or(0.0) as i64 + self.extra.as_micros() as i64
+    }
+
+    fn apart(&self) -> i64 {
+        let most = if self.frames.len() > BACKLOG { BACKLOG_APART } else { APART };
+        most.min((self.lateness.last_period as f64 * APART_PART) as i64)
     }
 
     /// Moves the delay towards what is needed now.
@@ -239,6 +279,8 @@ enum Rhythm {
 #[derive(Debug, Default)]
 struct Lateness {
     arrivals: VecDeque<Arrival>,
+    /// When frames were complete, and how long each had waited for lost packets.
+    waits: VecDeque<(i64, i64)>,
     last: Option<Arrival>,
     last_period: i64,
     base: i64,
@@ -253,12 +295,16 @@ struct Arrival {
 }
 
 impl Lateness {
-    fn record(&mut self, at: i64, late: i64) -> Rhythm {
+    /// A frame arrived, and was complete at `complete`, all in µs.
+    fn record(&mut self, at: i64, complete: i64, media: i64) -> Rhythm {
+        let late = at - media;
         let before = self.last.replace(Arrival { at, late });
         let restarted = before.is_some_and(|before| late - before.late > SET_BACK || before.late - late > SET_FORWARD);
         if restarted {
             self.arrivals.clear();
+            self.waits.clear();
         }
+        self.waits.push_back((complete, complete - at));
         let burst = before.is_some_and(|before| at - before.at < BURST) && !self.arrivals.is_empty() && !restarted;
         if let (Some(before), false) = (before, restarted) {
             // the media time between two frames, smoothed
@@ -269,12 +315,18 @@ impl Lateness {
             return Rhythm::Steady;
         }
         self.arrivals.push_back(Arrival { at, late });
-        self.expire(at);
+        self.expire(at, complete);
         self.assess();
+        self.assess_repair();
         if restarted { Rhythm::Restarted } else { Rhythm::Steady }
     }
 
-    fn expire(&mut self, at: i64) {
+    fn expire(&mut self, at: i64, complete: i64) {
+        while self.waits.len() > REPAIRS
+            || self.waits.front().is_some_and(|(at, _)| complete - at > REPAIR_WINDOW.as_micros() as i64)
+        {
+            self.waits.pop_front();
+        }
         while self.arrivals.len() > ARRIVALS
             || self.arrivals.front().is_some_and(|a| at - a.at > WINDOW.as_micros() as i64)
         {
@@ -290,6 +342,17 @@ impl Lateness {
         self.base = self.sorted[0];
         let needed = self.sorted[(last as f64 * IN_TIME) as usize] - self.base - LET_THROUGH;
         self.target = self.base + needed.clamp(0, self.most());
+    }
+
+    /// Extends the delay if many frames waited for lost packets.
+    fn assess_repair(&mut self) {
+        self.sorted.clear();
+        self.sorted.extend(self.waits.iter().map(|(_, wait)| *wait));
+        self.sorted.sort_unstable();
+        let Some(last) = self.sorted.len().checked_sub(1) else { return };
+        let wait = self.sorted[(last as f64 * REPAIRED) as usize] - LET_THROUGH;
+        let covered = wait.min(REPAIR_DELAY.max(wait - REPAIR_DELAY));
+        self.target = self.target.max(self.base + covered.min(self.most()));
     }
 
     /// The longest delay: so that waiting alone never fills the buffer.
@@ -421,8 +484,53 @@ mod tests {
         let outage = |n: u64| if (300..330).contains(&n) { (330 - n) * FRAME_US } else { 0 } + 25_000;
         let shown = run(&mut buffer, 600, outage);
         assert_eq!(shown.len(), 600);
-        let after = shown.iter().filter(|s| s.n > 332).map(|s| s.latency).max().unwrap();
+        let after = shown.iter().filter(|s| s.n > 345).map(|s| s.latency).max().unwrap();
         assert!(after < 30_000, "{after} us");
+    }
+
+    /// A path of 20 ms on which every `nth` frame waits for a retransmission of 100 ms, and those behind it too.
+    fn repaired(buffer: &mut VideoBuffer, nth: u64) -> Vec<Shown> {
+        let (start, mut shown, mut complete) = (Instant::now(), Vec::new(), 0);
+        for n in 0..900 {
+            let arrival = n * FRAME_US + 20_000;
+            complete = complete.max(arrival + if n % nth == nth - 1 { 100_000 } else { 0 });
+            take(buffer, start, complete, &mut shown);
+            let now = start + Duration::from_micros(complete);
+            buffer.push(now, frame(n, n == 0, start + Duration::from_micros(arrival)));
+            while let Some(popped) = buffer.pop(now) {
+                shown.push(Shown::new(&popped, complete));
+            }
+        }
+        take(buffer, start, u64::MAX / 2, &mut shown);
+        shown
+    }
+
+    #[test]
+    fn waiting_for_few_lost_packets_delays_no_other_frame() {
+        let mut buffer = VideoBuffer::new();
+        let shown = repaired(&mut buffer, 60);
+        assert!(buffer.delay() < Duration::from_millis(2), "{:?}", buffer.delay());
+        let late = shown.iter().filter(|s| s.latency > 25_000).count();
+        assert!(late < 900 / 60 * 8, "{late}");
+    }
+
+    #[test]
+    fn waiting_for_many_lost_packets_delays_all_frames_alike() {
+        let mut buffer = VideoBuffer::new();
+        let shown = repaired(&mut buffer, 8);
+        let delay = buffer.delay();
+        assert!((Duration::from_millis(60)..Duration::from_millis(110)).contains(&delay), "{delay:?}");
+        let uneven = shown[450..].windows(2).filter(|w| (w[1].at - w[0].at - FRAME_US as i64).abs() > 15_000).count();
+        assert!(uneven < 45, "{uneven}");
+    }
+
+    #[test]
+    fn late_frames_are_released_one_by_one() {
+        let mut buffer = VideoBuffer::new();
+        let shown = run(&mut buffer, 600, |n| if n % 60 == 59 { 120_000 } else { 20_000 });
+        let least = shown.windows(2).map(|w| w[1].at - w[0].at).min();
+        assert!(least >= Some(APART), "{least:?}");
+        assert!(buffer.total_delay() > Duration::from_millis(100), "{:?}", buffer.total_delay());
     }
 
     #[test]
@@ -441,28 +549,29 @@ mod tests {
     }
 
     #[test]
-    fn the_seventeenth_frame_flushes_and_a_keyframe_goes_on() {
+    fn a_frame_too_many_flushes_and_a_keyframe_continues() {
         let (mut buffer, now) = (VideoBuffer::new(), Instant::now());
-        for n in 0..17 {
+        let full = VideoBuffer::FRAMES as u64;
+        for n in 0..=full {
             buffer.push(now, frame(n, n == 0, now));
         }
         assert!(buffer.needs_keyframe() && buffer.is_empty());
-        buffer.push(now, frame(17, false, now));
+        buffer.push(now, frame(full + 1, false, now));
         assert!(buffer.needs_keyframe() && buffer.is_empty());
-        buffer.push(now, frame(18, true, now));
+        buffer.push(now, frame(full + 2, true, now));
         assert!(!buffer.needs_keyframe());
-        assert_eq!(buffer.pop(now + Duration::from_secs(1)).map(|f| number(&f)), Some(18));
-        assert_eq!(buffer.dropped(), 18);
+        assert_eq!(buffer.pop(now + Duration::from_secs(9)).map(|f| number(&f)), Some(full + 2));
+        assert_eq!(buffer.dropped(), full + 2);
     }
 
     #[test]
     fn a_full_buffer_goes_on_from_a_keyframe_that_is_in_it() {
         let (mut buffer, now) = (VideoBuffer::new(), Instant::now());
-        for n in 0..17 {
+        for n in 0..=VideoBuffer::FRAMES as u64 {
             buffer.push(now, frame(n, n == 0 || n == 9, now));
         }
         assert!(!buffer.needs_keyframe());
-        assert_eq!(buffer.pop(now + Duration::from_secs(1)).map(|f| number(&f)), Some(9));
+        assert_eq!(buffer.pop(now + Duration::from_secs(9)).map(|f| number(&f)), Some(9));
     }
 
     #[test]

@@ -35,7 +35,8 @@ impl Packetizer {
             payload.put_u8(0xe0);
             payload.put_u16(0x8000 | self.picture_id);
             payload.put_u8(self.tl0);
-            payload.put_u8(frame.temporal.min(3) << 6);
+            // Y (RFC 7741 section 4.2): frames of the second layer depend on the base layer alone.
+            payload.put_u8(frame.temporal.min(3) << 6 | u8::from(frame.temporal == 1) << 5);
             payload.put_slice(piece);
             payloads.push(payload.freeze());
         }

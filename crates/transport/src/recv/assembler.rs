@@ -4,6 +4,7 @@ use super::segments::{Piece, Pieces, Run, Segments};
 use crate::payload::Begins;
 use bytes::{Bytes, BytesMut};
 use media::encoded::{EncodedFrame, VideoCodec};
+use std::time::Instant;
 
 /// Packets that wait for others. When full the older half goes, and a keyframe is needed.
 const PACKETS: usize = 2048;
@@ -193,6 +194,15 @@ impl Assembler {
         pieces.any(|piece| piece.part.keyframe)
     }
 
+    /// When the path had delivered what it did not lose of the frame. If it lost all, the arrival that showed so.
+    fn arrival(&self, run: &Run) -> Option<Instant> {
+        let arrivals = |numbers: std::ops::RangeInclusive<u64>| {
+            let pieces = self.pieces.range(numbers).filter_map(|(_, piece)| piece.as_ref());
+            pieces.filter(|piece| !piece.retransmitted).map(|piece| piece.arrived)
+        };
+        arrivals(run.first..=run.last).max().or_else(|| arrivals(run.last + 1..=u64::MAX).next())
+    }
+
     fn join(&self, run: &Run, keyframe: bool) -> Option<EncodedFrame> {
         let pieces = || self.pieces.range(run.first..=run.last).filter_map(|(_, piece)| piece.as_ref());
         let first = pieces().next()?;
@@ -206,7 +216,7 @@ impl Assembler {
             height: u32::from(height),
             layer: 0,
             temporal: first.part.temporal,
-            time: pieces().map(|p| p.arrived).min().unwrap_or(first.arrived),
+            time: self.arrival(run).unwrap_or(first.arrived),
         })
     }
 }
@@ -236,7 +246,7 @@ mod tests {
         let Spec { timestamp, begins, marker, keyframe, layer: (temporal, tl0) } = *spec;
         let data = Bytes::from_static(b"x");
         let part = Part { begins, keyframe, temporal, tl0, switch: false, size: None, data };
-        Some(Piece { codec: VideoCodec::Vp8, timestamp, marker, arrived: Instant::now(), part })
+        Some(Piece { codec: VideoCodec::Vp8, timestamp, marker, arrived: Instant::now(), retransmitted: false, part })
     }
 
     /// A frame in one packet.

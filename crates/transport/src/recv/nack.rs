@@ -9,15 +9,16 @@ pub(crate) const MISSING: usize = 250;
 /// arrive too late to be shown, and delay the frames behind them.
 const SILENCE: Duration = Duration::from_millis(250);
 const LOST_IN_SILENCE: u64 = 20;
-/// With a longer round trip, a lost first request costs too much, so it is sent twice.
-const LONG_PATH: Duration = Duration::from_millis(150);
-/// A packet is asked for at most so often, and no longer than this.
+/// A packet is requested at most so often, each time with a copy of the request, and no longer than this.
 const TRIES: u32 = 10;
 const LONGEST: Duration = Duration::from_millis(2500);
 /// In one message: it must fit a packet even if no two are neighbours.
 const ASKED_AT_ONCE: usize = 120;
-/// Least time between two questions for one packet beyond the round trip, which pacing and retransmission need.
-const SLACK: Duration = Duration::from_millis(15);
+/// Time beyond the round trip after which a packet is requested again: what pacing and retransmission need.
+const SLACK: Duration = Duration::from_millis(10);
+/// Each request is sent once more after this time: if it is lost, a whole round trip would be. A sender that received
+/// both retransmits once, because it does not repeat a packet within a round trip.
+const COPY_AFTER: Duration = Duration::from_millis(10);
 /// Questions of this time go in one message.
 const GATHER: Duration = Duration::from_millis(3);
 /// A gap is first asked for after this time, longer where packets have been overtaken lately.
@@ -30,6 +31,7 @@ const FORGET: Duration = Duration::from_secs(5);
 struct Missing {
     since: Instant,
     due: Instant,
+    /// Requests sent, copies included.
     tries: u32,
 }
 
@@ -106,17 +108,16 @@ impl Nacks {
         if self.next.is_none_or(|next| now < next) {
             return (Vec::new(), None);
         }
-        let usual = rtt + rtt / 4 + SLACK;
+        let pause = (rtt + SLACK).saturating_sub(COPY_AFTER).max(COPY_AFTER);
         let (mut asked, mut given_up, mut next) = (Vec::new(), None, None::<Instant>);
         self.missing.retain(|number, missing| {
             if missing.due <= now + GATHER && asked.len() < ASKED_AT_ONCE {
-                if missing.tries == TRIES || now.saturating_duration_since(missing.since) > LONGEST {
+                if missing.tries == 2 * TRIES || now.saturating_duration_since(missing.since) > LONGEST {
                     given_up = Some(*number);
                     return false;
                 }
-                let copy = missing.tries == 0 && rtt >= LONG_PATH;
                 missing.tries += 1;
-                missing.due = now + if copy { rtt / 4 } else { usual };
+                missing.due = now + if missing.tries % 2 == 1 { COPY_AFTER } else { pause };
                 asked.push(*number as u16);
             }
             next = Some(next.map_or(missing.due, |next| next.min(missing.due)));
@@ -154,23 +155,24 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_asked_for_once_a_round_trip_and_ten_times_at_most() {
+    fn a_gap_is_requested_once_per_round_trip_with_a_copy_and_ten_times_at_most() {
         let start = Instant::now();
         let mut nacks = Nacks::new(start);
         nacks.arrived(start, 100, false);
         nacks.arrived(start, 103, false);
-        let (mut asked, mut given_up, mut last) = (Vec::new(), None, None::<Instant>);
+        let (mut asked, mut given_up, mut times) = (Vec::new(), None, Vec::new());
         while let Some(now) = nacks.poll_timeout() {
             let (numbers, lost) = nacks.due(now, RTT);
             if !numbers.is_empty() {
-                assert!(last.is_none_or(|last| now - last >= RTT));
-                last = Some(now);
+                times.push(now);
             }
             asked.push(numbers);
             given_up = given_up.max(lost);
         }
         asked.retain(|numbers| !numbers.is_empty());
-        assert_eq!(asked, vec![vec![101, 102]; 10]);
+        assert_eq!(asked, vec![vec![101, 102]; 20]);
+        assert!(times.chunks(2).all(|pair| pair[1] - pair[0] == COPY_AFTER));
+        assert!(times.chunks(2).map(|pair| pair[0]).is_sorted_by(|a, b| *b - *a >= RTT));
         assert_eq!(given_up, Some(102));
     }
 
@@ -210,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_request_is_sent_twice_on_a_long_path() {
+    fn requests_follow_the_round_trip() {
         let start = Instant::now();
         let mut nacks = Nacks::new(start);
         nacks.arrived(start, 1, false);
         nacks.arrived(start, 3, false);
         let rtt = Duration::from_millis(240);
         let asked: Vec<u64> = (0..600).filter(|ms| !nacks.due(at(start, *ms), rtt).0.is_empty()).collect();
-        assert_eq!(asked, [4, 64, 379]);
+        assert_eq!(asked, [4, 14, 254, 264, 504, 514]);
     }
 
     #[test]

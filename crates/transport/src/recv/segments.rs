@@ -15,6 +15,8 @@ pub(crate) struct Piece {
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) arrived: Instant,
+    /// Whether it is a retransmission. Its arrival says nothing about the path's delay.
+    pub(crate) retransmitted: bool,
     pub(crate) part: Part,
 }
 

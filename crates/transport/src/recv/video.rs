@@ -168,8 +168,8 @@ impl VideoStream {
             return Ok(None);
         }
         let part = payload::parse(packet.codec, &packet.payload)?;
-        let Incoming { timestamp, marker, codec, .. } = *packet;
-        Ok(Some(Piece { codec, timestamp, marker, arrived: now, part }))
+        let Incoming { timestamp, marker, codec, again: retransmitted, .. } = *packet;
+        Ok(Some(Piece { codec, timestamp, marker, arrived: now, retransmitted, part }))
     }
 
     /// Whether so much came from far behind that the sender must have begun anew.

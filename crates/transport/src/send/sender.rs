@@ -30,10 +30,13 @@ const KEYFRAME_PAUSE: Duration = Duration::from_millis(300);
 const ASSUMED_RTT: Duration = Duration::from_millis(100);
 /// A packet is not sent again sooner, however short the round trip.
 const LEAST_REPEAT_PAUSE: Duration = Duration::from_millis(10);
-/// With a longer round trip, a lost retransmission costs too much, so each is sent twice if at most [`TWICE`] are
-/// requested at once.
+/// If the path itself loses more, or with a longer round trip and at most [`FEW`] requested at once, a retransmission is sent twice: if it is
+/// lost, the frame waits another round trip.
+const LOSSY: f64 = 0.025;
 const LONG_PATH: Duration = Duration::from_millis(150);
-const TWICE: usize = 8;
+const FEW: usize = 8;
+/// The copy leaves this much later, so that one burst of loss does not take both, and after waiting media.
+const COPY_AFTER: Duration = Duration::from_millis(15);
 /// The target is reported anew when it differs by this share.
 const TARGET_STEP: f64 = 0.02;
 /// Events that may wait. When full the oldest goes: it is the most outdated.
@@ -52,6 +55,8 @@ pub struct Sender {
     pacer: Pacer,
     round_trip: RoundTrip,
     repeats: VecDeque<(u32, u16)>,
+    /// Copies of retransmissions, and when they may leave. Bounded as `repeats`; when full there is no copy.
+    copies: VecDeque<(Instant, u32, u16)>,
     /// Bits that retransmissions may still take.
     repeat_budget: f64,
     repeat_paid: Instant,
@@ -82,6 +87,7 @@ impl Sender {
             pacer: Pacer::new(now),
             round_trip: RoundTrip::default(),
             repeats: VecDeque::new(),
+            copies: VecDeque::new(),
             repeat_budget: 0.0,
             repeat_paid: now,
             sent_rate: Meter::default(),
@@ -116,6 +122,7 @@ impl Sender {
     pub fn remove_stream(&mut self, ssrc: u32) {
         self.streams.retain(|s| s.stream.ssrc != ssrc);
         self.repeats.retain(|r| r.0 != ssrc);
+        self.copies.retain(|copy| copy.1 != ssrc);
     }
 
     /// From the next frame on, which must be a keyframe, the stream carries another codec.
@@ -196,7 +203,9 @@ impl Sender {
 
     /// The other end misses packets, RFC 4585 section 6.2.1.
     pub fn on_nack(&mut self, now: Instant, nack: &TransportLayerNack) {
-        let pause = self.rtt().unwrap_or(ASSUMED_RTT).max(LEAST_REPEAT_PAUSE);
+        // A retransmission waits in the path's queue too, which may be longer by now than in the smoothed round trip.
+        let rtt = self.rtt().unwrap_or(ASSUMED_RTT);
+        let pause = rtt.max(LEAST_REPEAT_PAUSE) + self.estimator.queue();
         let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == nack.media_ssrc) else { return };
         let mut accepted = Vec::new();
         for sequence in nack.nacks.iter().flat_map(|pair| pair.into_iter()) {
@@ -206,8 +215,10 @@ impl Sender {
             }
         }
         self.repeats.extend(&accepted);
-        if pause >= LONG_PATH && accepted.len() <= TWICE && !self.estimator.congested() {
-            self.repeats.extend(&accepted);
+        let twice = self.estimator.inherent_loss() > LOSSY || rtt >= LONG_PATH && accepted.len() <= FEW;
+        if twice && !self.estimator.congested() {
+            let free = QUEUED_REPEATS - self.copies.len();
+            self.copies.extend(accepted.iter().take(free).map(|&(ssrc, sequence)| (now + COPY_AFTER, ssrc, sequence)));
         }
         self.process(now);
     }
@@ -259,9 +270,10 @@ impl Sender {
         let waiting = self.pacer.probing() || self.queued_bytes() > 0;
         let pace = waiting.then(|| self.pacer.ready_at());
         let repeat = (!self.repeats.is_empty()).then(|| self.repeat_at().max(self.pacer.ready_at()));
+        let copy = self.copies.front().map(|copy| copy.0.max(self.repeat_at()).max(self.pacer.ready_at()));
         let probe = if self.can_probe() { self.estimator.probe_at() } else { None };
         let silence = self.history.unanswered_since().and_then(|since| self.estimator.silence_at(since));
-        pace.into_iter().chain(repeat).chain(probe).chain(silence).min()
+        pace.into_iter().chain(repeat).chain(copy).chain(probe).chain(silence).min()
     }
 
     /// The next packet for the wire.
@@ -321,7 +333,7 @@ impl Sender {
             self.pacer.begin(now, cluster);
         }
         self.burst(now);
-        while self.pacer.ready() && (self.send_repeat(None) || self.send_queued(None)) {}
+        while self.pacer.ready() && (self.send_repeat(None) || self.send_queued(None) || self.send_copy()) {}
         self.report_target(now);
     }
 
@@ -359,20 +371,37 @@ impl Sender {
     }
 
     fn send_repeat(&mut self, cluster: Option<ClusterId>) -> bool {
-        if self.repeat_budget <= 0.0 {
-            return false;
-        }
-        while let Some((ssrc, sequence)) = self.repeats.pop_front() {
-            let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) else { continue };
-            let twcc_id = stream.stream.twcc_id;
-            let Some(packet) = stream.repeat(sequence) else { continue };
-            self.stats.retransmitted_packets += 1;
-            let size = self.emit(packet, twcc_id, cluster);
-            self.repeat_budget -= size as f64 * 8.0;
-            self.repeat_rate.add(self.now, size);
-            return true;
+        while self.repeat_budget > 0.0
+            && let Some((ssrc, sequence)) = self.repeats.pop_front()
+        {
+            if self.retransmit(ssrc, sequence, cluster) {
+                return true;
+            }
         }
         false
+    }
+
+    /// Sends the next copy of a retransmission that may leave.
+    fn send_copy(&mut self) -> bool {
+        while self.repeat_budget > 0.0
+            && let Some((_, ssrc, sequence)) = self.copies.pop_front_if(|copy| copy.0 <= self.now)
+        {
+            if self.retransmit(ssrc, sequence, None) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn retransmit(&mut self, ssrc: u32, sequence: u16, cluster: Option<ClusterId>) -> bool {
+        let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) else { return false };
+        let twcc_id = stream.stream.twcc_id;
+        let Some(packet) = stream.repeat(sequence) else { return false };
+        self.stats.retransmitted_packets += 1;
+        let size = self.emit(packet, twcc_id, cluster);
+        self.repeat_budget -= size as f64 * 8.0;
+        self.repeat_rate.add(self.now, size);
+        true
     }
 
     /// Streams take turns a packet at a time, so that one's keyframe does not hold up another.
