@@ -72,6 +72,7 @@ fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
         ssrc: stream.ssrc,
         kind: kind_of(&codec.format),
         payload_type: codec.payload_type,
+        repair: None,
         rtx: stream.rtx.zip(codec.rtx).filter(|_| codec.feedback.nack),
         twcc_id: theirs.transport_cc.filter(|_| measured),
     })

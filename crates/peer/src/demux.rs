@@ -101,6 +101,7 @@ impl ReceiveLine {
             ssrc: self.ssrc()?,
             kind: self.kind,
             payload_types: self.payload_types.clone(),
+            repair: None,
             rtx: rtx.map(|rtx| (rtx.ssrc, self.rtx_pairs.clone())),
         })
     }

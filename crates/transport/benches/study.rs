@@ -81,8 +81,13 @@ fn row(name: &str, all: &[Seen], more: &str) {
     );
 }
 
+/// Loss in runs of this mean length.
+fn bursts(share: f64, mean: f64) -> Loss {
+    Loss::Bursts { enter: share / (1.0 - share) / mean, leave: 1.0 / mean, good: 0.0, bad: 1.0 }
+}
+
 fn plan(wanted: u64) -> Plan {
-    Plan { wanted, shows: true, ..Plan::default() }
+    Plan { wanted, shows: true, repair: std::env::var_os("WITHOUT_REPAIR").is_none(), ..Plan::default() }
 }
 
 /// The same path both ways, without the limit on the way back.
@@ -190,6 +195,10 @@ fn main() {
         ("loss 5 %", Path { loss: Loss::Random(0.05), ..far.clone() }, 1_700_000),
         ("walk 80", Path { delay: ms(10), walk: walk(80), ..Path::default() }, 1_700_000),
         ("walk 40", Path { delay: ms(10), walk: walk(40), ..Path::default() }, 1_700_000),
+        ("rtt 100, loss 5 %", Path { delay: ms(50), loss: Loss::Random(0.05), ..Path::default() }, 1_700_000),
+        ("rtt 100, loss 20 %", Path { delay: ms(50), loss: Loss::Random(0.2), ..Path::default() }, 1_700_000),
+        ("rtt 100, 5 % in bursts", Path { delay: ms(50), loss: bursts(0.05, 8.0), ..Path::default() }, 1_700_000),
+        ("rtt 100, 2000 kb/s, 5 %", Path { delay: ms(50), loss: Loss::Random(0.05), ..narrow(2_000_000) }, 1_700_000),
         ("rtt 250", Path { delay: ms(125), ..Path::default() }, 1_700_000),
         ("rtt 250, loss 2 %", Path { delay: ms(125), loss: Loss::Random(0.02), ..Path::default() }, 1_700_000),
         ("1000 kb/s", narrow(1_000_000), 1_700_000),

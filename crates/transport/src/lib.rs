@@ -11,6 +11,7 @@ mod arrival;
 mod estimate;
 mod payload;
 mod recv;
+mod repair;
 mod send;
 mod sequence;
 mod stream;

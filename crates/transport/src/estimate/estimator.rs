@@ -140,6 +140,11 @@ impl Estimator {
     }
 
     /// Share of packets lost lately, 0..1.
+    /// What the encoders together could use, bit/s.
+    pub(crate) fn wanted(&self) -> f64 {
+        self.wanted
+    }
+
     /// Share of packets that the path loses at any rate, 0..1.
     pub(crate) fn inherent_loss(&self) -> f64 {
         self.loss.inherent()

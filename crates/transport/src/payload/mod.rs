@@ -8,8 +8,8 @@ use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
 
 /// Most bytes of RTP payload, descriptor included. Leaves room in 1,280 bytes (IPv6's least MTU) for IP, UDP,
-/// SRTP, extensions, the two bytes of RTX and TURN's channel header.
-pub(crate) const MAX_PAYLOAD: usize = 1180;
+/// SRTP, extensions, the two bytes of RTX and TURN's channel header. Repair packets are larger by their overhead.
+pub(crate) const MAX_PAYLOAD: usize = 1180 - crate::repair::OVERHEAD;
 
 /// A bitstream that cannot be packetised, or a payload that is not of its codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,6 +23,10 @@ const COPY_AFTER: Duration = Duration::from_millis(10);
 const GATHER: Duration = Duration::from_millis(3);
 /// A gap is first asked for after this time, longer where packets have been overtaken lately.
 const LEAST_PATIENCE: Duration = Duration::from_millis(4);
+/// The same while repair packets arrive, which may restore the packet.
+const LEAST_PATIENCE_WITH_REPAIR: Duration = Duration::from_millis(12);
+/// Repair packets are expected for so long after one arrived.
+const REPAIR_EXPECTED: Duration = Duration::from_secs(1);
 const MOST_PATIENCE: Duration = Duration::from_millis(60);
 /// The patience halves in this time without packets overtaken.
 const FORGET: Duration = Duration::from_secs(5);
@@ -42,6 +46,7 @@ pub(crate) struct Nacks {
     last_arrival: Instant,
     patience: Duration,
     overtaken: Instant,
+    last_repair: Option<Instant>,
     next: Option<Instant>,
 }
 
@@ -53,6 +58,7 @@ impl Nacks {
             last_arrival: now,
             patience: LEAST_PATIENCE,
             overtaken: now,
+            last_repair: None,
             next: None,
         }
     }
@@ -85,6 +91,23 @@ impl Nacks {
             self.schedule(due);
         }
         true
+    }
+
+    /// A repair packet arrived.
+    pub(crate) fn repair_arrived(&mut self, now: Instant) {
+        self.last_repair = Some(now);
+    }
+
+    /// No repair packet restores what is missing before this number: it is requested now.
+    pub(crate) fn expedite(&mut self, now: Instant, before: u64) {
+        let mut is_due = false;
+        for missing in self.missing.range_mut(..before).map(|(_, missing)| missing).filter(|m| m.tries == 0) {
+            missing.due = missing.due.min(now);
+            is_due = true;
+        }
+        if is_due {
+            self.schedule(now);
+        }
     }
 
     /// Nothing before this number is of use any more.
@@ -133,7 +156,9 @@ impl Nacks {
 
     fn patience(&self, now: Instant) -> Duration {
         let halvings = now.saturating_duration_since(self.overtaken).as_secs_f64() / FORGET.as_secs_f64();
-        self.patience.mul_f64(0.5_f64.powf(halvings)).max(LEAST_PATIENCE)
+        let repair = self.last_repair.is_some_and(|at| now.saturating_duration_since(at) < REPAIR_EXPECTED);
+        let least = if repair { LEAST_PATIENCE_WITH_REPAIR } else { LEAST_PATIENCE };
+        self.patience.mul_f64(0.5_f64.powf(halvings)).max(least)
     }
 
     fn learn(&mut self, now: Instant, late: Duration) {

@@ -5,7 +5,7 @@ use super::stats::ReceiverStats;
 use super::video::{Incoming, VideoStream};
 use crate::stream::{RecvKind, RecvStream, StreamKind};
 use bytes::Bytes;
-use media::encoded::{AudioPacket, EncodedFrame};
+use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
 use rtc_rtp::packet::Packet;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -63,6 +63,8 @@ pub struct Receiver {
 #[derive(Debug)]
 struct Stream {
     negotiated: RecvStream,
+    /// Codec of the newest video packet.
+    codec: Option<VideoCodec>,
     media: Media,
 }
 
@@ -98,7 +100,7 @@ impl Receiver {
             RecvKind::Audio => Media::Audio(Once::default()),
             RecvKind::Video => Media::Video(None),
         };
-        self.streams.push(Stream { negotiated: stream, media });
+        self.streams.push(Stream { negotiated: stream, codec: None, media });
     }
 
     /// Forgets a stream and what of it was not polled.
@@ -111,6 +113,9 @@ impl Receiver {
     /// Takes a packet as it came from the wire, media or retransmission. Anything else is counted and dropped.
     pub fn on_rtp(&mut self, now: Instant, packet: &Packet) {
         let rtt = self.rtt;
+        if self.on_repair(now, packet) {
+            return;
+        }
         let Some((stream, unwrapped)) = route(&mut self.streams, packet) else {
             self.stats.unknown += 1;
             return;
@@ -147,6 +152,7 @@ impl Receiver {
             (Media::Video(video), Some(StreamKind::Video(codec))) => {
                 let Unwrapped { sequence, payload, again, .. } = unwrapped;
                 let (timestamp, marker) = (packet.header.timestamp, packet.header.marker);
+                stream.codec = Some(codec);
                 let incoming = Incoming { sequence, timestamp, marker, codec, payload, again };
                 let video = video.get_or_insert_with(|| Box::new(VideoStream::new(now)));
                 video.on_packet(now, incoming, rtt, &mut self.stats);
@@ -154,6 +160,22 @@ impl Receiver {
             }
             (Media::Audio(_) | Media::Video(_), _) => self.stats.unknown += 1,
         }
+    }
+
+    /// Takes a repair packet of a stream that has begun. False if it is none.
+    fn on_repair(&mut self, now: Instant, packet: &Packet) -> bool {
+        let (ssrc, payload_type) = (packet.header.ssrc, packet.header.payload_type);
+        let of = |s: &&mut Stream| s.negotiated.repair.is_some_and(|repair| repair == (ssrc, payload_type));
+        let Some(stream) = self.streams.iter_mut().find(of) else { return false };
+        self.stats.video_bytes += (12 + packet.header.get_extension_payload_len() + packet.payload.len()) as u64;
+        // Restored packets are of the stream's codec, whichever it is: a change of it begins with a keyframe that does
+        // not need them.
+        let codec = stream.codec;
+        if let (Media::Video(Some(video)), Some(codec)) = (&mut stream.media, codec) {
+            video.on_repair(now, &packet.payload, codec, self.rtt, &mut self.stats);
+            self.collect(now);
+        }
+        true
     }
 
     /// Round trip time as the sending half measured it.

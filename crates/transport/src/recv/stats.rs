@@ -7,6 +7,8 @@ pub struct ReceiverStats {
     pub packets_received: u64,
     /// Packets that came as retransmission and were missing.
     pub recovered: u64,
+    /// Packets restored from repair packets.
+    pub repaired: u64,
     /// Packets that were there already (a probe's filling too) or came too late.
     pub duplicates: u64,
     /// Packets of an SSRC or payload type that was not negotiated.

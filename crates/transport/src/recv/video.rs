@@ -6,6 +6,7 @@ use super::nack::Nacks;
 use super::segments::Piece;
 use super::stats::ReceiverStats;
 use crate::payload;
+use crate::repair::{RepairDecoder, Source, covered_until};
 use crate::sequence::Unwrapper;
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
@@ -29,8 +30,15 @@ pub(crate) struct Incoming {
     pub(crate) marker: bool,
     pub(crate) codec: VideoCodec,
     pub(crate) payload: Bytes,
-    /// Came as retransmission.
+    /// Came as retransmission, or was restored.
     pub(crate) again: bool,
+}
+
+/// How a packet came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Wire,
+    Repair,
 }
 
 /// What a stream wants to say.
@@ -44,6 +52,8 @@ pub(crate) struct Wishes {
 pub(crate) struct VideoStream {
     unwrapper: Unwrapper,
     nacks: Nacks,
+    /// Made by the first repair packet: sources before it are not kept.
+    repair: Option<RepairDecoder>,
     assembler: Assembler,
     requests: KeyframeRequests,
     blocked: Option<Instant>,
@@ -58,6 +68,7 @@ impl VideoStream {
         VideoStream {
             unwrapper: Unwrapper::default(),
             nacks: Nacks::new(now),
+            repair: None,
             assembler: Assembler::new(),
             requests: KeyframeRequests::new(),
             blocked: None,
@@ -68,6 +79,52 @@ impl VideoStream {
     }
 
     pub(crate) fn on_packet(&mut self, now: Instant, packet: Incoming, rtt: Duration, stats: &mut ReceiverStats) {
+        let Incoming { sequence, timestamp, marker, codec, .. } = packet;
+        let source = self.repair.is_some().then(|| Source { marker, timestamp, payload: packet.payload.clone() });
+        self.take(now, packet, Origin::Wire, rtt, stats);
+        if let (Some(repair), Some(source)) = (&mut self.repair, source) {
+            let restored = repair.source(self.unwrapper.peek(sequence), source);
+            self.take_restored(now, restored, codec, rtt, stats);
+        }
+    }
+
+    /// A repair packet arrived.
+    pub(crate) fn on_repair(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        codec: VideoCodec,
+        rtt: Duration,
+        stats: &mut ReceiverStats,
+    ) {
+        if self.unwrapper.newest().is_none() {
+            return;
+        }
+        let unwrapper = self.unwrapper.clone();
+        let extend = |sequence| unwrapper.peek(sequence);
+        self.nacks.repair_arrived(now);
+        let restored = self.repair.get_or_insert_default().repair(payload, extend);
+        self.take_restored(now, restored, codec, rtt, stats);
+        if let Some(number) = covered_until(payload, extend) {
+            self.nacks.expedite(now, number);
+        }
+    }
+
+    fn take_restored(
+        &mut self,
+        now: Instant,
+        restored: Vec<(u64, Source)>,
+        codec: VideoCodec,
+        rtt: Duration,
+        stats: &mut ReceiverStats,
+    ) {
+        for (number, Source { marker, timestamp, payload }) in restored {
+            let packet = Incoming { sequence: number as u16, timestamp, marker, codec, payload, again: true };
+            self.take(now, packet, Origin::Repair, rtt, stats);
+        }
+    }
+
+    fn take(&mut self, now: Instant, packet: Incoming, origin: Origin, rtt: Duration, stats: &mut ReceiverStats) {
         let known = self.unwrapper.newest();
         if known.is_none() && packet.again {
             return;
@@ -91,7 +148,10 @@ impl VideoStream {
             Inserted::New => {
                 self.useless = 0;
                 stats.packets_received += u64::from(!packet.again);
-                stats.recovered += u64::from(packet.again);
+                match origin {
+                    Origin::Wire => stats.recovered += u64::from(packet.again),
+                    Origin::Repair => stats.repaired += 1,
+                }
             }
             Inserted::Useless => {
                 stats.duplicates += 1;

@@ -68,6 +68,8 @@ pub struct SenderStats {
     pub bytes_sent: u64,
     /// Retransmissions sent because they were asked for.
     pub retransmitted_packets: u64,
+    /// Repair packets sent.
+    pub repair_packets: u64,
     /// Retransmissions sent as filling of probes.
     pub probe_packets: u64,
     /// Probes begun.

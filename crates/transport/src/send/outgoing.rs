@@ -2,6 +2,7 @@
 
 use super::api::SendError;
 use crate::payload::Packetizer;
+use crate::repair::{RepairEncoder, Source};
 use crate::stream::{SendStream, StreamKind};
 use bytes::{BufMut, Bytes, BytesMut};
 use media::encoded::{EncodedFrame, VideoCodec};
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 pub(crate) const QUEUED_FRAMES: usize = 4;
 /// Packets kept for retransmission: about 3 s of 2.5 Mb/s. When full the oldest goes; it cannot be had again.
 const KEPT_PACKETS: usize = 1024;
+/// Most repair packets of one frame.
+const REPAIRS_OF_FRAME: f64 = 60.0;
 /// Packets from which a probe takes its filling.
 const RECENT: usize = 16;
 
@@ -47,6 +50,10 @@ pub(crate) struct Outgoing {
     layer: u8,
     /// The lowest temporal layer that lost a frame since the last base layer frame.
     broken: Option<u8>,
+    repair: RepairEncoder,
+    repair_sequence: u16,
+    /// Repair packets that are owed: the share of the media packets sent, less what was made.
+    repair_credit: f64,
     pub(crate) asked: Option<Instant>,
     pub(crate) keyframe_at: Option<Instant>,
 }
@@ -64,6 +71,9 @@ impl Outgoing {
             // The lower half: a receiver that meets the first packet late must not take it for a wrap.
             sequence: (random >> 16) as u16 & 0x7fff,
             rtx_sequence: (random >> 32) as u16 & 0x7fff,
+            repair: RepairEncoder::default(),
+            repair_sequence: (random >> 48) as u16 & 0x7fff,
+            repair_credit: 0.0,
             queue: VecDeque::new(),
             queued_bytes: 0,
             kept: VecDeque::new(),
@@ -172,6 +182,29 @@ impl Outgoing {
         Packet { header, payload }
     }
 
+    /// The repair packets to send after this media packet: those of its frame, if it is the last. `share` is the number for
+    /// each media packet.
+    pub(crate) fn repair_packets(&mut self, packet: &Packet, share: f64) -> Vec<Packet> {
+        let Some((ssrc, payload_type)) = self.stream.repair else { return Vec::new() };
+        let (marker, timestamp) = (packet.header.marker, packet.header.timestamp);
+        self.repair.add(packet.header.sequence_number, Source { marker, timestamp, payload: packet.payload.clone() });
+        self.repair_credit += share;
+        if !marker {
+            return Vec::new();
+        }
+        let count = self.repair_credit.floor().min(REPAIRS_OF_FRAME);
+        self.repair_credit = (self.repair_credit - count).min(1.0);
+        let payloads: Vec<Bytes> =
+            (0..count as u8).rev().map_while(|remaining| self.repair.repair(remaining)).collect();
+        let number = |payload| {
+            let sequence_number = self.repair_sequence;
+            self.repair_sequence = sequence_number.wrapping_add(1);
+            let header = Header { version: 2, ssrc, payload_type, sequence_number, timestamp, ..Default::default() };
+            Packet { header, payload }
+        };
+        payloads.into_iter().map(number).collect()
+    }
+
     /// Whether a request for this packet is to be followed: it is kept, and was not sent again within `pause`.
     pub(crate) fn may_repeat(&mut self, now: Instant, sequence: u16, pause: Duration) -> bool {
         let Some(index) = self.index(sequence) else { return false };
@@ -225,6 +258,7 @@ impl Outgoing {
 
     fn flush(&mut self) {
         self.queue.clear();
+        self.repair.reset();
         self.queued_bytes = 0;
         self.needs_keyframe = true;
     }
@@ -257,7 +291,8 @@ mod tests {
 
     fn outgoing() -> Outgoing {
         let kind = StreamKind::Video(VideoCodec::Vp8);
-        let stream = SendStream { ssrc: SSRC, kind, payload_type: 96, rtx: Some((8, 97)), twcc_id: Some(3) };
+        let stream =
+            SendStream { ssrc: SSRC, kind, payload_type: 96, rtx: Some((8, 97)), repair: None, twcc_id: Some(3) };
         Outgoing::new(stream, 0x1234_5678_9abc_def0)
     }
 

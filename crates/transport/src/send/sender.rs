@@ -9,6 +9,7 @@ use super::pacer::{Pacer, Path};
 use super::round_trip::RoundTrip;
 use crate::arrival::ClusterId;
 use crate::estimate::{Estimator, EstimatorConfig};
+use crate::repair::LossHistory;
 use crate::stream::SendStream;
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
@@ -24,6 +25,13 @@ const QUEUED_REPEATS: usize = 256;
 /// Retransmissions may take this share of the target, and use what they left in this time at once.
 const REPEAT_SHARE: f64 = 0.5;
 const REPEAT_SAVED: Duration = Duration::from_millis(400);
+/// Repair packets that may wait for the pacer. When full further ones are dropped: they help least then.
+const QUEUED_REPAIRS: usize = 60;
+/// Media, repair and retransmissions together stay within this multiple of what the encoders want. The path may carry
+/// more, but loss is no reason to fill it.
+const TOTAL: f64 = 1.32;
+/// The encoders keep at least this share of what they want.
+const LEAST_MEDIA: f64 = 0.6;
 /// Requests within this time ask for one keyframe.
 const KEYFRAME_PAUSE: Duration = Duration::from_millis(300);
 /// Before a round trip is known.
@@ -59,6 +67,9 @@ pub struct Sender {
     copies: VecDeque<(Instant, u32, u16)>,
     /// Bits that retransmissions may still take.
     repeat_budget: f64,
+    /// Repair packets, with the id of their transport-wide number.
+    repairs: VecDeque<(Packet, Option<u8>)>,
+    losses: LossHistory,
     repeat_paid: Instant,
     sent_rate: Meter,
     repeat_rate: Meter,
@@ -89,6 +100,8 @@ impl Sender {
             repeats: VecDeque::new(),
             copies: VecDeque::new(),
             repeat_budget: 0.0,
+            repairs: VecDeque::new(),
+            losses: LossHistory::default(),
             repeat_paid: now,
             sent_rate: Meter::default(),
             repeat_rate: Meter::default(),
@@ -123,6 +136,7 @@ impl Sender {
         self.streams.retain(|s| s.stream.ssrc != ssrc);
         self.repeats.retain(|r| r.0 != ssrc);
         self.copies.retain(|copy| copy.1 != ssrc);
+        self.repairs.clear();
     }
 
     /// From the next frame on, which must be a keyframe, the stream carries another codec.
@@ -194,6 +208,10 @@ impl Sender {
         let report = self.history.report(now, &reported);
         if let Some(sample) = report.round_trip {
             self.round_trip.feedback(sample);
+        }
+        if !self.estimator.congested() {
+            // Repair does not help against a full queue.
+            reported.iter().for_each(|(_, arrival)| self.losses.add(arrival.is_none()));
         }
         let sent = self.sent_rate.rate(now);
         let rtt = self.rtt().unwrap_or(ASSUMED_RTT);
@@ -267,7 +285,7 @@ impl Sender {
         if !self.connected {
             return None;
         }
-        let waiting = self.pacer.probing() || self.queued_bytes() > 0;
+        let waiting = self.pacer.probing() || self.queued_bytes() > 0 || !self.repairs.is_empty();
         let pace = waiting.then(|| self.pacer.ready_at());
         let repeat = (!self.repeats.is_empty()).then(|| self.repeat_at().max(self.pacer.ready_at()));
         let copy = self.copies.front().map(|copy| copy.0.max(self.repeat_at()).max(self.pacer.ready_at()));
@@ -289,8 +307,10 @@ impl Sender {
     /// What the encoders, audio included, should together produce, bit/s: what the path carries, less what
     /// retransmissions take and what drains a queue.
     pub fn target_bitrate(&self) -> u64 {
-        let target = self.estimator.target();
-        (target - self.repeated.min(REPEAT_SHARE * target)).max(self.min) as u64
+        let (target, wanted) = (self.estimator.target(), self.estimator.wanted());
+        let extra = self.repeated.min(REPEAT_SHARE * target);
+        let most = (TOTAL * wanted - extra).max(LEAST_MEDIA * wanted);
+        (target - extra).min(most).max(self.min) as u64
     }
 
     /// How long what is queued takes at the present pace. An encoder skips input above about 100 ms.
@@ -333,8 +353,13 @@ impl Sender {
             self.pacer.begin(now, cluster);
         }
         self.burst(now);
-        while self.pacer.ready() && (self.send_repeat(None) || self.send_queued(None) || self.send_copy()) {}
+        while self.pacer.ready() && self.send_next() {}
         self.report_target(now);
+    }
+
+    /// Sends the next packet in the order of urgency. False if none may leave.
+    fn send_next(&mut self) -> bool {
+        self.send_repeat(None) || self.send_repair() || self.send_queued(None) || self.send_copy()
     }
 
     fn advance(&mut self, now: Instant) {
@@ -410,10 +435,28 @@ impl Sender {
         let mut stream = self.streams.remove(index);
         let packet = stream.pop();
         let twcc_id = stream.stream.twcc_id;
+        let share = self.repair_share();
+        let repairs = packet.as_ref().map_or(Vec::new(), |packet| stream.repair_packets(packet, share));
+        let free = QUEUED_REPAIRS.saturating_sub(self.repairs.len());
+        self.repairs.extend(repairs.into_iter().take(free).map(|packet| (packet, twcc_id)));
         self.streams.push(stream);
         let Some(packet) = packet else { return false };
         self.stats.packets_sent += 1;
         self.emit(packet, twcc_id, cluster);
+        true
+    }
+
+    /// Repair packets for each media packet.
+    fn repair_share(&self) -> f64 {
+        // Where loss follows the rate, more packets make more of it.
+        if self.estimator.drops() { 0.0 } else { self.losses.repair_share(self.rtt().unwrap_or(ASSUMED_RTT)) }
+    }
+
+    fn send_repair(&mut self) -> bool {
+        let Some((packet, twcc_id)) = self.repairs.pop_front() else { return false };
+        self.stats.repair_packets += 1;
+        let size = self.emit(packet, twcc_id, None);
+        self.repeat_rate.add(self.now, size);
         true
     }
 

@@ -3,6 +3,7 @@
 mod delivery;
 mod estimate;
 mod garbage;
+mod repair;
 mod sender;
 mod twcc;
 mod world;

@@ -17,14 +17,21 @@ fn ms(ms: u64) -> Duration {
 
 fn video() -> SendStream {
     let kind = StreamKind::Video(VideoCodec::Vp8);
-    SendStream { ssrc: VIDEO, kind, payload_type: 96, rtx: Some((RTX, 97)), twcc_id: Some(TWCC_ID) }
+    SendStream { ssrc: VIDEO, kind, payload_type: 96, rtx: Some((RTX, 97)), repair: None, twcc_id: Some(TWCC_ID) }
 }
 
 fn sender(now: Instant) -> Sender {
     let mut sender = Sender::new(SenderConfig::default(), now);
     sender.add_stream(video());
     let kind = StreamKind::Audio;
-    sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: 111, rtx: None, twcc_id: Some(TWCC_ID) });
+    sender.add_stream(SendStream {
+        ssrc: AUDIO,
+        kind,
+        payload_type: 111,
+        rtx: None,
+        repair: None,
+        twcc_id: Some(TWCC_ID),
+    });
     sender.set_wanted(2_000_000);
     sender.set_connected(now);
     events(&mut sender);

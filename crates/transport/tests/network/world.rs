@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use testkit::net::{Link, Path};
 use testkit::random::Random;
 use transport::{
-    Feedback, Packet, Receiver, ReceiverConfig, RecvKind, RecvStream, SendStream, Sender, SenderConfig, SenderEvent,
-    StreamKind, TransportLayerCc, TransportLayerNack,
+    Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender, SenderConfig,
+    SenderEvent, StreamKind, TransportLayerCc, TransportLayerNack,
 };
 
 const VIDEO: u32 = 100;
@@ -19,6 +19,8 @@ const VIDEO_RTX: u32 = 101;
 const AUDIO: u32 = 200;
 const VIDEO_PT: u8 = 96;
 const VIDEO_RTX_PT: u8 = 97;
+const VIDEO_REPAIR: u32 = 5;
+const VIDEO_REPAIR_PT: u8 = 98;
 const AUDIO_PT: u8 = 111;
 const AUDIO_BYTES: usize = 80;
 /// Of audio at 50 packets a second, with RTP headers.
@@ -55,6 +57,8 @@ pub(crate) struct Plan {
     pub(crate) lag: Duration,
     /// Frames go on to a jitter buffer, which may ask for keyframes.
     pub(crate) shows: bool,
+    /// Whether repair packets were negotiated.
+    pub(crate) repair: bool,
 }
 
 impl Default for Plan {
@@ -68,6 +72,7 @@ impl Default for Plan {
             late_timers: Duration::ZERO,
             lag: Duration::ZERO,
             shows: false,
+            repair: false,
         }
     }
 }
@@ -195,17 +200,18 @@ impl Flow {
         let video = StreamKind::Video(plan.codec);
         let twcc_id = Some(TWCC_ID);
         let rtx = Some((VIDEO_RTX, VIDEO_RTX_PT));
-        sender.add_stream(SendStream { ssrc: VIDEO, kind: video, payload_type: VIDEO_PT, rtx, twcc_id });
+        let repair = plan.repair.then_some((VIDEO_REPAIR, VIDEO_REPAIR_PT));
+        sender.add_stream(SendStream { ssrc: VIDEO, kind: video, payload_type: VIDEO_PT, rtx, repair, twcc_id });
         let kind = StreamKind::Audio;
-        sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: AUDIO_PT, rtx: None, twcc_id });
+        sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: AUDIO_PT, rtx: None, repair: None, twcc_id });
         sender.set_wanted(plan.wanted + AUDIO_RATE);
         sender.set_connected(start);
         let mut receiver = Receiver::new(ReceiverConfig::default(), start);
         let rtx = Some((VIDEO_RTX, vec![(VIDEO_RTX_PT, VIDEO_PT)]));
         let payload_types = vec![(VIDEO_PT, video)];
-        receiver.add_stream(RecvStream { ssrc: VIDEO, kind: RecvKind::Video, payload_types, rtx });
+        receiver.add_stream(RecvStream { ssrc: VIDEO, kind: RecvKind::Video, payload_types, rtx, repair });
         let payload_types = vec![(AUDIO_PT, StreamKind::Audio)];
-        receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None });
+        receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
         let rate = plan.start_bitrate as f64;
         let mut random = Random::new(seed);
         let offset = FRAME_EVERY.mul_f64(random.unit());
@@ -254,6 +260,11 @@ impl Flow {
     pub(crate) fn reached(&self, from: f64, rate: u64) -> Option<f64> {
         let mut after = self.samples.iter().filter(|s| s.at.as_secs_f64() >= from);
         after.find(|s| s.target >= rate).map(|s| s.at.as_secs_f64() - from)
+    }
+
+    /// Counters of the receiving end.
+    pub(crate) fn receiver_stats(&self) -> ReceiverStats {
+        self.receiver.stats()
     }
 
     /// Mean target between two times, in seconds.

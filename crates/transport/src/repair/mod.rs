@@ -1,0 +1,79 @@
+//! Forward error correction: repair packets restore lost video packets without a round trip.
+//!
+//! A sliding window random linear code (RFC 8681). Each repair packet is a random linear combination over GF(256) of the
+//! source packets of the last [`WINDOW`] frames. A receiver that lacks `n` of them restores all from any `n` repair
+//! packets. Because windows overlap, the repair packets of a frame also help the frames before it.
+//!
+//! Browsers do not know this code. Both ends must have negotiated it.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//! | first source sequence number  | source count  | seed ...      |
+//! | ... seed      | remaining     | combination ...               |
+//! ```
+//!
+//! `remaining` is how many repair packets of this frame follow. The combination is that of the source packets' lengths (2
+//! bytes), markers (1), RTP timestamps (4) and payloads, each padded with zeros to the longest.
+
+mod decoder;
+mod encoder;
+mod field;
+mod share;
+
+use bytes::Bytes;
+
+pub(crate) use decoder::{RepairDecoder, covered_until};
+pub(crate) use encoder::RepairEncoder;
+pub(crate) use share::LossHistory;
+
+/// Frames that a repair packet covers. More do not help (measured with 4 and 6), fewer do less.
+pub(crate) const WINDOW: usize = 3;
+/// Most source packets that a repair packet covers.
+const SPAN: usize = 120;
+/// Bytes before the combination.
+const HEADER: usize = 6;
+/// Bytes that are protected besides the payload: length, marker, timestamp.
+const PREFIX: usize = 7;
+/// By how much a repair packet's payload is larger than the largest source payload that it covers.
+pub(crate) const OVERHEAD: usize = HEADER + PREFIX;
+
+/// A source packet: what is protected of a media packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) marker: bool,
+    pub(crate) timestamp: u32,
+    pub(crate) payload: Bytes,
+}
+
+impl Source {
+    fn prefix(&self) -> [u8; PREFIX] {
+        let [a, b] = (self.payload.len() as u16).to_be_bytes();
+        let [t0, t1, t2, t3] = self.timestamp.to_be_bytes();
+        [a, b, u8::from(self.marker), t0, t1, t2, t3]
+    }
+
+    /// Adds the packet, multiplied by a coefficient, to a combination.
+    fn add_to(&self, combination: &mut Vec<u8>, coefficient: u8) {
+        let len = PREFIX + self.payload.len();
+        if combination.len() < len {
+            combination.resize(len, 0);
+        }
+        let (prefix, payload) = combination.split_at_mut(PREFIX);
+        field::add_scaled(prefix, coefficient, &self.prefix());
+        field::add_scaled(payload, coefficient, &self.payload);
+    }
+
+    /// The packet that a combination with the single coefficient 1 is; `None` if there is no such packet.
+    fn from_combination(combination: &[u8]) -> Option<Source> {
+        let (&[a, b, marker, t0, t1, t2, t3], rest) = combination.split_first_chunk::<PREFIX>()?;
+        let payload = rest.get(..usize::from(u16::from_be_bytes([a, b])))?;
+        if payload.is_empty() || marker > 1 {
+            return None;
+        }
+        let timestamp = u32::from_be_bytes([t0, t1, t2, t3]);
+        Some(Source { marker: marker == 1, timestamp, payload: Bytes::copy_from_slice(payload) })
+    }
+}
+
+#[cfg(test)]
+mod tests;
