@@ -19,6 +19,8 @@ pub(crate) struct Agreed {
     pub(crate) payload_types: Vec<(u8, StreamKind)>,
     /// The payload types of its retransmissions, each with that of the original (RFC 4588 `apt`).
     pub(crate) rtx_pairs: Vec<(u8, u8)>,
+    /// The payload type of its repair packets, if both know them.
+    pub(crate) repair: Option<u8>,
     /// Extension id of the transport-wide sequence number in packets of the far side.
     pub(crate) transport_cc: Option<u8>,
     /// Extension id of the MID, for packets whose SSRC was not announced.
@@ -59,6 +61,7 @@ fn line(ours: &Line, theirs: &Line, kind: RecvKind) -> Agreed {
         announced: theirs.stream.filter(|_| receives),
         payload_types: payload_types(ours),
         rtx_pairs: ours.codecs.iter().filter_map(|codec| Some((codec.rtx?, codec.payload_type))).collect(),
+        repair: ours.repair.filter(|_| theirs.repair.is_some()),
         transport_cc: theirs.transport_cc.filter(|id| ours.transport_cc == Some(*id)),
         mid_extension: theirs.mid_extension.filter(|id| ours.mid_extension == Some(*id)),
     }
@@ -72,7 +75,7 @@ fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
         ssrc: stream.ssrc,
         kind: kind_of(&codec.format),
         payload_type: codec.payload_type,
-        repair: None,
+        repair: theirs.repair.filter(|_| ours.repair.is_some()),
         rtx: stream.rtx.zip(codec.rtx).filter(|_| codec.feedback.nack),
         twcc_id: theirs.transport_cc.filter(|_| measured),
     })

@@ -20,6 +20,8 @@ pub(crate) struct ReceiveLine {
     payload_types: Vec<(u8, StreamKind)>,
     /// Payload types of retransmissions, each with that of the original.
     rtx_pairs: Vec<(u8, u8)>,
+    /// Payload type of repair packets, which have the SSRC of retransmissions.
+    repair: Option<u8>,
     mid_extension: Option<u8>,
     transport_cc: Option<u8>,
     /// The SSRCs in the far side's description.
@@ -67,6 +69,7 @@ impl ReceiveLine {
             kind: agreed.kind,
             payload_types: agreed.payload_types.clone(),
             rtx_pairs: agreed.rtx_pairs.clone(),
+            repair: agreed.repair,
             mid_extension: agreed.mid_extension,
             transport_cc: agreed.transport_cc,
             announced: agreed.announced,
@@ -101,7 +104,7 @@ impl ReceiveLine {
             ssrc: self.ssrc()?,
             kind: self.kind,
             payload_types: self.payload_types.clone(),
-            repair: None,
+            repair: self.repair,
             rtx: rtx.map(|rtx| (rtx.ssrc, self.rtx_pairs.clone())),
         })
     }
@@ -138,7 +141,8 @@ impl ReceiveLine {
         if self.payload_types.iter().any(|(number, _)| *number == payload_type) {
             return Some(Role::Media);
         }
-        self.rtx_pairs.iter().any(|(number, _)| *number == payload_type).then_some(Role::Rtx)
+        let mut rtx = self.rtx_pairs.iter().map(|(number, _)| *number).chain(self.repair);
+        rtx.any(|number| number == payload_type).then_some(Role::Rtx)
     }
 
     fn is_named_by(&self, packet: &Packet) -> bool {
@@ -247,6 +251,7 @@ mod tests {
             announced,
             payload_types,
             rtx_pairs,
+            repair: video.then_some(127),
             transport_cc: Some(3),
             mid_extension: Some(MID),
         }
@@ -302,6 +307,15 @@ mod tests {
         let learned: Vec<u32> = ends.lines[1].learned().map(|stream| stream.ssrc).collect();
         assert_eq!(learned, [8, 7]);
         assert_eq!(ends.lines[1].stream().unwrap().rtx, Some((7, vec![(97, 96)])));
+    }
+
+    #[test]
+    fn repair_packets_belong_to_the_retransmissions() {
+        let mut ends = unannounced();
+        assert_eq!(ends.route(0, 8, 96, Some("1")), Route::New(8));
+        assert_eq!(ends.route(1, 7, 127, Some("1")), Route::NewRtx);
+        assert_eq!(ends.route(2, 8, 127, None), Route::Dropped, "not on the media");
+        assert_eq!(ends.lines[1].stream().unwrap().repair, Some(127));
     }
 
     #[test]

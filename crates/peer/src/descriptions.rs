@@ -83,7 +83,19 @@ impl Descriptions {
         let mut offer = self.shown.offer(library, self.remote.as_ref());
         // Also when the roles are fixed: the answerer knows its role (RFC 8842 section 5.2).
         offer.transport.setup = Setup::ActPass;
+        self.offer_repair(&mut offer);
         offer
+    }
+
+    /// Offers repair packets for lines with retransmissions. A far side that did not answer them is not offered them
+    /// again.
+    fn offer_repair(&self, offer: &mut Description) {
+        let used: Vec<u8> = offer.lines.iter().flat_map(sdp::Line::payload_types).collect();
+        let Some(free) = (96..=127).rev().find(|number| !used.contains(number)) else { return };
+        for line in offer.lines.iter_mut().filter(|line| line.codecs.iter().any(|codec| codec.rtx.is_some())) {
+            let theirs = self.remote.as_ref().map(|remote| remote.line(&line.mid).and_then(|line| line.repair));
+            line.repair = theirs.unwrap_or(Some(free));
+        }
     }
 
     /// Our offer was sent.
@@ -232,5 +244,62 @@ impl Descriptions {
         let line = description.zip(index).map(|(description, index)| &description.lines[index]);
         let mid = line.filter(|line| line.named).map(|line| line.mid.clone());
         (mid, index.unwrap_or_default() as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHROMIUM: &str = include_str!("sdp/chromium.sdp");
+
+    /// What the library offers, for which Chromium's offer stands.
+    fn library() -> Description {
+        sdp::parse(CHROMIUM, &VideoCodec::ALL).unwrap()
+    }
+
+    fn repair(description: &Description) -> Vec<Option<u8>> {
+        description.lines.iter().filter(|line| !line.rejected).map(|line| line.repair).collect()
+    }
+
+    #[test]
+    fn our_own_clients_agree_on_repair_packets() {
+        let mut ours = Descriptions::new(1);
+        let offer = ours.offer_for_far_side(library());
+        let text = offer.write(ours.next_origin());
+        let theirs = Descriptions::new(2);
+        let read = theirs.read(&text, &VideoCodec::ALL, CandidatePolicy { mdns: true, loopback: false }).unwrap();
+        assert_eq!(repair(&read), repair(&offer));
+        let answer = Shown::answer(library(), &read);
+        let used: Vec<u8> = answer.lines.iter().flat_map(|line| line.codecs.iter().map(|c| c.payload_type)).collect();
+        for (us, them) in [(&offer, &answer), (&answer, &offer)] {
+            for line in agreement::agree(us, them) {
+                let send = line.send.expect("both send");
+                assert_eq!(send.repair.is_some(), line.kind == RecvKind::Video);
+                assert_eq!(line.repair, send.repair);
+                assert!(send.repair.is_none_or(|number| !used.contains(&number)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_browser_that_does_not_answer_repair_packets_gets_none_and_is_not_offered_them_again() {
+        let mut ours = Descriptions::new(1);
+        let offer = ours.offer_for_far_side(library());
+        assert!(repair(&offer).iter().any(Option::is_some));
+        let browsers = library();
+        assert!(agreement::agree(&offer, &browsers).iter().all(|line| line.repair.is_none()));
+        assert!(agreement::agree(&offer, &browsers).iter().flat_map(|l| &l.send).all(|send| send.repair.is_none()));
+        ours.conclude(&offer, browsers);
+        assert!(repair(&ours.offer_for_far_side(library())).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn an_invalid_payload_type_for_repair_packets_is_ignored() {
+        for number in ["96", "95", "128", "-1", "", "x"] {
+            let text = CHROMIUM.replace("a=mid:1", &format!("a=mid:1\r\na=x-lunchroom-repair:{number}"));
+            let read = sdp::parse(&text, &VideoCodec::ALL).unwrap();
+            assert!(repair(&read).iter().all(Option::is_none), "{number:?}");
+        }
     }
 }

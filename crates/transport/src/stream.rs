@@ -22,8 +22,9 @@ pub struct SendStream {
     pub payload_type: u8,
     /// SSRC and payload type of its retransmissions, RFC 4588. Without it nothing is retransmitted or probed.
     pub rtx: Option<(u32, u8)>,
-    /// SSRC and payload type of repair packets. Only another client of ours knows them; without it nothing is repaired.
-    pub repair: Option<(u32, u8)>,
+    /// Payload type of repair packets, on the SSRC of the retransmissions. Only our own clients know them; without it
+    /// there are none.
+    pub repair: Option<u8>,
     /// Negotiated id of the transport-wide sequence number extension. Without it the stream is not measured.
     pub twcc_id: Option<u8>,
 }
@@ -48,6 +49,6 @@ pub struct RecvStream {
     pub payload_types: Vec<(u8, StreamKind)>,
     /// SSRC of its retransmissions and pairs (RTX payload type, media payload type), RFC 4588.
     pub rtx: Option<(u32, Vec<(u8, u8)>)>,
-    /// SSRC and payload type of repair packets.
-    pub repair: Option<(u32, u8)>,
+    /// Payload type of repair packets, on the SSRC of the retransmissions.
+    pub repair: Option<u8>,
 }

@@ -2,7 +2,7 @@
 
 use super::attribute::{extension, is_constrained_baseline, is_token, parameter, payload_type};
 use super::section::Section;
-use super::{Codec, Feedback, Format, Line, LineKind, MID_URI, SdpError, Stream, TRANSPORT_CC_URI};
+use super::{Codec, Feedback, Format, Line, LineKind, MID_URI, REPAIR, SdpError, Stream, TRANSPORT_CC_URI};
 use media::encoded::VideoCodec;
 use std::collections::BTreeMap;
 
@@ -66,6 +66,7 @@ pub(super) fn parse(
         }
     }
     line.stream = if line.send { stream(section)? } else { None };
+    line.repair = repair(section, &formats).filter(|_| line.kind == LineKind::Video);
     Ok(line)
 }
 
@@ -184,6 +185,13 @@ fn format(kind: &LineKind, attributes: &FormatAttributes<'_>) -> Option<Format> 
         }
         _ => None,
     }
+}
+
+/// The payload type of repair packets: a dynamic one (RFC 3551 section 6) that is no format of the line.
+fn repair(section: &Section<'_>, formats: &[&str]) -> Option<u8> {
+    let number = payload_type(section.get(REPAIR)?.trim())?;
+    let is_free = !formats.iter().any(|format| payload_type(format) == Some(number));
+    (number >= 96 && is_free).then_some(number)
 }
 
 fn stream(section: &Section<'_>) -> Result<Option<Stream>, SdpError> {

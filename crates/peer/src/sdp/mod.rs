@@ -22,6 +22,8 @@ use media::encoded::VideoCodec;
 pub(crate) const MAX_BYTES: usize = 48 * 1024;
 /// URI of the transport-wide sequence number extension (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 pub(crate) const TRANSPORT_CC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Attribute of a video line whose writer knows repair packets (PROTOCOL.md), with their payload type.
+pub(crate) const REPAIR: &str = "x-lunchroom-repair";
 /// URI of the MID extension, RFC 9143.
 pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
@@ -143,6 +145,8 @@ pub(crate) struct Line {
     pub(crate) receive: bool,
     /// The codecs that both support, in the writer's order of preference.
     pub(crate) codecs: Vec<Codec>,
+    /// Payload type of repair packets, on the SSRC of retransmissions, if the writer knows them.
+    pub(crate) repair: Option<u8>,
     /// Extension id of the transport-wide sequence number.
     pub(crate) transport_cc: Option<u8>,
     /// Extension id of the MID.
@@ -167,10 +171,17 @@ impl Line {
             send: false,
             receive: false,
             codecs: Vec::new(),
+            repair: None,
             transport_cc: None,
             mid_extension: None,
             stream: None,
         }
+    }
+
+    /// All payload types of the line.
+    pub(crate) fn payload_types(&self) -> impl Iterator<Item = u8> {
+        let codecs = self.codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx));
+        codecs.chain(self.repair)
     }
 
     /// Removes the content of the line.

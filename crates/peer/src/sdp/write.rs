@@ -1,6 +1,6 @@
 //! Writes a description.
 
-use super::{Codec, Description, Format, Line, LineKind, MID_URI, Setup, TRANSPORT_CC_URI};
+use super::{Codec, Description, Format, Line, LineKind, MID_URI, REPAIR, Setup, TRANSPORT_CC_URI};
 use std::fmt::Write;
 
 /// `o=` of RFC 8866: a constant session id, and a version that increases.
@@ -75,6 +75,9 @@ impl Description {
         text.line(format_args!("a=rtcp-rsize"));
         for codec in &line.codecs {
             codec_text(text, codec);
+        }
+        if let Some(number) = line.repair {
+            text.line(format_args!("a={REPAIR}:{number}"));
         }
     }
 }

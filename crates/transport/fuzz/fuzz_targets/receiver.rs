@@ -36,7 +36,7 @@ fn receiver(now: Instant) -> Receiver {
     let video = |payload_type: u8, codec| (payload_type, StreamKind::Video(codec));
     let payload_types = vec![video(1, VideoCodec::Vp8), video(2, VideoCodec::Vp9), video(3, VideoCodec::H264)];
     let rtx = Some((2, vec![(4, 1), (5, 2), (6, 3)]));
-    receiver.add_stream(RecvStream { ssrc: 1, kind: RecvKind::Video, payload_types, rtx, repair: Some((0, 0)) });
+    receiver.add_stream(RecvStream { ssrc: 1, kind: RecvKind::Video, payload_types, rtx, repair: Some(0) });
     let payload_types = vec![(7, StreamKind::Audio)];
     receiver.add_stream(RecvStream { ssrc: 3, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
     receiver

@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     let mut now = Instant::now();
     let mut sender = Sender::new(SenderConfig::default(), now);
     let kind = StreamKind::Video(VideoCodec::Vp8);
-    sender.add_stream(SendStream { ssrc: SSRC, kind, payload_type: 96, rtx: Some((2, 97)), repair: Some((5, 98)), twcc_id: Some(3) });
+    sender.add_stream(SendStream { ssrc: SSRC, kind, payload_type: 96, rtx: Some((2, 97)), repair: Some(98), twcc_id: Some(3) });
     sender.set_connected(now);
     let mut rest = input;
     while let [what, wait, length, after @ ..] = rest {

@@ -165,7 +165,9 @@ impl Receiver {
     /// Takes a repair packet of a stream that has begun. False if it is none.
     fn on_repair(&mut self, now: Instant, packet: &Packet) -> bool {
         let (ssrc, payload_type) = (packet.header.ssrc, packet.header.payload_type);
-        let of = |s: &&mut Stream| s.negotiated.repair.is_some_and(|repair| repair == (ssrc, payload_type));
+        let of = |s: &&mut Stream| {
+            s.negotiated.repair == Some(payload_type) && s.negotiated.rtx.as_ref().is_some_and(|rtx| rtx.0 == ssrc)
+        };
         let Some(stream) = self.streams.iter_mut().find(of) else { return false };
         self.stats.video_bytes += (12 + packet.header.get_extension_payload_len() + packet.payload.len()) as u64;
         // Restored packets are of the stream's codec, whichever it is: a change of it begins with a keyframe that does

@@ -51,7 +51,6 @@ pub(crate) struct Outgoing {
     /// The lowest temporal layer that lost a frame since the last base layer frame.
     broken: Option<u8>,
     repair: RepairEncoder,
-    repair_sequence: u16,
     /// Repair packets that are owed: the share of the media packets sent, less what was made.
     repair_credit: f64,
     pub(crate) asked: Option<Instant>,
@@ -72,7 +71,6 @@ impl Outgoing {
             sequence: (random >> 16) as u16 & 0x7fff,
             rtx_sequence: (random >> 32) as u16 & 0x7fff,
             repair: RepairEncoder::default(),
-            repair_sequence: (random >> 48) as u16 & 0x7fff,
             repair_credit: 0.0,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -185,7 +183,7 @@ impl Outgoing {
     /// The repair packets to send after this media packet: those of its frame, if it is the last. `share` is the number for
     /// each media packet.
     pub(crate) fn repair_packets(&mut self, packet: &Packet, share: f64) -> Vec<Packet> {
-        let Some((ssrc, payload_type)) = self.stream.repair else { return Vec::new() };
+        let Some(((ssrc, _), payload_type)) = self.stream.rtx.zip(self.stream.repair) else { return Vec::new() };
         let (marker, timestamp) = (packet.header.marker, packet.header.timestamp);
         self.repair.add(packet.header.sequence_number, Source { marker, timestamp, payload: packet.payload.clone() });
         self.repair_credit += share;
@@ -197,8 +195,8 @@ impl Outgoing {
         let payloads: Vec<Bytes> =
             (0..count as u8).rev().map_while(|remaining| self.repair.repair(remaining)).collect();
         let number = |payload| {
-            let sequence_number = self.repair_sequence;
-            self.repair_sequence = sequence_number.wrapping_add(1);
+            let sequence_number = self.rtx_sequence;
+            self.rtx_sequence = sequence_number.wrapping_add(1);
             let header = Header { version: 2, ssrc, payload_type, sequence_number, timestamp, ..Default::default() };
             Packet { header, payload }
         };

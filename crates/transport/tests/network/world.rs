@@ -19,7 +19,6 @@ const VIDEO_RTX: u32 = 101;
 const AUDIO: u32 = 200;
 const VIDEO_PT: u8 = 96;
 const VIDEO_RTX_PT: u8 = 97;
-const VIDEO_REPAIR: u32 = 5;
 const VIDEO_REPAIR_PT: u8 = 98;
 const AUDIO_PT: u8 = 111;
 const AUDIO_BYTES: usize = 80;
@@ -200,7 +199,7 @@ impl Flow {
         let video = StreamKind::Video(plan.codec);
         let twcc_id = Some(TWCC_ID);
         let rtx = Some((VIDEO_RTX, VIDEO_RTX_PT));
-        let repair = plan.repair.then_some((VIDEO_REPAIR, VIDEO_REPAIR_PT));
+        let repair = plan.repair.then_some(VIDEO_REPAIR_PT);
         sender.add_stream(SendStream { ssrc: VIDEO, kind: video, payload_type: VIDEO_PT, rtx, repair, twcc_id });
         let kind = StreamKind::Audio;
         sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: AUDIO_PT, rtx: None, repair: None, twcc_id });
