@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// Frames on their way from the connection to the decoder. When full, all are dropped and a keyframe is requested,
 /// because a decoder that is this late must not fall behind further.
-pub(crate) const QUEUE: usize = 16;
+pub(crate) const QUEUE: usize = 64;
 
 /// The number of pictures of one participant that can be shown together: the camera and a shared screen.
 pub(crate) const PICTURES: usize = 2;
@@ -140,6 +140,8 @@ struct Worker {
 /// One media line.
 struct Track {
     buffer: VideoBuffer,
+    /// Of its total delay, what has been counted.
+    counted: Duration,
     decoder: Option<(VideoCodec, Box<dyn VideoDecoder>)>,
     slot: usize,
     await_keyframe: bool,
@@ -189,6 +191,7 @@ impl Worker {
         let mut next: Option<Instant> = None;
         for track in self.tracks.values_mut() {
             while let Some(frame) = track.buffer.pop(Instant::now()) {
+                track.count_delay(&self.shared);
                 let ok = track.decode(frame, &self.shared, &self.pool, &self.slots);
                 if !ok && !std::mem::replace(&mut track.await_keyframe, true) {
                     (self.ask_keyframe)();
@@ -205,12 +208,21 @@ impl Worker {
 
 impl Track {
     fn new(slot: usize) -> Self {
-        Self { buffer: VideoBuffer::new(), decoder: None, slot, await_keyframe: true, rhythm: Rhythm::default() }
+        let (buffer, counted) = (VideoBuffer::new(), Duration::ZERO);
+        Self { buffer, counted, decoder: None, slot, await_keyframe: true, rhythm: Rhythm::default() }
     }
 
     fn flush(&mut self) {
-        self.buffer = VideoBuffer::new();
+        (self.buffer, self.counted) = (VideoBuffer::new(), Duration::ZERO);
         self.await_keyframe = true;
+    }
+
+    /// Counts the time that the frame just taken spent in the jitter buffer.
+    fn count_delay(&mut self, shared: &Shared) {
+        let total = self.buffer.total_delay();
+        shared.jitter_us.fetch_add(total.saturating_sub(self.counted).as_micros() as u64, Relaxed);
+        shared.jitter_n.fetch_add(1, Relaxed);
+        self.counted = total;
     }
 
     /// Decodes a frame. Returns false if only a keyframe can help.
@@ -219,8 +231,6 @@ impl Track {
             return false;
         }
         let started = Instant::now();
-        shared.jitter_us.fetch_add(started.saturating_duration_since(frame.time).as_micros() as u64, Relaxed);
-        shared.jitter_n.fetch_add(1, Relaxed);
         let picture = match self.decoder(frame.codec, pool) {
             Some(decoder) => decoder.decode(&frame),
             None => return false,
