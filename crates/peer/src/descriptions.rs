@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_that_does_not_answer_repair_packets_gets_none_and_is_not_offered_them_again() {
+    fn a_browser_that_answers_without_repair_packets_gets_none_and_no_second_offer() {
         let mut ours = Descriptions::new(1);
         let offer = ours.offer_for_far_side(library());
         assert!(repair(&offer).iter().any(Option::is_some));
