@@ -31,14 +31,14 @@ export class GuestWelcome extends View {
     this.lead = h('p', { class: 'lead', dir: 'auto' });
     this.seats = h('p', { class: 'quiet', role: 'status' });
     this.how = h('p', { class: 'lead' });
-    this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+    this.error = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.heading = h('h1', { dir: 'auto', text: this.over ? t.guestEnded : isTableRoom(room) ? t.guestTitle : t.guestRoomTitle(room) });
     const open = this.open = link ? h('a', { class: this.over ? 'way' : 'primary', href: link, text: t.openInApp }) : null;
     const join = this.join = h('button', { type: 'button', id: 'join-here', class: open && !this.over ? '' : 'primary large', text: this.over ? t.joinAgain : t.joinInBrowser,
       onclick: () => navigation.go({ room, server, invite, known: true }) });
     this.hint = open && !this.over ? h('p', { class: 'quiet', text: t.openInAppHint }) : null;
     this.append(h('main', { class: 'center' }, h('div', { class: 'card' }, this.glyph,
-      this.heading, this.lead, this.seats, this.how, this.wrong,
+      this.heading, this.lead, this.seats, this.how, this.error,
       h('div', { class: 'ways' }, ...(this.over ? [able ? join : null, open] : [open, this.hint, able ? join : null]),
         able ? null : h('p', { class: 'trouble', text: isSecureContext ? t.browserTooOld : t.needsHttps }))),
     new LanguageChoice()));
@@ -46,7 +46,7 @@ export class GuestWelcome extends View {
 
   /** @param {AppState} state */
   update({ board, session }) {
-    if (!this.glyph || !this.lead || !this.seats || !this.how || !this.wrong || !this.heading || !this.join) return;
+    if (!this.glyph || !this.lead || !this.seats || !this.how || !this.error || !this.heading || !this.join) return;
     const { room, trouble } = this.invitation, table = board?.tables.find(one => one.room === room);
     const words = table && board ? [table.topic, when(table, board), table.place].filter(Boolean).join(' · ') : '';
     const heads = /** @type {Record<string, string>} */ (t.ends), blocked = trouble !== null && !this.over;
@@ -67,8 +67,8 @@ export class GuestWelcome extends View {
       text(this.hint, blocked ? t.membersByApp : t.openInAppHint);
     }
     const lost = session.kind === 'open' ? null : session.problem;
-    shown(this.wrong, lost !== null);
-    if (lost) text(this.wrong, session.kind === 'connecting' ? `${endWords(lost.code, true)} ${t.tryingAgain}` : endWords(lost.code, true));
+    shown(this.error, lost !== null);
+    if (lost) text(this.error, session.kind === 'connecting' ? `${endWords(lost.code, true)} ${t.tryingAgain}` : endWords(lost.code, true));
     const key = table ? `${table.seats} ${table.taken_count}` : 'none';
     if (this.glyph.dataset.key === key) return;
     this.glyph.dataset.key = key;

@@ -43,7 +43,7 @@ export function endWords(code, guest) {
 
 /**
  * Describes a problem with a device. If the machine has no device of the kind, the text does not suggest another one.
- * @param {import('./model.d.ts').Problem} wrong @param {Pick<import('./model.d.ts').AppState, 'devices' | 'choice' | 'problems'>} state
+ * @param {import('./model.d.ts').Problem} failure @param {Pick<import('./model.d.ts').AppState, 'devices' | 'choice' | 'problems'>} state
  */
 export function deviceProblem({ code, message, device }, state) {
   return device && MISSING_CODES.has(code) && isMissing(state, device) ? t.noDevice[device] : problem(code, message);

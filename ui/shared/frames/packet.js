@@ -3,6 +3,7 @@
 
 /** "LRF1" in the order of the bytes. */
 const MAGIC = 0x3146524c;
+/** Size of the header in bytes. */
 export const HEADER = 24;
 /** Flag: full range (0 to 255) instead of limited range (16 to 235). */
 export const FULL_RANGE = 1;

@@ -60,7 +60,7 @@ function recordTiming(method, ms) {
 
 let videoFrames = typeof VideoFrame === 'function';
 
-/** @param {HTMLCanvasElement} canvas @returns {Painter | null} */
+/** Draws with VideoFrame. @param {HTMLCanvasElement} canvas @returns {Painter | null} null if the engine does not support I420 */
 export function videoFramePainter(canvas) {
   if (!videoFrames) return null;
   try {
@@ -100,7 +100,7 @@ void main() {
   gl_FragColor = vec4(luma + mix.x * colour.y, luma - mix.y * colour.x - mix.z * colour.y, luma + mix.w * colour.x, 1.0);
 }`;
 
-/** @param {HTMLCanvasElement} canvas @returns {Painter | null} */
+/** Draws with WebGL. @param {HTMLCanvasElement} canvas @returns {Painter | null} null without WebGL */
 export function webGlPainter(canvas) {
   const gl = canvas.getContext('webgl', { alpha: false, antialias: false, depth: false });
   if (!gl) return null;
@@ -158,7 +158,7 @@ export function webGlPainter(canvas) {
   }
 }
 
-/** @param {HTMLCanvasElement} canvas @returns {Painter} */
+/** Draws with the conversion tables. @param {HTMLCanvasElement} canvas @returns {Painter} */
 export function tablePainter(canvas) {
   const context = canvas.getContext('2d', { alpha: false });
   /** @type {ImageData | null} */

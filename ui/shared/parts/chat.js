@@ -41,8 +41,8 @@ export class Chat extends View {
       if (!this.#returned) this.#showError('');
       this.#grow();
     });
-    this.wrong = h('p', { class: 'trouble', role: 'alert', id: 'chat-wrong', hidden: true });
-    this.append(this.none, this.log, this.status, this.wrong, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
+    this.error = h('p', { class: 'trouble', role: 'alert', id: 'chat-wrong', hidden: true });
+    this.append(this.none, this.log, this.status, this.error, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
       this.input, h('button', { type: 'submit', class: 'primary small', text: t.send })));
     this.#showDraft();
   }
@@ -99,11 +99,11 @@ export class Chat extends View {
 
   /** @param {string} code why the text in the field was not sent; empty: no error */
   #showError(code) {
-    if (!this.wrong || !this.input) return;
+    if (!this.error || !this.input) return;
     draft.error = code;
-    shown(this.wrong, code !== '');
-    text(this.wrong, code ? t.notSaid(problem(code)) : '');
-    if (code) this.input.setAttribute('aria-describedby', this.wrong.id);
+    shown(this.error, code !== '');
+    text(this.error, code ? t.notSaid(problem(code)) : '');
+    if (code) this.input.setAttribute('aria-describedby', this.error.id);
     else this.input.removeAttribute('aria-describedby');
   }
 

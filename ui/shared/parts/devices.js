@@ -41,11 +41,11 @@ export class Devices extends View {
       if (select.value !== value) select.value = value;
       shown(select, available.length > 0);
       shown(noDevice, available.length === 0);
-      const wrong = problems.find(p => p.device === kind);
+      const failure = problems.find(p => p.device === kind);
       // The menu already shows that there is no device.
-      const alreadyShown = wrong !== undefined && MISSING_CODES.has(wrong.code) && hasNone;
-      shown(trouble, wrong !== undefined && !alreadyShown);
-      text(trouble, wrong && !alreadyShown ? deviceProblem(wrong, now) : '');
+      const alreadyShown = failure !== undefined && MISSING_CODES.has(failure.code) && hasNone;
+      shown(trouble, failure !== undefined && !alreadyShown);
+      text(trouble, failure && !alreadyShown ? deviceProblem(failure, now) : '');
     }
   }
 

@@ -13,18 +13,18 @@ export class RoomField extends View {
   build() {
     const name = id('room'), hint = id('hint');
     const input = h('input', { id: name, type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: t.roomPlaceholder, 'aria-describedby': hint });
-    const wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+    const error = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.append(h('form', { class: 'center', novalidate: true, onsubmit: (/** @type {Event} */ event) => {
       event.preventDefault();
       const room = roomOf(input.value);
-      shown(wrong, !room);
-      text(wrong, room ? '' : t.problems.bad_room);
+      shown(error, !room);
+      text(error, room ? '' : t.problems.bad_room);
       if (room) navigation.go({ room, known: true });
       else input.focus();
     } },
     h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),
     h('h2', { text: t.noBoard }), h('p', { class: 'lead', id: hint, text: t.noBoardHint }),
-    h('div', { class: 'field' }, h('label', { for: name, text: t.roomName }), input), wrong,
+    h('div', { class: 'field' }, h('label', { for: name, text: t.roomName }), input), error,
     h('button', { type: 'submit', class: 'primary large', text: t.goToRoom }), this.member = h('button', { type: 'button', class: 'plain', id: 'give-secret', hidden: true, text: t.haveSecret, onclick: () => { const server = connectedServer(); if (server) askSecret(server); } })));
   }
 

@@ -52,7 +52,7 @@ export class SelfView extends View {
   update(now) {
     const { settings, problems, you } = now;
     if (!this.picture || !this.face || !this.words || !this.microphone || !this.camera) return;
-    const wrong = problems.find(p => p.device === 'camera');
+    const failure = problems.find(p => p.device === 'camera');
     const without = isMissing(now, 'camera'), on = this.working, seen = on.camera;
     if (seen !== (this.picture.firstChild !== null)) this.picture.replaceChildren(...(seen ? [new PictureView({ kind: 'own' })] : []));
     shown(this.picture, seen);
@@ -61,7 +61,7 @@ export class SelfView extends View {
       this.face.dataset.name = `${name} ${you.key}`;
       this.face.replaceChildren(name ? avatar(name, you.key || name) : roundTable({ seats: 4, taken: [], takenCount: 1 }));
     }
-    text(this.words, wrong ? deviceProblem(wrong, now) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
+    text(this.words, failure ? deviceProblem(failure, now) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
     toggle(this.microphone, on.microphone, 'microphone', t.microphone, t.onOff);
     toggle(this.camera, on.camera, 'camera', t.camera, t.onOff);
     this.meter?.setSource(on.microphone ? 'on' : isMissing(now, 'microphone') ? 'missing' : 'off');

@@ -72,10 +72,10 @@ export class BoardScreen extends View {
     const open = session.kind === 'open', hasBoard = board !== null;
     status.dataset.kind = session.kind;
     text(/** @type {Node} */ (status.lastChild), this.#serverText(session));
-    const wrong = session.kind === 'open' ? null : session.problem;
+    const failure = session.kind === 'open' ? null : session.problem;
     const outdated = session.kind === 'connecting' && board !== null;
-    shown(trouble, (wrong !== null && hasBoard) || outdated);
-    text(trouble, wrong ? `${problem(wrong.code, wrong.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : t.boardMayBeOld);
+    shown(trouble, (failure !== null && hasBoard) || outdated);
+    text(trouble, failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : t.boardMayBeOld);
     const member = board?.member ?? false;
     for (const part of [presence, eat, lay]) shown(part, member);
     shown(peopleButton, hasBoard);
@@ -113,19 +113,19 @@ export class BoardScreen extends View {
     const show = session.kind !== 'open' && !hasBoard;
     shown(this.offline, show);
     if (!show) return;
-    const wrong = session.problem;
-    const key = `${session.kind} ${wrong?.code}`, heads = /** @type {Record<string, string>} */ (t.ends);
+    const failure = session.problem;
+    const key = `${session.kind} ${failure?.code}`, heads = /** @type {Record<string, string>} */ (t.ends);
     if (this.offline.dataset.key === key) return;
     this.offline.dataset.key = key;
     const server = state().settings.servers[state().settings.server ?? 0];
     this.offline.replaceChildren(
       h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 0 })),
-      h('h2', { text: wrong ? heads[wrong.code] ?? t.offline : session.kind === 'connecting' ? t.connectingTo(hostOf(session.server)) : t.offline }),
-      h('p', { class: 'lead', role: 'status', text: wrong ? `${problem(wrong.code, wrong.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : session.kind === 'connecting' ? t.oneMoment : t.offlineWords }),
+      h('h2', { text: failure ? heads[failure.code] ?? t.offline : session.kind === 'connecting' ? t.connectingTo(hostOf(session.server)) : t.offline }),
+      h('p', { class: 'lead', role: 'status', text: failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : session.kind === 'connecting' ? t.oneMoment : t.offlineWords }),
       h('div', { class: 'actions' },
         h('button', { type: 'button', text: t.settings, onclick: openSettings }),
-        backend.shell === 'app' && (wrong || session.kind === 'closed') ? h('button', { type: 'button', id: 'host-here', text: t.hostHere, onclick: openHosting }) : null,
-        server && (wrong || session.kind === 'closed') ? h('button', { type: 'button', class: 'primary', id: 'connect-again', text: wrong ? t.tryAgain : t.connect,
+        backend.shell === 'app' && (failure || session.kind === 'closed') ? h('button', { type: 'button', id: 'host-here', text: t.hostHere, onclick: openHosting }) : null,
+        server && (failure || session.kind === 'closed') ? h('button', { type: 'button', class: 'primary', id: 'connect-again', text: failure ? t.tryAgain : t.connect,
           onclick: () => attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));
   }
 

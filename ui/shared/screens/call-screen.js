@@ -142,9 +142,9 @@ export class CallScreen extends View {
   /** Shows the problems of devices until the person dismisses them. @param {AppState} state */
   #updateProblems(state) {
     if (!this.trouble) return;
-    const { problems } = state, wrong = problems.filter(one => one.device !== null), keys = wrong.map(troubleKey);
+    const { problems } = state, failures = problems.filter(one => one.device !== null), keys = failures.map(troubleKey);
     for (const key of this.#dismissed) if (!keys.includes(key)) this.#dismissed.delete(key);
-    const unread = wrong.filter(one => !this.#dismissed.has(troubleKey(one)));
+    const unread = failures.filter(one => !this.#dismissed.has(troubleKey(one)));
     shown(this.trouble, unread.length > 0);
     keyed(/** @type {Element} */ (this.trouble.firstElementChild), unread, troubleKey, () => h('p'),
       (line, one) => text(line, one.device && !isMissing(state, one.device) ? `${t[one.device]}: ${deviceProblem(one, state)}` : deviceProblem(one, state)));

@@ -34,7 +34,7 @@ export class CheckScreen extends View {
     this.about = h('p', { class: 'lead' });
     this.glyph = h('div', { class: 'glyph' });
     this.caution = h('p', { class: 'caution', hidden: true }, icon('warning'), h('span'));
-    this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+    this.error = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.self = new SelfView(this.media, media => { this.media = media; });
     this.self.meter = this.meter = new Meter();
     this.join = h('button', { type: 'button', class: 'primary large', id: 'join', text: t.join, onclick: () => this.#join() });
@@ -45,7 +45,7 @@ export class CheckScreen extends View {
       h('section', { class: 'side' },
         h('div', { class: 'who' }, this.glyph, h('div', {}, this.heading, this.about)),
         this.caution, this.name, h('details', { class: 'pickers', open: innerHeight > 620 }, h('summary', { text: t.devices }), new Devices()),
-        this.wrong, h('div', { class: 'actions' }, this.cancel, this.join),
+        this.error, h('div', { class: 'actions' }, this.cancel, this.join),
         h('p', { class: 'quiet', text: t.nothingSentYet })));
   }
 
@@ -62,7 +62,7 @@ export class CheckScreen extends View {
   /** @param {AppState} state */
   update(state) {
     const { call, board, session } = state;
-    if (!this.join || !this.cancel || !this.heading || !this.about || !this.wrong || !this.caution) return;
+    if (!this.join || !this.cancel || !this.heading || !this.about || !this.error || !this.caution) return;
     const joining = call.stage.kind === 'joining';
     this.join.disabled = joining;
     text(this.cancel, joining ? t.cancel : t.back);
@@ -75,8 +75,8 @@ export class CheckScreen extends View {
     shown(this.caution, !this.target.known);
     text(/** @type {Node} */ (this.caution.lastChild), t.strangeServer(hostOf(this.target.server ?? '')));
     const trouble = joining && session.kind === 'connecting' ? session.problem : null;
-    shown(this.wrong, trouble !== null);
-    if (trouble) text(this.wrong, `${problem(trouble.code, trouble.message)} ${t.tryingAgain}`);
+    shown(this.error, trouble !== null);
+    if (trouble) text(this.error, `${problem(trouble.code, trouble.message)} ${t.tryingAgain}`);
   }
 
   /** @param {import('../model.d.ts').Table} table @param {string} zone */
@@ -112,7 +112,7 @@ export class CheckScreen extends View {
     const { settings } = now;
     const name = this.input ? this.input.value.trim() : settings.name;
     if (!name) {
-      if (this.wrong) { shown(this.wrong, true); text(this.wrong, t.nameMissing); }
+      if (this.error) { shown(this.error, true); text(this.error, t.nameMissing); }
       return this.input?.focus();
     }
     const { room, server, fingerprint, invite } = this.target;

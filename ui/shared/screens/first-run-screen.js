@@ -33,7 +33,7 @@ export class FirstRun extends View {
     secret.input.addEventListener('input', () => this.#saveTyped());
     this.field = h('div', { class: 'field indented' }, h('label', { for: server, text: t.serverAddress }), this.server, h('p', { class: 'quiet', text: t.serverHint }),
       h('details', { class: 'secret', open: this.#typed.secret !== '' }, h('summary', { text: t.haveSecret }), secret.field));
-    this.wrong = h('p', { class: 'trouble', role: 'alert', hidden: true });
+    this.error = h('p', { class: 'trouble', role: 'alert', hidden: true });
     this.go = h('button', { type: 'submit', class: 'primary large', text: t.start });
     // Keep the switches when the language changes.
     this.self = new SelfView(this.self?.media ?? { microphone: false, camera: false });
@@ -47,7 +47,7 @@ export class FirstRun extends View {
         h('div', { class: 'field' }, h('label', { for: name, text: t.yourName }), this.name),
         h('fieldset', { class: 'choices' }, h('legend', { text: t.whereToEat }),
           this.#choice('server', t.onServer, t.onServerHint), this.field, this.#choice('here', t.hostHere, t.hostHereHint)),
-        this.wrong, this.go, h('p', { class: 'quiet', text: t.changeLater })),
+        this.error, this.go, h('p', { class: 'quiet', text: t.changeLater })),
       h('aside', { class: 'mirror' }, this.self, this.meter, h('p', { class: 'quiet', text: t.previewHint })));
   }
 
@@ -78,7 +78,7 @@ export class FirstRun extends View {
 
   #saveTyped() {
     this.#typed = { name: this.name?.value ?? '', server: this.server?.value ?? '', secret: this.secret?.value ?? '' };
-    if (this.wrong) shown(this.wrong, false);
+    if (this.error) shown(this.error, false);
     if (!this.self) return;
     this.self.name = this.#typed.name.trim();
     this.self.update(state());
@@ -114,9 +114,9 @@ export class FirstRun extends View {
 
   /** @param {string} words @param {HTMLElement} [field] */
   #showProblem(words, field) {
-    if (!this.wrong) return;
-    shown(this.wrong, true);
-    text(this.wrong, words);
+    if (!this.error) return;
+    shown(this.error, true);
+    text(this.error, words);
     field?.focus();
   }
 }
