@@ -56,6 +56,14 @@ function withReminder() {
   return { ...base(), board: board(tables, usualPeople()), reminders: [{ number: 3, kind: 'soon', table: id, room, topic, starts_ms }] };
 }
 
+/** A call at a table of the board, for the pictures in the documentation. */
+function callAtTable() {
+  const lines = [['q0', names[0], '다들 뭐 먹어요?', 9], ['q0', names[0], '저는 김치찌개요', 8.8], ['q-me', '김민지', '저는 비빔밥이요!', 8], ['q3', names[3], 'Lentil soup for me. Hello from Berlin!', 3]];
+  const state = inCall([participant(0), participant(3), participant(1, { media: { microphone: false, camera: false } })],
+    { chat: lines.map(([from, name, text, minutes]) => ({ from, name, text, at: NOON - minutes * MINUTE })) });
+  return { ...state, call: { ...state.call, room: state.board.tables[0].room } };
+}
+
 /** By name: the state, and the elements to press first (`press`). */
 export const scenes = {
   'first-run': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null } } },
@@ -81,6 +89,7 @@ export const scenes = {
   'check-no-devices': { state: { ...base(), devices: [], link: { room: 'friday-soup', server: 'wss://lunch.example.org', known: true, fingerprint: null, invite: null } } },
   joining: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('unreachable') }, call: { ...base().call, stage: { kind: 'joining' }, room: 'friday-soup' } } },
   knocking: { state: { ...base(), call: { ...base().call, stage: { kind: 'knocking' }, room: 'friday-soup' } } },
+  call: { state: callAtTable(), press: ['#call-chat'] },
   'call-alone': { state: inCall([]) },
   'call-2': { state: inCall([participant(3)]) },
   'call-3-chat': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } })], { chat }), press: ['#call-chat'] },

@@ -12,6 +12,10 @@ const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' };
 const policy = port => `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src ws://127.0.0.1:* http://127.0.0.1:${port}; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
+/** Longest wait for a page. The machine may be busy with other tests. */
+const PATIENCE_MS = 120_000;
+
+/** Serves ui/ and starts the browser. */
 export async function open() {
   const web = createServer(async (request, response) => {
     const name = path.normalize(new URL(request.url, 'http://x').pathname);
@@ -34,6 +38,7 @@ export async function open() {
     /** Opens the page with a state. Collects its warnings and errors. */
     async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, zone, setup }) {
       const page = await browser.newPage(), complaints = [];
+      page.setDefaultTimeout(PATIENCE_MS);
       page.on('console', message => { if (['error', 'warn'].includes(message.type())) complaints.push(message.text()); });
       page.on('pageerror', error => complaints.push(String(error)));
       await page.setViewport({ width, height, deviceScaleFactor: scale });
