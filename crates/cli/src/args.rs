@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         <Args as clap::CommandFactory>::command().debug_assert();
     }
 

@@ -54,12 +54,12 @@ async fn follow(engine: &Engine, as_json: bool) -> Result<()> {
     first(&mut view).await?;
     print(&view.borrow(), as_json);
     let mut lines = BufReader::new(stdin()).lines();
-    let mut told = 0;
+    let mut next_notice = 0;
     loop {
         tokio::select! {
             changed = view.changed() => {
                 changed.context("the engine has stopped")?;
-                told = notices(&view.borrow_and_update(), told);
+                next_notice = notices(&view.borrow_and_update(), next_notice);
             }
             line = lines.next_line() => match line?.as_deref().map(str::trim) {
                 None | Some("quit") => return Ok(()),
@@ -166,13 +166,13 @@ fn draft(text: &str, board: Option<&BoardState>) -> Result<Draft> {
     })
 }
 
-/// Prints the notices from number `told` on. Returns the number of the next one.
-fn notices(view: &AppView, told: u64) -> u64 {
-    for (_, notice) in view.notices.iter().filter(|(number, _)| *number >= told) {
+/// Prints the notices from number `next_notice` on. Returns the number of the next one.
+fn notices(view: &AppView, next_notice: u64) -> u64 {
+    for (_, notice) in view.notices.iter().filter(|(number, _)| *number >= next_notice) {
         let kind = serde_json::to_value(notice.kind).unwrap_or_default();
         println!("{}", json!({"t": "notice", "kind": kind, "table": notice.table, "topic": notice.topic}));
     }
-    view.notices.last().map_or(told, |(number, _)| number + 1)
+    view.notices.last().map_or(next_notice, |(number, _)| number + 1)
 }
 
 fn print(view: &AppView, as_json: bool) {
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_that_is_down_is_named_and_soon() {
+    async fn an_unreachable_server_is_reported_quickly() {
         let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let options = BoardOptions {
             server: format!("ws://{gone}").parse().unwrap(),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
+    fn missing_arguments_are_reported() {
         let server = ServerAddress { url: "ws://127.0.0.1:9".parse().unwrap(), fingerprint: None };
         let open = no_board(&SessionView::Open { server: server.clone() }).to_string();
         let silent = no_board(&SessionView::Connecting { server, problem: None }).to_string();
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_are_read_and_nonsense_is_told() {
+    fn orders_are_parsed_and_invalid_ones_reported() {
         let read = |order| request(order, None);
         assert_eq!(read("take abc").unwrap(), BoardRequest::Take { table: "abc".into(), wait: false });
         assert_eq!(read("eat-now a b").unwrap(), BoardRequest::EatNow { with: vec!["a".into(), "b".into()] });

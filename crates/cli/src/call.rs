@@ -70,18 +70,18 @@ pub(crate) fn fingerprint(text: &str) -> Result<[u8; 32]> {
 
 /// What has been printed already.
 #[derive(Default)]
-struct Told {
+struct Printed {
     stage: Option<Stage>,
     people: Vec<(String, String, bool)>,
     lines: usize,
-    unsaid: u64,
+    unsent: u64,
     problems: Vec<String>,
     said: bool,
 }
 
 async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
     let mut view = engine.view();
-    let mut told = Told::default();
+    let mut printed = Printed::default();
     let end = options.seconds.map(|s| Instant::now() + Duration::from_secs_f64(s.clamp(0.0, 1e9)));
     let mut each_second = interval(Duration::from_secs(1));
     let mut out_of_reach = None;
@@ -90,8 +90,8 @@ async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
             changed = view.changed() => {
                 changed.context("the engine has stopped")?;
                 let now = view.borrow_and_update().clone();
-                told.news(&now, options.json);
-                if told.greet(&now) && let Some(line) = &options.say {
+                printed.print_changes(&now, options.json);
+                if printed.greets(&now) && let Some(line) = &options.say {
                     let taken = engine.send_chat(line.clone()).await;
                     taken.map_err(|problem| anyhow!("{} ({})", problem.message, problem.code))?;
                 }
@@ -142,15 +142,15 @@ fn ended(why: Ended, view: &AppView) -> Result<()> {
     }
 }
 
-impl Told {
+impl Printed {
     /// Returns true once, when another participant is present.
-    fn greet(&mut self, view: &AppView) -> bool {
+    fn greets(&mut self, view: &AppView) -> bool {
         let there = view.call.stage == Stage::Joined && !view.call.participants.is_empty();
         there && !std::mem::replace(&mut self.said, true)
     }
 
-    fn news(&mut self, view: &AppView, as_json: bool) {
-        let tell = |event: &str, text: String| {
+    fn print_changes(&mut self, view: &AppView, as_json: bool) {
+        let print = |event: &str, text: String| {
             if as_json {
                 println!("{}", json!({"t": "ev", "name": event, "text": text}));
             } else {
@@ -159,7 +159,7 @@ impl Told {
         };
         if self.stage.as_ref() != Some(&view.call.stage) {
             self.stage = Some(view.call.stage.clone());
-            tell(stage(&view.call.stage), view.call.room.clone());
+            print(stage(&view.call.stage), view.call.room.clone());
         }
         let people: Vec<_> = view
             .call
@@ -168,33 +168,33 @@ impl Told {
             .map(|p| (p.id.0.clone(), p.name.clone(), p.link == LinkState::Connected))
             .collect();
         for (id, name, connected) in people.iter().filter(|p| !self.people.contains(p)) {
-            tell(if *connected { "connected" } else { "connecting" }, format!("{name} ({id})"));
+            print(if *connected { "connected" } else { "connecting" }, format!("{name} ({id})"));
         }
         for (id, name, _) in self.people.iter().filter(|old| !people.iter().any(|p| p.0 == old.0)) {
-            tell("gone", format!("{name} ({id})"));
+            print("gone", format!("{name} ({id})"));
         }
         self.people = people;
         for line in view.call.chat.iter().skip(self.lines) {
-            tell("chat", format!("{}: {}", if line.name.is_empty() { "you" } else { &line.name }, line.text));
+            print("chat", format!("{}: {}", if line.name.is_empty() { "you" } else { &line.name }, line.text));
         }
         self.lines = view.call.chat.len();
-        let told = self.unsaid;
-        for line in view.call.unsent.iter().filter(|line| line.number > told) {
+        let last_printed = self.unsent;
+        for line in view.call.unsent.iter().filter(|line| line.number > last_printed) {
             if let Some(why) = line.failed {
-                self.unsaid = line.number;
-                tell("not said", format!("{}: {}", unsaid(why), line.text));
+                self.unsent = line.number;
+                print("not said", format!("{}: {}", reason_not_sent(why), line.text));
             }
         }
         let problems: Vec<_> =
             view.problems.iter().map(|p| format!("{}{} ({})", device(p.device), p.message, p.code)).collect();
         for problem in problems.iter().filter(|p| !self.problems.contains(p)) {
-            tell("problem", problem.clone());
+            print("problem", problem.clone());
         }
         self.problems = problems;
     }
 }
 
-fn unsaid(why: NotSaid) -> String {
+fn reason_not_sent(why: NotSaid) -> String {
     match why {
         NotSaid::Unconfirmed => "it may not have arrived".into(),
         NotSaid::CallEnded => "the call ended first".into(),

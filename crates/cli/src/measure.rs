@@ -38,7 +38,7 @@ pub(crate) async fn run(options: MeasureOptions) -> Result<()> {
     let mut orders = BufReader::new(tokio::io::stdin()).lines();
     let mut each_second = tokio::time::interval(Duration::from_secs(1));
     let mut view = engine.view();
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     loop {
         tokio::select! {
             order = orders.next_line() => match order?.as_deref() {
@@ -52,7 +52,7 @@ pub(crate) async fn run(options: MeasureOptions) -> Result<()> {
             changed = view.changed() => {
                 changed.context("the engine has stopped")?;
                 let now = view.borrow_and_update().clone();
-                told.news(clock, &engine, &now, &options).await;
+                reported.report_changes(clock, &engine, &now, &options).await;
             }
             _ = each_second.tick() => figures(clock, &engine).await?,
         }
@@ -122,14 +122,20 @@ async fn wait_for_own_picture(engine: &Engine) -> Result<()> {
 
 /// What has been printed already.
 #[derive(Default)]
-struct Told {
+struct Reported {
     joined: bool,
     connected: bool,
     watching: Option<String>,
 }
 
-impl Told {
-    async fn news(&mut self, clock: Clock, engine: &Engine, view: &engine::AppView, options: &MeasureOptions) {
+impl Reported {
+    async fn report_changes(
+        &mut self,
+        clock: Clock,
+        engine: &Engine,
+        view: &engine::AppView,
+        options: &MeasureOptions,
+    ) {
         if view.call.stage == Stage::Joined && !std::mem::replace(&mut self.joined, true) {
             event(clock, "joined");
         }

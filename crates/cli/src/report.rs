@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_of_libraries_appear_from_debug_on() {
+    fn library_messages_appear_from_debug_level() {
         use tracing::Level;
         assert!(shown(LevelFilter::WARN).would_enable("engine::capture", &Level::WARN));
         assert!(!shown(LevelFilter::INFO).would_enable("rtc_ice", &Level::ERROR));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_from_elsewhere_stays_on_its_line() {
+    fn untrusted_text_stays_on_one_line() {
         assert_eq!(one_line("a\nV2: forged line"), "a\\nV2: forged line");
         assert_eq!(
             one_line("a\r\n\u{85}\u{2028}\u{2029}b\u{1b}[2J\t"),

@@ -231,20 +231,20 @@ mod tests {
         let mut apm = Apm::new(ApmConfig::default());
         let mut out = vec![];
         for n in 0..200 {
-            let (mut played, mut heard) = (noise(n), voice(n));
+            let (mut played, mut captured) = (noise(n), voice(n));
             if let (Some(odd), 100) = (odd, n) {
-                (played[17], heard[240]) = (odd, odd);
+                (played[17], captured[240]) = (odd, odd);
             }
             apm.process_render(&played);
-            apm.process_capture(&mut heard, 20);
-            out.push(heard);
+            apm.process_capture(&mut captured, 20);
+            out.push(captured);
         }
         assert_eq!(apm.faults(), 0);
         out.split_off(100)
     }
 
     #[test]
-    fn a_sample_that_is_no_sound_costs_that_sample_alone() {
+    fn an_invalid_sample_costs_only_that_sample() {
         let usual = run(Some(0.0));
         assert!(usual.iter().filter(|block| is_sound(block)).count() > 50);
         for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -1e20, 1e-42] {
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_without_end_let_sound_pass_as_it_is_and_are_told() {
+    fn persistent_faults_disable_processing_and_are_reported() {
         let mut apm = fragile();
         for _ in 0..MANY {
             assert!(!apm.is_resting());
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_now_and_then_is_forgotten() {
+    fn occasional_faults_are_forgotten() {
         let mut apm = fragile();
         for _ in 0..3 * MANY {
             capture(&mut apm, 0.75);

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slower_camera_is_noticed_and_a_pause_is_not_taken_for_one() {
+    fn a_slower_camera_is_detected_and_a_pause_is_not() {
         let (mut cadence, mut time) = (Cadence::new(30), Instant::now());
         let ms = Duration::from_millis;
         assert_eq!(run(&mut cadence, &mut time, 30, ms(33)), Duration::from_secs(1) / 30);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stumble_at_the_start_does_not_keep_the_bitrate_wrong() {
+    fn a_slow_start_does_not_distort_the_bitrate() {
         let (mut cadence, mut time) = (Cadence::new(30), Instant::now());
         let ms = Duration::from_millis;
         assert!(run(&mut cadence, &mut time, 3, ms(100)) > ms(40));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_given_faster_than_real_time_count_as_the_configured_rate() {
+    fn frames_faster_than_real_time_count_at_the_configured_rate() {
         let (mut cadence, mut time) = (Cadence::new(25), Instant::now());
         assert_eq!(run(&mut cadence, &mut time, 50, Duration::ZERO), Duration::from_secs(1) / 25);
     }

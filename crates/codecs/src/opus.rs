@@ -135,19 +135,19 @@ fn open_encoder(config: &OpusConfig) -> opus::Result<Encoder> {
 /// in later packets.
 #[derive(Debug)]
 pub struct OpusDecoder {
-    raw: State,
+    raw: RawDecoder,
     /// The output of one call, large enough for the longest packet.
     pcm: Box<[f32; MAX_PACKET_SAMPLES]>,
 }
 
 /// Owns libopus' decoder.
 #[derive(Debug)]
-struct State(NonNull<sys::OpusDecoder>);
+struct RawDecoder(NonNull<sys::OpusDecoder>);
 
 // SAFETY: a libopus state is not bound to a thread, and every use requires `&mut self`.
-unsafe impl Send for State {}
+unsafe impl Send for RawDecoder {}
 
-impl State {
+impl RawDecoder {
     /// The lowest complexity at which libopus conceals losses with a neural network.
     const DEEP_CONCEALMENT: i32 = 5;
 
@@ -167,7 +167,7 @@ impl State {
     }
 }
 
-impl Drop for State {
+impl Drop for RawDecoder {
     fn drop(&mut self) {
         // SAFETY: the state is initialised and is destroyed only here.
         unsafe { sys::opus_decoder_destroy(self.0.as_ptr()) }
@@ -177,7 +177,7 @@ impl Drop for State {
 impl OpusDecoder {
     /// Opens a decoder.
     pub fn new() -> Result<Self, OpusError> {
-        Ok(Self { raw: State::open()?, pcm: Box::new([0.0; MAX_PACKET_SAMPLES]) })
+        Ok(Self { raw: RawDecoder::open()?, pcm: Box::new([0.0; MAX_PACKET_SAMPLES]) })
     }
 
     /// Runs the decoder for at most `samples` samples. Returns the number decoded, or an error.
@@ -191,7 +191,7 @@ impl OpusDecoder {
         };
         let count = usize::try_from(count).ok().filter(|count| self.pcm[..*count].iter().all(|s| s.is_finite()));
         let Some(count) = count else {
-            self.raw = State::open().map_err(|_| AudioDecodeError)?;
+            self.raw = RawDecoder::open().map_err(|_| AudioDecodeError)?;
             return Err(AudioDecodeError);
         };
         clean_all(&mut self.pcm[..count]);

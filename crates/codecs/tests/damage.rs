@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn damaged_streams_never_panic_and_a_keyframe_mends_them(
+    fn damaged_streams_never_panic_and_recover_at_a_keyframe(
         hurts in prop::collection::vec((0..FRAMES as usize, damage()), 1..6),
     ) {
         for stream in STREAMS.iter() {
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_are_no_pictures(data in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn random_bytes_decode_to_nothing(data in prop::collection::vec(any::<u8>(), 0..400)) {
         for stream in STREAMS.iter() {
             let mut decoder = open(stream[0].codec);
             let _ = decoder.decode(&with(&stream[0], data.clone()));
@@ -102,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn headers_that_look_right_before_random_bytes_never_panic(data in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn valid_headers_before_random_bytes_never_panic(data in prop::collection::vec(any::<u8>(), 0..300)) {
         let starts: [(VideoCodec, &[u8]); 4] = [
             (VideoCodec::Vp8, &[0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x00, 0x30, 0x00]),
             (VideoCodec::Vp9, &[0x82, 0x49, 0x83, 0x42, 0x00, 0x03, 0xf0, 0x02, 0xf6]),
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn opus_packets_of_any_bytes_never_panic(packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 1..8)) {
+    fn arbitrary_opus_packets_never_panic(packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 1..8)) {
         let mut decoder = OpusDecoder::new().expect("a decoder");
         let mut out = vec![];
         for packet in packets {
@@ -135,7 +135,7 @@ proptest! {
 }
 
 #[test]
-fn pictures_above_the_bound_are_refused_before_memory_is_taken() {
+fn frames_above_the_bound_are_refused_before_allocation() {
     // Keyframes of 16383x16383 (VP8) and 65536x65536 (VP9) that are marked as shown.
     let vp8 = [0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0, 0, 0];
     let vp9 = [0x82, 0x49, 0x83, 0x42, 0x20, 0xff, 0xff, 0xff, 0xff, 0, 0, 0];
@@ -149,7 +149,7 @@ fn pictures_above_the_bound_are_refused_before_memory_is_taken() {
 }
 
 #[test]
-fn an_empty_frame_is_damage() {
+fn an_empty_frame_is_an_error() {
     for stream in STREAMS.iter() {
         let mut decoder = open(stream[0].codec);
         decoder.decode(&stream[0]).expect("decoded");
@@ -159,7 +159,7 @@ fn an_empty_frame_is_damage() {
 }
 
 #[test]
-fn opus_refuses_an_empty_packet_and_decodes_the_next() {
+fn an_empty_opus_packet_is_refused_and_the_next_decoded() {
     let mut encoder = OpusEncoder::new(OpusConfig::default()).expect("an encoder");
     let mut decoder = OpusDecoder::new().expect("a decoder");
     let mut out = vec![];

@@ -7,7 +7,7 @@ use media::encoded::VideoCodec;
 
 /// This is the only test in its program, because it measures the whole process.
 #[test]
-fn an_encoder_that_has_seen_no_picture_holds_little_memory() {
+fn an_unused_encoder_holds_little_memory() {
     for (codec, most) in [(VideoCodec::Vp8, 6), (VideoCodec::Vp9, 16)] {
         let before = anonymous_kib();
         let encoder = common::encoder(codec, 1280, 720, 2_000_000);

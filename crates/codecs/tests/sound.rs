@@ -66,20 +66,20 @@ fn a_tone_keeps_its_pitch_and_level() {
     for hertz in [220.0, 1_000.0, 3_000.0, 7_000.0] {
         let sent = tone(hertz, 48_000);
         let mut decoder = OpusDecoder::new().expect("a decoder");
-        let mut heard = vec![];
+        let mut decoded = vec![];
         for packet in encode(OpusConfig { bitrate: 48_000, ..OpusConfig::default() }, &sent) {
-            decoder.decode(&packet, &mut heard).expect("decoded");
+            decoder.decode(&packet, &mut decoded).expect("decoded");
         }
-        assert_eq!(heard.len(), sent.len());
-        let (heard, sent) = (&heard[9_600..43_200], &sent[9_600..43_200]);
-        assert!(share(heard, hertz) > 0.9, "{hertz} Hz: {}", share(heard, hertz));
-        let gain = 10.0 * (energy(heard) / energy(sent)).log10();
+        assert_eq!(decoded.len(), sent.len());
+        let (decoded, sent) = (&decoded[9_600..43_200], &sent[9_600..43_200]);
+        assert!(share(decoded, hertz) > 0.9, "{hertz} Hz: {}", share(decoded, hertz));
+        let gain = 10.0 * (energy(decoded) / energy(sent)).log10();
         assert!(gain.abs() < 2.0, "{hertz} Hz: {gain:.1} dB");
     }
 }
 
 #[test]
-fn every_frame_length_gives_its_samples_and_others_are_refused() {
+fn valid_frame_lengths_are_encoded_and_others_refused() {
     for frame_ms in [10, 20, 40, 60] {
         let config = OpusConfig { frame_ms, ..OpusConfig::default() };
         let samples = frame_ms as usize * 48;
@@ -96,7 +96,7 @@ fn every_frame_length_gives_its_samples_and_others_are_refused() {
 }
 
 #[test]
-fn the_bitrate_is_followed() {
+fn the_audio_bitrate_is_followed() {
     let mut encoder = OpusEncoder::new(OpusConfig { bitrate: 64_000, ..OpusConfig::default() }).expect("an encoder");
     let sent = voice(48_000 * 4);
     let rate = |encoder: &mut OpusEncoder| {
@@ -111,14 +111,14 @@ fn the_bitrate_is_followed() {
 }
 
 #[test]
-fn discontinuous_transmission_sends_next_to_nothing_in_silence() {
+fn dtx_sends_almost_nothing_during_silence() {
     let packets = encode(OpusConfig { dtx: true, ..OpusConfig::default() }, &[0.0; 48_000 * 2]);
     let late: usize = packets[50..].iter().map(Bytes::len).sum();
     assert!(late < 50 * 12, "{late} bytes in a second of silence");
 }
 
 /// The decoded audio if every seventh packet is lost.
-fn heard(packets: &[Bytes], mend: impl Fn(&mut OpusDecoder, &Bytes, &mut Vec<f32>)) -> Vec<f32> {
+fn decode_with_losses(packets: &[Bytes], mend: impl Fn(&mut OpusDecoder, &Bytes, &mut Vec<f32>)) -> Vec<f32> {
     let mut decoder = OpusDecoder::new().expect("a decoder");
     let mut out = vec![];
     for (n, packet) in packets.iter().enumerate() {
@@ -131,7 +131,7 @@ fn heard(packets: &[Bytes], mend: impl Fn(&mut OpusDecoder, &Bytes, &mut Vec<f32
 }
 
 #[test]
-fn redundancy_mends_a_loss_better_than_concealment_and_that_better_than_silence() {
+fn fec_beats_concealment_and_concealment_beats_silence() {
     let config = OpusConfig { bitrate: 28_000, expected_loss_percent: 20, ..OpusConfig::default() };
     let packets = encode(config, &voice(48_000 * 5));
     let whole = {
@@ -139,9 +139,9 @@ fn redundancy_mends_a_loss_better_than_concealment_and_that_better_than_silence(
         packets.iter().for_each(|packet| decoder.decode(packet, &mut out).expect("decoded"));
         out
     };
-    let fec = heard(&packets, |decoder, next, out| decoder.decode_fec(next, 960, out).expect("recovered"));
-    let plc = heard(&packets, |decoder, _, out| decoder.conceal(960, out));
-    let silence = heard(&packets, |_, _, out| out.extend([0.0; 960]));
+    let fec = decode_with_losses(&packets, |decoder, next, out| decoder.decode_fec(next, 960, out).expect("recovered"));
+    let plc = decode_with_losses(&packets, |decoder, _, out| decoder.conceal(960, out));
+    let silence = decode_with_losses(&packets, |_, _, out| out.extend([0.0; 960]));
     assert_eq!([fec.len(), plc.len(), silence.len()], [whole.len(); 3]);
     let error = |mended: &[f32]| {
         let lost = (0..packets.len() - 1).filter(|n| n % 7 == 5).map(|n| n * 960..(n + 1) * 960);
@@ -156,7 +156,7 @@ fn redundancy_mends_a_loss_better_than_concealment_and_that_better_than_silence(
 }
 
 #[test]
-fn concealment_gives_exactly_what_is_asked() {
+fn concealment_produces_the_requested_length() {
     let mut decoder = OpusDecoder::new().expect("a decoder");
     for packet in encode(OpusConfig::default(), &voice(9_600)) {
         decoder.decode(&packet, &mut vec![]).expect("decoded");
@@ -190,7 +190,7 @@ fn echo(far: &[f32]) -> Vec<f32> {
 const OFF: ApmConfig = ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false };
 
 #[test]
-fn the_echo_of_what_is_played_is_removed() {
+fn echo_of_the_played_sound_is_removed() {
     let mut random = Random(1);
     let far: Vec<f32> = voice(48_000 * 7).iter().map(|s| s + 0.01 * random.next()).collect();
     let near = echo(&far);
@@ -201,7 +201,7 @@ fn the_echo_of_what_is_played_is_removed() {
 }
 
 #[test]
-fn a_voice_passes_when_nothing_is_played() {
+fn a_voice_passes_without_playback() {
     let near = voice(48_000 * 4);
     let sent = process(&mut Apm::new(ApmConfig { echo: true, ..OFF }), &vec![0.0; near.len()], &near);
     let last = 48_000 * 2..48_000 * 4;
@@ -210,7 +210,7 @@ fn a_voice_passes_when_nothing_is_played() {
 }
 
 #[test]
-fn steady_noise_is_lowered_and_more_of_it_by_the_higher_setting() {
+fn steady_noise_is_reduced_by_level() {
     let mut random = Random(2);
     let near: Vec<f32> = (0..48_000 * 4).map(|_| 0.05 * random.next()).collect();
     let silence = vec![0.0; near.len()];
@@ -223,7 +223,7 @@ fn steady_noise_is_lowered_and_more_of_it_by_the_higher_setting() {
 }
 
 #[test]
-fn a_quiet_voice_is_raised() {
+fn a_quiet_voice_is_amplified() {
     let near: Vec<f32> = voice(48_000 * 10).iter().map(|s| s * 0.05).collect();
     let sent = process(&mut Apm::new(ApmConfig { gain: true, ..OFF }), &vec![0.0; near.len()], &near);
     let last = 48_000 * 8..48_000 * 10;
@@ -233,7 +233,7 @@ fn a_quiet_voice_is_raised() {
 }
 
 #[test]
-fn with_all_off_nothing_is_touched() {
+fn without_processing_the_signal_is_unchanged() {
     let near = voice(4_800);
     assert_eq!(process(&mut Apm::new(OFF), &near, &near), near);
 }

@@ -10,7 +10,7 @@ use media::quality::psnr_y;
 use std::time::Duration;
 
 #[test]
-fn pictures_come_back_with_their_time_and_little_loss() {
+fn frames_round_trip_with_timestamps_and_little_loss() {
     for (codec, least) in [(VideoCodec::Vp8, 36.5), (VideoCodec::Vp9, 37.5), (VideoCodec::H264, 36.0)] {
         let clip = Clip::new(320, 180);
         let mut encoder = encoder(codec, 320, 180, 700_000);
@@ -34,7 +34,7 @@ fn pictures_come_back_with_their_time_and_little_loss() {
 }
 
 #[test]
-fn chroma_is_not_mixed_up_and_odd_sizes_are_whole() {
+fn chroma_planes_keep_their_order_and_odd_sizes_are_complete() {
     for (codec, shown) in [(VideoCodec::Vp8, (177, 99)), (VideoCodec::Vp9, (177, 99)), (VideoCodec::H264, (176, 98))] {
         let frame = Clip::new(177, 99).frame(0);
         let encoded = encoder(codec, 177, 99, 2_000_000).encode(&frame, true).expect("encoded").expect("kept");
@@ -110,7 +110,7 @@ fn a_camera_slower_than_configured_gets_the_whole_bitrate() {
 }
 
 #[test]
-fn a_forced_keyframe_is_one_and_can_be_decoded_alone() {
+fn a_forced_keyframe_decodes_on_its_own() {
     let clip = Clip::new(320, 180);
     for codec in VideoCodec::ALL {
         let mut encoder = encoder(codec, 320, 180, 300_000);
@@ -129,7 +129,7 @@ fn a_forced_keyframe_is_one_and_can_be_decoded_alone() {
 }
 
 #[test]
-fn frames_are_dropped_where_the_bitrate_cannot_be_held_but_never_a_forced_keyframe() {
+fn frames_are_dropped_to_hold_the_bitrate_except_forced_keyframes() {
     let clip = Clip::new(640, 360);
     for codec in VideoCodec::ALL {
         let mut encoder = encoder(codec, 640, 360, 20_000);
@@ -144,7 +144,7 @@ fn frames_are_dropped_where_the_bitrate_cannot_be_held_but_never_a_forced_keyfra
 }
 
 #[test]
-fn a_stream_that_changes_its_size_goes_on_in_the_same_decoder() {
+fn a_resolution_change_continues_in_the_same_decoder() {
     for codec in VideoCodec::ALL {
         let mut decoder = video_decoder(codec, FramePool::new()).expect("a decoder");
         for (width, height) in [(320, 180), (640, 360), (160, 90), (180, 320)] {
@@ -170,7 +170,7 @@ fn a_frame_of_another_size_is_refused() {
 }
 
 #[test]
-fn encoders_of_impossible_sizes_are_not_opened() {
+fn encoders_of_invalid_sizes_are_refused() {
     for codec in VideoCodec::ALL {
         for (width, height) in [(0, 0), (8, 360), (5000, 100), (4096, 4096)] {
             let refused = video_encoder(config(codec, width, height, 300_000)).err();
@@ -180,7 +180,7 @@ fn encoders_of_impossible_sizes_are_not_opened() {
 }
 
 #[test]
-fn range_and_matrix_travel_in_the_bitstream() {
+fn the_bitstream_carries_range_and_matrix() {
     let clip = Clip::new(160, 96);
     for codec in [VideoCodec::Vp9, VideoCodec::H264] {
         let mut encoder = encoder(codec, 160, 96, 500_000);
@@ -204,7 +204,7 @@ fn range_and_matrix_travel_in_the_bitstream() {
 }
 
 #[test]
-fn vp8_which_cannot_say_full_range_is_given_limited_range() {
+fn vp8_input_is_converted_to_limited_range() {
     let pool = FramePool::new();
     let mut frame = pool.take(64, 64);
     frame.data_mut().fill(255);
@@ -247,7 +247,7 @@ fn an_h264_access_unit_has_one_slice_and_an_idr_its_parameter_sets() {
 }
 
 #[test]
-fn screens_and_several_threads_work_too() {
+fn screen_content_and_threads_are_supported() {
     for codec in VideoCodec::ALL {
         let clip = Clip::new(640, 360);
         let mut config = config(codec, 640, 360, 900_000);
@@ -263,7 +263,7 @@ fn screens_and_several_threads_work_too() {
 }
 
 #[test]
-fn a_stream_is_not_entered_in_the_middle() {
+fn decoding_starts_at_a_keyframe() {
     for codec in VideoCodec::ALL {
         let clip = Clip::new(160, 96);
         let mut encoder = encoder(codec, 160, 96, 500_000);

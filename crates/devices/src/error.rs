@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_has_its_own_code_and_says_what_to_do() {
+    fn every_error_has_its_own_code_and_a_remedy() {
         let all = [
             DeviceError::NotFound,
             DeviceError::Busy,

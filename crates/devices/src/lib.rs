@@ -28,7 +28,7 @@ mod tests {
     fn sendable<T: Send>() {}
 
     #[test]
-    fn open_devices_can_be_handed_to_other_threads() {
+    fn open_devices_are_send() {
         sendable::<super::Camera>();
         sendable::<super::Microphone>();
         sendable::<super::Speaker>();

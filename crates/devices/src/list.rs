@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_synthetic_devices_are_always_there() {
+    fn synthetic_devices_are_always_listed() {
         let all = list();
         for (id, kind) in
             [("test", DeviceKind::Camera), ("tone", DeviceKind::Microphone), ("null", DeviceKind::Speaker)]

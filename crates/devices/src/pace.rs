@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_delay_is_made_up_for() {
+    fn a_short_delay_is_caught_up() {
         let start = Instant::now();
         let mut pace = Pace::new(start, 480, 48_000);
         pace.next(start);

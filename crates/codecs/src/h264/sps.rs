@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_found_behind_both_start_codes() {
+    fn nal_units_are_found_after_both_start_codes() {
         let data = [0, 0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x68, 3, 0, 0, 0, 1, 0x65, 9];
         let units: Vec<&[u8]> = nal_units(&data).collect();
         assert_eq!(units, [&[0x67, 1, 2][..], &[0x68, 3], &[0x65, 9]]);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn range_and_matrix_are_read_from_the_vui() {
+    fn range_and_matrix_are_parsed_from_the_vui() {
         for (full_range, code, matrix) in
             [(false, 1, Matrix::Bt709), (true, 6, Matrix::Bt601), (true, 1, Matrix::Bt709)]
         {
@@ -243,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_above_the_bound_is_refused_and_1080_lines_are_not() {
+    fn a_frame_above_the_bound_is_refused_and_1080p_is_not() {
         assert!(matches!(Sps::parse(&Writer::sps(1000, 1000, None)), Err(DecodeError::TooLarge { .. })));
         assert!(Sps::parse(&Writer::sps(120, 68, None)).is_ok());
         assert!(Sps::parse(&Writer::sps(256, 144, None)).is_ok());
     }
 
     #[test]
-    fn every_truncation_is_an_error_or_a_set() {
+    fn every_truncation_is_an_error_or_parses() {
         let unit = Writer::sps(80, 45, Some((true, 1)));
         for len in 0..unit.len() {
             let _ = Sps::parse(&unit[..len]); // must not panic

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn strides_are_skipped_and_odd_sizes_are_whole() {
+    fn padding_is_skipped_and_odd_sizes_are_complete() {
         let (stride, half) = (8, 4);
         let luma: Vec<u8> = (0..8 * 3).collect();
         let chroma: Vec<u8> = (100..100 + 4 * 2).collect();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn nv12_gives_each_plane_its_bytes() {
+    fn nv12_is_split_into_planes() {
         let mut out = taken(4, 2);
         let (luma, chroma) = ([1, 2, 3, 4, 0, 5, 6, 7, 8], [10, 20, 11, 21]);
         nv12(Plane { bytes: &luma, stride: 5 }, Plane { bytes: &chroma, stride: 4 }, &mut out).expect("laid out");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn yuyv_keeps_luma_and_takes_the_mean_of_two_rows_of_chroma() {
+    fn yuyv_keeps_luma_and_averages_chroma_rows() {
         let mut out = taken(4, 3);
         let rows = [[1, 50, 2, 60, 3, 70, 4, 80], [5, 52, 6, 62, 7, 72, 8, 82], [9, 90, 10, 91, 11, 92, 12, 93]];
         let mut bytes = rows.map(|row| [&row[..], &[0; 3]].concat()).concat();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn yuyv_of_odd_width_is_whole_with_and_without_padding() {
+    fn yuyv_of_odd_width_is_complete_with_and_without_padding() {
         let mut out = taken(3, 1);
         yuyv(Plane { bytes: &[1, 50, 2, 60, 3, 70], stride: 6 }, &mut out).expect("laid out");
         assert_eq!(out.data_mut(), [1, 2, 3, 50, 70, 60, 60]);

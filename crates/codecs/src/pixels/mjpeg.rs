@@ -3,7 +3,7 @@
 use super::PixelError;
 use super::convert::{Plane, i420};
 use super::range::limit_range;
-use super::turbo::{Header, Outcome, Picture};
+use super::turbo::{Header, JpegImage, Outcome};
 use crate::video::{DecodeError, check_size};
 use media::frame::{FrameMut, FramePool, VideoFrame};
 use std::time::Instant;
@@ -34,7 +34,7 @@ impl Mjpeg {
     /// more than its last rows fails with [`PixelError::Corrupt`] a few times; then it is returned as far as it was
     /// decoded.
     pub fn decode(&mut self, jpeg: &[u8], pool: &FramePool, time: Instant) -> Result<VideoFrame, PixelError> {
-        let picture = Picture::read(jpeg)?;
+        let picture = JpegImage::read(jpeg)?;
         let header = picture.header();
         let (width, height) = (side(header.width)?, side(header.height)?);
         check_size(width, height).map_err(|error| match error {
@@ -85,7 +85,7 @@ enum Extent {
 const MISSING: u8 = 128;
 
 /// Decodes all planes.
-fn decompress(picture: Picture<'_>, jpeg: &[u8], planes: &mut [u8]) -> Result<Extent, PixelError> {
+fn decompress(picture: JpegImage<'_>, jpeg: &[u8], planes: &mut [u8]) -> Result<Extent, PixelError> {
     planes.fill(MISSING); // for what libjpeg does not reach
     let header = picture.header();
     if picture.decompress(planes)? == Outcome::Clean || !is_missing(planes, header, Block::Late) {
@@ -93,7 +93,7 @@ fn decompress(picture: Picture<'_>, jpeg: &[u8], planes: &mut [u8]) -> Result<Ex
     }
     // If only the end marker is missing, all rows are present, even if the frame ends in plain grey.
     let ended = [jpeg, &[0xFF, 0xD9]].concat();
-    if Picture::read(&ended)?.decompress(planes)? == Outcome::Clean {
+    if JpegImage::read(&ended)?.decompress(planes)? == Outcome::Clean {
         return Ok(Extent::Whole);
     }
     Ok(if is_missing(planes, header, Block::First) { Extent::Nothing } else { Extent::Cut })
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn all_subsamplings_give_the_same_picture_in_limited_range() {
+    fn all_subsamplings_give_the_same_limited_range_image() {
         for (width, height) in [(64, 48), (67, 45), (16, 2)] {
             let reference = decode(&jpeg(width, height, Subsamp::None)).expect("decoded");
             for subsamp in [Subsamp::Sub2x1, Subsamp::Sub2x2, Subsamp::Sub1x2, Subsamp::Sub4x1] {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn red_and_white_land_where_limited_range_has_them() {
+    fn red_and_white_have_their_limited_range_values() {
         let frame = decode(&jpeg(64, 64, Subsamp::Sub2x1)).expect("decoded");
         // RGB (200, 0, 0): Y' = 0.299 * 200 = 59.8, Cr = 128 + 0.5 * 200 = 228; in limited range 67 and 216.
         assert!(frame.y()[64 * 2 + 8].abs_diff(67) <= 3, "{}", frame.y()[64 * 2 + 8]);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_picture_follows_any_damaged_one() {
+    fn an_intact_image_decodes_after_a_damaged_one() {
         let good = jpeg(64, 48, Subsamp::Sub2x1);
         let whole = decode(&good).expect("decoded");
         let scan = good.windows(2).position(|two| two == [0xFF, 0xDA]).expect("a scan") + 14;
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_libjpeg_only_warns_of_is_shown() {
+    fn images_with_libjpeg_warnings_are_decoded() {
         for subsamp in [Subsamp::Sub2x1, Subsamp::Sub2x2, Subsamp::Gray] {
             let good = jpeg(64, 48, subsamp);
             let whole = decode(&good).expect("decoded");
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_lacks_its_last_rows_alone_is_shown() {
+    fn an_image_that_lacks_only_its_last_rows_is_decoded() {
         let good = jpeg(320, 240, Subsamp::Sub2x2);
         let whole = decode(&good).expect("decoded");
         for missing in [3, 10, 25] {
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_even_grey_picture_without_its_end_is_whole() {
+    fn a_uniform_image_without_its_end_is_complete() {
         let mut compressor = Compressor::new().expect("compressor");
         let image =
             Image { pixels: &[128u8; 64 * 48][..], width: 64, pitch: 64, height: 48, format: PixelFormat::GRAY };
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_cut_short_is_left_out_unless_nothing_else_comes() {
+    fn a_truncated_image_is_skipped_unless_all_are() {
         let good = jpeg(64, 48, Subsamp::Sub2x1);
         let scan = good.windows(2).position(|two| two == [0xFF, 0xDA]).expect("a scan") + 14;
         let cut = &good[..scan + (good.len() - scan) * 2 / 3];
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn truncated_and_random_bytes_are_refused_or_decoded_but_never_panic() {
+    fn truncated_and_random_bytes_never_panic() {
         let whole = jpeg(64, 48, Subsamp::Sub2x1);
         for len in (0..whole.len()).step_by(7) {
             let _ = decode(&whole[..len]);

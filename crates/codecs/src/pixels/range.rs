@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_is_within_one_of_the_exact_one() {
+    fn every_value_is_within_one_of_the_exact_value() {
         for value in 0..=255u8 {
             let exact = 16.0 + f64::from(value) * 219.0 / 255.0;
             assert!((f64::from(luma(value)) - exact).abs() < 1.0, "{value}");

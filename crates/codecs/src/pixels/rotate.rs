@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_clockwise_puts_the_first_row_into_the_last_column() {
+    fn a_quarter_turn_clockwise_moves_the_first_row_to_the_last_column() {
         let frame = picture(5, 3);
         let quarter = turned(&frame, Rotation::Clockwise90);
         assert_eq!((quarter.width(), quarter.height()), (3, 5));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_add_up_for_odd_and_even_sizes() {
+    fn rotations_compose_for_odd_and_even_sizes() {
         for (width, height) in [(37, 19), (64, 48), (1, 7)] {
             let frame = picture(width, height);
             let quarter = turned(&frame, Rotation::Clockwise90);

@@ -32,13 +32,13 @@ pub(super) enum Outcome {
 
 /// A JPEG whose header has been read.
 #[derive(Debug)]
-pub(super) struct Picture<'a> {
+pub(super) struct JpegImage<'a> {
     handle: Handle,
     jpeg: &'a [u8],
     header: Header,
 }
 
-impl<'a> Picture<'a> {
+impl<'a> JpegImage<'a> {
     /// Reads the header. Warnings are ignored as long as the header describes the frame.
     pub(super) fn read(jpeg: &'a [u8]) -> Result<Self, PixelError> {
         let mut handle = Handle::new()?;
@@ -48,7 +48,7 @@ impl<'a> Picture<'a> {
             return Err(PixelError::Corrupt);
         }
         let header = handle.header()?;
-        Ok(Picture { handle, jpeg, header })
+        Ok(JpegImage { handle, jpeg, header })
     }
 
     pub(super) fn header(&self) -> Header {

@@ -85,14 +85,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_above_the_bound_gets_no_memory() {
+    fn a_frame_above_the_bound_gets_no_memory() {
         let mut buffers = Buffers::default();
         assert!(buffers.take(Buffers::LARGEST + 1).is_none());
         assert!(buffers.take((4096 + 320) * (2304 + 320) * 3 / 2 + 64).is_some());
     }
 
     #[test]
-    fn buffers_are_bounded_in_number_and_come_back() {
+    fn buffers_are_bounded_and_returned() {
         let mut buffers = Buffers::default();
         for _ in 0..Buffers::SLOTS {
             assert!(buffers.take(10).is_some());

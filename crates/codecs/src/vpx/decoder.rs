@@ -36,7 +36,7 @@ impl Decoder {
         Ok(shown)
     }
 
-    fn copy(&self, picture: &Picture, frame: &EncodedFrame) -> Result<VideoFrame, DecodeError> {
+    fn copy(&self, picture: &ShownImage, frame: &EncodedFrame) -> Result<VideoFrame, DecodeError> {
         let image = &picture.0;
         check_size(image.d_w, image.d_h)?;
         if image.fmt != vpx::vpx_img_fmt::VPX_IMG_FMT_I420 || image.bit_depth != 8 {
@@ -96,7 +96,7 @@ impl Instance {
         Ok(Instance { context, _buffers: buffers })
     }
 
-    fn run(&mut self, data: &[u8]) -> Result<Option<Picture>, DecodeError> {
+    fn run(&mut self, data: &[u8]) -> Result<Option<ShownImage>, DecodeError> {
         let len = c_uint::try_from(data.len()).map_err(|_| DecodeError::Corrupt)?;
         // SAFETY: `data` lives through the call, and libvpx reads at most `len` bytes.
         let code = unsafe { vpx::vpx_codec_decode(self.context.raw(), data.as_ptr(), len, std::ptr::null_mut(), 0) };
@@ -109,13 +109,13 @@ impl Instance {
         }
     }
 
-    fn newest(&mut self) -> Option<Picture> {
+    fn newest(&mut self) -> Option<ShownImage> {
         let (mut iter, mut newest) = (std::ptr::null(), None);
         loop {
             // SAFETY: `iter` starts as null and then belongs to libvpx.
             let image = unsafe { vpx::vpx_codec_get_frame(self.context.raw(), &mut iter).as_ref() };
             match image {
-                Some(image) => newest = Some(Picture(*image)),
+                Some(image) => newest = Some(ShownImage(*image)),
                 None => return newest,
             }
         }
@@ -131,9 +131,9 @@ impl Instance {
 }
 
 /// The image that libvpx shows; valid until the next call to the decoder.
-struct Picture(vpx::vpx_image_t);
+struct ShownImage(vpx::vpx_image_t);
 
-impl Picture {
+impl ShownImage {
     /// The rows of a plane and their stride.
     fn plane(&self, n: usize) -> Result<pixels::Plane<'_>, DecodeError> {
         let shift = usize::from(n > 0);

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vp9_size_is_found_in_keyframes_and_behind_references() {
+    fn a_vp9_size_is_parsed_from_keyframes_and_references() {
         // Marker 2, profile 0, shown keyframe, sync code, BT.601 limited, 65536 by 65536.
         let key = bits("10 00 0 0 1 0 010010011000001101000010 010 0 1111111111111111 1111111111111111");
         assert_eq!(vp9(&key), Err(DecodeError::TooLarge { width: 65536, height: 65536 }));

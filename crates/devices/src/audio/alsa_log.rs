@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alsas_lines_stay_out_of_the_terminal() {
+    fn alsa_messages_stay_out_of_the_terminal() {
         const ASKED: &str = "LUNCHROOM_TEST_ALSA_LINES";
         if std::env::var_os(ASKED).is_some() {
             crate::audio::list();
@@ -61,7 +61,7 @@ mod tests {
             }
             return;
         }
-        let name = "audio::alsa_log::tests::alsas_lines_stay_out_of_the_terminal";
+        let name = "audio::alsa_log::tests::alsa_messages_stay_out_of_the_terminal";
         let test = std::env::current_exe().unwrap();
         let output =
             std::process::Command::new(test).args([name, "--exact", "--nocapture"]).env(ASKED, "1").output().unwrap();

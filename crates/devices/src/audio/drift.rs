@@ -76,19 +76,19 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_surplus_is_worked_off() {
+    fn a_standing_surplus_is_reduced() {
         assert!(simulate(0.0, 2400.0, 30)[29] < 960.0);
     }
 
     #[test]
-    fn within_the_band_nothing_is_touched() {
+    fn within_the_band_nothing_is_adjusted() {
         let mut drift = Drift::new(0, 720);
         let trims: Vec<_> = (0..500).filter_map(|n| drift.observe(100 + n % 700, 1_400 - n % 700)).collect();
         assert_eq!(trims, [0.0; 5]);
     }
 
     #[test]
-    fn a_starving_ring_is_fed_more() {
+    fn an_underfilled_ring_is_refilled() {
         let mut drift = Drift::new(480, 1440);
         let trim = (0..100).find_map(|_| drift.observe(0, 470));
         assert!(trim.is_some_and(|t| t > 0.0 && t <= MAX_TRIM));

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 ///             Gone
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
+enum StreamState {
     /// Built at that time; no callback yet.
     Starting { since: Instant },
     /// Callbacks arrive; their number and the time of the last change.
@@ -45,19 +45,19 @@ pub(super) enum Step {
 /// The state machine; its owner has the stream and the clock.
 #[derive(Debug)]
 pub(super) struct Keep {
-    state: State,
+    state: StreamState,
     /// Whether the person chose this device. If so, another one must not replace it.
     named: bool,
     attempts: u32,
     lost_at: Option<Instant>,
     /// Multiplier of the timeouts. It grows while rebuilt streams get no callbacks: some servers take seconds to start.
     patience: u32,
-    told: Told,
+    last_report: LastReport,
 }
 
 /// The last report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum LastReport {
     Nothing,
     Live,
     Failed,
@@ -72,59 +72,61 @@ const RETRY_MS: [u64; 4] = [100, 250, 500, 1000];
 impl Keep {
     /// The first stream has been built.
     pub(super) fn new(named: bool, now: Instant) -> Self {
-        let state = State::Starting { since: now };
-        Self { state, named, attempts: 0, lost_at: None, patience: 1, told: Told::Nothing }
+        let state = StreamState::Starting { since: now };
+        Self { state, named, attempts: 0, lost_at: None, patience: 1, last_report: LastReport::Nothing }
     }
 
     /// Call this every few hundred milliseconds, and when a fault is signalled. `callbacks` counts those of the current
     /// stream; `fault` means that it must be rebuilt.
     pub(super) fn step(&mut self, now: Instant, callbacks: u64, fault: bool) -> Step {
         match self.state {
-            State::Starting { .. } | State::Live { .. } if fault => self.lose(now),
-            State::Starting { .. } if callbacks > 0 => {
-                self.state = State::Live { callbacks, at: now };
+            StreamState::Starting { .. } | StreamState::Live { .. } if fault => self.lose(now),
+            StreamState::Starting { .. } if callbacks > 0 => {
+                self.state = StreamState::Live { callbacks, at: now };
                 (self.attempts, self.lost_at) = (0, None);
-                match std::mem::replace(&mut self.told, Told::Live) {
-                    Told::Live => Step::Wait,
-                    Told::Nothing | Told::Failed => Step::Report(DeviceEvent::Live),
+                match std::mem::replace(&mut self.last_report, LastReport::Live) {
+                    LastReport::Live => Step::Wait,
+                    LastReport::Nothing | LastReport::Failed => Step::Report(DeviceEvent::Live),
                 }
             }
-            State::Starting { since } if now.duration_since(since) > FIRST_CALLBACK * self.patience => self.miss(now),
-            State::Starting { .. } => Step::Wait,
-            State::Live { callbacks: seen, .. } if callbacks != seen => {
-                self.state = State::Live { callbacks, at: now };
+            StreamState::Starting { since } if now.duration_since(since) > FIRST_CALLBACK * self.patience => {
+                self.miss(now)
+            }
+            StreamState::Starting { .. } => Step::Wait,
+            StreamState::Live { callbacks: seen, .. } if callbacks != seen => {
+                self.state = StreamState::Live { callbacks, at: now };
                 Step::Wait
             }
-            State::Live { at, .. } if now.duration_since(at) > NEXT_CALLBACK * self.patience => self.miss(now),
-            State::Live { .. } => Step::Wait,
-            State::Waiting { until } if now >= until => Step::Build,
-            State::Waiting { .. } => Step::Wait,
-            State::Gone => Step::End,
+            StreamState::Live { at, .. } if now.duration_since(at) > NEXT_CALLBACK * self.patience => self.miss(now),
+            StreamState::Live { .. } => Step::Wait,
+            StreamState::Waiting { until } if now >= until => Step::Build,
+            StreamState::Waiting { .. } => Step::Wait,
+            StreamState::Gone => Step::End,
         }
     }
 
     /// The stream has been rebuilt.
     pub(super) fn built(&mut self, now: Instant) {
-        self.state = State::Starting { since: now };
+        self.state = StreamState::Starting { since: now };
     }
 
     /// Rebuilding failed.
     pub(super) fn not_built(&mut self, now: Instant, error: DeviceError) -> Step {
         let retry = RETRY_MS[(self.attempts as usize).min(RETRY_MS.len() - 1)];
         self.attempts += 1;
-        self.state = State::Waiting { until: now + Duration::from_millis(retry) };
+        self.state = StreamState::Waiting { until: now + Duration::from_millis(retry) };
         let absent = matches!(error, DeviceError::NotFound | DeviceError::Gone);
         let lost_for = now.duration_since(*self.lost_at.get_or_insert(now));
         if absent && self.named {
             if lost_for < GONE_AFTER {
                 return Step::Wait;
             }
-            self.state = State::Gone;
+            self.state = StreamState::Gone;
             return Step::Report(DeviceEvent::Gone);
         }
-        match std::mem::replace(&mut self.told, Told::Failed) {
-            Told::Failed => Step::Wait,
-            Told::Nothing | Told::Live => Step::Report(DeviceEvent::Failed(error)),
+        match std::mem::replace(&mut self.last_report, LastReport::Failed) {
+            LastReport::Failed => Step::Wait,
+            LastReport::Nothing | LastReport::Live => Step::Report(DeviceEvent::Failed(error)),
         }
     }
 
@@ -135,7 +137,7 @@ impl Keep {
 
     fn lose(&mut self, now: Instant) -> Step {
         self.lost_at.get_or_insert(now);
-        self.state = State::Waiting { until: now + Duration::from_millis(RETRY_MS[0]) };
+        self.state = StreamState::Waiting { until: now + Duration::from_millis(RETRY_MS[0]) };
         Step::Close
     }
 }
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalidated_stream_is_built_again_without_a_word() {
+    fn an_invalidated_stream_is_rebuilt_silently() {
         let (mut keep, now) = live(true);
         assert_eq!(keep.step(now, 2, true), Step::Close);
         assert_eq!(keep.step(now + ms(50), 2, false), Step::Wait);
@@ -168,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_falls_silent_is_built_again() {
+    fn a_stalled_stream_is_rebuilt() {
         let (mut keep, now) = live(false);
         assert_eq!(keep.step(now + ms(2900), 1, false), Step::Wait);
         assert_eq!(keep.step(now + ms(3001), 1, false), Step::Close);
     }
 
     #[test]
-    fn a_stream_that_begins_slowly_is_given_more_time_each_time() {
+    fn slow_streams_get_longer_timeouts() {
         let (mut keep, mut now) = live(false);
         now += ms(3001);
         assert_eq!(keep.step(now, 1, false), Step::Close);
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chosen_device_that_stays_away_is_gone() {
+    fn a_chosen_device_that_does_not_return_is_gone() {
         let (mut keep, mut now) = live(true);
         assert_eq!(keep.step(now, 1, true), Step::Close);
         let mut last = Step::Wait;
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_device_is_waited_for_and_reported_once_each_way() {
+    fn the_default_device_is_retried_and_reported_once() {
         let (mut keep, mut now) = live(false);
         assert_eq!(keep.step(now, 1, true), Step::Close);
         let mut reports = Vec::new();
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_device_is_tried_again_and_reported_although_it_was_chosen() {
+    fn a_busy_chosen_device_is_retried_and_reported() {
         let (mut keep, now) = live(true);
         assert_eq!(keep.step(now, 1, true), Step::Close);
         let failed = Step::Report(DeviceEvent::Failed(DeviceError::Busy));

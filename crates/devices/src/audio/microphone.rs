@@ -18,11 +18,11 @@ use std::sync::mpsc::{Receiver, sync_channel};
 #[derive(Debug)]
 pub struct Microphone {
     intake: Intake,
-    device: Option<Device>,
+    device: Option<InputDevice>,
 }
 
 #[derive(Debug)]
-enum Device {
+enum InputDevice {
     Native { _stream: Stream },
     Synthetic { _source: synthetic::Worker },
 }
@@ -43,7 +43,7 @@ impl Microphone {
         let device = if let Some(sound) = synthetic::Sound::parse(id, options)? {
             let (writer, reader) = ring(RATE);
             let _ = rings_to.try_send(reader); // the channel has room for the first
-            Device::Synthetic { _source: synthetic::play_into(writer, sound, events)? }
+            InputDevice::Synthetic { _source: synthetic::play_into(writer, sound, events)? }
         } else {
             let device = id.to_owned();
             let build = move |signal: &_| {
@@ -58,7 +58,7 @@ impl Microphone {
                 rings_to.try_send(reader).map_err(|_| DeviceError::Backend("nobody uses it".into()))?;
                 Ok((stream, meter))
             };
-            Device::Native { _stream: Stream::keep(id, DeviceKind::Microphone, build, events)? }
+            InputDevice::Native { _stream: Stream::keep(id, DeviceKind::Microphone, build, events)? }
         };
         Ok(Microphone { intake: Intake::new(rings), device: Some(device) })
     }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_device_read_by_a_clock_does_not_fill_up() {
+    fn a_fast_device_read_by_a_clock_does_not_accumulate_delay() {
         for rate in [48_000, 44_100, 16_000] {
             let (empty, highest) = run(rate, rate as usize / 100, 600.0, 120);
             assert!(highest < 1_920, "{rate} Hz: {highest} samples stand");
@@ -192,20 +192,20 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_device_leaves_out_no_more_than_its_clock_does() {
+    fn a_slow_device_loses_only_its_clock_drift() {
         let (empty, highest) = run(48_000, 480, -600.0, 120);
         assert!((2..=6).contains(&empty), "60 s lack 36 ms: {empty}");
         assert!(highest < 1_440, "{highest}");
     }
 
     #[test]
-    fn long_periods_are_no_standing_delay() {
+    fn long_periods_do_not_count_as_standing_delay() {
         let (empty, highest) = run(48_000, 1_920, 0.0, 60);
         assert!(empty <= 2 && highest <= 1_920 + 480, "{empty} {highest}");
     }
 
     #[test]
-    fn an_empty_read_leaves_the_block_alone() {
+    fn an_empty_read_leaves_the_block_unchanged() {
         let (mut intake, mut device, _rings) = intake(48_000);
         let mut block = [7.0; BLOCK];
         assert!(!intake.read(&mut block));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_stream_goes_on_at_its_own_rate() {
+    fn a_replaced_stream_continues_at_its_own_rate() {
         let (mut intake, mut device, rings) = intake(48_000);
         let mut block = [0.0; BLOCK];
         device.capture(&[0.5f32; 960], 1, |s| s);

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn our_rate_with_two_channels_and_floats_is_preferred() {
+    fn stereo_floats_at_48_khz_are_preferred() {
         let ranges = [
             range(8, 8_000, 192_000, SampleFormat::F32),
             range(2, 44_100, 44_100, SampleFormat::F32),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_the_person_can_act_on() {
+    fn library_errors_map_to_actionable_ones() {
         for (kind, expected) in [
             (ErrorKind::DeviceBusy, DeviceError::Busy),
             (ErrorKind::DeviceNotAvailable, DeviceError::NotFound),
@@ -295,7 +295,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn numbered_cards_and_plugins_are_left_out() {
+    fn numbered_cards_and_plugins_are_not_listed() {
         assert!(is_for_people("default") && is_for_people("sysdefault:CARD=PCH"));
         assert!(is_for_people("plughw:CARD=Webcam,DEV=0"));
         assert!(!is_for_people("plughw:CARD=0,DEV=0") && !is_for_people("surround51:CARD=PCH,DEV=0"));

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_that_is_no_sound_is_silence_at_any_rate() {
+    fn an_invalid_sample_is_silence_at_any_rate() {
         for from in [16_000, 44_100, 48_000] {
             let with = |odd: f32| {
                 let mut input = sine(440.0, from, from as usize / 2);
@@ -169,13 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn equal_rates_change_nothing() {
+    fn equal_rates_pass_samples_through() {
         let input = sine(440.0, 48_000, 4800);
         assert_eq!(convert(48_000, 48_000, 0.0, &input), input);
     }
 
     #[test]
-    fn trimming_changes_the_count_and_is_smooth() {
+    fn trimming_changes_the_sample_count_smoothly() {
         for from in [48_000, 44_100] {
             let input = sine(300.0, from, from as usize * 2);
             for trim in [-0.002, 0.002] {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_rates_are_refused() {
+    fn invalid_rates_are_refused() {
         assert!(RateConverter::new(0, 48_000).is_err());
         assert!(RateConverter::new(48_000, 10_000_000).is_err());
     }

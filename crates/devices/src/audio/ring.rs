@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_come_out_in_order() {
+    fn samples_are_read_in_order() {
         let (mut writer, mut reader) = ring(48_000);
         writer.write(&ramp(0, 1000));
         let mut out = [0.0; 600];
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_long_stall_only_the_newest_that_fitted_are_kept() {
+    fn after_a_long_stall_the_newest_samples_are_kept() {
         let (mut writer, mut reader) = ring(48_000);
         for n in 0..100 {
             writer.write(&ramp(n * 480, 480));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn two_channels_are_mixed_and_one_is_spread() {
+    fn stereo_is_mixed_down_and_mono_duplicated() {
         let (mut writer, mut reader) = ring(48_000);
         writer.capture(&[1.0f32, 0.0, 0.5, 0.5], 2, |s| s);
         let mut out = [0.0; 2];

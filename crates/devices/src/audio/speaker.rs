@@ -18,11 +18,11 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Speaker {
     outlet: Outlet,
-    device: Option<Device>,
+    device: Option<OutputDevice>,
 }
 
 #[derive(Debug)]
-enum Device {
+enum OutputDevice {
     Native { _stream: Stream },
     Synthetic { _sink: synthetic::Worker },
 }
@@ -36,7 +36,7 @@ impl Speaker {
         let device = if let Some(sink) = synthetic::Sink::parse(id)? {
             let (writer, reader) = ring(RATE);
             let _ = rings_to.try_send(writer); // the channel has room for the first
-            Device::Synthetic { _sink: synthetic::play_out(reader, sink, events)? }
+            OutputDevice::Synthetic { _sink: synthetic::play_out(reader, sink, events)? }
         } else {
             let device = id.to_owned();
             let build = move |signal: &_| {
@@ -51,7 +51,7 @@ impl Speaker {
                 rings_to.try_send(writer).map_err(|_| DeviceError::Backend("nobody uses it".into()))?;
                 Ok((stream, meter))
             };
-            Device::Native { _stream: Stream::keep(id, DeviceKind::Speaker, build, events)? }
+            OutputDevice::Native { _stream: Stream::keep(id, DeviceKind::Speaker, build, events)? }
         };
         Ok(Speaker { outlet: Outlet::new(rings), device: Some(device) })
     }
@@ -223,14 +223,14 @@ mod tests {
     }
 
     /// A device that takes `period` frames at a time, simulated in steps of 1 ms of its clock.
-    struct Device {
+    struct SimulatedDevice {
         ring: RingReader,
         period: usize,
         ppm: f64,
         taken: usize,
     }
 
-    impl Device {
+    impl SimulatedDevice {
         fn at(&mut self, ms: u32) {
             let due = f64::from(ms) * f64::from(self.ring.rate()) / 1000.0 * (1.0 + self.ppm / 1e6);
             while ((self.taken + self.period) as f64) <= due {
@@ -241,12 +241,12 @@ mod tests {
     }
 
     #[test]
-    fn whoever_writes_what_is_wanted_each_10_ms_never_starves_the_device() {
+    fn writing_the_wanted_amount_every_10_ms_causes_no_underruns() {
         for rate in [48_000, 44_100, 16_000] {
             for period_ms in [3, 5, 10, 20, 40] {
                 let period = rate as usize * period_ms / 1000;
                 let (mut outlet, ring) = outlet(rate);
-                let mut device = Device { ring, period, ppm: 200.0, taken: 0 };
+                let mut device = SimulatedDevice { ring, period, ppm: 200.0, taken: 0 };
                 let mut highest = 0;
                 for ms in 0..8_000 {
                     device.at(ms);
@@ -269,10 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_with_a_clock_of_its_own_is_neither_starved_nor_delayed() {
+    fn a_writer_with_its_own_clock_causes_no_underruns_or_delay() {
         for (rate, ppm) in [(48_000, 300.0), (48_000, -300.0), (44_100, 300.0), (44_100, -300.0)] {
             let (mut outlet, ring) = outlet(rate);
-            let mut device = Device { ring, period: rate as usize / 100, ppm, taken: 0 };
+            let mut device = SimulatedDevice { ring, period: rate as usize / 100, ppm, taken: 0 };
             let (mut lowest, mut highest, mut before) = (usize::MAX, 0, 0);
             for ms in 0..120_000 {
                 device.at(ms);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn latency_counts_what_is_queued_and_what_the_device_says() {
+    fn latency_includes_the_queue_and_the_device() {
         let (mut outlet, ring) = outlet(48_000);
         ring.meter().set_device_latency_us(20_000);
         outlet.write(&[0.0; BLOCK]);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reserve_grows_with_underruns_and_shrinks_in_quiet() {
+    fn the_reserve_grows_with_underruns_and_shrinks_without() {
         let mut reserve = Reserve::default();
         for n in 1..=10 {
             reserve.written(480, n);

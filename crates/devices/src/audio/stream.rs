@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_and_the_return_are_told() {
+    fn failure_and_recovery_are_reported() {
         let Opened { stream, built, events, errors } = open("default", vec![]);
         let _stream = stream.unwrap();
         let (signal, _ring) = built.recv_timeout(LONG).unwrap();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_a_driver_is_an_error() {
+    fn a_driver_panic_is_an_error() {
         let build = |_: &_| -> Result<((), Arc<Meter>), DeviceError> { panic!("driver") };
         let stream = Stream::keep("x", DeviceKind::Microphone, build, crate::ignore_events());
         assert!(matches!(stream.map(|_| ()), Err(DeviceError::Backend(_))));

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tone_is_heard_in_real_time() {
+    fn a_tone_plays_in_real_time() {
         let mut microphone = Microphone::open("tone", ignore_events()).unwrap();
         let start = Instant::now();
         let samples = read(&mut microphone, 30);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_heard_in_a_loop() {
+    fn a_file_plays_in_a_loop() {
         let path = path("loop");
         write_wav(&path, (0..1000).map(|n| n as f32 / 1000.0));
         let mut microphone = Microphone::open(&format!("wav:{path}"), ignore_events()).unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn markers_sound_where_even_seconds_begin() {
+    fn markers_start_at_even_seconds() {
         let mut sound = Sound::Wav(Wav::read(wav_bytes().as_slice()).unwrap(), Some(Marks::new()));
         let mut detector = Detector::new();
         let mut onsets = Vec::new();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_files_loudspeaker_writes_what_it_played() {
+    fn a_file_speaker_records_what_it_plays() {
         let path = path("speaker");
         let mut speaker = Speaker::open(&format!("wav:{path}"), ignore_events()).unwrap();
         let mut written = 0;
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_cannot_be_used_are_refused() {
+    fn unusable_files_are_refused() {
         let microphone = |id: &str| Microphone::open(id, ignore_events()).map(|_| ()).map_err(|e| e.code());
         assert_eq!(microphone("wav:/nowhere/at all"), Err("file_not_found"));
         assert_eq!(microphone("wav:/dev/null"), Err("file_unplayable"));

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_frame_makes_it_live_and_unplugging_makes_it_gone() {
+    fn the_first_frame_reports_live_and_unplugging_gone() {
         let (log, slot, closed) = (Log::new(), FrameSlot::new(), Arc::new(AtomicBool::new(false)));
         let script = vec![frame(), frame(), Err(DeviceError::Gone)];
         let device = closed.clone();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn single_errors_are_tolerated_and_a_row_of_them_is_not() {
+    fn only_consecutive_errors_fail_the_camera() {
         let (log, closed) = (Log::new(), Arc::new(AtomicBool::new(false)));
         let error = || Err(DeviceError::Backend("x".into()));
         let mut script = vec![error(), error(), frame(), error(), frame()];
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_that_lasts_is_told_and_a_second_of_it_is_not() {
+    fn only_lasting_damage_is_reported() {
         let damaged = || Err(DeviceError::Damaged);
         let (log, closed) = (Log::new(), Arc::new(AtomicBool::new(false)));
         let mut script = vec![frame()];
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_a_driver_is_an_error() {
+    fn a_driver_panic_is_an_error() {
         let log = Log::new();
         let open = || -> Result<Script, DeviceError> { panic!("driver") };
         let result = Capture::start(open, FrameSlot::new(), log.sink());

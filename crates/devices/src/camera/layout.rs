@@ -90,7 +90,7 @@ mod tests {
     const H: usize = 36;
 
     #[test]
-    fn pictures_without_padding_are_taken_as_labelled() {
+    fn unpadded_frames_use_the_labelled_format() {
         let nv12 = vec![0; W * H * 3 / 2];
         assert_eq!(
             detect(SourceFormat::Nv12, W, H, None, &nv12),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_label_is_seen_by_the_length() {
+    fn a_wrong_format_label_is_detected_by_length() {
         assert_eq!(detect(SourceFormat::Nv12, W, H, None, &vec![0; W * H * 2]), Some(Layout::Yuyv { stride: 2 * W }));
         let found = detect(SourceFormat::Yuyv, W, H, None, &vec![0; W * H * 3 / 2]);
         assert!(matches!(found, Some(Layout::Nv12 { luma_stride: W, .. })));
@@ -108,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn padded_rows_are_seen_by_the_length() {
+    fn padded_rows_are_detected_by_length() {
         let found = detect(SourceFormat::Yuyv, W, H, None, &vec![0; (2 * W + 64) * H]);
         assert_eq!(found, Some(Layout::Yuyv { stride: 2 * W + 64 }));
     }
 
     #[test]
-    fn the_drivers_stride_is_believed_if_the_picture_is_long_enough() {
+    fn the_driver_stride_is_used_if_the_buffer_is_long_enough() {
         let bytes = vec![0; (2 * W + 10) * H];
         assert_eq!(
             detect(SourceFormat::Yuyv, W, H, Some(2 * W + 10), &bytes),
@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_page_rounded_buffer_is_not_taken_for_padded_rows() {
+    fn a_page_rounded_buffer_is_not_mistaken_for_padded_rows() {
         let found = detect(SourceFormat::Yuyv, W, H, None, &vec![0; 8192]);
         assert_eq!(found, Some(Layout::Yuyv { stride: 2 * W }));
     }
 
     #[test]
-    fn the_header_of_core_video_is_read() {
+    fn the_core_video_header_is_parsed() {
         let mut bytes = vec![0; 64 + 128 * H + 128 * H / 2];
         for (at, value) in [(0, 64), (4, 128), (8, 64 + 128 * H as u32), (12, 128)] {
             bytes[at..at + 4].copy_from_slice(&u32::to_be_bytes(value));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn short_pictures_are_refused() {
+    fn short_frames_are_refused() {
         assert_eq!(detect(SourceFormat::Yuyv, W, H, None, &vec![0; W * H * 2 - 1]), None);
         assert_eq!(detect(SourceFormat::Nv12, W, H, Some(W), &vec![0; W * H]), None);
         assert_eq!(detect(SourceFormat::Mjpeg, W, H, None, &vec![0; W * H]), None);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn every_layout_lies_within_the_bytes() {
+    fn every_layout_is_within_the_buffer() {
         for len in (0..9000).step_by(7) {
             let bytes = vec![0x10; len];
             for claimed in [SourceFormat::Nv12, SourceFormat::Yuyv] {

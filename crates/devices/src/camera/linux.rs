@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_numbers_become_what_the_person_can_act_on() {
+    fn errno_values_map_to_actionable_errors() {
         for (number, expected) in [
             (13, DeviceError::PermissionDenied),
             (16, DeviceError::Busy),

@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_of_a_driver_becomes_what_the_person_can_act_on() {
+    fn driver_messages_map_to_actionable_errors() {
         for (text, expected) in [
             ("Could not open device stream: Device or resource busy (os error 16)", DeviceError::Busy),
             ("Could not open device 0: V4L2 Error: Permission denied (os error 13)", DeviceError::PermissionDenied),

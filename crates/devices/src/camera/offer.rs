@@ -67,37 +67,37 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_format_is_taken_where_it_reaches_the_rate() {
+    fn a_raw_format_is_chosen_if_it_reaches_the_rate() {
         assert_eq!(choose(&webcam(), WANT_360), Some(mode(640, 360, 30, Yuyv)));
     }
 
     #[test]
-    fn mjpeg_is_taken_where_only_it_reaches_the_rate() {
+    fn mjpeg_is_chosen_if_only_it_reaches_the_rate() {
         assert_eq!(choose(&webcam(), WANT_720), Some(mode(1280, 720, 30, Mjpeg)));
     }
 
     #[test]
-    fn nv12_goes_before_yuyv() {
+    fn nv12_is_preferred_over_yuyv() {
         let offers = [mode(1280, 720, 30, Yuyv), mode(1280, 720, 30, Nv12), mode(1280, 720, 30, Mjpeg)];
         assert_eq!(choose(&offers, WANT_720).map(|m| m.format), Some(Nv12));
     }
 
     #[test]
-    fn the_nearest_rate_is_taken_where_none_fits() {
+    fn the_nearest_rate_is_chosen_if_none_fits() {
         let offers = [mode(1280, 720, 5, Nv12), mode(1280, 720, 20, Nv12), mode(1280, 720, 60, Nv12)];
         assert_eq!(choose(&offers, WANT_720).map(|m| m.fps), Some(60));
         assert_eq!(choose(&offers[..2], WANT_720).map(|m| m.fps), Some(20));
     }
 
     #[test]
-    fn a_larger_picture_of_the_same_shape_is_better_than_a_smaller_one() {
+    fn a_larger_size_of_the_same_ratio_is_preferred_over_a_smaller_one() {
         let offers = [mode(320, 180, 30, Nv12), mode(1280, 720, 30, Nv12), mode(640, 480, 30, Nv12)];
         assert_eq!(choose(&offers, WANT_360).map(|m| m.height), Some(480));
         assert_eq!(choose(&offers[..2], WANT_360).map(|m| m.height), Some(720));
     }
 
     #[test]
-    fn no_modes_no_choice() {
+    fn without_modes_nothing_is_chosen() {
         assert_eq!(choose(&[], WANT_720), None);
     }
 }

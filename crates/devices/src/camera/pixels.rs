@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn planes_are_found_where_the_layout_says() {
+    fn planes_are_read_at_their_layout_offsets() {
         let (width, height, stride) = (4u32, 2u32, 6);
         let mut bytes = vec![0xEE; 3 + stride * 2];
         for row in 0..2 {
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_picture_is_an_error() {
+    fn a_damaged_frame_is_an_error() {
         let mut converter = Converter::new();
         let now = Instant::now();
         assert!(converter.convert(Layout::Yuyv { stride: 8 }, 4, 2, &[0; 8], now).is_err());

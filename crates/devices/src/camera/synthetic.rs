@@ -15,12 +15,12 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct Source {
     mode: CameraMode,
-    picture: Picture,
+    video: SyntheticVideo,
     pace: Option<Pace>,
 }
 
 #[derive(Debug)]
-enum Picture {
+enum SyntheticVideo {
     Pattern(TestPattern),
     Clip(Clip<File>),
 }
@@ -31,21 +31,21 @@ const MAX_SIDE: u32 = 7680;
 impl Source {
     /// Parses an id; `None` if it is not a synthetic one.
     pub(super) fn parse(id: &str, request: CameraRequest) -> Result<Option<Source>, DeviceError> {
-        let (picture, width, height) = if id == "test" {
+        let (video, width, height) = if id == "test" {
             let CameraRequest { width, height, .. } = request;
             if !(2..=MAX_SIDE).contains(&width) || !(2..=MAX_SIDE).contains(&height) {
                 return Err(DeviceError::Unsupported);
             }
-            (Picture::Pattern(TestPattern::new(width, height, "TEST PATTERN")), width, height)
+            (SyntheticVideo::Pattern(TestPattern::new(width, height, "TEST PATTERN")), width, height)
         } else if let Some(clip) = id.strip_prefix("clip:") {
             let (clip, width, height) = open_clip(clip)?;
-            (Picture::Clip(clip), width, height)
+            (SyntheticVideo::Clip(clip), width, height)
         } else {
             return Ok(None);
         };
         let fps = request.fps.clamp(1, 240);
         let mode = CameraMode { width, height, fps, format: SourceFormat::I420 };
-        Ok(Some(Source { mode, picture, pace: None }))
+        Ok(Some(Source { mode, video, pace: None }))
     }
 }
 
@@ -58,9 +58,9 @@ impl CaptureSource for Source {
             return Ok(None);
         }
         let (now, wall) = (Instant::now(), unix_ms());
-        match &mut self.picture {
-            Picture::Pattern(pattern) => Ok(Some(pattern.frame(number, wall as u64, converter.pool(), now))),
-            Picture::Clip(clip) => {
+        match &mut self.video {
+            SyntheticVideo::Pattern(pattern) => Ok(Some(pattern.frame(number, wall as u64, converter.pool(), now))),
+            SyntheticVideo::Clip(clip) => {
                 clip.frame(number, wall as u64, converter.pool(), now).map(Some).map_err(|e| clip_error(&e))
             }
         }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_test_pattern_moves_and_is_stamped_with_the_wall_clock() {
+    fn the_test_pattern_moves_and_carries_a_timestamp() {
         let frames = frames("test", 3);
         assert_eq!((frames[0].width(), frames[0].height()), (640, 360));
         assert_ne!(frames[0].data(), frames[1].data());
@@ -121,10 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_is_played_in_its_own_size() {
+    fn a_clip_plays_at_its_own_size() {
         let path = std::env::temp_dir().join(format!("lunchroom-clip-{}.i420", std::process::id()));
-        let picture = VideoFrame::byte_len(320, 180);
-        let bytes: Vec<u8> = (0..3u8).flat_map(|n| vec![100 + n; picture]).collect();
+        let frame_bytes = VideoFrame::byte_len(320, 180);
+        let bytes: Vec<u8> = (0..3u8).flat_map(|n| vec![100 + n; frame_bytes]).collect();
         std::fs::write(&path, bytes).unwrap();
         let frames = frames(&format!("clip:{}@320x180", path.display()), 4);
         std::fs::remove_file(&path).unwrap();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_played_is_refused_with_a_reason() {
+    fn unplayable_clips_are_refused_with_a_reason() {
         let open = |id: &str| Source::parse(id, REQUEST).map(|s| s.is_some());
         assert_eq!(open("clip:/nowhere/at all@320x180"), Err(DeviceError::FileNotFound("/nowhere/at all".into())));
         for id in ["clip:x", "clip:x@", "clip:x@1x", "clip:/dev/null@320x180"] {
