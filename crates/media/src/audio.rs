@@ -55,7 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_no_sound_is_silence_and_all_else_is_untouched() {
+    fn invalid_samples_become_silence_and_others_are_unchanged() {
         for sample in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -1e30, 16_384.0, 1e-40, -f32::MIN_POSITIVE]
         {
             assert_eq!(clean(sample), 0.0, "{sample}");
@@ -67,7 +67,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bits_become_sound(bits in any::<u32>()) {
+        fn any_bit_pattern_becomes_a_valid_sample(bits in any::<u32>()) {
             let sample = clean(f32::from_bits(bits));
             prop_assert!(sample.abs() <= LOUDEST && !sample.is_subnormal());
         }

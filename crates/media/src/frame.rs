@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn planes_of_odd_sizes_cover_the_buffer() {
+    fn planes_of_odd_sizes_fill_the_buffer() {
         let pool = FramePool::new();
         let frame = pool.take(5, 3).freeze(Instant::now());
         assert_eq!(frame.y().len(), 15);

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_nothing_are_the_bottom() {
+    fn silence_and_empty_input_have_the_lowest_level() {
         assert_eq!(Level::of(&[0.0; 480]), Level::SILENCE);
         assert_eq!(Level::of(&[]), Level::SILENCE);
         assert_eq!(dbfs(1e-12), SILENCE_DBFS);

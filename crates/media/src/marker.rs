@@ -169,12 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stumbling_clock_does_not_tear_a_burst() {
+    fn an_irregular_clock_does_not_split_a_burst() {
         assert_eq!(marked(4, 3.0), marked(4, 0.0));
     }
 
     #[test]
-    fn loud_sound_of_other_frequencies_is_no_marker() {
+    fn loud_sound_at_other_frequencies_is_not_a_marker() {
         let mut detector = Detector::new();
         for hz in [440.0, 1_000.0, 2_500.0, 3_500.0] {
             let sound: Vec<f32> =

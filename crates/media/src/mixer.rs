@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_silence() {
+    fn an_empty_mix_is_silence() {
         let mut out = [1.0; BLOCK];
         Mixer::new().mix(std::iter::empty(), &mut out);
         assert_eq!(out, [0.0; BLOCK]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_does_not_spread() {
+    fn invalid_samples_do_not_spread() {
         let (mut mixer, mut out) = (Mixer::new(), [0.0; BLOCK]);
         mixer.mix([&[f32::NAN; BLOCK], &[f32::INFINITY; BLOCK]], &mut out);
         mixer.mix([&sine(0, 300.0, 0.5)], &mut out);
@@ -132,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_mix_stays_within_full_scale(amplitudes in prop::collection::vec(0.0f32..3.0, 0..12), n in 0usize..50) {
+        fn the_mix_never_exceeds_full_scale(amplitudes in prop::collection::vec(0.0f32..3.0, 0..12), n in 0usize..50) {
             let mut mixer = Mixer::new();
             let voices: Vec<_> =
                 amplitudes.iter().enumerate().map(|(i, a)| sine(n, 100.0 + 300.0 * i as f32, *a)).collect();

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_to_compare_there_is_no_number() {
+    fn without_a_comparison_there_is_no_score() {
         let a = picture(64, 8, waves);
         assert!(psnr_y(&a, &a, 8).is_nan());
         assert!(compare(&[0; 3], 64, 48, &a).1.is_nan());
@@ -179,7 +179,7 @@ mod tests {
     /// Results of `quality()` in the measuring rig's `sink.js` for these frames (a reference of 160x120; the same frame
     /// and a smaller one received).
     #[test]
-    fn the_numbers_are_those_of_the_reference_page() {
+    fn scores_match_the_reference_implementation() {
         let a = picture(160, 120, |x, y| ((x * 7 + y * 13 + x * y / 5) % 200 + 20) as u8);
         let same = picture(160, 120, |x, y| ((x * 7 + y * 13 + x * y / 5 + (x * y) % 9) % 200 + 20) as u8);
         let small = picture(100, 75, |x, y| ((x * 11 + y * 5) % 180 + 30) as u8);

@@ -106,12 +106,12 @@ impl FrameSlot {
         self.lock().closed
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SlotState> {
         self.shared.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-fn newer(state: &State, seen: &mut u64) -> Option<VideoFrame> {
+fn newer(state: &SlotState, seen: &mut u64) -> Option<VideoFrame> {
     if state.generation == *seen {
         return None;
     }
@@ -121,12 +121,12 @@ fn newer(state: &State, seen: &mut u64) -> Option<VideoFrame> {
 
 #[derive(Debug, Default)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<SlotState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct SlotState {
     frame: Option<VideoFrame>,
     generation: u64,
     nudges: u64,
@@ -134,7 +134,7 @@ struct State {
     wakes: Vec<Weak<Wake>>,
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for SlotState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { generation, closed, .. } = self;
         f.debug_struct("State").field("generation", generation).field("closed", closed).finish_non_exhaustive()
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_that_come_and_go_while_no_frame_comes_leave_nothing_behind() {
+    fn dropped_readers_leave_no_wakers() {
         let slot = FrameSlot::new();
         let lasting: Arc<Wake> = Arc::new(|| {});
         for _ in 0..1000 {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_frame_wins_and_is_seen_once_by_each_reader() {
+    fn each_reader_gets_the_newest_frame_once() {
         let slot = FrameSlot::new();
         let (mut one, mut two) = (0, 0);
         slot.put(frame(2));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cleared_slot_shows_nothing() {
+    fn a_cleared_slot_is_empty() {
         let slot = FrameSlot::new();
         slot.put(frame(2));
         slot.clear();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_frame_wakes_those_who_asked_until_they_are_gone() {
+    fn each_frame_wakes_registered_wakers() {
         use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
         let slot = FrameSlot::new();
         let count = Arc::new(AtomicU32::new(0));

@@ -138,7 +138,7 @@ mod tests {
 
     /// The bits that the measuring rig's `barcode.js` draws for `stamp(buf, 640, 360, 1700000000123, 4095)`.
     #[test]
-    fn the_bits_are_those_of_the_reference_writer() {
+    fn bits_match_the_reference_writer() {
         assert_eq!(encode(1_700_000_000_123, 4095), REFERENCE);
         assert_eq!(crc8(b"123456789"), 0xF4); // the catalogue's check value of CRC-8/SMBUS
     }
@@ -146,7 +146,7 @@ mod tests {
     const REFERENCE: [u8; 8] = [0xA8, 0xBC, 0xFE, 0x56, 0x87, 0xBF, 0xFF, 0xD2];
 
     #[test]
-    fn a_band_of_360_rows_is_36_high_with_grey_chroma_and_nothing_below_it() {
+    fn the_stamp_of_360_rows_is_36_rows_high() {
         let frame = stamped(640, 360, 1, 1);
         assert_eq!(band_height(360), 36);
         assert!(frame.y()[..36 * 640].iter().all(|p| *p == ONE || *p == ZERO));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn one_damaged_cell_is_noticed() {
+    fn a_damaged_cell_is_detected() {
         let mut frame = FramePool::new().take(640, 360);
         write(&mut frame, 123_456, 7);
         for row in 0..18 {
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn age_goes_over_the_wrap_of_forty_bits() {
+    fn age_survives_the_40_bit_wrap() {
         let stamp = Stamp { unix_ms: (1 << 40) - 10, seq: 0 };
         assert_eq!(stamp.age_ms((3 << 40) + 15), 25);
         assert_eq!(stamp.age_ms((3 << 40) - 15), -5);
     }
 
     #[test]
-    fn tiny_or_lying_planes_are_refused() {
+    fn too_small_planes_are_refused() {
         assert_eq!(read(&stamped(1, 1, 5, 5)), None);
         assert_eq!(read_luma(&[0; 10], 64, 64, 64), None);
         assert_eq!(read_luma(&[], 0, 0, 0), None);
@@ -182,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(w in 64u32..1300, h in 40u32..740, ms in any::<u64>(), seq in any::<u16>()) {
+        fn a_stamp_round_trips(w in 64u32..1300, h in 40u32..740, ms in any::<u64>(), seq in any::<u16>()) {
             let stamp = read(&stamped(w, h, ms, seq)).expect("readable");
             prop_assert_eq!(stamp, Stamp { unix_ms: ms & TIME_MASK, seq: seq & SEQ_MASK });
         }
@@ -196,7 +196,7 @@ mod tests {
         }
 
         #[test]
-        fn any_plane_is_read_without_panic(y in prop::collection::vec(any::<u8>(), 0..4000), w in 0u32..70, h in 0u32..70) {
+        fn any_plane_is_read_without_a_panic(y in prop::collection::vec(any::<u8>(), 0..4000), w in 0u32..70, h in 0u32..70) {
             let _ = read_luma(&y, w as usize, w, h);
         }
     }

@@ -79,9 +79,9 @@ impl LipSync {
     }
 
     /// Computes the delays from what is played and shown at about `now`. Call it a few times per second.
-    pub fn update(&mut self, now: Instant, heard: Shown, seen: Shown) -> Extra {
+    pub fn update(&mut self, now: Instant, audible: Shown, visible: Shown) -> Extra {
         let passed = self.last.replace(now).map_or(0.0, |last| now.saturating_duration_since(last).as_secs_f64());
-        if let Some(skew) = self.measure(heard, seen) {
+        if let Some(skew) = self.measure(audible, visible) {
             let weight = (passed / SMOOTHING).min(1.0);
             let smooth = self.skew.map_or(skew, |before| before + (skew - before) * weight);
             self.skew = Some(smooth);
@@ -105,10 +105,10 @@ impl LipSync {
     }
 
     /// Age of the video minus age of the audio, in seconds.
-    fn measure(&self, heard: Shown, seen: Shown) -> Option<f64> {
-        let heard_captured = self.audio?.captured(heard.rtp_timestamp, AUDIO_CLOCK);
-        let seen_captured = self.video?.captured(seen.rtp_timestamp, VIDEO_CLOCK);
-        let skew = signed_seconds(seen.at, heard.at) - (seen_captured - heard_captured);
+    fn measure(&self, audible: Shown, visible: Shown) -> Option<f64> {
+        let audio_captured = self.audio?.captured(audible.rtp_timestamp, AUDIO_CLOCK);
+        let video_captured = self.video?.captured(visible.rtp_timestamp, VIDEO_CLOCK);
+        let skew = signed_seconds(visible.at, audible.at) - (video_captured - audio_captured);
         (skew.abs() < ABSURD).then_some(skew)
     }
 }
@@ -158,9 +158,9 @@ mod tests {
                 at: start + Duration::from_millis(captured_ms) + age,
             };
             let extra = sync.extra();
-            let heard = shown(48, AUDIO_OFFSET, Duration::from_millis(audio_ms) + extra.audio);
-            let seen = shown(90, VIDEO_OFFSET, Duration::from_millis(video_ms) + extra.video);
-            sync.update(start + Duration::from_millis(captured_ms), heard, seen);
+            let audible = shown(48, AUDIO_OFFSET, Duration::from_millis(audio_ms) + extra.audio);
+            let visible = shown(90, VIDEO_OFFSET, Duration::from_millis(video_ms) + extra.video);
+            sync.update(start + Duration::from_millis(captured_ms), audible, visible);
         }
         sync.extra()
     }
@@ -178,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn streams_that_are_together_are_left_alone() {
+    fn streams_in_sync_are_not_delayed() {
         let mut sync = reported();
         assert_eq!(run(&mut sync, Instant::now(), 20, 80, 100), Extra::default());
         assert!((sync.skew_s().unwrap() - 0.020).abs() < 0.002, "{:?}", sync.skew_s());
     }
 
     #[test]
-    fn sound_waits_for_a_late_picture_and_stops_waiting_when_it_is_in_time() {
+    fn audio_waits_for_late_video_until_it_is_in_time() {
         let (mut sync, start) = (reported(), Instant::now());
         let extra = run(&mut sync, start, 20, 60, 200);
         assert!((extra.audio.as_secs_f64() - 0.110).abs() < 0.012, "{extra:?}");
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_waits_for_late_sound() {
+    fn video_waits_for_late_audio() {
         let extra = run(&mut reported(), Instant::now(), 20, 250, 60);
         assert!((extra.video.as_secs_f64() - 0.120).abs() < 0.012, "{extra:?}");
         assert_eq!(extra.audio, Duration::ZERO);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn without_reports_or_with_absurd_ones_nothing_waits() {
+    fn without_valid_reports_nothing_waits() {
         let start = Instant::now();
         assert_eq!(run(&mut LipSync::new(), start, 5, 0, 900), Extra::default());
         let mut sync = reported();
@@ -220,7 +220,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_numbers_keep_the_bounds(
+        fn any_input_keeps_the_bounds(
             reports in prop::collection::vec((any::<u64>(), any::<u32>(), any::<bool>()), 1..6),
             shown in prop::collection::vec((any::<u32>(), any::<u32>(), 0u64..5_000, 0u64..5_000), 1..40)
         ) {
@@ -228,12 +228,12 @@ mod tests {
             for (ntp, rtp, audio) in reports {
                 if audio { sync.audio_report(ntp, rtp) } else { sync.video_report(ntp, rtp) }
             }
-            for (heard, seen, heard_ms, seen_ms) in shown {
+            for (audible, visible, audible_ms, visible_ms) in shown {
                 let at = |ms| start + Duration::from_millis(ms);
                 let extra = sync.update(
-                    at(heard_ms.max(seen_ms)),
-                    Shown { rtp_timestamp: heard, at: at(heard_ms) },
-                    Shown { rtp_timestamp: seen, at: at(seen_ms) },
+                    at(audible_ms.max(visible_ms)),
+                    Shown { rtp_timestamp: audible, at: at(audible_ms) },
+                    Shown { rtp_timestamp: visible, at: at(visible_ms) },
                 );
                 prop_assert!(extra.audio <= MAX_EXTRA && extra.video <= MAX_EXTRA);
                 prop_assert!(extra.audio.is_zero() || extra.video.is_zero());

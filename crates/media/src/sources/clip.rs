@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn it_runs_forwards_and_backwards() {
+    fn a_clip_plays_forwards_and_backwards() {
         let (mut clip, pool) = (clip(3), FramePool::new());
         let seen: Vec<u8> =
             (0..8).map(|n| *clip.frame(n, 0, &pool, Instant::now()).unwrap().y().last().unwrap()).collect();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn each_picture_is_stamped_with_its_number() {
+    fn each_clip_frame_carries_its_number() {
         let frame = clip(3).frame(4_100, 77, &FramePool::new(), Instant::now()).unwrap();
         assert_eq!(stamp::read(&frame), Some(stamp::Stamp { unix_ms: 77, seq: 4 }));
     }

@@ -191,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn each_picture_carries_its_stamp() {
+    fn each_frame_carries_its_stamp() {
         let stamp = stamp::read(&frame(5_000)).expect("stamp");
         assert_eq!((stamp.unix_ms, stamp.seq), ((1_700_000_000_000 + 165_000) % (1 << 40), 5_000 % 4096));
     }
 
     #[test]
-    fn pictures_move_below_the_stamp() {
+    fn the_pattern_moves_below_the_stamp() {
         let (a, b) = (frame(10), frame(11));
         let from = 640 * 60; // below stamp and text
         let moved = a.y()[from..].iter().zip(&b.y()[from..]).filter(|(a, b)| a != b).count();

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_lie_cost_no_sound() {
+    fn wrong_chunk_lengths_lose_no_samples() {
         let list = || chunk(b"LIST", 4, b"INFO");
         for riff in [0, 1, 36, 236, u32::MAX] {
             for said in [200, 0, 1, 40, 201, 4_000, u32::MAX] {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_after_the_sound_is_not_played() {
+    fn chunks_after_the_samples_are_ignored() {
         let cut_list = chunk(b"LIST", 400, b"INFOISFT");
         let tag = [&b"TAGsomething"[..], &[0; 116]].concat();
         for after in [chunk(b"id3 ", 3, b"abc"), cut_list, tag, chunk(b"xyz1", 2, b"ab")] {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_of_odd_length_may_be_padded_or_not() {
+    fn odd_chunks_may_be_unpadded() {
         for id in [b"LIST", b"bext", b"odd1"] {
             for len in [1u32, 3, 25] {
                 let body = vec![b'x'; len as usize];
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_64_bits_are_found() {
+    fn sizes_of_64_bits_are_supported() {
         for kind in [b"RF64", b"BW64"] {
             for said in [200u64, 0, u64::MAX, 120, 9_000] {
                 let sizes = [&36u64.to_le_bytes()[..], &said.to_le_bytes(), &100u64.to_le_bytes(), &[0; 4]].concat();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_chain_is_searched() {
+    fn a_broken_chunk_chain_is_searched() {
         for lie in [0, 3, 5_000, u32::MAX - 1] {
             let junk = chunk(b"LIST", lie, &[7; 40]);
             let bytes = file(b"RIFF", 0, &[format(), junk.clone(), chunk(b"data", 200, &sound())]);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_gives_what_is_there() {
+    fn a_truncated_file_yields_its_samples() {
         let whole = file(b"RIFF", 236, &[format(), chunk(b"data", 200, &sound())]);
         for len in 0..whole.len() {
             match parse(&whole[..len]) {
@@ -290,13 +290,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_parsed_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = parse(&bytes);
             let _ = parse(&[&b"RIFF\0\0\0\0WAVE"[..], &bytes].concat());
         }
 
         #[test]
-        fn any_bytes_changed_give_sound_or_a_reason(
+        fn modified_files_yield_samples_or_an_error(
             changes in prop::collection::vec((0usize..60, any::<u8>()), 1..6),
             cut in 0usize..260,
         ) {

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_join_without_a_seam() {
+    fn blocks_join_seamlessly() {
         let (mut whole, mut parts) = ([0.0; 960], [0.0; 960]);
         Tone::new(440.0, 0.5).fill(&mut whole);
         let mut tone = Tone::new(440.0, 0.5);

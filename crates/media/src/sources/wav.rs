@@ -163,18 +163,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_our_own_rate_comes_back_as_it_is_and_loops() {
+    fn a_48_khz_file_is_unchanged_and_loops() {
         let mut wav = Wav::read(Cursor::new(file(48_000, 1, sine(440.0, 48_000), 0.1))).unwrap();
         assert_eq!(wav.period(), 4_800);
-        let (mut once, mut again) = ([0.0; 4_800], [0.0; 4_800]);
-        wav.fill(&mut once);
-        wav.fill(&mut again);
-        assert_eq!(once, again);
-        assert!((once[100] - sine(440.0, 48_000)(100)).abs() < 1e-3);
+        let (mut first_pass, mut second_pass) = ([0.0; 4_800], [0.0; 4_800]);
+        wav.fill(&mut first_pass);
+        wav.fill(&mut second_pass);
+        assert_eq!(first_pass, second_pass);
+        assert!((first_pass[100] - sine(440.0, 48_000)(100)).abs() < 1e-3);
     }
 
     #[test]
-    fn other_rates_and_stereo_keep_their_sound() {
+    fn other_rates_and_stereo_are_converted() {
         for rate in [4_000, 8_000, 11_025, 16_000, 44_100, 96_000, 384_000] {
             let mut wav = Wav::read(Cursor::new(file(rate, 2, sine(440.0, rate), 0.5))).unwrap();
             let mut out = vec![0.0; wav.period()];
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_cannot_play_is_said() {
+    fn unsupported_files_are_refused_with_a_reason() {
         let text = |bytes: Vec<u8>| Wav::read(Cursor::new(bytes)).unwrap_err().to_string();
         assert!(text(b"not a wav".to_vec()).contains("not a WAV file"));
         assert!(text(file(48_000, 1, |_| 0.0, 0.0)).contains("no audio"));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn every_layout_gives_the_same_sound() {
+    fn every_sample_format_gives_the_same_samples() {
         let whole = |bits: u32| move |value: f64| (value * f64::from(1u32 << (bits - 1))) as i64;
         let low = |value: i64, bytes: usize| value.to_le_bytes()[..bytes].to_vec();
         for channels in 1..=8 {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_that_is_no_number_is_silence_and_the_others_stay() {
+    fn an_invalid_sample_is_silence_and_the_others_stay() {
         for odd in [f32::NAN, f32::INFINITY, -1e30] {
             let count = std::cell::Cell::new(0);
             let bytes = layout(3, 4, 32, 1, |v| {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_frame_at_the_end_is_left_out() {
+    fn an_incomplete_last_frame_is_dropped() {
         let bytes = file(48_000, 2, sine(440.0, 48_000), 0.01);
         for cut in 1..4 {
             assert_eq!(Wav::read(Cursor::new(&bytes[..bytes.len() - cut])).unwrap().period(), 479);
@@ -269,7 +269,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_damaged_file_is_an_error_or_sound_but_no_panic(
+        fn a_damaged_file_never_panics(
             damage in prop::collection::vec((0usize..44, any::<u8>()), 1..5),
             cut in 0usize..500,
         ) {

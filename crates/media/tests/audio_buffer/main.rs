@@ -34,7 +34,7 @@ fn report(name: &str, played: &Played) {
 }
 
 #[test]
-fn a_clean_path_is_played_whole_with_little_delay() {
+fn a_clean_path_is_played_completely_with_little_delay() {
     for (voice, name) in [(tone as rig::Voice, "clean, tone"), (voice, "clean, voice")] {
         let played = Path { voice, delay: Box::new(|n| Some(20_000 + noise(1, n) % 1_500)), ..Path::default() }.play();
         report(name, &played);
@@ -50,7 +50,7 @@ fn a_clean_path_is_played_whole_with_little_delay() {
 fn jump(samples: i64, numbers: i64) -> Vec<bool> {
     let origin = Instant::now();
     let (mut buffer, mut decoder) = (AudioBuffer::new(), FakeDecoder::new(tone));
-    let mut heard = vec![];
+    let mut audible = vec![];
     for block in 0..2_000u64 {
         let now = origin + Duration::from_millis(block * 10);
         if block % 2 == 0 {
@@ -64,19 +64,19 @@ fn jump(samples: i64, numbers: i64) -> Vec<bool> {
             });
         }
         let pulled = buffer.pull(now, &mut decoder, &mut [0.0; BLOCK]);
-        heard.push(pulled.sound == Sound::Decoded);
+        audible.push(pulled.sound == Sound::Decoded);
     }
-    heard
+    audible
 }
 
 #[test]
-fn sound_goes_on_after_any_jump_of_the_clock() {
+fn playback_continues_after_any_clock_jump() {
     for seconds in [-20_000, -10, -1, 1, 10, 20_000] {
         for numbers in [0, -30_000] {
             for part in [2, 10] {
-                let heard = jump(seconds * 96_000 / part, numbers);
-                let silent = heard[1_000..].iter().position(|heard| *heard).unwrap_or(1_000);
-                let after = heard[1_300..].iter().filter(|heard| **heard).count();
+                let audible = jump(seconds * 96_000 / part, numbers);
+                let silent = audible[1_000..].iter().position(|audible| *audible).unwrap_or(1_000);
+                let after = audible[1_300..].iter().filter(|audible| **audible).count();
                 let what = format!("{seconds} s * 2 / {part}, numbers {numbers}");
                 assert!(silent <= 210, "{what}: silent for {silent} blocks");
                 assert!(after >= 690, "{what}: {after} of 700 blocks are audible three seconds later");
@@ -86,7 +86,7 @@ fn sound_goes_on_after_any_jump_of_the_clock() {
 }
 
 #[test]
-fn loss_costs_its_own_share_and_no_clicks() {
+fn loss_conceals_only_lost_packets_without_clicks() {
     for seed in 0..4 {
         for percent in [5, 20] {
             let played = Path { delay: lossy(seed, percent, |_| 50_000), ..Path::default() }.play();
@@ -100,7 +100,7 @@ fn loss_costs_its_own_share_and_no_clicks() {
 }
 
 #[test]
-fn lost_packets_come_back_from_the_next_ones_fec() {
+fn lost_packets_are_recovered_from_fec() {
     for percent in [5, 20] {
         let played = Path { delay: lossy(3, percent, |_| 50_000), fec: true, ..Path::default() }.play();
         report(&format!("{percent} % loss with FEC"), &played);
@@ -113,13 +113,13 @@ fn lost_packets_come_back_from_the_next_ones_fec() {
 }
 
 #[test]
-fn fec_is_not_waited_for_on_a_clean_path() {
+fn a_clean_path_does_not_wait_for_fec() {
     let clean = Path { fec: true, ..Path::default() }.play();
     assert!(clean.buffering_ms() <= 35.0, "{}", clean.buffering_ms());
 }
 
 #[test]
-fn a_wandering_path_is_played_whole_at_its_own_delay() {
+fn a_drifting_path_is_played_completely() {
     for seed in 0..6 {
         for period in [5, 25] {
             let played = Path { delay: Box::new(move |n| Some(walk(seed, n, period))), ..Path::default() }.play();
@@ -132,7 +132,7 @@ fn a_wandering_path_is_played_whole_at_its_own_delay() {
 }
 
 #[test]
-fn a_path_without_any_rhythm_is_played_whole() {
+fn an_irregular_path_is_played_completely() {
     for seed in 0..3 {
         // each packet has its own delay, and none overtakes another
         let held_up = move |n: u64| {
@@ -160,7 +160,7 @@ fn jitter_and_loss_together_are_survived_by_a_voice() {
 }
 
 #[test]
-fn drifting_clocks_are_followed_without_invention() {
+fn drifting_clocks_are_followed_without_concealment() {
     for drift_ppm in [-200, 200] {
         let played = Path { drift_ppm, seconds: 120, voice, ..Path::default() }.play();
         report(&format!("drift {drift_ppm} ppm"), &played);
@@ -172,7 +172,7 @@ fn drifting_clocks_are_followed_without_invention() {
 }
 
 #[test]
-fn a_player_that_asks_in_bursts_gets_whole_sound() {
+fn a_player_that_pulls_in_bursts_gets_complete_audio() {
     for pulls_at_once in [2, 4] {
         let played = Path { pulls_at_once, ..Path::default() }.play();
         report(&format!("{pulls_at_once} blocks at once"), &played);
@@ -182,7 +182,7 @@ fn a_player_that_asks_in_bursts_gets_whole_sound() {
 }
 
 #[test]
-fn reordered_and_doubled_packets_do_no_harm() {
+fn reordered_and_duplicated_packets_are_tolerated() {
     // every tenth packet is overtaken by the two after it
     let played =
         Path { delay: Box::new(|n| Some(if n % 10 == 3 { 65_000 } else { 20_000 })), ..Path::default() }.play();
@@ -198,7 +198,7 @@ fn reordered_and_doubled_packets_do_no_harm() {
 }
 
 #[test]
-fn an_outage_is_silence_and_then_goes_on_at_once() {
+fn playback_resumes_immediately_after_an_outage() {
     let outage = |n: u64| (!(1_000..1_050).contains(&n)).then_some(25_000);
     let played = Path { delay: Box::new(outage), ..Path::default() }.play();
     report("outage of 1 s", &played);
@@ -212,7 +212,7 @@ fn an_outage_is_silence_and_then_goes_on_at_once() {
 }
 
 #[test]
-fn a_queue_that_grew_and_emptied_leaves_no_delay_behind() {
+fn a_drained_queue_leaves_no_delay() {
     // from 10 s the delay rises to 300 ms within 3 s; it stays there until 18 s
     let queue = |n: u64| match n {
         500..650 => 20_000 + (n - 500) * 2_000,
@@ -228,7 +228,7 @@ fn a_queue_that_grew_and_emptied_leaves_no_delay_behind() {
 }
 
 #[test]
-fn a_burst_after_a_stall_is_heard_and_then_caught_up_with() {
+fn a_burst_after_a_stall_is_played_and_caught_up() {
     // 250 ms of packets arrive at once
     let stall = |n: u64| 20_000 + if (1_000..1_013).contains(&n) { (1_013 - n) * 20_000 } else { 0 };
     let played = Path { delay: Box::new(move |n| Some(stall(n))), ..Path::default() }.play();
@@ -258,7 +258,7 @@ fn pulled_times_follow_the_stream() {
 }
 
 #[test]
-fn a_sender_that_says_it_is_silent_is_not_concealed() {
+fn dtx_silence_is_not_concealed() {
     // from 10 s to 20 s only a silent packet every 400 ms is sent
     let path = Path {
         delay: Box::new(|n| (!(500..1_000).contains(&n) || n % 20 == 0).then_some(20_000)),
@@ -274,7 +274,7 @@ fn a_sender_that_says_it_is_silent_is_not_concealed() {
 }
 
 #[test]
-fn a_sender_that_falls_silent_without_a_word_costs_no_decoding() {
+fn an_unannounced_silence_costs_no_decoding() {
     let played = Path { delay: Box::new(|n| (!(500..1_000).contains(&n)).then_some(20_000)), ..Path::default() }.play();
     report("mute", &played);
     assert!(played.decoder.concealed <= 48 * 200, "{}", played.decoder.concealed);
@@ -285,7 +285,7 @@ fn a_sender_that_falls_silent_without_a_word_costs_no_decoding() {
 }
 
 #[test]
-fn pauses_of_the_sender_are_not_taken_for_loss() {
+fn sender_pauses_are_not_counted_as_loss() {
     // in each 500 ms there are 100 ms without packets, with continuous numbers; the FEC of the first packet after a
     // pause covers time before it
     let path = Path {
@@ -301,7 +301,7 @@ fn pauses_of_the_sender_are_not_taken_for_loss() {
 }
 
 #[test]
-fn the_oldest_packets_go_when_nobody_plays() {
+fn the_oldest_packets_are_dropped_if_nobody_plays() {
     let (mut buffer, now) = (AudioBuffer::new(), Instant::now());
     for n in 0..200 {
         buffer.push(rig::packet(n, now + Duration::from_millis(20 * n), false));
@@ -315,7 +315,7 @@ fn the_oldest_packets_go_when_nobody_plays() {
 }
 
 #[test]
-fn a_sender_that_begins_anew_is_played_at_once() {
+fn a_restarted_sender_is_played_immediately() {
     let (mut buffer, start) = (AudioBuffer::new(), Instant::now());
     let (mut decoder, mut out) = (FakeDecoder::new(tone), [0.0; BLOCK]);
     let mut silent = 0;
@@ -334,7 +334,7 @@ fn a_sender_that_begins_anew_is_played_at_once() {
 }
 
 #[test]
-fn a_decoder_that_refuses_everything_is_concealed() {
+fn a_failing_decoder_is_concealed() {
     struct Refuses;
     impl AudioDecoder for Refuses {
         fn decode(&mut self, _: &[u8], _: &mut Vec<f32>) -> Result<(), AudioDecodeError> {
@@ -360,7 +360,7 @@ fn a_decoder_that_refuses_everything_is_concealed() {
 
 proptest! {
     #[test]
-    fn whatever_comes_sound_comes_out(
+    fn any_input_yields_audio(
         steps in prop::collection::vec((0u64..60_000, 0u8..4, any::<u32>(), prop::collection::vec(any::<u8>(), 0..12)), 1..300),
         seed in any::<u32>(),
     ) {
