@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_laid_out_yet_is_not_reported_as_hidden() {
+    fn a_tile_without_layout_is_not_reported_as_hidden() {
         let (mut displayed, start) = (DisplayedSize::default(), Instant::now());
         displayed.show(start, Resolution::NONE);
         assert_eq!(displayed.take_due(start), None);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_size_is_sent_at_once_and_a_smaller_one_after_a_pause() {
+    fn larger_sizes_are_sent_at_once_and_smaller_ones_delayed() {
         let (mut displayed, start) = (DisplayedSize::default(), Instant::now());
         displayed.show(start, size(640, 360));
         sent(&mut displayed, start);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_is_back_in_time_was_never_away() {
+    fn a_briefly_hidden_camera_is_not_reported() {
         let (mut displayed, start) = (DisplayedSize::default(), Instant::now());
         displayed.show(start, size(640, 360));
         sent(&mut displayed, start);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_pulled_larger_sends_few_of_its_steps() {
+    fn resizing_a_window_sends_few_sizes() {
         let (mut displayed, start) = (DisplayedSize::default(), Instant::now());
         let mut steps = vec![];
         for n in 0..200 {

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_honest_client_says_passes_at_once_and_in_order() {
+    fn signals_of_a_normal_client_pass_in_order() {
         let (mut inflow, now) = (Inflow::new(), Instant::now());
         let mut said = vec![offer(1)];
         said.extend((0..32).map(|n| candidate(&n.to_string())));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn restarts_do_not_bring_the_budget_of_candidates_back() {
+    fn restarts_do_not_reset_the_candidate_budget() {
         let (mut inflow, start) = (Inflow::new(), Instant::now());
         let mut passed = 0;
         for restart in 0..100 {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_that_comes_too_soon_waits_and_what_belongs_to_it_too() {
+    fn an_early_description_waits_with_its_candidates() {
         let (mut inflow, now) = (Inflow::new(), Instant::now());
         (0..8).for_each(|n| inflow.push(now, offer(n)));
         assert_eq!(drain(&mut inflow, now).len(), 8);
@@ -176,7 +176,7 @@ mod tests {
     proptest! {
         /// Memory and the number of signals for the connection are bounded, whatever arrives.
         #[test]
-        fn everything_is_bounded(steps in prop::collection::vec((0u64..200, any::<bool>()), 0..2000)) {
+        fn the_inflow_is_bounded(steps in prop::collection::vec((0u64..200, any::<bool>()), 0..2000)) {
             let (mut inflow, start) = (Inflow::new(), Instant::now());
             let (mut now, mut candidates, mut descriptions) = (start, 0.0, 0.0);
             for (millis, description) in steps {

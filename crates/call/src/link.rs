@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_gap_mends_itself() {
+    fn a_short_interruption_recovers() {
         let (mut link, t) = link(true);
         link.handle(t, PeerInput::Connected);
         link.handle(t, PeerInput::Disconnected);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_restarts_at_once_then_ever_more_seldom_and_then_the_connection_is_made_anew() {
+    fn failures_restart_ice_with_backoff_then_replace_the_connection() {
         let (mut link, t) = link(true);
         link.handle(t, PeerInput::Connected);
         link.handle(t, PeerInput::Failed);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_side_that_does_not_offer_leaves_mending_to_the_other_for_longer() {
+    fn the_answering_side_waits_longer_before_recovering() {
         let (mut link, t) = link(false);
         link.handle(t, PeerInput::Connected);
         link.handle(t, PeerInput::Failed);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_up_is_made_anew() {
+    fn a_connection_that_never_connects_is_replaced() {
         let (mut link, t) = link(true);
         assert_eq!(mends(&mut link, t, 29), []);
         assert_eq!(mends(&mut link, t, 30), [(30, Mend::Renew)]);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_connection_is_made_anew_after_a_pause_that_grows_and_shrinks_again() {
+    fn broken_connections_are_replaced_with_backoff() {
         let (mut link, t) = link(false);
         let mut now = t;
         let mut pauses = vec![];
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_breaks_as_soon_as_it_stands_is_not_made_anew_all_the_time() {
+    fn a_connection_that_breaks_at_once_is_replaced_rarely() {
         let (mut link, t) = link(true);
         let mut now = t;
         for _ in 0..8 {

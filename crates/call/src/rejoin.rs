@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seat_is_asked_for_at_once_then_ever_later_and_not_for_ever() {
+    fn rejoining_backs_off_and_ends() {
         let (mut rejoin, mut now) = (Rejoin::default(), Instant::now());
         let mut pauses = vec![];
         while rejoin.plan(now) {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_that_was_held_starts_the_count_anew() {
+    fn a_stable_seat_resets_the_backoff() {
         let (mut rejoin, mut now) = (Rejoin::default(), Instant::now());
         for _ in 0..20 {
             assert!(rejoin.plan(now));

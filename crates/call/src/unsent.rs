@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_stays_until_the_server_repeats_it() {
+    fn a_line_stays_until_the_server_confirms_it() {
         let (mut unsent, now) = (Unsent::default(), Instant::now());
         unsent.push(now, " soup ").unwrap();
         assert_eq!(unsent.next(now).as_deref(), Some("soup"));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_go_out_in_order_and_no_faster_than_a_server_takes_them() {
+    fn lines_are_sent_in_order_within_the_rate() {
         let (mut unsent, start) = (Unsent::default(), Instant::now());
         (0..30).for_each(|n| assert!(unsent.push(start, &n.to_string()).is_ok()));
         let (mut said, mut now) = (vec![], start);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn too_fast_is_no_reason_to_lose_a_line() {
+    fn a_rate_limited_line_is_retried() {
         let (mut unsent, now) = (Unsent::default(), Instant::now());
         unsent.push(now, "a").unwrap();
         unsent.next(now);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_line_goes_back_with_the_reason_and_the_others_stay() {
+    fn a_refused_line_is_returned_with_the_reason() {
         let (mut unsent, now) = (Unsent::default(), Instant::now());
         for (number, text) in [(1, "a"), (2, "b")] {
             unsent.push(now, text).unwrap();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_takes_no_more_is_asked_again_later() {
+    fn a_full_session_is_retried_later() {
         let (mut unsent, now) = (Unsent::default(), Instant::now());
         unsent.push(now, "a").unwrap();
         unsent.next(now);
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_on_its_way_is_handed_back_and_what_waited_goes_on_waiting() {
+    fn lines_of_unknown_fate_are_returned_and_others_wait() {
         let (mut unsent, now) = (Unsent::default(), Instant::now());
         unsent.push(now, "a").unwrap();
         unsent.next(now);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_bytes_are_bounded_and_a_line_over_the_bound_is_refused_at_once() {
+    fn lines_and_bytes_are_bounded() {
         let (mut unsent, now) = (Unsent::default(), Instant::now());
         (0..MAX_LINES).for_each(|_| assert!(unsent.push(now, "x").is_ok()));
         assert_eq!(unsent.push(now, "x"), Err(ChatRefusal::Full));
@@ -340,7 +340,7 @@ mod tests {
     proptest! {
         /// In any sequence of events each line is in exactly one place: sent, waiting, failed or dropped.
         #[test]
-        fn no_line_is_lost_and_none_is_said_twice(steps in prop::collection::vec((0u8..8, 0u64..3), 0..200)) {
+        fn lines_are_neither_lost_nor_duplicated(steps in prop::collection::vec((0u8..8, 0u64..3), 0..200)) {
             let (mut unsent, mut now) = (Unsent::default(), Instant::now());
             let (mut written, mut said, mut dropped, mut about) = (0u64, 0u64, 0u64, 0u64);
             for (step, n) in steps {

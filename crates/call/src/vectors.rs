@@ -130,7 +130,7 @@ fn code(value: &Value) -> ErrorCode {
 }
 
 #[test]
-fn lines_of_chat_wait_leave_and_fail() {
+fn chat_lines_wait_leave_and_fail() {
     let file: Value = serde_json::from_str(include_str!("../../../docs/protocol/chat.json")).expect("JSON");
     for case in list(&file, "cases") {
         let mut lines = Lines::new();
@@ -156,7 +156,7 @@ fn connections() -> Value {
 }
 
 #[test]
-fn a_connection_is_made_anew_after_a_pause_that_grows() {
+fn connections_are_replaced_with_backoff() {
     let mut now = Instant::now();
     let mut link = LinkMonitor::new(now, false);
     for (at, case) in list(&connections(), "pauses").iter().enumerate() {
@@ -173,7 +173,7 @@ fn a_connection_is_made_anew_after_a_pause_that_grows() {
 }
 
 #[test]
-fn a_participant_gets_a_few_new_connections_at_once_and_then_one_after_the_other() {
+fn new_connections_of_a_participant_are_rate_limited() {
     let (mut inflow, start) = (Inflow::new(), Instant::now());
     for (at, case) in list(&connections(), "accepted").iter().enumerate() {
         let now = start + Duration::from_millis(number(&case[0]));

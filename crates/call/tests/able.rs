@@ -29,7 +29,7 @@ fn joined() -> Input {
 }
 
 #[test]
-fn a_camera_that_fails_is_off_to_the_others_until_it_works() {
+fn a_failed_camera_is_announced_as_off_until_it_works() {
     let mut call = Call::new();
     assert_eq!(sent(&mut call, join(BOTH)), [BOTH]);
     sent(&mut call, joined());
@@ -40,7 +40,7 @@ fn a_camera_that_fails_is_off_to_the_others_until_it_works() {
 }
 
 #[test]
-fn what_failed_before_is_off_from_the_start_and_after_a_restart_of_the_server() {
+fn an_earlier_failure_is_announced_on_each_join() {
     let mut call = Call::new();
     assert_eq!(sent(&mut call, Input::Able(NONE)), [], "there is no call");
     assert_eq!(sent(&mut call, join(BOTH)), [NONE]);
@@ -50,7 +50,7 @@ fn what_failed_before_is_off_from_the_start_and_after_a_restart_of_the_server() 
 }
 
 #[test]
-fn switching_what_does_not_work_tells_nobody_anything() {
+fn switching_a_failed_device_announces_nothing() {
     let mut call = Call::new();
     sent(&mut call, Input::Able(SOUND));
     assert_eq!(sent(&mut call, join(BOTH)), [SOUND]);

@@ -97,7 +97,7 @@ impl One {
 }
 
 #[test]
-fn a_line_written_while_reconnecting_waits_and_is_said_once_after_the_resume() {
+fn a_line_written_while_reconnecting_is_sent_once_after_the_resume() {
     let mut one = One::joined();
     one.input(Input::Signal(Signal::Disconnected));
     one.write("soup is ready").unwrap();
@@ -114,7 +114,7 @@ fn a_line_written_while_reconnecting_waits_and_is_said_once_after_the_resume() {
 }
 
 #[test]
-fn a_line_that_waited_is_said_once_after_the_call_has_joined_again() {
+fn a_waiting_line_is_sent_once_after_rejoining() {
     let mut one = One::joined();
     one.input(Input::Signal(Signal::Disconnected));
     one.write("soup").unwrap();
@@ -129,7 +129,7 @@ fn a_line_that_waited_is_said_once_after_the_call_has_joined_again() {
 }
 
 #[test]
-fn what_the_session_already_had_is_not_said_again_after_a_resume() {
+fn lines_in_the_session_are_not_sent_again_after_a_resume() {
     let mut one = One::joined();
     one.write("soup").unwrap();
     one.input(Input::Signal(Signal::Disconnected));
@@ -140,7 +140,7 @@ fn what_the_session_already_had_is_not_said_again_after_a_resume() {
 }
 
 #[test]
-fn a_line_of_unknown_fate_is_handed_back_and_not_said_twice() {
+fn a_line_of_unknown_fate_is_returned_and_not_resent() {
     let mut one = One::joined();
     let number = one.write("soup").unwrap();
     one.input(Input::Signal(Signal::Disconnected));
@@ -153,7 +153,7 @@ fn a_line_of_unknown_fate_is_handed_back_and_not_said_twice() {
 }
 
 #[test]
-fn a_call_that_ends_hands_back_what_waited() {
+fn an_ended_call_returns_waiting_lines() {
     let mut one = One::joined();
     one.input(Input::Signal(Signal::Disconnected));
     one.write("soup").unwrap();
@@ -171,7 +171,7 @@ fn a_call_that_ends_hands_back_what_waited() {
 }
 
 #[test]
-fn more_lines_than_a_server_takes_at_once_go_out_one_by_one() {
+fn lines_over_the_burst_are_sent_one_by_one() {
     let mut one = One::joined();
     one.input(Input::Signal(Signal::Disconnected));
     for n in 0..20 {
@@ -201,7 +201,7 @@ fn an_error_about_another_message_ends_neither_a_join_nor_a_call() {
 }
 
 #[test]
-fn a_join_that_came_too_fast_is_tried_again_while_coming_back() {
+fn a_rate_limited_rejoin_is_retried() {
     let mut one = One::joined();
     one.lose();
     let joins = |one: &One| one.said.iter().filter(|(_, m)| matches!(m, ClientMessage::Join { .. })).count();
@@ -217,7 +217,7 @@ fn a_join_that_came_too_fast_is_tried_again_while_coming_back() {
 }
 
 #[test]
-fn a_seat_that_the_server_gave_up_is_asked_for_again() {
+fn a_lost_seat_is_requested_again() {
     for reason in [LeaveReason::Timeout, LeaveReason::ServerStopping] {
         let mut one = One::joined();
         one.said.clear();
@@ -230,7 +230,7 @@ fn a_seat_that_the_server_gave_up_is_asked_for_again() {
 }
 
 #[test]
-fn a_server_that_gives_every_seat_up_at_once_is_not_asked_for_ever() {
+fn rejoining_ends_if_every_seat_is_lost_at_once() {
     let mut one = One::joined();
     for _ in 0..20 {
         one.receive(ServerMessage::Left { reason: LeaveReason::Timeout });
@@ -241,7 +241,7 @@ fn a_server_that_gives_every_seat_up_at_once_is_not_asked_for_ever() {
 }
 
 #[test]
-fn views_share_the_chat_until_a_line_comes_and_the_lines_after_that() {
+fn views_share_the_chat_and_its_lines() {
     let mut one = One::joined();
     one.echo("p1", "first");
     let before = one.call.view();
@@ -255,14 +255,14 @@ fn views_share_the_chat_until_a_line_comes_and_the_lines_after_that() {
 }
 
 #[test]
-fn who_is_not_in_the_room_says_nothing_in_it() {
+fn chat_from_outside_the_room_is_ignored() {
     let mut one = One::joined();
     one.echo("p7", "boo");
     assert!(one.call.view().chat.is_empty());
 }
 
 #[test]
-fn a_line_that_waited_is_kept_back_until_those_it_was_for_are_back_too() {
+fn a_waiting_line_is_held_until_its_audience_returns() {
     for late in [Duration::from_secs(2), Duration::from_secs(60)] {
         let mut one = One::joined();
         one.input(Input::Signal(Signal::Disconnected));

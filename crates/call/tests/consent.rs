@@ -94,7 +94,7 @@ fn from_the_engine() -> impl Strategy<Value = Input> {
 
 proptest! {
     #[test]
-    fn what_changes_the_view_sets_the_signal(
+    fn every_view_change_sets_the_signal(
         inputs in prop::collection::vec((prop_oneof![from_outside(), from_person(), from_the_engine()], any::<bool>()), 0..80),
     ) {
         let (mut call, mut now) = (Call::new(), Instant::now());
@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_from_outside_opens_anything_before_join(inputs in prop::collection::vec(prop_oneof![from_outside(), from_person()], 0..60)) {
+    fn no_message_opens_a_device_before_join(inputs in prop::collection::vec(prop_oneof![from_outside(), from_person()], 0..60)) {
         let (mut call, mut now) = (Call::new(), Instant::now());
         for input in inputs {
             now += Duration::from_millis(700);
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn after_the_end_everything_is_closed(
+    fn after_the_end_devices_and_connections_are_closed(
         before in prop::collection::vec(prop_oneof![3 => from_outside(), 1 => from_person()], 0..60),
         after in prop::collection::vec(from_outside(), 0..30),
     ) {
@@ -201,7 +201,7 @@ fn a_camera_switched_off_is_closed_and_announced() {
 }
 
 #[test]
-fn a_forgotten_seat_is_taken_again_in_the_same_room() {
+fn a_forgotten_seat_is_requested_in_the_same_room() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Signal(Signal::Disconnected));
     call.handle(now, Input::Signal(Signal::Lost));
@@ -212,7 +212,7 @@ fn a_forgotten_seat_is_taken_again_in_the_same_room() {
 }
 
 #[test]
-fn old_connections_end_when_the_new_seat_is_there_even_under_the_same_id() {
+fn a_new_seat_closes_old_connections() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Signal(Signal::Lost));
     drain(&mut call);
@@ -224,7 +224,7 @@ fn old_connections_end_when_the_new_seat_is_there_even_under_the_same_id() {
 }
 
 #[test]
-fn ice_is_not_restarted_while_nobody_is_there() {
+fn ice_is_not_restarted_while_the_participant_is_away() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Signal(Signal::Lost));
     drain(&mut call);
@@ -245,7 +245,7 @@ fn a_full_room_ends_the_call_with_its_code() {
 }
 
 #[test]
-fn the_same_notice_again_is_another_one() {
+fn a_repeated_notice_is_a_new_one() {
     let (mut call, now) = joined(&[1]);
     for n in 1..=2 {
         call.handle(now, Input::Command(Command::SetMicrophone(true)));
@@ -255,7 +255,7 @@ fn the_same_notice_again_is_another_one() {
 }
 
 #[test]
-fn a_server_that_is_not_the_one_of_the_link_ends_the_call() {
+fn a_wrong_certificate_ends_the_call() {
     let (mut call, now) = (Call::new(), Instant::now());
     call.handle(now, join());
     call.handle(now, Input::Signal(Signal::Untrusted(Distrust::WrongCertificate)));
@@ -264,7 +264,7 @@ fn a_server_that_is_not_the_one_of_the_link_ends_the_call() {
 }
 
 #[test]
-fn a_broken_signalling_path_leaves_media_alone() {
+fn a_signalling_outage_does_not_affect_media() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Peer { id: id(1), input: PeerInput::Connected });
     call.handle(now, Input::Signal(Signal::Disconnected));
@@ -286,7 +286,7 @@ fn only_the_offering_side_restarts_ice() {
 }
 
 #[test]
-fn what_an_outsider_sends_reaches_no_connection() {
+fn signals_of_outsiders_reach_no_connection() {
     let (mut call, now) = joined(&[1]);
     let message = ServerMessage::Offer { from: id(7), sdp: "v=0".into() };
     call.handle(now, Input::Signal(Signal::Message(message)));
@@ -298,7 +298,7 @@ fn what_an_outsider_sends_reaches_no_connection() {
 }
 
 #[test]
-fn a_broken_connection_is_made_anew_after_a_pause_by_either_side() {
+fn either_side_replaces_a_broken_connection_after_a_pause() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Signal(Signal::Message(ServerMessage::ParticipantJoined { participant: person(2) })));
     drain(&mut call);
@@ -313,7 +313,7 @@ fn a_broken_connection_is_made_anew_after_a_pause_by_either_side() {
 }
 
 #[test]
-fn a_new_connection_of_theirs_gets_a_new_one_of_ours_but_not_without_end() {
+fn a_new_remote_connection_is_answered_with_a_bounded_number_of_ours() {
     let (mut call, now) = joined(&[1]);
     for _ in 0..100 {
         call.handle(now, Input::NewSession { id: id(1), sdp: "v=0".into() });
@@ -328,7 +328,7 @@ fn a_new_connection_of_theirs_gets_a_new_one_of_ours_but_not_without_end() {
 }
 
 #[test]
-fn a_flood_of_candidates_is_cut_and_does_not_stop_what_others_say() {
+fn a_flood_of_candidates_is_limited_and_affects_nobody_else() {
     let (mut call, now) = joined(&[1, 2]);
     let say = |call: &mut Call, n, text: String| {
         let candidate = IceCandidate { candidate: text, ..IceCandidate::default() };
@@ -343,7 +343,7 @@ fn a_flood_of_candidates_is_cut_and_does_not_stop_what_others_say() {
 }
 
 #[test]
-fn people_beyond_the_room_are_not_connected_to() {
+fn participants_beyond_the_limit_are_not_connected() {
     for (announced, most) in [(12, 11), (6, 5), (100_000, 11), (0, 0)] {
         let (mut call, now) = (Call::new(), Instant::now());
         call.handle(now, Input::Signal(Signal::Welcome { ice_servers: vec![], max_participants: announced }));

@@ -67,7 +67,7 @@ fn sent(outputs: Vec<Output>) -> Vec<(String, Resolution)> {
 }
 
 #[test]
-fn everybody_gets_their_own_size_and_who_is_not_listed_that_nobody_looks() {
+fn every_participant_receives_their_displayed_size() {
     let mut one = One::with(vec![person("ada", BOTH), person("ben", BOTH)]);
     assert_eq!(one.wait(60), [], "without a window nothing is sent");
     assert_eq!(one.show(&[("ada", LARGE)]), [("ada".into(), LARGE)]);
@@ -83,14 +83,14 @@ fn everybody_gets_their_own_size_and_who_is_not_listed_that_nobody_looks() {
 }
 
 #[test]
-fn who_has_the_camera_off_is_not_reported_as_not_looked_at() {
+fn a_camera_that_is_off_is_not_reported_as_hidden() {
     let mut one = One::with(vec![person("ada", MediaState { camera: false, ..BOTH })]);
     one.show(&[]);
     assert_eq!(one.wait(60), []);
 }
 
 #[test]
-fn at_another_seat_it_is_said_again() {
+fn sizes_are_sent_again_for_a_new_seat() {
     let mut one = One::with(vec![person("ada", BOTH)]);
     one.show(&[("ada", SMALL)]);
     one.input(Input::Signal(Signal::Lost));
@@ -101,7 +101,7 @@ fn at_another_seat_it_is_said_again() {
 }
 
 #[test]
-fn only_people_at_the_table_say_how_large_they_show_us() {
+fn only_participants_may_report_sizes() {
     let mut one = One::with(vec![person("ada", BOTH)]);
     let from = |name: &str| ServerMessage::Resolution { from: id(name), most: SMALL };
     assert_eq!(one.receive(from("ada")), [Output::Resolution { id: id("ada"), most: SMALL }]);

@@ -59,7 +59,7 @@ impl One {
 }
 
 #[test]
-fn whoever_knocks_meets_nobody_until_they_are_let_in() {
+fn a_knocking_person_connects_to_nobody() {
     let mut one = One::new();
     assert_eq!(one.knocking(), []);
     assert_eq!(one.stage(), Stage::Knocking);
@@ -72,7 +72,7 @@ fn whoever_knocks_meets_nobody_until_they_are_let_in() {
 }
 
 #[test]
-fn who_knocks_knows_whether_somebody_can_open() {
+fn the_lobby_shows_whether_a_host_is_present() {
     let mut one = One::new();
     one.knocking();
     assert_eq!(one.call.view().host, None);
@@ -83,7 +83,7 @@ fn who_knocks_knows_whether_somebody_can_open() {
 }
 
 #[test]
-fn who_is_not_let_in_learns_it_and_their_devices_close() {
+fn a_denied_knock_is_reported_and_closes_devices() {
     let mut one = One::new();
     one.knocking();
     let code = ErrorCode::KnockingRefused;
@@ -93,7 +93,7 @@ fn who_is_not_let_in_learns_it_and_their_devices_close() {
 }
 
 #[test]
-fn knocking_can_be_taken_back() {
+fn knocking_can_be_cancelled() {
     let mut one = One::new();
     one.knocking();
     let outputs = one.command(Command::Leave);
@@ -103,7 +103,7 @@ fn knocking_can_be_taken_back() {
 }
 
 #[test]
-fn a_server_that_forgot_the_knock_is_asked_again() {
+fn a_forgotten_knock_is_repeated() {
     let mut one = One::new();
     one.knocking();
     let outputs = one.input(Input::Signal(Signal::Lost));
@@ -113,7 +113,7 @@ fn a_server_that_forgot_the_knock_is_asked_again() {
 }
 
 #[test]
-fn a_seat_lost_at_a_door_that_wants_knocking_closes_what_was_open() {
+fn a_seat_lost_to_a_locked_door_closes_devices() {
     let mut one = One::new();
     one.joined();
     one.input(Input::Signal(Signal::Lost));
@@ -122,7 +122,7 @@ fn a_seat_lost_at_a_door_that_wants_knocking_closes_what_was_open() {
 }
 
 #[test]
-fn a_host_sees_who_knocks_and_others_do_not() {
+fn only_a_host_sees_the_lobby() {
     let mut one = One::new();
     one.joined();
     one.state("p2", false);
@@ -138,7 +138,7 @@ fn a_host_sees_who_knocks_and_others_do_not() {
 }
 
 #[test]
-fn who_is_muted_is_silent_at_once_and_may_speak_again() {
+fn a_muted_person_is_silent_and_may_unmute() {
     let mut one = One::new();
     one.joined();
     let quiet = MediaState { microphone: false, camera: true };
@@ -149,7 +149,7 @@ fn who_is_muted_is_silent_at_once_and_may_speak_again() {
 }
 
 #[test]
-fn who_is_sent_out_is_out() {
+fn a_removed_person_leaves_the_call() {
     let mut one = One::new();
     one.joined();
     let outputs = one.receive(ServerMessage::Left { reason: LeaveReason::Removed });
@@ -161,7 +161,7 @@ fn who_is_sent_out_is_out() {
 }
 
 #[test]
-fn outside_of_rooms_the_door_is_nobodys() {
+fn door_commands_need_a_room() {
     let mut call = One { call: Call::new(), now: Instant::now() };
     assert_eq!(call.receive(ServerMessage::Room(RoomNews::Muted)), []);
     assert_eq!(call.knocking(), []);

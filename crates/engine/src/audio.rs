@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_goes_on_after_a_panic() {
+    fn audio_continues_after_a_panic() {
         let blocks = Arc::default();
         let tap = Box::new(Fragile(Arc::clone(&blocks)));
         let audio = Audio::start(ApmConfig::default(), Some(tap), Box::new(|_| {})).unwrap();

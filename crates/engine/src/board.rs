@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn each_answer_finds_its_question() {
+    fn answers_are_matched_to_requests() {
         let mut board = Board::new();
         let mut first = ask(&mut board, 3, BoardRequest::StopWaiting);
         let mut second = ask(&mut board, 4, BoardRequest::ForgetMe);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invite_is_for_whoever_asked_for_its_room() {
+    fn an_invite_answers_the_request_for_its_room() {
         let mut board = Board::new();
         let mut asked = ask(&mut board, 1, BoardRequest::Invite { room: "soup".into(), uses: 1, hours: 1 });
         let invite = |room: &str| BoardNews::Invite { room: room.into(), invite: "t".into(), expires_ms: 5 };
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_session_subscribes_again_and_answers_nobody_of_the_old_one() {
+    fn a_new_session_resubscribes_and_drops_old_requests() {
         let mut board = Board::new();
         assert!(board.subscribe().is_some() && board.subscribe().is_none());
         let mut asked = ask(&mut board, 1, BoardRequest::StopWaiting);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_session_answers_those_who_wait() {
+    fn a_lost_session_fails_pending_requests() {
         let mut board = Board::new();
         let mut asked = ask(&mut board, 1, BoardRequest::StopWaiting);
         board.lost();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_board_is_shown_once_it_is_whole_and_stays_until_it_is_not_wanted() {
+    fn the_board_appears_when_complete_and_stays_until_unsubscribed() {
         let piece = |first, last| {
             let (now_ms, zone) = (1, "Asia/Seoul".to_owned());
             let (tables, people) = (vec![], vec![]);

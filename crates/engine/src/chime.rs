@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_audible_does_not_click_and_ends() {
+    fn the_chime_is_audible_click_free_and_finite() {
         let mut chime = Chime::default();
         let mut all = vec![];
         loop {

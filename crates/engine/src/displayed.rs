@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_counts_where_it_is_largest_and_not_where_it_is_hidden() {
+    fn a_camera_has_the_size_of_its_largest_visible_tile() {
         let mut displayed = DisplayedSizes::default();
         let tiles = vec![tile("a", 100, 60, true), tile("a", 640, 360, false), tile("b", 200, 100, false)];
         let own = Tile { picture: Picture::Own, ..tile("a", 900, 900, true) };

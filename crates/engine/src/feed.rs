@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_sends_one_frame_and_then_only_on_credit_and_the_newest() {
+    fn a_stream_sends_the_newest_frame_on_credit() {
         let slot = FrameSlot::new();
         let mut feed = feed(&slot, &[tile(7, 64, 64)]);
         slot.put(frame(16, 16));
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn credit_does_not_pile_up() {
+    fn credit_does_not_accumulate() {
         let slot = FrameSlot::new();
         let mut feed = feed(&slot, &[tile(1, 64, 64)]);
         (0..10).for_each(|_| feed.credit(1));
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_for_what_is_hidden_and_a_still_picture_comes_again_in_a_new_size() {
+    fn hidden_tiles_get_no_frames_and_a_resize_resends_the_last() {
         let slot = FrameSlot::new();
         let hidden = Tile { visible: false, ..tile(1, 64, 64) };
         let mut feed = feed(&slot, std::slice::from_ref(&hidden));
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn another_picture_under_the_same_number_starts_anew() {
+    fn another_picture_under_the_same_number_starts_over() {
         let (one, two) = (FrameSlot::new(), FrameSlot::new());
         let mut feed = feed(&one, &[tile(1, 64, 64)]);
         one.put(frame(16, 16));
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_cut_to_the_tile_and_never_blown_up() {
+    fn frames_are_scaled_down_to_the_tile_and_never_up() {
         for (original, tile, want) in [
             ((1280, 720), (426, 240), (426, 240)),
             ((1280, 720), (640, 640), (640, 360)),

@@ -94,7 +94,7 @@ mod tests {
     const HD: Size = Size { width: 1280, height: 720 };
 
     #[test]
-    fn a_source_is_fitted_without_changing_its_shape() {
+    fn a_source_keeps_its_aspect_ratio() {
         assert_eq!(fit(1920, 1080, 1280, 720), HD);
         assert_eq!(fit(640, 480, 1280, 720), Size { width: 640, height: 480 });
         assert_eq!(fit(720, 1280, 1280, 720), Size { width: 406, height: 720 });
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn less_rate_never_gives_a_larger_picture() {
+    fn a_lower_bitrate_never_gives_a_larger_size() {
         for alone in [true, false] {
             let sizes: Vec<u64> = (0..40).map(|n| choose(HD, HD, n * 50_000, None, alone).pixels()).collect();
             assert!(sizes.windows(2).all(|w| w[0] <= w[1]), "{sizes:?}");
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_around_a_step_does_not_flap() {
+    fn a_bitrate_near_a_threshold_does_not_oscillate() {
         let floor = least_useful(HD);
         let small = choose(HD, HD, floor - 1, Some(HD), true);
         assert!(small.pixels() < HD.pixels());
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_sent_than_is_shown() {
+    fn the_encoding_never_exceeds_the_displayed_size() {
         let most = |max_width, max_height| Some(Resolution { max_width, max_height });
         for (shown, alone, want) in [
             (None, true, (1280, 720)),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_holds_at_its_own_points() {
+    fn the_table_is_exact_at_its_entries() {
         assert_eq!(most_useful(Size { width: 640, height: 360 }, 30), 1_700_000);
         assert_eq!(most_useful(HD, 30), 2_500_000);
         assert_eq!(most_useful(Size { width: 3840, height: 2160 }, 30), 5_000_000);

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_is_a_tenth_of_a_second_and_forgets_the_one_before() {
+    fn levels_cover_the_last_tenth_of_a_second() {
         let mut loudness = Loudness::default();
         for _ in 0..10 {
             assert!(!loudness.is_full());

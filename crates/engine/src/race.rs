@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn families_take_turns_in_the_resolvers_order() {
+    fn address_families_alternate_in_resolver_order() {
         let mixed = all(&[V6[0], V6[1], V4[0], V6[0], V4[1], V4[2]]);
         assert_eq!(interleaved(mixed), all(&[V6[0], V4[0], V6[1], V4[1], V4[2]]));
         assert_eq!(interleaved(all(&[V4[0], V6[0], V6[1]])), all(&[V4[0], V6[0], V6[1]]));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_address_costs_the_next_a_quarter_of_a_second() {
+    fn the_next_address_starts_after_a_quarter_second() {
         let start = Instant::now();
         let mut race = Race::new(all(&[V6[0], V4[0], V4[1]]), start);
         let begun = beginnings(&mut race, start);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_refuses_costs_nothing() {
+    fn a_refused_address_is_skipped_at_once() {
         let start = Instant::now();
         let mut race = Race::new(all(&V4), start);
         assert!(race.begin(start).is_some() && race.begin(start).is_none());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_takes_the_connection_is_waited_for_but_not_for_ever() {
+    fn an_accepting_host_is_awaited_with_a_timeout() {
         let start = Instant::now();
         let mut race = Race::new(all(&V4[..2]), start);
         race.begin(start);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_is_tried_once_whatever_happens() {
+    fn every_address_is_tried_once() {
         let start = Instant::now();
         for order in 0..64_u32 {
             let mut race = Race::new(all(&[V4[0], V6[0], V4[1], V6[1]]), start);

@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dead_first_address_does_not_hide_a_living_second_one() {
+    async fn a_dead_first_address_does_not_block_the_second() {
         let dead = Blackhole::new().await;
         let living = answering("127.0.0.2:0").await;
         let start = Instant::now();
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_takes_connections_and_says_nothing_is_passed_over() {
+    async fn a_silent_address_is_skipped() {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let living = answering("127.0.0.2:0").await;
         let addresses = vec![silent.local_addr().expect("it is bound"), living];
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_speaks_no_tls_is_no_server_of_ours() {
+    async fn a_server_without_tls_is_refused() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it is bound");
         tokio::spawn(async move {

@@ -184,29 +184,29 @@ mod tests {
     }
 
     #[test]
-    fn a_known_authority_proves_a_server_under_its_own_name() {
+    fn a_trusted_authority_validates_the_server_name() {
         if let Some(leaf) = std::env::var_os(LEAF) {
             assert!(check(&leaf, NAME).is_ok());
             assert!(matches!(check(&leaf, "other.example"), Err(Error::InvalidCertificate(_))));
             return;
         }
         let known = Authority::new("known");
-        run_again("a_known_authority_proves_a_server_under_its_own_name", &known, known.leaf.as_os_str());
+        run_again("a_trusted_authority_validates_the_server_name", &known, known.leaf.as_os_str());
     }
 
     #[test]
-    fn an_unknown_authority_proves_nothing() {
+    fn an_unknown_authority_is_refused() {
         if let Some(leaf) = std::env::var_os(LEAF) {
             let refused = check(&leaf, NAME).map(drop).map_err(std::io::Error::other);
             assert_eq!(refused.map_err(|error| Refusal::of(&error)), Err(Refusal::Certificate));
             return;
         }
         let (roots, other) = (Authority::new("roots"), Authority::new("other"));
-        run_again("an_unknown_authority_proves_nothing", &roots, other.leaf.as_os_str());
+        run_again("an_unknown_authority_is_refused", &roots, other.leaf.as_os_str());
     }
 
     #[test]
-    fn a_system_without_roots_says_what_to_install_and_takes_pinned_certificates() {
+    fn without_system_roots_only_pinned_certificates_work() {
         if std::env::var_os(LEAF).is_some() {
             let error = client_config(None).expect_err("no roots").to_string();
             assert!(error.contains("install ca-certificates"), "{error}");
@@ -214,7 +214,7 @@ mod tests {
             return;
         }
         let none = Authority::without_roots("none");
-        let test = "a_system_without_roots_says_what_to_install_and_takes_pinned_certificates";
+        let test = "without_system_roots_only_pinned_certificates_work";
         run_again(test, &none, none.leaf.as_os_str());
     }
 

@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_of_half_a_second_is_one_freeze() {
+    fn a_half_second_pause_is_one_freeze() {
         let (mut rhythm, mut now) = (Rhythm::default(), Instant::now());
         let mut freezes = 0;
         for n in 0..60 {

@@ -472,7 +472,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_and_nonsense_is_refused() {
+    fn sizes_are_parsed_and_invalid_ones_refused() {
         assert_eq!("640x360".parse(), Ok(VideoLimits { width: 640, height: 360, fps: 30 }));
         for bad in ["", "640", "x", "0x0", "640x", "99999x2", "-1x5", "640x360x2"] {
             assert!(bad.parse::<VideoLimits>().is_err(), "{bad}");

@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_more_rows_than_the_tile_has() {
+    fn no_receiver_gets_more_rows_than_its_tile() {
         let plan = allocate(&[path(1, 50_000_000)], 50_000_000, &[tile(1, 150)]);
         assert_eq!(plan.sent(PathId(1), CAMERA), Some((0, Temporal::All)));
         assert_eq!(plan.total(), 350_000);
     }
 
     #[test]
-    fn a_shared_layer_takes_the_least_of_its_paths() {
+    fn a_shared_layer_uses_the_slowest_path() {
         let paths = [path(1, 1_600_000), path(2, 1_200_000)];
         let plan = allocate(&paths, 9_000_000, &[tile(1, 720), tile(2, 720)]);
         assert_eq!(plan.layers.len(), 1);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_receiver_steps_down_and_spares_the_others() {
+    fn a_slow_receiver_steps_down_without_affecting_others() {
         let paths = [path(1, 2_500_000), path(2, 2_500_000), path(3, 800_000)];
         let plan = allocate(&paths, 9_000_000, &[tile(1, 720), tile(2, 720), tile(3, 720)]);
         assert_eq!(plan.sent(PathId(3), CAMERA), Some((1, Temporal::All)));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_starving_path_loses_frames_and_then_the_picture() {
+    fn a_starving_path_loses_frames_then_video() {
         let plan = allocate(&[path(1, 45_000)], 1_000_000, &[tile(1, 720)]);
         assert_eq!(plan.sent(PathId(1), CAMERA), Some((0, Temporal::Base)));
         assert!(plan.path_total(PathId(1)) <= 45_000);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_uplink_is_shared_evenly_before_anyone_gets_much() {
+    fn the_uplink_is_shared_evenly_first() {
         let paths = [1, 2, 3, 4].map(|id| path(id, 5_000_000));
         let wanted = [1, 2, 3, 4].map(|id| tile(id, 720));
         let plan = allocate(&paths, 1_200_000, &wanted);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_served_before_faces() {
+    fn a_shared_screen_takes_precedence_over_cameras() {
         let plan = allocate(&[path(1, 220_000)], 220_000, &[tile(1, 720), share(1)]);
         assert_eq!(plan.sent(PathId(1), SCREEN), Some((0, Temporal::All)));
         assert_eq!(plan.sent(PathId(1), CAMERA), Some((0, Temporal::All)));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_not_known_gets_nothing() {
+    fn an_unknown_path_gets_nothing() {
         let plan = allocate(&[], 9_000_000, &[tile(1, 720)]);
         assert_eq!((plan.assigned.len(), plan.total()), (1, 0));
     }
@@ -226,7 +226,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_limit_is_passed_and_floors_are_kept((paths, uplink, wanted) in anything()) {
+        fn limits_and_floors_are_respected((paths, uplink, wanted) in anything()) {
             let plan = allocate(&paths, uplink, &wanted);
             prop_assert!(plan.total() <= uplink);
             for id in wanted.iter().map(|w| w.path) {
@@ -242,7 +242,7 @@ mod tests {
         }
 
         #[test]
-        fn each_pair_is_answered_once_and_each_layer_has_a_receiver((paths, uplink, wanted) in anything()) {
+        fn each_pair_is_assigned_once_and_each_layer_used((paths, uplink, wanted) in anything()) {
             let plan = allocate(&paths, uplink, &wanted);
             prop_assert!(plan.assigned.windows(2).all(|w| (w[0].path, w[0].source) < (w[1].path, w[1].source)));
             prop_assert_eq!(plan.assigned.len(), merged(&wanted).len());
@@ -253,7 +253,7 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_the_input_does_not_matter((mut paths, uplink, mut wanted) in anything()) {
+        fn the_input_order_does_not_matter((mut paths, uplink, mut wanted) in anything()) {
             let plan = allocate(&paths, uplink, &wanted);
             paths.reverse();
             wanted.reverse();
@@ -261,7 +261,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_that_a_layer_could_use_is_left_over((paths, uplink, wanted) in anything()) {
+        fn no_usable_bitrate_is_left_over((paths, uplink, wanted) in anything()) {
             let plan = allocate(&paths, uplink, &wanted);
             let ladders = sources(&wanted);
             for layer in &plan.layers {

@@ -82,13 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_has_only_its_own() {
+    fn a_screen_has_a_single_size() {
         let encodings = ladder(Content::Screen, 1_200);
         assert_eq!((encodings.len(), encodings[0].height, encodings[0].ceiling), (1, 1_200, 5_000_000));
     }
 
     #[test]
-    fn rates_between_the_entries_are_between_theirs() {
+    fn rates_are_interpolated_between_entries() {
         assert_eq!(camera(270), Encoding { height: 270, floor: 140_000, ceiling: 1_075_000 });
         assert_eq!(camera(4_000).ceiling, 5_000_000);
         assert_eq!(camera(2).floor, 30_000);
@@ -96,7 +96,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_ladder_rises_in_everything(height in any::<u32>(), is_screen in any::<bool>()) {
+        fn a_ladder_is_monotonic(height in any::<u32>(), is_screen in any::<bool>()) {
             let encodings = ladder(if is_screen { Content::Screen } else { Content::Camera }, height);
             prop_assert!((1..=MAX_ENCODINGS).contains(&encodings.len()));
             prop_assert!(encodings.iter().all(|r| r.floor < r.ceiling && r.height > 0));

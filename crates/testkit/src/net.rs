@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_takes_effect_on_what_is_queued() {
+    fn a_change_affects_queued_packets() {
         let start = Instant::now();
         let mut link = Link::new(Path { rate: Some(800_000), ..Path::default() }, 1);
         link.change_at(start + ms(15), Path { rate: Some(80_000), ..Path::default() });
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn loss_is_as_frequent_as_asked_for() {
+    fn loss_has_the_requested_frequency() {
         let start = Instant::now();
         for seed in 0..5 {
             let path = Path { loss: Loss::Random(0.2), ..Path::default() };
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_is_one_story() {
+    fn the_same_seed_gives_the_same_result() {
         let start = Instant::now();
         let path = Path { loss: Loss::Random(0.3), duplicates: 0.1, jitter: ms(9), reorder: true, ..Path::default() };
         let story = |seed| run(&mut Link::new(path.clone(), seed), start, 500, ms(3));

@@ -120,7 +120,7 @@ fn is_live(device: &DeviceMachine) -> bool {
 }
 
 #[tokio::test]
-async fn off_and_on_again_at_once_works_each_time() {
+async fn reopening_a_device_immediately_works() {
     let mut rig = Rig::new(None);
     for _ in 0..20 {
         rig.want(ALL, false);
@@ -142,7 +142,7 @@ async fn off_and_on_again_at_once_works_each_time() {
 }
 
 #[tokio::test]
-async fn a_camera_that_takes_two_seconds_to_close_is_open_again_after_that_and_nobody_waits() {
+async fn a_slow_closing_camera_blocks_nobody_and_reopens() {
     let mut rig = Rig::new(None);
     *rig.camera.closing.lock().unwrap() = Duration::from_secs(2);
     rig.want(ALL, false);
@@ -168,7 +168,7 @@ impl crate::AudioTap for Played {
 }
 
 #[tokio::test]
-async fn closing_a_microphone_leaves_no_gap_in_what_is_played() {
+async fn closing_a_microphone_does_not_interrupt_playback() {
     let played = Arc::new(Mutex::new(vec![]));
     let mut rig = Rig::new(Some(Box::new(Played(played.clone()))));
     *rig.microphone.closing.lock().unwrap() = Duration::from_secs(2);
@@ -185,7 +185,7 @@ async fn closing_a_microphone_leaves_no_gap_in_what_is_played() {
 }
 
 #[tokio::test]
-async fn a_busy_camera_is_reported_once_and_tried_again_until_it_is_free() {
+async fn a_busy_camera_is_reported_once_and_retried() {
     let mut rig = Rig::new(None);
     *rig.camera.errors.lock().unwrap() = vec![DeviceError::Busy; 4];
     rig.want(CAMERA, false);
@@ -206,7 +206,7 @@ async fn a_busy_camera_is_reported_once_and_tried_again_until_it_is_free() {
 }
 
 #[tokio::test]
-async fn a_camera_that_is_plugged_in_is_opened_at_once() {
+async fn a_plugged_in_camera_is_opened_at_once() {
     let mut rig = Rig::new(None);
     *rig.camera.errors.lock().unwrap() = vec![DeviceError::None(DeviceKind::Camera)];
     rig.want(ALL, false);
@@ -218,7 +218,7 @@ async fn a_camera_that_is_plugged_in_is_opened_at_once() {
 }
 
 #[tokio::test]
-async fn a_camera_whose_driver_hangs_is_reported_until_pictures_come_again() {
+async fn a_stalled_camera_is_reported_until_frames_arrive() {
     let mut rig = Rig::new(None);
     rig.want(CAMERA, false);
     rig.until(|capture, _| is_live(&capture.camera)).await;
@@ -240,7 +240,7 @@ async fn a_camera_whose_driver_hangs_is_reported_until_pictures_come_again() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_driver_is_reported_and_the_next_try_works() {
+async fn a_driver_panic_is_reported_and_the_retry_works() {
     let (news_to, mut news) = mpsc::channel(EVENTS);
     let (good, panics) = (Arc::new(Behaviour::default()), AtomicBool::new(true));
     let mut opens = good.camera();
@@ -263,7 +263,7 @@ async fn a_panic_in_a_driver_is_reported_and_the_next_try_works() {
 }
 
 #[tokio::test]
-async fn a_driver_that_does_not_answer_is_reported_and_holds_up_neither_others_nor_the_end() {
+async fn an_unresponsive_driver_is_reported_and_blocks_nobody() {
     let (news_to, _news) = mpsc::channel(EVENTS);
     let (good, hung) = (Arc::new(Behaviour::default()), Arc::new(AtomicBool::new(true)));
     let hanging = hung.clone();

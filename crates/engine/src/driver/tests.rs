@@ -132,7 +132,7 @@ fn same_board(a: &AppView, b: &AppView) -> bool {
 }
 
 #[tokio::test]
-async fn an_event_that_changes_nothing_publishes_nothing_and_copies_nothing() {
+async fn an_event_without_effect_publishes_nothing() {
     let mut rig = Rig::in_call();
     let before = rig.view();
     rig.driver.settle(Instant::now());
@@ -148,7 +148,7 @@ async fn an_event_that_changes_nothing_publishes_nothing_and_copies_nothing() {
 }
 
 #[tokio::test]
-async fn a_line_of_chat_shares_the_board_and_all_earlier_lines() {
+async fn a_chat_line_shares_the_board_and_earlier_lines() {
     let mut rig = Rig::in_call();
     let before = rig.view();
     rig.chat(LINES);
