@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fingerprints_go_there_and_back() {
+    fn fingerprints_round_trip() {
         let fingerprint = [0xabu8; 32];
         assert_eq!(bytes(&hex(&fingerprint)), Some(fingerprint));
         assert_eq!(bytes(&vec!["ab"; 32].join(":")), Some(fingerprint));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_known_by_its_certificate_or_else_by_its_address() {
+    fn a_server_is_identified_by_its_fingerprint_or_address() {
         let known = |url: &str, fingerprint: Option<String>| KnownServer {
             url: url.into(),
             fingerprint,
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_from_outside_are_checked() {
+    fn untrusted_addresses_are_validated() {
         for (url, fingerprint, code) in [
             ("http://lunch.example", None, "link_server"),
             ("ws://lunch.example", None, "link_insecure"),

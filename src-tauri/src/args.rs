@@ -64,12 +64,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         <Args as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]
-    fn profiles_are_plain_words() {
+    fn profile_names_are_plain_words() {
         assert_eq!(profile("anna2").as_deref(), Ok("anna2"));
         for bad in ["", "../x", "Anna", "2a", "a.b", "a b", &"a".repeat(25)] {
             assert!(profile(bad).is_err(), "{bad}");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn another_start_can_only_bring_a_link() {
+    fn a_second_start_can_only_pass_a_link() {
         let argv = |words: &[&str]| Args::link_of(words.iter().map(|w| (*w).to_owned()).collect());
         assert_eq!(
             argv(&["x", "lunchroom://join/a?server=wss://h"]).as_deref(),

@@ -41,7 +41,7 @@ mod tests {
     use crate::folders::scratch::Scratch;
 
     #[test]
-    fn a_topic_becomes_a_name_that_every_file_system_takes() {
+    fn a_topic_becomes_a_portable_file_name() {
         for (topic, file) in [
             ("Bibimbap", "lunchroom-Bibimbap"),
             ("김치찌개 먹을 사람", "lunchroom-김치찌개-먹을-사람"),
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_written_over() {
+    fn existing_files_are_not_overwritten() {
         let scratch = Scratch::new();
         let folder = scratch.0.join("not there yet");
         let paths = ["one", "two"].map(|text| save(&folder, "Soup", text).unwrap());
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_takes_nothing_is_an_error() {
+    fn an_unwritable_folder_is_an_error() {
         let scratch = Scratch::new();
         let file = scratch.0.join("file");
         std::fs::create_dir_all(&scratch.0).unwrap();

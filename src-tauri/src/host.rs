@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_qr_code_is_a_link_that_a_phone_opens() {
+    async fn the_qr_code_contains_a_web_link() {
         let scratch = crate::folders::scratch::Scratch::new();
         let config = Config { listen: (Ipv4Addr::LOCALHOST, 0).into(), ..config(scratch.0.clone(), 0) };
         let server = Server::start(config).await.unwrap();
@@ -120,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn weekly_lunches_keep_to_the_clocks_of_this_machine() {
+    fn weekly_lunches_use_the_local_time_zone() {
         const ASKED: &str = "LUNCHROOM_TEST_ZONE";
         if std::env::var_os(ASKED).is_some() {
             assert_eq!(config(PathBuf::new(), 0).zone, "Asia/Seoul");
             return;
         }
-        let name = "host::tests::weekly_lunches_keep_to_the_clocks_of_this_machine";
+        let name = "host::tests::weekly_lunches_use_the_local_time_zone";
         let mut child = std::process::Command::new(std::env::current_exe().unwrap());
         child.args([name, "--exact", "--nocapture"]).env(ASKED, "1").env("TZ", "Asia/Seoul");
         let output = child.output().unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_qr_code_is_a_picture_of_its_own() {
+    fn a_qr_code_is_a_complete_image() {
         let svg = qr(&format!("https://10.0.0.2:7077/r/lunch?fp={}", "a".repeat(64))).unwrap();
         assert!(svg.contains("<svg") && !svg.contains("href"), "{svg}");
     }

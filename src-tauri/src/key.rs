@@ -16,7 +16,7 @@ pub(crate) fn device_key(folder: &Path) -> (DeviceKey, Option<Problem>) {
             Err(_) => Some(broken(&path)),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => Some(told("key_unreadable", format!("{} cannot be read: {error}", path.display()))),
+        Err(error) => Some(logged("key_unreadable", format!("{} cannot be read: {error}", path.display()))),
     };
     let (key, unwritten) = new_key(&path);
     (key, problem.or(unwritten))
@@ -25,7 +25,7 @@ pub(crate) fn device_key(folder: &Path) -> (DeviceKey, Option<Problem>) {
 fn broken(path: &Path) -> Problem {
     let aside = set_aside(path)
         .map_or_else(|error| format!("not renamed: {error}"), |new| format!("renamed to {}", new.display()));
-    told("key_set_aside", format!("The device's key file is damaged ({aside}). Others will see a new device."))
+    logged("key_set_aside", format!("The device's key file is damaged ({aside}). Others will see a new device."))
 }
 
 fn new_key(path: &Path) -> (DeviceKey, Option<Problem>) {
@@ -35,13 +35,13 @@ fn new_key(path: &Path) -> (DeviceKey, Option<Problem>) {
         std::process::abort(); // a guessable key would be worse than no app
     }
     let written = write_private(path, &secret);
-    let problem = written
-        .err()
-        .map(|error| told("key_not_kept", format!("The device's key cannot be saved in {}: {error}", path.display())));
+    let problem = written.err().map(|error| {
+        logged("key_not_kept", format!("The device's key cannot be saved in {}: {error}", path.display()))
+    });
     (DeviceKey::from_secret(&secret), problem)
 }
 
-fn told(code: &str, message: String) -> Problem {
+fn logged(code: &str, message: String) -> Problem {
     tracing::warn!("{message}");
     Problem { code: code.into(), message, device: None }
 }
@@ -52,7 +52,7 @@ mod tests {
     use crate::folders::scratch::Scratch;
 
     #[test]
-    fn a_key_is_made_once_and_only_its_owner_can_read_it() {
+    fn a_key_is_created_once_and_readable_only_by_its_owner() {
         let scratch = Scratch::new();
         let (key, problem) = device_key(&scratch.0);
         assert_eq!(problem, None);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_key_is_set_aside_and_told() {
+    fn a_damaged_key_is_set_aside_and_reported() {
         let scratch = Scratch::new();
         std::fs::write(scratch.0.join("device.key"), b"short").unwrap();
         let (key, problem) = device_key(&scratch.0);

@@ -151,7 +151,7 @@ mod tests {
     const LIBRARIES: [&str; 4] = ["rtc_ice::agent", "rtc::peer_connection", "webrtc::peer_connection", "tao::platform"];
 
     #[test]
-    fn warnings_of_libraries_stay_out_of_the_terminal_unless_asked_for() {
+    fn library_warnings_reach_the_terminal_only_on_request() {
         let shown = |target, level, most| for_terminal(most).would_enable(target, &level);
         for target in LIBRARIES {
             assert!(!shown(target, Level::WARN, LevelFilter::INFO), "{target}");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_addresses_are_in_the_file_from_debug_on() {
+    fn addresses_are_logged_only_from_debug_level() {
         let kept = |target, level, most| for_file(most).would_enable(target, &level);
         assert!(kept("tao::platform", Level::WARN, LevelFilter::INFO));
         assert!(!kept("rtc_ice::agent", Level::WARN, LevelFilter::INFO));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn less_than_errors_is_nothing() {
+    fn the_lowest_level_logs_only_errors() {
         for target in ["lunchroom", "rtc_ice", "tao"] {
             assert!(!for_file(LevelFilter::OFF).would_enable(target, &Level::ERROR), "{target}");
             assert!(!for_file(LevelFilter::ERROR).would_enable(target, &Level::WARN), "{target}");
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_ours_and_of_libraries_are_exported_in_the_order_of_days() {
+    fn the_export_has_all_lines_in_order_of_days() {
         let scratch = Scratch::new();
         std::fs::create_dir_all(&scratch.0).unwrap();
         std::fs::write(scratch.0.join("lunchroom.2001-02-03.log"), "an old line\n").unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_old_days_are_deleted() {
+    fn old_log_files_are_deleted() {
         let scratch = Scratch::new();
         std::fs::create_dir_all(&scratch.0).unwrap();
         for day in 1..=9 {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_writes_a_bounded_number_of_bytes() {
+    fn the_log_size_per_hour_is_bounded() {
         let now = Instant::now();
         let mut log = Capped { to: Vec::new(), since: now, written: 0 };
         let line = [b'x'; 1_000];
@@ -227,14 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_never_written_is_exported_without_lines() {
+    fn an_empty_log_is_exported_without_lines() {
         let scratch = Scratch::new();
         let file = export(&scratch.0.join("nowhere"), &scratch.0.join("out")).unwrap();
         assert_eq!(std::fs::read_to_string(file).unwrap().lines().count(), 1);
     }
 
     #[test]
-    fn a_folder_that_takes_no_file_is_an_error() {
+    fn an_unwritable_log_folder_is_an_error() {
         let scratch = Scratch::new();
         std::fs::create_dir_all(&scratch.0).unwrap();
         std::fs::write(scratch.0.join("file"), "").unwrap();

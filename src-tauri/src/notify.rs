@@ -142,24 +142,24 @@ mod tests {
     }
 
     #[test]
-    fn those_who_come_and_what_they_write_is_news_and_what_one_writes_oneself_is_not() {
+    fn arrivals_and_messages_of_others_are_notified() {
         let before = state(&["a"], &[("a", "hi")]);
         let now = state(&["a", "b"], &[("a", "hi"), ("me", "hello"), ("b", "one"), ("b", "two")]);
-        let told = news(&before, &now);
+        let notifications = news(&before, &now);
         let expected = [("soup", "Name of b joined the table"), ("b", "one"), ("b", "two")];
-        assert_eq!(told, expected.map(|(t, b)| (t.to_owned(), b.to_owned())));
+        assert_eq!(notifications, expected.map(|(t, b)| (t.to_owned(), b.to_owned())));
         assert!(news(&now, &now).is_empty());
     }
 
     #[test]
-    fn coming_into_a_room_is_no_news_about_those_who_are_there() {
+    fn joining_a_room_notifies_nothing_about_those_present() {
         let mut before = state(&[], &[]);
         Arc::make_mut(&mut before.call).stage = Stage::Joining;
         assert!(news(&before, &state(&["a", "b"], &[])).is_empty());
     }
 
     #[test]
-    fn a_reminder_is_told_once_and_not_to_who_sits_there() {
+    fn a_reminder_is_shown_once_and_only_to_those_elsewhere() {
         let reminder = |number, room: &str| Reminder {
             number,
             kind: ReminderKind::Soon,
@@ -170,14 +170,14 @@ mod tests {
         };
         let mut now = state(&[], &[]);
         now.reminders = vec![reminder(0, "ramen"), reminder(1, "soup")];
-        let told = news(&state(&[], &[]), &now);
-        assert_eq!(told, [("Ramen".to_owned(), "Lunch starts in five minutes.".to_owned())]);
+        let notifications = news(&state(&[], &[]), &now);
+        assert_eq!(notifications, [("Ramen".to_owned(), "Lunch starts in five minutes.".to_owned())]);
         assert!(news(&now, &now).is_empty());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn markup_in_a_notification_is_text() {
+    fn markup_in_a_notification_is_escaped() {
         assert_eq!(escaped("<b>&"), "&lt;b&gt;&amp;");
     }
 }

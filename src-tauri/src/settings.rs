@@ -96,7 +96,7 @@ mod tests {
     use crate::state::Theme;
 
     #[test]
-    fn settings_are_kept_and_fields_of_later_versions_with_them() {
+    fn settings_keep_fields_of_later_versions() {
         let scratch = Scratch::new();
         let text = r#"{"name":"Ada","theme":"dark","hologram":true,"devices":{"camera":"c1","nose":"n1"}}"#;
         std::fs::write(scratch.0.join("settings.json"), text).unwrap();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_set_aside_and_told() {
+    fn a_corrupt_file_is_set_aside_and_reported() {
         for text in ["{", "[]", r#"{"theme":"loud"}"#, "\u{0}"] {
             let scratch = Scratch::new();
             std::fs::write(scratch.0.join("settings.json"), text).unwrap();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_is_told_and_the_settings_are_in_force() {
+    fn an_unwritable_folder_is_reported_and_the_settings_apply() {
         let scratch = Scratch::new();
         std::fs::write(scratch.0.join("file"), "").unwrap();
         let (mut file, _) = SettingsFile::open(&scratch.0.join("file"));

@@ -150,7 +150,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn the_next_seat_is_told_with_its_time_on_the_server() {
+    fn the_tray_shows_the_next_seat_in_server_time() {
         let table = |topic: &str, mine, starts_ms| {
             Arc::new(Table {
                 id: topic.into(),

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_stays_at_our_own_page() {
+    fn the_window_only_navigates_to_our_page() {
         let ours = |url: &str| is_ours(&Url::parse(url).unwrap(), "tauri://localhost");
         assert!(ours("tauri://localhost/app/index.html"));
         for foreign in

@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn passing_servers_come_and_go_without_a_trace_in_what_is_kept() {
+    fn temporary_servers_are_not_saved() {
         let kept = settings(&["wss://a", "wss://b"], Some(1));
         let passing = [server("ws://127.0.0.1:1"), server("wss://10.0.0.2:7077")];
         let mut shown = show(kept.clone(), &passing, true);
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_among_the_kept_ones_is_kept_wherever_they_stand() {
+    fn a_saved_choice_survives_reordering() {
         let passing = [server("ws://127.0.0.1:1")];
         let mut saved = settings(&["ws://127.0.0.1:1", "wss://a", "wss://b"], Some(2));
         assert!(!forget(&mut saved, &passing, Some(0)));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_choose_from_is_no_choice() {
+    fn without_servers_there_is_no_choice() {
         let passing = [server("ws://127.0.0.1:1")];
         assert_eq!(show(settings(&[], None), &[], true).server, None);
         let mut saved = settings(&["ws://127.0.0.1:1"], Some(0));

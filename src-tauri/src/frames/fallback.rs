@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_gets_the_next_picture_of_its_stream_and_the_newest_is_held() {
+    fn a_request_gets_the_next_frame_and_the_newest_is_kept() {
         let mut desk = Desk::default();
         let (answer, mut packet) = oneshot::channel();
         desk.ask(1, answer);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_was_given_up_takes_no_picture() {
+    fn a_cancelled_request_takes_no_frame() {
         let mut desk = Desk::default();
         desk.ask(1, oneshot::channel().0);
         desk.take(frame(1, 3));

@@ -52,7 +52,7 @@ mod tests {
     use std::time::Instant;
 
     #[test]
-    fn a_packet_is_laid_out_as_written_above() {
+    fn a_packet_has_the_documented_layout() {
         let mut frame = FramePool::new().take(4, 2);
         frame.data_mut().copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
         let mut frame = frame.freeze(Instant::now());

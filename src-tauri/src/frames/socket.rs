@@ -106,8 +106,8 @@ async fn prove(stream: TcpStream, door: &Door) -> Option<Socket> {
     let checked = |request: &Request, response: Response| check_origin(request, response, &door.origin);
     let mut socket = timeout(PATIENCE, accept_hdr_async_with_config(stream, checked, Some(config))).await.ok()?.ok()?;
     let first = timeout(PATIENCE, socket.next()).await.ok()??.ok()?;
-    let said = first.to_text().ok().and_then(|text| serde_json::from_str::<Hello>(text).ok());
-    if said.is_some_and(|hello| same(hello.token.as_bytes(), door.token.as_bytes())) {
+    let message = first.to_text().ok().and_then(|text| serde_json::from_str::<Hello>(text).ok());
+    if message.is_some_and(|hello| same(hello.token.as_bytes(), door.token.as_bytes())) {
         return Some(socket);
     }
     tracing::warn!("a client without the token connected to the frame socket");
@@ -141,7 +141,7 @@ struct Hello {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum FeedMessage {
     Tiles(Vec<Tile>),
     Credit(u16),
 }
@@ -154,8 +154,8 @@ async fn serve(mut socket: Socket, door: &Door) -> Result<(), Error> {
     let mut levels = door.engine.levels();
     loop {
         tokio::select! {
-            said = socket.next() => match said {
-                Some(said) => hear(said?, &control),
+            message = socket.next() => match message {
+                Some(message) => handle_message(message?, &control),
                 None => return Ok(()),
             },
             sent = send_next(&mut frames, &mut levels) => match sent {
@@ -169,11 +169,11 @@ async fn serve(mut socket: Socket, door: &Door) -> Result<(), Error> {
     }
 }
 
-fn hear(said: Message, control: &FeedControl) {
-    let Message::Text(text) = said else { return };
+fn handle_message(message: Message, control: &FeedControl) {
+    let Message::Text(text) = message else { return };
     match serde_json::from_str(&text) {
-        Ok(Said::Tiles(tiles)) => control.set_tiles(tiles.into_iter().map(crate::show::tile).collect()),
-        Ok(Said::Credit(stream)) => control.credit(stream),
+        Ok(FeedMessage::Tiles(tiles)) => control.set_tiles(tiles.into_iter().map(crate::show::tile).collect()),
+        Ok(FeedMessage::Credit(stream)) => control.credit(stream),
         Err(error) => tracing::warn!("the frame socket received an invalid message: {error}"),
     }
 }

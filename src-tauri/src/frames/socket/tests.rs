@@ -98,29 +98,29 @@ async fn is_sent_away(client: &mut Client) -> bool {
 }
 
 #[tokio::test]
-async fn the_window_gets_its_pictures_on_credit_and_the_levels() {
+async fn the_window_receives_frames_on_credit_and_levels() {
     let (engine, socket) = socket().await;
     engine.command(Command::Preview(MediaState { microphone: true, camera: true })).await.expect("commanded");
     let mut client = window(&socket).await;
     say(&mut client, TILES).await;
     assert_eq!(picture(&mut client).await, (3, 160, 90, 0));
-    let mut heard = None;
-    while heard.is_none() {
+    let mut own_level = None;
+    while own_level.is_none() {
         match next(&mut client).await.expect("levels") {
             Message::Text(text) => {
                 let said: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-                heard = said["levels"]["own"].as_f64();
+                own_level = said["levels"]["own"].as_f64();
             }
             other => panic!("a picture without credit: {other:?}"),
         }
     }
-    assert!((-60.0..0.0).contains(&heard.expect("levels")), "{heard:?}");
+    assert!((-60.0..0.0).contains(&own_level.expect("levels")), "{own_level:?}");
     say(&mut client, r#"{"credit":3}"#).await;
     assert_eq!(picture(&mut client).await, (3, 160, 90, 1));
 }
 
 #[tokio::test]
-async fn foreign_pages_are_refused_at_the_door() {
+async fn pages_of_other_origins_are_refused() {
     let (_engine, socket) = socket().await;
     for origins in [
         &[][..],
@@ -134,7 +134,7 @@ async fn foreign_pages_are_refused_at_the_door() {
 }
 
 #[tokio::test]
-async fn who_does_not_know_the_token_sees_nothing() {
+async fn a_client_without_the_token_receives_nothing() {
     let (engine, socket) = socket().await;
     engine.command(Command::Preview(MediaState { microphone: false, camera: true })).await.expect("commanded");
     for first in [r#"{"token":""}"#, r#"{"token":"0000"}"#, "nonsense", TILES, "{}"] {
@@ -146,7 +146,7 @@ async fn who_does_not_know_the_token_sees_nothing() {
 }
 
 #[tokio::test]
-async fn a_window_that_was_loaded_again_takes_the_place_of_the_old_one() {
+async fn a_reloaded_window_replaces_the_old_client() {
     let (engine, socket) = socket().await;
     engine.command(Command::Preview(MediaState { microphone: false, camera: true })).await.expect("commanded");
     let mut old = window(&socket).await;
@@ -159,7 +159,7 @@ async fn a_window_that_was_loaded_again_takes_the_place_of_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_message_of_any_length_or_shape_does_no_harm() {
+async fn malformed_messages_are_tolerated() {
     let (engine, socket) = socket().await;
     engine.command(Command::Preview(MediaState { microphone: false, camera: true })).await.expect("commanded");
     let mut client = window(&socket).await;
