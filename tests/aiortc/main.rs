@@ -238,12 +238,12 @@ struct Seen {
     pictures: u64,
     size: Option<(u32, u32)>,
     seconds: f64,
-    heard: Vec<f32>,
+    samples: Vec<f32>,
 }
 
 impl Seen {
     fn hz(&self) -> f64 {
-        tone::frequency(&self.heard, 48_000)
+        tone::frequency(&self.samples, 48_000)
     }
 
     fn is_enough(&self) -> bool {
@@ -283,9 +283,9 @@ impl MediaSink for Decoding {
         let decoder = all.audio.get_or_insert_with(|| OpusDecoder::new().expect("a decoder"));
         if decoder.decode(&packet.data, &mut samples).is_ok() {
             all.seen.seconds += samples.len() as f64 / 48_000.0;
-            all.seen.heard.extend(samples);
-            let old = all.seen.heard.len().saturating_sub(24_000);
-            all.seen.heard.drain(..old);
+            all.seen.samples.extend(samples);
+            let old = all.seen.samples.len().saturating_sub(24_000);
+            all.seen.samples.drain(..old);
         }
     }
 

@@ -112,7 +112,7 @@ impl Ours {
             self.listen();
             let said = std::mem::take(&mut self.said);
             for message in browser.call("exchange", said.into()).as_array().expect("a list") {
-                self.hear(message).await;
+                self.handle(message).await;
             }
             let report = browser.call("report", Value::Null);
             let seen = self.seen.lock().expect("an unpoisoned lock").clone();
@@ -145,7 +145,7 @@ impl Ours {
         }
     }
 
-    async fn hear(&self, message: &Value) {
+    async fn handle(&self, message: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let outcome = match message["type"].as_str() {
             Some("offer") => self.peer.remote_description(DescriptionKind::Offer, &text(&message["sdp"])).await,

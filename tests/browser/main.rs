@@ -52,13 +52,13 @@ fn chromium_calls_in_h264() {
 }
 
 #[test]
-fn chromium_with_layers_is_seen() {
-    seclusion::within("chromium_with_layers_is_seen", || unannounced("layers"));
+fn chromium_with_simulcast_is_received() {
+    seclusion::within("chromium_with_simulcast_is_received", || unannounced("layers"));
 }
 
 #[test]
-fn chromium_that_names_no_stream_is_seen() {
-    seclusion::within("chromium_that_names_no_stream_is_seen", || unannounced("unannounced"));
+fn chromium_without_announced_streams_is_received() {
+    seclusion::within("chromium_without_announced_streams_is_received", || unannounced("unannounced"));
 }
 
 #[test]
@@ -77,35 +77,35 @@ fn firefox_calls_in_h264() {
 }
 
 #[test]
-fn chromium_and_we_share_in_the_same_instant() {
-    seclusion::within("chromium_and_we_share_in_the_same_instant", || share(Kind::Chromium));
+fn simultaneous_sharing_works_with_chromium() {
+    seclusion::within("simultaneous_sharing_works_with_chromium", || share(Kind::Chromium));
 }
 
 #[test]
-fn firefox_and_we_share_in_the_same_instant() {
-    seclusion::within("firefox_and_we_share_in_the_same_instant", || share(Kind::Firefox));
+fn simultaneous_sharing_works_with_firefox() {
+    seclusion::within("simultaneous_sharing_works_with_firefox", || share(Kind::Firefox));
 }
 
 #[test]
-fn chromium_makes_its_connection_anew_when_ours_is_another() {
-    let name = "chromium_makes_its_connection_anew_when_ours_is_another";
+fn chromium_reconnects_to_a_new_session() {
+    let name = "chromium_reconnects_to_a_new_session";
     seclusion::within(name, || made_anew(Kind::Chromium));
 }
 
 #[test]
-fn firefox_makes_its_connection_anew_when_ours_is_another() {
-    let name = "firefox_makes_its_connection_anew_when_ours_is_another";
+fn firefox_reconnects_to_a_new_session() {
+    let name = "firefox_reconnects_to_a_new_session";
     seclusion::within(name, || made_anew(Kind::Firefox));
 }
 
 #[test]
-fn a_guest_with_a_link_knocks_and_has_lunch() {
-    seclusion::within("a_guest_with_a_link_knocks_and_has_lunch", || lunch::guest(Kind::Guest));
+fn a_guest_with_a_link_knocks_and_joins() {
+    seclusion::within("a_guest_with_a_link_knocks_and_joins", || lunch::guest(Kind::Guest));
 }
 
 #[test]
-fn a_guest_with_firefox_has_lunch_too() {
-    seclusion::within("a_guest_with_firefox_has_lunch_too", || lunch::guest(Kind::FirefoxGuest));
+fn a_guest_with_firefox_joins() {
+    seclusion::within("a_guest_with_firefox_joins", || lunch::guest(Kind::FirefoxGuest));
 }
 
 /// Independent of which end is polite.
@@ -195,7 +195,7 @@ async fn silent_call(browser: &mut Browser, server: &Server, silence: &str, newc
     };
     let begun = Instant::now();
     let stats = ours.stats_when("the browser's pictures", |stats| stats.video_in.decoded > PICTURES).await;
-    let hz = ours.heard_hz_when(|hz| near(hz, PAGE_HZ)).await;
+    let hz = ours.played_hz_when(|hz| near(hz, PAGE_HZ)).await;
     println!("{silence}, newcomer {newcomer:?}, {:?}: {:?} {hz:.1} Hz", begun.elapsed(), stats.video_in);
     assert_eq!(stats.video_in.refused, 0, "{stats:#?}");
     ours.leave().await;
@@ -236,16 +236,18 @@ async fn call(browser: &mut Browser, server: &Server, codec: VideoCodec, newcome
         }
     };
     let report = browser.report_when("picture and sound of ours", PATIENCE, |report| {
-        video(report, "inbound")["framesDecoded"].as_u64().unwrap_or(0) > PICTURES && hears(report)
+        video(report, "inbound")["framesDecoded"].as_u64().unwrap_or(0) > PICTURES && has_audio(report)
     });
     judge_browser(&report, codec);
     let stats = ours.stats_when("the browser's pictures", |stats| stats.video_in.decoded > PICTURES).await;
     judge_ours(&stats, codec);
-    let hz = ours.heard_hz_when(|hz| near(hz, PAGE_HZ)).await;
+    let hz = ours.played_hz_when(|hz| near(hz, PAGE_HZ)).await;
     let invented = invented(browser, &ours).await;
     println!("{codec:?} newcomer {newcomer:?}: {report}");
     println!("{codec:?} newcomer {newcomer:?}: {:?} {:?}", stats.video_in, stats.audio_in);
-    println!("{codec:?} newcomer {newcomer:?}: heard {hz:.1} Hz; concealed at the browser, at our end: {invented:.3?}");
+    println!(
+        "{codec:?} newcomer {newcomer:?}: played {hz:.1} Hz; concealed at the browser, at our end: {invented:.3?}"
+    );
     assert!(invented.iter().all(|share| *share < CONCEALED), "{invented:?} of the sound was concealed");
     ours.leave().await;
 }
@@ -320,7 +322,7 @@ fn figure(line: &Value, name: &str) -> f64 {
 
 /// Whether the page receives our tone, judged by its frequency. If the page's analyser receives silence (Firefox
 /// without any sound device), the energy in `getStats` decides.
-fn hears(report: &Value) -> bool {
+fn has_audio(report: &Value) -> bool {
     let analysed = report["heard"]["db"].is_number();
     near(hz(report), TONE_HZ) || (!analysed && figure(line(report, "inbound", "audio"), "energy") > 0.001)
 }

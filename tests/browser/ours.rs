@@ -14,23 +14,23 @@ use whole_system::tone;
 /// Frequency of the synthetic microphone.
 pub(crate) const TONE_HZ: f64 = 440.0;
 /// Samples of played sound to analyse: half a second.
-const HEARD: usize = 24_000;
+const PLAYED_SAMPLES: usize = 24_000;
 
 /// An engine in a call.
 pub(crate) struct Ours {
     engine: Engine,
-    heard: Heard,
+    played: PlayedSamples,
 }
 
 /// The newest samples that the loudspeaker played.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<f32>>>);
+struct PlayedSamples(Arc<Mutex<Vec<f32>>>);
 
-impl AudioTap for Heard {
+impl AudioTap for PlayedSamples {
     fn played(&mut self, block: &[f32; 480], _: Instant) {
         let mut samples = self.0.lock().expect("an unpoisoned lock");
         samples.extend(block);
-        let old = samples.len().saturating_sub(HEARD);
+        let old = samples.len().saturating_sub(PLAYED_SAMPLES);
         samples.drain(..old);
     }
 }
@@ -38,8 +38,8 @@ impl AudioTap for Heard {
 impl Ours {
     /// Joins `room` and waits until it is done.
     pub(crate) async fn join(server: &str, room: &str, codec: VideoCodec) -> Ours {
-        let heard = Heard::default();
-        let engine = Engine::start(config(codec, heard.clone())).expect("the engine starts");
+        let played = PlayedSamples::default();
+        let engine = Engine::start(config(codec, played.clone())).expect("the engine starts");
         let server = ServerAddress { url: server.parse().expect("an address"), fingerprint: None };
         let media = MediaState { microphone: true, camera: true };
         let request = JoinRequest { server, room: room.into(), invite: None, name: "ours".into(), media };
@@ -47,7 +47,7 @@ impl Ours {
         let mut view = engine.view();
         let joined = view.wait_for(|view| view.call.stage == Stage::Joined);
         tokio::time::timeout(Duration::from_secs(10), joined).await.expect("joins in time").expect("the engine runs");
-        Ours { engine, heard }
+        Ours { engine, played }
     }
 
     /// Waits until the statistics of the one other person satisfy `wish` and returns them. Panics if that never
@@ -67,14 +67,14 @@ impl Ours {
 
     /// Waits until the frequency of the sound played last, in Hz, satisfies `wish` and returns it. Panics if that
     /// never happens.
-    pub(crate) async fn heard_hz_when(&self, wish: impl Fn(f64) -> bool) -> f64 {
+    pub(crate) async fn played_hz_when(&self, wish: impl Fn(f64) -> bool) -> f64 {
         let start = Instant::now();
         loop {
-            let hz = tone::frequency(&self.heard.0.lock().expect("an unpoisoned lock"), 48_000);
+            let hz = tone::frequency(&self.played.0.lock().expect("an unpoisoned lock"), 48_000);
             if wish(hz) {
                 return hz;
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "heard {hz} Hz");
+            assert!(start.elapsed() < Duration::from_secs(20), "played {hz} Hz");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -85,7 +85,7 @@ impl Ours {
     }
 }
 
-fn config(codec: VideoCodec, heard: Heard) -> EngineConfig {
+fn config(codec: VideoCodec, played: PlayedSamples) -> EngineConfig {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("randomness");
     EngineConfig {
@@ -105,6 +105,6 @@ fn config(codec: VideoCodec, heard: Heard) -> EngineConfig {
             microphone: Some("tone".into()),
             speaker: Some("null".into()),
         },
-        audio_tap: Some(Box::new(heard)),
+        audio_tap: Some(Box::new(played)),
     }
 }

@@ -26,7 +26,7 @@ const RIGHT: Rect = Rect { x: 900, y: 0, width: 880, height: 700 };
 const OLDEST_MS: i64 = 5_000;
 
 #[test]
-fn two_windows_call_each_other_and_see_mute_camera_off_and_leave() {
+fn two_windows_call_each_other_and_show_mute_camera_off_and_leave() {
     let Some(place) = Place::new() else { return };
     let (ada, ben) = (place.sits_down("Ada", LEFT, &[]), place.sits_down("Ben", RIGHT, &[]));
     place.sees_the_other(&ada, LEFT);
@@ -50,7 +50,7 @@ fn two_windows_call_each_other_and_see_mute_camera_off_and_leave() {
 }
 
 #[test]
-fn without_the_socket_pictures_come_one_by_one() {
+fn without_the_socket_frames_are_fetched_singly() {
     let Some(place) = Place::new() else { return };
     let (ada, ben) = (place.sits_down("Ada", LEFT, &["--no-frame-socket"]), place.sits_down("Ben", RIGHT, &[]));
     place.sees_the_other(&ada, LEFT);
@@ -58,8 +58,8 @@ fn without_the_socket_pictures_come_one_by_one() {
 }
 
 #[test]
-fn where_the_socket_s_port_is_blocked_pictures_come_one_by_one() {
-    const NAME: &str = "where_the_socket_s_port_is_blocked_pictures_come_one_by_one";
+fn with_the_port_blocked_frames_are_fetched_singly() {
+    const NAME: &str = "with_the_port_blocked_frames_are_fetched_singly";
     // Firewall rules are only for a separate network.
     seclusion::within(NAME, || {
         let Some(place) = Place::new().filter(|_| skip_unless("nft")) else { return };
@@ -76,7 +76,7 @@ fn where_the_socket_s_port_is_blocked_pictures_come_one_by_one() {
 }
 
 #[test]
-fn a_link_opens_the_device_check_of_its_room_cold_and_warm_and_nothing_is_sent() {
+fn a_link_opens_the_device_check_and_sends_nothing() {
     let Some(place) = Place::new() else { return };
     // Nobody may connect to this server before the person agrees.
     let stranger = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -100,7 +100,7 @@ fn a_link_opens_the_device_check_of_its_room_cold_and_warm_and_nothing_is_sent()
 }
 
 #[test]
-fn the_desktop_opens_links_with_the_app() {
+fn links_open_in_the_app() {
     let Some(place) = Place::new() else { return };
     if !["gio", "xdg-mime", "update-desktop-database"].into_iter().all(skip_unless) {
         return;
@@ -128,7 +128,7 @@ fn the_desktop_opens_links_with_the_app() {
 }
 
 #[test]
-fn without_a_display_it_says_so() {
+fn without_a_display_an_error_is_printed() {
     let done = Command::new(PROGRAM).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().expect("it starts");
     assert_eq!(done.status.code(), Some(3));
     let said = String::from_utf8_lossy(&done.stderr);

@@ -36,7 +36,7 @@ fn write(app: &App, line: &str) {
 }
 
 #[test]
-fn a_line_written_while_the_server_is_away_waits_and_is_said_once() {
+fn a_line_written_during_an_outage_is_sent_once() {
     let Some(mut place) = Place::new() else { return };
     let ben = place.runtime.block_on(place.headless("Ben"));
     let ada = place.sits_down("Ada", LEFT, &[]);
@@ -58,16 +58,16 @@ fn a_line_written_while_the_server_is_away_waits_and_is_said_once() {
     let said = "[...document.querySelectorAll('lr-chat .lines:not(.waiting) .text')].map(line => line.textContent)";
     ada.until("said", &format!("return {said}.includes('meanwhile')"));
     place.runtime.block_on(async {
-        let heard = |view: &engine::AppView| view.call.chat.iter().filter(|line| line.text == "meanwhile").count();
-        ben.until("notified", |view| heard(view) > 0).await;
+        let received = |view: &engine::AppView| view.call.chat.iter().filter(|line| line.text == "meanwhile").count();
+        ben.until("notified", |view| received(view) > 0).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await; // time for a line that must not be sent
-        assert_eq!(heard(&ben.engine.view().borrow()), 1);
+        assert_eq!(received(&ben.engine.view().borrow()), 1);
     });
     assert_eq!(ada.run(&format!("return {said}.filter(line => line === 'meanwhile').length")), json!(1));
 }
 
 #[test]
-fn a_server_that_is_not_the_expected_one_is_not_kept_and_changes_no_setting() {
+fn an_unexpected_server_is_not_saved() {
     let Some(place) = Place::new() else { return };
     let stranger = serve(&place.runtime, SocketAddr::from(([127, 0, 0, 1], 0)), true);
     let link = format!("lunchroom://join/soup?server=wss://{}&fp={}", stranger.addr(), "00".repeat(32));
@@ -89,7 +89,7 @@ fn a_server_that_is_not_the_expected_one_is_not_kept_and_changes_no_setting() {
 }
 
 #[test]
-fn a_device_that_is_not_there_is_off_to_all_and_said_once() {
+fn a_missing_device_is_off_and_reported_once() {
     let Some(place) = Place::new() else { return };
     let ben = place.runtime.block_on(place.headless("Ben"));
     let devices = ["--camera", "no such camera", "--microphone", "no such microphone"];
@@ -113,7 +113,7 @@ fn a_device_that_is_not_there_is_off_to_all_and_said_once() {
 }
 
 #[test]
-fn a_broken_link_during_a_call_is_told_in_words() {
+fn a_damaged_link_during_a_call_is_explained() {
     let Some(place) = Place::new() else { return };
     let ada = place.sits_down("Ada", LEFT, &[]);
     let broken = "lunchroom://join/soup?server=wss://lunch.example&amp;fp=ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8";
@@ -123,7 +123,7 @@ fn a_broken_link_during_a_call_is_told_in_words() {
 }
 
 #[test]
-fn a_server_out_of_reach_can_be_tried_again_at_once() {
+fn an_unreachable_server_can_be_retried_at_once() {
     let Some(mut place) = Place::new() else { return };
     let at = place.server.take().map(|server| {
         let at = server.addr();

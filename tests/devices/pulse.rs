@@ -26,20 +26,20 @@ fn a_tone_played_into_the_microphone_is_captured() {
         return;
     }
     let pulse = Pulse::start();
-    let (spoken, heard) = (pulse.dir().join("spoken.wav"), pulse.dir().join("heard.wav"));
+    let (spoken, recorded) = (pulse.dir().join("spoken.wav"), pulse.dir().join("heard.wav"));
     tone::write_wav(&spoken, 44_100, &tone::sine(440.0, 44_100, 10.0));
     let mut speaker = pulse.speak(&spoken);
     let mut probe = pulse.command(PROBE);
-    let output = probe.args(["microphone", "default", "4"]).arg(&heard).output().expect("the probe runs");
+    let output = probe.args(["microphone", "default", "4"]).arg(&recorded).output().expect("the probe runs");
     let _ = speaker.kill();
     let _ = speaker.wait();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("event=Live"), "{text}");
-    assert_tone(&heard, 440.0, 2.0, &text);
+    assert_tone(&recorded, 440.0, 2.0, &text);
 }
 
 #[test]
-fn a_tone_written_to_the_loudspeaker_is_heard() {
+fn a_tone_written_to_the_speaker_is_played() {
     if !Pulse::available() {
         return;
     }
@@ -52,13 +52,13 @@ fn a_tone_written_to_the_loudspeaker_is_heard() {
     let output = probe.wait_with_output().expect("the probe ends");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("event=Live") && text.contains("verdict left=0"), "{text}");
-    let heard = pulse.dir().join("heard.wav");
-    tone::write_wav(&heard, RATE, &samples);
-    assert_tone(&heard, 523.0, 2.0, &text);
+    let recorded = pulse.dir().join("heard.wav");
+    tone::write_wav(&recorded, RATE, &samples);
+    assert_tone(&recorded, 523.0, 2.0, &text);
 }
 
 #[test]
-fn off_and_on_again_at_once_works_each_time_and_alsa_keeps_quiet() {
+fn reopening_immediately_works_without_alsa_messages() {
     if !Pulse::available() {
         return;
     }

@@ -60,7 +60,7 @@ echo == end
 ";
 
 #[test]
-fn a_webcam_driver_is_listed_and_streams_its_picture() {
+fn a_virtual_webcam_is_listed_and_streams() {
     let tools = ["qemu-system-x86_64", "busybox", "ldd"].into_iter().all(skip_unless);
     let Some(kernel) = kernel() else {
         skip("no kernel with vivid below /boot and /lib/modules (Debian: linux-image-amd64)");

@@ -9,12 +9,12 @@ use tokio::runtime::Runtime;
 use whole_system::people::{BOTH, Habits, Person, other};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_people_see_hear_and_write_to_each_other() {
+async fn two_people_exchange_video_audio_and_chat() {
     let server = Server::start(config()).await.expect("a server");
     let (ada, ben) = (Person::new(Habits::new("Ada", 440)), Person::new(Habits::new("Ben", 600)));
     ada.enter(&address(&server), "lunch").await;
     ben.enter(&address(&server), "lunch").await;
-    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.plays(600), ben.plays(440));
 
     ada.write("Grüße, 昼").await;
     for person in [&ada, &ben] {
@@ -25,23 +25,23 @@ async fn two_people_see_hear_and_write_to_each_other() {
     ben.tell(Command::SetCamera(false)).await;
     ada.until("sees the camera off", |view| media(view, "Ben") == MediaState { camera: false, ..BOTH }).await;
     ada.sees_no_more_of("Ben").await;
-    ada.hears(600).await;
+    ada.plays(600).await;
     ben.tell(Command::SetMicrophone(false)).await;
     ada.until("sees the microphone off", |view| media(view, "Ben") == MediaState::default()).await;
-    ada.hears_nothing().await;
+    ada.plays_nothing().await;
     ben.tell(Command::SetCamera(true)).await;
     ben.tell(Command::SetMicrophone(true)).await;
     ada.until("sees both on", |view| media(view, "Ben") == BOTH).await;
-    tokio::join!(ada.sees("Ben"), ada.hears(600), ben.sees("Ada"));
+    tokio::join!(ada.sees("Ben"), ada.plays(600), ben.sees("Ada"));
 
     ben.tell(Command::Leave).await;
     ben.until("out", |view| view.call.stage == Stage::Ended(Ended::Left)).await;
     ada.until("alone", |view| view.call.participants.is_empty()).await;
-    ada.hears_nothing().await;
+    ada.plays_nothing().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_microphone_that_is_not_there_is_off_to_the_others_and_told_to_its_owner() {
+async fn a_missing_microphone_is_off_and_reported_to_its_owner() {
     let server = Server::start(config()).await.expect("a server");
     let ada = Person::new(Habits::new("Ada", 440));
     let ben = Person::new(Habits { microphone: Some("wav:/nowhere at all.wav"), ..Habits::new("Ben", 600) });
@@ -56,7 +56,7 @@ async fn a_microphone_that_is_not_there_is_off_to_the_others_and_told_to_its_own
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_third_person_sees_and_hears_both_and_a_fourth_finds_the_room_full() {
+async fn a_third_person_receives_both_and_a_fourth_is_refused() {
     let mut config = config();
     config.rooms.participants = 3;
     let server = Server::start(config).await.expect("a server");
@@ -66,7 +66,7 @@ async fn a_third_person_sees_and_hears_both_and_a_fourth_finds_the_room_full() {
     }
     let [ada, ben, cem] = &people;
     tokio::join!(ada.sees("Ben"), ada.sees("Cem"), ben.sees("Ada"), ben.sees("Cem"), cem.sees("Ada"), cem.sees("Ben"));
-    tokio::join!(ada.hears_all(&[600, 1000]), ben.hears_all(&[440, 1000]), cem.hears_all(&[440, 600]));
+    tokio::join!(ada.plays_all(&[600, 1000]), ben.plays_all(&[440, 1000]), cem.plays_all(&[440, 600]));
 
     let dan = Person::new(Habits::new("Dan", 300));
     dan.join(&address(&server), "lunch").await;
@@ -76,7 +76,7 @@ async fn a_third_person_sees_and_hears_both_and_a_fourth_finds_the_room_full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_is_sent_than_the_others_window_shows() {
+async fn the_sent_size_follows_the_displayed_size() {
     let server = Server::start(config()).await.expect("a server");
     let video = VideoLimits { width: 640, height: 360, fps: 15 };
     let (ada, ben) = (Person::new(Habits::new("Ada", 440)), Person::new(Habits { video, ..Habits::new("Ben", 600) }));
@@ -91,10 +91,10 @@ async fn no_more_is_sent_than_the_others_window_shows() {
     };
     show(320, 200, true);
     sends(&ben, (320, 180)).await;
-    tokio::join!(ada.sees("Ben"), ada.hears(600));
+    tokio::join!(ada.sees("Ben"), ada.plays(600));
     show(320, 200, false);
     ada.sees_no_more_of("Ben").await;
-    ada.hears(600).await;
+    ada.plays(600).await;
     show(800, 600, true);
     sends(&ben, (640, 360)).await;
     ada.sees("Ben").await;
@@ -114,7 +114,7 @@ async fn sends(person: &Person, size: (u32, u32)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_said_to_be_out_of_reach() {
+async fn an_unreachable_server_is_reported() {
     let server = Server::start(config()).await.expect("a server");
     let nowhere = address(&server);
     server.stop().await;
@@ -136,7 +136,7 @@ async fn only_the_certificate_of_the_link_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_goes_on_while_the_server_is_dead_and_meets_again_when_it_is_back() {
+async fn a_call_survives_a_server_outage() {
     let (process, server) = doomed().await;
     let at = address(&server);
     let listen = server.addr();
@@ -150,7 +150,7 @@ async fn a_call_goes_on_while_the_server_is_dead_and_meets_again_when_it_is_back
     for person in [&ada, &ben] {
         person.until("reconnecting", |view| matches!(view.call.stage, Stage::Reconnecting { .. })).await;
     }
-    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.plays(600), ben.plays(440));
     ada.write("written while the server is dead").await;
     let waits = |view: &AppView| view.call.unsent.iter().any(|line| line.failed.is_none());
     ada.until("with the line shown as waiting", waits).await;
@@ -162,7 +162,7 @@ async fn a_call_goes_on_while_the_server_is_dead_and_meets_again_when_it_is_back
         };
         person.until("back in the room", back).await;
     }
-    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.hears(600), ben.hears(440));
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.plays(600), ben.plays(440));
     ada.write("back").await;
     for person in [&ada, &ben] {
         let view = person.until("has the line", |view| view.call.chat.iter().any(|line| line.text == "back")).await;

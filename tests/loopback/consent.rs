@@ -11,7 +11,7 @@ use whole_system::people::{BOTH, Habits, Person};
 const WATCHED: Duration = Duration::from_millis(1500);
 
 #[test]
-fn before_join_and_after_leave_no_packet_goes_to_anybody() {
+fn no_media_is_sent_before_joining_or_after_leaving() {
     if !Network::available() {
         return;
     }

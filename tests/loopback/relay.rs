@@ -14,7 +14,7 @@ use whole_system::people::{Habits, Person};
 use whole_system::skip_unless;
 
 #[test]
-fn people_whose_networks_reach_each_other_need_no_relay() {
+fn reachable_networks_need_no_relay() {
     let Some(town) = Town::build() else { return };
     let pairs = town.meet(Turn::Builtin(builtin()), "openly");
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=false") && !pair.contains("relay-")), "{pairs:?}");
@@ -22,7 +22,7 @@ fn people_whose_networks_reach_each_other_need_no_relay() {
 
 /// Each can reach the other's relayed address, so one relay is enough. Both use one.
 #[test]
-fn people_without_a_direct_way_meet_over_the_servers_own_relay() {
+fn unreachable_networks_connect_over_the_built_in_relay() {
     let Some(town) = Town::build() else { return };
     town.forward_no_udp();
     let pairs = town.meet(Turn::Builtin(builtin()), "openly");
@@ -30,35 +30,35 @@ fn people_without_a_direct_way_meet_over_the_servers_own_relay() {
 }
 
 #[test]
-fn people_who_reach_only_the_relays_port_meet_over_the_servers_own_relay() {
+fn a_single_open_port_suffices_for_the_built_in_relay() {
     let Some(town) = Town::build() else { return };
     town.admit_udp_to(3478);
     assert_both_relayed(&town.meet(Turn::Builtin(builtin()), "openly"));
 }
 
 #[test]
-fn people_who_hide_their_addresses_meet_over_the_servers_own_relay() {
+fn relay_only_people_connect_over_the_built_in_relay() {
     let Some(town) = Town::build() else { return };
     assert_both_relayed(&town.meet(Turn::Builtin(builtin()), "hidden"));
 }
 
 /// The relay of a public server does not send to private networks, but it forwards between its own clients.
 #[test]
-fn a_relay_that_sends_to_no_private_network_joins_its_own_clients() {
+fn a_relay_without_private_networks_connects_its_own_clients() {
     let Some(town) = Town::build() else { return };
     assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn::default()), "hidden"));
 }
 
 /// Behind a NAT without hairpinning, nobody can reach the relay's public address.
 #[test]
-fn people_meet_over_a_relay_whose_told_address_leads_elsewhere() {
+fn a_relay_with_an_unreachable_announced_address_works() {
     let Some(town) = Town::build() else { return };
     let external = vec!["8.8.8.8".parse().expect("an address")];
     assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn { external, ..BuiltinTurn::default() }), "hidden"));
 }
 
 #[test]
-fn people_who_reach_only_its_port_meet_over_coturn() {
+fn a_single_open_port_suffices_for_coturn() {
     if !skip_unless("turnserver") {
         return;
     }
@@ -69,7 +69,7 @@ fn people_who_reach_only_its_port_meet_over_coturn() {
 }
 
 #[test]
-fn people_who_hide_their_addresses_meet_over_coturn() {
+fn relay_only_people_connect_over_coturn() {
     if !skip_unless("turnserver") {
         return;
     }
@@ -169,14 +169,14 @@ impl Killed {
     /// Reads a person's report of their path.
     fn path(&mut self) -> String {
         let output = BufReader::new(self.0.stdout.take().expect("a pipe"));
-        let mut told = vec![];
+        let mut lines = vec![];
         for line in output.lines().map_while(Result::ok) {
             if let Some(path) = line.strip_prefix(TELLS) {
                 return path.to_owned();
             }
-            told.push(line);
+            lines.push(line);
         }
-        panic!("no call:\n{}", told.join("\n"));
+        panic!("no call:\n{}", lines.join("\n"));
     }
 }
 
@@ -211,7 +211,7 @@ async fn one_person() {
     person.enter(&ServerAddress { url, fingerprint: None }, "lunch").await;
     person.reaches(other).await;
     let connected = Instant::now();
-    tokio::join!(person.sees(other), person.hears(frequency(other_voice)));
+    tokio::join!(person.sees(other), person.plays(frequency(other_voice)));
     assert!(connected.elapsed() < SOON, "pictures and sound took {:?}", connected.elapsed());
     let path = person.path(other).await;
     println!("\n{TELLS}relayed={} {}", path.relayed, path.pair.unwrap_or_default());

@@ -13,7 +13,7 @@ const VOICE: u32 = 523;
 const INSIDE: &str = "LUNCHROOM_TEST_SOUND";
 
 #[test]
-fn a_tone_spoken_into_a_microphone_is_played_by_the_other_sides_loudspeaker() {
+fn a_tone_in_a_microphone_is_played_by_the_remote_speaker() {
     if !Pulse::available() {
         return;
     }
@@ -54,7 +54,7 @@ async fn a_call() {
     let (ada, ben) = (Person::new(speaks), Person::new(listens));
     ada.enter(&address, "lunch").await;
     ben.enter(&address, "lunch").await;
-    tokio::join!(ada.hears(600), ben.hears(VOICE));
+    tokio::join!(ada.plays(600), ben.plays(VOICE));
     let sound = |view: &AppView| view.problems.iter().all(|p| p.device == Some(DeviceKind::Camera));
     ben.until("without problems", sound).await;
     let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;

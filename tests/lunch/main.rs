@@ -33,8 +33,8 @@ const SECRET: &str = "what we had on the first day";
 const BACK: Duration = Duration::from_secs(5);
 
 #[test]
-fn everybody_has_lunch_and_a_killed_server_spoils_nothing() {
-    const NAME: &str = "everybody_has_lunch_and_a_killed_server_spoils_nothing";
+fn a_lunch_of_all_clients_survives_a_killed_server() {
+    const NAME: &str = "a_lunch_of_all_clients_survives_a_killed_server";
     if served::instead() {
         return;
     }

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_are_aligned_and_directories_come_first_and_once() {
+    fn entries_are_aligned_and_directories_precede_files() {
         let mut archive = Initramfs::new();
         archive.file("/lib/a/one", b"1");
         archive.file("/lib/a/two", b"22");

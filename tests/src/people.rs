@@ -70,7 +70,7 @@ pub struct Person {
     /// Their engine.
     pub engine: Engine,
     name: String,
-    ear: Ear,
+    output: OutputTap,
     _files: Scratch,
 }
 
@@ -81,7 +81,7 @@ impl Person {
         let wav = files.join("voice.wav");
         tone::write_wav(&wav, RATE, &tone::sine(f64::from(habits.voice), RATE, 1.0));
         let microphone = habits.microphone.map_or_else(|| format!("wav:{}", wav.display()), str::to_owned);
-        let ear = Ear::default();
+        let output = OutputTap::default();
         let engine = Engine::start(EngineConfig {
             client: "whole-system tests".into(),
             key: new_key(),
@@ -99,9 +99,9 @@ impl Person {
                 microphone: Some(microphone),
                 speaker: habits.speaker.map(str::to_owned),
             },
-            audio_tap: Some(Box::new(ear.clone())),
+            audio_tap: Some(Box::new(output.clone())),
         });
-        Person { engine: engine.expect("an engine"), name: habits.name, ear, _files: files }
+        Person { engine: engine.expect("an engine"), name: habits.name, output, _files: files }
     }
 
     /// Requests to join a room with microphone and camera on.
@@ -154,8 +154,14 @@ impl Person {
         let start = Instant::now();
         while numbers.len() < 10 {
             sleep(LOOK).await;
-            let told = (numbers.len(), &late);
-            assert!(start.elapsed() < PATIENCE, "{} sees {name} in {} pictures; ages {:?}", self.name, told.0, told.1);
+            let progress = (numbers.len(), &late);
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{} sees {name} in {} pictures; ages {:?}",
+                self.name,
+                progress.0,
+                progress.1
+            );
             let Some(frame) = self.slot(name).await.and_then(|slot| slot.newer_than(&mut seen)) else { continue };
             let Some(stamp) = stamp::read(&frame) else { continue };
             let age = stamp.age_ms(unix_ms());
@@ -180,38 +186,38 @@ impl Person {
     }
 
     /// Waits until this tone and no other has been played for half a second.
-    pub async fn hears(&self, voice: u32) {
-        self.hears_all(&[voice]).await;
+    pub async fn plays(&self, voice: u32) {
+        self.plays_all(&[voice]).await;
     }
 
     /// Waits until exactly these tones, equally loud, have been played for half a second.
-    pub async fn hears_all(&self, voices: &[u32]) {
+    pub async fn plays_all(&self, voices: &[u32]) {
         let share = |samples: &[f32], voice: u32| tone::purity(samples, RATE, f64::from(voice));
         let (start, floor) = (Instant::now(), 0.6 / voices.len() as f64);
         loop {
             sleep(LOOK).await;
-            let samples = self.ear.last();
+            let samples = self.output.last();
             let shares: Vec<f64> = voices.iter().map(|voice| share(&samples, *voice)).collect();
             let one = voices.len() > 1 || (tone::frequency(&samples, RATE) - f64::from(voices[0])).abs() < 2.0;
             if samples.len() == KEPT && one && shares.iter().all(|s| *s > floor) && shares.iter().sum::<f64>() > 0.9 {
                 return;
             }
             let measured = tone::frequency(&samples, RATE);
-            assert!(start.elapsed() < PATIENCE, "{} hears {measured:.0} Hz, {shares:?} of {voices:?}", self.name);
+            assert!(start.elapsed() < PATIENCE, "{} plays {measured:.0} Hz, {shares:?} of {voices:?}", self.name);
         }
     }
 
     /// Waits until there has been silence for half a second.
-    pub async fn hears_nothing(&self) {
+    pub async fn plays_nothing(&self) {
         let start = Instant::now();
         loop {
             sleep(LOOK).await;
-            let samples = self.ear.last();
+            let samples = self.output.last();
             let loudest = samples.iter().fold(0f32, |max, sample| max.max(sample.abs()));
             if samples.len() == KEPT && loudest < 0.001 {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "{} still hears {loudest}", self.name);
+            assert!(start.elapsed() < PATIENCE, "{} still plays {loudest}", self.name);
         }
     }
 
@@ -243,9 +249,9 @@ pub fn other(view: &AppView, name: &str) -> Option<ParticipantView> {
 
 /// The last half second of played sound.
 #[derive(Clone, Default)]
-struct Ear(Arc<Mutex<VecDeque<f32>>>);
+struct OutputTap(Arc<Mutex<VecDeque<f32>>>);
 
-impl Ear {
+impl OutputTap {
     fn lock(&self) -> MutexGuard<'_, VecDeque<f32>> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -255,7 +261,7 @@ impl Ear {
     }
 }
 
-impl AudioTap for Ear {
+impl AudioTap for OutputTap {
     fn played(&mut self, block: &[f32; 480], _at: Instant) {
         let mut kept = self.lock();
         kept.extend(block);

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_spoils_a_tenth_and_silence_does_not_count() {
+    fn a_gap_lowers_one_window_and_silence_does_not_count() {
         let mut samples = vec![0.0; 48_000];
         samples.extend(sine(440.0, 48_000, 1.0));
         samples.drain(48_000 + 24_000 + 2_000..48_000 + 24_000 + 2_050);

@@ -50,12 +50,12 @@ fn camera(id: &str, size: &str, fps: &str, seconds: &str) -> Result<(), String> 
     let (width, height) = size.split_once('x').ok_or("WIDTHxHEIGHT")?;
     let request = CameraRequest { width: number(width)?, height: number(height)?, fps: number(fps)? };
     let slot = FrameSlot::new();
-    let (watched_slot, tell) = (slot.clone(), events());
+    let (watched_slot, print_event) = (slot.clone(), events());
     let events = Arc::new(move |event: DeviceEvent| {
         if event != DeviceEvent::Live {
             watched_slot.close();
         }
-        tell(event);
+        print_event(event);
     });
     let camera = Camera::open(id, request, slot.clone(), events).map_err(|e| format!("{} {e}", e.code()))?;
     println!("mode={:?}", camera.mode());
@@ -161,15 +161,15 @@ fn speaker(id: &str, seconds: &str, frequency: &str) -> Result<(), String> {
 fn again(microphone: &str, speaker: &str, times: &str) -> Result<(), String> {
     let (mut opened, mut live) = (0, 0);
     for _ in 0..number(times)? {
-        let (tell, told) = std::sync::mpsc::channel();
-        let (mic_tell, speaker_tell) = (tell.clone(), tell);
-        let open = Microphone::open(microphone, Arc::new(move |event| drop(mic_tell.send(event))));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let (mic_sender, speaker_sender) = (sender.clone(), sender);
+        let open = Microphone::open(microphone, Arc::new(move |event| drop(mic_sender.send(event))));
         let mut microphone = open.map_err(|e| format!("{} {e}", e.code()))?;
-        let open = Speaker::open(speaker, Arc::new(move |event| drop(speaker_tell.send(event))));
+        let open = Speaker::open(speaker, Arc::new(move |event| drop(speaker_sender.send(event))));
         let mut speaker = open.map_err(|e| format!("{} {e}", e.code()))?;
         opened += 1;
         let wait = Duration::from_secs(10);
-        live += (0..2).filter(|_| told.recv_timeout(wait) == Ok(DeviceEvent::Live)).count();
+        live += (0..2).filter(|_| receiver.recv_timeout(wait) == Ok(DeviceEvent::Live)).count();
         drop((speaker.detach(), microphone.detach()));
     }
     println!("verdict opened={opened} live={live}");
