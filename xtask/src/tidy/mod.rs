@@ -5,6 +5,7 @@
 mod definitions;
 mod finding;
 mod imports;
+mod javascript;
 mod modules;
 mod names;
 mod product;
@@ -68,7 +69,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 
 fn lower(workspace: &Workspace) -> Result<()> {
     let checkout = Checkout::read(workspace)?;
-    let lowered = names::lowered(&checkout.sources, &checkout.paths, checkout.text(names::LEFT));
+    let lowered = names::lowered(checkout.named(), checkout.text(names::LEFT));
     fs::write(workspace.root.join(names::LEFT), lowered).context(names::LEFT)
 }
 
@@ -105,10 +106,14 @@ impl Checkout {
             purity::check(&self.sources),
             queues::check(&self.sources),
             size::check(&self.sources),
-            names::check(&self.sources, &self.paths, self.text(names::LEFT)),
+            names::check(self.named(), self.text(names::LEFT)),
             tree::check(&self.paths, &self.texts),
         ]
         .concat())
+    }
+
+    fn named(&self) -> names::Files<'_> {
+        names::Files { sources: &self.sources, texts: &self.texts, paths: &self.paths }
     }
 
     /// The text of a file, or an empty one if there is no such file.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::definitions::{self, Definition, Thing};
 use super::finding::Finding;
+use super::javascript;
 use super::source::Source;
+use super::tree::Text;
 
 /// Words that do not describe what a thing is.
 const EMPTY_WORDS: &[&str] = &["manager", "managers", "helper", "helpers", "util", "utils"];
@@ -46,18 +48,28 @@ const RETIRED: &[Retired] = &[
 /// reason.
 const KEPT: &[(&str, &str, &str)] = &[];
 
-/// Checks the names in every file. `paths` are all files of the checkout, `left` is the text of [`LEFT`].
-pub(crate) fn check(sources: &[Source], paths: &[String], left: &str) -> Vec<Finding> {
-    let counted = retired_names(sources, paths);
-    [empty(sources), against(&counted, &parse(left))].concat()
+/// The files whose names are checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Files<'a> {
+    pub(crate) sources: &'a [Source],
+    /// All text files of the checkout, of which the JavaScript is read.
+    pub(crate) texts: &'a [Text],
+    /// All files of the checkout.
+    pub(crate) paths: &'a [String],
+}
+
+/// Checks the names in every file. `left` is the text of [`LEFT`].
+pub(crate) fn check(files: Files<'_>, left: &str) -> Vec<Finding> {
+    let counted = retired_names(files);
+    [empty(files.sources), against(&counted, &parse(left))].concat()
 }
 
 /// The file that lists the remaining retired names, relative to the root. Each line has a path, a word and a count.
 pub(crate) const LEFT: &str = "xtask/src/tidy/retired.txt";
 
 /// The text of [`LEFT`] with counts lowered to what is left. Counts are never raised.
-pub(crate) fn lowered(sources: &[Source], paths: &[String], left: &str) -> String {
-    let counted = retired_names(sources, paths);
+pub(crate) fn lowered(files: Files<'_>, left: &str) -> String {
+    let counted = retired_names(files);
     let mut text: String =
         left.lines().take_while(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
     for ((path, word), allowed) in parse(left) {
@@ -100,7 +112,7 @@ struct Use {
 /// Keyed by file and word. The word is the first form of its row in the table.
 type Uses = BTreeMap<(String, String), Vec<Use>>;
 
-fn retired_names(sources: &[Source], paths: &[String]) -> Uses {
+fn retired_names(Files { sources, texts, paths }: Files<'_>) -> Uses {
     let mut uses = Uses::new();
     let mut judge = |path: &str, line: usize, name: &str, thing: Option<Thing>| {
         let package = path.strip_prefix("crates/").unwrap_or(path).split('/').next().unwrap_or_default();
@@ -118,10 +130,21 @@ fn retired_names(sources: &[Source], paths: &[String]) -> Uses {
             judge(&source.path, line, &name, Some(thing));
         }
     }
+    for text in texts.iter().filter(|text| is_script(&text.path)) {
+        for javascript::Definition { name, line } in javascript::definitions(&text.text) {
+            judge(&text.path, line, &name, None);
+        }
+    }
     for path in paths {
         judge(path, 0, stem(path), None);
     }
     uses
+}
+
+/// Whether the file is JavaScript of the pages or of their tests.
+fn is_script(path: &str) -> bool {
+    let is_javascript = path.ends_with(".js") || path.ends_with(".mjs");
+    is_javascript && (path.starts_with("ui/") || path.starts_with("tests/browser/"))
 }
 
 /// Whether the words of `form` occur consecutively in the name. A form in `CamelCase` must be the whole name of a type.
@@ -175,7 +198,10 @@ mod tests {
     use super::*;
 
     fn complaints_with(left: &str, path: &str, text: &str) -> Vec<String> {
-        check(&sources(&[(path, text)]), &[path.to_owned()], left).iter().map(ToString::to_string).collect()
+        let rust: &[(&str, &str)] = if path.ends_with(".rs") { &[(path, text)] } else { &[] };
+        let texts = [Text { path: path.to_owned(), text: text.to_owned() }];
+        let files = Files { sources: &sources(rust), texts: &texts, paths: &[path.to_owned()] };
+        check(files, left).iter().map(ToString::to_string).collect()
     }
 
     fn complaints(path: &str, text: &str) -> Vec<String> {
@@ -183,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_say_nothing_are_found_where_things_are_defined() {
+    fn meaningless_names_are_refused_where_they_are_defined() {
         for text in
             ["struct CallManager;", "mod utils {}", "fn sdp_helper() {}", "trait Helper {}", "enum ManagerState {}"]
         {
@@ -224,11 +250,38 @@ mod tests {
     }
 
     #[test]
-    fn a_file_must_not_be_called_by_a_retired_name() {
-        let found = check(&[], &["ui/shared/sight.js".into()], "");
+    fn a_file_must_not_have_a_retired_name() {
         assert_eq!(
-            found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            complaints("ui/shared/sight.js", ""),
             ["ui/shared/sight.js: sight: \"sight\" is retired; use visibility, viewport"]
+        );
+    }
+
+    #[test]
+    fn retired_names_are_refused_in_javascript() {
+        for text in [
+            "function told() {}",
+            "class Told {}",
+            "const toldOnce = 1;",
+            "f((wasTold) => 1);",
+            "class A { #told() {} }",
+            "f({ told: 1 });",
+        ] {
+            for path in ["ui/shared/parts/a.js", "tests/browser/a.js", "tests/browser/ui/a.mjs"] {
+                let found = complaints(path, text);
+                assert_eq!(found.len(), 1, "{text}: {found:?}");
+                assert!(found[0].starts_with(&format!("{path}:1: ")), "{found:?}");
+            }
+            assert_eq!(complaints("docs/a.js", text), Vec::<String>::new());
+        }
+        for text in ["told();", "// told", "f('told');", "function again() {}"] {
+            assert_eq!(complaints("ui/a.js", text), Vec::<String>::new(), "{text}");
+        }
+        let left = "# Why.\nui/a.js told 2\n";
+        assert_eq!(complaints_with(left, "ui/a.js", "let told;\nlet toldOnce;"), Vec::<String>::new());
+        assert_eq!(
+            complaints_with(left, "ui/a.js", "let told;"),
+            ["ui/a.js: \"told\" is left 1 times of 2: run cargo xtask tidy --lower"]
         );
     }
 
@@ -267,10 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn lowering_raises_nothing_and_drops_what_is_gone() {
+    fn lowering_raises_no_count_and_drops_zeros() {
         let path = "crates/call/src/a.rs";
         let files = sources(&[(path, "fn told() {}\nfn told_a() {}\nfn hear() {}\nfn hear_a() {}\nfn sight() {}")]);
         let left = format!("# Why.\n{path} told 5\n{path} hear 1\ngone.rs rung 3\n");
-        assert_eq!(lowered(&files, &[], &left), format!("# Why.\n{path} hear 1\n{path} told 2\n"));
+        assert_eq!(
+            lowered(Files { sources: &files, texts: &[], paths: &[] }, &left),
+            format!("# Why.\n{path} hear 1\n{path} told 2\n")
+        );
     }
 }
