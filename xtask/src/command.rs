@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cargo_run_says_about_us_is_kept_from_children_and_the_rest_passed_on() {
+    fn variables_of_cargo_run_are_removed_for_children() {
         for ours in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO_BIN_NAME", "OUT_DIR"] {
             assert!(is_about_us(ours), "{ours}");
         }

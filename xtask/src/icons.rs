@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_windows_directory_points_at_its_pictures() {
+    fn the_ico_directory_points_to_its_images() {
         let file = ico(&[(16, vec![1; 10]), (256, vec![2; 5])]);
         assert_eq!(file.len(), 6 + 32 + 15);
         let offset = |n: usize| u32::from_le_bytes(file[6 + 16 * n + 12..][..4].try_into().unwrap()) as usize;

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_packages_want_the_library_that_was_linked() {
+    fn packages_depend_on_the_linked_library() {
         let ldd = "\tlinux-vdso.so.1 (0x1)\n\tlibvpx.so.7 => /lib/x86_64-linux-gnu/libvpx.so.7 (0x2)\n";
         let found = linked(ldd, "libvpx.so");
         assert_eq!(found, Some(("libvpx.so.7".into(), "/lib/x86_64-linux-gnu/libvpx.so.7".into())));

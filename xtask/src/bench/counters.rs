@@ -114,12 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn silence_that_was_made_up_does_not_count() {
+    fn concealed_silence_does_not_count() {
         assert_eq!(three_seconds().concealed_percent(), Some(0.5));
     }
 
     #[test]
-    fn what_was_not_counted_is_not_invented() {
+    fn missing_counters_give_no_rate() {
         let counters = three_seconds();
         assert_eq!(counters.rate("v_nothing"), None);
         assert_eq!(counters.ratio("v_frames", "v_nothing"), None);

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_that_wrapped_is_understood() {
+    fn a_wrapped_stamp_is_unwrapped() {
         assert_eq!(latency_ms(1050.0, 1000.0), 50.0);
         assert_eq!(latency_ms((1_u64 << 40) as f64 + 20.0, 1.0), 19.0);
         assert_eq!(latency_ms(10.0, 15.0), -5.0);

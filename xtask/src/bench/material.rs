@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clip_has_all_its_pictures_and_they_move() {
+    fn a_clip_has_all_its_frames_and_they_move() {
         let (width, height) = (32, 18);
         let mut clip = Vec::new();
         write_clip(&mut clip, width, height).unwrap();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn speech_is_loud_enough_to_be_heard_and_never_clipped() {
+    fn speech_is_audible_and_never_clipped() {
         let mut wav = Vec::new();
         write_speech(&mut wav).unwrap();
         assert_eq!(wav.len(), 44 + (RATE * SPEECH_SECONDS * 2) as usize);

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_has_its_default() {
+    fn missing_options_have_defaults() {
         let options = parse(&["--seconds", "5"]).unwrap();
         assert_eq!(options.number::<u64>("seconds").unwrap(), 5);
         assert_eq!(options.text("codec"), "auto");
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_options_are_refused() {
         for bad in [&["--second", "5"][..], &["seconds", "5"], &["--seconds"], &["5"]] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }

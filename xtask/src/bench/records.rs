@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_of_ten_seconds_is_summed_up() {
+    fn a_call_of_ten_seconds_is_summarised() {
         let mut records = Records::default();
         records.add(r#"{"t":"ev","name":"joined","ms":5}"#);
         records.add(r#"{"t":"ev","name":"joined","ms":9}"#);

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_under_each_other() {
+    fn columns_are_aligned() {
         let rows = [vec!["end".into(), "fps".into()], vec!["a".into(), "29.97".into()]];
         assert_eq!(table(&rows), "end    fps\na    29.97");
     }

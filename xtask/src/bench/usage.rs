@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processor_time_is_read_behind_any_name() {
+    fn processor_time_is_parsed_after_any_process_name() {
         let stat = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 4 0 100";
         assert_eq!(cpu_seconds(stat), Some(2.0));
         assert_eq!(cpu_seconds("42 (short) S 1"), None);
@@ -96,7 +96,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_process_counts_with_its_children() {
+    fn a_process_includes_its_children() {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
         let (whole, children) =
             (of_tree(std::process::id(), true).unwrap(), of_tree(std::process::id(), false).unwrap());

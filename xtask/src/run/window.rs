@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_started_only_where_none_is_named() {
+    fn a_server_is_started_only_if_none_is_named() {
         let named = |words: &[&str]| names_a_server(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
         assert!(!named(&[]) && !named(&["--profile", "bo", "--camera", "test"]));
         assert!(named(&["--server", "ws://127.0.0.1:1"]) && named(&["--server=ws://h"]));

@@ -133,14 +133,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_without_a_version_is_not_to_be_had() {
+    fn a_package_without_a_version_is_unavailable() {
         assert!(has_candidate("chromium:\n  Installed: (none)\n  Candidate: 140.0-1\n"));
         assert!(!has_candidate("chromium:\n  Installed: (none)\n  Candidate: (none)\n"));
         assert!(!has_candidate(""));
     }
 
     #[test]
-    fn there_is_a_second_try_and_no_third() {
+    fn an_installation_is_retried_once() {
         let tries_until = |success_at: u32| {
             let mut tries = 0;
             let done = twice(Duration::ZERO, || {

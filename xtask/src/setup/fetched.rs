@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_made_from_another_lock_file_are_old() {
+    fn modules_of_another_lock_file_are_outdated() {
         let place = std::env::temp_dir().join(format!("lunchroom-lock-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
         let (lock, installed) = (place.join("lock"), place.join("installed"));

@@ -232,14 +232,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_nobody_has_is_missing_and_cargo_is_not() {
+    fn an_unknown_program_is_missing_and_cargo_is_found() {
         assert!(!Check::Program(&["no-such-program-of-lunchroom"]).is_met());
         assert!(Check::Program(&["no-such-program-of-lunchroom", "cargo"]).is_met());
         assert!(!Check::Programs(&["no-such-program-of-lunchroom", "cargo"]).is_met());
     }
 
     #[test]
-    fn libclang_is_told_from_its_cousins() {
+    fn libclang_is_distinguished_from_similar_libraries() {
         for name in ["libclang.so", "libclang.so.1", "libclang-14.so.14.0.6", "libclang.dylib", "libclang.dll"] {
             assert!(is_libclang(name), "{name}");
         }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn every_need_says_where_it_comes_from() {
+    fn every_need_names_its_source() {
         for need in NEEDS {
             assert!(!need.apt.is_empty(), "{}", need.name);
             assert!(need.advice().contains(need.apt[0]), "{}", need.name);

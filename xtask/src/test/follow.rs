@@ -103,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn both_streams_and_the_end_are_seen() {
+    fn both_streams_and_the_exit_are_reported() {
         assert_eq!(shell("echo a; echo b >&2", PATIENT), (true, vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(shell("echo a; exit 3", PATIENT), (false, vec!["a".to_owned()]));
     }
 
     #[test]
-    fn silence_and_endless_talk_are_ended() {
+    fn silent_and_endless_programs_are_stopped() {
         let brief = Duration::from_millis(50);
         let (good, lines) = shell("exec sleep 600", Patience { silence: brief, ..PATIENT });
         assert!(!good && lines.len() == 1, "{lines:?}");

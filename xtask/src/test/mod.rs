@@ -141,14 +141,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_skip_is_forgiven_only_where_nobody_is_strict() {
+    fn skips_pass_only_without_strict_mode() {
         let skipped = Tally { passed: 3, failed: 0, skipped: 1 };
         assert!(verdict(&skipped, false));
         assert!(!verdict(&skipped, true));
     }
 
     #[test]
-    fn a_failure_is_never_forgiven() {
+    fn failures_never_pass() {
         let failed = Tally { passed: 3, failed: 1, skipped: 0 };
         assert!(!verdict(&failed, false));
         assert!(!verdict(&failed, true));

@@ -86,13 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sums_of_tap_are_taken() {
+    fn tap_totals_are_parsed() {
         let tap = "ok 1 - a\n# tests 5\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 1\n# todo 0\n# duration_ms 5\n";
         assert_eq!(count(tap, false), Tally { passed: 3, failed: 1, skipped: 1 });
     }
 
     #[test]
-    fn a_run_that_says_nothing_or_ends_badly_has_failed() {
+    fn a_silent_or_failing_run_has_failed() {
         assert_eq!(count("", true).failed, 1);
         assert_eq!(count("# pass 3\n# fail 0\n", false).failed, 1);
         assert_eq!(count("# pass 3\n# fail 0\n", true), Tally { passed: 3, failed: 0, skipped: 0 });

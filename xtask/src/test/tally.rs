@@ -49,14 +49,21 @@ pub(crate) struct Reader {
     started: usize,
     ended: usize,
     /// Whether the test whose output is being read has already reported a skip.
-    told: bool,
+    reported: bool,
     /// Skipped tests that libtest counts as passed, because it has no result for a skip.
     not_really_passed: usize,
 }
 
 impl Reader {
     pub(crate) fn new() -> Reader {
-        Reader { part: Part::Running, tally: Tally::default(), started: 0, ended: 0, told: false, not_really_passed: 0 }
+        Reader {
+            part: Part::Running,
+            tally: Tally::default(),
+            started: 0,
+            ended: 0,
+            reported: false,
+            not_really_passed: 0,
+        }
     }
 
     /// Reads one line. Returns whether to show it.
@@ -96,8 +103,8 @@ impl Reader {
 
     fn skip(&mut self) {
         self.tally.skipped += 1;
-        if self.part == Part::Passed && !self.told {
-            self.told = true;
+        if self.part == Part::Passed && !self.reported {
+            self.reported = true;
             self.not_really_passed += 1;
         }
     }
@@ -109,7 +116,7 @@ impl Reader {
             _ => {}
         }
         if line.starts_with("---- ") {
-            self.told = false;
+            self.reported = false;
         }
     }
 }
@@ -183,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn people_see_failures_and_skips_and_not_what_passing_tests_print() {
+    fn output_of_passing_tests_is_hidden() {
         let mut reader = Reader::new();
         let seen: Vec<&str> = GOOD.lines().chain(BAD.lines()).filter(|line| reader.line(line)).collect();
         assert!(seen.contains(&"SKIPPED a: no chromium"));
@@ -194,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_has_its_form() {
+    fn the_last_line_has_the_documented_form() {
         let tally = Tally { passed: 12, failed: 0, skipped: 3 };
         assert_eq!(tally.to_string(), "12 passed, 0 failed, 3 skipped");
     }

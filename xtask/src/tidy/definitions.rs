@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_fall_into_words() {
+    fn names_are_split_into_words() {
         let words = |name: &str| words(name).join(" ");
         assert_eq!(words("CallManager"), "call manager");
         assert_eq!(words("TOP_RUNG"), "top rung");

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_direction_is_fine() {
+    fn allowed_imports_pass() {
         let house = [
             member("signaling", &["serde", "url"]),
             member("media", &["bytes"]),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cli_must_not_reach_around_the_engine() {
+    fn the_cli_must_import_only_the_engine() {
         let house = [member("engine", &[]), member("peer", &[]), member("cli", &["engine", "peer"])];
         assert_eq!(complaints(&house), ["cli: must not import peer"]);
     }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pure_crate_must_not_be_built_from_a_runtime_even_at_third_hand() {
+    fn a_pure_crate_must_not_depend_on_a_runtime_even_indirectly() {
         let mut transport = member("transport", &["helpful"]);
         transport.everything.insert("tokio".into());
         assert_eq!(complaints(&[transport]), ["transport: is pure and must not be built from tokio"]);
@@ -268,12 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn devices_alone_links_cameras_and_sound() {
+    fn only_devices_links_camera_and_audio_libraries() {
         assert_eq!(complaints(&[member("engine", &["cpal"])]), ["engine: links cpal, which only devices may"]);
     }
 
     #[test]
-    fn a_folder_is_called_like_its_crate_and_a_new_crate_needs_a_place() {
+    fn a_folder_has_the_name_of_its_crate_and_every_crate_is_listed() {
         let mut odd = member("media", &[]);
         odd.folder = "crates/frames".into();
         assert_eq!(complaints(&[odd]), ["crates/frames: the crate in this folder is called media"]);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_read_with_tests_left_out_and_the_third_hand_followed() {
+    fn metadata_excludes_tests_and_includes_indirect_dependencies() {
         let dependency = |id: &str, kind: Value| json!({"pkg": id, "dep_kinds": [{"kind": kind}]});
         let metadata = json!({
             "workspace_root": "/here",

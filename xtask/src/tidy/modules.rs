@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_of_two_is_named_with_its_places() {
+    fn a_cycle_of_two_is_reported_with_its_places() {
         let found = complaints(&[
             ("lib", "mod slot; mod frame;"),
             ("slot", "// Frames.\nuse crate::frame::Frame; pub struct Slot;"),
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_use_of_a_sibling_does_not_count() {
+    fn other_paths_are_not_uses_of_a_sibling() {
         for back in [
             "use other::a::A;",
             "use ::a::A;",
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cycles_that_share_a_module_are_both_named() {
+    fn two_cycles_that_share_a_module_are_both_reported() {
         let files = [
             ("lib", "mod c; mod b; mod a;"),
             ("c", "use crate::a;"),
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_and_its_children_are_one_thing_and_two_children_are_not() {
+    fn a_parent_and_its_children_count_as_one() {
         let (parent, child) = ("mod x; mod y; use x::X; struct P;", "use super::P; fn f(p: crate::a::P) {}");
         assert!(cycles(&[("lib", "mod a;"), ("a", parent), ("a/x", child), ("a/y", "use super::x::X;")]).is_empty());
         assert_eq!(
@@ -453,13 +453,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_module_inside_uses_counts_for_the_siblings_around_it() {
+    fn uses_in_a_submodule_count_for_its_parent() {
         let files = [("lib", "mod a; mod b;"), ("a", "mod x;"), ("a/x", "use crate::b::B;"), ("b", "use crate::a;")];
         assert_eq!(cycles(&files), ["a → b → a"]);
     }
 
     #[test]
-    fn a_crate_whose_cycles_are_left_is_asked_until_it_has_none() {
+    fn a_listed_crate_without_cycles_is_reported() {
         let weights = |b: &str| {
             let files = sources(&[("crates/media/src/a.rs", "use crate::b;"), ("crates/media/src/b.rs", b)]);
             against(&files, &["media"]).iter().map(|finding| finding.weight).collect::<Vec<_>>()

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_tests_compile_goes_and_what_follows_stays() {
+    fn test_code_is_removed_and_what_follows_stays() {
         let file = syn::parse_file(
             "fn a() {}
             #[cfg(test)] mod tests { fn gone() {} }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tests_and_others_compile_stays() {
+    fn code_compiled_for_tests_and_others_stays() {
         let file = syn::parse_file("#[cfg(any(test, fuzzing))] mod fuzz {} #[cfg(not(test))] mod real {}");
         assert_eq!(of(&file.expect("Rust")).items.len(), 2);
     }

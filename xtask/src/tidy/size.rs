@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_over_600_lines_needs_a_reason_and_over_700_none_helps() {
+    fn files_over_600_lines_need_a_reason_and_over_700_are_refused() {
         let listed = [("crates/a/src/a.rs", "one table")];
         assert_eq!(of_file(600, &[]), Vec::<String>::new());
         assert_eq!(of_file(601, &listed), Vec::<String>::new());
@@ -146,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_no_file_needs_is_refused() {
+    fn an_unneeded_reason_is_refused() {
         let complaint = ["Broken crates/a/src/a.rs: has no more than 600 lines: remove it from xtask/src/tidy/size.rs"];
         assert_eq!(of_file(600, &[("crates/a/src/a.rs", "one table")]), complaint);
         assert_eq!(complaints(files(&[], &[("crates/a/src/a.rs", "one table")])), complaint);
     }
 
     #[test]
-    fn a_function_over_70_lines_is_refused_wherever_it_stands() {
+    fn a_function_over_70_lines_is_refused_everywhere() {
         for (before, after) in [("", ""), ("impl T { ", "}"), ("trait T { ", "}"), ("fn short() { ", "}")] {
             let function = |lines: usize| {
                 let text = format!("{before}/// Long.\n fn long() {{{}}} {after}", "\n".repeat(lines - 1));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_is_asked_above_100_lines_and_never_refused() {
+    fn a_test_over_100_lines_is_questioned() {
         let test = |path: &str, lines: usize| {
             let text = format!("#[test]\nfn long() {{{}}}", "\n".repeat(lines - 1));
             complaints(sources(&[(path, &text)]).iter().flat_map(functions).collect())

@@ -105,7 +105,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_rust_is_a_finding() {
+    fn a_file_that_does_not_parse_is_a_finding() {
         let texts = [Text { path: "a.rs".into(), text: "fn a() {}\nfn {".into() }];
         let (sources, found) = read(&texts);
         assert!(sources.is_empty());

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn every_document_is_missed() {
+    fn every_missing_document_is_reported() {
         for missing in DOCUMENTS {
             let mut paths = all_documents();
             paths.retain(|path| path != missing);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_longer_paths_are_not_paths_of_one_machine() {
+    fn urls_and_longer_paths_are_not_machine_paths() {
         for path in ["https://example.org", "target", "~", "$HOME.", "${ROOT}"] {
             let line = format!("see {path}{}{}place", "/wo", "rk/");
             assert!(complaints("notes.md", &line).is_empty(), "{line}");

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_names_is_listed_with_its_place() {
+    fn unused_items_are_listed_with_their_place() {
         let all = unused("");
         let names: Vec<&str> = all.iter().filter_map(|line| line.split(": ").nth(1)).collect();
         assert_eq!(
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_use_is_seen() {
+    fn every_kind_of_use_is_found() {
         for (user, name) in [
             ("fn f() { media::serve(); }", "serve"),
             ("fn f(l: &media::Lunch) {}", "Lunch"),
@@ -209,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_use_is_not_counted() {
+    fn definitions_and_comments_are_not_uses() {
         for user in ["/// serve\nfn f() {}", "fn f() { log!(\"serve us {}\") }", "pub use media::serve;"] {
             assert_eq!(unused(user).len(), unused("").len(), "{user}");
         }
     }
 
     #[test]
-    fn what_only_tests_use_says_so() {
+    fn items_used_only_by_tests_are_marked() {
         let all = unused("#[cfg(test)] mod tests { fn f() { serve() } }");
         assert_eq!(all[5], "crates/media/src/lib.rs:4: function serve: only tests use it");
     }
