@@ -95,7 +95,7 @@ pub struct LinkStats {
 
 /// One direction of a path, for packets of any type.
 #[derive(Debug)]
-pub struct Link<T> {
+pub struct SimulatedLink<T> {
     path: Path,
     random: Random,
     bad: bool,
@@ -120,10 +120,10 @@ struct Travelling<T> {
     packet: T,
 }
 
-impl<T: Clone> Link<T> {
+impl<T: Clone> SimulatedLink<T> {
     /// Creates an empty link.
     pub fn new(path: Path, seed: u64) -> Self {
-        Link {
+        SimulatedLink {
             path,
             random: Random::new(seed),
             bad: false,
@@ -193,7 +193,7 @@ impl<T: Clone> Link<T> {
         Some(arrived.packet)
     }
 
-    /// When to call [`Link::poll`] next.
+    /// When to call [`SimulatedLink::poll`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let arrival = self.travelling.peek().map(|t| t.0.arrives);
         let change = self.changes.front().map(|c| c.0).filter(|_| !self.queue.is_empty());
@@ -306,7 +306,7 @@ mod tests {
     }
 
     /// Sends `count` packets of 1,000 bytes, one every `step`. Returns the number and the arrival time in ms of each.
-    fn run(link: &mut Link<u64>, start: Instant, count: u64, step: Duration) -> Vec<(u64, u64)> {
+    fn run(link: &mut SimulatedLink<u64>, start: Instant, count: u64, step: Duration) -> Vec<(u64, u64)> {
         for number in 0..count {
             link.send(start + step * number as u32, 1000, number);
         }
@@ -323,14 +323,14 @@ mod tests {
     fn a_bottleneck_spaces_packets_and_drops_what_its_queue_cannot_hold() {
         let start = Instant::now();
         let path = Path { rate: Some(800_000), queue: ms(50), ..Path::default() };
-        let arrived = run(&mut Link::new(path, 1), start, 20, Duration::ZERO);
+        let arrived = run(&mut SimulatedLink::new(path, 1), start, 20, Duration::ZERO);
         assert_eq!(arrived, (0..6).map(|n| (n, 30 + n * 10)).collect::<Vec<_>>());
     }
 
     #[test]
     fn a_change_affects_queued_packets() {
         let start = Instant::now();
-        let mut link = Link::new(Path { rate: Some(800_000), ..Path::default() }, 1);
+        let mut link = SimulatedLink::new(Path { rate: Some(800_000), ..Path::default() }, 1);
         link.change_at(start + ms(15), Path { rate: Some(80_000), ..Path::default() });
         let arrived = run(&mut link, start, 3, Duration::ZERO);
         assert_eq!(arrived, [(0, 30), (1, 40), (2, 140)]);
@@ -341,11 +341,11 @@ mod tests {
         let start = Instant::now();
         for seed in 0..5 {
             let path = Path { loss: Loss::Random(0.2), ..Path::default() };
-            let arrived = run(&mut Link::new(path, seed), start, 10_000, ms(1)).len();
+            let arrived = run(&mut SimulatedLink::new(path, seed), start, 10_000, ms(1)).len();
             assert!((7_800..8_200).contains(&arrived), "{arrived}");
             // In the bad state a fifth of the time, for ten packets on average.
             let loss = Loss::Bursts { enter: 0.025, leave: 0.1, good: 0.0, bad: 1.0 };
-            let arrived = run(&mut Link::new(Path { loss, ..Path::default() }, seed), start, 10_000, ms(1));
+            let arrived = run(&mut SimulatedLink::new(Path { loss, ..Path::default() }, seed), start, 10_000, ms(1));
             assert!((7_200..8_800).contains(&arrived.len()), "{}", arrived.len());
             let longest = arrived.windows(2).map(|w| w[1].0 - w[0].0).max();
             assert!(longest > Some(20));
@@ -357,7 +357,7 @@ mod tests {
         let start = Instant::now();
         for (reorder, ordered) in [(false, true), (true, false)] {
             let path = Path { jitter: ms(30), reorder, ..Path::default() };
-            let arrived = run(&mut Link::new(path, 3), start, 1000, ms(2));
+            let arrived = run(&mut SimulatedLink::new(path, 3), start, 1000, ms(2));
             assert_eq!(arrived.windows(2).all(|w| w[0].0 < w[1].0), ordered);
             assert!(arrived.iter().all(|(n, at)| (20..=50).contains(&(at - n * 2)) || !reorder));
         }
@@ -379,7 +379,7 @@ mod tests {
     fn the_same_seed_gives_the_same_result() {
         let start = Instant::now();
         let path = Path { loss: Loss::Random(0.3), duplicates: 0.1, jitter: ms(9), reorder: true, ..Path::default() };
-        let story = |seed| run(&mut Link::new(path.clone(), seed), start, 500, ms(3));
+        let story = |seed| run(&mut SimulatedLink::new(path.clone(), seed), start, 500, ms(3));
         assert_eq!(story(1), story(1));
         assert_ne!(story(1), story(2));
     }

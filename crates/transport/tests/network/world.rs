@@ -7,7 +7,7 @@ use media::jitter::VideoBuffer;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use testkit::net::{Link, Path};
+use testkit::net::{Path, SimulatedLink};
 use testkit::random::Random;
 use transport::{
     Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender, SenderConfig,
@@ -92,7 +92,7 @@ pub(crate) struct Flow {
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
     recorder: Recorder,
-    back: Link<Answer>,
+    back: SimulatedLink<Answer>,
     random: Random,
     keyframe: bool,
     /// bit/s that the encoder makes.
@@ -125,7 +125,7 @@ pub(crate) struct Flow {
 pub(crate) struct World {
     pub(crate) start: Instant,
     pub(crate) now: Instant,
-    pub(crate) forward: Link<(usize, Packet)>,
+    pub(crate) forward: SimulatedLink<(usize, Packet)>,
     pub(crate) flows: Vec<Flow>,
     next_sample: Instant,
 }
@@ -137,7 +137,7 @@ impl World {
         let flow =
             |(index, plan): (usize, &Plan)| Flow::new(plan.clone(), back.clone(), start, seed * 100 + index as u64);
         let flows = plans.iter().enumerate().map(flow).collect();
-        World { start, now: start, forward: Link::new(path, seed), flows, next_sample: start }
+        World { start, now: start, forward: SimulatedLink::new(path, seed), flows, next_sample: start }
     }
 
     /// One flow over a path whose way back is as long.
@@ -221,7 +221,7 @@ impl Flow {
             receiver,
             // Clocks of two machines have nothing in common.
             recorder: Recorder::new(start - Duration::from_millis(random.bits() % 1000)),
-            back: Link::new(back, seed),
+            back: SimulatedLink::new(back, seed),
             random,
             keyframe: true,
             rate,
