@@ -323,12 +323,12 @@ fn figure(line: &Value, name: &str) -> f64 {
 /// Whether the page receives our tone, judged by its frequency. If the page's analyser receives silence (Firefox
 /// without any sound device), the energy in `getStats` decides.
 fn has_audio(report: &Value) -> bool {
-    let analysed = report["heard"]["db"].is_number();
+    let analysed = report["tone"]["db"].is_number();
     near(hz(report), TONE_HZ) || (!analysed && figure(line(report, "inbound", "audio"), "energy") > 0.001)
 }
 
 fn hz(report: &Value) -> f64 {
-    report["heard"]["hz"].as_f64().unwrap_or(0.0)
+    report["tone"]["hz"].as_f64().unwrap_or(0.0)
 }
 
 /// Within the width of two frequency bins of the page.

@@ -184,7 +184,7 @@ window.addShare = () => {
 /** Summarises getStats, with codecs by name. */
 window.report = async () => {
   if (!peer) return null;
-  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], heard: strongestFrequency(), context: own.audio.state, mdns: /^a=candidate:.* [0-9a-f-]+\.local /m.test(peer.pc.localDescription?.sdp ?? '') };
+  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], tone: strongestFrequency(), context: own.audio.state, mdns: /^a=candidate:.* [0-9a-f-]+\.local /m.test(peer.pc.localDescription?.sdp ?? '') };
   stats.forEach(s => {
     const codec = s.codecId && stats.get(s.codecId)?.mimeType;
     if (s.type === 'inbound-rtp') out.inbound.push({ kind: s.kind, mid: s.mid, codec, framesDecoded: s.framesDecoded, width: s.frameWidth, height: s.frameHeight, pli: s.pliCount, nack: s.nackCount, lost: s.packetsLost, bytes: s.bytesReceived, concealed: s.concealedSamples, samples: s.totalSamplesReceived, energy: s.totalAudioEnergy });

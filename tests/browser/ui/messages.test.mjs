@@ -312,7 +312,7 @@ both('the meter’s text confirms speech only while segments are lit', async (t,
   assert.equal(await read(page, 'lr-meter p'), t.saySomething);
   assert.equal(await page.$$eval('.segments .lit', all => all.length), 0);
   await page.evaluate(() => { window.level = -20; });
-  await waitForText(page, 'lr-meter p', t.theyHearYou);
+  await waitForText(page, 'lr-meter p', t.youAreAudible);
   await page.evaluate(() => { window.level = -100; });
   await waitForText(page, 'lr-meter p', t.saySomething);
   const lit = await page.evaluate(() => new Promise(resolve => {

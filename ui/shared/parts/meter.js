@@ -62,7 +62,7 @@ export class Meter extends HTMLElement {
     if (!this.words) return;
     const isSpeech = this.#level > VOICE;
     this.words.classList.toggle('good', isSpeech);
-    text(this.words, { on: isSpeech ? t.theyHearYou : t.saySomething, off: t.microphoneIsOff, missing: t.noDevice.microphone }[this.#source]);
+    text(this.words, { on: isSpeech ? t.youAreAudible : t.saySomething, off: t.microphoneIsOff, missing: t.noDevice.microphone }[this.#source]);
   }
 }
 customElements.define('lr-meter', Meter);

@@ -152,7 +152,7 @@ export const en = {
   speaker: 'Speaker',
   devices: 'Devices',
   microphoneLevel: 'Microphone level',
-  theyHearYou: 'They’ll hear you.',
+  youAreAudible: 'They’ll hear you.',
   saySomething: 'Say something. Does the meter move?',
   microphoneIsOff: 'Your microphone is off.',
   cameraIsOff: 'Your camera is off.',

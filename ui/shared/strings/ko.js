@@ -150,7 +150,7 @@ export const ko = {
   speaker: '스피커',
   devices: '장치',
   microphoneLevel: '마이크 음량',
-  theyHearYou: '잘 들려요.',
+  youAreAudible: '잘 들려요.',
   saySomething: '말해 보세요. 막대가 움직이나요?',
   microphoneIsOff: '마이크가 꺼져 있어요.',
   cameraIsOff: '카메라가 꺼져 있어요.',
