@@ -367,7 +367,7 @@ mod tests {
     fn a_walk_moves_in_straight_lines_and_overtakes_nobody() {
         let start = Instant::now();
         let walk = Some(Walk { most: ms(80), every: ms(100) });
-        let arrived = run(&mut Link::new(Path { walk, ..Path::default() }, 5), start, 5000, ms(2));
+        let arrived = run(&mut SimulatedLink::new(Path { walk, ..Path::default() }, 5), start, 5000, ms(2));
         let delays: Vec<u64> = arrived.iter().map(|(n, at)| at - n * 2).collect();
         assert!(arrived.windows(2).all(|w| w[0].0 < w[1].0));
         assert!(delays.iter().all(|d| (20..=100).contains(d)));
