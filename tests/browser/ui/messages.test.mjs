@@ -163,9 +163,9 @@ both('names in the strip do not cover the initials', async (t, language) => {
 both('a participant who lost the connection is shown as disconnected, not as connecting', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-disconnected'].state, language });
   const troubles = await page.$$eval('lr-tile .why', all => all.map(one => one.innerText));
-  assert.deepEqual(troubles.slice(0, 3), [t.lostTile, t.lostTile, '']);
+  assert.deepEqual(troubles.slice(0, 3), [t.disconnectedTile, t.disconnectedTile, '']);
   await press(page, ['#call-people']);
-  await waitForText(page, 'lr-people-panel', t.lostShort);
+  await waitForText(page, 'lr-people-panel', t.disconnectedShort);
   await page.close();
 });
 

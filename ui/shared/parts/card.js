@@ -80,7 +80,7 @@ export class Card extends HTMLElement {
   #seats(table, full, mine) {
     const left = table.seats - table.taken_count;
     return [
-      mine ? h('strong', { class: 'yours', text: table.mine === 'host' ? t.youLaidIt : t.yourSeat }) : table.mine === 'waiting' ? h('strong', { text: t.youWait }) : null,
+      mine ? h('strong', { class: 'yours', text: table.mine === 'host' ? t.yourTableAsHost : t.yourSeat }) : table.mine === 'waiting' ? h('strong', { text: t.youWait }) : null,
       full ? h('span', { text: table.waiting_count ? t.fullWaiting(table.waiting_count) : t.full }) : h('span', { class: 'good', text: t.seatsLeft(left) }),
       table.in_call ? h('span', { class: 'live', text: t.peopleInCall(table.in_call) }) : null,
     ].filter(part => part !== null);

@@ -20,7 +20,7 @@ export class Devices extends View {
     this.pickers = [this.#picker('camera', t.camera), this.#picker('microphone', t.microphone), this.#picker('speaker', t.speaker)];
     this.append(h('div', { class: 'row' },
       h('button', { type: 'button', class: 'small', onclick: () => attempt(backend.call('test_sound')) }, icon('speaker'), t.testSound),
-      h('button', { type: 'button', class: 'small plain', onclick: () => attempt(backend.call('refresh_devices')) }, t.lookAgain)));
+      h('button', { type: 'button', class: 'small plain', onclick: () => attempt(backend.call('refresh_devices')) }, t.refreshDevices)));
   }
 
   connected() {

@@ -40,7 +40,7 @@ export class PeoplePanel extends View {
     const rows = [
       { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, words: call.host === call.you && call.you ? t.host : '' },
       ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false,
-        words: !one.connected && one.link !== 'connected' ? t.lostShort : one.link === 'mending' ? t.mendingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
+        words: !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'mending' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
     ];
     keyed(this.list, rows, row => row.id, row => this.#row(row), (element, row) => fillRow(element, row, host));
   }
@@ -51,7 +51,7 @@ export class PeoplePanel extends View {
     const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'quiet' }), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more);
     if (!own) menu(more, () => [
       { words: t.muteThem, icon: 'microphoneOff', run: () => attempt(backend.call('mute', { id }).then(() => announce(t.mutedThem(name)))) },
-      { words: t.sendOut, icon: 'remove', danger: true, run: () => sendOut(id, name) },
+      { words: t.removePerson, icon: 'remove', danger: true, run: () => removePerson(id, name) },
     ]);
     return item;
   }
@@ -79,6 +79,6 @@ export function knocker({ id, name, key }) {
 }
 
 /** @param {string} id @param {string} name */
-async function sendOut(id, name) {
-  if (await ask({ title: t.sendOut, words: t.sendOutSure(name), yes: t.sendOut, danger: true })) await attempt(backend.call('remove', { id }));
+async function removePerson(id, name) {
+  if (await ask({ title: t.removePerson, words: t.removePersonSure(name), yes: t.removePerson, danger: true })) await attempt(backend.call('remove', { id }));
 }

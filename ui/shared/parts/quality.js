@@ -27,7 +27,7 @@ const MAX_BARS_DISCONNECTED = 2;
  */
 export function quality(participant, now, before) {
   if (participant.link === 'connecting') return { bars: 0, words: t.connectingTheirs, delay: null };
-  if (participant.link === 'mending') return { bars: 0, words: t.mending(participant.name), delay: null };
+  if (participant.link === 'mending') return { bars: 0, words: t.reconnectingTo(participant.name), delay: null };
   const stats = now?.people.find(one => one.id === participant.id), old = before?.people.find(one => one.id === participant.id);
   const delay = delayOf(stats);
   const [bars, words] = rate(stats, old, now);
@@ -44,7 +44,7 @@ function rate(stats, old, now) {
   if (path.loss > HIGH_LOSS) reasons.push([path.loss > VERY_HIGH_LOSS ? 1 : 2, t.yourLoss(Math.round(path.loss * 100))]);
   if (path.estimate > 0 && path.estimate < LOW_BITRATE && now.video_out.encoded > 0) reasons.push([path.estimate < VERY_LOW_BITRATE ? 1 : 2, t.slowUpload((path.estimate / 1e6).toFixed(1))]);
   if (path.queue_ms > LONG_QUEUE_MS) reasons.push([2, t.queued]);
-  if (path.rtt_ms !== null && path.rtt_ms > LONG_RTT_MS) reasons.push([path.rtt_ms > VERY_LONG_RTT_MS ? 2 : 3, t.longWay(Math.round(path.rtt_ms))]);
+  if (path.rtt_ms !== null && path.rtt_ms > LONG_RTT_MS) reasons.push([path.rtt_ms > VERY_LONG_RTT_MS ? 2 : 3, t.longRoundTrip(Math.round(path.rtt_ms))]);
   const concealed = concealment(stats, old);
   if (concealed > HIGH_CONCEALMENT) reasons.push([2, t.theirGaps]);
   reasons.sort((a, b) => a[0] - b[0]);

@@ -31,7 +31,7 @@ function own(now, before, seconds) {
     [t.pictureSize, out.width ? `${out.width} × ${out.height}` : '–'],
     [t.encodedRate, rate(out.encoded, before?.video_out.encoded, seconds)],
     [t.encodeTime, `${out.encode_ms.toFixed(1)} ms`],
-    [t.wantedRate, bits(out.target)],
+    [t.targetBitrate, bits(out.target)],
   ] };
 }
 
@@ -44,10 +44,10 @@ function block(person, old, seconds) {
   if (path) rows.push([t.path, `${path.pair ?? '–'}${path.relayed ? ` (${t.relayed})` : ''}`], [t.roundTrip, path.rtt_ms === null ? '–' : `${path.rtt_ms.toFixed(0)} ms`],
     [t.codecs, `${path.video_codec ?? '–'} / ${path.received_codec ?? '–'}`],
     [t.sending, bits(perSecond(path.bytes_sent, old?.path?.bytes_sent, seconds) * 8)], [t.receiving, bits(perSecond(path.bytes_received, old?.path?.bytes_received, seconds) * 8)],
-    [t.estimate, bits(path.estimate)], [t.loss, `${(path.loss * 100).toFixed(1)}%`], [t.askedAgain, `${path.recovered} / ${path.nacked}`]);
+    [t.estimate, bits(path.estimate)], [t.loss, `${(path.loss * 100).toFixed(1)}%`], [t.retransmissions, `${path.recovered} / ${path.nacked}`]);
   rows.push([t.pictureSize, video.width ? `${video.width} × ${video.height}` : '–'], [t.decodedRate, rate(video.decoded, old?.video_in.decoded, seconds)],
-    [t.pictureWait, `${video.jitter_ms.toFixed(0)} ms`], [t.decodeTime, `${video.decode_ms.toFixed(1)} ms`], [t.freezes, String(video.freezes)]);
-  if (audio) rows.push([t.soundWait, `${audio.jitter_ms.toFixed(0)} ms`], [t.invented, `${audio.samples ? (audio.concealed / audio.samples * 100).toFixed(1) : '0'}%`]);
+    [t.videoJitterBuffer, `${video.jitter_ms.toFixed(0)} ms`], [t.decodeTime, `${video.decode_ms.toFixed(1)} ms`], [t.freezes, String(video.freezes)]);
+  if (audio) rows.push([t.audioJitterBuffer, `${audio.jitter_ms.toFixed(0)} ms`], [t.concealedAudio, `${audio.samples ? (audio.concealed / audio.samples * 100).toFixed(1) : '0'}%`]);
   return { key: person.id, title: name, rows };
 }
 

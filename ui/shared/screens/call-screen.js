@@ -358,8 +358,8 @@ const troubleKey = ({ device, code }) => `${device} ${code}`;
 /** Describes what is wrong with the connection to a participant; empty if nothing is. @param {AppState['call']['participants'][0]} one */
 function linkTrouble({ link, connected }) {
   if (link === 'connected') return '';
-  if (!connected) return t.lostTile;
-  return link === 'mending' ? t.mendingTile : t.connecting;
+  if (!connected) return t.disconnectedTile;
+  return link === 'mending' ? t.reconnectingTile : t.connecting;
 }
 
 const devices = () => openDialog({ title: t.devices, class: 'devices-sheet', body: [new Devices()] });
