@@ -76,7 +76,7 @@ mod tests {
     /// Every `nth` of 3,000 packets is lost, in runs of `run`.
     fn losing(nth: u64, run: u64) -> LossHistory {
         let mut history = LossHistory::default();
-        (0..3_000).for_each(|n| history.add(n / run % nth == 0));
+        (0..3_000).for_each(|n| history.add((n / run).is_multiple_of(nth)));
         history
     }
 
