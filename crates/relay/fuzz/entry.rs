@@ -24,6 +24,7 @@ pub(crate) fn datagrams(input: &[u8]) {
             relay.handle_timeout(now.instant);
         }
         while relay.poll_closed().is_some() {}
+        while relay.poll_closed_stream().is_some() {}
     }
 }
 
@@ -37,6 +38,12 @@ fn step(relay: &mut Relay, now: Now, what: u8, datagram: &[u8], out: &mut Vec<u8
     let transport = if what & 4 != 0 { Transport::Tcp } else { Transport::Udp };
     let remote = SocketAddr::from(([198, 51, 100, 1], 5_000 + (port & 3)));
     let client = Client { transport, remote, local: SocketAddr::from(([11, 0, 0, 1], 3_478)) };
+    // Streams open and close anywhere between their frames.
+    match (transport, datagram) {
+        (Transport::Tcp, [0xff, ..]) => relay.stream_closed(now.instant, &client),
+        (Transport::Tcp, [0xfe, ..]) => relay.stream_opened(now.instant, &client),
+        _ => {}
+    }
     match relay.handle(now, &client, datagram, out) {
         Action::Peer { data, .. } => assert!(datagram.get(data).is_some()),
         Action::Open(Open { port, beside, .. }) => {
@@ -100,9 +107,12 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         message(0x0009, &[(0x000c, vec![0x40, 0, 0, 0]), xor(peer)]),
         send_indication(peer, b"hello"),
         vec![0x40, 0, 0, 5, b'h', b'e', b'l', b'l', b'o'],
+        vec![0xfe],
+        vec![0xff],
     ];
-    let record = |datagram: &Vec<u8>| [vec![0, 1, datagram.len() as u8], datagram.clone()].concat();
-    let mut seeds: Vec<Vec<u8>> = datagrams.iter().map(record).collect();
+    let record = |kind, datagram: &Vec<u8>| [vec![kind, 1, datagram.len() as u8], datagram.clone()].concat();
+    let mut seeds: Vec<Vec<u8>> =
+        [0, 4].iter().flat_map(|kind| datagrams.iter().map(|datagram| record(*kind, datagram))).collect();
     seeds.push(seeds.concat());
     seeds
 }

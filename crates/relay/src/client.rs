@@ -43,6 +43,11 @@ pub(crate) fn subscriber(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether an address is this machine's own. Proxies on this machine connect from it for everybody.
+pub(crate) fn is_this_machine(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
 /// The /48 of an IPv6 address, the largest network that one subscriber usually has.
 pub(crate) fn site(ip: IpAddr) -> Option<Ipv6Addr> {
     match ip.to_canonical() {

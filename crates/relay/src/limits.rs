@@ -54,3 +54,17 @@ pub const PER_ADDRESS: usize = 256;
 pub const PER_SITE: usize = 512;
 /// Divisor for the part of these shares that people may use who have not proved to be members.
 pub const STRANGERS_PART: usize = 2;
+
+/// Longest frame of a stream with its header and padding. WebRTC sends no more than 1,500 bytes at once. A stream with a
+/// longer one is closed.
+pub const MAX_STREAM_FRAME_BYTES: usize = 8 * 1024;
+/// Longest time that one frame of a stream may take to arrive.
+pub const STREAM_FRAME_TIME: Duration = Duration::from_secs(10);
+/// Longest time that a stream may be without an allocation.
+pub const STREAM_IDLE_TIME: Duration = Duration::from_secs(10);
+/// Streams without an allocation. Another one replaces the oldest. Streams with an allocation are bounded by the number
+/// of allocations, half of which is reserved for members.
+pub const MAX_IDLE_STREAMS: usize = 200;
+/// Streams without an allocation from one source address (IPv6: from one /64), except this machine itself. Another one
+/// replaces the oldest.
+pub const MAX_IDLE_STREAMS_PER_ADDRESS: usize = 64;

@@ -22,7 +22,7 @@ use turn_types::attribute::{
 use crate::limits::REALM;
 
 /// Magic cookie of RFC 8489 section 5, bytes 4 to 8.
-const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+pub(crate) const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const HEADER_BYTES: usize = 20;
 /// Type and length of an attribute, before its value.
 const ATTRIBUTE_HEADER_BYTES: usize = 4;

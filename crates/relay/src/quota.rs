@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::client::{site, subscriber};
+use crate::client::{is_this_machine, site, subscriber};
 use crate::limits::{PER_ADDRESS, PER_SESSION, PER_SITE, STRANGERS_PART};
 
 /// Limits that are settings.
@@ -22,19 +22,21 @@ pub(crate) struct Holder {
     pub(crate) session: Box<str>,
     /// Whether they have proved to be a member.
     pub(crate) member: bool,
-    address: IpAddr,
+    /// `None` for this machine itself: its streams come from a proxy that serves everybody.
+    address: Option<IpAddr>,
     site: Option<Ipv6Addr>,
 }
 
 impl Holder {
     pub(crate) fn new(person: &str, session: &str, member: bool, ip: IpAddr) -> Holder {
-        Holder { person: person.into(), session: session.into(), member, address: subscriber(ip), site: site(ip) }
+        let limited = Some(ip).filter(|ip| !is_this_machine(*ip));
+        let (address, site) = (limited.map(subscriber), limited.and_then(site));
+        Holder { person: person.into(), session: session.into(), member, address, site }
     }
 
     fn names(&self) -> impl Iterator<Item = Name> {
-        let mine =
-            [Name::Person(self.person.clone()), Name::Session(self.session.clone()), Name::Address(self.address)];
-        mine.into_iter().chain(self.site.map(Name::Site))
+        let mine = [Name::Person(self.person.clone()), Name::Session(self.session.clone())];
+        mine.into_iter().chain(self.address.map(Name::Address)).chain(self.site.map(Name::Site))
     }
 }
 
@@ -161,6 +163,13 @@ mod tests {
         };
         let taken = (1..2_000).filter(|n| quota.take(&street(*n), 1).is_ok()).count();
         assert_eq!(taken, PER_SITE - PER_ADDRESS);
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_does_not_share_one_address() {
+        let mut quota = quota(64, 1_000);
+        let proxied = |n: u32| Holder::new(&n.to_string(), &n.to_string(), true, "127.0.0.1".parse().unwrap());
+        assert_eq!((0..2_000).filter(|n| quota.take(&proxied(*n), 1).is_ok()).count(), 1_000);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use turn_types::channel::ChannelData;
 use turn_types::message::SEND;
 
 use crate::allocation::Allocation;
-use crate::client::{Client, Transport};
+use crate::client::Client;
+use crate::connections::Connections;
 use crate::credentials::Secrets;
 use crate::limits::{MAX_MESSAGE_BYTES, SWEEP_EVERY};
 use crate::message::{Answer, Incoming, data_indication};
@@ -23,6 +24,7 @@ use crate::quota::{Quota, Shares};
 use crate::refusals::Refusals;
 use crate::sessions::Sessions;
 use crate::slots::{PortId, Slot, Slots};
+use crate::stream::CHANNEL_HEADER;
 
 /// Configuration of a relay.
 #[derive(Debug, Clone)]
@@ -105,6 +107,7 @@ pub struct Relay {
     sessions: Sessions,
     quota: Quota,
     slots: Slots,
+    connections: Connections,
     /// At most as many as there are ports.
     closed: VecDeque<PortId>,
     /// Makes each token and each indication unique.
@@ -124,6 +127,7 @@ impl Relay {
             sessions: Sessions::default(),
             quota: Quota::new(config.shares),
             slots: Slots::new(config.shares.total),
+            connections: Connections::default(),
             closed: VecDeque::new(),
             counter: 0,
             swept: now,
@@ -188,9 +192,36 @@ impl Relay {
         self.sessions.close(now, session, holds);
     }
 
+    /// A client opened a TCP or TLS stream. A stream that has no allocation for [`STREAM_IDLE_TIME`] is closed.
+    ///
+    /// [`STREAM_IDLE_TIME`]: crate::limits::STREAM_IDLE_TIME
+    pub fn stream_opened(&mut self, now: Instant, client: &Client) {
+        self.connections.open(now, client);
+    }
+
+    /// A client's stream has ended, and its allocation with it (RFC 8656 section 7).
+    pub fn stream_closed(&mut self, now: Instant, client: &Client) {
+        self.connections.close(client);
+        if let Some((port, _)) = self.slots.of_client(client) {
+            self.end(now, port);
+        }
+    }
+
+    /// Returns the next stream to close.
+    pub fn poll_closed_stream(&mut self) -> Option<Client> {
+        self.connections.poll_closed()
+    }
+
+    /// Whether the allocation of this client belongs to a proved member. `None` if it has no allocation.
+    pub fn is_of_member(&self, client: &Client) -> Option<bool> {
+        let (port, _) = self.slots.of_client(client)?;
+        self.slots.live(port).map(|allocation| allocation.owner.holder.member)
+    }
+
     /// When to call [`Relay::handle_timeout`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        (!self.slots.is_empty()).then(|| self.swept + SWEEP_EVERY)
+        let is_empty = self.slots.is_empty() && self.connections.is_empty();
+        (!is_empty).then(|| self.swept + SWEEP_EVERY)
     }
 
     /// Ends everything that has expired.
@@ -199,8 +230,9 @@ impl Relay {
         let over: Vec<PortId> =
             self.slots.all().filter(|(_, slot)| self.is_over(now, slot)).map(|(id, _)| id).collect();
         for port in over {
-            self.end(port);
+            self.end(now, port);
         }
+        self.connections.sweep(now);
         for allocation in self.slots.lives_mut() {
             allocation.forget_expired(now);
         }
@@ -223,11 +255,14 @@ impl Relay {
     }
 
     /// Closes a port and releases its place.
-    fn end(&mut self, port: PortId) {
+    fn end(&mut self, now: Instant, port: PortId) {
         let owner = match self.slots.take(port) {
             Slot::Free => return,
             Slot::Opening(opening) => opening.owner,
-            Slot::Live(allocation) => allocation.owner,
+            Slot::Live(allocation) => {
+                self.connections.released(now, &allocation.owner.client);
+                allocation.owner
+            }
             Slot::Reserved(reserved) => reserved.owner,
         };
         self.quota.give_back(&owner.holder);
@@ -312,8 +347,6 @@ impl Relay {
     }
 }
 
-const CHANNEL_HEADER: usize = 4;
-
 /// Writes data from a peer for a client: as channel data, or as a Data indication if there is no channel.
 fn frame(
     now: Instant,
@@ -343,24 +376,3 @@ fn frame(
 
 /// Maximum data of a Data indication: its length, with the attributes around it, must fit 16 bits.
 const MAX_INDICATED: usize = 65_000;
-
-/// Returns the length of the first frame of a client's stream, including its padding, if the stream has a whole frame
-/// (RFC 8656 section 12.5, RFC 8489 section 6.2.2).
-///
-/// # Errors
-/// [`NotAFrame`] if the bytes can never become a frame. Close the stream.
-pub fn frame_length(transport: Transport, bytes: &[u8]) -> Result<Option<usize>, NotAFrame> {
-    let Some(head) = bytes.first_chunk::<4>() else { return Ok(None) };
-    let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
-    let whole = match head[0] >> 6 {
-        0 => 20 + length,
-        1 if transport.is_stream() => (CHANNEL_HEADER + length).next_multiple_of(4),
-        1 => CHANNEL_HEADER + length,
-        _ => return Err(NotAFrame),
-    };
-    Ok((bytes.len() >= whole).then_some(whole))
-}
-
-/// Neither a STUN message nor channel data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAFrame;

@@ -95,7 +95,7 @@ impl Relay {
                 }
                 Slot::Live(had) if had.is_live(now) => Err(MISMATCH),
                 Slot::Live(_) => {
-                    self.end(port);
+                    self.end(now, port);
                     self.allocate_anew(now, message, asked, proved)
                 }
                 Slot::Opening(_) | Slot::Free | Slot::Reserved(_) => Ok(Outcome::Silent),
@@ -200,6 +200,7 @@ impl Relay {
         token: Option<u64>,
     ) -> Answer {
         self.reach.add_relayed(relayed.ip());
+        self.connections.allocated(&owner.client);
         let allocation = Allocation::new(now, owner, asked.transaction, relayed, token);
         let answer = granted(asked, &allocation);
         self.slots.put(port, Slot::Live(Box::new(allocation)));
@@ -253,7 +254,7 @@ impl Relay {
             return Err(PEER_FAMILY);
         }
         if ends {
-            self.end(port);
+            self.end(now, port);
             return Ok(Outcome::Answer(Answer::success(asked).lifetime(0)));
         }
         allocation.refresh(now);

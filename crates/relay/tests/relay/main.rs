@@ -6,4 +6,5 @@ mod mutations;
 mod operations;
 mod rfc;
 mod sessions;
+mod stream;
 mod world;

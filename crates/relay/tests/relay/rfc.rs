@@ -128,7 +128,7 @@ fn data_flows_both_ways_by_indications_and_channels() {
 }
 
 #[test]
-fn channel_data_on_a_stream_is_padded_and_delimited() {
+fn channel_data_on_a_stream_is_padded() {
     let mut world = World::new();
     let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
     ada.client = Client { transport: Transport::Tls, ..ada.client };
@@ -136,17 +136,41 @@ fn channel_data_on_a_stream_is_padded_and_delimited() {
     assert_eq!(world.bind(&mut ada, 0x4000, addr(PEER)), 0);
     assert_eq!(world.receive_from_peer(world.port(), PEER, b"hello"), Some(ada.client));
     assert_eq!(world.out, [frame(0x4000, b"hello"), vec![0; 3]].concat());
+}
 
-    let request = ada.request(REFRESH, &[]);
-    let stream = [&world.out[..], &request].concat();
-    assert_eq!(relay::frame_length(Transport::Tls, &stream), Ok(Some(12)));
-    assert_eq!(relay::frame_length(Transport::Tls, &stream[12..]), Ok(Some(request.len())));
-    for short in [0, 3, 11] {
-        assert_eq!(relay::frame_length(Transport::Tls, &stream[..short]), Ok(None));
-    }
-    assert_eq!(relay::frame_length(Transport::Udp, &frame(0x4000, b"hello")), Ok(Some(9)));
-    assert!(relay::frame_length(Transport::Tcp, b"GET / HTTP/1.1").is_ok_and(|whole| whole.is_none()));
-    assert!(relay::frame_length(Transport::Tcp, &[0x80, 0, 0, 0]).is_err());
+#[test]
+fn an_allocation_ends_with_its_stream() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    ada.client = Client { transport: Transport::Tcp, ..ada.client };
+    let now = world.now().instant;
+    world.relay.stream_opened(now, &ada.client);
+    world.allocate(&mut ada).expect("an allocation");
+    assert_eq!(world.relay.is_of_member(&ada.client), Some(true));
+    let other = Person { client: Client { transport: Transport::Udp, ..ada.client }, ..ada.clone() };
+    world.relay.stream_closed(now, &other.client);
+    assert_eq!(world.open.len(), 1, "another 5-tuple");
+    world.relay.stream_closed(now, &ada.client);
+    assert_eq!(world.relay.poll_closed(), Some(world.port()));
+    assert_eq!(world.relay.is_of_member(&ada.client), None);
+}
+
+#[test]
+fn a_stream_is_closed_that_has_had_no_allocation_for_ten_seconds() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    ada.client = Client { transport: Transport::Tls, ..ada.client };
+    let now = world.now().instant;
+    world.relay.stream_opened(now, &ada.client);
+    world.wait(Duration::from_secs(9));
+    world.allocate(&mut ada).expect("an allocation");
+    world.wait(Duration::from_secs(500));
+    assert_eq!(world.relay.poll_closed_stream(), None);
+    assert_eq!(world.refresh(&mut ada, 0), 0);
+    world.wait(Duration::from_secs(9));
+    assert_eq!(world.relay.poll_closed_stream(), None);
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.relay.poll_closed_stream(), Some(ada.client));
 }
 
 #[test]
