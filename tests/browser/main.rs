@@ -4,6 +4,7 @@
 mod glare;
 mod lunch;
 mod ours;
+mod relayed;
 
 use engine::media::encoded::VideoCodec;
 use ours::{Ours, TONE_HZ};
@@ -106,6 +107,12 @@ fn a_guest_with_a_link_knocks_and_joins() {
 #[test]
 fn a_guest_with_firefox_joins() {
     seclusion::within("a_guest_with_firefox_joins", || lunch::guest(Kind::FirefoxGuest));
+}
+
+#[test]
+fn chromium_uses_the_relay_over_the_port_of_websockets() {
+    let name = "chromium_uses_the_relay_over_the_port_of_websockets";
+    seclusion::within(name, || relayed::over_the_port_of_websockets(Kind::Chromium));
 }
 
 /// Independent of which end is polite.

@@ -113,6 +113,42 @@ window.start = async ({ url, room, name, codec = 'auto', policy, frequency = 440
   await joined;
 };
 
+/**
+ * Sends a message between two connections of this page that use only a server's relay, over one transport. Returns what
+ * arrived, and the transport between each connection and the relay.
+ */
+window.relayed = async ({ url, transport }) => {
+  const session = new Session({ url, name: 'browser', key: await newDeviceKey() });
+  const { detail } = await new Promise(resolve => session.addEventListener('welcome', resolve, { once: true }));
+  const named = detail.ice_servers.map(server => ({ ...server, urls: server.urls.filter(u => u.endsWith(`transport=${transport}`)) }));
+  const iceServers = named.filter(server => server.urls.length);
+  const [one, other] = [0, 1].map(() => new RTCPeerConnection({ iceServers, iceTransportPolicy: 'relay' }));
+  const channel = one.createDataChannel('lunch');
+  const arrived = new Promise(resolve => other.addEventListener('datachannel', event => {
+    event.channel.addEventListener('message', ({ data }) => resolve(data), { once: true });
+  }));
+  channel.addEventListener('open', () => channel.send('soup'));
+  await one.setLocalDescription();
+  await gathered(one);
+  await other.setRemoteDescription(one.localDescription);
+  await other.setLocalDescription();
+  await gathered(other);
+  await one.setRemoteDescription(other.localDescription);
+  const message = await arrived;
+  const protocols = [];
+  for (const end of [one, other]) {
+    for (const stat of (await end.getStats()).values()) if (stat.type === 'local-candidate') protocols.push(stat.relayProtocol);
+  }
+  return { message, protocols };
+};
+
+/** Waits for every candidate. @param {RTCPeerConnection} pc */
+const gathered = pc => new Promise(resolve => {
+  const check = () => { if (pc.iceGatheringState === 'complete') resolve(undefined); };
+  pc.addEventListener('icegatheringstatechange', check);
+  check();
+});
+
 function listen(track) {
   const stream = new MediaStream([track]);
   // A browser decodes received audio only while it is played.

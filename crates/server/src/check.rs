@@ -3,6 +3,9 @@
 use crate::config::{BuiltinTurn, Config, Turn};
 use crate::error::StartError;
 
+/// Browsers slow down with more than a few servers.
+const MAX_STREAM_URLS: usize = 4;
+
 pub(crate) fn check(config: &Config) -> Result<(), StartError> {
     let require = |good: bool, text: &str| if good { Ok(()) } else { Err(StartError::Config(text.to_owned())) };
     require(config.rooms.participants >= 2, "max-participants must be at least 2: a call needs two")?;
@@ -45,6 +48,12 @@ fn check_builtin(
     require(first >= 1024 && first <= last, "turn-ports must be like 49152-65535, from 1024 up")?;
     require(builtin.total >= 1, "turn-max-allocations must be at least 1; no-turn disables TURN")?;
     require(builtin.per_person >= 1, "turn-max-per-person must be at least 1; no-turn disables TURN")?;
+    let is_stream =
+        |url: &String| (url.starts_with("turn:") || url.starts_with("turns:")) && url.ends_with("?transport=tcp");
+    require(
+        builtin.stream_urls.len() <= MAX_STREAM_URLS && builtin.stream_urls.iter().all(is_stream),
+        "turn-stream-url must be like turns:turn.lunch.example:443?transport=tcp, and there may be at most 4",
+    )?;
     let of_v4 = builtin.external.iter().filter(|ip| ip.is_ipv4()).count();
     let of_v6 = builtin.external.len() - of_v4;
     require(of_v4 <= 1 && of_v6 <= 1, "turn-external-address may have one IPv4 and one IPv6 address")?;

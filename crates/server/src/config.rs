@@ -10,7 +10,7 @@ use url::Url;
 
 /// Default port for WebSockets and web pages.
 pub const DEFAULT_PORT: u16 = 7077;
-/// Default port for STUN and TURN, as assigned by RFC 8489 and RFC 8656.
+/// Default port for STUN and TURN over UDP and TCP, as assigned by RFC 8489 and RFC 8656.
 pub const DEFAULT_TURN_PORT: u16 = 3478;
 /// Default ports for relayed addresses: the dynamic ports of RFC 6335, as RFC 8656 section 7.2 recommends.
 pub const DEFAULT_RELAY_PORTS: RangeInclusive<u16> = 49_152..=65_535;
@@ -101,11 +101,16 @@ pub enum Turn {
     External(Vec<String>),
 }
 
-/// STUN and TURN over UDP in this process.
+/// STUN and TURN in this process: over UDP, and over TCP and TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltinTurn {
-    /// The address. Port 0 takes any free port.
+    /// The address for UDP and TCP. Port 0 takes any free port.
     pub listen: SocketAddr,
+    /// Further TCP addresses that accept only TURN, for example behind a proxy.
+    pub stream_listen: Vec<SocketAddr>,
+    /// URLs of TURN over TCP and TLS that clients receive, if a proxy or firewall is in front of this server. Empty: the
+    /// ports of this server itself.
+    pub stream_urls: Vec<String>,
     /// Public addresses for relayed traffic, at most one for each family. Empty: this machine's own.
     pub external: Vec<IpAddr>,
     /// Ports of relayed addresses.
@@ -152,6 +157,8 @@ impl Default for BuiltinTurn {
     fn default() -> BuiltinTurn {
         BuiltinTurn {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_TURN_PORT),
+            stream_listen: Vec::new(),
+            stream_urls: Vec::new(),
             external: Vec::new(),
             ports: DEFAULT_RELAY_PORTS,
             allow_lan: false,

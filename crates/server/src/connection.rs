@@ -32,6 +32,7 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
 use crate::admission::Ticket;
 use crate::frames::FRAGMENT;
 use crate::hub::{Caller, Command, ConnectionId, bye, error};
+use crate::ice::Entrance;
 use crate::line::{Budget, Charge, Line, Outgoing, Queue, Writing};
 use crate::meter::{FREE, MESSAGE_TIMEOUT, Meter, Metered, READ_BYTES, Slots};
 
@@ -102,8 +103,8 @@ impl Ending {
     }
 }
 
-/// Serves an upgraded connection until it ends. `host` is the name by which the client reached us, for STUN and TURN.
-pub(crate) async fn serve<S>(io: S, id: ConnectionId, host: String, ticket: &Ticket, mut context: Context)
+/// Serves an upgraded connection until it ends. `entrance` is how the client reached us, for STUN and TURN.
+pub(crate) async fn serve<S>(io: S, id: ConnectionId, entrance: Entrance, ticket: &Ticket, mut context: Context)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -122,7 +123,7 @@ where
                 socket.get_mut().prove_member();
             }
             let caller = Caller { key, member, sources: ticket.sources() };
-            converse(&mut socket, id, &meter, (caller, hello, host), &context).await
+            converse(&mut socket, id, &meter, (caller, hello, entrance), &context).await
         }
         Err(ending) => ending,
     };
@@ -135,14 +136,14 @@ async fn converse<S>(
     socket: &mut WebSocketStream<Metered<S>>,
     id: ConnectionId,
     meter: &Meter,
-    (caller, hello, host): (Caller, Hello, String),
+    (caller, hello, entrance): (Caller, Hello, Entrance),
     context: &Context,
 ) -> Ending
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (line, queue) = Line::new(Arc::clone(&context.writing));
-    if context.hub.send(Command::Hello { connection: id, line, caller, hello, host }).await.is_err() {
+    if context.hub.send(Command::Hello { connection: id, line, caller, hello, entrance }).await.is_err() {
         return Ending::Bye(ErrorCode::ServerStopping);
     }
     let ending = talk(socket, id, meter, queue, context).await;

@@ -23,6 +23,14 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
+    /// The TCP address of TURN cannot be listened on.
+    #[error("cannot serve TURN on TCP {address}: {}", listen_advice(.source, "--turn-listen or --turn-stream-listen"))]
+    TurnStreamListen {
+        /// The address or file.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// The certificate or its key cannot be used.
     #[error("cannot use {}: {reason}", path.display())]
     Certificate {
@@ -63,7 +71,7 @@ impl StartError {
     pub fn code(&self) -> &'static str {
         match self {
             StartError::Listen { .. } => "server_listen",
-            StartError::TurnListen { .. } => "server_turn_listen",
+            StartError::TurnListen { .. } | StartError::TurnStreamListen { .. } => "server_turn_listen",
             StartError::Certificate { .. } => "server_certificate",
             StartError::Data { .. } => "server_data",
             StartError::Store { .. } => "server_store",

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::error::StartError;
-use crate::ice::{IceDirectory, new_session_id};
+use crate::ice::{Entrance, IceDirectory, new_session_id};
 use crate::keeping::{Keeping, Word};
 use crate::line::Line;
 use crate::store::Stored;
@@ -45,7 +45,7 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A client has proved its key.
-    Hello { connection: ConnectionId, line: Line, caller: Caller, hello: Hello, host: String },
+    Hello { connection: ConnectionId, line: Line, caller: Caller, hello: Hello, entrance: Entrance },
     /// A text frame of `bytes` bytes after the hello.
     Frame { connection: ConnectionId, bytes: usize, frame: Result<Envelope<ClientMessage>, Rejected> },
     /// A connection that had used up its window has written everything.
@@ -144,8 +144,8 @@ impl Hub {
 
     fn handle(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Hello { connection, line, caller, hello, host } => {
-                self.hello(now, connection, line, caller, hello, &host);
+            Command::Hello { connection, line, caller, hello, entrance } => {
+                self.hello(now, connection, line, (caller, hello), &entrance);
             }
             Command::Frame { connection, bytes, frame } => {
                 self.frame(now, connection, bytes, frame);
@@ -253,11 +253,18 @@ impl Hub {
         self.rooms.stop(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
     }
 
-    fn hello(&mut self, now: Instant, connection: ConnectionId, line: Line, caller: Caller, hello: Hello, host: &str) {
+    fn hello(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        line: Line,
+        (caller, hello): (Caller, Hello),
+        entrance: &Entrance,
+    ) {
         let Caller { key, member, sources } = caller;
         let line = match &hello.resume {
             None => line,
-            Some(resume) => match self.resume(connection, line, &key, resume, host) {
+            Some(resume) => match self.resume(connection, line, &key, resume, entrance) {
                 Ok(()) => return,
                 Err(line) => {
                     line.say(&error(ErrorCode::CannotResume));
@@ -275,7 +282,7 @@ impl Hub {
                 if let Some(relay) = &mut self.relay {
                     relay.opened(&id, member);
                 }
-                let ice_servers = self.ice_servers(host, &id);
+                let ice_servers = self.ice_servers(entrance, &id);
                 line.say(&ServerMessage::Welcome(self.welcome(id.clone(), member, ice_servers)));
                 self.carried.insert(connection, id.clone());
                 let session = ServerSession::with_pool(self.rooms.pool().clone());
@@ -296,13 +303,13 @@ impl Hub {
         line: Line,
         key: &PublicKey,
         resume: &Resume,
-        host: &str,
+        entrance: &Entrance,
     ) -> Result<(), Line> {
         let id = &resume.session;
         if self.rooms.resume(id, &key.to_string()).is_err() {
             return Err(line);
         }
-        let ice_servers = self.ice_servers(host, id);
+        let ice_servers = self.ice_servers(entrance, id);
         let Some(member) = self.sessions.get_mut(id) else { return Err(line) };
         // Detach the old connection first: nothing more may be received from it or sent to it.
         if let Some((old, line)) = member.line.take() {
@@ -471,8 +478,8 @@ impl Hub {
         }
     }
 
-    fn ice_servers(&self, host: &str, session: &SessionId) -> Vec<IceServer> {
-        self.ice.servers(host, session, SystemTime::now())
+    fn ice_servers(&self, entrance: &Entrance, session: &SessionId) -> Vec<IceServer> {
+        self.ice.servers(entrance, session, SystemTime::now())
     }
 }
 

@@ -29,10 +29,58 @@ pub(crate) enum Place {
     /// On the host by which the client connected, at this UDP port.
     Here {
         port: u16,
+        streams: StreamPorts,
     },
     Elsewhere {
         urls: Vec<String>,
     },
+}
+
+/// Where TURN over TCP and TLS is.
+#[derive(Debug, Clone)]
+pub(crate) enum StreamPorts {
+    /// On the host by which the client connected: at this TCP port, and at the port of WebSockets.
+    Own { tcp: Option<u16>, shared: Shared },
+    /// At these URLs.
+    Configured(Vec<String>),
+}
+
+/// How the port of WebSockets accepts TURN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shared {
+    No,
+    Plain,
+    Tls,
+    /// Inside TLS for clients that pin the certificate, and without TLS for browsers, which would not accept it.
+    SelfSigned,
+}
+
+/// The host (IPv6 in brackets) and port by which a client reached this server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entrance {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl StreamPorts {
+    /// The URLs for one client. What works in most networks comes last: clients prefer UDP, then TCP, then TLS.
+    fn urls(&self, entrance: &Entrance) -> Vec<String> {
+        let (tcp, shared) = match self {
+            StreamPorts::Configured(urls) => return urls.clone(),
+            StreamPorts::Own { tcp, shared } => (*tcp, *shared),
+        };
+        let Entrance { host, port } = entrance;
+        let at = |scheme, port| format!("{scheme}:{host}:{port}?transport=tcp");
+        let mut urls: Vec<String> = tcp.map(|port| at("turn", port)).into_iter().collect();
+        match shared {
+            Shared::No => {}
+            Shared::Plain => urls.push(at("turn", *port)),
+            Shared::Tls => urls.push(at("turns", *port)),
+            Shared::SelfSigned => urls.extend([at("turn", *port), at("turns", *port)]),
+        }
+        urls.dedup();
+        urls
+    }
 }
 
 impl IceDirectory {
@@ -40,12 +88,14 @@ impl IceDirectory {
         IceDirectory { place, secret, lifetime }
     }
 
-    /// The ICE servers for one session of a client that connected to `host` (IPv6 in brackets).
-    pub(crate) fn servers(&self, host: &str, session: &SessionId, now: SystemTime) -> Vec<IceServer> {
+    /// The ICE servers for one session of a client.
+    pub(crate) fn servers(&self, entrance: &Entrance, session: &SessionId, now: SystemTime) -> Vec<IceServer> {
         let (stun, turn) = match &self.place {
             Place::Nowhere => return Vec::new(),
-            Place::Here { port } => {
-                (vec![format!("stun:{host}:{port}")], vec![format!("turn:{host}:{port}?transport=udp")])
+            Place::Here { port, streams } => {
+                let host = &entrance.host;
+                let udp = format!("turn:{host}:{port}?transport=udp");
+                (vec![format!("stun:{host}:{port}")], [vec![udp], streams.urls(entrance)].concat())
             }
             Place::Elsewhere { urls } => (stun_urls(urls), urls.clone()),
         };
@@ -121,14 +171,38 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
+    fn entrance() -> Entrance {
+        Entrance { host: "[::1]".into(), port: 443 }
+    }
+
+    /// The servers that a client of this server receives.
+    fn here(streams: StreamPorts) -> Vec<IceServer> {
+        let place = Place::Here { port: 3478, streams };
+        let directory = IceDirectory::new(place, b"secret".to_vec(), Duration::from_secs(60));
+        directory.servers(&entrance(), &session(), at(1_000))
+    }
+
     #[test]
     fn the_ice_servers_use_the_host_that_the_client_used() {
-        let directory = IceDirectory::new(Place::Here { port: 3478 }, b"secret".to_vec(), Duration::from_secs(60));
-        let servers = directory.servers("[::1]", &session(), at(1_000));
+        let servers = here(StreamPorts::Own { tcp: Some(3478), shared: Shared::Tls });
         assert_eq!(servers[0].urls, ["stun:[::1]:3478"]);
         assert_eq!(servers[0].username, None);
-        assert_eq!(servers[1].urls, ["turn:[::1]:3478?transport=udp"]);
+        let udp_tcp_tls =
+            ["turn:[::1]:3478?transport=udp", "turn:[::1]:3478?transport=tcp", "turns:[::1]:443?transport=tcp"];
+        assert_eq!(servers[1].urls, udp_tcp_tls);
         assert!(servers[1].username.as_ref().is_some_and(|name| name.starts_with("1060:")));
+    }
+
+    #[test]
+    fn a_client_receives_the_streams_that_can_reach_this_server() {
+        let streams = |streams| here(streams)[1].urls[1..].to_vec();
+        let own = |tcp, shared| streams(StreamPorts::Own { tcp, shared });
+        let [plain, shared] = ["turn:[::1]:3478?transport=tcp", "turn:[::1]:443?transport=tcp"];
+        assert_eq!(own(Some(3478), Shared::No), [plain]);
+        assert_eq!(own(Some(3478), Shared::Plain), [plain, shared]);
+        assert_eq!(own(None, Shared::SelfSigned), [shared, "turns:[::1]:443?transport=tcp"]);
+        let urls = vec!["turns:turn.lunch.example:443?transport=tcp".to_owned()];
+        assert_eq!(streams(StreamPorts::Configured(urls.clone())), urls);
     }
 
     #[test]
@@ -136,12 +210,15 @@ mod tests {
         let urls = ["turn:relay.example:3478", "turn:relay.example:3478?transport=tcp", "turns:relay.example:5349"];
         let urls: Vec<String> = urls.map(str::to_owned).to_vec();
         let place = Place::Elsewhere { urls: urls.clone() };
-        let servers =
-            IceDirectory::new(place, b"secret".to_vec(), Duration::from_secs(60)).servers("x", &session(), at(0));
+        let servers = IceDirectory::new(place, b"secret".to_vec(), Duration::from_secs(60)).servers(
+            &entrance(),
+            &session(),
+            at(0),
+        );
         assert_eq!(servers[0].urls, ["stun:relay.example:3478"]);
         assert_eq!(servers[1].urls, urls);
         let none = IceDirectory::new(Place::Nowhere, b"secret".to_vec(), Duration::ZERO);
-        assert!(none.servers("x", &session(), at(0)).is_empty());
+        assert!(none.servers(&entrance(), &session(), at(0)).is_empty());
     }
 
     #[test]

@@ -67,6 +67,9 @@ fn announce(server: &Server) -> anyhow::Result<()> {
     if let Some(turn) = server.turn_addr() {
         writeln!(out, "turn on udp {turn}")?;
     }
+    for turn in server.turn_stream_addrs() {
+        writeln!(out, "turn on tcp {turn}")?;
+    }
     out.flush()?;
     tracing::info!(listen = %server.addr(), url = server.url(), "serving");
     Ok(())

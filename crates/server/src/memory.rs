@@ -12,6 +12,7 @@ use crate::hub::COMMANDS;
 use crate::keeping::UNWRITTEN_BYTES;
 use crate::line::{WINDOW, WRITING_BYTES};
 use crate::meter::{MEMBER_SLOTS, SLOT_BYTES, SLOTS};
+use crate::turn::{STREAM_BYTES, streams_for};
 
 /// The most memory at default settings.
 const CEILING: usize = 1024 * MIB;
@@ -27,8 +28,8 @@ const PERSON_BYTES: usize = 4 * 1024;
 const PROGRAM_BYTES: usize = 40 * MIB;
 /// An allocation with all its permissions and channels (`relay` sums them up), and its socket.
 const ALLOCATION_BYTES: usize = 10 * 1024;
-/// STUN and TURN besides the allocations: sessions, meters, datagrams in flight.
-const RELAY_BYTES: usize = 7 * MIB;
+/// STUN and TURN besides the allocations: sessions, meters, datagrams in flight, frames for streams of one turn.
+const RELAY_BYTES: usize = 9 * MIB;
 
 /// One summand, in bytes.
 struct Part {
@@ -56,6 +57,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("the board on its way to the disk", UNWRITTEN_BYTES),
         part("pieces of the board that clients share", MAX_PIECES * (BOARD_PIECE_BYTES + 8 * 1024)),
         part("the relay", relay(config)),
+        part("the relay's TCP and TLS streams", relay_streams(config)),
     ]
 }
 
@@ -69,6 +71,14 @@ fn board() -> usize {
 fn relay(config: &Config) -> usize {
     match &config.turn {
         Turn::Builtin(turn) => RELAY_BYTES + turn.total * ALLOCATION_BYTES,
+        Turn::External(_) | Turn::Off => 0,
+    }
+}
+
+/// Frames of streams in both directions, and their tasks.
+fn relay_streams(config: &Config) -> usize {
+    match &config.turn {
+        Turn::Builtin(turn) => streams_for(turn.total).saturating_mul(STREAM_BYTES),
         Turn::External(_) | Turn::Off => 0,
     }
 }

@@ -9,16 +9,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::admission::{Admission, AdmissionLimits};
-use crate::config::{Config, Turn};
+use crate::config::{BuiltinTurn, Config, Tls, Turn};
 use crate::connection::Context;
 use crate::error::StartError;
 use crate::http::{Front, Interface};
 use crate::hub::{self, Command};
-use crate::ice::{IceDirectory, Place};
+use crate::ice::{IceDirectory, Place, Shared, StreamPorts};
 use crate::keeping::Keeping;
 use crate::line::Budget;
+use crate::listener::{Listeners, Serves, Service};
 use crate::meter::Slots;
-use crate::turn::Relay;
+use crate::turn::{Relay, Started};
 use crate::{check, data, listener, memory, tls};
 
 /// A running server. [`Server::stop`] sends `bye` to every client and waits; dropping it closes everything immediately.
@@ -35,6 +36,7 @@ pub struct Server {
     stopping: watch::Sender<bool>,
     listener: JoinHandle<()>,
     relay: Option<Relay>,
+    turn_streams: Vec<SocketAddr>,
 }
 
 impl Server {
@@ -55,19 +57,24 @@ impl Server {
         let socket = TcpListener::bind(config.listen).await.map_err(listening)?;
         let addr = socket.local_addr().map_err(listening)?;
         let lifetime = config.credential_lifetime;
-        let (relay, relaying, ice) = match &config.turn {
-            Turn::Off => (None, None, IceDirectory::new(Place::Nowhere, Vec::new(), lifetime)),
+        let mut sockets = vec![(socket, Serves::Everything)];
+        let (relay, relaying, turn, ice) = match &config.turn {
+            Turn::Off => (None, None, None, IceDirectory::new(Place::Nowhere, Vec::new(), lifetime)),
             Turn::External(urls) => {
                 let place = Place::Elsewhere { urls: urls.clone() };
-                (None, None, IceDirectory::new(place, secret.into_bytes(), lifetime))
+                (None, None, None, IceDirectory::new(place, secret.into_bytes(), lifetime))
             }
             Turn::Builtin(builtin) => {
-                let (relay, sessions) = Relay::start(builtin, secret)?;
-                let place = Place::Here { port: relay.addr().port() };
+                let Started { relay, sessions, streams, tcp } = Relay::start(builtin, secret, addr)?;
+                let own_port = tcp.is_some().then(|| relay.addr().port());
+                sockets.extend(turn_sockets(builtin, tcp, relay.addr()).await?);
+                let streams_at = stream_ports(&config, builtin, own_port);
+                let place = Place::Here { port: relay.addr().port(), streams: streams_at };
                 let ice = IceDirectory::new(place, relay.own_secret().to_vec(), lifetime);
-                (Some(relay), Some(sessions), ice)
+                (Some(relay), Some(sessions), Some(streams), ice)
             }
         };
+        let turn_streams = sockets[1..].iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect();
         let mut rooms = config.rooms.clone();
         rooms.shares.sessions_per_source = config.connections_per_address;
         let hub = hub::spawn(rooms, ice, relaying, Keeping::open(&config)?)?;
@@ -99,8 +106,9 @@ impl Server {
             members: config.member_secret.is_some(),
         });
         let acceptor = encryption.map(|encryption| encryption.acceptor);
-        let listener = tokio::spawn(listener::run(socket, acceptor, front, admission, stops));
-        Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay })
+        let service = Service { tls: acceptor, front, turn };
+        let listener = tokio::spawn(listener::run(Listeners::new(sockets), service, admission, stops));
+        Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay, turn_streams })
     }
 
     /// The address it listens on, with the actual port.
@@ -123,6 +131,12 @@ impl Server {
         self.relay.as_ref().map(Relay::addr)
     }
 
+    /// The addresses that accept only TURN over TCP, and over TLS if this server has a certificate. [`Server::addr`]
+    /// accepts TURN too.
+    pub fn turn_stream_addrs(&self) -> &[SocketAddr] {
+        &self.turn_streams
+    }
+
     /// Sends `bye` to every client, closes every connection and waits for them to end, for a few seconds at most.
     pub async fn stop(self) {
         let retry_after = self.config.retry_after;
@@ -136,6 +150,39 @@ impl Server {
             relay.stop().await;
         }
     }
+}
+
+/// The sockets that accept only TURN.
+async fn turn_sockets(
+    builtin: &BuiltinTurn,
+    own: Option<std::net::TcpListener>,
+    at: SocketAddr,
+) -> Result<Vec<(TcpListener, Serves)>, StartError> {
+    let failed = |address| move |source| StartError::TurnStreamListen { address, source };
+    let mut sockets = Vec::new();
+    if let Some(own) = own {
+        sockets.push((TcpListener::from_std(own).map_err(failed(at))?, Serves::Turn));
+    }
+    for address in &builtin.stream_listen {
+        sockets.push((TcpListener::bind(address).await.map_err(failed(*address))?, Serves::Turn));
+    }
+    Ok(sockets)
+}
+
+/// Where clients reach TURN over TCP and TLS.
+fn stream_ports(config: &Config, builtin: &BuiltinTurn, own_port: Option<u16>) -> StreamPorts {
+    let is_behind_proxy = config.tls == Tls::Off && config.public_url.as_ref().is_some_and(|url| url.scheme() == "wss");
+    if !builtin.stream_urls.is_empty() {
+        return StreamPorts::Configured(builtin.stream_urls.clone());
+    }
+    let shared = match &config.tls {
+        // The proxy passes on HTTP alone.
+        Tls::Off if is_behind_proxy => Shared::No,
+        Tls::Off => Shared::Plain,
+        Tls::SelfSigned => Shared::SelfSigned,
+        Tls::Files { .. } => Shared::Tls,
+    };
+    StreamPorts::Own { tcp: own_port, shared }
 }
 
 fn url(config: &Config, addr: SocketAddr, encrypted: bool) -> String {

@@ -17,8 +17,8 @@ use crate::zone::machine_zone;
 
 /// The Lunchroom server: rooms, signalling, STUN and TURN.
 ///
-/// Without any setting it serves ws:// on TCP port 7077, and STUN and TURN on UDP port 3478, on all addresses of this
-/// machine. That is enough to try it out and for a private network. To serve the Internet, give it a certificate
+/// Without any setting it serves ws:// on TCP port 7077, and STUN and TURN on UDP and TCP port 3478, on all addresses
+/// of this machine. TCP port 7077 accepts TURN too, for networks that let only one port through. That is enough to try it out and for a private network. To serve the Internet, give it a certificate
 /// (--tls-certificate, --tls-key) or put it behind a proxy that terminates TLS, and set its public address
 /// (--public-url).
 ///
@@ -80,9 +80,20 @@ pub struct Settings {
     /// Do not serve STUN and TURN, and offer clients none.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_NO_TURN")]
     pub no_turn: Option<bool>,
-    /// UDP address for STUN and TURN [default: 0.0.0.0:3478].
+    /// UDP and TCP address for STUN and TURN [default: 0.0.0.0:3478].
     #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_TURN_LISTEN")]
     pub turn_listen: Option<SocketAddr>,
+    /// Further TCP addresses for TURN alone, for example 127.0.0.1:3479 behind a proxy (repeat the flag or separate by
+    /// commas) [default: none].
+    #[arg(long, value_name = "ADDR:PORT", value_delimiter = ',', env = "LUNCHROOM_TURN_STREAM_LISTEN")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub turn_stream_listen: Option<Vec<SocketAddr>>,
+    /// URLs of this server's TURN over TCP and TLS that clients receive, if a proxy or firewall is in front of it: for
+    /// example turns:turn.lunch.example:443?transport=tcp (repeat the flag or separate by commas) [default: the TCP
+    /// ports of this server itself].
+    #[arg(long, value_name = "URL", value_delimiter = ',', env = "LUNCHROOM_TURN_STREAM_URL")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub turn_stream_url: Option<Vec<String>>,
     /// Offer clients these TURN servers instead, for example turn:relay.example:3478 (repeat the flag or separate by
     /// commas). They must share --turn-secret (coturn: use-auth-secret and static-auth-secret).
     #[arg(long, value_name = "URL", value_delimiter = ',', env = "LUNCHROOM_TURN_EXTERNAL")]
@@ -233,6 +244,8 @@ impl Settings {
             data_dir: self.data_dir.or(below.data_dir),
             no_turn: self.no_turn.or(below.no_turn),
             turn_listen: self.turn_listen.or(below.turn_listen),
+            turn_stream_listen: self.turn_stream_listen.or(below.turn_stream_listen),
+            turn_stream_url: self.turn_stream_url.or(below.turn_stream_url),
             turn_external: self.turn_external.or(below.turn_external),
             turn_secret: self.turn_secret.or(below.turn_secret),
             turn_credential_hours: self.turn_credential_hours.or(below.turn_credential_hours),
@@ -321,8 +334,9 @@ impl Settings {
             Some(_) if off => {
                 Err(StartError::Config("no-turn and turn-external contradict each other: choose one".into()))
             }
-            Some(_) if self.turn_listen.is_some() => {
-                Err(StartError::Config("turn-listen and turn-external contradict each other: choose one".into()))
+            Some(_) if self.turn_listen.is_some() || self.turn_stream_listen.is_some() => {
+                let text = "turn-listen or turn-stream-listen, and turn-external, contradict each other: choose one";
+                Err(StartError::Config(text.into()))
             }
             Some(urls) => Ok(Turn::External(urls.clone())),
             None if off => Ok(Turn::Off),
@@ -334,6 +348,8 @@ impl Settings {
         let default = BuiltinTurn::default();
         BuiltinTurn {
             listen: self.turn_listen.unwrap_or(default.listen),
+            stream_listen: self.turn_stream_listen.clone().unwrap_or_default(),
+            stream_urls: self.turn_stream_url.clone().unwrap_or_default(),
             external: self.turn_external_address.clone().unwrap_or_default(),
             ports: self.turn_ports.clone().map_or(default.ports, |ports| ports.0),
             allow_lan: self.turn_allow_lan.unwrap_or(false),
@@ -431,12 +447,13 @@ mod tests {
 
     #[test]
     fn contradictory_settings_are_refused() {
-        let contradictions: [&[&str]; 5] = [
+        let contradictions: [&[&str]; 6] = [
             &["--tls-certificate", "a"],
             &["--tls-key", "a"],
             &["--tls-certificate", "a", "--tls-key", "b", "--tls-self-signed"],
             &["--no-turn", "--turn-external", "turn:x"],
             &["--turn-listen", "0.0.0.0:1", "--turn-external", "turn:x"],
+            &["--turn-stream-listen", "0.0.0.0:1", "--turn-external", "turn:x"],
         ];
         for flags in contradictions {
             assert!(parse(flags).into_config().is_err(), "{flags:?}");

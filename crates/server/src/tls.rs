@@ -43,8 +43,9 @@ pub(crate) fn encryption(config: &Config) -> Result<Option<Encryption>, StartErr
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| bad(&path, format!("certificate and key do not match: {error}")))?;
-    // Offer HTTP/1.1 only, because WebSockets upgrade from it. A proxy or browser might otherwise choose HTTP/2.
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // HTTP/1.1 only, because WebSockets upgrade from it. A proxy or browser might otherwise choose HTTP/2. TURN clients
+    // may name their protocol too (RFC 7443).
+    tls.alpn_protocols = vec![b"http/1.1".to_vec(), b"stun.turn".to_vec()];
     Ok(Some(Encryption { acceptor: TlsAcceptor::from(Arc::new(tls)), fingerprint }))
 }
 

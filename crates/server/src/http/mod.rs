@@ -27,7 +27,7 @@ use url::Url;
 use crate::admission::Ticket;
 use crate::connection::{self, Context, stopped};
 use crate::hub::ConnectionId;
-use crate::ice::host_for;
+use crate::ice::{Entrance, host_for};
 use answer::{Body, method_not_allowed, plain};
 
 pub(crate) use interface::Interface;
@@ -136,14 +136,14 @@ fn upgrade(
         Ok(response) => response,
         Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("{error}\n")),
     };
-    let host = host(&request, front, reached);
+    let entrance = entrance(&request, front, reached);
     let id = ConnectionId(front.next_connection.fetch_add(1, Ordering::Relaxed));
     let context = front.context.clone();
     let ticket = Arc::clone(ticket);
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         match upgraded.await {
-            Ok(io) => connection::serve(TokioIo::new(io), id, host, &ticket, context).await,
+            Ok(io) => connection::serve(TokioIo::new(io), id, entrance, &ticket, context).await,
             Err(error) => tracing::debug!(%error, "upgrade failed"),
         }
         drop(ticket);
@@ -162,6 +162,18 @@ fn asked_host(request: &Request<Incoming>) -> Option<&str> {
 fn host(request: &Request<Incoming>, front: &Front, reached: Reached) -> String {
     let public = front.public_url.as_ref().and_then(|url| url.host_str());
     host_for(public, asked_host(request), reached.local)
+}
+
+/// How this client reaches the server.
+fn entrance(request: &Request<Incoming>, front: &Front, reached: Reached) -> Entrance {
+    let asked = asked_host(request).and_then(|asked| asked.parse::<hyper::http::uri::Authority>().ok());
+    let port = match (&front.public_url, asked) {
+        (Some(url), _) => url.port_or_known_default(),
+        // Without a port it is the scheme's default port, whatever port we listen on behind a firewall.
+        (None, Some(authority)) => Some(authority.port_u16().unwrap_or(if reached.encrypted { 443 } else { 80 })),
+        (None, None) => None,
+    };
+    Entrance { host: host(request, front, reached), port: port.unwrap_or(reached.local.port()) }
 }
 
 /// The WebSocket URL by which this client can reach the server again.

@@ -1,7 +1,8 @@
 //! The thread that owns all sockets of the relay.
 //!
 //! It polls all sockets, reads them in batches, passes each datagram to [`relay::Relay`], and sends the results at the
-//! end of each turn. A socket with more to read waits until every other socket has been read.
+//! end of each turn. A socket with more to read waits until every other socket has been read. The frames of TCP and TLS
+//! streams arrive through a queue.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -18,14 +19,18 @@ use relay::{Action, Client, NotOpened, Now, Open, PortId, Relay, Transport};
 
 use super::addresses::{self, RelayAddresses};
 use super::outbox::{By, Outbox};
+use super::outlets::Outlets;
 use super::port::{Batch, Port, bind_relayed};
 use super::sessions::{RelayAccess, Update};
+use super::stream::{Message, StreamId};
 
 pub(super) const WAKER: Token = Token(0);
 pub(super) const LISTENER: Token = Token(1);
 const FIRST_PORT: usize = 2;
 /// Most sockets reported by one poll. The next poll reports the others.
 pub(super) const EVENTS: usize = 256;
+/// Most messages of streams in one turn. The next turn takes the others.
+const MESSAGES: usize = 256;
 /// How often this machine's addresses are read again.
 const READ_ADDRESSES_EVERY: Duration = Duration::from_secs(10);
 /// Socket buffer for what a relayed port receives while the thread is busy: 0.1 s of ten good video streams.
@@ -39,6 +44,10 @@ pub(super) struct Service {
     pub(super) listener: Port,
     pub(super) relay: Relay,
     pub(super) updates: Receiver<Update>,
+    pub(super) streams: Receiver<Message>,
+    /// Whether there may be messages of streams. Set by them.
+    pub(super) streams_woken: Arc<AtomicBool>,
+    pub(super) outlets: Outlets,
     pub(super) stopping: Arc<AtomicBool>,
     pub(super) addresses: RelayAddresses,
     pub(super) range: RangeInclusive<u16>,
@@ -82,8 +91,10 @@ impl Service {
             self.take_updates();
             events.iter().for_each(|event| self.queue(event.token()));
             self.turn(&mut batch, &mut out);
+            self.take_messages(&mut out);
             self.flush();
             self.look_at_the_clock();
+            self.close_streams();
         }
     }
 
@@ -109,31 +120,73 @@ impl Service {
             if from.port() != 0 {
                 // A panic in the parsing library must cost this datagram only, not the relay.
                 let handled = std::panic::catch_unwind(AssertUnwindSafe(|| match port_id(token) {
-                    None => self.receive_from_client(now, from, to, datagram, out),
+                    None => {
+                        let client = self.udp_client(from, to);
+                        self.receive_from_client(now, &client, datagram, out);
+                    }
                     Some(port) => self.receive_from_peer(now, port, from, datagram, out),
                 }));
                 if handled.is_err() {
                     tracing::error!("a datagram made the relay panic");
                 }
             }
-            if self.sockets.outbox.is_full() {
-                self.flush();
-            }
+            self.flush_if_full();
         }
     }
 
-    fn receive_from_client(
-        &mut self,
-        now: Now,
-        from: SocketAddr,
-        to: Option<IpAddr>,
-        datagram: &[u8],
-        out: &mut Vec<u8>,
-    ) {
-        let listens = self.listener.addr();
-        let local = SocketAddr::new(to.unwrap_or(listens.ip()), listens.port());
-        let client = Client { transport: Transport::Udp, remote: from, local };
-        match self.relay.handle(now, &client, datagram, out) {
+    /// Handles messages of streams, as many as fit a turn.
+    fn take_messages(&mut self, out: &mut Vec<u8>) {
+        // Before the messages are read: a stream that adds one later wakes the thread once more.
+        self.streams_woken.store(false, Ordering::SeqCst);
+        let now = now();
+        for _ in 0..MESSAGES {
+            match self.streams.try_recv() {
+                Ok(Message::Opened(id, outlet)) => {
+                    let client = outlet.client;
+                    if let Some(before) = self.outlets.open(id, *outlet) {
+                        self.relay.stream_closed(now.instant, &before.client);
+                    }
+                    self.relay.stream_opened(now.instant, &client);
+                }
+                Ok(Message::Frames(id, frames)) => self.frames(now, id, &frames, out),
+                Ok(Message::Closed(id)) => {
+                    if let Some(outlet) = self.outlets.close(id) {
+                        self.relay.stream_closed(now.instant, &outlet.client);
+                    }
+                }
+                Err(_) => return,
+            }
+            self.close_ports();
+        }
+        // There may be more, and nobody else would wake the thread.
+        self.streams_woken.store(true, Ordering::SeqCst);
+    }
+
+    fn frames(&mut self, now: Now, id: StreamId, frames: &[u8], out: &mut Vec<u8>) {
+        let Some(client) = self.outlets.get_mut(id).map(|outlet| outlet.client) else { return };
+        for frame in relay::stream::frames(frames) {
+            let handled = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                self.receive_from_client(now, &client, frame, out);
+            }));
+            if handled.is_err() {
+                tracing::error!("a frame made the relay panic");
+            }
+            self.flush_if_full();
+        }
+        let is_of_member = self.relay.is_of_member(&client);
+        let Some(outlet) = self.outlets.get_mut(id) else { return };
+        // With an allocation, the relay's own limits apply, and the stream no longer counts against its source.
+        if let Some(is_member) = is_of_member
+            && let Some(ticket) = outlet.ticket.take()
+            && is_member
+        {
+            ticket.prove_member();
+        }
+        outlet.credit.add_permits(1);
+    }
+
+    fn receive_from_client(&mut self, now: Now, client: &Client, datagram: &[u8], out: &mut Vec<u8>) {
+        match self.relay.handle(now, client, datagram, out) {
             Action::Drop => {}
             Action::Client(client) => self.send_to_client(&client, out),
             Action::Peer { port, peer, data } => {
@@ -162,9 +215,14 @@ impl Service {
                 let (to, from) = (self.native(client.remote), self.source(client.local.ip()));
                 self.sockets.outbox.push(By::Listener(from), to, bytes, self.listener.segments());
             }
-            // Unreachable: the relay does not listen for streams.
-            Transport::Tcp | Transport::Tls => {}
+            Transport::Tcp | Transport::Tls => self.outlets.push(client, bytes),
         }
+    }
+
+    fn udp_client(&self, remote: SocketAddr, to: Option<IpAddr>) -> Client {
+        let listens = self.listener.addr();
+        let local = SocketAddr::new(to.unwrap_or(listens.ip()), listens.port());
+        Client { transport: Transport::Udp, remote, local }
     }
 
     /// The source address for an answer: the one that the request was sent to, if the system could choose another.
@@ -221,7 +279,26 @@ impl Service {
         }
     }
 
+    /// Closes the streams that the relay gives up.
+    fn close_streams(&mut self) {
+        while let Some(client) = self.relay.poll_closed_stream() {
+            if let Some(id) = self.outlets.of(&client) {
+                self.outlets.close(id);
+            }
+            // Its last frame may have made an allocation since.
+            self.relay.stream_closed(Instant::now(), &client);
+            self.close_ports();
+        }
+    }
+
+    fn flush_if_full(&mut self) {
+        if self.sockets.outbox.is_full() || self.outlets.is_full() {
+            self.flush();
+        }
+    }
+
     fn flush(&mut self) {
+        self.outlets.flush();
         let Service { listener, sockets: Sockets { ports, outbox, .. }, .. } = self;
         for call in outbox.take() {
             let (port, from) = match call.by {
@@ -274,7 +351,7 @@ impl Service {
 
     /// Time until the next timer, or zero if sockets are ready.
     fn patience(&self) -> Duration {
-        if !self.sockets.ready.is_empty() {
+        if !self.sockets.ready.is_empty() || self.streams_woken.load(Ordering::SeqCst) {
             return Duration::ZERO;
         }
         let read = self.sockets.own_read + READ_ADDRESSES_EVERY;

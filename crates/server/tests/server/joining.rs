@@ -143,7 +143,8 @@ async fn welcome_announces_stun_and_turn_at_the_host_of_the_client() {
     raw.hello().await;
     let welcome = raw.welcome().await;
     assert_eq!(welcome.ice_servers[0].urls, [format!("stun:127.0.0.1:{port}")]);
-    assert_eq!(welcome.ice_servers[1].urls, [format!("turn:127.0.0.1:{port}?transport=udp")]);
+    let turn = |port, transport| format!("turn:127.0.0.1:{port}?transport={transport}");
+    assert_eq!(welcome.ice_servers[1].urls, [turn(port, "udp"), turn(port, "tcp"), turn(server.addr().port(), "tcp")]);
     let username = welcome.ice_servers[1].username.clone().expect("credentials");
     assert!(username.ends_with(&format!(":{}", welcome.session.0)));
 
@@ -151,7 +152,12 @@ async fn welcome_announces_stun_and_turn_at_the_host_of_the_client() {
     let server = start(Config { public_url: url, ..config_with_turn() }).await;
     let mut raw = Raw::connect(server.addr(), 1).await;
     raw.hello().await;
-    assert!(raw.welcome().await.ice_servers[0].urls[0].starts_with("stun:lunch.example:"));
+    let servers = raw.welcome().await.ice_servers;
+    assert!(servers[0].urls[0].starts_with("stun:lunch.example:"));
+    // The proxy that terminates TLS passes on WebSockets, not TURN.
+    let transports = servers[1].urls.iter().map(|url| url.rsplit_once(':').expect("a port").1.split_once('?'));
+    let transports: Vec<_> = transports.map(|port| port.expect("a transport").1).collect();
+    assert_eq!(transports, ["transport=udp", "transport=tcp"]);
 }
 
 #[tokio::test]

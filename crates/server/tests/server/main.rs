@@ -11,6 +11,8 @@ mod program;
 mod refusals;
 mod resuming;
 mod stopping;
+mod streams;
+mod stun;
 mod tls;
 mod turn;
 

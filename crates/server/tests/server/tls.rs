@@ -1,5 +1,6 @@
 //! Encrypted connections.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -64,7 +65,11 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-async fn connect(server: &Server, fingerprint: [u8; 32]) -> std::io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn connect(server: &Server, fingerprint: [u8; 32]) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_to(server.addr(), fingerprint).await
+}
+
+pub(crate) async fn connect_to(addr: SocketAddr, fingerprint: [u8; 32]) -> std::io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -72,7 +77,7 @@ async fn connect(server: &Server, fingerprint: [u8; 32]) -> std::io::Result<TlsS
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Pinned { fingerprint, provider }))
         .with_no_client_auth();
-    let stream = TcpStream::connect(server.addr()).await?;
+    let stream = TcpStream::connect(addr).await?;
     let name = ServerName::try_from("localhost").expect("a name");
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }

@@ -4,30 +4,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmac::{Hmac, Mac as _};
 use server::{BuiltinTurn, Config, Server, Turn};
-use sha1::Sha1;
 use signaling::message::{ClientMessage, IceServer, ServerMessage};
 use tokio::net::UdpSocket;
 use tokio::process::Command;
 use tokio::time::timeout;
-use turn::auth::generate_auth_key;
 use turn::client::{Client, ClientConfig};
 use webrtc_util::Conn;
 
 use crate::client::{PATIENCE, Raw};
+use crate::stun::{CHANNEL_NUMBER, NONCE, Requests, UDP, XOR_PEER_ADDRESS, attribute, error_code, xor};
 use crate::{config, loopback, start};
 
 /// Time within which a datagram on loopback would have arrived.
 const LONG_ENOUGH: Duration = Duration::from_millis(200);
 
-fn relay(change: impl FnOnce(BuiltinTurn) -> BuiltinTurn) -> Config {
+pub(crate) fn relay(change: impl FnOnce(BuiltinTurn) -> BuiltinTurn) -> Config {
     let turn = BuiltinTurn { listen: loopback(), allow_loopback: true, ..BuiltinTurn::default() };
     Config { turn: Turn::Builtin(change(turn)), ..config() }
 }
 
 /// Credentials of a client that stays connected: they are valid while its session lives.
-async fn credentials(server: &Server, seed: u8) -> IceServer {
+pub(crate) async fn credentials(server: &Server, seed: u8) -> IceServer {
     let mut raw = Raw::connect(server.addr(), seed).await;
     raw.hello().await;
     let credentials = raw.welcome().await.ice_servers.remove(1);
@@ -181,29 +179,19 @@ async fn relayed_addresses_use_the_external_address() {
 struct Hand {
     socket: UdpSocket,
     turn: SocketAddr,
-    username: String,
-    key: Vec<u8>,
-    nonce: Vec<u8>,
-    transactions: u8,
+    requests: Requests,
 }
-
-const XOR_PEER_ADDRESS: u16 = 0x0012;
-const DATA: u16 = 0x0013;
-const CHANNEL_NUMBER: u16 = 0x000c;
-const UDP: (u16, &[u8]) = (0x0019, &[17, 0, 0, 0]);
 
 impl Hand {
     /// A client with an allocation.
     async fn new(server: &Server) -> Hand {
-        let credentials = credentials(server, 1).await;
-        let username = credentials.username.expect("a user name");
-        let key = generate_auth_key(&username, "lunchroom", &credentials.credential.expect("a password"));
+        let requests = Requests::new(credentials(server, 1).await);
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         let turn = server.turn_addr().expect("serves TURN");
-        let mut hand = Hand { socket, turn, username, key, nonce: Vec::new(), transactions: 0 };
+        let mut hand = Hand { socket, turn, requests };
         let refused = hand.ask(0x0003, &[UDP], false).await;
         assert_eq!(error_code(&refused), Some(401));
-        hand.nonce = attribute(&refused, 0x0015).expect("a nonce");
+        hand.requests.nonce = attribute(&refused, NONCE).expect("a nonce");
         assert_eq!(hand.request(0x0003, &[UDP]).await[..2], [0x01, 0x03]);
         hand
     }
@@ -213,7 +201,7 @@ impl Hand {
     }
 
     async fn ask(&mut self, kind: u16, attributes: &[(u16, &[u8])], signed: bool) -> Vec<u8> {
-        let message = self.message(kind, attributes, signed);
+        let message = self.requests.message(kind, attributes, signed);
         self.socket.send_to(&message, self.turn).await.expect("sent");
         let (answer, _) = receive(&self.socket).await.expect("an answer");
         assert_eq!(answer[8..20], message[8..20], "the answer to this request");
@@ -221,67 +209,12 @@ impl Hand {
     }
 
     async fn indicate(&mut self, peer: SocketAddr, data: &[u8]) {
-        let message = self.message(0x0016, &[(XOR_PEER_ADDRESS, &xor(peer)), (DATA, data)], false);
+        let message = self.requests.indication(peer, data);
         self.socket.send_to(&message, self.turn).await.expect("sent");
     }
-
-    fn message(&mut self, kind: u16, attributes: &[(u16, &[u8])], signed: bool) -> Vec<u8> {
-        self.transactions += 1;
-        let mut out = kind.to_be_bytes().to_vec();
-        out.extend([0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, self.transactions]);
-        attributes.iter().for_each(|(kind, value)| add(&mut out, *kind, value));
-        if signed {
-            add(&mut out, 0x0006, self.username.as_bytes());
-            add(&mut out, 0x0014, b"lunchroom");
-            add(&mut out, 0x0015, &self.nonce);
-            // The length includes the integrity attribute that follows (RFC 8489 section 14.5).
-            set_length(&mut out, 24);
-            let mut mac = Hmac::<Sha1>::new_from_slice(&self.key).expect("any length");
-            mac.update(&out);
-            let integrity = mac.finalize().into_bytes();
-            add(&mut out, 0x0008, &integrity);
-        }
-        set_length(&mut out, 0);
-        out
-    }
 }
 
-fn add(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    out.extend(kind.to_be_bytes());
-    out.extend((value.len() as u16).to_be_bytes());
-    out.extend(value);
-    out.resize(out.len().next_multiple_of(4), 0);
-}
-
-fn set_length(out: &mut [u8], more: usize) {
-    let length = (out.len() - 20 + more) as u16;
-    out[2..4].copy_from_slice(&length.to_be_bytes());
-}
-
-fn xor(addr: SocketAddr) -> Vec<u8> {
-    let std::net::IpAddr::V4(ip) = addr.ip() else { panic!("IPv4 only") };
-    let port = (addr.port() ^ 0x2112).to_be_bytes();
-    let ip = (ip.to_bits() ^ 0x2112_a442).to_be_bytes();
-    [&[0, 1], &port[..], &ip[..]].concat()
-}
-
-fn attribute(message: &[u8], wanted: u16) -> Option<Vec<u8>> {
-    let mut rest = &message[20..];
-    while rest.len() >= 4 {
-        let (kind, length) = (u16::from_be_bytes([rest[0], rest[1]]), usize::from(rest[3]) | usize::from(rest[2]) << 8);
-        if kind == wanted {
-            return Some(rest[4..4 + length].to_vec());
-        }
-        rest = &rest[4 + length.next_multiple_of(4)..];
-    }
-    None
-}
-
-fn error_code(message: &[u8]) -> Option<u16> {
-    attribute(message, 0x0009).map(|value| u16::from(value[2]) * 100 + u16::from(value[3]))
-}
-
-async fn peer() -> (UdpSocket, SocketAddr) {
+pub(crate) async fn peer() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let addr = socket.local_addr().expect("an address");
     (socket, addr)
@@ -308,7 +241,7 @@ async fn one_request_permits_every_listed_peer() {
 async fn a_request_with_a_wrong_integrity_permits_nobody() {
     let server = start(relay(|turn| turn)).await;
     let mut hand = Hand::new(&server).await;
-    hand.key = b"guess".to_vec();
+    hand.requests.key = b"guess".to_vec();
     let two = UdpSocket::bind("127.0.0.2:0").await.expect("a socket");
     let two_addr = two.local_addr().expect("an address");
     let (xor_one, xor_two) = (xor(peer().await.1), xor(two_addr));
@@ -347,7 +280,7 @@ async fn a_flood_of_requests_is_dropped_and_data_still_flows() {
     let xor_peer = xor(addr);
     let mut answered = 0;
     for _ in 0..150 {
-        let message = hand.message(0x0008, &[(XOR_PEER_ADDRESS, &xor_peer)], true);
+        let message = hand.requests.message(0x0008, &[(XOR_PEER_ADDRESS, &xor_peer)], true);
         hand.socket.send_to(&message, hand.turn).await.expect("sent");
         let mut buffer = [0; 500];
         let answer = timeout(Duration::from_millis(5), hand.socket.recv_from(&mut buffer)).await;
@@ -447,28 +380,57 @@ async fn a_guest_may_relay_only_while_seated() {
 async fn another_username_cannot_use_an_allocation() {
     let server = start(relay(|turn| turn)).await;
     let mut ada = Hand::new(&server).await;
-    let mallory = credentials(&server, 2).await;
-    let (name, key) = (ada.username.clone(), ada.key.clone());
-    ada.username = mallory.username.expect("a user name");
-    ada.key = generate_auth_key(&ada.username, "lunchroom", &mallory.credential.expect("a password"));
+    let mallory = Requests::new(credentials(&server, 2).await);
+    let (name, key) = (ada.requests.username.clone(), ada.requests.key.clone());
+    (ada.requests.username, ada.requests.key) = (mallory.username, mallory.key);
     let nothing: (u16, &[u8]) = (0x000d, &[0; 4]);
     assert_eq!(error_code(&ada.request(0x0004, &[nothing]).await), Some(441));
-    (ada.username, ada.key) = (name, key);
+    (ada.requests.username, ada.requests.key) = (name, key);
     assert_eq!(ada.request(0x0004, &[]).await[..2], [0x01, 0x04]);
+}
+
+/// Whether coturn's own client is installed.
+pub(crate) fn has_coturns_client() -> bool {
+    let is_missing = |[tool, help]: &[&str; 2]| std::process::Command::new(tool).arg(help).output().is_err();
+    if [["turnutils_uclient", "-h"], ["turnutils_peer", "-h"]].iter().any(is_missing) {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "turnutils_uclient is missing");
+        println!("SKIPPED: turnutils_uclient (coturn) is not installed");
+        return false;
+    }
+    true
+}
+
+/// Runs coturn's own client against a server with the shared secret "shared". Returns what it printed.
+pub(crate) async fn run_coturns_client(port: u16, arguments: &[&str]) -> String {
+    let uclient = Command::new("turnutils_uclient")
+        .args(["-u", "somebody", "-W", "shared", "-n", "20", "-m", "2", "-p", &port.to_string()])
+        .args(arguments)
+        .arg("127.0.0.1")
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(PATIENCE * 3, uclient).await.expect("in time").expect("runs");
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Whether coturn's client has received all of its data.
+pub(crate) fn has_lost_nothing(printed: &str) -> bool {
+    printed.contains("Total lost packets 0 (0.000000%)") && has_received(printed)
+}
+
+/// Whether coturn's client has received data.
+pub(crate) fn has_received(printed: &str) -> bool {
+    let total = printed.rsplit("tot_recv_msgs=").next().unwrap_or_default();
+    total.starts_with(|first: char| first.is_ascii_digit() && first != '0')
 }
 
 /// coturn's own client: data by channels and by indications, to itself and to a peer. It requests pairs of ports.
 #[tokio::test]
 async fn the_coturn_client_works_with_this_relay() {
-    if [["turnutils_uclient", "-h"], ["turnutils_peer", "-h"]]
-        .iter()
-        .any(|[tool, help]| std::process::Command::new(tool).arg(help).output().is_err())
-    {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "turnutils_uclient is missing");
-        return println!("SKIPPED: turnutils_uclient (coturn) is not installed");
+    if !has_coturns_client() {
+        return;
     }
     let server = start(Config { secret: Some("shared".into()), ..relay(|turn| turn) }).await;
-    let turn = server.turn_addr().expect("serves TURN").port().to_string();
+    let turn = server.turn_addr().expect("serves TURN").port();
     let (_probe, addr) = peer().await;
     drop(_probe);
     let echo = addr.port().to_string();
@@ -483,15 +445,7 @@ async fn the_coturn_client_works_with_this_relay() {
     for way in
         [vec!["-y"], vec!["-y", "-s"], to_peer.to_vec(), [&to_peer[..], &["-s"]].concat(), vec!["-y", "-c", "-g"]]
     {
-        let uclient = Command::new("turnutils_uclient")
-            .args(["-u", "somebody", "-W", "shared", "-n", "20", "-m", "2", "-p", &turn])
-            .args(&way)
-            .arg("127.0.0.1")
-            .kill_on_drop(true)
-            .output();
-        let output = timeout(PATIENCE * 3, uclient).await.expect("in time").expect("runs");
-        let log = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(log.contains("Total lost packets 0 (0.000000%)"), "{way:?}\n{log}");
-        assert!(!log.contains("tot_recv_msgs=0\n"), "{way:?}\n{log}");
+        let printed = run_coturns_client(turn, &way).await;
+        assert!(has_lost_nothing(&printed), "{way:?}\n{printed}");
     }
 }
