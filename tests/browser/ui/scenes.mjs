@@ -69,7 +69,7 @@ export const scenes = {
   'first-run': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null } } },
   'first-run-by-link': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null }, link: { room: 'friday-soup', server: 'wss://other.example', known: false, fingerprint: null, invite: null } } },
   board: { state: { ...base(), board: board(usualTables(), usualPeople()) } },
-  'board-withReminder': { state: withReminder() },
+  'board-reminded': { state: withReminder() },
   'board-empty': { state: { ...base(), board: board([], usualPeople().slice(0, 3)) } },
   'board-empty-alone': { state: { ...base(), board: board([], []) } },
   'board-waiting': { state: { ...base(), board: board(usualTables().slice(0, 3), usualPeople(), { waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] } }) } },
