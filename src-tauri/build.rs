@@ -9,6 +9,8 @@ fn main() {
         "set_camera",
         "send_chat",
         "drop_line",
+        "compare",
+        "mark_compared",
         "preview",
         "select_devices",
         "refresh_devices",

@@ -8,6 +8,7 @@ use crate::folders::Folders;
 use crate::frames::Fallback;
 use crate::state::{AppUpdate, Choice, CommandError, Join, Media, Settings, Stats, Tile};
 use crate::{figures, logging, show};
+use engine::signaling::comparison;
 use engine::signaling::message::MediaState;
 use engine::{Command, Engine};
 use std::sync::Arc;
@@ -71,6 +72,24 @@ pub(crate) async fn send_chat(engine: TheEngine<'_>, text: String) -> Answer {
 #[tauri::command]
 pub(crate) async fn drop_line(engine: TheEngine<'_>, number: u64) -> Answer {
     command(&engine, Command::DropLine(number)).await
+}
+
+/// The numbers of the code by which two people compare their keys.
+#[tauri::command]
+pub(crate) async fn compare(
+    desk: TheDesk<'_>,
+    id: String,
+    key: String,
+) -> Result<[u8; comparison::NUMBERS], CommandError> {
+    let (own, other) = desk.keys(&id, &key)?;
+    // It takes about a quarter of a second.
+    let code = tokio::task::spawn_blocking(move || comparison::code(own, other)).await;
+    code.map_err(|error| CommandError { code: "internal".into(), message: error.to_string() })
+}
+
+#[tauri::command]
+pub(crate) async fn mark_compared(desk: TheDesk<'_>, id: String, key: String) -> Answer {
+    desk.ask(|answer| Ask::MarkCompared(id, key, answer)).await
 }
 
 #[tauri::command]

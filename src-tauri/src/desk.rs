@@ -12,11 +12,11 @@ use crate::host::Hosted;
 use crate::settings::SettingsFile;
 use crate::show;
 use crate::state::{
-    AppState, AppUpdate, CallState, Choice, CommandError, FrameAccess, Join, KnownServer, Noise, PendingLink, Problem,
-    Reminder, Settings, You,
+    AppState, AppUpdate, CallState, Choice, CommandError, FrameAccess, Join, KnownPerson, KnownServer, Noise,
+    Participant, PendingLink, Problem, Reminder, SessionState, Settings, You,
 };
 use converted::Converted;
-use engine::signaling::identity::DeviceKey;
+use engine::signaling::identity::{DeviceKey, PublicKey};
 use engine::signaling::link::Link;
 use engine::signaling::message::MediaState;
 use engine::{
@@ -44,6 +44,8 @@ pub(crate) enum Ask {
     Save(Box<Settings>, oneshot::Sender<Answer>),
     Select(Choice, oneshot::Sender<Answer>),
     OpenLink(String, oneshot::Sender<Answer>),
+    /// The person has compared keys with the participant of this id, who has this key.
+    MarkCompared(String, String, oneshot::Sender<Answer>),
     DismissLink,
     DismissNotice,
     /// Dismisses the reminders up to this number.
@@ -75,6 +77,14 @@ impl DeskHandle {
         let (answer, answered) = oneshot::channel();
         self.tell(ask(answer)).await;
         answered.await.unwrap_or_else(|_| Err(fault("stopped", "The app is exiting.")))
+    }
+
+    /// Our key at the present server, and that of a participant.
+    pub(crate) fn keys(&self, id: &str, key: &str) -> Result<(PublicKey, PublicKey), CommandError> {
+        let shown = self.shown.borrow();
+        let key = &participant(&shown, id, key)?.key;
+        let keys = PublicKey::parse(&shown.you.key).zip(PublicKey::parse(key));
+        keys.ok_or_else(|| fault("statement_missing", "The participant has no valid key."))
     }
 }
 
@@ -192,6 +202,7 @@ impl Desk {
             Ask::Save(settings, answer) => reply(answer, self.save(*settings).await),
             Ask::Select(choice, answer) => reply(answer, self.select(choice).await),
             Ask::OpenLink(text, answer) => reply(answer, self.open_link(&text)),
+            Ask::MarkCompared(id, key, answer) => reply(answer, self.mark_compared(&id, &key)),
             Ask::DismissLink => self.link = None,
             Ask::DismissNotice => {
                 self.problems.clear();
@@ -267,6 +278,18 @@ impl Desk {
             let _ = self.keep(settings); // reported as a problem
         }
         self.engine.command(Command::SelectDevices(devices(choice))).await.map_err(show::stopped)
+    }
+
+    /// Remembers the key of a participant as one that the person has compared.
+    fn mark_compared(&mut self, id: &str, key: &str) -> Answer {
+        let shown = self.shown.borrow().clone();
+        let Participant { key, name, .. } = participant(&shown, id, key)?.clone();
+        let (SessionState::Open { server } | SessionState::Connecting { server, .. }) = shown.session else {
+            return Err(gone());
+        };
+        let mut settings = self.settings.get().clone();
+        settings.know(KnownPerson { server, key, name });
+        self.keep(settings)
     }
 
     fn open_link(&mut self, text: &str) -> Answer {
@@ -448,6 +471,15 @@ fn known(url: &str, fingerprint: Option<String>) -> KnownServer {
 
 fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
     let _ = to.send(answer); // the window may have been reloaded
+}
+
+/// The participant with this id. A server could give the id to another key meanwhile, so the key is part of the question.
+fn participant<'a>(shown: &'a AppState, id: &str, key: &str) -> Result<&'a Participant, CommandError> {
+    shown.call.participants.iter().find(|one| one.id == id && one.key == key).ok_or_else(gone)
+}
+
+fn gone() -> CommandError {
+    fault("no_such_participant", "The participant has left.")
 }
 
 fn fault(code: &str, message: &str) -> CommandError {

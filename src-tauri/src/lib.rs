@@ -99,6 +99,8 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
             commands::set_camera,
             commands::send_chat,
             commands::drop_line,
+            commands::compare,
+            commands::mark_compared,
             commands::preview,
             commands::select_devices,
             commands::refresh_devices,

@@ -106,6 +106,7 @@ mod tests {
             key: String::new(),
             media: Media::default(),
             link: Link::Connected,
+            distrust: None,
             connected: true,
         };
         let line = |(n, (from, text)): (usize, &(&str, &str))| {

@@ -125,6 +125,7 @@ fn participant(who: &engine::ParticipantView) -> Participant {
             engine::LinkState::Connected => Link::Connected,
             engine::LinkState::Interrupted { .. } => Link::Mending,
         },
+        distrust: who.distrust.map(|error| error.code().into()),
         connected: who.connected,
     }
 }

@@ -163,7 +163,7 @@ impl Ours {
 
     async fn take(&mut self, kind: DescriptionKind, sdp: &Value) {
         let sdp = sdp.as_str().expect("a description");
-        self.peer.remote_description(kind, sdp).await.unwrap_or_else(|error| panic!("{error}: {sdp}"));
+        self.peer.remote_description(kind, sdp, None).await.unwrap_or_else(|error| panic!("{error}: {sdp}"));
     }
 
     /// Forwards our new messages.

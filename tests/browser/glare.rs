@@ -148,8 +148,8 @@ impl Ours {
     async fn handle(&self, message: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let outcome = match message["type"].as_str() {
-            Some("offer") => self.peer.remote_description(DescriptionKind::Offer, &text(&message["sdp"])).await,
-            Some("answer") => self.peer.remote_description(DescriptionKind::Answer, &text(&message["sdp"])).await,
+            Some("offer") => self.peer.remote_description(DescriptionKind::Offer, &text(&message["sdp"]), None).await,
+            Some("answer") => self.peer.remote_description(DescriptionKind::Answer, &text(&message["sdp"]), None).await,
             Some("candidate") => {
                 self.peer.remote_candidate(&text(&message["candidate"]["candidate"]), None, None).await
             }

@@ -3,6 +3,9 @@
 
 import { BoardFold } from '../shared/board-fold.js';
 import { Call } from '../shared/call.js';
+import { comparisonCode } from '../shared/comparison.js';
+import { comparisonCode } from '../shared/comparison.js';
+import { withKnown } from '../shared/known.js';
 import { Session } from '../shared/protocol.js';
 import { DisplayedSizes } from '../shared/displayed-sizes.js';
 import { t } from '../shared/strings.js';
@@ -155,6 +158,8 @@ export class GuestBackend {
       case 'save_settings':
         saveSettings(args.settings);
         return this.#update({ settings: args.settings });
+      case 'compare': return comparisonCode(this.#key?.publicKey ?? '', this.#participant(args).key);
+      case 'mark_compared': return this.#markCompared(this.#participant(args));
       case 'dismiss_notice': return this.#update({ call: { ...state.call, notice: null } });
       case 'dismiss_link': return;
       case 'stats': return collectStats(this.#call?.peers.values() ?? []);
@@ -208,6 +213,11 @@ export class GuestBackend {
       this.#updateCall({ stage: { kind: 'joined' }, you: message.you, room: message.room });
     });
     on(call, 'peer', peer => this.#addPeer(peer));
+    on(call, 'distrusted', peer => {
+      this.#remoteAudio.stop(peer.participant.id);
+      this.#audioLevels.setTrack(peer.participant.id, null);
+      this.#updateParticipants();
+    });
     on(call, 'closed', peer => {
       this.#displayedSizes.remove(peer.participant.id);
       this.#remoteAudio.stop(peer.participant.id);
@@ -338,6 +348,7 @@ export class GuestBackend {
 
   /** @param {Peer} peer */
   #addPeer(peer) {
+    if (peer.distrust) return this.#updateParticipants();
     const { tracks } = this.#media, { id } = peer.participant;
     const stream = new MediaStream(), all = /** @type {const} */ ([['audio', tracks.microphone], ['video', tracks.camera]]);
     for (const [kind, track] of all) {
@@ -405,8 +416,8 @@ export class GuestBackend {
   }
 
   #updateParticipants() {
-    const participants = [...this.#call?.peers.values() ?? []].map(({ participant, pc }) => ({
-      ...participant, connected: !this.#disconnected.has(participant.id),
+    const participants = [...this.#call?.peers.values() ?? []].map(({ participant: { nonce: _, ...participant }, pc, distrust }) => ({
+      ...participant, distrust, connected: !this.#disconnected.has(participant.id),
       link: linkOf(pc.connectionState),
     }));
     this.#updateCall({ participants });
@@ -427,6 +438,20 @@ export class GuestBackend {
     for (const one of this.#current().call.participants) this.#audioLevels.setTrack(one.id, null);
     this.#media.open({ camera: false, microphone: false });
     this.#updateCall({ stage: { kind: 'ended', code }, participants: [], lobby: [], you: null, media: { camera: false, microphone: false } });
+  }
+
+  /** The participant with this id. A server could give the id to another key meanwhile. @param {{ id: string, key: string }} which */
+  #participant({ id, key }) {
+    const one = this.#current().call.participants.find(one => one.id === id && one.key === key);
+    if (!one) throw { code: 'no_such_participant', message: '' };
+    return one;
+  }
+
+  /** Whoever was compared is known from now on, in this browser. @param {{ key: string, name: string }} participant */
+  #markCompared({ key, name }) {
+    const { settings } = this.#current(), known = withKnown(settings.known, { server: this.invitation.server, key, name });
+    saveSettings({ ...settings, known });
+    this.#update({ settings: { ...settings, known } });
   }
 
   #current() {

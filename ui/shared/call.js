@@ -2,12 +2,13 @@
 // newcomer sends the first offer to each participant and is the polite peer. This module does not use the DOM.
 
 import { ReplacementLimits, isAnotherConnection } from './replacement.js';
+import { Signer } from './statement.js';
 import { Unsent } from './unsent.js';
 
 /** @typedef {import('./protocol.js').Session} Session */
 /** @typedef {import('./protocol.js').Message} Message */
 /** @typedef {import('./protocol.js').MediaState} MediaState */
-/** @typedef {{ id: string, name: string, key: string, media: MediaState }} Participant */
+/** @typedef {{ id: string, name: string, key: string, nonce?: string | null, media: MediaState }} Participant */
 
 /**
  * The connection to another participant. Events:
@@ -28,6 +29,8 @@ export class Peer extends EventTarget {
     this.participant = participant;
     this.polite = polite;
     this.offers = offers;
+    /** Why there is no connection: a description was not signed by the participant's device for us. @type {string | null} */
+    this.distrust = null;
     // The other side's answer includes its tracks. An offer of its own would only collide.
     this.#expectOffer = !offers;
     this.stream = new MediaStream();
@@ -108,6 +111,12 @@ export class Peer extends EventTarget {
     }
   }
 
+  /** There will be no connection. @param {string} code */
+  refuse(code) {
+    this.distrust = code;
+    this.close();
+  }
+
   close() {
     this.pc.close();
     this.stream.getTracks().forEach(track => track.stop());
@@ -162,7 +171,9 @@ export class Peer extends EventTarget {
 /**
  * A call in one room of a session. Events:
  * - `joined` (detail: the message `joined`);
- * - `peer` (detail: the {@link Peer}): a new connection, before its first negotiation; the listener adds the tracks;
+ * - `peer` (detail: the {@link Peer}): a new connection, before its first negotiation; the listener adds the tracks, unless it
+ *   has `distrust`;
+ * - `distrusted` (detail: the Peer): its connection was closed, because a description was not signed by its device;
  * - `closed` (detail: the Peer): a connection was closed or replaced;
  * - `media` (detail: the Peer): a participant switched a device on or off;
  * - `chat` (detail: the message);
@@ -171,11 +182,12 @@ export class Peer extends EventTarget {
  * - `ended` (detail: the code): the call is over.
  */
 export class Call extends EventTarget {
-  /** @param {Session} session @param {{ iceServers?: RTCIceServer[], policy?: RTCIceTransportPolicy }} [options] */
+  /** @param {Session} session @param {{ iceServers?: RTCIceServer[], policy?: RTCIceTransportPolicy, signer?: Signer }} [options] */
   constructor(session, options = {}) {
     super();
     this.session = session;
     this.options = options;
+    this.signer = options.signer ?? new Signer(session.key);
     /** By participant id. @type {Map<string, Peer>} */
     this.peers = new Map();
     /** By participant id. @type {Map<string, ReplacementLimits>} */
@@ -198,6 +210,11 @@ export class Call extends EventTarget {
     session.addEventListener('message', event => this.#handleMessage(/** @type {CustomEvent} */ (event).detail));
   }
 
+  /**
+   * By participant id. Signing and checking take a moment, but messages to and from a participant stay in order.
+   * @type {Map<string, { out: Promise<void>, in: Promise<void> }>}
+   */
+  #queues = new Map();
   /** The `seq` of the last `join`. */
   #joinSeq = 0;
   /** The room for which the unsent lines were written. */
@@ -221,7 +238,7 @@ export class Call extends EventTarget {
     if (room !== this.#room) this.#unsent.clear();
     this.#room = room;
     this.joinRequest = { room, media, ...(invite ? { invite } : {}) };
-    this.#joinSeq = this.session.send({ type: 'join', ...this.joinRequest });
+    this.#joinSeq = this.session.send({ type: 'join', ...this.joinRequest, nonce: this.signer.begin() });
   }
 
   /** Leaves the room and closes all connections. `ended` follows with the code `left`. */
@@ -301,7 +318,7 @@ export class Call extends EventTarget {
   #rejoin() {
     this.#closePeers();
     this.you = null;
-    if (this.joinRequest) this.#joinSeq = this.session.send({ type: 'join', ...this.joinRequest });
+    if (this.joinRequest) this.#joinSeq = this.session.send({ type: 'join', ...this.joinRequest, nonce: this.signer.begin() });
   }
 
   /** @param {Message} message */
@@ -318,13 +335,14 @@ export class Call extends EventTarget {
       case 'participant_joined': return this.#open(message.participant, false);
       case 'participant_left':
         this.replacementLimits.delete(message.id);
+        this.#queues.delete(message.id);
         if (peer) this.#close(peer);
         break;
       case 'offer':
       case 'answer':
       case 'candidate':
       case 'end_of_candidates':
-        if (peer) this.#signal(peer, message);
+        if (peer) this.#receive(peer.participant, message);
         break;
       case 'resolution':
         peer?.setResolution(message);
@@ -337,6 +355,55 @@ export class Call extends EventTarget {
       case 'chat': return this.#handleChat(message);
       case 'error': return this.#handleError(message);
     }
+  }
+
+  /**
+   * Handles a signal after the ones before it, and a description only if the participant's device has signed it for us.
+   * @param {Participant} participant @param {Message} message
+   */
+  #receive(participant, message) {
+    const { id } = participant, queue = this.#queue(id), room = this.#room;
+    queue.in = queue.in.then(async () => {
+      const isCurrent = () => this.peers.get(id)?.participant === participant && !this.peers.get(id)?.distrust;
+      if (!isCurrent()) return;
+      try {
+        const { type, sdp, signature } = message, isDescription = type === 'offer' || type === 'answer';
+        const checked = isDescription ? { ...message, sdp: await this.signer.verify(room, participant, sdp, signature) } : message;
+        const peer = this.peers.get(id);
+        if (peer && isCurrent()) this.#signal(peer, checked);
+      } catch (error) {
+        const peer = this.peers.get(id);
+        if (peer && isCurrent()) this.#distrust(peer, /** @type {{ code?: string }} */ (error).code ?? 'statement_wrong');
+      }
+    });
+  }
+
+  /** Sends a signal after the ones before it; descriptions are signed. @param {Peer} peer @param {Message} message */
+  #send(peer, message) {
+    const { participant } = peer, queue = this.#queue(participant.id), room = this.#room;
+    queue.out = queue.out.then(async () => {
+      const isCurrent = () => this.peers.get(participant.id) === peer && !peer.distrust;
+      if (!isCurrent()) return;
+      try {
+        const signed = message.sdp === undefined ? message : { ...message, signature: await this.signer.sign(room, participant, message.sdp) };
+        if (isCurrent()) this.session.send(signed);
+      } catch (error) {
+        console.warn('send', message.type, String(error));
+      }
+    });
+  }
+
+  /** @param {string} id */
+  #queue(id) {
+    const queue = this.#queues.get(id) ?? { out: Promise.resolve(), in: Promise.resolve() };
+    this.#queues.set(id, queue);
+    return queue;
+  }
+
+  /** Nothing connects to somebody whose description was not signed by their device, until they leave. @param {Peer} peer @param {string} code */
+  #distrust(peer, code) {
+    peer.refuse(code);
+    this.#emit('distrusted', peer);
   }
 
   /** @param {Peer} peer @param {Message} message */
@@ -367,8 +434,9 @@ export class Call extends EventTarget {
     const { id } = participant;
     if (this.peers.has(id)) return;
     const configuration = { iceServers: this.options.iceServers ?? this.iceServers, iceTransportPolicy: this.options.policy ?? 'all' };
-    const peer = new Peer(participant, polite, configuration, message => this.session.send(message), offers);
+    const peer = new Peer(participant, polite, configuration, message => this.#send(peer, message), offers);
     this.peers.set(id, peer);
+    if (!this.signer.knows(participant)) peer.refuse('statement_missing');
     const limits = this.replacementLimits.get(id) ?? new ReplacementLimits();
     this.replacementLimits.set(id, limits);
     peer.addEventListener('state', event => {
@@ -403,6 +471,7 @@ export class Call extends EventTarget {
     this.peers.forEach(peer => peer.close());
     this.peers.clear();
     this.replacementLimits.clear();
+    this.#queues.clear();
   }
 
   /** @param {string} event @param {any} [detail] */

@@ -5,7 +5,8 @@ mod media;
 mod people;
 
 use self::people::Other;
-use crate::event::{Command, Input, Output, PeerSignal, SdpKind, SendOutcome, Signal};
+use crate::event::{Command, Input, Output, SdpKind, SendOutcome, Signal};
+use crate::inflow::Incoming;
 use crate::link::Mend;
 use crate::rejoin::{Rejoin, refuses_entry};
 use crate::unsent::{ChatRefusal, Unsent};
@@ -16,6 +17,7 @@ use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, IceServer, LeaveReason, MediaState, Participant, ParticipantId, Resolution,
     ServerMessage,
 };
+use signaling::statement::Signer;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,6 +59,8 @@ pub struct Call {
     phase: Phase,
     room: String,
     invite: Option<String>,
+    /// Since the first join.
+    signer: Option<Signer>,
     media: MediaState,
     /// Which devices work.
     able: MediaState,
@@ -98,6 +102,7 @@ impl Call {
             phase: Phase::Idle,
             room: String::new(),
             invite: None,
+            signer: None,
             media: MediaState::default(),
             able: MediaState { microphone: true, camera: true },
             announced: MediaState::default(),
@@ -129,7 +134,7 @@ impl Call {
             Input::LocalDescription { id, kind, sdp } => self.local_description(id, kind, sdp),
             Input::LocalCandidate { id, candidate } => self.local_candidate(id, candidate),
             Input::Peer { id, input } => self.peer(now, &id, input),
-            Input::NewSession { id, sdp } => self.new_session(now, id, sdp),
+            Input::NewSession { id, sdp, fingerprint } => self.new_session(now, id, sdp, fingerprint),
         }
         self.send_waiting_chat(now);
     }
@@ -165,7 +170,7 @@ impl Call {
                 self.outputs.push_back(Output::Send(ClientMessage::Resolution { to, most }));
             }
         }
-        for other in &mut self.others {
+        for other in self.others.iter_mut().filter(|other| other.is_trusted()) {
             let id = &other.participant.id;
             match other.link.take_due(now) {
                 Some(Mend::RestartIce) => self.outputs.push_back(Output::RestartIce { id: id.clone() }),
@@ -175,16 +180,15 @@ impl Call {
                 }
                 None => {}
             }
-            while let Some(signal) = other.inflow.next(now) {
-                self.outputs.push_back(Output::Signal { id: id.clone(), signal });
-            }
         }
+        self.pass_on_signals(now);
     }
 
     /// The latest time at which to call [`Call::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         let others = || self.others.iter().filter(|_| self.in_room());
-        let mending = others().flat_map(|o| o.link.poll_timeout().into_iter().chain(o.inflow.due()));
+        let mending =
+            others().filter(|o| o.is_trusted()).flat_map(|o| o.link.poll_timeout().into_iter().chain(o.inflow.due()));
         let rejoining = self.rejoin.due().filter(|_| matches!(self.phase, Phase::Rejoining { .. }));
         let chat = self.unsent.due().filter(|_| matches!(self.phase, Phase::Joined { .. }));
         let chat = chat.max(self.rejoin.company().filter(|_| chat.is_some()));
@@ -250,7 +254,10 @@ impl Call {
         // The window itself causes display sizes, so they are not a change for it.
         self.changed |= !matches!(command, Command::Show(_));
         match command {
-            Command::Join { room, invite, media } => self.join(room, invite, media),
+            Command::Join { room, invite, media, signer } => {
+                self.signer = Some(*signer);
+                self.join(room, invite, media);
+            }
             Command::Leave => self.leave(),
             Command::SetMicrophone(on) => self.set_media(MediaState { microphone: on, ..self.media }),
             Command::SetCamera(on) => self.set_media(MediaState { camera: on, ..self.media }),
@@ -297,7 +304,11 @@ impl Call {
         self.join = None;
         let media = self.shown_media();
         self.changed |= std::mem::replace(&mut self.announced, media) != media;
-        self.send(ClientMessage::Join { room: self.room.clone(), media, invite: self.invite.clone() });
+        let nonce = self.signer.as_mut().map(|signer| {
+            signer.begin_stay();
+            signer.stay().nonce_text()
+        });
+        self.send(ClientMessage::Join { room: self.room.clone(), media, invite: self.invite.clone(), nonce });
     }
 
     fn leave(&mut self) {
@@ -397,14 +408,18 @@ impl Call {
             ServerMessage::ParticipantConnection { id, connected } => {
                 self.change(&id, |other| other.connected = connected)
             }
-            ServerMessage::Offer { from, sdp } => self.forward_description(now, &from, SdpKind::Offer, sdp),
-            ServerMessage::Answer { from, sdp } => self.forward_description(now, &from, SdpKind::Answer, sdp),
-            ServerMessage::Candidate { from, candidate } => {
-                self.forward(now, &from, PeerSignal::Candidate(Some(candidate)));
+            ServerMessage::Offer { from, sdp, signature } => {
+                self.forward(now, &from, Incoming::Description { kind: SdpKind::Offer, sdp, signature });
             }
-            ServerMessage::EndOfCandidates { from } => self.forward(now, &from, PeerSignal::Candidate(None)),
+            ServerMessage::Answer { from, sdp, signature } => {
+                self.forward(now, &from, Incoming::Description { kind: SdpKind::Answer, sdp, signature });
+            }
+            ServerMessage::Candidate { from, candidate } => {
+                self.forward(now, &from, Incoming::Candidate(Some(candidate)));
+            }
+            ServerMessage::EndOfCandidates { from } => self.forward(now, &from, Incoming::Candidate(None)),
             ServerMessage::Resolution { from, most } => {
-                if self.in_room() && self.knows(&from) {
+                if self.in_room() && self.trusted(&from).is_some() {
                     self.outputs.push_back(Output::Resolution { id: from, most });
                 }
             }

@@ -6,6 +6,7 @@ use signaling::board::RoomRequest;
 use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, Resolution, ServerMessage,
 };
+use signaling::statement::{Fingerprint, Signer};
 use std::collections::BTreeMap;
 
 /// Commands of the person.
@@ -19,6 +20,8 @@ pub enum Command {
         invite: Option<String>,
         /// Whether microphone and camera are on at the start.
         media: MediaState,
+        /// Signs our descriptions, with the key by which the server knows us.
+        signer: Box<Signer>,
     },
     /// Leave the room.
     Leave,
@@ -53,7 +56,7 @@ pub enum Input {
         id: ParticipantId,
         /// Offer or answer.
         kind: SdpKind,
-        /// Session description, which is not parsed here.
+        /// Session description.
         sdp: String,
     },
     /// A peer connection gathered a local candidate.
@@ -77,6 +80,8 @@ pub enum Input {
         id: ParticipantId,
         /// The offer.
         sdp: String,
+        /// The certificate that the participant signed.
+        fingerprint: Fingerprint,
     },
 }
 
@@ -193,12 +198,14 @@ pub enum Output {
 /// A signal for one peer connection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PeerSignal {
-    /// Offer or answer from the other side.
+    /// Offer or answer from the other side, signed by their device.
     Description {
         /// Offer or answer.
         kind: SdpKind,
-        /// Session description, which is not parsed here.
+        /// Session description.
         sdp: String,
+        /// The certificate that the participant signed. The connection accepts no other.
+        fingerprint: Fingerprint,
     },
     /// Candidate from the other side; `None` at the end of candidates.
     Candidate(Option<IceCandidate>),

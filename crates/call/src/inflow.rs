@@ -3,7 +3,8 @@
 //! Each candidate is an address to check, each description may begin a new ICE generation, and each new session a new
 //! connection. The protocol bounds none of these, and a participant may be hostile.
 
-use crate::event::PeerSignal;
+use crate::event::SdpKind;
+use signaling::message::IceCandidate;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,15 @@ const SESSION_RATE: f64 = 0.1;
 /// Signals that wait behind a rate-limited description. When full, a new candidate is dropped, and a new description
 /// drops everything before it, because the newest counts.
 const WAITING: usize = 48;
+
+/// A signal of a participant as it arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Incoming {
+    /// Offer or answer. The signature is checked when the description's turn comes.
+    Description { kind: SdpKind, sdp: String, signature: Option<String> },
+    /// Candidate; `None` at the end of candidates.
+    Candidate(Option<IceCandidate>),
+}
 
 /// A token bucket.
 #[derive(Debug)]
@@ -60,7 +70,7 @@ pub(crate) struct Inflow {
     descriptions: Bucket,
     sessions: Bucket,
     /// A rate-limited description, and the signals after it.
-    waiting: VecDeque<PeerSignal>,
+    waiting: VecDeque<Incoming>,
     due: Option<Instant>,
 }
 
@@ -76,15 +86,15 @@ impl Inflow {
     }
 
     /// Adds a signal. Call [`Inflow::next`] afterwards.
-    pub(crate) fn push(&mut self, now: Instant, signal: PeerSignal) {
+    pub(crate) fn push(&mut self, now: Instant, signal: Incoming) {
         match signal {
-            PeerSignal::Description { .. } => {
+            Incoming::Description { .. } => {
                 if self.waiting.len() >= WAITING {
                     self.waiting.clear();
                 }
             }
             // The end of candidates has no use here, but the same cost.
-            PeerSignal::Candidate(_) => {
+            Incoming::Candidate(_) => {
                 if self.waiting.len() >= WAITING || !self.candidates.take(now) {
                     return;
                 }
@@ -94,14 +104,14 @@ impl Inflow {
     }
 
     /// Returns the next signal for the connection.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<PeerSignal> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Incoming> {
         self.due = None;
         match self.waiting.front()? {
-            PeerSignal::Description { .. } if !self.descriptions.take(now) => {
+            Incoming::Description { .. } if !self.descriptions.take(now) => {
                 self.due = Some(self.descriptions.due(now));
                 None
             }
-            PeerSignal::Description { .. } | PeerSignal::Candidate(_) => self.waiting.pop_front(),
+            Incoming::Description { .. } | Incoming::Candidate(_) => self.waiting.pop_front(),
         }
     }
 
@@ -119,19 +129,17 @@ impl Inflow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::SdpKind;
     use proptest::prelude::*;
-    use signaling::message::IceCandidate;
 
-    fn candidate(text: &str) -> PeerSignal {
-        PeerSignal::Candidate(Some(IceCandidate { candidate: text.into(), ..IceCandidate::default() }))
+    fn candidate(text: &str) -> Incoming {
+        Incoming::Candidate(Some(IceCandidate { candidate: text.into(), ..IceCandidate::default() }))
     }
 
-    fn offer(n: usize) -> PeerSignal {
-        PeerSignal::Description { kind: SdpKind::Offer, sdp: n.to_string() }
+    fn offer(n: usize) -> Incoming {
+        Incoming::Description { kind: SdpKind::Offer, sdp: n.to_string(), signature: None }
     }
 
-    fn drain(inflow: &mut Inflow, now: Instant) -> Vec<PeerSignal> {
+    fn drain(inflow: &mut Inflow, now: Instant) -> Vec<Incoming> {
         std::iter::from_fn(|| inflow.next(now)).collect()
     }
 
@@ -155,7 +163,7 @@ mod tests {
             let now = start + Duration::from_millis(restart * 100);
             inflow.push(now, offer(restart as usize));
             (0..32).for_each(|n| inflow.push(now, candidate(&n.to_string())));
-            passed += drain(&mut inflow, now).iter().filter(|one| matches!(one, PeerSignal::Candidate(_))).count();
+            passed += drain(&mut inflow, now).iter().filter(|one| matches!(one, Incoming::Candidate(_))).count();
         }
         assert!((90..=96 + 20).contains(&passed), "{passed}");
     }
@@ -185,8 +193,8 @@ mod tests {
                 prop_assert!(inflow.waiting.len() <= WAITING + 1);
                 for one in drain(&mut inflow, now) {
                     match one {
-                        PeerSignal::Description { .. } => descriptions += 1.0,
-                        PeerSignal::Candidate(_) => candidates += 1.0,
+                        Incoming::Description { .. } => descriptions += 1.0,
+                        Incoming::Candidate(_) => candidates += 1.0,
                     }
                 }
                 let time = (now - start).as_secs_f64();

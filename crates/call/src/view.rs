@@ -4,6 +4,7 @@ use crate::link::LinkState;
 use crate::unsent::UnsentLine;
 use signaling::board::Knocker;
 use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
+use signaling::statement::StatementError;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -106,6 +107,8 @@ pub struct ParticipantView {
     pub media: MediaState,
     /// The connection to them.
     pub link: LinkState,
+    /// Why there is no connection to them and will be none: a description was not signed by their device for us.
+    pub distrust: Option<StatementError>,
     /// Whether they are connected to the server.
     pub connected: bool,
 }

@@ -1,5 +1,7 @@
 //! A device that is on but does not work is reported to the others as off.
 
+mod people;
+
 use call::{Call, Command, Input, Output, Signal};
 use signaling::message::{ClientMessage, MediaState, ParticipantId, ServerMessage};
 use std::time::Instant;
@@ -20,7 +22,7 @@ fn sent(call: &mut Call, input: Input) -> Vec<MediaState> {
 }
 
 fn join(media: MediaState) -> Input {
-    Input::Command(Command::Join { room: "lunch".into(), invite: None, media })
+    Input::Command(people::join("lunch", media))
 }
 
 fn joined() -> Input {

@@ -1,5 +1,7 @@
 //! No written line is lost, whatever happens to the session. An error ends only what it refers to.
 
+mod people;
+
 use call::{Call, ChatRefusal, Command, Ended, Input, NotSaid, Output, SendOutcome, Signal, Stage};
 use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
@@ -23,8 +25,7 @@ struct One {
 impl One {
     fn joined() -> One {
         let mut one = One { call: Call::new(), now: Instant::now(), seq: 0, said: vec![] };
-        let media = MediaState::default();
-        one.input(Input::Command(Command::Join { room: "lunch".into(), invite: None, media }));
+        one.input(Input::Command(people::join("lunch", MediaState::default())));
         one.seat("p9");
         one
     }
@@ -53,7 +54,7 @@ impl One {
     }
 
     fn seat(&mut self, you: &str) {
-        let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: MediaState::default() };
+        let bo = people::participant("p1", "Bo", MediaState::default());
         self.receive(ServerMessage::Joined { room: "lunch".into(), you: id(you), participants: vec![bo] });
     }
 
@@ -164,9 +165,9 @@ fn an_ended_call_returns_waiting_lines() {
     assert_eq!(one.unsent(), [("soup".into(), Some(NotSaid::CallEnded))]);
     assert_eq!(one.write("more"), Err(ChatRefusal::NoCall));
     let media = MediaState::default();
-    one.input(Input::Command(Command::Join { room: "lunch".into(), invite: None, media }));
+    one.input(Input::Command(people::join("lunch", media)));
     assert_eq!(one.unsent().len(), 1, "it is the same room");
-    one.input(Input::Command(Command::Join { room: "tea".into(), invite: None, media }));
+    one.input(Input::Command(people::join("tea", media)));
     assert_eq!(one.unsent(), []);
 }
 
@@ -275,7 +276,7 @@ fn a_waiting_line_is_held_until_its_audience_returns() {
         assert!(due > one.now && due <= one.now + Duration::from_secs(10));
         if late < due - one.now {
             one.now += late;
-            let bo = Participant { id: id("p5"), name: "Bo".into(), key: "k".into(), media: MediaState::default() };
+            let bo = Participant { id: id("p5"), ..people::participant("p1", "Bo", MediaState::default()) };
             one.receive(ServerMessage::ParticipantJoined { participant: bo });
         } else {
             one.wait(due - one.now);

@@ -1,7 +1,10 @@
 //! Without the person's own Join there is no peer connection and no open device, whatever arrives from outside, in any
 //! order.
 
+mod people;
+
 use call::{Call, Command, Distrust, Input, Output, PeerInput, PeerSignal, SdpKind, SendOutcome, Signal};
+use people::CERTIFICATE;
 use proptest::prelude::*;
 use signaling::board::RoomNews;
 use signaling::message::*;
@@ -12,11 +15,18 @@ fn id(n: u8) -> ParticipantId {
 }
 
 fn person(n: u8) -> Participant {
-    Participant { id: id(n), name: format!("Person {n}"), key: String::new(), media: MediaState::default() }
+    people::participant(&format!("p{n}"), &format!("Person {n}"), MediaState::default())
 }
 
 fn who_else() -> impl Strategy<Value = u8> {
     0u8..4
+}
+
+/// An offer of a participant for us in our stay with this number.
+fn signed_offer(from: u8, stay: u64) -> ServerMessage {
+    let mut us = people::signer();
+    (0..stay).for_each(|_| us.begin_stay());
+    people::offer(&format!("p{from}"), "lunch", us.stay())
 }
 
 fn from_server() -> impl Strategy<Value = ServerMessage> {
@@ -30,8 +40,9 @@ fn from_server() -> impl Strategy<Value = ServerMessage> {
         Just(ServerMessage::Left { reason: LeaveReason::Replaced }),
         who.clone().prop_map(|n| ServerMessage::ParticipantJoined { participant: person(n) }),
         who.clone().prop_map(|n| ServerMessage::ParticipantLeft { id: id(n), reason: LeaveReason::Left }),
-        who.clone().prop_map(|n| ServerMessage::Offer { from: id(n), sdp: "v=0".into() }),
-        who.clone().prop_map(|n| ServerMessage::Answer { from: id(n), sdp: "v=0".into() }),
+        who.clone().prop_map(|n| ServerMessage::Offer { from: id(n), sdp: "v=0".into(), signature: None }),
+        (who.clone(), 1u64..3).prop_map(|(n, stay)| signed_offer(n, stay)),
+        who.clone().prop_map(|n| ServerMessage::Answer { from: id(n), sdp: "v=0".into(), signature: None }),
         who.clone().prop_map(|n| ServerMessage::Candidate { from: id(n), candidate: IceCandidate::default() }),
         who.clone().prop_map(|n| ServerMessage::Resolution { from: id(n), most: Resolution::NONE }),
         who.prop_map(|n| ServerMessage::Chat { from: id(n), text: "hi".into(), at: 0 }),
@@ -53,7 +64,7 @@ fn from_outside() -> impl Strategy<Value = Input> {
         1 => Just(Input::Signal(Signal::Ended(ErrorCode::Internal))),
         1 => (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Failed }),
         1 => (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Broken }),
-        1 => (0u8..4).prop_map(|n| Input::NewSession { id: id(n), sdp: "v=0".into() }),
+        1 => (0u8..4).prop_map(|n| Input::NewSession { id: id(n), sdp: "v=0".into(), fingerprint: CERTIFICATE }),
         1 => (0u8..4).prop_map(|n| Input::LocalDescription { id: id(n), kind: SdpKind::Offer, sdp: "v=0".into() }),
     ]
 }
@@ -71,7 +82,7 @@ fn from_person() -> impl Strategy<Value = Input> {
 
 fn join() -> Input {
     let media = MediaState { microphone: true, camera: true };
-    Input::Command(Command::Join { room: "lunch".into(), invite: None, media })
+    Input::Command(people::join("lunch", media))
 }
 
 fn drain(call: &mut Call) -> Vec<Output> {
@@ -288,12 +299,11 @@ fn only_the_offering_side_restarts_ice() {
 #[test]
 fn signals_of_outsiders_reach_no_connection() {
     let (mut call, now) = joined(&[1]);
-    let message = ServerMessage::Offer { from: id(7), sdp: "v=0".into() };
+    let message = ServerMessage::Offer { from: id(7), sdp: "v=0".into(), signature: None };
     call.handle(now, Input::Signal(Signal::Message(message)));
     assert_eq!(drain(&mut call), vec![]);
-    let message = ServerMessage::Offer { from: id(1), sdp: "v=0".into() };
-    call.handle(now, Input::Signal(Signal::Message(message)));
-    let signal = PeerSignal::Description { kind: SdpKind::Offer, sdp: "v=0".into() };
+    call.handle(now, Input::Signal(Signal::Message(signed_offer(1, 1))));
+    let signal = PeerSignal::Description { kind: SdpKind::Offer, sdp: people::sdp(), fingerprint: CERTIFICATE };
     assert_eq!(drain(&mut call), vec![Output::Signal { id: id(1), signal }]);
 }
 
@@ -316,14 +326,17 @@ fn either_side_replaces_a_broken_connection_after_a_pause() {
 fn a_new_remote_connection_is_answered_with_a_bounded_number_of_ours() {
     let (mut call, now) = joined(&[1]);
     for _ in 0..100 {
-        call.handle(now, Input::NewSession { id: id(1), sdp: "v=0".into() });
+        call.handle(now, Input::NewSession { id: id(1), sdp: "v=0".into(), fingerprint: CERTIFICATE });
     }
     let outputs = drain(&mut call);
     let renewed = Output::RenewPeer { id: id(1), polite: true, offer: false, ice_servers: vec![] };
-    let signal = PeerSignal::Description { kind: SdpKind::Offer, sdp: "v=0".into() };
+    let signal = PeerSignal::Description { kind: SdpKind::Offer, sdp: "v=0".into(), fingerprint: CERTIFICATE };
     assert_eq!(outputs[..2], [renewed.clone(), Output::Signal { id: id(1), signal }]);
     assert_eq!(outputs.iter().filter(|output| **output == renewed).count(), 4);
-    call.handle(now + Duration::from_secs(60), Input::NewSession { id: id(1), sdp: "v=0".into() });
+    call.handle(
+        now + Duration::from_secs(60),
+        Input::NewSession { id: id(1), sdp: "v=0".into(), fingerprint: CERTIFICATE },
+    );
     assert_eq!(drain(&mut call)[0], renewed);
 }
 

@@ -1,5 +1,7 @@
 //! The display sizes that are sent to others and received from them.
 
+mod people;
+
 use call::{Call, Command, Input, Output, PeerInput, Signal};
 use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, Resolution, ServerMessage};
 use std::time::{Duration, Instant};
@@ -13,7 +15,7 @@ fn id(text: &str) -> ParticipantId {
 }
 
 fn person(name: &str, media: MediaState) -> Participant {
-    Participant { id: id(name), name: name.into(), key: "k".into(), media }
+    people::participant(name, name, media)
 }
 
 struct One {
@@ -25,8 +27,7 @@ impl One {
     /// At a table with these participants.
     fn with(others: Vec<Participant>) -> One {
         let mut one = One { call: Call::new(), now: Instant::now() };
-        let media = BOTH;
-        one.input(Input::Command(Command::Join { room: "soup".into(), invite: None, media }));
+        one.input(Input::Command(people::join("soup", BOTH)));
         one.joined(others);
         one
     }

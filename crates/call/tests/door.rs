@@ -1,11 +1,13 @@
 //! Knocking and hosting: admitting, locking, muting, removing.
 
+mod people;
+
 use std::time::Instant;
 
 use call::{Call, Command, Ended, Input, Output, Signal, Stage};
 use signaling::board::{Knocker, RoomNews, RoomRequest};
 use signaling::message::{
-    ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
+    ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, ParticipantId, ServerMessage,
 };
 
 const BOTH: MediaState = MediaState { microphone: true, camera: true };
@@ -23,7 +25,7 @@ impl One {
     /// Somebody who has requested to join.
     fn new() -> One {
         let mut one = One { call: Call::new(), now: Instant::now() };
-        one.command(Command::Join { room: "t-x".into(), invite: None, media: BOTH });
+        one.command(people::join("t-x", BOTH));
         one
     }
 
@@ -45,7 +47,7 @@ impl One {
     }
 
     fn joined(&mut self) -> Vec<Output> {
-        let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: BOTH };
+        let bo = people::participant("p1", "Bo", BOTH);
         self.receive(ServerMessage::Joined { room: "t-x".into(), you: id("p2"), participants: vec![bo] })
     }
 
@@ -63,9 +65,9 @@ fn a_knocking_person_connects_to_nobody() {
     let mut one = One::new();
     assert_eq!(one.knocking(), []);
     assert_eq!(one.stage(), Stage::Knocking);
-    let bo = Participant { id: id("p1"), name: "Bo".into(), key: "k".into(), media: BOTH };
+    let bo = people::participant("p1", "Bo", BOTH);
     assert_eq!(one.receive(ServerMessage::ParticipantJoined { participant: bo }), []);
-    assert_eq!(one.receive(ServerMessage::Offer { from: id("p1"), sdp: "v=0".into() }), []);
+    assert_eq!(one.receive(ServerMessage::Offer { from: id("p1"), sdp: "v=0".into(), signature: None }), []);
     let outputs = one.joined();
     assert!(matches!(outputs[..], [Output::OpenPeer { .. }]));
     assert_eq!(one.stage(), Stage::Joined);

@@ -7,7 +7,7 @@ use engine::signaling::link::Link;
 use engine::signaling::message::MediaState;
 use engine::{
     ApmConfig, AppView, Command, DeviceChoice, DeviceKind, Ended, Engine, EngineConfig, JoinRequest, LinkState,
-    MicrophoneOptions, NotSaid, ServerAddress, SessionView, Stage,
+    MicrophoneOptions, NotSaid, ParticipantView, ServerAddress, SessionView, Stage,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub(crate) fn fingerprint(text: &str) -> Result<[u8; 32]> {
 #[derive(Default)]
 struct Printed {
     stage: Option<Stage>,
-    people: Vec<(String, String, bool)>,
+    people: Vec<(String, String, &'static str)>,
     lines: usize,
     unsent: u64,
     problems: Vec<String>,
@@ -161,14 +161,9 @@ impl Printed {
             self.stage = Some(view.call.stage.clone());
             print(stage(&view.call.stage), view.call.room.clone());
         }
-        let people: Vec<_> = view
-            .call
-            .participants
-            .iter()
-            .map(|p| (p.id.0.clone(), p.name.clone(), p.link == LinkState::Connected))
-            .collect();
-        for (id, name, connected) in people.iter().filter(|p| !self.people.contains(p)) {
-            print(if *connected { "connected" } else { "connecting" }, format!("{name} ({id})"));
+        let people: Vec<_> = view.call.participants.iter().map(|p| (p.id.0.clone(), p.name.clone(), link(p))).collect();
+        for (id, name, link) in people.iter().filter(|p| !self.people.contains(p)) {
+            print(link, format!("{name} ({id})"));
         }
         for (id, name, _) in self.people.iter().filter(|old| !people.iter().any(|p| p.0 == old.0)) {
             print("gone", format!("{name} ({id})"));
@@ -201,6 +196,14 @@ fn reason_not_sent(why: NotSaid) -> String {
         NotSaid::Refused(code) => {
             serde_json::to_value(code).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
         }
+    }
+}
+
+fn link(participant: &ParticipantView) -> &'static str {
+    match (participant.distrust, participant.link) {
+        (Some(error), _) => error.code(),
+        (None, LinkState::Connected) => "connected",
+        (None, LinkState::Connecting | LinkState::Interrupted { .. }) => "connecting",
     }
 }
 

@@ -6,6 +6,7 @@ use crossbeam_queue::ArrayQueue;
 use media::encoded::{AudioPacket, EncodedFrame};
 use peer::{DescriptionKind, FarSession, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
 use signaling::message::{IceCandidate, ParticipantId, Resolution};
+use signaling::statement::Fingerprint;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -21,7 +22,8 @@ pub(crate) const MESSAGES: usize = 256;
 /// A command to a peer connection's task.
 pub(crate) enum PeerCommand {
     Offer,
-    Description(DescriptionKind, String),
+    /// The certificate is the one that the participant signed.
+    Description(DescriptionKind, String, Fingerprint),
     Candidate(Option<IceCandidate>),
     RestartIce,
     Stats(oneshot::Sender<PeerStats>),
@@ -154,7 +156,9 @@ async fn run(
 async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
     match command {
         PeerCommand::Offer => peer.offer().await,
-        PeerCommand::Description(kind, sdp) => peer.remote_description(kind, &sdp).await,
+        PeerCommand::Description(kind, sdp, certificate) => {
+            peer.remote_description(kind, &sdp, Some(certificate.0)).await
+        }
         PeerCommand::Candidate(Some(c)) => {
             peer.remote_candidate(&c.candidate, c.sdp_mid.as_deref(), c.sdp_mline_index).await
         }

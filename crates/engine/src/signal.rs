@@ -9,6 +9,7 @@ use signaling::message::{ClientMessage, ErrorCode};
 use signaling::session::{
     DisconnectCause, SendError, Session, SessionConfig, SessionEnd, SessionEvent, SessionOutput, SessionState,
 };
+use signaling::statement::Signer;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -137,6 +138,17 @@ impl Signalling {
     pub(crate) fn key(&self) -> String {
         let of = |server: &ServerAddress| self.key.for_server(&server.origin()).public().to_string();
         self.server().map(of).unwrap_or_default()
+    }
+
+    /// Signs descriptions with the key by which the present server knows us.
+    ///
+    /// # Errors
+    /// `no_randomness`: no nonce can be drawn.
+    pub(crate) fn signer(&self) -> Result<Signer, Problem> {
+        let origin = self.server().map(ServerAddress::origin).unwrap_or_default();
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| problem("no_randomness", &error.to_string()))?;
+        Ok(Signer::new(self.key.for_server(&origin), seed))
     }
 
     pub(crate) fn handle(&mut self, now: Instant, (number, event): FromSocket) {

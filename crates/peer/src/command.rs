@@ -16,6 +16,7 @@ pub(crate) enum Command {
     RemoteDescription {
         kind: DescriptionKind,
         sdp: String,
+        certificate: Option<[u8; 32]>,
     },
     RemoteCandidate {
         candidate: String,

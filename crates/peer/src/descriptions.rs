@@ -112,10 +112,11 @@ impl Descriptions {
         self.restart |= std::mem::take(&mut self.restarting);
     }
 
-    /// Parses a description and checks that it continues the previous one.
+    /// Parses a description, and checks that it names this certificate and continues the previous one.
     pub(crate) fn read(
         &self,
         text: &str,
+        certificate: Option<[u8; 32]>,
         codecs: &[VideoCodec],
         policy: CandidatePolicy,
     ) -> Result<Description, PeerError> {
@@ -124,6 +125,9 @@ impl Descriptions {
             sdp::SdpError::Fingerprint => PeerError::NoFingerprint,
             other => PeerError::BadDescription(other.to_string()),
         })?;
+        if certificate.is_some_and(|expected| remote.transport.fingerprint != sdp::fingerprint_line(&expected)) {
+            return Err(PeerError::WrongFingerprint);
+        }
         self.shown.refuse_unfit(&mut remote);
         if remote.lines.iter().all(|line| line.rejected) {
             return Err(PeerError::BadDescription("it has no supported media line".into()));
@@ -138,21 +142,15 @@ impl Descriptions {
         Ok(remote)
     }
 
-    /// Parses an answer to our pending offer. Returns that offer too.
-    pub(crate) fn read_answer(
-        &self,
-        text: &str,
-        codecs: &[VideoCodec],
-        policy: CandidatePolicy,
-    ) -> Result<(Description, Description), PeerError> {
-        let mut remote = self.read(text, codecs, policy)?;
+    /// Checks that a description answers our pending offer, and completes its names. Returns that offer.
+    pub(crate) fn take_answer(&self, remote: &mut Description) -> Result<Description, PeerError> {
         let Some(offer) = self.offer.clone().filter(|_| self.negotiation == Negotiation::HaveLocalOffer) else {
             return Err(PeerError::UnexpectedDescription);
         };
         if !remote.take_names(&offer) || remote.transport.setup == Setup::ActPass {
             return Err(PeerError::BadDescription("it is not an answer to our offer".into()));
         }
-        Ok((remote, offer))
+        Ok(offer)
     }
 
     /// The far side's description for the library. `before` is the description whose lines it continues; for an answer
@@ -268,7 +266,7 @@ mod tests {
         let offer = ours.offer_for_far_side(library());
         let text = offer.write(ours.next_origin());
         let theirs = Descriptions::new(2);
-        let read = theirs.read(&text, &VideoCodec::ALL, CandidatePolicy { mdns: true, loopback: false }).unwrap();
+        let read = theirs.read(&text, None, &VideoCodec::ALL, CandidatePolicy { mdns: true, loopback: false }).unwrap();
         assert_eq!(repair(&read), repair(&offer));
         let answer = Shown::answer(library(), &read);
         let used: Vec<u8> = answer.lines.iter().flat_map(|line| line.codecs.iter().map(|c| c.payload_type)).collect();

@@ -17,6 +17,9 @@ pub enum PeerError {
     /// The far side's certificate cannot be verified, because its description has no SHA-256 fingerprint.
     #[error("the far side's description has no sha-256 fingerprint of its certificate")]
     NoFingerprint,
+    /// The far side's description names another certificate than the one that it has proved to be its own.
+    #[error("the far side's description names another certificate than the signed one")]
+    WrongFingerprint,
     /// A description arrived in the wrong state, for example an answer without an offer.
     #[error("unexpected session description")]
     UnexpectedDescription,
@@ -42,6 +45,7 @@ impl PeerError {
             PeerError::NoRelay => "peer_no_relay",
             PeerError::BadDescription(_) => "peer_bad_description",
             PeerError::NoFingerprint => "peer_no_fingerprint",
+            PeerError::WrongFingerprint => "peer_wrong_fingerprint",
             PeerError::UnexpectedDescription => "peer_unexpected_description",
             PeerError::BadCandidate(_) => "peer_bad_candidate",
             PeerError::TooMany => "peer_too_many",

@@ -102,10 +102,19 @@ impl Peer {
 
     /// Applies the far side's description. The answer to an offer is sent as [`PeerEvent::LocalDescription`].
     ///
+    /// `certificate` is the SHA-256 fingerprint of the certificate that the far side has proved to be its own; a
+    /// description with another one is refused before the library sees it. `None` accepts any, where the two sides have
+    /// no keys.
+    ///
     /// Perfect negotiation: on glare the impolite side ignores the offer (this returns `Ok`); the polite side rolls
     /// back its own and offers again later.
-    pub async fn remote_description(&self, kind: DescriptionKind, sdp: &str) -> Result<(), PeerError> {
-        self.call(Command::RemoteDescription { kind, sdp: sdp.into() }).await
+    pub async fn remote_description(
+        &self,
+        kind: DescriptionKind,
+        sdp: &str,
+        certificate: Option<[u8; 32]>,
+    ) -> Result<(), PeerError> {
+        self.call(Command::RemoteDescription { kind, sdp: sdp.into(), certificate }).await
     }
 
     /// Adds a candidate of the far side. A candidate that arrives before its description is kept.

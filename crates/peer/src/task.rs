@@ -145,8 +145,14 @@ impl Task {
                 self.descriptions.need_offer();
                 self.offer_if_needed().await
             }
-            Command::RemoteDescription { kind: DescriptionKind::Offer, sdp } => self.remote_offer(&sdp).await,
-            Command::RemoteDescription { kind: DescriptionKind::Answer, sdp } => self.remote_answer(&sdp).await,
+            Command::RemoteDescription { kind, sdp, certificate } => {
+                let remote =
+                    self.descriptions.read(&sdp, certificate, &self.config.codecs, self.candidates.policy())?;
+                match kind {
+                    DescriptionKind::Offer => self.remote_offer(remote).await,
+                    DescriptionKind::Answer => self.remote_answer(remote).await,
+                }
+            }
             Command::RemoteCandidate { candidate } => self.remote_candidate(&candidate).await,
             // The library pairs candidates as they arrive and needs no end.
             Command::EndOfRemoteCandidates => Ok(()),

@@ -30,7 +30,7 @@ async fn ten_peers_with_bogus_candidates_cause_at_most_400_packets_in_5_seconds(
     let mut sides = vec![];
     for named in strangers.chunks(MAX_REMOTE_CANDIDATES) {
         let side = Side::new(PeerConfig { checks: checks.clone(), ..config(true) }).await;
-        side.peer.remote_description(DescriptionKind::Offer, CHROMIUM).await.unwrap();
+        side.peer.remote_description(DescriptionKind::Offer, CHROMIUM, None).await.unwrap();
         for (n, socket) in named.iter().enumerate() {
             let port = socket.local_addr().unwrap().port();
             let candidate = format!("candidate:{n} 1 udp {} 127.0.0.1 {port} typ host", 2_130_706_431 - n);

@@ -26,7 +26,7 @@ async fn description(side: &Side, count: usize) -> String {
 
 async fn answer_to(offer: &str) -> Result<String, PeerError> {
     let side = alone(true).await;
-    side.peer.remote_description(DescriptionKind::Offer, offer).await?;
+    side.peer.remote_description(DescriptionKind::Offer, offer, None).await?;
     Ok(description(&side, 1).await)
 }
 
@@ -95,7 +95,7 @@ async fn answers_of_other_implementations_are_accepted() {
     for (answer, video, audio, tracks) in ANSWERS {
         let side = alone(false).await;
         side.peer.offer().await.unwrap();
-        let taken = side.peer.remote_description(DescriptionKind::Answer, answer).await;
+        let taken = side.peer.remote_description(DescriptionKind::Answer, answer, None).await;
         taken.unwrap_or_else(|error| panic!("{error}: {answer}"));
         let log = side.wait_for("negotiated", |log| !log.negotiated.is_empty()).await;
         assert_eq!(log.negotiated, [(video, audio)], "{answer}");
@@ -132,6 +132,23 @@ async fn an_unsupported_fingerprint_has_its_own_error_code() {
     assert_eq!(answer_to(&offer).await.unwrap_err().code(), "peer_no_fingerprint");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_with_another_certificate_than_the_signed_one_is_refused() {
+    let offer = include_str!("shapes/offers/chromium-simulcast.sdp");
+    let line = offer.lines().find_map(|line| line.strip_prefix("a=fingerprint:sha-256 ")).unwrap();
+    let mut signed = [0; 32];
+    for (byte, pair) in signed.iter_mut().zip(line.split(':')) {
+        *byte = u8::from_str_radix(pair, 16).unwrap();
+    }
+    let side = alone(true).await;
+    let mut other = signed;
+    other[31] ^= 1;
+    let refused = side.peer.remote_description(DescriptionKind::Offer, offer, Some(other)).await;
+    assert_eq!(refused.unwrap_err().code(), "peer_wrong_fingerprint");
+    side.peer.remote_description(DescriptionKind::Offer, offer, Some(signed)).await.unwrap();
+    description(&side, 1).await;
+}
+
 /// The first description of a session whose second line is named `mid` and has this kind and port.
 fn offer(mid: &str, kind: &str, port: u16, version: u32) -> String {
     let group = if port == 0 { "0".to_owned() } else { format!("0 {mid}") };
@@ -163,7 +180,7 @@ async fn stopped_lines_are_reused_with_another_mid() {
         (offer("9", "video", 9, 6), "video 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:9 "),
     ];
     for (round, (offer, expected)) in rounds.iter().enumerate() {
-        side.peer.remote_description(DescriptionKind::Offer, offer).await.unwrap();
+        side.peer.remote_description(DescriptionKind::Offer, offer, None).await.unwrap();
         let answer = description(&side, round + 1).await;
         let parts = summary(&answer);
         assert_eq!(parts.len(), 3, "{answer}");
@@ -176,14 +193,14 @@ async fn stopped_lines_are_reused_with_another_mid() {
     let log = side.wait_for("the last track", |log| videos(log).len() == 3).await;
     assert_eq!(videos(&log), ["1", "7", "9"]);
     assert_eq!(log.ended, ["1", "7"]);
-    let wrong = side.peer.remote_description(DescriptionKind::Offer, &self::offer("10", "video", 9, 7)).await;
+    let wrong = side.peer.remote_description(DescriptionKind::Offer, &self::offer("10", "video", 9, 7), None).await;
     assert_eq!(wrong.map_err(|error| error.code()), Err("peer_bad_description"), "that line is in use");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_line_stays_rejected_in_our_offers() {
     let side = alone(true).await;
-    side.peer.remote_description(DescriptionKind::Offer, &offer("data", "application", 9, 1)).await.unwrap();
+    side.peer.remote_description(DescriptionKind::Offer, &offer("data", "application", 9, 1), None).await.unwrap();
     assert_eq!(
         summary(&description(&side, 1).await)[2],
         "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:data inactive"

@@ -32,7 +32,7 @@ async fn a_browser_offer_is_answered_with_supported_codecs() {
     let mut side = Side::new(config(true)).await;
     let mut other = Side::new(config(false)).await;
     join(&mut side, &mut other, std::time::Duration::ZERO);
-    side.peer.remote_description(DescriptionKind::Offer, CHROMIUM).await.unwrap();
+    side.peer.remote_description(DescriptionKind::Offer, CHROMIUM, None).await.unwrap();
     let log = side.wait_for("an answer", |log| !log.descriptions.is_empty()).await;
     let answer = &log.descriptions[0];
     let lines: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
@@ -59,7 +59,7 @@ fn damaged_offers_are_refused_and_leave_the_connection_usable() {
             let mut nobody = Side::new(config(false)).await;
             join(&mut side, &mut nobody, std::time::Duration::from_secs(60));
             for offer in &offers {
-                check(side.peer.remote_description(DescriptionKind::Offer, offer).await);
+                check(side.peer.remote_description(DescriptionKind::Offer, offer, None).await);
             }
             check(side.peer.remote_candidate("candidate:1 1 udp 1 127.0.0.1 9 typ host", Some("0"), Some(0)).await);
             assert!(!side.log.borrow().states.iter().any(|(_, state)| *state == PeerState::Failed));
@@ -82,7 +82,7 @@ fn damaged_answers_are_refused_and_an_intact_one_still_connects() {
             a.peer.offer().await.unwrap();
             // A description with two lines named like ours may look like a real answer. It then cannot be told apart
             // from one.
-            let taken = a.peer.remote_description(DescriptionKind::Answer, &answer).await;
+            let taken = a.peer.remote_description(DescriptionKind::Answer, &answer, None).await;
             let fooled = taken.is_ok();
             check(taken);
             join(&mut a, &mut b, std::time::Duration::ZERO);
@@ -100,14 +100,14 @@ fn damaged_answers_are_refused_and_an_intact_one_still_connects() {
 async fn an_answer_without_an_offer_is_an_error() {
     let (a, b) = connected(config(false), config(true)).await;
     let answer = b.log.borrow().descriptions[0].clone();
-    let error = a.peer.remote_description(DescriptionKind::Answer, &answer).await;
+    let error = a.peer.remote_description(DescriptionKind::Answer, &answer, None).await;
     assert_eq!(error, Err(PeerError::UnexpectedDescription));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_of_another_session_is_refused() {
     let (_a, b) = connected(config(false), config(true)).await;
-    let error = b.peer.remote_description(DescriptionKind::Offer, CHROMIUM).await.unwrap_err();
+    let error = b.peer.remote_description(DescriptionKind::Offer, CHROMIUM, None).await.unwrap_err();
     assert_eq!(error.code(), "peer_bad_description");
     b.peer.add_video_track().await.unwrap();
     b.wait_for("a second negotiation", |log| log.negotiated.len() == 2).await;

@@ -21,13 +21,22 @@ pub struct Person {
     pub member: bool,
 }
 
+/// What a client tells the others with its `join`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Whether microphone and camera are on.
+    pub media: MediaState,
+    /// The nonce of the join, which the others receive unchanged; at most 64 bytes.
+    pub nonce: Option<String>,
+}
+
 /// A message from one participant to one other.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Directed {
-    /// SDP offer.
-    Offer(String),
-    /// SDP answer.
-    Answer(String),
+    /// SDP offer and its signature.
+    Offer(String, Option<String>),
+    /// SDP answer and its signature.
+    Answer(String, Option<String>),
     /// Trickled ICE candidate.
     Candidate(IceCandidate),
     /// End of candidates.
@@ -85,8 +94,8 @@ pub struct Waiter {
     pub session: SessionId,
     /// The person.
     pub person: Person,
-    /// Microphone and camera, for when they are admitted.
-    pub media: MediaState,
+    /// What the others receive when they are admitted.
+    pub arrival: Arrival,
 }
 
 #[derive(Debug)]
@@ -94,7 +103,7 @@ struct Seat {
     id: ParticipantId,
     session: SessionId,
     person: Person,
-    media: MediaState,
+    arrival: Arrival,
     connected: bool,
     view: RoomView,
 }
@@ -122,7 +131,7 @@ impl Room {
         &mut self,
         session: &SessionId,
         person: &Person,
-        media: MediaState,
+        arrival: Arrival,
         max: usize,
     ) -> Result<Vec<SessionId>, ErrorCode> {
         let replaced: Vec<SessionId> =
@@ -133,7 +142,7 @@ impl Room {
         for old in &replaced {
             self.leave(old, LeaveReason::Replaced);
         }
-        self.seat(session, person, media);
+        self.seat(session, person, arrival);
         Ok(replaced)
     }
 
@@ -171,8 +180,8 @@ impl Room {
         let from = self.id_of(session).ok_or(ErrorCode::UnexpectedMessage)?.clone();
         self.introduce(&receiver, &from);
         let message = match said {
-            Directed::Offer(sdp) => ServerMessage::Offer { from, sdp },
-            Directed::Answer(sdp) => ServerMessage::Answer { from, sdp },
+            Directed::Offer(sdp, signature) => ServerMessage::Offer { from, sdp, signature },
+            Directed::Answer(sdp, signature) => ServerMessage::Answer { from, sdp, signature },
             Directed::Candidate(candidate) => ServerMessage::Candidate { from, candidate },
             Directed::EndOfCandidates => ServerMessage::EndOfCandidates { from },
             Directed::Resolution(most) => ServerMessage::Resolution { from, most },
@@ -184,7 +193,7 @@ impl Room {
     /// Records whether somebody's microphone and camera are on, and informs the others.
     pub fn set_media(&mut self, session: &SessionId, media: MediaState) {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
-        seat.media = media;
+        seat.arrival.media = media;
         self.redraw_others(session);
     }
 
@@ -246,13 +255,13 @@ impl Room {
     ///
     /// # Errors
     /// [`ErrorCode::RoomFull`] if [`MAX_LOBBY`] others already knock.
-    pub fn knock(&mut self, session: &SessionId, person: &Person, media: MediaState) -> Result<(), ErrorCode> {
+    pub fn knock(&mut self, session: &SessionId, person: &Person, arrival: Arrival) -> Result<(), ErrorCode> {
         if self.lobby.len() >= MAX_LOBBY {
             return Err(ErrorCode::RoomFull);
         }
         let id = ParticipantId(format!("k{}", self.next));
         self.next += 1;
-        self.lobby.push(Waiter { id, session: session.clone(), person: person.clone(), media });
+        self.lobby.push(Waiter { id, session: session.clone(), person: person.clone(), arrival });
         let knocking = ServerMessage::Room(RoomNews::Knocking { room: self.name.clone() });
         self.outputs.push_back((session.clone(), knocking));
         self.outputs.push_back((session.clone(), self.door.news()));
@@ -289,7 +298,7 @@ impl Room {
     /// Updates the microphone and camera of somebody who knocks.
     pub fn set_waiter_media(&mut self, session: &SessionId, media: MediaState) {
         if let Some(waiter) = self.lobby.iter_mut().find(|waiter| waiter.session == *session) {
-            waiter.media = media;
+            waiter.arrival.media = media;
         }
     }
 
@@ -367,11 +376,11 @@ impl Room {
         self.outputs.push_back((session, ServerMessage::Room(RoomNews::Lobby { knocking })));
     }
 
-    fn seat(&mut self, session: &SessionId, person: &Person, media: MediaState) {
+    fn seat(&mut self, session: &SessionId, person: &Person, arrival: Arrival) {
         let id = ParticipantId(format!("p{}", self.next));
         self.next += 1;
-        let view = RoomView::new(self.seats.iter().map(|seat| (seat.id.clone(), seat.media)));
-        let seat = Seat { id, session: session.clone(), person: person.clone(), media, connected: true, view };
+        let view = RoomView::new(self.seats.iter().map(|seat| (seat.id.clone(), seat.arrival.media)));
+        let seat = Seat { id, session: session.clone(), person: person.clone(), arrival, connected: true, view };
         let joined = ServerMessage::Joined {
             room: self.name.clone(),
             you: seat.id.clone(),
@@ -433,7 +442,8 @@ impl Seat {
             id: self.id.clone(),
             name: self.person.name.clone(),
             key: self.person.key.clone(),
-            media: self.media,
+            nonce: self.arrival.nonce.clone(),
+            media: self.arrival.media,
         }
     }
 }

@@ -93,7 +93,7 @@ mod tests {
 
     fn person(id: u32, camera: bool) -> Participant {
         let media = MediaState { microphone: false, camera };
-        Participant { id: ParticipantId(format!("p{id}")), name: "x".into(), key: "k".into(), media }
+        Participant { id: ParticipantId(format!("p{id}")), name: "x".into(), key: "k".into(), nonce: None, media }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use self::watching::MAX_PIECES;
 use self::watching::{Pieces, Watching};
 use crate::board::{Board, Change, Entry};
 use crate::limits::Limits;
-use crate::room::{Directed, Person, Room};
+use crate::room::{Arrival, Directed, Person, Room};
 use crate::source::Source;
 
 /// Actions for the server.
@@ -330,8 +330,8 @@ impl Rooms {
     ) -> Result<(), Refusal> {
         let mut relay = |to: ParticipantId, said| self.relay(now, session, bytes, &to, said);
         match message {
-            ClientMessage::Offer { to, sdp } => relay(to, Directed::Offer(sdp)),
-            ClientMessage::Answer { to, sdp } => relay(to, Directed::Answer(sdp)),
+            ClientMessage::Offer { to, sdp, signature } => relay(to, Directed::Offer(sdp, signature)),
+            ClientMessage::Answer { to, sdp, signature } => relay(to, Directed::Answer(sdp, signature)),
             ClientMessage::Candidate { to, candidate } => relay(to, Directed::Candidate(candidate)),
             ClientMessage::EndOfCandidates { to } => relay(to, Directed::EndOfCandidates),
             ClientMessage::Resolution { to, most } => match relay(to, Directed::Resolution(most)) {
@@ -340,7 +340,9 @@ impl Rooms {
                 other => other,
             },
             ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage.into()),
-            ClientMessage::Join { room, media, invite } => Ok(self.join(session, room, media, invite.as_deref())?),
+            ClientMessage::Join { room, media, invite, nonce } => {
+                Ok(self.join(session, room, Arrival { media, nonce }, invite.as_deref())?)
+            }
             ClientMessage::Leave => Ok(self.leave(session)?),
             ClientMessage::Media(media) => Ok(self.media(session, media)?),
             ClientMessage::Chat { text } => Ok(self.chat(session, bytes, &text)?),
@@ -365,7 +367,7 @@ impl Rooms {
         &mut self,
         session: &SessionId,
         name: String,
-        media: MediaState,
+        arrival: Arrival,
         invite: Option<&str>,
     ) -> Result<(), ErrorCode> {
         let Some(joining) = self.sessions.get(session) else { return Err(ErrorCode::Internal) };
@@ -382,9 +384,9 @@ impl Rooms {
         let seats = match entry {
             Entry::Plain => self.limits.participants,
             Entry::Seated { seats } => usize::from(seats).min(self.limits.participants),
-            Entry::Knock => return self.knock(session, name, &person, media),
+            Entry::Knock => return self.knock(session, name, &person, arrival),
         };
-        self.take_in(session, &name, &person, media, seats)
+        self.take_in(session, &name, &person, arrival, seats)
     }
 
     fn take_in(
@@ -392,11 +394,11 @@ impl Rooms {
         session: &SessionId,
         name: &str,
         person: &Person,
-        media: MediaState,
+        arrival: Arrival,
         seats: usize,
     ) -> Result<(), ErrorCode> {
         let room = self.rooms.entry(name.to_owned()).or_insert_with(|| Room::new(name));
-        let joined = room.join(session, person, media, seats);
+        let joined = room.join(session, person, arrival, seats);
         if let (Ok(_), Some(table)) = (&joined, self.board.table_of_room(name))
             && !room.set_door(&table.host, self.board.waits_for_host(name), table.locked)
         {

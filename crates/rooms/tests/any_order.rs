@@ -118,12 +118,12 @@ impl World {
             Step::Open { device } => self.open(device),
             Step::Join { session, room, media } => {
                 let room = ROOMS[usize::from(room)].to_owned();
-                self.say(session, ClientMessage::Join { room, media, invite: None });
+                self.say(session, ClientMessage::Join { room, media, invite: None, nonce: None });
             }
             Step::Leave { session } => self.say(session, ClientMessage::Leave),
             Step::Offer { session, to } => {
                 let to = ParticipantId(format!("p{to}"));
-                self.say(session, ClientMessage::Offer { to, sdp: String::new() });
+                self.say(session, ClientMessage::Offer { to, sdp: String::new(), signature: None });
             }
             Step::Media { session, media } => self.say(session, ClientMessage::Media(media)),
             Step::Chat { session } => self.say(session, ClientMessage::Chat { text: "x".into() }),

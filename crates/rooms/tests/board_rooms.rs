@@ -59,7 +59,7 @@ impl Server {
 
     fn join(&mut self, session: &SessionId, room: &str, invite: Option<String>) -> Vec<Output> {
         let media = MediaState::default();
-        self.say(session, ClientMessage::Join { room: room.into(), media, invite })
+        self.say(session, ClientMessage::Join { room: room.into(), media, invite, nonce: None })
     }
 
     fn keeper_does(&mut self, session: &SessionId, request: RoomRequest) -> Vec<Output> {

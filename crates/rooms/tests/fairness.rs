@@ -16,11 +16,11 @@ use world::{OFF, World};
 const ON: MediaState = MediaState { microphone: true, camera: true };
 
 fn offer(to: &ParticipantId) -> ClientMessage {
-    ClientMessage::Offer { to: to.clone(), sdp: "v".repeat(48_000) }
+    ClientMessage::Offer { to: to.clone(), sdp: "v".repeat(48_000), signature: None }
 }
 
 fn answer(to: &ParticipantId) -> ClientMessage {
-    ClientMessage::Answer { to: to.clone(), sdp: "v".repeat(48_000) }
+    ClientMessage::Answer { to: to.clone(), sdp: "v".repeat(48_000), signature: None }
 }
 
 fn candidate(to: &ParticipantId) -> ClientMessage {

@@ -72,7 +72,7 @@ impl Server {
 
     fn join(&mut self, session: &SessionId, room: &str) {
         let media = MediaState::default();
-        self.say(session, ClientMessage::Join { room: room.into(), media, invite: None });
+        self.say(session, ClientMessage::Join { room: room.into(), media, invite: None, nonce: None });
     }
 
     fn leave(&mut self, session: &SessionId) {
@@ -372,7 +372,7 @@ fn a_guest_becomes_host_only_without_members() {
     };
     server.join(&ada, &room);
     let media = MediaState::default();
-    server.say(&gus, ClientMessage::Join { room: room.clone(), media, invite });
+    server.say(&gus, ClientMessage::Join { room: room.clone(), media, invite, nonce: None });
     assert!(server.is_in(&gus));
     server.join(&ben, &room);
     server.leave(&ada);

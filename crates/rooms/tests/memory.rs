@@ -97,7 +97,11 @@ impl FullServer {
 fn fill(server: &mut FullServer) {
     let people: Vec<SessionId> = (0..SESSIONS).map(|n| server.open(n)).collect();
     for (n, person) in people.iter().enumerate() {
-        server.say(person, 100, ClientMessage::Join { room: format!("room-{}", n / 12), media: OFF, invite: None });
+        server.say(
+            person,
+            100,
+            ClientMessage::Join { room: format!("room-{}", n / 12), media: OFF, invite: None, nonce: None },
+        );
         server.say(person, 100, ClientMessage::Board(BoardRequest::Subscribe { room: None, invite: None }));
     }
     for table in people.chunks(12) {
@@ -105,11 +109,15 @@ fn fill(server: &mut FullServer) {
         for (n, person) in table.iter().enumerate() {
             for to in seats.iter().cycle().skip(n + 1).take(table.len() - 1) {
                 let sdp = "x".repeat(OFFER_BYTES);
-                server.say(person, OFFER_BYTES, ClientMessage::Offer { to: to.clone(), sdp });
+                server.say(person, OFFER_BYTES, ClientMessage::Offer { to: to.clone(), sdp, signature: None });
             }
             for length in [1_500, 5_500] {
                 let sdp = "x".repeat(length);
-                server.say(person, length, ClientMessage::Offer { to: seats[(n + 1) % table.len()].clone(), sdp });
+                server.say(
+                    person,
+                    length,
+                    ClientMessage::Offer { to: seats[(n + 1) % table.len()].clone(), sdp, signature: None },
+                );
             }
             for _ in 0..4 {
                 server.say(person, 4_000, ClientMessage::Chat { text: "x".repeat(4_000) });

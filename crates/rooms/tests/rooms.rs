@@ -40,7 +40,7 @@ impl Server {
     }
 
     fn join(&mut self, session: &SessionId, room: &str) -> Vec<Output> {
-        self.say(session, ClientMessage::Join { room: room.into(), media: ON, invite: None })
+        self.say(session, ClientMessage::Join { room: room.into(), media: ON, invite: None, nonce: None })
     }
 
     fn wait(&mut self, seconds: u64) -> Vec<Output> {
@@ -110,12 +110,12 @@ fn a_directed_message_reaches_only_its_addressee() {
     let most = Resolution { max_width: 640, max_height: 360 };
     let cases = [
         (
-            ClientMessage::Offer { to: to_bob.clone(), sdp: "o".into() },
-            ServerMessage::Offer { from: from.clone(), sdp: "o".into() },
+            ClientMessage::Offer { to: to_bob.clone(), sdp: "o".into(), signature: Some("s".into()) },
+            ServerMessage::Offer { from: from.clone(), sdp: "o".into(), signature: Some("s".into()) },
         ),
         (
-            ClientMessage::Answer { to: to_bob.clone(), sdp: "a".into() },
-            ServerMessage::Answer { from: from.clone(), sdp: "a".into() },
+            ClientMessage::Answer { to: to_bob.clone(), sdp: "a".into(), signature: None },
+            ServerMessage::Answer { from: from.clone(), sdp: "a".into(), signature: None },
         ),
         (
             ClientMessage::Candidate { to: to_bob.clone(), candidate: candidate.clone() },
@@ -135,7 +135,7 @@ fn directed_messages_need_a_seat_in_the_same_room() {
     let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
     server.join(&ada, "soup");
     server.join(&bob, "soup");
-    let offer = |to: &ParticipantId| ClientMessage::Offer { to: to.clone(), sdp: String::new() };
+    let offer = |to: &ParticipantId| ClientMessage::Offer { to: to.clone(), sdp: String::new(), signature: None };
     let to_bob = server.id(&bob);
     assert_eq!(errors(&server.say(&eve, offer(&to_bob))), [ErrorCode::UnexpectedMessage]);
     server.join(&eve, "cake");

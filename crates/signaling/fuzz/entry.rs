@@ -76,7 +76,7 @@ fn hostile_server(text: &str) {
     let mut now = Instant::now();
     let config = SessionConfig { key: key(), name: "Ada".into(), client: String::new(), member: None, seed: 1 };
     let mut session = Session::new(config, now).expect("a good name");
-    let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None };
+    let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None, nonce: None };
     session.send(now, join).expect("an empty queue");
     for line in text.split('\n') {
         now += Duration::from_millis(100);

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::message::{ErrorCode, Hello};
 
-/// The random bytes of a `challenge`.
+/// 32 random bytes, of a `challenge` or of a `join`.
 pub type Nonce = [u8; 32];
 
 /// A device's secret key. `Debug` shows only the public half.
@@ -45,7 +45,18 @@ impl DeviceKey {
 
     /// Signs a challenge. Returns base64url, as in `hello.signature`.
     pub fn sign(&self, nonce: &Nonce, version: u32) -> String {
-        URL_SAFE_NO_PAD.encode(self.0.sign(&challenge_bytes(nonce, version)).to_bytes())
+        self.sign_bytes(&challenge_bytes(nonce, version))
+    }
+
+    /// Signs bytes that begin with a domain of their own. Returns base64url.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.sign(bytes).to_bytes())
+    }
+}
+
+impl PartialEq for DeviceKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.public() == other.public()
     }
 }
 
@@ -65,6 +76,16 @@ impl PublicKey {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// Whether `signature` (base64url) is this key's over `bytes`.
+    ///
+    /// Keys of small order and malleable signatures are rejected (`verify_strict`), so each key has one encoding.
+    pub(crate) fn verify(&self, bytes: &[u8], signature: &str) -> bool {
+        let signature: Option<[u8; 64]> = decode(signature);
+        let key = VerifyingKey::from_bytes(&self.0).ok();
+        let given = key.zip(signature);
+        given.is_some_and(|(key, signature)| key.verify_strict(bytes, &Signature::from_bytes(&signature)).is_ok())
+    }
 }
 
 impl std::fmt::Display for PublicKey {
@@ -81,27 +102,21 @@ pub fn challenge_bytes(nonce: &Nonce, version: u32) -> Vec<u8> {
     bytes
 }
 
-/// Encodes the nonce of a `challenge`.
+/// Encodes a nonce.
 pub fn encode_nonce(nonce: &Nonce) -> String {
     URL_SAFE_NO_PAD.encode(nonce)
 }
 
-/// Decodes the nonce of a `challenge`. Returns `None` if it is not 32 bytes of base64url.
+/// Decodes a nonce. Returns `None` if it is not 32 bytes of base64url.
 pub fn decode_nonce(text: &str) -> Option<Nonce> {
     decode(text)
 }
 
 /// Verifies that a `hello` was signed for this nonce by the key that it names.
-///
-/// Keys of small order and malleable signatures are rejected (`verify_strict`), so each key has one encoding.
 pub fn verify(hello: &Hello, nonce: &Nonce) -> Result<PublicKey, ErrorCode> {
     let key = PublicKey::parse(&hello.key).ok_or(ErrorCode::BadSignature)?;
-    let signature: [u8; 64] = decode(&hello.signature).ok_or(ErrorCode::BadSignature)?;
-    let verifying = VerifyingKey::from_bytes(&key.0).map_err(|_| ErrorCode::BadSignature)?;
-    verifying
-        .verify_strict(&challenge_bytes(nonce, hello.version), &Signature::from_bytes(&signature))
-        .map_err(|_| ErrorCode::BadSignature)?;
-    Ok(key)
+    let is_valid = key.verify(&challenge_bytes(nonce, hello.version), &hello.signature);
+    if is_valid { Ok(key) } else { Err(ErrorCode::BadSignature) }
 }
 
 /// Computes the proof that the owner of `key` knows the community's secret: HMAC-SHA256 (RFC 2104) with the secret's

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;
 /// Bytes of a session description.
 pub const MAX_SDP_BYTES: usize = 48 * 1024;
+/// Bytes of the signature of a description. An Ed25519 signature has 86 in base64url.
+pub const MAX_SIGNATURE_BYTES: usize = 128;
 /// Characters (Unicode scalar values) of a person's name after [`crate::text::clean_name`].
 pub const MAX_NAME_CHARS: usize = 64;
 /// Bytes of a person's name: 64 characters of three bytes each, or 48 of four.
@@ -23,7 +25,7 @@ pub const MAX_ROOM_CHARS: usize = 63;
 pub const MAX_CLIENT_BYTES: usize = 128;
 /// Characters of an invite token.
 pub const MAX_INVITE_CHARS: usize = 128;
-/// Bytes of a participant's or session's id.
+/// Bytes of a participant's or session's id, of a key and of a nonce.
 pub const MAX_ID_BYTES: usize = 64;
 /// Bytes of an ICE candidate line. The longest real ones, with a TCP type and many extensions, have about 300.
 pub const MAX_CANDIDATE_BYTES: usize = 1_024;

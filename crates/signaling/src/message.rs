@@ -43,6 +43,10 @@ pub enum ClientMessage {
         /// Token of the invite, if the link has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         invite: Option<String>,
+        /// 32 random bytes for this join, base64url ([`crate::statement::Stay`]). Without it nobody connects to this
+        /// client.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
     },
     /// Leaves the room and keeps the session.
     Leave,
@@ -52,6 +56,9 @@ pub enum ClientMessage {
         to: ParticipantId,
         /// Session description.
         sdp: String,
+        /// Signature of the [`crate::statement::Statement`] about the description's certificate, base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
     },
     /// SDP answer for one participant.
     Answer {
@@ -59,6 +66,9 @@ pub enum ClientMessage {
         to: ParticipantId,
         /// Session description.
         sdp: String,
+        /// Signature of the [`crate::statement::Statement`] about the description's certificate, base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
     },
     /// One trickled ICE candidate for one participant.
     Candidate {
@@ -180,6 +190,9 @@ pub enum ServerMessage {
         from: ParticipantId,
         /// Session description.
         sdp: String,
+        /// Signature of the [`crate::statement::Statement`] about the description's certificate, base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
     },
     /// SDP answer from a participant.
     Answer {
@@ -187,6 +200,9 @@ pub enum ServerMessage {
         from: ParticipantId,
         /// Session description.
         sdp: String,
+        /// Signature of the [`crate::statement::Statement`] about the description's certificate, base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
     },
     /// One trickled ICE candidate from a participant.
     Candidate {
@@ -367,6 +383,9 @@ pub struct Participant {
     pub name: String,
     /// Device key, base64url. It identifies the person; the name does not.
     pub key: String,
+    /// The nonce of their `join`, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
     /// Microphone and camera.
     #[serde(default)]
     pub media: MediaState,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::limits::{
     MAX_CANDIDATE_BYTES, MAX_CLIENT_BYTES, MAX_FRAME_BYTES, MAX_ICE_SERVERS, MAX_ID_BYTES, MAX_MID_BYTES,
-    MAX_SDP_BYTES, is_invite, is_room_name,
+    MAX_SDP_BYTES, MAX_SIGNATURE_BYTES, is_invite, is_room_name,
 };
 use crate::message::{
     ClientMessage, Envelope, ErrorCode, Hello, IceCandidate, Participant, ParticipantId, ServerMessage,
@@ -58,13 +58,14 @@ pub fn server_message(text: &str) -> Result<Envelope<ServerMessage>, Rejected> {
 pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
     match message {
         ClientMessage::Hello(hello) => check_hello(hello),
-        ClientMessage::Join { room, media: _, invite } => {
+        ClientMessage::Join { room, media: _, invite, nonce } => {
             require(is_room_name(room), ErrorCode::BadRoom)?;
+            require(nonce.as_ref().map_or(0, String::len) <= MAX_ID_BYTES, ErrorCode::TooLarge)?;
             require(invite.as_deref().is_none_or(is_invite), ErrorCode::Malformed)
         }
-        ClientMessage::Offer { to, sdp } | ClientMessage::Answer { to, sdp } => {
+        ClientMessage::Offer { to, sdp, signature } | ClientMessage::Answer { to, sdp, signature } => {
             check_id(to)?;
-            require(sdp.len() <= MAX_SDP_BYTES, ErrorCode::TooLarge)
+            check_description(sdp, signature.as_deref())
         }
         ClientMessage::Candidate { to, candidate } => {
             check_id(to)?;
@@ -111,9 +112,9 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
         }
         ServerMessage::ParticipantJoined { participant } => check_participant(participant),
         ServerMessage::ParticipantLeft { id, .. } | ServerMessage::ParticipantConnection { id, .. } => check_id(id),
-        ServerMessage::Offer { from, sdp } | ServerMessage::Answer { from, sdp } => {
+        ServerMessage::Offer { from, sdp, signature } | ServerMessage::Answer { from, sdp, signature } => {
             check_id(from)?;
-            require(sdp.len() <= MAX_SDP_BYTES, ErrorCode::TooLarge)
+            check_description(sdp, signature.as_deref())
         }
         ServerMessage::Candidate { from, candidate } => {
             check_id(from)?;
@@ -141,7 +142,13 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
 fn check_participant(participant: &mut Participant) -> Result<(), ErrorCode> {
     participant.name = shown_name(&participant.name);
     require(participant.key.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)?;
+    require(participant.nonce.as_ref().map_or(0, String::len) <= MAX_ID_BYTES, ErrorCode::TooLarge)?;
     check_id(&participant.id)
+}
+
+fn check_description(sdp: &str, signature: Option<&str>) -> Result<(), ErrorCode> {
+    let fits = sdp.len() <= MAX_SDP_BYTES && signature.map_or(0, str::len) <= MAX_SIGNATURE_BYTES;
+    require(fits, ErrorCode::TooLarge)
 }
 
 fn check_id(id: &ParticipantId) -> Result<(), ErrorCode> {

@@ -105,7 +105,7 @@ impl World {
             seed,
         };
         let mut client = Session::new(config, now).expect("a good name");
-        let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None };
+        let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None, nonce: None };
         client.send(now, join).expect("an empty queue");
         World {
             now,

@@ -72,6 +72,8 @@ pub struct Participant {
     pub media: Media,
     /// The way media takes to them.
     pub link: Link,
+    /// Code of why there is no connection and will be none: their device has not signed it.
+    pub distrust: Option<String>,
     /// Whether the server reaches them.
     pub connected: bool,
 }

@@ -17,6 +17,6 @@ pub use ask::{CommandError, Door, Join, Media, Picture, TableDraft, Tile};
 pub use board::{BoardState, Mine, Person, Presence, Reminder, ReminderKind, SavedCalendar, Sitting, Table, Waiting};
 pub use call::{CallState, ChatLine, Knocker, Link, Participant, Stage, UnsentLine};
 pub use device::{Choice, Device, DeviceKind, Problem};
-pub use settings::{KnownServer, Language, Noise, Settings, Theme};
+pub use settings::{KnownPerson, KnownServer, Language, Noise, Settings, Theme};
 pub use stats::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
 pub use update::AppUpdate;

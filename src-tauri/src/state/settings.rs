@@ -32,6 +32,33 @@ pub struct Settings {
     pub text_percent: u32,
     /// Say by a notification when somebody comes or writes while the window is not looked at.
     pub notifications: bool,
+    /// People whose keys this person has compared, in the order of comparing; at most [`Settings::MOST_KNOWN`].
+    pub known: Vec<KnownPerson>,
+}
+
+/// A person whose key was compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct KnownPerson {
+    /// Address of the server: a device has another key at each.
+    pub server: String,
+    /// Device key, base64url.
+    pub key: String,
+    /// Their name at that time.
+    pub name: String,
+}
+
+impl Settings {
+    /// People that are kept. When there are more, the oldest is dropped.
+    pub const MOST_KNOWN: usize = 1_000;
+
+    /// Adds somebody whose key was compared.
+    pub fn know(&mut self, person: KnownPerson) {
+        self.known.retain(|known| known.server != person.server || known.key != person.key);
+        self.known.push(person);
+        let over = self.known.len().saturating_sub(Self::MOST_KNOWN);
+        self.known.drain(..over);
+    }
 }
 
 /// A server this person agreed to.
@@ -106,6 +133,30 @@ impl Default for Settings {
             devices: Choice::default(),
             text_percent: 100,
             notifications: true,
+            known: vec![],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(n: usize) -> KnownPerson {
+        KnownPerson { server: "wss://lunch.example".into(), key: format!("key {n}"), name: format!("Person {n}") }
+    }
+
+    #[test]
+    fn a_person_is_known_once_and_the_oldest_of_too_many_is_dropped() {
+        let mut settings = Settings::default();
+        (0..Settings::MOST_KNOWN).for_each(|n| settings.know(person(n)));
+        settings.know(KnownPerson { name: "Ada B.".into(), ..person(0) });
+        assert_eq!(settings.known.len(), Settings::MOST_KNOWN);
+        assert_eq!(settings.known.last().map(|known| known.name.as_str()), Some("Ada B."));
+        settings.know(person(Settings::MOST_KNOWN));
+        assert_eq!(settings.known.len(), Settings::MOST_KNOWN);
+        assert!(!settings.known.contains(&person(1)));
+        settings.know(KnownPerson { server: "wss://tea.example".into(), ..person(5) });
+        assert!(settings.known.contains(&person(5)), "at another server it is another key");
     }
 }

@@ -35,7 +35,7 @@ fn file() -> String {
         AppState SessionState You PendingLink Hosting FrameAccess
         CallState Stage Participant Link ChatLine UnsentLine Knocker
         Device DeviceKind Choice Problem
-        Settings KnownServer Language Theme Noise
+        Settings KnownPerson KnownServer Language Theme Noise
         BoardState Table Sitting Mine Person Presence Waiting Reminder ReminderKind SavedCalendar
         Media Join Tile Picture TableDraft Door CommandError
         Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures

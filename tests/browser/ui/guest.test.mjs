@@ -11,7 +11,7 @@ import { here, pause, press, ui } from './window.mjs';
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
 const { WebSocketServer } = require('ws');
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
-const BO = { id: 'p1', name: 'Bo', key: 'TLNUTs2yaO8rlDRp9hN1CnaGJTOWaBQ7E1mfbCw9DAQ', media: { microphone: false, camera: false } };
+const BO = { id: 'p1', name: 'Bo', key: 'TLNUTs2yaO8rlDRp9hN1CnaGJTOWaBQ7E1mfbCw9DAQ', nonce: 'BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU', media: { microphone: false, camera: false } };
 const TABLE_ROOM = 't-4f8s0x6h2n9b7w1e';
 
 /** A fake server. It admits everybody, keeps sessions, and records received messages. */
@@ -175,6 +175,50 @@ for (const language of ['en', 'ko']) {
     await pause(500);
     assert.equal(server.of('media').some(one => one.camera), false, 'a camera that did not open is not announced as on');
     assert.equal(await pressed(page, '#call-camera'), 'false');
+    await end();
+  });
+
+  for (const [why, signature, code] of [['that nobody signed', undefined, 'statement_missing'], ['that somebody else signed', 'A'.repeat(86), 'statement_wrong']]) {
+    test(`an answer ${why} is refused in words (${language})`, async () => {
+      const t = words[language], { server, page, end } = await inCall({ language });
+      await until('an offer', () => server.of('offer').length > 0);
+      const [offer] = server.of('offer');
+      assert.match(offer.signature, /^[A-Za-z0-9_-]{86}$/);
+      assert.match(server.of('join')[0].nonce, /^[A-Za-z0-9_-]{43}$/);
+      server.send({ type: 'answer', from: 'p1', sdp: offer.sdp, signature });
+      const troubles = () => page.$$eval('lr-tile .why', all => all.map(one => one.textContent));
+      await until('the words', async () => (await troubles()).includes(t.problems[code]));
+      const sent = server.of('candidate').length;
+      server.send({ type: 'candidate', from: 'p1', candidate: { candidate: 'candidate:1 1 udp 2130706431 127.0.0.1 50000 typ host', sdpMid: '0', sdpMLineIndex: 0 } });
+      await pause(300);
+      assert.equal(server.of('offer').length, 1, 'no other attempt is made');
+      assert.ok(server.of('candidate').length <= sent + 1);
+      assert.ok((await troubles()).includes(t.problems[code]));
+      await end();
+    });
+  }
+
+  test(`somebody who is announced without a nonce is not connected to (${language})`, async () => {
+    const t = words[language], { server, page, end } = await inCall({ language, prepare: server => { server.people = [{ ...BO, nonce: undefined }]; } });
+    const troubles = () => page.$$eval('lr-tile .why', all => all.map(one => one.textContent));
+    await until('the words', async () => (await troubles()).includes(t.problems.statement_missing));
+    assert.equal(server.of('offer').length, 0);
+    await end();
+  });
+
+  test(`words are compared in the people panel and whoever was compared stays known (${language})`, async () => {
+    const t = words[language], { page, end } = await inCall({ language });
+    await press(page, ['#call-people']);
+    await page.waitForSelector('lr-people-panel .in-call li:nth-child(2) button');
+    await press(page, ['lr-people-panel .in-call li:nth-child(2) button[aria-haspopup]', '.menu:popover-open button']);
+    await page.waitForSelector('dialog .code', { timeout: 20_000 });
+    assert.equal((await page.$$('dialog .code[lang=en] li')).length, 10);
+    assert.equal((await page.$$('dialog .code[lang=ko] li')).length, 10);
+    await press(page, ['dialog .actions .primary']);
+    const mark = () => page.$eval('lr-people-panel .in-call li:nth-child(2) .standing', one => one.hidden ? '' : one.textContent);
+    await until('the mark', async () => await mark() === t.compared);
+    const kept = await page.evaluate(() => JSON.parse(localStorage.getItem('lunchroom.settings')).known);
+    assert.deepEqual(kept.map(one => [one.key, one.name]), [[BO.key, 'Bo']]);
     await end();
   });
 

@@ -169,6 +169,34 @@ both('a participant who lost the connection is shown as disconnected, not as con
   await page.close();
 });
 
+both('somebody whose connection is not signed by their device is said not to be connected', async (t, language) => {
+  const { page } = await harness.page({ state: scenes['call-distrust'].state, language });
+  const troubles = await page.$$eval('lr-tile .why', all => all.map(one => one.innerText));
+  assert.deepEqual(troubles.slice(0, 3), [t.problems.statement_wrong, t.problems.statement_missing, '']);
+  await press(page, ['#call-people']);
+  await waitForText(page, 'lr-people-panel', t.distrustShort);
+  await page.close();
+});
+
+both('code words are compared by keyboard, and the mark tells known people from changed ones', async (t, language) => {
+  const { page } = await harness.page({ state: scenes['call-known'].state, language });
+  await press(page, ['#call-people']);
+  const marks = () => page.$$eval('lr-people-panel .in-call .standing', all => all.map(one => one.hidden ? '' : one.innerText.trim()));
+  assert.deepEqual(await marks(), ['', t.compared, t.keyChanged, '']);
+  await page.focus('lr-people-panel .in-call li:nth-child(4) button[aria-haspopup]');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('dialog .code');
+  const [own, other] = language === 'en' ? ['sweater', '진달래'] : ['진달래', 'sweater'];
+  assert.equal(await page.$eval('dialog .code-words > .code li', one => one.innerText), own);
+  assert.equal(await page.$eval('dialog details .code li', one => one.textContent), other);
+  await page.focus('dialog .actions .primary');
+  await page.keyboard.press('Enter');
+  await waitForText(page, '.notice[role=status]', t.isKnownNow(await page.$eval('lr-people-panel .in-call li:nth-child(4) .name', one => one.innerText)));
+  assert.deepEqual(await marks(), ['', t.compared, t.keyChanged, t.compared]);
+  await page.close();
+});
+
 both('joining and leaving are announced, and the last participant sees a text of its own', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language });
   const [anna] = scenes['call-2'].state.call.participants, bo = { ...anna, id: 'q77', key: 'k77', name: 'Bo' };

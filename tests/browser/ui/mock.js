@@ -41,6 +41,8 @@
     levels() { return { own: window.level ?? -20, q3: -25 }; },
     stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR', save_calendar: () => ({ path: 'Downloads/lunchroom-Soup.ics', opened: true }),
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
+    compare: () => [233, 29, 13, 172, 226, 113, 218, 108, 144, 22],
+    mark_compared({ id }) { const { settings, session, call } = mock.state, { key, name } = call.participants.find(one => one.id === id); mock.push({ ...mock.state, settings: { ...settings, known: [...settings.known, { server: session.server, key, name }] } }); },
     send_chat({ text }) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, chat: [...call.chat, { from: call.you, name: mock.state.settings.name, text, at: Date.now() }] } }); },
     dismiss_notice() { mock.push({ ...mock.state, call: { ...mock.state.call, notice: null } }); },
     dismiss_link() { mock.push({ ...mock.state, link: null }); },

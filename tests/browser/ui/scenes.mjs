@@ -13,7 +13,7 @@ export const base = () => ({
     { id: 'spk', name: 'Built-in Speakers', kind: 'speaker', default: true, synthetic: false }],
   choice: { camera: null, microphone: null, speaker: null }, problems: [],
   settings: { name: '김민지', language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false,
-    camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: true },
+    camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: true, known: [] },
   you: { key: 'me' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: '0.1.0',
 });
 
@@ -42,8 +42,9 @@ const usualTables = () => [
 ];
 const usualPeople = () => [...Array(9).keys()].map(n => person(n)).concat([person(9, 'at_table'), person(10, 'at_table'), person(11, 'away')]);
 
-const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', connected: true, ...more });
+const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', distrust: null, connected: true, ...more });
 const inCall = (participants, more = {}) => ({ ...base(), board: board(usualTables(), usualPeople()), call: { ...base().call, stage: { kind: 'joined' }, room: 'room-1', you: 'q-me', media: { microphone: true, camera: true }, participants, ...more } });
+const known = (state, people) => ({ ...state, settings: { ...state.settings, known: people.map(one => ({ server: state.session.server, ...one })) } });
 const chat = [
   { from: 'q0', name: names[0], text: '다들 뭐 먹어요?', at: NOON - 9 * MINUTE }, { from: 'q0', name: names[0], text: '저는 김치찌개 🍲', at: NOON - 8.8 * MINUTE },
   { from: 'q-me', name: '김민지', text: '비빔밥이요!', at: NOON - 8 * MINUTE }, { from: 'q3', name: names[3], text: '<img src=x onerror=alert(1)> <b>not bold</b> https://example.org/eine-sehr-lange-adresse-die-nirgends-umbricht-und-weitergeht', at: NOON - 3 * MINUTE },
@@ -102,6 +103,8 @@ export const scenes = {
   'call-statistics': { state: inCall([participant(0), participant(3)]), press: ['#call-more', '.menu:popover-open button:nth-last-child(2)'], wait: 4300 },
   'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting', since_ms: NOON } }) },
   'call-refused': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), problems: [problem('device_busy', 'camera')] }, levels: { own: -20, q0: -25 } },
+  'call-distrust': { state: inCall([participant(0, { distrust: 'statement_wrong', link: 'connecting' }), participant(3, { distrust: 'statement_missing', link: 'connecting' }), participant(5)]) },
+  'call-known': { state: known(inCall([participant(0), participant(3), participant(5)]), [{ key: 'k0', name: names[0] }, { key: 'an old one', name: names[3] }]), press: ['#call-people'] },
   'call-disconnected': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'mending' }), participant(5)]) },
   'call-no-devices': { state: { ...inCall([participant(0), participant(3)]), devices: [], problems: [problem('no_camera', 'camera'), problem('no_microphone', 'microphone')] } },
   'call-unsent': { state: inCall([participant(0), participant(3)], { chat, stage: { kind: 'reconnecting', since_ms: NOON }, unsent: [{ number: 1, text: '저도 갈게요', failed: null }, { number: 2, text: '10분만요', failed: null }] }), press: ['#call-chat'] },

@@ -7,8 +7,11 @@ const [{ Session }, { BoardFold }, { DisplayedSizes }, { Unsent }, { Replacement
   await Promise.all(['protocol', 'board-fold', 'displayed-sizes', 'unsent', 'replacement'].map(name => pageModule(`shared/${name}.js`)));
 const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom }, { serverOf, isPrivate, originOf, roomOf }, { hidesParameter }, { sanitizeMessage }] =
   await Promise.all(['shared/text.js', 'shared/avatar.js', 'shared/tables.js', 'shared/server.js', 'guest/invitation.js', 'shared/sanitize.js'].map(pageModule));
-const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions] =
-  await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session'].map(name => vectors(`${name}.json`)));
+const { comparisonCode, codeWords } = await pageModule('shared/comparison.js');
+const { CODE_WORDS } = await pageModule('shared/code-words.js');
+const { fingerprintOf, statementBytes, verifyStatement, withFingerprint } = await pageModule('shared/statement.js');
+const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions, statements, comparison] =
+  await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session', 'statements', 'comparison'].map(name => vectors(`${name}.json`)));
 
 /** Whether a value has all expected fields. Null stands for an absent value. */
 function fits(value, expected) {
@@ -212,5 +215,38 @@ for (const random of [0, 0.5, 0.999]) for (const { name, steps } of sessions.cas
   test(`session: ${name} (chance ${random})`, async () => {
     const run = new SessionCase(random);
     for (const [at, step] of steps.entries()) await run.step(step, `step ${at}: ${JSON.stringify(step).slice(0, 200)}`);
+  });
+}
+
+for (const statement of statements.signed) {
+  test(`statements: signed in ${statement.room}`, async () => {
+    assert.equal(Buffer.from(statementBytes(statement)).toString('base64url'), statement.bytes);
+    await verifyStatement(statement, statement.signature);
+  });
+}
+
+for (const { name, signature, error, ...statement } of statements.checked) {
+  test(`statements: ${name}`, async () => {
+    const refused = await verifyStatement(statement, signature).then(() => null, refusal => refusal.code);
+    assert.equal(refused, error);
+  });
+}
+
+for (const { name, sdp, fingerprint } of statements.fingerprints) {
+  test(`statements: a fingerprint ${name}`, () => {
+    assert.equal(fingerprintOf(sdp), fingerprint);
+    const kept = withFingerprint(sdp, 'AB:CD');
+    assert.deepEqual(kept.match(/fingerprint.*/gi), ['fingerprint:sha-256 AB:CD']);
+    assert.ok(kept.indexOf('a=fingerprint') < kept.indexOf('m='), 'it is for every line');
+  });
+}
+
+test('comparison: the words of both languages', () => assert.deepEqual(CODE_WORDS, comparison.words));
+
+for (const { one, other, numbers, en, ko } of comparison.codes) {
+  test(`comparison: ${en}`, async () => {
+    assert.deepEqual(await comparisonCode(one, other), numbers);
+    assert.equal(codeWords(numbers, 'en').join(' '), en);
+    assert.equal(codeWords(numbers, 'ko').join(' '), ko);
   });
 }

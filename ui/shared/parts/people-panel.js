@@ -3,18 +3,21 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { draw, icon } from '../icons.js';
+import { standing } from '../known.js';
 import { ownMedia } from '../own-media.js';
 import { avatar } from '../avatar.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
 import { announce, attempt } from './notices.js';
+import { compareKeys, standingWords } from './compare.js';
 import { ask } from './dialog.js';
 import { menu } from './menu.js';
 import { copyRoomLink } from './table-links.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').Knocker} Knocker */
-/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').Media, own: boolean, words: string }} Row */
+/** @typedef {import('../known.js').Standing} Standing */
+/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').Media, own: boolean, words: string, standing: Standing }} Row */
 
 export class PeoplePanel extends View {
   build() {
@@ -30,7 +33,7 @@ export class PeoplePanel extends View {
   update(state) {
     const { call, settings, you } = state;
     if (!this.lobby || !this.door || !this.list || !this.lock) return;
-    const host = call.host !== null && call.host === call.you;
+    const host = isHost(state);
     shown(this.door, call.lobby.length > 0);
     keyed(this.lobby, call.lobby, one => one.id, one => knocker(one));
     shown(this.lock, host);
@@ -38,37 +41,60 @@ export class PeoplePanel extends View {
     text(/** @type {Node} */ (this.lock.lastChild), call.locked ? t.unlock : t.lock);
     /** @type {Row[]} */
     const rows = [
-      { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, words: call.host === call.you && call.you ? t.host : '' },
-      ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false,
-        words: !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'mending' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
+      { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, standing: 'new', words: call.host === call.you && call.you ? t.host : '' },
+      ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false, standing: standingOf(state, one),
+        words: one.distrust ? t.distrustShort : !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'mending' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
     ];
-    keyed(this.list, rows, row => row.id, row => this.#row(row), (element, row) => fillRow(element, row, host));
+    keyed(this.list, rows, row => row.id, row => this.#row(row), (element, row) => fillRow(element, row));
   }
 
   /** @param {Row} row */
   #row({ id, key, name, own }) {
     const more = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': `${t.more}: ${name}`, hidden: true }, icon('more'));
-    const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'quiet' }), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more);
+    const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'standing', hidden: true }, icon('check'), h('span')), h('span', { class: 'quiet' }), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more);
     if (!own) menu(more, () => [
-      { words: t.muteThem, icon: 'microphoneOff', run: () => attempt(backend.call('mute', { id }).then(() => announce(t.mutedThem(name)))) },
-      { words: t.removePerson, icon: 'remove', danger: true, run: () => removePerson(id, name) },
+      { words: t.compareCodes, icon: 'check', run: () => compare(id) },
+      ...(isHost(state()) ? hostItems(id, name) : []),
     ]);
     return item;
   }
 }
 customElements.define('lr-people-panel', PeoplePanel);
 
-/** @param {HTMLElement} item @param {Row} row @param {boolean} host */
-function fillRow(item, row, host) {
-  const [, name, words, states, more] = /** @type {HTMLElement[]} */ ([...item.children]);
+/** @param {AppState} state */
+const isHost = ({ call }) => call.host !== null && call.host === call.you;
+
+/** What the host may do with somebody. @param {string} id @param {string} name @returns {import('./menu.js').Item[]} */
+const hostItems = (id, name) => [
+  { words: t.muteThem, icon: 'microphoneOff', run: () => attempt(backend.call('mute', { id }).then(() => announce(t.mutedThem(name)))) },
+  { words: t.removePerson, icon: 'remove', danger: true, run: () => removePerson(id, name) },
+];
+
+/** @param {AppState} state @param {AppState['call']['participants'][0]} one @returns {Standing} */
+const standingOf = ({ call, session, settings }, one) => standing(one, call.participants, settings.known, session.kind === 'closed' ? '' : session.server);
+
+/** @param {string} id */
+function compare(id) {
+  const now = state(), one = now.call.participants.find(one => one.id === id);
+  if (one) compareKeys({ id, key: one.key, name: one.name, standing: standingOf(now, one) });
+}
+
+/** @param {HTMLElement} item @param {Row} row */
+function fillRow(item, row) {
+  const [, name, mark, words, states, more] = /** @type {HTMLElement[]} */ ([...item.children]);
   text(name, row.own ? t.youNamed(row.name) : row.name);
+  const known = standingWords(row.standing), [sign, said] = /** @type {[SVGElement, HTMLElement]} */ (/** @type {unknown} */ ([...mark.children]));
+  shown(mark, known !== '');
+  attribute(mark, 'class', `standing ${row.standing}`);
+  draw(sign, row.standing === 'known' ? 'check' : 'warning');
+  text(said, known);
   text(words, row.words);
   const [microphone, camera] = /** @type {SVGElement[]} */ (/** @type {unknown} */ ([...states.children]));
   draw(microphone, row.media.microphone ? 'microphone' : 'microphoneOff');
   draw(camera, row.media.camera ? 'camera' : 'cameraOff');
   attribute(states, 'role', 'img');
   attribute(states, 'aria-label', `${t.onOff(t.microphone, row.media.microphone)}, ${t.onOff(t.camera, row.media.camera)}`);
-  shown(more, host && !row.own);
+  shown(more, !row.own);
 }
 
 /** Makes the entry of a person who knocks, with the buttons to admit or refuse them. @param {Knocker} one */

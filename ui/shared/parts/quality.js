@@ -1,6 +1,6 @@
 // The quality of a connection, from two results of `stats`: bars, the reason as text, and the delay.
 
-import { t } from '../strings.js';
+import { problem, t } from '../strings.js';
 
 /** @typedef {import('../model.d.ts').Participant} Participant */
 /** @typedef {import('../model.d.ts').PersonStats} PersonStats */
@@ -26,6 +26,7 @@ const MAX_BARS_DISCONNECTED = 2;
  * @returns {Quality}
  */
 export function quality(participant, now, before) {
+  if (participant.distrust) return { bars: 0, words: problem(participant.distrust, ''), delay: null };
   if (participant.link === 'connecting') return { bars: 0, words: t.connectingTheirs, delay: null };
   if (participant.link === 'mending') return { bars: 0, words: t.reconnectingTo(participant.name), delay: null };
   const stats = now?.people.find(one => one.id === participant.id), old = before?.people.find(one => one.id === participant.id);

@@ -20,7 +20,7 @@ import { roundTable } from '../parts/round-table.js';
 import { openSettings } from '../parts/settings.js';
 import { copyRoomLink, tableOf } from '../parts/table-links.js';
 import { Tile } from '../parts/tile.js';
-import { deviceProblem, t } from '../strings.js';
+import { deviceProblem, problem, t } from '../strings.js';
 import { roomTitle } from '../tables.js';
 import { localClock } from '../times.js';
 import { View } from '../view.js';
@@ -356,7 +356,8 @@ const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize
 const troubleKey = ({ device, code }) => `${device} ${code}`;
 
 /** Describes what is wrong with the connection to a participant; empty if nothing is. @param {AppState['call']['participants'][0]} one */
-function linkTrouble({ link, connected }) {
+function linkTrouble({ link, connected, distrust }) {
+  if (distrust) return problem(distrust, '');
   if (link === 'connected') return '';
   if (!connected) return t.disconnectedTile;
   return link === 'mending' ? t.reconnectingTile : t.connecting;

@@ -241,6 +241,10 @@ media: Media,
  */
 link: Link,
 /**
+ * Code of why there is no connection and will be none: their device has not signed it.
+ */
+distrust: string | null,
+/**
  * Whether the server reaches them.
  */
 connected: boolean, };
@@ -421,7 +425,28 @@ text_percent: number,
 /**
  * Say by a notification when somebody comes or writes while the window is not looked at.
  */
-notifications: boolean, };
+notifications: boolean,
+/**
+ * People whose keys this person has compared, in the order of comparing; at most [`Settings::MOST_KNOWN`].
+ */
+known: Array<KnownPerson>, };
+
+/**
+ * A person whose key was compared.
+ */
+export type KnownPerson = {
+/**
+ * Address of the server: a device has another key at each.
+ */
+server: string,
+/**
+ * Device key, base64url.
+ */
+key: string,
+/**
+ * Their name at that time.
+ */
+name: string, };
 
 /**
  * A server this person agreed to.

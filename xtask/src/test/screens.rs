@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     "protocol.test.mjs",
     "chat.test.mjs",
     "replacement.test.mjs",
+    "trust.test.mjs",
     "app-backend.test.mjs",
     "texts.test.mjs",
     "guest.test.mjs",

@@ -3,10 +3,11 @@
 use super::Call;
 use crate::displayed::DisplayedSize;
 use crate::event::{Output, PeerSignal, SdpKind};
-use crate::inflow::Inflow;
+use crate::inflow::{Incoming, Inflow};
 use crate::link::{LinkMonitor, PeerInput};
 use crate::view::ParticipantView;
 use signaling::message::{ClientMessage, IceCandidate, IceServer, Participant, ParticipantId};
+use signaling::statement::{Fingerprint, Signer, StatementError, Stay};
 use std::time::Instant;
 
 #[derive(Debug)]
@@ -18,6 +19,9 @@ pub(super) struct Other {
     /// Whether we joined later. The newcomer makes the first offer and is the polite peer.
     pub(super) newcomer: bool,
     pub(super) displayed: DisplayedSize,
+    /// Why we do not connect to them: a description was not signed by their device for us. It stays so until they
+    /// leave.
+    pub(super) distrust: Option<StatementError>,
 }
 
 impl Call {
@@ -36,6 +40,7 @@ impl Call {
         if self.knows(&id) || self.others.len() + 1 >= self.most_people {
             return;
         }
+        let distrust = Stay::of(&participant).is_none().then_some(StatementError::Missing);
         self.others.push(Other {
             participant,
             connected: true,
@@ -43,62 +48,85 @@ impl Call {
             inflow: Inflow::new(),
             newcomer,
             displayed: DisplayedSize::default(),
+            distrust,
         });
-        let ice_servers = self.ice_servers.clone();
-        self.outputs.push_back(Output::OpenPeer { id, polite: newcomer, offer: newcomer, ice_servers });
         self.changed = true;
+        if distrust.is_none() {
+            let ice_servers = self.ice_servers.clone();
+            self.outputs.push_back(Output::OpenPeer { id, polite: newcomer, offer: newcomer, ice_servers });
+        }
     }
 
     pub(super) fn participant_left(&mut self, id: &ParticipantId) {
-        let before = self.others.len();
-        self.others.retain(|o| o.participant.id != *id);
-        if self.others.len() != before {
+        let Some(index) = self.others.iter().position(|o| o.participant.id == *id) else { return };
+        if self.others.remove(index).is_trusted() {
             self.outputs.push_back(Output::ClosePeer { id: id.clone() });
-            self.changed = true;
         }
+        self.changed = true;
     }
 
-    pub(super) fn forward_description(&mut self, now: Instant, from: &ParticipantId, kind: SdpKind, sdp: String) {
-        self.forward(now, from, PeerSignal::Description { kind, sdp });
-    }
-
-    /// Passes a signal to a connection if it is from somebody in the room and within the rate limits.
-    pub(super) fn forward(&mut self, now: Instant, id: &ParticipantId, signal: PeerSignal) {
-        if !self.in_room() {
-            return;
-        }
-        if let Some(other) = self.others.iter_mut().find(|o| o.participant.id == *id) {
+    /// Passes a signal to a connection if it is from somebody in the room, within the rate limits and, if it is a
+    /// description, signed by their device.
+    pub(super) fn forward(&mut self, now: Instant, id: &ParticipantId, signal: Incoming) {
+        if self.in_room()
+            && let Some(other) = self.trusted(id)
+        {
             other.inflow.push(now, signal);
-            while let Some(signal) = other.inflow.next(now) {
-                self.outputs.push_back(Output::Signal { id: id.clone(), signal });
+            self.pass_on_signals(now);
+        }
+    }
+
+    /// Passes on the signals that the rate limits allow now. A description that its sender's device has not signed
+    /// ends the connection with that participant.
+    pub(super) fn pass_on_signals(&mut self, now: Instant) {
+        let Some(signer) = &self.signer else { return };
+        for other in &mut self.others {
+            while other.is_trusted()
+                && let Some(signal) = other.inflow.next(now)
+            {
+                let id = other.participant.id.clone();
+                match other.check(signer, &self.room, signal) {
+                    Ok(signal) => self.outputs.push_back(Output::Signal { id, signal }),
+                    Err(error) => {
+                        other.distrust = Some(error);
+                        self.outputs.push_back(Output::ClosePeer { id });
+                        self.changed = true;
+                    }
+                }
             }
         }
     }
 
     /// A participant has a new connection. Ours is replaced, and the new one gets the offer.
-    pub(super) fn new_session(&mut self, now: Instant, id: ParticipantId, sdp: String) {
+    pub(super) fn new_session(&mut self, now: Instant, id: ParticipantId, sdp: String, fingerprint: Fingerprint) {
         let in_room = self.in_room();
-        let Some(other) = self.others.iter_mut().find(|o| in_room && o.participant.id == id) else { return };
+        let known = |other: &&mut Other| in_room && other.participant.id == id && other.is_trusted();
+        let Some(other) = self.others.iter_mut().find(known) else { return };
         if !other.inflow.may_renew(now) {
             return; // they will send another offer
         }
         other.link.renewed(now);
         self.outputs.push_back(other.renewal(false, &self.ice_servers));
-        self.outputs.push_back(Output::Signal { id, signal: PeerSignal::Description { kind: SdpKind::Offer, sdp } });
+        let signal = PeerSignal::Description { kind: SdpKind::Offer, sdp, fingerprint };
+        self.outputs.push_back(Output::Signal { id, signal });
         self.changed = true;
     }
 
     pub(super) fn local_description(&mut self, id: ParticipantId, kind: SdpKind, sdp: String) {
-        if self.in_room() && self.knows(&id) {
-            self.send(match kind {
-                SdpKind::Offer => ClientMessage::Offer { to: id, sdp },
-                SdpKind::Answer => ClientMessage::Answer { to: id, sdp },
-            });
+        if !self.in_room() {
+            return;
         }
+        let Some(to) = self.trusted(&id).and_then(|other| Stay::of(&other.participant)) else { return };
+        // Our own descriptions name a certificate.
+        let signature = self.signer.as_ref().and_then(|signer| signer.sign(&self.room, to, &sdp));
+        self.send(match kind {
+            SdpKind::Offer => ClientMessage::Offer { to: id, sdp, signature },
+            SdpKind::Answer => ClientMessage::Answer { to: id, sdp, signature },
+        });
     }
 
     pub(super) fn local_candidate(&mut self, id: ParticipantId, candidate: Option<IceCandidate>) {
-        if self.in_room() && self.knows(&id) {
+        if self.in_room() && self.trusted(&id).is_some() {
             self.send(match candidate {
                 Some(candidate) => ClientMessage::Candidate { to: id, candidate },
                 None => ClientMessage::EndOfCandidates { to: id },
@@ -107,8 +135,9 @@ impl Call {
     }
 
     pub(super) fn peer(&mut self, now: Instant, id: &ParticipantId, input: PeerInput) {
-        let Some(other) = self.others.iter_mut().find(|o| o.participant.id == *id) else { return };
-        self.changed |= other.link.handle(now, input);
+        let Some(other) = self.trusted(id) else { return };
+        let is_visible = other.link.handle(now, input);
+        self.changed |= is_visible;
         self.handle_timeout(now);
     }
 
@@ -120,9 +149,14 @@ impl Call {
     }
 
     pub(super) fn close_peers(&mut self) {
-        for other in self.others.drain(..) {
+        for other in self.others.drain(..).filter(Other::is_trusted) {
             self.outputs.push_back(Output::ClosePeer { id: other.participant.id });
         }
+    }
+
+    /// Somebody with whom there may be a connection.
+    pub(super) fn trusted(&mut self, id: &ParticipantId) -> Option<&mut Other> {
+        self.others.iter_mut().find(|other| other.participant.id == *id && other.is_trusted())
     }
 
     pub(super) fn knows(&self, id: &ParticipantId) -> bool {
@@ -131,6 +165,22 @@ impl Call {
 }
 
 impl Other {
+    pub(super) fn is_trusted(&self) -> bool {
+        self.distrust.is_none()
+    }
+
+    /// Checks the signature of a description.
+    fn check(&self, signer: &Signer, room: &str, signal: Incoming) -> Result<PeerSignal, StatementError> {
+        match signal {
+            Incoming::Description { kind, sdp, signature } => {
+                let from = Stay::of(&self.participant).ok_or(StatementError::Missing)?;
+                let fingerprint = signer.verify(room, from, &sdp, signature.as_deref())?;
+                Ok(PeerSignal::Description { kind, sdp, fingerprint })
+            }
+            Incoming::Candidate(candidate) => Ok(PeerSignal::Candidate(candidate)),
+        }
+    }
+
     /// `offer`: whether we make the offer.
     pub(super) fn renewal(&self, offer: bool, ice_servers: &[IceServer]) -> Output {
         let (id, ice_servers) = (self.participant.id.clone(), ice_servers.to_vec());
@@ -144,6 +194,7 @@ impl Other {
             key: self.participant.key.clone(),
             media: self.participant.media,
             link: self.link.state,
+            distrust: self.distrust,
             connected: self.connected,
         }
     }

@@ -47,8 +47,15 @@ impl CallSession {
             self.set_problem(Some(problem));
             return false;
         }
+        let signer = match self.signalling.signer() {
+            Ok(signer) => Box::new(signer),
+            Err(problem) => {
+                self.set_problem(Some(problem));
+                return false;
+            }
+        };
         let JoinRequest { room, invite, media, .. } = request;
-        self.handle_command(now, Command::Join { room, invite, media });
+        self.handle_command(now, Command::Join { room, invite, media, signer });
         true
     }
 

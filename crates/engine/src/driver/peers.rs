@@ -131,7 +131,7 @@ impl Peers {
     pub(crate) fn handle_signal(&mut self, id: ParticipantId, signal: PeerSignal) {
         let former = self.former.get(&id);
         let command = match signal {
-            PeerSignal::Description { kind, sdp } => {
+            PeerSignal::Description { kind, sdp, fingerprint } => {
                 let session = FarSession::of(&sdp);
                 let of = |known: Option<&FarSession>| session.as_ref().zip(known).map(|(new, old)| new.continues(old));
                 if of(former) == Some(true) {
@@ -139,7 +139,7 @@ impl Peers {
                 }
                 let other = self.participants.get(&id).is_none_or(|here| of(here.far.as_ref()) == Some(false));
                 if other && kind == SdpKind::Offer {
-                    return self.inputs.push_back(Input::NewSession { id, sdp });
+                    return self.inputs.push_back(Input::NewSession { id, sdp, fingerprint });
                 }
                 if let Some(participant) = self.participants.get_mut(&id) {
                     participant.far = session.or(participant.far.take());
@@ -148,7 +148,7 @@ impl Peers {
                     SdpKind::Offer => DescriptionKind::Offer,
                     SdpKind::Answer => DescriptionKind::Answer,
                 };
-                PeerCommand::Description(kind, sdp)
+                PeerCommand::Description(kind, sdp, fingerprint)
             }
             // The description must arrive before its candidates.
             PeerSignal::Candidate(_)

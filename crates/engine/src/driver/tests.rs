@@ -9,6 +9,7 @@ use media::encoded::VideoCodec;
 use signaling::board::{BoardNews, Door, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo};
 use signaling::identity::DeviceKey;
 use signaling::message::{Participant, ParticipantId, ServerMessage};
+use signaling::statement::Signer;
 use std::time::Duration;
 
 /// The number of tables on the board.
@@ -92,7 +93,9 @@ fn id(text: &str) -> ParticipantId {
 }
 
 fn participant(name: &str) -> Participant {
-    Participant { id: id(name), name: name.into(), key: format!("key of {name}"), media: MediaState::default() }
+    let stay = Signer::new(DeviceKey::from_secret(&[8; 32]), [8; 32]).stay();
+    let (key, nonce) = (stay.key.to_string(), Some(stay.nonce_text()));
+    Participant { id: id(name), name: name.into(), key, nonce, media: MediaState::default() }
 }
 
 fn person(n: usize) -> PersonInfo {

@@ -21,6 +21,12 @@ pub(super) fn fingerprint(value: &str) -> Option<String> {
     (hash.eq_ignore_ascii_case("sha-256") && whole).then(|| format!("sha-256 {hex}"))
 }
 
+/// The notation of [`fingerprint`] for a SHA-256 of a certificate.
+pub(crate) fn fingerprint_line(sha256: &[u8; 32]) -> String {
+    let pairs: Vec<String> = sha256.iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("sha-256 {}", pairs.join(":"))
+}
+
 /// `id[/direction] uri` of RFC 8285, if the id fits into a one-byte header and the extension is in use.
 pub(super) fn extension(value: &str) -> Option<(u8, &str)> {
     let mut words = value.split_ascii_whitespace();

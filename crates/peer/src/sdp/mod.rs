@@ -12,6 +12,7 @@ mod section;
 mod transport;
 mod write;
 
+pub(crate) use attribute::fingerprint_line;
 pub(crate) use parse::{free_name, parse};
 pub(crate) use write::Origin;
 

@@ -31,8 +31,7 @@ impl Task {
         Ok(())
     }
 
-    pub(super) async fn remote_offer(&mut self, text: &str) -> Result<(), PeerError> {
-        let remote = self.descriptions.read(text, &self.config.codecs, self.candidates.policy())?;
+    pub(super) async fn remote_offer(&mut self, remote: Description) -> Result<(), PeerError> {
         match self.descriptions.negotiation.remote_offer(self.config.polite) {
             OnOffer::Ignore => {
                 self.candidates.ignore(remote);
@@ -75,9 +74,8 @@ impl Task {
         Ok(())
     }
 
-    pub(super) async fn remote_answer(&mut self, text: &str) -> Result<(), PeerError> {
-        let policy = self.candidates.policy();
-        let (remote, offer) = self.descriptions.read_answer(text, &self.config.codecs, policy)?;
+    pub(super) async fn remote_answer(&mut self, mut remote: Description) -> Result<(), PeerError> {
+        let offer = self.descriptions.take_answer(&mut remote)?;
         let (shown, sdp) = self.descriptions.for_library(&remote, Some(&offer), &self.config.codecs);
         self.begin_generation(&remote);
         self.library.set_remote_answer(sdp).await?;

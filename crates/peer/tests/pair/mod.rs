@@ -153,7 +153,7 @@ fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) ->
         while let Some((at, event)) = far_end.recv().await {
             tokio::time::sleep_until((at + delay).into()).await;
             let outcome = match event {
-                PeerEvent::LocalDescription { kind, sdp } => other.remote_description(kind, &rewrite(&sdp)).await,
+                PeerEvent::LocalDescription { kind, sdp } => other.remote_description(kind, &rewrite(&sdp), None).await,
                 PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
                     other.remote_candidate(&candidate, sdp_mid.as_deref(), sdp_mline_index).await
                 }

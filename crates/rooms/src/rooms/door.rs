@@ -2,12 +2,12 @@
 
 use signaling::backlog::Cause;
 use signaling::board::RoomRequest;
-use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId, SessionId};
+use signaling::message::{ErrorCode, LeaveReason, ParticipantId, SessionId};
 
 use super::board::who;
 use super::{Output, Rooms, refusal};
 use crate::board::Entry;
-use crate::room::{Person, Room, Waiter};
+use crate::room::{Arrival, Person, Room, Waiter};
 
 impl Rooms {
     pub(super) fn knock(
@@ -15,10 +15,10 @@ impl Rooms {
         session: &SessionId,
         name: String,
         person: &Person,
-        media: MediaState,
+        arrival: Arrival,
     ) -> Result<(), ErrorCode> {
         let room = self.rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone()));
-        let knocked = room.knock(session, person, media);
+        let knocked = room.knock(session, person, arrival);
         if knocked.is_ok()
             && let Some(found) = self.sessions.get_mut(session)
         {
@@ -100,7 +100,7 @@ impl Rooms {
         };
         self.stop_knocking(&waiter.session);
         let seats = usize::from(seats).min(self.limits.participants);
-        self.take_in(&waiter.session, name, &waiter.person, waiter.media, seats)
+        self.take_in(&waiter.session, name, &waiter.person, waiter.arrival.clone(), seats)
     }
 
     /// In empty rooms that wait for no host, admits the first person who knocks and can be seated.

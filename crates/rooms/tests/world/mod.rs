@@ -109,7 +109,7 @@ impl World {
     }
 
     pub(crate) fn join(&mut self, session: &SessionId, room: &str) {
-        self.say(session, ClientMessage::Join { room: room.into(), media: OFF, invite: None });
+        self.say(session, ClientMessage::Join { room: room.into(), media: OFF, invite: None, nonce: None });
     }
 
     pub(crate) fn say(&mut self, session: &SessionId, message: ClientMessage) {

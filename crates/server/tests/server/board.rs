@@ -139,7 +139,7 @@ async fn without_the_secret_a_person_is_a_guest_and_needs_an_invite() {
         BoardNews::Invite { invite, .. } => Some(invite),
         _ => None,
     });
-    gus.say(ClientMessage::Join { room, media: MediaState::default(), invite }).await;
+    gus.say(ClientMessage::Join { room, media: MediaState::default(), invite, nonce: None }).await;
     assert!(matches!(gus.receive().await, ServerMessage::Joined { .. }));
 }
 
@@ -177,7 +177,7 @@ async fn invites_and_tables_survive_a_planned_restart() {
     let mut gus = Raw::connect(server.addr(), 9).await;
     gus.hello().await;
     gus.welcome().await;
-    gus.say(ClientMessage::Join { room, media: MediaState::default(), invite }).await;
+    gus.say(ClientMessage::Join { room, media: MediaState::default(), invite, nonce: None }).await;
     assert!(matches!(gus.receive().await, ServerMessage::Joined { .. }));
     let state = look(&mut member(server.addr(), 1).await).await;
     assert_eq!((state.tables.len(), state.tables[0].taken_count, state.tables[0].in_call), (1, 2, 1));

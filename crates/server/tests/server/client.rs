@@ -34,7 +34,7 @@ fn key_of(seed: &[u8]) -> DeviceKey {
 }
 
 pub(crate) fn join(room: &str) -> ClientMessage {
-    ClientMessage::Join { room: room.into(), media: MediaState::default(), invite: None }
+    ClientMessage::Join { room: room.into(), media: MediaState::default(), invite: None, nonce: None }
 }
 
 pub(crate) fn candidate(to: &ParticipantId, text: impl Into<String>) -> ClientMessage {

@@ -55,7 +55,7 @@ async fn long_messages_arrive_intact_in_both_directions() {
     let (mut bob, to) = Raw::joined(server.addr(), 2, "soup").await;
     for length in [1, 4_000, 4_096, 4_097, 20_000, 40_000, 49_000] {
         let sdp: String = "\u{d55c}\u{ae00} v=0 ".chars().cycle().take(length / 2).collect();
-        ada.say(ClientMessage::Offer { to: to.clone(), sdp: sdp.clone() }).await;
+        ada.say(ClientMessage::Offer { to: to.clone(), sdp: sdp.clone(), signature: None }).await;
         loop {
             match bob.receive().await {
                 ServerMessage::Offer { sdp: received, .. } => {

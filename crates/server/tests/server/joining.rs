@@ -53,11 +53,14 @@ async fn two_people_join_and_exchange_messages() {
         ServerMessage::ParticipantJoined { participant } => assert_eq!(participant.name, "Bob"),
         other => panic!("{other:?}"),
     }
-    bob.send(ClientMessage::Offer { to: ada_id.clone(), sdp: "offer".into() });
+    bob.send(ClientMessage::Offer { to: ada_id.clone(), sdp: "offer".into(), signature: None });
     // A client sends nothing unless it is driven; this call sends.
     bob.send(ClientMessage::Chat { text: "hi".into() });
     assert!(matches!(bob.message().await, ServerMessage::Chat { .. }));
-    assert_eq!(ada.message().await, ServerMessage::Offer { from: bob_id.clone(), sdp: "offer".into() });
+    assert_eq!(
+        ada.message().await,
+        ServerMessage::Offer { from: bob_id.clone(), sdp: "offer".into(), signature: None }
+    );
     match ada.message().await {
         ServerMessage::Chat { from, text, at } => {
             assert_eq!((from, text.as_str()), (bob_id.clone(), "hi"));

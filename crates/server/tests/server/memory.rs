@@ -72,7 +72,7 @@ async fn deaf(addr: SocketAddr, n: usize) -> (Vec<ParticipantId>, Vec<Raw>) {
 /// Sends as much as allowed, and more, to people who read nothing.
 async fn talk(raw: &mut Raw, deaf: &[ParticipantId]) {
     for to in deaf.iter().cycle().take(6 * DEAF) {
-        raw.say(ClientMessage::Offer { to: to.clone(), sdp: "x".repeat(48_000) }).await;
+        raw.say(ClientMessage::Offer { to: to.clone(), sdp: "x".repeat(48_000), signature: None }).await;
     }
     for _ in 0..6 {
         raw.say(ClientMessage::Chat { text: "\u{1F35C}".repeat(4_000) }).await;

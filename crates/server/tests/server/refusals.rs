@@ -182,7 +182,7 @@ async fn flooding_a_client_that_does_not_read_delays_nobody() {
     let (mut slow, slow_id) = Raw::joined(server.addr(), 1, "soup").await;
     let (mut fast, _) = Raw::joined(server.addr(), 2, "soup").await;
     let (mut other, _) = Raw::joined(server.addr(), 3, "soup").await;
-    let offer = ClientMessage::Offer { to: slow_id.clone(), sdp: "x".repeat(40 * 1024) };
+    let offer = ClientMessage::Offer { to: slow_id.clone(), sdp: "x".repeat(40 * 1024), signature: None };
     let mut refused = 0;
     for _ in 0..40 {
         fast.say(offer.clone()).await;
@@ -192,7 +192,7 @@ async fn flooding_a_client_that_does_not_read_delays_nobody() {
         }
     }
     assert!(refused > 20, "{refused}");
-    other.say(ClientMessage::Offer { to: slow_id, sdp: "the last".into() }).await;
+    other.say(ClientMessage::Offer { to: slow_id, sdp: "the last".into(), signature: None }).await;
     loop {
         match slow.next().await {
             ServerMessage::Offer { sdp, .. } if sdp == "the last" => break,

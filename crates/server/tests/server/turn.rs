@@ -368,7 +368,7 @@ async fn a_guest_may_relay_only_while_seated() {
     let of_gus = gus.welcome().await.ice_servers.remove(1);
     assert!(!may_allocate(&server, &of_gus).await);
     let media = signaling::message::MediaState::default();
-    gus.say(ClientMessage::Join { room, media, invite: Some(invite) }).await;
+    gus.say(ClientMessage::Join { room, media, invite: Some(invite), nonce: None }).await;
     assert!(matches!(gus.receive().await, ServerMessage::Joined { .. }));
     assert!(may_allocate(&server, &of_gus).await);
     gus.say(ClientMessage::Leave).await;

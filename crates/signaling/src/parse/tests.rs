@@ -92,9 +92,21 @@ fn each_field_has_an_exact_limit() {
         room: room.into(),
         media: MediaState::default(),
         invite: invite.map(Into::into),
+        nonce: None,
     };
-    let offer =
-        |id: usize, sdp: usize| ClientMessage::Offer { to: ParticipantId("p".repeat(id)), sdp: "s".repeat(sdp) };
+    let offer = |id: usize, sdp: usize| ClientMessage::Offer {
+        to: ParticipantId("p".repeat(id)),
+        sdp: "s".repeat(sdp),
+        signature: None,
+    };
+    let signed =
+        |bytes: usize| ClientMessage::Answer { to: to(), sdp: String::new(), signature: Some("s".repeat(bytes)) };
+    let nonce = |bytes: usize| ClientMessage::Join {
+        room: "soup".into(),
+        media: MediaState::default(),
+        invite: None,
+        nonce: Some("n".repeat(bytes)),
+    };
     let chat = |text: String| ClientMessage::Chat { text };
     let candidate = |line: usize, mid: usize| ClientMessage::Candidate {
         to: to(),
@@ -117,7 +129,11 @@ fn each_field_has_an_exact_limit() {
         (offer(64, MAX_SDP_BYTES), None),
         (offer(64, MAX_SDP_BYTES + 1), Some(TooLarge)),
         (offer(65, 1), Some(TooLarge)),
-        (ClientMessage::Answer { to: to(), sdp: "s".repeat(MAX_SDP_BYTES + 1) }, Some(TooLarge)),
+        (ClientMessage::Answer { to: to(), sdp: "s".repeat(MAX_SDP_BYTES + 1), signature: None }, Some(TooLarge)),
+        (signed(128), None),
+        (signed(129), Some(TooLarge)),
+        (nonce(64), None),
+        (nonce(65), Some(TooLarge)),
         (ClientMessage::EndOfCandidates { to: ParticipantId("p".repeat(65)) }, Some(TooLarge)),
         (candidate(1_024, 256), None),
         (candidate(1_025, 1), Some(TooLarge)),

@@ -109,7 +109,7 @@ fn chat(text: &str) -> ClientMessage {
 }
 
 fn join() -> ClientMessage {
-    ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None }
+    ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None, nonce: None }
 }
 
 fn line(text: &str) -> ServerMessage {
@@ -502,10 +502,16 @@ fn invalid_messages_are_refused_locally() {
     assert_eq!(refuse(ClientMessage::Ping { nonce: 1 }), SendError::Reserved);
     assert_eq!(refuse(chat(" ")), SendError::Invalid(ErrorCode::Malformed));
     let sdp = "s".repeat(50_000);
-    assert_eq!(refuse(ClientMessage::Offer { to: to(), sdp }), SendError::Invalid(ErrorCode::TooLarge));
+    assert_eq!(
+        refuse(ClientMessage::Offer { to: to(), sdp, signature: None }),
+        SendError::Invalid(ErrorCode::TooLarge)
+    );
     // Within its own limit, but each character takes two bytes in JSON.
     let sdp = "\"".repeat(40_000);
-    assert_eq!(refuse(ClientMessage::Offer { to: to(), sdp }), SendError::Invalid(ErrorCode::TooLarge));
+    assert_eq!(
+        refuse(ClientMessage::Offer { to: to(), sdp, signature: None }),
+        SendError::Invalid(ErrorCode::TooLarge)
+    );
     assert_eq!(bench.outputs(), []);
 }
 

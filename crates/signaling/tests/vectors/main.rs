@@ -1,7 +1,9 @@
 //! The test vectors in `docs/protocol`, which the guest page's JavaScript runs too (PROTOCOL.md, *Test vectors*).
 
 mod board;
+mod comparison;
 mod session;
+mod statements;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
