@@ -4,7 +4,6 @@
 import { BoardFold } from '../shared/board-fold.js';
 import { Call } from '../shared/call.js';
 import { comparisonCode } from '../shared/comparison.js';
-import { comparisonCode } from '../shared/comparison.js';
 import { withKnown } from '../shared/known.js';
 import { Session } from '../shared/protocol.js';
 import { DisplayedSizes } from '../shared/displayed-sizes.js';
