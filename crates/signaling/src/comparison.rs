@@ -15,7 +15,8 @@ pub const NUMBERS: usize = 10;
 const ITERATIONS: u32 = 1 << 19;
 const SALT: &[u8] = b"lunchroom-comparison-v1";
 
-/// Computes the code of two keys, in either order. This takes about a quarter of a second.
+/// Computes the code of two keys, in either order. This takes about a quarter of a second, and in a build without
+/// optimisation some seconds.
 ///
 /// It is the beginning of PBKDF2-HMAC-SHA256 (RFC 8018 section 5.2) over both keys, the smaller one first.
 pub fn code(one: PublicKey, other: PublicKey) -> [u8; NUMBERS] {
