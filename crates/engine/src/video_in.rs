@@ -140,7 +140,7 @@ struct Worker {
 /// One media line.
 struct Track {
     buffer: VideoBuffer,
-    /// Of its total delay, what has been counted.
+    /// The part of its total delay that has been counted.
     counted: Duration,
     decoder: Option<(VideoCodec, Box<dyn VideoDecoder>)>,
     slot: usize,
