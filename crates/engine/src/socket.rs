@@ -1,24 +1,18 @@
 //! The WebSocket to the signalling server. It transports text; the session interprets it.
 
 use crate::config::ServerAddress;
-use crate::race::Race;
-use crate::tls::{self, Refusal};
 use crate::view::Problem;
 use futures_util::{SinkExt, StreamExt};
-use rustls::pki_types::ServerName;
+use outbound::{Failed, Proxies, Proxy, ProxyError, TlsFailure};
 use signaling::close::CloseInfo;
-use signaling::host::relative;
 use signaling::limits::{MAX_FRAME_BYTES, MAX_UNACKNOWLEDGED};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
-use url::Host;
 
 /// Messages on their way into a socket: a full replay, and as many again. When full, the socket counts as broken, and
 /// the session sends the unacknowledged messages again on the next socket.
@@ -76,80 +70,55 @@ impl Socket {
     }
 }
 
-type Stream = WebSocketStream<Box<dyn Transport>>;
+type Stream = WebSocketStream<Box<dyn outbound::Stream>>;
 
-/// A plain or encrypted stream, as one type.
-trait Transport: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
-impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Transport for T {}
-
+/// Connects through the proxy that the system's settings name, or directly if there is none.
 async fn connect(server: &ServerAddress) -> Result<Stream, Problem> {
+    connect_by(server, &Proxies::System).await
+}
+
+async fn connect_by(server: &ServerAddress, proxies: &Proxies) -> Result<Stream, Problem> {
+    let host = bare_host(server).ok_or_else(|| problem("bad_server", "the server's address has no host"))?;
     let port = server.url.port_or_known_default().unwrap_or(443);
-    let addresses = match server.url.host() {
-        Some(Host::Ipv4(ip)) => vec![SocketAddr::new(ip.into(), port)],
-        Some(Host::Ipv6(ip)) => vec![SocketAddr::new(ip.into(), port)],
-        Some(Host::Domain(name)) => {
-            let found = tokio::net::lookup_host((name, port)).await;
-            found.map_err(|error| unreachable(server, &error.to_string()))?.collect()
-        }
-        None => return Err(problem("bad_server", "the server's address has no host")),
-    };
-    first_of(server, addresses).await
+    let proxy = proxies.find(host, port).await.map_err(|error| proxy_problem(server, error))?;
+    let (to, at) = proxy.as_ref().map_or((host, port), |proxy| (proxy.host(), proxy.port()));
+    let addresses = outbound::resolve(to, at).await.map_err(|error| match proxy {
+        Some(_) => proxy_problem(server, ProxyError::Unreachable),
+        None => unreachable(server, &error.to_string()),
+    })?;
+    first_of(server, proxy, addresses).await
 }
 
-/// Races the addresses of a server. An address where something else answers ends the race with an error, because the
-/// name leads there.
-async fn first_of(server: &ServerAddress, addresses: Vec<SocketAddr>) -> Result<Stream, Problem> {
-    let (reached, mut news) = mpsc::channel(addresses.len().max(1));
-    let mut race = Race::new(addresses, Instant::now());
-    let mut attempts = JoinSet::new();
-    let mut failure = None;
-    loop {
-        if let Some(address) = race.begin(Instant::now()) {
-            attempts.spawn(attempt(server.clone(), address, reached.clone()));
-        } else if attempts.is_empty() && race.wakes().is_none() {
-            return Err(failure.unwrap_or_else(|| unreachable(server, "its name has no address")));
-        }
-        let turn = race.wakes();
-        tokio::select! {
-            () = until(turn) => {}
-            Some(()) = news.recv() => race.reached(Instant::now()),
-            Some(done) = attempts.join_next() => match done {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(Failed::Answered(problem))) => return Err(problem),
-                Ok(Err(Failed::Unreached(problem))) => {
-                    failure.get_or_insert(problem);
-                    race.failed(Instant::now());
-                }
-                Err(_) => race.failed(Instant::now()), // a panic: no attempt is aborted during the race
-            },
-        }
-    }
+/// Without the brackets of an IPv6 address.
+fn bare_host(server: &ServerAddress) -> Option<&str> {
+    server.url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']'))
 }
 
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
+/// Races the addresses of the server, or of the proxy, up to the open WebSocket.
+async fn first_of(server: &ServerAddress, proxy: Option<Proxy>, addresses: Vec<SocketAddr>) -> Result<Stream, Problem> {
+    let outcome =
+        outbound::first_of(addresses, |address, reached| attempt(server.clone(), proxy.clone(), address, reached));
+    outcome.await.map_err(|failure| failure.unwrap_or_else(|| unreachable(server, "its name has no address")))
 }
 
-/// Why an attempt failed.
-#[derive(Debug)]
-enum Failed {
-    /// The address cannot be reached, or the connection broke.
-    Unreached(Problem),
-    /// Something answered, but not the server that we look for.
-    Answered(Problem),
-}
-
-async fn attempt(server: ServerAddress, address: SocketAddr, reached: mpsc::Sender<()>) -> Result<Stream, Failed> {
-    let broken = |why: &dyn std::fmt::Display| Failed::Unreached(unreachable(&server, &why.to_string()));
-    let tcp = TcpStream::connect(address).await.map_err(|error| broken(&error))?;
+async fn attempt(
+    server: ServerAddress,
+    proxy: Option<Proxy>,
+    address: SocketAddr,
+    reached: mpsc::Sender<()>,
+) -> Result<Stream, Failed<Problem>> {
+    let tcp = outbound::tcp(address).await.map_err(|error| match proxy {
+        Some(_) => Failed::Unreached(proxy_problem(&server, ProxyError::Unreachable)),
+        None => Failed::Unreached(unreachable(&server, &error.to_string())),
+    })?;
     let _ = reached.try_send(()); // it has room for each attempt
-    let _ = tcp.set_nodelay(true); // without it, messages are only slower
-    let stream: Box<dyn Transport> = match server.url.scheme() {
-        "wss" => Box::new(encrypt(&server, tcp).await?),
-        "ws" => Box::new(tcp),
+    let stream: Box<dyn outbound::Stream> = match &proxy {
+        Some(proxy) => tunnel(&server, proxy, tcp).await?,
+        None => Box::new(tcp),
+    };
+    let stream = match server.url.scheme() {
+        "wss" => Box::new(encrypt(&server, stream).await?),
+        "ws" => stream,
         other => {
             let text = format!("{other}:// is not a server address: use ws:// or wss://");
             return Err(Failed::Answered(problem("bad_server", &text)));
@@ -160,30 +129,46 @@ async fn attempt(server: ServerAddress, address: SocketAddr, reached: mpsc::Send
     let opened = client_async_with_config(server.url.as_str(), stream, Some(config)).await;
     opened.map(|(stream, _)| stream).map_err(|error| match error {
         tungstenite::Error::Http(answer) => stranger(&server, &answer.status()),
-        other => broken(&other),
+        other => Failed::Unreached(unreachable(&server, &other.to_string())),
     })
 }
 
-async fn encrypt(server: &ServerAddress, tcp: TcpStream) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failed> {
+async fn tunnel(
+    server: &ServerAddress,
+    proxy: &Proxy,
+    tcp: TcpStream,
+) -> Result<Box<dyn outbound::Stream>, Failed<Problem>> {
+    let (host, port) = (bare_host(server).unwrap_or_default(), server.url.port_or_known_default().unwrap_or(443));
+    proxy.tunnel(tcp, host, port).await.map_err(|error| match error {
+        ProxyError::Unreachable | ProxyError::NoAnswer => Failed::Unreached(proxy_problem(server, error)),
+        ProxyError::InvalidAnswer | ProxyError::Authentication | ProxyError::Refused(_) | ProxyError::Unsupported => {
+            Failed::Answered(proxy_problem(server, error))
+        }
+    })
+}
+
+async fn encrypt(
+    server: &ServerAddress,
+    stream: Box<dyn outbound::Stream>,
+) -> Result<impl outbound::Stream + 'static + use<>, Failed<Problem>> {
     let wrong = |code: &str, text: &str| Failed::Answered(problem(code, text));
-    let config = tls::client_config(server.fingerprint).map_err(|error| wrong("tls_setup", &error.to_string()))?;
-    let host = server.url.host_str().unwrap_or_default();
-    let bare = relative(host.trim_start_matches('[').trim_end_matches(']')).to_owned();
-    let name = ServerName::try_from(bare).map_err(|error| wrong("bad_server", &error.to_string()))?;
-    TlsConnector::from(config).connect(name, tcp).await.map_err(|error| match Refusal::of(&error) {
-        Refusal::WrongCertificate => wrong(
+    let config = outbound::client_config(server.fingerprint).map_err(|error| wrong("tls_setup", &error.to_string()))?;
+    let host = bare_host(server).unwrap_or_default();
+    outbound::encrypt(config, host, stream).await.map_err(|error| match TlsFailure::of(&error) {
+        _ if error.kind() == std::io::ErrorKind::InvalidInput => wrong("bad_server", &error.to_string()),
+        TlsFailure::WrongCertificate => wrong(
             "wrong_certificate",
             "the server's certificate is not the one that the link names: ask for a new link, and do not continue if \
              nobody can explain why",
         ),
-        Refusal::Certificate => wrong(
+        TlsFailure::Certificate => wrong(
             "certificate_refused",
             &format!(
                 "the certificate of {host} is not trusted ({error}); a server on a local network needs a link with fp"
             ),
         ),
-        Refusal::NoTls => stranger(server, &error),
-        Refusal::Broken => Failed::Unreached(unreachable(server, &error.to_string())),
+        TlsFailure::NoTls => stranger(server, &error),
+        TlsFailure::Broken => Failed::Unreached(unreachable(server, &error.to_string())),
     })
 }
 
@@ -253,7 +238,12 @@ fn unreachable(server: &ServerAddress, why: &str) -> Problem {
     problem("server_unreachable", &text)
 }
 
-fn stranger(server: &ServerAddress, answer: &dyn std::fmt::Display) -> Failed {
+/// The code says what to do, in the words of the interface.
+fn proxy_problem(server: &ServerAddress, error: ProxyError) -> Problem {
+    problem(error.code(), &format!("no connection to {}: {error}", server.url))
+}
+
+fn stranger(server: &ServerAddress, answer: &dyn std::fmt::Display) -> Failed<Problem> {
     let host = server.url.host_str().unwrap_or_default();
     let text = format!("{host} answers, but is not a Lunchroom server ({answer})");
     Failed::Answered(problem("not_a_lunchroom_server", &text))
@@ -266,6 +256,8 @@ fn problem(code: &str, message: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpSocket};
 
     fn server(scheme: &str) -> ServerAddress {
@@ -316,7 +308,7 @@ mod tests {
         let dead = Blackhole::new().await;
         let living = answering("127.0.0.2:0").await;
         let start = Instant::now();
-        first_of(&server("ws"), vec![dead.address, living]).await.expect("the second answers");
+        first_of(&server("ws"), None, vec![dead.address, living]).await.expect("the second answers");
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(250) && took < Duration::from_secs(2), "{took:?}");
     }
@@ -326,15 +318,15 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let living = answering("127.0.0.2:0").await;
         let addresses = vec![silent.local_addr().expect("it is bound"), living];
-        first_of(&server("ws"), addresses).await.expect("the second answers");
+        first_of(&server("ws"), None, addresses).await.expect("the second answers");
     }
 
     #[tokio::test]
     async fn when_every_address_fails_the_first_reason_is_given() {
         let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("it is bound");
-        let failed = first_of(&server("ws"), vec![gone, gone]).await.err().expect("nobody is there");
+        let failed = first_of(&server("ws"), None, vec![gone, gone]).await.err().expect("nobody is there");
         assert_eq!(failed.code, "server_unreachable");
-        let failed = first_of(&server("ws"), Vec::new()).await.err().expect("there is nothing");
+        let failed = first_of(&server("ws"), None, Vec::new()).await.err().expect("there is nothing");
         assert_eq!(failed.code, "server_unreachable");
     }
 
@@ -344,10 +336,60 @@ mod tests {
         let address = listener.local_addr().expect("it is bound");
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.expect("a connection");
-            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
             tokio::time::sleep(Duration::from_secs(5)).await;
         });
-        let failed = first_of(&ServerAddress { fingerprint: Some([0; 32]), ..server("wss") }, vec![address]).await;
+        let failed =
+            first_of(&ServerAddress { fingerprint: Some([0; 32]), ..server("wss") }, None, vec![address]).await;
         assert_eq!(failed.err().expect("it does not speak TLS").code, "not_a_lunchroom_server");
+    }
+
+    /// A proxy on loopback that answers CONNECT like this, and then connects to `to`. Returns it and what it received.
+    async fn proxy(answer: &'static [u8], to: Option<SocketAddr>) -> (Proxy, mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let proxy = Proxy::new("127.0.0.1", listener.local_addr().expect("it is bound").port());
+        let (requests, received) = mpsc::channel(4);
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") && stream.read_buf(&mut request).await.is_ok_and(|n| n > 0) {}
+            let _ = requests.send(String::from_utf8_lossy(&request).into_owned()).await;
+            stream.write_all(answer).await.expect("it is read");
+            if let Some(to) = to {
+                let mut server = TcpStream::connect(to).await.expect("a server");
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            }
+        });
+        (proxy, received)
+    }
+
+    #[tokio::test]
+    async fn a_websocket_opens_through_a_proxy_that_resolves_the_name_itself() {
+        let living = answering("127.0.0.2:0").await;
+        let (proxy, mut received) = proxy(b"HTTP/1.1 200 OK\r\n\r\n", Some(living)).await;
+        let proxies = Proxies::One(proxy.with_password("ada", "secret"));
+        connect_by(&server("ws"), &proxies).await.expect("it opens");
+        let request = received.recv().await.expect("a request");
+        assert!(request.starts_with("CONNECT kitchen.local:80 HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("Proxy-Authorization: Basic YWRhOnNlY3JldA==\r\n"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn what_a_proxy_refuses_has_its_own_code_and_no_password_in_its_words() {
+        let cases: [(&[u8], &str); 3] = [
+            (b"HTTP/1.1 407 Authenticate\r\n\r\n", "proxy_authentication"),
+            (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "proxy_refused"),
+            (b"\0\x01rubbish\r\n\r\n", "proxy_invalid_answer"),
+        ];
+        for (answer, code) in cases {
+            let (proxy, _received) = proxy(answer, None).await;
+            let failed = connect_by(&server("wss"), &Proxies::One(proxy.with_password("ada", "secret"))).await;
+            let failed = failed.err().expect("there is no tunnel");
+            assert_eq!(failed.code, code);
+            assert!(!failed.message.contains("secret") && !failed.message.contains("YWRh"), "{}", failed.message);
+        }
+        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("it is bound");
+        let failed = connect_by(&server("ws"), &Proxies::One(Proxy::new("127.0.0.1", gone.port()))).await;
+        assert_eq!(failed.err().expect("nobody is there").code, "proxy_unreachable");
     }
 }

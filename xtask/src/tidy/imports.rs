@@ -49,10 +49,15 @@ const PLACES: &[Place] = &[
     place("transport", Kind::Pure, &["media"]),
     place("call", Kind::Pure, &["signaling"]),
     place("codecs", Kind::Ffi, &["media"]),
-    place("peer", Kind::Driver, &["transport", "media", "layers", "signaling"]),
+    place("outbound", Kind::Driver, &[]),
+    place("peer", Kind::Driver, &["outbound", "transport", "media", "layers", "signaling"]),
     // Cameras deliver pixel formats, which codecs turns into I420.
     place("devices", Kind::Driver, &["codecs", "media"]),
-    place("engine", Kind::Driver, &["peer", "devices", "call", "codecs", "transport", "layers", "media", "signaling"]),
+    place(
+        "engine",
+        Kind::Driver,
+        &["outbound", "peer", "devices", "call", "codecs", "transport", "layers", "media", "signaling"],
+    ),
     place("server", Kind::Driver, &["rooms", "relay", "layers", "signaling"]),
     // It measures what the app does, so it uses nothing behind the engine.
     place("cli", Kind::Driver, &["engine"]),

@@ -7,11 +7,11 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Other
 use rustls_platform_verifier::Verifier;
 use sha2::{Digest, Sha256};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Why a TLS handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum TlsFailure {
     /// The certificate is not the pinned one.
     WrongCertificate,
     /// This system does not trust the certificate.
@@ -27,9 +27,9 @@ pub(crate) enum Refusal {
 #[error("the server's certificate is not the one that the link names")]
 struct WrongCertificate;
 
-impl Refusal {
+impl TlsFailure {
     /// Classifies the error of a handshake by its type.
-    pub(crate) fn of(error: &io::Error) -> Self {
+    pub fn of(error: &io::Error) -> Self {
         let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else { return Self::Broken };
         match error {
             Error::InvalidCertificate(CertificateError::Other(OtherError(why))) if why.is::<WrongCertificate>() => {
@@ -44,13 +44,40 @@ impl Refusal {
 /// Returns the client's TLS configuration. With a fingerprint, exactly that certificate is accepted, whatever its
 /// issuer and name: servers on a local network have no other proof. Without a fingerprint, the system's verifier
 /// decides, as for browsers.
-pub(crate) fn client_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, Error> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match fingerprint {
-        Some(fingerprint) => Arc::new(Pinned { fingerprint, provider: provider.clone() }),
-        None => system(&provider)?,
-    };
-    let config = ClientConfig::builder_with_provider(provider)
+///
+/// # Errors
+/// The system has no root certificates.
+pub fn client_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, Error> {
+    match fingerprint {
+        Some(fingerprint) => configured(Arc::new(Pinned { fingerprint, otherwise: None, provider: provider() })),
+        None => system_config(),
+    }
+}
+
+/// As [`client_config`], for a TURN server that a signalling server names. It may be that server itself, with the
+/// pinned certificate, or another one that the system trusts. Calls do not depend on it: they are encrypted end to end.
+///
+/// # Errors
+/// The system has no root certificates, and no certificate is pinned.
+pub fn relay_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, Error> {
+    let Some(fingerprint) = fingerprint else { return system_config() };
+    let provider = provider();
+    configured(Arc::new(Pinned { fingerprint, otherwise: system(&provider).ok(), provider }))
+}
+
+/// The configuration without a pinned certificate. Reading the root certificates takes milliseconds, so it is kept, and
+/// with it the tickets that shorten later handshakes.
+fn system_config() -> Result<Arc<ClientConfig>, Error> {
+    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(config.clone());
+    }
+    let config = configured(system(&provider())?)?;
+    Ok(CONFIG.get_or_init(|| config).clone())
+}
+
+fn configured(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, Error> {
+    let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
@@ -58,8 +85,11 @@ pub(crate) fn client_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientC
     Ok(Arc::new(config))
 }
 
-/// The system's own verifier. On Linux it uses the system's root certificates, or those that `SSL_CERT_FILE` and
-/// `SSL_CERT_DIR` name.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// The system's own verifier; on Linux, its root certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
 fn system(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     let verifier = Verifier::new(provider.clone()).map_err(|error| {
         Error::General(format!(
@@ -69,10 +99,11 @@ fn system(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>,
     Ok(Arc::new(verifier))
 }
 
-/// Accepts exactly one certificate.
+/// Accepts one certificate, and others only if another verifier accepts them.
 #[derive(Debug)]
 struct Pinned {
     fingerprint: [u8; 32],
+    otherwise: Option<Arc<dyn ServerCertVerifier>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -80,15 +111,17 @@ impl ServerCertVerifier for Pinned {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if Sha256::digest(end_entity).as_slice() == self.fingerprint {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(WrongCertificate)))))
+            return Ok(ServerCertVerified::assertion());
+        }
+        match &self.otherwise {
+            Some(other) => other.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
+            None => Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(WrongCertificate))))),
         }
     }
 
@@ -198,7 +231,7 @@ mod tests {
     fn an_unknown_authority_is_refused() {
         if let Some(leaf) = std::env::var_os(LEAF) {
             let refused = check(&leaf, NAME).map(drop).map_err(std::io::Error::other);
-            assert_eq!(refused.map_err(|error| Refusal::of(&error)), Err(Refusal::Certificate));
+            assert_eq!(refused.map_err(|error| TlsFailure::of(&error)), Err(TlsFailure::Certificate));
             return;
         }
         let (roots, other) = (Authority::new("roots"), Authority::new("other"));
