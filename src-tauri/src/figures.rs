@@ -42,6 +42,7 @@ fn path(path: &PeerStats) -> PathFigures {
     PathFigures {
         pair: path.pair.clone(),
         relayed: path.relayed,
+        relay: path.relay.map(|transport| transport.word().to_owned()),
         rtt_ms: path.rtt.map(ms),
         bytes_sent: path.bytes_sent,
         bytes_received: path.bytes_received,

@@ -40,7 +40,7 @@ function personStats(id, report) {
   return {
     id,
     path: pair ? {
-      pair: local && remote ? `${local.candidateType}/${remote.candidateType}` : null, relayed: [local?.candidateType, remote?.candidateType].includes('relay'),
+      pair: local && remote ? `${local.candidateType}/${remote.candidateType}` : null, relayed: [local?.candidateType, remote?.candidateType].includes('relay'), relay: local?.relayProtocol ?? null,
       rtt_ms: pair.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000, bytes_sent: pair.bytesSent ?? 0, bytes_received: pair.bytesReceived ?? 0,
       video_codec: codec(out), received_codec: codec(findStats(report, 'inbound-rtp', 'video')), estimate: pair.availableOutgoingBitrate ?? 0, loss: receiverReport?.fractionLost ?? 0, queue_ms: 0,
       nacked: video.nackCount ?? 0, recovered: video.retransmittedPacketsReceived ?? 0,

@@ -1,6 +1,6 @@
 //! Statistics of a call as JSON, and the log on standard error.
 
-use engine::{EngineStats, ParticipantStats, VideoInStats};
+use engine::{EngineStats, ParticipantStats, PeerStats, VideoInStats};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal as _};
 use std::time::UNIX_EPOCH;
@@ -26,7 +26,8 @@ pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value 
     let mut put = |name: &str, value: Value| fields.insert(name.into(), value);
     if let Some(path) = &who.path {
         let (s, r) = (&path.sender, &path.receiver);
-        put("pair", json!(path.pair));
+        put("pair", json!(pair(path)));
+        put("relay", json!(path.relay.map(|transport| transport.word())));
         put("rtt_ms", json!(path.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0)));
         put("codec", json!(path.video_codec.map(|c| c.mime())));
         put("rx_codec", json!(path.received_codec.map(|c| c.mime())));
@@ -55,8 +56,17 @@ pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value 
     line
 }
 
+/// The pair with the transport to our relay, `relay/tls-host udp`.
+fn pair(path: &PeerStats) -> Option<String> {
+    let pair = path.pair.as_deref()?;
+    Some(match (path.relay, pair.strip_prefix("relay-")) {
+        (Some(transport), Some(rest)) => format!("relay/{transport}-{rest}"),
+        _ => pair.to_owned(),
+    })
+}
+
 /// Crates whose log lines are for people.
-const OURS: [&str; 5] = ["engine", "peer", "devices", "codecs", "lunchroom_cli"];
+const OURS: [&str; 6] = ["engine", "outbound", "peer", "devices", "codecs", "lunchroom_cli"];
 
 /// Sends log lines to standard error, so that standard output stays readable for programs.
 pub(crate) fn start_log(level: LevelFilter) {

@@ -164,10 +164,12 @@ impl Driver {
             Output::OpenPeer { id, .. } | Output::RenewPeer { id, .. }
                 if !self.peers.meets(self.session.name_of(&id)) => {}
             Output::OpenPeer { id, polite, offer, ice_servers } => {
-                self.peers.open(id, Opening { polite, offer, ice_servers });
+                let fingerprint = self.session.fingerprint();
+                self.peers.open(id, Opening { polite, offer, ice_servers, fingerprint });
             }
             Output::RenewPeer { id, polite, offer, ice_servers } => {
-                self.peers.renew(id, Opening { polite, offer, ice_servers });
+                let fingerprint = self.session.fingerprint();
+                self.peers.renew(id, Opening { polite, offer, ice_servers, fingerprint });
             }
             Output::Signal { id, signal } => self.peers.handle_signal(id, signal),
             Output::RestartIce { id } => self.peers.restart_ice(&id),

@@ -16,7 +16,10 @@ pub(crate) fn is_nobody(ip: IpAddr) -> bool {
         IpAddr::V4(v4) => {
             v4.is_multicast() || v4.is_link_local() || v4.octets()[0] == 0 || v4.octets()[0] >= 240 // RFC 1112 section 4
         }
-        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local(),
+        IpAddr::V6(v6) => {
+            let is_discarded = v6.segments().starts_with(&[0x100, 0, 0, 0]); // RFC 6666
+            v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local() || is_discarded
+        }
     }
 }
 
@@ -51,6 +54,7 @@ mod tests {
             "::",
             "ff02::fb",
             "fe80::1",
+            "100::1",
             "::ffff:224.0.0.1",
             "::ffff:169.254.169.254",
             "64:ff9b::169.254.169.254",

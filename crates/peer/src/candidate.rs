@@ -2,7 +2,7 @@
 
 use crate::address;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Why a candidate is not used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +69,20 @@ impl Candidate {
     /// Replaces the related address with an unspecified one.
     pub(crate) fn hide_related(&mut self) {
         self.related = Some((IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9));
+    }
+
+    /// Lowers the type preference of RFC 8445 section 5.1.2.1 by this much, for a relay that is slower than others. The
+    /// far side then prefers them.
+    pub(crate) fn lower(&mut self, preferences: u8) {
+        self.priority = self.priority.saturating_sub(u32::from(preferences) << 24).max(1);
+    }
+
+    /// Its IP address and port; `None` for a `.local` name.
+    pub(crate) fn socket_address(&self) -> Option<SocketAddr> {
+        match self.address {
+            CandidateAddress::Ip(ip) => Some(SocketAddr::new(ip, self.port)),
+            CandidateAddress::Mdns(_) => None,
+        }
     }
 
     /// Whether both have the same destination.

@@ -135,6 +135,8 @@ struct Pair {
     sent: u32,
     /// Time before which no check may be sent.
     next: Instant,
+    /// As `next`, but even if the far side checks us.
+    held_until: Instant,
     /// The far side has just checked us, so one check may be sent immediately (triggered check, RFC 8445 section
     /// 7.3.1.4).
     triggered: bool,
@@ -147,6 +149,15 @@ struct Pair {
 }
 
 impl Pairs {
+    /// Holds back a new pair for this long, so that others are checked before it.
+    pub(crate) fn hold(&mut self, now: Instant, target: Target, head_start: Duration) {
+        if !self.0.contains_key(&target)
+            && let Some(pair) = self.pair(now, target)
+        {
+            pair.held_until = now + head_start;
+        }
+    }
+
     /// Whether this check may be sent now.
     pub(crate) fn may_check(
         &mut self,
@@ -160,7 +171,7 @@ impl Pairs {
         if pair.answered {
             return true;
         }
-        if now < pair.next && !pair.triggered || !budget.take(now, share) {
+        if now < pair.held_until || now < pair.next && !pair.triggered || !budget.take(now, share) {
             return false;
         }
         pair.outstanding[pair.sent as usize % OUTSTANDING] = id;
@@ -174,7 +185,8 @@ impl Pairs {
 
     /// Whether a check of this unanswered pair is due.
     pub(crate) fn is_due(&mut self, now: Instant, target: Target) -> bool {
-        self.pair(now, target).is_some_and(|pair| !pair.answered && (now >= pair.next || pair.triggered))
+        self.pair(now, target)
+            .is_some_and(|pair| !pair.answered && now >= pair.held_until && (now >= pair.next || pair.triggered))
     }
 
     /// Delays the due check until the next round, so that those of direct pairs are sent first. Returns whether it is
@@ -205,7 +217,8 @@ impl Pairs {
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
         let current = self.0.values().filter(|pair| now.saturating_duration_since(pair.wanted) < CURRENT);
         let is_free = |pair: &Pair| pair.answered || pair.triggered;
-        let wait = |pair: &Pair| if is_free(pair) { Duration::ZERO } else { pair.next.saturating_duration_since(now) };
+        let next = |pair: &Pair| if is_free(pair) { pair.held_until } else { pair.next.max(pair.held_until) };
+        let wait = |pair: &Pair| next(pair).saturating_duration_since(now);
         current.map(wait).min()
     }
 
@@ -238,6 +251,7 @@ impl Pairs {
             answered: false,
             sent: 0,
             next: now,
+            held_until: now,
             triggered: false,
             yielded: false,
             checked: None,
@@ -403,6 +417,19 @@ mod tests {
             }
             assert!(sent >= 7, "{begins}: {sent}");
         }
+    }
+
+    #[test]
+    fn a_pair_that_is_held_waits_even_for_a_triggered_check() {
+        let (start, mut budget) = (Instant::now(), Budget::default());
+        let (mut pairs, mut share) = (Pairs::default(), Share::default());
+        let mut check = |pairs: &mut Pairs, now| pairs.may_check(now, target(1), id(1), &mut share, &mut budget);
+        pairs.hold(start, target(1), ROUND);
+        pairs.checked_us(start, target(1));
+        assert_eq!(pairs.wait(start), Some(ROUND));
+        assert!(!check(&mut pairs, start));
+        pairs.hold(start + ROUND, target(1), ROUND);
+        assert!(check(&mut pairs, start + ROUND), "it is held once");
     }
 
     proptest! {

@@ -2,11 +2,12 @@
 
 use crate::paced::CheckPacer;
 use media::encoded::VideoCodec;
+use outbound::Proxies;
 
 /// A STUN or TURN server, `RTCIceServer` of W3C WebRTC.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IceServer {
-    /// `stun:host:port` or `turn:host:port?transport=udp`, RFC 7064 and RFC 7065.
+    /// `stun:host:port`, `turn:host:port?transport=udp` or `tcp`, or `turns:host:port`, RFC 7064 and RFC 7065.
     pub urls: Vec<String>,
     /// TURN user name; empty for STUN.
     pub username: String,
@@ -36,6 +37,10 @@ pub struct PeerConfig {
     /// Whether to resolve `.local` candidates (draft-ietf-mmusic-mdns-ice-candidates), with which browsers hide their
     /// addresses.
     pub mdns: bool,
+    /// Proxies for TURN over TCP and TLS. The servers are also tried directly.
+    pub proxies: Proxies,
+    /// SHA-256 of the signalling server's certificate, if a link pins it. TURN servers may have it too.
+    pub fingerprint: Option<[u8; 32]>,
     /// The limiter of ICE checks. Connections that get clones of it share the limit.
     pub checks: CheckPacer,
     /// Seed for the random numbers of transport.
@@ -61,6 +66,8 @@ impl Default for PeerConfig {
             max_bitrate: 8_000_000,
             include_loopback: false,
             mdns: true,
+            proxies: Proxies::System,
+            fingerprint: None,
             checks: CheckPacer::default(),
             seed: 1,
         }

@@ -8,7 +8,7 @@ use crate::path::MediaPath;
 use crate::recorder::Recorder;
 use crate::runtime::DriverRuntime;
 use crate::sdp::{MID_URI, TRANSPORT_CC_URI};
-use crate::servers;
+use crate::servers::Servers;
 use media::encoded::VideoCodec;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{ReceiverReportBuilder, Slot, TwccReceiverBuilder};
@@ -26,7 +26,7 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceServer, RTCIceTransportPolicy, Registry, SettingEngine, SettingEngineBuilder, crypto,
+    RTCIceTransportPolicy, Registry, SettingEngine, SettingEngineBuilder, crypto,
 };
 
 /// Interval between rounds of ICE checks. The library nominates a pair one round after its check succeeded, so this
@@ -54,7 +54,7 @@ const MAX_INTERFACES: usize = 8;
 /// Builds the library's connection.
 pub(crate) async fn build(
     config: &PeerConfig,
-    servers: Vec<RTCIceServer>,
+    servers: &Servers,
     path: Arc<MediaPath>,
     feedback_ssrc: u32,
     runtime: Arc<DriverRuntime>,
@@ -76,12 +76,12 @@ pub(crate) async fn build(
         .with(Slot::TwccReceiver, Recorder::new(arrivals, path.clone()))
         .with(Slot::ReceiverReport, Recorder::new(reports, path.clone()))
         .with(Slot::JitterBuffer, Incoming::new(path, feedback_ssrc));
-    if config.relay_only && servers::relays(&servers).is_empty() {
+    if config.relay_only && servers.relays().is_empty() {
         return Err(PeerError::NoRelay);
     }
     let policy = if config.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
     let configuration = RTCConfigurationBuilder::new()
-        .with_ice_servers(servers)
+        .with_ice_servers(servers.library.clone())
         .with_ice_transport_policy(policy)
         .with_certificates(vec![certificate()?])
         .build();
@@ -208,6 +208,11 @@ pub(crate) fn track(ssrc: u32, rtx: Option<u32>) -> Arc<dyn TrackLocal> {
 /// Whether a connection uses the loopback address: in tests, and without a network.
 pub(crate) fn uses_loopback(config: &PeerConfig) -> bool {
     config.include_loopback || interfaces().is_ok_and(|addresses| addresses.is_empty())
+}
+
+/// Whether there is IPv6 here and no IPv4.
+pub(crate) fn has_only_v6() -> bool {
+    interfaces().is_ok_and(|addresses| !addresses.is_empty() && addresses.iter().all(IpAddr::is_ipv6))
 }
 
 /// The addresses to bind. Looked up again at each ICE restart, because the network may have changed.

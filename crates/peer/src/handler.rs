@@ -19,7 +19,15 @@ pub(crate) const DRIVER_EVENTS: usize = 512;
 /// An event from the driver to the connection's task.
 #[derive(Debug)]
 pub(crate) enum DriverEvent {
-    Candidate { candidate: String },
+    /// `url` is the server that it was gathered from; empty for a host candidate.
+    Candidate {
+        candidate: String,
+        url: String,
+    },
+    /// The stream to a TURN server broke (`turn_stream`).
+    RelayLost {
+        server: usize,
+    },
     GatheringComplete,
     State(PeerState),
 }
@@ -44,7 +52,7 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
             // The media line is not signalled, because BUNDLE uses one transport.
-            Ok(init) => self.tell(DriverEvent::Candidate { candidate: init.candidate }),
+            Ok(init) => self.tell(DriverEvent::Candidate { candidate: init.candidate, url: event.url }),
             Err(error) => tracing::debug!("cannot write a local candidate: {error}"),
         }
     }

@@ -21,6 +21,8 @@
 //!   dedicated thread; a panic in the library ends only its connection.
 //! - Our own addresses are sent through one filter (`outward`). Checks of addresses that the far side signals are
 //!   limited over all connections (`checks`, `paced`).
+//! - TURN servers over TCP and TLS get addresses that no network has; sockets carry the datagrams for these over a
+//!   stream (`turn_stream`).
 //! - Measures that shorten the setup: one certificate per process, ICE rounds of 10 ms, an immediate first flight of
 //!   the DTLS client (`handler`), handshakes that arrive before nomination (`early`), relays (`relayed`).
 
@@ -40,6 +42,7 @@ mod error;
 mod event;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod gathered;
 mod handler;
 mod incoming;
 mod kick;
@@ -53,6 +56,7 @@ mod paced;
 mod path;
 mod peer;
 mod recorder;
+mod relay_transport;
 mod relayed;
 mod remote_candidates;
 mod report;
@@ -67,13 +71,16 @@ mod standin;
 mod stats;
 mod task;
 mod timer;
+mod turn_stream;
 
 pub use config::{IceServer, PeerConfig};
 pub use error::PeerError;
 pub use event::{DescriptionKind, PeerEvent, PeerState, TrackKind};
 pub use media_out::{MediaOut, TrackHandle};
+pub use outbound::{Proxies, Proxy};
 pub use paced::CheckPacer;
 pub use peer::Peer;
+pub use relay_transport::RelayTransport;
 pub use session::FarSession;
 pub use sink::MediaSink;
 pub use stats::PeerStats;

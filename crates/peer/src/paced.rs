@@ -4,6 +4,7 @@
 
 use crate::address;
 use crate::checks::{Budget, Pairs, Share, Target, TransactionId};
+use crate::relay_transport::Relay;
 use rtc::stun::attributes::{ATTR_MESSAGE_INTEGRITY, ATTR_USERNAME};
 use rtc::stun::message::{Getter, Message};
 use rtc::turn::proto::channum::ChannelNumber;
@@ -12,6 +13,7 @@ use rtc::turn::proto::peeraddr::PeerAddress;
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -30,6 +32,10 @@ const MAX_CHANNELS: usize = 256;
 /// Longest wait for a check. Other timers of a connection that has no path yet can be that late.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
+/// How long checks through a relay over TCP or TLS wait for those through a relay over UDP that answers: a round trip
+/// through two relays, and one check that is lost.
+const HEAD_START: Duration = Duration::from_millis(150);
+
 /// Limits the ICE checks of all connections that share clones of it.
 #[derive(Debug, Clone, Default)]
 pub struct CheckPacer(Arc<Mutex<Budget>>);
@@ -41,14 +47,17 @@ pub(crate) struct Checks {
     share: Mutex<Share>,
     /// What the sockets have seen.
     seen: Mutex<Vec<Weak<Mutex<Seen>>>>,
-    relays: Vec<SocketAddr>,
+    relays: Vec<Relay>,
+    /// The best rank of a relay's transport from which a datagram came since the sockets were made.
+    best_rank: AtomicU8,
     loopback: bool,
 }
 
 impl Checks {
-    /// `relays` are the addresses of TURN servers. `loopback`: whether this machine itself may be checked.
-    pub(crate) fn new(pacer: CheckPacer, relays: Vec<SocketAddr>, loopback: bool) -> Arc<Checks> {
-        Arc::new(Checks { pacer, share: Mutex::default(), seen: Mutex::default(), relays, loopback })
+    /// `relays` are TURN servers. `loopback`: whether this machine itself may be checked.
+    pub(crate) fn new(pacer: CheckPacer, relays: Vec<Relay>, loopback: bool) -> Arc<Checks> {
+        let best_rank = AtomicU8::new(u8::MAX);
+        Arc::new(Checks { pacer, share: Mutex::default(), seen: Mutex::default(), relays, best_rank, loopback })
     }
 
     /// Wraps a socket, to limit its checks.
@@ -57,6 +66,8 @@ impl Checks {
         let mut all = locked(&self.seen);
         all.retain(|seen| seen.strong_count() > 0);
         all.push(Arc::downgrade(&seen));
+        // A socket is made for a new generation of ICE, possibly in another network.
+        self.best_rank.store(u8::MAX, Ordering::Relaxed);
         Arc::new(Paced { socket, checks: self.clone(), seen })
     }
 
@@ -90,6 +101,18 @@ impl Checks {
         }
         seen.pairs.may_check(now, target, id, &mut locked(&self.share), &mut locked(&self.pacer.0))
     }
+
+    fn relay(&self, address: SocketAddr) -> Option<&Relay> {
+        self.relays.iter().find(|relay| relay.address == address)
+    }
+
+    /// How long the checks through a relay wait for those through a better one that answers. The library gives all
+    /// relays the same priority and selects the first pair that works. Where UDP is blocked, nothing waits.
+    fn head_start(&self, target: Target) -> Duration {
+        let Target::Relayed { relay, .. } = target else { return Duration::ZERO };
+        let rank = self.relay(relay).map_or(0, |relay| relay.transport.rank());
+        if self.best_rank.load(Ordering::Relaxed) < rank { HEAD_START } else { Duration::ZERO }
+    }
 }
 
 fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -117,7 +140,7 @@ impl Paced {
         if let Some(id) = check(data) {
             return self.checks.may_leave(now, &mut locked(&self.seen), Target::Direct(to), id);
         }
-        !self.checks.relays.contains(&to) || self.may_be_relayed(now, to, data)
+        self.checks.relay(to).is_none() || self.may_be_relayed(now, to, data)
     }
 
     fn may_be_relayed(&self, now: Instant, relay: SocketAddr, data: &[u8]) -> bool {
@@ -143,7 +166,12 @@ impl Paced {
 
     fn may_check_relayed(&self, now: Instant, target: Target, id: TransactionId) -> bool {
         // Each lock is released before the next is taken: `release_direct` takes those of all sockets.
-        let is_due = locked(&self.seen).pairs.is_due(now, target);
+        let head_start = self.checks.head_start(target);
+        let is_due = {
+            let pairs = &mut locked(&self.seen).pairs;
+            pairs.hold(now, target, head_start);
+            pairs.is_due(now, target)
+        };
         if is_due && self.checks.release_direct(now) && locked(&self.seen).pairs.yield_round(now, target) {
             return false;
         }
@@ -164,9 +192,10 @@ impl Paced {
 
     /// Records what a received datagram says about its pair.
     fn record_received(&self, now: Instant, from: SocketAddr, data: &[u8]) {
-        if !self.checks.relays.contains(&from) {
+        let Some(relay) = self.checks.relay(from) else {
             return self.record_for_pair(now, Target::Direct(from), data);
-        }
+        };
+        self.checks.best_rank.fetch_min(relay.transport.rank(), Ordering::Relaxed);
         if let Some((number, data)) = channel_data(data) {
             // Not in the condition below, because that would hold the lock while the pair is handled.
             let peer = stun(data).and_then(|_| locked(&self.seen).channels.get(&(from, number)).copied());
@@ -182,7 +211,11 @@ impl Paced {
 
     fn record_for_pair(&self, now: Instant, target: Target, data: &[u8]) {
         match stun(data) {
-            Some((BINDING_REQUEST, _)) => locked(&self.seen).pairs.checked_us(now, target),
+            Some((BINDING_REQUEST, _)) => {
+                let pairs = &mut locked(&self.seen).pairs;
+                pairs.hold(now, target, self.checks.head_start(target));
+                pairs.checked_us(now, target);
+            }
             // A STUN server that somebody signalled as a candidate answers too, but it does not know the password.
             Some((BINDING_SUCCESS, id)) if decoded(data).is_some_and(|m| m.contains(ATTR_MESSAGE_INTEGRITY)) => {
                 locked(&self.seen).pairs.answered(target, id);
@@ -275,6 +308,7 @@ fn decoded(data: &[u8]) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay_transport::RelayTransport;
     use rtc::stun::message::{BINDING_REQUEST as REQUEST, BINDING_SUCCESS as SUCCESS, MessageType, Setter};
     use rtc::stun::message::{CLASS_INDICATION, CLASS_REQUEST, METHOD_CHANNEL_BIND, METHOD_DATA, METHOD_SEND};
     use std::collections::VecDeque;
@@ -324,9 +358,21 @@ mod tests {
 
     impl Rig {
         fn new() -> Rig {
+            Rig::with(&[(relay(), RelayTransport::Udp)])
+        }
+
+        fn with(relays: &[(SocketAddr, RelayTransport)]) -> Rig {
             let wire = Arc::new(Wire::default());
-            let checks = Checks::new(CheckPacer::default(), vec![relay()], false);
+            let relays = relays.iter().map(|(address, transport)| Relay { address: *address, transport: *transport });
+            let checks = Checks::new(CheckPacer::default(), relays.collect(), false);
             Rig { socket: checks.pace(wire.clone()), wire }
+        }
+
+        /// Whether this datagram is sent now.
+        fn leaves(&self, to: SocketAddr, data: &[u8]) -> bool {
+            self.wire.sent.lock().unwrap().clear();
+            self.send(to, data, None);
+            !self.wire.sent.lock().unwrap().is_empty()
         }
 
         fn send(&self, to: SocketAddr, contents: &[u8], segment_size: Option<usize>) {
@@ -446,6 +492,17 @@ mod tests {
         assert!(rig.leave(relay(), &in_channel(&check())) < FEW);
         rig.receive(relay(), &in_channel(&answer(true)));
         assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
+    }
+
+    #[test]
+    fn checks_through_tcp_wait_only_where_a_relay_over_udp_answers() {
+        let slow = SocketAddr::from(([240, 0, 0, 0], 3478));
+        let relays = [(relay(), RelayTransport::Udp), (slow, RelayTransport::Tcp)];
+        let data = indication(METHOD_SEND, &check());
+        assert!(Rig::with(&relays).leaves(slow, &data), "UDP may be blocked");
+        let rig = Rig::with(&relays);
+        rig.receive(relay(), &answer(false));
+        assert!(!rig.leaves(slow, &data) && rig.leaves(relay(), &data));
     }
 
     #[test]

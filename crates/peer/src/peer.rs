@@ -7,6 +7,7 @@ use crate::descriptions::Descriptions;
 use crate::early::Gate;
 use crate::error::PeerError;
 use crate::event::{DescriptionKind, PeerEvent};
+use crate::gathered::Gathered;
 use crate::handler::{DRIVER_EVENTS, Handler};
 use crate::kick::Kick;
 use crate::library::Library;
@@ -17,11 +18,12 @@ use crate::relayed::Relays;
 use crate::remote_candidates::{CandidatePolicy, RemoteCandidates};
 use crate::runtime::DriverRuntime;
 use crate::senders::Senders;
-use crate::servers;
+use crate::servers::Servers;
 use crate::sink::MediaSink;
 use crate::ssrcs::Ssrcs;
 use crate::stats::PeerStats;
 use crate::task::{Inbox, Owner, Task};
+use crate::turn_stream::{Connector, Streams};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -48,7 +50,7 @@ impl Peer {
         if config.codecs.is_empty() {
             return Err(PeerError::Setup("no video codec is given".into()));
         }
-        let servers = servers::usable(&config.ice_servers).await;
+        let servers = Servers::usable(&config.ice_servers, connection::has_only_v6()).await;
         let loopback = connection::uses_loopback(&config);
         let now = Instant::now();
         let kick = Arc::new(Kick::default());
@@ -64,15 +66,17 @@ impl Peer {
         let mut ssrcs = Ssrcs::new(config.seed);
         let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
         let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
-        let handler = Arc::new(Handler { path: path.clone(), gate: gate.clone(), events: driver });
+        let handler = Arc::new(Handler { path: path.clone(), gate: gate.clone(), events: driver.clone() });
+        let connector = Connector { fingerprint: config.fingerprint, proxies: config.proxies.clone() };
         let runtime = Arc::new(DriverRuntime::new(
             kick.clone(),
             gate,
-            Relays::new(servers::relays(&servers), now),
-            Checks::new(config.checks.clone(), servers::relays(&servers), loopback),
+            Relays::new(servers.relays().iter().map(|relay| relay.address).collect(), now),
+            Checks::new(config.checks.clone(), servers.relays(), loopback),
+            Streams::new(servers.streams.clone(), connector, driver),
             panicked.clone(),
         ));
-        let connection = connection::build(&config, servers, path.clone(), audio, runtime, handler).await?;
+        let connection = connection::build(&config, &servers, path.clone(), audio, runtime, handler).await?;
         let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
         let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;
         connection.add_track(connection::track(video, Some(rtx))).await.map_err(setup)?;
@@ -88,7 +92,7 @@ impl Peer {
             library: Library(connection),
             path: path.clone(),
             config,
-            gathered: 0,
+            gathered: Gathered::new(servers),
             broken: false,
         };
         tokio::spawn(task.run());

@@ -1,4 +1,4 @@
-//! The runtime of a connection's driver: tokio with four changes.
+//! The runtime of a connection's driver: tokio with five changes.
 //!
 //! - A [`Kick`] can end the driver's sleep.
 //! - Short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, a delay that the pacer
@@ -6,6 +6,7 @@
 //!   system call per sleep. Other systems use tokio's timer.
 //! - Sockets hold back an early handshake ([`Gate`]), answer data from relays without delay ([`Relays`]), and limit
 //!   checks of addresses that have never answered ([`Checks`]). The driver sleeps while all checks are held back.
+//! - Sockets reach some TURN servers over TCP and TLS ([`turn_stream`]).
 //! - A panic in the library ends the connection and not the process, and its owner is notified.
 
 use crate::early::Gate;
@@ -13,6 +14,7 @@ use crate::kick::Kick;
 use crate::paced::Checks;
 use crate::relayed::Relays;
 use crate::timer::Timer;
+use crate::turn_stream::{self, Streams};
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
@@ -43,6 +45,7 @@ pub(crate) struct DriverRuntime {
     gate: Arc<Gate>,
     relays: Arc<Relays>,
     checks: Arc<Checks>,
+    streams: Arc<Streams>,
     /// Notified when the driver panics.
     panicked: Arc<Notify>,
 }
@@ -53,10 +56,11 @@ impl DriverRuntime {
         gate: Arc<Gate>,
         relays: Relays,
         checks: Arc<Checks>,
+        streams: Arc<Streams>,
         panicked: Arc<Notify>,
     ) -> DriverRuntime {
         let relays = Arc::new(relays);
-        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, relays, checks, panicked }
+        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, relays, checks, streams, panicked }
     }
 
     fn on_driver(&self, future: Task) -> Task {
@@ -75,7 +79,7 @@ impl Runtime for DriverRuntime {
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let socket = self.tokio.wrap_udp_socket(socket)?;
-        Ok(self.gate.guard(self.relays.watch(self.checks.pace(socket))))
+        Ok(self.gate.guard(self.relays.watch(self.checks.pace(turn_stream::attach(&self.streams, socket)))))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -93,7 +97,10 @@ impl Runtime for DriverRuntime {
         &'a self,
         host: &'a str,
     ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        self.tokio.resolve_host(host)
+        match self.streams.resolve(host) {
+            Some(addresses) => Box::pin(std::future::ready(Ok(addresses))),
+            None => self.tokio.resolve_host(host),
+        }
     }
 
     fn sleep(&self, duration: Duration) -> Task {

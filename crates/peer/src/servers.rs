@@ -1,6 +1,8 @@
 //! Converts STUN and TURN servers to the form that the library supports.
 
 use crate::config::IceServer;
+use crate::relay_transport::{Relay, RelayTransport};
+use crate::turn_stream::{self, MAX_STREAMS, StreamServer};
 use std::net::SocketAddr;
 use std::time::Duration;
 use webrtc::peer_connection::RTCIceServer;
@@ -10,34 +12,83 @@ const LOOKUP: Duration = Duration::from_secs(1);
 /// Most addresses used, over all servers.
 const MAX_SERVERS: usize = 8;
 
-/// The servers with their names resolved, without those that the library does not support: it uses only UDP, and
-/// rejects the whole list if one address is invalid.
-pub(crate) async fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
-    let mut usable = Vec::new();
-    for server in servers {
-        for url in &server.urls {
-            if usable.len() == MAX_SERVERS {
-                return usable;
+/// The servers of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Servers {
+    /// As the library takes them. TURN servers over streams have hosts that only [`Streams`](turn_stream::Streams)
+    /// resolves.
+    pub(crate) library: Vec<RTCIceServer>,
+    /// TURN servers over TCP and TLS.
+    pub(crate) streams: Vec<StreamServer>,
+}
+
+impl Servers {
+    /// Resolves the names and leaves out what is not supported: the library rejects the whole list if one address is
+    /// invalid. `prefers_v6`: whether there is no IPv4 here.
+    pub(crate) async fn usable(servers: &[IceServer], prefers_v6: bool) -> Servers {
+        let mut streams = Vec::new();
+        let mut lookups = Vec::new();
+        for (server, url) in servers.iter().flat_map(|server| server.urls.iter().map(move |url| (server, url))) {
+            let Some(address) = Address::parse(url) else {
+                tracing::warn!("ignoring a STUN or TURN server of an unsupported kind");
+                continue;
+            };
+            if lookups.len() == MAX_SERVERS || address.is_stream() && streams.len() == MAX_STREAMS {
+                continue;
             }
-            match Address::parse(url) {
-                Some(address) => usable.extend(address.resolve(server).await),
-                None => tracing::warn!("ignoring a STUN or TURN server: only UDP is supported"),
+            let stream = address.is_stream().then_some(streams.len());
+            streams.extend(address.stream());
+            lookups.push(async move {
+                let place = match stream {
+                    Some(number) => format!("{}:{}", turn_stream::host(number), address.port),
+                    None => address.resolve(prefers_v6).await?.to_string(),
+                };
+                listed(server, format!("{}:{place}?transport=udp", address.library_scheme()))
+            });
+        }
+        let library = futures_util::future::join_all(lookups).await.into_iter().flatten().collect();
+        Servers { library, streams }
+    }
+
+    /// The addresses of the TURN servers, as the library sees them.
+    pub(crate) fn relays(&self) -> Vec<Relay> {
+        let urls = self.library.iter().flat_map(|server| &server.urls);
+        urls.flat_map(|url| self.relays_of(url)).collect()
+    }
+
+    /// The transport to the TURN server from which the library gathered a candidate, and its number if that is a
+    /// stream.
+    pub(crate) fn source(&self, url: &str) -> (RelayTransport, Option<usize>) {
+        let place = url.split_once(':').map_or(url, |(_, rest)| rest).split('?').next().unwrap_or_default();
+        let server = turn_stream::server_of_host(place);
+        let transport = server.and_then(|server| self.streams.get(server)).map(|stream| stream.transport);
+        (transport.unwrap_or(RelayTransport::Udp), server)
+    }
+
+    fn relays_of(&self, url: &str) -> Vec<Relay> {
+        let Some(place) = url.strip_prefix("turn:").and_then(|rest| rest.split('?').next()) else { return Vec::new() };
+        match self.source(url) {
+            (transport, Some(server)) => {
+                turn_stream::addresses(server).into_iter().map(|address| Relay { address, transport }).collect()
             }
+            (transport, None) => place.parse().map(|address| Relay { address, transport }).into_iter().collect(),
         }
     }
-    usable
 }
 
-/// The addresses of the TURN servers among these.
-pub(crate) fn relays(servers: &[RTCIceServer]) -> Vec<SocketAddr> {
-    let urls = servers.iter().flat_map(|server| &server.urls);
-    urls.filter_map(|url| url.strip_prefix("turn:")?.parse().ok()).collect()
+/// `None` if it is a TURN server without credentials.
+fn listed(server: &IceServer, url: String) -> Option<RTCIceServer> {
+    let url = url.strip_suffix("?transport=udp").filter(|_| url.starts_with("stun:")).unwrap_or(&url).to_owned();
+    let server =
+        RTCIceServer { urls: vec![url], username: server.username.clone(), credential: server.credential.clone() };
+    server.urls().is_ok().then_some(server)
 }
 
-/// `scheme:host:port` of RFC 7064 or RFC 7065, UDP only.
-#[derive(Debug, PartialEq, Eq)]
+/// A server of RFC 7064 or RFC 7065.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Address<'a> {
-    scheme: &'a str,
+    /// `None` for STUN, which is always over UDP.
+    relay: Option<RelayTransport>,
     host: &'a str,
     port: u16,
 }
@@ -46,9 +97,13 @@ impl<'a> Address<'a> {
     fn parse(url: &'a str) -> Option<Address<'a>> {
         let (scheme, rest) = url.split_once(':')?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        if !matches!(scheme, "stun" | "turn") || !matches!(query, "" | "transport=udp") {
-            return None;
-        }
+        let (relay, default_port) = match (scheme, query) {
+            ("stun", "" | "transport=udp") => (None, 3478),
+            ("turn", "" | "transport=udp") => (Some(RelayTransport::Udp), 3478),
+            ("turn", "transport=tcp") => (Some(RelayTransport::Tcp), 3478),
+            ("turns", "" | "transport=tcp") => (Some(RelayTransport::Tls), 5349),
+            _ => return None,
+        };
         let (host, port) = match place.strip_prefix('[') {
             Some(rest) => {
                 let (host, port) = rest.split_once(']')?;
@@ -56,14 +111,27 @@ impl<'a> Address<'a> {
             }
             None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
         };
-        let port = port.map_or(Some(3478), |port| port.parse().ok())?;
-        (!host.is_empty()).then_some(Address { scheme, host, port })
+        let port = port.map_or(Some(default_port), |port| port.parse().ok())?;
+        (!host.is_empty()).then_some(Address { relay, host, port })
     }
 
-    async fn resolve(&self, server: &IceServer) -> Option<RTCIceServer> {
-        let lookup = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((self.host, self.port)));
-        let mut addresses: Vec<SocketAddr> = match lookup.await {
-            Ok(Ok(addresses)) => addresses.collect(),
+    fn library_scheme(&self) -> &'static str {
+        if self.relay.is_some() { "turn" } else { "stun" }
+    }
+
+    fn is_stream(&self) -> bool {
+        matches!(self.relay, Some(RelayTransport::Tcp | RelayTransport::Tls))
+    }
+
+    fn stream(&self) -> Option<StreamServer> {
+        let transport = self.relay.filter(|_| self.is_stream())?;
+        Some(StreamServer { host: self.host.into(), port: self.port, transport })
+    }
+
+    async fn resolve(&self, prefers_v6: bool) -> Option<SocketAddr> {
+        let lookup = tokio::time::timeout(LOOKUP, outbound::resolve(self.host, self.port));
+        let mut addresses = match lookup.await {
+            Ok(Ok(addresses)) => addresses,
             Ok(Err(error)) => {
                 tracing::warn!("cannot resolve a STUN or TURN server: {error}");
                 return None;
@@ -73,13 +141,9 @@ impl<'a> Address<'a> {
                 return None;
             }
         };
-        // IPv4 first, because it is the usual family behind a NAT.
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        let url = format!("{}:{}", self.scheme, addresses.first()?);
-        let server =
-            RTCIceServer { urls: vec![url], username: server.username.clone(), credential: server.credential.clone() };
-        // This checks whether TURN has its credentials.
-        server.urls().is_ok().then_some(server)
+        // IPv4 first where there is some, because it is the usual family behind a NAT.
+        addresses.sort_by_key(|address| address.is_ipv6() != prefers_v6);
+        addresses.first().copied()
     }
 }
 
@@ -87,24 +151,55 @@ impl<'a> Address<'a> {
 mod tests {
     use super::*;
 
+    use RelayTransport::{Tcp, Tls, Udp};
+
     #[test]
     fn stun_and_turn_uris_are_parsed() {
-        let read = |url| Address::parse(url).map(|a| (a.scheme, a.host, a.port));
-        assert_eq!(read("stun:stun.example.org"), Some(("stun", "stun.example.org", 3478)));
-        assert_eq!(read("turn:192.0.2.1:5000?transport=udp"), Some(("turn", "192.0.2.1", 5000)));
-        assert_eq!(read("turn:[2001:db8::1]:5000"), Some(("turn", "2001:db8::1", 5000)));
-        for broken in ["", "stun:", "turn:a:70000", "turns:a", "turn:a?transport=tcp", "http://a", "turn:[::1"] {
+        let read = |url| Address::parse(url).map(|a| (a.relay, a.host, a.port));
+        assert_eq!(read("stun:stun.example.org"), Some((None, "stun.example.org", 3478)));
+        assert_eq!(read("turn:192.0.2.1:5000?transport=udp"), Some((Some(Udp), "192.0.2.1", 5000)));
+        assert_eq!(read("turn:[2001:db8::1]:5000"), Some((Some(Udp), "2001:db8::1", 5000)));
+        assert_eq!(read("turn:a?transport=tcp"), Some((Some(Tcp), "a", 3478)));
+        assert_eq!(read("turns:a"), Some((Some(Tls), "a", 5349)));
+        assert_eq!(read("turns:a:443?transport=tcp"), Some((Some(Tls), "a", 443)));
+        for broken in ["", "stun:", "turn:a:70000", "turns:a?transport=udp", "stuns:a", "http://a", "turn:[::1"] {
             assert_eq!(read(broken), None, "{broken}");
         }
+    }
+
+    fn server(urls: &[&str]) -> IceServer {
+        let urls = urls.iter().map(|url| (*url).into()).collect();
+        IceServer { urls, username: "u".into(), credential: "c".into() }
     }
 
     #[tokio::test]
     async fn an_unusable_server_does_not_disable_the_others() {
         let servers = [
             IceServer { urls: vec!["turn:127.0.0.1:1".into(), "stun:127.0.0.1:2".into()], ..IceServer::default() },
-            IceServer { urls: vec!["turn:[::1]:3".into()], username: "u".into(), credential: "c".into() },
+            server(&["turn:[::1]:3"]),
         ];
-        let urls: Vec<String> = usable(&servers).await.into_iter().flat_map(|server| server.urls).collect();
-        assert_eq!(urls, ["stun:127.0.0.1:2", "turn:[::1]:3"], "TURN without a credential is of no use");
+        let usable = Servers::usable(&servers, false).await;
+        let urls: Vec<String> = usable.library.into_iter().flat_map(|server| server.urls).collect();
+        assert_eq!(urls, ["stun:127.0.0.1:2", "turn:[::1]:3?transport=udp"], "TURN without a credential is of no use");
+    }
+
+    #[tokio::test]
+    async fn a_server_over_a_stream_keeps_its_name_and_stands_for_addresses() {
+        let urls = ["turn:192.0.2.1:1", "turn:a.example:2?transport=tcp", "turns:b.example"];
+        let usable = Servers::usable(&[server(&urls)], false).await;
+        let hosts: Vec<_> = usable.streams.iter().map(|one| (one.host.as_str(), one.port, one.transport)).collect();
+        assert_eq!(hosts, [("a.example", 2, Tcp), ("b.example", 5349, Tls)]);
+        let transports: Vec<_> = usable.relays().iter().map(|relay| relay.transport).collect();
+        assert_eq!(transports, [Udp, Tcp, Tcp, Tls, Tls], "one address of each family for a stream");
+        let sources: Vec<_> = usable.library.iter().map(|one| usable.source(&one.urls[0])).collect();
+        assert_eq!(sources, [(Udp, None), (Tcp, Some(0)), (Tls, Some(1))]);
+    }
+
+    #[tokio::test]
+    async fn the_number_of_servers_is_bounded() {
+        let urls: Vec<String> = (1..20).map(|port| format!("turn:127.0.0.1:{port}?transport=tcp")).collect();
+        let many = server(&urls.iter().map(String::as_str).collect::<Vec<_>>());
+        let usable = Servers::usable(&[many], false).await;
+        assert_eq!((usable.streams.len(), usable.library.len()), (MAX_STREAMS, MAX_STREAMS));
     }
 }

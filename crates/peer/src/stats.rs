@@ -3,8 +3,9 @@
 use crate::candidate::{Candidate, CandidateAddress, CandidateType};
 use crate::event::PeerState;
 use crate::path::MediaPath;
+use crate::relay_transport::RelayTransport;
 use media::encoded::VideoCodec;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use transport::{ReceiverStats, SenderStats};
 use webrtc::peer_connection::{RTCIceCandidateType, RTCStatsReport};
@@ -22,6 +23,8 @@ pub struct PeerStats {
     /// Whether the path uses a TURN server of either side. False if the far side's TURN server sends from an address
     /// that was not signalled, because that is indistinguishable from a NAT.
     pub relayed: bool,
+    /// The transport to our TURN server, if our side of the pair is relayed.
+    pub relay: Option<RelayTransport>,
     /// Round-trip time of the path, from transport feedback, or from ICE checks until there is feedback.
     pub rtt: Option<Duration>,
     /// Bytes sent, including RTP headers and retransmissions, excluding UDP and IP headers.
@@ -42,20 +45,28 @@ pub struct PeerStats {
     pub receiver: ReceiverStats,
 }
 
-/// The candidate types of the selected pair, local first.
-pub(crate) type Pair = (CandidateType, CandidateType);
+/// The selected pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) local: CandidateType,
+    pub(crate) remote: CandidateType,
+    /// Our relayed address, if it is one.
+    pub(crate) relayed_from: Option<SocketAddr>,
+}
 
 /// Asks the library for the selected pair. `announced` are the far side's candidates: if its check arrived before the
 /// candidate was signalled, the library treats the address as peer-reflexive permanently.
 pub(crate) async fn pair(sender: &dyn RtpSender, announced: &[Candidate]) -> Option<Pair> {
     let dtls = sender.transport().await.ok()??;
     let pair = dtls.ice_transport().get_selected_candidate_pair().await.ok()??;
-    let (local, remote) = (kind(pair.local().typ)?, kind(pair.remote().typ)?);
-    if remote != CandidateType::PeerReflexive {
-        return Some((local, remote));
+    let (local, mut remote) = (kind(pair.local().typ)?, kind(pair.remote().typ)?);
+    if remote == CandidateType::PeerReflexive
+        && let Ok(ip) = pair.remote().address.parse()
+    {
+        remote = announced_kind(announced, ip, pair.remote().port).unwrap_or(remote);
     }
-    let signalled = pair.remote().address.parse().ok().and_then(|ip| announced_kind(announced, ip, pair.remote().port));
-    Some((local, signalled.unwrap_or(remote)))
+    let address = pair.local().address.parse().ok().map(|ip| SocketAddr::new(ip, pair.local().port));
+    Some(Pair { local, remote, relayed_from: address.filter(|_| local == CandidateType::Relay) })
 }
 
 fn announced_kind(announced: &[Candidate], ip: IpAddr, port: u16) -> Option<CandidateType> {
@@ -87,8 +98,9 @@ pub(crate) fn collect(report: &RTCStatsReport, pair: Option<Pair>, state: PeerSt
     let receiving = path.receiving();
     PeerStats {
         state,
-        pair: pair.map(|(local, remote)| format!("{}-{} udp", local.word(), remote.word())),
-        relayed: pair.is_some_and(|(local, remote)| [local, remote].contains(&CandidateType::Relay)),
+        pair: pair.map(|Pair { local, remote, .. }| format!("{}-{} udp", local.word(), remote.word())),
+        relayed: pair.is_some_and(|Pair { local, remote, .. }| [local, remote].contains(&CandidateType::Relay)),
+        relay: None,
         rtt,
         bytes_sent,
         bytes_received: receiving.bytes,

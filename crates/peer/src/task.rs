@@ -14,6 +14,7 @@ use crate::config::PeerConfig;
 use crate::descriptions::Descriptions;
 use crate::error::PeerError;
 use crate::event::{DescriptionKind, PeerEvent, PeerState};
+use crate::gathered::Gathered;
 use crate::handler::DriverEvent;
 use crate::library::Library;
 use crate::media_out::TrackHandle;
@@ -36,8 +37,7 @@ pub(crate) struct Task {
     pub(crate) descriptions: Descriptions,
     pub(crate) candidates: RemoteCandidates,
     pub(crate) senders: Senders,
-    /// Number of our candidates in this generation.
-    pub(crate) gathered: usize,
+    pub(crate) gathered: Gathered,
     /// Whether the library has lost track of the negotiation. Only a new connection can recover.
     pub(crate) broken: bool,
 }
@@ -103,7 +103,7 @@ impl Task {
                     let _ = done.send(outcome);
                 }
                 Wake::Request(None) => break None,
-                Wake::Driver(event) => self.driver_event(event),
+                Wake::Driver(event) => self.driver_event(event).await,
                 Wake::News => self.news(),
                 Wake::Panicked => self.broken = true,
                 Wake::Room(true) => self.owner.flush(),
@@ -211,12 +211,13 @@ impl Task {
         self.library.remove_track(&sender).await
     }
 
-    fn driver_event(&mut self, event: DriverEvent) {
+    async fn driver_event(&mut self, event: DriverEvent) {
         match event {
-            DriverEvent::Candidate { candidate } => self.local_candidate(&candidate),
+            DriverEvent::Candidate { candidate, url } => self.local_candidate(&candidate, &url),
+            DriverEvent::RelayLost { server } => self.relay_lost(server).await,
             DriverEvent::GatheringComplete => {
                 self.owner.push(PeerEvent::EndOfCandidates);
-                if self.gathered == 0 {
+                if self.gathered.is_empty() {
                     tracing::warn!(
                         "no local address can be used: there is no network, or no relay where one is required"
                     );
@@ -232,11 +233,21 @@ impl Task {
         Outward { relay_only: self.config.relay_only }
     }
 
-    fn local_candidate(&mut self, text: &str) {
+    /// The stream to a TURN server broke, and with it our allocation there. Without this, silence would show it only
+    /// seconds later.
+    async fn relay_lost(&mut self, server: usize) {
+        let pair = stats::pair(self.senders.first(), self.candidates.added()).await;
+        if pair.is_some_and(|pair| pair.relayed_from.is_some_and(|address| self.gathered.is_over(address, server))) {
+            self.path.set_lost();
+            self.owner.set_state(PeerState::Failed);
+        }
+    }
+
+    fn local_candidate(&mut self, text: &str, url: &str) {
         match candidate::parse(text).map(|candidate| self.outward().candidate(candidate)) {
             Ok(None) => {}
-            Ok(Some(candidate)) => {
-                self.gathered += 1;
+            Ok(Some(mut candidate)) => {
+                self.gathered.add(&mut candidate, url);
                 let (sdp_mid, index) = self.descriptions.tagged_line();
                 let candidate = candidate.to_string();
                 self.owner.push(PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index: Some(index) });
@@ -255,6 +266,7 @@ impl Task {
     async fn stats(&self) -> PeerStats {
         let report = self.library.stats().await;
         let pair = stats::pair(self.senders.first(), self.candidates.added()).await;
-        stats::collect(&report, pair, self.owner.state, &self.path)
+        let relay = pair.and_then(|pair| self.gathered.transport(pair.relayed_from?));
+        PeerStats { relay, ..stats::collect(&report, pair, self.owner.state, &self.path) }
     }
 }

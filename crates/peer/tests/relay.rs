@@ -2,43 +2,16 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod pair;
+mod turn_server;
 
 use pair::*;
 use peer::{IceServer, PeerConfig};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use turn::auth::{AuthHandler, generate_auth_key};
-use turn::relay::relay_static::RelayAddressGeneratorStatic;
 use turn::server::Server;
-use turn::server::config::{ConnConfig, ServerConfig};
-use webrtc_util::vnet::net::Net;
-
-struct Anyone;
-
-impl AuthHandler for Anyone {
-    fn auth_handle(&self, user: &str, realm: &str, _: SocketAddr) -> Result<Vec<u8>, turn::Error> {
-        Ok(generate_auth_key(user, realm, "secret"))
-    }
-}
 
 async fn relay() -> (Server, IceServer) {
-    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("turn:{}", socket.local_addr().unwrap());
-    let generator = RelayAddressGeneratorStatic {
-        relay_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        address: "127.0.0.1".into(),
-        net: Arc::new(Net::new(None)),
-    };
-    let server = Server::new(ServerConfig {
-        conn_configs: vec![ConnConfig { conn: Arc::new(socket), relay_addr_generator: Box::new(generator) }],
-        realm: "lunch".into(),
-        auth_handler: Arc::new(Anyone),
-        channel_bind_timeout: Duration::ZERO,
-        alloc_close_notify: None,
-    });
-    let client = IceServer { urls: vec![url], username: "u".into(), credential: "secret".into() };
-    (server.await.unwrap(), client)
+    let (server, address) = turn_server::start().await;
+    (server, turn_server::ice_server(format!("turn:{address}")))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,8 @@ pub struct PathFigures {
     pub pair: Option<String>,
     /// Through a relay.
     pub relayed: bool,
+    /// Transport to our relay: `udp`, `tcp` or `tls`; null if our side is not relayed.
+    pub relay: Option<String>,
     /// Round trip, milliseconds.
     pub rtt_ms: Option<f64>,
     /// All packets.

@@ -41,7 +41,7 @@ function block(person, old, seconds) {
   const name = state().call.participants.find(one => one.id === person.id)?.name ?? person.id;
   /** @type {[string, string][]} */
   const rows = [];
-  if (path) rows.push([t.path, `${path.pair ?? '–'}${path.relayed ? ` (${t.relayed})` : ''}`], [t.roundTrip, path.rtt_ms === null ? '–' : `${path.rtt_ms.toFixed(0)} ms`],
+  if (path) rows.push([t.path, `${path.pair ?? '–'}${path.relayed ? ` (${t.relayed}${path.relay ? `, ${path.relay.toUpperCase()}` : ''})` : ''}`], [t.roundTrip, path.rtt_ms === null ? '–' : `${path.rtt_ms.toFixed(0)} ms`],
     [t.codecs, `${path.video_codec ?? '–'} / ${path.received_codec ?? '–'}`],
     [t.sending, bits(perSecond(path.bytes_sent, old?.path?.bytes_sent, seconds) * 8)], [t.receiving, bits(perSecond(path.bytes_received, old?.path?.bytes_received, seconds) * 8)],
     [t.estimate, bits(path.estimate)], [t.loss, `${(path.loss * 100).toFixed(1)}%`], [t.retransmissions, `${path.recovered} / ${path.nacked}`]);

@@ -905,6 +905,10 @@ pair: string | null,
  */
 relayed: boolean,
 /**
+ * Transport to our relay: `udp`, `tcp` or `tls`; null if our side is not relayed.
+ */
+relay: string | null,
+/**
  * Round trip, milliseconds.
  */
 rtt_ms: number | null,

@@ -59,6 +59,11 @@ impl CallSession {
         true
     }
 
+    /// SHA-256 of the certificate of the session's server, if a link pins it.
+    pub(crate) fn fingerprint(&self) -> Option<[u8; 32]> {
+        self.signalling.server().and_then(|server| server.fingerprint)
+    }
+
     /// Passes a command to the call.
     pub(crate) fn handle_command(&mut self, now: Instant, command: Command) {
         self.call.handle(now, Input::Command(command));

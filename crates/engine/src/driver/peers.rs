@@ -52,6 +52,8 @@ pub(crate) struct Opening {
     /// Whether we send the offer.
     pub(crate) offer: bool,
     pub(crate) ice_servers: Vec<message::IceServer>,
+    /// SHA-256 of the server's certificate, if a link pins it.
+    pub(crate) fingerprint: Option<[u8; 32]>,
 }
 
 impl Peers {
@@ -84,9 +86,9 @@ impl Peers {
 
     /// Opens a connection.
     pub(crate) fn open(&mut self, id: ParticipantId, opening: Opening) {
-        let Opening { polite, offer, ice_servers } = opening;
+        let offer = opening.offer;
         self.opened += 1;
-        let config = self.config(polite, ice_servers);
+        let config = self.config(opening);
         match Participant::open(id.clone(), self.opened, config, self.reports.clone()) {
             Ok(participant) => {
                 self.participants.insert(id.clone(), participant);
@@ -212,7 +214,8 @@ impl Peers {
         });
     }
 
-    fn config(&mut self, polite: bool, ice_servers: Vec<message::IceServer>) -> PeerConfig {
+    fn config(&mut self, opening: Opening) -> PeerConfig {
+        let Opening { polite, offer: _, ice_servers, fingerprint } = opening;
         self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let named = || ice_servers.into_iter().map(ice_server).collect();
         PeerConfig {
@@ -222,6 +225,7 @@ impl Peers {
             polite,
             include_loopback: self.settings.include_loopback,
             checks: self.checks.clone(),
+            fingerprint,
             seed: self.seed,
             ..PeerConfig::default()
         }

@@ -23,7 +23,7 @@ impl Task {
         let (offer, library) = self.library.create_offer(restarts).await?;
         let description = self.descriptions.offer_for_far_side(library);
         if restarts {
-            self.gathered = 0;
+            self.gathered.begin();
         }
         self.library.set_local(offer).await?;
         self.publish(DescriptionKind::Offer, &description);
@@ -64,7 +64,7 @@ impl Task {
         let (answer, library) = self.library.create_answer().await?;
         let local = self.descriptions.answer_for_far_side(library, &remote);
         if self.begin_generation(&remote) && self.descriptions.remote().is_some() {
-            self.gathered = 0;
+            self.gathered.begin();
         }
         self.library.set_local(answer).await?;
         self.descriptions.shown.settle(&shown);
