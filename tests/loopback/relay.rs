@@ -5,12 +5,16 @@
 //! ```
 
 use engine::ServerAddress;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use server::{BuiltinTurn, Config, Server, Turn};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use whole_system::network::Network;
 use whole_system::people::{Habits, Person};
+use whole_system::scratch::Scratch;
 use whole_system::skip_unless;
 
 #[test]
@@ -78,6 +82,56 @@ fn relay_only_people_connect_over_coturn() {
     assert_both_relayed(&town.meet(coturn(), "hidden"));
 }
 
+#[test]
+fn people_whose_networks_pass_no_udp_meet_over_coturn_by_tcp() {
+    if !skip_unless("turnserver") {
+        return;
+    }
+    let Some(town) = Town::build() else { return };
+    town.pass_no_udp();
+    let _coturn = town.coturn();
+    let turn = Turn::External(vec!["turn:10.77.1.1:3479?transport=tcp".into()]);
+    assert_relayed_over("tcp", &town.meet(turn, "openly"));
+}
+
+#[test]
+fn people_whose_networks_pass_no_udp_meet_over_coturn_by_tls() {
+    if !skip_unless("turnserver") {
+        return;
+    }
+    let Some(mut town) = Town::build() else { return };
+    town.pass_no_udp();
+    let authority = Authority::new("10.77.1.1");
+    let _coturn = town.coturn_with_tls(&authority);
+    town.environment.push(("SSL_CERT_FILE".into(), authority.folder.join("root.pem").display().to_string()));
+    let turn = Turn::External(vec!["turns:10.77.1.1:3480?transport=tcp".into()]);
+    assert_relayed_over("tls", &town.meet(turn, "openly"));
+}
+
+/// The WebSocket and the relay are reached through the proxy, which requires a password.
+#[test]
+fn people_whose_only_way_out_is_a_proxy_meet() {
+    if !skip_unless("turnserver") {
+        return;
+    }
+    let Some(mut town) = Town::build() else { return };
+    town.pass_no_udp();
+    town.wall(&["add rule inet wall pass drop", "add rule inet wall take iif != lo tcp dport != 3128 drop"]);
+    let _coturn = town.coturn();
+    let runtime = town.middle.runtime();
+    runtime
+        .block_on(async { runtime.spawn(proxy("10.77.1.1:3128", "Basic YWRhOnNlY3JldA==")).await.expect("a proxy") });
+    town.environment.push(("HTTPS_PROXY".into(), "http://ada:secret@10.77.1.1:3128".into()));
+    let turn = Turn::External(vec!["turn:10.77.1.1:3479?transport=tcp".into()]);
+    assert_relayed_over("tcp", &town.meet(turn, "openly"));
+}
+
+/// Asserts that both sides have relayed candidates from servers that they reach by this transport.
+fn assert_relayed_over(transport: &str, pairs: &[String; 2]) {
+    assert_both_relayed(pairs);
+    assert!(pairs.iter().all(|pair| pair.ends_with(&format!(" over={transport}"))), "{pairs:?}");
+}
+
 /// Asserts that the local candidate of each pair is a relayed one.
 fn assert_both_relayed(pairs: &[String; 2]) {
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=true relay-relay ")), "{pairs:?}");
@@ -95,6 +149,8 @@ struct Town {
     middle: Network,
     left: Network,
     right: Network,
+    /// Environment variables of the people.
+    environment: Vec<(String, String)>,
 }
 
 impl Town {
@@ -102,7 +158,7 @@ impl Town {
         if !Network::available() || !skip_unless("nft") {
             return None;
         }
-        let town = Town { middle: Network::new(), left: Network::new(), right: Network::new() };
+        let town = Town { middle: Network::new(), left: Network::new(), right: Network::new(), environment: vec![] };
         town.middle.cable(("west", "10.77.1.1/24"), &town.left, ("east", "10.77.1.2/24"));
         town.middle.cable(("east", "10.77.2.1/24"), &town.right, ("west", "10.77.2.2/24"));
         town.left.ip("route add default via 10.77.1.1");
@@ -114,6 +170,12 @@ impl Town {
     /// Stops the middle from forwarding UDP. It still accepts UDP for itself.
     fn forward_no_udp(&self) {
         self.wall(&["add rule inet wall pass meta l4proto udp drop"]);
+    }
+
+    /// Drops all UDP in the middle.
+    fn pass_no_udp(&self) {
+        self.forward_no_udp();
+        self.wall(&["add rule inet wall take iif != lo meta l4proto udp drop"]);
     }
 
     /// Drops UDP from outside in the middle, except to this port.
@@ -138,21 +200,81 @@ impl Town {
         let server = middle.block_on(async { middle.spawn(Server::start(config)).await });
         let _server = server.expect("a task").expect("a server");
         let places = [(&self.left, "10.77.1.1", ADA, BEN), (&self.right, "10.77.2.1", BEN, ADA)];
-        let mut people = places.map(|place| start(place, habit));
+        let mut people = places.map(|place| start(place, habit, &self.environment));
         people.each_mut().map(Killed::path)
     }
 
     fn coturn(&self) -> Killed {
+        self.coturn_with(&["--no-tls"])
+    }
+
+    fn coturn_with_tls(&self, authority: &Authority) -> Killed {
+        let path = |file: &str| authority.folder.join(file).display().to_string();
+        let files = [format!("--cert={}", path("leaf.pem")), format!("--pkey={}", path("leaf.key"))];
+        self.coturn_with(&["--tls-listening-port=3480", &files[0], &files[1]])
+    }
+
+    fn coturn_with(&self, options: &[&str]) -> Killed {
         let mut command = Command::new("turnserver");
         command
-            .args(["-n", "--use-auth-secret", "--static-auth-secret=shared", "--realm=lunchroom", "--no-tls"])
-            .args(["--no-dtls", "--no-tcp", "--no-cli", "--listening-ip=10.77.1.1", "--relay-ip=10.77.1.1"])
+            .args(["-n", "--use-auth-secret", "--static-auth-secret=shared", "--realm=lunchroom"])
+            .args(["--no-dtls", "--no-cli", "--listening-ip=10.77.1.1", "--relay-ip=10.77.1.1"])
             .args(["--listening-port=3479", "--log-file=/dev/null", "--pidfile=/dev/null"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Killed(self.middle.spawn(&mut command))
     }
+}
+
+/// A certificate for a host, and the root that signed it.
+struct Authority {
+    folder: Scratch,
+}
+
+impl Authority {
+    fn new(host: &str) -> Authority {
+        let folder = Scratch::new("authority");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let root = params.self_signed(&key).expect("a root");
+        let leaf_key = KeyPair::generate().expect("a key");
+        let leaf = CertificateParams::new([host.to_owned()]).expect("a host");
+        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(params, key)).expect("a certificate");
+        let files = [("root.pem", root.pem()), ("leaf.pem", leaf.pem()), ("leaf.key", leaf_key.serialize_pem())];
+        for (name, text) in files {
+            std::fs::write(folder.join(name), text).expect("a file");
+        }
+        Authority { folder }
+    }
+}
+
+/// Starts an HTTP proxy that only knows CONNECT and requires this authorization.
+async fn proxy(at: &str, authorization: &'static str) {
+    let listener = TcpListener::bind(at).await.expect("a port");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(proxied(stream, authorization));
+        }
+    });
+}
+
+async fn proxied(mut stream: TcpStream, authorization: &str) -> std::io::Result<()> {
+    let mut request = vec![];
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await?);
+    }
+    let request = String::from_utf8_lossy(&request);
+    let place = request.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next());
+    let Some(place) = place.filter(|_| request.contains(&format!("\r\nProxy-Authorization: {authorization}\r\n")))
+    else {
+        return stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
+    };
+    let mut server = TcpStream::connect(place).await?;
+    stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    tokio::io::copy_bidirectional(&mut stream, &mut server).await.map(|_| ())
 }
 
 /// A process that is killed on drop.
@@ -190,10 +312,15 @@ const SOON: Duration = Duration::from_secs(5);
 const ROLE: &str = "LUNCHROOM_TEST_ROLE";
 
 /// Each person is a process, because the sockets of all connections of a process are in one network.
-fn start((network, host, own, other): (&Network, &str, (&str, u32), (&str, u32)), habit: &str) -> Killed {
+fn start(
+    (network, host, own, other): (&Network, &str, (&str, u32), (&str, u32)),
+    habit: &str,
+    environment: &[(String, String)],
+) -> Killed {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     let role = format!("{host} {habit} {} {} {} {}", own.0, own.1, other.0, other.1);
     command.args(["--exact", "one_person", "--nocapture"]).env(ROLE, role);
+    command.envs(environment.iter().cloned());
     Killed(network.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped())))
 }
 
@@ -214,7 +341,8 @@ async fn one_person() {
     tokio::join!(person.sees(other), person.plays(frequency(other_voice)));
     assert!(connected.elapsed() < SOON, "pictures and sound took {:?}", connected.elapsed());
     let path = person.path(other).await;
-    println!("\n{TELLS}relayed={} {}", path.relayed, path.pair.unwrap_or_default());
+    let over = path.relay.map_or("none", |transport| transport.word());
+    println!("\n{TELLS}relayed={} {} over={over}", path.relayed, path.pair.unwrap_or_default());
     // The other may not be done yet. The test that started this process ends it.
     let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
 }
