@@ -451,6 +451,9 @@ impl Call {
 
     /// Joins again if the server gave up the seat while we are here. Otherwise the call ends.
     fn left(&mut self, now: Instant, reason: LeaveReason) {
+        if reason == LeaveReason::Left && matches!(self.phase, Phase::Joining | Phase::Knocking) {
+            return; // the answer to our leave, before that to the join that followed it
+        }
         let kept = match reason {
             LeaveReason::Timeout | LeaveReason::ServerStopping => self.seat_lost(now),
             LeaveReason::Left | LeaveReason::Replaced | LeaveReason::Removed => false,
