@@ -118,7 +118,7 @@ fn a_damaged_link_during_a_call_is_explained() {
     let ada = place.sits_down("Ada", LEFT, &[]);
     let broken = "lunchroom://join/soup?server=wss://lunch.example&amp;fp=ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8";
     assert!(place.second_start("ada", broken).success());
-    ada.until("notified", "return (document.querySelector('.alarms')?.textContent ?? '').length > 10");
+    ada.until("notified", "return (document.querySelector('.errors')?.textContent ?? '').length > 10");
     assert_eq!(ada.run("return !!document.querySelector('#leave')"), json!(true), "the call continues");
 }
 

@@ -21,6 +21,8 @@ pub struct App {
     pub title: String,
     /// Arguments that identify its process.
     words: [String; 3],
+    /// The `HOME` of its desktop. Other tests run apps of the same profile at the same time, on other desktops.
+    home: String,
     _driver: Ended,
 }
 
@@ -59,7 +61,8 @@ impl App {
             .expect("WebKitWebDriver");
         let title = format!("Lunchroom ({profile})");
         let words = [program.to_owned(), "--profile".to_owned(), profile.clone()];
-        let mut app = App { port, session: String::new(), title, words, _driver: Ended(driver) };
+        let home = desktop.home().display().to_string();
+        let mut app = App { port, session: String::new(), title, words, home, _driver: Ended(driver) };
         let fixed = ["--profile", &profile, "--loopback"];
         let all: Vec<&str> =
             fixed.into_iter().chain(devices.iter().copied()).chain(arguments.iter().copied()).collect();
@@ -150,7 +153,7 @@ impl Drop for App {
         }
         // The app may outlive its driver. The next app of this profile would then only pass its link to it.
         let start = Instant::now();
-        while let Some(process) = process_of(&self.words).filter(|_| start.elapsed() < LAST_WORDS * 2) {
+        while let Some(process) = process_of(&self.words, &self.home).filter(|_| start.elapsed() < LAST_WORDS * 2) {
             if start.elapsed() > LAST_WORDS {
                 let _ = Command::new("kill").args(["-9", &process.to_string()]).status(); // it may have just ended
             }
@@ -159,12 +162,15 @@ impl Drop for App {
     }
 }
 
-/// The process that was started with these arguments.
-fn process_of(words: &[String]) -> Option<u32> {
+/// The process that was started with these arguments and this `HOME`.
+fn process_of(words: &[String], home: &str) -> Option<u32> {
+    let home = format!("HOME={home}");
     let processes = std::fs::read_dir("/proc").ok()?.flatten();
     processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).find(|process| {
         let line = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
         line.split(|byte| *byte == 0).take(words.len()).eq(words.iter().map(String::as_bytes))
+            && environment.split(|byte| *byte == 0).any(|variable| variable == home.as_bytes())
     })
 }
 
