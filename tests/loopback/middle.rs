@@ -61,7 +61,6 @@ impl Middle {
     }
 
     fn incoming(&mut self, name: &str, message: &mut Value) {
-        let is_description = message["type"] == "offer" || message["type"] == "answer";
         if name.is_empty() || self.victim.is_some_and(|victim| victim != name) {
             return; // before the hello nobody knows who it is
         }
