@@ -1,4 +1,5 @@
-//! Figures of the estimate over many seeds, before and after a change of it: `cargo bench -p transport --bench study`.
+//! Figures of the transport over many seeds: `cargo bench -p transport --bench study`, with `-- TEXT` for the rows whose name
+//! contains it. With the environment variable `WITHOUT_REPAIR`, no repair packets are negotiated.
 
 #[path = "../tests/network/twcc.rs"]
 mod twcc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use testkit::net::{Loss, Path, Walk};
 
 const SEEDS: u64 = 20;
-/// A picture that stands longer is frozen: what WebRTC's statistics call a freeze at 30 frames a second.
+/// A longer interval between two frames is a freeze (getStats' rule at 30 frames a second).
 const FREEZE: f64 = 0.183;
 const PERIOD: f64 = 1.0 / 30.0;
 
@@ -23,7 +24,7 @@ fn seconds(of: Duration) -> f64 {
     of.as_secs_f64()
 }
 
-/// What one flow of one seed showed.
+/// The figures of one flow with one seed.
 #[derive(Default, Clone)]
 struct Seen {
     rate: f64,
@@ -90,7 +91,7 @@ fn plan(wanted: u64) -> Plan {
     Plan { wanted, shows: true, repair: std::env::var_os("WITHOUT_REPAIR").is_none(), ..Plan::default() }
 }
 
-/// The same path both ways, without the limit on the way back.
+/// The same path in both directions, without the rate limit on the return path.
 fn both(path: &Path, wanted: u64, seed: u64) -> World {
     World::new(path.clone(), Path { rate: None, ..path.clone() }, &[plan(wanted)], seed)
 }
@@ -106,7 +107,7 @@ fn steady(name: &str, path: Path, wanted: u64) {
     row(name, &all, "");
 }
 
-/// A clean path begins to jitter, or has from the start.
+/// A clean path whose delay begins to vary after `since` seconds, or varies from the start.
 fn begins(name: &str, since: f64, walk: Option<Walk>) {
     let clean = Path { delay: ms(10), ..Path::default() };
     let path = Path { walk, ..clean.clone() };
