@@ -20,7 +20,7 @@ use habits::{
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use watchers::Watchers;
 use whole_system::browser::Kind;
 use whole_system::people::{BOTH, Habits, Person};
@@ -29,8 +29,6 @@ use whole_system::seclusion;
 
 /// Secret of the community.
 const SECRET: &str = "what we had on the first day";
-/// Longest time until everybody is back at the table after the server has restarted.
-const BACK: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_lunch_of_all_clients_survives_a_killed_server() {
@@ -106,7 +104,6 @@ fn lunch(test: &str, with_guest: bool) {
             "{} of {bookings} bookings acknowledged; engines back in {engines:?}, all in {everybody:?}",
             acknowledged.len()
         );
-        assert!(everybody < BACK, "everybody was back after {everybody:?}");
         watchers.see("Fay");
         seats_are_kept(&people, &acknowledged).await;
         for (id, person) in [(&soup.id, eve), (&quick, kim), (&talk, dan)] {

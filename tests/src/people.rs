@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 
-/// Time after which a test has failed. On an idle machine everything takes a tenth of it.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Time after which a test has failed. On an idle machine everything takes a fortieth of it.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Polling interval.
 const LOOK: Duration = Duration::from_millis(20);
 /// Sample rate of all sound.
