@@ -2,9 +2,9 @@
 
 use crate::config::PeerConfig;
 use crate::error::PeerError;
-use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::path::MediaPath;
+use crate::receiving::Incoming;
 use crate::recorder::Recorder;
 use crate::runtime::DriverRuntime;
 use crate::sdp::{MID_URI, TRANSPORT_CC_URI};
@@ -73,9 +73,9 @@ pub(crate) async fn build(
     let reports = ReceiverReportBuilder::new().build();
     let registry = Registry::new()
         .with(Slot::CongestionControl, Outgoing::new(path.clone(), now))
-        .with(Slot::TwccReceiver, Recorder::new(arrivals, path.clone()))
-        .with(Slot::ReceiverReport, Recorder::new(reports, path.clone()))
-        .with(Slot::JitterBuffer, Incoming::new(path, feedback_ssrc));
+        .with(Slot::TwccReceiver, Recorder::new(arrivals, path.receiving.clone()))
+        .with(Slot::ReceiverReport, Recorder::new(reports, path.receiving.clone()))
+        .with(Slot::JitterBuffer, Incoming::new(path.receiving.clone(), feedback_ssrc));
     if config.relay_only && servers.relays().is_empty() {
         return Err(PeerError::NoRelay);
     }

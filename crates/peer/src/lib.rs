@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  encoders ─► MediaOut ─┐                                   ┌─► MediaSink ─► jitter buffers
-//!                  MediaPath { Sender, Receiver }  (path.rs, two short locks)
+//!                  MediaPath { Sender, Receiver }  (path.rs, receiving.rs: two short locks)
 //!                        ▼                                   ▲
 //!              Outgoing (nearest the wire)         Incoming (farthest from it)
 //!                        └── SRTP ─ DTLS ─ ICE ─ sockets ────┘      the library's driver
@@ -44,7 +44,6 @@ mod event;
 pub mod fuzz;
 mod gathered;
 mod handler;
-mod incoming;
 mod kick;
 mod library;
 mod media_out;
@@ -53,8 +52,10 @@ mod outbox;
 mod outgoing;
 mod outward;
 mod paced;
+mod packet;
 mod path;
 mod peer;
+mod receiving;
 mod recorder;
 mod relay_transport;
 mod relayed;

@@ -1,15 +1,15 @@
 //! The interceptor nearest to the wire. It passes the far side's feedback to the sender, and the sender's packets to
 //! SRTP.
 
+use crate::packet::tagged;
 use crate::path::MediaPath;
-use rtc::interceptor::{AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp;
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::sansio::Protocol;
-use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,11 +18,6 @@ use transport::{TransportLayerCc, TransportLayerNack};
 
 /// Most packets taken from the sender at a time; the rest follow when these have been sent.
 const BATCH: usize = 64;
-
-/// Wraps one of our packets for the layers below.
-pub(crate) fn tagged(now: Instant, packet: Packet) -> TaggedPacket {
-    TaggedPacket { now, transport: TransportContext::default(), message: AttributedPacket::new(packet) }
-}
 
 /// See the module documentation.
 pub(crate) struct Outgoing {
@@ -74,7 +69,7 @@ impl Outgoing {
             self.path.news.notify_one();
         }
         if let Some(rtt) = rtt {
-            self.path.receiving().set_rtt(rtt);
+            self.path.receiving.lock().set_rtt(rtt);
         }
     }
 

@@ -1,31 +1,27 @@
 //! The transport of a connection, shared by the encoder threads, the driver's interceptors and the connection's task.
-//! It has two short locks, which are never held together, and never while foreign code is called.
+//! It has two short locks, one for each half, which are never held together, and never while foreign code is called. The
+//! receiving half is in `receiving.rs`.
 
 use crate::agreement::Agreed;
-use crate::demux::{self, Learned, ReceiveLine, Route};
 use crate::kick::Kick;
+use crate::packet::wire_size;
+use crate::receiving::ReceivePath;
 use crate::report::{Reporter, WallClock};
 use crate::sink::MediaSink;
 use bytes::Bytes;
-use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
+use media::encoded::{EncodedFrame, VideoCodec};
 use rtc::rtcp;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 use tokio::sync::Notify;
-use transport::{
-    Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, SendStream, Sender, SenderConfig, SenderEvent,
-    SenderStats, StreamKind,
-};
+use transport::{Packet, SendStream, Sender, SenderConfig, SenderEvent, SenderStats, StreamKind};
 
 /// The transport of a connection: a sender and a receiver.
 pub(crate) struct MediaPath {
     sending: Mutex<Sending>,
-    receiving: Mutex<Receiving>,
+    pub(crate) receiving: Arc<ReceivePath>,
     connected: AtomicBool,
-    /// Incremented whenever the result of [`MediaPath::learned`] may have changed.
-    learnings: AtomicU64,
-    pub(crate) sink: Arc<dyn MediaSink>,
     pub(crate) kick: Arc<Kick>,
     /// Wakes the connection's task to call [`MediaPath::take_news`].
     pub(crate) news: Notify,
@@ -49,16 +45,8 @@ impl MediaPath {
                 packets: 0,
                 bytes: 0,
             }),
-            receiving: Mutex::new(Receiving {
-                receiver: Receiver::new(ReceiverConfig::default(), now),
-                lines: Vec::new(),
-                packets: 0,
-                bytes: 0,
-                codec: None,
-            }),
+            receiving: Arc::new(ReceivePath::new(sink, now)),
             connected: AtomicBool::new(false),
-            learnings: AtomicU64::new(0),
-            sink,
             kick,
             news: Notify::new(),
         }
@@ -66,10 +54,6 @@ impl MediaPath {
 
     pub(crate) fn sending(&self) -> MutexGuard<'_, Sending> {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn receiving(&self) -> MutexGuard<'_, Receiving> {
-        self.receiving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn connected(&self) -> bool {
@@ -101,12 +85,7 @@ impl MediaPath {
 
     /// Requests a keyframe of every video line from the far side.
     pub(crate) fn request_keyframes(&self, now: Instant) {
-        let mut receiving = self.receiving();
-        let ssrcs: Vec<u32> = receiving.lines.iter().filter_map(ReceiveLine::video_ssrc).collect();
-        for ssrc in ssrcs {
-            receiving.receiver.request_keyframe(now, ssrc);
-        }
-        drop(receiving);
+        self.receiving.request_keyframes(now);
         self.kick.kick();
     }
 
@@ -151,19 +130,6 @@ impl MediaPath {
         self.kick.kick();
     }
 
-    /// Processes a packet from the wire.
-    pub(crate) fn on_rtp(&self, now: Instant, packet: &Packet) {
-        if self.receiving().on_rtp(now, packet) {
-            self.learnings.fetch_add(1, Ordering::Release);
-        }
-    }
-
-    /// The far side's streams that no description announced, with a version, unless the version is still `known`.
-    pub(crate) fn learned(&self, known: u64) -> Option<(u64, Vec<Learned>)> {
-        let version = self.learnings.load(Ordering::Acquire);
-        (version != known).then(|| (version, self.receiving().lines.iter().flat_map(ReceiveLine::learned).collect()))
-    }
-
     /// Takes the news since the last call.
     pub(crate) fn take_news(&self) -> News {
         std::mem::take(&mut self.sending().news)
@@ -172,14 +138,7 @@ impl MediaPath {
     /// Applies the result of a negotiation.
     pub(crate) fn apply(&self, agreed: &[Agreed], now: Instant) {
         self.sending().apply(agreed);
-        let fresh = self.receiving().apply(agreed, now);
-        self.learnings.fetch_add(1, Ordering::Release);
-        if self.connected() && !fresh.is_empty() {
-            let mut receiving = self.receiving();
-            for ssrc in fresh {
-                receiving.receiver.request_keyframe(now, ssrc);
-            }
-        }
+        self.receiving.apply(agreed, self.connected(), now);
         self.kick.kick();
     }
 }
@@ -319,96 +278,4 @@ impl Sending {
     pub(crate) fn stats(&self) -> SenderStats {
         self.sender.stats()
     }
-}
-
-/// The receiving half.
-pub(crate) struct Receiving {
-    pub(crate) receiver: Receiver,
-    lines: Vec<ReceiveLine>,
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
-    /// The codec of the last frame.
-    pub(crate) codec: Option<VideoCodec>,
-}
-
-/// An item from the receiver, with its line.
-pub(crate) enum Received {
-    Frame(Arc<str>, EncodedFrame),
-    Audio(Arc<str>, AudioPacket),
-}
-
-impl Receiving {
-    /// Applies the result of a negotiation. Returns the video SSRCs that are new.
-    fn apply(&mut self, agreed: &[Agreed], now: Instant) -> Vec<u32> {
-        let mut old = std::mem::take(&mut self.lines);
-        let before: Vec<u32> = old.iter().filter_map(ReceiveLine::ssrc).collect();
-        for agreed in agreed.iter().filter(|agreed| agreed.receives) {
-            let same = old.iter().position(|line| *line.mid == *agreed.mid).map(|index| old.swap_remove(index));
-            self.lines.push(match same {
-                Some(line) => line.renewed(agreed, now),
-                None => ReceiveLine::new(agreed, now),
-            });
-        }
-        for ssrc in before.iter().filter(|ssrc| !self.lines.iter().any(|line| line.ssrc() == Some(**ssrc))) {
-            self.receiver.remove_stream(*ssrc);
-        }
-        for stream in self.lines.iter().filter_map(ReceiveLine::stream) {
-            self.receiver.add_stream(stream);
-        }
-        let videos = self.lines.iter().filter_map(ReceiveLine::video_ssrc);
-        videos.filter(|ssrc| !before.contains(ssrc)).collect()
-    }
-
-    /// Processes a packet. Returns whether its stream is new.
-    fn on_rtp(&mut self, now: Instant, packet: &Packet) -> bool {
-        self.packets += 1;
-        self.bytes += wire_size(packet);
-        let route = demux::route(&mut self.lines, &mut self.receiver, now, packet);
-        match route {
-            Route::Known | Route::NewRtx => {}
-            Route::New(ssrc) => self.receiver.request_keyframe(now, ssrc),
-            Route::Dropped => return false,
-        }
-        self.receiver.on_rtp(now, packet);
-        route != Route::Known
-    }
-
-    /// The next item for the sink.
-    pub(crate) fn poll_received(&mut self) -> Option<Received> {
-        while let Some((ssrc, frame)) = self.receiver.poll_frame() {
-            self.codec = Some(frame.codec);
-            if let Some(mid) = self.mid_of(ssrc) {
-                return Some(Received::Frame(mid, frame));
-            }
-        }
-        while let Some((ssrc, packet)) = self.receiver.poll_audio() {
-            if let Some(mid) = self.mid_of(ssrc) {
-                return Some(Received::Audio(mid, packet));
-            }
-        }
-        None
-    }
-
-    /// The line that the far side sends with this SSRC.
-    pub(crate) fn mid_of(&self, ssrc: u32) -> Option<Arc<str>> {
-        self.lines.iter().find(|line| line.ssrc() == Some(ssrc)).map(|line| line.mid.clone())
-    }
-
-    pub(crate) fn poll_rtcp(&mut self) -> Option<Feedback> {
-        self.receiver.poll_rtcp()
-    }
-
-    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
-        self.receiver.set_rtt(rtt);
-    }
-
-    pub(crate) fn stats(&self) -> ReceiverStats {
-        self.receiver.stats()
-    }
-}
-
-/// Size of a packet including its header, without UDP and IP, in bytes.
-fn wire_size(packet: &Packet) -> u64 {
-    use rtc::shared::marshal::MarshalSize;
-    packet.marshal_size() as u64
 }

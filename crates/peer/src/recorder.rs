@@ -2,7 +2,7 @@
 //! announced. The library binds only announced SSRCs, and without reports a far side sends at a low rate.
 
 use crate::demux::Learned;
-use crate::path::MediaPath;
+use crate::receiving::ReceivePath;
 use crate::sdp::TRANSPORT_CC_URI;
 use rtc::interceptor::{Interceptor, Packet, RTPHeaderExtension, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
@@ -13,15 +13,15 @@ use std::time::Instant;
 /// Wraps a recorder and also binds learned streams.
 pub(crate) struct Recorder<I> {
     recorder: I,
-    path: Arc<MediaPath>,
-    /// The version of [`MediaPath::learned`] at which `learned` was read.
+    path: Arc<ReceivePath>,
+    /// The version of [`ReceivePath::learned`] at which `learned` was read.
     version: u64,
     /// At most two for each line: media and retransmissions.
     learned: Vec<Learned>,
 }
 
 impl<I: Interceptor> Recorder<I> {
-    pub(crate) fn new(recorder: I, path: Arc<MediaPath>) -> Recorder<I> {
+    pub(crate) fn new(recorder: I, path: Arc<ReceivePath>) -> Recorder<I> {
         Recorder { recorder, path, version: 0, learned: Vec::new() }
     }
 

@@ -95,7 +95,7 @@ pub(crate) fn collect(report: &RTCStatsReport, pair: Option<Pair>, state: PeerSt
     let (bytes_sent, packets_sent, sender) = (sending.bytes, sending.packets, sending.stats());
     let video_codec = sending.first_video_codec();
     drop(sending);
-    let receiving = path.receiving();
+    let receiving = path.receiving.lock();
     PeerStats {
         state,
         pair: pair.map(|Pair { local, remote, .. }| format!("{}-{} udp", local.word(), remote.word())),
