@@ -1,9 +1,8 @@
 //! One remote participant: the task of the peer connection, the pictures and the sound.
 
 use crate::audio::{self, AudioQueue};
-use crate::video_in::{self, VideoIn, VideoInThread};
+use crate::video_in::{self, VideoInThread};
 use crossbeam_queue::ArrayQueue;
-use media::encoded::{AudioPacket, EncodedFrame};
 use peer::{DescriptionKind, FarSession, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
 use signaling::message::{IceCandidate, ParticipantId, Resolution};
 use signaling::statement::Fingerprint;
@@ -70,15 +69,14 @@ impl Participant {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let out: Arc<OnceLock<MediaOut>> = Arc::default();
         let asked = out.clone();
-        let (input, video) = video_in::start(&id.0, move || {
+        let audio: AudioQueue = Arc::new(ArrayQueue::new(audio::QUEUE));
+        let (sink, video) = video_in::start(&id.0, audio.clone(), move || {
             if let Some(media) = asked.get() {
                 media.request_keyframe();
             }
         })?;
-        let audio: AudioQueue = Arc::new(ArrayQueue::new(audio::QUEUE));
-        let sink = Arc::new(Sink { video: input, audio: audio.clone() });
         let task = tokio::spawn(async move {
-            run((number, &id), config, sink, out, inbox, &reports).await;
+            run((number, &id), config, Arc::new(sink), out, inbox, &reports).await;
             let _ = reports.send((number, id, ConnectionEvent::Ended)).await; // the engine may be gone
         });
         let task = task.abort_handle();
@@ -91,24 +89,6 @@ impl Drop for Participant {
         // The task may hang in the library and would not notice a closed channel.
         self.task.abort();
     }
-}
-
-/// Takes media from the connection and only passes it on.
-struct Sink {
-    video: VideoIn,
-    audio: AudioQueue,
-}
-
-impl MediaSink for Sink {
-    fn video(&self, mid: &str, frame: EncodedFrame) {
-        self.video.push(mid, frame);
-    }
-
-    fn audio(&self, _mid: &str, packet: AudioPacket) {
-        self.audio.force_push(packet);
-    }
-
-    fn sender_report(&self, _mid: &str, _ntp: u64, _rtp: u32) {}
 }
 
 async fn run(

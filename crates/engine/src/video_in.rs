@@ -2,12 +2,14 @@
 //!
 //! Each participant has a thread, which owns the jitter buffers and decoders of their media lines.
 
+use crate::audio::AudioQueue;
 use codecs::VideoDecoder;
 use crossbeam_queue::ArrayQueue;
-use media::encoded::{EncodedFrame, VideoCodec};
+use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
 use media::frame::FramePool;
 use media::jitter::VideoBuffer;
 use media::slot::FrameSlot;
+use peer::MediaSink;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -21,9 +23,9 @@ pub(crate) const QUEUE: usize = 64;
 /// The number of pictures of one participant that can be shown together: the camera and a shared screen.
 pub(crate) const PICTURES: usize = 2;
 
-/// The sender that the connection's sink holds. It never blocks.
-#[derive(Clone)]
-pub(crate) struct VideoIn {
+/// The connection's sink: queues frames for the participant's thread and sound for the audio thread. It never blocks.
+pub(crate) struct Sink {
+    audio: AudioQueue,
     queue: Arc<ArrayQueue<(Arc<str>, EncodedFrame)>>,
     shared: Arc<Shared>,
     thread: Thread,
@@ -73,7 +75,11 @@ struct Shared {
 }
 
 /// Starts a participant's thread. The thread calls `ask_keyframe` when decoding cannot continue without a keyframe.
-pub(crate) fn start(name: &str, ask_keyframe: impl Fn() + Send + 'static) -> std::io::Result<(VideoIn, VideoInThread)> {
+pub(crate) fn start(
+    name: &str,
+    audio: AudioQueue,
+    ask_keyframe: impl Fn() + Send + 'static,
+) -> std::io::Result<(Sink, VideoInThread)> {
     let queue = Arc::new(ArrayQueue::new(QUEUE));
     let shared = Arc::new(Shared::default());
     let slots: [FrameSlot; PICTURES] = Default::default();
@@ -86,18 +92,23 @@ pub(crate) fn start(name: &str, ask_keyframe: impl Fn() + Send + 'static) -> std
         ask_keyframe: Box::new(ask_keyframe),
     };
     let handle = std::thread::Builder::new().name(format!("decode {name}")).spawn(move || worker.run())?;
-    let input = VideoIn { queue, shared: shared.clone(), thread: handle.thread().clone() };
-    Ok((input, VideoInThread { shared, handle: Some(handle), slots }))
+    let sink = Sink { audio, queue, shared: shared.clone(), thread: handle.thread().clone() };
+    Ok((sink, VideoInThread { shared, handle: Some(handle), slots }))
 }
 
-impl VideoIn {
-    /// Queues a frame.
-    pub(crate) fn push(&self, mid: &str, frame: EncodedFrame) {
+impl MediaSink for Sink {
+    fn video(&self, mid: &str, frame: EncodedFrame) {
         if self.queue.force_push((mid.into(), frame)).is_some() {
             self.shared.overflow.store(true, Relaxed);
         }
         self.thread.unpark();
     }
+
+    fn audio(&self, _mid: &str, packet: AudioPacket) {
+        self.audio.force_push(packet);
+    }
+
+    fn sender_report(&self, _mid: &str, _ntp: u64, _rtp: u32) {}
 }
 
 impl VideoInThread {
