@@ -1,16 +1,16 @@
 //! The commands that the window may call. Each one forwards to the engine or the desk, and decides nothing.
 
-pub(crate) mod board;
+pub(crate) mod tables;
 
 use crate::clipboard::Clipboard;
 use crate::desk::{Ask, DeskHandle};
 use crate::folders::Folders;
 use crate::frames::Fallback;
-use crate::state::{AppUpdate, Choice, CommandError, Join, Media, Settings, Stats, Tile};
-use crate::{figures, logging, show};
+use crate::state::{AppUpdate, CommandError, Join, Settings, Stats};
+use crate::{figures, logging};
 use engine::signaling::comparison;
 use engine::signaling::message::MediaState;
-use engine::{Command, Engine};
+use engine::{Command, DeviceChoice, Engine, Tile};
 use std::sync::Arc;
 use tauri::State;
 use tauri::ipc::{Channel, Response};
@@ -32,7 +32,7 @@ pub(crate) async fn join(
     server: Option<String>,
     fingerprint: Option<String>,
     invite: Option<String>,
-    media: Media,
+    media: MediaState,
 ) -> Answer {
     let join = Join { room, server, fingerprint, invite, media };
     desk.ask(|answer| Ask::Join(join, answer)).await
@@ -65,8 +65,7 @@ pub(crate) async fn set_camera(engine: TheEngine<'_>, on: bool) -> Answer {
 
 #[tauri::command]
 pub(crate) async fn send_chat(engine: TheEngine<'_>, text: String) -> Answer {
-    let taken = engine.send_chat(text).await.map(drop);
-    taken.map_err(|problem| CommandError { code: problem.code, message: problem.message })
+    Ok(engine.send_chat(text).await.map(drop)?)
 }
 
 #[tauri::command]
@@ -93,13 +92,12 @@ pub(crate) async fn mark_compared(desk: TheDesk<'_>, id: String, key: String) ->
 }
 
 #[tauri::command]
-pub(crate) async fn preview(engine: TheEngine<'_>, media: Media) -> Answer {
-    let media = MediaState { microphone: media.microphone, camera: media.camera };
+pub(crate) async fn preview(engine: TheEngine<'_>, media: MediaState) -> Answer {
     command(&engine, Command::Preview(media)).await
 }
 
 #[tauri::command]
-pub(crate) async fn select_devices(desk: TheDesk<'_>, choice: Choice) -> Answer {
+pub(crate) async fn select_devices(desk: TheDesk<'_>, choice: DeviceChoice) -> Answer {
     desk.ask(|answer| Ask::Select(choice, answer)).await
 }
 
@@ -155,13 +153,13 @@ pub(crate) async fn stop_hosting(desk: TheDesk<'_>) -> Answer {
 
 #[tauri::command]
 pub(crate) async fn stats(engine: TheEngine<'_>) -> Result<Stats, CommandError> {
-    Ok(figures::stats(&engine.stats().await.map_err(show::stopped)?))
+    Ok(figures::stats(&engine.stats().await?))
 }
 
 /// Returns everybody's loudness, for a window without the frame socket.
 #[tauri::command]
 pub(crate) async fn levels(engine: TheEngine<'_>) -> Result<serde_json::Map<String, serde_json::Value>, CommandError> {
-    Ok(show::levels(&engine.levels().borrow()))
+    Ok(figures::levels(&engine.levels().borrow()))
 }
 
 #[tauri::command]
@@ -193,5 +191,5 @@ pub(crate) async fn copy(clipboard: State<'_, Clipboard>, text: String) -> Answe
 }
 
 async fn command(engine: &Engine, command: Command) -> Answer {
-    engine.command(command).await.map_err(show::stopped)
+    Ok(engine.command(command).await?)
 }

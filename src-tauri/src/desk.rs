@@ -1,28 +1,27 @@
 //! The task that owns the shell's own state: settings, the link that waits for an answer, the server in the app. It
 //! combines that with the engine's view and sends the result to the window.
 
-mod converted;
 mod passing;
 
 use crate::address;
 use crate::args::Args;
+use crate::figures;
 use crate::folders::Folders;
 use crate::frames::FrameSocket;
 use crate::host::Hosted;
 use crate::settings::SettingsFile;
-use crate::show;
 use crate::state::{
-    AppState, AppUpdate, CallState, Choice, CommandError, FrameAccess, Join, KnownPerson, KnownServer, Noise,
-    Participant, PendingLink, Problem, Reminder, SessionState, Settings, You,
+    AppState, AppUpdate, CommandError, FrameAccess, Join, KnownPerson, KnownServer, Noise, PendingLink, Settings, You,
 };
-use converted::Converted;
 use engine::signaling::identity::{DeviceKey, PublicKey};
 use engine::signaling::link::Link;
-use engine::signaling::message::MediaState;
+use engine::signaling::message::Participant;
 use engine::{
-    ApmConfig, AppView, Command, DeviceChoice, Engine, JoinRequest, NoiseSuppression, ServerAddress, SessionView,
+    ApmConfig, AppView, Command, DeviceChoice, Engine, JoinRequest, NoiseSuppression, Problem, Reminder, ServerAddress,
+    SessionView,
 };
 use std::sync::Arc;
+use std::time::Instant;
 use tauri::ipc::Channel;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -42,7 +41,7 @@ pub(crate) enum Ask {
     /// Keeps a session without a room. The first field is the server, the second its fingerprint.
     Connect(Option<String>, Option<String>, oneshot::Sender<Answer>),
     Save(Box<Settings>, oneshot::Sender<Answer>),
-    Select(Choice, oneshot::Sender<Answer>),
+    Select(DeviceChoice, oneshot::Sender<Answer>),
     OpenLink(String, oneshot::Sender<Answer>),
     /// The person has compared keys with the participant of this id, who has this key.
     MarkCompared(String, String, oneshot::Sender<Answer>),
@@ -102,7 +101,6 @@ pub(crate) struct Opening {
 struct Desk {
     engine: Arc<Engine>,
     view: watch::Receiver<AppView>,
-    converted: Converted,
     folders: Folders,
     key: DeviceKey,
     settings: SettingsFile,
@@ -119,6 +117,8 @@ struct Desk {
     problems: Vec<Problem>,
     /// The number of the last notice that the person dismissed.
     read: u64,
+    /// When the connection broke, also as Unix time in milliseconds. It is converted once, because the clocks drift apart.
+    reconnecting_since: Option<(Instant, u64)>,
     /// The number of the first reminder that was not dismissed.
     reminders_from: u64,
     frames: Option<FrameAccess>,
@@ -134,13 +134,10 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
     let view = engine.view();
     let launch_devices = args.camera.is_some() || args.microphone.is_some() || args.speaker.is_some();
     let first = view.borrow().clone();
-    let mut converted = Converted::new(&first);
-    let call = converted.call(&first, false);
-    let (shown, watched) = watch::channel(nothing(&first, call, frames.clone()));
+    let (shown, watched) = watch::channel(nothing(&first, frames.clone()));
     let desk = Desk {
         engine,
         view,
-        converted,
         folders,
         key,
         settings,
@@ -152,6 +149,7 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
         hosted: None,
         problems,
         read: 0,
+        reconnecting_since: None,
         reminders_from: 0,
         frames,
         window: None,
@@ -226,9 +224,7 @@ impl Desk {
             self.link = None;
         }
         self.tell_secret(&server).await;
-        let media = MediaState { microphone: join.media.microphone, camera: join.media.camera };
-        let request = JoinRequest::from_link(link, name, media);
-        self.engine.command(Command::Join(request)).await.map_err(show::stopped)
+        Ok(self.engine.command(Command::Join(JoinRequest::from_link(link, name, join.media))).await?)
     }
 
     /// Adds the server of an accepted link to the known servers as soon as it has answered with the certificate that
@@ -243,7 +239,7 @@ impl Desk {
         let server = self.server(server, fingerprint)?;
         let name = self.name()?;
         self.tell_secret(&server).await;
-        self.engine.command(Command::Connect { server, name }).await.map_err(show::stopped)
+        Ok(self.engine.command(Command::Connect { server, name }).await?)
     }
 
     /// Passes the server's secret to the engine, so that a member is one from the start of the session.
@@ -267,26 +263,24 @@ impl Desk {
             self.tell_engine(Command::SetProcessing(processing(&new))).await;
         }
         if new.devices != old.devices {
-            self.tell_engine(Command::SelectDevices(devices(new.devices))).await;
+            self.tell_engine(Command::SelectDevices(new.devices)).await;
         }
         kept
     }
 
-    async fn select(&mut self, choice: Choice) -> Answer {
+    async fn select(&mut self, choice: DeviceChoice) -> Answer {
         if !self.launch_devices {
             let settings = Settings { devices: choice.clone(), ..self.settings.get().clone() };
             let _ = self.keep(settings); // reported as a problem
         }
-        self.engine.command(Command::SelectDevices(devices(choice))).await.map_err(show::stopped)
+        Ok(self.engine.command(Command::SelectDevices(choice)).await?)
     }
 
     /// Remembers the key of a participant as one that the person has compared.
     fn mark_compared(&mut self, id: &str, key: &str) -> Answer {
         let shown = self.shown.borrow().clone();
         let Participant { key, name, .. } = participant(&shown, id, key)?.clone();
-        let (SessionState::Open { server } | SessionState::Connecting { server, .. }) = shown.session else {
-            return Err(gone());
-        };
+        let server = shown.session.server().ok_or_else(gone)?.plain().to_owned();
         let mut settings = self.settings.get().clone();
         settings.know(KnownPerson { server, key, name });
         self.keep(settings)
@@ -318,7 +312,7 @@ impl Desk {
         self.passing_chosen = self.launch_server.is_some();
         let url = hosted.shown.url.clone();
         hosted.stop().await;
-        if self.view.borrow().session.server().is_some_and(|server| address::plain(&server.url) == url) {
+        if self.view.borrow().session.server().is_some_and(|server| server.plain() == url) {
             self.tell_engine(Command::Disconnect).await;
         }
     }
@@ -386,24 +380,33 @@ impl Desk {
     }
 
     fn reminders(&self, view: &AppView) -> Vec<Reminder> {
-        let new = view.notices.iter().filter(|(number, _)| *number >= self.reminders_from);
-        new.filter_map(|(number, notice)| show::reminder(*number, notice)).collect()
+        view.reminders.iter().filter(|one| one.number >= self.reminders_from).cloned().collect()
+    }
+
+    fn reconnecting_since_ms(&mut self, view: &AppView) -> Option<u64> {
+        let since = view.call.reconnecting_since?;
+        let known = self.reconnecting_since.filter(|(at, _)| *at == since);
+        let (_, unix_ms) = *self.reconnecting_since.insert(known.unwrap_or_else(|| (since, figures::unix_ms(since))));
+        Some(unix_ms)
     }
 
     fn state(&mut self) -> AppState {
         let view = self.view.borrow().clone(); // cheap: its large parts are shared
         AppState {
-            session: show::session(&view.session),
-            call: self.converted.call(&view, view.call.notices <= self.read),
-            devices: view.devices.iter().map(show::device).collect(),
-            choice: show::choice(&view.choice),
-            problems: view.problems.iter().map(show::problem).chain(self.problems.iter().cloned()).collect(),
+            reconnecting_since_ms: self.reconnecting_since_ms(&view),
+            notice: view.call.notice.filter(|_| view.call.notices > self.read),
+            problems: view.problems.iter().chain(&self.problems).cloned().collect(),
             settings: self.shown_settings(),
             you: You { key: own_key(&self.key, &view.session) },
             link: self.link.clone(),
             hosting: self.hosted.as_ref().map(|hosted| hosted.shown.clone()),
-            board: self.converted.board(&view),
             reminders: self.reminders(&view),
+            session: view.session,
+            call: view.call,
+            chat: view.chat,
+            devices: view.devices,
+            choice: view.choice,
+            board: view.board,
             frames: self.frames.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
         }
@@ -432,18 +435,15 @@ pub(crate) fn processing(settings: &Settings) -> ApmConfig {
     ApmConfig { noise, gain: !settings.music, ..ApmConfig::default() }
 }
 
-/// Converts chosen devices for the engine.
-pub(crate) fn devices(choice: Choice) -> DeviceChoice {
-    let Choice { camera, microphone, speaker } = choice;
-    DeviceChoice { camera, microphone, speaker }
-}
-
-fn nothing(view: &AppView, call: Arc<CallState>, frames: Option<FrameAccess>) -> AppState {
+fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
     AppState {
-        session: show::session(&view.session),
-        call,
-        devices: vec![],
-        choice: Choice::default(),
+        session: view.session.clone(),
+        call: view.call.clone(),
+        reconnecting_since_ms: None,
+        chat: view.chat.clone(),
+        notice: None,
+        devices: Arc::default(),
+        choice: DeviceChoice::default(),
         problems: vec![],
         settings: Settings::default(),
         you: You { key: String::new() },
@@ -475,7 +475,8 @@ fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
 
 /// The participant with this id. A server could give the id to another key meanwhile, so the key is part of the question.
 fn participant<'a>(shown: &'a AppState, id: &str, key: &str) -> Result<&'a Participant, CommandError> {
-    shown.call.participants.iter().find(|one| one.id == id && one.key == key).ok_or_else(gone)
+    let mut all = shown.call.participants.iter().map(|one| &one.info);
+    all.find(|one| one.id.0 == id && one.key == key).ok_or_else(gone)
 }
 
 fn gone() -> CommandError {

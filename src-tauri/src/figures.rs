@@ -1,16 +1,29 @@
-//! Converts the engine's statistics for the statistics panel.
+//! Converts the engine's statistics, levels and times to numbers for the page.
 
 use crate::state::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
-use engine::{EngineStats, ParticipantStats, PeerStats, VideoInStats, VideoOutStats};
-use std::time::{Duration, Instant};
+use engine::{EngineStats, Levels, ParticipantStats, PeerStats, VideoInStats, VideoOutStats};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Converts all statistics.
 pub(crate) fn stats(stats: &EngineStats) -> Stats {
     Stats {
-        at_ms: crate::show::unix_ms(Instant::now()),
+        at_ms: unix_ms(Instant::now()),
         video_out: video_out(&stats.video_out),
         people: stats.participants.iter().map(person).collect(),
     }
+}
+
+/// How loud everybody is, dBFS by participant; one's own is called `own`.
+pub(crate) fn levels(levels: &Levels) -> serde_json::Map<String, serde_json::Value> {
+    let round = |dbfs: f32| serde_json::Value::from((f64::from(dbfs) * 10.0).round() / 10.0);
+    let own = levels.own.map(|dbfs| ("own".to_owned(), round(dbfs)));
+    own.into_iter().chain(levels.others.iter().map(|(id, dbfs)| (id.0.clone(), round(*dbfs)))).collect()
+}
+
+/// Unix time in milliseconds of a moment.
+pub(crate) fn unix_ms(at: Instant) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(at.elapsed()).as_millis() as u64
 }
 
 fn video_out(out: &VideoOutStats) -> VideoOutFigures {

@@ -1,7 +1,7 @@
 //! The file with the device's secret key.
 
 use crate::folders::{set_aside, write_private};
-use crate::state::Problem;
+use engine::Problem;
 use engine::signaling::identity::DeviceKey;
 use std::io::ErrorKind;
 use std::path::Path;

@@ -22,8 +22,9 @@ mod key;
 mod logging;
 mod notify;
 mod settings;
-mod show;
 pub mod state;
+#[cfg(test)]
+mod testing;
 mod tray;
 mod window;
 mod words;
@@ -120,22 +121,22 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
             commands::next_frame,
             commands::export_log,
             commands::copy,
-            commands::board::lay_table,
-            commands::board::take_seat,
-            commands::board::leave_seat,
-            commands::board::delete_table,
-            commands::board::eat_now,
-            commands::board::stop_waiting,
-            commands::board::set_presence,
-            commands::board::forget_me,
-            commands::board::make_invite,
-            commands::board::ics,
-            commands::board::save_calendar,
-            commands::board::admit,
-            commands::board::refuse,
-            commands::board::lock,
-            commands::board::mute,
-            commands::board::remove,
+            commands::tables::lay_table,
+            commands::tables::take_seat,
+            commands::tables::leave_seat,
+            commands::tables::delete_table,
+            commands::tables::eat_now,
+            commands::tables::stop_waiting,
+            commands::tables::set_presence,
+            commands::tables::forget_me,
+            commands::tables::make_invite,
+            commands::tables::ics,
+            commands::tables::save_calendar,
+            commands::tables::admit,
+            commands::tables::refuse,
+            commands::tables::lock,
+            commands::tables::mute,
+            commands::tables::remove,
         ])
         .setup(move |app| set_up(app, args, log))
         .build(context)
@@ -181,7 +182,7 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
 }
 
 fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::identity::DeviceKey) -> EngineConfig {
-    let kept = desk::devices(settings.get().devices.clone());
+    let kept = settings.get().devices.clone();
     EngineConfig {
         client: concat!("lunchroom ", env!("CARGO_PKG_VERSION")).into(),
         key,

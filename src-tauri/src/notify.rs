@@ -5,6 +5,7 @@ use crate::state::AppState;
 use crate::tray::{Tray, in_call};
 use crate::window;
 use crate::words::Words;
+use engine::ParticipantView;
 use engine::signaling::text;
 use tauri::{AppHandle, Manager};
 use tauri_plugin_notification::NotificationExt as _;
@@ -40,10 +41,10 @@ fn news(before: &AppState, now: &AppState) -> Vec<(String, String)> {
     let last = before.reminders.last().map(|old| old.number);
     let new = now.reminders.iter().filter(|reminder| Some(reminder.number) > last);
     // A person at that table needs no reminder.
-    let new = new.filter(|reminder| !in_call(&now.call.stage) || now.call.room != reminder.room);
+    let new = new.filter(|reminder| !in_call(&now.call.stage) || now.call.room != reminder.notice.room);
     let reminders = new.map(|reminder| {
-        let topic = if reminder.topic.is_empty() { words.table } else { &reminder.topic };
-        (topic.to_owned(), words.reminder(reminder.kind).to_owned())
+        let topic = if reminder.notice.topic.is_empty() { words.table } else { &reminder.notice.topic };
+        (topic.to_owned(), words.reminder(reminder.notice.kind).to_owned())
     });
     reminders.chain(of_the_call(before, now, words)).collect()
 }
@@ -53,11 +54,11 @@ fn of_the_call(before: &AppState, now: &AppState, words: &Words) -> Vec<(String,
         return vec![];
     }
     let name = |name: &str| if name.is_empty() { words.somebody.to_owned() } else { name.to_owned() };
-    let was_there = |id: &str| before.call.participants.iter().any(|old| old.id == id);
-    let came = now.call.participants.iter().filter(|who| !was_there(&who.id));
-    let came = came.map(|who| (title(now), words.came(&name(&who.name))));
-    let last = before.call.chat.last();
-    let new = now.call.chat.iter().rev().take_while(|line| Some(*line) != last);
+    let was_there = |who: &ParticipantView| before.call.participants.iter().any(|old| old.info.id == who.info.id);
+    let came = now.call.participants.iter().filter(|who| !was_there(who));
+    let came = came.map(|who| (title(now), words.came(&name(&who.info.name))));
+    let last = before.chat.last();
+    let new = now.chat.iter().rev().take_while(|line| Some(*line) != last);
     let others = new.filter(|line| Some(&line.from) != now.call.you.as_ref());
     let mut written: Vec<_> = others.map(|line| (name(&line.name), line.text.clone())).collect();
     written.reverse();
@@ -66,7 +67,7 @@ fn of_the_call(before: &AppState, now: &AppState, words: &Words) -> Vec<(String,
 
 /// The title of the room: the topic of its table, or else its name.
 fn title(state: &AppState) -> String {
-    let mut tables = state.board.iter().flat_map(|board| &board.tables);
+    let mut tables = state.board.iter().flat_map(|board| &board.tables).map(|table| &table.info);
     let table = tables.find(|table| table.room == state.call.room && !table.topic.is_empty());
     table.map_or(&state.call.room, |table| &table.topic).clone()
 }
@@ -95,50 +96,35 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{CallState, ChatLine, Link, Media, Participant, Reminder, ReminderKind, Stage};
-    use crate::state::{Choice, Language, SessionState, Settings, You};
+    use crate::state::{Language, Settings};
+    use crate::testing;
+    use engine::signaling::board::{Notice, NoticeKind};
+    use engine::signaling::message::{MediaState, Participant, ParticipantId};
+    use engine::{CallView, ChatLine, LinkState, Reminder, Stage};
     use std::sync::Arc;
 
     fn state(people: &[&str], chat: &[(&str, &str)]) -> AppState {
-        let participant = |id: &&str| Participant {
-            id: (*id).into(),
-            name: format!("Name of {id}"),
-            key: String::new(),
-            media: Media::default(),
-            link: Link::Connected,
-            distrust: None,
-            connected: true,
+        let id = |id: &str| ParticipantId(id.into());
+        let participant = |who: &&str| {
+            let (name, key, media) = (format!("Name of {who}"), String::new(), MediaState::default());
+            let info = Participant { id: id(who), name, key, nonce: None, media };
+            ParticipantView { info, link: LinkState::Connected, distrust: None, connected: true }
         };
         let line = |(n, (from, text)): (usize, &(&str, &str))| {
-            let (from, name, text) = ((*from).into(), (*from).into(), (*text).into());
-            Arc::new(ChatLine { from, name, text, at: n as u64 })
+            Arc::new(ChatLine { from: id(from), name: (*from).into(), text: (*text).into(), at: n as u64 })
+        };
+        let call = CallView {
+            stage: Stage::Joined,
+            room: "soup".into(),
+            you: Some(id("me")),
+            participants: people.iter().map(participant).collect(),
+            ..testing::call()
         };
         AppState {
-            session: SessionState::Open { server: String::new() },
-            call: Arc::new(CallState {
-                stage: Stage::Joined,
-                room: "soup".into(),
-                you: Some("me".into()),
-                media: Media::default(),
-                participants: people.iter().map(participant).collect(),
-                chat: chat.iter().enumerate().map(line).collect(),
-                unsent: vec![],
-                notice: None,
-                lobby: vec![],
-                locked: false,
-                host: None,
-            }),
-            devices: vec![],
-            choice: Choice::default(),
-            problems: vec![],
+            call: Arc::new(call),
+            chat: Arc::new(chat.iter().enumerate().map(line).collect()),
             settings: Settings { language: Some(Language::En), ..Settings::default() },
-            you: You { key: String::new() },
-            link: None,
-            hosting: None,
-            board: None,
-            reminders: vec![],
-            frames: None,
-            version: String::new(),
+            ..testing::state()
         }
     }
 
@@ -161,13 +147,9 @@ mod tests {
 
     #[test]
     fn a_reminder_is_shown_once_and_only_to_those_elsewhere() {
-        let reminder = |number, room: &str| Reminder {
-            number,
-            kind: ReminderKind::Soon,
-            table: "t1".into(),
-            room: room.into(),
-            topic: "Ramen".into(),
-            starts_ms: 0,
+        let reminder = |number, room: &str| {
+            let (kind, table, topic) = (NoticeKind::Soon, "t1".into(), "Ramen".into());
+            Reminder { number, notice: Notice { kind, table, room: room.into(), topic, starts_ms: 0 } }
         };
         let mut now = state(&[], &[]);
         now.reminders = vec![reminder(0, "ramen"), reminder(1, "soup")];

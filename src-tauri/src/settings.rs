@@ -2,7 +2,8 @@
 //! Implemented by hand: `figment` reads and merges settings, but does not write them.
 
 use crate::folders::{set_aside, write_private};
-use crate::state::{Problem, Settings};
+use crate::state::Settings;
+use engine::Problem;
 use serde_json::{Map, Value};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

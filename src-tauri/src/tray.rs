@@ -1,10 +1,11 @@
 //! The tray icon, for muting and leaving without the window.
 
 use crate::desk::DeskHandle;
-use crate::state::{AppState, BoardState, Language, Mine, Stage};
+use crate::state::{AppState, Language};
 use crate::window;
 use crate::words::Words;
-use engine::{Command, Engine};
+use engine::signaling::board_fold::{BoardState, Mine};
+use engine::{Command, Engine, Stage};
 use std::sync::Arc;
 use tauri::image::Image;
 use tauri::menu::{Menu, MenuItem, PredefinedMenuItem};
@@ -112,6 +113,7 @@ fn tell(app: &AppHandle, command: Command) {
 /// The time and topic of the person's next lunch, and how many seats are taken: "12:30 Soup (3/4)".
 fn next_seat(board: &BoardState) -> Option<String> {
     let mine = board.tables.iter().filter(|table| matches!(table.mine, Mine::Seat | Mine::Host));
+    let mine = mine.map(|table| &table.info);
     let next = mine.filter(|table| table.ends_ms > board.now_ms).min_by_key(|table| table.starts_ms)?;
     let zone = jiff::tz::TimeZone::get(&board.zone).unwrap_or_else(|_| jiff::tz::TimeZone::system());
     let start = i64::try_from(next.starts_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())?;
@@ -125,8 +127,8 @@ fn next_seat(board: &BoardState) -> Option<String> {
 /// Whether we are in a room.
 pub(crate) fn in_call(stage: &Stage) -> bool {
     match stage {
-        Stage::Joined | Stage::Reconnecting { .. } => true,
-        Stage::Idle | Stage::Joining | Stage::Knocking | Stage::Ended { .. } => false,
+        Stage::Joined | Stage::Reconnecting => true,
+        Stage::Idle | Stage::Joining | Stage::Knocking | Stage::Ended(_) => false,
     }
 }
 
@@ -146,13 +148,14 @@ fn is_possible() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Door, Table};
+    use engine::signaling::board::{Door, TableInfo};
+    use engine::signaling::board_fold::TableView;
     use std::sync::Arc;
 
     #[test]
     fn the_tray_shows_the_next_seat_in_server_time() {
         let table = |topic: &str, mine, starts_ms| {
-            Arc::new(Table {
+            let info = TableInfo {
                 id: topic.into(),
                 room: topic.into(),
                 topic: topic.into(),
@@ -167,15 +170,17 @@ mod tests {
                 locked: false,
                 taken: vec![],
                 taken_count: 3,
+                waiting: vec![],
                 waiting_count: 0,
-                mine,
                 in_call: 0,
-            })
+            };
+            Arc::new(TableView { info, mine, my_place: 0 })
         };
         // 2026-03-02 12:00 in Seoul.
         let noon = 1_772_420_400_000;
         let mut board = BoardState {
             now_ms: noon,
+            skew_ms: 0,
             zone: "Asia/Seoul".into(),
             member: true,
             tables: vec![
@@ -186,6 +191,7 @@ mod tests {
             ],
             people: vec![],
             free_count: 0,
+            hungry_count: 0,
             waiting: None,
             seated: None,
         };

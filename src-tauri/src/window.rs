@@ -92,7 +92,7 @@ fn watch_page(_: &WebviewWindow) -> tauri::Result<()> {
 #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
 fn restarted(app: &AppHandle) {
     let desk = app.state::<DeskHandle>().inner().clone();
-    let problem = crate::state::Problem {
+    let problem = engine::Problem {
         code: "window_restarted".into(),
         message: "The window stopped and was restarted. The call continued.".into(),
         device: None,

@@ -1,6 +1,7 @@
 //! Texts outside the page: the tray, notifications, and messages when there is no window.
 
-use crate::state::{Language, ReminderKind, Settings};
+use crate::state::{Language, Settings};
+use engine::signaling::board::NoticeKind;
 
 /// Texts in one language.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(crate) struct Words {
     /// The person has no seat at any table.
     pub(crate) no_seat: &'static str,
     came: fn(&str) -> String,
-    reminder: fn(ReminderKind) -> &'static str,
+    reminder: fn(NoticeKind) -> &'static str,
     pub(crate) table: &'static str,
     pub(crate) somebody: &'static str,
 }
@@ -25,7 +26,7 @@ impl Words {
     }
 
     /// The text of a reminder. Its title is the table's topic.
-    pub(crate) fn reminder(&self, kind: ReminderKind) -> &'static str {
+    pub(crate) fn reminder(&self, kind: NoticeKind) -> &'static str {
         (self.reminder)(kind)
     }
 
@@ -57,11 +58,12 @@ static ENGLISH: Words = Words {
     no_seat: "No seat yet",
     came: |name| format!("{name} joined the table"),
     reminder: |kind| match kind {
-        ReminderKind::Soon => "Lunch starts in five minutes.",
-        ReminderKind::Begins => "Your table is open. Come and sit down.",
-        ReminderKind::MovedUp => "A seat opened up, and it’s yours.",
-        ReminderKind::Seated => "We found you a table.",
-        ReminderKind::Deleted => "The host cancelled this table.",
+        NoticeKind::Soon => "Lunch starts in five minutes.",
+        NoticeKind::Begins => "Your table is open. Come and sit down.",
+        NoticeKind::MovedUp => "A seat opened up, and it’s yours.",
+        NoticeKind::Seated => "We found you a table.",
+        NoticeKind::Deleted => "The host cancelled this table.",
+        NoticeKind::Unknown => "",
     },
     table: "Your table",
     somebody: "Someone",
@@ -76,11 +78,12 @@ static KOREAN: Words = Words {
     no_seat: "아직 자리가 없어요",
     came: |name| format!("{name}님이 들어왔어요"),
     reminder: |kind| match kind {
-        ReminderKind::Soon => "5분 뒤에 점심이 시작돼요.",
-        ReminderKind::Begins => "테이블이 열렸어요. 와서 앉아 주세요.",
-        ReminderKind::MovedUp => "자리가 나서 앉게 됐어요.",
-        ReminderKind::Seated => "같이 먹을 자리를 찾았어요.",
-        ReminderKind::Deleted => "호스트가 테이블을 없앴어요.",
+        NoticeKind::Soon => "5분 뒤에 점심이 시작돼요.",
+        NoticeKind::Begins => "테이블이 열렸어요. 와서 앉아 주세요.",
+        NoticeKind::MovedUp => "자리가 나서 앉게 됐어요.",
+        NoticeKind::Seated => "같이 먹을 자리를 찾았어요.",
+        NoticeKind::Deleted => "호스트가 테이블을 없앴어요.",
+        NoticeKind::Unknown => "",
     },
     table: "내 테이블",
     somebody: "게스트",

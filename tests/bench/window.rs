@@ -155,7 +155,7 @@ impl Scene {
         let sam = self.person("Sam", SIZE, None, room, BOTH_OF_THEM).await;
         let hal = self.person("Hal", SIZE, None, room, BOTH_OF_THEM).await;
         let who = hal.reaches("Sam").await;
-        let slot = hal.engine.picture(Picture::Camera(who.id)).await.expect("a picture");
+        let slot = hal.engine.picture(Picture::Camera(who.info.id)).await.expect("a picture");
         tokio::time::sleep(WARM_UP).await;
         let (mut seen, mut number) = (Seen::default(), 0);
         let mut tick = tokio::time::interval(TICK);

@@ -62,7 +62,7 @@ pub(crate) fn guest(kind: Kind) {
         narrow(&ada, &id).await;
 
         ada.tell(Command::Room(RoomRequest::Mute { id: id.clone() })).await;
-        ada.until("no voice of Gus", |view| find(view, "Gus").is_some_and(|gus| !gus.media.microphone)).await;
+        ada.until("no voice of Gus", |view| find(view, "Gus").is_some_and(|gus| !gus.info.media.microphone)).await;
         gus.reads("body", "The host muted you", PATIENCE);
         ada.tell(Command::Room(RoomRequest::Remove { id })).await;
         gus.reads("lr-ended", "You were removed", PATIENCE);
@@ -94,7 +94,7 @@ async fn sits_down(gus: &mut Browser, link: &str, host: &Person) -> ParticipantI
     let knocker = lobby(host, "Gus").await;
     host.tell(Command::Room(RoomRequest::Admit { id: knocker })).await;
     gus.reads("lr-call", "Ada", PATIENCE);
-    host.reaches("Gus").await.id
+    host.reaches("Gus").await.info.id
 }
 
 /// Waits for five pictures of somebody.
@@ -163,7 +163,7 @@ async fn lay(person: &Person, door: Door, topic: &str) -> String {
     person.engine.board(BoardRequest::Lay(draft)).await.expect("laid");
     let laid = |view: &AppView| {
         let tables = view.board.iter().flat_map(|board| &board.tables);
-        tables.filter(|table| table.topic == topic).map(|table| table.room.clone()).next()
+        tables.filter(|table| table.info.topic == topic).map(|table| table.info.room.clone()).next()
     };
     let view = person.until("shown the table", |view| laid(view).is_some()).await;
     laid(&view).expect("there")
@@ -187,5 +187,5 @@ async fn lobby(host: &Person, name: &str) -> ParticipantId {
 }
 
 fn find<'a>(view: &'a AppView, name: &str) -> Option<&'a ParticipantView> {
-    view.call.participants.iter().find(|who| who.name == name)
+    view.call.participants.iter().find(|who| who.info.name == name)
 }

@@ -58,7 +58,7 @@ fn a_line_written_during_an_outage_is_sent_once() {
     let said = "[...document.querySelectorAll('lr-chat .lines:not(.waiting) .text')].map(line => line.textContent)";
     ada.until("said", &format!("return {said}.includes('meanwhile')"));
     place.runtime.block_on(async {
-        let received = |view: &engine::AppView| view.call.chat.iter().filter(|line| line.text == "meanwhile").count();
+        let received = |view: &engine::AppView| view.chat.iter().filter(|line| line.text == "meanwhile").count();
         ben.until("notified", |view| received(view) > 0).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await; // time for a line that must not be sent
         assert_eq!(received(&ben.engine.view().borrow()), 1);
@@ -99,13 +99,13 @@ fn a_missing_device_is_off_and_reported_once() {
     place.desktop.place(&ada.title, LEFT);
     ada.press("#join");
     ada.until("in the room", "return !!document.querySelector('#leave')");
-    let view = place.runtime.block_on(ben.reaches("Ada"));
-    assert!(!view.media.camera && !view.media.microphone, "{:?}", view.media);
+    let media = place.runtime.block_on(ben.reaches("Ada")).info.media;
+    assert!(!media.camera && !media.microphone, "{media:?}");
     ada.press("#call-camera");
     let trouble = "document.querySelector('.call-trouble')";
     ada.until("notified", &format!("const e = {trouble}; return !!e && !e.hidden"));
-    let view = place.runtime.block_on(ben.reaches("Ada"));
-    assert!(!view.media.camera, "reported to the others as off: {:?}", view.media);
+    let media = place.runtime.block_on(ben.reaches("Ada")).info.media;
+    assert!(!media.camera, "reported to the others as off: {media:?}");
     ada.run(&format!("[...{trouble}.querySelectorAll('button')].at(-1).click()"));
     ada.until("put away", &format!("return {trouble}.hidden"));
     std::thread::sleep(Duration::from_millis(2_500)); // time for a further attempt

@@ -18,7 +18,7 @@ async fn two_people_exchange_video_audio_and_chat() {
 
     ada.write("Grüße, 昼").await;
     for person in [&ada, &ben] {
-        let said = |view: &AppView| view.call.chat.last().is_some_and(|line| line.text == "Grüße, 昼");
+        let said = |view: &AppView| view.chat.last().is_some_and(|line| line.text == "Grüße, 昼");
         person.until("has the line", said).await;
     }
 
@@ -48,7 +48,7 @@ async fn a_missing_microphone_is_off_and_reported_to_its_owner() {
     ada.enter(&address(&server), "lunch").await;
     ben.enter(&address(&server), "lunch").await;
     let camera = MediaState { microphone: false, camera: true };
-    let off = |view: &AppView| other(view, "Ben").is_some_and(|ben| ben.media == camera);
+    let off = |view: &AppView| other(view, "Ben").is_some_and(|ben| ben.info.media == camera);
     ada.until("sees the microphone off", off).await;
     ben.until("sees the problem", |view| view.problems.iter().any(|problem| problem.code == "file_not_found")).await;
     assert_eq!(ben.engine.view().borrow().call.media, BOTH, "the requested state stays");
@@ -85,7 +85,7 @@ async fn the_sent_size_follows_the_displayed_size() {
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), sends(&ben, (640, 360)));
 
     let (window, _pictures) = ada.engine.frame_feed().expect("a feed");
-    let picture = Picture::Camera(ada.reaches("Ben").await.id);
+    let picture = Picture::Camera(ada.reaches("Ben").await.info.id);
     let show = |width, height, visible| {
         window.set_tiles(vec![Tile { stream: 1, picture: picture.clone(), width, height, visible }]);
     };
@@ -148,7 +148,7 @@ async fn a_call_survives_a_server_outage() {
     kill(process).await;
     drop(server);
     for person in [&ada, &ben] {
-        person.until("reconnecting", |view| matches!(view.call.stage, Stage::Reconnecting { .. })).await;
+        person.until("reconnecting", |view| view.call.stage == Stage::Reconnecting).await;
     }
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.plays(600), ben.plays(440));
     ada.write("written while the server is dead").await;
@@ -165,8 +165,8 @@ async fn a_call_survives_a_server_outage() {
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.plays(600), ben.plays(440));
     ada.write("back").await;
     for person in [&ada, &ben] {
-        let view = person.until("has the line", |view| view.call.chat.iter().any(|line| line.text == "back")).await;
-        let texts: Vec<_> = view.call.chat.iter().map(|line| &*line.text).collect();
+        let view = person.until("has the line", |view| view.chat.iter().any(|line| line.text == "back")).await;
+        let texts: Vec<_> = view.chat.iter().map(|line| &*line.text).collect();
         assert_eq!(texts, ["written while the server is dead", "back"], "once, and in order");
         person.until("without unsent lines", |view| view.call.unsent.is_empty()).await;
     }
@@ -206,7 +206,7 @@ async fn again(listen: SocketAddr) -> Server {
 }
 
 fn media(view: &AppView, name: &str) -> MediaState {
-    other(view, name).expect("in the room").media
+    other(view, name).expect("in the room").info.media
 }
 
 /// Returns the error code displayed to somebody who is refused.

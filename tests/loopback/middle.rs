@@ -212,7 +212,7 @@ impl Rig {
     fn code_of(&self, person: &Person, far: &str) -> [u8; 10] {
         let own = self.middle.lock().expect("no panic").keys[person.name()].clone();
         let view = person.engine.view().borrow().clone();
-        let theirs = other(&view, far).expect("somebody").key.clone();
+        let theirs = other(&view, far).expect("somebody").info.key.clone();
         code(PublicKey::parse(&own).expect("a key"), PublicKey::parse(&theirs).expect("a key"))
     }
 

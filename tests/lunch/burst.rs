@@ -46,5 +46,5 @@ where
 
 /// Number of these tables on a board.
 pub(crate) fn booked(view: &AppView) -> usize {
-    view.board.iter().flat_map(|board| &board.tables).filter(|table| table.topic.starts_with("day ")).count()
+    view.board.iter().flat_map(|board| &board.tables).filter(|table| table.info.topic.starts_with("day ")).count()
 }

@@ -1,6 +1,6 @@
 //! Actions and expectations of people at lunch.
 
-use engine::signaling::board::{BoardRequest, Door, Draft};
+use engine::signaling::board::{BoardRequest, Door, Draft, TableInfo};
 use engine::signaling::board_fold::{Mine, TableView};
 use engine::signaling::link::Link;
 use engine::signaling::message::MediaState;
@@ -37,15 +37,16 @@ pub(crate) async fn pictures(person: &Person, name: &str) {
     while count < 5 {
         assert!(start.elapsed() < Duration::from_secs(30), "{} sees nothing of {name}", person.name());
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let slot = person.engine.picture(Picture::Camera(who.id.clone())).await;
+        let slot = person.engine.picture(Picture::Camera(who.info.id.clone())).await;
         count += usize::from(slot.is_some_and(|slot| slot.newer_than(&mut seen).is_some()));
     }
 }
 
-pub(crate) async fn lay(person: &Person, topic: &str, draft: Draft) -> Arc<TableView> {
+pub(crate) async fn lay(person: &Person, topic: &str, draft: Draft) -> TableInfo {
     person.engine.board(BoardRequest::Lay(draft)).await.expect("laid");
     let laid = |view: &AppView| {
-        view.board.as_ref().and_then(|board| board.tables.iter().find(|table| table.topic == topic).cloned())
+        let mut tables = view.board.iter().flat_map(|board| &board.tables).map(|table| &table.info);
+        tables.find(|table| table.topic == topic).cloned()
     };
     let view = person.until("shown the table", |view| laid(view).is_some()).await;
     laid(&view).expect("there")
@@ -92,7 +93,7 @@ pub(crate) fn draft(topic: &str) -> Draft {
 }
 
 pub(crate) fn table(view: &AppView, id: &str) -> Option<Arc<TableView>> {
-    view.board.as_ref()?.tables.iter().find(|table| table.id == id).cloned()
+    view.board.as_ref()?.tables.iter().find(|table| table.info.id == id).cloned()
 }
 
 pub(crate) fn mine(view: &AppView, id: &str) -> Option<Mine> {
@@ -105,7 +106,7 @@ pub(crate) fn key(view: &AppView, name: &str) -> String {
 }
 
 pub(crate) fn in_call(view: &AppView) -> u16 {
-    view.board.iter().flat_map(|board| &board.tables).map(|table| table.in_call).sum()
+    view.board.iter().flat_map(|board| &board.tables).map(|table| table.info.in_call).sum()
 }
 
 pub(crate) fn all_connected(view: &AppView, others: usize) -> bool {

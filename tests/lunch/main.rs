@@ -9,8 +9,8 @@ mod watchers;
 
 use burst::{book, booked, together};
 use engine::AppView;
-use engine::signaling::board::{BoardRequest, Door, Draft, NoticeKind, RoomRequest};
-use engine::signaling::board_fold::{Mine, TableView};
+use engine::signaling::board::{BoardRequest, Door, Draft, NoticeKind, RoomRequest, TableInfo};
+use engine::signaling::board_fold::Mine;
 use engine::signaling::ics;
 use engine::signaling::message::ErrorCode;
 use engine::{Command, Ended, ServerAddress, SessionView, Stage};
@@ -19,7 +19,6 @@ use habits::{
     unix_ms,
 };
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Instant;
 use watchers::Watchers;
 use whole_system::browser::Kind;
@@ -135,7 +134,7 @@ impl Table<'_> {
 }
 
 /// A booked table, a line, and a move up.
-async fn book_seats(people: &[Person]) -> Arc<TableView> {
+async fn book_seats(people: &[Person]) -> TableInfo {
     let [ada, ben, cem, dan, eve, ..] = people else { panic!("eleven") };
     let soup = lay(ada, "Soup", Draft { starts_ms: unix_ms() + 300_000, ..draft("Soup") }).await;
     for person in [ben, cem, dan] {
@@ -146,15 +145,16 @@ async fn book_seats(people: &[Person]) -> Arc<TableView> {
     eve.until("in line", |view| mine(view, &soup.id) == Some(Mine::Waiting)).await;
     dan.engine.board(BoardRequest::Leave { table: soup.id.clone() }).await.expect("up");
     eve.until("moved up", |view| mine(view, &soup.id) == Some(Mine::Seat)).await;
-    eve.until("notified of the seat", |view| view.notices.iter().any(|(_, n)| n.kind == NoticeKind::MovedUp)).await;
+    eve.until("notified of the seat", |view| view.reminders.iter().any(|one| one.notice.kind == NoticeKind::MovedUp))
+        .await;
     let view = eve.until("on the board", |view| table(view, &soup.id).is_some()).await;
-    let file = ics::event(&table(&view, &soup.id).expect("there"), "Lunch", None, unix_ms());
+    let file = ics::event(&table(&view, &soup.id).expect("there").info, "Lunch", None, unix_ms());
     assert!(file.contains("SUMMARY:Soup\r\n"), "{file}");
     soup
 }
 
 /// Matches four people by "eat now" while the others sit down. Returns their table.
-async fn eat_now(people: &[Person], server: &ServerAddress, soup: &TableView) -> String {
+async fn eat_now(people: &[Person], server: &ServerAddress, soup: &TableInfo) -> String {
     let [ada, ben, cem, _, eve, _, hal, ida, jon, kim, _] = people else { panic!("eleven") };
     for person in [hal, ida, jon] {
         person.engine.board(BoardRequest::EatNow { with: vec![] }).await.expect("hungry");
@@ -164,8 +164,9 @@ async fn eat_now(people: &[Person], server: &ServerAddress, soup: &TableView) ->
     for person in [ada, ben, cem, eve] {
         enter(person, server, &soup.room, if person.name() == "Ada" { BOTH } else { VOICE_ONLY }).await;
     }
-    let seated =
-        |view: &AppView| view.notices.iter().find(|(_, n)| n.kind == NoticeKind::Seated).map(|(_, n)| n.clone());
+    let seated = |view: &AppView| {
+        view.reminders.iter().find(|one| one.notice.kind == NoticeKind::Seated).map(|one| one.notice.clone())
+    };
     let view = hal.until("seated", |view| seated(view).is_some()).await;
     let quick = seated(&view).expect("seated");
     for person in [hal, ida, jon, kim] {
@@ -206,7 +207,7 @@ async fn knock(people: &[Person], gus: &Person, watchers: &mut Watchers, server:
 async fn seats_are_kept(people: &[Person], acknowledged: &[(usize, String)]) {
     let seats = |view: &AppView| -> BTreeSet<String> {
         let tables = view.board.iter().flat_map(|board| &board.tables);
-        tables.filter(|table| table.mine == Mine::Host).map(|table| table.topic.clone()).collect()
+        tables.filter(|table| table.mine == Mine::Host).map(|table| table.info.topic.clone()).collect()
     };
     for (index, person) in people.iter().enumerate() {
         let expected: BTreeSet<String> =

@@ -227,7 +227,7 @@ impl Person {
         let start = Instant::now();
         loop {
             let stats = self.engine.stats().await.expect("a running engine");
-            let path = stats.participants.into_iter().find(|p| p.id == who.id).and_then(|p| p.path);
+            let path = stats.participants.into_iter().find(|p| p.id == who.info.id).and_then(|p| p.path);
             if let Some(path) = path.filter(|path| path.pair.is_some()) {
                 return path;
             }
@@ -238,13 +238,13 @@ impl Person {
 
     async fn slot(&self, name: &str) -> Option<engine::media::slot::FrameSlot> {
         let who = other(&self.engine.view().borrow(), name)?;
-        self.engine.picture(Picture::Camera(who.id)).await
+        self.engine.picture(Picture::Camera(who.info.id)).await
     }
 }
 
 /// Finds somebody in a view by name.
 pub fn other(view: &AppView, name: &str) -> Option<ParticipantView> {
-    view.call.participants.iter().find(|who| who.name == name).cloned()
+    view.call.participants.iter().find(|who| who.info.name == name).cloned()
 }
 
 /// The last half second of played sound.

@@ -6,6 +6,7 @@ import { FrameSource } from './frame-source.js';
 /** @typedef {import('../shared/backend.js').Backend} Backend */
 /** @typedef {import('../shared/backend.js').Levels} Levels */
 /** @typedef {import('../shared/model.d.ts').AppState} AppState */
+/** @typedef {import('../shared/model.d.ts').AppUpdate} AppUpdate */
 /** @typedef {import('../shared/model.d.ts').Picture} Picture */
 /**
  * @typedef {object} Internals  Tauri's interface in the page
@@ -61,11 +62,12 @@ export class AppBackend {
   }
 
   /**
-   * @param {Partial<AppState>} update  the fields that changed, at first all of them; the other fields keep their objects
+   * @param {AppUpdate} update  the fields that changed, at first all of them; the other fields keep their objects
    * @param {boolean} last  whether this is the newest update; older states are not drawn
    */
-  #update(update, last) {
-    const state = /** @type {AppState} */ ({ ...this.state, ...update });
+  #update({ chat: change, ...update }, last) {
+    const old = this.state?.chat ?? [], chat = change ? [...old.slice(old.length - change.keep), ...change.lines] : old;
+    const state = /** @type {AppState} */ ({ ...this.state, ...update, chat });
     this.state = state;
     if (!last) return;
     this.#frames.use(state.frames);

@@ -19,8 +19,8 @@ import { RemoteAudio } from './remote-audio.js';
 /** @typedef {import('../shared/backend.js').Levels} Levels */
 /** @typedef {import('../shared/call.js').Peer} Peer */
 /** @typedef {import('../shared/model.d.ts').AppState} AppState */
-/** @typedef {import('../shared/model.d.ts').CallState} CallState */
-/** @typedef {import('../shared/model.d.ts').Media} Media */
+/** @typedef {import('../shared/model.d.ts').CallView} CallView */
+/** @typedef {import('../shared/model.d.ts').MediaState} MediaState */
 /** @typedef {import('../shared/model.d.ts').Picture} Picture */
 /** @typedef {import('../shared/protocol.js').DeviceKey} DeviceKey */
 /** @typedef {import('../shared/protocol.js').Message} Message */
@@ -86,7 +86,7 @@ export class GuestBackend {
     const settings = loadSettings();
     this.#media.choice = settings.devices;
     this.state = {
-      session: { kind: 'closed', problem: null }, call: noCall(), devices: [], choice: settings.devices, problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
+      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, chat: [], notice: null, devices: [], choice: settings.devices, problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
     };
     this.#update({});
     try {
@@ -159,7 +159,7 @@ export class GuestBackend {
         return this.#update({ settings: args.settings });
       case 'compare': return comparisonCode(this.#key?.publicKey ?? '', this.#participant(args).key);
       case 'mark_compared': return this.#markCompared(this.#participant(args));
-      case 'dismiss_notice': return this.#update({ call: { ...state.call, notice: null } });
+      case 'dismiss_notice': return this.#update({ notice: null });
       case 'dismiss_link': return;
       case 'stats': return collectStats(this.#call?.peers.values() ?? []);
       case 'copy': return navigator.clipboard.writeText(args.text).catch(() => { throw { code: 'clipboard', message: '' }; });
@@ -202,7 +202,7 @@ export class GuestBackend {
     on(session, 'resumed', opened);
     on(session, 'disconnected', ({ code, message }) => {
       this.#update({ session: { kind: 'connecting', server: this.invitation.server, problem: { code, message, device: null } } });
-      if (this.#current().call.stage.kind === 'joined') this.#updateCall({ stage: { kind: 'reconnecting', since_ms: Date.now() } });
+      if (this.#current().call.stage.kind === 'joined') this.#updateCall({ stage: { kind: 'reconnecting' } });
     });
     on(session, 'ended', error => this.#update({ session: { kind: 'closed', problem: { code: error?.code ?? 'internal', message: error?.message ?? '', device: null } } }));
     on(session, 'message', message => this.#handleMessage(message));
@@ -227,7 +227,7 @@ export class GuestBackend {
     on(call, 'chat', message => this.#addChatLine(message));
     on(call, 'unsent', () => this.#updateCall({ unsent: call.unsent }));
     on(call, 'rejected', message => {
-      if (!this.#settleRequest(message.about, message) && call.you) this.#updateCall({ notice: message.code });
+      if (!this.#settleRequest(message.about, message) && call.you) this.#update({ notice: message.code });
     });
     on(call, 'ended', code => this.#handleEnd(code));
   }
@@ -263,7 +263,7 @@ export class GuestBackend {
     switch (message.type) {
       case 'board':
         if (message.news === 'done') this.#settleRequest(message.about);
-        else if (this.#fold?.handle(message)) this.#updateBoard(this.#fold.state());
+        else if (this.#fold?.handle(message, Date.now())) this.#updateBoard(this.#fold.state());
         break;
       case 'room': return this.#handleRoom(message);
       case 'participant_connection':
@@ -281,7 +281,7 @@ export class GuestBackend {
       case 'state': return this.#updateCall({ host: message.host ?? null, locked: message.locked });
       case 'muted':
         if (!this.#current().call.media.microphone) return;
-        this.#updateCall({ notice: 'muted' });
+        this.#update({ notice: 'muted' });
         return void this.#setMedia({ microphone: false });
     }
   }
@@ -303,9 +303,10 @@ export class GuestBackend {
     return new Promise((resolve, reject) => this.#pending.set(about, { resolve, reject }));
   }
 
-  /** @param {{ room: string, invite: string | null, media: Media }} request */
+  /** @param {{ room: string, invite: string | null, media: MediaState }} request */
   async #join({ room, invite, media }) {
     const { settings } = this.#current();
+    this.#update({ chat: [], notice: null });
     this.#updateCall({ ...noCall(), stage: { kind: 'joining' }, room, media, unsent: this.#call?.unsent ?? [] });
     // The hello includes the name, so a changed name needs a new session.
     if (this.#session?.name !== settings.name || this.#session.state === 'closed') this.#connect();
@@ -330,7 +331,7 @@ export class GuestBackend {
     else this.#handleEnd('left');
   }
 
-  /** Switches devices. A device is reported as off immediately, and as on when it is open. @param {Partial<Media>} change */
+  /** Switches devices. A device is reported as off immediately, and as on when it is open. @param {Partial<MediaState>} change */
   async #setMedia(change) {
     const media = { ...this.#current().call.media, ...change }, opened = this.#media.open(media);
     this.#syncMedia();
@@ -425,9 +426,9 @@ export class GuestBackend {
 
   /** @param {Message} message */
   #addChatLine({ from, text, at }) {
-    const { call, settings } = this.#current();
-    const name = from === call.you ? settings.name : this.#call?.peers.get(from)?.participant.name ?? call.chat.findLast(line => line.from === from)?.name ?? '?';
-    this.#updateCall({ chat: [...call.chat, { from, name, text, at }].slice(-MAX_CHAT_LINES) });
+    const { call, chat, settings } = this.#current();
+    const name = from === call.you ? settings.name : this.#call?.peers.get(from)?.participant.name ?? chat.findLast(line => line.from === from)?.name ?? '?';
+    this.#update({ chat: [...chat, { from, name, text, at }].slice(-MAX_CHAT_LINES) });
   }
 
   /** @param {string} code */
@@ -458,9 +459,10 @@ export class GuestBackend {
     return this.state;
   }
 
-  /** @param {Partial<CallState>} change */
+  /** @param {Partial<CallView>} change */
   #updateCall(change) {
-    this.#update({ call: { ...this.#current().call, ...change } });
+    const { stage } = change, since = stage && { reconnecting_since_ms: stage.kind === 'reconnecting' ? Date.now() : null };
+    this.#update({ call: { ...this.#current().call, ...change }, ...since });
   }
 
   /** Changes the state. The listeners are called once per microtask. @param {Partial<AppState>} change */
@@ -481,11 +483,11 @@ export class GuestBackend {
   }
 }
 
-/** @returns {CallState} */
-const noCall = () => ({ stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], chat: [], notice: null, lobby: [], locked: false, host: null, unsent: [] });
+/** @returns {CallView} */
+const noCall = () => ({ stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], lobby: [], locked: false, host: null, unsent: [] });
 
-/** @param {RTCPeerConnectionState} state @returns {import('../shared/model.d.ts').Link} */
-const linkOf = state => state === 'connected' ? 'connected' : state === 'disconnected' || state === 'failed' ? 'mending' : 'connecting';
+/** @param {RTCPeerConnectionState} state @returns {import('../shared/model.d.ts').LinkState} */
+const linkOf = state => state === 'connected' ? 'connected' : state === 'disconnected' || state === 'failed' ? 'interrupted' : 'connecting';
 
-/** @param {CallState} call */
+/** @param {CallView} call */
 const inCall = ({ stage }) => ['joining', 'knocking', 'joined', 'reconnecting'].includes(stage.kind);

@@ -1,8 +1,8 @@
 // The guest's camera, microphone and loudspeaker. A device is open only while it is switched on.
 
-/** @typedef {import('../shared/model.d.ts').Media} Media */
-/** @typedef {import('../shared/model.d.ts').Choice} Choice */
-/** @typedef {import('../shared/model.d.ts').Device} Device */
+/** @typedef {import('../shared/model.d.ts').MediaState} MediaState */
+/** @typedef {import('../shared/model.d.ts').DeviceChoice} DeviceChoice */
+/** @typedef {import('../shared/model.d.ts').DeviceInfo} DeviceInfo */
 /** @typedef {import('../shared/model.d.ts').Problem} Problem */
 /** @typedef {'camera' | 'microphone'} Kind */
 
@@ -21,15 +21,15 @@ const TEST_SOUND_S = 0.35, TEST_SOUND_HZ = 660;
 export class LocalMedia extends EventTarget {
   /** @type {Record<Kind, MediaStreamTrack | null>} */
   tracks = { camera: null, microphone: null };
-  /** @type {Choice} */
+  /** @type {DeviceChoice} */
   choice = { camera: null, microphone: null, speaker: null };
-  /** @type {Device[]} */
+  /** @type {DeviceInfo[]} */
   devices = [];
   /** @type {Problem[]} */
   problems = [];
   /** @type {AudioContext | null} */
   #audio = null;
-  /** @type {Media} */
+  /** @type {MediaState} */
   #requested = { camera: false, microphone: false };
   /** Opens one device after the other. */
   #opening = Promise.resolve();
@@ -46,17 +46,17 @@ export class LocalMedia extends EventTarget {
     return this.#audio;
   }
 
-  /** The devices that are open or opening. @returns {Media} */
+  /** The devices that are open or opening. @returns {MediaState} */
   get requested() {
     return { ...this.#requested };
   }
 
-  /** The devices that are open. @returns {Media} */
+  /** The devices that are open. @returns {MediaState} */
   get live() {
     return { camera: this.tracks.camera?.readyState === 'live', microphone: this.tracks.microphone?.readyState === 'live' };
   }
 
-  /** Opens the devices that are on and closes the others. Resolves when each device is open or has failed. @param {Media} media */
+  /** Opens the devices that are on and closes the others. Resolves when each device is open or has failed. @param {MediaState} media */
   open(media) {
     const before = this.#requested;
     this.#requested = { ...media };
@@ -73,7 +73,7 @@ export class LocalMedia extends EventTarget {
     return this.#opening;
   }
 
-  /** Selects devices, and reopens those that are on. @param {Choice} choice */
+  /** Selects devices, and reopens those that are on. @param {DeviceChoice} choice */
   async select(choice) {
     const before = this.choice;
     this.choice = { ...choice };
@@ -91,7 +91,7 @@ export class LocalMedia extends EventTarget {
   /** Lists the devices again. */
   async refresh() {
     const all = await navigator.mediaDevices?.enumerateDevices().catch(() => []) ?? [];
-    const kinds = /** @type {Record<string, Device['kind']>} */ ({ videoinput: 'camera', audioinput: 'microphone', audiooutput: 'speaker' });
+    const kinds = /** @type {Record<string, DeviceInfo['kind']>} */ ({ videoinput: 'camera', audioinput: 'microphone', audiooutput: 'speaker' });
     // Before permission is granted the browser lists devices without name and id.
     this.devices = all.filter(one => one.deviceId !== 'default' && one.deviceId !== 'communications')
       .map((one, n) => ({ id: one.deviceId || `unnamed-${n}`, name: one.label || one.kind.replace(/input|output/, ''), kind: kinds[one.kind], default: false, synthetic: false }));
@@ -155,7 +155,7 @@ export class LocalMedia extends EventTarget {
     this.#emitChanged();
   }
 
-  /** @param {Device['kind']} kind */
+  /** @param {DeviceInfo['kind']} kind */
   #clearProblem(kind) {
     if (!this.problems.some(one => one.device === kind)) return;
     this.problems = this.problems.filter(one => one.device !== kind);

@@ -12,7 +12,7 @@ import { View } from '../shared/view.js';
 
 /** @typedef {import('../shared/model.d.ts').AppState} AppState */
 /** @typedef {import('../shared/model.d.ts').BoardState} BoardState */
-/** @typedef {import('../shared/model.d.ts').Table} Table */
+/** @typedef {import('../shared/model.d.ts').TableView} TableView */
 /** @typedef {import('./invitation.js').Invitation} Invitation */
 
 export class GuestWelcome extends View {
@@ -77,14 +77,14 @@ export class GuestWelcome extends View {
 }
 customElements.define('lr-guest', GuestWelcome);
 
-/** The table's time, with the day unless it is today. @param {Table} table @param {BoardState} board */
+/** The table's time, with the day unless it is today. @param {TableView} table @param {BoardState} board */
 function when(table, board) {
   if (table.now) return t.now;
   const zone = zoneOr(board.zone), day = dayOf(table.starts_ms, zone), time = bothTimes(table.starts_ms, zone);
   return day === dayOf(serverNow(board), zone) ? time : `${longDay(day)} · ${time}`;
 }
 
-/** What the guest must wait for, or why the table is closed; empty if nothing. @param {Table} table @param {BoardState} board */
+/** What the guest must wait for, or why the table is closed; empty if nothing. @param {TableView} table @param {BoardState} board */
 function entryCondition(table, board) {
   if (isMine(table)) return '';
   if (!isOpen(table, serverNow(board))) return t.opensAt(bothTimes(table.starts_ms - EARLY_MS, zoneOr(board.zone)));

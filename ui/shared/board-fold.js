@@ -3,12 +3,12 @@
 // run docs/protocol/board.json.
 
 /** @typedef {import('./model.d.ts').BoardState} BoardState */
-/** @typedef {import('./model.d.ts').Table} Table */
-/** @typedef {import('./model.d.ts').Person} Person */
+/** @typedef {import('./model.d.ts').TableView} TableView */
+/** @typedef {import('./model.d.ts').PersonInfo} PersonInfo */
 /** @typedef {import('./model.d.ts').Waiting} Waiting */
-/** @typedef {Omit<Table, 'mine'> & { waiting?: string[] }} TableInfo  a table as the server sends it */
-/** @typedef {{ now_ms: number, zone: string, member: boolean, free_count: number, tables: Map<string, TableInfo>, people: Map<string, Person> }} Snapshot */
-/** @typedef {{ kind: string, table: string, room: string, topic?: string, starts_ms: number }} Notice */
+/** @typedef {import('./model.d.ts').TableInfo} TableInfo */
+/** @typedef {Pick<BoardState, 'now_ms' | 'skew_ms' | 'zone' | 'member' | 'free_count' | 'hungry_count'>} Facts */
+/** @typedef {Facts & { tables: Map<string, TableInfo>, people: Map<string, PersonInfo> }} Snapshot */
 
 export class BoardFold {
   /** The snapshot that is still incomplete. @type {Snapshot | null} */
@@ -26,12 +26,13 @@ export class BoardFold {
   /**
    * Applies a message of type `board`.
    * @param {Record<string, any>} news
+   * @param {number} localMs this machine's clock, Unix milliseconds; it need not be right
    * @returns {boolean} whether `state()` has changed
    */
-  handle(news) {
+  handle(news, localMs) {
     switch (news.news) {
-      case 'snapshot': return this.#snapshot(news);
-      case 'patch': return this.#patch(news);
+      case 'snapshot': return this.#snapshot(news, localMs);
+      case 'patch': return this.#patch(news, localMs);
       case 'you': return this.#you(news.waiting ?? null);
       default: return false;
     }
@@ -39,12 +40,12 @@ export class BoardFold {
 
   /** Returns the board; null before the first complete snapshot. @returns {BoardState | null} */
   state() {
-    const board = this.#complete;
-    if (!board) return null;
-    const tables = [...board.tables.values()].map(table => this.#view(table)).sort((a, b) => a.starts_ms - b.starts_ms || byCodePoint(a.id, b.id));
-    const people = [...board.people.values()].sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id));
-    return /** @type {BoardState} */ ({ now_ms: board.now_ms, zone: board.zone, member: board.member, tables, people, free_count: board.free_count, waiting: this.#waiting,
-      seated: tables.find(table => table.mine === 'seat' || table.mine === 'host')?.id ?? null });
+    if (!this.#complete) return null;
+    const { tables: infos, people: persons, ...facts } = this.#complete;
+    const tables = [...infos.values()].map(info => this.#view(info)).sort((a, b) => a.starts_ms - b.starts_ms || byCodePoint(a.id, b.id));
+    const people = [...persons.values()].sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id));
+    const seated = tables.find(table => table.mine === 'seat' || table.mine === 'host')?.id ?? null;
+    return { ...facts, tables, people, waiting: this.#waiting, seated };
   }
 
   /** @param {{ since_ms: number, with?: string[] } | null} waiting */
@@ -54,33 +55,32 @@ export class BoardFold {
     return JSON.stringify(this.#waiting) !== before;
   }
 
-  /** @param {Record<string, any>} message one of the messages of a snapshot */
-  #snapshot(message) {
-    if (message.first) this.#partial = { now_ms: 0, zone: '', member: false, free_count: 0, tables: new Map(), people: new Map() };
+  /** @param {Record<string, any>} message one of the messages of a snapshot @param {number} localMs */
+  #snapshot(message, localMs) {
+    if (message.first) this.#partial = { now_ms: 0, skew_ms: 0, zone: '', member: false, free_count: 0, hungry_count: 0, tables: new Map(), people: new Map() };
     const partial = this.#partial;
     if (!partial) return false;
-    Object.assign(partial, { now_ms: message.now_ms, zone: message.zone, member: message.member, free_count: message.free_count });
-    insert(partial, message);
+    Object.assign(partial, { zone: message.zone, member: message.member });
+    insert(partial, message, localMs);
     if (message.last) [this.#complete, this.#partial] = [partial, null];
     return message.last === true;
   }
 
-  /** @param {Record<string, any>} patch */
-  #patch(patch) {
+  /** @param {Record<string, any>} patch @param {number} localMs */
+  #patch(patch, localMs) {
     const board = this.#partial ?? this.#complete;
     if (!board) return false;
-    Object.assign(board, { now_ms: patch.now_ms, free_count: patch.free_count });
     for (const id of patch.gone ?? []) board.tables.delete(id);
     for (const id of patch.left ?? []) board.people.delete(id);
-    insert(board, patch);
+    insert(board, patch, localMs);
     return this.#partial === null;
   }
 
-  /** @param {TableInfo} info @returns {Table} */
-  #view({ waiting = [], ...table }) {
-    const sits = table.taken.some(person => person.id === this.you), place = waiting.indexOf(this.you) + 1;
-    const mine = sits ? (table.host === this.you ? 'host' : 'seat') : place > 0 ? 'waiting' : 'none';
-    return /** @type {Table} */ ({ ...table, my_place: place, mine });
+  /** A table as this person sees it. @param {TableInfo} info @returns {TableView} */
+  #view(info) {
+    const sits = info.taken.some(person => person.id === this.you), place = (info.waiting ?? []).indexOf(this.you) + 1;
+    const mine = sits ? (info.host === this.you ? 'host' : 'seat') : place > 0 ? 'waiting' : 'none';
+    return { ...info, mine, my_place: place };
   }
 }
 
@@ -89,8 +89,14 @@ const DEFAULTS = { now: false, weekly: false, host: '', door: 'open', locked: fa
 /** Bound of the tables, and of the people. Further ones from the server are ignored. */
 const MAX_ITEMS = 20_000;
 
-/** @param {Snapshot} board @param {Record<string, any>} message */
-function insert(board, message) {
+/** A smaller change of the clocks' difference is the delay of a message, ms. A larger one: a clock was set. */
+const STEADY_MS = 1_000;
+
+/** @param {Snapshot} board @param {Record<string, any>} message @param {number} localMs */
+function insert(board, message, localMs) {
+  const { now_ms, free_count, hungry_count } = message, skew = now_ms - localMs;
+  if (board.now_ms === 0 || Math.abs(skew - board.skew_ms) > STEADY_MS) board.skew_ms = skew;
+  Object.assign(board, { now_ms, free_count, hungry_count });
   for (const table of message.tables ?? []) put(board.tables, { ...DEFAULTS, ...table });
   for (const person of message.people ?? []) put(board.people, person);
 }

@@ -7,8 +7,8 @@ import { Unsent } from './unsent.js';
 
 /** @typedef {import('./protocol.js').Session} Session */
 /** @typedef {import('./protocol.js').Message} Message */
-/** @typedef {import('./protocol.js').MediaState} MediaState */
-/** @typedef {{ id: string, name: string, key: string, nonce?: string | null, media: MediaState }} Participant */
+/** @typedef {import('./model.d.ts').MediaState} MediaState */
+/** @typedef {import('./model.d.ts').Participant} Participant */
 
 /**
  * The connection to another participant. Events:

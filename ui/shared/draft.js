@@ -2,7 +2,7 @@
 
 import { backend } from './backend.js';
 
-/** @typedef {import('./model.d.ts').CallState} CallState */
+/** @typedef {import('./model.d.ts').CallView} CallView */
 
 /** @type {Set<() => void>} */
 const listeners = new Set();
@@ -27,7 +27,7 @@ export const draft = {
     return () => listeners.delete(listener);
   },
 
-  /** Inserts failed lines before the text. @param {CallState} call @returns {boolean} whether there were any */
+  /** Inserts failed lines before the text. @param {CallView} call @returns {boolean} whether there were any */
   takeBack({ room, unsent = [] }) {
     for (const number of taken) if (!unsent.some(line => line.number === number)) taken.delete(number);
     const failed = unsent.filter(line => line.failed !== null && !taken.has(line.number));

@@ -58,7 +58,7 @@ export class Lunchroom extends View {
     if (call.stage.kind !== 'ended') navigation.endDismissed = false;
     if (call.stage.kind === 'joined' && navigation.target) navigation.target = null;
     this.#show(this.#screenFor(state));
-    this.#showNotice(call.notice);
+    this.#showNotice(state.notice);
     this.#showProblems(state.problems);
     if (draft.takeBack(call) && !this.querySelector('lr-chat')) showError(`${t.notSaid(problem(draft.error))} ${t.stillInTheField}`);
     this.#askToFollowLink(state);

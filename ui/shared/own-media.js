@@ -2,12 +2,12 @@
 
 /** @typedef {import('./model.d.ts').AppState} AppState */
 /** @typedef {import('./model.d.ts').DeviceKind} DeviceKind */
-/** @typedef {import('./model.d.ts').Media} Media */
+/** @typedef {import('./model.d.ts').MediaState} MediaState */
 
-/** The state in a call. @param {Pick<AppState, 'call' | 'problems'>} state @returns {Media} */
+/** The state in a call. @param {Pick<AppState, 'call' | 'problems'>} state @returns {MediaState} */
 export const ownMedia = ({ call, problems }) => workingMedia(call.media, problems);
 
-/** Switches off devices that have a problem. @param {Media} requested @param {AppState['problems']} problems @returns {Media} */
+/** Switches off devices that have a problem. @param {MediaState} requested @param {AppState['problems']} problems @returns {MediaState} */
 export function workingMedia({ microphone, camera }, problems) {
   const hasProblem = (/** @type {DeviceKind} */ kind) => problems.some(one => one.device === kind);
   return { microphone: microphone && !hasProblem('microphone'), camera: camera && !hasProblem('camera') };

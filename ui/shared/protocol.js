@@ -39,7 +39,6 @@ import { iceServers, sanitizeMessage } from './sanitize.js';
  * @property {(bytes: Uint8Array) => Promise<string>} sign returns the signature (RFC 8032): 64 bytes in base64url
  * @property {CryptoKeyPair} pair the key pair, which IndexedDB can store
  */
-/** @typedef {{ microphone: boolean, camera: boolean }} MediaState  whether each device is on */
 /** @typedef {{ type: string, [field: string]: any }} Message  a message of PROTOCOL.md without `seq` and `ack` */
 /**
  * @typedef {object} Cause  why a connection broke, or why the session ended

@@ -224,23 +224,23 @@ impl Call {
 
     /// Returns the current state for a window.
     pub fn view(&self) -> CallView {
-        let (stage, you) = match &self.phase {
-            Phase::Idle => (Stage::Idle, None),
-            Phase::Joining => (Stage::Joining, None),
-            Phase::Knocking => (Stage::Knocking, None),
-            Phase::Joined { you } => (Stage::Joined, Some(you.clone())),
-            Phase::Reconnecting { you, since } => (Stage::Reconnecting { since: *since }, Some(you.clone())),
-            Phase::Rejoining { since } => (Stage::Reconnecting { since: *since }, None),
-            Phase::Ended(why) => (Stage::Ended(*why), None),
+        let (stage, you, reconnecting_since) = match &self.phase {
+            Phase::Idle => (Stage::Idle, None, None),
+            Phase::Joining => (Stage::Joining, None, None),
+            Phase::Knocking => (Stage::Knocking, None, None),
+            Phase::Joined { you } => (Stage::Joined, Some(you.clone()), None),
+            Phase::Reconnecting { you, since } => (Stage::Reconnecting, Some(you.clone()), Some(*since)),
+            Phase::Rejoining { since } => (Stage::Reconnecting, None, Some(*since)),
+            Phase::Ended(why) => (Stage::Ended(*why), None, None),
         };
         CallView {
             stage,
+            reconnecting_since,
             room: self.room.clone(),
             you,
             media: self.media,
             announced: self.announced,
             participants: self.others.iter().map(Other::view).collect(),
-            chat: self.chat.clone(),
             unsent: self.unsent.view(),
             host: self.host.clone(),
             locked: self.locked,
@@ -248,6 +248,12 @@ impl Call {
             notice: self.notice,
             notices: self.notices,
         }
+    }
+
+    /// Lines of chat, oldest first, at most [`Call::CHAT_KEPT`]. The `Arc` changes only when a line arrives or the chat
+    /// is cleared; the `Arc` of a line never changes.
+    pub fn chat(&self) -> Arc<Vec<Arc<ChatLine>>> {
+        self.chat.clone()
     }
 
     fn command(&mut self, now: Instant, command: Command) {

@@ -1,5 +1,6 @@
 //! The connection to one participant, and when to repair it.
 
+use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// State of one peer connection, as the call sees it.
@@ -10,17 +11,16 @@ use std::time::{Duration, Instant};
 ///      │                         └───────────────connected──────────────────┘ │ │ restarted, replaced
 ///      └──────────────failed, broken, not up in time──────────────────────────┘ ▼ (stays so until connected)
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// ICE and DTLS are connecting.
     Connecting,
     /// Media flows.
     Connected,
     /// No packets have arrived for some seconds, or ICE failed. The connection is being repaired.
-    Interrupted {
-        /// Since when.
-        since: Instant,
-    },
+    Interrupted,
 }
 
 /// A change of a peer connection's state.
@@ -160,8 +160,8 @@ impl LinkMonitor {
 
     /// Records that no media flows any more.
     fn lost(&mut self, now: Instant) {
-        if !matches!(self.state, LinkState::Interrupted { .. }) {
-            self.state = LinkState::Interrupted { since: now };
+        if self.state != LinkState::Interrupted {
+            self.state = LinkState::Interrupted;
         }
         if self.connected.take().is_some_and(|since| now.saturating_duration_since(since) >= STOOD) {
             self.renewals = 0;

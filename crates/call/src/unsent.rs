@@ -4,6 +4,7 @@
 //! the server sends it to everybody, including its author. A line that cannot be sent goes back to the person with
 //! the reason.
 
+use serde::Serialize;
 use signaling::limits::CHAT_RATE;
 use signaling::message::ErrorCode;
 use signaling::text::{ChatError, clean_chat};
@@ -38,14 +39,17 @@ enum Delivery {
     Failed(NotSaid),
 }
 
-/// Why a line could not be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a line could not be sent. Serialized as a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum NotSaid {
     /// The session was lost while the line was in flight. The others may or may not have it.
+    #[serde(rename = "chat_unconfirmed")]
     Unconfirmed,
     /// The call ended before the line was sent.
+    #[serde(rename = "chat_call_ended")]
     CallEnded,
     /// The server refused it.
+    #[serde(untagged)]
     Refused(ErrorCode),
 }
 
@@ -75,13 +79,15 @@ impl ChatRefusal {
 }
 
 /// An own line that is not in the chat yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct UnsentLine {
     /// Identifies the line in [`crate::Command::DropLine`]. Later lines have higher numbers.
     pub number: u64,
     /// Plain text, never markup.
     pub text: String,
     /// Why it could not be sent; `None` while it waits or is in flight.
+    #[cfg_attr(feature = "typescript", ts(type = "string | null"))]
     pub failed: Option<NotSaid>,
 }
 

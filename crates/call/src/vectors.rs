@@ -8,7 +8,7 @@ use signaling::message::{ErrorCode, Resolution};
 use crate::displayed::DisplayedSize;
 use crate::inflow::Inflow;
 use crate::link::{LinkMonitor, Mend, PeerInput};
-use crate::unsent::{NotSaid, Unsent};
+use crate::unsent::Unsent;
 
 fn list<'a>(file: &'a Value, name: &str) -> &'a [Value] {
     let all = file[name].as_array().expect("a list");
@@ -116,12 +116,7 @@ impl Lines {
     }
 
     fn view(&self) -> Vec<Value> {
-        let failed = |why| match why {
-            NotSaid::Unconfirmed => json!("chat_unconfirmed"),
-            NotSaid::CallEnded => json!("chat_call_ended"),
-            NotSaid::Refused(code) => json!(code),
-        };
-        self.unsent.view().into_iter().map(|line| json!([line.number, line.text, line.failed.map(failed)])).collect()
+        self.unsent.view().into_iter().map(|line| json!([line.number, line.text, line.failed])).collect()
     }
 }
 

@@ -2,14 +2,17 @@
 
 use crate::link::LinkState;
 use crate::unsent::UnsentLine;
+use serde::Serialize;
 use signaling::board::Knocker;
-use signaling::message::{ErrorCode, LeaveReason, MediaState, ParticipantId};
+use signaling::message::{ErrorCode, LeaveReason, MediaState, Participant, ParticipantId};
 use signaling::statement::StatementError;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Stage of a call, as the person sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(tag = "kind", content = "code", rename_all = "snake_case")]
 pub enum Stage {
     /// In no room.
     Idle,
@@ -20,29 +23,31 @@ pub enum Stage {
     /// In the room.
     Joined,
     /// In a room, but disconnected from the server. Media between people continues.
-    Reconnecting {
-        /// When the connection broke.
-        since: Instant,
-    },
+    Reconnecting,
     /// The call ended.
-    Ended(Ended),
+    Ended(#[cfg_attr(feature = "typescript", ts(type = "string"))] Ended),
 }
 
-/// Why a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a call ended. Serialized as a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// The person left.
     Left,
     /// The server or the room ended it.
+    #[serde(untagged)]
     Removed(LeaveReason),
     /// The call could not be joined or continued.
+    #[serde(untagged)]
     Refused(ErrorCode),
     /// Another machine answered, or one that cannot be distinguished from another.
+    #[serde(untagged)]
     Untrusted(Distrust),
 }
 
 /// Why a server's identity is not trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Distrust {
     /// Its certificate is not the one that the link names.
     WrongCertificate,
@@ -60,11 +65,15 @@ impl Distrust {
     }
 }
 
-/// The current state of a call.
-#[derive(Debug, Clone, PartialEq)]
+/// The current state of a call, but for its chat ([`crate::Call::chat`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct CallView {
     /// The stage.
     pub stage: Stage,
+    /// When the connection to the server broke, while [`Stage::Reconnecting`].
+    #[serde(skip)]
+    pub reconnecting_since: Option<Instant>,
     /// The room.
     pub room: String,
     /// Own id, in a room.
@@ -72,12 +81,10 @@ pub struct CallView {
     /// Own microphone and camera, as wanted.
     pub media: MediaState,
     /// What the others have been sent. A device that does not work is off.
+    #[serde(skip)]
     pub announced: MediaState,
     /// The others, earliest first.
     pub participants: Arc<[ParticipantView]>,
-    /// Lines of chat, oldest first, at most [`crate::Call::CHAT_KEPT`]. The `Arc` changes only when a line arrives;
-    /// the `Arc` of a line never changes.
-    pub chat: Arc<Vec<Arc<ChatLine>>>,
     /// Own lines that the server has not sent back yet, oldest first, at most [`crate::MAX_UNSENT_LINES`]. They wait
     /// for the server, or failed.
     pub unsent: Vec<UnsentLine>,
@@ -89,32 +96,32 @@ pub struct CallView {
     /// People who knock, earliest first. Only the host receives them.
     pub lobby: Vec<Knocker>,
     /// The last error, for a notice.
+    #[serde(skip)]
     pub notice: Option<ErrorCode>,
     /// Number of notices so far. It distinguishes repeated notices.
+    #[serde(skip)]
     pub notices: u64,
 }
 
-/// Another participant.
-#[derive(Debug, Clone, PartialEq)]
+/// Another participant: what the server says of them, and the connection to them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ParticipantView {
-    /// Their id.
-    pub id: ParticipantId,
-    /// Display name.
-    pub name: String,
-    /// Device key, base64url.
-    pub key: String,
-    /// Microphone and camera.
-    pub media: MediaState,
+    /// The participant as the server describes them.
+    #[serde(flatten)]
+    pub info: Participant,
     /// The connection to them.
     pub link: LinkState,
     /// Why there is no connection to them and will be none: a description was not signed by their device for us.
+    #[cfg_attr(feature = "typescript", ts(type = "string | null"))]
     pub distrust: Option<StatementError>,
     /// Whether they are connected to the server.
     pub connected: bool,
 }
 
 /// A line of chat.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ChatLine {
     /// The author.
     pub from: ParticipantId,

@@ -218,8 +218,8 @@ fn a_forgotten_seat_is_requested_in_the_same_room() {
     call.handle(now, Input::Signal(Signal::Lost));
     let outputs = drain(&mut call);
     assert!(matches!(&outputs[..], [Output::Send(ClientMessage::Join { room, .. })] if room == "lunch"), "{outputs:?}");
-    assert!(matches!(call.view().stage, call::Stage::Reconnecting { .. }));
-    assert_eq!(call.view().participants.len(), 1, "people stay listed");
+    assert!(call.view().stage == call::Stage::Reconnecting);
+    assert_eq!(call.view().participants.len(), 1, "people stay in sight");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_signalling_outage_does_not_affect_media() {
     call.handle(now, Input::Peer { id: id(1), input: PeerInput::Connected });
     call.handle(now, Input::Signal(Signal::Disconnected));
     assert_eq!(drain(&mut call), vec![]);
-    assert!(matches!(call.view().stage, call::Stage::Reconnecting { .. }));
+    assert!(call.view().stage == call::Stage::Reconnecting);
     call.handle(now, Input::Signal(Signal::Resumed { ice_servers: vec![] }));
     assert_eq!(call.view().stage, call::Stage::Joined);
 }

@@ -8,8 +8,8 @@ use engine::signaling::board::{BoardRequest, Door, Draft, Presence};
 use engine::signaling::board_fold::{BoardState, Mine, TableView};
 use engine::signaling::limits::MAX_EAT_WITH;
 use engine::{
-    ApmConfig, AppView, BoardAnswer, Command, DeviceChoice, Engine, EngineConfig, MicrophoneOptions, ServerAddress,
-    SessionView, VideoLimits,
+    ApmConfig, AppView, BoardAnswer, Command, DeviceChoice, Engine, EngineConfig, MicrophoneOptions, Reminder,
+    ServerAddress, SessionView, VideoLimits,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -168,11 +168,11 @@ fn draft(text: &str, board: Option<&BoardState>) -> Result<Draft> {
 
 /// Prints the notices from number `next_notice` on. Returns the number of the next one.
 fn notices(view: &AppView, next_notice: u64) -> u64 {
-    for (_, notice) in view.notices.iter().filter(|(number, _)| *number >= next_notice) {
+    for Reminder { notice, .. } in view.reminders.iter().filter(|reminder| reminder.number >= next_notice) {
         let kind = serde_json::to_value(notice.kind).unwrap_or_default();
         println!("{}", json!({"t": "notice", "kind": kind, "table": notice.table, "topic": notice.topic}));
     }
-    view.notices.last().map_or(next_notice, |(number, _)| number + 1)
+    view.reminders.last().map_or(next_notice, |last| last.number + 1)
 }
 
 fn print(view: &AppView, as_json: bool) {
@@ -183,21 +183,21 @@ fn print(view: &AppView, as_json: bool) {
         return;
     }
     println!("{} here, {} free ({})", board.people.len(), board.free_count, board.zone);
-    for table in &board.tables {
+    for TableView { info: table, mine: part, .. } in board.tables.iter().map(|table| &**table) {
         let names: Vec<&str> = table.taken.iter().map(|sitter| sitter.name.as_str()).collect();
         let minutes = (table.starts_ms as i64 - board.now_ms as i64) / 60_000;
         let (id, topic, names) = (&table.id, &table.topic, names.join(", "));
-        let (taken, seats, mine) = (table.taken_count, table.seats, mine(table.mine));
+        let (taken, seats, mine) = (table.taken_count, table.seats, mine(*part));
         let line = format!("{id} in {minutes} min: {topic:?} {taken}/{seats} {names} {mine}");
         println!("{}", report::one_line(&line));
     }
 }
 
-fn row(table: &TableView) -> Value {
+fn row(TableView { info: table, mine: part, .. }: &TableView) -> Value {
     json!({
         "id": table.id, "room": table.room, "topic": table.topic, "starts_ms": table.starts_ms, "seats": table.seats,
         "taken": table.taken.iter().map(|sitter| sitter.name.as_str()).collect::<Vec<_>>(),
-        "waiting": table.waiting_count, "mine": mine(table.mine),
+        "waiting": table.waiting_count, "mine": mine(*part),
     })
 }
 

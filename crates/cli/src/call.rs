@@ -161,7 +161,8 @@ impl Printed {
             self.stage = Some(view.call.stage.clone());
             print(stage(&view.call.stage), view.call.room.clone());
         }
-        let people: Vec<_> = view.call.participants.iter().map(|p| (p.id.0.clone(), p.name.clone(), link(p))).collect();
+        let people: Vec<_> =
+            view.call.participants.iter().map(|p| (p.info.id.0.clone(), p.info.name.clone(), link(p))).collect();
         for (id, name, link) in people.iter().filter(|p| !self.people.contains(p)) {
             print(link, format!("{name} ({id})"));
         }
@@ -169,10 +170,10 @@ impl Printed {
             print("gone", format!("{name} ({id})"));
         }
         self.people = people;
-        for line in view.call.chat.iter().skip(self.lines) {
+        for line in view.chat.iter().skip(self.lines) {
             print("chat", format!("{}: {}", if line.name.is_empty() { "you" } else { &line.name }, line.text));
         }
-        self.lines = view.call.chat.len();
+        self.lines = view.chat.len();
         let last_printed = self.unsent;
         for line in view.call.unsent.iter().filter(|line| line.number > last_printed) {
             if let Some(why) = line.failed {
@@ -203,7 +204,7 @@ fn link(participant: &ParticipantView) -> &'static str {
     match (participant.distrust, participant.link) {
         (Some(error), _) => error.code(),
         (None, LinkState::Connected) => "connected",
-        (None, LinkState::Connecting | LinkState::Interrupted { .. }) => "connecting",
+        (None, LinkState::Connecting | LinkState::Interrupted) => "connecting",
     }
 }
 
@@ -213,7 +214,7 @@ fn stage(stage: &Stage) -> &'static str {
         Stage::Joining => "joining",
         Stage::Knocking => "knocking",
         Stage::Joined => "joined",
-        Stage::Reconnecting { .. } => "reconnecting",
+        Stage::Reconnecting => "reconnecting",
         Stage::Ended(_) => "ended",
     }
 }

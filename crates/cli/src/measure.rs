@@ -143,10 +143,10 @@ impl Reported {
             print(json!({"t": "ev", "name": "ended", "ms": clock.now_ms(), "why": format!("{why:?}")}));
         }
         let Some(first) = view.call.participants.first() else { return };
-        if self.watching.as_ref() != Some(&first.id.0)
-            && let Some(slot) = engine.picture(Picture::Camera(first.id.clone())).await
+        if self.watching.as_ref() != Some(&first.info.id.0)
+            && let Some(slot) = engine.picture(Picture::Camera(first.info.id.clone())).await
         {
-            self.watching = Some(first.id.0.clone());
+            self.watching = Some(first.info.id.0.clone());
             self.connected = false;
             let viewer = Viewer { clock, slot, clip: clip(options), size: options.video.size };
             std::thread::spawn(move || viewer.run());

@@ -1,7 +1,11 @@
 //! Describes a device.
 
+use serde::Serialize;
+
 /// The kind of a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
     /// Captures video.
     Camera,
@@ -12,7 +16,8 @@ pub enum DeviceKind {
 }
 
 /// A device that can be opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct DeviceInfo {
     /// Stable when the device is plugged in again; unique among devices of its kind.
     pub id: String,

@@ -4,6 +4,7 @@ use crate::audio::AudioTap;
 use crate::video_out::VideoLimits;
 use media::encoded::VideoCodec;
 use peer::IceServer;
+use serde::{Deserialize, Serialize, Serializer};
 use signaling::board::RoomRequest;
 use signaling::identity::DeviceKey;
 use signaling::link::Link;
@@ -40,7 +41,9 @@ pub struct EngineConfig {
 }
 
 /// Which devices are used. `None` means the system's default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(default)]
 pub struct DeviceChoice {
     /// Camera by id or name.
     pub camera: Option<String>,
@@ -75,9 +78,21 @@ pub struct JoinRequest {
 }
 
 impl ServerAddress {
+    /// Returns `wss://host[:port]`, without the slash at the end of a URL.
+    pub fn plain(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+
     /// Identifies this server, as [`Link::origin`] does.
     pub fn origin(&self) -> String {
         signaling::link::origin(&self.url, self.fingerprint)
+    }
+}
+
+/// Serialized as [`ServerAddress::plain`].
+impl Serialize for ServerAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.plain())
     }
 }
 

@@ -2,24 +2,25 @@
 //! passes the outputs of the parts to each other, and publishes what changed.
 //!
 //! ```text
-//!             ┌──▶ CallSession: signalling session, call     signals, outputs
-//!  messages ──┼──▶ Board: tables, notices, requests    ◀──▶  between the parts,
-//!             ├──▶ Devices: what is wanted and open          through the driver
+//!             ┌──▶ CallSession: signalling session, call         signals, outputs
+//!  messages ──┼──▶ BoardSession: tables, notices, requests  ◀──▶ between the parts,
+//!             ├──▶ Devices: what is wanted and open              through the driver
 //!             └──▶ Peers: connections, encode thread
 //! ```
 //! The parts do not know each other.
 
+mod board_session;
 mod call_session;
 mod devices;
 mod peers;
 #[cfg(test)]
 mod tests;
 
+use self::board_session::BoardSession;
 use self::call_session::CallSession;
 use self::devices::Devices;
 use self::peers::{Opening, PeerSettings, Peers};
 use crate::audio::Audio;
-use crate::board::{Answer, Board};
 use crate::capture::{self, Capture, CaptureEvent};
 use crate::config::{Command, EngineConfig};
 use crate::levels::Levels;
@@ -31,16 +32,15 @@ use crate::view::{AppView, Picture};
 use ::devices::DeviceInfo;
 use call::{Output, Signal};
 use media::slot::FrameSlot;
-use signaling::board::BoardRequest;
 use signaling::message::{ClientMessage, MediaState};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 /// Owns the parts of an engine and the view of them.
 pub(crate) struct Driver {
     session: CallSession,
-    board: Board,
+    board: BoardSession,
     devices: Devices,
     peers: Peers,
     view: watch::Sender<AppView>,
@@ -83,7 +83,7 @@ impl Driver {
         let (view, watch) = watch::channel(first_view(&session, &devices_part));
         let driver = Self {
             session,
-            board: Board::new(),
+            board: BoardSession::new(),
             devices: devices_part,
             peers: Peers::new(settings, seed, audio, video, connection_events),
             view,
@@ -194,18 +194,9 @@ impl Driver {
         if !self.session.is_with_kept() {
             return self.board.end();
         }
-        if self.session.is_open()
-            && let Some(request) = self.board.subscribe()
-        {
-            // A server without a board refuses this message. That error must not end a call, so the answer is
-            // discarded.
-            self.request_board(now, &request, oneshot::channel().0);
+        if self.session.is_open() {
+            self.board.subscribe(now, &mut self.session.signalling);
         }
-    }
-
-    fn request_board(&mut self, now: Instant, request: &BoardRequest, answer: Answer) {
-        let sent = self.session.request(now, ClientMessage::Board(request.clone()));
-        self.board.requested(request, sent, answer);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -220,7 +211,9 @@ impl Driver {
             }
             Request::Tiles(feed, tiles) => self.session.handle_tiles(now, feed, tiles),
             Request::Stats(answer) => self.peers.stats(answer),
-            Request::Board(request, answer) => self.request_board(now, &request, answer),
+            Request::Board(request, answer) => {
+                self.board.request(now, &mut self.session.signalling, request, answer);
+            }
             Request::Chat(text, answer) => {
                 let _ = answer.send(self.session.send_chat(now, &text)); // the receiver may be dropped
             }
@@ -277,10 +270,11 @@ impl Driver {
             }
             if call {
                 modified |= view.replace_call(self.session.call_view());
+                modified |= replace(&mut view.chat, self.session.chat());
             }
             if board {
                 modified |= replace(&mut view.board, self.board.state());
-                modified |= replace(&mut view.notices, self.board.notices().cloned().collect());
+                modified |= replace(&mut view.reminders, self.board.reminders().cloned().collect());
             }
             if devices {
                 modified |= replace(&mut view.devices, self.devices.found());
@@ -309,10 +303,11 @@ fn first_view(session: &CallSession, devices: &Devices) -> AppView {
     AppView {
         session: session.session_view(),
         call: Arc::new(session.call_view()),
+        chat: session.chat(),
         devices: devices.found(),
         choice: devices.choice().clone(),
         board: None,
-        notices: Arc::default(),
+        reminders: Arc::default(),
         problems: Arc::default(),
     }
 }

@@ -1,11 +1,10 @@
 //! The handle to a running engine.
 
-use crate::board::BoardAnswer;
 use crate::config::{Command, EngineConfig};
 use crate::driver::Driver;
 use crate::feed::{self, FeedControl, FeedFrames};
 use crate::levels::Levels;
-use crate::request::Request;
+use crate::request::{BoardAnswer, Request};
 use crate::stats::EngineStats;
 use crate::view::{AppView, Picture, Problem};
 use media::slot::FrameSlot;

@@ -11,7 +11,6 @@
 //! buffers, and receive messages from the driver task.
 
 mod audio;
-mod board;
 mod capture;
 mod chime;
 mod config;
@@ -31,15 +30,15 @@ mod video_out;
 mod view;
 
 pub use audio::AudioTap;
-pub use board::BoardAnswer;
 pub use config::{Command, DeviceChoice, EngineConfig, JoinRequest, ServerAddress};
 pub use engine::{Engine, EngineError};
 pub use feed::{FeedControl, FeedFrame, FeedFrames, MAX_STREAMS};
 pub use levels::Levels;
+pub use request::BoardAnswer;
 pub use stats::{EngineStats, ParticipantStats};
 pub use video_in::VideoInStats;
 pub use video_out::{VideoLimits, VideoOutStats};
-pub use view::{AppView, Picture, Problem, SessionView, Tile};
+pub use view::{AppView, Picture, Problem, Reminder, SessionView, Tile};
 
 /// Returns the cameras, microphones and loudspeakers that are present now. Blocks while the system looks for them.
 pub fn devices_now() -> Vec<DeviceInfo> {

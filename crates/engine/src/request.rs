@@ -1,12 +1,30 @@
 //! Requests of the engine's handle and of the feeds to the driver.
 
-use crate::board::Answer;
 use crate::config::Command;
 use crate::stats::EngineStats;
 use crate::view::{Picture, Problem, Tile};
 use media::slot::FrameSlot;
 use signaling::board::BoardRequest;
 use tokio::sync::oneshot;
+
+/// The server's answer to a request to the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BoardAnswer {
+    /// The request took effect and is stored.
+    Done,
+    /// The requested invite.
+    Invite {
+        /// Room.
+        room: String,
+        /// Token.
+        invite: String,
+        /// The end of its validity, in Unix milliseconds.
+        expires_ms: u64,
+    },
+}
+
+/// The sender for the answer to a request.
+pub(crate) type Answer = oneshot::Sender<Result<BoardAnswer, Problem>>;
 
 /// A request to the driver, with the sender for its answer.
 pub(crate) enum Request {

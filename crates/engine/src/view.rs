@@ -2,10 +2,12 @@
 //! `Arc` of each part that has not changed.
 
 use crate::config::{DeviceChoice, ServerAddress};
-use call::CallView;
+use call::{CallView, ChatLine};
 use devices::{DeviceInfo, DeviceKind};
+use serde::{Deserialize, Serialize};
 use signaling::board::Notice;
 use signaling::board_fold::BoardState;
+use signaling::message::ParticipantId;
 use std::sync::Arc;
 
 /// Everything a window shows.
@@ -15,6 +17,8 @@ pub struct AppView {
     pub session: SessionView,
     /// The call.
     pub call: Arc<CallView>,
+    /// The call's chat, oldest line first. The `Arc` changes only when a line arrives or the chat is cleared.
+    pub chat: Arc<Vec<Arc<ChatLine>>>,
     /// The devices found by the last search.
     pub devices: Arc<[DeviceInfo]>,
     /// The chosen devices.
@@ -23,7 +27,7 @@ pub struct AppView {
     pub board: Option<Arc<BoardState>>,
     /// The latest notices of the board, oldest first, for notifications even while the window is closed. Their numbers
     /// count up.
-    pub notices: Arc<[(u64, Notice)]>,
+    pub reminders: Arc<[Reminder]>,
     /// Current problems: devices that should be open but are not, or a command that failed.
     pub problems: Arc<[Problem]>,
 }
@@ -42,8 +46,21 @@ impl AppView {
     }
 }
 
+/// A notice of the board with its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Reminder {
+    /// Later ones have higher numbers, for as long as the engine runs.
+    pub number: u64,
+    /// The notice.
+    #[serde(flatten)]
+    pub notice: Notice,
+}
+
 /// The signalling session, as people see it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SessionView {
     /// No session is wanted, or the last one was refused.
     Closed {
@@ -53,6 +70,7 @@ pub enum SessionView {
     /// The session is being established.
     Connecting {
         /// The server.
+        #[cfg_attr(feature = "typescript", ts(type = "string"))]
         server: ServerAddress,
         /// Why the last attempt failed, if one did.
         problem: Option<Problem>,
@@ -60,6 +78,7 @@ pub enum SessionView {
     /// The session is established.
     Open {
         /// The server.
+        #[cfg_attr(feature = "typescript", ts(type = "string"))]
         server: ServerAddress,
     },
 }
@@ -75,7 +94,8 @@ impl SessionView {
 }
 
 /// A problem, described for people and programs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Problem {
     /// A stable code, which the UI translates.
     pub code: String,
@@ -86,18 +106,21 @@ pub struct Problem {
 }
 
 /// Identifies a picture.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
 pub enum Picture {
     /// Our own camera.
     Own,
     /// A participant's camera.
-    Camera(signaling::message::ParticipantId),
+    Camera(ParticipantId),
     /// A participant's second picture: a shared screen.
-    Share(signaling::message::ParticipantId),
+    Share(ParticipantId),
 }
 
 /// A picture that a window shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Tile {
     /// A number chosen by the window.
     pub stream: u16,

@@ -10,6 +10,7 @@ use crate::id::ParticipantId;
 
 /// Who may join a table's call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
     /// Anybody who finds a free seat.
@@ -21,6 +22,7 @@ pub enum Door {
 
 /// What somebody is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// Present, and can be invited to a table.
@@ -34,6 +36,7 @@ pub enum Presence {
 
 /// A table to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Draft {
     /// Topic; may be empty.
     #[serde(default)]
@@ -210,6 +213,7 @@ pub struct Patch {
 
 /// A table as it is displayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct TableInfo {
     /// Id.
     pub id: String,
@@ -247,6 +251,7 @@ pub struct TableInfo {
     pub taken_count: u8,
     /// Person ids in line, first to last; empty for guests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<String>>", optional))]
     pub waiting: Vec<String>,
     /// Number of people in line.
     #[serde(default)]
@@ -258,6 +263,7 @@ pub struct TableInfo {
 
 /// A person with a seat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Sitter {
     /// Person id: the device key.
     pub id: String,
@@ -267,6 +273,7 @@ pub struct Sitter {
 
 /// A person who is present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct PersonInfo {
     /// Person id: the device key.
     pub id: String,
@@ -278,6 +285,7 @@ pub struct PersonInfo {
 
 /// A person's wait to eat now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Waiting {
     /// Beginning of the wait, Unix milliseconds by the server's clock.
     pub since_ms: u64,
@@ -288,6 +296,7 @@ pub struct Waiting {
 
 /// A notice for one person, to show even if the window is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Notice {
     /// Kind of notice.
     pub kind: NoticeKind,
@@ -304,6 +313,7 @@ pub struct Notice {
 
 /// Kinds of [`Notice`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
     /// The person's table begins in five minutes.
@@ -316,8 +326,9 @@ pub enum NoticeKind {
     Seated,
     /// The person's table was deleted.
     Deleted,
-    /// A kind that this version does not know.
+    /// A kind that this version does not know. It is not shown.
     #[serde(other)]
+    #[cfg_attr(feature = "typescript", ts(skip))]
     Unknown,
 }
 
@@ -380,6 +391,7 @@ pub enum RoomNews {
 
 /// A person in the lobby.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Knocker {
     /// Id in the lobby, different from any participant's.
     pub id: ParticipantId,

@@ -11,14 +11,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::board::{BoardNews, Door, Notice, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo, Waiting};
+use serde::Serialize;
+
+use crate::board::{BoardNews, Notice, NoticeKind, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo, Waiting};
 use crate::limits::MAX_BOARD_ITEMS;
 
 /// Notices kept for the app. When full, the oldest is dropped: the board itself shows its contents.
 const MAX_NOTICES: usize = 64;
 
 /// The board as a window displays it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct BoardState {
     /// The server's clock at its last message, Unix milliseconds.
     pub now_ms: u64,
@@ -43,49 +46,23 @@ pub struct BoardState {
     pub seated: Option<String>,
 }
 
-/// A table as one person sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A table as one person sees it: what the server says of it, and this person's part in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct TableView {
-    /// Id.
-    pub id: String,
-    /// The table's room.
-    pub room: String,
-    /// Topic; may be empty.
-    pub topic: String,
-    /// Menu or place; may be empty.
-    pub place: String,
-    /// Number of seats.
-    pub seats: u8,
-    /// Beginning, Unix milliseconds.
-    pub starts_ms: u64,
-    /// End, Unix milliseconds.
-    pub ends_ms: u64,
-    /// Whether the table began immediately, not at a time slot.
-    pub now: bool,
-    /// Whether the table repeats each week.
-    pub weekly: bool,
-    /// Person id of the host; empty for guests.
-    pub host: String,
-    /// Who may join.
-    pub door: Door,
-    /// Whether nobody new may join.
-    pub locked: bool,
-    /// People with a seat, earliest first; empty for guests.
-    pub taken: Vec<Sitter>,
-    /// Number of people with a seat.
-    pub taken_count: u8,
-    /// Number of people in line.
-    pub waiting_count: u16,
+    /// The table as the server describes it.
+    #[serde(flatten)]
+    pub info: TableInfo,
     /// This person's part in the table.
     pub mine: Mine,
     /// This person's place in line, from 1; 0 if not in line.
     pub my_place: u16,
-    /// Number of people in the table's call.
-    pub in_call: u16,
 }
 
 /// A person's part in a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
 pub enum Mine {
     /// None.
     None,
@@ -133,6 +110,8 @@ impl BoardFold {
             BoardNews::Snapshot(piece) => self.snapshot(local_ms, piece),
             BoardNews::Patch(patch) => self.patch(local_ms, patch),
             BoardNews::You { waiting } => std::mem::replace(&mut self.waiting, waiting.clone()) != *waiting,
+            // A kind that this version has no words for.
+            BoardNews::Notice(Notice { kind: NoticeKind::Unknown, .. }) => false,
             BoardNews::Notice(notice) => {
                 if self.notices.len() == MAX_NOTICES {
                     self.notices.pop_front();
@@ -158,10 +137,10 @@ impl BoardFold {
     pub fn state(&self) -> Option<BoardState> {
         let contents = self.whole.as_ref()?;
         let mut tables: Vec<_> = contents.tables.values().cloned().collect();
-        tables.sort_by(|a, b| (a.starts_ms, &a.id).cmp(&(b.starts_ms, &b.id)));
+        tables.sort_by(|a, b| (a.info.starts_ms, &a.info.id).cmp(&(b.info.starts_ms, &b.info.id)));
         let mut people: Vec<_> = contents.people.values().cloned().collect();
         people.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let seated = tables.iter().find(|table| sits(&self.you, &table.taken)).map(|table| table.id.clone());
+        let seated = tables.iter().find(|table| sits(&self.you, &table.info.taken)).map(|table| table.info.id.clone());
         Some(BoardState {
             now_ms: contents.now_ms,
             skew_ms: contents.skew_ms,
@@ -243,26 +222,7 @@ fn seen_by(you: &str, table: &TableInfo) -> TableView {
         false if place > 0 => Mine::Waiting,
         false => Mine::None,
     };
-    TableView {
-        id: table.id.clone(),
-        room: table.room.clone(),
-        topic: table.topic.clone(),
-        place: table.place.clone(),
-        seats: table.seats,
-        starts_ms: table.starts_ms,
-        ends_ms: table.ends_ms,
-        now: table.now,
-        weekly: table.weekly,
-        host: table.host.clone(),
-        door: table.door,
-        locked: table.locked,
-        taken: table.taken.clone(),
-        taken_count: table.taken_count,
-        waiting_count: table.waiting_count,
-        mine,
-        my_place: u16::try_from(place).unwrap_or(u16::MAX),
-        in_call: table.in_call,
-    }
+    TableView { info: table.clone(), mine, my_place: u16::try_from(place).unwrap_or(u16::MAX) }
 }
 
 fn sits(you: &str, taken: &[Sitter]) -> bool {
@@ -282,7 +242,7 @@ impl Presence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::NoticeKind;
+    use crate::board::Door;
 
     fn table(id: &str, starts_ms: u64, taken: &[&str], waiting: &[&str]) -> TableInfo {
         TableInfo {
@@ -331,7 +291,7 @@ mod tests {
         assert_eq!(fold.state(), None);
         assert!(fold.handle(4_000, &piece(false, true, vec![table("a", 2, &["me"], &[])], vec![person("x")])));
         let state = fold.state().unwrap();
-        assert_eq!(state.tables.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(state.tables.iter().map(|t| t.info.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((state.skew_ms, state.now_ms, state.people.len()), (6_000, 10_000, 1));
         // A new snapshot begins. The old board stays until the new one is complete.
         fold.handle(4_000, &piece(true, false, vec![], vec![]));
@@ -353,7 +313,7 @@ mod tests {
         };
         assert!(fold.handle(6_000, &BoardNews::Patch(patch)));
         let state = fold.state().unwrap();
-        let seen: Vec<_> = state.tables.iter().map(|t| (t.id.as_str(), t.mine, t.my_place)).collect();
+        let seen: Vec<_> = state.tables.iter().map(|t| (t.info.id.as_str(), t.mine, t.my_place)).collect();
         assert_eq!(seen, [("c", Mine::None, 0), ("d", Mine::Waiting, 2), ("b", Mine::Host, 0)]);
         assert_eq!(state.people, [Arc::new(PersonInfo { presence: Presence::Away, ..person("x") })]);
         assert_eq!((state.seated.as_deref(), state.free_count), (Some("b"), 0));

@@ -4,14 +4,14 @@
 //! lunch for which the person has a seat. Written by hand: `icalendar` depends on chrono's clock and on uuid's random
 //! numbers, and this crate is pure.
 
-use crate::board_fold::TableView;
+use crate::board::TableInfo;
 use jiff::Timestamp;
 
 /// Bytes of a content line before it must be folded (RFC 5545 section 3.1).
 const LINE_BYTES: usize = 75;
 
 /// Returns the text of a `.ics` file for a table. `link` opens the table; `now_ms` is the current time.
-pub fn event(table: &TableView, title: &str, link: Option<&str>, now_ms: u64) -> String {
+pub fn event(table: &TableInfo, title: &str, link: Option<&str>, now_ms: u64) -> String {
     let mut text = String::new();
     let mut line = |line: String| fold(&mut text, &line);
     line("BEGIN:VCALENDAR".into());
@@ -80,10 +80,9 @@ fn utc(unix_ms: u64) -> String {
 mod tests {
     use super::*;
     use crate::board::Door;
-    use crate::board_fold::Mine;
 
-    fn table(topic: &str) -> TableView {
-        TableView {
+    fn table(topic: &str) -> TableInfo {
+        TableInfo {
             id: "abc".into(),
             room: "t-abc".into(),
             topic: topic.into(),
@@ -98,9 +97,8 @@ mod tests {
             locked: false,
             taken: vec![],
             taken_count: 0,
+            waiting: vec![],
             waiting_count: 0,
-            mine: Mine::Seat,
-            my_place: 0,
             in_call: 0,
         }
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Identifies one person in one room. The server assigns it and does not reuse it while the room exists.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct ParticipantId(pub String);
 

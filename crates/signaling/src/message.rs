@@ -375,7 +375,8 @@ pub struct LimitsInfo {
 }
 
 /// A person in the room.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Participant {
     /// Id in this room.
     pub id: ParticipantId,
@@ -385,6 +386,7 @@ pub struct Participant {
     pub key: String,
     /// The nonce of their `join`, base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional = nullable))]
     pub nonce: Option<String>,
     /// Microphone and camera.
     #[serde(default)]
@@ -393,6 +395,7 @@ pub struct Participant {
 
 /// Whether somebody's microphone and camera are on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct MediaState {
     /// The microphone is on.
     #[serde(default)]

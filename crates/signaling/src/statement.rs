@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::identity::{DeviceKey, Nonce, PublicKey, decode_nonce, encode_nonce};
@@ -59,14 +60,16 @@ pub struct Signer {
 }
 
 /// Why a description is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
 pub enum StatementError {
     /// There is no signature, or the participant was announced without a nonce.
     #[error("the description is not signed")]
+    #[serde(rename = "statement_missing")]
     Missing,
     /// The signature is for another key, person, room, stay or certificate, or the description names several
     /// certificates.
     #[error("the description is not signed by the participant's device for this connection")]
+    #[serde(rename = "statement_wrong")]
     Wrong,
 }
 

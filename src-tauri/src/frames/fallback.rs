@@ -2,8 +2,7 @@
 //! `next_frame` waits for the next picture of one stream.
 
 use super::packet;
-use crate::state::Tile;
-use engine::{Engine, FeedControl, FeedFrame, FeedFrames};
+use engine::{Engine, FeedControl, FeedFrame, FeedFrames, Tile};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +59,7 @@ async fn run(engine: Arc<Engine>, mut inbox: mpsc::Receiver<Order>) {
                         feed = engine.frame_feed().inspect_err(|error| tracing::error!("no pictures: {error}")).ok();
                     }
                     if let Some((control, _)) = &feed {
-                        control.set_tiles(tiles.into_iter().map(crate::show::tile).collect());
+                        control.set_tiles(tiles);
                     }
                 }
                 Some(Order::Next(stream, answer)) => {

@@ -6,8 +6,7 @@
 //! To the client: binary packets ([`super::packet`]), and text `{"levels": {"own": dBFS, "ID": dBFS}}`.
 
 use super::packet;
-use crate::state::Tile;
-use engine::{Engine, FeedControl, FeedFrames, Levels};
+use engine::{Engine, FeedControl, FeedFrames, Levels, Tile};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use std::net::Ipv4Addr;
@@ -172,7 +171,7 @@ async fn serve(mut socket: Socket, door: &Door) -> Result<(), Error> {
 fn handle_message(message: Message, control: &FeedControl) {
     let Message::Text(text) = message else { return };
     match serde_json::from_str(&text) {
-        Ok(FeedMessage::Tiles(tiles)) => control.set_tiles(tiles.into_iter().map(crate::show::tile).collect()),
+        Ok(FeedMessage::Tiles(tiles)) => control.set_tiles(tiles),
         Ok(FeedMessage::Credit(stream)) => control.credit(stream),
         Err(error) => tracing::warn!("the frame socket received an invalid message: {error}"),
     }
@@ -184,7 +183,7 @@ async fn send_next(frames: &mut FeedFrames, levels: &mut watch::Receiver<Levels>
         frame = frames.next() => frame.map(|frame| Message::Binary(packet::encode(&frame).into())),
         changed = levels.changed() => {
             changed.ok()?;
-            let text = serde_json::json!({ "levels": crate::show::levels(&levels.borrow_and_update()) }).to_string();
+            let text = serde_json::json!({ "levels": crate::figures::levels(&levels.borrow_and_update()) }).to_string();
             Some(Message::Text(Utf8Bytes::from(text)))
         }
     }

@@ -1,24 +1,31 @@
 //! The whole.
 
-use super::board::{BoardState, Reminder};
-use super::call::CallState;
-use super::device::{Choice, Device, Problem};
 use super::settings::Settings;
+use engine::signaling::board_fold::BoardState;
+use engine::signaling::message::ErrorCode;
+use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Everything a window shows.
+/// Everything a window shows: the engine's view as it is, and what only the shell knows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AppState {
     /// The connection to a server.
-    pub session: SessionState,
+    pub session: SessionView,
     /// The call.
-    pub call: Arc<CallState>,
+    pub call: Arc<CallView>,
+    /// Since when the call's server has been out of reach, Unix time in milliseconds.
+    pub reconnecting_since_ms: Option<u64>,
+    /// Lines of the call's chat, oldest first.
+    pub chat: Arc<Vec<Arc<ChatLine>>>,
+    /// Code of the last thing that could not be done, until the person has read it.
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub notice: Option<ErrorCode>,
     /// Devices found at the last look.
-    pub devices: Vec<Device>,
+    pub devices: Arc<[DeviceInfo]>,
     /// Devices in use, as chosen; null: the system's default.
-    pub choice: Choice,
+    pub choice: DeviceChoice,
     /// What is wrong now.
     pub problems: Vec<Problem>,
     /// What the person decided.
@@ -37,30 +44,6 @@ pub struct AppState {
     pub frames: Option<FrameAccess>,
     /// Of this program.
     pub version: String,
-}
-
-/// The connection to a server.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum SessionState {
-    /// None is wanted, or the last one was refused.
-    Closed {
-        /// Why it was refused, if it was.
-        problem: Option<Problem>,
-    },
-    /// On the way.
-    Connecting {
-        /// `ws:` or `wss:` address.
-        server: String,
-        /// Why the last try failed, if one did.
-        problem: Option<Problem>,
-    },
-    /// It stands.
-    Open {
-        /// `ws:` or `wss:` address.
-        server: String,
-    },
 }
 
 /// Who this device is.

@@ -1,16 +1,8 @@
-//! What commands carry.
+//! What commands carry and answer.
 
+use engine::signaling::message::MediaState;
+use engine::{EngineError, Problem};
 use serde::{Deserialize, Serialize};
-
-/// Microphone and camera.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Media {
-    /// On.
-    pub microphone: bool,
-    /// On.
-    pub camera: bool,
-}
 
 /// `join`: enter a room under the name in the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,76 +23,17 @@ pub struct Join {
     #[cfg_attr(test, ts(optional = nullable))]
     pub invite: Option<String>,
     /// What is on from the start.
-    pub media: Media,
+    pub media: MediaState,
 }
 
-/// `tiles`: what the window shows, the whole list each time.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// What `save_calendar` answers: a table as a calendar file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Tile {
-    /// A number the window chooses; packets carry it.
-    pub stream: u16,
-    /// Which picture.
-    pub picture: Picture,
-    /// Width in device pixels.
-    pub width: u32,
-    /// Height in device pixels.
-    pub height: u32,
-    /// Nothing is sent for what nobody sees.
-    pub visible: bool,
-}
-
-/// Which picture.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Picture {
-    /// One's own camera.
-    Own,
-    /// Somebody's camera.
-    Camera {
-        /// Participant.
-        id: String,
-    },
-    /// Somebody's shared screen.
-    Share {
-        /// Participant.
-        id: String,
-    },
-}
-
-/// `lay_table`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct TableDraft {
-    /// What it is about.
-    pub topic: String,
-    /// Place or menu.
-    pub place: String,
-    /// Seats, the own one included.
-    pub seats: u32,
-    /// Now instead of `starts_ms`.
-    pub now: bool,
-    /// Unix time in milliseconds.
-    #[cfg_attr(test, ts(type = "number"))]
-    pub starts_ms: u64,
-    /// How long.
-    pub minutes: u32,
-    /// Each week again.
-    pub weekly: bool,
-    /// Who may come in.
-    pub door: Door,
-}
-
-/// Who may come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum Door {
-    /// Everybody.
-    Open,
-    /// Whom the host lets in.
-    Knock,
+pub struct SavedCalendar {
+    /// Where the file is.
+    pub path: String,
+    /// The system was asked to open it.
+    pub opened: bool,
 }
 
 /// What a command that failed throws.
@@ -112,4 +45,16 @@ pub struct CommandError {
     pub code: String,
     /// English words that say what to do.
     pub message: String,
+}
+
+impl From<EngineError> for CommandError {
+    fn from(error: EngineError) -> Self {
+        Self { code: "engine_stopped".into(), message: error.to_string() }
+    }
+}
+
+impl From<Problem> for CommandError {
+    fn from(Problem { code, message, .. }: Problem) -> Self {
+        Self { code, message }
+    }
 }

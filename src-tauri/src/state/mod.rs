@@ -1,22 +1,17 @@
-//! What the window shows, and what it asks: the shapes that cross between Rust and JavaScript. A state is one whole value;
-//! its parts cross when they change. `ui/shared/types/state.d.ts` is written from here; the browser guest page makes the same shapes by itself.
+//! What the window shows, and what it asks: the shapes that cross between Rust and JavaScript. The board, the call and its
+//! chat cross in the shapes that the engine and the wire have; what only the shell knows is defined here. A state is one
+//! whole value; its parts cross when they change. `ui/shared/types/state.d.ts` is written from all of them.
 
 mod app;
 mod ask;
-mod board;
-mod call;
-mod device;
 mod settings;
 mod stats;
 #[cfg(test)]
 mod types;
 mod update;
 
-pub use app::{AppState, FrameAccess, Hosting, PendingLink, SessionState, You};
-pub use ask::{CommandError, Door, Join, Media, Picture, TableDraft, Tile};
-pub use board::{BoardState, Mine, Person, Presence, Reminder, ReminderKind, SavedCalendar, Sitting, Table, Waiting};
-pub use call::{CallState, ChatLine, Knocker, Link, Participant, Stage, UnsentLine};
-pub use device::{Choice, Device, DeviceKind, Problem};
+pub use app::{AppState, FrameAccess, Hosting, PendingLink, You};
+pub use ask::{CommandError, Join, SavedCalendar};
 pub use settings::{KnownPerson, KnownServer, Language, Noise, Settings, Theme};
 pub use stats::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
-pub use update::AppUpdate;
+pub use update::{AppUpdate, ChatUpdate};

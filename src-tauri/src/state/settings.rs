@@ -1,6 +1,6 @@
 //! What the person decided, as it is kept in the settings file.
 
-use super::device::Choice;
+use engine::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
 /// What the person decided. Whatever is missing in a file is as in [`Settings::default`].
@@ -27,7 +27,7 @@ pub struct Settings {
     /// Whether the microphone was on last time.
     pub microphone_on: bool,
     /// Chosen devices.
-    pub devices: Choice,
+    pub devices: DeviceChoice,
     /// Size of text in percent, 100 to 200.
     pub text_percent: u32,
     /// Say by a notification when somebody comes or writes while the window is not looked at.
@@ -130,7 +130,7 @@ impl Default for Settings {
             music: false,
             camera_on: true,
             microphone_on: true,
-            devices: Choice::default(),
+            devices: DeviceChoice::default(),
             text_percent: 100,
             notifications: true,
             known: vec![],

@@ -7,7 +7,6 @@ use serde::Serialize;
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Stats {
     /// Unix time in milliseconds.
-    #[cfg_attr(test, ts(type = "number"))]
     pub at_ms: u64,
     /// Own pictures.
     pub video_out: VideoOutFigures,
@@ -20,15 +19,12 @@ pub struct Stats {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct VideoOutFigures {
     /// Frames encoded, over all sizes.
-    #[cfg_attr(test, ts(type = "number"))]
     pub encoded: u64,
     /// Keyframes among them.
-    #[cfg_attr(test, ts(type = "number"))]
     pub keyframes: u64,
     /// Milliseconds a frame took, on average.
     pub encode_ms: f64,
     /// What the encoders are asked for, bit/s.
-    #[cfg_attr(test, ts(type = "number"))]
     pub target: u64,
     /// Largest size sent now.
     pub width: u32,
@@ -63,27 +59,22 @@ pub struct PathFigures {
     /// Round trip, milliseconds.
     pub rtt_ms: Option<f64>,
     /// All packets.
-    #[cfg_attr(test, ts(type = "number"))]
     pub bytes_sent: u64,
     /// All packets.
-    #[cfg_attr(test, ts(type = "number"))]
     pub bytes_received: u64,
     /// Codec sent.
     pub video_codec: Option<String>,
     /// Codec received.
     pub received_codec: Option<String>,
     /// What the path carries our way out, bit/s.
-    #[cfg_attr(test, ts(type = "number"))]
     pub estimate: u64,
     /// Share of our packets lost lately, 0 to 1.
     pub loss: f64,
     /// Our queue on the path, milliseconds.
     pub queue_ms: f64,
     /// Missing packets of theirs we asked for.
-    #[cfg_attr(test, ts(type = "number"))]
     pub nacked: u64,
     /// Those that came.
-    #[cfg_attr(test, ts(type = "number"))]
     pub recovered: u64,
 }
 
@@ -92,14 +83,12 @@ pub struct PathFigures {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct VideoInFigures {
     /// Frames decoded.
-    #[cfg_attr(test, ts(type = "number"))]
     pub decoded: u64,
     /// Milliseconds a frame took, on average.
     pub decode_ms: f64,
     /// Milliseconds a frame waited in the jitter buffer, on average.
     pub jitter_ms: f64,
     /// Interruptions.
-    #[cfg_attr(test, ts(type = "number"))]
     pub freezes: u64,
     /// Of the last picture.
     pub width: u32,
@@ -112,10 +101,8 @@ pub struct VideoInFigures {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AudioFigures {
     /// Samples played, 1/48000 s.
-    #[cfg_attr(test, ts(type = "number"))]
     pub samples: u64,
     /// Invented among them.
-    #[cfg_attr(test, ts(type = "number"))]
     pub concealed: u64,
     /// Milliseconds a sample waited in the jitter buffer, on average.
     pub jitter_ms: f64,

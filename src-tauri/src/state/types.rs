@@ -2,12 +2,20 @@
 //! with `WRITE_TYPES=1` it writes the file.
 
 use super::*;
+use engine::signaling::board::{
+    Door, Draft, Knocker, Notice, NoticeKind, PersonInfo, Presence, Sitter, TableInfo, Waiting,
+};
+use engine::signaling::board_fold::{BoardState, Mine, TableView};
+use engine::signaling::message::{MediaState, Participant, ParticipantId};
+use engine::{
+    CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, LinkState, ParticipantView, Picture, Problem, Reminder,
+    SessionView, Stage, Tile, UnsentLine,
+};
 use ts_rs::{Config, TS};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/shared/types/state.d.ts");
 
-const HEAD: &str =
-    "// Written from src-tauri/src/state by `WRITE_TYPES=1 cargo test -p lunchroom types`. Do not edit.\n";
+const HEAD: &str = "// Written from the types of Rust by `WRITE_TYPES=1 cargo test -p lunchroom types`. Do not edit.\n";
 
 #[test]
 fn the_types_of_the_ui_are_those_of_rust() {
@@ -21,7 +29,7 @@ fn the_types_of_the_ui_are_those_of_rust() {
 }
 
 fn file() -> String {
-    let config = Config::default();
+    let config = Config::default().with_large_int("number");
     let mut text = HEAD.to_owned();
     let mut add = |docs: Option<String>, declaration: String| {
         text.push('\n');
@@ -32,12 +40,12 @@ fn file() -> String {
         ($($name:ident)*) => { $(add($name::docs(), $name::decl(&config));)* };
     }
     all! {
-        AppState SessionState You PendingLink Hosting FrameAccess
-        CallState Stage Participant Link ChatLine UnsentLine Knocker
-        Device DeviceKind Choice Problem
+        AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess
+        CallView Stage ParticipantView Participant ParticipantId LinkState ChatLine UnsentLine Knocker
+        DeviceInfo DeviceKind DeviceChoice Problem
         Settings KnownPerson KnownServer Language Theme Noise
-        BoardState Table Sitting Mine Person Presence Waiting Reminder ReminderKind SavedCalendar
-        Media Join Tile Picture TableDraft Door CommandError
+        BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
+        MediaState Join Tile Picture Draft SavedCalendar CommandError
         Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures
     }
     text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()

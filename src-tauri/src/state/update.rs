@@ -1,23 +1,31 @@
 //! What changed between two states.
 
-use super::{
-    AppState, BoardState, CallState, Choice, Device, FrameAccess, Hosting, PendingLink, Problem, Reminder,
-    SessionState, Settings, You,
-};
+use super::{AppState, FrameAccess, Hosting, PendingLink, Settings, You};
+use engine::signaling::board_fold::BoardState;
+use engine::signaling::message::ErrorCode;
+use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView};
 use serde::Serialize;
 use std::sync::Arc;
 
 /// The fields of an [`AppState`] that changed. The page puts them into the state it has; the first update has all of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AppUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<SessionState>,
+    session: Option<SessionView>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    call: Option<Arc<CallState>>,
+    call: Option<Arc<CallView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    devices: Option<Vec<Device>>,
+    reconnecting_since_ms: Option<Option<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    choice: Option<Choice>,
+    chat: Option<ChatUpdate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(as = "Option<Option<String>>"))]
+    notice: Option<Option<ErrorCode>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    devices: Option<Arc<[DeviceInfo]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choice: Option<DeviceChoice>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<Vec<Problem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +46,16 @@ pub struct AppUpdate {
     version: Option<String>,
 }
 
+/// What changed in the chat: the page keeps the last `keep` of its lines, and adds the new ones at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ChatUpdate {
+    /// Number of lines that stay.
+    pub keep: usize,
+    /// New lines, oldest first.
+    pub lines: Vec<Arc<ChatLine>>,
+}
+
 impl AppUpdate {
     /// All of a state.
     pub fn whole(state: &AppState) -> Self {
@@ -53,6 +71,9 @@ impl AppUpdate {
         Self {
             session: other(old, new, |state| &state.session),
             call: other(old, new, |state| &state.call),
+            reconnecting_since_ms: other(old, new, |state| &state.reconnecting_since_ms),
+            chat: ChatUpdate::between(old.map(|state| &*state.chat), &new.chat),
+            notice: other(old, new, |state| &state.notice),
             devices: other(old, new, |state| &state.devices),
             choice: other(old, new, |state| &state.choice),
             problems: other(old, new, |state| &state.problems),
@@ -68,6 +89,20 @@ impl AppUpdate {
     }
 }
 
+impl ChatUpdate {
+    /// The lines that both have are the last of the old chat and the first of the new one.
+    fn between(old: Option<&Vec<Arc<ChatLine>>>, new: &Vec<Arc<ChatLine>>) -> Option<Self> {
+        let Some(old) = old else { return Some(Self { keep: 0, lines: new.clone() }) };
+        if old == new {
+            return None;
+        }
+        let last = old.last().and_then(|last| new.iter().rposition(|line| Arc::ptr_eq(line, last)));
+        let keep = last.map_or(0, |at| at + 1);
+        let keep = if old.ends_with(&new[..keep]) { keep } else { 0 };
+        Some(Self { keep, lines: new[keep..].to_vec() })
+    }
+}
+
 /// A field of the new state, unless it is as it was.
 fn other<T: Clone + PartialEq>(old: Option<&AppState>, new: &AppState, field: fn(&AppState) -> &T) -> Option<T> {
     let value = field(new);
@@ -77,48 +112,32 @@ fn other<T: Clone + PartialEq>(old: Option<&AppState>, new: &AppState, field: fn
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Media, Stage};
+    use crate::testing;
+    use engine::signaling::message::ParticipantId;
     use serde_json::{Value, json};
 
     fn state() -> AppState {
-        let call = CallState {
-            stage: Stage::Idle,
-            room: String::new(),
-            you: None,
-            media: Media::default(),
-            participants: vec![],
-            chat: vec![],
-            unsent: vec![],
-            notice: None,
-            lobby: vec![],
-            locked: false,
-            host: None,
-        };
         let board = BoardState {
             now_ms: 1,
+            skew_ms: 0,
             zone: "Asia/Seoul".into(),
             member: true,
             tables: vec![],
             people: vec![],
             free_count: 0,
+            hungry_count: 0,
             waiting: None,
             seated: None,
         };
-        AppState {
-            session: SessionState::Closed { problem: None },
-            call: Arc::new(call),
-            devices: vec![],
-            choice: Choice::default(),
-            problems: vec![],
-            settings: Settings::default(),
-            you: You { key: String::new() },
-            link: None,
-            hosting: None,
-            board: Some(Arc::new(board)),
-            reminders: vec![],
-            frames: None,
-            version: String::new(),
-        }
+        AppState { board: Some(Arc::new(board)), ..testing::state() }
+    }
+
+    fn line(n: u64) -> Arc<ChatLine> {
+        Arc::new(ChatLine { from: ParticipantId("a".into()), name: "Ada".into(), text: n.to_string(), at: n })
+    }
+
+    fn with_chat(lines: &[Arc<ChatLine>]) -> AppState {
+        AppState { chat: Arc::new(lines.to_vec()), ..state() }
     }
 
     fn between(old: &AppState, new: &AppState) -> Option<Value> {
@@ -127,8 +146,11 @@ mod tests {
 
     #[test]
     fn the_first_update_is_the_whole_state() {
-        let whole = serde_json::to_value(AppUpdate::whole(&state())).expect("JSON");
-        assert_eq!(whole, serde_json::to_value(state()).expect("JSON"));
+        let state = with_chat(&[line(1)]);
+        let whole = serde_json::to_value(AppUpdate::whole(&state)).expect("JSON");
+        let mut expected = serde_json::to_value(&state).expect("JSON");
+        expected["chat"] = json!({ "keep": 0, "lines": state.chat });
+        assert_eq!(whole, expected);
     }
 
     #[test]
@@ -141,5 +163,16 @@ mod tests {
         assert_eq!(between(&old, &new), Some(json!({ "call": call })));
         let gone = AppState { board: None, ..new.clone() };
         assert_eq!(between(&new, &gone), Some(json!({ "board": null })));
+    }
+
+    #[test]
+    fn a_new_line_of_chat_is_sent_without_the_earlier_ones() {
+        let lines: Vec<_> = (0..5).map(line).collect();
+        let chat = |old: &[Arc<ChatLine>], new: &[Arc<ChatLine>]| between(&with_chat(old), &with_chat(new));
+        assert_eq!(chat(&lines[..2], &lines[..3]), Some(json!({ "chat": { "keep": 2, "lines": [lines[2]] } })));
+        assert_eq!(chat(&lines[..4], &lines[1..]), Some(json!({ "chat": { "keep": 3, "lines": [lines[4]] } })));
+        assert_eq!(chat(&lines[..2], &lines[3..]), Some(json!({ "chat": { "keep": 0, "lines": &lines[3..] } })));
+        assert_eq!(chat(&lines[..2], &[]), Some(json!({ "chat": { "keep": 0, "lines": [] } })));
+        assert_eq!(chat(&[], &lines[..1]), Some(json!({ "chat": { "keep": 0, "lines": [lines[0]] } })));
     }
 }

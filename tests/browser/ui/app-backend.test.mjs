@@ -30,16 +30,17 @@ async function started() {
 }
 
 const board = { tables: [{ id: 'soup' }] };
-const whole = { call: { room: '' }, board, link: null, frames: null };
+const whole = { call: { room: '' }, chat: { keep: 0, lines: [] }, board, link: null, frames: null };
+const shown = { ...whole, chat: [] };
 
 test('an update replaces the fields that it names and keeps the other objects', async () => {
   const { backend, states, send } = await started();
   send(0, whole);
   send(1, { call: { room: 'soup' } });
-  assert.deepEqual(states, [whole, { ...whole, call: { room: 'soup' } }]);
+  assert.deepEqual(states, [shown, { ...shown, call: { room: 'soup' } }]);
   assert.equal(states[1].board, board);
   send(2, { board: null });
-  assert.deepEqual(backend.state, { call: { room: 'soup' }, board: null, link: null, frames: null });
+  assert.deepEqual(backend.state, { call: { room: 'soup' }, chat: [], board: null, link: null, frames: null });
 });
 
 test('updates that arrive out of order are all merged, and only the newest state is drawn', async () => {
@@ -48,5 +49,20 @@ test('updates that arrive out of order are all merged, and only the newest state
   send(2, { link: { room: 'tea' } });
   assert.equal(states.length, 1, 'one before it is missing');
   send(1, { call: { room: 'soup' } });
-  assert.deepEqual(states.slice(1), [{ ...whole, call: { room: 'soup' }, link: { room: 'tea' } }]);
+  assert.deepEqual(states.slice(1), [{ ...shown, call: { room: 'soup' }, link: { room: 'tea' } }]);
+});
+
+test('a line of chat comes alone, and the oldest ones go', async () => {
+  const { backend, send } = await started(), text = () => backend.state.chat.map(line => line.text).join();
+  send(0, { ...whole, chat: { keep: 0, lines: [{ text: 'a' }, { text: 'b' }] } });
+  send(1, { chat: { keep: 2, lines: [{ text: 'c' }] } });
+  assert.equal(text(), 'a,b,c');
+  const [, b] = backend.state.chat;
+  send(2, { chat: { keep: 2, lines: [{ text: 'd' }] } });
+  assert.equal(text(), 'b,c,d');
+  assert.equal(backend.state.chat[0], b);
+  send(3, { call: { room: 'soup' } });
+  assert.equal(text(), 'b,c,d');
+  send(4, { chat: { keep: 0, lines: [] } });
+  assert.equal(text(), '');
 });

@@ -210,7 +210,7 @@ both('joining and leaving are announced, and the last participant sees a text of
 
 test('a participant with a new id after a reconnection is not announced', async () => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
-  await pushState(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'reconnecting', since_ms: 0 }, participants: [] } }));
+  await pushState(page, state => ({ ...state, reconnecting_since_ms: 0, call: { ...state.call, stage: { kind: 'reconnecting' }, participants: [] } }));
   await pushState(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, participants: [{ ...scenes['call-2'].state.call.participants[0], id: 'new' }] } }));
   await pause(100);
   assert.equal(await page.$eval('.notice[role=status]', one => one.hidden), true);
@@ -270,7 +270,7 @@ both('each broken link during a call shows an error', async (t, language) => {
 both('a table in the current half hour starts now', async (t, language) => {
   const now = Date.parse('2026-11-23T03:29:00Z'); // 12:29 in Seoul
   const later = { id: 't', room: 'later', topic: 'x', place: '', seats: 4, starts_ms: now + 3_600_000, ends_ms: now + 7_200_000, now: false, weekly: false, host: 'p', door: 'open', locked: false, taken: [], taken_count: 0, waiting_count: 0, mine: 'none', in_call: 0 };
-  const { page } = await harness.page({ state: { ...base(), board: { ...board([later], []), now_ms: now } }, language });
+  const { page } = await harness.page({ state: { ...base(), board: { ...board([later], []), now_ms: now, skew_ms: now - Date.now() } }, language });
   await press(page, ['.shelf.is-now .add']);
   assert.equal(await page.$eval('.shelf.is-now .add', one => one.getAttribute('aria-label')), t.layTableNow);
   assert.equal(await page.$eval('.chip[aria-checked=true]', one => one.textContent), t.now);

@@ -4,7 +4,7 @@
   const callbacks = new Map();
   let next = 1, channel = null, index = 0, streams = new Map(), sequence = 0;
   const calls = [];
-  const send = state => { if (channel !== null) callbacks.get(channel)({ index: index++, message: state }); };
+  const send = state => { if (channel !== null) callbacks.get(channel)({ index: index++, message: { ...state, chat: { keep: 0, lines: state.chat } } }); };
 
   function picture(stream, width, height) {
     width &= ~1; height &= ~1;
@@ -43,8 +43,8 @@
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
     compare: () => [233, 29, 13, 172, 226, 113, 218, 108, 144, 22],
     mark_compared({ id }) { const { settings, session, call } = mock.state, { key, name } = call.participants.find(one => one.id === id); mock.push({ ...mock.state, settings: { ...settings, known: [...settings.known, { server: session.server, key, name }] } }); },
-    send_chat({ text }) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, chat: [...call.chat, { from: call.you, name: mock.state.settings.name, text, at: Date.now() }] } }); },
-    dismiss_notice() { mock.push({ ...mock.state, call: { ...mock.state.call, notice: null } }); },
+    send_chat({ text }) { const { call, chat } = mock.state; mock.push({ ...mock.state, chat: [...chat, { from: call.you, name: mock.state.settings.name, text, at: Date.now() }] }); },
+    dismiss_notice() { mock.push({ ...mock.state, notice: null }); },
     dismiss_link() { mock.push({ ...mock.state, link: null }); },
     leave() { mock.push({ ...mock.state, call: { ...mock.state.call, stage: { kind: 'ended', code: 'left' } } }); },
     join({ room, media }) { mock.push({ ...mock.state, call: { ...mock.state.call, stage: { kind: 'joined' }, room, media, you: 'q-me' } }); },

@@ -6,7 +6,7 @@ const slot = (minutes, day = 0) => Date.parse('2026-11-22T15:00:00Z') + day * 86
 
 export const base = () => ({
   session: { kind: 'open', server: 'wss://lunch.example.org' },
-  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], chat: [], notice: null, lobby: [], locked: false, host: null, unsent: [] },
+  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], lobby: [], locked: false, host: null, unsent: [] }, reconnecting_since_ms: null, chat: [], notice: null,
   devices: [
     { id: 'cam', name: 'Integrated Camera', kind: 'camera', default: true, synthetic: false }, { id: 'test', name: 'Test pattern', kind: 'camera', default: false, synthetic: true },
     { id: 'mic', name: 'Built-in Microphone', kind: 'microphone', default: true, synthetic: false }, { id: 'tone', name: 'Tone', kind: 'microphone', default: false, synthetic: true },
@@ -23,10 +23,10 @@ const sit = (...ns) => ns.map(n => n === 'me' ? { id: 'me', name: '김민지' } 
 let ids = 0;
 const table = (topic, starts, taken, more = {}) => ({
   id: `t${ids++}`, room: `room-${ids}`, topic, place: '', seats: 4, starts_ms: starts, ends_ms: starts + 60 * MINUTE, now: false, weekly: false, host: taken[0]?.id ?? 'p0', door: 'open', locked: false,
-  taken, taken_count: taken.length, waiting_count: 0, mine: 'none', in_call: 0, ...more });
+  taken, taken_count: taken.length, waiting_count: 0, mine: 'none', my_place: 0, in_call: 0, ...more });
 
 export function board(tables, people, more = {}) {
-  return { now_ms: NOON, zone: 'Asia/Seoul', member: true, tables, people: [{ id: 'me', name: '김민지', presence: 'free' }, ...people], free_count: people.filter(p => p.presence === 'free').length, waiting: null, seated: null, ...more };
+  return { now_ms: NOON, skew_ms: NOON - Date.now(), zone: 'Asia/Seoul', member: true, tables, people: [{ id: 'me', name: '김민지', presence: 'free' }, ...people], free_count: people.filter(p => p.presence === 'free').length, hungry_count: 0, waiting: null, seated: null, ...more };
 }
 
 const usualTables = () => [
@@ -43,7 +43,7 @@ const usualTables = () => [
 const usualPeople = () => [...Array(9).keys()].map(n => person(n)).concat([person(9, 'at_table'), person(10, 'at_table'), person(11, 'away')]);
 
 const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', distrust: null, connected: true, ...more });
-const inCall = (participants, more = {}) => ({ ...base(), board: board(usualTables(), usualPeople()), call: { ...base().call, stage: { kind: 'joined' }, room: 'room-1', you: 'q-me', media: { microphone: true, camera: true }, participants, ...more } });
+const inCall = (participants, more = {}, rest = {}) => ({ ...base(), ...rest, board: board(usualTables(), usualPeople()), call: { ...base().call, stage: { kind: 'joined' }, room: 'room-1', you: 'q-me', media: { microphone: true, camera: true }, participants, ...more } });
 const known = (state, people) => ({ ...state, settings: { ...state.settings, known: people.map(one => ({ server: state.session.server, ...one })) } });
 const chat = [
   { from: 'q0', name: names[0], text: '다들 뭐 먹어요?', at: NOON - 9 * MINUTE }, { from: 'q0', name: names[0], text: '저는 김치찌개 🍲', at: NOON - 8.8 * MINUTE },
@@ -61,7 +61,7 @@ function withReminder() {
 function callAtTable() {
   const lines = [['q0', names[0], '다들 뭐 먹어요?', 9], ['q0', names[0], '저는 김치찌개요', 8.8], ['q-me', '김민지', '저는 비빔밥이요!', 8], ['q3', names[3], 'Lentil soup for me. Hello from Berlin!', 3]];
   const state = inCall([participant(0), participant(3), participant(1, { media: { microphone: false, camera: false } })],
-    { chat: lines.map(([from, name, text, minutes]) => ({ from, name, text, at: NOON - minutes * MINUTE })) });
+    {}, { chat: lines.map(([from, name, text, minutes]) => ({ from, name, text, at: NOON - minutes * MINUTE })) });
   return { ...state, call: { ...state.call, room: state.board.tables[0].room } };
 }
 
@@ -93,22 +93,22 @@ export const scenes = {
   call: { state: callAtTable(), press: ['#call-chat'] },
   'call-alone': { state: inCall([]) },
   'call-2': { state: inCall([participant(3)]) },
-  'call-3-chat': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } })], { chat }), press: ['#call-chat'] },
-  'call-6': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } }), participant(7, { media: { microphone: false, camera: true } }), participant(4, { link: 'mending' })]) },
+  'call-3-chat': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } })], {}, { chat }), press: ['#call-chat'] },
+  'call-6': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } }), participant(7, { media: { microphone: false, camera: true } }), participant(4, { link: 'interrupted' })]) },
   'call-stage': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
   'call-50': { state: inCall([...Array(49).keys()].map(n => ({ ...participant(n % 12), id: `q${n}`, media: { microphone: n % 2 === 0, camera: n % 3 !== 0 } }))) },
   'call-people': { state: inCall([participant(0), participant(3), participant(7)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }, { id: 'l2', name: 'Maximilian-Alexander von und zu Lichtenstein-Hohenberg', key: 'x2' }] }), press: ['#call-people'] },
   'call-knock': { state: inCall([participant(0), participant(3)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }] }) },
   'call-host-leaves': { state: inCall([participant(0), participant(3)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }] }), press: ['#leave'] },
   'call-statistics': { state: inCall([participant(0), participant(3)]), press: ['#call-more', '.menu:popover-open button:nth-last-child(2)'], wait: 4300 },
-  'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting', since_ms: NOON } }) },
+  'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting' } }, { reconnecting_since_ms: NOON }) },
   'call-refused': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), problems: [problem('device_busy', 'camera')] }, levels: { own: -20, q0: -25 } },
   'call-distrust': { state: inCall([participant(0, { distrust: 'statement_wrong', link: 'connecting' }), participant(3, { distrust: 'statement_missing', link: 'connecting' }), participant(5)]) },
   'call-known': { state: known(inCall([participant(0), participant(3), participant(5)]), [{ key: 'k0', name: names[0] }, { key: 'an old one', name: names[3] }]), press: ['#call-people'] },
-  'call-disconnected': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'mending' }), participant(5)]) },
+  'call-disconnected': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'interrupted' }), participant(5)]) },
   'call-no-devices': { state: { ...inCall([participant(0), participant(3)]), devices: [], problems: [problem('no_camera', 'camera'), problem('no_microphone', 'microphone')] } },
-  'call-unsent': { state: inCall([participant(0), participant(3)], { chat, stage: { kind: 'reconnecting', since_ms: NOON }, unsent: [{ number: 1, text: '저도 갈게요', failed: null }, { number: 2, text: '10분만요', failed: null }] }), press: ['#call-chat'] },
-  'call-returned': { state: inCall([participant(0), participant(3)], { chat, unsent: [{ number: 3, text: '저도 갈게요', failed: 'chat_unconfirmed' }] }), press: ['#call-chat'] },
+  'call-unsent': { state: inCall([participant(0), participant(3)], { stage: { kind: 'reconnecting' }, unsent: [{ number: 1, text: '저도 갈게요', failed: null }, { number: 2, text: '10분만요', failed: null }] }, { reconnecting_since_ms: NOON, chat }), press: ['#call-chat'] },
+  'call-returned': { state: inCall([participant(0), participant(3)], { unsent: [{ number: 3, text: '저도 갈게요', failed: 'chat_unconfirmed' }] }, { chat }), press: ['#call-chat'] },
   'call-avatars': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n, { media: { microphone: true, camera: false } }))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
   unreachable: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('server_unreachable') } } },
   'ended-wrong-certificate': { state: { ...base(), call: { ...base().call, stage: { kind: 'ended', code: 'wrong_certificate' }, room: 'friday-soup' } } },

@@ -205,7 +205,7 @@ for (const { name, steps } of boards.cases) {
   test(`board: ${name}`, () => {
     const fold = new BoardFold(boards.you);
     for (const [at, { news, changed, state }] of steps.entries()) {
-      assert.equal(fold.handle(sanitizeMessage(news)), changed, `step ${at}`);
+      assert.equal(fold.handle(sanitizeMessage(news), 0), changed, `step ${at}`);
       expect(fold.state(), state, `step ${at}`);
     }
   });

@@ -13,7 +13,7 @@ import { roundTable } from './round-table.js';
 import { copyTableLink, saveCalendar } from './table-links.js';
 
 /** @typedef {import('../model.d.ts').BoardState} BoardState */
-/** @typedef {import('../model.d.ts').Table} Table */
+/** @typedef {import('../model.d.ts').TableView} TableView */
 
 /** Further names are only counted. */
 const MAX_NAMES = 4;
@@ -21,7 +21,7 @@ const MAX_NAMES = 4;
 export class Card extends HTMLElement {
   /** Identifies what is shown, to update only after a change. */
   #shownKey = '';
-  /** @type {Table | null} */
+  /** @type {TableView | null} */
   table = null;
 
   #build() {
@@ -38,7 +38,7 @@ export class Card extends HTMLElement {
     menu(more, () => this.#menu());
   }
 
-  /** @param {Table} table @param {BoardState} board @param {number} now */
+  /** @param {TableView} table @param {BoardState} board @param {number} now */
   show(table, board, now) {
     const open = isOpen(table, now);
     const key = `${JSON.stringify(table)} ${open} ${board.member} ${t.takeSeat}`;
@@ -69,14 +69,14 @@ export class Card extends HTMLElement {
     this.more.setAttribute('aria-label', `${t.more}: ${topic}`);
   }
 
-  /** @param {Table} table */
+  /** @param {TableView} table */
   #names(table) {
     const names = table.taken.map(person => person.name).filter(Boolean);
     if (!names.length) return '';
     return names.length > MAX_NAMES ? t.andOthers(names.slice(0, MAX_NAMES).join(', '), names.length - MAX_NAMES) : names.join(', ');
   }
 
-  /** @param {Table} table @param {boolean} full @param {boolean} mine */
+  /** @param {TableView} table @param {boolean} full @param {boolean} mine */
   #seats(table, full, mine) {
     const left = table.seats - table.taken_count;
     return [
@@ -86,7 +86,7 @@ export class Card extends HTMLElement {
     ].filter(part => part !== null);
   }
 
-  /** @param {Table} table @param {boolean} open @param {boolean} full @param {boolean} mine @param {boolean} member */
+  /** @param {TableView} table @param {boolean} open @param {boolean} full @param {boolean} mine @param {boolean} member */
   #action(table, open, full, mine, member) {
     if (mine && open) return { name: 'enter', words: t.goToTable, primary: true, enabled: true };
     if (mine) return { name: 'leave', words: t.leaveSeat, primary: false, enabled: true };
@@ -136,7 +136,7 @@ export class Card extends HTMLElement {
     ];
   }
 
-  /** @param {Table} table */
+  /** @param {TableView} table */
   async #delete(table) {
     const others = table.taken_count - 1;
     if (others > 0 && !await ask({ title: t.deleteTable, words: t.deleteTableSure(others), yes: t.deleteTable, danger: true })) return;

@@ -48,17 +48,17 @@ export class Chat extends View {
   }
 
   /** @param {AppState} state */
-  update({ call }) {
+  update({ call, chat }) {
     if (!this.lines || !this.waiting || !this.log || !this.none || !this.status) return;
     const waiting = (call.unsent ?? []).filter(line => line.failed === null);
-    shown(this.none, call.chat.length + waiting.length === 0);
+    shown(this.none, chat.length + waiting.length === 0);
     const before = this.lines.childElementCount + this.waiting.childElementCount, atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
     /** @type {Map<string, number>} */
     const seen = new Map();
-    const lines = call.chat.map((line, n) => {
+    const lines = chat.map((line, n) => {
       const stem = `${line.at} ${line.from} ${line.text}`, nth = seen.get(stem) ?? 0;
       seen.set(stem, nth + 1);
-      const last = call.chat[n - 1];
+      const last = chat[n - 1];
       return { line, key: `${stem} ${nth}`, first: last?.from !== line.from || line.at - last.at > GROUP_MS };
     });
     keyed(this.lines, lines, one => one.key, ({ line, first }) => this.#line(line, first, line.from === call.you));
@@ -151,4 +151,4 @@ const waitingLine = line => h('li', { class: 'own first' },
   h('p', { class: 'text', dir: 'auto', text: line.text }));
 
 /** Returns the number of lines from others, for the badge. */
-export const othersLines = () => state().call.chat.filter(line => line.from !== state().call.you).length;
+export const othersLines = () => state().chat.filter(line => line.from !== state().call.you).length;

@@ -13,8 +13,8 @@ import { roundTable } from './round-table.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').BoardState} BoardState */
-/** @typedef {import('../model.d.ts').Table} Table */
-/** @typedef {{ key: string, minute: number, tables: Table[] }} Slot */
+/** @typedef {import('../model.d.ts').TableView} TableView */
+/** @typedef {{ key: string, minute: number, tables: TableView[] }} Slot */
 
 const DAYS = 7;
 /** Slots that are shown even if empty, in minutes since midnight. */
@@ -63,7 +63,7 @@ export class Day extends View {
     this.#updateSlots(board, tables, selected, today, now, zone);
   }
 
-  /** @param {string[]} days @param {string} selected @param {string} today @param {Map<string, Table[]>} byDay */
+  /** @param {string[]} days @param {string} selected @param {string} today @param {Map<string, TableView[]>} byDay */
   #updateDays(days, selected, today, byDay) {
     if (!this.strip) return;
     keyed(this.strip, days, day => day, day => h('button', { type: 'button', role: 'tab', id: `day-${day}`, 'aria-controls': 'day-panel', onclick: () => this.#select(day) },
@@ -112,7 +112,7 @@ export class Day extends View {
       h('button', { type: 'button', class: 'primary', text: t.layTable, onclick: () => layTable(selected === today ? {} : { day: selected }) }));
   }
 
-  /** @param {BoardState} board @param {Table[]} tables @param {string} selected @param {string} today @param {number} now @param {string} zone */
+  /** @param {BoardState} board @param {TableView[]} tables @param {string} selected @param {string} today @param {number} now @param {string} zone */
   #updateSlots(board, tables, selected, today, now, zone) {
     if (!this.slots) return;
     const nowMinute = selected === today ? Math.floor(minuteOf(now, zone) / HALF_HOUR) * HALF_HOUR : -HALF_HOUR;

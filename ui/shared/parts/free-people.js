@@ -9,8 +9,8 @@ import { t, language } from '../strings.js';
 import { View } from '../view.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
-/** @typedef {import('../model.d.ts').Person} Person */
-/** @typedef {{ person: Person, index: number }} Place */
+/** @typedef {import('../model.d.ts').PersonInfo} PersonInfo */
+/** @typedef {{ person: PersonInfo, index: number }} Place */
 
 /** Rows rendered beyond each edge, for smooth scrolling. */
 const OVERSCAN = 6;
@@ -29,7 +29,7 @@ export class FreePeople extends View {
     this.changed = changed;
   }
 
-  /** @type {Person[]} */
+  /** @type {PersonInfo[]} */
   #people = [];
   /** @type {Map<string, number>} */
   #ranks = new Map();
@@ -65,7 +65,7 @@ export class FreePeople extends View {
       this.#key = key;
       const isWanted = finder(this.#wanted);
       this.#rank(others);
-      const place = (/** @type {Person} */ person) => ORDER[person.presence] * 1e6 + (this.#ranks.get(person.name) ?? 0);
+      const place = (/** @type {PersonInfo} */ person) => ORDER[person.presence] * 1e6 + (this.#ranks.get(person.name) ?? 0);
       this.#people = others.filter(person => isWanted(person.name)).sort((a, b) => place(a) - place(b));
     }
     shown(this.window, this.#people.length > 0);
@@ -74,7 +74,7 @@ export class FreePeople extends View {
     this.#draw();
   }
 
-  /** Sorts the names again if there is a new one. Collation is slow. @param {Person[]} people */
+  /** Sorts the names again if there is a new one. Collation is slow. @param {PersonInfo[]} people */
   #rank(people) {
     if (this.#rankedFor === language && people.every(person => this.#ranks.has(person.name))) return;
     this.#rankedFor = language;

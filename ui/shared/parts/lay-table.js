@@ -10,7 +10,7 @@ import { announce } from './notices.js';
 import { openDialog } from './dialog.js';
 import { roundTable } from './round-table.js';
 
-/** @typedef {import('../model.d.ts').TableDraft} TableDraft */
+/** @typedef {import('../model.d.ts').Draft} Draft */
 
 const MIN_SEATS = 2, MAX_SEATS = 12, DEFAULT_SEATS = 4, DAYS = 7;
 const LENGTHS = [30, 45, 60, 90];
@@ -126,7 +126,7 @@ export function layTable(at = {}) {
     const starts = draft.now ? now() : momentOf(draft.day, draft.minute ?? defaultMinute(), zone);
     if (!draft.now && starts < now() - 5 * MINUTE) return showProblem(t.problems.slot_past);
     submit.disabled = true;
-    /** @type {TableDraft} */
+    /** @type {Draft} */
     const table = { topic: topic.value.trim() || t.usualTopic, place: where.value.trim(), seats: draft.seats, now: draft.now, starts_ms: starts,
       minutes: Number(length.value), weekly: weekly.checked, door: knock.checked ? 'knock' : 'open' };
     try {

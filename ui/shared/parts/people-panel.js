@@ -17,7 +17,7 @@ import { copyRoomLink } from './table-links.js';
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').Knocker} Knocker */
 /** @typedef {import('../known.js').Standing} Standing */
-/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').Media, own: boolean, words: string, standing: Standing }} Row */
+/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').MediaState, own: boolean, words: string, standing: Standing }} Row */
 
 export class PeoplePanel extends View {
   build() {
@@ -43,7 +43,7 @@ export class PeoplePanel extends View {
     const rows = [
       { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, standing: 'new', words: call.host === call.you && call.you ? t.host : '' },
       ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false, standing: standingOf(state, one),
-        words: one.distrust ? t.distrustShort : !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'mending' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
+        words: one.distrust ? t.distrustShort : !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'interrupted' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
     ];
     keyed(this.list, rows, row => row.id, row => this.#row(row), (element, row) => fillRow(element, row));
   }

@@ -2,7 +2,7 @@
 
 import { problem, t } from '../strings.js';
 
-/** @typedef {import('../model.d.ts').Participant} Participant */
+/** @typedef {import('../model.d.ts').ParticipantView} ParticipantView */
 /** @typedef {import('../model.d.ts').PersonStats} PersonStats */
 /** @typedef {import('../model.d.ts').Stats} Stats */
 /** @typedef {{ bars: number, words: string, delay: number | null }} Quality  bars 0 to 4 */
@@ -22,13 +22,13 @@ const MAX_BARS_DISCONNECTED = 2;
 
 /**
  * Rates a connection.
- * @param {Participant} participant @param {Stats | null} now @param {Stats | null} before
+ * @param {ParticipantView} participant @param {Stats | null} now @param {Stats | null} before
  * @returns {Quality}
  */
 export function quality(participant, now, before) {
   if (participant.distrust) return { bars: 0, words: problem(participant.distrust, ''), delay: null };
   if (participant.link === 'connecting') return { bars: 0, words: t.connectingTheirs, delay: null };
-  if (participant.link === 'mending') return { bars: 0, words: t.reconnectingTo(participant.name), delay: null };
+  if (participant.link === 'interrupted') return { bars: 0, words: t.reconnectingTo(participant.name), delay: null };
   const stats = now?.people.find(one => one.id === participant.id), old = before?.people.find(one => one.id === participant.id);
   const delay = delayOf(stats);
   const [bars, words] = rate(stats, old, now);

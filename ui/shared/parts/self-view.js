@@ -11,11 +11,11 @@ import { PictureView } from './picture.js';
 import { roundTable } from './round-table.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
-/** @typedef {import('../model.d.ts').Media} Media */
+/** @typedef {import('../model.d.ts').MediaState} MediaState */
 /** @typedef {import('./meter.js').Meter} Meter */
 
 export class SelfView extends View {
-  /** @param {Media} media the initial switches @param {(media: Media) => void} [changed] called after each change */
+  /** @param {MediaState} media the initial switches @param {(media: MediaState) => void} [changed] called after each change */
   constructor(media, changed) {
     super();
     this.media = { ...media };
@@ -27,7 +27,7 @@ export class SelfView extends View {
   /** The level meter, if any. @type {Meter | null} */
   meter = null;
 
-  /** The devices that are switched on and work. @returns {Media} */
+  /** The devices that are switched on and work. @returns {MediaState} */
   get working() {
     const now = state(), { microphone, camera } = workingMedia(this.media, now.problems);
     return { microphone: microphone && !isMissing(now, 'microphone'), camera: camera && !isMissing(now, 'camera') };
@@ -67,7 +67,7 @@ export class SelfView extends View {
     this.meter?.setSource(on.microphone ? 'on' : isMissing(now, 'microphone') ? 'missing' : 'off');
   }
 
-  /** @param {Partial<Media>} change */
+  /** @param {Partial<MediaState>} change */
   set(change) {
     Object.assign(this.media, change);
     this.preview();

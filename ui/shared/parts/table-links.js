@@ -4,12 +4,12 @@ import { backend, state } from '../backend.js';
 import { t } from '../strings.js';
 import { announce, attempt } from './notices.js';
 
-/** @typedef {import('../model.d.ts').Table} Table */
+/** @typedef {import('../model.d.ts').TableView} TableView */
 
 /** Uses and validity of a table's invite. */
 const USES = 20, HOURS = 7 * 24;
 
-/** @param {Table} table */
+/** @param {TableView} table */
 export const copyTableLink = table => copyRoomLink(table.room);
 
 /** Copies a link that anyone can open. The server adds an invite if needed. @param {string} room */
@@ -23,7 +23,7 @@ export async function copyText(words, done) {
   if (await attempt(backend.call('copy', { text: words }).then(() => true))) announce(done);
 }
 
-/** Opens a table in the system's calendar. If the file cannot be written, its text is copied to the clipboard. @param {Table} table */
+/** Opens a table in the system's calendar. If the file cannot be written, its text is copied to the clipboard. @param {TableView} table */
 export async function saveCalendar(table) {
   try {
     const { path, opened } = await backend.call('save_calendar', { table: table.id });

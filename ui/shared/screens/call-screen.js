@@ -120,7 +120,7 @@ export class CallScreen extends View {
     if (!heading || !line || !trouble || !knock || !tiles || !alone || !microphoneButton || !cameraButton || !chatButton || !peopleButton) return;
     const table = tableOf(call.room);
     text(heading, roomTitle(call.room, table));
-    const disconnectedAt = call.stage.kind === 'reconnecting' ? call.stage.since_ms : null;
+    const disconnectedAt = state.reconnecting_since_ms;
     shown(line, disconnectedAt !== null);
     if (disconnectedAt !== null) text(line, t.reconnectingSince(localClock(disconnectedAt)));
     this.classList.toggle('away', disconnectedAt !== null);
@@ -360,7 +360,7 @@ function linkTrouble({ link, connected, distrust }) {
   if (distrust) return problem(distrust, '');
   if (link === 'connected') return '';
   if (!connected) return t.disconnectedTile;
-  return link === 'mending' ? t.reconnectingTile : t.connecting;
+  return link === 'interrupted' ? t.reconnectingTile : t.connecting;
 }
 
 const devices = () => openDialog({ title: t.devices, class: 'devices-sheet', body: [new Devices()] });

@@ -79,7 +79,7 @@ export class CheckScreen extends View {
     if (trouble) text(this.error, `${problem(trouble.code, trouble.message)} ${t.tryingAgain}`);
   }
 
-  /** @param {import('../model.d.ts').Table} table @param {string} zone */
+  /** @param {import('../model.d.ts').TableView} table @param {string} zone */
   #aboutTable(table, zone) {
     const own = ownTime(table.starts_ms, zone);
     const when = table.now ? t.now : `${clock(table.starts_ms, zone)}–${clock(table.ends_ms, zone)}${own ? ` (${t.yourTime(own)})` : ''}`;
@@ -88,7 +88,7 @@ export class CheckScreen extends View {
     return [when, table.place, who].filter(Boolean).join(' · ');
   }
 
-  /** @param {import('../model.d.ts').Table | undefined} table */
+  /** @param {import('../model.d.ts').TableView | undefined} table */
   #drawTable(table) {
     const key = table ? `${table.seats} ${table.taken_count} ${table.taken.map(p => p.id)}` : '';
     if (!this.glyph || (this.glyph.firstChild && this.glyph.dataset.key === key)) return;

@@ -1,25 +1,37 @@
-// Written from src-tauri/src/state by `WRITE_TYPES=1 cargo test -p lunchroom types`. Do not edit.
+// Written from the types of Rust by `WRITE_TYPES=1 cargo test -p lunchroom types`. Do not edit.
 
 /**
- * Everything a window shows.
+ * Everything a window shows: the engine's view as it is, and what only the shell knows.
  */
 export type AppState = {
 /**
  * The connection to a server.
  */
-session: SessionState,
+session: SessionView,
 /**
  * The call.
  */
-call: CallState,
+call: CallView,
+/**
+ * Since when the call's server has been out of reach, Unix time in milliseconds.
+ */
+reconnecting_since_ms: number | null,
+/**
+ * Lines of the call's chat, oldest first.
+ */
+chat: Array<ChatLine>,
+/**
+ * Code of the last thing that could not be done, until the person has read it.
+ */
+notice: string | null,
 /**
  * Devices found at the last look.
  */
-devices: Array<Device>,
+devices: Array<DeviceInfo>,
 /**
  * Devices in use, as chosen; null: the system's default.
  */
-choice: Choice,
+choice: DeviceChoice,
 /**
  * What is wrong now.
  */
@@ -58,23 +70,41 @@ frames: FrameAccess | null,
 version: string, };
 
 /**
- * The connection to a server.
+ * The fields of an [`AppState`] that changed. The page puts them into the state it has; the first update has all of them.
  */
-export type SessionState = { "kind": "closed",
+export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
+
+/**
+ * What changed in the chat: the page keeps the last `keep` of its lines, and adds the new ones at the end.
+ */
+export type ChatUpdate = {
+/**
+ * Number of lines that stay.
+ */
+keep: number,
+/**
+ * New lines, oldest first.
+ */
+lines: Array<ChatLine>, };
+
+/**
+ * The signalling session, as people see it.
+ */
+export type SessionView = { "kind": "closed",
 /**
  * Why it was refused, if it was.
  */
 problem: Problem | null, } | { "kind": "connecting",
 /**
- * `ws:` or `wss:` address.
+ * The server.
  */
 server: string,
 /**
- * Why the last try failed, if one did.
+ * Why the last attempt failed, if one did.
  */
 problem: Problem | null, } | { "kind": "open",
 /**
- * `ws:` or `wss:` address.
+ * The server.
  */
 server: string, };
 
@@ -155,11 +185,11 @@ url: string,
 token: string, };
 
 /**
- * A call as it is now.
+ * The current state of a call, but for its chat ([`crate::Call::chat`]).
  */
-export type CallState = {
+export type CallView = {
 /**
- * Where it stands.
+ * The stage.
  */
 stage: Stage,
 /**
@@ -167,107 +197,134 @@ stage: Stage,
  */
 room: string,
 /**
- * Own id, once in.
+ * Own id, in a room.
  */
-you: string | null,
+you: ParticipantId | null,
 /**
- * Own microphone and camera, as wished.
+ * Own microphone and camera, as wanted.
  */
-media: Media,
+media: MediaState,
 /**
  * The others, earliest first.
  */
-participants: Array<Participant>,
+participants: Array<ParticipantView>,
 /**
- * Lines of chat, oldest first.
- */
-chat: Array<ChatLine>,
-/**
- * Own lines that the room has not seen yet, oldest first: shown after the chat.
+ * Own lines that the server has not sent back yet, oldest first, at most [`crate::MAX_UNSENT_LINES`]. They wait
+ * for the server, or failed.
  */
 unsent: Array<UnsentLine>,
 /**
- * Code of the last thing that could not be done.
+ * The participant who may lock this room, admit people, mute and remove them. `None` if the room has no host, or
+ * its host is away for a moment. Also known while knocking.
  */
-notice: string | null,
+host: ParticipantId | null,
 /**
- * Who waits to be let in, where one may let in.
- */
-lobby: Array<Knocker>,
-/**
- * Nobody else may come in.
+ * Whether nobody new may join.
  */
 locked: boolean,
 /**
- * Id of the participant who may let in and send out.
+ * People who knock, earliest first. Only the host receives them.
  */
-host: string | null, };
+lobby: Array<Knocker>, };
 
 /**
- * Where a call stands.
+ * Stage of a call, as the person sees it.
  */
-export type Stage = { "kind": "idle" } | { "kind": "joining" } | { "kind": "knocking" } | { "kind": "joined" } | { "kind": "reconnecting",
-/**
- * Unix time in milliseconds.
- */
-since_ms: number, } | { "kind": "ended",
-/**
- * `left`, or why it was ended or refused.
- */
-code: string, };
+export type Stage = { "kind": "idle" } | { "kind": "joining" } | { "kind": "knocking" } | { "kind": "joined" } | { "kind": "reconnecting" } | { "kind": "ended", "code": string };
 
 /**
- * Somebody else in the room.
+ * Another participant: what the server says of them, and the connection to them.
  */
-export type Participant = {
+export type ParticipantView = {
 /**
- * Who.
+ * The connection to them.
  */
-id: string,
+link: LinkState,
 /**
- * Label: text, never markup.
- */
-name: string,
-/**
- * Device key, base64url.
- */
-key: string,
-/**
- * Microphone and camera.
- */
-media: Media,
-/**
- * The way media takes to them.
- */
-link: Link,
-/**
- * Code of why there is no connection and will be none: their device has not signed it.
+ * Why there is no connection to them and will be none: a description was not signed by their device for us.
  */
 distrust: string | null,
 /**
- * Whether the server reaches them.
+ * Whether they are connected to the server.
  */
-connected: boolean, };
+connected: boolean,
+/**
+ * Id in this room.
+ */
+id: ParticipantId,
+/**
+ * Display name.
+ */
+name: string,
+/**
+ * Device key, base64url. It identifies the person; the name does not.
+ */
+key: string,
+/**
+ * The nonce of their `join`, base64url.
+ */
+nonce?: string | null,
+/**
+ * Microphone and camera.
+ */
+media: MediaState, };
 
 /**
- * The way media takes to somebody.
+ * A person in the room.
  */
-export type Link = "connecting" | "connected" | "mending";
+export type Participant = {
+/**
+ * Id in this room.
+ */
+id: ParticipantId,
+/**
+ * Display name.
+ */
+name: string,
+/**
+ * Device key, base64url. It identifies the person; the name does not.
+ */
+key: string,
+/**
+ * The nonce of their `join`, base64url.
+ */
+nonce?: string | null,
+/**
+ * Microphone and camera.
+ */
+media: MediaState, };
+
+/**
+ * Identifies one person in one room. The server assigns it and does not reuse it while the room exists.
+ */
+export type ParticipantId = string;
+
+/**
+ * State of one peer connection, as the call sees it.
+ *
+ * ```text
+ *  Connecting ──connected──▶ Connected ──disconnected, failed, broken──▶ Interrupted
+ *      │                         ▲                                          │ ▲ │
+ *      │                         └───────────────connected──────────────────┘ │ │ restarted, replaced
+ *      └──────────────failed, broken, not up in time──────────────────────────┘ ▼ (stays so until connected)
+ * ```
+ */
+export type LinkState = "connecting" | "connected" | "interrupted";
 
 /**
  * A line of chat.
  */
 export type ChatLine = {
 /**
- * Participant id of who said it.
+ * The author.
  */
-from: string,
+from: ParticipantId,
 /**
- * Their name when they said it.
+ * The author's name at that time.
  */
 name: string,
 /**
- * Text, never markup.
+ * Plain text, never markup.
  */
 text: string,
 /**
@@ -276,101 +333,100 @@ text: string,
 at: number, };
 
 /**
- * A line of one's own that is not in the chat yet.
+ * An own line that is not in the chat yet.
  */
 export type UnsentLine = {
 /**
- * To be named in `drop_line`.
+ * Identifies the line in [`crate::Command::DropLine`]. Later lines have higher numbers.
  */
 number: number,
 /**
- * Text, never markup.
+ * Plain text, never markup.
  */
 text: string,
 /**
- * Null: it waits for the server, or is on its way. Else the code of why it was not said: it belongs back into
- * the field, and is then to be dropped.
+ * Why it could not be sent; `None` while it waits or is in flight.
  */
 failed: string | null, };
 
 /**
- * Somebody at the door.
+ * A person in the lobby.
  */
 export type Knocker = {
 /**
- * To be named in `admit` and `refuse`.
+ * Id in the lobby, different from any participant's.
  */
-id: string,
+id: ParticipantId,
 /**
- * Label: text, never markup.
+ * Display name.
  */
 name: string,
 /**
- * Device key, base64url.
+ * Device key.
  */
 key: string, };
 
 /**
- * A camera, microphone or loudspeaker.
+ * A device that can be opened.
  */
-export type Device = {
+export type DeviceInfo = {
 /**
- * Unique within its kind, the same when it is plugged in again.
+ * Stable when the device is plugged in again; unique among devices of its kind.
  */
 id: string,
 /**
- * For people.
+ * The name to show.
  */
 name: string,
 /**
- * What it is for.
+ * The kind.
  */
 kind: DeviceKind,
 /**
- * The system's choice of its kind.
+ * Whether the system prefers it among its kind.
  */
 default: boolean,
 /**
- * Made by us: the test pattern, the tone, silence.
+ * Whether it is synthetic: the test pattern, the tone, silence.
  */
 synthetic: boolean, };
 
 /**
- * What a device is for.
+ * The kind of a device.
  */
 export type DeviceKind = "camera" | "microphone" | "speaker";
 
 /**
- * Which devices are used; null: the system's default.
+ * Which devices are used. `None` means the system's default.
  */
-export type Choice = {
+export type DeviceChoice = {
 /**
- * Camera by id.
+ * Camera by id or name.
  */
 camera: string | null,
 /**
- * Microphone by id.
+ * Microphone by id or name.
  */
 microphone: string | null,
 /**
- * Loudspeaker by id; `off` for none.
+ * Loudspeaker by id or name. `off` means none.
  */
 speaker: string | null, };
 
 /**
- * Something that is wrong.
+ * A problem, described for people and programs.
  */
 export type Problem = {
 /**
- * Stable, for translations.
+ * A stable code, which the UI translates.
  */
 code: string,
 /**
- * English words that say what to do.
+ * A message in English that says what to do.
  */
 message: string,
 /**
- * `camera`, `microphone` or `speaker`, if it concerns one.
+ * The kind of device concerned, if any.
  */
 device: DeviceKind | null, };
 
@@ -417,7 +473,7 @@ microphone_on: boolean,
 /**
  * Chosen devices.
  */
-devices: Choice,
+devices: DeviceChoice,
 /**
  * Size of text in percent, 100 to 200.
  */
@@ -485,225 +541,332 @@ export type Theme = "system" | "light" | "dark";
 export type Noise = "off" | "normal" | "strong";
 
 /**
- * The board as this person sees it.
+ * The board as a window displays it.
  */
 export type BoardState = {
 /**
- * The server's clock, Unix time in milliseconds.
+ * The server's clock at its last message, Unix milliseconds.
  */
 now_ms: number,
 /**
- * Time zone of its days, IANA.
+ * How far the server's clock is ahead of this machine's, in milliseconds. Displayed times and countdowns use the
+ * server's clock.
+ */
+skew_ms: number,
+/**
+ * IANA time zone of the community.
  */
 zone: string,
 /**
- * Whether this person is a member; guests see only counts.
+ * Whether this person is a member, who sees names and may create tables.
  */
 member: boolean,
 /**
- * By time.
+ * Tables, ordered by beginning, then by id. A later state holds the same `Arc` of each table that no patch named.
  */
-tables: Array<Table>,
+tables: Array<TableView>,
 /**
- * Members and what they are up to.
+ * People who are present, ordered by name, then by id, and shared in the same way.
  */
-people: Array<Person>,
+people: Array<PersonInfo>,
 /**
- * How many are free for lunch.
+ * Number of people who are free.
  */
 free_count: number,
 /**
- * Own "eat now".
+ * Number of people who wait to eat now.
+ */
+hungry_count: number,
+/**
+ * This person's own wait to eat now.
  */
 waiting: Waiting | null,
 /**
- * Id of the table that "eat now" found.
+ * The earliest table at which this person has a seat.
  */
 seated: string | null, };
 
 /**
- * A table.
+ * A table as one person sees it: what the server says of it, and this person's part in it.
  */
-export type Table = {
+export type TableView = {
 /**
- * Which.
- */
-id: string,
-/**
- * Its room.
- */
-room: string,
-/**
- * What it is about.
- */
-topic: string,
-/**
- * Place or menu.
- */
-place: string,
-/**
- * Seats.
- */
-seats: number,
-/**
- * Unix time in milliseconds.
- */
-starts_ms: number,
-/**
- * Unix time in milliseconds.
- */
-ends_ms: number,
-/**
- * Laid for now rather than for a time.
- */
-now: boolean,
-/**
- * Each week again.
- */
-weekly: boolean,
-/**
- * Person id of who laid it.
- */
-host: string,
-/**
- * Who may come in.
- */
-door: Door,
-/**
- * Nobody else may come in.
- */
-locked: boolean,
-/**
- * Who has a seat; names are empty for guests.
- */
-taken: Array<Sitting>,
-/**
- * How many seats are taken.
- */
-taken_count: number,
-/**
- * How many wait for one.
- */
-waiting_count: number,
-/**
- * What this person has there.
+ * This person's part in the table.
  */
 mine: Mine,
 /**
- * How many are in its call.
+ * This person's place in line, from 1; 0 if not in line.
+ */
+my_place: number,
+/**
+ * Id.
+ */
+id: string,
+/**
+ * Room of its call, which a link to the table names.
+ */
+room: string,
+/**
+ * Topic; may be empty.
+ */
+topic: string,
+/**
+ * Menu or place; may be empty.
+ */
+place: string,
+/**
+ * Number of seats.
+ */
+seats: number,
+/**
+ * Beginning, Unix milliseconds.
+ */
+starts_ms: number,
+/**
+ * End, Unix milliseconds.
+ */
+ends_ms: number,
+/**
+ * Whether the table began immediately, not at a time slot.
+ */
+now: boolean,
+/**
+ * Whether the table repeats each week.
+ */
+weekly: boolean,
+/**
+ * Person id of the host; empty for guests.
+ */
+host: string,
+/**
+ * Who may join.
+ */
+door: Door,
+/**
+ * Whether nobody new may join.
+ */
+locked: boolean,
+/**
+ * People with a seat, earliest first; empty for guests.
+ */
+taken: Array<Sitter>,
+/**
+ * Number of people with a seat.
+ */
+taken_count: number,
+/**
+ * Person ids in line, first to last; empty for guests.
+ */
+waiting?: Array<string>,
+/**
+ * Number of people in line.
+ */
+waiting_count: number,
+/**
+ * Number of people in the table's call.
  */
 in_call: number, };
 
 /**
- * Somebody with a seat.
+ * A table as it is displayed.
  */
-export type Sitting = {
+export type TableInfo = {
 /**
- * Person.
+ * Id.
  */
 id: string,
 /**
- * Label: text, never markup.
+ * Room of its call, which a link to the table names.
+ */
+room: string,
+/**
+ * Topic; may be empty.
+ */
+topic: string,
+/**
+ * Menu or place; may be empty.
+ */
+place: string,
+/**
+ * Number of seats.
+ */
+seats: number,
+/**
+ * Beginning, Unix milliseconds.
+ */
+starts_ms: number,
+/**
+ * End, Unix milliseconds.
+ */
+ends_ms: number,
+/**
+ * Whether the table began immediately, not at a time slot.
+ */
+now: boolean,
+/**
+ * Whether the table repeats each week.
+ */
+weekly: boolean,
+/**
+ * Person id of the host; empty for guests.
+ */
+host: string,
+/**
+ * Who may join.
+ */
+door: Door,
+/**
+ * Whether nobody new may join.
+ */
+locked: boolean,
+/**
+ * People with a seat, earliest first; empty for guests.
+ */
+taken: Array<Sitter>,
+/**
+ * Number of people with a seat.
+ */
+taken_count: number,
+/**
+ * Person ids in line, first to last; empty for guests.
+ */
+waiting?: Array<string>,
+/**
+ * Number of people in line.
+ */
+waiting_count: number,
+/**
+ * Number of people in the table's call.
+ */
+in_call: number, };
+
+/**
+ * A person with a seat.
+ */
+export type Sitter = {
+/**
+ * Person id: the device key.
+ */
+id: string,
+/**
+ * Display name.
  */
 name: string, };
 
 /**
- * What this person has at a table.
+ * A person's part in a table.
  */
 export type Mine = "none" | "seat" | "waiting" | "host";
 
 /**
- * A member.
+ * Who may join a table's call.
  */
-export type Person = {
+export type Door = "open" | "knock";
+
 /**
- * Who.
+ * A person who is present.
+ */
+export type PersonInfo = {
+/**
+ * Person id: the device key.
  */
 id: string,
 /**
- * Label: text, never markup.
+ * Display name.
  */
 name: string,
 /**
- * What they are up to.
+ * What they are doing.
  */
 presence: Presence, };
 
 /**
- * What a member is up to.
+ * What somebody is doing.
  */
 export type Presence = "free" | "at_table" | "away";
 
 /**
- * Waiting to be seated.
+ * A person's wait to eat now.
  */
 export type Waiting = {
 /**
- * Unix time in milliseconds.
+ * Beginning of the wait, Unix milliseconds by the server's clock.
  */
 since_ms: number,
 /**
- * Person ids to be seated with.
+ * Person ids to sit with.
  */
 with: Array<string>, };
 
 /**
- * Something about one's tables that one should hear also with the window closed.
+ * A notice of the board with its number.
  */
 export type Reminder = {
 /**
- * Later ones have higher numbers; until the app ends.
+ * Later ones have higher numbers, for as long as the engine runs.
  */
 number: number,
 /**
- * What.
+ * Kind of notice.
  */
-kind: ReminderKind,
+kind: NoticeKind,
 /**
  * Id of the table.
  */
 table: string,
 /**
- * Its room.
+ * The table's room.
  */
 room: string,
 /**
- * What it is about.
+ * The table's topic.
  */
 topic: string,
 /**
- * Its beginning, Unix time in milliseconds.
+ * The table's beginning, Unix milliseconds.
  */
 starts_ms: number, };
 
 /**
- * What a reminder is about.
+ * A notice for one person, to show even if the window is closed.
  */
-export type ReminderKind = "soon" | "begins" | "moved_up" | "seated" | "deleted";
+export type Notice = {
+/**
+ * Kind of notice.
+ */
+kind: NoticeKind,
+/**
+ * Id of the table.
+ */
+table: string,
+/**
+ * The table's room.
+ */
+room: string,
+/**
+ * The table's topic.
+ */
+topic: string,
+/**
+ * The table's beginning, Unix milliseconds.
+ */
+starts_ms: number, };
 
 /**
- * `save_calendar`: a table as a calendar file.
+ * Kinds of [`Notice`].
  */
-export type SavedCalendar = {
-/**
- * Where the file is.
- */
-path: string,
-/**
- * The system was asked to open it.
- */
-opened: boolean, };
+export type NoticeKind = "soon" | "begins" | "moved_up" | "seated" | "deleted";
 
 /**
- * Microphone and camera.
+ * Whether somebody's microphone and camera are on.
  */
-export type Media = {
+export type MediaState = {
 /**
- * On.
+ * The microphone is on.
  */
 microphone: boolean,
 /**
- * On.
+ * The camera is on.
  */
 camera: boolean, };
 
@@ -730,18 +893,18 @@ invite?: string | null,
 /**
  * What is on from the start.
  */
-media: Media, };
+media: MediaState, };
 
 /**
- * `tiles`: what the window shows, the whole list each time.
+ * A picture that a window shows.
  */
 export type Tile = {
 /**
- * A number the window chooses; packets carry it.
+ * A number chosen by the window.
  */
 stream: number,
 /**
- * Which picture.
+ * The picture.
  */
 picture: Picture,
 /**
@@ -753,64 +916,64 @@ width: number,
  */
 height: number,
 /**
- * Nothing is sent for what nobody sees.
+ * Whether the tile is visible. A hidden tile receives no frames.
  */
 visible: boolean, };
 
 /**
- * Which picture.
+ * Identifies a picture.
  */
-export type Picture = { "kind": "own" } | { "kind": "camera",
-/**
- * Participant.
- */
-id: string, } | { "kind": "share",
-/**
- * Participant.
- */
-id: string, };
+export type Picture = { "kind": "own" } | { "kind": "camera", "id": ParticipantId } | { "kind": "share", "id": ParticipantId };
 
 /**
- * `lay_table`.
+ * A table to create.
  */
-export type TableDraft = {
+export type Draft = {
 /**
- * What it is about.
+ * Topic; may be empty.
  */
 topic: string,
 /**
- * Place or menu.
+ * Menu or place; may be empty.
  */
 place: string,
 /**
- * Seats, the own one included.
+ * Number of seats, 2 to 12.
  */
 seats: number,
 /**
- * Now instead of `starts_ms`.
+ * The table begins immediately; `starts_ms` is ignored.
  */
 now: boolean,
 /**
- * Unix time in milliseconds.
+ * Beginning, Unix milliseconds.
  */
 starts_ms: number,
 /**
- * How long.
+ * Length in minutes, 15 to 240.
  */
 minutes: number,
 /**
- * Each week again.
+ * Repeats each week at the same time by the clocks of the community's zone.
  */
 weekly: boolean,
 /**
- * Who may come in.
+ * Who may join.
  */
 door: Door, };
 
 /**
- * Who may come in.
+ * What `save_calendar` answers: a table as a calendar file.
  */
-export type Door = "open" | "knock";
+export type SavedCalendar = {
+/**
+ * Where the file is.
+ */
+path: string,
+/**
+ * The system was asked to open it.
+ */
+opened: boolean, };
 
 /**
  * What a command that failed throws.

@@ -189,10 +189,7 @@ impl Other {
 
     pub(super) fn view(&self) -> ParticipantView {
         ParticipantView {
-            id: self.participant.id.clone(),
-            name: self.participant.name.clone(),
-            key: self.participant.key.clone(),
-            media: self.participant.media,
+            info: self.participant.clone(),
             link: self.link.state,
             distrust: self.distrust,
             connected: self.connected,

@@ -4,14 +4,15 @@ use crate::config::{JoinRequest, ServerAddress};
 use crate::displayed::DisplayedSizes;
 use crate::signal::{FromSocket, Signalling};
 use crate::view::{Problem, SessionView, Tile};
-use call::{Call, CallView, Command, Input, Output, SendOutcome, Signal};
+use call::{Call, CallView, ChatLine, Command, Input, Output, SendOutcome, Signal};
 use signaling::message::{ClientMessage, MediaState, ParticipantId};
 use signaling::session::SendError;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Owns the session with a server, the call, and the choice of the session to keep outside of calls.
 pub(crate) struct CallSession {
-    signalling: Signalling,
+    pub(super) signalling: Signalling,
     call: Call,
     kept: Option<KeptSession>,
     displayed: DisplayedSizes,
@@ -95,11 +96,6 @@ impl CallSession {
         if let Err(problem) = self.signalling.send(now, message) {
             self.set_problem(Some(problem));
         }
-    }
-
-    /// Sends a message. Returns its number, by which the server's answer refers to it.
-    pub(crate) fn request(&mut self, now: Instant, message: ClientMessage) -> Result<u64, Problem> {
-        self.signalling.ask(now, message)
     }
 
     /// Sends a message for the call, and reports to the call the number by which it recognises the answer.
@@ -232,7 +228,7 @@ impl CallSession {
         self.signalling.take_changed()
     }
 
-    /// Returns true once after each change of [`CallSession::call_view`].
+    /// Returns true once after each change of [`CallSession::call_view`] or [`CallSession::chat`].
     pub(crate) fn take_call_changed(&mut self) -> bool {
         self.call.take_changed()
     }
@@ -248,6 +244,10 @@ impl CallSession {
 
     pub(crate) fn call_view(&self) -> CallView {
         self.call.view()
+    }
+
+    pub(crate) fn chat(&self) -> Arc<Vec<Arc<ChatLine>>> {
+        self.call.chat()
     }
 
     pub(crate) fn problem(&self) -> Option<&Problem> {

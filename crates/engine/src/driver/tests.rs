@@ -40,7 +40,7 @@ impl Rig {
         rig.message(ServerMessage::Joined { room: "soup".into(), you: id("ada"), participants });
         (0..LINES).for_each(|n| rig.chat(n));
         let shown = rig.view();
-        assert_eq!((&shown.call.stage, shown.call.chat.len()), (&Stage::Joined, LINES));
+        assert_eq!((&shown.call.stage, shown.chat.len()), (&Stage::Joined, LINES));
         assert_eq!(shown.board.as_ref().map(|board| board.tables.len()), Some(TABLES));
         rig
     }
@@ -158,10 +158,10 @@ async fn a_chat_line_shares_the_board_and_earlier_lines() {
     assert!(rig.view.has_changed().unwrap());
     let after = rig.view();
     assert!(same_board(&before, &after));
-    assert!(Arc::ptr_eq(&before.devices, &after.devices) && Arc::ptr_eq(&before.notices, &after.notices));
-    assert!(Arc::ptr_eq(&before.call.participants, &after.call.participants));
-    let (old, new) = (&before.call.chat, &after.call.chat);
-    assert!(old[1..].iter().zip(new.iter()).all(|(old, new)| Arc::ptr_eq(old, new)), "the first was dropped");
+    assert!(Arc::ptr_eq(&before.devices, &after.devices) && Arc::ptr_eq(&before.reminders, &after.reminders));
+    assert!(Arc::ptr_eq(&before.call, &after.call));
+    let (old, new) = (&before.chat, &after.chat);
+    assert!(old[1..].iter().zip(new.iter()).all(|(old, new)| Arc::ptr_eq(old, new)), "the first has gone");
     assert_eq!(new.last().map(|line| line.text.clone()), Some(format!("line {LINES}")));
 }
 
@@ -175,7 +175,7 @@ async fn a_patch_shares_the_call_and_all_other_tables() {
     let tables = |view: &AppView| view.board.as_ref().map(|board| board.tables.clone()).unwrap_or_default();
     let (old, new) = (tables(&before), tables(&after));
     let other: Vec<usize> = (0..TABLES).filter(|n| !Arc::ptr_eq(&old[*n], &new[*n])).collect();
-    assert_eq!((other, new[3].topic.as_str()), (vec![3], "Other 3"));
+    assert_eq!((other, new[3].info.topic.as_str()), (vec![3], "Other 3"));
 }
 
 /// Prints what one event costs the driver, in µs (docs/benchmarks.md). It asserts nothing, so it is built only on

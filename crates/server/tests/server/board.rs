@@ -180,7 +180,7 @@ async fn invites_and_tables_survive_a_planned_restart() {
     gus.say(ClientMessage::Join { room, media: MediaState::default(), invite, nonce: None }).await;
     assert!(matches!(gus.receive().await, ServerMessage::Joined { .. }));
     let state = look(&mut member(server.addr(), 1).await).await;
-    assert_eq!((state.tables.len(), state.tables[0].taken_count, state.tables[0].in_call), (1, 2, 1));
+    assert_eq!((state.tables.len(), state.tables[0].info.taken_count, state.tables[0].info.in_call), (1, 2, 1));
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn every_acknowledged_seat_survives_a_killed_server() {
 
     let (_child, addr) = program(&folder, &addr.to_string()).await;
     let state = look(&mut member(addr, 1).await).await;
-    let topics: Vec<&str> = state.tables.iter().map(|table| table.topic.as_str()).collect();
+    let topics: Vec<&str> = state.tables.iter().map(|table| table.info.topic.as_str()).collect();
     let mut seats = 0;
     for (key, index, acknowledged) in expected {
         // The first number (for the host of the table, the third) is the answer to taking the seat. The later ones are
@@ -245,7 +245,10 @@ async fn every_acknowledged_seat_survives_a_killed_server() {
         for about in acknowledged.into_iter().filter(|about| *about >= first) {
             seats += 1;
             if about == first {
-                assert!(state.tables.iter().any(|t| t.id == big && t.taken.iter().any(|s| s.id == key)), "{index}");
+                assert!(
+                    state.tables.iter().any(|t| t.info.id == big && t.info.taken.iter().any(|s| s.id == key)),
+                    "{index}"
+                );
             } else {
                 let day = about - first;
                 assert!(topics.contains(&format!("{index}/{day}").as_str()), "{index}/{day} was acknowledged");
@@ -254,7 +257,7 @@ async fn every_acknowledged_seat_survives_a_killed_server() {
     }
     println!("{seats} seats were acknowledged before the kill");
     assert!(seats >= 1, "too few to prove anything: {seats}");
-    assert_eq!(key(1).public().to_string(), state.tables[0].host);
+    assert_eq!(key(1).public().to_string(), state.tables[0].info.host);
 }
 
 /// Starts the real program. Returns it and its address.

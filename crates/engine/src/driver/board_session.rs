@@ -6,13 +6,16 @@
 //!   └──no longer kept, new session, other server─────────────┘
 //! ```
 
-use crate::view::Problem;
+use crate::request::{Answer, BoardAnswer};
+use crate::signal::Signalling;
+use crate::view::{Problem, Reminder};
 use call::Signal;
 use signaling::board::{BoardNews, BoardRequest, Notice};
 use signaling::board_fold::{BoardFold, BoardState};
-use signaling::message::{ErrorMessage, ServerMessage};
+use signaling::message::{ClientMessage, ErrorMessage, ServerMessage};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// Requests that wait for the server's answer. When full, the oldest is dropped, and its caller receives an error.
@@ -20,46 +23,26 @@ const WAITING: usize = 32;
 /// Notices kept for the window. When full, the oldest is dropped.
 const NOTICES: usize = 8;
 
-/// The server's answer to a request to the board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BoardAnswer {
-    /// The request took effect and is stored.
-    Done,
-    /// The requested invite.
-    Invite {
-        /// Room.
-        room: String,
-        /// Token.
-        invite: String,
-        /// The end of its validity, in Unix milliseconds.
-        expires_ms: u64,
-    },
-}
-
-/// The sender for the answer to a request.
-pub(crate) type Answer = oneshot::Sender<Result<BoardAnswer, Problem>>;
-
 /// The board of one server.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct BoardSession {
     fold: BoardFold,
     subscribed: bool,
     shown: Option<Arc<BoardState>>,
-    /// The latest notices, with numbers that count up.
-    notices: VecDeque<(u64, Notice)>,
+    reminders: VecDeque<Reminder>,
     /// Keyed by the number of the message. An invite also has its room, which its answer names instead of the number.
     waiting: VecDeque<(u64, Option<String>, Answer)>,
-    /// Whether the board or the notices have changed since the last [`Board::take_changed`].
+    /// Whether the board or the reminders have changed since the last [`BoardSession::take_changed`].
     changed: bool,
 }
 
-impl Board {
+impl BoardSession {
     pub(crate) fn new() -> Self {
         Self {
             fold: BoardFold::new(""),
             subscribed: false,
             shown: None,
-            notices: VecDeque::new(),
+            reminders: VecDeque::new(),
             waiting: VecDeque::new(),
             changed: false,
         }
@@ -84,17 +67,19 @@ impl Board {
         self.give_up();
     }
 
-    /// Returns the request that subscribes to the board, once per session.
-    pub(crate) fn subscribe(&mut self) -> Option<BoardRequest> {
-        let first = !std::mem::replace(&mut self.subscribed, true);
-        first.then_some(BoardRequest::Subscribe { room: None, invite: None })
+    /// Subscribes to the board, once per session. A server without a board refuses this. That error must not end a call,
+    /// so the answer is discarded.
+    pub(crate) fn subscribe(&mut self, now: Instant, session: &mut Signalling) {
+        if !std::mem::replace(&mut self.subscribed, true) {
+            self.request(now, session, BoardRequest::Subscribe { room: None, invite: None }, oneshot::channel().0);
+        }
     }
 
-    /// Records a request that was sent under this number. If sending failed, answers it with the error.
-    pub(crate) fn requested(&mut self, request: &BoardRequest, sent: Result<u64, Problem>, answer: Answer) {
-        match sent {
-            Ok(about) => self.sent(about, request, answer),
-            Err(problem) => drop(answer.send(Err(problem))), // the receiver may be dropped
+    /// Sends a request. `answer` receives the server's answer, or the error if sending failed.
+    pub(crate) fn request(&mut self, now: Instant, session: &mut Signalling, request: BoardRequest, answer: Answer) {
+        match session.ask(now, ClientMessage::Board(request.clone())) {
+            Ok(about) => self.sent(about, &request, answer),
+            Err(problem) => drop(answer.send(Err(problem))), // whoever asked may have gone
         }
     }
 
@@ -142,7 +127,7 @@ impl Board {
         }
     }
 
-    /// Returns true once after each change of [`Board::state`] or [`Board::notices`].
+    /// Returns true once after each change of [`BoardSession::state`] or [`BoardSession::reminders`].
     pub(crate) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
@@ -153,8 +138,8 @@ impl Board {
     }
 
     /// The latest notices, oldest first.
-    pub(crate) fn notices(&self) -> impl Iterator<Item = &(u64, Notice)> {
-        self.notices.iter()
+    pub(crate) fn reminders(&self) -> impl Iterator<Item = &Reminder> {
+        self.reminders.iter()
     }
 
     fn news(&mut self, local_ms: u64, news: &BoardNews) {
@@ -182,10 +167,10 @@ impl Board {
     }
 
     fn notify(&mut self, notice: Notice) {
-        let number = self.notices.back().map_or(0, |(number, _)| number + 1);
-        self.notices.push_back((number, notice));
-        if self.notices.len() > NOTICES {
-            self.notices.pop_front();
+        let number = self.reminders.back().map_or(0, |last| last.number + 1);
+        self.reminders.push_back(Reminder { number, notice });
+        if self.reminders.len() > NOTICES {
+            self.reminders.pop_front();
         }
         self.changed = true;
     }
@@ -218,7 +203,11 @@ mod tests {
     use signaling::board::Snapshot;
     use signaling::message::ErrorCode;
 
-    fn ask(board: &mut Board, about: u64, request: BoardRequest) -> oneshot::Receiver<Result<BoardAnswer, Problem>> {
+    fn ask(
+        board: &mut BoardSession,
+        about: u64,
+        request: BoardRequest,
+    ) -> oneshot::Receiver<Result<BoardAnswer, Problem>> {
         let (answer, answered) = oneshot::channel();
         board.sent(about, &request, answer);
         answered
@@ -230,7 +219,7 @@ mod tests {
 
     #[test]
     fn answers_are_matched_to_requests() {
-        let mut board = Board::new();
+        let mut board = BoardSession::new();
         let mut first = ask(&mut board, 3, BoardRequest::StopWaiting);
         let mut second = ask(&mut board, 4, BoardRequest::ForgetMe);
         assert!(board.handle(0, &error(Some(4))));
@@ -245,7 +234,7 @@ mod tests {
 
     #[test]
     fn an_invite_answers_the_request_for_its_room() {
-        let mut board = Board::new();
+        let mut board = BoardSession::new();
         let mut asked = ask(&mut board, 1, BoardRequest::Invite { room: "soup".into(), uses: 1, hours: 1 });
         let invite = |room: &str| BoardNews::Invite { room: room.into(), invite: "t".into(), expires_ms: 5 };
         board.handle(0, &ServerMessage::Board(invite("noodles")));
@@ -256,17 +245,17 @@ mod tests {
 
     #[test]
     fn a_new_session_resubscribes_and_drops_old_requests() {
-        let mut board = Board::new();
-        assert!(board.subscribe().is_some() && board.subscribe().is_none());
+        let mut board = BoardSession::new();
+        board.subscribed = true;
         let mut asked = ask(&mut board, 1, BoardRequest::StopWaiting);
         board.begin("me");
         assert!(matches!(asked.try_recv(), Ok(Err(problem)) if problem.code == "unanswered"));
-        assert!(board.subscribe().is_some());
+        assert!(!board.subscribed);
     }
 
     #[test]
     fn a_lost_session_fails_pending_requests() {
-        let mut board = Board::new();
+        let mut board = BoardSession::new();
         let mut asked = ask(&mut board, 1, BoardRequest::StopWaiting);
         board.lost();
         assert!(matches!(asked.try_recv(), Ok(Err(problem)) if problem.code == "unanswered"));
@@ -281,7 +270,7 @@ mod tests {
                 Snapshot { first, last, now_ms, zone, member: true, tables, people, free_count: 2, hungry_count: 0 };
             ServerMessage::Board(BoardNews::Snapshot(whole))
         };
-        let mut board = Board::new();
+        let mut board = BoardSession::new();
         board.handle(1, &piece(true, false));
         assert!(board.state().is_none());
         board.handle(1, &piece(false, true));

@@ -2,10 +2,10 @@
 
 use super::{TheEngine, command};
 use crate::calendar;
+use crate::figures::unix_ms;
 use crate::folders::Folders;
-use crate::show;
-use crate::state::{CommandError, Presence, SavedCalendar, TableDraft};
-use engine::signaling::board::{BoardRequest, RoomRequest};
+use crate::state::{CommandError, SavedCalendar};
+use engine::signaling::board::{BoardRequest, Draft, Presence, RoomRequest};
 use engine::signaling::ics;
 use engine::signaling::link::Link;
 use engine::signaling::message::ParticipantId;
@@ -21,8 +21,8 @@ const OPEN_DOOR: [&str; 2] = ["no_such_table", "unexpected_message"];
 const LUNCH: &str = "Lunchroom";
 
 #[tauri::command]
-pub(crate) async fn lay_table(engine: TheEngine<'_>, draft: TableDraft) -> Answer {
-    ask(&engine, BoardRequest::Lay(show::draft(draft))).await
+pub(crate) async fn lay_table(engine: TheEngine<'_>, draft: Draft) -> Answer {
+    ask(&engine, BoardRequest::Lay(draft)).await
 }
 
 /// Takes a seat. At a full table the person waits for one, unless `wait` is false.
@@ -53,7 +53,7 @@ pub(crate) async fn stop_waiting(engine: TheEngine<'_>) -> Answer {
 
 #[tauri::command]
 pub(crate) async fn set_presence(engine: TheEngine<'_>, presence: Presence) -> Answer {
-    ask(&engine, BoardRequest::Presence { presence: show::presence(presence) }).await
+    ask(&engine, BoardRequest::Presence { presence }).await
 }
 
 #[tauri::command]
@@ -77,7 +77,7 @@ pub(crate) async fn make_invite(
         }
         // A room without a table has no door to guard, and neither has any room of a server without a board.
         Err(problem) if OPEN_DOOR.contains(&problem.code.as_str()) => link(&server, &room, None),
-        Err(problem) => Err(refused(problem)),
+        Err(problem) => Err(problem.into()),
     }
 }
 
@@ -114,11 +114,11 @@ fn event(engine: &Engine, table: &str) -> Result<Event, CommandError> {
     let link_to = server(engine)?;
     let view = engine.view();
     let view = view.borrow();
-    let found = view.board.as_ref().and_then(|board| board.tables.iter().find(|one| one.id == table));
+    let found = view.board.as_ref().and_then(|board| board.tables.iter().find(|one| one.info.id == table));
     let missing = || CommandError { code: "no_such_table".into(), message: "There is no such table.".into() };
-    let table = found.ok_or_else(missing)?;
+    let table = &found.ok_or_else(missing)?.info;
     let link = link(&link_to, &table.room, None).ok();
-    let text = ics::event(table, LUNCH, link.as_deref(), show::unix_ms(Instant::now()));
+    let text = ics::event(table, LUNCH, link.as_deref(), unix_ms(Instant::now()));
     Ok(Event { topic: table.topic.clone(), text })
 }
 
@@ -148,15 +148,11 @@ pub(crate) async fn remove(engine: TheEngine<'_>, id: String) -> Answer {
 }
 
 async fn ask(engine: &Engine, request: BoardRequest) -> Answer {
-    engine.board(request).await.map(drop).map_err(refused)
+    Ok(engine.board(request).await.map(drop)?)
 }
 
 async fn room(engine: &Engine, request: RoomRequest) -> Answer {
     command(engine, Command::Room(request)).await
-}
-
-fn refused(problem: engine::Problem) -> CommandError {
-    CommandError { code: problem.code, message: problem.message }
 }
 
 fn server(engine: &Engine) -> Result<ServerAddress, CommandError> {

@@ -1,0 +1,46 @@
+//! A state for tests, in which nothing has happened yet.
+
+use crate::state::{AppState, Settings, You};
+use engine::signaling::message::MediaState;
+use engine::{CallView, DeviceChoice, SessionView, Stage};
+use std::sync::Arc;
+
+pub(crate) fn state() -> AppState {
+    AppState {
+        session: SessionView::Closed { problem: None },
+        call: Arc::new(call()),
+        reconnecting_since_ms: None,
+        chat: Arc::default(),
+        notice: None,
+        devices: Arc::default(),
+        choice: DeviceChoice::default(),
+        problems: vec![],
+        settings: Settings::default(),
+        you: You { key: String::new() },
+        link: None,
+        hosting: None,
+        board: None,
+        reminders: vec![],
+        frames: None,
+        version: String::new(),
+    }
+}
+
+/// No call.
+pub(crate) fn call() -> CallView {
+    CallView {
+        stage: Stage::Idle,
+        reconnecting_since: None,
+        room: String::new(),
+        you: None,
+        media: MediaState::default(),
+        announced: MediaState::default(),
+        participants: Arc::default(),
+        unsent: vec![],
+        host: None,
+        locked: false,
+        lobby: vec![],
+        notice: None,
+        notices: 0,
+    }
+}
