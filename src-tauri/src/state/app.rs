@@ -7,7 +7,7 @@ use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, Se
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Everything a window shows: the engine's view as it is, and what only the shell knows.
+/// Everything that the window shows: the view of the engine, and the state that only the shell has.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AppState {
@@ -15,85 +15,85 @@ pub struct AppState {
     pub session: SessionView,
     /// The call.
     pub call: Arc<CallView>,
-    /// Since when the call's server has been out of reach, Unix time in milliseconds.
+    /// Unix time in milliseconds at which the call began to reconnect. Null if it does not.
     pub reconnecting_since_ms: Option<u64>,
-    /// Lines of the call's chat, oldest first.
+    /// The chat of the call, oldest line first.
     pub chat: Arc<Vec<Arc<ChatLine>>>,
-    /// Code of the last thing that could not be done, until the person has read it.
+    /// The code of the last error of the call, until the person dismisses it.
     #[cfg_attr(test, ts(type = "string | null"))]
     pub notice: Option<ErrorCode>,
-    /// Devices found at the last look.
+    /// The devices found by the last search.
     pub devices: Arc<[DeviceInfo]>,
-    /// Devices in use, as chosen; null: the system's default.
+    /// The chosen devices. Null means the system's default.
     pub choice: DeviceChoice,
-    /// What is wrong now.
+    /// The current problems.
     pub problems: Vec<Problem>,
-    /// What the person decided.
+    /// The person's settings.
     pub settings: Settings,
-    /// Who this device is.
+    /// The identity of this device.
     pub you: You,
-    /// A link that was opened and not yet answered.
+    /// An opened link that waits for an answer.
     pub link: Option<PendingLink>,
-    /// The server this app runs for the local network, if it does.
+    /// The server that this app runs for the local network, if any.
     pub hosting: Option<Hosting>,
-    /// Today's tables; null on a server without a board, or before it told.
+    /// The board. Null on a server without a board, and before it has arrived.
     pub board: Option<Arc<BoardState>>,
-    /// What the person has not put away yet, oldest first.
+    /// Reminders that were not dismissed, oldest first.
     pub reminders: Vec<Reminder>,
-    /// Where pictures come from; null: use the command `next_frame`.
+    /// The socket for pictures. Null: use the command `next_frame`.
     pub frames: Option<FrameAccess>,
-    /// Of this program.
+    /// The version of the app.
     pub version: String,
 }
 
-/// Who this device is.
+/// The identity of this device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct You {
-    /// Public key that the present server knows, base64url; empty before there is a server.
+    /// The public key that the current server knows, base64url. Empty without a server.
     pub key: String,
 }
 
-/// A link that was opened and not yet answered. Nothing was sent to its server.
+/// An opened link that waits for an answer. Nothing has been sent to its server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PendingLink {
-    /// Where it leads.
+    /// The room.
     pub room: String,
-    /// `ws:` or `wss:` address.
+    /// The `ws:` or `wss:` address.
     pub server: String,
-    /// Whether the server is in the settings, under the same certificate.
+    /// Whether the settings contain the server with the same certificate.
     pub known: bool,
-    /// SHA-256 of the only certificate to accept, 64 hexadecimal digits.
+    /// SHA-256 of the only accepted certificate, 64 hexadecimal digits.
     pub fingerprint: Option<String>,
-    /// Token that lets one in.
+    /// The invite token.
     pub invite: Option<String>,
 }
 
-/// The server this app runs for the local network.
+/// The server that this app runs for the local network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Hosting {
-    /// Its address for this machine.
+    /// Its address, with this machine's address on the network.
     pub url: String,
-    /// What others on the network open in the app.
+    /// The link for people on the network who have the app.
     pub link: String,
-    /// The same for people without the app.
+    /// The link for people without the app.
     pub web_link: String,
     /// `web_link` as a QR code, an SVG document.
     pub qr_svg: String,
     /// SHA-256 of its certificate, 64 hexadecimal digits.
     pub fingerprint: String,
-    /// This machine's addresses on its networks.
+    /// The addresses of this machine on its networks.
     pub addresses: Vec<String>,
 }
 
-/// The socket that gives pictures.
+/// The socket that delivers pictures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct FrameAccess {
     /// `ws://127.0.0.1:PORT`.
     pub url: String,
-    /// To be said first, good for this launch only.
+    /// The token to send first, valid for this launch only.
     pub token: String,
 }

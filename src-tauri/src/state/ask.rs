@@ -4,46 +4,46 @@ use engine::signaling::message::MediaState;
 use engine::{EngineError, Problem};
 use serde::{Deserialize, Serialize};
 
-/// `join`: enter a room under the name in the settings.
+/// Arguments of `join`, which enters a room under the name in the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Join {
-    /// Where.
+    /// The room.
     pub room: String,
-    /// `ws:` or `wss:` address; null: the server of the settings.
+    /// The `ws:` or `wss:` address. Null means the server of the settings.
     #[serde(default)]
     #[cfg_attr(test, ts(optional = nullable))]
     pub server: Option<String>,
-    /// SHA-256 of the only certificate to accept, 64 hexadecimal digits.
+    /// SHA-256 of the only accepted certificate, 64 hexadecimal digits.
     #[serde(default)]
     #[cfg_attr(test, ts(optional = nullable))]
     pub fingerprint: Option<String>,
-    /// Token of a link.
+    /// The token of a link.
     #[serde(default)]
     #[cfg_attr(test, ts(optional = nullable))]
     pub invite: Option<String>,
-    /// What is on from the start.
+    /// Whether the microphone and the camera are on at first.
     pub media: MediaState,
 }
 
-/// What `save_calendar` answers: a table as a calendar file.
+/// The result of `save_calendar`, which saves a table as a calendar file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SavedCalendar {
-    /// Where the file is.
+    /// The path of the file.
     pub path: String,
-    /// The system was asked to open it.
+    /// Whether the system was requested to open it.
     pub opened: bool,
 }
 
-/// What a command that failed throws.
+/// The error of a failed command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[error("{message} ({code})")]
 pub struct CommandError {
-    /// Stable, for translations.
+    /// A stable code, for translations.
     pub code: String,
-    /// English words that say what to do.
+    /// A message in English that says what to do.
     pub message: String,
 }
 

@@ -3,34 +3,34 @@
 use engine::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
-/// What the person decided. Whatever is missing in a file is as in [`Settings::default`].
+/// The person's settings. Fields that a file lacks are as in [`Settings::default`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Settings {
-    /// What people call this person; empty before the first run.
+    /// The name that others see. Empty before the first run.
     pub name: String,
-    /// Language of the window; null: the system's.
+    /// The language of the window. Null means the system's.
     pub language: Option<Language>,
     /// Light or dark.
     pub theme: Theme,
-    /// Servers this person agreed to.
+    /// The servers that the person accepted.
     pub servers: Vec<KnownServer>,
-    /// Which of them the window opens with.
+    /// The index of the server that is selected at launch.
     pub server: Option<u32>,
-    /// How much noise is taken from the microphone.
+    /// The strength of noise suppression.
     pub noise: Noise,
-    /// Send music as it is: no noise suppression, no gain.
+    /// Whether music is sent unchanged, without noise suppression and gain control.
     pub music: bool,
-    /// Whether the camera was on last time.
+    /// Whether the camera was on in the last call.
     pub camera_on: bool,
-    /// Whether the microphone was on last time.
+    /// Whether the microphone was on in the last call.
     pub microphone_on: bool,
-    /// Chosen devices.
+    /// The chosen devices.
     pub devices: DeviceChoice,
-    /// Size of text in percent, 100 to 200.
+    /// The text size in percent, 100 to 200.
     pub text_percent: u32,
-    /// Say by a notification when somebody comes or writes while the window is not looked at.
+    /// Whether a notification is shown when somebody joins or writes while the window is not focused.
     pub notifications: bool,
     /// People whose keys this person has compared, in the order of comparing; at most [`Settings::MOST_KNOWN`].
     pub known: Vec<KnownPerson>,
@@ -61,25 +61,25 @@ impl Settings {
     }
 }
 
-/// A server this person agreed to.
+/// A server that the person accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KnownServer {
-    /// `ws:` or `wss:` address.
+    /// The `ws:` or `wss:` address.
     pub url: String,
-    /// SHA-256 of the only certificate to accept, 64 hexadecimal digits.
+    /// SHA-256 of the only accepted certificate, 64 hexadecimal digits.
     #[serde(default)]
     pub fingerprint: Option<String>,
-    /// For people.
+    /// The displayed name.
     #[serde(default)]
     pub name: String,
-    /// The secret of its community, which makes one a member; null: a guest there, if it asks for one.
+    /// The secret of its community, which makes the person a member. Null: a guest, if the server requires a secret.
     #[serde(default)]
     #[cfg_attr(test, ts(optional = nullable))]
     pub secret: Option<String>,
 }
 
-/// Language of the window.
+/// The language of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
@@ -95,7 +95,7 @@ pub enum Language {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Theme {
-    /// As the system has it.
+    /// The system's choice.
     #[default]
     System,
     /// Light.
@@ -104,17 +104,17 @@ pub enum Theme {
     Dark,
 }
 
-/// How much noise is taken from the microphone.
+/// The strength of noise suppression.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Noise {
-    /// None.
+    /// No suppression.
     Off,
-    /// As much as a room needs.
+    /// Enough for a quiet room.
     #[default]
     Normal,
-    /// As much as a canteen needs.
+    /// Enough for a canteen.
     Strong,
 }
 

@@ -2,19 +2,19 @@
 
 use serde::Serialize;
 
-/// What `stats` answers. Counters run from the start; rates are differences of two answers.
+/// The result of `stats`. Counters run from the start. Rates are differences between two results.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Stats {
     /// Unix time in milliseconds.
     pub at_ms: u64,
-    /// Own pictures.
+    /// Our own pictures.
     pub video_out: VideoOutFigures,
-    /// Each of the others.
+    /// Each remote participant.
     pub people: Vec<PersonStats>,
 }
 
-/// Own pictures.
+/// Our own pictures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct VideoOutFigures {
@@ -22,27 +22,27 @@ pub struct VideoOutFigures {
     pub encoded: u64,
     /// Keyframes among them.
     pub keyframes: u64,
-    /// Milliseconds a frame took, on average.
+    /// The average encoding time of a frame, milliseconds.
     pub encode_ms: f64,
-    /// What the encoders are asked for, bit/s.
+    /// The current target bitrate of the encoders, bit/s.
     pub target: u64,
-    /// Largest size sent now.
+    /// The width of the largest size that is sent now.
     pub width: u32,
-    /// Largest size sent now.
+    /// The height of the largest size that is sent now.
     pub height: u32,
 }
 
-/// One of the others.
+/// One remote participant.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PersonStats {
-    /// Participant.
+    /// The participant.
     pub id: String,
-    /// The connection; null if it did not answer.
+    /// The connection. Null if it did not answer in time.
     pub path: Option<PathFigures>,
-    /// Their pictures.
+    /// The participant's pictures.
     pub video_in: VideoInFigures,
-    /// Their sound; null before the connection stands.
+    /// The participant's sound. Null before the connection is established.
     pub audio_in: Option<AudioFigures>,
 }
 
@@ -50,60 +50,60 @@ pub struct PersonStats {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PathFigures {
-    /// Kinds of both ends' addresses, `host/srflx`.
+    /// The address types of both ends, such as `host/srflx`.
     pub pair: Option<String>,
-    /// Through a relay.
+    /// Whether the path uses a relay.
     pub relayed: bool,
     /// Transport to our relay: `udp`, `tcp` or `tls`; null if our side is not relayed.
     pub relay: Option<String>,
-    /// Round trip, milliseconds.
+    /// The round-trip time, milliseconds.
     pub rtt_ms: Option<f64>,
-    /// All packets.
+    /// Bytes of all packets sent.
     pub bytes_sent: u64,
-    /// All packets.
+    /// Bytes of all packets received.
     pub bytes_received: u64,
-    /// Codec sent.
+    /// The video codec that is sent.
     pub video_codec: Option<String>,
-    /// Codec received.
+    /// The video codec that is received.
     pub received_codec: Option<String>,
-    /// What the path carries our way out, bit/s.
+    /// The estimated capacity of the path for what we send, bit/s.
     pub estimate: u64,
-    /// Share of our packets lost lately, 0 to 1.
+    /// The recent fraction of our packets that were lost, 0 to 1.
     pub loss: f64,
-    /// Our queue on the path, milliseconds.
+    /// The queue of our packets on the path, milliseconds.
     pub queue_ms: f64,
-    /// Missing packets of theirs we asked for.
+    /// Missing packets of theirs that we requested again.
     pub nacked: u64,
-    /// Those that came.
+    /// Missing packets that were recovered.
     pub recovered: u64,
 }
 
-/// Somebody's pictures.
+/// A participant's pictures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct VideoInFigures {
     /// Frames decoded.
     pub decoded: u64,
-    /// Milliseconds a frame took, on average.
+    /// The average decoding time of a frame, milliseconds.
     pub decode_ms: f64,
-    /// Milliseconds a frame waited in the jitter buffer, on average.
+    /// The average time of a frame in the jitter buffer, milliseconds.
     pub jitter_ms: f64,
-    /// Interruptions.
+    /// Freezes as getStats defines them.
     pub freezes: u64,
-    /// Of the last picture.
+    /// The width of the last picture.
     pub width: u32,
-    /// Of the last picture.
+    /// The height of the last picture.
     pub height: u32,
 }
 
-/// Somebody's sound.
+/// A participant's sound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AudioFigures {
     /// Samples played, 1/48000 s.
     pub samples: u64,
-    /// Invented among them.
+    /// Concealed samples among them.
     pub concealed: u64,
-    /// Milliseconds a sample waited in the jitter buffer, on average.
+    /// The average time of a sample in the jitter buffer, milliseconds.
     pub jitter_ms: f64,
 }

@@ -7,7 +7,7 @@ use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, Se
 use serde::Serialize;
 use std::sync::Arc;
 
-/// The fields of an [`AppState`] that changed. The page puts them into the state it has; the first update has all of them.
+/// The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AppUpdate {
@@ -46,13 +46,13 @@ pub struct AppUpdate {
     version: Option<String>,
 }
 
-/// What changed in the chat: the page keeps the last `keep` of its lines, and adds the new ones at the end.
+/// The change of the chat: the page keeps the first `keep` of its lines and appends the new ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ChatUpdate {
-    /// Number of lines that stay.
+    /// The number of lines that stay.
     pub keep: usize,
-    /// New lines, oldest first.
+    /// The new lines, oldest first.
     pub lines: Vec<Arc<ChatLine>>,
 }
 

@@ -1,7 +1,7 @@
 // Written from the types of Rust by `WRITE_TYPES=1 cargo test -p lunchroom types`. Do not edit.
 
 /**
- * Everything a window shows: the engine's view as it is, and what only the shell knows.
+ * Everything that the window shows: the view of the engine, and the state that only the shell has.
  */
 export type AppState = {
 /**
@@ -13,77 +13,77 @@ session: SessionView,
  */
 call: CallView,
 /**
- * Since when the call's server has been out of reach, Unix time in milliseconds.
+ * Unix time in milliseconds at which the call began to reconnect. Null if it does not.
  */
 reconnecting_since_ms: number | null,
 /**
- * Lines of the call's chat, oldest first.
+ * The chat of the call, oldest line first.
  */
 chat: Array<ChatLine>,
 /**
- * Code of the last thing that could not be done, until the person has read it.
+ * The code of the last error of the call, until the person dismisses it.
  */
 notice: string | null,
 /**
- * Devices found at the last look.
+ * The devices found by the last search.
  */
 devices: Array<DeviceInfo>,
 /**
- * Devices in use, as chosen; null: the system's default.
+ * The chosen devices. Null means the system's default.
  */
 choice: DeviceChoice,
 /**
- * What is wrong now.
+ * The current problems.
  */
 problems: Array<Problem>,
 /**
- * What the person decided.
+ * The person's settings.
  */
 settings: Settings,
 /**
- * Who this device is.
+ * The identity of this device.
  */
 you: You,
 /**
- * A link that was opened and not yet answered.
+ * An opened link that waits for an answer.
  */
 link: PendingLink | null,
 /**
- * The server this app runs for the local network, if it does.
+ * The server that this app runs for the local network, if any.
  */
 hosting: Hosting | null,
 /**
- * Today's tables; null on a server without a board, or before it told.
+ * The board. Null on a server without a board, and before it has arrived.
  */
 board: BoardState | null,
 /**
- * What the person has not put away yet, oldest first.
+ * Reminders that were not dismissed, oldest first.
  */
 reminders: Array<Reminder>,
 /**
- * Where pictures come from; null: use the command `next_frame`.
+ * The socket for pictures. Null: use the command `next_frame`.
  */
 frames: FrameAccess | null,
 /**
- * Of this program.
+ * The version of the app.
  */
 version: string, };
 
 /**
- * The fields of an [`AppState`] that changed. The page puts them into the state it has; the first update has all of them.
+ * The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
  */
 export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
 
 /**
- * What changed in the chat: the page keeps the last `keep` of its lines, and adds the new ones at the end.
+ * The change of the chat: the page keeps the first `keep` of its lines and appends the new ones.
  */
 export type ChatUpdate = {
 /**
- * Number of lines that stay.
+ * The number of lines that stay.
  */
 keep: number,
 /**
- * New lines, oldest first.
+ * The new lines, oldest first.
  */
 lines: Array<ChatLine>, };
 
@@ -109,53 +109,53 @@ problem: Problem | null, } | { "kind": "open",
 server: string, };
 
 /**
- * Who this device is.
+ * The identity of this device.
  */
 export type You = {
 /**
- * Public key that the present server knows, base64url; empty before there is a server.
+ * The public key that the current server knows, base64url. Empty without a server.
  */
 key: string, };
 
 /**
- * A link that was opened and not yet answered. Nothing was sent to its server.
+ * An opened link that waits for an answer. Nothing has been sent to its server.
  */
 export type PendingLink = {
 /**
- * Where it leads.
+ * The room.
  */
 room: string,
 /**
- * `ws:` or `wss:` address.
+ * The `ws:` or `wss:` address.
  */
 server: string,
 /**
- * Whether the server is in the settings, under the same certificate.
+ * Whether the settings contain the server with the same certificate.
  */
 known: boolean,
 /**
- * SHA-256 of the only certificate to accept, 64 hexadecimal digits.
+ * SHA-256 of the only accepted certificate, 64 hexadecimal digits.
  */
 fingerprint: string | null,
 /**
- * Token that lets one in.
+ * The invite token.
  */
 invite: string | null, };
 
 /**
- * The server this app runs for the local network.
+ * The server that this app runs for the local network.
  */
 export type Hosting = {
 /**
- * Its address for this machine.
+ * Its address, with this machine's address on the network.
  */
 url: string,
 /**
- * What others on the network open in the app.
+ * The link for people on the network who have the app.
  */
 link: string,
 /**
- * The same for people without the app.
+ * The link for people without the app.
  */
 web_link: string,
 /**
@@ -167,12 +167,12 @@ qr_svg: string,
  */
 fingerprint: string,
 /**
- * This machine's addresses on its networks.
+ * The addresses of this machine on its networks.
  */
 addresses: Array<string>, };
 
 /**
- * The socket that gives pictures.
+ * The socket that delivers pictures.
  */
 export type FrameAccess = {
 /**
@@ -180,7 +180,7 @@ export type FrameAccess = {
  */
 url: string,
 /**
- * To be said first, good for this launch only.
+ * The token to send first, valid for this launch only.
  */
 token: string, };
 
@@ -431,15 +431,15 @@ message: string,
 device: DeviceKind | null, };
 
 /**
- * What the person decided. Whatever is missing in a file is as in [`Settings::default`].
+ * The person's settings. Fields that a file lacks are as in [`Settings::default`].
  */
 export type Settings = {
 /**
- * What people call this person; empty before the first run.
+ * The name that others see. Empty before the first run.
  */
 name: string,
 /**
- * Language of the window; null: the system's.
+ * The language of the window. Null means the system's.
  */
 language: Language | null,
 /**
@@ -447,39 +447,39 @@ language: Language | null,
  */
 theme: Theme,
 /**
- * Servers this person agreed to.
+ * The servers that the person accepted.
  */
 servers: Array<KnownServer>,
 /**
- * Which of them the window opens with.
+ * The index of the server that is selected at launch.
  */
 server: number | null,
 /**
- * How much noise is taken from the microphone.
+ * The strength of noise suppression.
  */
 noise: Noise,
 /**
- * Send music as it is: no noise suppression, no gain.
+ * Whether music is sent unchanged, without noise suppression and gain control.
  */
 music: boolean,
 /**
- * Whether the camera was on last time.
+ * Whether the camera was on in the last call.
  */
 camera_on: boolean,
 /**
- * Whether the microphone was on last time.
+ * Whether the microphone was on in the last call.
  */
 microphone_on: boolean,
 /**
- * Chosen devices.
+ * The chosen devices.
  */
 devices: DeviceChoice,
 /**
- * Size of text in percent, 100 to 200.
+ * The text size in percent, 100 to 200.
  */
 text_percent: number,
 /**
- * Say by a notification when somebody comes or writes while the window is not looked at.
+ * Whether a notification is shown when somebody joins or writes while the window is not focused.
  */
 notifications: boolean,
 /**
@@ -505,28 +505,28 @@ key: string,
 name: string, };
 
 /**
- * A server this person agreed to.
+ * A server that the person accepted.
  */
 export type KnownServer = {
 /**
- * `ws:` or `wss:` address.
+ * The `ws:` or `wss:` address.
  */
 url: string,
 /**
- * SHA-256 of the only certificate to accept, 64 hexadecimal digits.
+ * SHA-256 of the only accepted certificate, 64 hexadecimal digits.
  */
 fingerprint: string | null,
 /**
- * For people.
+ * The displayed name.
  */
 name: string,
 /**
- * The secret of its community, which makes one a member; null: a guest there, if it asks for one.
+ * The secret of its community, which makes the person a member. Null: a guest, if the server requires a secret.
  */
 secret?: string | null, };
 
 /**
- * Language of the window.
+ * The language of the window.
  */
 export type Language = "ko" | "en";
 
@@ -536,7 +536,7 @@ export type Language = "ko" | "en";
 export type Theme = "system" | "light" | "dark";
 
 /**
- * How much noise is taken from the microphone.
+ * The strength of noise suppression.
  */
 export type Noise = "off" | "normal" | "strong";
 
@@ -871,27 +871,27 @@ microphone: boolean,
 camera: boolean, };
 
 /**
- * `join`: enter a room under the name in the settings.
+ * Arguments of `join`, which enters a room under the name in the settings.
  */
 export type Join = {
 /**
- * Where.
+ * The room.
  */
 room: string,
 /**
- * `ws:` or `wss:` address; null: the server of the settings.
+ * The `ws:` or `wss:` address. Null means the server of the settings.
  */
 server?: string | null,
 /**
- * SHA-256 of the only certificate to accept, 64 hexadecimal digits.
+ * SHA-256 of the only accepted certificate, 64 hexadecimal digits.
  */
 fingerprint?: string | null,
 /**
- * Token of a link.
+ * The token of a link.
  */
 invite?: string | null,
 /**
- * What is on from the start.
+ * Whether the microphone and the camera are on at first.
  */
 media: MediaState, };
 
@@ -963,33 +963,33 @@ weekly: boolean,
 door: Door, };
 
 /**
- * What `save_calendar` answers: a table as a calendar file.
+ * The result of `save_calendar`, which saves a table as a calendar file.
  */
 export type SavedCalendar = {
 /**
- * Where the file is.
+ * The path of the file.
  */
 path: string,
 /**
- * The system was asked to open it.
+ * Whether the system was requested to open it.
  */
 opened: boolean, };
 
 /**
- * What a command that failed throws.
+ * The error of a failed command.
  */
 export type CommandError = {
 /**
- * Stable, for translations.
+ * A stable code, for translations.
  */
 code: string,
 /**
- * English words that say what to do.
+ * A message in English that says what to do.
  */
 message: string, };
 
 /**
- * What `stats` answers. Counters run from the start; rates are differences of two answers.
+ * The result of `stats`. Counters run from the start. Rates are differences between two results.
  */
 export type Stats = {
 /**
@@ -997,16 +997,16 @@ export type Stats = {
  */
 at_ms: number,
 /**
- * Own pictures.
+ * Our own pictures.
  */
 video_out: VideoOutFigures,
 /**
- * Each of the others.
+ * Each remote participant.
  */
 people: Array<PersonStats>, };
 
 /**
- * Own pictures.
+ * Our own pictures.
  */
 export type VideoOutFigures = {
 /**
@@ -1018,40 +1018,40 @@ encoded: number,
  */
 keyframes: number,
 /**
- * Milliseconds a frame took, on average.
+ * The average encoding time of a frame, milliseconds.
  */
 encode_ms: number,
 /**
- * What the encoders are asked for, bit/s.
+ * The current target bitrate of the encoders, bit/s.
  */
 target: number,
 /**
- * Largest size sent now.
+ * The width of the largest size that is sent now.
  */
 width: number,
 /**
- * Largest size sent now.
+ * The height of the largest size that is sent now.
  */
 height: number, };
 
 /**
- * One of the others.
+ * One remote participant.
  */
 export type PersonStats = {
 /**
- * Participant.
+ * The participant.
  */
 id: string,
 /**
- * The connection; null if it did not answer.
+ * The connection. Null if it did not answer in time.
  */
 path: PathFigures | null,
 /**
- * Their pictures.
+ * The participant's pictures.
  */
 video_in: VideoInFigures,
 /**
- * Their sound; null before the connection stands.
+ * The participant's sound. Null before the connection is established.
  */
 audio_in: AudioFigures | null, };
 
@@ -1060,11 +1060,11 @@ audio_in: AudioFigures | null, };
  */
 export type PathFigures = {
 /**
- * Kinds of both ends' addresses, `host/srflx`.
+ * The address types of both ends, such as `host/srflx`.
  */
 pair: string | null,
 /**
- * Through a relay.
+ * Whether the path uses a relay.
  */
 relayed: boolean,
 /**
@@ -1072,48 +1072,48 @@ relayed: boolean,
  */
 relay: string | null,
 /**
- * Round trip, milliseconds.
+ * The round-trip time, milliseconds.
  */
 rtt_ms: number | null,
 /**
- * All packets.
+ * Bytes of all packets sent.
  */
 bytes_sent: number,
 /**
- * All packets.
+ * Bytes of all packets received.
  */
 bytes_received: number,
 /**
- * Codec sent.
+ * The video codec that is sent.
  */
 video_codec: string | null,
 /**
- * Codec received.
+ * The video codec that is received.
  */
 received_codec: string | null,
 /**
- * What the path carries our way out, bit/s.
+ * The estimated capacity of the path for what we send, bit/s.
  */
 estimate: number,
 /**
- * Share of our packets lost lately, 0 to 1.
+ * The recent fraction of our packets that were lost, 0 to 1.
  */
 loss: number,
 /**
- * Our queue on the path, milliseconds.
+ * The queue of our packets on the path, milliseconds.
  */
 queue_ms: number,
 /**
- * Missing packets of theirs we asked for.
+ * Missing packets of theirs that we requested again.
  */
 nacked: number,
 /**
- * Those that came.
+ * Missing packets that were recovered.
  */
 recovered: number, };
 
 /**
- * Somebody's pictures.
+ * A participant's pictures.
  */
 export type VideoInFigures = {
 /**
@@ -1121,28 +1121,28 @@ export type VideoInFigures = {
  */
 decoded: number,
 /**
- * Milliseconds a frame took, on average.
+ * The average decoding time of a frame, milliseconds.
  */
 decode_ms: number,
 /**
- * Milliseconds a frame waited in the jitter buffer, on average.
+ * The average time of a frame in the jitter buffer, milliseconds.
  */
 jitter_ms: number,
 /**
- * Interruptions.
+ * Freezes as getStats defines them.
  */
 freezes: number,
 /**
- * Of the last picture.
+ * The width of the last picture.
  */
 width: number,
 /**
- * Of the last picture.
+ * The height of the last picture.
  */
 height: number, };
 
 /**
- * Somebody's sound.
+ * A participant's sound.
  */
 export type AudioFigures = {
 /**
@@ -1150,10 +1150,10 @@ export type AudioFigures = {
  */
 samples: number,
 /**
- * Invented among them.
+ * Concealed samples among them.
  */
 concealed: number,
 /**
- * Milliseconds a sample waited in the jitter buffer, on average.
+ * The average time of a sample in the jitter buffer, milliseconds.
  */
 jitter_ms: number, };
