@@ -323,7 +323,7 @@ impl Worker {
         for subscriber in &mut self.subscribers {
             if !subscriber.looks() {
                 subscriber.encoding = None;
-                subscriber.media.set_wanted(crate::audio::RESERVED_BITRATE);
+                subscriber.media.set_desired_bitrate(crate::audio::RESERVED_BITRATE);
                 continue;
             }
             let Some(codec) = subscriber.media.video_codec() else { continue };
@@ -333,7 +333,9 @@ impl Worker {
             let size = ladder::choose(source, top, target, before, alone);
             let key = EncodingKey { codec, size };
             let bitrate = target.min(ladder::most_useful(size, self.limits.fps));
-            subscriber.media.set_wanted(ladder::most_useful(top, self.limits.fps) + crate::audio::RESERVED_BITRATE);
+            subscriber
+                .media
+                .set_desired_bitrate(ladder::most_useful(top, self.limits.fps) + crate::audio::RESERVED_BITRATE);
             match bitrates.iter_mut().find(|(k, _)| *k == key) {
                 Some((_, shared)) => *shared = (*shared).min(bitrate),
                 None => bitrates.push((key, bitrate)),

@@ -43,8 +43,8 @@ impl MediaOut {
     }
 
     /// Sets the bitrate that all encoders together could use, in bit/s. Transport does not probe far above it.
-    pub fn set_wanted(&self, bitrate: u64) {
-        self.path.sending().sender.set_wanted(bitrate);
+    pub fn set_desired_bitrate(&self, bitrate: u64) {
+        self.path.sending().sender.set_desired_bitrate(bitrate);
     }
 
     /// The target bitrate for all media, in bit/s.

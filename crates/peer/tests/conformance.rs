@@ -245,7 +245,7 @@ async fn unannounced_streams_are_received() {
         .await;
     }
     // Without feedback, the sender stays at its initial rate.
-    a.peer.media().set_wanted(4_000_000);
+    a.peer.media().set_desired_bitrate(4_000_000);
     let start = PeerConfig::default().start_bitrate;
     a.wait_for("a higher target", |log| log.targets.last().is_some_and(|target| *target > start)).await;
 }

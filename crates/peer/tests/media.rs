@@ -83,7 +83,7 @@ async fn a_keyframe_request_reaches_the_encoder_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bandwidth_estimate_grows_on_a_good_path() {
     let (a, b) = connected(config(false), config(true)).await;
-    a.peer.media().set_wanted(6_000_000);
+    a.peer.media().set_desired_bitrate(6_000_000);
     let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
     let start = PeerConfig::default().start_bitrate;
     a.wait_for("a higher target", |log| log.targets.last().is_some_and(|target| *target > 2 * start)).await;

@@ -20,15 +20,15 @@ pub(crate) struct Arrival {
 
 /// What one report changed.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub(crate) struct FeedbackReport {
     /// In the order of arrival.
     pub(crate) arrivals: Vec<Arrival>,
     /// Packets newly known to be lost.
     pub(crate) lost: usize,
     /// Number of runs of consecutive lost packets among them.
-    pub(crate) lost_runs: usize,
+    pub(crate) loss_bursts: usize,
     /// Clusters of the newly lost.
-    pub(crate) lost_of_clusters: Vec<ClusterId>,
+    pub(crate) lost_clusters: Vec<ClusterId>,
     /// Packets formerly reported lost that arrived after all.
     pub(crate) late: usize,
     /// From the newest packet that arrived: round trip and the time that the report waited to be sent.

@@ -6,26 +6,26 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Packets sent within this time of the previous one belong to its burst.
-const APART: Duration = Duration::from_millis(4);
+const MAX_PACKET_GAP: Duration = Duration::from_millis(4);
 /// Number of bursts that are kept.
-const BURSTS: usize = 12;
+const MAX_BURSTS: usize = 12;
 /// With fewer fast bursts there is no result.
-const LEAST_BURSTS: usize = 6;
+const MIN_FAST_BURSTS: usize = 6;
 /// Resolution of the reports in microseconds: the shortest time in which a burst can arrive.
-const LEAST_MICROS: i64 = 250;
+const MIN_DURATION_MICROS: i64 = 250;
 /// A burst counts only if it left faster than this multiple of the estimate.
-const FASTER: f64 = 1.4;
+const MIN_SEND_FACTOR: f64 = 1.4;
 /// There is spare capacity if bursts arrive faster than this multiple of the estimate.
-const SPARE: f64 = 1.25;
+const SPARE_FACTOR: f64 = 1.25;
 /// Growth ends at this share of the rate at which bursts arrive, before a queue builds.
-const BELOW: f64 = 0.94;
+const GROWTH_LIMIT_FACTOR: f64 = 0.94;
 
 /// The newest bursts.
 #[derive(Debug, Default)]
 pub(crate) struct Bursts {
     current: Option<Burst>,
     /// Rates at which each burst left and arrived, in bit/s.
-    past: VecDeque<(f64, f64)>,
+    completed: VecDeque<(f64, f64)>,
 }
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Bursts {
     pub(crate) fn add(&mut self, arrival: &Arrival) {
         if let Some(burst) = &mut self.current
             && arrival.sent >= burst.last_sent
-            && arrival.sent - burst.last_sent <= APART
+            && arrival.sent - burst.last_sent <= MAX_PACKET_GAP
         {
             burst.last_sent = arrival.sent;
             burst.last_arrived = burst.last_arrived.max(arrival.arrived);
@@ -53,32 +53,32 @@ impl Bursts {
         let (sent, arrived) = (arrival.sent, arrival.arrived);
         let next = Burst { first_sent: sent, last_sent: sent, first_arrived: arrived, last_arrived: arrived, bytes: 0 };
         if let Some(burst) = self.current.replace(next).filter(|burst| burst.bytes > 0) {
-            if self.past.len() == BURSTS {
-                self.past.pop_front();
+            if self.completed.len() == MAX_BURSTS {
+                self.completed.pop_front();
             }
-            let sending = (burst.last_sent - burst.first_sent).as_micros() as f64;
-            let arriving = burst.last_arrived.saturating_sub(burst.first_arrived).max(LEAST_MICROS) as f64;
+            let send_micros = (burst.last_sent - burst.first_sent).as_micros() as f64;
+            let receive_micros = burst.last_arrived.saturating_sub(burst.first_arrived).max(MIN_DURATION_MICROS) as f64;
             let bits = burst.bytes as f64 * 8e6;
-            self.past.push_back((bits / sending.max(1.0), bits / arriving));
+            self.completed.push_back((bits / send_micros.max(1.0), bits / receive_micros));
         }
     }
 
     /// Whether the path carries more than `estimate`; `None` while too few bursts left fast enough to tell.
-    pub(crate) fn spare(&self, estimate: f64) -> Option<bool> {
-        self.through(estimate).map(|through| through > SPARE * estimate)
+    pub(crate) fn has_spare_capacity(&self, estimate: f64) -> Option<bool> {
+        self.receive_rate(estimate).map(|receive_rate| receive_rate > SPARE_FACTOR * estimate)
     }
 
     /// The rate at which growth ends, in bit/s.
-    pub(crate) fn limit(&self, estimate: f64) -> Option<f64> {
-        self.through(estimate).map(|through| BELOW * through)
+    pub(crate) fn growth_limit(&self, estimate: f64) -> Option<f64> {
+        self.receive_rate(estimate).map(|receive_rate| GROWTH_LIMIT_FACTOR * receive_rate)
     }
 
     /// The median rate at which fast bursts arrived.
-    fn through(&self, estimate: f64) -> Option<f64> {
-        let fast = self.past.iter().filter(|(left, _)| *left > FASTER * estimate);
-        let mut through: Vec<f64> = fast.map(|(_, through)| *through).collect();
-        through.sort_by(f64::total_cmp);
-        (through.len() >= LEAST_BURSTS).then(|| through[through.len() / 2])
+    fn receive_rate(&self, estimate: f64) -> Option<f64> {
+        let fast = self.completed.iter().filter(|(send_rate, _)| *send_rate > MIN_SEND_FACTOR * estimate);
+        let mut receive_rate: Vec<f64> = fast.map(|(_, receive_rate)| *receive_rate).collect();
+        receive_rate.sort_by(f64::total_cmp);
+        (receive_rate.len() >= MIN_FAST_BURSTS).then(|| receive_rate[receive_rate.len() / 2])
     }
 
     /// Forgets the bursts before an interruption.
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     /// Frames of three packets that leave at 2.5 Mbit/s over a path of this capacity.
-    fn run(capacity: f64) -> Bursts {
+    fn bursts_over(capacity: f64) -> Bursts {
         let start = Instant::now();
         let mut bursts = Bursts::default();
         for i in 0..60 {
@@ -106,13 +106,13 @@ mod tests {
 
     #[test]
     fn a_full_path_stretches_bursts() {
-        assert_eq!(run(1.0e6).spare(0.9e6), Some(false));
-        assert_eq!(run(8.0e6).spare(0.9e6), Some(true));
+        assert_eq!(bursts_over(1.0e6).has_spare_capacity(0.9e6), Some(false));
+        assert_eq!(bursts_over(8.0e6).has_spare_capacity(0.9e6), Some(true));
     }
 
     #[test]
-    fn bursts_no_faster_than_the_estimate_say_nothing() {
-        assert_eq!(run(8.0e6).spare(2.5e6), None);
-        assert_eq!(Bursts::default().spare(1e6), None);
+    fn bursts_slower_than_the_estimate_are_inconclusive() {
+        assert_eq!(bursts_over(8.0e6).has_spare_capacity(2.5e6), None);
+        assert_eq!(Bursts::default().has_spare_capacity(1e6), None);
     }
 }

@@ -1,19 +1,19 @@
 //! [`Estimator`]: reports in, the rate out.
 
-use super::Usage;
-use super::acked::Throughput;
+use super::BandwidthUsage;
+use super::acked_bitrate::AckedBitrate;
 use super::bursts::Bursts;
-use super::delay::QueueDelay;
 use super::inter_arrival::InterArrival;
-use super::loss::{LossBound, Tally};
-use super::probe::{Cluster, Conditions, Prober};
-use super::rate::{Observation, RateControl};
-use super::trendline::Trendline;
-use crate::arrival::{ClusterId, Report};
+use super::loss::{LossBound, PacketCounts};
+use super::probe::{ProbeCluster, ProbeConditions, ProbeController};
+use super::queue_delay::QueueDelay;
+use super::rate::{AimdRateControl, Observation};
+use super::trendline::TrendlineEstimator;
+use crate::arrival::{ClusterId, FeedbackReport};
 use std::time::{Duration, Instant};
 
 /// A queue shorter than this is jitter: overuse is not believed.
-const BELIEVED: Duration = Duration::from_millis(15);
+const MIN_OVERUSE_QUEUE: Duration = Duration::from_millis(15);
 /// A queue longer than this is drained, by sending less than the path carries.
 const DRAIN_ABOVE: Duration = Duration::from_millis(40);
 const DRAIN_TO: Duration = Duration::from_millis(20);
@@ -21,25 +21,25 @@ const DRAIN_TO: Duration = Duration::from_millis(20);
 const DRAIN_SCALE: f64 = 0.5;
 const DRAIN_FLOOR: f64 = 0.25;
 /// A queue that is still there after so long is not ours to drain.
-const DRAIN_LONGEST: Duration = Duration::from_millis(2500);
+const MAX_DRAIN_TIME: Duration = Duration::from_millis(2500);
 /// The estimate does not grow beyond this multiple of what is wanted.
-const ENOUGH: f64 = 2.0;
+const MAX_OVER_DESIRED: f64 = 2.0;
 /// A queue that grew by this since the previous report is growing, whatever the trend says.
-const STEEP: Duration = Duration::from_millis(15);
+const QUEUE_JUMP: Duration = Duration::from_millis(15);
 /// With more jitter, the throughput over a short time is unreliable.
-const JITTERY: Duration = Duration::from_millis(20);
+const HIGH_JITTER: Duration = Duration::from_millis(20);
 /// Probes need a queue shorter than this.
-const CLEAR: Duration = Duration::from_millis(25);
+const MAX_PROBE_QUEUE: Duration = Duration::from_millis(25);
 /// No report for so long, though packets left: the path is interrupted.
-const SILENCE: Duration = Duration::from_millis(1000);
+const FEEDBACK_TIMEOUT: Duration = Duration::from_millis(1000);
 /// A pause of this length between arrivals is an interruption too: a full queue never stops delivering.
-const GAP: Duration = Duration::from_millis(200);
+const ARRIVAL_GAP: Duration = Duration::from_millis(200);
 /// What is sent into an interruption, of the rate before it.
-const SILENT_SHARE: f64 = 0.5;
+const INTERRUPTED_SHARE: f64 = 0.5;
 /// Throughput over a short time when the queue grows (the path is full, so it is steady), else longer.
-const SHORT: Duration = Duration::from_millis(200);
-const LONG: Duration = Duration::from_millis(500);
-const LONGER: Duration = Duration::from_millis(1000);
+const SHORT_WINDOW: Duration = Duration::from_millis(200);
+const LONG_WINDOW: Duration = Duration::from_millis(500);
+const LONGEST_WINDOW: Duration = Duration::from_millis(1000);
 
 /// Where the estimate starts, bit/s.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ pub(crate) struct EstimatorConfig {
 
 /// The queue at two successive reports.
 #[derive(Debug, Clone, Copy)]
-struct Change {
+struct QueueChange {
     before: Duration,
     now: Duration,
 }
@@ -59,34 +59,34 @@ struct Change {
 #[derive(Debug)]
 pub(crate) struct Estimator {
     config: EstimatorConfig,
-    wanted: f64,
+    desired: f64,
     inter_arrival: InterArrival,
     bursts: Bursts,
-    trendline: Trendline,
+    trendline: TrendlineEstimator,
     queue: QueueDelay,
-    throughput: Throughput,
+    acked_bitrate: AckedBitrate,
     loss: LossBound,
-    rate: RateControl,
-    prober: Prober,
-    draining: Option<Instant>,
-    silent: bool,
+    rate: AimdRateControl,
+    probe_controller: ProbeController,
+    draining_since: Option<Instant>,
+    interrupted: bool,
     measured: bool,
 }
 
 impl Estimator {
     pub(crate) fn new(config: EstimatorConfig, now: Instant) -> Self {
         Estimator {
-            wanted: config.max,
+            desired: config.max,
             inter_arrival: InterArrival::default(),
             bursts: Bursts::default(),
-            trendline: Trendline::new(),
+            trendline: TrendlineEstimator::new(),
             queue: QueueDelay::new(now),
-            throughput: Throughput::default(),
+            acked_bitrate: AckedBitrate::default(),
             loss: LossBound::new(now),
-            rate: RateControl::new(config.start, now),
-            prober: Prober::new(),
-            draining: None,
-            silent: false,
+            rate: AimdRateControl::new(config.start, now),
+            probe_controller: ProbeController::new(),
+            draining_since: None,
+            interrupted: false,
             measured: false,
             config,
         }
@@ -94,15 +94,15 @@ impl Estimator {
 
     /// The path is open.
     pub(crate) fn start(&mut self, now: Instant) {
-        self.prober.start(now);
+        self.probe_controller.start(now);
     }
 
     /// What the encoders could use, bit/s.
-    pub(crate) fn set_wanted(&mut self, now: Instant, wanted: f64) {
-        if wanted > self.wanted && wanted > self.rate.estimate() {
-            self.prober.hurry(now);
+    pub(crate) fn set_desired_bitrate(&mut self, now: Instant, desired: f64) {
+        if desired > self.desired && desired > self.rate.estimate() {
+            self.probe_controller.probe_soon(now);
         }
-        self.wanted = wanted;
+        self.desired = desired;
     }
 
     /// What the path carries, bit/s.
@@ -115,17 +115,17 @@ impl Estimator {
 
     /// What to send now, bit/s: less than the estimate while a queue is drained or the path is silent.
     pub(crate) fn target(&self) -> f64 {
-        let share = if self.silent { SILENT_SHARE } else { self.drain_share() };
+        let share = if self.interrupted { INTERRUPTED_SHARE } else { self.drain_share() };
         (self.estimate() * share).max(self.config.min)
     }
 
     /// Whether more than the target would lengthen a queue that is being drained.
     pub(crate) fn congested(&self) -> bool {
-        self.draining.is_some() || self.silent
+        self.draining_since.is_some() || self.interrupted
     }
 
     /// Whether the path drops what comes in bursts.
-    pub(crate) fn drops(&self) -> bool {
+    pub(crate) fn is_loss_limited(&self) -> bool {
         self.loss.bound().is_some()
     }
 
@@ -141,8 +141,8 @@ impl Estimator {
 
     /// Share of packets lost lately, 0..1.
     /// What the encoders together could use, bit/s.
-    pub(crate) fn wanted(&self) -> f64 {
-        self.wanted
+    pub(crate) fn desired(&self) -> f64 {
+        self.desired
     }
 
     /// Share of packets that the path loses at any rate, 0..1.
@@ -155,11 +155,11 @@ impl Estimator {
     }
 
     /// Takes a report. `sent` is the rate at which was sent lately, bit/s.
-    pub(crate) fn report(&mut self, now: Instant, report: &Report, sent: f64, rtt: Duration) {
-        let gap = self.throughput.since_newest(report.arrivals.first());
-        let resumed = self.end_silence(now) || gap >= GAP;
+    pub(crate) fn on_feedback(&mut self, now: Instant, report: &FeedbackReport, sent: f64, rtt: Duration) {
+        let gap = self.acked_bitrate.since_newest(report.arrivals.first());
+        let resumed = self.end_interruption(now) || gap >= ARRIVAL_GAP;
         for arrival in &report.arrivals {
-            self.throughput.add(arrival.arrived, arrival.size);
+            self.acked_bitrate.add(arrival.arrived, arrival.size);
             self.bursts.add(arrival);
             if let Some(delta) = self.inter_arrival.add(arrival) {
                 self.trendline.add(&delta);
@@ -167,57 +167,62 @@ impl Estimator {
         }
         let before = self.queue.standing();
         self.queue.add(now, &report.arrivals);
-        let queue = Change { before, now: self.queue.standing() };
+        let queue = QueueChange { before, now: self.queue.standing() };
         self.drain(now);
         if resumed || self.congested() {
             // What an interruption or a full queue swallowed says nothing about the path's own loss.
             self.loss.begin_window(now);
         } else {
-            let tally =
-                Tally { lost: report.lost, arrived: report.arrivals.len(), late: report.late, runs: report.lost_runs };
-            self.loss.add(now, tally, sent.min(self.target()), self.rate.estimate(), rtt);
+            let counts = PacketCounts {
+                lost: report.lost,
+                arrived: report.arrivals.len(),
+                late: report.late,
+                bursts: report.loss_bursts,
+            };
+            self.loss.add(now, counts, sent.min(self.target()), self.rate.estimate(), rtt);
         }
-        if !self.probed(now, report) {
-            self.adapt(now, sent, rtt, queue);
+        if !self.handle_probe_result(now, report) {
+            self.update_rate(now, sent, rtt, queue);
         }
     }
 
     /// Nothing came back, although packets left at `since`.
-    pub(crate) fn unanswered(&mut self, now: Instant, since: Instant) {
-        if self.measured && !self.silent && now.saturating_duration_since(since) >= SILENCE {
-            self.silent = true;
+    pub(crate) fn on_feedback_missing(&mut self, now: Instant, since: Instant) {
+        if self.measured && !self.interrupted && now.saturating_duration_since(since) >= FEEDBACK_TIMEOUT {
+            self.interrupted = true;
         }
     }
 
-    /// When [`Estimator::unanswered`] should be told of packets that left at `since`.
-    pub(crate) fn silence_at(&self, since: Instant) -> Option<Instant> {
-        (self.measured && !self.silent).then(|| since + SILENCE)
+    /// When [`Estimator::on_feedback_missing`] should be told of packets that left at `since`.
+    pub(crate) fn feedback_timeout_at(&self, since: Instant) -> Option<Instant> {
+        (self.measured && !self.interrupted).then(|| since + FEEDBACK_TIMEOUT)
     }
 
-    /// When [`Estimator::probe`] should be asked.
-    pub(crate) fn probe_at(&self) -> Option<Instant> {
-        self.prober.due()
+    /// When [`Estimator::next_cluster`] should be asked.
+    pub(crate) fn next_probe_at(&self) -> Option<Instant> {
+        self.probe_controller.next_probe_at()
     }
 
     /// The burst to send now, if any.
-    pub(crate) fn probe(&mut self, now: Instant) -> Option<Cluster> {
-        let clear = self.queue.standing() < CLEAR + self.queue.uncertainty()
-            && (self.trendline.usage() != Usage::Over || !self.believed())
+    pub(crate) fn next_cluster(&mut self, now: Instant) -> Option<ProbeCluster> {
+        let queue_clear = self.queue.standing() < MAX_PROBE_QUEUE + self.queue.uncertainty()
+            && (self.trendline.usage() != BandwidthUsage::Overusing || !self.has_significant_queue())
             && self.loss.bound().is_none()
             && !self.congested();
-        let (estimate, dropped) = (self.rate.estimate(), self.rate.decreased());
-        let wanted = self.wanted.min(self.config.max);
-        let spare = self.bursts.spare(estimate);
-        self.prober.decide(now, Conditions { estimate, wanted, clear, spare, dropped })
+        let (estimate, last_decrease) = (self.rate.estimate(), self.rate.last_decrease());
+        let desired = self.desired.min(self.config.max);
+        let spare_capacity = self.bursts.has_spare_capacity(estimate);
+        self.probe_controller
+            .next_cluster(now, ProbeConditions { estimate, desired, queue_clear, spare_capacity, last_decrease })
     }
 
     /// A burst has left.
-    pub(crate) fn probe_sent(&mut self, id: ClusterId, packets: usize) {
-        self.prober.sent(id, packets);
+    pub(crate) fn on_probe_sent(&mut self, id: ClusterId, packets: usize) {
+        self.probe_controller.on_sent(id, packets);
     }
 
     /// Without transport-wide feedback only reception reports are left: loss of one interval, 0..1.
-    pub(crate) fn reception(&mut self, now: Instant, loss: f64) {
+    pub(crate) fn on_receiver_report(&mut self, now: Instant, loss: f64) {
         if self.measured {
             return;
         }
@@ -228,25 +233,25 @@ impl Estimator {
         } else {
             1.0
         };
-        let most = self.wanted.min(self.config.max);
-        self.rate.reset(now, (self.rate.estimate() * factor).min(most.max(self.config.start)));
+        let limit = self.desired.min(self.config.max);
+        self.rate.reset(now, (self.rate.estimate() * factor).min(limit.max(self.config.start)));
     }
 
-    fn probed(&mut self, now: Instant, report: &Report) -> bool {
-        let dropped = self.rate.decreased();
-        let finding = self.prober.report(now, &report.arrivals, &report.lost_of_clusters, dropped);
-        let Some(finding) = finding else { return false };
-        if !self.measured_by_probe(now, finding.rate, finding.saturated) {
+    fn handle_probe_result(&mut self, now: Instant, report: &FeedbackReport) -> bool {
+        let last_decrease = self.rate.last_decrease();
+        let result = self.probe_controller.on_feedback(now, &report.arrivals, &report.lost_clusters, last_decrease);
+        let Some(result) = result else { return false };
+        if !self.replace_start_bitrate(now, result.rate, result.saturated) {
             // With jitter, a single burst may arrive at any rate. The median of many bursts limits what it may raise.
-            let jittery = self.queue.jitter() > JITTERY;
-            let limit = self.bursts.limit(self.rate.estimate()).filter(|_| jittery);
-            self.rate.raise(finding.rate.min(limit.unwrap_or(f64::MAX)));
+            let jittery = self.queue.jitter() > HIGH_JITTER;
+            let growth_limit = self.bursts.growth_limit(self.rate.estimate()).filter(|_| jittery);
+            self.rate.raise_to(result.rate.min(growth_limit.unwrap_or(f64::MAX)));
         }
         true
     }
 
     /// The very first burst replaces the assumption that the start rate was.
-    fn measured_by_probe(&mut self, now: Instant, rate: f64, saturated: bool) -> bool {
+    fn replace_start_bitrate(&mut self, now: Instant, rate: f64, saturated: bool) -> bool {
         let first = !std::mem::replace(&mut self.measured, true);
         if first && saturated && rate < self.rate.estimate() {
             self.rate.reset(now, 0.9 * rate);
@@ -256,65 +261,71 @@ impl Estimator {
     }
 
     /// Whether the queue is long enough to be real.
-    fn believed(&self) -> bool {
-        self.queue.standing() >= BELIEVED + self.queue.uncertainty()
+    fn has_significant_queue(&self) -> bool {
+        self.queue.standing() >= MIN_OVERUSE_QUEUE + self.queue.uncertainty()
     }
 
-    fn adapt(&mut self, now: Instant, sent: f64, rtt: Duration, queue: Change) {
-        let steep = self.draining.is_some() && queue.now > queue.before + STEEP;
+    fn update_rate(&mut self, now: Instant, sent: f64, rtt: Duration, queue: QueueChange) {
+        let jumped = self.draining_since.is_some() && queue.now > queue.before + QUEUE_JUMP;
         let usage = match self.trendline.usage() {
-            Usage::Over | Usage::Normal | Usage::Under if steep => Usage::Over,
-            Usage::Over if !self.believed() => Usage::Normal,
+            BandwidthUsage::Overusing | BandwidthUsage::Normal | BandwidthUsage::Underusing if jumped => {
+                BandwidthUsage::Overusing
+            }
+            BandwidthUsage::Overusing if !self.has_significant_queue() => BandwidthUsage::Normal,
             // The trend is of some time ago, and little gets through because little is sent.
-            Usage::Over if self.draining.is_some() && queue.now < queue.before => Usage::Under,
-            Usage::Normal if self.draining.is_some() => Usage::Under,
-            usage @ (Usage::Over | Usage::Normal | Usage::Under) => usage,
+            BandwidthUsage::Overusing if self.draining_since.is_some() && queue.now < queue.before => {
+                BandwidthUsage::Underusing
+            }
+            BandwidthUsage::Normal if self.draining_since.is_some() => BandwidthUsage::Underusing,
+            usage @ (BandwidthUsage::Overusing | BandwidthUsage::Normal | BandwidthUsage::Underusing) => usage,
         };
-        let window = match (usage, self.queue.jitter() > JITTERY) {
-            (Usage::Over, false) => SHORT,
-            (Usage::Over, true) | (Usage::Normal | Usage::Under, false) => LONG,
-            (Usage::Normal | Usage::Under, true) => LONGER,
+        let window = match (usage, self.queue.jitter() > HIGH_JITTER) {
+            (BandwidthUsage::Overusing, false) => SHORT_WINDOW,
+            (BandwidthUsage::Overusing, true) | (BandwidthUsage::Normal | BandwidthUsage::Underusing, false) => {
+                LONG_WINDOW
+            }
+            (BandwidthUsage::Normal | BandwidthUsage::Underusing, true) => LONGEST_WINDOW,
         };
-        let made_good = 1.0 / (1.0 - self.loss.inherent()).max(0.5);
-        let through = self.throughput.rate(window).map(|rate| rate * made_good);
-        self.measured |= through.is_some();
-        let busy = sent > 0.7 * self.target();
-        let enough = self.rate.estimate() > ENOUGH * self.wanted;
-        let usage = if usage == Usage::Normal && enough { Usage::Under } else { usage };
-        let limit = self.bursts.limit(self.rate.estimate());
-        self.rate.update(now, usage, Observation { through, limit, busy }, rtt);
+        let loss_correction = 1.0 / (1.0 - self.loss.inherent()).max(0.5);
+        let throughput = self.acked_bitrate.rate(window).map(|rate| rate * loss_correction);
+        self.measured |= throughput.is_some();
+        let fully_used = sent > 0.7 * self.target();
+        let above_desired = self.rate.estimate() > MAX_OVER_DESIRED * self.desired;
+        let usage = if usage == BandwidthUsage::Normal && above_desired { BandwidthUsage::Underusing } else { usage };
+        let growth_limit = self.bursts.growth_limit(self.rate.estimate());
+        self.rate.update(now, usage, Observation { throughput, growth_limit, fully_used }, rtt);
     }
 
     fn drain(&mut self, now: Instant) {
         let standing = self.queue.standing();
-        match self.draining {
-            None if standing > DRAIN_ABOVE + self.queue.uncertainty() => self.draining = Some(now),
-            Some(_) if standing < DRAIN_TO + self.queue.uncertainty() => self.draining = None,
-            Some(since) if now.saturating_duration_since(since) > DRAIN_LONGEST + standing => {
-                self.queue.accept();
-                self.draining = None;
+        match self.draining_since {
+            None if standing > DRAIN_ABOVE + self.queue.uncertainty() => self.draining_since = Some(now),
+            Some(_) if standing < DRAIN_TO + self.queue.uncertainty() => self.draining_since = None,
+            Some(since) if now.saturating_duration_since(since) > MAX_DRAIN_TIME + standing => {
+                self.queue.accept_as_base();
+                self.draining_since = None;
             }
             None | Some(_) => {}
         }
     }
 
     fn drain_share(&self) -> f64 {
-        if self.draining.is_none() {
+        if self.draining_since.is_none() {
             return 1.0;
         }
         (1.0 - self.queue.standing().as_secs_f64() / DRAIN_SCALE).clamp(DRAIN_FLOOR, 0.95)
     }
 
     /// Whether this report ends an interruption; what was lost in it says nothing about the rate.
-    fn end_silence(&mut self, now: Instant) -> bool {
-        let resumed = std::mem::replace(&mut self.silent, false);
+    fn end_interruption(&mut self, now: Instant) -> bool {
+        let resumed = std::mem::replace(&mut self.interrupted, false);
         if resumed {
             self.inter_arrival.reset();
             self.bursts.reset();
-            self.trendline = Trendline::new();
-            self.throughput.reset();
+            self.trendline = TrendlineEstimator::new();
+            self.acked_bitrate.reset();
             self.loss.begin_window(now);
-            self.prober.hurry(now);
+            self.probe_controller.probe_soon(now);
         }
         resumed
     }

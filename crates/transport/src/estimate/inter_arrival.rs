@@ -5,12 +5,12 @@ use crate::arrival::{Arrival, RemoteMicros};
 use std::time::{Duration, Instant};
 
 /// Packets sent within this time of the group's first belong together.
-const GROUP: Duration = Duration::from_millis(5);
+const MAX_GROUP_SPAN: Duration = Duration::from_millis(5);
 /// Packets that arrive this close after the last, having caught up with it, were held on the way and let go
 /// together: they say nothing about the queue.
-const BURST_MICROS: i64 = 5_000;
+const MAX_BURST_GAP_MICROS: i64 = 5_000;
 /// No group is longer, else a steady burst would never end.
-const LONGEST_BURST_MICROS: i64 = 100_000;
+const MAX_BURST_MICROS: i64 = 100_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Group {
@@ -22,7 +22,7 @@ struct Group {
 
 /// From one group to the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Delta {
+pub(crate) struct GroupDelta {
     /// Growth of the delay, ms.
     pub(crate) delay_ms: f64,
     /// Time between the sending of both, ms.
@@ -40,7 +40,7 @@ pub(crate) struct InterArrival {
 
 impl InterArrival {
     /// Takes the next arrival; gives a delta when a group is complete.
-    pub(crate) fn add(&mut self, arrival: &Arrival) -> Option<Delta> {
+    pub(crate) fn add(&mut self, arrival: &Arrival) -> Option<GroupDelta> {
         let Some(current) = &mut self.current else {
             self.current = Some(Group::new(arrival));
             return None;
@@ -48,7 +48,7 @@ impl InterArrival {
         if arrival.sent < current.first_sent {
             return None;
         }
-        if current.takes(arrival) {
+        if current.includes(arrival) {
             current.last_sent = current.last_sent.max(arrival.sent);
             current.last_arrived = current.last_arrived.max(arrival.arrived);
             return None;
@@ -72,19 +72,21 @@ impl Group {
         Group { first_sent: sent, last_sent: sent, first_arrived: arrived, last_arrived: arrived }
     }
 
-    fn takes(&self, arrival: &Arrival) -> bool {
-        if arrival.sent.saturating_duration_since(self.first_sent) <= GROUP {
+    fn includes(&self, arrival: &Arrival) -> bool {
+        if arrival.sent.saturating_duration_since(self.first_sent) <= MAX_GROUP_SPAN {
             return true;
         }
-        let apart = arrival.arrived - self.last_arrived;
-        let sent_apart = arrival.sent.saturating_duration_since(self.last_sent).as_micros() as i64;
-        apart < sent_apart && apart <= BURST_MICROS && arrival.arrived - self.first_arrived < LONGEST_BURST_MICROS
+        let arrival_gap = arrival.arrived - self.last_arrived;
+        let send_gap = arrival.sent.saturating_duration_since(self.last_sent).as_micros() as i64;
+        arrival_gap < send_gap
+            && arrival_gap <= MAX_BURST_GAP_MICROS
+            && arrival.arrived - self.first_arrived < MAX_BURST_MICROS
     }
 
-    fn delta(&self, later: &Group) -> Delta {
+    fn delta(&self, later: &Group) -> GroupDelta {
         let sent_ms = later.last_sent.saturating_duration_since(self.last_sent).as_secs_f64() * 1e3;
         let arrived_ms = (later.last_arrived - self.last_arrived) as f64 / 1e3;
-        Delta { delay_ms: arrived_ms - sent_ms, sent_ms, arrived: later.last_arrived }
+        GroupDelta { delay_ms: arrived_ms - sent_ms, sent_ms, arrived: later.last_arrived }
     }
 }
 
@@ -101,14 +103,14 @@ mod tests {
     fn a_growing_queue_shows_as_positive_deltas() {
         let start = Instant::now();
         let mut groups = InterArrival::default();
-        let deltas: Vec<Delta> =
+        let deltas: Vec<GroupDelta> =
             (0..10).filter_map(|i| groups.add(&arrival(start, i * 20, 50 + i as i64 * 25))).collect();
         assert_eq!(deltas.len(), 8);
         assert!(deltas.iter().all(|d| (d.delay_ms - 5.0).abs() < 1e-9 && (d.sent_ms - 20.0).abs() < 1e-9));
     }
 
     #[test]
-    fn packets_let_go_together_are_one_group() {
+    fn packets_released_together_are_one_group() {
         let start = Instant::now();
         let mut groups = InterArrival::default();
         groups.add(&arrival(start, 0, 50));

@@ -4,26 +4,26 @@
 //! Communication", 2017; draft-ietf-rmcat-gcc-02), and a queue that stands is drained. Loss decides only where
 //! sending less makes less of it. Probes find what lies above.
 
-mod acked;
+mod acked_bitrate;
 mod bursts;
-mod delay;
 mod estimator;
 mod inter_arrival;
 mod loss;
 mod probe;
+mod queue_delay;
 mod rate;
 mod trendline;
 
 pub(crate) use estimator::{Estimator, EstimatorConfig};
-pub(crate) use probe::Cluster;
+pub(crate) use probe::ProbeCluster;
 
 /// What the trend of the delay says about the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Usage {
+pub(crate) enum BandwidthUsage {
     /// The queue grows.
-    Over,
+    Overusing,
     /// Neither grows nor shrinks.
     Normal,
     /// The queue shrinks: wait until it is gone.
-    Under,
+    Underusing,
 }

@@ -5,31 +5,31 @@ use crate::arrival::{Arrival, ClusterId, RemoteMicros};
 use std::time::{Duration, Instant};
 
 /// Burst of a probe.
-const BURST: Duration = Duration::from_millis(20);
+const PROBE_DURATION: Duration = Duration::from_millis(20);
 /// Fewer packets say nothing about a rate.
-const LEAST_PACKETS: usize = 5;
+const MIN_PACKETS: usize = 5;
 /// Feedback on a cluster is waited for this long.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FEEDBACK_TIMEOUT: Duration = Duration::from_secs(1);
 /// First probe, as multiple of the start rate.
-const FIRST: f64 = 3.0;
+const FIRST_FACTOR: f64 = 3.0;
 /// Later ones, as multiple of the estimate.
-const NEXT: f64 = 2.0;
+const NEXT_FACTOR: f64 = 2.0;
 /// Probed at most, as multiple of what the encoders want: headroom lets a keyframe leave quickly.
-const BEYOND_WANTED: f64 = 2.0;
+const MAX_OVER_DESIRED: f64 = 2.0;
 /// Nothing is probed once the estimate is this multiple of what is wanted.
-const ENOUGH: f64 = 1.3;
+const SUFFICIENT_OVER_DESIRED: f64 = 1.3;
 /// Between probes that found nothing: first, and after a few.
-const SHORT_WAIT: Duration = Duration::from_millis(1500);
-const LONG_WAIT: Duration = Duration::from_secs(8);
+const MIN_INTERVAL: Duration = Duration::from_millis(1500);
+const MAX_INTERVAL: Duration = Duration::from_secs(8);
 /// For so long after a drop the waits stay short: what fell suddenly often rises suddenly.
-const AFTER_DROP: Duration = Duration::from_secs(30);
-const SHORT_WAIT_AFTER_DROP: Duration = Duration::from_secs(2);
+const AFTER_DECREASE: Duration = Duration::from_secs(30);
+const INTERVAL_AFTER_DECREASE: Duration = Duration::from_secs(2);
 /// Time until the next look at the bursts, while they show no spare capacity.
-const LOOK: Duration = Duration::from_millis(200);
+const BURST_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A burst to send.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Cluster {
+pub(crate) struct ProbeCluster {
     pub(crate) id: ClusterId,
     /// bit/s
     pub(crate) rate: f64,
@@ -39,7 +39,7 @@ pub(crate) struct Cluster {
 
 /// What a burst showed.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Finding {
+pub(crate) struct ProbeResult {
     /// bit/s that got through.
     pub(crate) rate: f64,
     /// More than that does not: the burst was stretched on the way.
@@ -48,14 +48,14 @@ pub(crate) struct Finding {
 
 /// The surroundings of a decision to probe.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Conditions {
+pub(crate) struct ProbeConditions {
     pub(crate) estimate: f64,
-    pub(crate) wanted: f64,
+    pub(crate) desired: f64,
     /// No queue stands and none grows.
-    pub(crate) clear: bool,
+    pub(crate) queue_clear: bool,
     /// Whether media bursts show spare capacity; `None` while they show nothing.
-    pub(crate) spare: Option<bool>,
-    pub(crate) dropped: Option<Instant>,
+    pub(crate) spare_capacity: Option<bool>,
+    pub(crate) last_decrease: Option<Instant>,
 }
 
 /// ```text
@@ -64,153 +64,161 @@ pub(crate) struct Conditions {
 #[derive(Debug)]
 enum State {
     Idle,
-    Sending(Tally),
-    Waiting(Tally),
+    Sending(ClusterFeedback),
+    AwaitingFeedback(ClusterFeedback),
 }
 
 #[derive(Debug)]
-pub(crate) struct Prober {
+pub(crate) struct ProbeController {
     state: State,
     next_id: ClusterId,
     /// When the next probe may start; `None` before the path is open.
-    due: Option<Instant>,
+    next_probe_at: Option<Instant>,
     first: bool,
     /// Probes in a row that found nothing more.
-    vain: u32,
+    failures: u32,
     /// When the last probe found nothing more.
-    failed: Option<Instant>,
+    last_failure: Option<Instant>,
     /// The rate to go on with after a success.
-    further: Option<f64>,
+    next_rate: Option<f64>,
 }
 
-impl Prober {
+impl ProbeController {
     pub(crate) fn new() -> Self {
-        Prober { state: State::Idle, next_id: 1, due: None, first: true, vain: 0, failed: None, further: None }
+        ProbeController {
+            state: State::Idle,
+            next_id: 1,
+            next_probe_at: None,
+            first: true,
+            failures: 0,
+            last_failure: None,
+            next_rate: None,
+        }
     }
 
     /// The path is open.
     pub(crate) fn start(&mut self, now: Instant) {
-        self.due = Some(now);
+        self.next_probe_at = Some(now);
     }
 
     /// Conditions changed for the better: do not wait out a long pause.
-    pub(crate) fn hurry(&mut self, now: Instant) {
-        self.vain = 0;
-        if let Some(due) = &mut self.due {
-            *due = (*due).min(now + SHORT_WAIT / 3);
+    pub(crate) fn probe_soon(&mut self, now: Instant) {
+        self.failures = 0;
+        if let Some(next_probe_at) = &mut self.next_probe_at {
+            *next_probe_at = (*next_probe_at).min(now + MIN_INTERVAL / 3);
         }
     }
 
-    /// When [`Prober::decide`] should be asked next.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    /// When [`ProbeController::next_cluster`] should be asked next.
+    pub(crate) fn next_probe_at(&self) -> Option<Instant> {
         match &self.state {
-            State::Idle => self.due,
+            State::Idle => self.next_probe_at,
             State::Sending(_) => None,
-            State::Waiting(tally) => Some(tally.began + PATIENCE),
+            State::AwaitingFeedback(feedback) => Some(feedback.started + FEEDBACK_TIMEOUT),
         }
     }
 
     /// The cluster to send now, if any.
-    pub(crate) fn decide(&mut self, now: Instant, conditions: Conditions) -> Option<Cluster> {
-        if let State::Waiting(tally) = &self.state
-            && now >= tally.began + PATIENCE
+    pub(crate) fn next_cluster(&mut self, now: Instant, conditions: ProbeConditions) -> Option<ProbeCluster> {
+        if let State::AwaitingFeedback(feedback) = &self.state
+            && now >= feedback.started + FEEDBACK_TIMEOUT
         {
             self.state = State::Idle;
-            self.wait(now, conditions.dropped, false);
+            self.schedule_next(now, conditions.last_decrease, false);
         }
         let State::Idle = self.state else { return None };
-        if self.due.is_none_or(|due| now < due) {
+        if self.next_probe_at.is_none_or(|next_probe_at| now < next_probe_at) {
             return None;
         }
-        let Conditions { estimate, wanted, clear, .. } = conditions;
-        if estimate >= ENOUGH * wanted || !clear {
-            self.further = None;
-            self.due = Some(now + SHORT_WAIT / 3);
+        let ProbeConditions { estimate, desired, queue_clear, .. } = conditions;
+        if estimate >= SUFFICIENT_OVER_DESIRED * desired || !queue_clear {
+            self.next_rate = None;
+            self.next_probe_at = Some(now + MIN_INTERVAL / 3);
             return None;
         }
-        let lately = self.failed.is_some_and(|at| now.saturating_duration_since(at) < LONG_WAIT);
-        if conditions.spare == Some(false) && lately {
-            self.further = None;
-            self.due = Some(now + LOOK);
+        let recently = self.last_failure.is_some_and(|at| now.saturating_duration_since(at) < MAX_INTERVAL);
+        if conditions.spare_capacity == Some(false) && recently {
+            self.next_rate = None;
+            self.next_probe_at = Some(now + BURST_CHECK_INTERVAL);
             return None;
         }
-        let multiple = if self.first { FIRST } else { NEXT };
-        let rate = self.further.take().unwrap_or(0.0).max(multiple * estimate).min(BEYOND_WANTED * wanted);
+        let factor = if self.first { FIRST_FACTOR } else { NEXT_FACTOR };
+        let rate = self.next_rate.take().unwrap_or(0.0).max(factor * estimate).min(MAX_OVER_DESIRED * desired);
         if rate <= 1.05 * estimate {
-            self.due = Some(now + SHORT_WAIT);
+            self.next_probe_at = Some(now + MIN_INTERVAL);
             return None;
         }
         Some(self.begin(now, rate))
     }
 
     /// The burst of the cluster left (or what of it could), in so many packets.
-    pub(crate) fn sent(&mut self, id: ClusterId, packets: usize) {
+    pub(crate) fn on_sent(&mut self, id: ClusterId, packets: usize) {
         self.state = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Sending(mut tally) if tally.id == id => {
-                tally.sent = Some(packets);
-                State::Waiting(tally)
+            State::Sending(mut feedback) if feedback.id == id => {
+                feedback.sent = Some(packets);
+                State::AwaitingFeedback(feedback)
             }
-            other @ (State::Idle | State::Sending(_) | State::Waiting(_)) => other,
+            other @ (State::Idle | State::Sending(_) | State::AwaitingFeedback(_)) => other,
         };
     }
 
     /// Takes a report; gives what the cluster showed once all of it is reported.
-    pub(crate) fn report(
+    pub(crate) fn on_feedback(
         &mut self,
         now: Instant,
         arrivals: &[Arrival],
         lost: &[ClusterId],
-        dropped: Option<Instant>,
-    ) -> Option<Finding> {
-        let (State::Sending(tally) | State::Waiting(tally)) = &mut self.state else { return None };
-        let id = tally.id;
+        last_decrease: Option<Instant>,
+    ) -> Option<ProbeResult> {
+        let (State::Sending(feedback) | State::AwaitingFeedback(feedback)) = &mut self.state else { return None };
+        let id = feedback.id;
         for arrival in arrivals.iter().filter(|a| a.cluster == Some(id)) {
-            tally.add(arrival);
+            feedback.add(arrival);
         }
-        tally.lost += lost.iter().filter(|of| **of == id).count();
-        if tally.sent.is_none_or(|sent| tally.arrived + tally.lost < sent) {
+        feedback.lost += lost.iter().filter(|of| **of == id).count();
+        if feedback.sent.is_none_or(|sent| feedback.arrived + feedback.lost < sent) {
             return None;
         }
-        let finding = tally.finding();
-        let goal = tally.rate;
+        let result = feedback.result();
+        let target_rate = feedback.rate;
         self.state = State::Idle;
-        let success = finding.is_some_and(|f| !f.saturated && f.rate > 0.7 * goal);
+        let success = result.is_some_and(|f| !f.saturated && f.rate > 0.7 * target_rate);
         if success {
-            self.further = finding.map(|f| NEXT * f.rate);
+            self.next_rate = result.map(|f| NEXT_FACTOR * f.rate);
         }
-        self.wait(now, dropped, success);
-        finding
+        self.schedule_next(now, last_decrease, success);
+        result
     }
 
-    fn begin(&mut self, now: Instant, rate: f64) -> Cluster {
+    fn begin(&mut self, now: Instant, rate: f64) -> ProbeCluster {
         let id = self.next_id;
         self.next_id += 1;
         self.first = false;
-        self.state = State::Sending(Tally::new(id, rate, now));
-        let bytes = (rate * BURST.as_secs_f64() / 8.0) as usize;
-        Cluster { id, rate, packets: LEAST_PACKETS, bytes }
+        self.state = State::Sending(ClusterFeedback::new(id, rate, now));
+        let bytes = (rate * PROBE_DURATION.as_secs_f64() / 8.0) as usize;
+        ProbeCluster { id, rate, packets: MIN_PACKETS, bytes }
     }
 
-    fn wait(&mut self, now: Instant, dropped: Option<Instant>, success: bool) {
+    fn schedule_next(&mut self, now: Instant, last_decrease: Option<Instant>, success: bool) {
         if success {
-            (self.vain, self.failed) = (0, None);
-            self.due = Some(now);
+            (self.failures, self.last_failure) = (0, None);
+            self.next_probe_at = Some(now);
             return;
         }
-        self.vain += 1;
-        self.failed = Some(now);
-        let lately = dropped.is_some_and(|at| now.saturating_duration_since(at) < AFTER_DROP);
-        let wait = if lately { SHORT_WAIT_AFTER_DROP } else { LONG_WAIT.min(SHORT_WAIT * self.vain) };
-        self.due = Some(now + wait);
+        self.failures += 1;
+        self.last_failure = Some(now);
+        let recently = last_decrease.is_some_and(|at| now.saturating_duration_since(at) < AFTER_DECREASE);
+        let interval = if recently { INTERVAL_AFTER_DECREASE } else { MAX_INTERVAL.min(MIN_INTERVAL * self.failures) };
+        self.next_probe_at = Some(now + interval);
     }
 }
 
 /// What is known of a cluster.
 #[derive(Debug)]
-struct Tally {
+struct ClusterFeedback {
     id: ClusterId,
     rate: f64,
-    began: Instant,
+    started: Instant,
     /// Packets of it, once all have left.
     sent: Option<usize>,
     arrived: usize,
@@ -222,12 +230,12 @@ struct Tally {
     last_arrived: RemoteMicros,
 }
 
-impl Tally {
-    fn new(id: ClusterId, rate: f64, began: Instant) -> Self {
-        Tally {
+impl ClusterFeedback {
+    fn new(id: ClusterId, rate: f64, started: Instant) -> Self {
+        ClusterFeedback {
             id,
             rate,
-            began,
+            started,
             sent: None,
             arrived: 0,
             lost: 0,
@@ -255,28 +263,31 @@ impl Tally {
     }
 
     /// The burst's rate at both ends; the lesser one got through.
-    fn finding(&self) -> Option<Finding> {
+    fn result(&self) -> Option<ProbeResult> {
         let (first_sent, _) = self.first_sent?;
         let (last_sent, last_size) = self.last_sent?;
         let (first_arrived, first_size) = self.first_arrived?;
-        if self.arrived < LEAST_PACKETS - 1 {
+        if self.arrived < MIN_PACKETS - 1 {
             return None;
         }
-        let sending = last_sent.saturating_duration_since(first_sent).as_secs_f64();
-        let arriving = (self.last_arrived - first_arrived) as f64 / 1e6;
-        if sending <= 0.0 || arriving <= 0.0 || sending.max(arriving) > PATIENCE.as_secs_f64() {
+        let send_seconds = last_sent.saturating_duration_since(first_sent).as_secs_f64();
+        let receive_seconds = (self.last_arrived - first_arrived) as f64 / 1e6;
+        if send_seconds <= 0.0
+            || receive_seconds <= 0.0
+            || send_seconds.max(receive_seconds) > FEEDBACK_TIMEOUT.as_secs_f64()
+        {
             return None;
         }
-        let sent = (self.bytes - last_size) as f64 * 8.0 / sending;
-        let through = (self.bytes - first_size) as f64 * 8.0 / arriving;
-        if through > 2.0 * sent {
+        let send_rate = (self.bytes - last_size) as f64 * 8.0 / send_seconds;
+        let receive_rate = (self.bytes - first_size) as f64 * 8.0 / receive_seconds;
+        if receive_rate > 2.0 * send_rate {
             // Held back and let go at once on the way: the burst measured something else.
             return None;
         }
-        if through < 0.9 * sent {
-            return Some(Finding { rate: 0.95 * through, saturated: true });
+        if receive_rate < 0.9 * send_rate {
+            return Some(ProbeResult { rate: 0.95 * receive_rate, saturated: true });
         }
-        Some(Finding { rate: sent.min(through), saturated: false })
+        Some(ProbeResult { rate: send_rate.min(receive_rate), saturated: false })
     }
 }
 
@@ -284,9 +295,10 @@ impl Tally {
 mod tests {
     use super::*;
 
-    const CONDITIONS: Conditions = Conditions { estimate: 1e6, wanted: 5e6, clear: true, spare: None, dropped: None };
+    const CONDITIONS: ProbeConditions =
+        ProbeConditions { estimate: 1e6, desired: 5e6, queue_clear: true, spare_capacity: None, last_decrease: None };
 
-    fn burst(cluster: &Cluster, now: Instant, capacity: f64) -> Vec<Arrival> {
+    fn burst(cluster: &ProbeCluster, now: Instant, capacity: f64) -> Vec<Arrival> {
         let (mut sent, mut free) = (now, 0.0_f64);
         let arrive = |i: usize| {
             let at = (sent - now).as_secs_f64();
@@ -298,58 +310,63 @@ mod tests {
         (0..cluster.packets.max(cluster.bytes.div_ceil(1000))).map(arrive).collect()
     }
 
-    fn probe(prober: &mut Prober, now: Instant, conditions: Conditions, capacity: f64) -> Option<Finding> {
-        let cluster = prober.decide(now, conditions)?;
+    fn probe(
+        controller: &mut ProbeController,
+        now: Instant,
+        conditions: ProbeConditions,
+        capacity: f64,
+    ) -> Option<ProbeResult> {
+        let cluster = controller.next_cluster(now, conditions)?;
         let arrivals = burst(&cluster, now, capacity);
-        prober.sent(cluster.id, arrivals.len());
-        prober.report(now + Duration::from_millis(100), &arrivals, &[], None)
+        controller.on_sent(cluster.id, arrivals.len());
+        controller.on_feedback(now + Duration::from_millis(100), &arrivals, &[], None)
     }
 
     #[test]
-    fn a_clear_path_is_found_in_two_bursts() {
+    fn an_empty_path_is_found_in_two_probes() {
         let now = Instant::now();
-        let mut prober = Prober::new();
-        prober.start(now);
-        let first = probe(&mut prober, now, CONDITIONS, 20e6).unwrap();
+        let mut controller = ProbeController::new();
+        controller.start(now);
+        let first = probe(&mut controller, now, CONDITIONS, 20e6).unwrap();
         assert!((first.rate - 3e6).abs() < 0.1e6 && !first.saturated, "{first:?}");
         let now = now + Duration::from_millis(100);
-        let second = probe(&mut prober, now, Conditions { estimate: first.rate, ..CONDITIONS }, 20e6).unwrap();
+        let second = probe(&mut controller, now, ProbeConditions { estimate: first.rate, ..CONDITIONS }, 20e6).unwrap();
         assert!((second.rate - 6e6).abs() < 0.2e6, "{second:?}");
     }
 
     #[test]
-    fn a_narrow_path_is_measured_and_left_in_peace() {
+    fn a_saturated_probe_measures_the_path_and_delays_the_next() {
         let now = Instant::now();
-        let mut prober = Prober::new();
-        prober.start(now);
-        let finding = probe(&mut prober, now, CONDITIONS, 1.2e6).unwrap();
-        assert!(finding.saturated && (finding.rate - 1.14e6).abs() < 0.05e6, "{finding:?}");
-        assert_eq!(prober.decide(now + Duration::from_millis(500), CONDITIONS), None);
-        assert!(prober.decide(now + Duration::from_secs(2), CONDITIONS).is_some());
+        let mut controller = ProbeController::new();
+        controller.start(now);
+        let result = probe(&mut controller, now, CONDITIONS, 1.2e6).unwrap();
+        assert!(result.saturated && (result.rate - 1.14e6).abs() < 0.05e6, "{result:?}");
+        assert_eq!(controller.next_cluster(now + Duration::from_millis(500), CONDITIONS), None);
+        assert!(controller.next_cluster(now + Duration::from_secs(2), CONDITIONS).is_some());
     }
 
     #[test]
-    fn nothing_is_probed_before_start_nor_beyond_what_is_wanted_nor_into_a_queue() {
+    fn there_is_no_probe_before_start_above_the_desired_rate_or_into_a_queue() {
         let now = Instant::now();
-        let mut prober = Prober::new();
-        assert_eq!(prober.decide(now, CONDITIONS), None);
-        prober.start(now);
-        assert_eq!(prober.decide(now, Conditions { wanted: 0.5e6, ..CONDITIONS }), None);
+        let mut controller = ProbeController::new();
+        assert_eq!(controller.next_cluster(now, CONDITIONS), None);
+        controller.start(now);
+        assert_eq!(controller.next_cluster(now, ProbeConditions { desired: 0.5e6, ..CONDITIONS }), None);
         let now = now + Duration::from_secs(1);
-        assert_eq!(prober.decide(now, Conditions { clear: false, ..CONDITIONS }), None);
+        assert_eq!(controller.next_cluster(now, ProbeConditions { queue_clear: false, ..CONDITIONS }), None);
         let now = now + Duration::from_secs(1);
-        assert_eq!(prober.decide(now, Conditions { wanted: 1.2e6, ..CONDITIONS }).unwrap().rate, 2.4e6);
+        assert_eq!(controller.next_cluster(now, ProbeConditions { desired: 1.2e6, ..CONDITIONS }).unwrap().rate, 2.4e6);
     }
 
     #[test]
-    fn a_cluster_without_feedback_is_given_up() {
+    fn a_cluster_without_feedback_times_out() {
         let now = Instant::now();
-        let mut prober = Prober::new();
-        prober.start(now);
-        let cluster = prober.decide(now, CONDITIONS).unwrap();
-        prober.sent(cluster.id, 7);
-        assert_eq!(prober.due(), Some(now + PATIENCE));
-        assert_eq!(prober.decide(now + PATIENCE, CONDITIONS), None);
-        assert!(prober.decide(now + PATIENCE + SHORT_WAIT, CONDITIONS).is_some());
+        let mut controller = ProbeController::new();
+        controller.start(now);
+        let cluster = controller.next_cluster(now, CONDITIONS).unwrap();
+        controller.on_sent(cluster.id, 7);
+        assert_eq!(controller.next_probe_at(), Some(now + FEEDBACK_TIMEOUT));
+        assert_eq!(controller.next_cluster(now + FEEDBACK_TIMEOUT, CONDITIONS), None);
+        assert!(controller.next_cluster(now + FEEDBACK_TIMEOUT + MIN_INTERVAL, CONDITIONS).is_some());
     }
 }

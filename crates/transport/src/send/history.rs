@@ -1,7 +1,7 @@
 //! What left, by transport-wide number, until the other end has reported on it.
 
 use super::feedback::Reported;
-use crate::arrival::{Arrival, ClusterId, Report};
+use crate::arrival::{Arrival, ClusterId, FeedbackReport};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -73,8 +73,8 @@ impl History {
         self.in_flight
     }
 
-    pub(crate) fn report(&mut self, now: Instant, reported: &[Reported]) -> Report {
-        let mut report = Report::default();
+    pub(crate) fn report(&mut self, now: Instant, reported: &[Reported]) -> FeedbackReport {
+        let mut report = FeedbackReport::default();
         let mut newest = None;
         let mut in_run = false;
         for &(number, arrival) in reported {
@@ -90,8 +90,8 @@ impl History {
                 (Fate::Pending, None) => {
                     sent.fate = Fate::Lost;
                     report.lost += 1;
-                    report.lost_runs += usize::from(run_begins);
-                    report.lost_of_clusters.extend(sent.cluster);
+                    report.loss_bursts += usize::from(run_begins);
+                    report.lost_clusters.extend(sent.cluster);
                     self.in_flight -= sent.size;
                 }
                 (Fate::Pending | Fate::Lost, Some(arrived)) => {

@@ -1,6 +1,6 @@
 //! When the next packet may leave: a leaky bucket, and the schedule of a probe.
 
-use crate::estimate::Cluster;
+use crate::estimate::ProbeCluster;
 use std::time::{Duration, Instant};
 
 /// Pace over the estimate. A frame leaves much faster than the frames come, and a path that is a little slower
@@ -46,7 +46,7 @@ pub(crate) struct Pacer {
 /// A burst under way.
 #[derive(Debug)]
 struct Probe {
-    cluster: Cluster,
+    cluster: ProbeCluster,
     next: Instant,
     packets: usize,
     bytes: usize,
@@ -99,12 +99,12 @@ impl Pacer {
     }
 
     /// Begins a burst; its first packet may leave at once.
-    pub(crate) fn begin(&mut self, now: Instant, cluster: Cluster) {
+    pub(crate) fn begin(&mut self, now: Instant, cluster: ProbeCluster) {
         self.probe = Some(Probe { cluster, next: now, packets: 0, bytes: 0 });
     }
 
     /// The burst of which a packet is due.
-    pub(crate) fn due(&self, now: Instant) -> Option<Cluster> {
+    pub(crate) fn due(&self, now: Instant) -> Option<ProbeCluster> {
         self.probe.as_ref().filter(|p| p.next <= now).map(|p| p.cluster)
     }
 

@@ -31,7 +31,7 @@ impl RoundTrip {
     }
 
     /// RFC 3550 section 6.4.1: round trip is the time since the report, less the other end's delay.
-    pub(crate) fn reception(&mut self, now: Instant, report: &ReceiverReport) {
+    pub(crate) fn on_receiver_report(&mut self, now: Instant, report: &ReceiverReport) {
         for block in &report.reports {
             let sent = self.reports.iter().find(|r| r.0 == block.last_sender_report && r.0 != 0);
             let Some(&(_, sent)) = sent else { continue };
@@ -75,7 +75,7 @@ mod tests {
         let block = ReceptionReport { last_sender_report: 0x1234_5678, delay: 65_536, ..Default::default() };
         let report = ReceiverReport { reports: vec![block], ..Default::default() };
         let now = now + Duration::from_millis(1060);
-        round_trip.reception(now, &report);
+        round_trip.on_receiver_report(now, &report);
         assert_eq!(round_trip.get(now).unwrap().as_millis(), 60);
     }
 
@@ -84,7 +84,7 @@ mod tests {
         let now = Instant::now();
         let mut round_trip = RoundTrip::default();
         let block = ReceptionReport { last_sender_report: 0, delay: u32::MAX, ..Default::default() };
-        round_trip.reception(now, &ReceiverReport { reports: vec![block], ..Default::default() });
+        round_trip.on_receiver_report(now, &ReceiverReport { reports: vec![block], ..Default::default() });
         assert_eq!(round_trip.get(now), None);
     }
 }

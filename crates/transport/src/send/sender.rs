@@ -215,7 +215,7 @@ impl Sender {
         }
         let sent = self.sent_rate.rate(now);
         let rtt = self.rtt().unwrap_or(ASSUMED_RTT);
-        self.estimator.report(now, &report, sent, rtt);
+        self.estimator.on_feedback(now, &report, sent, rtt);
         self.process(now);
     }
 
@@ -245,11 +245,11 @@ impl Sender {
     /// transport-wide feedback.
     pub fn on_receiver_report(&mut self, now: Instant, report: &ReceiverReport) {
         self.now = self.now.max(now);
-        self.round_trip.reception(now, report);
+        self.round_trip.on_receiver_report(now, report);
         let videos = |ssrc: u32| self.streams.iter().any(|s| s.stream.ssrc == ssrc && s.is_video());
         let worst = report.reports.iter().filter(|r| videos(r.ssrc)).map(|r| r.fraction_lost).max();
         if let Some(worst) = worst {
-            self.estimator.reception(now, f64::from(worst) / 256.0);
+            self.estimator.on_receiver_report(now, f64::from(worst) / 256.0);
         }
         self.process(now);
     }
@@ -271,8 +271,8 @@ impl Sender {
     }
 
     /// The most that the encoders together could use, bit/s: nothing far beyond it is probed.
-    pub fn set_wanted(&mut self, bitrate: u64) {
-        self.estimator.set_wanted(self.now, bitrate as f64);
+    pub fn set_desired_bitrate(&mut self, bitrate: u64) {
+        self.estimator.set_desired_bitrate(self.now, bitrate as f64);
     }
 
     /// Lets time pass.
@@ -289,8 +289,8 @@ impl Sender {
         let pace = waiting.then(|| self.pacer.ready_at());
         let repeat = (!self.repeats.is_empty()).then(|| self.repeat_at().max(self.pacer.ready_at()));
         let copy = self.copies.front().map(|copy| copy.0.max(self.repeat_at()).max(self.pacer.ready_at()));
-        let probe = if self.can_probe() { self.estimator.probe_at() } else { None };
-        let silence = self.history.unanswered_since().and_then(|since| self.estimator.silence_at(since));
+        let probe = if self.can_probe() { self.estimator.next_probe_at() } else { None };
+        let silence = self.history.unanswered_since().and_then(|since| self.estimator.feedback_timeout_at(since));
         pace.into_iter().chain(repeat).chain(copy).chain(probe).chain(silence).min()
     }
 
@@ -307,9 +307,9 @@ impl Sender {
     /// What the encoders, audio included, should together produce, bit/s: what the path carries, less what
     /// retransmissions take and what drains a queue.
     pub fn target_bitrate(&self) -> u64 {
-        let (target, wanted) = (self.estimator.target(), self.estimator.wanted());
+        let (target, desired) = (self.estimator.target(), self.estimator.desired());
         let extra = self.repeated.min(REPEAT_SHARE * target);
-        let most = (TOTAL * wanted - extra).max(LEAST_MEDIA * wanted);
+        let most = (TOTAL * desired - extra).max(LEAST_MEDIA * desired);
         (target - extra).min(most).max(self.min) as u64
     }
 
@@ -343,11 +343,11 @@ impl Sender {
             return;
         }
         if let Some(since) = self.history.unanswered_since() {
-            self.estimator.unanswered(now, since);
+            self.estimator.on_feedback_missing(now, since);
         }
         if !self.pacer.probing()
             && self.can_probe()
-            && let Some(cluster) = self.estimator.probe(now)
+            && let Some(cluster) = self.estimator.next_cluster(now)
         {
             self.stats.probes += 1;
             self.pacer.begin(now, cluster);
@@ -366,7 +366,7 @@ impl Sender {
         self.now = self.now.max(now);
         let target = self.estimator.target();
         let estimate = self.estimator.estimate();
-        let congested = self.estimator.congested() || self.estimator.drops();
+        let congested = self.estimator.congested() || self.estimator.is_loss_limited();
         self.pacer.advance(now, Path { estimate, target, congested, measured: self.estimator.measured() });
         let passed = now.saturating_duration_since(self.repeat_paid).as_secs_f64();
         self.repeat_paid = self.repeat_paid.max(now);
@@ -384,7 +384,7 @@ impl Sender {
             let size = (self.stats.bytes_sent - before) as usize;
             let ended = if sent { self.pacer.probe_left(now, size) } else { self.pacer.end() };
             if let Some(packets) = ended {
-                self.estimator.probe_sent(cluster.id, packets);
+                self.estimator.on_probe_sent(cluster.id, packets);
             }
         }
     }
@@ -449,7 +449,7 @@ impl Sender {
     /// Repair packets for each media packet.
     fn repair_share(&self) -> f64 {
         // Where loss follows the rate, more packets make more of it.
-        if self.estimator.drops() { 0.0 } else { self.losses.repair_share(self.rtt().unwrap_or(ASSUMED_RTT)) }
+        if self.estimator.is_loss_limited() { 0.0 } else { self.losses.repair_share(self.rtt().unwrap_or(ASSUMED_RTT)) }
     }
 
     fn send_repair(&mut self) -> bool {

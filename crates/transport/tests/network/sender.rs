@@ -32,7 +32,7 @@ fn sender(now: Instant) -> Sender {
         repair: None,
         twcc_id: Some(TWCC_ID),
     });
-    sender.set_wanted(2_000_000);
+    sender.set_desired_bitrate(2_000_000);
     sender.set_connected(now);
     events(&mut sender);
     sender

@@ -203,7 +203,7 @@ impl Flow {
         sender.add_stream(SendStream { ssrc: VIDEO, kind: video, payload_type: VIDEO_PT, rtx, repair, twcc_id });
         let kind = StreamKind::Audio;
         sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: AUDIO_PT, rtx: None, repair: None, twcc_id });
-        sender.set_wanted(plan.wanted + AUDIO_RATE);
+        sender.set_desired_bitrate(plan.wanted + AUDIO_RATE);
         sender.set_connected(start);
         let mut receiver = Receiver::new(ReceiverConfig::default(), start);
         let rtx = Some((VIDEO_RTX, vec![(VIDEO_RTX_PT, VIDEO_PT)]));

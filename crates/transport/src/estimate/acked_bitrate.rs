@@ -5,34 +5,34 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Arrivals older than this are forgotten.
-const KEPT_MICROS: i64 = 1_000_000;
+const WINDOW_MICROS: i64 = 1_000_000;
 /// Arrivals that are kept, whatever the other end's clock says: more than a path of 8 Mbit/s brings in a second. When full
 /// the oldest goes.
-const KEPT: usize = 8192;
+const MAX_ARRIVALS: usize = 8192;
 
 /// Bytes that arrived lately.
 #[derive(Debug, Default)]
-pub(crate) struct Throughput {
+pub(crate) struct AckedBitrate {
     arrivals: VecDeque<(RemoteMicros, usize)>,
     first: Option<RemoteMicros>,
     newest: RemoteMicros,
 }
 
-impl Throughput {
+impl AckedBitrate {
     pub(crate) fn add(&mut self, arrived: RemoteMicros, size: usize) {
         if self.first.is_none() {
             (self.first, self.newest) = (Some(arrived), arrived);
         }
-        if arrived < self.newest.saturating_sub(KEPT_MICROS) {
+        if arrived < self.newest.saturating_sub(WINDOW_MICROS) {
             // That clock was set back: what it said before fits nothing that it says from now on.
-            *self = Throughput { first: Some(arrived), newest: arrived, ..Throughput::default() };
+            *self = AckedBitrate { first: Some(arrived), newest: arrived, ..AckedBitrate::default() };
         }
         self.newest = self.newest.max(arrived);
-        if self.arrivals.len() == KEPT {
+        if self.arrivals.len() == MAX_ARRIVALS {
             self.arrivals.pop_front();
         }
         self.arrivals.push_back((arrived, size));
-        while self.arrivals.front().is_some_and(|a| a.0 < self.newest.saturating_sub(KEPT_MICROS)) {
+        while self.arrivals.front().is_some_and(|a| a.0 < self.newest.saturating_sub(WINDOW_MICROS)) {
             self.arrivals.pop_front();
         }
     }
@@ -57,7 +57,7 @@ impl Throughput {
 
     /// Forgets what arrived before an interruption.
     pub(crate) fn reset(&mut self) {
-        *self = Throughput::default();
+        *self = AckedBitrate::default();
     }
 }
 
@@ -66,46 +66,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn measures_a_steady_flow() {
-        let mut throughput = Throughput::default();
+    fn a_steady_flow_is_measured() {
+        let mut bitrate = AckedBitrate::default();
         for i in 0..200 {
-            throughput.add(i * 10_000, 1250);
+            bitrate.add(i * 10_000, 1250);
         }
         for millis in [100, 500, 1000] {
-            let rate = throughput.rate(Duration::from_millis(millis)).unwrap();
+            let rate = bitrate.rate(Duration::from_millis(millis)).unwrap();
             assert!((rate - 1e6).abs() < 1e4, "{rate}");
         }
     }
 
     #[test]
-    fn a_clock_that_stands_jumps_or_runs_backwards_costs_no_memory() {
+    fn memory_is_bounded_whatever_the_remote_clock_does() {
         let clocks: [fn(i64) -> i64; 4] =
             [|_| 7, |i| -i, |i| if i == 0 { i64::MAX / 2 } else { i }, |i| i % 2 * 900_000];
         for clock in clocks {
-            let mut throughput = Throughput::default();
+            let mut bitrate = AckedBitrate::default();
             for i in 0..100_000 {
-                throughput.add(clock(i), 1250);
+                bitrate.add(clock(i), 1250);
             }
-            assert!(throughput.arrivals.len() <= KEPT);
+            assert!(bitrate.arrivals.len() <= MAX_ARRIVALS);
         }
     }
 
     #[test]
-    fn a_clock_that_was_set_back_is_measured_anew() {
-        let mut throughput = Throughput::default();
-        throughput.add(1_000_000_000, 1250);
+    fn measurement_restarts_after_the_remote_clock_is_set_back() {
+        let mut bitrate = AckedBitrate::default();
+        bitrate.add(1_000_000_000, 1250);
         for i in 0..200 {
-            throughput.add(i * 10_000, 1250);
+            bitrate.add(i * 10_000, 1250);
         }
-        let rate = throughput.rate(Duration::from_millis(500)).unwrap();
+        let rate = bitrate.rate(Duration::from_millis(500)).unwrap();
         assert!((rate - 1e6).abs() < 1e4, "{rate}");
     }
 
     #[test]
-    fn says_nothing_before_the_window_is_full() {
-        let mut throughput = Throughput::default();
-        throughput.add(0, 1000);
-        throughput.add(90_000, 1000);
-        assert_eq!(throughput.rate(Duration::from_millis(100)), None);
+    fn there_is_no_rate_before_the_window_is_full() {
+        let mut bitrate = AckedBitrate::default();
+        bitrate.add(0, 1000);
+        bitrate.add(90_000, 1000);
+        assert_eq!(bitrate.rate(Duration::from_millis(100)), None);
     }
 }

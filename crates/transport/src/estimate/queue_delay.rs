@@ -1,7 +1,7 @@
 //! The standing queue: how much longer packets take now than on the empty path.
 //!
 //! A delay that rises and falls although the rate is constant is jitter, however long it is; a queue stays until less is
-//! sent. A delay within the jitter seen so far therefore counts as a queue only after it has stood for [`WINDOW`]; what
+//! sent. A delay within the jitter seen so far therefore counts as a queue only after it has stood for [`STANDING_WINDOW`]; what
 //! exceeds the jitter counts immediately.
 
 use crate::arrival::Arrival;
@@ -11,36 +11,36 @@ use std::time::{Duration, Instant};
 /// The shortest delay is looked for over one to two of these. Clocks drift apart by about 1 ms in it.
 const BASE_WINDOW: Duration = Duration::from_secs(10);
 /// Only the part of the delay that is present throughout this time is standing.
-const WINDOW: Duration = Duration::from_millis(500);
+const STANDING_WINDOW: Duration = Duration::from_millis(500);
 /// Most reports kept of that time: about twice as many as an honest receiver sends. When full the oldest is dropped.
-const RECENT: usize = 64;
+const MAX_RECENT: usize = 64;
 /// Number of windows whose swing (longest minus shortest delay) determines the jitter.
-const SWINGS: usize = 12;
+const MAX_RANGES: usize = 12;
 /// The jitter is zero until there are this many.
-const LEAST_SWINGS: usize = 2;
+const MIN_RANGES: usize = 2;
 /// The jitter is taken from the lower third of the swings: a queue that we fill and drain swings too, but not in every
 /// window.
-const LOWER: usize = 3;
+const RANGE_QUANTILE_DIVISOR: usize = 3;
 /// Ratio of the largest additional delay to the swing of a calm window.
-const SAFETY: f64 = 2.0;
+const JITTER_FACTOR: f64 = 2.0;
 /// Swings up to this result from frames of different size, in microseconds.
-const STILL: i64 = 15_000;
+const CALM_RANGE_MICROS: i64 = 15_000;
 /// The jitter divided by this is still part of the shortest delay of a window.
-const LEFT_OVER: u32 = 4;
+const UNCERTAINTY_DIVISOR: u32 = 4;
 
 /// One-way delays against their minimum. Both clocks' zero is arbitrary, so only differences mean anything.
 #[derive(Debug)]
 pub(crate) struct QueueDelay {
     zero: Instant,
     base: Option<i64>,
-    former_base: Option<i64>,
-    base_began: Instant,
-    /// Shortest delays of the reports within the last [`WINDOW`].
+    previous_base: Option<i64>,
+    base_started: Instant,
+    /// Shortest delays of the reports within the last [`STANDING_WINDOW`].
     recent: VecDeque<(Instant, i64)>,
     /// The current window: its start, shortest and longest delay.
     window: Option<(Instant, i64, i64)>,
     /// Longest minus shortest delay of the previous windows.
-    swings: VecDeque<i64>,
+    ranges: VecDeque<i64>,
     jitter: Duration,
     standing: Duration,
 }
@@ -50,11 +50,11 @@ impl QueueDelay {
         QueueDelay {
             zero: now,
             base: None,
-            former_base: None,
-            base_began: now,
+            previous_base: None,
+            base_started: now,
             recent: VecDeque::new(),
             window: None,
-            swings: VecDeque::new(),
+            ranges: VecDeque::new(),
             jitter: Duration::ZERO,
             standing: Duration::ZERO,
         }
@@ -65,22 +65,22 @@ impl QueueDelay {
         let delays =
             arrivals.iter().map(|a| a.arrived - a.sent.saturating_duration_since(self.zero).as_micros() as i64);
         let Some(shortest) = delays.min() else { return };
-        if now.saturating_duration_since(self.base_began) > BASE_WINDOW {
-            self.base_began = now;
-            self.former_base = self.base.take();
+        if now.saturating_duration_since(self.base_started) > BASE_WINDOW {
+            self.base_started = now;
+            self.previous_base = self.base.take();
         }
         self.base = Some(self.base.map_or(shortest, |base| base.min(shortest)));
-        let base = self.base.into_iter().chain(self.former_base).min().unwrap_or(shortest);
-        self.swing(now, shortest);
+        let base = self.base.into_iter().chain(self.previous_base).min().unwrap_or(shortest);
+        self.record_range(now, shortest);
         self.recent.push_back((now, shortest));
-        while self.recent.len() > RECENT
-            || self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW)
+        while self.recent.len() > MAX_RECENT
+            || self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > STANDING_WINDOW)
         {
             self.recent.pop_front();
         }
-        let stood = self.recent.iter().map(|(_, delay)| *delay).min().unwrap_or(shortest) - base;
-        let beyond = shortest - base - self.jitter.as_micros() as i64;
-        self.standing = Duration::from_micros(u64::try_from(stood.max(beyond)).unwrap_or(0));
+        let persistent = self.recent.iter().map(|(_, delay)| *delay).min().unwrap_or(shortest) - base;
+        let excess = shortest - base - self.jitter.as_micros() as i64;
+        self.standing = Duration::from_micros(u64::try_from(persistent.max(excess)).unwrap_or(0));
     }
 
     /// The queue as of the last report.
@@ -95,34 +95,34 @@ impl QueueDelay {
 
     /// The part of the jitter that may be mistaken for a queue.
     pub(crate) fn uncertainty(&self) -> Duration {
-        self.jitter / LEFT_OVER
+        self.jitter / UNCERTAINTY_DIVISOR
     }
 
     /// Takes the present delay for that of the empty path: either the route changed, or the queue is others'.
-    pub(crate) fn accept(&mut self) {
+    pub(crate) fn accept_as_base(&mut self) {
         self.base = self.recent.iter().map(|(_, delay)| *delay).min();
-        self.former_base = None;
+        self.previous_base = None;
         self.standing = Duration::ZERO;
     }
 
     /// Records the delay of a report in the current window, and ends the window when its time is over.
-    fn swing(&mut self, now: Instant, delay: i64) {
-        let (began, low, high) = self.window.unwrap_or((now, delay, delay));
+    fn record_range(&mut self, now: Instant, delay: i64) {
+        let (started, low, high) = self.window.unwrap_or((now, delay, delay));
         let (low, high) = (low.min(delay), high.max(delay));
-        if now.saturating_duration_since(began) < WINDOW {
-            self.window = Some((began, low, high));
+        if now.saturating_duration_since(started) < STANDING_WINDOW {
+            self.window = Some((started, low, high));
             return;
         }
         self.window = Some((now, delay, delay));
-        if self.swings.len() == SWINGS {
-            self.swings.pop_front();
+        if self.ranges.len() == MAX_RANGES {
+            self.ranges.pop_front();
         }
-        self.swings.push_back(high - low);
-        if self.swings.len() >= LEAST_SWINGS {
-            let mut sorted: Vec<i64> = self.swings.iter().copied().collect();
+        self.ranges.push_back(high - low);
+        if self.ranges.len() >= MIN_RANGES {
+            let mut sorted: Vec<i64> = self.ranges.iter().copied().collect();
             sorted.sort_unstable();
-            let swing = (sorted[sorted.len() / LOWER] - STILL).max(0);
-            self.jitter = Duration::from_micros(swing as u64).mul_f64(SAFETY);
+            let range = (sorted[sorted.len() / RANGE_QUANTILE_DIVISOR] - CALM_RANGE_MICROS).max(0);
+            self.jitter = Duration::from_micros(range as u64).mul_f64(JITTER_FACTOR);
         }
     }
 }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_of_a_report_counts() {
+    fn the_shortest_delay_of_a_report_counts() {
         let zero = Instant::now();
         let mut queue = QueueDelay::new(zero);
         queue.add(zero, &[arrival(zero, 0, -7000), arrival(zero, 5, -6990)]);
