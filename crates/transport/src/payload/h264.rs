@@ -1,14 +1,14 @@
 //! H.264, RFC 6184 packetisation mode 1: single NAL units, STAP-A and FU-A. Frames are access units in Annex B
 //! form on both sides.
 
-use super::{Begins, MAX_PAYLOAD, Malformed, Part, Reader, even_pieces};
+use super::{FrameStart, MAX_PAYLOAD, Malformed, ParsedPayload, Reader, fragment_lengths};
 use bytes::{BufMut, Bytes, BytesMut};
 use media::encoded::EncodedFrame;
 
 const IDR: u8 = 5;
 const SPS: u8 = 7;
 const PPS: u8 = 8;
-const DELIMITER: u8 = 9;
+const ACCESS_UNIT_DELIMITER: u8 = 9;
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
@@ -27,33 +27,33 @@ impl Packetizer {
             return Err(Malformed);
         }
         let mut payloads = Vec::new();
-        let mut small: Vec<Bytes> = Vec::new();
+        let mut pending: Vec<Bytes> = Vec::new();
         for unit in units {
-            let together: usize = 1 + small.iter().chain([&unit]).map(|u| 2 + u.len()).sum::<usize>();
-            if together > MAX_PAYLOAD {
-                aggregate(&mut small, &mut payloads);
+            let aggregate_len: usize = 1 + pending.iter().chain([&unit]).map(|u| 2 + u.len()).sum::<usize>();
+            if aggregate_len > MAX_PAYLOAD {
+                aggregate(&mut pending, &mut payloads);
             }
             if unit.len() > MAX_PAYLOAD {
                 fragment(&unit, &mut payloads);
             } else {
-                small.push(unit);
+                pending.push(unit);
             }
         }
-        aggregate(&mut small, &mut payloads);
+        aggregate(&mut pending, &mut payloads);
         Ok(payloads)
     }
 
     /// NAL units to send: without delimiters, parameter sets in front of an IDR slice that came without.
     fn units(&mut self, data: &Bytes) -> Vec<Bytes> {
-        let mut units: Vec<Bytes> = split(data).into_iter().filter(|u| sendable(kind(u))).collect();
+        let mut units: Vec<Bytes> = split_annex_b(data).into_iter().filter(|u| is_sent(nal_type(u))).collect();
         for unit in &units {
-            match kind(unit) {
+            match nal_type(unit) {
                 SPS => self.sps = Some(unit.clone()),
                 PPS => self.pps = Some(unit.clone()),
                 _ => {}
             }
         }
-        let has = |wanted: u8| units.iter().any(|u| kind(u) == wanted);
+        let has = |wanted: u8| units.iter().any(|u| nal_type(u) == wanted);
         if has(IDR)
             && !has(SPS)
             && let (Some(sps), Some(pps)) = (&self.sps, &self.pps)
@@ -64,30 +64,30 @@ impl Packetizer {
     }
 }
 
-pub(crate) fn parse(payload: &Bytes) -> Result<Part, Malformed> {
-    let head = *payload.first().ok_or(Malformed)?;
-    if head & 0x80 != 0 {
+pub(crate) fn parse(payload: &Bytes) -> Result<ParsedPayload, Malformed> {
+    let header = *payload.first().ok_or(Malformed)?;
+    if header & 0x80 != 0 {
         return Err(Malformed);
     }
     let mut data = BytesMut::with_capacity(payload.len() + 16);
     let mut keyframe = false;
-    let mut begins = begins(kind(payload));
-    match head & 0x1f {
+    let mut frame_start = frame_start(nal_type(payload));
+    match header & 0x1f {
         1..=23 => {
             if payload.len() < 2 {
                 return Err(Malformed);
             }
-            keyframe = kind(payload) == IDR;
+            keyframe = nal_type(payload) == IDR;
             data.put_slice(&START_CODE);
             data.put_slice(payload);
         }
         STAP_A => {
             let mut reader = Reader(&payload[1..]);
-            begins = self::begins(payload.get(3).map_or(0, |head| head & 0x1f));
+            frame_start = self::frame_start(payload.get(3).map_or(0, |header| header & 0x1f));
             while !reader.0.is_empty() {
                 let len = usize::from(reader.u16()?);
                 let unit = reader.0.get(..len).filter(|u| !u.is_empty()).ok_or(Malformed)?;
-                keyframe |= kind(unit) == IDR;
+                keyframe |= nal_type(unit) == IDR;
                 data.put_slice(&START_CODE);
                 data.put_slice(unit);
                 reader.skip(len)?;
@@ -101,9 +101,9 @@ pub(crate) fn parse(payload: &Bytes) -> Result<Part, Malformed> {
             if fragment & 0x80 != 0 {
                 keyframe = fragment & 0x1f == IDR;
                 data.put_slice(&START_CODE);
-                data.put_u8(head & 0xe0 | fragment & 0x1f);
+                data.put_u8(header & 0xe0 | fragment & 0x1f);
             } else {
-                begins = Begins::No;
+                frame_start = FrameStart::No;
             }
             data.put_slice(&payload[2..]);
         }
@@ -112,25 +112,33 @@ pub(crate) fn parse(payload: &Bytes) -> Result<Part, Malformed> {
     if data.is_empty() {
         return Err(Malformed);
     }
-    Ok(Part { begins, keyframe, temporal: 0, tl0: None, switch: false, size: None, data: data.freeze() })
+    Ok(ParsedPayload {
+        frame_start,
+        keyframe,
+        temporal: 0,
+        tl0_pic_idx: None,
+        layer_sync: false,
+        size: None,
+        data: data.freeze(),
+    })
 }
 
 /// Parameter sets and delimiters come first in an access unit, H.264 section 7.4.1.2.3.
-fn begins(first: u8) -> Begins {
-    if matches!(first, SPS | DELIMITER) { Begins::Yes } else { Begins::Unsaid }
+fn frame_start(first: u8) -> FrameStart {
+    if matches!(first, SPS | ACCESS_UNIT_DELIMITER) { FrameStart::Yes } else { FrameStart::Unknown }
 }
 
 /// NAL unit type of a unit with its header octet.
-fn kind(unit: &[u8]) -> u8 {
-    unit.first().map_or(0, |head| head & 0x1f)
+fn nal_type(unit: &[u8]) -> u8 {
+    unit.first().map_or(0, |header| header & 0x1f)
 }
 
-fn sendable(kind: u8) -> bool {
-    (1..=23).contains(&kind) && kind != DELIMITER
+fn is_sent(nal_type: u8) -> bool {
+    (1..=23).contains(&nal_type) && nal_type != ACCESS_UNIT_DELIMITER
 }
 
 /// The units of an Annex B byte stream, H.264 appendix B.1, without start codes and trailing zeros.
-fn split(data: &Bytes) -> Vec<Bytes> {
+fn split_annex_b(data: &Bytes) -> Vec<Bytes> {
     let starts: Vec<usize> = (0..data.len().saturating_sub(2)).filter(|&i| data[i..i + 3] == [0, 0, 1]).collect();
     let ends = starts.iter().skip(1).copied().chain([data.len()]);
     let units = starts.iter().zip(ends).map(|(&start, end)| {
@@ -158,16 +166,16 @@ fn aggregate(units: &mut Vec<Bytes>, payloads: &mut Vec<Bytes>) {
 }
 
 fn fragment(unit: &Bytes, payloads: &mut Vec<Bytes>) {
-    let (head, mut rest) = (unit[0], &unit[1..]);
-    let whole = rest.len();
-    for len in even_pieces(whole, MAX_PAYLOAD - 2) {
-        let (piece, after) = rest.split_at(len);
-        let start = if rest.len() == whole { 0x80 } else { 0 };
+    let (header, mut rest) = (unit[0], &unit[1..]);
+    let total = rest.len();
+    for len in fragment_lengths(total, MAX_PAYLOAD - 2) {
+        let (chunk, after) = rest.split_at(len);
+        let start = if rest.len() == total { 0x80 } else { 0 };
         let end = if after.is_empty() { 0x40 } else { 0 };
         let mut payload = BytesMut::with_capacity(2 + len);
-        payload.put_u8(head & 0xe0 | FU_A);
-        payload.put_u8(start | end | head & 0x1f);
-        payload.put_slice(piece);
+        payload.put_u8(header & 0xe0 | FU_A);
+        payload.put_u8(start | end | header & 0x1f);
+        payload.put_slice(chunk);
         payloads.push(payload.freeze());
         rest = after;
     }
@@ -191,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_access_unit_comes_back_whole() {
+    fn an_access_unit_round_trips() {
         let slice: Vec<u8> = [0x65].into_iter().chain((0..5000).map(|i| (i % 250 + 1) as u8)).collect();
         let frame = frame(&[&[0x67, 1, 2], &[0x68, 3], &slice]);
         let payloads = Packetizer::default().packetize(&frame).unwrap();
@@ -210,24 +218,24 @@ mod tests {
     }
 
     #[test]
-    fn three_byte_start_codes_and_delimiters_are_understood() {
+    fn three_byte_start_codes_and_delimiters_are_parsed() {
         let data = Bytes::from_static(&[0, 0, 0, 1, 9, 0x10, 0, 0, 1, 0x41, 7, 8, 0, 0, 0]);
-        assert_eq!(split(&data), [Bytes::from_static(&[9, 0x10]), Bytes::from_static(&[0x41, 7, 8])]);
+        assert_eq!(split_annex_b(&data), [Bytes::from_static(&[9, 0x10]), Bytes::from_static(&[0x41, 7, 8])]);
     }
 
     #[test]
     fn a_truncated_aggregate_is_malformed() {
-        let whole = [STAP_A, 0, 2, 0x67, 1, 0, 2, 0x68, 2];
+        let total = [STAP_A, 0, 2, 0x67, 1, 0, 2, 0x68, 2];
         for len in [0, 1, 2, 3, 4, 6, 7, 8] {
-            assert_eq!(parse(&Bytes::copy_from_slice(&whole[..len])), Err(Malformed), "{len}");
+            assert_eq!(parse(&Bytes::copy_from_slice(&total[..len])), Err(Malformed), "{len}");
         }
-        assert!(parse(&Bytes::copy_from_slice(&whole)).is_ok());
+        assert!(parse(&Bytes::copy_from_slice(&total)).is_ok());
     }
 
     #[test]
     fn unknown_aggregates_are_malformed() {
-        for kind in [0, 25, 26, 27, 29, 30, 31] {
-            assert_eq!(parse(&Bytes::copy_from_slice(&[kind, 1, 2, 3])), Err(Malformed));
+        for nal_type in [0, 25, 26, 27, 29, 30, 31] {
+            assert_eq!(parse(&Bytes::copy_from_slice(&[nal_type, 1, 2, 3])), Err(Malformed));
         }
     }
 }

@@ -17,27 +17,27 @@ pub(crate) struct Malformed;
 
 /// Whether a packet begins a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Begins {
+pub(crate) enum FrameStart {
     /// The descriptor says so.
     Yes,
     /// The descriptor denies it.
     No,
     /// The format does not tell (H.264): a new RTP time does.
-    Unsaid,
+    Unknown,
 }
 
 /// What one packet carries of its frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) begins: Begins,
+pub(crate) struct ParsedPayload {
+    pub(crate) frame_start: FrameStart,
     /// Seen in this packet; that of a frame is any of its parts'.
     pub(crate) keyframe: bool,
     /// Temporal layer.
     pub(crate) temporal: u8,
     /// Number of the base layer frame that this one belongs to, TL0PICIDX, where the format carries it.
-    pub(crate) tl0: Option<u8>,
+    pub(crate) tl0_pic_idx: Option<u8>,
     /// Needs nothing of its own temporal layer: one may go up to it here.
-    pub(crate) switch: bool,
+    pub(crate) layer_sync: bool,
     /// Width and height in pixels where the packet says so.
     pub(crate) size: Option<(u16, u16)>,
     /// Bitstream to append.
@@ -45,7 +45,7 @@ pub(crate) struct Part {
 }
 
 /// Reads one payload. Total: any bytes give a part or [`Malformed`].
-pub(crate) fn parse(codec: VideoCodec, payload: &Bytes) -> Result<Part, Malformed> {
+pub(crate) fn parse(codec: VideoCodec, payload: &Bytes) -> Result<ParsedPayload, Malformed> {
     match codec {
         VideoCodec::Vp8 => vp8::parse(payload),
         VideoCodec::Vp9 => vp9::parse(payload),
@@ -92,11 +92,11 @@ impl Packetizer {
     }
 }
 
-/// Lengths of the fewest pieces of about equal size, none over `most`: a small last packet costs as much loss
+/// Lengths of the fewest pieces of about equal size, none over `max`: a small last packet costs as much loss
 /// as a full one and gains nothing.
-fn even_pieces(len: usize, most: usize) -> impl Iterator<Item = usize> {
-    let pieces = len.div_ceil(most.max(1)).max(1);
-    (0..pieces).map(move |i| len * (i + 1) / pieces - len * i / pieces)
+fn fragment_lengths(len: usize, max: usize) -> impl Iterator<Item = usize> {
+    let count = len.div_ceil(max.max(1)).max(1);
+    (0..count).map(move |i| len * (i + 1) / count - len * i / count)
 }
 
 /// Reads big-endian fields and never past the end.
@@ -156,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_payload_makes_a_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_payload_panics_a_parser(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let payload = Bytes::from(bytes);
             for codec in VideoCodec::ALL {
                 let _ = parse(codec, &payload);
@@ -164,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bitstream_makes_a_packetizer_panic(bytes in prop::collection::vec(any::<u8>(), 0..5000), key: bool) {
+        fn no_bitstream_panics_a_packetizer(bytes in prop::collection::vec(any::<u8>(), 0..5000), key: bool) {
             for codec in VideoCodec::ALL {
                 if let Ok(payloads) = Packetizer::new(codec, 7).packetize(&frame(codec, bytes.clone(), key, 0)) {
                     prop_assert!(payloads.iter().all(|p| p.len() <= MAX_PAYLOAD && !p.is_empty()));
@@ -173,24 +173,24 @@ mod tests {
         }
 
         #[test]
-        fn vp8_and_vp9_come_back_whole(bytes in prop::collection::vec(any::<u8>(), 1..9000), key: bool, temporal in 0u8..3) {
+        fn vp8_and_vp9_frames_round_trip(bytes in prop::collection::vec(any::<u8>(), 1..9000), key: bool, temporal in 0u8..3) {
             for codec in [VideoCodec::Vp8, VideoCodec::Vp9] {
                 let mut packetizer = Packetizer::new(codec, 0x7ffe);
                 for _ in 0..3 {
                     let payloads = packetizer.packetize(&frame(codec, bytes.clone(), key, temporal)).unwrap();
                     prop_assert_eq!(join(codec, &payloads), bytes.clone());
-                    prop_assert_eq!(parse(codec, &payloads[0]).unwrap().begins, Begins::Yes);
-                    prop_assert!(payloads[1..].iter().all(|p| parse(codec, p).unwrap().begins == Begins::No));
+                    prop_assert_eq!(parse(codec, &payloads[0]).unwrap().frame_start, FrameStart::Yes);
+                    prop_assert!(payloads[1..].iter().all(|p| parse(codec, p).unwrap().frame_start == FrameStart::No));
                 }
             }
         }
 
         #[test]
-        fn pieces_add_up(len in 1usize..100_000, most in 1usize..2000) {
-            let pieces: Vec<usize> = even_pieces(len, most).collect();
-            prop_assert_eq!(pieces.iter().sum::<usize>(), len);
-            prop_assert!(pieces.iter().all(|p| (1..=most).contains(p)));
-            prop_assert_eq!(pieces.len(), len.div_ceil(most));
+        fn fragment_lengths_add_up(len in 1usize..100_000, max in 1usize..2000) {
+            let lengths: Vec<usize> = fragment_lengths(len, max).collect();
+            prop_assert_eq!(lengths.iter().sum::<usize>(), len);
+            prop_assert!(lengths.iter().all(|p| (1..=max).contains(p)));
+            prop_assert_eq!(lengths.len(), len.div_ceil(max));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! VP9, RFC 9628. We send flexible mode with one spatial layer; we read both modes and joined spatial layers.
 
-use super::{Begins, MAX_PAYLOAD, Malformed, Part, Reader, even_pieces};
+use super::{FrameStart, MAX_PAYLOAD, Malformed, ParsedPayload, Reader, fragment_lengths};
 use bytes::{BufMut, Bytes, BytesMut};
 use media::encoded::EncodedFrame;
 
 /// Flags, 15-bit picture id, layer, three references, scalability structure with one size.
-const DESCRIPTOR: usize = 1 + 2 + 1 + 3 + 5;
+const DESCRIPTOR_LEN: usize = 1 + 2 + 1 + 3 + 5;
 const TEMPORAL_LAYERS: usize = 8;
 
 #[derive(Debug)]
@@ -33,14 +33,14 @@ impl Packetizer {
 
         let mut rest = &frame.data[..];
         let mut payloads: Vec<Bytes> = Vec::new();
-        let pieces = even_pieces(rest.len(), MAX_PAYLOAD - DESCRIPTOR);
-        for len in pieces {
-            let (piece, after) = rest.split_at(len);
+        let lengths = fragment_lengths(rest.len(), MAX_PAYLOAD - DESCRIPTOR_LEN);
+        for len in lengths {
+            let (chunk, after) = rest.split_at(len);
             rest = after;
-            let (begins, ends) = (payloads.is_empty(), rest.is_empty());
-            let mut payload = BytesMut::with_capacity(DESCRIPTOR + len);
-            self.describe(&mut payload, frame, &references, begins, ends);
-            payload.put_slice(piece);
+            let (starts_frame, ends_frame) = (payloads.is_empty(), rest.is_empty());
+            let mut payload = BytesMut::with_capacity(DESCRIPTOR_LEN + len);
+            self.write_descriptor(&mut payload, frame, &references, starts_frame, ends_frame);
+            payload.put_slice(chunk);
             payloads.push(payload.freeze());
         }
         payloads
@@ -54,16 +54,23 @@ impl Packetizer {
         distances.filter_map(|d| u8::try_from(d).ok()).filter(|d| (1..128).contains(d)).take(3).collect()
     }
 
-    fn describe(&self, out: &mut BytesMut, frame: &EncodedFrame, references: &[u8], begins: bool, ends: bool) {
-        let structure = frame.keyframe && begins;
+    fn write_descriptor(
+        &self,
+        out: &mut BytesMut,
+        frame: &EncodedFrame,
+        references: &[u8],
+        starts_frame: bool,
+        ends_frame: bool,
+    ) {
+        let structure = frame.keyframe && starts_frame;
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         let inter = !references.is_empty();
         out.put_u8(
             0x80 | flag(inter, 0x40)
                 | flag(self.layered, 0x20)
                 | 0x10
-                | flag(begins, 0x08)
-                | flag(ends, 0x04)
+                | flag(starts_frame, 0x08)
+                | flag(ends_frame, 0x04)
                 | flag(structure, 0x02),
         );
         out.put_u16(0x8000 | self.picture_id);
@@ -81,34 +88,34 @@ impl Packetizer {
     }
 }
 
-pub(crate) fn parse(payload: &Bytes) -> Result<Part, Malformed> {
+pub(crate) fn parse(payload: &Bytes) -> Result<ParsedPayload, Malformed> {
     let mut reader = Reader(payload);
     let flags = reader.u8()?;
     let (inter, flexible) = (flags & 0x40 != 0, flags & 0x10 != 0);
     if flags & 0x80 != 0 {
         reader.picture_id()?;
     }
-    let (mut temporal, mut spatial, mut switch, mut tl0) = (0, 0, false, None);
+    let (mut temporal, mut spatial, mut layer_sync, mut tl0_pic_idx) = (0, 0, false, None);
     if flags & 0x20 != 0 {
         let layer = reader.u8()?;
-        (temporal, spatial, switch) = (layer >> 5, layer >> 1 & 0x07, layer & 0x10 != 0);
-        tl0 = if flexible { None } else { Some(reader.u8()?) };
+        (temporal, spatial, layer_sync) = (layer >> 5, layer >> 1 & 0x07, layer & 0x10 != 0);
+        tl0_pic_idx = if flexible { None } else { Some(reader.u8()?) };
     }
     if inter && flexible {
         skip_references(&mut reader)?;
     }
-    let size = if flags & 0x02 != 0 { structure(&mut reader)? } else { None };
+    let size = if flags & 0x02 != 0 { parse_structure(&mut reader)? } else { None };
     if reader.0.is_empty() {
         return Err(Malformed);
     }
     // A picture of several spatial layers is one frame to the decoder; it begins with its lowest layer.
-    let begins = flags & 0x08 != 0 && spatial == 0;
-    Ok(Part {
-        begins: if begins { Begins::Yes } else { Begins::No },
-        keyframe: begins && !inter,
+    let starts_frame = flags & 0x08 != 0 && spatial == 0;
+    Ok(ParsedPayload {
+        frame_start: if starts_frame { FrameStart::Yes } else { FrameStart::No },
+        keyframe: starts_frame && !inter,
         temporal,
-        tl0,
-        switch,
+        tl0_pic_idx,
+        layer_sync,
         size,
         data: payload.slice_ref(reader.0),
     })
@@ -124,15 +131,15 @@ fn skip_references(reader: &mut Reader) -> Result<(), Malformed> {
 }
 
 /// Scalability structure: gives the size of the highest spatial layer.
-fn structure(reader: &mut Reader) -> Result<Option<(u16, u16)>, Malformed> {
-    let head = reader.u8()?;
+fn parse_structure(reader: &mut Reader) -> Result<Option<(u16, u16)>, Malformed> {
+    let header = reader.u8()?;
     let mut size = None;
-    if head & 0x10 != 0 {
-        for _ in 0..=head >> 5 {
+    if header & 0x10 != 0 {
+        for _ in 0..=header >> 5 {
             size = Some((reader.u16()?, reader.u16()?));
         }
     }
-    if head & 0x08 != 0 {
+    if header & 0x08 != 0 {
         for _ in 0..reader.u8()? {
             let picture = reader.u8()?;
             reader.skip(usize::from(picture >> 2 & 0x03))?;
@@ -145,7 +152,7 @@ fn structure(reader: &mut Reader) -> Result<Option<(u16, u16)>, Malformed> {
 mod tests {
     use super::*;
 
-    fn part(bytes: &[u8]) -> Result<Part, Malformed> {
+    fn parsed_bytes(bytes: &[u8]) -> Result<ParsedPayload, Malformed> {
         parse(&Bytes::copy_from_slice(bytes))
     }
 
@@ -153,26 +160,26 @@ mod tests {
     fn a_non_flexible_keyframe_with_picture_group_is_read() {
         // I L B V; 15-bit id; TID 0, TL0PICIDX 5; SS: one layer, 640x360, one picture with one reference.
         let bytes = [0xaa, 0x80, 0x01, 0x00, 5, 0x18, 0x02, 0x80, 0x01, 0x68, 1, 0x04, 1, 0xde, 0xad];
-        let part = part(&bytes).unwrap();
-        assert!(part.keyframe);
-        assert_eq!(part.begins, Begins::Yes);
-        assert_eq!((part.temporal, part.tl0), (0, Some(5)));
-        assert_eq!(part.size, Some((640, 360)));
-        assert_eq!(&part.data[..], &[0xde, 0xad]);
+        let parsed = parsed_bytes(&bytes).unwrap();
+        assert!(parsed.keyframe);
+        assert_eq!(parsed.frame_start, FrameStart::Yes);
+        assert_eq!((parsed.temporal, parsed.tl0_pic_idx), (0, Some(5)));
+        assert_eq!(parsed.size, Some((640, 360)));
+        assert_eq!(&parsed.data[..], &[0xde, 0xad]);
     }
 
     #[test]
     fn an_upper_spatial_layer_continues_the_picture() {
         // I L B, spatial layer 1 predicted from the one below.
-        let part = part(&[0xa8, 0x01, 0x03, 5, 0xaa]).unwrap();
-        assert_eq!(part.begins, Begins::No);
-        assert!(!part.keyframe);
+        let parsed = parsed_bytes(&[0xa8, 0x01, 0x03, 5, 0xaa]).unwrap();
+        assert_eq!(parsed.frame_start, FrameStart::No);
+        assert!(!parsed.keyframe);
     }
 
     #[test]
     fn flexible_references_are_skipped() {
-        let part = part(&[0xd8, 0x01, 0x03, 0x04, 0xaa]).unwrap();
-        assert_eq!(&part.data[..], &[0xaa]);
+        let parsed = parsed_bytes(&[0xd8, 0x01, 0x03, 0x04, 0xaa]).unwrap();
+        assert_eq!(&parsed.data[..], &[0xaa]);
         assert_eq!(super::parse(&Bytes::from_static(&[0xd8, 1, 3, 3, 3, 4, 0xaa])), Err(Malformed));
     }
 
@@ -180,7 +187,7 @@ mod tests {
     fn truncated_descriptors_are_malformed() {
         let whole = [0xaa, 0x80, 0x01, 0x00, 5, 0x18, 0x02, 0x80, 0x01, 0x68, 1, 0x04, 1];
         for len in 0..=whole.len() {
-            assert_eq!(part(&whole[..len]), Err(Malformed), "{len}");
+            assert_eq!(parsed_bytes(&whole[..len]), Err(Malformed), "{len}");
         }
     }
 }

@@ -1,20 +1,20 @@
 //! Packets to frames, in an order that a decoder can use.
 
-use super::segments::{Piece, Pieces, Run, Segments};
-use crate::payload::Begins;
+use super::segments::{FrameRange, Segments, VideoPacket, WaitingPackets};
+use crate::payload::FrameStart;
 use bytes::{Bytes, BytesMut};
 use media::encoded::{EncodedFrame, VideoCodec};
 use std::time::Instant;
 
 /// Packets that wait for others. When full the older half goes, and a keyframe is needed.
-const PACKETS: usize = 2048;
+const MAX_WAITING_PACKETS: usize = 2048;
 
 /// What an insertion was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inserted {
     New,
     /// Held already, or no longer needed.
-    Useless,
+    Duplicate,
     /// It made room by throwing others away.
     Overflow,
 }
@@ -25,21 +25,21 @@ pub(crate) enum Inserted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Only a keyframe can be delivered.
-    Lost,
+    AwaitingKeyframe,
     /// The frame that begins with this packet is next.
-    Following { next: u64 },
+    Continuous { next: u64 },
 }
 
 #[derive(Debug)]
 pub(crate) struct Assembler {
-    pieces: Pieces,
+    packets: WaitingPackets,
     /// Which of them belong together.
     segments: Segments,
     state: State,
     /// Numbers below were delivered or given up.
     floor: u64,
     codec: Option<VideoCodec>,
-    tl0: Option<u8>,
+    tl0_pic_idx: Option<u8>,
     /// Temporal layers above were left at a gap, until a frame allows to go up again.
     highest_temporal: u8,
 }
@@ -47,29 +47,29 @@ pub(crate) struct Assembler {
 impl Assembler {
     pub(crate) fn new() -> Self {
         Assembler {
-            pieces: Pieces::new(),
+            packets: WaitingPackets::new(),
             segments: Segments::default(),
-            state: State::Lost,
+            state: State::AwaitingKeyframe,
             floor: 0,
             codec: None,
-            tl0: None,
+            tl0_pic_idx: None,
             highest_temporal: u8::MAX,
         }
     }
 
-    pub(crate) fn insert(&mut self, number: u64, piece: Option<Piece>) -> Inserted {
-        if number < self.floor || self.pieces.contains_key(&number) {
-            return Inserted::Useless;
+    pub(crate) fn insert(&mut self, number: u64, packet: Option<VideoPacket>) -> Inserted {
+        if number < self.floor || self.packets.contains_key(&number) {
+            return Inserted::Duplicate;
         }
-        self.segments.insert(number, piece.as_ref());
-        self.pieces.insert(number, piece);
-        if self.pieces.len() <= PACKETS {
+        self.segments.insert(number, packet.as_ref());
+        self.packets.insert(number, packet);
+        if self.packets.len() <= MAX_WAITING_PACKETS {
             return Inserted::New;
         }
-        if let Some(middle) = self.pieces.keys().nth(PACKETS / 2).copied() {
+        if let Some(middle) = self.packets.keys().nth(MAX_WAITING_PACKETS / 2).copied() {
             self.drop_before(middle);
         }
-        self.state = State::Lost;
+        self.state = State::AwaitingKeyframe;
         Inserted::Overflow
     }
 
@@ -78,205 +78,218 @@ impl Assembler {
         self.floor
     }
 
-    pub(crate) fn is_lost(&self) -> bool {
-        self.state == State::Lost
+    pub(crate) fn is_awaiting_keyframe(&self) -> bool {
+        self.state == State::AwaitingKeyframe
     }
 
     /// Packets wait, but no frame can be delivered.
     pub(crate) fn is_blocked(&self) -> bool {
-        !self.pieces.is_empty()
+        !self.packets.is_empty()
     }
 
     /// Where the first keyframe begins of which a packet is there that says so.
-    pub(crate) fn keyframe_begins(&self) -> Option<u64> {
-        self.segments.keyframe_begins()
+    pub(crate) fn keyframe_start(&self) -> Option<u64> {
+        self.segments.keyframe_start()
     }
 
     /// Only a keyframe helps now.
-    pub(crate) fn lose(&mut self) {
-        self.state = State::Lost;
+    pub(crate) fn await_keyframe(&mut self) {
+        self.state = State::AwaitingKeyframe;
     }
 
     /// This packet will never come: only a keyframe after it helps.
-    pub(crate) fn lose_until(&mut self, number: u64) {
+    pub(crate) fn abandon_until(&mut self, number: u64) {
         self.drop_before(number + 1);
-        self.state = State::Lost;
+        self.state = State::AwaitingKeyframe;
     }
 
     /// The next frame. `skip` allows leaving out upper temporal layers that are incomplete.
     pub(crate) fn pop(&mut self, skip: bool) -> Option<EncodedFrame> {
         loop {
             let frame = match self.state {
-                State::Lost => self.segments.keyframe(),
-                State::Following { next } => self
+                State::AwaitingKeyframe => self.segments.complete_keyframe(),
+                State::Continuous { next } => self
                     .pop_next(next)
-                    .or_else(|| self.segments.keyframe())
+                    .or_else(|| self.segments.complete_keyframe())
                     .or_else(|| if skip { self.pop_base() } else { None }),
             }?;
-            if let Some(frame) = self.admit(frame) {
+            if let Some(frame) = self.deliver(frame) {
                 return Some(frame);
             }
         }
     }
 
     /// The frame at its place, if it is whole.
-    fn pop_next(&mut self, mut next: u64) -> Option<Run> {
+    fn pop_next(&mut self, mut next: u64) -> Option<FrameRange> {
         if let Some(last) = self.segments.padding(next) {
             next = last + 1;
             self.drop_before(next);
-            self.follow(next);
+            self.continue_at(next);
         }
-        let run = self.segments.run(next)?;
-        if run.whole && self.piece(next)?.part.begins != Begins::No {
-            return Some(run);
+        let frame_range = self.segments.frame_range(next)?;
+        if frame_range.complete && self.packet(next)?.payload.frame_start != FrameStart::No {
+            return Some(frame_range);
         }
-        if !run.whole {
+        if !frame_range.complete {
             // Truncated by its sender: what follows rests on it, unless it is a keyframe.
-            self.drop_before(run.last + 1);
+            self.drop_before(frame_range.last + 1);
         }
-        self.state = State::Lost;
+        self.state = State::AwaitingKeyframe;
         None
     }
 
     /// A whole base layer frame that directly follows the last one delivered.
-    fn pop_base(&self) -> Option<Run> {
-        let number = self.segments.base(self.tl0?.wrapping_add(1))?;
-        self.segments.run(number).filter(|run| run.whole)
+    fn pop_base(&self) -> Option<FrameRange> {
+        let number = self.segments.base_layer_start(self.tl0_pic_idx?.wrapping_add(1))?;
+        self.segments.frame_range(number).filter(|frame_range| frame_range.complete)
     }
 
     /// Takes a run out; gives it as a frame if the decoder can use it.
-    fn admit(&mut self, run: Run) -> Option<EncodedFrame> {
-        let skipped = self.state != State::Following { next: run.first };
-        let keyframe = self.is_keyframe(&run);
-        let first = self.piece(run.first)?;
-        let (codec, tl0, temporal, switch) = (first.codec, first.part.tl0, first.part.temporal, first.part.switch);
-        let frame = self.join(&run, keyframe);
-        self.drop_before(run.last + 1);
+    fn deliver(&mut self, frame_range: FrameRange) -> Option<EncodedFrame> {
+        let skipped = self.state != State::Continuous { next: frame_range.first };
+        let keyframe = self.is_keyframe(&frame_range);
+        let first = self.packet(frame_range.first)?;
+        let (codec, tl0_pic_idx, temporal, layer_sync) =
+            (first.codec, first.payload.tl0_pic_idx, first.payload.temporal, first.payload.layer_sync);
+        let frame = self.build_frame(&frame_range, keyframe);
+        self.drop_before(frame_range.last + 1);
         if !keyframe && self.codec != Some(codec) {
-            self.state = State::Lost;
+            self.state = State::AwaitingKeyframe;
             return None;
         }
-        self.follow(run.last + 1);
+        self.continue_at(frame_range.last + 1);
         if keyframe {
             self.highest_temporal = u8::MAX;
         } else if skipped {
             self.highest_temporal = 0;
-        } else if switch && temporal == self.highest_temporal.saturating_add(1) {
+        } else if layer_sync && temporal == self.highest_temporal.saturating_add(1) {
             self.highest_temporal = temporal;
         }
         self.codec = Some(codec);
-        self.tl0 = tl0.or(self.tl0.filter(|_| !keyframe));
+        self.tl0_pic_idx = tl0_pic_idx.or(self.tl0_pic_idx.filter(|_| !keyframe));
         frame.filter(|_| temporal <= self.highest_temporal)
     }
 
-    fn follow(&mut self, next: u64) {
-        self.state = State::Following { next };
+    fn continue_at(&mut self, next: u64) {
+        self.state = State::Continuous { next };
         self.floor = self.floor.max(next);
     }
 
     fn drop_before(&mut self, number: u64) {
-        while let Some(first) = self.pieces.first_entry().filter(|first| *first.key() < number) {
-            let (number, piece) = first.remove_entry();
-            if let Some(piece) = piece {
-                self.segments.forget_base(number, &piece);
+        while let Some(first) = self.packets.first_entry().filter(|first| *first.key() < number) {
+            let (number, packet) = first.remove_entry();
+            if let Some(packet) = packet {
+                self.segments.remove_base_layer_start(number, &packet);
             }
         }
-        self.segments.drop_before(number, &self.pieces);
+        self.segments.drop_before(number, &self.packets);
         self.floor = self.floor.max(number);
     }
 
-    fn piece(&self, number: u64) -> Option<&Piece> {
-        self.pieces.get(&number)?.as_ref()
+    fn packet(&self, number: u64) -> Option<&VideoPacket> {
+        self.packets.get(&number)?.as_ref()
     }
 
-    fn is_keyframe(&self, run: &Run) -> bool {
-        let mut pieces = self.pieces.range(run.first..=run.last).filter_map(|(_, piece)| piece.as_ref());
-        pieces.any(|piece| piece.part.keyframe)
+    fn is_keyframe(&self, frame_range: &FrameRange) -> bool {
+        let mut packets =
+            self.packets.range(frame_range.first..=frame_range.last).filter_map(|(_, packet)| packet.as_ref());
+        packets.any(|packet| packet.payload.keyframe)
     }
 
     /// When the path had delivered what it did not lose of the frame. If it lost all, the arrival that showed so.
-    fn arrival(&self, run: &Run) -> Option<Instant> {
+    fn arrival(&self, frame_range: &FrameRange) -> Option<Instant> {
         let arrivals = |numbers: std::ops::RangeInclusive<u64>| {
-            let pieces = self.pieces.range(numbers).filter_map(|(_, piece)| piece.as_ref());
-            pieces.filter(|piece| !piece.retransmitted).map(|piece| piece.arrived)
+            let packets = self.packets.range(numbers).filter_map(|(_, packet)| packet.as_ref());
+            packets.filter(|packet| !packet.recovered).map(|packet| packet.arrived)
         };
-        arrivals(run.first..=run.last).max().or_else(|| arrivals(run.last + 1..=u64::MAX).next())
+        arrivals(frame_range.first..=frame_range.last)
+            .max()
+            .or_else(|| arrivals(frame_range.last + 1..=u64::MAX).next())
     }
 
-    fn join(&self, run: &Run, keyframe: bool) -> Option<EncodedFrame> {
-        let pieces = || self.pieces.range(run.first..=run.last).filter_map(|(_, piece)| piece.as_ref());
-        let first = pieces().next()?;
-        let (width, height) = pieces().filter_map(|p| p.part.size).last().unwrap_or((0, 0));
+    fn build_frame(&self, frame_range: &FrameRange, keyframe: bool) -> Option<EncodedFrame> {
+        let packets =
+            || self.packets.range(frame_range.first..=frame_range.last).filter_map(|(_, packet)| packet.as_ref());
+        let first = packets().next()?;
+        let (width, height) = packets().filter_map(|p| p.payload.size).last().unwrap_or((0, 0));
         Some(EncodedFrame {
             codec: first.codec,
-            data: concatenate(pieces().map(|p| &p.part.data)),
+            data: concatenate(packets().map(|p| &p.payload.data)),
             keyframe,
             rtp_timestamp: first.timestamp,
             width: u32::from(width),
             height: u32::from(height),
             layer: 0,
-            temporal: first.part.temporal,
-            time: self.arrival(run).unwrap_or(first.arrived),
+            temporal: first.payload.temporal,
+            time: self.arrival(frame_range).unwrap_or(first.arrived),
         })
     }
 }
 
-fn concatenate<'a>(parts: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
-    let mut all = BytesMut::with_capacity(parts.clone().map(Bytes::len).sum());
-    parts.for_each(|part| all.extend_from_slice(part));
+fn concatenate<'a>(payloads: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
+    let mut all = BytesMut::with_capacity(payloads.clone().map(Bytes::len).sum());
+    payloads.for_each(|payload| all.extend_from_slice(payload));
     all.freeze()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payload::Part;
+    use crate::payload::ParsedPayload;
     use proptest::prelude::*;
     use std::time::Instant;
 
     struct Spec {
         timestamp: u32,
-        begins: Begins,
+        frame_start: FrameStart,
         marker: bool,
         keyframe: bool,
         layer: (u8, Option<u8>),
     }
 
-    fn piece(spec: &Spec) -> Option<Piece> {
-        let Spec { timestamp, begins, marker, keyframe, layer: (temporal, tl0) } = *spec;
+    fn packet(spec: &Spec) -> Option<VideoPacket> {
+        let Spec { timestamp, frame_start, marker, keyframe, layer: (temporal, tl0_pic_idx) } = *spec;
         let data = Bytes::from_static(b"x");
-        let part = Part { begins, keyframe, temporal, tl0, switch: false, size: None, data };
-        Some(Piece { codec: VideoCodec::Vp8, timestamp, marker, arrived: Instant::now(), retransmitted: false, part })
+        let payload =
+            ParsedPayload { frame_start, keyframe, temporal, tl0_pic_idx, layer_sync: false, size: None, data };
+        Some(VideoPacket {
+            codec: VideoCodec::Vp8,
+            timestamp,
+            marker,
+            arrived: Instant::now(),
+            recovered: false,
+            payload,
+        })
     }
 
     /// A frame in one packet.
-    fn single(timestamp: u32, keyframe: bool, layer: (u8, Option<u8>)) -> Option<Piece> {
-        piece(&Spec { timestamp, begins: Begins::Yes, marker: true, keyframe, layer })
+    fn single(timestamp: u32, keyframe: bool, layer: (u8, Option<u8>)) -> Option<VideoPacket> {
+        packet(&Spec { timestamp, frame_start: FrameStart::Yes, marker: true, keyframe, layer })
     }
 
-    fn popped(assembler: &mut Assembler, skip: bool) -> Vec<u32> {
+    fn pop_all(assembler: &mut Assembler, skip: bool) -> Vec<u32> {
         std::iter::from_fn(|| assembler.pop(skip)).map(|f| f.rtp_timestamp).collect()
     }
 
     #[test]
-    fn nothing_comes_before_a_keyframe() {
+    fn the_first_frame_is_a_keyframe() {
         let mut assembler = Assembler::new();
         assembler.insert(10, single(1, false, (0, None)));
         assembler.insert(11, single(2, true, (0, None)));
         assembler.insert(12, single(3, false, (0, None)));
-        assert_eq!(popped(&mut assembler, false), [2, 3]);
+        assert_eq!(pop_all(&mut assembler, false), [2, 3]);
     }
 
     #[test]
-    fn a_gap_holds_what_follows_until_it_is_filled() {
+    fn a_gap_blocks_later_frames_until_it_is_filled() {
         let mut assembler = Assembler::new();
         assembler.insert(10, single(1, true, (0, None)));
         assembler.insert(12, single(3, false, (0, None)));
-        assert_eq!(popped(&mut assembler, true), [1]);
+        assert_eq!(pop_all(&mut assembler, true), [1]);
         assert!(assembler.is_blocked());
         assembler.insert(11, single(2, false, (0, None)));
-        assert_eq!(popped(&mut assembler, true), [2, 3]);
-        assert_eq!(assembler.insert(11, None), Inserted::Useless);
+        assert_eq!(pop_all(&mut assembler, true), [2, 3]);
+        assert_eq!(assembler.insert(11, None), Inserted::Duplicate);
     }
 
     #[test]
@@ -285,7 +298,7 @@ mod tests {
         assembler.insert(10, single(1, true, (0, None)));
         assembler.insert(12, single(3, false, (0, None)));
         assembler.insert(14, single(5, true, (0, None)));
-        assert_eq!(popped(&mut assembler, false), [1, 5]);
+        assert_eq!(pop_all(&mut assembler, false), [1, 5]);
         assert_eq!(assembler.floor(), 15);
     }
 
@@ -295,138 +308,142 @@ mod tests {
         assembler.insert(10, single(1, true, (0, None)));
         assembler.insert(11, None);
         assembler.insert(12, single(2, false, (0, None)));
-        assert_eq!(popped(&mut assembler, false), [1, 2]);
+        assert_eq!(pop_all(&mut assembler, false), [1, 2]);
     }
 
     #[test]
-    fn a_truncated_frame_makes_a_keyframe_necessary() {
+    fn a_truncated_frame_requires_a_keyframe() {
         let mut assembler = Assembler::new();
         assembler.insert(10, single(1, true, (0, None)));
-        let part = Spec { timestamp: 2, begins: Begins::Yes, marker: false, keyframe: false, layer: (0, None) };
-        assembler.insert(11, piece(&part));
+        let truncated =
+            Spec { timestamp: 2, frame_start: FrameStart::Yes, marker: false, keyframe: false, layer: (0, None) };
+        assembler.insert(11, packet(&truncated));
         assembler.insert(12, single(3, false, (0, None)));
-        assert_eq!(popped(&mut assembler, false), [1]);
-        assert!(assembler.is_lost());
+        assert_eq!(pop_all(&mut assembler, false), [1]);
+        assert!(assembler.is_awaiting_keyframe());
         assembler.insert(13, single(4, true, (0, None)));
-        assert_eq!(popped(&mut assembler, false), [4]);
+        assert_eq!(pop_all(&mut assembler, false), [4]);
     }
 
     #[test]
-    fn a_lost_upper_layer_is_left_out_when_allowed() {
+    fn a_lost_upper_layer_is_skipped_if_allowed() {
         let mut assembler = Assembler::new();
         assembler.insert(10, single(1, true, (0, Some(7))));
         assembler.insert(12, single(3, false, (0, Some(8))));
         assembler.insert(13, single(4, false, (1, Some(8))));
         assembler.insert(14, single(5, false, (0, Some(9))));
-        assert_eq!(popped(&mut assembler, false), [1]);
+        assert_eq!(pop_all(&mut assembler, false), [1]);
         // The upper layer after the gap may rest on what was lost.
-        assert_eq!(popped(&mut assembler, true), [3, 5]);
+        assert_eq!(pop_all(&mut assembler, true), [3, 5]);
     }
 
     #[test]
-    fn a_lost_base_layer_is_never_left_out() {
+    fn a_lost_base_layer_is_never_skipped() {
         let mut assembler = Assembler::new();
         assembler.insert(10, single(1, true, (0, Some(7))));
         assembler.insert(12, single(3, false, (0, Some(9))));
-        assert_eq!(popped(&mut assembler, true), [1]);
+        assert_eq!(pop_all(&mut assembler, true), [1]);
     }
 
     #[test]
-    fn what_waits_is_bounded() {
+    fn waiting_packets_are_bounded() {
         let mut assembler = Assembler::new();
         assembler.insert(1, single(1, true, (0, None)));
         assert!(assembler.pop(false).is_some());
         let overflows =
             (3..10_000).filter(|n| assembler.insert(*n, single(*n as u32, false, (0, None))) == Inserted::Overflow);
         assert!(overflows.count() > 0);
-        assert!(assembler.pieces.len() <= PACKETS);
-        assert!(assembler.is_lost());
+        assert!(assembler.packets.len() <= MAX_WAITING_PACKETS);
+        assert!(assembler.is_awaiting_keyframe());
     }
 
     /// How a frame's packets were found before: by looking at all that wait.
-    fn looked_for(pieces: &Pieces, first: u64) -> Option<Run> {
-        let head = pieces.get(&first)?.as_ref()?;
+    fn frame_by_scan(packets: &WaitingPackets, first: u64) -> Option<FrameRange> {
+        let head = packets.get(&first)?.as_ref()?;
         let mut last = first;
-        for (offset, (number, piece)) in pieces.range(first..).enumerate() {
+        for (offset, (number, packet)) in packets.range(first..).enumerate() {
             if *number != first + offset as u64 {
                 return None;
             }
-            let Some(piece) = piece else { continue };
-            if piece.timestamp != head.timestamp || piece.codec != head.codec {
-                let whole = head.codec == VideoCodec::H264 && piece.part.begins != Begins::No;
-                return Some(Run { first, last, whole });
+            let Some(packet) = packet else { continue };
+            if packet.timestamp != head.timestamp || packet.codec != head.codec {
+                let complete = head.codec == VideoCodec::H264 && packet.payload.frame_start != FrameStart::No;
+                return Some(FrameRange { first, last, complete });
             }
             last = *number;
-            if piece.marker {
-                return Some(Run { first, last, whole: true });
+            if packet.marker {
+                return Some(FrameRange { first, last, complete: true });
             }
         }
         None
     }
 
-    fn keyframe_looked_for(assembler: &Assembler) -> Option<Run> {
-        let pieces = &assembler.pieces;
-        let may_begin = |number: u64| {
-            let Some(piece) = assembler.piece(number) else { return false };
-            match piece.part.begins {
-                Begins::Yes => piece.part.keyframe || piece.codec == VideoCodec::H264,
-                Begins::No => false,
-                Begins::Unsaid => {
-                    let before = number.checked_sub(1).and_then(|before| assembler.piece(before));
-                    before.is_some_and(|before| before.marker || before.timestamp != piece.timestamp)
+    fn keyframe_by_scan(assembler: &Assembler) -> Option<FrameRange> {
+        let packets = &assembler.packets;
+        let may_start = |number: u64| {
+            let Some(packet) = assembler.packet(number) else { return false };
+            match packet.payload.frame_start {
+                FrameStart::Yes => packet.payload.keyframe || packet.codec == VideoCodec::H264,
+                FrameStart::No => false,
+                FrameStart::Unknown => {
+                    let before = number.checked_sub(1).and_then(|before| assembler.packet(before));
+                    before.is_some_and(|before| before.marker || before.timestamp != packet.timestamp)
                         || assembler.floor == number
                 }
             }
         };
-        let mut begins = pieces.keys().copied().filter(|number| may_begin(*number));
-        begins.find_map(|n| looked_for(pieces, n).filter(|run| run.whole && assembler.is_keyframe(run)))
+        let mut starts = packets.keys().copied().filter(|number| may_start(*number));
+        starts.find_map(|n| {
+            frame_by_scan(packets, n).filter(|frame_range| frame_range.complete && assembler.is_keyframe(frame_range))
+        })
     }
 
     proptest! {
         /// Whatever comes in whatever order: what is kept up says the same as looking at everything would.
         #[test]
-        fn segments_say_what_looking_at_every_packet_would(
+        fn segments_agree_with_a_scan_of_all_packets(
             codec in prop_oneof![Just(VideoCodec::Vp8), Just(VideoCodec::H264)],
             packets in prop::collection::vec((0u64..40, 0u32..4, 0u8..3, any::<(bool, bool)>(), 0u8..6), 0..120),
             skip in any::<bool>(),
         ) {
             let mut assembler = Assembler::new();
-            for (number, timestamp, begins, (marker, keyframe), kind) in packets {
-                let begins = [Begins::Yes, Begins::No, Begins::Unsaid][usize::from(begins)];
+            for (number, timestamp, frame_start, (marker, keyframe), kind) in packets {
+                let frame_start = [FrameStart::Yes, FrameStart::No, FrameStart::Unknown][usize::from(frame_start)];
                 let layer = (0, Some(kind));
                 // Neighbours are mostly of one frame.
-                let spec = Spec { timestamp: timestamp + number as u32 / 8, begins, marker: marker && kind > 2, keyframe, layer };
-                let piece = piece(&spec).filter(|_| kind > 0).map(|piece| Piece { codec, ..piece });
-                assembler.insert(number, piece);
-                for (number, piece) in &assembler.pieces {
-                    if piece.is_some() {
-                        prop_assert_eq!(assembler.segments.run(*number), looked_for(&assembler.pieces, *number));
+                let spec = Spec { timestamp: timestamp + number as u32 / 8, frame_start, marker: marker && kind > 2, keyframe, layer };
+                let packet = packet(&spec).filter(|_| kind > 0).map(|packet| VideoPacket { codec, ..packet });
+                assembler.insert(number, packet);
+                for (number, packet) in &assembler.packets {
+                    if packet.is_some() {
+                        prop_assert_eq!(assembler.segments.frame_range(*number), frame_by_scan(&assembler.packets, *number));
                     }
                 }
-                prop_assert_eq!(assembler.segments.keyframe(), keyframe_looked_for(&assembler));
-                let herald = |p: &Piece| p.part.keyframe || codec == VideoCodec::H264 && p.part.begins == Begins::Yes;
-                let first = assembler.pieces.iter().find(|(_, p)| p.as_ref().is_some_and(herald)).map(|(n, _)| *n);
-                prop_assert_eq!(assembler.keyframe_begins(), first);
+                prop_assert_eq!(assembler.segments.complete_keyframe(), keyframe_by_scan(&assembler));
+                let announces_keyframe = |p: &VideoPacket| p.payload.keyframe || codec == VideoCodec::H264 && p.payload.frame_start == FrameStart::Yes;
+                let first = assembler.packets.iter().find(|(_, p)| p.as_ref().is_some_and(announces_keyframe)).map(|(n, _)| *n);
+                prop_assert_eq!(assembler.keyframe_start(), first);
                 assembler.pop(skip);
-                prop_assert_eq!(assembler.segments.keyframe(), keyframe_looked_for(&assembler));
+                prop_assert_eq!(assembler.segments.complete_keyframe(), keyframe_by_scan(&assembler));
             }
         }
     }
 
     #[test]
-    fn what_a_packet_costs_does_not_grow_with_how_many_wait() {
-        let begin = Spec { timestamp: 7, begins: Begins::Yes, marker: false, keyframe: true, layer: (0, None) };
+    fn the_cost_of_a_packet_does_not_depend_on_how_many_wait() {
+        let spec = Spec { timestamp: 7, frame_start: FrameStart::Yes, marker: false, keyframe: true, layer: (0, None) };
         let orders: [fn(u64) -> u64; 3] = [|n| n, |n| 20_000 - n, |n| n * 7919 % 10_007];
         for order in orders {
-            for spec in [Spec { ..begin }, Spec { begins: Begins::Unsaid, ..begin }, Spec { keyframe: false, ..begin }]
+            for variant in
+                [Spec { ..spec }, Spec { frame_start: FrameStart::Unknown, ..spec }, Spec { keyframe: false, ..spec }]
             {
                 let mut assembler = Assembler::new();
                 for n in 0..10_000 {
-                    assembler.insert(order(n), piece(&spec));
+                    assembler.insert(order(n), packet(&variant));
                     assembler.pop(true);
                 }
-                let a_packet = assembler.segments.steps / 10_000;
-                assert!(a_packet <= 8, "{a_packet} steps");
+                let per_packet = assembler.segments.steps / 10_000;
+                assert!(per_packet <= 8, "{per_packet} steps");
             }
         }
     }

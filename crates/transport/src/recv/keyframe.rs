@@ -3,76 +3,76 @@
 use std::time::{Duration, Instant};
 
 /// Least time between two requests, RFC 4585 section 6.3.1.2 leaves it to us.
-const LEAST: Duration = Duration::from_millis(300);
+const MIN_INTERVAL: Duration = Duration::from_millis(300);
 /// What is missing may be on its way for so long.
-const OVERTAKEN: Duration = Duration::from_millis(30);
+const REORDERING_DELAY: Duration = Duration::from_millis(30);
 /// Requests in vain come further apart, up to this.
-const MOST: Duration = Duration::from_secs(1);
+const MAX_INTERVAL: Duration = Duration::from_secs(1);
 
 /// ```text
 /// Content --wanted--> Asking --keyframe complete--> Content
 /// ```
 #[derive(Debug, Clone, Copy)]
 enum State {
-    Content,
-    Asking { due: Instant, tries: u32 },
+    Idle,
+    Requesting { due: Instant, attempts: u32 },
 }
 
 #[derive(Debug)]
 pub(crate) struct KeyframeRequests {
     state: State,
-    last: Option<Instant>,
+    last_sent: Option<Instant>,
 }
 
 impl KeyframeRequests {
     pub(crate) fn new() -> Self {
-        KeyframeRequests { state: State::Content, last: None }
+        KeyframeRequests { state: State::Idle, last_sent: None }
     }
 
     /// A keyframe is needed; asked for at once unless that was done lately.
-    pub(crate) fn want(&mut self, now: Instant) {
-        if let State::Content = self.state {
-            let due = self.last.map_or(now, |last| now.max(last + LEAST));
-            self.state = State::Asking { due, tries: 0 };
+    pub(crate) fn request(&mut self, now: Instant) {
+        if let State::Idle = self.state {
+            let due = self.last_sent.map_or(now, |last_sent| now.max(last_sent + MIN_INTERVAL));
+            self.state = State::Requesting { due, attempts: 0 };
         }
     }
 
     /// A keyframe is needed, but its packets may just have been overtaken.
-    pub(crate) fn want_soon(&mut self, now: Instant) {
-        self.want(now + OVERTAKEN);
+    pub(crate) fn request_soon(&mut self, now: Instant) {
+        self.request(now + REORDERING_DELAY);
     }
 
     /// A keyframe is complete, or what was missing came.
-    pub(crate) fn satisfied(&mut self) {
-        self.state = State::Content;
+    pub(crate) fn cancel(&mut self) {
+        self.state = State::Idle;
     }
 
     /// A keyframe begins to arrive: leave it time.
-    pub(crate) fn begun(&mut self, now: Instant, rtt: Duration) {
-        self.want(now);
-        if let State::Asking { due, .. } = &mut self.state {
-            *due = (*due).max(now + LEAST.max(2 * rtt));
+    pub(crate) fn on_keyframe_started(&mut self, now: Instant, rtt: Duration) {
+        self.request(now);
+        if let State::Requesting { due, .. } = &mut self.state {
+            *due = (*due).max(now + MIN_INTERVAL.max(2 * rtt));
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Content => None,
-            State::Asking { due, .. } => Some(due),
+            State::Idle => None,
+            State::Requesting { due, .. } => Some(due),
         }
     }
 
     /// Whether to send a request now.
-    pub(crate) fn due(&mut self, now: Instant, rtt: Duration) -> bool {
+    pub(crate) fn should_send(&mut self, now: Instant, rtt: Duration) -> bool {
         match &mut self.state {
-            State::Asking { due, tries } if *due <= now => {
-                let pause = LEAST.max(rtt + rtt / 2 + Duration::from_millis(50)) * (*tries + 1);
-                *due = now + pause.min(MOST.max(2 * rtt));
-                *tries += 1;
-                self.last = Some(now);
+            State::Requesting { due, attempts } if *due <= now => {
+                let interval = MIN_INTERVAL.max(rtt + rtt / 2 + Duration::from_millis(50)) * (*attempts + 1);
+                *due = now + interval.min(MAX_INTERVAL.max(2 * rtt));
+                *attempts += 1;
+                self.last_sent = Some(now);
                 true
             }
-            State::Content | State::Asking { .. } => false,
+            State::Idle | State::Requesting { .. } => false,
         }
     }
 }
@@ -84,27 +84,28 @@ mod tests {
     const RTT: Duration = Duration::from_millis(40);
 
     #[test]
-    fn many_wishes_are_one_request_each_300_ms_at_most() {
+    fn requests_are_limited_to_one_each_300_ms() {
         let start = Instant::now();
         let mut requests = KeyframeRequests::new();
         let mut sent = Vec::new();
         for ms in 0..2000 {
             let now = start + Duration::from_millis(ms);
-            requests.want(now);
-            if requests.due(now, RTT) {
+            requests.request(now);
+            if requests.should_send(now, RTT) {
                 sent.push(ms);
-                requests.satisfied();
+                requests.cancel();
             }
         }
         assert_eq!(sent, [0, 300, 600, 900, 1200, 1500, 1800]);
     }
 
     #[test]
-    fn an_unanswered_request_is_repeated_ever_more_slowly() {
+    fn the_interval_of_unanswered_requests_grows() {
         let start = Instant::now();
         let mut requests = KeyframeRequests::new();
-        requests.want(start);
-        let sent: Vec<u64> = (0..4000).filter(|ms| requests.due(start + Duration::from_millis(*ms), RTT)).collect();
+        requests.request(start);
+        let sent: Vec<u64> =
+            (0..4000).filter(|ms| requests.should_send(start + Duration::from_millis(*ms), RTT)).collect();
         assert_eq!(sent, [0, 300, 900, 1800, 2800, 3800]);
     }
 }

@@ -1,7 +1,7 @@
 //! The receiving half.
 
 mod assembler;
-mod audio;
+mod duplicate_filter;
 mod keyframe;
 mod nack;
 mod receiver;

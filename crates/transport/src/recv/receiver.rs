@@ -1,8 +1,8 @@
 //! [`Receiver`]: RTP in, frames, audio packets and requests out.
 
-use super::audio::Once;
+use super::duplicate_filter::DuplicateFilter;
 use super::stats::ReceiverStats;
-use super::video::{Incoming, VideoStream};
+use super::video::{IncomingPacket, VideoStream};
 use crate::stream::{RecvKind, RecvStream, StreamKind};
 use bytes::Bytes;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Frames that may wait for [`Receiver::poll_frame`]. When full all of that stream go and a keyframe is asked for.
-const FRAMES: usize = 64;
+const MAX_FRAMES: usize = 64;
 /// Audio packets that may wait for [`Receiver::poll_audio`]. When full the oldest goes.
-const AUDIO: usize = 256;
+const MAX_AUDIO_PACKETS: usize = 256;
 /// Messages that may wait for [`Receiver::poll_rtcp`]. When full the oldest goes: it is asked for again.
-const RTCP: usize = 64;
+const MAX_RTCP: usize = 64;
 /// Round trips outside of this are not believed when timing requests.
-const RTT: std::ops::RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(1500);
+const RTT_RANGE: std::ops::RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(1500);
 
 /// How patient a [`Receiver`] is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ struct Stream {
 
 #[derive(Debug)]
 enum Media {
-    Audio(Once),
+    Audio(DuplicateFilter),
     /// Begins with the first packet: until then there is no time to begin at.
     Video(Option<Box<VideoStream>>),
 }
@@ -80,7 +80,7 @@ impl Receiver {
     pub fn new(config: ReceiverConfig, _now: Instant) -> Self {
         Receiver {
             streams: Vec::new(),
-            rtt: config.initial_rtt.clamp(*RTT.start(), *RTT.end()),
+            rtt: config.initial_rtt.clamp(*RTT_RANGE.start(), *RTT_RANGE.end()),
             frames: VecDeque::new(),
             audio: VecDeque::new(),
             rtcp: VecDeque::new(),
@@ -90,14 +90,14 @@ impl Receiver {
 
     /// Adds a stream. One of the same SSRC takes over what was negotiated and goes on.
     pub fn add_stream(&mut self, stream: RecvStream) {
-        let known = self.streams.iter_mut().find(|s| s.negotiated.ssrc == stream.ssrc);
-        if let Some(known) = known.filter(|s| s.negotiated.kind == stream.kind) {
-            known.negotiated = stream;
+        let existing = self.streams.iter_mut().find(|s| s.negotiated.ssrc == stream.ssrc);
+        if let Some(existing) = existing.filter(|s| s.negotiated.kind == stream.kind) {
+            existing.negotiated = stream;
             return;
         }
         self.remove_stream(stream.ssrc);
         let media = match stream.kind {
-            RecvKind::Audio => Media::Audio(Once::default()),
+            RecvKind::Audio => Media::Audio(DuplicateFilter::default()),
             RecvKind::Video => Media::Video(None),
         };
         self.streams.push(Stream { negotiated: stream, codec: None, media });
@@ -132,28 +132,28 @@ impl Receiver {
         let payload_types = &stream.negotiated.payload_types;
         let kind = payload_types.iter().find(|p| p.0 == unwrapped.payload_type).map(|p| p.1);
         match (&mut stream.media, kind) {
-            (Media::Audio(once), Some(StreamKind::Audio)) => {
+            (Media::Audio(filter), Some(StreamKind::Audio)) => {
                 let Unwrapped { sequence, payload, .. } = unwrapped;
                 if payload.is_empty() {
                     return;
                 }
-                if !once.is_new(sequence) {
+                if !filter.is_new(sequence) {
                     self.stats.duplicates += 1;
                     return;
                 }
                 self.stats.packets_received += 1;
                 let rtp_timestamp = packet.header.timestamp;
-                let taken = AudioPacket { sequence, rtp_timestamp, data: payload, arrived: now };
-                if self.audio.len() == AUDIO {
+                let audio_packet = AudioPacket { sequence, rtp_timestamp, data: payload, arrived: now };
+                if self.audio.len() == MAX_AUDIO_PACKETS {
                     self.audio.pop_front();
                 }
-                self.audio.push_back((stream.negotiated.ssrc, taken));
+                self.audio.push_back((stream.negotiated.ssrc, audio_packet));
             }
             (Media::Video(video), Some(StreamKind::Video(codec))) => {
-                let Unwrapped { sequence, payload, again, .. } = unwrapped;
+                let Unwrapped { sequence, payload, retransmitted, .. } = unwrapped;
                 let (timestamp, marker) = (packet.header.timestamp, packet.header.marker);
                 stream.codec = Some(codec);
-                let incoming = Incoming { sequence, timestamp, marker, codec, payload, again };
+                let incoming = IncomingPacket { sequence, timestamp, marker, codec, payload, recovered: retransmitted };
                 let video = video.get_or_insert_with(|| Box::new(VideoStream::new(now)));
                 video.on_packet(now, incoming, rtt, &mut self.stats);
                 self.collect(now);
@@ -182,14 +182,14 @@ impl Receiver {
 
     /// Round trip time as the sending half measured it.
     pub fn set_rtt(&mut self, rtt: Duration) {
-        self.rtt = rtt.clamp(*RTT.start(), *RTT.end());
+        self.rtt = rtt.clamp(*RTT_RANGE.start(), *RTT_RANGE.end());
     }
 
     /// The decoder needs a keyframe: frames are withheld until one is complete.
     pub fn request_keyframe(&mut self, now: Instant, ssrc: u32) {
         self.frames.retain(|f| f.0 != ssrc);
         if let Some(video) = self.video(ssrc, now) {
-            video.need_keyframe(now);
+            video.request_keyframe(now);
         }
         self.handle_timeout(now);
     }
@@ -243,30 +243,30 @@ impl Receiver {
             let ssrc = stream.negotiated.ssrc;
             while let Some(frame) = video.pop(now, self.rtt) {
                 self.stats.frames += 1;
-                if self.frames.len() >= FRAMES {
+                if self.frames.len() >= MAX_FRAMES {
                     self.frames.retain(|f| f.0 != ssrc);
                     if !frame.keyframe {
-                        video.need_keyframe(now);
+                        video.request_keyframe(now);
                         break;
                     }
                 }
                 self.frames.push_back((ssrc, frame));
             }
-            let wishes = video.handle_timeout(now, self.rtt, &mut self.stats);
-            if !wishes.missing.is_empty() {
-                self.stats.nacked += wishes.missing.len() as u64;
-                say(&mut self.rtcp, Feedback::Nack { ssrc, sequences: wishes.missing });
+            let requests = video.handle_timeout(now, self.rtt, &mut self.stats);
+            if !requests.missing.is_empty() {
+                self.stats.nacked += requests.missing.len() as u64;
+                push_feedback(&mut self.rtcp, Feedback::Nack { ssrc, sequences: requests.missing });
             }
-            if wishes.keyframe {
+            if requests.keyframe {
                 self.stats.keyframe_requests += 1;
-                say(&mut self.rtcp, Feedback::Pli { ssrc });
+                push_feedback(&mut self.rtcp, Feedback::Pli { ssrc });
             }
         }
     }
 }
 
-fn say(rtcp: &mut VecDeque<Feedback>, feedback: Feedback) {
-    if rtcp.len() == RTCP {
+fn push_feedback(rtcp: &mut VecDeque<Feedback>, feedback: Feedback) {
+    if rtcp.len() == MAX_RTCP {
         rtcp.pop_front();
     }
     rtcp.push_back(feedback);
@@ -277,7 +277,7 @@ struct Unwrapped {
     sequence: u16,
     payload_type: u8,
     payload: Bytes,
-    again: bool,
+    retransmitted: bool,
 }
 
 /// The stream of a packet, and the packet without RFC 4588's wrapping; `None` in place of it is padding.
@@ -288,11 +288,11 @@ fn route<'a>(streams: &'a mut [Stream], packet: &Packet) -> Option<(&'a mut Stre
     if stream.negotiated.ssrc == header.ssrc {
         let (sequence, payload_type) = (header.sequence_number, header.payload_type);
         let payload = packet.payload.clone();
-        return Some((stream, Some(Unwrapped { sequence, payload_type, payload, again: false })));
+        return Some((stream, Some(Unwrapped { sequence, payload_type, payload, retransmitted: false })));
     }
     let (_, pairs) = stream.negotiated.rtx.as_ref()?;
     let payload_type = pairs.iter().find(|p| p.0 == header.payload_type).map(|p| p.1)?;
     let Some((&[high, low], _)) = packet.payload.split_first_chunk::<2>() else { return Some((stream, None)) };
     let (sequence, payload) = (u16::from_be_bytes([high, low]), packet.payload.slice(2..));
-    Some((stream, Some(Unwrapped { sequence, payload_type, payload, again: true })))
+    Some((stream, Some(Unwrapped { sequence, payload_type, payload, retransmitted: true })))
 }

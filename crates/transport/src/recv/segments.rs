@@ -3,33 +3,33 @@
 //! A segment is a stretch of numbers without a gap that are of one frame. It ends at a marker, or where another frame's packet
 //! follows. Padding belongs to the segment before it.
 
-use crate::payload::{Begins, Part};
+use crate::payload::{FrameStart, ParsedPayload};
 use media::encoded::VideoCodec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// One packet of a video stream.
 #[derive(Debug)]
-pub(crate) struct Piece {
+pub(crate) struct VideoPacket {
     pub(crate) codec: VideoCodec,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) arrived: Instant,
     /// Whether it is a retransmission. Its arrival says nothing about the path's delay.
-    pub(crate) retransmitted: bool,
-    pub(crate) part: Part,
+    pub(crate) recovered: bool,
+    pub(crate) payload: ParsedPayload,
 }
 
 /// The packets that wait. `None` is padding: it fills a number and no frame.
-pub(super) type Pieces = BTreeMap<u64, Option<Piece>>;
+pub(super) type WaitingPackets = BTreeMap<u64, Option<VideoPacket>>;
 
 /// Packets from `first` to `last`, all there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct FrameRange {
     pub(super) first: u64,
     pub(super) last: u64,
     /// Ends as a frame should.
-    pub(super) whole: bool,
+    pub(super) complete: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,40 +40,42 @@ struct Segment {
     frame: Option<(u32, VideoCodec)>,
     last_media: u64,
     /// Its last packet is marked.
-    ended: bool,
+    has_marker: bool,
     /// What its first packet says.
-    opening: Begins,
+    frame_start: FrameStart,
     /// Its first packet that says it begins a frame, and may begin a keyframe.
-    begin: Option<u64>,
+    start: Option<u64>,
     /// Its last packet that says it is of a keyframe.
     keyframe: Option<u64>,
 }
 
 impl Segment {
-    fn of(number: u64, piece: Option<&Piece>) -> Segment {
-        let begins = |p: &Piece| p.part.begins == Begins::Yes && (p.part.keyframe || p.codec == VideoCodec::H264);
+    fn new(number: u64, packet: Option<&VideoPacket>) -> Segment {
+        let starts_keyframe = |p: &VideoPacket| {
+            p.payload.frame_start == FrameStart::Yes && (p.payload.keyframe || p.codec == VideoCodec::H264)
+        };
         Segment {
             last: number,
-            frame: piece.map(|p| (p.timestamp, p.codec)),
+            frame: packet.map(|p| (p.timestamp, p.codec)),
             last_media: number,
-            ended: piece.is_some_and(|p| p.marker),
-            opening: piece.map_or(Begins::No, |p| p.part.begins),
-            begin: piece.filter(|p| begins(p)).map(|_| number),
-            keyframe: piece.filter(|p| p.part.keyframe).map(|_| number),
+            has_marker: packet.is_some_and(|p| p.marker),
+            frame_start: packet.map_or(FrameStart::No, |p| p.payload.frame_start),
+            start: packet.filter(|p| starts_keyframe(p)).map(|_| number),
+            keyframe: packet.filter(|p| p.payload.keyframe).map(|_| number),
         }
     }
 
     /// Takes in what follows directly, if that is of the same frame.
-    fn join(&mut self, next: &Segment) -> bool {
+    fn try_join(&mut self, next: &Segment) -> bool {
         if next.frame.is_none() {
             self.last = next.last;
             return true;
         }
-        if self.frame != next.frame || self.ended {
+        if self.frame != next.frame || self.has_marker {
             return false;
         }
-        (self.last, self.last_media, self.ended) = (next.last, next.last_media, next.ended);
-        self.begin = self.begin.or(next.begin);
+        (self.last, self.last_media, self.has_marker) = (next.last, next.last_media, next.has_marker);
+        self.start = self.start.or(next.start);
         self.keyframe = next.keyframe.or(self.keyframe);
         true
     }
@@ -86,9 +88,9 @@ pub(super) struct Segments {
     /// Those that are whole keyframes, by their first number; and where the keyframe begins.
     keyframes: BTreeMap<u64, u64>,
     /// Packets of which one sees that a keyframe comes.
-    heralds: BTreeSet<u64>,
+    keyframe_packets: BTreeSet<u64>,
     /// Packets that begin a frame of the base layer, by its running number.
-    bases: BTreeSet<(u8, u64)>,
+    base_layer_starts: BTreeSet<(u8, u64)>,
     floor: u64,
     /// Segments looked at, for tests of what a packet costs.
     #[cfg(test)]
@@ -97,82 +99,83 @@ pub(super) struct Segments {
 
 impl Segments {
     /// A packet is there now.
-    pub(super) fn insert(&mut self, number: u64, piece: Option<&Piece>) {
-        if let Some(piece) = piece {
-            if heralds(piece) {
-                self.heralds.insert(number);
+    pub(super) fn insert(&mut self, number: u64, packet: Option<&VideoPacket>) {
+        if let Some(packet) = packet {
+            if announces_keyframe(packet) {
+                self.keyframe_packets.insert(number);
             }
-            self.bases.extend(base(piece).map(|tl0| (tl0, number)));
+            self.base_layer_starts.extend(base_layer_start(packet).map(|tl0_pic_idx| (tl0_pic_idx, number)));
         }
-        self.segments.insert(number, Segment::of(number, piece));
-        let first = self.before(number).filter(|before| self.join(*before)).unwrap_or(number);
+        self.segments.insert(number, Segment::new(number, packet));
+        let first = self.preceding(number).filter(|first| self.try_join(*first)).unwrap_or(number);
         // Joining what was there before may let what comes after join too.
-        while self.join(first) {}
+        while self.try_join(first) {}
         let after = self.segments.get(&first).map(|segment| segment.last + 1);
-        for one in [self.before(first), Some(first), after].into_iter().flatten() {
-            self.judge(one);
+        for first in [self.preceding(first), Some(first), after].into_iter().flatten() {
+            self.update_keyframe(first);
         }
     }
 
-    /// Numbers below are gone; `pieces` no longer has them.
-    pub(super) fn drop_before(&mut self, number: u64, pieces: &Pieces) {
+    /// Numbers below are gone; `packets` no longer has them.
+    pub(super) fn drop_before(&mut self, number: u64, packets: &WaitingPackets) {
         while let Some((&first, &segment)) = self.segments.first_key_value().filter(|(first, _)| **first < number) {
-            self.step();
+            self.count_step();
             self.segments.remove(&first);
             self.keyframes.remove(&first);
             if segment.last >= number {
-                let rest = pieces.range(number..=segment.last).map(|(n, piece)| (*n, Segment::of(*n, piece.as_ref())));
+                let rest =
+                    packets.range(number..=segment.last).map(|(n, packet)| (*n, Segment::new(*n, packet.as_ref())));
                 let mut built: Vec<(u64, Segment)> = Vec::new();
-                for (n, one) in rest {
-                    if !built.last_mut().is_some_and(|(_, last)| last.join(&one)) {
-                        built.push((n, one));
+                for (n, segment) in rest {
+                    if !built.last_mut().is_some_and(|(_, last)| last.try_join(&segment)) {
+                        built.push((n, segment));
                     }
                 }
                 let firsts: Vec<u64> = built.iter().map(|(n, _)| *n).collect();
                 self.segments.extend(built);
-                firsts.into_iter().for_each(|first| self.judge(first));
+                firsts.into_iter().for_each(|first| self.update_keyframe(first));
             }
         }
-        while self.heralds.first().is_some_and(|first| *first < number) {
-            self.heralds.pop_first();
+        while self.keyframe_packets.first().is_some_and(|first| *first < number) {
+            self.keyframe_packets.pop_first();
         }
         self.floor = self.floor.max(number);
-        self.judge(self.floor);
+        self.update_keyframe(self.floor);
     }
 
     /// A packet is gone.
-    pub(super) fn forget_base(&mut self, number: u64, piece: &Piece) {
-        if let Some(tl0) = base(piece) {
-            self.bases.remove(&(tl0, number));
+    pub(super) fn remove_base_layer_start(&mut self, number: u64, packet: &VideoPacket) {
+        if let Some(tl0_pic_idx) = base_layer_start(packet) {
+            self.base_layer_starts.remove(&(tl0_pic_idx, number));
         }
     }
 
     /// The packets of one frame from `first`, a media packet, on, if its end is there too.
-    pub(super) fn run(&self, first: u64) -> Option<Run> {
+    pub(super) fn frame_range(&self, first: u64) -> Option<FrameRange> {
         let (_, segment) =
             self.segments.range(..=first).next_back().filter(|(_, segment)| segment.last_media >= first)?;
         let (last, (_, codec)) = (segment.last_media, segment.frame?);
-        if segment.ended {
-            return Some(Run { first, last, whole: true });
+        if segment.has_marker {
+            return Some(FrameRange { first, last, complete: true });
         }
         let next = self.segments.get(&(segment.last + 1))?;
         // H.264 senders exist that do not mark; the others name their frames' beginnings.
-        Some(Run { first, last, whole: codec == VideoCodec::H264 && next.opening != Begins::No })
+        Some(FrameRange { first, last, complete: codec == VideoCodec::H264 && next.frame_start != FrameStart::No })
     }
 
     /// The first whole keyframe, wherever it is.
-    pub(super) fn keyframe(&self) -> Option<Run> {
-        self.keyframes.first_key_value().and_then(|(_, begin)| self.run(*begin))
+    pub(super) fn complete_keyframe(&self) -> Option<FrameRange> {
+        self.keyframes.first_key_value().and_then(|(_, start)| self.frame_range(*start))
     }
 
     /// Where the first keyframe begins of which a packet is there that says so.
-    pub(super) fn keyframe_begins(&self) -> Option<u64> {
-        self.heralds.first().copied()
+    pub(super) fn keyframe_start(&self) -> Option<u64> {
+        self.keyframe_packets.first().copied()
     }
 
     /// The first packet that begins the frame of the base layer with this running number.
-    pub(super) fn base(&self, tl0: u8) -> Option<u64> {
-        self.bases.range((tl0, 0)..=(tl0, u64::MAX)).next().map(|(_, number)| *number)
+    pub(super) fn base_layer_start(&self, tl0_pic_idx: u8) -> Option<u64> {
+        self.base_layer_starts.range((tl0_pic_idx, 0)..=(tl0_pic_idx, u64::MAX)).next().map(|(_, number)| *number)
     }
 
     /// The last number of padding that begins at this one.
@@ -181,17 +184,17 @@ impl Segments {
     }
 
     /// The segment that ends directly before this number.
-    fn before(&self, number: u64) -> Option<u64> {
+    fn preceding(&self, number: u64) -> Option<u64> {
         let (first, segment) = self.segments.range(..number).next_back()?;
         (segment.last + 1 == number).then_some(*first)
     }
 
     /// Joins a segment with the one that follows it, if there is one and they belong together.
-    fn join(&mut self, first: u64) -> bool {
-        self.step();
+    fn try_join(&mut self, first: u64) -> bool {
+        self.count_step();
         let Some(mut segment) = self.segments.get(&first).copied() else { return false };
         let after = segment.last + 1;
-        let joined = self.segments.get(&after).is_some_and(|next| segment.join(next));
+        let joined = self.segments.get(&after).is_some_and(|next| segment.try_join(next));
         if joined {
             self.segments.remove(&after);
             self.keyframes.remove(&after);
@@ -201,29 +204,30 @@ impl Segments {
     }
 
     /// Notes whether a segment is a whole keyframe.
-    fn judge(&mut self, first: u64) {
-        self.step();
-        let begin = self.segments.get(&first).copied().and_then(|segment| {
-            let begin = if self.may_open(first, &segment) { Some(first) } else { segment.begin }?;
-            let whole = self.run(begin)?.whole;
-            (whole && segment.keyframe.is_some_and(|keyframe| keyframe >= begin)).then_some(begin)
+    fn update_keyframe(&mut self, first: u64) {
+        self.count_step();
+        let start = self.segments.get(&first).copied().and_then(|segment| {
+            let start = if self.may_start_frame(first, &segment) { Some(first) } else { segment.start }?;
+            let complete = self.frame_range(start)?.complete;
+            (complete && segment.keyframe.is_some_and(|keyframe| keyframe >= start)).then_some(start)
         });
-        match begin {
-            Some(begin) => self.keyframes.insert(first, begin),
+        match start {
+            Some(start) => self.keyframes.insert(first, start),
             None => self.keyframes.remove(&first),
         };
     }
 
     /// Whether a frame begins with a packet that does not say so: what is before it has ended.
-    fn may_open(&self, first: u64, segment: &Segment) -> bool {
-        let ends =
-            |before: u64| self.segments.get(&before).is_some_and(|s| s.frame.is_some() && s.last_media + 1 == first);
-        segment.opening == Begins::Unsaid
+    fn may_start_frame(&self, first: u64, segment: &Segment) -> bool {
+        let ends = |preceding: u64| {
+            self.segments.get(&preceding).is_some_and(|s| s.frame.is_some() && s.last_media + 1 == first)
+        };
+        segment.frame_start == FrameStart::Unknown
             && segment.frame.is_some()
-            && (self.floor == first || self.before(first).is_some_and(ends))
+            && (self.floor == first || self.preceding(first).is_some_and(ends))
     }
 
-    fn step(&mut self) {
+    fn count_step(&mut self) {
         #[cfg(test)]
         {
             self.steps += 1;
@@ -231,10 +235,10 @@ impl Segments {
     }
 }
 
-fn heralds(piece: &Piece) -> bool {
-    piece.part.keyframe || piece.codec == VideoCodec::H264 && piece.part.begins == Begins::Yes
+fn announces_keyframe(packet: &VideoPacket) -> bool {
+    packet.payload.keyframe || packet.codec == VideoCodec::H264 && packet.payload.frame_start == FrameStart::Yes
 }
 
-fn base(piece: &Piece) -> Option<u8> {
-    piece.part.tl0.filter(|_| piece.part.begins == Begins::Yes && piece.part.temporal == 0)
+fn base_layer_start(packet: &VideoPacket) -> Option<u8> {
+    packet.payload.tl0_pic_idx.filter(|_| packet.payload.frame_start == FrameStart::Yes && packet.payload.temporal == 0)
 }

@@ -2,8 +2,8 @@
 
 use super::assembler::{Assembler, Inserted};
 use super::keyframe::KeyframeRequests;
-use super::nack::Nacks;
-use super::segments::Piece;
+use super::nack::NackRequester;
+use super::segments::VideoPacket;
 use super::stats::ReceiverStats;
 use crate::payload;
 use crate::repair::{RepairDecoder, Source, covered_until};
@@ -13,37 +13,37 @@ use media::encoded::{EncodedFrame, VideoCodec};
 use std::time::{Duration, Instant};
 
 /// Packets so far behind the newest are of another life of the stream.
-const STALE: u64 = 4096;
+const RESTART_DISTANCE: u64 = 4096;
 /// So many of them in a row, and the stream has begun anew.
-const STALE_IN_A_ROW: u32 = 50;
+const RESTART_AFTER_STALE: u32 = 50;
 /// So many first sendings in a row that were there already: the sender's numbers were set back by less than that.
-const USELESS_IN_A_ROW: u32 = 100;
+const RESTART_AFTER_DUPLICATES: u32 = 100;
 
 /// Packets that may precede the one by which a keyframe is known: parameter sets of H.264.
 const PARAMETER_SETS: u64 = 4;
 
 /// A media packet, unwrapped if it came as retransmission.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(crate) struct IncomingPacket {
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) codec: VideoCodec,
     pub(crate) payload: Bytes,
     /// Came as retransmission, or was restored.
-    pub(crate) again: bool,
+    pub(crate) recovered: bool,
 }
 
 /// How a packet came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    Wire,
+    Network,
     Repair,
 }
 
 /// What a stream wants to say.
 #[derive(Debug, Default)]
-pub(crate) struct Wishes {
+pub(crate) struct FeedbackRequests {
     pub(crate) missing: Vec<u16>,
     pub(crate) keyframe: bool,
 }
@@ -51,40 +51,40 @@ pub(crate) struct Wishes {
 #[derive(Debug)]
 pub(crate) struct VideoStream {
     unwrapper: Unwrapper,
-    nacks: Nacks,
+    nack_requester: NackRequester,
     /// Made by the first repair packet: sources before it are not kept.
     repair: Option<RepairDecoder>,
     assembler: Assembler,
-    requests: KeyframeRequests,
-    blocked: Option<Instant>,
+    keyframe_requests: KeyframeRequests,
+    blocked_since: Option<Instant>,
     /// Where the keyframe begins that was last seen coming.
-    keyframe_begun: Option<u64>,
-    stale: u32,
-    useless: u32,
+    last_keyframe_start: Option<u64>,
+    stale_packets: u32,
+    duplicates: u32,
 }
 
 impl VideoStream {
     pub(crate) fn new(now: Instant) -> Self {
         VideoStream {
             unwrapper: Unwrapper::default(),
-            nacks: Nacks::new(now),
+            nack_requester: NackRequester::new(now),
             repair: None,
             assembler: Assembler::new(),
-            requests: KeyframeRequests::new(),
-            blocked: None,
-            keyframe_begun: None,
-            stale: 0,
-            useless: 0,
+            keyframe_requests: KeyframeRequests::new(),
+            blocked_since: None,
+            last_keyframe_start: None,
+            stale_packets: 0,
+            duplicates: 0,
         }
     }
 
-    pub(crate) fn on_packet(&mut self, now: Instant, packet: Incoming, rtt: Duration, stats: &mut ReceiverStats) {
-        let Incoming { sequence, timestamp, marker, codec, .. } = packet;
+    pub(crate) fn on_packet(&mut self, now: Instant, packet: IncomingPacket, rtt: Duration, stats: &mut ReceiverStats) {
+        let IncomingPacket { sequence, timestamp, marker, codec, .. } = packet;
         let source = self.repair.is_some().then(|| Source { marker, timestamp, payload: packet.payload.clone() });
-        self.take(now, packet, Origin::Wire, rtt, stats);
+        self.insert(now, packet, Origin::Network, rtt, stats);
         if let (Some(repair), Some(source)) = (&mut self.repair, source) {
             let restored = repair.source(self.unwrapper.peek(sequence), source);
-            self.take_restored(now, restored, codec, rtt, stats);
+            self.insert_restored(now, restored, codec, rtt, stats);
         }
     }
 
@@ -102,15 +102,15 @@ impl VideoStream {
         }
         let unwrapper = self.unwrapper.clone();
         let extend = |sequence| unwrapper.peek(sequence);
-        self.nacks.repair_arrived(now);
+        self.nack_requester.on_repair_packet(now);
         let restored = self.repair.get_or_insert_default().repair(payload, extend);
-        self.take_restored(now, restored, codec, rtt, stats);
+        self.insert_restored(now, restored, codec, rtt, stats);
         if let Some(number) = covered_until(payload, extend) {
-            self.nacks.expedite(now, number);
+            self.nack_requester.expedite(now, number);
         }
     }
 
-    fn take_restored(
+    fn insert_restored(
         &mut self,
         now: Instant,
         restored: Vec<(u64, Source)>,
@@ -119,123 +119,136 @@ impl VideoStream {
         stats: &mut ReceiverStats,
     ) {
         for (number, Source { marker, timestamp, payload }) in restored {
-            let packet = Incoming { sequence: number as u16, timestamp, marker, codec, payload, again: true };
-            self.take(now, packet, Origin::Repair, rtt, stats);
+            let packet = IncomingPacket { sequence: number as u16, timestamp, marker, codec, payload, recovered: true };
+            self.insert(now, packet, Origin::Repair, rtt, stats);
         }
     }
 
-    fn take(&mut self, now: Instant, packet: Incoming, origin: Origin, rtt: Duration, stats: &mut ReceiverStats) {
-        let known = self.unwrapper.newest();
-        if known.is_none() && packet.again {
+    fn insert(
+        &mut self,
+        now: Instant,
+        packet: IncomingPacket,
+        origin: Origin,
+        rtt: Duration,
+        stats: &mut ReceiverStats,
+    ) {
+        let newest = self.unwrapper.newest();
+        if newest.is_none() && packet.recovered {
             return;
         }
         let number = self.unwrapper.peek(packet.sequence);
-        if known.is_some_and(|newest| number + STALE < newest) && !self.is_new_life(now) {
+        if newest.is_some_and(|newest| number + RESTART_DISTANCE < newest) && !self.detect_restart(now) {
             stats.duplicates += 1;
             return;
         }
         let number = self.unwrapper.unwrap(packet.sequence);
-        self.stale = 0;
-        let piece = match Self::piece(now, &packet) {
-            Ok(piece) => piece,
+        self.stale_packets = 0;
+        let video_packet = match Self::parse(now, &packet) {
+            Ok(video_packet) => video_packet,
             Err(payload::Malformed) => {
                 // Its number is left missing: a retransmission may be whole.
                 stats.malformed += 1;
                 return;
             }
         };
-        match self.assembler.insert(number, piece) {
+        match self.assembler.insert(number, video_packet) {
             Inserted::New => {
-                self.useless = 0;
-                stats.packets_received += u64::from(!packet.again);
+                self.duplicates = 0;
+                stats.packets_received += u64::from(!packet.recovered);
                 match origin {
-                    Origin::Wire => stats.recovered += u64::from(packet.again),
+                    Origin::Network => stats.recovered += u64::from(packet.recovered),
                     Origin::Repair => stats.repaired += 1,
                 }
             }
-            Inserted::Useless => {
+            Inserted::Duplicate => {
                 stats.duplicates += 1;
-                self.useless += u32::from(!packet.again);
-                if self.useless >= USELESS_IN_A_ROW {
+                self.duplicates += u32::from(!packet.recovered);
+                if self.duplicates >= RESTART_AFTER_DUPLICATES {
                     *self = VideoStream::new(now);
-                    self.requests.want(now);
+                    self.keyframe_requests.request(now);
                     return;
                 }
             }
-            Inserted::Overflow => self.nacks.forget_all(),
+            Inserted::Overflow => self.nack_requester.clear(),
         }
-        if !self.nacks.arrived(now, number, packet.again) {
-            self.assembler.lose();
-            self.requests.want(now);
+        if !self.nack_requester.on_packet(now, number, packet.recovered) {
+            self.assembler.await_keyframe();
+            self.keyframe_requests.request(now);
         }
-        if self.assembler.is_lost()
-            && let Some(begin) = self.assembler.keyframe_begins()
+        if self.assembler.is_awaiting_keyframe()
+            && let Some(start) = self.assembler.keyframe_start()
         {
-            self.nacks.forget_before(begin.saturating_sub(PARAMETER_SETS));
-            if self.keyframe_begun.replace(begin) != Some(begin) {
-                self.requests.begun(now, rtt);
+            self.nack_requester.discard_before(start.saturating_sub(PARAMETER_SETS));
+            if self.last_keyframe_start.replace(start) != Some(start) {
+                self.keyframe_requests.on_keyframe_started(now, rtt);
             }
         }
     }
 
     /// The next frame that can be decoded.
     pub(crate) fn pop(&mut self, now: Instant, rtt: Duration) -> Option<EncodedFrame> {
-        let skip = self.blocked.is_some_and(|since| now.saturating_duration_since(since) > skip_after(rtt));
+        let skip = self.blocked_since.is_some_and(|since| now.saturating_duration_since(since) > skip_after(rtt));
         let frame = self.assembler.pop(skip);
         if frame.is_some() {
-            self.nacks.forget_before(self.assembler.floor());
-            self.requests.satisfied();
-            self.blocked = None;
+            self.nack_requester.discard_before(self.assembler.floor());
+            self.keyframe_requests.cancel();
+            self.blocked_since = None;
             return frame;
         }
-        self.blocked = if self.assembler.is_blocked() { self.blocked.or(Some(now)) } else { None };
-        if self.assembler.is_lost() && self.assembler.is_blocked() {
-            self.requests.want_soon(now);
+        self.blocked_since = if self.assembler.is_blocked() { self.blocked_since.or(Some(now)) } else { None };
+        if self.assembler.is_awaiting_keyframe() && self.assembler.is_blocked() {
+            self.keyframe_requests.request_soon(now);
         }
         None
     }
 
     /// The decoder cannot go on.
-    pub(crate) fn need_keyframe(&mut self, now: Instant) {
-        self.assembler.lose();
-        self.nacks.forget_all();
-        self.requests.want(now);
+    pub(crate) fn request_keyframe(&mut self, now: Instant) {
+        self.assembler.await_keyframe();
+        self.nack_requester.clear();
+        self.keyframe_requests.request(now);
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant, rtt: Duration, stats: &mut ReceiverStats) -> Wishes {
-        let (missing, given_up) = self.nacks.due(now, rtt);
-        if let Some(number) = given_up.filter(|number| *number >= self.assembler.floor()) {
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        rtt: Duration,
+        stats: &mut ReceiverStats,
+    ) -> FeedbackRequests {
+        let (missing, abandoned) = self.nack_requester.poll(now, rtt);
+        if let Some(number) = abandoned.filter(|number| *number >= self.assembler.floor()) {
             stats.given_up += 1;
-            self.assembler.lose_until(number);
-            self.nacks.forget_before(self.assembler.floor());
-            self.requests.want(now);
+            self.assembler.abandon_until(number);
+            self.nack_requester.discard_before(self.assembler.floor());
+            self.keyframe_requests.request(now);
         }
-        if self.blocked.is_some_and(|since| now.saturating_duration_since(since) >= keyframe_after(rtt)) {
+        if self.blocked_since.is_some_and(|since| now.saturating_duration_since(since) >= keyframe_after(rtt)) {
             // Asking goes on meanwhile; whichever comes first ends the wait.
-            self.requests.want(now);
+            self.keyframe_requests.request(now);
         }
-        Wishes { missing, keyframe: self.requests.due(now, rtt) }
+        FeedbackRequests { missing, keyframe: self.keyframe_requests.should_send(now, rtt) }
     }
 
     pub(crate) fn poll_timeout(&self, rtt: Duration) -> Option<Instant> {
-        let asking = self.requests.poll_timeout();
-        let blocked = self.blocked.filter(|_| asking.is_none()).map(|since| since + keyframe_after(rtt));
-        self.nacks.poll_timeout().into_iter().chain(asking).chain(blocked).min()
+        let requesting = self.keyframe_requests.poll_timeout();
+        let blocked_since =
+            self.blocked_since.filter(|_| requesting.is_none()).map(|since| since + keyframe_after(rtt));
+        self.nack_requester.poll_timeout().into_iter().chain(requesting).chain(blocked_since).min()
     }
 
-    fn piece(now: Instant, packet: &Incoming) -> Result<Option<Piece>, payload::Malformed> {
+    fn parse(now: Instant, packet: &IncomingPacket) -> Result<Option<VideoPacket>, payload::Malformed> {
         if packet.payload.is_empty() {
             return Ok(None);
         }
-        let part = payload::parse(packet.codec, &packet.payload)?;
-        let Incoming { timestamp, marker, codec, again: retransmitted, .. } = *packet;
-        Ok(Some(Piece { codec, timestamp, marker, arrived: now, retransmitted, part }))
+        let parsed = payload::parse(packet.codec, &packet.payload)?;
+        let IncomingPacket { timestamp, marker, codec, recovered, .. } = *packet;
+        Ok(Some(VideoPacket { codec, timestamp, marker, arrived: now, recovered, payload: parsed }))
     }
 
     /// Whether so much came from far behind that the sender must have begun anew.
-    fn is_new_life(&mut self, now: Instant) -> bool {
-        self.stale += 1;
-        if self.stale < STALE_IN_A_ROW {
+    fn detect_restart(&mut self, now: Instant) -> bool {
+        self.stale_packets += 1;
+        if self.stale_packets < RESTART_AFTER_STALE {
             return false;
         }
         *self = VideoStream::new(now);
@@ -259,17 +272,17 @@ mod tests {
 
     const RTT: Duration = Duration::from_millis(50);
 
-    fn packet(n: u64, sequence: u16, keyframe: bool) -> Incoming {
+    fn packet(n: u64, sequence: u16, keyframe: bool) -> IncomingPacket {
         let payload: &[u8] = match keyframe {
             true => &[0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00, 0x00],
             false => &[0x10, 0x11, 0x02, 0x00, 0x00, 0x00],
         };
         let (timestamp, payload) = ((n * 3_000) as u32, Bytes::from_static(payload));
-        Incoming { sequence, timestamp, marker: true, codec: VideoCodec::Vp8, payload, again: false }
+        IncomingPacket { sequence, timestamp, marker: true, codec: VideoCodec::Vp8, payload, recovered: false }
     }
 
     /// The packets it takes until pictures come again after the sender's numbers jumped.
-    fn silent_after(jump: i64) -> u64 {
+    fn packets_until_playback(jump: i64) -> u64 {
         let start = Instant::now();
         let (mut video, mut stats) = (VideoStream::new(start), ReceiverStats::default());
         let mut keyframe = true;
@@ -278,9 +291,9 @@ mod tests {
             let jump = if n < 300 { 0 } else { jump };
             let sequence = (40_000 + n as i64 + jump) as u16;
             video.on_packet(now, packet(n, sequence, std::mem::take(&mut keyframe)), RTT, &mut stats);
-            let shown = video.pop(now, RTT).is_some();
-            assert!(shown || n >= 300, "packet {n} is shown");
-            if shown && n >= 300 {
+            let frame_delivered = video.pop(now, RTT).is_some();
+            assert!(frame_delivered || n >= 300, "packet {n} is shown");
+            if frame_delivered && n >= 300 {
                 return n - 300;
             }
             keyframe |= video.handle_timeout(now, RTT, &mut stats).keyframe;
@@ -289,10 +302,10 @@ mod tests {
     }
 
     #[test]
-    fn pictures_come_again_after_numbers_were_set_back_or_forward() {
+    fn playback_resumes_after_sequence_numbers_jump() {
         for jump in [-1, -30, -99, -150, -1_000, -4_000, -4_200, -10_000, -32_000, 100, 1_000, 20_000, 32_000] {
-            let silent = silent_after(jump);
-            assert!(silent <= 130, "{jump}: {silent} packets without a picture");
+            let packets = packets_until_playback(jump);
+            assert!(packets <= 130, "{jump}: {packets} packets without a picture");
         }
     }
 }
