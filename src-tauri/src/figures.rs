@@ -63,9 +63,9 @@ fn path(path: &PeerStats) -> PathFigures {
         received_codec: path.received_codec.map(name),
         estimate: path.sender.estimate,
         loss: path.sender.loss,
-        queue_ms: ms(path.sender.path_queue),
-        nacked: path.receiver.nacked,
-        recovered: path.receiver.recovered,
+        queue_ms: ms(path.sender.path_queue_delay),
+        nacked: path.receiver.nacked_packets,
+        recovered: path.receiver.retransmitted_packets_received,
     }
 }
 

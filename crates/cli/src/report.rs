@@ -34,16 +34,16 @@ pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value 
         put("tx_bytes", json!(path.bytes_sent));
         put("rx_bytes", json!(path.bytes_received));
         put("bwe_kbps", json!(s.estimate as f64 / 1000.0));
-        put("path_queue_ms", json!(s.path_queue.as_secs_f64() * 1000.0));
+        put("path_queue_ms", json!(s.path_queue_delay.as_secs_f64() * 1000.0));
         put("loss", json!(s.loss));
-        put("v_nack_rx", json!(s.nacked));
+        put("v_nack_rx", json!(s.nacked_packets));
         put("v_pli_rx", json!(s.keyframe_requests));
-        put("v_retx", json!(s.retransmitted_packets));
-        put("probes", json!(s.probe_packets));
+        put("v_retx", json!(s.retransmitted_packets_sent));
+        put("probes", json!(s.padding_packets_sent));
         put("v_rx_bytes", json!(r.video_bytes));
         put("a_rx_bytes", json!(r.audio_bytes));
-        put("v_nack_tx", json!(r.nacked));
-        put("v_recovered", json!(r.recovered));
+        put("v_nack_tx", json!(r.nacked_packets));
+        put("v_recovered", json!(r.retransmitted_packets_received));
         put("v_pli_tx", json!(r.keyframe_requests));
     }
     if let Some(audio) = &who.audio_in {

@@ -40,10 +40,10 @@ fn row(name: &str, world: &World, from: f64, to: f64) {
             at(0.999).as_secs_f64() * 1e3,
             flow.missing(),
             flow.plis.len(),
-            stats.nacked,
-            stats.retransmitted_packets,
+            stats.nacked_packets,
+            stats.retransmitted_packets_sent,
             stats.probes,
-            stats.probe_packets,
+            stats.padding_packets_sent,
             stats.frames_refused,
         );
     }

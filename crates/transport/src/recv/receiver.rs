@@ -117,7 +117,7 @@ impl Receiver {
             return;
         }
         let Some((stream, unwrapped)) = route(&mut self.streams, packet) else {
-            self.stats.unknown += 1;
+            self.stats.unknown_packets += 1;
             return;
         };
         let size = (12 + packet.header.get_extension_payload_len() + packet.payload.len()) as u64;
@@ -138,7 +138,7 @@ impl Receiver {
                     return;
                 }
                 if !filter.is_new(sequence) {
-                    self.stats.duplicates += 1;
+                    self.stats.duplicate_packets += 1;
                     return;
                 }
                 self.stats.packets_received += 1;
@@ -158,7 +158,7 @@ impl Receiver {
                 video.on_packet(now, incoming, rtt, &mut self.stats);
                 self.collect(now);
             }
-            (Media::Audio(_) | Media::Video(_), _) => self.stats.unknown += 1,
+            (Media::Audio(_) | Media::Video(_), _) => self.stats.unknown_packets += 1,
         }
     }
 
@@ -242,7 +242,7 @@ impl Receiver {
             let Media::Video(Some(video)) = &mut stream.media else { continue };
             let ssrc = stream.negotiated.ssrc;
             while let Some(frame) = video.pop(now, self.rtt) {
-                self.stats.frames += 1;
+                self.stats.frames_received += 1;
                 if self.frames.len() >= MAX_FRAMES {
                     self.frames.retain(|f| f.0 != ssrc);
                     if !frame.keyframe {
@@ -254,7 +254,7 @@ impl Receiver {
             }
             let requests = video.handle_timeout(now, self.rtt, &mut self.stats);
             if !requests.missing.is_empty() {
-                self.stats.nacked += requests.missing.len() as u64;
+                self.stats.nacked_packets += requests.missing.len() as u64;
                 push_feedback(&mut self.rtcp, Feedback::Nack { ssrc, sequences: requests.missing });
             }
             if requests.keyframe {

@@ -6,23 +6,23 @@ pub struct ReceiverStats {
     /// Media packets taken, retransmissions and duplicates not counted.
     pub packets_received: u64,
     /// Packets that came as retransmission and were missing.
-    pub recovered: u64,
+    pub retransmitted_packets_received: u64,
     /// Packets restored from repair packets.
-    pub repaired: u64,
+    pub repaired_packets: u64,
     /// Packets that were there already (a probe's filling too) or came too late.
-    pub duplicates: u64,
+    pub duplicate_packets: u64,
     /// Packets of an SSRC or payload type that was not negotiated.
-    pub unknown: u64,
+    pub unknown_packets: u64,
     /// Payloads that are not of their codec.
-    pub malformed: u64,
+    pub malformed_packets: u64,
     /// Sequence numbers asked for.
-    pub nacked: u64,
+    pub nacked_packets: u64,
     /// Times that a missing packet was given up.
-    pub given_up: u64,
+    pub abandoned_packets: u64,
     /// Keyframes asked for.
     pub keyframe_requests: u64,
     /// Frames handed out.
-    pub frames: u64,
+    pub frames_received: u64,
     /// Bytes of video packets with their RTP headers, retransmissions and fillings too.
     pub video_bytes: u64,
     /// Bytes of audio packets with their RTP headers.

@@ -138,7 +138,7 @@ impl VideoStream {
         }
         let number = self.unwrapper.peek(packet.sequence);
         if newest.is_some_and(|newest| number + RESTART_DISTANCE < newest) && !self.detect_restart(now) {
-            stats.duplicates += 1;
+            stats.duplicate_packets += 1;
             return;
         }
         let number = self.unwrapper.unwrap(packet.sequence);
@@ -147,7 +147,7 @@ impl VideoStream {
             Ok(video_packet) => video_packet,
             Err(payload::Malformed) => {
                 // Its number is left missing: a retransmission may be whole.
-                stats.malformed += 1;
+                stats.malformed_packets += 1;
                 return;
             }
         };
@@ -156,12 +156,12 @@ impl VideoStream {
                 self.duplicates = 0;
                 stats.packets_received += u64::from(!packet.recovered);
                 match origin {
-                    Origin::Network => stats.recovered += u64::from(packet.recovered),
-                    Origin::Repair => stats.repaired += 1,
+                    Origin::Network => stats.retransmitted_packets_received += u64::from(packet.recovered),
+                    Origin::Repair => stats.repaired_packets += 1,
                 }
             }
             Inserted::Duplicate => {
-                stats.duplicates += 1;
+                stats.duplicate_packets += 1;
                 self.duplicates += u32::from(!packet.recovered);
                 if self.duplicates >= RESTART_AFTER_DUPLICATES {
                     *self = VideoStream::new(now);
@@ -217,7 +217,7 @@ impl VideoStream {
     ) -> FeedbackRequests {
         let (missing, abandoned) = self.nack_requester.poll(now, rtt);
         if let Some(number) = abandoned.filter(|number| *number >= self.assembler.floor()) {
-            stats.given_up += 1;
+            stats.abandoned_packets += 1;
             self.assembler.abandon_until(number);
             self.nack_requester.discard_before(self.assembler.floor());
             self.keyframe_requests.request(now);

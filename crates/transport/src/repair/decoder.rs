@@ -5,11 +5,11 @@ use super::{HEADER, SPAN, Source};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How far behind the newest packet sources and equations are kept, in sequence numbers.
-const REACH: u64 = 400;
+const MAX_DISTANCE: u64 = 400;
 /// Most equations kept. When full the oldest is dropped.
-const EQUATIONS: usize = 48;
+const MAX_EQUATIONS: usize = 48;
 /// Longest combination that is accepted, in bytes: more fits no datagram.
-const LONGEST: usize = 1_500;
+const MAX_COMBINATION: usize = 1_500;
 
 /// A combination of packets that are missing.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub(crate) struct RepairDecoder {
 impl RepairDecoder {
     /// A media packet arrived. Returns the packets that it restores.
     pub(crate) fn source(&mut self, number: u64, source: Source) -> Vec<(u64, Source)> {
-        self.learn(number, source);
+        self.add_source(number, source);
         self.restore()
     }
 
@@ -44,8 +44,8 @@ impl RepairDecoder {
         let [a, b, count, s0, s1, _] = *header;
         let (first, seed) = (extend(u16::from_be_bytes([a, b])), u16::from_be_bytes([s0, s1]));
         let last = first + u64::from(count);
-        let is_near = first + REACH >= self.newest && last <= self.newest + REACH;
-        if usize::from(count) > SPAN || combination.len() > LONGEST || self.newest == 0 || !is_near {
+        let is_near = first + MAX_DISTANCE >= self.newest && last <= self.newest + MAX_DISTANCE;
+        if usize::from(count) > SPAN || combination.len() > MAX_COMBINATION || self.newest == 0 || !is_near {
             return Vec::new();
         }
         let mut equation = Equation { coefficients: BTreeMap::new(), combination: combination.to_vec() };
@@ -61,23 +61,23 @@ impl RepairDecoder {
     }
 
     /// Makes a packet known, and removes it from the equations.
-    fn learn(&mut self, number: u64, source: Source) {
+    fn add_source(&mut self, number: u64, source: Source) {
         self.newest = self.newest.max(number);
-        let oldest = self.newest.saturating_sub(REACH);
+        let oldest = self.newest.saturating_sub(MAX_DISTANCE);
         while self.sources.first_key_value().is_some_and(|(known, _)| *known < oldest) {
             self.sources.pop_first();
         }
         self.equations.retain(|e| e.pivot().is_some_and(|pivot| pivot >= oldest));
-        let mut changed = None;
+        let mut changed_pivot = None;
         for (index, equation) in self.equations.iter_mut().enumerate() {
             let was_pivot = equation.pivot() == Some(number);
             let Some(coefficient) = equation.coefficients.remove(&number) else { continue };
             source.add_to(&mut equation.combination, coefficient);
             if was_pivot {
-                changed = Some(index); // at most one: a pivot is in no other equation
+                changed_pivot = Some(index); // at most one: a pivot is in no other equation
             }
         }
-        if let Some(equation) = changed.and_then(|index| self.equations.remove(index)) {
+        if let Some(equation) = changed_pivot.and_then(|index| self.equations.remove(index)) {
             self.insert(equation);
         }
         self.sources.insert(number, source);
@@ -91,14 +91,14 @@ impl RepairDecoder {
                 equation.subtract(coefficient, known);
             }
         }
-        let Some((&pivot, &lead)) = equation.coefficients.first_key_value() else { return };
-        equation.scale(inverse(lead));
+        let Some((&pivot, &leading)) = equation.coefficients.first_key_value() else { return };
+        equation.scale(inverse(leading));
         for other in &mut self.equations {
             if let Some(coefficient) = other.coefficients.get(&pivot).copied() {
                 other.subtract(coefficient, &equation);
             }
         }
-        if self.equations.len() == EQUATIONS {
+        if self.equations.len() == MAX_EQUATIONS {
             self.equations.pop_front();
         }
         self.equations.push_back(equation);

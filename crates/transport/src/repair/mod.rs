@@ -18,13 +18,13 @@
 mod decoder;
 mod encoder;
 mod field;
-mod share;
+mod loss_history;
 
 use bytes::Bytes;
 
 pub(crate) use decoder::{RepairDecoder, covered_until};
 pub(crate) use encoder::RepairEncoder;
-pub(crate) use share::LossHistory;
+pub(crate) use loss_history::LossHistory;
 
 /// Frames that a repair packet covers. More do not help (measured with 4 and 6), fewer do less.
 pub(crate) const WINDOW: usize = 3;

@@ -16,7 +16,7 @@ fn source(n: u64) -> Source {
 
 /// Sends twelve packets of two frames, of which some are lost, and then repair packets. Returns what is restored after
 /// each of these.
-fn run(lost: &[u64], repairs: u8) -> Vec<Vec<(u64, Source)>> {
+fn restored_by(lost: &[u64], repairs: u8) -> Vec<Vec<(u64, Source)>> {
     let (mut encoder, mut decoder) = (RepairEncoder::default(), RepairDecoder::default());
     for n in 0..12 {
         encoder.add((FIRST + n) as u16, source(n));
@@ -29,8 +29,8 @@ fn run(lost: &[u64], repairs: u8) -> Vec<Vec<(u64, Source)>> {
 }
 
 #[test]
-fn as_many_repair_packets_as_lost_ones_restore_them() {
-    let mut restored = run(&[2, 3, 8], 3);
+fn as_many_repair_packets_as_losses_restore_all() {
+    let mut restored = restored_by(&[2, 3, 8], 3);
     let mut last = restored.pop().expect("three");
     assert_eq!(restored, [vec![], vec![]]);
     last.sort_by_key(|(number, _)| *number);
@@ -51,7 +51,7 @@ fn a_late_packet_restores_another() {
 }
 
 #[test]
-fn the_window_covers_three_frames_and_a_jump_of_numbers_begins_another() {
+fn the_window_covers_three_frames_and_restarts_after_a_sequence_number_jump() {
     let mut encoder = RepairEncoder::default();
     assert_eq!(encoder.repair(0), None);
     (0..60).for_each(|n| encoder.add(n as u16, source(n)));
@@ -76,7 +76,7 @@ proptest! {
     #[test]
     fn only_what_was_sent_is_restored(lost in prop::collection::btree_set(0u64..12, 0..8), repairs in 0u8..10) {
         let lost: Vec<u64> = lost.into_iter().collect();
-        let restored: Vec<_> = run(&lost, repairs).into_iter().flatten().collect();
+        let restored: Vec<_> = restored_by(&lost, repairs).into_iter().flatten().collect();
         for (number, packet) in &restored {
             prop_assert_eq!(packet, &source(number - FIRST));
             prop_assert!(lost.contains(&(number - FIRST)));
@@ -89,7 +89,7 @@ proptest! {
 
     /// Whatever a hostile sender sends, memory and time for each packet are bounded, and nothing panics.
     #[test]
-    fn any_repair_packet_is_survived(steps in prop::collection::vec((any::<bool>(), 0u16..600, prop::collection::vec(any::<u8>(), 0..40)), 0..300)) {
+    fn any_repair_packet_is_handled(steps in prop::collection::vec((any::<bool>(), 0u16..600, prop::collection::vec(any::<u8>(), 0..40)), 0..300)) {
         let mut decoder = RepairDecoder::default();
         for (is_source, sequence, bytes) in steps {
             if is_source {

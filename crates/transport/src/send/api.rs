@@ -67,15 +67,15 @@ pub struct SenderStats {
     /// Bytes of RTP packets sent, all kinds.
     pub bytes_sent: u64,
     /// Retransmissions sent because they were asked for.
-    pub retransmitted_packets: u64,
+    pub retransmitted_packets_sent: u64,
     /// Repair packets sent.
-    pub repair_packets: u64,
+    pub repair_packets_sent: u64,
     /// Retransmissions sent as filling of probes.
-    pub probe_packets: u64,
+    pub padding_packets_sent: u64,
     /// Probes begun.
     pub probes: u64,
     /// Sequence numbers asked for.
-    pub nacked: u64,
+    pub nacked_packets: u64,
     /// Keyframes asked for by the other end.
     pub keyframe_requests: u64,
     /// Frames refused.
@@ -85,7 +85,7 @@ pub struct SenderStats {
     /// What the path carries, bit/s.
     pub estimate: u64,
     /// The queue on the path.
-    pub path_queue: Duration,
+    pub path_queue_delay: Duration,
     /// Share of packets lost lately, 0..1.
     pub loss: f64,
 }

@@ -15,7 +15,7 @@ pub(crate) struct FeedbackClock {
 /// The reference time is a 24-bit count of 64 ms.
 const TICK_MICROS: i64 = 64_000;
 /// Ticks after which the count begins anew: seventy thousand years.
-const LONGEST_TICKS: i64 = 1 << 45;
+const MAX_TICKS: i64 = 1 << 45;
 
 impl FeedbackClock {
     /// The packets of one report, in order of their numbers. Total: chunks beyond the status count are ignored
@@ -51,7 +51,7 @@ impl FeedbackClock {
             }
         };
         // A clock that leaps on with each message would leave the range of microseconds one day.
-        let extended = if extended.abs() > LONGEST_TICKS { reference } else { extended };
+        let extended = if extended.abs() > MAX_TICKS { reference } else { extended };
         self.reference = Some(extended);
         extended
     }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_of_the_last_chunk_is_no_loss() {
+    fn padding_of_the_last_chunk_is_not_loss() {
         use SymbolTypeTcc::{PacketNotReceived as No, PacketReceivedSmallDelta as Yes};
         let feedback = TransportLayerCc {
             base_sequence_number: 65_535,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_run_without_deltas_gives_nothing() {
+    fn a_long_run_without_deltas_is_ignored() {
         let run = RunLengthChunk {
             type_tcc: StatusChunkTypeTcc::RunLengthChunk,
             packet_status_symbol: SymbolTypeTcc::PacketReceivedSmallDelta,
@@ -133,8 +133,8 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_leaps_never_leaves_the_range_of_microseconds() {
-        let mut clock = FeedbackClock { reference: Some(LONGEST_TICKS - 1) };
+    fn a_jumping_clock_stays_in_the_range_of_microseconds() {
+        let mut clock = FeedbackClock { reference: Some(MAX_TICKS - 1) };
         for leap in 1..1000u32 {
             let feedback = TransportLayerCc { reference_time: leap.wrapping_mul(0x7f_ffff), ..Default::default() };
             clock.read(&feedback);

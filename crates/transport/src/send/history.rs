@@ -6,36 +6,36 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 /// Packets remembered: 10 s at 8 Mb/s. When full the oldest is forgotten; a report on it counts as unknown.
-const HISTORY: usize = 8192;
+const MAX_PACKETS: usize = 8192;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum PacketStatus {
     Pending,
     Lost,
-    Arrived,
+    Received,
 }
 
 #[derive(Debug)]
-struct Sent {
+struct SentPacket {
     at: Instant,
     size: usize,
     cluster: Option<ClusterId>,
-    fate: Fate,
+    status: PacketStatus,
 }
 
 /// Packets by their extended transport-wide number.
 #[derive(Debug)]
-pub(crate) struct History {
-    sent: VecDeque<Sent>,
+pub(crate) struct SentHistory {
+    sent: VecDeque<SentPacket>,
     /// Number of the next packet.
     next: u64,
     in_flight: usize,
     unknown: u64,
 }
 
-impl History {
+impl SentHistory {
     pub(crate) fn new() -> Self {
-        History { sent: VecDeque::new(), next: 1, in_flight: 0, unknown: 0 }
+        SentHistory { sent: VecDeque::new(), next: 1, in_flight: 0, unknown: 0 }
     }
 
     /// The 16-bit number that the next packet carries.
@@ -43,22 +43,22 @@ impl History {
         self.next as u16
     }
 
-    /// Remembers the packet that left under [`History::next_number`].
+    /// Remembers the packet that left under [`SentHistory::next_number`].
     pub(crate) fn record(&mut self, now: Instant, size: usize, cluster: Option<ClusterId>) {
-        if self.sent.len() == HISTORY
+        if self.sent.len() == MAX_PACKETS
             && let Some(forgotten) = self.sent.pop_front()
-            && forgotten.fate == Fate::Pending
+            && forgotten.status == PacketStatus::Pending
         {
             self.in_flight -= forgotten.size;
         }
-        self.sent.push_back(Sent { at: now, size, cluster, fate: Fate::Pending });
+        self.sent.push_back(SentPacket { at: now, size, cluster, status: PacketStatus::Pending });
         self.in_flight += size;
         self.next += 1;
     }
 
     /// When the oldest packet left on which nothing is reported yet, among those sent after all reported ones.
-    pub(crate) fn unanswered_since(&self) -> Option<Instant> {
-        let pending = self.sent.iter().rev().take_while(|s| s.fate == Fate::Pending);
+    pub(crate) fn unacknowledged_since(&self) -> Option<Instant> {
+        let pending = self.sent.iter().rev().take_while(|s| s.status == PacketStatus::Pending);
         pending.last().map(|s| s.at)
     }
 
@@ -76,31 +76,31 @@ impl History {
     pub(crate) fn report(&mut self, now: Instant, reported: &[Reported]) -> FeedbackReport {
         let mut report = FeedbackReport::default();
         let mut newest = None;
-        let mut in_run = false;
+        let mut in_burst = false;
         for &(number, arrival) in reported {
             let Some(index) = self.index(number) else {
                 self.unknown += 1;
                 continue;
             };
-            let run_begins = arrival.is_none() && !in_run;
-            in_run = arrival.is_none();
+            let burst_starts = arrival.is_none() && !in_burst;
+            in_burst = arrival.is_none();
             let sent = &mut self.sent[index];
-            match (sent.fate, arrival) {
-                (Fate::Arrived, _) | (Fate::Lost, None) => continue,
-                (Fate::Pending, None) => {
-                    sent.fate = Fate::Lost;
+            match (sent.status, arrival) {
+                (PacketStatus::Received, _) | (PacketStatus::Lost, None) => continue,
+                (PacketStatus::Pending, None) => {
+                    sent.status = PacketStatus::Lost;
                     report.lost += 1;
-                    report.loss_bursts += usize::from(run_begins);
+                    report.loss_bursts += usize::from(burst_starts);
                     report.lost_clusters.extend(sent.cluster);
                     self.in_flight -= sent.size;
                 }
-                (Fate::Pending | Fate::Lost, Some(arrived)) => {
-                    if sent.fate == Fate::Lost {
+                (PacketStatus::Pending | PacketStatus::Lost, Some(arrived)) => {
+                    if sent.status == PacketStatus::Lost {
                         report.late += 1;
                     } else {
                         self.in_flight -= sent.size;
                     }
-                    sent.fate = Fate::Arrived;
+                    sent.status = PacketStatus::Received;
                     newest = newest.max(Some(sent.at));
                     report.arrivals.push(Arrival { sent: sent.at, arrived, size: sent.size, cluster: sent.cluster });
                 }
@@ -125,9 +125,9 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_packet_is_counted_once_and_forgiven_when_late() {
+    fn a_packet_is_counted_once_even_if_it_is_late() {
         let now = Instant::now();
-        let mut history = History::new();
+        let mut history = SentHistory::new();
         for _ in 0..3 {
             history.record(now, 1000, None);
         }
@@ -140,9 +140,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_wrap() {
+    fn sequence_numbers_wrap() {
         let now = Instant::now();
-        let mut history = History::new();
+        let mut history = SentHistory::new();
         for _ in 0..70_000 {
             history.record(now, 1, None);
         }
@@ -153,9 +153,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_report_is_survived(sent in 0usize..300, reports in prop::collection::vec((any::<u16>(), any::<Option<i64>>()), 0..300)) {
+        fn any_report_is_handled(sent in 0usize..300, reports in prop::collection::vec((any::<u16>(), any::<Option<i64>>()), 0..300)) {
             let now = Instant::now();
-            let mut history = History::new();
+            let mut history = SentHistory::new();
             for _ in 0..sent {
                 history.record(now, 10, None);
             }

@@ -3,11 +3,11 @@
 mod api;
 mod feedback;
 mod history;
-mod meter;
-mod outgoing;
 mod pacer;
-mod round_trip;
+mod rate_meter;
+mod rtt;
 mod sender;
+mod stream;
 
 pub use api::{SendError, SenderConfig, SenderEvent, SenderStats};
 pub use sender::Sender;

@@ -2,11 +2,11 @@
 
 use super::api::{SendError, SenderConfig, SenderEvent, SenderStats};
 use super::feedback::FeedbackClock;
-use super::history::History;
-use super::meter::Meter;
-use super::outgoing::{self, Outgoing};
-use super::pacer::{Pacer, Path};
-use super::round_trip::RoundTrip;
+use super::history::SentHistory;
+use super::pacer::{Pacer, PathState};
+use super::rate_meter::RateMeter;
+use super::rtt::RttEstimator;
+use super::stream::{self, OutgoingStream};
 use crate::arrival::ClusterId;
 use crate::estimate::{Estimator, EstimatorConfig};
 use crate::repair::LossHistory;
@@ -21,61 +21,61 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Retransmissions that may wait. When full a request is ignored: it will come again.
-const QUEUED_REPEATS: usize = 256;
+const MAX_QUEUED_RETRANSMISSIONS: usize = 256;
 /// Retransmissions may take this share of the target, and use what they left in this time at once.
-const REPEAT_SHARE: f64 = 0.5;
-const REPEAT_SAVED: Duration = Duration::from_millis(400);
+const RETRANSMISSION_SHARE: f64 = 0.5;
+const RETRANSMISSION_BURST: Duration = Duration::from_millis(400);
 /// Repair packets that may wait for the pacer. When full further ones are dropped: they help least then.
-const QUEUED_REPAIRS: usize = 60;
+const MAX_QUEUED_REPAIR_PACKETS: usize = 60;
 /// Media, repair and retransmissions together stay within this multiple of what the encoders want. The path may carry
 /// more, but loss is no reason to fill it.
-const TOTAL: f64 = 1.32;
+const MAX_TOTAL_FACTOR: f64 = 1.32;
 /// The encoders keep at least this share of what they want.
-const LEAST_MEDIA: f64 = 0.6;
+const MIN_MEDIA_SHARE: f64 = 0.6;
 /// Requests within this time ask for one keyframe.
-const KEYFRAME_PAUSE: Duration = Duration::from_millis(300);
+const MIN_KEYFRAME_INTERVAL: Duration = Duration::from_millis(300);
 /// Before a round trip is known.
-const ASSUMED_RTT: Duration = Duration::from_millis(100);
+const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// A packet is not sent again sooner, however short the round trip.
-const LEAST_REPEAT_PAUSE: Duration = Duration::from_millis(10);
-/// If the path itself loses more, or with a longer round trip and at most [`FEW`] requested at once, a retransmission is sent twice: if it is
+const MIN_RETRANSMISSION_INTERVAL: Duration = Duration::from_millis(10);
+/// If the path itself loses more, or with a longer round trip and at most [`MAX_COPIED`] requested at once, a retransmission is sent twice: if it is
 /// lost, the frame waits another round trip.
-const LOSSY: f64 = 0.025;
-const LONG_PATH: Duration = Duration::from_millis(150);
-const FEW: usize = 8;
+const HIGH_LOSS: f64 = 0.025;
+const LONG_RTT: Duration = Duration::from_millis(150);
+const MAX_COPIED: usize = 8;
 /// The copy leaves this much later, so that one burst of loss does not take both, and after waiting media.
-const COPY_AFTER: Duration = Duration::from_millis(15);
+const COPY_DELAY: Duration = Duration::from_millis(15);
 /// The target is reported anew when it differs by this share.
 const TARGET_STEP: f64 = 0.02;
 /// Events that may wait. When full the oldest goes: it is the most outdated.
-const EVENTS: usize = 64;
+const MAX_EVENTS: usize = 64;
 
 /// See the crate's documentation.
 #[derive(Debug)]
 pub struct Sender {
-    streams: Vec<Outgoing>,
+    streams: Vec<OutgoingStream>,
     connected: bool,
-    out: VecDeque<Packet>,
+    transmits: VecDeque<Packet>,
     events: VecDeque<SenderEvent>,
-    history: History,
+    history: SentHistory,
     clock: FeedbackClock,
     estimator: Estimator,
     pacer: Pacer,
-    round_trip: RoundTrip,
-    repeats: VecDeque<(u32, u16)>,
-    /// Copies of retransmissions, and when they may leave. Bounded as `repeats`; when full there is no copy.
+    rtt: RttEstimator,
+    retransmissions: VecDeque<(u32, u16)>,
+    /// Copies of retransmissions, and when they may leave. Bounded as `retransmissions`; when full there is no copy.
     copies: VecDeque<(Instant, u32, u16)>,
     /// Bits that retransmissions may still take.
-    repeat_budget: f64,
+    retransmission_budget: f64,
     /// Repair packets, with the id of their transport-wide number.
     repairs: VecDeque<(Packet, Option<u8>)>,
-    losses: LossHistory,
-    repeat_paid: Instant,
-    sent_rate: Meter,
-    repeat_rate: Meter,
-    repeated: f64,
+    loss_history: LossHistory,
+    budget_updated: Instant,
+    send_meter: RateMeter,
+    retransmission_meter: RateMeter,
+    retransmission_bitrate: f64,
     reported_target: u64,
-    fillings: usize,
+    padding_packets: usize,
     random: fastrand::Rng,
     now: Instant,
     min: f64,
@@ -90,24 +90,24 @@ impl Sender {
         Sender {
             streams: Vec::new(),
             connected: false,
-            out: VecDeque::new(),
+            transmits: VecDeque::new(),
             events: VecDeque::new(),
-            history: History::new(),
+            history: SentHistory::new(),
             clock: FeedbackClock::default(),
             estimator: Estimator::new(EstimatorConfig { start, min, max: max.max(min) }, now),
             pacer: Pacer::new(now),
-            round_trip: RoundTrip::default(),
-            repeats: VecDeque::new(),
+            rtt: RttEstimator::default(),
+            retransmissions: VecDeque::new(),
             copies: VecDeque::new(),
-            repeat_budget: 0.0,
+            retransmission_budget: 0.0,
             repairs: VecDeque::new(),
-            losses: LossHistory::default(),
-            repeat_paid: now,
-            sent_rate: Meter::default(),
-            repeat_rate: Meter::default(),
-            repeated: 0.0,
+            loss_history: LossHistory::default(),
+            budget_updated: now,
+            send_meter: RateMeter::default(),
+            retransmission_meter: RateMeter::default(),
+            retransmission_bitrate: 0.0,
             reported_target: 0,
-            fillings: 0,
+            padding_packets: 0,
             random: fastrand::Rng::with_seed(config.seed),
             now,
             min,
@@ -124,17 +124,17 @@ impl Sender {
             return;
         }
         self.remove_stream(stream.ssrc);
-        let outgoing = Outgoing::new(stream, self.random.u64(..));
-        if self.connected && outgoing.is_video() {
-            self.event(SenderEvent::KeyframeRequested { ssrc: outgoing.stream.ssrc });
+        let new_stream = OutgoingStream::new(stream, self.random.u64(..));
+        if self.connected && new_stream.is_video() {
+            self.event(SenderEvent::KeyframeRequested { ssrc: new_stream.stream.ssrc });
         }
-        self.streams.push(outgoing);
+        self.streams.push(new_stream);
     }
 
     /// Forgets a stream and what of it still waits.
     pub fn remove_stream(&mut self, ssrc: u32) {
         self.streams.retain(|s| s.stream.ssrc != ssrc);
-        self.repeats.retain(|r| r.0 != ssrc);
+        self.retransmissions.retain(|r| r.0 != ssrc);
         self.copies.retain(|copy| copy.1 != ssrc);
         self.repairs.clear();
     }
@@ -152,8 +152,8 @@ impl Sender {
             return;
         }
         self.estimator.start(now);
-        let videos: Vec<u32> = self.streams.iter().filter(|s| s.is_video()).map(|s| s.stream.ssrc).collect();
-        for ssrc in videos {
+        let video_ssrcs: Vec<u32> = self.streams.iter().filter(|s| s.is_video()).map(|s| s.stream.ssrc).collect();
+        for ssrc in video_ssrcs {
             self.event(SenderEvent::KeyframeRequested { ssrc });
         }
         self.process(now);
@@ -165,16 +165,16 @@ impl Sender {
             return Err(SendError::NotConnected);
         }
         let stream = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc).ok_or(SendError::UnknownStream(ssrc))?;
-        let taken = stream.push(now, frame);
+        let result = stream.push(now, frame);
         let needs_keyframe = stream.needs_keyframe();
-        if taken.is_err() {
+        if result.is_err() {
             self.stats.frames_refused += 1;
         }
         if needs_keyframe {
-            self.ask_keyframe(now, ssrc);
+            self.request_keyframe(now, ssrc);
         }
         self.process(now);
-        taken
+        result
     }
 
     /// Takes one Opus packet; it leaves at once.
@@ -207,14 +207,14 @@ impl Sender {
         let reported = self.clock.read(feedback);
         let report = self.history.report(now, &reported);
         if let Some(sample) = report.round_trip {
-            self.round_trip.feedback(sample);
+            self.rtt.on_feedback(sample);
         }
         if !self.estimator.congested() {
             // Repair does not help against a full queue.
-            reported.iter().for_each(|(_, arrival)| self.losses.add(arrival.is_none()));
+            reported.iter().for_each(|(_, arrival)| self.loss_history.add(arrival.is_none()));
         }
-        let sent = self.sent_rate.rate(now);
-        let rtt = self.rtt().unwrap_or(ASSUMED_RTT);
+        let sent = self.send_meter.rate(now);
+        let rtt = self.rtt().unwrap_or(INITIAL_RTT);
         self.estimator.on_feedback(now, &report, sent, rtt);
         self.process(now);
     }
@@ -222,21 +222,23 @@ impl Sender {
     /// The other end misses packets, RFC 4585 section 6.2.1.
     pub fn on_nack(&mut self, now: Instant, nack: &TransportLayerNack) {
         // A retransmission waits in the path's queue too, which may be longer by now than in the smoothed round trip.
-        let rtt = self.rtt().unwrap_or(ASSUMED_RTT);
-        let pause = rtt.max(LEAST_REPEAT_PAUSE) + self.estimator.queue();
+        let rtt = self.rtt().unwrap_or(INITIAL_RTT);
+        let min_interval = rtt.max(MIN_RETRANSMISSION_INTERVAL) + self.estimator.queue();
         let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == nack.media_ssrc) else { return };
         let mut accepted = Vec::new();
         for sequence in nack.nacks.iter().flat_map(|pair| pair.into_iter()) {
-            self.stats.nacked += 1;
-            if self.repeats.len() + accepted.len() < QUEUED_REPEATS && stream.may_repeat(now, sequence, pause) {
+            self.stats.nacked_packets += 1;
+            if self.retransmissions.len() + accepted.len() < MAX_QUEUED_RETRANSMISSIONS
+                && stream.may_retransmit(now, sequence, min_interval)
+            {
                 accepted.push((nack.media_ssrc, sequence));
             }
         }
-        self.repeats.extend(&accepted);
-        let twice = self.estimator.inherent_loss() > LOSSY || rtt >= LONG_PATH && accepted.len() <= FEW;
-        if twice && !self.estimator.congested() {
-            let free = QUEUED_REPEATS - self.copies.len();
-            self.copies.extend(accepted.iter().take(free).map(|&(ssrc, sequence)| (now + COPY_AFTER, ssrc, sequence)));
+        self.retransmissions.extend(&accepted);
+        let send_copies = self.estimator.inherent_loss() > HIGH_LOSS || rtt >= LONG_RTT && accepted.len() <= MAX_COPIED;
+        if send_copies && !self.estimator.congested() {
+            let free = MAX_QUEUED_RETRANSMISSIONS - self.copies.len();
+            self.copies.extend(accepted.iter().take(free).map(|&(ssrc, sequence)| (now + COPY_DELAY, ssrc, sequence)));
         }
         self.process(now);
     }
@@ -245,9 +247,9 @@ impl Sender {
     /// transport-wide feedback.
     pub fn on_receiver_report(&mut self, now: Instant, report: &ReceiverReport) {
         self.now = self.now.max(now);
-        self.round_trip.on_receiver_report(now, report);
-        let videos = |ssrc: u32| self.streams.iter().any(|s| s.stream.ssrc == ssrc && s.is_video());
-        let worst = report.reports.iter().filter(|r| videos(r.ssrc)).map(|r| r.fraction_lost).max();
+        self.rtt.on_receiver_report(now, report);
+        let is_video = |ssrc: u32| self.streams.iter().any(|s| s.stream.ssrc == ssrc && s.is_video());
+        let worst = report.reports.iter().filter(|r| is_video(r.ssrc)).map(|r| r.fraction_lost).max();
         if let Some(worst) = worst {
             self.estimator.on_receiver_report(now, f64::from(worst) / 256.0);
         }
@@ -256,17 +258,17 @@ impl Sender {
 
     /// A sender report left with this NTP timestamp; reception reports on it tell the round trip.
     pub fn on_sender_report_sent(&mut self, now: Instant, ntp_time: u64) {
-        self.round_trip.sent_report(now, ntp_time);
+        self.rtt.on_sender_report(now, ntp_time);
     }
 
     /// A PLI or FIR of the other end. Those that a keyframe under way answers are ignored.
     pub fn on_keyframe_request(&mut self, now: Instant, ssrc: u32) {
         self.stats.keyframe_requests += 1;
-        let rtt = self.rtt().unwrap_or(ASSUMED_RTT);
+        let rtt = self.rtt().unwrap_or(INITIAL_RTT);
         let Some(stream) = self.streams.iter().find(|s| s.stream.ssrc == ssrc) else { return };
-        let answered = stream.keyframe_at.is_some_and(|at| now.saturating_duration_since(at) < rtt);
-        if stream.is_video() && !answered {
-            self.ask_keyframe(now, ssrc);
+        let is_pending = stream.last_keyframe_at.is_some_and(|at| now.saturating_duration_since(at) < rtt);
+        if stream.is_video() && !is_pending {
+            self.request_keyframe(now, ssrc);
         }
     }
 
@@ -287,16 +289,17 @@ impl Sender {
         }
         let waiting = self.pacer.probing() || self.queued_bytes() > 0 || !self.repairs.is_empty();
         let pace = waiting.then(|| self.pacer.ready_at());
-        let repeat = (!self.repeats.is_empty()).then(|| self.repeat_at().max(self.pacer.ready_at()));
-        let copy = self.copies.front().map(|copy| copy.0.max(self.repeat_at()).max(self.pacer.ready_at()));
+        let retransmit_at =
+            (!self.retransmissions.is_empty()).then(|| self.next_retransmission_at().max(self.pacer.ready_at()));
+        let copy = self.copies.front().map(|copy| copy.0.max(self.next_retransmission_at()).max(self.pacer.ready_at()));
         let probe = if self.can_probe() { self.estimator.next_probe_at() } else { None };
-        let silence = self.history.unanswered_since().and_then(|since| self.estimator.feedback_timeout_at(since));
-        pace.into_iter().chain(repeat).chain(copy).chain(probe).chain(silence).min()
+        let silence = self.history.unacknowledged_since().and_then(|since| self.estimator.feedback_timeout_at(since));
+        pace.into_iter().chain(retransmit_at).chain(copy).chain(probe).chain(silence).min()
     }
 
     /// The next packet for the wire.
     pub fn poll_transmit(&mut self) -> Option<Packet> {
-        self.out.pop_front()
+        self.transmits.pop_front()
     }
 
     /// The next event.
@@ -308,9 +311,9 @@ impl Sender {
     /// retransmissions take and what drains a queue.
     pub fn target_bitrate(&self) -> u64 {
         let (target, desired) = (self.estimator.target(), self.estimator.desired());
-        let extra = self.repeated.min(REPEAT_SHARE * target);
-        let most = (TOTAL * desired - extra).max(LEAST_MEDIA * desired);
-        (target - extra).min(most).max(self.min) as u64
+        let retransmissions = self.retransmission_bitrate.min(RETRANSMISSION_SHARE * target);
+        let most = (MAX_TOTAL_FACTOR * desired - retransmissions).max(MIN_MEDIA_SHARE * desired);
+        (target - retransmissions).min(most).max(self.min) as u64
     }
 
     /// How long what is queued takes at the present pace. An encoder skips input above about 100 ms.
@@ -322,14 +325,14 @@ impl Sender {
 
     /// Round trip time, smoothed.
     pub fn rtt(&self) -> Option<Duration> {
-        self.round_trip.get(self.now)
+        self.rtt.get(self.now)
     }
 
     /// Counters and present values.
     pub fn stats(&self) -> SenderStats {
         SenderStats {
             estimate: self.estimator.estimate() as u64,
-            path_queue: self.estimator.queue(),
+            path_queue_delay: self.estimator.queue(),
             loss: self.estimator.loss(),
             unknown_reports: self.history.unknown(),
             ..self.stats.clone()
@@ -342,7 +345,7 @@ impl Sender {
         if !self.connected {
             return;
         }
-        if let Some(since) = self.history.unanswered_since() {
+        if let Some(since) = self.history.unacknowledged_since() {
             self.estimator.on_feedback_missing(now, since);
         }
         if !self.pacer.probing()
@@ -350,16 +353,16 @@ impl Sender {
             && let Some(cluster) = self.estimator.next_cluster(now)
         {
             self.stats.probes += 1;
-            self.pacer.begin(now, cluster);
+            self.pacer.start_probe(now, cluster);
         }
-        self.burst(now);
+        self.send_probe(now);
         while self.pacer.ready() && self.send_next() {}
         self.report_target(now);
     }
 
     /// Sends the next packet in the order of urgency. False if none may leave.
     fn send_next(&mut self) -> bool {
-        self.send_repeat(None) || self.send_repair() || self.send_queued(None) || self.send_copy()
+        self.send_retransmission(None) || self.send_repair() || self.send_media(None) || self.send_copy()
     }
 
     fn advance(&mut self, now: Instant) {
@@ -367,22 +370,23 @@ impl Sender {
         let target = self.estimator.target();
         let estimate = self.estimator.estimate();
         let congested = self.estimator.congested() || self.estimator.is_loss_limited();
-        self.pacer.advance(now, Path { estimate, target, congested, measured: self.estimator.measured() });
-        let passed = now.saturating_duration_since(self.repeat_paid).as_secs_f64();
-        self.repeat_paid = self.repeat_paid.max(now);
-        let saved = REPEAT_SHARE * target * REPEAT_SAVED.as_secs_f64();
-        self.repeat_budget = (self.repeat_budget + REPEAT_SHARE * target * passed).min(saved.max(40_000.0));
-        self.repeated = self.repeat_rate.rate(now);
+        self.pacer.advance(now, PathState { estimate, target, congested, measured: self.estimator.measured() });
+        let passed = now.saturating_duration_since(self.budget_updated).as_secs_f64();
+        self.budget_updated = self.budget_updated.max(now);
+        let saved = RETRANSMISSION_SHARE * target * RETRANSMISSION_BURST.as_secs_f64();
+        self.retransmission_budget =
+            (self.retransmission_budget + RETRANSMISSION_SHARE * target * passed).min(saved.max(40_000.0));
+        self.retransmission_bitrate = self.retransmission_meter.rate(now);
     }
 
     /// Sends what is due of a probe: media that waits, else recent packets once more.
-    fn burst(&mut self, now: Instant) {
-        while let Some(cluster) = self.pacer.due(now) {
+    fn send_probe(&mut self, now: Instant) {
+        while let Some(cluster) = self.pacer.due_probe(now) {
             let before = self.stats.bytes_sent;
             let id = Some(cluster.id);
-            let sent = self.send_repeat(id) || self.send_queued(id) || self.send_filling(cluster.id);
+            let sent = self.send_retransmission(id) || self.send_media(id) || self.send_padding(cluster.id);
             let size = (self.stats.bytes_sent - before) as usize;
-            let ended = if sent { self.pacer.probe_left(now, size) } else { self.pacer.end() };
+            let ended = if sent { self.pacer.on_probe_sent(now, size) } else { self.pacer.end_probe() };
             if let Some(packets) = ended {
                 self.estimator.on_probe_sent(cluster.id, packets);
             }
@@ -390,14 +394,14 @@ impl Sender {
     }
 
     /// When retransmissions may take bits again.
-    fn repeat_at(&self) -> Instant {
-        let lacking = (1.0 - self.repeat_budget).max(0.0);
-        self.repeat_paid + Duration::from_secs_f64(lacking / (REPEAT_SHARE * self.estimator.target()))
+    fn next_retransmission_at(&self) -> Instant {
+        let lacking = (1.0 - self.retransmission_budget).max(0.0);
+        self.budget_updated + Duration::from_secs_f64(lacking / (RETRANSMISSION_SHARE * self.estimator.target()))
     }
 
-    fn send_repeat(&mut self, cluster: Option<ClusterId>) -> bool {
-        while self.repeat_budget > 0.0
-            && let Some((ssrc, sequence)) = self.repeats.pop_front()
+    fn send_retransmission(&mut self, cluster: Option<ClusterId>) -> bool {
+        while self.retransmission_budget > 0.0
+            && let Some((ssrc, sequence)) = self.retransmissions.pop_front()
         {
             if self.retransmit(ssrc, sequence, cluster) {
                 return true;
@@ -408,7 +412,7 @@ impl Sender {
 
     /// Sends the next copy of a retransmission that may leave.
     fn send_copy(&mut self) -> bool {
-        while self.repeat_budget > 0.0
+        while self.retransmission_budget > 0.0
             && let Some((_, ssrc, sequence)) = self.copies.pop_front_if(|copy| copy.0 <= self.now)
         {
             if self.retransmit(ssrc, sequence, None) {
@@ -421,23 +425,23 @@ impl Sender {
     fn retransmit(&mut self, ssrc: u32, sequence: u16, cluster: Option<ClusterId>) -> bool {
         let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) else { return false };
         let twcc_id = stream.stream.twcc_id;
-        let Some(packet) = stream.repeat(sequence) else { return false };
-        self.stats.retransmitted_packets += 1;
+        let Some(packet) = stream.retransmission(sequence) else { return false };
+        self.stats.retransmitted_packets_sent += 1;
         let size = self.emit(packet, twcc_id, cluster);
-        self.repeat_budget -= size as f64 * 8.0;
-        self.repeat_rate.add(self.now, size);
+        self.retransmission_budget -= size as f64 * 8.0;
+        self.retransmission_meter.add(self.now, size);
         true
     }
 
     /// Streams take turns a packet at a time, so that one's keyframe does not hold up another.
-    fn send_queued(&mut self, cluster: Option<ClusterId>) -> bool {
+    fn send_media(&mut self, cluster: Option<ClusterId>) -> bool {
         let Some(index) = self.streams.iter().position(|s| s.queued_bytes() > 0) else { return false };
         let mut stream = self.streams.remove(index);
         let packet = stream.pop();
         let twcc_id = stream.stream.twcc_id;
         let share = self.repair_share();
         let repairs = packet.as_ref().map_or(Vec::new(), |packet| stream.repair_packets(packet, share));
-        let free = QUEUED_REPAIRS.saturating_sub(self.repairs.len());
+        let free = MAX_QUEUED_REPAIR_PACKETS.saturating_sub(self.repairs.len());
         self.repairs.extend(repairs.into_iter().take(free).map(|packet| (packet, twcc_id)));
         self.streams.push(stream);
         let Some(packet) = packet else { return false };
@@ -449,24 +453,30 @@ impl Sender {
     /// Repair packets for each media packet.
     fn repair_share(&self) -> f64 {
         // Where loss follows the rate, more packets make more of it.
-        if self.estimator.is_loss_limited() { 0.0 } else { self.losses.repair_share(self.rtt().unwrap_or(ASSUMED_RTT)) }
+        if self.estimator.is_loss_limited() {
+            0.0
+        } else {
+            self.loss_history.repair_share(self.rtt().unwrap_or(INITIAL_RTT))
+        }
     }
 
     fn send_repair(&mut self) -> bool {
         let Some((packet, twcc_id)) = self.repairs.pop_front() else { return false };
-        self.stats.repair_packets += 1;
+        self.stats.repair_packets_sent += 1;
         let size = self.emit(packet, twcc_id, None);
-        self.repeat_rate.add(self.now, size);
+        self.retransmission_meter.add(self.now, size);
         true
     }
 
-    fn send_filling(&mut self, cluster: ClusterId) -> bool {
-        let nth = self.fillings;
+    fn send_padding(&mut self, cluster: ClusterId) -> bool {
+        let nth = self.padding_packets;
         for stream in &mut self.streams {
-            let Some(packet) = stream.filling(nth).and_then(|sequence| stream.repeat(sequence)) else { continue };
+            let Some(packet) = stream.padding_sequence(nth).and_then(|sequence| stream.retransmission(sequence)) else {
+                continue;
+            };
             let twcc_id = stream.stream.twcc_id;
-            self.fillings = self.fillings.wrapping_add(1);
-            self.stats.probe_packets += 1;
+            self.padding_packets = self.padding_packets.wrapping_add(1);
+            self.stats.padding_packets_sent += 1;
             self.emit(packet, twcc_id, Some(cluster));
             return true;
         }
@@ -475,37 +485,38 @@ impl Sender {
 
     /// Numbers a packet and hands it to the wire; gives its size in bytes.
     fn emit(&mut self, mut packet: Packet, twcc_id: Option<u8>, cluster: Option<ClusterId>) -> usize {
-        let size = outgoing::number(&mut packet, twcc_id, self.history.next_number());
+        let size = stream::write_transport_sequence(&mut packet, twcc_id, self.history.next_number());
         if twcc_id.is_some() {
             self.history.record(self.now, size, cluster);
         }
-        self.pacer.left(size);
-        self.sent_rate.add(self.now, size);
+        self.pacer.on_sent(size);
+        self.send_meter.add(self.now, size);
         self.stats.bytes_sent += size as u64;
-        self.out.push_back(packet);
+        self.transmits.push_back(packet);
         size
     }
 
     fn can_probe(&self) -> bool {
-        let measured = |s: &&Outgoing| s.stream.twcc_id.is_some() && s.stream.rtx.is_some();
-        self.connected && self.streams.iter().filter(measured).any(|s| s.queued_bytes() > 0 || s.filling(0).is_some())
+        let measured = |s: &&OutgoingStream| s.stream.twcc_id.is_some() && s.stream.rtx.is_some();
+        self.connected
+            && self.streams.iter().filter(measured).any(|s| s.queued_bytes() > 0 || s.padding_sequence(0).is_some())
     }
 
     fn queued_bytes(&self) -> usize {
-        self.streams.iter().map(Outgoing::queued_bytes).sum()
+        self.streams.iter().map(OutgoingStream::queued_bytes).sum()
     }
 
-    fn ask_keyframe(&mut self, now: Instant, ssrc: u32) {
+    fn request_keyframe(&mut self, now: Instant, ssrc: u32) {
         let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) else { return };
-        if stream.asked.is_some_and(|at| now.saturating_duration_since(at) < KEYFRAME_PAUSE) {
+        if stream.keyframe_requested_at.is_some_and(|at| now.saturating_duration_since(at) < MIN_KEYFRAME_INTERVAL) {
             return;
         }
-        stream.asked = Some(now);
+        stream.keyframe_requested_at = Some(now);
         self.event(SenderEvent::KeyframeRequested { ssrc });
     }
 
     fn report_target(&mut self, now: Instant) {
-        self.repeated = self.repeat_rate.rate(now);
+        self.retransmission_bitrate = self.retransmission_meter.rate(now);
         let target = self.target_bitrate();
         let step = self.reported_target as f64 * TARGET_STEP;
         if (target as f64 - self.reported_target as f64).abs() > step {
@@ -515,7 +526,7 @@ impl Sender {
     }
 
     fn event(&mut self, event: SenderEvent) {
-        if self.events.len() == EVENTS {
+        if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
         }
         self.events.push_back(event);

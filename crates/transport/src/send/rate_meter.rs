@@ -9,25 +9,25 @@ const STEP: Duration = Duration::from_millis(20);
 
 /// bit/s over the last second. Before one has passed, of what there was over that second.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+pub(crate) struct RateMeter {
     steps: VecDeque<(Instant, usize)>,
 }
 
-impl Meter {
+impl RateMeter {
     pub(crate) fn add(&mut self, now: Instant, bytes: usize) {
         match self.steps.back_mut() {
             Some((at, sum)) if now.saturating_duration_since(*at) < STEP => *sum += bytes,
             Some(_) | None => self.steps.push_back((now, bytes)),
         }
-        self.forget(now);
+        self.expire(now);
     }
 
     pub(crate) fn rate(&mut self, now: Instant) -> f64 {
-        self.forget(now);
+        self.expire(now);
         self.steps.iter().map(|s| s.1).sum::<usize>() as f64 * 8.0 / WINDOW.as_secs_f64()
     }
 
-    fn forget(&mut self, now: Instant) {
+    fn expire(&mut self, now: Instant) {
         while self.steps.front().is_some_and(|s| now.saturating_duration_since(s.0) >= WINDOW) {
             self.steps.pop_front();
         }

@@ -5,26 +5,26 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Sender reports remembered; when full the oldest goes, and a reception report on it tells nothing.
-const REPORTS: usize = 32;
+const MAX_REPORTS: usize = 32;
 /// Round trips of feedback among which the shortest counts: the others waited for their report.
-const SAMPLES: usize = 16;
-const WEIGHT: f64 = 0.125;
+const MAX_SAMPLES: usize = 16;
+const SMOOTHING: f64 = 0.125;
 /// A measurement by reports is preferred while no older than this.
-const FRESH: Duration = Duration::from_secs(6);
-const PLAUSIBLE: Duration = Duration::from_secs(20);
+const MAX_SAMPLE_AGE: Duration = Duration::from_secs(6);
+const MAX_PLAUSIBLE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Default)]
-pub(crate) struct RoundTrip {
+pub(crate) struct RttEstimator {
     /// Middle 32 bits of the NTP time of sender reports, and when they left.
     reports: VecDeque<(u32, Instant)>,
     smoothed: Option<(f64, Instant)>,
     samples: VecDeque<Duration>,
 }
 
-impl RoundTrip {
+impl RttEstimator {
     /// A sender report left with this NTP time.
-    pub(crate) fn sent_report(&mut self, now: Instant, ntp_time: u64) {
-        if self.reports.len() == REPORTS {
+    pub(crate) fn on_sender_report(&mut self, now: Instant, ntp_time: u64) {
+        if self.reports.len() == MAX_REPORTS {
             self.reports.pop_front();
         }
         self.reports.push_back(((ntp_time >> 16) as u32, now));
@@ -35,28 +35,28 @@ impl RoundTrip {
         for block in &report.reports {
             let sent = self.reports.iter().find(|r| r.0 == block.last_sender_report && r.0 != 0);
             let Some(&(_, sent)) = sent else { continue };
-            let held = Duration::from_secs_f64(f64::from(block.delay) / 65_536.0);
-            let Some(sample) = now.saturating_duration_since(sent).checked_sub(held) else { continue };
-            if sample > PLAUSIBLE {
+            let delay_since_report = Duration::from_secs_f64(f64::from(block.delay) / 65_536.0);
+            let Some(sample) = now.saturating_duration_since(sent).checked_sub(delay_since_report) else { continue };
+            if sample > MAX_PLAUSIBLE {
                 continue;
             }
             let sample = sample.as_secs_f64();
-            let smoothed = self.smoothed.map_or(sample, |(old, _)| old + (sample - old) * WEIGHT);
+            let smoothed = self.smoothed.map_or(sample, |(old, _)| old + (sample - old) * SMOOTHING);
             self.smoothed = Some((smoothed, now));
         }
     }
 
     /// Time from a packet's leaving to the report on it.
-    pub(crate) fn feedback(&mut self, sample: Duration) {
-        if self.samples.len() == SAMPLES {
+    pub(crate) fn on_feedback(&mut self, sample: Duration) {
+        if self.samples.len() == MAX_SAMPLES {
             self.samples.pop_front();
         }
-        self.samples.push_back(sample.min(PLAUSIBLE));
+        self.samples.push_back(sample.min(MAX_PLAUSIBLE));
     }
 
     pub(crate) fn get(&self, now: Instant) -> Option<Duration> {
-        let fresh = self.smoothed.filter(|(_, at)| now.saturating_duration_since(*at) < FRESH);
-        fresh.map(|(seconds, _)| Duration::from_secs_f64(seconds)).or_else(|| self.samples.iter().min().copied())
+        let recent = self.smoothed.filter(|(_, at)| now.saturating_duration_since(*at) < MAX_SAMPLE_AGE);
+        recent.map(|(seconds, _)| Duration::from_secs_f64(seconds)).or_else(|| self.samples.iter().min().copied())
     }
 }
 
@@ -66,25 +66,25 @@ mod tests {
     use rtc_rtcp::reception_report::ReceptionReport;
 
     #[test]
-    fn a_reception_report_tells_the_round_trip() {
+    fn a_reception_report_gives_the_round_trip_time() {
         let now = Instant::now();
-        let mut round_trip = RoundTrip::default();
-        round_trip.feedback(Duration::from_millis(90));
-        assert_eq!(round_trip.get(now), Some(Duration::from_millis(90)));
-        round_trip.sent_report(now, 0x0000_1234_5678_0000);
+        let mut rtt = RttEstimator::default();
+        rtt.on_feedback(Duration::from_millis(90));
+        assert_eq!(rtt.get(now), Some(Duration::from_millis(90)));
+        rtt.on_sender_report(now, 0x0000_1234_5678_0000);
         let block = ReceptionReport { last_sender_report: 0x1234_5678, delay: 65_536, ..Default::default() };
         let report = ReceiverReport { reports: vec![block], ..Default::default() };
         let now = now + Duration::from_millis(1060);
-        round_trip.on_receiver_report(now, &report);
-        assert_eq!(round_trip.get(now).unwrap().as_millis(), 60);
+        rtt.on_receiver_report(now, &report);
+        assert_eq!(rtt.get(now).unwrap().as_millis(), 60);
     }
 
     #[test]
-    fn a_report_on_nothing_that_was_sent_tells_nothing() {
+    fn a_report_on_an_unknown_sender_report_is_ignored() {
         let now = Instant::now();
-        let mut round_trip = RoundTrip::default();
+        let mut rtt = RttEstimator::default();
         let block = ReceptionReport { last_sender_report: 0, delay: u32::MAX, ..Default::default() };
-        round_trip.on_receiver_report(now, &ReceiverReport { reports: vec![block], ..Default::default() });
-        assert_eq!(round_trip.get(now), None);
+        rtt.on_receiver_report(now, &ReceiverReport { reports: vec![block], ..Default::default() });
+        assert_eq!(rtt.get(now), None);
     }
 }

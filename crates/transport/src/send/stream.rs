@@ -13,58 +13,58 @@ use std::time::{Duration, Instant};
 
 /// Frames that may wait for the pacer. When full an upper layer's frame is skipped; so is a base layer's, and a
 /// keyframe asked for; a keyframe takes the place of what waits.
-pub(crate) const QUEUED_FRAMES: usize = 4;
+pub(crate) const MAX_QUEUED_FRAMES: usize = 4;
 /// Packets kept for retransmission: about 3 s of 2.5 Mb/s. When full the oldest goes; it cannot be had again.
-const KEPT_PACKETS: usize = 1024;
+const MAX_SENT_PACKETS: usize = 1024;
 /// Most repair packets of one frame.
-const REPAIRS_OF_FRAME: f64 = 60.0;
+const MAX_REPAIR_PER_FRAME: f64 = 60.0;
 /// Packets from which a probe takes its filling.
-const RECENT: usize = 16;
+const PADDING_CANDIDATES: usize = 16;
 
 /// A frame cut into payloads, numbered only when they leave: what is taken out of the queue leaves no gap.
 #[derive(Debug)]
 struct QueuedFrame {
     keyframe: bool,
     /// A packet of it has left.
-    begun: bool,
+    started: bool,
     rtp_timestamp: u32,
     payloads: VecDeque<Bytes>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct SentPacket {
     packet: Packet,
-    again: Option<Instant>,
+    retransmitted_at: Option<Instant>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct OutgoingStream {
     pub(crate) stream: SendStream,
     packetizer: Option<Packetizer>,
     sequence: u16,
     rtx_sequence: u16,
     queue: VecDeque<QueuedFrame>,
     queued_bytes: usize,
-    kept: VecDeque<Kept>,
+    sent_packets: VecDeque<SentPacket>,
     needs_keyframe: bool,
     layer: u8,
     /// The lowest temporal layer that lost a frame since the last base layer frame.
-    broken: Option<u8>,
+    lowest_skipped_layer: Option<u8>,
     repair: RepairEncoder,
     /// Repair packets that are owed: the share of the media packets sent, less what was made.
     repair_credit: f64,
-    pub(crate) asked: Option<Instant>,
-    pub(crate) keyframe_at: Option<Instant>,
+    pub(crate) keyframe_requested_at: Option<Instant>,
+    pub(crate) last_keyframe_at: Option<Instant>,
 }
 
-impl Outgoing {
+impl OutgoingStream {
     /// `random` gives the first numbers.
     pub(crate) fn new(stream: SendStream, random: u64) -> Self {
         let packetizer = match stream.kind {
             StreamKind::Audio => None,
             StreamKind::Video(codec) => Some(Packetizer::new(codec, random as u16)),
         };
-        Outgoing {
+        OutgoingStream {
             stream,
             packetizer,
             // The lower half: a receiver that meets the first packet late must not take it for a wrap.
@@ -74,12 +74,12 @@ impl Outgoing {
             repair_credit: 0.0,
             queue: VecDeque::new(),
             queued_bytes: 0,
-            kept: VecDeque::new(),
+            sent_packets: VecDeque::new(),
             needs_keyframe: true,
             layer: 0,
-            broken: None,
-            asked: None,
-            keyframe_at: None,
+            lowest_skipped_layer: None,
+            keyframe_requested_at: None,
+            last_keyframe_at: None,
         }
     }
 
@@ -124,8 +124,8 @@ impl Outgoing {
             return Err(SendError::WrongCodec);
         }
         if !frame.keyframe {
-            self.admit(frame)?;
-        } else if self.queue.len() >= QUEUED_FRAMES {
+            self.check_delta_frame(frame)?;
+        } else if self.queue.len() >= MAX_QUEUED_FRAMES {
             self.flush();
         }
         let Some(packetizer) = &mut self.packetizer else { return Err(SendError::WrongCodec) };
@@ -133,15 +133,15 @@ impl Outgoing {
         self.queued_bytes += payloads.iter().map(|p| p.len()).sum::<usize>();
         self.queue.push_back(QueuedFrame {
             keyframe: frame.keyframe,
-            begun: false,
+            started: false,
             rtp_timestamp: frame.rtp_timestamp,
             payloads,
         });
         if frame.keyframe {
-            (self.needs_keyframe, self.layer, self.keyframe_at) = (false, frame.layer, Some(now));
+            (self.needs_keyframe, self.layer, self.last_keyframe_at) = (false, frame.layer, Some(now));
         }
         if frame.temporal == 0 {
-            self.broken = None;
+            self.lowest_skipped_layer = None;
         }
         Ok(())
     }
@@ -151,21 +151,21 @@ impl Outgoing {
         let frame = self.queue.front_mut()?;
         let payload = frame.payloads.pop_front()?;
         let (marker, timestamp) = (frame.payloads.is_empty(), frame.rtp_timestamp);
-        let begins_keyframe = frame.keyframe && !std::mem::replace(&mut frame.begun, true);
+        let starts_keyframe = frame.keyframe && !std::mem::replace(&mut frame.started, true);
         if marker {
             self.queue.pop_front();
         }
         self.queued_bytes -= payload.len();
-        if begins_keyframe {
+        if starts_keyframe {
             // What came before is superseded; repeating it would only hold the keyframe up.
-            self.kept.clear();
+            self.sent_packets.clear();
         }
         let packet = self.packet(timestamp, payload, marker);
         if self.stream.rtx.is_some() {
-            if self.kept.len() == KEPT_PACKETS {
-                self.kept.pop_front();
+            if self.sent_packets.len() == MAX_SENT_PACKETS {
+                self.sent_packets.pop_front();
             }
-            self.kept.push_back(Kept { packet: packet.clone(), again: None });
+            self.sent_packets.push_back(SentPacket { packet: packet.clone(), retransmitted_at: None });
         }
         Some(packet)
     }
@@ -190,7 +190,7 @@ impl Outgoing {
         if !marker {
             return Vec::new();
         }
-        let count = self.repair_credit.floor().min(REPAIRS_OF_FRAME);
+        let count = self.repair_credit.floor().min(MAX_REPAIR_PER_FRAME);
         self.repair_credit = (self.repair_credit - count).min(1.0);
         let payloads: Vec<Bytes> =
             (0..count as u8).rev().map_while(|remaining| self.repair.repair(remaining)).collect();
@@ -203,51 +203,56 @@ impl Outgoing {
         payloads.into_iter().map(number).collect()
     }
 
-    /// Whether a request for this packet is to be followed: it is kept, and was not sent again within `pause`.
-    pub(crate) fn may_repeat(&mut self, now: Instant, sequence: u16, pause: Duration) -> bool {
+    /// Whether a request for this packet is to be followed: it is kept, and was not sent again within `min_interval`.
+    pub(crate) fn may_retransmit(&mut self, now: Instant, sequence: u16, min_interval: Duration) -> bool {
         let Some(index) = self.index(sequence) else { return false };
-        let kept = &mut self.kept[index];
-        if kept.again.is_some_and(|again| now.saturating_duration_since(again) < pause) {
+        let packet = &mut self.sent_packets[index];
+        if packet.retransmitted_at.is_some_and(|at| now.saturating_duration_since(at) < min_interval) {
             return false;
         }
-        kept.again = Some(now);
+        packet.retransmitted_at = Some(now);
         true
     }
 
     /// The packet as a retransmission, RFC 4588 section 4.
-    pub(crate) fn repeat(&mut self, sequence: u16) -> Option<Packet> {
+    pub(crate) fn retransmission(&mut self, sequence: u16) -> Option<Packet> {
         let (ssrc, payload_type) = self.stream.rtx?;
-        let kept = &self.kept[self.index(sequence)?].packet;
-        let mut payload = BytesMut::with_capacity(2 + kept.payload.len());
+        let original = &self.sent_packets[self.index(sequence)?].packet;
+        let mut payload = BytesMut::with_capacity(2 + original.payload.len());
         payload.put_u16(sequence);
-        payload.put_slice(&kept.payload);
+        payload.put_slice(&original.payload);
         let sequence_number = self.rtx_sequence;
-        let header = Header { ssrc, payload_type, sequence_number, ..kept.header.clone() };
+        let header = Header { ssrc, payload_type, sequence_number, ..original.header.clone() };
         self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
         Some(Packet { header, payload: payload.freeze() })
     }
 
     /// A recent packet to send once more as filling of a probe: the `nth` of the largest.
-    pub(crate) fn filling(&self, nth: usize) -> Option<u16> {
+    pub(crate) fn padding_sequence(&self, nth: usize) -> Option<u16> {
         self.stream.rtx?;
-        let recent = || self.kept.iter().rev().take(RECENT);
-        let largest = recent().map(|k| k.packet.payload.len()).max()?;
-        let large = || recent().filter(|k| k.packet.payload.len() * 4 >= largest * 3);
+        let candidates = || self.sent_packets.iter().rev().take(PADDING_CANDIDATES);
+        let largest = candidates().map(|k| k.packet.payload.len()).max()?;
+        let large = || candidates().filter(|k| k.packet.payload.len() * 4 >= largest * 3);
         large().nth(nth % large().count().max(1)).map(|k| k.packet.header.sequence_number)
     }
 
-    fn admit(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
+    fn check_delta_frame(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
         if self.needs_keyframe || frame.layer != self.layer {
             self.needs_keyframe = true;
             return Err(SendError::KeyframeNeeded);
         }
-        let refused = self.queue.len() >= QUEUED_FRAMES;
+        let full = self.queue.len() >= MAX_QUEUED_FRAMES;
         if frame.temporal > 0 {
-            if refused || self.broken.is_some_and(|broken| frame.temporal >= broken) {
-                self.broken = Some(self.broken.map_or(frame.temporal, |broken| broken.min(frame.temporal)));
+            if full
+                || self.lowest_skipped_layer.is_some_and(|lowest_skipped_layer| frame.temporal >= lowest_skipped_layer)
+            {
+                self.lowest_skipped_layer = Some(
+                    self.lowest_skipped_layer
+                        .map_or(frame.temporal, |lowest_skipped_layer| lowest_skipped_layer.min(frame.temporal)),
+                );
                 return Err(SendError::QueueFull);
             }
-        } else if refused {
+        } else if full {
             self.needs_keyframe = true;
             return Err(SendError::QueueFull);
         }
@@ -262,14 +267,14 @@ impl Outgoing {
     }
 
     fn index(&self, sequence: u16) -> Option<usize> {
-        let first = self.kept.front()?.packet.header.sequence_number;
+        let first = self.sent_packets.front()?.packet.header.sequence_number;
         let index = usize::from(sequence.wrapping_sub(first));
-        (index < self.kept.len()).then_some(index)
+        (index < self.sent_packets.len()).then_some(index)
     }
 }
 
 /// Writes the transport-wide number; gives the packet's size on the wire without SRTP, in bytes.
-pub(crate) fn number(packet: &mut Packet, twcc_id: Option<u8>, number: u16) -> usize {
+pub(crate) fn write_transport_sequence(packet: &mut Packet, twcc_id: Option<u8>, number: u16) -> usize {
     if let Some(id) = twcc_id {
         let header = &mut packet.header;
         header.extension = true;
@@ -287,11 +292,11 @@ mod tests {
 
     const SSRC: u32 = 7;
 
-    fn outgoing() -> Outgoing {
+    fn vp8_stream() -> OutgoingStream {
         let kind = StreamKind::Video(VideoCodec::Vp8);
         let stream =
             SendStream { ssrc: SSRC, kind, payload_type: 96, rtx: Some((8, 97)), repair: None, twcc_id: Some(3) };
-        Outgoing::new(stream, 0x1234_5678_9abc_def0)
+        OutgoingStream::new(stream, 0x1234_5678_9abc_def0)
     }
 
     fn frame(keyframe: bool, temporal: u8) -> EncodedFrame {
@@ -301,18 +306,18 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_begins_with_a_keyframe() {
-        let (now, mut stream) = (Instant::now(), outgoing());
+    fn a_stream_starts_with_a_keyframe() {
+        let (now, mut stream) = (Instant::now(), vp8_stream());
         assert_eq!(stream.push(now, &frame(false, 0)), Err(SendError::KeyframeNeeded));
         assert_eq!(stream.push(now, &frame(true, 0)), Ok(()));
         assert_eq!(stream.push(now, &frame(false, 0)), Ok(()));
     }
 
     #[test]
-    fn a_full_queue_loses_upper_layers_first_and_yields_to_a_keyframe() {
-        let (now, mut stream) = (Instant::now(), outgoing());
+    fn a_full_queue_drops_upper_layers_first_and_makes_room_for_a_keyframe() {
+        let (now, mut stream) = (Instant::now(), vp8_stream());
         stream.push(now, &frame(true, 0)).unwrap();
-        for _ in 1..QUEUED_FRAMES {
+        for _ in 1..MAX_QUEUED_FRAMES {
             stream.push(now, &frame(false, 0)).unwrap();
         }
         assert_eq!(stream.push(now, &frame(false, 1)), Err(SendError::QueueFull));
@@ -325,32 +330,32 @@ mod tests {
 
     #[test]
     fn a_frame_above_a_skipped_one_is_skipped_until_the_next_base_frame() {
-        let (now, mut stream) = (Instant::now(), outgoing());
+        let (now, mut stream) = (Instant::now(), vp8_stream());
         stream.push(now, &frame(true, 0)).unwrap();
-        stream.broken = Some(1);
+        stream.lowest_skipped_layer = Some(1);
         assert_eq!(stream.push(now, &frame(false, 2)), Err(SendError::QueueFull));
         assert_eq!(stream.push(now, &frame(false, 0)), Ok(()));
         assert_eq!(stream.push(now, &frame(false, 2)), Ok(()));
     }
 
     #[test]
-    fn a_packet_is_repeated_once_a_round_trip() {
-        let (now, mut stream) = (Instant::now(), outgoing());
+    fn a_packet_is_retransmitted_once_per_round_trip() {
+        let (now, mut stream) = (Instant::now(), vp8_stream());
         stream.push(now, &frame(true, 0)).unwrap();
         let sequence = stream.pop().unwrap().header.sequence_number;
         let rtt = Duration::from_millis(50);
-        assert!(stream.may_repeat(now, sequence, rtt));
-        assert!(!stream.may_repeat(now + rtt / 2, sequence, rtt));
-        assert!(stream.may_repeat(now + rtt, sequence, rtt));
-        assert!(!stream.may_repeat(now, sequence.wrapping_add(1), rtt));
-        let repeated = stream.repeat(sequence).unwrap();
-        assert_eq!((repeated.header.ssrc, repeated.header.payload_type), (8, 97));
-        assert_eq!(repeated.payload[..2], sequence.to_be_bytes());
+        assert!(stream.may_retransmit(now, sequence, rtt));
+        assert!(!stream.may_retransmit(now + rtt / 2, sequence, rtt));
+        assert!(stream.may_retransmit(now + rtt, sequence, rtt));
+        assert!(!stream.may_retransmit(now, sequence.wrapping_add(1), rtt));
+        let retransmission = stream.retransmission(sequence).unwrap();
+        assert_eq!((retransmission.header.ssrc, retransmission.header.payload_type), (8, 97));
+        assert_eq!(retransmission.payload[..2], sequence.to_be_bytes());
     }
 
     #[test]
     fn only_the_last_packet_of_a_frame_is_marked() {
-        let (now, mut stream) = (Instant::now(), outgoing());
+        let (now, mut stream) = (Instant::now(), vp8_stream());
         stream.push(now, &frame(true, 0)).unwrap();
         let markers: Vec<bool> = std::iter::from_fn(|| stream.pop()).map(|p| p.header.marker).collect();
         assert_eq!(markers, [false, false, true]);
