@@ -51,9 +51,9 @@ fn row(name: &str, world: &World, from: f64, to: f64) {
 
 fn table() {
     let seconds = 40.0;
-    let show = |name: String, path: Path, wanted: u64| {
+    let show = |name: String, path: Path, desired: u64| {
         for seed in 0..2 {
-            let mut world = World::pair(path.clone(), Plan { wanted, ..Plan::default() }, seed);
+            let mut world = World::pair(path.clone(), Plan { desired, ..Plan::default() }, seed);
             world.run_until(seconds);
             row(&name, &world, 10.0, seconds);
         }
@@ -85,7 +85,7 @@ fn table() {
     for (name, every, late) in [("reports 100", 100, 0), ("reports 200", 200, 0), ("late timers", 50, 8)] {
         for rate in [500_000, 2_000_000] {
             let path = Path { rate: Some(rate), ..Path::default() };
-            let plan = Plan { report_every: ms(every), late_timers: ms(late), ..Plan::default() };
+            let plan = Plan { report_interval: ms(every), max_timer_delay: ms(late), ..Plan::default() };
             let mut world = World::pair(path, plan, 1);
             world.run_until(seconds);
             row(&format!("{} kb/s, {name}", rate / 1000), &world, 10.0, seconds);
@@ -93,7 +93,7 @@ fn table() {
     }
     for loss in [0.05, 0.2] {
         let path = Path { loss: Loss::Random(loss), ..Path::default() };
-        let mut world = World::new(path.clone(), path, &[Plan { wanted: 2_000_000, ..Plan::default() }], 1);
+        let mut world = World::new(path.clone(), path, &[Plan { desired: 2_000_000, ..Plan::default() }], 1);
         world.run_until(seconds);
         row(&format!("loss {loss} both ways"), &world, 10.0, seconds);
     }

@@ -13,7 +13,7 @@ use testkit::net::{Loss, Path, Walk};
 
 const SEEDS: u64 = 20;
 /// A longer interval between two frames is a freeze (getStats' rule at 30 frames a second).
-const FREEZE: f64 = 0.183;
+const FREEZE_GAP: f64 = 0.183;
 const PERIOD: f64 = 1.0 / 30.0;
 
 fn ms(ms: u64) -> Duration {
@@ -26,7 +26,7 @@ fn seconds(of: Duration) -> f64 {
 
 /// The figures of one flow with one seed.
 #[derive(Default, Clone)]
-struct Seen {
+struct Figures {
     rate: f64,
     target: f64,
     queue: [f64; 3],
@@ -43,30 +43,30 @@ fn quantiles(mut values: Vec<f64>) -> [f64; 3] {
     [at(0.5), at(0.95), at(1.0)]
 }
 
-fn see(flow: &Flow, from: f64, to: f64) -> Seen {
-    let shown: Vec<(f64, f64)> = flow.shown.iter().map(|s| (seconds(s.0), seconds(s.1))).collect();
-    let within: Vec<(f64, f64)> = shown.iter().copied().filter(|s| (from..to).contains(&s.1)).collect();
+fn figures(flow: &Flow, from: f64, to: f64) -> Figures {
+    let played: Vec<(f64, f64)> = flow.played.iter().map(|s| (seconds(s.0), seconds(s.1))).collect();
+    let within: Vec<(f64, f64)> = played.iter().copied().filter(|s| (from..to).contains(&s.1)).collect();
     // The pauses before the first and after the last picture count.
     let edges = [from].into_iter().chain(within.iter().map(|s| s.1)).chain([to]).collect::<Vec<f64>>();
     let gaps = edges.windows(2).map(|w| w[1] - w[0]);
-    Seen {
+    Figures {
         rate: flow.goodput(from, to) / 1e3,
         target: flow.mean_target(from, to) / 1e3,
         queue: quantiles(flow.samples_between(from, to).map(|s| seconds(s.queue) * 1e3).collect()),
         latency: quantiles(within.iter().map(|s| (s.1 - s.0) * 1e3).collect()),
-        frozen: gaps.filter(|gap| *gap > FREEZE).map(|gap| gap - PERIOD).fold(0.0, |sum, gap| sum + gap),
+        frozen: gaps.filter(|gap| *gap > FREEZE_GAP).map(|gap| gap - PERIOD).fold(0.0, |sum, gap| sum + gap),
         fps: within.len() as f64 / (to - from),
         overruns: f64::from(flow.overruns),
         plis: flow.plis.len() as f64,
     }
 }
 
-fn row(name: &str, all: &[Seen], more: &str) {
-    let mean = |of: &dyn Fn(&Seen) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
-    let least = all.iter().map(|s| s.rate).fold(f64::MAX, f64::min);
+fn row(name: &str, all: &[Figures], note: &str) {
+    let mean = |of: &dyn Fn(&Figures) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+    let min = all.iter().map(|s| s.rate).fold(f64::MAX, f64::min);
     let most = all.iter().map(|s| s.frozen).fold(0.0, f64::max);
     println!(
-        "{name:28} {:5.0} ({least:4.0}) {:5.0} | {:4.0} {:4.0} {:5.0} | {:4.0} {:4.0} {:5.0} | {:4.2} ({most:4.2}) {:4.1} {:4.1} {:4.1} {more}",
+        "{name:28} {:5.0} ({min:4.0}) {:5.0} | {:4.0} {:4.0} {:5.0} | {:4.0} {:4.0} {:5.0} | {:4.2} ({most:4.2}) {:4.1} {:4.1} {:4.1} {note}",
         mean(&|s| s.rate),
         mean(&|s| s.target),
         mean(&|s| s.queue[0]),
@@ -87,81 +87,82 @@ fn bursts(share: f64, mean: f64) -> Loss {
     Loss::Bursts { enter: share / (1.0 - share) / mean, leave: 1.0 / mean, good: 0.0, bad: 1.0 }
 }
 
-fn plan(wanted: u64) -> Plan {
-    Plan { wanted, shows: true, repair: std::env::var_os("WITHOUT_REPAIR").is_none(), ..Plan::default() }
+fn plan(desired: u64) -> Plan {
+    Plan { desired, plays: true, repair: std::env::var_os("WITHOUT_REPAIR").is_none(), ..Plan::default() }
 }
 
 /// The same path in both directions, without the rate limit on the return path.
-fn both(path: &Path, wanted: u64, seed: u64) -> World {
-    World::new(path.clone(), Path { rate: None, ..path.clone() }, &[plan(wanted)], seed)
+fn both(path: &Path, desired: u64, seed: u64) -> World {
+    World::new(path.clone(), Path { rate: None, ..path.clone() }, &[plan(desired)], seed)
 }
 
-fn steady(name: &str, path: Path, wanted: u64) {
-    let all: Vec<Seen> = (0..SEEDS)
+fn steady(name: &str, path: Path, desired: u64) {
+    let all: Vec<Figures> = (0..SEEDS)
         .map(|seed| {
-            let mut world = both(&path, wanted, seed);
+            let mut world = both(&path, desired, seed);
             world.run_until(42.0);
-            see(&world.flows[0], 10.0, 40.0)
+            figures(&world.flows[0], 10.0, 40.0)
         })
         .collect();
     row(name, &all, "");
 }
 
 /// A clean path whose delay begins to vary after `since` seconds, or varies from the start.
-fn begins(name: &str, since: f64, walk: Option<Walk>) {
+fn varying_from(name: &str, since: f64, walk: Option<Walk>) {
     let clean = Path { delay: ms(10), ..Path::default() };
     let path = Path { walk, ..clean.clone() };
-    let all: Vec<Seen> = (0..SEEDS)
+    let all: Vec<Figures> = (0..SEEDS)
         .map(|seed| {
             let mut world = both(if since > 0.0 { &clean } else { &path }, 1_700_000, seed);
             world.change_both_at(since, &path, &path);
             world.run_until(since + 12.0);
-            see(&world.flows[0], since, since + 10.0)
+            figures(&world.flows[0], since, since + 10.0)
         })
         .collect();
     row(name, &all, "");
 }
 
-fn outage(lasts: f64) {
+fn outage(duration: f64) {
     let path = Path { delay: ms(25), ..Path::default() };
-    let gone = Path { loss: Loss::Random(1.0), ..path.clone() };
-    let mut settled = Vec::new();
-    let all: Vec<Seen> = (0..SEEDS)
+    let lost = Path { loss: Loss::Random(1.0), ..path.clone() };
+    let mut settling_times = Vec::new();
+    let all: Vec<Figures> = (0..SEEDS)
         .map(|seed| {
             let mut world = both(&path, 1_700_000, seed);
-            world.change_both_at(20.0, &gone, &gone);
-            world.change_both_at(20.0 + lasts, &path, &path);
+            world.change_both_at(20.0, &lost, &lost);
+            world.change_both_at(20.0 + duration, &path, &path);
             world.run_until(42.0);
             let flow = &world.flows[0];
-            let usual = see(flow, 10.0, 20.0).latency[0] / 1e3;
-            let slow = flow.shown.iter().filter(|s| seconds(s.1 - s.0) > usual + 0.03 && seconds(s.1) > 20.0);
-            settled.push(slow.map(|s| seconds(s.1)).fold(20.0, f64::max) - 20.0);
-            see(flow, 19.5, 40.0)
+            let usual_latency = figures(flow, 10.0, 20.0).latency[0] / 1e3;
+            let slow = flow.played.iter().filter(|s| seconds(s.1 - s.0) > usual_latency + 0.03 && seconds(s.1) > 20.0);
+            settling_times.push(slow.map(|s| seconds(s.1)).fold(20.0, f64::max) - 20.0);
+            figures(flow, 19.5, 40.0)
         })
         .collect();
-    let rates: Vec<f64> = settled;
+    let rates: Vec<f64> = settling_times;
     let [median, _, most] = quantiles(rates);
-    row(&format!("outage {lasts} s"), &all, &format!("latency settled after {median:.1} s, at most {most:.1}"));
+    row(&format!("outage {duration} s"), &all, &format!("latency settled after {median:.1} s, at most {most:.1}"));
 }
 
 fn drop(name: &str, base: Path, plan: Plan) {
     let path = |rate| Path { rate: Some(rate), ..base.clone() };
-    let back = base.clone();
-    let (mut low, mut back_after, mut settling) = (Vec::new(), Vec::new(), Vec::new());
+    let return_path = base.clone();
+    let (mut low, mut recovery_times, mut settling) = (Vec::new(), Vec::new(), Vec::new());
     for seed in 0..SEEDS {
-        let mut world = World::new(path(2_500_000), back.clone(), std::slice::from_ref(&plan), seed);
-        world.change_both_at(15.0, &path(500_000), &back);
-        world.change_both_at(35.0, &path(2_500_000), &back);
+        let mut world = World::new(path(2_500_000), return_path.clone(), std::slice::from_ref(&plan), seed);
+        world.change_both_at(15.0, &path(500_000), &return_path);
+        world.change_both_at(35.0, &path(2_500_000), &return_path);
         world.run_until(52.0);
         let flow = &world.flows[0];
-        low.push(see(flow, 17.0, 35.0));
-        settling.push(see(flow, 14.5, 18.0));
-        let goal = 0.8 * flow.goodput(8.0, 15.0);
-        let reached = (0..150).map(|i| f64::from(i) * 0.1).find(|at| flow.goodput(35.0 + at, 36.0 + at) > goal);
-        back_after.push(reached.map_or(15.0, |at| at + 0.5));
+        low.push(figures(flow, 17.0, 35.0));
+        settling.push(figures(flow, 14.5, 18.0));
+        let target_rate = 0.8 * flow.goodput(8.0, 15.0);
+        let reached_at =
+            (0..150).map(|i| f64::from(i) * 0.1).find(|at| flow.goodput(35.0 + at, 36.0 + at) > target_rate);
+        recovery_times.push(reached_at.map_or(15.0, |at| at + 0.5));
     }
     row(&format!("{name}, 14.5-18 s"), &settling, "");
-    let [median, _, most] = quantiles(back_after);
+    let [median, _, most] = quantiles(recovery_times);
     row(&format!("{name}, 17-35 s"), &low, &format!("80 % back after {median:.1} s, at most {most:.1}"));
 }
 
@@ -173,23 +174,23 @@ fn shared(name: &str, path: Path, plans: &[Plan]) {
         let rates: Vec<f64> = world.flows.iter().map(|f| f.goodput(20.0, 60.0)).collect();
         sums.push(rates.iter().sum::<f64>() / 1e3);
         shares.push(rates.iter().copied().fold(f64::MAX, f64::min) / rates.iter().sum::<f64>());
-        all.extend(world.flows.iter().map(|flow| see(flow, 20.0, 60.0)));
+        all.extend(world.flows.iter().map(|flow| figures(flow, 20.0, 60.0)));
     }
-    let least = shares.iter().copied().fold(f64::MAX, f64::min);
+    let min = shares.iter().copied().fold(f64::MAX, f64::min);
     let mean = shares.iter().sum::<f64>() / shares.len() as f64;
     let sum = sums.iter().sum::<f64>() / sums.len() as f64;
-    row(name, &all, &format!("smaller share {mean:.2} (least {least:.2}), sum {sum:.0}"));
+    row(name, &all, &format!("smaller share {mean:.2} (least {min:.2}), sum {sum:.0}"));
 }
 
 fn main() {
-    let only = std::env::args().skip(1).find(|a| !a.starts_with("--"));
-    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let filter = std::env::args().skip(1).find(|a| !a.starts_with("--"));
+    let desired = |name: &str| filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
     println!(
         "{:28} rate (least) target | queue 50/95/100 % | latency 50/95/100 % | frozen (most) fps, overruns, keyframe requests; kbit/s, ms, s",
         ""
     );
     let far = Path { delay: ms(25), ..Path::default() };
-    let walk = |most| Some(Walk { most: ms(most), every: ms(100) });
+    let walk = |max| Some(Walk { most: ms(max), every: ms(100) });
     let narrow = |rate| Path { rate: Some(rate), ..far.clone() };
     let cases = [
         ("clean", Path::default(), 1_700_000),
@@ -212,29 +213,29 @@ fn main() {
         ("2000 kb/s, loss 5 %", Path { loss: Loss::Random(0.05), ..narrow(2_000_000) }, 2_500_000),
     ];
     for (name, path, most) in cases {
-        if wanted(name) {
+        if desired(name) {
             steady(name, path, most);
         }
     }
-    if wanted("walk") {
-        begins("walk 80, first 10 s", 0.0, walk(80));
-        begins("walk 80 begins, 10 s", 15.0, walk(80));
+    if desired("walk") {
+        varying_from("walk 80, first 10 s", 0.0, walk(80));
+        varying_from("walk 80 begins, 10 s", 15.0, walk(80));
     }
-    if wanted("outage") {
+    if desired("outage") {
         outage(1.0);
         outage(0.3);
     }
-    if wanted("drop") {
+    if desired("drop") {
         drop("drop", far.clone(), plan(1_700_000));
-        drop("drop, slow encoder", far.clone(), Plan { lag: ms(300), ..plan(1_700_000) });
+        drop("drop, slow encoder", far.clone(), Plan { encoder_lag: ms(300), ..plan(1_700_000) });
         drop("drop, queue 1 s", Path { queue: ms(1000), ..far.clone() }, plan(1_700_000));
         drop("drop, walk 80", Path { walk: walk(80), ..far.clone() }, plan(1_700_000));
     }
-    if wanted("two") {
+    if desired("two") {
         let equal = [plan(1_700_000), plan(1_700_000)];
         shared("two on 2000 kb/s", narrow(2_000_000), &equal);
         shared("two on 2000 kb/s, walk 40", Path { walk: walk(40), ..narrow(2_000_000) }, &equal);
-        let stubborn = Plan { follows: false, ..plan(700_000) };
+        let stubborn = Plan { follows_target: false, ..plan(700_000) };
         shared("two, one of 700 kb/s always", narrow(2_000_000), &[plan(1_700_000), stubborn]);
     }
 }

@@ -24,19 +24,19 @@ fuzz_target!(|input: &[u8]| {
     sender.add_stream(SendStream { ssrc: SSRC, kind, payload_type: 96, rtx: Some((2, 97)), repair: Some(98), twcc_id: Some(3) });
     sender.set_connected(now);
     let mut rest = input;
-    while let [what, wait, length, after @ ..] = rest {
+    while let [kind_byte, wait, length, after @ ..] = rest {
         let (data, left) = after.split_at(after.len().min(usize::from(*length)));
         rest = left;
         now += Duration::from_millis(u64::from(*wait));
-        step(&mut sender, now, *what, data);
+        step(&mut sender, now, *kind_byte, data);
         sender.handle_timeout(now);
         while sender.poll_transmit().is_some() {}
         while sender.poll_event().is_some() {}
     }
 });
 
-fn step(sender: &mut Sender, now: Instant, what: u8, data: &[u8]) {
-    match what & 3 {
+fn step(sender: &mut Sender, now: Instant, kind_byte: u8, data: &[u8]) {
+    match kind_byte & 3 {
         0 => sender.on_feedback(now, &feedback(data)),
         1 => {
             let pair = |p: &[u8]| NackPair { packet_id: be16(p), lost_packets: be16(&p[2..]) };
@@ -44,9 +44,9 @@ fn step(sender: &mut Sender, now: Instant, what: u8, data: &[u8]) {
             sender.on_nack(now, &TransportLayerNack { sender_ssrc: 9, media_ssrc: SSRC, nacks });
         }
         _ => {
-            let codec = VideoCodec::ALL[usize::from(what >> 2) % 3];
-            sender.set_codec(SSRC, 96 + (what >> 2) % 3, codec);
-            let (keyframe, temporal) = (what & 0x80 != 0, what >> 5 & 3);
+            let codec = VideoCodec::ALL[usize::from(kind_byte >> 2) % 3];
+            sender.set_codec(SSRC, 96 + (kind_byte >> 2) % 3, codec);
+            let (keyframe, temporal) = (kind_byte & 0x80 != 0, kind_byte >> 5 & 3);
             let (data, rtp_timestamp, width, height, layer) = (Bytes::copy_from_slice(data), 0, 64, 64, 0);
             let frame =
                 EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: now };
@@ -74,11 +74,11 @@ fn feedback(data: &[u8]) -> TransportLayerCc {
     feedback
 }
 
-fn chunk(what: u8, value: u16) -> PacketStatusChunk {
-    if what & 2 == 0 {
+fn chunk(kind_byte: u8, value: u16) -> PacketStatusChunk {
+    if kind_byte & 2 == 0 {
         return PacketStatusChunk::RunLengthChunk(RunLengthChunk {
             type_tcc: StatusChunkTypeTcc::RunLengthChunk,
-            packet_status_symbol: SymbolTypeTcc::from(u16::from(what >> 2 & 3)),
+            packet_status_symbol: SymbolTypeTcc::from(u16::from(kind_byte >> 2 & 3)),
             run_length: value & 0x1fff,
         });
     }

@@ -17,7 +17,7 @@ fn a_clean_path_is_filled_within_a_second() {
     for seed in 0..10 {
         for delay in [5, 20, 50] {
             let path = Path { delay: ms(delay), ..Path::default() };
-            let mut world = World::pair(path, Plan { wanted: 1_700_000, ..Plan::default() }, seed);
+            let mut world = World::pair(path, Plan { desired: 1_700_000, ..Plan::default() }, seed);
             world.run_until(3.0);
             let reached = world.flows[0].reached(0.0, 1_700_000);
             assert!(reached.is_some_and(|r| r < 1.0), "{seed} {delay}: {reached:?}");
@@ -29,14 +29,14 @@ fn a_clean_path_is_filled_within_a_second() {
 fn the_target_settles_near_the_capacity_with_a_short_queue() {
     for capacity in [300_000, 500_000, 1_000_000, 2_000_000, 3_000_000, 5_000_000] {
         for seed in 0..4 {
-            let mut world = World::pair(narrow(capacity), Plan { wanted: 6_000_000, ..Plan::default() }, seed);
+            let mut world = World::pair(narrow(capacity), Plan { desired: 6_000_000, ..Plan::default() }, seed);
             world.run_until(40.0);
             let flow = &world.flows[0];
             let share = flow.mean_target(15.0, 40.0) / capacity as f64;
             assert!((0.65..1.0).contains(&share), "{capacity} {seed}: {share}");
-            let (usual, rare) = (flow.queue_quantile(15.0, 40.0, 0.5), flow.queue_quantile(15.0, 40.0, 0.95));
-            assert!(usual < ms(60), "{capacity} {seed}: {usual:?}");
-            assert!(rare < ms(170), "{capacity} {seed}: {rare:?}");
+            let (median, p95) = (flow.queue_quantile(15.0, 40.0, 0.5), flow.queue_quantile(15.0, 40.0, 0.95));
+            assert!(median < ms(60), "{capacity} {seed}: {median:?}");
+            assert!(p95 < ms(170), "{capacity} {seed}: {p95:?}");
         }
     }
 }
@@ -70,7 +70,7 @@ fn random_loss_does_not_lower_the_target_for_long() {
     for loss in [0.02, 0.05, 0.1, 0.2] {
         for seed in 0..4 {
             let path = Path { loss: Loss::Random(loss), ..Path::default() };
-            let mut world = World::pair(path, Plan { wanted: 2_000_000, ..Plan::default() }, seed);
+            let mut world = World::pair(path, Plan { desired: 2_000_000, ..Plan::default() }, seed);
             world.run_until(30.0);
             let estimate = world.flows[0].sender.stats().estimate;
             assert!(estimate > 2_000_000, "{loss} {seed}: {estimate}");
@@ -93,7 +93,7 @@ fn loss_on_a_full_path_does_not_starve_it() {
 }
 
 #[test]
-fn a_short_queue_that_only_drops_is_obeyed() {
+fn the_target_converges_on_a_path_with_a_short_queue() {
     for seed in 0..4 {
         let path = Path { queue: ms(15), ..narrow(1_000_000) };
         let mut world = World::pair(path, Plan::default(), seed);
@@ -106,11 +106,11 @@ fn a_short_queue_that_only_drops_is_obeyed() {
 }
 
 #[test]
-fn jitter_is_not_taken_for_a_queue() {
+fn jitter_is_not_mistaken_for_a_queue() {
     for reorder in [false, true] {
         for seed in 0..4 {
             let path = Path { jitter: ms(30), reorder, ..Path::default() };
-            let mut world = World::pair(path, Plan { wanted: 2_000_000, ..Plan::default() }, seed);
+            let mut world = World::pair(path, Plan { desired: 2_000_000, ..Plan::default() }, seed);
             world.run_until(30.0);
             let mean = world.flows[0].mean_target(5.0, 30.0);
             assert!(mean > 1_600_000.0, "{reorder} {seed}: {mean}");
@@ -118,36 +118,36 @@ fn jitter_is_not_taken_for_a_queue() {
     }
 }
 
-/// A delay of 10 ms plus up to `most` ms, with a new value every 100 ms.
-fn varying(most: u64) -> Path {
-    Path { delay: ms(10), walk: Some(Walk { most: ms(most), every: ms(100) }), ..Path::default() }
+/// A delay of 10 ms plus up to `max_extra` ms, with a new value every 100 ms.
+fn varying(max_extra: u64) -> Path {
+    Path { delay: ms(10), walk: Some(Walk { most: ms(max_extra), every: ms(100) }), ..Path::default() }
 }
 
 #[test]
 fn a_slowly_varying_delay_is_not_mistaken_for_a_queue() {
-    for most in [20, 40, 80] {
+    for max_extra in [20, 40, 80] {
         for seed in 0..10 {
-            let path = varying(most);
-            let mut world = World::new(path.clone(), path, &[Plan { wanted: 1_700_000, ..Plan::default() }], seed);
+            let path = varying(max_extra);
+            let mut world = World::new(path.clone(), path, &[Plan { desired: 1_700_000, ..Plan::default() }], seed);
             world.run_until(30.0);
             let goodput = world.flows[0].goodput(10.0, 30.0);
-            assert!(goodput > 1_450_000.0, "{most} {seed}: {goodput}");
+            assert!(goodput > 1_450_000.0, "{max_extra} {seed}: {goodput}");
         }
     }
 }
 
 #[test]
 fn a_slowly_varying_delay_does_not_hide_a_queue() {
-    for (capacity, most, bound) in [(2_000_000, 40, ms(80)), (1_000_000, 80, ms(170))] {
+    for (capacity, max_extra, bound) in [(2_000_000, 40, ms(80)), (1_000_000, 80, ms(170))] {
         for seed in 0..6 {
-            let path = Path { rate: Some(capacity), ..varying(most) };
-            let mut world = World::new(path, varying(most), &[Plan::default()], seed);
+            let path = Path { rate: Some(capacity), ..varying(max_extra) };
+            let mut world = World::new(path, varying(max_extra), &[Plan::default()], seed);
             world.run_until(40.0);
             let flow = &world.flows[0];
             let share = flow.goodput(10.0, 40.0) / capacity as f64;
             assert!(share > 0.65, "{capacity} {seed}: {share}");
-            let rare = flow.queue_quantile(10.0, 40.0, 0.95);
-            assert!(rare < bound, "{capacity} {seed}: {rare:?}");
+            let p95 = flow.queue_quantile(10.0, 40.0, 0.95);
+            assert!(p95 < bound, "{capacity} {seed}: {p95:?}");
         }
     }
 }
@@ -156,11 +156,11 @@ fn a_slowly_varying_delay_does_not_hide_a_queue() {
 fn a_full_path_is_recognised_without_a_queue() {
     for capacity in [500_000, 1_000_000, 2_000_000] {
         for seed in 0..6 {
-            let mut world = World::pair(narrow(capacity), Plan { wanted: 3_000_000, ..Plan::default() }, seed);
+            let mut world = World::pair(narrow(capacity), Plan { desired: 3_000_000, ..Plan::default() }, seed);
             world.run_until(40.0);
             let flow = &world.flows[0];
-            let rare = flow.queue_quantile(10.0, 40.0, 0.95);
-            assert!(rare < ms(50), "{capacity} {seed}: {rare:?}");
+            let p95 = flow.queue_quantile(10.0, 40.0, 0.95);
+            assert!(p95 < ms(50), "{capacity} {seed}: {p95:?}");
             let share = flow.mean_target(10.0, 40.0) / capacity as f64;
             assert!(share > 0.86, "{capacity} {seed}: {share}");
         }
@@ -170,9 +170,9 @@ fn a_full_path_is_recognised_without_a_queue() {
 #[test]
 fn a_short_interruption_does_not_count_as_loss() {
     for seed in 0..6 {
-        let mut world = World::pair(Path::default(), Plan { wanted: 1_700_000, ..Plan::default() }, seed);
-        let gone = Path { loss: Loss::Random(1.0), ..Path::default() };
-        world.change_both_at(10.0, &gone, &gone);
+        let mut world = World::pair(Path::default(), Plan { desired: 1_700_000, ..Plan::default() }, seed);
+        let outage = Path { loss: Loss::Random(1.0), ..Path::default() };
+        world.change_both_at(10.0, &outage, &outage);
         world.change_both_at(10.3, &Path::default(), &Path::default());
         world.run_until(16.0);
         let goodput = world.flows[0].goodput(11.0, 16.0);
@@ -183,7 +183,7 @@ fn a_short_interruption_does_not_count_as_loss() {
 #[test]
 fn an_encoder_with_little_to_send_keeps_its_estimate() {
     for seed in 0..4 {
-        let plan = Plan { wanted: 200_000, follows: false, ..Plan::default() };
+        let plan = Plan { desired: 200_000, follows_target: false, ..Plan::default() };
         let mut world = World::pair(Path { jitter: ms(10), ..Path::default() }, plan, seed);
         world.run_until(20.0);
         assert!(world.flows[0].sender.target_bitrate() >= 260_000, "{}", world.flows[0].sender.target_bitrate());
@@ -193,9 +193,9 @@ fn an_encoder_with_little_to_send_keeps_its_estimate() {
 #[test]
 fn two_flows_share_a_path() {
     for seed in 0..4 {
-        let plan = Plan { wanted: 2_500_000, ..Plan::default() };
-        let back = Path::default();
-        let mut world = World::new(narrow(2_000_000), back, &[plan.clone(), plan], seed);
+        let plan = Plan { desired: 2_500_000, ..Plan::default() };
+        let return_path = Path::default();
+        let mut world = World::new(narrow(2_000_000), return_path, &[plan.clone(), plan], seed);
         world.run_until(60.0);
         let rates: Vec<f64> = world.flows.iter().map(|f| f.goodput(20.0, 60.0)).collect();
         let sum: f64 = rates.iter().sum();
@@ -205,25 +205,25 @@ fn two_flows_share_a_path() {
 }
 
 #[test]
-fn answers_may_be_lost_rare_or_late() {
+fn lost_rare_and_late_feedback_is_tolerated() {
     for seed in 0..4 {
         let rates = [500_000, 2_000_000];
         for rate in rates {
-            let plan = Plan { report_every: ms(150), late_timers: ms(8), ..Plan::default() };
-            let back = Path { loss: Loss::Random(0.1), jitter: ms(20), ..Path::default() };
-            let mut world = World::new(narrow(rate), back, &[plan], seed);
+            let plan = Plan { report_interval: ms(150), max_timer_delay: ms(8), ..Plan::default() };
+            let return_path = Path { loss: Loss::Random(0.1), jitter: ms(20), ..Path::default() };
+            let mut world = World::new(narrow(rate), return_path, &[plan], seed);
             world.run_until(40.0);
             let flow = &world.flows[0];
             let share = flow.mean_target(15.0, 40.0) / rate as f64;
             assert!((0.65..1.0).contains(&share), "{rate} {seed}: {share}");
-            let rare = flow.queue_quantile(15.0, 40.0, 0.95);
-            assert!(rare < ms(200), "{rate} {seed}: {rare:?}");
+            let p95 = flow.queue_quantile(15.0, 40.0, 0.95);
+            assert!(p95 < ms(200), "{rate} {seed}: {p95:?}");
         }
     }
 }
 
 #[test]
-fn a_long_path_is_found_too() {
+fn the_target_settles_on_a_long_path() {
     for seed in 0..4 {
         let path = Path { delay: ms(200), ..narrow(1_000_000) };
         let mut world = World::pair(path, Plan::default(), seed);
@@ -236,7 +236,7 @@ fn a_long_path_is_found_too() {
 }
 
 #[test]
-fn an_interruption_is_not_taken_for_a_narrow_path() {
+fn an_interruption_is_not_mistaken_for_a_narrow_path() {
     for seed in 0..4 {
         for seconds in [0.3, 1.0, 3.0] {
             let mut world = World::pair(narrow(3_000_000), Plan::default(), seed);
@@ -251,9 +251,9 @@ fn an_interruption_is_not_taken_for_a_narrow_path() {
 }
 
 #[test]
-fn a_longer_route_is_not_drained_for_ever() {
+fn a_longer_route_is_not_drained_forever() {
     for seed in 0..4 {
-        let mut world = World::pair(Path::default(), Plan { wanted: 1_700_000, ..Plan::default() }, seed);
+        let mut world = World::pair(Path::default(), Plan { desired: 1_700_000, ..Plan::default() }, seed);
         let at = world.at(10.0);
         world.forward.change_at(at, Path { delay: ms(120), ..Path::default() });
         world.run_until(20.0);

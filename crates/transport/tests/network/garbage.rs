@@ -39,7 +39,7 @@ fn packet() -> impl Strategy<Value = Packet> {
 
 proptest! {
     #[test]
-    fn any_packets_are_survived(packets in prop::collection::vec((packet(), 0u64..50), 0..300)) {
+    fn any_packets_are_handled(packets in prop::collection::vec((packet(), 0u64..50), 0..300)) {
         let mut now = Instant::now();
         let mut receiver = receiver(now);
         let mut last_pli = None;
@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn time_goes_on_after_any_packets(packets in prop::collection::vec(packet(), 0..200)) {
+    fn timeouts_advance_after_any_packets(packets in prop::collection::vec(packet(), 0..200)) {
         let mut now = Instant::now();
         let mut receiver = receiver(now);
         for packet in packets {
@@ -77,7 +77,7 @@ proptest! {
     }
 
     #[test]
-    fn any_feedback_is_survived(
+    fn any_feedback_is_handled(
         base: u16, count: u16, reference: u32, nacks in prop::collection::vec((any::<u16>(), any::<u16>()), 0..50)
     ) {
         let now = Instant::now();

@@ -13,14 +13,14 @@ fn path(loss: f64) -> Path {
 
 /// Runs both ways over the same path.
 fn run(path: Path, plan: Plan, seed: u64) -> World {
-    let back = Path { rate: None, ..path.clone() };
-    let mut world = World::new(path, back, &[plan], seed);
+    let return_path = Path { rate: None, ..path.clone() };
+    let mut world = World::new(path, return_path, &[plan], seed);
     world.run_until(30.0);
     world
 }
 
 fn plan() -> Plan {
-    Plan { wanted: 1_700_000, repair: true, ..Plan::default() }
+    Plan { desired: 1_700_000, repair: true, ..Plan::default() }
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_path_without_loss_carries_no_repair_packets() {
 
 /// Losses of a full queue are congestion. Repair would add to it.
 #[test]
-fn a_full_path_carries_next_to_no_repair_packets() {
+fn a_full_path_carries_almost_no_repair_packets() {
     for seed in 0..3 {
         let narrow = Path { rate: Some(800_000), ..path(0.0) };
         let world = run(narrow, plan(), seed);
@@ -59,10 +59,10 @@ fn a_full_path_carries_next_to_no_repair_packets() {
 }
 
 #[test]
-fn repair_is_paid_out_of_the_estimate() {
+fn repair_packets_are_part_of_the_estimate() {
     for seed in 0..3 {
         let narrow = Path { rate: Some(2_000_000), ..path(0.05) };
-        let world = run(narrow, Plan { wanted: 2_500_000, ..plan() }, seed);
+        let world = run(narrow, Plan { desired: 2_500_000, ..plan() }, seed);
         let flow = &world.flows[0];
         let queue = flow.queue_quantile(10.0, 30.0, 0.95);
         assert!(queue < Duration::from_millis(60), "{seed}: {queue:?}");

@@ -48,27 +48,27 @@ fn events(sender: &mut Sender) -> Vec<SenderEvent> {
     std::iter::from_fn(|| sender.poll_event()).collect()
 }
 
-fn keyframes_asked(sender: &mut Sender) -> usize {
+fn keyframes_requested(sender: &mut Sender) -> usize {
     events(sender).iter().filter(|e| matches!(e, SenderEvent::KeyframeRequested { ssrc: VIDEO })).count()
 }
 
-fn leaving(sender: &mut Sender) -> Vec<Packet> {
+fn sent_now(sender: &mut Sender) -> Vec<Packet> {
     std::iter::from_fn(|| sender.poll_transmit()).collect()
 }
 
 /// Lets time pass; gives what leaves.
 fn run(sender: &mut Sender, from: Instant, to: Instant) -> Vec<Packet> {
-    let (mut now, mut left, mut steps) = (from, leaving(sender), 0);
+    let (mut now, mut sent, mut steps) = (from, sent_now(sender), 0);
     while let Some(next) = sender.poll_timeout().filter(|next| *next <= to) {
         now = next.max(now);
         sender.handle_timeout(now);
-        left.extend(leaving(sender));
+        sent.extend(sent_now(sender));
         steps += 1;
         assert!(steps < 50_000, "time stands still");
     }
     sender.handle_timeout(to);
-    left.extend(leaving(sender));
-    left
+    sent.extend(sent_now(sender));
+    sent
 }
 
 fn nack(sequences: &[u16]) -> TransportLayerNack {
@@ -76,45 +76,45 @@ fn nack(sequences: &[u16]) -> TransportLayerNack {
 }
 
 #[test]
-fn everything_that_leaves_is_numbered_without_a_gap() {
+fn transport_sequence_numbers_have_no_gaps() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 30_000, true)).unwrap();
-    let mut left = run(&mut sender, start, start + ms(200));
-    let sequences: Vec<u16> = left.iter().map(|p| p.header.sequence_number).take(5).collect();
+    let mut sent = run(&mut sender, start, start + ms(200));
+    let sequences: Vec<u16> = sent.iter().map(|p| p.header.sequence_number).take(5).collect();
     sender.on_nack(start + ms(200), &nack(&sequences));
     sender.send_audio(start + ms(200), AUDIO, 0, Bytes::from_static(b"opus"), false).unwrap();
-    left.extend(run(&mut sender, start + ms(200), start + ms(400)));
+    sent.extend(run(&mut sender, start + ms(200), start + ms(400)));
     let number = |p: &Packet| u16::from_be_bytes(p.header.get_extension(TWCC_ID).unwrap()[..].try_into().unwrap());
-    let numbers: Vec<u16> = left.iter().map(number).collect();
+    let numbers: Vec<u16> = sent.iter().map(number).collect();
     assert_eq!(numbers, (numbers[0]..).take(numbers.len()).collect::<Vec<u16>>());
     for ssrc in [VIDEO, RTX, AUDIO] {
-        assert!(left.iter().any(|p| p.header.ssrc == ssrc), "none of {ssrc}");
+        assert!(sent.iter().any(|p| p.header.ssrc == ssrc), "none of {ssrc}");
     }
     assert_eq!(sender.stats().retransmitted_packets_sent, 5);
 }
 
 #[test]
-fn audio_leaves_at_once_however_much_video_waits() {
+fn audio_is_sent_before_queued_video() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 200_000, true)).unwrap();
-    leaving(&mut sender);
+    sent_now(&mut sender);
     assert!(sender.queue_delay(start) > ms(100));
     sender.send_audio(start, AUDIO, 960, Bytes::from_static(b"opus"), true).unwrap();
-    let left = leaving(&mut sender);
-    assert_eq!(left.len(), 1);
-    assert_eq!((left[0].header.ssrc, left[0].header.marker), (AUDIO, true));
+    let sent = sent_now(&mut sender);
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].header.ssrc, sent[0].header.marker), (AUDIO, true));
 }
 
 #[test]
-fn retransmissions_take_no_more_than_their_share() {
+fn retransmissions_stay_within_their_share() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 100_000, true)).unwrap();
-    let left = run(&mut sender, start, start + ms(1000));
+    let sent = run(&mut sender, start, start + ms(1000));
     let sequences: Vec<u16> =
-        left.iter().filter(|p| p.header.ssrc == VIDEO).map(|p| p.header.sequence_number).collect();
+        sent.iter().filter(|p| p.header.ssrc == VIDEO).map(|p| p.header.sequence_number).collect();
     let before = sender.stats().bytes_sent;
     let mut now = start + ms(1000);
     for _ in 0..40 {
@@ -129,12 +129,12 @@ fn retransmissions_take_no_more_than_their_share() {
 }
 
 #[test]
-fn a_packet_is_not_repeated_twice_a_round_trip() {
+fn a_packet_is_retransmitted_at_most_once_per_round_trip() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
-    let left = run(&mut sender, start, start + ms(500));
-    let sequence = left[0].header.sequence_number;
+    let sent = run(&mut sender, start, start + ms(500));
+    let sequence = sent[0].header.sequence_number;
     let before = sender.stats().retransmitted_packets_sent;
     for i in 0..100 {
         sender.on_nack(start + ms(500 + i), &nack(&[sequence]));
@@ -143,38 +143,38 @@ fn a_packet_is_not_repeated_twice_a_round_trip() {
 }
 
 #[test]
-fn what_a_keyframe_supersedes_is_not_repeated() {
+fn packets_before_a_keyframe_are_not_retransmitted() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
     let before = run(&mut sender, start, start + ms(100))[0].header.sequence_number;
     let later = start + ms(500);
     sender.send_video(later, VIDEO, &frame(later, 1000, true)).unwrap();
-    let after = leaving(&mut sender)[0].header.sequence_number;
-    let repeated = sender.stats().retransmitted_packets_sent;
+    let after = sent_now(&mut sender)[0].header.sequence_number;
+    let retransmitted_before = sender.stats().retransmitted_packets_sent;
     sender.on_nack(later, &nack(&[before, after]));
-    assert_eq!(sender.stats().retransmitted_packets_sent - repeated, 1);
+    assert_eq!(sender.stats().retransmitted_packets_sent - retransmitted_before, 1);
 }
 
 #[test]
-fn keyframe_requests_are_gathered() {
+fn keyframe_requests_are_coalesced() {
     let start = Instant::now();
     let mut sender = sender(start);
-    let asked: usize = (0..1000)
+    let requested: usize = (0..1000)
         .map(|i| {
             sender.on_keyframe_request(start + ms(i), VIDEO);
-            keyframes_asked(&mut sender)
+            keyframes_requested(&mut sender)
         })
         .sum();
-    assert_eq!(asked, 4);
+    assert_eq!(requested, 4);
     let now = start + ms(2000);
     sender.send_video(now, VIDEO, &frame(now, 1000, true)).unwrap();
     sender.on_keyframe_request(now + ms(50), VIDEO);
-    assert_eq!(keyframes_asked(&mut sender), 0, "the one under way answers it");
+    assert_eq!(keyframes_requested(&mut sender), 0, "the one under way answers it");
 }
 
 #[test]
-fn a_refused_frame_asks_for_a_keyframe() {
+fn a_refused_frame_requests_a_keyframe() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 100_000, true)).unwrap();
@@ -182,7 +182,7 @@ fn a_refused_frame_asks_for_a_keyframe() {
         sender.send_video(start, VIDEO, &frame(start, 10_000, false)).unwrap();
     }
     assert_eq!(sender.send_video(start, VIDEO, &frame(start, 10_000, false)), Err(SendError::QueueFull));
-    assert_eq!(keyframes_asked(&mut sender), 1);
+    assert_eq!(keyframes_requested(&mut sender), 1);
     let later = start + ms(2000);
     run(&mut sender, start, later);
     assert_eq!(sender.send_video(later, VIDEO, &frame(later, 10_000, false)), Err(SendError::KeyframeNeeded));
@@ -190,23 +190,23 @@ fn a_refused_frame_asks_for_a_keyframe() {
 }
 
 #[test]
-fn nothing_leaves_before_the_path_is_open() {
+fn nothing_is_sent_before_the_path_is_connected() {
     let start = Instant::now();
     let mut sender = Sender::new(SenderConfig::default(), start);
     sender.add_stream(video());
     assert_eq!(sender.send_video(start, VIDEO, &frame(start, 1000, true)), Err(SendError::NotConnected));
     assert_eq!(sender.poll_timeout(), None);
-    assert!(leaving(&mut sender).is_empty());
+    assert!(sent_now(&mut sender).is_empty());
     sender.set_connected(start);
-    assert_eq!(keyframes_asked(&mut sender), 1);
+    assert_eq!(keyframes_requested(&mut sender), 1);
 }
 
 #[test]
-fn renegotiation_does_not_begin_a_stream_anew() {
+fn renegotiation_continues_a_stream() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
-    let first = leaving(&mut sender)[0].header.sequence_number;
+    let first = sent_now(&mut sender)[0].header.sequence_number;
     sender.add_stream(SendStream { twcc_id: Some(5), ..video() });
     sender.send_video(start, VIDEO, &frame(start, 1000, false)).unwrap();
     let next = run(&mut sender, start, start + ms(50));
@@ -216,7 +216,7 @@ fn renegotiation_does_not_begin_a_stream_anew() {
 }
 
 #[test]
-fn another_codec_begins_with_a_keyframe() {
+fn a_codec_change_starts_with_a_keyframe() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
@@ -225,17 +225,17 @@ fn another_codec_begins_with_a_keyframe() {
     let vp9 = |keyframe| EncodedFrame { codec: VideoCodec::Vp9, ..frame(start, 1000, keyframe) };
     assert_eq!(sender.send_video(start, VIDEO, &vp9(false)), Err(SendError::KeyframeNeeded));
     assert_eq!(sender.send_video(start, VIDEO, &vp9(true)), Ok(()));
-    let left = run(&mut sender, start, start + ms(100));
-    assert!(left.iter().any(|p| p.header.payload_type == 98));
+    let sent = run(&mut sender, start, start + ms(100));
+    assert!(sent.iter().any(|p| p.header.payload_type == 98));
 }
 
 #[test]
-fn a_high_extension_id_is_written_in_the_long_form() {
+fn an_extension_id_above_14_uses_two_byte_headers() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.add_stream(SendStream { twcc_id: Some(20), ..video() });
     sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
-    let packet = leaving(&mut sender).remove(0);
+    let packet = sent_now(&mut sender).remove(0);
     assert_eq!(packet.header.extension_profile, 0x1000);
     assert!(packet.header.get_extension(20).is_some());
 }

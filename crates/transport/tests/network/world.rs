@@ -26,14 +26,14 @@ const AUDIO_BYTES: usize = 80;
 const AUDIO_RATE: u64 = (AUDIO_BYTES as u64 + 20) * 8 * 50;
 /// IP, UDP and SRTP.
 const OVERHEAD: usize = 38;
-const FRAME_EVERY: Duration = Duration::from_micros(33_333);
-const AUDIO_EVERY: Duration = Duration::from_millis(20);
+const FRAME_INTERVAL: Duration = Duration::from_micros(33_333);
+const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
 /// Frames that come at once are thrown away if there are more, like the engine's queue to its decoder.
 const DECODE_QUEUE: usize = 16;
-const SAMPLE_EVERY: Duration = Duration::from_millis(50);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
-enum Answer {
+enum FeedbackPacket {
     Twcc(TransportLayerCc),
     Nack(TransportLayerNack),
     Pli(u32),
@@ -45,17 +45,17 @@ pub(crate) struct Plan {
     pub(crate) codec: VideoCodec,
     pub(crate) start_bitrate: u64,
     /// The encoder uses no more.
-    pub(crate) wanted: u64,
-    /// The encoder follows the target; if not it makes `wanted` always.
-    pub(crate) follows: bool,
+    pub(crate) desired: u64,
+    /// The encoder follows the target; if not it makes `desired` always.
+    pub(crate) follows_target: bool,
     /// Between two reports of the receiver.
-    pub(crate) report_every: Duration,
+    pub(crate) report_interval: Duration,
     /// The sender's timers are up to this late.
-    pub(crate) late_timers: Duration,
+    pub(crate) max_timer_delay: Duration,
     /// The encoder follows the target with this time constant.
-    pub(crate) lag: Duration,
+    pub(crate) encoder_lag: Duration,
     /// Frames go on to a jitter buffer, which may ask for keyframes.
-    pub(crate) shows: bool,
+    pub(crate) plays: bool,
     /// Whether repair packets were negotiated.
     pub(crate) repair: bool,
 }
@@ -65,12 +65,12 @@ impl Default for Plan {
         Plan {
             codec: VideoCodec::Vp8,
             start_bitrate: 1_000_000,
-            wanted: 2_500_000,
-            follows: true,
-            report_every: Duration::from_millis(50),
-            late_timers: Duration::ZERO,
-            lag: Duration::ZERO,
-            shows: false,
+            desired: 2_500_000,
+            follows_target: true,
+            report_interval: Duration::from_millis(50),
+            max_timer_delay: Duration::ZERO,
+            encoder_lag: Duration::ZERO,
+            plays: false,
             repair: false,
         }
     }
@@ -84,7 +84,7 @@ pub(crate) struct Sample {
     /// Of the bottleneck.
     pub(crate) queue: Duration,
     /// Payload of whole frames handed out so far, bytes.
-    pub(crate) received: u64,
+    pub(crate) received_bytes: u64,
 }
 
 pub(crate) struct Flow {
@@ -92,7 +92,7 @@ pub(crate) struct Flow {
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
     recorder: Recorder,
-    back: SimulatedLink<Answer>,
+    return_path: SimulatedLink<FeedbackPacket>,
     random: Random,
     keyframe: bool,
     /// bit/s that the encoder makes.
@@ -101,7 +101,7 @@ pub(crate) struct Flow {
     next_audio: Instant,
     next_report: Instant,
     /// How late the sender's next timer is.
-    late: Duration,
+    timer_delay: Duration,
     pub(crate) frames_sent: u32,
     audio_sent: u32,
     /// Numbers of the frames handed out, in order, and how long after their encoding.
@@ -112,12 +112,12 @@ pub(crate) struct Flow {
     pub(crate) plis: Vec<Duration>,
     sent_at: Vec<Instant>,
     audio_at: Vec<Instant>,
-    received: u64,
+    received_bytes: u64,
     buffer: VideoBuffer,
     /// The picture cannot go on without a keyframe.
-    stuck: bool,
+    awaiting_keyframe: bool,
     /// When each frame was taken from the camera, and when it was shown.
-    pub(crate) shown: Vec<(Duration, Duration)>,
+    pub(crate) played: Vec<(Duration, Duration)>,
     /// Frames thrown away because too many came at once.
     pub(crate) overruns: u32,
 }
@@ -131,19 +131,20 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Flows over one path; what the receivers answer takes `back`.
-    pub(crate) fn new(path: Path, back: Path, plans: &[Plan], seed: u64) -> Self {
+    /// Flows over one path; what the receivers answer takes `return_path`.
+    pub(crate) fn new(path: Path, return_path: Path, plans: &[Plan], seed: u64) -> Self {
         let start = Instant::now();
-        let flow =
-            |(index, plan): (usize, &Plan)| Flow::new(plan.clone(), back.clone(), start, seed * 100 + index as u64);
+        let flow = |(index, plan): (usize, &Plan)| {
+            Flow::new(plan.clone(), return_path.clone(), start, seed * 100 + index as u64)
+        };
         let flows = plans.iter().enumerate().map(flow).collect();
         World { start, now: start, forward: SimulatedLink::new(path, seed), flows, next_sample: start }
     }
 
     /// One flow over a path whose way back is as long.
     pub(crate) fn pair(path: Path, plan: Plan, seed: u64) -> Self {
-        let back = Path { delay: path.delay, ..Path::default() };
-        World::new(path, back, &[plan], seed)
+        let return_path = Path { delay: path.delay, ..Path::default() };
+        World::new(path, return_path, &[plan], seed)
     }
 
     pub(crate) fn at(&self, seconds: f64) -> Instant {
@@ -151,10 +152,10 @@ impl World {
     }
 
     /// From then on the path has other properties, those of the way back included.
-    pub(crate) fn change_both_at(&mut self, seconds: f64, path: &Path, back: &Path) {
+    pub(crate) fn change_both_at(&mut self, seconds: f64, path: &Path, return_path: &Path) {
         let at = self.at(seconds);
         self.forward.change_at(at, path.clone());
-        self.flows.iter_mut().for_each(|flow| flow.back.change_at(at, back.clone()));
+        self.flows.iter_mut().for_each(|flow| flow.return_path.change_at(at, return_path.clone()));
     }
 
     /// Lets time pass until so many seconds after the start.
@@ -182,18 +183,18 @@ impl World {
             }
         }
         if now >= self.next_sample {
-            self.next_sample += SAMPLE_EVERY;
+            self.next_sample += SAMPLE_INTERVAL;
             let (at, queue) = (now - self.start, self.forward.queue_delay(now));
             for flow in &mut self.flows {
                 let target = flow.sender.target_bitrate();
-                flow.samples.push(Sample { at, target, queue, received: flow.received });
+                flow.samples.push(Sample { at, target, queue, received_bytes: flow.received_bytes });
             }
         }
     }
 }
 
 impl Flow {
-    fn new(plan: Plan, back: Path, start: Instant, seed: u64) -> Self {
+    fn new(plan: Plan, return_path: Path, start: Instant, seed: u64) -> Self {
         let config = SenderConfig { start_bitrate: plan.start_bitrate, seed, ..SenderConfig::default() };
         let mut sender = Sender::new(config, start);
         let video = StreamKind::Video(plan.codec);
@@ -203,7 +204,7 @@ impl Flow {
         sender.add_stream(SendStream { ssrc: VIDEO, kind: video, payload_type: VIDEO_PT, rtx, repair, twcc_id });
         let kind = StreamKind::Audio;
         sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: AUDIO_PT, rtx: None, repair: None, twcc_id });
-        sender.set_desired_bitrate(plan.wanted + AUDIO_RATE);
+        sender.set_desired_bitrate(plan.desired + AUDIO_RATE);
         sender.set_connected(start);
         let mut receiver = Receiver::new(ReceiverConfig::default(), start);
         let rtx = Some((VIDEO_RTX, vec![(VIDEO_RTX_PT, VIDEO_PT)]));
@@ -213,22 +214,22 @@ impl Flow {
         receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
         let rate = plan.start_bitrate as f64;
         let mut random = Random::new(seed);
-        let offset = FRAME_EVERY.mul_f64(random.unit());
-        let next_report = start + plan.report_every.mul_f64(0.7);
+        let offset = FRAME_INTERVAL.mul_f64(random.unit());
+        let next_report = start + plan.report_interval.mul_f64(0.7);
         Flow {
             plan,
             sender,
             receiver,
             // Clocks of two machines have nothing in common.
             recorder: Recorder::new(start - Duration::from_millis(random.bits() % 1000)),
-            back: SimulatedLink::new(back, seed),
+            return_path: SimulatedLink::new(return_path, seed),
             random,
             keyframe: true,
             rate,
             next_frame: start + offset,
             next_audio: start,
             next_report,
-            late: Duration::ZERO,
+            timer_delay: Duration::ZERO,
             frames_sent: 0,
             audio_sent: 0,
             frames: Vec::new(),
@@ -238,21 +239,21 @@ impl Flow {
             plis: Vec::new(),
             sent_at: Vec::new(),
             audio_at: Vec::new(),
-            received: 0,
+            received_bytes: 0,
             buffer: VideoBuffer::new(),
-            stuck: true,
-            shown: Vec::new(),
+            awaiting_keyframe: true,
+            played: Vec::new(),
             overruns: 0,
         }
     }
 
     /// bit/s of whole frames handed out between two times, in seconds.
     pub(crate) fn goodput(&self, from: f64, to: f64) -> f64 {
-        let received = |at: f64| {
+        let received_bytes = |at: f64| {
             let before = |s: &&Sample| s.at.as_secs_f64() <= at;
-            self.samples.iter().take_while(before).last().map_or(0, |s| s.received)
+            self.samples.iter().take_while(before).last().map_or(0, |s| s.received_bytes)
         };
-        (received(to) - received(from)) as f64 * 8.0 / (to - from)
+        (received_bytes(to) - received_bytes(from)) as f64 * 8.0 / (to - from)
     }
 
     /// First time after `from` that the target reached `rate`, in seconds after `from`.
@@ -285,27 +286,28 @@ impl Flow {
 
     /// Frames sent that were not handed out.
     pub(crate) fn missing(&self) -> usize {
-        let had: BTreeSet<u32> = self.frames.iter().map(|f| f.0).collect();
-        (0..self.frames_sent).filter(|n| !had.contains(n)).count()
+        let received: BTreeSet<u32> = self.frames.iter().map(|f| f.0).collect();
+        (0..self.frames_sent).filter(|n| !received.contains(n)).count()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let own = [self.next_frame, self.next_audio, self.next_report].into_iter();
-        let sender = self.sender.poll_timeout().map(|due| due + self.late);
-        let others = [sender, self.receiver.poll_timeout(), self.back.poll_timeout(), self.buffer.poll_timeout()];
-        own.chain(others.into_iter().flatten()).min()
+        let own_timers = [self.next_frame, self.next_audio, self.next_report].into_iter();
+        let sender = self.sender.poll_timeout().map(|due| due + self.timer_delay);
+        let others =
+            [sender, self.receiver.poll_timeout(), self.return_path.poll_timeout(), self.buffer.poll_timeout()];
+        own_timers.chain(others.into_iter().flatten()).min()
     }
 
     fn step(&mut self, now: Instant, start: Instant) {
-        self.answers(now);
+        self.poll_return_path(now);
         if now >= self.next_report {
-            self.next_report += self.plan.report_every;
+            self.next_report += self.plan.report_interval;
             if let Some(report) = self.recorder.report() {
-                self.back.send(now, 60, Answer::Twcc(report));
+                self.return_path.send(now, 60, FeedbackPacket::Twcc(report));
             }
         }
         if now >= self.next_audio {
-            self.next_audio += AUDIO_EVERY;
+            self.next_audio += AUDIO_INTERVAL;
             let data = Bytes::copy_from_slice(&[&self.audio_sent.to_be_bytes()[..], &[0; AUDIO_BYTES - 4]].concat());
             self.sender
                 .send_audio(now, AUDIO, self.audio_sent * 960, data, false)
@@ -314,17 +316,17 @@ impl Flow {
             self.audio_sent += 1;
         }
         if now >= self.next_frame {
-            self.next_frame += FRAME_EVERY;
+            self.next_frame += FRAME_INTERVAL;
             self.encode(now);
         }
-        if self.sender.poll_timeout().is_some_and(|due| now >= due + self.late) {
+        if self.sender.poll_timeout().is_some_and(|due| now >= due + self.timer_delay) {
             self.sender.handle_timeout(now);
-            self.late = self.plan.late_timers.mul_f64(self.random.unit());
+            self.timer_delay = self.plan.max_timer_delay.mul_f64(self.random.unit());
         }
         self.receiver.handle_timeout(now);
-        self.events();
-        self.collect(now, start);
-        self.show(now, start);
+        self.poll_events();
+        self.poll_receiver(now, start);
+        self.play(now, start);
     }
 
     fn arrived(&mut self, now: Instant, packet: &Packet) {
@@ -332,12 +334,12 @@ impl Flow {
         self.receiver.on_rtp(now, packet);
     }
 
-    fn answers(&mut self, now: Instant) {
-        while let Some(answer) = self.back.poll(now) {
+    fn poll_return_path(&mut self, now: Instant) {
+        while let Some(answer) = self.return_path.poll(now) {
             match answer {
-                Answer::Twcc(report) => self.sender.on_feedback(now, &report),
-                Answer::Nack(nack) => self.sender.on_nack(now, &nack),
-                Answer::Pli(ssrc) => self.sender.on_keyframe_request(now, ssrc),
+                FeedbackPacket::Twcc(report) => self.sender.on_feedback(now, &report),
+                FeedbackPacket::Nack(nack) => self.sender.on_nack(now, &nack),
+                FeedbackPacket::Pli(ssrc) => self.sender.on_keyframe_request(now, ssrc),
             }
         }
         if let Some(rtt) = self.sender.rtt() {
@@ -345,7 +347,7 @@ impl Flow {
         }
     }
 
-    fn events(&mut self) {
+    fn poll_events(&mut self) {
         while let Some(event) = self.sender.poll_event() {
             match event {
                 SenderEvent::KeyframeRequested { ssrc } => self.keyframe |= ssrc == VIDEO,
@@ -356,16 +358,16 @@ impl Flow {
 
     /// An encoder that makes frames of the target's size, give or take a fifth, and keyframes five times that.
     fn encode(&mut self, now: Instant) {
-        self.events();
+        self.poll_events();
         if self.sender.queue_delay(now) > Duration::from_millis(100) {
             return;
         }
-        let target = self.sender.target_bitrate().saturating_sub(AUDIO_RATE).min(self.plan.wanted);
-        let rate = if self.plan.follows { target } else { self.plan.wanted };
+        let target = self.sender.target_bitrate().saturating_sub(AUDIO_RATE).min(self.plan.desired);
+        let rate = if self.plan.follows_target { target } else { self.plan.desired };
         // Headers of RTP and payload take about 3 %.
-        let share = FRAME_EVERY.as_secs_f64() / (FRAME_EVERY + self.plan.lag).as_secs_f64();
-        self.rate += (rate as f64 - self.rate) * share;
-        let mean = self.rate * FRAME_EVERY.as_secs_f64() / 8.0 * 0.97;
+        let smoothing = FRAME_INTERVAL.as_secs_f64() / (FRAME_INTERVAL + self.plan.encoder_lag).as_secs_f64();
+        self.rate += (rate as f64 - self.rate) * smoothing;
+        let mean = self.rate * FRAME_INTERVAL.as_secs_f64() / 8.0 * 0.97;
         let size = mean * (0.8 + 0.4 * self.random.unit()) * if self.keyframe { 5.0 } else { 1.0 };
         let (codec, keyframe) = (self.plan.codec, self.keyframe);
         let frame = EncodedFrame {
@@ -387,35 +389,35 @@ impl Flow {
     }
 
     /// Between the connection and the decoder, as the engine has it.
-    fn arrive(&mut self, now: Instant, start: Instant, arrived: Vec<EncodedFrame>) {
+    fn fill_buffer(&mut self, now: Instant, start: Instant, arrived: Vec<EncodedFrame>) {
         if arrived.len() > DECODE_QUEUE {
             self.overruns += 1;
-            (self.buffer, self.stuck) = (VideoBuffer::new(), true);
+            (self.buffer, self.awaiting_keyframe) = (VideoBuffer::new(), true);
             self.receiver.request_keyframe(now, VIDEO);
             return;
         }
         for frame in arrived {
-            self.show(now, start);
+            self.play(now, start);
             self.buffer.push(now, frame);
             if self.buffer.needs_keyframe() {
-                self.overruns += u32::from(!self.stuck);
-                self.stuck = true;
+                self.overruns += u32::from(!self.awaiting_keyframe);
+                self.awaiting_keyframe = true;
                 self.receiver.request_keyframe(now, VIDEO);
             }
         }
     }
 
-    fn show(&mut self, now: Instant, start: Instant) {
+    fn play(&mut self, now: Instant, start: Instant) {
         while let Some(frame) = self.buffer.pop(now) {
-            self.stuck &= !frame.keyframe;
-            if !self.stuck {
+            self.awaiting_keyframe &= !frame.keyframe;
+            if !self.awaiting_keyframe {
                 let captured = Duration::from_micros(u64::from(frame.rtp_timestamp) * 1000 / 90);
-                self.shown.push((captured, now - start));
+                self.played.push((captured, now - start));
             }
         }
     }
 
-    fn collect(&mut self, now: Instant, start: Instant) {
+    fn poll_receiver(&mut self, now: Instant, start: Instant) {
         let mut arrived = Vec::new();
         while let Some((ssrc, frame)) = self.receiver.poll_frame() {
             assert_eq!(ssrc, VIDEO);
@@ -424,13 +426,13 @@ impl Flow {
             let last = self.frames.last().map(|f| f.0);
             assert!(frame.keyframe || last.is_some_and(|last| last + 1 == number), "{last:?} then {number}");
             self.frames.push((number, now - self.sent_at[number as usize]));
-            self.received += frame.data.len() as u64;
-            if self.plan.shows {
+            self.received_bytes += frame.data.len() as u64;
+            if self.plan.plays {
                 let rtp_timestamp = ((self.sent_at[number as usize] - start).as_micros() * 90 / 1000) as u32;
                 arrived.push(EncodedFrame { rtp_timestamp, ..frame });
             }
         }
-        self.arrive(now, start, arrived);
+        self.fill_buffer(now, start, arrived);
         while let Some((ssrc, packet)) = self.receiver.poll_audio() {
             assert_eq!(ssrc, AUDIO);
             let number = packet.rtp_timestamp / 960;
@@ -443,11 +445,11 @@ impl Flow {
                     self.nacked.push((now - start, sequences.len()));
                     let nacks = nack_pairs_from_sequence_numbers(&sequences);
                     let nack = TransportLayerNack { sender_ssrc: 1, media_ssrc: ssrc, nacks };
-                    self.back.send(now, 60, Answer::Nack(nack));
+                    self.return_path.send(now, 60, FeedbackPacket::Nack(nack));
                 }
                 Feedback::Pli { ssrc } => {
                     self.plis.push(now - start);
-                    self.back.send(now, 50, Answer::Pli(ssrc));
+                    self.return_path.send(now, 50, FeedbackPacket::Pli(ssrc));
                 }
             }
         }
