@@ -1,16 +1,16 @@
 //! Jitter buffers: what makes an even rhythm of what arrives unevenly.
 
 mod audio;
-mod clock;
-mod delay;
-mod ledger;
-mod packets;
+mod delay_estimator;
+mod packet_buffer;
+mod pull_clock;
+mod sample_tracker;
 mod stats;
 mod stretch;
 mod toc;
 mod unwrap;
 mod video;
 
-pub use audio::{AudioBuffer, Pulled, Sound};
+pub use audio::{AudioBuffer, BlockKind, PulledBlock};
 pub use stats::AudioBufferStats;
 pub use video::VideoBuffer;

@@ -26,7 +26,7 @@ impl Toc {
             2 => (2, skip_length(rest)),
             _ => {
                 let flags = *rest.first()?;
-                (usize::from(flags & 63), first_of_many(flags, &rest[1..]))
+                (usize::from(flags & 63), first_frame(flags, &rest[1..]))
             }
         };
         let samples = frame * count;
@@ -34,7 +34,8 @@ impl Toc {
             return None;
         }
         let silk = toc >> 3 < 16;
-        let fec = silk && first.and_then(|f| f.first()).is_some_and(|head| has_lbrr(*head, frame, toc & 4 != 0));
+        let fec =
+            silk && first.and_then(|f| f.first()).is_some_and(|first_byte| has_lbrr(*first_byte, frame, toc & 4 != 0));
         Some(Self { samples, frame, fec, dtx: payload.len() <= 2 })
     }
 }
@@ -57,7 +58,7 @@ fn skip_length(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first frame of a packet of any number of them (code 3).
-fn first_of_many(flags: u8, mut bytes: &[u8]) -> Option<&[u8]> {
+fn first_frame(flags: u8, mut bytes: &[u8]) -> Option<&[u8]> {
     if flags & 0x40 != 0 {
         loop {
             let (&padding, rest) = bytes.split_first()?;
@@ -77,10 +78,10 @@ fn first_of_many(flags: u8, mut bytes: &[u8]) -> Option<&[u8]> {
 
 /// The LBRR flag follows the voice flags, one for each 20 ms, at the head of the SILK frame (section 4.2.3); in stereo the
 /// side channel has its own after it.
-fn has_lbrr(head: u8, frame: usize, stereo: bool) -> bool {
-    let parts = (frame / 960).max(1);
-    let side = 6usize.checked_sub(2 * parts).is_some_and(|shift| head >> shift & 1 == 1);
-    head >> (7 - parts) & 1 == 1 || stereo && side
+fn has_lbrr(first_byte: u8, frame: usize, stereo: bool) -> bool {
+    let frames = (frame / 960).max(1);
+    let side = 6usize.checked_sub(2 * frames).is_some_and(|shift| first_byte >> shift & 1 == 1);
+    first_byte >> (7 - frames) & 1 == 1 || stereo && side
 }
 
 #[cfg(test)]
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_redundancy_flag_is_found() {
+    fn the_lbrr_flag_is_found() {
         assert!(parse(&[9 << 3, 0b0100_0000, 0]).2);
         assert!(!parse(&[9 << 3, 0b1011_1111, 0]).2);
         assert!(parse(&[11 << 3, 0b0001_0000, 0]).2); // 60 ms: after three voice flags
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_or_empty_is_refused() {
+    fn too_long_and_empty_packets_are_rejected() {
         assert_eq!(Toc::parse(&[]), None);
         assert_eq!(Toc::parse(&[11 << 3 | 3, 3, 0]), None); // 180 ms
         assert_eq!(Toc::parse(&[9 << 3 | 3, 0]), None);

@@ -25,7 +25,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn it_goes_over_the_wrap_and_back() {
+    fn it_unwraps_forwards_and_backwards() {
         let mut unwrap = Unwrap32::default();
         let seen = [u32::MAX - 1, 1, u32::MAX, 2].map(|v| unwrap.unwrap(v));
         assert_eq!(seen.map(|v| v - seen[0]), [0, 3, 1, 4]);

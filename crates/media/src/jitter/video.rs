@@ -7,8 +7,8 @@
 //! hides it. Changes are spread over time.
 //!
 //! Waiting for lost packets is not the path's jitter: [`EncodedFrame::time`] is the arrival without it. It delays all
-//! frames only if many waited lately ([`REPAIRED`]), and by a bounded time. Frames that are late nevertheless are
-//! released [`APART`], so that each is seen.
+//! frames only if many waited lately ([`REPAIRED_SHARE`]), and by a bounded time. Frames that are late nevertheless are
+//! released [`MIN_SPACING`], so that each is seen.
 
 use super::unwrap::Unwrap32;
 use crate::encoded::EncodedFrame;
@@ -18,36 +18,36 @@ use std::time::{Duration, Instant};
 /// Lateness is remembered this long.
 const WINDOW: Duration = Duration::from_secs(4);
 /// Arrivals remembered at most; at more than 64 frames a second the window is shorter.
-const ARRIVALS: usize = 256;
+const MAX_ARRIVALS: usize = 256;
 /// The part of arrivals that should come in time.
-const IN_TIME: f64 = 0.95;
+const IN_TIME_SHARE: f64 = 0.95;
 /// The delay covers waiting for lost packets in this part of the frames of [`REPAIR_WINDOW`], up to [`REPAIR_DELAY`]. If
 /// they wait longer than twice that, it covers all but this time: a longer pause would be seen as a freeze.
-const REPAIRED: f64 = 0.92;
+const REPAIRED_SHARE: f64 = 0.92;
 const REPAIR_WINDOW: Duration = Duration::from_secs(10);
 const REPAIR_DELAY: i64 = 100_000;
 /// Frames of that time that are remembered; when full the oldest is dropped.
-const REPAIRS: usize = 512;
-/// Shortest interval between two frames, µs: less is not seen on a display of 60 Hz. At most [`APART_PART`] of the
+const MAX_REPAIRS: usize = 512;
+/// Shortest interval between two frames, µs: less is not seen on a display of 60 Hz. At most [`MIN_SPACING_SHARE`] of the
 /// stream's own interval, so that late frames catch up.
-const APART: i64 = 16_000;
-const APART_PART: f64 = 0.75;
+const MIN_SPACING: i64 = 16_000;
+const MIN_SPACING_SHARE: f64 = 0.75;
 /// With more frames waiting, catching up quickly is worth more than seeing each.
 const BACKLOG: usize = 8;
-const BACKLOG_APART: i64 = 4_000;
+const BACKLOG_SPACING: i64 = 4_000;
 /// Unevenness that is not worth a delay, µs.
-const LET_THROUGH: i64 = 6_000;
+const TOLERATED_JITTER: i64 = 6_000;
 /// Frames within this time of the one before belong to its burst, µs.
-const BURST: i64 = 4_000;
+const BURST_GAP: i64 = 4_000;
 /// The delay changes by this part of the time that passes.
 const SLEW: f64 = 0.25;
 /// Lateness that grows by more than this from frame to frame means that the sender's clock was set back, µs.
-const SET_BACK: i64 = 3_000_000;
+const MAX_LATENESS_INCREASE: i64 = 3_000_000;
 /// Lateness that shrinks by more than this means that it was set forward, or that frames between are missing, µs. No
 /// frame that comes next is held for so long.
-const SET_FORWARD: i64 = 700_000;
+const MAX_LATENESS_DECREASE: i64 = 700_000;
 /// RTP clock of all video, ticks a second.
-const CLOCK: i64 = 90_000;
+const CLOCK_RATE: i64 = 90_000;
 
 /// ```text
 ///  Start ──── keyframe ───► Flowing ◄──── keyframe ──── AwaitKeyframe ◄─┐ delta frame:
@@ -73,24 +73,24 @@ enum State {
 #[derive(Debug)]
 pub struct VideoBuffer {
     state: State,
-    frames: VecDeque<Held>,
+    frames: VecDeque<HeldFrame>,
     lateness: Lateness,
     unwrap: Unwrap32,
     origin: Option<Instant>,
     /// What is in force, µs on the scale of lateness.
     offset: Option<f64>,
-    slewed: Option<i64>,
+    slewed_at: Option<i64>,
     extra: Duration,
     last_due: i64,
     /// When the last frame was released, µs.
-    released: i64,
+    last_release: i64,
     held: Duration,
     dropped: u64,
     late: u64,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldFrame {
     frame: EncodedFrame,
     media_us: i64,
 }
@@ -117,10 +117,10 @@ impl VideoBuffer {
             unwrap: Unwrap32::default(),
             origin: None,
             offset: None,
-            slewed: None,
+            slewed_at: None,
             extra: Duration::ZERO,
             last_due: i64::MIN,
-            released: i64::MIN / 2,
+            last_release: i64::MIN / 2,
             held: Duration::ZERO,
             dropped: 0,
             late: 0,
@@ -129,10 +129,10 @@ impl VideoBuffer {
 
     /// Takes the next frame in decoding order, complete at `now`.
     pub fn push(&mut self, now: Instant, frame: EncodedFrame) {
-        let media_us = self.unwrap.unwrap(frame.rtp_timestamp) * 1_000_000 / CLOCK;
+        let media_us = self.unwrap.unwrap(frame.rtp_timestamp) * 1_000_000 / CLOCK_RATE;
         let now_us = self.micros(now);
         let arrived_us = self.micros(now.min(frame.time));
-        if self.lateness.record(arrived_us, now_us, media_us) == Rhythm::Restarted {
+        if self.lateness.record(arrived_us, now_us, media_us) == Continuity::Restarted {
             self.offset = None;
             self.last_due = i64::MIN;
             // Those that wait would by the new clock be due at some other time: they go with the first of it.
@@ -148,7 +148,7 @@ impl VideoBuffer {
             (State::Start | State::AwaitKeyframe, true) => self.state = State::Flowing,
             (State::Flowing, _) => {}
         }
-        self.frames.push_back(Held { frame, media_us });
+        self.frames.push_back(HeldFrame { frame, media_us });
         if self.frames.len() > Self::FRAMES {
             self.overflow();
         }
@@ -164,9 +164,9 @@ impl VideoBuffer {
         }
         self.slew(now_us); // after the look at the clock: what is due by poll_timeout's word is given
         let held = self.frames.pop_front()?;
-        let late = now_us - self.scheduled(&held) > LET_THROUGH;
+        let late = now_us - self.scheduled(&held) > TOLERATED_JITTER;
         self.last_due = due;
-        self.released = now_us;
+        self.last_release = now_us;
         self.held += now.saturating_duration_since(held.frame.time);
         self.late += u64::from(late);
         let time = if late { now } else { self.instant(due).unwrap_or(now) };
@@ -229,29 +229,29 @@ impl VideoBuffer {
         }
     }
 
-    fn due(&self, held: &Held) -> i64 {
-        self.scheduled(held).max(self.last_due).max(self.released + self.apart())
+    fn due(&self, held: &HeldFrame) -> i64 {
+        self.scheduled(held).max(self.last_due).max(self.last_release + self.min_spacing())
     }
 
     /// When the frame would be released if it was in time.
-    fn scheduled(&self, held: &Held) -> i64 {
+    fn scheduled(&self, held: &HeldFrame) -> i64 {
         held.media_us + self.offset.unwrap_or(0.0) as i64 + self.extra.as_micros() as i64
     }
 
-    fn apart(&self) -> i64 {
-        let most = if self.frames.len() > BACKLOG { BACKLOG_APART } else { APART };
-        most.min((self.lateness.last_period as f64 * APART_PART) as i64)
+    fn min_spacing(&self) -> i64 {
+        let max_delay = if self.frames.len() > BACKLOG { BACKLOG_SPACING } else { MIN_SPACING };
+        max_delay.min((self.lateness.last_period as f64 * MIN_SPACING_SHARE) as i64)
     }
 
     /// Moves the delay towards what is needed now.
     fn slew(&mut self, now_us: i64) {
         let Some(target) = self.lateness.target() else { return };
         let target = target as f64;
-        let passed = (now_us - self.slewed.replace(now_us).unwrap_or(now_us)).max(0);
-        let most = passed as f64 * SLEW;
+        let passed = (now_us - self.slewed_at.replace(now_us).unwrap_or(now_us)).max(0);
+        let max_delay = passed as f64 * SLEW;
         self.offset = Some(match self.offset {
             None => target,
-            Some(offset) => offset + (target - offset).clamp(-most, most),
+            Some(offset) => offset + (target - offset).clamp(-max_delay, max_delay),
         });
     }
 
@@ -270,8 +270,8 @@ fn micros(us: i64) -> Duration {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Rhythm {
-    Steady,
+enum Continuity {
+    Continuous,
     Restarted,
 }
 
@@ -296,70 +296,73 @@ struct Arrival {
 
 impl Lateness {
     /// A frame arrived, and was complete at `complete`, all in µs.
-    fn record(&mut self, at: i64, complete: i64, media: i64) -> Rhythm {
+    fn record(&mut self, at: i64, complete: i64, media: i64) -> Continuity {
         let late = at - media;
-        let before = self.last.replace(Arrival { at, late });
-        let restarted = before.is_some_and(|before| late - before.late > SET_BACK || before.late - late > SET_FORWARD);
+        let previous = self.last.replace(Arrival { at, late });
+        let restarted = previous.is_some_and(|previous| {
+            late - previous.late > MAX_LATENESS_INCREASE || previous.late - late > MAX_LATENESS_DECREASE
+        });
         if restarted {
             self.arrivals.clear();
             self.waits.clear();
         }
         self.waits.push_back((complete, complete - at));
-        let burst = before.is_some_and(|before| at - before.at < BURST) && !self.arrivals.is_empty() && !restarted;
-        if let (Some(before), false) = (before, restarted) {
+        let burst =
+            previous.is_some_and(|previous| at - previous.at < BURST_GAP) && !self.arrivals.is_empty() && !restarted;
+        if let (Some(previous), false) = (previous, restarted) {
             // the media time between two frames, smoothed
-            let period = (at - late) - (before.at - before.late);
+            let period = (at - late) - (previous.at - previous.late);
             self.last_period += (period.clamp(0, 1_000_000) - self.last_period) / 8;
         }
         if burst {
-            return Rhythm::Steady;
+            return Continuity::Continuous;
         }
         self.arrivals.push_back(Arrival { at, late });
         self.expire(at, complete);
-        self.assess();
-        self.assess_repair();
-        if restarted { Rhythm::Restarted } else { Rhythm::Steady }
+        self.update();
+        self.update_repair();
+        if restarted { Continuity::Restarted } else { Continuity::Continuous }
     }
 
     fn expire(&mut self, at: i64, complete: i64) {
-        while self.waits.len() > REPAIRS
+        while self.waits.len() > MAX_REPAIRS
             || self.waits.front().is_some_and(|(at, _)| complete - at > REPAIR_WINDOW.as_micros() as i64)
         {
             self.waits.pop_front();
         }
-        while self.arrivals.len() > ARRIVALS
+        while self.arrivals.len() > MAX_ARRIVALS
             || self.arrivals.front().is_some_and(|a| at - a.at > WINDOW.as_micros() as i64)
         {
             self.arrivals.pop_front();
         }
     }
 
-    fn assess(&mut self) {
+    fn update(&mut self) {
         self.sorted.clear();
         self.sorted.extend(self.arrivals.iter().map(|a| a.late));
         self.sorted.sort_unstable();
         let Some(last) = self.sorted.len().checked_sub(1) else { return };
         self.base = self.sorted[0];
-        let needed = self.sorted[(last as f64 * IN_TIME) as usize] - self.base - LET_THROUGH;
-        self.target = self.base + needed.clamp(0, self.most());
+        let needed = self.sorted[(last as f64 * IN_TIME_SHARE) as usize] - self.base - TOLERATED_JITTER;
+        self.target = self.base + needed.clamp(0, self.max_delay());
     }
 
     /// Extends the delay if many frames waited for lost packets.
-    fn assess_repair(&mut self) {
+    fn update_repair(&mut self) {
         self.sorted.clear();
         self.sorted.extend(self.waits.iter().map(|(_, wait)| *wait));
         self.sorted.sort_unstable();
         let Some(last) = self.sorted.len().checked_sub(1) else { return };
-        let wait = self.sorted[(last as f64 * REPAIRED) as usize] - LET_THROUGH;
+        let wait = self.sorted[(last as f64 * REPAIRED_SHARE) as usize] - TOLERATED_JITTER;
         let covered = wait.min(REPAIR_DELAY.max(wait - REPAIR_DELAY));
-        self.target = self.target.max(self.base + covered.min(self.most()));
+        self.target = self.target.max(self.base + covered.min(self.max_delay()));
     }
 
     /// The longest delay: so that waiting alone never fills the buffer.
-    fn most(&self) -> i64 {
+    fn max_delay(&self) -> i64 {
         let room = self.last_period * (VideoBuffer::FRAMES as i64 - 4);
-        let most = VideoBuffer::MAX_DELAY.as_micros() as i64;
-        if self.last_period == 0 { most } else { most.min(room) }
+        let max_delay = VideoBuffer::MAX_DELAY.as_micros() as i64;
+        if self.last_period == 0 { max_delay } else { max_delay.min(room) }
     }
 
     fn base(&self) -> Option<i64> {

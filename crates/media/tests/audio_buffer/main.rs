@@ -5,7 +5,7 @@ mod rig;
 
 use media::audio::{AudioDecodeError, AudioDecoder, BLOCK};
 use media::encoded::AudioPacket;
-use media::jitter::{AudioBuffer, Sound};
+use media::jitter::{AudioBuffer, BlockKind};
 use proptest::prelude::*;
 use rig::{FakeDecoder, Path, Played, noise, tone, uniform, voice};
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ fn jump(samples: i64, numbers: i64) -> Vec<bool> {
             });
         }
         let pulled = buffer.pull(now, &mut decoder, &mut [0.0; BLOCK]);
-        audible.push(pulled.sound == Sound::Decoded);
+        audible.push(pulled.kind == BlockKind::Decoded);
     }
     audible
 }
@@ -135,10 +135,10 @@ fn a_drifting_path_is_played_completely() {
 fn an_irregular_path_is_played_completely() {
     for seed in 0..3 {
         // each packet has its own delay, and none overtakes another
-        let held_up = move |n: u64| {
+        let arrival = move |n: u64| {
             (n.saturating_sub(4)..=n).map(|k| (uniform(seed, k) * 80_000.0) as u64 + 10_000 + 20_000 * k).max()
         };
-        let delay = Box::new(move |n| held_up(n).map(|at| at - 20_000 * n));
+        let delay = Box::new(move |n| arrival(n).map(|at| at - 20_000 * n));
         let played = Path { delay, ..Path::default() }.play();
         report("0-80 ms for each packet", &played);
         assert!(played.concealed() < 0.005, "{}", played.concealed());
@@ -148,7 +148,7 @@ fn an_irregular_path_is_played_completely() {
 }
 
 #[test]
-fn jitter_and_loss_together_are_survived_by_a_voice() {
+fn jitter_and_loss_together_conceal_little_of_a_voice() {
     for seed in 0..4 {
         let delay = lossy(seed, 10, move |n| walk(seed, n, 15));
         let played = Path { voice, delay, fec: true, ..Path::default() }.play();
@@ -253,8 +253,8 @@ fn pulled_times_follow_the_stream() {
     assert!(times.len() > 2_900);
     let late = &times[times.len() / 2..];
     assert!(late.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 480));
-    assert_eq!(played.pulled[0].sound, Sound::Silence);
-    assert_eq!(played.pulled.last().map(|p| p.sound), Some(Sound::Decoded));
+    assert_eq!(played.pulled[0].kind, BlockKind::Silence);
+    assert_eq!(played.pulled.last().map(|p| p.kind), Some(BlockKind::Decoded));
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn dtx_silence_is_not_concealed() {
     let played = path.play();
     report("DTX", &played);
     assert_eq!(played.stats.concealed_samples, 0);
-    let comfort = played.pulled.iter().filter(|p| p.sound == Sound::Comfort).count();
+    let comfort = played.pulled.iter().filter(|p| p.kind == BlockKind::ComfortNoise).count();
     assert!((900..1_000).contains(&comfort), "{comfort}");
     assert!(played.buffer.delay() < Duration::from_millis(30), "{:?}", played.buffer.delay());
 }
@@ -290,7 +290,7 @@ fn sender_pauses_are_not_counted_as_loss() {
     // pause covers time before it
     let path = Path {
         delay: Box::new(|n| (n % 25 < 20).then_some(20_000)),
-        number: |n| n / 25 * 20 + n % 25,
+        sequence: |n| n / 25 * 20 + n % 25,
         fec: true,
         ..Path::default()
     };
@@ -301,7 +301,7 @@ fn sender_pauses_are_not_counted_as_loss() {
 }
 
 #[test]
-fn the_oldest_packets_are_dropped_if_nobody_plays() {
+fn the_oldest_packets_are_dropped_without_playback() {
     let (mut buffer, now) = (AudioBuffer::new(), Instant::now());
     for n in 0..200 {
         buffer.push(rig::packet(n, now + Duration::from_millis(20 * n), false));
@@ -310,7 +310,7 @@ fn the_oldest_packets_are_dropped_if_nobody_plays() {
     // when played, it starts with the newest packets
     let (mut decoder, mut out) = (FakeDecoder::new(tone), [0.0; BLOCK]);
     let pulled = buffer.pull(now + Duration::from_millis(3_990), &mut decoder, &mut out);
-    assert_eq!(pulled.sound, Sound::Decoded);
+    assert_eq!(pulled.kind, BlockKind::Decoded);
     assert!(buffer.delay() < Duration::from_millis(60), "{:?}", buffer.delay());
 }
 
@@ -328,7 +328,7 @@ fn a_restarted_sender_is_played_immediately() {
             buffer.push(AudioPacket { rtp_timestamp: packet.rtp_timestamp.wrapping_sub(back), ..packet });
         }
         let pulled = buffer.pull(now, &mut decoder, &mut out);
-        silent += u32::from(block > 100 && pulled.sound != Sound::Decoded);
+        silent += u32::from(block > 100 && pulled.kind != BlockKind::Decoded);
     }
     assert!(silent <= 6, "{silent}");
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use media::audio::{AudioDecodeError, AudioDecoder, BLOCK};
 use media::encoded::AudioPacket;
-use media::jitter::{AudioBuffer, AudioBufferStats, Pulled};
+use media::jitter::{AudioBuffer, AudioBufferStats, PulledBlock};
 use std::time::{Duration, Instant};
 
 /// Samples in a packet.
@@ -52,7 +52,7 @@ impl FakeDecoder {
         Self { voice, position: 0, fec_decoded: 0, concealed: 0 }
     }
 
-    fn say(&mut self, from: i64, samples: usize, out: &mut Vec<f32>) {
+    fn append_voice(&mut self, from: i64, samples: usize, out: &mut Vec<f32>) {
         out.extend((from..from + samples as i64).map(self.voice));
         self.position = from + samples as i64;
     }
@@ -61,7 +61,7 @@ impl FakeDecoder {
 impl AudioDecoder for FakeDecoder {
     fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), AudioDecodeError> {
         match start(payload) {
-            Some(start) => self.say(start, PACKET as usize, out),
+            Some(start) => self.append_voice(start, PACKET as usize, out),
             None => out.extend([0.001; PACKET as usize]), // a silent packet
         }
         Ok(())
@@ -70,14 +70,14 @@ impl AudioDecoder for FakeDecoder {
     fn decode_fec(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> Result<(), AudioDecodeError> {
         let start = start(next).ok_or(AudioDecodeError)?;
         self.fec_decoded += 1;
-        self.say(start - samples as i64, samples, out);
+        self.append_voice(start - samples as i64, samples, out);
         Ok(())
     }
 
     fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) {
         assert!(samples > 0 && samples.is_multiple_of(120), "{samples}");
         self.concealed += samples;
-        self.say(self.position, samples, out);
+        self.append_voice(self.position, samples, out);
     }
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Path {
     pub(crate) delay: Box<dyn Fn(u64) -> Option<u64>>,
     pub(crate) fec: bool,
     /// Sequence number of packet `n`, for senders that skip some intentionally.
-    pub(crate) number: fn(u64) -> u64,
+    pub(crate) sequence: fn(u64) -> u64,
     /// Whether packet `n` only signals silence.
     pub(crate) silent: fn(u64) -> bool,
     /// How much the sender's clock is fast.
@@ -127,7 +127,7 @@ impl Default for Path {
             seconds: 30,
             delay: Box::new(|_| Some(20_000)),
             fec: false,
-            number: |n| n,
+            sequence: |n| n,
             silent: |_| false,
             drift_ppm: 0,
             pulls_at_once: 1,
@@ -138,8 +138,8 @@ impl Default for Path {
 
 /// The result.
 pub(crate) struct Played {
-    pub(crate) sound: Vec<f32>,
-    pub(crate) pulled: Vec<Pulled>,
+    pub(crate) samples: Vec<f32>,
+    pub(crate) pulled: Vec<PulledBlock>,
     pub(crate) stats: AudioBufferStats,
     /// Statistics halfway through.
     pub(crate) half: AudioBufferStats,
@@ -161,23 +161,23 @@ impl Path {
         let mut arrivals = arrivals.into_iter().peekable();
         let (mut buffer, mut decoder) = (AudioBuffer::new(), FakeDecoder::new(self.voice));
         buffer.set_extra_delay(self.extra);
-        let (mut sound, mut pulled, mut half) = (Vec::new(), Vec::new(), AudioBufferStats::default());
+        let (mut samples, mut pulled, mut half) = (Vec::new(), Vec::new(), AudioBufferStats::default());
         let blocks = self.seconds * 100;
         for block in 0..blocks {
             let now_us = block / self.pulls_at_once * self.pulls_at_once * 10_000 + 3_700;
             while let Some((arrival, n)) = arrivals.next_if(|(arrival, _)| *arrival <= now_us) {
                 let silent = (self.silent)(n);
                 let packet = if silent { silent_packet(n, at(arrival)) } else { packet(n, at(arrival), self.fec) };
-                buffer.push(AudioPacket { sequence: 65_000u16.wrapping_add((self.number)(n) as u16), ..packet });
+                buffer.push(AudioPacket { sequence: 65_000u16.wrapping_add((self.sequence)(n) as u16), ..packet });
             }
             let mut out = [0.0; BLOCK];
             pulled.push(buffer.pull(at(now_us), &mut decoder, &mut out));
-            sound.extend(out);
+            samples.extend(out);
             if block == blocks / 2 {
                 half = buffer.stats();
             }
         }
-        Played { sound, pulled, stats: buffer.stats(), half, decoder, buffer }
+        Played { samples, pulled, stats: buffer.stats(), half, decoder, buffer }
     }
 }
 
@@ -201,12 +201,12 @@ impl Played {
             s.fold(0.0f32, |most, x| most.max((x - std::mem::replace(&mut last, x)).abs()))
         };
         let own = step(&mut (0..480_000).map(voice));
-        step(&mut self.sound.iter().copied()) / own
+        step(&mut self.samples.iter().copied()) / own
     }
 
     /// The longest run of exact silence after the first sound, in samples.
     pub(crate) fn longest_silence(&self) -> usize {
-        let first = self.sound.iter().position(|s| *s != 0.0).unwrap_or(0);
-        self.sound[first..].split(|s| *s != 0.0).map(<[f32]>::len).max().unwrap_or(0)
+        let first = self.samples.iter().position(|s| *s != 0.0).unwrap_or(0);
+        self.samples[first..].split(|s| *s != 0.0).map(<[f32]>::len).max().unwrap_or(0)
     }
 }

@@ -39,19 +39,19 @@ fn run(buffer: &mut VideoBuffer, count: u64, delay: impl Fn(u64) -> u64) -> Vec<
     let mut arrival = 0;
     for n in 0..count {
         arrival = (n * FRAME_US + delay(n)).max(arrival);
-        take(buffer, start, arrival, &mut shown);
+        pop_due(buffer, start, arrival, &mut shown);
         let now = start + Duration::from_micros(arrival);
         buffer.push(now, frame(n, n == 0, now));
         while let Some(popped) = buffer.pop(now) {
             shown.push(Shown::new(&popped, arrival));
         }
     }
-    take(buffer, start, u64::MAX / 2, &mut shown);
+    pop_due(buffer, start, u64::MAX / 2, &mut shown);
     shown
 }
 
 /// All that fall due up to `until`, each at its time.
-fn take(buffer: &mut VideoBuffer, start: Instant, until: u64, shown: &mut Vec<Shown>) {
+fn pop_due(buffer: &mut VideoBuffer, start: Instant, until: u64, shown: &mut Vec<Shown>) {
     while let Some(due) = buffer.poll_timeout() {
         let due_us = (due - start).as_micros() as u64;
         if due_us > until {
@@ -96,7 +96,7 @@ fn a_clean_path_is_not_delayed() {
 }
 
 #[test]
-fn a_wandering_path_gets_an_even_rhythm_for_little_delay() {
+fn a_wandering_path_is_smoothed_with_little_delay() {
     let shown = run(&mut VideoBuffer::new(), 1_800, walk);
     let steady = &shown[300..];
     let uneven = steady.windows(2).filter(|w| (w[1].at - w[0].at - FRAME_US as i64).abs() > 15_000).count();
@@ -106,7 +106,7 @@ fn a_wandering_path_gets_an_even_rhythm_for_little_delay() {
 }
 
 #[test]
-fn one_outage_does_not_delay_what_follows() {
+fn one_outage_does_not_delay_later_frames() {
     let mut buffer = VideoBuffer::new();
     let outage = |n: u64| if (300..330).contains(&n) { (330 - n) * FRAME_US } else { 0 } + 25_000;
     let shown = run(&mut buffer, 600, outage);
@@ -116,35 +116,35 @@ fn one_outage_does_not_delay_what_follows() {
 }
 
 /// A path of 20 ms on which every `nth` frame waits for a retransmission of 100 ms, and those behind it too.
-fn repaired(buffer: &mut VideoBuffer, nth: u64) -> Vec<Shown> {
+fn run_with_retransmissions(buffer: &mut VideoBuffer, nth: u64) -> Vec<Shown> {
     let (start, mut shown, mut complete) = (Instant::now(), Vec::new(), 0);
     for n in 0..900 {
         let arrival = n * FRAME_US + 20_000;
         complete = complete.max(arrival + if n % nth == nth - 1 { 100_000 } else { 0 });
-        take(buffer, start, complete, &mut shown);
+        pop_due(buffer, start, complete, &mut shown);
         let now = start + Duration::from_micros(complete);
         buffer.push(now, frame(n, n == 0, start + Duration::from_micros(arrival)));
         while let Some(popped) = buffer.pop(now) {
             shown.push(Shown::new(&popped, complete));
         }
     }
-    take(buffer, start, u64::MAX / 2, &mut shown);
+    pop_due(buffer, start, u64::MAX / 2, &mut shown);
     shown
 }
 
 #[test]
-fn waiting_for_few_lost_packets_delays_no_other_frame() {
+fn few_retransmissions_delay_no_other_frame() {
     let mut buffer = VideoBuffer::new();
-    let shown = repaired(&mut buffer, 60);
+    let shown = run_with_retransmissions(&mut buffer, 60);
     assert!(buffer.delay() < Duration::from_millis(2), "{:?}", buffer.delay());
     let late = shown.iter().filter(|s| s.latency > 25_000).count();
     assert!(late < 900 / 60 * 8, "{late}");
 }
 
 #[test]
-fn waiting_for_many_lost_packets_delays_all_frames_alike() {
+fn many_retransmissions_delay_all_frames_equally() {
     let mut buffer = VideoBuffer::new();
-    let shown = repaired(&mut buffer, 8);
+    let shown = run_with_retransmissions(&mut buffer, 8);
     let delay = buffer.delay();
     assert!((Duration::from_millis(60)..Duration::from_millis(110)).contains(&delay), "{delay:?}");
     let uneven = shown[450..].windows(2).filter(|w| (w[1].at - w[0].at - FRAME_US as i64).abs() > 15_000).count();
@@ -156,19 +156,19 @@ fn late_frames_are_released_one_by_one() {
     let mut buffer = VideoBuffer::new();
     let shown = run(&mut buffer, 600, |n| if n % 60 == 59 { 120_000 } else { 20_000 });
     let least = shown.windows(2).map(|w| w[1].at - w[0].at).min();
-    assert!(least >= Some(APART), "{least:?}");
+    assert!(least >= Some(MIN_SPACING), "{least:?}");
     assert!(buffer.total_delay() > Duration::from_millis(100), "{:?}", buffer.total_delay());
 }
 
 #[test]
-fn delay_goes_away_after_the_path_has_calmed() {
+fn the_delay_shrinks_after_the_path_becomes_stable() {
     let mut buffer = VideoBuffer::new();
     run(&mut buffer, 900, |n| if n < 450 { walk(n) } else { 10_000 });
     assert!(buffer.delay() < Duration::from_millis(2), "{:?}", buffer.delay());
 }
 
 #[test]
-fn a_path_that_got_longer_is_followed_without_losing_frames() {
+fn a_longer_path_is_followed_without_losing_frames() {
     let shown = run(&mut VideoBuffer::new(), 600, |n| if n < 300 { 10_000 } else { 110_000 });
     assert_eq!(shown.len(), 600);
     let end = mean(shown[500..].iter().map(|s| s.latency));
@@ -176,7 +176,7 @@ fn a_path_that_got_longer_is_followed_without_losing_frames() {
 }
 
 #[test]
-fn a_frame_too_many_flushes_and_a_keyframe_continues() {
+fn overflow_flushes_and_a_keyframe_resumes() {
     let (mut buffer, now) = (VideoBuffer::new(), Instant::now());
     let full = VideoBuffer::FRAMES as u64;
     for n in 0..=full {
@@ -192,7 +192,7 @@ fn a_frame_too_many_flushes_and_a_keyframe_continues() {
 }
 
 #[test]
-fn a_full_buffer_goes_on_from_a_keyframe_that_is_in_it() {
+fn a_full_buffer_resumes_at_the_newest_keyframe() {
     let (mut buffer, now) = (VideoBuffer::new(), Instant::now());
     for n in 0..=VideoBuffer::FRAMES as u64 {
         buffer.push(now, frame(n, n == 0 || n == 9, now));
@@ -202,7 +202,7 @@ fn a_full_buffer_goes_on_from_a_keyframe_that_is_in_it() {
 }
 
 #[test]
-fn a_stream_without_a_keyframe_asks_for_one() {
+fn a_stream_without_a_keyframe_needs_one() {
     let (mut buffer, now) = (VideoBuffer::new(), Instant::now());
     assert!(!buffer.needs_keyframe());
     buffer.push(now, frame(0, false, now));
@@ -210,7 +210,7 @@ fn a_stream_without_a_keyframe_asks_for_one() {
 }
 
 #[test]
-fn a_restarted_clock_is_taken_as_a_new_beginning() {
+fn a_restarted_clock_resets_the_buffer() {
     let (mut buffer, start) = (VideoBuffer::new(), Instant::now());
     for n in 0..60u64 {
         let now = start + Duration::from_micros(n * FRAME_US);
@@ -227,7 +227,7 @@ fn jump(jump: i64, path: impl Fn(u64) -> u64) -> Vec<i64> {
     let (mut shown, mut keyframe_at) = (vec![], Some(0));
     for n in 0..1_800u64 {
         let arrival = n * FRAME_US + path(n);
-        take(&mut buffer, start, arrival, &mut shown);
+        pop_due(&mut buffer, start, arrival, &mut shown);
         let now = start + Duration::from_micros(arrival);
         let keyframe = keyframe_at.take_if(|at| n >= *at).is_some();
         let clock = n as i64 * 3_000 + if n < 900 { 0 } else { jump * 9 / 100 };
@@ -243,7 +243,7 @@ fn jump(jump: i64, path: impl Fn(u64) -> u64) -> Vec<i64> {
 }
 
 #[test]
-fn pictures_go_on_within_a_second_of_any_jump_of_the_clock() {
+fn playback_resumes_within_a_second_of_any_clock_jump() {
     let minutes = [-3_600, -60, -4].map(|s| s * 1_000_000).into_iter().chain([4, 60, 3_600].map(|s| s * 1_000_000));
     let shorter = [-2_900, -1_500, -800, -400, -100, 100, 400, 800, 1_500, 2_900].map(|ms| ms * 1_000);
     for by in minutes.chain(shorter) {
@@ -268,7 +268,7 @@ fn the_extra_delay_is_added() {
 
 proptest! {
     #[test]
-    fn frames_come_out_once_and_in_order_whatever_the_path(delays in prop::collection::vec(0u64..400_000, 1..120)) {
+    fn frames_are_released_once_and_in_order_on_any_path(delays in prop::collection::vec(0u64..400_000, 1..120)) {
         let mut buffer = VideoBuffer::new();
         let shown = run(&mut buffer, delays.len() as u64, |n| delays[n as usize]);
         prop_assert!(shown.windows(2).all(|w| w[0].n < w[1].n && w[0].at <= w[1].at));
@@ -277,7 +277,7 @@ proptest! {
     }
 
     #[test]
-    fn any_times_are_survived(steps in prop::collection::vec((0u64..5_000_000, any::<u32>(), any::<bool>()), 1..60)) {
+    fn any_times_are_handled(steps in prop::collection::vec((0u64..5_000_000, any::<u32>(), any::<bool>()), 1..60)) {
         let (mut buffer, mut now) = (VideoBuffer::new(), Instant::now());
         for (step, rtp_timestamp, keyframe) in steps {
             now += Duration::from_micros(step);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// Packets that wait at most. When one more comes the oldest is dropped: what is newest matters most in a conversation.
-pub(super) const PACKETS: usize = 64;
+pub(super) const MAX_PACKETS: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Packet {
@@ -31,41 +31,41 @@ impl Packet {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Inserted {
-    Fresh,
+    New,
     Duplicate,
     /// In, at the cost of the oldest.
     Overflow,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Packets {
-    waiting: VecDeque<Packet>,
+pub(super) struct PacketBuffer {
+    packets: VecDeque<Packet>,
 }
 
-impl Packets {
+impl PacketBuffer {
     pub(super) fn insert(&mut self, packet: Packet) -> Inserted {
-        let at = self.waiting.partition_point(|other| other.start < packet.start);
-        if self.waiting.get(at).is_some_and(|other| other.start == packet.start) {
+        let at = self.packets.partition_point(|other| other.start < packet.start);
+        if self.packets.get(at).is_some_and(|other| other.start == packet.start) {
             return Inserted::Duplicate;
         }
-        self.waiting.insert(at, packet);
-        if self.waiting.len() > PACKETS {
-            self.waiting.pop_front();
+        self.packets.insert(at, packet);
+        if self.packets.len() > MAX_PACKETS {
+            self.packets.pop_front();
             return Inserted::Overflow;
         }
-        Inserted::Fresh
+        Inserted::New
     }
 
     pub(super) fn front(&self) -> Option<&Packet> {
-        self.waiting.front()
+        self.packets.front()
     }
 
     pub(super) fn pop(&mut self) -> Option<Packet> {
-        self.waiting.pop_front()
+        self.packets.pop_front()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.packets.len()
     }
 }
 
@@ -80,24 +80,24 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_when_it_is_full() {
-        let mut packets = Packets::default();
-        for i in 0..PACKETS as i64 {
-            assert_eq!(packets.insert(packet(i * 960)), Inserted::Fresh);
+    fn a_full_buffer_drops_the_oldest_packet() {
+        let mut buffer = PacketBuffer::default();
+        for i in 0..MAX_PACKETS as i64 {
+            assert_eq!(buffer.insert(packet(i * 960)), Inserted::New);
         }
-        assert_eq!(packets.insert(packet(PACKETS as i64 * 960)), Inserted::Overflow);
-        assert_eq!((packets.len(), packets.front().map(|p| p.start)), (PACKETS, Some(960)));
+        assert_eq!(buffer.insert(packet(MAX_PACKETS as i64 * 960)), Inserted::Overflow);
+        assert_eq!((buffer.len(), buffer.front().map(|p| p.start)), (MAX_PACKETS, Some(960)));
     }
 
     proptest! {
         #[test]
-        fn packets_come_out_sorted_and_once(starts in prop::collection::vec(0i64..90, 0..200)) {
-            let mut packets = Packets::default();
+        fn packets_are_sorted_and_unique(starts in prop::collection::vec(0i64..90, 0..200)) {
+            let mut buffer = PacketBuffer::default();
             for start in &starts {
-                packets.insert(packet(*start));
-                prop_assert!(packets.len() <= PACKETS);
+                buffer.insert(packet(*start));
+                prop_assert!(buffer.len() <= MAX_PACKETS);
             }
-            let out: Vec<i64> = std::iter::from_fn(|| packets.pop().map(|p| p.start)).collect();
+            let out: Vec<i64> = std::iter::from_fn(|| buffer.pop().map(|p| p.start)).collect();
             prop_assert!(out.windows(2).all(|w| w[0] < w[1]));
         }
     }

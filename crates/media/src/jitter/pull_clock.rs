@@ -4,9 +4,9 @@ use crate::audio::BLOCK;
 use std::collections::VecDeque;
 
 /// Pulls looked at: 320 ms, longer than any device's period.
-const PULLS: usize = 32;
+const MAX_PULLS: usize = 32;
 /// A pull that is this much later than expected (100 ms) begins anew: the player stood still.
-const STALL: i64 = 4_800;
+const MAX_LATENESS: i64 = 4_800;
 
 /// The steady rhythm behind the times of pulls: the earliest that agrees with each of the last ones. A block must be there
 /// by then, as some block of each burst is asked for that early.
@@ -20,11 +20,11 @@ impl PullClock {
     /// Takes the time of a pull; the time by which its block should have been ready. Both in samples.
     pub(super) fn tick(&mut self, now: i64) -> i64 {
         let phase = now - self.pulled;
-        if self.phases.iter().min().is_some_and(|least| phase - least > STALL) {
+        if self.phases.iter().min().is_some_and(|least| phase - least > MAX_LATENESS) {
             self.phases.clear();
         }
         self.phases.push_back(phase);
-        if self.phases.len() > PULLS {
+        if self.phases.len() > MAX_PULLS {
             self.phases.pop_front();
         }
         let steady = self.pulled + self.phases.iter().min().copied().unwrap_or(phase);
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bursts_become_an_even_rhythm() {
+    fn bursts_become_even_intervals() {
         let mut clock = PullClock::default();
         let times: Vec<i64> = (0..40).map(|i| clock.tick(i / 4 * 1_920)).collect();
         assert!(times[4..].windows(2).all(|w| w[1] - w[0] == 480), "{times:?}");
@@ -46,14 +46,14 @@ mod tests {
     }
 
     #[test]
-    fn a_late_pull_changes_nothing() {
+    fn a_late_pull_does_not_change_the_schedule() {
         let mut clock = PullClock::default();
         let times: Vec<i64> = (0..20).map(|i| clock.tick(i * 480 + if i == 10 { 700 } else { 0 })).collect();
         assert_eq!(times[10], 4_800);
     }
 
     #[test]
-    fn after_a_stall_the_rhythm_is_new() {
+    fn the_schedule_restarts_after_a_stall() {
         let mut clock = PullClock::default();
         (0..10).for_each(|i| assert_eq!(clock.tick(i * 480), i * 480));
         assert_eq!(clock.tick(50_000), 50_000);

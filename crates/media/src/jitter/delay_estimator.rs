@@ -4,7 +4,7 @@
 //! in NetEQ's underrun optimizer a histogram of the highest lateness of each half second is kept, in which older ones
 //! weigh less, and the delay is the one that all but a small part of the weight would have been satisfied with. So a
 //! single peak, which weighs less than that part, does not slow the conversation; a second one within seconds does.
-//! Yet what was needed long ago adds no more than [`MEMORY`] to what the last [`CALM`] needed: after congestion people
+//! Yet what was needed long ago adds no more than [`MAX_OLD_EXCESS`] to what the last [`RECENT_INTERVALS`] needed: after congestion people
 //! want to talk again, not to be safe from it.
 //!
 //! The histogram is of absolute lateness, so that a path that became longer or shorter for good, or a clock that drifts,
@@ -13,23 +13,23 @@
 use std::collections::VecDeque;
 
 /// 500 ms in samples.
-const INTERVAL: i64 = 24_000;
+const INTERVAL_LEN: i64 = 24_000;
 /// 15 s.
-const INTERVALS: usize = 30;
+const MAX_INTERVALS: usize = 30;
 /// Weight of an interval against the one after it.
-const FORGET: f64 = 0.96;
+const FORGET_FACTOR: f64 = 0.96;
 /// The part of the weight that may be later than the target. A single fresh interval of a full history has 0.057.
-const MISSED: f64 = 0.07;
+const MAX_MISSED: f64 = 0.07;
 /// The last 4 s, as intervals.
-const CALM: usize = 8;
+const RECENT_INTERVALS: usize = 8;
 /// 80 ms.
-const MEMORY: i64 = 3_840;
+const MAX_OLD_EXCESS: i64 = 3_840;
 /// Lateness that jumps by more than this (2 s) means that the sender's clock began anew.
-const RESTART: i64 = 96_000;
+const RESTART_JUMP: i64 = 96_000;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Rhythm {
-    Steady,
+pub(super) enum Continuity {
+    Continuous,
     Restarted,
 }
 
@@ -42,7 +42,7 @@ struct Interval {
 
 /// Lateness of the last seconds. All in samples.
 #[derive(Debug, Default)]
-pub(super) struct Delays {
+pub(super) struct DelayEstimator {
     intervals: VecDeque<Interval>,
     last: Option<i64>,
     needed: i64,
@@ -50,29 +50,29 @@ pub(super) struct Delays {
     sorted: Vec<(i64, f64)>,
 }
 
-impl Delays {
-    pub(super) fn record(&mut self, arrived: i64, lateness: i64) -> Rhythm {
-        let restarted = self.last.replace(lateness).is_some_and(|last| (lateness - last).abs() > RESTART);
+impl DelayEstimator {
+    pub(super) fn record(&mut self, arrived: i64, lateness: i64) -> Continuity {
+        let restarted = self.last.replace(lateness).is_some_and(|last| (lateness - last).abs() > RESTART_JUMP);
         if restarted {
             self.intervals.clear();
         }
         match self.intervals.back_mut() {
-            Some(interval) if arrived - interval.start < INTERVAL => {
+            Some(interval) if arrived - interval.start < INTERVAL_LEN => {
                 if (interval.lowest..=interval.highest).contains(&lateness) {
-                    return Rhythm::Steady;
+                    return Continuity::Continuous;
                 }
                 interval.highest = interval.highest.max(lateness);
                 interval.lowest = interval.lowest.min(lateness);
             }
             Some(_) | None => {
                 self.intervals.push_back(Interval { start: arrived, highest: lateness, lowest: lateness });
-                if self.intervals.len() > INTERVALS {
+                if self.intervals.len() > MAX_INTERVALS {
                     self.intervals.pop_front();
                 }
             }
         }
-        self.assess();
-        if restarted { Rhythm::Restarted } else { Rhythm::Steady }
+        self.update();
+        if restarted { Continuity::Restarted } else { Continuity::Continuous }
     }
 
     /// The lateness that nearly all packets stay within; `None` before the first.
@@ -90,23 +90,23 @@ impl Delays {
         self.intervals.len() > 2
     }
 
-    fn assess(&mut self) {
+    fn update(&mut self) {
         self.base = self.intervals.iter().map(|i| i.lowest).min().unwrap_or(0);
-        let weights = std::iter::successors(Some(1.0), |w| Some(w * FORGET));
+        let weights = std::iter::successors(Some(1.0), |w| Some(w * FORGET_FACTOR));
         self.sorted.clear();
         self.sorted.extend(self.intervals.iter().rev().map(|i| i.highest).zip(weights));
         self.sorted.sort_unstable_by_key(|(highest, _)| std::cmp::Reverse(*highest));
-        let may_miss = MISSED * self.sorted.iter().map(|(_, weight)| weight).sum::<f64>();
+        let max_missed = MAX_MISSED * self.sorted.iter().map(|(_, weight)| weight).sum::<f64>();
         let mut missed = 0.0;
         for (highest, weight) in &self.sorted {
             self.needed = *highest;
             missed += weight;
-            if missed > may_miss {
+            if missed > max_missed {
                 break;
             }
         }
-        let lately = self.intervals.iter().rev().take(CALM).map(|i| i.highest).max().unwrap_or(self.needed);
-        self.needed = self.needed.min(lately + MEMORY);
+        let recent = self.intervals.iter().rev().take(RECENT_INTERVALS).map(|i| i.highest).max().unwrap_or(self.needed);
+        self.needed = self.needed.min(recent + MAX_OLD_EXCESS);
     }
 }
 
@@ -115,67 +115,67 @@ mod tests {
     use super::*;
 
     /// Packets of 20 ms from second `from` to `to`, each with the lateness `f(n)`.
-    fn feed(delays: &mut Delays, from: i64, to: i64, f: impl Fn(i64) -> i64) {
+    fn feed(estimator: &mut DelayEstimator, from: i64, to: i64, f: impl Fn(i64) -> i64) {
         for n in from * 50..to * 50 {
-            delays.record(n * 960 + f(n), f(n));
+            estimator.record(n * 960 + f(n), f(n));
         }
     }
 
     #[test]
     fn a_steady_path_needs_nothing_above_its_base() {
-        let mut delays = Delays::default();
-        assert_eq!(delays.needed(), None);
-        feed(&mut delays, 0, 20, |_| 700);
-        assert_eq!((delays.needed(), delays.base()), (Some(700), 700));
+        let mut estimator = DelayEstimator::default();
+        assert_eq!(estimator.needed(), None);
+        feed(&mut estimator, 0, 20, |_| 700);
+        assert_eq!((estimator.needed(), estimator.base()), (Some(700), 700));
     }
 
     #[test]
-    fn a_single_peak_is_forgiven_and_a_second_is_not() {
-        let mut delays = Delays::default();
-        feed(&mut delays, 0, 20, |n| if n == 700 { 5_000 } else { n % 3 });
-        assert_eq!(delays.needed(), Some(2));
-        feed(&mut delays, 20, 22, |n| if n == 1_010 { 4_000 } else { n % 3 });
-        assert_eq!(delays.needed(), Some(4_000));
+    fn a_single_peak_is_ignored_and_a_second_is_not() {
+        let mut estimator = DelayEstimator::default();
+        feed(&mut estimator, 0, 20, |n| if n == 700 { 5_000 } else { n % 3 });
+        assert_eq!(estimator.needed(), Some(2));
+        feed(&mut estimator, 20, 22, |n| if n == 1_010 { 4_000 } else { n % 3 });
+        assert_eq!(estimator.needed(), Some(4_000));
     }
 
     #[test]
     fn a_growing_jitter_is_followed_within_a_second() {
-        let mut delays = Delays::default();
-        feed(&mut delays, 0, 20, |_| 0);
-        feed(&mut delays, 20, 21, |n| n % 7 * 300);
-        assert_eq!(delays.needed(), Some(1_800));
+        let mut estimator = DelayEstimator::default();
+        feed(&mut estimator, 0, 20, |_| 0);
+        feed(&mut estimator, 20, 21, |n| n % 7 * 300);
+        assert_eq!(estimator.needed(), Some(1_800));
     }
 
     #[test]
     fn a_longer_path_moves_the_base_and_leaves_no_delay() {
-        let mut delays = Delays::default();
-        feed(&mut delays, 0, 20, |n| n % 5);
-        feed(&mut delays, 20, 36, |n| 3_000 + n % 5);
-        assert_eq!((delays.base(), delays.needed()), (3_000, Some(3_004)));
+        let mut estimator = DelayEstimator::default();
+        feed(&mut estimator, 0, 20, |n| n % 5);
+        feed(&mut estimator, 20, 36, |n| 3_000 + n % 5);
+        assert_eq!((estimator.base(), estimator.needed()), (3_000, Some(3_004)));
     }
 
     #[test]
     fn old_jitter_is_forgotten() {
-        let mut delays = Delays::default();
-        feed(&mut delays, 0, 20, |n| n * 37 % 2_000);
-        feed(&mut delays, 20, 36, |_| 0);
-        assert_eq!(delays.needed(), Some(0));
+        let mut estimator = DelayEstimator::default();
+        feed(&mut estimator, 0, 20, |n| n * 37 % 2_000);
+        feed(&mut estimator, 20, 36, |_| 0);
+        assert_eq!(estimator.needed(), Some(0));
     }
 
     #[test]
-    fn after_congestion_most_of_the_delay_goes_within_seconds() {
-        let mut delays = Delays::default();
-        feed(&mut delays, 0, 20, |n| if n > 500 { 14_400 } else { 0 });
-        assert_eq!(delays.needed(), Some(14_400));
-        feed(&mut delays, 20, 25, |_| 0);
-        assert_eq!(delays.needed(), Some(MEMORY));
+    fn after_congestion_the_delay_falls_within_seconds() {
+        let mut estimator = DelayEstimator::default();
+        feed(&mut estimator, 0, 20, |n| if n > 500 { 14_400 } else { 0 });
+        assert_eq!(estimator.needed(), Some(14_400));
+        feed(&mut estimator, 20, 25, |_| 0);
+        assert_eq!(estimator.needed(), Some(MAX_OLD_EXCESS));
     }
 
     #[test]
     fn a_new_clock_starts_over() {
-        let mut delays = Delays::default();
-        feed(&mut delays, 0, 20, |n| n % 90);
-        assert_eq!(delays.record(960_000, -500_000), Rhythm::Restarted);
-        assert_eq!((delays.needed(), delays.settled()), (Some(-500_000), false));
+        let mut estimator = DelayEstimator::default();
+        feed(&mut estimator, 0, 20, |n| n % 90);
+        assert_eq!(estimator.record(960_000, -500_000), Continuity::Restarted);
+        assert_eq!((estimator.needed(), estimator.settled()), (Some(-500_000), false));
     }
 }
