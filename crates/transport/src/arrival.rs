@@ -1,14 +1,14 @@
-//! What transport-wide feedback has shown of the packets that left.
+//! Results of transport-wide feedback about the packets sent.
 
 use std::time::{Duration, Instant};
 
-/// Arrival time on the other end's clock, in microseconds from an arbitrary zero.
+/// Arrival time on the remote clock, in microseconds from an arbitrary zero.
 pub(crate) type RemoteMicros = i64;
 
-/// The probe cluster that a packet belongs to.
+/// Identifies the probe cluster that a packet belongs to.
 pub(crate) type ClusterId = u32;
 
-/// A packet that is now known to have arrived.
+/// A packet that the remote end has reported as received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arrival {
     pub(crate) sent: Instant,
@@ -18,19 +18,19 @@ pub(crate) struct Arrival {
     pub(crate) cluster: Option<ClusterId>,
 }
 
-/// What one report changed.
+/// The changes caused by one feedback message.
 #[derive(Debug, Default)]
 pub(crate) struct FeedbackReport {
-    /// In the order of arrival.
+    /// Newly received packets, in the order of arrival.
     pub(crate) arrivals: Vec<Arrival>,
-    /// Packets newly known to be lost.
+    /// Packets newly reported lost.
     pub(crate) lost: usize,
-    /// Number of runs of consecutive lost packets among them.
+    /// Number of runs of consecutive packets among `lost`.
     pub(crate) loss_bursts: usize,
-    /// Clusters of the newly lost.
+    /// The probe cluster of each newly lost probe packet.
     pub(crate) lost_clusters: Vec<ClusterId>,
-    /// Packets formerly reported lost that arrived after all.
+    /// Packets that an earlier message reported lost, and this one received.
     pub(crate) late: usize,
-    /// From the newest packet that arrived: round trip and the time that the report waited to be sent.
+    /// Time since the newest received packet was sent: the round-trip time plus the delay of the feedback message.
     pub(crate) round_trip: Option<Duration>,
 }

@@ -1,11 +1,14 @@
-//! Sending and receiving RTP well. Pure: packets, frames, RTCP and `now` go in, packets, frames and RTCP come out.
+//! RTP transport for audio and video: packetization, pacing, bandwidth estimation, retransmission, forward error
+//! correction and frame assembly.
 //!
-//! [`Sender`] packetises, numbers everything transport-wide, paces (audio first), retransmits, probes and
-//! estimates what the path carries. [`Receiver`] unwraps retransmissions, asks for what is missing, assembles
-//! frames and hands them out in an order that a decoder can use.
+//! The crate is pure: packets, frames, RTCP and the current time go in; packets, frames and RTCP come out.
 //!
-//! Both are driven alike: put input in, then drain every `poll_*` until it returns `None`, then wait for the
-//! earliest of input and `poll_timeout`, at which `handle_timeout` is called.
+//! [`Sender`] packetizes frames, assigns transport-wide sequence numbers, paces packets (audio first), retransmits,
+//! probes, and estimates the bandwidth of the path. [`Receiver`] unwraps retransmissions, requests missing packets,
+//! assembles frames, and returns them in decoding order.
+//!
+//! Both are driven in the same way: pass the input, drain every `poll_*` method until it returns `None`, then wait for
+//! the next input or for `poll_timeout`, at which `handle_timeout` must be called.
 
 mod arrival;
 mod estimate;

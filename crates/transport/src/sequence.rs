@@ -1,31 +1,31 @@
-//! 16-bit sequence numbers that never wrap.
+//! Unwraps 16-bit sequence numbers.
 
-/// Extends 16-bit numbers to 64 bits around the newest one seen, RFC 3550 appendix A.1.
+/// Extends 16-bit sequence numbers to 64 bits, relative to the newest one so far (RFC 3550 appendix A.1).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Unwrapper {
     newest: Option<u64>,
 }
 
-/// Room below the first number, for packets that were overtaken by it.
+/// Offset of the first number. It leaves room for reordered packets with smaller numbers.
 const BASE: u64 = 1 << 16;
 
 impl Unwrapper {
-    /// The extended number of `sequence`; newer ones move the window.
+    /// Returns the extended number of `sequence`. A newer number advances the window.
     pub(crate) fn unwrap(&mut self, sequence: u16) -> u64 {
         let number = self.peek(sequence);
         self.newest = Some(self.newest.map_or(number, |newest| newest.max(number)));
         number
     }
 
-    /// The extended number without moving the window.
+    /// Returns the extended number without advancing the window.
     pub(crate) fn peek(&self, sequence: u16) -> u64 {
         let newest = self.newest.unwrap_or(BASE + u64::from(sequence));
         let ahead = sequence.wrapping_sub(newest as u16) as i16;
-        // The window starts at BASE and moves up only, so at most 32768 below it never underflows.
+        // The window starts at BASE and only advances, so a number up to 32768 below it cannot underflow.
         newest.saturating_add_signed(i64::from(ahead))
     }
 
-    /// The newest extended number.
+    /// The newest extended number so far.
     pub(crate) fn newest(&self) -> Option<u64> {
         self.newest
     }

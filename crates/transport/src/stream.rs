@@ -1,54 +1,58 @@
-//! What the negotiation fixed about each RTP stream.
+//! Negotiated parameters of RTP streams.
 
 use media::encoded::VideoCodec;
 
-/// What one payload type carries.
+/// The media of one payload type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StreamKind {
     /// Opus, RFC 7587.
     Audio,
-    /// Video in one of our codecs.
+    /// Video, with its codec.
     Video(VideoCodec),
 }
 
-/// A stream that we send.
+/// An outgoing stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendStream {
     /// SSRC of the media.
     pub ssrc: u32,
-    /// What it carries; for video see also [`Sender::set_codec`](crate::Sender::set_codec).
+    /// The media. [`Sender::set_codec`](crate::Sender::set_codec) changes the codec of video.
     pub kind: StreamKind,
-    /// Negotiated payload type, written into every packet.
+    /// Negotiated payload type of the media packets.
     pub payload_type: u8,
-    /// SSRC and payload type of its retransmissions, RFC 4588. Without it nothing is retransmitted or probed.
+    /// SSRC and payload type of the retransmissions (RFC 4588). If `None`, the sender neither retransmits packets of this
+    /// stream nor uses them as padding for probes.
     pub rtx: Option<(u32, u8)>,
-    /// Payload type of repair packets, on the SSRC of the retransmissions. Only our own clients know them; without it
-    /// there are none.
+    /// Payload type of repair packets, which use the SSRC of the retransmissions. If `None`, no repair packets are sent.
+    /// Only Lunchroom's own clients support them.
     pub repair: Option<u8>,
-    /// Negotiated id of the transport-wide sequence number extension. Without it the stream is not measured.
+    /// Negotiated id of the transport-wide sequence number extension
+    /// (draft-holmer-rmcat-transport-wide-cc-extensions-01). If `None`, the stream does not contribute to the bandwidth
+    /// estimate.
     pub twcc_id: Option<u8>,
 }
 
-/// Whether a received stream is heard or seen.
+/// The kind of media of an incoming stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecvKind {
-    /// Passed on packet by packet, as the audio jitter buffer wants it.
+    /// Audio. Each packet is passed on separately, for the audio jitter buffer.
     Audio,
-    /// Retransmitted on request and assembled into frames.
+    /// Video. Missing packets are requested, and packets are assembled into frames.
     Video,
 }
 
-/// A stream that we receive.
+/// An incoming stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecvStream {
     /// SSRC of the media.
     pub ssrc: u32,
-    /// Heard or seen.
+    /// Audio or video.
     pub kind: RecvKind,
-    /// Negotiated payload types; packets of any other are dropped and counted.
+    /// Negotiated payload types. Packets of other payload types are dropped and counted in
+    /// [`ReceiverStats::unknown_packets`](crate::ReceiverStats::unknown_packets).
     pub payload_types: Vec<(u8, StreamKind)>,
-    /// SSRC of its retransmissions and pairs (RTX payload type, media payload type), RFC 4588.
+    /// SSRC of the retransmissions, and pairs of RTX payload type and media payload type (RFC 4588).
     pub rtx: Option<(u32, Vec<(u8, u8)>)>,
-    /// Payload type of repair packets, on the SSRC of the retransmissions.
+    /// Payload type of repair packets, which use the SSRC of the retransmissions.
     pub repair: Option<u8>,
 }

@@ -1,16 +1,16 @@
-//! Throughput: what arrived, on the other end's clock.
+//! The acknowledged bitrate: the rate at which packets arrived, on the remote clock.
 
 use crate::arrival::{Arrival, RemoteMicros};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Arrivals older than this are forgotten.
+/// Older arrivals are discarded.
 const WINDOW_MICROS: i64 = 1_000_000;
-/// Arrivals that are kept, whatever the other end's clock says: more than a path of 8 Mbit/s brings in a second. When full
-/// the oldest goes.
+/// Most arrivals kept, regardless of the remote clock. It exceeds one second at 8 Mbit/s. When full, the oldest is
+/// dropped.
 const MAX_ARRIVALS: usize = 8192;
 
-/// Bytes that arrived lately.
+/// Recently received bytes.
 #[derive(Debug, Default)]
 pub(crate) struct AckedBitrate {
     arrivals: VecDeque<(RemoteMicros, usize)>,
@@ -24,7 +24,7 @@ impl AckedBitrate {
             (self.first, self.newest) = (Some(arrived), arrived);
         }
         if arrived < self.newest.saturating_sub(WINDOW_MICROS) {
-            // That clock was set back: what it said before fits nothing that it says from now on.
+            // The remote clock was set back. Earlier times cannot be compared with later ones.
             *self = AckedBitrate { first: Some(arrived), newest: arrived, ..AckedBitrate::default() };
         }
         self.newest = self.newest.max(arrived);
@@ -37,14 +37,14 @@ impl AckedBitrate {
         }
     }
 
-    /// Time between the newest arrival so far and this one, on the far side's clock.
+    /// Time from the newest recorded arrival to this one, on the remote clock.
     pub(crate) fn since_newest(&self, arrival: Option<&Arrival>) -> Duration {
         let micros =
             arrival.filter(|_| self.first.is_some()).map_or(0, |arrival| arrival.arrived.saturating_sub(self.newest));
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 
-    /// bit/s over the newest `window`, at most a second; `None` before that long was observed.
+    /// The rate in bit/s over the last `window`, which is at most one second. `None` before arrivals span the window.
     pub(crate) fn rate(&self, window: Duration) -> Option<f64> {
         let micros = window.as_micros() as i64;
         if self.newest.saturating_sub(self.first?) < micros {
@@ -55,7 +55,7 @@ impl AckedBitrate {
         Some(bytes as f64 * 8e6 / micros as f64)
     }
 
-    /// Forgets what arrived before an interruption.
+    /// Discards all arrivals, after an interruption.
     pub(crate) fn reset(&mut self) {
         *self = AckedBitrate::default();
     }

@@ -1,30 +1,30 @@
-//! Spare capacity, seen without probes: each frame leaves as a burst, faster than the estimate, and arrives at the rate
-//! of the bottleneck. While the bursts arrive no faster than the estimate, a probe would find nothing.
+//! Detects spare capacity without probes. Each frame is sent as a burst faster than the estimate, and arrives at the
+//! rate of the bottleneck. While bursts arrive no faster than the estimate, a probe would find no capacity.
 
 use crate::arrival::{Arrival, RemoteMicros};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Packets sent within this time of the previous one belong to its burst.
+/// A packet belongs to the burst of the previous one if it was sent within this time.
 const MAX_PACKET_GAP: Duration = Duration::from_millis(4);
-/// Number of bursts that are kept.
+/// Most bursts kept.
 const MAX_BURSTS: usize = 12;
-/// With fewer fast bursts there is no result.
+/// Fewer fast bursts give no result.
 const MIN_FAST_BURSTS: usize = 6;
-/// Resolution of the reports in microseconds: the shortest time in which a burst can arrive.
+/// Shortest measurable arrival time of a burst in microseconds: the resolution of the feedback.
 const MIN_DURATION_MICROS: i64 = 250;
-/// A burst counts only if it left faster than this multiple of the estimate.
+/// A burst counts only if it was sent faster than this multiple of the estimate.
 const MIN_SEND_FACTOR: f64 = 1.4;
 /// There is spare capacity if bursts arrive faster than this multiple of the estimate.
 const SPARE_FACTOR: f64 = 1.25;
-/// Growth ends at this share of the rate at which bursts arrive, before a queue builds.
+/// The estimate grows up to this share of the receive rate of bursts, so that no queue builds up.
 const GROWTH_LIMIT_FACTOR: f64 = 0.94;
 
 /// The newest bursts.
 #[derive(Debug, Default)]
 pub(crate) struct Bursts {
     current: Option<Burst>,
-    /// Rates at which each burst left and arrived, in bit/s.
+    /// Send rate and receive rate of each burst, in bit/s.
     completed: VecDeque<(f64, f64)>,
 }
 
@@ -34,12 +34,12 @@ struct Burst {
     last_sent: Instant,
     first_arrived: RemoteMicros,
     last_arrived: RemoteMicros,
-    /// Bytes without the first packet.
+    /// Bytes, excluding the first packet.
     bytes: usize,
 }
 
 impl Bursts {
-    /// Takes the next arrival.
+    /// Adds the next arrival.
     pub(crate) fn add(&mut self, arrival: &Arrival) {
         if let Some(burst) = &mut self.current
             && arrival.sent >= burst.last_sent
@@ -63,17 +63,17 @@ impl Bursts {
         }
     }
 
-    /// Whether the path carries more than `estimate`; `None` while too few bursts left fast enough to tell.
+    /// Whether the path carries more than `estimate` (bit/s). `None` while too few bursts were sent fast enough.
     pub(crate) fn has_spare_capacity(&self, estimate: f64) -> Option<bool> {
         self.receive_rate(estimate).map(|receive_rate| receive_rate > SPARE_FACTOR * estimate)
     }
 
-    /// The rate at which growth ends, in bit/s.
+    /// The rate in bit/s up to which the estimate may grow.
     pub(crate) fn growth_limit(&self, estimate: f64) -> Option<f64> {
         self.receive_rate(estimate).map(|receive_rate| GROWTH_LIMIT_FACTOR * receive_rate)
     }
 
-    /// The median rate at which fast bursts arrived.
+    /// The median receive rate of fast bursts.
     fn receive_rate(&self, estimate: f64) -> Option<f64> {
         let fast = self.completed.iter().filter(|(send_rate, _)| *send_rate > MIN_SEND_FACTOR * estimate);
         let mut receive_rate: Vec<f64> = fast.map(|(_, receive_rate)| *receive_rate).collect();
@@ -81,7 +81,7 @@ impl Bursts {
         (receive_rate.len() >= MIN_FAST_BURSTS).then(|| receive_rate[receive_rate.len() / 2])
     }
 
-    /// Forgets the bursts before an interruption.
+    /// Discards all bursts, after an interruption.
     pub(crate) fn reset(&mut self) {
         *self = Bursts::default();
     }
@@ -91,7 +91,7 @@ impl Bursts {
 mod tests {
     use super::*;
 
-    /// Frames of three packets that leave at 2.5 Mbit/s over a path of this capacity.
+    /// Frames of three packets, sent at 2.5 Mbit/s over a path of this capacity.
     fn bursts_over(capacity: f64) -> Bursts {
         let start = Instant::now();
         let mut bursts = Bursts::default();

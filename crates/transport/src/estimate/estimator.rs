@@ -1,4 +1,4 @@
-//! [`Estimator`]: reports in, the rate out.
+//! [`Estimator`] combines the delay-based estimate, the loss bound and probes into one rate.
 
 use super::BandwidthUsage;
 use super::acked_bitrate::AckedBitrate;
@@ -12,36 +12,37 @@ use super::trendline::TrendlineEstimator;
 use crate::arrival::{ClusterId, FeedbackReport};
 use std::time::{Duration, Instant};
 
-/// A queue shorter than this is jitter: overuse is not believed.
+/// With a shorter queue, overuse is attributed to jitter and ignored.
 const MIN_OVERUSE_QUEUE: Duration = Duration::from_millis(15);
-/// A queue longer than this is drained, by sending less than the path carries.
+/// A longer queue is drained by sending less than the path carries.
 const DRAIN_ABOVE: Duration = Duration::from_millis(40);
+/// Draining ends below this queue delay.
 const DRAIN_TO: Duration = Duration::from_millis(20);
-/// A queue of this length leaves nothing but [`DRAIN_FLOOR`] to send.
+/// The share sent while draining falls linearly to 0 at this queue delay in seconds, but not below [`DRAIN_FLOOR`].
 const DRAIN_SCALE: f64 = 0.5;
 const DRAIN_FLOOR: f64 = 0.25;
-/// A queue that is still there after so long is not ours to drain.
+/// A queue that persists for this time plus its own delay is attributed to other flows, and draining ends.
 const MAX_DRAIN_TIME: Duration = Duration::from_millis(2500);
-/// The estimate does not grow beyond this multiple of what is wanted.
+/// The estimate does not grow beyond this multiple of the desired bitrate.
 const MAX_OVER_DESIRED: f64 = 2.0;
-/// A queue that grew by this since the previous report is growing, whatever the trend says.
+/// While draining, growth by more than this between two reports is overuse, regardless of the trend.
 const QUEUE_JUMP: Duration = Duration::from_millis(15);
-/// With more jitter, the throughput over a short time is unreliable.
+/// With more jitter, throughput over a short window is unreliable.
 const HIGH_JITTER: Duration = Duration::from_millis(20);
-/// Probes need a queue shorter than this.
+/// There are no probes while the queue is longer.
 const MAX_PROBE_QUEUE: Duration = Duration::from_millis(25);
-/// No report for so long, though packets left: the path is interrupted.
+/// The path counts as interrupted if packets remain without feedback for this long.
 const FEEDBACK_TIMEOUT: Duration = Duration::from_millis(1000);
-/// A pause of this length between arrivals is an interruption too: a full queue never stops delivering.
+/// A gap of this length between arrivals is also an interruption, because a full queue keeps delivering.
 const ARRIVAL_GAP: Duration = Duration::from_millis(200);
-/// What is sent into an interruption, of the rate before it.
+/// Share of the estimate that is sent during an interruption.
 const INTERRUPTED_SHARE: f64 = 0.5;
-/// Throughput over a short time when the queue grows (the path is full, so it is steady), else longer.
+/// Window of the throughput: short during overuse, when a full path delivers at a steady rate, and longer otherwise.
 const SHORT_WINDOW: Duration = Duration::from_millis(200);
 const LONG_WINDOW: Duration = Duration::from_millis(500);
 const LONGEST_WINDOW: Duration = Duration::from_millis(1000);
 
-/// Where the estimate starts, bit/s.
+/// Start value and bounds of the estimate, in bit/s.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EstimatorConfig {
     pub(crate) start: f64,
@@ -49,7 +50,7 @@ pub(crate) struct EstimatorConfig {
     pub(crate) max: f64,
 }
 
-/// The queue at two successive reports.
+/// The queue delay at two successive reports.
 #[derive(Debug, Clone, Copy)]
 struct QueueChange {
     before: Duration,
@@ -92,12 +93,12 @@ impl Estimator {
         }
     }
 
-    /// The path is open.
+    /// The path is connected, so probes may start.
     pub(crate) fn start(&mut self, now: Instant) {
         self.probe_controller.start(now);
     }
 
-    /// What the encoders could use, bit/s.
+    /// Sets the bitrate that all encoders together could use, in bit/s.
     pub(crate) fn set_desired_bitrate(&mut self, now: Instant, desired: f64) {
         if desired > self.desired && desired > self.rate.estimate() {
             self.probe_controller.probe_soon(now);
@@ -105,7 +106,7 @@ impl Estimator {
         self.desired = desired;
     }
 
-    /// What the path carries, bit/s.
+    /// The estimated bandwidth of the path, in bit/s.
     pub(crate) fn estimate(&self) -> f64 {
         self.loss
             .bound()
@@ -113,48 +114,48 @@ impl Estimator {
             .clamp(self.config.min, self.config.max)
     }
 
-    /// What to send now, bit/s: less than the estimate while a queue is drained or the path is silent.
+    /// The rate to send at, in bit/s. It is below the estimate while a queue is drained and during an interruption.
     pub(crate) fn target(&self) -> f64 {
         let share = if self.interrupted { INTERRUPTED_SHARE } else { self.drain_share() };
         (self.estimate() * share).max(self.config.min)
     }
 
-    /// Whether more than the target would lengthen a queue that is being drained.
+    /// Whether a queue is being drained or the path is interrupted. Sending more than the target would then add delay.
     pub(crate) fn congested(&self) -> bool {
         self.draining_since.is_some() || self.interrupted
     }
 
-    /// Whether the path drops what comes in bursts.
+    /// Whether loss limits the estimate, as with a policer or a short queue, which drop bursts.
     pub(crate) fn is_loss_limited(&self) -> bool {
         self.loss.bound().is_some()
     }
 
-    /// Whether anything was measured yet.
+    /// Whether the estimate is based on a measurement.
     pub(crate) fn measured(&self) -> bool {
         self.measured
     }
 
-    /// The standing queue.
+    /// The delay of the standing queue.
     pub(crate) fn queue(&self) -> Duration {
         self.queue.standing()
     }
 
-    /// Share of packets lost lately, 0..1.
-    /// What the encoders together could use, bit/s.
+    /// The bitrate that all encoders together could use, in bit/s.
     pub(crate) fn desired(&self) -> f64 {
         self.desired
     }
 
-    /// Share of packets that the path loses at any rate, 0..1.
+    /// Share of packets that the path loses regardless of the rate, 0..1.
     pub(crate) fn inherent_loss(&self) -> f64 {
         self.loss.inherent()
     }
 
+    /// Share of packets lost in the last completed window, 0..1.
     pub(crate) fn loss(&self) -> f64 {
         self.loss.loss()
     }
 
-    /// Takes a report. `sent` is the rate at which was sent lately, bit/s.
+    /// Processes a feedback message. `sent` is the recent send rate in bit/s.
     pub(crate) fn on_feedback(&mut self, now: Instant, report: &FeedbackReport, sent: f64, rtt: Duration) {
         let gap = self.acked_bitrate.since_newest(report.arrivals.first());
         let resumed = self.end_interruption(now) || gap >= ARRIVAL_GAP;
@@ -170,7 +171,7 @@ impl Estimator {
         let queue = QueueChange { before, now: self.queue.standing() };
         self.drain(now);
         if resumed || self.congested() {
-            // What an interruption or a full queue swallowed says nothing about the path's own loss.
+            // Loss in an interruption or a full queue is not the path's own loss.
             self.loss.begin_window(now);
         } else {
             let counts = PacketCounts {
@@ -186,24 +187,24 @@ impl Estimator {
         }
     }
 
-    /// Nothing came back, although packets left at `since`.
+    /// Reports that packets sent at `since` are still without feedback.
     pub(crate) fn on_feedback_missing(&mut self, now: Instant, since: Instant) {
         if self.measured && !self.interrupted && now.saturating_duration_since(since) >= FEEDBACK_TIMEOUT {
             self.interrupted = true;
         }
     }
 
-    /// When [`Estimator::on_feedback_missing`] should be told of packets that left at `since`.
+    /// When to call [`Estimator::on_feedback_missing`] for packets sent at `since`.
     pub(crate) fn feedback_timeout_at(&self, since: Instant) -> Option<Instant> {
         (self.measured && !self.interrupted).then(|| since + FEEDBACK_TIMEOUT)
     }
 
-    /// When [`Estimator::next_cluster`] should be asked.
+    /// When to call [`Estimator::next_cluster`] next.
     pub(crate) fn next_probe_at(&self) -> Option<Instant> {
         self.probe_controller.next_probe_at()
     }
 
-    /// The burst to send now, if any.
+    /// The probe cluster to send now, if any.
     pub(crate) fn next_cluster(&mut self, now: Instant) -> Option<ProbeCluster> {
         let queue_clear = self.queue.standing() < MAX_PROBE_QUEUE + self.queue.uncertainty()
             && (self.trendline.usage() != BandwidthUsage::Overusing || !self.has_significant_queue())
@@ -216,12 +217,13 @@ impl Estimator {
             .next_cluster(now, ProbeConditions { estimate, desired, queue_clear, spare_capacity, last_decrease })
     }
 
-    /// A burst has left.
+    /// Reports that a cluster has been sent, as this many packets.
     pub(crate) fn on_probe_sent(&mut self, id: ClusterId, packets: usize) {
         self.probe_controller.on_sent(id, packets);
     }
 
-    /// Without transport-wide feedback only reception reports are left: loss of one interval, 0..1.
+    /// Adapts to the fraction lost (0..1) of a reception report, if there is no transport-wide feedback. The thresholds
+    /// are those of draft-ietf-rmcat-gcc-02 section 6.
     pub(crate) fn on_receiver_report(&mut self, now: Instant, loss: f64) {
         if self.measured {
             return;
@@ -242,7 +244,7 @@ impl Estimator {
         let result = self.probe_controller.on_feedback(now, &report.arrivals, &report.lost_clusters, last_decrease);
         let Some(result) = result else { return false };
         if !self.replace_start_bitrate(now, result.rate, result.saturated) {
-            // With jitter, a single burst may arrive at any rate. The median of many bursts limits what it may raise.
+            // With jitter, a single burst may arrive at any rate, so the median rate of many bursts limits the result.
             let jittery = self.queue.jitter() > HIGH_JITTER;
             let growth_limit = self.bursts.growth_limit(self.rate.estimate()).filter(|_| jittery);
             self.rate.raise_to(result.rate.min(growth_limit.unwrap_or(f64::MAX)));
@@ -250,7 +252,7 @@ impl Estimator {
         true
     }
 
-    /// The very first burst replaces the assumption that the start rate was.
+    /// Replaces the configured start bitrate with the result of the first probe, if that is lower.
     fn replace_start_bitrate(&mut self, now: Instant, rate: f64, saturated: bool) -> bool {
         let first = !std::mem::replace(&mut self.measured, true);
         if first && saturated && rate < self.rate.estimate() {
@@ -260,7 +262,7 @@ impl Estimator {
         false
     }
 
-    /// Whether the queue is long enough to be real.
+    /// Whether the queue is longer than jitter explains.
     fn has_significant_queue(&self) -> bool {
         self.queue.standing() >= MIN_OVERUSE_QUEUE + self.queue.uncertainty()
     }
@@ -272,7 +274,7 @@ impl Estimator {
                 BandwidthUsage::Overusing
             }
             BandwidthUsage::Overusing if !self.has_significant_queue() => BandwidthUsage::Normal,
-            // The trend is of some time ago, and little gets through because little is sent.
+            // The trend lags behind, and the throughput is low because the send rate is low.
             BandwidthUsage::Overusing if self.draining_since.is_some() && queue.now < queue.before => {
                 BandwidthUsage::Underusing
             }
@@ -316,7 +318,7 @@ impl Estimator {
         (1.0 - self.queue.standing().as_secs_f64() / DRAIN_SCALE).clamp(DRAIN_FLOOR, 0.95)
     }
 
-    /// Whether this report ends an interruption; what was lost in it says nothing about the rate.
+    /// Ends an interruption, if there was one, and restarts the measurements. Returns whether there was one.
     fn end_interruption(&mut self, now: Instant) -> bool {
         let resumed = std::mem::replace(&mut self.interrupted, false);
         if resumed {

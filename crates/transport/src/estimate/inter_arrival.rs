@@ -1,15 +1,15 @@
-//! Inter-arrival times: groups of packets that were sent together, and how their spacing changed on the path
+//! Inter-arrival times: groups packets that were sent together, and computes how their spacing changed on the path
 //! (draft-ietf-rmcat-gcc-02 sections 5.2 and 5.3).
 
 use crate::arrival::{Arrival, RemoteMicros};
 use std::time::{Duration, Instant};
 
-/// Packets sent within this time of the group's first belong together.
+/// A packet belongs to a group if it was sent within this time of the group's first packet.
 const MAX_GROUP_SPAN: Duration = Duration::from_millis(5);
-/// Packets that arrive this close after the last, having caught up with it, were held on the way and let go
-/// together: they say nothing about the queue.
+/// A packet that catches up with the previous one and arrives within this time of it was held on the path and released
+/// together with it. Its delay says nothing about the queue, so it joins the group.
 const MAX_BURST_GAP_MICROS: i64 = 5_000;
-/// No group is longer, else a steady burst would never end.
+/// Longest group by arrival time. Without a limit, a continuous burst would never end.
 const MAX_BURST_MICROS: i64 = 100_000;
 
 #[derive(Debug, Clone, Copy)]
@@ -20,18 +20,18 @@ struct Group {
     last_arrived: RemoteMicros,
 }
 
-/// From one group to the next.
+/// The difference between two consecutive groups.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GroupDelta {
-    /// Growth of the delay, ms.
+    /// Increase of the one-way delay in ms.
     pub(crate) delay_ms: f64,
-    /// Time between the sending of both, ms.
+    /// Time between their send times in ms.
     pub(crate) sent_ms: f64,
     /// Arrival of the later group.
     pub(crate) arrived: RemoteMicros,
 }
 
-/// Gathers arrivals into groups.
+/// Collects arrivals into groups.
 #[derive(Debug, Default)]
 pub(crate) struct InterArrival {
     current: Option<Group>,
@@ -39,7 +39,7 @@ pub(crate) struct InterArrival {
 }
 
 impl InterArrival {
-    /// Takes the next arrival; gives a delta when a group is complete.
+    /// Adds the next arrival. Returns a delta if it completes a group.
     pub(crate) fn add(&mut self, arrival: &Arrival) -> Option<GroupDelta> {
         let Some(current) = &mut self.current else {
             self.current = Some(Group::new(arrival));
@@ -60,7 +60,7 @@ impl InterArrival {
         delta
     }
 
-    /// Begins anew after an interruption.
+    /// Discards all groups, after an interruption.
     pub(crate) fn reset(&mut self) {
         *self = InterArrival::default();
     }
@@ -115,7 +115,7 @@ mod tests {
         let mut groups = InterArrival::default();
         groups.add(&arrival(start, 0, 50));
         groups.add(&arrival(start, 20, 100));
-        // Held until 100 with the one before.
+        // The path held it until 100 ms, together with the previous packet.
         assert_eq!(groups.add(&arrival(start, 40, 101)), None);
         let delta = groups.add(&arrival(start, 60, 110)).unwrap();
         assert!((delta.sent_ms - 40.0).abs() < 1e-9);

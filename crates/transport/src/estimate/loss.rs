@@ -1,50 +1,50 @@
-//! Loss as a bound: only where sending less makes less of it.
+//! A loss-based upper bound of the estimate, applied only if a lower rate reduces the loss.
 //!
-//! A radio link loses packets at any rate, and retransmission mends that; a policer or a short queue loses what
-//! is too much. Loss alone does not tell which. So when it rises, the rate is cut once and the loss looked at
-//! again: if it stayed, it belongs to the path and is borne from then on.
+//! A radio link loses packets at any rate, and retransmission recovers them. A policer or a short queue drops the
+//! excess. The loss rate alone does not distinguish the two. When loss rises, the rate is therefore reduced once as a
+//! test. If the loss stays the same, it is inherent to the path and tolerated from then on.
 
 use std::time::{Duration, Instant};
 
-/// Loss above what the path is known to have, that begins a trial; what chance may add is on top.
+/// Loss above the inherent loss that starts a test, in addition to the statistical error.
 const TEST_THRESHOLD: f64 = 0.08;
-/// Loss that is taken for the path's without a trial. More, and a policer would be got used to step by step.
+/// Most loss that becomes inherent without a test. With more, the bound would slowly adapt to a policer.
 const MAX_UNTESTED_LOSS: f64 = 0.05;
-/// A trial sends this much of the rate before it, or what got through if that is less.
+/// Factor applied to the rate for a test. If less was delivered, that share is used instead.
 const TEST_FACTOR: f64 = 0.8;
-/// Packets are often lost in bursts, and one burst in a window is no rate. So a judgement needs this many bursts, unless
-/// [`MAX_WINDOW`] has passed.
+/// Losses often come in bursts, and a single burst does not measure a rate. An evaluation therefore needs this many
+/// bursts, unless [`MAX_WINDOW`] has passed.
 const MIN_BURSTS: usize = 4;
 const MAX_WINDOW: Duration = Duration::from_millis(2500);
-/// A judgement needs so many packets over so long.
+/// An evaluation needs at least this time and this many packets.
 const MIN_WINDOW: Duration = Duration::from_millis(500);
 const MIN_PACKETS: usize = 30;
-/// Growth of the bound a second while loss is as usual.
+/// Growth of the bound per second while loss is near the inherent loss.
 const GROWTH_PER_SECOND: f64 = 1.08;
-/// The bound is of no more use this far above the rate that delay allows.
+/// The bound is removed above this multiple of the delay-based estimate.
 const RELEASE_FACTOR: f64 = 1.2;
 
 /// ```text
-///        loss rose              less loss
-/// Calm ------------> Trying ------------------> Limited
-///  ^ ^                 |                          |  |
-///  | '-----------------'  as much: it is the path's  | loss rose: Trying
-///  '-----------------------------------------------' bound above the estimate
+///             loss rises            loss falls
+/// Unlimited ------------> Testing ------------> Limited --loss rises--> Testing
+///    ^  ^                    |                     |
+///    |  '--- same loss: inherent                   |
+///    '------- bound above the delay-based estimate-'
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Unlimited,
-    /// The rate was cut to see whether loss follows.
+    /// The rate was reduced, to test whether loss decreases.
     Testing {
         bound: f64,
-        /// Loss before.
+        /// Loss before the test, 0..1.
         loss: f64,
-        /// Loss now if all of it was for being too much.
+        /// Loss at the reduced rate if all loss was caused by excess packets, 0..1.
         expected: f64,
-        /// Packets sent from here on are of the trial.
+        /// Reports before this time concern packets sent before the test.
         test_from: Instant,
     },
-    /// Loss followed the rate.
+    /// Loss decreased with the rate.
     Limited {
         bound: f64,
     },
@@ -53,10 +53,10 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct LossBound {
     state: State,
-    /// Loss that the path has at any rate, 0..1.
+    /// Loss of the path regardless of the rate, 0..1.
     inherent: f64,
     lost: usize,
-    /// Bursts in which they were lost.
+    /// Number of bursts in which they were lost.
     bursts: usize,
     arrived: usize,
     window_started: Instant,
@@ -78,7 +78,7 @@ impl LossBound {
         }
     }
 
-    /// The bound in bit/s.
+    /// The bound in bit/s, if there is one.
     pub(crate) fn bound(&self) -> Option<f64> {
         match self.state {
             State::Unlimited => None,
@@ -86,17 +86,17 @@ impl LossBound {
         }
     }
 
-    /// Loss of the last whole window, 0..1.
+    /// Loss in the last completed window, 0..1.
     pub(crate) fn loss(&self) -> f64 {
         self.last_loss
     }
 
-    /// Loss at any rate, 0..1.
+    /// Loss of the path regardless of the rate, 0..1.
     pub(crate) fn inherent(&self) -> f64 {
         self.inherent
     }
 
-    /// Packets of one report. `rate` is what the sender aimed at, `estimate` what delay allows, bit/s.
+    /// Adds the packets of one report. `rate` is the send rate and `estimate` the delay-based estimate, both in bit/s.
     pub(crate) fn add(&mut self, now: Instant, counts: PacketCounts, rate: f64, estimate: f64, rtt: Duration) {
         if let State::Testing { test_from, .. } = self.state
             && now < test_from
@@ -108,7 +108,7 @@ impl LossBound {
         self.bursts += counts.bursts;
         self.arrived += counts.arrived;
         let total = self.lost + self.arrived;
-        // A trial is judged once and for all: on more.
+        // A test has a lasting effect, so it is evaluated over twice the data.
         let windows = if let State::Testing { .. } = self.state { 2 } else { 1 };
         let passed = now.saturating_duration_since(self.window_started);
         if passed < MIN_WINDOW * windows || total < MIN_PACKETS * windows as usize {
@@ -125,7 +125,7 @@ impl LossBound {
         self.grow(now, loss, estimate);
     }
 
-    /// Forgets the present window: what was lost in an interruption says nothing about the rate.
+    /// Restarts the window. Loss in an interruption is not caused by the rate.
     pub(crate) fn begin_window(&mut self, now: Instant) {
         (self.lost, self.bursts, self.arrived, self.window_started) = (0, 0, 0, now);
     }
@@ -150,7 +150,7 @@ impl LossBound {
             State::Unlimited | State::Limited { .. } => {
                 let excess = loss - self.inherent;
                 let random_error = 2.0 * (self.inherent * (1.0 - self.inherent) / packets as f64).sqrt();
-                // Loss in bursts varies as if there were fewer packets.
+                // Bursts increase the variance, as if there were fewer packets.
                 let burst_error = (2.0 * (burst - 1.0).max(0.0) * loss * (1.0 - loss) / packets as f64).sqrt();
                 let random_error = random_error + 2.0 * burst_error;
                 if excess > TEST_THRESHOLD + random_error {
@@ -159,7 +159,8 @@ impl LossBound {
                     let test_from = now + rtt + Duration::from_millis(150);
                     self.state = State::Testing { bound: rate * cut, loss, expected, test_from };
                 } else {
-                    // Slowly, as single windows vary by chance; up only as far as is harmless or was tried.
+                    // Adapts slowly, because single windows vary randomly. Without a test it rises to MAX_UNTESTED_LOSS
+                    // at most.
                     let limit = self.inherent.max(MAX_UNTESTED_LOSS);
                     self.inherent = (self.inherent + excess / 8.0).min(limit);
                 }
@@ -177,24 +178,24 @@ impl LossBound {
     }
 }
 
-/// The loss of a window.
+/// Loss in a window.
 #[derive(Debug, Clone, Copy)]
 struct WindowLoss {
     /// Share of packets lost, 0..1.
     share: f64,
-    /// Mean number of packets lost in a row.
+    /// Mean number of consecutive lost packets.
     burst: f64,
     packets: usize,
 }
 
-/// What a report says about packets.
+/// Packet counts of a feedback message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PacketCounts {
     pub(crate) lost: usize,
     pub(crate) arrived: usize,
-    /// Counted as lost before, arrived after all.
+    /// Previously counted as lost, now received.
     pub(crate) late: usize,
-    /// Runs of consecutive lost packets.
+    /// Number of runs of consecutive lost packets.
     pub(crate) bursts: usize,
 }
 
@@ -202,7 +203,7 @@ pub(crate) struct PacketCounts {
 mod tests {
     use super::*;
 
-    /// Runs a path whose loss depends on the rate; gives the lowest and the last rate.
+    /// Simulates a path whose loss depends on the rate. Returns the lowest and the last rate.
     fn simulate(seconds: u64, loss_at: impl Fn(f64) -> f64) -> (f64, f64, LossBound) {
         let start = Instant::now();
         let mut bound = LossBound::new(start);

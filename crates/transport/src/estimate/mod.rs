@@ -1,8 +1,8 @@
-//! How much the path carries, from transport-wide feedback.
+//! Send-side bandwidth estimation from transport-wide feedback.
 //!
-//! Delay decides: a queue that grows means too much (Carlucci et al., "Congestion Control for Web Real-Time
-//! Communication", 2017; draft-ietf-rmcat-gcc-02), and a queue that stands is drained. Loss decides only where
-//! sending less makes less of it. Probes find what lies above.
+//! The estimate is mainly delay-based: it decreases while a queue grows (Carlucci et al., "Congestion Control for Web
+//! Real-Time Communication", 2017; draft-ietf-rmcat-gcc-02), and a standing queue is drained. Loss limits the estimate
+//! only if a lower rate reduces the loss. Probes measure capacity above the estimate.
 
 mod acked_bitrate;
 mod bursts;
@@ -17,13 +17,13 @@ mod trendline;
 pub(crate) use estimator::{Estimator, EstimatorConfig};
 pub(crate) use probe::ProbeCluster;
 
-/// What the trend of the delay says about the path.
+/// Use of the path according to the delay trend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BandwidthUsage {
     /// The queue grows.
     Overusing,
-    /// Neither grows nor shrinks.
+    /// The queue neither grows nor shrinks.
     Normal,
-    /// The queue shrinks: wait until it is gone.
+    /// The queue shrinks. The estimate is held until the queue is empty.
     Underusing,
 }

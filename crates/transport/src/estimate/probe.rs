@@ -1,65 +1,70 @@
-//! Probes: short bursts above the estimate that show what the path could carry. Rules as in libwebrtc's
-//! `ProbeController` and `ProbeBitrateEstimator`, simpler, and without its long pauses.
+//! Probes: short bursts above the estimate that measure spare capacity. The rules follow libwebrtc's `ProbeController`
+//! and `ProbeBitrateEstimator`, simplified and with shorter intervals.
 
 use crate::arrival::{Arrival, ClusterId, RemoteMicros};
 use std::time::{Duration, Instant};
 
-/// Burst of a probe.
+/// Duration of a probe.
 const PROBE_DURATION: Duration = Duration::from_millis(20);
-/// Fewer packets say nothing about a rate.
+/// Fewer packets do not measure a rate.
 const MIN_PACKETS: usize = 5;
-/// Feedback on a cluster is waited for this long.
+/// How long feedback about a cluster may take.
 const FEEDBACK_TIMEOUT: Duration = Duration::from_secs(1);
-/// First probe, as multiple of the start rate.
+/// Rate of the first probe, as a multiple of the start bitrate.
 const FIRST_FACTOR: f64 = 3.0;
-/// Later ones, as multiple of the estimate.
+/// Rate of later probes, as a multiple of the estimate.
 const NEXT_FACTOR: f64 = 2.0;
-/// Probed at most, as multiple of what the encoders want: headroom lets a keyframe leave quickly.
+/// Highest probe rate, as a multiple of the desired bitrate. The headroom lets keyframes be sent quickly.
 const MAX_OVER_DESIRED: f64 = 2.0;
-/// Nothing is probed once the estimate is this multiple of what is wanted.
+/// There are no probes while the estimate is at least this multiple of the desired bitrate.
 const SUFFICIENT_OVER_DESIRED: f64 = 1.3;
-/// Between probes that found nothing: first, and after a few.
+/// Shortest and longest interval between unsuccessful probes. It grows with each one.
 const MIN_INTERVAL: Duration = Duration::from_millis(1500);
 const MAX_INTERVAL: Duration = Duration::from_secs(8);
-/// For so long after a drop the waits stay short: what fell suddenly often rises suddenly.
+/// The interval stays short for this time after a decrease, because capacity often returns as suddenly as it dropped.
 const AFTER_DECREASE: Duration = Duration::from_secs(30);
 const INTERVAL_AFTER_DECREASE: Duration = Duration::from_secs(2);
-/// Time until the next look at the bursts, while they show no spare capacity.
+/// Interval between checks of the media bursts while they show no spare capacity.
 const BURST_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A burst to send.
+/// A probe to send: a group of packets at a given rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ProbeCluster {
     pub(crate) id: ClusterId,
-    /// bit/s
+    /// Send rate in bit/s.
     pub(crate) rate: f64,
+    /// Fewest packets.
     pub(crate) packets: usize,
+    /// Fewest bytes.
     pub(crate) bytes: usize,
 }
 
-/// What a burst showed.
+/// The result of a probe.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ProbeResult {
-    /// bit/s that got through.
+    /// Delivered rate in bit/s.
     pub(crate) rate: f64,
-    /// More than that does not: the burst was stretched on the way.
+    /// Whether the path limited the rate: the packets arrived more slowly than they were sent.
     pub(crate) saturated: bool,
 }
 
-/// The surroundings of a decision to probe.
+/// The conditions under which a probe is considered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProbeConditions {
+    /// bit/s
     pub(crate) estimate: f64,
+    /// Desired bitrate in bit/s.
     pub(crate) desired: f64,
-    /// No queue stands and none grows.
+    /// No queue stands or grows.
     pub(crate) queue_clear: bool,
-    /// Whether media bursts show spare capacity; `None` while they show nothing.
+    /// Whether media bursts show spare capacity. `None` while they are inconclusive.
     pub(crate) spare_capacity: Option<bool>,
+    /// When the estimate last decreased.
     pub(crate) last_decrease: Option<Instant>,
 }
 
 /// ```text
-/// Idle --due, clear--> Sending --last packet left--> Waiting --feedback or 1 s--> Idle
+/// Idle --due, no queue--> Sending --last packet sent--> AwaitingFeedback --feedback or timeout--> Idle
 /// ```
 #[derive(Debug)]
 enum State {
@@ -72,14 +77,14 @@ enum State {
 pub(crate) struct ProbeController {
     state: State,
     next_id: ClusterId,
-    /// When the next probe may start; `None` before the path is open.
+    /// When the next probe may start. `None` before the path is connected.
     next_probe_at: Option<Instant>,
     first: bool,
-    /// Probes in a row that found nothing more.
+    /// Number of consecutive unsuccessful probes.
     failures: u32,
-    /// When the last probe found nothing more.
+    /// When the last unsuccessful probe ended, if no probe has succeeded since.
     last_failure: Option<Instant>,
-    /// The rate to go on with after a success.
+    /// Rate of the next probe after a successful one, in bit/s.
     next_rate: Option<f64>,
 }
 
@@ -96,12 +101,12 @@ impl ProbeController {
         }
     }
 
-    /// The path is open.
+    /// The path is connected, so probes may start.
     pub(crate) fn start(&mut self, now: Instant) {
         self.next_probe_at = Some(now);
     }
 
-    /// Conditions changed for the better: do not wait out a long pause.
+    /// Shortens the current interval, because conditions have improved.
     pub(crate) fn probe_soon(&mut self, now: Instant) {
         self.failures = 0;
         if let Some(next_probe_at) = &mut self.next_probe_at {
@@ -109,7 +114,7 @@ impl ProbeController {
         }
     }
 
-    /// When [`ProbeController::next_cluster`] should be asked next.
+    /// When to call [`ProbeController::next_cluster`] next.
     pub(crate) fn next_probe_at(&self) -> Option<Instant> {
         match &self.state {
             State::Idle => self.next_probe_at,
@@ -151,7 +156,7 @@ impl ProbeController {
         Some(self.begin(now, rate))
     }
 
-    /// The burst of the cluster left (or what of it could), in so many packets.
+    /// Reports that the cluster, or the available part of it, has been sent as this many packets.
     pub(crate) fn on_sent(&mut self, id: ClusterId, packets: usize) {
         self.state = match std::mem::replace(&mut self.state, State::Idle) {
             State::Sending(mut feedback) if feedback.id == id => {
@@ -162,7 +167,7 @@ impl ProbeController {
         };
     }
 
-    /// Takes a report; gives what the cluster showed once all of it is reported.
+    /// Processes a feedback message. Returns the result of the cluster once all its packets are reported.
     pub(crate) fn on_feedback(
         &mut self,
         now: Instant,
@@ -213,13 +218,13 @@ impl ProbeController {
     }
 }
 
-/// What is known of a cluster.
+/// The feedback about a cluster so far.
 #[derive(Debug)]
 struct ClusterFeedback {
     id: ClusterId,
     rate: f64,
     started: Instant,
-    /// Packets of it, once all have left.
+    /// Number of packets, once all are sent.
     sent: Option<usize>,
     arrived: usize,
     lost: usize,
@@ -262,7 +267,7 @@ impl ClusterFeedback {
         self.last_arrived = self.last_arrived.max(arrival.arrived);
     }
 
-    /// The burst's rate at both ends; the lesser one got through.
+    /// Compares send rate and receive rate. The lower one is the delivered rate.
     fn result(&self) -> Option<ProbeResult> {
         let (first_sent, _) = self.first_sent?;
         let (last_sent, last_size) = self.last_sent?;
@@ -281,7 +286,7 @@ impl ClusterFeedback {
         let send_rate = (self.bytes - last_size) as f64 * 8.0 / send_seconds;
         let receive_rate = (self.bytes - first_size) as f64 * 8.0 / receive_seconds;
         if receive_rate > 2.0 * send_rate {
-            // Held back and let go at once on the way: the burst measured something else.
+            // The path held the packets and released them together, so their spacing does not show its rate.
             return None;
         }
         if receive_rate < 0.9 * send_rate {

@@ -1,34 +1,34 @@
-//! The standing queue: how much longer packets take now than on the empty path.
+//! The delay of the standing queue: the current one-way delay minus the delay of the empty path.
 //!
-//! A delay that rises and falls although the rate is constant is jitter, however long it is; a queue stays until less is
-//! sent. A delay within the jitter seen so far therefore counts as a queue only after it has stood for [`STANDING_WINDOW`]; what
-//! exceeds the jitter counts immediately.
+//! A delay that varies at a constant rate is jitter, however large it is. A queue persists until the rate decreases.
+//! Delay within the observed jitter therefore counts as a queue only after it has persisted for [`STANDING_WINDOW`].
+//! Delay above the jitter counts immediately.
 
 use crate::arrival::Arrival;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The shortest delay is looked for over one to two of these. Clocks drift apart by about 1 ms in it.
+/// The base is the shortest delay of the last one to two windows. Clocks drift by about 1 ms within one.
 const BASE_WINDOW: Duration = Duration::from_secs(10);
-/// Only the part of the delay that is present throughout this time is standing.
+/// The standing queue is the delay that persists throughout this time.
 const STANDING_WINDOW: Duration = Duration::from_millis(500);
-/// Most reports kept of that time: about twice as many as an honest receiver sends. When full the oldest is dropped.
+/// Most reports kept of that time, about twice as many as a conforming receiver sends. When full, the oldest is dropped.
 const MAX_RECENT: usize = 64;
-/// Number of windows whose swing (longest minus shortest delay) determines the jitter.
+/// Number of windows whose delay range (longest minus shortest delay) determines the jitter.
 const MAX_RANGES: usize = 12;
-/// The jitter is zero until there are this many.
+/// With fewer windows, the jitter is 0.
 const MIN_RANGES: usize = 2;
-/// The jitter is taken from the lower third of the swings: a queue that we fill and drain swings too, but not in every
-/// window.
+/// The jitter is the range at the lower third of the windows. A queue that the sender fills and drains also has a large
+/// range, but not in every window.
 const RANGE_QUANTILE_DIVISOR: usize = 3;
-/// Ratio of the largest additional delay to the swing of a calm window.
+/// Ratio of the jitter to that range.
 const JITTER_FACTOR: f64 = 2.0;
-/// Swings up to this result from frames of different size, in microseconds.
+/// Frames of different sizes cause ranges up to this, in microseconds.
 const CALM_RANGE_MICROS: i64 = 15_000;
-/// The jitter divided by this is still part of the shortest delay of a window.
+/// The shortest delay of a window may still contain this fraction (1/n) of the jitter.
 const UNCERTAINTY_DIVISOR: u32 = 4;
 
-/// One-way delays against their minimum. Both clocks' zero is arbitrary, so only differences mean anything.
+/// One-way delay relative to its minimum. The clocks have different zeros, so only differences are meaningful.
 #[derive(Debug)]
 pub(crate) struct QueueDelay {
     zero: Instant,
@@ -60,7 +60,7 @@ impl QueueDelay {
         }
     }
 
-    /// Takes the arrivals of a report. The shortest delay among them is mostly free of jitter between packets.
+    /// Adds the arrivals of a report. Uses the shortest delay among them, which contains little jitter between packets.
     pub(crate) fn add(&mut self, now: Instant, arrivals: &[Arrival]) {
         let delays =
             arrivals.iter().map(|a| a.arrived - a.sent.saturating_duration_since(self.zero).as_micros() as i64);
@@ -83,29 +83,29 @@ impl QueueDelay {
         self.standing = Duration::from_micros(u64::try_from(persistent.max(excess)).unwrap_or(0));
     }
 
-    /// The queue as of the last report.
+    /// The delay of the standing queue as of the last report.
     pub(crate) fn standing(&self) -> Duration {
         self.standing
     }
 
-    /// By how much the delay varies although the rate is constant.
+    /// The variation of the delay at a constant rate.
     pub(crate) fn jitter(&self) -> Duration {
         self.jitter
     }
 
-    /// The part of the jitter that may be mistaken for a queue.
+    /// The part of the jitter that may be mistaken for a standing queue.
     pub(crate) fn uncertainty(&self) -> Duration {
         self.jitter / UNCERTAINTY_DIVISOR
     }
 
-    /// Takes the present delay for that of the empty path: either the route changed, or the queue is others'.
+    /// Makes the current delay the base, because the route changed or other flows cause the queue.
     pub(crate) fn accept_as_base(&mut self) {
         self.base = self.recent.iter().map(|(_, delay)| *delay).min();
         self.previous_base = None;
         self.standing = Duration::ZERO;
     }
 
-    /// Records the delay of a report in the current window, and ends the window when its time is over.
+    /// Adds the delay of a report to the current window, and completes the window after its time.
     fn record_range(&mut self, now: Instant, delay: i64) {
         let (started, low, high) = self.window.unwrap_or((now, delay, delay));
         let (low, high) = (low.min(delay), high.max(delay));

@@ -1,28 +1,29 @@
-//! Additive increase near the known capacity, multiplicative far from it, decrease to what got through:
-//! draft-ietf-rmcat-gcc-02 section 5.5.
+//! The delay-based rate control of draft-ietf-rmcat-gcc-02 section 5.5: additive increase near the known link capacity,
+//! multiplicative increase otherwise, and a decrease below the throughput on overuse.
 
 use super::BandwidthUsage;
 use std::time::{Duration, Instant};
 
-/// Kept of the throughput when the queue grows.
+/// Multiple of the throughput that the estimate decreases to on overuse (β in the draft).
 const DECREASE_FACTOR: f64 = 0.85;
-/// Growth a second far from any known capacity.
+/// Growth per second far from the known link capacity (η in the draft).
 const INCREASE_FACTOR: f64 = 1.08;
-/// The estimate is no further above what was seen to get through, so that it never rests on nothing.
+/// The estimate grows up to this multiple of the throughput, so that a measurement always supports it.
 const MAX_OVER_THROUGHPUT: f64 = 1.5;
-/// One decrease leaves at least this much: the throughput of a sender that had little to send is no capacity.
+/// Smallest factor of one decrease if the sender did not use the whole estimate, because its throughput is then not the
+/// capacity of the path.
 const MIN_DECREASE_FACTOR: f64 = 0.5;
-/// Growth begins again after the queue has had time to go.
+/// Size of an average packet in bits. Additive increase is one such packet per response time.
 const PACKET_BITS: f64 = 1200.0 * 8.0;
 
-/// What a report shows of the path.
+/// Measurements from a feedback message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Observation {
-    /// The path's throughput in bit/s, corrected for its loss.
+    /// Throughput in bit/s, corrected for the inherent loss. `None` while it is unknown.
     pub(crate) throughput: Option<f64>,
-    /// The rate at which growth ends, in bit/s, if it is known.
+    /// The rate up to which the estimate may grow, in bit/s, if it is known.
     pub(crate) growth_limit: Option<f64>,
-    /// Whether the sender used the whole estimate, so that the throughput is the path's and not the sender's.
+    /// Whether the sender used the whole estimate. If not, it is application-limited, and so is the throughput.
     pub(crate) fully_used: bool,
 }
 
@@ -48,12 +49,12 @@ impl AimdRateControl {
         self.estimate
     }
 
-    /// When the queue was last found growing.
+    /// When the estimate last decreased because of overuse.
     pub(crate) fn last_decrease(&self) -> Option<Instant> {
         self.last_decrease
     }
 
-    /// Takes what one report showed.
+    /// Processes the measurements of one feedback message.
     pub(crate) fn update(&mut self, now: Instant, usage: BandwidthUsage, observation: Observation, rtt: Duration) {
         let seconds = now.saturating_duration_since(self.last_update).as_secs_f64().min(1.0);
         self.last_update = now;
@@ -64,7 +65,7 @@ impl AimdRateControl {
         }
     }
 
-    /// A probe got this much through.
+    /// Raises the estimate to the delivered rate of a probe, in bit/s.
     pub(crate) fn raise_to(&mut self, rate: f64) {
         if rate > self.estimate {
             self.estimate = rate;
@@ -72,7 +73,7 @@ impl AimdRateControl {
         }
     }
 
-    /// Sets it, whatever was known.
+    /// Sets the estimate and discards the known link capacity.
     pub(crate) fn reset(&mut self, now: Instant, rate: f64) {
         (self.estimate, self.last_update) = (rate, now);
         self.link_capacity = LinkCapacity::default();
@@ -107,11 +108,11 @@ impl AimdRateControl {
     }
 }
 
-/// What the path carried when its queue grew, and how much that varied.
+/// Mean and variance of the throughput during overuse.
 #[derive(Debug, Default)]
 struct LinkCapacity {
     mean: Option<f64>,
-    /// Relative to the mean.
+    /// Variance relative to the squared mean.
     variance: f64,
 }
 

@@ -1,23 +1,24 @@
-//! Whether the delay grows: a line through its recent values, against a threshold that adapts to the path's
-//! jitter. Carlucci et al. 2017 sections 4 and 5; constants as in libwebrtc, where they have been tuned for years.
+//! Detects a growing delay: compares the slope of a line through recent delays with a threshold that adapts to the
+//! jitter of the path (Carlucci et al. 2017 sections 4 and 5). The constants are those of libwebrtc's
+//! `TrendlineEstimator`.
 
 use super::BandwidthUsage;
 use super::inter_arrival::GroupDelta;
 use crate::arrival::RemoteMicros;
 use std::collections::VecDeque;
 
-/// Deltas in the line.
+/// Number of deltas in the line.
 const WINDOW: usize = 20;
 const SMOOTHING: f64 = 0.9;
 const THRESHOLD_GAIN: f64 = 4.0;
 const MAX_DELTAS: usize = 60;
-/// The delay must have grown for so long, ms.
+/// Overuse is reported after the delay has grown for this time, in ms.
 const OVERUSE_TIME_MS: f64 = 10.0;
 const THRESHOLD: std::ops::RangeInclusive<f64> = 6.0..=600.0;
 const INITIAL_THRESHOLD: f64 = 12.5;
 const THRESHOLD_UP: f64 = 0.0087;
 const THRESHOLD_DOWN: f64 = 0.039;
-/// A trend so far above the threshold is a spike to react to, not jitter to get used to.
+/// The threshold does not adapt to a trend further above it than this: that is a spike and not jitter.
 const MAX_ADAPT_OFFSET: f64 = 15.0;
 
 #[derive(Debug)]
@@ -99,7 +100,7 @@ impl TrendlineEstimator {
     }
 }
 
-/// Least squares; `None` if all points have one time.
+/// The slope of the least-squares line. `None` if all points have the same time.
 fn slope(points: &VecDeque<(f64, f64)>) -> Option<f64> {
     let n = points.len() as f64;
     let (sum_x, sum_y) = points.iter().fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1));
