@@ -1,5 +1,5 @@
-//! H.264, RFC 6184 packetisation mode 1: single NAL units, STAP-A and FU-A. Frames are access units in Annex B
-//! form on both sides.
+//! H.264 payload format (RFC 6184), packetization mode 1: single NAL units, STAP-A and FU-A. Frames are access units in
+//! Annex B format in both directions.
 
 use super::{FrameStart, MAX_PAYLOAD, Malformed, ParsedPayload, Reader, fragment_lengths};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -13,7 +13,7 @@ const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
-/// Remembers parameter sets, so that each IDR picture leaves with them.
+/// Stores the parameter sets, so that each IDR picture is sent with them.
 #[derive(Debug, Default)]
 pub(crate) struct Packetizer {
     sps: Option<Bytes>,
@@ -43,7 +43,8 @@ impl Packetizer {
         Ok(payloads)
     }
 
-    /// NAL units to send: without delimiters, parameter sets in front of an IDR slice that came without.
+    /// The NAL units to send: without access unit delimiters, and with the stored parameter sets before an IDR slice that
+    /// has none.
     fn units(&mut self, data: &Bytes) -> Vec<Bytes> {
         let mut units: Vec<Bytes> = split_annex_b(data).into_iter().filter(|u| is_sent(nal_type(u))).collect();
         for unit in &units {
@@ -123,12 +124,12 @@ pub(crate) fn parse(payload: &Bytes) -> Result<ParsedPayload, Malformed> {
     })
 }
 
-/// Parameter sets and delimiters come first in an access unit, H.264 section 7.4.1.2.3.
+/// Access unit delimiters and parameter sets start an access unit (H.264 section 7.4.1.2.3).
 fn frame_start(first: u8) -> FrameStart {
     if matches!(first, SPS | ACCESS_UNIT_DELIMITER) { FrameStart::Yes } else { FrameStart::Unknown }
 }
 
-/// NAL unit type of a unit with its header octet.
+/// The type of a NAL unit, which includes its header octet.
 fn nal_type(unit: &[u8]) -> u8 {
     unit.first().map_or(0, |header| header & 0x1f)
 }
@@ -137,7 +138,7 @@ fn is_sent(nal_type: u8) -> bool {
     (1..=23).contains(&nal_type) && nal_type != ACCESS_UNIT_DELIMITER
 }
 
-/// The units of an Annex B byte stream, H.264 appendix B.1, without start codes and trailing zeros.
+/// The NAL units of a byte stream (H.264 annex B.1), without start codes and trailing zeros.
 fn split_annex_b(data: &Bytes) -> Vec<Bytes> {
     let starts: Vec<usize> = (0..data.len().saturating_sub(2)).filter(|&i| data[i..i + 3] == [0, 0, 1]).collect();
     let ends = starts.iter().skip(1).copied().chain([data.len()]);
@@ -149,7 +150,7 @@ fn split_annex_b(data: &Bytes) -> Vec<Bytes> {
     units.filter(|u| !u.is_empty()).collect()
 }
 
-/// One packet of the gathered units: as it is if alone, else STAP-A.
+/// Moves the units into one payload: a single NAL unit, or an STAP-A for several.
 fn aggregate(units: &mut Vec<Bytes>, payloads: &mut Vec<Bytes>) {
     if units.len() < 2 {
         payloads.append(units);

@@ -1,4 +1,4 @@
-//! Codec payload formats: how a frame is cut into packets and what a packet says about its frame.
+//! RTP payload formats: packetization of frames, and parsing of packets.
 
 mod h264;
 mod vp8;
@@ -7,44 +7,46 @@ mod vp9;
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
 
-/// Most bytes of RTP payload, descriptor included. Leaves room in 1,280 bytes (IPv6's least MTU) for IP, UDP,
-/// SRTP, extensions, the two bytes of RTX and TURN's channel header. Repair packets are larger by their overhead.
+/// Longest RTP payload in bytes, including the payload descriptor. Together with IP, UDP, SRTP, header extensions, the
+/// two bytes of RTX and the TURN channel header, a packet fits the minimum IPv6 MTU of 1,280 bytes. The payloads of
+/// repair packets are longer by [`OVERHEAD`](crate::repair::OVERHEAD).
 pub(crate) const MAX_PAYLOAD: usize = 1180 - crate::repair::OVERHEAD;
 
-/// A bitstream that cannot be packetised, or a payload that is not of its codec.
+/// The bitstream cannot be packetized, or the payload is invalid for its codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Whether a packet begins a frame.
+/// Whether a packet starts a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FrameStart {
-    /// The descriptor says so.
+    /// The descriptor marks the start of a frame.
     Yes,
-    /// The descriptor denies it.
+    /// The packet continues a frame.
     No,
-    /// The format does not tell (H.264): a new RTP time does.
+    /// The format does not signal it (H.264). A new RTP timestamp does.
     Unknown,
 }
 
-/// What one packet carries of its frame.
+/// A parsed payload: its descriptor, and its part of the bitstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ParsedPayload {
     pub(crate) frame_start: FrameStart,
-    /// Seen in this packet; that of a frame is any of its parts'.
+    /// Whether this payload shows a keyframe. A frame is a keyframe if any of its payloads shows it.
     pub(crate) keyframe: bool,
-    /// Temporal layer.
+    /// Temporal layer, 0 is the base.
     pub(crate) temporal: u8,
-    /// Number of the base layer frame that this one belongs to, TL0PICIDX, where the format carries it.
+    /// TL0PICIDX, the index of the base layer frame that this frame depends on, if the format has it.
     pub(crate) tl0_pic_idx: Option<u8>,
-    /// Needs nothing of its own temporal layer: one may go up to it here.
+    /// Whether the frame depends only on the base layer, so that a receiver may switch up to this temporal layer
+    /// (Y in VP8, U in VP9).
     pub(crate) layer_sync: bool,
-    /// Width and height in pixels where the packet says so.
+    /// Width and height in pixels, if the payload contains them.
     pub(crate) size: Option<(u16, u16)>,
-    /// Bitstream to append.
+    /// Bitstream to append to the frame.
     pub(crate) data: Bytes,
 }
 
-/// Reads one payload. Total: any bytes give a part or [`Malformed`].
+/// Parses a payload. Accepts any bytes, and returns [`Malformed`] if they are invalid.
 pub(crate) fn parse(codec: VideoCodec, payload: &Bytes) -> Result<ParsedPayload, Malformed> {
     match codec {
         VideoCodec::Vp8 => vp8::parse(payload),
@@ -53,7 +55,7 @@ pub(crate) fn parse(codec: VideoCodec, payload: &Bytes) -> Result<ParsedPayload,
     }
 }
 
-/// Cuts the frames of one stream into payloads.
+/// Packetizes the frames of one stream.
 #[derive(Debug)]
 pub(crate) enum Packetizer {
     Vp8(vp8::Packetizer),
@@ -62,7 +64,7 @@ pub(crate) enum Packetizer {
 }
 
 impl Packetizer {
-    /// `picture_id` is the first one, 15 bits.
+    /// Creates a packetizer. `picture_id` precedes the first picture id; its low 15 bits are used.
     pub(crate) fn new(codec: VideoCodec, picture_id: u16) -> Self {
         match codec {
             VideoCodec::Vp8 => Packetizer::Vp8(vp8::Packetizer::new(picture_id)),
@@ -79,7 +81,7 @@ impl Packetizer {
         }
     }
 
-    /// The frame's payloads in order; the last one's packet gets the marker bit.
+    /// Returns the payloads of the frame in order. The packet of the last one needs the marker bit.
     pub(crate) fn packetize(&mut self, frame: &EncodedFrame) -> Result<Vec<Bytes>, Malformed> {
         if frame.data.is_empty() {
             return Err(Malformed);
@@ -92,14 +94,14 @@ impl Packetizer {
     }
 }
 
-/// Lengths of the fewest pieces of about equal size, none over `max`: a small last packet costs as much loss
-/// as a full one and gains nothing.
+/// Splits `len` bytes into the fewest fragments of at most `max` bytes and about equal length. A short last packet would
+/// be lost as often as a full one, without a benefit.
 fn fragment_lengths(len: usize, max: usize) -> impl Iterator<Item = usize> {
     let count = len.div_ceil(max.max(1)).max(1);
     (0..count).map(move |i| len * (i + 1) / count - len * i / count)
 }
 
-/// Reads big-endian fields and never past the end.
+/// Reads big-endian fields, and fails at the end of the data.
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
@@ -113,7 +115,7 @@ impl Reader<'_> {
         Ok(u16::from_be_bytes([self.u8()?, self.u8()?]))
     }
 
-    /// 7 bits, or 15 if the first one is set.
+    /// A picture id of 7 bits, or of 15 bits if the first bit is set.
     fn picture_id(&mut self) -> Result<u16, Malformed> {
         let first = self.u8()?;
         if first & 0x80 == 0 {

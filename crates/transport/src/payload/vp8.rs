@@ -1,17 +1,17 @@
-//! VP8, RFC 7741.
+//! VP8 payload format (RFC 7741).
 
 use super::{FrameStart, MAX_PAYLOAD, Malformed, ParsedPayload, Reader, fragment_lengths};
 use bytes::{BufMut, Bytes, BytesMut};
 use media::encoded::EncodedFrame;
 
-/// X I L T: two octets, 15-bit picture id, TL0PICIDX, TID.
+/// Length of the descriptor in bytes: two flag octets, a 15-bit picture id, TL0PICIDX and TID.
 const DESCRIPTOR_LEN: usize = 6;
 
 #[derive(Debug)]
 pub(crate) struct Packetizer {
     picture_id: u16,
-    /// Counts base layer frames. Written always, although a single layer could do without: whether a second
-    /// layer will follow is not known at the keyframe, and a receiver must not see the field appear later.
+    /// TL0PICIDX, which counts base layer frames. It is always written, because a second layer may be added after the
+    /// keyframe, and the field must not appear in the middle of a stream.
     tl0_pic_idx: u8,
 }
 
@@ -35,7 +35,7 @@ impl Packetizer {
             payload.put_u8(0xe0);
             payload.put_u16(0x8000 | self.picture_id);
             payload.put_u8(self.tl0_pic_idx);
-            // Y (RFC 7741 section 4.2): frames of the second layer depend on the base layer alone.
+            // Y (RFC 7741 section 4.2): frames of the second layer depend only on the base layer.
             payload.put_u8(frame.temporal.min(3) << 6 | u8::from(frame.temporal == 1) << 5);
             payload.put_slice(chunk);
             payloads.push(payload.freeze());
@@ -70,7 +70,7 @@ pub(crate) fn parse(payload: &Bytes) -> Result<ParsedPayload, Malformed> {
     })
 }
 
-/// RFC 6386 section 9.1: 14 bits each after the frame tag and start code.
+/// Width and height of a keyframe, 14 bits each after the frame tag and the start code (RFC 6386 section 9.1).
 fn size(bitstream: &[u8]) -> Option<(u16, u16)> {
     match bitstream {
         [_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..] => {

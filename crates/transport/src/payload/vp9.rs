@@ -1,17 +1,19 @@
-//! VP9, RFC 9628. We send flexible mode with one spatial layer; we read both modes and joined spatial layers.
+//! VP9 payload format (RFC 9628). Frames are sent in flexible mode with one spatial layer. Both modes are parsed, and the
+//! spatial layers of a picture are combined into one frame.
 
 use super::{FrameStart, MAX_PAYLOAD, Malformed, ParsedPayload, Reader, fragment_lengths};
 use bytes::{BufMut, Bytes, BytesMut};
 use media::encoded::EncodedFrame;
 
-/// Flags, 15-bit picture id, layer, three references, scalability structure with one size.
+/// Longest descriptor in bytes: flags, 15-bit picture id, layer indices, three references, and a scalability structure
+/// with one size.
 const DESCRIPTOR_LEN: usize = 1 + 2 + 1 + 3 + 5;
 const TEMPORAL_LAYERS: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Packetizer {
     picture_id: u16,
-    /// Newest picture of each temporal layer since the keyframe.
+    /// Id of the newest picture of each temporal layer since the last keyframe.
     newest: [Option<u16>; TEMPORAL_LAYERS],
     layered: bool,
 }
@@ -46,8 +48,9 @@ impl Packetizer {
         payloads
     }
 
-    /// Distances to the pictures this one may refer to: the newest of each lower layer, and of its own if it is
-    /// the base. At most three, as the format allows; the encoder may use fewer, never others.
+    /// Distances to the pictures that this one may reference: the newest of each lower layer, or the newest base layer
+    /// picture if this one is in the base layer. The format allows three. The encoder may use fewer of them, but no
+    /// others.
     fn references(&self, temporal: usize) -> Vec<u8> {
         let distances = self.newest[..temporal.max(1)].iter().flatten();
         let distances = distances.map(|id| self.picture_id.wrapping_sub(*id) & 0x7fff);
@@ -108,7 +111,7 @@ pub(crate) fn parse(payload: &Bytes) -> Result<ParsedPayload, Malformed> {
     if reader.0.is_empty() {
         return Err(Malformed);
     }
-    // A picture of several spatial layers is one frame to the decoder; it begins with its lowest layer.
+    // The decoder takes all spatial layers of a picture as one frame, which starts with the lowest layer.
     let starts_frame = flags & 0x08 != 0 && spatial == 0;
     Ok(ParsedPayload {
         frame_start: if starts_frame { FrameStart::Yes } else { FrameStart::No },
@@ -130,7 +133,7 @@ fn skip_references(reader: &mut Reader) -> Result<(), Malformed> {
     Err(Malformed)
 }
 
-/// Scalability structure: gives the size of the highest spatial layer.
+/// Parses a scalability structure. Returns the size of the highest spatial layer.
 fn parse_structure(reader: &mut Reader) -> Result<Option<(u16, u16)>, Malformed> {
     let header = reader.u8()?;
     let mut size = None;
