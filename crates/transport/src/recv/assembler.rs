@@ -1,4 +1,4 @@
-//! Packets to frames, in an order that a decoder can use.
+//! Assembles packets into frames, in decoding order.
 
 use super::segments::{FrameRange, Segments, VideoPacket, WaitingPackets};
 use crate::payload::FrameStart;
@@ -6,41 +6,41 @@ use bytes::{Bytes, BytesMut};
 use media::encoded::{EncodedFrame, VideoCodec};
 use std::time::Instant;
 
-/// Packets that wait for others. When full the older half goes, and a keyframe is needed.
+/// Most packets that wait for missing ones. When full, the older half is dropped, and a keyframe is needed.
 const MAX_WAITING_PACKETS: usize = 2048;
 
-/// What an insertion was.
+/// The result of an insertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inserted {
     New,
-    /// Held already, or no longer needed.
+    /// Already received, or no longer needed.
     Duplicate,
-    /// It made room by throwing others away.
+    /// Inserted, after older packets were dropped.
     Overflow,
 }
 
 /// ```text
-/// Lost --complete keyframe--> Following --a gap given up, a truncated frame, overflow--> Lost
+/// AwaitingKeyframe --complete keyframe--> Continuous --abandoned gap, truncated frame, overflow--> AwaitingKeyframe
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Only a keyframe can be delivered.
+    /// Only a keyframe can be delivered next.
     AwaitingKeyframe,
-    /// The frame that begins with this packet is next.
+    /// The frame that starts with this packet is next.
     Continuous { next: u64 },
 }
 
 #[derive(Debug)]
 pub(crate) struct Assembler {
     packets: WaitingPackets,
-    /// Which of them belong together.
+    /// The frames they belong to.
     segments: Segments,
     state: State,
-    /// Numbers below were delivered or given up.
+    /// Smaller numbers were delivered or abandoned.
     floor: u64,
     codec: Option<VideoCodec>,
     tl0_pic_idx: Option<u8>,
-    /// Temporal layers above were left at a gap, until a frame allows to go up again.
+    /// Higher temporal layers are dropped after a gap, until a frame allows switching up.
     highest_temporal: u8,
 }
 
@@ -73,7 +73,7 @@ impl Assembler {
         Inserted::Overflow
     }
 
-    /// Numbers below are of no use.
+    /// Smaller numbers are no longer needed.
     pub(crate) fn floor(&self) -> u64 {
         self.floor
     }
@@ -82,28 +82,28 @@ impl Assembler {
         self.state == State::AwaitingKeyframe
     }
 
-    /// Packets wait, but no frame can be delivered.
+    /// Whether packets wait. After [`Assembler::pop`] has returned `None`, they wait for missing ones.
     pub(crate) fn is_blocked(&self) -> bool {
         !self.packets.is_empty()
     }
 
-    /// Where the first keyframe begins of which a packet is there that says so.
+    /// The first packet that announces a keyframe.
     pub(crate) fn keyframe_start(&self) -> Option<u64> {
         self.segments.keyframe_start()
     }
 
-    /// Only a keyframe helps now.
+    /// Withholds all frames until the next keyframe.
     pub(crate) fn await_keyframe(&mut self) {
         self.state = State::AwaitingKeyframe;
     }
 
-    /// This packet will never come: only a keyframe after it helps.
+    /// Abandons packets up to this one, and withholds all frames until the next keyframe.
     pub(crate) fn abandon_until(&mut self, number: u64) {
         self.drop_before(number + 1);
         self.state = State::AwaitingKeyframe;
     }
 
-    /// The next frame. `skip` allows leaving out upper temporal layers that are incomplete.
+    /// Returns the next frame. `skip` allows skipping incomplete frames of upper temporal layers.
     pub(crate) fn pop(&mut self, skip: bool) -> Option<EncodedFrame> {
         loop {
             let frame = match self.state {
@@ -119,7 +119,7 @@ impl Assembler {
         }
     }
 
-    /// The frame at its place, if it is whole.
+    /// Finds the frame that starts with packet `next`, if it is complete.
     fn pop_next(&mut self, mut next: u64) -> Option<FrameRange> {
         if let Some(last) = self.segments.padding(next) {
             next = last + 1;
@@ -131,20 +131,20 @@ impl Assembler {
             return Some(frame_range);
         }
         if !frame_range.complete {
-            // Truncated by its sender: what follows rests on it, unless it is a keyframe.
+            // The sender truncated the frame. All frames up to the next keyframe depend on it.
             self.drop_before(frame_range.last + 1);
         }
         self.state = State::AwaitingKeyframe;
         None
     }
 
-    /// A whole base layer frame that directly follows the last one delivered.
+    /// Finds the complete base layer frame that follows the last one delivered.
     fn pop_base(&self) -> Option<FrameRange> {
         let number = self.segments.base_layer_start(self.tl0_pic_idx?.wrapping_add(1))?;
         self.segments.frame_range(number).filter(|frame_range| frame_range.complete)
     }
 
-    /// Takes a run out; gives it as a frame if the decoder can use it.
+    /// Removes the packets of a frame. Returns the frame if the decoder can use it.
     fn deliver(&mut self, frame_range: FrameRange) -> Option<EncodedFrame> {
         let skipped = self.state != State::Continuous { next: frame_range.first };
         let keyframe = self.is_keyframe(&frame_range);
@@ -196,7 +196,8 @@ impl Assembler {
         packets.any(|packet| packet.payload.keyframe)
     }
 
-    /// When the path had delivered what it did not lose of the frame. If it lost all, the arrival that showed so.
+    /// When the last packet of the frame arrived that the path did not lose. If it lost all of them, the arrival of the first
+    /// later packet.
     fn arrival(&self, frame_range: &FrameRange) -> Option<Instant> {
         let arrivals = |numbers: std::ops::RangeInclusive<u64>| {
             let packets = self.packets.range(numbers).filter_map(|(_, packet)| packet.as_ref());
@@ -333,7 +334,7 @@ mod tests {
         assembler.insert(13, single(4, false, (1, Some(8))));
         assembler.insert(14, single(5, false, (0, Some(9))));
         assert_eq!(pop_all(&mut assembler, false), [1]);
-        // The upper layer after the gap may rest on what was lost.
+        // The upper layer after the gap may depend on the lost frame.
         assert_eq!(pop_all(&mut assembler, true), [3, 5]);
     }
 
@@ -357,7 +358,7 @@ mod tests {
         assert!(assembler.is_awaiting_keyframe());
     }
 
-    /// How a frame's packets were found before: by looking at all that wait.
+    /// Reference implementation: finds the packets of a frame by a scan of all packets.
     fn frame_by_scan(packets: &WaitingPackets, first: u64) -> Option<FrameRange> {
         let head = packets.get(&first)?.as_ref()?;
         let mut last = first;
@@ -399,7 +400,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes in whatever order: what is kept up says the same as looking at everything would.
+        /// The incremental result equals that of a scan, for any packets in any order.
         #[test]
         fn segments_agree_with_a_scan_of_all_packets(
             codec in prop_oneof![Just(VideoCodec::Vp8), Just(VideoCodec::H264)],
@@ -410,7 +411,7 @@ mod tests {
             for (number, timestamp, frame_start, (marker, keyframe), kind) in packets {
                 let frame_start = [FrameStart::Yes, FrameStart::No, FrameStart::Unknown][usize::from(frame_start)];
                 let layer = (0, Some(kind));
-                // Neighbours are mostly of one frame.
+                // Adjacent packets mostly belong to one frame.
                 let spec = Spec { timestamp: timestamp + number as u32 / 8, frame_start, marker: marker && kind > 2, keyframe, layer };
                 let packet = packet(&spec).filter(|_| kind > 0).map(|packet| VideoPacket { codec, ..packet });
                 assembler.insert(number, packet);

@@ -1,23 +1,25 @@
-//! Audio packets, each once.
+//! Removes duplicates of audio packets.
 
 use crate::sequence::Unwrapper;
 
-/// Packets before the newest among which duplicates are known; older ones are dropped, too late to be heard anyway.
+/// Number of sequence numbers before the newest for which duplicates are detected. Older packets are dropped, because
+/// they are too late to be played.
 const WINDOW: u64 = 128;
 
-/// So many older ones in a row, and the sender has begun anew.
+/// The sender has restarted if this many consecutive packets are older than the window.
 const RESTART_AFTER: u32 = 10;
 
+/// A sliding window of received sequence numbers.
 #[derive(Debug, Default)]
 pub(crate) struct DuplicateFilter {
     unwrapper: Unwrapper,
     stale_packets: u32,
-    /// Bit n: the newest packet less n arrived.
+    /// Bit n is set if the packet n before the newest was received.
     received: u128,
 }
 
 impl DuplicateFilter {
-    /// Whether this packet is the first of its number.
+    /// Whether this is the first packet with this sequence number.
     pub(crate) fn is_new(&mut self, sequence: u16) -> bool {
         let previous_newest = self.unwrapper.newest();
         let number = self.unwrapper.unwrap(sequence);
@@ -46,6 +48,7 @@ impl DuplicateFilter {
         }
     }
 
+    /// Counts a packet older than the window. Accepts it if that shows a restarted sender.
     fn accept_restart(&mut self, sequence: u16) -> bool {
         self.stale_packets += 1;
         if self.stale_packets < RESTART_AFTER {

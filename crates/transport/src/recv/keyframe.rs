@@ -1,16 +1,16 @@
-//! When to ask for a keyframe.
+//! Schedules keyframe requests.
 
 use std::time::{Duration, Instant};
 
-/// Least time between two requests, RFC 4585 section 6.3.1.2 leaves it to us.
+/// Shortest interval between two requests. RFC 4585 section 6.3.1 does not specify one.
 const MIN_INTERVAL: Duration = Duration::from_millis(300);
-/// What is missing may be on its way for so long.
+/// Reordered packets may arrive within this time.
 const REORDERING_DELAY: Duration = Duration::from_millis(30);
-/// Requests in vain come further apart, up to this.
+/// Longest interval between unanswered requests.
 const MAX_INTERVAL: Duration = Duration::from_secs(1);
 
 /// ```text
-/// Content --wanted--> Asking --keyframe complete--> Content
+/// Idle --keyframe needed--> Requesting --keyframe complete--> Idle
 /// ```
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -29,7 +29,7 @@ impl KeyframeRequests {
         KeyframeRequests { state: State::Idle, last_sent: None }
     }
 
-    /// A keyframe is needed; asked for at once unless that was done lately.
+    /// A keyframe is needed. The request is due immediately, unless one was sent recently.
     pub(crate) fn request(&mut self, now: Instant) {
         if let State::Idle = self.state {
             let due = self.last_sent.map_or(now, |last_sent| now.max(last_sent + MIN_INTERVAL));
@@ -37,17 +37,17 @@ impl KeyframeRequests {
         }
     }
 
-    /// A keyframe is needed, but its packets may just have been overtaken.
+    /// A keyframe may be needed. The request is delayed, in case the missing packets were only reordered.
     pub(crate) fn request_soon(&mut self, now: Instant) {
         self.request(now + REORDERING_DELAY);
     }
 
-    /// A keyframe is complete, or what was missing came.
+    /// A keyframe or the missing packets arrived, so no request is needed.
     pub(crate) fn cancel(&mut self) {
         self.state = State::Idle;
     }
 
-    /// A keyframe begins to arrive: leave it time.
+    /// The first packets of a keyframe arrived. Delays further requests until it can be complete.
     pub(crate) fn on_keyframe_started(&mut self, now: Instant, rtt: Duration) {
         self.request(now);
         if let State::Requesting { due, .. } = &mut self.state {
@@ -62,7 +62,7 @@ impl KeyframeRequests {
         }
     }
 
-    /// Whether to send a request now.
+    /// Whether to send a request now. If so, schedules the next one.
     pub(crate) fn should_send(&mut self, now: Instant, rtt: Duration) -> bool {
         match &mut self.state {
             State::Requesting { due, attempts } if *due <= now => {

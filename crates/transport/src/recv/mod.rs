@@ -1,4 +1,4 @@
-//! The receiving half.
+//! Receiving: routing, retransmission requests, repair and frame assembly.
 
 mod assembler;
 mod duplicate_filter;

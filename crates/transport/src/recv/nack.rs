@@ -1,41 +1,42 @@
-//! Which packets are missing, and when to ask for them.
+//! Tracks missing packets, and schedules their retransmission requests.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Packets asked for at one time. When more are missing, all are given up: a keyframe costs less.
+/// Most missing packets tracked. If more are missing, all are abandoned, because a keyframe costs less.
 pub(crate) const MAX_MISSING: usize = 250;
-/// If more than [`MAX_LOST_IN_OUTAGE`] packets were lost in a silence of this length, they are not requested: they would
-/// arrive too late to be shown, and delay the frames behind them.
+/// If more than [`MAX_LOST_IN_OUTAGE`] packets were lost while nothing arrived for this time, they are not requested. They
+/// would arrive too late to be shown, and would delay later frames.
 const OUTAGE: Duration = Duration::from_millis(250);
 const MAX_LOST_IN_OUTAGE: u64 = 20;
-/// A packet is requested at most so often, each time with a copy of the request, and no longer than this.
+/// A packet is requested at most this often, each time with a copy of the request, and until it reaches [`MAX_AGE`].
 const MAX_REQUESTS: u32 = 10;
 const MAX_AGE: Duration = Duration::from_millis(2500);
-/// In one message: it must fit a packet even if no two are neighbours.
+/// Most sequence numbers in one message. It must fit into a packet even if no two numbers are adjacent.
 const MAX_PER_MESSAGE: usize = 120;
-/// Time beyond the round trip after which a packet is requested again: what pacing and retransmission need.
+/// Time in addition to the round-trip time before a packet is requested again. It covers the sender's pacing.
 const RETRANSMISSION_SLACK: Duration = Duration::from_millis(10);
-/// Each request is sent once more after this time: if it is lost, a whole round trip would be. A sender that received
-/// both retransmits once, because it does not repeat a packet within a round trip.
+/// Each request is sent a second time after this time, because the loss of a request would cost a whole round trip. A
+/// sender that receives both retransmits once, because it does not retransmit a packet twice within a round trip.
 const COPY_DELAY: Duration = Duration::from_millis(10);
-/// Questions of this time go in one message.
+/// Requests due within this time are sent in one message.
 const BATCH_INTERVAL: Duration = Duration::from_millis(3);
-/// A gap is first asked for after this time, longer where packets have been overtaken lately.
+/// Shortest wait before the first request of a missing packet. It is longer after recent reordering.
 const MIN_REORDER_WAIT: Duration = Duration::from_millis(4);
-/// The same while repair packets arrive, which may restore the packet.
+/// The shortest wait while repair packets arrive, which may restore the packet.
 const MIN_REORDER_WAIT_WITH_REPAIR: Duration = Duration::from_millis(12);
-/// Repair packets are expected for so long after one arrived.
+/// Further repair packets are expected for this time after one arrives.
 const REPAIR_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest wait before the first request.
 const MAX_REORDER_WAIT: Duration = Duration::from_millis(60);
-/// The patience halves in this time without packets overtaken.
+/// The wait halves in this time without reordering.
 const REORDER_HALF_LIFE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Missing {
     since: Instant,
     due: Instant,
-    /// Requests sent, copies included.
+    /// Requests sent, including copies.
     requests: u32,
 }
 
@@ -63,7 +64,8 @@ impl NackRequester {
         }
     }
 
-    /// A packet arrived, `recovered` if as retransmission. False if so many before it are missing that all are given up.
+    /// Records a packet. `recovered` means that it was retransmitted or restored. Returns false if so many packets before
+    /// it are missing that all are abandoned.
     pub(crate) fn on_packet(&mut self, now: Instant, number: u64, recovered: bool) -> bool {
         let outage = now.saturating_duration_since(self.last_arrival) >= OUTAGE;
         self.last_arrival = now;
@@ -93,12 +95,12 @@ impl NackRequester {
         true
     }
 
-    /// A repair packet arrived.
+    /// Records the arrival of a repair packet.
     pub(crate) fn on_repair_packet(&mut self, now: Instant) {
         self.last_repair = Some(now);
     }
 
-    /// No repair packet restores what is missing before this number: it is requested now.
+    /// Requests missing packets before this number immediately, because no repair packet can restore them any more.
     pub(crate) fn expedite(&mut self, now: Instant, before: u64) {
         let mut is_due = false;
         for missing in self.missing.range_mut(..before).map(|(_, missing)| missing).filter(|m| m.requests == 0) {
@@ -110,14 +112,14 @@ impl NackRequester {
         }
     }
 
-    /// Nothing before this number is of use any more.
+    /// Discards missing packets before this number, which are no longer needed.
     pub(crate) fn discard_before(&mut self, number: u64) {
         if self.missing.first_key_value().is_some_and(|(first, _)| *first < number) {
             self.missing = self.missing.split_off(&number);
         }
     }
 
-    /// Nothing that is missing now is of use.
+    /// Discards all missing packets.
     pub(crate) fn clear(&mut self) {
         self.missing.clear();
     }
@@ -126,7 +128,7 @@ impl NackRequester {
         self.next_request.filter(|_| !self.missing.is_empty())
     }
 
-    /// What to ask for now, and the newest packet given up, if one was.
+    /// Returns the sequence numbers to request now, and the newest packet abandoned, if any.
     pub(crate) fn poll(&mut self, now: Instant, rtt: Duration) -> (Vec<u16>, Option<u64>) {
         if self.next_request.is_none_or(|next_request| now < next_request) {
             return (Vec::new(), None);
@@ -231,8 +233,8 @@ mod tests {
         let start = Instant::now();
         let mut requester = NackRequester::new(start);
         requester.on_packet(start, 1, false);
-        assert!(requester.on_packet(at(start, 30), 41, false), "many are lost, but not for long");
-        assert!(requester.on_packet(at(start, 1000), 52, false), "a long time, but few");
+        assert!(requester.on_packet(at(start, 30), 41, false), "many are lost, but in a short time");
+        assert!(requester.on_packet(at(start, 1000), 52, false), "few are lost in a long time");
         assert!(!requester.on_packet(at(start, 2000), 103, false));
         assert_eq!(requester.poll_timeout(), None);
     }

@@ -1,4 +1,4 @@
-//! [`Receiver`]: RTP in, frames, audio packets and requests out.
+//! [`Receiver`]: RTP in; frames, audio packets and feedback out.
 
 use super::duplicate_filter::DuplicateFilter;
 use super::stats::ReceiverStats;
@@ -10,19 +10,21 @@ use rtc_rtp::packet::Packet;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Frames that may wait for [`Receiver::poll_frame`]. When full all of that stream go and a keyframe is asked for.
+/// Most frames that wait for [`Receiver::poll_frame`]. When full, all frames of the stream are dropped, and a keyframe is
+/// requested.
 const MAX_FRAMES: usize = 64;
-/// Audio packets that may wait for [`Receiver::poll_audio`]. When full the oldest goes.
+/// Most audio packets that wait for [`Receiver::poll_audio`]. When full, the oldest is dropped.
 const MAX_AUDIO_PACKETS: usize = 256;
-/// Messages that may wait for [`Receiver::poll_rtcp`]. When full the oldest goes: it is asked for again.
+/// Most messages that wait for [`Receiver::poll_rtcp`]. When full, the oldest is dropped, and its request is sent again
+/// later.
 const MAX_RTCP: usize = 64;
-/// Round trips outside of this are not believed when timing requests.
+/// Round-trip times are clamped to this range for the timing of requests.
 const RTT_RANGE: std::ops::RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(1500);
 
-/// How patient a [`Receiver`] is.
+/// Configuration of a [`Receiver`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverConfig {
-    /// Assumed before [`Receiver::set_rtt`].
+    /// Round-trip time assumed before [`Receiver::set_rtt`] is called.
     pub initial_rtt: Duration,
 }
 
@@ -32,24 +34,24 @@ impl Default for ReceiverConfig {
     }
 }
 
-/// RTCP to send.
+/// An RTCP feedback message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Feedback {
-    /// Generic NACK, RFC 4585 section 6.2.1.
+    /// Generic NACK (RFC 4585 section 6.2.1).
     Nack {
         /// SSRC of the media.
         ssrc: u32,
-        /// Missing sequence numbers, oldest first, at most 120.
+        /// Missing sequence numbers, oldest first. At most 120.
         sequences: Vec<u16>,
     },
-    /// Picture loss indication, RFC 4585 section 6.3.1.
+    /// Picture Loss Indication (RFC 4585 section 6.3.1).
     Pli {
         /// SSRC of the media.
         ssrc: u32,
     },
 }
 
-/// See the crate's documentation.
+/// The receiving half of a connection; see the crate documentation.
 #[derive(Debug)]
 pub struct Receiver {
     streams: Vec<Stream>,
@@ -71,12 +73,12 @@ struct Stream {
 #[derive(Debug)]
 enum Media {
     Audio(DuplicateFilter),
-    /// Begins with the first packet: until then there is no time to begin at.
+    /// Created at the first packet.
     Video(Option<Box<VideoStream>>),
 }
 
 impl Receiver {
-    /// A receiver without streams.
+    /// Creates a receiver without streams.
     pub fn new(config: ReceiverConfig, _now: Instant) -> Self {
         Receiver {
             streams: Vec::new(),
@@ -88,7 +90,7 @@ impl Receiver {
         }
     }
 
-    /// Adds a stream. One of the same SSRC takes over what was negotiated and goes on.
+    /// Adds a stream. If a stream of the same kind has the same SSRC, it continues with the new parameters.
     pub fn add_stream(&mut self, stream: RecvStream) {
         let existing = self.streams.iter_mut().find(|s| s.negotiated.ssrc == stream.ssrc);
         if let Some(existing) = existing.filter(|s| s.negotiated.kind == stream.kind) {
@@ -103,14 +105,14 @@ impl Receiver {
         self.streams.push(Stream { negotiated: stream, codec: None, media });
     }
 
-    /// Forgets a stream and what of it was not polled.
+    /// Removes a stream, and its frames and packets that were not polled.
     pub fn remove_stream(&mut self, ssrc: u32) {
         self.streams.retain(|s| s.negotiated.ssrc != ssrc);
         self.frames.retain(|f| f.0 != ssrc);
         self.audio.retain(|a| a.0 != ssrc);
     }
 
-    /// Takes a packet as it came from the wire, media or retransmission. Anything else is counted and dropped.
+    /// Processes a packet from the network: media, retransmission or repair. Others are counted and dropped.
     pub fn on_rtp(&mut self, now: Instant, packet: &Packet) {
         let rtt = self.rtt;
         if self.on_repair(now, packet) {
@@ -126,7 +128,7 @@ impl Receiver {
             RecvKind::Video => self.stats.video_bytes += size,
         }
         let Some(unwrapped) = unwrapped else {
-            // Padding on the retransmission stream, a probe of the other end.
+            // Padding on the retransmission stream: a probe.
             return;
         };
         let payload_types = &stream.negotiated.payload_types;
@@ -162,7 +164,7 @@ impl Receiver {
         }
     }
 
-    /// Takes a repair packet of a stream that has begun. False if it is none.
+    /// Processes a repair packet. Returns false if the packet is not one.
     fn on_repair(&mut self, now: Instant, packet: &Packet) -> bool {
         let (ssrc, payload_type) = (packet.header.ssrc, packet.header.payload_type);
         let of = |s: &&mut Stream| {
@@ -170,8 +172,8 @@ impl Receiver {
         };
         let Some(stream) = self.streams.iter_mut().find(of) else { return false };
         self.stats.video_bytes += (12 + packet.header.get_extension_payload_len() + packet.payload.len()) as u64;
-        // Restored packets are of the stream's codec, whichever it is: a change of it begins with a keyframe that does
-        // not need them.
+        // Restored packets have the current codec of the stream. After a codec change, frames before the keyframe are not
+        // needed.
         let codec = stream.codec;
         if let (Media::Video(Some(video)), Some(codec)) = (&mut stream.media, codec) {
             video.on_repair(now, &packet.payload, codec, self.rtt, &mut self.stats);
@@ -180,12 +182,12 @@ impl Receiver {
         true
     }
 
-    /// Round trip time as the sending half measured it.
+    /// Sets the round-trip time, as measured by the [`Sender`](crate::Sender) of the connection.
     pub fn set_rtt(&mut self, rtt: Duration) {
         self.rtt = rtt.clamp(*RTT_RANGE.start(), *RTT_RANGE.end());
     }
 
-    /// The decoder needs a keyframe: frames are withheld until one is complete.
+    /// Requests a keyframe of a video stream, because its decoder needs one. Frames are withheld until it is complete.
     pub fn request_keyframe(&mut self, now: Instant, ssrc: u32) {
         self.frames.retain(|f| f.0 != ssrc);
         if let Some(video) = self.video(ssrc, now) {
@@ -194,27 +196,27 @@ impl Receiver {
         self.handle_timeout(now);
     }
 
-    /// The next complete frame, decodable after those before it.
+    /// Returns the next complete frame and its SSRC. It can be decoded after the frames before it.
     pub fn poll_frame(&mut self) -> Option<(u32, EncodedFrame)> {
         self.frames.pop_front()
     }
 
-    /// The next audio packet, in the order of arrival, without duplicates.
+    /// Returns the next audio packet and its SSRC, in the order of arrival, without duplicates.
     pub fn poll_audio(&mut self) -> Option<(u32, AudioPacket)> {
         self.audio.pop_front()
     }
 
-    /// The next RTCP to send.
+    /// Returns the next RTCP message to send.
     pub fn poll_rtcp(&mut self) -> Option<Feedback> {
         self.rtcp.pop_front()
     }
 
-    /// Lets time pass.
+    /// Advances the time to `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.collect(now);
     }
 
-    /// When [`Receiver::handle_timeout`] is to be called next.
+    /// When to call [`Receiver::handle_timeout`] next. `None` if there is nothing to wait for.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let videos = self.streams.iter().filter_map(|s| match &s.media {
             Media::Video(video) => video.as_ref(),
@@ -223,7 +225,7 @@ impl Receiver {
         videos.filter_map(|v| v.poll_timeout(self.rtt)).min()
     }
 
-    /// Counters.
+    /// Statistics of all streams together.
     pub fn stats(&self) -> ReceiverStats {
         self.stats.clone()
     }
@@ -236,7 +238,7 @@ impl Receiver {
         }
     }
 
-    /// Moves what the video streams have to the queues.
+    /// Moves frames and feedback of the video streams to the queues.
     fn collect(&mut self, now: Instant) {
         for stream in &mut self.streams {
             let Media::Video(Some(video)) = &mut stream.media else { continue };
@@ -272,7 +274,7 @@ fn push_feedback(rtcp: &mut VecDeque<Feedback>, feedback: Feedback) {
     rtcp.push_back(feedback);
 }
 
-/// A packet as its sender first sent it.
+/// A media packet, without RTX encapsulation.
 struct Unwrapped {
     sequence: u16,
     payload_type: u8,
@@ -280,7 +282,7 @@ struct Unwrapped {
     retransmitted: bool,
 }
 
-/// The stream of a packet, and the packet without RFC 4588's wrapping; `None` in place of it is padding.
+/// Finds the stream of a packet, and removes RTX encapsulation (RFC 4588 section 4). The packet is `None` if it is padding.
 fn route<'a>(streams: &'a mut [Stream], packet: &Packet) -> Option<(&'a mut Stream, Option<Unwrapped>)> {
     let header = &packet.header;
     let is_rtx = |s: &Stream| s.negotiated.rtx.as_ref().is_some_and(|(ssrc, _)| *ssrc == header.ssrc);

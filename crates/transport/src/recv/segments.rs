@@ -1,51 +1,52 @@
-//! Which waiting packets belong together, kept up as they come: what a packet costs does not grow with how many wait.
+//! Groups waiting packets into frames incrementally, so that the cost of a packet does not depend on how many wait.
 //!
-//! A segment is a stretch of numbers without a gap that are of one frame. It ends at a marker, or where another frame's packet
-//! follows. Padding belongs to the segment before it.
+//! A segment is a range of consecutive packets of one frame. It ends at a marker, or before a packet of another frame.
+//! Padding belongs to the segment before it.
 
 use crate::payload::{FrameStart, ParsedPayload};
 use media::encoded::VideoCodec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-/// One packet of a video stream.
+/// A packet of a video stream.
 #[derive(Debug)]
 pub(crate) struct VideoPacket {
     pub(crate) codec: VideoCodec,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) arrived: Instant,
-    /// Whether it is a retransmission. Its arrival says nothing about the path's delay.
+    /// Whether it was retransmitted or restored. Its arrival time then says nothing about the delay of the path.
     pub(crate) recovered: bool,
     pub(crate) payload: ParsedPayload,
 }
 
-/// The packets that wait. `None` is padding: it fills a number and no frame.
+/// Waiting packets by extended sequence number. `None` is padding, which belongs to no frame.
 pub(super) type WaitingPackets = BTreeMap<u64, Option<VideoPacket>>;
 
-/// Packets from `first` to `last`, all there.
+/// The packets of a frame from `first` to `last`, without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameRange {
     pub(super) first: u64,
     pub(super) last: u64,
-    /// Ends as a frame should.
+    /// Whether the range includes the end of the frame. If not, the sender truncated the frame.
     pub(super) complete: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Segment {
-    /// Its last number, padding too.
+    /// Its last number, including padding.
     last: u64,
-    /// `None`: padding alone.
+    /// RTP timestamp and codec. `None` if it contains only padding.
     frame: Option<(u32, VideoCodec)>,
+    /// Its last number, excluding padding.
     last_media: u64,
-    /// Its last packet is marked.
+    /// Whether its last media packet has the marker bit.
     has_marker: bool,
-    /// What its first packet says.
+    /// Whether its first packet starts a frame.
     frame_start: FrameStart,
-    /// Its first packet that says it begins a frame, and may begin a keyframe.
+    /// Its first packet that starts a frame and may start a keyframe.
     start: Option<u64>,
-    /// Its last packet that says it is of a keyframe.
+    /// Its last packet that shows a keyframe.
     keyframe: Option<u64>,
 }
 
@@ -65,7 +66,7 @@ impl Segment {
         }
     }
 
-    /// Takes in what follows directly, if that is of the same frame.
+    /// Appends the segment that follows directly, if it belongs to the same frame. Returns whether it does.
     fn try_join(&mut self, next: &Segment) -> bool {
         if next.frame.is_none() {
             self.last = next.last;
@@ -85,20 +86,21 @@ impl Segment {
 #[derive(Debug, Default)]
 pub(super) struct Segments {
     segments: BTreeMap<u64, Segment>,
-    /// Those that are whole keyframes, by their first number; and where the keyframe begins.
+    /// Complete keyframes: the first packet of the segment, and the first packet of the keyframe.
     keyframes: BTreeMap<u64, u64>,
-    /// Packets of which one sees that a keyframe comes.
+    /// Packets that announce a keyframe.
     keyframe_packets: BTreeSet<u64>,
-    /// Packets that begin a frame of the base layer, by its running number.
+    /// Packets that start a base layer frame, with its TL0PICIDX.
     base_layer_starts: BTreeSet<(u8, u64)>,
+    /// Smaller numbers have been dropped.
     floor: u64,
-    /// Segments looked at, for tests of what a packet costs.
+    /// Segments visited, for tests of the cost of a packet.
     #[cfg(test)]
     pub(super) steps: usize,
 }
 
 impl Segments {
-    /// A packet is there now.
+    /// Adds a packet.
     pub(super) fn insert(&mut self, number: u64, packet: Option<&VideoPacket>) {
         if let Some(packet) = packet {
             if announces_keyframe(packet) {
@@ -108,7 +110,7 @@ impl Segments {
         }
         self.segments.insert(number, Segment::new(number, packet));
         let first = self.preceding(number).filter(|first| self.try_join(*first)).unwrap_or(number);
-        // Joining what was there before may let what comes after join too.
+        // After a join, the next segment may also belong to the same frame.
         while self.try_join(first) {}
         let after = self.segments.get(&first).map(|segment| segment.last + 1);
         for first in [self.preceding(first), Some(first), after].into_iter().flatten() {
@@ -116,7 +118,7 @@ impl Segments {
         }
     }
 
-    /// Numbers below are gone; `packets` no longer has them.
+    /// Drops smaller numbers, which `packets` no longer contains.
     pub(super) fn drop_before(&mut self, number: u64, packets: &WaitingPackets) {
         while let Some((&first, &segment)) = self.segments.first_key_value().filter(|(first, _)| **first < number) {
             self.count_step();
@@ -143,14 +145,14 @@ impl Segments {
         self.update_keyframe(self.floor);
     }
 
-    /// A packet is gone.
+    /// Removes a packet from the starts of base layer frames.
     pub(super) fn remove_base_layer_start(&mut self, number: u64, packet: &VideoPacket) {
         if let Some(tl0_pic_idx) = base_layer_start(packet) {
             self.base_layer_starts.remove(&(tl0_pic_idx, number));
         }
     }
 
-    /// The packets of one frame from `first`, a media packet, on, if its end is there too.
+    /// The packets of a frame from the media packet `first` to its end. `None` if packets are missing.
     pub(super) fn frame_range(&self, first: u64) -> Option<FrameRange> {
         let (_, segment) =
             self.segments.range(..=first).next_back().filter(|(_, segment)| segment.last_media >= first)?;
@@ -159,37 +161,37 @@ impl Segments {
             return Some(FrameRange { first, last, complete: true });
         }
         let next = self.segments.get(&(segment.last + 1))?;
-        // H.264 senders exist that do not mark; the others name their frames' beginnings.
+        // Some H.264 senders do not set the marker bit. The other formats signal the start of a frame.
         Some(FrameRange { first, last, complete: codec == VideoCodec::H264 && next.frame_start != FrameStart::No })
     }
 
-    /// The first whole keyframe, wherever it is.
+    /// The first complete keyframe.
     pub(super) fn complete_keyframe(&self) -> Option<FrameRange> {
         self.keyframes.first_key_value().and_then(|(_, start)| self.frame_range(*start))
     }
 
-    /// Where the first keyframe begins of which a packet is there that says so.
+    /// The first packet that announces a keyframe.
     pub(super) fn keyframe_start(&self) -> Option<u64> {
         self.keyframe_packets.first().copied()
     }
 
-    /// The first packet that begins the frame of the base layer with this running number.
+    /// The first packet of the base layer frame with this TL0PICIDX.
     pub(super) fn base_layer_start(&self, tl0_pic_idx: u8) -> Option<u64> {
         self.base_layer_starts.range((tl0_pic_idx, 0)..=(tl0_pic_idx, u64::MAX)).next().map(|(_, number)| *number)
     }
 
-    /// The last number of padding that begins at this one.
+    /// The last number of the padding that starts at this number, if there is any.
     pub(super) fn padding(&self, first: u64) -> Option<u64> {
         self.segments.get(&first).filter(|segment| segment.frame.is_none()).map(|segment| segment.last)
     }
 
-    /// The segment that ends directly before this number.
+    /// The first number of the segment that ends directly before this number.
     fn preceding(&self, number: u64) -> Option<u64> {
         let (first, segment) = self.segments.range(..number).next_back()?;
         (segment.last + 1 == number).then_some(*first)
     }
 
-    /// Joins a segment with the one that follows it, if there is one and they belong together.
+    /// Joins a segment with the one that follows directly, if both belong to the same frame. Returns whether it did.
     fn try_join(&mut self, first: u64) -> bool {
         self.count_step();
         let Some(mut segment) = self.segments.get(&first).copied() else { return false };
@@ -203,7 +205,7 @@ impl Segments {
         joined
     }
 
-    /// Notes whether a segment is a whole keyframe.
+    /// Updates whether a segment is a complete keyframe.
     fn update_keyframe(&mut self, first: u64) {
         self.count_step();
         let start = self.segments.get(&first).copied().and_then(|segment| {
@@ -217,7 +219,7 @@ impl Segments {
         };
     }
 
-    /// Whether a frame begins with a packet that does not say so: what is before it has ended.
+    /// Whether a packet that does not signal the start of a frame starts one, because the previous frame has ended.
     fn may_start_frame(&self, first: u64, segment: &Segment) -> bool {
         let ends = |preceding: u64| {
             self.segments.get(&preceding).is_some_and(|s| s.frame.is_some() && s.last_media + 1 == first)

@@ -1,30 +1,30 @@
-//! What a [`Receiver`](super::Receiver) counts.
+//! Statistics of a [`Receiver`](super::Receiver).
 
-/// Counters since the start, for getStats and tests.
+/// Counters since the start. Names follow W3C webrtc-stats where it has the counter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReceiverStats {
-    /// Media packets taken, retransmissions and duplicates not counted.
+    /// Media packets received, excluding retransmissions and duplicates.
     pub packets_received: u64,
-    /// Packets that came as retransmission and were missing.
+    /// Retransmitted packets received that were missing.
     pub retransmitted_packets_received: u64,
-    /// Packets restored from repair packets.
+    /// Missing packets restored from repair packets.
     pub repaired_packets: u64,
-    /// Packets that were there already (a probe's filling too) or came too late.
+    /// Packets received more than once, including the padding of probes, or too late.
     pub duplicate_packets: u64,
-    /// Packets of an SSRC or payload type that was not negotiated.
+    /// Packets with an SSRC or payload type that was not negotiated.
     pub unknown_packets: u64,
-    /// Payloads that are not of their codec.
+    /// Packets whose payload is invalid for its codec.
     pub malformed_packets: u64,
-    /// Sequence numbers asked for.
+    /// Sequence numbers requested by NACK, including repeated requests.
     pub nacked_packets: u64,
-    /// Times that a missing packet was given up.
+    /// Number of times that missing packets were abandoned after the last request.
     pub abandoned_packets: u64,
-    /// Keyframes asked for.
+    /// Keyframe requests (PLI) sent.
     pub keyframe_requests: u64,
-    /// Frames handed out.
+    /// Complete frames delivered.
     pub frames_received: u64,
-    /// Bytes of video packets with their RTP headers, retransmissions and fillings too.
+    /// Bytes of video packets including RTP headers, retransmissions, padding and repair packets.
     pub video_bytes: u64,
-    /// Bytes of audio packets with their RTP headers.
+    /// Bytes of audio packets including RTP headers.
     pub audio_bytes: u64,
 }

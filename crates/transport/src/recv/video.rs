@@ -1,4 +1,4 @@
-//! One video stream that we receive.
+//! An incoming video stream.
 
 use super::assembler::{Assembler, Inserted};
 use super::keyframe::KeyframeRequests;
@@ -12,17 +12,18 @@ use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
 use std::time::{Duration, Instant};
 
-/// Packets so far behind the newest are of another life of the stream.
+/// Packets that are this far behind the newest belong to a restarted stream.
 const RESTART_DISTANCE: u64 = 4096;
-/// So many of them in a row, and the stream has begun anew.
+/// The stream has restarted after this many such packets in a row.
 const RESTART_AFTER_STALE: u32 = 50;
-/// So many first sendings in a row that were there already: the sender's numbers were set back by less than that.
+/// The stream has restarted after this many duplicates in a row that are not retransmissions: its sequence numbers jumped
+/// back by less than [`RESTART_DISTANCE`].
 const RESTART_AFTER_DUPLICATES: u32 = 100;
 
-/// Packets that may precede the one by which a keyframe is known: parameter sets of H.264.
+/// Number of packets with H.264 parameter sets that may precede the first packet that shows a keyframe.
 const PARAMETER_SETS: u64 = 4;
 
-/// A media packet, unwrapped if it came as retransmission.
+/// A media packet. RTX has been unwrapped.
 #[derive(Debug)]
 pub(crate) struct IncomingPacket {
     pub(crate) sequence: u16,
@@ -30,21 +31,23 @@ pub(crate) struct IncomingPacket {
     pub(crate) marker: bool,
     pub(crate) codec: VideoCodec,
     pub(crate) payload: Bytes,
-    /// Came as retransmission, or was restored.
+    /// Retransmitted, or restored from repair packets.
     pub(crate) recovered: bool,
 }
 
-/// How a packet came.
+/// The origin of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Network,
     Repair,
 }
 
-/// What a stream wants to say.
+/// Feedback that a stream requests.
 #[derive(Debug, Default)]
 pub(crate) struct FeedbackRequests {
+    /// Sequence numbers to request.
     pub(crate) missing: Vec<u16>,
+    /// Whether to request a keyframe.
     pub(crate) keyframe: bool,
 }
 
@@ -52,12 +55,12 @@ pub(crate) struct FeedbackRequests {
 pub(crate) struct VideoStream {
     unwrapper: Unwrapper,
     nack_requester: NackRequester,
-    /// Made by the first repair packet: sources before it are not kept.
+    /// Created at the first repair packet. Earlier source packets are not kept.
     repair: Option<RepairDecoder>,
     assembler: Assembler,
     keyframe_requests: KeyframeRequests,
     blocked_since: Option<Instant>,
-    /// Where the keyframe begins that was last seen coming.
+    /// The first packet of the newest keyframe that has started to arrive.
     last_keyframe_start: Option<u64>,
     stale_packets: u32,
     duplicates: u32,
@@ -88,7 +91,7 @@ impl VideoStream {
         }
     }
 
-    /// A repair packet arrived.
+    /// Processes a repair packet.
     pub(crate) fn on_repair(
         &mut self,
         now: Instant,
@@ -146,7 +149,7 @@ impl VideoStream {
         let video_packet = match Self::parse(now, &packet) {
             Ok(video_packet) => video_packet,
             Err(payload::Malformed) => {
-                // Its number is left missing: a retransmission may be whole.
+                // The packet stays missing, because a retransmission may be intact.
                 stats.malformed_packets += 1;
                 return;
             }
@@ -185,7 +188,7 @@ impl VideoStream {
         }
     }
 
-    /// The next frame that can be decoded.
+    /// Returns the next frame that can be decoded.
     pub(crate) fn pop(&mut self, now: Instant, rtt: Duration) -> Option<EncodedFrame> {
         let skip = self.blocked_since.is_some_and(|since| now.saturating_duration_since(since) > skip_after(rtt));
         let frame = self.assembler.pop(skip);
@@ -202,7 +205,7 @@ impl VideoStream {
         None
     }
 
-    /// The decoder cannot go on.
+    /// The decoder cannot continue without a keyframe.
     pub(crate) fn request_keyframe(&mut self, now: Instant) {
         self.assembler.await_keyframe();
         self.nack_requester.clear();
@@ -223,7 +226,7 @@ impl VideoStream {
             self.keyframe_requests.request(now);
         }
         if self.blocked_since.is_some_and(|since| now.saturating_duration_since(since) >= keyframe_after(rtt)) {
-            // Asking goes on meanwhile; whichever comes first ends the wait.
+            // Retransmission requests continue. Either one ends the wait.
             self.keyframe_requests.request(now);
         }
         FeedbackRequests { missing, keyframe: self.keyframe_requests.should_send(now, rtt) }
@@ -245,7 +248,7 @@ impl VideoStream {
         Ok(Some(VideoPacket { codec, timestamp, marker, arrived: now, recovered, payload: parsed }))
     }
 
-    /// Whether so much came from far behind that the sender must have begun anew.
+    /// Counts a packet that is far behind. Returns whether that shows a restarted stream.
     fn detect_restart(&mut self, now: Instant) -> bool {
         self.stale_packets += 1;
         if self.stale_packets < RESTART_AFTER_STALE {
@@ -256,12 +259,12 @@ impl VideoStream {
     }
 }
 
-/// Upper layers are left out when a retransmission could have come.
+/// Incomplete frames of upper layers are skipped after this time, in which a retransmission could have arrived.
 fn skip_after(rtt: Duration) -> Duration {
     rtt + rtt / 2 + Duration::from_millis(30)
 }
 
-/// A picture that stands so long is worth a keyframe.
+/// A keyframe is requested after the picture has been frozen for this time.
 fn keyframe_after(rtt: Duration) -> Duration {
     (6 * rtt + Duration::from_millis(200)).clamp(Duration::from_millis(500), Duration::from_millis(1500))
 }
@@ -281,7 +284,7 @@ mod tests {
         IncomingPacket { sequence, timestamp, marker: true, codec: VideoCodec::Vp8, payload, recovered: false }
     }
 
-    /// The packets it takes until pictures come again after the sender's numbers jumped.
+    /// Returns the number of packets from a jump of the sequence numbers until the next frame.
     fn packets_until_playback(jump: i64) -> u64 {
         let start = Instant::now();
         let (mut video, mut stats) = (VideoStream::new(start), ReceiverStats::default());
