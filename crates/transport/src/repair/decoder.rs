@@ -1,20 +1,20 @@
-//! The receiving half: Gaussian elimination as packets arrive.
+//! The decoder: incremental Gaussian elimination.
 
 use super::field::{add_scaled, coefficient, inverse, mul};
 use super::{HEADER, SPAN, Source};
 use std::collections::{BTreeMap, VecDeque};
 
-/// How far behind the newest packet sources and equations are kept, in sequence numbers.
+/// Source packets and equations are kept up to this distance behind the newest packet, in sequence numbers.
 const MAX_DISTANCE: u64 = 400;
-/// Most equations kept. When full the oldest is dropped.
+/// Most equations kept. When full, the oldest is dropped.
 const MAX_EQUATIONS: usize = 48;
-/// Longest combination that is accepted, in bytes: more fits no datagram.
+/// Longest accepted combination in bytes. A longer one does not fit into a datagram.
 const MAX_COMBINATION: usize = 1_500;
 
-/// A combination of packets that are missing.
+/// A linear combination of missing packets.
 #[derive(Debug, Clone)]
 struct Equation {
-    /// By extended sequence number. Never empty; no coefficient is 0.
+    /// Coefficients by extended sequence number. Not empty, and no coefficient is 0.
     coefficients: BTreeMap<u64, u8>,
     combination: Vec<u8>,
 }
@@ -22,8 +22,8 @@ struct Equation {
 /// Restores lost packets of one stream.
 ///
 /// The equations are in reduced row echelon form: the first missing packet of each, its pivot, has the coefficient 1 and
-/// is in no other equation. A packet costs at most two passes over all equations, that is 150 KB of additions, whatever
-/// the far side sends.
+/// occurs in no other equation. A packet costs at most two passes over all equations, which is 150 KB of additions,
+/// regardless of what the remote end sends.
 #[derive(Debug, Default)]
 pub(crate) struct RepairDecoder {
     sources: BTreeMap<u64, Source>,
@@ -32,13 +32,13 @@ pub(crate) struct RepairDecoder {
 }
 
 impl RepairDecoder {
-    /// A media packet arrived. Returns the packets that it restores.
+    /// Adds a received media packet. Returns the packets that it restores.
     pub(crate) fn source(&mut self, number: u64, source: Source) -> Vec<(u64, Source)> {
         self.add_source(number, source);
         self.restore()
     }
 
-    /// A repair packet arrived; `extend` extends sequence numbers. Returns the packets that it restores.
+    /// Adds a received repair packet. `extend` extends sequence numbers. Returns the packets that it restores.
     pub(crate) fn repair(&mut self, payload: &[u8], extend: impl Fn(u16) -> u64) -> Vec<(u64, Source)> {
         let Some((header, combination)) = payload.split_first_chunk::<HEADER>() else { return Vec::new() };
         let [a, b, count, s0, s1, _] = *header;
@@ -60,7 +60,7 @@ impl RepairDecoder {
         self.restore()
     }
 
-    /// Makes a packet known, and removes it from the equations.
+    /// Stores a source packet, and removes it from the equations.
     fn add_source(&mut self, number: u64, source: Source) {
         self.newest = self.newest.max(number);
         let oldest = self.newest.saturating_sub(MAX_DISTANCE);
@@ -83,7 +83,7 @@ impl RepairDecoder {
         self.sources.insert(number, source);
     }
 
-    /// Adds an equation, and keeps the form. One that says nothing new is dropped.
+    /// Adds an equation, and restores the echelon form. A linearly dependent one is dropped.
     fn insert(&mut self, mut equation: Equation) {
         for known in &self.equations {
             let coefficient = known.pivot().and_then(|pivot| equation.coefficients.get(&pivot).copied());
@@ -104,12 +104,12 @@ impl RepairDecoder {
         self.equations.push_back(equation);
     }
 
-    /// Takes out the packets that are known now.
+    /// Removes the equations that are solved, and returns their packets.
     fn restore(&mut self) -> Vec<(u64, Source)> {
         let mut restored = Vec::new();
         while let Some(index) = self.equations.iter().position(|e| e.coefficients.len() == 1) {
             let Some(equation) = self.equations.remove(index) else { break };
-            // A combination that is no packet comes from a sender that lies. It is dropped.
+            // Only an invalid repair packet results in an invalid source packet, which is dropped.
             if let Some((number, source)) = equation.pivot().zip(Source::from_combination(&equation.combination)) {
                 self.sources.insert(number, source.clone());
                 restored.push((number, source));
@@ -129,7 +129,7 @@ impl Equation {
         self.combination.iter_mut().for_each(|byte| *byte = mul(*byte, by));
     }
 
-    /// Subtracts `times` the other, which in GF(2^8) is adding.
+    /// Subtracts `times` × `other`. In GF(2^8), subtraction is addition.
     fn subtract(&mut self, times: u8, other: &Equation) {
         for (number, coefficient) in &other.coefficients {
             let sum = self.coefficients.get(number).copied().unwrap_or(0) ^ mul(times, *coefficient);
@@ -146,8 +146,8 @@ impl Equation {
     }
 }
 
-/// The number after the last packet that the last repair packet of a frame covers; `None` for the others. What is still
-/// missing before it then must be requested.
+/// The number after the last source packet that the last repair packet of a frame covers. `None` for other repair packets.
+/// Packets before it that are still missing must be requested.
 pub(crate) fn covered_until(payload: &[u8], extend: impl Fn(u16) -> u64) -> Option<u64> {
     let (&[a, b, count, _, _, remaining], _) = payload.split_first_chunk::<HEADER>()?;
     (remaining == 0).then(|| extend(u16::from_be_bytes([a, b])) + u64::from(count))

@@ -1,23 +1,23 @@
-//! The sending half: combinations of the packets of the last frames.
+//! The encoder: linear combinations of the packets of the last frames.
 
 use super::field::coefficient;
 use super::{HEADER, SPAN, Source, WINDOW};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::collections::VecDeque;
 
-/// Makes repair packets for one stream.
+/// Creates the repair packets of one stream.
 #[derive(Debug, Default)]
 pub(crate) struct RepairEncoder {
-    /// Packets of the window, of consecutive sequence numbers. At most [`SPAN`]; when full the oldest is not protected
-    /// any more.
+    /// Packets of the window, with consecutive sequence numbers. At most [`SPAN`]; when full, the oldest is no longer
+    /// protected.
     sources: VecDeque<Source>,
-    /// Sequence number of the first of them.
+    /// Sequence number of the first packet.
     first: u16,
     seed: u16,
 }
 
 impl RepairEncoder {
-    /// A media packet was sent. If it does not continue the sequence numbers, the window begins with it.
+    /// Adds a media packet that was sent. If it does not continue the sequence numbers, the window restarts with it.
     pub(crate) fn add(&mut self, sequence: u16, source: Source) {
         if sequence != self.first.wrapping_add(self.sources.len() as u16) {
             self.sources.clear();
@@ -33,7 +33,8 @@ impl RepairEncoder {
         }
     }
 
-    /// The payload of the next repair packet, `None` if nothing was sent. `remaining` repair packets of this frame follow.
+    /// Returns the payload of the next repair packet, or `None` if the window is empty. `remaining` is the number of further
+    /// repair packets of this frame.
     pub(crate) fn repair(&mut self, remaining: u8) -> Option<Bytes> {
         if self.sources.is_empty() {
             return None;
@@ -52,7 +53,7 @@ impl RepairEncoder {
         Some(payload.freeze())
     }
 
-    /// Forgets the window.
+    /// Empties the window.
     pub(crate) fn reset(&mut self) {
         self.sources.clear();
     }

@@ -1,6 +1,7 @@
-//! Arithmetic in GF(256) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (RFC 5510 section 8.1), and the coefficients.
+//! Arithmetic in GF(256) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (RFC 5510 section 8.1), and the coefficients of the
+//! code.
 
-/// Powers of the generator, twice over, so that a sum of two logarithms is an index.
+/// Powers of the generator, repeated once, so that the sum of two logarithms is a valid index.
 const EXP: [u8; 510] = tables().0;
 const LOG: [u8; 256] = tables().1;
 
@@ -16,17 +17,17 @@ const fn tables() -> ([u8; 510], [u8; 256]) {
     (exp, log)
 }
 
-/// The product.
+/// The product of two elements.
 pub(super) fn mul(a: u8, b: u8) -> u8 {
     if a == 0 || b == 0 { 0 } else { EXP[usize::from(LOG[usize::from(a)]) + usize::from(LOG[usize::from(b)])] }
 }
 
-/// The inverse of a value other than 0.
+/// The inverse of an element other than 0.
 pub(super) fn inverse(a: u8) -> u8 {
     EXP[255 - usize::from(LOG[usize::from(a)])]
 }
 
-/// Adds `coefficient * from` to the start of `to`, which is not shorter.
+/// Adds `coefficient * from` to the start of `to`, which is at least as long.
 pub(super) fn add_scaled(to: &mut [u8], coefficient: u8, from: &[u8]) {
     if coefficient == 1 {
         to.iter_mut().zip(from).for_each(|(to, from)| *to ^= from);
@@ -40,8 +41,8 @@ pub(super) fn add_scaled(to: &mut [u8], coefficient: u8, from: &[u8]) {
     }
 }
 
-/// The coefficient of the `index`th source packet in the combination of this seed, never 0. SplitMix64's finaliser
-/// (Steele et al., "Fast Splittable Pseudorandom Number Generators", 2014): both ends must compute the same.
+/// The coefficient of the `index`th source packet in the combination with this seed, which is not 0. Both ends compute it
+/// with the finalizer of SplitMix64 (Steele et al., "Fast Splittable Pseudorandom Number Generators", 2014).
 pub(super) fn coefficient(seed: u16, index: usize) -> u8 {
     let mut z = (u64::from(seed) << 16 | index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

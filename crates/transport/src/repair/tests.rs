@@ -1,4 +1,4 @@
-//! Encoder and decoder together.
+//! Tests of encoder and decoder together.
 
 use super::*;
 use proptest::prelude::*;
@@ -14,8 +14,8 @@ fn source(n: u64) -> Source {
     Source { marker: n % 6 == 5, timestamp: (n / 6) as u32 * 3_000, payload }
 }
 
-/// Sends twelve packets of two frames, of which some are lost, and then repair packets. Returns what is restored after
-/// each of these.
+/// Sends twelve packets of two frames, some of which are lost, and then repair packets. Returns the packets restored by
+/// each repair packet.
 fn restored_by(lost: &[u64], repairs: u8) -> Vec<Vec<(u64, Source)>> {
     let (mut encoder, mut decoder) = (RepairEncoder::default(), RepairDecoder::default());
     for n in 0..12 {
@@ -72,7 +72,7 @@ fn a_repair_packet_is_larger_than_its_largest_source_by_the_overhead() {
 }
 
 proptest! {
-    /// Any losses, any order of what arrives: everything restored is what was sent.
+    /// With any losses, every restored packet equals the one that was sent.
     #[test]
     fn only_what_was_sent_is_restored(lost in prop::collection::btree_set(0u64..12, 0..8), repairs in 0u8..10) {
         let lost: Vec<u64> = lost.into_iter().collect();
@@ -81,13 +81,13 @@ proptest! {
             prop_assert_eq!(packet, &source(number - FIRST));
             prop_assert!(lost.contains(&(number - FIRST)));
         }
-        // A random combination says nothing new once in 255 times.
+        // One in 255 random combinations is linearly dependent.
         if usize::from(repairs) >= lost.len() + 2 {
             prop_assert_eq!(restored.len(), lost.len());
         }
     }
 
-    /// Whatever a hostile sender sends, memory and time for each packet are bounded, and nothing panics.
+    /// Any input is handled with bounded memory and time per packet, without a panic.
     #[test]
     fn any_repair_packet_is_handled(steps in prop::collection::vec((any::<bool>(), 0u16..600, prop::collection::vec(any::<u8>(), 0..40)), 0..300)) {
         let mut decoder = RepairDecoder::default();
