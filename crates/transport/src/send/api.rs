@@ -1,17 +1,17 @@
-//! What a sender is told and tells, besides packets.
+//! Configuration, events, errors and statistics of a [`Sender`](crate::Sender).
 
 use std::time::Duration;
 
-/// How a [`Sender`](crate::Sender) begins and within which bounds it stays. Rates in bit/s of RTP packets.
+/// Configuration of a [`Sender`](crate::Sender). Bitrates are in bit/s and include RTP headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SenderConfig {
-    /// Assumed before anything is measured.
+    /// Bandwidth estimate before the first measurement.
     pub start_bitrate: u64,
-    /// The target never falls below.
+    /// Lower bound of the target bitrate.
     pub min_bitrate: u64,
-    /// The target never rises above.
+    /// Upper bound of the target bitrate.
     pub max_bitrate: u64,
-    /// For first sequence numbers and picture ids, RFC 3550 section 5.1.
+    /// Seed of the random initial sequence numbers (RFC 3550 section 5.1) and picture ids.
     pub seed: u64,
 }
 
@@ -21,30 +21,31 @@ impl Default for SenderConfig {
     }
 }
 
-/// Why a frame was not taken.
+/// Errors of [`Sender::send_video`](crate::Sender::send_video) and [`Sender::send_audio`](crate::Sender::send_audio).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// No such stream.
+    /// There is no stream with this SSRC.
     #[error("no stream with SSRC {0}")]
     UnknownStream(u32),
     /// [`Sender::set_connected`](crate::Sender::set_connected) has not been called.
-    #[error("the path is not open yet")]
+    #[error("the path is not connected yet")]
     NotConnected,
-    /// Too many frames wait already. Refusing a base layer frame makes a keyframe necessary, which an event asks for.
-    #[error("the path is slower than the encoder: the frame was skipped")]
+    /// The queue is full, so the frame was dropped. If it was a base layer frame, a keyframe is needed, and
+    /// [`SenderEvent::KeyframeRequested`] requests it.
+    #[error("the send queue is full, so the frame was dropped")]
     QueueFull,
-    /// An earlier frame was refused, the stream is new or the simulcast layer changed: only a keyframe is of use.
+    /// Only a keyframe can be sent: an earlier frame was dropped, the stream is new, or the simulcast layer changed.
     #[error("waiting for a keyframe")]
     KeyframeNeeded,
-    /// The stream is not of the frame's codec.
-    #[error("the frame is of another codec than the stream")]
+    /// The codec of the frame is not that of the stream.
+    #[error("the codec of the frame differs from that of the stream")]
     WrongCodec,
     /// The bitstream is empty or malformed.
     #[error("the frame's bitstream is malformed")]
     Malformed,
 }
 
-/// What the sender tells its owner.
+/// Events of a [`Sender`](crate::Sender).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SenderEvent {
     /// The next frame of this stream should be a keyframe.
@@ -52,40 +53,40 @@ pub enum SenderEvent {
         /// SSRC of the media.
         ssrc: u32,
     },
-    /// See [`Sender::target_bitrate`](crate::Sender::target_bitrate).
+    /// The target bitrate changed; see [`Sender::target_bitrate`](crate::Sender::target_bitrate).
     TargetChanged {
-        /// bit/s
+        /// The new target in bit/s.
         bitrate: u64,
     },
 }
 
-/// Counters since the start and present values, for getStats and tests.
+/// Counters since the start, and current values. Names follow W3C webrtc-stats where it has the counter.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SenderStats {
-    /// Media packets sent, retransmissions and probes not counted.
+    /// Media packets sent, excluding retransmissions, repair packets and padding.
     pub packets_sent: u64,
-    /// Bytes of RTP packets sent, all kinds.
+    /// Bytes of all RTP packets sent, including headers.
     pub bytes_sent: u64,
-    /// Retransmissions sent because they were asked for.
+    /// Retransmissions sent in response to NACKs, including copies.
     pub retransmitted_packets_sent: u64,
     /// Repair packets sent.
     pub repair_packets_sent: u64,
-    /// Retransmissions sent as filling of probes.
+    /// Retransmissions sent as padding of probes.
     pub padding_packets_sent: u64,
-    /// Probes begun.
+    /// Probes started.
     pub probes: u64,
-    /// Sequence numbers asked for.
+    /// Sequence numbers in received NACKs.
     pub nacked_packets: u64,
-    /// Keyframes asked for by the other end.
+    /// Keyframe requests (PLI and FIR) received.
     pub keyframe_requests: u64,
-    /// Frames refused.
+    /// Frames that their stream rejected: full queue, missing keyframe, wrong codec or malformed bitstream.
     pub frames_refused: u64,
-    /// Reports on packets that were never sent or are long forgotten.
+    /// Feedback about packets that were never sent or are no longer in the history.
     pub unknown_reports: u64,
-    /// What the path carries, bit/s.
+    /// Estimated bandwidth of the path in bit/s.
     pub estimate: u64,
-    /// The queue on the path.
+    /// Delay of the standing queue on the path.
     pub path_queue_delay: Duration,
-    /// Share of packets lost lately, 0..1.
+    /// Share of packets lost recently, 0..1.
     pub loss: f64,
 }

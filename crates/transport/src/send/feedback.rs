@@ -1,25 +1,25 @@
-//! Reads transport-wide feedback, draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1.
+//! Parses transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1).
 
 use crate::arrival::RemoteMicros;
 use rtc_rtcp::transport_feedbacks::transport_layer_cc::{PacketStatusChunk, SymbolTypeTcc, TransportLayerCc};
 
-/// One reported packet: its transport-wide number and when it arrived, `None` if it did not.
+/// A reported packet: its transport-wide sequence number and its arrival time, or `None` if it was not received.
 pub(crate) type Reported = (u16, Option<RemoteMicros>);
 
-/// Follows the other end's clock from report to report.
+/// Unwraps the remote clock across messages.
 #[derive(Debug, Default)]
 pub(crate) struct FeedbackClock {
     reference: Option<i64>,
 }
 
-/// The reference time is a 24-bit count of 64 ms.
+/// Unit of the reference time, a 24-bit counter: 64 ms.
 const TICK_MICROS: i64 = 64_000;
-/// Ticks after which the count begins anew: seventy thousand years.
+/// The extended counter restarts after this many ticks, about 70,000 years.
 const MAX_TICKS: i64 = 1 << 45;
 
 impl FeedbackClock {
-    /// The packets of one report, in order of their numbers. Total: chunks beyond the status count are ignored
-    /// (the last vector chunk is padded), arrivals without a delta are left out.
+    /// Returns the packets of one message, ordered by sequence number. Accepts any message: chunks beyond the status count
+    /// are ignored, because the last vector chunk is padded, and arrivals without a delta are omitted.
     pub(crate) fn read(&mut self, feedback: &TransportLayerCc) -> Vec<Reported> {
         let mut arrival = self.extend(feedback.reference_time) * TICK_MICROS;
         let mut deltas = feedback.recv_deltas.iter();
@@ -31,7 +31,7 @@ impl FeedbackClock {
                 SymbolTypeTcc::PacketNotReceived => reported.push((number, None)),
                 SymbolTypeTcc::PacketReceivedSmallDelta | SymbolTypeTcc::PacketReceivedLargeDelta => {
                     let Some(delta) = deltas.next() else { break };
-                    // At most a signed 16-bit count of 250 us on the wire.
+                    // On the wire, a signed 16-bit count of 250 µs.
                     arrival += delta.delta.clamp(-8_192_000, 8_191_750);
                     reported.push((number, Some(arrival)));
                 }
@@ -50,7 +50,7 @@ impl FeedbackClock {
                 last + if ahead >= 0x80_0000 { ahead - 0x100_0000 } else { ahead }
             }
         };
-        // A clock that leaps on with each message would leave the range of microseconds one day.
+        // Without a limit, a clock that jumps with each message would eventually overflow the microseconds.
         let extended = if extended.abs() > MAX_TICKS { reference } else { extended };
         self.reference = Some(extended);
         extended

@@ -1,11 +1,11 @@
-//! What left, by transport-wide number, until the other end has reported on it.
+//! The sent packets, by transport-wide sequence number, for the processing of feedback.
 
 use super::feedback::Reported;
 use crate::arrival::{Arrival, ClusterId, FeedbackReport};
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Packets remembered: 10 s at 8 Mb/s. When full the oldest is forgotten; a report on it counts as unknown.
+/// Most packets kept: 10 s at 8 Mbit/s. When full, the oldest is dropped, and feedback about it counts as unknown.
 const MAX_PACKETS: usize = 8192;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,11 @@ struct SentPacket {
     status: PacketStatus,
 }
 
-/// Packets by their extended transport-wide number.
+/// Sent packets, with consecutive transport-wide sequence numbers.
 #[derive(Debug)]
 pub(crate) struct SentHistory {
     sent: VecDeque<SentPacket>,
-    /// Number of the next packet.
+    /// Extended sequence number of the next packet.
     next: u64,
     in_flight: usize,
     unknown: u64,
@@ -38,12 +38,12 @@ impl SentHistory {
         SentHistory { sent: VecDeque::new(), next: 1, in_flight: 0, unknown: 0 }
     }
 
-    /// The 16-bit number that the next packet carries.
+    /// The transport-wide sequence number of the next packet.
     pub(crate) fn next_number(&self) -> u16 {
         self.next as u16
     }
 
-    /// Remembers the packet that left under [`SentHistory::next_number`].
+    /// Records that a packet of `size` bytes was sent with [`SentHistory::next_number`].
     pub(crate) fn record(&mut self, now: Instant, size: usize, cluster: Option<ClusterId>) {
         if self.sent.len() == MAX_PACKETS
             && let Some(forgotten) = self.sent.pop_front()
@@ -56,23 +56,24 @@ impl SentHistory {
         self.next += 1;
     }
 
-    /// When the oldest packet left on which nothing is reported yet, among those sent after all reported ones.
+    /// When the oldest packet was sent after the newest reported one. `None` if there is none.
     pub(crate) fn unacknowledged_since(&self) -> Option<Instant> {
         let pending = self.sent.iter().rev().take_while(|s| s.status == PacketStatus::Pending);
         pending.last().map(|s| s.at)
     }
 
-    /// Reports on packets that are not (or no longer) known.
+    /// Number of reports about packets that are not in the history.
     pub(crate) fn unknown(&self) -> u64 {
         self.unknown
     }
 
-    /// Bytes on which nothing is reported yet.
+    /// Bytes without feedback.
     #[cfg(test)]
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
+    /// Processes the packets of a feedback message.
     pub(crate) fn report(&mut self, now: Instant, reported: &[Reported]) -> FeedbackReport {
         let mut report = FeedbackReport::default();
         let mut newest = None;

@@ -1,4 +1,4 @@
-//! The sending half.
+//! Sending: packetization, pacing, retransmission, repair and feedback.
 
 mod api;
 mod feedback;

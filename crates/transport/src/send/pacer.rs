@@ -1,32 +1,32 @@
-//! When the next packet may leave: a leaky bucket, and the schedule of a probe.
+//! The pacer: a leaky bucket for media, and the schedule of a probe.
 
 use crate::estimate::ProbeCluster;
 use std::time::{Duration, Instant};
 
-/// Pace over the estimate. A frame leaves much faster than the frames come, and a path that is a little slower
-/// than thought still has a pause to catch up in.
+/// Pacing rate as a multiple of the estimate. A frame is sent much faster than frames are captured, and a path that is
+/// slightly slower than estimated can catch up between frames.
 const PACING_FACTOR: f64 = 2.5;
-/// Pace before anything is measured, so that the first keyframe is not held back.
+/// The same before the first measurement, so that the first keyframe is not delayed.
 const START_FACTOR: f64 = 4.0;
-/// Pace while a queue is drained, and where bursts are dropped.
+/// Pacing rate as a multiple of the target, while a queue is drained and on paths that drop bursts.
 const CONGESTED_FACTOR: f64 = 1.2;
-/// What may leave at once, as time at the pace.
+/// Burst that may be sent at once, as time at the pacing rate.
 const BURST_TIME: Duration = Duration::from_millis(10);
-/// What may leave at once in any case, in bits.
+/// Smallest burst that may be sent at once, in bits.
 const MIN_BURST_BITS: f64 = 3.0 * 1200.0 * 8.0;
-/// A probe does not hold the media behind it back longer.
+/// A probe delays later media by at most this time.
 const MAX_DEBT_TIME: Duration = Duration::from_millis(20);
-/// Timers are no finer; what is due within is sent in one go.
+/// Granularity of timers. Packets due within this time are sent together.
 const TIMER_GRANULARITY: Duration = Duration::from_micros(500);
-/// A burst whose timer comes later than this goes on from there instead of catching up.
+/// If the timer of a probe is later than this, the probe continues from the current time instead of catching up.
 const MAX_CATCH_UP: Duration = Duration::from_millis(5);
 
-/// What the pace follows from.
+/// The state of the path, which determines the pacing rate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PathState {
-    /// bit/s
+    /// Estimated bandwidth in bit/s.
     pub(crate) estimate: f64,
-    /// bit/s
+    /// Target bitrate in bit/s.
     pub(crate) target: f64,
     pub(crate) congested: bool,
     pub(crate) measured: bool,
@@ -34,16 +34,17 @@ pub(crate) struct PathState {
 
 #[derive(Debug)]
 pub(crate) struct Pacer {
-    /// Bits that left ahead of the pace.
+    /// Bits sent ahead of the pacing rate.
     debt: f64,
-    /// bit/s
+    /// Pacing rate in bit/s.
     rate: f64,
+    /// Bits that may be sent at once.
     burst: f64,
     updated: Instant,
     probe: Option<Probe>,
 }
 
-/// A burst under way.
+/// A probe that is being sent.
 #[derive(Debug)]
 struct Probe {
     cluster: ProbeCluster,
@@ -57,12 +58,12 @@ impl Pacer {
         Pacer { debt: 0.0, rate: 1e6, burst: MIN_BURST_BITS, updated: now, probe: None }
     }
 
-    /// bit/s at which the queue empties.
+    /// The pacing rate in bit/s.
     pub(crate) fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// Lets time pass and follows the path.
+    /// Advances the time to `now`, and sets the pacing rate for the path.
     pub(crate) fn advance(&mut self, now: Instant, path: PathState) {
         self.debt -= self.rate * now.saturating_duration_since(self.updated).as_secs_f64();
         self.updated = self.updated.max(now);
@@ -79,12 +80,12 @@ impl Pacer {
         self.debt = self.debt.clamp(0.0, self.burst + self.rate * MAX_DEBT_TIME.as_secs_f64());
     }
 
-    /// Whether a packet may leave at the pace.
+    /// Whether the pacing rate allows a packet now. False during a probe.
     pub(crate) fn ready(&self) -> bool {
         self.probe.is_none() && self.debt < self.burst
     }
 
-    /// When a packet may leave at the pace, or the next of the burst.
+    /// When the pacing rate allows the next packet, or when the next packet of the probe is due.
     pub(crate) fn ready_at(&self) -> Instant {
         match &self.probe {
             Some(probe) => probe.next_at,
@@ -96,7 +97,7 @@ impl Pacer {
         }
     }
 
-    /// A packet left.
+    /// Records that a packet of `size` bytes was sent.
     pub(crate) fn on_sent(&mut self, size: usize) {
         self.debt += size as f64 * 8.0;
     }
@@ -105,17 +106,17 @@ impl Pacer {
         self.probe.is_some()
     }
 
-    /// Begins a burst; its first packet may leave at once.
+    /// Starts a probe. Its first packet is due immediately.
     pub(crate) fn start_probe(&mut self, now: Instant, cluster: ProbeCluster) {
         self.probe = Some(Probe { cluster, next_at: now, packets: 0, bytes: 0 });
     }
 
-    /// The burst of which a packet is due.
+    /// The probe of which a packet is due, if any.
     pub(crate) fn due_probe(&self, now: Instant) -> Option<ProbeCluster> {
         self.probe.as_ref().filter(|p| p.next_at <= now).map(|p| p.cluster)
     }
 
-    /// A packet of the burst left; gives the number of them when it was the last.
+    /// Records a packet of the probe. Returns the number of its packets if it is complete.
     pub(crate) fn on_probe_sent(&mut self, now: Instant, size: usize) -> Option<usize> {
         let probe = self.probe.as_mut()?;
         probe.packets += 1;
@@ -126,7 +127,7 @@ impl Pacer {
         if complete { self.end_probe() } else { None }
     }
 
-    /// Nothing is left to burst with: gives the number of packets that left.
+    /// Ends the probe. Returns the number of packets sent.
     pub(crate) fn end_probe(&mut self) -> Option<usize> {
         self.probe.take().map(|p| p.packets)
     }
@@ -138,7 +139,7 @@ mod tests {
 
     const PATH: PathState = PathState { estimate: 1.7e6, target: 1.7e6, congested: false, measured: true };
 
-    /// Milliseconds until `bytes` have left.
+    /// Returns the milliseconds until `bytes` have been sent.
     fn drain(pacer: &mut Pacer, start: Instant, path: PathState, bytes: usize) -> u128 {
         let (mut now, mut sent) = (start, 0);
         loop {

@@ -1,13 +1,13 @@
-//! A rate over the last second.
+//! Measures a rate over the last second.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 const WINDOW: Duration = Duration::from_millis(1000);
-/// Sizes are gathered over this time, which bounds the list.
+/// Sizes are summed over this time, which bounds the list.
 const STEP: Duration = Duration::from_millis(20);
 
-/// bit/s over the last second. Before one has passed, of what there was over that second.
+/// The rate over the last second. In the first second, it is too low.
 #[derive(Debug, Default)]
 pub(crate) struct RateMeter {
     steps: VecDeque<(Instant, usize)>,
@@ -22,6 +22,7 @@ impl RateMeter {
         self.expire(now);
     }
 
+    /// The rate in bit/s.
     pub(crate) fn rate(&mut self, now: Instant) -> f64 {
         self.expire(now);
         self.steps.iter().map(|s| s.1).sum::<usize>() as f64 * 8.0 / WINDOW.as_secs_f64()

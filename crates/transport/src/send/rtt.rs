@@ -1,28 +1,29 @@
-//! Round trip time, from sender reports and from feedback.
+//! Round-trip time, from reception reports and from transport-wide feedback.
 
 use rtc_rtcp::receiver_report::ReceiverReport;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Sender reports remembered; when full the oldest goes, and a reception report on it tells nothing.
+/// Most sender reports kept. When full, the oldest is dropped, and a reception report about it is ignored.
 const MAX_REPORTS: usize = 32;
-/// Round trips of feedback among which the shortest counts: the others waited for their report.
+/// Number of samples from feedback. The shortest of them counts, because it waited least for its feedback message.
 const MAX_SAMPLES: usize = 16;
 const SMOOTHING: f64 = 0.125;
-/// A measurement by reports is preferred while no older than this.
+/// A measurement from reception reports is preferred until it is this old.
 const MAX_SAMPLE_AGE: Duration = Duration::from_secs(6);
+/// Longer round-trip times are discarded or clamped.
 const MAX_PLAUSIBLE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Default)]
 pub(crate) struct RttEstimator {
-    /// Middle 32 bits of the NTP time of sender reports, and when they left.
+    /// Middle 32 bits of the NTP timestamp of sender reports, and when they were sent.
     reports: VecDeque<(u32, Instant)>,
     smoothed: Option<(f64, Instant)>,
     samples: VecDeque<Duration>,
 }
 
 impl RttEstimator {
-    /// A sender report left with this NTP time.
+    /// Records that a sender report was sent with this NTP timestamp.
     pub(crate) fn on_sender_report(&mut self, now: Instant, ntp_time: u64) {
         if self.reports.len() == MAX_REPORTS {
             self.reports.pop_front();
@@ -30,7 +31,8 @@ impl RttEstimator {
         self.reports.push_back(((ntp_time >> 16) as u32, now));
     }
 
-    /// RFC 3550 section 6.4.1: round trip is the time since the report, less the other end's delay.
+    /// Processes reception reports. The round-trip time is the time since the sender report, minus the delay at the remote
+    /// end (RFC 3550 section 6.4.1).
     pub(crate) fn on_receiver_report(&mut self, now: Instant, report: &ReceiverReport) {
         for block in &report.reports {
             let sent = self.reports.iter().find(|r| r.0 == block.last_sender_report && r.0 != 0);
@@ -46,7 +48,7 @@ impl RttEstimator {
         }
     }
 
-    /// Time from a packet's leaving to the report on it.
+    /// Adds the time from the sending of a packet to its feedback.
     pub(crate) fn on_feedback(&mut self, sample: Duration) {
         if self.samples.len() == MAX_SAMPLES {
             self.samples.pop_front();
@@ -54,6 +56,7 @@ impl RttEstimator {
         self.samples.push_back(sample.min(MAX_PLAUSIBLE));
     }
 
+    /// The smoothed round-trip time. `None` before the first measurement.
     pub(crate) fn get(&self, now: Instant) -> Option<Duration> {
         let recent = self.smoothed.filter(|(_, at)| now.saturating_duration_since(*at) < MAX_SAMPLE_AGE);
         recent.map(|(seconds, _)| Duration::from_secs_f64(seconds)).or_else(|| self.samples.iter().min().copied())

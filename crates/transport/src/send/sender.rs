@@ -1,4 +1,4 @@
-//! [`Sender`]: frames and packets in, paced RTP out.
+//! [`Sender`]: frames and audio packets in, paced RTP out.
 
 use super::api::{SendError, SenderConfig, SenderEvent, SenderStats};
 use super::feedback::FeedbackClock;
@@ -20,37 +20,39 @@ use rtc_rtp::packet::Packet;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Retransmissions that may wait. When full a request is ignored: it will come again.
+/// Most retransmissions that wait. When full, further requests are ignored, because the receiver repeats them.
 const MAX_QUEUED_RETRANSMISSIONS: usize = 256;
-/// Retransmissions may take this share of the target, and use what they left in this time at once.
+/// Largest share of the target for retransmissions. They may use the unused share of [`RETRANSMISSION_BURST`] at once.
 const RETRANSMISSION_SHARE: f64 = 0.5;
 const RETRANSMISSION_BURST: Duration = Duration::from_millis(400);
-/// Repair packets that may wait for the pacer. When full further ones are dropped: they help least then.
+/// Most repair packets that wait for the pacer. When full, further ones are dropped, because late repair is of little use.
 const MAX_QUEUED_REPAIR_PACKETS: usize = 60;
-/// Media, repair and retransmissions together stay within this multiple of what the encoders want. The path may carry
-/// more, but loss is no reason to fill it.
+/// Media, repair packets and retransmissions together stay within this multiple of the desired bitrate, so that loss does
+/// not fill a path that carries more.
 const MAX_TOTAL_FACTOR: f64 = 1.32;
-/// The encoders keep at least this share of what they want.
+/// The encoders keep at least this share of the desired bitrate.
 const MIN_MEDIA_SHARE: f64 = 0.6;
-/// Requests within this time ask for one keyframe.
+/// Requests within this time cause one keyframe.
 const MIN_KEYFRAME_INTERVAL: Duration = Duration::from_millis(300);
-/// Before a round trip is known.
+/// Assumed round-trip time before the first measurement.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
-/// A packet is not sent again sooner, however short the round trip.
+/// Shortest interval between two retransmissions of a packet, regardless of the round-trip time.
 const MIN_RETRANSMISSION_INTERVAL: Duration = Duration::from_millis(10);
-/// If the path itself loses more, or with a longer round trip and at most [`MAX_COPIED`] requested at once, a retransmission is sent twice: if it is
-/// lost, the frame waits another round trip.
+/// Retransmissions are sent twice if the inherent loss is higher, because a frame waits another round trip if its
+/// retransmission is lost.
 const HIGH_LOSS: f64 = 0.025;
+/// Retransmissions are also sent twice if the round-trip time is at least this, and at most [`MAX_COPIED`] are requested at
+/// once.
 const LONG_RTT: Duration = Duration::from_millis(150);
 const MAX_COPIED: usize = 8;
-/// The copy leaves this much later, so that one burst of loss does not take both, and after waiting media.
+/// Delay of the second retransmission, so that one burst of loss does not include both. Waiting media is sent before it.
 const COPY_DELAY: Duration = Duration::from_millis(15);
-/// The target is reported anew when it differs by this share.
+/// Relative change of the target that causes [`SenderEvent::TargetChanged`].
 const TARGET_STEP: f64 = 0.02;
-/// Events that may wait. When full the oldest goes: it is the most outdated.
+/// Most events that wait for [`Sender::poll_event`]. When full, the oldest is dropped, because it is the most outdated.
 const MAX_EVENTS: usize = 64;
 
-/// See the crate's documentation.
+/// The sending half of a connection; see the crate documentation.
 #[derive(Debug)]
 pub struct Sender {
     streams: Vec<OutgoingStream>,
@@ -62,12 +64,14 @@ pub struct Sender {
     estimator: Estimator,
     pacer: Pacer,
     rtt: RttEstimator,
+    /// SSRC and sequence number of the requested packets.
     retransmissions: VecDeque<(u32, u16)>,
-    /// Copies of retransmissions, and when they may leave. Bounded as `retransmissions`; when full there is no copy.
+    /// Second retransmissions, with the time from which they may be sent. At most [`MAX_QUEUED_RETRANSMISSIONS`]; when full,
+    /// there is no second retransmission.
     copies: VecDeque<(Instant, u32, u16)>,
-    /// Bits that retransmissions may still take.
+    /// Bits that retransmissions may use now.
     retransmission_budget: f64,
-    /// Repair packets, with the id of their transport-wide number.
+    /// Repair packets, with the id of their transport-wide sequence number extension.
     repairs: VecDeque<(Packet, Option<u8>)>,
     loss_history: LossHistory,
     budget_updated: Instant,
@@ -83,7 +87,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender without streams. Nothing leaves before [`Sender::set_connected`].
+    /// Creates a sender without streams. It sends nothing before [`Sender::set_connected`].
     pub fn new(config: SenderConfig, now: Instant) -> Self {
         let (min, max) = (config.min_bitrate.max(10_000) as f64, config.max_bitrate.max(10_000) as f64);
         let start = (config.start_bitrate as f64).clamp(min, max.max(min));
@@ -115,7 +119,7 @@ impl Sender {
         }
     }
 
-    /// Adds a stream. One of the same SSRC takes over what was negotiated and goes on.
+    /// Adds a stream. If a stream of the same kind has the same SSRC, it continues with the new parameters.
     pub fn add_stream(&mut self, stream: SendStream) {
         let known = self.streams.iter_mut().find(|s| s.stream.ssrc == stream.ssrc);
         if let Some(known) = known
@@ -131,7 +135,7 @@ impl Sender {
         self.streams.push(new_stream);
     }
 
-    /// Forgets a stream and what of it still waits.
+    /// Removes a stream and its queued packets.
     pub fn remove_stream(&mut self, ssrc: u32) {
         self.streams.retain(|s| s.stream.ssrc != ssrc);
         self.retransmissions.retain(|r| r.0 != ssrc);
@@ -139,14 +143,14 @@ impl Sender {
         self.repairs.clear();
     }
 
-    /// From the next frame on, which must be a keyframe, the stream carries another codec.
+    /// Changes the payload type and codec of a video stream. The next frame must be a keyframe.
     pub fn set_codec(&mut self, ssrc: u32, payload_type: u8, codec: VideoCodec) {
         if let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) {
             stream.set_codec(payload_type, codec);
         }
     }
 
-    /// The path is open: packets may leave and probes begin. Asks for a keyframe of every video stream.
+    /// Starts to send media and probes, after the path has been connected. Requests a keyframe of every video stream.
     pub fn set_connected(&mut self, now: Instant) {
         if std::mem::replace(&mut self.connected, true) {
             return;
@@ -159,7 +163,11 @@ impl Sender {
         self.process(now);
     }
 
-    /// Takes one frame of a video stream. See [`SendError`] for what to do when it is refused.
+    /// Queues a frame of a video stream.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SendError`] if the frame was dropped. If a keyframe is needed, [`SenderEvent::KeyframeRequested`] follows.
     pub fn send_video(&mut self, now: Instant, ssrc: u32, frame: &EncodedFrame) -> Result<(), SendError> {
         if !self.connected {
             return Err(SendError::NotConnected);
@@ -177,7 +185,12 @@ impl Sender {
         result
     }
 
-    /// Takes one Opus packet; it leaves at once.
+    /// Sends an Opus packet immediately, before queued video. `rtp_timestamp` is in 1/48000 s, and `marker` starts a talk
+    /// spurt (RFC 7587 section 4.2).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SendError::NotConnected`], [`SendError::UnknownStream`], or [`SendError::WrongCodec`] for a video stream.
     pub fn send_audio(
         &mut self,
         now: Instant,
@@ -202,7 +215,7 @@ impl Sender {
         Ok(())
     }
 
-    /// Transport-wide feedback of the other end.
+    /// Processes transport-wide feedback from the remote end.
     pub fn on_feedback(&mut self, now: Instant, feedback: &TransportLayerCc) {
         let reported = self.clock.read(feedback);
         let report = self.history.report(now, &reported);
@@ -210,7 +223,7 @@ impl Sender {
             self.rtt.on_feedback(sample);
         }
         if !self.estimator.congested() {
-            // Repair does not help against a full queue.
+            // Losses of a full queue are congestion, which repair packets would increase.
             reported.iter().for_each(|(_, arrival)| self.loss_history.add(arrival.is_none()));
         }
         let sent = self.send_meter.rate(now);
@@ -219,9 +232,9 @@ impl Sender {
         self.process(now);
     }
 
-    /// The other end misses packets, RFC 4585 section 6.2.1.
+    /// Processes a generic NACK (RFC 4585 section 6.2.1): queues the retransmissions.
     pub fn on_nack(&mut self, now: Instant, nack: &TransportLayerNack) {
-        // A retransmission waits in the path's queue too, which may be longer by now than in the smoothed round trip.
+        // A retransmission also waits in the queue of the path, which may be longer than in the smoothed round-trip time.
         let rtt = self.rtt().unwrap_or(INITIAL_RTT);
         let min_interval = rtt.max(MIN_RETRANSMISSION_INTERVAL) + self.estimator.queue();
         let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == nack.media_ssrc) else { return };
@@ -243,8 +256,8 @@ impl Sender {
         self.process(now);
     }
 
-    /// Reception report of the other end, RFC 3550 section 6.4.2: round trip, and loss where there is no
-    /// transport-wide feedback.
+    /// Processes a receiver report (RFC 3550 section 6.4.2). It updates the round-trip time, and without transport-wide
+    /// feedback also the estimate, from the loss.
     pub fn on_receiver_report(&mut self, now: Instant, report: &ReceiverReport) {
         self.now = self.now.max(now);
         self.rtt.on_receiver_report(now, report);
@@ -256,12 +269,13 @@ impl Sender {
         self.process(now);
     }
 
-    /// A sender report left with this NTP timestamp; reception reports on it tell the round trip.
+    /// Records that a sender report with this NTP timestamp was sent. Reception reports about it give the round-trip time.
     pub fn on_sender_report_sent(&mut self, now: Instant, ntp_time: u64) {
         self.rtt.on_sender_report(now, ntp_time);
     }
 
-    /// A PLI or FIR of the other end. Those that a keyframe under way answers are ignored.
+    /// Processes a keyframe request (PLI or FIR) from the remote end. It is ignored if a keyframe was sent within the last
+    /// round trip.
     pub fn on_keyframe_request(&mut self, now: Instant, ssrc: u32) {
         self.stats.keyframe_requests += 1;
         let rtt = self.rtt().unwrap_or(INITIAL_RTT);
@@ -272,17 +286,17 @@ impl Sender {
         }
     }
 
-    /// The most that the encoders together could use, bit/s: nothing far beyond it is probed.
+    /// Sets the bitrate that all encoders together could use, in bit/s. Probes do not go far beyond it.
     pub fn set_desired_bitrate(&mut self, bitrate: u64) {
         self.estimator.set_desired_bitrate(self.now, bitrate as f64);
     }
 
-    /// Lets time pass.
+    /// Advances the time to `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.process(now);
     }
 
-    /// When [`Sender::handle_timeout`] is to be called next.
+    /// When to call [`Sender::handle_timeout`] next. `None` if there is nothing to wait for.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if !self.connected {
             return None;
@@ -297,18 +311,18 @@ impl Sender {
         pace.into_iter().chain(retransmit_at).chain(copy).chain(probe).chain(silence).min()
     }
 
-    /// The next packet for the wire.
+    /// Returns the next RTP packet to send.
     pub fn poll_transmit(&mut self) -> Option<Packet> {
         self.transmits.pop_front()
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub fn poll_event(&mut self) -> Option<SenderEvent> {
         self.events.pop_front()
     }
 
-    /// What the encoders, audio included, should together produce, bit/s: what the path carries, less what
-    /// retransmissions take and what drains a queue.
+    /// The target bitrate of all encoders together, including audio, in bit/s: the estimate, minus retransmissions and repair
+    /// packets, and reduced while a queue is drained.
     pub fn target_bitrate(&self) -> u64 {
         let (target, desired) = (self.estimator.target(), self.estimator.desired());
         let retransmissions = self.retransmission_bitrate.min(RETRANSMISSION_SHARE * target);
@@ -316,19 +330,19 @@ impl Sender {
         (target - retransmissions).min(most).max(self.min) as u64
     }
 
-    /// How long what is queued takes at the present pace. An encoder skips input above about 100 ms.
+    /// The time to send all queued video at the current pacing rate. Encoders should skip frames above about 100 ms.
     pub fn queue_delay(&self, now: Instant) -> Duration {
         let bits = self.queued_bytes() as f64 * 8.0;
         let passed = now.saturating_duration_since(self.now).as_secs_f64();
         Duration::from_secs_f64((bits / self.pacer.rate() - passed).max(0.0))
     }
 
-    /// Round trip time, smoothed.
+    /// The smoothed round-trip time. `None` before the first measurement.
     pub fn rtt(&self) -> Option<Duration> {
         self.rtt.get(self.now)
     }
 
-    /// Counters and present values.
+    /// Counters and current values.
     pub fn stats(&self) -> SenderStats {
         SenderStats {
             estimate: self.estimator.estimate() as u64,
@@ -339,7 +353,7 @@ impl Sender {
         }
     }
 
-    /// Everything that time brings: silence, probes, and what may leave.
+    /// Handles what is due at `now`: missing feedback, probes, and packets that the pacer allows.
     fn process(&mut self, now: Instant) {
         self.advance(now);
         if !self.connected {
@@ -360,7 +374,7 @@ impl Sender {
         self.report_target(now);
     }
 
-    /// Sends the next packet in the order of urgency. False if none may leave.
+    /// Sends the next packet, in the order of priority. Returns false if there is none.
     fn send_next(&mut self) -> bool {
         self.send_retransmission(None) || self.send_repair() || self.send_media(None) || self.send_copy()
     }
@@ -379,7 +393,7 @@ impl Sender {
         self.retransmission_bitrate = self.retransmission_meter.rate(now);
     }
 
-    /// Sends what is due of a probe: media that waits, else recent packets once more.
+    /// Sends the packets of a probe that are due: retransmissions and media, or padding if none waits.
     fn send_probe(&mut self, now: Instant) {
         while let Some(cluster) = self.pacer.due_probe(now) {
             let before = self.stats.bytes_sent;
@@ -393,7 +407,7 @@ impl Sender {
         }
     }
 
-    /// When retransmissions may take bits again.
+    /// When the budget allows the next retransmission.
     fn next_retransmission_at(&self) -> Instant {
         let lacking = (1.0 - self.retransmission_budget).max(0.0);
         self.budget_updated + Duration::from_secs_f64(lacking / (RETRANSMISSION_SHARE * self.estimator.target()))
@@ -410,7 +424,7 @@ impl Sender {
         false
     }
 
-    /// Sends the next copy of a retransmission that may leave.
+    /// Sends the next second retransmission that is due.
     fn send_copy(&mut self) -> bool {
         while self.retransmission_budget > 0.0
             && let Some((_, ssrc, sequence)) = self.copies.pop_front_if(|copy| copy.0 <= self.now)
@@ -433,7 +447,8 @@ impl Sender {
         true
     }
 
-    /// Streams take turns a packet at a time, so that one's keyframe does not hold up another.
+    /// Sends the next queued media packet. The streams alternate after each packet, so that a keyframe of one does not delay
+    /// the others.
     fn send_media(&mut self, cluster: Option<ClusterId>) -> bool {
         let Some(index) = self.streams.iter().position(|s| s.queued_bytes() > 0) else { return false };
         let mut stream = self.streams.remove(index);
@@ -450,9 +465,9 @@ impl Sender {
         true
     }
 
-    /// Repair packets for each media packet.
+    /// The number of repair packets per media packet.
     fn repair_share(&self) -> f64 {
-        // Where loss follows the rate, more packets make more of it.
+        // If loss depends on the rate, more packets would increase it.
         if self.estimator.is_loss_limited() {
             0.0
         } else {
@@ -483,7 +498,8 @@ impl Sender {
         false
     }
 
-    /// Numbers a packet and hands it to the wire; gives its size in bytes.
+    /// Assigns the transport-wide sequence number, and queues the packet for [`Sender::poll_transmit`]. Returns its size in
+    /// bytes.
     fn emit(&mut self, mut packet: Packet, twcc_id: Option<u8>, cluster: Option<ClusterId>) -> usize {
         let size = stream::write_transport_sequence(&mut packet, twcc_id, self.history.next_number());
         if twcc_id.is_some() {

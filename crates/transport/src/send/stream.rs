@@ -1,4 +1,4 @@
-//! One stream that we send: its numbering, its queue and what may be asked for again.
+//! An outgoing stream: its sequence numbers, its queue, and its packets kept for retransmission.
 
 use super::api::SendError;
 use crate::payload::Packetizer;
@@ -11,21 +11,22 @@ use rtc_rtp::packet::Packet;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Frames that may wait for the pacer. When full an upper layer's frame is skipped; so is a base layer's, and a
-/// keyframe asked for; a keyframe takes the place of what waits.
+/// Most frames that wait for the pacer. When full, a delta frame is dropped, and if it is a base layer frame, a keyframe is
+/// requested. A keyframe replaces the waiting frames.
 pub(crate) const MAX_QUEUED_FRAMES: usize = 4;
-/// Packets kept for retransmission: about 3 s of 2.5 Mb/s. When full the oldest goes; it cannot be had again.
+/// Most packets kept for retransmission: about 3 s at 2.5 Mbit/s. When full, the oldest is dropped, and can no longer be
+/// retransmitted.
 const MAX_SENT_PACKETS: usize = 1024;
 /// Most repair packets of one frame.
 const MAX_REPAIR_PER_FRAME: f64 = 60.0;
-/// Packets from which a probe takes its filling.
+/// Number of recent packets from which the padding of a probe is taken.
 const PADDING_CANDIDATES: usize = 16;
 
-/// A frame cut into payloads, numbered only when they leave: what is taken out of the queue leaves no gap.
+/// A packetized frame. Sequence numbers are assigned when packets are sent, so that dropped frames leave no gap.
 #[derive(Debug)]
 struct QueuedFrame {
     keyframe: bool,
-    /// A packet of it has left.
+    /// Whether a packet of it has been sent.
     started: bool,
     rtp_timestamp: u32,
     payloads: VecDeque<Bytes>,
@@ -48,17 +49,17 @@ pub(crate) struct OutgoingStream {
     sent_packets: VecDeque<SentPacket>,
     needs_keyframe: bool,
     layer: u8,
-    /// The lowest temporal layer that lost a frame since the last base layer frame.
+    /// The lowest temporal layer of a frame dropped since the last base layer frame.
     lowest_skipped_layer: Option<u8>,
     repair: RepairEncoder,
-    /// Repair packets that are owed: the share of the media packets sent, less what was made.
+    /// Repair packets due: the share of the media packets sent, minus the repair packets created.
     repair_credit: f64,
     pub(crate) keyframe_requested_at: Option<Instant>,
     pub(crate) last_keyframe_at: Option<Instant>,
 }
 
 impl OutgoingStream {
-    /// `random` gives the first numbers.
+    /// Creates the stream. The initial sequence numbers and picture id are taken from `random`.
     pub(crate) fn new(stream: SendStream, random: u64) -> Self {
         let packetizer = match stream.kind {
             StreamKind::Audio => None,
@@ -67,7 +68,7 @@ impl OutgoingStream {
         OutgoingStream {
             stream,
             packetizer,
-            // The lower half: a receiver that meets the first packet late must not take it for a wrap.
+            // In the lower half, so that a reordered first packet is not mistaken for a wrap.
             sequence: (random >> 16) as u16 & 0x7fff,
             rtx_sequence: (random >> 32) as u16 & 0x7fff,
             repair: RepairEncoder::default(),
@@ -95,7 +96,7 @@ impl OutgoingStream {
         self.queued_bytes
     }
 
-    /// Takes over new ids and types; false if the stream is of another kind than before.
+    /// Applies renegotiated parameters. Returns false if the kind of media differs.
     pub(crate) fn renegotiate(&mut self, stream: &SendStream) -> bool {
         match (self.stream.kind, stream.kind) {
             (StreamKind::Audio, StreamKind::Audio) => {}
@@ -117,7 +118,7 @@ impl OutgoingStream {
         self.flush();
     }
 
-    /// Queues a frame.
+    /// Packetizes and queues a frame.
     pub(crate) fn push(&mut self, now: Instant, frame: &EncodedFrame) -> Result<(), SendError> {
         let Some(packetizer) = &mut self.packetizer else { return Err(SendError::WrongCodec) };
         if packetizer.codec() != frame.codec {
@@ -146,7 +147,7 @@ impl OutgoingStream {
         Ok(())
     }
 
-    /// The next queued payload as a packet, kept for retransmission.
+    /// Returns the next packet of the queue, and keeps it for retransmission.
     pub(crate) fn pop(&mut self) -> Option<Packet> {
         let frame = self.queue.front_mut()?;
         let payload = frame.payloads.pop_front()?;
@@ -157,7 +158,7 @@ impl OutgoingStream {
         }
         self.queued_bytes -= payload.len();
         if starts_keyframe {
-            // What came before is superseded; repeating it would only hold the keyframe up.
+            // Earlier packets are not needed any more, and their retransmission would delay the keyframe.
             self.sent_packets.clear();
         }
         let packet = self.packet(timestamp, payload, marker);
@@ -170,7 +171,7 @@ impl OutgoingStream {
         Some(packet)
     }
 
-    /// Numbers a packet that leaves now.
+    /// Creates a media packet with the next sequence number.
     pub(crate) fn packet(&mut self, timestamp: u32, payload: Bytes, marker: bool) -> Packet {
         let sequence_number = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
@@ -180,8 +181,8 @@ impl OutgoingStream {
         Packet { header, payload }
     }
 
-    /// The repair packets to send after this media packet: those of its frame, if it is the last. `share` is the number for
-    /// each media packet.
+    /// Returns the repair packets of a frame after its last media packet, and none after other packets. `share` is the number
+    /// of repair packets per media packet.
     pub(crate) fn repair_packets(&mut self, packet: &Packet, share: f64) -> Vec<Packet> {
         let Some(((ssrc, _), payload_type)) = self.stream.rtx.zip(self.stream.repair) else { return Vec::new() };
         let (marker, timestamp) = (packet.header.marker, packet.header.timestamp);
@@ -203,7 +204,8 @@ impl OutgoingStream {
         payloads.into_iter().map(number).collect()
     }
 
-    /// Whether a request for this packet is to be followed: it is kept, and was not sent again within `min_interval`.
+    /// Whether to retransmit this packet: it is still kept, and was not retransmitted within `min_interval`. If so, records
+    /// `now` as the time of the retransmission.
     pub(crate) fn may_retransmit(&mut self, now: Instant, sequence: u16, min_interval: Duration) -> bool {
         let Some(index) = self.index(sequence) else { return false };
         let packet = &mut self.sent_packets[index];
@@ -214,7 +216,7 @@ impl OutgoingStream {
         true
     }
 
-    /// The packet as a retransmission, RFC 4588 section 4.
+    /// Returns the packet in the retransmission format (RFC 4588 section 4).
     pub(crate) fn retransmission(&mut self, sequence: u16) -> Option<Packet> {
         let (ssrc, payload_type) = self.stream.rtx?;
         let original = &self.sent_packets[self.index(sequence)?].packet;
@@ -227,7 +229,8 @@ impl OutgoingStream {
         Some(Packet { header, payload: payload.freeze() })
     }
 
-    /// A recent packet to send once more as filling of a probe: the `nth` of the largest.
+    /// The sequence number of a recent packet to retransmit as padding of a probe: the `nth` of the largest packets, modulo
+    /// their number.
     pub(crate) fn padding_sequence(&self, nth: usize) -> Option<u16> {
         self.stream.rtx?;
         let candidates = || self.sent_packets.iter().rev().take(PADDING_CANDIDATES);
@@ -273,13 +276,13 @@ impl OutgoingStream {
     }
 }
 
-/// Writes the transport-wide number; gives the packet's size on the wire without SRTP, in bytes.
+/// Writes the transport-wide sequence number. Returns the size of the RTP packet in bytes, without SRTP.
 pub(crate) fn write_transport_sequence(packet: &mut Packet, twcc_id: Option<u8>, number: u16) -> usize {
     if let Some(id) = twcc_id {
         let header = &mut packet.header;
         header.extension = true;
         header.extension_profile = if id <= 14 { EXTENSION_PROFILE_ONE_BYTE } else { EXTENSION_PROFILE_TWO_BYTE };
-        // Fails for id 0 only, which no negotiation gives; the packet is then sent without.
+        // Fails only for id 0, which is never negotiated. The packet is then sent without the extension.
         let _ = header.set_extension(id, Bytes::copy_from_slice(&number.to_be_bytes()));
     }
     let extension = if packet.header.extension { 8 } else { 0 };
