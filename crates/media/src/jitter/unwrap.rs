@@ -1,6 +1,6 @@
-//! Counters that wrap, made into ones that do not.
+//! Unwraps RTP timestamps.
 
-/// Follows a 32-bit RTP time over its wrap. The result is the nearest to the highest before.
+/// Extends 32-bit RTP timestamps to 64 bits. The result is the value closest to the highest one so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Unwrap32 {
     last: Option<i64>,

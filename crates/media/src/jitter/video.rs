@@ -1,75 +1,76 @@
 //! Releases the frames of one video stream at even intervals.
 //!
-//! A frame's lateness is its arrival minus its RTP time. The fastest frame of the last [`WINDOW`] is the base. Releasing
-//! each frame so much later than the base that nearly all have arrived by then makes the intervals even. That delay
-//! follows the lateness of nearly all *arrivals*: frames that arrive in one burst count once, with the first and latest of
-//! them, so that one outage does not delay all that follows. Small unevenness is let through, because a display's refresh
-//! hides it. Changes are spread over time.
+//! The lateness of a frame is its arrival time minus its RTP time. The base is the lateness of the fastest frame of the
+//! last [`WINDOW`]. Frames are released with a delay relative to the base by which nearly all frames have arrived, so that
+//! the intervals are even. The delay follows the lateness of *arrivals*: the frames of a burst count once, with the
+//! lateness of the first, which is the highest. One outage therefore does not delay all later frames. Small jitter is
+//! tolerated, because the refresh interval of a display hides it. The delay changes gradually.
 //!
-//! Waiting for lost packets is not the path's jitter: [`EncodedFrame::time`] is the arrival without it. It delays all
-//! frames only if many waited lately ([`REPAIRED_SHARE`]), and by a bounded time. Frames that are late nevertheless are
-//! released [`MIN_SPACING`], so that each is seen.
+//! The wait for lost packets is not jitter of the path, and [`EncodedFrame::time`] does not include it. It increases the
+//! delay of all frames only if many frames waited recently ([`REPAIRED_SHARE`]), and only up to a bound. Late frames are
+//! released at intervals of [`MIN_SPACING`], so that each is visible.
 
 use super::unwrap::Unwrap32;
 use crate::encoded::EncodedFrame;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Lateness is remembered this long.
+/// Time over which lateness is measured.
 const WINDOW: Duration = Duration::from_secs(4);
-/// Arrivals remembered at most; at more than 64 frames a second the window is shorter.
+/// Most arrivals kept. Above 64 frames per second, the window is shorter.
 const MAX_ARRIVALS: usize = 256;
-/// The part of arrivals that should come in time.
+/// The share of arrivals that should be in time.
 const IN_TIME_SHARE: f64 = 0.95;
-/// The delay covers waiting for lost packets in this part of the frames of [`REPAIR_WINDOW`], up to [`REPAIR_DELAY`]. If
-/// they wait longer than twice that, it covers all but this time: a longer pause would be seen as a freeze.
+/// The delay covers the wait for lost packets in this share of the frames of [`REPAIR_WINDOW`], up to [`REPAIR_DELAY`] in
+/// µs. If they wait longer than twice that, it covers all but [`REPAIR_DELAY`], because a longer pause would be visible as
+/// a freeze.
 const REPAIRED_SHARE: f64 = 0.92;
 const REPAIR_WINDOW: Duration = Duration::from_secs(10);
 const REPAIR_DELAY: i64 = 100_000;
-/// Frames of that time that are remembered; when full the oldest is dropped.
+/// Most frames kept of that time. When full, the oldest is dropped.
 const MAX_REPAIRS: usize = 512;
-/// Shortest interval between two frames, µs: less is not seen on a display of 60 Hz. At most [`MIN_SPACING_SHARE`] of the
-/// stream's own interval, so that late frames catch up.
+/// Shortest interval between two frames in µs. A 60 Hz display would not show both frames of a shorter one. It is at most
+/// [`MIN_SPACING_SHARE`] of the frame interval of the stream, so that late frames catch up.
 const MIN_SPACING: i64 = 16_000;
 const MIN_SPACING_SHARE: f64 = 0.75;
-/// With more frames waiting, catching up quickly is worth more than seeing each.
+/// With more waiting frames, the spacing is [`BACKLOG_SPACING`] in µs, because catching up is then more important.
 const BACKLOG: usize = 8;
 const BACKLOG_SPACING: i64 = 4_000;
-/// Unevenness that is not worth a delay, µs.
+/// Jitter that does not increase the delay, in µs.
 const TOLERATED_JITTER: i64 = 6_000;
-/// Frames within this time of the one before belong to its burst, µs.
+/// A frame that arrives within this time of the previous one belongs to its burst, in µs.
 const BURST_GAP: i64 = 4_000;
-/// The delay changes by this part of the time that passes.
+/// The delay changes by at most this share of the elapsed time.
 const SLEW: f64 = 0.25;
-/// Lateness that grows by more than this from frame to frame means that the sender's clock was set back, µs.
+/// If lateness increases by more than this between two frames, the sender's clock was set back. In µs.
 const MAX_LATENESS_INCREASE: i64 = 3_000_000;
-/// Lateness that shrinks by more than this means that it was set forward, or that frames between are missing, µs. No
-/// frame that comes next is held for so long.
+/// If lateness decreases by more than this, the sender's clock was set forward, or frames are missing. No consecutive frame
+/// is held for this long. In µs.
 const MAX_LATENESS_DECREASE: i64 = 700_000;
-/// RTP clock of all video, ticks a second.
+/// RTP clock rate of video in Hz.
 const CLOCK_RATE: i64 = 90_000;
 
 /// ```text
 ///  Start ──── keyframe ───► Flowing ◄──── keyframe ──── AwaitKeyframe ◄─┐ delta frame:
 ///    │                         │                         ▲   ▲   └───────┘ dropped
-///    │                         └── too many frames, ─────┘   │
-///    │                             no keyframe among them    │
+///    │                         └── overflow without ─────┘   │
+///    │                             a keyframe                │
 ///    └──────────────────── delta frame: dropped ─────────────┘
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing has come yet.
+    /// No frame has arrived yet.
     Start,
-    /// Only a keyframe helps.
+    /// Frames are dropped until a keyframe arrives.
     AwaitKeyframe,
-    /// Frames follow each other.
+    /// Consecutive frames arrive.
     Flowing,
 }
 
 /// The jitter buffer of one video stream.
 ///
-/// Holds at most [`VideoBuffer::FRAMES`]; when one more comes, the oldest up to the newest keyframe are thrown away, or all
-/// if there is none, and then everything up to the next keyframe. Take frames out between pushes.
+/// Holds at most [`VideoBuffer::FRAMES`]. When full, it drops all frames before the newest keyframe. If it holds no later
+/// keyframe, it drops all frames, and further ones until a keyframe arrives. Call [`VideoBuffer::pop`] between pushes.
 #[derive(Debug)]
 pub struct VideoBuffer {
     state: State,
@@ -77,12 +78,13 @@ pub struct VideoBuffer {
     lateness: Lateness,
     unwrap: Unwrap32,
     origin: Option<Instant>,
-    /// What is in force, µs on the scale of lateness.
+    /// The current delay, as lateness in µs.
     offset: Option<f64>,
+    /// When `offset` last changed, in µs.
     slewed_at: Option<i64>,
     extra: Duration,
     last_due: i64,
-    /// When the last frame was released, µs.
+    /// When the last frame was released, in µs.
     last_release: i64,
     held: Duration,
     dropped: u64,
@@ -102,13 +104,13 @@ impl Default for VideoBuffer {
 }
 
 impl VideoBuffer {
-    /// Frames held at most.
+    /// Most frames held.
     pub const FRAMES: usize = 64;
 
-    /// The longest delay that it adds on its own, beside the extra one for lip sync.
+    /// The longest delay, without the extra delay for lip sync.
     pub const MAX_DELAY: Duration = Duration::from_millis(500);
 
-    /// An empty buffer.
+    /// Creates an empty buffer.
     pub fn new() -> Self {
         Self {
             state: State::Start,
@@ -127,7 +129,7 @@ impl VideoBuffer {
         }
     }
 
-    /// Takes the next frame in decoding order, complete at `now`.
+    /// Adds the next frame in decoding order, which became complete at `now`.
     pub fn push(&mut self, now: Instant, frame: EncodedFrame) {
         let media_us = self.unwrap.unwrap(frame.rtp_timestamp) * 1_000_000 / CLOCK_RATE;
         let now_us = self.micros(now);
@@ -135,7 +137,7 @@ impl VideoBuffer {
         if self.lateness.record(arrived_us, now_us, media_us) == Continuity::Restarted {
             self.offset = None;
             self.last_due = i64::MIN;
-            // Those that wait would by the new clock be due at some other time: they go with the first of it.
+            // Waiting frames have times of the old clock. They are released with the first frame of the new one.
             self.frames.iter_mut().for_each(|held| held.media_us = media_us);
         }
         self.slew(now_us);
@@ -154,15 +156,15 @@ impl VideoBuffer {
         }
     }
 
-    /// The next frame if it is due. Its `time` is then the moment at which it was to be shown, or `now` if it is late.
-    /// Late frames are given too: those after them need them.
+    /// Returns the next frame if it is due. Its `time` is the time at which it should be shown, or `now` if it is late. Late
+    /// frames are returned too, because later frames depend on them.
     pub fn pop(&mut self, now: Instant) -> Option<EncodedFrame> {
         let now_us = self.micros(now);
         let due = self.due(self.frames.front()?);
         if due > now_us {
             return None;
         }
-        self.slew(now_us); // after the look at the clock: what is due by poll_timeout's word is given
+        self.slew(now_us); // after the check, so that a frame due according to poll_timeout is returned
         let held = self.frames.pop_front()?;
         let late = now_us - self.scheduled(&held) > TOLERATED_JITTER;
         self.last_due = due;
@@ -173,43 +175,43 @@ impl VideoBuffer {
         Some(EncodedFrame { time, ..held.frame })
     }
 
-    /// When [`VideoBuffer::pop`] will give the next frame.
+    /// When [`VideoBuffer::pop`] returns the next frame. `None` if the buffer is empty.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.frames.front().and_then(|held| self.instant(self.due(held)))
     }
 
-    /// Frames were thrown away, and nothing can be shown before a keyframe comes.
+    /// Whether frames are dropped until a keyframe arrives.
     pub fn needs_keyframe(&self) -> bool {
         self.state == State::AwaitKeyframe
     }
 
-    /// How much later than the fastest frame of the last seconds frames are given out.
+    /// The current delay of release relative to the fastest recent frame.
     pub fn delay(&self) -> Duration {
         let base = self.lateness.base().unwrap_or(0) as f64;
         micros(self.offset.map_or(0, |offset| (offset - base) as i64)) + self.extra
     }
 
-    /// A delay on top of its own, to keep pace with the sound. Change it slowly.
+    /// Sets an additional delay for lip sync. Change it slowly.
     pub fn set_extra_delay(&mut self, extra: Duration) {
         self.extra = extra;
     }
 
-    /// Sum over all frames of the time from arrival to release (getStats' `jitterBufferDelay`).
+    /// Time from arrival to release, summed over all frames (`jitterBufferDelay` of W3C webrtc-stats).
     pub fn total_delay(&self) -> Duration {
         self.held
     }
 
-    /// Frames thrown away.
+    /// Number of frames dropped.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Frames given out after they were due.
+    /// Number of frames released late.
     pub fn late(&self) -> u64 {
         self.late
     }
 
-    /// Frames held.
+    /// Number of frames held.
     pub fn len(&self) -> usize {
         self.frames.len()
     }
@@ -233,7 +235,7 @@ impl VideoBuffer {
         self.scheduled(held).max(self.last_due).max(self.last_release + self.min_spacing())
     }
 
-    /// When the frame would be released if it was in time.
+    /// When the frame should be released, without regard to spacing and order.
     fn scheduled(&self, held: &HeldFrame) -> i64 {
         held.media_us + self.offset.unwrap_or(0.0) as i64 + self.extra.as_micros() as i64
     }
@@ -243,7 +245,7 @@ impl VideoBuffer {
         max_delay.min((self.lateness.last_period as f64 * MIN_SPACING_SHARE) as i64)
     }
 
-    /// Moves the delay towards what is needed now.
+    /// Moves the delay towards the target.
     fn slew(&mut self, now_us: i64) {
         let Some(target) = self.lateness.target() else { return };
         let target = target as f64;
@@ -269,17 +271,18 @@ fn micros(us: i64) -> Duration {
     Duration::from_micros(us.max(0) as u64)
 }
 
+/// Whether the sender's clock is continuous.
 #[derive(Debug, PartialEq, Eq)]
 enum Continuity {
     Continuous,
     Restarted,
 }
 
-/// Arrivals of the last seconds and how late each was.
+/// The lateness of recent arrivals. All times are in µs.
 #[derive(Debug, Default)]
 struct Lateness {
     arrivals: VecDeque<Arrival>,
-    /// When frames were complete, and how long each had waited for lost packets.
+    /// When frames became complete, and how long each waited for lost packets.
     waits: VecDeque<(i64, i64)>,
     last: Option<Arrival>,
     last_period: i64,
@@ -295,7 +298,7 @@ struct Arrival {
 }
 
 impl Lateness {
-    /// A frame arrived, and was complete at `complete`, all in µs.
+    /// Records a frame with media time `media` that arrived at `at` and became complete at `complete`.
     fn record(&mut self, at: i64, complete: i64, media: i64) -> Continuity {
         let late = at - media;
         let previous = self.last.replace(Arrival { at, late });
@@ -310,7 +313,7 @@ impl Lateness {
         let burst =
             previous.is_some_and(|previous| at - previous.at < BURST_GAP) && !self.arrivals.is_empty() && !restarted;
         if let (Some(previous), false) = (previous, restarted) {
-            // the media time between two frames, smoothed
+            // The media time between two frames, smoothed.
             let period = (at - late) - (previous.at - previous.late);
             self.last_period += (period.clamp(0, 1_000_000) - self.last_period) / 8;
         }
@@ -347,7 +350,7 @@ impl Lateness {
         self.target = self.base + needed.clamp(0, self.max_delay());
     }
 
-    /// Extends the delay if many frames waited for lost packets.
+    /// Increases the target if many frames waited for lost packets.
     fn update_repair(&mut self) {
         self.sorted.clear();
         self.sorted.extend(self.waits.iter().map(|(_, wait)| *wait));
@@ -358,7 +361,7 @@ impl Lateness {
         self.target = self.target.max(self.base + covered.min(self.max_delay()));
     }
 
-    /// The longest delay: so that waiting alone never fills the buffer.
+    /// The longest delay that does not fill the buffer.
     fn max_delay(&self) -> i64 {
         let room = self.last_period * (VideoBuffer::FRAMES as i64 - 4);
         let max_delay = VideoBuffer::MAX_DELAY.as_micros() as i64;

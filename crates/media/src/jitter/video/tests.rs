@@ -1,4 +1,4 @@
-//! Frames over simulated paths.
+//! Tests with frames over simulated paths.
 
 use super::*;
 use crate::encoded::VideoCodec;
@@ -27,12 +27,12 @@ fn number(frame: &EncodedFrame) -> u64 {
 
 struct Shown {
     n: u64,
-    /// After capture, µs.
+    /// Time after capture, in µs.
     latency: i64,
     at: i64,
 }
 
-/// Sends `count` frames through a network that delays frame `n` by `delay(n)` µs and keeps the order.
+/// Sends `count` frames over a path that delays frame `n` by `delay(n)` µs and preserves the order.
 fn run(buffer: &mut VideoBuffer, count: u64, delay: impl Fn(u64) -> u64) -> Vec<Shown> {
     let start = Instant::now();
     let mut shown = Vec::new();
@@ -50,14 +50,14 @@ fn run(buffer: &mut VideoBuffer, count: u64, delay: impl Fn(u64) -> u64) -> Vec<
     shown
 }
 
-/// All that fall due up to `until`, each at its time.
+/// Pops all frames due up to `until`, each at its time.
 fn pop_due(buffer: &mut VideoBuffer, start: Instant, until: u64, shown: &mut Vec<Shown>) {
     while let Some(due) = buffer.poll_timeout() {
         let due_us = (due - start).as_micros() as u64;
         if due_us > until {
             break;
         }
-        shown.push(Shown::new(&buffer.pop(due).expect("due by its own word"), due_us));
+        shown.push(Shown::new(&buffer.pop(due).expect("a frame is due"), due_us));
     }
 }
 
@@ -74,7 +74,7 @@ fn noise(n: u64) -> u64 {
     x ^ (x >> 27)
 }
 
-/// Uniform over 0..=80 ms anew each half second, linear between.
+/// A new delay, uniform over 0..=80 ms, each half second, linear in between.
 fn walk(n: u64) -> u64 {
     let (k, part) = (n / 15, n % 15);
     let at = |k| noise(k) % 80_001;
@@ -115,7 +115,7 @@ fn one_outage_does_not_delay_later_frames() {
     assert!(after < 30_000, "{after} us");
 }
 
-/// A path of 20 ms on which every `nth` frame waits for a retransmission of 100 ms, and those behind it too.
+/// A path of 20 ms on which every `nth` frame, and the frames behind it, wait 100 ms for a retransmission.
 fn run_with_retransmissions(buffer: &mut VideoBuffer, nth: u64) -> Vec<Shown> {
     let (start, mut shown, mut complete) = (Instant::now(), Vec::new(), 0);
     for n in 0..900 {
@@ -220,8 +220,8 @@ fn a_restarted_clock_resets_the_buffer() {
     }
 }
 
-/// Shows a minute of a sender whose clock jumps by `jump` µs after half a minute and who answers requests for keyframes
-/// after 100 ms; when frames were shown, µs.
+/// Plays a minute of a sender whose clock jumps by `jump` µs after half a minute. It responds to keyframe requests after
+/// 100 ms. Returns when frames were released, in µs.
 fn jump(jump: i64, path: impl Fn(u64) -> u64) -> Vec<i64> {
     let (mut buffer, start) = (VideoBuffer::new(), Instant::now());
     let (mut shown, mut keyframe_at) = (vec![], Some(0));
