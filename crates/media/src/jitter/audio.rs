@@ -1,17 +1,18 @@
-//! Gives the sound of one stream out without gaps, as early as its packets' unevenness allows.
+//! Plays one audio stream without gaps, with the shortest delay that its jitter allows.
 //!
-//! The measure of everything is lateness: a moment on our clock minus RTP time. [`DelayEstimator`] says which lateness of playout
-//! nearly all packets would have come in time for; that and a guard is the target. Sound that plays later is shortened by
-//! pitch periods, sound that plays earlier is lengthened ([`stretch`]), and after silence it simply begins at the target.
-//! What is missing when its time has come is taken from the next packet's in-band FEC if that is there, else the decoder
-//! invents it. A packet that comes after all is played from its beginning: what was invented meanwhile has made the delay
-//! longer, which is just what a path that became uneven needs.
+//! All delays are computed as lateness: local time minus RTP time. The target is the lateness for which nearly all packets
+//! arrive in time ([`DelayEstimator`]), plus a safety margin. Audio that plays later than the target is shortened by pitch
+//! periods, and audio that plays earlier is lengthened ([`stretch`]). After silence, playback starts at the target.
 //!
-//! A block is made at once: a packet whose first sample falls into the middle of a block must be there when the block
-//! begins. So what counts against the target is the lateness less that fraction of a block.
+//! A packet that is missing when it is due is recovered from the in-band FEC of the next packet, if that has arrived, or
+//! concealed by the decoder. A packet that arrives during its concealment is played from its start. The concealment has
+//! then increased the delay, as the increased jitter requires.
 //!
-//! Against losses FEC helps only if the next packet is there in time: as long as packets are lost and carry FEC, the target
-//! is a packet longer.
+//! Each block is produced in one step: a packet that starts within a block must have arrived at the start of the block.
+//! The lateness is therefore compared with the target without that fraction of a block.
+//!
+//! FEC requires that the next packet arrives in time. While packets are lost and contain FEC, the target is one packet
+//! longer.
 
 use super::delay_estimator::{Continuity, DelayEstimator};
 use super::packet_buffer::{Inserted, MAX_PACKETS, Packet, PacketBuffer};
@@ -25,87 +26,87 @@ use crate::audio::{AudioDecoder, BLOCK, MAX_PACKET_SAMPLES, SAMPLE_RATE};
 use crate::encoded::AudioPacket;
 use std::time::{Duration, Instant};
 
-/// Played later than a packet needs, for the unevenness of our own threads: 5 ms.
+/// Margin for the scheduling of our own threads: 5 ms.
 const SAFETY_MARGIN: i64 = 240;
-/// Delay to begin with, before the path is known: 30 ms.
+/// Shortest delay before the jitter of the path is known: 30 ms.
 const INITIAL_DELAY: i64 = 1_440;
-/// The most delay for unevenness: 500 ms.
+/// Longest delay for jitter: 500 ms.
 const MAX_DELAY: i64 = 24_000;
-/// The most delay that [`AudioBuffer::set_extra_delay`] adds: 300 ms.
+/// Longest delay that [`AudioBuffer::set_extra_delay`] adds: 300 ms.
 const MAX_EXTRA: i64 = 14_400;
-/// Lateness around the target that is left alone: from 2.5 ms too early to 12.5 ms too late.
+/// Deviations from the target that are tolerated: from 2.5 ms too early to 12.5 ms too late.
 const TOO_EARLY: i64 = -120;
 const TOO_LATE: i64 = 600;
-/// So much too late (100 ms), sound is shortened faster and with less care.
+/// Above this deviation (100 ms), audio is shortened without pauses and at lower correlation.
 const MUCH_TOO_LATE: i64 = 4_800;
-/// So much too late (400 ms), the oldest packets are skipped.
+/// Above this deviation (400 ms), the oldest packets are skipped.
 const SKIP_ABOVE: i64 = 19_200;
-/// Blocks between two changes of length, so that a voice does not buzz.
+/// Number of blocks between two stretches, because more frequent ones make a voice buzz.
 const STRETCH_PAUSE: u32 = 4;
-/// How alike sound must be to be joined there.
+/// Lowest correlation at which audio is stretched.
 const MIN_CORRELATION: f32 = 0.9;
 const MIN_CORRELATION_MUCH_TOO_LATE: f32 = 0.5;
-/// Concealment is faded out from 100 ms to 200 ms; then there is silence.
+/// Concealment fades out between 100 ms and 200 ms, and silence follows.
 const FADE_OUT_START: usize = 4_800;
 const FADE_OUT_LEN: usize = 4_800;
-/// Comfort noise goes on for so long (1 s) after the last word of the sender.
+/// Comfort noise ends this long (1 s) after the last packet.
 const MAX_COMFORT_NOISE: usize = 48_000;
-/// Opus works in steps of 2.5 ms.
+/// Opus conceals in multiples of 2.5 ms.
 const OPUS_STEP: usize = 120;
-/// Loss above which FEC is waited for, and below which no longer.
+/// The target includes a packet for FEC from the first loss rate on, until the loss is below the second.
 const FEC_WAIT_START: f32 = 0.01;
 const FEC_WAIT_END: f32 = 0.004;
-/// Packets without FEC after which none is expected.
+/// FEC is no longer expected after this many packets without it.
 const MAX_PACKETS_WITHOUT_FEC: u32 = 250;
 
-/// What is being played.
+/// The state of playback.
 ///
 /// ```text
-///            first packet due                    nothing to play
-///  Silent ──────────────────────► Playing ──────────────────────────► Concealing ──┐ still nothing
-///    ▲ ▲                           │   ▲ ▲      packet or FEC            │   ▲     │ there: more
-///    │ │            silent packet  │   │ └───────────────────────────────┘   └─────┘
-///    │ │                           ▼   │ packet with sound is due          │
-///    │ └───── 1 s without word ── Comfort                                  │
-///    └──────────────────────────────────────────────────── for 200 ms ─────┘
+///            first packet due                    packet missing
+///  Silent ──────────────────────► Playing ──────────────────────────► Concealing ──┐ still missing
+///    ▲ ▲                           │   ▲ ▲      packet or FEC            │   ▲     │
+///    │ │               DTX packet  │   │ └───────────────────────────────┘   └─────┘
+///    │ │                           ▼   │ packet with audio due             │
+///    │ └─ 1 s without packets ─ ComfortNoise                               │
+///    └───────────────────────────────────────────────── after 200 ms ──────┘
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing, until a packet is due. `lost`: though there should be something.
+    /// Nothing plays until a packet is due. `lost`: packets are missing.
     Silent { lost: bool },
-    /// Packets follow each other.
+    /// Consecutive packets play.
     Playing,
-    /// The next packet is missing; so many samples were invented since the last one.
+    /// The next packet is missing. `samples` have been concealed since the last one.
     Concealing { samples: usize },
-    /// The sender is silent by its own word; so many samples of noise were made since.
+    /// The sender is in DTX. `samples` of noise have been generated since its last packet.
     ComfortNoise { samples: usize },
 }
 
-/// What a block from [`AudioBuffer::pull`] is, by its first sample.
+/// The kind of a block from [`AudioBuffer::pull`], which is that of its first sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockKind {
-    /// Out of packets.
+    /// Decoded from packets, including FEC.
     Decoded,
-    /// Invented in place of what is missing.
+    /// Concealed in place of missing packets.
     Concealed,
-    /// Comfort noise: the sender said that it is silent.
+    /// Comfort noise: the sender is in DTX.
     ComfortNoise,
-    /// Nothing is being received.
+    /// Silence: no packets arrive.
     Silence,
 }
 
-/// What was pulled.
+/// The result of [`AudioBuffer::pull`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PulledBlock {
-    /// What the first sample is.
+    /// The kind of the first sample.
     pub kind: BlockKind,
-    /// RTP time of the first sample, if it is [`BlockKind::Decoded`].
+    /// RTP timestamp of the first sample, if it is [`BlockKind::Decoded`].
     pub rtp_timestamp: Option<u32>,
 }
 
-/// The jitter buffer of one audio stream.
+/// The jitter buffer of one audio stream, with a design similar to NetEQ.
 ///
-/// Holds at most 64 packets; when one more comes, the oldest is dropped. Samples decoded ahead are bounded by two packets.
+/// Holds at most 64 packets; when full, the oldest is dropped. At most two packets are decoded ahead.
 #[derive(Debug)]
 pub struct AudioBuffer {
     origin: Option<Instant>,
@@ -114,13 +115,13 @@ pub struct AudioBuffer {
     delay_estimator: DelayEstimator,
     pull_clock: PullClock,
     state: State,
-    /// Samples to be played next, ending at `next`.
+    /// Decoded samples to play next. They end at `next`.
     ready: Vec<f32>,
     tracker: SampleTracker,
     history: Vec<f32>,
-    /// RTP time up to which everything was decoded or given up.
+    /// RTP time up to which everything was decoded or skipped.
     next: Option<i64>,
-    /// Of the packet that ended at `next`.
+    /// Sequence number of the packet that ended at `next`.
     sequence: u16,
     gain: f32,
     stretch_pause: u32,
@@ -139,7 +140,7 @@ impl Default for AudioBuffer {
 }
 
 impl AudioBuffer {
-    /// An empty buffer.
+    /// Creates an empty buffer.
     pub fn new() -> Self {
         Self {
             origin: None,
@@ -164,7 +165,7 @@ impl AudioBuffer {
         }
     }
 
-    /// Takes a packet, in whatever order they come.
+    /// Adds a packet. Packets may arrive in any order.
     pub fn push(&mut self, packet: AudioPacket) {
         self.tracker.stats.packets_received += 1;
         let Some(toc) = Toc::parse(&packet.data) else {
@@ -188,8 +189,8 @@ impl AudioBuffer {
         }
     }
 
-    /// The next 10 ms, to be played as soon as all that was pulled before. Call it in the rhythm of playing; bursts of a
-    /// device's period are fine.
+    /// Returns the next 10 ms ([`BLOCK`] samples) in `out`, to be played directly after the previous block. Call it at the
+    /// rate of playback. Bursts of a device period are fine.
     pub fn pull(&mut self, now: Instant, decoder: &mut dyn AudioDecoder, out: &mut [f32; BLOCK]) -> PulledBlock {
         let now = self.samples_at(now);
         let at = self.pull_clock.tick(now);
@@ -204,27 +205,27 @@ impl AudioBuffer {
         self.emit(now, at, out)
     }
 
-    /// Counters since the beginning.
+    /// Counters since the start.
     pub fn stats(&self) -> AudioBufferStats {
         self.tracker.stats
     }
 
-    /// How much later than the fastest packet's sound is played now.
+    /// The current delay of playback relative to the fastest packet.
     pub fn delay(&self) -> Duration {
         duration(self.lateness - self.delay_estimator.base())
     }
 
-    /// How much later than the fastest packet's sound should be played.
+    /// The target delay of playback relative to the fastest packet.
     pub fn target_delay(&self) -> Duration {
         duration(self.target() - self.delay_estimator.base())
     }
 
-    /// A delay on top of what the path needs, at most 300 ms: to keep pace with the picture. Change it slowly.
+    /// Sets an additional delay for lip sync, at most 300 ms. Change it slowly.
     pub fn set_extra_delay(&mut self, extra: Duration) {
         self.extra = ((extra.as_secs_f64() * f64::from(SAMPLE_RATE)) as i64).min(MAX_EXTRA);
     }
 
-    /// Packets that wait.
+    /// Number of waiting packets.
     pub fn len(&self) -> usize {
         self.packets.len()
     }
@@ -234,13 +235,13 @@ impl AudioBuffer {
         self.packets.len() == 0
     }
 
-    /// The lateness at which sound should be played.
+    /// The target lateness of playback.
     fn target(&self) -> i64 {
         let base = self.delay_estimator.base();
         let needed = self.delay_estimator.needed().unwrap_or(base) - base + SAFETY_MARGIN;
         let fec = if self.waits_for_fec { self.packet_samples } else { 0 };
         let min_delay = if self.delay_estimator.settled() { 0 } else { INITIAL_DELAY };
-        // waiting alone must not fill the queue
+        // The delay must not fill the packet buffer.
         let room = self.packet_samples * (MAX_PACKETS as i64 - 8);
         base + (needed + fec).clamp(min_delay, MAX_DELAY.min(room)) + self.extra.min(room)
     }
@@ -250,7 +251,7 @@ impl AudioBuffer {
         self.waits_for_fec = self.loss > limit && self.packets_without_fec < MAX_PACKETS_WITHOUT_FEC;
     }
 
-    /// The sender's clock jumped: what waits belongs to another time.
+    /// Drops all packets after a jump of the sender's clock.
     fn restart(&mut self) {
         while self.packets.pop().is_some() {
             self.tracker.stats.packets_discarded += 1;
@@ -261,7 +262,7 @@ impl AudioBuffer {
         }
     }
 
-    /// Far behind, the oldest packets are given up until sound is at the target again.
+    /// Skips the oldest packets if playback is far behind, until it reaches the target.
     fn skip_overdue(&mut self, at: i64) {
         let ends = at + self.ready.len() as i64;
         let target = self.target();
@@ -273,13 +274,13 @@ impl AudioBuffer {
             self.tracker.stats.packets_discarded += 1;
         }
         if let (Some(packet), State::Playing | State::Concealing { .. }) = (self.packets.front(), self.state) {
-            // as if all that had been concealed, and a little more: so the next is joined
+            // As after a concealment that is slightly too long, so that the next packet is crossfaded.
             self.next = Some(packet.start);
             self.state = State::Concealing { samples: FADE_LEN };
         }
     }
 
-    /// Adds to `ready`, or changes to a state that will.
+    /// Appends samples to `ready`, or enters a state that does.
     fn fill_ready(&mut self, at: i64, decoder: &mut dyn AudioDecoder) {
         match self.state {
             State::Silent { .. } | State::ComfortNoise { .. } if self.is_front_due(at) => self.decode_front(decoder),
@@ -290,7 +291,7 @@ impl AudioBuffer {
         }
     }
 
-    /// Whether the first waiting packet should begin now, after silence.
+    /// Whether playback should start with the first waiting packet now, after silence.
     fn is_front_due(&self, at: i64) -> bool {
         self.packets.front().is_some_and(|packet| at - packet.start >= self.target())
     }
@@ -316,21 +317,21 @@ impl AudioBuffer {
         self.state = State::ComfortNoise { samples: made + BLOCK };
     }
 
-    /// The first packet after silence.
+    /// Decodes the first waiting packet.
     fn decode_front(&mut self, decoder: &mut dyn AudioDecoder) {
         if let Some(packet) = self.packets.pop() {
             self.decode(packet, decoder);
         }
     }
 
-    /// The next of a stream that flows, `concealed` samples after the last packet.
+    /// Continues playback, `concealed` samples after the last packet.
     fn continue_playing(&mut self, at: i64, concealed: usize, decoder: &mut dyn AudioDecoder) {
         let next = self.next.unwrap_or(at);
         let Some(front) = self.packets.front() else {
             return self.conceal(BLOCK, concealed, decoder);
         };
         let gap = (front.start - next).max(0) as usize;
-        // numbers that follow each other over a gap in time: the sender paused, and FEC would tell of before the pause
+        // Consecutive sequence numbers with a gap in time are a pause of the sender. FEC would cover the time before it.
         let lost = front.sequence.wrapping_sub(self.sequence) != 1;
         let (fec, frame) = (front.toc.fec && lost, front.toc.frame);
         if gap > 0 {
@@ -375,7 +376,7 @@ impl AudioBuffer {
         self.state = if packet.toc.dtx { State::ComfortNoise { samples: 0 } } else { State::Playing };
     }
 
-    /// What came before the first waiting packet, out of that packet. `over`: samples of it that were concealed already.
+    /// Recovers the samples before the first waiting packet from its FEC. `over` of them have already been concealed.
     fn decode_fec(&mut self, at: i64, over: usize, decoder: &mut dyn AudioDecoder) {
         let Some(packet) = self.packets.front() else { return };
         let (before, frame, start, arrived) = (self.ready.len(), packet.toc.frame, packet.start, packet.arrived);
@@ -397,15 +398,15 @@ impl AudioBuffer {
         }
     }
 
-    /// Packets were lost for good.
+    /// Counts lost packets with a duration of `samples`.
     fn count_loss(&mut self, samples: usize) {
         for _ in 0..(samples as i64 / self.packet_samples.max(1)).clamp(1, 8) {
             self.loss += (1.0 - self.loss) / 128.0;
         }
     }
 
-    /// Fades what was decoded from `from` on into what was concealed before it. `over` samples of its time have passed by
-    /// already: as many are left out as it is late, but for some choice of a place that fits.
+    /// Crossfades from the concealment to the samples decoded from `from` on. The first `over` of these have already been
+    /// concealed. Playback skips as many of them as it is late, to within a search range for the best match.
     fn crossfade(&mut self, from: usize, over: usize, at: i64) {
         let skip = self.removable(at).clamp(FADE_LEN, BLOCK).min(over);
         let preceding = self.preceding(from);
@@ -415,20 +416,20 @@ impl AudioBuffer {
         self.tracker.remove_last(skipped);
     }
 
-    /// How late the first sample of `ready` plays, beyond the target.
+    /// Lateness of the first sample of `ready`, minus the target.
     fn excess_lateness(&self, at: i64) -> i64 {
         let starts = self.next.map_or(0, |next| next - self.ready.len() as i64);
         at - starts - self.target()
     }
 
-    /// Samples that can be left out so that the next packets are still there when they are needed.
+    /// Number of samples that can be removed so that later packets still arrive in time.
     fn removable(&self, at: i64) -> usize {
         let fraction = self.ready.len() % BLOCK;
         let whole = (self.excess_lateness(at) - fraction as i64).div_euclid(BLOCK as i64);
         usize::try_from(whole).map_or(0, |whole| fraction + whole * BLOCK)
     }
 
-    /// The sound before `ready[from]`.
+    /// The samples before `ready[from]`.
     fn preceding(&self, from: usize) -> Vec<f32> {
         let fresh = &self.ready[from.saturating_sub(HISTORY_LEN)..from];
         let mut preceding = self.history[fresh.len()..].to_vec();
@@ -451,14 +452,14 @@ impl AudioBuffer {
         self.state = State::Concealing { samples: concealed + samples };
     }
 
-    /// Exactly `samples` from the decoder.
+    /// Appends exactly `samples` of concealment from the decoder.
     fn append_concealment(&mut self, samples: usize, decoder: &mut dyn AudioDecoder) {
         let before = self.ready.len();
         decoder.conceal(samples, &mut self.ready);
         self.ready.resize(before + samples, 0.0);
     }
 
-    /// Lowers what was invented from `from` on, `concealed` samples into the concealment.
+    /// Fades out the concealment from `from` on, which starts `concealed` samples after its beginning.
     fn fade_out(&mut self, from: usize, concealed: usize) {
         for (i, sample) in self.ready[from..].iter_mut().enumerate() {
             let into = (concealed + i).saturating_sub(FADE_OUT_START) as f32;
@@ -467,7 +468,7 @@ impl AudioBuffer {
         }
     }
 
-    /// Lowers the last noise, from `from` on, to nothing.
+    /// Fades the samples from `from` on to silence.
     fn fade_to_silence(&mut self, from: usize) {
         let len = self.ready.len() - from;
         for (i, sample) in self.ready[from..].iter_mut().enumerate() {
@@ -475,7 +476,7 @@ impl AudioBuffer {
         }
     }
 
-    /// Brings the gain back up within what was decoded from `from` on.
+    /// Fades in the samples from `from` on.
     fn ramp_up_gain(&mut self, from: usize) {
         for sample in &mut self.ready[from..] {
             if self.gain >= 1.0 {
@@ -486,7 +487,7 @@ impl AudioBuffer {
         }
     }
 
-    /// Shortens or lengthens what is ready if it plays too late or too early.
+    /// Shortens or lengthens `ready` if it plays too late or too early.
     fn adjust(&mut self, at: i64, decoder: &mut dyn AudioDecoder) {
         let excess_lateness = self.excess_lateness(at);
         let fraction = (self.ready.len() % BLOCK) as i64;
@@ -500,7 +501,7 @@ impl AudioBuffer {
         }
     }
 
-    /// Decodes what follows, so that there is enough sound to find a period in.
+    /// Decodes further packets, so that there are enough samples to find a pitch period.
     fn decode_ahead(&mut self, decoder: &mut dyn AudioDecoder) {
         let enough = 2 * LAGS.end();
         while self.ready.len() < enough
@@ -556,7 +557,7 @@ impl AudioBuffer {
         let origin = *self.origin.get_or_insert(time);
         let micros = match time.checked_duration_since(origin) {
             Some(after) => after.as_micros() as i64,
-            None => -((origin - time).as_micros() as i64), // a packet that came before the first pull
+            None => -((origin - time).as_micros() as i64), // a time before the origin
         };
         micros * i64::from(SAMPLE_RATE) / 1_000_000
     }

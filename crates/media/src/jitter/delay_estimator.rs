@@ -1,32 +1,32 @@
-//! How much delay a stream of audio packets needs.
+//! Estimates the delay that an audio stream needs.
 //!
-//! A packet's lateness is its arrival minus its RTP time; the difference to the fastest packet is its relative delay. As
-//! in NetEQ's underrun optimizer a histogram of the highest lateness of each half second is kept, in which older ones
-//! weigh less, and the delay is the one that all but a small part of the weight would have been satisfied with. So a
-//! single peak, which weighs less than that part, does not slow the conversation; a second one within seconds does.
-//! Yet what was needed long ago adds no more than [`MAX_OLD_EXCESS`] to what the last [`RECENT_INTERVALS`] needed: after congestion people
-//! want to talk again, not to be safe from it.
+//! The lateness of a packet is its arrival time minus its RTP time. Relative to the fastest packet, it is the relative
+//! delay. As in NetEQ's underrun optimizer, there is a histogram of the highest lateness of each half second, in which
+//! older intervals have less weight. The needed delay covers all but a small part of the weight. A single peak has less
+//! weight than that part and is ignored; a second one within seconds is not. Intervals before the last
+//! [`RECENT_INTERVALS`] add at most [`MAX_OLD_EXCESS`], so that the delay decreases soon after congestion.
 //!
-//! The histogram is of absolute lateness, so that a path that became longer or shorter for good, or a clock that drifts,
-//! needs no case of its own.
+//! The histogram contains absolute lateness. A path whose delay changes permanently, and a drifting clock, therefore
+//! need no special treatment.
 
 use std::collections::VecDeque;
 
-/// 500 ms in samples.
+/// Length of an interval in samples: 500 ms.
 const INTERVAL_LEN: i64 = 24_000;
-/// 15 s.
+/// Most intervals kept: 15 s.
 const MAX_INTERVALS: usize = 30;
-/// Weight of an interval against the one after it.
+/// Weight of an interval relative to the next one.
 const FORGET_FACTOR: f64 = 0.96;
-/// The part of the weight that may be later than the target. A single fresh interval of a full history has 0.057.
+/// The part of the weight that may exceed the needed delay. The newest interval of a full history has 0.057.
 const MAX_MISSED: f64 = 0.07;
-/// The last 4 s, as intervals.
+/// Number of recent intervals: 4 s.
 const RECENT_INTERVALS: usize = 8;
-/// 80 ms.
+/// Most delay that older intervals add, in samples: 80 ms.
 const MAX_OLD_EXCESS: i64 = 3_840;
-/// Lateness that jumps by more than this (2 s) means that the sender's clock began anew.
+/// If lateness changes by more than this (2 s), the sender's clock has restarted.
 const RESTART_JUMP: i64 = 96_000;
 
+/// Whether the sender's clock is continuous.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Continuity {
     Continuous,
@@ -40,7 +40,7 @@ struct Interval {
     lowest: i64,
 }
 
-/// Lateness of the last seconds. All in samples.
+/// The lateness of recent packets. All values are in samples at 48 kHz.
 #[derive(Debug, Default)]
 pub(super) struct DelayEstimator {
     intervals: VecDeque<Interval>,
@@ -51,6 +51,7 @@ pub(super) struct DelayEstimator {
 }
 
 impl DelayEstimator {
+    /// Adds a packet.
     pub(super) fn record(&mut self, arrived: i64, lateness: i64) -> Continuity {
         let restarted = self.last.replace(lateness).is_some_and(|last| (lateness - last).abs() > RESTART_JUMP);
         if restarted {
@@ -75,17 +76,17 @@ impl DelayEstimator {
         if restarted { Continuity::Restarted } else { Continuity::Continuous }
     }
 
-    /// The lateness that nearly all packets stay within; `None` before the first.
+    /// The lateness that nearly all packets do not exceed. `None` before the first packet.
     pub(super) fn needed(&self) -> Option<i64> {
         self.intervals.back().map(|_| self.needed)
     }
 
-    /// Lateness of the fastest packet.
+    /// The lateness of the fastest packet.
     pub(super) fn base(&self) -> i64 {
         self.base
     }
 
-    /// Long enough observed to trust the numbers.
+    /// Whether enough packets have been observed for a reliable estimate.
     pub(super) fn settled(&self) -> bool {
         self.intervals.len() > 2
     }

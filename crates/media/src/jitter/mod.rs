@@ -1,4 +1,4 @@
-//! Jitter buffers: what makes an even rhythm of what arrives unevenly.
+//! Jitter buffers, which release audio and video at even intervals although packets arrive at uneven ones.
 
 mod audio;
 mod delay_estimator;

@@ -1,18 +1,18 @@
-//! Audio packets that wait to be decoded, in the order of their time.
+//! Audio packets that wait to be decoded, ordered by RTP time.
 
 use super::toc::Toc;
 use crate::encoded::AudioPacket;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// Packets that wait at most. When one more comes the oldest is dropped: what is newest matters most in a conversation.
+/// Most waiting packets. When full, the oldest is dropped, because in a conversation the newest audio matters most.
 pub(super) const MAX_PACKETS: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Packet {
-    /// First sample on the stream's clock, which does not wrap.
+    /// RTP time of the first sample, unwrapped.
     pub(super) start: i64,
-    /// When it came, in samples of the buffer's clock.
+    /// Arrival time, in samples on the clock of the jitter buffer.
     pub(super) arrived: i64,
     pub(super) sequence: u16,
     pub(super) toc: Toc,
@@ -29,11 +29,12 @@ impl Packet {
     }
 }
 
+/// The result of an insertion.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Inserted {
     New,
     Duplicate,
-    /// In, at the cost of the oldest.
+    /// Inserted, and the oldest packet was dropped.
     Overflow,
 }
 

@@ -1,15 +1,15 @@
-//! When blocks are really needed, though whoever plays them asks in bursts and late.
+//! Computes when blocks are needed from pulls that come in bursts or late.
 
 use crate::audio::BLOCK;
 use std::collections::VecDeque;
 
-/// Pulls looked at: 320 ms, longer than any device's period.
+/// Number of pulls considered: 320 ms, longer than any device period.
 const MAX_PULLS: usize = 32;
-/// A pull that is this much later than expected (100 ms) begins anew: the player stood still.
+/// A pull that is later than expected by more than this (100 ms) restarts the schedule, because playback stalled.
 const MAX_LATENESS: i64 = 4_800;
 
-/// The steady rhythm behind the times of pulls: the earliest that agrees with each of the last ones. A block must be there
-/// by then, as some block of each burst is asked for that early.
+/// The regular schedule of the pulls: the earliest one that is consistent with each recent pull. A block must be ready at
+/// its scheduled time, because the earliest block of each burst is pulled then.
 #[derive(Debug, Default)]
 pub(super) struct PullClock {
     pulled: i64,
@@ -17,7 +17,7 @@ pub(super) struct PullClock {
 }
 
 impl PullClock {
-    /// Takes the time of a pull; the time by which its block should have been ready. Both in samples.
+    /// Records a pull at `now`. Returns the scheduled time of its block. Both are in samples.
     pub(super) fn tick(&mut self, now: i64) -> i64 {
         let phase = now - self.pulled;
         if self.phases.iter().min().is_some_and(|least| phase - least > MAX_LATENESS) {

@@ -1,13 +1,13 @@
-//! Where each sample that waits to be played came from, and what was played so far.
+//! Tracks the origin of each decoded sample until it is played, and counts played samples.
 
 use super::stats::AudioBufferStats;
 use crate::audio::{BLOCK, SAMPLE_RATE};
 use std::collections::VecDeque;
 
-/// What samples are.
+/// The origin of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SampleKind {
-    /// Out of a packet that came then.
+    /// Decoded from a packet with this arrival time, in samples.
     Decoded {
         arrived: i64,
     },
@@ -17,13 +17,14 @@ pub(super) enum SampleKind {
     Silence,
 }
 
+/// Consecutive samples of one kind.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     samples: usize,
     kind: SampleKind,
 }
 
-/// Runs along with the samples; counts them when they are played.
+/// Mirrors the queue of decoded samples, and counts them when they are played.
 #[derive(Debug, Default)]
 pub(super) struct SampleTracker {
     spans: VecDeque<Span>,
@@ -31,7 +32,7 @@ pub(super) struct SampleTracker {
 }
 
 impl SampleTracker {
-    /// Samples were added at the end.
+    /// Adds samples at the end.
     pub(super) fn add(&mut self, samples: usize, kind: SampleKind) {
         match self.spans.back_mut() {
             Some(span) if span.kind == kind => span.samples += samples,
@@ -39,14 +40,14 @@ impl SampleTracker {
         }
     }
 
-    /// Some of those added last were taken back.
+    /// Removes samples from the last span.
     pub(super) fn remove_last(&mut self, samples: usize) {
         if let Some(span) = self.spans.back_mut() {
             span.samples -= samples.min(span.samples);
         }
     }
 
-    /// The first samples were made more.
+    /// Records that samples were inserted at the front.
     pub(super) fn lengthen(&mut self, samples: usize) {
         if let Some(span) = self.spans.front_mut() {
             span.samples += samples;
@@ -54,13 +55,13 @@ impl SampleTracker {
         self.stats.inserted_samples += samples as u64;
     }
 
-    /// The first samples were made fewer.
+    /// Records that samples were removed at the front.
     pub(super) fn shorten(&mut self, samples: usize) {
         self.stats.removed_samples += samples as u64;
         self.consume(samples, |_, _| {});
     }
 
-    /// A block is played at `now`, with a target of `target` samples; what its first sample is.
+    /// Counts a block that is played at `now`, with a target delay of `target` samples. Returns the kind of its first sample.
     pub(super) fn play(&mut self, now: i64, target: i64) -> SampleKind {
         let first = self.spans.front().map_or(SampleKind::Silence, |span| span.kind);
         let mut stats = self.stats;
@@ -69,7 +70,7 @@ impl SampleTracker {
         first
     }
 
-    /// Takes samples off the front.
+    /// Removes samples from the front, and calls `each` for each kind.
     fn consume(&mut self, mut samples: usize, mut each: impl FnMut(SampleKind, usize)) {
         while samples > 0 {
             let Some(span) = self.spans.front_mut() else { return };
@@ -97,7 +98,7 @@ fn count(stats: &mut AudioBufferStats, kind: SampleKind, samples: u64, now: i64,
             stats.concealed_samples += samples;
             stats.silent_concealed_samples += samples;
         }
-        SampleKind::Silence if stats.total_samples == 0 => return, // the stream has not begun
+        SampleKind::Silence if stats.total_samples == 0 => return, // before the first packet
         SampleKind::ComfortNoise | SampleKind::Silence => {}
     }
     stats.total_samples += samples;

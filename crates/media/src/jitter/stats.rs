@@ -1,31 +1,31 @@
-//! What an audio jitter buffer counts.
+//! Statistics of an audio jitter buffer.
 
-/// Counters since the beginning, with the meanings of `RTCInboundRtpStreamStats` (W3C webrtc-stats).
+/// Counters since the start, defined as in `RTCInboundRtpStreamStats` (W3C webrtc-stats).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct AudioBufferStats {
-    /// `totalSamplesReceived`: samples played since the first packet, invented ones included.
+    /// `totalSamplesReceived`: samples played since the first packet, including concealed ones.
     pub total_samples: u64,
-    /// `concealedSamples`: of those, invented in place of missing ones. Samples out of FEC and the comfort noise of
-    /// discontinuous transmission are not among them.
+    /// `concealedSamples`: samples that were concealed. Samples recovered from FEC and the comfort noise of DTX are not
+    /// included.
     pub concealed_samples: u64,
-    /// `silentConcealedSamples`: of the concealed, silent ones.
+    /// `silentConcealedSamples`: concealed samples that were silent.
     pub silent_concealed_samples: u64,
-    /// `concealmentEvents`: times that concealment began.
+    /// `concealmentEvents`: number of times that concealment started.
     pub concealment_events: u64,
     /// `insertedSamplesForDeceleration`.
     pub inserted_samples: u64,
     /// `removedSamplesForAcceleration`.
     pub removed_samples: u64,
-    /// `jitterBufferDelay`: seconds from a packet's arrival until its sample was played, summed over samples.
+    /// `jitterBufferDelay`: time from the arrival of a packet until a sample of it was played, in seconds, summed over samples.
     pub jitter_buffer_delay_s: f64,
-    /// `jitterBufferTargetDelay`: seconds that the buffer aimed at, summed over samples.
+    /// `jitterBufferTargetDelay`: target delay in seconds, summed over samples.
     pub jitter_buffer_target_delay_s: f64,
-    /// `jitterBufferEmittedCount`: samples in the two sums.
+    /// `jitterBufferEmittedCount`: number of samples in the two sums.
     pub jitter_buffer_emitted: u64,
-    /// Packets that came, duplicates and late ones included.
+    /// Packets received, including duplicates and late ones.
     pub packets_received: u64,
-    /// `packetsDiscarded`: too late, twice, too many or damaged.
+    /// `packetsDiscarded`: packets that were late, duplicate, invalid, skipped, or dropped from a full buffer.
     pub packets_discarded: u64,
-    /// Samples won back from in-band FEC.
+    /// Samples recovered from in-band FEC.
     pub fec_samples: u64,
 }

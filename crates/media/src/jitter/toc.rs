@@ -1,22 +1,22 @@
-//! What can be told of an Opus packet without decoding it (RFC 6716, section 3).
+//! Parses the structure of an Opus packet without decoding it (RFC 6716 section 3).
 
 use crate::audio::MAX_PACKET_SAMPLES;
 
-/// The outside of an Opus packet.
+/// The properties of an Opus packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Toc {
-    /// Samples at 48 kHz in the whole packet.
+    /// Duration of the packet in samples at 48 kHz.
     pub(super) samples: usize,
-    /// Samples in each of its frames; what in-band FEC gives back of the packet before.
+    /// Duration of each frame in samples. In-band FEC recovers this much of the previous packet.
     pub(super) frame: usize,
-    /// Carries a copy of the frame before (LBRR).
+    /// Contains a redundant copy of the previous frame (LBRR, RFC 6716 section 2.1.7).
     pub(super) fec: bool,
-    /// Says only that there is silence.
+    /// A DTX packet, which only signals silence.
     pub(super) dtx: bool,
 }
 
 impl Toc {
-    /// `None` if it is no Opus packet.
+    /// Parses a packet. `None` if it is invalid.
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
         let (&toc, rest) = payload.split_first()?;
         let frame = frame_samples(toc >> 3);
@@ -40,7 +40,7 @@ impl Toc {
     }
 }
 
-/// Table 2 of the RFC.
+/// Duration of a frame in samples (RFC 6716 table 2).
 fn frame_samples(config: u8) -> usize {
     match (config, config & 3) {
         (0..12, n) => [480, 960, 1_920, 2_880][usize::from(n)],
@@ -49,7 +49,7 @@ fn frame_samples(config: u8) -> usize {
     }
 }
 
-/// Behind a frame's length of one or two bytes.
+/// Skips a frame length of one or two bytes.
 fn skip_length(bytes: &[u8]) -> Option<&[u8]> {
     match bytes.first()? {
         252..=255 => bytes.get(2..),
@@ -57,7 +57,7 @@ fn skip_length(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The first frame of a packet of any number of them (code 3).
+/// The first frame of a packet with a signalled number of frames (code 3).
 fn first_frame(flags: u8, mut bytes: &[u8]) -> Option<&[u8]> {
     if flags & 0x40 != 0 {
         loop {
@@ -76,8 +76,8 @@ fn first_frame(flags: u8, mut bytes: &[u8]) -> Option<&[u8]> {
     Some(bytes)
 }
 
-/// The LBRR flag follows the voice flags, one for each 20 ms, at the head of the SILK frame (section 4.2.3); in stereo the
-/// side channel has its own after it.
+/// Reads the LBRR flags. Each follows the VAD flags of its channel, one for each 20 ms, at the start of the SILK frame
+/// (RFC 6716 section 4.2.3). In stereo, the side channel follows the mid channel.
 fn has_lbrr(first_byte: u8, frame: usize, stereo: bool) -> bool {
     let frames = (frame / 960).max(1);
     let side = 6usize.checked_sub(2 * frames).is_some_and(|shift| first_byte >> shift & 1 == 1);
