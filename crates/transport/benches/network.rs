@@ -1,4 +1,4 @@
-//! Figures of the transport over virtual paths, to look at while tuning: `cargo bench -p transport`.
+//! Prints figures of the transport over simulated paths, for tuning: `cargo bench -p transport`.
 
 #[path = "../tests/network/twcc.rs"]
 mod twcc;

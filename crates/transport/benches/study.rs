@@ -1,5 +1,5 @@
-//! Figures of the transport over many seeds: `cargo bench -p transport --bench study`, with `-- TEXT` for the rows whose name
-//! contains it. With the environment variable `WITHOUT_REPAIR`, no repair packets are negotiated.
+//! Prints figures of the transport over many seeds: `cargo bench -p transport --bench study`. `-- TEXT` selects the rows
+//! whose name contains the text. With the environment variable `WITHOUT_REPAIR`, no repair packets are negotiated.
 
 #[path = "../tests/network/twcc.rs"]
 mod twcc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use testkit::net::{Loss, Path, Walk};
 
 const SEEDS: u64 = 20;
-/// A longer interval between two frames is a freeze (getStats' rule at 30 frames a second).
+/// A longer interval between two frames is a freeze (`freezeCount` of W3C webrtc-stats at 30 frames per second).
 const FREEZE_GAP: f64 = 0.183;
 const PERIOD: f64 = 1.0 / 30.0;
 
@@ -24,7 +24,7 @@ fn seconds(of: Duration) -> f64 {
     of.as_secs_f64()
 }
 
-/// The figures of one flow with one seed.
+/// The figures of one flow with one seed: bitrates in kbit/s, and delays in ms as 50 %, 95 % and 100 % quantiles.
 #[derive(Default, Clone)]
 struct Figures {
     rate: f64,
@@ -46,7 +46,7 @@ fn quantiles(mut values: Vec<f64>) -> [f64; 3] {
 fn figures(flow: &Flow, from: f64, to: f64) -> Figures {
     let played: Vec<(f64, f64)> = flow.played.iter().map(|s| (seconds(s.0), seconds(s.1))).collect();
     let within: Vec<(f64, f64)> = played.iter().copied().filter(|s| (from..to).contains(&s.1)).collect();
-    // The pauses before the first and after the last picture count.
+    // The gaps before the first and after the last frame count.
     let edges = [from].into_iter().chain(within.iter().map(|s| s.1)).chain([to]).collect::<Vec<f64>>();
     let gaps = edges.windows(2).map(|w| w[1] - w[0]);
     Figures {
@@ -82,7 +82,7 @@ fn row(name: &str, all: &[Figures], note: &str) {
     );
 }
 
-/// Loss in runs of this mean length.
+/// Loss in bursts of this mean length.
 fn bursts(share: f64, mean: f64) -> Loss {
     Loss::Bursts { enter: share / (1.0 - share) / mean, leave: 1.0 / mean, good: 0.0, bad: 1.0 }
 }
@@ -107,7 +107,7 @@ fn steady(name: &str, path: Path, desired: u64) {
     row(name, &all, "");
 }
 
-/// A clean path whose delay begins to vary after `since` seconds, or varies from the start.
+/// A clean path whose delay varies after `since` seconds.
 fn varying_from(name: &str, since: f64, walk: Option<Walk>) {
     let clean = Path { delay: ms(10), ..Path::default() };
     let path = Path { walk, ..clean.clone() };

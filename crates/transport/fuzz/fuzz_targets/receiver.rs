@@ -1,6 +1,6 @@
-//! Runs any sequence of packets through the receiver: routing, depacketizers, assembly, requests.
+//! Passes any sequence of packets to the receiver: routing, payload parsers, frame assembly and feedback.
 //!
-//! Input: records of one byte for the wait, one for the length, and that many bytes of an RTP packet.
+//! Input: records of one byte for the wait in ms, one for the length, and that many bytes of an RTP packet.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
-//! Runs any bitstream and any feedback through the sender: packetizers, history, estimate, retransmission.
+//! Passes any bitstream and any feedback to the sender: packetizers, history, estimator and retransmission.
 //!
-//! Input: records of one byte for the kind, one for the wait, one for the length, and that many bytes.
+//! Input: records of one byte for the kind, one for the wait in ms, one for the length, and that many bytes.
 
 #![no_main]
 
@@ -55,7 +55,7 @@ fn step(sender: &mut Sender, now: Instant, kind_byte: u8, data: &[u8]) {
     }
 }
 
-/// Parses feedback without the library's own parser, which is fuzzed elsewhere and overflows in debug builds.
+/// Parses feedback without the parser of the library, which is fuzzed elsewhere and overflows in debug builds.
 fn feedback(data: &[u8]) -> TransportLayerCc {
     let mut feedback = TransportLayerCc::default();
     let Some((head, rest)) = data.split_first_chunk::<8>() else { return feedback };

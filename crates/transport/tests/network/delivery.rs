@@ -1,4 +1,4 @@
-//! What arrives, and what it costs to make it arrive.
+//! Tests of delivery and of its cost in packets.
 
 use crate::world::{Plan, World};
 use media::encoded::VideoCodec;
@@ -15,14 +15,14 @@ fn lossy(loss: f64) -> Path {
     Path { loss: Loss::Random(loss), ..Path::default() }
 }
 
-/// Runs a second longer than is sent for, so that what is late arrives; gives the world.
+/// Runs one flow over a path for this many seconds.
 fn run(path: Path, plan: Plan, seed: u64, seconds: f64) -> World {
     let mut world = World::pair(path, plan, seed);
     world.run_until(seconds);
     world
 }
 
-/// Frames that may still be on their way at the end.
+/// Most frames that may be in flight at the end.
 const IN_FLIGHT: usize = 20;
 
 #[test]
@@ -58,7 +58,7 @@ fn retransmission_recovers_random_loss() {
                 let world = run(lossy(loss), Plan { codec, desired: 1_500_000, ..Plan::default() }, seed, 15.0);
                 let flow = &world.flows[0];
                 assert!(flow.missing() <= IN_FLIGHT, "{codec:?} {loss} {seed}: {} missing", flow.missing());
-                // The first packet of all cannot be asked for.
+                // The very first packet cannot be requested.
                 let late = flow.plis.iter().filter(|at| **at > ms(1000)).count();
                 assert!(late == 0, "{codec:?} {loss} {seed}: {:?}", flow.plis);
                 let mut delays: Vec<Duration> = flow.frames.iter().map(|f| f.1).collect();
@@ -94,7 +94,7 @@ fn reordering_and_duplicates_cause_no_loss_and_few_retransmissions() {
         let mut distinct = audio.clone();
         distinct.sort();
         distinct.dedup();
-        assert_eq!(distinct.len(), audio.len(), "an audio packet came twice");
+        assert_eq!(distinct.len(), audio.len(), "an audio packet was delivered twice");
     }
 }
 

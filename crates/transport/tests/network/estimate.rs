@@ -1,4 +1,4 @@
-//! How well and how fast the sender finds what the path carries.
+//! Tests of the accuracy and speed of the bandwidth estimate.
 
 use crate::world::{Plan, World};
 use std::time::Duration;
@@ -118,7 +118,7 @@ fn jitter_is_not_mistaken_for_a_queue() {
     }
 }
 
-/// A delay of 10 ms plus up to `max_extra` ms, with a new value every 100 ms.
+/// A path with a delay of 10 ms plus up to `max_extra` ms, with a new value every 100 ms.
 fn varying(max_extra: u64) -> Path {
     Path { delay: ms(10), walk: Some(Walk { most: ms(max_extra), every: ms(100) }), ..Path::default() }
 }

@@ -1,4 +1,4 @@
-//! Whatever comes from outside, nothing panics and nothing grows without bound.
+//! Any input is handled without a panic and with bounded output.
 
 use bytes::Bytes;
 use media::encoded::VideoCodec;
@@ -72,7 +72,7 @@ proptest! {
             now = next.max(now + Duration::from_micros(100));
             receiver.handle_timeout(now);
             while receiver.poll_rtcp().is_some() {}
-            prop_assert!(receiver.poll_timeout().is_none_or(|next| next > now), "asks for the present again");
+            prop_assert!(receiver.poll_timeout().is_none_or(|next| next > now), "the next timeout is not in the future");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Senders and receivers over virtual paths, in virtual time.
+//! Tests of senders and receivers over simulated paths, in virtual time.
 
 mod delivery;
 mod estimate;

@@ -1,4 +1,4 @@
-//! What repair packets restore, and what they cost.
+//! Tests of the benefit and cost of repair packets.
 
 use crate::world::{Plan, World};
 use media::encoded::VideoCodec;
@@ -11,7 +11,7 @@ fn path(loss: f64) -> Path {
     Path { delay: RTT / 2, loss: Loss::Random(loss), ..Path::default() }
 }
 
-/// Runs both ways over the same path.
+/// Runs with the same path in both directions.
 fn run(path: Path, plan: Plan, seed: u64) -> World {
     let return_path = Path { rate: None, ..path.clone() };
     let mut world = World::new(path, return_path, &[plan], seed);
@@ -47,7 +47,7 @@ fn a_path_without_loss_carries_no_repair_packets() {
     }
 }
 
-/// Losses of a full queue are congestion. Repair would add to it.
+/// Losses of a full queue are congestion, which repair packets would increase.
 #[test]
 fn a_full_path_carries_almost_no_repair_packets() {
     for seed in 0..3 {

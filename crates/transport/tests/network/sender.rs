@@ -1,4 +1,4 @@
-//! What leaves a sender, and in which order.
+//! Tests of the packets that a sender sends, and of their order.
 
 use crate::twcc::TWCC_ID;
 use bytes::Bytes;
@@ -56,7 +56,7 @@ fn sent_now(sender: &mut Sender) -> Vec<Packet> {
     std::iter::from_fn(|| sender.poll_transmit()).collect()
 }
 
-/// Lets time pass; gives what leaves.
+/// Advances the time. Returns the packets sent.
 fn run(sender: &mut Sender, from: Instant, to: Instant) -> Vec<Packet> {
     let (mut now, mut sent, mut steps) = (from, sent_now(sender), 0);
     while let Some(next) = sender.poll_timeout().filter(|next| *next <= to) {
@@ -64,7 +64,7 @@ fn run(sender: &mut Sender, from: Instant, to: Instant) -> Vec<Packet> {
         sender.handle_timeout(now);
         sent.extend(sent_now(sender));
         steps += 1;
-        assert!(steps < 50_000, "time stands still");
+        assert!(steps < 50_000, "the time does not advance");
     }
     sender.handle_timeout(to);
     sent.extend(sent_now(sender));
@@ -89,7 +89,7 @@ fn transport_sequence_numbers_have_no_gaps() {
     let numbers: Vec<u16> = sent.iter().map(number).collect();
     assert_eq!(numbers, (numbers[0]..).take(numbers.len()).collect::<Vec<u16>>());
     for ssrc in [VIDEO, RTX, AUDIO] {
-        assert!(sent.iter().any(|p| p.header.ssrc == ssrc), "none of {ssrc}");
+        assert!(sent.iter().any(|p| p.header.ssrc == ssrc), "no packet of {ssrc}");
     }
     assert_eq!(sender.stats().retransmitted_packets_sent, 5);
 }
@@ -123,7 +123,7 @@ fn retransmissions_stay_within_their_share() {
         now += ms(50);
     }
     let rate = (sender.stats().bytes_sent - before) as f64 * 8.0 / 2.0;
-    // Half of a megabit, and once what was saved in 400 ms.
+    // Half of 1 Mbit/s, and once the budget saved in 400 ms.
     assert!(rate < 0.65e6, "{rate}");
     assert!(rate > 0.3e6, "{rate}");
 }
@@ -139,7 +139,7 @@ fn a_packet_is_retransmitted_at_most_once_per_round_trip() {
     for i in 0..100 {
         sender.on_nack(start + ms(500 + i), &nack(&[sequence]));
     }
-    assert_eq!(sender.stats().retransmitted_packets_sent - before, 1, "the round trip is taken to be 100 ms");
+    assert_eq!(sender.stats().retransmitted_packets_sent - before, 1, "the assumed round-trip time is 100 ms");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn keyframe_requests_are_coalesced() {
     let now = start + ms(2000);
     sender.send_video(now, VIDEO, &frame(now, 1000, true)).unwrap();
     sender.on_keyframe_request(now + ms(50), VIDEO);
-    assert_eq!(keyframes_requested(&mut sender), 0, "the one under way answers it");
+    assert_eq!(keyframes_requested(&mut sender), 0, "the keyframe just sent satisfies it");
 }
 
 #[test]

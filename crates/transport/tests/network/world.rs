@@ -1,4 +1,4 @@
-//! Flows that share a path: each a sender with an encoder, and a receiver that answers.
+//! Simulated flows that share a path. Each flow has an encoder, a sender, and a receiver that returns feedback.
 
 use crate::twcc::{Recorder, TWCC_ID};
 use bytes::Bytes;
@@ -22,13 +22,13 @@ const VIDEO_RTX_PT: u8 = 97;
 const VIDEO_REPAIR_PT: u8 = 98;
 const AUDIO_PT: u8 = 111;
 const AUDIO_BYTES: usize = 80;
-/// Of audio at 50 packets a second, with RTP headers.
+/// Bitrate of audio at 50 packets per second, with RTP headers.
 const AUDIO_RATE: u64 = (AUDIO_BYTES as u64 + 20) * 8 * 50;
-/// IP, UDP and SRTP.
+/// Bytes of IP, UDP and SRTP per packet.
 const OVERHEAD: usize = 38;
 const FRAME_INTERVAL: Duration = Duration::from_micros(33_333);
 const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
-/// Frames that come at once are thrown away if there are more, like the engine's queue to its decoder.
+/// If more frames arrive at once, they are dropped, like in the engine's queue before the decoder.
 const DECODE_QUEUE: usize = 16;
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -39,22 +39,22 @@ enum FeedbackPacket {
     Pli(u32),
 }
 
-/// What a flow sends.
+/// Configuration of a flow.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) codec: VideoCodec,
     pub(crate) start_bitrate: u64,
-    /// The encoder uses no more.
+    /// Highest bitrate of the encoder in bit/s.
     pub(crate) desired: u64,
-    /// The encoder follows the target; if not it makes `desired` always.
+    /// Whether the encoder follows the target. If not, it always produces `desired`.
     pub(crate) follows_target: bool,
-    /// Between two reports of the receiver.
+    /// Interval between feedback messages of the receiver.
     pub(crate) report_interval: Duration,
-    /// The sender's timers are up to this late.
+    /// Maximum delay of the sender's timers.
     pub(crate) max_timer_delay: Duration,
-    /// The encoder follows the target with this time constant.
+    /// Time constant with which the encoder follows the target.
     pub(crate) encoder_lag: Duration,
-    /// Frames go on to a jitter buffer, which may ask for keyframes.
+    /// Whether frames pass through a jitter buffer, which may request keyframes.
     pub(crate) plays: bool,
     /// Whether repair packets were negotiated.
     pub(crate) repair: bool,
@@ -76,14 +76,14 @@ impl Default for Plan {
     }
 }
 
-/// The state of a flow at one time.
+/// The state of a flow at one point in time.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
     pub(crate) at: Duration,
     pub(crate) target: u64,
-    /// Of the bottleneck.
+    /// Delay of the queue at the bottleneck.
     pub(crate) queue: Duration,
-    /// Payload of whole frames handed out so far, bytes.
+    /// Bytes of complete frames delivered so far.
     pub(crate) received_bytes: u64,
 }
 
@@ -95,16 +95,16 @@ pub(crate) struct Flow {
     return_path: SimulatedLink<FeedbackPacket>,
     random: Random,
     keyframe: bool,
-    /// bit/s that the encoder makes.
+    /// Bitrate of the encoder in bit/s.
     rate: f64,
     next_frame: Instant,
     next_audio: Instant,
     next_report: Instant,
-    /// How late the sender's next timer is.
+    /// Delay of the sender's next timer.
     timer_delay: Duration,
     pub(crate) frames_sent: u32,
     audio_sent: u32,
-    /// Numbers of the frames handed out, in order, and how long after their encoding.
+    /// Numbers of the delivered frames, in order, and the time since their encoding.
     pub(crate) frames: Vec<(u32, Duration)>,
     pub(crate) audio: Vec<(u32, Duration)>,
     pub(crate) samples: Vec<Sample>,
@@ -114,11 +114,11 @@ pub(crate) struct Flow {
     audio_at: Vec<Instant>,
     received_bytes: u64,
     buffer: VideoBuffer,
-    /// The picture cannot go on without a keyframe.
+    /// Whether playback is frozen until a keyframe arrives.
     awaiting_keyframe: bool,
-    /// When each frame was taken from the camera, and when it was shown.
+    /// When each frame was captured, and when it was played.
     pub(crate) played: Vec<(Duration, Duration)>,
-    /// Frames thrown away because too many came at once.
+    /// Number of times that frames were dropped because too many arrived at once.
     pub(crate) overruns: u32,
 }
 
@@ -131,7 +131,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Flows over one path; what the receivers answer takes `return_path`.
+    /// Creates flows over one path. Feedback takes `return_path`.
     pub(crate) fn new(path: Path, return_path: Path, plans: &[Plan], seed: u64) -> Self {
         let start = Instant::now();
         let flow = |(index, plan): (usize, &Plan)| {
@@ -141,7 +141,7 @@ impl World {
         World { start, now: start, forward: SimulatedLink::new(path, seed), flows, next_sample: start }
     }
 
-    /// One flow over a path whose way back is as long.
+    /// Creates one flow. The return path has the same delay and no other impairments.
     pub(crate) fn pair(path: Path, plan: Plan, seed: u64) -> Self {
         let return_path = Path { delay: path.delay, ..Path::default() };
         World::new(path, return_path, &[plan], seed)
@@ -151,21 +151,21 @@ impl World {
         self.start + Duration::from_secs_f64(seconds)
     }
 
-    /// From then on the path has other properties, those of the way back included.
+    /// Changes both directions of the path at this time, in seconds.
     pub(crate) fn change_both_at(&mut self, seconds: f64, path: &Path, return_path: &Path) {
         let at = self.at(seconds);
         self.forward.change_at(at, path.clone());
         self.flows.iter_mut().for_each(|flow| flow.return_path.change_at(at, return_path.clone()));
     }
 
-    /// Lets time pass until so many seconds after the start.
+    /// Advances the time to this many seconds after the start.
     pub(crate) fn run_until(&mut self, seconds: f64) {
         let end = self.at(seconds);
         while self.now < end {
             self.step();
             let next = self.flows.iter().filter_map(Flow::poll_timeout).chain(self.forward.poll_timeout()).min();
             let next = next.unwrap_or(end).min(self.next_sample).min(end);
-            // A state machine that asks for the same instant again would stop time.
+            // The time must advance even if a state machine requests the same instant repeatedly.
             self.now = next.max(self.now + Duration::from_micros(1));
         }
     }
@@ -220,7 +220,7 @@ impl Flow {
             plan,
             sender,
             receiver,
-            // Clocks of two machines have nothing in common.
+            // The clocks of two machines are independent.
             recorder: Recorder::new(start - Duration::from_millis(random.bits() % 1000)),
             return_path: SimulatedLink::new(return_path, seed),
             random,
@@ -284,7 +284,7 @@ impl Flow {
         self.samples.iter().filter(move |s| (from..to).contains(&s.at.as_secs_f64()))
     }
 
-    /// Frames sent that were not handed out.
+    /// Number of sent frames that were not delivered.
     pub(crate) fn missing(&self) -> usize {
         let received: BTreeSet<u32> = self.frames.iter().map(|f| f.0).collect();
         (0..self.frames_sent).filter(|n| !received.contains(n)).count()
@@ -356,7 +356,7 @@ impl Flow {
         }
     }
 
-    /// An encoder that makes frames of the target's size, give or take a fifth, and keyframes five times that.
+    /// Encodes a frame of the target size ± 20 %. Keyframes are five times as large.
     fn encode(&mut self, now: Instant) {
         self.poll_events();
         if self.sender.queue_delay(now) > Duration::from_millis(100) {
@@ -364,7 +364,7 @@ impl Flow {
         }
         let target = self.sender.target_bitrate().saturating_sub(AUDIO_RATE).min(self.plan.desired);
         let rate = if self.plan.follows_target { target } else { self.plan.desired };
-        // Headers of RTP and payload take about 3 %.
+        // RTP headers and payload descriptors take about 3 %.
         let smoothing = FRAME_INTERVAL.as_secs_f64() / (FRAME_INTERVAL + self.plan.encoder_lag).as_secs_f64();
         self.rate += (rate as f64 - self.rate) * smoothing;
         let mean = self.rate * FRAME_INTERVAL.as_secs_f64() / 8.0 * 0.97;
@@ -388,7 +388,7 @@ impl Flow {
         }
     }
 
-    /// Between the connection and the decoder, as the engine has it.
+    /// Moves frames to the jitter buffer, like the engine does.
     fn fill_buffer(&mut self, now: Instant, start: Instant, arrived: Vec<EncodedFrame>) {
         if arrived.len() > DECODE_QUEUE {
             self.overruns += 1;
@@ -456,7 +456,7 @@ impl Flow {
     }
 }
 
-/// Bytes that say which frame they are of, in the codec's form as far as packetisation looks.
+/// A bitstream that identifies its frame, with the headers that packetization reads.
 fn bitstream(codec: VideoCodec, number: u32, size: usize, keyframe: bool) -> Bytes {
     let size = size.max(40);
     let mut data = match (codec, keyframe) {
@@ -467,7 +467,7 @@ fn bitstream(codec: VideoCodec, number: u32, size: usize, keyframe: bool) -> Byt
         (VideoCodec::H264, true) => vec![0, 0, 0, 1, 0x67, 1, 2, 3, 0, 0, 0, 1, 0x68, 4, 0, 0, 0, 1, 0x65],
         (VideoCodec::H264, false) => vec![0, 0, 0, 1, 0x41],
     };
-    // Never zero, so that no start code appears.
+    // No zeros, so that there are no further start codes.
     data.extend((data.len()..size).map(|i| ((i as u32 ^ number) % 251 + 1) as u8));
     data.into()
 }
