@@ -20,7 +20,7 @@ impl PullClock {
     /// Records a pull at `now`. Returns the scheduled time of its block. Both are in samples.
     pub(super) fn tick(&mut self, now: i64) -> i64 {
         let phase = now - self.pulled;
-        if self.phases.iter().min().is_some_and(|least| phase - least > MAX_LATENESS) {
+        if self.phases.iter().min().is_some_and(|earliest| phase - earliest > MAX_LATENESS) {
             self.phases.clear();
         }
         self.phases.push_back(phase);

@@ -27,8 +27,8 @@ mod tests {
     #[test]
     fn it_unwraps_forwards_and_backwards() {
         let mut unwrap = Unwrap32::default();
-        let seen = [u32::MAX - 1, 1, u32::MAX, 2].map(|v| unwrap.unwrap(v));
-        assert_eq!(seen.map(|v| v - seen[0]), [0, 3, 1, 4]);
+        let unwrapped = [u32::MAX - 1, 1, u32::MAX, 2].map(|v| unwrap.unwrap(v));
+        assert_eq!(unwrapped.map(|v| v - unwrapped[0]), [0, 3, 1, 4]);
     }
 
     proptest! {

@@ -172,7 +172,7 @@ impl Estimator {
         self.drain(now);
         if resumed || self.congested() {
             // Loss in an interruption or a full queue is not the path's own loss.
-            self.loss.begin_window(now);
+            self.loss.restart_window(now);
         } else {
             let counts = PacketCounts {
                 lost: report.lost,
@@ -326,7 +326,7 @@ impl Estimator {
             self.bursts.reset();
             self.trendline = TrendlineEstimator::new();
             self.acked_bitrate.reset();
-            self.loss.begin_window(now);
+            self.loss.restart_window(now);
             self.probe_controller.probe_soon(now);
         }
         resumed

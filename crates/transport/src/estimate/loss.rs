@@ -101,7 +101,7 @@ impl LossBound {
         if let State::Testing { test_from, .. } = self.state
             && now < test_from
         {
-            self.begin_window(now);
+            self.restart_window(now);
             return;
         }
         self.lost = (self.lost + counts.lost).saturating_sub(counts.late);
@@ -120,13 +120,13 @@ impl LossBound {
         let loss = self.lost as f64 / total as f64;
         let burst = self.lost as f64 / self.bursts.max(1) as f64;
         self.last_loss = loss;
-        self.begin_window(now);
+        self.restart_window(now);
         self.evaluate(now, WindowLoss { share: loss, burst, packets: total }, rate, rtt);
         self.grow(now, loss, estimate);
     }
 
     /// Restarts the window. Loss in an interruption is not caused by the rate.
-    pub(crate) fn begin_window(&mut self, now: Instant) {
+    pub(crate) fn restart_window(&mut self, now: Instant) {
         (self.lost, self.bursts, self.arrived, self.window_started) = (0, 0, 0, now);
     }
 

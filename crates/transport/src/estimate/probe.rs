@@ -153,7 +153,7 @@ impl ProbeController {
             self.next_probe_at = Some(now + MIN_INTERVAL);
             return None;
         }
-        Some(self.begin(now, rate))
+        Some(self.start_cluster(now, rate))
     }
 
     /// Reports that the cluster, or the available part of it, has been sent as this many packets.
@@ -195,7 +195,7 @@ impl ProbeController {
         result
     }
 
-    fn begin(&mut self, now: Instant, rate: f64) -> ProbeCluster {
+    fn start_cluster(&mut self, now: Instant, rate: f64) -> ProbeCluster {
         let id = self.next_id;
         self.next_id += 1;
         self.first = false;

@@ -54,7 +54,7 @@ impl Packetizer {
                 _ => {}
             }
         }
-        let has = |wanted: u8| units.iter().any(|u| nal_type(u) == wanted);
+        let has = |wanted_type: u8| units.iter().any(|u| nal_type(u) == wanted_type);
         if has(IDR)
             && !has(SPS)
             && let (Some(sps), Some(pps)) = (&self.sps, &self.pps)

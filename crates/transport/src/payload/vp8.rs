@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_partition_does_not_begin_a_frame() {
+    fn a_later_partition_does_not_start_a_frame() {
         assert_eq!(parsed_bytes(&[0x11, 0x00]).unwrap().frame_start, FrameStart::No);
     }
 

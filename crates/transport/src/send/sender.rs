@@ -326,8 +326,8 @@ impl Sender {
     pub fn target_bitrate(&self) -> u64 {
         let (target, desired) = (self.estimator.target(), self.estimator.desired());
         let retransmissions = self.retransmission_bitrate.min(RETRANSMISSION_SHARE * target);
-        let most = (MAX_TOTAL_FACTOR * desired - retransmissions).max(MIN_MEDIA_SHARE * desired);
-        (target - retransmissions).min(most).max(self.min) as u64
+        let max = (MAX_TOTAL_FACTOR * desired - retransmissions).max(MIN_MEDIA_SHARE * desired);
+        (target - retransmissions).min(max).max(self.min) as u64
     }
 
     /// The time to send all queued video at the current pacing rate. Encoders should skip frames above about 100 ms.

@@ -25,7 +25,7 @@ fn number(frame: &EncodedFrame) -> u64 {
     u64::from_be_bytes(frame.data[..].try_into().expect("eight bytes"))
 }
 
-struct Shown {
+struct Released {
     n: u64,
     /// Time after capture, in µs.
     latency: i64,
@@ -33,35 +33,35 @@ struct Shown {
 }
 
 /// Sends `count` frames over a path that delays frame `n` by `delay(n)` µs and preserves the order.
-fn run(buffer: &mut VideoBuffer, count: u64, delay: impl Fn(u64) -> u64) -> Vec<Shown> {
+fn run(buffer: &mut VideoBuffer, count: u64, delay: impl Fn(u64) -> u64) -> Vec<Released> {
     let start = Instant::now();
-    let mut shown = Vec::new();
+    let mut released = Vec::new();
     let mut arrival = 0;
     for n in 0..count {
         arrival = (n * FRAME_US + delay(n)).max(arrival);
-        pop_due(buffer, start, arrival, &mut shown);
+        pop_due(buffer, start, arrival, &mut released);
         let now = start + Duration::from_micros(arrival);
         buffer.push(now, frame(n, n == 0, now));
         while let Some(popped) = buffer.pop(now) {
-            shown.push(Shown::new(&popped, arrival));
+            released.push(Released::new(&popped, arrival));
         }
     }
-    pop_due(buffer, start, u64::MAX / 2, &mut shown);
-    shown
+    pop_due(buffer, start, u64::MAX / 2, &mut released);
+    released
 }
 
 /// Pops all frames due up to `until`, each at its time.
-fn pop_due(buffer: &mut VideoBuffer, start: Instant, until: u64, shown: &mut Vec<Shown>) {
+fn pop_due(buffer: &mut VideoBuffer, start: Instant, until: u64, released: &mut Vec<Released>) {
     while let Some(due) = buffer.poll_timeout() {
         let due_us = (due - start).as_micros() as u64;
         if due_us > until {
             break;
         }
-        shown.push(Shown::new(&buffer.pop(due).expect("a frame is due"), due_us));
+        released.push(Released::new(&buffer.pop(due).expect("a frame is due"), due_us));
     }
 }
 
-impl Shown {
+impl Released {
     fn new(frame: &EncodedFrame, at: u64) -> Self {
         let n = number(frame);
         Self { n, latency: at as i64 - (n * FRAME_US) as i64, at: at as i64 }
@@ -88,17 +88,17 @@ fn mean(values: impl Iterator<Item = i64> + Clone) -> i64 {
 #[test]
 fn a_clean_path_is_not_delayed() {
     let mut buffer = VideoBuffer::new();
-    let shown = run(&mut buffer, 900, |n| 20_000 + noise(n) % 4_000);
-    assert_eq!(shown.len(), 900);
-    let added = mean(shown.iter().map(|s| s.latency - 20_000 - (noise(s.n) % 4_000) as i64));
+    let released = run(&mut buffer, 900, |n| 20_000 + noise(n) % 4_000);
+    assert_eq!(released.len(), 900);
+    let added = mean(released.iter().map(|s| s.latency - 20_000 - (noise(s.n) % 4_000) as i64));
     assert!(added <= 1_000, "{added} us");
     assert!(buffer.delay() <= Duration::from_millis(2), "{:?}", buffer.delay());
 }
 
 #[test]
 fn a_wandering_path_is_smoothed_with_little_delay() {
-    let shown = run(&mut VideoBuffer::new(), 1_800, walk);
-    let steady = &shown[300..];
+    let released = run(&mut VideoBuffer::new(), 1_800, walk);
+    let steady = &released[300..];
     let uneven = steady.windows(2).filter(|w| (w[1].at - w[0].at - FRAME_US as i64).abs() > 15_000).count();
     assert!(uneven * 50 < steady.len(), "{uneven} of {}", steady.len());
     let latency = mean(steady.iter().map(|s| s.latency));
@@ -109,54 +109,54 @@ fn a_wandering_path_is_smoothed_with_little_delay() {
 fn one_outage_does_not_delay_later_frames() {
     let mut buffer = VideoBuffer::new();
     let outage = |n: u64| if (300..330).contains(&n) { (330 - n) * FRAME_US } else { 0 } + 25_000;
-    let shown = run(&mut buffer, 600, outage);
-    assert_eq!(shown.len(), 600);
-    let after = shown.iter().filter(|s| s.n > 345).map(|s| s.latency).max().unwrap();
+    let released = run(&mut buffer, 600, outage);
+    assert_eq!(released.len(), 600);
+    let after = released.iter().filter(|s| s.n > 345).map(|s| s.latency).max().unwrap();
     assert!(after < 30_000, "{after} us");
 }
 
 /// A path of 20 ms on which every `nth` frame, and the frames behind it, wait 100 ms for a retransmission.
-fn run_with_retransmissions(buffer: &mut VideoBuffer, nth: u64) -> Vec<Shown> {
-    let (start, mut shown, mut complete) = (Instant::now(), Vec::new(), 0);
+fn run_with_retransmissions(buffer: &mut VideoBuffer, nth: u64) -> Vec<Released> {
+    let (start, mut released, mut complete) = (Instant::now(), Vec::new(), 0);
     for n in 0..900 {
         let arrival = n * FRAME_US + 20_000;
         complete = complete.max(arrival + if n % nth == nth - 1 { 100_000 } else { 0 });
-        pop_due(buffer, start, complete, &mut shown);
+        pop_due(buffer, start, complete, &mut released);
         let now = start + Duration::from_micros(complete);
         buffer.push(now, frame(n, n == 0, start + Duration::from_micros(arrival)));
         while let Some(popped) = buffer.pop(now) {
-            shown.push(Shown::new(&popped, complete));
+            released.push(Released::new(&popped, complete));
         }
     }
-    pop_due(buffer, start, u64::MAX / 2, &mut shown);
-    shown
+    pop_due(buffer, start, u64::MAX / 2, &mut released);
+    released
 }
 
 #[test]
 fn few_retransmissions_delay_no_other_frame() {
     let mut buffer = VideoBuffer::new();
-    let shown = run_with_retransmissions(&mut buffer, 60);
+    let released = run_with_retransmissions(&mut buffer, 60);
     assert!(buffer.delay() < Duration::from_millis(2), "{:?}", buffer.delay());
-    let late = shown.iter().filter(|s| s.latency > 25_000).count();
+    let late = released.iter().filter(|s| s.latency > 25_000).count();
     assert!(late < 900 / 60 * 8, "{late}");
 }
 
 #[test]
 fn many_retransmissions_delay_all_frames_equally() {
     let mut buffer = VideoBuffer::new();
-    let shown = run_with_retransmissions(&mut buffer, 8);
+    let released = run_with_retransmissions(&mut buffer, 8);
     let delay = buffer.delay();
     assert!((Duration::from_millis(60)..Duration::from_millis(110)).contains(&delay), "{delay:?}");
-    let uneven = shown[450..].windows(2).filter(|w| (w[1].at - w[0].at - FRAME_US as i64).abs() > 15_000).count();
+    let uneven = released[450..].windows(2).filter(|w| (w[1].at - w[0].at - FRAME_US as i64).abs() > 15_000).count();
     assert!(uneven < 45, "{uneven}");
 }
 
 #[test]
 fn late_frames_are_released_one_by_one() {
     let mut buffer = VideoBuffer::new();
-    let shown = run(&mut buffer, 600, |n| if n % 60 == 59 { 120_000 } else { 20_000 });
-    let least = shown.windows(2).map(|w| w[1].at - w[0].at).min();
-    assert!(least >= Some(MIN_SPACING), "{least:?}");
+    let released = run(&mut buffer, 600, |n| if n % 60 == 59 { 120_000 } else { 20_000 });
+    let shortest = released.windows(2).map(|w| w[1].at - w[0].at).min();
+    assert!(shortest >= Some(MIN_SPACING), "{shortest:?}");
     assert!(buffer.total_delay() > Duration::from_millis(100), "{:?}", buffer.total_delay());
 }
 
@@ -169,9 +169,9 @@ fn the_delay_shrinks_after_the_path_becomes_stable() {
 
 #[test]
 fn a_longer_path_is_followed_without_losing_frames() {
-    let shown = run(&mut VideoBuffer::new(), 600, |n| if n < 300 { 10_000 } else { 110_000 });
-    assert_eq!(shown.len(), 600);
-    let end = mean(shown[500..].iter().map(|s| s.latency));
+    let released = run(&mut VideoBuffer::new(), 600, |n| if n < 300 { 10_000 } else { 110_000 });
+    assert_eq!(released.len(), 600);
+    let end = mean(released[500..].iter().map(|s| s.latency));
     assert!(end < 113_000, "{end}");
 }
 
@@ -224,22 +224,22 @@ fn a_restarted_clock_resets_the_buffer() {
 /// 100 ms. Returns when frames were released, in µs.
 fn jump(jump: i64, path: impl Fn(u64) -> u64) -> Vec<i64> {
     let (mut buffer, start) = (VideoBuffer::new(), Instant::now());
-    let (mut shown, mut keyframe_at) = (vec![], Some(0));
+    let (mut released, mut keyframe_at) = (vec![], Some(0));
     for n in 0..1_800u64 {
         let arrival = n * FRAME_US + path(n);
-        pop_due(&mut buffer, start, arrival, &mut shown);
+        pop_due(&mut buffer, start, arrival, &mut released);
         let now = start + Duration::from_micros(arrival);
         let keyframe = keyframe_at.take_if(|at| n >= *at).is_some();
         let clock = n as i64 * 3_000 + if n < 900 { 0 } else { jump * 9 / 100 };
         buffer.push(now, EncodedFrame { rtp_timestamp: clock as u32, ..frame(n, keyframe, now) });
         while let Some(popped) = buffer.pop(now) {
-            shown.push(Shown::new(&popped, arrival));
+            released.push(Released::new(&popped, arrival));
         }
         if buffer.needs_keyframe() && keyframe_at.is_none() {
             keyframe_at = Some(n + 3);
         }
     }
-    shown.iter().map(|s| s.at).collect()
+    released.iter().map(|s| s.at).collect()
 }
 
 #[test]
@@ -248,11 +248,11 @@ fn playback_resumes_within_a_second_of_any_clock_jump() {
     let shorter = [-2_900, -1_500, -800, -400, -100, 100, 400, 800, 1_500, 2_900].map(|ms| ms * 1_000);
     for by in minutes.chain(shorter) {
         for path in [|_| 20_000, |n| 20_000 + noise(n) % 40_000] {
-            let shown = jump(by, path);
+            let released = jump(by, path);
             let at = 900 * FRAME_US as i64;
-            let gap = shown.windows(2).map(|w| w[1] - w[0]).max().unwrap();
+            let gap = released.windows(2).map(|w| w[1] - w[0]).max().unwrap();
             assert!(gap < 1_000_000, "{by} us: a gap of {gap} us");
-            let after = shown.iter().filter(|t| **t > at + 1_000_000).count();
+            let after = released.iter().filter(|t| **t > at + 1_000_000).count();
             assert!(after > 830, "{by} us: {after} of 870 frames");
         }
     }
@@ -262,17 +262,17 @@ fn playback_resumes_within_a_second_of_any_clock_jump() {
 fn the_extra_delay_is_added() {
     let mut buffer = VideoBuffer::new();
     buffer.set_extra_delay(Duration::from_millis(60));
-    let shown = run(&mut buffer, 100, |_| 10_000);
-    assert!(shown.iter().all(|s| (69_000..72_000).contains(&s.latency)));
+    let released = run(&mut buffer, 100, |_| 10_000);
+    assert!(released.iter().all(|s| (69_000..72_000).contains(&s.latency)));
 }
 
 proptest! {
     #[test]
     fn frames_are_released_once_and_in_order_on_any_path(delays in prop::collection::vec(0u64..400_000, 1..120)) {
         let mut buffer = VideoBuffer::new();
-        let shown = run(&mut buffer, delays.len() as u64, |n| delays[n as usize]);
-        prop_assert!(shown.windows(2).all(|w| w[0].n < w[1].n && w[0].at <= w[1].at));
-        prop_assert_eq!(shown.len() as u64 + buffer.dropped(), delays.len() as u64);
+        let released = run(&mut buffer, delays.len() as u64, |n| delays[n as usize]);
+        prop_assert!(released.windows(2).all(|w| w[0].n < w[1].n && w[0].at <= w[1].at));
+        prop_assert_eq!(released.len() as u64 + buffer.dropped(), delays.len() as u64);
         prop_assert!(buffer.delay() <= VideoBuffer::MAX_DELAY + Duration::from_millis(400));
     }
 
