@@ -71,45 +71,12 @@ pub(crate) fn parse(payload: &Bytes) -> Result<ParsedPayload, Malformed> {
         return Err(Malformed);
     }
     let mut data = BytesMut::with_capacity(payload.len() + 16);
-    let mut keyframe = false;
-    let mut frame_start = frame_start(nal_type(payload));
-    match header & 0x1f {
-        1..=23 => {
-            if payload.len() < 2 {
-                return Err(Malformed);
-            }
-            keyframe = nal_type(payload) == IDR;
-            data.put_slice(&START_CODE);
-            data.put_slice(payload);
-        }
-        STAP_A => {
-            let mut reader = Reader(&payload[1..]);
-            frame_start = self::frame_start(payload.get(3).map_or(0, |header| header & 0x1f));
-            while !reader.0.is_empty() {
-                let len = usize::from(reader.u16()?);
-                let unit = reader.0.get(..len).filter(|u| !u.is_empty()).ok_or(Malformed)?;
-                keyframe |= nal_type(unit) == IDR;
-                data.put_slice(&START_CODE);
-                data.put_slice(unit);
-                reader.skip(len)?;
-            }
-        }
-        FU_A => {
-            let fragment = *payload.get(1).ok_or(Malformed)?;
-            if payload.len() < 3 {
-                return Err(Malformed);
-            }
-            if fragment & 0x80 != 0 {
-                keyframe = fragment & 0x1f == IDR;
-                data.put_slice(&START_CODE);
-                data.put_u8(header & 0xe0 | fragment & 0x1f);
-            } else {
-                frame_start = FrameStart::No;
-            }
-            data.put_slice(&payload[2..]);
-        }
+    let (frame_start, keyframe) = match header & 0x1f {
+        1..=23 => parse_single(payload, &mut data)?,
+        STAP_A => parse_aggregate(&payload[1..], &mut data)?,
+        FU_A => parse_fragment(payload, &mut data)?,
         _ => return Err(Malformed),
-    }
+    };
     if data.is_empty() {
         return Err(Malformed);
     }
@@ -122,6 +89,49 @@ pub(crate) fn parse(payload: &Bytes) -> Result<ParsedPayload, Malformed> {
         size: None,
         data: data.freeze(),
     })
+}
+
+/// Appends a single NAL unit (RFC 6184 section 5.6) to `data`. Returns whether it starts a frame, and whether it shows a
+/// keyframe.
+fn parse_single(unit: &[u8], data: &mut BytesMut) -> Result<(FrameStart, bool), Malformed> {
+    if unit.len() < 2 {
+        return Err(Malformed);
+    }
+    data.put_slice(&START_CODE);
+    data.put_slice(unit);
+    Ok((frame_start(nal_type(unit)), nal_type(unit) == IDR))
+}
+
+/// Appends the NAL units of an STAP-A without its header (RFC 6184 section 5.7.1) to `data`. Returns the same as
+/// [`parse_single`].
+fn parse_aggregate(units: &[u8], data: &mut BytesMut) -> Result<(FrameStart, bool), Malformed> {
+    let start = frame_start(units.get(2).map_or(0, |header| header & 0x1f));
+    let (mut reader, mut keyframe) = (Reader(units), false);
+    while !reader.0.is_empty() {
+        let len = usize::from(reader.u16()?);
+        let unit = reader.0.get(..len).filter(|u| !u.is_empty()).ok_or(Malformed)?;
+        keyframe |= nal_type(unit) == IDR;
+        data.put_slice(&START_CODE);
+        data.put_slice(unit);
+        reader.skip(len)?;
+    }
+    Ok((start, keyframe))
+}
+
+/// Appends an FU-A (RFC 6184 section 5.8) to `data`. Returns the same as [`parse_single`].
+fn parse_fragment(payload: &[u8], data: &mut BytesMut) -> Result<(FrameStart, bool), Malformed> {
+    let [indicator, header, fragment @ ..] = payload else { return Err(Malformed) };
+    if fragment.is_empty() {
+        return Err(Malformed);
+    }
+    let is_first = header & 0x80 != 0;
+    if is_first {
+        data.put_slice(&START_CODE);
+        data.put_u8(indicator & 0xe0 | header & 0x1f);
+    }
+    data.put_slice(fragment);
+    let start = if is_first { FrameStart::Unknown } else { FrameStart::No };
+    Ok((start, is_first && header & 0x1f == IDR))
 }
 
 /// Access unit delimiters and parameter sets start an access unit (H.264 section 7.4.1.2.3).

@@ -122,10 +122,9 @@ impl Receiver {
             self.stats.unknown_packets += 1;
             return;
         };
-        let size = (12 + packet.header.get_extension_payload_len() + packet.payload.len()) as u64;
         match stream.negotiated.kind {
-            RecvKind::Audio => self.stats.audio_bytes += size,
-            RecvKind::Video => self.stats.video_bytes += size,
+            RecvKind::Audio => self.stats.audio_bytes += size(packet),
+            RecvKind::Video => self.stats.video_bytes += size(packet),
         }
         let Some(unwrapped) = unwrapped else {
             // Padding on the retransmission stream: a probe.
@@ -136,20 +135,11 @@ impl Receiver {
         match (&mut stream.media, kind) {
             (Media::Audio(filter), Some(StreamKind::Audio)) => {
                 let Unwrapped { sequence, payload, .. } = unwrapped;
-                if payload.is_empty() {
-                    return;
-                }
-                if !filter.is_new(sequence) {
-                    self.stats.duplicate_packets += 1;
-                    return;
-                }
-                self.stats.packets_received += 1;
                 let rtp_timestamp = packet.header.timestamp;
                 let audio_packet = AudioPacket { sequence, rtp_timestamp, data: payload, arrived: now };
-                if self.audio.len() == MAX_AUDIO_PACKETS {
-                    self.audio.pop_front();
+                if is_new_audio(filter, &audio_packet, &mut self.stats) {
+                    push_audio(&mut self.audio, stream.negotiated.ssrc, audio_packet);
                 }
-                self.audio.push_back((stream.negotiated.ssrc, audio_packet));
             }
             (Media::Video(video), Some(StreamKind::Video(codec))) => {
                 let Unwrapped { sequence, payload, retransmitted, .. } = unwrapped;
@@ -171,7 +161,7 @@ impl Receiver {
             s.negotiated.repair == Some(payload_type) && s.negotiated.rtx.as_ref().is_some_and(|rtx| rtx.0 == ssrc)
         };
         let Some(stream) = self.streams.iter_mut().find(of) else { return false };
-        self.stats.video_bytes += (12 + packet.header.get_extension_payload_len() + packet.payload.len()) as u64;
+        self.stats.video_bytes += size(packet);
         // Restored packets have the current codec of the stream. After a codec change, frames before the keyframe are not
         // needed.
         let codec = stream.codec;
@@ -265,6 +255,29 @@ impl Receiver {
             }
         }
     }
+}
+
+/// Whether an audio packet is neither padding nor a duplicate. Counts it.
+fn is_new_audio(filter: &mut DuplicateFilter, packet: &AudioPacket, stats: &mut ReceiverStats) -> bool {
+    if packet.data.is_empty() {
+        return false;
+    }
+    let is_new = filter.is_new(packet.sequence);
+    stats.packets_received += u64::from(is_new);
+    stats.duplicate_packets += u64::from(!is_new);
+    is_new
+}
+
+fn push_audio(queue: &mut VecDeque<(u32, AudioPacket)>, ssrc: u32, packet: AudioPacket) {
+    if queue.len() == MAX_AUDIO_PACKETS {
+        queue.pop_front();
+    }
+    queue.push_back((ssrc, packet));
+}
+
+/// The size of a packet in bytes, including its RTP header.
+fn size(packet: &Packet) -> u64 {
+    (12 + packet.header.get_extension_payload_len() + packet.payload.len()) as u64
 }
 
 fn push_feedback(rtcp: &mut VecDeque<Feedback>, feedback: Feedback) {

@@ -42,6 +42,17 @@ enum Origin {
     Repair,
 }
 
+impl Origin {
+    /// Counts a new packet. `recovered` means that it was retransmitted or restored.
+    fn count(self, recovered: bool, stats: &mut ReceiverStats) {
+        stats.packets_received += u64::from(!recovered);
+        match self {
+            Origin::Network => stats.retransmitted_packets_received += u64::from(recovered),
+            Origin::Repair => stats.repaired_packets += 1,
+        }
+    }
+}
+
 /// Feedback that a stream requests.
 #[derive(Debug, Default)]
 pub(crate) struct FeedbackRequests {
@@ -135,17 +146,7 @@ impl VideoStream {
         rtt: Duration,
         stats: &mut ReceiverStats,
     ) {
-        let newest = self.unwrapper.newest();
-        if newest.is_none() && packet.recovered {
-            return;
-        }
-        let number = self.unwrapper.peek(packet.sequence);
-        if newest.is_some_and(|newest| number + RESTART_DISTANCE < newest) && !self.detect_restart(now) {
-            stats.duplicate_packets += 1;
-            return;
-        }
-        let number = self.unwrapper.unwrap(packet.sequence);
-        self.stale_packets = 0;
+        let Some(number) = self.extend(now, &packet, stats) else { return };
         let video_packet = match Self::parse(now, &packet) {
             Ok(video_packet) => video_packet,
             Err(payload::Malformed) => {
@@ -154,27 +155,52 @@ impl VideoStream {
                 return;
             }
         };
+        let recovered = packet.recovered;
         match self.assembler.insert(number, video_packet) {
             Inserted::New => {
                 self.duplicates = 0;
-                stats.packets_received += u64::from(!packet.recovered);
-                match origin {
-                    Origin::Network => stats.retransmitted_packets_received += u64::from(packet.recovered),
-                    Origin::Repair => stats.repaired_packets += 1,
-                }
+                origin.count(recovered, stats);
             }
             Inserted::Duplicate => {
                 stats.duplicate_packets += 1;
-                self.duplicates += u32::from(!packet.recovered);
-                if self.duplicates >= RESTART_AFTER_DUPLICATES {
-                    *self = VideoStream::new(now);
-                    self.keyframe_requests.request(now);
+                if self.restart_after_duplicate(now, recovered) {
                     return;
                 }
             }
             Inserted::Overflow => self.nack_requester.clear(),
         }
-        if !self.nack_requester.on_packet(now, number, packet.recovered) {
+        self.update_requests(now, number, recovered, rtt);
+    }
+
+    /// Extends the sequence number of a packet. `None` if the packet cannot be used.
+    fn extend(&mut self, now: Instant, packet: &IncomingPacket, stats: &mut ReceiverStats) -> Option<u64> {
+        let newest = self.unwrapper.newest();
+        if newest.is_none() && packet.recovered {
+            return None;
+        }
+        let number = self.unwrapper.peek(packet.sequence);
+        if newest.is_some_and(|newest| number + RESTART_DISTANCE < newest) && !self.detect_restart(now) {
+            stats.duplicate_packets += 1;
+            return None;
+        }
+        self.stale_packets = 0;
+        Some(self.unwrapper.unwrap(packet.sequence))
+    }
+
+    /// Counts a duplicate. Restarts the stream and returns true if that shows that the sequence numbers jumped back.
+    fn restart_after_duplicate(&mut self, now: Instant, recovered: bool) -> bool {
+        self.duplicates += u32::from(!recovered);
+        if self.duplicates < RESTART_AFTER_DUPLICATES {
+            return false;
+        }
+        *self = VideoStream::new(now);
+        self.keyframe_requests.request(now);
+        true
+    }
+
+    /// Updates the requests for missing packets and for keyframes after a packet.
+    fn update_requests(&mut self, now: Instant, number: u64, recovered: bool, rtt: Duration) {
+        if !self.nack_requester.on_packet(now, number, recovered) {
             self.assembler.await_keyframe();
             self.keyframe_requests.request(now);
         }
