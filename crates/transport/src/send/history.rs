@@ -56,7 +56,7 @@ impl SentHistory {
         self.next += 1;
     }
 
-    /// When the oldest packet was sent after the newest reported one. `None` if there is none.
+    /// The send time of the oldest packet after the newest reported one. `None` if there is no later packet.
     pub(crate) fn unacknowledged_since(&self) -> Option<Instant> {
         let pending = self.sent.iter().rev().take_while(|s| s.status == PacketStatus::Pending);
         pending.last().map(|s| s.at)

@@ -186,7 +186,7 @@ impl Sender {
     }
 
     /// Sends an Opus packet immediately, before queued video. `rtp_timestamp` is in 1/48000 s, and `marker` starts a talk
-    /// spurt (RFC 7587 section 4.2).
+    /// spurt (RFC 7587 section 4.1).
     ///
     /// # Errors
     ///
