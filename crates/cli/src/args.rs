@@ -41,6 +41,8 @@ pub(crate) enum Action {
     },
     /// Show a server's board and execute commands from standard input: lay, take, wait, leave, eat-now, ...
     Board(BoardOptions),
+    /// Open many sessions and rooms on a server of your own, and measure it (docs/benchmarks.md).
+    Load(LoadOptions),
     /// Be one end of a measured call: commands on standard input, JSON lines on standard output (docs/benchmarks.md).
     Measure(MeasureOptions),
 }
@@ -115,6 +117,36 @@ pub(crate) struct BoardOptions {
     /// File with the device's key, created if it does not exist. Default: a new key for each run.
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
+}
+
+/// Options of `load`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LoadOptions {
+    /// Server URL: ws://HOST:PORT or wss://HOST.
+    #[arg(long)]
+    pub(crate) server: url::Url,
+    /// SHA-256 fingerprint of the server's self-signed certificate, 64 hexadecimal digits.
+    #[arg(long)]
+    pub(crate) fingerprint: Option<String>,
+    /// Secret of the community. Without one, the server limits the sessions of one address. Prefer the environment
+    /// variable.
+    #[arg(long, env = "LUNCHROOM_MEMBER_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    /// Number of sessions. Each needs a file descriptor here and on the server.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(crate) sessions: u32,
+    /// Number of rooms, which the sessions join in turn. 0: they join none.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) rooms: u32,
+    /// Sessions to open, and rooms to join, per second.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: u32,
+    /// Seconds for which the idle sessions are measured before they join.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) seconds: u32,
+    /// Process id of the server on this machine, to measure its CPU time and memory (Linux).
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
 }
 
 /// Options for sending video.

@@ -6,6 +6,7 @@ mod call;
 mod clock;
 mod devices;
 mod key;
+mod load;
 mod measure;
 mod report;
 
@@ -21,6 +22,7 @@ fn main() -> std::process::ExitCode {
                 args::Action::Call(options) => call::run(options).await,
                 args::Action::Board(options) => board::run(options).await,
                 args::Action::Devices { json } => devices::run(json).await,
+                args::Action::Load(options) => load::run(options).await,
                 args::Action::Measure(options) => measure::run(options).await,
             }
         })

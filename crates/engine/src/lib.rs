@@ -20,6 +20,7 @@ mod engine;
 mod feed;
 mod ladder;
 mod levels;
+mod line;
 mod participant;
 mod request;
 mod signal;
@@ -34,6 +35,7 @@ pub use config::{Command, DeviceChoice, EngineConfig, JoinRequest, ServerAddress
 pub use engine::{Engine, EngineError};
 pub use feed::{FeedControl, FeedFrame, FeedFrames, MAX_STREAMS};
 pub use levels::Levels;
+pub use line::Line;
 pub use request::BoardAnswer;
 pub use stats::{EngineStats, ParticipantStats};
 pub use video_in::VideoInStats;

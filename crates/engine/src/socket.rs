@@ -70,10 +70,10 @@ impl Socket {
     }
 }
 
-type Stream = WebSocketStream<Box<dyn outbound::Stream>>;
+pub(crate) type Stream = WebSocketStream<Box<dyn outbound::Stream>>;
 
 /// Connects through the proxy that the system's settings name, or directly if there is none.
-async fn connect(server: &ServerAddress) -> Result<Stream, Problem> {
+pub(crate) async fn connect(server: &ServerAddress) -> Result<Stream, Problem> {
     connect_by(server, &Proxies::System).await
 }
 
