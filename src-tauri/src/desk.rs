@@ -262,6 +262,9 @@ impl Desk {
         if processing(&new) != processing(&old) {
             self.tell_engine(Command::SetProcessing(processing(&new))).await;
         }
+        if new.relay_only != old.relay_only {
+            self.tell_engine(Command::SetRelayOnly(new.relay_only)).await;
+        }
         if new.devices != old.devices {
             self.tell_engine(Command::SelectDevices(new.devices)).await;
         }

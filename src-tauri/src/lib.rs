@@ -190,7 +190,7 @@ fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::i
         video: args.size.unwrap_or_default(),
         processing: desk::processing(settings.get()),
         ice_servers: None,
-        relay_only: false,
+        relay_only: settings.get().relay_only,
         include_loopback: args.loopback,
         meets: None,
         microphone: MicrophoneOptions::default(),

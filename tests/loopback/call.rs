@@ -56,6 +56,20 @@ async fn a_missing_microphone_is_off_and_reported_to_its_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_address_without_a_relay_is_reported_until_it_is_shown() {
+    let server = Server::start(config()).await.expect("a server");
+    let (ada, ben) = (Person::new(Habits::new("Ada", 440)), Person::new(Habits::new("Ben", 600)));
+    ada.tell(Command::SetRelayOnly(true)).await;
+    ada.enter(&address(&server), "lunch").await;
+    ben.enter(&address(&server), "lunch").await;
+    let no_relay = |view: &AppView| view.problems.iter().any(|problem| problem.code == "peer_no_relay");
+    ada.until("sees the problem", no_relay).await;
+    ada.tell(Command::SetRelayOnly(false)).await;
+    ada.until("sees no problem", |view| !no_relay(view)).await;
+    ada.reaches("Ben").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_third_person_receives_both_and_a_fourth_is_refused() {
     let mut config = config();
     config.rooms.participants = 3;

@@ -315,6 +315,7 @@ export class GuestBackend {
     const { live, requested } = this.#media;
     this.#updateCall({ media: requested });
     // A guest who joins again uses the link's invite again.
+    if (this.#call) this.#call.options.policy = settings.relay_only ? 'relay' : 'all';
     const own = room === this.invitation.room ? this.invitation.invite : null;
     this.#call?.join(room, live, invite ?? own ?? undefined);
   }

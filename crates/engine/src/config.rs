@@ -127,6 +127,9 @@ pub enum Command {
     TestSound,
     /// Changes how the microphone's sound is processed.
     SetProcessing(codecs::ApmConfig),
+    /// Uses only relayed paths for new connections, so that other people do not see this device's addresses. Existing
+    /// connections stay.
+    SetRelayOnly(bool),
     /// Keeps a session with this server outside of calls, under this name. The view then shows the server's board.
     Connect {
         /// The server.

@@ -241,6 +241,7 @@ impl Driver {
             Command::SelectDevices(choice) => self.devices.choose(choice),
             Command::TestSound => self.devices.test_sound(now),
             Command::SetProcessing(config) => self.devices.set_processing(config),
+            Command::SetRelayOnly(on) => self.peers.set_relay_only(on),
             Command::RefreshDevices => {} // handled in `run`
         }
     }
@@ -259,7 +260,7 @@ impl Driver {
         let call = self.session.take_call_changed();
         let board = self.board.take_changed();
         let devices = self.devices.take_changed();
-        let problems = self.session.take_problem_changed() | devices;
+        let problems = self.session.take_problem_changed() | self.peers.take_changed() | devices;
         if !(session | call | board | devices | problems) {
             return;
         }
@@ -281,7 +282,8 @@ impl Driver {
                 modified |= replace(&mut view.choice, self.devices.choice().clone());
             }
             if problems {
-                let all = self.devices.problems().into_iter().chain(self.session.problem().cloned());
+                let (devices, peers) = (self.devices.problems().into_iter(), self.peers.problem().cloned());
+                let all = devices.chain(peers).chain(self.session.problem().cloned());
                 modified |= replace(&mut view.problems, all.collect());
             }
             modified

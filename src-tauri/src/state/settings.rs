@@ -22,6 +22,8 @@ pub struct Settings {
     pub noise: Noise,
     /// Whether music is sent unchanged, without noise suppression and gain control.
     pub music: bool,
+    /// Whether calls use only relayed paths, so that other people do not see this device's addresses.
+    pub relay_only: bool,
     /// Whether the camera was on in the last call.
     pub camera_on: bool,
     /// Whether the microphone was on in the last call.
@@ -128,6 +130,7 @@ impl Default for Settings {
             server: None,
             noise: Noise::Normal,
             music: false,
+            relay_only: false,
             camera_on: true,
             microphone_on: true,
             devices: DeviceChoice::default(),

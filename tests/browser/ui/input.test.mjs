@@ -104,7 +104,7 @@ test('the search finds people during a composition', async () => {
   await page.close();
 });
 
-test('a limit commands not affect a composition, and counts as the server commands', async () => {
+test('a limit does not affect a composition, and counts as the server does', async () => {
   const { page } = await harness.page({ state: scenes['first-run'].state, language: 'ko' });
   const field = 'form.welcome input[autocomplete=name]', full = '가'.repeat(63);
   await page.focus(field);
@@ -119,7 +119,7 @@ test('a limit commands not affect a composition, and counts as the server comman
   assert.equal(await value(page, field), `${full}김민`, 'not cut while it is being composed');
   await method.commit('민');
   assert.equal(await value(page, field), `${full}김`, 'whole syllables only');
-  assert.equal(await page.$eval(field, input => input.selectionStart), 64, 'the caret commands not move');
+  assert.equal(await page.$eval(field, input => input.selectionStart), 64, 'the caret does not move');
   await page.evaluate(selector => { document.querySelector(selector).value = ''; }, field);
   await method.commit('😀'.repeat(48));
   assert.equal(await value(page, field), '😀'.repeat(48), '48 characters in 96 UTF-16 units');
@@ -137,7 +137,7 @@ test('a long text pasted into the chat is truncated and can be sent', async () =
   await page.close();
 });
 
-test('a line that returns to the field commands not interrupt a composition', async () => {
+test('a line that returns to the field does not interrupt a composition', async () => {
   const { page } = await harness.page({ state: scenes['call-2'].state, language: 'ko' });
   await press(page, ['#call-chat']);
   const method = await inputMethod(page);
@@ -152,6 +152,20 @@ test('a line that returns to the field commands not interrupt a composition', as
   await method.commit('밥');
   await until(page, () => document.querySelector('#chat-input').value === '저도 갈게요\n밥');
   assert.equal(await page.$eval('#chat-wrong', one => one.hidden), false, 'the error is still shown');
+  await page.close();
+});
+
+test('the settings’ switch that hides the address works by keyboard and is saved', async () => {
+  const { page, complaints } = await harness.page({ state: scenes.settings.state });
+  for (const step of settings) await page.click(step);
+  await page.waitForSelector('#settings-relay_only:not(:checked)');
+  await page.focus('#settings-relay_only');
+  await page.keyboard.press('Space');
+  await until(page, () => window.mock.calls.some(one => one.command === 'save_settings'));
+  assert.deepEqual((await calls(page, 'save_settings')).map(one => one.settings.relay_only), [true]);
+  const described = await page.$eval('#settings-relay_only', one => document.getElementById(one.getAttribute('aria-describedby')).textContent);
+  assert.match(described, /don’t see your network address/);
+  assert.deepEqual(complaints, []);
   await page.close();
 });
 

@@ -12,7 +12,7 @@ export const base = () => ({
     { id: 'mic', name: 'Built-in Microphone', kind: 'microphone', default: true, synthetic: false }, { id: 'tone', name: 'Tone', kind: 'microphone', default: false, synthetic: true },
     { id: 'spk', name: 'Built-in Speakers', kind: 'speaker', default: true, synthetic: false }],
   choice: { camera: null, microphone: null, speaker: null }, problems: [],
-  settings: { name: '김민지', language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false,
+  settings: { name: '김민지', language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false, relay_only: false,
     camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: true, known: [] },
   you: { key: 'me' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: '0.1.0',
 });

@@ -42,7 +42,8 @@ export class SettingsPanel extends View {
         this.#switch('music', t.music, t.musicHint, on => save({ music: on }), s => s.music)),
       this.#section(t.servers, this.#servers()),
       this.#section(t.shortcuts, shortcuts()),
-      this.#section(t.privacy, h('p', { class: 'quiet', text: t.privacyWords }), h('div', { class: 'row wrap' },
+      this.#section(t.privacy, h('p', { class: 'quiet', text: t.privacyWords }),
+        this.#switch('relay_only', t.relayOnly, t.relayOnlyHint, on => save({ relay_only: on }), s => s.relay_only), h('div', { class: 'row wrap' },
         state().board?.member ? h('button', { type: 'button', class: 'small', text: t.forgetMe, onclick: () => forget() }) : null,
         backend.shell === 'app' ? h('button', { type: 'button', class: 'small', text: t.exportLog, onclick: () => exportLog() }) : null)),
       h('p', { class: 'quiet version', text: `Lunchroom ${state().version}` }));

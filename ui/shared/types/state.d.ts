@@ -463,6 +463,10 @@ noise: Noise,
  */
 music: boolean,
 /**
+ * Whether calls use only relayed paths, so that other people do not see this device's addresses.
+ */
+relay_only: boolean,
+/**
  * Whether the camera was on in the last call.
  */
 camera_on: boolean,

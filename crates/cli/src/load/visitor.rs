@@ -133,7 +133,7 @@ impl Visitor {
         true
     }
 
-    async fn report(&self, news: News) {
+    async fn report(&mut self, news: News) {
         let _ = self.news.send(news).await; // the measurement is over
     }
 }

@@ -4,10 +4,11 @@ use crate::audio::{self, Audio};
 use crate::participant::{ConnectionEvent, FromConnection, Participant, PeerCommand};
 use crate::stats::{EngineStats, ParticipantStats};
 use crate::video_out::{self, VideoOut};
+use crate::view::Problem;
 use call::{Input, PeerInput, PeerSignal, SdpKind};
 use media::encoded::VideoCodec;
 use media::slot::FrameSlot;
-use peer::{CheckPacer, DescriptionKind, FarSession, IceServer, MediaOut, PeerConfig, PeerEvent, PeerState};
+use peer::{CheckPacer, DescriptionKind, FarSession, IceServer, MediaOut, PeerConfig, PeerError, PeerEvent, PeerState};
 use signaling::message::{self, IceCandidate, ParticipantId, Resolution};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -43,6 +44,10 @@ pub(crate) struct Peers {
     video: VideoOut,
     reports: mpsc::Sender<FromConnection>,
     inputs: VecDeque<Input>,
+    /// Why no connection can be established with the current settings.
+    problem: Option<Problem>,
+    /// Whether `problem` has changed since the last [`Peers::take_changed`].
+    problem_changed: bool,
 }
 
 /// The parameters of a new connection.
@@ -76,7 +81,30 @@ impl Peers {
             video,
             reports,
             inputs: VecDeque::new(),
+            problem: None,
+            problem_changed: false,
         }
+    }
+
+    /// Uses only relayed paths for new connections, or any path.
+    pub(crate) fn set_relay_only(&mut self, on: bool) {
+        self.settings.relay_only = on;
+        self.set_problem(None);
+    }
+
+    fn set_problem(&mut self, problem: Option<Problem>) {
+        self.problem_changed |= self.problem != problem;
+        self.problem = problem;
+    }
+
+    /// Why no connection can be established with the current settings.
+    pub(crate) fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
+    /// Returns true once after each change of [`Peers::problem`].
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.problem_changed)
     }
 
     /// Whether to connect to a participant with this name.
@@ -113,6 +141,9 @@ impl Peers {
     pub(crate) fn close(&mut self, id: &ParticipantId) {
         self.disconnect(id);
         self.former.remove(id);
+        if self.participants.is_empty() {
+            self.set_problem(None);
+        }
     }
 
     /// Restarts ICE, to find another path to a participant.
@@ -172,7 +203,16 @@ impl Peers {
                 self.audio.send(audio::Control::Add(id, media, participant.audio.clone()));
             }
             ConnectionEvent::Peer(event) => self.handle_peer(id, event),
-            ConnectionEvent::Problem(error) => tracing::warn!("{}: {error}", id.0),
+            ConnectionEvent::Problem(error) => {
+                tracing::warn!("{}: {error}", id.0);
+                if let PeerError::NoRelay = error {
+                    self.set_problem(Some(Problem {
+                        code: error.code().into(),
+                        message: error.to_string(),
+                        device: None,
+                    }));
+                }
+            }
             ConnectionEvent::Ended => self.broken(&id),
         }
     }
