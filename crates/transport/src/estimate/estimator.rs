@@ -98,6 +98,11 @@ impl Estimator {
         self.probe_controller.start(now);
     }
 
+    /// The path is lost. Its silence says nothing about the next path.
+    pub(crate) fn abandon(&mut self) {
+        self.interrupted = false;
+    }
+
     /// Sets the bitrate that all encoders together could use, in bit/s.
     pub(crate) fn set_desired_bitrate(&mut self, now: Instant, desired: f64) {
         if desired > self.desired && desired > self.rate.estimate() {

@@ -56,6 +56,12 @@ impl SentHistory {
         self.next += 1;
     }
 
+    /// The path is lost. No report is expected of what was sent over it.
+    pub(crate) fn abandon(&mut self) {
+        self.sent.clear();
+        self.in_flight = 0;
+    }
+
     /// The send time of the oldest packet after the newest reported one. `None` if there is no later packet.
     pub(crate) fn unacknowledged_since(&self) -> Option<Instant> {
         let pending = self.sent.iter().rev().take_while(|s| s.status == PacketStatus::Pending);

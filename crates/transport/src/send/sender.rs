@@ -163,6 +163,23 @@ impl Sender {
         self.process(now);
     }
 
+    /// The path is lost. Nothing is sent before the next [`Sender::set_connected`]. Queued video and retransmissions are
+    /// dropped, because a burst of them would delay audio on the next path. That path starts with a keyframe and the
+    /// present estimate, which probes correct.
+    pub fn set_lost(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.connected, false) {
+            return;
+        }
+        self.now = self.now.max(now);
+        self.transmits.clear();
+        self.retransmissions.clear();
+        self.copies.clear();
+        self.pacer.end_probe();
+        self.history.abandon();
+        self.estimator.abandon();
+        self.streams.iter_mut().for_each(OutgoingStream::abandon);
+    }
+
     /// Queues a frame of a video stream.
     ///
     /// # Errors

@@ -96,6 +96,14 @@ impl OutgoingStream {
         self.queued_bytes
     }
 
+    /// Drops queued video frames and the packets kept for retransmission. The next frame must be a keyframe.
+    pub(crate) fn abandon(&mut self) {
+        if self.is_video() {
+            self.flush();
+            self.sent_packets.clear();
+        }
+    }
+
     /// Applies renegotiated parameters. Returns false if the kind of media differs.
     pub(crate) fn renegotiate(&mut self, stream: &SendStream) -> bool {
         match (self.stream.kind, stream.kind) {

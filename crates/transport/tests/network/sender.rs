@@ -202,6 +202,26 @@ fn nothing_is_sent_before_the_path_is_connected() {
 }
 
 #[test]
+fn queued_video_is_dropped_when_the_path_is_lost_and_audio_is_sent_first_on_the_next() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    sender.send_video(start, VIDEO, &frame(start, 200_000, true)).unwrap();
+    assert!(!sent_now(&mut sender).is_empty());
+    sender.set_lost(start + ms(20));
+    let sound = || Bytes::from_static(&[1; 80]);
+    assert_eq!(sender.send_audio(start, AUDIO, 0, sound(), false), Err(SendError::NotConnected));
+    assert_eq!((sender.poll_timeout(), sent_now(&mut sender)), (None, vec![]));
+    events(&mut sender);
+    let later = start + ms(3_000);
+    sender.set_connected(later);
+    assert_eq!(keyframes_requested(&mut sender), 1);
+    assert_eq!(sender.send_video(later, VIDEO, &frame(later, 1000, false)), Err(SendError::KeyframeNeeded));
+    sender.send_audio(later, AUDIO, 960, sound(), false).unwrap();
+    let left = run(&mut sender, later, later + ms(200));
+    assert_eq!(left.iter().map(|packet| packet.header.ssrc).collect::<Vec<_>>(), [AUDIO]);
+}
+
+#[test]
 fn renegotiation_continues_a_stream() {
     let start = Instant::now();
     let mut sender = sender(start);
