@@ -86,7 +86,7 @@ const MAX_FRAME_BYTES = 65_536;
 /** Space for `seq` and `ack` in a frame. */
 const ENVELOPE_BYTES = 64;
 /** First and longest backoff. It doubles with each failure, and a random 50 to 100 % of it is used. */
-const BACKOFF_MS = 250, MAX_BACKOFF_MS = 5_000;
+const BACKOFF_MS = 250, MAX_BACKOFF_MS = 4_000, BACKOFF_RESET_MS = 5_000;
 /** Upper bound of the server's `retry_after_ms`. */
 const MAX_RETRY_MS = 300_000;
 /** Upper bound of the server's `resume_ms`. */
@@ -537,7 +537,7 @@ export class Session extends EventTarget {
     if (wasOpen) {
       this.#disconnectedAt = now;
       // Keep the backoff for a server that accepts and then drops each connection.
-      if (now - this.#openedAt >= MAX_BACKOFF_MS) this.#failures = 0;
+      if (now - this.#openedAt >= BACKOFF_RESET_MS) this.#failures = 0;
     }
     this.state = 'backoff';
     this.#unacked = 0;

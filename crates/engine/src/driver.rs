@@ -24,11 +24,12 @@ use crate::audio::Audio;
 use crate::capture::{self, Capture, CaptureEvent};
 use crate::config::{Command, EngineConfig};
 use crate::levels::Levels;
+use crate::network::{self, NetworkReport};
 use crate::participant::{self, FromConnection};
 use crate::request::Request;
 use crate::signal::{self, FromSocket, Signalling};
 use crate::video_out::VideoOut;
-use crate::view::{AppView, Picture};
+use crate::view::{AppView, Picture, Problem};
 use ::devices::DeviceInfo;
 use call::{Output, Signal};
 use media::slot::FrameSlot;
@@ -43,6 +44,8 @@ pub(crate) struct Driver {
     board: BoardSession,
     devices: Devices,
     peers: Peers,
+    network: NetworkReport,
+    offline_changed: bool,
     view: watch::Sender<AppView>,
 }
 
@@ -53,6 +56,7 @@ pub(crate) struct Inbox {
     sockets: mpsc::Receiver<FromSocket>,
     connections: mpsc::Receiver<FromConnection>,
     devices: mpsc::Receiver<Vec<DeviceInfo>>,
+    network: watch::Receiver<NetworkReport>,
     find_devices: mpsc::Sender<Vec<DeviceInfo>>,
 }
 
@@ -80,15 +84,18 @@ impl Driver {
         };
         let session = CallSession::new(Signalling::new(config.key, config.client, seed, socket_events));
         let devices_part = Devices::new(capture, audio.clone());
+        let network = network::watch();
         let (view, watch) = watch::channel(first_view(&session, &devices_part));
         let driver = Self {
             session,
             board: BoardSession::new(),
             devices: devices_part,
             peers: Peers::new(settings, seed, audio, video, connection_events),
+            network: *network.borrow(),
+            offline_changed: false,
             view,
         };
-        Ok((driver, Inbox { requests, captures, sockets, connections, devices, find_devices }, watch))
+        Ok((driver, Inbox { requests, captures, sockets, connections, devices, network, find_devices }, watch))
     }
 
     /// The loudness of everybody.
@@ -112,6 +119,10 @@ impl Driver {
                 Some(event) = inbox.connections.recv() => self.peers.handle(event),
                 Some(event) = inbox.captures.recv() => self.devices.handle(Instant::now(), event),
                 Some(found) = inbox.devices.recv() => self.devices.handle_found(Instant::now(), found),
+                Ok(()) = inbox.network.changed() => {
+                    let report = *inbox.network.borrow_and_update();
+                    self.handle_network(Instant::now(), report);
+                }
                 () = sleep_until(timeout) => {}
             }
             self.settle(Instant::now());
@@ -246,6 +257,14 @@ impl Driver {
         }
     }
 
+    fn handle_network(&mut self, now: Instant, report: NetworkReport) {
+        let before = std::mem::replace(&mut self.network, report);
+        self.offline_changed |= report.offline != before.offline;
+        if report.changes != before.changes {
+            self.session.network_changed(now);
+        }
+    }
+
     fn picture(&self, picture: &Picture) -> Option<FrameSlot> {
         match picture {
             Picture::Own => Some(self.devices.pictures()),
@@ -260,7 +279,8 @@ impl Driver {
         let call = self.session.take_call_changed();
         let board = self.board.take_changed();
         let devices = self.devices.take_changed();
-        let problems = self.session.take_problem_changed() | self.peers.take_changed() | devices;
+        let offline = std::mem::take(&mut self.offline_changed);
+        let problems = self.session.take_problem_changed() | self.peers.take_changed() | devices | offline;
         if !(session | call | board | devices | problems) {
             return;
         }
@@ -284,6 +304,7 @@ impl Driver {
             if problems {
                 let (devices, peers) = (self.devices.problems().into_iter(), self.peers.problem().cloned());
                 let all = devices.chain(peers).chain(self.session.problem().cloned());
+                let all = all.chain(self.network.offline.then(no_network));
                 modified |= replace(&mut view.problems, all.collect());
             }
             modified
@@ -321,6 +342,10 @@ fn replace<T: PartialEq>(place: &mut T, new: T) -> bool {
         *place = new;
     }
     other
+}
+
+fn no_network() -> Problem {
+    Problem { code: "offline".into(), message: "this machine has no network".into(), device: None }
 }
 
 fn unix_ms() -> u64 {

@@ -21,6 +21,7 @@ mod feed;
 mod ladder;
 mod levels;
 mod line;
+mod network;
 mod participant;
 mod request;
 mod signal;

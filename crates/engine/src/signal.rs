@@ -13,6 +13,7 @@ use signaling::statement::Signer;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use url::{Host, Url};
 
 /// Events of sockets on their way to the driver. When full, the socket waits.
 pub(crate) const EVENTS: usize = 64;
@@ -94,6 +95,16 @@ impl Signalling {
             && open.session.state() == SessionState::Backoff
         {
             open.session.handle_network_change(now);
+            self.pump(now);
+        }
+    }
+
+    /// The network of this machine has changed: a session with another machine continues over a new socket.
+    pub(crate) fn network_changed(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open
+            && !is_here(&open.server.url)
+        {
+            open.session.reconnect(now);
             self.pump(now);
         }
     }
@@ -293,6 +304,15 @@ pub(crate) fn random_seed() -> std::io::Result<u64> {
     getrandom::u64().map_err(|error| std::io::Error::other(error.to_string()))
 }
 
+/// Whether the server is on this machine, so that no change of network concerns it.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(_)) | None => false,
+    }
+}
+
 fn distrust(problem: &Problem) -> Option<Distrust> {
     [Distrust::WrongCertificate, Distrust::CertificateRefused].into_iter().find(|why| why.code() == problem.code)
 }
@@ -318,6 +338,7 @@ fn why(event: &SessionEvent) -> Option<Problem> {
             DisconnectCause::Closed(info) if info.reason.is_empty() => None,
             DisconnectCause::Closed(info) => Some(problem("disconnected", &info.reason)),
             DisconnectCause::Silence => Some(problem("server_silent", "the server stopped answering")),
+            DisconnectCause::NetworkChange => None,
             DisconnectCause::HandshakeTimeout => Some(problem("server_silent", "the server does not answer")),
             DisconnectCause::Refused(error) => Some(problem(&code(error.code), &error.message)),
             DisconnectCause::Bye(bye) => Some(problem(&code(*bye), "the server closed the session for now")),

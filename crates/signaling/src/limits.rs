@@ -91,7 +91,9 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Delay before the first reconnection attempt, without jitter. It doubles with each failure.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(250);
 /// Longest delay before a reconnection attempt, without jitter.
-pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+pub const BACKOFF_MAX: Duration = Duration::from_secs(4);
+/// The delays begin anew after a connection that was open for this long.
+pub const BACKOFF_RESET: Duration = Duration::from_secs(5);
 /// Longest `bye.retry_after_ms` that a client follows.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 

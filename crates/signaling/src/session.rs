@@ -14,7 +14,7 @@ pub use self::event::{DisconnectCause, SendError, SessionEnd, SessionEvent, Sess
 use crate::close::{self, CloseInfo};
 use crate::identity::{DeviceKey, decode_nonce, member_proof};
 use crate::limits::{
-    BACKOFF_MAX, HANDSHAKE_TIMEOUT, MAX_FRAME_BYTES, PING_INTERVAL, PROBE_LIMIT, RESUME_WINDOW, RETRY_AFTER_MAX,
+    BACKOFF_RESET, HANDSHAKE_TIMEOUT, MAX_FRAME_BYTES, PING_INTERVAL, PROBE_LIMIT, RESUME_WINDOW, RETRY_AFTER_MAX,
     SILENCE_LIMIT,
 };
 use crate::message::{
@@ -255,7 +255,20 @@ impl Session {
         }
     }
 
-    /// The operating system reported a network change, or the person asks to reconnect. Reconnects immediately; an
+    /// The network has changed, so that the socket's path no longer exists: connects again immediately, and resumes.
+    pub fn reconnect(&mut self, now: Instant) {
+        match self.state {
+            ConnectionState::Connecting { .. } | ConnectionState::Open { .. } => {
+                self.drop_socket(now, ErrorCode::Timeout, DisconnectCause::NetworkChange);
+            }
+            ConnectionState::Backoff { .. } => {}
+            ConnectionState::Closed => return,
+        }
+        self.failures = 0;
+        self.connect(now);
+    }
+
+    /// Something suggests that the network has changed, or the person asks to reconnect. Reconnects immediately; an
     /// open socket has [`PROBE_LIMIT`] to prove that it is alive.
     pub fn handle_network_change(&mut self, now: Instant) {
         match &mut self.state {
@@ -448,7 +461,7 @@ impl Session {
             self.broken_at = now;
             // A server that accepts and immediately drops the connection must not be contacted four times a second
             // forever.
-            if now.saturating_duration_since(since) >= BACKOFF_MAX {
+            if now.saturating_duration_since(since) >= BACKOFF_RESET {
                 self.failures = 0;
             }
         }

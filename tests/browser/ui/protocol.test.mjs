@@ -229,7 +229,7 @@ test('a session is lost when its resume time has passed without a connection', a
   assert.equal(harness.eventNames.filter(name => name === 'lost').length, 1);
 });
 
-test('the backoff grows to five seconds, and a stable connection resets it', async () => {
+test('the backoff grows to four seconds, and a stable connection resets it', async () => {
   const harness = new Harness(), delays = [];
   for (let n = 0; n < 7; n++) {
     harness.closeByServer();
@@ -238,10 +238,10 @@ test('the backoff grows to five seconds, and a stable connection resets it', asy
     while (harness.sockets.length === before) { await harness.clock.advance(50); waited += 50; }
     delays.push(waited);
   }
-  assert.deepEqual(delays, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+  assert.deepEqual(delays, [250, 500, 1000, 2000, 4000, 4000, 4000]);
   await harness.connect();
   harness.closeByServer();
-  await harness.clock.advance(4_900);
+  await harness.clock.advance(3_900);
   assert.equal(harness.sockets.length, 8, 'a connection that breaks immediately does not reset the backoff');
   await harness.clock.advance(200);
   await harness.connect({ ...RESUMED, received: 0 });

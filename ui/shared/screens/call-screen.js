@@ -122,7 +122,8 @@ export class CallScreen extends View {
     text(heading, roomTitle(call.room, table));
     const disconnectedAt = state.reconnecting_since_ms;
     shown(line, disconnectedAt !== null);
-    if (disconnectedAt !== null) text(line, t.reconnectingSince(localClock(disconnectedAt)));
+    const offline = state.problems.some(one => one.code === 'offline');
+    if (disconnectedAt !== null) text(line, (offline ? t.offlineSince : t.reconnectingSince)(localClock(disconnectedAt)));
     this.classList.toggle('away', disconnectedAt !== null);
     this.#updateProblems(state);
     keyed(knock, this.#panel === 'people' ? [] : call.lobby, one => one.id, one => knocker(one));

@@ -90,6 +90,8 @@ const OWNED: &[(&str, &str)] = &[
     ("stun-types", "relay"),
     ("turn-types", "relay"),
     ("quinn-udp", "server"),
+    ("netlink-sys", "engine"),
+    ("if-watch", "engine"),
     ("rusqlite", "server"),
     ("tauri", "lunchroom"),
 ];

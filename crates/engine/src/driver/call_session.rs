@@ -143,6 +143,11 @@ impl CallSession {
         self.call.handle(now, input);
     }
 
+    /// The network of this machine has changed.
+    pub(crate) fn network_changed(&mut self, now: Instant) {
+        self.signalling.network_changed(now);
+    }
+
     /// Reports to the call whether microphone and camera work.
     pub(crate) fn set_able(&mut self, now: Instant, able: MediaState) {
         self.call.handle(now, Input::Able(able));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::limits::{BACKOFF_MAX, BACKOFF_MIN};
 
-/// Delay after this many failures: 0.25, 0.5, 1, 2, 4, 5, 5... seconds.
+/// Delay after this many failures: 0.25, 0.5, 1, 2, 4, 4... seconds.
 pub(super) fn backoff(failures: u32) -> Duration {
     BACKOFF_MIN.saturating_mul(1 << failures.min(16)).min(BACKOFF_MAX)
 }

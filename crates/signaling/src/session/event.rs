@@ -60,6 +60,8 @@ pub enum DisconnectCause {
     Silence,
     /// The handshake took too long.
     HandshakeTimeout,
+    /// The network of this machine has changed ([`super::Session::reconnect`]).
+    NetworkChange,
     /// The server refused the client temporarily, for example because it is full.
     Refused(ErrorMessage),
     /// The server ended the session and allows the client to reconnect.

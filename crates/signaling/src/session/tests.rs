@@ -2,7 +2,7 @@ mod attempts;
 
 use super::*;
 use crate::identity;
-use crate::limits::{ACK_DELAY, ACK_EVERY, BACKOFF_MIN, MAX_UNACKNOWLEDGED};
+use crate::limits::{ACK_DELAY, ACK_EVERY, BACKOFF_MAX, BACKOFF_MIN, BACKOFF_RESET, MAX_UNACKNOWLEDGED};
 use crate::message::{LimitsInfo, ParticipantId};
 use crate::server_session::ServerSession;
 

@@ -154,7 +154,9 @@ fn shown(event: SessionEvent) -> Option<Value> {
 fn cause_of(cause: DisconnectCause) -> String {
     match cause {
         DisconnectCause::Closed(_) => "server_unreachable".into(),
-        DisconnectCause::Silence | DisconnectCause::HandshakeTimeout => "server_silent".into(),
+        DisconnectCause::Silence | DisconnectCause::HandshakeTimeout | DisconnectCause::NetworkChange => {
+            "server_silent".into()
+        }
         DisconnectCause::Protocol(_) => "not_a_lunchroom_server".into(),
         DisconnectCause::Refused(error) => code_of(error.code),
         DisconnectCause::Bye(code) => code_of(code),
