@@ -5,7 +5,7 @@ mod passing;
 
 use crate::address;
 use crate::args::Args;
-use crate::figures;
+use crate::figures::Moments;
 use crate::folders::Folders;
 use crate::frames::FrameSocket;
 use crate::host::Hosted;
@@ -15,11 +15,12 @@ use crate::state::{
 };
 use engine::signaling::identity::{DeviceKey, PublicKey};
 use engine::signaling::link::Link;
-use engine::signaling::message::Participant;
+use engine::signaling::message::{Participant, ParticipantId};
 use engine::{
-    ApmConfig, AppView, Command, DeviceChoice, Engine, JoinRequest, NoiseSuppression, Problem, Reminder, ServerAddress,
-    SessionView,
+    ApmConfig, AppView, CallView, Command, DeviceChoice, Engine, JoinRequest, NoiseSuppression, Problem, Reminder,
+    ServerAddress, SessionView,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tauri::ipc::Channel;
@@ -117,8 +118,8 @@ struct Desk {
     problems: Vec<Problem>,
     /// The number of the last notice that the person dismissed.
     read: u64,
-    /// When the connection broke, also as Unix time in milliseconds. It is converted once, because the clocks drift apart.
-    reconnecting_since: Option<(Instant, u64)>,
+    /// When connections broke.
+    interruptions: Moments,
     /// The number of the first reminder that was not dismissed.
     reminders_from: u64,
     frames: Option<FrameAccess>,
@@ -149,7 +150,7 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
         hosted: None,
         problems,
         read: 0,
-        reconnecting_since: None,
+        interruptions: Moments::default(),
         reminders_from: 0,
         frames,
         window: None,
@@ -386,17 +387,21 @@ impl Desk {
         view.reminders.iter().filter(|one| one.number >= self.reminders_from).cloned().collect()
     }
 
-    fn reconnecting_since_ms(&mut self, view: &AppView) -> Option<u64> {
-        let since = view.call.reconnecting_since?;
-        let known = self.reconnecting_since.filter(|(at, _)| *at == since);
-        let (_, unix_ms) = *self.reconnecting_since.insert(known.unwrap_or_else(|| (since, figures::unix_ms(since))));
-        Some(unix_ms)
+    /// Since when the server has been out of reach, and since when participants have been.
+    fn interruptions(&mut self, call: &CallView) -> (Option<u64>, BTreeMap<ParticipantId, u64>) {
+        let links = || call.participants.iter().filter_map(|one| Some((&one.info.id, one.interrupted_since?)));
+        let present: Vec<Instant> = call.reconnecting_since.into_iter().chain(links().map(|(_, at)| at)).collect();
+        self.interruptions.retain(&present);
+        let reconnecting = call.reconnecting_since.map(|at| self.interruptions.unix_ms(at));
+        (reconnecting, links().map(|(id, at)| (id.clone(), self.interruptions.unix_ms(at))).collect())
     }
 
     fn state(&mut self) -> AppState {
         let view = self.view.borrow().clone(); // cheap: its large parts are shared
+        let (reconnecting_since_ms, interrupted_since_ms) = self.interruptions(&view.call);
         AppState {
-            reconnecting_since_ms: self.reconnecting_since_ms(&view),
+            reconnecting_since_ms,
+            interrupted_since_ms,
             notice: view.call.notice.filter(|_| view.call.notices > self.read),
             problems: view.problems.iter().chain(&self.problems).cloned().collect(),
             settings: self.shown_settings(),
@@ -443,6 +448,7 @@ fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
         session: view.session.clone(),
         call: view.call.clone(),
         reconnecting_since_ms: None,
+        interrupted_since_ms: BTreeMap::new(),
         chat: view.chat.clone(),
         notice: None,
         devices: Arc::default(),

@@ -2,6 +2,7 @@
 
 use crate::state::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
 use engine::{EngineStats, Levels, ParticipantStats, PeerStats, VideoInStats, VideoOutStats};
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Converts all statistics.
@@ -24,6 +25,22 @@ pub(crate) fn levels(levels: &Levels) -> serde_json::Map<String, serde_json::Val
 pub(crate) fn unix_ms(at: Instant) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(at.elapsed()).as_millis() as u64
+}
+
+/// Unix times of moments. Each is converted once, because the clocks drift apart.
+#[derive(Debug, Default)]
+pub(crate) struct Moments(HashMap<Instant, u64>);
+
+impl Moments {
+    /// Unix time in milliseconds.
+    pub(crate) fn unix_ms(&mut self, at: Instant) -> u64 {
+        *self.0.entry(at).or_insert_with(|| unix_ms(at))
+    }
+
+    /// Forgets all others.
+    pub(crate) fn retain(&mut self, present: &[Instant]) {
+        self.0.retain(|at, _| present.contains(at));
+    }
 }
 
 fn video_out(out: &VideoOutStats) -> VideoOutFigures {

@@ -108,7 +108,8 @@ mod tests {
         let participant = |who: &&str| {
             let (name, key, media) = (format!("Name of {who}"), String::new(), MediaState::default());
             let info = Participant { id: id(who), name, key, nonce: None, media };
-            ParticipantView { info, link: LinkState::Connected, distrust: None, connected: true }
+            let (link, distrust) = (LinkState::Connected, None);
+            ParticipantView { info, link, interrupted_since: None, repair: None, distrust, connected: true }
         };
         let line = |(n, (from, text)): (usize, &(&str, &str))| {
             Arc::new(ChatLine { from: id(from), name: (*from).into(), text: (*text).into(), at: n as u64 })

@@ -3,6 +3,7 @@
 use crate::state::{AppState, Settings, You};
 use engine::signaling::message::MediaState;
 use engine::{CallView, DeviceChoice, SessionView, Stage};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) fn state() -> AppState {
@@ -10,6 +11,7 @@ pub(crate) fn state() -> AppState {
         session: SessionView::Closed { problem: None },
         call: Arc::new(call()),
         reconnecting_since_ms: None,
+        interrupted_since_ms: BTreeMap::new(),
         chat: Arc::default(),
         notice: None,
         devices: Arc::default(),

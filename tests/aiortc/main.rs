@@ -177,7 +177,7 @@ impl Ours {
                 PeerEvent::LocalDescription { kind: DescriptionKind::Answer, sdp } => {
                     theirs.order(json!({ "do": "take", "type": "answer", "sdp": sdp }));
                 }
-                PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
+                PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index, .. } => {
                     let words =
                         json!({ "do": "candidate", "candidate": candidate, "mid": sdp_mid, "index": sdp_mline_index });
                     theirs.order(words);

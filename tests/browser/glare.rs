@@ -131,8 +131,13 @@ impl Ours {
                     let kind = if kind == DescriptionKind::Offer { "offer" } else { "answer" };
                     self.said.push(json!({ "type": kind, "sdp": sdp }));
                 }
-                PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
-                    let init = json!({ "candidate": candidate, "sdpMid": sdp_mid, "sdpMLineIndex": sdp_mline_index });
+                PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment } => {
+                    let init = json!({
+                        "candidate": candidate,
+                        "sdpMid": sdp_mid,
+                        "sdpMLineIndex": sdp_mline_index,
+                        "usernameFragment": username_fragment
+                    });
                     self.said.push(json!({ "type": "candidate", "candidate": init }));
                 }
                 PeerEvent::EndOfCandidates => self.said.push(json!({ "type": "end_of_candidates" })),
@@ -151,7 +156,8 @@ impl Ours {
             Some("offer") => self.peer.remote_description(DescriptionKind::Offer, &text(&message["sdp"]), None).await,
             Some("answer") => self.peer.remote_description(DescriptionKind::Answer, &text(&message["sdp"]), None).await,
             Some("candidate") => {
-                self.peer.remote_candidate(&text(&message["candidate"]["candidate"]), None, None).await
+                let fragment = message["candidate"]["usernameFragment"].as_str();
+                self.peer.remote_candidate(&text(&message["candidate"]["candidate"]), fragment).await
             }
             _ => self.peer.end_of_remote_candidates().await,
         };

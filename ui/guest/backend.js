@@ -86,7 +86,7 @@ export class GuestBackend {
     const settings = loadSettings();
     this.#media.choice = settings.devices;
     this.state = {
-      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, chat: [], notice: null, devices: [], choice: settings.devices, problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
+      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], notice: null, devices: [], choice: settings.devices, problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
     };
     this.#update({});
     try {
@@ -419,7 +419,7 @@ export class GuestBackend {
   #updateParticipants() {
     const participants = [...this.#call?.peers.values() ?? []].map(({ participant: { nonce: _, ...participant }, pc, distrust }) => ({
       ...participant, distrust, connected: !this.#disconnected.has(participant.id),
-      link: linkOf(pc.connectionState),
+      link: linkOf(pc.connectionState), repair: null,
     }));
     this.#updateCall({ participants });
     this.#shown.forEach(shown => this.#show(shown));

@@ -79,10 +79,9 @@ export class Peer extends EventTarget {
     return type === 'offer' && this.#remoteSdp !== '' && isAnotherConnection(this.#remoteSdp, sdp);
   }
 
-  /** Restarts ICE after a failure. If that failed, too, or DTLS did, the connection must be replaced. */
+  /** Restarts ICE after a failure, from either side. If that failed, too, or DTLS did, the polite side replaces the connection. */
   #restartIce() {
-    if (!this.polite) return; // the other side restarts ICE
-    if (this.#iceRestarted) return this.dispatchEvent(new CustomEvent('broken'));
+    if (this.#iceRestarted) return this.polite && this.dispatchEvent(new CustomEvent('broken'));
     this.#iceRestarted = true;
     this.pc.restartIce();
   }

@@ -135,6 +135,7 @@ impl Call {
             Input::LocalCandidate { id, candidate } => self.local_candidate(id, candidate),
             Input::Peer { id, input } => self.peer(now, &id, input),
             Input::NewSession { id, sdp, fingerprint } => self.new_session(now, id, sdp, fingerprint),
+            Input::NetworkChanged => self.network_changed(now),
         }
         self.send_waiting_chat(now);
     }
@@ -170,16 +171,18 @@ impl Call {
                 self.outputs.push_back(Output::Send(ClientMessage::Resolution { to, most }));
             }
         }
+        let server = self.reaches_server();
         for other in self.others.iter_mut().filter(|other| other.is_trusted()) {
-            let id = &other.participant.id;
-            match other.link.take_due(now) {
-                Some(Mend::RestartIce) => self.outputs.push_back(Output::RestartIce { id: id.clone() }),
-                Some(Mend::Renew) => {
-                    self.outputs.push_back(other.renewal(true, &self.ice_servers));
-                    self.changed = true;
+            let before = other.link.state;
+            match other.link.take_due(now, server) {
+                Some(Mend::RestartIce) => {
+                    let (id, ice_servers) = (other.participant.id.clone(), self.ice_servers.clone());
+                    self.outputs.push_back(Output::RestartIce { id, ice_servers });
                 }
+                Some(Mend::Renew) => self.outputs.push_back(other.renewal(true, &self.ice_servers)),
                 None => {}
             }
+            self.changed |= before != other.link.state;
         }
         self.pass_on_signals(now);
     }
@@ -187,8 +190,9 @@ impl Call {
     /// The latest time at which to call [`Call::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         let others = || self.others.iter().filter(|_| self.in_room());
-        let mending =
-            others().filter(|o| o.is_trusted()).flat_map(|o| o.link.poll_timeout().into_iter().chain(o.inflow.due()));
+        let server = self.reaches_server();
+        let trusted = others().filter(|other| other.is_trusted());
+        let mending = trusted.flat_map(|o| o.link.poll_timeout(server).into_iter().chain(o.inflow.due()));
         let rejoining = self.rejoin.due().filter(|_| matches!(self.phase, Phase::Rejoining { .. }));
         let chat = self.unsent.due().filter(|_| matches!(self.phase, Phase::Joined { .. }));
         let chat = chat.max(self.rejoin.company().filter(|_| chat.is_some()));
@@ -559,6 +563,11 @@ impl Call {
 
     fn send(&mut self, message: ClientMessage) {
         self.outputs.push_back(Output::Send(message));
+    }
+
+    /// Whether what is sent now reaches the server.
+    fn reaches_server(&self) -> bool {
+        matches!(self.phase, Phase::Joined { .. })
     }
 
     fn in_room(&self) -> bool {

@@ -73,6 +73,8 @@ pub enum Input {
         /// The change.
         input: PeerInput,
     },
+    /// The network of this machine has changed: another address or another way out.
+    NetworkChanged,
     /// The offer in an [`Output::Signal`] is from a new connection of the participant, not from the one to which ours
     /// is connected.
     NewSession {
@@ -178,7 +180,11 @@ pub enum Output {
     RestartIce {
         /// The participant.
         id: ParticipantId,
+        /// STUN and TURN servers, with the newest credentials.
+        ice_servers: Vec<IceServer>,
     },
+    /// Check whether the server still answers.
+    ProbeServer,
     /// The other side needs no larger pictures than this from now on.
     Resolution {
         /// The participant.

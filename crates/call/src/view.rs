@@ -1,6 +1,6 @@
 //! The state of a call that a window displays.
 
-use crate::link::LinkState;
+use crate::link::{LinkState, Repair};
 use crate::unsent::UnsentLine;
 use serde::Serialize;
 use signaling::board::Knocker;
@@ -112,6 +112,11 @@ pub struct ParticipantView {
     pub info: Participant,
     /// The connection to them.
     pub link: LinkState,
+    /// When it was interrupted, while [`LinkState::Interrupted`].
+    #[serde(skip)]
+    pub interrupted_since: Option<Instant>,
+    /// What is done about it, while it is interrupted. `None` if that is not known.
+    pub repair: Option<Repair>,
     /// Why there is no connection to them and will be none: a description was not signed by their device for us.
     #[cfg_attr(feature = "typescript", ts(type = "string | null"))]
     pub distrust: Option<StatementError>,

@@ -3,8 +3,10 @@
 
 mod people;
 
-use call::{Call, Command, Distrust, Input, Output, PeerInput, PeerSignal, SdpKind, SendOutcome, Signal};
-use people::CERTIFICATE;
+use call::{
+    Call, Command, Distrust, Input, LinkState, Output, PeerInput, PeerSignal, Repair, SdpKind, SendOutcome, Signal,
+};
+use people::{CERTIFICATE, sdp};
 use proptest::prelude::*;
 use signaling::board::RoomNews;
 use signaling::message::*;
@@ -60,6 +62,7 @@ fn from_outside() -> impl Strategy<Value = Input> {
         1 => Just(Input::Signal(Signal::Welcome { ice_servers: vec![], max_participants: 12 })),
         1 => Just(Input::Signal(Signal::Resumed { ice_servers: vec![] })),
         1 => Just(Input::Signal(Signal::Disconnected)),
+        1 => Just(Input::NetworkChanged),
         1 => Just(Input::Signal(Signal::Lost)),
         1 => Just(Input::Signal(Signal::Ended(ErrorCode::Internal))),
         1 => (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Failed }),
@@ -159,11 +162,11 @@ proptest! {
                 Output::OpenPeer { id, .. } => prop_assert!(open.insert(id), "a connection opened twice"),
                 Output::ClosePeer { id } => prop_assert!(open.remove(&id), "an unknown connection closed"),
                 Output::Signal { id, .. }
-                | Output::RestartIce { id }
+                | Output::RestartIce { id, .. }
                 | Output::RenewPeer { id, .. }
                 | Output::Resolution { id, .. } => prop_assert!(open.contains(&id)),
                 Output::Capture(media) => capture = media,
-                Output::Send(_) => {}
+                Output::Send(_) | Output::ProbeServer => {}
             }
         }
         prop_assert!(open.is_empty());
@@ -285,15 +288,52 @@ fn a_signalling_outage_does_not_affect_media() {
     assert_eq!(call.view().stage, call::Stage::Joined);
 }
 
+fn restarted(n: u8) -> Output {
+    Output::RestartIce { id: id(n), ice_servers: vec![] }
+}
+
 #[test]
-fn only_the_offering_side_restarts_ice() {
+fn either_side_restarts_ice_the_offering_one_first() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Signal(Signal::Message(ServerMessage::ParticipantJoined { participant: person(2) })));
     drain(&mut call);
     for n in [1, 2] {
         call.handle(now, Input::Peer { id: id(n), input: PeerInput::Failed });
     }
-    assert_eq!(drain(&mut call), vec![Output::RestartIce { id: id(1) }]);
+    assert_eq!(drain(&mut call), vec![restarted(1)]);
+    call.handle_timeout(call.poll_timeout().expect("the other one"));
+    assert_eq!(drain(&mut call), vec![restarted(2)]);
+}
+
+#[test]
+fn a_silent_connection_has_the_server_probed_and_waits_for_it_before_it_restarts() {
+    let (mut call, now) = joined(&[1]);
+    call.handle(now, Input::Peer { id: id(1), input: PeerInput::Connected });
+    call.handle(now, Input::Peer { id: id(1), input: PeerInput::Disconnected });
+    assert_eq!(drain(&mut call), vec![Output::ProbeServer]);
+    let shown = &call.view().participants[0];
+    let interrupted = (LinkState::Interrupted, Some(now), Some(Repair::Waiting));
+    assert_eq!((shown.link, shown.interrupted_since, shown.repair), interrupted);
+    call.handle(now, Input::Signal(Signal::Disconnected));
+    call.handle_timeout(now + Duration::from_secs(5));
+    assert_eq!((drain(&mut call), call.poll_timeout()), (vec![], None));
+    call.handle(now + Duration::from_secs(6), Input::Signal(Signal::Resumed { ice_servers: vec![] }));
+    call.handle_timeout(now + Duration::from_secs(6));
+    assert_eq!(drain(&mut call), vec![restarted(1)]);
+}
+
+#[test]
+fn a_change_of_network_restarts_every_connection_at_once_also_before_the_server_is_back() {
+    let (mut call, now) = joined(&[1, 2]);
+    for n in [1, 2] {
+        call.handle(now, Input::Peer { id: id(n), input: PeerInput::Connected });
+    }
+    call.handle(now, Input::Signal(Signal::Disconnected));
+    call.handle(now, Input::NetworkChanged);
+    assert_eq!(drain(&mut call), vec![restarted(1), restarted(2)]);
+    call.handle(now, Input::LocalDescription { id: id(1), kind: SdpKind::Offer, sdp: sdp() });
+    let [Output::Send(ClientMessage::Offer { to, signature, .. })] = &drain(&mut call)[..] else { panic!("no offer") };
+    assert_eq!((to, signature.is_some()), (&id(1), true), "signed as the first one was");
 }
 
 #[test]

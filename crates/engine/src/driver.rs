@@ -183,7 +183,8 @@ impl Driver {
                 self.peers.renew(id, Opening { polite, offer, ice_servers, fingerprint });
             }
             Output::Signal { id, signal } => self.peers.handle_signal(id, signal),
-            Output::RestartIce { id } => self.peers.restart_ice(&id),
+            Output::RestartIce { id, ice_servers } => self.peers.restart_ice(&id, ice_servers),
+            Output::ProbeServer => self.session.probe_server(now),
             Output::Resolution { id, most } => self.peers.set_resolution(id, most),
             Output::ClosePeer { id } => self.peers.close(&id),
             Output::Capture(media) => self.devices.set_allowed(media),

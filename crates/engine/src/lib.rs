@@ -49,7 +49,7 @@ pub fn devices_now() -> Vec<DeviceInfo> {
 }
 
 // Types of lower crates that a user of the engine needs.
-pub use call::{CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Stage, UnsentLine};
+pub use call::{CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Repair, Stage, UnsentLine};
 pub use codecs::{ApmConfig, NoiseSuppression};
 pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions};
 pub use media;

@@ -3,7 +3,9 @@
 use crate::audio::{self, AudioQueue};
 use crate::video_in::{self, VideoInThread};
 use crossbeam_queue::ArrayQueue;
-use peer::{DescriptionKind, FarSession, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
+use peer::{
+    DescriptionKind, FarSession, IceServer, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats,
+};
 use signaling::message::{IceCandidate, ParticipantId, Resolution};
 use signaling::statement::Fingerprint;
 use std::sync::{Arc, OnceLock};
@@ -24,7 +26,8 @@ pub(crate) enum PeerCommand {
     /// The certificate is the one that the participant signed.
     Description(DescriptionKind, String, Fingerprint),
     Candidate(Option<IceCandidate>),
-    RestartIce,
+    /// With these STUN and TURN servers.
+    RestartIce(Vec<IceServer>),
     Stats(oneshot::Sender<PeerStats>),
 }
 
@@ -139,11 +142,9 @@ async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
         PeerCommand::Description(kind, sdp, certificate) => {
             peer.remote_description(kind, &sdp, Some(certificate.0)).await
         }
-        PeerCommand::Candidate(Some(c)) => {
-            peer.remote_candidate(&c.candidate, c.sdp_mid.as_deref(), c.sdp_mline_index).await
-        }
+        PeerCommand::Candidate(Some(c)) => peer.remote_candidate(&c.candidate, c.username_fragment.as_deref()).await,
         PeerCommand::Candidate(None) => peer.end_of_remote_candidates().await,
-        PeerCommand::RestartIce => peer.restart_ice().await,
+        PeerCommand::RestartIce(servers) => peer.restart_ice(servers).await,
         PeerCommand::Stats(answer) => {
             let _ = answer.send(peer.stats().await?); // the receiver may be dropped
             Ok(())

@@ -109,6 +109,14 @@ impl Signalling {
         }
     }
 
+    /// Checks whether the server still answers.
+    pub(crate) fn probe(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.session.handle_network_change(now);
+            self.pump(now);
+        }
+    }
+
     /// Sets the secret of the community behind a server. An existing session with that server is closed and starts
     /// again.
     pub(crate) fn set_secret(&mut self, now: Instant, server: &ServerAddress, secret: Option<String>) {

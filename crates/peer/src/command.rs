@@ -1,5 +1,6 @@
 //! Commands from the handle of a connection to its task.
 
+use crate::config::IceServer;
 use crate::error::PeerError;
 use crate::event::DescriptionKind;
 use crate::media_out::TrackHandle;
@@ -20,12 +21,15 @@ pub(crate) enum Command {
     },
     RemoteCandidate {
         candidate: String,
+        username_fragment: Option<String>,
     },
     EndOfRemoteCandidates,
     AddVideoTrack(oneshot::Sender<TrackHandle>),
     /// The SSRC of the line.
     RemoveVideoTrack(u32),
-    RestartIce,
+    /// With these STUN and TURN servers.
+    RestartIce(Vec<IceServer>),
+    Reoffer,
     Stats(oneshot::Sender<PeerStats>),
     Close,
 }

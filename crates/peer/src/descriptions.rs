@@ -10,6 +10,15 @@ use crate::standin::Shown;
 use media::encoded::VideoCodec;
 use transport::RecvKind;
 
+/// Why an offer is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Reasons {
+    /// Lines have changed.
+    lines: bool,
+    /// ICE is restarted.
+    restart: bool,
+}
+
 /// The session descriptions of one connection.
 #[derive(Debug)]
 pub(crate) struct Descriptions {
@@ -17,14 +26,16 @@ pub(crate) struct Descriptions {
     /// The media lines that the library has.
     pub(crate) shown: Shown,
     origin: Origin,
-    /// Whether to offer as soon as an offer may be sent.
+    /// Whether to offer as soon as an offer may be sent, because lines have changed.
     needed: bool,
     /// Whether the owner has started the negotiation; nothing is offered before.
     begun: bool,
-    /// Whether the next offer restarts ICE.
+    /// Whether to restart ICE as soon as an offer may be sent.
     restart: bool,
-    /// Whether the pending offer restarts ICE.
-    restarting: bool,
+    /// Why the pending offer was made.
+    pending: Reasons,
+    /// ICE user name fragment of our last description.
+    local_ufrag: Option<String>,
     /// Our pending offer.
     offer: Option<Description>,
     /// The far side's last applied description.
@@ -45,7 +56,8 @@ impl Descriptions {
             needed: false,
             begun: false,
             restart: false,
-            restarting: false,
+            pending: Reasons::default(),
+            local_ufrag: None,
             offer: None,
             remote: None,
             agreed: Vec::new(),
@@ -65,17 +77,24 @@ impl Descriptions {
 
     /// An offer that restarts ICE is needed.
     pub(crate) fn need_restart(&mut self) {
-        (self.restart, self.needed) = (true, true);
+        self.restart = true;
+    }
+
+    /// The far side's offer restarts ICE, which renews our side too: a restart of our own would only interrupt the new
+    /// path.
+    pub(crate) fn restarted_by_far_side(&mut self) {
+        self.restart = false;
     }
 
     /// Starts an offer if one is due and allowed. Returns whether it restarts ICE.
     pub(crate) fn start_offer(&mut self) -> Option<bool> {
-        if !self.needed || !self.begun || !self.negotiation.may_offer() {
+        let reasons = Reasons { lines: self.needed, restart: self.restart };
+        if reasons == Reasons::default() || !self.begun || !self.negotiation.may_offer() {
             return None;
         }
-        self.needed = false;
-        self.restarting = std::mem::take(&mut self.restart);
-        Some(self.restarting)
+        (self.needed, self.restart) = (false, false);
+        self.pending = reasons;
+        Some(reasons.restart)
     }
 
     /// Our offer for the far side, made from the library's.
@@ -108,8 +127,9 @@ impl Descriptions {
     pub(crate) fn rolled_back(&mut self) {
         self.offer = None;
         self.shown.take_back();
-        self.needed = true;
-        self.restart |= std::mem::take(&mut self.restarting);
+        let Reasons { lines, restart } = std::mem::take(&mut self.pending);
+        self.needed |= lines;
+        self.restart |= restart;
     }
 
     /// Parses a description, and checks that it names this certificate and continues the previous one.
@@ -185,12 +205,22 @@ impl Descriptions {
         self.shown.settle(shown);
         self.part.get_or_insert(remote.transport.setup.opposite());
         self.offer = None;
-        self.restarting = false;
+        self.pending = Reasons::default();
     }
 
     /// Whether a description has ICE credentials other than the last applied one.
     pub(crate) fn is_new_generation(&self, remote: &Description) -> bool {
         self.remote().is_none_or(|before| before.transport.ufrag != remote.transport.ufrag)
+    }
+
+    /// A description of ours is sent.
+    pub(crate) fn published(&mut self, description: &Description) {
+        self.local_ufrag = Some(description.transport.ufrag.clone());
+    }
+
+    /// ICE user name fragment of our last description: our candidates belong to it.
+    pub(crate) fn local_ufrag(&self) -> Option<&str> {
+        self.local_ufrag.as_deref()
     }
 
     /// The next version of `o=`, for a description that is sent.

@@ -55,6 +55,8 @@ pub enum PeerEvent {
         sdp_mid: Option<String>,
         /// The media line's index.
         sdp_mline_index: Option<u16>,
+        /// The ICE user name fragment of the generation that it belongs to.
+        username_fragment: Option<String>,
     },
     /// No more candidates of this generation follow.
     EndOfCandidates,

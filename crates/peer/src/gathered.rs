@@ -23,6 +23,11 @@ impl Gathered {
         Gathered { servers, count: 0, relayed: HashMap::new() }
     }
 
+    /// Replaces the servers.
+    pub(crate) fn set_servers(&mut self, servers: Servers) {
+        self.servers = servers;
+    }
+
     /// A new generation begins. Relayed addresses of the last one stay known, because its pair is in use until the new
     /// one has a pair.
     pub(crate) fn begin(&mut self) {

@@ -75,7 +75,7 @@ impl PeerConnectionEventHandler for Handler {
         let state = match state {
             RTCPeerConnectionState::Connecting => {
                 // A restart has abandoned the old pair. Packets sent before there is a new one would count as lost.
-                self.path.set_lost();
+                self.path.set_lost(Instant::now());
                 PeerState::Connecting
             }
             RTCPeerConnectionState::Connected => {
@@ -85,11 +85,11 @@ impl PeerConnectionEventHandler for Handler {
             }
             RTCPeerConnectionState::Disconnected => PeerState::Disconnected,
             RTCPeerConnectionState::Failed => {
-                self.path.set_lost();
+                self.path.set_lost(Instant::now());
                 PeerState::Failed
             }
             RTCPeerConnectionState::Closed => {
-                self.path.set_lost();
+                self.path.set_lost(Instant::now());
                 PeerState::Closed
             }
             _ => return,

@@ -11,7 +11,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use webrtc::media_stream::track_local::TrackLocal;
-use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription, StatsSelector};
+use webrtc::peer_connection::{
+    PeerConnection, RTCConfigurationBuilder, RTCIceCandidateInit, RTCIceServer, RTCSessionDescription, StatsSelector,
+};
 use webrtc::rtp_transceiver::RtpSender;
 
 /// Longest wait for the library to close. A driver that panicked never answers.
@@ -62,6 +64,17 @@ impl Library {
     pub(crate) async fn roll_back_remote(&self) -> Result<(), PeerError> {
         let rollback = RTCSessionDescription::rollback(None).map_err(refused)?;
         guarded(self.0.set_remote_description(rollback)).await
+    }
+
+    /// Replaces the STUN and TURN servers, from the next gathering on.
+    pub(crate) async fn set_servers(&self, servers: Vec<RTCIceServer>) -> Result<(), PeerError> {
+        let before = self.0.get_configuration().await;
+        let configuration = RTCConfigurationBuilder::new()
+            .with_ice_servers(servers)
+            .with_ice_transport_policy(before.ice_transport_policy())
+            .with_certificates(before.certificates().to_vec())
+            .build();
+        guarded(self.0.set_configuration(configuration)).await
     }
 
     pub(crate) async fn add_candidate(&self, candidate: &Candidate) -> Result<(), PeerError> {

@@ -47,7 +47,8 @@ pub(crate) struct Checks {
     share: Mutex<Share>,
     /// What the sockets have seen.
     seen: Mutex<Vec<Weak<Mutex<Seen>>>>,
-    relays: Vec<Relay>,
+    /// Of the sockets that are made from now on.
+    relays: Mutex<Arc<[Relay]>>,
     /// The best rank of a relay's transport from which a datagram came since the sockets were made.
     best_rank: AtomicU8,
     loopback: bool,
@@ -56,8 +57,13 @@ pub(crate) struct Checks {
 impl Checks {
     /// `relays` are TURN servers. `loopback`: whether this machine itself may be checked.
     pub(crate) fn new(pacer: CheckPacer, relays: Vec<Relay>, loopback: bool) -> Arc<Checks> {
-        let best_rank = AtomicU8::new(u8::MAX);
+        let (best_rank, relays) = (AtomicU8::new(u8::MAX), Mutex::new(relays.into()));
         Arc::new(Checks { pacer, share: Mutex::default(), seen: Mutex::default(), relays, best_rank, loopback })
+    }
+
+    /// Replaces the TURN servers, for sockets that are made from now on.
+    pub(crate) fn set_relays(&self, relays: Vec<Relay>) {
+        *locked(&self.relays) = relays.into();
     }
 
     /// Wraps a socket, to limit its checks.
@@ -68,7 +74,8 @@ impl Checks {
         all.push(Arc::downgrade(&seen));
         // A socket is made for a new generation of ICE, possibly in another network.
         self.best_rank.store(u8::MAX, Ordering::Relaxed);
-        Arc::new(Paced { socket, checks: self.clone(), seen })
+        let relays = locked(&self.relays).clone();
+        Arc::new(Paced { socket, checks: self.clone(), relays, seen })
     }
 
     /// How long the driver can sleep before a check of this connection can leave. The library prepares a check of
@@ -101,18 +108,6 @@ impl Checks {
         }
         seen.pairs.may_check(now, target, id, &mut locked(&self.share), &mut locked(&self.pacer.0))
     }
-
-    fn relay(&self, address: SocketAddr) -> Option<&Relay> {
-        self.relays.iter().find(|relay| relay.address == address)
-    }
-
-    /// How long the checks through a relay wait for those through a better one that answers. The library gives all
-    /// relays the same priority and selects the first pair that works. Where UDP is blocked, nothing waits.
-    fn head_start(&self, target: Target) -> Duration {
-        let Target::Relayed { relay, .. } = target else { return Duration::ZERO };
-        let rank = self.relay(relay).map_or(0, |relay| relay.transport.rank());
-        if self.best_rank.load(Ordering::Relaxed) < rank { HEAD_START } else { Duration::ZERO }
-    }
 }
 
 fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -124,6 +119,7 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Paced {
     socket: Arc<dyn AsyncUdpSocket>,
     checks: Arc<Checks>,
+    relays: Arc<[Relay]>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -140,7 +136,19 @@ impl Paced {
         if let Some(id) = check(data) {
             return self.checks.may_leave(now, &mut locked(&self.seen), Target::Direct(to), id);
         }
-        self.checks.relay(to).is_none() || self.may_be_relayed(now, to, data)
+        self.relay(to).is_none() || self.may_be_relayed(now, to, data)
+    }
+
+    fn relay(&self, address: SocketAddr) -> Option<&Relay> {
+        self.relays.iter().find(|relay| relay.address == address)
+    }
+
+    /// How long the checks through a relay wait for those through a better one that answers. The library gives all
+    /// relays the same priority and selects the first pair that works. Where UDP is blocked, nothing waits.
+    fn head_start(&self, target: Target) -> Duration {
+        let Target::Relayed { relay, .. } = target else { return Duration::ZERO };
+        let rank = self.relay(relay).map_or(0, |relay| relay.transport.rank());
+        if self.checks.best_rank.load(Ordering::Relaxed) < rank { HEAD_START } else { Duration::ZERO }
     }
 
     fn may_be_relayed(&self, now: Instant, relay: SocketAddr, data: &[u8]) -> bool {
@@ -166,7 +174,7 @@ impl Paced {
 
     fn may_check_relayed(&self, now: Instant, target: Target, id: TransactionId) -> bool {
         // Each lock is released before the next is taken: `release_direct` takes those of all sockets.
-        let head_start = self.checks.head_start(target);
+        let head_start = self.head_start(target);
         let is_due = {
             let pairs = &mut locked(&self.seen).pairs;
             pairs.hold(now, target, head_start);
@@ -192,7 +200,7 @@ impl Paced {
 
     /// Records what a received datagram says about its pair.
     fn record_received(&self, now: Instant, from: SocketAddr, data: &[u8]) {
-        let Some(relay) = self.checks.relay(from) else {
+        let Some(relay) = self.relay(from) else {
             return self.record_for_pair(now, Target::Direct(from), data);
         };
         self.checks.best_rank.fetch_min(relay.transport.rank(), Ordering::Relaxed);
@@ -213,7 +221,7 @@ impl Paced {
         match stun(data) {
             Some((BINDING_REQUEST, _)) => {
                 let pairs = &mut locked(&self.seen).pairs;
-                pairs.hold(now, target, self.checks.head_start(target));
+                pairs.hold(now, target, self.head_start(target));
                 pairs.checked_us(now, target);
             }
             // A STUN server that somebody signalled as a candidate answers too, but it does not know the password.

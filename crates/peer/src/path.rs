@@ -78,9 +78,10 @@ impl MediaPath {
         self.kick.kick();
     }
 
-    /// The path is lost: media is dropped from now on.
-    pub(crate) fn set_lost(&self) {
+    /// The path is lost: media is dropped from now on, and so is the video that waits.
+    pub(crate) fn set_lost(&self, now: Instant) {
         self.connected.store(false, Ordering::Release);
+        self.sending().sender.set_lost(now);
     }
 
     /// Requests a keyframe of every video line from the far side.

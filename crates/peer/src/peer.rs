@@ -1,7 +1,7 @@
 //! The handle of a connection. It sends commands to the connection's task (`task.rs`) and waits for results.
 
 use crate::command::{COMMANDS, Command, Request};
-use crate::config::PeerConfig;
+use crate::config::{IceServer, PeerConfig};
 use crate::connection;
 use crate::descriptions::Descriptions;
 use crate::early::Gate;
@@ -76,7 +76,7 @@ impl Peer {
             Streams::new(servers.streams.clone(), connector, driver),
             panicked.clone(),
         ));
-        let connection = connection::build(&config, &servers, path.clone(), audio, runtime, handler).await?;
+        let connection = connection::build(&config, &servers, path.clone(), audio, runtime.clone(), handler).await?;
         let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
         let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;
         connection.add_track(connection::track(video, Some(rtx))).await.map_err(setup)?;
@@ -90,6 +90,7 @@ impl Peer {
             inbox: Inbox { commands: requests, driver: driver_events, panicked },
             owner: Owner::new(events),
             library: Library(connection),
+            runtime,
             path: path.clone(),
             config,
             gathered: Gathered::new(servers),
@@ -121,16 +122,13 @@ impl Peer {
         self.call(Command::RemoteDescription { kind, sdp: sdp.into(), certificate }).await
     }
 
-    /// Adds a candidate of the far side. A candidate that arrives before its description is kept.
-    pub async fn remote_candidate(
-        &self,
-        candidate: &str,
-        sdp_mid: Option<&str>,
-        sdp_mline_index: Option<u16>,
-    ) -> Result<(), PeerError> {
-        // All lines share one transport, so it does not matter which one a candidate names.
-        let _ = (sdp_mid, sdp_mline_index);
-        self.call(Command::RemoteCandidate { candidate: candidate.into() }).await
+    /// Adds a candidate of the far side. A candidate that arrives before its description is kept; one of an earlier ICE
+    /// generation is dropped. All lines share one transport, so it does not matter which one a candidate names.
+    ///
+    /// `username_fragment` is that of `RTCIceCandidateInit`. Without it, the candidate belongs to the last description.
+    pub async fn remote_candidate(&self, candidate: &str, username_fragment: Option<&str>) -> Result<(), PeerError> {
+        let username_fragment = username_fragment.map(str::to_owned);
+        self.call(Command::RemoteCandidate { candidate: candidate.into(), username_fragment }).await
     }
 
     /// The far side sends no more candidates of this generation.
@@ -150,9 +148,15 @@ impl Peer {
         self.call(Command::RemoveVideoTrack(track.ssrc)).await
     }
 
-    /// Restarts ICE: after a change of network, or when the state is `Failed`.
-    pub async fn restart_ice(&self) -> Result<(), PeerError> {
-        self.call(Command::RestartIce).await
+    /// Restarts ICE: after a change of network, or when the state is `Failed`. From now on these STUN and TURN servers are
+    /// used, because credentials expire.
+    pub async fn restart_ice(&self, servers: Vec<IceServer>) -> Result<(), PeerError> {
+        self.call(Command::RestartIce(servers)).await
+    }
+
+    /// Offers again if an offer waits for its answer: either of them was lost together with the signalling session.
+    pub async fn reoffer(&self) -> Result<(), PeerError> {
+        self.call(Command::Reoffer).await
     }
 
     /// Closes the connection, its sockets and tasks. The last event is `State(Closed)`. A second call does nothing.

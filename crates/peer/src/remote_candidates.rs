@@ -16,6 +16,8 @@ pub(crate) struct RemoteCandidates {
     /// ICE user name fragment of the far side's newest offer, if that was ignored. Candidates that follow wait, because
     /// a far side that rolls back its offer may answer ours with the same fragment.
     ignored: Option<String>,
+    /// ICE user name fragment of the generation before the present one.
+    former: Option<String>,
 }
 
 /// Which addresses of the far side may be used.
@@ -36,7 +38,7 @@ impl CandidatePolicy {
 
 impl RemoteCandidates {
     pub(crate) fn new(policy: CandidatePolicy) -> RemoteCandidates {
-        RemoteCandidates { policy, early: Vec::new(), added: Vec::new(), ignored: None }
+        RemoteCandidates { policy, early: Vec::new(), added: Vec::new(), ignored: None, former: None }
     }
 
     pub(crate) fn policy(&self) -> CandidatePolicy {
@@ -48,13 +50,18 @@ impl RemoteCandidates {
         &self.added
     }
 
-    /// Parses a candidate line. Returns the candidate if it must be added to the library now. `current` is the ICE user
-    /// name fragment of the last applied description.
-    pub(crate) fn receive(&mut self, text: &str, current: Option<&str>) -> Result<Option<Candidate>, PeerError> {
+    /// Parses a candidate line. Returns the candidate if it must be added to the library now. `ufrag` is the generation
+    /// that it was signalled for, if known, and `current` that of the last applied description.
+    pub(crate) fn receive(
+        &mut self,
+        text: &str,
+        ufrag: Option<&str>,
+        current: Option<&str>,
+    ) -> Result<Option<Candidate>, PeerError> {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let candidate = match candidate::parse(text) {
+        let mut candidate = match candidate::parse(text) {
             Ok(candidate) => candidate,
             Err(CandidateError::Unused) => return Ok(None),
             Err(error) => return Err(PeerError::BadCandidate(error.to_string())),
@@ -62,10 +69,17 @@ impl RemoteCandidates {
         if !self.policy.allows(&candidate) {
             return Ok(None);
         }
-        if current.is_some() && self.ignored.as_deref().is_none_or(|ignored| Some(ignored) == current) {
+        candidate.ufrag = ufrag.map(str::to_owned).or(candidate.ufrag);
+        let is_current = match candidate.ufrag.as_deref() {
+            Some(ufrag) => Some(ufrag) == current,
+            None => current.is_some() && self.ignored.as_deref().is_none_or(|ignored| Some(ignored) == current),
+        };
+        if is_current {
             return self.add(candidate);
         }
-        if self.early.iter().any(|early| early.leads_where(&candidate)) {
+        let is_former = candidate.ufrag.is_some() && candidate.ufrag == self.former;
+        let same = |early: &Candidate| early.leads_where(&candidate) && early.ufrag == candidate.ufrag;
+        if is_former || self.early.iter().any(same) {
             return Ok(None);
         }
         if self.early.len() >= MAX_REMOTE_CANDIDATES {
@@ -81,18 +95,20 @@ impl RemoteCandidates {
         self.ignored = Some(offer.transport.ufrag);
     }
 
-    /// A description with new ICE credentials is about to be applied, with these candidates in it.
-    pub(crate) fn begin_generation(&mut self, candidates: &[Candidate]) {
+    /// A description with new ICE credentials is about to be applied, with these candidates in it. `former` is the ICE
+    /// user name fragment before it.
+    pub(crate) fn begin_generation(&mut self, candidates: &[Candidate], former: Option<&str>) {
         self.added = candidates.to_vec();
+        self.former = former.map(str::to_owned);
     }
 
     /// Takes the candidates that waited for the description just applied.
     pub(crate) fn take_early(&mut self, current: &str) -> Vec<Candidate> {
         let early = std::mem::take(&mut self.early);
-        if self.ignored.take().is_some_and(|ignored| ignored != current) {
-            return Vec::new();
-        }
-        early.into_iter().filter_map(|candidate| self.add(candidate).ok().flatten()).collect()
+        let unnamed = self.ignored.take().is_none_or(|ignored| ignored == current);
+        let fits = |candidate: &Candidate| candidate.ufrag.as_deref().map_or(unnamed, |ufrag| ufrag == current);
+        let early = early.into_iter().filter(fits);
+        early.filter_map(|candidate| self.add(candidate).ok().flatten()).collect()
     }
 
     /// Records a candidate. Returns `None` if another one has the same destination, because it would be checked twice.
@@ -126,11 +142,11 @@ mod tests {
     fn an_early_candidate_waits_for_its_description() {
         let mut remote = RemoteCandidates::new(POLICY);
         for port in [5000, 5001, 5000] {
-            assert_eq!(remote.receive(&line(port), None), Ok(None));
+            assert_eq!(remote.receive(&line(port), None, None), Ok(None));
         }
         assert_eq!(ports(&remote.take_early("abcd")), [5000, 5001]);
-        assert_eq!(remote.receive(&line(5001), Some("abcd")), Ok(None), "it was added before");
-        assert!(remote.receive(&line(5002), Some("abcd")).is_ok_and(|candidate| candidate.is_some()));
+        assert_eq!(remote.receive(&line(5001), None, Some("abcd")), Ok(None), "it was added before");
+        assert!(remote.receive(&line(5002), None, Some("abcd")).is_ok_and(|candidate| candidate.is_some()));
         assert_eq!(ports(remote.added()), [5000, 5001, 5002]);
     }
 
@@ -139,9 +155,24 @@ mod tests {
         for (answered_with, kept) in [("abcd", vec![5000]), ("efgh", vec![])] {
             let mut remote = RemoteCandidates::new(POLICY);
             remote.ignored = Some("abcd".into());
-            assert_eq!(remote.receive(&line(5000), Some("before")), Ok(None));
+            assert_eq!(remote.receive(&line(5000), None, Some("before")), Ok(None));
             assert_eq!(ports(&remote.take_early(answered_with)), kept);
         }
+    }
+
+    #[test]
+    fn a_candidate_waits_for_its_own_generation_and_one_of_the_former_is_dropped() {
+        let mut remote = RemoteCandidates::new(POLICY);
+        remote.begin_generation(&[], Some("old"));
+        assert_eq!(remote.receive(&line(5000), Some("old"), Some("now")), Ok(None));
+        assert_eq!(remote.receive(&line(5001), Some("next"), Some("now")), Ok(None));
+        let inline = format!("{} ufrag next", line(5002));
+        assert_eq!(remote.receive(&inline, None, Some("now")), Ok(None));
+        assert!(remote.receive(&line(5003), Some("now"), Some("now")).is_ok_and(|candidate| candidate.is_some()));
+        remote.begin_generation(&[], Some("now"));
+        assert_eq!(ports(&remote.take_early("next")), [5001, 5002]);
+        assert_eq!(remote.receive(&line(5004), Some("now"), Some("next")), Ok(None));
+        assert_eq!(ports(&remote.take_early("later")), Vec::<u16>::new(), "a former one does not even wait");
     }
 
     #[test]
@@ -149,11 +180,11 @@ mod tests {
         for current in [None, Some("abcd")] {
             let mut remote = RemoteCandidates::new(POLICY);
             for n in 0..MAX_REMOTE_CANDIDATES {
-                assert!(remote.receive(&line(5000 + n), current).is_ok());
+                assert!(remote.receive(&line(5000 + n), None, current).is_ok());
             }
-            assert_eq!(remote.receive(&line(4999), current), Err(PeerError::TooMany));
-            remote.begin_generation(&[]);
-            assert_eq!(remote.receive(&line(4999), current).is_ok(), current.is_some());
+            assert_eq!(remote.receive(&line(4999), None, current), Err(PeerError::TooMany));
+            remote.begin_generation(&[], None);
+            assert_eq!(remote.receive(&line(4999), None, current).is_ok(), current.is_some());
         }
     }
 
@@ -162,9 +193,9 @@ mod tests {
         let mut remote = RemoteCandidates::new(POLICY);
         for address in ["127.0.0.1", "::1", "8dfae2a9-1f0c-4a53-9d3e-a5b9b2c1d0e7.local"] {
             let text = format!("candidate:1 1 udp 2130706431 {address} 5000 typ host");
-            assert_eq!(remote.receive(&text, Some("abcd")), Ok(None));
+            assert_eq!(remote.receive(&text, None, Some("abcd")), Ok(None));
         }
         assert!(remote.added().is_empty());
-        assert!(matches!(remote.receive("candidate:x", Some("abcd")), Err(PeerError::BadCandidate(_))));
+        assert!(matches!(remote.receive("candidate:x", None, Some("abcd")), Err(PeerError::BadCandidate(_))));
     }
 }

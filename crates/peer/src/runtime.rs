@@ -13,6 +13,7 @@ use crate::early::Gate;
 use crate::kick::Kick;
 use crate::paced::Checks;
 use crate::relayed::Relays;
+use crate::servers::Servers;
 use crate::timer::Timer;
 use crate::turn_stream::{self, Streams};
 use std::cell::Cell;
@@ -61,6 +62,13 @@ impl DriverRuntime {
     ) -> DriverRuntime {
         let relays = Arc::new(relays);
         DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, relays, checks, streams, panicked }
+    }
+
+    /// Replaces the STUN and TURN servers, for sockets that are made from now on.
+    pub(crate) fn set_servers(&self, servers: &Servers) {
+        self.relays.set_addresses(servers.relays().iter().map(|relay| relay.address).collect());
+        self.checks.set_relays(servers.relays());
+        self.streams.set_servers(servers.streams.clone());
     }
 
     fn on_driver(&self, future: Task) -> Task {

@@ -10,7 +10,8 @@ mod negotiate;
 use crate::MAX_MEDIA_LINES;
 use crate::candidate;
 use crate::command::{Command, Request};
-use crate::config::PeerConfig;
+use crate::config::{IceServer, PeerConfig};
+use crate::connection;
 use crate::descriptions::Descriptions;
 use crate::error::PeerError;
 use crate::event::{DescriptionKind, PeerEvent, PeerState};
@@ -22,15 +23,22 @@ use crate::outbox::Outbox;
 use crate::outward::Outward;
 use crate::path::MediaPath;
 use crate::remote_candidates::RemoteCandidates;
+use crate::runtime::DriverRuntime;
 use crate::senders::Senders;
+use crate::servers::Servers;
 use crate::stats::{self, PeerStats};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
+
+/// Longest wait for the addresses of STUN and TURN servers before an ICE restart, which is urgent.
+const RESOLVE: Duration = Duration::from_millis(200);
 
 /// The owner of a connection.
 pub(crate) struct Task {
     pub(crate) config: PeerConfig,
     pub(crate) library: Library,
+    pub(crate) runtime: Arc<DriverRuntime>,
     pub(crate) path: Arc<MediaPath>,
     pub(crate) inbox: Inbox,
     pub(crate) owner: Owner,
@@ -153,7 +161,9 @@ impl Task {
                     DescriptionKind::Answer => self.remote_answer(remote).await,
                 }
             }
-            Command::RemoteCandidate { candidate } => self.remote_candidate(&candidate).await,
+            Command::RemoteCandidate { candidate, username_fragment } => {
+                self.remote_candidate(&candidate, username_fragment.as_deref()).await
+            }
             // The library pairs candidates as they arrive and needs no end.
             Command::EndOfRemoteCandidates => Ok(()),
             Command::AddVideoTrack(reply) => {
@@ -162,10 +172,12 @@ impl Task {
                 Ok(())
             }
             Command::RemoveVideoTrack(ssrc) => self.remove_video_track(ssrc).await,
-            Command::RestartIce => {
+            Command::RestartIce(servers) => {
+                self.renew_servers(servers).await;
                 self.descriptions.need_restart();
                 self.offer_if_needed().await
             }
+            Command::Reoffer => self.reoffer().await,
             Command::Stats(reply) => {
                 let _ = reply.send(self.stats().await);
                 Ok(())
@@ -174,9 +186,26 @@ impl Task {
         }
     }
 
-    async fn remote_candidate(&mut self, text: &str) -> Result<(), PeerError> {
+    /// Uses these STUN and TURN servers from the next gathering on. Their names are resolved again, because another
+    /// network may have another address family. Where that fails or takes too long, the former servers stay.
+    async fn renew_servers(&mut self, named: Vec<IceServer>) {
+        let lookup = Servers::usable(&named, connection::has_only_v6());
+        let Ok(servers) = tokio::time::timeout(RESOLVE, lookup).await else { return };
+        let are_enough = !servers.library.is_empty() || named.is_empty();
+        if !are_enough || self.config.relay_only && servers.relays().is_empty() {
+            return;
+        }
+        if let Err(error) = self.library.set_servers(servers.library.clone()).await {
+            tracing::warn!("the STUN and TURN servers stay as they were: {error}");
+            return;
+        }
+        self.runtime.set_servers(&servers);
+        self.gathered.set_servers(servers);
+    }
+
+    async fn remote_candidate(&mut self, text: &str, ufrag: Option<&str>) -> Result<(), PeerError> {
         let current = self.descriptions.remote_ufrag();
-        let Some(candidate) = self.candidates.receive(text, current)? else { return Ok(()) };
+        let Some(candidate) = self.candidates.receive(text, ufrag, current)? else { return Ok(()) };
         self.library.add_candidate(&candidate).await?;
         // Send the first check now, not at the next timer.
         self.path.kick.kick();
@@ -238,7 +267,7 @@ impl Task {
     async fn relay_lost(&mut self, server: usize) {
         let pair = stats::pair(self.senders.first(), self.candidates.added()).await;
         if pair.is_some_and(|pair| pair.relayed_from.is_some_and(|address| self.gathered.is_over(address, server))) {
-            self.path.set_lost();
+            self.path.set_lost(Instant::now());
             self.owner.set_state(PeerState::Failed);
         }
     }
@@ -250,7 +279,10 @@ impl Task {
                 self.gathered.add(&mut candidate, url);
                 let (sdp_mid, index) = self.descriptions.tagged_line();
                 let candidate = candidate.to_string();
-                self.owner.push(PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index: Some(index) });
+                let username_fragment = self.descriptions.local_ufrag().map(str::to_owned);
+                let sdp_mline_index = Some(index);
+                let event = PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment };
+                self.owner.push(event);
             }
             Err(error) => tracing::debug!("a local candidate is not sent: {error}"),
         }

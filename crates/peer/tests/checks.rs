@@ -34,7 +34,7 @@ async fn ten_peers_with_bogus_candidates_cause_at_most_400_packets_in_5_seconds(
         for (n, socket) in named.iter().enumerate() {
             let port = socket.local_addr().unwrap().port();
             let candidate = format!("candidate:{n} 1 udp {} 127.0.0.1 {port} typ host", 2_130_706_431 - n);
-            side.peer.remote_candidate(&candidate, Some("0"), Some(0)).await.unwrap();
+            side.peer.remote_candidate(&candidate, None).await.unwrap();
         }
         sides.push(side);
     }

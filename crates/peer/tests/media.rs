@@ -98,7 +98,7 @@ async fn video_continues_after_an_ice_restart() {
         side.wait_for_media("pictures", |received| received.frames.get("1").is_some_and(|frames| frames.len() > 5))
             .await;
     }
-    b.peer.restart_ice().await.unwrap();
+    b.peer.restart_ice(vec![]).await.unwrap();
     for side in [&a, &b] {
         side.wait_for("connected again", |log| log.connections() > 1 && log.state() == Some(PeerState::Connected))
             .await;

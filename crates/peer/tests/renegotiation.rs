@@ -121,7 +121,7 @@ async fn an_ice_restart_by_either_side_finds_a_new_path() {
     let (a, b) = connected(config(false), config(true)).await;
     for (requester, restarts) in [(&a, 1), (&b, 2)] {
         let before = requester.log.borrow().candidates.clone();
-        requester.peer.restart_ice().await.unwrap();
+        requester.peer.restart_ice(vec![]).await.unwrap();
         for side in [&a, &b] {
             side.wait_for("connected again", |log| {
                 log.connections() > restarts && log.state() == Some(PeerState::Connected)
@@ -137,7 +137,7 @@ async fn an_ice_restart_by_either_side_finds_a_new_path() {
 #[tokio::test(flavor = "multi_thread")]
 async fn crossing_ice_restarts_connect() {
     let (a, b) = connected(config(false), config(true)).await;
-    let (one, two) = tokio::join!(a.peer.restart_ice(), b.peer.restart_ice());
+    let (one, two) = tokio::join!(a.peer.restart_ice(vec![]), b.peer.restart_ice(vec![]));
     one.unwrap();
     two.unwrap();
     for side in [&a, &b] {

@@ -228,12 +228,36 @@ async fn a_broken_stream_fails_the_connection_at_once_and_a_restart_opens_anothe
         let failed = side.wait_for("failed", |log| log.state() == Some(PeerState::Failed)).await;
         assert!(!failed.states.iter().any(|(_, state)| *state == PeerState::Disconnected), "{failed:?}");
     }
-    sides[0].peer.restart_ice().await.unwrap();
+    sides[0].peer.restart_ice(servers.to_vec()).await.unwrap();
     for side in &sides {
         side.wait_for("connected again", |log| log.connections() == 2).await;
     }
     let stats = sides[0].peer.stats().await.unwrap();
     assert_eq!(stats.relay, Some(RelayTransport::Tcp));
+    close(sides).await;
+    server.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_opens_the_streams_of_the_servers_that_it_names() {
+    let (server, turn) = turn_server::start().await;
+    let (acceptor, fingerprint) = certificate();
+    let (before, after) = (Gateway::start(turn, None).await, Gateway::start(turn, Some(acceptor)).await);
+    let servers = [turn_server::ice_server(format!("turn:{}?transport=tcp", before.address))];
+    let pinned = |polite| PeerConfig { fingerprint: Some(fingerprint), ..relayed(&servers, polite) };
+    let (sides, stats) = call([pinned(false), pinned(true)]).await;
+    assert!(stats.iter().all(|one| one.relay == Some(RelayTransport::Tcp)), "{stats:?}");
+    let urls = [format!("turns:{}", after.address), format!("turn:{turn}")];
+    sides[0].peer.restart_ice(urls.map(turn_server::ice_server).to_vec()).await.unwrap();
+    for side in &sides {
+        side.wait_for("connected again", |log| log.connections() == 2).await;
+    }
+    assert_eq!(sides[0].peer.stats().await.unwrap().relay, Some(RelayTransport::Udp), "preferred among the new ones");
+    sides[0].peer.restart_ice(vec![turn_server::ice_server(format!("turns:{}", after.address))]).await.unwrap();
+    for side in &sides {
+        side.wait_for("connected again", |log| log.connections() == 3).await;
+    }
+    assert_eq!(sides[0].peer.stats().await.unwrap().relay, Some(RelayTransport::Tls));
     close(sides).await;
     server.close().await.unwrap();
 }

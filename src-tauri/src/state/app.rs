@@ -2,9 +2,10 @@
 
 use super::settings::Settings;
 use engine::signaling::board_fold::BoardState;
-use engine::signaling::message::ErrorCode;
+use engine::signaling::message::{ErrorCode, ParticipantId};
 use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything that the window shows: the view of the engine, and the state that only the shell has.
@@ -17,6 +18,9 @@ pub struct AppState {
     pub call: Arc<CallView>,
     /// Unix time in milliseconds at which the call began to reconnect. Null if it does not.
     pub reconnecting_since_ms: Option<u64>,
+    /// Since when connections with participants have been interrupted, by id, Unix time in milliseconds.
+    #[cfg_attr(test, ts(as = "BTreeMap<String, u32>"))]
+    pub interrupted_since_ms: BTreeMap<ParticipantId, u64>,
     /// The chat of the call, oldest line first.
     pub chat: Arc<Vec<Arc<ChatLine>>>,
     /// The code of the last error of the call, until the person dismisses it.

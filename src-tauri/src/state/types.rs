@@ -9,7 +9,7 @@ use engine::signaling::board_fold::{BoardState, Mine, TableView};
 use engine::signaling::message::{MediaState, Participant, ParticipantId};
 use engine::{
     CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, LinkState, ParticipantView, Picture, Problem, Reminder,
-    SessionView, Stage, Tile, UnsentLine,
+    Repair, SessionView, Stage, Tile, UnsentLine,
 };
 use ts_rs::{Config, TS};
 
@@ -41,7 +41,7 @@ fn file() -> String {
     }
     all! {
         AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess
-        CallView Stage ParticipantView Participant ParticipantId LinkState ChatLine UnsentLine Knocker
+        CallView Stage ParticipantView Participant ParticipantId LinkState Repair ChatLine UnsentLine Knocker
         DeviceInfo DeviceKind DeviceChoice Problem
         Settings KnownPerson KnownServer Language Theme Noise
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind

@@ -2,9 +2,10 @@
 
 use super::{AppState, FrameAccess, Hosting, PendingLink, Settings, You};
 use engine::signaling::board_fold::BoardState;
-use engine::signaling::message::ErrorCode;
+use engine::signaling::message::{ErrorCode, ParticipantId};
 use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
@@ -17,6 +18,9 @@ pub struct AppUpdate {
     call: Option<Arc<CallView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reconnecting_since_ms: Option<Option<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(as = "Option<BTreeMap<String, u32>>"))]
+    interrupted_since_ms: Option<BTreeMap<ParticipantId, u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     chat: Option<ChatUpdate>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +76,7 @@ impl AppUpdate {
             session: other(old, new, |state| &state.session),
             call: other(old, new, |state| &state.call),
             reconnecting_since_ms: other(old, new, |state| &state.reconnecting_since_ms),
+            interrupted_since_ms: other(old, new, |state| &state.interrupted_since_ms),
             chat: ChatUpdate::between(old.map(|state| &*state.chat), &new.chat),
             notice: other(old, new, |state| &state.notice),
             devices: other(old, new, |state| &state.devices),
@@ -113,7 +118,6 @@ fn other<T: Clone + PartialEq>(old: Option<&AppState>, new: &AppState, field: fn
 mod tests {
     use super::*;
     use crate::testing;
-    use engine::signaling::message::ParticipantId;
     use serde_json::{Value, json};
 
     fn state() -> AppState {

@@ -166,10 +166,10 @@ export class CallScreen extends View {
 
   /** Returns the people with a tile, the person last. @param {AppState} state @returns {Person[]} */
   #tilePeople(state) {
-    const { call, settings, you } = state;
+    const { call, settings, you, interrupted_since_ms } = state;
     const others = call.participants.map(one => {
       const rated = quality(one, this.#stats, this.#previousStats);
-      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one), quality: rated };
+      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), quality: rated };
     });
     return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', quality: null }];
   }
@@ -356,11 +356,15 @@ const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize
 /** @param {AppState['problems'][0]} problem */
 const troubleKey = ({ device, code }) => `${device} ${code}`;
 
-/** Describes what is wrong with the connection to a participant; empty if nothing is. @param {AppState['call']['participants'][0]} one */
-function linkTrouble({ link, connected, distrust }) {
+/**
+ * Describes what is wrong with the connection to a participant; empty if nothing is.
+ * @param {AppState['call']['participants'][0]} one @param {number} [since]
+ */
+function linkTrouble({ link, connected, repair, distrust }, since) {
   if (distrust) return problem(distrust, '');
   if (link === 'connected') return '';
   if (!connected) return t.disconnectedTile;
+  if (repair && since !== undefined) return t.interrupted[repair](localClock(since));
   return link === 'interrupted' ? t.reconnectingTile : t.connecting;
 }
 

@@ -204,6 +204,11 @@ export const en = {
   connectingTheirs: 'Connecting…',
   reconnectingTo: (/** @type {string} */ name) => `Lost ${name}’s connection. Reconnecting…`,
   reconnectingTile: 'Connection lost. Reconnecting…',
+  interrupted: {
+    waiting: (/** @type {string} */ time) => `Nothing received since ${time}. Waiting…`,
+    restarting_ice: (/** @type {string} */ time) => `Connection lost at ${time}. Trying another route…`,
+    replacing: (/** @type {string} */ time) => `Connection lost at ${time}. Setting up a new one…`,
+  },
   offlineSince: (/** @type {string} */ time) => `This computer is offline. Connection lost at ${time}. The call continues when the network is back.`,
   reconnectingShort: 'reconnecting…',
   distrustShort: 'not connected: not verified',

@@ -202,6 +202,11 @@ export const ko = {
   connectingTheirs: '연결하는 중…',
   reconnectingTo: name => `${name}님의 연결이 끊겼어요. 다시 연결하는 중…`,
   reconnectingTile: '연결이 끊겼어요. 다시 연결하는 중…',
+  interrupted: {
+    waiting: time => `${time}부터 신호가 없어요. 기다리는 중…`,
+    restarting_ice: time => `${time}에 연결이 끊겼어요. 다른 경로를 찾는 중…`,
+    replacing: time => `${time}에 연결이 끊겼어요. 새로 연결하는 중…`,
+  },
   offlineSince: time => `이 컴퓨터가 네트워크에 연결되어 있지 않아요. ${time}에 연결이 끊겼고, 네트워크가 돌아오면 통화가 이어져요.`,
   reconnectingShort: '다시 연결하는 중…',
   distrustShort: '확인되지 않아 연결 안 함',

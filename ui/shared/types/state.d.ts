@@ -17,6 +17,10 @@ call: CallView,
  */
 reconnecting_since_ms: number | null,
 /**
+ * Since when connections with participants have been interrupted, by id, Unix time in milliseconds.
+ */
+interrupted_since_ms: { [key in string]: number },
+/**
  * The chat of the call, oldest line first.
  */
 chat: Array<ChatLine>,
@@ -72,7 +76,7 @@ version: string, };
 /**
  * The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
  */
-export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
+export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
 
 /**
  * The change of the chat: the page keeps the first `keep` of its lines and appends the new ones.
@@ -241,6 +245,10 @@ export type ParticipantView = {
  */
 link: LinkState,
 /**
+ * What is done about it, while it is interrupted. `None` if that is not known.
+ */
+repair: Repair | null,
+/**
  * Why there is no connection to them and will be none: a description was not signed by their device for us.
  */
 distrust: string | null,
@@ -300,16 +308,14 @@ media: MediaState, };
 export type ParticipantId = string;
 
 /**
- * State of one peer connection, as the call sees it.
- *
- * ```text
- *  Connecting ──connected──▶ Connected ──disconnected, failed, broken──▶ Interrupted
- *      │                         ▲                                          │ ▲ │
- *      │                         └───────────────connected──────────────────┘ │ │ restarted, replaced
- *      └──────────────failed, broken, not up in time──────────────────────────┘ ▼ (stays so until connected)
- * ```
+ * State of one peer connection, as a window displays it.
  */
 export type LinkState = "connecting" | "connected" | "interrupted";
+
+/**
+ * What is done about an interrupted connection.
+ */
+export type Repair = "waiting" | "restarting_ice" | "replacing";
 
 /**
  * A line of chat.

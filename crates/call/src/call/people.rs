@@ -135,9 +135,24 @@ impl Call {
     }
 
     pub(super) fn peer(&mut self, now: Instant, id: &ParticipantId, input: PeerInput) {
+        let server = self.reaches_server();
         let Some(other) = self.trusted(id) else { return };
-        let is_visible = other.link.handle(now, input);
-        self.changed |= is_visible;
+        let before = other.link.state;
+        other.link.handle(now, input);
+        let changed = before != other.link.state;
+        self.changed |= changed;
+        // The path to the server may be broken too, and a repair needs it.
+        if input == PeerInput::Disconnected && server {
+            self.outputs.push_back(Output::ProbeServer);
+        }
+        self.handle_timeout(now);
+    }
+
+    /// The network of this machine has changed: every connection looks for a new path.
+    pub(super) fn network_changed(&mut self, now: Instant) {
+        for other in &mut self.others {
+            other.link.network_changed(now);
+        }
         self.handle_timeout(now);
     }
 
@@ -190,7 +205,9 @@ impl Other {
     pub(super) fn view(&self) -> ParticipantView {
         ParticipantView {
             info: self.participant.clone(),
-            link: self.link.state,
+            link: self.link.state.into(),
+            interrupted_since: self.link.interruption().map(|(since, _)| since),
+            repair: self.link.interruption().map(|(_, repair)| repair),
             distrust: self.distrust,
             connected: self.connected,
         }

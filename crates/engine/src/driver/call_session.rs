@@ -146,6 +146,12 @@ impl CallSession {
     /// The network of this machine has changed.
     pub(crate) fn network_changed(&mut self, now: Instant) {
         self.signalling.network_changed(now);
+        self.call.handle(now, Input::NetworkChanged);
+    }
+
+    /// Checks whether the server still answers.
+    pub(crate) fn probe_server(&mut self, now: Instant) {
+        self.signalling.probe(now);
     }
 
     /// Reports to the call whether microphone and camera work.

@@ -147,8 +147,9 @@ impl Peers {
     }
 
     /// Restarts ICE, to find another path to a participant.
-    pub(crate) fn restart_ice(&mut self, id: &ParticipantId) {
-        self.send(id, PeerCommand::RestartIce);
+    pub(crate) fn restart_ice(&mut self, id: &ParticipantId, ice_servers: Vec<message::IceServer>) {
+        let ice_servers = self.ice_servers(ice_servers);
+        self.send(id, PeerCommand::RestartIce(ice_servers));
     }
 
     /// Sets the largest size that a participant can use from now on.
@@ -171,8 +172,13 @@ impl Peers {
                     return;
                 }
                 let other = self.participants.get(&id).is_none_or(|here| of(here.far.as_ref()) == Some(false));
-                if other && kind == SdpKind::Offer {
-                    return self.inputs.push_back(Input::NewSession { id, sdp, fingerprint });
+                match (other, kind) {
+                    (false, _) => {}
+                    (true, SdpKind::Offer) => {
+                        return self.inputs.push_back(Input::NewSession { id, sdp, fingerprint });
+                    }
+                    // They have no connection any more that could have answered for the old one.
+                    (true, SdpKind::Answer) => return self.broken(&id),
                 }
                 if let Some(participant) = self.participants.get_mut(&id) {
                     participant.far = session.or(participant.far.take());
@@ -257,9 +263,8 @@ impl Peers {
     fn config(&mut self, opening: Opening) -> PeerConfig {
         let Opening { polite, offer: _, ice_servers, fingerprint } = opening;
         self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let named = || ice_servers.into_iter().map(ice_server).collect();
         PeerConfig {
-            ice_servers: self.settings.ice_servers.clone().unwrap_or_else(named),
+            ice_servers: self.ice_servers(ice_servers),
             relay_only: self.settings.relay_only,
             codecs: self.settings.codecs.clone(),
             polite,
@@ -269,6 +274,12 @@ impl Peers {
             seed: self.seed,
             ..PeerConfig::default()
         }
+    }
+
+    /// The STUN and TURN servers that the server named, unless others were configured.
+    fn ice_servers(&self, named: Vec<message::IceServer>) -> Vec<IceServer> {
+        let named = || named.into_iter().map(ice_server).collect();
+        self.settings.ice_servers.clone().unwrap_or_else(named)
     }
 
     /// Closes the connection with a participant who stays in the room.
@@ -309,8 +320,8 @@ impl Peers {
                 };
                 Input::LocalDescription { id, kind, sdp }
             }
-            PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
-                let candidate = Some(IceCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment: None });
+            PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment } => {
+                let candidate = Some(IceCandidate { candidate, sdp_mid, sdp_mline_index, username_fragment });
                 Input::LocalCandidate { id, candidate }
             }
             PeerEvent::EndOfCandidates => Input::LocalCandidate { id, candidate: None },
@@ -351,7 +362,8 @@ impl Peers {
             }
             PeerState::Disconnected => Some(PeerInput::Disconnected),
             PeerState::Failed => Some(PeerInput::Failed),
-            PeerState::New | PeerState::Connecting | PeerState::Closed => None,
+            PeerState::Connecting => Some(PeerInput::Restarting),
+            PeerState::New | PeerState::Closed => None,
         }
     }
 }

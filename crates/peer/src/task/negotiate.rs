@@ -3,7 +3,7 @@
 use super::Task;
 use crate::error::PeerError;
 use crate::event::{DescriptionKind, PeerEvent, PeerState};
-use crate::negotiation::OnOffer;
+use crate::negotiation::{Negotiation, OnOffer};
 use crate::sdp::Description;
 use std::time::Instant;
 
@@ -31,19 +31,34 @@ impl Task {
         Ok(())
     }
 
+    /// Takes an offer back that nobody answers any more. It is made again as soon as the task goes on.
+    pub(super) async fn reoffer(&mut self) -> Result<(), PeerError> {
+        match self.descriptions.negotiation {
+            Negotiation::HaveLocalOffer => {
+                self.roll_back().await?;
+                self.descriptions.negotiation.settled();
+                Ok(())
+            }
+            Negotiation::Stable | Negotiation::HaveRemoteOffer => Ok(()),
+        }
+    }
+
+    async fn roll_back(&mut self) -> Result<(), PeerError> {
+        if let Err(error) = self.library.roll_back_local().await {
+            self.broken = true;
+            return Err(error);
+        }
+        self.descriptions.rolled_back();
+        Ok(())
+    }
+
     pub(super) async fn remote_offer(&mut self, remote: Description) -> Result<(), PeerError> {
         match self.descriptions.negotiation.remote_offer(self.config.polite) {
             OnOffer::Ignore => {
                 self.candidates.ignore(remote);
                 return Ok(());
             }
-            OnOffer::TakeBackAndAnswer => {
-                if let Err(error) = self.library.roll_back_local().await {
-                    self.broken = true;
-                    return Err(error);
-                }
-                self.descriptions.rolled_back();
-            }
+            OnOffer::TakeBackAndAnswer => self.roll_back().await?,
             OnOffer::Answer => {}
         }
         self.descriptions.begin();
@@ -63,8 +78,11 @@ impl Task {
         self.library.set_remote_offer(sdp).await?;
         let (answer, library) = self.library.create_answer().await?;
         let local = self.descriptions.answer_for_far_side(library, &remote);
-        if self.begin_generation(&remote) && self.descriptions.remote().is_some() {
-            self.gathered.begin();
+        if self.begin_generation(&remote) {
+            self.descriptions.restarted_by_far_side();
+            if self.descriptions.remote().is_some() {
+                self.gathered.begin();
+            }
         }
         self.library.set_local(answer).await?;
         self.descriptions.shown.settle(&shown);
@@ -89,12 +107,13 @@ impl Task {
     fn begin_generation(&mut self, remote: &Description) -> bool {
         let is_new = self.descriptions.is_new_generation(remote);
         if is_new {
-            self.candidates.begin_generation(&remote.candidates);
+            self.candidates.begin_generation(&remote.candidates, self.descriptions.remote_ufrag());
         }
         is_new
     }
 
     fn publish(&mut self, kind: DescriptionKind, description: &Description) {
+        self.descriptions.published(description);
         let origin = self.descriptions.next_origin();
         let sdp = self.outward().description(description, origin);
         self.owner.push(PeerEvent::LocalDescription { kind, sdp });

@@ -12,7 +12,8 @@
 //!   the first description and at each ICE restart, by the route that the system chooses: directly and through the
 //!   proxy at the same time, whichever is faster.
 //! - An allocation belongs to its stream (RFC 8656 section 3.2). When the stream breaks, the connection's state becomes
-//!   `Failed` if it is in use, and the ICE restart that follows connects a new one.
+//!   `Failed` if it is in use, and the ICE restart that follows connects a new one. A restart may also replace the
+//!   servers and their credentials.
 
 mod address;
 mod carrier;

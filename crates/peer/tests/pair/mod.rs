@@ -154,8 +154,8 @@ fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) ->
             tokio::time::sleep_until((at + delay).into()).await;
             let outcome = match event {
                 PeerEvent::LocalDescription { kind, sdp } => other.remote_description(kind, &rewrite(&sdp), None).await,
-                PeerEvent::LocalCandidate { candidate, sdp_mid, sdp_mline_index } => {
-                    other.remote_candidate(&candidate, sdp_mid.as_deref(), sdp_mline_index).await
+                PeerEvent::LocalCandidate { candidate, username_fragment, .. } => {
+                    other.remote_candidate(&candidate, username_fragment.as_deref()).await
                 }
                 PeerEvent::EndOfCandidates => other.end_of_remote_candidates().await,
                 _ => Ok(()),
