@@ -4,14 +4,14 @@ mod door;
 mod media;
 mod people;
 
-use self::people::Other;
+use self::people::{Other, Seat};
 use crate::event::{Command, Input, Output, SdpKind, SendOutcome, Signal};
 use crate::inflow::Incoming;
 use crate::link::Mend;
 use crate::rejoin::{Rejoin, refuses_entry};
 use crate::unsent::{ChatRefusal, Unsent};
 use crate::view::{CallView, ChatLine, Ended, Stage};
-use signaling::board::Knocker;
+use signaling::board::{Knocker, RoomRequest};
 use signaling::limits::MAX_PARTICIPANTS;
 use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, IceServer, LeaveReason, MediaState, Participant, ParticipantId, Resolution,
@@ -131,8 +131,8 @@ impl Call {
             Input::Signal(signal) => self.signal(now, signal),
             Input::Able(able) => self.able(able),
             Input::Sent(outcome) => self.sent(now, outcome),
-            Input::LocalDescription { id, kind, sdp } => self.local_description(id, kind, sdp),
-            Input::LocalCandidate { id, candidate } => self.local_candidate(id, candidate),
+            Input::LocalDescription { id, kind, sdp } => self.local_description(&id, kind, sdp),
+            Input::LocalCandidate { id, candidate } => self.local_candidate(&id, candidate),
             Input::Peer { id, input } => self.peer(now, &id, input),
             Input::NewSession { id, sdp, fingerprint } => self.new_session(now, id, sdp, fingerprint),
             Input::NetworkChanged => self.network_changed(now),
@@ -165,18 +165,19 @@ impl Call {
         if !self.in_room() {
             return; // nobody is there
         }
-        for other in &mut self.others {
+        self.give_up_missed(now);
+        for other in self.others.iter_mut().filter(|other| other.is_seated()) {
             if let Some(most) = other.displayed.take_due(now) {
                 let to = other.participant.id.clone();
                 self.outputs.push_back(Output::Send(ClientMessage::Resolution { to, most }));
             }
         }
         let server = self.reaches_server();
-        for other in self.others.iter_mut().filter(|other| other.is_trusted()) {
+        for other in self.others.iter_mut().filter(|other| other.is_seated() && other.is_trusted()) {
             let before = other.link.state;
             match other.link.take_due(now, server) {
                 Some(Mend::RestartIce) => {
-                    let (id, ice_servers) = (other.participant.id.clone(), self.ice_servers.clone());
+                    let (id, ice_servers) = (other.id.clone(), self.ice_servers.clone());
                     self.outputs.push_back(Output::RestartIce { id, ice_servers });
                 }
                 Some(Mend::Renew) => self.outputs.push_back(other.renewal(true, &self.ice_servers)),
@@ -189,14 +190,16 @@ impl Call {
 
     /// The latest time at which to call [`Call::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let others = || self.others.iter().filter(|_| self.in_room());
+        let everybody = || self.others.iter().filter(|_| self.in_room());
+        let others = || everybody().filter(|other| other.is_seated());
+        let missed = everybody().filter_map(Other::missed_until);
         let server = self.reaches_server();
         let trusted = others().filter(|other| other.is_trusted());
         let mending = trusted.flat_map(|o| o.link.poll_timeout(server).into_iter().chain(o.inflow.due()));
         let rejoining = self.rejoin.due().filter(|_| matches!(self.phase, Phase::Rejoining { .. }));
         let chat = self.unsent.due().filter(|_| matches!(self.phase, Phase::Joined { .. }));
         let chat = chat.max(self.rejoin.company().filter(|_| chat.is_some()));
-        mending.chain(others().filter_map(|o| o.displayed.due())).chain(rejoining).chain(chat).min()
+        mending.chain(missed).chain(others().filter_map(|o| o.displayed.due())).chain(rejoining).chain(chat).min()
     }
 
     /// Returns the next output, in order.
@@ -223,7 +226,7 @@ impl Call {
 
     /// Name of another participant.
     pub fn name_of(&self, id: &ParticipantId) -> Option<&str> {
-        self.others.iter().find(|other| other.participant.id == *id).map(|other| other.participant.name.as_str())
+        self.others.iter().find(|other| other.id == *id).map(|other| other.participant.name.as_str())
     }
 
     /// Returns the current state for a window.
@@ -246,7 +249,7 @@ impl Call {
             announced: self.announced,
             participants: self.others.iter().map(Other::view).collect(),
             unsent: self.unsent.view(),
-            host: self.host.clone(),
+            host: self.host.as_ref().map(|host| self.with(host).map_or(host, |other| &other.id).clone()),
             locked: self.locked,
             lobby: self.lobby.clone(),
             notice: self.notice,
@@ -274,6 +277,7 @@ impl Call {
             Command::DropLine(number) => drop(self.unsent.drop_line(number)),
             Command::Room(request) => {
                 if self.in_room() {
+                    let request = self.addressed(request);
                     self.send(ClientMessage::Room(request));
                 }
             }
@@ -285,7 +289,7 @@ impl Call {
     /// immediately when it is switched on.
     fn show(&mut self, now: Instant, sizes: &BTreeMap<ParticipantId, Resolution>) {
         for other in &mut self.others {
-            match sizes.get(&other.participant.id) {
+            match sizes.get(&other.id) {
                 Some(size) => other.displayed.show(now, *size),
                 None if other.participant.media.camera => other.displayed.show(now, Resolution::NONE),
                 None => {}
@@ -416,7 +420,7 @@ impl Call {
             ServerMessage::ParticipantJoined { participant } => self.participant_joined(now, participant),
             ServerMessage::ParticipantLeft { id, reason: _ } => self.participant_left(&id),
             ServerMessage::ParticipantConnection { id, connected } => {
-                self.change(&id, |other| other.connected = connected)
+                self.change(&id, |other| other.seat = Seat::Taken { connected })
             }
             ServerMessage::Offer { from, sdp, signature } => {
                 self.forward(now, &from, Incoming::Description { kind: SdpKind::Offer, sdp, signature });
@@ -429,8 +433,9 @@ impl Call {
             }
             ServerMessage::EndOfCandidates { from } => self.forward(now, &from, Incoming::Candidate(None)),
             ServerMessage::Resolution { from, most } => {
-                if self.in_room() && self.trusted(&from).is_some() {
-                    self.outputs.push_back(Output::Resolution { id: from, most });
+                let from = self.with(&from).filter(|other| self.in_room() && other.is_trusted());
+                if let Some(id) = from.map(|other| other.id.clone()) {
+                    self.outputs.push_back(Output::Resolution { id, most });
                 }
             }
             ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
@@ -495,24 +500,24 @@ impl Call {
             return; // an answer to an abandoned join
         }
         self.rejoin.joined(now, self.others.iter().map(|other| &other.participant));
-        self.close_peers(); // those of the lost seat
+        self.miss_everybody(now);
         self.phase = Phase::Joined { you };
         self.forget_door(); // its new state follows
         self.changed = true;
         for participant in participants {
-            self.open(now, participant, true);
+            self.meet(now, participant, true);
         }
     }
 
     fn chat_line(&mut self, from: ParticipantId, text: String, at: u64) {
         let own = self.you() == Some(&from);
-        let known = self.others.iter().find(|o| o.participant.id == from);
-        let name = known.map(|o| o.participant.name.clone()).unwrap_or_default();
+        let known = self.with(&from).map(|other| (other.id.clone(), other.participant.name.clone()));
         if own {
             self.unsent.repeated();
         } else if known.is_none() {
             return; // an ignored participant
         }
+        let (from, name) = known.unwrap_or((from, String::new()));
         let chat = Arc::make_mut(&mut self.chat);
         if chat.len() == Self::CHAT_KEPT {
             chat.remove(0);
@@ -563,6 +568,17 @@ impl Call {
 
     fn send(&mut self, message: ClientMessage) {
         self.outputs.push_back(Output::Send(message));
+    }
+
+    /// A request with the server's ids in place of ours.
+    fn addressed(&self, request: RoomRequest) -> RoomRequest {
+        let address = |id: ParticipantId| self.address(&id).unwrap_or(id);
+        match request {
+            RoomRequest::Mute { id } => RoomRequest::Mute { id: address(id) },
+            RoomRequest::Remove { id } => RoomRequest::Remove { id: address(id) },
+            // The ids of the lobby are the server's.
+            request @ (RoomRequest::Lock { .. } | RoomRequest::Admit { .. } | RoomRequest::Refuse { .. }) => request,
+        }
     }
 
     /// Whether what is sent now reaches the server.

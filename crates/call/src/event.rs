@@ -183,6 +183,12 @@ pub enum Output {
         /// STUN and TURN servers, with the newest credentials.
         ice_servers: Vec<IceServer>,
     },
+    /// The participant has joined again, and the connection continues. An offer that waits for its answer was lost with
+    /// the session: make it again.
+    Reoffer {
+        /// The participant.
+        id: ParticipantId,
+    },
     /// Check whether the server still answers.
     ProbeServer,
     /// The other side needs no larger pictures than this from now on.

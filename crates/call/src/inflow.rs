@@ -103,6 +103,12 @@ impl Inflow {
         self.waiting.push_back(signal);
     }
 
+    /// Drops the signals that wait: they were for an earlier stay.
+    pub(crate) fn clear(&mut self) {
+        self.waiting.clear();
+        self.due = None;
+    }
+
     /// Returns the next signal for the connection.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Incoming> {
         self.due = None;

@@ -184,6 +184,11 @@ impl LinkMonitor {
         }
     }
 
+    /// Whether media flows, as far as is known, and ICE is not being restarted.
+    pub(crate) fn works(&self) -> bool {
+        self.state == State::Connected && self.restarting.is_none()
+    }
+
     /// The network of this machine has changed: restarts ICE, at once or [`RESTART_INTERVAL`] after the last time.
     pub(crate) fn network_changed(&mut self, now: Instant) {
         if self.gone {

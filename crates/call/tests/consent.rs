@@ -163,6 +163,7 @@ proptest! {
                 Output::ClosePeer { id } => prop_assert!(open.remove(&id), "an unknown connection closed"),
                 Output::Signal { id, .. }
                 | Output::RestartIce { id, .. }
+                | Output::Reoffer { id }
                 | Output::RenewPeer { id, .. }
                 | Output::Resolution { id, .. } => prop_assert!(open.contains(&id)),
                 Output::Capture(media) => capture = media,

@@ -184,6 +184,7 @@ impl Driver {
             }
             Output::Signal { id, signal } => self.peers.handle_signal(id, signal),
             Output::RestartIce { id, ice_servers } => self.peers.restart_ice(&id, ice_servers),
+            Output::Reoffer { id } => self.peers.reoffer(&id),
             Output::ProbeServer => self.session.probe_server(now),
             Output::Resolution { id, most } => self.peers.set_resolution(id, most),
             Output::ClosePeer { id } => self.peers.close(&id),

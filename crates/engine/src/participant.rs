@@ -28,6 +28,7 @@ pub(crate) enum PeerCommand {
     Candidate(Option<IceCandidate>),
     /// With these STUN and TURN servers.
     RestartIce(Vec<IceServer>),
+    Reoffer,
     Stats(oneshot::Sender<PeerStats>),
 }
 
@@ -145,6 +146,7 @@ async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
         PeerCommand::Candidate(Some(c)) => peer.remote_candidate(&c.candidate, c.username_fragment.as_deref()).await,
         PeerCommand::Candidate(None) => peer.end_of_remote_candidates().await,
         PeerCommand::RestartIce(servers) => peer.restart_ice(servers).await,
+        PeerCommand::Reoffer => peer.reoffer().await,
         PeerCommand::Stats(answer) => {
             let _ = answer.send(peer.stats().await?); // the receiver may be dropped
             Ok(())

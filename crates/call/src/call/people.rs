@@ -8,12 +8,18 @@ use crate::link::{LinkMonitor, PeerInput};
 use crate::view::ParticipantView;
 use signaling::message::{ClientMessage, IceCandidate, IceServer, Participant, ParticipantId};
 use signaling::statement::{Fingerprint, Signer, StatementError, Stay};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// Another participant.
+///
+/// The server gives everybody a new id when they join again. Connections outlive that, so each participant has an id of
+/// their own here, which outputs, inputs and the view use: the server's id from when they were first met.
 #[derive(Debug)]
 pub(super) struct Other {
+    pub(super) id: ParticipantId,
+    /// The participant as the server last described them.
     pub(super) participant: Participant,
-    pub(super) connected: bool,
+    pub(super) seat: Seat,
     pub(super) link: LinkMonitor,
     pub(super) inflow: Inflow,
     /// Whether we joined later. The newcomer makes the first offer and is the polite peer.
@@ -24,26 +30,92 @@ pub(super) struct Other {
     pub(super) distrust: Option<StatementError>,
 }
 
+/// Whether a participant is in the room.
+///
+/// ```text
+///  Taken ──we have a new seat, and the connection works──▶ Missed ──not back in time──▶ given up
+///    ▲                                                       │
+///    └──────────────they have a new seat too─────────────────┘
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// In the room.
+    Taken {
+        /// Whether the server has a connection with them.
+        connected: bool,
+    },
+    /// Not back yet after our seat was lost, probably together with theirs. Their connection continues until then.
+    Missed {
+        /// When it is given up.
+        until: Instant,
+    },
+}
+
+/// How long the connection with a participant continues who has not joined again. After a restart of the server
+/// everybody is back within the longest delay between two attempts to connect.
+const ABSENCE: Duration = Duration::from_secs(15);
+
 impl Call {
     pub(super) fn participant_joined(&mut self, now: Instant, participant: Participant) {
         if self.in_room() {
-            self.open(now, participant, false);
+            self.meet(now, participant, false);
         }
     }
 
-    /// Opens a connection to a participant. With `newcomer` we joined later, make the offer, and are the polite peer.
-    pub(super) fn open(&mut self, now: Instant, participant: Participant, newcomer: bool) {
-        let id = participant.id.clone();
+    /// We have a new seat: previous ids are void, and so are signals of previous stays. Connections that work wait for
+    /// the others to come back.
+    pub(super) fn miss_everybody(&mut self, now: Instant) {
+        for other in self.others.iter_mut().filter(|other| other.is_seated()) {
+            other.seat = Seat::Missed { until: now + ABSENCE };
+            other.inflow.clear();
+        }
+        self.give_up(|other| !other.link.works() || !other.is_trusted());
+    }
+
+    /// Gives up the connections with participants who have not come back.
+    pub(super) fn give_up_missed(&mut self, now: Instant) {
+        self.give_up(|other| other.missed_until().is_some_and(|until| until <= now));
+    }
+
+    /// Continues the connection with a participant who is back, or opens one. With `newcomer` we joined later, make the
+    /// offer, and are the polite peer.
+    pub(super) fn meet(&mut self, now: Instant, participant: Participant, newcomer: bool) {
         self.rejoin.met(&participant);
-        // A participant that is announced twice gets one connection. Further participants than the room has seats get
-        // none.
-        if self.knows(&id) || self.others.len() + 1 >= self.most_people {
+        // A participant that is announced twice gets one connection.
+        if self.with(&participant.id).is_some() {
             return;
         }
+        let is_back = |other: &Other| !other.is_seated() && other.participant.key == participant.key;
+        let Some(other) = self.others.iter_mut().find(|other| is_back(other)) else {
+            return self.open(now, participant, newcomer);
+        };
+        // A newcomer whose connection does not work makes another one. Whoever was here first waits for that.
+        if Stay::of(&participant).is_some() && (other.link.works() || !newcomer) {
+            (other.participant, other.newcomer) = (participant, newcomer);
+            other.seat = Seat::Taken { connected: true };
+            self.outputs.push_back(Output::Reoffer { id: other.id.clone() });
+            self.changed = true;
+        } else {
+            let id = other.id.clone();
+            self.give_up(|other| other.id == id);
+            self.open(now, participant, newcomer);
+        }
+    }
+
+    fn open(&mut self, now: Instant, participant: Participant, newcomer: bool) {
+        if self.others.len() + 1 >= self.most_people {
+            self.give_up(|other| !other.is_seated());
+        }
+        // Further participants than the room has seats get no connection.
+        if self.others.len() + 1 >= self.most_people {
+            return;
+        }
+        let id = self.unused(&participant.id);
         let distrust = Stay::of(&participant).is_none().then_some(StatementError::Missing);
         self.others.push(Other {
+            id: id.clone(),
             participant,
-            connected: true,
+            seat: Seat::Taken { connected: true },
             link: LinkMonitor::new(now, newcomer),
             inflow: Inflow::new(),
             newcomer,
@@ -57,20 +129,31 @@ impl Call {
         }
     }
 
+    /// The server's id, or a variant of it if another participant has had it in an earlier stay.
+    fn unused(&self, id: &ParticipantId) -> ParticipantId {
+        let variants = (2u32..).map(|n| ParticipantId(format!("{}~{n}", id.0)));
+        let mut candidates = std::iter::once(id.clone()).chain(variants);
+        candidates.find(|id| !self.others.iter().any(|other| other.id == *id)).unwrap_or_else(|| id.clone())
+    }
+
     pub(super) fn participant_left(&mut self, id: &ParticipantId) {
-        let Some(index) = self.others.iter().position(|o| o.participant.id == *id) else { return };
-        if self.others.remove(index).is_trusted() {
-            self.outputs.push_back(Output::ClosePeer { id: id.clone() });
+        self.give_up(|other| other.is(id));
+    }
+
+    fn give_up(&mut self, which: impl Fn(&Other) -> bool) {
+        for other in self.others.extract_if(.., |other| which(other)) {
+            if other.is_trusted() {
+                self.outputs.push_back(Output::ClosePeer { id: other.id });
+            }
+            self.changed = true;
         }
-        self.changed = true;
     }
 
     /// Passes a signal to a connection if it is from somebody in the room, within the rate limits and, if it is a
     /// description, signed by their device.
-    pub(super) fn forward(&mut self, now: Instant, id: &ParticipantId, signal: Incoming) {
-        if self.in_room()
-            && let Some(other) = self.trusted(id)
-        {
+    pub(super) fn forward(&mut self, now: Instant, from: &ParticipantId, signal: Incoming) {
+        let in_room = self.in_room();
+        if let Some(other) = self.others.iter_mut().find(|other| in_room && other.is(from) && other.is_trusted()) {
             other.inflow.push(now, signal);
             self.pass_on_signals(now);
         }
@@ -84,7 +167,7 @@ impl Call {
             while other.is_trusted()
                 && let Some(signal) = other.inflow.next(now)
             {
-                let id = other.participant.id.clone();
+                let id = other.id.clone();
                 match other.check(signer, &self.room, signal) {
                     Ok(signal) => self.outputs.push_back(Output::Signal { id, signal }),
                     Err(error) => {
@@ -100,7 +183,7 @@ impl Call {
     /// A participant has a new connection. Ours is replaced, and the new one gets the offer.
     pub(super) fn new_session(&mut self, now: Instant, id: ParticipantId, sdp: String, fingerprint: Fingerprint) {
         let in_room = self.in_room();
-        let known = |other: &&mut Other| in_room && other.participant.id == id && other.is_trusted();
+        let known = |other: &&mut Other| in_room && other.id == id && other.is_trusted();
         let Some(other) = self.others.iter_mut().find(known) else { return };
         if !other.inflow.may_renew(now) {
             return; // they will send another offer
@@ -112,31 +195,29 @@ impl Call {
         self.changed = true;
     }
 
-    pub(super) fn local_description(&mut self, id: ParticipantId, kind: SdpKind, sdp: String) {
-        if !self.in_room() {
-            return;
-        }
-        let Some(to) = self.trusted(&id).and_then(|other| Stay::of(&other.participant)) else { return };
+    pub(super) fn local_description(&mut self, id: &ParticipantId, kind: SdpKind, sdp: String) {
+        let Some(stay) = self.addressee(id).and_then(|other| Stay::of(&other.participant)) else { return };
+        let Some(to) = self.address(id) else { return };
         // Our own descriptions name a certificate.
-        let signature = self.signer.as_ref().and_then(|signer| signer.sign(&self.room, to, &sdp));
+        let signature = self.signer.as_ref().and_then(|signer| signer.sign(&self.room, stay, &sdp));
         self.send(match kind {
-            SdpKind::Offer => ClientMessage::Offer { to: id, sdp, signature },
-            SdpKind::Answer => ClientMessage::Answer { to: id, sdp, signature },
+            SdpKind::Offer => ClientMessage::Offer { to, sdp, signature },
+            SdpKind::Answer => ClientMessage::Answer { to, sdp, signature },
         });
     }
 
-    pub(super) fn local_candidate(&mut self, id: ParticipantId, candidate: Option<IceCandidate>) {
-        if self.in_room() && self.trusted(&id).is_some() {
+    pub(super) fn local_candidate(&mut self, id: &ParticipantId, candidate: Option<IceCandidate>) {
+        if let Some(to) = self.address(id) {
             self.send(match candidate {
-                Some(candidate) => ClientMessage::Candidate { to: id, candidate },
-                None => ClientMessage::EndOfCandidates { to: id },
+                Some(candidate) => ClientMessage::Candidate { to, candidate },
+                None => ClientMessage::EndOfCandidates { to },
             });
         }
     }
 
     pub(super) fn peer(&mut self, now: Instant, id: &ParticipantId, input: PeerInput) {
         let server = self.reaches_server();
-        let Some(other) = self.trusted(id) else { return };
+        let Some(other) = self.others.iter_mut().find(|other| other.id == *id && other.is_trusted()) else { return };
         let before = other.link.state;
         other.link.handle(now, input);
         let changed = before != other.link.state;
@@ -157,29 +238,52 @@ impl Call {
     }
 
     pub(super) fn change(&mut self, id: &ParticipantId, change: impl FnOnce(&mut Other)) {
-        if let Some(other) = self.others.iter_mut().find(|o| o.participant.id == *id) {
+        if let Some(other) = self.others.iter_mut().find(|other| other.is(id)) {
             change(other);
             self.changed = true;
         }
     }
 
     pub(super) fn close_peers(&mut self) {
-        for other in self.others.drain(..).filter(Other::is_trusted) {
-            self.outputs.push_back(Output::ClosePeer { id: other.participant.id });
-        }
+        self.give_up(|_| true);
     }
 
-    /// Somebody with whom there may be a connection.
-    pub(super) fn trusted(&mut self, id: &ParticipantId) -> Option<&mut Other> {
-        self.others.iter_mut().find(|other| other.participant.id == *id && other.is_trusted())
+    /// The participant in the room to whom the server has given this id.
+    pub(super) fn with(&self, id: &ParticipantId) -> Option<&Other> {
+        self.others.iter().find(|other| other.is(id))
     }
 
-    pub(super) fn knows(&self, id: &ParticipantId) -> bool {
-        self.others.iter().any(|o| o.participant.id == *id)
+    /// The server's present id of a participant in the room.
+    pub(super) fn address(&self, id: &ParticipantId) -> Option<ParticipantId> {
+        self.addressee(id).map(|other| other.participant.id.clone())
+    }
+
+    /// Somebody in the room with whom there may be a connection.
+    fn addressee(&self, id: &ParticipantId) -> Option<&Other> {
+        let here = |other: &&Other| self.in_room() && other.is_seated() && other.is_trusted();
+        self.others.iter().find(|other| other.id == *id).filter(here)
     }
 }
 
 impl Other {
+    /// Whether the server's id means this participant.
+    pub(super) fn is(&self, id: &ParticipantId) -> bool {
+        self.is_seated() && self.participant.id == *id
+    }
+
+    /// Whether they are in the room.
+    pub(super) fn is_seated(&self) -> bool {
+        self.missed_until().is_none()
+    }
+
+    /// When the connection with somebody who has not come back is given up.
+    pub(super) fn missed_until(&self) -> Option<Instant> {
+        match self.seat {
+            Seat::Taken { .. } => None,
+            Seat::Missed { until } => Some(until),
+        }
+    }
+
     pub(super) fn is_trusted(&self) -> bool {
         self.distrust.is_none()
     }
@@ -198,18 +302,18 @@ impl Other {
 
     /// `offer`: whether we make the offer.
     pub(super) fn renewal(&self, offer: bool, ice_servers: &[IceServer]) -> Output {
-        let (id, ice_servers) = (self.participant.id.clone(), ice_servers.to_vec());
+        let (id, ice_servers) = (self.id.clone(), ice_servers.to_vec());
         Output::RenewPeer { id, polite: self.newcomer, offer, ice_servers }
     }
 
     pub(super) fn view(&self) -> ParticipantView {
         ParticipantView {
-            info: self.participant.clone(),
+            info: Participant { id: self.id.clone(), ..self.participant.clone() },
             link: self.link.state.into(),
             interrupted_since: self.link.interruption().map(|(since, _)| since),
             repair: self.link.interruption().map(|(_, repair)| repair),
             distrust: self.distrust,
-            connected: self.connected,
+            connected: self.seat == Seat::Taken { connected: true },
         }
     }
 }

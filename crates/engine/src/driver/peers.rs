@@ -152,6 +152,11 @@ impl Peers {
         self.send(id, PeerCommand::RestartIce(ice_servers));
     }
 
+    /// Makes an offer again that a participant has not received.
+    pub(crate) fn reoffer(&mut self, id: &ParticipantId) {
+        self.send(id, PeerCommand::Reoffer);
+    }
+
     /// Sets the largest size that a participant can use from now on.
     pub(crate) fn set_resolution(&mut self, id: ParticipantId, most: Resolution) {
         if let Some(participant) = self.participants.get_mut(&id) {
