@@ -2,7 +2,7 @@
 
 mod people;
 
-use call::{Call, Command, Input, Output, PeerInput, PeerSignal, SdpKind, Signal};
+use call::{Call, Command, Input, LinkState, Output, PeerInput, PeerSignal, SdpKind, Signal};
 use people::{CERTIFICATE, join, message, offer, own_stay, participant, sdp, signer, signer_of};
 use signaling::message::{ClientMessage, IceCandidate, LeaveReason, MediaState, ParticipantId, ServerMessage};
 use signaling::statement::{StatementError, Stay};
@@ -97,6 +97,17 @@ fn a_second_certificate_beside_the_signed_one_is_refused() {
     let both = format!("{}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{}", sdp(), sdp().replace("07:", "08:"));
     let offer = with_sdp(offer("p1", "soup", one.stay), &both);
     one.refuses(offer, StatementError::Wrong);
+}
+
+#[test]
+fn a_restart_of_ice_with_another_certificate_ends_a_connection_that_works() {
+    let mut one = One::with_bo();
+    one.input(message(offer("p1", "soup", one.stay)));
+    one.input(Input::Peer { id: bo(), input: PeerInput::Connected });
+    let restart = with_sdp(offer("p1", "soup", one.stay), &sdp().replace("07:", "08:"));
+    assert_eq!(one.input(message(restart)), [Output::ClosePeer { id: bo() }]);
+    let shown = &one.call.view().participants[0];
+    assert_eq!((shown.distrust, shown.link), (Some(StatementError::Wrong), LinkState::Connecting));
 }
 
 #[test]

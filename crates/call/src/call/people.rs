@@ -172,6 +172,8 @@ impl Call {
                     Ok(signal) => self.outputs.push_back(Output::Signal { id, signal }),
                     Err(error) => {
                         other.distrust = Some(error);
+                        // There is no connection any more.
+                        other.link = LinkMonitor::new(now, other.newcomer);
                         self.outputs.push_back(Output::ClosePeer { id });
                         self.changed = true;
                     }
