@@ -1,5 +1,5 @@
-//! Our connection and a browser's, whose signals the test forwards so that both send an offer for a second video
-//! track at the same time. Neither offer is forwarded before both exist.
+//! Our connection and a browser's, whose signals the test forwards so that both send an offer at the same time
+//! (for a second video track, or to restart ICE). Neither offer is forwarded before both exist.
 
 use codecs::{Content, EncoderConfig, VideoDecoder, video_decoder, video_encoder};
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
@@ -47,6 +47,33 @@ pub(crate) async fn ours_is_made_anew(browser: &mut Browser, browser_yields: boo
     ours.peer.close().await;
 }
 
+/// Our end restarts ICE, then the browser, then both at the same time. Each time both ends have new credentials, and
+/// pictures arrive again.
+pub(crate) async fn ice_restarts(browser: &mut Browser, browser_yields: bool) {
+    let mut ours = connect(browser, browser_yields).await;
+    for (we, they) in [(true, false), (false, true), (true, true)] {
+        let before = browser.call("report", Value::Null);
+        ours.seen.lock().expect("an unpoisoned lock").clear();
+        if they {
+            browser.call("restartIce", Value::Null);
+        }
+        if we {
+            ours.peer.restart_ice(vec![]).await.expect("an offer");
+        }
+        if we && they {
+            ours.both_have_offered(browser).await;
+        }
+        let is_over = |seen, report: &Value| {
+            let is_new = |end: usize| report["ufrags"][end] != before["ufrags"][end];
+            let is_settled = report["signaling"] == "stable" && report["state"] == "connected";
+            let later = decoded(report) > decoded(&before) + PICTURES;
+            is_new(0) && is_new(1) && is_settled && later && seen == 1
+        };
+        ours.pass_on_until(browser, "pictures after a restart", is_over).await;
+    }
+    ours.peer.close().await;
+}
+
 /// Connects our end to the browser's, until each decodes the other's picture.
 async fn connect(browser: &mut Browser, browser_yields: bool) -> Ours {
     browser.reload();
@@ -63,6 +90,12 @@ async fn connect(browser: &mut Browser, browser_yields: bool) -> Ours {
 fn pictures(report: &Value) -> usize {
     let lines = report["inbound"].as_array().map(Vec::as_slice).unwrap_or_default();
     lines.iter().filter(|line| line["kind"] == "video" && line["framesDecoded"].as_u64() > Some(PICTURES)).count()
+}
+
+/// Number of pictures that the browser has decoded.
+fn decoded(report: &Value) -> u64 {
+    let lines = report["inbound"].as_array().map(Vec::as_slice).unwrap_or_default();
+    lines.iter().filter_map(|line| line["framesDecoded"].as_u64()).sum()
 }
 
 /// Our end, without an engine.

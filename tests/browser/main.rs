@@ -100,6 +100,16 @@ fn firefox_reconnects_to_a_new_session() {
 }
 
 #[test]
+fn chromium_and_ours_restart_ice() {
+    seclusion::within("chromium_and_ours_restart_ice", || restarts(Kind::Chromium));
+}
+
+#[test]
+fn firefox_and_ours_restart_ice() {
+    seclusion::within("firefox_and_ours_restart_ice", || restarts(Kind::Firefox));
+}
+
+#[test]
 fn a_guest_with_a_link_knocks_and_joins() {
     seclusion::within("a_guest_with_a_link_knocks_and_joins", || lunch::guest(Kind::Guest));
 }
@@ -129,6 +139,15 @@ fn made_anew(kind: Kind) {
     with(kind, async |browser| {
         for browser_yields in [true, false] {
             glare::ours_is_made_anew(browser, browser_yields).await;
+        }
+    });
+}
+
+/// Independent of which end is polite.
+fn restarts(kind: Kind) {
+    with(kind, async |browser| {
+        for browser_yields in [true, false] {
+            glare::ice_restarts(browser, browser_yields).await;
         }
     });
 }

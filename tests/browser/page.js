@@ -220,10 +220,13 @@ window.addShare = () => {
   peer.pc.addTrack(canvas.captureStream(15).getVideoTracks()[0], own.stream);
 };
 
+/** Restarts ICE. */
+window.restartIce = () => peer.pc.restartIce();
+
 /** Summarises getStats, with codecs by name. */
 window.report = async () => {
   if (!peer) return null;
-  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], tone: strongestFrequency(), context: own.audio.state, mdns: /^a=candidate:.* [0-9a-f-]+\.local /m.test(peer.pc.localDescription?.sdp ?? '') };
+  const stats = await peer.pc.getStats(), out = { state: peer.pc.connectionState, signaling: peer.pc.signalingState, inbound: [], outbound: [], tone: strongestFrequency(), context: own.audio.state, ufrags: ufrags(), mdns: /^a=candidate:.* [0-9a-f-]+\.local /m.test(peer.pc.localDescription?.sdp ?? '') };
   stats.forEach(s => {
     const codec = s.codecId && stats.get(s.codecId)?.mimeType;
     if (s.type === 'inbound-rtp') out.inbound.push({ kind: s.kind, mid: s.mid, codec, framesDecoded: s.framesDecoded, width: s.frameWidth, height: s.frameHeight, pli: s.pliCount, nack: s.nackCount, lost: s.packetsLost, bytes: s.bytesReceived, concealed: s.concealedSamples, samples: s.totalSamplesReceived, energy: s.totalAudioEnergy });
@@ -237,6 +240,9 @@ window.report = async () => {
   });
   return out;
 };
+
+/** The ICE user name fragments of both ends. */
+const ufrags = () => [peer.pc.currentLocalDescription, peer.pc.currentRemoteDescription].map(one => one?.sdp.match(/^a=ice-ufrag:(\S+)/m)?.[1] ?? null);
 
 window.leave = () => { call?.leave(); call?.session.close(); };
 document.title = 'ready';

@@ -5,7 +5,7 @@ use engine::signaling::identity::{DeviceKey, PublicKey, decode_nonce};
 use engine::signaling::statement::{Fingerprint, Purpose, Statement, StatementError, Stay};
 use engine::{AppView, Command, LinkState, ServerAddress};
 use futures_util::{SinkExt, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::{Config, Server, Turn};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -30,6 +30,11 @@ enum Attack {
     Replay,
     /// Announces keys of its own, and signs with them.
     Impersonate,
+    /// During the call, makes an offer that restarts ICE and has its own certificate.
+    Restart {
+        /// Whether it bears the signature of the offer before.
+        signed: bool,
+    },
 }
 
 /// What the server in the middle knows.
@@ -70,13 +75,7 @@ impl Middle {
                 self.earlier.insert(name.into(), (message["sdp"].clone(), message["signature"].clone()));
             }
             Attack::SwapFingerprint if is_description => {
-                let sdp = message["sdp"].as_str().unwrap_or_default();
-                let own = Fingerprint([0xEE; 32]);
-                let swap = |line: &str| match line.starts_with("a=fingerprint:") {
-                    true => format!("a=fingerprint:sha-256 {own}\r\n"),
-                    false => format!("{line}\r\n"),
-                };
-                message["sdp"] = sdp.lines().map(swap).collect::<String>().into();
+                message["sdp"] = replaced(message["sdp"].as_str().unwrap_or_default(), &[own_certificate()]).into();
             }
             Attack::StripSignature if is_description => {
                 message.as_object_mut().and_then(|fields| fields.remove("signature"));
@@ -86,7 +85,24 @@ impl Middle {
                 (message["sdp"], message["signature"]) = (sdp, signature);
             }
             Attack::Impersonate => self.impersonate(name, is_description, message),
-            Attack::None | Attack::SwapFingerprint | Attack::StripSignature | Attack::Replay => {}
+            // A message of the same sender makes room for it in the numbered session.
+            Attack::Restart { signed } if message["type"] == "media" => {
+                let (sdp, signature) = &self.earlier[name];
+                let fresh = [("a=ice-ufrag:", "abcdefgh".into()), ("a=ice-pwd:", "0123456789abcdefghijklmn".into())];
+                let lines = [&fresh[..], &[own_certificate()]].concat();
+                let sdp = replaced(sdp.as_str().unwrap_or_default(), &lines);
+                let (seq, ack, from) = (&message["seq"], &message["ack"], &message["from"]);
+                let mut offer = json!({ "type": "offer", "seq": seq, "ack": ack, "from": from, "sdp": sdp });
+                if signed {
+                    offer["signature"] = signature.clone();
+                }
+                *message = offer;
+            }
+            Attack::None
+            | Attack::SwapFingerprint
+            | Attack::StripSignature
+            | Attack::Replay
+            | Attack::Restart { .. } => {}
         }
     }
 
@@ -118,6 +134,19 @@ impl Middle {
             message["signature"] = statement.sign(&ours).into();
         }
     }
+}
+
+/// A description with other values of these lines.
+fn replaced(sdp: &str, lines: &[(&str, String)]) -> String {
+    let replace = |line: &str| match lines.iter().find(|(beginning, _)| line.starts_with(beginning)) {
+        Some((beginning, value)) => format!("{beginning}{value}\r\n"),
+        None => format!("{line}\r\n"),
+    };
+    sdp.lines().map(replace).collect()
+}
+
+fn own_certificate() -> (&'static str, String) {
+    ("a=fingerprint:", format!("sha-256 {}", Fingerprint([0xEE; 32])))
 }
 
 /// Passes on everything between a client and the server.
@@ -208,6 +237,17 @@ impl Rig {
         tokio::join!(self.ada.until("linked", linked("Ben")), self.ben.until("linked", linked("Ada")));
     }
 
+    /// Both are in a call, and the server in the middle begins an attack when somebody's camera is switched.
+    async fn attack_in_call(attack: Attack, victim: &'static str) -> Rig {
+        let rig = Rig::new().await;
+        rig.enter(ROOM).await;
+        rig.are_connected().await;
+        rig.attack(attack, Some(victim));
+        let other = if victim == "Ada" { &rig.ben } else { &rig.ada };
+        other.tell(Command::SetCamera(false)).await;
+        rig
+    }
+
     /// The code that somebody is shown for the other one.
     fn code_of(&self, person: &Person, far: &str) -> [u8; 10] {
         let own = self.middle.lock().expect("no panic").keys[person.name()].clone();
@@ -221,8 +261,8 @@ impl Rig {
         let refused = move |view: &AppView| other(view, far).is_some_and(|one| one.distrust == Some(error));
         person.until("refused", refused).await;
         for (one, far) in [(&self.ada, "Ben"), (&self.ben, "Ada")] {
-            let view = one.engine.view().borrow().clone();
-            assert!(other(&view, far).is_none_or(|one| one.link != LinkState::Connected), "{far}");
+            let apart = |view: &AppView| other(view, far).is_none_or(|one| one.link != LinkState::Connected);
+            one.until("apart", apart).await;
         }
     }
 }
@@ -277,4 +317,15 @@ async fn a_statement_of_an_earlier_stay_is_refused() {
     rig.attack(Attack::Replay, Some("Ada"));
     rig.ben.enter(&rig.address, ROOM).await;
     rig.refuses(&rig.ada, "Ben", StatementError::Wrong).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_ice_during_a_call_cannot_bring_another_certificate() {
+    for (victim, far) in [("Ada", "Ben"), ("Ben", "Ada")] {
+        for (signed, error) in [(true, StatementError::Wrong), (false, StatementError::Missing)] {
+            let rig = Rig::attack_in_call(Attack::Restart { signed }, victim).await;
+            let person = if victim == "Ada" { &rig.ada } else { &rig.ben };
+            rig.refuses(person, far, error).await;
+        }
+    }
 }

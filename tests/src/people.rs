@@ -236,6 +236,51 @@ impl Person {
         }
     }
 
+    /// Watches what comes from somebody for a while, and what the call shows meanwhile.
+    pub async fn gaps(&self, name: &str, time: Duration) -> Gaps {
+        let (gaps, packets) = tokio::join!(self.media_gaps(name, time), self.packet_gap(name, time));
+        Gaps { packets, ..gaps }
+    }
+
+    async fn media_gaps(&self, name: &str, time: Duration) -> Gaps {
+        let (start, mut seen) = (Instant::now(), 0);
+        let (mut last, mut gaps) = (start, Gaps::default());
+        *self.output.silence() = Silence::default();
+        while start.elapsed() < time {
+            sleep(Duration::from_millis(5)).await;
+            let stage = self.engine.view().borrow().call.stage.clone();
+            match stage {
+                Stage::Joined if gaps.away => (gaps.away, gaps.back) = (false, Some(unix_ms())),
+                Stage::Reconnecting => gaps.away = true,
+                _ => {}
+            }
+            if self.slot(name).await.is_some_and(|slot| slot.newer_than(&mut seen).is_some()) {
+                last = Instant::now();
+                gaps.pictures += 1;
+            }
+            gaps.picture = gaps.picture.max(last.elapsed());
+        }
+        gaps.sound = self.output.silence().longest;
+        gaps
+    }
+
+    /// The longest time without a media packet from somebody.
+    async fn packet_gap(&self, name: &str, time: Duration) -> Duration {
+        let start = Instant::now();
+        let (mut last, mut received, mut longest) = (start, 0, Duration::ZERO);
+        while start.elapsed() < time {
+            sleep(Duration::from_millis(10)).await;
+            let Some(who) = other(&self.engine.view().borrow(), name) else { continue };
+            let stats = self.engine.stats().await.expect("a running engine");
+            let path = stats.participants.into_iter().find(|one| one.id == who.info.id).and_then(|one| one.path);
+            if let Some(path) = path.filter(|path| path.bytes_received != received) {
+                (last, received) = (Instant::now(), path.bytes_received);
+            }
+            longest = longest.max(last.elapsed());
+        }
+        longest
+    }
+
     async fn slot(&self, name: &str) -> Option<engine::media::slot::FrameSlot> {
         let who = other(&self.engine.view().borrow(), name)?;
         self.engine.picture(Picture::Camera(who.info.id)).await
@@ -247,13 +292,41 @@ pub fn other(view: &AppView, name: &str) -> Option<ParticipantView> {
     view.call.participants.iter().find(|who| who.info.name == name).cloned()
 }
 
-/// The last half second of played sound.
+/// The longest interruptions of what comes from somebody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gaps {
+    /// Between two packets with media.
+    pub packets: Duration,
+    /// Between two pictures.
+    pub picture: Duration,
+    /// Without sound.
+    pub sound: Duration,
+    /// Number of pictures.
+    pub pictures: u64,
+    /// Whether the server is out of reach.
+    pub away: bool,
+    /// Unix time in milliseconds when it was last reached again.
+    pub back: Option<u64>,
+}
+
+/// Consecutive blocks of played sound without a tone.
+#[derive(Debug, Default)]
+struct Silence {
+    now: Duration,
+    longest: Duration,
+}
+
+/// The last half second of played sound, and the longest silence.
 #[derive(Clone, Default)]
-struct OutputTap(Arc<Mutex<VecDeque<f32>>>);
+struct OutputTap(Arc<Mutex<VecDeque<f32>>>, Arc<Mutex<Silence>>);
 
 impl OutputTap {
     fn lock(&self) -> MutexGuard<'_, VecDeque<f32>> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.1.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn last(&self) -> Vec<f32> {
@@ -267,6 +340,10 @@ impl AudioTap for OutputTap {
         kept.extend(block);
         let surplus = kept.len().saturating_sub(KEPT);
         kept.drain(..surplus);
+        let loudest = block.iter().fold(0f32, |max, sample| max.max(sample.abs()));
+        let mut silence = self.silence();
+        silence.now = if loudest < 0.01 { silence.now + Duration::from_millis(10) } else { Duration::ZERO };
+        silence.longest = silence.longest.max(silence.now);
     }
 }
 
@@ -277,6 +354,7 @@ fn new_key() -> DeviceKey {
     DeviceKey::from_secret(&secret)
 }
 
-fn unix_ms() -> u64 {
+/// Unix time in milliseconds.
+pub fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
