@@ -75,7 +75,7 @@ const PING_MS = 5_000;
 /** The connection is dead if nothing was received for this time. */
 const SILENCE_MS = 10_000;
 /** The same after `probe`. */
-const PROBE_MS = 2_000;
+const PROBE_MS = 1_500;
 /** Timeout of each step: opening the socket, waiting for the challenge, and waiting for the answer to the hello. */
 const HANDSHAKE_MS = 10_000;
 /** Received messages are acknowledged after this time, this number of messages, or this number of bytes, whichever comes first. */

@@ -84,7 +84,7 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// A side that has received nothing for this long considers the connection dead.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 /// The same limit after a network change while the socket is open.
-pub const PROBE_LIMIT: Duration = Duration::from_secs(2);
+pub const PROBE_LIMIT: Duration = Duration::from_millis(1_500);
 /// Longest time to open a socket, and from then to `welcome` or `resumed`. A server waits as long for `hello`.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -178,7 +178,7 @@ test('throttled timers of a hidden page do not count as the server’s silence',
   assert.equal(harness.session.state, 'open');
 });
 
-test('probe connects immediately during backoff, and times out after two seconds while open', async () => {
+test('probe connects immediately during backoff, and times out after 1.5 seconds while open', async () => {
   const harness = new Harness();
   await harness.connect({ type: 'error', code: 'server_full', message: '' });
   harness.session.probe();
@@ -190,7 +190,7 @@ test('probe connects immediately during backoff, and times out after two seconds
   await harness.clock.advance(1_500);
   assert.equal(harness.session.state, 'open');
   harness.session.probe();
-  await harness.clock.advance(2_100);
+  await harness.clock.advance(1_600);
   assert.equal(harness.session.state, 'backoff');
 });
 
