@@ -3,7 +3,7 @@
 //! [`Relay`] holds every allocation with its permissions and channels. For each datagram it decides who sent it, what
 //! they may have, and where their data goes. It takes bytes and the time, and returns [`Action`]s. The caller handles
 //! sockets and clocks. How bytes arrive (a datagram, a stream, a stream inside TLS) is part of a client's name.
-//! [`stream`] divides streams into frames.
+//! [`stream`] divides streams into frames. [`request`] is the client's side, for diagnosis.
 //!
 //! # Memory
 //!
@@ -24,6 +24,7 @@
 //! each stream.
 
 pub mod limits;
+pub mod request;
 pub mod stream;
 
 mod allocation;
