@@ -22,4 +22,4 @@ pub use first::{Failed, first_of};
 pub use proxy::{Proxy, ProxyError};
 pub use settings::Proxies;
 pub use stream::{Stream, encrypt, tcp};
-pub use tls::{TlsFailure, client_config, relay_config};
+pub use tls::{CertificateFault, Presented, TlsFailure, client_config, recording_config, relay_config};

@@ -6,6 +6,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use sha2::{Digest, Sha256};
+use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -20,6 +21,53 @@ pub enum TlsFailure {
     NoTls,
     /// The connection broke.
     Broken,
+}
+
+/// Why a certificate is not trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateFault {
+    /// It is over.
+    Expired,
+    /// It is not valid yet.
+    NotValidYet,
+    /// It is for other names.
+    Name,
+    /// The system does not know its issuer.
+    Issuer,
+    /// Anything else.
+    Other,
+}
+
+impl CertificateFault {
+    /// The reason, if a handshake failed because of the server's certificate.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        let error = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())?;
+        let Error::InvalidCertificate(fault) = error else { return None };
+        Some(match fault {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotValidYet,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::Name,
+            CertificateError::UnknownIssuer => Self::Issuer,
+            _ => Self::Other,
+        })
+    }
+}
+
+/// The certificate that a server presented, trusted or not. Clones share it.
+#[derive(Clone, Default)]
+pub struct Presented(Arc<OnceLock<CertificateDer<'static>>>);
+
+impl Presented {
+    /// The certificate in DER, after a handshake got as far as that.
+    pub fn der(&self) -> Option<&[u8]> {
+        self.0.get().map(|certificate| certificate.as_ref())
+    }
+}
+
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Presented").field(&self.der().map(<[u8]>::len)).finish()
+    }
 }
 
 /// The certificate is not the pinned one.
@@ -52,6 +100,19 @@ pub fn client_config(fingerprint: Option<[u8; 32]>) -> Result<Arc<ClientConfig>,
         Some(fingerprint) => configured(Arc::new(Pinned { fingerprint, otherwise: None, provider: provider() })),
         None => system_config(),
     }
+}
+
+/// As [`client_config`], and keeps the certificate that the server presents. For one connection.
+///
+/// # Errors
+/// The system has no root certificates.
+pub fn recording_config(fingerprint: Option<[u8; 32]>, presented: Presented) -> Result<Arc<ClientConfig>, Error> {
+    let provider = provider();
+    let verifier: Arc<dyn ServerCertVerifier> = match fingerprint {
+        Some(fingerprint) => Arc::new(Pinned { fingerprint, otherwise: None, provider }),
+        None => system(&provider)?,
+    };
+    configured(Arc::new(Recording { verifier, presented }))
 }
 
 /// As [`client_config`], for a TURN server that a signalling server names. It may be that server itself, with the
@@ -148,10 +209,53 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
+/// Keeps the certificate, and lets another verifier decide.
+#[derive(Debug)]
+struct Recording {
+    verifier: Arc<dyn ServerCertVerifier>,
+    presented: Presented,
+}
+
+impl ServerCertVerifier for Recording {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let _ = self.presented.0.set(end_entity.clone().into_owned()); // the first one counts
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     use std::ffi::OsStr;
     use std::path::PathBuf;
     use std::process::Command;
@@ -180,6 +284,8 @@ mod tests {
         fn new(name: &str) -> Authority {
             let mut params = CertificateParams::default();
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            // Authorities are found by their names.
+            params.distinguished_name.push(DnType::CommonName, name);
             let key = KeyPair::generate().expect("a key");
             let root = params.self_signed(&key).expect("a root");
             let leaf_key = KeyPair::generate().expect("a key");
@@ -220,7 +326,8 @@ mod tests {
     fn a_trusted_authority_validates_the_server_name() {
         if let Some(leaf) = std::env::var_os(LEAF) {
             assert!(check(&leaf, NAME).is_ok());
-            assert!(matches!(check(&leaf, "other.example"), Err(Error::InvalidCertificate(_))));
+            let other = io::Error::other(check(&leaf, "other.example").expect_err("another name"));
+            assert_eq!(CertificateFault::of(&other), Some(CertificateFault::Name));
             return;
         }
         let known = Authority::new("known");
@@ -231,7 +338,9 @@ mod tests {
     fn an_unknown_authority_is_refused() {
         if let Some(leaf) = std::env::var_os(LEAF) {
             let refused = check(&leaf, NAME).map(drop).map_err(std::io::Error::other);
-            assert_eq!(refused.map_err(|error| TlsFailure::of(&error)), Err(TlsFailure::Certificate));
+            let error = refused.expect_err("another authority");
+            assert_eq!(TlsFailure::of(&error), TlsFailure::Certificate);
+            assert_eq!(CertificateFault::of(&error), Some(CertificateFault::Issuer));
             return;
         }
         let (roots, other) = (Authority::new("roots"), Authority::new("other"));
