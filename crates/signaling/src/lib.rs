@@ -10,6 +10,7 @@ pub mod board_fold;
 pub mod close;
 pub mod comparison;
 pub mod host;
+pub mod ice_url;
 pub mod ics;
 mod id;
 pub mod identity;
