@@ -3,6 +3,7 @@
 use crate::config::IceServer;
 use crate::relay_transport::{Relay, RelayTransport};
 use crate::turn_stream::{self, MAX_STREAMS, StreamServer};
+use signaling::ice_url::{IceScheme, IceUrl};
 use std::net::SocketAddr;
 use std::time::Duration;
 use webrtc::peer_connection::RTCIceServer;
@@ -29,21 +30,22 @@ impl Servers {
         let mut streams = Vec::new();
         let mut lookups = Vec::new();
         for (server, url) in servers.iter().flat_map(|server| server.urls.iter().map(move |url| (server, url))) {
-            let Some(address) = Address::parse(url) else {
+            let Some(url) = IceUrl::parse(url) else {
                 tracing::warn!("ignoring a STUN or TURN server of an unsupported kind");
                 continue;
             };
-            if lookups.len() == MAX_SERVERS || address.is_stream() && streams.len() == MAX_STREAMS {
+            let stream = stream(url);
+            if lookups.len() == MAX_SERVERS || stream.is_some() && streams.len() == MAX_STREAMS {
                 continue;
             }
-            let stream = address.is_stream().then_some(streams.len());
-            streams.extend(address.stream());
+            let number = stream.is_some().then_some(streams.len());
+            streams.extend(stream);
             lookups.push(async move {
-                let place = match stream {
-                    Some(number) => format!("{}:{}", turn_stream::host(number), address.port),
-                    None => address.resolve(prefers_v6).await?.to_string(),
+                let place = match number {
+                    Some(number) => format!("{}:{}", turn_stream::host(number), url.port),
+                    None => resolve(url, prefers_v6).await?.to_string(),
                 };
-                listed(server, format!("{}:{place}?transport=udp", address.library_scheme()))
+                listed(server, format!("{}:{place}?transport=udp", library_scheme(url.scheme)))
             });
         }
         let library = futures_util::future::join_all(lookups).await.into_iter().flatten().collect();
@@ -84,67 +86,42 @@ fn listed(server: &IceServer, url: String) -> Option<RTCIceServer> {
     server.urls().is_ok().then_some(server)
 }
 
-/// A server of RFC 7064 or RFC 7065.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Address<'a> {
-    /// `None` for STUN, which is always over UDP.
-    relay: Option<RelayTransport>,
-    host: &'a str,
-    port: u16,
+/// The transport to a TURN server. `None` for STUN, which is always over UDP.
+fn transport(scheme: IceScheme) -> Option<RelayTransport> {
+    match scheme {
+        IceScheme::Stun => None,
+        IceScheme::TurnUdp => Some(RelayTransport::Udp),
+        IceScheme::TurnTcp => Some(RelayTransport::Tcp),
+        IceScheme::TurnTls => Some(RelayTransport::Tls),
+    }
 }
 
-impl<'a> Address<'a> {
-    fn parse(url: &'a str) -> Option<Address<'a>> {
-        let (scheme, rest) = url.split_once(':')?;
-        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (relay, default_port) = match (scheme, query) {
-            ("stun", "" | "transport=udp") => (None, 3478),
-            ("turn", "" | "transport=udp") => (Some(RelayTransport::Udp), 3478),
-            ("turn", "transport=tcp") => (Some(RelayTransport::Tcp), 3478),
-            ("turns", "" | "transport=tcp") => (Some(RelayTransport::Tls), 5349),
-            _ => return None,
-        };
-        let (host, port) = match place.strip_prefix('[') {
-            Some(rest) => {
-                let (host, port) = rest.split_once(']')?;
-                (host, port.strip_prefix(':'))
-            }
-            None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
-        };
-        let port = port.map_or(Some(default_port), |port| port.parse().ok())?;
-        (!host.is_empty()).then_some(Address { relay, host, port })
-    }
+fn library_scheme(scheme: IceScheme) -> &'static str {
+    if transport(scheme).is_some() { "turn" } else { "stun" }
+}
 
-    fn library_scheme(&self) -> &'static str {
-        if self.relay.is_some() { "turn" } else { "stun" }
-    }
+/// The server, if it is reached over a stream.
+fn stream(url: IceUrl<'_>) -> Option<StreamServer> {
+    let transport = transport(url.scheme).filter(|transport| *transport != RelayTransport::Udp)?;
+    Some(StreamServer { host: url.host.into(), port: url.port, transport })
+}
 
-    fn is_stream(&self) -> bool {
-        matches!(self.relay, Some(RelayTransport::Tcp | RelayTransport::Tls))
-    }
-
-    fn stream(&self) -> Option<StreamServer> {
-        let transport = self.relay.filter(|_| self.is_stream())?;
-        Some(StreamServer { host: self.host.into(), port: self.port, transport })
-    }
-
-    async fn resolve(&self, prefers_v6: bool) -> Option<SocketAddr> {
-        let lookup = tokio::time::timeout(LOOKUP, outbound::resolve(self.host, self.port));
-        let mut addresses = match lookup.await {
-            Ok(Ok(addresses)) => addresses,
-            Ok(Err(error)) => {
-                tracing::warn!("cannot resolve a STUN or TURN server: {error}");
-                return None;
-            }
-            Err(_) => {
-                tracing::warn!("a STUN or TURN server was not resolved within {LOOKUP:?}");
-                return None;
-            }
-        };
-        // IPv4 first where there is some, because it is the usual family behind a NAT.
-        addresses.sort_by_key(|address| address.is_ipv6() != prefers_v6);
-        addresses.first().copied()
-    }
+async fn resolve(IceUrl { host, port, .. }: IceUrl<'_>, prefers_v6: bool) -> Option<SocketAddr> {
+    let lookup = tokio::time::timeout(LOOKUP, outbound::resolve(host, port));
+    let mut addresses = match lookup.await {
+        Ok(Ok(addresses)) => addresses,
+        Ok(Err(error)) => {
+            tracing::warn!("cannot resolve a STUN or TURN server: {error}");
+            return None;
+        }
+        Err(_) => {
+            tracing::warn!("a STUN or TURN server was not resolved within {LOOKUP:?}");
+            return None;
+        }
+    };
+    // IPv4 first where there is some, because it is the usual family behind a NAT.
+    addresses.sort_by_key(|address| address.is_ipv6() != prefers_v6);
+    addresses.first().copied()
 }
 
 #[cfg(test)]
@@ -152,20 +129,6 @@ mod tests {
     use super::*;
 
     use RelayTransport::{Tcp, Tls, Udp};
-
-    #[test]
-    fn stun_and_turn_uris_are_parsed() {
-        let read = |url| Address::parse(url).map(|a| (a.relay, a.host, a.port));
-        assert_eq!(read("stun:stun.example.org"), Some((None, "stun.example.org", 3478)));
-        assert_eq!(read("turn:192.0.2.1:5000?transport=udp"), Some((Some(Udp), "192.0.2.1", 5000)));
-        assert_eq!(read("turn:[2001:db8::1]:5000"), Some((Some(Udp), "2001:db8::1", 5000)));
-        assert_eq!(read("turn:a?transport=tcp"), Some((Some(Tcp), "a", 3478)));
-        assert_eq!(read("turns:a"), Some((Some(Tls), "a", 5349)));
-        assert_eq!(read("turns:a:443?transport=tcp"), Some((Some(Tls), "a", 443)));
-        for broken in ["", "stun:", "turn:a:70000", "turns:a?transport=udp", "stuns:a", "http://a", "turn:[::1"] {
-            assert_eq!(read(broken), None, "{broken}");
-        }
-    }
 
     fn server(urls: &[&str]) -> IceServer {
         let urls = urls.iter().map(|url| (*url).into()).collect();
