@@ -43,6 +43,9 @@ pub(crate) enum Action {
     Board(BoardOptions),
     /// Open many sessions and rooms on a server of your own, and measure it (docs/benchmarks.md).
     Load(LoadOptions),
+    /// Find out what this network lets through to a server, and what to ask its owner for. Exit status: 0 if calls work,
+    /// 1 if they work with a restriction, 2 if they do not work.
+    Doctor(DoctorOptions),
     /// Be one end of a measured call: commands on standard input, JSON lines on standard output (docs/benchmarks.md).
     Measure(MeasureOptions),
 }
@@ -149,6 +152,42 @@ pub(crate) struct LoadOptions {
     pub(crate) pid: Option<u32>,
 }
 
+/// Options of `doctor`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorOptions {
+    /// The server: a link to a room, or an address such as wss://HOST:PORT or HOST.
+    #[arg(value_name = "SERVER", value_parser = target)]
+    pub(crate) target: doctor::Target,
+    /// SHA-256 fingerprint of the server's self-signed certificate, 64 hexadecimal digits. A link may contain it.
+    #[arg(long, value_parser = crate::call::fingerprint)]
+    pub(crate) fingerprint: Option<[u8; 32]>,
+    /// Secret of the community, if the server has one. Prefer the environment variable.
+    #[arg(long, env = "LUNCHROOM_MEMBER_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    /// Language. Default: the system's.
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<Lang>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Languages by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    En,
+    Ko,
+}
+
+impl From<Lang> for doctor::Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => doctor::Language::En,
+            Lang::Ko => doctor::Language::Ko,
+        }
+    }
+}
+
 /// Options for sending video.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct VideoOptions {
@@ -223,6 +262,10 @@ impl Codec {
 
 fn size(text: &str) -> Result<(u32, u32), String> {
     text.parse::<VideoLimits>().map(|limits| (limits.width, limits.height))
+}
+
+fn target(text: &str) -> Result<doctor::Target, String> {
+    doctor::Target::parse(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
