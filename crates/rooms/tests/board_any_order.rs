@@ -181,8 +181,13 @@ impl World {
                 if self.board.take(now, &who(*n), &id, *wait).is_ok() {
                     let after = self.line(&id);
                     let kept: Vec<&Key> = after.iter().filter(|key| **key != who(*n).key).collect();
-                    let before: Vec<&Key> = line.iter().filter(|key| **key != who(*n).key).collect();
+                    let stays = |key: &&Key| **key != who(*n).key && after.contains(key);
+                    let before: Vec<&Key> = line.iter().filter(stays).collect();
                     assert_eq!(kept, before, "a newcomer does not change anybody's place in line");
+                    // A seat that the newcomer gave up may have gone to somebody who waits here too.
+                    for gone in line.iter().filter(|key| !after.contains(key)) {
+                        assert!(self.board.tables().any(|table| table.seats_key(gone)), "{gone} has lost a place");
+                    }
                 }
             }
             Step::Leave { who: n, table } => {
@@ -330,6 +335,8 @@ proptest! {
                 wait.insert(n);
             }
         }
+        // A request may free a seat for somebody in line who had also asked.
+        wait.retain(|n| world.board.is_hungry(&who(*n).key));
         for _ in 0..2 {
             // Twice, because a clock that was set back may have shortened the first wait.
             world.now += GATHER_MS;
@@ -394,5 +401,64 @@ fn a_wait_that_began_in_the_future_is_not_longer() {
         }
         world.check();
         assert_eq!(world.board.hungry_count(), 0, "{ahead} ms");
+    }
+}
+
+/// A case found by the first property: a host who has left keeps their seat for two minutes, and it must not count as
+/// a second place.
+#[test]
+fn a_host_who_left_gives_up_the_kept_seat_for_a_place_in_line() {
+    let mut world = World::new(ZONES[0]);
+    let now = Draft { now: true, ..draft(START) };
+    let left = world.board.lay(START, &who(6), now.clone()).expect("creates a table");
+    let full = world.board.lay(START, &who(0), now).expect("creates a table");
+    world.board.take(START, &who(1), &full, false).expect("has room");
+    let room = world.board.table(&left).expect("exists").room.clone();
+    world.board.left_call(START, &room, &who(6).key);
+    assert!(world.board.table(&left).is_some(), "the seat is kept");
+    world.board.take(START, &who(6), &full, true).expect("has a line");
+    assert_eq!(world.line(&full), [who(6).key]);
+    assert!(world.board.table(&left).is_none(), "nobody sits there any more");
+    world.settle();
+    world.check();
+}
+
+/// A case found by the first property: a call goes on after its table is over, and somebody with a seat there asks to
+/// eat while a younger table that began before that end has a free seat.
+#[test]
+fn a_late_seat_is_not_at_a_table_that_overlaps_another_seat() {
+    let mut world = World::new(ZONES[0]);
+    let long = world.board.lay(START, &who(1), draft(START)).expect("creates a table");
+    world.board.take(START, &who(6), &long, false).expect("has room");
+    let room = world.board.table(&long).expect("exists").room.clone();
+    world.board.set_call(START, &room, BTreeSet::from([who(1).key]));
+    for n in [6, 0, 8] {
+        world.take(&Step::Come(n));
+    }
+    world.now = START + 50 * MINUTE;
+    for n in [0, 8] {
+        world.take(&Step::EatNow { who: n, with: vec![] });
+    }
+    for minutes in 1..20 {
+        world.now += MINUTE;
+        world.take(&Step::EatNow { who: 6, with: vec![] });
+        world.board.tick(world.now);
+        world.settle();
+        world.check();
+        assert!(world.board.table(&long).is_some(), "the call keeps the table, {minutes} minutes later");
+    }
+}
+
+/// A table for two of an hour.
+fn draft(starts_ms: u64) -> Draft {
+    Draft {
+        topic: String::new(),
+        place: String::new(),
+        seats: 2,
+        now: false,
+        starts_ms,
+        minutes: 60,
+        weekly: false,
+        door: Door::Open,
     }
 }

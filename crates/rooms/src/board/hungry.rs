@@ -136,7 +136,8 @@ impl Board {
         let joinable = |table: &&Table| {
             let young = now >= table.starts && now < table.starts + JOINABLE_MS && now + LEAST_MS <= table.ends;
             let open = !table.locked && table.door == Door::Open && !table.removed.iter().any(|k| k == key);
-            table.kind == Kind::EatNow && young && open && table.has_room() && !self.is_busy(key, now, table.ends)
+            let free = table.has_room() && !self.is_busy(key, table.starts, table.ends);
+            table.kind == Kind::EatNow && young && open && free
         };
         let youngest = self.tables.values().filter(joinable).max_by_key(|table| (table.starts, table.id.clone()));
         if let Some(id) = youngest.map(|table| table.id.clone()) {

@@ -171,6 +171,7 @@ impl Board {
     }
 
     /// Takes a seat; or with `wait`, if every seat is taken, a place in line. Somebody who already has one keeps it.
+    /// Either gives up a seat that is kept for them in that time.
     ///
     /// # Errors
     /// `not_member`, `no_such_table`, `slot_past`, `removed`, `room_locked`, `already_seated`, `table_full`.
@@ -184,13 +185,16 @@ impl Board {
         require(!table.removed.contains(&who.key), ErrorCode::Removed)?;
         require(!table.locked, ErrorCode::RoomLocked)?;
         require(!self.is_busy(&who.key, table.starts, table.ends), ErrorCode::AlreadySeated)?;
-        if table.has_room() {
+        let may_wait = wait && table.waiting.len() < MAX_TABLE_LINE;
+        require(table.has_room() || may_wait, ErrorCode::TableFull)?;
+        let (starts, ends) = (table.starts, table.ends);
+        self.release_kept(now, &who.key, starts, ends, id);
+        if self.tables.get(id).is_some_and(Table::has_room) {
             self.sit(now, id, &who.key, &who.name);
             self.host_if_none(id, &who.key);
-            return Ok(());
+        } else {
+            self.change(id, |table| table.waiting.push(Sitter { id: who.key.clone(), name: who.name.clone() }));
         }
-        require(wait && table.waiting.len() < MAX_TABLE_LINE, ErrorCode::TableFull)?;
-        self.change(id, |table| table.waiting.push(Sitter { id: who.key.clone(), name: who.name.clone() }));
         Ok(())
     }
 
