@@ -1,11 +1,15 @@
 //! Sockets that limit ICE checks. They parse datagrams, and [`Pairs`] decides.
 //!
 //! A check over the limit is dropped, as a network might drop it; the library repeats it automatically.
+//!
+//! A check that nominates a pair is also dropped until the far side has checked us, which shows that it has our
+//! description. The library nominates a pair only once, and Firefox forgets a nomination that reaches it before our
+//! answer does: it would never send media.
 
 use crate::address;
 use crate::checks::{Budget, Pairs, Share, Target, TransactionId};
 use crate::relay_transport::Relay;
-use rtc::stun::attributes::{ATTR_MESSAGE_INTEGRITY, ATTR_USERNAME};
+use rtc::stun::attributes::{ATTR_MESSAGE_INTEGRITY, ATTR_USE_CANDIDATE, ATTR_USERNAME};
 use rtc::stun::message::{Getter, Message};
 use rtc::turn::proto::channum::ChannelNumber;
 use rtc::turn::proto::data::Data;
@@ -35,6 +39,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// How long checks through a relay over TCP or TLS wait for those through a relay over UDP that answers: a round trip
 /// through two relays, and one check that is lost.
 const HEAD_START: Duration = Duration::from_millis(150);
+
+/// How long a nomination waits for the far side's first check. An ICE-lite agent never sends one.
+const NOMINATION_WAIT: Duration = Duration::from_secs(3);
 
 /// Limits the ICE checks of all connections that share clones of it.
 #[derive(Debug, Clone, Default)]
@@ -99,14 +106,17 @@ impl Checks {
         seen.iter().filter(|seen| locked(seen).pairs.release_direct(now)).count() > 0
     }
 
-    fn may_leave(&self, now: Instant, seen: &mut Seen, target: Target, id: TransactionId) -> bool {
+    fn may_leave(&self, now: Instant, seen: &mut Seen, target: Target, check: Check) -> bool {
         let (Target::Direct(to) | Target::Relayed { peer: to, .. }) = target;
         // Resolved names, and sources of checks, have not been validated before.
         let own = address::is_loopback(to.ip()) && !self.loopback;
         if own || address::is_nobody(to.ip()) || to.port() == 0 {
             return false;
         }
-        seen.pairs.may_check(now, target, id, &mut locked(&self.share), &mut locked(&self.pacer.0))
+        if check.nominates && !seen.may_nominate(now) {
+            return false;
+        }
+        seen.pairs.may_check(now, target, check.id, &mut locked(&self.share), &mut locked(&self.pacer.0))
     }
 }
 
@@ -128,13 +138,24 @@ struct Seen {
     pairs: Pairs,
     /// The peer of each channel.
     channels: HashMap<(SocketAddr, u16), SocketAddr>,
+    /// Whether the far side has checked us.
+    checked_us: bool,
+    /// When the library first tried to nominate a pair.
+    nominated: Option<Instant>,
+}
+
+impl Seen {
+    fn may_nominate(&mut self, now: Instant) -> bool {
+        let first = *self.nominated.get_or_insert(now);
+        self.checked_us || now.saturating_duration_since(first) >= NOMINATION_WAIT
+    }
 }
 
 impl Paced {
     /// Whether a datagram may be sent. Takes no lock for media.
     fn may_leave(&self, now: Instant, to: SocketAddr, data: &[u8]) -> bool {
-        if let Some(id) = check(data) {
-            return self.checks.may_leave(now, &mut locked(&self.seen), Target::Direct(to), id);
+        if let Some(check) = check(data) {
+            return self.checks.may_leave(now, &mut locked(&self.seen), Target::Direct(to), check);
         }
         self.relay(to).is_none() || self.may_be_relayed(now, to, data)
     }
@@ -153,9 +174,9 @@ impl Paced {
 
     fn may_be_relayed(&self, now: Instant, relay: SocketAddr, data: &[u8]) -> bool {
         if let Some((number, data)) = channel_data(data) {
-            let Some(id) = check(data) else { return true };
+            let Some(check) = check(data) else { return true };
             let Some(peer) = locked(&self.seen).channels.get(&(relay, number)).copied() else { return false };
-            return self.may_check_relayed(now, Target::Relayed { relay, peer }, id);
+            return self.may_check_relayed(now, Target::Relayed { relay, peer }, check);
         }
         match stun(data) {
             Some((CHANNEL_BIND_REQUEST, _)) => {
@@ -164,7 +185,8 @@ impl Paced {
             }
             Some((SEND_INDICATION, _)) => match carried(data) {
                 Some((peer, data)) => {
-                    check(&data).is_none_or(|id| self.may_check_relayed(now, Target::Relayed { relay, peer }, id))
+                    let target = Target::Relayed { relay, peer };
+                    check(&data).is_none_or(|check| self.may_check_relayed(now, target, check))
                 }
                 None => true,
             },
@@ -172,7 +194,7 @@ impl Paced {
         }
     }
 
-    fn may_check_relayed(&self, now: Instant, target: Target, id: TransactionId) -> bool {
+    fn may_check_relayed(&self, now: Instant, target: Target, check: Check) -> bool {
         // Each lock is released before the next is taken: `release_direct` takes those of all sockets.
         let head_start = self.head_start(target);
         let is_due = {
@@ -183,7 +205,7 @@ impl Paced {
         if is_due && self.checks.release_direct(now) && locked(&self.seen).pairs.yield_round(now, target) {
             return false;
         }
-        self.checks.may_leave(now, &mut locked(&self.seen), target, id)
+        self.checks.may_leave(now, &mut locked(&self.seen), target, check)
     }
 
     fn note_channel(&self, relay: SocketAddr, data: &[u8]) {
@@ -220,9 +242,10 @@ impl Paced {
     fn record_for_pair(&self, now: Instant, target: Target, data: &[u8]) {
         match stun(data) {
             Some((BINDING_REQUEST, _)) => {
-                let pairs = &mut locked(&self.seen).pairs;
-                pairs.hold(now, target, self.head_start(target));
-                pairs.checked_us(now, target);
+                let seen = &mut locked(&self.seen);
+                seen.pairs.hold(now, target, self.head_start(target));
+                seen.pairs.checked_us(now, target);
+                seen.checked_us = true;
             }
             // A STUN server that somebody signalled as a candidate answers too, but it does not know the password.
             Some((BINDING_SUCCESS, id)) if decoded(data).is_some_and(|m| m.contains(ATTR_MESSAGE_INTEGRITY)) => {
@@ -287,10 +310,18 @@ fn stun(data: &[u8]) -> Option<(u16, TransactionId)> {
     Some((u16::from_be_bytes([head[0], head[1]]), id.try_into().ok()?))
 }
 
-/// The transaction id of an ICE check. Binding requests to a STUN server have no USERNAME.
-fn check(data: &[u8]) -> Option<TransactionId> {
+/// An ICE check.
+#[derive(Debug, Clone, Copy)]
+struct Check {
+    id: TransactionId,
+    nominates: bool,
+}
+
+/// Parses an ICE check. Binding requests to a STUN server have no USERNAME.
+fn check(data: &[u8]) -> Option<Check> {
     let (kind, id) = stun(data)?;
-    (kind == BINDING_REQUEST && decoded(data)?.contains(ATTR_USERNAME)).then_some(id)
+    let message = (kind == BINDING_REQUEST).then(|| decoded(data))??;
+    message.contains(ATTR_USERNAME).then(|| Check { id, nominates: message.contains(ATTR_USE_CANDIDATE) })
 }
 
 /// Number and payload of channel data (RFC 8656 section 12.4).
@@ -434,6 +465,13 @@ mod tests {
         check.raw
     }
 
+    fn nomination() -> Vec<u8> {
+        let mut nomination = Message::new();
+        nomination.unmarshal_binary(&check()).unwrap();
+        nomination.add(ATTR_USE_CANDIDATE, &[]);
+        nomination.raw
+    }
+
     fn answer(with_password: bool) -> Vec<u8> {
         let mut answer = message(&[id(), Box::new(SUCCESS)]);
         if with_password {
@@ -475,6 +513,25 @@ mod tests {
         assert!(rig.leave(peer(), &check()) < FEW, "it knows no password");
         rig.receive(peer(), &answer(true));
         assert_eq!(rig.leave(peer(), &check()), MANY);
+    }
+
+    #[test]
+    fn a_nomination_waits_for_the_far_sides_first_check() {
+        let rig = Rig::new();
+        assert!(rig.leaves(peer(), &check()));
+        rig.receive(peer(), &answer(true));
+        assert!(rig.leaves(peer(), &check()), "only the nomination waits");
+        assert_eq!(rig.leave(peer(), &nomination()), 0, "the far side may not have our answer yet");
+        rig.receive(peer(), &check());
+        assert_eq!(rig.leave(peer(), &nomination()), MANY);
+    }
+
+    #[test]
+    fn a_nomination_to_a_side_that_never_checks_waits_three_seconds() {
+        let (mut seen, now) = (Seen::default(), Instant::now());
+        assert!(!seen.may_nominate(now));
+        assert!(!seen.may_nominate(now + NOMINATION_WAIT - Duration::from_millis(1)));
+        assert!(seen.may_nominate(now + NOMINATION_WAIT));
     }
 
     #[test]
