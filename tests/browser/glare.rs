@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use whole_system::browser::Browser;
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Polling interval for the browser's messages.
 const PACE: Duration = Duration::from_millis(20);
 /// Pictures of each video track that must be decoded.
@@ -189,8 +189,9 @@ impl Ours {
             Some("offer") => self.peer.remote_description(DescriptionKind::Offer, &text(&message["sdp"]), None).await,
             Some("answer") => self.peer.remote_description(DescriptionKind::Answer, &text(&message["sdp"]), None).await,
             Some("candidate") => {
-                let fragment = message["candidate"]["usernameFragment"].as_str();
-                self.peer.remote_candidate(&text(&message["candidate"]["candidate"]), fragment).await
+                let candidate = &message["candidate"];
+                let (mid, fragment) = (candidate["sdpMid"].as_str(), candidate["usernameFragment"].as_str());
+                self.peer.remote_candidate(&text(&candidate["candidate"]), mid, fragment).await
             }
             _ => self.peer.end_of_remote_candidates().await,
         };

@@ -143,7 +143,9 @@ async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
         PeerCommand::Description(kind, sdp, certificate) => {
             peer.remote_description(kind, &sdp, Some(certificate.0)).await
         }
-        PeerCommand::Candidate(Some(c)) => peer.remote_candidate(&c.candidate, c.username_fragment.as_deref()).await,
+        PeerCommand::Candidate(Some(c)) => {
+            peer.remote_candidate(&c.candidate, c.sdp_mid.as_deref(), c.username_fragment.as_deref()).await
+        }
         PeerCommand::Candidate(None) => peer.end_of_remote_candidates().await,
         PeerCommand::RestartIce(servers) => peer.restart_ice(servers).await,
         PeerCommand::Reoffer => peer.reoffer().await,

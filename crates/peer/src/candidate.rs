@@ -58,6 +58,8 @@ pub(crate) struct Candidate {
     related: Option<(IpAddr, u16)>,
     /// The ICE generation that it belongs to.
     pub(crate) ufrag: Option<String>,
+    /// The line for which it was gathered.
+    pub(crate) mid: Option<String>,
 }
 
 impl Candidate {
@@ -123,8 +125,16 @@ pub(crate) fn parse(text: &str) -> Result<Candidate, CandidateError> {
     if port == 0 {
         return Err(CandidateError::Address);
     }
-    let mut candidate =
-        Candidate { foundation: foundation.into(), priority, address, port, kind, related: None, ufrag: None };
+    let mut candidate = Candidate {
+        foundation: foundation.into(),
+        priority,
+        address,
+        port,
+        kind,
+        related: None,
+        ufrag: None,
+        mid: None,
+    };
     extensions(&mut candidate, words);
     Ok(candidate)
 }

@@ -21,6 +21,7 @@ pub(crate) enum Command {
     },
     RemoteCandidate {
         candidate: String,
+        mid: Option<String>,
         username_fragment: Option<String>,
     },
     EndOfRemoteCandidates,

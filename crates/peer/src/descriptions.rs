@@ -4,7 +4,7 @@ use crate::agreement::{self, Agreed};
 use crate::error::PeerError;
 use crate::event::{PeerEvent, TrackKind};
 use crate::negotiation::Negotiation;
-use crate::remote_candidates::CandidatePolicy;
+use crate::remote_candidates::{CandidatePolicy, Generation};
 use crate::sdp::{self, Description, Origin, Setup};
 use crate::standin::Shown;
 use media::encoded::VideoCodec;
@@ -263,6 +263,12 @@ impl Descriptions {
     /// ICE user name fragment of the far side's last applied description.
     pub(crate) fn remote_ufrag(&self) -> Option<&str> {
         self.remote().map(|remote| remote.transport.ufrag.as_str())
+    }
+
+    /// The ICE generation of the far side's last applied description.
+    pub(crate) fn remote_generation(&self) -> Option<Generation<'_>> {
+        let remote = self.remote()?;
+        Some(Generation { ufrag: &remote.transport.ufrag, bundled: remote.bundle.get(1..).unwrap_or_default() })
     }
 
     /// The line that our candidates refer to: its mid, if it has one, and its index.

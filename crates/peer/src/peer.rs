@@ -123,12 +123,19 @@ impl Peer {
     }
 
     /// Adds a candidate of the far side. A candidate that arrives before its description is kept; one of an earlier ICE
-    /// generation is dropped. All lines share one transport, so it does not matter which one a candidate names.
+    /// generation is dropped, and so is one of a line that uses the transport of another line (RFC 9143 section 7.2):
+    /// its port closes when our answer arrives.
     ///
-    /// `username_fragment` is that of `RTCIceCandidateInit`. Without it, the candidate belongs to the last description.
-    pub async fn remote_candidate(&self, candidate: &str, username_fragment: Option<&str>) -> Result<(), PeerError> {
-        let username_fragment = username_fragment.map(str::to_owned);
-        self.call(Command::RemoteCandidate { candidate: candidate.into(), username_fragment }).await
+    /// `mid` and `username_fragment` are those of `RTCIceCandidateInit`. Without the first, the candidate belongs to the
+    /// tagged line; without the second, to the last description.
+    pub async fn remote_candidate(
+        &self,
+        candidate: &str,
+        mid: Option<&str>,
+        username_fragment: Option<&str>,
+    ) -> Result<(), PeerError> {
+        let [mid, username_fragment] = [mid, username_fragment].map(|text| text.map(str::to_owned));
+        self.call(Command::RemoteCandidate { candidate: candidate.into(), mid, username_fragment }).await
     }
 
     /// The far side sends no more candidates of this generation.

@@ -161,8 +161,8 @@ impl Task {
                     DescriptionKind::Answer => self.remote_answer(remote).await,
                 }
             }
-            Command::RemoteCandidate { candidate, username_fragment } => {
-                self.remote_candidate(&candidate, username_fragment.as_deref()).await
+            Command::RemoteCandidate { candidate, mid, username_fragment } => {
+                self.remote_candidate(&candidate, mid, username_fragment).await
             }
             // The library pairs candidates as they arrive and needs no end.
             Command::EndOfRemoteCandidates => Ok(()),
@@ -203,9 +203,14 @@ impl Task {
         self.gathered.set_servers(servers);
     }
 
-    async fn remote_candidate(&mut self, text: &str, ufrag: Option<&str>) -> Result<(), PeerError> {
-        let current = self.descriptions.remote_ufrag();
-        let Some(candidate) = self.candidates.receive(text, ufrag, current)? else { return Ok(()) };
+    async fn remote_candidate(
+        &mut self,
+        text: &str,
+        mid: Option<String>,
+        ufrag: Option<String>,
+    ) -> Result<(), PeerError> {
+        let current = self.descriptions.remote_generation();
+        let Some(candidate) = self.candidates.receive(text, mid, ufrag, current)? else { return Ok(()) };
         self.library.add_candidate(&candidate).await?;
         // Send the first check now, not at the next timer.
         self.path.kick.kick();
@@ -214,7 +219,7 @@ impl Task {
 
     /// Adds the candidates that waited for the description just applied.
     async fn add_early_candidates(&mut self) {
-        let current = self.descriptions.remote_ufrag().unwrap_or_default();
+        let Some(current) = self.descriptions.remote_generation() else { return };
         for candidate in self.candidates.take_early(current) {
             if let Err(error) = self.library.add_candidate(&candidate).await {
                 tracing::debug!("a candidate was not added: {error}");

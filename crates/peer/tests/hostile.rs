@@ -61,7 +61,7 @@ fn damaged_offers_are_refused_and_leave_the_connection_usable() {
             for offer in &offers {
                 check(side.peer.remote_description(DescriptionKind::Offer, offer, None).await);
             }
-            check(side.peer.remote_candidate("candidate:1 1 udp 1 127.0.0.1 9 typ host", None).await);
+            check(side.peer.remote_candidate("candidate:1 1 udp 1 127.0.0.1 9 typ host", None, None).await);
             assert!(!side.log.borrow().states.iter().any(|(_, state)| *state == PeerState::Failed));
             side.peer.stats().await.expect("alive");
             side.peer.close().await;
@@ -114,7 +114,7 @@ async fn an_offer_of_another_session_is_refused() {
 }
 
 async fn add_candidate(peer: &Peer, candidate: &str) -> Result<(), &'static str> {
-    peer.remote_candidate(candidate, None).await.map_err(|error| error.code())
+    peer.remote_candidate(candidate, None, None).await.map_err(|error| error.code())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Longest wait for anything on loopback.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a sink has received, by media line.
 #[derive(Debug, Default, Clone)]
@@ -154,8 +154,8 @@ fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) ->
             tokio::time::sleep_until((at + delay).into()).await;
             let outcome = match event {
                 PeerEvent::LocalDescription { kind, sdp } => other.remote_description(kind, &rewrite(&sdp), None).await,
-                PeerEvent::LocalCandidate { candidate, username_fragment, .. } => {
-                    other.remote_candidate(&candidate, username_fragment.as_deref()).await
+                PeerEvent::LocalCandidate { candidate, sdp_mid, username_fragment, .. } => {
+                    other.remote_candidate(&candidate, sdp_mid.as_deref(), username_fragment.as_deref()).await
                 }
                 PeerEvent::EndOfCandidates => other.end_of_remote_candidates().await,
                 _ => Ok(()),
