@@ -21,7 +21,7 @@ use whole_system::skip::skip;
 use whole_system::tone;
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Polling interval.
 const PACE: Duration = Duration::from_millis(50);
 /// Pictures that each end must decode.

@@ -15,7 +15,7 @@ use whole_system::seclusion;
 const SECRET: &str = "what we had on the first day";
 const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false };
 /// Longest wait for a change on the page.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Pictures that the guest must decode.
 const PICTURES: u64 = 30;
 /// Energy above that of silence.

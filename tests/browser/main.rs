@@ -28,7 +28,7 @@ const LOOKS: u32 = 6;
 /// Rounds of glare with one browser. Each end is the polite one in half of them.
 const GLARES: u32 = 6;
 /// Longest wait for them.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The end that joins later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

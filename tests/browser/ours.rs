@@ -46,7 +46,7 @@ impl Ours {
         engine.command(Command::Join(request)).await.expect("the engine runs");
         let mut view = engine.view();
         let joined = view.wait_for(|view| view.call.stage == Stage::Joined);
-        tokio::time::timeout(Duration::from_secs(10), joined).await.expect("joins in time").expect("the engine runs");
+        tokio::time::timeout(Duration::from_secs(120), joined).await.expect("joins in time").expect("the engine runs");
         Ours { engine, played }
     }
 
@@ -60,7 +60,7 @@ impl Ours {
             if let Some(other) = other.filter(|other| wish(other)) {
                 return other.clone();
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "timed out waiting for {what}: {other:#?}");
+            assert!(start.elapsed() < Duration::from_secs(120), "timed out waiting for {what}: {other:#?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -74,7 +74,7 @@ impl Ours {
             if wish(hz) {
                 return hz;
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "played {hz} Hz");
+            assert!(start.elapsed() < Duration::from_secs(120), "played {hz} Hz");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

@@ -35,7 +35,7 @@ pub(crate) async fn pictures(person: &Person, name: &str) {
     let (who, start) = (person.reaches(name).await, Instant::now());
     let (mut seen, mut count) = (0, 0);
     while count < 5 {
-        assert!(start.elapsed() < Duration::from_secs(30), "{} sees nothing of {name}", person.name());
+        assert!(start.elapsed() < Duration::from_secs(120), "{} sees nothing of {name}", person.name());
         tokio::time::sleep(Duration::from_millis(20)).await;
         let slot = person.engine.picture(Picture::Camera(who.info.id.clone())).await;
         count += usize::from(slot.is_some_and(|slot| slot.newer_than(&mut seen).is_some()));

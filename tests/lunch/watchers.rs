@@ -11,7 +11,7 @@ use whole_system::window::App;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lunchroom");
 const WINDOW: Rect = Rect { x: 0, y: 0, width: 1100, height: 800 };
 /// Longest wait for a change on a page.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// New pictures that the guest must decode.
 const PICTURES: u64 = 10;
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 
 /// Time after which a test has failed. On an idle machine everything takes a fortieth of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Polling interval.
 const LOOK: Duration = Duration::from_millis(20);
 /// Sample rate of all sound.

@@ -86,7 +86,7 @@ impl Pulse {
         let start = Instant::now();
         while !self.answers() {
             let ended = self.server.try_wait().expect("pulseaudio").is_some();
-            if ended || start.elapsed() > Duration::from_secs(15) {
+            if ended || start.elapsed() > Duration::from_secs(60) {
                 let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
                 panic!("pulseaudio does not answer:\n{log}");
             }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Time after which a test has failed. On an idle machine everything takes a tenth of it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Longest time for an app to end.
 const LAST_WORDS: Duration = Duration::from_secs(3);

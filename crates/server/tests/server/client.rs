@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// Longest time for anything in these tests. Only a fault takes this long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn key(seed: u8) -> DeviceKey {
     DeviceKey::from_secret(&[seed; 32])
