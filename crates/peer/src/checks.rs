@@ -189,6 +189,11 @@ impl Pairs {
             .is_some_and(|pair| !pair.answered && now >= pair.held_until && (now >= pair.next || pair.triggered))
     }
 
+    /// Whether the pair is still held back.
+    pub(crate) fn is_held(&self, now: Instant, target: Target) -> bool {
+        self.0.get(&target).is_some_and(|pair| !pair.answered && now < pair.held_until)
+    }
+
     /// Delays the due check until the next round, so that those of direct pairs are sent first. Returns whether it is
     /// delayed: each check waits only once.
     pub(crate) fn yield_round(&mut self, now: Instant, target: Target) -> bool {

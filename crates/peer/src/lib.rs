@@ -70,6 +70,7 @@ mod sink;
 mod ssrcs;
 mod standin;
 mod stats;
+mod stun;
 mod task;
 mod timer;
 mod turn_stream;

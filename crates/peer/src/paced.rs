@@ -7,12 +7,15 @@
 //! answer does: it would never send media.
 
 use crate::address;
-use crate::checks::{Budget, Pairs, Share, Target, TransactionId};
+use crate::checks::{Budget, Pairs, Share, Target};
 use crate::relay_transport::Relay;
-use rtc::stun::attributes::{ATTR_MESSAGE_INTEGRITY, ATTR_USE_CANDIDATE, ATTR_USERNAME};
-use rtc::stun::message::{Getter, Message};
+use crate::stun::{
+    BINDING_REQUEST, BINDING_SUCCESS, CHANNEL_BIND_REQUEST, Check, DATA_INDICATION, SEND_INDICATION, carried,
+    channel_data, check, decoded, is_answer, stun,
+};
+use rtc::stun::attributes::ATTR_MESSAGE_INTEGRITY;
+use rtc::stun::message::Getter;
 use rtc::turn::proto::channum::ChannelNumber;
-use rtc::turn::proto::data::Data;
 use rtc::turn::proto::peeraddr::PeerAddress;
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
@@ -23,14 +26,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-/// Message types of RFC 8489 and RFC 8656 that are handled here.
-const BINDING_REQUEST: u16 = 0x0001;
-const BINDING_SUCCESS: u16 = 0x0101;
-const CHANNEL_BIND_REQUEST: u16 = 0x0009;
-const SEND_INDICATION: u16 = 0x0016;
-const DATA_INDICATION: u16 = 0x0017;
-/// The magic cookie of RFC 8489 section 5.
-const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 /// Most channels tracked for one socket. Checks on further channels are dropped.
 const MAX_CHANNELS: usize = 256;
 /// Longest wait for a check. Other timers of a connection that has no path yet can be that late.
@@ -39,6 +34,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// How long checks through a relay over TCP or TLS wait for those through a relay over UDP that answers: a round trip
 /// through two relays, and one check that is lost.
 const HEAD_START: Duration = Duration::from_millis(150);
+
+/// A relay over UDP that has not answered in this time is not waited for.
+const UDP_ANSWERS: Duration = Duration::from_millis(100);
 
 /// How long a nomination waits for the far side's first check. An ICE-lite agent never sends one.
 const NOMINATION_WAIT: Duration = Duration::from_secs(3);
@@ -75,6 +73,10 @@ impl Checks {
 
     /// Wraps a socket, to limit its checks.
     pub(crate) fn pace(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
+        Arc::new(self.paced(socket))
+    }
+
+    fn paced(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Paced {
         let seen = Arc::<Mutex<Seen>>::default();
         let mut all = locked(&self.seen);
         all.retain(|seen| seen.strong_count() > 0);
@@ -82,7 +84,7 @@ impl Checks {
         // A socket is made for a new generation of ICE, possibly in another network.
         self.best_rank.store(u8::MAX, Ordering::Relaxed);
         let relays = locked(&self.relays).clone();
-        Arc::new(Paced { socket, checks: self.clone(), relays, seen })
+        Paced { socket, checks: self.clone(), relays, seen, made: Instant::now() }
     }
 
     /// How long the driver can sleep before a check of this connection can leave. The library prepares a check of
@@ -131,6 +133,7 @@ struct Paced {
     checks: Arc<Checks>,
     relays: Arc<[Relay]>,
     seen: Arc<Mutex<Seen>>,
+    made: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -164,39 +167,48 @@ impl Paced {
         self.relays.iter().find(|relay| relay.address == address)
     }
 
-    /// How long the checks through a relay wait for those through a better one that answers. The library gives all
-    /// relays the same priority and selects the first pair that works. Where UDP is blocked, nothing waits.
-    fn head_start(&self, target: Target) -> Duration {
+    /// How long the checks through a relay wait for those through a better one that answers, or that may answer soon.
+    /// The library gives all relays the same priority and selects the first pair that works. Where UDP is blocked,
+    /// nothing waits for longer.
+    fn head_start(&self, now: Instant, target: Target) -> Duration {
         let Target::Relayed { relay, .. } = target else { return Duration::ZERO };
         let rank = self.relay(relay).map_or(0, |relay| relay.transport.rank());
-        if self.checks.best_rank.load(Ordering::Relaxed) < rank { HEAD_START } else { Duration::ZERO }
+        let answers = self.checks.best_rank.load(Ordering::Relaxed) < rank;
+        let may_answer = now.saturating_duration_since(self.made) < UDP_ANSWERS
+            && self.relays.iter().any(|relay| relay.transport.rank() < rank);
+        if answers || may_answer { HEAD_START } else { Duration::ZERO }
     }
 
     fn may_be_relayed(&self, now: Instant, relay: SocketAddr, data: &[u8]) -> bool {
         if let Some((number, data)) = channel_data(data) {
-            let Some(check) = check(data) else { return true };
+            if check(data).is_none() && !is_answer(data) {
+                return true;
+            }
             let Some(peer) = locked(&self.seen).channels.get(&(relay, number)).copied() else { return false };
-            return self.may_check_relayed(now, Target::Relayed { relay, peer }, check);
+            return self.may_be_carried(now, Target::Relayed { relay, peer }, data);
         }
         match stun(data) {
             Some((CHANNEL_BIND_REQUEST, _)) => {
                 self.note_channel(relay, data);
                 true
             }
-            Some((SEND_INDICATION, _)) => match carried(data) {
-                Some((peer, data)) => {
-                    let target = Target::Relayed { relay, peer };
-                    check(&data).is_none_or(|check| self.may_check_relayed(now, target, check))
-                }
-                None => true,
-            },
+            Some((SEND_INDICATION, _)) => carried(data)
+                .is_none_or(|(peer, data)| self.may_be_carried(now, Target::Relayed { relay, peer }, &data)),
             _ => true,
         }
     }
 
+    /// A pair that is held back does not answer either: the far side would nominate it.
+    fn may_be_carried(&self, now: Instant, target: Target, data: &[u8]) -> bool {
+        if is_answer(data) {
+            return !locked(&self.seen).pairs.is_held(now, target);
+        }
+        check(data).is_none_or(|check| self.may_check_relayed(now, target, check))
+    }
+
     fn may_check_relayed(&self, now: Instant, target: Target, check: Check) -> bool {
         // Each lock is released before the next is taken: `release_direct` takes those of all sockets.
-        let head_start = self.head_start(target);
+        let head_start = self.head_start(now, target);
         let is_due = {
             let pairs = &mut locked(&self.seen).pairs;
             pairs.hold(now, target, head_start);
@@ -243,7 +255,7 @@ impl Paced {
         match stun(data) {
             Some((BINDING_REQUEST, _)) => {
                 let seen = &mut locked(&self.seen);
-                seen.pairs.hold(now, target, self.head_start(target));
+                seen.pairs.hold(now, target, self.head_start(now, target));
                 seen.pairs.checked_us(now, target);
                 seen.checked_us = true;
             }
@@ -301,55 +313,14 @@ impl AsyncUdpSocket for Paced {
     }
 }
 
-/// Type and transaction id of a STUN message.
-fn stun(data: &[u8]) -> Option<(u16, TransactionId)> {
-    let (head, id) = (data.get(..8)?, data.get(8..20)?);
-    if head[0] & 0xc0 != 0 || head[4..] != COOKIE {
-        return None;
-    }
-    Some((u16::from_be_bytes([head[0], head[1]]), id.try_into().ok()?))
-}
-
-/// An ICE check.
-#[derive(Debug, Clone, Copy)]
-struct Check {
-    id: TransactionId,
-    nominates: bool,
-}
-
-/// Parses an ICE check. Binding requests to a STUN server have no USERNAME.
-fn check(data: &[u8]) -> Option<Check> {
-    let (kind, id) = stun(data)?;
-    let message = (kind == BINDING_REQUEST).then(|| decoded(data))??;
-    message.contains(ATTR_USERNAME).then(|| Check { id, nominates: message.contains(ATTR_USE_CANDIDATE) })
-}
-
-/// Number and payload of channel data (RFC 8656 section 12.4).
-fn channel_data(data: &[u8]) -> Option<(u16, &[u8])> {
-    let number = u16::from_be_bytes([*data.first()?, *data.get(1)?]);
-    (0x4000..0x5000).contains(&number).then(|| data.get(4..).map(|data| (number, data)))?
-}
-
-/// The peer and the datagram inside an indication.
-fn carried(data: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
-    let message = decoded(data)?;
-    let (mut peer, mut data) = (PeerAddress::default(), Data::default());
-    peer.get_from(&message).ok()?;
-    data.get_from(&message).ok()?;
-    Some((SocketAddr::new(peer.ip, peer.port), data.0))
-}
-
-fn decoded(data: &[u8]) -> Option<Message> {
-    let mut message = Message::new();
-    message.unmarshal_binary(data).ok().map(|()| message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::relay_transport::RelayTransport;
-    use rtc::stun::message::{BINDING_REQUEST as REQUEST, BINDING_SUCCESS as SUCCESS, MessageType, Setter};
+    use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
+    use rtc::stun::message::{BINDING_REQUEST as REQUEST, BINDING_SUCCESS as SUCCESS, Message, MessageType, Setter};
     use rtc::stun::message::{CLASS_INDICATION, CLASS_REQUEST, METHOD_CHANNEL_BIND, METHOD_DATA, METHOD_SEND};
+    use rtc::turn::proto::data::Data;
     use std::collections::VecDeque;
     use std::task::Waker;
 
@@ -392,7 +363,7 @@ mod tests {
 
     struct Rig {
         wire: Arc<Wire>,
-        socket: Arc<dyn AsyncUdpSocket>,
+        socket: Paced,
     }
 
     impl Rig {
@@ -404,7 +375,7 @@ mod tests {
             let wire = Arc::new(Wire::default());
             let relays = relays.iter().map(|(address, transport)| Relay { address: *address, transport: *transport });
             let checks = Checks::new(CheckPacer::default(), relays.collect(), false);
-            Rig { socket: checks.pace(wire.clone()), wire }
+            Rig { socket: checks.paced(wire.clone()), wire }
         }
 
         /// Whether this datagram is sent now.
@@ -564,10 +535,24 @@ mod tests {
         let slow = SocketAddr::from(([240, 0, 0, 0], 3478));
         let relays = [(relay(), RelayTransport::Udp), (slow, RelayTransport::Tcp)];
         let data = indication(METHOD_SEND, &check());
-        assert!(Rig::with(&relays).leaves(slow, &data), "UDP may be blocked");
+        let rig = Rig::with(&relays);
+        let made = rig.socket.made;
+        assert!(!rig.socket.may_leave(made, slow, &data), "UDP may answer soon");
+        assert!(rig.socket.may_leave(made + HEAD_START, slow, &data), "UDP may be blocked");
         let rig = Rig::with(&relays);
         rig.receive(relay(), &answer(false));
         assert!(!rig.leaves(slow, &data) && rig.leaves(relay(), &data));
+    }
+
+    #[test]
+    fn a_pair_that_is_held_back_does_not_answer() {
+        let slow = SocketAddr::from(([240, 0, 0, 0], 3478));
+        let rig = Rig::with(&[(relay(), RelayTransport::Udp), (slow, RelayTransport::Tcp)]);
+        let made = rig.socket.made;
+        rig.socket.record_received(made, slow, &indication(METHOD_DATA, &check()));
+        let answer = indication(METHOD_SEND, &answer(true));
+        assert!(!rig.socket.may_leave(made, slow, &answer) && rig.socket.may_leave(made, relay(), &answer));
+        assert!(rig.socket.may_leave(made + HEAD_START, slow, &answer));
     }
 
     #[test]
@@ -593,7 +578,7 @@ mod tests {
         let mut sent = 0;
         for _ in 0..10 {
             let wire = Arc::new(Wire::default());
-            let socket = Checks::new(pacer.clone(), vec![], false).pace(wire.clone());
+            let socket = Checks::new(pacer.clone(), vec![], false).paced(wire.clone());
             let rig = Rig { wire, socket };
             for port in 1..100 {
                 rig.send(SocketAddr::from(([192, 0, 2, 7], port)), &check(), None);

@@ -1,0 +1,66 @@
+//! Parses datagrams of STUN and TURN as far as ICE checks need it.
+
+use crate::checks::TransactionId;
+use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use rtc::stun::message::{Getter, Message};
+use rtc::turn::proto::data::Data;
+use rtc::turn::proto::peeraddr::PeerAddress;
+use std::net::SocketAddr;
+
+/// Message types of RFC 8489 and RFC 8656 that concern checks.
+pub(crate) const BINDING_REQUEST: u16 = 0x0001;
+pub(crate) const BINDING_SUCCESS: u16 = 0x0101;
+pub(crate) const CHANNEL_BIND_REQUEST: u16 = 0x0009;
+pub(crate) const SEND_INDICATION: u16 = 0x0016;
+pub(crate) const DATA_INDICATION: u16 = 0x0017;
+/// The magic cookie of RFC 8489 section 5.
+const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+
+/// Type and transaction id of a STUN message.
+pub(crate) fn stun(data: &[u8]) -> Option<(u16, TransactionId)> {
+    let (head, id) = (data.get(..8)?, data.get(8..20)?);
+    if head[0] & 0xc0 != 0 || head[4..] != COOKIE {
+        return None;
+    }
+    Some((u16::from_be_bytes([head[0], head[1]]), id.try_into().ok()?))
+}
+
+/// An ICE check.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Check {
+    pub(crate) id: TransactionId,
+    /// Whether it has USE-CANDIDATE.
+    pub(crate) nominates: bool,
+}
+
+/// Parses an ICE check. Binding requests to a STUN server have no USERNAME.
+pub(crate) fn check(data: &[u8]) -> Option<Check> {
+    let (kind, id) = stun(data)?;
+    let message = (kind == BINDING_REQUEST).then(|| decoded(data))??;
+    message.contains(ATTR_USERNAME).then(|| Check { id, nominates: message.contains(ATTR_USE_CANDIDATE) })
+}
+
+/// Whether this answers an ICE check.
+pub(crate) fn is_answer(data: &[u8]) -> bool {
+    stun(data).is_some_and(|(kind, _)| kind == BINDING_SUCCESS)
+}
+
+/// Number and payload of channel data (RFC 8656 section 12.4).
+pub(crate) fn channel_data(data: &[u8]) -> Option<(u16, &[u8])> {
+    let number = u16::from_be_bytes([*data.first()?, *data.get(1)?]);
+    (0x4000..0x5000).contains(&number).then(|| data.get(4..).map(|data| (number, data)))?
+}
+
+/// The peer and the datagram inside an indication.
+pub(crate) fn carried(data: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
+    let message = decoded(data)?;
+    let (mut peer, mut data) = (PeerAddress::default(), Data::default());
+    peer.get_from(&message).ok()?;
+    data.get_from(&message).ok()?;
+    Some((SocketAddr::new(peer.ip, peer.port), data.0))
+}
+
+pub(crate) fn decoded(data: &[u8]) -> Option<Message> {
+    let mut message = Message::new();
+    message.unmarshal_binary(data).ok().map(|()| message)
+}
