@@ -133,6 +133,7 @@ struct Paced {
     checks: Arc<Checks>,
     relays: Arc<[Relay]>,
     seen: Arc<Mutex<Seen>>,
+    /// When the socket was made.
     made: Instant,
 }
 

@@ -48,8 +48,21 @@ async fn ten_peers_with_bogus_candidates_cause_at_most_400_packets_in_5_seconds(
     assert!((50..=400).contains(&packets), "{packets}");
 }
 
+/// A busy machine may delay one attempt, a stall delays all.
 #[tokio::test(flavor = "multi_thread")]
 async fn eleven_simultaneous_connections_are_as_fast_as_one() {
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        took.push(connect_eleven().await);
+        if took.last() < Some(&Duration::from_secs(3)) {
+            println!("eleven connected after {took:?}");
+            return;
+        }
+    }
+    panic!("{took:?}");
+}
+
+async fn connect_eleven() -> Duration {
     let checks = CheckPacer::default();
     let mut pairs = vec![];
     for _ in 0..11 {
@@ -67,6 +80,5 @@ async fn eleven_simultaneous_connections_are_as_fast_as_one() {
     for (one, _) in &pairs {
         one.connected().await;
     }
-    println!("eleven connected after {:?}", start.elapsed());
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed()); // detects a stall
+    start.elapsed()
 }

@@ -171,7 +171,7 @@ impl Board {
     }
 
     /// Takes a seat; or with `wait`, if every seat is taken, a place in line. Somebody who already has one keeps it.
-    /// Either gives up a seat that is kept for them in that time.
+    /// A seat that is kept for them at another table in that time becomes free.
     ///
     /// # Errors
     /// `not_member`, `no_such_table`, `slot_past`, `removed`, `room_locked`, `already_seated`, `table_full`.
