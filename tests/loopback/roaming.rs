@@ -17,9 +17,9 @@ use whole_system::people::{Habits, Person, unix_ms};
 use whole_system::skip_unless;
 
 /// Longest interruption where the system reports the change.
-const NOTIFIED: Duration = Duration::from_secs(2);
+const NOTIFIED: Duration = Duration::from_secs(1);
 /// Longest interruption where only silence shows it.
-const SILENT: Duration = Duration::from_secs(8);
+const SILENT: Duration = Duration::from_secs(5);
 /// Longest interruption of what should not be interrupted. Pictures come every 67 ms.
 const NONE: Duration = Duration::from_millis(1500);
 /// How long a change is watched.
@@ -27,58 +27,60 @@ const WATCHED: Duration = Duration::from_secs(12);
 
 #[test]
 fn a_cable_is_pulled_and_the_call_continues_over_wifi() {
-    let Some(town) = Town::build() else { return };
-    town.drop("iifname wifi");
-    let mut call = town.call("openly");
-    let noticed = call.watch(|| {
-        town.drop_nothing();
-        town.laptop.ip("link set wire down");
+    interrupted(NOTIFIED, |town| {
+        town.drop("iifname wifi");
+        let mut call = town.call("openly");
+        call.watch(|| {
+            town.drop_nothing();
+            town.laptop.ip("link set wire down");
+        })
     });
-    assert_interrupted(&noticed, NOTIFIED);
 }
 
 #[test]
 fn an_address_changes() {
-    let Some(town) = Town::build() else { return };
-    town.laptop.ip("link set wire down");
-    let mut call = town.call("openly");
-    let noticed = call.watch(|| {
-        town.laptop.ip("address del 10.77.1.2/24 dev wifi");
-        town.laptop.ip("address add 10.77.1.9/24 dev wifi");
-        town.laptop.ip("route add default via 10.77.1.1 dev wifi");
+    interrupted(NOTIFIED, |town| {
+        town.laptop.ip("link set wire down");
+        let mut call = town.call("openly");
+        call.watch(|| {
+            town.laptop.ip("address del 10.77.1.2/24 dev wifi");
+            town.laptop.ip("address add 10.77.1.9/24 dev wifi");
+            town.laptop.ip("route add default via 10.77.1.1 dev wifi");
+        })
     });
-    assert_interrupted(&noticed, NOTIFIED);
 }
 
 #[test]
 fn the_default_route_changes_and_no_address_does() {
-    let Some(town) = Town::build() else { return };
-    town.drop("iifname wifi");
-    let mut call = town.call("openly");
-    let noticed = call.watch(|| {
-        town.drop_nothing();
-        town.drop("iifname wire");
-        town.laptop.ip("route add default via 10.77.1.1 dev wifi metric 50");
+    interrupted(NOTIFIED, |town| {
+        town.drop("iifname wifi");
+        let mut call = town.call("openly");
+        call.watch(|| {
+            town.drop_nothing();
+            town.drop("iifname wire");
+            town.laptop.ip("route add default via 10.77.1.1 dev wifi metric 50");
+        })
     });
-    assert_interrupted(&noticed, NOTIFIED);
 }
 
 #[test]
 fn a_nat_gives_other_mappings() {
-    let Some(town) = Town::build() else { return };
-    town.masquerade();
-    let mut call = town.call("openly");
-    let noticed = call.watch(|| town.rebind());
-    assert_interrupted(&noticed, SILENT);
+    interrupted(SILENT, |town| {
+        town.masquerade();
+        let mut call = town.call("openly");
+        call.watch(|| town.rebind())
+    });
 }
 
 #[test]
 fn udp_between_people_is_blocked_and_the_relay_takes_over() {
-    let Some(town) = Town::build() else { return };
-    let mut call = town.call("openly");
-    let noticed = call.watch(|| town.drop("meta l4proto udp ip daddr != 10.77.4.2 ip saddr != 10.77.4.2"));
-    assert_interrupted(&noticed, SILENT);
-    assert!(noticed.iter().all(|one| one.path.starts_with("relayed=true")), "{noticed:?}");
+    let noticed = interrupted(SILENT, |town| {
+        let mut call = town.call("openly");
+        call.watch(|| town.drop("meta l4proto udp ip daddr != 10.77.4.2 ip saddr != 10.77.4.2"))
+    });
+    if let Some(noticed) = noticed {
+        assert!(noticed.iter().all(|one| one.path.starts_with("relayed=true")), "{noticed:?}");
+    }
 }
 
 #[test]
@@ -103,11 +105,20 @@ fn the_server_is_killed_with_its_relay_and_a_relayed_call_forms_again() {
     assert!(both.iter().all(|one| one.picture < WATCHED / 2 && one.sound < WATCHED / 2), "{both:?}");
 }
 
-/// Asserts that there was an interruption, at most this long.
-fn assert_interrupted(both: &[Report; 2], most: Duration) {
-    println!("{both:?}");
-    assert!(both.iter().all(|one| one.picture <= most && one.sound <= most), "{both:?}");
-    assert!(both.iter().all(|one| !one.away), "{both:?}");
+/// Asserts that an interruption is at most this long, and returns what both ends saw. A busy machine may delay one
+/// attempt.
+fn interrupted(most: Duration, attempt: impl Fn(&Town) -> [Report; 2]) -> Option<[Report; 2]> {
+    let mut attempts = Vec::new();
+    for _ in 0..3 {
+        let both = attempt(&Town::build()?);
+        println!("{both:?}");
+        assert!(both.iter().all(|one| !one.away), "{both:?}");
+        if both.iter().all(|one| one.picture <= most && one.sound <= most) {
+            return Some(both);
+        }
+        attempts.push(both);
+    }
+    panic!("{attempts:?}");
 }
 
 struct Town {
