@@ -14,6 +14,7 @@ mod clipboard;
 mod commands;
 mod desk;
 mod display;
+mod exit;
 mod figures;
 mod folders;
 mod frames;
@@ -68,6 +69,7 @@ pub fn run() -> ExitCode {
         eprintln!("{}", words::NO_DISPLAY);
         return ExitCode::from(NO_DISPLAY);
     }
+    exit::skip_destructors();
     // Holds the log's guard until the end. Dropping it writes the last lines.
     let (log, _kept) = sync_channel(1);
     match build(args, log) {

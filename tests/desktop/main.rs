@@ -92,7 +92,8 @@ fn a_link_opens_the_device_check_and_sends_nothing() {
     for hostile in
         ["lunchroom://join/..%2f..?server=wss://h", "lunchroom://join/a?server=javascript:alert(1)", "--camera"]
     {
-        assert!(place.second_start("ada", hostile).success(), "{hostile}");
+        let second = place.second_start("ada", hostile);
+        assert!(second.success(), "{hostile}: {second}");
     }
     app.until("still at the device check of noodles", &at_check("noodles"));
     std::thread::sleep(Duration::from_millis(1_500)); // time for a connection that must not happen
