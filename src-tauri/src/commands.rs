@@ -6,11 +6,11 @@ use crate::clipboard::Clipboard;
 use crate::desk::{Ask, DeskHandle};
 use crate::folders::Folders;
 use crate::frames::Fallback;
-use crate::state::{AppUpdate, CommandError, Join, Settings, Stats};
+use crate::state::{AppUpdate, CommandError, Join, Language, Settings, Stats};
 use crate::{figures, logging};
 use engine::signaling::comparison;
 use engine::signaling::message::MediaState;
-use engine::{Command, DeviceChoice, Engine, Tile};
+use engine::{Command, DeviceChoice, Engine, Report, Tile};
 use std::sync::Arc;
 use tauri::State;
 use tauri::ipc::{Channel, Response};
@@ -172,6 +172,18 @@ pub(crate) async fn tiles(fallback: State<'_, Fallback>, tiles: Vec<Tile>) -> An
 #[tauri::command]
 pub(crate) async fn next_frame(fallback: State<'_, Fallback>, stream: u16) -> Result<Response, CommandError> {
     Ok(Response::new(fallback.next(stream).await))
+}
+
+/// Checks the way to a server, by default the one in use. Takes up to 20 seconds.
+#[tauri::command]
+pub(crate) async fn check_connection(
+    desk: TheDesk<'_>,
+    server: Option<String>,
+    fingerprint: Option<String>,
+    language: Language,
+) -> Result<Report, CommandError> {
+    let (server, secret) = desk.to_check(server.as_deref(), fingerprint.as_deref())?;
+    Ok(engine::check_connection(server, secret, crate::CLIENT.into(), language.into()).await)
 }
 
 /// Writes the log to one file, for bug reports, and returns its path.

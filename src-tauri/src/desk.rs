@@ -79,6 +79,22 @@ impl DeskHandle {
         answered.await.unwrap_or_else(|_| Err(fault("stopped", "The app is exiting.")))
     }
 
+    /// The server to check, and its community's secret: the named server, that of the session, or the selected one.
+    pub(crate) fn to_check(
+        &self,
+        url: Option<&str>,
+        fingerprint: Option<&str>,
+    ) -> Result<(ServerAddress, Option<String>), CommandError> {
+        let shown = self.shown.borrow();
+        let server = match (url, shown.session.server()) {
+            (Some(url), _) => address::server(url, fingerprint)?,
+            (None, Some(server)) => server.clone(),
+            (None, None) => chosen_server(&shown.settings)?,
+        };
+        let secret = secret_of(&server, shown.settings.servers.clone());
+        Ok((server, secret))
+    }
+
     /// Our key at the present server, and that of a participant.
     pub(crate) fn keys(&self, id: &str, key: &str) -> Result<(PublicKey, PublicKey), CommandError> {
         let shown = self.shown.borrow();
@@ -245,9 +261,7 @@ impl Desk {
 
     /// Passes the server's secret to the engine, so that a member is one from the start of the session.
     async fn tell_secret(&self, server: &ServerAddress) {
-        let origin = server.origin();
-        let is_it = |known: &KnownServer| address::origin(known).is_some_and(|of| of == origin);
-        let secret = self.servers().into_iter().find(is_it).and_then(|known| known.secret);
+        let secret = secret_of(server, self.servers());
         self.tell_engine(Command::SetSecret { server: server.clone(), secret }).await;
     }
 
@@ -326,10 +340,7 @@ impl Desk {
         if let Some(url) = url {
             return address::server(url, fingerprint);
         }
-        let settings = self.shown_settings();
-        let chosen = settings.server.and_then(|n| settings.servers.get(n as usize));
-        let Some(chosen) = chosen else { return Err(fault("no_server", "Choose a server in the settings first.")) };
-        address::server(&chosen.url, chosen.fingerprint.as_deref())
+        chosen_server(&self.shown_settings())
     }
 
     fn name(&self) -> Result<String, CommandError> {
@@ -480,6 +491,20 @@ fn known(url: &str, fingerprint: Option<String>) -> KnownServer {
 
 fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
     let _ = to.send(answer); // the window may have been reloaded
+}
+
+/// The server that is selected in the settings.
+fn chosen_server(settings: &Settings) -> Result<ServerAddress, CommandError> {
+    let chosen = settings.server.and_then(|n| settings.servers.get(n as usize));
+    let chosen = chosen.ok_or_else(|| fault("no_server", "Choose a server in the settings first."))?;
+    address::server(&chosen.url, chosen.fingerprint.as_deref())
+}
+
+/// The secret of the server's community, if it is known.
+fn secret_of(server: &ServerAddress, known: Vec<KnownServer>) -> Option<String> {
+    let origin = server.origin();
+    let is_it = |known: &KnownServer| address::origin(known).is_some_and(|of| of == origin);
+    known.into_iter().find(is_it).and_then(|known| known.secret)
 }
 
 /// The participant with this id. A server could give the id to another key meanwhile, so the key is part of the question.

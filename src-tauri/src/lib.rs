@@ -46,6 +46,8 @@ use tauri::{App, AppHandle, Manager, RunEvent};
 use tokio::sync::oneshot;
 use tracing_appender::non_blocking::WorkerGuard;
 
+/// Software and version, for the server's log.
+const CLIENT: &str = concat!("lunchroom ", env!("CARGO_PKG_VERSION"));
 /// Exit code for an invalid command line.
 const BAD_ARGUMENTS: u8 = 2;
 /// Exit code when there is no display.
@@ -119,6 +121,7 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
             commands::disconnect,
             commands::stats,
             commands::levels,
+            commands::check_connection,
             commands::tiles,
             commands::next_frame,
             commands::export_log,
@@ -186,7 +189,7 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
 fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::identity::DeviceKey) -> EngineConfig {
     let kept = settings.get().devices.clone();
     EngineConfig {
-        client: concat!("lunchroom ", env!("CARGO_PKG_VERSION")).into(),
+        client: CLIENT.into(),
         key,
         codecs: VideoCodec::ALL.to_vec(),
         video: args.size.unwrap_or_default(),

@@ -113,6 +113,30 @@ fn a_missing_device_is_off_and_reported_once() {
 }
 
 #[test]
+fn the_connection_check_names_what_fails_before_anybody_has_a_seat() {
+    let Some(place) = Place::new() else { return };
+    // Nothing listens on this port, as soon as the listener is dropped.
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let ada = App::start(&place.desktop, PROGRAM, "Ada", Value::Null, &["--server", &format!("ws://{closed}")]);
+    ada.press("#check-connection");
+    ada.until("a finding", "return !!document.querySelector('dialog .finding[data-severity=blocks]')");
+    assert_eq!(ada.run("return document.querySelector('dialog .verdict').dataset.verdict"), json!("blocked"));
+    let failed = "[...document.querySelectorAll('dialog .hops [data-passed=false]')].map(hop => hop.textContent)";
+    let failed = ada.run(&format!("return {failed}"));
+    assert!(failed.to_string().contains(&closed.to_string()), "{failed}");
+
+    // With the server there, the same dialog finds nothing that blocks calls.
+    let server = serve(&place.runtime, closed, false);
+    ada.press("#check-again");
+    ada.until(
+        "the server is there",
+        "const found = document.querySelector('dialog .verdict'); return !!found && found.dataset.verdict !== 'blocked'",
+    );
+    drop(ada);
+    place.runtime.block_on(server.stop());
+}
+
+#[test]
 fn a_damaged_link_during_a_call_is_explained() {
     let Some(place) = Place::new() else { return };
     let ada = place.sits_down("Ada", LEFT, &[]);

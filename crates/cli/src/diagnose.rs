@@ -1,7 +1,7 @@
 //! `lunchroom-cli doctor`: what this network lets through to a server.
 
 use crate::args::DoctorOptions;
-use doctor::{Language, Options, Proxies, Target};
+use doctor::{Language, Options, Proxies, Report, Target};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -14,10 +14,10 @@ pub(crate) async fn run(options: DoctorOptions) -> ExitCode {
     let seen = doctor::examine(&target, &how).await;
     let diagnosis = doctor::diagnose(&seen);
     let language = lang.map_or_else(|| Language::of_locale(sys_locale::get_locale().as_deref()), Language::from);
-    let text = if json {
-        doctor::json(&seen, &diagnosis, language).to_string()
-    } else {
-        doctor::lines(&seen, &diagnosis, language).join("\n")
+    let report = Report::new(&seen, &diagnosis, language);
+    let text = match json {
+        true => serde_json::to_string(&report).unwrap_or_default(), // it has no map, so it cannot fail
+        false => report.lines(language).join("\n"),
     };
     // Whoever closed the pipe still gets the exit status.
     let _ = writeln!(std::io::stdout(), "{text}");

@@ -1,6 +1,7 @@
 //! From what was observed to what is wrong. Pure.
 
 use outbound::ProxyError;
+use serde::Serialize;
 use signaling::ice_url::IceScheme::{Stun, TurnTcp, TurnTls, TurnUdp};
 
 use crate::examination::{
@@ -14,7 +15,9 @@ const CLOCK_TOLERANCE: u64 = 60;
 pub(crate) const NEEDED_BYTES: usize = 1_232;
 
 /// What calls can expect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Everything works.
     Good,

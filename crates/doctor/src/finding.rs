@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 
 use outbound::ProxyError;
+use serde::Serialize;
 
 /// A part of the way to a call, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
 pub enum Hop {
     /// The lookup of the name.
     Dns,
@@ -30,7 +33,9 @@ pub enum Hop {
 }
 
 /// What a finding means for calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Calls work.
     Note,

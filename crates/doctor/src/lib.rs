@@ -1,7 +1,7 @@
 //! Finds out what a network lets through to a Lunchroom server, and what that means for calls.
 //!
 //! ```text
-//!  Target ─► examine ─► Examination ─► diagnose ─► Diagnosis ─► lines, json
+//!  Target ─► examine ─► Examination ─► diagnose ─► Diagnosis ─► Report
 //!            (probes)   (observed)     (pure)      (findings)   (words in two languages)
 //! ```
 //!
@@ -22,6 +22,6 @@ pub use examination::{Examination, Failed, Hello, Lookup, Mtu, Outcome, ProxyUse
 pub use finding::{Finding, Hop, Ports, Severity};
 pub use outbound::{Proxies, Proxy};
 pub use probe::{Options, examine};
-pub use report::{json, lines};
+pub use report::{FindingReport, HopReport, Report};
 pub use target::Target;
 pub use words::{Language, Words};

@@ -1,70 +1,115 @@
-//! An examination and its diagnosis as lines for people and as JSON for programs.
+//! An examination and its diagnosis, as lines for people and as values for programs.
 
 use outbound::ProxyError;
-use serde_json::{Value, json};
+use serde::Serialize;
 use signaling::ice_url::IceScheme;
 
 use crate::diagnosis::{Diagnosis, Verdict};
 use crate::examination::{Examination, Hello, Lookup, Mtu, Outcome, ProxyUse, Relay, Server, Tcp, Tls, Upgrade};
 use crate::finding::{Finding, Hop, Severity};
-use crate::words::{Language, clean};
+use crate::words::{Language, Words, clean};
+
+/// An examination and its diagnosis. Codes are stable; texts and details are for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "ConnectionReport"))]
+pub struct Report {
+    /// The server's host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// What calls can expect.
+    pub verdict: Verdict,
+    /// The exit status of a program with this report.
+    pub exit_status: u8,
+    /// The verdict in words.
+    pub summary: &'static str,
+    /// What is wrong, in the order of the hops.
+    pub findings: Vec<FindingReport>,
+    /// What each hop came to, in the order of the way.
+    pub hops: Vec<HopReport>,
+}
+
+/// A finding in codes and words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct FindingReport {
+    /// A stable code.
+    pub code: &'static str,
+    /// The hop that fails.
+    pub hop: Hop,
+    /// What it means for calls.
+    pub severity: Severity,
+    /// Its words.
+    #[serde(flatten)]
+    pub words: Words,
+}
 
 /// What one hop came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct HopReport {
+    /// The hop.
+    pub hop: Hop,
+    /// Its name for people.
+    pub name: &'static str,
+    /// Which one of several: an address, or a transport and its place.
+    pub what: String,
+    /// `None` if it was not reached, or has nothing to report.
+    pub passed: Option<bool>,
+    /// A stable code.
+    pub code: &'static str,
+    /// Figures and addresses, the same in every language.
+    pub detail: String,
+}
+
+impl Report {
+    /// Reports in a language.
+    pub fn new(seen: &Examination, diagnosis: &Diagnosis, language: Language) -> Report {
+        let findings = diagnosis.findings.iter().map(|one| finding(one, language)).collect();
+        let hops = observations(seen).into_iter().map(|one| hop(one, language)).collect();
+        Report {
+            host: clean(&seen.host),
+            port: seen.port,
+            verdict: diagnosis.verdict,
+            exit_status: diagnosis.verdict.exit_status(),
+            summary: language.verdict(diagnosis.verdict),
+            findings,
+            hops,
+        }
+    }
+
+    /// The report as lines without line breaks.
+    pub fn lines(&self, language: Language) -> Vec<String> {
+        let mut lines: Vec<String> = self.hops.iter().map(|one| line(one, language)).collect();
+        for FindingReport { severity, words, .. } in &self.findings {
+            lines.extend([String::new(), format!("{} {}", mark(*severity), words.what)]);
+            lines.extend([&words.meaning, &words.ask].map(|text| format!("  {text}")));
+        }
+        lines.extend([String::new(), self.summary.to_owned()]);
+        lines
+    }
+}
+
+/// What one hop came to, without words.
 struct Observation {
     hop: Hop,
-    /// Which one of several: an address, or a transport and its place.
     what: String,
-    /// `None` if it was not reached, or has nothing to report.
     passed: Option<bool>,
-    /// A stable code.
     code: &'static str,
-    /// Figures and addresses, the same in every language.
     detail: String,
 }
 
-/// The report as lines without line breaks.
-pub fn lines(seen: &Examination, diagnosis: &Diagnosis, language: Language) -> Vec<String> {
-    let mut lines: Vec<String> = observations(seen).iter().map(|one| line(one, language)).collect();
-    for finding in &diagnosis.findings {
-        let words = finding.words(language);
-        lines.extend([String::new(), format!("{} {}", mark(finding), words.what)]);
-        lines.extend([words.meaning, words.ask].map(|text| format!("  {text}")));
-    }
-    lines.extend([String::new(), language.verdict(diagnosis.verdict).to_owned()]);
-    lines
-}
-
-/// The report as one JSON object. Codes are stable; texts and details are for people.
-pub fn json(seen: &Examination, diagnosis: &Diagnosis, language: Language) -> Value {
-    let findings: Vec<Value> = diagnosis.findings.iter().map(|one| finding(one, language)).collect();
-    let hops: Vec<Value> = observations(seen).iter().map(hop).collect();
-    json!({
-        "host": clean(&seen.host),
-        "port": seen.port,
-        "verdict": diagnosis.verdict.code(),
-        "exit_status": Verdict::exit_status(diagnosis.verdict),
-        "findings": findings,
-        "hops": hops,
-    })
-}
-
-fn finding(finding: &Finding, language: Language) -> Value {
+fn finding(finding: &Finding, language: Language) -> FindingReport {
     let words = finding.words(language);
-    json!({
-        "code": finding.code(),
-        "hop": finding.hop().code(),
-        "severity": finding.severity().code(),
-        "what": words.what,
-        "meaning": words.meaning,
-        "ask": words.ask,
-    })
+    FindingReport { code: finding.code(), hop: finding.hop(), severity: finding.severity(), words }
 }
 
-fn hop(one: &Observation) -> Value {
-    json!({"hop": one.hop.code(), "what": one.what, "passed": one.passed, "code": one.code, "detail": one.detail})
+fn hop(one: Observation, language: Language) -> HopReport {
+    let Observation { hop, what, passed, code, detail } = one;
+    HopReport { hop, name: hop.name(language), what, passed, code, detail }
 }
 
-fn line(one: &Observation, language: Language) -> String {
+fn line(one: &HopReport, language: Language) -> String {
     let state = match (one.passed, language) {
         (Some(true), Language::En) => "ok",
         (Some(true), Language::Ko) => "정상",
@@ -72,15 +117,14 @@ fn line(one: &Observation, language: Language) -> String {
         (Some(false), Language::Ko) => "실패",
         (None, _) => "-",
     };
-    let name = one.hop.name(language);
     let code = if one.passed == Some(false) { one.code } else { "" };
-    let words = [name, &one.what, state, code, &one.detail];
+    let words = [one.name, &one.what, state, code, &one.detail];
     words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join("  ")
 }
 
 /// A sign in front of a finding.
-fn mark(finding: &Finding) -> char {
-    match finding.severity() {
+fn mark(severity: Severity) -> char {
+    match severity {
         Severity::Note => '·',
         Severity::Restricts => '!',
         Severity::Blocks => '✗',
@@ -274,7 +318,7 @@ mod tests {
                 let mut seen = Examination::new("lunch.example\n", 443, true);
                 seen.server = Server::Tls(Tls::NotPinned { issuer: Some("Box\nCA".into()) });
                 let diagnosis = Diagnosis { verdict: Verdict::Blocked, findings: vec![finding] };
-                let lines = lines(&seen, &diagnosis, language);
+                let lines = Report::new(&seen, &diagnosis, language).lines(language);
                 assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
                 assert_eq!(lines.last().map(String::as_str), Some(language.verdict(Verdict::Blocked)));
             }
@@ -285,12 +329,26 @@ mod tests {
     fn the_json_has_the_codes_of_findings_and_hops() {
         let mut seen = Examination::new("lunch.example", 443, true);
         seen.tcp = vec![(([192, 0, 2, 1], 443).into(), Tcp::Refused)];
-        let report = json(&seen, &diagnose(&seen), Language::En);
+        let report = serde_json::to_value(Report::new(&seen, &diagnose(&seen), Language::En)).unwrap();
         assert_eq!(report["verdict"], "blocked");
         assert_eq!(report["exit_status"], 2);
         assert_eq!(report["findings"][0]["code"], "port_closed");
         assert_eq!(report["findings"][0]["hop"], "tcp");
         assert_eq!(report["hops"][1]["what"], "192.0.2.1:443");
         assert_eq!(report["hops"][1]["code"], "refused");
+    }
+
+    #[test]
+    fn values_are_serialized_as_their_codes() {
+        use Hop::{Clock, Dns, Mtu, Proxy, Server, Stun, Tcp, Tls, Turn, WebSocket};
+        for hop in [Dns, Tcp, Proxy, Tls, WebSocket, Server, Clock, Stun, Turn, Mtu] {
+            assert_eq!(serde_json::to_value(hop).unwrap(), hop.code());
+        }
+        for severity in [Severity::Note, Severity::Restricts, Severity::Blocks] {
+            assert_eq!(serde_json::to_value(severity).unwrap(), severity.code());
+        }
+        for verdict in [Verdict::Good, Verdict::Restricted, Verdict::Blocked] {
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.code());
+        }
     }
 }

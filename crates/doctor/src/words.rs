@@ -4,6 +4,7 @@ mod en;
 mod ko;
 
 use outbound::ProxyError;
+use serde::Serialize;
 
 use crate::finding::{Finding, Ports};
 
@@ -20,7 +21,8 @@ pub enum Language {
 }
 
 /// A finding in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Words {
     /// What is wrong.
     pub what: String,

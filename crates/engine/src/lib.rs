@@ -12,6 +12,7 @@
 
 mod audio;
 mod capture;
+mod check;
 mod chime;
 mod config;
 mod displayed;
@@ -32,6 +33,7 @@ mod video_out;
 mod view;
 
 pub use audio::AudioTap;
+pub use check::check_connection;
 pub use config::{Command, DeviceChoice, EngineConfig, JoinRequest, ServerAddress};
 pub use engine::{Engine, EngineError};
 pub use feed::{FeedControl, FeedFrame, FeedFrames, MAX_STREAMS};
@@ -52,6 +54,7 @@ pub fn devices_now() -> Vec<DeviceInfo> {
 pub use call::{CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Repair, Stage, UnsentLine};
 pub use codecs::{ApmConfig, NoiseSuppression};
 pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions};
+pub use doctor::{FindingReport, Hop, HopReport, Language, Report, Severity, Verdict, Words};
 pub use media;
 pub use peer::{IceServer, PeerState, PeerStats, RelayTransport};
 pub use signaling;

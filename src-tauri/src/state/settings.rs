@@ -92,6 +92,15 @@ pub enum Language {
     En,
 }
 
+impl From<Language> for engine::Language {
+    fn from(language: Language) -> engine::Language {
+        match language {
+            Language::Ko => engine::Language::Ko,
+            Language::En => engine::Language::En,
+        }
+    }
+}
+
 /// Light or dark.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

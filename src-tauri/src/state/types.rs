@@ -8,8 +8,9 @@ use engine::signaling::board::{
 use engine::signaling::board_fold::{BoardState, Mine, TableView};
 use engine::signaling::message::{MediaState, Participant, ParticipantId};
 use engine::{
-    CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, LinkState, ParticipantView, Picture, Problem, Reminder,
-    Repair, SessionView, Stage, Tile, UnsentLine,
+    CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, FindingReport, Hop, HopReport, LinkState,
+    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Stage, Tile, UnsentLine,
+    Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -46,6 +47,7 @@ fn file() -> String {
         Settings KnownPerson KnownServer Language Theme Noise
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
         MediaState Join Tile Picture Draft SavedCalendar CommandError
+        Report Verdict FindingReport Severity Hop HopReport
         Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures
     }
     text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()

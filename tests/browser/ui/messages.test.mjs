@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { base, board, scenes, NOON } from './scenes.mjs';
+import { base, blockedUdp, board, scenes, NOON } from './scenes.mjs';
 import { open, pause, press, ui } from './window.mjs';
 
 let harness;
@@ -194,6 +194,38 @@ both('code words are compared by keyboard, and the mark tells known people from 
   await page.keyboard.press('Enter');
   await waitForText(page, '.notice[role=status]', t.isKnownNow(await page.$eval('lr-people-panel .in-call li:nth-child(4) .name', one => one.innerText)));
   assert.deepEqual(await marks(), ['', t.compared, t.keyChanged, t.compared]);
+  await page.close();
+});
+
+both('the connection check shows what to ask for, and copies its report', async (t, language) => {
+  const { page } = await harness.page({ ...scenes['connection-check-running'], language });
+  await press(page, ['#check-connection']);
+  await waitForText(page, 'dialog', t.checkingConnection('lunch.example.org'));
+  // Closing and opening the dialog shows the running check. It does not start a second one.
+  await page.keyboard.press('Escape');
+  await press(page, ['#check-connection']);
+  await waitForText(page, 'dialog', t.checkingConnection('lunch.example.org'));
+  assert.deepEqual(await calls(page, 'check_connection'), [{ language }]);
+  await page.close();
+  const { page: checked } = await harness.page({ ...scenes['connection-check'], language });
+  await press(checked, ['#check-connection']);
+  const [{ what, meaning, ask }] = blockedUdp[language].findings;
+  for (const words of [blockedUdp[language].summary, what, meaning, ask]) await waitForText(checked, 'dialog', words);
+  await checked.focus('dialog .actions button');
+  await checked.keyboard.press('Enter');
+  await waitForText(checked, '.notice[role=status]', t.reportCopied);
+  const [{ text }] = await calls(checked, 'copy');
+  assert.ok(text.startsWith('lunch.example.org:443\n') && text.includes(ask) && text.includes(`STUN  udp lunch.example.org:3478  ${t.hopFailed}  silent`), text);
+  await press(checked, ['#check-again']);
+  await until(checked, () => window.mock.calls.filter(one => one.command === 'check_connection').length === 2);
+  await checked.close();
+});
+
+both('a connection check that is refused says why', async (t, language) => {
+  const { page } = await harness.page({ ...scenes['connection-check'], language });
+  await page.evaluate(() => { window.mock.refuse.check_connection = { code: 'no_server', message: 'words' }; });
+  await press(page, ['#check-connection']);
+  await waitForText(page, 'dialog .trouble', t.problems.no_server);
   await page.close();
 });
 

@@ -42,6 +42,7 @@
     stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR', save_calendar: () => ({ path: 'Downloads/lunchroom-Soup.ics', opened: true }),
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
     compare: () => [233, 29, 13, 172, 226, 113, 218, 108, 144, 22],
+    check_connection: ({ language }) => window.report?.[language] ?? new Promise(() => {}),
     mark_compared({ id }) { const { settings, session, call } = mock.state, { key, name } = call.participants.find(one => one.id === id); mock.push({ ...mock.state, settings: { ...settings, known: [...settings.known, { server: session.server, key, name }] } }); },
     send_chat({ text }) { const { call, chat } = mock.state; mock.push({ ...mock.state, chat: [...chat, { from: call.you, name: mock.state.settings.name, text, at: Date.now() }] }); },
     dismiss_notice() { mock.push({ ...mock.state, notice: null }); },

@@ -57,6 +57,17 @@ function withReminder() {
   return { ...base(), board: board(tables, usualPeople()), reminders: [{ number: 3, kind: 'soon', table: id, room, topic, starts_ms }] };
 }
 
+const hops = (udp, name) => [
+  { hop: 'dns', name: 'DNS', what: '', passed: true, code: 'found', detail: '203.0.113.7, 2001:db8::7' }, { hop: 'tcp', name: 'TCP', what: '203.0.113.7:443', passed: true, code: 'open', detail: '' },
+  { hop: 'tls', name: 'TLS', what: '', passed: true, code: 'ok', detail: '' }, { hop: 'clock', name, what: '', passed: null, code: 'ahead', detail: '+1 s' },
+  { hop: 'stun', name: 'STUN', what: 'udp lunch.example.org:3478', passed: udp, code: udp ? 'works' : 'silent', detail: udp ? '198.51.100.4:50112' : '' }, { hop: 'turn', name: 'TURN', what: 'tls lunch.example.org:443', passed: true, code: 'works', detail: '203.0.113.7:50010' }];
+const report = (summary, verdict, findings, name) => ({ host: 'lunch.example.org', port: 443, verdict, exit_status: 1, summary, findings, hops: hops(verdict === 'good', name) });
+/** What the connection check finds on a network that blocks UDP, in both languages. */
+export const blockedUdp = {
+  en: report('Calls work on this network, with a restriction.', 'restricted', [{ code: 'udp_blocked', hop: 'stun', severity: 'restricts', what: 'This network blocks UDP.', meaning: 'Calls go through the server over TCP, which delays them.', ask: 'Ask whoever runs the network to allow UDP port 3478 to lunch.example.org.' }], 'Clock'),
+  ko: report('이 네트워크에서 통화할 수 있지만 제한이 있어요.', 'restricted', [{ code: 'udp_blocked', hop: 'stun', severity: 'restricts', what: '이 네트워크는 UDP를 막아요.', meaning: '통화가 서버를 거쳐 TCP로 이어져 조금 늦어요.', ask: '네트워크 관리자에게 lunch.example.org의 UDP 3478번 포트를 열어 달라고 하세요.' }], '시계'),
+};
+
 /** A call at a table of the board, for the pictures in the documentation. */
 function callAtTable() {
   const lines = [['q0', names[0], '다들 뭐 먹어요?', 9], ['q0', names[0], '저는 김치찌개요', 8.8], ['q-me', '김민지', '저는 비빔밥이요!', 8], ['q3', names[3], 'Lentil soup for me. Hello from Berlin!', 3]];
@@ -78,6 +89,8 @@ export const scenes = {
   'board-offline': { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: problem('unreachable') }, board: board(usualTables(), usualPeople()) } },
   'board-full': { state: { ...base(), board: board([...Array(200).keys()].map(n => table(names[n % names.length] + ' ' + n, slot(12 * 60 + 30 * (n % 8)), sit(...[...Array(n % 5).keys()]), {})), [...Array(2000).keys()].map(n => person(n, n % 3 ? 'free' : 'away'))) } },
   offline: { state: { ...base(), session: { kind: 'closed', problem: problem('unreachable') } } },
+  'connection-check': { state: { ...base(), session: { kind: 'closed', problem: problem('unreachable') } }, report: blockedUdp, press: ['#check-connection', 'dialog details summary'] },
+  'connection-check-running': { state: { ...base(), session: { kind: 'closed', problem: problem('unreachable') } }, press: ['#check-connection'] },
   connecting: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: null } } },
   'no-board': { state: base() },
   'lay-table': { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#lay-table'] },

@@ -21,7 +21,7 @@ test('axe finds no serious problem on any screen, in both themes', { timeout: 90
   for (const [name, scene] of Object.entries(scenes)) for (const theme of ['light', 'dark']) {
     if (['board-full', 'call-50'].includes(name) && theme === 'dark') continue;
     await t.test(`${name}, ${theme}`, async () => {
-      const { page, complaints } = await harness.page({ state: scene.state, language: 'ko', theme });
+      const { page, complaints } = await harness.page({ ...scene, language: 'ko', theme });
       await press(page, scene.press);
       await pause(150);
       // Not a script tag, which the page's content policy would block.

@@ -37,7 +37,7 @@ function requested([folder, names, languages = 'en,ko', themes = 'light,dark', s
 const args = process.argv.slice(2), harness = await open();
 for (const { name, language, theme, size, file } of args.length > 1 ? requested(args) : documented(args)) {
   const [width, height] = size.split('x').map(Number), scene = scenes[name];
-  const { page, complaints } = await harness.page({ state: scene.state, language, theme, width, height, zone: ZONE });
+  const { page, complaints } = await harness.page({ ...scene, language, theme, width, height, zone: ZONE });
   try {
     await press(page, scene.press);
     await page.waitForFunction(() => !document.querySelector('canvas:not(.drawn)'), { timeout: 20_000 });

@@ -8,6 +8,7 @@ import { originOf, serverOf } from '../server.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
 import { announce, attempt } from './notices.js';
+import { checkConnection } from './connection-check.js';
 import { Devices } from './devices.js';
 import { ask, openDialog } from './dialog.js';
 import { askSecret } from './secret.js';
@@ -129,7 +130,7 @@ export class SettingsPanel extends View {
       await save(known < 0 ? { servers: [...servers, server], server: servers.length } : { server: known });
       await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
     } }, input, h('button', { type: 'submit', class: 'small', text: t.add }));
-    return h('div', {}, list, add);
+    return h('div', {}, list, add, h('button', { type: 'button', class: 'small', id: 'settings-check', text: t.checkConnection, onclick: () => checkConnection() }));
   }
 }
 customElements.define('lr-settings', SettingsPanel);

@@ -3,6 +3,7 @@
 import { backend, state } from '../backend.js';
 import { attribute, h, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
+import { checkConnection } from '../parts/connection-check.js';
 import { Day } from '../parts/day.js';
 import { FreePeople } from '../parts/free-people.js';
 import { openHosting } from '../parts/hosting.js';
@@ -124,6 +125,7 @@ export class BoardScreen extends View {
       h('p', { class: 'lead', role: 'status', text: failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : session.kind === 'connecting' ? t.oneMoment : t.offlineWords }),
       h('div', { class: 'actions' },
         h('button', { type: 'button', text: t.settings, onclick: openSettings }),
+        backend.shell === 'app' && failure ? h('button', { type: 'button', id: 'check-connection', text: t.checkConnection, onclick: () => checkConnection() }) : null,
         backend.shell === 'app' && (failure || session.kind === 'closed') ? h('button', { type: 'button', id: 'host-here', text: t.hostHere, onclick: openHosting }) : null,
         server && (failure || session.kind === 'closed') ? h('button', { type: 'button', class: 'primary', id: 'connect-again', text: failure ? t.tryAgain : t.connect,
           onclick: () => attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));

@@ -6,6 +6,7 @@ import { draw, icon } from '../icons.js';
 import { isMissing, ownMedia } from '../own-media.js';
 import { announce, attempt } from '../parts/notices.js';
 import { Chat, othersLines } from '../parts/chat.js';
+import { checkConnection } from '../parts/connection-check.js';
 import { Devices } from '../parts/devices.js';
 import { openDialog } from '../parts/dialog.js';
 import { Statistics } from '../parts/statistics.js';
@@ -320,6 +321,7 @@ export class CallScreen extends View {
       { words: this.#view === 'stage' ? t.viewGrid : t.viewStage, icon: this.#view === 'stage' ? 'grid' : 'stage', run: () => this.#switchView() },
       { words: t.copyLink, icon: 'link', run: () => copyRoomLink(call.room) },
       ...(host ? [{ words: call.locked ? t.unlock : t.lock, icon: /** @type {const} */ ('lock'), run: () => attempt(backend.call('lock', { locked: !call.locked })) }] : []),
+      ...(backend.shell === 'app' ? [{ words: t.checkConnection, icon: /** @type {const} */ ('statistics'), run: () => checkConnection() }] : []),
       { words: t.statistics, icon: 'statistics', run: () => this.#togglePanel('statistics') },
       { words: t.settings, icon: 'settings', run: openSettings },
     ];

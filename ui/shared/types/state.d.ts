@@ -999,6 +999,112 @@ code: string,
 message: string, };
 
 /**
+ * An examination and its diagnosis. Codes are stable; texts and details are for people.
+ */
+export type ConnectionReport = {
+/**
+ * The server's host.
+ */
+host: string,
+/**
+ * Its port.
+ */
+port: number,
+/**
+ * What calls can expect.
+ */
+verdict: Verdict,
+/**
+ * The exit status of a program with this report.
+ */
+exit_status: number,
+/**
+ * The verdict in words.
+ */
+summary: string,
+/**
+ * What is wrong, in the order of the hops.
+ */
+findings: Array<FindingReport>,
+/**
+ * What each hop came to, in the order of the way.
+ */
+hops: Array<HopReport>, };
+
+/**
+ * What calls can expect.
+ */
+export type Verdict = "good" | "restricted" | "blocked";
+
+/**
+ * A finding in codes and words.
+ */
+export type FindingReport = {
+/**
+ * A stable code.
+ */
+code: string,
+/**
+ * The hop that fails.
+ */
+hop: Hop,
+/**
+ * What it means for calls.
+ */
+severity: Severity,
+/**
+ * What is wrong.
+ */
+what: string,
+/**
+ * What it means for calls.
+ */
+meaning: string,
+/**
+ * What to do, or to ask for.
+ */
+ask: string, };
+
+/**
+ * What a finding means for calls.
+ */
+export type Severity = "note" | "restricts" | "blocks";
+
+/**
+ * A part of the way to a call, in order.
+ */
+export type Hop = "dns" | "tcp" | "proxy" | "tls" | "websocket" | "server" | "clock" | "stun" | "turn" | "mtu";
+
+/**
+ * What one hop came to.
+ */
+export type HopReport = {
+/**
+ * The hop.
+ */
+hop: Hop,
+/**
+ * Its name for people.
+ */
+name: string,
+/**
+ * Which one of several: an address, or a transport and its place.
+ */
+what: string,
+/**
+ * `None` if it was not reached, or has nothing to report.
+ */
+passed: boolean | null,
+/**
+ * A stable code.
+ */
+code: string,
+/**
+ * Figures and addresses, the same in every language.
+ */
+detail: string, };
+
+/**
  * The result of `stats`. Counters run from the start. Rates are differences between two results.
  */
 export type Stats = {

@@ -56,7 +56,7 @@ const PLACES: &[Place] = &[
     place(
         "engine",
         Kind::Driver,
-        &["outbound", "peer", "devices", "call", "codecs", "transport", "layers", "media", "signaling"],
+        &["outbound", "peer", "devices", "doctor", "call", "codecs", "transport", "layers", "media", "signaling"],
     ),
     place("server", Kind::Driver, &["rooms", "relay", "layers", "signaling"]),
     place("doctor", Kind::Driver, &["outbound", "relay", "signaling"]),
