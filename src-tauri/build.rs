@@ -28,6 +28,7 @@ fn main() {
         "levels",
         "tiles",
         "next_frame",
+        "check_connection",
         "export_log",
         "copy",
         "lay_table",
