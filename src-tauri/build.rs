@@ -29,6 +29,7 @@ fn main() {
         "tiles",
         "next_frame",
         "check_connection",
+        "check_others",
         "export_log",
         "copy",
         "lay_table",

@@ -186,6 +186,12 @@ pub(crate) async fn check_connection(
     Ok(engine::check_connection(server, secret, crate::CLIENT.into(), language.into()).await)
 }
 
+/// Asks everybody in the call to check their connections. Their answers appear in the state.
+#[tauri::command]
+pub(crate) async fn check_others(engine: TheEngine<'_>) -> Answer {
+    command(&engine, Command::CheckOthers).await
+}
+
 /// Writes the log to one file, for bug reports, and returns its path.
 #[tauri::command]
 pub(crate) async fn export_log(folders: State<'_, Folders>) -> Result<String, CommandError> {

@@ -122,6 +122,7 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
             commands::stats,
             commands::levels,
             commands::check_connection,
+            commands::check_others,
             commands::tiles,
             commands::next_frame,
             commands::export_log,

@@ -109,7 +109,15 @@ mod tests {
             let (name, key, media) = (format!("Name of {who}"), String::new(), MediaState::default());
             let info = Participant { id: id(who), name, key, nonce: None, media };
             let (link, distrust) = (LinkState::Connected, None);
-            ParticipantView { info, link, interrupted_since: None, repair: None, distrust, connected: true }
+            ParticipantView {
+                info,
+                link,
+                interrupted_since: None,
+                repair: None,
+                distrust,
+                connected: true,
+                report: None,
+            }
         };
         let line = |(n, (from, text)): (usize, &(&str, &str))| {
             Arc::new(ChatLine { from: id(from), name: (*from).into(), text: (*text).into(), at: n as u64 })

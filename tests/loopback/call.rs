@@ -1,5 +1,6 @@
 //! Whole calls on 127.0.0.1: the real server and real engines, with stamped pictures and tones as voices.
 
+use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use engine::signaling::message::{ErrorCode, MediaState};
 use engine::{AppView, Command, Ended, Picture, ServerAddress, SessionView, Stage, Tile, VideoLimits};
 use server::{Config, Server, Tls, Turn};
@@ -67,6 +68,23 @@ async fn a_hidden_address_without_a_relay_is_reported_until_it_is_shown() {
     ada.tell(Command::SetRelayOnly(false)).await;
     ada.until("sees no problem", |view| !no_relay(view)).await;
     ada.reaches("Ben").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_others_report_what_their_networks_let_through() {
+    let server = Server::start(config()).await.expect("a server");
+    let (ada, ben) = (Person::new(Habits::new("Ada", 440)), Person::new(Habits::new("Ben", 600)));
+    ada.enter(&address(&server), "lunch").await;
+    ben.enter(&address(&server), "lunch").await;
+    ada.reaches("Ben").await;
+    ada.tell(Command::CheckOthers).await;
+    let report = |view: &AppView| other(view, "Ben").and_then(|ben| ben.report);
+    let view = ada.until("has Ben's report", |view| report(view).is_some()).await;
+    // This server has no relay, and nothing else is wrong with the loopback.
+    let expected =
+        ConnectionReport { verdict: ConnectionVerdict::Restricted, findings: vec!["no_relay_offered".into()] };
+    assert_eq!(report(&view), Some(expected));
+    assert_eq!(other(&ben.engine.view().borrow(), "Ada").and_then(|ada| ada.report), None, "nobody asked Ada");
 }
 
 #[tokio::test(flavor = "multi_thread")]

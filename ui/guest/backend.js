@@ -419,7 +419,7 @@ export class GuestBackend {
   #updateParticipants() {
     const participants = [...this.#call?.peers.values() ?? []].map(({ participant: { nonce: _, ...participant }, pc, distrust }) => ({
       ...participant, distrust, connected: !this.#disconnected.has(participant.id),
-      link: linkOf(pc.connectionState), repair: null,
+      link: linkOf(pc.connectionState), repair: null, report: null,
     }));
     this.#updateCall({ participants });
     this.#shown.forEach(shown => this.#show(shown));
@@ -466,10 +466,16 @@ export class GuestBackend {
     this.#update({ call: { ...this.#current().call, ...change }, ...since });
   }
 
+  /** Why the call connects to nobody. @returns {import('../shared/model.d.ts').Problem[]} */
+  #callProblems() {
+    const lacks = this.state?.call.stage.kind === 'joined' && this.#call?.lacksRelay;
+    return lacks ? [{ code: 'peer_no_relay', message: 'the server has no relay', device: null }] : [];
+  }
+
   /** Changes the state. The listeners are called once per microtask. @param {Partial<AppState>} change */
   #update(change) {
     if (!this.state) return;
-    this.state = { ...this.state, ...change, devices: this.#media.devices, problems: this.#media.problems };
+    this.state = { ...this.state, ...change, devices: this.#media.devices, problems: [...this.#media.problems, ...this.#callProblems()] };
     if (this.#updatePending) return;
     this.#updatePending = true;
     queueMicrotask(() => {

@@ -16,7 +16,7 @@
  *   runs a command: `join {room, server?, fingerprint?, invite?, media}`, `leave`, `set_microphone {on}`, `set_camera {on}`,
  *   `send_chat {text}`, `compare {id, key}` (the numbers of the code with a participant), `mark_compared {id, key}`, `preview {media}`, `select_devices {choice}`, `refresh_devices`, `test_sound`, `save_settings {settings}`,
  *   `open_link {link}`, `dismiss_link`, `dismiss_notice`, `host_here`, `stop_hosting`, `connect {server, fingerprint?}`, `stats`,
- *   `export_log`, `check_connection {server?, fingerprint?, language}` (a ConnectionReport), `copy {text}`; of the board: `lay_table {draft}`, `take_seat {table, wait}`, `leave_seat {table}`, `delete_table {table}`,
+ *   `export_log`, `check_connection {server?, fingerprint?, language}` (a ConnectionReport), `check_others` (their reports appear in the state), `copy {text}`; of the board: `lay_table {draft}`, `take_seat {table, wait}`, `leave_seat {table}`, `delete_table {table}`,
  *   `eat_now {with}`, `stop_waiting`, `set_presence {presence}`, `forget_me`, `make_invite {room, uses, hours}`, `save_calendar {table}`, `ics {table}`;
  *   of a room: `admit {id}`, `refuse {id}`, `lock {locked}`, `mute {id}`, `remove {id}`. Rejects with a CommandError.
  * @property {(host: HTMLElement, picture: Picture) => () => void} attach

@@ -10,6 +10,9 @@ import { Unsent } from './unsent.js';
 /** @typedef {import('./model.d.ts').MediaState} MediaState */
 /** @typedef {import('./model.d.ts').Participant} Participant */
 
+/** A participant gets at most one connection report in this time, ms. */
+const REPORT_SPACING_MS = 5000;
+
 /**
  * The connection to another participant. Events:
  * - `track` (detail: the RTCTrackEvent);
@@ -67,6 +70,8 @@ export class Peer extends EventTarget {
   #signals = Promise.resolve();
   /** The size at which the other side displays the camera, in pixels; null: not received yet. @type {{ max_width: number, max_height: number } | null} */
   #resolution = null;
+  /** When a connection report was last sent, in ms. */
+  #reported = -Infinity;
 
   /** Handles a description or a candidate, after the earlier ones. Errors are logged. @param {Message} message */
   signal(message) {
@@ -84,6 +89,17 @@ export class Peer extends EventTarget {
     if (this.#iceRestarted) return this.polite && this.dispatchEvent(new CustomEvent('broken'));
     this.#iceRestarted = true;
     this.pc.restartIce();
+  }
+
+  /**
+   * Whether the other side gets an answer to `check_connection`. A browser cannot check its connection, and says so; but not
+   * as often as somebody asks.
+   * @param {number} now in ms
+   */
+  mayReport(now) {
+    const may = now - this.#reported >= REPORT_SPACING_MS;
+    if (may) this.#reported = now;
+    return may;
   }
 
   /** Limits the camera to the size at which the other side displays it. @param {Message} message of type `resolution` */
@@ -227,6 +243,12 @@ export class Call extends EventTarget {
     return this.#unsent.view();
   }
 
+  /** Whether only relayed paths are wanted, and the server offers no relay: there will be no connection to anybody. */
+  get lacksRelay() {
+    const urls = (this.options.iceServers ?? this.iceServers).flatMap(one => one.urls);
+    return this.options.policy === 'relay' && !urls.some(url => /^turns?:/i.test(url));
+  }
+
   /**
    * Joins a room. A `joined` or an `ended` event follows.
    * @param {string} room
@@ -345,6 +367,9 @@ export class Call extends EventTarget {
         break;
       case 'resolution':
         peer?.setResolution(message);
+        break;
+      case 'check_connection':
+        if (peer?.mayReport(this.session.clock.now())) this.session.send({ type: 'connection_report', to: message.from, verdict: 'unknown', findings: [] });
         break;
       case 'media':
         if (!peer) break;

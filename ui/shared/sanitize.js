@@ -17,7 +17,7 @@ const TYPES = {
   chat: message => ({ ...message, text: cleanChat(message.text) }),
   room: message => message.news === 'lobby' ? { ...message, knocking: message.knocking.map(withShownName) } : message,
   board,
-  left: unchanged, participant_left: unchanged, participant_connection: unchanged, media: unchanged, resolution: unchanged, offer: unchanged, answer: unchanged, candidate: unchanged, end_of_candidates: unchanged, error: unchanged,
+  left: unchanged, participant_left: unchanged, participant_connection: unchanged, media: unchanged, resolution: unchanged, check_connection: unchanged, offer: unchanged, answer: unchanged, candidate: unchanged, end_of_candidates: unchanged, error: unchanged,
 };
 
 /**

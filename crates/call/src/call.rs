@@ -1,9 +1,11 @@
 //! The call's state machine.
 
+mod checks;
 mod door;
 mod media;
 mod people;
 
+use self::checks::OwnCheck;
 use self::people::{Other, Seat};
 use crate::event::{Command, Input, Output, SdpKind, SendOutcome, Signal};
 use crate::inflow::Incoming;
@@ -11,7 +13,7 @@ use crate::link::Mend;
 use crate::rejoin::{Rejoin, refuses_entry};
 use crate::unsent::{ChatRefusal, Unsent};
 use crate::view::{CallView, ChatLine, Ended, Stage};
-use signaling::board::{Knocker, RoomRequest};
+use signaling::board::Knocker;
 use signaling::limits::MAX_PARTICIPANTS;
 use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, IceServer, LeaveReason, MediaState, Participant, ParticipantId, Resolution,
@@ -80,6 +82,7 @@ pub struct Call {
     host: Option<ParticipantId>,
     locked: bool,
     lobby: Vec<Knocker>,
+    check: OwnCheck,
     notice: Option<ErrorCode>,
     notices: u64,
     outputs: VecDeque<Output>,
@@ -117,6 +120,7 @@ impl Call {
             host: None,
             locked: false,
             lobby: vec![],
+            check: OwnCheck::default(),
             notice: None,
             notices: 0,
             outputs: VecDeque::new(),
@@ -136,6 +140,7 @@ impl Call {
             Input::Peer { id, input } => self.peer(now, &id, input),
             Input::NewSession { id, sdp, fingerprint } => self.new_session(now, id, sdp, fingerprint),
             Input::NetworkChanged => self.network_changed(now),
+            Input::Checked(report) => self.checked(now, report),
         }
         self.send_waiting_chat(now);
     }
@@ -282,6 +287,7 @@ impl Call {
                 }
             }
             Command::Show(sizes) => self.show(now, &sizes),
+            Command::CheckOthers => self.check_others(),
         }
     }
 
@@ -309,6 +315,7 @@ impl Call {
         self.chat = Arc::default();
         self.notice = None;
         self.rejoin = Rejoin::default();
+        self.check = OwnCheck::default(); // it may be another server
         self.phase = Phase::Joining;
         self.send_join();
         self.capture();
@@ -438,6 +445,8 @@ impl Call {
                     self.outputs.push_back(Output::Resolution { id, most });
                 }
             }
+            ServerMessage::CheckConnection { from } => self.asked_to_check(now, &from),
+            ServerMessage::ConnectionReport { from, report } => self.reported(&from, report),
             ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
             ServerMessage::Chat { from, text, at } => self.chat_line(from, text, at),
             ServerMessage::Error(error) => self.error(now, &error),
@@ -568,17 +577,6 @@ impl Call {
 
     fn send(&mut self, message: ClientMessage) {
         self.outputs.push_back(Output::Send(message));
-    }
-
-    /// A request with the server's ids in place of ours.
-    fn addressed(&self, request: RoomRequest) -> RoomRequest {
-        let address = |id: ParticipantId| self.address(&id).unwrap_or(id);
-        match request {
-            RoomRequest::Mute { id } => RoomRequest::Mute { id: address(id) },
-            RoomRequest::Remove { id } => RoomRequest::Remove { id: address(id) },
-            // The ids of the lobby are the server's.
-            request @ (RoomRequest::Lock { .. } | RoomRequest::Admit { .. } | RoomRequest::Refuse { .. }) => request,
-        }
     }
 
     /// Whether what is sent now reaches the server.

@@ -3,6 +3,7 @@
 use crate::link::PeerInput;
 use crate::view::Distrust;
 use signaling::board::RoomRequest;
+use signaling::connection_report::ConnectionReport;
 use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, Resolution, ServerMessage,
 };
@@ -36,6 +37,8 @@ pub enum Command {
     /// The display size of each camera in device pixels. A camera that is not listed is not displayed. Without this
     /// command everybody sends what they can.
     Show(BTreeMap<ParticipantId, Resolution>),
+    /// Ask everybody what their networks let through. Their answers appear in the view.
+    CheckOthers,
 }
 
 /// Inputs of a call.
@@ -75,6 +78,8 @@ pub enum Input {
     },
     /// The network of this machine has changed: another address or another way out.
     NetworkChanged,
+    /// The check of an [`Output::CheckConnection`] has ended.
+    Checked(ConnectionReport),
     /// The offer in an [`Output::Signal`] is from a new connection of the participant, not from the one to which ours
     /// is connected.
     NewSession {
@@ -191,6 +196,8 @@ pub enum Output {
     },
     /// Check whether the server still answers.
     ProbeServer,
+    /// Check what this machine's network lets through to the server, and report it with [`Input::Checked`].
+    CheckConnection,
     /// The other side needs no larger pictures than this from now on.
     Resolution {
         /// The participant.

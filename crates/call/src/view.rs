@@ -4,6 +4,7 @@ use crate::link::{LinkState, Repair};
 use crate::unsent::UnsentLine;
 use serde::Serialize;
 use signaling::board::Knocker;
+use signaling::connection_report::ConnectionReport;
 use signaling::message::{ErrorCode, LeaveReason, MediaState, Participant, ParticipantId};
 use signaling::statement::StatementError;
 use std::sync::Arc;
@@ -122,6 +123,8 @@ pub struct ParticipantView {
     pub distrust: Option<StatementError>,
     /// Whether they are connected to the server.
     pub connected: bool,
+    /// What their connection check found, since we last asked for it.
+    pub report: Option<ConnectionReport>,
 }
 
 /// A line of chat.

@@ -167,7 +167,7 @@ proptest! {
                 | Output::RenewPeer { id, .. }
                 | Output::Resolution { id, .. } => prop_assert!(open.contains(&id)),
                 Output::Capture(media) => capture = media,
-                Output::Send(_) | Output::ProbeServer => {}
+                Output::Send(_) | Output::ProbeServer | Output::CheckConnection => {}
             }
         }
         prop_assert!(open.is_empty());

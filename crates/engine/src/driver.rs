@@ -22,6 +22,7 @@ use self::devices::Devices;
 use self::peers::{Opening, PeerSettings, Peers};
 use crate::audio::Audio;
 use crate::capture::{self, Capture, CaptureEvent};
+use crate::check::Checks;
 use crate::config::{Command, EngineConfig};
 use crate::levels::Levels;
 use crate::network::{self, NetworkReport};
@@ -33,6 +34,7 @@ use crate::view::{AppView, Picture, Problem};
 use ::devices::DeviceInfo;
 use call::{Output, Signal};
 use media::slot::FrameSlot;
+use signaling::connection_report::ConnectionReport;
 use signaling::message::{ClientMessage, MediaState};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -44,6 +46,7 @@ pub(crate) struct Driver {
     board: BoardSession,
     devices: Devices,
     peers: Peers,
+    checks: Checks,
     network: NetworkReport,
     offline_changed: bool,
     view: watch::Sender<AppView>,
@@ -56,6 +59,7 @@ pub(crate) struct Inbox {
     sockets: mpsc::Receiver<FromSocket>,
     connections: mpsc::Receiver<FromConnection>,
     devices: mpsc::Receiver<Vec<DeviceInfo>>,
+    checks: mpsc::Receiver<ConnectionReport>,
     network: watch::Receiver<NetworkReport>,
     find_devices: mpsc::Sender<Vec<DeviceInfo>>,
 }
@@ -70,6 +74,7 @@ impl Driver {
         let (socket_events, sockets) = mpsc::channel(signal::EVENTS);
         let (connection_events, connections) = mpsc::channel(participant::MESSAGES);
         let (find_devices, devices) = mpsc::channel(1); // one search at a time; a second one waits for the first
+        let (reports, checks) = mpsc::channel(1); // one check at a time
         let on_trouble = capture::on_trouble(capture_events.clone());
         let capture = Capture::start(capture_events, config.video, config.devices, config.microphone)?;
         let audio = Audio::start(config.processing, config.audio_tap.take(), on_trouble)?;
@@ -91,11 +96,12 @@ impl Driver {
             board: BoardSession::new(),
             devices: devices_part,
             peers: Peers::new(settings, seed, audio, video, connection_events),
+            checks: Checks::new(reports),
             network: *network.borrow(),
             offline_changed: false,
             view,
         };
-        Ok((driver, Inbox { requests, captures, sockets, connections, devices, network, find_devices }, watch))
+        Ok((driver, Inbox { requests, captures, sockets, connections, devices, checks, network, find_devices }, watch))
     }
 
     /// The loudness of everybody.
@@ -119,6 +125,7 @@ impl Driver {
                 Some(event) = inbox.connections.recv() => self.peers.handle(event),
                 Some(event) = inbox.captures.recv() => self.devices.handle(Instant::now(), event),
                 Some(found) = inbox.devices.recv() => self.devices.handle_found(Instant::now(), found),
+                Some(report) = inbox.checks.recv() => self.session.handle_checked(Instant::now(), report),
                 Ok(()) = inbox.network.changed() => {
                     let report = *inbox.network.borrow_and_update();
                     self.handle_network(Instant::now(), report);
@@ -185,6 +192,7 @@ impl Driver {
             Output::Signal { id, signal } => self.peers.handle_signal(id, signal),
             Output::RestartIce { id, ice_servers } => self.peers.restart_ice(&id, ice_servers),
             Output::Reoffer { id } => self.peers.reoffer(&id),
+            Output::CheckConnection => self.checks.start(self.session.to_check()),
             Output::ProbeServer => self.session.probe_server(now),
             Output::Resolution { id, most } => self.peers.set_resolution(id, most),
             Output::ClosePeer { id } => self.peers.close(&id),
@@ -246,6 +254,7 @@ impl Driver {
             Command::SetMicrophone(on) => self.session.handle_command(now, call::Command::SetMicrophone(on)),
             Command::SetCamera(on) => self.session.handle_command(now, call::Command::SetCamera(on)),
             Command::DropLine(number) => self.session.handle_command(now, call::Command::DropLine(number)),
+            Command::CheckOthers => self.session.handle_command(now, call::Command::CheckOthers),
             Command::Room(request) => self.session.send(now, ClientMessage::Room(request)),
             Command::Connect { server, name } => self.session.connect(now, server, name),
             Command::Disconnect => self.session.disconnect(),

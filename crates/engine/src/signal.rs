@@ -1,5 +1,6 @@
 //! Connects the signalling session with its socket.
 
+use crate::check::Checked;
 use crate::config::ServerAddress;
 use crate::socket::{Socket, SocketEvent};
 use crate::view::{Problem, SessionView};
@@ -247,6 +248,13 @@ impl Signalling {
     /// The server of the current session, or of the last one that was refused.
     pub(crate) fn server(&self) -> Option<&ServerAddress> {
         self.open.as_ref().map(|open| &open.server)
+    }
+
+    /// What a connection check of that server needs.
+    pub(crate) fn to_check(&self) -> Option<Checked> {
+        let server = self.server()?.clone();
+        let member_secret = self.secrets.get(&server.origin()).cloned();
+        Some(Checked { server, member_secret, client: self.client.clone() })
     }
 
     /// Whether the session is open: a message that is sent now reaches the server.

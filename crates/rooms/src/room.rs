@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use signaling::board::{Knocker, RoomNews};
+use signaling::connection_report::ConnectionReport;
 use signaling::limits::MAX_LOBBY;
 use signaling::message::{
     ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Resolution, ServerMessage, SessionId,
@@ -43,6 +44,10 @@ pub enum Directed {
     EndOfCandidates,
     /// How large the sender displays the recipient's camera.
     Resolution(Resolution),
+    /// The sender asks for the recipient's report.
+    CheckConnection,
+    /// The sender's report.
+    ConnectionReport(ConnectionReport),
 }
 
 /// The people in a room, earliest first. Messages to them collect until [`Room::poll_output`] returns them.
@@ -185,6 +190,8 @@ impl Room {
             Directed::Candidate(candidate) => ServerMessage::Candidate { from, candidate },
             Directed::EndOfCandidates => ServerMessage::EndOfCandidates { from },
             Directed::Resolution(most) => ServerMessage::Resolution { from, most },
+            Directed::CheckConnection => ServerMessage::CheckConnection { from },
+            Directed::ConnectionReport(report) => ServerMessage::ConnectionReport { from, report },
         };
         self.outputs.push_back((receiver, message));
         Ok(())

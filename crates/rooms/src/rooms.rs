@@ -334,11 +334,11 @@ impl Rooms {
             ClientMessage::Answer { to, sdp, signature } => relay(to, Directed::Answer(sdp, signature)),
             ClientMessage::Candidate { to, candidate } => relay(to, Directed::Candidate(candidate)),
             ClientMessage::EndOfCandidates { to } => relay(to, Directed::EndOfCandidates),
-            ClientMessage::Resolution { to, most } => match relay(to, Directed::Resolution(most)) {
-                // A participant who has just left sends nothing to anybody.
-                Err(Refusal::Code(ErrorCode::NoSuchParticipant)) => Ok(()),
-                other => other,
-            },
+            ClientMessage::Resolution { to, most } => unless_gone(relay(to, Directed::Resolution(most))),
+            ClientMessage::CheckConnection { to } => unless_gone(relay(to, Directed::CheckConnection)),
+            ClientMessage::ConnectionReport { to, report } => {
+                unless_gone(relay(to, Directed::ConnectionReport(report)))
+            }
             ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage.into()),
             ClientMessage::Join { room, media, invite, nonce } => {
                 Ok(self.join(session, room, Arrival { media, nonce }, invite.as_deref())?)
@@ -510,6 +510,14 @@ impl Rooms {
 }
 
 /// Returns an error in answer to message `seq`, or without a reference if `seq` is 0.
+/// A message to somebody who has just left is not an error.
+fn unless_gone(relayed: Result<(), Refusal>) -> Result<(), Refusal> {
+    match relayed {
+        Err(Refusal::Code(ErrorCode::NoSuchParticipant)) => Ok(()),
+        other => other,
+    }
+}
+
 fn refusal(seq: u64, code: ErrorCode) -> ServerMessage {
     let about = (seq != 0).then_some(seq);
     ServerMessage::Error(ErrorMessage { code, message: text(code).into(), about })

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rate, Rooms};
+use signaling::connection_report::ConnectionReport;
 use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, ParticipantId, Resolution, ServerMessage,
     SessionId,
@@ -122,7 +123,15 @@ fn a_directed_message_reaches_only_its_addressee() {
             ServerMessage::Candidate { from: from.clone(), candidate },
         ),
         (ClientMessage::EndOfCandidates { to: to_bob.clone() }, ServerMessage::EndOfCandidates { from: from.clone() }),
-        (ClientMessage::Resolution { to: to_bob, most }, ServerMessage::Resolution { from, most }),
+        (
+            ClientMessage::Resolution { to: to_bob.clone(), most },
+            ServerMessage::Resolution { from: from.clone(), most },
+        ),
+        (ClientMessage::CheckConnection { to: to_bob.clone() }, ServerMessage::CheckConnection { from: from.clone() }),
+        (
+            ClientMessage::ConnectionReport { to: to_bob, report: ConnectionReport::unknown() },
+            ServerMessage::ConnectionReport { from, report: ConnectionReport::unknown() },
+        ),
     ];
     for (sent, received) in cases {
         assert_eq!(server.say(&ada, sent), [Output::Send { to: bob.clone(), message: received }]);

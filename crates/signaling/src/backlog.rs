@@ -52,6 +52,8 @@ impl Cause {
             | ServerMessage::Candidate { .. }
             | ServerMessage::EndOfCandidates { .. }
             | ServerMessage::Resolution { .. }
+            | ServerMessage::CheckConnection { .. }
+            | ServerMessage::ConnectionReport { .. }
             | ServerMessage::Room(RoomNews::Muted) => Cause::Directed,
             ServerMessage::Chat { .. } => Cause::Said,
             ServerMessage::ParticipantJoined { .. }

@@ -9,6 +9,7 @@ pub mod board;
 pub mod board_fold;
 pub mod close;
 pub mod comparison;
+pub mod connection_report;
 pub mod host;
 pub mod ice_url;
 pub mod ics;

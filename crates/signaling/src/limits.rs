@@ -63,6 +63,10 @@ pub const MAX_BOARD_ITEMS: usize = 20_000;
 pub const MAX_PARTICIPANTS: usize = 12;
 /// ICE servers that a client uses from one `welcome`. Further ones are ignored.
 pub const MAX_ICE_SERVERS: usize = 16;
+/// Findings of a connection check.
+pub const MAX_FINDINGS: usize = 16;
+/// Code of a finding, in bytes.
+pub const MAX_FINDING_BYTES: usize = 40;
 
 /// How long a server keeps a session after its socket breaks.
 pub const RESUME_WINDOW: Duration = Duration::from_secs(30);

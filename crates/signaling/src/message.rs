@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
+use crate::connection_report::ConnectionReport;
 pub use crate::id::{ParticipantId, SessionId};
 
 /// The protocol version that this crate implements.
@@ -90,6 +91,19 @@ pub enum ClientMessage {
         #[serde(flatten)]
         most: Resolution,
     },
+    /// Asks a participant what their network lets through to the server.
+    CheckConnection {
+        /// Recipient.
+        to: ParticipantId,
+    },
+    /// The answer to [`ServerMessage::CheckConnection`].
+    ConnectionReport {
+        /// Who asked.
+        to: ParticipantId,
+        /// What the check found.
+        #[serde(flatten)]
+        report: ConnectionReport,
+    },
     /// The microphone or camera was switched on or off.
     Media(MediaState),
     /// A line of chat for the whole room.
@@ -122,6 +136,8 @@ impl ClientMessage {
             | ClientMessage::Candidate { .. }
             | ClientMessage::EndOfCandidates { .. }
             | ClientMessage::Resolution { .. }
+            | ClientMessage::CheckConnection { .. }
+            | ClientMessage::ConnectionReport { .. }
             | ClientMessage::Media(_)
             | ClientMessage::Board(_)
             | ClientMessage::Room(_)
@@ -224,6 +240,19 @@ pub enum ServerMessage {
         #[serde(flatten)]
         most: Resolution,
     },
+    /// A participant asks what this client's network lets through to the server.
+    CheckConnection {
+        /// Who asks.
+        from: ParticipantId,
+    },
+    /// A participant's answer to [`ClientMessage::CheckConnection`].
+    ConnectionReport {
+        /// The participant.
+        from: ParticipantId,
+        /// What the check found.
+        #[serde(flatten)]
+        report: ConnectionReport,
+    },
     /// A participant's microphone or camera was switched on or off.
     Media {
         /// The participant.
@@ -285,6 +314,8 @@ impl ServerMessage {
             | ServerMessage::Candidate { .. }
             | ServerMessage::EndOfCandidates { .. }
             | ServerMessage::Resolution { .. }
+            | ServerMessage::CheckConnection { .. }
+            | ServerMessage::ConnectionReport { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Board(_)
             | ServerMessage::Room(_)

@@ -71,7 +71,13 @@ pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
             check_id(to)?;
             check_candidate(candidate)
         }
-        ClientMessage::EndOfCandidates { to } | ClientMessage::Resolution { to, most: _ } => check_id(to),
+        ClientMessage::EndOfCandidates { to }
+        | ClientMessage::Resolution { to, most: _ }
+        | ClientMessage::CheckConnection { to } => check_id(to),
+        ClientMessage::ConnectionReport { to, report } => {
+            check_id(to)?;
+            require(report.is_valid(), ErrorCode::Malformed)
+        }
         ClientMessage::Chat { text } => match clean_chat(text) {
             Ok(clean) => {
                 *text = clean;
@@ -122,7 +128,12 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
         }
         ServerMessage::EndOfCandidates { from }
         | ServerMessage::Resolution { from, .. }
+        | ServerMessage::CheckConnection { from }
         | ServerMessage::Media { from, .. } => check_id(from),
+        ServerMessage::ConnectionReport { from, report } => {
+            check_id(from)?;
+            require(report.is_valid(), ErrorCode::Malformed)
+        }
         ServerMessage::Chat { from, text, at: _ } => {
             check_id(from)?;
             *text = clean_chat(text).map_err(|_| ErrorCode::Malformed)?;

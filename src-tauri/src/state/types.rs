@@ -6,6 +6,7 @@ use engine::signaling::board::{
     Door, Draft, Knocker, Notice, NoticeKind, PersonInfo, Presence, Sitter, TableInfo, Waiting,
 };
 use engine::signaling::board_fold::{BoardState, Mine, TableView};
+use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use engine::signaling::message::{MediaState, Participant, ParticipantId};
 use engine::{
     CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, FindingReport, Hop, HopReport, LinkState,
@@ -42,7 +43,7 @@ fn file() -> String {
     }
     all! {
         AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess
-        CallView Stage ParticipantView Participant ParticipantId LinkState Repair ChatLine UnsentLine Knocker
+        CallView Stage ParticipantView Participant ParticipantId ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
         DeviceInfo DeviceKind DeviceChoice Problem
         Settings KnownPerson KnownServer Language Theme Noise
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind

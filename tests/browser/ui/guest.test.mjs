@@ -126,14 +126,14 @@ after(async () => {
 });
 
 /** Opens a link to a new fake server. */
-async function guest({ devices = 'none', language = 'en', room = 'soup', zone, prepare }) {
+async function guest({ devices = 'none', language = 'en', room = 'soup', zone, settings = {}, prepare }) {
   const server = await new Server().start();
   prepare?.(server);
   const page = await (await browser(devices)).newPage(), complaints = [];
   page.on('pageerror', error => complaints.push(String(error)));
   await page.setViewport({ width: 1000, height: 700 });
   if (zone) await page.emulateTimezone(zone);
-  await page.evaluateOnNewDocument(wanted => localStorage.setItem('lunchroom.settings', JSON.stringify({ name: 'Gast', language: wanted })), language);
+  await page.evaluateOnNewDocument(wanted => localStorage.setItem('lunchroom.settings', JSON.stringify({ name: 'Gast', ...wanted })), { language, ...settings });
   await page.goto(`${server.origin}/r/${room}`);
   await page.waitForSelector('#join-here', { timeout: 20_000 });
   return { server, page, complaints, async end() {
@@ -203,6 +203,14 @@ for (const language of ['en', 'ko']) {
     const troubles = () => page.$$eval('lr-tile .why', all => all.map(one => one.textContent));
     await until('the words', async () => (await troubles()).includes(t.problems.statement_missing));
     assert.equal(server.of('offer').length, 0);
+    await end();
+  });
+
+  test(`a guest who hides the address is told that the server has no relay (${language})`, async () => {
+    const t = words[language], { server, page, end } = await inCall({ language, settings: { relay_only: true } });
+    const notices = () => page.$$eval('.notice', all => all.map(one => one.innerText));
+    await until('the words', async () => (await notices()).some(one => one.includes(t.problems.peer_no_relay)));
+    assert.equal(server.of('candidate').length, 0, 'no address is sent');
     await end();
   });
 
@@ -329,6 +337,16 @@ test('a closed tab leaves immediately', async () => {
   assert.equal(server.closes[0], 1000);
   await page.close();
   server.web.close();
+});
+
+test('a guest answers a connection check at most every five seconds, and says that a browser cannot', async () => {
+  const { server, end } = await inCall({});
+  for (let n = 0; n < 3; n++) server.send({ type: 'check_connection', from: 'p1' });
+  server.send({ type: 'check_connection', from: 'nobody' });
+  await until('an answer', () => server.of('connection_report').length > 0);
+  await pause(300);
+  assert.deepEqual(server.of('connection_report').map(({ to, verdict, findings }) => ({ to, verdict, findings })), [{ to: 'p1', verdict: 'unknown', findings: [] }]);
+  await end();
 });
 
 test('devices are announced when they are open, and as off immediately', async () => {

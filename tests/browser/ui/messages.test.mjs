@@ -221,6 +221,23 @@ both('the connection check shows what to ask for, and copies its report', async 
   await checked.close();
 });
 
+both('in a call the check shows what the others found, and asks them again', async (t, language) => {
+  const { page } = await harness.page({ ...scenes['call-check'], language });
+  await press(page, scenes['call-check'].press);
+  await waitForText(page, 'dialog .verdict', blockedUdp[language].summary);
+  const verdicts = () => page.$$eval('.others .verdict', all => all.map(one => one.innerText));
+  assert.deepEqual(await verdicts(), [t.theirVerdicts.restricted, t.theirVerdicts.good, t.theirVerdicts.unknown, t.theirCheckRuns]);
+  const findings = await page.$$eval('.others li li', all => all.map(one => one.innerText));
+  assert.deepEqual(findings, [t.theirFindings.udp_blocked, t.theirFindings.clock_off, t.theirOtherFinding('from_a_later_version')]);
+  assert.equal((await calls(page, 'check_others')).length, 1);
+  await press(page, ['#check-again']);
+  await until(page, () => window.mock.calls.filter(one => one.command === 'check_others').length === 2);
+  await pushState(page, state => ({ ...state, call: { ...state.call, participants: state.call.participants.map(one => ({ ...one, report: { verdict: 'blocked', findings: [] } })) } }));
+  await waitForText(page, '.others .verdict', t.theirVerdicts.blocked);
+  assert.deepEqual(await verdicts(), Array(4).fill(t.theirVerdicts.blocked));
+  await page.close();
+});
+
 both('a connection check that is refused says why', async (t, language) => {
   const { page } = await harness.page({ ...scenes['connection-check'], language });
   await page.evaluate(() => { window.mock.refuse.check_connection = { code: 'no_server', message: 'words' }; });

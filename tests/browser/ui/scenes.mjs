@@ -42,7 +42,7 @@ const usualTables = () => [
 ];
 const usualPeople = () => [...Array(9).keys()].map(n => person(n)).concat([person(9, 'at_table'), person(10, 'at_table'), person(11, 'away')]);
 
-const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', repair: null, distrust: null, connected: true, ...more });
+const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', repair: null, distrust: null, connected: true, report: null, ...more });
 const inCall = (participants, more = {}, rest = {}) => ({ ...base(), ...rest, board: board(usualTables(), usualPeople()), call: { ...base().call, stage: { kind: 'joined' }, room: 'room-1', you: 'q-me', media: { microphone: true, camera: true }, participants, ...more } });
 const known = (state, people) => ({ ...state, settings: { ...state.settings, known: people.map(one => ({ server: state.session.server, ...one })) } });
 const chat = [
@@ -91,6 +91,7 @@ export const scenes = {
   offline: { state: { ...base(), session: { kind: 'closed', problem: problem('unreachable') } } },
   'connection-check': { state: { ...base(), session: { kind: 'closed', problem: problem('unreachable') } }, report: blockedUdp, press: ['#check-connection', 'dialog details summary'] },
   'connection-check-running': { state: { ...base(), session: { kind: 'closed', problem: problem('unreachable') } }, press: ['#check-connection'] },
+  'call-check': { state: inCall([participant(0, { report: { verdict: 'restricted', findings: ['udp_blocked', 'clock_off', 'from_a_later_version'] } }), participant(3, { report: { verdict: 'good', findings: [] } }), participant(5, { report: { verdict: 'unknown', findings: [] } }), participant(7)]), report: blockedUdp, press: ['#call-more', '.menu:popover-open button:nth-last-child(3)'], wait: 300 },
   connecting: { state: { ...base(), session: { kind: 'connecting', server: 'wss://lunch.example.org', problem: null } } },
   'no-board': { state: base() },
   'lay-table': { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#lay-table'] },

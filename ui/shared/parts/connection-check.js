@@ -7,6 +7,7 @@ import { hostOf } from '../server.js';
 import { language, problem, t } from '../strings.js';
 import { openDialog } from './dialog.js';
 import { announce, attempt } from './notices.js';
+import { OthersConnection } from './others-connection.js';
 
 /** @typedef {import('../model.d.ts').ConnectionReport} Report */
 /** @typedef {import('../model.d.ts').FindingReport} Finding */
@@ -19,17 +20,22 @@ let running = null;
 /** Opens the dialog and checks a server, by default the one in use. @param {Server} [server] */
 export function checkConnection(server) {
   const body = h('div', { class: 'connection-check', 'aria-live': 'polite' });
-  const dialog = openDialog({ title: t.checkConnection, class: 'connection-sheet', body: [body] });
+  const others = state().call.stage.kind === 'joined' ? new OthersConnection() : null;
+  const dialog = openDialog({ title: t.checkConnection, class: 'connection-sheet', body: others ? [body, others] : [body] });
   const check = async () => {
     const host = hostOf(server?.url ?? currentServer());
     body.replaceChildren(h('p', { class: 'lead' }, h('span', { class: 'pulse' }), h('span', { text: t.checkingConnection(host) })), h('p', { class: 'quiet', text: t.checkTakes }));
     try {
       const report = await start(server);
-      if (dialog.open) body.replaceChildren(...parts(report, check));
+      if (dialog.open) body.replaceChildren(...parts(report, again));
     } catch (error) {
       const { code, message } = /** @type {import('../backend.js').CommandError} */ (error);
-      if (dialog.open) body.replaceChildren(h('p', { class: 'trouble', text: problem(code, message) }), actions(null, check));
+      if (dialog.open) body.replaceChildren(h('p', { class: 'trouble', text: problem(code, message) }), actions(null, again));
     }
+  };
+  const again = () => {
+    others?.ask();
+    check();
   };
   check();
 }

@@ -257,6 +257,10 @@ distrust: string | null,
  */
 connected: boolean,
 /**
+ * What their connection check found, since we last asked for it.
+ */
+report: ParticipantReport | null,
+/**
  * Id in this room.
  */
 id: ParticipantId,
@@ -306,6 +310,24 @@ media: MediaState, };
  * Identifies one person in one room. The server assigns it and does not reuse it while the room exists.
  */
 export type ParticipantId = string;
+
+/**
+ * The result of a connection check.
+ */
+export type ParticipantReport = {
+/**
+ * What calls can expect.
+ */
+verdict: ConnectionVerdict,
+/**
+ * The codes of what is wrong, at most [`MAX_FINDINGS`].
+ */
+findings: Array<string>, };
+
+/**
+ * What calls can expect of a network.
+ */
+export type ConnectionVerdict = "good" | "restricted" | "blocked" | "unknown";
 
 /**
  * State of one peer connection, as a window displays it.

@@ -1,10 +1,21 @@
 //! The door of the room: who keeps it, who knocks, and what the host does.
 
 use super::{Call, Phase};
-use signaling::board::RoomNews;
-use signaling::message::{ErrorCode, MediaState};
+use signaling::board::{RoomNews, RoomRequest};
+use signaling::message::{ErrorCode, MediaState, ParticipantId};
 
 impl Call {
+    /// A request with the server's ids in place of ours.
+    pub(super) fn addressed(&self, request: RoomRequest) -> RoomRequest {
+        let address = |id: ParticipantId| self.address(&id).unwrap_or(id);
+        match request {
+            RoomRequest::Mute { id } => RoomRequest::Mute { id: address(id) },
+            RoomRequest::Remove { id } => RoomRequest::Remove { id: address(id) },
+            // The ids of the lobby are the server's.
+            request @ (RoomRequest::Lock { .. } | RoomRequest::Admit { .. } | RoomRequest::Refuse { .. }) => request,
+        }
+    }
+
     pub(super) fn room_news(&mut self, news: RoomNews) {
         match news {
             RoomNews::Knocking { room } => {

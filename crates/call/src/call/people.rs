@@ -1,6 +1,7 @@
 //! The other participants and the connections with them.
 
 use super::Call;
+use super::checks::Asked;
 use crate::displayed::DisplayedSize;
 use crate::event::{Output, PeerSignal, SdpKind};
 use crate::inflow::{Incoming, Inflow};
@@ -25,6 +26,7 @@ pub(super) struct Other {
     /// Whether we joined later. The newcomer makes the first offer and is the polite peer.
     pub(super) newcomer: bool,
     pub(super) displayed: DisplayedSize,
+    pub(super) asked: Asked,
     /// Why we do not connect to them: a description was not signed by their device for us. It stays so until they
     /// leave.
     pub(super) distrust: Option<StatementError>,
@@ -120,6 +122,7 @@ impl Call {
             inflow: Inflow::new(),
             newcomer,
             displayed: DisplayedSize::default(),
+            asked: Asked::default(),
             distrust,
         });
         self.changed = true;
@@ -316,6 +319,7 @@ impl Other {
             repair: self.link.interruption().map(|(_, repair)| repair),
             distrust: self.distrust,
             connected: self.seat == Seat::Taken { connected: true },
+            report: self.asked.report.clone(),
         }
     }
 }

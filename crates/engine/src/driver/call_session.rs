@@ -1,10 +1,12 @@
 //! The signalling session, and the call that uses it.
 
+use crate::check::Checked;
 use crate::config::{JoinRequest, ServerAddress};
 use crate::displayed::DisplayedSizes;
 use crate::signal::{FromSocket, Signalling};
 use crate::view::{Problem, SessionView, Tile};
 use call::{Call, CallView, ChatLine, Command, Input, Output, SendOutcome, Signal};
+use signaling::connection_report::ConnectionReport;
 use signaling::message::{ClientMessage, MediaState, ParticipantId};
 use signaling::session::SendError;
 use std::sync::Arc;
@@ -141,6 +143,16 @@ impl CallSession {
     /// Takes an input of a peer connection for the call.
     pub(crate) fn handle_peer(&mut self, now: Instant, input: Input) {
         self.call.handle(now, input);
+    }
+
+    /// What to check for the others: the way to the session's server.
+    pub(crate) fn to_check(&self) -> Option<Checked> {
+        self.signalling.to_check()
+    }
+
+    /// Takes the result of that check.
+    pub(crate) fn handle_checked(&mut self, now: Instant, report: ConnectionReport) {
+        self.call.handle(now, Input::Checked(report));
     }
 
     /// The network of this machine has changed.

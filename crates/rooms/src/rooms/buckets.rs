@@ -64,6 +64,8 @@ impl PersonBuckets {
                 | ClientMessage::Candidate { .. }
                 | ClientMessage::EndOfCandidates { .. }
                 | ClientMessage::Resolution { .. }
+                | ClientMessage::CheckConnection { .. }
+                | ClientMessage::ConnectionReport { .. }
                 | ClientMessage::Media(_)
                 | ClientMessage::Ping { .. }
                 | ClientMessage::Ack,
