@@ -4,23 +4,25 @@
 //!  left 10.77.1.2 ── 10.77.1.1 middle 10.77.2.1 ── 10.77.2.2 right
 //! ```
 
-use engine::ServerAddress;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use server::{BuiltinTurn, Config, Server, Turn};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use whole_system::authority::Authority;
+use whole_system::desktop::Ended;
+use whole_system::distant::{self, Distant, Role};
 use whole_system::network::Network;
-use whole_system::people::{Habits, Person};
-use whole_system::scratch::Scratch;
 use whole_system::skip_unless;
+
+/// Whether people use only relays.
+const OPENLY: bool = false;
+const HIDDEN: bool = true;
 
 #[test]
 fn reachable_networks_need_no_relay() {
     let Some(town) = Town::build() else { return };
-    let pairs = town.meet(Turn::Builtin(builtin()), "openly");
+    let pairs = town.meet(Turn::Builtin(builtin()), OPENLY);
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=false") && !pair.contains("relay-")), "{pairs:?}");
 }
 
@@ -29,7 +31,7 @@ fn reachable_networks_need_no_relay() {
 fn unreachable_networks_connect_over_the_built_in_relay() {
     let Some(town) = Town::build() else { return };
     town.forward_no_udp();
-    let pairs = town.meet(Turn::Builtin(builtin()), "openly");
+    let pairs = town.meet(Turn::Builtin(builtin()), OPENLY);
     assert!(pairs.iter().all(|pair| pair.starts_with("relayed=true")), "{pairs:?}");
 }
 
@@ -37,20 +39,20 @@ fn unreachable_networks_connect_over_the_built_in_relay() {
 fn a_single_open_port_suffices_for_the_built_in_relay() {
     let Some(town) = Town::build() else { return };
     town.admit_udp_to(3478);
-    assert_both_relayed(&town.meet(Turn::Builtin(builtin()), "openly"));
+    assert_both_relayed(&town.meet(Turn::Builtin(builtin()), OPENLY));
 }
 
 #[test]
 fn relay_only_people_connect_over_the_built_in_relay() {
     let Some(town) = Town::build() else { return };
-    assert_both_relayed(&town.meet(Turn::Builtin(builtin()), "hidden"));
+    assert_both_relayed(&town.meet(Turn::Builtin(builtin()), HIDDEN));
 }
 
 /// The relay of a public server does not send to private networks, but it forwards between its own clients.
 #[test]
 fn a_relay_without_private_networks_connects_its_own_clients() {
     let Some(town) = Town::build() else { return };
-    assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn::default()), "hidden"));
+    assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn::default()), HIDDEN));
 }
 
 /// Behind a NAT without hairpinning, nobody can reach the relay's public address.
@@ -58,7 +60,7 @@ fn a_relay_without_private_networks_connects_its_own_clients() {
 fn a_relay_with_an_unreachable_announced_address_works() {
     let Some(town) = Town::build() else { return };
     let external = vec!["8.8.8.8".parse().expect("an address")];
-    assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn { external, ..BuiltinTurn::default() }), "hidden"));
+    assert_both_relayed(&town.meet(Turn::Builtin(BuiltinTurn { external, ..BuiltinTurn::default() }), HIDDEN));
 }
 
 #[test]
@@ -69,7 +71,7 @@ fn a_single_open_port_suffices_for_coturn() {
     let Some(town) = Town::build() else { return };
     town.admit_udp_to(3479);
     let _coturn = town.coturn();
-    assert_both_relayed(&town.meet(coturn(), "openly"));
+    assert_both_relayed(&town.meet(coturn(), OPENLY));
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn relay_only_people_connect_over_coturn() {
     }
     let Some(town) = Town::build() else { return };
     let _coturn = town.coturn();
-    assert_both_relayed(&town.meet(coturn(), "hidden"));
+    assert_both_relayed(&town.meet(coturn(), HIDDEN));
 }
 
 #[test]
@@ -91,7 +93,7 @@ fn people_whose_networks_pass_no_udp_meet_over_coturn_by_tcp() {
     town.pass_no_udp();
     let _coturn = town.coturn();
     let turn = Turn::External(vec!["turn:10.77.1.1:3479?transport=tcp".into()]);
-    assert_relayed_over("tcp", &town.meet(turn, "openly"));
+    assert_relayed_over("tcp", &town.meet(turn, OPENLY));
 }
 
 #[test]
@@ -103,9 +105,9 @@ fn people_whose_networks_pass_no_udp_meet_over_coturn_by_tls() {
     town.pass_no_udp();
     let authority = Authority::new("10.77.1.1");
     let _coturn = town.coturn_with_tls(&authority);
-    town.environment.push(("SSL_CERT_FILE".into(), authority.folder.join("root.pem").display().to_string()));
+    town.environment.push(("SSL_CERT_FILE".into(), authority.file("root.pem")));
     let turn = Turn::External(vec!["turns:10.77.1.1:3480?transport=tcp".into()]);
-    assert_relayed_over("tls", &town.meet(turn, "openly"));
+    assert_relayed_over("tls", &town.meet(turn, OPENLY));
 }
 
 /// The WebSocket and the relay are reached through the proxy, which requires a password.
@@ -123,7 +125,7 @@ fn people_whose_only_way_out_is_a_proxy_meet() {
         .block_on(async { runtime.spawn(proxy("10.77.1.1:3128", "Basic YWRhOnNlY3JldA==")).await.expect("a proxy") });
     town.environment.push(("HTTPS_PROXY".into(), "http://ada:secret@10.77.1.1:3128".into()));
     let turn = Turn::External(vec!["turn:10.77.1.1:3479?transport=tcp".into()]);
-    assert_relayed_over("tcp", &town.meet(turn, "openly"));
+    assert_relayed_over("tcp", &town.meet(turn, OPENLY));
 }
 
 /// Asserts that both sides have relayed candidates from servers that they reach by this transport.
@@ -193,28 +195,30 @@ impl Town {
         chains.iter().chain(rules).for_each(|rule| self.middle.run("nft", rule));
     }
 
-    /// Lets two people meet, see and hear each other. Returns what [`one_person`] reports for each.
-    fn meet(&self, turn: Turn, habit: &str) -> [String; 2] {
+    /// Lets two people meet, see and hear each other. Returns the path of each. With `hidden` they use only relays.
+    fn meet(&self, turn: Turn, hidden: bool) -> [String; 2] {
         let middle = self.middle.runtime();
         let config = Config { turn, secret: Some("shared".into()), ..Config::default() };
         let server = middle.block_on(async { middle.spawn(Server::start(config)).await });
         let _server = server.expect("a task").expect("a server");
-        let places = [(&self.left, "10.77.1.1", ADA, BEN), (&self.right, "10.77.2.1", BEN, ADA)];
-        let mut people = places.map(|place| start(place, habit, &self.environment));
-        people.each_mut().map(Killed::path)
+        let places = [(&self.left, "ws://10.77.1.1:7077", ADA, BEN), (&self.right, "ws://10.77.2.1:7077", BEN, ADA)];
+        let mut people = places.map(|(network, server, own, other)| {
+            Distant::start(network, &Role { server, hidden, own, other }, &self.environment)
+        });
+        people.each_mut().map(Distant::path)
     }
 
-    fn coturn(&self) -> Killed {
+    fn coturn(&self) -> Ended {
         self.coturn_with(&["--no-tls"])
     }
 
-    fn coturn_with_tls(&self, authority: &Authority) -> Killed {
-        let path = |file: &str| authority.folder.join(file).display().to_string();
-        let files = [format!("--cert={}", path("leaf.pem")), format!("--pkey={}", path("leaf.key"))];
+    fn coturn_with_tls(&self, authority: &Authority) -> Ended {
+        let [certificate, key] = ["leaf.pem", "leaf.key"].map(|file| authority.file(file));
+        let files = [format!("--cert={certificate}"), format!("--pkey={key}")];
         self.coturn_with(&["--tls-listening-port=3480", &files[0], &files[1]])
     }
 
-    fn coturn_with(&self, options: &[&str]) -> Killed {
+    fn coturn_with(&self, options: &[&str]) -> Ended {
         let mut command = Command::new("turnserver");
         command
             .args(["-n", "--use-auth-secret", "--static-auth-secret=shared", "--realm=lunchroom"])
@@ -224,7 +228,7 @@ impl Town {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let coturn = Killed(self.middle.spawn(&mut command));
+        let coturn = Ended(self.middle.spawn(&mut command));
         // It accepts TCP on the port on which it accepts UDP.
         let listens = || self.middle.inside(|| std::net::TcpStream::connect("10.77.1.1:3479").is_ok());
         for _ in 0..1000 {
@@ -234,29 +238,6 @@ impl Town {
             std::thread::sleep(LOOK);
         }
         panic!("coturn does not listen");
-    }
-}
-
-/// A certificate for a host, and the root that signed it.
-struct Authority {
-    folder: Scratch,
-}
-
-impl Authority {
-    fn new(host: &str) -> Authority {
-        let folder = Scratch::new("authority");
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let root = params.self_signed(&key).expect("a root");
-        let leaf_key = KeyPair::generate().expect("a key");
-        let leaf = CertificateParams::new([host.to_owned()]).expect("a host");
-        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(params, key)).expect("a certificate");
-        let files = [("root.pem", root.pem()), ("leaf.pem", leaf.pem()), ("leaf.key", leaf_key.serialize_pem())];
-        for (name, text) in files {
-            std::fs::write(folder.join(name), text).expect("a file");
-        }
-        Authority { folder }
     }
 }
 
@@ -286,70 +267,13 @@ async fn proxied(mut stream: TcpStream, authorization: &str) -> std::io::Result<
     tokio::io::copy_bidirectional(&mut stream, &mut server).await.map(|_| ())
 }
 
-/// A process that is killed on drop.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Killed {
-    /// Reads a person's report of their path.
-    fn path(&mut self) -> String {
-        let output = BufReader::new(self.0.stdout.take().expect("a pipe"));
-        let mut lines = vec![];
-        for line in output.lines().map_while(Result::ok) {
-            if let Some(path) = line.strip_prefix(TELLS) {
-                return path.to_owned();
-            }
-            lines.push(line);
-        }
-        panic!("no call:\n{}", lines.join("\n"));
-    }
-}
-
 const ADA: (&str, u32) = ("Ada", 440);
 const BEN: (&str, u32) = ("Ben", 600);
-/// Prefix of the line in which a person reports their path.
-const TELLS: &str = "path: ";
 /// Polling interval.
 const LOOK: Duration = Duration::from_millis(20);
-/// Environment variable with a person's role.
-const ROLE: &str = "LUNCHROOM_TEST_ROLE";
-
-/// Each person is a process, because the sockets of all connections of a process are in one network.
-fn start(
-    (network, host, own, other): (&Network, &str, (&str, u32), (&str, u32)),
-    habit: &str,
-    environment: &[(String, String)],
-) -> Killed {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    let role = format!("{host} {habit} {} {} {} {}", own.0, own.1, other.0, other.1);
-    command.args(["--exact", "one_person", "--nocapture"]).env(ROLE, role);
-    command.envs(environment.iter().cloned());
-    Killed(network.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped())))
-}
 
 /// Plays one person, when another test runs it in a network; otherwise does nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_person() {
-    let Ok(role) = std::env::var(ROLE) else { return };
-    let [host, habit, name, voice, other, other_voice] = role.split(' ').collect::<Vec<_>>()[..] else {
-        panic!("{role}")
-    };
-    let frequency = |text: &str| text.parse().expect("hertz");
-    let person =
-        Person::new(Habits { loopback: false, relay_only: habit == "hidden", ..Habits::new(name, frequency(voice)) });
-    let url = format!("ws://{host}:7077").parse().expect("a URL");
-    person.enter(&ServerAddress { url, fingerprint: None }, "lunch").await;
-    person.reaches(other).await;
-    tokio::join!(person.sees(other), person.plays(frequency(other_voice)));
-    let path = person.path(other).await;
-    let over = path.relay.map_or("none", |transport| transport.word());
-    println!("\n{TELLS}relayed={} {} over={over}", path.relayed, path.pair.unwrap_or_default());
-    // The other may not be done yet. The test that started this process ends it.
-    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+    distant::play().await;
 }

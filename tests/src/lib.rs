@@ -1,8 +1,10 @@
 //! Shared code of the whole-system tests.
 
+pub mod authority;
 pub mod bars;
 pub mod browser;
 pub mod desktop;
+pub mod distant;
 pub mod initramfs;
 pub mod network;
 pub mod packets;
