@@ -290,6 +290,26 @@ for (const language of ['en', 'ko']) {
   });
 }
 
+test('markup from a hostile server and its people is shown as text', async () => {
+  const nasty = '<img src=x onerror="window.hacked=1"><b>x</b>', link = '<a href="javascript:window.hacked=1">x</a>';
+  const starts = Date.now() + 3_600_000, taken = [{ id: BO.key, name: nasty }];
+  const table = { id: '8q2m5v0c1y7d3k9t', room: TABLE_ROOM, topic: nasty, place: link, seats: 4, starts_ms: starts, ends_ms: starts + 3_600_000, now: false, weekly: false, door: 'open', locked: false, host: BO.key, taken, taken_count: 1, in_call: 0 };
+  const { server, page, end } = await inCall({ room: TABLE_ROOM, prepare: server => {
+    server.people = [{ ...BO, name: nasty }];
+    server.board = { ...server.board, tables: [table] };
+  } });
+  server.send({ type: 'room', news: 'state', host: 'me1', locked: false });
+  server.send({ type: 'room', news: 'lobby', knocking: [{ id: 'k1', name: nasty, key: BO.key }] });
+  await press(page, ['#call-chat']);
+  for (const text of [nasty, link]) server.send({ type: 'chat', from: 'p1', text, at: Date.now() });
+  server.send({ type: 'error', code: nasty, message: link });
+  await until('both lines', () => page.evaluate(lines => lines.every(line => document.body.innerText.includes(line)), [nasty, link]));
+  await pause(300);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.deepEqual(await page.$$eval('lr-call img, lr-call b, lr-call a[href^="javascript"]', all => all.map(one => one.outerHTML)), []);
+  await end();
+});
+
 test('the first screen’s language choice applies immediately and is saved', async () => {
   const { page, end } = await guest({ language: 'en' });
   assert.equal(await page.$eval('lr-language input:checked', one => one.id), 'language-en');
