@@ -237,11 +237,16 @@ impl Pairs {
         }
     }
 
-    /// Records a check by the far side.
+    /// Records an authenticated check by the far side.
     pub(crate) fn checked_us(&mut self, now: Instant, target: Target) {
         if let Some(pair) = self.pair(now, target) {
             pair.triggered = true;
         }
+    }
+
+    /// Whether one of our checks has been answered from there.
+    pub(crate) fn is_answered(&self, target: Target) -> bool {
+        self.0.get(&target).is_some_and(|pair| pair.answered)
     }
 
     fn pair(&mut self, now: Instant, target: Target) -> Option<&mut Pair> {

@@ -20,7 +20,8 @@
 //! - One task owns a connection and its negotiation (`task`, `negotiation`). The drivers of all connections run on one
 //!   dedicated thread; a panic in the library ends only its connection.
 //! - Our own addresses are sent through one filter (`outward`). Checks of addresses that the far side signals are
-//!   limited over all connections (`checks`, `paced`).
+//!   limited over all connections (`checks`, `paced`). Nothing that a stranger sends reaches the library (`admission`),
+//!   and of DTLS only as much as a call needs (`dtls_limit`).
 //! - TURN servers over TCP and TLS get addresses that no network has; sockets carry the datagrams for these over a
 //!   stream (`turn_stream`).
 //! - Measures that shorten the setup: one certificate per process, ICE rounds of 10 ms, an immediate first flight of
@@ -29,6 +30,7 @@
 #![allow(unexpected_cfgs, reason = "cargo-fuzz sets `fuzzing`")]
 
 mod address;
+mod admission;
 mod agreement;
 mod candidate;
 mod checks;
@@ -37,6 +39,7 @@ mod config;
 mod connection;
 mod demux;
 mod descriptions;
+mod dtls_limit;
 mod early;
 mod error;
 mod event;

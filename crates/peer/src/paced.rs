@@ -1,4 +1,4 @@
-//! Sockets that limit ICE checks. They parse datagrams, and [`Pairs`] decides.
+//! Sockets that limit ICE checks, and what strangers may send us. They parse datagrams, and [`Pairs`] decides.
 //!
 //! A check over the limit is dropped, as a network might drop it; the library repeats it automatically.
 //!
@@ -7,17 +7,19 @@
 //! answer does: it would never send media.
 
 use crate::address;
+use crate::admission::{self, Credentials, Kind, MDNS_PORT};
 use crate::checks::{Budget, Pairs, Share, Target};
+use crate::dtls_limit::DtlsAllowance;
 use crate::relay_transport::Relay;
 use crate::stun::{
-    BINDING_REQUEST, BINDING_SUCCESS, CHANNEL_BIND_REQUEST, Check, DATA_INDICATION, SEND_INDICATION, carried,
-    channel_data, check, decoded, is_answer, stun,
+    BINDING_INDICATION, BINDING_REQUEST, BINDING_SUCCESS, CHANNEL_BIND_REQUEST, Check, DATA_INDICATION,
+    SEND_INDICATION, carried, channel_data, check, decoded, is_answer, is_response, stun,
 };
 use rtc::stun::attributes::ATTR_MESSAGE_INTEGRITY;
 use rtc::stun::message::Getter;
 use rtc::turn::proto::channum::ChannelNumber;
 use rtc::turn::proto::peeraddr::PeerAddress;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -28,6 +30,9 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 /// Most channels tracked for one socket. Checks on further channels are dropped.
 const MAX_CHANNELS: usize = 256;
+/// Most addresses of the far side from which one socket accepts checks. The library keeps each as a candidate, and checks
+/// it. When full, checks from further addresses are dropped.
+const MAX_FAR_ADDRESSES: usize = 128;
 /// Longest wait for a check. Other timers of a connection that has no path yet can be that late.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
@@ -57,13 +62,17 @@ pub(crate) struct Checks {
     /// The best rank of a relay's transport from which a datagram came since the sockets were made.
     best_rank: AtomicU8,
     loopback: bool,
+    credentials: Mutex<Credentials>,
+    dtls: DtlsAllowance,
 }
 
 impl Checks {
     /// `relays` are TURN servers. `loopback`: whether this machine itself may be checked.
     pub(crate) fn new(pacer: CheckPacer, relays: Vec<Relay>, loopback: bool) -> Arc<Checks> {
         let (best_rank, relays) = (AtomicU8::new(u8::MAX), Mutex::new(relays.into()));
-        Arc::new(Checks { pacer, share: Mutex::default(), seen: Mutex::default(), relays, best_rank, loopback })
+        let credentials = Mutex::new(Credentials::new());
+        let (share, seen, dtls) = (Mutex::default(), Mutex::default(), DtlsAllowance::default());
+        Arc::new(Checks { pacer, share, seen, relays, best_rank, loopback, credentials, dtls })
     }
 
     /// Replaces the TURN servers, for sockets that are made from now on.
@@ -71,7 +80,12 @@ impl Checks {
         *locked(&self.relays) = relays.into();
     }
 
-    /// Wraps a socket, to limit its checks.
+    /// We publish a description with these ICE credentials, so checks with them are accepted from now on.
+    pub(crate) fn accept(&self, ufrag: &str, password: &str) {
+        locked(&self.credentials).add(ufrag, password);
+    }
+
+    /// Wraps a socket, to limit its checks and what it receives.
     pub(crate) fn pace(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
         Arc::new(self.paced(socket))
     }
@@ -84,7 +98,8 @@ impl Checks {
         // A socket is made for a new generation of ICE, possibly in another network.
         self.best_rank.store(u8::MAX, Ordering::Relaxed);
         let relays = locked(&self.relays).clone();
-        Paced { socket, checks: self.clone(), relays, seen, made: Instant::now() }
+        let mdns = socket.local_addr().is_ok_and(|address| address.port() == MDNS_PORT);
+        Paced { socket, checks: self.clone(), relays, seen, made: Instant::now(), mdns }
     }
 
     /// How long the driver can sleep before a check of this connection can leave. The library prepares a check of
@@ -126,7 +141,7 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A socket whose checks are limited.
+/// A socket whose checks are limited, and that receives nothing but what [`admission`] lists.
 #[derive(Debug)]
 struct Paced {
     socket: Arc<dyn AsyncUdpSocket>,
@@ -135,6 +150,8 @@ struct Paced {
     seen: Arc<Mutex<Seen>>,
     /// When the socket was made.
     made: Instant,
+    /// Whether it is that of multicast DNS.
+    mdns: bool,
 }
 
 #[derive(Debug, Default)]
@@ -142,8 +159,8 @@ struct Seen {
     pairs: Pairs,
     /// The peer of each channel.
     channels: HashMap<(SocketAddr, u16), SocketAddr>,
-    /// Whether the far side has checked us.
-    checked_us: bool,
+    /// Where the far side has checked us from.
+    far_side: HashSet<Target>,
     /// When the library first tried to nominate a pair.
     nominated: Option<Instant>,
 }
@@ -151,7 +168,23 @@ struct Seen {
 impl Seen {
     fn may_nominate(&mut self, now: Instant) -> bool {
         let first = *self.nominated.get_or_insert(now);
-        self.checked_us || now.saturating_duration_since(first) >= NOMINATION_WAIT
+        !self.far_side.is_empty() || now.saturating_duration_since(first) >= NOMINATION_WAIT
+    }
+
+    /// Whether the far side is there: a check has been authenticated in one of the two directions.
+    fn is_proved(&self, target: Target) -> bool {
+        self.far_side.contains(&target) || self.pairs.is_answered(target)
+    }
+
+    /// The far side has checked us. Returns whether there is room for its address.
+    fn checked_us(&mut self, now: Instant, target: Target, head_start: Duration) -> bool {
+        let has_room = self.far_side.contains(&target) || self.far_side.len() < MAX_FAR_ADDRESSES;
+        if has_room {
+            self.far_side.insert(target);
+            self.pairs.hold(now, target, head_start);
+            self.pairs.checked_us(now, target);
+        }
+        has_room
     }
 }
 
@@ -233,38 +266,50 @@ impl Paced {
         }
     }
 
-    /// Records what a received datagram says about its pair.
-    fn record_received(&self, now: Instant, from: SocketAddr, data: &[u8]) {
-        let Some(relay) = self.relay(from) else {
-            return self.record_for_pair(now, Target::Direct(from), data);
-        };
+    /// Whether a received datagram may reach the library. Records what it says about its pair.
+    fn admits(&self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
+        if self.mdns {
+            return admission::is_mdns(from.port(), data);
+        }
+        let Some(relay) = self.relay(from) else { return self.admits_in(now, Target::Direct(from), data) };
         self.checks.best_rank.fetch_min(relay.transport.rank(), Ordering::Relaxed);
         if let Some((number, data)) = channel_data(data) {
             // Not in the condition below, because that would hold the lock while the pair is handled.
-            let peer = stun(data).and_then(|_| locked(&self.seen).channels.get(&(from, number)).copied());
-            if let Some(peer) = peer {
-                self.record_for_pair(now, Target::Relayed { relay: from, peer }, data);
-            }
-        } else if let Some((DATA_INDICATION, _)) = stun(data)
-            && let Some((peer, data)) = carried(data)
-        {
-            self.record_for_pair(now, Target::Relayed { relay: from, peer }, &data);
+            let peer = locked(&self.seen).channels.get(&(from, number)).copied();
+            return peer.is_some_and(|peer| self.admits_in(now, Target::Relayed { relay: from, peer }, data));
+        }
+        match stun(data) {
+            Some((DATA_INDICATION, _)) => carried(data)
+                .is_some_and(|(peer, data)| self.admits_in(now, Target::Relayed { relay: from, peer }, &data)),
+            _ => self.admits_in(now, Target::Direct(from), data),
         }
     }
 
-    fn record_for_pair(&self, now: Instant, target: Target, data: &[u8]) {
+    fn admits_in(&self, now: Instant, target: Target, data: &[u8]) -> bool {
+        let is_proved = || locked(&self.seen).is_proved(target);
+        match Kind::of(data) {
+            Kind::Stun => self.admits_stun(now, target, data),
+            Kind::Dtls => is_proved() && self.checks.dtls.take(data),
+            Kind::Media => is_proved(),
+            Kind::Channel | Kind::Other => false,
+        }
+    }
+
+    fn admits_stun(&self, now: Instant, target: Target, data: &[u8]) -> bool {
         match stun(data) {
             Some((BINDING_REQUEST, _)) => {
-                let seen = &mut locked(&self.seen);
-                seen.pairs.hold(now, target, self.head_start(now, target));
-                seen.pairs.checked_us(now, target);
-                seen.checked_us = true;
+                let is_authentic = locked(&self.checks.credentials).authenticate(data);
+                is_authentic && locked(&self.seen).checked_us(now, target, self.head_start(now, target))
             }
-            // A STUN server that somebody signalled as a candidate answers too, but it does not know the password.
-            Some((BINDING_SUCCESS, id)) if decoded(data).is_some_and(|m| m.contains(ATTR_MESSAGE_INTEGRITY)) => {
-                locked(&self.seen).pairs.answered(target, id);
+            Some((BINDING_INDICATION, _)) => locked(&self.seen).is_proved(target),
+            Some((kind, id)) if is_response(kind) => {
+                // A STUN server that somebody signalled as a candidate answers too, but it does not know the password.
+                if kind == BINDING_SUCCESS && decoded(data).is_some_and(|m| m.contains(ATTR_MESSAGE_INTEGRITY)) {
+                    locked(&self.seen).pairs.answered(target, id);
+                }
+                true
             }
-            _ => {}
+            _ => false,
         }
     }
 }
@@ -297,9 +342,10 @@ impl AsyncUdpSocket for Paced {
         let outcome = self.socket.poll_recv(context, buffers, meta);
         if let Poll::Ready(Ok(count)) = outcome {
             let now = Instant::now();
-            for (buffer, meta) in buffers.iter().zip(meta.iter()).take(count) {
-                let data = &buffer[..meta.len.min(buffer.len())];
-                data.chunks(meta.stride.max(1)).for_each(|one| self.record_received(now, meta.addr, one));
+            for (buffer, meta) in buffers.iter_mut().zip(meta.iter_mut()).take(count) {
+                let (from, length) = (meta.addr, meta.len.min(buffer.len()));
+                // An empty message is none to the library.
+                meta.len = admission::retain(&mut buffer[..length], meta.stride, |one| self.admits(now, from, one));
             }
         }
         outcome
@@ -315,277 +361,4 @@ impl AsyncUdpSocket for Paced {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::relay_transport::RelayTransport;
-    use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
-    use rtc::stun::message::{BINDING_REQUEST as REQUEST, BINDING_SUCCESS as SUCCESS, Message, MessageType, Setter};
-    use rtc::stun::message::{CLASS_INDICATION, CLASS_REQUEST, METHOD_CHANNEL_BIND, METHOD_DATA, METHOD_SEND};
-    use rtc::turn::proto::data::Data;
-    use std::collections::VecDeque;
-    use std::task::Waker;
-
-    /// A socket that records what is sent, and returns what is put in.
-    #[derive(Debug, Default)]
-    struct Wire {
-        sent: Mutex<Vec<SocketAddr>>,
-        comes: Mutex<VecDeque<(SocketAddr, Vec<u8>)>>,
-    }
-
-    impl AsyncUdpSocket for Wire {
-        fn local_addr(&self) -> io::Result<SocketAddr> {
-            Ok(SocketAddr::from(([127, 0, 0, 1], 1)))
-        }
-
-        fn poll_send(&self, _: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-            let size = transmit.segment_size.unwrap_or(transmit.contents.len());
-            let count = transmit.contents.chunks(size).count();
-            self.sent.lock().unwrap().extend(std::iter::repeat_n(transmit.destination, count));
-            Poll::Ready(Ok(transmit.contents.len()))
-        }
-
-        fn poll_recv(
-            &self,
-            _: &mut Context<'_>,
-            buffers: &mut [IoSliceMut<'_>],
-            meta: &mut [RecvMeta],
-        ) -> Poll<io::Result<usize>> {
-            let Some((from, data)) = self.comes.lock().unwrap().pop_front() else { return Poll::Pending };
-            buffers[0][..data.len()].copy_from_slice(&data);
-            (meta[0].addr, meta[0].len, meta[0].stride) = (from, data.len(), data.len());
-            Poll::Ready(Ok(1))
-        }
-    }
-
-    /// Number of datagrams sent in a moment.
-    const MANY: usize = 1000;
-    /// Upper limit on checks of an unanswered pair in the same time.
-    const FEW: usize = 20;
-
-    struct Rig {
-        wire: Arc<Wire>,
-        socket: Paced,
-    }
-
-    impl Rig {
-        fn new() -> Rig {
-            Rig::with(&[(relay(), RelayTransport::Udp)])
-        }
-
-        fn with(relays: &[(SocketAddr, RelayTransport)]) -> Rig {
-            let wire = Arc::new(Wire::default());
-            let relays = relays.iter().map(|(address, transport)| Relay { address: *address, transport: *transport });
-            let checks = Checks::new(CheckPacer::default(), relays.collect(), false);
-            Rig { socket: checks.paced(wire.clone()), wire }
-        }
-
-        /// Whether this datagram is sent now.
-        fn leaves(&self, to: SocketAddr, data: &[u8]) -> bool {
-            self.wire.sent.lock().unwrap().clear();
-            self.send(to, data, None);
-            !self.wire.sent.lock().unwrap().is_empty()
-        }
-
-        fn send(&self, to: SocketAddr, contents: &[u8], segment_size: Option<usize>) {
-            let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
-            let sent = self.socket.poll_send(&mut Context::from_waker(Waker::noop()), &transmit);
-            assert!(matches!(sent, Poll::Ready(Ok(n)) if n == contents.len()), "a dropped check looks like a sent one");
-        }
-
-        /// How many of these datagrams are sent within a moment.
-        fn leave(&self, to: SocketAddr, data: &[u8]) -> usize {
-            self.wire.sent.lock().unwrap().clear();
-            (0..MANY).for_each(|_| self.send(to, data, None));
-            self.wire.sent.lock().unwrap().len()
-        }
-
-        fn receive(&self, from: SocketAddr, data: &[u8]) {
-            self.wire.comes.lock().unwrap().push_back((from, data.to_vec()));
-            let (mut buffer, mut meta) = ([0u8; 2048], [RecvMeta::default()]);
-            let mut buffers = [IoSliceMut::new(&mut buffer)];
-            let received = self.socket.poll_recv(&mut Context::from_waker(Waker::noop()), &mut buffers, &mut meta);
-            assert!(received.is_ready());
-        }
-    }
-
-    fn relay() -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 3], 3478))
-    }
-
-    fn stun_server() -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 4], 3478))
-    }
-
-    fn peer() -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 7], 5000))
-    }
-
-    fn message(parts: &[Box<dyn Setter>]) -> Vec<u8> {
-        let mut message = Message::new();
-        message.build(parts).unwrap();
-        message.raw
-    }
-
-    fn id() -> Box<dyn Setter> {
-        Box::new(rtc::stun::message::TransactionId([7; 12]))
-    }
-
-    fn check() -> Vec<u8> {
-        let mut check = Message::new();
-        check.build(&[id(), Box::new(REQUEST)]).unwrap();
-        check.add(ATTR_USERNAME, b"theirs:ours");
-        check.raw
-    }
-
-    fn nomination() -> Vec<u8> {
-        let mut nomination = Message::new();
-        nomination.unmarshal_binary(&check()).unwrap();
-        nomination.add(ATTR_USE_CANDIDATE, &[]);
-        nomination.raw
-    }
-
-    fn answer(with_password: bool) -> Vec<u8> {
-        let mut answer = message(&[id(), Box::new(SUCCESS)]);
-        if with_password {
-            let mut built = Message::new();
-            built.unmarshal_binary(&answer).unwrap();
-            built.add(ATTR_MESSAGE_INTEGRITY, &[1; 20]);
-            answer = built.raw;
-        }
-        answer
-    }
-
-    fn about(peer: SocketAddr) -> Box<dyn Setter> {
-        Box::new(PeerAddress { ip: peer.ip(), port: peer.port() })
-    }
-
-    fn indication(method: rtc::stun::message::Method, data: &[u8]) -> Vec<u8> {
-        let kind = MessageType::new(method, CLASS_INDICATION);
-        message(&[id(), Box::new(kind), Box::new(Data(data.to_vec())), about(peer())])
-    }
-
-    fn in_channel(data: &[u8]) -> Vec<u8> {
-        let mut packet = vec![0x40, 0x01];
-        packet.extend((data.len() as u16).to_be_bytes());
-        packet.extend(data);
-        packet
-    }
-
-    #[test]
-    fn only_checks_of_unanswered_pairs_are_limited() {
-        let rig = Rig::new();
-        assert!(rig.leave(peer(), &check()) < FEW);
-        assert_eq!(rig.leave(peer(), &[22, 254, 253, 0]), MANY, "DTLS");
-        assert_eq!(rig.leave(peer(), &[128, 96, 0, 1]), MANY, "media");
-        assert_eq!(rig.leave(peer(), &answer(true)), MANY, "answers");
-        let question = message(&[id(), Box::new(REQUEST)]);
-        assert_eq!(rig.leave(stun_server(), &question), MANY, "what is our address?");
-        assert!(rig.leave(relay(), &check()) < FEW, "a server that was passed off as a candidate");
-        rig.receive(peer(), &answer(false));
-        assert!(rig.leave(peer(), &check()) < FEW, "it knows no password");
-        rig.receive(peer(), &answer(true));
-        assert_eq!(rig.leave(peer(), &check()), MANY);
-    }
-
-    #[test]
-    fn a_nomination_waits_for_the_far_sides_first_check() {
-        let rig = Rig::new();
-        assert!(rig.leaves(peer(), &check()));
-        rig.receive(peer(), &answer(true));
-        assert!(rig.leaves(peer(), &check()), "only the nomination waits");
-        assert_eq!(rig.leave(peer(), &nomination()), 0, "the far side may not have our answer yet");
-        rig.receive(peer(), &check());
-        assert_eq!(rig.leave(peer(), &nomination()), MANY);
-    }
-
-    #[test]
-    fn a_nomination_to_a_side_that_never_checks_waits_three_seconds() {
-        let (mut seen, now) = (Seen::default(), Instant::now());
-        assert!(!seen.may_nominate(now));
-        assert!(!seen.may_nominate(now + NOMINATION_WAIT - Duration::from_millis(1)));
-        assert!(seen.may_nominate(now + NOMINATION_WAIT));
-    }
-
-    #[test]
-    fn checks_through_a_relay_are_limited_too() {
-        let rig = Rig::new();
-        assert!(rig.leave(relay(), &indication(METHOD_SEND, &check())) < FEW);
-        assert_eq!(rig.leave(relay(), &indication(METHOD_SEND, &[22, 254, 253, 0])), MANY);
-        let kind = MessageType::new(METHOD_CHANNEL_BIND, CLASS_REQUEST);
-        let bind = message(&[id(), Box::new(kind), Box::new(ChannelNumber(0x4001)), about(peer())]);
-        assert_eq!(rig.leave(relay(), &bind), MANY, "the relay's own");
-        assert!(rig.leave(relay(), &in_channel(&check())) < FEW, "the same pair");
-        assert_eq!(rig.leave(relay(), &in_channel(&[128, 96, 0, 1])), MANY);
-        rig.receive(relay(), &indication(METHOD_DATA, &answer(true)));
-        assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
-        assert!(rig.leave(peer(), &check()) < FEW, "directly it is another pair");
-    }
-
-    #[test]
-    fn an_answer_in_channel_data_lifts_the_limit() {
-        let rig = Rig::new();
-        let kind = MessageType::new(METHOD_CHANNEL_BIND, CLASS_REQUEST);
-        rig.send(relay(), &message(&[id(), Box::new(kind), Box::new(ChannelNumber(0x4001)), about(peer())]), None);
-        assert!(rig.leave(relay(), &in_channel(&check())) < FEW);
-        rig.receive(relay(), &in_channel(&answer(true)));
-        assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
-    }
-
-    #[test]
-    fn checks_through_tcp_wait_only_where_a_relay_over_udp_answers() {
-        let slow = SocketAddr::from(([240, 0, 0, 0], 3478));
-        let relays = [(relay(), RelayTransport::Udp), (slow, RelayTransport::Tcp)];
-        let data = indication(METHOD_SEND, &check());
-        let rig = Rig::with(&relays);
-        let made = rig.socket.made;
-        assert!(!rig.socket.may_leave(made, slow, &data), "UDP may answer soon");
-        assert!(rig.socket.may_leave(made + HEAD_START, slow, &data), "UDP may be blocked");
-        let rig = Rig::with(&relays);
-        rig.receive(relay(), &answer(false));
-        assert!(!rig.leaves(slow, &data) && rig.leaves(relay(), &data));
-    }
-
-    #[test]
-    fn a_pair_that_is_held_back_does_not_answer() {
-        let slow = SocketAddr::from(([240, 0, 0, 0], 3478));
-        let rig = Rig::with(&[(relay(), RelayTransport::Udp), (slow, RelayTransport::Tcp)]);
-        let made = rig.socket.made;
-        rig.socket.record_received(made, slow, &indication(METHOD_DATA, &check()));
-        let answer = indication(METHOD_SEND, &answer(true));
-        assert!(!rig.socket.may_leave(made, slow, &answer) && rig.socket.may_leave(made, relay(), &answer));
-        assert!(rig.socket.may_leave(made + HEAD_START, slow, &answer));
-    }
-
-    #[test]
-    fn unroutable_and_loopback_addresses_are_never_checked() {
-        let rig = Rig::new();
-        for ip in ["127.0.0.1", "169.254.169.254", "224.0.0.251", "255.255.255.255", "0.0.0.0", "::1", "fe80::1"] {
-            let to = SocketAddr::new(ip.parse().unwrap(), 80);
-            assert_eq!(rig.leave(to, &check()), 0, "{ip}");
-        }
-    }
-
-    #[test]
-    fn checks_batched_into_one_call_are_sent_once() {
-        let rig = Rig::new();
-        let one = check();
-        rig.send(peer(), &one.repeat(16), Some(one.len()));
-        assert_eq!(rig.wire.sent.lock().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn connections_share_one_budget() {
-        let pacer = CheckPacer::default();
-        let mut sent = 0;
-        for _ in 0..10 {
-            let wire = Arc::new(Wire::default());
-            let socket = Checks::new(pacer.clone(), vec![], false).paced(wire.clone());
-            let rig = Rig { wire, socket };
-            for port in 1..100 {
-                rig.send(SocketAddr::from(([192, 0, 2, 7], port)), &check(), None);
-            }
-            sent += rig.wire.sent.lock().unwrap().len();
-        }
-        assert!((100..=160).contains(&sent), "{sent}");
-    }
-}
+mod tests;

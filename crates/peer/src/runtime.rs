@@ -4,8 +4,9 @@
 //! - Short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, a delay that the pacer
 //!   would add to every packet of a frame. On Linux a `timerfd` on the same reactor is 0.05 ms late, and costs one
 //!   system call per sleep. Other systems use tokio's timer.
-//! - Sockets hold back an early handshake ([`Gate`]), answer data from relays without delay ([`Relays`]), and limit
-//!   checks of addresses that have never answered ([`Checks`]). The driver sleeps while all checks are held back.
+//! - Sockets hold back an early handshake ([`Gate`]), answer data from relays without delay ([`Relays`]), limit checks
+//!   of addresses that have never answered, and drop what strangers send ([`Checks`]). The driver sleeps while all
+//!   checks are held back.
 //! - Sockets reach some TURN servers over TCP and TLS ([`turn_stream`]).
 //! - A panic in the library ends the connection and not the process, and its owner is notified.
 
@@ -71,6 +72,11 @@ impl DriverRuntime {
         self.streams.set_servers(servers.streams.clone());
     }
 
+    /// We publish a description with these ICE credentials.
+    pub(crate) fn accept_checks(&self, ufrag: &str, password: &str) {
+        self.checks.accept(ufrag, password);
+    }
+
     fn on_driver(&self, future: Task) -> Task {
         Box::pin(OnDriver { future, panicked: self.panicked.clone() })
     }
@@ -87,7 +93,8 @@ impl Runtime for DriverRuntime {
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let socket = self.tokio.wrap_udp_socket(socket)?;
-        Ok(self.gate.guard(self.relays.watch(self.checks.pace(turn_stream::attach(&self.streams, socket)))))
+        // Outermost what decides who is heard: by the time that an early handshake is released, its sender is known.
+        Ok(self.checks.pace(self.gate.guard(self.relays.watch(turn_stream::attach(&self.streams, socket)))))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {

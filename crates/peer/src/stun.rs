@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 /// Message types of RFC 8489 and RFC 8656 that concern checks.
 pub(crate) const BINDING_REQUEST: u16 = 0x0001;
+pub(crate) const BINDING_INDICATION: u16 = 0x0011;
 pub(crate) const BINDING_SUCCESS: u16 = 0x0101;
 pub(crate) const CHANNEL_BIND_REQUEST: u16 = 0x0009;
 pub(crate) const SEND_INDICATION: u16 = 0x0016;
@@ -23,6 +24,11 @@ pub(crate) fn stun(data: &[u8]) -> Option<(u16, TransactionId)> {
         return None;
     }
     Some((u16::from_be_bytes([head[0], head[1]]), id.try_into().ok()?))
+}
+
+/// Whether a message of this type answers a request, with success or an error (RFC 8489 section 5).
+pub(crate) fn is_response(kind: u16) -> bool {
+    kind & 0x0100 != 0
 }
 
 /// An ICE check.

@@ -114,6 +114,7 @@ impl Task {
 
     fn publish(&mut self, kind: DescriptionKind, description: &Description) {
         self.descriptions.published(description);
+        self.runtime.accept_checks(&description.transport.ufrag, &description.transport.password);
         let origin = self.descriptions.next_origin();
         let sdp = self.outward().description(description, origin);
         self.owner.push(PeerEvent::LocalDescription { kind, sdp });

@@ -140,11 +140,27 @@ pub(crate) fn join(a: &mut Side, b: &mut Side, delay: Duration) {
 /// Like [`join`], and rewrites the descriptions of `a` and of `b`.
 pub(crate) fn join_through(a: &mut Side, b: &mut Side, delay: Duration, rewrite: [fn(&str) -> String; 2]) {
     let (peer_a, peer_b) = (a.peer.clone(), b.peer.clone());
-    pump(a, peer_b, delay, rewrite[0]);
-    pump(b, peer_a, delay, rewrite[1]);
+    let [of_a, of_b] = rewrite;
+    pump(a, peer_b, delay, Rewrite { description: of_a, candidate: Box::new(str::to_owned) });
+    pump(b, peer_a, delay, Rewrite { description: of_b, candidate: Box::new(str::to_owned) });
 }
 
-fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) -> String) {
+/// Like [`join`], and rewrites the candidates of `a` and of `b`.
+pub(crate) fn join_over(a: &mut Side, b: &mut Side, rewrite: [RewriteCandidate; 2]) {
+    let (peer_a, peer_b) = (a.peer.clone(), b.peer.clone());
+    let [of_a, of_b] = rewrite;
+    pump(a, peer_b, Duration::ZERO, Rewrite { description: str::to_owned, candidate: of_a });
+    pump(b, peer_a, Duration::ZERO, Rewrite { description: str::to_owned, candidate: of_b });
+}
+
+pub(crate) type RewriteCandidate = Box<dyn Fn(&str) -> String + Send + Sync>;
+
+struct Rewrite {
+    description: fn(&str) -> String,
+    candidate: RewriteCandidate,
+}
+
+fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: Rewrite) {
     let mut events = side.events.take().unwrap();
     let log_sender = side.log_sender.take().unwrap();
     let (line, mut far_end) = mpsc::unbounded_channel::<(Instant, PeerEvent)>();
@@ -153,8 +169,11 @@ fn pump(side: &mut Side, other: Arc<Peer>, delay: Duration, rewrite: fn(&str) ->
         while let Some((at, event)) = far_end.recv().await {
             tokio::time::sleep_until((at + delay).into()).await;
             let outcome = match event {
-                PeerEvent::LocalDescription { kind, sdp } => other.remote_description(kind, &rewrite(&sdp), None).await,
+                PeerEvent::LocalDescription { kind, sdp } => {
+                    other.remote_description(kind, &(rewrite.description)(&sdp), None).await
+                }
                 PeerEvent::LocalCandidate { candidate, sdp_mid, username_fragment, .. } => {
+                    let candidate = (rewrite.candidate)(&candidate);
                     other.remote_candidate(&candidate, sdp_mid.as_deref(), username_fragment.as_deref()).await
                 }
                 PeerEvent::EndOfCandidates => other.end_of_remote_candidates().await,
