@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_may_be_repeated_thirty_times_and_not_for_ever() {
+    fn thirty_handshakes_pass_and_a_flood_does_not() {
         let allowance = DtlsAllowance::default();
         let passed = (0..1_000).filter(|_| allowance.take(&flight())).count();
         assert!((30..100).contains(&passed), "{passed}");

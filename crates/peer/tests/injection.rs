@@ -43,7 +43,7 @@ fn stranger(sides: [&Side; 2]) -> tokio::task::JoinHandle<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_has_no_part_in_the_setup_of_a_connection() {
+async fn datagrams_of_a_stranger_do_not_disturb_the_setup() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     let stranger = stranger([&a, &b]);
     join(&mut a, &mut b, Duration::from_millis(20));
@@ -109,7 +109,7 @@ fn no_bytes_panic_the_parsers_of_rtp_rtcp_and_stun() {
 
 /// CVE-2025-53399: media whose authentication tag was not checked.
 #[tokio::test(flavor = "multi_thread")]
-async fn altered_invented_and_repeated_media_is_dropped() {
+async fn altered_forged_and_replayed_media_is_dropped() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     let passed = Arc::new(AtomicUsize::new(0));
     let count = passed.clone();

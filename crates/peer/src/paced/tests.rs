@@ -96,10 +96,10 @@ impl Rig {
     }
 
     /// Whether the library gets a datagram.
-    fn hears(&self, from: SocketAddr, data: &[u8]) -> bool {
-        let heard = self.receive(from, data);
-        assert!(heard.is_empty() || heard == data);
-        !heard.is_empty()
+    fn passes(&self, from: SocketAddr, data: &[u8]) -> bool {
+        let passed = self.receive(from, data);
+        assert!(passed.is_empty() || passed == data);
+        !passed.is_empty()
     }
 }
 
@@ -304,69 +304,69 @@ const DTLS: [u8; 15] = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 40];
 const MEDIA: [u8; 4] = [128, 96, 0, 1];
 
 #[test]
-fn only_the_far_side_is_heard_and_only_after_an_authentic_check() {
+fn dtls_and_media_pass_only_after_an_authenticated_check() {
     let rig = Rig::new();
-    let unheard =
-        |from| [&DTLS[..], &MEDIA, &their_check("guessed"), &check()].iter().all(|data| !rig.hears(from, data));
-    assert!(unheard(peer()));
-    assert!(rig.hears(peer(), &their_check(PASSWORD)));
-    assert!(rig.hears(peer(), &DTLS) && rig.hears(peer(), &MEDIA));
+    let dropped =
+        |from| [&DTLS[..], &MEDIA, &their_check("guessed"), &check()].iter().all(|data| !rig.passes(from, data));
+    assert!(dropped(peer()));
+    assert!(rig.passes(peer(), &their_check(PASSWORD)));
+    assert!(rig.passes(peer(), &DTLS) && rig.passes(peer(), &MEDIA));
     let beside = SocketAddr::new(peer().ip(), peer().port() + 1);
-    assert!(unheard(beside) && unheard(relay()) && unheard(stun_server()));
+    assert!(dropped(beside) && dropped(relay()) && dropped(stun_server()));
     rig.leaves(beside, &check());
     rig.receive(beside, &answer(false));
-    assert!(unheard(beside), "whoever answers without the password is not the far side");
+    assert!(dropped(beside), "whoever answers without the password is not the far side");
     rig.receive(beside, &answer(true));
-    assert!(rig.hears(beside, &DTLS) && rig.hears(beside, &MEDIA));
+    assert!(rig.passes(beside, &DTLS) && rig.passes(beside, &MEDIA));
 }
 
 #[test]
-fn data_of_turn_is_heard_only_from_our_relay_and_from_the_far_side_behind_it() {
+fn turn_data_passes_only_from_our_relay_and_for_a_proved_peer() {
     let rig = Rig::new();
     let bind = MessageType::new(METHOD_CHANNEL_BIND, CLASS_REQUEST);
     rig.send(relay(), &message(&[id(), Box::new(bind), Box::new(ChannelNumber(0x4001)), about(peer())]), None);
     let both = |data: &[u8]| [in_channel(data), indication(METHOD_DATA, data)];
-    assert!(both(&MEDIA).iter().all(|data| !rig.hears(relay(), data)), "a permission is for all ports of an address");
-    assert!(both(&their_check("guessed")).iter().all(|data| !rig.hears(relay(), data)));
-    assert!(both(&their_check(PASSWORD)).iter().all(|data| rig.hears(relay(), data)));
+    assert!(both(&MEDIA).iter().all(|data| !rig.passes(relay(), data)), "a permission is for all ports of an address");
+    assert!(both(&their_check("guessed")).iter().all(|data| !rig.passes(relay(), data)));
+    assert!(both(&their_check(PASSWORD)).iter().all(|data| rig.passes(relay(), data)));
     for data in both(&MEDIA).iter().chain(&both(&DTLS)) {
-        assert!(rig.hears(relay(), data));
+        assert!(rig.passes(relay(), data));
         for stranger in [stun_server(), SocketAddr::new(peer().ip(), relay().port()), peer()] {
-            assert!(!rig.hears(stranger, data), "{stranger} is not the relay");
+            assert!(!rig.passes(stranger, data), "{stranger} is not the relay");
         }
     }
-    assert!(!rig.hears(relay(), &[0x40, 2, 0, 4, 128, 96, 0, 1]), "nobody bound this channel");
+    assert!(!rig.passes(relay(), &[0x40, 2, 0, 4, 128, 96, 0, 1]), "nobody bound this channel");
 }
 
 #[test]
-fn answers_are_heard_and_other_messages_of_strangers_are_not() {
+fn responses_pass_and_other_messages_of_strangers_do_not() {
     let rig = Rig::new();
-    assert!(rig.hears(stun_server(), &answer(false)), "it knows our transaction");
+    assert!(rig.passes(stun_server(), &answer(false)), "it knows our transaction");
     let keepalive = message(&[id(), Box::new(MessageType::new(rtc::stun::message::METHOD_BINDING, CLASS_INDICATION))]);
     let allocate = message(&[id(), Box::new(MessageType::new(rtc::stun::message::METHOD_ALLOCATE, CLASS_REQUEST))]);
     let question = message(&[id(), Box::new(REQUEST)]);
-    for unheard in [&keepalive[..], &allocate, &question, &[0; 20], &[255; 40], &[4; 40], b"\0\x01", &[]] {
-        assert!(!rig.hears(peer(), unheard), "{unheard:?}");
+    for dropped in [&keepalive[..], &allocate, &question, &[0; 20], &[255; 40], &[4; 40], b"\0\x01", &[]] {
+        assert!(!rig.passes(peer(), dropped), "{dropped:?}");
     }
     rig.receive(peer(), &their_check(PASSWORD));
-    assert!(rig.hears(peer(), &keepalive) && !rig.hears(peer(), &allocate));
+    assert!(rig.passes(peer(), &keepalive) && !rig.passes(peer(), &allocate));
 }
 
 #[test]
 fn the_far_side_cannot_send_more_of_dtls_than_a_handshake_takes() {
     let rig = Rig::new();
     rig.receive(peer(), &their_check(PASSWORD));
-    let heard = (0..10 * MANY).filter(|_| rig.hears(peer(), &DTLS)).count();
-    assert!((100..=MANY).contains(&heard), "{heard}");
-    assert!(rig.hears(peer(), &MEDIA));
+    let passed = (0..10 * MANY).filter(|_| rig.passes(peer(), &DTLS)).count();
+    assert!((100..=MANY).contains(&passed), "{passed}");
+    assert!(rig.passes(peer(), &MEDIA));
 }
 
 #[test]
-fn the_far_side_is_heard_from_a_bounded_number_of_addresses() {
+fn the_number_of_remote_addresses_is_bounded() {
     let rig = Rig::new();
     let check = their_check(PASSWORD);
     let at = |port| SocketAddr::new(peer().ip(), port);
-    assert_eq!((1..1_000).filter(|port| rig.hears(at(*port), &check)).count(), MAX_FAR_ADDRESSES);
-    assert!(rig.hears(at(1), &check) && rig.hears(at(1), &MEDIA), "the first ones are still heard");
-    assert!(!rig.hears(at(999), &MEDIA));
+    assert_eq!((1..1_000).filter(|port| rig.passes(at(*port), &check)).count(), MAX_FAR_ADDRESSES);
+    assert!(rig.passes(at(1), &check) && rig.passes(at(1), &MEDIA), "the first ones still pass");
+    assert!(!rig.passes(at(999), &MEDIA));
 }
