@@ -3,6 +3,7 @@
 mod api;
 mod feedback;
 mod history;
+mod keyframe_budget;
 mod pacer;
 mod rate_meter;
 mod rtt;

@@ -292,13 +292,15 @@ impl Sender {
     }
 
     /// Processes a keyframe request (PLI or FIR) from the remote end. It is ignored if a keyframe was sent within the last
-    /// round trip.
+    /// round trip, if one was requested just now, and beyond one a second on average.
     pub fn on_keyframe_request(&mut self, now: Instant, ssrc: u32) {
         self.stats.keyframe_requests += 1;
         let rtt = self.rtt().unwrap_or(INITIAL_RTT);
-        let Some(stream) = self.streams.iter().find(|s| s.stream.ssrc == ssrc) else { return };
-        let is_pending = stream.last_keyframe_at.is_some_and(|at| now.saturating_duration_since(at) < rtt);
-        if stream.is_video() && !is_pending {
+        let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) else { return };
+        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        let is_pending = since(stream.last_keyframe_at).is_some_and(|passed| passed < rtt)
+            || since(stream.keyframe_requested_at).is_some_and(|passed| passed < MIN_KEYFRAME_INTERVAL);
+        if stream.is_video() && !is_pending && stream.keyframe_budget.take(now) {
             self.request_keyframe(now, ssrc);
         }
     }

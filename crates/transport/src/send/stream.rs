@@ -1,6 +1,7 @@
 //! An outgoing stream: its sequence numbers, its queue, and its packets kept for retransmission.
 
 use super::api::SendError;
+use super::keyframe_budget::KeyframeBudget;
 use crate::payload::Packetizer;
 use crate::repair::{RepairEncoder, Source};
 use crate::stream::{SendStream, StreamKind};
@@ -56,6 +57,8 @@ pub(crate) struct OutgoingStream {
     repair_credit: f64,
     pub(crate) keyframe_requested_at: Option<Instant>,
     pub(crate) last_keyframe_at: Option<Instant>,
+    /// For requests of the far side.
+    pub(crate) keyframe_budget: KeyframeBudget,
 }
 
 impl OutgoingStream {
@@ -81,6 +84,7 @@ impl OutgoingStream {
             lowest_skipped_layer: None,
             keyframe_requested_at: None,
             last_keyframe_at: None,
+            keyframe_budget: KeyframeBudget::default(),
         }
     }
 

@@ -166,11 +166,30 @@ fn keyframe_requests_are_coalesced() {
             keyframes_requested(&mut sender)
         })
         .sum();
-    assert_eq!(requested, 4);
+    assert_eq!(requested, 3);
     let now = start + ms(2000);
     sender.send_video(now, VIDEO, &frame(now, 1000, true)).unwrap();
     sender.on_keyframe_request(now + ms(50), VIDEO);
     assert_eq!(keyframes_requested(&mut sender), 0, "the keyframe just sent satisfies it");
+}
+
+#[test]
+fn a_storm_of_keyframe_requests_causes_one_keyframe_a_second() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    let mut requested = 0;
+    for i in 0..60_000 {
+        sender.on_keyframe_request(start + ms(i), VIDEO);
+        let keyframes = keyframes_requested(&mut sender);
+        if keyframes > 0 {
+            sender.send_video(start + ms(i), VIDEO, &frame(start, 1000, true)).unwrap();
+        }
+        requested += keyframes;
+    }
+    assert!((59..=62).contains(&requested), "{requested}");
+    let later = start + ms(70_000);
+    sender.on_keyframe_request(later, VIDEO);
+    assert_eq!(keyframes_requested(&mut sender), 1, "who asks rarely is answered");
 }
 
 #[test]
