@@ -439,12 +439,7 @@ impl Call {
                 self.forward(now, &from, Incoming::Candidate(Some(candidate)));
             }
             ServerMessage::EndOfCandidates { from } => self.forward(now, &from, Incoming::Candidate(None)),
-            ServerMessage::Resolution { from, most } => {
-                let from = self.with(&from).filter(|other| self.in_room() && other.is_trusted());
-                if let Some(id) = from.map(|other| other.id.clone()) {
-                    self.outputs.push_back(Output::Resolution { id, most });
-                }
-            }
+            ServerMessage::Resolution { from, most } => self.displayed_there(now, &from, most),
             ServerMessage::CheckConnection { from } => self.asked_to_check(now, &from),
             ServerMessage::ConnectionReport { from, report } => self.reported(&from, report),
             ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),

@@ -1,10 +1,11 @@
 //! Rate limits on the signals of one participant for the connection with them.
 //!
-//! Each candidate is an address to check, each description may begin a new ICE generation, and each new session a new
-//! connection. The protocol bounds none of these, and a participant may be hostile.
+//! Each candidate is an address to check, each description may begin a new ICE generation, each new session a new
+//! connection, and each display size a new encoder and a keyframe for everybody who receives the same size. The protocol
+//! bounds none of these, and a participant may be hostile.
 
 use crate::event::SdpKind;
-use signaling::message::IceCandidate;
+use signaling::message::{IceCandidate, Resolution};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,10 @@ const DESCRIPTION_RATE: f64 = 0.5;
 const SESSIONS: f64 = 4.0;
 /// New connections per second on average.
 const SESSION_RATE: f64 = 0.1;
+/// Display sizes accepted in one burst.
+const SIZES: f64 = 4.0;
+/// Display sizes accepted per second on average: as many as a client sends.
+const SIZE_RATE: f64 = 2.0;
 /// Signals that wait behind a rate-limited description. When full, a new candidate is dropped, and a new description
 /// drops everything before it, because the newest counts.
 const WAITING: usize = 48;
@@ -72,6 +77,10 @@ pub(crate) struct Inflow {
     /// A rate-limited description, and the signals after it.
     waiting: VecDeque<Incoming>,
     due: Option<Instant>,
+    sizes: Bucket,
+    /// The newest display size, if it came too early.
+    size: Option<Resolution>,
+    size_due: Option<Instant>,
 }
 
 impl Inflow {
@@ -82,6 +91,9 @@ impl Inflow {
             sessions: Bucket::new(SESSIONS, SESSION_RATE),
             waiting: VecDeque::new(),
             due: None,
+            sizes: Bucket::new(SIZES, SIZE_RATE),
+            size: None,
+            size_due: None,
         }
     }
 
@@ -107,6 +119,7 @@ impl Inflow {
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
         self.due = None;
+        (self.size, self.size_due) = (None, None);
     }
 
     /// Returns the next signal for the connection.
@@ -121,9 +134,25 @@ impl Inflow {
         }
     }
 
-    /// When to call [`Inflow::next`] again.
+    /// Adds a display size. Call [`Inflow::next_size`] afterwards.
+    pub(crate) fn push_size(&mut self, most: Resolution) {
+        self.size = Some(most);
+    }
+
+    /// Returns the display size that counts from now on.
+    pub(crate) fn next_size(&mut self, now: Instant) -> Option<Resolution> {
+        self.size_due = None;
+        self.size?;
+        if self.sizes.take(now) {
+            return self.size.take();
+        }
+        self.size_due = Some(self.sizes.due(now));
+        None
+    }
+
+    /// When to call [`Inflow::next`] and [`Inflow::next_size`] again.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+        self.due.into_iter().chain(self.size_due).min()
     }
 
     /// Whether the participant's new session may have a new connection now.

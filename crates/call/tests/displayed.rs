@@ -110,3 +110,30 @@ fn only_participants_may_report_sizes() {
     one.input(Input::Command(Command::Leave));
     assert_eq!(one.receive(from("ada")), []);
 }
+
+/// Each size may need another encoder, and begins with a keyframe for everybody who receives the same size.
+#[test]
+fn frequent_size_changes_are_accepted_twice_a_second() {
+    let mut one = One::with(vec![person("ada", BOTH), person("eve", BOTH)]);
+    let from = |name: &str, most| ServerMessage::Resolution { from: id(name), most };
+    let start = one.now;
+    let mut accepted = Vec::new();
+    for n in 0..1_000 {
+        one.now = start + Duration::from_millis(10 * n);
+        one.call.handle_timeout(one.now);
+        accepted.extend(std::iter::from_fn(|| one.call.poll_output()));
+        accepted.extend(one.receive(from("eve", if n % 2 == 0 { SMALL } else { LARGE })));
+    }
+    assert!((20..=24).contains(&accepted.len()), "{}", accepted.len());
+    assert_eq!(
+        one.receive(from("ada", SMALL)),
+        [Output::Resolution { id: id("ada"), most: SMALL }],
+        "others are not affected"
+    );
+    let due = one.call.poll_timeout().expect("the last size waits");
+    one.receive(from("eve", SMALL));
+    one.now = due;
+    one.call.handle_timeout(due);
+    let last: Vec<Output> = std::iter::from_fn(|| one.call.poll_output()).collect();
+    assert_eq!(last, [Output::Resolution { id: id("eve"), most: SMALL }], "the newest counts");
+}

@@ -7,7 +7,7 @@ use crate::event::{Output, PeerSignal, SdpKind};
 use crate::inflow::{Incoming, Inflow};
 use crate::link::{LinkMonitor, PeerInput};
 use crate::view::ParticipantView;
-use signaling::message::{ClientMessage, IceCandidate, IceServer, Participant, ParticipantId};
+use signaling::message::{ClientMessage, IceCandidate, IceServer, Participant, ParticipantId, Resolution};
 use signaling::statement::{Fingerprint, Signer, StatementError, Stay};
 use std::time::{Duration, Instant};
 
@@ -162,11 +162,25 @@ impl Call {
         }
     }
 
-    /// Passes on the signals that the rate limits allow now. A description that its sender's device has not signed
+    /// A participant has reported the size at which they display our camera.
+    pub(super) fn displayed_there(&mut self, now: Instant, from: &ParticipantId, most: Resolution) {
+        let in_room = self.in_room();
+        if let Some(other) = self.others.iter_mut().find(|other| in_room && other.is(from) && other.is_trusted()) {
+            other.inflow.push_size(most);
+            self.pass_on_signals(now);
+        }
+    }
+
+    /// Passes on the signals and display sizes that the rate limits allow now. A description that its sender's device has not signed
     /// ends the connection with that participant.
     pub(super) fn pass_on_signals(&mut self, now: Instant) {
         let Some(signer) = &self.signer else { return };
         for other in &mut self.others {
+            if other.is_trusted()
+                && let Some(most) = other.inflow.next_size(now)
+            {
+                self.outputs.push_back(Output::Resolution { id: other.id.clone(), most });
+            }
             while other.is_trusted()
                 && let Some(signal) = other.inflow.next(now)
             {
