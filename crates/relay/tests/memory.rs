@@ -5,15 +5,20 @@
 mod world;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use peak_alloc::PeakAlloc;
 use relay::limits::{MAX_CHANNELS, MAX_IDLE_STREAMS, MAX_PERMISSIONS};
 use relay::{PeerPolicy, Shares, Transport};
+use turn_types::message::ALLOCATE;
 use world::{Person, World};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Held by the test that measures.
+static MEASURING: Mutex<()> = Mutex::new(());
 
 /// The total stated in the crate's documentation.
 const STATED: usize = 8_900 * 1024;
@@ -55,6 +60,7 @@ fn fill(world: &mut World, people: &mut [Person], peers: &[SocketAddr]) {
 
 #[test]
 fn memory_at_all_bounds_stays_below_the_documented_sum() {
+    let _alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
     assert_eq!(MAX_PERMISSIONS, MAX_CHANNELS);
     let peers = peers();
     let mut people: Vec<Person> = (0..ALLOCATIONS).map(person).collect();
@@ -78,4 +84,30 @@ fn memory_at_all_bounds_stays_below_the_documented_sum() {
     let kept = MEMORY.current_usage() - before;
     eprintln!("{} KiB of {} KiB", kept / 1024, STATED / 1024);
     assert!((STATED / 3..STATED).contains(&kept), "{} KiB", kept / 1024);
+}
+
+/// Whoever sends from forged addresses receives no answer, and so has no nonce.
+#[test]
+fn requests_of_strangers_leave_nothing_behind() {
+    let _alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut world = World::new();
+    let stranger = |n: usize| {
+        let mut person = Person::of_session(&session(0), "198.51.100.1:5000");
+        person.client.remote = SocketAddr::new(IpAddr::V4((0x1600_0000 + n as u32).into()), 5_000);
+        person
+    };
+    let attack = |world: &mut World, n: usize| {
+        let mut person = stranger(n);
+        person.nonce = (n % 2 == 0).then(|| "guessed".into());
+        let request = person.request(ALLOCATE, &[&world::udp()]);
+        let _ = world.handle(&person.client, &request);
+    };
+    (0..100).for_each(|n| attack(&mut world, n));
+    let before = MEMORY.current_usage();
+    (0..50_000).for_each(|n| attack(&mut world, n));
+    let kept = MEMORY.current_usage().saturating_sub(before);
+    assert!(kept < 4 * 1024, "{kept} bytes");
+    assert!(world.open.is_empty());
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    assert!(world.allocate(&mut ada).is_ok(), "others are served");
 }

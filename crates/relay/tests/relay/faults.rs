@@ -1,10 +1,11 @@
 //! Attempts by strangers and with spoofed addresses.
 
 use relay::{Action, Client, PeerPolicy, Shares};
+use stun_types::AddressFamily;
 use stun_types::attribute::RawAttribute;
 use stun_types::message::{BINDING, Message, MessageWriteVec};
 use stun_types::prelude::{MessageWrite as _, MessageWriteExt as _};
-use turn_types::attribute::{Lifetime, XorPeerAddress};
+use turn_types::attribute::{Lifetime, RequestedAddressFamily, XorPeerAddress};
 use turn_types::message::{ALLOCATE, CREATE_PERMISSION, REFRESH};
 
 use crate::world::*;
@@ -134,6 +135,31 @@ fn denied_peers_are_neither_permitted_nor_reached() {
         assert_eq!(world.channel(&ada, 0x4000, b"x"), Action::Drop, "{denied}");
         assert_eq!(world.receive_from_peer(port, &peer.to_string(), b"x"), None, "{denied}");
     }
+}
+
+/// CVE-2020-26262 and CVE-2026-27624: an allocation of IPv6 reached loopback by another form of its address.
+#[test]
+fn denied_ipv4_peers_are_not_reached_in_any_ipv6_form() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    let v6 = RequestedAddressFamily::new(AddressFamily::IPV6);
+    assert!(world.ask(&mut ada, ALLOCATE, &[&udp(), &v6]).expect("an answer").relayed().is_ipv6());
+    let port = world.port();
+    for inside in ["7f00:1", "a00:1", "c0a8:101", "a9fe:a9fe", "a83f:8110", "0:0", "b00:1", "e000:1"] {
+        let forms =
+            ["::ffff:", "::", "::ffff:0:", "64:ff9b::", "64:ff9b:1::", "2606:4700::5efe:", "2606:4700::200:5efe:"];
+        let forms = forms.map(|prefix| format!("{prefix}{inside}"));
+        for form in forms.into_iter().chain([format!("2002:{inside}::1")]) {
+            world.wait(std::time::Duration::from_secs(1));
+            let peer = std::net::SocketAddr::new(form.parse().expect("an IP"), 53);
+            assert_eq!(world.permit(&mut ada, &[peer]), Some(403), "{form}");
+            assert_eq!(world.bind(&mut ada, 0x4000, peer), 403, "{form}");
+            assert_eq!(world.indicate(&ada, peer, b"x"), Action::Drop, "{form}");
+            assert_eq!(world.channel(&ada, 0x4000, b"x"), Action::Drop, "{form}");
+            assert_eq!(world.receive_from_peer(port, &peer.to_string(), b"x"), None, "{form}");
+        }
+    }
+    assert_eq!(world.permit(&mut ada, &[addr("[2606:4700::1]:53")]), Some(0));
 }
 
 #[test]
