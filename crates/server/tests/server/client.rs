@@ -124,10 +124,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.send_text(body(&ClientMessage::Hello(hello))).await;
     }
 
+    /// A hello that proves a member secret.
+    pub(crate) fn member_hello(&self, secret: &str) -> Hello {
+        let member = Some(member_proof(secret, &self.nonce, self.key.public()));
+        Hello { member, ..self.make_hello() }
+    }
+
     /// Sends a hello that proves a member secret.
     pub(crate) async fn hello_with(&mut self, secret: &str) {
-        let member = Some(member_proof(secret, &self.nonce, self.key.public()));
-        self.send_text(body(&ClientMessage::Hello(Hello { member, ..self.make_hello() }))).await;
+        let hello = self.member_hello(secret);
+        self.send_text(body(&ClientMessage::Hello(hello))).await;
     }
 
     pub(crate) async fn resume(&mut self, resume: Resume) {

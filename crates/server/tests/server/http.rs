@@ -9,6 +9,7 @@ use signaling::link::Link;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::client::Raw;
 use crate::{config, start};
 
 async fn get(addr: SocketAddr, path: &str) -> String {
@@ -46,6 +47,18 @@ async fn the_room_page_links_to_this_server() {
     let link = Link::parse(&link.replace("&amp;", "&")).expect("valid");
     assert_eq!(link.server.as_str(), format!("ws://{}/", server.addr()));
     assert_eq!(link.invite.as_deref(), Some("abc"));
+}
+
+/// The page of a room tells nobody whether somebody is in it.
+#[tokio::test]
+async fn the_page_of_an_empty_room_is_that_of_a_room_in_use() {
+    let page = Page::new("same");
+    let server = start(page.config()).await;
+    let (_ada, _) = Raw::joined(server.addr(), 1, "soup").await;
+    let [used, empty] = [get(server.addr(), "/r/soup").await, get(server.addr(), "/r/cake").await];
+    let content = |answer: &str| answer.split_once("\r\n\r\n").expect("a body").1.to_owned();
+    assert_eq!(status(&used), "200");
+    assert_eq!(content(&used).replace("soup", "cake"), content(&empty));
 }
 
 #[tokio::test]

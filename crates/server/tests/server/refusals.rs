@@ -37,6 +37,27 @@ async fn an_unproved_key_is_refused() {
     assert_eq!(replayed, (Some(ErrorCode::BadSignature), Some(4004)));
 }
 
+/// Somebody has recorded the hello of a member, with the signature and the proof of membership.
+#[tokio::test]
+async fn a_recorded_hello_is_worthless_on_another_connection() {
+    let server = start(Config { member_secret: Some("soup".into()), ..config() }).await;
+    let mut ada = Raw::connect(server.addr(), 1).await;
+    let (recorded, key) = (ada.member_hello("soup"), ada.key.public());
+    ada.send_text(body(&ClientMessage::Hello(recorded.clone()))).await;
+    assert!(ada.welcome().await.member);
+
+    let mut thief = Raw::connect(server.addr(), 2).await;
+    thief.send_text(body(&ClientMessage::Hello(recorded.clone()))).await;
+    let end = thief.end().await;
+    assert_eq!((end.error(), end.code), (Some(ErrorCode::BadSignature), Some(4004)));
+
+    let mut thief = Raw::connect(server.addr(), 2).await;
+    assert_ne!(thief.key.public(), key);
+    let with_proof = Hello { member: recorded.member, ..thief.make_hello() };
+    thief.send_text(body(&ClientMessage::Hello(with_proof))).await;
+    assert!(!thief.welcome().await.member, "the proof is for another key and another challenge");
+}
+
 #[tokio::test]
 async fn an_invisible_name_is_refused() {
     let refused = refused_hello(|hello| Hello { name: " \u{200b}".into(), ..hello }).await;

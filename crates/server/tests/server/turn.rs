@@ -291,6 +291,30 @@ async fn a_flood_of_requests_is_dropped_and_data_still_flows() {
     assert_eq!(receive(&peer).await.expect("relayed").0, b"still here");
 }
 
+/// Whoever forges the source of requests sends the answers to a victim.
+#[tokio::test]
+async fn requests_without_credentials_get_few_and_short_answers() {
+    let server = start(relay(|turn| turn)).await;
+    let turn = server.turn_addr().expect("serves TURN");
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let allocate = [&[0, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    let (mut answers, mut bytes, mut buffer) = (0, 0, [0; 500]);
+    let start = std::time::Instant::now();
+    for n in 0..6_000 {
+        socket.send_to(&allocate, turn).await.expect("sent");
+        // The server reads what has been sent before more is sent, so that no buffer overflows.
+        let patience = if n % 50 == 49 { LONG_ENOUGH / 20 } else { Duration::ZERO };
+        while let Ok(Ok((length, _))) = timeout(patience, socket.recv_from(&mut buffer)).await {
+            (answers, bytes) = (answers + 1, bytes + length);
+        }
+    }
+    let most = 2_000 + 400 * (start.elapsed().as_secs() as usize + 1);
+    assert!((1..=most).contains(&answers), "{answers} of at most {most}");
+    assert!(bytes <= 72 * answers, "{bytes} bytes");
+    let mut hand = Hand::new(&server).await;
+    assert_eq!(hand.request(0x0004, &[]).await[..2], [0x01, 0x04], "whoever has credentials is served");
+}
+
 #[tokio::test]
 async fn coturn_accepts_our_credentials() {
     let probe = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
