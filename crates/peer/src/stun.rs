@@ -51,10 +51,11 @@ pub(crate) fn is_answer(data: &[u8]) -> bool {
     stun(data).is_some_and(|(kind, _)| kind == BINDING_SUCCESS)
 }
 
-/// Number and payload of channel data (RFC 8656 section 12.4).
+/// Number and payload of channel data (RFC 8656 section 12.4), without the padding that may follow it.
 pub(crate) fn channel_data(data: &[u8]) -> Option<(u16, &[u8])> {
-    let number = u16::from_be_bytes([*data.first()?, *data.get(1)?]);
-    (0x4000..0x5000).contains(&number).then(|| data.get(4..).map(|data| (number, data)))?
+    let (header, data) = data.split_at_checked(4)?;
+    let [number, length] = [0, 2].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
+    (0x4000..0x5000).contains(&number).then(|| data.get(..length.into()).map(|data| (number, data)))?
 }
 
 /// The peer and the datagram inside an indication.

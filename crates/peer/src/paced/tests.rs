@@ -335,6 +335,7 @@ fn turn_data_passes_only_from_our_relay_and_for_a_proved_peer() {
             assert!(!rig.passes(stranger, data), "{stranger} is not the relay");
         }
     }
+    assert!(rig.passes(relay(), &[in_channel(&DTLS), vec![0]].concat()), "padded");
     assert!(!rig.passes(relay(), &[0x40, 2, 0, 4, 128, 96, 0, 1]), "nobody bound this channel");
 }
 
