@@ -1,5 +1,7 @@
 //! Addresses of STUN and TURN servers (RFC 7064, RFC 7065).
 
+use std::net::Ipv6Addr;
+
 /// How a STUN or TURN server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IceScheme {
@@ -38,8 +40,8 @@ impl<'a> IceUrl<'a> {
         };
         let (host, port) = match place.strip_prefix('[') {
             Some(rest) => {
-                let (host, port) = rest.split_once(']')?;
-                (host, port.strip_prefix(':'))
+                let (host, port) = rest.split_once(']').filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())?;
+                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
             }
             None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
         };
@@ -65,6 +67,13 @@ mod tests {
         assert_eq!(read("turns:a:443?transport=tcp"), Some((TurnTls, "a", 443)));
         for broken in ["", "stun:", "turn:a:70000", "turns:a?transport=udp", "stuns:a", "http://a", "turn:[::1"] {
             assert_eq!(read(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn brackets_contain_an_ipv6_address_and_only_a_port_follows() {
+        for broken in ["turn:[a]", "turn:[[::1]", "turn:[::1]5000", "turn:[::1]:", "turn:[192.0.2.1]:1"] {
+            assert_eq!(IceUrl::parse(broken), None, "{broken}");
         }
     }
 
