@@ -3,7 +3,7 @@
 use httparse::{EMPTY_HEADER, Response, Status};
 
 /// Longest answer: status line and headers. A longer one is invalid.
-const MAX_ANSWER: usize = 16 * 1024;
+pub(crate) const MAX_ANSWER: usize = 16 * 1024;
 /// Most headers.
 const MAX_HEADERS: usize = 64;
 
@@ -30,6 +30,7 @@ impl Answer {
                 return if self.0.len() < MAX_ANSWER { Ok(None) } else { Err(Invalid) };
             };
             match response.code.ok_or(Invalid)? {
+                ..100 => return Err(Invalid), // no status, RFC 9110 section 15
                 100..=199 => drop(self.0.drain(..length)),
                 200..=299 if self.0.len() > length => return Err(Invalid),
                 status => return Ok(Some(status)),
@@ -57,7 +58,9 @@ mod tests {
 
     #[test]
     fn what_is_not_http_or_speaks_first_is_invalid() {
-        for invalid in [&b"\x16\x03\x01"[..], b"220 mail\r\n", b"HTTP/1.1 200 OK\r\n\r\nhello"] {
+        for invalid in
+            [&b"\x16\x03\x01"[..], b"220 mail\r\n", b"HTTP/1.1 200 OK\r\n\r\nhello", b"HTTP/1.1 000 OK\r\n\r\n"]
+        {
             assert_eq!(read(invalid), Err(Invalid), "{invalid:?}");
         }
     }

@@ -30,7 +30,7 @@ pub(crate) async fn settings() -> Option<Settings> {
 }
 
 /// Parses lines of `SCHEMA KEY VALUE`.
-fn read(text: &str) -> Option<Settings> {
+pub(crate) fn read(text: &str) -> Option<Settings> {
     let value = |schema: &str, key: &str| {
         let schema = format!("org.gnome.system.proxy{schema}");
         let line = text.lines().find(|line| {
@@ -46,10 +46,10 @@ fn read(text: &str) -> Option<Settings> {
     // A proxy that is only for plain HTTP is not used.
     let host = string(".https", "host");
     let port = value(".https", "port")?.parse().ok().filter(|port| *port != 0)?;
-    if host.is_empty() {
+    let mut proxy = Proxy::new(host, port);
+    if proxy.host().is_empty() {
         return None;
     }
-    let mut proxy = Proxy::new(host, port);
     if value(".http", "use-authentication") == Some("true") && string(".http", "host") == host {
         let (user, password) = (string(".http", "authentication-user"), string(".http", "authentication-password"));
         proxy = proxy.with_password(user, password);
@@ -100,6 +100,13 @@ org.gnome.system.proxy.https port 3128
         assert_eq!(read(&MANUAL.replace("port 3128", "port 0")), None);
         assert_eq!(read(&MANUAL.replace("https host 'proxy.example'", "https host ''")), None);
         assert_eq!(read(""), None);
+    }
+
+    #[test]
+    fn an_ipv6_address_may_be_in_brackets() {
+        let address = MANUAL.replace("https host 'proxy.example'", "https host '[2001:db8::1]'");
+        assert_eq!(read(&address).expect("a proxy").proxy, Proxy::new("2001:db8::1", 3128));
+        assert_eq!(read(&MANUAL.replace("https host 'proxy.example'", "https host '[]'")), None);
     }
 
     #[test]

@@ -63,9 +63,10 @@ impl ProxyError {
 }
 
 impl Proxy {
-    /// An HTTP proxy without TLS and authentication.
-    pub fn new(host: impl Into<String>, port: u16) -> Proxy {
-        Proxy { host: host.into(), port, tls: false, authorization: None }
+    /// An HTTP proxy without TLS and authentication. An IPv6 address may be in brackets.
+    pub fn new(host: impl AsRef<str>, port: u16) -> Proxy {
+        let host = host.as_ref().trim_start_matches('[').trim_end_matches(']').to_owned();
+        Proxy { host, port, tls: false, authorization: None }
     }
 
     /// The same proxy with Basic authentication, RFC 7617.
@@ -82,10 +83,10 @@ impl Proxy {
             Some("https") => true,
             _ => return Err(ProxyError::Unsupported),
         };
-        let host = uri.host().ok_or(ProxyError::Unsupported)?;
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let authorization = intercept.basic_auth().and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Proxy { tls, authorization, ..Proxy::new(host.trim_start_matches('[').trim_end_matches(']'), port) })
+        let proxy = Proxy { tls, authorization, ..Proxy::new(uri.host().unwrap_or_default(), port) };
+        if proxy.host.is_empty() { Err(ProxyError::Unsupported) } else { Ok(proxy) }
     }
 
     /// Its name or IP address, without brackets.
@@ -144,7 +145,7 @@ impl Proxy {
     }
 
     /// `None` if the host cannot be in a request.
-    fn request(&self, host: &str, port: u16) -> Option<String> {
+    pub(crate) fn request(&self, host: &str, port: u16) -> Option<String> {
         let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
         if host.is_empty() || !host.bytes().all(is_valid) {
             return None;

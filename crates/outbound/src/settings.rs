@@ -52,7 +52,7 @@ async fn system(host: &str, port: u16) -> Result<Option<Proxy>, ProxyError> {
 }
 
 /// The proxy that a matcher names for this host.
-fn matched(matcher: &Matcher, host: &str, port: u16) -> Result<Option<Proxy>, ProxyError> {
+pub(crate) fn matched(matcher: &Matcher, host: &str, port: u16) -> Result<Option<Proxy>, ProxyError> {
     let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let Ok(uri) = format!("https://{authority}/").parse() else { return Ok(None) };
     matcher.intercept(&uri).map(|intercept| Proxy::of(&intercept)).transpose()
@@ -93,6 +93,13 @@ mod tests {
         assert_eq!(read("https://p"), Ok(Some(Proxy { tls: true, ..Proxy::new("p", 443) })));
         assert_eq!(read("http://[::1]:3128"), Ok(Some(Proxy::new("::1", 3128))));
         assert_eq!(read("socks5://p:1080"), Err(ProxyError::Unsupported));
+    }
+
+    #[test]
+    fn a_url_without_a_host_names_no_proxy() {
+        for url in ["http://:3128", "http://user@:3128", "https://:[:1]:"] {
+            assert_eq!(matched(&Matcher::builder().all(url).build(), "h.example", 443), Err(ProxyError::Unsupported));
+        }
     }
 
     #[tokio::test]
