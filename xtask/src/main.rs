@@ -1,10 +1,11 @@
-//! Project commands: `cargo xtask setup | run | test | tidy | package | icons | bench`.
+//! Project commands: `cargo xtask setup | run | test | tidy | fuzz | package | icons | bench`.
 //!
 //! This is compiled before anything else on a new machine, so it has few dependencies. The largest is `syn`, for
 //! `tidy`.
 
 mod bench;
 mod command;
+mod fuzz;
 mod icons;
 mod local;
 mod package;
@@ -28,6 +29,7 @@ Usage: cargo xtask COMMAND
   test              run everything that must pass: formatting, clippy, licences, tidy and all tests
   tidy [--lower]    check only the rules of the architecture: imports, cycles, names, sizes, queues, pure crates;
                     --lower: lower the allowed counts of retired names; --unused: list public items without a caller
+  fuzz [TARGET...]  run libFuzzer over every parser; --minutes N: for each target (1); --keep: store new inputs
   package           build installers for this platform
   icons             render icons/*.svg into the formats that systems require
   bench [NAME]      run a benchmark; without a name: list them
@@ -55,6 +57,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "test" => test::main(&Workspace::find()?, rest),
         "tidy" => tidy::main(&Workspace::find()?, rest),
         "bench" => bench::main(&Workspace::find()?, rest),
+        "fuzz" => fuzz::main(&Workspace::find()?, rest),
         "package" => package::main(&Workspace::find()?),
         "icons" => icons::main(&Workspace::find()?),
         "help" | "--help" | "-h" => {

@@ -12,6 +12,8 @@
 mod diagnosis;
 mod examination;
 mod finding;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod probe;
 mod report;
 mod target;

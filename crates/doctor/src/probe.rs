@@ -1,9 +1,9 @@
 //! The probes. Each has a deadline, so that nothing that answers slowly, endlessly or not at all holds them up.
 
-mod certificate;
+pub(crate) mod certificate;
 mod channel;
 mod mtu;
-mod portal;
+pub(crate) mod portal;
 mod relays;
 mod server;
 

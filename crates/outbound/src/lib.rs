@@ -10,6 +10,8 @@
 mod answer;
 mod connect;
 mod first;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gnome;
 mod proxy;
 mod race;

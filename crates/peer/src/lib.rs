@@ -27,8 +27,6 @@
 //! - Measures that shorten the setup: one certificate per process, ICE rounds of 10 ms, an immediate first flight of
 //!   the DTLS client (`handler`), handshakes that arrive before nomination (`early`), relays (`relayed`).
 
-#![allow(unexpected_cfgs, reason = "cargo-fuzz sets `fuzzing`")]
-
 mod address;
 mod admission;
 mod agreement;

@@ -1,6 +1,8 @@
-//! Runs the fuzz targets over seeded mutations of valid inputs, for machines without cargo-fuzz.
+//! Runs the fuzz targets over seeded mutations of valid inputs and over the stored corpus.
 
-#[path = "../fuzz/entry.rs"]
+#[path = "../../../tests/fuzz/src/corpus.rs"]
+mod corpus;
+#[path = "../../../tests/fuzz/src/signaling.rs"]
 mod entry;
 
 use signaling::link::Link;
@@ -135,4 +137,13 @@ fn the_seeds_and_many_mutations_are_valid() {
         std::str::from_utf8(&text).is_ok_and(|text| Link::parse(text).is_ok())
     });
     assert!((100..900).contains(&good.count()), "mutations must neither break everything nor nothing");
+}
+
+#[test]
+fn stored_texts_pass() {
+    corpus::replay("link", entry::link);
+    corpus::replay("ice_url", entry::ice_url);
+    corpus::replay("statement", entry::statement);
+    corpus::replay("client_message", entry::client_message);
+    corpus::replay("server_message", entry::server_message);
 }

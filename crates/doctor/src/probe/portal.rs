@@ -43,13 +43,13 @@ async fn ask(server: SocketAddr, host: &str) -> Option<String> {
 
 /// What the beginning of an answer says.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
+pub(crate) enum Answer {
     Partial,
     Portal(String),
     Other,
 }
 
-fn read(answer: &[u8], host: &str) -> Answer {
+pub(crate) fn read(answer: &[u8], host: &str) -> Answer {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut response = Response::new(&mut headers);
     match response.parse(answer) {

@@ -16,14 +16,14 @@ const LIFETIME: [u8; 2] = [0, 0x0d];
 /// The stream contains something other than TURN messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server sends something other than TURN")]
-pub(super) struct Invalid;
+pub(crate) struct Invalid;
 
 /// The transaction id of RFC 8489 section 5.
-pub(super) type TransactionId = [u8; 12];
+pub(crate) type TransactionId = [u8; 12];
 
 /// What a datagram is, as far as sending goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A request, which the library sends again until it is answered.
     Request(TransactionId),
     /// ChannelData or an indication: data for a peer, of use only while it is fresh.
@@ -33,7 +33,7 @@ pub(super) enum Kind {
 }
 
 /// Classifies a datagram.
-pub(super) fn kind(datagram: &[u8]) -> Kind {
+pub(crate) fn kind(datagram: &[u8]) -> Kind {
     match datagram {
         [0x40..=0x4f, ..] if datagram.len() >= CHANNEL_HEADER => Kind::Data,
         [first @ 0..=0x3f, second, _, _, rest @ ..] if rest.starts_with(&COOKIE) => {
@@ -50,7 +50,7 @@ pub(super) fn kind(datagram: &[u8]) -> Kind {
 }
 
 /// Whether it is the request that releases the allocation: a Refresh with the lifetime 0, RFC 8656 section 7.
-pub(super) fn is_release(datagram: &[u8]) -> bool {
+pub(crate) fn is_release(datagram: &[u8]) -> bool {
     let mut attributes = datagram.get(STUN_HEADER..).unwrap_or_default();
     if !datagram.starts_with(&REFRESH) {
         return false;
@@ -66,7 +66,7 @@ pub(super) fn is_release(datagram: &[u8]) -> bool {
 }
 
 /// Appends a datagram to what goes to the stream.
-pub(super) fn write(datagram: &[u8], to: &mut Vec<u8>) {
+pub(crate) fn write(datagram: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(datagram);
     let is_channel_data = datagram.first().is_some_and(|first| first & 0xc0 == 0x40);
     if is_channel_data {
@@ -76,7 +76,7 @@ pub(super) fn write(datagram: &[u8], to: &mut Vec<u8>) {
 
 /// Splits a stream into datagrams. It holds one incomplete message, of 64 KiB at most, and what was pushed last.
 #[derive(Debug, Default)]
-pub(super) struct Deframer {
+pub(crate) struct Deframer {
     buffer: Vec<u8>,
     /// How much of the buffer has been returned.
     taken: usize,
@@ -86,7 +86,7 @@ pub(super) struct Deframer {
 
 impl Deframer {
     /// Adds what was received.
-    pub(super) fn push(&mut self, received: &[u8]) {
+    pub(crate) fn push(&mut self, received: &[u8]) {
         self.buffer.drain(..self.taken);
         self.taken = 0;
         self.buffer.extend_from_slice(received);
@@ -96,7 +96,7 @@ impl Deframer {
     ///
     /// # Errors
     /// [`Invalid`]. Where the next message begins is then unknown, so the stream is of no more use.
-    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Invalid> {
+    pub(crate) fn next(&mut self) -> Result<Option<&[u8]>, Invalid> {
         let rest = &self.buffer[self.taken..];
         if !self.has_answered && rest.first().is_some_and(|first| *first > 0x3f) {
             return Err(Invalid);

@@ -18,7 +18,7 @@
 mod address;
 mod carrier;
 mod connector;
-mod framing;
+pub(crate) mod framing;
 mod link;
 mod socket;
 mod streams;

@@ -1,6 +1,8 @@
-//! Seeded mutations of all kinds of datagrams. The same function runs under libFuzzer in ../../fuzz.
+//! Seeded mutations of all kinds of datagrams. The same function runs under libFuzzer (`cargo xtask fuzz datagram`).
 
-#[path = "../../fuzz/entry.rs"]
+#[path = "../../../../tests/fuzz/src/corpus.rs"]
+mod corpus;
+#[path = "../../../../tests/fuzz/src/relay.rs"]
 mod entry;
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -95,4 +97,11 @@ fn the_seeds_of_the_fuzzer_pass() {
             entry::datagrams(&seed[..length]);
         }
     }
+}
+
+#[test]
+fn stored_datagrams_streams_and_answers_pass() {
+    corpus::replay("datagram", entry::datagrams);
+    corpus::replay("framer", entry::framer);
+    corpus::replay("response", entry::response);
 }
