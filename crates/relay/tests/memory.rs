@@ -98,7 +98,7 @@ fn requests_of_strangers_leave_nothing_behind() {
     };
     let attack = |world: &mut World, n: usize| {
         let mut person = stranger(n);
-        person.nonce = (n % 2 == 0).then(|| "guessed".into());
+        person.nonce = n.is_multiple_of(2).then(|| "guessed".into());
         let request = person.request(ALLOCATE, &[&world::udp()]);
         let _ = world.handle(&person.client, &request);
     };
