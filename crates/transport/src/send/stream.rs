@@ -139,7 +139,7 @@ impl OutgoingStream {
         if !frame.keyframe {
             self.check_delta_frame(frame)?;
         } else if self.queue.len() >= MAX_QUEUED_FRAMES {
-            self.flush();
+            self.replace_waiting();
         }
         let Some(packetizer) = &mut self.packetizer else { return Err(SendError::WrongCodec) };
         let payloads: VecDeque<Bytes> = packetizer.packetize(frame).map_err(|_| SendError::Malformed)?.into();
@@ -164,7 +164,7 @@ impl OutgoingStream {
         let frame = self.queue.front_mut()?;
         let payload = frame.payloads.pop_front()?;
         let (marker, timestamp) = (frame.payloads.is_empty(), frame.rtp_timestamp);
-        let starts_keyframe = frame.keyframe && !std::mem::replace(&mut frame.started, true);
+        let starts_keyframe = !std::mem::replace(&mut frame.started, true) && frame.keyframe;
         if marker {
             self.queue.pop_front();
         }
@@ -274,7 +274,24 @@ impl OutgoingStream {
         Ok(())
     }
 
+    /// Drops the frames of which nothing was sent. The rest of a frame that was sent in part still follows: a receiver of
+    /// H.264 would take the part for the whole frame.
+    fn replace_waiting(&mut self) {
+        self.queue.truncate(usize::from(self.is_partly_sent()));
+        self.queued_bytes = self.queue.iter().flat_map(|frame| &frame.payloads).map(Bytes::len).sum();
+        self.needs_keyframe = true;
+    }
+
+    fn is_partly_sent(&self) -> bool {
+        self.queue.front().is_some_and(|frame| frame.started)
+    }
+
     fn flush(&mut self) {
+        if self.is_partly_sent() {
+            // The gap shows the receiver that the frame is not complete. Packets before it are not needed any more.
+            self.sequence = self.sequence.wrapping_add(1);
+            self.sent_packets.clear();
+        }
         self.queue.clear();
         self.repair.reset();
         self.queued_bytes = 0;
@@ -341,6 +358,41 @@ mod tests {
         assert!(stream.needs_keyframe());
         assert_eq!(stream.push(now, &frame(true, 0)), Ok(()));
         assert_eq!(stream.queue.len(), 1);
+    }
+
+    #[test]
+    fn a_frame_that_was_sent_in_part_is_sent_whole_before_the_keyframe_that_replaces_the_queue() {
+        let (now, mut stream) = (Instant::now(), vp8_stream());
+        let timed = |keyframe, rtp_timestamp| EncodedFrame { rtp_timestamp, ..frame(keyframe, 0) };
+        stream.push(now, &timed(true, 0)).unwrap();
+        while stream.pop().is_some() {}
+        for n in 1..=MAX_QUEUED_FRAMES {
+            stream.push(now, &timed(false, n as u32)).unwrap();
+        }
+        let first = stream.pop().unwrap().header;
+        stream.push(now, &timed(true, 100)).unwrap();
+        let queued = stream.queued_bytes();
+        let packets: Vec<Packet> = std::iter::from_fn(|| stream.pop()).collect();
+        let sent: Vec<(u32, bool)> = packets.iter().map(|p| (p.header.timestamp, p.header.marker)).collect();
+        assert_eq!((first.timestamp, first.marker), (1, false));
+        assert_eq!(sent, [(1, false), (1, true), (100, false), (100, false), (100, true)]);
+        assert_eq!(queued, packets.iter().map(|p| p.payload.len()).sum());
+        assert_eq!(stream.queued_bytes(), 0);
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_short_is_followed_by_a_gap() {
+        let cuts: [fn(&mut OutgoingStream); 2] =
+            [OutgoingStream::abandon, |stream| stream.set_codec(98, VideoCodec::Vp9)];
+        for cut in cuts {
+            let (now, mut stream) = (Instant::now(), vp8_stream());
+            stream.push(now, &frame(true, 0)).unwrap();
+            let last = stream.pop().unwrap().header.sequence_number;
+            cut(&mut stream);
+            cut(&mut stream);
+            assert_eq!(stream.sequence, last.wrapping_add(2));
+            assert!(!stream.may_retransmit(now, last, Duration::ZERO), "packets for it are not kept");
+        }
     }
 
     #[test]
