@@ -98,7 +98,7 @@ mod tests {
         let findings = vec![Finding::AddressDead { address }, Finding::NoEcho];
         let report = in_codes(&Diagnosis { verdict: Verdict::Restricted, findings });
         assert!(report.is_valid());
-        assert_eq!(report.findings, ["address_dead", "no_echo"]);
+        assert_eq!(report.findings, ["address_dead", "relay_no_echo"]);
         assert_eq!(report.verdict, ConnectionVerdict::Restricted);
     }
 }

@@ -341,7 +341,7 @@ export const en = {
     relay_refuses: 'The relay refuses connections from their network.',
     no_relay_offered: 'The server has no relay.',
     relay_udp_fails: 'The relay doesn’t work over UDP on their network.',
-    no_echo: 'Their relay couldn’t be tested completely.',
+    relay_no_echo: 'Their relay couldn’t be tested completely.',
     mtu_black_hole: 'Their network silently drops large packets.',
     mtu_small: 'Their network carries only small packets.',
     clock_off: 'Their computer’s clock is wrong.',

@@ -339,7 +339,7 @@ export const ko = {
     relay_refuses: '중계 서버가 상대 네트워크의 연결을 거절해요.',
     no_relay_offered: '서버에 중계 기능이 없어요.',
     relay_udp_fails: '상대 네트워크에서는 UDP 중계가 되지 않아요.',
-    no_echo: '상대의 중계 연결을 끝까지 검사하지 못했어요.',
+    relay_no_echo: '상대의 중계 연결을 끝까지 검사하지 못했어요.',
     mtu_black_hole: '상대 네트워크가 큰 패킷을 알리지 않고 버려요.',
     mtu_small: '상대 네트워크는 작은 패킷만 보낼 수 있어요.',
     clock_off: '상대 컴퓨터의 시계가 맞지 않아요.',
