@@ -211,3 +211,30 @@ pub(crate) async fn copy(clipboard: State<'_, Clipboard>, text: String) -> Answe
 async fn command(engine: &Engine, command: Command) -> Answer {
     Ok(engine.command(command).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// A command that one of the three does not know is refused only when the window calls it.
+    #[test]
+    fn the_handler_the_manifest_and_the_capability_have_the_same_commands() {
+        let between = |text: &'static str, start, end| {
+            text.split_once(start).and_then(|(_, rest)| rest.split_once(end)).expect("the list").0
+        };
+        let names = |list: &'static str, of: fn(&str) -> Option<&str>| -> BTreeSet<String> {
+            let name = |line: &str| of(line.trim().trim_end_matches(',')).map(|name| name.replace('-', "_"));
+            list.lines().filter_map(name).collect()
+        };
+        let unquoted = |line: &str| line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
+        let manifest = names(between(include_str!("../build.rs"), "commands(&[", "])"), unquoted);
+        let handler =
+            names(between(include_str!("lib.rs"), "generate_handler![", "]"), |line| line.rsplit("::").next());
+        let capability = names(include_str!("../capabilities/main.json"), |line| {
+            line.strip_prefix("\"allow-").and_then(|line| line.strip_suffix('"'))
+        });
+        let handler: BTreeSet<String> = handler.into_iter().filter(|name| !name.is_empty()).collect();
+        assert!(manifest.len() > 40);
+        assert_eq!((&manifest, &manifest), (&handler, &capability));
+    }
+}

@@ -338,6 +338,21 @@ mod tests {
         assert_eq!(report["hops"][1]["code"], "refused");
     }
 
+    /// The app words the findings of others itself, because their reports have only codes.
+    #[test]
+    fn the_app_has_words_only_for_codes_that_exist() {
+        let codes: Vec<&str> = one_of_each().iter().map(Finding::code).collect();
+        for language in ["en", "ko"] {
+            let file = format!("{}/../../ui/shared/strings/{language}.js", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(file).unwrap();
+            let block = text.split_once("theirFindings: {").and_then(|(_, rest)| rest.split_once('}')).unwrap().0;
+            let worded: Vec<&str> =
+                block.lines().filter_map(|line| line.trim().split_once(": ")).map(|(code, _)| code).collect();
+            assert!(worded.len() > 10, "{worded:?}");
+            assert_eq!(worded.iter().find(|code| !codes.contains(*code)), None);
+        }
+    }
+
     #[test]
     fn values_are_serialized_as_their_codes() {
         use Hop::{Clock, Dns, Mtu, Proxy, Server, Stun, Tcp, Tls, Turn, WebSocket};

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Most frames that wait for the pacer. When full, a delta frame is dropped, and if it is a base layer frame, a keyframe is
-/// requested. A keyframe replaces the waiting frames.
+/// requested. A keyframe replaces the waiting frames, but for the rest of one that was sent in part.
 pub(crate) const MAX_QUEUED_FRAMES: usize = 4;
 /// Most packets kept for retransmission: about 3 s at 2.5 Mbit/s. When full, the oldest is dropped, and can no longer be
 /// retransmitted.
