@@ -2,7 +2,7 @@
 
 use crate::arrival::{Arrival, RemoteMicros};
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Older arrivals are discarded.
 const WINDOW_MICROS: i64 = 1_000_000;
@@ -13,13 +13,21 @@ const MAX_ARRIVALS: usize = 8192;
 /// Recently received bytes.
 #[derive(Debug, Default)]
 pub(crate) struct AckedBitrate {
-    arrivals: VecDeque<(RemoteMicros, usize)>,
+    arrivals: VecDeque<Acked>,
     first: Option<RemoteMicros>,
     newest: RemoteMicros,
 }
 
+#[derive(Debug)]
+struct Acked {
+    arrived: RemoteMicros,
+    sent: Instant,
+    size: usize,
+}
+
 impl AckedBitrate {
-    pub(crate) fn add(&mut self, arrived: RemoteMicros, size: usize) {
+    pub(crate) fn add(&mut self, arrival: &Arrival) {
+        let Arrival { arrived, sent, size, .. } = *arrival;
         if self.first.is_none() {
             (self.first, self.newest) = (Some(arrived), arrived);
         }
@@ -31,8 +39,8 @@ impl AckedBitrate {
         if self.arrivals.len() == MAX_ARRIVALS {
             self.arrivals.pop_front();
         }
-        self.arrivals.push_back((arrived, size));
-        while self.arrivals.front().is_some_and(|a| a.0 < self.newest.saturating_sub(WINDOW_MICROS)) {
+        self.arrivals.push_back(Acked { arrived, sent, size });
+        while self.arrivals.front().is_some_and(|a| a.arrived < self.newest.saturating_sub(WINDOW_MICROS)) {
             self.arrivals.pop_front();
         }
     }
@@ -51,8 +59,17 @@ impl AckedBitrate {
             return None;
         }
         let since = self.newest - micros;
-        let bytes: usize = self.arrivals.iter().filter(|a| a.0 > since).map(|a| a.1).sum();
+        let bytes: usize = self.arrivals.iter().filter(|a| a.arrived > since).map(|a| a.size).sum();
         Some(bytes as f64 * 8e6 / micros as f64)
+    }
+
+    /// How much slower the packets of the last `window` arrived than they were sent. More than 1 while a queue fills.
+    pub(crate) fn stretch(&self, window: Duration) -> f64 {
+        let since = self.newest.saturating_sub(window.as_micros() as i64);
+        let sent = || self.arrivals.iter().filter(|a| a.arrived > since).map(|a| a.sent);
+        let (first, last) = (sent().min(), sent().max());
+        let spread = last.zip(first).map_or(Duration::ZERO, |(last, first)| last.saturating_duration_since(first));
+        window.as_secs_f64() / spread.as_secs_f64().max(1e-3)
     }
 
     /// Discards all arrivals, after an interruption.
@@ -65,11 +82,15 @@ impl AckedBitrate {
 mod tests {
     use super::*;
 
+    fn arrival(arrived: RemoteMicros, size: usize) -> Arrival {
+        Arrival { sent: Instant::now(), arrived, size, cluster: None }
+    }
+
     #[test]
     fn a_steady_flow_is_measured() {
         let mut bitrate = AckedBitrate::default();
         for i in 0..200 {
-            bitrate.add(i * 10_000, 1250);
+            bitrate.add(&arrival(i * 10_000, 1250));
         }
         for millis in [100, 500, 1000] {
             let rate = bitrate.rate(Duration::from_millis(millis)).unwrap();
@@ -84,7 +105,7 @@ mod tests {
         for clock in clocks {
             let mut bitrate = AckedBitrate::default();
             for i in 0..100_000 {
-                bitrate.add(clock(i), 1250);
+                bitrate.add(&arrival(clock(i), 1250));
             }
             assert!(bitrate.arrivals.len() <= MAX_ARRIVALS);
         }
@@ -93,9 +114,9 @@ mod tests {
     #[test]
     fn measurement_restarts_after_the_remote_clock_is_set_back() {
         let mut bitrate = AckedBitrate::default();
-        bitrate.add(1_000_000_000, 1250);
+        bitrate.add(&arrival(1_000_000_000, 1250));
         for i in 0..200 {
-            bitrate.add(i * 10_000, 1250);
+            bitrate.add(&arrival(i * 10_000, 1250));
         }
         let rate = bitrate.rate(Duration::from_millis(500)).unwrap();
         assert!((rate - 1e6).abs() < 1e4, "{rate}");
@@ -104,8 +125,8 @@ mod tests {
     #[test]
     fn there_is_no_rate_before_the_window_is_full() {
         let mut bitrate = AckedBitrate::default();
-        bitrate.add(0, 1000);
-        bitrate.add(90_000, 1000);
+        bitrate.add(&arrival(0, 1000));
+        bitrate.add(&arrival(90_000, 1000));
         assert_eq!(bitrate.rate(Duration::from_millis(100)), None);
     }
 }

@@ -3,6 +3,7 @@
 use super::BandwidthUsage;
 use super::acked_bitrate::AckedBitrate;
 use super::bursts::Bursts;
+use super::drain::{Drain, DrainEvent};
 use super::inter_arrival::InterArrival;
 use super::loss::{LossBound, PacketCounts};
 use super::probe::{ProbeCluster, ProbeConditions, ProbeController};
@@ -14,17 +15,10 @@ use std::time::{Duration, Instant};
 
 /// With a shorter queue, overuse is attributed to jitter and ignored.
 const MIN_OVERUSE_QUEUE: Duration = Duration::from_millis(15);
-/// A longer queue is drained by sending less than the path carries.
-const DRAIN_ABOVE: Duration = Duration::from_millis(40);
-/// Draining ends below this queue delay.
-const DRAIN_TO: Duration = Duration::from_millis(20);
-/// The share sent while draining falls linearly to 0 at this queue delay in seconds, but not below [`DRAIN_FLOOR`].
-const DRAIN_SCALE: f64 = 0.5;
-const DRAIN_FLOOR: f64 = 0.25;
-/// A queue that persists for this time plus its own delay is attributed to other flows, and draining ends.
-const MAX_DRAIN_TIME: Duration = Duration::from_millis(2500);
 /// The estimate does not grow beyond this multiple of the desired bitrate.
 const MAX_OVER_DESIRED: f64 = 2.0;
+/// The same while others fill the queue, which overflows with faster bursts.
+const MAX_OVER_DESIRED_SHARING: f64 = 1.1;
 /// While draining, growth by more than this between two reports is overuse, regardless of the trend.
 const QUEUE_JUMP: Duration = Duration::from_millis(15);
 /// With more jitter, throughput over a short window is unreliable.
@@ -35,9 +29,14 @@ const MAX_PROBE_QUEUE: Duration = Duration::from_millis(25);
 const FEEDBACK_TIMEOUT: Duration = Duration::from_millis(1000);
 /// A gap of this length between arrivals is also an interruption, because a full queue keeps delivering.
 const ARRIVAL_GAP: Duration = Duration::from_millis(200);
+/// A queue of this length has filled recently: earlier arrivals may show a rate that the path no longer has.
+const LONG_QUEUE: Duration = Duration::from_millis(100);
+/// If video waited, the throughput is the capacity of the path only if packets arrived slower than sent by this factor.
+const MIN_STRETCH: f64 = 1.3;
 /// Share of the estimate that is sent during an interruption.
 const INTERRUPTED_SHARE: f64 = 0.5;
 /// Window of the throughput: short during overuse, when a full path delivers at a steady rate, and longer otherwise.
+const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 const SHORT_WINDOW: Duration = Duration::from_millis(200);
 const LONG_WINDOW: Duration = Duration::from_millis(500);
 const LONGEST_WINDOW: Duration = Duration::from_millis(1000);
@@ -48,6 +47,15 @@ pub(crate) struct EstimatorConfig {
     pub(crate) start: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
+}
+
+/// What was sent recently.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    /// The send rate in bit/s.
+    pub(crate) rate: f64,
+    /// Whether video waited because feedback was late. Then a low throughput does not show a narrow path.
+    pub(crate) suspended: bool,
 }
 
 /// The queue delay at two successive reports.
@@ -69,7 +77,7 @@ pub(crate) struct Estimator {
     loss: LossBound,
     rate: AimdRateControl,
     probe_controller: ProbeController,
-    draining_since: Option<Instant>,
+    drain: Drain,
     interrupted: bool,
     measured: bool,
 }
@@ -86,7 +94,7 @@ impl Estimator {
             loss: LossBound::new(now),
             rate: AimdRateControl::new(config.start, now),
             probe_controller: ProbeController::new(),
-            draining_since: None,
+            drain: Drain::default(),
             interrupted: false,
             measured: false,
             config,
@@ -121,13 +129,13 @@ impl Estimator {
 
     /// The rate to send at, in bit/s. It is below the estimate while a queue is drained and during an interruption.
     pub(crate) fn target(&self) -> f64 {
-        let share = if self.interrupted { INTERRUPTED_SHARE } else { self.drain_share() };
+        let share = if self.interrupted { INTERRUPTED_SHARE } else { self.drain.share(self.queue.standing()) };
         (self.estimate() * share).max(self.config.min)
     }
 
     /// Whether a queue is being drained or the path is interrupted. Sending more than the target would then add delay.
     pub(crate) fn congested(&self) -> bool {
-        self.draining_since.is_some() || self.interrupted
+        self.drain.is_active() || self.interrupted
     }
 
     /// Whether loss limits the estimate, as with a policer or a short queue, which drop bursts.
@@ -160,12 +168,12 @@ impl Estimator {
         self.loss.loss()
     }
 
-    /// Processes a feedback message. `sent` is the recent send rate in bit/s.
-    pub(crate) fn on_feedback(&mut self, now: Instant, report: &FeedbackReport, sent: f64, rtt: Duration) {
+    /// Processes a feedback message.
+    pub(crate) fn on_feedback(&mut self, now: Instant, report: &FeedbackReport, sent: Sent, rtt: Duration) {
         let gap = self.acked_bitrate.since_newest(report.arrivals.first());
         let resumed = self.end_interruption(now) || gap >= ARRIVAL_GAP;
         for arrival in &report.arrivals {
-            self.acked_bitrate.add(arrival.arrived, arrival.size);
+            self.acked_bitrate.add(arrival);
             self.bursts.add(arrival);
             if let Some(delta) = self.inter_arrival.add(arrival) {
                 self.trendline.add(&delta);
@@ -174,7 +182,7 @@ impl Estimator {
         let before = self.queue.standing();
         self.queue.add(now, &report.arrivals);
         let queue = QueueChange { before, now: self.queue.standing() };
-        self.drain(now);
+        self.update_drain(now);
         if resumed || self.congested() {
             // Loss in an interruption or a full queue is not the path's own loss.
             self.loss.restart_window(now);
@@ -185,7 +193,7 @@ impl Estimator {
                 late: report.late,
                 bursts: report.loss_bursts,
             };
-            self.loss.add(now, counts, sent.min(self.target()), self.rate.estimate(), rtt);
+            self.loss.add(now, counts, sent.rate.min(self.target()), self.rate.estimate(), rtt);
         }
         if !self.handle_probe_result(now, report) {
             self.update_rate(now, sent, rtt, queue);
@@ -272,21 +280,24 @@ impl Estimator {
         self.queue.standing() >= MIN_OVERUSE_QUEUE + self.queue.uncertainty()
     }
 
-    fn update_rate(&mut self, now: Instant, sent: f64, rtt: Duration, queue: QueueChange) {
-        let jumped = self.draining_since.is_some() && queue.now > queue.before + QUEUE_JUMP;
+    fn update_rate(&mut self, now: Instant, sent: Sent, rtt: Duration, queue: QueueChange) {
+        let jumped = self.drain.is_active() && queue.now > queue.before + QUEUE_JUMP;
         let usage = match self.trendline.usage() {
             BandwidthUsage::Overusing | BandwidthUsage::Normal | BandwidthUsage::Underusing if jumped => {
                 BandwidthUsage::Overusing
             }
+            // Other flows fill the queue, whatever this one does.
+            BandwidthUsage::Overusing | BandwidthUsage::Underusing if self.drain.is_sharing() => BandwidthUsage::Normal,
             BandwidthUsage::Overusing if !self.has_significant_queue() => BandwidthUsage::Normal,
             // The trend lags behind, and the throughput is low because the send rate is low.
-            BandwidthUsage::Overusing if self.draining_since.is_some() && queue.now < queue.before => {
+            BandwidthUsage::Overusing if self.drain.is_active() && queue.now < queue.before => {
                 BandwidthUsage::Underusing
             }
-            BandwidthUsage::Normal if self.draining_since.is_some() => BandwidthUsage::Underusing,
+            BandwidthUsage::Normal if self.drain.is_active() => BandwidthUsage::Underusing,
             usage @ (BandwidthUsage::Overusing | BandwidthUsage::Normal | BandwidthUsage::Underusing) => usage,
         };
         let window = match (usage, self.queue.jitter() > HIGH_JITTER) {
+            (BandwidthUsage::Overusing, false) if queue.now > LONG_QUEUE => SHORTEST_WINDOW,
             (BandwidthUsage::Overusing, false) => SHORT_WINDOW,
             (BandwidthUsage::Overusing, true) | (BandwidthUsage::Normal | BandwidthUsage::Underusing, false) => {
                 LONG_WINDOW
@@ -296,31 +307,31 @@ impl Estimator {
         let loss_correction = 1.0 / (1.0 - self.loss.inherent()).max(0.5);
         let throughput = self.acked_bitrate.rate(window).map(|rate| rate * loss_correction);
         self.measured |= throughput.is_some();
-        let fully_used = sent > 0.7 * self.target();
-        let above_desired = self.rate.estimate() > MAX_OVER_DESIRED * self.desired;
+        let is_path_limited = !sent.suspended || self.acked_bitrate.stretch(window) > MIN_STRETCH;
+        let fully_used = sent.rate > 0.7 * self.target() && is_path_limited;
+        let max_over_desired = if self.drain.is_sharing() { MAX_OVER_DESIRED_SHARING } else { MAX_OVER_DESIRED };
+        let above_desired = self.rate.estimate() > max_over_desired * self.desired;
         let usage = if usage == BandwidthUsage::Normal && above_desired { BandwidthUsage::Underusing } else { usage };
-        let growth_limit = self.bursts.growth_limit(self.rate.estimate());
+        // Packets of other flows stretch the bursts.
+        let growth_limit = self.bursts.growth_limit(self.rate.estimate()).filter(|_| !self.drain.is_sharing());
         self.rate.update(now, usage, Observation { throughput, growth_limit, fully_used }, rtt);
     }
 
-    fn drain(&mut self, now: Instant) {
-        let standing = self.queue.standing();
-        match self.draining_since {
-            None if standing > DRAIN_ABOVE + self.queue.uncertainty() => self.draining_since = Some(now),
-            Some(_) if standing < DRAIN_TO + self.queue.uncertainty() => self.draining_since = None,
-            Some(since) if now.saturating_duration_since(since) > MAX_DRAIN_TIME + standing => {
+    fn update_drain(&mut self, now: Instant) {
+        match self.drain.update(now, &self.queue, self.rate.estimate().min(self.desired)) {
+            None => {}
+            Some(DrainEvent::Emptied) => self.queue.hold_base(false),
+            Some(DrainEvent::RouteChanged) => {
+                self.queue.hold_base(false);
                 self.queue.accept_as_base();
-                self.draining_since = None;
             }
-            None | Some(_) => {}
+            Some(DrainEvent::QueueIsShared { rate_before }) => {
+                self.queue.hold_base(true);
+                if rate_before > self.rate.estimate() {
+                    self.rate.reset(now, rate_before);
+                }
+            }
         }
-    }
-
-    fn drain_share(&self) -> f64 {
-        if self.draining_since.is_none() {
-            return 1.0;
-        }
-        (1.0 - self.queue.standing().as_secs_f64() / DRAIN_SCALE).clamp(DRAIN_FLOOR, 0.95)
     }
 
     /// Ends an interruption, if there was one, and restarts the measurements. Returns whether there was one.

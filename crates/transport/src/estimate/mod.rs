@@ -6,6 +6,7 @@
 
 mod acked_bitrate;
 mod bursts;
+mod drain;
 mod estimator;
 mod inter_arrival;
 mod loss;
@@ -14,7 +15,7 @@ mod queue_delay;
 mod rate;
 mod trendline;
 
-pub(crate) use estimator::{Estimator, EstimatorConfig};
+pub(crate) use estimator::{Estimator, EstimatorConfig, Sent};
 pub(crate) use probe::ProbeCluster;
 
 /// Use of the path according to the delay trend.

@@ -43,6 +43,10 @@ pub(crate) struct QueueDelay {
     ranges: VecDeque<i64>,
     jitter: Duration,
     standing: Duration,
+    /// The delay of the last report, relative to the base.
+    latest: Duration,
+    /// Whether the base is kept, because other flows hide the delay of the empty path.
+    hold_base: bool,
 }
 
 impl QueueDelay {
@@ -57,6 +61,8 @@ impl QueueDelay {
             ranges: VecDeque::new(),
             jitter: Duration::ZERO,
             standing: Duration::ZERO,
+            latest: Duration::ZERO,
+            hold_base: false,
         }
     }
 
@@ -65,7 +71,7 @@ impl QueueDelay {
         let delays =
             arrivals.iter().map(|a| a.arrived - a.sent.saturating_duration_since(self.zero).as_micros() as i64);
         let Some(shortest) = delays.min() else { return };
-        if now.saturating_duration_since(self.base_started) > BASE_WINDOW {
+        if !self.hold_base && now.saturating_duration_since(self.base_started) > BASE_WINDOW {
             self.base_started = now;
             self.previous_base = self.base.take();
         }
@@ -78,6 +84,7 @@ impl QueueDelay {
         {
             self.recent.pop_front();
         }
+        self.latest = Duration::from_micros(u64::try_from(shortest - base).unwrap_or(0));
         let persistent = self.recent.iter().map(|(_, delay)| *delay).min().unwrap_or(shortest) - base;
         let excess = shortest - base - self.jitter.as_micros() as i64;
         self.standing = Duration::from_micros(u64::try_from(persistent.max(excess)).unwrap_or(0));
@@ -86,6 +93,16 @@ impl QueueDelay {
     /// The delay of the standing queue as of the last report.
     pub(crate) fn standing(&self) -> Duration {
         self.standing
+    }
+
+    /// The delay of the last report, relative to the empty path. It includes jitter.
+    pub(crate) fn latest(&self) -> Duration {
+        self.latest
+    }
+
+    /// Keeps the base, or lets it follow the shortest recent delay again.
+    pub(crate) fn hold_base(&mut self, hold: bool) {
+        self.hold_base = hold;
     }
 
     /// The variation of the delay at a constant rate.

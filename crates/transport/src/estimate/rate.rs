@@ -84,7 +84,7 @@ impl AimdRateControl {
         let Some(throughput) = throughput else { return };
         let lowest = if fully_used { 0.0 } else { MIN_DECREASE_FACTOR * self.estimate };
         let next = (DECREASE_FACTOR * throughput).max(lowest);
-        if self.last_decrease.is_some_and(recently) && next > 0.8 * self.estimate {
+        if self.last_decrease.is_some_and(recently) && (next > 0.8 * self.estimate || !fully_used) {
             return;
         }
         if fully_used {

@@ -37,7 +37,7 @@ impl LossHistory {
     }
 
     /// Share of packets lost, 0..1.
-    fn loss(&self) -> f64 {
+    pub(crate) fn loss(&self) -> f64 {
         self.lost / (self.total + PRIOR_PACKETS)
     }
 

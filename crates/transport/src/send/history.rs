@@ -68,6 +68,11 @@ impl SentHistory {
         pending.last().map(|s| s.at)
     }
 
+    /// Bytes sent after the newest reported packet.
+    pub(crate) fn unacknowledged_bytes(&self) -> usize {
+        self.sent.iter().rev().take_while(|s| s.status == PacketStatus::Pending).map(|s| s.size).sum()
+    }
+
     /// Number of reports about packets that are not in the history.
     pub(crate) fn unknown(&self) -> u64 {
         self.unknown

@@ -2,6 +2,7 @@
 
 mod api;
 mod feedback;
+mod feedback_wait;
 mod history;
 mod keyframe_budget;
 mod pacer;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 const MAX_REPORTS: usize = 32;
 /// Number of samples from feedback. The shortest of them counts, because it waited least for its feedback message.
 const MAX_SAMPLES: usize = 16;
+/// The shortest of this number of samples is the current round-trip time.
+const CURRENT_SAMPLES: usize = 3;
 const SMOOTHING: f64 = 0.125;
 /// A measurement from reception reports is preferred until it is this old.
 const MAX_SAMPLE_AGE: Duration = Duration::from_secs(6);
@@ -56,10 +58,22 @@ impl RttEstimator {
         self.samples.push_back(sample.min(MAX_PLAUSIBLE));
     }
 
-    /// The smoothed round-trip time. `None` before the first measurement.
+    /// The smoothed round-trip time, or the current one if that is longer: a queue has filled. `None` before the first
+    /// measurement.
     pub(crate) fn get(&self, now: Instant) -> Option<Duration> {
         let recent = self.smoothed.filter(|(_, at)| now.saturating_duration_since(*at) < MAX_SAMPLE_AGE);
-        recent.map(|(seconds, _)| Duration::from_secs_f64(seconds)).or_else(|| self.samples.iter().min().copied())
+        let smoothed = recent.map(|(seconds, _)| Duration::from_secs_f64(seconds));
+        match smoothed {
+            Some(smoothed) => self
+                .samples
+                .iter()
+                .rev()
+                .take(CURRENT_SAMPLES)
+                .min()
+                .map(|current| smoothed.max(*current))
+                .or(Some(smoothed)),
+            None => self.samples.iter().min().copied(),
+        }
     }
 }
 
@@ -79,7 +93,11 @@ mod tests {
         let report = ReceiverReport { reports: vec![block], ..Default::default() };
         let now = now + Duration::from_millis(1060);
         rtt.on_receiver_report(now, &report);
+        assert_eq!(rtt.get(now).unwrap().as_millis(), 90);
+        (0..3).for_each(|_| rtt.on_feedback(Duration::from_millis(50)));
         assert_eq!(rtt.get(now).unwrap().as_millis(), 60);
+        (0..3).for_each(|_| rtt.on_feedback(Duration::from_millis(500)));
+        assert_eq!(rtt.get(now).unwrap().as_millis(), 500);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use super::api::{SendError, SenderConfig, SenderEvent, SenderStats};
 use super::feedback::FeedbackClock;
+use super::feedback_wait::FeedbackWait;
 use super::history::SentHistory;
 use super::pacer::{Pacer, PathState};
 use super::rate_meter::RateMeter;
 use super::rtt::RttEstimator;
 use super::stream::{self, OutgoingStream};
 use crate::arrival::ClusterId;
-use crate::estimate::{Estimator, EstimatorConfig};
+use crate::estimate::{Estimator, EstimatorConfig, Sent};
 use crate::repair::LossHistory;
 use crate::stream::SendStream;
 use bytes::Bytes;
@@ -38,6 +39,8 @@ const MIN_KEYFRAME_INTERVAL: Duration = Duration::from_millis(300);
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// Shortest interval between two retransmissions of a packet, regardless of the round-trip time.
 const MIN_RETRANSMISSION_INTERVAL: Duration = Duration::from_millis(10);
+/// What was sent within this time usually has no feedback yet. More waits in the queue of the path, as a retransmission does.
+const USUALLY_IN_FLIGHT: Duration = Duration::from_millis(80);
 /// Retransmissions are sent twice if the inherent loss is higher, because a frame waits another round trip if its
 /// retransmission is lost.
 const HIGH_LOSS: f64 = 0.025;
@@ -47,6 +50,10 @@ const LONG_RTT: Duration = Duration::from_millis(150);
 const MAX_COPIED: usize = 8;
 /// Delay of the second retransmission, so that one burst of loss does not include both. Waiting media is sent before it.
 const COPY_DELAY: Duration = Duration::from_millis(15);
+/// Queue delay that is reported while video waits because feedback is late.
+const SUSPENDED_DELAY: Duration = Duration::from_secs(1);
+/// Reports about the packets sent in a suspension come within this time after it.
+const SUSPENSION_EFFECT: Duration = Duration::from_millis(300);
 /// Relative change of the target that causes [`SenderEvent::TargetChanged`].
 const TARGET_STEP: f64 = 0.02;
 /// Most events that wait for [`Sender::poll_event`]. When full, the oldest is dropped, because it is the most outdated.
@@ -61,6 +68,9 @@ pub struct Sender {
     events: VecDeque<SenderEvent>,
     history: SentHistory,
     clock: FeedbackClock,
+    feedback_wait: FeedbackWait,
+    /// When video last waited because feedback was late.
+    suspended_at: Option<Instant>,
     estimator: Estimator,
     pacer: Pacer,
     rtt: RttEstimator,
@@ -98,6 +108,8 @@ impl Sender {
             events: VecDeque::new(),
             history: SentHistory::new(),
             clock: FeedbackClock::default(),
+            feedback_wait: FeedbackWait::new(now),
+            suspended_at: None,
             estimator: Estimator::new(EstimatorConfig { start, min, max: max.max(min) }, now),
             pacer: Pacer::new(now),
             rtt: RttEstimator::default(),
@@ -176,6 +188,7 @@ impl Sender {
         self.copies.clear();
         self.pacer.end_probe();
         self.history.abandon();
+        self.feedback_wait.reset(now);
         self.estimator.abandon();
         self.streams.iter_mut().for_each(OutgoingStream::abandon);
     }
@@ -234,6 +247,7 @@ impl Sender {
 
     /// Processes transport-wide feedback from the remote end.
     pub fn on_feedback(&mut self, now: Instant, feedback: &TransportLayerCc) {
+        self.feedback_wait.on_feedback(now, self.history.unacknowledged_since());
         let reported = self.clock.read(feedback);
         let report = self.history.report(now, &reported);
         if let Some(sample) = report.round_trip {
@@ -243,7 +257,7 @@ impl Sender {
             // Losses of a full queue are congestion, which repair packets would increase.
             reported.iter().for_each(|(_, arrival)| self.loss_history.add(arrival.is_none()));
         }
-        let sent = self.send_meter.rate(now);
+        let sent = Sent { rate: self.send_meter.rate(now), suspended: self.was_suspended(now) };
         let rtt = self.rtt().unwrap_or(INITIAL_RTT);
         self.estimator.on_feedback(now, &report, sent, rtt);
         self.process(now);
@@ -253,7 +267,9 @@ impl Sender {
     pub fn on_nack(&mut self, now: Instant, nack: &TransportLayerNack) {
         // A retransmission also waits in the queue of the path, which may be longer than in the smoothed round-trip time.
         let rtt = self.rtt().unwrap_or(INITIAL_RTT);
-        let min_interval = rtt.max(MIN_RETRANSMISSION_INTERVAL) + self.estimator.queue();
+        let in_flight = self.history.unacknowledged_bytes() as f64 * 8.0 / self.estimator.estimate();
+        let backlog = Duration::from_secs_f64(in_flight).saturating_sub(USUALLY_IN_FLIGHT);
+        let min_interval = rtt.max(backlog).max(MIN_RETRANSMISSION_INTERVAL) + self.estimator.queue();
         let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == nack.media_ssrc) else { return };
         let mut accepted = Vec::new();
         for sequence in nack.nacks.iter().flat_map(|pair| pair.into_iter()) {
@@ -327,7 +343,11 @@ impl Sender {
         let copy = self.copies.front().map(|copy| copy.0.max(self.next_retransmission_at()).max(self.pacer.ready_at()));
         let probe = if self.can_probe() { self.estimator.next_probe_at() } else { None };
         let silence = self.history.unacknowledged_since().and_then(|since| self.estimator.feedback_timeout_at(since));
-        pace.into_iter().chain(retransmit_at).chain(copy).chain(probe).chain(silence).min()
+        let video = pace.into_iter().chain(retransmit_at).chain(copy).chain(probe).min();
+        // Suspended video waits for feedback, or for the end of the suspension.
+        let video =
+            video.map(|at| self.suspension().map_or(at, |(from, until)| if at < from { at } else { at.max(until) }));
+        video.into_iter().chain(silence).min()
     }
 
     /// Returns the next RTP packet to send.
@@ -349,8 +369,12 @@ impl Sender {
         (target - retransmissions).min(max).max(self.min) as u64
     }
 
-    /// The time to send all queued video at the current pacing rate. Encoders should skip frames above about 100 ms.
+    /// The time to send all queued video at the current pacing rate. Encoders should skip frames above about 100 ms. It is
+    /// longer while video waits because feedback is late.
     pub fn queue_delay(&self, now: Instant) -> Duration {
+        if self.is_suspended(now) {
+            return SUSPENDED_DELAY;
+        }
         let bits = self.queued_bytes() as f64 * 8.0;
         let passed = now.saturating_duration_since(self.now).as_secs_f64();
         Duration::from_secs_f64((bits / self.pacer.rate() - passed).max(0.0))
@@ -381,6 +405,11 @@ impl Sender {
         if let Some(since) = self.history.unacknowledged_since() {
             self.estimator.on_feedback_missing(now, since);
         }
+        if self.is_suspended(now) {
+            self.suspended_at = Some(now);
+            self.report_target(now);
+            return;
+        }
         if !self.pacer.probing()
             && self.can_probe()
             && let Some(cluster) = self.estimator.next_cluster(now)
@@ -393,6 +422,20 @@ impl Sender {
         self.report_target(now);
     }
 
+    /// Whether video waits, because feedback is late.
+    fn is_suspended(&self, now: Instant) -> bool {
+        self.suspension().is_some_and(|(from, until)| (from..until).contains(&now))
+    }
+
+    fn was_suspended(&self, now: Instant) -> bool {
+        self.suspended_at.is_some_and(|at| now.saturating_duration_since(at) < SUSPENSION_EFFECT)
+    }
+
+    fn suspension(&self) -> Option<(Instant, Instant)> {
+        let since = self.history.unacknowledged_since()?;
+        self.feedback_wait.suspension(since, self.loss_history.loss(), self.estimator.estimate())
+    }
+
     /// Sends the next packet, in the order of priority. Returns false if there is none.
     fn send_next(&mut self) -> bool {
         self.send_retransmission(None) || self.send_repair() || self.send_media(None) || self.send_copy()
@@ -402,7 +445,7 @@ impl Sender {
         self.now = self.now.max(now);
         let target = self.estimator.target();
         let estimate = self.estimator.estimate();
-        let congested = self.estimator.congested() || self.estimator.is_loss_limited();
+        let congested = self.estimator.congested() || self.estimator.is_loss_limited() || self.was_suspended(self.now);
         self.pacer.advance(now, PathState { estimate, target, congested, measured: self.estimator.measured() });
         let passed = now.saturating_duration_since(self.budget_updated).as_secs_f64();
         self.budget_updated = self.budget_updated.max(now);

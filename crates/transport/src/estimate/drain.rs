@@ -1,0 +1,224 @@
+//! Drains a standing queue, and notices when that is in vain.
+//!
+//! Sending less empties a queue that this flow has filled. A flow such as TCP fills the queue again, and would take the
+//! whole path from one that yields. So after a drain that failed, the delay is ignored for a while, and only loss limits
+//! the rate, as it limits the other flow. Then a gentle drain tests whether the other flow has ended. Copa (Arun and
+//! Balakrishnan 2018, section 2.2) distinguishes the two cases similarly.
+
+use super::queue_delay::QueueDelay;
+use std::time::{Duration, Instant};
+
+/// A longer queue is drained by sending less than the path carries.
+const DRAIN_ABOVE: Duration = Duration::from_millis(40);
+/// Draining ends below this queue delay.
+const DRAIN_TO: Duration = Duration::from_millis(20);
+/// The share sent while draining falls linearly to 0 at this queue delay in seconds, but not below [`FLOOR`], or in a test
+/// [`TEST_FLOOR`].
+const SCALE: f64 = 0.5;
+const FLOOR: f64 = 0.25;
+const TEST_FLOOR: f64 = 0.6;
+/// A queue that persists for this time plus its own delay is not this flow's, or after [`MAX_TIME_SHRINKING`] if it has
+/// shrunk to less than [`SHRUNK`] of its longest delay.
+const MAX_TIME: Duration = Duration::from_millis(1500);
+const MAX_TIME_SHRINKING: Duration = Duration::from_millis(2500);
+const SHRUNK: f64 = 0.7;
+/// The delay of a longer route varies less than this while draining. That of a queue that others fill varies more.
+const MIN_VARIATION: Duration = Duration::from_millis(15);
+/// How long the delay is ignored after the first drain that failed, and at most. It doubles with each further one.
+const SHARING_TIME: Duration = Duration::from_secs(3);
+const MAX_SHARING_TIME: Duration = Duration::from_secs(24);
+/// The flow continues with this share of the rate before the drain that failed.
+const DECREASE_FACTOR: f64 = 0.5;
+
+/// ```text
+///            queue                 in vain, delay varies
+///  Idle --------------> Draining ------------------------> Sharing
+///   ^ ^                  |    ^                             | |
+///   | '-- queue empty, --'    '--- time is over, a test ----' |
+///   |     route is longer                                     |
+///   '-------------------------- queue empty ------------------'
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+enum State {
+    #[default]
+    Idle,
+    Draining {
+        since: Instant,
+        /// The rate when it began, in bit/s.
+        rate_before: f64,
+        /// Shortest and longest delay meanwhile.
+        range: (Duration, Duration),
+        /// Whether the queue has been shared.
+        test: bool,
+    },
+    Sharing {
+        until: Instant,
+    },
+}
+
+/// What an update has found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum DrainEvent {
+    /// The queue is empty.
+    Emptied,
+    /// The delay is that of a longer route.
+    RouteChanged,
+    /// Other flows fill the queue. `rate_before` is the rate to continue with, in bit/s.
+    QueueIsShared { rate_before: f64 },
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Drain {
+    state: State,
+    /// Consecutive drains that failed.
+    failures: u32,
+}
+
+impl Drain {
+    /// Whether the queue is being drained.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(self.state, State::Draining { .. })
+    }
+
+    /// Whether other flows fill the queue, so that its delay says nothing about this flow.
+    pub(crate) fn is_sharing(&self) -> bool {
+        matches!(self.state, State::Sharing { .. })
+    }
+
+    /// The share of the estimate to send.
+    pub(crate) fn share(&self, standing: Duration) -> f64 {
+        match self.state {
+            State::Idle | State::Sharing { .. } => 1.0,
+            State::Draining { test, .. } => {
+                (1.0 - standing.as_secs_f64() / SCALE).clamp(if test { TEST_FLOOR } else { FLOOR }, 0.95)
+            }
+        }
+    }
+
+    /// Processes the queue delay of a report. `rate` is the estimate, or the desired bitrate if that is lower, in bit/s.
+    pub(crate) fn update(&mut self, now: Instant, queue: &QueueDelay, rate: f64) -> Option<DrainEvent> {
+        let (standing, latest) = (queue.standing(), queue.latest());
+        let has_queue = standing > DRAIN_ABOVE + queue.uncertainty();
+        let is_empty = standing < DRAIN_TO + queue.uncertainty();
+        let begin = |test| State::Draining { since: now, rate_before: rate, range: (latest, latest), test };
+        match self.state {
+            State::Idle if has_queue => self.state = begin(false),
+            State::Draining { .. } | State::Sharing { .. } if is_empty => {
+                self.state = State::Idle;
+                self.failures = 0;
+                return Some(DrainEvent::Emptied);
+            }
+            State::Draining { since, rate_before, range: (low, high), test } => {
+                let (low, high) = (low.min(latest), high.max(latest));
+                self.state = State::Draining { since, rate_before, range: (low, high), test };
+                let max_time = if standing < high.mul_f64(SHRUNK) { MAX_TIME_SHRINKING } else { MAX_TIME };
+                if now.saturating_duration_since(since) > max_time + standing {
+                    return Some(self.give_up(now, rate_before, high - low > MIN_VARIATION + queue.uncertainty()));
+                }
+            }
+            State::Sharing { until } if now >= until => self.state = begin(true),
+            State::Idle | State::Sharing { .. } => {}
+        }
+        None
+    }
+
+    fn give_up(&mut self, now: Instant, rate_before: f64, varies: bool) -> DrainEvent {
+        if varies {
+            let time = (SHARING_TIME * 2_u32.pow(self.failures.min(8))).min(MAX_SHARING_TIME);
+            self.state = State::Sharing { until: now + time };
+            self.failures += 1;
+            DrainEvent::QueueIsShared { rate_before: DECREASE_FACTOR * rate_before }
+        } else {
+            self.state = State::Idle;
+            DrainEvent::RouteChanged
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arrival::Arrival;
+
+    /// Reports the delays (in ms) of a time (in ms), every 50 ms. Returns the events with their times.
+    fn run(until: u64, delay_at: impl Fn(u64, &Drain) -> u64) -> (Drain, Vec<(u64, DrainEvent)>) {
+        let start = Instant::now();
+        let (mut drain, mut queue, mut events) = (Drain::default(), QueueDelay::new(start), vec![]);
+        for at in (0..until).step_by(50) {
+            let now = start + Duration::from_millis(at);
+            let arrived = (at + delay_at(at, &drain)) as i64 * 1_000;
+            queue.add(now, &[Arrival { sent: now, arrived, size: 100, cluster: None }]);
+            match drain.update(now, &queue, 1e6) {
+                Some(DrainEvent::QueueIsShared { rate_before }) => {
+                    queue.hold_base(true);
+                    events.push((at, DrainEvent::QueueIsShared { rate_before }));
+                }
+                Some(event @ (DrainEvent::Emptied | DrainEvent::RouteChanged)) => {
+                    queue.hold_base(false);
+                    if event == DrainEvent::RouteChanged {
+                        queue.accept_as_base();
+                    }
+                    events.push((at, event));
+                }
+                None => {}
+            }
+        }
+        (drain, events)
+    }
+
+    #[test]
+    fn a_queue_of_this_flow_is_drained() {
+        let (drain, events) = run(4_000, |at, _| match at {
+            0..1_000 => 0,
+            _ => 200_u64.saturating_sub((at - 1_000) / 5),
+        });
+        assert!(matches!(events[..], [(1_500..2_500, DrainEvent::Emptied)]), "{events:?}");
+        assert!(!drain.is_active() && !drain.is_sharing());
+    }
+
+    #[test]
+    fn a_longer_route_becomes_the_base() {
+        let (drain, events) = run(6_000, |at, _| if at < 1_000 { 0 } else { 120 });
+        assert!(matches!(events[..], [(2_500..3_500, DrainEvent::RouteChanged)]), "{events:?}");
+        assert!(!drain.is_active() && !drain.is_sharing());
+    }
+
+    /// The queue is between 100 and 200 ms, whatever this flow does.
+    fn filled_by_others(at: u64) -> u64 {
+        100 + at / 20 % 100
+    }
+
+    #[test]
+    fn a_queue_that_others_fill_is_shared_and_tested_less_and_less() {
+        let (drain, events) = run(60_000, |at, _| if at < 1_000 { 0 } else { filled_by_others(at) });
+        let times: Vec<u64> = events.iter().map(|(at, _)| *at).collect();
+        assert!(events.iter().all(|(_, e)| *e == DrainEvent::QueueIsShared { rate_before: 0.5e6 }), "{events:?}");
+        assert!((2_500..3_500).contains(&times[0]) && (3..6).contains(&times.len()), "{times:?}");
+        assert!(times.windows(3).all(|t| t[2] - t[1] > t[1] - t[0]), "{times:?}");
+        assert!(drain.share(Duration::from_millis(500)) >= TEST_FLOOR);
+    }
+
+    #[test]
+    fn the_delay_counts_again_after_the_others_have_ended() {
+        let (drain, events) = run(20_000, |at, _| match at {
+            0..1_000 | 10_000.. => 0,
+            _ => filled_by_others(at),
+        });
+        assert!(matches!(events.last(), Some((10_000..11_000, DrainEvent::Emptied))), "{events:?}");
+        assert!(!drain.is_sharing());
+    }
+
+    /// A flow that filled the queue itself and took it for that of others finds out at the first test.
+    #[test]
+    fn a_mistake_is_corrected_by_the_first_test() {
+        let (_, events) = run(12_000, |at, drain| match (at, drain.is_active(), drain.is_sharing()) {
+            (0..1_000, _, _) => 0,
+            (..4_000, _, _) | (_, _, true) => filled_by_others(at),
+            (_, true, _) => 10,
+            (_, false, false) => 0,
+        });
+        let shared = events.iter().filter(|(_, e)| matches!(e, DrainEvent::QueueIsShared { .. })).count();
+        assert_eq!(shared, 1, "{events:?}");
+        assert!(matches!(events.last(), Some((..8_000, DrainEvent::Emptied))), "{events:?}");
+    }
+}
