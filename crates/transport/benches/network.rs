@@ -1,119 +1,61 @@
-//! Prints figures of the transport over simulated paths, for tuning: `cargo bench -p transport`.
+//! Prints the figures of every scenario over many seeds, as median (min-max): `cargo bench -p transport`. `-- TEXT`
+//! selects the scenarios whose name contains the text. With the environment variable `WITHOUT_REPAIR`, no repair packets
+//! are negotiated.
 
+#[path = "../tests/network/scenarios.rs"]
+#[allow(dead_code, reason = "the tests use the bounds")]
+mod scenarios;
 #[path = "../tests/network/twcc.rs"]
 mod twcc;
 #[path = "../tests/network/world.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod world;
 
+use crate::scenarios::{Figures, Scenario, quantile};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const SEEDS: u64 = 20;
+
 fn main() {
-    table();
-    steps();
-}
-
-use crate::world::{Plan, World};
-use std::time::Duration;
-use testkit::net::{Loss, Path};
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn row(name: &str, world: &World, from: f64, to: f64) {
-    for flow in &world.flows {
-        let stats = flow.sender.stats();
-        let frames: Vec<Duration> = {
-            let mut delays: Vec<Duration> = flow.frames.iter().skip(60).map(|f| f.1).collect();
-            delays.sort();
-            delays
-        };
-        let at = |q: f64| frames.get((frames.len() as f64 * q) as usize).copied().unwrap_or_default();
-        println!(
-            "{name:32} target {:5.0} estimate {:5} good {:5.0} queue {:4.0}/{:4.0} ms frame {:4.0}/{:4.0}/{:4.0} ms  missing {} pli {} nack {} rtx {} probes {} in {} packets, refused {}",
-            flow.mean_target(from, to) / 1e3,
-            stats.estimate / 1000,
-            flow.goodput(from, to) / 1e3,
-            flow.queue_quantile(from, to, 0.5).as_secs_f64() * 1e3,
-            flow.queue_quantile(from, to, 0.95).as_secs_f64() * 1e3,
-            at(0.5).as_secs_f64() * 1e3,
-            at(0.95).as_secs_f64() * 1e3,
-            at(0.999).as_secs_f64() * 1e3,
-            flow.missing(),
-            flow.plis.len(),
-            stats.nacked_packets,
-            stats.retransmitted_packets_sent,
-            stats.probes,
-            stats.padding_packets_sent,
-            stats.frames_refused,
-        );
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
+    println!(
+        "{:27} {:18} {:17} {:15} {:15} {:19} {:14} {:15}",
+        "", "frames/s", "frozen, s", "latency 50 %", "95 %, ms", "rate, kbit/s", "queue 95 %, ms", "first frame, ms"
+    );
+    for scenario in scenarios::all().iter().filter(|scenario| scenario.name.contains(&filter)) {
+        print(scenario, &run(scenario));
     }
 }
 
-fn table() {
-    let seconds = 40.0;
-    let show = |name: String, path: Path, desired: u64| {
-        for seed in 0..2 {
-            let mut world = World::pair(path.clone(), Plan { desired, ..Plan::default() }, seed);
-            world.run_until(seconds);
-            row(&name, &world, 10.0, seconds);
-        }
+/// Runs all seeds, on every core.
+fn run(scenario: &Scenario) -> Vec<Figures> {
+    let next = AtomicU64::new(0);
+    let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < SEEDS);
+    let work = || std::iter::from_fn(take).flat_map(|seed| scenario.run(seed)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a flow panicked")).collect()
+    })
+}
+
+fn print(scenario: &Scenario, all: &[Figures]) {
+    let spread = |of: &dyn Fn(&Figures) -> f64, digits: usize| {
+        let at = |q| quantile(all.iter().map(of).collect(), q);
+        format!("{:.digits$} ({:.digits$}-{:.digits$})", at(0.5), at(0.0), at(1.0))
     };
-    show("clean".into(), Path::default(), 1_700_000);
-    for rate in [300, 500, 1000, 2000, 5000] {
-        show(format!("{rate} kb/s"), Path { rate: Some(rate * 1000), ..Path::default() }, 6_000_000);
-    }
-    for loss in [0.05, 0.1, 0.2, 0.5] {
-        show(format!("loss {loss}"), Path { loss: Loss::Random(loss), ..Path::default() }, 2_000_000);
-    }
-    for loss in [0.02, 0.05, 0.1] {
-        let path = Path { loss: Loss::Random(loss), rate: Some(2_000_000), ..Path::default() };
-        show(format!("2000 kb/s, loss {loss}"), path, 2_500_000);
-    }
-    show("1000 kb/s, 15 ms queue".into(), Path { rate: Some(1_000_000), queue: ms(15), ..Path::default() }, 2_500_000);
-    show("jitter 30".into(), Path { jitter: ms(30), ..Path::default() }, 2_000_000);
-    show("reorder 30".into(), Path { jitter: ms(30), reorder: true, ..Path::default() }, 2_000_000);
-    let path = Path { jitter: ms(10), rate: Some(1_000_000), ..Path::default() };
-    show("1000 kb/s, jitter 10".into(), path, 2_500_000);
-    for delay in [1, 100, 200] {
-        let path = Path { delay: ms(delay), rate: Some(1_000_000), ..Path::default() };
-        show(format!("1000 kb/s, delay {delay}"), path, 2_500_000);
-    }
-    for queue in [50, 100, 1000] {
-        let path = Path { queue: ms(queue), rate: Some(1_000_000), ..Path::default() };
-        show(format!("1000 kb/s, queue {queue}"), path, 2_500_000);
-    }
-    for (name, every, late) in [("reports 100", 100, 0), ("reports 200", 200, 0), ("late timers", 50, 8)] {
-        for rate in [500_000, 2_000_000] {
-            let path = Path { rate: Some(rate), ..Path::default() };
-            let plan = Plan { report_interval: ms(every), max_timer_delay: ms(late), ..Plan::default() };
-            let mut world = World::pair(path, plan, 1);
-            world.run_until(seconds);
-            row(&format!("{} kb/s, {name}", rate / 1000), &world, 10.0, seconds);
-        }
-    }
-    for loss in [0.05, 0.2] {
-        let path = Path { loss: Loss::Random(loss), ..Path::default() };
-        let mut world = World::new(path.clone(), path, &[Plan { desired: 2_000_000, ..Plan::default() }], 1);
-        world.run_until(seconds);
-        row(&format!("loss {loss} both ways"), &world, 10.0, seconds);
-    }
-}
-
-fn steps() {
-    for seed in 0..2 {
-        let narrow = |rate| Path { rate: Some(rate), ..Path::default() };
-        let mut world = World::pair(narrow(2_500_000), Plan::default(), seed);
-        let (cut, restored) = (world.at(15.0), world.at(35.0));
-        world.forward.change_at(cut, narrow(500_000));
-        world.forward.change_at(restored, narrow(2_500_000));
-        world.run_until(50.0);
-        for sample in world.flows[0].samples.iter().step_by(4) {
-            println!(
-                "{:6.2} {:5} kb/s {:4} ms",
-                sample.at.as_secs_f64(),
-                sample.target / 1000,
-                sample.queue.as_millis()
-            );
-        }
-    }
+    let extra = scenario.extra.map_or(String::new(), |(name, _)| {
+        format!("{name} {}", spread(&|figures| figures.extra.unwrap_or(f64::NAN), 2))
+    });
+    println!(
+        "{:27} {:18} {:17} {:15} {:15} {:19} {:14} {:15} {extra}",
+        scenario.name,
+        spread(&|figures| figures.fps, 1),
+        spread(&|figures| figures.frozen, 2),
+        spread(&|figures| figures.latency[0], 0),
+        spread(&|figures| figures.latency[1], 0),
+        spread(&|figures| figures.rate, 0),
+        spread(&|figures| figures.queue, 0),
+        spread(&|figures| figures.first, 0),
+    );
 }

@@ -9,6 +9,7 @@ mod counters;
 mod ends;
 mod figures;
 mod material;
+mod network;
 mod options;
 mod records;
 mod soak;
@@ -36,6 +37,7 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench { name: "board", about: board::ABOUT, run: board::run },
     Bench { name: "call", about: call::ABOUT, run: call::run },
+    Bench { name: "network", about: network::ABOUT, run: network::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
     Bench { name: "window", about: window::ABOUT, run: window::run },
 ];
@@ -44,7 +46,7 @@ const BENCHES: &[Bench] = &[
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     let Some((name, rest)) = arguments.split_first() else {
         for bench in BENCHES {
-            println!("{:6} {}", bench.name, bench.about);
+            println!("{:7} {}", bench.name, bench.about);
         }
         return Ok(ExitCode::SUCCESS);
     };

@@ -3,7 +3,9 @@
 mod delivery;
 mod estimate;
 mod garbage;
+mod paths;
 mod repair;
+mod scenarios;
 mod sender;
 mod twcc;
 mod world;

@@ -4,11 +4,14 @@ use crate::twcc::{Recorder, TWCC_ID};
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
 use media::jitter::VideoBuffer;
+use rtc_rtcp::receiver_report::ReceiverReport;
+use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use testkit::net::{Path, SimulatedLink};
 use testkit::random::Random;
+use testkit::tcp::{self, CubicFlow};
 use transport::{
     Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender, SenderConfig,
     SenderEvent, StreamKind, TransportLayerCc, TransportLayerNack,
@@ -26,23 +29,52 @@ const AUDIO_BYTES: usize = 80;
 const AUDIO_RATE: u64 = (AUDIO_BYTES as u64 + 20) * 8 * 50;
 /// Bytes of IP, UDP and SRTP per packet.
 const OVERHEAD: usize = 38;
-const FRAME_INTERVAL: Duration = Duration::from_micros(33_333);
 const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
 /// If more frames arrive at once, they are dropped, like in the engine's queue before the decoder.
 const DECODE_QUEUE: usize = 16;
+const SENDER_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
-enum FeedbackPacket {
+pub(crate) enum FeedbackPacket {
     Twcc(TransportLayerCc),
     Nack(TransportLayerNack),
     Pli(u32),
+    /// A reception report about the sender report with this NTP timestamp.
+    Reception(u64),
+}
+
+/// A packet on a path.
+#[derive(Clone)]
+pub(crate) enum Carried {
+    /// RTP of the flow with this index.
+    Rtp(usize, Packet),
+    /// A sender report of the flow with this index, with its NTP timestamp.
+    SenderReport(usize, u64),
+    /// Feedback for the sender of the flow with this index.
+    Feedback(usize, FeedbackPacket),
+    /// The TCP packet with this number.
+    Tcp(u64),
+    /// The acknowledgement of that packet.
+    TcpAck(u64),
+}
+
+/// A TCP flow on the forward path.
+pub(crate) struct Competitor {
+    flow: CubicFlow,
+    starts: Instant,
+    /// Time since the start, and bytes delivered until then.
+    pub(crate) samples: Vec<(Duration, u64)>,
 }
 
 /// Configuration of a flow.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) codec: VideoCodec,
+    /// Whether the flow takes the backward path, and its feedback the forward path.
+    pub(crate) backward: bool,
+    /// Frames per second of the source.
+    pub(crate) fps: u32,
     pub(crate) start_bitrate: u64,
     /// Highest bitrate of the encoder in bit/s.
     pub(crate) desired: u64,
@@ -64,6 +96,8 @@ impl Default for Plan {
     fn default() -> Self {
         Plan {
             codec: VideoCodec::Vp8,
+            backward: false,
+            fps: 30,
             start_bitrate: 1_000_000,
             desired: 2_500_000,
             follows_target: true,
@@ -73,6 +107,12 @@ impl Default for Plan {
             plays: false,
             repair: false,
         }
+    }
+}
+
+impl Plan {
+    fn frame_interval(&self) -> Duration {
+        Duration::from_secs(1) / self.fps
     }
 }
 
@@ -92,7 +132,8 @@ pub(crate) struct Flow {
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
     recorder: Recorder,
-    return_path: SimulatedLink<FeedbackPacket>,
+    /// Feedback to send, with its size in bytes.
+    outgoing_feedback: Vec<(usize, FeedbackPacket)>,
     random: Random,
     keyframe: bool,
     /// Bitrate of the encoder in bit/s.
@@ -100,6 +141,7 @@ pub(crate) struct Flow {
     next_frame: Instant,
     next_audio: Instant,
     next_report: Instant,
+    next_sender_report: Instant,
     /// Delay of the sender's next timer.
     timer_delay: Duration,
     pub(crate) frames_sent: u32,
@@ -125,20 +167,32 @@ pub(crate) struct Flow {
 pub(crate) struct World {
     pub(crate) start: Instant,
     pub(crate) now: Instant,
-    pub(crate) forward: SimulatedLink<(usize, Packet)>,
+    pub(crate) forward: SimulatedLink<Carried>,
+    pub(crate) backward: SimulatedLink<Carried>,
     pub(crate) flows: Vec<Flow>,
+    pub(crate) competitor: Option<Competitor>,
     next_sample: Instant,
 }
 
 impl World {
-    /// Creates flows over one path. Feedback takes `return_path`.
-    pub(crate) fn new(path: Path, return_path: Path, plans: &[Plan], seed: u64) -> Self {
+    /// Creates flows over one path. Their feedback takes the backward path.
+    pub(crate) fn new(forward: Path, backward: Path, plans: &[Plan], seed: u64) -> Self {
         let start = Instant::now();
-        let flow = |(index, plan): (usize, &Plan)| {
-            Flow::new(plan.clone(), return_path.clone(), start, seed * 100 + index as u64)
-        };
-        let flows = plans.iter().enumerate().map(flow).collect();
-        World { start, now: start, forward: SimulatedLink::new(path, seed), flows, next_sample: start }
+        let flow = |(index, plan): (usize, &Plan)| Flow::new(plan.clone(), start, seed * 100 + index as u64);
+        World {
+            start,
+            now: start,
+            forward: SimulatedLink::new(forward, seed),
+            backward: SimulatedLink::new(backward, seed.wrapping_add(1 << 32)),
+            flows: plans.iter().enumerate().map(flow).collect(),
+            competitor: None,
+            next_sample: start,
+        }
+    }
+
+    /// Starts a TCP flow on the forward path at this time, in seconds.
+    pub(crate) fn add_competitor(&mut self, seconds: f64) {
+        self.competitor = Some(Competitor { flow: CubicFlow::new(), starts: self.at(seconds), samples: vec![] });
     }
 
     /// Creates one flow. The return path has the same delay and no other impairments.
@@ -152,10 +206,10 @@ impl World {
     }
 
     /// Changes both directions of the path at this time, in seconds.
-    pub(crate) fn change_both_at(&mut self, seconds: f64, path: &Path, return_path: &Path) {
+    pub(crate) fn change_both_at(&mut self, seconds: f64, forward: &Path, backward: &Path) {
         let at = self.at(seconds);
-        self.forward.change_at(at, path.clone());
-        self.flows.iter_mut().for_each(|flow| flow.return_path.change_at(at, return_path.clone()));
+        self.forward.change_at(at, forward.clone());
+        self.backward.change_at(at, backward.clone());
     }
 
     /// Advances the time to this many seconds after the start.
@@ -163,7 +217,10 @@ impl World {
         let end = self.at(seconds);
         while self.now < end {
             self.step();
-            let next = self.flows.iter().filter_map(Flow::poll_timeout).chain(self.forward.poll_timeout()).min();
+            let tcp = self.competitor.as_ref().and_then(Competitor::poll_timeout);
+            let timers = self.flows.iter().filter_map(Flow::poll_timeout);
+            let links = [self.forward.poll_timeout(), self.backward.poll_timeout()];
+            let next = timers.chain(links.into_iter().flatten()).chain(tcp).min();
             let next = next.unwrap_or(end).min(self.next_sample).min(end);
             // The time must advance even if a state machine requests the same instant repeatedly.
             self.now = next.max(self.now + Duration::from_micros(1));
@@ -172,29 +229,81 @@ impl World {
 
     fn step(&mut self) {
         let now = self.now;
-        while let Some((index, packet)) = self.forward.poll(now) {
-            self.flows[index].arrived(now, &packet);
+        while let Some(packet) = self.forward.poll(now).or_else(|| self.backward.poll(now)) {
+            match packet {
+                Carried::Rtp(index, packet) => self.flows[index].on_packet(now, &packet),
+                Carried::SenderReport(index, ntp_time) => {
+                    self.flows[index].outgoing_feedback.push((60, FeedbackPacket::Reception(ntp_time)));
+                }
+                Carried::Feedback(index, feedback) => self.flows[index].on_feedback(now, feedback),
+                Carried::Tcp(number) => self.backward.send(now, 40, Carried::TcpAck(number)),
+                Carried::TcpAck(number) => {
+                    self.competitor.iter_mut().for_each(|tcp| tcp.flow.on_acknowledged(now, number));
+                }
+            }
         }
         for (index, flow) in self.flows.iter_mut().enumerate() {
             flow.step(now, self.start);
-            while let Some(packet) = flow.sender.poll_transmit() {
-                let bytes = 20 + packet.payload.len() + OVERHEAD;
-                self.forward.send(now, bytes, (index, packet));
+            let (there, back) = match flow.plan.backward {
+                false => (&mut self.forward, &mut self.backward),
+                true => (&mut self.backward, &mut self.forward),
+            };
+            if let Some(ntp_time) = flow.sender_report(now, self.start) {
+                there.send(now, 80, Carried::SenderReport(index, ntp_time));
             }
+            while let Some(packet) = flow.sender.poll_transmit() {
+                there.send(now, 20 + packet.payload.len() + OVERHEAD, Carried::Rtp(index, packet));
+            }
+            for (bytes, feedback) in flow.outgoing_feedback.drain(..) {
+                back.send(now, bytes, Carried::Feedback(index, feedback));
+            }
+        }
+        if let Some(tcp) = &mut self.competitor {
+            tcp.step(now, &mut self.forward);
         }
         if now >= self.next_sample {
             self.next_sample += SAMPLE_INTERVAL;
-            let (at, queue) = (now - self.start, self.forward.queue_delay(now));
+            let at = now - self.start;
+            let (forward, backward) = (self.forward.queue_delay(now), self.backward.queue_delay(now));
             for flow in &mut self.flows {
+                let queue = if flow.plan.backward { backward } else { forward };
                 let target = flow.sender.target_bitrate();
                 flow.samples.push(Sample { at, target, queue, received_bytes: flow.received_bytes });
+            }
+            if let Some(tcp) = &mut self.competitor {
+                tcp.samples.push((at, tcp.flow.delivered_bytes()));
             }
         }
     }
 }
 
+impl Competitor {
+    /// bit/s delivered between two times, in seconds.
+    pub(crate) fn goodput(&self, from: f64, to: f64) -> f64 {
+        let delivered = |until: f64| {
+            let before = |s: &&(Duration, u64)| s.0.as_secs_f64() <= until;
+            self.samples.iter().take_while(before).last().map_or(0, |s| s.1)
+        };
+        (delivered(to) - delivered(from)) as f64 * 8.0 / (to - from)
+    }
+
+    fn step(&mut self, now: Instant, forward: &mut SimulatedLink<Carried>) {
+        if now < self.starts {
+            return;
+        }
+        self.flow.handle_timeout(now);
+        while let Some(number) = self.flow.poll_transmit(now) {
+            forward.send(now, tcp::PACKET_BYTES, Carried::Tcp(number));
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.flow.poll_timeout().unwrap_or(self.starts))
+    }
+}
+
 impl Flow {
-    fn new(plan: Plan, return_path: Path, start: Instant, seed: u64) -> Self {
+    fn new(plan: Plan, start: Instant, seed: u64) -> Self {
         let config = SenderConfig { start_bitrate: plan.start_bitrate, seed, ..SenderConfig::default() };
         let mut sender = Sender::new(config, start);
         let video = StreamKind::Video(plan.codec);
@@ -214,7 +323,7 @@ impl Flow {
         receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
         let rate = plan.start_bitrate as f64;
         let mut random = Random::new(seed);
-        let offset = FRAME_INTERVAL.mul_f64(random.unit());
+        let offset = plan.frame_interval().mul_f64(random.unit());
         let next_report = start + plan.report_interval.mul_f64(0.7);
         Flow {
             plan,
@@ -222,13 +331,14 @@ impl Flow {
             receiver,
             // The clocks of two machines are independent.
             recorder: Recorder::new(start - Duration::from_millis(random.bits() % 1000)),
-            return_path: SimulatedLink::new(return_path, seed),
+            outgoing_feedback: Vec::new(),
             random,
             keyframe: true,
             rate,
             next_frame: start + offset,
             next_audio: start,
             next_report,
+            next_sender_report: start + SENDER_REPORT_INTERVAL,
             timer_delay: Duration::ZERO,
             frames_sent: 0,
             audio_sent: 0,
@@ -291,19 +401,17 @@ impl Flow {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let own_timers = [self.next_frame, self.next_audio, self.next_report].into_iter();
+        let own_timers = [self.next_frame, self.next_audio, self.next_report, self.next_sender_report].into_iter();
         let sender = self.sender.poll_timeout().map(|due| due + self.timer_delay);
-        let others =
-            [sender, self.receiver.poll_timeout(), self.return_path.poll_timeout(), self.buffer.poll_timeout()];
+        let others = [sender, self.receiver.poll_timeout(), self.buffer.poll_timeout()];
         own_timers.chain(others.into_iter().flatten()).min()
     }
 
     fn step(&mut self, now: Instant, start: Instant) {
-        self.poll_return_path(now);
         if now >= self.next_report {
             self.next_report += self.plan.report_interval;
             if let Some(report) = self.recorder.report() {
-                self.return_path.send(now, 60, FeedbackPacket::Twcc(report));
+                self.outgoing_feedback.push((60, FeedbackPacket::Twcc(report)));
             }
         }
         if now >= self.next_audio {
@@ -316,7 +424,7 @@ impl Flow {
             self.audio_sent += 1;
         }
         if now >= self.next_frame {
-            self.next_frame += FRAME_INTERVAL;
+            self.next_frame += self.plan.frame_interval();
             self.encode(now);
         }
         if self.sender.poll_timeout().is_some_and(|due| now >= due + self.timer_delay) {
@@ -329,17 +437,32 @@ impl Flow {
         self.play(now, start);
     }
 
-    fn arrived(&mut self, now: Instant, packet: &Packet) {
+    /// The NTP timestamp of a sender report, once a second.
+    fn sender_report(&mut self, now: Instant, start: Instant) -> Option<u64> {
+        if now < self.next_sender_report {
+            return None;
+        }
+        self.next_sender_report += SENDER_REPORT_INTERVAL;
+        let ntp_time = ((now - start).as_secs_f64() * 65_536.0) as u64 + 1 << 16;
+        self.sender.on_sender_report_sent(now, ntp_time);
+        Some(ntp_time)
+    }
+
+    fn on_packet(&mut self, now: Instant, packet: &Packet) {
         self.recorder.arrived(now, packet);
         self.receiver.on_rtp(now, packet);
     }
 
-    fn poll_return_path(&mut self, now: Instant) {
-        while let Some(answer) = self.return_path.poll(now) {
-            match answer {
-                FeedbackPacket::Twcc(report) => self.sender.on_feedback(now, &report),
-                FeedbackPacket::Nack(nack) => self.sender.on_nack(now, &nack),
-                FeedbackPacket::Pli(ssrc) => self.sender.on_keyframe_request(now, ssrc),
+    fn on_feedback(&mut self, now: Instant, feedback: FeedbackPacket) {
+        match feedback {
+            FeedbackPacket::Twcc(report) => self.sender.on_feedback(now, &report),
+            FeedbackPacket::Nack(nack) => self.sender.on_nack(now, &nack),
+            FeedbackPacket::Pli(ssrc) => self.sender.on_keyframe_request(now, ssrc),
+            FeedbackPacket::Reception(ntp_time) => {
+                let last_sender_report = (ntp_time >> 16) as u32;
+                let report = ReceptionReport { ssrc: AUDIO, last_sender_report, ..ReceptionReport::default() };
+                self.sender
+                    .on_receiver_report(now, &ReceiverReport { reports: vec![report], ..ReceiverReport::default() });
             }
         }
         if let Some(rtt) = self.sender.rtt() {
@@ -365,9 +488,10 @@ impl Flow {
         let target = self.sender.target_bitrate().saturating_sub(AUDIO_RATE).min(self.plan.desired);
         let rate = if self.plan.follows_target { target } else { self.plan.desired };
         // RTP headers and payload descriptors take about 3 %.
-        let smoothing = FRAME_INTERVAL.as_secs_f64() / (FRAME_INTERVAL + self.plan.encoder_lag).as_secs_f64();
+        let interval = self.plan.frame_interval();
+        let smoothing = interval.as_secs_f64() / (interval + self.plan.encoder_lag).as_secs_f64();
         self.rate += (rate as f64 - self.rate) * smoothing;
-        let mean = self.rate * FRAME_INTERVAL.as_secs_f64() / 8.0 * 0.97;
+        let mean = self.rate * interval.as_secs_f64() / 8.0 * 0.97;
         let size = mean * (0.8 + 0.4 * self.random.unit()) * if self.keyframe { 5.0 } else { 1.0 };
         let (codec, keyframe) = (self.plan.codec, self.keyframe);
         let frame = EncodedFrame {
@@ -445,11 +569,11 @@ impl Flow {
                     self.nacked.push((now - start, sequences.len()));
                     let nacks = nack_pairs_from_sequence_numbers(&sequences);
                     let nack = TransportLayerNack { sender_ssrc: 1, media_ssrc: ssrc, nacks };
-                    self.return_path.send(now, 60, FeedbackPacket::Nack(nack));
+                    self.outgoing_feedback.push((60, FeedbackPacket::Nack(nack)));
                 }
                 Feedback::Pli { ssrc } => {
                     self.plis.push(now - start);
-                    self.return_path.send(now, 50, FeedbackPacket::Pli(ssrc));
+                    self.outgoing_feedback.push((50, FeedbackPacket::Pli(ssrc)));
                 }
             }
         }
