@@ -208,6 +208,7 @@ fn play(media: &MediaOut, end: &AtomicBool) {
         height: SIZE.1,
         fps: 25,
         bitrate: 400_000,
+        full_bitrate: 400_000,
         threads: 1,
         content: Content::Camera,
         speed: None,

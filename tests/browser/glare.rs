@@ -214,6 +214,7 @@ fn show(end: &AtomicBool, media: &MediaOut, share: &Mutex<Option<TrackHandle>>) 
         height: 180,
         fps: 15,
         bitrate: 300_000,
+        full_bitrate: 300_000,
         threads: 1,
         content: Content::Camera,
         speed: None,

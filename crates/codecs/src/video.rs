@@ -33,6 +33,9 @@ pub struct EncoderConfig {
     pub fps: u32,
     /// Target bitrate in bit/s.
     pub bitrate: u64,
+    /// The bitrate above which quality does not visibly improve, in bit/s. If `bitrate` is lower, the path is the limit,
+    /// and frames are kept even in size.
+    pub full_bitrate: u64,
     /// Number of threads the codec may use, at least 1. H.264 always uses one, which yields one slice per access unit.
     pub threads: u32,
     /// The kind of content.

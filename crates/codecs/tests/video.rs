@@ -94,6 +94,55 @@ fn a_new_bitrate_is_followed_without_a_keyframe() {
     }
 }
 
+/// Sizes of the frames after a change of the bitrate, relative to the mean size at the new one.
+fn sizes_after_step(codec: VideoCodec, before: u64, after: u64, frames: u32) -> Vec<f64> {
+    let clip = Clip::new(640, 360);
+    let mut encoder = encoder(codec, 640, 360, before);
+    rate(&mut *encoder, &clip, 0, 5 * FPS);
+    encoder.set_rate(after, FPS);
+    let mean = after as f64 / 8.0 / f64::from(FPS);
+    let size = |n| encoder.encode(&clip.frame(n), false).expect("encoded").map_or(0, |e| e.data.len());
+    (5 * FPS..5 * FPS + frames).map(size).map(|bytes| bytes as f64 / mean).collect()
+}
+
+#[test]
+fn a_much_lower_bitrate_takes_effect_within_three_frames() {
+    for codec in VideoCodec::ALL {
+        for (before, after) in [(1_700_000, 350_000), (1_700_000, 800_000), (700_000, 300_000)] {
+            let sizes = sizes_after_step(codec, before, after, 15);
+            let excess = sizes[..3].iter().sum::<f64>() - 3.0;
+            assert!(excess < 6.0, "{codec:?} {before} {after}: {sizes:?}");
+            assert!(sizes[3..].iter().all(|size| *size < 2.5), "{codec:?} {before} {after}: {sizes:?}");
+        }
+    }
+}
+
+#[test]
+fn a_much_higher_bitrate_drops_no_frame() {
+    for codec in [VideoCodec::Vp8, VideoCodec::Vp9] {
+        let sizes = sizes_after_step(codec, 300_000, 1_700_000, 30);
+        assert!(sizes.iter().all(|size| *size > 0.0), "{codec:?}: {sizes:?}");
+    }
+}
+
+#[test]
+fn frames_on_a_narrow_path_are_even_in_size() {
+    let clip = Clip::new(640, 360);
+    for codec in [VideoCodec::Vp8, VideoCodec::Vp9] {
+        let mut encoder = codecs::video_encoder(codecs::EncoderConfig {
+            full_bitrate: 1_700_000,
+            ..config(codec, 640, 360, 600_000)
+        })
+        .expect("an encoder");
+        rate(&mut *encoder, &clip, 0, 2 * FPS);
+        let size = |n| encoder.encode(&clip.frame(n), false).expect("encoded").map_or(0, |e| e.data.len());
+        let sizes: Vec<usize> = (2 * FPS..10 * FPS).map(size).collect();
+        let mean = sizes.iter().sum::<usize>() as f64 / sizes.len() as f64;
+        let largest = sizes.iter().copied().max().unwrap_or(0) as f64 / mean;
+        assert!(largest < 2.5, "{codec:?}: {largest}");
+    }
+}
+
 #[test]
 fn a_camera_slower_than_configured_gets_the_whole_bitrate() {
     let clip = Clip::new(320, 180);

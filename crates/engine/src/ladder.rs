@@ -1,6 +1,7 @@
 //! The picture size for each bitrate.
 
 use signaling::message::Resolution;
+use std::time::{Duration, Instant};
 
 /// The size of an encoding, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,33 @@ fn least_useful(size: Size) -> u64 {
     const TABLE: [(u64, u64); 5] =
         [(320 * 180, 0), (480 * 270, 140_000), (640 * 360, 220_000), (960 * 540, 450_000), (1280 * 720, 700_000)];
     interpolate(&TABLE, size.pixels())
+}
+
+/// The lowest bitrate of an encoder for this size, bit/s. With less, it would drop frames in its own uneven way.
+pub(crate) fn floor(size: Size) -> u64 {
+    (least_useful(size) * 2 / 3).max(40_000)
+}
+
+/// The highest value of the last one to two [`RecentPeak::WINDOW`]s.
+#[derive(Debug, Default)]
+pub(crate) struct RecentPeak {
+    current: u64,
+    previous: u64,
+    started: Option<Instant>,
+}
+
+impl RecentPeak {
+    const WINDOW: Duration = Duration::from_secs(1);
+
+    /// Adds a value, and returns the highest one.
+    pub(crate) fn add(&mut self, now: Instant, value: u64) -> u64 {
+        let started = *self.started.get_or_insert(now);
+        if now.saturating_duration_since(started) >= Self::WINDOW {
+            (self.started, self.previous, self.current) = (Some(now), self.current, 0);
+        }
+        self.current = self.current.max(value);
+        self.current.max(self.previous)
+    }
 }
 
 /// The encoding sizes of a source, largest first. One receiver gets finer steps. Several receivers get only halves, so
@@ -116,6 +144,25 @@ mod tests {
         assert!(small.pixels() < HD.pixels());
         assert_eq!(choose(HD, HD, floor + 1, Some(small), true), small);
         assert_eq!(choose(HD, HD, floor * 14 / 10, Some(small), true), HD);
+    }
+
+    #[test]
+    fn a_short_drop_of_the_bitrate_does_not_change_the_peak() {
+        let (mut peak, start) = (RecentPeak::default(), Instant::now());
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        assert_eq!(peak.add(at(0), 900), 900);
+        assert!((1..10).all(|n| peak.add(at(n * 100), 100) == 900));
+        assert_eq!(peak.add(at(1_050), 2_000), 2_000);
+        assert!((11..30).all(|n| peak.add(at(n * 100), 100) == 2_000));
+        assert_eq!(peak.add(at(3_100), 100), 100);
+    }
+
+    #[test]
+    fn the_floor_is_below_the_rate_that_a_size_is_chosen_for() {
+        for scale in [1.0, 0.75, 0.5] {
+            let size = scaled(HD, scale);
+            assert!(floor(size) < least_useful(size), "{size:?}");
+        }
     }
 
     #[test]

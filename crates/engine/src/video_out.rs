@@ -1,6 +1,6 @@
 //! Our own pictures on their way out: one thread encodes each required size once and passes it to every connection.
 
-use crate::ladder::{self, Size};
+use crate::ladder::{self, RecentPeak, Size};
 use codecs::{Content, EncoderConfig, VideoEncoder};
 use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::{FramePool, Rotation, VideoFrame};
@@ -160,6 +160,8 @@ struct Subscriber {
     media: MediaOut,
     /// The largest size that the subscriber can use.
     most: Option<Resolution>,
+    /// The target bitrate for video, as far as it determines the size: a size is not changed for a moment.
+    steady_target: RecentPeak,
     /// The encoding that the subscriber receives. A switch to another one starts with a keyframe.
     encoding: Option<EncodingKey>,
 }
@@ -208,7 +210,9 @@ const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
 /// improve it before anybody notices. The pacer would need a tenth of a second to send a good one.
 const FIRST_BITRATE: u64 = 300_000;
 /// If all subscribers of an encoding have more than this in their pacers, it skips the frame, which would only be late.
-const BACKLOG: Duration = Duration::from_millis(150);
+const BACKLOG: Duration = Duration::from_millis(100);
+/// With less for video, in bit/s, there is none, so that sound gets through.
+const LEAST_FOR_VIDEO: u64 = 25_000;
 
 impl Worker {
     fn run(mut self) {
@@ -232,7 +236,7 @@ impl Worker {
             Control::Add(id, media, most) => {
                 self.subscribers.retain(|s| s.id != id);
                 let encoding = self.hand_over(&media);
-                self.subscribers.push(Subscriber { id, media, most, encoding });
+                self.subscribers.push(Subscriber { id, media, most, steady_target: RecentPeak::default(), encoding });
             }
             Control::Resolution(id, most) => {
                 self.subscribers.iter_mut().filter(|s| s.id == id).for_each(|s| s.most = Some(most));
@@ -328,14 +332,20 @@ impl Worker {
             }
             let Some(codec) = subscriber.media.video_codec() else { continue };
             let target = subscriber.media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
+            let steady_target = subscriber.steady_target.add(frame.time, target);
             let before = subscriber.encoding.filter(|e| e.codec == codec).map(|e| e.size);
             let top = ladder::covering(source, subscriber.most, alone);
-            let size = ladder::choose(source, top, target, before, alone);
+            let size = ladder::choose(source, top, steady_target, before, alone);
             let key = EncodingKey { codec, size };
-            let bitrate = target.min(ladder::most_useful(size, self.limits.fps));
+            // Below the floor, the pacer's queue grows, and frames are skipped instead.
+            let bitrate = target.max(ladder::floor(size)).min(ladder::most_useful(size, self.limits.fps));
             subscriber
                 .media
                 .set_desired_bitrate(ladder::most_useful(top, self.limits.fps) + crate::audio::RESERVED_BITRATE);
+            if steady_target < LEAST_FOR_VIDEO {
+                subscriber.encoding = None;
+                continue;
+            }
             match bitrates.iter_mut().find(|(k, _)| *k == key) {
                 Some((_, shared)) => *shared = (*shared).min(bitrate),
                 None => bitrates.push((key, bitrate)),
@@ -448,6 +458,7 @@ impl Encoding {
                 height,
                 fps,
                 bitrate: self.bitrate,
+                full_bitrate: ladder::most_useful(self.key.size, fps),
                 threads: 1,
                 content: Content::Camera,
                 speed: None,

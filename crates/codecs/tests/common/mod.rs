@@ -91,7 +91,17 @@ fn texture() -> Vec<f32> {
 }
 
 pub(crate) fn config(codec: VideoCodec, width: u32, height: u32, bitrate: u64) -> EncoderConfig {
-    EncoderConfig { codec, width, height, fps: FPS, bitrate, threads: 1, content: Content::Camera, speed: None }
+    EncoderConfig {
+        codec,
+        width,
+        height,
+        fps: FPS,
+        bitrate,
+        full_bitrate: 0,
+        threads: 1,
+        content: Content::Camera,
+        speed: None,
+    }
 }
 
 pub(crate) fn encoder(codec: VideoCodec, width: u32, height: u32, bitrate: u64) -> Box<dyn VideoEncoder> {
