@@ -41,6 +41,7 @@ mod dtls_limit;
 mod early;
 mod error;
 mod event;
+mod flights;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gathered;

@@ -1,4 +1,4 @@
-//! The runtime of a connection's driver: tokio with five changes.
+//! The runtime of a connection's driver: tokio with six changes.
 //!
 //! - A [`Kick`] can end the driver's sleep.
 //! - Short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, a delay that the pacer
@@ -7,10 +7,12 @@
 //! - Sockets hold back an early handshake ([`Gate`]), answer data from relays without delay ([`Relays`]), limit checks
 //!   of addresses that have never answered, and drop what strangers send ([`Checks`]). The driver sleeps while all
 //!   checks are held back.
+//! - Sockets repeat lost handshake flights early ([`flights`]).
 //! - Sockets reach some TURN servers over TCP and TLS ([`turn_stream`]).
 //! - A panic in the library ends the connection and not the process, and its owner is notified.
 
 use crate::early::Gate;
+use crate::flights;
 use crate::kick::Kick;
 use crate::paced::Checks;
 use crate::relayed::Relays;
@@ -94,7 +96,8 @@ impl Runtime for DriverRuntime {
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let socket = self.tokio.wrap_udp_socket(socket)?;
         // Outermost what decides who is heard: by the time that an early handshake is released, its sender is known.
-        Ok(self.checks.pace(self.gate.guard(self.relays.watch(turn_stream::attach(&self.streams, socket)))))
+        let socket = self.gate.guard(self.relays.watch(turn_stream::attach(&self.streams, socket)));
+        Ok(flights::repeat(self.checks.pace(socket)))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
