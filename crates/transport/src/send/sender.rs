@@ -28,6 +28,9 @@ const RETRANSMISSION_SHARE: f64 = 0.5;
 const RETRANSMISSION_BURST: Duration = Duration::from_millis(400);
 /// Most repair packets that wait for the pacer. When full, further ones are dropped, because late repair is of little use.
 const MAX_QUEUED_REPAIR_PACKETS: usize = 60;
+/// Highest target before the first measurement, which comes a round trip after the first frame. On a narrow path, frames at
+/// the start bitrate would fill the queue by then.
+const UNMEASURED_TARGET: f64 = 350_000.0;
 /// Media, repair packets and retransmissions together stay within this multiple of the desired bitrate, so that loss does
 /// not fill a path that carries more.
 const MAX_TOTAL_FACTOR: f64 = 1.32;
@@ -361,9 +364,10 @@ impl Sender {
     }
 
     /// The target bitrate of all encoders together, including audio, in bit/s: the estimate, minus retransmissions and repair
-    /// packets, and reduced while a queue is drained.
+    /// packets, and reduced while a queue is drained. It is low before the first measurement.
     pub fn target_bitrate(&self) -> u64 {
-        let (target, desired) = (self.estimator.target(), self.estimator.desired());
+        let most = if self.estimator.measured() { f64::MAX } else { UNMEASURED_TARGET };
+        let (target, desired) = (self.estimator.target().min(most), self.estimator.desired());
         let retransmissions = self.retransmission_bitrate.min(RETRANSMISSION_SHARE * target);
         let max = (MAX_TOTAL_FACTOR * desired - retransmissions).max(MIN_MEDIA_SHARE * desired);
         (target - retransmissions).min(max).max(self.min) as u64

@@ -130,7 +130,7 @@ pub(crate) fn steady() -> Vec<Scenario> {
     let blocked = Path { loss: Loss::Random(1.0), ..delayed(25) };
     vec![
         scenario("clean, rtt 10", delayed(5), bounds([6.0, 10.0], 1_600.0)),
-        scenario("clean, rtt 400", delayed(200), bounds([201.0, 206.0], 1_600.0)),
+        scenario("clean, rtt 400", delayed(200), Bounds { first: 250.0, ..bounds([201.0, 206.0], 1_600.0) }),
         Scenario {
             plans: call(Plan { fps: 15, ..plan(850_000) }),
             ..scenario("15 fps", delayed(25), Bounds { fps: 14.9, ..bounds([28.0, 32.0], 790.0) })
@@ -170,7 +170,11 @@ pub(crate) fn lossy() -> Vec<Scenario> {
             lossy(50, bursts(0.05, 8.0)),
             Bounds { frozen: 0.6, ..bounds([155.0, 210.0], 1_590.0) },
         ),
-        scenario("rtt 400, loss 2 %", lossy(200, Loss::Random(0.02)), bounds([205.0, 210.0], 1_600.0)),
+        scenario(
+            "rtt 400, loss 2 %",
+            lossy(200, Loss::Random(0.02)),
+            Bounds { first: 260.0, ..bounds([205.0, 210.0], 1_600.0) },
+        ),
         scenario("reordering by 30 ms", reordering, bounds([50.0, 57.0], 1_350.0)),
     ]
 }
@@ -202,14 +206,14 @@ pub(crate) fn narrow() -> Vec<Scenario> {
     let narrow = |rate| Path { rate: Some(rate), ..delayed(25) };
     let lossy = Path { loss: Loss::Random(0.05), delay: ms(50), ..narrow(2_000_000) };
     vec![
-        scenario("300 kb/s", narrow(300_000), Bounds { queue: 75.0, first: 1_300.0, ..bounds([100.0, 150.0], 195.0) }),
-        scenario("500 kb/s", narrow(500_000), Bounds { first: 450.0, ..bounds([92.0, 122.0], 375.0) }),
+        scenario("300 kb/s", narrow(300_000), Bounds { queue: 75.0, first: 270.0, ..bounds([100.0, 150.0], 195.0) }),
+        scenario("500 kb/s", narrow(500_000), Bounds { first: 190.0, ..bounds([92.0, 122.0], 375.0) }),
         scenario("1000 kb/s", narrow(1_000_000), bounds([72.0, 95.0], 810.0)),
         scenario("2000 kb/s", narrow(2_000_000), bounds([62.0, 78.0], 1_590.0)),
         scenario(
             "1000 kb/s, rtt 400",
             Path { delay: ms(200), ..narrow(1_000_000) },
-            Bounds { first: 430.0, ..bounds([250.0, 280.0], 790.0) },
+            Bounds { first: 300.0, ..bounds([250.0, 280.0], 790.0) },
         ),
         scenario("1200 kb/s, queue 1 s", Path { queue: ms(1000), ..narrow(1_200_000) }, bounds([72.0, 95.0], 970.0)),
         scenario("2000 kb/s, loss 5 %", lossy, Bounds { frozen: 0.1, ..bounds([93.0, 127.0], 1_300.0) }),
@@ -335,7 +339,7 @@ fn plan(desired: u64) -> Plan {
 }
 
 fn bounds(latency: [f64; 2], rate: f64) -> Bounds {
-    Bounds { fps: 29.5, frozen: 0.0, latency, rate, queue: 60.0, first: 330.0, extra: (0.0, 0.0) }
+    Bounds { fps: 29.5, frozen: 0.0, latency, rate, queue: 60.0, first: 140.0, extra: (0.0, 0.0) }
 }
 
 fn ms(ms: u64) -> Duration {
