@@ -87,6 +87,12 @@ pub(crate) fn covering(source: Size, most: Option<Resolution>, alone: bool) -> S
     sizes(source, alone).rev().find(covers).unwrap_or(source)
 }
 
+/// The size that is this many steps below `top`, or the smallest.
+pub(crate) fn reduced(source: Size, top: Size, steps: usize, alone: bool) -> Size {
+    let smaller = sizes(source, alone).filter(|size| size.pixels() < top.pixels()).take(steps);
+    smaller.last().unwrap_or(top)
+}
+
 /// The size of this source for a bitrate, no larger than `top`. `before` gives hysteresis: the size increases only when
 /// the bitrate exceeds its minimum by 30 %.
 pub(crate) fn choose(source: Size, top: Size, bitrate: u64, before: Option<Size>, alone: bool) -> Size {
@@ -135,6 +141,13 @@ mod tests {
             let sizes: Vec<u64> = (0..40).map(|n| choose(HD, HD, n * 50_000, None, alone).pixels()).collect();
             assert!(sizes.windows(2).all(|w| w[0] <= w[1]), "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn a_reduction_takes_the_next_smaller_size() {
+        let pick = |steps, alone| reduced(HD, HD, steps, alone).width;
+        assert_eq!([0, 1, 2, 9].map(|steps| pick(steps, true)), [1280, 960, 640, 320]);
+        assert_eq!([0, 1, 2, 9].map(|steps| pick(steps, false)), [1280, 640, 320, 320]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod chime;
 mod config;
 mod displayed;
 mod driver;
+mod encode_load;
 mod engine;
 mod feed;
 mod ladder;

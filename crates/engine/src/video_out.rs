@@ -1,5 +1,6 @@
 //! Our own pictures on their way out: one thread encodes each required size once and passes it to every connection.
 
+use crate::encode_load::EncodeLoad;
 use crate::ladder::{self, RecentPeak, Size};
 use codecs::{Content, EncoderConfig, VideoEncoder};
 use media::encoded::{EncodedFrame, VideoCodec};
@@ -107,6 +108,7 @@ impl VideoOut {
             subscribers: vec![],
             encodings: vec![],
             pool: FramePool::new(),
+            load: EncodeLoad::default(),
             epoch: Instant::now(),
             last: None,
             shown: None,
@@ -148,6 +150,7 @@ struct Worker {
     subscribers: Vec<Subscriber>,
     encodings: Vec<Encoding>,
     pool: FramePool,
+    load: EncodeLoad,
     epoch: Instant,
     last: Option<Instant>,
     /// The newest picture, for a new subscriber, who then need not wait for the next one.
@@ -294,9 +297,11 @@ impl Worker {
         };
         self.take_keyframe_requests();
         self.plan(&frame);
+        let started = Instant::now();
         for n in 0..self.encodings.len() {
             self.encode(n, &frame);
         }
+        self.load.add(started, started.elapsed(), Duration::from_secs(1) / self.limits.fps.max(1));
     }
 
     /// Passes the subscribers' keyframe requests on to their encodings. A subscriber without an encoding starts with a
@@ -335,6 +340,7 @@ impl Worker {
             let steady_target = subscriber.steady_target.add(frame.time, target);
             let before = subscriber.encoding.filter(|e| e.codec == codec).map(|e| e.size);
             let top = ladder::covering(source, subscriber.most, alone);
+            let top = ladder::reduced(source, top, self.load.reductions(), alone);
             let size = ladder::choose(source, top, steady_target, before, alone);
             let key = EncodingKey { codec, size };
             // Below the floor, the pacer's queue grows, and frames are skipped instead.
