@@ -80,6 +80,7 @@ impl PeerConnectionEventHandler for Handler {
             }
             RTCPeerConnectionState::Connected => {
                 // Done here and not in the task, so that media starts one thread switch earlier.
+                self.gate.connect();
                 self.path.set_connected(Instant::now());
                 PeerState::Connected
             }
