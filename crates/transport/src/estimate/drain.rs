@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_delay_counts_again_after_the_others_have_ended() {
+    fn the_delay_counts_after_the_others_have_ended() {
         let (drain, events) = run(20_000, |at, _| match at {
             0..1_000 | 10_000.. => 0,
             _ => filled_by_others(at),

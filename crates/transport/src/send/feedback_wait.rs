@@ -19,6 +19,8 @@ const MIN_REPORTS: u32 = 10;
 const MAX_GROWTH: Duration = Duration::from_millis(8);
 /// Video waits at most this long. Feedback that is still missing then may come only after further packets.
 const MAX_SUSPENSION: Duration = Duration::from_millis(500);
+/// Reports about the packets sent in a suspension come within this time after it.
+const SUSPENSION_EFFECT: Duration = Duration::from_millis(300);
 
 /// How long feedback usually takes.
 #[derive(Debug)]
@@ -27,11 +29,18 @@ pub(crate) struct FeedbackWait {
     previous: Duration,
     window_started: Instant,
     reports: u32,
+    suspended_at: Option<Instant>,
 }
 
 impl FeedbackWait {
     pub(crate) fn new(now: Instant) -> Self {
-        FeedbackWait { longest: Duration::ZERO, previous: Duration::ZERO, window_started: now, reports: 0 }
+        FeedbackWait {
+            longest: Duration::ZERO,
+            previous: Duration::ZERO,
+            window_started: now,
+            reports: 0,
+            suspended_at: None,
+        }
     }
 
     /// Records a feedback message. `since` is when the oldest packet without feedback was sent.
@@ -44,6 +53,16 @@ impl FeedbackWait {
         }
         self.longest = self.longest.max(wait.min(most));
         self.reports = self.reports.saturating_add(1);
+    }
+
+    /// Video waits now.
+    pub(crate) fn on_suspended(&mut self, now: Instant) {
+        self.suspended_at = Some(now);
+    }
+
+    /// Whether video waits, or reports about such a time still come.
+    pub(crate) fn was_suspended(&self, now: Instant) -> bool {
+        self.suspended_at.is_some_and(|at| now.saturating_duration_since(at) < SUSPENSION_EFFECT)
     }
 
     /// The path is another one.

@@ -7,6 +7,7 @@ mod history;
 mod keyframe_budget;
 mod pacer;
 mod rate_meter;
+mod retransmission_budget;
 mod rtt;
 mod sender;
 mod stream;

@@ -6,6 +6,7 @@ use super::feedback_wait::FeedbackWait;
 use super::history::SentHistory;
 use super::pacer::{Pacer, PathState};
 use super::rate_meter::RateMeter;
+use super::retransmission_budget::RetransmissionBudget;
 use super::rtt::RttEstimator;
 use super::stream::{self, OutgoingStream};
 use crate::arrival::ClusterId;
@@ -23,9 +24,6 @@ use std::time::{Duration, Instant};
 
 /// Most retransmissions that wait. When full, further requests are ignored, because the receiver repeats them.
 const MAX_QUEUED_RETRANSMISSIONS: usize = 256;
-/// Largest share of the target for retransmissions. They may use the unused share of [`RETRANSMISSION_BURST`] at once.
-const RETRANSMISSION_SHARE: f64 = 0.5;
-const RETRANSMISSION_BURST: Duration = Duration::from_millis(400);
 /// Most repair packets that wait for the pacer. When full, further ones are dropped, because late repair is of little use.
 const MAX_QUEUED_REPAIR_PACKETS: usize = 60;
 /// Highest target before the first measurement, which comes a round trip after the first frame. On a narrow path, frames at
@@ -55,8 +53,6 @@ const MAX_COPIED: usize = 8;
 const COPY_DELAY: Duration = Duration::from_millis(15);
 /// Queue delay that is reported while video waits because feedback is late.
 const SUSPENDED_DELAY: Duration = Duration::from_secs(1);
-/// Reports about the packets sent in a suspension come within this time after it.
-const SUSPENSION_EFFECT: Duration = Duration::from_millis(300);
 /// Relative change of the target that causes [`SenderEvent::TargetChanged`].
 const TARGET_STEP: f64 = 0.02;
 /// Most events that wait for [`Sender::poll_event`]. When full, the oldest is dropped, because it is the most outdated.
@@ -72,8 +68,6 @@ pub struct Sender {
     history: SentHistory,
     clock: FeedbackClock,
     feedback_wait: FeedbackWait,
-    /// When video last waited because feedback was late.
-    suspended_at: Option<Instant>,
     estimator: Estimator,
     pacer: Pacer,
     rtt: RttEstimator,
@@ -82,15 +76,11 @@ pub struct Sender {
     /// Second retransmissions, with the time from which they may be sent. At most [`MAX_QUEUED_RETRANSMISSIONS`]; when full,
     /// there is no second retransmission.
     copies: VecDeque<(Instant, u32, u16)>,
-    /// Bits that retransmissions may use now.
-    retransmission_budget: f64,
+    retransmission_budget: RetransmissionBudget,
     /// Repair packets, with the id of their transport-wide sequence number extension.
     repairs: VecDeque<(Packet, Option<u8>)>,
     loss_history: LossHistory,
-    budget_updated: Instant,
     send_meter: RateMeter,
-    retransmission_meter: RateMeter,
-    retransmission_bitrate: f64,
     reported_target: u64,
     padding_packets: usize,
     random: fastrand::Rng,
@@ -112,19 +102,15 @@ impl Sender {
             history: SentHistory::new(),
             clock: FeedbackClock::default(),
             feedback_wait: FeedbackWait::new(now),
-            suspended_at: None,
             estimator: Estimator::new(EstimatorConfig { start, min, max: max.max(min) }, now),
             pacer: Pacer::new(now),
             rtt: RttEstimator::default(),
             retransmissions: VecDeque::new(),
             copies: VecDeque::new(),
-            retransmission_budget: 0.0,
+            retransmission_budget: RetransmissionBudget::new(now),
             repairs: VecDeque::new(),
             loss_history: LossHistory::default(),
-            budget_updated: now,
             send_meter: RateMeter::default(),
-            retransmission_meter: RateMeter::default(),
-            retransmission_bitrate: 0.0,
             reported_target: 0,
             padding_packets: 0,
             random: fastrand::Rng::with_seed(config.seed),
@@ -260,7 +246,7 @@ impl Sender {
             // Losses of a full queue are congestion, which repair packets would increase.
             reported.iter().for_each(|(_, arrival)| self.loss_history.add(arrival.is_none()));
         }
-        let sent = Sent { rate: self.send_meter.rate(now), suspended: self.was_suspended(now) };
+        let sent = Sent { rate: self.send_meter.rate(now), suspended: self.feedback_wait.was_suspended(now) };
         let rtt = self.rtt().unwrap_or(INITIAL_RTT);
         self.estimator.on_feedback(now, &report, sent, rtt);
         self.process(now);
@@ -341,9 +327,11 @@ impl Sender {
         }
         let waiting = self.pacer.probing() || self.queued_bytes() > 0 || !self.repairs.is_empty();
         let pace = waiting.then(|| self.pacer.ready_at());
-        let retransmit_at =
-            (!self.retransmissions.is_empty()).then(|| self.next_retransmission_at().max(self.pacer.ready_at()));
-        let copy = self.copies.front().map(|copy| copy.0.max(self.next_retransmission_at()).max(self.pacer.ready_at()));
+        let retransmit_at = (!self.retransmissions.is_empty())
+            .then(|| self.retransmission_budget.next_at(self.estimator.target()).max(self.pacer.ready_at()));
+        let copy = self.copies.front().map(|copy| {
+            copy.0.max(self.retransmission_budget.next_at(self.estimator.target())).max(self.pacer.ready_at())
+        });
         let probe = if self.can_probe() { self.estimator.next_probe_at() } else { None };
         let silence = self.history.unacknowledged_since().and_then(|since| self.estimator.feedback_timeout_at(since));
         let video = pace.into_iter().chain(retransmit_at).chain(copy).chain(probe).min();
@@ -368,7 +356,7 @@ impl Sender {
     pub fn target_bitrate(&self) -> u64 {
         let most = if self.estimator.measured() { f64::MAX } else { UNMEASURED_TARGET };
         let (target, desired) = (self.estimator.target().min(most), self.estimator.desired());
-        let retransmissions = self.retransmission_bitrate.min(RETRANSMISSION_SHARE * target);
+        let retransmissions = self.retransmission_budget.bitrate(target);
         let max = (MAX_TOTAL_FACTOR * desired - retransmissions).max(MIN_MEDIA_SHARE * desired);
         (target - retransmissions).min(max).max(self.min) as u64
     }
@@ -410,7 +398,7 @@ impl Sender {
             self.estimator.on_feedback_missing(now, since);
         }
         if self.is_suspended(now) {
-            self.suspended_at = Some(now);
+            self.feedback_wait.on_suspended(now);
             self.report_target(now);
             return;
         }
@@ -431,10 +419,6 @@ impl Sender {
         self.suspension().is_some_and(|(from, until)| (from..until).contains(&now))
     }
 
-    fn was_suspended(&self, now: Instant) -> bool {
-        self.suspended_at.is_some_and(|at| now.saturating_duration_since(at) < SUSPENSION_EFFECT)
-    }
-
     fn suspension(&self) -> Option<(Instant, Instant)> {
         let since = self.history.unacknowledged_since()?;
         self.feedback_wait.suspension(since, self.loss_history.loss(), self.estimator.estimate())
@@ -449,14 +433,11 @@ impl Sender {
         self.now = self.now.max(now);
         let target = self.estimator.target();
         let estimate = self.estimator.estimate();
-        let congested = self.estimator.congested() || self.estimator.is_loss_limited() || self.was_suspended(self.now);
+        let congested = self.estimator.congested()
+            || self.estimator.is_loss_limited()
+            || self.feedback_wait.was_suspended(self.now);
         self.pacer.advance(now, PathState { estimate, target, congested, measured: self.estimator.measured() });
-        let passed = now.saturating_duration_since(self.budget_updated).as_secs_f64();
-        self.budget_updated = self.budget_updated.max(now);
-        let saved = RETRANSMISSION_SHARE * target * RETRANSMISSION_BURST.as_secs_f64();
-        self.retransmission_budget =
-            (self.retransmission_budget + RETRANSMISSION_SHARE * target * passed).min(saved.max(40_000.0));
-        self.retransmission_bitrate = self.retransmission_meter.rate(now);
+        self.retransmission_budget.advance(now, target);
     }
 
     /// Sends the packets of a probe that are due: retransmissions and media, or padding if none waits.
@@ -473,14 +454,8 @@ impl Sender {
         }
     }
 
-    /// When the budget allows the next retransmission.
-    fn next_retransmission_at(&self) -> Instant {
-        let lacking = (1.0 - self.retransmission_budget).max(0.0);
-        self.budget_updated + Duration::from_secs_f64(lacking / (RETRANSMISSION_SHARE * self.estimator.target()))
-    }
-
     fn send_retransmission(&mut self, cluster: Option<ClusterId>) -> bool {
-        while self.retransmission_budget > 0.0
+        while self.retransmission_budget.allows()
             && let Some((ssrc, sequence)) = self.retransmissions.pop_front()
         {
             if self.retransmit(ssrc, sequence, cluster) {
@@ -492,7 +467,7 @@ impl Sender {
 
     /// Sends the next second retransmission that is due.
     fn send_copy(&mut self) -> bool {
-        while self.retransmission_budget > 0.0
+        while self.retransmission_budget.allows()
             && let Some((_, ssrc, sequence)) = self.copies.pop_front_if(|copy| copy.0 <= self.now)
         {
             if self.retransmit(ssrc, sequence, None) {
@@ -508,8 +483,7 @@ impl Sender {
         let Some(packet) = stream.retransmission(sequence) else { return false };
         self.stats.retransmitted_packets_sent += 1;
         let size = self.emit(packet, twcc_id, cluster);
-        self.retransmission_budget -= size as f64 * 8.0;
-        self.retransmission_meter.add(self.now, size);
+        self.retransmission_budget.on_retransmission(self.now, size);
         true
     }
 
@@ -545,7 +519,7 @@ impl Sender {
         let Some((packet, twcc_id)) = self.repairs.pop_front() else { return false };
         self.stats.repair_packets_sent += 1;
         let size = self.emit(packet, twcc_id, None);
-        self.retransmission_meter.add(self.now, size);
+        self.retransmission_budget.on_repair(self.now, size);
         true
     }
 
@@ -598,7 +572,7 @@ impl Sender {
     }
 
     fn report_target(&mut self, now: Instant) {
-        self.retransmission_bitrate = self.retransmission_meter.rate(now);
+        self.retransmission_budget.measure(now);
         let target = self.target_bitrate();
         let step = self.reported_target as f64 * TARGET_STEP;
         if (target as f64 - self.reported_target as f64).abs() > step {
