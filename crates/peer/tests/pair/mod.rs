@@ -76,8 +76,11 @@ pub(crate) struct Side {
     log_sender: Option<watch::Sender<EventLog>>,
 }
 
+/// The tests send VP8, so it is preferred.
 pub(crate) fn config(polite: bool) -> PeerConfig {
-    PeerConfig { polite, include_loopback: true, mdns: false, seed: 1 + u64::from(polite), ..PeerConfig::default() }
+    let codecs = vec![VideoCodec::Vp8, VideoCodec::Vp9, VideoCodec::H264];
+    let seed = 1 + u64::from(polite);
+    PeerConfig { polite, include_loopback: true, mdns: false, seed, codecs, ..PeerConfig::default() }
 }
 
 impl Side {
