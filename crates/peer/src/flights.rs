@@ -25,12 +25,12 @@ const HANDSHAKE: u8 = 22;
 const RECORD_NUMBER: std::ops::Range<usize> = 3..11;
 
 /// Wraps a socket, so that it repeats handshake flights.
-pub(crate) fn repeat(socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
-    Arc::new(Repeating { socket, flight: Arc::default(), ended: AtomicBool::new(false) })
+pub(crate) fn retransmit(socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
+    Arc::new(RetransmittingSocket { socket, flight: Arc::default(), ended: AtomicBool::new(false) })
 }
 
 #[derive(Debug)]
-struct Repeating {
+struct RetransmittingSocket {
     socket: Arc<dyn AsyncUdpSocket>,
     flight: Arc<Mutex<Flight>>,
     /// Whether media has come, so that nothing is left to repeat. It avoids the lock for every packet of a call.
@@ -40,13 +40,13 @@ struct Repeating {
 /// The last flight that was sent.
 ///
 /// ```text
-/// Idle --datagram--> Repeating --next flight of the far side, or last copy--> Idle
+/// Idle --datagram--> Pending --next flight of the far side, or last copy--> Idle
 /// ```
 #[derive(Debug, Default)]
 struct Flight {
     datagrams: Vec<(SocketAddr, Vec<u8>)>,
     /// When it began, and how many times it was repeated. `None` while idle.
-    repeating: Option<(Instant, usize)>,
+    pending: Option<(Instant, usize)>,
     /// The highest record number received: epoch and sequence number.
     newest_record: Option<u64>,
     /// Whether a task sends copies.
@@ -56,13 +56,13 @@ struct Flight {
 impl Flight {
     /// Records a handshake datagram that was sent. Returns whether a task must be started for it.
     fn on_sent(&mut self, now: Instant, to: SocketAddr, datagram: &[u8]) -> bool {
-        if self.repeating.is_none() {
+        if self.pending.is_none() {
             self.datagrams.clear();
         }
-        let (started, _) = *self.repeating.get_or_insert((now, 0));
+        let (started, _) = *self.pending.get_or_insert((now, 0));
         if now.saturating_duration_since(started) >= COPIES_AT[COPIES_AT.len() - 1] {
             // The library retransmits the flight itself.
-            (self.repeating, self.datagrams) = (Some((now, 0)), Vec::new());
+            (self.pending, self.datagrams) = (Some((now, 0)), Vec::new());
         }
         if self.datagrams.len() < MAX_DATAGRAMS {
             self.datagrams.push((to, datagram.to_vec()));
@@ -75,13 +75,13 @@ impl Flight {
         let Some(number) = dtls.get(RECORD_NUMBER) else { return };
         let number = number.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
         if self.newest_record.is_none_or(|newest| number > newest) {
-            (self.newest_record, self.repeating) = (Some(number), None);
+            (self.newest_record, self.pending) = (Some(number), None);
         }
     }
 
     /// When the next copy is due. `None` if there is none.
     fn due(&self) -> Option<Instant> {
-        let (started, copies) = self.repeating?;
+        let (started, copies) = self.pending?;
         COPIES_AT.get(copies).map(|after| started + *after)
     }
 
@@ -90,12 +90,12 @@ impl Flight {
         if self.due().is_none_or(|due| now < due) {
             return vec![];
         }
-        self.repeating = self.repeating.map(|(started, copies)| (started, copies + 1));
+        self.pending = self.pending.map(|(started, copies)| (started, copies + 1));
         self.datagrams.clone()
     }
 }
 
-impl Repeating {
+impl RetransmittingSocket {
     fn sent(&self, to: SocketAddr, datagram: &[u8]) {
         if dtls(datagram).is_none() || !locked(&self.flight).on_sent(Instant::now(), to, datagram) {
             return;
@@ -152,7 +152,7 @@ fn is_media(datagram: &[u8]) -> bool {
     is_media(datagram) || channel_data(datagram).is_some_and(|(_, data)| is_media(data))
 }
 
-impl AsyncUdpSocket for Repeating {
+impl AsyncUdpSocket for RetransmittingSocket {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flight_is_repeated_until_the_last_copy() {
+    fn a_flight_is_sent_until_the_last_copy() {
         let (mut flight, start) = (Flight::default(), Instant::now());
         assert!(flight.on_sent(start, TO, &record(1)));
         assert!(!flight.on_sent(start, TO, &record(2)), "one task");

@@ -97,7 +97,7 @@ impl Runtime for DriverRuntime {
         let socket = self.tokio.wrap_udp_socket(socket)?;
         // Outermost what decides who is heard: by the time that an early handshake is released, its sender is known.
         let socket = self.gate.guard(self.relays.watch(turn_stream::attach(&self.streams, socket)));
-        Ok(flights::repeat(self.checks.pace(socket)))
+        Ok(flights::retransmit(self.checks.pace(socket)))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {

@@ -31,6 +31,8 @@ pub(crate) struct Bounds {
     pub(crate) extra: (f64, f64),
 }
 
+/// The changes of a path for a seed.
+type Changes = fn(u64) -> Vec<(f64, Path)>;
 /// An additional figure of one scenario, with its name.
 type Extra = (&'static str, fn(&World) -> f64);
 
@@ -42,7 +44,7 @@ pub(crate) struct Scenario {
     return_path: Option<Path>,
     plans: Vec<Plan>,
     /// Changes of the path for this seed, with their times in seconds.
-    changes: Option<fn(u64) -> Vec<(f64, Path)>>,
+    changes: Option<Changes>,
     /// Changes of the path of the feedback only.
     return_changes: Vec<(f64, Path)>,
     /// When a TCP flow starts, in seconds.

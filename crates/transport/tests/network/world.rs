@@ -443,7 +443,7 @@ impl Flow {
             return None;
         }
         self.next_sender_report += SENDER_REPORT_INTERVAL;
-        let ntp_time = ((now - start).as_secs_f64() * 65_536.0) as u64 + 1 << 16;
+        let ntp_time = (((now - start).as_secs_f64() * 65_536.0) as u64 + 1) << 16;
         self.sender.on_sender_report_sent(now, ntp_time);
         Some(ntp_time)
     }
