@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 const MAX_QUEUED_RETRANSMISSIONS: usize = 256;
 /// Most repair packets that wait for the pacer. When full, further ones are dropped, because late repair is of little use.
 const MAX_QUEUED_REPAIR_PACKETS: usize = 60;
-/// Highest target before the first measurement, which comes a round trip after the first frame. On a narrow path, frames at
-/// the start bitrate would fill the queue by then.
+/// Highest target before the first measurement or reception report. A measurement comes a round trip after the first frame.
+/// On a narrow path, frames at the start bitrate would fill the queue by then.
 const UNMEASURED_TARGET: f64 = 350_000.0;
 /// Media, repair packets and retransmissions together stay within this multiple of the desired bitrate, so that loss does
 /// not fill a path that carries more.
@@ -68,6 +68,8 @@ pub struct Sender {
     history: SentHistory,
     clock: FeedbackClock,
     feedback_wait: FeedbackWait,
+    /// Whether a reception report about video has come.
+    reported: bool,
     estimator: Estimator,
     pacer: Pacer,
     rtt: RttEstimator,
@@ -102,6 +104,7 @@ impl Sender {
             history: SentHistory::new(),
             clock: FeedbackClock::default(),
             feedback_wait: FeedbackWait::new(now),
+            reported: false,
             estimator: Estimator::new(EstimatorConfig { start, min, max: max.max(min) }, now),
             pacer: Pacer::new(now),
             rtt: RttEstimator::default(),
@@ -286,6 +289,7 @@ impl Sender {
         let is_video = |ssrc: u32| self.streams.iter().any(|s| s.stream.ssrc == ssrc && s.is_video());
         let worst = report.reports.iter().filter(|r| is_video(r.ssrc)).map(|r| r.fraction_lost).max();
         if let Some(worst) = worst {
+            self.reported = true;
             self.estimator.on_receiver_report(now, f64::from(worst) / 256.0);
         }
         self.process(now);
@@ -354,7 +358,7 @@ impl Sender {
     /// The target bitrate of all encoders together, including audio, in bit/s: the estimate, minus retransmissions and repair
     /// packets, and reduced while a queue is drained. It is low before the first measurement.
     pub fn target_bitrate(&self) -> u64 {
-        let most = if self.estimator.measured() { f64::MAX } else { UNMEASURED_TARGET };
+        let most = if self.estimator.measured() || self.reported { f64::MAX } else { UNMEASURED_TARGET };
         let (target, desired) = (self.estimator.target().min(most), self.estimator.desired());
         let retransmissions = self.retransmission_budget.bitrate(target);
         let max = (MAX_TOTAL_FACTOR * desired - retransmissions).max(MIN_MEDIA_SHARE * desired);

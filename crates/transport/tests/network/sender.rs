@@ -3,6 +3,8 @@
 use crate::twcc::TWCC_ID;
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
+use rtc_rtcp::receiver_report::ReceiverReport;
+use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
 use std::time::{Duration, Instant};
 use transport::{Packet, SendError, SendStream, Sender, SenderConfig, SenderEvent, StreamKind, TransportLayerNack};
@@ -277,4 +279,19 @@ fn an_extension_id_above_14_uses_two_byte_headers() {
     let packet = sent_now(&mut sender).remove(0);
     assert_eq!(packet.header.extension_profile, 0x1000);
     assert!(packet.header.get_extension(20).is_some());
+}
+
+/// Browsers without transport-wide feedback exist, and aiortc has none.
+#[test]
+fn the_target_is_low_until_feedback_or_a_reception_report_comes() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    run(&mut sender, start, start + ms(900));
+    assert!(sender.target_bitrate() <= 350_000, "{}", sender.target_bitrate());
+    for second in 1..30 {
+        let block = ReceptionReport { ssrc: VIDEO, ..ReceptionReport::default() };
+        let report = ReceiverReport { reports: vec![block], ..ReceiverReport::default() };
+        sender.on_receiver_report(start + ms(1_000 * second), &report);
+    }
+    assert!(sender.target_bitrate() > 1_500_000, "{}", sender.target_bitrate());
 }
