@@ -3,7 +3,8 @@
 //! Sending less empties a queue that this flow has filled. A flow such as TCP fills the queue again, and would take the
 //! whole path from one that yields. So after a drain that failed, the delay is ignored for a while, and only loss limits
 //! the rate, as it limits the other flow. Then a gentle drain tests whether the other flow has ended. Copa (Arun and
-//! Balakrishnan 2018, section 2.2) distinguishes the two cases similarly.
+//! Balakrishnan 2018, section 2.2) distinguishes the two cases similarly. A flow that has never found its rate, or loses
+//! many packets, has filled the queue itself.
 
 use super::queue_delay::QueueDelay;
 use std::time::{Duration, Instant};
@@ -27,6 +28,12 @@ const MIN_VARIATION: Duration = Duration::from_millis(15);
 /// How long the delay is ignored after the first drain that failed, and at most. It doubles with each further one.
 const SHARING_TIME: Duration = Duration::from_secs(3);
 const MAX_SHARING_TIME: Duration = Duration::from_secs(24);
+/// The flow has found its rate once the path has carried it without a queue for this time.
+const MIN_IDLE_TIME: Duration = Duration::from_secs(5);
+/// More loss while the delay is ignored shows that this flow sends too much.
+const MAX_SHARING_LOSS: f64 = 0.2;
+/// Loss measured earlier is that of the time before.
+const LOSS_MEASUREMENT: Duration = Duration::from_secs(2);
 /// The flow continues with this share of the rate before the drain that failed.
 const DECREASE_FACTOR: f64 = 0.5;
 
@@ -52,6 +59,7 @@ enum State {
         test: bool,
     },
     Sharing {
+        since: Instant,
         until: Instant,
     },
 }
@@ -72,6 +80,10 @@ pub(crate) struct Drain {
     state: State,
     /// Consecutive drains that failed.
     failures: u32,
+    /// Since when there has been no queue.
+    idle_since: Option<Instant>,
+    /// Whether the flow has ever found its rate.
+    found_rate: bool,
 }
 
 impl Drain {
@@ -96,16 +108,18 @@ impl Drain {
     }
 
     /// Processes the queue delay of a report. `rate` is the estimate, or the desired bitrate if that is lower, in bit/s.
-    pub(crate) fn update(&mut self, now: Instant, queue: &QueueDelay, rate: f64) -> Option<DrainEvent> {
+    /// `loss` is the share of packets lost recently, 0..1.
+    pub(crate) fn update(&mut self, now: Instant, queue: &QueueDelay, rate: f64, loss: f64) -> Option<DrainEvent> {
         let (standing, latest) = (queue.standing(), queue.latest());
         let has_queue = standing > DRAIN_ABOVE + queue.uncertainty();
         let is_empty = standing < DRAIN_TO + queue.uncertainty();
+        let idle_since = *self.idle_since.get_or_insert(now);
+        self.found_rate |= self.state == State::Idle && now.saturating_duration_since(idle_since) >= MIN_IDLE_TIME;
         let begin = |test| State::Draining { since: now, rate_before: rate, range: (latest, latest), test };
         match self.state {
             State::Idle if has_queue => self.state = begin(false),
             State::Draining { .. } | State::Sharing { .. } if is_empty => {
-                self.state = State::Idle;
-                self.failures = 0;
+                (self.state, self.failures, self.idle_since) = (State::Idle, 0, Some(now));
                 return Some(DrainEvent::Emptied);
             }
             State::Draining { since, rate_before, range: (low, high), test } => {
@@ -113,23 +127,29 @@ impl Drain {
                 self.state = State::Draining { since, rate_before, range: (low, high), test };
                 let max_time = if standing < high.mul_f64(SHRUNK) { MAX_TIME_SHRINKING } else { MAX_TIME };
                 if now.saturating_duration_since(since) > max_time + standing {
-                    return Some(self.give_up(now, rate_before, high - low > MIN_VARIATION + queue.uncertainty()));
+                    let varies = high - low > MIN_VARIATION + queue.uncertainty();
+                    return Some(self.give_up(now, rate_before, varies && self.found_rate));
                 }
             }
-            State::Sharing { until } if now >= until => self.state = begin(true),
+            State::Sharing { since, until }
+                if now >= until
+                    || loss > MAX_SHARING_LOSS && now.saturating_duration_since(since) >= LOSS_MEASUREMENT =>
+            {
+                self.state = begin(true);
+            }
             State::Idle | State::Sharing { .. } => {}
         }
         None
     }
 
-    fn give_up(&mut self, now: Instant, rate_before: f64, varies: bool) -> DrainEvent {
-        if varies {
+    fn give_up(&mut self, now: Instant, rate_before: f64, is_shared: bool) -> DrainEvent {
+        if is_shared {
             let time = (SHARING_TIME * 2_u32.pow(self.failures.min(8))).min(MAX_SHARING_TIME);
-            self.state = State::Sharing { until: now + time };
+            self.state = State::Sharing { since: now, until: now + time };
             self.failures += 1;
             DrainEvent::QueueIsShared { rate_before: DECREASE_FACTOR * rate_before }
         } else {
-            self.state = State::Idle;
+            (self.state, self.idle_since) = (State::Idle, Some(now));
             DrainEvent::RouteChanged
         }
     }
@@ -142,13 +162,17 @@ mod tests {
 
     /// Reports the delays (in ms) of a time (in ms), every 50 ms. Returns the events with their times.
     fn run(until: u64, delay_at: impl Fn(u64, &Drain) -> u64) -> (Drain, Vec<(u64, DrainEvent)>) {
+        run_with_loss(until, 0.0, delay_at)
+    }
+
+    fn run_with_loss(until: u64, loss: f64, delay_at: impl Fn(u64, &Drain) -> u64) -> (Drain, Vec<(u64, DrainEvent)>) {
         let start = Instant::now();
         let (mut drain, mut queue, mut events) = (Drain::default(), QueueDelay::new(start), vec![]);
         for at in (0..until).step_by(50) {
             let now = start + Duration::from_millis(at);
             let arrived = (at + delay_at(at, &drain)) as i64 * 1_000;
             queue.add(now, &[Arrival { sent: now, arrived, size: 100, cluster: None }]);
-            match drain.update(now, &queue, 1e6) {
+            match drain.update(now, &queue, 1e6, loss) {
                 Some(DrainEvent::QueueIsShared { rate_before }) => {
                     queue.hold_base(true);
                     events.push((at, DrainEvent::QueueIsShared { rate_before }));
@@ -178,8 +202,8 @@ mod tests {
 
     #[test]
     fn a_longer_route_becomes_the_base() {
-        let (drain, events) = run(6_000, |at, _| if at < 1_000 { 0 } else { 120 });
-        assert!(matches!(events[..], [(2_500..3_500, DrainEvent::RouteChanged)]), "{events:?}");
+        let (drain, events) = run(11_000, |at, _| if at < 6_000 { 0 } else { 120 });
+        assert!(matches!(events[..], [(7_500..8_500, DrainEvent::RouteChanged)]), "{events:?}");
         assert!(!drain.is_active() && !drain.is_sharing());
     }
 
@@ -190,35 +214,50 @@ mod tests {
 
     #[test]
     fn a_queue_that_others_fill_is_shared_and_tested_less_and_less() {
-        let (drain, events) = run(60_000, |at, _| if at < 1_000 { 0 } else { filled_by_others(at) });
+        let (drain, events) = run(65_000, |at, _| if at < 6_000 { 0 } else { filled_by_others(at) });
         let times: Vec<u64> = events.iter().map(|(at, _)| *at).collect();
         assert!(events.iter().all(|(_, e)| *e == DrainEvent::QueueIsShared { rate_before: 0.5e6 }), "{events:?}");
-        assert!((2_500..3_500).contains(&times[0]) && (3..6).contains(&times.len()), "{times:?}");
+        assert!((7_500..8_500).contains(&times[0]) && (3..6).contains(&times.len()), "{times:?}");
         assert!(times.windows(3).all(|t| t[2] - t[1] > t[1] - t[0]), "{times:?}");
         assert!(drain.share(Duration::from_millis(500)) >= TEST_FLOOR);
     }
 
     #[test]
     fn the_delay_counts_after_the_others_have_ended() {
-        let (drain, events) = run(20_000, |at, _| match at {
-            0..1_000 | 10_000.. => 0,
+        let (drain, events) = run(25_000, |at, _| match at {
+            0..6_000 | 15_000.. => 0,
             _ => filled_by_others(at),
         });
-        assert!(matches!(events.last(), Some((10_000..11_000, DrainEvent::Emptied))), "{events:?}");
+        assert!(matches!(events.last(), Some((15_000..16_000, DrainEvent::Emptied))), "{events:?}");
         assert!(!drain.is_sharing());
     }
 
     /// A flow that filled the queue itself and took it for that of others finds out at the first test.
     #[test]
     fn a_mistake_is_corrected_by_the_first_test() {
-        let (_, events) = run(12_000, |at, drain| match (at, drain.is_active(), drain.is_sharing()) {
-            (0..1_000, _, _) => 0,
-            (..4_000, _, _) | (_, _, true) => filled_by_others(at),
+        let (_, events) = run(17_000, |at, drain| match (at, drain.is_active(), drain.is_sharing()) {
+            (0..6_000, _, _) => 0,
+            (..9_000, _, _) | (_, _, true) => filled_by_others(at),
             (_, true, _) => 10,
             (_, false, false) => 0,
         });
         let shared = events.iter().filter(|(_, e)| matches!(e, DrainEvent::QueueIsShared { .. })).count();
         assert_eq!(shared, 1, "{events:?}");
-        assert!(matches!(events.last(), Some((..8_000, DrainEvent::Emptied))), "{events:?}");
+        assert!(matches!(events.last(), Some((..13_000, DrainEvent::Emptied))), "{events:?}");
+    }
+
+    #[test]
+    fn a_flow_that_has_not_found_its_rate_shares_no_queue() {
+        let (_, events) = run(6_000, |at, _| if at < 1_000 { 0 } else { filled_by_others(at) });
+        assert!(!events.is_empty());
+        assert!(events.iter().all(|(_, event)| *event == DrainEvent::RouteChanged), "{events:?}");
+    }
+
+    #[test]
+    fn loss_ends_the_sharing_early() {
+        let others = |at, _: &Drain| if at < 6_000 { 0 } else { filled_by_others(at) };
+        let (_, quiet) = run_with_loss(30_000, 0.02, others);
+        let (_, lossy) = run_with_loss(30_000, 0.3, others);
+        assert!(lossy.len() > quiet.len(), "{lossy:?} {quiet:?}");
     }
 }

@@ -318,7 +318,8 @@ impl Estimator {
     }
 
     fn update_drain(&mut self, now: Instant) {
-        match self.drain.update(now, &self.queue, self.rate.estimate().min(self.desired)) {
+        let rate = self.rate.estimate().min(self.desired);
+        match self.drain.update(now, &self.queue, rate, self.loss.loss()) {
             None => {}
             Some(DrainEvent::Emptied) => self.queue.hold_base(false),
             Some(DrainEvent::RouteChanged) => {
