@@ -1,4 +1,5 @@
 //! Somebody on the path between two connections.
+#![allow(dead_code)] // Each test file uses a part.
 
 use crate::pair::{RewriteCandidate, Side, join_over};
 use std::sync::Arc;

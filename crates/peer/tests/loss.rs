@@ -1,0 +1,34 @@
+//! Setting up a connection over a path that loses datagrams.
+#![allow(clippy::unwrap_used)] // Helpers of tests.
+
+mod middle;
+mod pair;
+
+use media::encoded::VideoCodec;
+use middle::Middle;
+use pair::*;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+/// Loses every handshake datagram when it is sent for the first time. The library's own retransmissions are new datagrams,
+/// so that only copies arrive.
+fn lossy() -> impl Fn(usize, &[u8]) -> Vec<Vec<u8>> + Clone + Send + Sync + 'static {
+    let seen: Arc<Mutex<HashSet<Vec<u8>>>> = Arc::default();
+    move |_, data| match data.first() {
+        Some(20..=63) if seen.lock().unwrap().insert(data.to_vec()) => vec![],
+        _ => vec![data.to_vec()],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_completes_although_each_datagram_is_lost_once() {
+    let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+    let _middle = Middle::join(&mut a, &mut b, lossy()).await;
+    a.peer.offer().await.unwrap();
+    a.connected().await;
+    b.connected().await;
+    let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
+    for side in [&a, &b] {
+        side.wait_for_media("pictures", |received| received.frames.values().any(|frames| frames.len() >= 10)).await;
+    }
+}
