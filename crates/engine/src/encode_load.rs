@@ -19,8 +19,8 @@ const MAX_REDUCTIONS: usize = 4;
 /// The share of the frame interval that encoding takes, and how many times the size was reduced because of it.
 ///
 /// ```text
-///           too much for a second                little for the retry time
-///  Steps n ----------------------> Steps n + 1 ----------------------------> Steps n
+///                  too much for a second                     little for the retry time
+///  Reductions (n) ------------------------> Reductions (n + 1) -------------------------> Reductions (n)
 /// ```
 #[derive(Debug)]
 pub(crate) struct EncodeLoad {

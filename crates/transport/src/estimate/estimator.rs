@@ -109,6 +109,9 @@ impl Estimator {
     /// The path is lost. Its silence says nothing about the next path.
     pub(crate) fn abandon(&mut self) {
         self.interrupted = false;
+        // Whoever shared the queue of the old path need not share that of the next.
+        self.drain = Drain::default();
+        self.queue.hold_base(false);
     }
 
     /// Sets the bitrate that all encoders together could use, in bit/s.
