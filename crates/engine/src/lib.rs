@@ -14,6 +14,7 @@ mod audio;
 mod capture;
 mod check;
 mod chime;
+mod codec_choice;
 mod config;
 mod displayed;
 mod driver;

@@ -1,5 +1,7 @@
 //! Our own pictures on their way out: one thread encodes each required size once and passes it to every connection.
 
+use crate::audio::RESERVED_BITRATE;
+use crate::codec_choice::{CodecChoice, Conditions};
 use crate::encode_load::EncodeLoad;
 use crate::ladder::{self, RecentPeak, Size};
 use codecs::{Content, EncoderConfig, VideoEncoder};
@@ -165,6 +167,7 @@ struct Subscriber {
     most: Option<Resolution>,
     /// The target bitrate for video, as far as it determines the size: a size is not changed for a moment.
     steady_target: RecentPeak,
+    codec: CodecChoice,
     /// The encoding that the subscriber receives. A switch to another one starts with a keyframe.
     encoding: Option<EncodingKey>,
 }
@@ -173,6 +176,50 @@ impl Subscriber {
     /// Whether the picture is displayed.
     fn looks(&self) -> bool {
         self.most.is_none_or(|most| !most.is_none())
+    }
+
+    /// The encoding that suits this subscriber now, and its bitrate. `None` if nothing is to be sent.
+    fn wish(&mut self, now: Instant, view: View) -> Option<(EncodingKey, u64)> {
+        if !self.looks() {
+            self.media.set_desired_bitrate(RESERVED_BITRATE);
+            return None;
+        }
+        let accepted = self.media.video_codecs();
+        let target = self.media.target_bitrate().saturating_sub(RESERVED_BITRATE);
+        let steady_target = self.steady_target.add(now, target);
+        let top = ladder::covering(view.source, self.most, view.alone);
+        let top = ladder::reduced(view.source, top, view.reductions, view.alone);
+        self.media.set_desired_bitrate(ladder::most_useful(top, view.fps) + RESERVED_BITRATE);
+        let before = self.encoding.map(|encoding| encoding.size);
+        let size = ladder::choose(view.source, top, steady_target, before, view.alone);
+        let codec = self.codec.choose(now, &accepted, view.conditions(size, steady_target))?;
+        // Below the floor, the pacer's queue grows, and frames are skipped instead.
+        let bitrate = target.max(ladder::floor(size)).min(ladder::most_useful(size, view.fps));
+        (steady_target >= LEAST_FOR_VIDEO).then_some((EncodingKey { codec, size }, bitrate))
+    }
+}
+
+/// What all subscribers share.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    /// The camera's size, within the limits.
+    source: Size,
+    fps: u32,
+    /// Whether only one subscriber looks.
+    alone: bool,
+    /// How many times the size was reduced because encoding takes too long.
+    reductions: usize,
+}
+
+impl View {
+    fn conditions(self, size: Size, target: u64) -> Conditions {
+        Conditions {
+            target,
+            most_useful: ladder::most_useful(size, self.fps),
+            pixels: size.pixels(),
+            alone: self.alone,
+            overloaded: self.reductions > 0,
+        }
     }
 }
 
@@ -239,7 +286,8 @@ impl Worker {
             Control::Add(id, media, most) => {
                 self.subscribers.retain(|s| s.id != id);
                 let encoding = self.hand_over(&media);
-                self.subscribers.push(Subscriber { id, media, most, steady_target: RecentPeak::default(), encoding });
+                let (steady_target, codec) = (RecentPeak::default(), CodecChoice::default());
+                self.subscribers.push(Subscriber { id, media, most, steady_target, codec, encoding });
             }
             Control::Resolution(id, most) => {
                 self.subscribers.iter_mut().filter(|s| s.id == id).for_each(|s| s.most = Some(most));
@@ -252,20 +300,24 @@ impl Worker {
     /// subscriber, so that the next frame follows the keyframe.
     fn prepare(&mut self, media: &MediaOut, most: Option<Resolution>) {
         let Some(frame) = self.shown.clone().filter(|f| f.time.elapsed() < STALE) else { return };
-        let Some(codec) = media.video_codec().filter(|_| self.subscribers.is_empty()) else { return };
-        let source = ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height);
-        let target = media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
-        let top = ladder::covering(source, most, true);
-        let size = ladder::choose(source, top, target, None, true);
-        let bitrate = target.min(ladder::most_useful(size, self.limits.fps));
+        if !self.subscribers.is_empty() {
+            return;
+        }
+        let view = self.view(&frame);
+        let target = media.target_bitrate().saturating_sub(RESERVED_BITRATE);
+        let top = ladder::covering(view.source, most, true);
+        let size = ladder::choose(view.source, top, target, None, true);
+        let bitrate = target.min(ladder::most_useful(size, view.fps));
+        let conditions = view.conditions(size, target);
+        let Some(codec) = CodecChoice::default().choose(frame.time, &media.video_codecs(), conditions) else { return };
         self.encodings = vec![Encoding::new(EncodingKey { codec, size }, bitrate)];
         self.encode(0, &frame);
     }
 
     /// Sends a prepared keyframe to its first subscriber. Returns the encoding that continues from it.
     fn hand_over(&mut self, media: &MediaOut) -> Option<EncodingKey> {
-        let codec = media.video_codec()?;
-        let encoding = self.encodings.iter_mut().find(|e| e.key.codec == codec && e.is_prepared())?;
+        let accepted = media.video_codecs();
+        let encoding = self.encodings.iter_mut().find(|e| accepted.contains(&e.key.codec) && e.is_prepared())?;
         media.video(&encoding.prepared.take()?);
         encoding.last_keyframe = Some(Instant::now());
         Some(encoding.key)
@@ -273,7 +325,7 @@ impl Worker {
 
     /// Shows the newest picture immediately to subscribers that have not received any.
     fn welcome(&mut self) {
-        let is_waiting = |s: &Subscriber| s.encoding.is_none() && s.looks() && s.media.video_codec().is_some();
+        let is_waiting = |s: &Subscriber| s.encoding.is_none() && s.looks() && !s.media.video_codecs().is_empty();
         let waiting = self.subscribers.iter().any(is_waiting);
         if let Some(mut frame) = self.shown.clone().filter(|f| waiting && f.time.elapsed() < STALE) {
             // It may have been sent with its own time to other subscribers, and times must increase.
@@ -324,40 +376,28 @@ impl Worker {
         false
     }
 
-    /// Chooses size and bitrate for each subscriber, and starts and stops encodings accordingly.
+    fn view(&self, frame: &VideoFrame) -> View {
+        View {
+            source: ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height),
+            fps: self.limits.fps,
+            alone: self.subscribers.iter().filter(|s| s.looks()).count() <= 1,
+            reductions: self.load.reductions(),
+        }
+    }
+
+    /// Chooses codec, size and bitrate for each subscriber, and starts and stops encodings accordingly.
     fn plan(&mut self, frame: &VideoFrame) {
-        let source = ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height);
+        let view = self.view(frame);
         let mut bitrates: Vec<(EncodingKey, u64)> = vec![];
-        let alone = self.subscribers.iter().filter(|s| s.looks()).count() == 1;
         for subscriber in &mut self.subscribers {
-            if !subscriber.looks() {
-                subscriber.encoding = None;
-                subscriber.media.set_desired_bitrate(crate::audio::RESERVED_BITRATE);
-                continue;
-            }
-            let Some(codec) = subscriber.media.video_codec() else { continue };
-            let target = subscriber.media.target_bitrate().saturating_sub(crate::audio::RESERVED_BITRATE);
-            let steady_target = subscriber.steady_target.add(frame.time, target);
-            let before = subscriber.encoding.filter(|e| e.codec == codec).map(|e| e.size);
-            let top = ladder::covering(source, subscriber.most, alone);
-            let top = ladder::reduced(source, top, self.load.reductions(), alone);
-            let size = ladder::choose(source, top, steady_target, before, alone);
-            let key = EncodingKey { codec, size };
-            // Below the floor, the pacer's queue grows, and frames are skipped instead.
-            let bitrate = target.max(ladder::floor(size)).min(ladder::most_useful(size, self.limits.fps));
-            subscriber
-                .media
-                .set_desired_bitrate(ladder::most_useful(top, self.limits.fps) + crate::audio::RESERVED_BITRATE);
-            if steady_target < LEAST_FOR_VIDEO {
-                subscriber.encoding = None;
-                continue;
-            }
+            let wish = subscriber.wish(frame.time, view);
+            let before = std::mem::replace(&mut subscriber.encoding, wish.map(|(key, _)| key));
+            let Some((key, bitrate)) = wish else { continue };
             match bitrates.iter_mut().find(|(k, _)| *k == key) {
                 Some((_, shared)) => *shared = (*shared).min(bitrate),
                 None => bitrates.push((key, bitrate)),
             }
-            if subscriber.encoding != Some(key) {
-                subscriber.encoding = Some(key);
+            if before != Some(key) {
                 self.encodings.iter_mut().filter(|e| e.key == key).for_each(|e| e.keyframe = true);
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::sdp::{Codec, Description, Format, Line, LineKind, Stream};
 use media::encoded::VideoCodec;
-use transport::{RecvKind, SendStream, StreamKind};
+use transport::{RecvKind, SendStream, StreamKind, VideoFormat};
 
 /// The result of a negotiation for one media line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,14 +69,21 @@ fn line(ours: &Line, theirs: &Line, kind: RecvKind) -> Agreed {
 
 fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
     let stream = ours.stream?;
-    let codec = theirs.codecs.iter().find(|codec| knows(ours, codec))?;
+    let rtx = |codec: &Codec| stream.rtx.zip(codec.rtx).filter(|_| codec.feedback.nack);
+    let accepted = || theirs.codecs.iter().filter(|codec| knows(ours, codec));
+    let format = |codec: &Codec| {
+        let video = codec.format.video()?;
+        Some(VideoFormat { codec: video, payload_type: codec.payload_type, rtx: rtx(codec) })
+    };
+    let codec = accepted().next()?;
     let measured = codec.feedback.transport_cc;
     Some(SendStream {
         ssrc: stream.ssrc,
         kind: kind_of(&codec.format),
         payload_type: codec.payload_type,
         repair: theirs.repair.filter(|_| ours.repair.is_some()),
-        rtx: stream.rtx.zip(codec.rtx).filter(|_| codec.feedback.nack),
+        rtx: rtx(codec),
+        formats: accepted().filter_map(format).collect(),
         twcc_id: theirs.transport_cc.filter(|_| measured),
     })
 }

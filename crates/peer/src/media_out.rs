@@ -69,9 +69,10 @@ impl MediaOut {
         self.path.request_keyframes(Instant::now());
     }
 
-    /// The codec that the first video line sends; `None` before negotiation, and if the far side does not accept video.
-    pub fn video_codec(&self) -> Option<VideoCodec> {
-        self.path.sending().video_codec(self.video)
+    /// The codecs that the far side accepts on the first video line, in its order of preference. Empty before
+    /// negotiation, and if the far side does not accept video. A keyframe may switch to another one at any time.
+    pub fn video_codecs(&self) -> Vec<VideoCodec> {
+        self.path.sending().video_codecs(self.video)
     }
 
     /// Whether the path is up, so that media is sent.
@@ -103,9 +104,9 @@ impl TrackHandle {
         self.path.sending().take_keyframe_request(self.ssrc)
     }
 
-    /// The codec that this line sends; `None` before negotiation, and if the far side supports none of ours.
-    pub fn video_codec(&self) -> Option<VideoCodec> {
-        self.path.sending().video_codec(self.ssrc)
+    /// The codecs that the far side accepts on this line; see [`MediaOut::video_codecs`].
+    pub fn video_codecs(&self) -> Vec<VideoCodec> {
+        self.path.sending().video_codecs(self.ssrc)
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 use tokio::sync::Notify;
-use transport::{Packet, SendStream, Sender, SenderConfig, SenderEvent, SenderStats, StreamKind};
+use transport::{Packet, SendStream, Sender, SenderConfig, SenderEvent, SenderStats};
 
 /// The transport of a connection: a sender and a receiver.
 pub(crate) struct MediaPath {
@@ -189,16 +189,16 @@ impl Sending {
         self.lines.iter().find(|line| line.ssrc == ssrc)?.mid.clone()
     }
 
-    pub(crate) fn video_codec(&self, ssrc: u32) -> Option<VideoCodec> {
-        match self.lines.iter().find(|line| line.ssrc == ssrc)?.stream.as_ref()?.kind {
-            StreamKind::Video(codec) => Some(codec),
-            StreamKind::Audio => None,
-        }
+    /// The codecs that the far side accepts on a video line, in its order of preference.
+    pub(crate) fn video_codecs(&self, ssrc: u32) -> Vec<VideoCodec> {
+        let stream = self.lines.iter().find(|line| line.ssrc == ssrc).and_then(|line| line.stream.as_ref());
+        stream.map(|stream| stream.formats.iter().map(|format| format.codec).collect()).unwrap_or_default()
     }
 
+    /// The codec that the first video line sends now.
     pub(crate) fn first_video_codec(&self) -> Option<VideoCodec> {
-        let line = self.lines.iter().find(|line| line.video)?;
-        self.video_codec(line.ssrc)
+        let line = self.lines.iter().find(|line| line.video && line.stream.is_some())?;
+        self.sender.video_codec(line.ssrc)
     }
 
     fn apply(&mut self, agreed: &[Agreed]) {
@@ -212,11 +212,6 @@ impl Sending {
                 // The stream stays in the sender while it is inactive, so that its sequence numbers continue.
                 (_, None) => {}
                 (Some(old), Some(new)) if old == new => {}
-                (Some(old), Some(new)) if old.rtx == new.rtx && old.twcc_id == new.twcc_id => {
-                    if let StreamKind::Video(codec) = new.kind {
-                        self.sender.set_codec(line.ssrc, new.payload_type, codec);
-                    }
-                }
                 (_, Some(new)) => self.sender.add_stream(new.clone()),
             }
             line.stream = stream;

@@ -58,6 +58,27 @@ async fn h264_and_audio_flow_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_keyframe_switches_the_codec_without_negotiation() {
+    let (a, b) = connected(config(false), config(true)).await;
+    keyframe_requested(&a).await;
+    let descriptions = a.log.borrow().descriptions.len();
+    let media = a.peer.media();
+    assert_eq!(media.video_codecs(), VideoCodec::ALL);
+    let order = [VideoCodec::Vp8, VideoCodec::Vp9, VideoCodec::H264, VideoCodec::Vp8];
+    for (n, codec) in order.into_iter().enumerate() {
+        for (m, keyframe) in [true, false].into_iter().enumerate() {
+            let count = 2 * n + m;
+            media.video(&picture(codec, keyframe, count as u32 * 3_000, 4_000));
+            b.wait_for_media("the picture", |received| received.frames.get("1").is_some_and(|f| f.len() > count)).await;
+        }
+        assert_eq!(a.peer.stats().await.unwrap().video_codec, Some(codec));
+    }
+    let received: Vec<VideoCodec> = b.received.borrow().frames["1"].iter().map(|frame| frame.codec).collect();
+    assert_eq!(received, order.map(|codec| [codec; 2]).concat());
+    assert_eq!(a.log.borrow().descriptions.len(), descriptions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_keyframe_is_enough() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     join(&mut a, &mut b, Duration::ZERO);

@@ -21,7 +21,7 @@ mod stream;
 
 pub use recv::{Feedback, Receiver, ReceiverConfig, ReceiverStats};
 pub use send::{SendError, Sender, SenderConfig, SenderEvent, SenderStats};
-pub use stream::{RecvKind, RecvStream, SendStream, StreamKind};
+pub use stream::{RecvKind, RecvStream, SendStream, StreamKind, VideoFormat};
 
 pub use rtc_rtcp::receiver_report::ReceiverReport;
 pub use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;

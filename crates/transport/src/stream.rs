@@ -11,18 +11,32 @@ pub enum StreamKind {
     Video(VideoCodec),
 }
 
+/// A negotiated format of outgoing video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoFormat {
+    /// The codec.
+    pub codec: VideoCodec,
+    /// Payload type of the media packets.
+    pub payload_type: u8,
+    /// SSRC and payload type of the retransmissions.
+    pub rtx: Option<(u32, u8)>,
+}
+
 /// An outgoing stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendStream {
     /// SSRC of the media.
     pub ssrc: u32,
-    /// The media. [`Sender::set_codec`](crate::Sender::set_codec) changes the codec of video.
+    /// The media that the stream starts with.
     pub kind: StreamKind,
     /// Negotiated payload type of the media packets.
     pub payload_type: u8,
     /// SSRC and payload type of the retransmissions (RFC 4588). If `None`, the sender neither retransmits packets of this
     /// stream nor uses them as padding for probes.
     pub rtx: Option<(u32, u8)>,
+    /// All formats that the far side accepts for video, in its order of preference. A keyframe in another of them switches
+    /// the stream to it, which needs no negotiation (RFC 3264 section 5.1).
+    pub formats: Vec<VideoFormat>,
     /// Payload type of repair packets, which use the SSRC of the retransmissions. If `None`, no repair packets are sent.
     /// Only Lunchroom's own clients support them.
     pub repair: Option<u8>,

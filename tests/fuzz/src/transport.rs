@@ -12,7 +12,9 @@ use rtc_rtcp::transport_feedbacks::transport_layer_cc::{
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
 use rtc_rtp::packet::Packet;
 use rtc_shared::marshal::{MarshalSize, Unmarshal};
-use transport::{ReceiverConfig, ReceiverReport, RecvKind, RecvStream, SendStream, SenderConfig, StreamKind};
+use transport::{
+    ReceiverConfig, ReceiverReport, RecvKind, RecvStream, SendStream, SenderConfig, StreamKind, VideoFormat,
+};
 
 const SSRC: u32 = 1;
 /// Largest UDP payload that passes every IPv6 network.
@@ -103,12 +105,15 @@ pub(crate) fn rtcp(input: &[u8]) {
 fn new_sender(now: Instant) -> transport::Sender {
     let mut sender = transport::Sender::new(SenderConfig::default(), now);
     let kind = StreamKind::Video(VideoCodec::Vp8);
+    let format =
+        |(codec, n): (VideoCodec, u8)| VideoFormat { codec, payload_type: 96 + 2 * n, rtx: Some((2, 97 + 2 * n)) };
     sender.add_stream(SendStream {
         ssrc: SSRC,
         kind,
         payload_type: 96,
         rtx: Some((2, 97)),
-        repair: Some(98),
+        formats: VideoCodec::ALL.into_iter().zip(0_u8..).map(format).collect(),
+        repair: Some(110),
         twcc_id: Some(3),
     });
     sender.set_connected(now);
@@ -133,7 +138,6 @@ fn step(sender: &mut transport::Sender, now: Instant, kind_byte: u8, data: &[u8]
         }
         _ => {
             let codec = VideoCodec::ALL[usize::from(kind_byte >> 2) % 3];
-            sender.set_codec(SSRC, 96 + (kind_byte >> 2) % 3, codec);
             let (keyframe, temporal) = (kind_byte & 0x80 != 0, kind_byte >> 5 & 3);
             let _ = sender.send_video(now, SSRC, &frame(codec, data, keyframe, temporal, now)); // refused when full
         }

@@ -147,11 +147,9 @@ impl Sender {
         self.repairs.clear();
     }
 
-    /// Changes the payload type and codec of a video stream. The next frame must be a keyframe.
-    pub fn set_codec(&mut self, ssrc: u32, payload_type: u8, codec: VideoCodec) {
-        if let Some(stream) = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc) {
-            stream.set_codec(payload_type, codec);
-        }
+    /// The codec that a video stream sends now.
+    pub fn video_codec(&self, ssrc: u32) -> Option<VideoCodec> {
+        self.streams.iter().find(|s| s.stream.ssrc == ssrc)?.codec()
     }
 
     /// Starts to send media and probes, after the path has been connected. Requests a keyframe of every video stream.

@@ -4,7 +4,7 @@ use super::api::SendError;
 use super::keyframe_budget::KeyframeBudget;
 use crate::payload::Packetizer;
 use crate::repair::{RepairEncoder, Source};
-use crate::stream::{SendStream, StreamKind};
+use crate::stream::{SendStream, StreamKind, VideoFormat};
 use bytes::{BufMut, Bytes, BytesMut};
 use media::encoded::{EncodedFrame, VideoCodec};
 use rtc_rtp::header::{EXTENSION_PROFILE_ONE_BYTE, EXTENSION_PROFILE_TWO_BYTE, Header};
@@ -112,29 +112,45 @@ impl OutgoingStream {
     pub(crate) fn renegotiate(&mut self, stream: &SendStream) -> bool {
         match (self.stream.kind, stream.kind) {
             (StreamKind::Audio, StreamKind::Audio) => {}
-            (StreamKind::Video(_), StreamKind::Video(codec)) => self.set_codec(stream.payload_type, codec),
+            (StreamKind::Video(before), StreamKind::Video(codec)) => {
+                let SendStream { kind, payload_type, rtx, .. } = self.stream;
+                self.stream = SendStream { kind, payload_type, rtx, ..stream.clone() };
+                // A format that is still accepted continues.
+                if !stream.formats.contains(&VideoFormat { codec: before, payload_type, rtx }) {
+                    self.set_format(VideoFormat { codec, payload_type: stream.payload_type, rtx: stream.rtx });
+                }
+                return true;
+            }
             (StreamKind::Audio, StreamKind::Video(_)) | (StreamKind::Video(_), StreamKind::Audio) => return false,
         }
         self.stream = stream.clone();
         true
     }
 
-    pub(crate) fn set_codec(&mut self, payload_type: u8, codec: VideoCodec) {
+    /// The codec of video.
+    pub(crate) fn codec(&self) -> Option<VideoCodec> {
+        self.packetizer.as_ref().map(Packetizer::codec)
+    }
+
+    fn set_format(&mut self, format: VideoFormat) {
         let Some(packetizer) = &mut self.packetizer else { return };
-        if packetizer.codec() == codec && self.stream.payload_type == payload_type {
+        let VideoFormat { codec, payload_type, rtx } = format;
+        let unchanged = packetizer.codec() == codec && self.stream.payload_type == payload_type;
+        (self.stream.kind, self.stream.payload_type, self.stream.rtx) = (StreamKind::Video(codec), payload_type, rtx);
+        if unchanged {
             return;
         }
         *packetizer = Packetizer::new(codec, self.sequence);
-        self.stream.kind = StreamKind::Video(codec);
-        self.stream.payload_type = payload_type;
         self.flush();
+        // Retransmissions would have the payload type of the new codec.
+        self.sent_packets.clear();
     }
 
     /// Packetizes and queues a frame.
     pub(crate) fn push(&mut self, now: Instant, frame: &EncodedFrame) -> Result<(), SendError> {
         let Some(packetizer) = &mut self.packetizer else { return Err(SendError::WrongCodec) };
         if packetizer.codec() != frame.codec {
-            return Err(SendError::WrongCodec);
+            self.switch(frame)?;
         }
         if !frame.keyframe {
             self.check_delta_frame(frame)?;
@@ -251,6 +267,18 @@ impl OutgoingStream {
         large().nth(nth % large().count().max(1)).map(|k| k.packet.header.sequence_number)
     }
 
+    /// Switches to the format of this keyframe.
+    fn switch(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
+        let format = self.stream.formats.iter().find(|format| format.codec == frame.codec);
+        let format = *format.ok_or(SendError::WrongCodec)?;
+        if !frame.keyframe {
+            self.needs_keyframe = true;
+            return Err(SendError::KeyframeNeeded);
+        }
+        self.set_format(format);
+        Ok(())
+    }
+
     fn check_delta_frame(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
         if self.needs_keyframe || frame.layer != self.layer {
             self.needs_keyframe = true;
@@ -326,8 +354,18 @@ mod tests {
 
     fn vp8_stream() -> OutgoingStream {
         let kind = StreamKind::Video(VideoCodec::Vp8);
-        let stream =
-            SendStream { ssrc: SSRC, kind, payload_type: 96, rtx: Some((8, 97)), repair: None, twcc_id: Some(3) };
+        let stream = SendStream {
+            ssrc: SSRC,
+            kind,
+            payload_type: 96,
+            rtx: Some((8, 97)),
+            formats: vec![
+                VideoFormat { codec: VideoCodec::Vp8, payload_type: 96, rtx: Some((8, 97)) },
+                VideoFormat { codec: VideoCodec::Vp9, payload_type: 98, rtx: Some((8, 99)) },
+            ],
+            repair: None,
+            twcc_id: Some(3),
+        };
         OutgoingStream::new(stream, 0x1234_5678_9abc_def0)
     }
 
@@ -383,7 +421,7 @@ mod tests {
     #[test]
     fn a_frame_that_is_cut_short_is_followed_by_a_gap() {
         let cuts: [fn(&mut OutgoingStream); 2] =
-            [OutgoingStream::abandon, |stream| stream.set_codec(98, VideoCodec::Vp9)];
+            [OutgoingStream::abandon, |stream| stream.set_format(stream.stream.formats[1])];
         for cut in cuts {
             let (now, mut stream) = (Instant::now(), vp8_stream());
             stream.push(now, &frame(true, 0)).unwrap();
@@ -393,6 +431,39 @@ mod tests {
             assert_eq!(stream.sequence, last.wrapping_add(2));
             assert!(!stream.may_retransmit(now, last, Duration::ZERO), "packets for it are not kept");
         }
+    }
+
+    #[test]
+    fn a_keyframe_switches_to_another_accepted_codec() {
+        let (now, mut stream) = (Instant::now(), vp8_stream());
+        let of = |codec, keyframe| EncodedFrame { codec, ..frame(keyframe, 0) };
+        let payload_types = |stream: &mut OutgoingStream| -> Vec<u8> {
+            std::iter::from_fn(|| stream.pop()).map(|p| p.header.payload_type).collect()
+        };
+        stream.push(now, &of(VideoCodec::Vp8, true)).unwrap();
+        assert_eq!(payload_types(&mut stream), [96; 3]);
+        assert_eq!(stream.push(now, &of(VideoCodec::Vp9, false)), Err(SendError::KeyframeNeeded));
+        assert_eq!(stream.push(now, &of(VideoCodec::H264, true)), Err(SendError::WrongCodec), "not accepted");
+        let before = stream.sequence;
+        stream.push(now, &of(VideoCodec::Vp9, true)).unwrap();
+        stream.push(now, &of(VideoCodec::Vp9, false)).unwrap();
+        assert!(!stream.may_retransmit(now, before.wrapping_sub(1), Duration::ZERO), "it would look like VP9");
+        assert_eq!(payload_types(&mut stream), [98; 6]);
+        assert_eq!(stream.retransmission(before).unwrap().header.payload_type, 99);
+        assert_eq!(stream.sequence, before.wrapping_add(6), "sequence numbers continue");
+    }
+
+    #[test]
+    fn a_renegotiation_keeps_a_codec_that_is_still_accepted() {
+        let (now, mut stream) = (Instant::now(), vp8_stream());
+        let offered = stream.stream.clone();
+        stream.push(now, &EncodedFrame { codec: VideoCodec::Vp9, ..frame(true, 0) }).unwrap();
+        assert!(stream.renegotiate(&SendStream { twcc_id: None, ..offered.clone() }));
+        assert_eq!((stream.codec(), stream.stream.payload_type), (Some(VideoCodec::Vp9), 98));
+        let formats = offered.formats[..1].to_vec();
+        assert!(stream.renegotiate(&SendStream { formats, ..offered }));
+        assert_eq!((stream.codec(), stream.stream.payload_type), (Some(VideoCodec::Vp8), 96));
+        assert!(stream.needs_keyframe());
     }
 
     #[test]

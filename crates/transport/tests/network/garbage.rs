@@ -83,7 +83,7 @@ proptest! {
         let now = Instant::now();
         let mut sender = Sender::new(SenderConfig::default(), now);
         let kind = StreamKind::Video(VideoCodec::Vp8);
-        sender.add_stream(SendStream { ssrc: 1, kind, payload_type: 1, rtx: Some((2, 4)), repair: Some(6), twcc_id: Some(1) });
+        sender.add_stream(SendStream { ssrc: 1, kind, payload_type: 1, rtx: Some((2, 4)), formats: vec![], repair: Some(6), twcc_id: Some(1) });
         sender.set_connected(now);
         let feedback = TransportLayerCc {
             base_sequence_number: base,

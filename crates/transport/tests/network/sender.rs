@@ -7,7 +7,9 @@ use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
 use std::time::{Duration, Instant};
-use transport::{Packet, SendError, SendStream, Sender, SenderConfig, SenderEvent, StreamKind, TransportLayerNack};
+use transport::{
+    Packet, SendError, SendStream, Sender, SenderConfig, SenderEvent, StreamKind, TransportLayerNack, VideoFormat,
+};
 
 const VIDEO: u32 = 1;
 const RTX: u32 = 2;
@@ -19,7 +21,15 @@ fn ms(ms: u64) -> Duration {
 
 fn video() -> SendStream {
     let kind = StreamKind::Video(VideoCodec::Vp8);
-    SendStream { ssrc: VIDEO, kind, payload_type: 96, rtx: Some((RTX, 97)), repair: None, twcc_id: Some(TWCC_ID) }
+    SendStream {
+        ssrc: VIDEO,
+        kind,
+        payload_type: 96,
+        rtx: Some((RTX, 97)),
+        formats: vec![],
+        repair: None,
+        twcc_id: Some(TWCC_ID),
+    }
 }
 
 fn sender(now: Instant) -> Sender {
@@ -31,6 +41,7 @@ fn sender(now: Instant) -> Sender {
         kind,
         payload_type: 111,
         rtx: None,
+        formats: vec![],
         repair: None,
         twcc_id: Some(TWCC_ID),
     });
@@ -261,9 +272,10 @@ fn a_codec_change_starts_with_a_keyframe() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 1000, true)).unwrap();
-    sender.set_codec(VIDEO, 98, VideoCodec::Vp9);
-    assert_eq!(sender.send_video(start, VIDEO, &frame(start, 1000, false)), Err(SendError::WrongCodec));
     let vp9 = |keyframe| EncodedFrame { codec: VideoCodec::Vp9, ..frame(start, 1000, keyframe) };
+    assert_eq!(sender.send_video(start, VIDEO, &vp9(true)), Err(SendError::WrongCodec));
+    let format = VideoFormat { codec: VideoCodec::Vp9, payload_type: 98, rtx: Some((RTX, 99)) };
+    sender.add_stream(SendStream { formats: vec![format], ..video() });
     assert_eq!(sender.send_video(start, VIDEO, &vp9(false)), Err(SendError::KeyframeNeeded));
     assert_eq!(sender.send_video(start, VIDEO, &vp9(true)), Ok(()));
     let sent = run(&mut sender, start, start + ms(100));

@@ -310,9 +310,25 @@ impl Flow {
         let twcc_id = Some(TWCC_ID);
         let rtx = Some((VIDEO_RTX, VIDEO_RTX_PT));
         let repair = plan.repair.then_some(VIDEO_REPAIR_PT);
-        sender.add_stream(SendStream { ssrc: VIDEO, kind: video, payload_type: VIDEO_PT, rtx, repair, twcc_id });
+        sender.add_stream(SendStream {
+            ssrc: VIDEO,
+            kind: video,
+            payload_type: VIDEO_PT,
+            rtx,
+            formats: vec![],
+            repair,
+            twcc_id,
+        });
         let kind = StreamKind::Audio;
-        sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type: AUDIO_PT, rtx: None, repair: None, twcc_id });
+        sender.add_stream(SendStream {
+            ssrc: AUDIO,
+            kind,
+            payload_type: AUDIO_PT,
+            rtx: None,
+            formats: vec![],
+            repair: None,
+            twcc_id,
+        });
         sender.set_desired_bitrate(plan.desired + AUDIO_RATE);
         sender.set_connected(start);
         let mut receiver = Receiver::new(ReceiverConfig::default(), start);
