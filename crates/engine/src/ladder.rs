@@ -11,7 +11,7 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    pub(crate) fn pixels(self) -> u64 {
+    fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 }

@@ -192,7 +192,7 @@ impl Subscriber {
         self.media.set_desired_bitrate(ladder::most_useful(top, view.fps) + RESERVED_BITRATE);
         let before = self.encoding.map(|encoding| encoding.size);
         let size = ladder::choose(view.source, top, steady_target, before, view.alone);
-        let codec = self.codec.choose(now, &accepted, view.conditions(size, steady_target))?;
+        let codec = self.codec.choose(now, &accepted, view.conditions(size, steady_target, &self.media))?;
         // Below the floor, the pacer's queue grows, and frames are skipped instead.
         let bitrate = target.max(ladder::floor(size)).min(ladder::most_useful(size, view.fps));
         (steady_target >= LEAST_FOR_VIDEO).then_some((EncodingKey { codec, size }, bitrate))
@@ -207,18 +207,20 @@ struct View {
     fps: u32,
     /// Whether only one subscriber looks.
     alone: bool,
+    /// Whether all that look are our clients, so that they share encoders.
+    ours: bool,
     /// How many times the size was reduced because encoding takes too long.
     reductions: usize,
 }
 
 impl View {
-    fn conditions(self, size: Size, target: u64) -> Conditions {
+    fn conditions(self, size: Size, target: u64, media: &MediaOut) -> Conditions {
         Conditions {
             target,
             most_useful: ladder::most_useful(size, self.fps),
-            pixels: size.pixels(),
             alone: self.alone,
             overloaded: self.reductions > 0,
+            ours: self.ours && media.repairs(),
         }
     }
 }
@@ -308,7 +310,7 @@ impl Worker {
         let top = ladder::covering(view.source, most, true);
         let size = ladder::choose(view.source, top, target, None, true);
         let bitrate = target.min(ladder::most_useful(size, view.fps));
-        let conditions = view.conditions(size, target);
+        let conditions = view.conditions(size, target, media);
         let Some(codec) = CodecChoice::default().choose(frame.time, &media.video_codecs(), conditions) else { return };
         self.encodings = vec![Encoding::new(EncodingKey { codec, size }, bitrate)];
         self.encode(0, &frame);
@@ -381,6 +383,7 @@ impl Worker {
             source: ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height),
             fps: self.limits.fps,
             alone: self.subscribers.iter().filter(|s| s.looks()).count() <= 1,
+            ours: self.subscribers.iter().filter(|s| s.looks()).all(|s| s.media.repairs()),
             reductions: self.load.reductions(),
         }
     }

@@ -75,6 +75,11 @@ impl MediaOut {
         self.path.sending().video_codecs(self.video)
     }
 
+    /// Whether the far side uses repair packets on the first video line, as only our own clients do.
+    pub fn repairs(&self) -> bool {
+        self.path.sending().repairs(self.video)
+    }
+
     /// Whether the path is up, so that media is sent.
     pub fn connected(&self) -> bool {
         self.path.connected()

@@ -195,6 +195,12 @@ impl Sending {
         stream.map(|stream| stream.formats.iter().map(|format| format.codec).collect()).unwrap_or_default()
     }
 
+    /// Whether repair packets were negotiated for a video line.
+    pub(crate) fn repairs(&self, ssrc: u32) -> bool {
+        let stream = self.lines.iter().find(|line| line.ssrc == ssrc).and_then(|line| line.stream.as_ref());
+        stream.is_some_and(|stream| stream.repair.is_some())
+    }
+
     /// The codec that the first video line sends now.
     pub(crate) fn first_video_codec(&self) -> Option<VideoCodec> {
         let line = self.lines.iter().find(|line| line.video && line.stream.is_some())?;
