@@ -94,6 +94,8 @@ fn video_in(video: &VideoInStats) -> VideoInFigures {
         freezes: video.freezes,
         width: video.size.0,
         height: video.size.1,
+        latency_ms: video.latency.map(|latency| latency.ms),
+        latency_uncertainty_ms: video.latency.map(|latency| latency.uncertainty_ms),
     }
 }
 

@@ -46,7 +46,7 @@ function personStats(id, report) {
       nacked: video.nackCount ?? 0, recovered: video.retransmittedPacketsReceived ?? 0,
     } : null,
     video_in: { decoded: video.framesDecoded ?? 0, decode_ms: video.framesDecoded ? (video.totalDecodeTime ?? 0) / video.framesDecoded * 1000 : 0,
-      jitter_ms: emitted ? (video.jitterBufferDelay ?? 0) / emitted * 1000 : 0, freezes: video.freezeCount ?? 0, width: video.frameWidth ?? 0, height: video.frameHeight ?? 0 },
+      jitter_ms: emitted ? (video.jitterBufferDelay ?? 0) / emitted * 1000 : 0, freezes: video.freezeCount ?? 0, width: video.frameWidth ?? 0, height: video.frameHeight ?? 0, latency_ms: null, latency_uncertainty_ms: null },
     audio_in: audio ? { samples: audio.totalSamplesReceived ?? 0, concealed: audio.concealedSamples ?? 0, jitter_ms: audio.jitterBufferEmittedCount ? audio.jitterBufferDelay / audio.jitterBufferEmittedCount * 1000 : 0 } : null,
   };
 }

@@ -43,7 +43,7 @@ pub use levels::Levels;
 pub use line::Line;
 pub use request::BoardAnswer;
 pub use stats::{EngineStats, ParticipantStats};
-pub use video_in::VideoInStats;
+pub use video_in::{Latency, VideoInStats};
 pub use video_out::{VideoLimits, VideoOutStats};
 pub use view::{AppView, Picture, Problem, Reminder, SessionView, Tile};
 

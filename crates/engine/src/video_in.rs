@@ -8,6 +8,7 @@ use crossbeam_queue::ArrayQueue;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
 use media::frame::FramePool;
 use media::jitter::VideoBuffer;
+use media::remote_clock::CaptureTime;
 use media::slot::FrameSlot;
 use peer::MediaSink;
 use std::collections::BTreeMap;
@@ -58,6 +59,18 @@ pub struct VideoInStats {
     pub freezes: u64,
     /// Width and height of the last picture.
     pub size: (u32, u32),
+    /// From capture at the far side until the picture can be drawn, over about a second. `None` until the far side's clock
+    /// is known.
+    pub latency: Option<Latency>,
+}
+
+/// The age of a participant's picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Latency {
+    /// In milliseconds.
+    pub ms: f64,
+    /// By how much it can be wrong, in milliseconds: half of the shortest recent round trip.
+    pub uncertainty_ms: f64,
 }
 
 #[derive(Default)]
@@ -72,6 +85,9 @@ struct Shared {
     jitter_n: AtomicU64,
     freezes: AtomicU64,
     size: AtomicU64,
+    /// In microseconds; with an uncertainty of 0 it is not known.
+    latency_us: AtomicU64,
+    uncertainty_us: AtomicU64,
 }
 
 /// Starts a participant's thread. The thread calls `ask_keyframe` when decoding cannot continue without a keyframe.
@@ -124,6 +140,7 @@ impl VideoInThread {
             jitter_n: s.jitter_n.load(Relaxed),
             freezes: s.freezes.load(Relaxed),
             size: ((size >> 32) as u32, size as u32),
+            latency: s.latency(),
         }
     }
 }
@@ -137,6 +154,26 @@ impl Drop for VideoInThread {
         self.slots.iter().for_each(FrameSlot::close);
     }
 }
+
+impl Shared {
+    /// Records the age of a picture that can be drawn now.
+    fn record_latency(&self, now: Instant, captured: CaptureTime) {
+        let sample = now.saturating_duration_since(captured.at).as_micros() as f64;
+        let before = self.latency().map_or(sample, |latency| latency.ms * 1e3);
+        let smooth = before + (sample - before) / LATENCY_FRAMES;
+        self.latency_us.store(smooth as u64, Relaxed);
+        self.uncertainty_us.store((captured.uncertainty.as_micros() as u64).max(1), Relaxed);
+    }
+
+    fn latency(&self) -> Option<Latency> {
+        let uncertainty = self.uncertainty_us.load(Relaxed);
+        let ms = |us: u64| us as f64 / 1e3;
+        (uncertainty > 0).then(|| Latency { ms: ms(self.latency_us.load(Relaxed)), uncertainty_ms: ms(uncertainty) })
+    }
+}
+
+/// The number of frames over which the latency is smoothed.
+const LATENCY_FRAMES: f64 = 30.0;
 
 /// The state of the thread.
 struct Worker {
@@ -256,6 +293,9 @@ impl Track {
                     shared.size.store(u64::from(picture.width()) << 32 | u64::from(picture.height()), Relaxed);
                     shared.freezes.fetch_add(u64::from(self.rhythm.froze(Instant::now())), Relaxed);
                     slots[self.slot].put(picture);
+                    if let Some(captured) = frame.captured.filter(|_| self.slot == 0) {
+                        shared.record_latency(Instant::now(), captured);
+                    }
                 }
                 true
             }

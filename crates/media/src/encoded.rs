@@ -1,5 +1,6 @@
 //! Encoded frames and packets, as passed between codecs, transport and jitter buffers.
 
+use crate::remote_clock::CaptureTime;
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -15,8 +16,8 @@ pub enum VideoCodec {
 }
 
 impl VideoCodec {
-    /// All codecs in order of preference. VP8 needs the least memory and follows changes of the bitrate fastest; where
-    /// both sides accept VP9, our senders use it on narrow paths. H.264's baseline profile looks worst.
+    /// All codecs, in the order in which descriptions list them. Browsers send the first that they support. Our senders
+    /// choose by the path.
     pub const ALL: [VideoCodec; 3] = [VideoCodec::Vp8, VideoCodec::Vp9, VideoCodec::H264];
 
     /// MIME type as in SDP and getStats.
@@ -51,6 +52,8 @@ pub struct EncodedFrame {
     /// Sending: when the frame was captured. Receiving: when the last packet arrived that the path did not lose; packets
     /// that were repaired may have arrived later.
     pub time: Instant,
+    /// Receiving: when the frame was captured, if the far side's clock is known. Sending: not used.
+    pub captured: Option<CaptureTime>,
 }
 
 /// An Opus packet, for a jitter buffer or for sending.

@@ -8,6 +8,7 @@ pub mod level;
 pub mod marker;
 pub mod mixer;
 pub mod quality;
+pub mod remote_clock;
 pub mod slot;
 pub mod sources;
 pub mod stamp;

@@ -5,6 +5,7 @@
 
 use crate::agreement::Agreed;
 use crate::sdp::Stream;
+use media::remote_clock::ntp_of;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use transport::{Packet, Receiver, RecvKind, RecvStream, StreamKind};
@@ -31,6 +32,8 @@ pub(crate) struct ReceiveLine {
     /// Whether payload types have shown that the description confused media and retransmissions. This is accepted once,
     /// so that a sender cannot switch a stream back and forth.
     corrected: bool,
+    /// NTP time and RTP timestamp of its last sender report.
+    report: Option<(u64, u32)>,
 }
 
 /// An SSRC in use.
@@ -76,6 +79,7 @@ impl ReceiveLine {
             media: agreed.announced.map(|stream| source(stream.ssrc)),
             rtx: agreed.announced.and_then(|stream| stream.rtx).map(source),
             corrected: false,
+            report: None,
         }
     }
 
@@ -83,13 +87,30 @@ impl ReceiveLine {
     pub(crate) fn renewed(self, agreed: &Agreed, now: Instant) -> ReceiveLine {
         let new = ReceiveLine::new(agreed, now);
         if self.announced == new.announced && self.kind == new.kind {
-            return ReceiveLine { media: self.media, rtx: self.rtx, corrected: self.corrected, ..new };
+            return ReceiveLine {
+                media: self.media,
+                rtx: self.rtx,
+                corrected: self.corrected,
+                report: self.report,
+                ..new
+            };
         }
         new
     }
 
     pub(crate) fn ssrc(&self) -> Option<u32> {
         self.media.map(|media| media.ssrc)
+    }
+
+    /// Records a sender report of this line.
+    pub(crate) fn on_report(&mut self, ntp: u64, rtp_timestamp: u32) {
+        self.report = Some((ntp, rtp_timestamp));
+    }
+
+    /// The capture time of an RTP timestamp on the far side's clock. `None` before the first sender report.
+    pub(crate) fn ntp_of(&self, rtp_timestamp: u32) -> Option<u64> {
+        let clock_rate = if self.kind == RecvKind::Video { 90_000 } else { 48_000 };
+        Some(ntp_of(rtp_timestamp, self.report?, clock_rate))
     }
 
     /// The SSRC of video.

@@ -63,13 +63,13 @@ impl Outgoing {
             }
         }
         let news = sending.collect_events();
-        let rtt = sending.sender.rtt();
+        let (rtt, shortest) = (sending.sender.rtt(), sending.sender.shortest_rtt());
         drop(sending);
         if news {
             self.path.news.notify_one();
         }
         if let Some(rtt) = rtt {
-            self.path.receiving.lock().set_rtt(rtt);
+            self.path.receiving.lock().set_rtt(rtt, shortest);
         }
     }
 

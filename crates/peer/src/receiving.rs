@@ -10,6 +10,7 @@ use crate::demux::{self, Learned, ReceiveLine, Route};
 use crate::packet::{tagged, wire_size};
 use crate::sink::MediaSink;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
+use media::remote_clock::RemoteClock;
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -62,10 +63,10 @@ impl Incoming {
         }
     }
 
-    fn on_rtcp(&self, packets: &[Box<dyn rtcp::Packet>]) {
+    fn on_rtcp(&self, now: Instant, packets: &[Box<dyn rtcp::Packet>]) {
         for packet in packets {
             if let Some(report) = packet.as_any().downcast_ref::<SenderReport>() {
-                let mid = self.path.lock().mid_of(report.ssrc);
+                let mid = self.path.lock().on_report(now, report);
                 if let Some(mid) = mid {
                     self.path.sink.sender_report(&mid, report.ntp_time, report.rtp_time);
                 }
@@ -87,7 +88,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Incoming {
                 self.path.on_rtp(packet.now, rtp);
                 self.deliver(packet.now);
             }
-            Packet::Rtcp(rtcp) => self.on_rtcp(rtcp),
+            Packet::Rtcp(rtcp) => self.on_rtcp(packet.now, rtcp),
             _ => {}
         }
         Ok(())
@@ -139,6 +140,8 @@ impl ReceivePath {
         let state = Receiving {
             receiver: Receiver::new(ReceiverConfig::default(), now),
             lines: Vec::new(),
+            clock: RemoteClock::new(now),
+            shortest_rtt: None,
             packets: 0,
             bytes: 0,
             codec: None,
@@ -187,6 +190,8 @@ impl ReceivePath {
 pub(crate) struct Receiving {
     pub(crate) receiver: Receiver,
     lines: Vec<ReceiveLine>,
+    clock: RemoteClock,
+    shortest_rtt: Option<Duration>,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     /// The codec of the last frame.
@@ -237,10 +242,11 @@ impl Receiving {
 
     /// The next item for the sink.
     pub(crate) fn poll_received(&mut self) -> Option<Received> {
-        while let Some((ssrc, frame)) = self.receiver.poll_frame() {
+        while let Some((ssrc, mut frame)) = self.receiver.poll_frame() {
             self.codec = Some(frame.codec);
-            if let Some(mid) = self.mid_of(ssrc) {
-                return Some(Received::Frame(mid, frame));
+            if let Some(line) = self.lines.iter().find(|line| line.ssrc() == Some(ssrc)) {
+                frame.captured = line.ntp_of(frame.rtp_timestamp).and_then(|ntp| self.clock.local(ntp));
+                return Some(Received::Frame(line.mid.clone(), frame));
             }
         }
         while let Some((ssrc, packet)) = self.receiver.poll_audio() {
@@ -251,8 +257,18 @@ impl Receiving {
         None
     }
 
+    /// Processes a sender report that has arrived now. Returns its line.
+    fn on_report(&mut self, now: Instant, report: &SenderReport) -> Option<Arc<str>> {
+        let line = self.lines.iter_mut().find(|line| line.ssrc() == Some(report.ssrc))?;
+        line.on_report(report.ntp_time, report.rtp_time);
+        if let Some(rtt) = self.shortest_rtt {
+            self.clock.on_report(now, report.ntp_time, rtt);
+        }
+        Some(line.mid.clone())
+    }
+
     /// The line that the far side sends with this SSRC.
-    pub(crate) fn mid_of(&self, ssrc: u32) -> Option<Arc<str>> {
+    fn mid_of(&self, ssrc: u32) -> Option<Arc<str>> {
         self.lines.iter().find(|line| line.ssrc() == Some(ssrc)).map(|line| line.mid.clone())
     }
 
@@ -260,8 +276,10 @@ impl Receiving {
         self.receiver.poll_rtcp()
     }
 
-    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
+    /// Sets the round-trip time, and the shortest recent one.
+    pub(crate) fn set_rtt(&mut self, rtt: Duration, shortest: Option<Duration>) {
         self.receiver.set_rtt(rtt);
+        self.shortest_rtt = shortest;
     }
 
     pub(crate) fn stats(&self) -> ReceiverStats {

@@ -94,6 +94,10 @@ pub struct VideoInFigures {
     pub width: u32,
     /// The height of the last picture.
     pub height: u32,
+    /// From capture at the far side until the picture can be drawn, milliseconds. `None` until their clock is known.
+    pub latency_ms: Option<f64>,
+    /// By how much the latency can be wrong, milliseconds.
+    pub latency_uncertainty_ms: Option<f64>,
 }
 
 /// A participant's sound.

@@ -28,7 +28,7 @@
   const stats = () => ({ at_ms: Date.now(), video_out: { encoded: Math.round(performance.now() / 33), keyframes: 3, encode_ms: 4.2, target: 1_800_000, width: 1280, height: 720 },
     people: (mock.state.call.participants ?? []).map((one, n) => ({ id: one.id, path: { pair: 'host/srflx', relayed: n === 1, relay: n === 1 ? 'tls' : null, rtt_ms: 22 + n * 140, bytes_sent: performance.now() * 200, bytes_received: performance.now() * 180,
       video_codec: 'video/VP8', received_codec: 'video/VP9', estimate: n === 2 ? 400_000 : 2_500_000, loss: n === 3 ? 0.06 : 0, queue_ms: 4, nacked: 12, recovered: 12 },
-    video_in: { decoded: Math.round(performance.now() / 33), decode_ms: 3.1, jitter_ms: 8, freezes: 0, width: 1280, height: 720 }, audio_in: { samples: performance.now() * 48, concealed: 480, jitter_ms: 41 } })) });
+    video_in: { decoded: Math.round(performance.now() / 33), decode_ms: 3.1, jitter_ms: 8, freezes: 0, width: 1280, height: 720, latency_ms: 62.4, latency_uncertainty_ms: 8.2 }, audio_in: { samples: performance.now() * 48, concealed: 480, jitter_ms: 41 } })) });
 
   const commands = {
     subscribe({ channel: channelArgument }) { channel = Number(String(channelArgument.toJSON?.() ?? channelArgument).split(':')[1]); send(mock.state); },

@@ -59,7 +59,8 @@ fn decode(decoder: &mut dyn VideoDecoder, codec: VideoCodec, data: &[u8], rtp_ti
     let (width, height, layer, temporal, time) = (0, 0, 0, 0, Instant::now());
     // The assembler reads from the bitstream whether a frame is a keyframe; a decoder must not rely on it.
     let keyframe = rtp_timestamp == 3_000;
-    let frame = EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time };
+    let frame =
+        EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time, captured: None };
     if let Ok(Some(shown)) = decoder.decode(&frame) {
         assert_eq!(shown.rtp_timestamp, rtp_timestamp);
         check(&shown);

@@ -146,7 +146,18 @@ fn step(sender: &mut transport::Sender, now: Instant, kind_byte: u8, data: &[u8]
 
 fn frame(codec: VideoCodec, data: &[u8], keyframe: bool, temporal: u8, time: Instant) -> EncodedFrame {
     let data = Bytes::copy_from_slice(data);
-    EncodedFrame { codec, data, keyframe, rtp_timestamp: 0, width: 64, height: 64, layer: 0, temporal, time }
+    EncodedFrame {
+        codec,
+        data,
+        keyframe,
+        rtp_timestamp: 0,
+        width: 64,
+        height: 64,
+        layer: 0,
+        temporal,
+        time,
+        captured: None,
+    }
 }
 
 /// Builds feedback without the library's parser, so that more of the input reaches the sender.

@@ -5,7 +5,7 @@ import { problem, t } from '../strings.js';
 /** @typedef {import('../model.d.ts').ParticipantView} ParticipantView */
 /** @typedef {import('../model.d.ts').PersonStats} PersonStats */
 /** @typedef {import('../model.d.ts').Stats} Stats */
-/** @typedef {{ bars: number, words: string, delay: number | null }} Quality  bars 0 to 4 */
+/** @typedef {{ bars: number, words: string, delay: string | null }} Quality  bars 0 to 4 */
 
 /** An estimated bitrate below this is visible in the picture, bit/s. */
 const LOW_BITRATE = 500_000, VERY_LOW_BITRATE = 200_000;
@@ -59,8 +59,11 @@ function concealment({ audio_in }, old) {
   return samples > 0 ? (audio_in.concealed - old.audio_in.concealed) / samples : 0;
 }
 
-/** Estimates the delay of their picture: half the round trip, the jitter buffer and decoding, ms. @param {PersonStats | undefined} stats */
+/** The delay of their picture in words: from capture to display if their clock is known, or else what is known of it: half the round trip, the jitter buffer and decoding. @param {PersonStats | undefined} stats */
 function delayOf(stats) {
-  if (!stats?.path || stats.path.rtt_ms === null) return null;
-  return Math.round(stats.path.rtt_ms / 2 + stats.video_in.jitter_ms + stats.video_in.decode_ms);
+  if (!stats) return null;
+  const { latency_ms, latency_uncertainty_ms, jitter_ms, decode_ms } = stats.video_in;
+  if (latency_ms !== null) return t.delayWithin(Math.round(latency_ms), Math.ceil(latency_uncertainty_ms ?? 0));
+  if (!stats.path || stats.path.rtt_ms === null) return null;
+  return t.delay(Math.round(stats.path.rtt_ms / 2 + jitter_ms + decode_ms));
 }

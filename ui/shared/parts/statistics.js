@@ -47,6 +47,7 @@ function block(person, old, seconds) {
     [t.estimate, bits(path.estimate)], [t.loss, `${(path.loss * 100).toFixed(1)}%`], [t.retransmissions, `${path.recovered} / ${path.nacked}`]);
   rows.push([t.pictureSize, video.width ? `${video.width} × ${video.height}` : '–'], [t.decodedRate, rate(video.decoded, old?.video_in.decoded, seconds)],
     [t.videoJitterBuffer, `${video.jitter_ms.toFixed(0)} ms`], [t.decodeTime, `${video.decode_ms.toFixed(1)} ms`], [t.freezes, String(video.freezes)]);
+  if (video.latency_ms !== null) rows.push([t.latency, `${video.latency_ms.toFixed(0)} ms (±${(video.latency_uncertainty_ms ?? 0).toFixed(0)} ms)`]);
   if (audio) rows.push([t.audioJitterBuffer, `${audio.jitter_ms.toFixed(0)} ms`], [t.concealedAudio, `${audio.samples ? (audio.concealed / audio.samples * 100).toFixed(1) : '0'}%`]);
   return { key: person.id, title: name, rows };
 }

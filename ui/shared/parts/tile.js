@@ -55,7 +55,7 @@ export class Tile extends HTMLElement {
   #quality(quality) {
     shown(this.bars, quality !== null);
     if (!quality) return;
-    const words = quality.delay === null ? quality.words : `${quality.words} ${t.delay(quality.delay)}`;
+    const words = quality.delay === null ? quality.words : `${quality.words} ${quality.delay}`;
     attribute(this.bars, 'aria-label', words);
     attribute(this.bars, 'title', words);
     attribute(this.bars, 'data-bars', quality.bars);

@@ -221,7 +221,8 @@ export const en = {
   queued: 'Your upload is congested.',
   longRoundTrip: (/** @type {number} */ ms) => `High delay: ${ms} ms round trip.`,
   theirGaps: 'Their audio is breaking up.',
-  delay: (/** @type {number} */ ms) => `Delay: ${ms} ms.`,
+  delay: (/** @type {number} */ ms) => `Delay: about ${ms} ms.`,
+  delayWithin: (/** @type {number} */ ms, /** @type {number} */ uncertainty) => `Delay from camera to screen: ${ms} ms, ±${uncertainty} ms.`,
   nobodyWrote: 'No messages yet.',
   writeSomething: 'Write a message',
   send: 'Send',
@@ -269,7 +270,7 @@ export const en = {
   // Statistics
   path: 'Connection', relayed: 'relayed', roundTrip: 'Round-trip time', codecs: 'Codecs sent / received', sending: 'Sending', receiving: 'Receiving',
   estimate: 'Available bandwidth', loss: 'Packet loss', retransmissions: 'Packets recovered / requested', pictureSize: 'Resolution', encodedRate: 'Frame rate', encodeTime: 'Encoding time',
-  targetBitrate: 'Target bitrate', decodedRate: 'Frame rate', decodeTime: 'Decoding time', videoJitterBuffer: 'Video jitter buffer', audioJitterBuffer: 'Audio jitter buffer', concealedAudio: 'Concealed audio', freezes: 'Freezes',
+  targetBitrate: 'Target bitrate', decodedRate: 'Frame rate', decodeTime: 'Decoding time', latency: 'Delay, camera to screen', videoJitterBuffer: 'Video jitter buffer', audioJitterBuffer: 'Audio jitter buffer', concealedAudio: 'Concealed audio', freezes: 'Freezes',
 
   // Ends
   home: 'Back to the board',

@@ -219,7 +219,8 @@ export const ko = {
   queued: '업로드가 밀리고 있어요.',
   longRoundTrip: ms => `지연이 커요: 왕복 ${ms} ms.`,
   theirGaps: '상대방 소리가 끊겨요.',
-  delay: ms => `지연 ${ms} ms.`,
+  delay: ms => `지연 약 ${ms} ms.`,
+  delayWithin: (ms, uncertainty) => `카메라에서 화면까지 지연 ${ms} ms(±${uncertainty} ms).`,
   nobodyWrote: '아직 메시지가 없어요.',
   writeSomething: '메시지 입력',
   beingSent: '보내는 중…',
@@ -267,7 +268,7 @@ export const ko = {
   // 통계
   path: '연결', relayed: '중계', roundTrip: '왕복 시간', codecs: '코덱 (송신 / 수신)', sending: '송신', receiving: '수신',
   estimate: '사용 가능한 대역폭', loss: '패킷 손실', retransmissions: '패킷 복구 / 재전송 요청', pictureSize: '해상도', encodedRate: '프레임 속도', encodeTime: '인코딩 시간',
-  targetBitrate: '목표 비트레이트', decodedRate: '프레임 속도', decodeTime: '디코딩 시간', videoJitterBuffer: '영상 지터 버퍼', audioJitterBuffer: '음성 지터 버퍼', concealedAudio: '보정된 음성', freezes: '화면 멈춤',
+  targetBitrate: '목표 비트레이트', decodedRate: '프레임 속도', decodeTime: '디코딩 시간', latency: '카메라에서 화면까지 지연', videoJitterBuffer: '영상 지터 버퍼', audioJitterBuffer: '음성 지터 버퍼', concealedAudio: '보정된 음성', freezes: '화면 멈춤',
 
   // 끝
   home: '보드로 돌아가기',

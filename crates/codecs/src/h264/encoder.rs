@@ -181,6 +181,7 @@ impl VideoEncoder for Encoder {
             layer: 0,
             temporal: 0,
             time: frame.time,
+            captured: None,
         }))
     }
 

@@ -253,6 +253,7 @@ pub(crate) fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usiz
         layer: 0,
         temporal: 0,
         time: Instant::now(),
+        captured: None,
     }
 }
 

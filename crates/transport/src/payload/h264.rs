@@ -202,7 +202,18 @@ mod tests {
         let data: Vec<u8> = units.iter().flat_map(|u| [&START_CODE[..], u].concat()).collect();
         let (codec, data) = (VideoCodec::H264, Bytes::from(data));
         let (keyframe, layer, temporal, rtp_timestamp, width, height) = (false, 0, 0, 0, 0, 0);
-        EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: Instant::now() }
+        EncodedFrame {
+            codec,
+            data,
+            keyframe,
+            rtp_timestamp,
+            width,
+            height,
+            layer,
+            temporal,
+            time: Instant::now(),
+            captured: None,
+        }
     }
 
     fn join(payloads: &[Bytes]) -> Vec<u8> {

@@ -149,6 +149,7 @@ mod tests {
             layer: 0,
             temporal,
             time: Instant::now(),
+            captured: None,
         }
     }
 

@@ -223,6 +223,7 @@ impl Assembler {
             layer: 0,
             temporal: first.payload.temporal,
             time: self.arrival(frame_range).unwrap_or(first.arrived),
+            captured: None,
         })
     }
 }

@@ -21,6 +21,7 @@ pub(crate) struct RttEstimator {
     /// Middle 32 bits of the NTP timestamp of sender reports, and when they were sent.
     reports: VecDeque<(u32, Instant)>,
     smoothed: Option<(f64, Instant)>,
+    shortest: Shortest,
     samples: VecDeque<Duration>,
 }
 
@@ -44,6 +45,7 @@ impl RttEstimator {
             if sample > MAX_PLAUSIBLE {
                 continue;
             }
+            self.shortest.add(now, sample);
             let sample = sample.as_secs_f64();
             let smoothed = self.smoothed.map_or(sample, |(old, _)| old + (sample - old) * SMOOTHING);
             self.smoothed = Some((smoothed, now));
@@ -56,6 +58,12 @@ impl RttEstimator {
             self.samples.pop_front();
         }
         self.samples.push_back(sample.min(MAX_PLAUSIBLE));
+    }
+
+    /// The shortest recent round-trip time, without the wait for a feedback message. `None` before the first reception
+    /// report.
+    pub(crate) fn shortest(&self) -> Option<Duration> {
+        self.shortest.get()
     }
 
     /// The smoothed round-trip time, or the current one if that is longer: a queue has filled. `None` before the first
@@ -74,6 +82,29 @@ impl RttEstimator {
                 .or(Some(smoothed)),
             None => self.samples.iter().min().copied(),
         }
+    }
+}
+
+/// The shortest sample of the last one to two windows.
+#[derive(Debug, Default)]
+struct Shortest {
+    current: Option<Duration>,
+    previous: Option<Duration>,
+    began: Option<Instant>,
+}
+
+impl Shortest {
+    const WINDOW: Duration = Duration::from_secs(30);
+
+    fn add(&mut self, now: Instant, sample: Duration) {
+        if now.saturating_duration_since(*self.began.get_or_insert(now)) >= Self::WINDOW {
+            (self.previous, self.current, self.began) = (self.current, None, Some(now));
+        }
+        self.current = Some(self.current.map_or(sample, |shortest| shortest.min(sample)));
+    }
+
+    fn get(&self) -> Option<Duration> {
+        self.current.into_iter().chain(self.previous).min()
     }
 }
 
@@ -98,6 +129,18 @@ mod tests {
         assert_eq!(rtt.get(now).unwrap().as_millis(), 60);
         (0..3).for_each(|_| rtt.on_feedback(Duration::from_millis(500)));
         assert_eq!(rtt.get(now).unwrap().as_millis(), 500);
+        assert_eq!(rtt.shortest().unwrap().as_millis(), 60);
+    }
+
+    #[test]
+    fn the_shortest_round_trip_is_forgotten_after_a_minute() {
+        let (start, mut shortest) = (Instant::now(), Shortest::default());
+        for second in 0..100 {
+            let sample = Duration::from_millis(if second == 20 { 40 } else { 90 });
+            shortest.add(start + Duration::from_secs(second), sample);
+            let expected = if (20..60).contains(&second) { 40 } else { 90 };
+            assert_eq!(shortest.get().unwrap().as_millis(), expected, "{second}");
+        }
     }
 
     #[test]

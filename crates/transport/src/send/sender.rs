@@ -379,6 +379,11 @@ impl Sender {
         self.rtt.get(self.now)
     }
 
+    /// The shortest round-trip time of the last half or whole minute, from reception reports.
+    pub fn shortest_rtt(&self) -> Option<Duration> {
+        self.rtt.shortest()
+    }
+
     /// Counters and current values.
     pub fn stats(&self) -> SenderStats {
         SenderStats {

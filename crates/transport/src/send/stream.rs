@@ -372,7 +372,18 @@ mod tests {
     fn frame(keyframe: bool, temporal: u8) -> EncodedFrame {
         let (codec, data) = (VideoCodec::Vp8, Bytes::from(vec![1; 3000]));
         let (rtp_timestamp, width, height, layer) = (0, 0, 0, 0);
-        EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: Instant::now() }
+        EncodedFrame {
+            codec,
+            data,
+            keyframe,
+            rtp_timestamp,
+            width,
+            height,
+            layer,
+            temporal,
+            time: Instant::now(),
+            captured: None,
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn sender(now: Instant) -> Sender {
 fn frame(now: Instant, size: usize, keyframe: bool) -> EncodedFrame {
     let (codec, data) = (VideoCodec::Vp8, Bytes::from(vec![1; size]));
     let (rtp_timestamp, width, height, layer, temporal) = (0, 640, 360, 0, 0);
-    EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: now }
+    EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: now, captured: None }
 }
 
 fn events(sender: &mut Sender) -> Vec<SenderEvent> {

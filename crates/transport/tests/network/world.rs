@@ -520,6 +520,7 @@ impl Flow {
             layer: 0,
             temporal: 0,
             time: now,
+            captured: None,
         };
         if self.sender.send_video(now, VIDEO, &frame).is_ok() {
             self.keyframe = false;

@@ -18,6 +18,7 @@ fn frame(n: u64, keyframe: bool, time: Instant) -> EncodedFrame {
         layer: 0,
         temporal: 0,
         time,
+        captured: None,
     }
 }
 
