@@ -8,8 +8,7 @@ use media::encoded::VideoCodec::{self, H264, Vp8, Vp9};
 use std::time::{Duration, Instant};
 
 /// How long the path must be narrow or wide before a switch, which costs a keyframe.
-const BEFORE_VP9: Duration = Duration::from_secs(4);
-const BEFORE_USUAL: Duration = Duration::from_secs(10);
+const BEFORE_SWITCH: Duration = Duration::from_secs(10);
 
 /// What a subscriber's path and our computer allow.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +28,7 @@ pub(crate) struct Conditions {
 /// The codec for one subscriber.
 ///
 /// ```text
-///          narrow for 4 s
+///          narrow for 10 s
 ///  Usual ------------------> Vp9
 ///        <------------------
 ///          wide for 10 s; others look, or overloaded: at once
@@ -65,13 +64,10 @@ impl CodecChoice {
         }
         let share = conditions.target as f64 / conditions.most_useful.max(1) as f64;
         let (narrow, wide) = bounds(usual);
-        let (other, wait) = match self.is_vp9 {
-            false => (share < narrow, BEFORE_VP9),
-            true => (share > wide, BEFORE_USUAL),
-        };
+        let other = if self.is_vp9 { share > wide } else { share < narrow };
         if !other {
             self.since = None;
-        } else if now.saturating_duration_since(*self.since.get_or_insert(now)) >= wait {
+        } else if now.saturating_duration_since(*self.since.get_or_insert(now)) >= BEFORE_SWITCH {
             (self.is_vp9, self.since) = (!self.is_vp9, None);
         }
     }
@@ -118,7 +114,7 @@ mod tests {
             assert_eq!(run(&mut choice, start, &[wide; 60]), [usual; 60]);
             let start = start + Duration::from_secs(60);
             let narrow = run(&mut choice, start, &[narrow; 20]);
-            assert_eq!((narrow[3], narrow[4], narrow[19]), (usual, Vp9, Vp9));
+            assert_eq!((narrow[9], narrow[10], narrow[19]), (usual, Vp9, Vp9));
             let between = Conditions { target: between, ..wide };
             let start = start + Duration::from_secs(20);
             assert_eq!(run(&mut choice, start, &[between; 30]), [Vp9; 30]);
@@ -142,8 +138,8 @@ mod tests {
             limit(&mut limited);
             let (mut choice, start) = (CodecChoice::default(), Instant::now());
             assert_eq!(run(&mut choice, start, &[limited; 20]), [H264; 20]);
-            run(&mut choice, start + Duration::from_secs(20), &[NARROW_PATH; 10]);
-            let later = start + Duration::from_secs(30);
+            run(&mut choice, start + Duration::from_secs(20), &[NARROW_PATH; 20]);
+            let later = start + Duration::from_secs(40);
             assert_eq!(run(&mut choice, later, &[NARROW_PATH, limited]), [Vp9, H264]);
         }
     }

@@ -269,7 +269,9 @@ impl Sending {
     /// The next sender report that is due.
     pub(crate) fn poll_report(&mut self, now: Instant) -> Option<rtcp::sender_report::SenderReport> {
         let wall = self.wall;
-        self.lines.iter_mut().find_map(|line| line.reporter.poll(now, &wall))
+        let report = self.lines.iter_mut().find_map(|line| line.reporter.poll(now, &wall))?;
+        self.sender.on_sender_report_sent(now, report.ntp_time);
+        Some(report)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

@@ -79,6 +79,25 @@ async fn a_keyframe_switches_the_codec_without_negotiation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_capture_time_of_a_frame_is_known_on_our_clock() {
+    let (a, b) = connected(config(false), config(true)).await;
+    let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
+    let known = |frame: &&EncodedFrame| frame.captured.is_some();
+    let received = b
+        .wait_for_media("a capture time", |received| {
+            received.frames.get("1").is_some_and(|frames| frames.iter().filter(known).count() > 3)
+        })
+        .await;
+    for frame in received.frames["1"].iter().filter(known) {
+        let captured = frame.captured.unwrap();
+        assert!(captured.uncertainty < Duration::from_millis(50), "{captured:?}");
+        // The stream's RTP clock runs 1 % slow.
+        let earliest = frame.time.checked_sub(Duration::from_millis(300)).unwrap();
+        assert!(captured.at > earliest && captured.at < frame.time + Duration::from_millis(50), "{captured:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_keyframe_is_enough() {
     let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
     join(&mut a, &mut b, Duration::ZERO);
