@@ -30,6 +30,7 @@ mod request;
 mod signal;
 mod socket;
 mod stats;
+mod uplink;
 mod video_in;
 mod video_out;
 mod view;

@@ -4,6 +4,7 @@ use crate::audio::RESERVED_BITRATE;
 use crate::codec_choice::{CodecChoice, Conditions};
 use crate::encode_load::EncodeLoad;
 use crate::ladder::{self, RecentPeak, Size};
+use crate::uplink::SharedUplink;
 use codecs::{Content, EncoderConfig, VideoEncoder};
 use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::{FramePool, Rotation, VideoFrame};
@@ -57,7 +58,7 @@ const CONTROLS: usize = 64;
 /// A command to the encode thread.
 pub(crate) enum Control {
     /// This connection has negotiated a codec: prepares a keyframe for when it is established.
-    Prepare(MediaOut, Option<Resolution>),
+    Prepare(ParticipantId, MediaOut, Option<Resolution>),
     /// This connection is established: sends to it, starting with a keyframe, no larger than this.
     Add(ParticipantId, MediaOut, Option<Resolution>),
     /// Sets the largest size that this participant can use.
@@ -110,6 +111,7 @@ impl VideoOut {
             subscribers: vec![],
             encodings: vec![],
             pool: FramePool::new(),
+            uplink: SharedUplink::default(),
             load: EncodeLoad::default(),
             epoch: Instant::now(),
             last: None,
@@ -152,6 +154,7 @@ struct Worker {
     subscribers: Vec<Subscriber>,
     encodings: Vec<Encoding>,
     pool: FramePool,
+    uplink: SharedUplink,
     load: EncodeLoad,
     epoch: Instant,
     last: Option<Instant>,
@@ -284,8 +287,13 @@ impl Worker {
 
     fn control(&mut self, control: Control) {
         match control {
-            Control::Prepare(media, most) => self.prepare(&media, most),
+            Control::Prepare(id, media, most) => {
+                self.uplink.add(&id, &media);
+                self.coordinate();
+                self.prepare(&media, most);
+            }
             Control::Add(id, media, most) => {
+                self.uplink.add(&id, &media);
                 self.subscribers.retain(|s| s.id != id);
                 let encoding = self.hand_over(&media);
                 let (steady_target, codec) = (RecentPeak::default(), CodecChoice::default());
@@ -294,7 +302,10 @@ impl Worker {
             Control::Resolution(id, most) => {
                 self.subscribers.iter_mut().filter(|s| s.id == id).for_each(|s| s.most = Some(most));
             }
-            Control::Remove(id) => self.subscribers.retain(|s| s.id != id),
+            Control::Remove(id) => {
+                self.uplink.remove(&id);
+                self.subscribers.retain(|s| s.id != id);
+            }
         }
     }
 
@@ -350,6 +361,7 @@ impl Worker {
             }
         };
         self.take_keyframe_requests();
+        self.coordinate();
         self.plan(&frame);
         let started = Instant::now();
         for n in 0..self.encodings.len() {
@@ -376,6 +388,12 @@ impl Worker {
         }
         self.last = Some(time);
         false
+    }
+
+    /// Coordinates the connections on the uplink.
+    fn coordinate(&mut self) {
+        let sends = |id: &ParticipantId| self.subscribers.iter().any(|s| s.id == *id && s.encoding.is_some());
+        self.uplink.coordinate(Instant::now(), sends);
     }
 
     fn view(&self, frame: &VideoFrame) -> View {

@@ -6,6 +6,7 @@ use media::encoded::{EncodedFrame, VideoCodec};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use transport::{UplinkFlow, UplinkShare};
 
 /// Duration of a packet for which no capture time is given.
 const PACKET: Duration = Duration::from_millis(20);
@@ -50,6 +51,16 @@ impl MediaOut {
     /// The target bitrate for all media, in bit/s.
     pub fn target_bitrate(&self) -> u64 {
         self.path.sending().sender.target_bitrate()
+    }
+
+    /// The state that concerns this client's other connections; see [`transport::Uplink`].
+    pub fn uplink_flow(&self) -> UplinkFlow {
+        self.path.sending().sender.uplink_flow()
+    }
+
+    /// Takes account of this client's other connections.
+    pub fn set_uplink_share(&self, share: UplinkShare) {
+        self.path.sending().sender.set_uplink_share(Instant::now(), share);
     }
 
     /// How long the last packet of a frame would wait if the frame were sent now.

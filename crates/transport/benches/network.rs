@@ -2,6 +2,8 @@
 //! selects the scenarios whose name contains the text. With the environment variable `WITHOUT_REPAIR`, no repair packets
 //! are negotiated.
 
+#[path = "../tests/network/plan.rs"]
+mod plan;
 #[path = "../tests/network/scenarios.rs"]
 #[allow(dead_code, reason = "the tests use the bounds")]
 mod scenarios;

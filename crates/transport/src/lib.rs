@@ -18,10 +18,12 @@ mod repair;
 mod send;
 mod sequence;
 mod stream;
+mod uplink;
 
 pub use recv::{Feedback, Receiver, ReceiverConfig, ReceiverStats};
 pub use send::{SendError, Sender, SenderConfig, SenderEvent, SenderStats};
 pub use stream::{RecvKind, RecvStream, SendStream, StreamKind, VideoFormat};
+pub use uplink::{Uplink, UplinkFlow, UplinkShare};
 
 pub use rtc_rtcp::receiver_report::ReceiverReport;
 pub use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;

@@ -344,7 +344,7 @@ impl Peers {
     /// A codec is negotiated, so the first keyframe can be encoded.
     fn prepare(&self, id: &ParticipantId) {
         if let Some((media, most)) = self.media(id) {
-            self.video.send(video_out::Control::Prepare(media, most));
+            self.video.send(video_out::Control::Prepare(id.clone(), media, most));
         }
     }
 

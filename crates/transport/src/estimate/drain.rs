@@ -108,10 +108,18 @@ impl Drain {
     }
 
     /// Processes the queue delay of a report. `rate` is the estimate, or the desired bitrate if that is lower, in bit/s.
-    /// `loss` is the share of packets lost recently, 0..1.
-    pub(crate) fn update(&mut self, now: Instant, queue: &QueueDelay, rate: f64, loss: f64) -> Option<DrainEvent> {
+    /// `loss` is the share of packets lost recently, 0..1. While other senders of this client drain, a shorter queue
+    /// suffices to join them.
+    pub(crate) fn update(
+        &mut self,
+        now: Instant,
+        queue: &QueueDelay,
+        rate: f64,
+        loss: f64,
+        others_drain: bool,
+    ) -> Option<DrainEvent> {
         let (standing, latest) = (queue.standing(), queue.latest());
-        let has_queue = standing > DRAIN_ABOVE + queue.uncertainty();
+        let has_queue = standing > if others_drain { DRAIN_TO } else { DRAIN_ABOVE } + queue.uncertainty();
         let is_empty = standing < DRAIN_TO + queue.uncertainty();
         let idle_since = *self.idle_since.get_or_insert(now);
         self.found_rate |= self.state == State::Idle && now.saturating_duration_since(idle_since) >= MIN_IDLE_TIME;
@@ -172,7 +180,7 @@ mod tests {
             let now = start + Duration::from_millis(at);
             let arrived = (at + delay_at(at, &drain)) as i64 * 1_000;
             queue.add(now, &[Arrival { sent: now, arrived, size: 100, cluster: None }]);
-            match drain.update(now, &queue, 1e6, loss) {
+            match drain.update(now, &queue, 1e6, loss, false) {
                 Some(DrainEvent::QueueIsShared { rate_before }) => {
                     queue.hold_base(true);
                     events.push((at, DrainEvent::QueueIsShared { rate_before }));
@@ -188,6 +196,23 @@ mod tests {
             }
         }
         (drain, events)
+    }
+
+    #[test]
+    fn a_sender_joins_others_that_drain_only_if_it_has_a_queue_too() {
+        for (delay, others_drain, joins) in [(30, true, true), (30, false, false), (10, true, false), (50, false, true)]
+        {
+            let start = Instant::now();
+            let (mut drain, mut queue) = (Drain::default(), QueueDelay::new(start));
+            for at in (0..3_000_u64).step_by(50) {
+                let delay = if at < 2_000 { 0 } else { delay };
+                let now = start + Duration::from_millis(at);
+                let arrived = (at + delay) as i64 * 1_000;
+                queue.add(now, &[Arrival { sent: now, arrived, size: 100, cluster: None }]);
+                drain.update(now, &queue, 1e6, 0.0, others_drain);
+            }
+            assert_eq!(drain.is_active(), joins, "{delay} {others_drain}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::queue_delay::QueueDelay;
 use super::rate::{AimdRateControl, Observation};
 use super::trendline::TrendlineEstimator;
 use crate::arrival::{ClusterId, FeedbackReport};
+use crate::uplink::UplinkShare;
 use std::time::{Duration, Instant};
 
 /// With a shorter queue, overuse is attributed to jitter and ignored.
@@ -80,6 +81,7 @@ pub(crate) struct Estimator {
     drain: Drain,
     interrupted: bool,
     measured: bool,
+    share: UplinkShare,
 }
 
 impl Estimator {
@@ -97,6 +99,7 @@ impl Estimator {
             drain: Drain::default(),
             interrupted: false,
             measured: false,
+            share: UplinkShare::default(),
             config,
         }
     }
@@ -120,6 +123,25 @@ impl Estimator {
             self.probe_controller.probe_soon(now);
         }
         self.desired = desired;
+    }
+
+    /// Takes account of the other senders on the uplink.
+    pub(crate) fn set_share(&mut self, now: Instant, share: UplinkShare) {
+        if !self.measured && share.flows != self.share.flows {
+            self.rate.reset(now, self.config.start / f64::from(share.flows));
+        }
+        self.share = share;
+        self.probe_controller.set_flows(share.flows);
+    }
+
+    /// Whether a queue is being drained.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain.is_active()
+    }
+
+    /// Whether the result of a probe is awaited.
+    pub(crate) fn is_probing(&self) -> bool {
+        self.probe_controller.is_probing()
     }
 
     /// The estimated bandwidth of the path, in bit/s.
@@ -217,7 +239,7 @@ impl Estimator {
 
     /// When to call [`Estimator::next_cluster`] next.
     pub(crate) fn next_probe_at(&self) -> Option<Instant> {
-        self.probe_controller.next_probe_at()
+        self.probe_controller.next_probe_at().filter(|_| self.share.may_probe || self.is_probing())
     }
 
     /// The probe cluster to send now, if any.
@@ -229,8 +251,17 @@ impl Estimator {
         let (estimate, last_decrease) = (self.rate.estimate(), self.rate.last_decrease());
         let desired = self.desired.min(self.config.max);
         let spare_capacity = self.bursts.has_spare_capacity(estimate);
-        self.probe_controller
-            .next_cluster(now, ProbeConditions { estimate, desired, queue_clear, spare_capacity, last_decrease })
+        self.probe_controller.next_cluster(
+            now,
+            ProbeConditions {
+                estimate,
+                desired,
+                queue_clear,
+                may_probe: self.share.may_probe,
+                spare_capacity,
+                last_decrease,
+            },
+        )
     }
 
     /// Reports that a cluster has been sent, as this many packets.
@@ -263,7 +294,10 @@ impl Estimator {
             // With jitter, a single burst may arrive at any rate, so the median rate of many bursts limits the result.
             let jittery = self.queue.jitter() > HIGH_JITTER;
             let growth_limit = self.bursts.growth_limit(self.rate.estimate()).filter(|_| jittery);
-            self.rate.raise_to(result.rate.min(growth_limit.unwrap_or(f64::MAX)));
+            let rate = result.rate.min(growth_limit.unwrap_or(f64::MAX));
+            // What is free is free for all senders of the uplink, and most of them were silent during the short burst.
+            let estimate = self.rate.estimate();
+            self.rate.raise_to(estimate + (rate - estimate) / f64::from(self.share.flows));
         }
         true
     }
@@ -316,13 +350,14 @@ impl Estimator {
         let above_desired = self.rate.estimate() > max_over_desired * self.desired;
         let usage = if usage == BandwidthUsage::Normal && above_desired { BandwidthUsage::Underusing } else { usage };
         // Packets of other flows stretch the bursts.
-        let growth_limit = self.bursts.growth_limit(self.rate.estimate()).filter(|_| !self.drain.is_sharing());
-        self.rate.update(now, usage, Observation { throughput, growth_limit, fully_used }, rtt);
+        let alone = self.share.flows == 1 && !self.drain.is_sharing();
+        let growth_limit = self.bursts.growth_limit(self.rate.estimate()).filter(|_| alone);
+        self.rate.update(now, usage, Observation { throughput, growth_limit, fully_used, uplink: self.share }, rtt);
     }
 
     fn update_drain(&mut self, now: Instant) {
         let rate = self.rate.estimate().min(self.desired);
-        match self.drain.update(now, &self.queue, rate, self.loss.loss()) {
+        match self.drain.update(now, &self.queue, rate, self.loss.loss(), self.share.others_drain) {
             None => {}
             Some(DrainEvent::Emptied) => self.queue.hold_base(false),
             Some(DrainEvent::RouteChanged) => {

@@ -57,6 +57,8 @@ pub(crate) struct ProbeConditions {
     pub(crate) desired: f64,
     /// No queue stands or grows.
     pub(crate) queue_clear: bool,
+    /// Whether it is this sender's turn.
+    pub(crate) may_probe: bool,
     /// Whether media bursts show spare capacity. `None` while they are inconclusive.
     pub(crate) spare_capacity: Option<bool>,
     /// When the estimate last decreased.
@@ -86,6 +88,8 @@ pub(crate) struct ProbeController {
     last_failure: Option<Instant>,
     /// Rate of the next probe after a successful one, in bit/s.
     next_rate: Option<f64>,
+    /// Number of senders that probe the uplink in turn.
+    flows: u32,
 }
 
 impl ProbeController {
@@ -98,12 +102,23 @@ impl ProbeController {
             failures: 0,
             last_failure: None,
             next_rate: None,
+            flows: 1,
         }
     }
 
     /// The path is connected, so probes may start.
     pub(crate) fn start(&mut self, now: Instant) {
         self.next_probe_at = Some(now);
+    }
+
+    /// Sets the number of senders that probe the uplink in turn.
+    pub(crate) fn set_flows(&mut self, flows: u32) {
+        self.flows = flows.max(1);
+    }
+
+    /// Whether a probe is being sent, or its result is awaited.
+    pub(crate) fn is_probing(&self) -> bool {
+        matches!(self.state, State::Sending(_) | State::AwaitingFeedback(_))
     }
 
     /// Shortens the current interval, because conditions have improved.
@@ -132,7 +147,7 @@ impl ProbeController {
             self.schedule_next(now, conditions.last_decrease, false);
         }
         let State::Idle = self.state else { return None };
-        if self.next_probe_at.is_none_or(|next_probe_at| now < next_probe_at) {
+        if !conditions.may_probe || self.next_probe_at.is_none_or(|next_probe_at| now < next_probe_at) {
             return None;
         }
         let ProbeConditions { estimate, desired, queue_clear, .. } = conditions;
@@ -214,7 +229,7 @@ impl ProbeController {
         self.last_failure = Some(now);
         let recently = last_decrease.is_some_and(|at| now.saturating_duration_since(at) < AFTER_DECREASE);
         let interval = if recently { INTERVAL_AFTER_DECREASE } else { MAX_INTERVAL.min(MIN_INTERVAL * self.failures) };
-        self.next_probe_at = Some(now + interval);
+        self.next_probe_at = Some(now + interval * self.flows);
     }
 }
 
@@ -300,8 +315,14 @@ impl ClusterFeedback {
 mod tests {
     use super::*;
 
-    const CONDITIONS: ProbeConditions =
-        ProbeConditions { estimate: 1e6, desired: 5e6, queue_clear: true, spare_capacity: None, last_decrease: None };
+    const CONDITIONS: ProbeConditions = ProbeConditions {
+        estimate: 1e6,
+        desired: 5e6,
+        queue_clear: true,
+        may_probe: true,
+        spare_capacity: None,
+        last_decrease: None,
+    };
 
     fn burst(cluster: &ProbeCluster, now: Instant, capacity: f64) -> Vec<Arrival> {
         let (mut sent, mut free) = (now, 0.0_f64);

@@ -2,10 +2,13 @@
 //! multiplicative increase otherwise, and a decrease below the throughput on overuse.
 
 use super::BandwidthUsage;
+use crate::uplink::UplinkShare;
 use std::time::{Duration, Instant};
 
 /// Multiple of the throughput that the estimate decreases to on overuse (β in the draft).
 const DECREASE_FACTOR: f64 = 0.85;
+/// On overuse, senders that share an uplink also yield this share of what they have above the mean.
+const EXCESS_SHARE: f64 = 0.25;
 /// Growth per second far from the known link capacity (η in the draft).
 const INCREASE_FACTOR: f64 = 1.08;
 /// The estimate grows up to this multiple of the throughput, so that a measurement always supports it.
@@ -25,6 +28,8 @@ pub(crate) struct Observation {
     pub(crate) growth_limit: Option<f64>,
     /// Whether the sender used the whole estimate. If not, it is application-limited, and so is the throughput.
     pub(crate) fully_used: bool,
+    /// The senders that share the uplink.
+    pub(crate) uplink: UplinkShare,
 }
 
 #[derive(Debug)]
@@ -59,7 +64,7 @@ impl AimdRateControl {
         let seconds = now.saturating_duration_since(self.last_update).as_secs_f64().min(1.0);
         self.last_update = now;
         match usage {
-            BandwidthUsage::Overusing => self.decrease(now, observation.throughput, observation.fully_used, rtt),
+            BandwidthUsage::Overusing => self.decrease(now, observation, rtt),
             BandwidthUsage::Underusing => {}
             BandwidthUsage::Normal => self.increase(seconds, observation, rtt),
         }
@@ -79,11 +84,13 @@ impl AimdRateControl {
         self.link_capacity = LinkCapacity::default();
     }
 
-    fn decrease(&mut self, now: Instant, throughput: Option<f64>, fully_used: bool, rtt: Duration) {
+    fn decrease(&mut self, now: Instant, observation: Observation, rtt: Duration) {
+        let Observation { throughput, fully_used, uplink, .. } = observation;
         let recently = |since: Instant| now.saturating_duration_since(since) < rtt + Duration::from_millis(100);
         let Some(throughput) = throughput else { return };
         let lowest = if fully_used { 0.0 } else { MIN_DECREASE_FACTOR * self.estimate };
-        let next = (DECREASE_FACTOR * throughput).max(lowest);
+        let excess = if uplink.flows > 1 { (throughput - uplink.mean_rate as f64).max(0.0) } else { 0.0 };
+        let next = (DECREASE_FACTOR * throughput - EXCESS_SHARE * excess).max(lowest);
         if self.last_decrease.is_some_and(recently) && (next > 0.8 * self.estimate || !fully_used) {
             return;
         }
@@ -98,10 +105,15 @@ impl AimdRateControl {
         let Some(throughput) = observation.throughput else { return };
         self.link_capacity.reset_if_outside(throughput);
         let response = rtt + Duration::from_millis(100);
-        let grown = if self.link_capacity.is_near(self.estimate) {
-            self.estimate + PACKET_BITS * seconds / response.as_secs_f64()
+        // Senders that share an uplink grow by the same amount and shrink by the same factor, so their rates converge. Near
+        // the capacity they grow by one packet per response time together.
+        let flows = f64::from(observation.uplink.flows.max(1));
+        let base = if flows > 1.0 { observation.uplink.mean_rate as f64 } else { self.estimate };
+        let has_share = flows <= 1.0 || self.estimate > 0.75 * base;
+        let grown = if has_share && self.link_capacity.is_near(self.estimate) {
+            self.estimate + PACKET_BITS * seconds / response.as_secs_f64() / flows
         } else {
-            self.estimate * INCREASE_FACTOR.powf(seconds) + 1000.0 * seconds
+            self.estimate + base * (INCREASE_FACTOR.powf(seconds) - 1.0) + 1000.0 * seconds
         };
         let ceiling = (MAX_OVER_THROUGHPUT * throughput + 10_000.0).min(observation.growth_limit.unwrap_or(f64::MAX));
         self.estimate = grown.min(ceiling.max(self.estimate));
@@ -153,7 +165,7 @@ mod tests {
     const RTT: Duration = Duration::from_millis(50);
 
     fn observation(throughput: f64, fully_used: bool) -> Observation {
-        Observation { throughput: Some(throughput), growth_limit: None, fully_used }
+        Observation { throughput: Some(throughput), growth_limit: None, fully_used, uplink: UplinkShare::default() }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! [`Sender`]: frames and audio packets in, paced RTP out.
 
+mod values;
+
 use super::api::{SendError, SenderConfig, SenderEvent, SenderStats};
 use super::feedback::FeedbackClock;
 use super::feedback_wait::FeedbackWait;
@@ -14,7 +16,7 @@ use crate::estimate::{Estimator, EstimatorConfig, Sent};
 use crate::repair::LossHistory;
 use crate::stream::SendStream;
 use bytes::Bytes;
-use media::encoded::{EncodedFrame, VideoCodec};
+use media::encoded::EncodedFrame;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
@@ -145,11 +147,6 @@ impl Sender {
         self.retransmissions.retain(|r| r.0 != ssrc);
         self.copies.retain(|copy| copy.1 != ssrc);
         self.repairs.clear();
-    }
-
-    /// The codec that a video stream sends now.
-    pub fn video_codec(&self, ssrc: u32) -> Option<VideoCodec> {
-        self.streams.iter().find(|s| s.stream.ssrc == ssrc)?.codec()
     }
 
     /// Starts to send media and probes, after the path has been connected. Requests a keyframe of every video stream.
@@ -372,27 +369,6 @@ impl Sender {
         let bits = self.queued_bytes() as f64 * 8.0;
         let passed = now.saturating_duration_since(self.now).as_secs_f64();
         Duration::from_secs_f64((bits / self.pacer.rate() - passed).max(0.0))
-    }
-
-    /// The smoothed round-trip time. `None` before the first measurement.
-    pub fn rtt(&self) -> Option<Duration> {
-        self.rtt.get(self.now)
-    }
-
-    /// The shortest round-trip time of the last half or whole minute, from reception reports.
-    pub fn shortest_rtt(&self) -> Option<Duration> {
-        self.rtt.shortest()
-    }
-
-    /// Counters and current values.
-    pub fn stats(&self) -> SenderStats {
-        SenderStats {
-            estimate: self.estimator.estimate() as u64,
-            path_queue_delay: self.estimator.queue(),
-            loss: self.estimator.loss(),
-            unknown_reports: self.history.unknown(),
-            ..self.stats.clone()
-        }
     }
 
     /// Handles what is due at `now`: missing feedback, probes, and packets that the pacer allows.

@@ -1,6 +1,7 @@
 //! Tests of the accuracy and speed of the bandwidth estimate.
 
-use crate::world::{Plan, World};
+use crate::plan::Plan;
+use crate::world::World;
 use std::time::Duration;
 use testkit::net::{Loss, Path, Walk};
 

@@ -4,6 +4,7 @@ mod delivery;
 mod estimate;
 mod garbage;
 mod paths;
+mod plan;
 mod repair;
 mod scenarios;
 mod sender;

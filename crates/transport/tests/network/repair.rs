@@ -1,6 +1,7 @@
 //! Tests of the benefit and cost of repair packets.
 
-use crate::world::{Plan, World};
+use crate::plan::Plan;
+use crate::world::World;
 use media::encoded::VideoCodec;
 use std::time::Duration;
 use testkit::net::{Loss, Path};

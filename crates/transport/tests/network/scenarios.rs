@@ -1,7 +1,8 @@
 //! Paths that calls meet, and the figures of flows over them. The tests bound the figures, and `cargo xtask bench network`
 //! prints them.
 
-use crate::world::{Flow, Plan, World};
+use crate::plan::Plan;
+use crate::world::{Flow, World};
 use std::time::Duration;
 use testkit::net::{Loss, Path, Walk};
 use testkit::random::Random;
@@ -43,6 +44,8 @@ pub(crate) struct Scenario {
     /// The path of the feedback. If `None`, it is the same as `path`.
     return_path: Option<Path>,
     plans: Vec<Plan>,
+    /// Whether one client sends all flows.
+    one_client: bool,
     /// Changes of the path for this seed, with their times in seconds.
     changes: Option<Changes>,
     /// Changes of the path of the feedback only.
@@ -90,6 +93,9 @@ impl Scenario {
         for (at, path) in &self.return_changes {
             let at = world.at(*at);
             world.backward.change_at(at, path.clone());
+        }
+        if self.one_client {
+            world.coordinate();
         }
         self.competitor.into_iter().for_each(|at| world.add_competitor(at));
         world.run_until(self.measured.1 + 2.0);
@@ -289,6 +295,7 @@ fn interrupted() -> Vec<Scenario> {
 /// Paths with other traffic.
 pub(crate) fn shared() -> Vec<Scenario> {
     let far = |rate| Path { rate: Some(rate), ..delayed(25) };
+    let table_bounds = Bounds { extra: (0.16, 0.2), queue: 35.0, ..bounds([60.0, 75.0], 270.0) };
     let two_bounds = Bounds { extra: (0.38, 0.5), queue: 95.0, ..bounds([120.0, 190.0], 770.0) };
     let constant_bounds = Bounds { frozen: 0.1, queue: 95.0, ..bounds([130.0, 210.0], 650.0) };
     let tcp_bounds =
@@ -299,6 +306,19 @@ pub(crate) fn shared() -> Vec<Scenario> {
             measured: (20.0, 60.0),
             extra: Some(("smaller share", smaller_share)),
             ..scenario("two calls on 2000 kb/s", far(2_000_000), two_bounds)
+        },
+        Scenario {
+            plans: vec![plan(700_000); 5],
+            one_client: true,
+            measured: (20.0, 60.0),
+            extra: Some(("smallest share", smaller_share)),
+            ..scenario("table of six on 2000 kb/s", far(2_000_000), table_bounds)
+        },
+        Scenario {
+            plans: vec![plan(700_000); 5],
+            one_client: true,
+            measured: (2.0, 12.0),
+            ..scenario("table of six begins", far(8_000_000), Bounds { first: 110.0, ..bounds([40.0, 60.0], 500.0) })
         },
         Scenario {
             plans: vec![plan(1_700_000), Plan { follows_target: false, ..plan(700_000) }],
@@ -320,6 +340,7 @@ fn scenario(name: &'static str, path: Path, bounds: Bounds) -> Scenario {
         name,
         path,
         return_path: None,
+        one_client: false,
         plans: call(plan(1_700_000)),
         changes: None,
         return_changes: vec![],

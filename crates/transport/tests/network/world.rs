@@ -1,5 +1,6 @@
 //! Simulated flows that share a path. Each flow has an encoder, a sender, and a receiver that returns feedback.
 
+use crate::plan::Plan;
 use crate::twcc::{Recorder, TWCC_ID};
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
@@ -14,7 +15,7 @@ use testkit::random::Random;
 use testkit::tcp::{self, CubicFlow};
 use transport::{
     Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender, SenderConfig,
-    SenderEvent, StreamKind, TransportLayerCc, TransportLayerNack,
+    SenderEvent, StreamKind, TransportLayerCc, TransportLayerNack, Uplink,
 };
 
 const VIDEO: u32 = 100;
@@ -33,6 +34,7 @@ const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
 /// If more frames arrive at once, they are dropped, like in the engine's queue before the decoder.
 const DECODE_QUEUE: usize = 16;
 const SENDER_REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const COORDINATION_INTERVAL: Duration = Duration::from_millis(33);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
@@ -65,55 +67,6 @@ pub(crate) struct Competitor {
     starts: Instant,
     /// Time since the start, and bytes delivered until then.
     pub(crate) samples: Vec<(Duration, u64)>,
-}
-
-/// Configuration of a flow.
-#[derive(Clone)]
-pub(crate) struct Plan {
-    pub(crate) codec: VideoCodec,
-    /// Whether the flow takes the backward path, and its feedback the forward path.
-    pub(crate) backward: bool,
-    /// Frames per second of the source.
-    pub(crate) fps: u32,
-    pub(crate) start_bitrate: u64,
-    /// Highest bitrate of the encoder in bit/s.
-    pub(crate) desired: u64,
-    /// Whether the encoder follows the target. If not, it always produces `desired`.
-    pub(crate) follows_target: bool,
-    /// Interval between feedback messages of the receiver.
-    pub(crate) report_interval: Duration,
-    /// Maximum delay of the sender's timers.
-    pub(crate) max_timer_delay: Duration,
-    /// Time constant with which the encoder follows the target.
-    pub(crate) encoder_lag: Duration,
-    /// Whether frames pass through a jitter buffer, which may request keyframes.
-    pub(crate) plays: bool,
-    /// Whether repair packets were negotiated.
-    pub(crate) repair: bool,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Plan {
-            codec: VideoCodec::Vp8,
-            backward: false,
-            fps: 30,
-            start_bitrate: 1_000_000,
-            desired: 2_500_000,
-            follows_target: true,
-            report_interval: Duration::from_millis(50),
-            max_timer_delay: Duration::ZERO,
-            encoder_lag: Duration::ZERO,
-            plays: false,
-            repair: false,
-        }
-    }
-}
-
-impl Plan {
-    fn frame_interval(&self) -> Duration {
-        Duration::from_secs(1) / self.fps
-    }
 }
 
 /// The state of a flow at one point in time.
@@ -171,6 +124,9 @@ pub(crate) struct World {
     pub(crate) backward: SimulatedLink<Carried>,
     pub(crate) flows: Vec<Flow>,
     pub(crate) competitor: Option<Competitor>,
+    /// Coordinates the flows, if one client sends them all.
+    uplink: Option<Uplink<usize>>,
+    next_coordination: Instant,
     next_sample: Instant,
 }
 
@@ -186,8 +142,15 @@ impl World {
             backward: SimulatedLink::new(backward, seed.wrapping_add(1 << 32)),
             flows: plans.iter().enumerate().map(flow).collect(),
             competitor: None,
+            uplink: None,
+            next_coordination: start,
             next_sample: start,
         }
+    }
+
+    /// One client sends all flows.
+    pub(crate) fn coordinate(&mut self) {
+        self.uplink = Some(Uplink::default());
     }
 
     /// Starts a TCP flow on the forward path at this time, in seconds.
@@ -222,6 +185,7 @@ impl World {
             let links = [self.forward.poll_timeout(), self.backward.poll_timeout()];
             let next = timers.chain(links.into_iter().flatten()).chain(tcp).min();
             let next = next.unwrap_or(end).min(self.next_sample).min(end);
+            let next = if self.uplink.is_some() { next.min(self.next_coordination) } else { next };
             // The time must advance even if a state machine requests the same instant repeatedly.
             self.now = next.max(self.now + Duration::from_micros(1));
         }
@@ -260,6 +224,13 @@ impl World {
         }
         if let Some(tcp) = &mut self.competitor {
             tcp.step(now, &mut self.forward);
+        }
+        if let Some(uplink) = self.uplink.as_mut().filter(|_| now >= self.next_coordination) {
+            self.next_coordination = now + COORDINATION_INTERVAL;
+            let flows = self.flows.iter().map(|flow| flow.sender.uplink_flow()).enumerate().collect::<Vec<_>>();
+            for (flow, share) in self.flows.iter_mut().zip(uplink.coordinate(now, &flows)) {
+                flow.sender.set_uplink_share(now, share);
+            }
         }
         if now >= self.next_sample {
             self.next_sample += SAMPLE_INTERVAL;

@@ -1,0 +1,134 @@
+//! Coordinates the senders of one client, which share its uplink.
+//!
+//! Senders that know nothing of each other take each other's packets for those of strangers: when one drains the queue, the
+//! others fill it again, and each concludes that it has to hold its own against TCP. All of them also grow and probe at the
+//! same time. So they drain together, take turns at probing, and grow more slowly the more they are. A sender whose path is
+//! narrow elsewhere has a queue of its own, and does not hold back the others. Compare RFC 8699, which couples the rates
+//! themselves.
+
+use std::time::{Duration, Instant};
+
+/// A sender that does not use its turn to probe for this time passes it on.
+const TURN: Duration = Duration::from_millis(150);
+
+/// The state of one sender that concerns the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UplinkFlow {
+    /// Whether it sends video, and so can fill a queue.
+    pub active: bool,
+    /// Its estimate, or what it could use if that is less, in bit/s.
+    pub rate: u64,
+    /// Whether it drains a queue.
+    pub draining: bool,
+    /// Whether it waits for the result of a probe.
+    pub probing: bool,
+}
+
+/// What one sender has to know of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UplinkShare {
+    /// Number of active senders, including this one, at least 1.
+    pub flows: u32,
+    /// The mean of their rates, in bit/s.
+    pub mean_rate: u64,
+    /// Whether another one drains a queue.
+    pub others_drain: bool,
+    /// Whether this one may start a probe.
+    pub may_probe: bool,
+}
+
+impl Default for UplinkShare {
+    /// Of a sender that is alone, whose rates do not matter.
+    fn default() -> Self {
+        UplinkShare { flows: 1, mean_rate: 0, others_drain: false, may_probe: true }
+    }
+}
+
+/// The coordination of the senders, which `K` identifies.
+#[derive(Debug)]
+pub struct Uplink<K> {
+    /// Whose turn it is to probe, and since when it has not.
+    turn: Option<(K, Instant)>,
+}
+
+impl<K> Default for Uplink<K> {
+    fn default() -> Self {
+        Uplink { turn: None }
+    }
+}
+
+impl<K: Copy + Eq> Uplink<K> {
+    /// Computes each sender's share, in the same order. Call it about as often as frames are sent.
+    pub fn coordinate(&mut self, now: Instant, flows: &[(K, UplinkFlow)]) -> Vec<UplinkShare> {
+        self.pass_turn(now, flows);
+        let turn = self.turn.map(|(key, _)| key);
+        let rates = || flows.iter().filter(|(_, flow)| flow.active).map(|(_, flow)| flow.rate);
+        let active = rates().count();
+        let mean_rate = rates().fold(0, u64::saturating_add) / active.max(1) as u64;
+        let draining = flows.iter().filter(|(_, flow)| flow.draining).count();
+        let share = |(key, flow): &(K, UplinkFlow)| UplinkShare {
+            flows: (active + usize::from(!flow.active)) as u32,
+            mean_rate,
+            others_drain: draining > usize::from(flow.draining),
+            may_probe: turn == Some(*key),
+        };
+        flows.iter().map(share).collect()
+    }
+
+    fn pass_turn(&mut self, now: Instant, flows: &[(K, UplinkFlow)]) {
+        let holder = self.turn.and_then(|(key, since)| Some((flows.iter().position(|(k, _)| *k == key)?, since)));
+        self.turn = match holder {
+            Some((index, _)) if flows[index].1.probing => Some((flows[index].0, now)),
+            Some((index, since)) if now.saturating_duration_since(since) < TURN => Some((flows[index].0, since)),
+            Some((index, _)) => Some((flows[(index + 1) % flows.len()].0, now)),
+            None => flows.first().map(|(key, _)| (*key, now)),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDLE: UplinkFlow = UplinkFlow { active: true, rate: 0, draining: false, probing: false };
+
+    #[test]
+    fn one_sender_is_not_restricted() {
+        let shares = Uplink::default().coordinate(Instant::now(), &[('a', IDLE)]);
+        assert_eq!(shares, [UplinkShare::default()]);
+    }
+
+    #[test]
+    fn senders_learn_the_mean_rate_of_those_that_send_video() {
+        let flow = |rate, active| UplinkFlow { rate, active, ..IDLE };
+        let flows = [('a', flow(900, true)), ('b', flow(100, true)), ('c', flow(50, false))];
+        let shares = Uplink::default().coordinate(Instant::now(), &flows);
+        assert!(shares.iter().all(|share| share.mean_rate == 500));
+    }
+
+    #[test]
+    fn senders_take_turns_at_probing() {
+        let (mut uplink, start) = (Uplink::default(), Instant::now());
+        let mut flows = [('a', IDLE), ('b', IDLE), ('c', IDLE)];
+        let mut turn_at = |ms: u64, flows: &[(char, UplinkFlow)]| {
+            let shares = uplink.coordinate(start + Duration::from_millis(ms), flows);
+            let turns = flows.iter().zip(shares).filter(|(_, share)| share.may_probe);
+            turns.map(|((key, _), _)| *key).collect::<String>()
+        };
+        assert_eq!([0, 100, 150, 290, 300, 450].map(|ms| turn_at(ms, &flows)).concat(), "aabbca");
+        flows[0].1.probing = true;
+        assert_eq!([600, 900].map(|ms| turn_at(ms, &flows)).concat(), "aa", "a uses its turn");
+        assert_eq!(turn_at(1_800, &flows), "a");
+        assert_eq!(turn_at(1_810, &flows[1..]), "b", "a has left");
+        assert_eq!(turn_at(1_820, &[]), "");
+    }
+
+    #[test]
+    fn the_others_learn_that_one_drains() {
+        let mut flows = [('a', IDLE), ('b', IDLE), ('c', UplinkFlow::default())];
+        flows[1].1.draining = true;
+        let shares = Uplink::default().coordinate(Instant::now(), &flows);
+        assert_eq!(shares.iter().map(|share| share.others_drain).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(shares.iter().map(|share| share.flows).collect::<Vec<_>>(), [2, 2, 3]);
+    }
+}
