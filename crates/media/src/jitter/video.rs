@@ -21,6 +21,9 @@ const WINDOW: Duration = Duration::from_secs(4);
 const MAX_ARRIVALS: usize = 256;
 /// The share of arrivals that should be in time.
 const IN_TIME_SHARE: f64 = 0.95;
+/// Earlier arrivals add at most [`MAX_OLD_EXCESS`] in µs, so that the delay falls soon after a queue has drained.
+const RECENT: Duration = Duration::from_millis(500);
+const MAX_OLD_EXCESS: i64 = 20_000;
 /// The delay covers the wait for lost packets in this share of the frames of [`REPAIR_WINDOW`], up to [`REPAIR_DELAY`] in
 /// µs. If they wait longer than twice that, it covers all but [`REPAIR_DELAY`], because a longer pause would be visible as
 /// a freeze.
@@ -346,8 +349,19 @@ impl Lateness {
         self.sorted.sort_unstable();
         let Some(last) = self.sorted.len().checked_sub(1) else { return };
         self.base = self.sorted[0];
-        let needed = self.sorted[(last as f64 * IN_TIME_SHARE) as usize] - self.base - TOLERATED_JITTER;
+        let needed = self.sorted[(last as f64 * IN_TIME_SHARE) as usize];
+        let needed = needed.min(self.recently_needed() + MAX_OLD_EXCESS) - self.base - TOLERATED_JITTER;
         self.target = self.base + needed.clamp(0, self.max_delay());
+    }
+
+    /// The lateness that most arrivals of [`RECENT`] do not exceed.
+    fn recently_needed(&mut self) -> i64 {
+        let Some(newest) = self.arrivals.back().map(|a| a.at) else { return 0 };
+        self.sorted.clear();
+        let recent = self.arrivals.iter().rev().take_while(|a| newest - a.at <= RECENT.as_micros() as i64);
+        self.sorted.extend(recent.map(|a| a.late));
+        self.sorted.sort_unstable();
+        self.sorted[((self.sorted.len() - 1) as f64 * IN_TIME_SHARE) as usize]
     }
 
     /// Increases the target if many frames waited for lost packets.
