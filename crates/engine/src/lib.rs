@@ -28,6 +28,7 @@ mod network;
 mod participant;
 mod request;
 mod signal;
+mod slowness;
 mod socket;
 mod stats;
 mod uplink;

@@ -1,9 +1,12 @@
 //! Our own pictures on their way out: one thread encodes each required size once and passes it to every connection.
 
+mod subscriber;
+
 use crate::audio::RESERVED_BITRATE;
-use crate::codec_choice::{CodecChoice, Conditions};
+use crate::codec_choice::CodecChoice;
 use crate::encode_load::EncodeLoad;
 use crate::ladder::{self, RecentPeak, Size};
+use crate::slowness::Slowness;
 use crate::uplink::SharedUplink;
 use codecs::{Content, EncoderConfig, VideoEncoder};
 use media::encoded::{EncodedFrame, VideoCodec};
@@ -15,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
+use subscriber::{Subscriber, View};
 
 /// Limits on the camera's size and rate. Parsed from `WIDTHxHEIGHT`, with the default rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,72 +166,6 @@ struct Worker {
     shown: Option<VideoFrame>,
 }
 
-/// A connection that is established.
-struct Subscriber {
-    id: ParticipantId,
-    media: MediaOut,
-    /// The largest size that the subscriber can use.
-    most: Option<Resolution>,
-    /// The target bitrate for video, as far as it determines the size: a size is not changed for a moment.
-    steady_target: RecentPeak,
-    codec: CodecChoice,
-    /// The encoding that the subscriber receives. A switch to another one starts with a keyframe.
-    encoding: Option<EncodingKey>,
-}
-
-impl Subscriber {
-    /// Whether the picture is displayed.
-    fn looks(&self) -> bool {
-        self.most.is_none_or(|most| !most.is_none())
-    }
-
-    /// The encoding that suits this subscriber now, and its bitrate. `None` if nothing is to be sent.
-    fn wish(&mut self, now: Instant, view: View) -> Option<(EncodingKey, u64)> {
-        if !self.looks() {
-            self.media.set_desired_bitrate(RESERVED_BITRATE);
-            return None;
-        }
-        let accepted = self.media.video_codecs();
-        let target = self.media.target_bitrate().saturating_sub(RESERVED_BITRATE);
-        let steady_target = self.steady_target.add(now, target);
-        let top = ladder::covering(view.source, self.most, view.alone);
-        let top = ladder::reduced(view.source, top, view.reductions, view.alone);
-        self.media.set_desired_bitrate(ladder::most_useful(top, view.fps) + RESERVED_BITRATE);
-        let before = self.encoding.map(|encoding| encoding.size);
-        let size = ladder::choose(view.source, top, steady_target, before, view.alone);
-        let codec = self.codec.choose(now, &accepted, view.conditions(size, steady_target, &self.media))?;
-        // Below the floor, the pacer's queue grows, and frames are skipped instead.
-        let bitrate = target.max(ladder::floor(size)).min(ladder::most_useful(size, view.fps));
-        (steady_target >= LEAST_FOR_VIDEO).then_some((EncodingKey { codec, size }, bitrate))
-    }
-}
-
-/// What all subscribers share.
-#[derive(Debug, Clone, Copy)]
-struct View {
-    /// The camera's size, within the limits.
-    source: Size,
-    fps: u32,
-    /// Whether only one subscriber looks.
-    alone: bool,
-    /// Whether all that look are our clients, so that they share encoders.
-    ours: bool,
-    /// How many times the size was reduced because encoding takes too long.
-    reductions: usize,
-}
-
-impl View {
-    fn conditions(self, size: Size, target: u64, media: &MediaOut) -> Conditions {
-        Conditions {
-            target,
-            most_useful: ladder::most_useful(size, self.fps),
-            alone: self.alone,
-            overloaded: self.reductions > 0,
-            ours: self.ours && media.repairs(),
-        }
-    }
-}
-
 /// One encoder, for one codec and size, and all subscribers of this combination.
 struct Encoding {
     key: EncodingKey,
@@ -261,6 +199,8 @@ const PREPARED: Duration = Duration::from_secs(1);
 const CROSSING: Duration = Duration::from_millis(100);
 /// The shortest interval between requested keyframes. A request that is still pending is answered after it.
 const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
+/// The same where several subscribers would receive the keyframe.
+const SHARED_KEYFRAME_SPACING: Duration = Duration::from_secs(1);
 /// The initial bitrate of an encoder, bit/s. A small first keyframe arrives immediately, and the following frames
 /// improve it before anybody notices. The pacer would need a tenth of a second to send a good one.
 const FIRST_BITRATE: u64 = 300_000;
@@ -296,8 +236,15 @@ impl Worker {
                 self.uplink.add(&id, &media);
                 self.subscribers.retain(|s| s.id != id);
                 let encoding = self.hand_over(&media);
-                let (steady_target, codec) = (RecentPeak::default(), CodecChoice::default());
-                self.subscribers.push(Subscriber { id, media, most, steady_target, codec, encoding });
+                self.subscribers.push(Subscriber {
+                    id,
+                    media,
+                    most,
+                    steady_target: RecentPeak::default(),
+                    codec: CodecChoice::default(),
+                    slowness: Slowness::default(),
+                    encoding,
+                });
             }
             Control::Resolution(id, most) => {
                 self.subscribers.iter_mut().filter(|s| s.id == id).for_each(|s| s.most = Some(most));
@@ -373,8 +320,9 @@ impl Worker {
     /// Passes the subscribers' keyframe requests on to their encodings. A subscriber without an encoding starts with a
     /// keyframe anyway.
     fn take_keyframe_requests(&mut self) {
-        for subscriber in &self.subscribers {
+        for subscriber in &mut self.subscribers {
             let Some(at) = subscriber.media.take_keyframe_request() else { continue };
+            subscriber.slowness.on_keyframe_request(at);
             let encodings = self.encodings.iter_mut().filter(|e| Some(e.key) == subscriber.encoding);
             encodings.for_each(|encoding| encoding.request_keyframe(at));
         }
@@ -409,9 +357,10 @@ impl Worker {
     /// Chooses codec, size and bitrate for each subscriber, and starts and stops encodings accordingly.
     fn plan(&mut self, frame: &VideoFrame) {
         let view = self.view(frame);
+        let wishes: Vec<_> = self.subscribers.iter_mut().map(|s| s.wish(frame.time, view)).collect();
         let mut bitrates: Vec<(EncodingKey, u64)> = vec![];
-        for subscriber in &mut self.subscribers {
-            let wish = subscriber.wish(frame.time, view);
+        for (subscriber, wish) in self.subscribers.iter_mut().zip(&wishes) {
+            let wish = wish.map(|wish| subscriber.yield_to_faster(frame.time, view, wish, &wishes));
             let before = std::mem::replace(&mut subscriber.encoding, wish.map(|(key, _)| key));
             let Some((key, bitrate)) = wish else { continue };
             match bitrates.iter_mut().find(|(k, _)| *k == key) {
@@ -444,7 +393,7 @@ impl Worker {
             true => frame.clone(),
             false => codecs::pixels::scale(frame, width, height, &self.pool),
         };
-        let keyframe = encoding.take_keyframe(now);
+        let keyframe = encoding.take_keyframe(now, subscribers.len());
         let Some(encoder) = encoding.encoder(self.limits.fps) else { return };
         let encoded = encoder.encode(&scaled, keyframe);
         self.counters.encode_us.fetch_add(now.elapsed().as_micros() as u64, Relaxed);
@@ -493,8 +442,9 @@ impl Encoding {
         self.asked |= self.last_keyframe.is_none_or(|last| at.saturating_duration_since(last) > CROSSING);
     }
 
-    fn take_keyframe(&mut self, now: Instant) -> bool {
-        let recent = self.last_keyframe.is_some_and(|at| now.saturating_duration_since(at) < KEYFRAME_SPACING);
+    fn take_keyframe(&mut self, now: Instant, subscribers: usize) -> bool {
+        let spacing = if subscribers > 1 { SHARED_KEYFRAME_SPACING } else { KEYFRAME_SPACING };
+        let recent = self.last_keyframe.is_some_and(|at| now.saturating_duration_since(at) < spacing);
         let asked = self.asked && !recent;
         if asked {
             self.asked = false;

@@ -1,0 +1,94 @@
+//! A subscriber of our pictures, and the encoding that suits it.
+
+use super::{EncodingKey, LEAST_FOR_VIDEO};
+use crate::audio::RESERVED_BITRATE;
+use crate::codec_choice::{CodecChoice, Conditions};
+use crate::ladder::{self, RecentPeak, Size};
+use crate::slowness::Slowness;
+use peer::MediaOut;
+use signaling::message::{ParticipantId, Resolution};
+use std::time::Instant;
+
+/// A connection that is established.
+pub(super) struct Subscriber {
+    pub(super) id: ParticipantId,
+    pub(super) media: MediaOut,
+    /// The largest size that the subscriber can use.
+    pub(super) most: Option<Resolution>,
+    /// The target bitrate for video, as far as it determines the size: a size is not changed for a moment.
+    pub(super) steady_target: RecentPeak,
+    pub(super) codec: CodecChoice,
+    pub(super) slowness: Slowness,
+    /// The encoding that the subscriber receives. A switch to another one starts with a keyframe.
+    pub(super) encoding: Option<EncodingKey>,
+}
+
+impl Subscriber {
+    /// Whether the picture is displayed.
+    pub(super) fn looks(&self) -> bool {
+        self.most.is_none_or(|most| !most.is_none())
+    }
+
+    /// The encoding that suits this subscriber now, and its bitrate. `None` if nothing is to be sent.
+    pub(super) fn wish(&mut self, now: Instant, view: View) -> Option<(EncodingKey, u64)> {
+        if !self.looks() {
+            self.media.set_desired_bitrate(RESERVED_BITRATE);
+            return None;
+        }
+        let accepted = self.media.video_codecs();
+        let target = self.media.target_bitrate().saturating_sub(RESERVED_BITRATE);
+        let steady_target = self.steady_target.add(now, target);
+        let top = ladder::covering(view.source, self.most, view.alone);
+        let top = ladder::reduced(view.source, top, view.reductions, view.alone);
+        self.media.set_desired_bitrate(ladder::most_useful(top, view.fps) + RESERVED_BITRATE);
+        let before = self.encoding.map(|encoding| encoding.size);
+        let size = ladder::choose(view.source, top, steady_target, before, view.alone);
+        let codec = self.codec.choose(now, &accepted, view.conditions(size, steady_target, &self.media))?;
+        // Below the floor, the pacer's queue grows, and frames are skipped instead.
+        let bitrate = target.max(ladder::floor(size)).min(ladder::most_useful(size, view.fps));
+        (steady_target >= LEAST_FOR_VIDEO).then_some((EncodingKey { codec, size }, bitrate))
+    }
+
+    /// Takes the next smaller size if this subscriber would hold back others with the same encoding.
+    pub(super) fn yield_to_faster(
+        &mut self,
+        now: Instant,
+        view: View,
+        (key, bitrate): (EncodingKey, u64),
+        wishes: &[Option<(EncodingKey, u64)>],
+    ) -> (EncodingKey, u64) {
+        let same = wishes.iter().flatten().filter(|(other, _)| *other == key);
+        let highest = same.clone().map(|(_, bitrate)| *bitrate).max().unwrap_or(bitrate);
+        if !self.slowness.update(now, bitrate, highest) || same.count() < 2 {
+            return (key, bitrate);
+        }
+        let size = ladder::reduced(view.source, key.size, 1, view.alone);
+        (EncodingKey { size, ..key }, bitrate.min(ladder::most_useful(size, view.fps)))
+    }
+}
+
+/// What all subscribers share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View {
+    /// The camera's size, within the limits.
+    pub(super) source: Size,
+    pub(super) fps: u32,
+    /// Whether only one subscriber looks.
+    pub(super) alone: bool,
+    /// Whether all that look are our clients, so that they share encoders.
+    pub(super) ours: bool,
+    /// How many times the size was reduced because encoding takes too long.
+    pub(super) reductions: usize,
+}
+
+impl View {
+    pub(super) fn conditions(self, size: Size, target: u64, media: &MediaOut) -> Conditions {
+        Conditions {
+            target,
+            most_useful: ladder::most_useful(size, self.fps),
+            alone: self.alone,
+            overloaded: self.reductions > 0,
+            ours: self.ours && media.repairs(),
+        }
+    }
+}
