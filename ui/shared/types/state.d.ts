@@ -1277,7 +1277,15 @@ width: number,
 /**
  * The height of the last picture.
  */
-height: number, };
+height: number,
+/**
+ * From capture at the far side until the picture can be drawn, milliseconds. `None` until their clock is known.
+ */
+latency_ms: number | null,
+/**
+ * By how much the latency can be wrong, milliseconds.
+ */
+latency_uncertainty_ms: number | null, };
 
 /**
  * A participant's sound.
