@@ -80,9 +80,16 @@ impl<K: Copy + Eq> Uplink<K> {
         self.turn = match holder {
             Some((index, _)) if flows[index].1.probing => Some((flows[index].0, now)),
             Some((index, since)) if now.saturating_duration_since(since) < TURN => Some((flows[index].0, since)),
-            Some((index, _)) => Some((flows[(index + 1) % flows.len()].0, now)),
-            None => flows.first().map(|(key, _)| (*key, now)),
+            Some((index, _)) => Some((flows[Self::next(flows, index + 1)].0, now)),
+            None if flows.is_empty() => None,
+            None => Some((flows[Self::next(flows, 0)].0, now)),
         };
+    }
+
+    /// The first sender from `from` on that is active, or that one if none is.
+    fn next(flows: &[(K, UplinkFlow)], from: usize) -> usize {
+        let mut places = (0..flows.len()).map(|n| (from + n) % flows.len());
+        places.find(|place| flows[*place].1.active).unwrap_or(from % flows.len())
     }
 }
 
@@ -121,6 +128,16 @@ mod tests {
         assert_eq!(turn_at(1_800, &flows), "a");
         assert_eq!(turn_at(1_810, &flows[1..]), "b", "a has left");
         assert_eq!(turn_at(1_820, &[]), "");
+    }
+
+    #[test]
+    fn a_sender_that_is_not_connected_has_no_turn() {
+        let (mut uplink, start) = (Uplink::default(), Instant::now());
+        let flows = [('a', UplinkFlow::default()), ('b', IDLE), ('c', UplinkFlow::default()), ('d', IDLE)];
+        for (ms, turn) in [(0, 'b'), (150, 'd'), (300, 'b'), (450, 'd')] {
+            let shares = uplink.coordinate(start + Duration::from_millis(ms), &flows);
+            assert!(flows.iter().zip(shares).all(|((key, _), share)| share.may_probe == (*key == turn)), "{ms}");
+        }
     }
 
     #[test]
