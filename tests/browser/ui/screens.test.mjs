@@ -239,6 +239,14 @@ test('without a socket pictures arrive by command, and without VideoFrame they a
   }
 });
 
+test('a tile tells the measured delay of its picture and how exact it is', async () => {
+  for (const [language, words] of [['en', /Delay from camera to screen: 62 ms, ±9 ms\.$/], ['ko', /카메라에서 화면까지 지연 62 ms\(±9 ms\)\.$/]]) {
+    const { page } = await harness.page({ state: scenes['call-2'].state, language });
+    await page.waitForFunction(pattern => new RegExp(pattern).test(document.querySelector('lr-tile:not(.own) .bars')?.title), { timeout: 30_000 }, words.source);
+    await page.close();
+  }
+});
+
 test('a larger display size is sent immediately, and a smaller one after a delay', async () => {
   const { page } = await harness.page({ state: base(), language: 'en' });
   const said = await page.evaluate(async () => {

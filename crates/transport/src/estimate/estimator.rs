@@ -81,6 +81,8 @@ pub(crate) struct Estimator {
     drain: Drain,
     interrupted: bool,
     measured: bool,
+    /// Whether reception reports have changed the start value.
+    reported: bool,
     share: UplinkShare,
 }
 
@@ -99,6 +101,7 @@ impl Estimator {
             drain: Drain::default(),
             interrupted: false,
             measured: false,
+            reported: false,
             share: UplinkShare::default(),
             config,
         }
@@ -127,7 +130,7 @@ impl Estimator {
 
     /// Takes account of the other senders on the uplink.
     pub(crate) fn set_share(&mut self, now: Instant, share: UplinkShare) {
-        if !self.measured && share.flows != self.share.flows {
+        if !self.measured && !self.reported && share.flows != self.share.flows {
             self.rate.reset(now, self.config.start / f64::from(share.flows));
         }
         self.share = share;
@@ -275,6 +278,7 @@ impl Estimator {
         if self.measured {
             return;
         }
+        self.reported = true;
         let factor = if loss > 0.1 {
             1.0 - loss / 2.0
         } else if loss < 0.02 {
