@@ -1,5 +1,6 @@
 //! Frames and their pools, jitter buffers, mixing, sources and stamps. Pure: no clocks, threads or sockets.
 
+pub mod acoustic_loop;
 pub mod audio;
 pub mod encoded;
 pub mod frame;
