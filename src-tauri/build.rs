@@ -15,6 +15,7 @@ fn main() {
         "select_devices",
         "refresh_devices",
         "test_sound",
+        "play_anyway",
         "save_settings",
         "open_link",
         "dismiss_link",

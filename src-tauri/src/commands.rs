@@ -9,7 +9,7 @@ use crate::frames::Fallback;
 use crate::state::{AppUpdate, CommandError, Join, Language, Settings, Stats};
 use crate::{figures, logging};
 use engine::signaling::comparison;
-use engine::signaling::message::MediaState;
+use engine::signaling::message::{MediaState, ParticipantId};
 use engine::{Command, DeviceChoice, Engine, Report, Tile};
 use std::sync::Arc;
 use tauri::State;
@@ -109,6 +109,12 @@ pub(crate) async fn refresh_devices(engine: TheEngine<'_>) -> Answer {
 #[tauri::command]
 pub(crate) async fn test_sound(engine: TheEngine<'_>) -> Answer {
     command(&engine, Command::TestSound).await
+}
+
+/// Plays a participant even if they are in the same room.
+#[tauri::command]
+pub(crate) async fn play_anyway(engine: TheEngine<'_>, id: String) -> Answer {
+    command(&engine, Command::PlayAnyway(ParticipantId(id))).await
 }
 
 #[tauri::command]

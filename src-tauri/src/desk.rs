@@ -180,6 +180,8 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
 impl Desk {
     async fn run(mut self, mut inbox: mpsc::Receiver<Ask>) {
         self.tell_engine(Command::SetProcessing(processing(self.settings.get()))).await;
+        self.tell_engine(Command::SetListens(self.settings.get().listen_while_muted)).await;
+        self.tell_engine(Command::SetVolumes(self.settings.get().volumes.clone())).await;
         loop {
             self.show();
             tokio::select! {
@@ -270,12 +272,19 @@ impl Desk {
             let clean = engine::signaling::text::clean_name(&settings.name);
             settings.name = clean.map_err(|error| fault("bad_name", &error.to_string()))?;
         }
+        settings.tidy_volumes();
         self.passing_chosen = passing::forget(&mut settings, &self.passing_servers(), self.settings.get().server);
         let old = self.settings.get().clone();
         let kept = self.keep(settings);
         let new = self.settings.get().clone();
         if processing(&new) != processing(&old) {
             self.tell_engine(Command::SetProcessing(processing(&new))).await;
+        }
+        if new.listen_while_muted != old.listen_while_muted {
+            self.tell_engine(Command::SetListens(new.listen_while_muted)).await;
+        }
+        if new.volumes != old.volumes {
+            self.tell_engine(Command::SetVolumes(new.volumes)).await;
         }
         if new.relay_only != old.relay_only {
             self.tell_engine(Command::SetRelayOnly(new.relay_only)).await;
@@ -425,6 +434,8 @@ impl Desk {
             chat: view.chat,
             devices: view.devices,
             choice: view.choice,
+            listening: view.listening,
+            same_room: view.same_room,
             board: view.board,
             frames: self.frames.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -464,6 +475,8 @@ fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
         notice: None,
         devices: Arc::default(),
         choice: DeviceChoice::default(),
+        listening: false,
+        same_room: vec![],
         problems: vec![],
         settings: Settings::default(),
         you: You { key: String::new() },

@@ -110,6 +110,7 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
             commands::select_devices,
             commands::refresh_devices,
             commands::test_sound,
+            commands::play_anyway,
             commands::save_settings,
             commands::open_link,
             commands::dismiss_link,

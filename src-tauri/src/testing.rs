@@ -16,6 +16,8 @@ pub(crate) fn state() -> AppState {
         notice: None,
         devices: Arc::default(),
         choice: DeviceChoice::default(),
+        listening: false,
+        same_room: vec![],
         problems: vec![],
         settings: Settings::default(),
         you: You { key: String::new() },

@@ -207,6 +207,11 @@ impl Person {
         }
     }
 
+    /// The longest silence of what was played since the last call.
+    pub fn longest_silence(&self) -> Duration {
+        std::mem::take(&mut *self.output.silence()).longest
+    }
+
     /// Waits until there has been silence for half a second.
     pub async fn plays_nothing(&self) {
         let start = Instant::now();

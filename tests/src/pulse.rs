@@ -21,6 +21,10 @@ pub struct Pulse {
     server: Child,
 }
 
+/// The parts of a headset that is plugged in.
+#[derive(Debug)]
+pub struct Headset(Vec<String>);
+
 /// Sample rate of recordings.
 pub const RATE: u32 = 48_000;
 
@@ -44,7 +48,10 @@ impl Pulse {
         );
         std::fs::write(dir.join("pulse.pa"), script).expect("pulse.pa");
         // The stock configuration, then the default device.
-        let alsa = "pcm.!default { type pulse }\nctl.!default { type pulse }\n";
+        let named =
+            |name: &str| format!("pcm.{name} {{ type pulse device {name} hint {{ show on description {name} }} }}\n");
+        let alsa = "pcm.!default { type pulse }\nctl.!default { type pulse }\n".to_owned();
+        let alsa = alsa + &named("headset_out") + &named("headset_in");
         std::fs::write(dir.join("asound.conf"), alsa).expect("asound.conf");
         let log = std::fs::File::create(dir.join("log")).expect("a log");
         let mut command = Command::new("pulseaudio");
@@ -75,6 +82,49 @@ impl Pulse {
         let mut command = self.command("parec");
         let child = command.args(arguments).arg("--latency-msec=20").stdout(Stdio::piped()).spawn().expect("parec");
         Listener(child)
+    }
+
+    /// Plugs in a headset: the loudspeaker `headset_out` and the microphone `headset_in`, which hears what is played to
+    /// `headset_feed`. Programs open them by these names.
+    pub fn plug_in_headset(&self) -> Headset {
+        let rate = "rate=48000 channels=2 norewinds=1";
+        let load = |module: &str, arguments: String| {
+            let mut command = self.command("pactl");
+            let output = command.args(["load-module", module]).args(arguments.split(' ')).output().expect("pactl");
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        };
+        Headset(vec![
+            load("module-null-sink", format!("sink_name=headset_out {rate}")),
+            load("module-null-sink", format!("sink_name=headset_feed {rate}")),
+            load("module-remap-source", "master=headset_feed.monitor source_name=headset_in".into()),
+        ])
+    }
+
+    /// Unplugs a headset.
+    pub fn unplug(&self, headset: Headset) {
+        for module in headset.0.iter().rev() {
+            let status = self.command("pactl").args(["unload-module", module]).status().expect("pactl");
+            assert!(status.success(), "module {module}");
+        }
+    }
+
+    /// Plays a WAV file into a sink.
+    pub fn play_to(&self, sink: &str, wav: &Path) -> Child {
+        self.command("paplay").args(["-d", sink]).arg(wav).spawn().expect("paplay")
+    }
+
+    /// The names of the sources that are being recorded.
+    pub fn recorded_sources(&self) -> Vec<String> {
+        let list = |what: &str| {
+            let mut command = self.command("pactl");
+            let output = command.args(["list", "short", what]).output().expect("pactl");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let rows = text.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
+            rows.collect::<Vec<_>>()
+        };
+        let sources = list("sources");
+        let name = |number: &String| sources.iter().find(|row| row.first() == Some(number)).map(|row| row[1].clone());
+        list("source-outputs").iter().filter_map(|row| name(row.get(1)?)).collect()
     }
 
     /// Folder for the test's files.

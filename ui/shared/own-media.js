@@ -9,7 +9,8 @@ export const ownMedia = ({ call, problems }) => workingMedia(call.media, problem
 
 /** Switches off devices that have a problem. @param {MediaState} requested @param {AppState['problems']} problems @returns {MediaState} */
 export function workingMedia({ microphone, camera }, problems) {
-  const hasProblem = (/** @type {DeviceKind} */ kind) => problems.some(one => one.device === kind);
+  // A device that the default replaces works.
+  const hasProblem = (/** @type {DeviceKind} */ kind) => problems.some(one => one.device === kind && one.code !== 'device_replaced');
   return { microphone: microphone && !hasProblem('microphone'), camera: camera && !hasProblem('camera') };
 }
 

@@ -77,7 +77,7 @@ fn config(options: &MeasureOptions, clock: Clock) -> Result<EngineConfig> {
         relay_only: options.relay_only,
         include_loopback: options.loopback,
         meets: None,
-        microphone: MicrophoneOptions { markers: true },
+        microphone: MicrophoneOptions { markers: true, ..MicrophoneOptions::default() },
         devices: DeviceChoice {
             camera: Some(format!("clip:{}@{width}x{height}", clip(options).display())),
             microphone: Some(format!("wav:{}", options.media.join("speech.wav").display())),

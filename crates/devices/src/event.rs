@@ -7,11 +7,16 @@ use std::sync::Arc;
 ///
 /// ```text
 /// open() ──► Live ⇄ Failed(recovering) ──► Gone
+///             ⇅
+///          Replaced
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeviceEvent {
-    /// The first frame or samples arrived, or they arrive again after `Failed`.
+    /// The first frame or samples arrived, or they arrive again after `Failed` or `Replaced`.
     Live,
+    /// The chosen device is absent, and samples flow to or from the system's default instead. `Live` follows when it
+    /// returns. Only microphones and loudspeakers that may be replaced report this.
+    Replaced,
     /// The device was unplugged. Nothing more arrives; open another one.
     Gone,
     /// The device stopped working. A microphone or loudspeaker keeps trying, and reports `Live` when it works again.

@@ -15,7 +15,7 @@ mod info;
 mod list;
 mod pace;
 
-pub use audio::{Microphone, MicrophoneOptions, Speaker};
+pub use audio::{Microphone, MicrophoneOptions, Speaker, SpeakerOptions};
 pub use camera::{Camera, CameraMode, CameraRequest, SourceFormat};
 pub use error::DeviceError;
 pub use event::{DeviceEvent, EventSink, ignore_events};

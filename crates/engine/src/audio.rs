@@ -2,6 +2,7 @@
 
 use crate::chime::Chime;
 use crate::levels::{Levels, Loudness};
+use crate::playing::{Playing, Room, Volumes, volume_of};
 use codecs::{Apm, ApmConfig, OpusConfig, OpusDecoder, OpusEncoder};
 use crossbeam_queue::ArrayQueue;
 use devices::{Microphone, Speaker};
@@ -34,9 +35,18 @@ const CONTROLS: usize = 64;
 /// Incoming packets of one participant.
 pub(crate) type AudioQueue = Arc<ArrayQueue<AudioPacket>>;
 
-/// Called when processing fails repeatedly (`true`) and when it works again (`false`). It runs on the audio thread and
-/// must not block.
-pub(crate) type OnTrouble = Box<dyn Fn(bool) + Send>;
+/// What the audio thread notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AudioReport {
+    /// Processing fails repeatedly (`true`), or works again (`false`).
+    Failing(bool),
+    /// These participants are in the same room, and are not played.
+    SameRoom(Vec<ParticipantId>),
+}
+
+/// Receives reports. It runs on the audio thread and must not block. Returns false if it could not take the report, which
+/// is then made again.
+pub(crate) type OnReport = Box<dyn Fn(AudioReport) -> bool + Send>;
 
 /// Receives the sound that is played, for measuring and recording. It runs on the audio thread and must return quickly.
 pub trait AudioTap: Send {
@@ -56,8 +66,14 @@ pub(crate) enum Control {
     Microphone(Option<Microphone>),
     /// Replaces or removes the loudspeaker.
     Speaker(Option<Speaker>),
+    /// Sends the microphone's sound, or stops immediately. The sound is measured in both cases.
+    Sending(bool),
     /// Changes how the microphone's sound is processed.
     Processing(ApmConfig),
+    /// Sets the volumes of all participants; those without an entry are played as they were sent.
+    Volumes(Volumes),
+    /// Plays a participant even if they are in the same room.
+    PlayAnyway(ParticipantId),
     /// Plays the test sound, if a loudspeaker opens before this time.
     Chime(Instant),
     /// Requests the statistics of all jitter buffers.
@@ -77,7 +93,7 @@ impl Audio {
     pub(crate) fn start(
         processing: ApmConfig,
         tap: Option<Box<dyn AudioTap>>,
-        on_trouble: OnTrouble,
+        on_report: OnReport,
     ) -> std::io::Result<Self> {
         let (control, inbox) = sync_channel(CONTROLS);
         let (levels, watched) = watch::channel(Levels::default());
@@ -88,9 +104,13 @@ impl Audio {
                 others: vec![],
                 microphone: None,
                 speaker: None,
+                sending: false,
                 apm: Apm::new(processing),
-                on_trouble,
+                on_report,
                 troubled: false,
+                room: Room::default(),
+                same_room: vec![],
+                volumes: vec![],
                 encoder: None,
                 pending: Vec::with_capacity(BLOCK * BLOCKS_PER_PACKET),
                 clock: SendClock::new(Instant::now()),
@@ -115,10 +135,16 @@ struct Worker {
     others: Vec<Other>,
     microphone: Option<Microphone>,
     speaker: Option<Speaker>,
+    /// The gate of the microphone: while it is false, no sound reaches the encoder.
+    sending: bool,
     apm: Apm,
-    on_trouble: OnTrouble,
+    on_report: OnReport,
     /// Whether the last report was of trouble.
     troubled: bool,
+    room: Room,
+    /// The participants in the same room, as last reported.
+    same_room: Vec<ParticipantId>,
+    volumes: Volumes,
     encoder: Option<OpusEncoder>,
     pending: Vec<f32>,
     clock: SendClock,
@@ -136,6 +162,7 @@ struct Other {
     decoder: OpusDecoder,
     block: [f32; BLOCK],
     loudness: Loudness,
+    playing: Playing,
     connected: bool,
 }
 
@@ -153,6 +180,7 @@ impl Worker {
             self.guarded(Worker::capture, Worker::renew_capture);
             self.guarded(Worker::play, Worker::renew_play);
             self.report_trouble();
+            self.report_same_room();
             self.show_levels();
             next += TICK;
             let now = Instant::now();
@@ -191,9 +219,21 @@ impl Worker {
 
     fn report_trouble(&mut self) {
         let resting = self.apm.is_resting();
-        if std::mem::replace(&mut self.troubled, resting) != resting {
+        if self.troubled != resting && (self.on_report)(AudioReport::Failing(resting)) {
             tracing::warn!("sound processing failed {} times; paused: {resting}", self.apm.faults());
-            (self.on_trouble)(resting);
+            self.troubled = resting;
+        }
+    }
+
+    fn report_same_room(&mut self) {
+        let here = || self.others.iter().filter(|o| o.playing.is_here()).map(|o| &o.id);
+        if here().eq(&self.same_room) {
+            return;
+        }
+        let here: Vec<_> = here().cloned().collect();
+        if (self.on_report)(AudioReport::SameRoom(here.clone())) {
+            tracing::info!("{} participants are in the same room and are not played", here.len());
+            self.same_room = here;
         }
     }
 
@@ -206,10 +246,22 @@ impl Worker {
                 self.microphone = microphone;
                 self.pending.clear();
                 self.own = Loudness::default();
+                self.room.closed();
             }
             Control::Speaker(speaker) => self.speaker = speaker,
+            Control::Sending(on) => {
+                self.sending = on;
+                self.pending.clear(); // what was captured before the change
+            }
             Control::Processing(config) if config == self.apm.config() => {}
             Control::Processing(config) => self.apm = Apm::new(config),
+            Control::Volumes(volumes) => {
+                self.others.iter_mut().for_each(|o| o.playing.volume = volume_of(&volumes, &o.id));
+                self.volumes = volumes;
+            }
+            Control::PlayAnyway(id) => {
+                self.others.iter_mut().filter(|o| o.id == id).for_each(|o| o.playing.allow());
+            }
             Control::Chime(until) => self.chime = Some((Chime::default(), until)),
             Control::Stats(answer) => {
                 let stats = self.others.iter().map(|o| (o.id.clone(), o.buffer.stats())).collect();
@@ -219,12 +271,15 @@ impl Worker {
     }
 
     fn add(&mut self, id: ParticipantId, media: MediaOut, queue: AudioQueue) {
-        self.others.retain(|o| o.id != id);
+        // A new connection to somebody in the same room is still one to somebody in the same room.
+        let before = self.others.iter().position(|o| o.id == id).map(|at| self.others.remove(at).playing);
+        let playing = before.unwrap_or_else(|| Playing::new(volume_of(&self.volumes, &id)));
         match OpusDecoder::new() {
             Ok(decoder) => {
                 let buffer = AudioBuffer::new();
                 let (block, loudness) = ([0.0; BLOCK], Loudness::default());
-                self.others.push(Other { id, media, queue, buffer, decoder, block, loudness, connected: false });
+                let connected = false;
+                self.others.push(Other { id, media, queue, buffer, decoder, block, loudness, playing, connected });
             }
             Err(error) => tracing::error!("no Opus decoder: {error}"),
         }
@@ -238,8 +293,12 @@ impl Worker {
                 return;
             }
             let late = Duration::from_secs_f64(microphone.buffered() as f64 / 48_000.0);
+            self.room.captured(&block);
             self.apm.process_capture(&mut block, (delay + late).as_millis() as u32);
             self.own.push(&block);
+            if !self.sending {
+                continue;
+            }
             self.pending.extend_from_slice(&block);
             if self.pending.len() == BLOCK * BLOCKS_PER_PACKET {
                 self.send();
@@ -282,6 +341,7 @@ impl Worker {
             for other in &mut self.others {
                 other.buffer.pull(now, &mut other.decoder, &mut other.block);
                 other.loudness.push(&other.block);
+                other.playing.play(&mut other.block, &mut self.room);
             }
             let mut mixed = [0.0; BLOCK];
             self.mixer.mix(self.others.iter().map(|o| &o.block), &mut mixed);
@@ -372,7 +432,7 @@ mod tests {
     fn audio_continues_after_a_panic() {
         let blocks = Arc::default();
         let tap = Box::new(Fragile(Arc::clone(&blocks)));
-        let audio = Audio::start(ApmConfig::default(), Some(tap), Box::new(|_| {})).unwrap();
+        let audio = Audio::start(ApmConfig::default(), Some(tap), Box::new(|_| true)).unwrap();
         audio.send(Control::Speaker(Some(Speaker::open("null", devices::ignore_events()).unwrap())));
         let deadline = Instant::now() + Duration::from_secs(20);
         while blocks.load(std::sync::atomic::Ordering::SeqCst) < 20 {

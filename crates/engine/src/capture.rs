@@ -6,17 +6,18 @@ mod event;
 mod tests;
 mod thread;
 
-pub(crate) use event::{CaptureEvent, EVENTS, Opened, on_trouble};
+pub(crate) use event::{CaptureEvent, EVENTS, Opened, on_report};
 
-use crate::audio::{Audio, Control};
+use crate::audio::{Audio, AudioReport, Control};
 use crate::config::DeviceChoice;
 use crate::video_out::VideoLimits;
 use crate::view::Problem;
 use devices::{
     Camera, CameraRequest, DeviceError, DeviceEvent, DeviceKind, Hold, Microphone, MicrophoneOptions, Speaker,
+    SpeakerOptions,
 };
 use media::slot::FrameSlot;
-use signaling::message::MediaState;
+use signaling::message::{MediaState, ParticipantId};
 use std::time::{Duration, Instant};
 use thread::{DeviceThread, Open};
 use tokio::sync::mpsc;
@@ -34,12 +35,12 @@ const RETRY: [Duration; 5] = [
 const SOUND: Duration = Duration::from_secs(30);
 /// How long a device may take to open, or be interrupted, before it is reported to the others as off.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long an opened device may deliver nothing before it is reported as not answering.
+/// How long an opened device may deliver nothing before it is reported as not answering. A camera is then opened again.
 const SILENT: Duration = Duration::from_secs(15);
-/// How often the camera is checked for new pictures, and how long it may deliver none before it is reported as not
-/// answering.
-const LOOK: Duration = Duration::from_secs(2);
-const FROZEN: Duration = Duration::from_secs(6);
+/// How often the camera is checked for new pictures, and how long it may deliver none before it is reported and opened
+/// again: together less than two seconds. Cameras in the dark still deliver five pictures a second.
+const LOOK: Duration = Duration::from_millis(300);
+const FROZEN: Duration = Duration::from_millis(1_500);
 /// How long the engine waits at its end for devices to close.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -52,7 +53,9 @@ pub(crate) struct Capture {
     microphone: DeviceMachine,
     speaker: DeviceMachine,
     processing: Option<Problem>,
-    /// Whether the choice or the problems have changed since the last [`Capture::take_changed`].
+    /// The participants in the same room, who are not played.
+    same_room: Vec<ParticipantId>,
+    /// Whether the choice, the problems or `same_room` have changed since the last [`Capture::take_changed`].
     changed: bool,
     opened: u64,
     /// The time of the last [`Capture::handle_timeout`].
@@ -128,7 +131,7 @@ impl DeviceMachine {
         let all = match self.state {
             DeviceState::Closed | DeviceState::Live { failing: None, .. } => [None, None],
             DeviceState::Opening { since, .. } if self.problem.is_none() => [Some(since + GRACE), Some(since + SILENT)],
-            DeviceState::Opening { .. } => [None, None],
+            DeviceState::Opening { since, .. } => [Some(since + SILENT), None],
             DeviceState::Live { failing: Some(since), .. } => [Some(since + GRACE), None],
             DeviceState::Failed { retry } => return Some(retry),
         };
@@ -165,12 +168,13 @@ impl Capture {
             Ok((Opened::Camera, Hold::new(camera)))
         });
         let microphone: Open = Box::new(move |id, events| {
+            let options = MicrophoneOptions { replaceable: true, ..options };
             let mut microphone = Microphone::open_with(id, options, events)?;
             let hold = microphone.detach();
             Ok((Opened::Microphone(Box::new(microphone)), hold))
         });
         let speaker: Open = Box::new(move |id, events| {
-            let mut speaker = Speaker::open(id, events)?;
+            let mut speaker = Speaker::open_with(id, SpeakerOptions { replaceable: true }, events)?;
             let hold = speaker.detach();
             Ok((Opened::Speaker(Box::new(speaker)), hold))
         });
@@ -195,6 +199,7 @@ impl Capture {
             microphone: device(DeviceKind::Microphone, microphone)?,
             speaker: device(DeviceKind::Speaker, speaker)?,
             processing: None,
+            same_room: vec![],
             changed: false,
             opened: 0,
             now: Instant::now(),
@@ -250,14 +255,18 @@ impl Capture {
             },
             CaptureEvent::Device(kind, n, event) if self.device(kind).is(n) => match (event, kind) {
                 (DeviceEvent::Live, _) => self.works(kind, n, now),
+                (DeviceEvent::Replaced, _) => self.replaced(kind, n, now),
                 (DeviceEvent::Gone, _) => self.lost(kind, now, &DeviceError::Gone, audio),
                 (DeviceEvent::Failed(error), DeviceKind::Camera) => self.lost(kind, now, &error, audio),
                 (DeviceEvent::Failed(error), DeviceKind::Microphone | DeviceKind::Speaker) => {
                     self.recovering(kind, now, &error);
                 }
             },
-            CaptureEvent::Processing { failing } => {
-                self.processing = failing.then(processing_failed);
+            CaptureEvent::Audio(report) => {
+                match report {
+                    AudioReport::Failing(failing) => self.processing = failing.then(processing_failed),
+                    AudioReport::SameRoom(here) => self.same_room = here,
+                }
                 self.changed = true;
             }
             CaptureEvent::Opened(..) | CaptureEvent::Device(..) => {}
@@ -272,6 +281,9 @@ impl Capture {
             let device = self.device_mut(kind);
             match device.state {
                 DeviceState::Failed { retry } if retry <= now => self.open(kind, now),
+                DeviceState::Opening { since, .. } if since + SILENT <= now && kind == DeviceKind::Camera => {
+                    self.reopen_camera(now, "it does not answer");
+                }
                 DeviceState::Opening { since, .. } if device.problem.is_none() && since + SILENT <= now => {
                     let new = device.blame(kind, &DeviceError::Backend("it does not answer".into()));
                     self.changed |= new;
@@ -291,11 +303,14 @@ impl Capture {
 
     /// The list of devices changed: failed devices are tried again immediately.
     pub(crate) fn devices_changed(&mut self, now: Instant) {
-        for kind in KINDS {
-            if let DeviceState::Failed { .. } = self.device(kind).state {
-                self.device_mut(kind).tries = 0;
-                self.open(kind, now);
-            }
+        KINDS.into_iter().for_each(|kind| self.retry(kind, now));
+    }
+
+    /// Tries a failed device again immediately.
+    pub(crate) fn retry(&mut self, kind: DeviceKind, now: Instant) {
+        if let DeviceState::Failed { .. } = self.device(kind).state {
+            self.device_mut(kind).tries = 0;
+            self.open(kind, now);
         }
     }
 
@@ -304,7 +319,12 @@ impl Capture {
         MediaState { microphone: self.microphone.is_able(now), camera: self.camera.is_able(now) }
     }
 
-    /// Returns true once after each change of [`Capture::choice`] or [`Capture::problems`].
+    /// The participants in the same room, who are not played.
+    pub(crate) fn same_room(&self) -> &[ParticipantId] {
+        &self.same_room
+    }
+
+    /// Returns true once after each change of [`Capture::choice`], [`Capture::problems`] or [`Capture::same_room`].
     pub(crate) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
@@ -326,19 +346,24 @@ impl Capture {
 
     /// Checks whether the camera still delivers pictures.
     fn look_at_pictures(&mut self, now: Instant) {
-        let DeviceState::Live { number, failing, .. } = self.camera.state else { return };
+        let DeviceState::Live { .. } = self.camera.state else { return };
         if now < self.pictures.look {
             return;
         }
         self.pictures.look = now + LOOK;
         if self.slot.newer_than(&mut self.pictures.seen).is_some() {
             self.pictures.newest = now;
-            if failing.is_some() {
-                self.works(DeviceKind::Camera, number, now);
-            }
         } else if now.duration_since(self.pictures.newest) >= FROZEN {
-            self.recovering(DeviceKind::Camera, now, &DeviceError::Backend("it delivers no more pictures".into()));
+            self.reopen_camera(now, "it delivers no more pictures");
         }
+    }
+
+    /// A driver that hangs says nothing: closes the camera, and opens it again after a pause.
+    fn reopen_camera(&mut self, now: Instant, why: &str) {
+        self.forget_tries(DeviceKind::Camera, now);
+        self.slot.clear();
+        self.camera.thread.close();
+        self.fail(DeviceKind::Camera, now, &DeviceError::Backend(why.into()));
     }
 
     /// The device delivered a picture or sound.
@@ -355,14 +380,29 @@ impl Capture {
         }
     }
 
+    /// The chosen device is absent, and the system's default replaces it.
+    fn replaced(&mut self, kind: DeviceKind, number: u64, now: Instant) {
+        self.works(kind, number, now);
+        let message = "The chosen device is not connected. The default device is used until it returns.";
+        let problem = Problem { code: "device_replaced".into(), message: message.into(), device: Some(kind) };
+        tracing::info!("{kind:?}: the default replaces the chosen device");
+        self.device_mut(kind).problem = Some(problem);
+        self.changed = true;
+    }
+
     fn lost(&mut self, kind: DeviceKind, now: Instant, error: &DeviceError, audio: &Audio) {
+        self.forget_tries(kind, now);
+        self.shut(kind, audio);
+        self.fail(kind, now, error);
+    }
+
+    /// A device that worked for long is tried again soon.
+    fn forget_tries(&mut self, kind: DeviceKind, now: Instant) {
         if let DeviceState::Live { since, .. } = self.device(kind).state
             && now.duration_since(since) >= SOUND
         {
             self.device_mut(kind).tries = 0;
         }
-        self.shut(kind, audio);
-        self.fail(kind, now, error);
     }
 
     /// A device reports a fault from which it recovers on its own.

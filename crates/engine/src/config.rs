@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use signaling::board::RoomRequest;
 use signaling::identity::DeviceKey;
 use signaling::link::Link;
-use signaling::message::MediaState;
+use signaling::message::{MediaState, ParticipantId};
+use std::collections::BTreeMap;
 use url::Url;
 
 /// The configuration of an engine.
@@ -123,6 +124,13 @@ pub enum Command {
     SelectDevices(DeviceChoice),
     /// Looks for devices again.
     RefreshDevices,
+    /// Sets whether the microphone stays open in a call while it is off, so that a person who speaks can be told. At
+    /// the start it does not. Nothing of that is sent.
+    SetListens(bool),
+    /// Sets how loud people are played, in percent by key, at most 200. People without an entry have 100.
+    SetVolumes(BTreeMap<String, u16>),
+    /// Plays a participant even if they are in the same room; see [`crate::AppView::same_room`].
+    PlayAnyway(ParticipantId),
     /// Plays the test sound on the chosen loudspeaker.
     TestSound,
     /// Changes how the microphone's sound is processed.

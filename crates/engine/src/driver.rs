@@ -75,9 +75,9 @@ impl Driver {
         let (connection_events, connections) = mpsc::channel(participant::MESSAGES);
         let (find_devices, devices) = mpsc::channel(1); // one search at a time; a second one waits for the first
         let (reports, checks) = mpsc::channel(1); // one check at a time
-        let on_trouble = capture::on_trouble(capture_events.clone());
+        let on_report = capture::on_report(capture_events.clone());
         let capture = Capture::start(capture_events, config.video, config.devices, config.microphone)?;
-        let audio = Audio::start(config.processing, config.audio_tap.take(), on_trouble)?;
+        let audio = Audio::start(config.processing, config.audio_tap.take(), on_report)?;
         let video = VideoOut::start(capture.slot.clone(), config.video)?;
         let seed = signal::random_seed()?;
         let settings = PeerSettings {
@@ -261,11 +261,23 @@ impl Driver {
             Command::SetSecret { server, secret } => self.session.set_secret(now, &server, secret),
             Command::Preview(media) => self.devices.set_preview(media),
             Command::SelectDevices(choice) => self.devices.choose(choice),
+            Command::SetListens(on) => self.devices.set_listens(on),
+            Command::SetVolumes(volumes) => {
+                self.devices.set_volumes(volumes);
+                self.set_volumes();
+            }
+            Command::PlayAnyway(id) => self.devices.play_anyway(id),
             Command::TestSound => self.devices.test_sound(now),
             Command::SetProcessing(config) => self.devices.set_processing(config),
             Command::SetRelayOnly(on) => self.peers.set_relay_only(on),
             Command::RefreshDevices => {} // handled in `run`
         }
+    }
+
+    /// Passes on how loud each participant is to be.
+    fn set_volumes(&mut self) {
+        let call = self.session.call_view();
+        self.devices.set_participants(call.participants.iter().map(|one| (&one.info.id, one.info.key.as_str())));
     }
 
     fn handle_network(&mut self, now: Instant, report: NetworkReport) {
@@ -292,6 +304,9 @@ impl Driver {
         let devices = self.devices.take_changed();
         let offline = std::mem::take(&mut self.offline_changed);
         let problems = self.session.take_problem_changed() | self.peers.take_changed() | devices | offline;
+        if call {
+            self.set_volumes();
+        }
         if !(session | call | board | devices | problems) {
             return;
         }
@@ -311,6 +326,8 @@ impl Driver {
             if devices {
                 modified |= replace(&mut view.devices, self.devices.found());
                 modified |= replace(&mut view.choice, self.devices.choice().clone());
+                modified |= replace(&mut view.same_room, self.devices.same_room().to_vec());
+                modified |= replace(&mut view.listening, self.devices.is_listening());
             }
             if problems {
                 let (devices, peers) = (self.devices.problems().into_iter(), self.peers.problem().cloned());
@@ -340,6 +357,8 @@ fn first_view(session: &CallSession, devices: &Devices) -> AppView {
         chat: session.chat(),
         devices: devices.found(),
         choice: devices.choice().clone(),
+        listening: devices.is_listening(),
+        same_room: vec![],
         board: None,
         reminders: Arc::default(),
         problems: Arc::default(),

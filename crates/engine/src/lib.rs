@@ -26,6 +26,7 @@ mod levels;
 mod line;
 mod network;
 mod participant;
+mod playing;
 mod request;
 mod signal;
 mod slowness;

@@ -23,6 +23,10 @@ pub struct AppView {
     pub devices: Arc<[DeviceInfo]>,
     /// The chosen devices.
     pub choice: DeviceChoice,
+    /// Whether the microphone is open only to notice that the person speaks while it is off. Nothing of that is sent.
+    pub listening: bool,
+    /// The participants in the same room, who are not played here: the laptops would howl.
+    pub same_room: Vec<ParticipantId>,
     /// The board of the kept server, as soon as all of it has arrived.
     pub board: Option<Arc<BoardState>>,
     /// The latest notices of the board, oldest first, for notifications even while the window is closed. Their numbers

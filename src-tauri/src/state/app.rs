@@ -30,6 +30,11 @@ pub struct AppState {
     pub devices: Arc<[DeviceInfo]>,
     /// The chosen devices. Null means the system's default.
     pub choice: DeviceChoice,
+    /// Whether the microphone is open only to notice that the person speaks while it is off. Nothing of that is sent.
+    pub listening: bool,
+    /// The participants in the same room, who are not played here: the laptops would howl.
+    #[cfg_attr(test, ts(as = "Vec<String>"))]
+    pub same_room: Vec<ParticipantId>,
     /// The current problems.
     pub problems: Vec<Problem>,
     /// The person's settings.

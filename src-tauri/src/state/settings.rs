@@ -2,6 +2,7 @@
 
 use engine::DeviceChoice;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The person's settings. Fields that a file lacks are as in [`Settings::default`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub struct Settings {
     pub noise: Noise,
     /// Whether music is sent unchanged, without noise suppression and gain control.
     pub music: bool,
+    /// Whether the microphone stays open in a call while it is off, so that a person who speaks is told.
+    pub listen_while_muted: bool,
     /// Whether calls use only relayed paths, so that other people do not see this device's addresses.
     pub relay_only: bool,
     /// Whether the camera was on in the last call.
@@ -34,6 +37,8 @@ pub struct Settings {
     pub text_percent: u32,
     /// Whether a notification is shown when somebody joins or writes while the window is not focused.
     pub notifications: bool,
+    /// How loud people are played, in percent by key; those without an entry have 100. At most [`Settings::MOST_KNOWN`].
+    pub volumes: BTreeMap<String, u16>,
     /// People whose keys this person has compared, in the order of comparing; at most [`Settings::MOST_KNOWN`].
     pub known: Vec<KnownPerson>,
 }
@@ -53,6 +58,14 @@ pub struct KnownPerson {
 impl Settings {
     /// People that are kept. When there are more, the oldest is dropped.
     pub const MOST_KNOWN: usize = 1_000;
+
+    /// Keeps only volumes that differ from the usual one, and drops some of too many.
+    pub fn tidy_volumes(&mut self) {
+        self.volumes.retain(|_, percent| *percent != 100);
+        while self.volumes.len() > Self::MOST_KNOWN {
+            self.volumes.pop_first();
+        }
+    }
 
     /// Adds somebody whose key was compared.
     pub fn know(&mut self, person: KnownPerson) {
@@ -139,12 +152,14 @@ impl Default for Settings {
             server: None,
             noise: Noise::Normal,
             music: false,
+            listen_while_muted: true,
             relay_only: false,
             camera_on: true,
             microphone_on: true,
             devices: DeviceChoice::default(),
             text_percent: 100,
             notifications: true,
+            volumes: BTreeMap::new(),
             known: vec![],
         }
     }

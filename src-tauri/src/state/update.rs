@@ -31,6 +31,11 @@ pub struct AppUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
     choice: Option<DeviceChoice>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    listening: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(as = "Option<Vec<String>>"))]
+    same_room: Option<Vec<ParticipantId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<Vec<Problem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Settings>,
@@ -81,6 +86,8 @@ impl AppUpdate {
             notice: other(old, new, |state| &state.notice),
             devices: other(old, new, |state| &state.devices),
             choice: other(old, new, |state| &state.choice),
+            listening: other(old, new, |state| &state.listening),
+            same_room: other(old, new, |state| &state.same_room),
             problems: other(old, new, |state| &state.problems),
             settings: other(old, new, |state| &state.settings),
             you: other(old, new, |state| &state.you),

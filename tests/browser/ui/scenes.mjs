@@ -11,9 +11,9 @@ export const base = () => ({
     { id: 'cam', name: 'Integrated Camera', kind: 'camera', default: true, synthetic: false }, { id: 'test', name: 'Test pattern', kind: 'camera', default: false, synthetic: true },
     { id: 'mic', name: 'Built-in Microphone', kind: 'microphone', default: true, synthetic: false }, { id: 'tone', name: 'Tone', kind: 'microphone', default: false, synthetic: true },
     { id: 'spk', name: 'Built-in Speakers', kind: 'speaker', default: true, synthetic: false }],
-  choice: { camera: null, microphone: null, speaker: null }, problems: [],
+  choice: { camera: null, microphone: null, speaker: null }, listening: false, same_room: [], problems: [],
   settings: { name: '김민지', language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false, relay_only: false,
-    camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: true, known: [] },
+    camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: true, volumes: {}, known: [] },
   you: { key: 'me' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: '0.1.0',
 });
 
@@ -109,6 +109,7 @@ export const scenes = {
   'call-2': { state: inCall([participant(3)]) },
   'call-3-chat': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } })], {}, { chat }), press: ['#call-chat'] },
   'call-6': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } }), participant(7, { media: { microphone: false, camera: true } }), participant(4, { link: 'interrupted', repair: 'restarting_ice' })], {}, { interrupted_since_ms: { q4: NOON } }) },
+  'call-same-room': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), same_room: ['q3'], listening: true }, press: ['#call-people'] },
   'call-stage': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
   'call-50': { state: inCall([...Array(49).keys()].map(n => ({ ...participant(n % 12), id: `q${n}`, media: { microphone: n % 2 === 0, camera: n % 3 !== 0 } }))) },
   'call-people': { state: inCall([participant(0), participant(3), participant(7)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }, { id: 'l2', name: 'Maximilian-Alexander von und zu Lichtenstein-Hohenberg', key: 'x2' }] }), press: ['#call-people'] },

@@ -247,6 +247,27 @@ test('a tile tells the measured delay of its picture and how exact it is', async
   }
 });
 
+test('a person in the same room is named, and is played when the person wants it', async () => {
+  const { page } = await harness.page({ ...scenes['call-same-room'], language: 'en' });
+  const name = scenes['call-same-room'].state.call.participants[1].name;
+  await page.waitForSelector('.same-room li');
+  assert.match(await page.$eval('.same-room li', one => one.textContent ?? ''), new RegExp(`${name}.*same room`));
+  await page.click('.same-room button');
+  assert.deepEqual(await page.evaluate(() => window.mock.calls.find(one => one.command === 'play_anyway')?.args), { id: 'q3' });
+  assert.match(await page.$eval('#call-microphone', button => button.title), /nothing is sent/);
+  await page.close();
+});
+
+test('the volume of a person is kept by their key', async () => {
+  const { page } = await harness.page({ ...scenes['call-same-room'], language: 'en' });
+  await page.click('#call-people');
+  await page.waitForSelector('lr-people-panel input.volume');
+  await page.$eval('lr-people-panel input.volume', range => { range.value = '40'; range.dispatchEvent(new Event('change')); });
+  const saved = await page.evaluate(() => window.mock.calls.find(one => one.command === 'save_settings')?.args.settings.volumes);
+  assert.deepEqual(saved, { k0: 40 });
+  await page.close();
+});
+
 test('a larger display size is sent immediately, and a smaller one after a delay', async () => {
   const { page } = await harness.page({ state: base(), language: 'en' });
   const said = await page.evaluate(async () => {

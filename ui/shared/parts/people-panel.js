@@ -51,7 +51,7 @@ export class PeoplePanel extends View {
   /** @param {Row} row */
   #row({ id, key, name, own }) {
     const more = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': `${t.more}: ${name}`, hidden: true }, icon('more'));
-    const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'standing', hidden: true }, icon('check'), h('span')), h('span', { class: 'quiet' }), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more);
+    const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'standing', hidden: true }, icon('check'), h('span')), h('span', { class: 'quiet' }), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more, ...(own || backend.shell !== 'app' ? [] : [volume(key, name)]));
     if (!own) menu(more, () => [
       { words: t.compareCodes, icon: 'check', run: () => compare(id) },
       ...(isHost(state()) ? hostItems(id, name) : []),
@@ -63,6 +63,17 @@ customElements.define('lr-people-panel', PeoplePanel);
 
 /** @param {AppState} state */
 const isHost = ({ call }) => call.host !== null && call.host === call.you;
+
+/** The volume of a person, which this device keeps. @param {string} key @param {string} name */
+function volume(key, name) {
+  const range = h('input', { type: 'range', class: 'volume', min: 0, max: 200, step: 10, 'aria-label': t.volumeOf(name), title: t.volumeOf(name) });
+  range.value = String(state().settings.volumes[key] ?? 100);
+  range.addEventListener('change', () => {
+    const { settings } = state();
+    attempt(backend.call('save_settings', { settings: { ...settings, volumes: { ...settings.volumes, [key]: Number(range.value) } } }));
+  });
+  return range;
+}
 
 /** What the host may do with somebody. @param {string} id @param {string} name @returns {import('./menu.js').Item[]} */
 const hostItems = (id, name) => [

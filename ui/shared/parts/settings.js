@@ -40,6 +40,7 @@ export class SettingsPanel extends View {
         this.#switch('notifications', t.notifications, '', on => save({ notifications: on }), s => s.notifications)),
       this.#section(t.devices, ...(inCall ? [] : [this.#mirror()]), new Devices()),
       this.#section(t.sound, this.#choice('noise', t.noise, [['off', t.noiseOff], ['normal', t.noiseNormal], ['strong', t.noiseStrong]], value => save({ noise: /** @type {Settings['noise']} */ (value) }), s => s.noise),
+        ...(backend.shell === 'app' ? [this.#switch('listen', t.listenWhileMuted, t.listenWhileMutedHint, on => save({ listen_while_muted: on }), s => s.listen_while_muted)] : []),
         this.#switch('music', t.music, t.musicHint, on => save({ music: on }), s => s.music)),
       this.#section(t.servers, this.#servers()),
       this.#section(t.shortcuts, shortcuts()),

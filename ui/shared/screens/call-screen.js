@@ -50,6 +50,10 @@ export class CallScreen extends View {
   #activeSpeaker = null;
   #loudest = { id: '', since: 0 };
   #speakingSince = 0;
+  /** Whether the person was told in this call that the microphone listens while it is off. */
+  #saidListening = false;
+  /** The participants of whom the person was told that they are in the same room. @type {Set<string>} */
+  #saidSameRoom = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #hintTimer;
   #readLines = 0;
@@ -71,6 +75,7 @@ export class CallScreen extends View {
     this.trouble = h('div', { class: 'call-trouble', role: 'alert', hidden: true }, h('div'), h('button', { type: 'button', class: 'small', text: t.devices, onclick: () => devices() }),
       h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#dismissProblems() }, icon('close')));
     this.knock = h('ul', { class: 'knocks', role: 'list', 'aria-label': t.atTheDoor });
+    this.sameRoom = h('ul', { class: 'knocks same-room', role: 'list', 'aria-label': t.sameRoom });
     this.tiles = h('div', { class: 'tiles' });
     this.alone = h('div', { class: 'alone', hidden: true });
     this.hint = h('p', { class: 'muted-hint', role: 'status', hidden: true, text: t.youAreMuted });
@@ -87,7 +92,7 @@ export class CallScreen extends View {
     this.panelTitle.id = 'panel-title';
     this.append(
       h('header', { class: 'call-top' }, this.heading, this.line, this.trouble),
-      h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.knock), this.hint),
+      h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.knock, this.sameRoom), this.hint),
       this.side,
       h('nav', { class: 'bar', 'aria-label': t.callControls }, this.microphoneButton, this.cameraButton, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
     menu(more, () => this.#menu());
@@ -130,9 +135,11 @@ export class CallScreen extends View {
     keyed(knock, this.#panel === 'people' ? [] : call.lobby, one => one.id, one => knocker(one));
     if (call.lobby.length > this.#lobbySize) announce(t.somebodyKnocks(call.lobby[call.lobby.length - 1].name), { visuallyHidden: true });
     this.#lobbySize = call.lobby.length;
+    this.#updateSameRoom(state);
     const own = ownMedia(state);
     press(microphoneButton, own.microphone, t.microphone);
     press(cameraButton, own.camera, t.camera);
+    this.#updateListening(state.listening);
     this.#announceChanges(call);
     this.#updateBadges(state);
     const people = this.#tilePeople(state);
@@ -150,6 +157,16 @@ export class CallScreen extends View {
     shown(this.trouble, unread.length > 0);
     keyed(/** @type {Element} */ (this.trouble.firstElementChild), unread, troubleKey, () => h('p'),
       (line, one) => text(line, one.device && !isMissing(state, one.device) ? `${t[one.device]}: ${deviceProblem(one, state)}` : deviceProblem(one, state)));
+  }
+
+  /** Says who is not played because they are in the same room. @param {AppState} state */
+  #updateSameRoom({ call, same_room }) {
+    if (!this.sameRoom) return;
+    const people = call.participants.filter(one => same_room.includes(one.id));
+    for (const one of people) if (!this.#saidSameRoom.has(one.id)) announce(t.sameRoomWith(one.name), { visuallyHidden: true });
+    this.#saidSameRoom = new Set(people.map(one => one.id));
+    keyed(this.sameRoom, people, one => one.id, one => h('li', {}, h('span', { class: 'at-door', text: t.sameRoomWith(one.name) }),
+      h('button', { type: 'button', class: 'small', text: t.playAnyway, 'aria-label': `${t.playAnyway}: ${one.name}`, onclick: () => attempt(backend.call('play_anyway', { id: one.id })) })));
   }
 
   /** Announces who joined and who left. @param {AppState['call']} call */
@@ -265,6 +282,16 @@ export class CallScreen extends View {
     if (this.#activeSpeaker && now - this.#loudest.since < SPEAKER_MS) return;
     this.#activeSpeaker = id;
     if (this.#hasMainTile()) this.#layOut();
+  }
+
+  /** Says that the microphone is open although it is off. @param {boolean} listening */
+  #updateListening(listening) {
+    if (!this.microphoneButton) return;
+    this.microphoneButton.classList.toggle('listening', listening);
+    if (!listening) return;
+    attribute(this.microphoneButton, 'title', `${this.microphoneButton.getAttribute('title')} – ${t.listening}`);
+    if (!this.#saidListening) announce(t.listening);
+    this.#saidListening = true;
   }
 
   /** Shows the hint "you are muted" to a person who speaks. @param {boolean} talking @param {number} now */

@@ -37,6 +37,14 @@ devices: Array<DeviceInfo>,
  */
 choice: DeviceChoice,
 /**
+ * Whether the microphone is open only to notice that the person speaks while it is off. Nothing of that is sent.
+ */
+listening: boolean,
+/**
+ * The participants in the same room, who are not played here: the laptops would howl.
+ */
+same_room: Array<string>,
+/**
  * The current problems.
  */
 problems: Array<Problem>,
@@ -76,7 +84,7 @@ version: string, };
 /**
  * The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
  */
-export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
+export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
 
 /**
  * The change of the chat: the page keeps the first `keep` of its lines and appends the new ones.
@@ -491,6 +499,10 @@ noise: Noise,
  */
 music: boolean,
 /**
+ * Whether the microphone stays open in a call while it is off, so that a person who speaks is told.
+ */
+listen_while_muted: boolean,
+/**
  * Whether calls use only relayed paths, so that other people do not see this device's addresses.
  */
 relay_only: boolean,
@@ -514,6 +526,10 @@ text_percent: number,
  * Whether a notification is shown when somebody joins or writes while the window is not focused.
  */
 notifications: boolean,
+/**
+ * How loud people are played, in percent by key; those without an entry have 100. At most [`Settings::MOST_KNOWN`].
+ */
+volumes: { [key in string]: number },
 /**
  * People whose keys this person has compared, in the order of comparing; at most [`Settings::MOST_KNOWN`].
  */

@@ -1,4 +1,4 @@
-//! Keeps an audio stream running: decides when to rebuild it and what to report.
+//! Keeps an audio stream running: decides when to rebuild it, with which device, and what to report.
 
 use crate::error::DeviceError;
 use crate::event::DeviceEvent;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 /// The life of a stream.
 ///
 /// ```text
-///  built ──► Starting ──callback──► Live
-///   ▲           │ fault, or no callback for 3 s (5 s at first) │
-///   │           ▼                                              │
-///   └──────── Waiting ◄────────────────────────────────────────┘
-///               │ a device chosen by name was absent for 3 s
+///  built ──► Starting ──callback──► Live ──(the default in place of the chosen device: every second)──► build Chosen
+///   ▲           │ fault, or no callback for 0.7 s (5 s at first) │
+///   │           ▼                                                │
+///   └──────── Waiting ◄──────────────────────────────────────────┘
+///               │ a device chosen by name, which nothing may replace, was absent for 3 s
 ///               ▼
 ///             Gone
 /// ```
@@ -21,10 +21,30 @@ enum StreamState {
     Starting { since: Instant },
     /// Callbacks arrive; their number and the time of the last change.
     Live { callbacks: u64, at: Instant },
-    /// Rebuild at that time.
-    Waiting { until: Instant },
+    /// Build this device at that time.
+    Waiting { until: Instant, target: Target },
     /// The device is gone; nothing more happens.
     Gone,
+}
+
+/// Which device a stream uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The one that the person chose; the system's default if they chose none.
+    Chosen,
+    /// The system's default, while the chosen one is absent.
+    Default,
+}
+
+/// Whose stream it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The person chose no device: the system's default.
+    Default,
+    /// The person chose this device, and no other may replace it.
+    Fixed,
+    /// The person chose this device. While it is absent, the system's default replaces it.
+    Replaceable,
 }
 
 /// What the owner of the stream must do.
@@ -36,8 +56,8 @@ pub(super) enum Step {
     Report(DeviceEvent),
     /// Drop the stream.
     Close,
-    /// Build a new stream, then call [`Keep::built`] or [`Keep::not_built`].
-    Build,
+    /// Build a new stream, then call [`Keep::built`] or [`Keep::not_built`]. An old stream is dropped after that.
+    Build(Target),
     /// End. The event was reported already.
     End,
 }
@@ -46,12 +66,17 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Keep {
     state: StreamState,
-    /// Whether the person chose this device. If so, another one must not replace it.
-    named: bool,
+    choice: Choice,
+    /// The device of the newest stream.
+    target: Target,
     attempts: u32,
     lost_at: Option<Instant>,
     /// Multiplier of the timeouts. It grows while rebuilt streams get no callbacks: some servers take seconds to start.
     patience: u32,
+    /// When to try the chosen device again while the default replaces it, and how often it was tried in vain.
+    look: Option<Instant>,
+    /// Since when errors have been reported without a callback.
+    doubt: Option<Instant>,
     last_report: LastReport,
 }
 
@@ -59,21 +84,38 @@ pub(super) struct Keep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LastReport {
     Nothing,
-    Live,
+    Live(Target),
     Failed,
 }
 
 const FIRST_CALLBACK: Duration = Duration::from_secs(5);
-const NEXT_CALLBACK: Duration = Duration::from_secs(3);
-const MAX_PATIENCE: u32 = 16;
+/// Callbacks come every 10 to 20 ms. A stream without one for this long plays nothing, so rebuilding loses nothing.
+const NEXT_CALLBACK: Duration = Duration::from_millis(700);
+/// How long a stream may be without a callback after an error.
+const DOUBT: Duration = Duration::from_millis(120);
+const MAX_PATIENCE: u32 = 64;
 const GONE_AFTER: Duration = Duration::from_secs(3);
 const RETRY_MS: [u64; 4] = [100, 250, 500, 1000];
+/// How often a device that is absent is tried again while the default replaces it.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Keep {
-    /// The first stream has been built.
-    pub(super) fn new(named: bool, now: Instant) -> Self {
+    /// The first stream has been built, with this device.
+    pub(super) fn new(choice: Choice, target: Target, now: Instant) -> Self {
         let state = StreamState::Starting { since: now };
-        Self { state, named, attempts: 0, lost_at: None, patience: 1, last_report: LastReport::Nothing }
+        let look = (target == Target::Default).then_some(now + LOOK_AGAIN);
+        let last_report = LastReport::Nothing;
+        Self { state, choice, target, attempts: 0, lost_at: None, patience: 1, look, doubt: None, last_report }
+    }
+
+    /// The stream reported an error after which it usually continues.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        self.doubt.get_or_insert(now);
+    }
+
+    /// Whether the stream uses the system's default.
+    pub(super) fn is_default(&self) -> bool {
+        self.choice == Choice::Default || self.target == Target::Default
     }
 
     /// Call this every few hundred milliseconds, and when a fault is signalled. `callbacks` counts those of the current
@@ -81,43 +123,54 @@ impl Keep {
     pub(super) fn step(&mut self, now: Instant, callbacks: u64, fault: bool) -> Step {
         match self.state {
             StreamState::Starting { .. } | StreamState::Live { .. } if fault => self.lose(now),
-            StreamState::Starting { .. } if callbacks > 0 => {
-                self.state = StreamState::Live { callbacks, at: now };
-                (self.attempts, self.lost_at) = (0, None);
-                match std::mem::replace(&mut self.last_report, LastReport::Live) {
-                    LastReport::Live => Step::Wait,
-                    LastReport::Nothing | LastReport::Failed => Step::Report(DeviceEvent::Live),
-                }
-            }
-            StreamState::Starting { since } if now.duration_since(since) > FIRST_CALLBACK * self.patience => {
+            StreamState::Starting { .. } if callbacks > 0 => self.live(now, callbacks),
+            StreamState::Starting { since } if now.duration_since(since) > FIRST_CALLBACK * self.patience.min(16) => {
                 self.miss(now)
             }
             StreamState::Starting { .. } => Step::Wait,
             StreamState::Live { callbacks: seen, .. } if callbacks != seen => {
                 self.state = StreamState::Live { callbacks, at: now };
-                Step::Wait
+                self.doubt = None;
+                match self.look.take_if(|look| *look <= now) {
+                    Some(_) => Step::Build(Target::Chosen),
+                    None => Step::Wait,
+                }
+            }
+            StreamState::Live { .. } if self.doubt.is_some_and(|since| now.duration_since(since) > DOUBT) => {
+                self.lose(now)
             }
             StreamState::Live { at, .. } if now.duration_since(at) > NEXT_CALLBACK * self.patience => self.miss(now),
             StreamState::Live { .. } => Step::Wait,
-            StreamState::Waiting { until } if now >= until => Step::Build,
+            StreamState::Waiting { until, target } if now >= until => Step::Build(target),
             StreamState::Waiting { .. } => Step::Wait,
             StreamState::Gone => Step::End,
         }
     }
 
-    /// The stream has been rebuilt.
-    pub(super) fn built(&mut self, now: Instant) {
+    /// A new stream has been built, with this device.
+    pub(super) fn built(&mut self, now: Instant, target: Target) {
+        self.doubt = None;
         self.state = StreamState::Starting { since: now };
+        self.target = target;
+        self.look = (target == Target::Default).then_some(now + LOOK_AGAIN);
     }
 
-    /// Rebuilding failed.
-    pub(super) fn not_built(&mut self, now: Instant, error: DeviceError) -> Step {
+    /// Building failed. If the old stream runs, it goes on.
+    pub(super) fn not_built(&mut self, now: Instant, target: Target, error: DeviceError) -> Step {
+        if let StreamState::Live { .. } = self.state {
+            self.look = Some(now + LOOK_AGAIN);
+            return Step::Wait;
+        }
+        if self.choice == Choice::Replaceable && target == Target::Chosen {
+            self.state = StreamState::Waiting { until: now, target: Target::Default };
+            return Step::Wait;
+        }
         let retry = RETRY_MS[(self.attempts as usize).min(RETRY_MS.len() - 1)];
         self.attempts += 1;
-        self.state = StreamState::Waiting { until: now + Duration::from_millis(retry) };
+        self.state = StreamState::Waiting { until: now + Duration::from_millis(retry), target: Target::Chosen };
         let absent = matches!(error, DeviceError::NotFound | DeviceError::Gone);
         let lost_for = now.duration_since(*self.lost_at.get_or_insert(now));
-        if absent && self.named {
+        if absent && self.choice == Choice::Fixed {
             if lost_for < GONE_AFTER {
                 return Step::Wait;
             }
@@ -126,8 +179,21 @@ impl Keep {
         }
         match std::mem::replace(&mut self.last_report, LastReport::Failed) {
             LastReport::Failed => Step::Wait,
-            LastReport::Nothing | LastReport::Live => Step::Report(DeviceEvent::Failed(error)),
+            LastReport::Nothing | LastReport::Live(_) => Step::Report(DeviceEvent::Failed(error)),
         }
+    }
+
+    fn live(&mut self, now: Instant, callbacks: u64) -> Step {
+        self.state = StreamState::Live { callbacks, at: now };
+        (self.attempts, self.lost_at) = (0, None);
+        let report = LastReport::Live(self.target);
+        if std::mem::replace(&mut self.last_report, report) == report {
+            return Step::Wait;
+        }
+        Step::Report(match self.target {
+            Target::Chosen => DeviceEvent::Live,
+            Target::Default => DeviceEvent::Replaced,
+        })
     }
 
     fn miss(&mut self, now: Instant) -> Step {
@@ -137,7 +203,8 @@ impl Keep {
 
     fn lose(&mut self, now: Instant) -> Step {
         self.lost_at.get_or_insert(now);
-        self.state = StreamState::Waiting { until: now + Duration::from_millis(RETRY_MS[0]) };
+        let until = now + Duration::from_millis(RETRY_MS[0]);
+        self.state = StreamState::Waiting { until, target: Target::Chosen };
         Step::Close
     }
 }
@@ -150,9 +217,9 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    fn live(named: bool) -> (Keep, Instant) {
+    fn live(choice: Choice) -> (Keep, Instant) {
         let now = Instant::now();
-        let mut keep = Keep::new(named, now);
+        let mut keep = Keep::new(choice, Target::Chosen, now);
         assert_eq!(keep.step(now, 0, false), Step::Wait);
         assert_eq!(keep.step(now + ms(20), 1, false), Step::Report(DeviceEvent::Live));
         (keep, now + ms(20))
@@ -160,43 +227,55 @@ mod tests {
 
     #[test]
     fn an_invalidated_stream_is_rebuilt_silently() {
-        let (mut keep, now) = live(true);
+        let (mut keep, now) = live(Choice::Fixed);
         assert_eq!(keep.step(now, 2, true), Step::Close);
         assert_eq!(keep.step(now + ms(50), 2, false), Step::Wait);
-        assert_eq!(keep.step(now + ms(100), 2, false), Step::Build);
-        keep.built(now + ms(120));
+        assert_eq!(keep.step(now + ms(100), 2, false), Step::Build(Target::Chosen));
+        keep.built(now + ms(120), Target::Chosen);
         assert_eq!(keep.step(now + ms(140), 1, false), Step::Wait);
         assert_eq!(keep.step(now + ms(160), 2, false), Step::Wait);
     }
 
     #[test]
-    fn a_stalled_stream_is_rebuilt() {
-        let (mut keep, now) = live(false);
-        assert_eq!(keep.step(now + ms(2900), 1, false), Step::Wait);
-        assert_eq!(keep.step(now + ms(3001), 1, false), Step::Close);
+    fn a_stalled_stream_is_rebuilt_within_a_second() {
+        let (mut keep, now) = live(Choice::Default);
+        assert_eq!(keep.step(now + ms(650), 1, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(701), 1, false), Step::Close);
+        assert_eq!(keep.step(now + ms(801), 1, false), Step::Build(Target::Chosen));
+    }
+
+    #[test]
+    fn an_error_without_callbacks_is_a_loss_and_one_with_callbacks_is_not() {
+        let (mut keep, now) = live(Choice::Default);
+        keep.doubt(now);
+        assert_eq!(keep.step(now + ms(100), 2, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(300), 2, false), Step::Wait, "callbacks came since");
+        keep.doubt(now + ms(300));
+        assert_eq!(keep.step(now + ms(400), 2, false), Step::Wait);
+        assert_eq!(keep.step(now + ms(430), 2, false), Step::Close);
     }
 
     #[test]
     fn slow_streams_get_longer_timeouts() {
-        let (mut keep, mut now) = live(false);
-        now += ms(3001);
+        let (mut keep, mut now) = live(Choice::Default);
+        now += ms(701);
         assert_eq!(keep.step(now, 1, false), Step::Close);
-        keep.built(now);
+        keep.built(now, Target::Chosen);
         assert_eq!(keep.step(now + ms(9900), 0, false), Step::Wait);
         assert_eq!(keep.step(now + ms(10_001), 0, false), Step::Close);
-        keep.built(now);
+        keep.built(now, Target::Chosen);
         assert_eq!(keep.step(now + ms(19_900), 0, false), Step::Wait);
     }
 
     #[test]
-    fn a_chosen_device_that_does_not_return_is_gone() {
-        let (mut keep, mut now) = live(true);
+    fn a_fixed_device_that_does_not_return_is_gone() {
+        let (mut keep, mut now) = live(Choice::Fixed);
         assert_eq!(keep.step(now, 1, true), Step::Close);
         let mut last = Step::Wait;
         for _ in 0..100 {
             now += ms(100);
             last = match keep.step(now, 1, false) {
-                Step::Build => keep.not_built(now, DeviceError::NotFound),
+                Step::Build(target) => keep.not_built(now, target, DeviceError::NotFound),
                 other => other,
             };
             if last != Step::Wait {
@@ -209,27 +288,75 @@ mod tests {
 
     #[test]
     fn the_default_device_is_retried_and_reported_once() {
-        let (mut keep, mut now) = live(false);
+        let (mut keep, mut now) = live(Choice::Default);
         assert_eq!(keep.step(now, 1, true), Step::Close);
         let mut reports = Vec::new();
         for _ in 0..600 {
             now += ms(100);
-            if keep.step(now, 1, false) == Step::Build {
-                reports.push(keep.not_built(now, DeviceError::NotFound));
+            if let Step::Build(target) = keep.step(now, 1, false) {
+                reports.push(keep.not_built(now, target, DeviceError::NotFound));
             }
         }
         reports.retain(|r| *r != Step::Wait);
         assert_eq!(reports, [Step::Report(DeviceEvent::Failed(DeviceError::NotFound))]);
-        keep.built(now);
+        keep.built(now, Target::Chosen);
         assert_eq!(keep.step(now + ms(10), 1, false), Step::Report(DeviceEvent::Live));
     }
 
     #[test]
-    fn a_busy_chosen_device_is_retried_and_reported() {
-        let (mut keep, now) = live(true);
+    fn a_busy_fixed_device_is_retried_and_reported() {
+        let (mut keep, now) = live(Choice::Fixed);
         assert_eq!(keep.step(now, 1, true), Step::Close);
         let failed = Step::Report(DeviceEvent::Failed(DeviceError::Busy));
-        assert_eq!(keep.not_built(now + ms(5000), DeviceError::Busy), failed);
-        assert_eq!(keep.step(now + ms(7000), 0, false), Step::Build);
+        assert_eq!(keep.not_built(now + ms(5000), Target::Chosen, DeviceError::Busy), failed);
+        assert_eq!(keep.step(now + ms(7000), 0, false), Step::Build(Target::Chosen));
+    }
+
+    #[test]
+    fn the_default_replaces_an_unplugged_headset_until_it_returns() {
+        let (mut keep, mut now) = live(Choice::Replaceable);
+        assert_eq!(keep.step(now, 9, true), Step::Close);
+        now += ms(100);
+        assert_eq!(keep.step(now, 9, false), Step::Build(Target::Chosen));
+        assert_eq!(keep.not_built(now, Target::Chosen, DeviceError::NotFound), Step::Wait);
+        assert_eq!(keep.step(now, 9, false), Step::Build(Target::Default), "at once");
+        keep.built(now, Target::Default);
+        assert!(keep.is_default());
+        assert_eq!(keep.step(now + ms(20), 1, false), Step::Report(DeviceEvent::Replaced));
+        let mut tries = 0;
+        for n in 2..500 {
+            now += ms(20);
+            match keep.step(now, n, false) {
+                Step::Build(Target::Chosen) if tries < 3 => {
+                    tries += 1;
+                    assert_eq!(keep.not_built(now, Target::Chosen, DeviceError::NotFound), Step::Wait, "it goes on");
+                }
+                Step::Build(target) => {
+                    keep.built(now, target);
+                    break;
+                }
+                other => assert_eq!(other, Step::Wait),
+            }
+        }
+        assert_eq!(tries, 3, "once a second");
+        assert_eq!(keep.step(now + ms(20), 1, false), Step::Report(DeviceEvent::Live));
+        assert!(!keep.is_default());
+    }
+
+    #[test]
+    fn without_any_device_the_chosen_one_and_the_default_are_tried_in_turn() {
+        let (mut keep, mut now) = live(Choice::Replaceable);
+        assert_eq!(keep.step(now, 9, true), Step::Close);
+        let (mut built, mut reports) = (vec![], vec![]);
+        for _ in 0..30 {
+            now += ms(100);
+            while let Step::Build(target) = keep.step(now, 9, false) {
+                built.push(target);
+                reports.push(keep.not_built(now, target, DeviceError::NotFound));
+            }
+        }
+        assert!(built.len() >= 6 && built.chunks_exact(2).all(|two| two == [Target::Chosen, Target::Default]));
+        reports.retain(|r| *r != Step::Wait);
+        assert_eq!(reports, [Step::Report(DeviceEvent::Failed(DeviceError::NotFound))]);
     }
 }

@@ -3,7 +3,7 @@
 use super::drift::Drift;
 use super::rate::RateConverter;
 use super::ring::{RingReader, ring};
-use super::stream::Stream;
+use super::stream::{Maker, Stream};
 use super::{BLOCK, MicrophoneOptions, RATE, REBUILT, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
@@ -45,10 +45,9 @@ impl Microphone {
             let _ = rings_to.try_send(reader); // the channel has room for the first
             InputDevice::Synthetic { _source: synthetic::play_into(writer, sound, events)? }
         } else {
-            let device = id.to_owned();
-            let build = move |signal: &_| {
+            let build = move |device: &str, signal: &_| {
                 let mut made = None;
-                let stream = native::open_input(&device, signal, |rate| {
+                let stream = native::open_input(device, signal, |rate| {
                     let (writer, reader) = ring(rate);
                     made = Some(reader);
                     writer
@@ -58,7 +57,9 @@ impl Microphone {
                 rings_to.try_send(reader).map_err(|_| DeviceError::Backend("nobody uses it".into()))?;
                 Ok((stream, meter))
             };
-            InputDevice::Native { _stream: Stream::keep(id, DeviceKind::Microphone, build, events)? }
+            let maker = Maker { build, default: || native::default_id(native::Direction::Input) };
+            let kept = Stream::keep(id, DeviceKind::Microphone, options.replaceable, maker, events)?;
+            InputDevice::Native { _stream: kept }
         };
         Ok(Microphone { intake: Intake::new(rings), device: Some(device) })
     }

@@ -31,6 +31,15 @@ const REBUILT: usize = 8;
 pub struct MicrophoneOptions {
     /// Files only: insert a 3 kHz burst at each even second of the wall clock, for measurements.
     pub markers: bool,
+    /// While the chosen device is absent, use the system's default. Then opening fails only if there is neither.
+    pub replaceable: bool,
+}
+
+/// Options of a loudspeaker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpeakerOptions {
+    /// While the chosen device is absent, use the system's default. Then opening fails only if there is neither.
+    pub replaceable: bool,
 }
 
 pub(crate) fn list() -> Vec<DeviceInfo> {

@@ -49,6 +49,12 @@ pub(super) fn list(direction: Direction) -> Vec<DeviceInfo> {
     all
 }
 
+/// The id of the system's default device. ALSA names a default that the sound server moves on its own, so there the id
+/// stays the same.
+pub(super) fn default_id(direction: Direction) -> Option<String> {
+    default_device(&host(), direction)?.id().ok().map(|id| id.to_string())
+}
+
 /// Opens a microphone's stream; `writer` makes a ring with the device's rate.
 pub(super) fn open_input(
     id: &str,
@@ -137,9 +143,10 @@ fn on_error(signal: &Arc<stream::Signal>) -> impl FnMut(cpal::Error) + Send + 's
     let signal = signal.clone();
     move |e| match e.kind() {
         ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => signal.raise(),
-        // The stream continues, even after a `BackendError` (ALSA: a failed query of the delay). If it does not, the
-        // keeper notices the missing callbacks.
-        _ => {}
+        ErrorKind::Xrun => {}
+        // The stream usually continues (ALSA: a failed query of the delay), and sometimes does not (a sound server that
+        // ended it). The keeper sees by the callbacks which it is.
+        _ => signal.doubt(),
     }
 }
 

@@ -117,7 +117,6 @@ impl RingWriter {
     }
 
     /// Whether the other end has been dropped.
-    #[cfg(test)]
     pub(super) fn is_abandoned(&self) -> bool {
         self.producer.is_abandoned()
     }

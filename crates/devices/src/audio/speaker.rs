@@ -3,8 +3,8 @@
 use super::drift::Drift;
 use super::rate::RateConverter;
 use super::ring::{RingWriter, ring};
-use super::stream::Stream;
-use super::{BLOCK, RATE, REBUILT, native, synthetic};
+use super::stream::{Maker, Stream};
+use super::{BLOCK, RATE, REBUILT, SpeakerOptions, native, synthetic};
 use crate::error::DeviceError;
 use crate::event::EventSink;
 use crate::hold::Hold;
@@ -32,16 +32,20 @@ impl Speaker {
     /// and `wav:FILE` (16 bit, 48 kHz; the file contains what a loudspeaker would have played, with silence for gaps).
     /// Blocks until it is open.
     pub fn open(id: &str, events: EventSink) -> Result<Speaker, DeviceError> {
+        Self::open_with(id, SpeakerOptions::default(), events)
+    }
+
+    /// Opens a loudspeaker with options.
+    pub fn open_with(id: &str, options: SpeakerOptions, events: EventSink) -> Result<Speaker, DeviceError> {
         let (rings_to, rings) = sync_channel(REBUILT);
         let device = if let Some(sink) = synthetic::Sink::parse(id)? {
             let (writer, reader) = ring(RATE);
             let _ = rings_to.try_send(writer); // the channel has room for the first
             OutputDevice::Synthetic { _sink: synthetic::play_out(reader, sink, events)? }
         } else {
-            let device = id.to_owned();
-            let build = move |signal: &_| {
+            let build = move |device: &str, signal: &_| {
                 let mut made = None;
-                let stream = native::open_output(&device, signal, |rate| {
+                let stream = native::open_output(device, signal, |rate| {
                     let (writer, reader) = ring(rate);
                     made = Some(writer);
                     reader
@@ -51,7 +55,9 @@ impl Speaker {
                 rings_to.try_send(writer).map_err(|_| DeviceError::Backend("nobody uses it".into()))?;
                 Ok((stream, meter))
             };
-            OutputDevice::Native { _stream: Stream::keep(id, DeviceKind::Speaker, build, events)? }
+            let maker = Maker { build, default: || native::default_id(native::Direction::Output) };
+            let kept = Stream::keep(id, DeviceKind::Speaker, options.replaceable, maker, events)?;
+            OutputDevice::Native { _stream: kept }
         };
         Ok(Speaker { outlet: Outlet::new(rings), device: Some(device) })
     }
@@ -69,7 +75,7 @@ impl Speaker {
 
     /// Number of samples at 48 kHz that should be written now to keep the device fed; write when it is 480 or more. 0
     /// while no device is open.
-    pub fn wanted(&self) -> usize {
+    pub fn wanted(&mut self) -> usize {
         self.outlet.wanted()
     }
 
@@ -133,8 +139,11 @@ impl Outlet {
         }
     }
 
-    fn wanted(&self) -> usize {
-        if self.ring.is_some() { self.target().saturating_sub(self.level()) } else { 0 }
+    /// Switches to the ring of a rebuilt stream first: the old one may stay full. A ring that nobody reads wants nothing.
+    fn wanted(&mut self) -> usize {
+        self.adopt();
+        let read = self.ring.as_ref().is_some_and(|ring| !ring.is_abandoned());
+        if read { self.target().saturating_sub(self.level()) } else { 0 }
     }
 
     fn latency(&self) -> Duration {
@@ -297,6 +306,27 @@ mod tests {
         let mut outlet = Outlet::new(rings);
         outlet.write(&[0.0; BLOCK]);
         assert_eq!((outlet.wanted(), outlet.latency()), (0, Duration::ZERO));
+    }
+
+    #[test]
+    fn a_rebuilt_stream_is_fed_although_the_old_ring_stayed_full() {
+        let (rings_to, rings) = sync_channel(REBUILT);
+        let (writer, old) = ring(48_000);
+        rings_to.send(writer).unwrap();
+        let mut outlet = Outlet::new(rings);
+        while outlet.wanted() >= BLOCK {
+            outlet.write(&[0.1; BLOCK]);
+        }
+        drop(old);
+        assert_eq!(outlet.wanted(), 0, "no device");
+        let (writer, mut new) = ring(48_000);
+        rings_to.send(writer).unwrap();
+        while outlet.wanted() >= BLOCK {
+            outlet.write(&[0.1; BLOCK]);
+        }
+        let mut played = [0.0f32; 48];
+        new.play(&mut played, 1, |s| s);
+        assert_eq!(played[0], 0.1);
     }
 
     #[test]

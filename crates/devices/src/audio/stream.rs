@@ -1,7 +1,7 @@
 //! The thread that owns a system stream and rebuilds it when it fails.
 
 use super::is_default;
-use super::keep::{Keep, Step};
+use super::keep::{Choice, Keep, Step, Target};
 use super::ring::Meter;
 use crate::error::DeviceError;
 use crate::event::EventSink;
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(super) struct Signal {
     fault: AtomicBool,
+    /// An error that may be harmless.
+    doubt: AtomicBool,
     keeper: OnceLock<Thread>,
 }
 
@@ -27,6 +29,19 @@ impl Signal {
         if let Some(keeper) = self.keeper.get() {
             keeper.unpark();
         }
+    }
+
+    /// Reports an error after which the stream usually continues. Neither locks nor allocates.
+    pub(super) fn doubt(&self) {
+        if !self.doubt.swap(true, Ordering::AcqRel)
+            && let Some(keeper) = self.keeper.get()
+        {
+            keeper.unpark();
+        }
+    }
+
+    fn take_doubt(&self) -> bool {
+        self.doubt.swap(false, Ordering::AcqRel)
     }
 
     fn take(&self) -> bool {
@@ -43,24 +58,48 @@ pub(super) struct Stream {
 }
 
 /// How often callbacks are checked.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(100);
+/// How often it is checked whether the system's default is another device.
+const LOOK_AT_DEFAULT: Duration = Duration::from_secs(1);
 /// Longest wait for a driver to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How the streams of a device are made.
+pub(super) struct Maker<B, D> {
+    /// Builds a stream for a device by id or name; `default` is the system's choice. Returns the stream, which stays on
+    /// the thread, and the meter of its ring.
+    pub(super) build: B,
+    /// The id of the system's default device, if it has one.
+    pub(super) default: D,
+}
+
 impl Stream {
-    /// Runs `build` on a thread of its own, and again whenever the stream fails. It returns the stream, which stays on
-    /// that thread, and the meter of its ring.
-    pub(super) fn keep<S, B>(id: &str, kind: DeviceKind, mut build: B, events: EventSink) -> Result<Stream, DeviceError>
+    /// Runs `maker.build` on a thread of its own, and again whenever the stream fails or the system's default device
+    /// changes. While a chosen device that is `replaceable` is absent, the system's default is used.
+    pub(super) fn keep<S, B, D>(
+        id: &str,
+        kind: DeviceKind,
+        replaceable: bool,
+        maker: Maker<B, D>,
+        events: EventSink,
+    ) -> Result<Stream, DeviceError>
     where
-        B: FnMut(&Arc<Signal>) -> Result<(S, Arc<Meter>), DeviceError> + Send + 'static,
+        B: FnMut(&str, &Arc<Signal>) -> Result<(S, Arc<Meter>), DeviceError> + Send + 'static,
+        D: FnMut() -> Option<String> + Send + 'static,
     {
-        let named = !is_default(id);
-        let mut build = move |signal: &_| {
+        let choice = match (is_default(id), replaceable) {
+            (true, _) => Choice::Default,
+            (false, true) => Choice::Replaceable,
+            (false, false) => Choice::Fixed,
+        };
+        let (id, Maker { mut build, default }) = (id.to_owned(), maker);
+        let build = move |target, signal: &_| {
+            let id = if target == Target::Chosen { &id } else { "default" };
             // Driver bindings may panic on unexpected device behaviour.
-            let built = catch_unwind(AssertUnwindSafe(|| build(signal)));
+            let built = catch_unwind(AssertUnwindSafe(|| build(id, signal)));
             let failed = || Err(DeviceError::Backend("its driver binding panicked".into()));
-            built.unwrap_or_else(|_| failed()).map_err(|error| error.of(kind, named))
+            built.unwrap_or_else(|_| failed()).map_err(|error| error.of(kind, !is_default(id)))
         };
         let stop = Arc::new(AtomicBool::new(false));
         let (opened_to, opened) = sync_channel(1);
@@ -70,10 +109,11 @@ impl Stream {
             let _closed_when_done = closed_to;
             let signal = Arc::new(Signal::default());
             let _ = signal.keeper.set(std::thread::current());
-            match build(&signal) {
-                Ok(stream) => {
+            let mut keeper = Keeper { build, default, signal, events };
+            match keeper.first(choice) {
+                Ok((stream, target)) => {
                     let _ = opened_to.send(Ok(()));
-                    run(stream, build, &signal, &stopped, named, &events);
+                    keeper.run(stream, Keep::new(choice, target, Instant::now()), &stopped);
                 }
                 Err(error) => {
                     let _ = opened_to.send(Err(error));
@@ -101,43 +141,83 @@ impl Drop for Stream {
     }
 }
 
-fn run<S>(
-    first: (S, Arc<Meter>),
-    mut build: impl FnMut(&Arc<Signal>) -> Result<(S, Arc<Meter>), DeviceError>,
-    signal: &Arc<Signal>,
-    stop: &AtomicBool,
-    named: bool,
-    events: &EventSink,
-) {
-    let mut stream = Some(first);
-    let mut keep = Keep::new(named, Instant::now());
-    while !stop.load(Ordering::Acquire) {
-        let callbacks = stream.as_ref().map_or(0, |(_, meter)| meter.callbacks());
-        let mut step = keep.step(Instant::now(), callbacks, signal.take());
-        if step == Step::Build {
-            step = match build(signal) {
-                Ok(built) => {
-                    stream = Some(built);
-                    keep.built(Instant::now());
-                    Step::Wait
-                }
-                Err(error) => {
-                    tracing::debug!("audio device: {error}");
-                    keep.not_built(Instant::now(), error)
-                }
-            };
+/// The thread's own parts.
+struct Keeper<B, D> {
+    build: B,
+    default: D,
+    signal: Arc<Signal>,
+    events: EventSink,
+}
+
+impl<S, B, D> Keeper<B, D>
+where
+    B: FnMut(Target, &Arc<Signal>) -> Result<(S, Arc<Meter>), DeviceError>,
+    D: FnMut() -> Option<String>,
+{
+    /// The first stream. The default replaces a device that is absent from the start.
+    fn first(&mut self, choice: Choice) -> Result<((S, Arc<Meter>), Target), DeviceError> {
+        let error = match (self.build)(Target::Chosen, &self.signal) {
+            Ok(built) => return Ok((built, Target::Chosen)),
+            Err(error) => error,
+        };
+        let absent = matches!(error, DeviceError::NotFound | DeviceError::Gone);
+        if !absent || choice != Choice::Replaceable {
+            return Err(error);
         }
-        match step {
-            Step::Wait | Step::Build => std::thread::park_timeout(LOOK),
-            Step::Report(event) => {
-                events(event);
+        let built = (self.build)(Target::Default, &self.signal).map_err(|_| error)?;
+        Ok((built, Target::Default))
+    }
+
+    fn run(&mut self, first: (S, Arc<Meter>), mut keep: Keep, stop: &AtomicBool) {
+        let mut stream = Some(first);
+        let mut default = (self.default)();
+        let mut look = Instant::now() + LOOK_AT_DEFAULT;
+        while !stop.load(Ordering::Acquire) {
+            let callbacks = stream.as_ref().map_or(0, |(_, meter)| meter.callbacks());
+            let now = Instant::now();
+            if keep.is_default() && look <= now {
+                look = now + LOOK_AT_DEFAULT;
+                let current = (self.default)();
+                if current.is_some() && std::mem::replace(&mut default, current.clone()) != current {
+                    tracing::info!("the system has another default device");
+                    self.signal.raise();
+                }
             }
-            Step::Close => {
-                tracing::info!("an audio stream failed; rebuilding it");
-                stream = None;
-                signal.take();
+            if self.signal.take_doubt() {
+                keep.doubt(now);
             }
-            Step::End => break,
+            let mut step = keep.step(now, callbacks, self.signal.take());
+            if let Step::Build(target) = step {
+                step = match (self.build)(target, &self.signal) {
+                    Ok(built) => {
+                        stream = Some(built);
+                        self.signal.take(); // of the stream that was replaced
+                        keep.built(Instant::now(), target);
+                        Step::Wait
+                    }
+                    Err(error) => {
+                        tracing::debug!("audio device: {error}");
+                        let before = stream.is_some();
+                        let step = keep.not_built(Instant::now(), target, error);
+                        // The default is next, without a pause.
+                        if step == Step::Wait && !before && target == Target::Chosen {
+                            continue;
+                        }
+                        step
+                    }
+                };
+            }
+            match step {
+                Step::Wait | Step::Build(_) => std::thread::park_timeout(LOOK),
+                Step::Report(event) => (self.events)(event),
+                Step::Close => {
+                    tracing::info!("an audio stream failed; rebuilding it");
+                    stream = None;
+                    self.signal.take();
+                    self.signal.take_doubt();
+                }
+                Step::End => break,
+            }
         }
     }
 }
@@ -154,10 +234,12 @@ mod tests {
     struct Fake {
         signals: mpsc::Sender<(Arc<Signal>, ring::RingWriter)>,
         errors: Arc<Mutex<Vec<DeviceError>>>,
+        ids: Arc<Mutex<Vec<String>>>,
     }
 
     impl Fake {
-        fn build(&mut self, signal: &Arc<Signal>) -> Result<(ring::RingReader, Arc<Meter>), DeviceError> {
+        fn build(&mut self, id: &str, signal: &Arc<Signal>) -> Result<(ring::RingReader, Arc<Meter>), DeviceError> {
+            self.ids.lock().unwrap().push(id.to_owned());
             if let Some(error) = self.errors.lock().unwrap().pop() {
                 return Err(error);
             }
@@ -173,17 +255,31 @@ mod tests {
         stream: Result<Stream, DeviceError>,
         built: mpsc::Receiver<(Arc<Signal>, ring::RingWriter)>,
         events: mpsc::Receiver<DeviceEvent>,
+        /// Errors of the next builds, the last one first.
         errors: Arc<Mutex<Vec<DeviceError>>>,
+        /// The devices that were built.
+        ids: Arc<Mutex<Vec<String>>>,
+        /// The system's default device.
+        default: Arc<Mutex<String>>,
     }
 
     fn open(id: &str, errors: Vec<DeviceError>) -> Opened {
+        open_with(id, false, errors)
+    }
+
+    fn open_with(id: &str, replaceable: bool, errors: Vec<DeviceError>) -> Opened {
         let (signals, built) = mpsc::channel();
         let (events_to, events) = mpsc::channel();
-        let errors = Arc::new(Mutex::new(errors));
-        let mut fake = Fake { signals, errors: errors.clone() };
+        let (errors, ids) = (Arc::new(Mutex::new(errors)), Arc::default());
+        let default = Arc::new(Mutex::new("first".to_owned()));
+        let (mut fake, known) = (Fake { signals, errors: errors.clone(), ids: Arc::clone(&ids) }, default.clone());
         let sink: EventSink = Arc::new(move |event| drop(events_to.send(event)));
-        let stream = Stream::keep(id, DeviceKind::Microphone, move |signal| fake.build(signal), sink);
-        Opened { stream, built, events, errors }
+        let maker = Maker {
+            build: move |id: &str, signal: &_| fake.build(id, signal),
+            default: move || Some(known.lock().unwrap().clone()),
+        };
+        let stream = Stream::keep(id, DeviceKind::Microphone, replaceable, maker, sink);
+        Opened { stream, built, events, errors, ids, default }
     }
 
     const LONG: Duration = Duration::from_secs(10);
@@ -200,7 +296,7 @@ mod tests {
 
     #[test]
     fn failure_and_recovery_are_reported() {
-        let Opened { stream, built, events, errors } = open("default", vec![]);
+        let Opened { stream, built, events, errors, .. } = open("default", vec![]);
         let _stream = stream.unwrap();
         let (signal, _ring) = built.recv_timeout(LONG).unwrap();
         assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Live));
@@ -220,8 +316,9 @@ mod tests {
 
     #[test]
     fn a_driver_panic_is_an_error() {
-        let build = |_: &_| -> Result<((), Arc<Meter>), DeviceError> { panic!("driver") };
-        let stream = Stream::keep("x", DeviceKind::Microphone, build, crate::ignore_events());
+        let build = |_: &str, _: &_| -> Result<((), Arc<Meter>), DeviceError> { panic!("driver") };
+        let maker = Maker { build, default: || None };
+        let stream = Stream::keep("x", DeviceKind::Microphone, false, maker, crate::ignore_events());
         assert!(matches!(stream.map(|_| ()), Err(DeviceError::Backend(_))));
     }
 
@@ -231,5 +328,40 @@ mod tests {
         let (_, ring) = built.recv_timeout(LONG).unwrap();
         drop(stream);
         assert!(ring.is_abandoned());
+    }
+
+    #[test]
+    fn the_default_replaces_a_lost_device_at_once_and_the_device_returns() {
+        let Opened { stream, built, events, errors, ids, .. } = open_with("headset", true, vec![]);
+        let _stream = stream.unwrap();
+        let (signal, _ring) = built.recv_timeout(LONG).unwrap();
+        assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Live));
+        errors.lock().unwrap().push(DeviceError::NotFound);
+        signal.raise();
+        assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Replaced));
+        let (_, _replacement) = built.recv_timeout(LONG).unwrap();
+        let (_, mut ring) = built.recv_timeout(LONG).expect("it returns");
+        ring.capture(&[0.0f32; 480], 1, |s| s);
+        assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Live));
+        assert_eq!(*ids.lock().unwrap(), ["headset", "headset", "default", "headset"]);
+    }
+
+    #[test]
+    fn the_default_replaces_a_device_that_is_absent_from_the_start() {
+        let Opened { stream, events, .. } = open_with("headset", true, vec![DeviceError::NotFound]);
+        let _stream = stream.unwrap();
+        assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Replaced));
+        let busy = open_with("headset", true, vec![DeviceError::Busy]);
+        assert_eq!(busy.stream.map(|_| ()), Err(DeviceError::Busy));
+    }
+
+    #[test]
+    fn another_default_device_is_followed() {
+        let Opened { stream, built, events, default, .. } = open("default", vec![]);
+        let _stream = stream.unwrap();
+        let _first = built.recv_timeout(LONG).unwrap();
+        assert_eq!(events.recv_timeout(LONG), Ok(DeviceEvent::Live));
+        *default.lock().unwrap() = "second".into();
+        let _second = built.recv_timeout(LONG).expect("a stream of the new default");
     }
 }

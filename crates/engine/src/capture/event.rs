@@ -1,6 +1,6 @@
 //! What the device threads and the audio thread report to the driver.
 
-use crate::audio::OnTrouble;
+use crate::audio::{AudioReport, OnReport};
 use devices::{DeviceError, DeviceEvent, DeviceKind, Microphone, Speaker};
 use tokio::sync::mpsc;
 
@@ -11,10 +11,8 @@ pub(crate) const EVENTS: usize = 32;
 pub(crate) enum CaptureEvent {
     Opened(DeviceKind, u64, Result<Opened, DeviceError>),
     Device(DeviceKind, u64, DeviceEvent),
-    /// Audio processing fails repeatedly, or works again.
-    Processing {
-        failing: bool,
-    },
+    /// A report of the audio thread.
+    Audio(AudioReport),
 }
 
 /// The part of an open device that is used outside its thread.
@@ -25,12 +23,7 @@ pub(crate) enum Opened {
     Speaker(Box<Speaker>),
 }
 
-/// Reports trouble of the audio thread to the driver. When the queue is full, the report is dropped. The next change is
-/// reported again.
-pub(crate) fn on_trouble(events: mpsc::Sender<CaptureEvent>) -> OnTrouble {
-    Box::new(move |failing| {
-        if events.try_send(CaptureEvent::Processing { failing }).is_err() {
-            tracing::warn!("report dropped: sound processing fails: {failing}");
-        }
-    })
+/// Passes reports of the audio thread to the driver. When the queue is full, the report is made again later.
+pub(crate) fn on_report(events: mpsc::Sender<CaptureEvent>) -> OnReport {
+    Box::new(move |report| events.try_send(CaptureEvent::Audio(report)).is_ok())
 }

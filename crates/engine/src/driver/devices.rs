@@ -5,14 +5,18 @@ use crate::capture::{Capture, CaptureEvent};
 use crate::chime;
 use crate::config::DeviceChoice;
 use crate::levels::Levels;
+use crate::playing::Volumes;
 use crate::view::Problem;
-use devices::DeviceInfo;
+use devices::{DeviceInfo, DeviceKind};
 use media::slot::FrameSlot;
-use signaling::message::MediaState;
+use signaling::message::{MediaState, ParticipantId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
+/// The highest volume of a person, in percent.
+const LOUDEST: u16 = 200;
 /// How long a loudspeaker may take to open before the test sound is abandoned.
 const OPENING: Duration = Duration::from_secs(2);
 
@@ -26,9 +30,20 @@ pub(crate) struct Devices {
     preview: MediaState,
     /// The devices that the call allows to be open.
     allowed: MediaState,
+    /// Whether the microphone stays open in a call while it is off, so that the person is told when they speak, and
+    /// pressing a key to talk loses no word. None of that sound leaves the audio thread.
+    listens: bool,
+    /// Whether the microphone is open only for that.
+    listening: bool,
+    /// Whether the audio thread sends.
+    sending: bool,
+    /// The volumes that the person chose, in percent by key.
+    volumes: BTreeMap<String, u16>,
+    /// The gains of those people who are in the call.
+    gains: Volumes,
     /// When the test of the loudspeaker ends.
     sounding: Option<Instant>,
-    /// Whether `found` has changed since the last [`Devices::take_changed`].
+    /// Whether `found` or `listening` has changed since the last [`Devices::take_changed`].
     found_changed: bool,
 }
 
@@ -41,6 +56,11 @@ impl Devices {
             found: Arc::default(),
             preview: MediaState::default(),
             allowed: MediaState::default(),
+            listens: false,
+            listening: false,
+            sending: false,
+            volumes: BTreeMap::new(),
+            gains: vec![],
             sounding: None,
             found_changed: false,
         }
@@ -70,6 +90,16 @@ impl Devices {
         self.allowed = media;
     }
 
+    /// Sets whether the microphone stays open in a call while it is off.
+    pub(crate) fn set_listens(&mut self, on: bool) {
+        self.listens = on;
+    }
+
+    /// Whether the microphone is open only to notice that the person speaks while it is off.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening
+    }
+
     /// Changes the devices in use.
     pub(crate) fn choose(&mut self, choice: DeviceChoice) {
         self.capture.choose(choice, &self.audio);
@@ -80,6 +110,34 @@ impl Devices {
         let until = now + chime::LENGTH + OPENING;
         self.sounding = Some(until);
         self.audio.send(Control::Chime(until));
+    }
+
+    /// The participants in the same room, who are not played.
+    pub(crate) fn same_room(&self) -> &[ParticipantId] {
+        self.capture.same_room()
+    }
+
+    /// Plays a participant even if they are in the same room.
+    pub(crate) fn play_anyway(&mut self, id: ParticipantId) {
+        self.audio.send(Control::PlayAnyway(id));
+    }
+
+    /// Sets the volumes of people by key, in percent. Those without an entry have 100.
+    pub(crate) fn set_volumes(&mut self, volumes: BTreeMap<String, u16>) {
+        self.volumes = volumes;
+    }
+
+    /// Tells the audio thread how loud each participant is to be.
+    pub(crate) fn set_participants<'a>(&mut self, people: impl Iterator<Item = (&'a ParticipantId, &'a str)>) {
+        let gain = |(id, key): (&ParticipantId, &str)| {
+            let percent = self.volumes.get(key).copied().filter(|percent| *percent != 100)?;
+            Some((id.clone(), f32::from(percent.min(LOUDEST)) / 100.0))
+        };
+        let gains: Volumes = people.filter_map(gain).collect();
+        if gains != self.gains {
+            self.gains.clone_from(&gains);
+            self.audio.send(Control::Volumes(gains));
+        }
     }
 
     /// Changes how the microphone's sound is processed.
@@ -99,10 +157,17 @@ impl Devices {
     pub(crate) fn update(&mut self, now: Instant, in_call: bool) {
         self.sounding.take_if(|until| *until <= now);
         let speaker = in_call || self.preview.microphone || self.sounding.is_some();
-        let wanted = MediaState {
-            microphone: self.allowed.microphone || self.preview.microphone,
-            camera: self.allowed.camera || self.preview.camera,
-        };
+        let used = self.allowed.microphone || self.preview.microphone;
+        let listening = in_call && self.listens && !used;
+        if std::mem::replace(&mut self.listening, listening) != listening {
+            self.found_changed = true;
+            self.capture.retry(DeviceKind::Microphone, now); // the person may want it now
+        }
+        let sending = in_call && self.allowed.microphone;
+        if std::mem::replace(&mut self.sending, sending) != sending {
+            self.audio.send(Control::Sending(sending));
+        }
+        let wanted = MediaState { microphone: used || listening, camera: self.allowed.camera || self.preview.camera };
         self.capture.want(now, wanted, speaker, &self.audio);
     }
 
@@ -136,9 +201,11 @@ impl Devices {
         self.capture.choice()
     }
 
-    /// The current problems.
+    /// The current problems. Those of a microphone that is off do not matter to anybody.
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        self.capture.problems()
+        let mut all = self.capture.problems();
+        all.retain(|problem| !(self.listening && problem.device == Some(DeviceKind::Microphone)));
+        all
     }
 
     /// Closes all devices, and waits up to two seconds until they are closed.
