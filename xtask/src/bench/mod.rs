@@ -3,6 +3,7 @@
 //! A benchmark starts our release programs, drives them, and prints and saves the results. Results are not compared
 //! with stored figures here: people record them in docs/benchmarks.md.
 
+mod audio;
 mod board;
 mod call;
 mod counters;
@@ -35,6 +36,7 @@ struct Bench {
 
 /// A new benchmark needs a module and an entry here.
 const BENCHES: &[Bench] = &[
+    Bench { name: "audio", about: audio::ABOUT, run: audio::run },
     Bench { name: "board", about: board::ABOUT, run: board::run },
     Bench { name: "call", about: call::ABOUT, run: call::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },

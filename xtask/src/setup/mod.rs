@@ -10,7 +10,7 @@ mod needs;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-pub(crate) use fetched::cargo_deny;
+pub(crate) use fetched::{cargo_deny, speech_python};
 use needs::{Need, Purpose};
 
 use crate::workspace::Workspace;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command;
 
-/// What fails without it.
+/// What fails without it. Benchmarks count as tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Nothing compiles.
@@ -39,6 +39,8 @@ enum Check {
     Node(u32),
     /// A file (second) in a folder of this name (first), in any of the system's library folders.
     Plugin(&'static str, &'static str),
+    /// A folder.
+    Folder(&'static str),
     /// Fonts for this language.
     Letters(&'static str),
     /// A bootable kernel with the virtual camera.
@@ -62,7 +64,7 @@ pub(crate) struct Need {
     elsewhere: [&'static str; 4],
 }
 
-use Check::{Certificates, Clang, Kernel, Letters, Library, Node, Plugin, Program, Programs, PythonVenv};
+use Check::{Certificates, Clang, Folder, Kernel, Letters, Library, Node, Plugin, Program, Programs, PythonVenv};
 use On::{Everywhere, Linux, Unix};
 use Purpose::{Building, Testing};
 
@@ -104,6 +106,11 @@ const NEEDS: &[Need] = &[
     need("a kernel with a virtual camera (vivid)", Testing, Linux, Kernel, &["linux-image-amd64", "linux-image-arm64", "linux-image-generic"], ["kernel-modules-internal", "linux", "", ""]),
     need("busybox", Testing, Linux, Program(&["busybox"]), &["busybox-static"], ["busybox", "busybox", "", ""]),
     need("cpio", Testing, Linux, Program(&["cpio"]), &["cpio"], ["cpio", "cpio", "", ""]),
+    need("recorded speech, English", Testing, Linux, Folder("/usr/share/asterisk/sounds/en_US_f_Allison"), &["asterisk-core-sounds-en-g722"], ["", "", "", ""]),
+    need("recorded speech, Spanish", Testing, Linux, Folder("/usr/share/asterisk/sounds/es_MX_f_Allison"), &["asterisk-core-sounds-es-g722"], ["", "", "", ""]),
+    need("recorded speech, French", Testing, Linux, Folder("/usr/share/asterisk/sounds/fr_CA_f_June"), &["asterisk-core-sounds-fr-g722"], ["", "", "", ""]),
+    need("recorded speech, Italian", Testing, Linux, Folder("/usr/share/asterisk/sounds/it_IT_m_Carlo"), &["asterisk-core-sounds-it-g722"], ["", "", "", ""]),
+    need("recorded speech, Russian", Testing, Linux, Folder("/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU"), &["asterisk-core-sounds-ru-g722"], ["", "", "", ""]),
     need("modprobe", Testing, Linux, Program(&["modprobe"]), &["kmod"], ["kmod", "kmod", "", ""]),
 ];
 
@@ -169,6 +176,7 @@ impl Check {
             Check::PythonVenv => command::succeeds(command::program("python3").args(["-c", "import ensurepip, venv"])),
             Check::Node(least) => node_major().is_some_and(|major| major >= least),
             Check::Plugin(folder, file) => library_folders().iter().any(|place| place.join(folder).join(file).exists()),
+            Check::Folder(folder) => Path::new(folder).is_dir(),
             Check::Letters(language) => command::output(command::program("fc-list").arg(format!(":lang={language}")))
                 .is_ok_and(|fonts| !fonts.trim().is_empty()),
             Check::Kernel => has_kernel(Path::new("/lib/modules"), Path::new("/boot")),
