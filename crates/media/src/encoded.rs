@@ -59,12 +59,15 @@ pub struct EncodedFrame {
 /// An Opus packet, for a jitter buffer or for sending.
 #[derive(Debug, Clone)]
 pub struct AudioPacket {
-    /// RTP sequence number.
+    /// RTP sequence number of the packet that it came in.
     pub sequence: u16,
     /// RTP timestamp in 1/48000 s, wrapping.
     pub rtp_timestamp: u32,
     /// Opus payload, RFC 7587.
     pub data: Bytes,
+    /// By how much its RTP timestamp is earlier than that of the packet that it came in. 0, unless it is a copy in a later
+    /// packet (RFC 2198).
+    pub age: u32,
     /// Arrival time.
     pub arrived: Instant,
 }

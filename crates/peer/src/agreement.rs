@@ -31,7 +31,7 @@ impl Agreed {
     pub(crate) fn video_codec(&self) -> Option<VideoCodec> {
         match self.send.as_ref()?.kind {
             StreamKind::Video(codec) => Some(codec),
-            StreamKind::Audio => None,
+            StreamKind::Audio | StreamKind::Red => None,
         }
     }
 }
@@ -82,6 +82,7 @@ fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
         kind: kind_of(&codec.format),
         payload_type: codec.payload_type,
         repair: theirs.repair.filter(|_| ours.repair.is_some()),
+        red: theirs.red.filter(|_| ours.red.is_some()),
         rtx: rtx(codec),
         formats: accepted().filter_map(format).collect(),
         twcc_id: theirs.transport_cc.filter(|_| measured),
@@ -89,7 +90,8 @@ fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
 }
 
 fn payload_types(line: &Line) -> Vec<(u8, StreamKind)> {
-    line.codecs.iter().map(|codec| (codec.payload_type, kind_of(&codec.format))).collect()
+    let codecs = line.codecs.iter().map(|codec| (codec.payload_type, kind_of(&codec.format)));
+    codecs.chain(line.red.map(|number| (number, StreamKind::Red))).collect()
 }
 
 fn knows(line: &Line, codec: &Codec) -> bool {

@@ -5,7 +5,7 @@ use crate::error::PeerError;
 use crate::event::{PeerEvent, TrackKind};
 use crate::negotiation::Negotiation;
 use crate::remote_candidates::{CandidatePolicy, Generation};
-use crate::sdp::{self, Description, Origin, Setup};
+use crate::sdp::{self, Description, LineKind, Origin, Setup};
 use crate::standin::Shown;
 use media::encoded::VideoCodec;
 use transport::RecvKind;
@@ -103,6 +103,7 @@ impl Descriptions {
         // Also when the roles are fixed: the answerer knows its role (RFC 8842 section 5.2).
         offer.transport.setup = Setup::ActPass;
         self.offer_repair(&mut offer);
+        self.offer_red(&mut offer);
         offer
     }
 
@@ -114,6 +115,17 @@ impl Descriptions {
         for line in offer.lines.iter_mut().filter(|line| line.codecs.iter().any(|codec| codec.rtx.is_some())) {
             let theirs = self.remote.as_ref().map(|remote| remote.line(&line.mid).and_then(|line| line.repair));
             line.repair = theirs.unwrap_or(Some(free));
+        }
+    }
+
+    /// Offers RED for sound (RFC 2198). A far side that did not answer it is not offered it again.
+    fn offer_red(&self, offer: &mut Description) {
+        let used: Vec<u8> = offer.lines.iter().flat_map(sdp::Line::payload_types).collect();
+        // Browsers use 63; the numbers from 96 on are scarce.
+        let Some(free) = (35..=63).rev().find(|number| !used.contains(number)) else { return };
+        for line in offer.lines.iter_mut().filter(|line| line.kind == LineKind::Audio && !line.rejected) {
+            let theirs = self.remote.as_ref().map(|remote| remote.line(&line.mid).and_then(|line| line.red));
+            line.red = theirs.unwrap_or(Some(free));
         }
     }
 
@@ -326,6 +338,22 @@ mod tests {
         assert!(agreement::agree(&offer, &browsers).iter().flat_map(|l| &l.send).all(|send| send.repair.is_none()));
         ours.conclude(&offer, browsers);
         assert!(repair(&ours.offer_for_far_side(library())).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn copies_of_sound_are_agreed_on_with_whoever_supports_them() {
+        let mut ours = Descriptions::new(1);
+        let mut without = library();
+        without.lines[0].red = None;
+        let offer = ours.offer_for_far_side(without.clone());
+        assert_eq!(offer.lines[0].red, Some(63));
+        let answer = Shown::answer(without.clone(), &offer);
+        let agreed = agreement::agree(&offer, &answer).swap_remove(0);
+        assert_eq!(agreed.send.unwrap().red, Some(63));
+        assert!(agreed.payload_types.contains(&(63, transport::StreamKind::Red)));
+        assert_eq!(agreement::agree(&offer, &without)[0].send.as_ref().unwrap().red, None);
+        ours.conclude(&offer, without.clone());
+        assert_eq!(ours.offer_for_far_side(without).lines[0].red, None);
     }
 
     #[test]

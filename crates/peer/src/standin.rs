@@ -61,6 +61,8 @@ impl Shown {
                 line.stream = Some(Stream { ssrc: unused_ssrc(remote, index), rtx: None });
             }
             (line.rejected, line.named, line.protocol, line.format) = (false, true, PROTOCOL.into(), String::new());
+            // The library does not know RED, and need not: its packets never pass through it.
+            line.red = None;
         }
         for index in 0..shown.lines.len() {
             shown.lines[index].mid = self.mid_at(index);

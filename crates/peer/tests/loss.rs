@@ -8,6 +8,7 @@ use media::encoded::VideoCodec;
 use middle::Middle;
 use pair::*;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Loses every handshake datagram when it is sent for the first time. The library's own retransmissions are new datagrams,
@@ -30,5 +31,28 @@ async fn a_handshake_completes_although_each_datagram_is_lost_once() {
     let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
     for side in [&a, &b] {
         side.wait_for_media("pictures", |received| received.frames.values().any(|frames| frames.len() >= 10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_sound_arrives_as_copies_in_later_packets() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    // Every sixth packet of media is lost; the connection's own packets are not.
+    let lossy = move |_, data: &[u8]| {
+        let media = matches!(data.first(), Some(128..=191)) && !matches!(data.get(1), Some(192..=223));
+        let lost = media && sent.fetch_add(1, Ordering::Relaxed).is_multiple_of(6);
+        if lost { vec![] } else { vec![data.to_vec()] }
+    };
+    let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+    let _middle = Middle::join(&mut a, &mut b, lossy).await;
+    a.peer.offer().await.unwrap();
+    a.connected().await;
+    b.connected().await;
+    let _streams = [stream(&a, VideoCodec::Vp8), stream(&b, VideoCodec::Vp8)];
+    for side in [&a, &b] {
+        side.wait_for_media("copies", |received| {
+            received.audio.values().any(|packets| packets.iter().filter(|packet| packet.age > 0).count() >= 20)
+        })
+        .await;
     }
 }

@@ -20,8 +20,9 @@ mod sequence;
 mod stream;
 mod uplink;
 
+pub use payload::red::{NotRed, RedBlock};
 pub use recv::{Feedback, Receiver, ReceiverConfig, ReceiverStats};
-pub use send::{SendError, Sender, SenderConfig, SenderEvent, SenderStats};
+pub use send::{AudioNeed, SendError, Sender, SenderConfig, SenderEvent, SenderStats};
 pub use stream::{RecvKind, RecvStream, SendStream, StreamKind, VideoFormat};
 pub use uplink::{Uplink, UplinkFlow, UplinkShare};
 

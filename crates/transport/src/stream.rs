@@ -7,6 +7,8 @@ use media::encoded::VideoCodec;
 pub enum StreamKind {
     /// Opus, RFC 7587.
     Audio,
+    /// Opus packets with copies of earlier ones, RFC 2198. Only for receiving.
+    Red,
     /// Video, with its codec.
     Video(VideoCodec),
 }
@@ -40,6 +42,8 @@ pub struct SendStream {
     /// Payload type of repair packets, which use the SSRC of the retransmissions. If `None`, no repair packets are sent.
     /// Only Lunchroom's own clients support them.
     pub repair: Option<u8>,
+    /// Payload type of Opus packets with copies of earlier ones (RFC 2198). If `None`, no copies are sent.
+    pub red: Option<u8>,
     /// Negotiated id of the transport-wide sequence number extension
     /// (draft-holmer-rmcat-transport-wide-cc-extensions-01). If `None`, the stream does not contribute to the bandwidth
     /// estimate.

@@ -11,6 +11,11 @@ fn stored_inputs_of_receiver_pass() {
 }
 
 #[test]
+fn stored_inputs_of_red_pass() {
+    corpus::replay("red", targets::red);
+}
+
+#[test]
 fn stored_inputs_of_sender_pass() {
     corpus::replay("sender", targets::sender);
 }

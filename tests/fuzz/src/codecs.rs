@@ -72,7 +72,7 @@ fn check(frame: &VideoFrame) {
 }
 
 /// Opus packets through the jitter buffer: records of one byte each for the step of the sequence number, the step of
-/// the timestamp in 20 ms, the wait in 10 ms and the length, and that many bytes.
+/// the timestamp in 20 ms, the wait in 10 ms (with the age of a copy) and the length, and that many bytes.
 pub(crate) fn opus(data: &[u8]) {
     let Ok(mut decoder) = OpusDecoder::new() else { return };
     let (mut buffer, mut now, mut rest) = (AudioBuffer::new(), Instant::now(), data);
@@ -82,7 +82,8 @@ pub(crate) fn opus(data: &[u8]) {
         rest = left;
         sequence = sequence.wrapping_add_signed(i16::from(*step as i8));
         rtp_timestamp = rtp_timestamp.wrapping_add_signed(i32::from(*time as i8) * 960);
-        buffer.push(AudioPacket { sequence, rtp_timestamp, data: Bytes::copy_from_slice(payload), arrived: now });
+        let (data, age) = (Bytes::copy_from_slice(payload), u32::from(wait >> 3) * 480);
+        buffer.push(AudioPacket { sequence, rtp_timestamp, data, age, arrived: now });
         for _ in 0..wait % 8 {
             now += Duration::from_millis(10);
             let mut out = [f32::NAN; BLOCK];

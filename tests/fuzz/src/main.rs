@@ -32,6 +32,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("proxy_answer", outbound::fuzz::proxy_answer),
     ("proxy_settings", outbound::fuzz::proxy_settings),
     ("receiver", transport::receiver),
+    ("red", transport::red),
     ("response", relay::response),
     ("rtcp", transport::rtcp),
     ("sender", transport::sender),

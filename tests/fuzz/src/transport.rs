@@ -13,7 +13,7 @@ use rtc_rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLay
 use rtc_rtp::packet::Packet;
 use rtc_shared::marshal::{MarshalSize, Unmarshal};
 use transport::{
-    ReceiverConfig, ReceiverReport, RecvKind, RecvStream, SendStream, SenderConfig, StreamKind, VideoFormat,
+    ReceiverConfig, ReceiverReport, RecvKind, RecvStream, RedBlock, SendStream, SenderConfig, StreamKind, VideoFormat,
 };
 
 const SSRC: u32 = 1;
@@ -48,13 +48,28 @@ pub(crate) fn receiver(input: &[u8]) {
     }
 }
 
+/// Any payload through the parser of RED. What it splits is joined to a payload that is split into the same again.
+pub(crate) fn red(input: &[u8]) {
+    let payload = Bytes::copy_from_slice(input);
+    let Ok(blocks) = RedBlock::split(&payload) else { return };
+    let bytes: usize = blocks.iter().map(|block| block.data.len()).sum();
+    assert!(bytes < payload.len(), "more than was received");
+    let Some((packet, copies)) = blocks.split_last() else { return };
+    let fit = |block: &&RedBlock| block.payload_type == packet.payload_type && block.age > 0;
+    let copies: Vec<&RedBlock> = copies.iter().filter(fit).collect();
+    let ours = copies.iter().map(|block| (block.age, &block.data));
+    let joined = RedBlock::join(packet.payload_type, ours, &packet.data, payload.len());
+    let split = RedBlock::split(&joined).expect("what was joined");
+    assert!(split.iter().eq(copies.into_iter().chain([packet])), "{split:?}");
+}
+
 fn new_receiver(now: Instant) -> transport::Receiver {
     let mut receiver = transport::Receiver::new(ReceiverConfig::default(), now);
     let video = |payload_type: u8, codec| (payload_type, StreamKind::Video(codec));
     let payload_types = vec![video(1, VideoCodec::Vp8), video(2, VideoCodec::Vp9), video(3, VideoCodec::H264)];
     let rtx = Some((2, vec![(4, 1), (5, 2), (6, 3)]));
     receiver.add_stream(RecvStream { ssrc: 1, kind: RecvKind::Video, payload_types, rtx, repair: Some(0) });
-    let payload_types = vec![(7, StreamKind::Audio)];
+    let payload_types = vec![(7, StreamKind::Audio), (5, StreamKind::Red)];
     receiver.add_stream(RecvStream { ssrc: 3, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
     receiver
 }
@@ -114,6 +129,7 @@ fn new_sender(now: Instant) -> transport::Sender {
         rtx: Some((2, 97)),
         formats: VideoCodec::ALL.into_iter().zip(0_u8..).map(format).collect(),
         repair: Some(110),
+        red: None,
         twcc_id: Some(3),
     });
     sender.set_connected(now);

@@ -1,21 +1,29 @@
 //! One direction of a simulated call.
 
-use crate::scenario::{DELAY, Scenario};
-use codecs::{OpusConfig, OpusDecoder, OpusEncoder};
+use crate::scenario::Scenario;
+use crate::scheme::{NACK_AFTER, Scheme};
+use bytes::Bytes;
+use codecs::{OpusDecoder, OpusEncoder};
 use media::audio::BLOCK;
 use media::encoded::AudioPacket;
 use media::jitter::{AudioBuffer, AudioBufferStats, BlockKind, PulledBlock};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use testkit::net::SimulatedLink;
 use testkit::random::Random;
+use transport::RedBlock;
 
 /// The speech begins this long after the call, so that both ends know the path.
-const LEAD: Duration = Duration::from_secs(8);
+const LEAD_MS: u64 = 8_000;
 /// The output is recorded this long after the speech.
-const TAIL: Duration = Duration::from_millis(300);
+const TAIL_MS: u64 = 300;
 /// Header of IPv4, UDP, RTP with two extensions, and the SRTP tag, in bytes.
 const OVERHEAD: usize = 20 + 8 + 12 + 12 + 10;
 const SAMPLES_PER_MS: u64 = 48;
+/// Packets kept for copies and retransmission.
+const KEPT: usize = 64;
+const OPUS: u8 = 111;
+const ROOM: usize = 1_180;
 
 /// What a call measures.
 #[derive(Debug, Default, Clone)]
@@ -30,50 +38,124 @@ pub(crate) struct Figures {
     pub(crate) wire: f64,
 }
 
+/// A packet on the wire.
+#[derive(Debug, Clone)]
+struct Sent {
+    sequence: u16,
+    timestamp: u32,
+    payload: Bytes,
+}
+
 /// Plays the speech once before it is measured, and again. Returns the sound of the second time.
-pub(crate) fn run(scenario: &Scenario, config: OpusConfig, speech: &[f32], seed: u64) -> (Vec<f32>, Figures) {
+pub(crate) fn run(scenario: &Scenario, scheme: &Scheme, speech: &[f32], seed: u64) -> (Vec<f32>, Figures) {
     let start = Instant::now();
-    let mut sound = speech.iter().cycle().skip(speech.len() - LEAD.as_millis() as usize * 48).copied();
-    let mut encoder = OpusEncoder::new(config).expect("an encoder");
-    let mut call = Receiving::new(start, seed);
+    let mut sound = speech.iter().cycle().skip(speech.len() - (LEAD_MS * SAMPLES_PER_MS) as usize).copied();
+    let mut sender = Sender::new(scheme);
+    let mut receiver = Receiver::new(start, scenario.path.delay, seed);
     let mut link = SimulatedLink::new(scenario.path.clone(), seed);
-    let (mut sent, mut bytes) = (0u64, 0);
-    let measured_ms = LEAD.as_millis() as u64..LEAD.as_millis() as u64 + (speech.len() as u64 / SAMPLES_PER_MS);
-    let end = measured_ms.end + (DELAY + TAIL).as_millis() as u64;
-    for ms in 0..end {
+    let delay_ms = scenario.path.delay.as_millis() as u64;
+    let speech_ms = speech.len() as u64 / SAMPLES_PER_MS;
+    let end_ms = LEAD_MS + speech_ms + delay_ms + TAIL_MS;
+    for ms in 1..end_ms {
         let now = start + Duration::from_millis(ms);
-        if ms > 0 && ms % u64::from(config.frame_ms) == 0 {
-            let pcm: Vec<f32> = sound.by_ref().take(encoder.samples()).collect();
-            let data = encoder.encode(&pcm).expect("encoded");
-            let size = data.len() + OVERHEAD;
-            let rtp_timestamp = (sent * encoder.samples() as u64) as u32;
-            link.send(now, size, AudioPacket { sequence: sent as u16, rtp_timestamp, data, arrived: now });
-            sent += 1;
-            if measured_ms.contains(&ms) {
-                bytes += size - OVERHEAD;
-            }
+        if ms == LEAD_MS {
+            sender.bytes = 0;
+            sender.packets = 0;
+        }
+        if ms == LEAD_MS + delay_ms {
+            receiver.begin();
+        }
+        if ms % u64::from(scheme.opus.frame_ms) == 0 {
+            let pcm: Vec<f32> = sound.by_ref().take(sender.encoder.samples()).collect();
+            let packet = sender.encode(&pcm);
+            link.send(now, packet.payload.len() + OVERHEAD, packet);
         }
         while let Some(packet) = link.poll(now) {
-            call.buffer.push(AudioPacket { arrived: now, ..packet });
+            receiver.on_packet(now, packet, scheme);
         }
-        if ms == measured_ms.start + DELAY.as_millis() as u64 {
-            call.begin();
+        for sequence in receiver.requests(now, scenario.path.delay) {
+            if let Some(packet) = sender.retransmit(sequence) {
+                link.send(now, packet.payload.len() + OVERHEAD, packet);
+            }
         }
-        call.play(now, encoder.samples() as u64 / SAMPLES_PER_MS);
+        receiver.play(now, u64::from(scheme.opus.frame_ms));
     }
-    let seconds = speech.len() as f64 / 48_000.0;
-    let payload = bytes as f64 * 8.0 / seconds / 1_000.0;
-    let packets = 1_000.0 / f64::from(config.frame_ms);
-    let wire = payload + packets * OVERHEAD as f64 * 8.0 / 1_000.0;
-    let figures = Figures { payload, wire, concealed: call.concealed(), delays: call.delays };
-    (call.played, figures)
+    let kbits = |bytes: usize| bytes as f64 * 8.0 / (end_ms - LEAD_MS) as f64;
+    let figures = Figures {
+        payload: kbits(sender.bytes),
+        wire: kbits(sender.bytes + sender.packets * OVERHEAD),
+        concealed: receiver.concealed(),
+        delays: receiver.delays,
+    };
+    (receiver.played, figures)
+}
+
+/// The near side.
+struct Sender {
+    encoder: OpusEncoder,
+    copies: Vec<usize>,
+    sequence: u16,
+    timestamp: u32,
+    /// RTP times and Opus packets, oldest first.
+    opus: VecDeque<(u32, Bytes)>,
+    sent: VecDeque<Sent>,
+    bytes: usize,
+    packets: usize,
+}
+
+impl Sender {
+    fn new(scheme: &Scheme) -> Self {
+        Self {
+            encoder: OpusEncoder::new(scheme.opus).expect("an encoder"),
+            copies: scheme.copies.clone(),
+            sequence: 0,
+            timestamp: 0,
+            opus: VecDeque::new(),
+            sent: VecDeque::new(),
+            bytes: 0,
+            packets: 0,
+        }
+    }
+
+    fn encode(&mut self, pcm: &[f32]) -> Sent {
+        let data = self.encoder.encode(pcm).expect("encoded");
+        let copies = self.opus.iter().enumerate().filter(|(n, _)| self.copies.contains(&(self.opus.len() - n)));
+        let copies = copies.map(|(_, (timestamp, data))| (self.timestamp - timestamp, data));
+        let payload = RedBlock::join(OPUS, copies.collect::<Vec<_>>().into_iter(), &data, ROOM);
+        self.opus.push_back((self.timestamp, data));
+        let packet = Sent { sequence: self.sequence, timestamp: self.timestamp, payload };
+        self.sent.push_back(packet.clone());
+        if self.sent.len() > KEPT {
+            self.sent.pop_front();
+            self.opus.pop_front();
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp += pcm.len() as u32;
+        self.count(&packet);
+        packet
+    }
+
+    fn retransmit(&mut self, sequence: u16) -> Option<Sent> {
+        let packet = self.sent.iter().find(|packet| packet.sequence == sequence)?.clone();
+        self.count(&packet);
+        Some(packet)
+    }
+
+    fn count(&mut self, packet: &Sent) {
+        self.bytes += packet.payload.len();
+        self.packets += 1;
+    }
 }
 
 /// The far side.
-struct Receiving {
+struct Receiver {
     start: Instant,
+    delay: Duration,
     /// When the loudspeaker's next block is due, in µs after the start.
     due: u64,
+    newest: u16,
+    /// Missing packets, and when their requests arrive at the sender.
+    missing: BTreeMap<u16, Instant>,
     buffer: AudioBuffer,
     decoder: OpusDecoder,
     played: Vec<f32>,
@@ -82,11 +164,14 @@ struct Receiving {
     before: AudioBufferStats,
 }
 
-impl Receiving {
-    fn new(start: Instant, seed: u64) -> Self {
+impl Receiver {
+    fn new(start: Instant, delay: Duration, seed: u64) -> Self {
         Self {
             start,
+            delay,
             due: (Random::new(seed ^ 0x5ee).unit() * 10_000.0) as u64,
+            newest: 0,
+            missing: BTreeMap::new(),
             buffer: AudioBuffer::new(),
             decoder: OpusDecoder::new().expect("a decoder"),
             played: vec![],
@@ -99,6 +184,30 @@ impl Receiving {
     fn begin(&mut self) {
         self.measuring = true;
         self.before = self.buffer.stats();
+    }
+
+    fn on_packet(&mut self, now: Instant, packet: Sent, scheme: &Scheme) {
+        let Sent { sequence, timestamp, payload } = packet;
+        self.missing.remove(&sequence);
+        if scheme.nack && sequence > self.newest {
+            let request = now + NACK_AFTER + self.delay;
+            self.missing.extend((self.newest + 1..sequence).map(|missing| (missing, request)));
+        }
+        self.newest = self.newest.max(sequence);
+        for block in RedBlock::split(&payload).expect("RED") {
+            let rtp_timestamp = timestamp - block.age;
+            self.buffer.push(AudioPacket { sequence, rtp_timestamp, data: block.data, age: block.age, arrived: now });
+        }
+    }
+
+    /// The packets whose requests arrive at the sender now.
+    fn requests(&mut self, now: Instant, delay: Duration) -> Vec<u16> {
+        let due: Vec<u16> = self.missing.iter().filter(|missing| *missing.1 <= now).map(|missing| *missing.0).collect();
+        for sequence in &due {
+            self.missing.insert(*sequence, now + 2 * delay + NACK_AFTER);
+        }
+        self.missing.retain(|sequence, _| self.newest - sequence < 5);
+        due
     }
 
     fn play(&mut self, now: Instant, packet_ms: u64) {
@@ -117,7 +226,7 @@ impl Receiving {
     fn delay(&self, at: Instant, pulled: PulledBlock, packet_ms: u64) -> Option<f64> {
         let captured = f64::from(pulled.rtp_timestamp.filter(|_| pulled.kind == BlockKind::Decoded)?) / 48.0;
         let age = (at - self.start).as_secs_f64() * 1_000.0 - captured;
-        Some(age - packet_ms as f64 - DELAY.as_secs_f64() * 1_000.0)
+        Some(age - packet_ms as f64 - self.delay.as_secs_f64() * 1_000.0)
     }
 
     fn concealed(&self) -> f64 {

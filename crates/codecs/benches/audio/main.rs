@@ -1,34 +1,44 @@
-//! Simulated calls with recorded speech: `cargo bench -p codecs --bench audio -- CLIPS OUT [NAME]`.
+//! Simulated calls with recorded speech: `cargo bench -p codecs --bench audio -- CLIPS OUT [NAME [DELAY [SCHEME...]]]`.
 //!
-//! CLIPS is a folder of WAV files (mono, 48 kHz), one for each seed. OUT gets the sound of each call as
-//! `SCENARIO-SEED.wav`, for a tool that rates it. Prints a line of figures for each call, with tabs between:
-//! scenario, clip, sound, mean and 95 % of the delay in ms, share concealed, kbit/s of payload and on the wire.
-//! NAME selects the scenarios whose name contains it. Time is virtual.
+//! CLIPS is a folder of WAV files (mono, 48 kHz), one for each seed. OUT gets the sound of each call, for a tool that
+//! rates it. Prints a line of figures for each call, with tabs between: scenario, clip, sound, mean and 95 % of the delay
+//! in ms, share concealed, kbit/s of payload and on the wire. NAME selects the scenarios whose name contains it; DELAY is
+//! that of the path in ms; a SCHEME is described in `scheme.rs`. Time is virtual.
 
 mod call;
 mod scenario;
+mod scheme;
 
 use call::Figures;
-use codecs::OpusConfig;
 use scenario::Scenario;
+use scheme::Scheme;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let [clips, out, only @ ..] = &arguments[..] else {
+    let [clips, out, rest @ ..] = &arguments[..] else {
         println!("SKIPPED: no folder of recorded speech; `cargo xtask bench audio` prepares it");
         return;
     };
     let mut clips: Vec<PathBuf> = std::fs::read_dir(clips).expect("clips").flatten().map(|file| file.path()).collect();
     clips.sort();
-    let only = only.first().map_or("", String::as_str);
-    let scenarios: Vec<Scenario> = scenario::all().into_iter().filter(|s| s.name.contains(only)).collect();
-    let jobs: Vec<(&Scenario, usize)> = scenarios.iter().flat_map(|s| (0..clips.len()).map(move |n| (s, n))).collect();
+    let only = rest.first().map_or("", String::as_str);
+    let delay = rest.get(1).map_or(50, |delay| delay.parse().expect("ms"));
+    let schemes: Vec<Scheme> = match rest.get(2..) {
+        Some(schemes @ [_, ..]) => schemes.iter().map(|scheme| scheme::parse(scheme)).collect(),
+        _ => vec![scheme::parse("fec@32/5")],
+    };
+    let scenarios: Vec<Scenario> = scenario::all(Duration::from_millis(delay));
+    let mut jobs: Vec<(&Scenario, &Scheme, usize)> = vec![];
+    for scenario in scenarios.iter().filter(|s| s.name.contains(only)) {
+        jobs.extend(schemes.iter().flat_map(|scheme| (0..clips.len()).map(move |seed| (scenario, scheme, seed))));
+    }
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some((scenario, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            call(scenario, *seed, &clips[*seed], Path::new(out));
+        while let Some((scenario, scheme, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            call(scenario, scheme, *seed, &clips[*seed], Path::new(out));
         }
     };
     std::thread::scope(|scope| {
@@ -37,16 +47,15 @@ fn main() {
     });
 }
 
-fn call(scenario: &Scenario, seed: usize, clip: &Path, out: &Path) {
-    let config = OpusConfig { expected_loss_percent: 5, ..OpusConfig::default() };
-    let (played, figures) = call::run(scenario, config, &read(clip), seed as u64);
-    let sound = out.join(format!("{}-{seed:02}.wav", scenario.name));
+fn call(scenario: &Scenario, scheme: &Scheme, seed: usize, clip: &Path, out: &Path) {
+    let (played, figures) = call::run(scenario, scheme, &read(clip), seed as u64);
+    let name = format!("{} {}", scenario.name, scheme.name);
+    let sound = out.join(format!("{}-{seed:02}.wav", name.replace([' ', '/'], "-")));
     write(&sound, &played);
     let Figures { concealed, payload, wire, .. } = figures;
     let (mean, most) = summary(figures.delays);
     println!(
-        "{}\t{}\t{}\t{mean:.2}\t{most:.2}\t{concealed:.5}\t{payload:.2}\t{wire:.2}",
-        scenario.name,
+        "{name}\t{}\t{}\t{mean:.2}\t{most:.2}\t{concealed:.5}\t{payload:.2}\t{wire:.2}",
         clip.display(),
         sound.display()
     );

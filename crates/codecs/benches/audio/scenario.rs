@@ -3,18 +3,15 @@
 use std::time::Duration;
 use testkit::net::{Loss, Path, Walk};
 
-/// Delay of every packet without jitter.
-pub(crate) const DELAY: Duration = Duration::from_millis(50);
-
 /// A path with its name.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) path: Path,
 }
 
-/// All paths, the clean one first.
-pub(crate) fn all() -> Vec<Scenario> {
-    let lossy = |loss| Path { loss, delay: DELAY, ..Path::default() };
+/// All paths. `delay` is that of every packet without jitter.
+pub(crate) fn all(delay: Duration) -> Vec<Scenario> {
+    let lossy = |loss| Path { loss, delay, ..Path::default() };
     let steady = lossy(Loss::None);
     let most = Duration::from_millis(80);
     vec![
@@ -26,7 +23,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         scenario("burst20", lossy(bursts(0.20))),
         scenario("jitter-walk", Path { walk: Some(Walk { most, every: 4 * most }), ..steady.clone() }),
         scenario("jitter-iid", Path { jitter: most, reorder: true, ..steady.clone() }),
-        scenario("loss5-jitter", Path { jitter: most, reorder: true, ..lossy(Loss::Random(0.05)) }),
+        scenario("jitter-lossy", Path { jitter: most, reorder: true, ..lossy(Loss::Random(0.05)) }),
     ]
 }
 

@@ -11,9 +11,11 @@
 //! Each block is produced in one step: a packet that starts within a block must have arrived at the start of the block.
 //! The lateness is therefore compared with the target without that fraction of a block.
 //!
-//! FEC requires that the next packet arrives in time. While packets are lost and contain FEC, the target is one packet
-//! longer.
+//! Audio whose packet was lost arrives later, as in-band FEC or as a copy (RFC 2198) in a later packet. While packets are
+//! lost, these arrivals count for the target as packets do, so that playback waits exactly for the redundancy that comes
+//! ([`Arrivals`]), and at most [`MAX_REDUNDANCY_WAIT`].
 
+use super::arrivals::{Arrivals, Form};
 use super::delay_estimator::{Continuity, DelayEstimator};
 use super::packet_buffer::{Inserted, MAX_PACKETS, Packet, PacketBuffer};
 use super::pull_clock::PullClock;
@@ -53,11 +55,8 @@ const FADE_OUT_LEN: usize = 4_800;
 const MAX_COMFORT_NOISE: usize = 48_000;
 /// Opus conceals in multiples of 2.5 ms.
 const OPUS_STEP: usize = 120;
-/// The target includes a packet for FEC from the first loss rate on, until the loss is below the second.
-const FEC_WAIT_START: f32 = 0.01;
-const FEC_WAIT_END: f32 = 0.004;
-/// FEC is no longer expected after this many packets without it.
-const MAX_PACKETS_WITHOUT_FEC: u32 = 250;
+/// Redundancy in packets that start later than the audio by more than this (40 ms) is not waited for.
+const MAX_REDUNDANCY_WAIT: i64 = 1_920;
 
 /// The state of playback.
 ///
@@ -125,9 +124,7 @@ pub struct AudioBuffer {
     sequence: u16,
     gain: f32,
     stretch_pause: u32,
-    loss: f32,
-    packets_without_fec: u32,
-    waits_for_fec: bool,
+    arrivals: Arrivals,
     packet_samples: i64,
     extra: i64,
     lateness: i64,
@@ -156,36 +153,59 @@ impl AudioBuffer {
             sequence: 0,
             gain: 0.0,
             stretch_pause: 0,
-            loss: 0.0,
-            packets_without_fec: MAX_PACKETS_WITHOUT_FEC,
-            waits_for_fec: false,
+            arrivals: Arrivals::default(),
             packet_samples: 960,
             extra: 0,
             lateness: 0,
         }
     }
 
-    /// Adds a packet. Packets may arrive in any order.
+    /// Adds a packet, or a copy of one from a later packet. Packets may arrive in any order.
     pub fn push(&mut self, packet: AudioPacket) {
-        self.tracker.stats.packets_received += 1;
+        let is_copy = packet.age > 0;
+        self.tracker.stats.packets_received += u64::from(!is_copy);
         let Some(toc) = Toc::parse(&packet.data) else {
-            self.tracker.stats.packets_discarded += 1;
+            self.tracker.stats.packets_discarded += u64::from(!is_copy);
             return;
         };
         let arrived = self.samples_at(packet.arrived);
+        let age = i64::from(packet.age);
         let start = self.unwrap.unwrap(packet.rtp_timestamp);
-        if self.delay_estimator.record(arrived, arrived - start) == Continuity::Restarted {
-            self.restart();
-        }
-        self.packets_without_fec = if toc.fec { 0 } else { self.packets_without_fec.saturating_add(1) };
+        let packet = Packet::new(packet, toc, start, arrived);
+        self.record_arrival(&packet, age);
         self.packet_samples = toc.samples as i64;
         if self.next.is_some_and(|next| start < next) {
-            self.tracker.stats.packets_discarded += 1;
+            self.tracker.stats.packets_discarded += u64::from(!is_copy);
             return;
         }
-        match self.packets.insert(Packet::new(packet, toc, start, arrived)) {
+        match self.packets.insert(packet) {
             Inserted::New => {}
+            Inserted::Duplicate if is_copy => {}
             Inserted::Duplicate | Inserted::Overflow => self.tracker.stats.packets_discarded += 1,
+        }
+    }
+
+    /// Takes the arrival of a packet or copy, and of the in-band FEC in it, into account for the target.
+    fn record_arrival(&mut self, packet: &Packet, age: i64) {
+        if age > 0 {
+            self.record_redundancy(packet.start, packet.sequence, age, packet.arrived);
+        } else {
+            self.arrivals.record(packet.start, packet.sequence, Form::Packet);
+            if self.delay_estimator.record(packet.arrived, packet.arrived - packet.start) == Continuity::Restarted {
+                self.restart();
+            }
+        }
+        let before = packet.sequence.wrapping_sub(1);
+        if packet.toc.fec && !self.arrivals.has(before) {
+            let frame = packet.toc.frame as i64;
+            self.record_redundancy(packet.start - frame, before, age + frame, packet.arrived);
+        }
+    }
+
+    /// Records the redundancy of the audio from `start` on, in a packet that starts `wait` later.
+    fn record_redundancy(&mut self, start: i64, sequence: u16, wait: i64, arrived: i64) {
+        if self.arrivals.record(start, sequence, Form::Redundancy) && wait <= MAX_REDUNDANCY_WAIT {
+            self.delay_estimator.record(arrived, arrived - start);
         }
     }
 
@@ -194,7 +214,6 @@ impl AudioBuffer {
     pub fn pull(&mut self, now: Instant, decoder: &mut dyn AudioDecoder, out: &mut [f32; BLOCK]) -> PulledBlock {
         let now = self.samples_at(now);
         let at = self.pull_clock.tick(now);
-        self.update_fec_wait();
         self.skip_overdue(at);
         while self.ready.len() < BLOCK {
             self.fill_ready(at, decoder);
@@ -239,16 +258,10 @@ impl AudioBuffer {
     fn target(&self) -> i64 {
         let base = self.delay_estimator.base();
         let needed = self.delay_estimator.needed().unwrap_or(base) - base + SAFETY_MARGIN;
-        let fec = if self.waits_for_fec { self.packet_samples } else { 0 };
         let min_delay = if self.delay_estimator.settled() { 0 } else { INITIAL_DELAY };
         // The delay must not fill the packet buffer.
         let room = self.packet_samples * (MAX_PACKETS as i64 - 8);
-        base + (needed + fec).clamp(min_delay, MAX_DELAY.min(room)) + self.extra.min(room)
-    }
-
-    fn update_fec_wait(&mut self) {
-        let limit = if self.waits_for_fec { FEC_WAIT_END } else { FEC_WAIT_START };
-        self.waits_for_fec = self.loss > limit && self.packets_without_fec < MAX_PACKETS_WITHOUT_FEC;
+        base + needed.clamp(min_delay, MAX_DELAY.min(room)) + self.extra.min(room)
     }
 
     /// Drops all packets after a jump of the sender's clock.
@@ -257,6 +270,7 @@ impl AudioBuffer {
             self.tracker.stats.packets_discarded += 1;
         }
         self.next = None;
+        self.arrivals.clear();
         if !matches!(self.state, State::Silent { .. }) {
             self.state = State::Silent { lost: true };
         }
@@ -344,9 +358,6 @@ impl AudioBuffer {
                 return self.conceal(missing, concealed, decoder);
             }
         }
-        if gap > 0 && lost {
-            self.count_loss(gap);
-        }
         let over = concealed - gap;
         if let Some(packet) = self.packets.pop() {
             let before = self.ready.len();
@@ -364,7 +375,6 @@ impl AudioBuffer {
         let decoded = decoder.decode(&packet.data, &mut self.ready).is_ok() && self.ready.len() > before;
         if decoded {
             self.tracker.add(self.ready.len() - before, SampleKind::Decoded { arrived: packet.arrived });
-            self.loss -= self.loss / 128.0;
         } else {
             self.tracker.stats.packets_discarded += 1;
             self.ready.truncate(before);
@@ -381,7 +391,6 @@ impl AudioBuffer {
         let Some(packet) = self.packets.front() else { return };
         let (before, frame, start, arrived) = (self.ready.len(), packet.toc.frame, packet.start, packet.arrived);
         let decoded = decoder.decode_fec(&packet.data, frame, &mut self.ready).is_ok() && self.ready.len() > before;
-        self.count_loss(frame);
         self.next = Some(start);
         if decoded {
             self.tracker.stats.fec_samples += (self.ready.len() - before) as u64;
@@ -395,13 +404,6 @@ impl AudioBuffer {
         self.state = State::Playing;
         if over > 0 {
             self.crossfade(before, over, at);
-        }
-    }
-
-    /// Counts lost packets with a duration of `samples`.
-    fn count_loss(&mut self, samples: usize) {
-        for _ in 0..(samples as i64 / self.packet_samples.max(1)).clamp(1, 8) {
-            self.loss += (1.0 - self.loss) / 128.0;
         }
     }
 

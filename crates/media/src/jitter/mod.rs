@@ -1,5 +1,6 @@
 //! Jitter buffers, which release audio and video at even intervals although packets arrive at uneven ones.
 
+mod arrivals;
 mod audio;
 mod delay_estimator;
 mod packet_buffer;

@@ -21,7 +21,9 @@ pub(super) struct Packet {
 
 impl Packet {
     pub(super) fn new(packet: AudioPacket, toc: Toc, start: i64, arrived: i64) -> Self {
-        Self { start, arrived, sequence: packet.sequence, toc, data: packet.data }
+        let packets_earlier = packet.age as usize / toc.samples;
+        let sequence = packet.sequence.wrapping_sub(packets_earlier as u16);
+        Self { start, arrived, sequence, toc, data: packet.data }
     }
 
     pub(super) fn end(&self) -> i64 {

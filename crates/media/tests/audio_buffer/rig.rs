@@ -93,6 +93,7 @@ pub(crate) fn packet(n: u64, arrived: Instant, fec: bool) -> AudioPacket {
         sequence: (65_000 + n) as u16, // wraps after 11 s
         rtp_timestamp: (u32::MAX - 480_000).wrapping_add((n as u32).wrapping_mul(PACKET as u32)), // wraps after 10 s
         data: Bytes::from(data),
+        age: 0,
         arrived,
     }
 }

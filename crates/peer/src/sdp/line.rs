@@ -52,11 +52,11 @@ pub(super) fn parse(
     if off || matches!(line.kind, LineKind::Foreign { .. }) || !is_encrypted(protocol) {
         return Ok(line);
     }
-    let codecs = codecs(section, &line.kind, &formats, video)?;
+    let FormatList { codecs, red } = format_list(section, &line.kind, &formats, video)?;
     if codecs.is_empty() {
         return Ok(line);
     }
-    (line.rejected, line.codecs, line.format) = (false, codecs, String::new());
+    (line.rejected, line.codecs, line.red, line.format) = (false, codecs, red, String::new());
     (line.send, line.receive) = direction(session, section);
     for value in section.all("extmap").chain(session.all("extmap")) {
         match extension(value) {
@@ -105,12 +105,19 @@ impl<'a> FormatAttributes<'a> {
     }
 }
 
-fn codecs(
+/// What a line's formats mean.
+struct FormatList {
+    codecs: Vec<Codec>,
+    /// See [`Line::red`].
+    red: Option<u8>,
+}
+
+fn format_list(
     section: &Section<'_>,
     kind: &LineKind,
     formats: &[&str],
     video: &[VideoCodec],
-) -> Result<Vec<Codec>, SdpError> {
+) -> Result<FormatList, SdpError> {
     let mut attributes: BTreeMap<u8, FormatAttributes<'_>> = BTreeMap::new();
     let mut order = Vec::new();
     for format in formats {
@@ -138,7 +145,17 @@ fn codecs(
         });
         codecs.push(Codec { payload_type: *number, format, rtx, feedback: attributes[number].feedback });
     }
-    Ok(codecs)
+    let red = order.iter().copied().find(|number| is_red(&attributes[number], &codecs));
+    Ok(FormatList { codecs, red })
+}
+
+/// Whether a payload type is RED whose blocks are all Opus (RFC 2198 section 5). Some writers omit the list of blocks.
+fn is_red(attributes: &FormatAttributes<'_>, codecs: &[Codec]) -> bool {
+    let opus = codecs.iter().find(|codec| codec.format == Format::Opus).map(|codec| codec.payload_type);
+    let is_opus = |number: &str| opus.is_some() && payload_type(number) == opus;
+    attributes.encoding.eq_ignore_ascii_case("red/48000/2")
+        && opus.is_some()
+        && attributes.fmtp.iter().all(|fmtp| fmtp.split('/').map(str::trim).all(is_opus))
 }
 
 /// Collects the attributes of a section's payload types.

@@ -148,6 +148,8 @@ pub(crate) struct Line {
     pub(crate) codecs: Vec<Codec>,
     /// Payload type of repair packets, on the SSRC of retransmissions, if the writer knows them.
     pub(crate) repair: Option<u8>,
+    /// Payload type of Opus packets with copies of earlier ones (RFC 2198), if the writer supports them.
+    pub(crate) red: Option<u8>,
     /// Extension id of the transport-wide sequence number.
     pub(crate) transport_cc: Option<u8>,
     /// Extension id of the MID.
@@ -173,6 +175,7 @@ impl Line {
             receive: false,
             codecs: Vec::new(),
             repair: None,
+            red: None,
             transport_cc: None,
             mid_extension: None,
             stream: None,
@@ -182,7 +185,7 @@ impl Line {
     /// All payload types of the line.
     pub(crate) fn payload_types(&self) -> impl Iterator<Item = u8> {
         let codecs = self.codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx));
-        codecs.chain(self.repair)
+        codecs.chain(self.repair).chain(self.red)
     }
 
     /// Removes the content of the line.

@@ -63,8 +63,22 @@ fn written_descriptions_parse_to_the_same() {
 #[test]
 fn only_what_we_support_is_written() {
     let text = parse(CHROMIUM).unwrap().write(ORIGIN);
-    for word in ["AV1", "red/48000", "G722", "goog-remb", "abs-send-time", "3gpp:video-orientation"] {
+    for word in ["AV1", "red/90000", "G722", "goog-remb", "abs-send-time", "3gpp:video-orientation"] {
         assert!(CHROMIUM.contains(word) && !text.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn red_is_parsed_for_sound_if_its_blocks_are_opus() {
+    let red = |text: &str| parse(text).unwrap().lines.iter().map(|line| line.red).collect::<Vec<_>>();
+    assert_eq!(red(CHROMIUM)[..2], [Some(63), None]);
+    assert_eq!(red(FIREFOX)[0], None);
+    let written = parse(CHROMIUM).unwrap().write(ORIGIN);
+    assert_eq!(red(&written), red(CHROMIUM));
+    assert!(written.contains("a=fmtp:63 111/111\r\n"));
+    assert_eq!(red(&CHROMIUM.replace("a=fmtp:63 111/111", "a=x:y"))[0], Some(63), "without a list of blocks");
+    for blocks in ["111/9", "9/9", "111/", "x"] {
+        assert_eq!(red(&CHROMIUM.replace("a=fmtp:63 111/111", &format!("a=fmtp:63 {blocks}")))[0], None, "{blocks}");
     }
 }
 

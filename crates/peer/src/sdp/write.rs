@@ -48,7 +48,7 @@ impl Description {
 
     fn line_text(&self, text: &mut Text, line: &Line) {
         let formats = line.codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx));
-        let formats: Vec<String> = formats.map(|number| number.to_string()).collect();
+        let formats: Vec<String> = formats.chain(line.red).map(|number| number.to_string()).collect();
         text.line(format_args!("m={} 9 {} {}", media(&line.kind), line.protocol, formats.join(" ")));
         text.line(format_args!("c=IN IP4 0.0.0.0"));
         let transport = &self.transport;
@@ -75,6 +75,10 @@ impl Description {
         text.line(format_args!("a=rtcp-rsize"));
         for codec in &line.codecs {
             codec_text(text, codec);
+        }
+        if let (Some(number), Some(opus)) = (line.red, line.codecs.first().map(|codec| codec.payload_type)) {
+            text.line(format_args!("a=rtpmap:{number} red/48000/2"));
+            text.line(format_args!("a=fmtp:{number} {opus}/{opus}"));
         }
         if let Some(number) = line.repair {
             text.line(format_args!("a={REPAIR}:{number}"));

@@ -1,6 +1,7 @@
 //! RTP payload formats: packetization of frames, and parsing of packets.
 
 mod h264;
+pub(crate) mod red;
 mod vp8;
 mod vp9;
 

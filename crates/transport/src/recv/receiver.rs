@@ -3,6 +3,7 @@
 use super::duplicate_filter::DuplicateFilter;
 use super::stats::ReceiverStats;
 use super::video::{IncomingPacket, VideoStream};
+use crate::payload::red::RedBlock;
 use crate::stream::{RecvKind, RecvStream, StreamKind};
 use bytes::Bytes;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
@@ -136,9 +137,24 @@ impl Receiver {
             (Media::Audio(filter), Some(StreamKind::Audio)) => {
                 let Unwrapped { sequence, payload, .. } = unwrapped;
                 let rtp_timestamp = packet.header.timestamp;
-                let audio_packet = AudioPacket { sequence, rtp_timestamp, data: payload, arrived: now };
+                let audio_packet = AudioPacket { sequence, rtp_timestamp, data: payload, age: 0, arrived: now };
                 if is_new_audio(filter, &audio_packet, &mut self.stats) {
                     push_audio(&mut self.audio, stream.negotiated.ssrc, audio_packet);
+                }
+            }
+            (Media::Audio(filter), Some(StreamKind::Red)) => {
+                let Unwrapped { sequence, payload, .. } = unwrapped;
+                let whole = AudioPacket {
+                    sequence,
+                    rtp_timestamp: packet.header.timestamp,
+                    data: payload,
+                    age: 0,
+                    arrived: now,
+                };
+                if is_new_audio(filter, &whole, &mut self.stats) {
+                    let opus = payload_types.iter().find(|p| p.1 == StreamKind::Audio).map(|p| p.0);
+                    let blocks = split_red(&whole, opus, &mut self.stats);
+                    blocks.into_iter().for_each(|block| push_audio(&mut self.audio, stream.negotiated.ssrc, block));
                 }
             }
             (Media::Video(video), Some(StreamKind::Video(codec))) => {
@@ -266,6 +282,23 @@ fn is_new_audio(filter: &mut DuplicateFilter, packet: &AudioPacket, stats: &mut 
     stats.packets_received += u64::from(is_new);
     stats.duplicate_packets += u64::from(!is_new);
     is_new
+}
+
+/// The Opus packets in a RED payload (RFC 2198), copies first. Blocks of other payload types are dropped, and malformed
+/// payloads are counted.
+fn split_red(whole: &AudioPacket, opus: Option<u8>, stats: &mut ReceiverStats) -> Vec<AudioPacket> {
+    let Ok(blocks) = RedBlock::split(&whole.data) else {
+        stats.unknown_packets += 1;
+        return Vec::new();
+    };
+    let ours = blocks.into_iter().filter(|block| Some(block.payload_type) == opus && !block.data.is_empty());
+    let packets = ours.map(|RedBlock { age, data, .. }| AudioPacket {
+        rtp_timestamp: whole.rtp_timestamp.wrapping_sub(age),
+        data,
+        age,
+        ..*whole
+    });
+    packets.collect()
 }
 
 fn push_audio(queue: &mut VecDeque<(u32, AudioPacket)>, ssrc: u32, packet: AudioPacket) {

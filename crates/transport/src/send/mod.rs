@@ -1,6 +1,7 @@
 //! Sending: packetization, pacing, retransmission, repair and feedback.
 
 mod api;
+mod audio;
 mod feedback;
 mod feedback_wait;
 mod history;
@@ -13,4 +14,5 @@ mod sender;
 mod stream;
 
 pub use api::{SendError, SenderConfig, SenderEvent, SenderStats};
+pub use audio::AudioNeed;
 pub use sender::Sender;

@@ -1,8 +1,10 @@
 //! [`Sender`]: frames and audio packets in, paced RTP out.
 
+mod audio;
 mod values;
 
 use super::api::{SendError, SenderConfig, SenderEvent, SenderStats};
+use super::audio::AudioPlan;
 use super::feedback::FeedbackClock;
 use super::feedback_wait::FeedbackWait;
 use super::history::SentHistory;
@@ -15,7 +17,6 @@ use crate::arrival::ClusterId;
 use crate::estimate::{Estimator, EstimatorConfig, Sent};
 use crate::repair::LossHistory;
 use crate::stream::SendStream;
-use bytes::Bytes;
 use media::encoded::EncodedFrame;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
@@ -84,6 +85,7 @@ pub struct Sender {
     /// Repair packets, with the id of their transport-wide sequence number extension.
     repairs: VecDeque<(Packet, Option<u8>)>,
     loss_history: LossHistory,
+    audio_plan: AudioPlan,
     send_meter: RateMeter,
     reported_target: u64,
     padding_packets: usize,
@@ -115,6 +117,7 @@ impl Sender {
             retransmission_budget: RetransmissionBudget::new(now),
             repairs: VecDeque::new(),
             loss_history: LossHistory::default(),
+            audio_plan: AudioPlan::default(),
             send_meter: RateMeter::default(),
             reported_target: 0,
             padding_packets: 0,
@@ -202,36 +205,6 @@ impl Sender {
         result
     }
 
-    /// Sends an Opus packet immediately, before queued video. `rtp_timestamp` is in 1/48000 s, and `marker` starts a talk
-    /// spurt (RFC 7587 section 4.1).
-    ///
-    /// # Errors
-    ///
-    /// Returns [`SendError::NotConnected`], [`SendError::UnknownStream`], or [`SendError::WrongCodec`] for a video stream.
-    pub fn send_audio(
-        &mut self,
-        now: Instant,
-        ssrc: u32,
-        rtp_timestamp: u32,
-        data: Bytes,
-        marker: bool,
-    ) -> Result<(), SendError> {
-        if !self.connected {
-            return Err(SendError::NotConnected);
-        }
-        let stream = self.streams.iter_mut().find(|s| s.stream.ssrc == ssrc).ok_or(SendError::UnknownStream(ssrc))?;
-        if stream.is_video() {
-            return Err(SendError::WrongCodec);
-        }
-        let packet = stream.packet(rtp_timestamp, data, marker);
-        let twcc_id = stream.stream.twcc_id;
-        self.advance(now);
-        self.stats.packets_sent += 1;
-        self.emit(packet, twcc_id, None);
-        self.process(now);
-        Ok(())
-    }
-
     /// Processes transport-wide feedback from the remote end.
     pub fn on_feedback(&mut self, now: Instant, feedback: &TransportLayerCc) {
         self.feedback_wait.on_feedback(now, self.history.unacknowledged_since());
@@ -281,11 +254,17 @@ impl Sender {
     pub fn on_receiver_report(&mut self, now: Instant, report: &ReceiverReport) {
         self.now = self.now.max(now);
         self.rtt.on_receiver_report(now, report);
-        let is_video = |ssrc: u32| self.streams.iter().any(|s| s.stream.ssrc == ssrc && s.is_video());
-        let worst = report.reports.iter().filter(|r| is_video(r.ssrc)).map(|r| r.fraction_lost).max();
-        if let Some(worst) = worst {
+        let worst = |video: bool| {
+            let of = |ssrc: u32| self.streams.iter().any(|s| s.stream.ssrc == ssrc && s.is_video() == video);
+            report.reports.iter().filter(|r| of(r.ssrc)).map(|r| f64::from(r.fraction_lost) / 256.0).reduce(f64::max)
+        };
+        let (of_video, of_audio) = (worst(true), worst(false));
+        if let Some(lost) = of_audio {
+            self.audio_plan.on_report(lost);
+        }
+        if let Some(lost) = of_video {
             self.reported = true;
-            self.estimator.on_receiver_report(now, f64::from(worst) / 256.0);
+            self.estimator.on_receiver_report(now, lost);
         }
         self.process(now);
     }
@@ -557,6 +536,8 @@ impl Sender {
     fn report_target(&mut self, now: Instant) {
         self.retransmission_budget.measure(now);
         let target = self.target_bitrate();
+        let may_copy = self.streams.iter().any(|s| s.stream.red.is_some());
+        self.audio_plan.update(target as f64, may_copy);
         let step = self.reported_target as f64 * TARGET_STEP;
         if (target as f64 - self.reported_target as f64).abs() > step {
             self.reported_target = target;

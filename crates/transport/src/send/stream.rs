@@ -2,7 +2,8 @@
 
 use super::api::SendError;
 use super::keyframe_budget::KeyframeBudget;
-use crate::payload::Packetizer;
+use crate::payload::red::RedBlock;
+use crate::payload::{MAX_PAYLOAD, Packetizer};
 use crate::repair::{RepairEncoder, Source};
 use crate::stream::{SendStream, StreamKind, VideoFormat};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -20,6 +21,8 @@ pub(crate) const MAX_QUEUED_FRAMES: usize = 4;
 const MAX_SENT_PACKETS: usize = 1024;
 /// Most repair packets of one frame.
 const MAX_REPAIR_PER_FRAME: f64 = 60.0;
+/// Most copies of earlier audio packets in a packet.
+const MAX_COPIES: usize = 2;
 /// Number of recent packets from which the padding of a probe is taken.
 const PADDING_CANDIDATES: usize = 16;
 
@@ -47,6 +50,8 @@ pub(crate) struct OutgoingStream {
     rtx_sequence: u16,
     queue: VecDeque<QueuedFrame>,
     queued_bytes: usize,
+    /// RTP times and payloads of the last audio packets, oldest first, for copies.
+    audio: VecDeque<(u32, Bytes)>,
     sent_packets: VecDeque<SentPacket>,
     needs_keyframe: bool,
     layer: u8,
@@ -65,7 +70,7 @@ impl OutgoingStream {
     /// Creates the stream. The initial sequence numbers and picture id are taken from `random`.
     pub(crate) fn new(stream: SendStream, random: u64) -> Self {
         let packetizer = match stream.kind {
-            StreamKind::Audio => None,
+            StreamKind::Audio | StreamKind::Red => None,
             StreamKind::Video(codec) => Some(Packetizer::new(codec, random as u16)),
         };
         OutgoingStream {
@@ -77,6 +82,7 @@ impl OutgoingStream {
             repair: RepairEncoder::default(),
             repair_credit: 0.0,
             queue: VecDeque::new(),
+            audio: VecDeque::new(),
             queued_bytes: 0,
             sent_packets: VecDeque::new(),
             needs_keyframe: true,
@@ -121,7 +127,7 @@ impl OutgoingStream {
                 }
                 return true;
             }
-            (StreamKind::Audio, StreamKind::Video(_)) | (StreamKind::Video(_), StreamKind::Audio) => return false,
+            (_, _) => return false,
         }
         self.stream = stream.clone();
         true
@@ -197,6 +203,28 @@ impl OutgoingStream {
             self.sent_packets.push_back(SentPacket { packet: packet.clone(), retransmitted_at: None });
         }
         Some(packet)
+    }
+
+    /// Creates an audio packet with copies of the packets before it, if the far side accepts them. `marker` starts a talk
+    /// spurt, which has no copies.
+    pub(crate) fn audio_packet(&mut self, timestamp: u32, data: Bytes, marker: bool, copies: usize) -> Packet {
+        if marker {
+            self.audio.clear();
+        }
+        let skipped = self.audio.len().saturating_sub(copies);
+        let earlier = self.audio.iter().skip(skipped).map(|(at, data)| (timestamp.wrapping_sub(*at), data));
+        let red = self.stream.red.filter(|_| copies > 0);
+        let payload = match red {
+            Some(_) => RedBlock::join(self.stream.payload_type, earlier, &data, MAX_PAYLOAD),
+            None => data.clone(),
+        };
+        if self.audio.len() == MAX_COPIES {
+            self.audio.pop_front();
+        }
+        self.audio.push_back((timestamp, data));
+        let mut packet = self.packet(timestamp, payload, marker);
+        packet.header.payload_type = red.unwrap_or(packet.header.payload_type);
+        packet
     }
 
     /// Creates a media packet with the next sequence number.
@@ -364,6 +392,7 @@ mod tests {
                 VideoFormat { codec: VideoCodec::Vp9, payload_type: 98, rtx: Some((8, 99)) },
             ],
             repair: None,
+            red: None,
             twcc_id: Some(3),
         };
         OutgoingStream::new(stream, 0x1234_5678_9abc_def0)

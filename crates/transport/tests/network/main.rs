@@ -5,6 +5,7 @@ mod estimate;
 mod garbage;
 mod paths;
 mod plan;
+mod red;
 mod repair;
 mod scenarios;
 mod sender;

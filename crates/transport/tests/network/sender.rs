@@ -28,6 +28,7 @@ fn video() -> SendStream {
         rtx: Some((RTX, 97)),
         formats: vec![],
         repair: None,
+        red: None,
         twcc_id: Some(TWCC_ID),
     }
 }
@@ -43,6 +44,7 @@ fn sender(now: Instant) -> Sender {
         rtx: None,
         formats: vec![],
         repair: None,
+        red: None,
         twcc_id: Some(TWCC_ID),
     });
     sender.set_desired_bitrate(2_000_000);

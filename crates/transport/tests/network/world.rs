@@ -277,34 +277,27 @@ impl Flow {
     fn new(plan: Plan, start: Instant, seed: u64) -> Self {
         let config = SenderConfig { start_bitrate: plan.start_bitrate, seed, ..SenderConfig::default() };
         let mut sender = Sender::new(config, start);
-        let video = StreamKind::Video(plan.codec);
-        let twcc_id = Some(TWCC_ID);
+        let (kind, red, twcc_id) = (StreamKind::Video(plan.codec), None, Some(TWCC_ID));
         let rtx = Some((VIDEO_RTX, VIDEO_RTX_PT));
         let repair = plan.repair.then_some(VIDEO_REPAIR_PT);
+        let formats = vec![];
         sender.add_stream(SendStream {
             ssrc: VIDEO,
-            kind: video,
+            kind,
             payload_type: VIDEO_PT,
             rtx,
-            formats: vec![],
+            formats: formats.clone(),
             repair,
+            red,
             twcc_id,
         });
-        let kind = StreamKind::Audio;
-        sender.add_stream(SendStream {
-            ssrc: AUDIO,
-            kind,
-            payload_type: AUDIO_PT,
-            rtx: None,
-            formats: vec![],
-            repair: None,
-            twcc_id,
-        });
+        let (kind, rtx, payload_type) = (StreamKind::Audio, None, AUDIO_PT);
+        sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type, rtx, formats, repair: None, red, twcc_id });
         sender.set_desired_bitrate(plan.desired + AUDIO_RATE);
         sender.set_connected(start);
         let mut receiver = Receiver::new(ReceiverConfig::default(), start);
         let rtx = Some((VIDEO_RTX, vec![(VIDEO_RTX_PT, VIDEO_PT)]));
-        let payload_types = vec![(VIDEO_PT, video)];
+        let payload_types = vec![(VIDEO_PT, StreamKind::Video(plan.codec))];
         receiver.add_stream(RecvStream { ssrc: VIDEO, kind: RecvKind::Video, payload_types, rtx, repair });
         let payload_types = vec![(AUDIO_PT, StreamKind::Audio)];
         receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });

@@ -1,0 +1,34 @@
+//! Ways to survive loss, at equal rate.
+
+use codecs::OpusConfig;
+use std::time::Duration;
+
+/// What is sent.
+#[derive(Clone)]
+pub(crate) struct Scheme {
+    pub(crate) name: String,
+    pub(crate) opus: OpusConfig,
+    /// Copies in RED, by their distance in packets.
+    pub(crate) copies: Vec<usize>,
+    /// Whether lost packets are requested again.
+    pub(crate) nack: bool,
+}
+
+/// Parses `fec`, `red2`, `fec+red1+red2` or `nack`, with `@` and the bitrate of Opus in kbit/s, and `/` and the expected
+/// loss in percent.
+pub(crate) fn parse(name: &str) -> Scheme {
+    let (what, rate) = name.split_once('@').expect("WHAT@RATE/LOSS");
+    let (rate, loss) = rate.split_once('/').expect("WHAT@RATE/LOSS");
+    let parts: Vec<&str> = what.split('+').collect();
+    let copies = parts.iter().filter_map(|part| part.strip_prefix("red")?.parse().ok()).collect();
+    let opus = OpusConfig {
+        bitrate: (rate.parse::<f64>().expect("kbit/s") * 1_000.0) as u32,
+        fec: parts.contains(&"fec"),
+        expected_loss_percent: loss.parse().expect("percent"),
+        ..OpusConfig::default()
+    };
+    Scheme { name: name.to_owned(), opus, copies, nack: parts.contains(&"nack") }
+}
+
+/// When a packet that is missing is requested, and again.
+pub(crate) const NACK_AFTER: Duration = Duration::from_millis(1);
