@@ -71,9 +71,7 @@ impl OpusEncoder {
 
     /// Opens an encoder.
     pub fn new(config: OpusConfig) -> Result<Self, OpusError> {
-        if !matches!(config.frame_ms, 10 | 20 | 40 | 60) {
-            return Err(OpusError::FrameLength(config.frame_ms));
-        }
+        check_frame_length(&config)?;
         let encoder = open_encoder(&config).map_err(backend)?;
         Ok(Self { encoder, config, pcm: vec![], packet: Box::new([0; Self::MAX_PACKET]) })
     }
@@ -100,16 +98,16 @@ impl OpusEncoder {
         (self.config.frame_ms * SAMPLE_RATE / 1000) as usize
     }
 
-    /// Sets the target bitrate in bit/s.
-    pub fn set_bitrate(&mut self, bitrate: u32) -> Result<(), OpusError> {
-        self.config.bitrate = bitrate;
-        self.encoder.set_bitrate(bound(bitrate)).map_err(backend)
-    }
-
-    /// Sets the expected packet loss in percent.
-    pub fn set_loss(&mut self, percent: u8) -> Result<(), OpusError> {
-        self.config.expected_loss_percent = percent.min(100);
-        self.encoder.set_packet_loss_perc(self.config.expected_loss_percent.into()).map_err(backend)
+    /// Changes the configuration from the next packet on, without a gap in the sound.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OpusError::FrameLength`], and the encoder is as before; or [`OpusError::Backend`].
+    pub fn reconfigure(&mut self, config: OpusConfig) -> Result<(), OpusError> {
+        check_frame_length(&config)?;
+        configure(&mut self.encoder, &config).map_err(backend)?;
+        self.config = config;
+        Ok(())
     }
 
     /// The current configuration.
@@ -118,15 +116,26 @@ impl OpusEncoder {
     }
 }
 
+fn check_frame_length(config: &OpusConfig) -> Result<(), OpusError> {
+    match config.frame_ms {
+        10 | 20 | 40 | 60 => Ok(()),
+        other => Err(OpusError::FrameLength(other)),
+    }
+}
+
 fn open_encoder(config: &OpusConfig) -> opus::Result<Encoder> {
     let mut encoder = Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip)?;
-    encoder.set_bitrate(bound(config.bitrate))?;
     encoder.set_signal(Signal::Voice)?;
+    encoder.set_complexity(9)?;
+    configure(&mut encoder, config)?;
+    Ok(encoder)
+}
+
+fn configure(encoder: &mut Encoder, config: &OpusConfig) -> opus::Result<()> {
+    encoder.set_bitrate(bound(config.bitrate))?;
     encoder.set_inband_fec(config.fec)?;
     encoder.set_packet_loss_perc(config.expected_loss_percent.min(100).into())?;
-    encoder.set_dtx(config.dtx)?;
-    encoder.set_complexity(9)?;
-    Ok(encoder)
+    encoder.set_dtx(config.dtx)
 }
 
 /// Decodes one participant's packets. Recovers lost packets from redundancy, or with libopus' neural concealment.

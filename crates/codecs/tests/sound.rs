@@ -104,8 +104,13 @@ fn the_audio_bitrate_is_followed() {
         bytes as f64 * 8.0 / 4.0
     };
     let high = rate(&mut encoder);
-    encoder.set_bitrate(16_000).expect("set");
+    let narrow = OpusConfig { bitrate: 16_000, ..*encoder.config() };
+    encoder.reconfigure(narrow).expect("set");
     let low = rate(&mut encoder);
+    let unsupported = OpusConfig { frame_ms: 30, ..narrow };
+    assert_eq!(encoder.reconfigure(unsupported).err(), Some(OpusError::FrameLength(30)));
+    encoder.reconfigure(OpusConfig { frame_ms: 40, ..narrow }).expect("set");
+    assert!(encoder.encode(&sent[..1_920]).expect("encoded").len() > 20);
     assert!((40_000.0..72_000.0).contains(&high), "{high}");
     assert!((11_000.0..20_000.0).contains(&low), "{low}");
 }

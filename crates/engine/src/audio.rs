@@ -2,12 +2,12 @@
 
 use crate::chime::Chime;
 use crate::levels::{Levels, Loudness};
+use crate::lip_sync::SoundIn;
 use crate::playing::{Playing, Room, Volumes, volume_of};
-use codecs::{Apm, ApmConfig, OpusConfig, OpusDecoder, OpusEncoder};
-use crossbeam_queue::ArrayQueue;
+use crate::voice::{Voice, VoiceEncoder};
+use codecs::{Apm, ApmConfig, OpusDecoder};
 use devices::{Microphone, Speaker};
 use media::audio::BLOCK;
-use media::encoded::AudioPacket;
 use media::jitter::{AudioBuffer, AudioBufferStats};
 use media::mixer::Mixer;
 use peer::MediaOut;
@@ -18,22 +18,10 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Packets on their way from a connection to its jitter buffer. When full, the oldest is dropped: late audio is
-/// useless.
-pub(crate) const QUEUE: usize = 32;
-/// The share of a path that is reserved for sound before video gets the rest, bit/s: Opus with packet headers.
-pub(crate) const RESERVED_BITRATE: u64 = 50_000;
-/// Bitrate of the Opus stream, bit/s.
-const OPUS_BITRATE: u32 = 32_000;
-/// Blocks in one Opus packet.
-const BLOCKS_PER_PACKET: usize = 2;
 /// How often the thread checks its devices and its controls.
 const TICK: Duration = Duration::from_millis(5);
 /// Controls on their way to the thread, which takes all of them every [`TICK`]. When full, the driver waits for that.
 const CONTROLS: usize = 64;
-
-/// Incoming packets of one participant.
-pub(crate) type AudioQueue = Arc<ArrayQueue<AudioPacket>>;
 
 /// What the audio thread notices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +45,7 @@ pub trait AudioTap: Send {
 /// A command to the audio thread.
 pub(crate) enum Control {
     /// Plays this participant.
-    Add(ParticipantId, MediaOut, AudioQueue),
+    Add(ParticipantId, MediaOut, Arc<SoundIn>),
     /// The connection is established: starts sending to this participant.
     Connected(ParticipantId),
     /// Removes a participant who has left.
@@ -111,8 +99,7 @@ impl Audio {
                 room: Room::default(),
                 same_room: vec![],
                 volumes: vec![],
-                encoder: None,
-                pending: Vec::with_capacity(BLOCK * BLOCKS_PER_PACKET),
+                voice: VoiceEncoder::new(Instant::now()),
                 clock: SendClock::new(Instant::now()),
                 mixer: Mixer::new(),
                 chime: None,
@@ -145,8 +132,7 @@ struct Worker {
     /// The participants in the same room, as last reported.
     same_room: Vec<ParticipantId>,
     volumes: Volumes,
-    encoder: Option<OpusEncoder>,
-    pending: Vec<f32>,
+    voice: VoiceEncoder,
     clock: SendClock,
     mixer: Mixer,
     chime: Option<(Chime, Instant)>,
@@ -157,7 +143,7 @@ struct Worker {
 struct Other {
     id: ParticipantId,
     media: MediaOut,
-    queue: AudioQueue,
+    sound: Arc<SoundIn>,
     buffer: AudioBuffer,
     decoder: OpusDecoder,
     block: [f32; BLOCK],
@@ -201,8 +187,7 @@ impl Worker {
 
     fn renew_capture(&mut self) {
         self.apm = Apm::new(self.apm.config());
-        self.encoder = None;
-        self.pending.clear();
+        self.voice = VoiceEncoder::new(Instant::now());
     }
 
     fn renew_play(&mut self) {
@@ -239,19 +224,19 @@ impl Worker {
 
     fn control(&mut self, control: Control) {
         match control {
-            Control::Add(id, media, queue) => self.add(id, media, queue),
+            Control::Add(id, media, sound) => self.add(id, media, sound),
             Control::Connected(id) => self.others.iter_mut().filter(|o| o.id == id).for_each(|o| o.connected = true),
             Control::Remove(id) => self.others.retain(|o| o.id != id),
             Control::Microphone(microphone) => {
                 self.microphone = microphone;
-                self.pending.clear();
+                self.voice.clear();
                 self.own = Loudness::default();
                 self.room.closed();
             }
             Control::Speaker(speaker) => self.speaker = speaker,
             Control::Sending(on) => {
                 self.sending = on;
-                self.pending.clear(); // what was captured before the change
+                self.voice.clear(); // what was captured before the change
             }
             Control::Processing(config) if config == self.apm.config() => {}
             Control::Processing(config) => self.apm = Apm::new(config),
@@ -270,7 +255,7 @@ impl Worker {
         }
     }
 
-    fn add(&mut self, id: ParticipantId, media: MediaOut, queue: AudioQueue) {
+    fn add(&mut self, id: ParticipantId, media: MediaOut, sound: Arc<SoundIn>) {
         // A new connection to somebody in the same room is still one to somebody in the same room.
         let before = self.others.iter().position(|o| o.id == id).map(|at| self.others.remove(at).playing);
         let playing = before.unwrap_or_else(|| Playing::new(volume_of(&self.volumes, &id)));
@@ -279,7 +264,7 @@ impl Worker {
                 let buffer = AudioBuffer::new();
                 let (block, loudness) = ([0.0; BLOCK], Loudness::default());
                 let connected = false;
-                self.others.push(Other { id, media, queue, buffer, decoder, block, loudness, playing, connected });
+                self.others.push(Other { id, media, sound, buffer, decoder, block, loudness, playing, connected });
             }
             Err(error) => tracing::error!("no Opus decoder: {error}"),
         }
@@ -299,47 +284,39 @@ impl Worker {
             if !self.sending {
                 continue;
             }
-            self.pending.extend_from_slice(&block);
-            if self.pending.len() == BLOCK * BLOCKS_PER_PACKET {
-                self.send();
+            if let Some(voice) = self.voice.push(&block) {
+                self.send(voice);
             }
         }
     }
 
-    fn send(&mut self) {
-        if self.encoder.is_none() {
-            let config =
-                OpusConfig { bitrate: OPUS_BITRATE, fec: true, expected_loss_percent: 5, frame_ms: 20, dtx: false };
-            self.encoder = OpusEncoder::new(config).map_err(|error| tracing::error!("no Opus encoder: {error}")).ok();
-        }
+    fn send(&mut self, voice: Voice) {
         let now = Instant::now();
-        let (rtp_timestamp, marker) = self.clock.next(now, self.pending.len());
-        let captured = now - Duration::from_millis(10 * BLOCKS_PER_PACKET as u64);
-        let packet = self.encoder.as_mut().map(|encoder| encoder.encode(&self.pending));
-        self.pending.clear();
-        match packet {
-            Some(Ok(packet)) => {
-                for other in self.others.iter().filter(|o| o.connected) {
-                    other.media.audio_captured(captured, rtp_timestamp, packet.clone(), marker);
-                }
-            }
-            Some(Err(error)) => tracing::warn!("sound could not be encoded: {error}"),
-            None => {}
+        let (rtp_timestamp, marker) = self.clock.next(now, voice.samples);
+        let captured = now - Duration::from_secs_f64(voice.samples as f64 / 48_000.0);
+        let connected = || self.others.iter().filter(|o| o.connected);
+        for other in connected().filter(|_| voice.needed) {
+            other.media.audio_captured(captured, rtp_timestamp, voice.packet.clone(), marker);
         }
+        self.voice.follow(now, || connected().map(|other| other.media.audio_need()));
     }
 
     fn play(&mut self) {
         let now = Instant::now();
         for other in &mut self.others {
-            while let Some(packet) = other.queue.pop() {
+            while let Some(packet) = other.sound.packets.pop() {
                 other.buffer.push(packet);
             }
+            other.buffer.set_extra_delay(other.sound.extra());
         }
         self.chime.take_if(|(_, until)| *until <= now);
         let Some(speaker) = &mut self.speaker else { return };
         while speaker.wanted() >= BLOCK {
             for other in &mut self.others {
-                other.buffer.pull(now, &mut other.decoder, &mut other.block);
+                let pulled = other.buffer.pull(now, &mut other.decoder, &mut other.block);
+                if let Some(rtp_timestamp) = pulled.rtp_timestamp {
+                    other.sound.set_audible(rtp_timestamp, now + speaker.latency());
+                }
                 other.loudness.push(&other.block);
                 other.playing.play(&mut other.block, &mut self.room);
             }

@@ -24,6 +24,7 @@ mod feed;
 mod ladder;
 mod levels;
 mod line;
+mod lip_sync;
 mod network;
 mod participant;
 mod playing;
@@ -36,6 +37,7 @@ mod uplink;
 mod video_in;
 mod video_out;
 mod view;
+mod voice;
 
 pub use audio::AudioTap;
 pub use check::check_connection;

@@ -1,14 +1,14 @@
 //! One remote participant: the task of the peer connection, the pictures and the sound.
 
-use crate::audio::{self, AudioQueue};
+use crate::lip_sync::SoundIn;
 use crate::video_in::{self, VideoInThread};
-use crossbeam_queue::ArrayQueue;
 use peer::{
     DescriptionKind, FarSession, IceServer, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats,
 };
 use signaling::message::{IceCandidate, ParticipantId, Resolution};
 use signaling::statement::Fingerprint;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -53,7 +53,7 @@ pub(crate) struct Participant {
     pub(crate) number: u64,
     pub(crate) commands: mpsc::Sender<PeerCommand>,
     pub(crate) video: VideoInThread,
-    pub(crate) audio: AudioQueue,
+    pub(crate) audio: Arc<SoundIn>,
     pub(crate) media: Option<MediaOut>,
     /// The largest size at which they show our camera, if reported.
     pub(crate) most: Option<Resolution>,
@@ -73,7 +73,7 @@ impl Participant {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let out: Arc<OnceLock<MediaOut>> = Arc::default();
         let asked = out.clone();
-        let audio: AudioQueue = Arc::new(ArrayQueue::new(audio::QUEUE));
+        let audio = Arc::new(SoundIn::new(Instant::now()));
         let (sink, video) = video_in::start(&id.0, audio.clone(), move || {
             if let Some(media) = asked.get() {
                 media.request_keyframe();

@@ -2,7 +2,7 @@
 //!
 //! Each participant has a thread, which owns the jitter buffers and decoders of their media lines.
 
-use crate::audio::AudioQueue;
+use crate::lip_sync::{Lips, SoundIn};
 use codecs::VideoDecoder;
 use crossbeam_queue::ArrayQueue;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
@@ -12,8 +12,8 @@ use media::remote_clock::CaptureTime;
 use media::slot::FrameSlot;
 use peer::MediaSink;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(crate) const PICTURES: usize = 2;
 
 /// The connection's sink: queues frames for the participant's thread and sound for the audio thread. It never blocks.
 pub(crate) struct Sink {
-    audio: AudioQueue,
+    sound: Arc<SoundIn>,
     queue: Arc<ArrayQueue<(Arc<str>, EncodedFrame)>>,
     shared: Arc<Shared>,
     thread: Thread,
@@ -88,12 +88,14 @@ struct Shared {
     /// In microseconds; with an uncertainty of 0 it is not known.
     latency_us: AtomicU64,
     uncertainty_us: AtomicU64,
+    /// The name of the first media line.
+    camera: OnceLock<Arc<str>>,
 }
 
 /// Starts a participant's thread. The thread calls `ask_keyframe` when decoding cannot continue without a keyframe.
 pub(crate) fn start(
     name: &str,
-    audio: AudioQueue,
+    sound: Arc<SoundIn>,
     ask_keyframe: impl Fn() + Send + 'static,
 ) -> std::io::Result<(Sink, VideoInThread)> {
     let queue = Arc::new(ArrayQueue::new(QUEUE));
@@ -104,11 +106,13 @@ pub(crate) fn start(
         shared: shared.clone(),
         slots: slots.clone(),
         tracks: BTreeMap::new(),
+        sound: sound.clone(),
+        lips: Lips::new(Instant::now()),
         pool: FramePool::new(),
         ask_keyframe: Box::new(ask_keyframe),
     };
     let handle = std::thread::Builder::new().name(format!("decode {name}")).spawn(move || worker.run())?;
-    let sink = Sink { audio, queue, shared: shared.clone(), thread: handle.thread().clone() };
+    let sink = Sink { sound, queue, shared: shared.clone(), thread: handle.thread().clone() };
     Ok((sink, VideoInThread { shared, handle: Some(handle), slots }))
 }
 
@@ -120,11 +124,13 @@ impl MediaSink for Sink {
         self.thread.unpark();
     }
 
-    fn audio(&self, _mid: &str, packet: AudioPacket) {
-        self.audio.force_push(packet);
+    fn audio(&self, mid: &str, packet: AudioPacket) {
+        self.sound.push(mid, packet);
     }
 
-    fn sender_report(&self, _mid: &str, _ntp: u64, _rtp: u32) {}
+    fn sender_report(&self, mid: &str, ntp: u64, rtp: u32) {
+        self.sound.report(mid, self.shared.camera.get().map(|camera| &**camera), ntp, rtp);
+    }
 }
 
 impl VideoInThread {
@@ -181,6 +187,8 @@ struct Worker {
     shared: Arc<Shared>,
     slots: [FrameSlot; PICTURES],
     tracks: BTreeMap<Arc<str>, Track>,
+    sound: Arc<SoundIn>,
+    lips: Lips,
     pool: FramePool,
     ask_keyframe: Box<dyn Fn() + Send>,
 }
@@ -205,6 +213,7 @@ impl Worker {
             self.take_in();
             let due = self.give_out();
             let now = Instant::now();
+            self.lips.expire(&self.sound, now);
             let wait = due.map_or(IDLE, |at| at.saturating_duration_since(now));
             if !wait.is_zero() && self.queue.is_empty() {
                 std::thread::park_timeout(wait.min(IDLE));
@@ -225,6 +234,9 @@ impl Worker {
             if next_slot >= PICTURES && !self.tracks.contains_key(&mid) {
                 continue; // more media lines than we show
             }
+            if next_slot == 0 {
+                self.shared.camera.get_or_init(|| mid.clone());
+            }
             let track = self.tracks.entry(mid).or_insert_with(|| Track::new(next_slot));
             track.buffer.push(Instant::now(), frame);
             if track.buffer.needs_keyframe() {
@@ -240,7 +252,14 @@ impl Worker {
         for track in self.tracks.values_mut() {
             while let Some(frame) = track.buffer.pop(Instant::now()) {
                 track.count_delay(&self.shared);
+                let rtp_timestamp = frame.rtp_timestamp;
                 let ok = track.decode(frame, &self.shared, &self.pool, &self.slots);
+                if ok
+                    && track.slot == 0
+                    && let Some(extra) = self.lips.picture(&self.sound, Instant::now(), rtp_timestamp)
+                {
+                    track.buffer.set_extra_delay(extra);
+                }
                 if !ok && !std::mem::replace(&mut track.await_keyframe, true) {
                     (self.ask_keyframe)();
                 }

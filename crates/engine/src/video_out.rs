@@ -2,7 +2,6 @@
 
 mod subscriber;
 
-use crate::audio::RESERVED_BITRATE;
 use crate::codec_choice::CodecChoice;
 use crate::encode_load::EncodeLoad;
 use crate::ladder::{self, RecentPeak, Size};
@@ -264,7 +263,7 @@ impl Worker {
             return;
         }
         let view = self.view(&frame);
-        let target = media.target_bitrate().saturating_sub(RESERVED_BITRATE);
+        let target = media.target_bitrate().saturating_sub(media.sound_bitrate());
         let top = ladder::covering(view.source, most, true);
         let size = ladder::choose(view.source, top, target, None, true);
         let bitrate = target.min(ladder::most_useful(size, view.fps));

@@ -88,6 +88,7 @@ pub use relay_transport::RelayTransport;
 pub use session::FarSession;
 pub use sink::MediaSink;
 pub use stats::PeerStats;
+pub use transport::AudioNeed;
 
 /// Most remote candidates of one ICE generation; further ones are refused.
 pub const MAX_REMOTE_CANDIDATES: usize = 32;

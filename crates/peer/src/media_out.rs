@@ -6,10 +6,13 @@ use media::encoded::{EncodedFrame, VideoCodec};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use transport::{UplinkFlow, UplinkShare};
+use transport::{AudioNeed, UplinkFlow, UplinkShare};
 
 /// Duration of a packet for which no capture time is given.
 const PACKET: Duration = Duration::from_millis(20);
+
+/// The size of Opus packets varies around the bitrate: this much is kept free for it, in bit/s.
+const SOUND_RESERVE: u64 = 10_000;
 
 /// Sends the output of encoders on the connection's first audio and video line. Cheap to clone, and usable from any
 /// thread. Each call packetizes under a short lock and wakes the driver once.
@@ -61,6 +64,16 @@ impl MediaOut {
     /// Takes account of this client's other connections.
     pub fn set_uplink_share(&self, share: UplinkShare) {
         self.path.sending().sender.set_uplink_share(Instant::now(), share);
+    }
+
+    /// What sound needs from its encoder on this connection. It follows the path and the far side's reports of loss.
+    pub fn audio_need(&self) -> AudioNeed {
+        self.path.sending().sender.audio_need()
+    }
+
+    /// The part of the target that belongs to sound before video gets the rest, in bit/s.
+    pub fn sound_bitrate(&self) -> u64 {
+        self.audio_need().total + SOUND_RESERVE
     }
 
     /// How long the last packet of a frame would wait if the frame were sent now.

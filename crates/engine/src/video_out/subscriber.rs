@@ -1,7 +1,6 @@
 //! A subscriber of our pictures, and the encoding that suits it.
 
 use super::{EncodingKey, LEAST_FOR_VIDEO};
-use crate::audio::RESERVED_BITRATE;
 use crate::codec_choice::{CodecChoice, Conditions};
 use crate::ladder::{self, RecentPeak, Size};
 use crate::slowness::Slowness;
@@ -32,15 +31,16 @@ impl Subscriber {
     /// The encoding that suits this subscriber now, and its bitrate. `None` if nothing is to be sent.
     pub(super) fn wish(&mut self, now: Instant, view: View) -> Option<(EncodingKey, u64)> {
         if !self.looks() {
-            self.media.set_desired_bitrate(RESERVED_BITRATE);
+            self.media.set_desired_bitrate(self.media.sound_bitrate());
             return None;
         }
         let accepted = self.media.video_codecs();
-        let target = self.media.target_bitrate().saturating_sub(RESERVED_BITRATE);
+        let sound = self.media.sound_bitrate();
+        let target = self.media.target_bitrate().saturating_sub(sound);
         let steady_target = self.steady_target.add(now, target);
         let top = ladder::covering(view.source, self.most, view.alone);
         let top = ladder::reduced(view.source, top, view.reductions, view.alone);
-        self.media.set_desired_bitrate(ladder::most_useful(top, view.fps) + RESERVED_BITRATE);
+        self.media.set_desired_bitrate(ladder::most_useful(top, view.fps) + sound);
         let before = self.encoding.map(|encoding| encoding.size);
         let size = ladder::choose(view.source, top, steady_target, before, view.alone);
         let codec = self.codec.choose(now, &accepted, view.conditions(size, steady_target, &self.media))?;

@@ -22,8 +22,9 @@ const MIN_BITRATE: f64 = 12_000.0;
 const SHARE: f64 = 0.3;
 const SOUND_ALONE: f64 = 60_000.0;
 const SHARE_ALONE: f64 = 0.8;
-/// Headers of a packet in bits: IPv4, UDP, RTP with two extensions, and the tag of SRTP.
+/// Headers of a packet in bits: IPv4, UDP, RTP with two extensions, and the tag of SRTP. Of these, a target includes RTP's.
 const HEADER_BITS: f64 = 62.0 * 8.0;
+const RTP_HEADER_BITS: f64 = 20.0 * 8.0;
 /// Targets between which packets get longer or shorter, in bit/s: below the start to 40 ms, and above the end to 20 ms.
 /// Headers of 20 ms packets need 25 kbit/s.
 const LONGER_PACKETS: Range<f64> = 70_000.0..100_000.0;
@@ -41,7 +42,7 @@ pub struct AudioNeed {
     pub fec_percent: u8,
     /// Duration of a packet in ms: 20 or 40.
     pub packet_ms: u32,
-    /// What sound sends with copies and all headers, in bit/s.
+    /// What sound sends with copies and RTP headers, in bit/s.
     pub total: u64,
 }
 
@@ -86,7 +87,8 @@ impl AudioPlan {
     /// What this path needs at a target of all media, in bit/s.
     pub(crate) fn need(&self, target: f64) -> AudioNeed {
         let packet_ms = if self.longer_packets { 40 } else { 20 };
-        let headers = HEADER_BITS * 1_000.0 / f64::from(packet_ms);
+        let packets = 1_000.0 / f64::from(packet_ms);
+        let headers = HEADER_BITS * packets;
         let share = (target * SHARE).max(target.min(SOUND_ALONE) * SHARE_ALONE) - headers;
         let bitrate = BITRATES[self.copies].min(share.max(MIN_BITRATE));
         let fec = (self.loss * 100.0).clamp(LEAST_FEC, MOST_FEC).round();
@@ -94,7 +96,7 @@ impl AudioPlan {
             bitrate: bitrate as u32,
             fec_percent: if self.copies > 0 { 0 } else { fec as u8 },
             packet_ms,
-            total: (bitrate * (1 + self.copies) as f64 + headers) as u64,
+            total: (bitrate * (1 + self.copies) as f64 + RTP_HEADER_BITS * packets) as u64,
         }
     }
 }
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn a_clean_path_gets_the_full_rate_and_a_little_fec() {
         let need = after(&[0.0; 9], WIDE, true).need(WIDE);
-        assert_eq!(need, AudioNeed { bitrate: 32_000, fec_percent: 1, packet_ms: 20, total: 56_800 });
+        assert_eq!(need, AudioNeed { bitrate: 32_000, fec_percent: 1, packet_ms: 20, total: 40_000 });
     }
 
     #[test]
@@ -126,7 +128,7 @@ mod tests {
             let plan = after(&[lost; 20], WIDE, true);
             assert_eq!(plan.copies(), copies, "{lost}");
             assert_eq!(plan.need(WIDE).fec_percent == 0, copies > 0);
-            assert!(plan.need(WIDE).total <= 64_000 + 24_800, "{lost}");
+            assert!(plan.need(WIDE).total <= 64_000 + 8_000, "{lost}");
         }
     }
 

@@ -332,11 +332,16 @@ impl Sender {
     /// The target bitrate of all encoders together, including audio, in bit/s: the estimate, minus retransmissions and repair
     /// packets, and reduced while a queue is drained. It is low before the first measurement.
     pub fn target_bitrate(&self) -> u64 {
-        let most = if self.estimator.measured() || self.reported { f64::MAX } else { UNMEASURED_TARGET };
-        let (target, desired) = (self.estimator.target().min(most), self.estimator.desired());
+        let (target, desired) = (self.available(), self.estimator.desired());
         let retransmissions = self.retransmission_budget.bitrate(target);
         let max = (MAX_TOTAL_FACTOR * desired - retransmissions).max(MIN_MEDIA_SHARE * desired);
         (target - retransmissions).min(max).max(self.min) as u64
+    }
+
+    /// What the path carries, however little is desired, in bit/s.
+    fn available(&self) -> f64 {
+        let most = if self.estimator.measured() || self.reported { f64::MAX } else { UNMEASURED_TARGET };
+        self.estimator.target().min(most)
     }
 
     /// The time to send all queued video at the current pacing rate. Encoders should skip frames above about 100 ms. It is
@@ -537,7 +542,7 @@ impl Sender {
         self.retransmission_budget.measure(now);
         let target = self.target_bitrate();
         let may_copy = self.streams.iter().any(|s| s.stream.red.is_some());
-        self.audio_plan.update(target as f64, may_copy);
+        self.audio_plan.update(self.available(), may_copy);
         let step = self.reported_target as f64 * TARGET_STEP;
         if (target as f64 - self.reported_target as f64).abs() > step {
             self.reported_target = target;

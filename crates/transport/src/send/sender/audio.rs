@@ -39,6 +39,6 @@ impl Sender {
 
     /// What sound needs from its encoder, and what it sends. It follows the target and the far side's reports.
     pub fn audio_need(&self) -> AudioNeed {
-        self.audio_plan.need(self.target_bitrate() as f64)
+        self.audio_plan.need(self.available())
     }
 }
