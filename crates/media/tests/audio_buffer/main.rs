@@ -172,6 +172,20 @@ fn drifting_clocks_are_followed_without_concealment() {
 }
 
 #[test]
+fn half_an_hour_of_drifting_clocks_neither_delays_nor_clicks() {
+    // `tone` is not exact that far from the start
+    let exact = |i: i64| (i.rem_euclid(100) as f32 / 100.0 * std::f32::consts::TAU).sin() * 0.5;
+    for drift_ppm in [-500, 100] {
+        let played = Path { voice: exact, drift_ppm, seconds: 1_800, ..Path::default() }.play();
+        report(&format!("30 minutes, {drift_ppm} ppm"), &played);
+        assert_eq!(played.stats.concealed_samples, 0);
+        assert!(played.buffering_ms() <= 30.0, "{}", played.buffering_ms());
+        assert!(played.buffer.delay() <= Duration::from_millis(35), "{:?}", played.buffer.delay());
+        assert!(played.roughness(exact) < 1.3, "{}", played.roughness(exact));
+    }
+}
+
+#[test]
 fn a_player_that_pulls_in_bursts_gets_complete_audio() {
     for pulls_at_once in [2, 4] {
         let played = Path { pulls_at_once, ..Path::default() }.play();
