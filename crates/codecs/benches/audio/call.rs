@@ -3,15 +3,16 @@
 use crate::scenario::Scenario;
 use crate::scheme::{NACK_AFTER, Scheme};
 use bytes::Bytes;
-use codecs::{OpusDecoder, OpusEncoder};
+use codecs::{OpusConfig, OpusDecoder, OpusEncoder};
 use media::audio::BLOCK;
 use media::encoded::AudioPacket;
 use media::jitter::{AudioBuffer, AudioBufferStats, BlockKind, PulledBlock};
+use rtc_rtcp::reception_report::ReceptionReport;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use testkit::net::SimulatedLink;
 use testkit::random::Random;
-use transport::RedBlock;
+use transport::{ReceiverReport, RedBlock, SendStream, SenderConfig, StreamKind};
 
 /// The speech begins this long after the call, so that both ends know the path.
 const LEAD_MS: u64 = 8_000;
@@ -23,6 +24,10 @@ const SAMPLES_PER_MS: u64 = 48;
 /// Packets kept for copies and retransmission.
 const KEPT: usize = 64;
 const OPUS: u8 = 111;
+const RED: u8 = 63;
+const SSRC: u32 = 1;
+/// Interval of reception reports, and how often the encoder follows.
+const REPORT_MS: u64 = 1_000;
 const ROOM: usize = 1_180;
 
 /// What a call measures.
@@ -43,6 +48,8 @@ pub(crate) struct Figures {
 struct Sent {
     sequence: u16,
     timestamp: u32,
+    /// Whether the payload is RED, and not a single Opus packet.
+    red: bool,
     payload: Bytes,
 }
 
@@ -50,8 +57,9 @@ struct Sent {
 pub(crate) fn run(scenario: &Scenario, scheme: &Scheme, speech: &[f32], seed: u64) -> (Vec<f32>, Figures) {
     let start = Instant::now();
     let mut sound = speech.iter().cycle().skip(speech.len() - (LEAD_MS * SAMPLES_PER_MS) as usize).copied();
-    let mut sender = Sender::new(scheme);
+    let mut sender = Sender::new(scheme, start);
     let mut receiver = Receiver::new(start, scenario.path.delay, seed);
+    let mut reports: VecDeque<(Instant, f64)> = VecDeque::new();
     let mut link = SimulatedLink::new(scenario.path.clone(), seed);
     let delay_ms = scenario.path.delay.as_millis() as u64;
     let speech_ms = speech.len() as u64 / SAMPLES_PER_MS;
@@ -67,8 +75,15 @@ pub(crate) fn run(scenario: &Scenario, scheme: &Scheme, speech: &[f32], seed: u6
         }
         if ms % u64::from(scheme.opus.frame_ms) == 0 {
             let pcm: Vec<f32> = sound.by_ref().take(sender.encoder.samples()).collect();
-            let packet = sender.encode(&pcm);
+            let packet = sender.encode(now, &pcm);
             link.send(now, packet.payload.len() + OVERHEAD, packet);
+        }
+        if ms % REPORT_MS == 0 {
+            let lost = receiver.lost();
+            reports.push_back((now + scenario.path.delay, lost));
+        }
+        if let Some((_, lost)) = reports.pop_front_if(|report| report.0 <= now) {
+            sender.on_report(now, lost);
         }
         while let Some(packet) = link.poll(now) {
             receiver.on_packet(now, packet, scheme);
@@ -94,6 +109,8 @@ pub(crate) fn run(scenario: &Scenario, scheme: &Scheme, speech: &[f32], seed: u6
 struct Sender {
     encoder: OpusEncoder,
     copies: Vec<usize>,
+    /// Decides, as in the app.
+    transport: Option<transport::Sender>,
     sequence: u16,
     timestamp: u32,
     /// RTP times and Opus packets, oldest first.
@@ -104,8 +121,9 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(scheme: &Scheme) -> Self {
+    fn new(scheme: &Scheme, now: Instant) -> Self {
         Self {
+            transport: scheme.adaptive.then(|| transport_sender(now)),
             encoder: OpusEncoder::new(scheme.opus).expect("an encoder"),
             copies: scheme.copies.clone(),
             sequence: 0,
@@ -117,21 +135,45 @@ impl Sender {
         }
     }
 
-    fn encode(&mut self, pcm: &[f32]) -> Sent {
+    fn on_report(&mut self, now: Instant, lost: f64) {
+        let Some(transport) = &mut self.transport else { return };
+        let fraction_lost = (lost * 256.0) as u8;
+        let reports = vec![ReceptionReport { ssrc: SSRC, fraction_lost, ..ReceptionReport::default() }];
+        transport.on_receiver_report(now, &ReceiverReport { ssrc: 2, reports, ..ReceiverReport::default() });
+        let need = transport.audio_need();
+        let config =
+            OpusConfig { bitrate: need.bitrate, expected_loss_percent: need.fec_percent, ..*self.encoder.config() };
+        self.encoder.reconfigure(config).expect("configured");
+    }
+
+    fn encode(&mut self, now: Instant, pcm: &[f32]) -> Sent {
         let data = self.encoder.encode(pcm).expect("encoded");
+        let packet = match &mut self.transport {
+            Some(transport) => {
+                transport.send_audio(now, SSRC, self.timestamp, data, false).expect("sent");
+                let packet = transport.poll_transmit().expect("a packet");
+                let red = packet.header.payload_type == RED;
+                Sent { sequence: self.sequence, timestamp: self.timestamp, red, payload: packet.payload }
+            }
+            None => self.with_copies(data),
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp += pcm.len() as u32;
+        self.count(&packet);
+        packet
+    }
+
+    fn with_copies(&mut self, data: Bytes) -> Sent {
         let copies = self.opus.iter().enumerate().filter(|(n, _)| self.copies.contains(&(self.opus.len() - n)));
         let copies = copies.map(|(_, (timestamp, data))| (self.timestamp - timestamp, data));
         let payload = RedBlock::join(OPUS, copies.collect::<Vec<_>>().into_iter(), &data, ROOM);
         self.opus.push_back((self.timestamp, data));
-        let packet = Sent { sequence: self.sequence, timestamp: self.timestamp, payload };
+        let packet = Sent { sequence: self.sequence, timestamp: self.timestamp, red: true, payload };
         self.sent.push_back(packet.clone());
         if self.sent.len() > KEPT {
             self.sent.pop_front();
             self.opus.pop_front();
         }
-        self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp += pcm.len() as u32;
-        self.count(&packet);
         packet
     }
 
@@ -147,6 +189,15 @@ impl Sender {
     }
 }
 
+fn transport_sender(now: Instant) -> transport::Sender {
+    let mut sender = transport::Sender::new(SenderConfig::default(), now);
+    let kind = StreamKind::Audio;
+    let (rtx, repair, red, twcc_id) = (None, None, Some(RED), None);
+    sender.add_stream(SendStream { ssrc: SSRC, kind, payload_type: OPUS, rtx, formats: vec![], repair, red, twcc_id });
+    sender.set_connected(now);
+    sender
+}
+
 /// The far side.
 struct Receiver {
     start: Instant,
@@ -154,6 +205,9 @@ struct Receiver {
     /// When the loudspeaker's next block is due, in µs after the start.
     due: u64,
     newest: u16,
+    /// Packets received, and the newest at the last report.
+    received: u16,
+    reported: u16,
     /// Missing packets, and when their requests arrive at the sender.
     missing: BTreeMap<u16, Instant>,
     buffer: AudioBuffer,
@@ -171,6 +225,8 @@ impl Receiver {
             delay,
             due: (Random::new(seed ^ 0x5ee).unit() * 10_000.0) as u64,
             newest: 0,
+            received: 0,
+            reported: 0,
             missing: BTreeMap::new(),
             buffer: AudioBuffer::new(),
             decoder: OpusDecoder::new().expect("a decoder"),
@@ -187,17 +243,30 @@ impl Receiver {
     }
 
     fn on_packet(&mut self, now: Instant, packet: Sent, scheme: &Scheme) {
-        let Sent { sequence, timestamp, payload } = packet;
+        let Sent { sequence, timestamp, red, payload } = packet;
+        self.received += 1;
         self.missing.remove(&sequence);
         if scheme.nack && sequence > self.newest {
             let request = now + NACK_AFTER + self.delay;
             self.missing.extend((self.newest + 1..sequence).map(|missing| (missing, request)));
         }
         self.newest = self.newest.max(sequence);
-        for block in RedBlock::split(&payload).expect("RED") {
+        let blocks = match red {
+            true => RedBlock::split(&payload).expect("RED"),
+            false => vec![RedBlock { payload_type: OPUS, age: 0, data: payload }],
+        };
+        for block in blocks {
             let rtp_timestamp = timestamp - block.age;
             self.buffer.push(AudioPacket { sequence, rtp_timestamp, data: block.data, age: block.age, arrived: now });
         }
+    }
+
+    /// The share of packets lost since the last report.
+    fn lost(&mut self) -> f64 {
+        let expected = self.newest - self.reported;
+        self.reported = self.newest;
+        let received = std::mem::take(&mut self.received);
+        if expected == 0 { 0.0 } else { 1.0 - f64::from(received.min(expected)) / f64::from(expected) }
     }
 
     /// The packets whose requests arrive at the sender now.

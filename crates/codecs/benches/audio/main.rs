@@ -28,7 +28,7 @@ fn main() {
     let delay = rest.get(1).map_or(50, |delay| delay.parse().expect("ms"));
     let schemes: Vec<Scheme> = match rest.get(2..) {
         Some(schemes @ [_, ..]) => schemes.iter().map(|scheme| scheme::parse(scheme)).collect(),
-        _ => vec![scheme::parse("fec@32/5")],
+        _ => vec![scheme::parse("app")],
     };
     let scenarios: Vec<Scenario> = scenario::all(Duration::from_millis(delay));
     let mut jobs: Vec<(&Scenario, &Scheme, usize)> = vec![];

@@ -10,13 +10,19 @@ pub(crate) struct Scheme {
     pub(crate) opus: OpusConfig,
     /// Copies in RED, by their distance in packets.
     pub(crate) copies: Vec<usize>,
-    /// Whether lost packets are requested again.
+    /// Whether lost packets are requested.
     pub(crate) nack: bool,
+    /// Whether `transport` decides all of this, as in the app.
+    pub(crate) adaptive: bool,
 }
 
-/// Parses `fec`, `red2`, `fec+red1+red2` or `nack`, with `@` and the bitrate of Opus in kbit/s, and `/` and the expected
+/// Parses `app`, which adapts to the path as the app does, or `fec`, `red2`, `fec+red1+red2` or `nack`, with `@` and the bitrate of Opus in kbit/s, and `/` and the expected
 /// loss in percent.
 pub(crate) fn parse(name: &str) -> Scheme {
+    if name == "app" {
+        let opus = OpusConfig { expected_loss_percent: 1, ..OpusConfig::default() };
+        return Scheme { name: name.to_owned(), opus, copies: vec![], nack: false, adaptive: true };
+    }
     let (what, rate) = name.split_once('@').expect("WHAT@RATE/LOSS");
     let (rate, loss) = rate.split_once('/').expect("WHAT@RATE/LOSS");
     let parts: Vec<&str> = what.split('+').collect();
@@ -27,7 +33,7 @@ pub(crate) fn parse(name: &str) -> Scheme {
         expected_loss_percent: loss.parse().expect("percent"),
         ..OpusConfig::default()
     };
-    Scheme { name: name.to_owned(), opus, copies, nack: parts.contains(&"nack") }
+    Scheme { name: name.to_owned(), opus, copies, nack: parts.contains(&"nack"), adaptive: false }
 }
 
 /// When a packet that is missing is requested, and again.
