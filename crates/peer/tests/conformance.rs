@@ -56,7 +56,7 @@ fn summary(answer: &str) -> Vec<String> {
 
 #[rustfmt::skip]
 const ANSWERS_OF_OURS: [&[&str]; SHAPES.len()] = [
-    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:0 extmap:3 extmap:4 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 | setup:active mid:1 extmap:3 extmap:4 sendrecv"],
+    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 111 63 | setup:active mid:0 extmap:3 extmap:4 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 | setup:active mid:1 extmap:3 extmap:4 sendrecv"],
     &["BUNDLE 1 2", "application 0 UDP/DTLS/SCTP webrtc-datachannel | mid:0 inactive", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:1 extmap:4 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 | setup:active mid:2 extmap:4 sendonly"],
     &["BUNDLE audio video", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:audio extmap:5 extmap:9 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 98 99 100 101 | setup:active mid:video extmap:5 extmap:9 sendrecv"],
     &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:0 extmap:1 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 97 98 101 102 | setup:active mid:1 extmap:1 sendrecv"],
