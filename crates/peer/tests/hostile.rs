@@ -39,7 +39,7 @@ async fn a_browser_offer_is_answered_with_supported_codecs() {
     assert_eq!(
         lines,
         [
-            "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111 63",
             "m=video 9 UDP/TLS/RTP/SAVPF 96 97 109 114 98 99",
             "m=application 0 UDP/DTLS/SCTP webrtc-datachannel"
         ]
