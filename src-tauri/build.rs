@@ -7,6 +7,7 @@ fn main() {
         "leave",
         "set_microphone",
         "set_camera",
+        "set_hand",
         "send_chat",
         "drop_line",
         "compare",
@@ -48,6 +49,7 @@ fn main() {
         "refuse",
         "lock",
         "mute",
+        "lower_hand",
         "remove",
     ]);
     tauri_build::try_build(tauri_build::Attributes::new().app_manifest(commands)).expect("the app's manifest");

@@ -64,6 +64,11 @@ pub(crate) async fn set_camera(engine: TheEngine<'_>, on: bool) -> Answer {
 }
 
 #[tauri::command]
+pub(crate) async fn set_hand(engine: TheEngine<'_>, raised: bool) -> Answer {
+    command(&engine, Command::SetHand(raised)).await
+}
+
+#[tauri::command]
 pub(crate) async fn send_chat(engine: TheEngine<'_>, text: String) -> Answer {
     Ok(engine.send_chat(text).await.map(drop)?)
 }

@@ -102,6 +102,7 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
             commands::leave,
             commands::set_microphone,
             commands::set_camera,
+            commands::set_hand,
             commands::send_chat,
             commands::drop_line,
             commands::compare,
@@ -143,6 +144,7 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
             commands::tables::refuse,
             commands::tables::lock,
             commands::tables::mute,
+            commands::tables::lower_hand,
             commands::tables::remove,
         ])
         .setup(move |app| set_up(app, args, log))

@@ -107,7 +107,7 @@ mod tests {
         let id = |id: &str| ParticipantId(id.into());
         let participant = |who: &&str| {
             let (name, key, media) = (format!("Name of {who}"), String::new(), MediaState::default());
-            let info = Participant { id: id(who), name, key, nonce: None, media };
+            let info = Participant { id: id(who), name, key, nonce: None, media, hand: None };
             let (link, distrust) = (LinkState::Connected, None);
             ParticipantView {
                 info,

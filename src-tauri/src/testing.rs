@@ -39,6 +39,7 @@ pub(crate) fn call() -> CallView {
         you: None,
         media: MediaState::default(),
         announced: MediaState::default(),
+        hand: None,
         participants: Arc::default(),
         unsent: vec![],
         host: None,

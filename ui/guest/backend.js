@@ -143,6 +143,7 @@ export class GuestBackend {
       case 'leave': return this.#leave();
       case 'set_microphone': return this.#setMedia({ microphone: args.on });
       case 'set_camera': return this.#setMedia({ camera: args.on });
+      case 'set_hand': return void this.#call?.setHand(args.raised);
       case 'send_chat': return void this.#call?.sendChat(args.text);
       case 'drop_line': return void this.#call?.dropLine(args.number);
       case 'preview': if (!inCall(state.call)) await this.#media.open(args.media); return;
@@ -169,6 +170,7 @@ export class GuestBackend {
       case 'admit':
       case 'refuse':
       case 'mute':
+      case 'lower_hand':
       case 'remove': return this.#request({ type: 'room', do: name, id: args.id });
       case 'take_seat': return this.#request({ type: 'board', do: 'take', table: args.table, wait: args.wait ?? false });
       case 'leave_seat': return this.#request({ type: 'board', do: 'leave', table: args.table });
@@ -224,6 +226,10 @@ export class GuestBackend {
       this.#updateParticipants();
     });
     on(call, 'media', () => this.#updateParticipants());
+    on(call, 'hand', () => {
+      this.#updateCall({ hand: call.hand });
+      this.#updateParticipants();
+    });
     on(call, 'chat', message => this.#addChatLine(message));
     on(call, 'unsent', () => this.#updateCall({ unsent: call.unsent }));
     on(call, 'rejected', message => {
@@ -438,7 +444,7 @@ export class GuestBackend {
     this.#remoteAudio.stopAll();
     for (const one of this.#current().call.participants) this.#audioLevels.setTrack(one.id, null);
     this.#media.open({ camera: false, microphone: false });
-    this.#updateCall({ stage: { kind: 'ended', code }, participants: [], lobby: [], you: null, media: { camera: false, microphone: false } });
+    this.#updateCall({ stage: { kind: 'ended', code }, participants: [], lobby: [], you: null, hand: null, media: { camera: false, microphone: false } });
   }
 
   /** The participant with this id. A server could give the id to another key meanwhile. @param {{ id: string, key: string }} which */
@@ -491,7 +497,7 @@ export class GuestBackend {
 }
 
 /** @returns {CallView} */
-const noCall = () => ({ stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, participants: [], lobby: [], locked: false, host: null, unsent: [] });
+const noCall = () => ({ stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, hand: null, participants: [], lobby: [], locked: false, host: null, unsent: [] });
 
 /** @param {RTCPeerConnectionState} state @returns {import('../shared/model.d.ts').LinkState} */
 const linkOf = state => state === 'connected' ? 'connected' : state === 'disconnected' || state === 'failed' ? 'interrupted' : 'connecting';

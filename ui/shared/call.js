@@ -191,6 +191,7 @@ export class Peer extends EventTarget {
  * - `distrusted` (detail: the Peer): its connection was closed, because a description was not signed by its device;
  * - `closed` (detail: the Peer): a connection was closed or replaced;
  * - `media` (detail: the Peer): a participant switched a device on or off;
+ * - `hand` (detail: the Peer; null: the own hand): a hand was raised or lowered;
  * - `chat` (detail: the message);
  * - `unsent` (no detail): the list {@link Call#unsent} has changed;
  * - `rejected` (detail: the message `error`): the server rejected a message other than a join or a chat line;
@@ -209,6 +210,8 @@ export class Call extends EventTarget {
     this.replacementLimits = new Map();
     /** The own participant id; null without a seat. @type {string | null} */
     this.you = null;
+    /** The own raised hand, as the server counts it; null: it is down. @type {number | null} */
+    this.hand = null;
     /** @type {RTCIceServer[]} */
     this.iceServers = [];
     /** The last join, which is repeated after a lost session; null: not in a call. @type {{ room: string, media: MediaState, invite?: string } | null} */
@@ -275,6 +278,11 @@ export class Call extends EventTarget {
     this.session.send({ type: 'media', ...media });
   }
 
+  /** Asks the server to raise or lower the own hand. `hand` follows. Ignored without a seat. @param {boolean} raised */
+  setHand(raised) {
+    if (this.you) this.session.send({ type: 'hand', raised });
+  }
+
   /**
    * Sends a participant the size at which this page displays their camera. Ignored for participants who have left.
    * @param {string} to participant id
@@ -322,6 +330,22 @@ export class Call extends EventTarget {
     this.#emit('unsent');
   }
 
+  /** @param {Message} message @param {Peer | undefined} peer */
+  #handleHand({ from, hand }, peer) {
+    if (from === this.you) this.hand = hand;
+    else if (peer) peer.participant.hand = hand;
+    else return;
+    this.#emit('hand', peer ?? null);
+  }
+
+  /** The hand is down in a new seat. Raises it again if it was raised in a seat that was lost. */
+  #raiseLostHand() {
+    if (this.hand === null) return;
+    this.hand = null;
+    this.#emit('hand', null);
+    this.setHand(true);
+  }
+
   /** @param {Message} error */
   #handleError(error) {
     const { now } = this.session.clock;
@@ -350,6 +374,7 @@ export class Call extends EventTarget {
         this.you = message.you;
         this.#emit('joined', message);
         for (const other of message.participants) this.#open(other, true);
+        this.#raiseLostHand();
         this.#sendLines();
         break;
       case 'left': return this.#end(message.reason);
@@ -376,6 +401,7 @@ export class Call extends EventTarget {
         peer.participant.media = { microphone: message.microphone, camera: message.camera };
         this.#emit('media', peer);
         break;
+      case 'hand': return this.#handleHand(message, peer);
       case 'chat': return this.#handleChat(message);
       case 'error': return this.#handleError(message);
     }
@@ -484,6 +510,7 @@ export class Call extends EventTarget {
   #end(code) {
     this.#closePeers();
     this.you = null;
+    this.hand = null;
     this.joinRequest = null;
     this.#cancelLines?.();
     this.#unsent.callEnded();

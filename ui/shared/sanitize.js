@@ -12,8 +12,9 @@ const MAX_ICE_SERVERS = 16;
 
 /** @type {Record<string, (message: Message) => Message>} */
 const TYPES = {
-  joined: message => ({ ...message, participants: message.participants.map(withShownName) }),
-  participant_joined: message => ({ ...message, participant: withShownName(message.participant) }),
+  joined: message => ({ ...message, participants: message.participants.map(participant) }),
+  participant_joined: message => ({ ...message, participant: participant(message.participant) }),
+  hand: message => ({ ...message, hand: place(message.hand) }),
   chat: message => ({ ...message, text: cleanChat(message.text) }),
   room: message => message.news === 'lobby' ? { ...message, knocking: message.knocking.map(withShownName) } : message,
   board,
@@ -53,6 +54,12 @@ function board(news) {
 
 /** @param {Record<string, any>} info */
 const table = info => ({ ...info, topic: shownLabel(info.topic, TOPIC_CHARS), place: shownLabel(info.place, PLACE_CHARS), taken: (info.taken ?? []).map(withShownName) });
+
+/** @param {Record<string, any>} one */
+const participant = one => ({ ...withShownName(/** @type {{ name: string }} */ (one)), hand: place(one.hand) });
+
+/** The number of a raised hand; null: it is down. @param {unknown} hand */
+const place = hand => Number.isSafeInteger(hand) && Number(hand) >= 0 ? Number(hand) : null;
 
 /** @template {{ name: string }} T @param {T} person @returns {T} */
 const withShownName = person => ({ ...person, name: shownName(person.name) });

@@ -2,6 +2,7 @@
 
 mod checks;
 mod door;
+mod hand;
 mod media;
 mod people;
 
@@ -16,8 +17,8 @@ use crate::view::{CallView, ChatLine, Ended, Stage};
 use signaling::board::Knocker;
 use signaling::limits::MAX_PARTICIPANTS;
 use signaling::message::{
-    ClientMessage, ErrorCode, ErrorMessage, IceServer, LeaveReason, MediaState, Participant, ParticipantId, Resolution,
-    ServerMessage,
+    ClientMessage, ErrorCode, ErrorMessage, Hand, IceServer, LeaveReason, MediaState, Participant, ParticipantId,
+    Resolution, ServerMessage,
 };
 use signaling::statement::Signer;
 use std::collections::{BTreeMap, VecDeque};
@@ -69,6 +70,8 @@ pub struct Call {
     /// What the others have been sent.
     announced: MediaState,
     captured: MediaState,
+    /// Our raised hand, as the server counts it.
+    hand: Option<Hand>,
     ice_servers: Vec<IceServer>,
     /// Maximum number of people in the room, including oneself. Further participants are ignored.
     most_people: usize,
@@ -110,6 +113,7 @@ impl Call {
             able: MediaState { microphone: true, camera: true },
             announced: MediaState::default(),
             captured: MediaState::default(),
+            hand: None,
             ice_servers: vec![],
             most_people: MAX_PARTICIPANTS,
             others: vec![],
@@ -252,6 +256,7 @@ impl Call {
             you,
             media: self.media,
             announced: self.announced,
+            hand: self.hand,
             participants: self.others.iter().map(Other::view).collect(),
             unsent: self.unsent.view(),
             host: self.host.as_ref().map(|host| self.with(host).map_or(host, |other| &other.id).clone()),
@@ -279,6 +284,7 @@ impl Call {
             Command::Leave => self.leave(),
             Command::SetMicrophone(on) => self.set_media(MediaState { microphone: on, ..self.media }),
             Command::SetCamera(on) => self.set_media(MediaState { camera: on, ..self.media }),
+            Command::SetHand(raised) => self.set_hand(raised),
             Command::DropLine(number) => drop(self.unsent.drop_line(number)),
             Command::Room(request) => {
                 if self.in_room() {
@@ -443,6 +449,7 @@ impl Call {
             ServerMessage::CheckConnection { from } => self.asked_to_check(now, &from),
             ServerMessage::ConnectionReport { from, report } => self.reported(&from, report),
             ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
+            ServerMessage::Hand { from, hand } => self.hand_changed(&from, hand),
             ServerMessage::Chat { from, text, at } => self.chat_line(from, text, at),
             ServerMessage::Error(error) => self.error(now, &error),
             ServerMessage::Bye { code, retry_after_ms } => {
@@ -507,6 +514,7 @@ impl Call {
         self.miss_everybody(now);
         self.phase = Phase::Joined { you };
         self.forget_door(); // its new state follows
+        self.raise_lost_hand();
         self.changed = true;
         for participant in participants {
             self.meet(now, participant, true);
@@ -566,6 +574,7 @@ impl Call {
         self.phase = Phase::Ended(why);
         self.unsent.call_ended();
         self.forget_door();
+        self.hand = None;
         self.capture();
         self.changed = true;
     }

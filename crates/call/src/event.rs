@@ -30,6 +30,8 @@ pub enum Command {
     SetMicrophone(bool),
     /// Switch the camera on or off.
     SetCamera(bool),
+    /// Raise or lower the hand.
+    SetHand(bool),
     /// Drop an own line of chat that failed or was not sent yet, by its [`crate::UnsentLine::number`].
     DropLine(u64),
     /// A request as the host of the room. The server checks whether the sender is the host.

@@ -5,7 +5,7 @@ use crate::unsent::UnsentLine;
 use serde::Serialize;
 use signaling::board::Knocker;
 use signaling::connection_report::ConnectionReport;
-use signaling::message::{ErrorCode, LeaveReason, MediaState, Participant, ParticipantId};
+use signaling::message::{ErrorCode, Hand, LeaveReason, MediaState, Participant, ParticipantId};
 use signaling::statement::StatementError;
 use std::sync::Arc;
 use std::time::Instant;
@@ -84,6 +84,8 @@ pub struct CallView {
     /// What the others have been sent. A device that does not work is off.
     #[serde(skip)]
     pub announced: MediaState,
+    /// Our raised hand. `None` if it is down.
+    pub hand: Option<Hand>,
     /// The others, earliest first.
     pub participants: Arc<[ParticipantView]>,
     /// Own lines that the server has not sent back yet, oldest first, at most [`crate::MAX_UNSENT_LINES`]. They wait

@@ -26,7 +26,7 @@ fn signer_in(name: &str, stay: u32) -> Signer {
 fn person(wire: &str, name: &str, stay: u32) -> Participant {
     let stay = signer_in(name, stay).stay();
     let (key, nonce) = (stay.key.to_string(), Some(stay.nonce_text()));
-    Participant { id: id(wire), name: name.into(), key, nonce, media: MediaState::default() }
+    Participant { id: id(wire), name: name.into(), key, nonce, media: MediaState::default(), hand: None }
 }
 
 struct Rig {

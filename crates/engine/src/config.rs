@@ -116,6 +116,8 @@ pub enum Command {
     SetMicrophone(bool),
     /// Switches the camera on or off.
     SetCamera(bool),
+    /// Raises or lowers the hand.
+    SetHand(bool),
     /// Drops one of our own chat lines that failed or still waits. The number is [`call::UnsentLine::number`].
     DropLine(u64),
     /// Opens devices before joining, so that the person can see and hear themselves. Nothing is sent.

@@ -35,7 +35,7 @@ use ::devices::DeviceInfo;
 use call::{Output, Signal};
 use media::slot::FrameSlot;
 use signaling::connection_report::ConnectionReport;
-use signaling::message::{ClientMessage, MediaState};
+use signaling::message::MediaState;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -253,9 +253,10 @@ impl Driver {
             Command::Leave => self.session.handle_command(now, call::Command::Leave),
             Command::SetMicrophone(on) => self.session.handle_command(now, call::Command::SetMicrophone(on)),
             Command::SetCamera(on) => self.session.handle_command(now, call::Command::SetCamera(on)),
+            Command::SetHand(raised) => self.session.handle_command(now, call::Command::SetHand(raised)),
             Command::DropLine(number) => self.session.handle_command(now, call::Command::DropLine(number)),
             Command::CheckOthers => self.session.handle_command(now, call::Command::CheckOthers),
-            Command::Room(request) => self.session.send(now, ClientMessage::Room(request)),
+            Command::Room(request) => self.session.handle_command(now, call::Command::Room(request)),
             Command::Connect { server, name } => self.session.connect(now, server, name),
             Command::Disconnect => self.session.disconnect(),
             Command::SetSecret { server, secret } => self.session.set_secret(now, &server, secret),

@@ -59,6 +59,8 @@ pub struct Rates {
     pub joins: Rate,
     /// Lines of chat.
     pub chat: Rate,
+    /// Raising and lowering the own hand.
+    pub hands: Rate,
     /// Requests to the board, and requests of a host.
     pub board: Rate,
 }
@@ -72,6 +74,7 @@ impl Default for Rates {
             bytes: Rate::new((128 * 1024) as f64, (2 * limits::MAX_UNACKNOWLEDGED_BYTES) as f64),
             joins: Rate::new(limits::JOIN_RATE, limits::JOIN_BURST),
             chat: Rate::new(limits::CHAT_RATE, limits::CHAT_BURST),
+            hands: Rate::new(limits::HAND_RATE, limits::HAND_BURST),
             board: Rate::new(limits::BOARD_RATE, limits::BOARD_BURST),
         }
     }

@@ -6,7 +6,8 @@ use signaling::board::{Knocker, RoomNews};
 use signaling::connection_report::ConnectionReport;
 use signaling::limits::MAX_LOBBY;
 use signaling::message::{
-    ErrorCode, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Resolution, ServerMessage, SessionId,
+    ErrorCode, Hand, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Resolution, ServerMessage,
+    SessionId,
 };
 
 use crate::room_view::RoomView;
@@ -72,6 +73,8 @@ pub struct Room {
     seats_changed: bool,
     /// Number of the next participant. Ids are never reused.
     next: u64,
+    /// The hand that was raised last.
+    last_hand: Hand,
     /// Bounded by the caller, who drains them after every call: one call adds at most a few messages for each seat.
     outputs: VecDeque<(SessionId, ServerMessage)>,
 }
@@ -110,6 +113,7 @@ struct Seat {
     person: Person,
     arrival: Arrival,
     connected: bool,
+    hand: Option<Hand>,
     view: RoomView,
 }
 
@@ -123,6 +127,7 @@ impl Room {
             door: Door::default(),
             seats_changed: false,
             next: 1,
+            last_hand: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -202,6 +207,27 @@ impl Room {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
         seat.arrival.media = media;
         self.redraw_others(session);
+    }
+
+    /// Raises or lowers somebody's hand, and informs everybody if that is a change.
+    pub fn set_hand(&mut self, session: &SessionId, raised: bool) {
+        let Some(index) = self.seats.iter().position(|seat| &seat.session == session) else { return };
+        if raised == self.seats[index].hand.is_some() {
+            return;
+        }
+        self.seats[index].hand = raised.then(|| self.next_hand());
+        self.tell_hand(index);
+        self.redraw_others(session);
+    }
+
+    /// Lowers somebody's hand, if it is raised.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchParticipant`].
+    pub fn lower_hand(&mut self, id: &ParticipantId) -> Result<(), ErrorCode> {
+        let (session, _) = self.session_of(id).ok_or(ErrorCode::NoSuchParticipant)?;
+        self.set_hand(&session, false);
+        Ok(())
     }
 
     /// Sends a line of chat to everybody, including its author, in the one order of this room.
@@ -386,18 +412,20 @@ impl Room {
     fn seat(&mut self, session: &SessionId, person: &Person, arrival: Arrival) {
         let id = ParticipantId(format!("p{}", self.next));
         self.next += 1;
-        let view = RoomView::new(self.seats.iter().map(|seat| (seat.id.clone(), seat.arrival.media)));
-        let seat = Seat { id, session: session.clone(), person: person.clone(), arrival, connected: true, view };
+        let view = RoomView::new(self.participants());
+        let (session, person) = (session.clone(), person.clone());
+        let seat = Seat { id, session, person, arrival, connected: true, hand: None, view };
         let joined = ServerMessage::Joined {
             room: self.name.clone(),
             you: seat.id.clone(),
             participants: self.participants().collect(),
         };
+        let session = seat.session.clone();
         self.outputs.push_back((session.clone(), joined));
         self.seats.push(seat);
         self.seats_changed = true;
         self.redraw(self.seats.len() - 1);
-        self.redraw_others(session);
+        self.redraw_others(&session);
     }
 
     /// Brings the views of everybody else up to date.
@@ -419,13 +447,34 @@ impl Room {
         let session = session.clone();
         let news = view.update(&others);
         self.outputs.extend(news.into_iter().map(|message| (session.clone(), message)));
-        let RoomView { door_is_news, lobby_is_news, .. } = self.seats[index].view;
+        let RoomView { door_is_news, lobby_is_news, hand_is_news, .. } = self.seats[index].view;
+        if hand_is_news {
+            self.tell_hand(index);
+        }
         if door_is_news {
             self.tell_door(&session);
         }
         if lobby_is_news {
             self.seats[index].view.lobby_is_news = false;
             self.tell_lobby();
+        }
+    }
+
+    /// The number of the next hand: numbers begin again when no hand is raised.
+    fn next_hand(&mut self) -> Hand {
+        if self.seats.iter().all(|seat| seat.hand.is_none()) {
+            self.last_hand = 0;
+        }
+        self.last_hand = self.last_hand.saturating_add(1);
+        self.last_hand
+    }
+
+    /// Sends one person the state of their own hand.
+    fn tell_hand(&mut self, index: usize) {
+        let Seat { id, session, hand, view, .. } = &mut self.seats[index];
+        view.hand_is_news = !view.is_open;
+        if view.is_open {
+            self.outputs.push_back((session.clone(), ServerMessage::Hand { from: id.clone(), hand: *hand }));
         }
     }
 
@@ -451,6 +500,7 @@ impl Seat {
             key: self.person.key.clone(),
             nonce: self.arrival.nonce.clone(),
             media: self.arrival.media,
+            hand: self.hand,
         }
     }
 }

@@ -9,7 +9,7 @@
 //!   each change immediately └─▶ the differences, then Following
 //! ```
 
-use signaling::message::{LeaveReason, MediaState, Participant, ParticipantId, ServerMessage};
+use signaling::message::{Hand, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage};
 
 /// One client's knowledge of the others.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct RoomView {
     pub(crate) door_is_news: bool,
     /// This client admits people, and the lobby differs from what it knows.
     pub(crate) lobby_is_news: bool,
+    /// The client's own hand differs from what it knows.
+    pub(crate) hand_is_news: bool,
     /// At most the others in the room, and those who left since the client fell behind.
     known: Vec<Known>,
 }
@@ -29,6 +31,7 @@ pub(crate) struct RoomView {
 struct Known {
     id: ParticipantId,
     media: MediaState,
+    hand: Option<Hand>,
     connected: bool,
     /// The reason if they have left and the client does not know it yet.
     left: Option<LeaveReason>,
@@ -36,9 +39,9 @@ struct Known {
 
 impl RoomView {
     /// Creates the view of a newcomer, who receives the others in `joined`.
-    pub(crate) fn new(others: impl Iterator<Item = (ParticipantId, MediaState)>) -> RoomView {
-        let known = others.map(|(id, media)| Known { id, media, connected: true, left: None }).collect();
-        RoomView { is_open: true, door_is_news: false, lobby_is_news: false, known }
+    pub(crate) fn new(others: impl Iterator<Item = Participant>) -> RoomView {
+        let known = others.map(Known::new).collect();
+        RoomView { is_open: true, door_is_news: false, lobby_is_news: false, hand_is_news: false, known }
     }
 
     /// Records that somebody left. Returns the message to send now, if any.
@@ -58,7 +61,7 @@ impl RoomView {
         if self.known.iter().any(|known| known.id == other.id) {
             return None;
         }
-        self.known.push(Known { id: other.id.clone(), media: other.media, connected: true, left: None });
+        self.known.push(Known::new(other.clone()));
         Some(ServerMessage::ParticipantJoined { participant: other })
     }
 
@@ -78,6 +81,10 @@ impl RoomView {
                 known.media = other.media;
                 news.push(ServerMessage::Media { from: other.id.clone(), media: other.media });
             }
+            if known.hand != other.hand {
+                known.hand = other.hand;
+                news.push(ServerMessage::Hand { from: other.id.clone(), hand: other.hand });
+            }
             if known.connected != *connected {
                 known.connected = *connected;
                 news.push(ServerMessage::ParticipantConnection { id: other.id.clone(), connected: *connected });
@@ -87,18 +94,25 @@ impl RoomView {
     }
 }
 
+impl Known {
+    fn new(Participant { id, media, hand, .. }: Participant) -> Known {
+        Known { id, media, hand, connected: true, left: None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn person(id: u32, camera: bool) -> Participant {
         let media = MediaState { microphone: false, camera };
-        Participant { id: ParticipantId(format!("p{id}")), name: "x".into(), key: "k".into(), nonce: None, media }
+        let (name, key) = ("x".into(), "k".into());
+        Participant { id: ParticipantId(format!("p{id}")), name, key, nonce: None, media, hand: None }
     }
 
     #[test]
     fn a_client_that_is_behind_receives_only_the_latest_state() {
-        let mut view = RoomView::new([(person(1, false).id, person(1, false).media)].into_iter());
+        let mut view = RoomView::new([person(1, false)].into_iter());
         view.is_open = false;
         assert_eq!(view.left(&person(1, false).id, LeaveReason::Left), None);
         assert_eq!(view.left(&person(2, false).id, LeaveReason::Left), None);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use rooms::{Limits, Output, Person, Rate, Rates, Rooms};
-use signaling::message::{ClientMessage, MediaState, ParticipantId, ServerMessage, SessionId};
+use signaling::message::{ClientMessage, Hand, MediaState, ParticipantId, ServerMessage, SessionId};
 
 const PARTICIPANTS: usize = 3;
 const SESSIONS: usize = 7;
@@ -18,6 +18,7 @@ enum Step {
     Leave { session: u8 },
     Offer { session: u8, to: u8 },
     Media { session: u8, media: MediaState },
+    Hand { session: u8, raised: bool },
     Chat { session: u8 },
     Disconnect { session: u8 },
     Resume { session: u8, device: u8 },
@@ -39,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => s.clone().prop_map(|session| Step::Leave { session }),
         4 => (s.clone(), 1..9u8).prop_map(|(session, to)| Step::Offer { session, to }),
         2 => (s.clone(), media()).prop_map(|(session, media)| Step::Media { session, media }),
+        4 => (s.clone(), any::<bool>()).prop_map(|(session, raised)| Step::Hand { session, raised }),
         2 => s.clone().prop_map(|session| Step::Chat { session }),
         3 => s.clone().prop_map(|session| Step::Disconnect { session }),
         3 => (s.clone(), d).prop_map(|(session, device)| Step::Resume { session, device }),
@@ -52,7 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct ReceivedState {
     room: Option<(String, ParticipantId)>,
-    others: BTreeMap<ParticipantId, (MediaState, bool)>,
+    hand: Option<Hand>,
+    others: BTreeMap<ParticipantId, (MediaState, bool, Option<Hand>)>,
     chat: Vec<(ParticipantId, u64)>,
 }
 
@@ -62,7 +65,8 @@ impl ReceivedState {
             ServerMessage::Joined { room, you, participants } => {
                 assert!(self.room.is_none(), "joined twice");
                 self.room = Some((room.clone(), you.clone()));
-                self.others = participants.iter().map(|p| (p.id.clone(), (p.media, true))).collect();
+                self.others = participants.iter().map(|p| (p.id.clone(), (p.media, true, p.hand))).collect();
+                self.hand = None;
                 self.chat.clear();
             }
             ServerMessage::Left { .. } => {
@@ -70,7 +74,7 @@ impl ReceivedState {
                 self.others.clear();
             }
             ServerMessage::ParticipantJoined { participant } => {
-                let new = self.others.insert(participant.id.clone(), (participant.media, true));
+                let new = self.others.insert(participant.id.clone(), (participant.media, true, participant.hand));
                 assert!(new.is_none(), "an id was used twice");
             }
             ServerMessage::ParticipantLeft { id, .. } => assert!(self.others.remove(id).is_some(), "an unknown left"),
@@ -79,6 +83,10 @@ impl ReceivedState {
             }
             ServerMessage::Offer { from, .. } => assert!(self.others.contains_key(from), "an offer from outside"),
             ServerMessage::Media { from, media } => self.others.get_mut(from).expect("known").0 = *media,
+            ServerMessage::Hand { from, hand } if self.room.as_ref().is_some_and(|(_, you)| you == from) => {
+                self.hand = *hand;
+            }
+            ServerMessage::Hand { from, hand } => self.others.get_mut(from).expect("known").2 = *hand,
             ServerMessage::Chat { from, at, .. } => self.chat.push((from.clone(), *at)),
             ServerMessage::Error(_) => {}
             other => panic!("unexpected {other:?}"),
@@ -100,7 +108,7 @@ impl World {
     fn new() -> World {
         // Other tests cover the rates; here they would only suppress messages.
         let free = Rate::new(1e9, 1e9);
-        let rates = Rates { messages: free, bytes: free, joins: free, chat: free, board: free };
+        let rates = Rates { messages: free, bytes: free, joins: free, chat: free, hands: free, board: free };
         let limits = Limits { participants: PARTICIPANTS, sessions: SESSIONS, rates, ..Limits::default() };
         World {
             rooms: Rooms::new(limits, board()),
@@ -126,6 +134,7 @@ impl World {
                 self.say(session, ClientMessage::Offer { to, sdp: String::new(), signature: None });
             }
             Step::Media { session, media } => self.say(session, ClientMessage::Media(media)),
+            Step::Hand { session, raised } => self.say(session, ClientMessage::Hand { raised }),
             Step::Chat { session } => self.say(session, ClientMessage::Chat { text: "x".into() }),
             Step::Disconnect { session } => {
                 let Some(session) = self.session(session) else { return };
@@ -221,9 +230,14 @@ impl World {
         assert!(truth.len() <= PARTICIPANTS);
         let keys: HashSet<_> = truth.iter().map(|participant| &participant.key).collect();
         assert_eq!(keys.len(), truth.len(), "a device has one seat in a room");
-        let others: BTreeMap<_, _> = truth.iter().filter(|p| &p.id != me).map(|p| (p.id.clone(), p.media)).collect();
-        let pictured: BTreeMap<_, _> = picture.others.iter().map(|(id, known)| (id.clone(), known.0)).collect();
+        let others: BTreeMap<_, _> =
+            truth.iter().filter(|p| &p.id != me).map(|p| (p.id.clone(), (p.media, p.hand))).collect();
+        let pictured: BTreeMap<_, _> =
+            picture.others.iter().map(|(id, known)| (id.clone(), (known.0, known.2))).collect();
         assert_eq!(pictured, others);
+        assert_eq!(truth.iter().find(|p| &p.id == me).expect("has a seat").hand, picture.hand);
+        let raised: Vec<Hand> = truth.iter().filter_map(|participant| participant.hand).collect();
+        assert_eq!(raised.iter().collect::<HashSet<_>>().len(), raised.len(), "two hands have the same place");
         for session in self.sessions.iter() {
             match self.rooms.seat(session) {
                 Some((theirs, id)) if theirs == room && id != me => {

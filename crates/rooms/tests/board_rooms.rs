@@ -246,6 +246,18 @@ fn only_the_host_may_lock_mute_and_remove() {
     assert_eq!(errors(&outputs, &cem), [ErrorCode::UnexpectedMessage]);
     let outputs = server.keeper_does(&ada, RoomRequest::Mute { id: ben_id.clone() });
     assert_eq!(room_news(&outputs, &ben), [RoomNews::Muted]);
+    server.say(&ada, ClientMessage::Hand { raised: true });
+    server.say(&ben, ClientMessage::Hand { raised: true });
+    let outputs = server.keeper_does(&ben, RoomRequest::LowerHand { id: ada_id.clone() });
+    assert_eq!(errors(&outputs, &ben), [ErrorCode::NotHost]);
+    let lower = RoomRequest::LowerHand { id: ben_id.clone() };
+    let outputs = server.keeper_does(&ada, lower.clone());
+    let lowered = ServerMessage::Hand { from: ben_id.clone(), hand: None };
+    assert_eq!((to(&outputs, &ada), to(&outputs, &ben)), (vec![lowered.clone()], vec![lowered]));
+    assert_eq!(server.keeper_does(&ada, lower), [], "it is down already");
+    let nobody = RoomRequest::LowerHand { id: ParticipantId("p9".into()) };
+    let outputs = server.keeper_does(&ada, nobody);
+    assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant]);
     let outputs = server.keeper_does(&ada, RoomRequest::Lock { locked: true });
     assert!(matches!(room_news(&outputs, &ben)[..], [RoomNews::State { locked: true, .. }]));
     assert_eq!(errors(&server.join(&cem, &room, None), &cem), [ErrorCode::RoomLocked]);

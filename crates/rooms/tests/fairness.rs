@@ -245,7 +245,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..12u8).prop_map(|key| Step::Open { key }),
         4 => (who.clone(), any::<bool>()).prop_map(|(who, room)| Step::Join { who, room }),
         2 => who.clone().prop_map(|who| Step::Leave { who }),
-        8 => (who.clone(), 0..10u8, 0..12u8, prop_oneof![Just(1), 1..60u16, Just(600)])
+        8 => (who.clone(), 0..12u8, 0..12u8, prop_oneof![Just(1), 1..60u16, Just(600)])
             .prop_map(|(who, what, to, times)| Step::Say { who, what, to, times }),
         1 => who.clone().prop_map(|who| Step::Disconnect { who }),
         1 => who.clone().prop_map(|who| Step::Resume { who }),
@@ -264,6 +264,8 @@ fn message(what: u8, to: &ParticipantId) -> ClientMessage {
         5 => ClientMessage::Media(ON),
         6 => ClientMessage::Media(OFF),
         7 => ClientMessage::Chat { text: "\u{1F35C}".repeat(4_000) },
+        9 => ClientMessage::Hand { raised: true },
+        10 => ClientMessage::Hand { raised: false },
         8 => ClientMessage::Room(RoomRequest::Mute { id: to.clone() }),
         _ => ClientMessage::Board(BoardRequest::Subscribe { room: None, invite: None }),
     }

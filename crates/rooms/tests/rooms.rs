@@ -223,6 +223,63 @@ fn everybody_receives_chat_in_one_order() {
 }
 
 #[test]
+fn raised_hands_have_one_order_which_newcomers_see() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let (ada_id, bob_id) = (server.id(&ada), server.id(&bob));
+    let raise = || ClientMessage::Hand { raised: true };
+    let outputs = server.say(&bob, raise());
+    let raised = ServerMessage::Hand { from: bob_id.clone(), hand: Some(1) };
+    assert_eq!((to(&outputs, &ada), to(&outputs, &bob)), (vec![&raised], vec![&raised]));
+    assert_eq!(server.say(&bob, raise()), [], "raising it again keeps its place");
+    server.say(&ada, raise());
+    let hands = |outputs: &[Output], session: &SessionId| match to(outputs, session)[..] {
+        [ServerMessage::Joined { participants, .. }] => participants.iter().map(|one| one.hand).collect::<Vec<_>>(),
+        ref other => panic!("{other:?}"),
+    };
+    let outputs = server.join(&eve, "soup");
+    assert_eq!(hands(&outputs, &eve), [Some(2), Some(1)]);
+    let outputs = server.say(&bob, ClientMessage::Hand { raised: false });
+    let lowered = ServerMessage::Hand { from: bob_id, hand: None };
+    assert_eq!(to(&outputs, &eve), [&lowered]);
+    server.say(&bob, raise());
+    server.say(&ada, ClientMessage::Leave);
+    server.join(&ada, "soup");
+    assert_ne!(server.id(&ada), ada_id);
+    let others = server.rooms.participants("soup").into_iter().map(|one| (one.name, one.hand));
+    let expected = [("bob", Some(3)), ("eve", None), ("ada", None)].map(|(name, hand)| (name.to_owned(), hand));
+    assert_eq!(others.collect::<Vec<_>>(), expected, "a hand is down after leaving");
+}
+
+#[test]
+fn a_hand_raised_a_thousand_times_a_second_disturbs_nobody() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob) = (server.open("ada"), server.open("bob"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let (mut received, mut refused) = (0, 0);
+    for n in 0..1_000 {
+        server.now += Duration::from_millis(1);
+        let outputs = server.say(&ada, ClientMessage::Hand { raised: n % 2 == 0 });
+        received += to(&outputs, &bob).iter().filter(|one| matches!(one, ServerMessage::Hand { .. })).count();
+        refused += errors(&outputs).iter().filter(|code| **code == ErrorCode::RateLimited).count();
+    }
+    assert!((1..=11).contains(&received), "{received} changes");
+    assert!(refused > 0);
+    server.say(&bob, ClientMessage::Chat { text: "soup?".into() });
+    assert_eq!(to(&server.say(&bob, ClientMessage::Hand { raised: true }), &bob).len(), 1, "others may");
+}
+
+#[test]
+fn hands_are_only_raised_in_a_room() {
+    let mut server = Server::new(Limits::default());
+    let ada = server.open("ada");
+    assert_eq!(errors(&server.say(&ada, ClientMessage::Hand { raised: true })), [ErrorCode::UnexpectedMessage]);
+}
+
+#[test]
 fn media_states_are_forwarded_and_kept_for_newcomers() {
     let mut server = Server::new(Limits::default());
     let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));

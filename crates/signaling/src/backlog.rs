@@ -60,6 +60,7 @@ impl Cause {
             | ServerMessage::ParticipantLeft { .. }
             | ServerMessage::ParticipantConnection { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Hand { .. }
             | ServerMessage::Room(RoomNews::Lobby { .. } | RoomNews::State { .. })
             | ServerMessage::Board(BoardNews::Notice(_) | BoardNews::You { .. }) => Cause::Event,
             ServerMessage::Board(BoardNews::Snapshot(_) | BoardNews::Patch(_)) => Cause::Board,

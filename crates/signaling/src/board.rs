@@ -356,6 +356,11 @@ pub enum RoomRequest {
         /// The participant.
         id: ParticipantId,
     },
+    /// Lowers somebody's hand.
+    LowerHand {
+        /// The participant.
+        id: ParticipantId,
+    },
     /// Removes somebody and does not admit them again.
     Remove {
         /// The participant.

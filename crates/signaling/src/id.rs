@@ -1,4 +1,4 @@
-//! Identifiers in messages.
+//! Identifiers and numbers in messages.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,3 +13,7 @@ pub struct ParticipantId(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub String);
+
+/// Place of a raised hand in the order in which the hands of a room were raised: earlier ones have smaller numbers. An
+/// absent one is not raised.
+pub type Hand = u32;

@@ -114,6 +114,10 @@ pub const BOARD_BURST: f64 = 40.0;
 pub const CHAT_RATE: f64 = 2.0;
 /// Lines of chat that a server accepts in one burst.
 pub const CHAT_BURST: f64 = 10.0;
+/// Raising and lowering of hands per second that a server accepts from one session on average.
+pub const HAND_RATE: f64 = 1.0;
+/// Raising and lowering of hands that a server accepts in one burst.
+pub const HAND_BURST: f64 = 10.0;
 /// `join` messages per second that a server accepts from one session on average.
 pub const JOIN_RATE: f64 = 0.5;
 /// `join` messages that a server accepts in one burst.

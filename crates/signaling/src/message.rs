@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
 use crate::connection_report::ConnectionReport;
-pub use crate::id::{ParticipantId, SessionId};
+pub use crate::id::{Hand, ParticipantId, SessionId};
 
 /// The protocol version that this crate implements.
 pub const VERSION: u32 = 1;
@@ -106,6 +106,11 @@ pub enum ClientMessage {
     },
     /// The microphone or camera was switched on or off.
     Media(MediaState),
+    /// Raises or lowers the own hand.
+    Hand {
+        /// Whether the hand is raised.
+        raised: bool,
+    },
     /// A line of chat for the whole room.
     Chat {
         /// Plain text, never markup.
@@ -139,6 +144,7 @@ impl ClientMessage {
             | ClientMessage::CheckConnection { .. }
             | ClientMessage::ConnectionReport { .. }
             | ClientMessage::Media(_)
+            | ClientMessage::Hand { .. }
             | ClientMessage::Board(_)
             | ClientMessage::Room(_)
             | ClientMessage::Chat { .. } => true,
@@ -261,6 +267,14 @@ pub enum ServerMessage {
         #[serde(flatten)]
         media: MediaState,
     },
+    /// A hand was raised or lowered. Its owner receives it too, because the server counts the hands.
+    Hand {
+        /// The participant.
+        from: ParticipantId,
+        /// Their hand now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hand: Option<Hand>,
+    },
     /// A line of chat. The sender receives it too, so everybody sees the lines in the same order.
     Chat {
         /// The author.
@@ -317,6 +331,7 @@ impl ServerMessage {
             | ServerMessage::CheckConnection { .. }
             | ServerMessage::ConnectionReport { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Hand { .. }
             | ServerMessage::Board(_)
             | ServerMessage::Room(_)
             | ServerMessage::Chat { .. } => true,
@@ -422,6 +437,10 @@ pub struct Participant {
     /// Microphone and camera.
     #[serde(default)]
     pub media: MediaState,
+    /// Their raised hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional = nullable))]
+    pub hand: Option<Hand>,
 }
 
 /// Whether somebody's microphone and camera are on.

@@ -88,7 +88,11 @@ pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
         },
         ClientMessage::Board(request) => board::check_request(request),
         ClientMessage::Room(request) => board::check_room_request(request),
-        ClientMessage::Leave | ClientMessage::Media(_) | ClientMessage::Ping { .. } | ClientMessage::Ack => Ok(()),
+        ClientMessage::Leave
+        | ClientMessage::Media(_)
+        | ClientMessage::Hand { .. }
+        | ClientMessage::Ping { .. }
+        | ClientMessage::Ack => Ok(()),
     }
 }
 
@@ -129,7 +133,8 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
         ServerMessage::EndOfCandidates { from }
         | ServerMessage::Resolution { from, .. }
         | ServerMessage::CheckConnection { from }
-        | ServerMessage::Media { from, .. } => check_id(from),
+        | ServerMessage::Media { from, .. }
+        | ServerMessage::Hand { from, .. } => check_id(from),
         ServerMessage::ConnectionReport { from, report } => {
             check_id(from)?;
             require(report.is_valid(), ErrorCode::Malformed)

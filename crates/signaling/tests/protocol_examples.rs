@@ -65,6 +65,7 @@ fn every_message_has_an_example() {
         "candidate",
         "end_of_candidates",
         "media",
+        "hand",
         "resolution",
         "check_connection",
         "connection_report",
@@ -88,6 +89,7 @@ fn every_message_has_an_example() {
         "answer",
         "end_of_candidates",
         "media",
+        "hand",
         "resolution",
         "check_connection",
         "connection_report",
@@ -124,6 +126,7 @@ fn every_board_and_room_message_has_an_example() {
         "admit",
         "refuse",
         "mute",
+        "lower_hand",
         "remove",
     ];
     let news = ["snapshot", "patch", "you", "notice", "invite", "done", "knocking", "lobby", "state", "muted"];

@@ -143,6 +143,11 @@ pub(crate) async fn mute(engine: TheEngine<'_>, id: String) -> Answer {
 }
 
 #[tauri::command]
+pub(crate) async fn lower_hand(engine: TheEngine<'_>, id: String) -> Answer {
+    room(&engine, RoomRequest::LowerHand { id: ParticipantId(id) }).await
+}
+
+#[tauri::command]
 pub(crate) async fn remove(engine: TheEngine<'_>, id: String) -> Answer {
     room(&engine, RoomRequest::Remove { id: ParticipantId(id) }).await
 }

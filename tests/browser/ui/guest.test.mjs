@@ -369,6 +369,24 @@ test('a guest answers a connection check at most every five seconds, and says th
   await end();
 });
 
+test('a guest raises a hand and sees those of others, as the server counts them', async () => {
+  const { server, page, end } = await inCall({});
+  const tile = which => page.$eval(`lr-tile${which}`, one => one.querySelector('.hand:not([hidden])')?.textContent ?? null);
+  await press(page, ['#call-hand']);
+  await until('the wish', () => server.of('hand').length === 1);
+  assert.equal(server.of('hand')[0].raised, true);
+  assert.equal(await tile('.own'), null, 'the server has not counted it');
+  server.send({ type: 'hand', from: 'p1', hand: 4 });
+  server.send({ type: 'hand', from: 'me1', hand: 5 });
+  server.send({ type: 'hand', from: 'nobody', hand: 1 });
+  await page.waitForSelector('lr-tile.own .hand:not([hidden])');
+  assert.deepEqual([await tile(':not(.own)'), await tile('.own')], ['1', '2']);
+  server.send({ type: 'hand', from: 'p1', hand: '<b>' });
+  await page.waitForFunction(() => document.querySelector('lr-tile.own .hand').textContent === '1');
+  assert.equal(await tile(':not(.own)'), null);
+  await end();
+});
+
 test('devices are announced when they are open, and as off immediately', async () => {
   const { server, page, end } = await inCall({ devices: 'devices' });
   assert.deepEqual(server.of('join')[0].media, { microphone: true, camera: true });

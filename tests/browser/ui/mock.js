@@ -41,6 +41,7 @@
     levels() { return { own: window.level ?? -20, q3: -25 }; },
     stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR', save_calendar: () => ({ path: 'Downloads/lunchroom-Soup.ics', opened: true }),
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
+    set_hand({ raised }) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, hand: raised ? 99 : null } }); },
     compare: () => [233, 29, 13, 172, 226, 113, 218, 108, 144, 22],
     check_connection: ({ language }) => window.report?.[language] ?? new Promise(() => {}),
     mark_compared({ id }) { const { settings, session, call } = mock.state, { key, name } = call.participants.find(one => one.id === id); mock.push({ ...mock.state, settings: { ...settings, known: [...settings.known, { server: session.server, key, name }] } }); },

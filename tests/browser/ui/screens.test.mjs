@@ -48,6 +48,48 @@ test('no screen is wider than its window, at any size and with large text', { ti
   }
 });
 
+test('hands are shown in the order in which they were raised, and raised and lowered with H', async () => {
+  const { state } = scenes['call-hands'];
+  const { page } = await harness.page({ state, language: 'en' });
+  const tiles = () => page.$$eval('lr-tile', all => Object.fromEntries(all.map(tile => [tile.querySelector('.name').title, tile.querySelector('.hand:not([hidden])')?.textContent ?? null])));
+  const [first, , third] = [state.call.participants[2], 0, state.call.participants[0]].map(one => one.name);
+  assert.deepEqual(await tiles(), { [first]: '1', [state.settings.name]: '2', [third]: '3', [state.call.participants[1].name]: null, [state.call.participants[3].name]: null });
+  assert.match(await page.$eval('lr-tile.own', tile => tile.getAttribute('aria-label')), /hand raised, 2nd/);
+  await page.keyboard.press('KeyP');
+  const rows = await page.$$eval('lr-people-panel .in-call li', all => all.map(row => [row.querySelector('.name').textContent, row.querySelector('.hand:not([hidden])')?.ariaLabel ?? null]));
+  assert.deepEqual(rows.slice(0, 3), [[first, 'hand raised, 1st'], [`${state.settings.name} (you)`, 'hand raised, 2nd'], [third, 'hand raised, 3rd']]);
+  assert.equal(await page.$eval('#call-hand', one => one.ariaPressed), 'true');
+  await page.keyboard.press('KeyH');
+  await until(page, () => document.querySelector('#call-hand').ariaPressed === 'false');
+  assert.equal(await page.$eval('.notices > [role=status]:nth-last-child(2)', one => one.textContent), 'Your hand is lowered');
+  await press(page, ['#call-hand']);
+  await until(page, () => document.querySelector('#call-hand').ariaPressed === 'true');
+  assert.deepEqual(await calls(page, 'set_hand'), [{ raised: false }, { raised: true }]);
+  // The host lowers another's hand.
+  await press(page, ['lr-people-panel .in-call li:first-child button', '.menu:popover-open button:nth-child(2)']);
+  assert.deepEqual(await calls(page, 'lower_hand'), [{ id: state.call.participants[2].id }]);
+  await page.close();
+});
+
+test('others\u2019 hands are announced once in a while, and the host\u2019s lowering is said', async () => {
+  const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
+  const said = () => page.$eval('.notices > [role=status]:nth-last-child(2)', one => one.textContent);
+  /** @param {{ own?: number | null, other?: number | null }} hands */
+  const hands = async ({ own = null, other = null }) => {
+    await page.evaluate((own, other) => { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, hand: own, participants: call.participants.map(one => ({ ...one, hand: other })) } }); }, own, other);
+    await pause(60);
+  };
+  await hands({ other: 1 });
+  assert.equal(await said(), 'Anna Schmidt raised a hand.');
+  await hands({ own: 2, other: 1 });
+  assert.equal(await said(), 'Your hand is raised');
+  for (let n = 0; n < 5; n++) { await hands({ own: 2 }); await hands({ own: 2, other: n + 3 }); }
+  assert.equal(await said(), 'Your hand is raised', 'who waves is not announced again and again');
+  await hands({});
+  assert.equal(await said(), 'The host lowered your hand.');
+  await page.close();
+});
+
 test('a whole call by keyboard alone: to the table, join, talk, chat, leave', async () => {
   const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   const tabTo = async id => {

@@ -101,7 +101,7 @@ test('a text that is too long loses the end of the insertion, in whole grapheme 
 
 /** Every text of a language with its key; placeholders are replaced by @. */
 function texts(language, where = '') {
-  const lists = ['withPeople', 'theyCame', 'theyLeft'];
+  const lists = ['withPeople', 'theyCame', 'theyLeft', 'theyRaised'];
   return Object.entries(language).flatMap(([key, text]) => {
     const place = `${where}${key}`;
     if (typeof text === 'object') return texts(text, `${place}.`);

@@ -2,6 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
+import { raisedHands } from '../hands.js';
 import { draw, icon } from '../icons.js';
 import { standing } from '../known.js';
 import { ownMedia } from '../own-media.js';
@@ -17,7 +18,7 @@ import { copyRoomLink } from './table-links.js';
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').Knocker} Knocker */
 /** @typedef {import('../known.js').Standing} Standing */
-/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').MediaState, own: boolean, words: string, standing: Standing }} Row */
+/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').MediaState, own: boolean, words: string, standing: Standing, hand: number }} Row `hand`: its place among the raised hands; 0: it is down */
 
 export class PeoplePanel extends View {
   build() {
@@ -33,7 +34,7 @@ export class PeoplePanel extends View {
   update(state) {
     const { call, settings, you } = state;
     if (!this.lobby || !this.door || !this.list || !this.lock) return;
-    const host = isHost(state);
+    const host = isHost(state), hands = raisedHands(state).map(one => one.id), handOf = (/** @type {string} */ id) => hands.indexOf(id) + 1;
     shown(this.door, call.lobby.length > 0);
     keyed(this.lobby, call.lobby, one => one.id, one => knocker(one));
     shown(this.lock, host);
@@ -41,17 +42,19 @@ export class PeoplePanel extends View {
     text(/** @type {Node} */ (this.lock.lastChild), call.locked ? t.unlock : t.lock);
     /** @type {Row[]} */
     const rows = [
-      { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, standing: 'new', words: call.host === call.you && call.you ? t.host : '' },
-      ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false, standing: standingOf(state, one),
+      { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, standing: 'new', hand: handOf('own'), words: call.host === call.you && call.you ? t.host : '' },
+      ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false, standing: standingOf(state, one), hand: handOf(one.id),
         words: one.distrust ? t.distrustShort : !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'interrupted' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
     ];
+    // Raised hands first, in their order.
+    rows.sort((one, other) => (one.hand || Infinity) - (other.hand || Infinity) || 0);
     keyed(this.list, rows, row => row.id, row => this.#row(row), (element, row) => fillRow(element, row));
   }
 
   /** @param {Row} row */
   #row({ id, key, name, own }) {
     const more = h('button', { type: 'button', class: 'icon-only plain', 'aria-label': `${t.more}: ${name}`, hidden: true }, icon('more'));
-    const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'standing', hidden: true }, icon('check'), h('span')), h('span', { class: 'quiet' }), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more, ...(own || backend.shell !== 'app' ? [] : [volume(key, name)]));
+    const item = h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'standing', hidden: true }, icon('check'), h('span')), h('span', { class: 'quiet' }), h('span', { class: 'hand', role: 'img', hidden: true }, icon('hand'), h('span')), h('span', { class: 'state' }, icon('microphone'), icon('camera')), more, ...(own || backend.shell !== 'app' ? [] : [volume(key, name)]));
     if (!own) menu(more, () => [
       { words: t.compareCodes, icon: 'check', run: () => compare(id) },
       ...(isHost(state()) ? hostItems(id, name) : []),
@@ -77,6 +80,7 @@ function volume(key, name) {
 
 /** What the host may do with somebody. @param {string} id @param {string} name @returns {import('./menu.js').Item[]} */
 const hostItems = (id, name) => [
+  ...(raisedHands(state()).some(one => one.id === id) ? [{ words: t.lowerHand, icon: /** @type {const} */ ('hand'), run: () => attempt(backend.call('lower_hand', { id })) }] : []),
   { words: t.muteThem, icon: 'microphoneOff', run: () => attempt(backend.call('mute', { id }).then(() => announce(t.mutedThem(name)))) },
   { words: t.removePerson, icon: 'remove', danger: true, run: () => removePerson(id, name) },
 ];
@@ -92,7 +96,7 @@ function compare(id) {
 
 /** @param {HTMLElement} item @param {Row} row */
 function fillRow(item, row) {
-  const [, name, mark, words, states, more] = /** @type {HTMLElement[]} */ ([...item.children]);
+  const [, name, mark, words, hand, states, more] = /** @type {HTMLElement[]} */ ([...item.children]);
   text(name, row.own ? t.youNamed(row.name) : row.name);
   const known = standingWords(row.standing), [sign, said] = /** @type {[SVGElement, HTMLElement]} */ (/** @type {unknown} */ ([...mark.children]));
   shown(mark, known !== '');
@@ -100,6 +104,9 @@ function fillRow(item, row) {
   draw(sign, row.standing === 'known' ? 'check' : 'warning');
   text(said, known);
   text(words, row.words);
+  shown(hand, row.hand > 0);
+  attribute(hand, 'aria-label', row.hand ? t.handPlace(row.hand) : '');
+  text(/** @type {Node} */ (hand.lastChild), row.hand ? String(row.hand) : '');
   const [microphone, camera] = /** @type {SVGElement[]} */ (/** @type {unknown} */ ([...states.children]));
   draw(microphone, row.media.microphone ? 'microphone' : 'microphoneOff');
   draw(camera, row.media.camera ? 'camera' : 'cameraOff');

@@ -8,6 +8,7 @@ import { state } from '../backend.js';
  * @property {(what: 'microphone' | 'camera') => void} toggle
  * @property {(on: boolean) => void} talk
  * @property {(panel: 'chat' | 'people') => void} open
+ * @property {() => void} hand
  * @property {() => void} view
  * @property {() => void} leave
  */
@@ -45,7 +46,7 @@ export class Shortcuts {
     if (event.code === 'Space') return this.#startTalking(event);
     if (event.repeat) return;
     const actions = this.actions;
-    const run = { KeyM: () => actions.toggle('microphone'), KeyV: () => actions.toggle('camera'), KeyC: () => actions.open('chat'), KeyP: () => actions.open('people'), KeyG: () => actions.view() }[event.code];
+    const run = { KeyM: () => actions.toggle('microphone'), KeyV: () => actions.toggle('camera'), KeyC: () => actions.open('chat'), KeyP: () => actions.open('people'), KeyH: () => actions.hand(), KeyG: () => actions.view() }[event.code];
     if (!run) return;
     event.preventDefault();
     run();

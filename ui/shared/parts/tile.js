@@ -8,7 +8,7 @@ import { PictureView } from './picture.js';
 
 /** @typedef {import('./quality.js').Quality} Quality */
 /** @typedef {import('../backend.js').Picture} Picture */
-/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, quality: Quality | null }} Person */
+/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, hand: number, quality: Quality | null }} Person `hand`: its place among the raised hands; 0: it is down */
 
 const BARS = 4;
 
@@ -19,6 +19,7 @@ export class Tile extends HTMLElement {
     this.face = h('div', { class: 'face' });
     this.name = h('span', { class: 'name', dir: 'auto' });
     this.muted = h('span', { class: 'muted', role: 'img' }, icon('microphoneOff'));
+    this.hand = h('span', { class: 'hand', 'aria-hidden': 'true', hidden: true }, icon('hand'), h('span'));
     this.bars = h('span', { class: 'bars', tabindex: 0, role: 'img' }, signal());
     this.trouble = h('p', { class: 'why', role: 'status' });
   }
@@ -26,14 +27,14 @@ export class Tile extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     this.setAttribute('role', 'group');
-    this.append(this.picture, this.face, this.trouble, h('div', { class: 'plate' }, this.muted, this.name, this.bars));
+    this.append(this.picture, this.face, this.trouble, this.hand, h('div', { class: 'plate' }, this.muted, this.name, this.bars));
   }
 
   /** @param {Person} person */
   show(person) {
     const hasPicture = person.camera;
     const label = person.own ? t.youNamed(person.name) : person.name;
-    attribute(this, 'aria-label', [label, person.microphone ? '' : t.microphoneOffShort, hasPicture ? '' : t.cameraOffShort].filter(Boolean).join(', '));
+    attribute(this, 'aria-label', [label, person.microphone ? '' : t.microphoneOffShort, hasPicture ? '' : t.cameraOffShort, person.hand ? t.handPlace(person.hand) : ''].filter(Boolean).join(', '));
     if (hasPicture !== (this.picture.firstChild !== null)) {
       this.picture.replaceChildren(...(hasPicture ? [new PictureView(person.own ? { kind: 'own' } : { kind: 'camera', id: person.id })] : []));
     }
@@ -45,6 +46,8 @@ export class Tile extends HTMLElement {
     attribute(this.name, 'title', person.name);
     shown(this.muted, !person.microphone);
     attribute(this.muted, 'aria-label', t.microphoneOffShort);
+    shown(this.hand, person.hand > 0);
+    text(/** @type {Node} */ (this.hand.lastChild), person.hand ? String(person.hand) : '');
     this.classList.toggle('own', person.own);
     this.classList.toggle('troubled', person.trouble !== '');
     text(this.trouble, person.trouble);

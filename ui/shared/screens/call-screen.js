@@ -2,6 +2,7 @@
 
 import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
+import { HandNews, raisedHands } from '../hands.js';
 import { draw, icon } from '../icons.js';
 import { isMissing, ownMedia } from '../own-media.js';
 import { announce, attempt } from '../parts/notices.js';
@@ -66,6 +67,9 @@ export class CallScreen extends View {
   #dismissed = new Set();
   /** The participants at the last update: names by key. @type {Map<string, string> | null} */
   #lastParticipants = null;
+  #handNews = new HandNews();
+  /** Whether the person has asked to lower the hand. */
+  #lowersHand = false;
   /** Whether the last change was that a participant left. */
   #someoneLeft = false;
 
@@ -81,6 +85,7 @@ export class CallScreen extends View {
     this.hint = h('p', { class: 'muted-hint', role: 'status', hidden: true, text: t.youAreMuted });
     this.microphoneButton = button('microphone', 'microphone', 'M', () => this.#toggle('microphone'));
     this.cameraButton = button('camera', 'camera', 'V', () => this.#toggle('camera'));
+    this.handButton = button('hand', 'hand', 'H', () => this.#toggleHand());
     this.chatButton = button('chat', 'chat', 'C', () => this.#togglePanel('chat'));
     this.peopleButton = button('people', 'people', 'P', () => this.#togglePanel('people'));
     const more = h('button', { type: 'button', class: 'bar-button', id: 'call-more', 'aria-label': t.more, title: t.more }, icon('more'), h('span', { class: 'label', text: t.more }));
@@ -94,7 +99,7 @@ export class CallScreen extends View {
       h('header', { class: 'call-top' }, this.heading, this.line, this.trouble),
       h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.knock, this.sameRoom), this.hint),
       this.side,
-      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.microphoneButton, this.cameraButton, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
+      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.microphoneButton, this.cameraButton, this.handButton, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
     menu(more, () => this.#menu());
     if (this.#panel) this.#fillPanel(this.#panel);
   }
@@ -109,7 +114,7 @@ export class CallScreen extends View {
     this.onDisconnect(() => clearInterval(timer));
     const keys = new Shortcuts({
       toggle: what => this.#toggle(what), talk: on => attempt(backend.call('set_microphone', { on })),
-      open: panel => this.#togglePanel(panel), view: () => this.#switchView(), leave,
+      open: panel => this.#togglePanel(panel), hand: () => this.#toggleHand(), view: () => this.#switchView(), leave,
     });
     this.onDisconnect(() => keys.end());
     this.#updateStats();
@@ -141,6 +146,7 @@ export class CallScreen extends View {
     press(cameraButton, own.camera, t.camera);
     this.#updateListening(state.listening);
     this.#announceChanges(call);
+    this.#updateHands(state);
     this.#updateBadges(state);
     const people = this.#tilePeople(state);
     keyed(tiles, people, person => person.id, () => new Tile(), (tile, person) => tile.show(person));
@@ -182,14 +188,39 @@ export class CallScreen extends View {
     if (gone.length || joined.length) announce([gone.length ? t.theyLeft(gone) : '', joined.length ? t.theyCame(joined) : ''].filter(Boolean).join(' '));
   }
 
+  /** Shows the own hand in the bar, and announces hands. @param {AppState} state */
+  #updateHands(state) {
+    if (!this.handButton) return;
+    const raised = state.call.hand !== null, name = raised ? t.lowerHand : t.raiseHand;
+    attribute(this.handButton, 'aria-pressed', String(raised));
+    attribute(this.handButton, 'aria-label', t.hand);
+    attribute(this.handButton, 'title', `${name} (H)`);
+    text(/** @type {Node} */ (this.handButton.querySelector('.label')), t.hand);
+    this.handButton.classList.toggle('on', raised);
+    // In a new seat the hand is down, because the old one was lost.
+    if (state.call.stage.kind !== 'joined') return this.#handNews.forget();
+    const { others, own } = this.#handNews.update(raisedHands(state), performance.now());
+    if (own === false && !this.#lowersHand) announce(t.handWasLowered);
+    else if (own !== null) announce(own ? t.handIsUp : t.handIsDown, { visuallyHidden: true });
+    if (own !== null) this.#lowersHand = false;
+    if (others.length) announce(t.theyRaised(others));
+  }
+
+  #toggleHand() {
+    const raised = state().call.hand === null;
+    this.#lowersHand = !raised;
+    attempt(backend.call('set_hand', { raised }));
+  }
+
   /** Returns the people with a tile, the person last. @param {AppState} state @returns {Person[]} */
   #tilePeople(state) {
     const { call, settings, you, interrupted_since_ms } = state;
+    const hands = raisedHands(state).map(one => one.id);
     const others = call.participants.map(one => {
       const rated = quality(one, this.#stats, this.#previousStats);
-      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), quality: rated };
+      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), hand: hands.indexOf(one.id) + 1, quality: rated };
     });
-    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', quality: null }];
+    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', hand: hands.indexOf('own') + 1, quality: null }];
   }
 
   /** @param {AppState} state */
@@ -399,7 +430,7 @@ function linkTrouble({ link, connected, repair, distrust }, since) {
 
 const devices = () => openDialog({ title: t.devices, class: 'devices-sheet', body: [new Devices()] });
 
-/** @param {string} id @param {'microphone' | 'camera' | 'chat' | 'people'} what @param {string} key @param {() => void} press */
+/** @param {string} id @param {'microphone' | 'camera' | 'hand' | 'chat' | 'people'} what @param {string} key @param {() => void} press */
 function button(id, what, key, press) {
   return h('button', { type: 'button', class: 'bar-button', id: `call-${id}`, 'aria-keyshortcuts': key, onclick: press }, icon(what), h('span', { class: 'badge', hidden: true, 'aria-hidden': 'true' }), h('span', { class: 'label' }));
 }

@@ -6,6 +6,9 @@ const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 /** Lists two names, or one name and the number of others. @param {string[]} names */
 const some = names => names.length > 2 ? `${names[0]} and ${names.length - 1} others` : names.join(' and ');
 
+/** @param {number} n */
+const ordinal = n => `${n}${n % 100 >= 11 && n % 100 <= 13 ? 'th' : ['th', 'st', 'nd', 'rd'][n % 10] ?? 'th'}`;
+
 export const en = {
   // First run
   welcome: 'Welcome to Lunchroom',
@@ -183,6 +186,14 @@ export const en = {
   callControls: 'Call',
   chat: 'Chat',
   people: 'People',
+  hand: 'Hand',
+  raiseHand: 'Raise hand',
+  lowerHand: 'Lower hand',
+  handIsUp: 'Your hand is raised',
+  handIsDown: 'Your hand is lowered',
+  handWasLowered: 'The host lowered your hand.',
+  handPlace: (/** @type {number} */ n) => `hand raised, ${ordinal(n)}`,
+  theyRaised: (/** @type {string[]} */ names) => `${some(names)} raised ${names.length === 1 ? 'a hand' : 'their hands'}.`,
   leave: 'Leave',
   statistics: 'Statistics',
   viewGrid: 'Grid view',

@@ -217,6 +217,10 @@ you: ParticipantId | null,
  */
 media: MediaState,
 /**
+ * Our raised hand. `None` if it is down.
+ */
+hand: number | null,
+/**
  * The others, earliest first.
  */
 participants: Array<ParticipantView>,
@@ -287,7 +291,11 @@ nonce?: string | null,
 /**
  * Microphone and camera.
  */
-media: MediaState, };
+media: MediaState,
+/**
+ * Their raised hand.
+ */
+hand?: number | null, };
 
 /**
  * A person in the room.
@@ -312,7 +320,11 @@ nonce?: string | null,
 /**
  * Microphone and camera.
  */
-media: MediaState, };
+media: MediaState,
+/**
+ * Their raised hand.
+ */
+hand?: number | null, };
 
 /**
  * Identifies one person in one room. The server assigns it and does not reuse it while the room exists.

@@ -10,6 +10,7 @@ impl Call {
         let address = |id: ParticipantId| self.address(&id).unwrap_or(id);
         match request {
             RoomRequest::Mute { id } => RoomRequest::Mute { id: address(id) },
+            RoomRequest::LowerHand { id } => RoomRequest::LowerHand { id: address(id) },
             RoomRequest::Remove { id } => RoomRequest::Remove { id: address(id) },
             // The ids of the lobby are the server's.
             request @ (RoomRequest::Lock { .. } | RoomRequest::Admit { .. } | RoomRequest::Refuse { .. }) => request,

@@ -70,6 +70,7 @@ impl Call {
         for other in self.others.iter_mut().filter(|other| other.is_seated()) {
             other.seat = Seat::Missed { until: now + ABSENCE };
             other.inflow.clear();
+            other.participant.hand = None;
         }
         self.give_up(|other| !other.link.works() || !other.is_trusted());
     }

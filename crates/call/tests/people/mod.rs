@@ -25,7 +25,7 @@ pub(crate) fn signer_of(id: &str) -> Signer {
 pub(crate) fn participant(id: &str, name: &str, media: MediaState) -> Participant {
     let stay = signer_of(id).stay();
     let (key, nonce) = (stay.key.to_string(), Some(stay.nonce_text()));
-    Participant { id: ParticipantId(id.into()), name: name.into(), key, nonce, media }
+    Participant { id: ParticipantId(id.into()), name: name.into(), key, nonce, media, hand: None }
 }
 
 pub(crate) fn join(room: &str, media: MediaState) -> Command {

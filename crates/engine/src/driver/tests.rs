@@ -95,7 +95,7 @@ fn id(text: &str) -> ParticipantId {
 fn participant(name: &str) -> Participant {
     let stay = Signer::new(DeviceKey::from_secret(&[8; 32]), [8; 32]).stay();
     let (key, nonce) = (stay.key.to_string(), Some(stay.nonce_text()));
-    Participant { id: id(name), name: name.into(), key, nonce, media: MediaState::default() }
+    Participant { id: id(name), name: name.into(), key, nonce, media: MediaState::default(), hand: None }
 }
 
 fn person(n: usize) -> PersonInfo {

@@ -19,6 +19,7 @@ pub(super) struct PersonBuckets {
     bytes: Bucket,
     joins: Bucket,
     chat: Bucket,
+    hands: Bucket,
     board: Bucket,
     addressees: HashMap<String, PairBuckets>,
 }
@@ -45,6 +46,7 @@ impl PersonBuckets {
             bytes: Bucket::new(rates.bytes, now),
             joins: Bucket::new(rates.joins, now),
             chat: Bucket::new(rates.chat, now),
+            hands: Bucket::new(rates.hands, now),
             board: Bucket::new(rates.board, now),
             addressees: HashMap::new(),
         }
@@ -55,6 +57,7 @@ impl PersonBuckets {
         let kind = match message {
             Some(ClientMessage::Join { .. }) => Some(&mut self.joins),
             Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
+            Some(ClientMessage::Hand { .. }) => Some(&mut self.hands),
             Some(ClientMessage::Board(_) | ClientMessage::Room(_)) => Some(&mut self.board),
             Some(
                 ClientMessage::Hello(_)
@@ -96,8 +99,9 @@ impl PersonBuckets {
     /// Whether all buckets are full, so the entry can be dropped.
     pub(super) fn is_full(&mut self, now: Instant) -> bool {
         self.forget_addressees(now);
-        let buckets = [&mut self.messages, &mut self.bytes, &mut self.joins, &mut self.chat, &mut self.board];
-        self.addressees.is_empty() && buckets.into_iter().all(|bucket| bucket.is_full(now))
+        let kinds = [&mut self.joins, &mut self.chat, &mut self.hands, &mut self.board];
+        let buckets = [&mut self.messages, &mut self.bytes].into_iter().chain(kinds);
+        self.addressees.is_empty() && { buckets }.all(|bucket| bucket.is_full(now))
     }
 
     fn forget_addressees(&mut self, now: Instant) {

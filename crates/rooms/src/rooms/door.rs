@@ -71,6 +71,7 @@ impl Rooms {
                 Ok(())
             }
             RoomRequest::Mute { id } => self.mute(&name, &id),
+            RoomRequest::LowerHand { id } => room.lower_hand(&id),
             RoomRequest::Admit { id } => self.admit_one(&name, &id),
             RoomRequest::Refuse { id } => self.refuse(&name, &id),
             RoomRequest::Remove { id } => self.send_out(session, &name, &id),

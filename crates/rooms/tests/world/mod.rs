@@ -10,7 +10,7 @@ use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rooms};
 use signaling::backlog::Cause;
 use signaling::board::{Door, Sitter};
-use signaling::message::{ClientMessage, ErrorCode, MediaState, ParticipantId, ServerMessage, SessionId};
+use signaling::message::{ClientMessage, ErrorCode, Hand, MediaState, ParticipantId, ServerMessage, SessionId};
 use signaling::parse;
 use signaling::server_session::ServerSession;
 
@@ -54,6 +54,8 @@ pub(crate) struct Client {
     pub(crate) seq: u64,
     pub(crate) received: Vec<ServerMessage>,
     pub(crate) others: BTreeMap<ParticipantId, (MediaState, bool)>,
+    /// Raised hands, of everybody.
+    pub(crate) hands: BTreeMap<ParticipantId, Hand>,
     pub(crate) most_kept: usize,
 }
 
@@ -102,6 +104,7 @@ impl World {
             seq: 0,
             received: Vec::new(),
             others: BTreeMap::new(),
+            hands: BTreeMap::new(),
             most_kept: 0,
         };
         self.clients.insert(id.clone(), client);
@@ -207,6 +210,8 @@ impl World {
         let known = &self.clients[session].others;
         let known: BTreeMap<ParticipantId, MediaState> = known.iter().map(|(id, k)| (id.clone(), k.0)).collect();
         assert_eq!(known, truth);
+        let hands = self.rooms.participants(room).into_iter().filter_map(|one| Some((one.id, one.hand?)));
+        assert_eq!(self.clients[session].hands, hands.collect());
     }
 }
 
@@ -228,13 +233,23 @@ impl Client {
         match message {
             ServerMessage::Joined { participants, .. } => {
                 self.others = participants.iter().map(|p| (p.id.clone(), (p.media, true))).collect();
+                self.hands = participants.iter().filter_map(|p| Some((p.id.clone(), p.hand?))).collect();
             }
-            ServerMessage::Left { .. } => self.others.clear(),
+            ServerMessage::Left { .. } => {
+                self.others.clear();
+                self.hands.clear();
+            }
+            ServerMessage::Hand { from, hand: Some(hand) } => drop(self.hands.insert(from.clone(), *hand)),
+            ServerMessage::Hand { from, hand: None } => drop(self.hands.remove(from)),
             ServerMessage::ParticipantJoined { participant } => {
+                self.hands.extend(participant.hand.map(|hand| (participant.id.clone(), hand)));
                 let new = self.others.insert(participant.id.clone(), (participant.media, true));
                 assert!(new.is_none(), "a participant joined twice");
             }
-            ServerMessage::ParticipantLeft { id, .. } => assert!(self.others.remove(id).is_some(), "an unknown left"),
+            ServerMessage::ParticipantLeft { id, .. } => {
+                assert!(self.others.remove(id).is_some(), "an unknown left");
+                self.hands.remove(id);
+            }
             ServerMessage::ParticipantConnection { id, connected } => {
                 self.others.get_mut(id).expect("known").1 = *connected;
             }

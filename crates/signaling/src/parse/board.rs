@@ -50,6 +50,7 @@ pub(super) fn check_room_request(request: &RoomRequest) -> Result<(), ErrorCode>
         RoomRequest::Admit { id }
         | RoomRequest::Refuse { id }
         | RoomRequest::Mute { id }
+        | RoomRequest::LowerHand { id }
         | RoomRequest::Remove { id } => check_id(id),
     }
 }

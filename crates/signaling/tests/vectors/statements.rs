@@ -19,6 +19,7 @@ fn stay(value: &Value) -> Option<Stay> {
         key: text(&value["key"]).into(),
         nonce: value["nonce"].as_str().map(Into::into),
         media: MediaState::default(),
+        hand: None,
     })
 }
 
