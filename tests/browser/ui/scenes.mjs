@@ -111,6 +111,7 @@ export const scenes = {
   'call-6': { state: inCall([participant(0), participant(3), participant(5, { media: { microphone: false, camera: false } }), participant(7, { media: { microphone: false, camera: true } }), participant(4, { link: 'interrupted', repair: 'restarting_ice' })], {}, { interrupted_since_ms: { q4: NOON } }) },
   'call-same-room': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), same_room: ['q3'], listening: true }, press: ['#call-people'] },
   'call-hands': { state: inCall([participant(0, { hand: 7 }), participant(3), participant(7, { hand: 3 }), participant(5, { media: { microphone: false, camera: false } })], { hand: 5, host: 'q-me' }), press: ['#call-people'] },
+  'call-pinned': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['lr-tile:nth-child(2) .pin'] },
   'call-stage': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
   'call-50': { state: inCall([...Array(49).keys()].map(n => ({ ...participant(n % 12), id: `q${n}`, media: { microphone: n % 2 === 0, camera: n % 3 !== 0 } }))) },
   'call-people': { state: inCall([participant(0), participant(3), participant(7)], { host: 'q-me', lobby: [{ id: 'l1', name: '윤서연', key: 'x1' }, { id: 'l2', name: 'Maximilian-Alexander von und zu Lichtenstein-Hohenberg', key: 'x2' }] }), press: ['#call-people'] },

@@ -90,6 +90,45 @@ test('others\u2019 hands are announced once in a while, and the host\u2019s lowe
   await page.close();
 });
 
+test('a pinned tile stays large until it is unpinned, also by keyboard', async () => {
+  const { page } = await harness.page({ state: scenes['call-6'].state, language: 'en' });
+  const largest = () => page.$$eval('lr-tile', all => all.map(tile => ({ name: tile.querySelector('.name').title, area: tile.clientWidth * tile.clientHeight })).sort((one, other) => other.area - one.area).map(one => one.area > 400_000 ? one.name : null)[0]);
+  const pinOf = n => `lr-tile:nth-child(${n}) .pin`, name = n => page.$eval(`lr-tile:nth-child(${n}) .name`, one => one.title);
+  assert.equal(await largest(), null);
+  await page.focus(pinOf(2));
+  await page.keyboard.press('Enter');
+  assert.equal(await largest(), await name(2));
+  assert.deepEqual(await page.$eval(pinOf(2), one => [one.ariaPressed, document.activeElement === one]), ['true', true]);
+  // The speaker does not replace it, and another pin does.
+  await pause(1500);
+  assert.equal(await largest(), await name(2));
+  await press(page, [pinOf(3)]);
+  assert.equal(await largest(), await name(3));
+  await press(page, [pinOf(3)]);
+  assert.equal(await largest(), null);
+  await page.close();
+});
+
+test('? lists the shortcuts, Escape closes panels and F fills the screen', async () => {
+  const { page } = await harness.page({ state: scenes['call-6'].state, language: 'en' });
+  await page.keyboard.type('?');
+  await page.waitForSelector('dialog[open] .shortcuts');
+  assert.match(await page.$eval('dialog[open]', one => one.innerText), /Full screen/);
+  await page.keyboard.press('Escape');
+  await until(page, () => !document.querySelector('dialog[open]'));
+  await page.keyboard.press('KeyC');
+  await page.waitForSelector('lr-chat textarea:focus');
+  await page.keyboard.type('f?h');
+  assert.equal(await page.$eval('lr-chat textarea', one => one.value), 'f?h', 'keys are letters in a text field');
+  await page.keyboard.press('Escape');
+  await until(page, () => document.querySelector('.side-panel').hidden && document.activeElement.id === 'call-chat');
+  await page.keyboard.press('KeyF');
+  await until(page, () => document.fullscreenElement !== null);
+  await page.keyboard.press('KeyF');
+  await until(page, () => document.fullscreenElement === null);
+  await page.close();
+});
+
 test('a whole call by keyboard alone: to the table, join, talk, chat, leave', async () => {
   const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   const tabTo = async id => {

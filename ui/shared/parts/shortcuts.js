@@ -10,6 +10,9 @@ import { state } from '../backend.js';
  * @property {(panel: 'chat' | 'people') => void} open
  * @property {() => void} hand
  * @property {() => void} view
+ * @property {() => void} fullScreen
+ * @property {() => void} help shows the list of shortcuts
+ * @property {() => boolean} close closes what is open; returns whether anything was
  * @property {() => void} leave
  */
 
@@ -42,11 +45,12 @@ export class Shortcuts {
       event.preventDefault();
       return this.actions.leave();
     }
+    if (event.key === 'Escape' && this.actions.close()) return event.preventDefault();
     if (event.ctrlKey || event.altKey || event.metaKey || acceptsText(event.target)) return;
     if (event.code === 'Space') return this.#startTalking(event);
     if (event.repeat) return;
     const actions = this.actions;
-    const run = { KeyM: () => actions.toggle('microphone'), KeyV: () => actions.toggle('camera'), KeyC: () => actions.open('chat'), KeyP: () => actions.open('people'), KeyH: () => actions.hand(), KeyG: () => actions.view() }[event.code];
+    const run = { KeyM: () => actions.toggle('microphone'), KeyV: () => actions.toggle('camera'), KeyC: () => actions.open('chat'), KeyP: () => actions.open('people'), KeyH: () => actions.hand(), KeyG: () => actions.view(), KeyF: () => actions.fullScreen() }[event.code] ?? (event.key === '?' ? () => actions.help() : null);
     if (!run) return;
     event.preventDefault();
     run();

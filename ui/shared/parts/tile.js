@@ -8,13 +8,15 @@ import { PictureView } from './picture.js';
 
 /** @typedef {import('./quality.js').Quality} Quality */
 /** @typedef {import('../backend.js').Picture} Picture */
-/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, hand: number, quality: Quality | null }} Person `hand`: its place among the raised hands; 0: it is down */
+/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, hand: number, pinned: boolean | null, quality: Quality | null }} Person `hand`: its place among the raised hands; 0: it is down. `pinned`: null if it cannot be pinned */
 
 const BARS = 4;
 
 export class Tile extends HTMLElement {
-  constructor() {
+  /** @param {() => void} pin pins or unpins this tile */
+  constructor(pin) {
     super();
+    this.pin = h('button', { type: 'button', class: 'icon-only pin', hidden: true, onclick: pin }, icon('pin'));
     this.picture = h('div', { class: 'picture' });
     this.face = h('div', { class: 'face' });
     this.name = h('span', { class: 'name', dir: 'auto' });
@@ -27,7 +29,7 @@ export class Tile extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     this.setAttribute('role', 'group');
-    this.append(this.picture, this.face, this.trouble, this.hand, h('div', { class: 'plate' }, this.muted, this.name, this.bars));
+    this.append(this.picture, this.face, this.trouble, this.hand, this.pin, h('div', { class: 'plate' }, this.muted, this.name, this.bars));
   }
 
   /** @param {Person} person */
@@ -48,6 +50,11 @@ export class Tile extends HTMLElement {
     attribute(this.muted, 'aria-label', t.microphoneOffShort);
     shown(this.hand, person.hand > 0);
     text(/** @type {Node} */ (this.hand.lastChild), person.hand ? String(person.hand) : '');
+    shown(this.pin, person.pinned !== null);
+    attribute(this.pin, 'aria-pressed', String(person.pinned === true));
+    attribute(this.pin, 'aria-label', t.pin(label));
+    attribute(this.pin, 'title', person.pinned ? t.unpinShort : t.pinShort);
+    this.classList.toggle('pinned', person.pinned === true);
     this.classList.toggle('own', person.own);
     this.classList.toggle('troubled', person.trouble !== '');
     text(this.trouble, person.trouble);

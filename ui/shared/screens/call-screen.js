@@ -19,7 +19,7 @@ import { leave } from '../parts/leave.js';
 import { PeoplePanel, knocker } from '../parts/people-panel.js';
 import { quality } from '../parts/quality.js';
 import { roundTable } from '../parts/round-table.js';
-import { openSettings } from '../parts/settings.js';
+import { openSettings, shortcuts } from '../parts/settings.js';
 import { copyRoomLink, tableOf } from '../parts/table-links.js';
 import { Tile } from '../parts/tile.js';
 import { deviceProblem, problem, t } from '../strings.js';
@@ -47,6 +47,8 @@ export class CallScreen extends View {
   #panel = null;
   /** The view that the person selected; null: depends on the number of participants. @type {'grid' | 'stage' | null} */
   #view = null;
+  /** Whom the person has pinned, by key: their tile is the large one until it is unpinned. @type {string | null} */
+  #pinned = null;
   /** @type {string | null} */
   #activeSpeaker = null;
   #loudest = { id: '', since: 0 };
@@ -115,6 +117,7 @@ export class CallScreen extends View {
     const keys = new Shortcuts({
       toggle: what => this.#toggle(what), talk: on => attempt(backend.call('set_microphone', { on })),
       open: panel => this.#togglePanel(panel), hand: () => this.#toggleHand(), view: () => this.#switchView(), leave,
+      fullScreen, help: showShortcuts, close: () => this.#closePanel(),
     });
     this.onDisconnect(() => keys.end());
     this.#updateStats();
@@ -149,7 +152,7 @@ export class CallScreen extends View {
     this.#updateHands(state);
     this.#updateBadges(state);
     const people = this.#tilePeople(state);
-    keyed(tiles, people, person => person.id, () => new Tile(), (tile, person) => tile.show(person));
+    keyed(tiles, people, person => person.id, person => new Tile(() => this.#togglePin(person)), (tile, person) => tile.show(person));
     this.#updateAlone(state);
     this.#layOut();
   }
@@ -215,12 +218,13 @@ export class CallScreen extends View {
   /** Returns the people with a tile, the person last. @param {AppState} state @returns {Person[]} */
   #tilePeople(state) {
     const { call, settings, you, interrupted_since_ms } = state;
-    const hands = raisedHands(state).map(one => one.id);
+    const hands = raisedHands(state).map(one => one.id), canPin = call.participants.length > 1;
+    const pinned = (/** @type {{ id: string, key: string }} */ one) => canPin ? this.#pinned === pinKey(one) : null;
     const others = call.participants.map(one => {
       const rated = quality(one, this.#stats, this.#previousStats);
-      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), hand: hands.indexOf(one.id) + 1, quality: rated };
+      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), hand: hands.indexOf(one.id) + 1, pinned: pinned(one), quality: rated };
     });
-    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', hand: hands.indexOf('own') + 1, quality: null }];
+    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', hand: hands.indexOf('own') + 1, pinned: pinned({ id: 'own', key: '' }), quality: null }];
   }
 
   /** @param {AppState} state */
@@ -251,7 +255,7 @@ export class CallScreen extends View {
     else if (low) rects = strip(all.length, width, height);
     else if (others === 1 && this.#view !== 'grid') rects = pair(width, height);
     else if (hasMainTile) {
-      const first = all.find(tile => this.#participantOf(tile) === this.#activeSpeaker) ?? all[0];
+      const first = all.find(tile => tile.classList.contains('pinned')) ?? all.find(tile => this.#participantOf(tile) === this.#activeSpeaker) ?? all[0];
       order = [first, ...all.filter(tile => tile !== first)];
       rects = stage(all.length, width, height);
     } else rects = grid(all.length, width, height);
@@ -270,7 +274,7 @@ export class CallScreen extends View {
 
   #hasMainTile() {
     const count = state().call.participants.length;
-    return this.#view === 'stage' && count > 1;
+    return (this.#view === 'stage' || this.tiles?.querySelector('.pinned')) && count > 1;
   }
 
   /** Returns the participant id of a tile, or `own`. @param {Tile} tile */
@@ -378,6 +382,8 @@ export class CallScreen extends View {
       { words: t.devices, icon: 'speaker', run: devices },
       { words: this.#view === 'stage' ? t.viewGrid : t.viewStage, icon: this.#view === 'stage' ? 'grid' : 'stage', run: () => this.#switchView() },
       { words: t.copyLink, icon: 'link', run: () => copyRoomLink(call.room) },
+      ...(document.fullscreenEnabled ? [{ words: t.fullScreen, icon: /** @type {const} */ ('full'), run: fullScreen }] : []),
+      { words: t.shortcuts, icon: 'keyboard', run: showShortcuts },
       ...(host ? [{ words: call.locked ? t.unlock : t.lock, icon: /** @type {const} */ ('lock'), run: () => attempt(backend.call('lock', { locked: !call.locked })) }] : []),
       ...(backend.shell === 'app' ? [{ words: t.checkConnection, icon: /** @type {const} */ ('statistics'), run: () => checkConnection() }] : []),
       { words: t.statistics, icon: 'statistics', run: () => this.#togglePanel('statistics') },
@@ -387,6 +393,21 @@ export class CallScreen extends View {
 
   #dismissProblems() {
     for (const one of state().problems) this.#dismissed.add(troubleKey(one));
+    this.update(state());
+  }
+
+  /** Closes the panel. Returns whether one was open. */
+  #closePanel() {
+    const open = this.#panel !== null;
+    if (open) this.#togglePanel(null);
+    return open;
+  }
+
+  /** @param {Person} person */
+  #togglePin(person) {
+    const key = pinKey(person), name = person.own ? t.youNamed(person.name) : person.name;
+    this.#pinned = this.#pinned === key ? null : key;
+    announce(this.#pinned ? t.isPinned(name) : t.isUnpinned(name), { visuallyHidden: true });
     this.update(state());
   }
 
@@ -427,6 +448,17 @@ function linkTrouble({ link, connected, repair, distrust }, since) {
   if (repair && since !== undefined) return t.interrupted[repair](localClock(since));
   return link === 'interrupted' ? t.reconnectingTile : t.connecting;
 }
+
+const showShortcuts = () => openDialog({ title: t.shortcuts, class: 'shortcuts-sheet', body: [shortcuts()] });
+
+/** Switches the whole window to full screen, or back. Where the system refuses, nothing happens. */
+function fullScreen() {
+  if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+  else if (document.fullscreenEnabled) document.documentElement.requestFullscreen().catch(() => {});
+}
+
+/** Keys outlive ids, which change when somebody joins again. The own one is `own`. @param {{ id: string, key: string }} one */
+const pinKey = ({ id, key }) => id === 'own' ? 'own' : key || id;
 
 const devices = () => openDialog({ title: t.devices, class: 'devices-sheet', body: [new Devices()] });
 
