@@ -54,6 +54,7 @@ export class Lunchroom extends View {
     setLanguage(settings.language);
     const root = document.documentElement;
     root.dataset.theme = settings.theme;
+    root.classList.toggle('unmirrored', !settings.mirror_own);
     this.#setTextSize(settings.text_percent ?? 100);
     if (call.stage.kind !== 'ended') navigation.endDismissed = false;
     if (call.stage.kind === 'joined' && navigation.target) navigation.target = null;

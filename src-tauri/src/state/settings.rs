@@ -33,6 +33,10 @@ pub struct Settings {
     pub microphone_on: bool,
     /// The chosen devices.
     pub devices: DeviceChoice,
+    /// Whether the own picture is mirrored, as people know themselves. Others never see it mirrored.
+    pub mirror_own: bool,
+    /// Whether the own tile is shown in a call with others.
+    pub show_own: bool,
     /// The text size in percent, 100 to 200.
     pub text_percent: u32,
     /// Whether a notification is shown when somebody joins or writes while the window is not focused.
@@ -157,6 +161,8 @@ impl Default for Settings {
             camera_on: true,
             microphone_on: true,
             devices: DeviceChoice::default(),
+            mirror_own: true,
+            show_own: true,
             text_percent: 100,
             notifications: true,
             volumes: BTreeMap::new(),

@@ -13,7 +13,7 @@ export const base = () => ({
     { id: 'spk', name: 'Built-in Speakers', kind: 'speaker', default: true, synthetic: false }],
   choice: { camera: null, microphone: null, speaker: null }, listening: false, same_room: [], problems: [],
   settings: { name: '김민지', language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false, relay_only: false,
-    camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, text_percent: 100, notifications: true, volumes: {}, known: [] },
+    camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, mirror_own: true, show_own: true, text_percent: 100, notifications: true, volumes: {}, known: [] },
   you: { key: 'me' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: '0.1.0',
 });
 

@@ -129,6 +129,25 @@ test('? lists the shortcuts, Escape closes panels and F fills the screen', async
   await page.close();
 });
 
+test('the own picture can be hidden in calls and shown unmirrored', async () => {
+  const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
+  const mirrored = () => page.$eval('lr-tile.own lr-picture > canvas', one => getComputedStyle(one).transform);
+  await page.waitForSelector('lr-tile.own lr-picture > canvas');
+  assert.match(await mirrored(), /^matrix\(-1,/);
+  await press(page, ['#call-more', '.menu:popover-open button:last-child']);
+  const flip = name => page.$eval(`#settings-${name}`, one => one.click());
+  await flip('mirror_own');
+  await until(page, () => getComputedStyle(document.querySelector('lr-tile.own lr-picture > canvas')).transform === 'none');
+  await flip('show_own');
+  await until(page, () => document.querySelectorAll('lr-tile').length === 1);
+  assert.equal(await page.$eval('lr-tile', one => one.clientWidth * one.clientHeight > 400_000), true, 'the other fills the window');
+  const { mirror_own, show_own } = await page.evaluate(() => window.mock.state.settings);
+  assert.deepEqual([mirror_own, show_own], [false, false]);
+  await page.evaluate(() => mock.push({ ...mock.state, call: { ...mock.state.call, participants: [] } }));
+  await until(page, () => document.querySelector('lr-tile.own') !== null);
+  await page.close();
+});
+
 test('a whole call by keyboard alone: to the table, join, talk, chat, leave', async () => {
   const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   const tabTo = async id => {

@@ -224,6 +224,8 @@ export class CallScreen extends View {
       const rated = quality(one, this.#stats, this.#previousStats);
       return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), hand: hands.indexOf(one.id) + 1, pinned: pinned(one), quality: rated };
     });
+    // Alone, the own tile is all that there is.
+    if (!settings.show_own && others.length) return others;
     return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', hand: hands.indexOf('own') + 1, pinned: pinned({ id: 'own', key: '' }), quality: null }];
   }
 
@@ -248,7 +250,7 @@ export class CallScreen extends View {
     const width = tiles.clientWidth, height = tiles.clientHeight;
     const all = /** @type {Tile[]} */ ([...tiles.children]);
     if (!width || !height || !all.length) return;
-    const others = all.length - 1, hasMainTile = this.#hasMainTile();
+    const others = all.filter(tile => !tile.classList.contains('own')).length, hasMainTile = this.#hasMainTile();
     const remPx = rem(), low = others > 0 && height < STRIP_HEIGHT_REM * remPx;
     let order = all, rects;
     if (others === 0) rects = [pair(width, height)[1]];

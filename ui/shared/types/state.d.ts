@@ -531,6 +531,14 @@ microphone_on: boolean,
  */
 devices: DeviceChoice,
 /**
+ * Whether the own picture is mirrored, as people know themselves. Others never see it mirrored.
+ */
+mirror_own: boolean,
+/**
+ * Whether the own tile is shown in a call with others.
+ */
+show_own: boolean,
+/**
  * The text size in percent, 100 to 200.
  */
 text_percent: number,
