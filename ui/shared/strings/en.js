@@ -212,7 +212,7 @@ export const en = {
   cameraOffShort: 'camera off',
   listening: 'Your microphone is off. It only listens so that we can tell you when you speak; nothing is sent.',
   listenWhileMuted: 'Tell me when I speak while muted',
-  listenWhileMutedHint: 'In a call the microphone stays open while it is off, and holding Space to talk loses no word. What it hears does not leave this computer.',
+  listenWhileMutedHint: 'In a call the microphone stays open while it is off, and holding Space to talk loses no word. What it hears doesn’t leave this computer.',
   sameRoom: 'In the same room as you',
   sameRoomWith: (/** @type {string} */ name) => `You and ${name} seem to be in the same room. We don’t play ${name}’s voice here, so that nothing howls.`,
   playAnyway: 'Play anyway',
