@@ -266,10 +266,9 @@ impl LoopDetector {
     /// The participant is silent here. As long as they are in this room, our microphone hears what they say.
     fn look_for_voice(&mut self, unheard: u32, microphone: Option<&RecentSound>, correlator: &mut Correlator) {
         let Some(microphone) = microphone.filter(|_| self.sound.newest_rms() > QUIET) else { return };
-        if !correlator.compare(&self.sound, microphone, &mut self.microphone) {
-            return;
-        }
-        let audible = peak(&self.microphone, DIRECT_LAGS, AUDIBLE).is_some();
+        // A tone cannot be compared. It is the participant's own, because a loop that is silenced here does not howl.
+        let is_compared = correlator.compare(&self.sound, microphone, &mut self.microphone);
+        let audible = is_compared && peak(&self.microphone, DIRECT_LAGS, AUDIBLE).is_some();
         self.state = LoopState::Together { unheard: if audible { 0 } else { unheard + 1 } };
         if !audible && unheard + 1 >= LEFT {
             self.reset();

@@ -220,6 +220,19 @@ fn who_leaves_the_room_is_played_and_who_stays_is_not() {
 }
 
 #[test]
+fn who_leaves_the_room_is_played_also_if_only_a_tone_follows() {
+    let mut ends = ends(3, 12);
+    run(&Room { gain: 1.5, direct: 0.3 }, &mut ends, 6, |_, _| true);
+    let end = &mut ends[0];
+    assert!(end.detector.is_together());
+    for n in 0..1_500 {
+        let sample = |i: usize| 0.2 * (TAU * (523.0 * (n * BLOCK + i) as f32 / 48_000.0).fract()).sin();
+        end.play(&std::array::from_fn(sample));
+    }
+    assert!(!end.detector.is_silenced());
+}
+
+#[test]
 fn somebody_in_the_room_is_played_on_request() {
     let mut ends = ends(3, 12);
     let room = Room { gain: 1.5, direct: 0.3 };
