@@ -460,7 +460,7 @@ test('both languages use the same placeholders', async () => {
       if (typeof a[key] === 'object') compare(a[key], b[key], `${where}.${key}`);
       if (typeof a[key] === 'string') assert.ok(b[key].trim(), `${where}.${key}`);
       if (typeof a[key] === 'function') {
-        const given = key === 'onOff' ? ['@1', true] : ['withPeople', 'theyCame', 'theyLeft'].includes(key) ? [['@1', '@2']] : key === 'andOthers' ? ['@1', 42] : [41, 42];
+        const given = key === 'onOff' ? ['@1', true] : ['withPeople', 'theyCame', 'theyLeft', 'theyRaised'].includes(key) ? [['@1', '@2']] : key === 'andOthers' ? ['@1', 42] : [41, 42];
         for (const value of given.flat()) if (typeof value !== 'boolean' && String(a[key](...given)).includes(String(value))) assert.ok(String(b[key](...given)).includes(String(value)), `${where}.${key} lacks ${value}`);
       }
     }
