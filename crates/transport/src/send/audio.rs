@@ -13,7 +13,7 @@ const FALL: f64 = 0.08;
 const COPIES_FROM: [f64; 2] = [0.015, 0.08];
 const COPIES_UNTIL: [f64; 2] = [0.006, 0.05];
 /// A path with a lower target has no room for copies, in bit/s.
-const MIN_COPIES_TARGET: f64 = 250_000.0;
+const MIN_COPIES_TARGET: f64 = 340_000.0;
 /// Bitrate of Opus without copies, with one and with two: 64 kbit/s in all.
 const BITRATES: [f64; 3] = [32_000.0, 30_000.0, 19_500.0];
 /// The lowest useful bitrate of Opus for wide-band voice.
