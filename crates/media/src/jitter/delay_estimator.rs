@@ -21,8 +21,8 @@ const FORGET_FACTOR: f64 = 0.96;
 const MAX_MISSED: f64 = 0.07;
 /// Number of recent intervals: 4 s.
 const RECENT_INTERVALS: usize = 8;
-/// Most delay that older intervals add, in samples: 80 ms.
-const MAX_OLD_EXCESS: i64 = 3_840;
+/// Most delay that older intervals add, in samples: 40 ms.
+const MAX_OLD_EXCESS: i64 = 1_920;
 /// If lateness changes by more than this (2 s), the sender's clock has restarted.
 const RESTART_JUMP: i64 = 96_000;
 

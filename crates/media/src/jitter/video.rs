@@ -26,9 +26,11 @@ const RECENT: Duration = Duration::from_millis(500);
 const MAX_OLD_EXCESS: i64 = 20_000;
 /// The delay covers the wait for lost packets in this share of the frames of [`REPAIR_WINDOW`], up to [`REPAIR_DELAY`] in
 /// µs. If they wait longer than twice that, it covers all but [`REPAIR_DELAY`], because a longer pause would be visible as
-/// a freeze.
+/// a freeze. It does not exceed the longest wait of [`RECENT_REPAIRS`], so that losses that ended, as at the start of a call
+/// on a narrow path, do not delay the next ten seconds.
 const REPAIRED_SHARE: f64 = 0.92;
 const REPAIR_WINDOW: Duration = Duration::from_secs(10);
+const RECENT_REPAIRS: Duration = Duration::from_secs(2);
 const REPAIR_DELAY: i64 = 100_000;
 /// Most frames kept of that time. When full, the oldest is dropped.
 const MAX_REPAIRS: usize = 512;
@@ -370,9 +372,16 @@ impl Lateness {
         self.sorted.extend(self.waits.iter().map(|(_, wait)| *wait));
         self.sorted.sort_unstable();
         let Some(last) = self.sorted.len().checked_sub(1) else { return };
-        let wait = self.sorted[(last as f64 * REPAIRED_SHARE) as usize] - TOLERATED_JITTER;
+        let wait = self.sorted[(last as f64 * REPAIRED_SHARE) as usize].min(self.recent_wait()) - TOLERATED_JITTER;
         let covered = wait.min(REPAIR_DELAY.max(wait - REPAIR_DELAY));
         self.target = self.target.max(self.base + covered.min(self.max_delay()));
+    }
+
+    /// The longest wait of [`RECENT_REPAIRS`].
+    fn recent_wait(&self) -> i64 {
+        let Some((newest, _)) = self.waits.back() else { return 0 };
+        let recent = self.waits.iter().rev().take_while(|(at, _)| newest - at <= RECENT_REPAIRS.as_micros() as i64);
+        recent.map(|(_, wait)| *wait).max().unwrap_or(0)
     }
 
     /// The longest delay that does not fill the buffer.

@@ -153,6 +153,21 @@ fn many_retransmissions_delay_all_frames_equally() {
 }
 
 #[test]
+fn losses_that_ended_delay_no_later_frame() {
+    let (mut buffer, start, mut released) = (VideoBuffer::new(), Instant::now(), Vec::new());
+    for n in 0..180u64 {
+        let arrival = n * FRAME_US + 20_000;
+        let waited = if n < 15 { 15 * FRAME_US + 20_000 } else { 0 };
+        let complete = start + Duration::from_micros(arrival.max(waited));
+        pop_due(&mut buffer, start, arrival.max(waited), &mut released);
+        buffer.push(complete, frame(n, n == 0, start + Duration::from_micros(arrival)));
+    }
+    pop_due(&mut buffer, start, u64::MAX / 2, &mut released);
+    let late = released.iter().filter(|s| s.n > 150).map(|s| s.latency).max();
+    assert!(late < Some(30_000), "{late:?}");
+}
+
+#[test]
 fn late_frames_are_released_one_by_one() {
     let mut buffer = VideoBuffer::new();
     let released = run(&mut buffer, 600, |n| if n % 60 == 59 { 120_000 } else { 20_000 });
