@@ -186,11 +186,6 @@ impl Estimator {
         self.desired
     }
 
-    /// Share of packets that the path loses regardless of the rate, 0..1.
-    pub(crate) fn inherent_loss(&self) -> f64 {
-        self.loss.inherent()
-    }
-
     /// Share of packets lost in the last completed window, 0..1.
     pub(crate) fn loss(&self) -> f64 {
         self.loss.loss()

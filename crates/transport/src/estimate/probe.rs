@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 const PROBE_DURATION: Duration = Duration::from_millis(20);
 /// Fewer packets do not measure a rate.
 const MIN_PACKETS: usize = 5;
+/// The first probe is short, because the first keyframe may fill a narrow path for a quarter of a second. It ends as soon as
+/// this many packets have arrived over this time and show that the path is narrow.
+const EARLY_PACKETS: usize = 4;
+const EARLY_DURATION: Duration = Duration::from_millis(40);
 /// How long feedback about a cluster may take.
 const FEEDBACK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Rate of the first probe, as a multiple of the start bitrate.
@@ -196,7 +200,8 @@ impl ProbeController {
             feedback.add(arrival);
         }
         feedback.lost += lost.iter().filter(|of| **of == id).count();
-        if feedback.sent.is_none_or(|sent| feedback.arrived + feedback.lost < sent) {
+        let complete = feedback.sent.is_some_and(|sent| feedback.arrived + feedback.lost >= sent);
+        if !complete && !feedback.is_conclusive() {
             return None;
         }
         let result = feedback.result();
@@ -213,9 +218,9 @@ impl ProbeController {
     fn start_cluster(&mut self, now: Instant, rate: f64) -> ProbeCluster {
         let id = self.next_id;
         self.next_id += 1;
-        self.first = false;
-        self.state = State::Sending(ClusterFeedback::new(id, rate, now));
-        let bytes = (rate * PROBE_DURATION.as_secs_f64() / 8.0) as usize;
+        let first = std::mem::take(&mut self.first);
+        self.state = State::Sending(ClusterFeedback { first, ..ClusterFeedback::new(id, rate, now) });
+        let bytes = if first { 0 } else { (rate * PROBE_DURATION.as_secs_f64() / 8.0) as usize };
         ProbeCluster { id, rate, packets: MIN_PACKETS, bytes }
     }
 
@@ -238,6 +243,8 @@ impl ProbeController {
 struct ClusterFeedback {
     id: ClusterId,
     rate: f64,
+    /// Whether it is the first cluster of the path.
+    first: bool,
     started: Instant,
     /// Number of packets, once all are sent.
     sent: Option<usize>,
@@ -255,6 +262,7 @@ impl ClusterFeedback {
         ClusterFeedback {
             id,
             rate,
+            first: false,
             started,
             sent: None,
             arrived: 0,
@@ -280,6 +288,12 @@ impl ClusterFeedback {
             self.first_arrived = Some((arrival.arrived, arrival.size));
         }
         self.last_arrived = self.last_arrived.max(arrival.arrived);
+    }
+
+    /// Whether the arrivals of the first cluster already show a narrow path.
+    fn is_conclusive(&self) -> bool {
+        let since = self.first_arrived.map_or(0, |(at, _)| self.last_arrived.saturating_sub(at));
+        self.first && self.arrived >= EARLY_PACKETS && since >= EARLY_DURATION.as_micros() as i64
     }
 
     /// Compares send rate and receive rate. The lower one is the delivered rate.

@@ -9,16 +9,18 @@ pub(crate) const MAX_MISSING: usize = 250;
 /// would arrive too late to be shown, and would delay later frames.
 const OUTAGE: Duration = Duration::from_millis(250);
 const MAX_LOST_IN_OUTAGE: u64 = 20;
-/// A packet is requested at most this often, each time with a copy of the request, and until it reaches [`MAX_AGE`].
-const MAX_REQUESTS: u32 = 10;
+/// A packet is requested in at most this many rounds, and until it reaches [`MAX_AGE`].
+const MAX_ROUNDS: u32 = 10;
 const MAX_AGE: Duration = Duration::from_millis(2500);
 /// Most sequence numbers in one message. It must fit into a packet even if no two numbers are adjacent.
 const MAX_PER_MESSAGE: usize = 120;
 /// Time in addition to the round-trip time before a packet is requested again. It covers the sender's pacing.
 const RETRANSMISSION_SLACK: Duration = Duration::from_millis(10);
-/// Each request is sent a second time after this time, because the loss of a request would cost a whole round trip. A
-/// sender that receives both retransmits once, because it does not retransmit a packet twice within a round trip.
-const COPY_DELAY: Duration = Duration::from_millis(10);
+/// A round repeats its request after these times, because the loss of a request would cost a whole round trip. The last one
+/// comes after most bursts of loss. A sender that receives several retransmits once, because it does not retransmit a packet
+/// twice within a round trip.
+const COPY_DELAYS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(30)];
+const REQUESTS_PER_ROUND: u32 = 1 + COPY_DELAYS.len() as u32;
 /// Requests due within this time are sent in one message.
 const BATCH_INTERVAL: Duration = Duration::from_millis(3);
 /// Shortest wait before the first request of a missing packet. It is longer after recent reordering.
@@ -133,16 +135,17 @@ impl NackRequester {
         if self.next_request.is_none_or(|next_request| now < next_request) {
             return (Vec::new(), None);
         }
-        let interval = (rtt + RETRANSMISSION_SLACK).saturating_sub(COPY_DELAY).max(COPY_DELAY);
         let (mut requested, mut abandoned, mut next_request) = (Vec::new(), None, None::<Instant>);
         self.missing.retain(|number, missing| {
             if missing.due <= now + BATCH_INTERVAL && requested.len() < MAX_PER_MESSAGE {
-                if missing.requests == 2 * MAX_REQUESTS || now.saturating_duration_since(missing.since) > MAX_AGE {
+                if missing.requests == MAX_ROUNDS * REQUESTS_PER_ROUND
+                    || now.saturating_duration_since(missing.since) > MAX_AGE
+                {
                     abandoned = Some(*number);
                     return false;
                 }
                 missing.requests += 1;
-                missing.due = now + if missing.requests % 2 == 1 { COPY_DELAY } else { interval };
+                missing.due = now + wait_after(missing.requests, rtt);
                 requested.push(*number as u16);
             }
             next_request = Some(next_request.map_or(missing.due, |next_request| next_request.min(missing.due)));
@@ -172,6 +175,15 @@ impl NackRequester {
     }
 }
 
+/// The wait after this many requests of a packet.
+fn wait_after(requests: u32, rtt: Duration) -> Duration {
+    let in_round = (requests - 1) % REQUESTS_PER_ROUND;
+    match COPY_DELAYS.get(in_round as usize) {
+        Some(delay) => *delay,
+        None => (rtt + RETRANSMISSION_SLACK).saturating_sub(COPY_DELAYS.iter().sum()).max(COPY_DELAYS[0]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_requested_ten_times_at_most_once_per_round_trip_with_a_copy() {
+    fn a_gap_is_requested_in_ten_rounds_with_two_copies_each() {
         let start = Instant::now();
         let mut requester = NackRequester::new(start);
         requester.on_packet(start, 100, false);
@@ -198,9 +210,9 @@ mod tests {
             abandoned = abandoned.max(lost);
         }
         requested.retain(|numbers| !numbers.is_empty());
-        assert_eq!(requested, vec![vec![101, 102]; 20]);
-        assert!(times.chunks(2).all(|pair| pair[1] - pair[0] == COPY_DELAY));
-        assert!(times.chunks(2).map(|pair| pair[0]).is_sorted_by(|a, b| *b - *a >= RTT));
+        assert_eq!(requested, vec![vec![101, 102]; 30]);
+        assert!(times.chunks(3).all(|round| [round[1] - round[0], round[2] - round[1]] == COPY_DELAYS));
+        assert!(times.chunks(3).map(|round| round[0]).is_sorted_by(|a, b| *b - *a >= RTT));
         assert_eq!(abandoned, Some(102));
     }
 
@@ -247,7 +259,7 @@ mod tests {
         requester.on_packet(start, 3, false);
         let rtt = Duration::from_millis(240);
         let requested: Vec<u64> = (0..600).filter(|ms| !requester.poll(at(start, *ms), rtt).0.is_empty()).collect();
-        assert_eq!(requested, [4, 14, 254, 264, 504, 514]);
+        assert_eq!(requested, [4, 14, 44, 254, 264, 294, 504, 514, 544]);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 const MEMORY_PACKETS: f64 = 600.0;
 /// Number of received packets assumed at the start, so that a single early loss does not become a high rate.
 const PRIOR_PACKETS: f64 = 30.0;
+/// Fewer runs of losses may be one interruption.
+const MIN_BURSTS: f64 = 2.0;
 /// There is no repair with less loss, because retransmission costs less.
 const MIN_LOSS: f64 = 0.004;
 /// There is no repair with a shorter round-trip time, because a retransmission arrives in time.
@@ -36,9 +38,20 @@ impl LossHistory {
         self.last_lost = lost;
     }
 
+    /// This many packets that had been reported as lost have arrived: the path reorders.
+    pub(crate) fn on_late(&mut self, packets: usize) {
+        self.lost = (self.lost - packets as f64).max(0.0);
+        self.bursts = (self.bursts - packets as f64).max(0.0);
+    }
+
     /// Share of packets lost, 0..1.
     pub(crate) fn loss(&self) -> f64 {
         self.lost / (self.total + PRIOR_PACKETS)
+    }
+
+    /// Whether more than this share is lost, and not all in one interruption.
+    pub(crate) fn loses_often(&self, share: f64) -> bool {
+        self.loss() > share && self.bursts > MIN_BURSTS
     }
 
     /// Mean number of consecutive lost packets.
@@ -94,6 +107,21 @@ mod tests {
         assert_eq!(LossHistory::default().repair_share(ms(100)), 0.0);
         assert_eq!(losing(5_000, 1).repair_share(ms(100)), 0.0);
         assert_eq!(losing(20, 1).repair_share(ms(25)), 0.0);
+    }
+
+    #[test]
+    fn there_is_no_repair_for_packets_that_arrive_late() {
+        let mut history = losing(20, 1);
+        history.on_late(40);
+        assert_eq!(history.repair_share(ms(100)), 0.0);
+    }
+
+    #[test]
+    fn an_interruption_is_not_frequent_loss() {
+        let mut history = LossHistory::default();
+        (0..3_000).for_each(|n| history.add((2_800..2_950).contains(&n)));
+        assert!(history.loss() > 0.1 && !history.loses_often(0.025));
+        assert!(losing(20, 8).loses_often(0.025));
     }
 
     #[test]

@@ -30,8 +30,8 @@ const MAX_QUEUED_RETRANSMISSIONS: usize = 256;
 /// Most repair packets that wait for the pacer. When full, further ones are dropped, because late repair is of little use.
 const MAX_QUEUED_REPAIR_PACKETS: usize = 60;
 /// Highest target before the first measurement or reception report. A measurement comes a round trip after the first frame.
-/// On a narrow path, frames at the start bitrate would fill the queue by then.
-const UNMEASURED_TARGET: f64 = 350_000.0;
+/// On a narrow path, frames at the start bitrate would fill the queue by then, in both directions, and delay the feedback.
+const UNMEASURED_TARGET: f64 = 150_000.0;
 /// Media, repair packets and retransmissions together stay within this multiple of the desired bitrate, so that loss does
 /// not fill a path that carries more.
 const MAX_TOTAL_FACTOR: f64 = 1.32;
@@ -45,8 +45,8 @@ const INITIAL_RTT: Duration = Duration::from_millis(100);
 const MIN_RETRANSMISSION_INTERVAL: Duration = Duration::from_millis(10);
 /// What was sent within this time usually has no feedback yet. More waits in the queue of the path, as a retransmission does.
 const USUALLY_IN_FLIGHT: Duration = Duration::from_millis(80);
-/// Retransmissions are sent twice if the inherent loss is higher, because a frame waits another round trip if its
-/// retransmission is lost.
+/// Retransmissions are sent twice if more packets are lost, because a frame waits another round trip if its retransmission is
+/// lost. Each packet of a burst counts: the retransmissions may be lost in the next one together.
 const HIGH_LOSS: f64 = 0.025;
 /// Retransmissions are also sent twice if the round-trip time is at least this, and at most [`MAX_COPIED`] are requested at
 /// once.
@@ -71,7 +71,7 @@ pub struct Sender {
     history: SentHistory,
     clock: FeedbackClock,
     feedback_wait: FeedbackWait,
-    /// Whether a reception report about video has come.
+    /// Whether a reception report about video has come, or about sound if there is no video.
     reported: bool,
     estimator: Estimator,
     pacer: Pacer,
@@ -213,6 +213,7 @@ impl Sender {
         if let Some(sample) = report.round_trip {
             self.rtt.on_feedback(sample);
         }
+        self.loss_history.on_late(report.late);
         if !self.estimator.congested() {
             // Losses of a full queue are congestion, which repair packets would increase.
             reported.iter().for_each(|(_, arrival)| self.loss_history.add(arrival.is_none()));
@@ -241,7 +242,7 @@ impl Sender {
             }
         }
         self.retransmissions.extend(&accepted);
-        let send_copies = self.estimator.inherent_loss() > HIGH_LOSS || rtt >= LONG_RTT && accepted.len() <= MAX_COPIED;
+        let send_copies = self.loss_history.loses_often(HIGH_LOSS) || rtt >= LONG_RTT && accepted.len() <= MAX_COPIED;
         if send_copies && !self.estimator.congested() {
             let free = MAX_QUEUED_RETRANSMISSIONS - self.copies.len();
             self.copies.extend(accepted.iter().take(free).map(|&(ssrc, sequence)| (now + COPY_DELAY, ssrc, sequence)));
@@ -261,6 +262,7 @@ impl Sender {
         let (of_video, of_audio) = (worst(true), worst(false));
         if let Some(lost) = of_audio {
             self.audio_plan.on_report(lost);
+            self.reported |= !self.streams.iter().any(OutgoingStream::is_video);
         }
         if let Some(lost) = of_video {
             self.reported = true;
@@ -472,14 +474,10 @@ impl Sender {
         true
     }
 
-    /// The number of repair packets per media packet.
+    /// The number of repair packets per media packet. It does not depend on whether the rate is bounded because of loss: repair
+    /// packets are part of the rate, and if the bound ends the loss, they end too.
     fn repair_share(&self) -> f64 {
-        // If loss depends on the rate, more packets would increase it.
-        if self.estimator.is_loss_limited() {
-            0.0
-        } else {
-            self.loss_history.repair_share(self.rtt().unwrap_or(INITIAL_RTT))
-        }
+        self.loss_history.repair_share(self.rtt().unwrap_or(INITIAL_RTT))
     }
 
     fn send_repair(&mut self) -> bool {

@@ -183,7 +183,7 @@ pub(crate) fn lossy() -> Vec<Scenario> {
             lossy(200, Loss::Random(0.02)),
             Bounds { first: 260.0, ..bounds([205.0, 210.0], 1_600.0) },
         ),
-        scenario("reordering by 30 ms", reordering, bounds([50.0, 57.0], 1_350.0)),
+        scenario("reordering by 30 ms", reordering, bounds([54.0, 59.0], 1_550.0)),
     ]
 }
 
@@ -225,7 +225,15 @@ pub(crate) fn narrow() -> Vec<Scenario> {
         ),
         scenario("1200 kb/s, queue 1 s", Path { queue: ms(1000), ..narrow(1_200_000) }, bounds([72.0, 95.0], 970.0)),
         scenario("2000 kb/s, loss 5 %", lossy, Bounds { frozen: 0.1, ..bounds([93.0, 127.0], 1_300.0) }),
+        begins("300 kb/s begins", narrow(300_000), Bounds { queue: 100.0, ..bounds([115.0, 170.0], 180.0) }),
+        begins("1000 kb/s begins", narrow(1_000_000), bounds([70.0, 85.0], 740.0)),
+        begins("clean begins, rtt 100", delayed(50), bounds([52.0, 55.0], 1_530.0)),
     ]
+}
+
+/// A path as in its first seconds.
+fn begins(name: &'static str, path: Path, bounds: Bounds) -> Scenario {
+    Scenario { measured: (0.0, 5.0), ..scenario(name, path, Bounds { fps: 29.2, ..bounds }) }
 }
 
 /// Paths that change.
