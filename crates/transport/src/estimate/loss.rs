@@ -21,6 +21,8 @@ const MIN_WINDOW: Duration = Duration::from_millis(500);
 const MIN_PACKETS: usize = 30;
 /// Growth of the bound per second while loss is near the inherent loss.
 const GROWTH_PER_SECOND: f64 = 1.08;
+/// The bound is also removed above this multiple of the rate that a test reduced: fewer packets were lost by chance.
+const WRONG_FACTOR: f64 = 1.1;
 /// The bound is removed above this multiple of the delay-based estimate.
 const RELEASE_FACTOR: f64 = 1.2;
 
@@ -29,7 +31,8 @@ const RELEASE_FACTOR: f64 = 1.2;
 /// Unlimited ------------> Testing ------------> Limited --loss rises--> Testing
 ///    ^  ^                    |                     |
 ///    |  '--- same loss: inherent                   |
-///    '------- bound above the delay-based estimate-'
+///    '- bound above the delay-based estimate, or --'
+///       above the rate that the test reduced, and no more loss
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
@@ -37,6 +40,8 @@ enum State {
     /// The rate was reduced, to test whether loss decreases.
     Testing {
         bound: f64,
+        /// The rate before the test.
+        tested: f64,
         /// Loss before the test, 0..1.
         loss: f64,
         /// Loss at the reduced rate if all loss was caused by excess packets, 0..1.
@@ -47,6 +52,8 @@ enum State {
     /// Loss decreased with the rate.
     Limited {
         bound: f64,
+        /// The rate before the test.
+        tested: f64,
     },
 }
 
@@ -82,7 +89,7 @@ impl LossBound {
     pub(crate) fn bound(&self) -> Option<f64> {
         match self.state {
             State::Unlimited => None,
-            State::Testing { bound, .. } | State::Limited { bound } => Some(bound),
+            State::Testing { bound, .. } | State::Limited { bound, .. } => Some(bound),
         }
     }
 
@@ -138,18 +145,18 @@ impl LossBound {
         rtt: Duration,
     ) {
         match self.state {
-            State::Testing { bound, loss: previous, expected, .. } => {
+            State::Testing { bound, tested, loss: previous, expected, .. } => {
                 if loss > (previous + expected) / 2.0 {
                     self.inherent = loss.min(previous);
                     self.state = State::Unlimited;
                 } else {
                     self.last_growth = now;
-                    self.state = State::Limited { bound };
+                    self.state = State::Limited { bound, tested };
                 }
             }
             State::Unlimited | State::Limited { .. } => {
                 let excess = loss - self.inherent;
-                let random_error = 2.0 * (self.inherent * (1.0 - self.inherent) / packets as f64).sqrt();
+                let random_error = 2.0 * (loss * (1.0 - loss) / packets as f64).sqrt();
                 // Bursts increase the variance, as if there were fewer packets.
                 let burst_error = (2.0 * (burst - 1.0).max(0.0) * loss * (1.0 - loss) / packets as f64).sqrt();
                 let random_error = random_error + 2.0 * burst_error;
@@ -157,7 +164,7 @@ impl LossBound {
                     let cut = TEST_FACTOR.min(1.0 - excess);
                     let expected = (1.0 - (1.0 - loss) / cut).max(self.inherent);
                     let test_from = now + rtt + Duration::from_millis(150);
-                    self.state = State::Testing { bound: rate * cut, loss, expected, test_from };
+                    self.state = State::Testing { bound: rate * cut, tested: rate, loss, expected, test_from };
                 } else {
                     // Adapts slowly, because single windows vary randomly. Without a test it rises to MAX_UNTESTED_LOSS
                     // at most.
@@ -169,12 +176,16 @@ impl LossBound {
     }
 
     fn grow(&mut self, now: Instant, loss: f64, estimate: f64) {
-        let State::Limited { bound } = self.state else { return };
+        let State::Limited { bound, tested } = self.state else { return };
         let seconds = now.saturating_duration_since(self.last_growth).as_secs_f64().min(1.0);
         self.last_growth = now;
         let bound =
             if loss - self.inherent < TEST_THRESHOLD / 2.0 { bound * GROWTH_PER_SECOND.powf(seconds) } else { bound };
-        self.state = if bound > estimate * RELEASE_FACTOR { State::Unlimited } else { State::Limited { bound } };
+        let was_wrong = bound > tested * WRONG_FACTOR;
+        self.state = match bound > estimate * RELEASE_FACTOR || was_wrong {
+            true => State::Unlimited,
+            false => State::Limited { bound, tested },
+        };
     }
 }
 
@@ -228,6 +239,22 @@ mod tests {
             assert!(loss <= TEST_THRESHOLD || (bound.inherent() - loss).abs() < 0.02);
         }
         assert_eq!(simulate(10, |_| 0.05).0, 2e6);
+    }
+
+    #[test]
+    fn a_bound_that_random_loss_caused_ends_soon() {
+        let start = Instant::now();
+        let mut bound = LossBound::new(start);
+        let mut bounded = 0;
+        for i in 0..20 * 10 {
+            // More loss at the start, so that the usual loss during the test seems to be an improvement.
+            let lost = if i < 14 { 30 } else { 5 };
+            let counts = PacketCounts { lost, arrived: 100 - lost, late: 0, bursts: lost };
+            let rate = bound.bound().unwrap_or(1e6);
+            bound.add(start + Duration::from_millis(i * 50), counts, rate, 8e6, Duration::from_millis(50));
+            bounded += u32::from(bound.bound().is_some());
+        }
+        assert!((20..20 * 8).contains(&bounded), "{bounded} reports");
     }
 
     #[test]

@@ -168,6 +168,7 @@ pub(crate) fn steady() -> Vec<Scenario> {
 pub(crate) fn lossy() -> Vec<Scenario> {
     let lossy = |delay, loss| Path { loss, ..delayed(delay) };
     let reordering = Path { jitter: ms(30), reorder: true, ..delayed(25) };
+    let beginning = Bounds { frozen: 0.1, ..bounds([110.0, 165.0], 1_400.0) };
     vec![
         scenario("rtt 5, loss 5 %", lossy(2, Loss::Random(0.05)), bounds([15.0, 45.0], 1_600.0)),
         scenario("rtt 100, loss 2 %", lossy(50, Loss::Random(0.02)), bounds([55.0, 90.0], 1_600.0)),
@@ -183,6 +184,7 @@ pub(crate) fn lossy() -> Vec<Scenario> {
             lossy(200, Loss::Random(0.02)),
             Bounds { first: 260.0, ..bounds([205.0, 210.0], 1_600.0) },
         ),
+        begins("rtt 100, loss 5 % begins", lossy(50, Loss::Random(0.05)), beginning),
         scenario("reordering by 30 ms", reordering, bounds([54.0, 59.0], 1_550.0)),
     ]
 }
