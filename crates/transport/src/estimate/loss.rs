@@ -156,7 +156,9 @@ impl LossBound {
             }
             State::Unlimited | State::Limited { .. } => {
                 let excess = loss - self.inherent;
-                let random_error = 2.0 * (loss * (1.0 - loss) / packets as f64).sqrt();
+                // A path whose loss is not known yet is given the most that needs no test.
+                let usual = self.inherent.max(MAX_UNTESTED_LOSS);
+                let random_error = 2.0 * (usual * (1.0 - usual) / packets as f64).sqrt();
                 // Bursts increase the variance, as if there were fewer packets.
                 let burst_error = (2.0 * (burst - 1.0).max(0.0) * loss * (1.0 - loss) / packets as f64).sqrt();
                 let random_error = random_error + 2.0 * burst_error;

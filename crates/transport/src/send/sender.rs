@@ -53,7 +53,7 @@ const HIGH_LOSS: f64 = 0.025;
 const LONG_RTT: Duration = Duration::from_millis(150);
 const MAX_COPIED: usize = 8;
 /// Delay of the second retransmission, so that one burst of loss does not include both. Waiting media is sent before it.
-const COPY_DELAY: Duration = Duration::from_millis(15);
+const COPY_DELAY: Duration = Duration::from_millis(25);
 /// Queue delay that is reported while video waits because feedback is late.
 const SUSPENDED_DELAY: Duration = Duration::from_secs(1);
 /// Relative change of the target that causes [`SenderEvent::TargetChanged`].
