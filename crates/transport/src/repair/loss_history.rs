@@ -54,6 +54,11 @@ impl LossHistory {
         self.loss() > share && self.bursts > MIN_BURSTS
     }
 
+    /// Whether losses come in runs of more than two packets.
+    pub(crate) fn is_bursty(&self) -> bool {
+        self.bursts > MIN_BURSTS && self.burst() > 2.0
+    }
+
     /// Mean number of consecutive lost packets.
     fn burst(&self) -> f64 {
         if self.bursts < 0.5 { 1.0 } else { (self.lost / self.bursts).max(1.0) }
@@ -121,7 +126,8 @@ mod tests {
         let mut history = LossHistory::default();
         (0..3_000).for_each(|n| history.add((2_800..2_950).contains(&n)));
         assert!(history.loss() > 0.1 && !history.loses_often(0.025));
-        assert!(losing(20, 8).loses_often(0.025));
+        assert!(losing(20, 8).loses_often(0.025) && losing(20, 8).is_bursty());
+        assert!(!history.is_bursty() && !losing(20, 1).is_bursty());
     }
 
     #[test]

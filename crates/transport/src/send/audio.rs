@@ -12,6 +12,8 @@ const FALL: f64 = 0.08;
 /// Loss from which the first and the second copy are sent, and below which they end. Before that, in-band FEC is enough.
 const COPIES_FROM: [f64; 2] = [0.015, 0.08];
 const COPIES_UNTIL: [f64; 2] = [0.006, 0.05];
+/// The same for the second copy where losses come in bursts, which often take two packets of sound in a row.
+const SECOND_COPY_IN_BURSTS: [f64; 2] = [0.025, 0.015];
 /// A path with a lower target has no room for copies, in bit/s.
 const MIN_COPIES_TARGET: f64 = 340_000.0;
 /// Bitrate of Opus without copies, with one and with two: 64 kbit/s in all.
@@ -68,10 +70,13 @@ impl AudioPlan {
     }
 
     /// Follows the target of all media, in bit/s. `may_copy`: the far side accepts RED.
-    pub(crate) fn update(&mut self, target: f64, may_copy: bool) {
+    /// `in_bursts`: losses come in long runs.
+    pub(crate) fn update(&mut self, target: f64, may_copy: bool, in_bursts: bool) {
         let limit = if self.longer_packets { LONGER_PACKETS.end } else { LONGER_PACKETS.start };
         self.longer_packets = target < limit;
-        let lossy = |n: usize| self.loss > if self.copies > n { COPIES_UNTIL[n] } else { COPIES_FROM[n] };
+        let second = if in_bursts { SECOND_COPY_IN_BURSTS } else { [COPIES_FROM[1], COPIES_UNTIL[1]] };
+        let thresholds = [[COPIES_FROM[0], COPIES_UNTIL[0]], second];
+        let lossy = |n: usize| self.loss > thresholds[n][usize::from(self.copies > n)];
         self.copies = match (may_copy && target >= MIN_COPIES_TARGET, lossy(0), lossy(1)) {
             (true, true, true) => 2,
             (true, true, false) => 1,
@@ -111,7 +116,7 @@ mod tests {
         let mut plan = AudioPlan::default();
         for lost in reports {
             plan.on_report(*lost);
-            plan.update(target, may_copy);
+            plan.update(target, may_copy, false);
         }
         plan
     }
@@ -133,12 +138,19 @@ mod tests {
     }
 
     #[test]
+    fn bursts_need_the_second_copy_at_less_loss() {
+        let mut plan = after(&[0.05; 20], WIDE, true);
+        plan.update(WIDE, true, true);
+        assert_eq!(plan.copies(), 2);
+    }
+
+    #[test]
     fn loss_is_believed_at_once_and_forgotten_slowly() {
         assert_eq!(after(&[0.0, 0.0, 0.06], WIDE, true).copies(), 1);
         let mut plan = after(&[0.06; 9], WIDE, true);
         let reports = (0..200).take_while(|_| {
             plan.on_report(0.0);
-            plan.update(WIDE, true);
+            plan.update(WIDE, true, false);
             plan.copies() > 0
         });
         assert!((20..60).contains(&reports.count()));
@@ -166,10 +178,10 @@ mod tests {
     fn packets_do_not_change_back_and_forth() {
         let mut plan = after(&[0.0], 60_000.0, true);
         assert_eq!(plan.need(60_000.0).packet_ms, 40);
-        plan.update(90_000.0, true);
+        plan.update(90_000.0, true, false);
         assert_eq!(plan.need(90_000.0).packet_ms, 40);
-        plan.update(110_000.0, true);
-        plan.update(90_000.0, true);
+        plan.update(110_000.0, true, false);
+        plan.update(90_000.0, true, false);
         assert_eq!(plan.need(90_000.0).packet_ms, 20);
     }
 }

@@ -540,7 +540,7 @@ impl Sender {
         self.retransmission_budget.measure(now);
         let target = self.target_bitrate();
         let may_copy = self.streams.iter().any(|s| s.stream.red.is_some());
-        self.audio_plan.update(self.available(), may_copy);
+        self.audio_plan.update(self.available(), may_copy, self.loss_history.is_bursty());
         let step = self.reported_target as f64 * TARGET_STEP;
         if (target as f64 - self.reported_target as f64).abs() > step {
             self.reported_target = target;
