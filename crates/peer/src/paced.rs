@@ -5,6 +5,9 @@
 //! A check that nominates a pair is also dropped until the far side has checked us, which shows that it has our
 //! description. The library nominates a pair only once, and Firefox forgets a nomination that reaches it before our
 //! answer does: it would never send media.
+//!
+//! The library follows only the far side's first nomination. Chromium nominates the first pair that answers, and a better
+//! one later. So the far side's nominations of relayed pairs are dropped while a direct pair works.
 
 use crate::address;
 use crate::admission::{self, Credentials, Kind, MDNS_PORT};
@@ -45,6 +48,10 @@ const UDP_ANSWERS: Duration = Duration::from_millis(100);
 
 /// How long a nomination waits for the far side's first check. An ICE-lite agent never sends one.
 const NOMINATION_WAIT: Duration = Duration::from_secs(3);
+
+/// How long the far side's nominations of relayed pairs are dropped while a direct pair works. Chromium repeats them, and
+/// nominates the direct pair meanwhile.
+const DIRECT_FIRST: Duration = Duration::from_millis(500);
 
 /// Limits the ICE checks of all connections that share clones of it.
 #[derive(Debug, Clone, Default)]
@@ -163,12 +170,22 @@ struct Seen {
     far_side: HashSet<Target>,
     /// When the library first tried to nominate a pair.
     nominated: Option<Instant>,
+    /// When the far side first nominated a relayed pair.
+    relayed_nomination: Option<Instant>,
 }
 
 impl Seen {
     fn may_nominate(&mut self, now: Instant) -> bool {
         let first = *self.nominated.get_or_insert(now);
         !self.far_side.is_empty() || now.saturating_duration_since(first) >= NOMINATION_WAIT
+    }
+
+    /// Whether the far side may nominate this pair now.
+    fn accepts_nomination(&mut self, now: Instant, target: Target) -> bool {
+        let Target::Relayed { .. } = target else { return true };
+        let first = *self.relayed_nomination.get_or_insert(now);
+        let works_directly = self.far_side.iter().any(|target| matches!(target, Target::Direct(_)));
+        !works_directly || now.saturating_duration_since(first) >= DIRECT_FIRST
     }
 
     /// Whether the far side is there: a check has been authenticated in one of the two directions.
@@ -299,7 +316,12 @@ impl Paced {
         match stun(data) {
             Some((BINDING_REQUEST, _)) => {
                 let is_authentic = locked(&self.checks.credentials).authenticate(data);
-                is_authentic && locked(&self.seen).checked_us(now, target, self.head_start(now, target))
+                let nominates = check(data).is_some_and(|check| check.nominates);
+                let head_start = self.head_start(now, target);
+                let mut seen = locked(&self.seen);
+                is_authentic
+                    && (!nominates || seen.accepts_nomination(now, target))
+                    && seen.checked_us(now, target, head_start)
             }
             Some((BINDING_INDICATION, _)) => locked(&self.seen).is_proved(target),
             Some((kind, id)) if is_response(kind) => {

@@ -134,9 +134,17 @@ fn check() -> Vec<u8> {
 
 /// A check of the far side.
 fn their_check(password: &str) -> Vec<u8> {
+    their_checks(password, false)
+}
+
+/// A check of the far side, which may nominate the pair.
+fn their_checks(password: &str, nominates: bool) -> Vec<u8> {
     let mut check = Message::new();
     check.build(&[id(), Box::new(REQUEST)]).unwrap();
     check.add(ATTR_USERNAME, b"ours:theirs");
+    if nominates {
+        check.add(ATTR_USE_CANDIDATE, &[]);
+    }
     let provider = webrtc::peer_connection::crypto::default_provider().unwrap();
     MessageIntegrity::new_short_term_integrity_with_provider(password.into(), provider.crypto())
         .add_to(&mut check)
@@ -215,6 +223,28 @@ fn a_nomination_to_a_side_that_never_checks_waits_three_seconds() {
     assert!(!seen.may_nominate(now));
     assert!(!seen.may_nominate(now + NOMINATION_WAIT - Duration::from_millis(1)));
     assert!(seen.may_nominate(now + NOMINATION_WAIT));
+}
+
+#[test]
+fn the_far_side_does_not_nominate_a_relayed_pair_while_a_direct_one_works() {
+    let relayed = |nominates| indication(METHOD_DATA, &their_checks(PASSWORD, nominates));
+    let rig = Rig::new();
+    assert!(rig.passes(relay(), &relayed(true)), "there is no other");
+    let rig = Rig::new();
+    assert!(rig.passes(peer(), &their_check(PASSWORD)));
+    assert!(!rig.passes(relay(), &relayed(true)));
+    assert!(rig.passes(relay(), &relayed(false)), "it may still be needed");
+    assert!(rig.passes(peer(), &their_checks(PASSWORD, true)));
+}
+
+#[test]
+fn a_nomination_of_a_relayed_pair_that_is_repeated_for_long_passes() {
+    let (mut seen, now) = (Seen::default(), Instant::now());
+    seen.far_side.insert(Target::Direct(peer()));
+    let relayed = Target::Relayed { relay: relay(), peer: peer() };
+    assert!(!seen.accepts_nomination(now, relayed));
+    assert!(!seen.accepts_nomination(now + DIRECT_FIRST - Duration::from_millis(1), relayed));
+    assert!(seen.accepts_nomination(now + DIRECT_FIRST, relayed));
 }
 
 #[test]
