@@ -50,6 +50,7 @@ mod kick;
 mod library;
 mod media_out;
 mod negotiation;
+mod nominations;
 mod outbox;
 mod outgoing;
 mod outward;

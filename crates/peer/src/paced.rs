@@ -6,6 +6,8 @@
 //! description. The library nominates a pair only once, and Firefox forgets a nomination that reaches it before our
 //! answer does: it would never send media.
 //!
+//! [`Nominations`] repeats the far side's nominations that come too early for the library.
+//!
 //! The library follows only the far side's first nomination. Chromium nominates the first pair that answers, and a better
 //! one later. So the far side's nominations of relayed pairs are dropped while a direct pair works.
 
@@ -13,6 +15,7 @@ use crate::address;
 use crate::admission::{self, Credentials, Kind, MDNS_PORT};
 use crate::checks::{Budget, Pairs, Share, Target};
 use crate::dtls_limit::DtlsAllowance;
+use crate::nominations::Nominations;
 use crate::relay_transport::Relay;
 use crate::stun::{
     BINDING_INDICATION, BINDING_REQUEST, BINDING_SUCCESS, CHANNEL_BIND_REQUEST, Check, DATA_INDICATION,
@@ -25,7 +28,7 @@ use rtc::turn::proto::peeraddr::PeerAddress;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -106,7 +109,8 @@ impl Checks {
         self.best_rank.store(u8::MAX, Ordering::Relaxed);
         let relays = locked(&self.relays).clone();
         let mdns = socket.local_addr().is_ok_and(|address| address.port() == MDNS_PORT);
-        Paced { socket, checks: self.clone(), relays, seen, made: Instant::now(), mdns }
+        let repeats = AtomicBool::new(false);
+        Paced { socket, checks: self.clone(), relays, seen, made: Instant::now(), mdns, repeats }
     }
 
     /// How long the driver can sleep before a check of this connection can leave. The library prepares a check of
@@ -159,6 +163,8 @@ struct Paced {
     made: Instant,
     /// Whether it is that of multicast DNS.
     mdns: bool,
+    /// Whether `seen` has nominations to repeat, so that media takes no lock.
+    repeats: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -170,6 +176,7 @@ struct Seen {
     far_side: HashSet<Target>,
     /// When the library first tried to nominate a pair.
     nominated: Option<Instant>,
+    nominations: Nominations,
     /// When the far side first nominated a relayed pair.
     relayed_nomination: Option<Instant>,
 }
@@ -288,52 +295,86 @@ impl Paced {
         if self.mdns {
             return admission::is_mdns(from.port(), data);
         }
-        let Some(relay) = self.relay(from) else { return self.admits_in(now, Target::Direct(from), data) };
+        let whole = Datagram { from, bytes: data };
+        let Some(relay) = self.relay(from) else { return self.admits_in(now, Target::Direct(from), data, whole) };
         self.checks.best_rank.fetch_min(relay.transport.rank(), Ordering::Relaxed);
         if let Some((number, data)) = channel_data(data) {
             // Not in the condition below, because that would hold the lock while the pair is handled.
             let peer = locked(&self.seen).channels.get(&(from, number)).copied();
-            return peer.is_some_and(|peer| self.admits_in(now, Target::Relayed { relay: from, peer }, data));
+            return peer.is_some_and(|peer| self.admits_in(now, Target::Relayed { relay: from, peer }, data, whole));
         }
         match stun(data) {
             Some((DATA_INDICATION, _)) => carried(data)
-                .is_some_and(|(peer, data)| self.admits_in(now, Target::Relayed { relay: from, peer }, &data)),
-            _ => self.admits_in(now, Target::Direct(from), data),
+                .is_some_and(|(peer, data)| self.admits_in(now, Target::Relayed { relay: from, peer }, &data, whole)),
+            _ => self.admits_in(now, Target::Direct(from), data, whole),
         }
     }
 
-    fn admits_in(&self, now: Instant, target: Target, data: &[u8]) -> bool {
+    /// `whole` is the datagram that carries `data`.
+    fn admits_in(&self, now: Instant, target: Target, data: &[u8], whole: Datagram<'_>) -> bool {
         let is_proved = || locked(&self.seen).is_proved(target);
         match Kind::of(data) {
-            Kind::Stun => self.admits_stun(now, target, data),
+            Kind::Stun => self.admits_stun(now, target, data, whole),
             Kind::Dtls => is_proved() && self.checks.dtls.take(data),
             Kind::Media => is_proved(),
             Kind::Channel | Kind::Other => false,
         }
     }
 
-    fn admits_stun(&self, now: Instant, target: Target, data: &[u8]) -> bool {
+    fn admits_stun(&self, now: Instant, target: Target, data: &[u8], whole: Datagram<'_>) -> bool {
         match stun(data) {
             Some((BINDING_REQUEST, _)) => {
                 let is_authentic = locked(&self.checks.credentials).authenticate(data);
                 let nominates = check(data).is_some_and(|check| check.nominates);
                 let head_start = self.head_start(now, target);
                 let mut seen = locked(&self.seen);
-                is_authentic
+                let admitted = is_authentic
                     && (!nominates || seen.accepts_nomination(now, target))
-                    && seen.checked_us(now, target, head_start)
+                    && seen.checked_us(now, target, head_start);
+                if admitted && nominates && !seen.pairs.is_answered(target) {
+                    seen.nominations.keep(now, target, whole.from, whole.bytes);
+                }
+                admitted
             }
             Some((BINDING_INDICATION, _)) => locked(&self.seen).is_proved(target),
             Some((kind, id)) if is_response(kind) => {
                 // A STUN server that somebody signalled as a candidate answers too, but it does not know the password.
                 if kind == BINDING_SUCCESS && decoded(data).is_some_and(|m| m.contains(ATTR_MESSAGE_INTEGRITY)) {
-                    locked(&self.seen).pairs.answered(target, id);
+                    let mut seen = locked(&self.seen);
+                    seen.pairs.answered(target, id);
+                    if seen.pairs.is_answered(target) && seen.nominations.on_answered(now, target) {
+                        self.repeats.store(true, Ordering::Relaxed);
+                    }
                 }
                 true
             }
             _ => false,
         }
     }
+}
+
+impl Paced {
+    /// Receives a nomination again. Returns false if none is due.
+    fn repeat(&self, buffers: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> bool {
+        let next = locked(&self.seen).nominations.take();
+        self.repeats.store(next.as_ref().is_some_and(|(_, _, more)| *more), Ordering::Relaxed);
+        let (Some((from, datagram, _)), Some(buffer), Some(meta)) = (next, buffers.first_mut(), meta.first_mut())
+        else {
+            return false;
+        };
+        let Some(place) = buffer.get_mut(..datagram.len()) else { return false };
+        place.copy_from_slice(&datagram);
+        *meta = RecvMeta::default();
+        (meta.addr, meta.len, meta.stride) = (from, datagram.len(), datagram.len());
+        true
+    }
+}
+
+/// A received datagram.
+#[derive(Debug, Clone, Copy)]
+struct Datagram<'a> {
+    from: SocketAddr,
+    bytes: &'a [u8],
 }
 
 impl AsyncUdpSocket for Paced {
@@ -361,6 +402,9 @@ impl AsyncUdpSocket for Paced {
         buffers: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        if self.repeats.load(Ordering::Relaxed) && self.repeat(buffers, meta) {
+            return Poll::Ready(Ok(1));
+        }
         let outcome = self.socket.poll_recv(context, buffers, meta);
         if let Poll::Ready(Ok(count)) = outcome {
             let now = Instant::now();

@@ -226,6 +226,19 @@ fn a_nomination_to_a_side_that_never_checks_waits_three_seconds() {
 }
 
 #[test]
+fn a_nomination_before_the_answer_reaches_the_library_again() {
+    let rig = Rig::new();
+    let nomination = their_checks(PASSWORD, true);
+    assert!(rig.passes(peer(), &nomination) && rig.leaves(peer(), &check()));
+    assert_eq!(rig.receive(peer(), &answer(true)), answer(true));
+    // From here on, each datagram is received one later.
+    assert_eq!(rig.receive(peer(), &MEDIA), nomination, "repeated");
+    assert_eq!(rig.receive(peer(), &nomination), MEDIA);
+    assert_eq!(rig.receive(peer(), &MEDIA), nomination, "a new one");
+    assert_eq!(rig.receive(peer(), &DTLS), MEDIA, "the pair had answered, so nothing is repeated");
+}
+
+#[test]
 fn the_far_side_does_not_nominate_a_relayed_pair_while_a_direct_one_works() {
     let relayed = |nominates| indication(METHOD_DATA, &their_checks(PASSWORD, nominates));
     let rig = Rig::new();
