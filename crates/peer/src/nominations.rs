@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nomination_is_repeated_once_after_the_answer() {
+    fn a_nomination_is_redelivered_once_after_the_answer() {
         let (mut nominations, now) = (Nominations::default(), Instant::now());
         let target = Target::Direct(address(1));
         nominations.keep(now, target, address(1), &[1]);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_nomination_is_not_repeated() {
+    fn an_old_nomination_is_not_redelivered() {
         let (mut nominations, now) = (Nominations::default(), Instant::now());
         nominations.keep(now, Target::Direct(address(1)), address(1), &[1]);
         assert!(!nominations.on_answered(now + MAX_AGE, Target::Direct(address(1))));

@@ -6,7 +6,7 @@
 //! description. The library nominates a pair only once, and Firefox forgets a nomination that reaches it before our
 //! answer does: it would never send media.
 //!
-//! [`Nominations`] repeats the far side's nominations that come too early for the library.
+//! [`Nominations`] redelivers the far side's nominations that come too early for the library.
 //!
 //! The library follows only the far side's first nomination. Chromium nominates the first pair that answers, and a better
 //! one later. So the far side's nominations of relayed pairs are dropped while a direct pair works.
@@ -109,8 +109,8 @@ impl Checks {
         self.best_rank.store(u8::MAX, Ordering::Relaxed);
         let relays = locked(&self.relays).clone();
         let mdns = socket.local_addr().is_ok_and(|address| address.port() == MDNS_PORT);
-        let repeats = AtomicBool::new(false);
-        Paced { socket, checks: self.clone(), relays, seen, made: Instant::now(), mdns, repeats }
+        let redelivers = AtomicBool::new(false);
+        Paced { socket, checks: self.clone(), relays, seen, made: Instant::now(), mdns, redelivers }
     }
 
     /// How long the driver can sleep before a check of this connection can leave. The library prepares a check of
@@ -164,7 +164,7 @@ struct Paced {
     /// Whether it is that of multicast DNS.
     mdns: bool,
     /// Whether `seen` has nominations to repeat, so that media takes no lock.
-    repeats: AtomicBool,
+    redelivers: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -343,7 +343,7 @@ impl Paced {
                     let mut seen = locked(&self.seen);
                     seen.pairs.answered(target, id);
                     if seen.pairs.is_answered(target) && seen.nominations.on_answered(now, target) {
-                        self.repeats.store(true, Ordering::Relaxed);
+                        self.redelivers.store(true, Ordering::Relaxed);
                     }
                 }
                 true
@@ -355,9 +355,9 @@ impl Paced {
 
 impl Paced {
     /// Receives a nomination again. Returns false if none is due.
-    fn repeat(&self, buffers: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> bool {
+    fn redeliver(&self, buffers: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> bool {
         let next = locked(&self.seen).nominations.take();
-        self.repeats.store(next.as_ref().is_some_and(|(_, _, more)| *more), Ordering::Relaxed);
+        self.redelivers.store(next.as_ref().is_some_and(|(_, _, more)| *more), Ordering::Relaxed);
         let (Some((from, datagram, _)), Some(buffer), Some(meta)) = (next, buffers.first_mut(), meta.first_mut())
         else {
             return false;
@@ -402,7 +402,7 @@ impl AsyncUdpSocket for Paced {
         buffers: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        if self.repeats.load(Ordering::Relaxed) && self.repeat(buffers, meta) {
+        if self.redelivers.load(Ordering::Relaxed) && self.redeliver(buffers, meta) {
             return Poll::Ready(Ok(1));
         }
         let outcome = self.socket.poll_recv(context, buffers, meta);

@@ -226,7 +226,7 @@ fn a_nomination_to_a_side_that_never_checks_waits_three_seconds() {
 }
 
 #[test]
-fn a_nomination_before_the_answer_reaches_the_library_again() {
+fn a_nomination_before_the_answer_is_redelivered_after_it() {
     let rig = Rig::new();
     let nomination = their_checks(PASSWORD, true);
     assert!(rig.passes(peer(), &nomination) && rig.leaves(peer(), &check()));
@@ -251,7 +251,7 @@ fn the_far_side_does_not_nominate_a_relayed_pair_while_a_direct_one_works() {
 }
 
 #[test]
-fn a_nomination_of_a_relayed_pair_that_is_repeated_for_long_passes() {
+fn a_nomination_of_a_relayed_pair_passes_in_the_end() {
     let (mut seen, now) = (Seen::default(), Instant::now());
     seen.far_side.insert(Target::Direct(peer()));
     let relayed = Target::Relayed { relay: relay(), peer: peer() };
