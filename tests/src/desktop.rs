@@ -25,14 +25,35 @@ pub struct Rect {
     pub height: u32,
 }
 
+/// A display without anything on it.
+pub struct Display {
+    name: String,
+    _x: Ended,
+}
+
+impl Display {
+    /// Starts a display of this size, `WIDTHxHEIGHT`.
+    pub fn start(size: &str) -> Display {
+        let mut x = Command::new("Xvfb");
+        x.args(["-displayfd", "1", "-screen", "0", &format!("{size}x24"), "-nolisten", "tcp"]);
+        let (x, number) = started(&mut x);
+        Display { name: format!(":{number}"), _x: x }
+    }
+
+    /// The value of the variable `DISPLAY`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// A virtual desktop.
 pub struct Desktop {
     screen: RustConnection,
     root: u32,
-    display: String,
+    display: Display,
     bus: String,
     home: Scratch,
-    _processes: [Ended; 2],
+    _bus: Ended,
 }
 
 impl Desktop {
@@ -43,16 +64,12 @@ impl Desktop {
 
     /// Starts a display and a bus.
     pub fn start() -> Desktop {
-        let size = format!("{WIDTH}x{HEIGHT}x24");
-        let mut x = Command::new("Xvfb");
-        x.args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp"]);
-        let (x, display) = started(&mut x);
+        let display = Display::start(&format!("{WIDTH}x{HEIGHT}"));
         let mut dbus = Command::new("dbus-daemon");
         let (dbus, bus) = started(dbus.args(["--session", "--nofork", "--nopidfile", "--print-address=1"]));
-        let display = format!(":{display}");
-        let (screen, number) = x11rb::connect(Some(&display)).expect("the display");
+        let (screen, number) = x11rb::connect(Some(display.name())).expect("the display");
         let root = screen.setup().roots[number].root;
-        Desktop { screen, root, display, bus, home: Scratch::new("desktop"), _processes: [x, dbus] }
+        Desktop { screen, root, display, bus, home: Scratch::new("desktop"), _bus: dbus }
     }
 
     /// Returns a command that runs a program on this desktop, with its own home folder.
@@ -60,7 +77,7 @@ impl Desktop {
         let home = self.home.path();
         let mut command = Command::new(program);
         command
-            .env("DISPLAY", &self.display)
+            .env("DISPLAY", self.display.name())
             .env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
             .env("HOME", home)
             .env("XDG_CONFIG_HOME", home.join("config"))

@@ -1,5 +1,5 @@
 //! Cameras, microphones and loudspeakers: those of the system, through nokhwa and cpal, and synthetic ones (a test
-//! pattern, a tone, files). No other crate accesses devices.
+//! pattern, a tone, files); and the screens and windows of an X11 display. No other crate accesses devices.
 //!
 //! Every device has its own thread. Frames go to a [`media::slot::FrameSlot`], audio through lock-free rings. On our
 //! side of a ring, audio is 48 kHz mono.
@@ -14,6 +14,7 @@ mod hold;
 mod info;
 mod list;
 mod pace;
+mod screen;
 
 pub use audio::{Microphone, MicrophoneOptions, Speaker, SpeakerOptions};
 pub use camera::{Camera, CameraMode, CameraRequest, SourceFormat};
@@ -22,6 +23,7 @@ pub use event::{DeviceEvent, EventSink, ignore_events};
 pub use hold::Hold;
 pub use info::{DeviceInfo, DeviceKind};
 pub use list::list;
+pub use screen::{ScreenCapture, ScreenError, ScreenEvent, ScreenEvents, ScreenInfo, ScreenKind, screens};
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ pub struct Plane<'a> {
 
 impl<'a> Plane<'a> {
     /// Iterates over rows of `width` bytes.
-    fn rows(self, width: usize, height: usize) -> Result<impl Iterator<Item = &'a [u8]>, PixelError> {
+    pub(super) fn rows(self, width: usize, height: usize) -> Result<impl Iterator<Item = &'a [u8]>, PixelError> {
         let needed = height.checked_sub(1).and_then(|n| n.checked_mul(self.stride)).and_then(|n| n.checked_add(width));
         if self.stride < width || width == 0 || needed.is_none_or(|needed| needed > self.bytes.len()) {
             return Err(PixelError::Layout);

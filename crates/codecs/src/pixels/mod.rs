@@ -8,6 +8,7 @@ mod mjpeg;
 mod range;
 mod rotate;
 mod scale;
+mod screen;
 mod turbo;
 
 pub use convert::{Plane, i420, nv12, yuyv};
@@ -15,6 +16,7 @@ pub use mjpeg::Mjpeg;
 pub use range::{full_to_limited, limit_range};
 pub use rotate::rotate;
 pub use scale::scale;
+pub use screen::bgrx;
 
 /// Why a frame was not converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
