@@ -18,6 +18,8 @@ pub(crate) fn state() -> AppState {
         choice: DeviceChoice::default(),
         listening: false,
         same_room: vec![],
+        share: None,
+        sharing: vec![],
         problems: vec![],
         settings: Settings::default(),
         you: You { key: String::new() },

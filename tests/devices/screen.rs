@@ -7,75 +7,13 @@ use engine::media::slot::{FrameSlot, Wait};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use whole_system::desktop::Display;
-use whole_system::skip_unless;
-use x11rb::connection::Connection as _;
-use x11rb::protocol::xproto::{
-    AtomEnum, ChangeGCAux, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, PropMode, Rectangle,
-    Window, WindowClass,
-};
-use x11rb::rust_connection::RustConnection;
+use whole_system::x11::{Program, WITHIN, on_a_display};
+use x11rb::protocol::xproto::{ConfigureWindowAux, ConnectionExt as _, Rectangle};
 use x11rb::wrapper::ConnectionExt as _;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Longer than a capture needs to notice a change.
 const STILL: Duration = Duration::from_millis(700);
-const WITHIN: &str = "LUNCHROOM_TEST_WITHIN";
-
-/// Runs a test in a process of its own, whose environment names a display of this size.
-fn on_a_display(name: &str, size: &str, test: impl FnOnce()) {
-    if std::env::var_os(WITHIN).is_some() {
-        return test();
-    }
-    if !skip_unless("Xvfb") {
-        return;
-    }
-    let display = Display::start(size);
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([name, "--exact", "--nocapture"]).env("DISPLAY", display.name()).env(WITHIN, "1");
-    assert!(again.env_remove("WAYLAND_DISPLAY").status().unwrap().success());
-}
-
-/// A program with one window.
-struct Program {
-    connection: RustConnection,
-    window: Window,
-    root: Window,
-}
-
-impl Program {
-    fn start(x: i16, y: i16, width: u16, height: u16) -> Program {
-        let (connection, number) = x11rb::connect(None).unwrap();
-        let (root, window) = (connection.setup().roots[number].root, connection.generate_id().unwrap());
-        let aux = CreateWindowAux::new().background_pixel(0);
-        let class = WindowClass::INPUT_OUTPUT;
-        connection.create_window(0, window, root, x, y, width, height, 0, class, 0, &aux).unwrap();
-        let name = AtomEnum::WM_NAME;
-        connection.change_property8(PropMode::REPLACE, window, name, AtomEnum::STRING, b"Soup").unwrap();
-        connection.map_window(window).unwrap();
-        connection.sync().unwrap();
-        Program { connection, window, root }
-    }
-
-    fn paint(&self, color: u32, at: Rectangle) {
-        let pen = self.connection.generate_id().unwrap();
-        self.connection.create_gc(pen, self.window, &CreateGCAux::new()).unwrap();
-        self.connection.change_gc(pen, &ChangeGCAux::new().foreground(color)).unwrap();
-        self.connection.poly_fill_rectangle(self.window, pen, &[at]).unwrap();
-        self.connection.sync().unwrap();
-    }
-
-    fn configure(&self, aux: ConfigureWindowAux) {
-        self.connection.configure_window(self.window, &aux).unwrap();
-        self.connection.sync().unwrap();
-    }
-
-    fn move_pointer(&self, x: i16, y: i16) {
-        self.connection.warp_pointer(x11rb::NONE, self.root, 0, 0, 0, 0, x, y).unwrap();
-        self.connection.sync().unwrap();
-    }
-}
-
 /// A running capture.
 struct Share {
     slot: FrameSlot,

@@ -15,5 +15,6 @@ pub mod seclusion;
 pub mod skip;
 pub mod tone;
 pub mod window;
+pub mod x11;
 
 pub use skip::skip_unless;

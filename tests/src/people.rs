@@ -44,6 +44,8 @@ pub struct Habits {
     pub meets: Option<String>,
     /// Limits of their camera.
     pub video: VideoLimits,
+    /// Video codecs in order of preference.
+    pub codecs: Vec<VideoCodec>,
 }
 
 impl Habits {
@@ -58,6 +60,7 @@ impl Habits {
             relay_only: false,
             meets: None,
             video: VideoLimits { width: 320, height: 180, fps: 15 },
+            codecs: vec![VideoCodec::Vp8],
         }
     }
 }
@@ -85,7 +88,7 @@ impl Person {
         let engine = Engine::start(EngineConfig {
             client: "whole-system tests".into(),
             key: new_key(),
-            codecs: vec![VideoCodec::Vp8],
+            codecs: habits.codecs,
             video: habits.video,
             // Noise suppression would remove a steady tone.
             processing: ApmConfig { echo: false, noise: NoiseSuppression::Off, gain: false },

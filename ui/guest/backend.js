@@ -13,6 +13,7 @@ import { collectStats } from './stats.js';
 import { deviceKey, loadSettings, saveSettings } from './storage.js';
 import { AudioLevels } from './audio-levels.js';
 import { LocalMedia } from './local-media.js';
+import { OwnShare } from './own-share.js';
 import { RemoteAudio } from './remote-audio.js';
 
 /** @typedef {import('../shared/backend.js').Backend} Backend */
@@ -47,6 +48,7 @@ export class GuestBackend {
   /** Pending requests by the `seq` of their message. @type {Map<number, { resolve: () => void, reject: (error: object) => void }>} */
   #pending = new Map();
   #media = new LocalMedia();
+  #ownShare = new OwnShare();
   #remoteAudio = new RemoteAudio();
   #audioLevels = new AudioLevels(() => this.#media.audio, levels => this.#levelListeners.forEach(listener => listener(levels)));
   /** @type {DeviceKey | null} */
@@ -75,6 +77,7 @@ export class GuestBackend {
     this.#media.addEventListener('tracks', event => this.#replaceTrack(/** @type {CustomEvent} */ (event).detail));
     this.#media.addEventListener('lost', () => this.#syncMedia());
     this.#media.addEventListener('changed', () => this.#update({}));
+    this.#ownShare.addEventListener('changed', () => this.#updateOwnShare());
     document.addEventListener('visibilitychange', () => this.#measureVideos());
     addEventListener('online', () => this.#session?.probe());
     addEventListener('pagehide', () => this.#unload());
@@ -86,7 +89,7 @@ export class GuestBackend {
     const settings = loadSettings();
     this.#media.choice = settings.devices;
     this.state = {
-      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
+      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
     };
     this.#update({});
     try {
@@ -143,6 +146,8 @@ export class GuestBackend {
       case 'leave': return this.#leave();
       case 'set_microphone': return this.#setMedia({ microphone: args.on });
       case 'set_camera': return this.#setMedia({ camera: args.on });
+      case 'share': return this.#ownShare.start();
+      case 'stop_share': return this.#ownShare.stop();
       case 'set_hand': return void this.#call?.setHand(args.raised);
       case 'send_chat': return void this.#call?.sendChat(args.text);
       case 'drop_line': return void this.#call?.dropLine(args.number);
@@ -353,6 +358,14 @@ export class GuestBackend {
     if (announced && (live.camera !== announced.camera || live.microphone !== announced.microphone)) this.#call?.setMedia(live);
   }
 
+  /** Shares the own screen, or no longer. Outside of a call nothing is shared. */
+  #updateOwnShare() {
+    const { track } = this.#ownShare;
+    if (track && !inCall(this.#current().call)) return this.#ownShare.stop();
+    this.#call?.setShare(track);
+    this.#update({ share: track && { id: '', name: '', state: 'live' } });
+  }
+
   /** @param {Peer} peer */
   #addPeer(peer) {
     if (peer.distrust) return this.#updateParticipants();
@@ -372,6 +385,7 @@ export class GuestBackend {
       this.#shown.forEach(shown => this.#show(shown));
     });
     peer.addEventListener('state', () => this.#updateParticipants());
+    peer.addEventListener('negotiated', () => this.#updateParticipants());
     this.#updateParticipants();
     this.#measureVideos();
   }
@@ -382,7 +396,7 @@ export class GuestBackend {
     if (kind === 'microphone') this.#audioLevels.setTrack('own', track);
     for (const peer of this.#call?.peers.values() ?? []) {
       const { pc } = peer;
-      const transceivers = pc.getTransceivers().filter(one => one.receiver.track.kind === name);
+      const transceivers = name === 'video' ? [peer.camera].filter(one => one !== undefined) : pc.getTransceivers().filter(one => one.receiver.track.kind === name);
       const sending = transceivers.find(one => one.direction === 'sendrecv' || one.direction === 'sendonly') ?? transceivers.find(one => one.sender.track);
       if (sending) sending.sender.replaceTrack(track).then(() => peer.applyResolution(), error => console.warn('replaceTrack', String(error)));
       else if (track) pc.addTrack(track, new MediaStream());
@@ -394,7 +408,7 @@ export class GuestBackend {
   #show(shown) {
     const { picture, video } = shown;
     const peer = picture.kind === 'own' ? null : this.#call?.peers.get(picture.id);
-    const track = (picture.kind === 'own' ? this.#media.tracks.camera : peer?.pc.getReceivers().find(receiver => receiver.track.kind === 'video')?.track) ?? null;
+    const track = (picture.kind === 'own' ? this.#media.tracks.camera : picture.kind === 'share' ? peer?.screen : peer?.camera?.receiver.track) ?? null;
     if (shown.track === track) return;
     shown.track = track;
     shown.stop.abort();
@@ -427,6 +441,7 @@ export class GuestBackend {
       ...participant, distrust, connected: !this.#disconnected.has(participant.id),
       link: linkOf(pc.connectionState), repair: null, report: null,
     }));
+    this.#update({ sharing: [...this.#call?.peers.values() ?? []].filter(peer => peer.screen).map(peer => peer.participant.id) });
     this.#updateCall({ participants });
     this.#shown.forEach(shown => this.#show(shown));
   }
@@ -444,6 +459,8 @@ export class GuestBackend {
     this.#remoteAudio.stopAll();
     for (const one of this.#current().call.participants) this.#audioLevels.setTrack(one.id, null);
     this.#media.open({ camera: false, microphone: false });
+    this.#ownShare.stop();
+    this.#update({ sharing: [] });
     this.#updateCall({ stage: { kind: 'ended', code }, participants: [], lobby: [], you: null, hand: null, media: { camera: false, microphone: false } });
   }
 

@@ -17,6 +17,7 @@ const REPORT_SPACING_MS = 5000;
  * The connection to another participant. Events:
  * - `track` (detail: the RTCTrackEvent);
  * - `state` (detail: the RTCPeerConnectionState);
+ * - `negotiated` (no detail): an offer was answered, and {@link Peer#screen} may have changed;
  * - `broken`: an ICE restart failed, and the connection must be replaced.
  */
 export class Peer extends EventTarget {
@@ -46,14 +47,53 @@ export class Peer extends EventTarget {
       this.stream.addTrack(event.track);
       this.dispatchEvent(new CustomEvent('track', { detail: event }));
     };
+    this.pc.onsignalingstatechange = () => {
+      if (this.pc.signalingState === 'stable') this.dispatchEvent(new CustomEvent('negotiated'));
+    };
     this.pc.onconnectionstatechange = () => {
       this.dispatchEvent(new CustomEvent('state', { detail: this.pc.connectionState }));
       if (this.pc.connectionState === 'failed') this.#restartIce();
       if (this.pc.connectionState === 'connected') {
         this.#iceRestarted = false;
         this.applyResolution();
+        this.#applyShare();
       }
     };
+  }
+
+  /** The transceivers of video in the order of the media lines: the camera's first, then those of shared screens. */
+  get #videos() {
+    return this.pc.getTransceivers().filter(one => one.receiver.track.kind === 'video');
+  }
+
+  /** The transceiver of the camera, if there is one yet. @returns {RTCRtpTransceiver | undefined} */
+  get camera() {
+    return this.#videos[0];
+  }
+
+  /** The screen that the other side shares; null: none. @returns {MediaStreamTrack | null} */
+  get screen() {
+    const receives = (/** @type {RTCRtpTransceiver} */ one) => one.currentDirection === 'recvonly' || one.currentDirection === 'sendrecv';
+    return this.#videos.slice(1).find(receives)?.receiver.track ?? null;
+  }
+
+  /** Shares a screen with the other side, as soon as they are connected. @param {MediaStreamTrack | null} track null: none any more */
+  setShare(track) {
+    this.#shared = track;
+    if (this.pc.connectionState === 'connected') this.#applyShare();
+  }
+
+  async #applyShare() {
+    const track = this.#shared, transceiver = this.#shareTransceiver;
+    if (!transceiver) {
+      if (track) this.#shareTransceiver = this.pc.addTransceiver(track, { direction: 'sendonly', streams: [new MediaStream([track])] });
+      return;
+    }
+    if (transceiver.sender.track === track) return;
+    // A change of the direction leads to an offer.
+    const receives = transceiver.direction === 'sendrecv' || transceiver.direction === 'recvonly';
+    transceiver.direction = track ? (receives ? 'sendrecv' : 'sendonly') : receives ? 'recvonly' : 'inactive';
+    await transceiver.sender.replaceTrack(track).catch(error => console.warn('share', String(error)));
   }
 
   /** @type {(message: Message) => void} */
@@ -70,6 +110,10 @@ export class Peer extends EventTarget {
   #signals = Promise.resolve();
   /** The size at which the other side displays the camera, in pixels; null: not received yet. @type {{ max_width: number, max_height: number } | null} */
   #resolution = null;
+  /** The own shared screen. @type {MediaStreamTrack | null} */
+  #shared = null;
+  /** The transceiver that sends it. @type {RTCRtpTransceiver | undefined} */
+  #shareTransceiver;
   /** When a connection report was last sent, in ms. */
   #reported = -Infinity;
 
@@ -110,7 +154,7 @@ export class Peer extends EventTarget {
 
   /** Scales the camera's encoding to the other side's size, or disables it. Called again after the camera's track has changed. */
   async applyResolution() {
-    const size = this.#resolution, sender = this.pc.getSenders().find(one => one.track?.kind === 'video');
+    const size = this.#resolution, sender = this.camera?.sender;
     if (!size || !sender?.track) return;
     const { width = 0, height = 0 } = sender.track.getSettings();
     try {
@@ -238,6 +282,8 @@ export class Call extends EventTarget {
   /** The room for which the unsent lines were written. */
   #room = '';
   #unsent = new Unsent();
+  /** The own shared screen. @type {MediaStreamTrack | null} */
+  #share = null;
   /** Cancels the timer of the next chat line. @type {(() => void) | undefined} */
   #cancelLines;
 
@@ -308,6 +354,12 @@ export class Call extends EventTarget {
   dropLine(number) {
     this.#unsent.drop(number);
     this.#emit('unsent');
+  }
+
+  /** Shares a screen with everybody, also with those who come later. @param {MediaStreamTrack | null} track null: none any more */
+  setShare(track) {
+    this.#share = track;
+    this.peers.forEach(peer => peer.setShare(track));
   }
 
   /** Sends the chat lines that are due and sets the timer for the next one. */
@@ -486,6 +538,7 @@ export class Call extends EventTarget {
     const configuration = { iceServers: this.options.iceServers ?? this.iceServers, iceTransportPolicy: this.options.policy ?? 'all' };
     const peer = new Peer(participant, polite, configuration, message => this.#send(peer, message), offers);
     this.peers.set(id, peer);
+    peer.setShare(this.#share);
     if (!this.signer.knows(participant)) peer.refuse('statement_missing');
     const limits = this.replacementLimits.get(id) ?? new ReplacementLimits();
     this.replacementLimits.set(id, limits);

@@ -33,7 +33,7 @@ impl Args {
 pub(crate) enum Action {
     /// Join a room. Stay until the time is up, Ctrl-C is pressed, or everybody else has left.
     Call(CallOptions),
-    /// List cameras, microphones and loudspeakers.
+    /// List cameras, microphones, loudspeakers, and the screens and windows that can be shared.
     Devices {
         /// Print one JSON object per line.
         #[arg(long)]
@@ -77,6 +77,9 @@ pub(crate) struct CallOptions {
     /// Loudspeaker: off, null (discards the audio), wav:FILE, or an id or name. Default: the system's loudspeaker.
     #[arg(long)]
     pub(crate) speaker: Option<String>,
+    /// Share a screen or window (X11): an id or a part of a title, as `devices` lists them, or `screen` for the first one.
+    #[arg(long)]
+    pub(crate) share: Option<String>,
     #[command(flatten)]
     pub(crate) video: VideoOptions,
     /// Leave after this many seconds.

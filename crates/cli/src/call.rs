@@ -7,7 +7,7 @@ use engine::signaling::link::Link;
 use engine::signaling::message::MediaState;
 use engine::{
     ApmConfig, AppView, Command, DeviceChoice, DeviceKind, Ended, Engine, EngineConfig, JoinRequest, LinkState,
-    MicrophoneOptions, NotSaid, ParticipantView, ServerAddress, SessionView, Stage,
+    MicrophoneOptions, NotSaid, ParticipantView, ScreenInfo, ScreenKind, ServerAddress, SessionView, Stage,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -77,6 +77,8 @@ struct Printed {
     unsent: u64,
     problems: Vec<String>,
     said: bool,
+    joined: bool,
+    sharing: Vec<String>,
 }
 
 async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
@@ -95,6 +97,9 @@ async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
                     let taken = engine.send_chat(line.clone()).await;
                     taken.map_err(|problem| anyhow!("{} ({})", problem.message, problem.code))?;
                 }
+                if printed.joins(&now) && let Some(wanted) = &options.share {
+                    share(engine, wanted).await?;
+                }
                 if let Stage::Ended(why) = now.call.stage {
                     return ended(why, &now);
                 }
@@ -110,6 +115,17 @@ async fn follow(engine: &Engine, options: &CallOptions) -> Result<()> {
             _ = tokio::signal::ctrl_c() => return Ok(()),
         }
     }
+}
+
+/// Shares the screen or window that was asked for.
+async fn share(engine: &Engine, wanted: &str) -> Result<()> {
+    let found = tokio::task::spawn_blocking(engine::screens).await?;
+    let found = found.map_err(|problem| anyhow!("{} ({})", problem.message, problem.code))?;
+    let is_wanted = |one: &&ScreenInfo| {
+        one.id == wanted || one.name.contains(wanted) || wanted == "screen" && one.kind == ScreenKind::Screen
+    };
+    let one = found.iter().find(is_wanted).ok_or_else(|| anyhow!("there is no screen or window {wanted}"))?;
+    Ok(engine.command(Command::Share { id: one.id.clone(), name: one.name.clone() }).await?)
 }
 
 /// Fails if the first connection takes longer than `patience`; a connection that was lost is waited for. Returns the
@@ -149,6 +165,11 @@ impl Printed {
         there && !std::mem::replace(&mut self.said, true)
     }
 
+    /// Returns true once, when the room has been joined.
+    fn joins(&mut self, view: &AppView) -> bool {
+        view.call.stage == Stage::Joined && !std::mem::replace(&mut self.joined, true)
+    }
+
     fn print_changes(&mut self, view: &AppView, as_json: bool) {
         let print = |event: &str, text: String| {
             if as_json {
@@ -170,6 +191,10 @@ impl Printed {
             print("gone", format!("{name} ({id})"));
         }
         self.people = people;
+        let sharing: Vec<_> = view.sharing.iter().map(|id| id.0.clone()).collect();
+        sharing.iter().filter(|id| !self.sharing.contains(id)).for_each(|id| print("shares", id.clone()));
+        self.sharing.iter().filter(|id| !sharing.contains(id)).for_each(|id| print("shares no more", id.clone()));
+        self.sharing = sharing;
         for line in view.chat.iter().skip(self.lines) {
             print("chat", format!("{}: {}", if line.name.is_empty() { "you" } else { &line.name }, line.text));
         }

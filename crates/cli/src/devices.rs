@@ -1,7 +1,7 @@
 //! `lunchroom-cli devices`.
 
 use anyhow::Result;
-use engine::{DeviceKind, devices_now};
+use engine::{DeviceKind, ScreenKind, devices_now, screens};
 use serde_json::json;
 
 pub(crate) async fn run(as_json: bool) -> Result<()> {
@@ -18,6 +18,15 @@ pub(crate) async fn run(as_json: bool) -> Result<()> {
         } else {
             let mark = if device.default { "*" } else { " " };
             println!("{mark} {kind:<11} {:<40} {}", device.name, device.id);
+        }
+    }
+    // Without a display there is nothing to share, which is no error here.
+    for screen in tokio::task::spawn_blocking(screens).await?.unwrap_or_default() {
+        let kind = if screen.kind == ScreenKind::Window { "window" } else { "screen" };
+        if as_json {
+            println!("{}", json!({"kind": kind, "id": screen.id, "name": screen.name, "size": screen.size}));
+        } else {
+            println!("  {kind:<11} {:<40} {}", screen.name, screen.id);
         }
     }
     Ok(())

@@ -13,15 +13,17 @@ use tracing_subscriber::{fmt, registry};
 
 /// One line for each participant with the values of getStats, cumulative where getStats is.
 pub(crate) fn participant(stats: &EngineStats, who: &ParticipantStats) -> Value {
-    let VideoInStats { decoded, freezes, jitter_s, jitter_n, decode_s, size, keyframes, refused, latency } =
+    let VideoInStats { decoded, freezes, jitter_s, jitter_n, decode_s, size, keyframes, refused, latency, .. } =
         who.video_in;
-    let out = &stats.video_out;
+    let (out, share, screen) = (&stats.video_out, &stats.share_out, who.video_in.screen_size);
     let mut line = json!({
         "id": who.id.0,
         "v_frames": decoded, "v_key": keyframes, "v_refused": refused, "v_freezes": freezes,
         "v_jb_s": jitter_s, "v_jb_n": jitter_n, "v_dec_time": decode_s, "v_w": size.0, "v_h": size.1,
         "v_latency_ms": latency.map(|l| l.ms), "v_latency_uncertainty_ms": latency.map(|l| l.uncertainty_ms),
         "v_enc_frames": out.encoded, "v_enc_key": out.keyframes, "v_enc_time": out.encode_s,
+        "s_frames": who.video_in.screen_decoded, "s_w": screen.0, "s_h": screen.1,
+        "s_enc_frames": share.encoded, "s_enc_key": share.keyframes, "s_enc_time": share.encode_s,
         "v_enc_w": out.size.0, "v_enc_h": out.size.1, "v_target_kbps": out.target as f64 / 1000.0,
     });
     let Some(fields) = line.as_object_mut() else { return line };

@@ -116,6 +116,15 @@ pub enum Command {
     SetMicrophone(bool),
     /// Switches the camera on or off.
     SetCamera(bool),
+    /// Shares a screen or window with everybody in the call, in place of the present one. Ignored outside of a call.
+    Share {
+        /// The id of the source ([`devices::ScreenInfo`]).
+        id: String,
+        /// Its name, to be shown to this person.
+        name: String,
+    },
+    /// Stops sharing.
+    StopShare,
     /// Raises or lowers the hand.
     SetHand(bool),
     /// Drops one of our own chat lines that failed or still waits. The number is [`call::UnsentLine::number`].

@@ -13,6 +13,7 @@ mod board_session;
 mod call_session;
 mod devices;
 mod peers;
+mod sharing;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use self::board_session::BoardSession;
 use self::call_session::CallSession;
 use self::devices::Devices;
 use self::peers::{Opening, PeerSettings, Peers};
+use self::sharing::{FromScreen, Sharing};
 use crate::audio::Audio;
 use crate::capture::{self, Capture, CaptureEvent};
 use crate::check::Checks;
@@ -28,6 +30,7 @@ use crate::levels::Levels;
 use crate::network::{self, NetworkReport};
 use crate::participant::{self, FromConnection};
 use crate::request::Request;
+use crate::share_out::ShareOut;
 use crate::signal::{self, FromSocket, Signalling};
 use crate::video_out::VideoOut;
 use crate::view::{AppView, Picture, Problem};
@@ -46,6 +49,7 @@ pub(crate) struct Driver {
     board: BoardSession,
     devices: Devices,
     peers: Peers,
+    sharing: Sharing,
     checks: Checks,
     network: NetworkReport,
     offline_changed: bool,
@@ -58,6 +62,7 @@ pub(crate) struct Inbox {
     captures: mpsc::Receiver<CaptureEvent>,
     sockets: mpsc::Receiver<FromSocket>,
     connections: mpsc::Receiver<FromConnection>,
+    screens: mpsc::Receiver<FromScreen>,
     devices: mpsc::Receiver<Vec<DeviceInfo>>,
     checks: mpsc::Receiver<ConnectionReport>,
     network: watch::Receiver<NetworkReport>,
@@ -73,12 +78,15 @@ impl Driver {
         let (capture_events, captures) = mpsc::channel(capture::EVENTS);
         let (socket_events, sockets) = mpsc::channel(signal::EVENTS);
         let (connection_events, connections) = mpsc::channel(participant::MESSAGES);
+        let (screen_events, screens) = mpsc::channel(sharing::EVENTS);
         let (find_devices, devices) = mpsc::channel(1); // one search at a time; a second one waits for the first
         let (reports, checks) = mpsc::channel(1); // one check at a time
         let on_report = capture::on_report(capture_events.clone());
         let capture = Capture::start(capture_events, config.video, config.devices, config.microphone)?;
         let audio = Audio::start(config.processing, config.audio_tap.take(), on_report)?;
         let video = VideoOut::start(capture.slot.clone(), config.video)?;
+        let share = ShareOut::start()?;
+        let sharing = Sharing::new(share.slot.clone(), screen_events);
         let seed = signal::random_seed()?;
         let settings = PeerSettings {
             ice_servers: config.ice_servers,
@@ -95,13 +103,18 @@ impl Driver {
             session,
             board: BoardSession::new(),
             devices: devices_part,
-            peers: Peers::new(settings, seed, audio, video, connection_events),
+            peers: Peers::new(settings, seed, audio, video, share, connection_events),
+            sharing,
             checks: Checks::new(reports),
             network: *network.borrow(),
             offline_changed: false,
             view,
         };
-        Ok((driver, Inbox { requests, captures, sockets, connections, devices, checks, network, find_devices }, watch))
+        Ok((
+            driver,
+            Inbox { requests, captures, sockets, connections, screens, devices, checks, network, find_devices },
+            watch,
+        ))
     }
 
     /// The loudness of everybody.
@@ -123,6 +136,7 @@ impl Driver {
                 },
                 Some(event) = inbox.sockets.recv() => self.session.handle_socket(Instant::now(), event),
                 Some(event) = inbox.connections.recv() => self.peers.handle(event),
+                Some(event) = inbox.screens.recv() => self.sharing.handle(event),
                 Some(event) = inbox.captures.recv() => self.devices.handle(Instant::now(), event),
                 Some(found) = inbox.devices.recv() => self.devices.handle_found(Instant::now(), found),
                 Some(report) = inbox.checks.recv() => self.session.handle_checked(Instant::now(), report),
@@ -136,6 +150,7 @@ impl Driver {
         };
         // Leave immediately, so that the others do not see a frozen picture.
         self.session.handle_command(Instant::now(), call::Command::Leave);
+        self.sharing.stop();
         self.settle(Instant::now());
         self.session.flush().await;
         drop(inbox); // so that no device waits to deliver a report
@@ -162,6 +177,10 @@ impl Driver {
             }
         }
         self.devices.update(now, self.session.is_in_call());
+        if !self.session.is_in_call() {
+            self.sharing.stop();
+        }
+        self.peers.set_share(self.sharing.is_on());
         self.session.restore_kept(now);
         self.update_board(now);
         self.session.close_unneeded(now);
@@ -244,6 +263,7 @@ impl Driver {
 
     fn handle_command(&mut self, now: Instant, command: Command) {
         self.session.clear_problem();
+        self.sharing.clear_problem();
         match command {
             Command::Join(request) => {
                 if self.session.join(now, request) {
@@ -253,6 +273,8 @@ impl Driver {
             Command::Leave => self.session.handle_command(now, call::Command::Leave),
             Command::SetMicrophone(on) => self.session.handle_command(now, call::Command::SetMicrophone(on)),
             Command::SetCamera(on) => self.session.handle_command(now, call::Command::SetCamera(on)),
+            Command::Share { id, name } => self.sharing.start(id, name),
+            Command::StopShare => self.sharing.stop(),
             Command::SetHand(raised) => self.session.handle_command(now, call::Command::SetHand(raised)),
             Command::DropLine(number) => self.session.handle_command(now, call::Command::DropLine(number)),
             Command::CheckOthers => self.session.handle_command(now, call::Command::CheckOthers),
@@ -304,11 +326,13 @@ impl Driver {
         let board = self.board.take_changed();
         let devices = self.devices.take_changed();
         let offline = std::mem::take(&mut self.offline_changed);
-        let problems = self.session.take_problem_changed() | self.peers.take_changed() | devices | offline;
+        let share = self.sharing.take_changed();
+        let sharing = self.peers.take_sharing_changed();
+        let problems = self.session.take_problem_changed() | self.peers.take_changed() | devices | offline | share;
         if call {
             self.set_volumes();
         }
-        if !(session | call | board | devices | problems) {
+        if !(session | call | board | devices | problems | sharing) {
             return;
         }
         self.view.send_if_modified(|view| {
@@ -319,6 +343,14 @@ impl Driver {
             if call {
                 modified |= view.replace_call(self.session.call_view());
                 modified |= replace(&mut view.chat, self.session.chat());
+            }
+            if call | sharing {
+                let everybody = view.call.participants.iter().map(|one| &one.info.id);
+                let those = everybody.filter(|id| self.peers.is_sharing(id)).cloned().collect();
+                modified |= replace(&mut view.sharing, those);
+            }
+            if share {
+                modified |= replace(&mut view.share, self.sharing.view());
             }
             if board {
                 modified |= replace(&mut view.board, self.board.state());
@@ -333,7 +365,7 @@ impl Driver {
             if problems {
                 let (devices, peers) = (self.devices.problems().into_iter(), self.peers.problem().cloned());
                 let all = devices.chain(peers).chain(self.session.problem().cloned());
-                let all = all.chain(self.network.offline.then(no_network));
+                let all = all.chain(self.sharing.problem().cloned()).chain(self.network.offline.then(no_network));
                 modified |= replace(&mut view.problems, all.collect());
             }
             modified
@@ -360,6 +392,8 @@ fn first_view(session: &CallSession, devices: &Devices) -> AppView {
         choice: devices.choice().clone(),
         listening: devices.is_listening(),
         same_room: vec![],
+        share: None,
+        sharing: vec![],
         board: None,
         reminders: Arc::default(),
         problems: Arc::default(),

@@ -29,6 +29,7 @@ mod network;
 mod participant;
 mod playing;
 mod request;
+mod share_out;
 mod signal;
 mod slowness;
 mod socket;
@@ -47,20 +48,31 @@ pub use feed::{FeedControl, FeedFrame, FeedFrames, MAX_STREAMS};
 pub use levels::Levels;
 pub use line::Line;
 pub use request::BoardAnswer;
+pub use share_out::ShareOutStats;
 pub use stats::{EngineStats, ParticipantStats};
 pub use video_in::{Latency, VideoInStats};
 pub use video_out::{VideoLimits, VideoOutStats};
-pub use view::{AppView, Picture, Problem, Reminder, SessionView, Tile};
+pub use view::{AppView, Picture, Problem, Reminder, SessionView, Share, ShareState, Tile};
 
 /// Returns the cameras, microphones and loudspeakers that are present now. Blocks while the system looks for them.
 pub fn devices_now() -> Vec<DeviceInfo> {
     devices::list()
 }
 
+/// Lists the screens and windows that can be shared, with previews. Blocks for about 10 ms for each.
+///
+/// # Errors
+/// A problem with a stable code, such as `screen_wayland`, if none can be shared here.
+pub fn screens() -> Result<Vec<ScreenInfo>, Problem> {
+    let problem =
+        |error: devices::ScreenError| Problem { code: error.code().into(), message: error.to_string(), device: None };
+    devices::screens().map_err(problem)
+}
+
 // Types of lower crates that a user of the engine needs.
 pub use call::{CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Repair, Stage, UnsentLine};
 pub use codecs::{ApmConfig, NoiseSuppression};
-pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions};
+pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions, ScreenInfo, ScreenKind};
 pub use doctor::{FindingReport, Hop, HopReport, Language, Report, Severity, Verdict, Words};
 pub use media;
 pub use peer::{IceServer, PeerState, PeerStats, RelayTransport};

@@ -4,6 +4,7 @@ use crate::lip_sync::SoundIn;
 use crate::video_in::{self, VideoInThread};
 use peer::{
     DescriptionKind, FarSession, IceServer, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats,
+    TrackHandle,
 };
 use signaling::message::{IceCandidate, ParticipantId, Resolution};
 use signaling::statement::Fingerprint;
@@ -29,6 +30,8 @@ pub(crate) enum PeerCommand {
     /// With these STUN and TURN servers.
     RestartIce(Vec<IceServer>),
     Reoffer,
+    /// Adds the line of our share, or removes it.
+    Share(bool),
     Stats(oneshot::Sender<PeerStats>),
 }
 
@@ -38,6 +41,8 @@ pub(crate) enum ConnectionEvent {
     /// The connection is ready to negotiate.
     Ready(MediaOut),
     Peer(PeerEvent),
+    /// The line of our share was added.
+    Share(TrackHandle),
     /// The connection refused something, or could not be created.
     Problem(PeerError),
     /// The connection could not be created, or has ended. No event follows.
@@ -57,6 +62,12 @@ pub(crate) struct Participant {
     pub(crate) media: Option<MediaOut>,
     /// The largest size at which they show our camera, if reported.
     pub(crate) most: Option<Resolution>,
+    /// The line on which they share a screen.
+    pub(crate) screen: Option<String>,
+    /// Whether the connection was ever established.
+    pub(crate) connected: bool,
+    /// Whether our share was requested on this connection.
+    pub(crate) shares: bool,
     /// Their side of the connection, from their newest description.
     pub(crate) far: Option<FarSession>,
     task: AbortHandle,
@@ -84,7 +95,19 @@ impl Participant {
             let _ = reports.send((number, id, ConnectionEvent::Ended)).await; // the engine may be gone
         });
         let task = task.abort_handle();
-        Ok(Self { number, commands, video, audio, media: None, most: None, far: None, task })
+        Ok(Self {
+            number,
+            commands,
+            video,
+            audio,
+            media: None,
+            most: None,
+            screen: None,
+            connected: false,
+            shares: false,
+            far: None,
+            task,
+        })
     }
 }
 
@@ -115,11 +138,24 @@ async fn run(
     if reports.send((number, id.clone(), ConnectionEvent::Ready(peer.media()))).await.is_err() {
         return;
     }
+    let mut share = None;
     loop {
         tokio::select! {
             command = inbox.recv() => {
                 let Some(command) = command else { break };
-                if let Err(error) = carry_out(&peer, command).await {
+                let outcome = match command {
+                    PeerCommand::Share(on) => {
+                        let outcome = set_share(&peer, &mut share, on).await;
+                        if let Some(track) = share.clone().filter(|_| on)
+                            && reports.send((number, id.clone(), ConnectionEvent::Share(track))).await.is_err()
+                        {
+                            break;
+                        }
+                        outcome
+                    }
+                    command => carry_out(&peer, command).await,
+                };
+                if let Err(error) = outcome {
                     tracing::warn!("{}: {error}", id.0);
                     if reports.send((number, id.clone(), ConnectionEvent::Problem(error))).await.is_err() {
                         break;
@@ -137,6 +173,17 @@ async fn run(
     peer.close().await;
 }
 
+/// Adds the line of our share unless there is one, or removes it.
+async fn set_share(peer: &Peer, share: &mut Option<TrackHandle>, on: bool) -> Result<(), PeerError> {
+    match (on, share.take()) {
+        (true, None) => *share = Some(peer.add_video_track().await?),
+        (true, known) => *share = known,
+        (false, Some(track)) => peer.remove_video_track(track).await?,
+        (false, None) => {}
+    }
+    Ok(())
+}
+
 async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
     match command {
         PeerCommand::Offer => peer.offer().await,
@@ -149,6 +196,7 @@ async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
         PeerCommand::Candidate(None) => peer.end_of_remote_candidates().await,
         PeerCommand::RestartIce(servers) => peer.restart_ice(servers).await,
         PeerCommand::Reoffer => peer.reoffer().await,
+        PeerCommand::Share(_) => Ok(()), // handled in `run`
         PeerCommand::Stats(answer) => {
             let _ = answer.send(peer.stats().await?); // the receiver may be dropped
             Ok(())

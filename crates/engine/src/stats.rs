@@ -1,5 +1,6 @@
 //! Statistics of a running engine.
 
+use crate::share_out::ShareOutStats;
 use crate::video_in::VideoInStats;
 use crate::video_out::VideoOutStats;
 use media::jitter::AudioBufferStats;
@@ -11,6 +12,8 @@ use signaling::message::ParticipantId;
 pub struct EngineStats {
     /// Our own pictures.
     pub video_out: VideoOutStats,
+    /// Our shared screen.
+    pub share_out: ShareOutStats,
     /// Each remote participant.
     pub participants: Vec<ParticipantStats>,
 }

@@ -6,7 +6,7 @@ use crate::lip_sync::{Lips, SoundIn};
 use codecs::VideoDecoder;
 use crossbeam_queue::ArrayQueue;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
-use media::frame::FramePool;
+use media::frame::{FramePool, VideoFrame};
 use media::jitter::VideoBuffer;
 use media::remote_clock::CaptureTime;
 use media::slot::FrameSlot;
@@ -23,6 +23,9 @@ pub(crate) const QUEUE: usize = 64;
 
 /// The number of pictures of one participant that can be shown together: the camera and a shared screen.
 pub(crate) const PICTURES: usize = 2;
+/// Their slots.
+const CAMERA: usize = 0;
+const SCREEN: usize = 1;
 
 /// The connection's sink: queues frames for the participant's thread and sound for the audio thread. It never blocks.
 pub(crate) struct Sink {
@@ -36,7 +39,7 @@ pub(crate) struct Sink {
 pub(crate) struct VideoInThread {
     shared: Arc<Shared>,
     handle: Option<JoinHandle<()>>,
-    /// The newest pictures of the first and the second media line.
+    /// The newest pictures of the camera and of a shared screen.
     pub(crate) slots: [FrameSlot; PICTURES],
 }
 
@@ -59,6 +62,10 @@ pub struct VideoInStats {
     pub freezes: u64,
     /// Width and height of the last picture.
     pub size: (u32, u32),
+    /// Frames of a shared screen decoded. The other figures are those of the camera, but for the times.
+    pub screen_decoded: u64,
+    /// Width and height of the last picture of a shared screen.
+    pub screen_size: (u32, u32),
     /// From capture at the far side until the picture can be drawn, over about a second. `None` until the far side's clock
     /// is known.
     pub latency: Option<Latency>,
@@ -77,6 +84,10 @@ pub struct Latency {
 struct Shared {
     overflow: AtomicBool,
     end: AtomicBool,
+    /// Whether the shared screen has ended.
+    screen_ended: AtomicBool,
+    screen_decoded: AtomicU64,
+    screen_size: AtomicU64,
     decoded: AtomicU64,
     keyframes: AtomicU64,
     refused: AtomicU64,
@@ -88,7 +99,7 @@ struct Shared {
     /// In microseconds; with an uncertainty of 0 it is not known.
     latency_us: AtomicU64,
     uncertainty_us: AtomicU64,
-    /// The name of the first media line.
+    /// The name of the camera's media line.
     camera: OnceLock<Arc<str>>,
 }
 
@@ -117,6 +128,10 @@ pub(crate) fn start(
 }
 
 impl MediaSink for Sink {
+    fn camera(&self, mid: &str) {
+        let _ = self.shared.camera.set(mid.into()); // it stays the same for the life of the connection
+    }
+
     fn video(&self, mid: &str, frame: EncodedFrame) {
         if self.queue.force_push((mid.into(), frame)).is_some() {
             self.shared.overflow.store(true, Relaxed);
@@ -136,7 +151,7 @@ impl MediaSink for Sink {
 impl VideoInThread {
     pub(crate) fn stats(&self) -> VideoInStats {
         let s = &self.shared;
-        let size = s.size.load(Relaxed);
+        let (size, screen_size) = (s.size.load(Relaxed), s.screen_size.load(Relaxed));
         VideoInStats {
             decoded: s.decoded.load(Relaxed),
             keyframes: s.keyframes.load(Relaxed),
@@ -146,7 +161,17 @@ impl VideoInThread {
             jitter_n: s.jitter_n.load(Relaxed),
             freezes: s.freezes.load(Relaxed),
             size: ((size >> 32) as u32, size as u32),
+            screen_decoded: s.screen_decoded.load(Relaxed),
+            screen_size: ((screen_size >> 32) as u32, screen_size as u32),
             latency: s.latency(),
+        }
+    }
+
+    /// The participant has stopped sharing: the last picture is not shown any more.
+    pub(crate) fn end_screen(&self) {
+        self.shared.screen_ended.store(true, Relaxed);
+        if let Some(handle) = &self.handle {
+            handle.thread().unpark();
         }
     }
 }
@@ -227,17 +252,18 @@ impl Worker {
             self.tracks.values_mut().for_each(Track::flush);
             (self.ask_keyframe)();
         }
+        if self.shared.screen_ended.swap(false, Relaxed) {
+            self.tracks.retain(|_, track| track.slot != SCREEN);
+            self.slots[SCREEN].clear();
+        }
         // Handle frames one at a time: a jitter buffer that only fills up would detect an overrun.
         while let Some((mid, frame)) = self.queue.pop() {
             self.give_out();
-            let next_slot = self.tracks.len();
-            if next_slot >= PICTURES && !self.tracks.contains_key(&mid) {
-                continue; // more media lines than we show
+            let slot = if self.shared.camera.get() == Some(&mid) { CAMERA } else { SCREEN };
+            if !self.tracks.contains_key(&mid) {
+                self.tracks.retain(|_, track| track.slot != slot); // of two shared screens, the newer one is shown
             }
-            if next_slot == 0 {
-                self.shared.camera.get_or_init(|| mid.clone());
-            }
-            let track = self.tracks.entry(mid).or_insert_with(|| Track::new(next_slot));
+            let track = self.tracks.entry(mid).or_insert_with(|| Track::new(slot));
             track.buffer.push(Instant::now(), frame);
             if track.buffer.needs_keyframe() {
                 track.await_keyframe = true;
@@ -255,7 +281,7 @@ impl Worker {
                 let rtp_timestamp = frame.rtp_timestamp;
                 let ok = track.decode(frame, &self.shared, &self.pool, &self.slots);
                 if ok
-                    && track.slot == 0
+                    && track.slot == CAMERA
                     && let Some(extra) = self.lips.picture(&self.sound, Instant::now(), rtp_timestamp)
                 {
                     track.buffer.set_extra_delay(extra);
@@ -308,11 +334,9 @@ impl Track {
                 self.await_keyframe = false;
                 shared.keyframes.fetch_add(u64::from(frame.keyframe), Relaxed);
                 if let Some(picture) = picture {
-                    shared.decoded.fetch_add(1, Relaxed);
-                    shared.size.store(u64::from(picture.width()) << 32 | u64::from(picture.height()), Relaxed);
-                    shared.freezes.fetch_add(u64::from(self.rhythm.froze(Instant::now())), Relaxed);
+                    self.count(shared, &picture);
                     slots[self.slot].put(picture);
-                    if let Some(captured) = frame.captured.filter(|_| self.slot == 0) {
+                    if let Some(captured) = frame.captured.filter(|_| self.slot == CAMERA) {
                         shared.record_latency(Instant::now(), captured);
                     }
                 }
@@ -324,6 +348,18 @@ impl Track {
                 false
             }
         }
+    }
+
+    /// Counts a picture. A screen that does not change is no freeze.
+    fn count(&mut self, shared: &Shared, picture: &VideoFrame) {
+        let size = u64::from(picture.width()) << 32 | u64::from(picture.height());
+        if self.slot == SCREEN {
+            shared.screen_decoded.fetch_add(1, Relaxed);
+            return shared.screen_size.store(size, Relaxed);
+        }
+        shared.decoded.fetch_add(1, Relaxed);
+        shared.size.store(size, Relaxed);
+        shared.freezes.fetch_add(u64::from(self.rhythm.froze(Instant::now())), Relaxed);
     }
 
     fn decoder(&mut self, codec: VideoCodec, pool: &FramePool) -> Option<&mut Box<dyn VideoDecoder>> {

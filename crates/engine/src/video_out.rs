@@ -263,7 +263,7 @@ impl Worker {
             return;
         }
         let view = self.view(&frame);
-        let target = media.target_bitrate().saturating_sub(media.sound_bitrate());
+        let target = media.camera_bitrate();
         let top = ladder::covering(view.source, most, true);
         let size = ladder::choose(view.source, top, target, None, true);
         let bitrate = target.min(ladder::most_useful(size, view.fps));

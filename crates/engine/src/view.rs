@@ -27,6 +27,10 @@ pub struct AppView {
     pub listening: bool,
     /// The participants in the same room, who are not played here: the laptops would howl.
     pub same_room: Vec<ParticipantId>,
+    /// The screen or window that we share.
+    pub share: Option<Share>,
+    /// The participants who share a screen, earliest first in the room.
+    pub sharing: Vec<ParticipantId>,
     /// The board of the kept server, as soon as all of it has arrived.
     pub board: Option<Arc<BoardState>>,
     /// The latest notices of the board, oldest first, for notifications even while the window is closed. Their numbers
@@ -107,6 +111,31 @@ pub struct Problem {
     pub message: String,
     /// The kind of device concerned, if any.
     pub device: Option<DeviceKind>,
+}
+
+/// A screen or window that we share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Share {
+    /// Its id in the list of sources.
+    pub id: String,
+    /// Its name there.
+    pub name: String,
+    /// How it goes.
+    pub state: ShareState,
+}
+
+/// State of our share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum ShareState {
+    /// The first picture is awaited.
+    Starting,
+    /// The others see it.
+    Live,
+    /// The window is minimised or on another desktop. The others see its last picture.
+    Hidden,
 }
 
 /// Identifies a picture.

@@ -89,6 +89,11 @@ impl FrameSlot {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
+    /// Whether it holds a frame.
+    pub fn has_frame(&self) -> bool {
+        self.lock().frame.is_some()
+    }
+
     /// Empties the slot, for example when the camera is switched off. It can be filled again.
     pub fn clear(&self) {
         let old = self.lock().frame.take();

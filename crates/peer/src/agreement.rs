@@ -9,6 +9,8 @@ use transport::{RecvKind, SendStream, StreamKind, VideoFormat};
 pub(crate) struct Agreed {
     pub(crate) mid: String,
     pub(crate) kind: RecvKind,
+    /// Whether it is a video line after the first one, which is the camera's: a shared screen.
+    pub(crate) screen: bool,
     /// What we send; `None` while the far side does not want it or supports none of our codecs.
     pub(crate) send: Option<SendStream>,
     /// Whether the far side sends.
@@ -39,6 +41,8 @@ impl Agreed {
 /// The lines that are active on both sides. We send with the far side's payload types, and its preferred codec among
 /// those we support; it sends with our payload types.
 pub(crate) fn agree(local: &Description, remote: &Description) -> Vec<Agreed> {
+    // The lines of both have the same order. A rejected line of the camera stays that of the camera.
+    let camera = local.lines.iter().find(|line| line.kind == LineKind::Video).map(|line| &line.mid);
     let lines = local.lines.iter().filter_map(|ours| {
         let theirs = remote.line(&ours.mid)?;
         let kind = match (&ours.kind, &theirs.kind) {
@@ -46,7 +50,8 @@ pub(crate) fn agree(local: &Description, remote: &Description) -> Vec<Agreed> {
             (LineKind::Video, LineKind::Video) => RecvKind::Video,
             _ => return None,
         };
-        (!ours.rejected && !theirs.rejected).then(|| line(ours, theirs, kind))
+        let screen = kind == RecvKind::Video && camera != Some(&ours.mid);
+        (!ours.rejected && !theirs.rejected).then(|| Agreed { screen, ..line(ours, theirs, kind) })
     });
     lines.collect()
 }
@@ -56,6 +61,7 @@ fn line(ours: &Line, theirs: &Line, kind: RecvKind) -> Agreed {
     Agreed {
         mid: ours.mid.clone(),
         kind,
+        screen: false,
         send: if ours.send && theirs.receive { send(ours, theirs) } else { None },
         receives,
         announced: theirs.stream.filter(|_| receives),
@@ -155,6 +161,20 @@ mod tests {
         let mut refused = answer(&VideoCodec::ALL);
         refused.lines[1].rejected = true;
         assert_eq!(agree(&refused, &chromium()).len(), 1);
+    }
+
+    #[test]
+    fn every_video_line_but_the_first_is_a_screen() {
+        let mut both = chromium();
+        let further = Line { mid: "9".into(), ..both.lines[1].clone() };
+        both.lines.push(further);
+        let screens = |ours: &Description, theirs: &Description| {
+            agree(ours, theirs).into_iter().filter(|line| line.screen).map(|line| line.mid).collect::<Vec<_>>()
+        };
+        assert_eq!(screens(&both, &both), ["9"]);
+        let mut without = both.clone();
+        without.lines[1].rejected = true;
+        assert_eq!(screens(&both, &without), ["9"], "also where the camera's line is rejected");
     }
 
     #[test]

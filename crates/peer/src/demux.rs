@@ -267,6 +267,7 @@ mod tests {
         Agreed {
             mid: mid.into(),
             kind,
+            screen: false,
             send: None,
             receives: true,
             announced,

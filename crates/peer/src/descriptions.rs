@@ -249,6 +249,7 @@ impl Descriptions {
         for line in agreed.iter().filter(|line| line.receives && !receives(&self.agreed, &line.mid)) {
             let kind = match line.kind {
                 RecvKind::Audio => TrackKind::Audio,
+                RecvKind::Video if line.screen => TrackKind::Screen,
                 RecvKind::Video => TrackKind::Video,
             };
             events.push(PeerEvent::RemoteTrack { mid: line.mid.clone(), kind });
@@ -256,7 +257,8 @@ impl Descriptions {
         for before in self.agreed.iter().filter(|before| before.receives && !receives(&agreed, &before.mid)) {
             events.push(PeerEvent::RemoteTrackEnded { mid: before.mid.clone() });
         }
-        let video = agreed.iter().find(|line| line.kind == RecvKind::Video).and_then(Agreed::video_codec);
+        let video =
+            agreed.iter().find(|line| line.kind == RecvKind::Video && !line.screen).and_then(Agreed::video_codec);
         let audio = agreed.iter().any(|line| line.kind == RecvKind::Audio && line.send.is_some());
         events.push(PeerEvent::Negotiated { video, audio });
         self.agreed = agreed;

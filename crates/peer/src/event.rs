@@ -16,8 +16,10 @@ pub enum DescriptionKind {
 pub enum TrackKind {
     /// Opus.
     Audio,
-    /// Any video codec.
+    /// The first video line: a camera.
     Video,
+    /// A further video line: a shared screen.
+    Screen,
 }
 
 /// `RTCPeerConnectionState` of W3C WebRTC.

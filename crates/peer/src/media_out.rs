@@ -46,9 +46,29 @@ impl MediaOut {
         self.path.audio(self.audio, captured, rtp_timestamp, data, marker);
     }
 
-    /// Sets the bitrate that all encoders together could use, in bit/s. Transport does not probe far above it.
+    /// Sets the bitrate that the encoders of sound and the camera could use, in bit/s. Transport does not probe far above
+    /// it and that of [`MediaOut::set_share`].
     pub fn set_desired_bitrate(&self, bitrate: u64) {
-        self.path.sending().sender.set_desired_bitrate(bitrate);
+        self.path.sending().desire(0, bitrate);
+    }
+
+    /// Sets the bitrate that the encoder of a shared screen could use, and what it uses now, in bit/s. The camera gets the
+    /// rest. Both are 0 while nothing is shared.
+    pub fn set_share(&self, desired: u64, used: u64) {
+        let mut sending = self.path.sending();
+        sending.desire(1, desired);
+        sending.share = used;
+    }
+
+    /// The target bitrate for a shared screen, in bit/s: sound comes first, and a share before the camera.
+    pub fn share_bitrate(&self) -> u64 {
+        self.target_bitrate().saturating_sub(self.sound_bitrate())
+    }
+
+    /// The target bitrate for the camera, in bit/s: what sound and a shared screen leave.
+    pub fn camera_bitrate(&self) -> u64 {
+        let share = self.path.sending().share;
+        self.share_bitrate().saturating_sub(share)
     }
 
     /// The target bitrate for all media, in bit/s.
@@ -131,6 +151,11 @@ impl TrackHandle {
     /// Whether the next frame should be a keyframe; see [`MediaOut::take_keyframe_request`].
     pub fn take_keyframe_request(&self) -> Option<Instant> {
         self.path.sending().take_keyframe_request(self.ssrc)
+    }
+
+    /// Whether the far side uses repair packets on this line; see [`MediaOut::repairs`].
+    pub fn repairs(&self) -> bool {
+        self.path.sending().repairs(self.ssrc)
     }
 
     /// The codecs that the far side accepts on this line; see [`MediaOut::video_codecs`].

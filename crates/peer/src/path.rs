@@ -42,6 +42,8 @@ impl MediaPath {
                 lines: Vec::new(),
                 wall: WallClock::new(now, SystemTime::now()),
                 news: News::default(),
+                desired: [0; 2],
+                share: 0,
                 packets: 0,
                 bytes: 0,
             }),
@@ -150,6 +152,10 @@ pub(crate) struct Sending {
     lines: Vec<SendLine>,
     wall: WallClock,
     news: News,
+    /// The bitrates that the encoders of the camera and of a share could use, in bit/s.
+    desired: [u64; 2],
+    /// What a share uses of the target now, in bit/s.
+    pub(crate) share: u64,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
 }
@@ -205,6 +211,12 @@ impl Sending {
     pub(crate) fn first_video_codec(&self) -> Option<VideoCodec> {
         let line = self.lines.iter().find(|line| line.video && line.stream.is_some())?;
         self.sender.video_codec(line.ssrc)
+    }
+
+    /// Sets the bitrate that the encoders of the camera (0) or of a share (1) could use, in bit/s.
+    pub(crate) fn desire(&mut self, which: usize, bitrate: u64) {
+        self.desired[which] = bitrate;
+        self.sender.set_desired_bitrate(self.desired.iter().sum());
     }
 
     fn apply(&mut self, agreed: &[Agreed]) {

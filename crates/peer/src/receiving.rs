@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use transport::{Feedback, Packet as RtpPacket, Receiver, ReceiverConfig, ReceiverStats, TransportLayerNack};
+use transport::{Feedback, Packet as RtpPacket, Receiver, ReceiverConfig, ReceiverStats, RecvKind, TransportLayerNack};
 
 /// The interceptor: see the module documentation.
 pub(crate) struct Incoming {
@@ -170,6 +170,9 @@ impl ReceivePath {
 
     /// Applies the result of a negotiation. While connected, requests a keyframe of new video.
     pub(crate) fn apply(&self, agreed: &[Agreed], connected: bool, now: Instant) {
+        if let Some(camera) = agreed.iter().find(|line| line.kind == RecvKind::Video && !line.screen) {
+            self.sink.camera(&camera.mid);
+        }
         let mut receiving = self.lock();
         let fresh = receiving.apply(agreed, now);
         self.learnings.fetch_add(1, Ordering::Release);

@@ -5,6 +5,9 @@ use media::encoded::{AudioPacket, EncodedFrame};
 /// Receives media. Called on the connection's driver between two packets, so implementations must pass the data on and
 /// never block.
 pub trait MediaSink: Send + Sync {
+    /// The first video line, which is the camera's. Others are shared screens. Called before their first frame.
+    fn camera(&self, _mid: &str) {}
+
     /// A complete frame, in decoding order. The first frame of a line, and the first after a gap, is a keyframe.
     fn video(&self, mid: &str, frame: EncodedFrame);
 

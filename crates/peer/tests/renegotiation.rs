@@ -9,7 +9,7 @@ use peer::{PeerConfig, PeerState, TrackKind};
 use std::time::Duration;
 
 fn videos(log: &EventLog) -> usize {
-    log.tracks.iter().filter(|(_, kind)| *kind == TrackKind::Video).count()
+    log.tracks.iter().filter(|(_, kind)| *kind != TrackKind::Audio).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]

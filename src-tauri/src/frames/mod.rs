@@ -1,7 +1,7 @@
 //! Pictures for the window: over a loopback socket, or one per command where the socket is blocked.
 
 mod fallback;
-mod packet;
+pub(crate) mod packet;
 mod socket;
 
 pub(crate) use fallback::Fallback;

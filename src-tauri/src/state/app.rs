@@ -3,7 +3,7 @@
 use super::settings::Settings;
 use engine::signaling::board_fold::BoardState;
 use engine::signaling::message::{ErrorCode, ParticipantId};
-use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView};
+use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +35,11 @@ pub struct AppState {
     /// The participants in the same room, who are not played here: the laptops would howl.
     #[cfg_attr(test, ts(as = "Vec<String>"))]
     pub same_room: Vec<ParticipantId>,
+    /// The screen or window that this person shares.
+    pub share: Option<Share>,
+    /// The participants who share a screen.
+    #[cfg_attr(test, ts(as = "Vec<String>"))]
+    pub sharing: Vec<ParticipantId>,
     /// The current problems.
     pub problems: Vec<Problem>,
     /// The person's settings.

@@ -36,6 +36,24 @@ pub struct SavedCalendar {
     pub opened: bool,
 }
 
+/// A result of `screens`: a screen or window that can be shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ScreenChoice {
+    /// For the command `share`.
+    pub id: String,
+    /// The title of the window or the name of the monitor. May be empty.
+    pub name: String,
+    /// Whether it is a window of a program. Otherwise it is a monitor.
+    pub window: bool,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// How it looks now: a packet of the frame socket in base64. Null where that cannot be seen.
+    pub preview: Option<String>,
+}
+
 /// The error of a failed command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -11,7 +11,7 @@ mod types;
 mod update;
 
 pub use app::{AppState, FrameAccess, Hosting, PendingLink, You};
-pub use ask::{CommandError, Join, SavedCalendar};
+pub use ask::{CommandError, Join, SavedCalendar, ScreenChoice};
 pub use settings::{KnownPerson, KnownServer, Language, Noise, Settings, Theme};
 pub use stats::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
 pub use update::{AppUpdate, ChatUpdate};

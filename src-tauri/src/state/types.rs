@@ -10,8 +10,8 @@ use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use engine::signaling::message::{MediaState, Participant, ParticipantId};
 use engine::{
     CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, FindingReport, Hop, HopReport, LinkState,
-    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Stage, Tile, UnsentLine,
-    Verdict,
+    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Share, ShareState, Stage, Tile,
+    UnsentLine, Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -44,7 +44,7 @@ fn file() -> String {
     all! {
         AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess
         CallView Stage ParticipantView Participant ParticipantId ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
-        DeviceInfo DeviceKind DeviceChoice Problem
+        DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice Problem
         Settings KnownPerson KnownServer Language Theme Noise
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
         MediaState Join Tile Picture Draft SavedCalendar CommandError

@@ -3,7 +3,7 @@
 use super::{AppState, FrameAccess, Hosting, PendingLink, Settings, You};
 use engine::signaling::board_fold::BoardState;
 use engine::signaling::message::{ErrorCode, ParticipantId};
-use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView};
+use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +35,11 @@ pub struct AppUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(as = "Option<Vec<String>>"))]
     same_room: Option<Vec<ParticipantId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<Option<Share>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(as = "Option<Vec<String>>"))]
+    sharing: Option<Vec<ParticipantId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<Vec<Problem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +93,8 @@ impl AppUpdate {
             choice: other(old, new, |state| &state.choice),
             listening: other(old, new, |state| &state.listening),
             same_room: other(old, new, |state| &state.same_room),
+            share: other(old, new, |state| &state.share),
+            sharing: other(old, new, |state| &state.sharing),
             problems: other(old, new, |state| &state.problems),
             settings: other(old, new, |state| &state.settings),
             you: other(old, new, |state| &state.you),

@@ -35,6 +35,7 @@ class Connection {
 
   async addIceCandidate() {}
   getSenders() { return []; }
+  getTransceivers() { return []; }
   close() { this.closed = true; }
 }
 globalThis.RTCPeerConnection = Connection;

@@ -18,6 +18,8 @@ import { VOICE } from '../parts/meter.js';
 import { leave } from '../parts/leave.js';
 import { PeoplePanel, knocker } from '../parts/people-panel.js';
 import { quality } from '../parts/quality.js';
+import { ScreenTile } from '../parts/screen-tile.js';
+import { chooseShare } from '../parts/share-picker.js';
 import { roundTable } from '../parts/round-table.js';
 import { openSettings, shortcuts } from '../parts/settings.js';
 import { copyRoomLink, tableOf } from '../parts/table-links.js';
@@ -72,6 +74,8 @@ export class CallScreen extends View {
   #handNews = new HandNews();
   /** Whether the person has asked to lower the hand. */
   #lowersHand = false;
+  /** Who shared at the last update: names by participant id. @type {Map<string, string>} */
+  #sharing = new Map();
   /** Whether the last change was that a participant left. */
   #someoneLeft = false;
 
@@ -82,12 +86,15 @@ export class CallScreen extends View {
       h('button', { type: 'button', class: 'icon-only plain', 'aria-label': t.close, onclick: () => this.#dismissProblems() }, icon('close')));
     this.knock = h('ul', { class: 'knocks', role: 'list', 'aria-label': t.atTheDoor });
     this.sameRoom = h('ul', { class: 'knocks same-room', role: 'list', 'aria-label': t.sameRoom });
+    this.sharing = h('div', { class: 'call-sharing', role: 'status', hidden: true }, icon('share'), h('span', { dir: 'auto' }),
+      h('button', { type: 'button', class: 'small', id: 'stop-sharing', text: t.stopSharing, onclick: () => stopSharing() }));
     this.tiles = h('div', { class: 'tiles' });
     this.alone = h('div', { class: 'alone', hidden: true });
     this.hint = h('p', { class: 'muted-hint', role: 'status', hidden: true, text: t.youAreMuted });
     this.microphoneButton = button('microphone', 'microphone', 'M', () => this.#toggle('microphone'));
     this.cameraButton = button('camera', 'camera', 'V', () => this.#toggle('camera'));
     this.handButton = button('hand', 'hand', 'H', () => this.#toggleHand());
+    this.shareButton = button('share', 'share', 'S', () => this.#toggleShare());
     this.chatButton = button('chat', 'chat', 'C', () => this.#togglePanel('chat'));
     this.peopleButton = button('people', 'people', 'P', () => this.#togglePanel('people'));
     const more = h('button', { type: 'button', class: 'bar-button', id: 'call-more', 'aria-label': t.more, title: t.more }, icon('more'), h('span', { class: 'label', text: t.more }));
@@ -99,9 +106,9 @@ export class CallScreen extends View {
     this.panelTitle.id = 'panel-title';
     this.append(
       h('header', { class: 'call-top' }, this.heading, this.line, this.trouble),
-      h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.knock, this.sameRoom), this.hint),
+      h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.sharing, this.knock, this.sameRoom), this.hint),
       this.side,
-      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.microphoneButton, this.cameraButton, this.handButton, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
+      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.microphoneButton, this.cameraButton, this.shareButton, this.handButton, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
     menu(more, () => this.#menu());
     if (this.#panel) this.#fillPanel(this.#panel);
   }
@@ -116,7 +123,7 @@ export class CallScreen extends View {
     this.onDisconnect(() => clearInterval(timer));
     const keys = new Shortcuts({
       toggle: what => this.#toggle(what), talk: on => attempt(backend.call('set_microphone', { on })),
-      open: panel => this.#togglePanel(panel), hand: () => this.#toggleHand(), view: () => this.#switchView(), leave,
+      open: panel => this.#togglePanel(panel), share: () => this.#toggleShare(), hand: () => this.#toggleHand(), view: () => this.#switchView(), leave,
       fullScreen, help: showShortcuts, close: () => this.#closePanel(),
     });
     this.onDisconnect(() => keys.end());
@@ -151,8 +158,12 @@ export class CallScreen extends View {
     this.#announceChanges(call);
     this.#updateHands(state);
     this.#updateBadges(state);
+    this.#updateShare(state);
     const people = this.#tilePeople(state);
-    keyed(tiles, people, person => person.id, person => new Tile(() => this.#togglePin(person)), (tile, person) => tile.show(person));
+    // The shared screens follow the people, of whom #participantOf counts the tiles.
+    const displayed = [...people, ...call.participants.filter(one => state.sharing.includes(one.id)).map(({ id, name }) => ({ screen: id, name }))];
+    keyed(tiles, displayed, one => 'screen' in one ? `screen ${one.screen}` : one.id, one => 'screen' in one ? new ScreenTile(one.screen) : new Tile(() => this.#togglePin(one)),
+      (tile, one) => 'screen' in one ? /** @type {ScreenTile} */ (tile).show(one.name) : /** @type {Tile} */ (tile).show(one));
     this.#updateAlone(state);
     this.#layOut();
   }
@@ -209,6 +220,28 @@ export class CallScreen extends View {
     if (others.length) announce(t.theyRaised(others));
   }
 
+  /** Shows what the person shares, and announces who else shares. @param {AppState} state */
+  #updateShare({ share, sharing, call }) {
+    if (!this.sharing || !this.shareButton) return;
+    shown(this.sharing, share !== null);
+    if (share) text(/** @type {Node} */ (this.sharing.querySelector('span')), share.state === 'hidden' ? t.youShareHidden(share.name) : t.youShare(share.name));
+    attribute(this.shareButton, 'aria-pressed', String(share !== null));
+    attribute(this.shareButton, 'aria-label', share ? t.stopSharing : t.shareScreen);
+    attribute(this.shareButton, 'title', `${share ? t.stopSharing : t.shareScreen} (S)`);
+    this.shareButton.classList.toggle('on', share !== null);
+    draw(/** @type {SVGElement} */ (this.shareButton.querySelector('svg')), share ? 'shareStop' : 'share');
+    text(/** @type {Node} */ (this.shareButton.querySelector('.label')), t.share);
+    const now = new Map(call.participants.filter(one => sharing.includes(one.id)).map(one => [one.id, one.name])), before = this.#sharing;
+    this.#sharing = now;
+    for (const [id, name] of now) if (!before.has(id)) announce(t.theyShare(name));
+    for (const [id, name] of before) if (!now.has(id)) announce(t.theyStopped(name), { visuallyHidden: true });
+  }
+
+  #toggleShare() {
+    if (state().share) stopSharing();
+    else chooseShare();
+  }
+
   #toggleHand() {
     const raised = state().call.hand === null;
     this.#lowersHand = !raised;
@@ -248,16 +281,16 @@ export class CallScreen extends View {
     const { tiles } = this;
     if (!tiles || !backend.state) return;
     const width = tiles.clientWidth, height = tiles.clientHeight;
-    const all = /** @type {Tile[]} */ ([...tiles.children]);
+    const all = /** @type {(Tile | ScreenTile)[]} */ ([...tiles.children]);
     if (!width || !height || !all.length) return;
-    const others = all.filter(tile => !tile.classList.contains('own')).length, hasMainTile = this.#hasMainTile();
+    const screen = all.find(tile => tile instanceof ScreenTile), others = all.filter(tile => !tile.classList.contains('own')).length, hasMainTile = this.#hasMainTile();
     const remPx = rem(), low = others > 0 && height < STRIP_HEIGHT_REM * remPx;
     let order = all, rects;
     if (others === 0) rects = [pair(width, height)[1]];
     else if (low) rects = strip(all.length, width, height);
-    else if (others === 1 && this.#view !== 'grid') rects = pair(width, height);
-    else if (hasMainTile) {
-      const first = all.find(tile => tile.classList.contains('pinned')) ?? all.find(tile => this.#participantOf(tile) === this.#activeSpeaker) ?? all[0];
+    else if (others === 1 && !screen && this.#view !== 'grid') rects = pair(width, height);
+    else if (hasMainTile || screen) {
+      const first = all.find(tile => tile.classList.contains('pinned')) ?? screen ?? all.find(tile => this.#participantOf(tile) === this.#activeSpeaker) ?? all[0];
       order = [first, ...all.filter(tile => tile !== first)];
       rects = stage(all.length, width, height);
     } else rects = grid(all.length, width, height);
@@ -268,7 +301,7 @@ export class CallScreen extends View {
       tile.style.height = `${high}px`;
       tile.classList.toggle('small', wide < 220);
       tile.classList.toggle('tiny', high < TINY_REM * remPx);
-      tile.classList.toggle('corner', !low && others <= 1 && n === rects.length - 1 && this.#view !== 'grid');
+      tile.classList.toggle('corner', !low && others <= 1 && !screen && n === rects.length - 1 && this.#view !== 'grid');
     });
     tiles.classList.toggle('empty', others === 0);
     tiles.classList.toggle('strip', low);
@@ -279,8 +312,9 @@ export class CallScreen extends View {
     return (this.#view === 'stage' || this.tiles?.querySelector('.pinned')) && count > 1;
   }
 
-  /** Returns the participant id of a tile, or `own`. @param {Tile} tile */
+  /** Returns the participant id of a tile, or `own`; empty for a shared screen. @param {Tile | ScreenTile} tile */
   #participantOf(tile) {
+    if (tile instanceof ScreenTile) return '';
     const { call } = state(), index = this.tiles ? [...this.tiles.children].indexOf(tile) : -1;
     return call.participants[index]?.id ?? 'own';
   }
@@ -302,7 +336,8 @@ export class CallScreen extends View {
   #updateLevels(levels) {
     if (!this.tiles || !backend.state) return;
     const now = performance.now(), { call } = state();
-    for (const tile of /** @type {Tile[]} */ ([...this.tiles.children])) {
+    for (const tile of this.tiles.children) {
+      if (!(tile instanceof Tile)) continue;
       const id = this.#participantOf(tile), on = id === 'own' ? call.media.microphone : call.participants.find(one => one.id === id)?.media.microphone;
       tile.speaking = Boolean(on) && (levels[id] ?? -Infinity) > VOICE;
     }
@@ -451,6 +486,8 @@ function linkTrouble({ link, connected, repair, distrust }, since) {
   return link === 'interrupted' ? t.reconnectingTile : t.connecting;
 }
 
+const stopSharing = () => attempt(backend.call('stop_share').then(() => announce(t.youStopped, { visuallyHidden: true })));
+
 const showShortcuts = () => openDialog({ title: t.shortcuts, class: 'shortcuts-sheet', body: [shortcuts()] });
 
 /** Switches the whole window to full screen, or back. Where the system refuses, nothing happens. */
@@ -464,7 +501,7 @@ const pinKey = ({ id, key }) => id === 'own' ? 'own' : key || id;
 
 const devices = () => openDialog({ title: t.devices, class: 'devices-sheet', body: [new Devices()] });
 
-/** @param {string} id @param {'microphone' | 'camera' | 'hand' | 'chat' | 'people'} what @param {string} key @param {() => void} press */
+/** @param {string} id @param {'microphone' | 'camera' | 'share' | 'hand' | 'chat' | 'people'} what @param {string} key @param {() => void} press */
 function button(id, what, key, press) {
   return h('button', { type: 'button', class: 'bar-button', id: `call-${id}`, 'aria-keyshortcuts': key, onclick: press }, icon(what), h('span', { class: 'badge', hidden: true, 'aria-hidden': 'true' }), h('span', { class: 'label' }));
 }

@@ -45,6 +45,14 @@ listening: boolean,
  */
 same_room: Array<string>,
 /**
+ * The screen or window that this person shares.
+ */
+share: Share | null,
+/**
+ * The participants who share a screen.
+ */
+sharing: Array<string>,
+/**
  * The current problems.
  */
 problems: Array<Problem>,
@@ -84,7 +92,7 @@ version: string, };
 /**
  * The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
  */
-export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
+export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, share?: Share | null, sharing?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
 
 /**
  * The change of the chat: the page keeps the first `keep` of its lines and appends the new ones.
@@ -460,6 +468,57 @@ microphone: string | null,
  * Loudspeaker by id or name. `off` means none.
  */
 speaker: string | null, };
+
+/**
+ * A screen or window that we share.
+ */
+export type Share = {
+/**
+ * Its id in the list of sources.
+ */
+id: string,
+/**
+ * Its name there.
+ */
+name: string,
+/**
+ * How it goes.
+ */
+state: ShareState, };
+
+/**
+ * State of our share.
+ */
+export type ShareState = "starting" | "live" | "hidden";
+
+/**
+ * A result of `screens`: a screen or window that can be shared.
+ */
+export type ScreenChoice = {
+/**
+ * For the command `share`.
+ */
+id: string,
+/**
+ * The title of the window or the name of the monitor. May be empty.
+ */
+name: string,
+/**
+ * Whether it is a window of a program. Otherwise it is a monitor.
+ */
+window: boolean,
+/**
+ * Width in pixels.
+ */
+width: number,
+/**
+ * Height in pixels.
+ */
+height: number,
+/**
+ * How it looks now: a packet of the frame socket in base64. Null where that cannot be seen.
+ */
+preview: string | null, };
 
 /**
  * A problem, described for people and programs.

@@ -140,7 +140,7 @@ impl Encoder {
         if self.undropped > 0 {
             self.undropped -= 1;
             if self.undropped == 0 {
-                self.raw.0.rc_dropframe_thresh = DROP_THRESHOLD;
+                self.raw.0.rc_dropframe_thresh = drop_threshold(&self.config);
                 self.configure();
             }
         }
@@ -263,7 +263,7 @@ fn settings(config: &EncoderConfig, mut raw: vpx::vpx_codec_enc_cfg_t) -> vpx::v
     raw.g_lag_in_frames = 0;
     raw.rc_end_usage = vpx::vpx_rc_mode::VPX_CBR;
     raw.rc_target_bitrate = kilobits(bound_bitrate(config.bitrate));
-    raw.rc_dropframe_thresh = DROP_THRESHOLD;
+    raw.rc_dropframe_thresh = drop_threshold(config);
     raw.rc_resize_allowed = 0;
     raw.rc_buf_sz = 1000;
     raw.rc_buf_initial_sz = 500;
@@ -292,6 +292,15 @@ const INTRA_PERCENT: c_int = 300;
 
 /// Frames are dropped while the assumed buffer of the decoder is emptier than this percentage of the optimum.
 const DROP_THRESHOLD: c_uint = 30;
+
+/// A screen has few frames, and the first after a change is large. Whoever sends it waits until that is sent.
+fn drop_threshold(config: &EncoderConfig) -> c_uint {
+    match config.content {
+        Content::Camera => DROP_THRESHOLD,
+        Content::Screen => 0,
+    }
+}
+
 /// The bits in that buffer are little at a higher bitrate, and VP8 would drop every other frame until they are enough. So it
 /// drops none for this number of frames.
 const UNDROPPED_FRAMES: u32 = 30;

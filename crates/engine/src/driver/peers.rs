@@ -2,13 +2,17 @@
 
 use crate::audio::{self, Audio};
 use crate::participant::{ConnectionEvent, FromConnection, Participant, PeerCommand};
+use crate::share_out::{ShareControl, ShareOut};
 use crate::stats::{EngineStats, ParticipantStats};
 use crate::video_out::{self, VideoOut};
 use crate::view::Problem;
 use call::{Input, PeerInput, PeerSignal, SdpKind};
 use media::encoded::VideoCodec;
 use media::slot::FrameSlot;
-use peer::{CheckPacer, DescriptionKind, FarSession, IceServer, MediaOut, PeerConfig, PeerError, PeerEvent, PeerState};
+use peer::{
+    CheckPacer, DescriptionKind, FarSession, IceServer, MediaOut, PeerConfig, PeerError, PeerEvent, PeerState,
+    TrackKind,
+};
 use signaling::message::{self, IceCandidate, ParticipantId, Resolution};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -42,6 +46,11 @@ pub(crate) struct Peers {
     opened: u64,
     audio: Audio,
     video: VideoOut,
+    share: ShareOut,
+    /// Whether we share a screen.
+    shares: bool,
+    /// Whether somebody has begun or stopped to share since the last [`Peers::take_sharing_changed`].
+    sharing_changed: bool,
     reports: mpsc::Sender<FromConnection>,
     inputs: VecDeque<Input>,
     /// Why no connection can be established with the current settings.
@@ -68,6 +77,7 @@ impl Peers {
         seed: u64,
         audio: Audio,
         video: VideoOut,
+        share: ShareOut,
         reports: mpsc::Sender<FromConnection>,
     ) -> Self {
         Self {
@@ -79,6 +89,9 @@ impl Peers {
             opened: 0,
             audio,
             video,
+            share,
+            shares: false,
+            sharing_changed: false,
             reports,
             inputs: VecDeque::new(),
             problem: None,
@@ -105,6 +118,38 @@ impl Peers {
     /// Returns true once after each change of [`Peers::problem`].
     pub(crate) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.problem_changed)
+    }
+
+    /// Shares our screen with everybody, or stops.
+    pub(crate) fn set_share(&mut self, on: bool) {
+        if std::mem::replace(&mut self.shares, on) == on {
+            return;
+        }
+        let ids: Vec<ParticipantId> = self.participants.keys().cloned().collect();
+        ids.iter().for_each(|id| self.update_share(id));
+    }
+
+    /// Adds or removes the line of our share on a connection that is established.
+    fn update_share(&mut self, id: &ParticipantId) {
+        let Some(participant) = self.participants.get_mut(id) else { return };
+        if participant.shares == self.shares || !participant.connected {
+            return;
+        }
+        participant.shares = self.shares;
+        if !self.shares {
+            self.share.send(ShareControl::Remove(id.clone()));
+        }
+        self.send(id, PeerCommand::Share(self.shares));
+    }
+
+    /// Whether a participant shares a screen.
+    pub(crate) fn is_sharing(&self, id: &ParticipantId) -> bool {
+        self.participants.get(id).is_some_and(|participant| participant.screen.is_some())
+    }
+
+    /// Returns true once after somebody has begun or stopped to share.
+    pub(crate) fn take_sharing_changed(&mut self) -> bool {
+        std::mem::take(&mut self.sharing_changed)
     }
 
     /// Whether to connect to a participant with this name.
@@ -214,6 +259,11 @@ impl Peers {
                 self.audio.send(audio::Control::Add(id, media, participant.audio.clone()));
             }
             ConnectionEvent::Peer(event) => self.handle_peer(id, event),
+            ConnectionEvent::Share(track) => {
+                if let Some(media) = participant.media.clone().filter(|_| participant.shares) {
+                    self.share.send(ShareControl::Add(id, media, track));
+                }
+            }
             ConnectionEvent::Problem(error) => {
                 tracing::warn!("{}: {error}", id.0);
                 if let PeerError::NoRelay = error {
@@ -233,7 +283,7 @@ impl Peers {
         self.inputs.pop_front()
     }
 
-    /// The slot with the newest frames of a participant's first (`0`) or second (`1`) video media line.
+    /// The slot with the newest frames of a participant's camera (`0`) or shared screen (`1`).
     pub(crate) fn pictures(&self, id: &ParticipantId, line: usize) -> Option<FrameSlot> {
         self.participants.get(id)?.video.slots.get(line).cloned()
     }
@@ -249,7 +299,7 @@ impl Peers {
             let asking = participant.commands.try_send(PeerCommand::Stats(to)).is_ok();
             asked.push((id.clone(), participant.video.stats(), asking.then_some(from)));
         }
-        let video_out = self.video.stats();
+        let (video_out, share_out) = (self.video.stats(), self.share.stats());
         tokio::spawn(async move {
             let sounds = in_time(audio_stats).await.unwrap_or_default();
             let mut participants = vec![];
@@ -261,7 +311,7 @@ impl Peers {
                 let audio_in = sounds.iter().find(|(who, _)| *who == id).map(|(_, stats)| *stats);
                 participants.push(ParticipantStats { id, path, video_in, audio_in });
             }
-            let _ = answer.send(EngineStats { video_out, participants }); // the receiver may be dropped
+            let _ = answer.send(EngineStats { video_out, share_out, participants }); // the receiver may be dropped
         });
     }
 
@@ -290,8 +340,11 @@ impl Peers {
     /// Closes the connection with a participant who stays in the room.
     fn disconnect(&mut self, id: &ParticipantId) {
         self.video.send(video_out::Control::Remove(id.clone()));
+        self.share.send(ShareControl::Remove(id.clone()));
         self.audio.send(audio::Control::Remove(id.clone()));
-        if let Some(far) = self.participants.remove(id).and_then(|mut participant| participant.far.take()) {
+        let removed = self.participants.remove(id);
+        self.sharing_changed |= removed.as_ref().is_some_and(|participant| participant.screen.is_some());
+        if let Some(far) = removed.and_then(|mut participant| participant.far.take()) {
             self.former.insert(id.clone(), far);
         }
     }
@@ -335,10 +388,27 @@ impl Peers {
                 None => return,
             },
             PeerEvent::Negotiated { .. } => return self.prepare(&id),
+            PeerEvent::RemoteTrack { mid, kind: TrackKind::Screen } => return self.set_screen(&id, Some(mid)),
+            PeerEvent::RemoteTrackEnded { mid } => {
+                let is_screen = self.participants.get(&id).is_some_and(|p| p.screen.as_ref() == Some(&mid));
+                return if is_screen {
+                    self.set_screen(&id, None)
+                };
+            }
             // Encoders read codec, target bitrate and keyframe requests directly.
-            PeerEvent::RemoteTrack { .. } | PeerEvent::RemoteTrackEnded { .. } | PeerEvent::Target(_) => return,
+            PeerEvent::RemoteTrack { .. } | PeerEvent::Target(_) => return,
         };
         self.inputs.push_back(input);
+    }
+
+    /// A participant shares on this line, or no longer.
+    fn set_screen(&mut self, id: &ParticipantId, line: Option<String>) {
+        let Some(participant) = self.participants.get_mut(id) else { return };
+        if line.is_none() {
+            participant.video.end_screen();
+        }
+        participant.screen = line;
+        self.sharing_changed = true;
     }
 
     /// A codec is negotiated, so the first keyframe can be encoded.
@@ -363,6 +433,10 @@ impl Peers {
                     self.video.send(video_out::Control::Add(id.clone(), media, most));
                     self.audio.send(audio::Control::Connected(id.clone()));
                 }
+                if let Some(participant) = self.participants.get_mut(id) {
+                    participant.connected = true;
+                }
+                self.update_share(id);
                 Some(PeerInput::Connected)
             }
             PeerState::Disconnected => Some(PeerInput::Disconnected),

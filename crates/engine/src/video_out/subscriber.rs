@@ -36,7 +36,7 @@ impl Subscriber {
         }
         let accepted = self.media.video_codecs();
         let sound = self.media.sound_bitrate();
-        let target = self.media.target_bitrate().saturating_sub(sound);
+        let target = self.media.camera_bitrate();
         let steady_target = self.steady_target.add(now, target);
         let top = ladder::covering(view.source, self.most, view.alone);
         let top = ladder::reduced(view.source, top, view.reductions, view.alone);

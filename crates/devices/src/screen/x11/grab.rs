@@ -23,7 +23,9 @@ const SMALLEST: u32 = 2;
 /// Takes pictures of a source.
 pub(super) struct Grabber {
     memory: Option<SharedMemory>,
-    pool: FramePool,
+    /// The copies in full size. Of those that are scaled, there is one at a time.
+    copies: FramePool,
+    scaled: FramePool,
 }
 
 /// A request for a band of pixels.
@@ -44,7 +46,7 @@ impl Grabber {
                 .ok(),
             false => None,
         };
-        Ok(Grabber { memory, pool: FramePool::new() })
+        Ok(Grabber { memory, copies: FramePool::new(), scaled: FramePool::new() })
     }
 
     /// A picture of the source as it is now, within `most`. Without a pointer, none is drawn.
@@ -63,7 +65,7 @@ impl Grabber {
             return Err(ScreenError::Backend("it is too small".into()));
         }
         let (read_width, band) = (width * shrink, band_rows(width, shrink));
-        let mut out = self.pool.take(width, height);
+        let mut out = self.copies.take(width, height);
         for top in (0..height).step_by(band as usize) {
             let rows = band.min(height - top) * shrink;
             let part = Part { drawable, x, y: y + (top * shrink) as i32, width: read_width, rows };
@@ -79,7 +81,7 @@ impl Grabber {
         }
         let frame = out.freeze(time);
         let (width, height) = fit((width, height), most);
-        Ok(pixels::scale(&frame, width, height, &self.pool))
+        Ok(pixels::scale(&frame, width, height, &self.scaled))
     }
 
     fn with_pixels(
