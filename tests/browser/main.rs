@@ -5,6 +5,7 @@ mod glare;
 mod lunch;
 mod ours;
 mod relayed;
+mod share;
 
 use engine::media::encoded::VideoCodec;
 use ours::{Ours, TONE_HZ};
@@ -35,6 +36,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 enum Newcomer {
     Ours,
     Browser,
+}
+
+#[test]
+fn a_guest_sees_a_shared_screen_and_shares_one() {
+    const NAME: &str = "a_guest_sees_a_shared_screen_and_shares_one";
+    seclusion::within(NAME, || share::guest(NAME, Kind::Guest));
 }
 
 #[test]

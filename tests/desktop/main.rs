@@ -50,6 +50,27 @@ fn two_windows_call_each_other_and_show_mute_camera_off_and_leave() {
 }
 
 #[test]
+fn a_shared_screen_takes_the_stage_until_its_owner_stops() {
+    let Some(place) = Place::new() else { return };
+    let (ada, ben) = (place.sits_down("Ada", LEFT, &[]), place.sits_down("Ben", RIGHT, &[]));
+    place.sees_the_other(&ben, RIGHT);
+    ada.press("#call-share");
+    ada.press(".share-choice");
+    ada.until("told that she shares", "return !!document.querySelector('.call-sharing:not([hidden])')");
+    ben.until("Ada's screen", "return !!document.querySelector('lr-screen-tile canvas.drawn')");
+    let largest = "const area = e => e.clientWidth * e.clientHeight, tiles = [...document.querySelector('.tiles').children]; \
+                   return tiles.every(tile => area(tile) <= area(document.querySelector('lr-screen-tile')))";
+    ben.until("it has the stage", largest);
+    let width = "return document.querySelector('lr-screen-tile canvas').width";
+    let before = ben.run(width).as_f64().expect("a width");
+    ben.press("lr-screen-tile .zoom button:last-child");
+    ben.until("more pixels of the zoomed screen", &format!("{width} > {before}"));
+    ada.press("#stop-sharing");
+    ben.until("the screen is gone", "return !document.querySelector('lr-screen-tile')");
+    place.sees_the_other(&ben, RIGHT);
+}
+
+#[test]
 fn without_the_socket_frames_are_fetched_singly() {
     let Some(place) = Place::new() else { return };
     let (ada, ben) = (place.sits_down("Ada", LEFT, &["--no-frame-socket"]), place.sits_down("Ben", RIGHT, &[]));

@@ -16,7 +16,7 @@ const PLAIN_POLICY: &str =
 const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'";
 /// The permissions of the guest page.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), speaker-selection=(self), fullscreen=(self), \
-    screen-wake-lock=(self), picture-in-picture=(self), clipboard-write=(self), display-capture=(), geolocation=(), \
+    screen-wake-lock=(self), picture-in-picture=(self), clipboard-write=(self), display-capture=(self), geolocation=(), \
     midi=(), payment=(), usb=(), serial=(), hid=(), accelerometer=(), gyroscope=(), magnetometer=(), \
     browsing-topics=()";
 

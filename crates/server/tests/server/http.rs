@@ -141,6 +141,7 @@ async fn the_guest_page_has_security_headers_and_is_revalidated() {
     assert_eq!(field(&answer, "x-frame-options"), Some("DENY"));
     assert_eq!(field(&answer, "referrer-policy"), Some("no-referrer"));
     assert!(field(&answer, "permissions-policy").is_some_and(|text| text.contains("camera=(self), microphone=(self)")));
+    assert!(field(&answer, "permissions-policy").is_some_and(|text| text.contains("display-capture=(self)")));
     let policy = field(&answer, "content-security-policy").expect("a policy");
     let rules = [
         "default-src 'none'".to_owned(),
