@@ -74,6 +74,15 @@ async fn sharp(slot: &FrameSlot, original: &FrameSlot) -> Duration {
     }
 }
 
+/// Waits for a picture of this size.
+async fn sized(slot: &FrameSlot, size: (u32, u32)) {
+    let start = Instant::now();
+    while slot.newer_than(&mut 0).is_none_or(|frame| (frame.width(), frame.height()) != size) {
+        assert!(start.elapsed() < PATIENCE, "no picture of {size:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// What the test itself sees of a screen.
 fn original(id: &str) -> (ScreenCapture, FrameSlot) {
     let slot = FrameSlot::new();
@@ -107,6 +116,15 @@ fn everybody_sees_a_shared_screen_sharp_and_a_still_one_is_not_encoded() {
             sleep(Duration::from_millis(200)).await; // the test's own capture has the new page
             println!("page {page}: {:?}, {:?}", sharp(&seen, &original).await, sharp(&seen_by_cyd, &original).await);
         }
+        // It is scrolled all the time.
+        let (start, before) = (Instant::now(), decoded(&ben).await);
+        for _ in 0..60 {
+            program.scroll(1);
+            sleep(Duration::from_millis(50)).await;
+        }
+        let frames = decoded(&ben).await - before;
+        println!("{frames} frames of 60 steps in {:?}", start.elapsed());
+        assert!(frames > 0, "nothing arrives while it moves");
         ada.sees("Ben").await;
         ben.sees("Ada").await;
         still(&ada).await;
@@ -121,6 +139,11 @@ fn everybody_sees_a_shared_screen_sharp_and_a_still_one_is_not_encoded() {
         }
         ben.sees("Ada").await;
     });
+}
+
+/// Frames of shared screens that somebody has decoded.
+async fn decoded(person: &Person) -> u64 {
+    person.engine.stats().await.unwrap().participants.iter().map(|one| one.video_in.screen_decoded).sum()
 }
 
 /// Waits until nothing is encoded for two seconds.
@@ -153,11 +176,11 @@ fn both_share_at_once_and_a_share_ends_with_its_window() {
         let (_capture, original) = original(&id);
         let (of_ada, of_ben) = (screen(&ben, "Ada").await, screen(&ada, "Ben").await);
         sharp(&of_ada, &original).await;
-        let start = Instant::now();
-        while of_ben.newer_than(&mut 0).is_none_or(|frame| (frame.width(), frame.height()) != (800, 600)) {
-            assert!(start.elapsed() < PATIENCE, "Ben's screen does not come");
-            sleep(Duration::from_millis(10)).await;
-        }
+        sized(&of_ben, (800, 600)).await;
+        share(&ada, ScreenKind::Screen).await;
+        sized(&of_ada, (800, 600)).await;
+        share(&ada, ScreenKind::Window).await;
+        sized(&of_ada, (600, 400)).await;
         program.connection.destroy_window(program.window).unwrap();
         program.connection.sync().unwrap();
         let closed = |view: &AppView| view.share.is_none() && view.problems.iter().any(|p| p.code == "screen_closed");

@@ -74,6 +74,17 @@ impl Program {
         self.connection.sync().unwrap();
     }
 
+    /// Scrolls the page up by this many lines. What appears below is what was there.
+    pub fn scroll(&self, lines: u16) {
+        let pen = self.connection.generate_id().unwrap();
+        self.connection.create_gc(pen, self.window, &CreateGCAux::new()).unwrap();
+        let size = self.connection.get_geometry(self.window).unwrap().reply().unwrap();
+        let (by, whole) = (lines * LINE, (size.width, size.height));
+        let (window, connection) = (self.window, &self.connection);
+        connection.copy_area(window, window, pen, 0, by as i16, 0, 0, whole.0, whole.1 - by).unwrap();
+        connection.sync().unwrap();
+    }
+
     /// Writes a page of small text, another one for each number.
     pub fn write_page(&self, number: u64) {
         let (font, pen) = (self.connection.generate_id().unwrap(), self.connection.generate_id().unwrap());

@@ -26,6 +26,7 @@ const FILES: &[&str] = &[
     "texts.test.mjs",
     "guest.test.mjs",
     "input.test.mjs",
+    "share.test.mjs",
     "messages.test.mjs",
     "screens.test.mjs",
 ];

@@ -82,12 +82,13 @@ pub fn screens() -> Result<Vec<ScreenInfo>, ScreenError> {
     Err(ScreenError::Unsupported)
 }
 
-/// A running capture. Dropping it ends the capture, without an event; the thread ends within a picture.
+/// A running capture. Dropping it ends the capture, without an event; the thread ends within a picture, and then empties
+/// the slot.
 #[derive(Debug)]
 pub struct ScreenCapture {
     stop: Arc<Stop>,
     thread: Thread,
-    _handle: JoinHandle<()>,
+    handle: Option<JoinHandle<()>>,
 }
 
 impl ScreenCapture {
@@ -96,9 +97,26 @@ impl ScreenCapture {
     /// # Errors
     /// [`ScreenError::Backend`]: there is no thread.
     pub fn open(id: &str, slot: FrameSlot, events: ScreenEvents) -> Result<ScreenCapture, ScreenError> {
+        ScreenCapture::open_after(None, id, slot, events)
+    }
+
+    /// Like [`ScreenCapture::open`], as soon as a capture into the same slot has ended, which would otherwise put its last
+    /// picture over the first of this one.
+    ///
+    /// # Errors
+    /// [`ScreenError::Backend`]: there is no thread.
+    pub fn open_after(
+        former: Option<ScreenCapture>,
+        id: &str,
+        slot: FrameSlot,
+        events: ScreenEvents,
+    ) -> Result<ScreenCapture, ScreenError> {
         let stop = Arc::new(Stop::default());
         let (id, ended) = (id.to_owned(), stop.clone());
         let body = move || {
+            if let Some(former) = former {
+                former.end();
+            }
             let run = catch_unwind(AssertUnwindSafe(|| capture(&id, &slot, &events, &ended)));
             slot.clear();
             let outcome = run.unwrap_or_else(|_| Err(ScreenError::Backend("the capture panicked".into())));
@@ -112,14 +130,27 @@ impl ScreenCapture {
             .name("screen".into())
             .spawn(body)
             .map_err(|error| ScreenError::Backend(error.to_string()))?;
-        Ok(ScreenCapture { stop, thread: handle.thread().clone(), _handle: handle })
+        Ok(ScreenCapture { stop, thread: handle.thread().clone(), handle: Some(handle) })
+    }
+
+    /// Ends the capture without waiting.
+    pub fn stop(&self) {
+        self.stop.0.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+
+    /// Ends the capture and waits for it.
+    fn end(mut self) {
+        self.stop();
+        if let Some(handle) = self.handle.take() {
+            let _ = handle.join(); // its panics are caught
+        }
     }
 }
 
 impl Drop for ScreenCapture {
     fn drop(&mut self) {
-        self.stop.0.store(true, Ordering::Release);
-        self.thread.unpark();
+        self.stop();
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Sharing {
     slot: FrameSlot,
     events: mpsc::Sender<FromScreen>,
     current: Option<Current>,
+    /// The last capture, which may not have ended yet.
+    former: Option<ScreenCapture>,
     /// Why the last share ended, until the next one.
     problem: Option<Problem>,
     started: u64,
@@ -37,7 +39,7 @@ struct Current {
 impl Sharing {
     /// Starts without a share. Pictures go to `slot`.
     pub(crate) fn new(slot: FrameSlot, events: mpsc::Sender<FromScreen>) -> Self {
-        Self { slot, events, current: None, problem: None, started: 0, changed: false }
+        Self { slot, events, current: None, former: None, problem: None, started: 0, changed: false }
     }
 
     /// Starts to share a screen or window, in place of the present one.
@@ -49,7 +51,7 @@ impl Sharing {
         let report = Box::new(move |event| {
             let _ = events.blocking_send((number, event)); // the engine may be gone
         });
-        match ScreenCapture::open(&id, self.slot.clone(), report) {
+        match ScreenCapture::open_after(self.former.take(), &id, self.slot.clone(), report) {
             Ok(capture) => {
                 let share = Share { id, name, state: ShareState::Starting };
                 self.current = Some(Current { number, capture, share });
@@ -62,7 +64,8 @@ impl Sharing {
     /// Stops sharing.
     pub(crate) fn stop(&mut self) {
         if let Some(Current { capture, .. }) = self.current.take() {
-            drop(capture);
+            capture.stop();
+            self.former = Some(capture);
             self.slot.clear();
             self.slot.nudge();
             self.changed = true;
