@@ -170,6 +170,19 @@ async fn simultaneous_screen_shares_are_both_received() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_share_takes_its_bitrate_from_the_camera() {
+    let (a, _b) = connected(config(false), config(true)).await;
+    let media = a.peer.media();
+    // The target may change between two calls.
+    assert!(media.camera_bitrate() > 0);
+    media.set_share(5_000_000, u64::MAX);
+    assert_eq!(media.camera_bitrate(), 0);
+    assert!(media.share_bitrate() > 0, "a share does not take it from itself");
+    media.set_share(0, 0);
+    assert!(media.camera_bitrate() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_remote_sender_is_received() {
     let (a, b) = connected(config(false), config(true)).await;
     let _stream = stream(&b, VideoCodec::Vp8);
