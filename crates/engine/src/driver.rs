@@ -273,7 +273,11 @@ impl Driver {
             Command::Leave => self.session.handle_command(now, call::Command::Leave),
             Command::SetMicrophone(on) => self.session.handle_command(now, call::Command::SetMicrophone(on)),
             Command::SetCamera(on) => self.session.handle_command(now, call::Command::SetCamera(on)),
-            Command::Share { id, name } => self.sharing.start(id, name),
+            Command::Share { id, name } => {
+                if self.session.is_in_call() {
+                    self.sharing.start(id, name);
+                }
+            }
             Command::StopShare => self.sharing.stop(),
             Command::SetHand(raised) => self.session.handle_command(now, call::Command::SetHand(raised)),
             Command::DropLine(number) => self.session.handle_command(now, call::Command::DropLine(number)),

@@ -183,7 +183,7 @@ fn capture(id: &str, slot: &FrameSlot, events: &ScreenEvents, stop: &Stop) -> Re
 }
 
 /// The largest size of the same aspect ratio within `most`, never larger than the source, with even sides.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no other system captures yet"))]
+#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "no other system captures yet"))]
 fn fit((width, height): (u32, u32), most: (u32, u32)) -> (u32, u32) {
     let scale = (f64::from(most.0) / f64::from(width)).min(f64::from(most.1) / f64::from(height)).min(1.0);
     let even = |side: u32| ((f64::from(side) * scale / 2.0).round() as u32 * 2).max(2);
