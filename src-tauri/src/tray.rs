@@ -18,6 +18,7 @@ pub(crate) struct Tray {
     show: MenuItem<Wry>,
     seat: MenuItem<Wry>,
     mute: MenuItem<Wry>,
+    stop_sharing: MenuItem<Wry>,
     leave: MenuItem<Wry>,
     quit: MenuItem<Wry>,
     shown: Option<Shown>,
@@ -28,6 +29,8 @@ pub(crate) struct Tray {
 struct Shown {
     language: Language,
     muted: bool,
+    /// Whether this person shares a screen.
+    shares: bool,
     /// Others in the room; `None` outside of calls.
     people: Option<usize>,
     /// The next seat of this person. The inner value is `None` without a seat, the outer one without a board.
@@ -47,16 +50,16 @@ impl Tray {
     fn build(app: &AppHandle) -> tauri::Result<Tray> {
         let item = |id: &str| MenuItem::with_id(app, id, "", true, None::<&str>);
         let (show, mute, leave, quit) = (item("show")?, item("mute")?, item("leave")?, item("quit")?);
-        let seat = item("seat")?;
+        let (seat, stop_sharing) = (item("seat")?, item("stop_sharing")?);
         let (line, other) = (PredefinedMenuItem::separator(app)?, PredefinedMenuItem::separator(app)?);
-        let menu = Menu::with_items(app, &[&seat, &show, &line, &mute, &leave, &other, &quit])?;
+        let menu = Menu::with_items(app, &[&seat, &show, &line, &mute, &stop_sharing, &leave, &other, &quit])?;
         let icon = TrayIconBuilder::with_id("lunchroom")
             .icon(Image::from_bytes(include_bytes!("../../icons/tray.png"))?)
             .tooltip("Lunchroom")
             .menu(&menu)
             .on_menu_event(|app, event| clicked(app, event.id().as_ref()))
             .build(app)?;
-        Ok(Tray { icon, show, seat, mute, leave, quit, shown: None })
+        Ok(Tray { icon, show, seat, mute, stop_sharing, leave, quit, shown: None })
     }
 
     /// Updates the tray to the state.
@@ -64,6 +67,7 @@ impl Tray {
         let new = Shown {
             language: Words::language(&state.settings),
             muted: !state.call.media.microphone,
+            shares: state.share.is_some(),
             people: in_call(&state.call.stage).then_some(state.call.participants.len()),
             seat: state.board.as_deref().map(next_seat),
         };
@@ -75,13 +79,15 @@ impl Tray {
         }
     }
 
-    fn draw(&self, Shown { language, muted, people, seat }: &Shown) -> tauri::Result<()> {
+    fn draw(&self, Shown { language, muted, shares, people, seat }: &Shown) -> tauri::Result<()> {
         let words = Words::in_language(*language);
         let of_mine = seat.as_ref().and_then(Option::as_deref);
         self.seat.set_text(of_mine.unwrap_or(words.no_seat))?;
         self.seat.set_enabled(of_mine.is_some())?;
         self.show.set_text(words.show)?;
         self.mute.set_text(if *muted { words.unmute } else { words.mute })?;
+        self.stop_sharing.set_text(words.stop_sharing)?;
+        self.stop_sharing.set_enabled(*shares)?;
         self.leave.set_text(words.leave)?;
         self.quit.set_text(words.quit)?;
         self.mute.set_enabled(people.is_some())?;
@@ -95,6 +101,7 @@ fn clicked(app: &AppHandle, item: &str) {
     match item {
         "show" | "seat" => window::show(app),
         "mute" => tell(app, Command::SetMicrophone(!microphone)),
+        "stop_sharing" => tell(app, Command::StopShare),
         "leave" => tell(app, Command::Leave),
         "quit" => app.exit(0),
         _ => {} // separators

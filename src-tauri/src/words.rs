@@ -9,6 +9,7 @@ pub(crate) struct Words {
     pub(crate) show: &'static str,
     pub(crate) mute: &'static str,
     pub(crate) unmute: &'static str,
+    pub(crate) stop_sharing: &'static str,
     pub(crate) leave: &'static str,
     pub(crate) quit: &'static str,
     /// The person has no seat at any table.
@@ -53,6 +54,7 @@ static ENGLISH: Words = Words {
     show: "Show window",
     mute: "Mute",
     unmute: "Unmute",
+    stop_sharing: "Stop sharing",
     leave: "Leave call",
     quit: "Quit",
     no_seat: "No seat yet",
@@ -73,6 +75,7 @@ static KOREAN: Words = Words {
     show: "창 열기",
     mute: "음소거",
     unmute: "음소거 해제",
+    stop_sharing: "화면 공유 중지",
     leave: "통화에서 나가기",
     quit: "종료",
     no_seat: "아직 자리가 없어요",
