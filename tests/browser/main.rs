@@ -45,6 +45,12 @@ fn a_guest_sees_a_shared_screen_and_shares_one() {
 }
 
 #[test]
+fn a_guest_with_firefox_sees_a_shared_screen_and_shares_one() {
+    const NAME: &str = "a_guest_with_firefox_sees_a_shared_screen_and_shares_one";
+    seclusion::within(NAME, || share::guest(NAME, Kind::FirefoxGuest));
+}
+
+#[test]
 fn chromium_calls_in_vp8() {
     seclusion::within("chromium_calls_in_vp8", || calls(Kind::Chromium, VideoCodec::Vp8));
 }
