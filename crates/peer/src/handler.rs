@@ -2,10 +2,12 @@
 
 use crate::early::Gate;
 use crate::event::PeerState;
+use crate::paced::Checks;
 use crate::path::MediaPath;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
+use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionIceEvent,
@@ -36,6 +38,7 @@ pub(crate) enum DriverEvent {
 pub(crate) struct Handler {
     pub(crate) path: Arc<MediaPath>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) checks: Arc<Checks>,
     pub(crate) events: mpsc::Sender<DriverEvent>,
 }
 
@@ -81,6 +84,7 @@ impl PeerConnectionEventHandler for Handler {
             RTCPeerConnectionState::Connected => {
                 // Done here and not in the task, so that media starts one thread switch earlier.
                 self.gate.connect();
+                self.checks.set_keyed();
                 self.path.set_connected(Instant::now());
                 PeerState::Connected
             }
@@ -96,6 +100,13 @@ impl PeerConnectionEventHandler for Handler {
             _ => return,
         };
         self.tell(DriverEvent::State(state));
+    }
+
+    /// Data channels have fixed ids, so nobody announces one. Closing it frees what the library keeps for it.
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        if let Err(error) = channel.close().await {
+            tracing::debug!("an unexpected data channel was not closed: {error}");
+        }
     }
 
     /// Packets are taken before they reach the library's tracks, so nothing needs to hold or poll these.

@@ -19,6 +19,8 @@
 //!   arrival recorders (`recorder`).
 //! - One task owns a connection and its negotiation (`task`, `negotiation`). The drivers of all connections run on one
 //!   dedicated thread; a panic in the library ends only its connection.
+//! - One data channel for files has a fixed id, so that no negotiation is needed when the first file is sent (`data`). The
+//!   library opens an association only during the first handshake.
 //! - Our own addresses are sent through one filter (`outward`). Checks of addresses that the far side signals are
 //!   limited over all connections (`checks`, `paced`). Nothing that a stranger sends reaches the library (`admission`),
 //!   and of DTLS only as much as a call needs (`dtls_limit`).
@@ -35,6 +37,7 @@ mod checks;
 mod command;
 mod config;
 mod connection;
+mod data;
 mod demux;
 mod descriptions;
 mod dtls_limit;
@@ -79,6 +82,7 @@ mod timer;
 mod turn_stream;
 
 pub use config::{IceServer, PeerConfig};
+pub use data::{DataChannel, DataMessage};
 pub use error::PeerError;
 pub use event::{DescriptionKind, PeerEvent, PeerState, TrackKind};
 pub use media_out::{MediaOut, TrackHandle};
@@ -86,6 +90,7 @@ pub use outbound::{Proxies, Proxy};
 pub use paced::CheckPacer;
 pub use peer::Peer;
 pub use relay_transport::RelayTransport;
+pub use sdp::MAX_DATA_BYTES;
 pub use session::FarSession;
 pub use sink::MediaSink;
 pub use stats::PeerStats;

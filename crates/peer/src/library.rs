@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use media::encoded::VideoCodec;
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::statistics::report::RTCStatsReport;
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,13 +107,28 @@ impl Library {
 /// Parses the library's description of our side. Its candidates are removed: they are sent separately, and those of an
 /// earlier generation would be misleading.
 fn own(text: &str) -> Result<Description, PeerError> {
-    let description = sdp::parse(text, &VideoCodec::ALL);
+    let description = sdp::parse(&with_own_data_name(text), &VideoCodec::ALL);
     let mut description = description.map_err(|error| PeerError::Refused(format!("own SDP: {error}")))?;
     description.candidates.clear();
     Ok(description)
 }
 
-async fn guarded<T>(call: impl Future<Output = Result<T, webrtc::error::Error>>) -> Result<T, PeerError> {
+/// Renames the line of data channels if another line has the same name. The library names it by its index, and after a
+/// rollback it names media lines by numbers that continue. It reads only the names of media lines.
+fn with_own_data_name(text: &str) -> Cow<'_, str> {
+    let Some((before, data)) = text.split_once("\r\nm=application ") else { return Cow::Borrowed(text) };
+    let Some(mid) = data.lines().find(|line| line.starts_with("a=mid:")) else { return Cow::Borrowed(text) };
+    if !before.lines().any(|line| line == mid) {
+        return Cow::Borrowed(text);
+    }
+    let (name, data) = (&mid["a=mid:".len()..], data.replacen(mid, "a=mid:data", 1));
+    // Such a line is the last one, also in the group.
+    let group = before.lines().find(|line| line.starts_with("a=group:BUNDLE")).unwrap_or_default();
+    let renamed = group.strip_suffix(name).map_or(group.to_owned(), |others| format!("{others}data"));
+    Cow::Owned(format!("{}\r\nm=application {data}", before.replacen(group, &renamed, 1)))
+}
+
+pub(crate) async fn guarded<T>(call: impl Future<Output = Result<T, webrtc::error::Error>>) -> Result<T, PeerError> {
     match AssertUnwindSafe(call).catch_unwind().await {
         Ok(outcome) => outcome.map_err(refused),
         Err(_) => Err(PeerError::Refused("the library panicked".into())),
@@ -126,6 +142,21 @@ fn refused(error: webrtc::error::Error) -> PeerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_line_of_data_channels_gets_a_name_of_its_own() {
+        let text = |group: &str, mid: &str| {
+            format!(
+                "v=0\r\na=group:BUNDLE {group}\r\nm=audio 9\r\na=mid:2\r\nm=video 9\r\na=mid:3\r\nm=application 9 x\r\na=mid:{mid}\r\n"
+            )
+        };
+        assert_eq!(with_own_data_name(&text("2 3 2", "2")), text("2 3 data", "data"));
+        for fine in
+            [text("2 3 4", "4"), text("2 3", "5"), text("2 3", "5").replace("application", "video"), String::new()]
+        {
+            assert_eq!(with_own_data_name(&fine), fine);
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_of_the_library_is_an_error() {

@@ -95,6 +95,11 @@ impl Checks {
         locked(&self.credentials).add(ufrag, password);
     }
 
+    /// The DTLS handshake is complete, so data channels may be used.
+    pub(crate) fn set_keyed(&self) {
+        self.dtls.set_keyed();
+    }
+
     /// Wraps a socket, to limit its checks and what it receives.
     pub(crate) fn pace(self: &Arc<Self>, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
         Arc::new(self.paced(socket))

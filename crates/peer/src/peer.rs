@@ -3,6 +3,7 @@
 use crate::command::{COMMANDS, Command, Request};
 use crate::config::{IceServer, PeerConfig};
 use crate::connection;
+use crate::data::DataChannel;
 use crate::descriptions::Descriptions;
 use crate::early::Gate;
 use crate::error::PeerError;
@@ -34,6 +35,7 @@ use transport::SenderConfig;
 pub struct Peer {
     commands: mpsc::Sender<Request>,
     media: MediaOut,
+    data: DataChannel,
 }
 
 impl Peer {
@@ -66,13 +68,15 @@ impl Peer {
         let mut ssrcs = Ssrcs::new(config.seed);
         let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
         let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
-        let handler = Arc::new(Handler { path: path.clone(), gate: gate.clone(), events: driver.clone() });
+        let checks = Checks::new(config.checks.clone(), servers.relays(), loopback);
+        let (checked, opened) = (checks.clone(), gate.clone());
+        let handler = Arc::new(Handler { path: path.clone(), gate: opened, checks: checked, events: driver.clone() });
         let connector = Connector { fingerprint: config.fingerprint, proxies: config.proxies.clone() };
         let runtime = Arc::new(DriverRuntime::new(
             kick.clone(),
             gate,
             Relays::new(servers.relays().iter().map(|relay| relay.address).collect(), now),
-            Checks::new(config.checks.clone(), servers.relays(), loopback),
+            checks,
             Streams::new(servers.streams.clone(), connector, driver),
             panicked.clone(),
         ));
@@ -80,6 +84,7 @@ impl Peer {
         let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
         let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;
         connection.add_track(connection::track(video, Some(rtx))).await.map_err(setup)?;
+        let data = DataChannel::open(&*connection).await?;
         path.sending().add_line(audio, false);
         path.sending().add_line(video, true);
         let (commands, requests) = mpsc::channel(COMMANDS);
@@ -97,7 +102,7 @@ impl Peer {
             broken: false,
         };
         tokio::spawn(task.run());
-        Ok(Peer { commands, media: MediaOut { path, audio, video } })
+        Ok(Peer { commands, media: MediaOut { path, audio, video }, data })
     }
 
     /// Starts the negotiation.
@@ -174,6 +179,11 @@ impl Peer {
     /// The interface for encoders.
     pub fn media(&self) -> MediaOut {
         self.media.clone()
+    }
+
+    /// The data channel. It opens if the far side has one, too.
+    pub fn data(&self) -> DataChannel {
+        self.data.clone()
     }
 
     /// A snapshot of the connection's statistics.

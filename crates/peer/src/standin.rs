@@ -1,15 +1,15 @@
 //! Translates media lines between the far side and the library.
 //!
-//! The library would open an SCTP association for a data channel, omits stopped lines from its answer, and fixes the
-//! name and kind of a line permanently. So each rejected line is replaced with an inactive one, and lines get names of
-//! our own, because the far side may reuse a stopped line for a new one (RFC 9429 section 5.2.2). In descriptions for
+//! The library omits stopped lines from its answer, and fixes the name and kind of a line permanently. So each rejected
+//! line is replaced with an inactive one, and lines get names of our own, because the far side may reuse a stopped line for a new one (RFC 9429 section 5.2.2). In descriptions for
 //! the far side, lines have their original names, payload types and extensions, and rejected lines repeat what was
-//! received.
+//! received. A line of data channels stays as it is even if it was rejected: the library
+//! has no inactive ones, and only waits for an association then that never comes.
 
-use crate::sdp::{Codec, Description, Feedback, Format, Line, LineKind, Stream, free_name};
+use crate::sdp::{Codec, DATA_PROTOCOL, Description, Feedback, Format, Line, LineKind, Stream, free_name};
 use media::encoded::VideoCodec;
 
-/// The protocol of every line in the library's descriptions.
+/// The protocol of every media line in the library's descriptions.
 const PROTOCOL: &str = "UDP/TLS/RTP/SAVPF";
 
 /// The lines that the library has, in order.
@@ -27,8 +27,14 @@ struct ShownLine {
 }
 
 impl Shown {
-    /// Rejects lines that would change the kind of an existing line.
+    /// Rejects lines that would change the kind of an existing line, and a second line of data channels.
     pub(crate) fn refuse_unfit(&self, remote: &mut Description) {
+        let data = self.lines().iter().position(|shown| shown.kind == LineKind::Data);
+        for (index, line) in remote.lines.iter_mut().enumerate() {
+            if line.kind == LineKind::Data && data.is_some_and(|data| data != index) {
+                line.reject();
+            }
+        }
         for (line, shown) in remote.lines.iter_mut().zip(self.lines()) {
             if line.kind != shown.kind {
                 line.reject();
@@ -49,8 +55,14 @@ impl Shown {
         let mut shown = remote.clone();
         for (index, line) in shown.lines.iter_mut().enumerate() {
             if line.rejected {
-                let was = before.and_then(|before| before.lines.get(index)).filter(|was| !was.rejected);
                 line.kind = self.kind_at(index, &line.kind);
+            }
+            if line.kind == LineKind::Data {
+                (line.rejected, line.named, line.protocol) = (false, true, DATA_PROTOCOL.into());
+                continue;
+            }
+            if line.rejected {
+                let was = before.and_then(|before| before.lines.get(index)).filter(|was| !was.rejected);
                 line.codecs = match was.filter(|was| was.kind == line.kind) {
                     Some(was) => was.codecs.clone(),
                     None => vec![standin(remote, &line.kind, video)],
@@ -153,7 +165,7 @@ fn lines_of(description: &Description) -> Vec<ShownLine> {
 fn understood(kind: &LineKind, feedback: Feedback) -> Feedback {
     match kind {
         LineKind::Video => feedback,
-        LineKind::Audio | LineKind::Foreign { .. } => {
+        LineKind::Audio | LineKind::Data | LineKind::Foreign { .. } => {
             Feedback { transport_cc: feedback.transport_cc, ..Feedback::default() }
         }
     }

@@ -229,7 +229,7 @@ impl Task {
     }
 
     async fn add_video_track(&mut self) -> Result<TrackHandle, PeerError> {
-        if self.descriptions.agreed().len() + self.senders.further() >= MAX_MEDIA_LINES {
+        if 1 + self.descriptions.agreed().len() + self.senders.further() >= MAX_MEDIA_LINES {
             return Err(PeerError::TooMany);
         }
         let ssrc = self.senders.add_video(&self.library).await?;

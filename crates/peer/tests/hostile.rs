@@ -41,10 +41,10 @@ async fn a_browser_offer_is_answered_with_supported_codecs() {
         [
             "m=audio 9 UDP/TLS/RTP/SAVPF 111 63",
             "m=video 9 UDP/TLS/RTP/SAVPF 96 97 109 114 98 99",
-            "m=application 0 UDP/DTLS/SCTP webrtc-datachannel"
+            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"
         ]
     );
-    assert!(answer.contains("a=group:BUNDLE 0 1\r\n"), "{answer}");
+    assert!(answer.contains("a=group:BUNDLE 0 1 2\r\n"), "{answer}");
     assert!(answer.contains("a=setup:active"), "{answer}");
 }
 

@@ -2,7 +2,10 @@
 
 use super::attribute::{extension, is_constrained_baseline, is_token, parameter, payload_type};
 use super::section::Section;
-use super::{Codec, Feedback, Format, Line, LineKind, MID_URI, REPAIR, SdpError, Stream, TRANSPORT_CC_URI};
+use super::{
+    Codec, DATA_FORMAT, Feedback, Format, Line, LineKind, MAX_DATA_BYTES, MID_URI, REPAIR, SCTP_PORT, SdpError, Stream,
+    TRANSPORT_CC_URI,
+};
 use media::encoded::VideoCodec;
 use std::collections::BTreeMap;
 
@@ -43,13 +46,18 @@ pub(super) fn parse(
     let kind = match media {
         "audio" => LineKind::Audio,
         "video" => LineKind::Video,
+        "application" if formats == [DATA_FORMAT] && is_data(protocol) => LineKind::Data,
         _ => LineKind::Foreign { media: media.into() },
     };
     let mut line = Line::rejected(&name.mid, kind, protocol, format);
     line.named = name.given;
     // RFC 9143 section 6: `bundle-only` has a meaning only in a group.
     let off = port == 0 && !(section.has("bundle-only") && bundled);
-    if off || matches!(line.kind, LineKind::Foreign { .. }) || !is_encrypted(protocol) {
+    if !off && line.kind == LineKind::Data && accepts_data(section) {
+        (line.rejected, line.format, line.send, line.receive) = (false, String::new(), true, true);
+        return Ok(line);
+    }
+    if off || matches!(line.kind, LineKind::Data | LineKind::Foreign { .. }) || !is_encrypted(protocol) {
         return Ok(line);
     }
     let FormatList { codecs, red } = format_list(section, &line.kind, &formats, video)?;
@@ -74,6 +82,20 @@ pub(super) fn parse(
 fn is_encrypted(protocol: &str) -> bool {
     ["UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "RTP/SAVPF"].contains(&protocol)
         || ["UDP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVP", "TCP/DTLS/RTP/SAVP", "RTP/SAVP"].contains(&protocol)
+}
+
+/// SCTP over DTLS (RFC 8841 section 4.1).
+fn is_data(protocol: &str) -> bool {
+    ["UDP/DTLS/SCTP", "TCP/DTLS/SCTP"].contains(&protocol)
+}
+
+/// Whether our messages can be sent on a line of data channels. The library knows only one port for both sides.
+fn accepts_data(section: &Section<'_>) -> bool {
+    let number = |name: &str| section.get(name).map(|value| value.trim().parse::<u64>().ok());
+    let port = number("sctp-port").unwrap_or(Some(SCTP_PORT.into()));
+    // RFC 8841 section 6: 0 means any size, and a missing attribute 64 KiB.
+    let size = number("max-message-size").unwrap_or(Some(MAX_DATA_BYTES as u64));
+    port == Some(SCTP_PORT.into()) && size.is_some_and(|size| size == 0 || size >= MAX_DATA_BYTES as u64)
 }
 
 /// Whether the writer sends and receives: the attribute of the line, otherwise of the session (RFC 8866 section 6.7),

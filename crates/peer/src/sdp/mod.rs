@@ -21,6 +21,13 @@ use media::encoded::VideoCodec;
 
 /// Longest accepted description in bytes, as in `signaling`.
 pub(crate) const MAX_BYTES: usize = 48 * 1024;
+/// The protocol and the format of a line of data channels, and what we offer (RFC 8841, RFC 8831 section 6.6).
+pub(crate) const DATA_PROTOCOL: &str = "UDP/DTLS/SCTP";
+pub(crate) const DATA_FORMAT: &str = "webrtc-datachannel";
+const SCTP_PORT: u16 = 5000;
+/// Longest message in bytes that may be sent on a data channel. Every browser takes messages of this size in one piece.
+pub const MAX_DATA_BYTES: usize = 16 * 1024;
+const MAX_MESSAGE_SIZE: u64 = 65_536;
 /// URI of the transport-wide sequence number extension (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 pub(crate) const TRANSPORT_CC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// Attribute of a video line whose writer knows repair packets (PROTOCOL.md), with their payload type.
@@ -123,6 +130,8 @@ impl Setup {
 pub(crate) enum LineKind {
     Audio,
     Video,
+    /// Data channels over SCTP.
+    Data,
     /// An unsupported media type, by its name.
     Foreign {
         media: String,
@@ -193,7 +202,10 @@ impl Line {
         if self.rejected {
             return;
         }
-        let format = self.codecs.first().map_or(0, |codec| codec.payload_type).to_string();
+        let format = match self.kind {
+            LineKind::Data => DATA_FORMAT.to_owned(),
+            _ => self.codecs.first().map_or(0, |codec| codec.payload_type).to_string(),
+        };
         let rejected = Line::rejected(&self.mid, self.kind.clone(), &self.protocol, &format);
         *self = Line { named: self.named, ..rejected };
     }

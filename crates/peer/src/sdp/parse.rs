@@ -4,7 +4,7 @@ use super::attribute::is_token;
 use super::line::{self, Name};
 use super::section::{Section, cut};
 use super::transport::{Choice, choose};
-use super::{Description, Line, SdpError};
+use super::{Description, Line, LineKind, SdpError};
 use crate::candidate;
 use media::encoded::VideoCodec;
 use std::collections::HashSet;
@@ -20,7 +20,12 @@ pub(crate) fn parse(text: &str, video: &[VideoCodec]) -> Result<Description, Sdp
     let mut lines = Vec::with_capacity(sections.len());
     for (section, name) in sections.iter().zip(&names) {
         let bundled = groups.iter().any(|group| group.contains(&name.mid));
-        lines.push(line::parse(&session, section, name, bundled, video)?);
+        let mut line = line::parse(&session, section, name, bundled, video)?;
+        // All data channels share one association, so further lines for them make no sense (RFC 8831 section 6.2).
+        if line.kind == LineKind::Data && lines.iter().any(is_open_data) {
+            line.reject();
+        }
+        lines.push(line);
     }
     let Choice { transport, bundle, candidates } = choose(&session, &sections, &mut lines, &groups)?;
     let mut ssrcs = HashSet::new();
@@ -32,6 +37,10 @@ pub(crate) fn parse(text: &str, video: &[VideoCodec]) -> Result<Description, Sdp
     let candidates = candidates.into_iter().filter_map(|value| candidate::parse(value).ok());
     let candidates = candidates.take(crate::MAX_REMOTE_CANDIDATES).collect();
     Ok(Description { transport, ice_lite: session.has("ice-lite"), bundle, lines, candidates })
+}
+
+fn is_open_data(line: &Line) -> bool {
+    line.kind == LineKind::Data && !line.rejected
 }
 
 /// The names of all lines. A line without a name gets one of ours (RFC 9429 section 5.10), which is the same in each

@@ -32,7 +32,7 @@ fn a_chromium_offer_is_parsed() {
     );
     assert_eq!((video.transport_cc, video.mid_extension), (Some(3), Some(4)));
     assert_eq!(video.stream, Some(Stream { ssrc: 2_231_627_014, rtx: Some(632_943_048) }));
-    assert!(data.rejected && matches!(&data.kind, LineKind::Foreign { media, .. } if media == "application"));
+    assert!(!data.rejected && data.kind == LineKind::Data && data.codecs.is_empty());
 }
 
 #[test]
@@ -136,6 +136,7 @@ fn summary(description: &Description) -> (Vec<String>, String) {
         let kind = match &line.kind {
             LineKind::Audio => "audio",
             LineKind::Video => "video",
+            LineKind::Data => "data",
             LineKind::Foreign { media } => media,
         };
         let codecs = line.codecs.iter().map(|codec| {
@@ -180,7 +181,7 @@ const OFFERS: &[(&str, &str, &[&str], &str)] = &[
     ("Chromium, simulcast", include_str!("../../tests/shapes/offers/chromium-simulcast.sdp"),
         &["0 audio both opus=111 mid:4 twcc:3 ssrc 1203984571", "1 video both vp8=96+97 vp9=98+99 mid:4 twcc:3"], "mK2p 3B:55 ActPass [0 1] 0"),
     ("Chromium, data channel tagged", include_str!("../../tests/shapes/offers/chromium-data-tagged.sdp"),
-        &["0 application rejected", "1 audio both opus=111 mid:4", "2 video in vp8=96+97 mid:4"], "dA7a 91:2E ActPass [1 2] 1"),
+        &["0 data both", "1 audio both opus=111 mid:4", "2 video in vp8=96+97 mid:4"], "dA7a 91:2E ActPass [0 1 2] 1"),
     ("Safari", include_str!("../../tests/shapes/offers/safari.sdp"),
         &["audio audio both opus=111 mid:9 twcc:5 ssrc 3049182733", "video video both h264=98+99 vp8=100+101 mid:9 twcc:5 ssrc 1827364550+rtx"], "SaFr C4:0B ActPass [audio video] 0"),
     ("aiortc", include_str!("../../tests/shapes/offers/aiortc.sdp"),
@@ -192,7 +193,7 @@ const OFFERS: &[(&str, &str, &[&str], &str)] = &[
     ("Asterisk, sound alone", include_str!("../../tests/shapes/offers/asterisk-audio.sdp"),
         &["- audio both opus=107", "- video rejected"], "61f0c2d95b7e3a84 D8:07 ActPass [] 1"),
     ("pion", include_str!("../../tests/shapes/offers/pion.sdp"),
-        &["0 audio both opus=111 mid:2 twcc:3 ssrc 2801174590", "1 video in vp8=96+97 mid:2 twcc:3", "2 application rejected"], "kQpLmZrTxVwYbNcD 77:18 ActPass [0 1] 0"),
+        &["0 audio both opus=111 mid:2 twcc:3 ssrc 2801174590", "1 video in vp8=96+97 mid:2 twcc:3", "2 data both"], "kQpLmZrTxVwYbNcD 77:18 ActPass [0 1 2] 0"),
     ("a gateway of many kinds", include_str!("../../tests/shapes/offers/gateway.sdp"),
         &["fax image rejected", "deaf text rejected", "- audio rejected", "speech audio out opus=35 mid:5", "cam video both vp9=127+100 mid:5", "second video rejected"], "gate E9:4C Active [cam speech] 0"),
     ("no bundle", include_str!("../../tests/shapes/offers/unbundled.sdp"),

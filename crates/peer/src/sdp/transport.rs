@@ -5,7 +5,7 @@
 
 use super::attribute::{fingerprint, is_ice};
 use super::section::Section;
-use super::{Line, SdpError, Setup, Transport};
+use super::{Line, LineKind, SdpError, Setup, Transport};
 
 /// The chosen transport.
 pub(super) struct Choice<'a> {
@@ -25,7 +25,8 @@ pub(super) fn choose<'a>(
 ) -> Result<Choice<'a>, SdpError> {
     let mut reason = SdpError::Missing("a media line that we take");
     for index in 0..lines.len() {
-        if !lines[index].rejected && !is_multiplexed(index, session, sections, lines, groups) {
+        let has_rtcp = lines[index].kind != LineKind::Data;
+        if !lines[index].rejected && has_rtcp && !is_multiplexed(index, session, sections, lines, groups) {
             lines[index].reject();
             reason = SdpError::Missing("rtcp-mux");
         }

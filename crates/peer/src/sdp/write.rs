@@ -1,6 +1,9 @@
 //! Writes a description.
 
-use super::{Codec, Description, Format, Line, LineKind, MID_URI, REPAIR, Setup, TRANSPORT_CC_URI};
+use super::{
+    Codec, DATA_FORMAT, Description, Format, Line, LineKind, MAX_MESSAGE_SIZE, MID_URI, REPAIR, SCTP_PORT, Setup,
+    TRANSPORT_CC_URI,
+};
 use std::fmt::Write;
 
 /// `o=` of RFC 8866: a constant session id, and a version that increases.
@@ -47,16 +50,13 @@ impl Description {
     }
 
     fn line_text(&self, text: &mut Text, line: &Line) {
+        if line.kind == LineKind::Data {
+            return self.data_text(text, line);
+        }
         let formats = line.codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx));
         let formats: Vec<String> = formats.chain(line.red).map(|number| number.to_string()).collect();
         text.line(format_args!("m={} 9 {} {}", media(&line.kind), line.protocol, formats.join(" ")));
-        text.line(format_args!("c=IN IP4 0.0.0.0"));
-        let transport = &self.transport;
-        text.line(format_args!("a=ice-ufrag:{}", transport.ufrag));
-        text.line(format_args!("a=ice-pwd:{}", transport.password));
-        text.line(format_args!("a=ice-options:trickle"));
-        text.line(format_args!("a=fingerprint:{}", transport.fingerprint));
-        text.line(format_args!("a=setup:{}", setup(transport.setup)));
+        self.transport_text(text);
         name(text, line);
         if let Some(id) = line.transport_cc {
             text.line(format_args!("a=extmap:{id} {TRANSPORT_CC_URI}"));
@@ -84,6 +84,24 @@ impl Description {
             text.line(format_args!("a={REPAIR}:{number}"));
         }
     }
+
+    fn data_text(&self, text: &mut Text, line: &Line) {
+        text.line(format_args!("m=application 9 {} {DATA_FORMAT}", line.protocol));
+        self.transport_text(text);
+        name(text, line);
+        text.line(format_args!("a=sctp-port:{SCTP_PORT}"));
+        text.line(format_args!("a=max-message-size:{MAX_MESSAGE_SIZE}"));
+    }
+
+    fn transport_text(&self, text: &mut Text) {
+        text.line(format_args!("c=IN IP4 0.0.0.0"));
+        let transport = &self.transport;
+        text.line(format_args!("a=ice-ufrag:{}", transport.ufrag));
+        text.line(format_args!("a=ice-pwd:{}", transport.password));
+        text.line(format_args!("a=ice-options:trickle"));
+        text.line(format_args!("a=fingerprint:{}", transport.fingerprint));
+        text.line(format_args!("a=setup:{}", setup(transport.setup)));
+    }
 }
 
 /// Text with CRLF line endings.
@@ -109,6 +127,7 @@ fn media(kind: &LineKind) -> &str {
     match kind {
         LineKind::Audio => "audio",
         LineKind::Video => "video",
+        LineKind::Data => "application",
         LineKind::Foreign { media } => media,
     }
 }

@@ -92,6 +92,12 @@ impl Side {
         Side { peer, log, received, events: Some(events), log_sender: Some(log_sender) }
     }
 
+    /// Loses the next description, and the events before it, while the side is not joined to another one.
+    pub(crate) async fn lose_description(&mut self) {
+        let events = self.events.as_mut().unwrap();
+        while !matches!(events.recv().await.unwrap(), PeerEvent::LocalDescription { .. }) {}
+    }
+
     /// Waits until the events match `condition`.
     pub(crate) async fn wait_for(&self, what: &str, condition: impl FnMut(&EventLog) -> bool) -> EventLog {
         wait(self.log.clone(), what, condition).await
