@@ -2,6 +2,7 @@
 #![no_main]
 
 mod codecs;
+mod files;
 mod media;
 mod relay;
 mod signaling;
@@ -22,6 +23,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("datagram", relay::datagrams),
     ("deframer", peer::fuzz::deframer),
     ("description", peer::fuzz::description),
+    ("file_message", files::file_message),
     ("framer", relay::framer),
     ("ice_url", signaling::ice_url),
     ("jpeg", codecs::jpeg),

@@ -48,6 +48,7 @@ const PLACES: &[Place] = &[
     // Only for the types of encoded frames.
     place("transport", Kind::Pure, &["media"]),
     place("call", Kind::Pure, &["signaling"]),
+    place("files", Kind::Pure, &["signaling"]),
     place("codecs", Kind::Ffi, &["media"]),
     place("outbound", Kind::Driver, &[]),
     place("peer", Kind::Driver, &["outbound", "transport", "media", "layers", "signaling"]),
@@ -56,7 +57,19 @@ const PLACES: &[Place] = &[
     place(
         "engine",
         Kind::Driver,
-        &["outbound", "peer", "devices", "doctor", "call", "codecs", "transport", "layers", "media", "signaling"],
+        &[
+            "outbound",
+            "peer",
+            "devices",
+            "doctor",
+            "call",
+            "files",
+            "codecs",
+            "transport",
+            "layers",
+            "media",
+            "signaling",
+        ],
     ),
     place("server", Kind::Driver, &["rooms", "relay", "layers", "signaling"]),
     place("doctor", Kind::Driver, &["outbound", "relay", "signaling"]),
