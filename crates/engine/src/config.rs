@@ -2,6 +2,7 @@
 
 use crate::audio::AudioTap;
 use crate::video_out::VideoLimits;
+use files::Action as TransferAction;
 use media::encoded::VideoCodec;
 use peer::IceServer;
 use serde::{Deserialize, Serialize, Serializer};
@@ -10,6 +11,7 @@ use signaling::identity::DeviceKey;
 use signaling::link::Link;
 use signaling::message::{MediaState, ParticipantId};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use url::Url;
 
 /// The configuration of an engine.
@@ -169,6 +171,15 @@ pub enum Command {
         /// The secret. `None` forgets it.
         secret: Option<String>,
     },
+    /// Does something with a file that is sent or received, by its id.
+    Transfer {
+        /// [`crate::TransferView::id`].
+        id: String,
+        /// What to do.
+        action: TransferAction,
+    },
+    /// Where received files go.
+    SetDownloads(PathBuf),
     /// A request of a table's host about its room.
     Room(RoomRequest),
 }

@@ -26,19 +26,21 @@ use crate::audio::Audio;
 use crate::capture::{self, Capture, CaptureEvent};
 use crate::check::Checks;
 use crate::config::{Command, EngineConfig};
+use crate::files::{self, Control, Files};
 use crate::levels::Levels;
 use crate::network::{self, NetworkReport};
-use crate::participant::{self, FromConnection};
+use crate::participant::{self, ConnectionEvent, FromConnection};
 use crate::request::Request;
 use crate::share_out::ShareOut;
 use crate::signal::{self, FromSocket, Signalling};
 use crate::video_out::VideoOut;
 use crate::view::{AppView, Picture, Problem};
 use ::devices::DeviceInfo;
+use ::files::{Person, TransferView};
 use call::{Output, Signal};
 use media::slot::FrameSlot;
 use signaling::connection_report::ConnectionReport;
-use signaling::message::MediaState;
+use signaling::message::{MediaState, ParticipantId};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -51,6 +53,8 @@ pub(crate) struct Driver {
     peers: Peers,
     sharing: Sharing,
     checks: Checks,
+    files: Files,
+    transfers_changed: bool,
     network: NetworkReport,
     offline_changed: bool,
     view: watch::Sender<AppView>,
@@ -66,6 +70,7 @@ pub(crate) struct Inbox {
     devices: mpsc::Receiver<Vec<DeviceInfo>>,
     checks: mpsc::Receiver<ConnectionReport>,
     network: watch::Receiver<NetworkReport>,
+    transfers: watch::Receiver<Arc<[TransferView]>>,
     find_devices: mpsc::Sender<Vec<DeviceInfo>>,
 }
 
@@ -98,6 +103,8 @@ impl Driver {
         let session = CallSession::new(Signalling::new(config.key, config.client, seed, socket_events));
         let devices_part = Devices::new(capture, audio.clone());
         let network = network::watch();
+        let files = Files::start(files::default_folder());
+        let transfers = files.view.clone();
         let (view, watch) = watch::channel(first_view(&session, &devices_part));
         let driver = Self {
             session,
@@ -106,15 +113,25 @@ impl Driver {
             peers: Peers::new(settings, seed, audio, video, share, connection_events),
             sharing,
             checks: Checks::new(reports),
+            files,
+            transfers_changed: false,
             network: *network.borrow(),
             offline_changed: false,
             view,
         };
-        Ok((
-            driver,
-            Inbox { requests, captures, sockets, connections, screens, devices, checks, network, find_devices },
-            watch,
-        ))
+        let inbox = Inbox {
+            requests,
+            captures,
+            sockets,
+            connections,
+            screens,
+            devices,
+            checks,
+            network,
+            transfers,
+            find_devices,
+        };
+        Ok((driver, inbox, watch))
     }
 
     /// The loudness of everybody.
@@ -135,8 +152,12 @@ impl Driver {
                     None => break None,
                 },
                 Some(event) = inbox.sockets.recv() => self.session.handle_socket(Instant::now(), event),
-                Some(event) = inbox.connections.recv() => self.peers.handle(event),
+                Some(event) = inbox.connections.recv() => {
+                    self.share_files(&event);
+                    self.peers.handle(event);
+                }
                 Some(event) = inbox.screens.recv() => self.sharing.handle(event),
+                Ok(()) = inbox.transfers.changed() => self.transfers_changed = true,
                 Some(event) = inbox.captures.recv() => self.devices.handle(Instant::now(), event),
                 Some(found) = inbox.devices.recv() => self.devices.handle_found(Instant::now(), found),
                 Some(report) = inbox.checks.recv() => self.session.handle_checked(Instant::now(), report),
@@ -185,6 +206,22 @@ impl Driver {
         self.update_board(now);
         self.session.close_unneeded(now);
         self.publish();
+    }
+
+    /// A connection has been made: its data channel is for files.
+    fn share_files(&self, (_, id, event): &FromConnection) {
+        if let ConnectionEvent::Ready(media, channel) = event
+            && let Some(person) = self.people(std::slice::from_ref(id)).pop()
+        {
+            self.files.send(Control::Connected { person, channel: channel.clone(), media: media.clone() });
+        }
+    }
+
+    /// The people behind ids that are in the room.
+    fn people(&self, ids: &[ParticipantId]) -> Vec<Person> {
+        let call = self.session.call_view();
+        let wanted = call.participants.iter().filter(|one| ids.contains(&one.info.id));
+        wanted.map(|one| Person { key: one.info.key.clone(), name: one.info.name.clone() }).collect()
     }
 
     /// Passes what connections report to the call.
@@ -257,6 +294,10 @@ impl Driver {
             Request::Chat(text, answer) => {
                 let _ = answer.send(self.session.send_chat(now, &text)); // the receiver may be dropped
             }
+            Request::Offer(paths, to, answer) => {
+                self.files.send(Control::Offer { paths, people: self.people(&to), answer });
+            }
+            Request::Received(id, answer) => self.files.send(Control::Stored { id, answer }),
             Request::End(_) => {} // handled in `run`
         }
     }
@@ -297,6 +338,8 @@ impl Driver {
             Command::TestSound => self.devices.test_sound(now),
             Command::SetProcessing(config) => self.devices.set_processing(config),
             Command::SetRelayOnly(on) => self.peers.set_relay_only(on),
+            Command::Transfer { id, action } => self.files.send(Control::Act { id, action }),
+            Command::SetDownloads(folder) => self.files.send(Control::SetFolder(folder)),
             Command::RefreshDevices => {} // handled in `run`
         }
     }
@@ -336,7 +379,8 @@ impl Driver {
         if call {
             self.set_volumes();
         }
-        if !(session | call | board | devices | problems | sharing) {
+        let transfers = std::mem::take(&mut self.transfers_changed);
+        if !(session | call | board | devices | problems | sharing | transfers) {
             return;
         }
         self.view.send_if_modified(|view| {
@@ -365,6 +409,9 @@ impl Driver {
                 modified |= replace(&mut view.choice, self.devices.choice().clone());
                 modified |= replace(&mut view.same_room, self.devices.same_room().to_vec());
                 modified |= replace(&mut view.listening, self.devices.is_listening());
+            }
+            if transfers {
+                modified |= replace(&mut view.transfers, self.files.view.borrow().clone());
             }
             if problems {
                 let (devices, peers) = (self.devices.problems().into_iter(), self.peers.problem().cloned());
@@ -400,6 +447,7 @@ fn first_view(session: &CallSession, devices: &Devices) -> AppView {
         sharing: vec![],
         board: None,
         reminders: Arc::default(),
+        transfers: Arc::default(),
         problems: Arc::default(),
     }
 }

@@ -9,6 +9,8 @@ use crate::stats::EngineStats;
 use crate::view::{AppView, Picture, Problem};
 use media::slot::FrameSlot;
 use signaling::board::BoardRequest;
+use signaling::message::ParticipantId;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -74,6 +76,23 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         self.requests.send(Request::Chat(text, answer)).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Offers files to participants. Each of them is asked. The transfers appear in the view.
+    ///
+    /// # Errors
+    /// Returns the reason if a file cannot be offered, or nobody can receive it.
+    pub async fn offer_files(&self, paths: Vec<PathBuf>, to: Vec<ParticipantId>) -> Result<(), Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Offer(paths, to, answer)).await.map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// The path of a file that was received, by [`crate::TransferView::id`].
+    pub async fn received_file(&self, id: String) -> Option<PathBuf> {
+        let (answer, path) = oneshot::channel();
+        self.requests.send(Request::Received(id, answer)).await.ok()?;
+        path.await.ok().flatten()
     }
 
     /// Sends a request to the board of the server with the current session, and returns the server's answer.

@@ -21,6 +21,7 @@ mod driver;
 mod encode_load;
 mod engine;
 mod feed;
+mod files;
 mod ladder;
 mod levels;
 mod line;
@@ -70,6 +71,7 @@ pub fn screens() -> Result<Vec<ScreenInfo>, Problem> {
 }
 
 // Types of lower crates that a user of the engine needs.
+pub use ::files::{Action as TransferAction, Reason as TransferReason, TransferState, TransferView};
 pub use call::{CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Repair, Stage, UnsentLine};
 pub use codecs::{ApmConfig, NoiseSuppression};
 pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions, ScreenInfo, ScreenKind};

@@ -3,8 +3,8 @@
 use crate::lip_sync::SoundIn;
 use crate::video_in::{self, VideoInThread};
 use peer::{
-    DescriptionKind, FarSession, IceServer, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent, PeerStats,
-    TrackHandle,
+    DataChannel, DescriptionKind, FarSession, IceServer, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent,
+    PeerStats, TrackHandle,
 };
 use signaling::message::{IceCandidate, ParticipantId, Resolution};
 use signaling::statement::Fingerprint;
@@ -39,7 +39,7 @@ pub(crate) enum PeerCommand {
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
     /// The connection is ready to negotiate.
-    Ready(MediaOut),
+    Ready(MediaOut, DataChannel),
     Peer(PeerEvent),
     /// The line of our share was added.
     Share(TrackHandle),
@@ -135,7 +135,7 @@ async fn run(
         }
     };
     let _ = out.set(peer.media());
-    if reports.send((number, id.clone(), ConnectionEvent::Ready(peer.media()))).await.is_err() {
+    if reports.send((number, id.clone(), ConnectionEvent::Ready(peer.media(), peer.data()))).await.is_err() {
         return;
     }
     let mut share = None;

@@ -5,6 +5,8 @@ use crate::stats::EngineStats;
 use crate::view::{Picture, Problem, Tile};
 use media::slot::FrameSlot;
 use signaling::board::BoardRequest;
+use signaling::message::ParticipantId;
+use std::path::PathBuf;
 use tokio::sync::oneshot;
 
 /// The server's answer to a request to the board.
@@ -34,6 +36,10 @@ pub(crate) enum Request {
     Tiles(u64, Option<Vec<Tile>>),
     Stats(oneshot::Sender<EngineStats>),
     Board(BoardRequest, Answer),
+    /// Offers files to these participants.
+    Offer(Vec<PathBuf>, Vec<ParticipantId>, oneshot::Sender<Result<(), Problem>>),
+    /// The path of a received file, by the transfer's id.
+    Received(String, oneshot::Sender<Option<PathBuf>>),
     Chat(String, oneshot::Sender<Result<u64, Problem>>),
     End(oneshot::Sender<()>),
 }

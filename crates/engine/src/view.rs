@@ -4,6 +4,7 @@
 use crate::config::{DeviceChoice, ServerAddress};
 use call::{CallView, ChatLine};
 use devices::{DeviceInfo, DeviceKind};
+use files::TransferView;
 use serde::{Deserialize, Serialize};
 use signaling::board::Notice;
 use signaling::board_fold::BoardState;
@@ -36,6 +37,8 @@ pub struct AppView {
     /// The latest notices of the board, oldest first, for notifications even while the window is closed. Their numbers
     /// count up.
     pub reminders: Arc<[Reminder]>,
+    /// The files that people in calls send each other, the oldest first.
+    pub transfers: Arc<[TransferView]>,
     /// Current problems: devices that should be open but are not, or a command that failed.
     pub problems: Arc<[Problem]>,
 }

@@ -149,6 +149,7 @@ impl Incoming {
         if self.state == State::Asked {
             self.state = State::Declined;
             out.send(&self.person, Message::Decline { id: self.id });
+            out.disk(DiskRequest::Discard { id: self.id });
         }
     }
 

@@ -150,6 +150,11 @@ impl Transfers {
         }
     }
 
+    /// Whether a person is connected, and can receive files.
+    pub fn is_connected(&self, key: &str) -> bool {
+        self.links.contains_key(key)
+    }
+
     /// Offers a file to a person. Returns whether there was room in the list.
     pub fn offer(&mut self, person: &Person, file: Offered) -> bool {
         if file.size > crate::MAX_SIZE || !self.make_room() {

@@ -254,7 +254,7 @@ impl Peers {
     pub(crate) fn handle(&mut self, (number, id, event): FromConnection) {
         let Some(participant) = self.participants.get_mut(&id).filter(|p| p.number == number) else { return };
         match event {
-            ConnectionEvent::Ready(media) => {
+            ConnectionEvent::Ready(media, _) => {
                 participant.media = Some(media.clone());
                 self.audio.send(audio::Control::Add(id, media, participant.audio.clone()));
             }
