@@ -46,6 +46,8 @@ pub struct Habits {
     pub video: VideoLimits,
     /// Video codecs in order of preference.
     pub codecs: Vec<VideoCodec>,
+    /// Their device's key; `None` for a new one.
+    pub key: Option<DeviceKey>,
 }
 
 impl Habits {
@@ -61,6 +63,7 @@ impl Habits {
             meets: None,
             video: VideoLimits { width: 320, height: 180, fps: 15 },
             codecs: vec![VideoCodec::Vp8],
+            key: None,
         }
     }
 }
@@ -87,7 +90,7 @@ impl Person {
         let output = OutputTap::default();
         let engine = Engine::start(EngineConfig {
             client: "whole-system tests".into(),
-            key: new_key(),
+            key: habits.key.unwrap_or_else(new_key),
             codecs: habits.codecs,
             video: habits.video,
             // Noise suppression would remove a steady tone.
