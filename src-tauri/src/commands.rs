@@ -1,5 +1,6 @@
 //! The commands that the window may call. Each one forwards to the engine or the desk, and decides nothing.
 
+pub(crate) mod files;
 pub(crate) mod share;
 pub(crate) mod tables;
 
@@ -233,8 +234,10 @@ mod tests {
     fn the_handler_the_manifest_and_the_capability_have_the_same_commands() {
         let manifest = names(between(include_str!("../build.rs"), "commands(&[", "])"), "\"", "\"");
         let handler = names(between(include_str!("lib.rs"), "generate_handler![", "]"), "commands::", "");
-        let handler: BTreeSet<String> =
-            handler.iter().map(|name| name.replace("tables::", "").replace("share::", "")).collect();
+        let handler: BTreeSet<String> = handler
+            .iter()
+            .map(|name| name.replace("tables::", "").replace("share::", "").replace("files::", ""))
+            .collect();
         let capability = names(include_str!("../capabilities/main.json"), "\"allow-", "\"");
         assert!(manifest.len() > 40);
         assert_eq!((&manifest, &manifest), (&handler, &capability));

@@ -21,6 +21,7 @@ use engine::{
     ServerAddress, SessionView,
 };
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use tauri::ipc::Channel;
@@ -48,6 +49,10 @@ pub(crate) enum Ask {
     MarkCompared(String, String, oneshot::Sender<Answer>),
     DismissLink,
     DismissNotice,
+    /// Files were dropped on the window, and wait until the person says for whom. Empty: they are forgotten.
+    Dropped(Vec<PathBuf>),
+    /// Takes the dropped files.
+    TakeDropped(oneshot::Sender<Vec<PathBuf>>),
     /// Dismisses the reminders up to this number.
     DismissReminders(u64),
     Host(oneshot::Sender<Answer>),
@@ -138,6 +143,8 @@ struct Desk {
     interruptions: Moments,
     /// The number of the first reminder that was not dismissed.
     reminders_from: u64,
+    /// Files that were dropped on the window.
+    dropped: Vec<PathBuf>,
     frames: Option<FrameAccess>,
     window: Option<Channel<AppUpdate>>,
     shown: watch::Sender<AppState>,
@@ -168,6 +175,7 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
         read: 0,
         interruptions: Moments::default(),
         reminders_from: 0,
+        dropped: vec![],
         frames,
         window: None,
         shown,
@@ -224,6 +232,10 @@ impl Desk {
             Ask::DismissNotice => {
                 self.problems.clear();
                 self.read = self.view.borrow().call.notices;
+            }
+            Ask::Dropped(paths) => self.dropped = paths,
+            Ask::TakeDropped(answer) => {
+                let _ = answer.send(std::mem::take(&mut self.dropped)); // the window may have been reloaded
             }
             Ask::DismissReminders(last) => self.reminders_from = self.reminders_from.max(last.saturating_add(1)),
             Ask::Host(answer) => reply(answer, self.host().await),
@@ -432,6 +444,8 @@ impl Desk {
             session: view.session,
             call: view.call,
             chat: view.chat,
+            transfers: view.transfers,
+            dropped: self.dropped.iter().map(|path| name_of(path)).collect(),
             devices: view.devices,
             choice: view.choice,
             listening: view.listening,
@@ -474,6 +488,8 @@ fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
         reconnecting_since_ms: None,
         interrupted_since_ms: BTreeMap::new(),
         chat: view.chat.clone(),
+        transfers: Arc::default(),
+        dropped: vec![],
         notice: None,
         devices: Arc::default(),
         choice: DeviceChoice::default(),
@@ -491,6 +507,10 @@ fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
         frames,
         version: env!("CARGO_PKG_VERSION").into(),
     }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn own_key(key: &DeviceKey, session: &SessionView) -> String {

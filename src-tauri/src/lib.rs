@@ -34,7 +34,7 @@ use args::Args;
 use clap::Parser as _;
 use desk::{Ask, DeskHandle, Opening};
 use engine::media::encoded::VideoCodec;
-use engine::{DeviceChoice, Engine, EngineConfig, MicrophoneOptions};
+use engine::{Command, DeviceChoice, Engine, EngineConfig, MicrophoneOptions};
 use folders::Folders;
 use frames::{Fallback, FrameSocket};
 use settings::SettingsFile;
@@ -96,6 +96,7 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
         .plugin(tauri_plugin_single_instance::init(|app, argv, _| another_start(app, argv)))
         .plugin(tauri_plugin_deep_link::init())
         .plugin(tauri_plugin_notification::init())
+        .plugin(tauri_plugin_dialog::init())
         .invoke_handler(tauri::generate_handler![
             commands::subscribe,
             commands::join,
@@ -107,6 +108,11 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
             commands::share::stop_share,
             commands::set_hand,
             commands::send_chat,
+            commands::files::send_files,
+            commands::files::send_dropped,
+            commands::files::dismiss_dropped,
+            commands::files::transfer,
+            commands::files::show_transfer,
             commands::drop_line,
             commands::compare,
             commands::mark_compared,
@@ -168,6 +174,7 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
     let (link, profile) = (args.link.clone(), args.profile.clone());
     let (engine, desk, fallback) = tauri::async_runtime::block_on(async {
         let engine = Arc::new(Engine::start(config)?);
+        engine.command(Command::SetDownloads(folders.downloads.clone())).await?;
         let frames = match args.no_frame_socket {
             true => None,
             false => frame_socket(engine.clone(), origin).await,

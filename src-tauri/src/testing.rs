@@ -13,6 +13,8 @@ pub(crate) fn state() -> AppState {
         reconnecting_since_ms: None,
         interrupted_since_ms: BTreeMap::new(),
         chat: Arc::default(),
+        transfers: Arc::default(),
+        dropped: vec![],
         notice: None,
         devices: Arc::default(),
         choice: DeviceChoice::default(),

@@ -2,7 +2,9 @@
 
 use crate::desk::{Ask, DeskHandle};
 use tauri::webview::NewWindowResponse;
-use tauri::{App, AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+use tauri::{
+    App, AppHandle, DragDropEvent, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
+};
 
 /// The label of the only window, which the capability names.
 pub(crate) const MAIN: &str = "main";
@@ -36,7 +38,19 @@ pub(crate) fn open(app: &App, profile: Option<&str>) -> tauri::Result<()> {
             NewWindowResponse::Deny
         })
         .build()?;
+    take_dropped(&window);
     watch_page(&window)
+}
+
+/// Files that are dropped on the window wait at the desk until the person says for whom they are.
+fn take_dropped(window: &WebviewWindow) {
+    let app = window.app_handle().clone();
+    window.on_window_event(move |event| {
+        if let WindowEvent::DragDrop(DragDropEvent::Drop { paths, .. }) = event {
+            let (desk, paths) = (app.state::<DeskHandle>().inner().clone(), paths.clone());
+            tauri::async_runtime::spawn(async move { desk.tell(Ask::Dropped(paths)).await });
+        }
+    });
 }
 
 /// Brings the window to the front.

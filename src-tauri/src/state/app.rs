@@ -3,7 +3,7 @@
 use super::settings::Settings;
 use engine::signaling::board_fold::BoardState;
 use engine::signaling::message::{ErrorCode, ParticipantId};
-use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share};
+use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share, TransferView};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +23,10 @@ pub struct AppState {
     pub interrupted_since_ms: BTreeMap<ParticipantId, u64>,
     /// The chat of the call, oldest line first.
     pub chat: Arc<Vec<Arc<ChatLine>>>,
+    /// The files that are sent and received, the oldest first.
+    pub transfers: Arc<[TransferView]>,
+    /// The names of files that were dropped on the window and wait for a receiver.
+    pub dropped: Vec<String>,
     /// The code of the last error of the call, until the person dismisses it.
     #[cfg_attr(test, ts(type = "string | null"))]
     pub notice: Option<ErrorCode>,

@@ -2,6 +2,7 @@
 //! with `WRITE_TYPES=1` it writes the file.
 
 use super::*;
+use crate::commands::files::TransferChoice;
 use engine::signaling::board::{
     Door, Draft, Knocker, Notice, NoticeKind, PersonInfo, Presence, Sitter, TableInfo, Waiting,
 };
@@ -10,8 +11,7 @@ use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use engine::signaling::message::{MediaState, Participant, ParticipantId};
 use engine::{
     CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, FindingReport, Hop, HopReport, LinkState,
-    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Share, ShareState, Stage, Tile,
-    UnsentLine, Verdict,
+    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Share, ShareState, Stage, Tile, TransferReason, TransferState, TransferView, UnsentLine, Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -47,6 +47,7 @@ fn file() -> String {
         DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice Problem
         Settings KnownPerson KnownServer Language Theme Noise
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
+        TransferView TransferState TransferReason TransferChoice
         MediaState Join Tile Picture Draft SavedCalendar CommandError
         Report Verdict FindingReport Severity Hop HopReport
         Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures

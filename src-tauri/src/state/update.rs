@@ -3,7 +3,7 @@
 use super::{AppState, FrameAccess, Hosting, PendingLink, Settings, You};
 use engine::signaling::board_fold::BoardState;
 use engine::signaling::message::{ErrorCode, ParticipantId};
-use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share};
+use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share, TransferView};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +23,10 @@ pub struct AppUpdate {
     interrupted_since_ms: Option<BTreeMap<ParticipantId, u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     chat: Option<ChatUpdate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfers: Option<Arc<[TransferView]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(as = "Option<Option<String>>"))]
     notice: Option<Option<ErrorCode>>,
@@ -88,6 +92,8 @@ impl AppUpdate {
             reconnecting_since_ms: other(old, new, |state| &state.reconnecting_since_ms),
             interrupted_since_ms: other(old, new, |state| &state.interrupted_since_ms),
             chat: ChatUpdate::between(old.map(|state| &*state.chat), &new.chat),
+            transfers: other(old, new, |state| &state.transfers),
+            dropped: other(old, new, |state| &state.dropped),
             notice: other(old, new, |state| &state.notice),
             devices: other(old, new, |state| &state.devices),
             choice: other(old, new, |state| &state.choice),
