@@ -89,7 +89,7 @@ export class GuestBackend {
     const settings = loadSettings();
     this.#media.choice = settings.devices;
     this.state = {
-      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
+      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
     };
     this.#update({});
     try {

@@ -14,7 +14,7 @@
  *   calls the listener with the current state, if any, and with each later one; returns a function that unsubscribes
  * @property {(name: string, args?: object) => Promise<any>} call
  *   runs a command: `join {room, server?, fingerprint?, invite?, media}`, `leave`, `set_microphone {on}`, `set_camera {on}`, `set_hand {raised}`, `screens` (a list of ScreenChoice; guests choose in the browser), `share {id, name}`, `stop_share`,
- *   `send_chat {text}`, `compare {id, key}` (the numbers of the code with a participant), `mark_compared {id, key}`, `preview {media}`, `select_devices {choice}`, `refresh_devices`, `test_sound`, `save_settings {settings}`,
+ *   `send_chat {text}`, `send_files {to}` (lets the person choose files), `send_dropped {to}`, `dismiss_dropped`, `transfer {id, choice}`, `show_transfer {id}`, `compare {id, key}` (the numbers of the code with a participant), `mark_compared {id, key}`, `preview {media}`, `select_devices {choice}`, `refresh_devices`, `test_sound`, `save_settings {settings}`,
  *   `open_link {link}`, `dismiss_link`, `dismiss_notice`, `host_here`, `stop_hosting`, `connect {server, fingerprint?}`, `stats`,
  *   `export_log`, `check_connection {server?, fingerprint?, language}` (a ConnectionReport), `check_others` (their reports appear in the state), `copy {text}`; of the board: `lay_table {draft}`, `take_seat {table, wait}`, `leave_seat {table}`, `delete_table {table}`,
  *   `eat_now {with}`, `stop_waiting`, `set_presence {presence}`, `forget_me`, `make_invite {room, uses, hours}`, `save_calendar {table}`, `ics {table}`;

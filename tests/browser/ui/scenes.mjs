@@ -6,7 +6,7 @@ const slot = (minutes, day = 0) => Date.parse('2026-11-22T15:00:00Z') + day * 86
 
 export const base = () => ({
   session: { kind: 'open', server: 'wss://lunch.example.org' },
-  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, hand: null, participants: [], lobby: [], locked: false, host: null, unsent: [] }, reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], notice: null,
+  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, hand: null, participants: [], lobby: [], locked: false, host: null, unsent: [] }, reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null,
   devices: [
     { id: 'cam', name: 'Integrated Camera', kind: 'camera', default: true, synthetic: false }, { id: 'test', name: 'Test pattern', kind: 'camera', default: false, synthetic: true },
     { id: 'mic', name: 'Built-in Microphone', kind: 'microphone', default: true, synthetic: false }, { id: 'tone', name: 'Tone', kind: 'microphone', default: false, synthetic: true },
@@ -76,6 +76,15 @@ function callAtTable() {
   return { ...state, call: { ...state.call, room: state.board.tables[0].room } };
 }
 
+/** Files in several states. */
+const transfers = () => [
+  { state: 'offered', name: '점심 메뉴 2026년 12월.pdf', size: 2_400_000, moved: 0 },
+  { state: 'moving', name: 'a-very-long-name-without-any-space-that-somebody-chose-for-a-video-of-lunch.mp4', size: 5_000_000_000, moved: 1_900_000_000, outgoing: true },
+  { state: 'paused', reason: 'disk_full', name: 'photos.zip', size: 800_000_000, moved: 300_000_000 },
+  { state: 'done', name: 'recipe.txt', size: 812, moved: 812 },
+  { state: 'failed', reason: 'wrong_hash', name: '<b>x</b>.bin', size: 1000, moved: 1000 },
+].map((one, n) => ({ id: String(n).repeat(32), outgoing: false, key: 'k', person: names[0], reason: null, ...one }));
+
 /** By name: the state, and the elements to press first (`press`). */
 export const scenes = {
   'first-run': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null } } },
@@ -112,6 +121,7 @@ export const scenes = {
   'call-same-room': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), same_room: ['q3'], listening: true }, press: ['#call-people'] },
   'call-share': { state: { ...inCall([participant(0), participant(3), participant(5)]), sharing: ['q3'], share: { id: 'window:1', name: '주간 보고.odp', state: 'live' } } },
   'call-share-picker': { state: inCall([participant(0), participant(3)]), press: ['#call-share'] },
+  'call-files': { state: { ...inCall([participant(0), participant(3)], {}, { chat }), transfers: transfers() }, press: ['#call-chat'] },
   'call-hands': { state: inCall([participant(0, { hand: 7 }), participant(3), participant(7, { hand: 3 }), participant(5, { media: { microphone: false, camera: false } })], { hand: 5, host: 'q-me' }), press: ['#call-people'] },
   'call-pinned': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['lr-tile:nth-child(2) .pin'] },
   'call-stage': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },

@@ -48,6 +48,30 @@ test('no screen is wider than its window, at any size and with large text', { ti
   }
 });
 
+test('files are answered, paused, sent to chosen people and taken from a drop', async () => {
+  const { state } = scenes['call-files'];
+  const { page } = await harness.page({ state, language: 'en' });
+  await press(page, ['#call-chat']);
+  const rows = () => page.$$eval('.transfers li', all => all.map(row => [...row.querySelectorAll('button:not([hidden])')].map(button => button.dataset.choice).join(' ')));
+  assert.deepEqual(await rows(), ['accept decline', 'pause cancel', 'resume cancel', 'show remove', 'remove']);
+  assert.match(await page.$eval('lr-transfers [role=status]', one => one.textContent), /wants to send you 점심 메뉴/);
+  assert.equal(await page.$eval('.transfers li:last-child strong', one => one.innerHTML), '&lt;b&gt;x&lt;/b&gt;.bin');
+  await page.focus('.transfers [data-choice=accept]');
+  await page.keyboard.press('Enter');
+  await press(page, ['.transfers [data-state=moving] [data-choice=pause]', '.transfers [data-state=done] [data-choice=show]']);
+  assert.deepEqual((await calls(page, 'transfer')).map(one => one.choice), ['accept', 'pause']);
+  assert.deepEqual((await calls(page, 'show_transfer')).map(one => one.id), ['3'.repeat(32)]);
+  await press(page, ['.say button.plain', 'dialog .choices li:first-child button']);
+  await until(page, () => document.querySelector('dialog') === null);
+  assert.deepEqual((await calls(page, 'send_files')).map(one => one.to), [state.call.participants.map(one => one.id)]);
+  await page.evaluate(() => window.mock.push({ ...window.mock.state, dropped: ['x.pdf', 'y.pdf'] }));
+  await until(page, () => document.querySelector('dialog')?.textContent.includes('y.pdf'));
+  await press(page, ['dialog .choices li:last-child button']);
+  assert.deepEqual((await calls(page, 'send_dropped')).map(one => one.to), [[state.call.participants[1].id]]);
+  assert.deepEqual(await calls(page, 'dismiss_dropped'), []);
+  await page.close();
+});
+
 test('hands are shown in the order in which they were raised, and raised and lowered with H', async () => {
   const { state } = scenes['call-hands'];
   const { page } = await harness.page({ state, language: 'en' });

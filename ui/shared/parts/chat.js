@@ -7,6 +7,7 @@ import { LIMITS, limitInput } from '../input-limit.js';
 import { problem, t } from '../strings.js';
 import { localClock } from '../times.js';
 import { View } from '../view.js';
+import { Transfers, offersFromOthers, sendFileButton } from './transfers.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').ChatLine} ChatLine */
@@ -42,8 +43,9 @@ export class Chat extends View {
       this.#grow();
     });
     this.error = h('p', { class: 'trouble', role: 'alert', id: 'chat-wrong', hidden: true });
-    this.append(this.none, this.log, this.status, this.error, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
-      this.input, h('button', { type: 'submit', class: 'primary small', text: t.send })));
+    const transfers = new Transfers();
+    this.append(this.none, this.log, transfers, this.status, this.error, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
+      sendFileButton(() => transfers.chooseFiles()), this.input, h('button', { type: 'submit', class: 'primary small', text: t.send })));
     this.#showDraft();
   }
 
@@ -150,5 +152,5 @@ const waitingLine = line => h('li', { class: 'own first' },
   h('p', { class: 'from' }, h('strong', { dir: 'auto', text: t.youShort }), h('span', { class: 'quiet', text: t.beingSent })),
   h('p', { class: 'text', dir: 'auto', text: line.text }));
 
-/** Returns the number of lines from others, for the badge. */
-export const othersLines = () => state().chat.filter(line => line.from !== state().call.you).length;
+/** Returns the number of lines and files from others, for the badge. */
+export const othersLines = () => state().chat.filter(line => line.from !== state().call.you).length + offersFromOthers();
