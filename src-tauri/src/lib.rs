@@ -92,11 +92,7 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
         identifier.push('.');
         identifier.push_str(profile);
     }
-    tauri::Builder::default()
-        .plugin(tauri_plugin_single_instance::init(|app, argv, _| another_start(app, argv)))
-        .plugin(tauri_plugin_deep_link::init())
-        .plugin(tauri_plugin_notification::init())
-        .plugin(tauri_plugin_dialog::init())
+    with_plugins(tauri::Builder::default())
         .invoke_handler(tauri::generate_handler![
             commands::subscribe,
             commands::join,
@@ -158,6 +154,14 @@ fn build(args: Args, log: SyncSender<WorkerGuard>) -> tauri::Result<App> {
         ])
         .setup(move |app| set_up(app, args, log))
         .build(context)
+}
+
+fn with_plugins(builder: tauri::Builder<tauri::Wry>) -> tauri::Builder<tauri::Wry> {
+    builder
+        .plugin(tauri_plugin_single_instance::init(|app, argv, _| another_start(app, argv)))
+        .plugin(tauri_plugin_deep_link::init())
+        .plugin(tauri_plugin_notification::init())
+        .plugin(tauri_plugin_dialog::init())
 }
 
 /// Starts everything behind the window, then opens the window.
