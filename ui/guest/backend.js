@@ -12,6 +12,7 @@ import { isTableRoom } from '../shared/tables.js';
 import { collectStats } from './stats.js';
 import { deviceKey, loadSettings, saveSettings } from './storage.js';
 import { AudioLevels } from './audio-levels.js';
+import { GuestFiles, chooseFiles } from './files.js';
 import { LocalMedia } from './local-media.js';
 import { OwnShare } from './own-share.js';
 import { RemoteAudio } from './remote-audio.js';
@@ -50,6 +51,9 @@ export class GuestBackend {
   #media = new LocalMedia();
   #ownShare = new OwnShare();
   #remoteAudio = new RemoteAudio();
+  #files = new GuestFiles(transfers => this.#update({ transfers }));
+  /** Files that were dropped on the page. @type {File[]} */
+  #dropped = [];
   #audioLevels = new AudioLevels(() => this.#media.audio, levels => this.#levelListeners.forEach(listener => listener(levels)));
   /** @type {DeviceKey | null} */
   #key = null;
@@ -79,6 +83,8 @@ export class GuestBackend {
     this.#media.addEventListener('changed', () => this.#update({}));
     this.#ownShare.addEventListener('changed', () => this.#updateOwnShare());
     document.addEventListener('visibilitychange', () => this.#measureVideos());
+    addEventListener('dragover', event => event.preventDefault());
+    addEventListener('drop', event => this.#takeDropped(event));
     addEventListener('online', () => this.#session?.probe());
     addEventListener('pagehide', () => this.#unload());
     // The browser restored the page from its cache. Start a new session, without a seat.
@@ -150,6 +156,10 @@ export class GuestBackend {
       case 'stop_share': return this.#ownShare.stop();
       case 'set_hand': return void this.#call?.setHand(args.raised);
       case 'send_chat': return void this.#call?.sendChat(args.text);
+      case 'send_files': return this.#offerFiles(await chooseFiles(), args.to);
+      case 'send_dropped': return this.#offerFiles(this.#dropped, args.to);
+      case 'dismiss_dropped': return this.#setDropped([]);
+      case 'transfer': return this.#files.act(args.id, args.choice);
       case 'drop_line': return void this.#call?.dropLine(args.number);
       case 'preview': if (!inCall(state.call)) await this.#media.open(args.media); return;
       case 'select_devices':
@@ -366,10 +376,30 @@ export class GuestBackend {
     this.#update({ share: track && { id: '', name: '', state: 'live' } });
   }
 
+  /** @param {File[]} files @param {string[]} to */
+  #offerFiles(files, to) {
+    const people = this.#current().call.participants.filter(one => to.includes(one.id));
+    this.#setDropped([]);
+    if (files.length) this.#files.offer(files, people);
+  }
+
+  /** @param {File[]} files */
+  #setDropped(files) {
+    this.#dropped = files;
+    this.#update({ dropped: files.map(file => file.name) });
+  }
+
+  /** @param {DragEvent} event */
+  #takeDropped(event) {
+    event.preventDefault(); // otherwise the browser would leave the page for the file
+    if (inCall(this.#current().call)) this.#setDropped([...event.dataTransfer?.files ?? []]);
+  }
+
   /** @param {Peer} peer */
   #addPeer(peer) {
     if (peer.distrust) return this.#updateParticipants();
     const { tracks } = this.#media, { id } = peer.participant;
+    this.#files.attach(peer.pc, peer.participant);
     const stream = new MediaStream(), all = /** @type {const} */ ([['audio', tracks.microphone], ['video', tracks.camera]]);
     for (const [kind, track] of all) {
       // An offer has a media section for each kind, even if the device is off. An answer uses the sections of the offer.

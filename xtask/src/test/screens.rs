@@ -24,6 +24,7 @@ const FILES: &[&str] = &[
     "trust.test.mjs",
     "app-backend.test.mjs",
     "texts.test.mjs",
+    "files.test.mjs",
     "guest.test.mjs",
     "input.test.mjs",
     "share.test.mjs",
