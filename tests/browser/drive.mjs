@@ -4,6 +4,7 @@
 //   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
 //   {"do":"visit","url":"…","without":"part of the URL of a request that fails once","camera":[width, height]}  in a new profile   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
 //   {"do":"text","selector":"…"}  the text of an element, null if it does not exist   {"do":"received"}  what all connections have received
+//   {"do":"choose","selector":"…","files":["…"]}  presses an element and chooses files   {"do":"memory"}  takes the API to write to files away
 //   {"do":"open"}  reloads the page   {"do":"screenshot","path":"…"}   {"do":"quit"}
 import { createServer } from 'node:http';
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
@@ -123,6 +124,15 @@ for await (const line of lines) {
     else if (order.do === 'press') { await press(order.selector); answer({ ok: null }); }
     else if (order.do === 'type') { await page.waitForSelector(order.selector, { visible: true, timeout: 20_000 }); await page.type(order.selector, order.text); answer({ ok: null }); }
     else if (order.do === 'text') answer({ ok: await page.evaluate(selector => document.querySelector(selector)?.innerText ?? null, order.selector) });
+    else if (order.do === 'choose') {
+      await page.waitForSelector(order.selector, { visible: true, timeout: 20_000 });
+      const chosen = page.waitForFileChooser({ timeout: 20_000 });
+      await page.focus(order.selector);
+      await page.keyboard.press('Enter');
+      await (await chosen).accept(order.files);
+      answer({ ok: null });
+    }
+    else if (order.do === 'memory') { await page.evaluate(() => { delete window.showSaveFilePicker; }); answer({ ok: null }); }
     else if (order.do === 'received') answer({ ok: await received() });
     else if (order.do === 'open') { await open(); answer({ ok: null }); }
     else if (order.do === 'screenshot') { await page.screenshot({ path: order.path }); answer({ ok: null }); }

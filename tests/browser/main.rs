@@ -1,6 +1,7 @@
 //! Calls between our client and browsers, in both directions, with video and audio, in every codec that both support.
 //! The browser's own `getStats` decides. As usual, the browsers hide their addresses behind mDNS names.
 
+mod files;
 mod glare;
 mod lunch;
 mod ours;
@@ -125,6 +126,11 @@ fn firefox_and_ours_restart_ice() {
 #[test]
 fn a_guest_with_a_link_knocks_and_joins() {
     seclusion::within("a_guest_with_a_link_knocks_and_joins", || lunch::guest(Kind::Guest));
+}
+
+#[test]
+fn a_guest_in_chromium_exchanges_files() {
+    seclusion::within("a_guest_in_chromium_exchanges_files", || files::exchanged(Kind::Guest));
 }
 
 #[test]

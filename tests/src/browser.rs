@@ -121,6 +121,16 @@ impl Browser {
         self.order(json!({ "do": "type", "selector": selector, "text": text }), selector);
     }
 
+    /// Presses an element that lets people choose files, and chooses these. Chromium only.
+    pub fn choose(&mut self, selector: &str, files: &[&Path]) {
+        self.order(json!({ "do": "choose", "selector": selector, "files": files }), selector);
+    }
+
+    /// Takes away the page's means to write to files, which would open a dialog of the browser.
+    pub fn keep_files_in_memory(&mut self) {
+        self.order(json!({ "do": "memory" }), "memory");
+    }
+
     /// Waits until an element's text contains `words` and returns the text. Panics after `patience`.
     pub fn reads(&mut self, selector: &str, words: &str, patience: Duration) -> String {
         let start = Instant::now();
