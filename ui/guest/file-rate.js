@@ -1,7 +1,7 @@
 // How fast a page may send files: more while the chunks do not wait on their way, less as soon as they do (as
 // crates/files/src/rate.rs, which explains the numbers).
 
-const START = 50_000, LOWEST = 8_000, HIGHEST = 12_000_000, TARGET_US = 20_000, EMPTY_US = 10_000, CUT = 0.85, WINDOW_MS = 500, BASE_MS = 30_000;
+const START = 50_000, LOWEST = 8_000, HIGHEST = 12_000_000, TARGET_US = 25_000, EMPTY_US = 12_000, CUT = 0.85, WINDOW_MS = 500, BASE_MS = 30_000;
 
 export class FileRate {
   rate = START;
@@ -54,11 +54,13 @@ export class FileRate {
     const delay = difference - this.#first | 0, base = this.#base;
     if (now - base.begun >= BASE_MS) this.#base = { current: delay, previous: base.current, begun: now };
     else base.current = Math.min(base.current, delay);
-    this.#recent = [...this.#recent, delay - Math.min(this.#base.current, this.#base.previous)].slice(-3);
-    const queue = Math.min(...this.#recent), measured = this.#acked.reduce((sum, one) => sum + one.bytes, 0) / (WINDOW_MS / 1000);
-    if (queue > TARGET_US) this.#cut(now, measured);
+    this.#recent = [...this.#recent, delay - Math.min(this.#base.current, this.#base.previous)].slice(-5);
+    // The rate doubles at the start, so a queue must be noticed sooner there.
+    const queue = Math.min(...this.#recent.slice(this.#starting ? -2 : -5)), target = this.#starting ? EMPTY_US : TARGET_US;
+    const measured = this.#acked.reduce((sum, one) => sum + one.bytes, 0) / (WINDOW_MS / 1000);
+    if (queue > target) this.#cut(now, measured);
     else if (queue < EMPTY_US && (measured >= this.rate / 2 || this.rate <= START)) {
-      this.rate = Math.min(HIGHEST, this.#starting ? this.rate * (1 + passed / Math.max(this.#rtt / 1000, 0.1)) : this.rate + (this.rate * 0.08 + 15_000) * passed);
+      this.rate = Math.min(HIGHEST, this.#starting ? this.rate * (1 + passed / Math.max(this.#rtt / 1000, 0.25)) : this.rate + (this.rate * 0.12 + 30_000) * passed);
     }
   }
 

@@ -38,11 +38,8 @@ const WRITES: usize = 256;
 const MAX_FILES: usize = 32;
 /// Interval of the view while files move.
 const VIEWS: Duration = Duration::from_millis(150);
-/// How often media is looked after, and how long its highest rate counts.
+/// How often media is looked after.
 const MEDIA: Duration = Duration::from_millis(200);
-const MEDIA_WINDOW: Duration = Duration::from_secs(5);
-/// Media is short of bandwidth below this part of its highest recent rate.
-const SHORT: f64 = 0.85;
 
 /// A request to the task.
 pub(crate) enum Control {
@@ -287,14 +284,14 @@ impl Task {
         }
     }
 
-    /// Files step back where media has less than it had.
+    /// Files step back where media drains a queue.
     fn look_after_media(&mut self, now: Instant) {
         if now.saturating_duration_since(self.looked_at_media) < MEDIA {
             return;
         }
         self.looked_at_media = now;
-        for link in self.links.values_mut() {
-            if self.transfers.is_busy(&link.person.key) && link.is_media_short(now) {
+        for link in self.links.values() {
+            if self.transfers.is_busy(&link.person.key) && link.is_media_short() {
                 self.transfers.media_short(now, &link.person.key);
             }
         }

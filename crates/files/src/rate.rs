@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Queues longer than this cut the rate. Media's own estimator reacts only to longer ones.
-const TARGET: Duration = Duration::from_millis(20);
+const TARGET: Duration = Duration::from_millis(25);
 /// The rate grows while the queue is shorter than this.
-const EMPTY: Duration = Duration::from_millis(10);
+const EMPTY: Duration = Duration::from_millis(12);
 /// Part of the measured rate that remains after a cut.
 const CUT: f64 = 0.85;
 /// Initial, lowest and highest rate in bytes a second.
@@ -18,16 +18,21 @@ const START: f64 = 50_000.0;
 const LOWEST: f64 = 8_000.0;
 const HIGHEST: f64 = 200_000_000.0;
 /// Growth in a second after the first cut: a part of the rate, and bytes a second.
-const GROWTH: f64 = 0.08;
-const GROWTH_STEP: f64 = 15_000.0;
+const GROWTH: f64 = 0.12;
+const GROWTH_STEP: f64 = 30_000.0;
 /// How long the lowest delay counts. The path may change, and clocks drift.
 const BASE_WINDOW: Duration = Duration::from_secs(30);
 /// The window of the measured rate.
 const MEASURED: Duration = Duration::from_millis(500);
 /// Without an answer for this long, the rate is halved.
 const SILENCE: Duration = Duration::from_secs(1);
-/// Delays of which the lowest counts, so that single late chunks do not.
-const SAMPLES: usize = 3;
+/// Delays of which the lowest counts, so that late chunks of a busy computer do not.
+const SAMPLES: usize = 5;
+const START_SAMPLES: usize = 2;
+/// Time in which the rate doubles at the start, or the round trip if that is longer.
+const DOUBLING: Duration = Duration::from_millis(250);
+/// Shortest time between two cuts because media is short, which lasts longer than its cause.
+const MEDIA_CUTS: Duration = Duration::from_secs(1);
 /// Acknowledgements come at most this late (see `incoming`).
 const ACK_DELAY: Duration = Duration::from_millis(100);
 /// Bytes that may always be unacknowledged, and most that ever are: they are in memory.
@@ -144,8 +149,11 @@ impl Rate {
         if self.recent.len() > SAMPLES {
             self.recent.pop_front();
         }
-        let queue = Duration::from_micros(self.recent.iter().copied().min().unwrap_or(0).max(0) as u64);
-        if queue > TARGET {
+        // The rate doubles at the start, so a queue must be noticed sooner there.
+        let (samples, target) = if self.starting { (START_SAMPLES, EMPTY) } else { (SAMPLES, TARGET) };
+        let lowest = self.recent.iter().rev().take(samples).copied().min();
+        let queue = Duration::from_micros(lowest.unwrap_or(0).max(0) as u64);
+        if queue > target {
             self.cut(now);
         } else if queue < EMPTY {
             self.grow(passed);
@@ -154,7 +162,9 @@ impl Rate {
 
     /// Media has less than it needs: the files step back.
     pub fn on_media_short(&mut self, now: Instant) {
-        self.cut(now);
+        if now.saturating_duration_since(self.last_cut) >= MEDIA_CUTS {
+            self.cut(now);
+        }
     }
 
     /// Time has passed. `in_flight`: bytes that are not acknowledged.
@@ -186,7 +196,7 @@ impl Rate {
             return;
         }
         if self.starting {
-            self.rate *= 1.0 + seconds / self.rtt.as_secs_f64().max(0.1);
+            self.rate *= 1.0 + seconds / self.rtt.max(DOUBLING).as_secs_f64();
         } else {
             self.rate += (self.rate * GROWTH + GROWTH_STEP) * seconds;
         }

@@ -1,10 +1,9 @@
 //! The data channel of one connection: a task that reads and one that writes.
 
-use super::{MEDIA_WINDOW, READ_BYTES, SENDS, SHORT, Sent};
+use super::{READ_BYTES, SENDS, Sent};
 use ::files::Person;
 use peer::{DataChannel, DataMessage, MediaOut};
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
@@ -25,8 +24,6 @@ pub(super) struct Link {
     pub(super) person: Person,
     pub(super) sends: mpsc::Sender<Sent>,
     media: MediaOut,
-    /// The highest rate of media, and when it was.
-    most: Option<(Instant, u64)>,
     tasks: [AbortHandle; 2],
 }
 
@@ -41,18 +38,12 @@ impl Link {
         let (sends, outbox) = mpsc::channel(SENDS);
         let reader = tokio::spawn(read(number, channel.clone(), events.clone()));
         let writer = tokio::spawn(write(channel, outbox));
-        Link { person, sends, media, most: None, tasks: [reader.abort_handle(), writer.abort_handle()] }
+        Link { person, sends, media, tasks: [reader.abort_handle(), writer.abort_handle()] }
     }
 
-    /// Whether media drains a queue, or has much less than shortly before.
-    pub(super) fn is_media_short(&mut self, now: Instant) -> bool {
-        let flow = self.media.uplink_flow();
-        let is_old = |(at, _): &(Instant, u64)| now.saturating_duration_since(*at) > MEDIA_WINDOW;
-        let most = self.most.filter(|most| !is_old(most)).map_or(0, |(_, rate)| rate);
-        if flow.rate >= most {
-            self.most = Some((now, flow.rate));
-        }
-        flow.active && (flow.draining || (flow.rate as f64) < SHORT * most as f64)
+    /// Whether media drains a queue.
+    pub(super) fn is_media_short(&self) -> bool {
+        self.media.uplink_flow().draining
     }
 }
 
