@@ -116,6 +116,18 @@ test('what is damaged, too long or senseless is not stored', async () => {
   assert.throws(() => ann.files.offer([file('a', Buffer.from('a'))], [{ key: 'eve', name: 'Eve' }]), { code: 'file_nobody' });
 });
 
+test('a browser that cannot write to files refuses what does not fit into memory', async () => {
+  const { ann, ben, connect } = pair();
+  connect();
+  ben.files.openStore = new GuestFiles(() => {}).openStore;
+  ann.files.offer([{ name: 'film', size: 500_000_001, type: '' }], [ben]);
+  await until(() => last(ben)?.state === 'offered');
+  await ben.files.act(last(ben).id, 'accept');
+  await until(() => last(ann).state === 'failed');
+  assert.equal(last(ann).reason, 'too_large');
+  assert.equal(last(ben).reason, 'too_large');
+});
+
 test('names are made safe', () => {
   for (const [name, safe] of [['../../x', 'x'], ['a\\b.txt', 'b.txt'], ['..', 'file'], ['invoice\u202efdp.exe', 'invoicefdp.exe'], ['a\u0000b', 'ab'], ['.bashrc', 'bashrc']]) assert.equal(safeName(name), safe);
 });

@@ -282,7 +282,7 @@ for (const language of ['en', 'ko']) {
     assert.equal(await seen(page, '#chat-wrong'), t.notSaid(t.problems.chat_unconfirmed));
     await until('the seat', () => server.of('join').length === 2);
     server.send = send;
-    await press(page, ['.say button']);
+    await press(page, ['.say button[type=submit]']);
     await page.waitForSelector('.lines:not(.waiting) li');
     assert.deepEqual(server.of('chat').map(one => one.text), ['did you get this?', 'did you get this?']);
     assert.equal(await page.$eval('#chat-input', one => one.value), '');

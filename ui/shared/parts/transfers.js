@@ -123,7 +123,7 @@ export const offersFromOthers = () => state().transfers.filter(one => !one.outgo
 
 /** @param {TransferView} one */
 function stateWords(one) {
-  const reason = one.reason ? t.fileReasons[one.reason] : '';
+  const here = one.reason === 'too_large' && !one.outgoing, reason = here ? t.fileTooLargeHere : one.reason ? t.fileReasons[one.reason] : '';
   if (one.state === 'moving' || one.state === 'paused' || one.state === 'paused_there') {
     const part = t.fileMoved(fileSize(one.moved), fileSize(one.size));
     return [t.fileStates[one.state], part, reason].filter(Boolean).join(' · ');

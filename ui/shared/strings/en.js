@@ -286,6 +286,7 @@ export const en = {
   resumeFile: 'Resume',
   showInFolder: 'Show in folder',
   removeFromList: 'Remove from list',
+  fileTooLargeHere: 'This browser can only receive files up to 500 MB. The app has no such limit.',
   fileStates: {
     offered_in: 'Do you want to save this file? Only save files you expect.',
     offered_out: 'Waiting for an answer.',

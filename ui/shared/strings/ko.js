@@ -281,6 +281,7 @@ export const ko = {
   resumeFile: '계속',
   showInFolder: '폴더에서 보기',
   removeFromList: '목록에서 지우기',
+  fileTooLargeHere: '이 브라우저에서는 500 MB까지만 받을 수 있어요. 앱에는 이런 제한이 없어요.',
   fileStates: {
     offered_in: '이 파일을 저장할까요? 받기로 한 파일만 저장하세요.',
     offered_out: '상대방의 답을 기다리고 있어요.',
