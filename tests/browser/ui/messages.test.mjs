@@ -37,7 +37,7 @@ both('a waiting line is shown apart from the chat, and a failed line is in the f
   await press(page, ['#call-chat']);
   await waitForText(page, '.lines.waiting', '저도 갈게요');
   assert.equal(await page.$eval('lr-chat .lines:not(.waiting)', one => one.innerText.includes('저도 갈게요')), false);
-  assert.equal(await page.$eval('lr-chat .visually-hidden[role=status]', one => one.textContent), t.linesWait(2));
+  assert.equal(await page.$eval('lr-chat > .visually-hidden[role=status]', one => one.textContent), t.linesWait(2));
   await page.type('#chat-input', 'und noch was');
   await pushState(page, state => ({ ...state, call: { ...state.call, stage: { kind: 'joined' }, unsent: [{ number: 1, text: '저도 갈게요', failed: 'chat_unconfirmed' }] } }));
   await until(page, () => document.querySelector('#chat-input').value === '저도 갈게요\nund noch was');
