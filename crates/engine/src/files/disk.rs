@@ -12,6 +12,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes that are read at a time.
@@ -19,6 +20,9 @@ const BLOCK: usize = 256 * 1024;
 /// Most entries of the download folder that are looked at for an earlier part, and most tried names.
 const MAX_ENTRIES: usize = 10_000;
 const MAX_NAMES: u32 = 10_000;
+/// Longest wait for another process that has the part open, and how often it is looked at.
+const ENDING: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
 /// Longest description of a part in bytes.
 const MAX_DESCRIPTION: u64 = 4096;
 
@@ -198,7 +202,9 @@ impl Disk {
         let found: Vec<_> = descriptions(&folder).filter(|(_, one)| of_the_same(one)).collect();
         let this = found.iter().filter(|(_, one)| one.id == wanted.id);
         let earlier = found.iter().filter(|(_, one)| one.id != wanted.id && one.name == wanted.name);
-        let part = this.chain(earlier).find_map(|(path, _)| reopen(path, wanted).ok());
+        // The app of a moment ago may still be ending, and have this very part open.
+        let part = this.map(|(path, _)| (path, ENDING)).chain(earlier.map(|(path, _)| (path, Duration::ZERO)));
+        let part = part.into_iter().find_map(|(path, patience)| reopen(path, wanted, patience).ok());
         let part = match part {
             Some(part) => part,
             None => create(&folder, &wanted.name)?,
@@ -294,14 +300,18 @@ fn create(folder: &Path, name: &str) -> io::Result<Part> {
     Err(ErrorKind::AlreadyExists.into())
 }
 
-/// Opens a part that no other transfer is writing, and hashes what is there.
-fn reopen(path: &Path, wanted: &Description) -> io::Result<Part> {
+/// Opens a part that no other transfer is writing after this time, and hashes what is there.
+fn reopen(path: &Path, wanted: &Description, patience: Duration) -> io::Result<Part> {
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(ErrorKind::InvalidInput.into());
     }
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
-        return Err(ErrorKind::WouldBlock.into());
+    let start = Instant::now();
+    while let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
+        if start.elapsed() >= patience {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        thread::sleep(LOOK);
     }
     let mut written = file.metadata()?.len();
     if written > wanted.size {
