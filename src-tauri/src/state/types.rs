@@ -11,7 +11,8 @@ use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use engine::signaling::message::{MediaState, Participant, ParticipantId};
 use engine::{
     CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, FindingReport, Hop, HopReport, LinkState,
-    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Share, ShareState, Stage, Tile, TransferReason, TransferState, TransferView, UnsentLine, Verdict,
+    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Share, ShareState, Stage, Tile,
+    TransferReason, TransferState, TransferView, UnsentLine, Verdict,
 };
 use ts_rs::{Config, TS};
 

@@ -25,6 +25,14 @@ interrupted_since_ms: { [key in string]: number },
  */
 chat: Array<ChatLine>,
 /**
+ * The files that are sent and received, the oldest first.
+ */
+transfers: Array<TransferView>,
+/**
+ * The names of files that were dropped on the window and wait for a receiver.
+ */
+dropped: Array<string>,
+/**
  * The code of the last error of the call, until the person dismisses it.
  */
 notice: string | null,
@@ -92,7 +100,7 @@ version: string, };
 /**
  * The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
  */
-export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, share?: Share | null, sharing?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
+export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, transfers?: Array<TransferView>, dropped?: Array<string>, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, share?: Share | null, sharing?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
 
 /**
  * The change of the chat: the page keeps the first `keep` of its lines and appends the new ones.
@@ -983,6 +991,62 @@ starts_ms: number, };
  * Kinds of [`Notice`].
  */
 export type NoticeKind = "soon" | "begins" | "moved_up" | "seated" | "deleted";
+
+/**
+ * A row of the list of transfers.
+ */
+export type TransferView = {
+/**
+ * The transfer.
+ */
+id: string,
+/**
+ * Whether we send the file.
+ */
+outgoing: boolean,
+/**
+ * The key of the other person.
+ */
+key: string,
+/**
+ * The name of the other person, as it was last.
+ */
+person: string,
+/**
+ * The file's safe name.
+ */
+name: string,
+/**
+ * Bytes.
+ */
+size: number,
+/**
+ * Bytes that have been transferred.
+ */
+moved: number,
+/**
+ * What happens now.
+ */
+state: TransferState,
+/**
+ * Why it failed or stands still, if it does.
+ */
+reason: TransferReason | null, };
+
+/**
+ * What happens with a transfer.
+ */
+export type TransferState = "offered" | "waiting" | "preparing" | "moving" | "paused" | "paused_there" | "checking" | "done" | "declined" | "failed";
+
+/**
+ * Why a transfer ended early.
+ */
+export type TransferReason = "cancelled" | "too_many" | "too_large" | "too_much" | "wrong_hash" | "changed" | "disk_full" | "disk" | "protocol" | "unknown";
+
+/**
+ * What the person does with a transfer.
+ */
+export type TransferChoice = "accept" | "decline" | "pause" | "resume" | "cancel" | "remove";
 
 /**
  * Whether somebody's microphone and camera are on.
