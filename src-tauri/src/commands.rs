@@ -169,9 +169,9 @@ pub(crate) async fn stats(engine: TheEngine<'_>) -> Result<Stats, CommandError> 
     Ok(figures::stats(&engine.stats().await?))
 }
 
-/// Returns everybody's loudness, for a window without the frame socket.
+/// Returns everybody's loudness and who speaks, for a window without the frame socket.
 #[tauri::command]
-pub(crate) async fn levels(engine: TheEngine<'_>) -> Result<serde_json::Map<String, serde_json::Value>, CommandError> {
+pub(crate) async fn levels(engine: TheEngine<'_>) -> Result<serde_json::Value, CommandError> {
     Ok(figures::levels(&engine.levels().borrow()))
 }
 

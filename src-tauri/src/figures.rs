@@ -14,11 +14,18 @@ pub(crate) fn stats(stats: &EngineStats) -> Stats {
     }
 }
 
-/// How loud everybody is, dBFS by participant; one's own is called `own`.
-pub(crate) fn levels(levels: &Levels) -> serde_json::Map<String, serde_json::Value> {
+/// How loud everybody is, dBFS by participant, who speaks, and who is the active speaker. One's own sound is called `own`.
+pub(crate) fn levels(levels: &Levels) -> serde_json::Value {
     let round = |dbfs: f32| serde_json::Value::from((f64::from(dbfs) * 10.0).round() / 10.0);
     let own = levels.own.map(|dbfs| ("own".to_owned(), round(dbfs)));
-    own.into_iter().chain(levels.others.iter().map(|(id, dbfs)| (id.0.clone(), round(*dbfs)))).collect()
+    let others = levels.others.iter().map(|(id, dbfs)| (id.0.clone(), round(*dbfs)));
+    let own_speaking = levels.own_speaking.then_some("own");
+    let speaking: Vec<&str> = own_speaking.into_iter().chain(levels.speaking.iter().map(|id| id.0.as_str())).collect();
+    serde_json::json!({
+        "levels": serde_json::Map::from_iter(own.into_iter().chain(others)),
+        "speaking": speaking,
+        "active": levels.active.as_ref().map(|id| &id.0),
+    })
 }
 
 /// Unix time in milliseconds of a moment.

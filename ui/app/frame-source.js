@@ -12,7 +12,7 @@ import { painter } from '../shared/frames/painter.js';
 /**
  * @typedef {object} FrameSourceOptions
  * @property {(command: string, args: object) => Promise<any>} invoke runs a command
- * @property {(levels: Record<string, number>) => void} levels receives the audio levels, dBFS by participant id
+ * @property {(levels: import('../shared/backend.js').Levels) => void} levels receives the audio levels
  */
 
 /** Failures of the socket before commands are used instead, and the pause between attempts. */
@@ -119,8 +119,8 @@ export class FrameSource {
   /** @param {ArrayBuffer | string} data */
   #receive(data) {
     if (typeof data === 'string') {
-      const { levels } = JSON.parse(data);
-      if (levels) this.options.levels(levels);
+      const levels = JSON.parse(data);
+      if (levels.levels) this.options.levels(levels);
       return;
     }
     const stream = this.#draw(data);

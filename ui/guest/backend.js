@@ -407,10 +407,10 @@ export class GuestBackend {
       else if (track) peer.pc.addTrack(track, stream);
     }
     peer.addEventListener('track', event => {
-      const { track } = /** @type {CustomEvent<RTCTrackEvent>} */ (event).detail;
+      const { track, receiver } = /** @type {CustomEvent<RTCTrackEvent>} */ (event).detail;
       if (track.kind === 'audio') {
         this.#remoteAudio.play(id, track);
-        this.#audioLevels.setTrack(id, track);
+        this.#audioLevels.setTrack(id, track, receiver);
       }
       this.#shown.forEach(shown => this.#show(shown));
     });

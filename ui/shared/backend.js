@@ -4,7 +4,12 @@
 /** @typedef {import('./model.d.ts').AppState} AppState */
 /** @typedef {import('./model.d.ts').Picture} Picture */
 /** @typedef {{ code: string, message: string }} CommandError  `call` rejects with this; `message` is English text for logs */
-/** @typedef {Record<string, number>} Levels  audio levels in dBFS by participant id; `own` is the own microphone */
+/**
+ * @typedef {object} Levels  what is heard of whom, by participant id; `own` is the own microphone
+ * @property {Record<string, number>} levels  audio levels in dBFS
+ * @property {string[]} speaking  who speaks
+ * @property {string | null} active  the participant who speaks, or spoke last
+ */
 
 /**
  * @typedef {object} Backend

@@ -1,16 +1,18 @@
 //! Sound in both directions: one thread captures, processes, encodes, decodes, mixes and plays blocks of 10 ms.
 
 use crate::chime::Chime;
-use crate::levels::{Levels, Loudness};
+use crate::levels::{Levels, Loudness, PacketLevels};
 use crate::lip_sync::SoundIn;
 use crate::playing::{Playing, Room, Volumes, volume_of};
 use crate::voice::{Voice, VoiceEncoder};
 use codecs::{Apm, ApmConfig, OpusDecoder};
 use devices::{Microphone, Speaker};
+use media::active_speaker::{self, ActiveSpeaker, Speech};
 use media::audio::BLOCK;
 use media::jitter::{AudioBuffer, AudioBufferStats};
+use media::level::{AudioLevel, SILENCE_DBFS};
 use media::mixer::Mixer;
-use peer::MediaOut;
+use peer::{MediaOut, OutgoingSound};
 use signaling::message::ParticipantId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -72,7 +74,7 @@ pub(crate) enum Control {
 #[derive(Clone)]
 pub(crate) struct Audio {
     control: SyncSender<Control>,
-    /// The loudness of everybody, ten times a second while there is sound.
+    /// The loudness of everybody, ten times a second while there is somebody or a microphone.
     pub(crate) levels: watch::Receiver<Levels>,
 }
 
@@ -104,7 +106,10 @@ impl Audio {
                 mixer: Mixer::new(),
                 chime: None,
                 own: Loudness::default(),
+                own_speech: Speech::default(),
+                speakers: ActiveSpeaker::default(),
                 levels,
+                leveled: Instant::now(),
             };
             worker.run();
         })?;
@@ -137,7 +142,11 @@ struct Worker {
     mixer: Mixer,
     chime: Option<(Chime, Instant)>,
     own: Loudness,
+    own_speech: Speech,
+    speakers: ActiveSpeaker<ParticipantId>,
     levels: watch::Sender<Levels>,
+    /// When the levels were last published.
+    leveled: Instant,
 }
 
 struct Other {
@@ -148,6 +157,7 @@ struct Other {
     decoder: OpusDecoder,
     block: [f32; BLOCK],
     loudness: Loudness,
+    packet_levels: PacketLevels,
     playing: Playing,
     connected: bool,
 }
@@ -230,7 +240,7 @@ impl Worker {
             Control::Microphone(microphone) => {
                 self.microphone = microphone;
                 self.voice.clear();
-                self.own = Loudness::default();
+                (self.own, self.own_speech) = (Loudness::default(), Speech::default());
                 self.room.closed();
             }
             Control::Speaker(speaker) => self.speaker = speaker,
@@ -261,10 +271,18 @@ impl Worker {
         let playing = before.unwrap_or_else(|| Playing::new(volume_of(&self.volumes, &id)));
         match OpusDecoder::new() {
             Ok(decoder) => {
-                let buffer = AudioBuffer::new();
-                let (block, loudness) = ([0.0; BLOCK], Loudness::default());
-                let connected = false;
-                self.others.push(Other { id, media, sound, buffer, decoder, block, loudness, playing, connected });
+                self.others.push(Other {
+                    id,
+                    media,
+                    sound,
+                    buffer: AudioBuffer::new(),
+                    decoder,
+                    block: [0.0; BLOCK],
+                    loudness: Loudness::default(),
+                    packet_levels: PacketLevels::default(),
+                    playing,
+                    connected: false,
+                });
             }
             Err(error) => tracing::error!("no Opus decoder: {error}"),
         }
@@ -294,9 +312,11 @@ impl Worker {
         let now = Instant::now();
         let (rtp_timestamp, marker) = self.clock.next(now, voice.samples);
         let captured = now - Duration::from_secs_f64(voice.samples as f64 / 48_000.0);
+        let level = AudioLevel::new(voice.rms_dbfs, self.own_speech.is_voice(voice.rms_dbfs));
         let connected = || self.others.iter().filter(|o| o.connected);
         for other in connected().filter(|_| voice.needed) {
-            other.media.audio_captured(captured, rtp_timestamp, voice.packet.clone(), marker);
+            let data = voice.packet.clone();
+            other.media.audio_captured(OutgoingSound { captured, rtp_timestamp, data, marker, level });
         }
         self.voice.follow(now, || connected().map(|other| other.media.audio_need()));
     }
@@ -305,6 +325,9 @@ impl Worker {
         let now = Instant::now();
         for other in &mut self.others {
             while let Some(packet) = other.sound.packets.pop() {
+                if packet.age == 0 {
+                    other.packet_levels.push(packet.level);
+                }
                 other.buffer.push(packet);
             }
             other.buffer.set_extra_delay(other.sound.extra());
@@ -333,18 +356,31 @@ impl Worker {
 }
 
 impl Worker {
-    /// Publishes the levels when somebody's window is full, and once when all sound has ended.
+    /// Publishes the levels, and once that nobody is left.
     fn show_levels(&mut self) {
-        let silent = self.microphone.is_none() && self.others.is_empty();
-        let full = self.own.is_full() || self.others.iter().any(|o| o.loudness.is_full());
-        if !(full || silent && *self.levels.borrow() != Levels::default()) {
+        let now = Instant::now();
+        let nobody = self.microphone.is_none() && self.others.is_empty() && *self.levels.borrow() == Levels::default();
+        if nobody || now.saturating_duration_since(self.leveled) < active_speaker::TICK {
             return;
         }
-        let own = self.microphone.is_some().then(|| self.own.rms_dbfs());
-        let others = self.others.iter().map(|o| (o.id.clone(), o.loudness.rms_dbfs())).collect();
-        self.levels.send_replace(Levels { own, others });
-        self.own = Loudness::default();
-        self.others.iter_mut().for_each(|o| o.loudness = Loudness::default());
+        // Ticks stay a tenth of a second on average, and are not caught up after a pause.
+        self.leveled = (self.leveled + active_speaker::TICK).max(now - active_speaker::TICK);
+        let own = self.microphone.is_some().then(|| self.own.take());
+        self.own_speech.update(own.unwrap_or(SILENCE_DBFS));
+        let level = |o: &mut Other| (o.packet_levels.take(), o.loudness.take());
+        let others = self.others.iter_mut().map(|o| match level(o) {
+            (Some(said), _) => (o.id.clone(), said),
+            (None, decoded) => (o.id.clone(), decoded),
+        });
+        let others: Vec<_> = others.collect();
+        self.speakers.update(&others);
+        self.levels.send_replace(Levels {
+            own,
+            others,
+            own_speaking: self.own_speech.is_speaking(),
+            speaking: self.speakers.speaking().cloned().collect(),
+            active: self.speakers.active().cloned(),
+        });
     }
 }
 

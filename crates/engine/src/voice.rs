@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use codecs::{OpusConfig, OpusEncoder, OpusError};
 use media::audio::BLOCK;
+use media::level::Level;
 use peer::AudioNeed;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(crate) struct Voice {
     pub(crate) samples: usize,
     /// Whether it must be sent. Silence on a narrow path is sent seldom.
     pub(crate) needed: bool,
+    /// Its level.
+    pub(crate) rms_dbfs: f32,
 }
 
 /// The encoder, with the samples that do not fill a packet yet.
@@ -60,9 +63,10 @@ impl VoiceEncoder {
         }
         let packet = self.encode();
         let samples = self.pending.len();
+        let rms_dbfs = Level::of(&self.pending).rms_dbfs;
         self.pending.clear();
         match packet {
-            Ok(packet) => Some(Voice { needed: self.is_needed(packet.len(), samples), packet, samples }),
+            Ok(packet) => Some(Voice { needed: self.is_needed(packet.len(), samples), packet, samples, rms_dbfs }),
             Err(error) => {
                 tracing::warn!("sound could not be encoded: {error}");
                 None

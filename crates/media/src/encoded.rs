@@ -1,5 +1,6 @@
 //! Encoded frames and packets, as passed between codecs, transport and jitter buffers.
 
+use crate::level::AudioLevel;
 use crate::remote_clock::CaptureTime;
 use bytes::Bytes;
 use std::time::Instant;
@@ -68,6 +69,8 @@ pub struct AudioPacket {
     /// By how much its RTP timestamp is earlier than that of the packet that it came in. 0, unless it is a copy in a later
     /// packet (RFC 2198).
     pub age: u32,
+    /// Its level, if the packet that it came in says it and it is not a copy (RFC 6464).
+    pub level: Option<AudioLevel>,
     /// Arrival time.
     pub arrived: Instant,
 }

@@ -24,6 +24,38 @@ impl Level {
     }
 }
 
+/// The level that a packet of sound carries in its header (RFC 6464 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AudioLevel {
+    /// How far the RMS is below full scale: 0 dB is the loudest, 127 dB is silence.
+    pub below_full_scale: u8,
+    /// Whether the sender takes the sound for speech.
+    pub voice: bool,
+}
+
+impl AudioLevel {
+    /// The level of samples with this RMS. What is not a number counts as silence.
+    pub fn new(rms_dbfs: f32, voice: bool) -> Self {
+        let below = if rms_dbfs.is_nan() { -SILENCE_DBFS } else { (-rms_dbfs).clamp(0.0, -SILENCE_DBFS) };
+        Self { below_full_scale: below.round() as u8, voice }
+    }
+
+    /// Reads the one byte of the extension. Every value is valid.
+    pub fn from_byte(byte: u8) -> Self {
+        Self { below_full_scale: byte & 0x7f, voice: byte & 0x80 != 0 }
+    }
+
+    /// The one byte of the extension.
+    pub fn to_byte(self) -> u8 {
+        self.below_full_scale.min(0x7f) | if self.voice { 0x80 } else { 0 }
+    }
+
+    /// RMS in dBFS.
+    pub fn dbfs(self) -> f32 {
+        -f32::from(self.below_full_scale)
+    }
+}
+
 /// Amplitude in dBFS, not below [`SILENCE_DBFS`].
 pub fn dbfs(amplitude: f32) -> f32 {
     if amplitude > 0.0 { (20.0 * amplitude.log10()).max(SILENCE_DBFS) } else { SILENCE_DBFS }
@@ -84,6 +116,21 @@ mod tests {
         assert_eq!(Level::of(&[0.0; 480]), Level::SILENCE);
         assert_eq!(Level::of(&[]), Level::SILENCE);
         assert_eq!(dbfs(1e-12), SILENCE_DBFS);
+    }
+
+    #[test]
+    fn a_level_has_the_byte_of_the_rfc() {
+        assert_eq!(AudioLevel::new(-30.4, true).to_byte(), 0x80 | 30);
+        assert_eq!(AudioLevel::new(SILENCE_DBFS, false).to_byte(), 127);
+        assert_eq!(AudioLevel::new(3.0, false).to_byte(), 0, "louder than full scale");
+        for odd in [f32::NAN, f32::NEG_INFINITY, f32::MIN] {
+            assert_eq!(AudioLevel::new(odd, false).to_byte(), 127, "{odd}");
+        }
+        for byte in 0..=255 {
+            let level = AudioLevel::from_byte(byte);
+            assert_eq!(level.to_byte(), byte);
+            assert_eq!(AudioLevel::new(level.dbfs(), level.voice), level);
+        }
     }
 
     #[test]

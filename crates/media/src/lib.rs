@@ -1,6 +1,7 @@
 //! Frames and their pools, jitter buffers, mixing, sources and stamps. Pure: no clocks, threads or sockets.
 
 pub mod acoustic_loop;
+pub mod active_speaker;
 pub mod audio;
 pub mod encoded;
 pub mod frame;

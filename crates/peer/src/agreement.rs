@@ -27,6 +27,8 @@ pub(crate) struct Agreed {
     pub(crate) transport_cc: Option<u8>,
     /// Extension id of the MID, for packets whose SSRC was not announced.
     pub(crate) mid_extension: Option<u8>,
+    /// Extension id of the audio level in packets of the far side.
+    pub(crate) audio_level: Option<u8>,
 }
 
 impl Agreed {
@@ -70,6 +72,7 @@ fn line(ours: &Line, theirs: &Line, kind: RecvKind) -> Agreed {
         repair: ours.repair.filter(|_| theirs.repair.is_some()),
         transport_cc: theirs.transport_cc.filter(|id| ours.transport_cc == Some(*id)),
         mid_extension: theirs.mid_extension.filter(|id| ours.mid_extension == Some(*id)),
+        audio_level: theirs.audio_level.filter(|id| ours.audio_level == Some(*id)),
     }
 }
 
@@ -92,6 +95,7 @@ fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
         rtx: rtx(codec),
         formats: accepted().filter_map(format).collect(),
         twcc_id: theirs.transport_cc.filter(|_| measured),
+        level_id: theirs.audio_level.filter(|_| ours.audio_level.is_some()),
     })
 }
 

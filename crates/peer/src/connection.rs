@@ -7,7 +7,7 @@ use crate::path::MediaPath;
 use crate::receiving::Incoming;
 use crate::recorder::Recorder;
 use crate::runtime::DriverRuntime;
-use crate::sdp::{MID_URI, TRANSPORT_CC_URI};
+use crate::sdp::{LEVEL_URI, MID_URI, TRANSPORT_CC_URI};
 use crate::servers::Servers;
 use media::encoded::VideoCodec;
 use rtc::ice::mdns::MulticastDnsMode;
@@ -64,11 +64,11 @@ pub(crate) async fn build(
 ) -> Result<Arc<dyn PeerConnection>, PeerError> {
     let now = Instant::now();
     let mut engine = media_engine(&config.codecs).map_err(setup)?;
-    for uri in [TRANSPORT_CC_URI, MID_URI] {
-        for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
-            let extension = RTCRtpHeaderExtensionCapability { uri: uri.into() };
-            engine.register_header_extension(extension, kind, None).map_err(setup)?;
-        }
+    let (audio, video) = (RtpCodecKind::Audio, RtpCodecKind::Video);
+    let extensions = [TRANSPORT_CC_URI, MID_URI].into_iter().flat_map(|uri| [(uri, audio), (uri, video)]);
+    for (uri, kind) in extensions.chain([(LEVEL_URI, audio)]) {
+        let extension = RTCRtpHeaderExtensionCapability { uri: uri.into() };
+        engine.register_header_extension(extension, kind, None).map_err(setup)?;
     }
     // Read from the wire upwards: arrivals are recorded before `Incoming` takes the packets.
     let arrivals = TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build();

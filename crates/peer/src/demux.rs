@@ -24,6 +24,7 @@ pub(crate) struct ReceiveLine {
     /// Payload type of repair packets, which have the SSRC of retransmissions.
     repair: Option<u8>,
     mid_extension: Option<u8>,
+    audio_level: Option<u8>,
     transport_cc: Option<u8>,
     /// The SSRCs in the far side's description.
     announced: Option<Stream>,
@@ -74,6 +75,7 @@ impl ReceiveLine {
             rtx_pairs: agreed.rtx_pairs.clone(),
             repair: agreed.repair,
             mid_extension: agreed.mid_extension,
+            audio_level: agreed.audio_level,
             transport_cc: agreed.transport_cc,
             announced: agreed.announced,
             media: agreed.announced.map(|stream| source(stream.ssrc)),
@@ -126,6 +128,7 @@ impl ReceiveLine {
             kind: self.kind,
             payload_types: self.payload_types.clone(),
             repair: self.repair,
+            level_id: self.audio_level,
             rtx: rtx.map(|rtx| (rtx.ssrc, self.rtx_pairs.clone())),
         })
     }
@@ -276,6 +279,7 @@ mod tests {
             repair: video.then_some(127),
             transport_cc: Some(3),
             mid_extension: Some(MID),
+            audio_level: Some(5),
         }
     }
 

@@ -73,6 +73,7 @@ mod senders;
 mod servers;
 mod session;
 mod sink;
+mod sound;
 mod ssrcs;
 mod standin;
 mod stats;
@@ -93,6 +94,7 @@ pub use relay_transport::RelayTransport;
 pub use sdp::MAX_DATA_BYTES;
 pub use session::FarSession;
 pub use sink::MediaSink;
+pub use sound::OutgoingSound;
 pub use stats::PeerStats;
 pub use transport::AudioNeed;
 

@@ -1,8 +1,10 @@
 //! The interface for encoders.
 
 use crate::path::MediaPath;
+use crate::sound::OutgoingSound;
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
+use media::level::{AudioLevel, SILENCE_DBFS};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,17 +35,18 @@ impl MediaOut {
         self.path.video(self.video, frame);
     }
 
-    /// Sends an Opus packet of 20 ms whose last sample was captured now; see [`MediaOut::audio_captured`].
+    /// Sends an Opus packet of 20 ms whose last sample was captured now, as if it were silent; see
+    /// [`MediaOut::audio_captured`].
     pub fn audio(&self, rtp_timestamp: u32, data: Bytes, marker: bool) {
         let now = Instant::now();
-        self.audio_captured(now.checked_sub(PACKET).unwrap_or(now), rtp_timestamp, data, marker);
+        let captured = now.checked_sub(PACKET).unwrap_or(now);
+        let level = AudioLevel::new(SILENCE_DBFS, false);
+        self.audio_captured(OutgoingSound { captured, rtp_timestamp, data, marker, level });
     }
 
-    /// Sends an Opus packet whose first sample was captured at `captured`, which determines the far side's lip sync.
-    /// `rtp_timestamp` counts 48 kHz samples; `marker` starts a talk spurt. Before the connection is up, the packet is
-    /// dropped.
-    pub fn audio_captured(&self, captured: Instant, rtp_timestamp: u32, data: Bytes, marker: bool) {
-        self.path.audio(self.audio, captured, rtp_timestamp, data, marker);
+    /// Sends an Opus packet. Before the connection is up, it is dropped.
+    pub fn audio_captured(&self, sound: OutgoingSound) {
+        self.path.audio(self.audio, sound);
     }
 
     /// Sets the bitrate that the encoders of sound and the camera could use, in bit/s. Transport does not probe far above

@@ -8,7 +8,7 @@ use crate::packet::wire_size;
 use crate::receiving::ReceivePath;
 use crate::report::{Reporter, WallClock};
 use crate::sink::MediaSink;
-use bytes::Bytes;
+use crate::sound::OutgoingSound;
 use media::encoded::{EncodedFrame, VideoCodec};
 use rtc::rtcp;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -100,10 +100,11 @@ impl MediaPath {
     }
 
     /// Sends an Opus packet on the line with this local SSRC.
-    pub(crate) fn audio(&self, ssrc: u32, captured: Instant, rtp_timestamp: u32, data: Bytes, marker: bool) {
+    pub(crate) fn audio(&self, ssrc: u32, sound: OutgoingSound) {
+        let OutgoingSound { captured, rtp_timestamp, data, marker, level } = sound;
         if self.connected() {
             self.hand_over(ssrc, captured, rtp_timestamp, |sender, now| {
-                sender.send_audio(now, ssrc, rtp_timestamp, data, marker)
+                sender.send_audio(now, ssrc, rtp_timestamp, data, marker, level)
             });
         }
     }

@@ -56,10 +56,10 @@ fn summary(answer: &str) -> Vec<String> {
 
 #[rustfmt::skip]
 const ANSWERS_OF_OURS: [&[&str]; SHAPES.len()] = [
-    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 111 63 | setup:active mid:0 extmap:3 extmap:4 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 | setup:active mid:1 extmap:3 extmap:4 sendrecv"],
+    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 111 63 | setup:active mid:0 extmap:3 extmap:4 extmap:1 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 | setup:active mid:1 extmap:3 extmap:4 sendrecv"],
     &["BUNDLE 0 1 2", "application 9 UDP/DTLS/SCTP webrtc-datachannel | setup:active mid:0", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:1 extmap:4 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 96 97 | setup:active mid:2 extmap:4 sendonly"],
-    &["BUNDLE audio video", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:audio extmap:5 extmap:9 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 98 99 100 101 | setup:active mid:video extmap:5 extmap:9 sendrecv"],
-    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:0 extmap:1 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 97 98 101 102 | setup:active mid:1 extmap:1 sendrecv"],
+    &["BUNDLE audio video", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:active mid:audio extmap:5 extmap:9 extmap:1 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 98 99 100 101 | setup:active mid:video extmap:5 extmap:9 sendrecv"],
+    &["BUNDLE 0 1", "audio 9 UDP/TLS/RTP/SAVPF 96 | setup:active mid:0 extmap:1 extmap:2 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 97 98 101 102 | setup:active mid:1 extmap:1 sendrecv"],
     &["BUNDLE a v", "audio 9 UDP/TLS/RTP/SAVPF 111 | setup:passive mid:a extmap:4 recvonly", "video 9 UDP/TLS/RTP/SAVPF 96 97 | setup:passive mid:v extmap:5 extmap:4 recvonly"],
     &["BUNDLE audio-0 video-1", "audio 9 UDP/TLS/RTP/SAVPF 107 | setup:active mid:audio-0 sendrecv", "video 9 UDP/TLS/RTP/SAVPF 108 99 | setup:active mid:video-1 sendrecv"],
     &["audio 9 RTP/SAVPF 107 | setup:active sendrecv", "video 0 UDP/TLS/RTP/SAVPF 0 | inactive"],

@@ -35,6 +35,7 @@ async fn both_ways(codec: VideoCodec) {
         check(&received.frames["1"], codec);
         let audio = &received.audio["0"];
         assert!(audio.windows(2).all(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)));
+        assert!(audio.iter().all(|packet| packet.level == Some(LEVEL)));
         let stats = side.peer.stats().await.unwrap();
         assert_eq!((stats.video_codec, stats.received_codec), (Some(codec), Some(codec)));
         assert!(stats.packets_sent > 100 && stats.packets_received > 100, "{stats:?}");

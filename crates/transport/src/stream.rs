@@ -48,6 +48,8 @@ pub struct SendStream {
     /// (draft-holmer-rmcat-transport-wide-cc-extensions-01). If `None`, the stream does not contribute to the bandwidth
     /// estimate.
     pub twcc_id: Option<u8>,
+    /// Negotiated id of the audio level extension (RFC 6464). If `None`, the level of sound is not sent.
+    pub level_id: Option<u8>,
 }
 
 /// The kind of media of an incoming stream.
@@ -69,6 +71,8 @@ pub struct RecvStream {
     /// Negotiated payload types. Packets of other payload types are dropped and counted in
     /// [`ReceiverStats::unknown_packets`](crate::ReceiverStats::unknown_packets).
     pub payload_types: Vec<(u8, StreamKind)>,
+    /// Negotiated id of the audio level extension (RFC 6464).
+    pub level_id: Option<u8>,
     /// SSRC of the retransmissions, and pairs of RTX payload type and media payload type (RFC 4588).
     pub rtx: Option<(u32, Vec<(u8, u8)>)>,
     /// Payload type of repair packets, which use the SSRC of the retransmissions.

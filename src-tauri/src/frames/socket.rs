@@ -3,7 +3,8 @@
 //! that authenticated last, so that a reloaded window replaces its predecessor.
 //!
 //! From the client, text: `{"token": …}` first, then `{"tiles": […]}` and `{"credit": stream}`.
-//! To the client: binary packets ([`super::packet`]), and text `{"levels": {"own": dBFS, "ID": dBFS}}`.
+//! To the client: binary packets ([`super::packet`]), and text `{"levels": {"own": dBFS, "ID": dBFS},
+//! "speaking": ["own", "ID"], "active": "ID"}`.
 
 use super::packet;
 use engine::{Engine, FeedControl, FeedFrames, Levels, Tile};
@@ -183,7 +184,7 @@ async fn send_next(frames: &mut FeedFrames, levels: &mut watch::Receiver<Levels>
         frame = frames.next() => frame.map(|frame| Message::Binary(packet::encode(&frame).into())),
         changed = levels.changed() => {
             changed.ok()?;
-            let text = serde_json::json!({ "levels": crate::figures::levels(&levels.borrow_and_update()) }).to_string();
+            let text = crate::figures::levels(&levels.borrow_and_update()).to_string();
             Some(Message::Text(Utf8Bytes::from(text)))
         }
     }

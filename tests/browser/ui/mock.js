@@ -38,7 +38,7 @@
       const tile = streams.get(stream);
       return tile?.visible && tile.width ? picture(stream, Math.min(480, tile.width), Math.min(270, tile.height)) : new ArrayBuffer(0);
     },
-    levels() { return { own: window.level ?? -20, q3: -25 }; },
+    levels() { return { levels: { own: window.level ?? -20, q3: -25 }, speaking: ['own', 'q3'], active: 'q3' }; },
     stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR', save_calendar: () => ({ path: 'Downloads/lunchroom-Soup.ics', opened: true }),
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
     set_hand({ raised }) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, hand: raised ? 99 : null } }); },

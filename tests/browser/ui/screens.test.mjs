@@ -336,7 +336,7 @@ test('pictures arrive over the socket with credit after drawing, and the levels 
       if (message.tiles) { received.tiles = message.tiles; message.tiles.forEach(tile => send(tile.stream)); }
       if (message.credit) { received.credits.push(message.credit); if (received.sent < 12) send(message.credit); }
     });
-    const timer = setInterval(() => socket.send(JSON.stringify({ levels: { own: -20, q3: -25 } })), 100);
+    const timer = setInterval(() => socket.send(JSON.stringify({ levels: { own: -20, q3: -25 }, speaking: ['own', 'q3'], active: 'q3' })), 100);
     socket.on('close', () => clearInterval(timer));
   });
   const state = { ...scenes['call-2'].state, frames: { url: `ws://127.0.0.1:${server.address().port}`, token: 'secret' } };

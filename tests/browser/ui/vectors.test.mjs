@@ -8,6 +8,8 @@ const [{ Session }, { BoardFold }, { DisplayedSizes }, { Unsent }, { Replacement
 const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom }, { serverOf, isPrivate, originOf, roomOf }, { hidesParameter }, { sanitizeMessage }] =
   await Promise.all(['shared/text.js', 'shared/avatar.js', 'shared/tables.js', 'shared/server.js', 'guest/invitation.js', 'shared/sanitize.js'].map(pageModule));
 const { comparisonCode, codeWords } = await pageModule('shared/comparison.js');
+const { ActiveSpeaker } = await pageModule('shared/active-speaker.js');
+const { cases: speakers } = await vectors('speakers.json');
 const { CODE_WORDS } = await pageModule('shared/code-words.js');
 const { fingerprintOf, statementBytes, verifyStatement, withFingerprint } = await pageModule('shared/statement.js');
 const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions, statements, comparison] =
@@ -127,6 +129,16 @@ for (const { name, starts_ms, at } of tables) {
   test(`tables: ${name}`, () => {
     // A table that has ended is not on a client's board, either.
     for (const [now, error] of at) if (error !== 'no_such_table') assert.equal(isOpen({ starts_ms }, now), error === null, String(now));
+  });
+}
+
+for (const { name, steps } of speakers) {
+  test(`speakers: ${name}`, () => {
+    const speaker = new ActiveSpeaker();
+    steps.forEach(({ ticks, levels, speaking, active }, number) => {
+      for (let tick = 0; tick < ticks; tick++) speaker.update(Object.entries(levels).map(([id, each]) => [id, each[tick % each.length]]));
+      assert.deepEqual([speaker.speaking(), speaker.active], [speaking, active], `step ${number}`);
+    });
   });
 }
 

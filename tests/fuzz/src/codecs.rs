@@ -83,7 +83,7 @@ pub(crate) fn opus(data: &[u8]) {
         sequence = sequence.wrapping_add_signed(i16::from(*step as i8));
         rtp_timestamp = rtp_timestamp.wrapping_add_signed(i32::from(*time as i8) * 960);
         let (data, age) = (Bytes::copy_from_slice(payload), u32::from(wait >> 3) * 480);
-        buffer.push(AudioPacket { sequence, rtp_timestamp, data, age, arrived: now });
+        buffer.push(AudioPacket { sequence, rtp_timestamp, data, age, level: None, arrived: now });
         for _ in 0..wait % 8 {
             now += Duration::from_millis(10);
             let mut out = [f32::NAN; BLOCK];

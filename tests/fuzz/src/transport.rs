@@ -68,9 +68,23 @@ fn new_receiver(now: Instant) -> transport::Receiver {
     let video = |payload_type: u8, codec| (payload_type, StreamKind::Video(codec));
     let payload_types = vec![video(1, VideoCodec::Vp8), video(2, VideoCodec::Vp9), video(3, VideoCodec::H264)];
     let rtx = Some((2, vec![(4, 1), (5, 2), (6, 3)]));
-    receiver.add_stream(RecvStream { ssrc: 1, kind: RecvKind::Video, payload_types, rtx, repair: Some(0) });
+    receiver.add_stream(RecvStream {
+        ssrc: 1,
+        kind: RecvKind::Video,
+        payload_types,
+        rtx,
+        repair: Some(0),
+        level_id: None,
+    });
     let payload_types = vec![(7, StreamKind::Audio), (5, StreamKind::Red)];
-    receiver.add_stream(RecvStream { ssrc: 3, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
+    receiver.add_stream(RecvStream {
+        ssrc: 3,
+        kind: RecvKind::Audio,
+        payload_types,
+        rtx: None,
+        repair: None,
+        level_id: Some(1),
+    });
     receiver
 }
 
@@ -131,6 +145,7 @@ fn new_sender(now: Instant) -> transport::Sender {
         repair: Some(110),
         red: None,
         twcc_id: Some(3),
+        level_id: None,
     });
     sender.set_connected(now);
     sender

@@ -30,7 +30,7 @@ export class Meter extends HTMLElement {
       this.words = h('p', { class: 'quiet', role: 'status' });
       this.append(this.bar, this.words);
     }
-    this.#stop = backend.levels(levels => this.#showLevel(levels.own ?? -Infinity));
+    this.#stop = backend.levels(({ levels }) => this.#showLevel(levels.own ?? -Infinity));
     this.#updateText();
   }
 

@@ -39,8 +39,6 @@ const STATS_MS = 2000;
 const STRIP_HEIGHT_REM = 9;
 /** Below this height a tile has little room for the initials above the name. */
 const TINY_REM = 5.5;
-/** A participant becomes the active speaker after being the loudest for this time, ms. */
-const SPEAKER_MS = 900;
 /** How long the hint "you are muted" is shown, and how long the person must speak before, ms. */
 const HINT_MS = 4000, SPEAKING_MS = 400;
 
@@ -53,7 +51,6 @@ export class CallScreen extends View {
   #pinned = null;
   /** @type {string | null} */
   #activeSpeaker = null;
-  #loudest = { id: '', since: 0 };
   #speakingSince = 0;
   /** Whether the person was told in this call that the microphone listens while it is off. */
   #saidListening = false;
@@ -332,28 +329,20 @@ export class CallScreen extends View {
     attribute(this.peopleButton, 'aria-expanded', String(this.#panel === 'people'));
   }
 
-  /** @param {Record<string, number>} levels dBFS by participant id, or `own` */
-  #updateLevels(levels) {
+  /** @param {import('../backend.js').Levels} levels */
+  #updateLevels({ levels, speaking, active }) {
     if (!this.tiles || !backend.state) return;
-    const now = performance.now(), { call } = state();
+    const { call } = state();
     for (const tile of this.tiles.children) {
       if (!(tile instanceof Tile)) continue;
       const id = this.#participantOf(tile), on = id === 'own' ? call.media.microphone : call.participants.find(one => one.id === id)?.media.microphone;
-      tile.speaking = Boolean(on) && (levels[id] ?? -Infinity) > VOICE;
+      tile.speaking = Boolean(on) && speaking.includes(id);
     }
-    this.#updateActiveSpeaker(levels, now);
-    this.#updateMutedHint(!call.media.microphone && (levels.own ?? -Infinity) > VOICE, now);
-  }
-
-  /** @param {Record<string, number>} levels @param {number} now */
-  #updateActiveSpeaker(levels, now) {
-    let id = '', top = VOICE;
-    for (const one of state().call.participants) if ((levels[one.id] ?? -Infinity) > top) [id, top] = [one.id, levels[one.id]];
-    if (!id || id === this.#activeSpeaker) return void (this.#loudest = { id: '', since: now });
-    if (id !== this.#loudest.id) this.#loudest = { id, since: now };
-    if (this.#activeSpeaker && now - this.#loudest.since < SPEAKER_MS) return;
-    this.#activeSpeaker = id;
-    if (this.#hasMainTile()) this.#layOut();
+    if (active !== null && active !== this.#activeSpeaker) {
+      this.#activeSpeaker = active;
+      if (this.#hasMainTile()) this.#layOut();
+    }
+    this.#updateMutedHint(!call.media.microphone && (levels.own ?? -Infinity) > VOICE, performance.now());
   }
 
   /** Says that the microphone is open although it is off. @param {boolean} listening */

@@ -7,6 +7,7 @@ use codecs::{OpusConfig, OpusDecoder, OpusEncoder};
 use media::audio::BLOCK;
 use media::encoded::AudioPacket;
 use media::jitter::{AudioBuffer, AudioBufferStats, BlockKind, PulledBlock};
+use media::level::AudioLevel;
 use rtc_rtcp::reception_report::ReceptionReport;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -150,7 +151,9 @@ impl Sender {
         let data = self.encoder.encode(pcm).expect("encoded");
         let packet = match &mut self.transport {
             Some(transport) => {
-                transport.send_audio(now, SSRC, self.timestamp, data, false).expect("sent");
+                transport
+                    .send_audio(now, SSRC, self.timestamp, data, false, AudioLevel::new(-30.0, true))
+                    .expect("sent");
                 let packet = transport.poll_transmit().expect("a packet");
                 let red = packet.header.payload_type == RED;
                 Sent { sequence: self.sequence, timestamp: self.timestamp, red, payload: packet.payload }
@@ -193,7 +196,17 @@ fn transport_sender(now: Instant) -> transport::Sender {
     let mut sender = transport::Sender::new(SenderConfig::default(), now);
     let kind = StreamKind::Audio;
     let (rtx, repair, red, twcc_id) = (None, None, Some(RED), None);
-    sender.add_stream(SendStream { ssrc: SSRC, kind, payload_type: OPUS, rtx, formats: vec![], repair, red, twcc_id });
+    sender.add_stream(SendStream {
+        ssrc: SSRC,
+        kind,
+        payload_type: OPUS,
+        rtx,
+        formats: vec![],
+        repair,
+        red,
+        twcc_id,
+        level_id: None,
+    });
     sender.set_connected(now);
     sender
 }
@@ -257,7 +270,14 @@ impl Receiver {
         };
         for block in blocks {
             let rtp_timestamp = timestamp - block.age;
-            self.buffer.push(AudioPacket { sequence, rtp_timestamp, data: block.data, age: block.age, arrived: now });
+            self.buffer.push(AudioPacket {
+                sequence,
+                rtp_timestamp,
+                data: block.data,
+                age: block.age,
+                level: None,
+                arrived: now,
+            });
         }
     }
 

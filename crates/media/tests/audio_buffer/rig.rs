@@ -94,6 +94,7 @@ pub(crate) fn packet(n: u64, arrived: Instant, fec: bool) -> AudioPacket {
         rtp_timestamp: (u32::MAX - 480_000).wrapping_add((n as u32).wrapping_mul(PACKET as u32)), // wraps after 10 s
         data: Bytes::from(data),
         age: 0,
+        level: None,
         arrived,
     }
 }

@@ -3,8 +3,8 @@
 use super::attribute::{extension, is_constrained_baseline, is_token, parameter, payload_type};
 use super::section::Section;
 use super::{
-    Codec, DATA_FORMAT, Feedback, Format, Line, LineKind, MAX_DATA_BYTES, MID_URI, REPAIR, SCTP_PORT, SdpError, Stream,
-    TRANSPORT_CC_URI,
+    Codec, DATA_FORMAT, Feedback, Format, LEVEL_URI, Line, LineKind, MAX_DATA_BYTES, MID_URI, REPAIR, SCTP_PORT,
+    SdpError, Stream, TRANSPORT_CC_URI,
 };
 use media::encoded::VideoCodec;
 use std::collections::BTreeMap;
@@ -70,6 +70,7 @@ pub(super) fn parse(
         match extension(value) {
             Some((id, TRANSPORT_CC_URI)) => _ = line.transport_cc.get_or_insert(id),
             Some((id, MID_URI)) => _ = line.mid_extension.get_or_insert(id),
+            Some((id, LEVEL_URI)) if line.kind == LineKind::Audio => _ = line.audio_level.get_or_insert(id),
             Some(_) | None => {}
         }
     }

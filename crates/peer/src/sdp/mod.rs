@@ -34,6 +34,8 @@ pub(crate) const TRANSPORT_CC_URI: &str = "http://www.ietf.org/id/draft-holmer-r
 pub(crate) const REPAIR: &str = "x-lunchroom-repair";
 /// URI of the MID extension, RFC 9143.
 pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+/// URI of the audio level extension, RFC 6464.
+pub(crate) const LEVEL_URI: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 
 /// Why a description is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -163,6 +165,8 @@ pub(crate) struct Line {
     pub(crate) transport_cc: Option<u8>,
     /// Extension id of the MID.
     pub(crate) mid_extension: Option<u8>,
+    /// Extension id of the audio level.
+    pub(crate) audio_level: Option<u8>,
     /// The SSRCs that the writer sends.
     pub(crate) stream: Option<Stream>,
 }
@@ -187,6 +191,7 @@ impl Line {
             red: None,
             transport_cc: None,
             mid_extension: None,
+            audio_level: None,
             stream: None,
         }
     }

@@ -21,6 +21,7 @@ fn a_chromium_offer_is_parsed() {
     assert_eq!((audio.mid.as_str(), &audio.kind, audio.send, audio.receive), ("0", &LineKind::Audio, true, true));
     assert_eq!(audio.codecs.iter().map(|codec| codec.payload_type).collect::<Vec<_>>(), [111]);
     assert!(audio.codecs[0].feedback.transport_cc);
+    assert_eq!((audio.audio_level, video.audio_level), (Some(1), None));
     let codecs: Vec<_> = video.codecs.iter().map(|c| (c.payload_type, c.format.video(), c.rtx)).collect();
     assert_eq!(
         codecs,

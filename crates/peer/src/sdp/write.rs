@@ -1,8 +1,8 @@
 //! Writes a description.
 
 use super::{
-    Codec, DATA_FORMAT, Description, Format, Line, LineKind, MAX_MESSAGE_SIZE, MID_URI, REPAIR, SCTP_PORT, Setup,
-    TRANSPORT_CC_URI,
+    Codec, DATA_FORMAT, Description, Format, LEVEL_URI, Line, LineKind, MAX_MESSAGE_SIZE, MID_URI, REPAIR, SCTP_PORT,
+    Setup, TRANSPORT_CC_URI,
 };
 use std::fmt::Write;
 
@@ -63,6 +63,9 @@ impl Description {
         }
         if let Some(id) = line.mid_extension {
             text.line(format_args!("a=extmap:{id} {MID_URI}"));
+        }
+        if let Some(id) = line.audio_level {
+            text.line(format_args!("a=extmap:{id} {LEVEL_URI}"));
         }
         let direction = match (line.send, line.receive) {
             (true, true) => "sendrecv",

@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
-use peer::{MediaSink, Peer, PeerConfig, PeerEvent, PeerState, TrackKind};
+use media::level::AudioLevel;
+use peer::{MediaSink, OutgoingSound, Peer, PeerConfig, PeerEvent, PeerState, TrackKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,9 @@ use tokio::sync::{mpsc, watch};
 
 /// Longest wait for anything on loopback.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Of all sound that [`stream`] sends.
+pub(crate) const LEVEL: AudioLevel = AudioLevel { below_full_scale: 33, voice: true };
 
 /// What a sink has received, by media line.
 #[derive(Debug, Default, Clone)]
@@ -273,7 +277,13 @@ pub(crate) fn stream(side: &Side, codec: VideoCodec) -> tokio::task::JoinHandle<
             tick.tick().await;
             let keyframe = media.take_keyframe_request().is_some() || number == 0;
             media.video(&picture(codec, keyframe, number, if keyframe { 9_000 } else { 2_500 }));
-            media.audio(number * 960, Bytes::from_static(&[0xfc, 0xff, 0xfe]), number == 0);
+            media.audio_captured(OutgoingSound {
+                captured: Instant::now(),
+                rtp_timestamp: number * 960,
+                data: Bytes::from_static(&[0xfc, 0xff, 0xfe]),
+                marker: number == 0,
+                level: LEVEL,
+            });
             number += 1;
         }
     })

@@ -7,6 +7,7 @@ use crate::payload::red::RedBlock;
 use crate::stream::{RecvKind, RecvStream, StreamKind};
 use bytes::Bytes;
 use media::encoded::{AudioPacket, EncodedFrame, VideoCodec};
+use media::level::AudioLevel;
 use rtc_rtp::packet::Packet;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -135,22 +136,13 @@ impl Receiver {
         let kind = payload_types.iter().find(|p| p.0 == unwrapped.payload_type).map(|p| p.1);
         match (&mut stream.media, kind) {
             (Media::Audio(filter), Some(StreamKind::Audio)) => {
-                let Unwrapped { sequence, payload, .. } = unwrapped;
-                let rtp_timestamp = packet.header.timestamp;
-                let audio_packet = AudioPacket { sequence, rtp_timestamp, data: payload, age: 0, arrived: now };
+                let audio_packet = audio_packet(now, packet, unwrapped, stream.negotiated.level_id);
                 if is_new_audio(filter, &audio_packet, &mut self.stats) {
                     push_audio(&mut self.audio, stream.negotiated.ssrc, audio_packet);
                 }
             }
             (Media::Audio(filter), Some(StreamKind::Red)) => {
-                let Unwrapped { sequence, payload, .. } = unwrapped;
-                let whole = AudioPacket {
-                    sequence,
-                    rtp_timestamp: packet.header.timestamp,
-                    data: payload,
-                    age: 0,
-                    arrived: now,
-                };
+                let whole = audio_packet(now, packet, unwrapped, stream.negotiated.level_id);
                 if is_new_audio(filter, &whole, &mut self.stats) {
                     let opus = payload_types.iter().find(|p| p.1 == StreamKind::Audio).map(|p| p.0);
                     let blocks = split_red(&whole, opus, &mut self.stats);
@@ -273,6 +265,14 @@ impl Receiver {
     }
 }
 
+/// A packet of sound. `level_id` is that of the audio level extension.
+fn audio_packet(now: Instant, packet: &Packet, unwrapped: Unwrapped, level_id: Option<u8>) -> AudioPacket {
+    let Unwrapped { sequence, payload, .. } = unwrapped;
+    let value = level_id.and_then(|id| packet.header.get_extension(id));
+    let level = value.and_then(|value| value.first().copied()).map(AudioLevel::from_byte);
+    AudioPacket { sequence, rtp_timestamp: packet.header.timestamp, data: payload, age: 0, level, arrived: now }
+}
+
 /// Whether an audio packet is neither padding nor a duplicate. Counts it.
 fn is_new_audio(filter: &mut DuplicateFilter, packet: &AudioPacket, stats: &mut ReceiverStats) -> bool {
     if packet.data.is_empty() {
@@ -296,6 +296,7 @@ fn split_red(whole: &AudioPacket, opus: Option<u8>, stats: &mut ReceiverStats) -
         rtp_timestamp: whole.rtp_timestamp.wrapping_sub(age),
         data,
         age,
+        level: whole.level.filter(|_| age == 0),
         ..*whole
     });
     packets.collect()

@@ -8,6 +8,7 @@ use crate::repair::{RepairEncoder, Source};
 use crate::stream::{SendStream, StreamKind, VideoFormat};
 use bytes::{BufMut, Bytes, BytesMut};
 use media::encoded::{EncodedFrame, VideoCodec};
+use media::level::AudioLevel;
 use rtc_rtp::header::{EXTENSION_PROFILE_ONE_BYTE, EXTENSION_PROFILE_TWO_BYTE, Header};
 use rtc_rtp::packet::Packet;
 use std::collections::VecDeque;
@@ -363,15 +364,29 @@ impl OutgoingStream {
 
 /// Writes the transport-wide sequence number. Returns the size of the RTP packet in bytes, without SRTP.
 pub(crate) fn write_transport_sequence(packet: &mut Packet, twcc_id: Option<u8>, number: u16) -> usize {
-    if let Some(id) = twcc_id {
-        let header = &mut packet.header;
+    write_extension(packet, twcc_id, &number.to_be_bytes());
+    let extension = match packet.header.get_extension_payload_len() {
+        0 => 0,
+        bytes => 4 + bytes.next_multiple_of(4),
+    };
+    12 + extension + packet.payload.len()
+}
+
+/// Writes the level of sound (RFC 6464).
+pub(crate) fn write_level(packet: &mut Packet, level_id: Option<u8>, level: AudioLevel) {
+    write_extension(packet, level_id, &[level.to_byte()]);
+}
+
+/// Writes a header extension. The first one of a packet decides which ids fit.
+fn write_extension(packet: &mut Packet, id: Option<u8>, value: &[u8]) {
+    let Some(id) = id else { return };
+    let header = &mut packet.header;
+    if header.extensions.is_empty() {
         header.extension = true;
         header.extension_profile = if id <= 14 { EXTENSION_PROFILE_ONE_BYTE } else { EXTENSION_PROFILE_TWO_BYTE };
-        // Fails only for id 0, which is never negotiated. The packet is then sent without the extension.
-        let _ = header.set_extension(id, Bytes::copy_from_slice(&number.to_be_bytes()));
     }
-    let extension = if packet.header.extension { 8 } else { 0 };
-    12 + extension + packet.payload.len()
+    // Fails only for an id that is never negotiated. The packet is then sent without the extension.
+    let _ = header.set_extension(id, Bytes::copy_from_slice(value));
 }
 
 #[cfg(test)]
@@ -394,6 +409,7 @@ mod tests {
             repair: None,
             red: None,
             twcc_id: Some(3),
+            level_id: None,
         };
         OutgoingStream::new(stream, 0x1234_5678_9abc_def0)
     }

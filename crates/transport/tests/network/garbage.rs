@@ -14,9 +14,23 @@ fn receiver(now: Instant) -> Receiver {
     let video = |pt: u8, codec| (pt, StreamKind::Video(codec));
     let payload_types = vec![video(1, VideoCodec::Vp8), video(2, VideoCodec::Vp9), video(3, VideoCodec::H264)];
     let rtx = Some((2, vec![(4, 1), (5, 2), (6, 3)]));
-    receiver.add_stream(RecvStream { ssrc: 1, kind: RecvKind::Video, payload_types, rtx, repair: Some(8) });
+    receiver.add_stream(RecvStream {
+        ssrc: 1,
+        kind: RecvKind::Video,
+        payload_types,
+        rtx,
+        repair: Some(8),
+        level_id: None,
+    });
     let payload_types = vec![(7, StreamKind::Audio), (5, StreamKind::Red)];
-    receiver.add_stream(RecvStream { ssrc: 3, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
+    receiver.add_stream(RecvStream {
+        ssrc: 3,
+        kind: RecvKind::Audio,
+        payload_types,
+        rtx: None,
+        repair: None,
+        level_id: Some(1),
+    });
     receiver
 }
 
@@ -83,7 +97,7 @@ proptest! {
         let now = Instant::now();
         let mut sender = Sender::new(SenderConfig::default(), now);
         let kind = StreamKind::Video(VideoCodec::Vp8);
-        sender.add_stream(SendStream { ssrc: 1, kind, payload_type: 1, rtx: Some((2, 4)), formats: vec![], repair: Some(6), red: None, twcc_id: Some(1) });
+        sender.add_stream(SendStream { ssrc: 1, kind, payload_type: 1, rtx: Some((2, 4)), formats: vec![], repair: Some(6), red: None, twcc_id: Some(1), level_id: None });
         sender.set_connected(now);
         let feedback = TransportLayerCc {
             base_sequence_number: base,

@@ -2,14 +2,18 @@
 
 use bytes::Bytes;
 use media::encoded::AudioPacket;
+use media::level::AudioLevel;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
+use rtc_rtp::header::Extension;
 use std::time::{Duration, Instant};
 use transport::{Packet, Receiver, ReceiverConfig, RecvKind, RecvStream, SendStream, Sender, SenderConfig, StreamKind};
 
 const SSRC: u32 = 3;
 const OPUS: u8 = 111;
 const RED: u8 = 63;
+const LEVEL_ID: u8 = 5;
+const LEVEL: AudioLevel = AudioLevel { below_full_scale: 41, voice: true };
 
 fn sender(now: Instant, red: Option<u8>, start_bitrate: u64) -> Sender {
     let mut sender = Sender::new(SenderConfig { start_bitrate, ..SenderConfig::default() }, now);
@@ -23,6 +27,7 @@ fn sender(now: Instant, red: Option<u8>, start_bitrate: u64) -> Sender {
         repair: None,
         red,
         twcc_id: None,
+        level_id: Some(LEVEL_ID),
     });
     sender.set_connected(now);
     sender
@@ -40,7 +45,7 @@ fn send(sender: &mut Sender, start: Instant, packets: std::ops::Range<u32>, lost
     for n in packets {
         let now = start + Duration::from_millis(20 * u64::from(n));
         report(sender, now, lost);
-        sender.send_audio(now, SSRC, n * 960, Bytes::from(vec![n as u8; 60]), n == first).expect("sent");
+        sender.send_audio(now, SSRC, n * 960, Bytes::from(vec![n as u8; 60]), n == first, LEVEL).expect("sent");
     }
     std::iter::from_fn(|| sender.poll_transmit()).collect()
 }
@@ -48,7 +53,14 @@ fn send(sender: &mut Sender, start: Instant, packets: std::ops::Range<u32>, lost
 fn receiver(now: Instant) -> Receiver {
     let mut receiver = Receiver::new(ReceiverConfig::default(), now);
     let payload_types = vec![(OPUS, StreamKind::Audio), (RED, StreamKind::Red)];
-    receiver.add_stream(RecvStream { ssrc: SSRC, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
+    receiver.add_stream(RecvStream {
+        ssrc: SSRC,
+        kind: RecvKind::Audio,
+        payload_types,
+        rtx: None,
+        repair: None,
+        level_id: Some(LEVEL_ID),
+    });
     receiver
 }
 
@@ -97,6 +109,31 @@ fn copies_arrive_with_their_own_times_before_the_packet() {
     assert!(got.iter().all(|packet| packet.sequence == sequence));
     let parts: Vec<(u32, u32, u8)> = got.iter().map(|p| (p.rtp_timestamp, p.age, p.data[0])).collect();
     assert_eq!(parts, [(28 * 960, 1_920, 28), (29 * 960, 960, 29), (30 * 960, 0, 30)]);
+}
+
+#[test]
+fn a_packet_has_its_level_and_copies_have_none() {
+    let now = Instant::now();
+    let mut sender = sender(now, Some(RED), 1_000_000);
+    for packets in [send(&mut sender, now, 0..1, 0.0), send(&mut sender, now, 1..40, 0.25)] {
+        let got = received(&mut receiver(now), now, packets.last().unwrap());
+        let (newest, copies) = got.split_last().unwrap();
+        assert_eq!(newest.level, Some(LEVEL));
+        assert!(copies.iter().all(|copy| copy.level.is_none()));
+    }
+}
+
+#[test]
+fn every_value_of_the_level_is_accepted_and_an_empty_one_ignored() {
+    let now = Instant::now();
+    let packets = send(&mut sender(now, None, 1_000_000), now, 0..30, 0.0);
+    let mut receiver = receiver(now);
+    for (packet, value) in packets.iter().zip([&[][..], &[0], &[255], &[127, 9, 9]]) {
+        let mut packet = packet.clone();
+        packet.header.extensions = vec![Extension { id: LEVEL_ID, payload: Bytes::copy_from_slice(value) }];
+        let got = received(&mut receiver, now, &packet);
+        assert_eq!(got[0].level, value.first().map(|byte| AudioLevel::from_byte(*byte)));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::twcc::TWCC_ID;
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
+use media::level::AudioLevel;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
@@ -19,6 +20,10 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// Extension id and value of the level of all sound.
+const LEVEL_ID: u8 = 6;
+const LEVEL: AudioLevel = AudioLevel { below_full_scale: 30, voice: true };
+
 fn video() -> SendStream {
     let kind = StreamKind::Video(VideoCodec::Vp8);
     SendStream {
@@ -30,6 +35,7 @@ fn video() -> SendStream {
         repair: None,
         red: None,
         twcc_id: Some(TWCC_ID),
+        level_id: None,
     }
 }
 
@@ -46,6 +52,7 @@ fn sender(now: Instant) -> Sender {
         repair: None,
         red: None,
         twcc_id: Some(TWCC_ID),
+        level_id: Some(LEVEL_ID),
     });
     sender.set_desired_bitrate(2_000_000);
     sender.set_connected(now);
@@ -98,7 +105,7 @@ fn transport_sequence_numbers_have_no_gaps() {
     let mut sent = run(&mut sender, start, start + ms(200));
     let sequences: Vec<u16> = sent.iter().map(|p| p.header.sequence_number).take(5).collect();
     sender.on_nack(start + ms(200), &nack(&sequences));
-    sender.send_audio(start + ms(200), AUDIO, 0, Bytes::from_static(b"opus"), false).unwrap();
+    sender.send_audio(start + ms(200), AUDIO, 0, Bytes::from_static(b"opus"), false, LEVEL).unwrap();
     sent.extend(run(&mut sender, start + ms(200), start + ms(400)));
     let number = |p: &Packet| u16::from_be_bytes(p.header.get_extension(TWCC_ID).unwrap()[..].try_into().unwrap());
     let numbers: Vec<u16> = sent.iter().map(number).collect();
@@ -110,13 +117,29 @@ fn transport_sequence_numbers_have_no_gaps() {
 }
 
 #[test]
+fn sound_carries_its_level_where_that_was_negotiated() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    let level = |sender: &mut Sender| {
+        sender.send_audio(start, AUDIO, 960, Bytes::from_static(b"opus"), true, LEVEL).unwrap();
+        let packet = sent_now(sender).pop().unwrap();
+        assert_eq!(packet.header.get_extension(TWCC_ID).unwrap().len(), 2);
+        packet.header.get_extension(LEVEL_ID).map(|value| value.to_vec())
+    };
+    assert_eq!(level(&mut sender), Some(vec![0x80 | 30]));
+    let stream = SendStream { rtx: None, kind: StreamKind::Audio, ssrc: AUDIO, payload_type: 111, ..video() };
+    sender.add_stream(stream);
+    assert_eq!(level(&mut sender), None);
+}
+
+#[test]
 fn audio_is_sent_before_queued_video() {
     let start = Instant::now();
     let mut sender = sender(start);
     sender.send_video(start, VIDEO, &frame(start, 200_000, true)).unwrap();
     sent_now(&mut sender);
     assert!(sender.queue_delay(start) > ms(100));
-    sender.send_audio(start, AUDIO, 960, Bytes::from_static(b"opus"), true).unwrap();
+    sender.send_audio(start, AUDIO, 960, Bytes::from_static(b"opus"), true, LEVEL).unwrap();
     let sent = sent_now(&mut sender);
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].header.ssrc, sent[0].header.marker), (AUDIO, true));
@@ -243,14 +266,14 @@ fn queued_video_is_dropped_when_the_path_is_lost_and_audio_is_sent_first_on_the_
     assert!(!sent_now(&mut sender).is_empty());
     sender.set_lost(start + ms(20));
     let sound = || Bytes::from_static(&[1; 80]);
-    assert_eq!(sender.send_audio(start, AUDIO, 0, sound(), false), Err(SendError::NotConnected));
+    assert_eq!(sender.send_audio(start, AUDIO, 0, sound(), false, LEVEL), Err(SendError::NotConnected));
     assert_eq!((sender.poll_timeout(), sent_now(&mut sender)), (None, vec![]));
     events(&mut sender);
     let later = start + ms(3_000);
     sender.set_connected(later);
     assert_eq!(keyframes_requested(&mut sender), 1);
     assert_eq!(sender.send_video(later, VIDEO, &frame(later, 1000, false)), Err(SendError::KeyframeNeeded));
-    sender.send_audio(later, AUDIO, 960, sound(), false).unwrap();
+    sender.send_audio(later, AUDIO, 960, sound(), false, LEVEL).unwrap();
     let left = run(&mut sender, later, later + ms(200));
     assert_eq!(left.iter().map(|packet| packet.header.ssrc).collect::<Vec<_>>(), [AUDIO]);
 }

@@ -5,6 +5,7 @@ use crate::twcc::{Recorder, TWCC_ID};
 use bytes::Bytes;
 use media::encoded::{EncodedFrame, VideoCodec};
 use media::jitter::VideoBuffer;
+use media::level::AudioLevel;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
@@ -290,17 +291,29 @@ impl Flow {
             repair,
             red,
             twcc_id,
+            level_id: None,
         });
         let (kind, rtx, payload_type) = (StreamKind::Audio, None, AUDIO_PT);
-        sender.add_stream(SendStream { ssrc: AUDIO, kind, payload_type, rtx, formats, repair: None, red, twcc_id });
+        sender.add_stream(SendStream {
+            ssrc: AUDIO,
+            kind,
+            payload_type,
+            rtx,
+            formats,
+            repair: None,
+            red,
+            twcc_id,
+            level_id: None,
+        });
         sender.set_desired_bitrate(plan.desired + AUDIO_RATE);
         sender.set_connected(start);
         let mut receiver = Receiver::new(ReceiverConfig::default(), start);
         let rtx = Some((VIDEO_RTX, vec![(VIDEO_RTX_PT, VIDEO_PT)]));
         let payload_types = vec![(VIDEO_PT, StreamKind::Video(plan.codec))];
-        receiver.add_stream(RecvStream { ssrc: VIDEO, kind: RecvKind::Video, payload_types, rtx, repair });
-        let payload_types = vec![(AUDIO_PT, StreamKind::Audio)];
-        receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx: None, repair: None });
+        let level_id = None;
+        receiver.add_stream(RecvStream { ssrc: VIDEO, kind: RecvKind::Video, payload_types, rtx, repair, level_id });
+        let (payload_types, rtx, repair) = (vec![(AUDIO_PT, StreamKind::Audio)], None, None);
+        receiver.add_stream(RecvStream { ssrc: AUDIO, kind: RecvKind::Audio, payload_types, rtx, repair, level_id });
         let rate = plan.start_bitrate as f64;
         let mut random = Random::new(seed);
         let offset = plan.frame_interval().mul_f64(random.unit());
@@ -398,7 +411,7 @@ impl Flow {
             self.next_audio += AUDIO_INTERVAL;
             let data = Bytes::copy_from_slice(&[&self.audio_sent.to_be_bytes()[..], &[0; AUDIO_BYTES - 4]].concat());
             self.sender
-                .send_audio(now, AUDIO, self.audio_sent * 960, data, false)
+                .send_audio(now, AUDIO, self.audio_sent * 960, data, false, AudioLevel::new(-30.0, true))
                 .expect("a connected sender takes audio");
             self.audio_at.push(now);
             self.audio_sent += 1;

@@ -3,12 +3,14 @@
 use super::Sender;
 use crate::send::api::SendError;
 use crate::send::audio::AudioNeed;
+use crate::send::stream::write_level;
 use bytes::Bytes;
+use media::level::AudioLevel;
 use std::time::Instant;
 
 impl Sender {
     /// Sends an Opus packet immediately, before queued video. `rtp_timestamp` is in 1/48000 s, and `marker` starts a talk
-    /// spurt (RFC 7587 section 4.1).
+    /// spurt (RFC 7587 section 4.1). `level` is that of the whole packet.
     ///
     /// # Errors
     ///
@@ -20,6 +22,7 @@ impl Sender {
         rtp_timestamp: u32,
         data: Bytes,
         marker: bool,
+        level: AudioLevel,
     ) -> Result<(), SendError> {
         if !self.connected {
             return Err(SendError::NotConnected);
@@ -28,7 +31,8 @@ impl Sender {
         if stream.is_video() {
             return Err(SendError::WrongCodec);
         }
-        let packet = stream.audio_packet(rtp_timestamp, data, marker, self.audio_plan.copies());
+        let mut packet = stream.audio_packet(rtp_timestamp, data, marker, self.audio_plan.copies());
+        write_level(&mut packet, stream.stream.level_id, level);
         let twcc_id = stream.stream.twcc_id;
         self.advance(now);
         self.stats.packets_sent += 1;
