@@ -4,8 +4,6 @@
 //! Every device has its own thread. Frames go to a [`media::slot::FrameSlot`], audio through lock-free rings. On our
 //! side of a ring, audio is 48 kHz mono.
 
-#[cfg(test)]
-mod allocations;
 mod audio;
 mod camera;
 mod error;
@@ -15,6 +13,8 @@ mod info;
 mod list;
 mod pace;
 mod screen;
+#[cfg(test)]
+mod watched;
 
 pub use audio::{Microphone, MicrophoneOptions, Speaker, SpeakerOptions};
 pub use camera::{Camera, CameraMode, CameraRequest, SourceFormat};

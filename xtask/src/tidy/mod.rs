@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md states the rules and their reasons. Each module here documents what it looks for.
 
+mod callbacks;
 mod definitions;
 mod finding;
 mod imports;
@@ -105,6 +106,7 @@ impl Checkout {
             modules::check(&self.sources),
             purity::check(&self.sources),
             queues::check(&self.sources),
+            callbacks::check(&self.sources),
             size::check(&self.sources),
             names::check(self.named(), self.text(names::LEFT)),
             tree::check(&self.paths, &self.texts),

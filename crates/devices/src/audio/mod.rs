@@ -2,12 +2,14 @@
 
 #[cfg(target_os = "linux")]
 mod alsa_log;
+mod callback;
 mod drift;
 mod keep;
 mod microphone;
 mod native;
 mod rate;
 mod ring;
+mod signal;
 mod speaker;
 mod stream;
 mod synthetic;

@@ -1,12 +1,13 @@
 //! The system's audio devices, through cpal.
 
 use super::ring::{RingReader, RingWriter};
-use super::{RATE, is_default, stream};
+use super::signal::Signal;
+use super::{RATE, callback, is_default};
 use crate::error::DeviceError;
 use crate::info::{DeviceInfo, DeviceKind};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
-    BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
+    BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
     SupportedStreamConfig, SupportedStreamConfigRange,
 };
 use std::sync::Arc;
@@ -58,7 +59,7 @@ pub(super) fn default_id(direction: Direction) -> Option<String> {
 /// Opens a microphone's stream; `writer` makes a ring with the device's rate.
 pub(super) fn open_input(
     id: &str,
-    signal: &Arc<stream::Signal>,
+    signal: &Arc<Signal>,
     writer: impl FnOnce(u32) -> RingWriter,
 ) -> Result<cpal::Stream, DeviceError> {
     let device = find(Direction::Input, id)?;
@@ -82,7 +83,7 @@ pub(super) fn open_input(
 /// Opens a loudspeaker's stream; `reader` makes a ring with the device's rate.
 pub(super) fn open_output(
     id: &str,
-    signal: &Arc<stream::Signal>,
+    signal: &Arc<Signal>,
     reader: impl FnOnce(u32) -> RingReader,
 ) -> Result<cpal::Stream, DeviceError> {
     let device = find(Direction::Output, id)?;
@@ -106,48 +107,38 @@ pub(super) fn open_output(
 fn input<T>(
     device: &cpal::Device,
     config: StreamConfig,
-    mut ring: RingWriter,
-    signal: &Arc<stream::Signal>,
+    ring: RingWriter,
+    signal: &Arc<Signal>,
 ) -> Result<cpal::Stream, DeviceError>
 where
     T: SizedSample,
     f32: FromSample<T>,
 {
-    let channels = usize::from(config.channels);
-    let captured = move |data: &[T], _: &cpal::InputCallbackInfo| ring.capture(data, channels, f32::from_sample);
-    device.build_input_stream(config, captured, on_error(signal), None).map_err(|e| error(&e))
+    let stream = device.build_input_stream(
+        config,
+        callback::captured::<T>(ring, config.channels),
+        callback::failed(signal),
+        None,
+    );
+    stream.map_err(|e| error(&e))
 }
 
 fn output<T>(
     device: &cpal::Device,
     config: StreamConfig,
-    mut ring: RingReader,
-    signal: &Arc<stream::Signal>,
+    ring: RingReader,
+    signal: &Arc<Signal>,
 ) -> Result<cpal::Stream, DeviceError>
 where
     T: SizedSample + FromSample<f32>,
 {
-    let channels = usize::from(config.channels);
-    let played = move |data: &mut [T], info: &cpal::OutputCallbackInfo| {
-        let times = info.timestamp();
-        if let Some(latency) = times.playback.checked_duration_since(times.callback) {
-            ring.meter().set_device_latency_us(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
-        }
-        ring.play(data, channels, T::from_sample);
-    };
-    device.build_output_stream(config, played, on_error(signal), None).map_err(|e| error(&e))
-}
-
-/// May run on the audio thread: it only sets a flag and wakes the keeper.
-fn on_error(signal: &Arc<stream::Signal>) -> impl FnMut(cpal::Error) + Send + 'static + use<> {
-    let signal = signal.clone();
-    move |e| match e.kind() {
-        ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => signal.raise(),
-        ErrorKind::Xrun => {}
-        // The stream usually continues (ALSA: a failed query of the delay), and sometimes does not (a sound server that
-        // ended it). The keeper sees by the callbacks which it is.
-        _ => signal.doubt(),
-    }
+    let stream = device.build_output_stream(
+        config,
+        callback::played::<T>(ring, config.channels),
+        callback::failed(signal),
+        None,
+    );
+    stream.map_err(|e| error(&e))
 }
 
 fn host() -> cpal::Host {

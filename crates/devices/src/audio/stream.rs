@@ -3,51 +3,16 @@
 use super::is_default;
 use super::keep::{Choice, Keep, Step, Target};
 use super::ring::Meter;
+use super::signal::Signal;
 use crate::error::DeviceError;
 use crate::event::EventSink;
 use crate::info::DeviceKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
-
-/// Lets the audio thread report that the stream has failed.
-#[derive(Debug, Default)]
-pub(super) struct Signal {
-    fault: AtomicBool,
-    /// An error that may be harmless.
-    doubt: AtomicBool,
-    keeper: OnceLock<Thread>,
-}
-
-impl Signal {
-    /// Sets the signal. Neither locks nor allocates.
-    pub(super) fn raise(&self) {
-        self.fault.store(true, Ordering::Release);
-        if let Some(keeper) = self.keeper.get() {
-            keeper.unpark();
-        }
-    }
-
-    /// Reports an error after which the stream usually continues. Neither locks nor allocates.
-    pub(super) fn doubt(&self) {
-        if !self.doubt.swap(true, Ordering::AcqRel)
-            && let Some(keeper) = self.keeper.get()
-        {
-            keeper.unpark();
-        }
-    }
-
-    fn take_doubt(&self) -> bool {
-        self.doubt.swap(false, Ordering::AcqRel)
-    }
-
-    fn take(&self) -> bool {
-        self.fault.swap(false, Ordering::AcqRel)
-    }
-}
 
 /// A stream that is kept running. Dropping it closes the device.
 #[derive(Debug)]
@@ -107,8 +72,7 @@ impl Stream {
         let stopped = stop.clone();
         let body = move || {
             let _closed_when_done = closed_to;
-            let signal = Arc::new(Signal::default());
-            let _ = signal.keeper.set(std::thread::current());
+            let signal = Arc::new(Signal::new(std::thread::current()));
             let mut keeper = Keeper { build, default, signal, events };
             match keeper.first(choice) {
                 Ok((stream, target)) => {
