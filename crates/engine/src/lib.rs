@@ -22,6 +22,8 @@ mod encode_load;
 mod engine;
 mod feed;
 mod files;
+#[cfg(test)]
+mod howling;
 mod ladder;
 mod levels;
 mod line;

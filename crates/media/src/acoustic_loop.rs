@@ -7,6 +7,10 @@
 //! the participant at our loudspeaker. If the peak stays although nothing is played, it is not from us: music repeats
 //! itself. Otherwise the participant stays silent here, because they are audible directly, until their voice no longer
 //! reaches our microphone.
+//!
+//! A loop that amplifies strongly soon gives a tone, which agrees with itself at every lag. But the tone is as loud as can be,
+//! so it is noticed by that. Whether it is from us shows in the same way: it ends while nothing
+//! is played.
 
 use crate::audio::BLOCK;
 use realfft::num_complex::Complex32;
@@ -50,6 +54,19 @@ const RICH: f32 = 60.0;
 const PROOF: u32 = 4;
 /// Comparisons with sound from the participant, but not in our microphone, after which they have left: 8 s.
 const LEFT: u32 = 80;
+/// A howl is a tone over half a second, and louder than this over a tenth of a second (RMS -10 dBFS), three times in a row.
+const HOWL: f32 = 0.316;
+const HOWLS: u32 = 3;
+/// Or it is everything at once, because a limiter distorts it: RMS -8 dBFS without 10 ms below -12 dBFS, three times in a row.
+/// Voices that are as loud have pauses.
+const ROAR: f32 = 0.398;
+const LEAST_ROAR: f32 = 0.25;
+const ROARS: u32 = 3;
+/// Comparisons until the longest loop has come back.
+const LOOP: u32 = 11;
+/// A howl that has ended may have been a noise that just ended. So whoever howled is played again after 2 s in which they are
+/// not heard in this room.
+const UNSURE: u32 = LEFT - 20;
 /// Comparisons for which a repetition that is not from us is ignored: one minute.
 const IGNORED: u32 = 600;
 
@@ -60,11 +77,13 @@ const IGNORED: u32 = 600;
 ///    ▲ ▲                                      │                                  │  │
 ///    │ └── a minute later ── Ignored ◀── it still does                           │  │
 ///    └──────────────────── their voice does not reach our microphone ────────────┘  │
+///  Apart ── a howl ──▶ Howling (silent) ── it ends ──▶ Together; ── it goes on ──▶ Ignored
 ///  Allowed ◀──────────────────────── the person wants to hear them ─────────────────┘
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LoopState {
     Apart { lag: usize, hits: u32 },
+    Howling { waiting: u32 },
     Suspected { lag: usize, waiting: u32, clean: u32, recurring: u32 },
     Together { unheard: u32 },
     Ignored { left: u32 },
@@ -133,9 +152,8 @@ impl Default for Correlator {
 }
 
 impl Correlator {
-    /// Adds to `sum` how well the newest half second of `sound` agrees with `past`, for each lag. Returns false if the
-    /// sound is a tone or a chord, which agrees with itself at every lag.
-    fn compare(&mut self, sound: &RecentSound, past: &RecentSound, sum: &mut [f32]) -> bool {
+    /// The width of the spectrum of the newest half second, which is then in `newest`.
+    fn width(&mut self, sound: &RecentSound) -> f32 {
         self.time.fill(0.0);
         let newest = sound.samples.range(PAST - NEWEST..);
         for ((slot, sample), weight) in self.time[PAST - NEWEST..].iter_mut().zip(newest).zip(&self.window) {
@@ -143,7 +161,13 @@ impl Correlator {
         }
         // The lengths are those of the plan, so nothing fails.
         let _ = self.forward.process_with_scratch(&mut self.time, &mut self.newest, &mut self.scratch);
-        if width(&self.newest[BAND]) < RICH {
+        width(&self.newest[BAND])
+    }
+
+    /// Adds to `sum` how well the newest half second of `sound` agrees with `past`, for each lag. Returns false if the
+    /// sound is a tone or a chord, which agrees with itself at every lag.
+    fn compare(&mut self, sound: &RecentSound, past: &RecentSound, sum: &mut [f32]) -> bool {
+        if self.width(sound) < RICH {
             return false;
         }
         self.time.iter_mut().zip(&past.samples).for_each(|(slot, sample)| *slot = *sample);
@@ -166,6 +190,12 @@ impl Correlator {
 pub struct LoopDetector {
     sound: RecentSound,
     blocks: u32,
+    /// The sum of squares since the last comparison, and how often it was that of a howl in a row.
+    squares: f32,
+    howls: u32,
+    /// The same of the quietest block, and of a roar.
+    quietest: f32,
+    roars: u32,
     /// The agreement of the participant's sound with its own past, by lag.
     own: Vec<f32>,
     /// The agreement with our microphone, by lag.
@@ -179,6 +209,10 @@ impl Default for LoopDetector {
         Self {
             sound: RecentSound::default(),
             blocks: 0,
+            squares: 0.0,
+            howls: 0,
+            quietest: f32::MAX,
+            roars: 0,
             own: vec![0.0; LAGS.end],
             microphone: vec![0.0; LAGS.end],
             state,
@@ -192,12 +226,24 @@ impl LoopDetector {
     pub fn push(&mut self, block: &[f32; BLOCK], microphone: Option<&RecentSound>, correlator: &mut Correlator) {
         self.sound.push(block);
         self.blocks += 1;
+        let squares = block.iter().map(|sample| crate::audio::clean(*sample).powi(2)).sum::<f32>();
+        (self.squares, self.quietest) = (self.squares + squares, self.quietest.min(squares / BLOCK as f32));
         if self.blocks < EVERY {
             return;
         }
         self.blocks = 0;
+        let howls = self.take_howl(correlator);
         match self.state {
             LoopState::Allowed => {}
+            LoopState::Apart { .. } if self.howls >= HOWLS || self.roars >= ROARS => {
+                self.state = LoopState::Howling { waiting: LOOP }
+            }
+            LoopState::Howling { waiting: 0 } if howls => self.state = LoopState::Ignored { left: IGNORED },
+            LoopState::Howling { waiting: 0 } => {
+                self.microphone.fill(0.0);
+                self.state = LoopState::Together { unheard: UNSURE };
+            }
+            LoopState::Howling { waiting } => self.state = LoopState::Howling { waiting: waiting - 1 },
             LoopState::Ignored { left: 0 } => self.reset(),
             LoopState::Ignored { left } => self.state = LoopState::Ignored { left: left - 1 },
             LoopState::Together { unheard } => self.look_for_voice(unheard, microphone, correlator),
@@ -207,7 +253,7 @@ impl LoopDetector {
 
     /// Whether the participant must not be played.
     pub fn is_silenced(&self) -> bool {
-        matches!(self.state, LoopState::Suspected { .. } | LoopState::Together { .. })
+        matches!(self.state, LoopState::Howling { .. } | LoopState::Suspected { .. } | LoopState::Together { .. })
     }
 
     /// Whether it is certain that the participant is in this room.
@@ -218,6 +264,17 @@ impl LoopDetector {
     /// The person wants to hear the participant in any case.
     pub fn allow(&mut self) {
         self.state = LoopState::Allowed;
+    }
+
+    /// Whether the sound since the last comparison was that of a howl.
+    fn take_howl(&mut self, correlator: &mut Correlator) -> bool {
+        let power = std::mem::take(&mut self.squares) / (EVERY as usize * BLOCK) as f32;
+        let quietest = std::mem::replace(&mut self.quietest, f32::MAX);
+        let howls = power > HOWL * HOWL && correlator.width(&self.sound) < RICH;
+        let roars = power > ROAR * ROAR && quietest > LEAST_ROAR * LEAST_ROAR;
+        self.howls = if howls { self.howls + 1 } else { 0 };
+        self.roars = if roars { self.roars + 1 } else { 0 };
+        howls || roars
     }
 
     fn reset(&mut self) {

@@ -6,76 +6,9 @@ use media::level::Level;
 use media::mixer::Mixer;
 use std::collections::VecDeque;
 use std::f32::consts::TAU;
+use testkit::voice::Voice;
 
 type Block = [f32; BLOCK];
-
-/// Something like speech: syllables of a gliding voice with pauses, and noise at their starts.
-struct Voice {
-    seed: u64,
-    phase: f32,
-    left: u32,
-    pause: u32,
-    pitch: f32,
-    /// The relative length of this period.
-    cycle: f32,
-    glide: f32,
-    formants: [f32; 2],
-}
-
-impl Voice {
-    fn new(seed: u64) -> Voice {
-        Voice {
-            seed: seed | 1,
-            phase: 0.0,
-            left: 0,
-            pause: 1,
-            pitch: 120.0,
-            cycle: 1.0,
-            glide: 0.0,
-            formants: [500.0, 1500.0],
-        }
-    }
-
-    fn random(&mut self) -> f32 {
-        self.seed ^= self.seed << 13;
-        self.seed ^= self.seed >> 7;
-        self.seed ^= self.seed << 17;
-        (self.seed >> 40) as f32 / (1u64 << 24) as f32
-    }
-
-    fn sample(&mut self) -> f32 {
-        if self.left == 0 && self.pause == 0 {
-            self.left = 2_400 + (self.random() * 9_600.0) as u32;
-            self.pause = (self.random() * self.random() * 9_600.0) as u32;
-            (self.pitch, self.glide) = (100.0 + 120.0 * self.random(), self.random() - 0.5);
-            self.formants = [300.0 + 600.0 * self.random(), 1_000.0 + 1_500.0 * self.random()];
-        }
-        if self.left == 0 {
-            self.pause = self.pause.saturating_sub(1);
-            return 0.0;
-        }
-        self.left -= 1;
-        self.pitch = (self.pitch + self.glide * 0.004).clamp(70.0, 300.0);
-        self.phase += self.pitch * self.cycle / 48_000.0;
-        if self.phase >= 1.0 {
-            self.phase -= 1.0;
-            self.cycle = 0.98 + 0.04 * self.random(); // no two periods of a voice are equal
-        }
-        let voiced: f32 = (1..18)
-            .map(|n| {
-                let hertz = n as f32 * self.pitch;
-                let near = |formant: f32| (-((hertz - formant) / 250.0).powi(2)).exp();
-                let height = 0.02 + near(self.formants[0]) + 0.5 * near(self.formants[1]);
-                height * (TAU * self.phase * n as f32).sin()
-            })
-            .sum();
-        0.06 * voiced + 0.03 * (self.random() - 0.5)
-    }
-
-    fn block(&mut self) -> Block {
-        std::array::from_fn(|_| self.sample())
-    }
-}
 
 /// A fixed number of blocks between the ends of a path.
 struct Delay(VecDeque<Block>);
@@ -147,7 +80,8 @@ fn run(room: &Room, ends: &mut [End; 2], seconds: usize, talks: impl Fn(usize, u
                 let played = ends[e].played;
                 ends[e].air.pass(played)
             });
-            let near = |end: &mut End, talks| if talks { end.voice.block() } else { [0.0; BLOCK] };
+            let near =
+                |end: &mut End, talks| if talks { std::array::from_fn(|_| end.voice.sample()) } else { [0.0; BLOCK] };
             let near: [Block; 2] = std::array::from_fn(|e| near(&mut ends[e], talks(e, n)));
             let arrived: [Block; 2] = std::array::from_fn(|e| {
                 let hiss: Block = std::array::from_fn(|_| 0.0002 * (ends[e].voice.random() - 0.5));
@@ -197,7 +131,7 @@ fn people_in_two_rooms_are_always_played() {
 #[test]
 fn music_with_a_loop_is_played_after_a_moment() {
     let mut voice = Voice::new(5);
-    let bar: Vec<Block> = (0..50).map(|_| voice.block()).collect();
+    let bar: Vec<Block> = (0..50).map(|_| std::array::from_fn(|_| voice.sample())).collect();
     let (mut detector, mut correlator) = (LoopDetector::default(), Correlator::default());
     let silent = (0..6_000).filter(|n| {
         detector.push(&bar[n % bar.len()], None, &mut correlator);
@@ -279,5 +213,44 @@ fn beeps_silence_nobody_for_long() {
             silent += usize::from(detector.is_silenced());
         }
         assert!(silent < 300, "{hertz} Hz: {silent} of 6,000 blocks");
+    }
+}
+
+#[test]
+fn a_siren_elsewhere_is_silent_for_a_moment_only() {
+    let (mut detector, mut correlator, mut silent) = (LoopDetector::default(), Correlator::default(), vec![]);
+    for n in 0..6_000 {
+        let sample = |i: usize| 0.9 * (TAU * (800.0 * (n * BLOCK + i) as f32 / 48_000.0).fract()).sin();
+        detector.push(&std::array::from_fn(sample), None, &mut correlator);
+        assert!(!detector.is_together());
+        silent.extend(detector.is_silenced().then_some(n));
+    }
+    assert!(silent[0] < 80 && silent.len() < 200, "{} of 6,000 blocks, from {}", silent.len(), silent[0]);
+}
+
+#[test]
+fn a_loud_tone_elsewhere_that_ends_silences_the_person_for_few_seconds() {
+    let (mut detector, mut correlator) = (LoopDetector::default(), Correlator::default());
+    let (mut voice, mut other) = (Voice::new(3), Voice::new(4));
+    let mut microphone = RecentSound::default();
+    for n in 0..600 {
+        let loud: Block = std::array::from_fn(|i| 0.9 * (TAU * (n * BLOCK + i) as f32 / 60.0).sin());
+        let block = if n < 50 { loud } else { std::array::from_fn(|_| voice.sample()) };
+        microphone.push(&std::array::from_fn(|_| 0.002 * (other.random() - 0.5)));
+        detector.push(&block, Some(&microphone), &mut correlator);
+    }
+    assert!(!detector.is_silenced());
+}
+
+#[test]
+fn somebody_who_shouts_is_played() {
+    for seed in 1..=6 {
+        let (mut detector, mut correlator, mut voice) =
+            (LoopDetector::default(), Correlator::default(), Voice::new(seed));
+        for n in 0..3_000 {
+            let block = std::array::from_fn(|_| (4.0 * voice.sample()).clamp(-1.0, 1.0));
+            detector.push(&block, None, &mut correlator);
+            assert!(!detector.is_silenced(), "seed {seed}, block {n}, level {}", Level::of(&block).rms_dbfs);
+        }
     }
 }

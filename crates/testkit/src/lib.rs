@@ -1,5 +1,6 @@
-//! A virtual network in virtual time, and seeded random numbers. For tests only.
+//! A virtual network in virtual time, seeded random numbers, and something like speech. For tests only.
 
 pub mod net;
 pub mod random;
 pub mod tcp;
+pub mod voice;
