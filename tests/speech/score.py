@@ -3,6 +3,7 @@
 score.py clips OUT LANGUAGE_FOLDER...   writes OUT/NN.wav: mono, 48 kHz, about ten seconds, four for each folder
 score.py pesq FOLDER                    reads pairs of paths (reference, degraded; a tab between) from standard input,
                                         relative to FOLDER, and prints one PESQ-wb score (ITU-T P.862.2) a line
+score.py stoi FOLDER                    the same with STOI (Taal et al., IEEE TASLP 19, 2011)
 """
 
 import sys
@@ -82,13 +83,24 @@ def score(pair):
     return float("nan") if result < 0 else result
 
 
-def scores(folder):
+def intelligibility(pair):
+    from pystoi import stoi
+
+    reference, degraded = (read(path) for path in pair)
+    length = min(len(reference), len(degraded))
+    return stoi(reference[:length], degraded[:length], FULL)
+
+
+def scores(folder, rate):
     pairs = [[folder / path for path in line.rstrip("\n").split("\t")] for line in sys.stdin]
     with Pool() as pool:
-        for result in pool.imap(score, pairs):
+        for result in pool.imap(rate, pairs):
             print(f"{result:.3f}", flush=True)
 
 
 if __name__ == "__main__":
     command, folder, *rest = sys.argv[1:]
-    clips(Path(folder), map(Path, rest)) if command == "clips" else scores(Path(folder))
+    if command == "clips":
+        clips(Path(folder), map(Path, rest))
+    else:
+        scores(Path(folder), {"pesq": score, "stoi": intelligibility}[command])

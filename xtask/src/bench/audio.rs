@@ -1,14 +1,11 @@
 //! `cargo xtask bench audio`: recorded speech through our encoder, simulated paths and our jitter buffer, rated by PESQ.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
 use super::options::Options;
+use super::speech::{Speech, spread};
 use super::table;
 use crate::command;
 use crate::setup;
@@ -16,8 +13,6 @@ use crate::workspace::Workspace;
 
 pub(crate) const ABOUT: &str = "recorded speech over paths that lose and jitter, rated by PESQ: --only NAME";
 
-/// The parent of Debian's `asterisk-core-sounds-*-g722`: recordings with 16 kHz.
-const RECORDINGS: &str = "/usr/share/asterisk/sounds";
 const HEADINGS: [&str; 7] =
     ["", "PESQ-wb", "delay, ms", "delay 95 %, ms", "concealed, %", "Opus + redundancy, kbit/s", "with headers"];
 
@@ -25,78 +20,19 @@ const HEADINGS: [&str; 7] =
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments, &[("only", "")])?;
     setup::for_building()?;
-    let Some(python) = setup::speech_python(workspace) else {
-        println!("SKIPPED: PESQ is missing; `cargo xtask setup` fetches it");
-        return Ok(());
-    };
-    let languages = languages()?;
-    if languages.is_empty() {
-        println!("SKIPPED: there is no recorded speech in {RECORDINGS}; `cargo xtask setup` installs it");
-        return Ok(());
-    }
-    let (script, reports) = (workspace.root.join("tests/speech/score.py"), workspace.reports().join("audio"));
-    let (clips, played) = (reports.join("clips"), reports.join("played"));
-    renew(&clips)?;
-    renew(&played)?;
-    command::run(command::program(&python).arg(&script).arg("clips").arg(&clips).args(&languages))?;
+    let Some(speech) = Speech::prepare(workspace, "audio")? else { return Ok(()) };
     let bench = ["bench", "--quiet", "--package", "codecs", "--bench", "audio", "--"];
     let printed = command::output(
-        command::cargo().args(bench).args([&clips, &played]).arg(options.text("only")).current_dir(&workspace.root),
+        command::cargo()
+            .args(bench)
+            .args([&speech.clips, &speech.out])
+            .arg(options.text("only"))
+            .current_dir(&workspace.root),
     )?;
-    let scores = rate(&python, &script, &printed)?;
-    println!("{} clips in {} languages, median (min-max)\n", fs::read_dir(&clips)?.count(), languages.len());
+    let scores = speech.rate("pesq", &printed)?;
+    println!("{}, median (min-max)\n", speech.about);
     println!("{}", table(&rows(&printed, &scores)?));
     Ok(())
-}
-
-/// The folders of recordings, one for each language.
-fn languages() -> Result<Vec<PathBuf>> {
-    let Ok(folders) = fs::read_dir(RECORDINGS) else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for folder in folders {
-        let folder = folder?;
-        // Further names of a folder are links.
-        if folder.file_type()?.is_dir() && has_recordings(&folder.path()) {
-            found.push(folder.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn has_recordings(folder: &Path) -> bool {
-    let Ok(files) = fs::read_dir(folder) else { return false };
-    files.flatten().any(|file| file.path().extension().is_some_and(|extension| extension == "g722"))
-}
-
-fn renew(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
-    }
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())
-}
-
-/// One score for each line that the benchmark printed.
-fn rate(python: &Path, script: &Path, printed: &str) -> Result<Vec<f64>> {
-    let pairs: String = printed.lines().filter_map(|line| line.split_once('\t')).map(|(_, rest)| pair(rest)).collect();
-    let mut rating = command::program(python)
-        .arg(script)
-        .args(["pesq", "/"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start the rating")?;
-    rating.stdin.take().context("no standard input")?.write_all(pairs.as_bytes())?;
-    let done = rating.wait_with_output()?;
-    if !done.status.success() {
-        bail!("the rating failed ({})", done.status);
-    }
-    String::from_utf8(done.stdout)?.lines().map(|line| line.trim().parse().context("a score")).collect()
-}
-
-/// The reference and the degraded sound: the first two of the fields.
-fn pair(fields: &str) -> String {
-    fields.split('\t').take(2).collect::<Vec<_>>().join("\t") + "\n"
 }
 
 fn rows(printed: &str, scores: &[f64]) -> Result<Vec<Vec<String>>> {
@@ -118,15 +54,6 @@ fn rows(printed: &str, scores: &[f64]) -> Result<Vec<Vec<String>>> {
         std::iter::once((*name).to_owned()).chain(cells).collect()
     };
     Ok(std::iter::once(headings).chain(scenarios.iter().map(row)).collect())
-}
-
-/// The median, the lowest and the highest.
-fn spread(mut values: Vec<f64>, digits: usize) -> String {
-    values.sort_by(f64::total_cmp);
-    let (Some(lowest), Some(highest)) = (values.first(), values.last()) else { return "-".into() };
-    let middle = values.len() / 2;
-    let median = if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
-    format!("{median:.digits$} ({lowest:.digits$}-{highest:.digits$})")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod audio;
 mod board;
 mod call;
 mod counters;
+mod echo;
 mod ends;
 mod figures;
 mod material;
@@ -14,6 +15,7 @@ mod network;
 mod options;
 mod records;
 mod soak;
+mod speech;
 mod table;
 mod usage;
 mod window;
@@ -39,6 +41,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "audio", about: audio::ABOUT, run: audio::run },
     Bench { name: "board", about: board::ABOUT, run: board::run },
     Bench { name: "call", about: call::ABOUT, run: call::run },
+    Bench { name: "echo", about: echo::ABOUT, run: echo::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
     Bench { name: "window", about: window::ABOUT, run: window::run },
