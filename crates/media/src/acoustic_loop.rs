@@ -65,7 +65,7 @@ const ROARS: u32 = 3;
 /// Comparisons until the longest loop has come back.
 const LOOP: u32 = 11;
 /// A howl that has ended may have been a noise that just ended. So whoever howled is played again after 2 s in which they are
-/// not heard in this room.
+/// not heard in this room, and at once if our microphone is closed.
 const UNSURE: u32 = LEFT - 20;
 /// Comparisons for which a repetition that is not from us is ignored: one minute.
 const IGNORED: u32 = 600;
@@ -78,6 +78,7 @@ const IGNORED: u32 = 600;
 ///    │ └── a minute later ── Ignored ◀── it still does                           │  │
 ///    └──────────────────── their voice does not reach our microphone ────────────┘  │
 ///  Apart ── a howl ──▶ Howling (silent) ── it ends ──▶ Together; ── it goes on ──▶ Ignored
+///  Together (by a howl) ── their voice does not reach our microphone ──▶ Ignored
 ///  Allowed ◀──────────────────────── the person wants to hear them ─────────────────┘
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +197,8 @@ pub struct LoopDetector {
     /// The same of the quietest block, and of a roar.
     quietest: f32,
     roars: u32,
+    /// Whether the state is due to a howl.
+    howled: bool,
     /// The agreement of the participant's sound with its own past, by lag.
     own: Vec<f32>,
     /// The agreement with our microphone, by lag.
@@ -213,6 +216,7 @@ impl Default for LoopDetector {
             howls: 0,
             quietest: f32::MAX,
             roars: 0,
+            howled: false,
             own: vec![0.0; LAGS.end],
             microphone: vec![0.0; LAGS.end],
             state,
@@ -239,8 +243,10 @@ impl LoopDetector {
                 self.state = LoopState::Howling { waiting: LOOP }
             }
             LoopState::Howling { waiting: 0 } if howls => self.state = LoopState::Ignored { left: IGNORED },
+            LoopState::Howling { waiting: 0 } if microphone.is_none() => self.reset(),
             LoopState::Howling { waiting: 0 } => {
                 self.microphone.fill(0.0);
+                self.howled = true;
                 self.state = LoopState::Together { unheard: UNSURE };
             }
             LoopState::Howling { waiting } => self.state = LoopState::Howling { waiting: waiting - 1 },
@@ -280,6 +286,7 @@ impl LoopDetector {
     fn reset(&mut self) {
         self.own.fill(0.0);
         self.microphone.fill(0.0);
+        (self.howls, self.roars, self.howled) = (0, 0, false);
         self.state = LoopState::Apart { lag: 0, hits: 0 };
     }
 
@@ -327,8 +334,13 @@ impl LoopDetector {
         let is_compared = correlator.compare(&self.sound, microphone, &mut self.microphone);
         let audible = is_compared && peak(&self.microphone, DIRECT_LAGS, AUDIBLE).is_some();
         self.state = LoopState::Together { unheard: if audible { 0 } else { unheard + 1 } };
+        self.howled &= !audible;
         if !audible && unheard + 1 >= LEFT {
+            let howled = self.howled;
             self.reset();
+            if howled {
+                self.state = LoopState::Ignored { left: IGNORED }; // it was not from us
+            }
         }
     }
 }

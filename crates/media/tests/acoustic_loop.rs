@@ -254,3 +254,18 @@ fn somebody_who_shouts_is_played() {
         }
     }
 }
+
+#[test]
+fn somebody_elsewhere_who_is_far_too_loud_is_mostly_played() {
+    for microphone in [true, false] {
+        let (mut detector, mut correlator) = (LoopDetector::default(), Correlator::default());
+        let (mut voice, mut hiss, mut ours, mut silent) = (Voice::new(3), Voice::new(4), RecentSound::default(), 0);
+        for _ in 0..6_000 {
+            ours.push(&std::array::from_fn(|_| 0.002 * (hiss.random() - 0.5)));
+            let block = std::array::from_fn(|_| (20.0 * voice.sample()).clamp(-1.0, 1.0));
+            detector.push(&block, microphone.then_some(&ours), &mut correlator);
+            silent += usize::from(detector.is_silenced());
+        }
+        assert!(silent < 600, "microphone {microphone}: {silent} of 6,000 blocks");
+    }
+}
