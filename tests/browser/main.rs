@@ -68,12 +68,14 @@ fn chromium_calls_in_h264() {
 
 #[test]
 fn chromium_with_simulcast_is_received() {
-    seclusion::within("chromium_with_simulcast_is_received", || unannounced("layers"));
+    seclusion::within("chromium_with_simulcast_is_received", || unannounced("layers", &[Newcomer::Browser]));
 }
 
 #[test]
 fn chromium_without_announced_streams_is_received() {
-    seclusion::within("chromium_without_announced_streams_is_received", || unannounced("unannounced"));
+    seclusion::within("chromium_without_announced_streams_is_received", || {
+        unannounced("unannounced", &[Newcomer::Browser, Newcomer::Ours])
+    });
 }
 
 #[test]
@@ -206,7 +208,8 @@ fn calls(kind: Kind, codec: VideoCodec) {
 }
 
 /// Calls with a Chromium that does not announce its SSRCs. `silence` is one of the page's ways to omit them.
-fn unannounced(silence: &str) {
+/// `newcomers`: simulcast needs a line of the browser's own. In an answer it would be a further line, which is a shared screen.
+fn unannounced(silence: &str, newcomers: &[Newcomer]) {
     if !Kind::Chromium.available() {
         return;
     }
@@ -215,9 +218,9 @@ fn unannounced(silence: &str) {
     runtime.block_on(async {
         let mut browser = Browser::start(Kind::Chromium);
         let server = Server::start(config(&browser)).await.expect("the server starts");
-        for newcomer in [Newcomer::Browser, Newcomer::Ours] {
+        for newcomer in newcomers {
             browser.reload();
-            silent_call(&mut browser, &server, silence, newcomer).await;
+            silent_call(&mut browser, &server, silence, *newcomer).await;
         }
         server.stop().await;
     });

@@ -54,8 +54,8 @@ const RICH: f32 = 60.0;
 const PROOF: u32 = 4;
 /// Comparisons with sound from the participant, but not in our microphone, after which they have left: 8 s.
 const LEFT: u32 = 80;
-/// A howl is a tone over half a second, and louder than this over a tenth of a second (RMS -10 dBFS), three times in a row.
-const HOWL: f32 = 0.316;
+/// A howl is a tone over half a second, and louder than this over a tenth of a second (RMS -8 dBFS), three times in a row.
+const HOWL: f32 = 0.398;
 const HOWLS: u32 = 3;
 /// Or it is everything at once, because a limiter distorts it: RMS -8 dBFS without 10 ms below -12 dBFS, three times in a row.
 /// Voices that are as loud have pauses.

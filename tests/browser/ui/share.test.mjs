@@ -22,7 +22,7 @@ test('a window is chosen from the list by keyboard, shared, and no longer shared
   await until(page, () => !document.querySelector('dialog') && document.querySelector('.call-sharing:not([hidden])'));
   assert.deepEqual(await calls(page, 'share'), [{ id: 'window:1', name: '주간 보고.odp – LibreOffice Impress' }]);
   assert.match(await page.$eval('.call-sharing span', one => one.textContent), /You’re sharing “주간 보고/);
-  assert.deepEqual(await page.$eval('#call-share', one => [one.ariaPressed, one.ariaLabel]), ['true', 'Stop sharing']);
+  assert.deepEqual(await page.$eval('#call-share', one => [one.ariaPressed, one.ariaLabel]), ['true', 'Share']);
   await page.keyboard.press('KeyS');
   await until(page, () => document.querySelector('.call-sharing[hidden]'));
   assert.equal((await calls(page, 'stop_share')).length, 1);

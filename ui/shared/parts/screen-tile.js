@@ -26,7 +26,7 @@ export class ScreenTile extends HTMLElement {
     super();
     this.participant = participant;
     this.picture = h('div', { class: 'screen-picture' });
-    this.view = h('div', { class: 'screen-view', tabindex: 0 }, this.picture);
+    this.view = h('div', { class: 'screen-view', tabindex: 0, role: 'img' }, this.picture);
     this.name = h('span', { class: 'name', dir: 'auto' });
     this.reset = h('button', { type: 'button', class: 'small zoom-reset', text: t.zoomFit, hidden: true, onclick: () => this.#setZoom(1) });
     this.controls = h('div', { class: 'zoom' }, this.reset,

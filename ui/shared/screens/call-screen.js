@@ -223,7 +223,7 @@ export class CallScreen extends View {
     shown(this.sharing, share !== null);
     if (share) text(/** @type {Node} */ (this.sharing.querySelector('span')), share.state === 'hidden' ? t.youShareHidden(share.name) : t.youShare(share.name));
     attribute(this.shareButton, 'aria-pressed', String(share !== null));
-    attribute(this.shareButton, 'aria-label', share ? t.stopSharing : t.shareScreen);
+    attribute(this.shareButton, 'aria-label', t.share);
     attribute(this.shareButton, 'title', `${share ? t.stopSharing : t.shareScreen} (S)`);
     this.shareButton.classList.toggle('on', share !== null);
     draw(/** @type {SVGElement} */ (this.shareButton.querySelector('svg')), share ? 'shareStop' : 'share');

@@ -292,7 +292,7 @@ export const en = {
     offered_out: 'Waiting for an answer.',
     waiting: 'Not connected. It continues when you’re connected again.',
     preparing: 'Preparing…',
-    moving: '',
+    moving: 'Transferring…',
     paused: 'Paused',
     paused_there: 'Paused by the other person',
     checking: 'Checking…',

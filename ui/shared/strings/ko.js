@@ -287,7 +287,7 @@ export const ko = {
     offered_out: '상대방의 답을 기다리고 있어요.',
     waiting: '연결이 끊겼어요. 다시 연결되면 이어서 전송돼요.',
     preparing: '준비 중…',
-    moving: '',
+    moving: '전송 중…',
     paused: '일시정지됨',
     paused_there: '상대방이 일시정지함',
     checking: '확인 중…',
