@@ -7,9 +7,6 @@
 //! answer does: it would never send media.
 //!
 //! [`Nominations`] redelivers the far side's nominations that come too early for the library.
-//!
-//! The library follows only the far side's first nomination. Chromium nominates the first pair that answers, and a better
-//! one later. So the far side's nominations of relayed pairs are dropped while a direct pair works.
 
 use crate::address;
 use crate::admission::{self, Credentials, Kind, MDNS_PORT};
@@ -51,10 +48,6 @@ const UDP_ANSWERS: Duration = Duration::from_millis(100);
 
 /// How long a nomination waits for the far side's first check. An ICE-lite agent never sends one.
 const NOMINATION_WAIT: Duration = Duration::from_secs(3);
-
-/// How long the far side's nominations of relayed pairs are dropped while a direct pair works. Chromium repeats them, and
-/// nominates the direct pair meanwhile.
-const DIRECT_FIRST: Duration = Duration::from_millis(500);
 
 /// Limits the ICE checks of all connections that share clones of it.
 #[derive(Debug, Clone, Default)]
@@ -182,22 +175,12 @@ struct Seen {
     /// When the library first tried to nominate a pair.
     nominated: Option<Instant>,
     nominations: Nominations,
-    /// When the far side first nominated a relayed pair.
-    relayed_nomination: Option<Instant>,
 }
 
 impl Seen {
     fn may_nominate(&mut self, now: Instant) -> bool {
         let first = *self.nominated.get_or_insert(now);
         !self.far_side.is_empty() || now.saturating_duration_since(first) >= NOMINATION_WAIT
-    }
-
-    /// Whether the far side may nominate this pair now.
-    fn accepts_nomination(&mut self, now: Instant, target: Target) -> bool {
-        let Target::Relayed { .. } = target else { return true };
-        let first = *self.relayed_nomination.get_or_insert(now);
-        let works_directly = self.far_side.iter().any(|target| matches!(target, Target::Direct(_)));
-        !works_directly || now.saturating_duration_since(first) >= DIRECT_FIRST
     }
 
     /// Whether the far side is there: a check has been authenticated in one of the two directions.
@@ -333,9 +316,7 @@ impl Paced {
                 let nominates = check(data).is_some_and(|check| check.nominates);
                 let head_start = self.head_start(now, target);
                 let mut seen = locked(&self.seen);
-                let admitted = is_authentic
-                    && (!nominates || seen.accepts_nomination(now, target))
-                    && seen.checked_us(now, target, head_start);
+                let admitted = is_authentic && seen.checked_us(now, target, head_start);
                 if admitted && nominates && !seen.pairs.is_answered(target) {
                     seen.nominations.keep(now, target, whole.from, whole.bytes);
                 }

@@ -239,28 +239,6 @@ fn a_nomination_before_the_answer_is_redelivered_after_it() {
 }
 
 #[test]
-fn the_far_side_does_not_nominate_a_relayed_pair_while_a_direct_one_works() {
-    let relayed = |nominates| indication(METHOD_DATA, &their_checks(PASSWORD, nominates));
-    let rig = Rig::new();
-    assert!(rig.passes(relay(), &relayed(true)), "there is no other");
-    let rig = Rig::new();
-    assert!(rig.passes(peer(), &their_check(PASSWORD)));
-    assert!(!rig.passes(relay(), &relayed(true)));
-    assert!(rig.passes(relay(), &relayed(false)), "it may still be needed");
-    assert!(rig.passes(peer(), &their_checks(PASSWORD, true)));
-}
-
-#[test]
-fn a_nomination_of_a_relayed_pair_passes_in_the_end() {
-    let (mut seen, now) = (Seen::default(), Instant::now());
-    seen.far_side.insert(Target::Direct(peer()));
-    let relayed = Target::Relayed { relay: relay(), peer: peer() };
-    assert!(!seen.accepts_nomination(now, relayed));
-    assert!(!seen.accepts_nomination(now + DIRECT_FIRST - Duration::from_millis(1), relayed));
-    assert!(seen.accepts_nomination(now + DIRECT_FIRST, relayed));
-}
-
-#[test]
 fn checks_through_a_relay_are_limited_too() {
     let rig = Rig::new();
     assert!(rig.leave(relay(), &indication(METHOD_SEND, &check())) < FEW);
