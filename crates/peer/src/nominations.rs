@@ -1,8 +1,8 @@
-//! Repeats the far side's nominations to the library.
+//! Delivers the far side's early nominations to the library a second time.
 //!
-//! The library neither follows nor answers a nomination of a pair whose own check has not been answered (RFC 8445 section
-//! 7.3.1.5 has it remembered). Chromium nominates a pair with its first check, and repeats that only after 250 to 480 ms.
-//! So a copy of such a check is given to the library when the answer has come.
+//! A nomination may arrive before our own check of its pair has been answered. An agent then has to remember it (RFC 8445
+//! section 7.3.1.5), but the library drops it without a response. Chromium nominates a pair with its first check, and
+//! repeats that check only after 250 to 480 ms. So the library receives a copy of the check as soon as the answer has come.
 
 use crate::checks::Target;
 use std::collections::VecDeque;
