@@ -30,6 +30,7 @@ const FILES: &[&str] = &[
     "share.test.mjs",
     "messages.test.mjs",
     "screens.test.mjs",
+    "layout.test.mjs",
 ];
 
 /// The tests take three minutes. If the browser does not work, every single test waits for it.
@@ -49,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     let mut file = File::create(&log).with_context(|| log.display().to_string())?;
     let mut tap = String::new();
     let mut node = command::program("node");
-    node.args(["--test", "--test-reporter=tap"]).env("CHROMIUM", chromium);
+    node.args(["--test", "--test-reporter=tap", "--test-concurrency=2"]).env("CHROMIUM", chromium);
     node.args(FILES.iter().map(|file| folder.join("ui").join(file)));
     let succeeded = follow::run(&mut node, PATIENCE, |line| {
         if is_failure(line) {
