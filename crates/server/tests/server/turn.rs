@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use server::{BuiltinTurn, Config, Server, Turn};
 use signaling::message::{ClientMessage, IceServer, ServerMessage};
 use tokio::net::UdpSocket;
@@ -466,10 +467,10 @@ async fn the_coturn_client_works_with_this_relay() {
         .spawn()
         .expect("a peer");
     let to_peer = ["-e", "127.0.0.1", "-r", &echo];
-    for way in
-        [vec!["-y"], vec!["-y", "-s"], to_peer.to_vec(), [&to_peer[..], &["-s"]].concat(), vec!["-y", "-c", "-g"]]
-    {
-        let printed = run_coturns_client(turn, &way).await;
+    let ways = [&["-y"][..], &["-y", "-s"], &to_peer, &[&to_peer[..], &["-s"]].concat(), &["-y", "-c", "-g"]];
+    join_all(ways.map(|way| async move {
+        let printed = run_coturns_client(turn, way).await;
         assert!(has_lost_nothing(&printed), "{way:?}\n{printed}");
-    }
+    }))
+    .await;
 }
