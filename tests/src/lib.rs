@@ -1,5 +1,6 @@
 //! Shared code of the whole-system tests.
 
+pub mod access_line;
 pub mod authority;
 pub mod bars;
 pub mod browser;

@@ -2,7 +2,7 @@
 //!
 //! Reads commands from standard input (`join`, `quit`) and prints figures as JSON lines: when each frame was shown
 //! (taken at a 60 Hz tick, as in a window), its stamp, audio markers at playout, and once per second the counters of
-//! getStats.
+//! getStats. Everybody else in the room is watched, and named in the lines about them.
 
 use crate::args::MeasureOptions;
 use crate::clock::Clock;
@@ -19,6 +19,7 @@ use engine::{
     MicrophoneOptions, NoiseSuppression, Picture, ServerAddress, Stage,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -125,7 +126,8 @@ async fn wait_for_own_picture(engine: &Engine) -> Result<()> {
 struct Reported {
     joined: bool,
     connected: bool,
-    watching: Option<String>,
+    /// The participants whose pictures are watched, by ID.
+    watching: BTreeSet<String>,
 }
 
 impl Reported {
@@ -142,15 +144,18 @@ impl Reported {
         if let Stage::Ended(why) = view.call.stage {
             print(json!({"t": "ev", "name": "ended", "ms": clock.now_ms(), "why": format!("{why:?}")}));
         }
-        let Some(first) = view.call.participants.first() else { return };
-        if self.watching.as_ref() != Some(&first.info.id.0)
-            && let Some(slot) = engine.picture(Picture::Camera(first.info.id.clone())).await
-        {
-            self.watching = Some(first.info.id.0.clone());
-            self.connected = false;
-            let viewer = Viewer { clock, slot, clip: clip(options), size: options.video.size };
-            std::thread::spawn(move || viewer.run());
+        for participant in view.call.participants.iter() {
+            let info = &participant.info;
+            if !self.watching.contains(&info.id.0)
+                && let Some(slot) = engine.picture(Picture::Camera(info.id.clone())).await
+            {
+                self.watching.insert(info.id.0.clone());
+                let (from, clip) = (info.name.clone(), clip(options));
+                let viewer = Viewer { clock, from, slot, clip, size: options.video.size };
+                std::thread::spawn(move || viewer.run());
+            }
         }
+        let Some(first) = view.call.participants.first() else { return };
         // Our connection reports when ICE and DTLS are both done; ICE alone is not reported.
         if first.link == LinkState::Connected && !std::mem::replace(&mut self.connected, true) {
             event(clock, "ice_connected");
@@ -162,6 +167,8 @@ impl Reported {
 /// Takes the newest frame at each tick of a 60 Hz display.
 struct Viewer {
     clock: Clock,
+    /// The name of the participant.
+    from: String,
     slot: FrameSlot,
     clip: PathBuf,
     size: (u32, u32),
@@ -179,12 +186,13 @@ impl Viewer {
             let Some(frame) = self.slot.newer_than(&mut seen) else { continue };
             let ms = self.clock.now_ms();
             if std::mem::replace(&mut first, false) {
-                print(json!({"t": "ev", "name": "first_frame", "ms": ms}));
+                print(json!({"t": "ev", "name": "first_frame", "ms": ms, "from": self.from}));
             }
             let (w, h) = (frame.width(), frame.height());
             match stamp::read(&frame) {
                 Some(stamp) => {
-                    print(json!({"t": "f", "ms": ms, "tx": stamp.unix_ms, "seq": stamp.seq, "w": w, "h": h}));
+                    let tx = stamp.unix_ms;
+                    print(json!({"t": "f", "ms": ms, "from": self.from, "tx": tx, "seq": stamp.seq, "w": w, "h": h}));
                     if judged.elapsed() >= Duration::from_secs(1)
                         && let Some(clip) = &mut clip
                     {
@@ -192,7 +200,7 @@ impl Viewer {
                         self.judge(ms, stamp.seq, &frame, clip);
                     }
                 }
-                None => print(json!({"t": "f", "ms": ms, "w": w, "h": h})),
+                None => print(json!({"t": "f", "ms": ms, "from": self.from, "w": w, "h": h})),
             }
         }
     }
@@ -204,7 +212,7 @@ impl Viewer {
         let at = clip_index(u64::from(seq)) * VideoFrame::byte_len(w, h) as u64;
         if clip.seek(SeekFrom::Start(at)).and_then(|_| clip.read_exact(&mut luma)).is_ok() {
             let (psnr, ssim) = quality::compare(&luma, w, h, frame);
-            print(json!({"t": "q", "ms": ms, "seq": seq, "psnr": psnr, "ssim": ssim}));
+            print(json!({"t": "q", "ms": ms, "from": self.from, "seq": seq, "psnr": psnr, "ssim": ssim}));
         }
     }
 }
@@ -225,10 +233,12 @@ impl AudioTap for Markers {
 
 async fn figures(clock: Clock, engine: &Engine) -> Result<()> {
     let stats = engine.stats().await?;
-    if let Some(who) = stats.participants.first() {
+    let view = engine.view().borrow().clone();
+    for who in &stats.participants {
         let mut line = report::participant(&stats, who);
         line["t"] = json!("s");
         line["ms"] = json!(clock.now_ms());
+        line["from"] = json!(view.call.participants.iter().find(|p| p.info.id == who.id).map(|p| &p.info.name));
         print(line);
     }
     Ok(())

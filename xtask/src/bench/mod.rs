@@ -10,6 +10,7 @@ mod counters;
 mod echo;
 mod ends;
 mod figures;
+mod group;
 mod material;
 mod network;
 mod options;
@@ -44,6 +45,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "echo", about: echo::ABOUT, run: echo::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
+    Bench { name: "table", about: group::ABOUT, run: group::run },
     Bench { name: "window", about: window::ABOUT, run: window::run },
 ];
 

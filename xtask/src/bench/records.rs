@@ -77,6 +77,7 @@ impl Records {
             latency_p95: percentile(latencies, 0.95),
             freezes: frozen.len(),
             freeze_s: frozen.iter().fold(0.0, |sum, ms| sum + ms / 1000.0),
+            longest_freeze_s: frozen.iter().fold(0.0, |longest: f64, ms| longest.max(ms / 1000.0)),
             psnr: percentile(quality.iter().map(|(_, psnr, _)| *psnr).collect(), 0.5),
             ssim: percentile(quality.iter().map(|(_, _, ssim)| *ssim).collect(), 0.5),
             sound_ms: percentile(sound, 0.5),
@@ -98,6 +99,7 @@ pub(crate) struct Received {
     pub(crate) latency_p95: Option<f64>,
     pub(crate) freezes: usize,
     pub(crate) freeze_s: f64,
+    pub(crate) longest_freeze_s: f64,
     pub(crate) psnr: Option<f64>,
     pub(crate) ssim: Option<f64>,
     pub(crate) sound_ms: Option<f64>,
@@ -137,7 +139,7 @@ impl Received {
     pub(crate) fn json(&self) -> Value {
         json!({
             "fps": self.fps, "latency_p50_ms": self.latency_p50, "latency_p95_ms": self.latency_p95,
-            "freezes": self.freezes, "freeze_s": self.freeze_s, "psnr": self.psnr, "ssim": self.ssim,
+            "freezes": self.freezes, "freeze_s": self.freeze_s, "longest_freeze_s": self.longest_freeze_s, "psnr": self.psnr, "ssim": self.ssim,
             "sound_ms": self.sound_ms, "video_kbps": self.video_kbps, "target_kbps": self.target_kbps,
             "rtt_ms": self.rtt_ms, "concealed_percent": self.concealed_percent, "encode_ms": self.encode_ms,
             "decode_ms": self.decode_ms,
