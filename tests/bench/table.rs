@@ -112,6 +112,8 @@ fn main() {
         follow(&reported, seconds);
         mark(name, "end", &clients);
     }
+    // The reader of the last mark still asks for the processes' usage.
+    std::thread::sleep(Duration::from_secs(2));
     for client in &mut clients {
         let _ = writeln!(client.input, "quit"); // it may have ended
     }

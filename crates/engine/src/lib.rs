@@ -10,6 +10,7 @@
 //! The driver task owns all state, in parts that do not know each other. Threads own their encoders, decoders and
 //! buffers, and receive messages from the driver task.
 
+mod access;
 mod audio;
 mod capture;
 mod check;
@@ -37,7 +38,6 @@ mod signal;
 mod slowness;
 mod socket;
 mod stats;
-mod uplink;
 mod video_in;
 mod video_out;
 mod view;

@@ -2,11 +2,11 @@
 
 mod subscriber;
 
+use crate::access::{Sending, SharedAccess};
 use crate::codec_choice::CodecChoice;
 use crate::encode_load::EncodeLoad;
 use crate::ladder::{self, RecentPeak, Size};
 use crate::slowness::Slowness;
-use crate::uplink::SharedUplink;
 use codecs::{Content, EncoderConfig, VideoEncoder};
 use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::{FramePool, Rotation, VideoFrame};
@@ -114,7 +114,7 @@ impl VideoOut {
             subscribers: vec![],
             encodings: vec![],
             pool: FramePool::new(),
-            uplink: SharedUplink::default(),
+            access: SharedAccess::default(),
             load: EncodeLoad::default(),
             epoch: Instant::now(),
             last: None,
@@ -157,7 +157,7 @@ struct Worker {
     subscribers: Vec<Subscriber>,
     encodings: Vec<Encoding>,
     pool: FramePool,
-    uplink: SharedUplink,
+    access: SharedAccess,
     load: EncodeLoad,
     epoch: Instant,
     last: Option<Instant>,
@@ -216,6 +216,7 @@ impl Worker {
             while let Ok(control) = self.inbox.try_recv() {
                 self.control(control);
             }
+            self.access.limit_downlink(Instant::now());
             match wait {
                 Wait::Frame(frame) => self.frame(frame),
                 Wait::TimedOut | Wait::Nudged => self.welcome(),
@@ -227,12 +228,12 @@ impl Worker {
     fn control(&mut self, control: Control) {
         match control {
             Control::Prepare(id, media, most) => {
-                self.uplink.add(&id, &media);
+                self.access.add(&id, &media);
                 self.coordinate();
                 self.prepare(&media, most);
             }
             Control::Add(id, media, most) => {
-                self.uplink.add(&id, &media);
+                self.access.add(&id, &media);
                 self.subscribers.retain(|s| s.id != id);
                 let encoding = self.hand_over(&media);
                 self.subscribers.push(Subscriber {
@@ -249,7 +250,7 @@ impl Worker {
                 self.subscribers.iter_mut().filter(|s| s.id == id).for_each(|s| s.most = Some(most));
             }
             Control::Remove(id) => {
-                self.uplink.remove(&id);
+                self.access.remove(&id);
                 self.subscribers.retain(|s| s.id != id);
             }
         }
@@ -339,8 +340,8 @@ impl Worker {
 
     /// Coordinates the connections on the uplink.
     fn coordinate(&mut self) {
-        let sends = |id: &ParticipantId| self.subscribers.iter().any(|s| s.id == *id && s.encoding.is_some());
-        self.uplink.coordinate(Instant::now(), sends);
+        let subscriber = |id: &ParticipantId| self.subscribers.iter().find(|s| s.id == *id);
+        self.access.coordinate(Instant::now(), |id| subscriber(id).map_or(Sending::Nothing, Subscriber::sending));
     }
 
     fn view(&self, frame: &VideoFrame) -> View {

@@ -8,7 +8,7 @@ use media::level::{AudioLevel, SILENCE_DBFS};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use transport::{AudioNeed, UplinkFlow, UplinkShare};
+use transport::{AudioNeed, DownlinkFlow, UplinkFlow, UplinkShare};
 
 /// Duration of a packet for which no capture time is given.
 const PACKET: Duration = Duration::from_millis(20);
@@ -87,6 +87,16 @@ impl MediaOut {
     /// Takes account of this client's other connections.
     pub fn set_uplink_share(&self, share: UplinkShare) {
         self.path.sending().sender.set_uplink_share(Instant::now(), share);
+    }
+
+    /// What has arrived on this connection; see [`transport::Downlink`].
+    pub fn downlink_flow(&self) -> DownlinkFlow {
+        self.path.receiving.lock().receiver.downlink_flow(Instant::now())
+    }
+
+    /// Limits what the far side sends, in bit/s, or ends the limit. It is sent soon.
+    pub fn set_downlink_limit(&self, limit: Option<u64>) {
+        self.path.receiving.lock().receiver.set_limit(Instant::now(), limit);
     }
 
     /// What sound needs from its encoder on this connection. It follows the path and the far side's reports of loss.

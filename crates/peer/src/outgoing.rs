@@ -7,6 +7,7 @@ use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp;
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::sansio::Protocol;
@@ -53,6 +54,8 @@ impl Outgoing {
                         sending.sender.on_keyframe_request(now, entry.ssrc);
                     }
                 }
+            } else if let Some(limit) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+                sending.sender.on_receiver_limit(now, limit.bitrate);
             } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
                 sending.sender.on_receiver_report(now, report);
             } else if let Some(report) = packet.downcast_ref::<SenderReport>() {

@@ -14,6 +14,7 @@ use media::remote_clock::RemoteClock;
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
 use rtc::sansio::Protocol;
@@ -58,6 +59,10 @@ impl Incoming {
                     nacks: nack_pairs_from_sequence_numbers(&sequences),
                 }),
                 Feedback::Pli { ssrc } => Box::new(PictureLossIndication { sender_ssrc: self.ssrc, media_ssrc: ssrc }),
+                Feedback::Remb { ssrcs, bitrate } => {
+                    let bitrate = bitrate as f32;
+                    Box::new(ReceiverEstimatedMaximumBitrate { sender_ssrc: self.ssrc, bitrate, ssrcs })
+                }
             };
             self.writes.push_back(tagged(now, Packet::Rtcp(vec![packet])));
         }

@@ -2,6 +2,9 @@
 //! selects the scenarios whose name contains the text. With the environment variable `WITHOUT_REPAIR`, no repair packets
 //! are negotiated.
 
+#[path = "../tests/network/coordination.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod coordination;
 #[path = "../tests/network/plan.rs"]
 mod plan;
 #[path = "../tests/network/scenarios.rs"]

@@ -11,7 +11,9 @@
 //! the next input or for `poll_timeout`, at which `handle_timeout` must be called.
 
 mod arrival;
+mod downlink;
 mod estimate;
+mod lowest;
 mod payload;
 mod recv;
 mod repair;
@@ -20,6 +22,7 @@ mod sequence;
 mod stream;
 mod uplink;
 
+pub use downlink::{Downlink, DownlinkFlow};
 pub use payload::red::{NotRed, RedBlock};
 pub use recv::{Feedback, Receiver, ReceiverConfig, ReceiverStats};
 pub use send::{AudioNeed, SendError, Sender, SenderConfig, SenderEvent, SenderStats};

@@ -16,6 +16,8 @@ const TURN: Duration = Duration::from_millis(150);
 pub struct UplinkFlow {
     /// Whether it sends video, and so can fill a queue.
     pub active: bool,
+    /// Whether it sends no video because its estimate is too low for that. Only a probe can raise the estimate.
+    pub paused: bool,
     /// Its estimate, or what it could use if that is less, in bit/s.
     pub rate: u64,
     /// Whether it drains a queue.
@@ -86,10 +88,10 @@ impl<K: Copy + Eq> Uplink<K> {
         };
     }
 
-    /// The first sender from `from` on that is active, or that one if none is.
+    /// The first sender from `from` on that is active or paused, or that one if none is.
     fn next(flows: &[(K, UplinkFlow)], from: usize) -> usize {
         let mut places = (0..flows.len()).map(|n| (from + n) % flows.len());
-        places.find(|place| flows[*place].1.active).unwrap_or(from % flows.len())
+        places.find(|place| flows[*place].1.active || flows[*place].1.paused).unwrap_or(from % flows.len())
     }
 }
 
@@ -97,7 +99,7 @@ impl<K: Copy + Eq> Uplink<K> {
 mod tests {
     use super::*;
 
-    const IDLE: UplinkFlow = UplinkFlow { active: true, rate: 0, draining: false, probing: false };
+    const IDLE: UplinkFlow = UplinkFlow { active: true, paused: false, rate: 0, draining: false, probing: false };
 
     #[test]
     fn one_sender_is_not_restricted() {
@@ -137,6 +139,18 @@ mod tests {
         for (ms, turn) in [(0, 'b'), (150, 'd'), (300, 'b'), (450, 'd')] {
             let shares = uplink.coordinate(start + Duration::from_millis(ms), &flows);
             assert!(flows.iter().zip(shares).all(|((key, _), share)| share.may_probe == (*key == turn)), "{ms}");
+        }
+    }
+
+    #[test]
+    fn a_paused_sender_has_its_turn_at_probing_but_no_share() {
+        let (mut uplink, start) = (Uplink::default(), Instant::now());
+        let paused = UplinkFlow { active: false, paused: true, rate: 20, ..IDLE };
+        let flows = [('a', UplinkFlow { rate: 900, ..IDLE }), ('b', paused)];
+        for (ms, turn) in [(0, 'a'), (150, 'b'), (300, 'a')] {
+            let shares = uplink.coordinate(start + Duration::from_millis(ms), &flows);
+            assert!(flows.iter().zip(&shares).all(|((key, _), share)| share.may_probe == (*key == turn)), "{ms}");
+            assert!(shares.iter().all(|share| share.mean_rate == 900));
         }
     }
 

@@ -1,6 +1,7 @@
 //! A subscriber of our pictures, and the encoding that suits it.
 
 use super::{EncodingKey, LEAST_FOR_VIDEO};
+use crate::access::Sending;
 use crate::codec_choice::{CodecChoice, Conditions};
 use crate::ladder::{self, RecentPeak, Size};
 use crate::slowness::Slowness;
@@ -26,6 +27,15 @@ impl Subscriber {
     /// Whether the picture is displayed.
     pub(super) fn looks(&self) -> bool {
         self.most.is_none_or(|most| !most.is_none())
+    }
+
+    /// What the subscriber is sent.
+    pub(super) fn sending(&self) -> Sending {
+        match self.encoding {
+            Some(_) => Sending::Video,
+            None if self.looks() && !self.media.video_codecs().is_empty() => Sending::Paused,
+            None => Sending::Nothing,
+        }
     }
 
     /// The encoding that suits this subscriber now, and its bitrate. `None` if nothing is to be sent.

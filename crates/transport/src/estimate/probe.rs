@@ -25,6 +25,9 @@ const SUFFICIENT_OVER_DESIRED: f64 = 1.3;
 /// Shortest and longest interval between unsuccessful probes. It grows with each one.
 const MIN_INTERVAL: Duration = Duration::from_millis(1500);
 const MAX_INTERVAL: Duration = Duration::from_secs(8);
+/// Longest interval where several senders probe the same uplink in turn. Their paths may be narrow elsewhere, so each has to
+/// notice itself that its path has become wide.
+const MAX_SHARED_INTERVAL: Duration = Duration::from_secs(10);
 /// The interval stays short for this time after a decrease, because capacity often returns as suddenly as it dropped.
 const AFTER_DECREASE: Duration = Duration::from_secs(30);
 const INTERVAL_AFTER_DECREASE: Duration = Duration::from_secs(2);
@@ -234,7 +237,7 @@ impl ProbeController {
         self.last_failure = Some(now);
         let recently = last_decrease.is_some_and(|at| now.saturating_duration_since(at) < AFTER_DECREASE);
         let interval = if recently { INTERVAL_AFTER_DECREASE } else { MAX_INTERVAL.min(MIN_INTERVAL * self.failures) };
-        self.next_probe_at = Some(now + interval * self.flows);
+        self.next_probe_at = Some(now + (interval * self.flows).min(MAX_SHARED_INTERVAL.max(interval)));
     }
 }
 

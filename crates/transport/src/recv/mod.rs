@@ -1,6 +1,7 @@
 //! Receiving: routing, retransmission requests, repair and frame assembly.
 
 mod assembler;
+mod downlink_flow;
 mod duplicate_filter;
 mod keyframe;
 mod nack;

@@ -1,8 +1,10 @@
 //! [`Receiver`]: RTP in; frames, audio packets and feedback out.
 
+use super::downlink_flow::SoundTransit;
 use super::duplicate_filter::DuplicateFilter;
 use super::stats::ReceiverStats;
 use super::video::{IncomingPacket, VideoStream};
+use crate::downlink::DownlinkFlow;
 use crate::payload::red::RedBlock;
 use crate::stream::{RecvKind, RecvStream, StreamKind};
 use bytes::Bytes;
@@ -22,6 +24,11 @@ const MAX_AUDIO_PACKETS: usize = 256;
 const MAX_RTCP: usize = 64;
 /// Round-trip times are clamped to this range for the timing of requests.
 const RTT_RANGE: std::ops::RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(1500);
+
+/// Interval between messages about a limit, which expires at the sender.
+const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
+/// Ends a limit, bit/s.
+const UNLIMITED: u64 = 1 << 30;
 
 /// Configuration of a [`Receiver`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +58,13 @@ pub enum Feedback {
         /// SSRC of the media.
         ssrc: u32,
     },
+    /// Receiver Estimated Maximum Bitrate (draft-alvestrand-rmcat-remb).
+    Remb {
+        /// SSRCs of the media.
+        ssrcs: Vec<u32>,
+        /// The limit in bit/s.
+        bitrate: u64,
+    },
 }
 
 /// The receiving half of a connection; see the crate documentation.
@@ -62,6 +76,17 @@ pub struct Receiver {
     audio: VecDeque<(u32, AudioPacket)>,
     rtcp: VecDeque<Feedback>,
     stats: ReceiverStats,
+    limit: Limit,
+    now: Instant,
+}
+
+/// The limit for the far side's sender.
+#[derive(Debug, Default)]
+struct Limit {
+    /// bit/s
+    bitrate: Option<u64>,
+    /// When to send it next. `None` if there is nothing to send.
+    due: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -74,14 +99,14 @@ struct Stream {
 
 #[derive(Debug)]
 enum Media {
-    Audio(DuplicateFilter),
+    Audio(DuplicateFilter, Box<SoundTransit>),
     /// Created at the first packet.
     Video(Option<Box<VideoStream>>),
 }
 
 impl Receiver {
     /// Creates a receiver without streams.
-    pub fn new(config: ReceiverConfig, _now: Instant) -> Self {
+    pub fn new(config: ReceiverConfig, now: Instant) -> Self {
         Receiver {
             streams: Vec::new(),
             rtt: config.initial_rtt.clamp(*RTT_RANGE.start(), *RTT_RANGE.end()),
@@ -89,6 +114,8 @@ impl Receiver {
             audio: VecDeque::new(),
             rtcp: VecDeque::new(),
             stats: ReceiverStats::default(),
+            limit: Limit::default(),
+            now,
         }
     }
 
@@ -101,7 +128,7 @@ impl Receiver {
         }
         self.remove_stream(stream.ssrc);
         let media = match stream.kind {
-            RecvKind::Audio => Media::Audio(DuplicateFilter::default()),
+            RecvKind::Audio => Media::Audio(DuplicateFilter::default(), Box::new(SoundTransit::new(self.now))),
             RecvKind::Video => Media::Video(None),
         };
         self.streams.push(Stream { negotiated: stream, codec: None, media });
@@ -117,6 +144,7 @@ impl Receiver {
     /// Processes a packet from the network: media, retransmission or repair. Others are counted and dropped.
     pub fn on_rtp(&mut self, now: Instant, packet: &Packet) {
         let rtt = self.rtt;
+        self.now = now;
         if self.on_repair(now, packet) {
             return;
         }
@@ -135,15 +163,17 @@ impl Receiver {
         let payload_types = &stream.negotiated.payload_types;
         let kind = payload_types.iter().find(|p| p.0 == unwrapped.payload_type).map(|p| p.1);
         match (&mut stream.media, kind) {
-            (Media::Audio(filter), Some(StreamKind::Audio)) => {
+            (Media::Audio(filter, transit), Some(StreamKind::Audio)) => {
                 let audio_packet = audio_packet(now, packet, unwrapped, stream.negotiated.level_id);
                 if is_new_audio(filter, &audio_packet, &mut self.stats) {
+                    transit.add(now, audio_packet.sequence, audio_packet.rtp_timestamp);
                     push_audio(&mut self.audio, stream.negotiated.ssrc, audio_packet);
                 }
             }
-            (Media::Audio(filter), Some(StreamKind::Red)) => {
+            (Media::Audio(filter, transit), Some(StreamKind::Red)) => {
                 let whole = audio_packet(now, packet, unwrapped, stream.negotiated.level_id);
                 if is_new_audio(filter, &whole, &mut self.stats) {
+                    transit.add(now, whole.sequence, whole.rtp_timestamp);
                     let opus = payload_types.iter().find(|p| p.1 == StreamKind::Audio).map(|p| p.0);
                     let blocks = split_red(&whole, opus, &mut self.stats);
                     blocks.into_iter().for_each(|block| push_audio(&mut self.audio, stream.negotiated.ssrc, block));
@@ -158,7 +188,7 @@ impl Receiver {
                 video.on_packet(now, incoming, rtt, &mut self.stats);
                 self.collect(now);
             }
-            (Media::Audio(_) | Media::Video(_), _) => self.stats.unknown_packets += 1,
+            (Media::Audio(..) | Media::Video(_), _) => self.stats.unknown_packets += 1,
         }
     }
 
@@ -204,6 +234,41 @@ impl Receiver {
         self.audio.pop_front()
     }
 
+    /// What has arrived, for [`Downlink`](crate::Downlink).
+    pub fn downlink_flow(&self, now: Instant) -> DownlinkFlow {
+        let mut flow =
+            DownlinkFlow { bytes: self.stats.audio_bytes + self.stats.video_bytes, ..DownlinkFlow::default() };
+        for stream in &self.streams {
+            match &stream.media {
+                Media::Audio(_, transit) => transit.report(now, &mut flow),
+                Media::Video(_) => {}
+            }
+        }
+        flow
+    }
+
+    /// Limits what the far side sends, in bit/s, or ends the limit. It is sent at once if it has changed, and every second.
+    pub fn set_limit(&mut self, now: Instant, limit: Option<u64>) {
+        let is_new = match (limit, self.limit.bitrate) {
+            (Some(new), Some(old)) => new.abs_diff(old) * 20 > old,
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => true,
+        };
+        if is_new {
+            self.limit = Limit { bitrate: limit, due: Some(now) };
+        }
+        self.send_limit(now);
+    }
+
+    fn send_limit(&mut self, now: Instant) {
+        if self.limit.due.is_none_or(|due| now < due) {
+            return;
+        }
+        let ssrcs = self.streams.iter().map(|stream| stream.negotiated.ssrc).collect();
+        push_feedback(&mut self.rtcp, Feedback::Remb { ssrcs, bitrate: self.limit.bitrate.unwrap_or(UNLIMITED) });
+        self.limit.due = self.limit.bitrate.map(|_| now + LIMIT_INTERVAL);
+    }
+
     /// Returns the next RTCP message to send.
     pub fn poll_rtcp(&mut self) -> Option<Feedback> {
         self.rtcp.pop_front()
@@ -211,6 +276,8 @@ impl Receiver {
 
     /// Advances the time to `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.send_limit(now);
         self.collect(now);
     }
 
@@ -218,9 +285,9 @@ impl Receiver {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let videos = self.streams.iter().filter_map(|s| match &s.media {
             Media::Video(video) => video.as_ref(),
-            Media::Audio(_) => None,
+            Media::Audio(..) => None,
         });
-        videos.filter_map(|v| v.poll_timeout(self.rtt)).min()
+        videos.filter_map(|v| v.poll_timeout(self.rtt)).chain(self.limit.due).min()
     }
 
     /// Statistics of all streams together.
@@ -232,7 +299,7 @@ impl Receiver {
         let stream = self.streams.iter_mut().find(|s| s.negotiated.ssrc == ssrc)?;
         match &mut stream.media {
             Media::Video(video) => Some(video.get_or_insert_with(|| Box::new(VideoStream::new(now)))),
-            Media::Audio(_) => None,
+            Media::Audio(..) => None,
         }
     }
 

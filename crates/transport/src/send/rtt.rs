@@ -1,5 +1,6 @@
 //! Round-trip time, from reception reports and from transport-wide feedback.
 
+use crate::lowest::Lowest;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,19 +11,28 @@ const MAX_REPORTS: usize = 32;
 const MAX_SAMPLES: usize = 16;
 /// The shortest of this number of samples is the current round-trip time.
 const CURRENT_SAMPLES: usize = 3;
+/// The shortest of one to two of these windows is that of an empty path.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(30);
 const SMOOTHING: f64 = 0.125;
 /// A measurement from reception reports is preferred until it is this old.
 const MAX_SAMPLE_AGE: Duration = Duration::from_secs(6);
 /// Longer round-trip times are discarded or clamped.
 const MAX_PLAUSIBLE: Duration = Duration::from_secs(20);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RttEstimator {
     /// Middle 32 bits of the NTP timestamp of sender reports, and when they were sent.
     reports: VecDeque<(u32, Instant)>,
     smoothed: Option<(f64, Instant)>,
-    shortest: Shortest,
+    shortest: Lowest<Duration>,
     samples: VecDeque<Duration>,
+}
+
+impl Default for RttEstimator {
+    fn default() -> Self {
+        let shortest = Lowest::new(SHORTEST_WINDOW);
+        RttEstimator { reports: VecDeque::new(), smoothed: None, shortest, samples: VecDeque::new() }
+    }
 }
 
 impl RttEstimator {
@@ -85,29 +95,6 @@ impl RttEstimator {
     }
 }
 
-/// The shortest sample of the last one to two windows.
-#[derive(Debug, Default)]
-struct Shortest {
-    current: Option<Duration>,
-    previous: Option<Duration>,
-    began: Option<Instant>,
-}
-
-impl Shortest {
-    const WINDOW: Duration = Duration::from_secs(30);
-
-    fn add(&mut self, now: Instant, sample: Duration) {
-        if now.saturating_duration_since(*self.began.get_or_insert(now)) >= Self::WINDOW {
-            (self.previous, self.current, self.began) = (self.current, None, Some(now));
-        }
-        self.current = Some(self.current.map_or(sample, |shortest| shortest.min(sample)));
-    }
-
-    fn get(&self) -> Option<Duration> {
-        self.current.into_iter().chain(self.previous).min()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,17 +117,6 @@ mod tests {
         (0..3).for_each(|_| rtt.on_feedback(Duration::from_millis(500)));
         assert_eq!(rtt.get(now).unwrap().as_millis(), 500);
         assert_eq!(rtt.shortest().unwrap().as_millis(), 60);
-    }
-
-    #[test]
-    fn the_shortest_round_trip_is_forgotten_after_a_minute() {
-        let (start, mut shortest) = (Instant::now(), Shortest::default());
-        for second in 0..100 {
-            let sample = Duration::from_millis(if second == 20 { 40 } else { 90 });
-            shortest.add(start + Duration::from_secs(second), sample);
-            let expected = if (20..60).contains(&second) { 40 } else { 90 };
-            assert_eq!(shortest.get().unwrap().as_millis(), expected, "{second}");
-        }
     }
 
     #[test]

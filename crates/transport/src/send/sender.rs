@@ -1,6 +1,7 @@
 //! [`Sender`]: frames and audio packets in, paced RTP out.
 
 mod audio;
+mod limit;
 mod values;
 
 use super::api::{SendError, SenderConfig, SenderEvent, SenderStats};
@@ -17,6 +18,7 @@ use crate::arrival::ClusterId;
 use crate::estimate::{Estimator, EstimatorConfig, Sent};
 use crate::repair::LossHistory;
 use crate::stream::SendStream;
+use limit::ReceiverLimit;
 use media::encoded::EncodedFrame;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
@@ -92,6 +94,9 @@ pub struct Sender {
     random: fastrand::Rng,
     now: Instant,
     min: f64,
+    /// What the encoders could use, bit/s.
+    desired: f64,
+    receiver_limit: Option<ReceiverLimit>,
     stats: SenderStats,
 }
 
@@ -124,6 +129,8 @@ impl Sender {
             random: fastrand::Rng::with_seed(config.seed),
             now,
             min,
+            desired: max.max(min),
+            receiver_limit: None,
             stats: SenderStats::default(),
         }
     }
@@ -290,11 +297,6 @@ impl Sender {
         }
     }
 
-    /// Sets the bitrate that all encoders together could use, in bit/s. Probes do not go far beyond it.
-    pub fn set_desired_bitrate(&mut self, bitrate: u64) {
-        self.estimator.set_desired_bitrate(self.now, bitrate as f64);
-    }
-
     /// Advances the time to `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.process(now);
@@ -343,7 +345,7 @@ impl Sender {
     /// What the path carries, however little is desired, in bit/s.
     fn available(&self) -> f64 {
         let most = if self.estimator.measured() || self.reported { f64::MAX } else { UNMEASURED_TARGET };
-        self.estimator.target().min(most)
+        self.estimator.target().min(most).min(self.limit())
     }
 
     /// The time to send all queued video at the current pacing rate. Encoders should skip frames above about 100 ms. It is
@@ -360,6 +362,7 @@ impl Sender {
     /// Handles what is due at `now`: missing feedback, probes, and packets that the pacer allows.
     fn process(&mut self, now: Instant) {
         self.advance(now);
+        self.expire_receiver_limit(now);
         if !self.connected {
             return;
         }

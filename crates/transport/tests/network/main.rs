@@ -1,6 +1,8 @@
 //! Tests of senders and receivers over simulated paths, in virtual time.
 
+mod coordination;
 mod delivery;
+mod downlink;
 mod estimate;
 mod garbage;
 mod paths;

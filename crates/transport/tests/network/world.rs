@@ -1,5 +1,6 @@
 //! Simulated flows that share a path. Each flow has an encoder, a sender, and a receiver that returns feedback.
 
+use crate::coordination::Coordination;
 use crate::plan::Plan;
 use crate::twcc::{Recorder, TWCC_ID};
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use testkit::random::Random;
 use testkit::tcp::{self, CubicFlow};
 use transport::{
     Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender, SenderConfig,
-    SenderEvent, StreamKind, TransportLayerCc, TransportLayerNack, Uplink,
+    SenderEvent, StreamKind, TransportLayerCc, TransportLayerNack,
 };
 
 const VIDEO: u32 = 100;
@@ -43,6 +44,7 @@ pub(crate) enum FeedbackPacket {
     Twcc(TransportLayerCc),
     Nack(TransportLayerNack),
     Pli(u32),
+    Remb(u64),
     /// A reception report about the sender report with this NTP timestamp.
     Reception(u64),
 }
@@ -107,7 +109,7 @@ pub(crate) struct Flow {
     pub(crate) nacked: Vec<(Duration, usize)>,
     pub(crate) plis: Vec<Duration>,
     sent_at: Vec<Instant>,
-    audio_at: Vec<Instant>,
+    pub(crate) audio_at: Vec<Instant>,
     received_bytes: u64,
     buffer: VideoBuffer,
     /// Whether playback is frozen until a keyframe arrives.
@@ -125,8 +127,7 @@ pub(crate) struct World {
     pub(crate) backward: SimulatedLink<Carried>,
     pub(crate) flows: Vec<Flow>,
     pub(crate) competitor: Option<Competitor>,
-    /// Coordinates the flows, if one client sends them all.
-    uplink: Option<Uplink<usize>>,
+    pub(crate) coordination: Coordination,
     next_coordination: Instant,
     next_sample: Instant,
 }
@@ -143,15 +144,10 @@ impl World {
             backward: SimulatedLink::new(backward, seed.wrapping_add(1 << 32)),
             flows: plans.iter().enumerate().map(flow).collect(),
             competitor: None,
-            uplink: None,
+            coordination: Coordination::default(),
             next_coordination: start,
             next_sample: start,
         }
-    }
-
-    /// One client sends all flows.
-    pub(crate) fn coordinate(&mut self) {
-        self.uplink = Some(Uplink::default());
     }
 
     /// Starts a TCP flow on the forward path at this time, in seconds.
@@ -186,7 +182,7 @@ impl World {
             let links = [self.forward.poll_timeout(), self.backward.poll_timeout()];
             let next = timers.chain(links.into_iter().flatten()).chain(tcp).min();
             let next = next.unwrap_or(end).min(self.next_sample).min(end);
-            let next = if self.uplink.is_some() { next.min(self.next_coordination) } else { next };
+            let next = if self.coordination.is_needed() { next.min(self.next_coordination) } else { next };
             // The time must advance even if a state machine requests the same instant repeatedly.
             self.now = next.max(self.now + Duration::from_micros(1));
         }
@@ -226,12 +222,9 @@ impl World {
         if let Some(tcp) = &mut self.competitor {
             tcp.step(now, &mut self.forward);
         }
-        if let Some(uplink) = self.uplink.as_mut().filter(|_| now >= self.next_coordination) {
+        if now >= self.next_coordination {
             self.next_coordination = now + COORDINATION_INTERVAL;
-            let flows = self.flows.iter().map(|flow| flow.sender.uplink_flow()).enumerate().collect::<Vec<_>>();
-            for (flow, share) in self.flows.iter_mut().zip(uplink.coordinate(now, &flows)) {
-                flow.sender.set_uplink_share(now, share);
-            }
+            self.coordinate_flows(now);
         }
         if now >= self.next_sample {
             self.next_sample += SAMPLE_INTERVAL;
@@ -451,6 +444,7 @@ impl Flow {
             FeedbackPacket::Twcc(report) => self.sender.on_feedback(now, &report),
             FeedbackPacket::Nack(nack) => self.sender.on_nack(now, &nack),
             FeedbackPacket::Pli(ssrc) => self.sender.on_keyframe_request(now, ssrc),
+            FeedbackPacket::Remb(bitrate) => self.sender.on_receiver_limit(now, bitrate as f32),
             FeedbackPacket::Reception(ntp_time) => {
                 let last_sender_report = (ntp_time >> 16) as u32;
                 let report = ReceptionReport { ssrc: AUDIO, last_sender_report, ..ReceptionReport::default() };
@@ -569,6 +563,7 @@ impl Flow {
                     self.plis.push(now - start);
                     self.outgoing_feedback.push((50, FeedbackPacket::Pli(ssrc)));
                 }
+                Feedback::Remb { bitrate, .. } => self.outgoing_feedback.push((60, FeedbackPacket::Remb(bitrate))),
             }
         }
     }

@@ -21,6 +21,7 @@ impl Sender {
         let active = self.connected && self.streams.iter().any(OutgoingStream::is_video);
         UplinkFlow {
             active,
+            paused: false,
             rate: self.estimator.estimate().min(self.estimator.desired()) as u64,
             draining: self.estimator.is_draining(),
             probing: self.estimator.is_probing(),

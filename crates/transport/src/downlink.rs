@@ -1,0 +1,274 @@
+//! Coordinates the senders whose packets arrive over one client's downlink.
+//!
+//! Senders in different places know nothing of each other. On a narrow downlink each takes the others' packets for those
+//! of strangers, against whom it holds its own, so that the queue in front of the downlink stays full. Only the receiver
+//! sees all of them. It limits their total below what arrives while the queue is long, gives sound to everybody, and
+//! video to as many as can have a useful one. The limits are sent as REMB (draft-alvestrand-rmcat-remb).
+//!
+//! A queue may also be filled by others, against whom a limit is of no use. So a limit is a trial first: if the queue does
+//! not become shorter, it ends.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// A longer queue, in the median of the senders, is congestion. If packets are lost too, a shorter one is.
+const LONG_QUEUE: Duration = Duration::from_millis(90);
+const SHORT_QUEUE: Duration = Duration::from_millis(30);
+/// Share of packets lost, in the median of the senders.
+const HIGH_LOSS: f64 = 0.1;
+/// Congestion lasts this long before a limit is set. The senders themselves drain a shorter queue.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// A queue of this length, for this time, ends a limit's growth. The first second of a limit does not count, because the queue
+/// of the time before still drains.
+const GROWN_QUEUE: Duration = Duration::from_millis(60);
+const GROWN_PATIENCE: Duration = Duration::from_millis(200);
+const DRAINING: Duration = Duration::from_secs(1);
+/// Interval between computations.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Rates are measured over this number of intervals.
+const RATE_INTERVALS: usize = 10;
+/// A trial limits the total to this share of what arrives, so that the queue drains.
+const TRIAL_SHARE: f64 = 0.7;
+/// Within this time, the queue has to become shorter than half.
+const TRIAL_TIME: Duration = Duration::from_secs(4);
+/// The limit after a successful trial, as a share of what arrived before it.
+const LIMIT_SHARE: f64 = 0.85;
+/// There is no other trial for this time after one that was in vain.
+const RETRY_INTERVAL: Duration = Duration::from_secs(30);
+/// A limit is not raised for this time. It doubles each time that raising it led to congestion, up to the longest.
+const FIRST_HOLD: Duration = Duration::from_secs(5);
+const LONGEST_HOLD: Duration = Duration::from_secs(10);
+/// The rate of raising, as a share of the limit per second, up to somewhat more than what was too much before. Beyond that,
+/// it doubles after each of these times.
+const CAREFUL_GROWTH: f64 = 0.02;
+const CAREFUL_UP_TO: f64 = 1.15;
+const FIRST_GROWTH: f64 = 0.05;
+const GROWTH_DOUBLES: Duration = Duration::from_secs(4);
+/// A limit of this multiple of what arrives restricts nobody, and ends.
+const UNRESTRICTING: f64 = 2.5;
+/// The least limit of one sender, bit/s.
+const LEAST: u64 = 25_000;
+/// What sound takes, with its headers, bit/s.
+const SOUND: u64 = 60_000;
+/// Less for video is not useful, bit/s.
+const LEAST_VIDEO: u64 = 120_000;
+
+/// What has been received from one sender.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct DownlinkFlow {
+    /// Bytes received.
+    pub bytes: u64,
+    /// Packets of sound that were sent, by their sequence numbers.
+    pub expected: u64,
+    /// Those of them that arrived.
+    pub arrived: u64,
+    /// How long packets of sound wait on their way beyond the shortest time, if any have come lately.
+    pub queue: Option<Duration>,
+}
+
+/// ```text
+///        long queue           queue shorter              long queue
+///  Open -----------> Trial ---------------> Limited ----------------> Trial
+///   ^   not shorter    |                       |
+///   +------------------+-----------------------+ restricts nobody
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    Open {
+        /// No trial before this time.
+        retry_at: Option<Instant>,
+    },
+    Trial {
+        since: Instant,
+        /// The length of the queue before, and what arrived, in bit/s.
+        queue: Duration,
+        rate: f64,
+    },
+    Limited {
+        limit: f64,
+        since: Instant,
+    },
+}
+
+/// The coordination of the senders, which `K` identifies.
+#[derive(Debug)]
+pub struct Downlink<K> {
+    state: State,
+    congested_since: Option<Instant>,
+    hold: Duration,
+    /// The limit that was too much, bit/s.
+    too_much: Option<f64>,
+    /// Sums of the flows at each interval. At most [`RATE_INTERVALS`] and one; when full, the oldest is dropped.
+    history: VecDeque<(Instant, Vec<(K, DownlinkFlow)>)>,
+}
+
+impl<K> Default for Downlink<K> {
+    fn default() -> Self {
+        Downlink {
+            state: State::Open { retry_at: None },
+            congested_since: None,
+            hold: FIRST_HOLD,
+            too_much: None,
+            history: VecDeque::new(),
+        }
+    }
+}
+
+impl<K: Copy + Eq> Downlink<K> {
+    /// Computes each sender's limit in bit/s, in the same order, or `None` if it has none. Those whose video matters more
+    /// come first. Call it about as often as frames arrive. Returns `None` if it is too early for a new computation.
+    pub fn coordinate(&mut self, now: Instant, flows: &[(K, DownlinkFlow)]) -> Option<Vec<Option<u64>>> {
+        if self.history.back().is_some_and(|(last, _)| now.saturating_duration_since(*last) < INTERVAL) {
+            return None;
+        }
+        self.history.push_back((now, flows.to_vec()));
+        if self.history.len() > RATE_INTERVALS + 1 {
+            self.history.pop_front();
+        }
+        let (rate, queue) = (self.rate(), median(flows.iter().filter_map(|(_, flow)| flow.queue)).unwrap_or_default());
+        let is_congested = flows.len() > 1 && self.is_congested(now, queue);
+        let since = *self.congested_since.get_or_insert(now);
+        self.congested_since = is_congested.then_some(since);
+        let patience = if let State::Limited { .. } = self.state { GROWN_PATIENCE } else { PATIENCE };
+        let lasts = is_congested && now.saturating_duration_since(since) >= patience;
+        self.state = self.next(now, rate, queue, lasts);
+        let limits = self.total().map(|total| split(total as u64, flows.len()));
+        Some(limits.map_or_else(|| vec![None; flows.len()], |limits| limits.into_iter().map(Some).collect()))
+    }
+
+    fn next(&mut self, now: Instant, rate: f64, queue: Duration, is_congested: bool) -> State {
+        let passed = |since| now.saturating_duration_since(since);
+        let trial = State::Trial { since: now, queue, rate };
+        match self.state {
+            State::Open { retry_at } if is_congested && retry_at.is_none_or(|at| now >= at) => {
+                (self.hold, self.too_much) = (FIRST_HOLD, None);
+                trial
+            }
+            open @ State::Open { .. } => open,
+            State::Trial { queue: before, rate, .. } if queue < before / 2 => {
+                State::Limited { limit: rate * LIMIT_SHARE, since: now }
+            }
+            State::Trial { since, .. } if passed(since) >= TRIAL_TIME => {
+                State::Open { retry_at: Some(now + RETRY_INTERVAL) }
+            }
+            trial @ State::Trial { .. } => trial,
+            State::Limited { limit, .. } if is_congested => {
+                self.too_much = Some(limit.min(rate / LIMIT_SHARE));
+                self.hold = (self.hold * 2).min(LONGEST_HOLD);
+                trial
+            }
+            State::Limited { limit, .. } if limit > UNRESTRICTING * rate && rate > 0.0 => {
+                State::Open { retry_at: None }
+            }
+            State::Limited { limit, since } => match passed(since).checked_sub(self.hold) {
+                Some(growing) if self.congested_since.is_none() => {
+                    let doublings = growing.as_secs_f64() / GROWTH_DOUBLES.as_secs_f64();
+                    let is_careful = self.too_much.is_some_and(|too_much| limit < CAREFUL_UP_TO * too_much);
+                    let quick = FIRST_GROWTH * doublings.floor().min(4.0).exp2();
+                    let growth = if is_careful { CAREFUL_GROWTH } else { quick };
+                    State::Limited { limit: limit * (1.0 + growth * INTERVAL.as_secs_f64()), since }
+                }
+                Some(_) | None => State::Limited { limit, since },
+            },
+        }
+    }
+
+    fn is_congested(&self, now: Instant, queue: Duration) -> bool {
+        let long = match self.state {
+            State::Limited { since, .. } if now.saturating_duration_since(since) < DRAINING => return false,
+            State::Limited { .. } => GROWN_QUEUE,
+            State::Open { .. } | State::Trial { .. } => LONG_QUEUE,
+        };
+        queue >= long || queue >= SHORT_QUEUE && median(self.losses()).unwrap_or(0.0) >= HIGH_LOSS
+    }
+
+    /// The limit of all together, bit/s.
+    fn total(&self) -> Option<f64> {
+        match self.state {
+            State::Open { .. } => None,
+            State::Trial { rate, .. } => Some(rate * TRIAL_SHARE),
+            State::Limited { limit, .. } => Some(limit),
+        }
+    }
+
+    /// What arrives from those that are still there, bit/s.
+    fn rate(&self) -> f64 {
+        let (Some((from, _)), Some((to, _))) = (self.history.front(), self.history.back()) else { return 0.0 };
+        let bytes: u64 = self.since_oldest().map(|(before, after)| after.bytes.saturating_sub(before.bytes)).sum();
+        let seconds = to.saturating_duration_since(*from).as_secs_f64();
+        if seconds > 0.0 { bytes as f64 * 8.0 / seconds } else { 0.0 }
+    }
+
+    /// The share of packets of sound that each sender's flow has lost. Those that are silent are left out.
+    fn losses(&self) -> impl Iterator<Item = f64> {
+        self.since_oldest().filter_map(|(before, after)| {
+            let expected = after.expected.saturating_sub(before.expected);
+            let arrived = after.arrived.saturating_sub(before.arrived);
+            (expected > 0).then(|| 1.0 - arrived.min(expected) as f64 / expected as f64)
+        })
+    }
+
+    /// Each flow's oldest and newest values.
+    fn since_oldest(&self) -> impl Iterator<Item = (DownlinkFlow, DownlinkFlow)> {
+        let newest = self.history.back().into_iter().flat_map(|(_, flows)| flows);
+        newest.filter_map(|(key, after)| {
+            let before = self.history.front()?.1.iter().find(|(other, _)| other == key)?.1;
+            Some((before, *after))
+        })
+    }
+}
+
+/// Splits a total among this number of senders: sound for all, and video for as many as can have a useful one.
+fn split(total: u64, senders: usize) -> Vec<u64> {
+    let count = senders.max(1) as u64;
+    let Some(rest) = total.checked_sub(SOUND * count) else { return vec![(total / count).max(LEAST); senders] };
+    let videos = (rest / LEAST_VIDEO).clamp(1, count);
+    (0..count).map(|n| if n < videos { SOUND + rest / videos } else { SOUND }).take(senders).collect()
+}
+
+fn median<T: PartialOrd + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sound_comes_before_video_and_video_is_useful_or_absent() {
+        assert_eq!(split(200_000, 5), [40_000; 5], "not enough for sound");
+        assert_eq!(split(350_000, 5), [110_000, 60_000, 60_000, 60_000, 60_000]);
+        assert_eq!(split(560_000, 5), [190_000, 190_000, 60_000, 60_000, 60_000]);
+        assert_eq!(split(2_000_000, 5), [400_000; 5]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_limits_together_do_not_exceed_the_total(total in 0u64..100_000_000, senders in 0usize..64) {
+            let limits = split(total, senders);
+            prop_assert_eq!(limits.len(), senders);
+            prop_assert!(limits.iter().sum::<u64>() <= total.max(LEAST * senders as u64));
+        }
+
+        #[test]
+        fn any_values_are_handled(
+            steps in prop::collection::vec((0u64..2_000, prop::collection::vec((0u8..4, any::<u64>(), any::<u32>(), any::<u32>(), prop::option::of(0u64..1_000)), 0..6)), 0..200),
+        ) {
+            let (mut downlink, mut now) = (Downlink::default(), Instant::now());
+            for (ms, flows) in steps {
+                now += Duration::from_millis(ms);
+                let flows: Vec<_> = flows.into_iter().map(|(key, bytes, expected, arrived, queue)| {
+                    let queue = queue.map(Duration::from_millis);
+                    (key, DownlinkFlow { bytes: bytes / 8, expected: expected.into(), arrived: arrived.into(), queue })
+                }).collect();
+                if let Some(limits) = downlink.coordinate(now, &flows) {
+                    prop_assert_eq!(limits.len(), flows.len());
+                    prop_assert!(limits.iter().flatten().all(|limit| *limit >= LEAST));
+                }
+            }
+        }
+    }
+}

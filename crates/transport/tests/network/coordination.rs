@@ -1,0 +1,47 @@
+//! What the clients do that send or receive several flows.
+
+use crate::world::World;
+use std::time::Instant;
+use transport::{Downlink, Uplink};
+
+/// The coordination of the flows.
+#[derive(Default)]
+pub(crate) struct Coordination {
+    /// If one client sends them all.
+    uplink: Option<Uplink<usize>>,
+    /// If one client receives them all.
+    downlink: Option<Downlink<usize>>,
+}
+
+impl Coordination {
+    pub(crate) fn is_needed(&self) -> bool {
+        self.uplink.is_some() || self.downlink.is_some()
+    }
+}
+
+impl World {
+    /// One client sends all flows.
+    pub(crate) fn coordinate(&mut self) {
+        self.coordination.uplink = Some(Uplink::default());
+    }
+
+    /// One client receives all flows.
+    pub(crate) fn coordinate_downlink(&mut self) {
+        self.coordination.downlink = Some(Downlink::default());
+    }
+
+    pub(crate) fn coordinate_flows(&mut self, now: Instant) {
+        if let Some(uplink) = &mut self.coordination.uplink {
+            let flows = self.flows.iter().map(|flow| flow.sender.uplink_flow()).enumerate().collect::<Vec<_>>();
+            for (flow, share) in self.flows.iter_mut().zip(uplink.coordinate(now, &flows)) {
+                flow.sender.set_uplink_share(now, share);
+            }
+        }
+        if let Some(downlink) = &mut self.coordination.downlink {
+            let flows = self.flows.iter().map(|flow| flow.receiver.downlink_flow(now)).enumerate().collect::<Vec<_>>();
+            for (flow, limit) in self.flows.iter_mut().zip(downlink.coordinate(now, &flows).into_iter().flatten()) {
+                flow.receiver.set_limit(now, limit);
+            }
+        }
+    }
+}
