@@ -1,8 +1,9 @@
-//! Processing of the microphone's audio before encoding: echo, noise, gain. WebRTC's audio processing, from `sonora`.
+//! Processing of the microphone's audio before encoding: echo, noise, gain. A fault in it costs a block.
 
-use media::audio::{BLOCK, SAMPLE_RATE, clean, clean_all};
-use sonora::config::{AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate, Pipeline};
-use sonora::{AudioProcessing, Config, StreamConfig};
+mod stages;
+
+use media::audio::{BLOCK, clean, clean_all};
+use stages::{Processing, stages};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Which processing is enabled.
@@ -68,18 +69,10 @@ const CALM: u32 = 500;
 /// Length of a rest in blocks: 10 s.
 const REST: u32 = 1_000;
 
-/// The processing itself: `sonora`, or in tests an implementation that fails.
-trait Processing: std::fmt::Debug + Send {
-    /// Analyses a block that is about to be played.
-    fn render(&mut self, block: &[f32; BLOCK]);
-    /// Processes a block in place.
-    fn capture(&mut self, block: &mut [f32; BLOCK], delay_ms: u32);
-}
-
 impl Apm {
     /// Starts with default state.
     pub fn new(config: ApmConfig) -> Self {
-        Self::with(config, sonora_for)
+        Self::with(config, stages)
     }
 
     fn with(config: ApmConfig, make: fn(ApmConfig) -> Option<Box<dyn Processing>>) -> Self {
@@ -140,69 +133,6 @@ impl Apm {
             (self.recent, self.rest) = (0, REST);
         }
     }
-}
-
-/// WebRTC's audio processing.
-#[derive(Debug)]
-struct Sonora {
-    processing: Box<AudioProcessing>,
-    scratch: [f32; BLOCK],
-}
-
-fn sonora_for(config: ApmConfig) -> Option<Box<dyn Processing>> {
-    let anything = config.echo || config.gain || config.noise != NoiseSuppression::Off;
-    let stream = StreamConfig::new(SAMPLE_RATE, 1);
-    anything.then(|| {
-        let builder = AudioProcessing::builder().config(settings(config));
-        let processing = Box::new(builder.capture_config(stream).render_config(stream).build());
-        Box::new(Sonora { processing, scratch: [0.0; BLOCK] }) as Box<dyn Processing>
-    })
-}
-
-impl Processing for Sonora {
-    fn render(&mut self, block: &[f32; BLOCK]) {
-        // Only formats other than the configured one are rejected.
-        let _ = self.processing.process_render_f32(&[block], &mut [&mut self.scratch]);
-    }
-
-    fn capture(&mut self, block: &mut [f32; BLOCK], delay_ms: u32) {
-        // It clamps to 500 ms, and reports that in its result.
-        let _ = self.processing.set_stream_delay_ms(delay_ms.min(500) as i32);
-        self.scratch = *block;
-        if self.processing.process_capture_f32(&[&self.scratch], &mut [block]).is_err() {
-            *block = self.scratch;
-        }
-    }
-}
-
-fn settings(config: ApmConfig) -> Config {
-    Config {
-        pipeline: Pipeline {
-            maximum_internal_processing_rate: MaxProcessingRate::Rate48kHz,
-            multi_channel_render: false,
-            multi_channel_capture: false,
-            ..Pipeline::default()
-        },
-        high_pass_filter: Some(HighPassFilter::default()),
-        echo_canceller: config.echo.then(EchoCanceller::default),
-        noise_suppression: suppression(config.noise),
-        gain_controller2: config.gain.then(|| GainController2 {
-            adaptive_digital: Some(AdaptiveDigital::default()),
-            ..GainController2::default()
-        }),
-        ..Config::default()
-    }
-}
-
-fn suppression(level: NoiseSuppression) -> Option<sonora::config::NoiseSuppression> {
-    use sonora::config::NoiseSuppressionLevel as Level;
-    let level = match level {
-        NoiseSuppression::Off => return None,
-        NoiseSuppression::Moderate => Level::Moderate,
-        NoiseSuppression::High => Level::High,
-        NoiseSuppression::VeryHigh => Level::VeryHigh,
-    };
-    Some(sonora::config::NoiseSuppression { level, ..Default::default() })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod apm;
 mod cadence;
+mod echo;
 mod h264;
 mod open;
 mod opus;
