@@ -32,6 +32,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Whether connections are encrypted.
     pub tls: Tls,
+    /// How often the files of a certificate are read again, to serve a renewed one.
+    pub certificate_check: Duration,
     /// The folder for the generated secret and certificate. `None` stores nothing; both are new at each start.
     pub data_dir: Option<PathBuf>,
     /// Public URL of this server, `wss://host[:port]`: used in links, and its host for STUN and TURN. `None` uses the
@@ -132,6 +134,7 @@ impl Default for Config {
         Config {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
             tls: Tls::Off,
+            certificate_check: Duration::from_secs(30),
             data_dir: None,
             public_url: None,
             allowed_origins: Vec::new(),

@@ -5,6 +5,7 @@
 //! over bounded queues. Nothing else is shared.
 
 mod admission;
+mod certificate;
 mod check;
 pub mod config;
 mod connection;
@@ -19,6 +20,7 @@ mod line;
 mod listener;
 mod memory;
 mod meter;
+mod renewal;
 mod server;
 pub mod settings;
 mod store;

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::admission::{Admission, AdmissionLimits};
 use crate::config::{BuiltinTurn, Config, Tls, Turn};
@@ -19,6 +20,7 @@ use crate::keeping::Keeping;
 use crate::line::Budget;
 use crate::listener::{Listeners, Serves, Service};
 use crate::meter::Slots;
+use crate::tls::Encryption;
 use crate::turn::{Relay, Started};
 use crate::{check, data, listener, memory, tls};
 
@@ -105,8 +107,7 @@ impl Server {
             loopback: config.limit_loopback,
             members: config.member_secret.is_some(),
         });
-        let acceptor = encryption.map(|encryption| encryption.acceptor);
-        let service = Service { tls: acceptor, front, turn };
+        let service = Service { tls: encryption.map(|tls| follow_renewals(tls, &config, &stops)), front, turn };
         let listener = tokio::spawn(listener::run(Listeners::new(sockets), service, admission, stops));
         Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay, turn_streams })
     }
@@ -150,6 +151,14 @@ impl Server {
             relay.stop().await;
         }
     }
+}
+
+/// Starts to follow the certificate's files, if it is from files.
+fn follow_renewals(encryption: Encryption, config: &Config, stopping: &watch::Receiver<bool>) -> TlsAcceptor {
+    if let Some(renewal) = encryption.renewal {
+        tokio::spawn(renewal.run(config.certificate_check, stopping.clone()));
+    }
+    encryption.acceptor
 }
 
 /// The sockets that accept only TURN.

@@ -1,8 +1,10 @@
 //! The program's settings. Flags override environment variables, which override the file.
 
+mod file;
+
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use rooms::{Limits, Rate};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+pub use self::file::misnamed_variables;
 use crate::config::{BuiltinTurn, Config, Tls, Turn, connections_for};
 use crate::error::StartError;
 use crate::zone::machine_zone;
@@ -18,9 +21,9 @@ use crate::zone::machine_zone;
 /// The Lunchroom server: rooms, signalling, STUN and TURN.
 ///
 /// Without any setting it serves ws:// on TCP port 7077, and STUN and TURN on UDP and TCP port 3478, on all addresses
-/// of this machine. TCP port 7077 accepts TURN too, for networks that let only one port through. That is enough to try it out and for a private network. To serve the Internet, give it a certificate
-/// (--tls-certificate, --tls-key) or put it behind a proxy that terminates TLS, and set its public address
-/// (--public-url).
+/// of this machine. TCP port 7077 accepts TURN too, for networks that let only one port through. That is enough to try
+/// it out and for a private network. To serve the Internet, give it a certificate (--tls-certificate, --tls-key) or put
+/// it behind a proxy that terminates TLS, and set its public address (--public-url).
 ///
 /// Every setting can be given as a flag, as an environment variable, or in a TOML file under the flag's name. Flags
 /// override environment variables, and environment variables override the file.
@@ -53,7 +56,7 @@ pub struct Settings {
     /// it.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_TLS_SELF_SIGNED")]
     pub tls_self_signed: Option<bool>,
-    /// Encrypt with this certificate chain (PEM).
+    /// Encrypt with this certificate chain (PEM). A renewed one is served without a restart.
     #[arg(long, value_name = "FILE", env = "LUNCHROOM_TLS_CERTIFICATE")]
     pub tls_certificate: Option<PathBuf>,
     /// Private key of the certificate (PEM).
@@ -215,16 +218,9 @@ impl Cli {
     /// # Errors
     /// [`StartError::Config`] names the file and line, or the settings that contradict each other.
     pub fn into_config(self) -> Result<Config, StartError> {
-        let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let file = self.config.as_deref().map(file::read).transpose()?.unwrap_or_default();
         self.settings.over(file).into_config()
     }
-}
-
-fn read(path: &Path) -> Result<Settings, StartError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| StartError::Config(format!("cannot read {}: {error}", path.display())))?;
-    // The error of `toml` names the line and quotes it.
-    toml::from_str(&text).map_err(|error| StartError::Config(format!("in {}: {error}", path.display())))
 }
 
 impl Settings {
@@ -289,6 +285,7 @@ impl Settings {
         Ok(Config {
             listen: self.listen.unwrap_or(default.listen),
             tls,
+            certificate_check: default.certificate_check,
             data_dir: Some(self.data_dir.unwrap_or_else(default_data_dir)),
             public_url: self.public_url,
             allowed_origins: self.allowed_origins.unwrap_or_default(),
@@ -437,9 +434,8 @@ mod tests {
 
     #[test]
     fn an_invalid_line_of_the_file_is_named() {
-        let error = toml::from_str::<Settings>("listen = '127.0.0.1:1'\nmax-romms = 3").expect_err("a typo");
-        let text = error.to_string();
-        assert!(text.contains("line 2") && text.contains("max-romms"), "{text}");
+        let error = toml::from_str::<Settings>("listen = '127.0.0.1:1'\nmax-rooms = many").expect_err("no number");
+        assert!(error.to_string().contains("line 2"), "{error}");
         assert!(
             toml::from_str::<Settings>("turn-ports = '5-x'").expect_err("no port").to_string().contains("49152-65535")
         );

@@ -14,9 +14,9 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use rooms::board::{Change, Saved};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
-use crate::error::StartError;
+use crate::error::{StartError, StoreFault};
 
 /// File name in the data folder.
 pub(crate) const FILE: &str = "board.sqlite3";
@@ -60,27 +60,36 @@ pub(crate) struct Opened {
 
 /// Opens the file in a data folder, or a database in memory without one, and migrates it to the current schema.
 pub(crate) fn open(data_dir: Option<&Path>) -> Result<Opened, StartError> {
-    let path = data_dir.map(|folder| folder.join(FILE));
-    let wrong = |source: rusqlite::Error| StartError::Store {
-        path: path.clone().unwrap_or_else(|| ":memory:".into()),
-        reason: source.to_string(),
-    };
-    let mut connection = match &path {
-        Some(path) => {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)
-                    .map_err(|source| StartError::Data { path: folder.to_owned(), source })?;
-            }
-            Connection::open(path)
-        }
-        None => Connection::open_in_memory(),
+    if let Some(folder) = data_dir {
+        std::fs::create_dir_all(folder).map_err(|source| StartError::Data { path: folder.to_owned(), source })?;
     }
-    .map_err(wrong)?;
-    schema::prepare(&mut connection).map_err(wrong)?;
+    let path = data_dir.map(|folder| folder.join(FILE));
     let fresh = crate::data::random_bytes()?;
-    let invite_secret = schema::invite_secret(&connection, fresh).map_err(wrong)?;
-    let saved = read::all(&connection).map_err(wrong)?;
+    open_file(path.as_deref(), fresh)
+        .map_err(|fault| StartError::Store { path: path.unwrap_or_else(|| ":memory:".into()), fault })
+}
+
+fn open_file(path: Option<&Path>, fresh_secret: [u8; 32]) -> Result<Opened, StoreFault> {
+    let mut connection = match path {
+        Some(path) => Connection::open(path)?,
+        None => Connection::open_in_memory()?,
+    };
+    schema::prepare(&mut connection)?;
+    let invite_secret = schema::invite_secret(&connection, fresh_secret)?;
+    let saved = read::all(&connection)?;
     Ok(Opened { saved, invite_secret, connection })
+}
+
+impl From<rusqlite::Error> for StoreFault {
+    fn from(error: rusqlite::Error) -> StoreFault {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreFault::InUse,
+            Some(ErrorCode::DiskFull) => StoreFault::DiskFull,
+            Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => StoreFault::NotAllowed,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreFault::Damaged(error.to_string()),
+            _ => StoreFault::Other(error.to_string()),
+        }
+    }
 }
 
 impl Store {
@@ -120,7 +129,7 @@ impl Drop for Store {
 }
 
 fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl Fn(Stored)) {
-    let mut epoch = 0;
+    let (mut epoch, mut failing) = (0, false);
     while let Ok(first) = queue.recv() {
         let mut batches = vec![first];
         while batches.len() < TOGETHER
@@ -132,9 +141,20 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl F
         batches.retain(|batch| batch.epoch == epoch);
         let Some(last) = batches.last().map(|batch| batch.number) else { continue };
         match write::all(&mut connection, batches.iter().flat_map(|batch| &batch.changes)) {
-            Ok(()) => report(Stored::Written(last)),
+            Ok(()) => {
+                if std::mem::take(&mut failing) {
+                    tracing::info!("the board is written again");
+                }
+                report(Stored::Written(last));
+            }
             Err(error) => {
-                tracing::error!(%error, "cannot write the board");
+                // Once for each time that it begins: every change would fail.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(
+                        "cannot write the board, so changes of it are refused: {}",
+                        StoreFault::from(error)
+                    );
+                }
                 epoch += 1;
                 match read::all(&connection) {
                     Ok(saved) => report(Stored::Failed(Box::new(saved))),

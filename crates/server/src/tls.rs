@@ -1,52 +1,77 @@
 //! The server's certificate.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ResolvesServerCert;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
+use crate::certificate::Files;
 use crate::config::{Config, Tls};
 use crate::data;
 use crate::error::StartError;
+use crate::renewal::{Newest, Renewal, unix_seconds};
 
-/// The TLS acceptor, and the SHA-256 of the certificate if clients must pin it.
+/// How connections are encrypted.
 pub(crate) struct Encryption {
     pub(crate) acceptor: TlsAcceptor,
+    /// SHA-256 of the certificate, if clients must pin it.
     pub(crate) fingerprint: Option<[u8; 32]>,
+    /// Follows the certificate's files, if it is from files.
+    pub(crate) renewal: Option<Renewal>,
 }
 
 /// Loads or generates the certificate. `None` if connections are not encrypted.
 pub(crate) fn encryption(config: &Config) -> Result<Option<Encryption>, StartError> {
-    let (certificate, key, path, pinned) = match &config.tls {
-        Tls::Off => return Ok(None),
-        Tls::SelfSigned => {
-            let names = names(config);
-            let identity = data::identity(config.data_dir.as_deref(), || make(names))?;
-            (identity.certificate.into_bytes(), identity.key.into_bytes(), identity.path, true)
+    match &config.tls {
+        Tls::Off => Ok(None),
+        Tls::SelfSigned => self_signed(config).map(Some),
+        Tls::Files { certificate, key } => {
+            let files = Files { certificate: certificate.clone(), key: key.clone() };
+            let (contents, usable) = files.load(unix_seconds())?;
+            let host = config.public_url.as_ref().and_then(|url| url.host_str());
+            if let Some(host) = host.map(|host| host.trim_matches(['[', ']'])).filter(|host| !usable.is_for(host)) {
+                // A proxy in front may not mind.
+                let (file, names) = (files.certificate.display(), usable.names.join(", "));
+                tracing::warn!("{file} is not for {host}, the host of public-url, but for: {names}");
+            }
+            let renewal = Renewal::new(files, &contents, usable);
+            let acceptor = acceptor(Newest(renewal.served()))?;
+            Ok(Some(Encryption { acceptor, fingerprint: None, renewal: Some(renewal) }))
         }
-        Tls::Files { certificate, key } => (read(certificate)?, read(key)?, certificate.clone(), false),
+    }
+}
+
+fn self_signed(config: &Config) -> Result<Encryption, StartError> {
+    let names = names(config);
+    let identity = data::identity(config.data_dir.as_deref(), || make(names))?;
+    let bad = |error: &dyn std::fmt::Display| StartError::Certificate {
+        path: identity.path.clone(),
+        reason: format!("{error}; remove it, and the server makes another one, which changes every link"),
     };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&certificate)
-        .collect::<Result<_, _>>()
-        .map_err(|error| bad(&path, format!("it is not a certificate in PEM form: {error}")))?;
-    let first = chain.first().ok_or_else(|| bad(&path, "it contains no certificate in PEM form".into()))?;
-    let fingerprint = pinned.then(|| Sha256::digest(first).into());
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| {
-        bad(&path, format!("its private key is not in PEM form: {error}; give the file with --tls-key"))
-    })?;
-    let mut tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).map_err(|error| bad(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|error| bad(&error))?;
+    let fingerprint = Some(Sha256::digest(&certificate).into());
+    let key = CertifiedKey::from_der(vec![certificate], key, &default_provider()).map_err(|error| bad(&error))?;
+    let acceptor = acceptor(SingleCertAndKey::from(key))?;
+    Ok(Encryption { acceptor, fingerprint, renewal: None })
+}
+
+fn acceptor(certificate: impl ResolvesServerCert + 'static) -> Result<TlsAcceptor, StartError> {
+    let mut tls = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| bad(&path, format!("certificate and key do not match: {error}")))?;
+        .map_err(|error| StartError::Config(format!("cannot encrypt: {error}")))?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificate));
     // HTTP/1.1 only, because WebSockets upgrade from it. A proxy or browser might otherwise choose HTTP/2. TURN clients
     // may name their protocol too (RFC 7443).
     tls.alpn_protocols = vec![b"http/1.1".to_vec(), b"stun.turn".to_vec()];
-    Ok(Some(Encryption { acceptor: TlsAcceptor::from(Arc::new(tls)), fingerprint }))
+    Ok(TlsAcceptor::from(Arc::new(tls)))
 }
 
 /// Names for a self-signed certificate. Lunchroom clients check only its fingerprint; browsers check the names too.
@@ -69,12 +94,4 @@ fn make(names: Vec<String>) -> Result<(String, String), StartError> {
     parameters.distinguished_name.push(rcgen::DnType::CommonName, "Lunchroom server");
     let certificate = parameters.self_signed(&key).map_err(fault)?;
     Ok((certificate.pem(), key.serialize_pem()))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, StartError> {
-    fs::read(path).map_err(|error| bad(path, format!("{error}; give the files with --tls-certificate and --tls-key")))
-}
-
-fn bad(path: &Path, reason: String) -> StartError {
-    StartError::Certificate { path: path.to_owned(), reason }
 }

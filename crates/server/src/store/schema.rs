@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::error::StoreFault;
+
 /// The migrations. `user_version` is the number of those that a file has been through. Only ever append.
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -40,7 +42,7 @@ const MIGRATIONS: &[&str] = &["
 const INVITE_SECRET: &str = "invite_secret";
 
 /// Prepares a file for this version.
-pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreFault> {
     // No second process may write to the file.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -51,18 +53,14 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if !(0..=known).contains(&version) {
-        let text = format!("the file is from a newer server (schema {version}; this server supports up to {known})");
-        return Err(rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_SCHEMA),
-            Some(text),
-        ));
+        return Err(StoreFault::Newer { found: version, known });
     }
     let transaction = connection.transaction()?;
     for step in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "user_version", known)?;
-    transaction.commit()
+    Ok(transaction.commit()?)
 }
 
 /// The secret that signs invites: the stored one, otherwise `fresh`, which is then stored.

@@ -148,9 +148,49 @@ fn newer_and_corrupt_files_are_refused_and_left_unchanged() {
     drop(opened);
     let error = open(Some(&folder.0)).unwrap_err();
     assert_eq!(error.code(), "server_store");
-    assert!(error.to_string().contains("newer server"), "{error}");
+    let text = error.to_string();
+    for word in ["newer version", "format 1000", "install that version", "backup"] {
+        assert!(text.contains(word), "{text}");
+    }
     let path = folder.0.join(FILE);
     std::fs::write(&path, "no database at all, but long enough to be looked at as one".repeat(100)).unwrap();
-    assert_eq!(open(Some(&folder.0)).unwrap_err().code(), "server_store");
+    let error = open(Some(&folder.0)).unwrap_err();
+    assert!(matches!(error, StartError::Store { fault: StoreFault::Damaged(_), .. }), "{error}");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("no database"));
+}
+
+#[test]
+fn a_full_disk_is_reported_and_written_again_when_there_is_room() {
+    let folder = Folder::new("full");
+    let (sender, reports) = channel();
+    let mut opened = open(Some(&folder.0)).unwrap();
+    let pages = |opened: &Opened, count: i64| {
+        opened
+            .connection
+            .query_row(&format!("PRAGMA max_page_count = {count}"), [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    // No room for one page more than there are. SQLite reports it as it reports a full disk.
+    pages(&opened, 1);
+    let mut board = full_board();
+    let changes = board.take_changes();
+    let many: Vec<Change> = (0..200).flat_map(|_| changes.clone()).collect();
+    let wish = rooms::board::Hungry { name: "x".repeat(60_000), since: 0, with: Vec::new() };
+    let big = Change::Hungry { key: "big".into(), wish: Some(wish) };
+    let error = write::all(&mut opened.connection, many.iter().chain([&big])).unwrap_err();
+    let fault = StoreFault::from(error);
+    assert_eq!(fault, StoreFault::DiskFull);
+    assert!(fault.to_string().contains("free some space"), "{fault}");
+
+    let mut store = Store::start(opened, move |stored| sender.send(stored).unwrap()).unwrap();
+    store.write(1, vec![big]).unwrap();
+    let Ok(Stored::Failed(saved)) = reports.recv_timeout(Duration::from_secs(10)) else { panic!("written") };
+    assert_eq!(*saved, Saved::default(), "nothing of it");
+    store.go_on();
+    store.write(2, changes).unwrap();
+    let report = reports.recv_timeout(Duration::from_secs(10)).unwrap();
+    drop(store);
+    // What fits is written, or the failure is reported again: nothing is claimed that is not there.
+    let stored = open(Some(&folder.0)).unwrap().saved.tables.len();
+    assert_eq!(stored, if matches!(report, Stored::Written(2)) { 2 } else { 0 });
 }

@@ -105,7 +105,7 @@ async fn an_invalid_settings_line_is_named() {
     let file = folder.0.join("lunchroom-server.toml");
     std::fs::write(&file, "max-rooms = 5\nmax-roms = 6\n").expect("written");
     let text = fails(&["--config", file.to_str().expect("text")]).await;
-    assert!(text.contains("line 2") && text.contains("max-roms"), "{text}");
+    assert!(text.contains("line 2") && text.contains("max-roms") && text.contains("max-rooms?"), "{text}");
     let text = fails(&["--config", "/nowhere/at/all.toml"]).await;
     assert!(text.contains("/nowhere/at/all.toml"), "{text}");
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -138,9 +139,59 @@ async fn a_certificate_from_files_is_served() {
     let swapped = Tls::Files { certificate: key.clone(), key: certificate };
     let error = Server::start(Config { tls: swapped, ..config() }).await.err().expect("refused");
     assert_eq!(error.code(), "server_certificate");
+    assert!(error.to_string().contains("swapped"), "{error}");
     let missing = Tls::Files { certificate: folder.0.join("none"), key };
     let error = Server::start(Config { tls: missing, ..config() }).await.err().expect("refused");
     assert!(error.to_string().contains("--tls-certificate"), "{error}");
+}
+
+/// Writes a certificate with these years of validity, and its key. Returns its fingerprint.
+fn issue(folder: &Folder, years: [i32; 2]) -> [u8; 32] {
+    let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    [parameters.not_before, parameters.not_after] = years.map(|year| rcgen::date_time_ymd(year, 1, 1));
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = parameters.self_signed(&key).expect("made");
+    std::fs::create_dir_all(&folder.0).expect("a folder");
+    std::fs::write(folder.0.join("fullchain.pem"), certificate.pem()).expect("written");
+    std::fs::write(folder.0.join("privkey.pem"), key.serialize_pem()).expect("written");
+    Sha256::digest(certificate.der()).into()
+}
+
+fn with_files_of(folder: &Folder) -> Config {
+    let tls = Tls::Files { certificate: folder.0.join("fullchain.pem"), key: folder.0.join("privkey.pem") };
+    Config { tls, certificate_check: Duration::from_millis(20), ..config() }
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_served_without_a_restart() {
+    let folder = Folder::new("renewed");
+    let old = issue(&folder, [2020, 2200]);
+    let server = start(with_files_of(&folder)).await;
+    let stream = connect(&server, old).await.expect("encrypted");
+    let mut before = Raw::over(stream, "wss://localhost/ws", 1).await;
+    before.hello().await;
+    before.say(join("soup")).await;
+    before.welcome().await;
+    let new = issue(&folder, [2020, 2300]);
+    let renewed = async {
+        while connect(&server, new).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::client::PATIENCE, renewed).await.expect("served in time");
+    assert!(connect(&server, old).await.is_err());
+    // Who was connected stays so.
+    assert!(matches!(before.next().await, ServerMessage::Joined { .. }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused_with_its_day() {
+    let folder = Folder::new("expired");
+    issue(&folder, [2020, 2021]);
+    let error = Server::start(with_files_of(&folder)).await.err().expect("refused");
+    let text = error.to_string();
+    assert!(text.contains("expired on 2021-01-01") && text.contains("fullchain.pem"), "{text}");
 }
 
 #[tokio::test]
