@@ -28,6 +28,7 @@ pub mod request;
 pub mod stream;
 
 mod allocation;
+mod bandwidth;
 mod client;
 mod connections;
 mod credentials;
@@ -42,6 +43,7 @@ mod relay;
 mod sessions;
 mod slots;
 
+pub use bandwidth::Bandwidth;
 pub use client::{Client, Transport};
 pub use credentials::{Secrets, password};
 pub use policy::PeerPolicy;

@@ -127,6 +127,11 @@ impl Admission {
         Ok(sources)
     }
 
+    /// The number of connections.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+    }
+
     /// Records a change of a connection.
     pub(crate) fn take_back(&mut self, now: Instant, returned: Returned) {
         let (sources, is_member) = match returned {

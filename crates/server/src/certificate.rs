@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
@@ -168,6 +169,12 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
 /// A Unix time in seconds as a date in UTC.
 pub(crate) fn day(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| "an unknown day".into(), |at| at.strftime("%F").to_string())
+}
+
+/// Unix time in seconds.
+pub(crate) fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

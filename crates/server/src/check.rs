@@ -48,6 +48,7 @@ fn check_builtin(
     require(first >= 1024 && first <= last, "turn-ports must be like 49152-65535, from 1024 up")?;
     require(builtin.total >= 1, "turn-max-allocations must be at least 1; no-turn disables TURN")?;
     require(builtin.per_person >= 1, "turn-max-per-person must be at least 1; no-turn disables TURN")?;
+    require(builtin.bandwidth != Some(0), "turn-max-mbit must be at least 1; no-turn disables TURN")?;
     let is_stream =
         |url: &String| (url.starts_with("turn:") || url.starts_with("turns:")) && url.ends_with("?transport=tcp");
     require(

@@ -30,6 +30,8 @@ pub(crate) fn connections_for(sessions: usize) -> usize {
 pub struct Config {
     /// The address for WebSockets and web pages. Port 0 takes any free port.
     pub listen: SocketAddr,
+    /// The address for metrics, in the format of OpenMetrics. `None` serves none.
+    pub metrics_listen: Option<SocketAddr>,
     /// Whether connections are encrypted.
     pub tls: Tls,
     /// How often the files of a certificate are read again, to serve a renewed one.
@@ -126,6 +128,8 @@ pub struct BuiltinTurn {
     pub per_person: usize,
     /// Maximum number of simultaneous allocations.
     pub total: usize,
+    /// Most that is relayed in all, in bits for each second. `None` is no bound.
+    pub bandwidth: Option<u64>,
 }
 
 impl Default for Config {
@@ -133,6 +137,7 @@ impl Default for Config {
         let limits = Limits::default();
         Config {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
+            metrics_listen: None,
             tls: Tls::Off,
             certificate_check: Duration::from_secs(30),
             data_dir: None,
@@ -168,6 +173,7 @@ impl Default for BuiltinTurn {
             allow_loopback: false,
             per_person: 64,
             total: 1_000,
+            bandwidth: None,
         }
     }
 }

@@ -31,6 +31,14 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The TCP address of metrics cannot be listened on.
+    #[error("cannot serve metrics on TCP {address}: {}", listen_advice(.source, "--metrics-listen"))]
+    MetricsListen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+    },
     /// The certificate or its key cannot be used.
     #[error("cannot use {}: {reason}", path.display())]
     Certificate {
@@ -105,6 +113,7 @@ impl StartError {
         match self {
             StartError::Listen { .. } => "server_listen",
             StartError::TurnListen { .. } | StartError::TurnStreamListen { .. } => "server_turn_listen",
+            StartError::MetricsListen { .. } => "server_metrics_listen",
             StartError::Certificate { .. } => "server_certificate",
             StartError::Data { .. } => "server_data",
             StartError::Store { .. } => "server_store",

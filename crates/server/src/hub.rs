@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::error::StartError;
+use crate::figures::Figures;
 use crate::ice::{Entrance, IceDirectory, new_session_id};
 use crate::keeping::{Keeping, Word};
 use crate::line::Line;
@@ -72,10 +73,11 @@ pub(crate) fn spawn(
     ice: IceDirectory,
     relay: Option<Sessions>,
     mut keeping: Keeping,
+    figures: Figures,
 ) -> Result<mpsc::Sender<Command>, StartError> {
     let (sender, receiver) = mpsc::channel(COMMANDS);
     let board = keeping.board(unix_ms())?;
-    tokio::spawn(run(Hub::new(limits, ice, relay, board, keeping), receiver));
+    tokio::spawn(run(Hub::new(limits, ice, relay, board, keeping, figures), receiver));
     Ok(sender)
 }
 
@@ -113,6 +115,7 @@ struct Hub {
     rooms: Rooms,
     sessions: HashMap<SessionId, Member>,
     keeping: Keeping,
+    figures: Figures,
     /// When the boards on screens were last updated.
     flushed: Instant,
     /// The session of each connection. A connection that was refused or replaced has none.
@@ -128,7 +131,14 @@ struct Member {
 }
 
 impl Hub {
-    fn new(limits: Limits, ice: IceDirectory, relay: Option<Sessions>, board: Board, keeping: Keeping) -> Hub {
+    fn new(
+        limits: Limits,
+        ice: IceDirectory,
+        relay: Option<Sessions>,
+        board: Board,
+        keeping: Keeping,
+        figures: Figures,
+    ) -> Hub {
         let rooms = Rooms::new(limits.clone(), board);
         Hub {
             limits,
@@ -137,6 +147,7 @@ impl Hub {
             rooms,
             sessions: HashMap::new(),
             keeping,
+            figures,
             flushed: Instant::now(),
             carried: HashMap::new(),
         }
@@ -192,6 +203,8 @@ impl Hub {
             self.rooms.close(&session, ErrorCode::TooSlow);
         }
         self.drain();
+        self.figures.sessions.set(as_gauge(self.rooms.sessions()));
+        self.figures.rooms.set(as_gauge(self.rooms.rooms()));
     }
 
     /// When the boards on screens are due for an update, if anything has changed.
@@ -209,6 +222,9 @@ impl Hub {
     }
 
     fn stored(&mut self, stored: Stored) {
+        if matches!(stored, Stored::Failed(_)) {
+            self.figures.board_failures.inc();
+        }
         let words = match stored {
             Stored::Written(number) => self.keeping.written(number),
             Stored::Failed(saved) => match self.keeping.failed(*saved, unix_ms()) {
@@ -279,6 +295,7 @@ impl Hub {
         match opened {
             Ok(id) => {
                 tracing::debug!(client = hello.client, sessions = self.rooms.sessions(), "session opened");
+                self.figures.sessions_opened.inc();
                 if let Some(relay) = &mut self.relay {
                     relay.opened(&id, member);
                 }
@@ -523,6 +540,10 @@ pub(crate) fn error(code: ErrorCode) -> ServerMessage {
 /// A final `bye`: the client must not reconnect.
 pub(crate) fn bye(code: ErrorCode) -> ServerMessage {
     ServerMessage::Bye { code, retry_after_ms: None }
+}
+
+fn as_gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn unix_ms() -> u64 {

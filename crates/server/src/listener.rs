@@ -22,6 +22,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::admission::{Admission, Refused, Returned, Ticket};
 use crate::connection::stopped;
+use crate::figures::Figures;
 use crate::http::{self, Front, Reached};
 use crate::turn::Streams;
 
@@ -98,6 +99,7 @@ pub(crate) struct Service {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) front: Arc<Front>,
     pub(crate) turn: Option<Streams>,
+    pub(crate) figures: Figures,
 }
 
 /// Accepts connections until the server stops, then waits up to [`STOP_PATIENCE`] for them to end.
@@ -122,6 +124,7 @@ pub(crate) async fn run(
             () = sleep(WAITING_PAUSE), if !doors.waiting.is_empty() => doors.try_again(Instant::now()),
             () = stopped(&mut stopping) => break,
         }
+        doors.service.figures.connections.set(i64::try_from(doors.admission.open()).unwrap_or(i64::MAX));
     }
     drop(doors);
     drop(listeners);
@@ -175,6 +178,7 @@ impl Doors {
 
     fn refuse(&self, Arrival { mut stream, peer, serves }: Arrival) {
         tracing::debug!(%peer, "too many connections");
+        self.service.figures.connections_refused.inc();
         if self.service.tls.is_none() && serves == Serves::Everything {
             // The socket buffer is empty, so this write does not block.
             tokio::spawn(async move {
@@ -239,7 +243,7 @@ async fn decrypt(stream: TcpStream, tls: &TlsAcceptor) -> Option<(BufReader<TlsS
 
 async fn serve<S: Stream>(stream: S, first: u8, connection: Connection, service: Service, ticket: Ticket) {
     let Connection { peer, local, serves, encrypted } = connection;
-    let Service { tls, front, turn } = service;
+    let Service { tls, front, turn, .. } = service;
     if begins_stun(first) {
         let Some(turn) = turn else { return tracing::debug!("this server has no relay for a TURN client") };
         let mut stream = stream;

@@ -74,6 +74,9 @@ fn announce(server: &Server) -> anyhow::Result<()> {
     for turn in server.turn_stream_addrs() {
         writeln!(out, "turn on tcp {turn}")?;
     }
+    if let Some(metrics) = server.metrics_addr() {
+        writeln!(out, "metrics on http://{metrics}/metrics")?;
+    }
     out.flush()?;
     tracing::info!(listen = %server.addr(), url = server.url(), "serving");
     Ok(())

@@ -9,14 +9,15 @@
 //! One look is not enough to complain: certificate and key are written one after the other.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::sync::watch;
 
-use crate::certificate::{Contents, Files, Usable, day};
+use crate::certificate::{Contents, Files, Usable, day, unix_seconds};
 use crate::connection::stopped;
+use crate::figures::Figures;
 
 /// From this long before the end of a certificate, its end is logged: certbot renews a month before.
 const WARN_BEFORE: i64 = 14 * 86_400;
@@ -51,6 +52,7 @@ pub(crate) struct Renewal {
 }
 
 impl Renewal {
+    /// Serves these contents of the files.
     pub(crate) fn new(files: Files, contents: &Contents, usable: Usable) -> Renewal {
         let (digest, (serves, _)) = (Some(contents.digest()), watch::channel(usable));
         Renewal { files, serves, served: digest, settled: digest, changed: None, warned: None }
@@ -62,8 +64,9 @@ impl Renewal {
     }
 
     /// Looks at the files at this interval until the server stops.
-    pub(crate) async fn run(mut self, every: Duration, mut stopping: watch::Receiver<bool>) {
+    pub(crate) async fn run(mut self, every: Duration, figures: Figures, mut stopping: watch::Receiver<bool>) {
         loop {
+            figures.certificate_expires.set(self.serves.borrow().expires);
             self.warn_of_end(unix_seconds());
             tokio::select! {
                 () = tokio::time::sleep(every) => {}
@@ -112,12 +115,6 @@ impl Renewal {
             tracing::warn!("the certificate expires on {}; renew it: the new files are served at once", day(expires));
         }
     }
-}
-
-/// Unix time in seconds.
-pub(crate) fn unix_seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

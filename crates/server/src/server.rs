@@ -13,6 +13,7 @@ use crate::admission::{Admission, AdmissionLimits};
 use crate::config::{BuiltinTurn, Config, Tls, Turn};
 use crate::connection::Context;
 use crate::error::StartError;
+use crate::figures::Figures;
 use crate::http::{Front, Interface};
 use crate::hub::{self, Command};
 use crate::ice::{IceDirectory, Place, Shared, StreamPorts};
@@ -20,8 +21,9 @@ use crate::keeping::Keeping;
 use crate::line::Budget;
 use crate::listener::{Listeners, Serves, Service};
 use crate::meter::Slots;
+use crate::metrics::Metrics;
 use crate::tls::Encryption;
-use crate::turn::{Relay, Started};
+use crate::turn::{Relay, Sessions, Started, Streams};
 use crate::{check, data, listener, memory, tls};
 
 /// A running server. [`Server::stop`] sends `bye` to every client and waits; dropping it closes everything immediately.
@@ -39,6 +41,7 @@ pub struct Server {
     listener: JoinHandle<()>,
     relay: Option<Relay>,
     turn_streams: Vec<SocketAddr>,
+    metrics: Option<SocketAddr>,
 }
 
 impl Server {
@@ -58,30 +61,18 @@ impl Server {
         let listening = |source| StartError::Listen { address: config.listen, source };
         let socket = TcpListener::bind(config.listen).await.map_err(listening)?;
         let addr = socket.local_addr().map_err(listening)?;
-        let lifetime = config.credential_lifetime;
+        let figures = Figures::default();
+        let Turning { relay, sessions, streams, ice, sockets: turn_sockets } =
+            turning(&config, secret, addr, &figures).await?;
         let mut sockets = vec![(socket, Serves::Everything)];
-        let (relay, relaying, turn, ice) = match &config.turn {
-            Turn::Off => (None, None, None, IceDirectory::new(Place::Nowhere, Vec::new(), lifetime)),
-            Turn::External(urls) => {
-                let place = Place::Elsewhere { urls: urls.clone() };
-                (None, None, None, IceDirectory::new(place, secret.into_bytes(), lifetime))
-            }
-            Turn::Builtin(builtin) => {
-                let Started { relay, sessions, streams, tcp } = Relay::start(builtin, secret, addr)?;
-                let own_port = tcp.is_some().then(|| relay.addr().port());
-                sockets.extend(turn_sockets(builtin, tcp, relay.addr()).await?);
-                let streams_at = stream_ports(&config, builtin, own_port);
-                let place = Place::Here { port: relay.addr().port(), streams: streams_at };
-                let ice = IceDirectory::new(place, relay.own_secret().to_vec(), lifetime);
-                (Some(relay), Some(sessions), Some(streams), ice)
-            }
-        };
+        sockets.extend(turn_sockets);
         let turn_streams = sockets[1..].iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect();
         let mut rooms = config.rooms.clone();
         rooms.shares.sessions_per_source = config.connections_per_address;
-        let hub = hub::spawn(rooms, ice, relaying, Keeping::open(&config)?)?;
+        let hub = hub::spawn(rooms, ice, sessions, Keeping::open(&config)?, figures.clone())?;
         memory::tell(&config);
         let (stopping, stops) = watch::channel(false);
+        let metrics = serve_metrics(&config, &figures, &stops).await?;
         let fingerprint = encryption.as_ref().and_then(|encryption| encryption.fingerprint);
         let url = url(&config, addr, encryption.is_some());
         let front = Arc::new(Front {
@@ -107,9 +98,10 @@ impl Server {
             loopback: config.limit_loopback,
             members: config.member_secret.is_some(),
         });
-        let service = Service { tls: encryption.map(|tls| follow_renewals(tls, &config, &stops)), front, turn };
+        let tls = encryption.map(|tls| follow_renewals(tls, &config, &figures, &stops));
+        let service = Service { tls, front, turn: streams, figures };
         let listener = tokio::spawn(listener::run(Listeners::new(sockets), service, admission, stops));
-        Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay, turn_streams })
+        Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay, turn_streams, metrics })
     }
 
     /// The address it listens on, with the actual port.
@@ -138,6 +130,11 @@ impl Server {
         &self.turn_streams
     }
 
+    /// The address of the metrics, if this server serves them.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
     /// Sends `bye` to every client, closes every connection and waits for them to end, for a few seconds at most.
     pub async fn stop(self) {
         let retry_after = self.config.retry_after;
@@ -154,11 +151,61 @@ impl Server {
 }
 
 /// Starts to follow the certificate's files, if it is from files.
-fn follow_renewals(encryption: Encryption, config: &Config, stopping: &watch::Receiver<bool>) -> TlsAcceptor {
+fn follow_renewals(
+    encryption: Encryption,
+    config: &Config,
+    figures: &Figures,
+    stopping: &watch::Receiver<bool>,
+) -> TlsAcceptor {
     if let Some(renewal) = encryption.renewal {
-        tokio::spawn(renewal.run(config.certificate_check, stopping.clone()));
+        tokio::spawn(renewal.run(config.certificate_check, figures.clone(), stopping.clone()));
     }
     encryption.acceptor
+}
+
+/// Starts to serve the metrics, if the settings ask for it. Returns their address.
+async fn serve_metrics(
+    config: &Config,
+    figures: &Figures,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Option<SocketAddr>, StartError> {
+    let Some(address) = config.metrics_listen else { return Ok(None) };
+    let metrics = Metrics::bind(address).await?;
+    let addr = metrics.addr();
+    tokio::spawn(metrics.run(figures.clone(), stopping.clone()));
+    Ok(Some(addr))
+}
+
+/// STUN and TURN, as far as this process serves them, and what clients learn of them.
+struct Turning {
+    relay: Option<Relay>,
+    sessions: Option<Sessions>,
+    streams: Option<Streams>,
+    ice: IceDirectory,
+    /// The sockets that accept only TURN.
+    sockets: Vec<(TcpListener, Serves)>,
+}
+
+/// Starts STUN and TURN. `web` is the address of WebSockets.
+async fn turning(config: &Config, secret: String, web: SocketAddr, figures: &Figures) -> Result<Turning, StartError> {
+    let lifetime = config.credential_lifetime;
+    let elsewhere = |ice| Turning { relay: None, sessions: None, streams: None, ice, sockets: Vec::new() };
+    match &config.turn {
+        Turn::Off => Ok(elsewhere(IceDirectory::new(Place::Nowhere, Vec::new(), lifetime))),
+        Turn::External(urls) => {
+            let place = Place::Elsewhere { urls: urls.clone() };
+            Ok(elsewhere(IceDirectory::new(place, secret.into_bytes(), lifetime)))
+        }
+        Turn::Builtin(builtin) => {
+            let Started { relay, sessions, streams, tcp } = Relay::start(builtin, secret, web, figures.clone())?;
+            let own_port = tcp.is_some().then(|| relay.addr().port());
+            let sockets = turn_sockets(builtin, tcp, relay.addr()).await?;
+            let streams_at = stream_ports(config, builtin, own_port);
+            let place = Place::Here { port: relay.addr().port(), streams: streams_at };
+            let ice = IceDirectory::new(place, relay.own_secret().to_vec(), lifetime);
+            Ok(Turning { relay: Some(relay), sessions: Some(sessions), streams: Some(streams), ice, sockets })
+        }
+    }
 }
 
 /// The sockets that accept only TURN.

@@ -52,6 +52,10 @@ pub struct Settings {
     /// TCP address for WebSockets and web pages [default: 0.0.0.0:7077].
     #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// TCP address for metrics (Prometheus, http://ADDR:PORT/metrics); without encryption, so choose one that only your
+    /// monitoring reaches, such as 127.0.0.1:9077 [default: none].
+    #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Encrypt with a self-signed certificate that the server generates. Its fingerprint is printed, and links carry
     /// it.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", env = "LUNCHROOM_TLS_SELF_SIGNED")]
@@ -130,6 +134,9 @@ pub struct Settings {
     /// Maximum number of simultaneous relay allocations [default: 1000].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_TURN_MAX_ALLOCATIONS")]
     pub turn_max_allocations: Option<usize>,
+    /// Most that is relayed in all, in Mbit/s [default: no bound]. Over it, pictures become worse, and sound does not.
+    #[arg(long, value_name = "MBIT", env = "LUNCHROOM_TURN_MAX_MBIT")]
+    pub turn_max_mbit: Option<u32>,
 
     /// Secret of the community. People who do not know it need an invite to enter a room, and cannot see the board
     /// [default: none; everybody who can reach the server is a member]. Prefer the environment or the file: other users
@@ -231,6 +238,7 @@ impl Settings {
     pub fn over(self, below: Settings) -> Settings {
         Settings {
             listen: self.listen.or(below.listen),
+            metrics_listen: self.metrics_listen.or(below.metrics_listen),
             tls_self_signed: self.tls_self_signed.or(below.tls_self_signed),
             tls_certificate: self.tls_certificate.or(below.tls_certificate),
             tls_key: self.tls_key.or(below.tls_key),
@@ -251,6 +259,7 @@ impl Settings {
             turn_allow_loopback: self.turn_allow_loopback.or(below.turn_allow_loopback),
             turn_max_per_person: self.turn_max_per_person.or(below.turn_max_per_person),
             turn_max_allocations: self.turn_max_allocations.or(below.turn_max_allocations),
+            turn_max_mbit: self.turn_max_mbit.or(below.turn_max_mbit),
             member_secret: self.member_secret.or(below.member_secret),
             zone: self.zone.or(below.zone),
             max_participants: self.max_participants.or(below.max_participants),
@@ -284,6 +293,7 @@ impl Settings {
         };
         Ok(Config {
             listen: self.listen.unwrap_or(default.listen),
+            metrics_listen: self.metrics_listen,
             tls,
             certificate_check: default.certificate_check,
             data_dir: Some(self.data_dir.unwrap_or_else(default_data_dir)),
@@ -353,6 +363,7 @@ impl Settings {
             allow_loopback: self.turn_allow_loopback.unwrap_or(false),
             per_person: self.turn_max_per_person.unwrap_or(default.per_person),
             total: self.turn_max_allocations.unwrap_or(default.total),
+            bandwidth: self.turn_max_mbit.map(|mbit| u64::from(mbit) * 1_000_000),
         }
     }
 }

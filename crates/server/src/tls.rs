@@ -11,11 +11,11 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
-use crate::certificate::Files;
+use crate::certificate::{Files, unix_seconds};
 use crate::config::{Config, Tls};
 use crate::data;
 use crate::error::StartError;
-use crate::renewal::{Newest, Renewal, unix_seconds};
+use crate::renewal::{Newest, Renewal};
 
 /// How connections are encrypted.
 pub(crate) struct Encryption {

@@ -20,10 +20,11 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use mio::{Poll, Waker};
-use relay::{Config, PeerPolicy, Secrets, Shares};
+use relay::{Bandwidth, Config, PeerPolicy, Secrets, Shares};
 
 use crate::config::BuiltinTurn;
 use crate::error::StartError;
+use crate::figures::Figures;
 use addresses::RelayAddresses;
 use outlets::Outlets;
 use port::Port;
@@ -60,7 +61,12 @@ pub(crate) struct Relay {
 impl Relay {
     /// Starts the relay. `shared` is the secret of credentials that other programs make. The caller accepts streams from
     /// the listener, if there is one: `web` is the TCP address on which it accepts them anyway.
-    pub(crate) fn start(config: &BuiltinTurn, shared: String, web: SocketAddr) -> Result<Started, StartError> {
+    pub(crate) fn start(
+        config: &BuiltinTurn,
+        shared: String,
+        web: SocketAddr,
+        figures: Figures,
+    ) -> Result<Started, StartError> {
         let failed = |source| StartError::TurnListen { address: config.listen, source };
         let own = random().map_err(failed)?;
         let (updates, receiver) = sync_channel(sessions::UPDATES);
@@ -90,6 +96,8 @@ impl Relay {
             addresses: RelayAddresses { external: config.external.clone(), listen: addr.ip() },
             range: config.ports.clone(),
             sockets: Sockets::new(),
+            bandwidth: config.bandwidth.map(|bits| Bandwidth::new(bits, Instant::now())),
+            figures,
         };
         let thread = std::thread::Builder::new().name("relay".into()).spawn(|| service.run()).map_err(failed)?;
         let sessions = Sessions::new(updates, Arc::clone(&waker));

@@ -15,7 +15,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Poll, Token};
-use relay::{Action, Client, NotOpened, Now, Open, PortId, Relay, Transport};
+use relay::{Action, Bandwidth, Client, NotOpened, Now, Open, PortId, Relay, Transport};
 
 use super::addresses::{self, RelayAddresses};
 use super::outbox::{By, Outbox};
@@ -23,6 +23,7 @@ use super::outlets::Outlets;
 use super::port::{Batch, Port, bind_relayed};
 use super::sessions::{RelayAccess, Update};
 use super::stream::{Message, StreamId};
+use crate::figures::Figures;
 
 pub(super) const WAKER: Token = Token(0);
 pub(super) const LISTENER: Token = Token(1);
@@ -52,6 +53,9 @@ pub(super) struct Service {
     pub(super) addresses: RelayAddresses,
     pub(super) range: RangeInclusive<u16>,
     pub(super) sockets: Sockets,
+    /// The bound on what is relayed, if there is one.
+    pub(super) bandwidth: Option<Bandwidth>,
+    pub(super) figures: Figures,
 }
 
 /// The sockets of allocations and their shared state.
@@ -188,7 +192,10 @@ impl Service {
     fn receive_from_client(&mut self, now: Now, client: &Client, datagram: &[u8], out: &mut Vec<u8>) {
         match self.relay.handle(now, client, datagram, out) {
             Action::Drop => {}
+            // An answer goes to the sender; what goes to somebody else is relayed.
+            Action::Client(to) if to != *client && !self.may_relay(now, out.len()) => {}
             Action::Client(client) => self.send_to_client(&client, out),
+            Action::Peer { data, .. } if !self.may_relay(now, data.len()) => {}
             Action::Peer { port, peer, data } => {
                 let segments = self.port(port).map_or(1, Port::segments);
                 self.sockets.outbox.push(By::Port(port), peer, &datagram[data], segments);
@@ -203,9 +210,22 @@ impl Service {
     }
 
     fn receive_from_peer(&mut self, now: Now, port: PortId, peer: SocketAddr, datagram: &[u8], out: &mut Vec<u8>) {
-        if let Some(client) = self.relay.handle_peer(now.instant, port, peer, datagram, out) {
+        if let Some(client) = self.relay.handle_peer(now.instant, port, peer, datagram, out)
+            && self.may_relay(now, datagram.len())
+        {
             self.send_to_client(&client, out);
         }
+    }
+
+    /// Whether the bound on the bandwidth admits a datagram.
+    fn may_relay(&mut self, now: Now, bytes: usize) -> bool {
+        let admitted = self.bandwidth.as_mut().is_none_or(|bandwidth| bandwidth.admits(now.instant, bytes));
+        if admitted {
+            self.figures.relayed.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+        } else {
+            self.figures.relay_refused.inc();
+        }
+        admitted
     }
 
     /// Sends bytes to a client.
@@ -265,6 +285,7 @@ impl Service {
             self.sockets.ports.resize_with(place + 1, || None);
         }
         self.sockets.ports[place] = Some(port);
+        self.figures.relay_ports.inc();
         Ok(())
     }
 
@@ -275,6 +296,7 @@ impl Service {
             let place = usize::try_from(id.0).ok().and_then(|place| self.sockets.ports.get_mut(place));
             if let Some(mut port) = place.and_then(Option::take) {
                 port.deregister(self.poll.registry());
+                self.figures.relay_ports.dec();
             }
         }
     }

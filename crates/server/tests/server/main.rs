@@ -7,6 +7,7 @@ mod hostile;
 mod http;
 mod joining;
 mod memory;
+mod metrics;
 mod program;
 mod refusals;
 mod resuming;

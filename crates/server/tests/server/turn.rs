@@ -239,6 +239,27 @@ async fn one_request_permits_every_listed_peer() {
 }
 
 #[tokio::test]
+async fn a_full_relay_drops_pictures_before_sound() {
+    let server = start(relay(|turn| BuiltinTurn { bandwidth: Some(1), ..turn })).await;
+    let mut hand = Hand::new(&server).await;
+    let (far, addr) = peer().await;
+    let xor_peer = xor(addr);
+    assert_eq!(hand.request(0x0008, &[(XOR_PEER_ADDRESS, &xor_peer)]).await[..2], [0x01, 0x08]);
+    for _ in 0..100 {
+        hand.indicate(addr, &[1; 1_000]).await;
+    }
+    hand.indicate(addr, &[2; 100]).await;
+    let mut pictures = 0;
+    while receive(&far).await.expect("the sound arrives").0 != [2; 100] {
+        pictures += 1;
+    }
+    // The upper half of the smallest bucket: 64 KiB.
+    assert_eq!(pictures, 65);
+    // Requests are not counted.
+    assert_eq!(hand.request(0x0008, &[(XOR_PEER_ADDRESS, &xor_peer)]).await[..2], [0x01, 0x08]);
+}
+
+#[tokio::test]
 async fn a_request_with_a_wrong_integrity_permits_nobody() {
     let server = start(relay(|turn| turn)).await;
     let mut hand = Hand::new(&server).await;
