@@ -13,6 +13,9 @@ use crate::command;
 /// The pause before the second attempt, for temporary failures of mirrors.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// Packages with a service of the same name, which Debian starts on installation.
+const SERVERS: [&str; 3] = ["coturn", "nginx", "caddy"];
+
 /// Whether this machine has apt.
 pub(crate) fn is_here() -> bool {
     command::find("apt-get").is_some()
@@ -42,9 +45,7 @@ pub(crate) fn install(missing: &[&Need]) -> Result<()> {
             install_packages(std::slice::from_ref(package));
         }
     }
-    if packages.contains(&"coturn") {
-        keep_coturn_quiet();
-    }
+    keep_quiet(&packages);
     Ok(())
 }
 
@@ -77,7 +78,9 @@ fn install_packages(packages: &[&str]) -> bool {
 /// Runs apt-get. Its output is long, so it is printed only on failure.
 fn apt_get(arguments: &[&str]) -> bool {
     let mut apt = as_root();
-    apt.args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"]).args(arguments);
+    // Without systemd, packages start no services in runlevel 1.
+    apt.args(["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-o", "DPkg::Lock::Timeout=120"])
+        .args(arguments);
     match apt.output().context("apt-get") {
         Ok(done) if done.status.success() => true,
         Ok(done) => {
@@ -95,10 +98,13 @@ fn apt_get(arguments: &[&str]) -> bool {
     }
 }
 
-/// Stops coturn, which Debian starts on installation. The tests start their own server.
-fn keep_coturn_quiet() {
+/// Stops the servers that Debian starts on installation. The tests start their own.
+fn keep_quiet(installed: &[&str]) {
+    let started = SERVERS.iter().filter(|server| installed.contains(server));
     if Path::new("/run/systemd/system").exists() {
-        let _ = as_root().args(["systemctl", "disable", "--now", "coturn"]).output();
+        for server in started {
+            let _ = as_root().args(["systemctl", "disable", "--now", server]).output();
+        }
     }
 }
 

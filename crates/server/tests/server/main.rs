@@ -9,6 +9,7 @@ mod joining;
 mod memory;
 mod metrics;
 mod program;
+mod proxies;
 mod refusals;
 mod resuming;
 mod stopping;

@@ -71,6 +71,15 @@ pub(crate) async fn connect(server: &Server, fingerprint: [u8; 32]) -> std::io::
 }
 
 pub(crate) async fn connect_to(addr: SocketAddr, fingerprint: [u8; 32]) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_as("localhost", addr, fingerprint).await
+}
+
+/// Connects to the server of this name.
+pub(crate) async fn connect_as(
+    host: &'static str,
+    addr: SocketAddr,
+    fingerprint: [u8; 32],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -79,7 +88,7 @@ pub(crate) async fn connect_to(addr: SocketAddr, fingerprint: [u8; 32]) -> std::
         .with_custom_certificate_verifier(Arc::new(Pinned { fingerprint, provider }))
         .with_no_client_auth();
     let stream = TcpStream::connect(addr).await?;
-    let name = ServerName::try_from("localhost").expect("a name");
+    let name = ServerName::try_from(host).expect("a name");
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
