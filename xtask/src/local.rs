@@ -40,9 +40,7 @@ pub(crate) struct App {
 impl Programs {
     /// Compiles the programs for release if they are out of date.
     pub(crate) fn build(workspace: &Workspace) -> Result<Programs> {
-        println!("compiling the server and the client for release; the first time takes minutes");
-        let arguments = ["build", "--quiet", "--release", "--package", "server", "--package", "cli"];
-        command::run(command::cargo().args(arguments).current_dir(&workspace.root))?;
+        compile(workspace, "the server and the client for release", &["--release"], &["server", "cli"])?;
         let program =
             |name: &str| workspace.target.join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         Ok(Programs {
@@ -54,9 +52,7 @@ impl Programs {
 
     /// Compiles the window and the server for development, in seconds instead of minutes.
     pub(crate) fn build_app(workspace: &Workspace) -> Result<App> {
-        println!("compiling the app; the first time takes minutes");
-        let arguments = ["build", "--quiet", "--package", "lunchroom", "--package", "server", "--package", "cli"];
-        command::run(command::cargo().args(arguments).current_dir(&workspace.root))?;
+        compile(workspace, "the app", &[], &["lunchroom", "server", "cli"])?;
         let program =
             |name: &str| workspace.target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         let programs = Programs {
@@ -85,6 +81,20 @@ impl Programs {
     pub(crate) fn client(&self) -> Command {
         command::program(&self.client)
     }
+}
+
+/// Compiles packages with cargo's own progress, and says how long it took. Cargo says at once that nothing is to do.
+fn compile(workspace: &Workspace, what: &str, options: &[&str], packages: &[&str]) -> Result<()> {
+    let profile = workspace.target.join(if options.is_empty() { "debug" } else { "release" });
+    let is_first = !profile.join(format!("lunchroom-server{}", std::env::consts::EXE_SUFFIX)).is_file();
+    let times = if is_first { "; the first time takes many minutes: cargo shows how far it is" } else { "" };
+    println!("compiling {what}{times}");
+    let start = Instant::now();
+    let mut cargo = command::cargo();
+    cargo.arg("build").args(options).args(packages.iter().flat_map(|package| ["--package", package]));
+    command::run(cargo.current_dir(&workspace.root))?;
+    println!("compiled in {} s", start.elapsed().as_secs());
+    Ok(())
 }
 
 /// A running server.
