@@ -184,6 +184,43 @@ async fn invites_and_tables_survive_a_planned_restart() {
 }
 
 #[tokio::test]
+async fn a_backup_restored_elsewhere_has_every_seat() {
+    let (here, there) = (Folder::new("backup"), Folder::new("restored"));
+    let of =
+        |folder: &Folder| Config { data_dir: Some(folder.0.clone()), member_secret: Some(SECRET.into()), ..config() };
+    let server = start(of(&here)).await;
+    let mut ada = member(server.addr(), 1).await;
+    look(&mut ada).await;
+    let starts_ms = unix_ms() + 3_600_000;
+    for (topic, day, weekly) in [("soup", 0, false), ("bread", 1, true)] {
+        let draft = draft(topic, starts_ms + day * 86_400_000);
+        ada.asked(BoardRequest::Lay(Draft { weekly, ..draft })).await.expect("laid");
+        let id = table(&mut ada, topic).await.id;
+        for seed in 2..5 {
+            let mut other = member(server.addr(), seed).await;
+            other.asked(BoardRequest::Take { table: id.clone(), wait: false }).await.expect("taken");
+        }
+    }
+    let tables = |state: &BoardState| {
+        let mut tables: Vec<_> = state.tables.iter().map(|table| table.info.clone()).collect();
+        tables.sort_by(|a, b| a.id.cmp(&b.id));
+        tables
+    };
+    let before = tables(&look(&mut member(server.addr(), 1).await).await);
+    assert_eq!(before.iter().map(|table| table.taken_count).collect::<Vec<_>>(), [4, 4]);
+    server.stop().await;
+
+    // What docs/hosting.md says: the whole folder, while the server is stopped.
+    std::fs::create_dir_all(&there.0).expect("a folder");
+    for file in std::fs::read_dir(&here.0).expect("a folder") {
+        let file = file.expect("an entry");
+        std::fs::copy(file.path(), there.0.join(file.file_name())).expect("copied");
+    }
+    let server = start(of(&there)).await;
+    assert_eq!(tables(&look(&mut member(server.addr(), 1).await).await), before);
+}
+
+#[tokio::test]
 async fn every_acknowledged_seat_survives_a_killed_server() {
     const PEOPLE: u8 = 10;
     let folder = Folder::new("killed");
