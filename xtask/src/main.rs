@@ -30,7 +30,7 @@ Usage: cargo xtask COMMAND
   tidy [--lower]    check only the rules of the architecture: imports, cycles, names, sizes, queues, pure crates;
                     --lower: lower the allowed counts of retired names; --unused: list public items without a caller
   fuzz [TARGET...]  run libFuzzer over every parser; --minutes N: for each target (1); --keep: store new inputs
-  package           build installers for this platform
+  package [WHAT]    build installers for this platform: of the app, of the server, or of both
   icons             render icons/*.svg into the formats that systems require
   bench [NAME]      run a benchmark; without a name: list them
 ";
@@ -58,7 +58,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "tidy" => tidy::main(&Workspace::find()?, rest),
         "bench" => bench::main(&Workspace::find()?, rest),
         "fuzz" => fuzz::main(&Workspace::find()?, rest),
-        "package" => package::main(&Workspace::find()?),
+        "package" => package::main(&Workspace::find()?, rest),
         "icons" => icons::main(&Workspace::find()?),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

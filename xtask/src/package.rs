@@ -1,7 +1,10 @@
-//! `cargo xtask package`: builds installers for this platform with Tauri's bundler.
+//! `cargo xtask package`: builds installers of the app for this platform with Tauri's bundler, and on Linux a package of
+//! the server.
 //!
 //! On Linux it builds .deb and .rpm. The metadata for Windows (NSIS) and macOS (usage strings, entitlements) is in
 //! `src-tauri`, but those packages have not been built yet.
+
+mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +19,24 @@ use crate::{command, setup};
 const CLI: &str = "@tauri-apps/cli";
 const CLI_VERSION: &str = "2.12.5";
 
-/// `cargo xtask package`.
-pub(crate) fn main(workspace: &Workspace) -> Result<ExitCode> {
+/// `cargo xtask package [app|server]`.
+pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
+    let (app, server) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => (true, cfg!(target_os = "linux")),
+        ["app"] => (true, false),
+        ["server"] => (false, true),
+        _ => bail!("usage: cargo xtask package [app|server]"),
+    };
+    if server {
+        show(&server::build(workspace)?)?;
+    }
+    if app {
+        package_app(workspace)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn package_app(workspace: &Workspace) -> Result<()> {
     setup::for_building()?;
     let cli = tauri_cli(workspace)?;
     let bundles = if cfg!(target_os = "linux") {
@@ -41,10 +60,12 @@ pub(crate) fn main(workspace: &Workspace) -> Result<ExitCode> {
     }
     let libraries = libraries(&program);
     command::run(tauri().args(["bundle", "--ci", "--bundles", bundles, "--config", &libraries.config()]))?;
-    for package in packages(&workspace.target.join("release/bundle"))? {
-        println!("{} ({:.1} MB)", package.display(), fs::metadata(&package)?.len() as f64 / 1e6);
-    }
-    Ok(ExitCode::SUCCESS)
+    packages(&workspace.target.join("release/bundle"))?.iter().try_for_each(|package| show(package))
+}
+
+fn show(package: &Path) -> Result<()> {
+    println!("{} ({:.1} MB)", package.display(), fs::metadata(package)?.len() as f64 / 1e6);
+    Ok(())
 }
 
 fn tauri_cli(workspace: &Workspace) -> Result<PathBuf> {
