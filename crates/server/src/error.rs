@@ -116,6 +116,7 @@ impl StartError {
             StartError::MetricsListen { .. } => "server_metrics_listen",
             StartError::Certificate { .. } => "server_certificate",
             StartError::Data { .. } => "server_data",
+            StartError::Store { fault: StoreFault::Newer { .. }, .. } => "server_store_newer",
             StartError::Store { .. } => "server_store",
             StartError::Thread(_) => "server_thread",
             StartError::Config(_) => "server_config",

@@ -560,6 +560,7 @@ export const en = {
     server_certificate: 'Hosting didn’t start because the server’s certificate can’t be read. Delete the server’s folder and try again.',
     server_data: 'Hosting didn’t start because the server’s folder can’t be written. Check that the disk has space.',
     server_store: 'Hosting didn’t start because the board’s file can’t be used. Another server may be using it.',
+    server_store_newer: 'Hosting didn’t start because a newer version of Lunchroom has used this folder. Update the app.',
     server_config: 'Hosting didn’t start because a setting of the server is wrong.',
     server_thread: 'Hosting didn’t start because the system is out of resources. Close some programs and try again.',
     server_random: 'Hosting didn’t start because the system has no random numbers. Restart the computer and try again.',

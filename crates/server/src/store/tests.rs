@@ -147,7 +147,7 @@ fn newer_and_corrupt_files_are_refused_and_left_unchanged() {
     opened.connection.pragma_update(None, "user_version", 1_000).unwrap();
     drop(opened);
     let error = open(Some(&folder.0)).unwrap_err();
-    assert_eq!(error.code(), "server_store");
+    assert_eq!(error.code(), "server_store_newer");
     let text = error.to_string();
     for word in ["newer version", "format 1000", "install that version", "backup"] {
         assert!(text.contains(word), "{text}");

@@ -21,6 +21,8 @@ const HOST: &str = "lunch.example";
 const TURN_HOST: &str = "turn.lunch.example";
 /// The module of Debian's package.
 const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
+/// What the proxy says about itself.
+const LOG: &str = "log";
 const RETRY: Duration = Duration::from_millis(20);
 
 /// The examples of hosting.md in this language, in their order.
@@ -107,18 +109,27 @@ fn spawn(program: &str, arguments: &[&str], folder: &Folder) -> Child {
         .env("HOME", &folder.path)
         .env("SSL_CERT_FILE", folder.file("fullchain.pem"))
         .stdin(Stdio::null())
+        .stderr(std::fs::File::create(folder.path.join(LOG)).expect("created"))
         .kill_on_drop(true)
         .spawn()
         .expect("runs")
 }
 
 fn is_installed(program: &str) -> bool {
-    let there =
-        ["/usr/sbin", "/usr/bin", "/usr/local/bin"].iter().any(|folder| Path::new(folder).join(program).exists());
+    let folders = ["/usr/sbin", "/usr/bin", "/usr/local/bin"];
+    let there = folders.iter().any(|folder| Path::new(folder).join(program).exists());
     if !there {
         println!("SKIPPED: {program} is not installed");
     }
     there
+}
+
+fn has_nginx() -> bool {
+    let has_module = Path::new(STREAM_MODULE).exists();
+    if !has_module {
+        println!("SKIPPED: nginx's stream module is not installed");
+    }
+    has_module && is_installed("nginx")
 }
 
 /// A call can be joined through the proxy, once it runs.
@@ -131,7 +142,8 @@ async fn joins_through(at: SocketAddr, folder: &Folder) {
             }
         }
     };
-    let stream = timeout(PATIENCE, connected).await.expect("the proxy runs");
+    let stream = timeout(PATIENCE, connected).await;
+    let stream = stream.unwrap_or_else(|_| panic!("{}", std::fs::read_to_string(folder.file(LOG)).expect("a log")));
     let mut raw = Raw::over(stream, &format!("wss://{HOST}/ws"), 1).await;
     raw.hello().await;
     raw.say(join("soup")).await;
@@ -151,7 +163,7 @@ async fn answers_stun(host: &'static str, at: SocketAddr, folder: &Folder) {
 
 #[tokio::test]
 async fn nginx_passes_on_calls_and_turn_on_a_port_of_its_own() {
-    if !is_installed("nginx") {
+    if !has_nginx() {
         return;
     }
     let folder = Folder::new("nginx");
@@ -170,7 +182,7 @@ async fn nginx_passes_on_calls_and_turn_on_a_port_of_its_own() {
 
 #[tokio::test]
 async fn nginx_passes_on_turn_beside_pages_on_one_port() {
-    if !is_installed("nginx") {
+    if !has_nginx() {
         return;
     }
     let folder = Folder::new("nginx-one-port");
