@@ -62,6 +62,8 @@ import { iceServers, sanitizeMessage } from './sanitize.js';
  * @property {string} url the server's address: `wss://host[:port]/`
  * @property {string} name the person's display name; the server cleans it
  * @property {DeviceKey} key
+ * @property {CryptoKey} [member] the community's secret, from {@link memberKeyOf}; absent: the person is a guest of a
+ *   server that has one
  * @property {string} [client] software and version for the server's log, at most 128 bytes
  * @property {(url: string) => Socket} [open] opens a socket; by default a WebSocket
  * @property {Clock} [clock] by default the machine's monotonic clock
@@ -129,6 +131,25 @@ export async function deviceKeyOf(pair) {
   };
 }
 
+const HMAC = { name: 'HMAC', hash: 'SHA-256' };
+
+/**
+ * Returns the key that proves that a person knows the community's secret. The secret cannot be read from it, and IndexedDB
+ * can store it.
+ * @param {string} secret not empty
+ * @returns {Promise<CryptoKey>}
+ */
+export const memberKeyOf = secret => crypto.subtle.importKey('raw', utf8.encode(secret), HMAC, false, ['sign']);
+
+/**
+ * Returns the proof of membership in a hello.
+ * @param {CryptoKey} member see {@link memberKeyOf} @param {Uint8Array} nonce the server's @param {string} publicKey in base64url
+ */
+export async function memberProof(member, nonce, publicKey) {
+  const bytes = Uint8Array.from([...utf8.encode(`lunchroom-member-v${VERSION}\0`), ...nonce, ...fromBase64Url(publicKey)]);
+  return toBase64Url(await crypto.subtle.sign(HMAC, member, bytes));
+}
+
 /** @param {string} url @returns {Socket} */
 const webSocket = url => /** @type {Socket} */ (/** @type {unknown} */ (new WebSocket(url)));
 
@@ -171,11 +192,12 @@ const sendError = code => Object.assign(new Error(code), { code });
  */
 export class Session extends EventTarget {
   /** @param {SessionOptions} options */
-  constructor({ url, name, key, client = 'lunchroom-web', open = webSocket, clock = wallClock, random = Math.random }) {
+  constructor({ url, name, key, member, client = 'lunchroom-web', open = webSocket, clock = wallClock, random = Math.random }) {
     super();
     this.url = url;
     this.name = name;
     this.key = key;
+    this.member = member;
     this.client = client;
     this.#open = open;
     this.clock = clock;
@@ -334,11 +356,11 @@ export class Session extends EventTarget {
       return this.#end({ code: 'unsupported_version', message: `the server speaks ${versions}` });
     }
     this.#stage = 'signing';
-    const signature = await this.#sign(nonce);
+    const proofs = await this.#sign(nonce);
     if (this.#socket !== socket) return; // the connection broke while the key signed
-    if (signature === null) return this.#protocolError();
+    if (proofs === null) return this.#protocolError();
     const hello = {
-      type: 'hello', version: VERSION, key: this.key.publicKey, signature, name: this.name, client: this.client,
+      type: 'hello', version: VERSION, key: this.key.publicKey, ...proofs, name: this.name, client: this.client,
       ...(this.session ? { resume: { session: this.session, received: this.#received } } : {}),
     };
     this.#stage = this.session ? 'resume' : 'new';
@@ -348,12 +370,13 @@ export class Session extends EventTarget {
     if (this.#stage === 'new') this.#sendEarlyJoins();
   }
 
-  /** Signs the server's nonce. @param {any} nonce 32 bytes in base64url @returns {Promise<string | null>} null if the nonce is malformed */
+  /** Signs the server's nonce. @param {any} nonce 32 bytes in base64url @returns {Promise<{ signature: string, member?: string } | null>} null if the nonce is malformed */
   async #sign(nonce) {
     try {
       const bytes = fromBase64Url(nonce);
       if (bytes.length !== NONCE_BYTES) return null;
-      return await this.key.sign(Uint8Array.from([...utf8.encode(`lunchroom-hello-v${VERSION}\0`), ...bytes]));
+      const signature = await this.key.sign(Uint8Array.from([...utf8.encode(`lunchroom-hello-v${VERSION}\0`), ...bytes]));
+      return this.member ? { signature, member: await memberProof(this.member, bytes, this.key.publicKey) } : { signature };
     } catch {
       return null;
     }

@@ -11,6 +11,9 @@ const { comparisonCode, codeWords } = await pageModule('shared/comparison.js');
 const { ActiveSpeaker } = await pageModule('shared/active-speaker.js');
 const { cases: speakers } = await vectors('speakers.json');
 const { CODE_WORDS } = await pageModule('shared/code-words.js');
+const { memberKeyOf, memberProof } = await pageModule('shared/protocol.js');
+const { event } = await pageModule('shared/ics.js');
+const [{ proofs }, { tables: calendar }] = await Promise.all(['members', 'calendar'].map(name => vectors(`${name}.json`)));
 const { fingerprintOf, statementBytes, verifyStatement, withFingerprint } = await pageModule('shared/statement.js');
 const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions, statements, comparison] =
   await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session', 'statements', 'comparison'].map(name => vectors(`${name}.json`)));
@@ -251,6 +254,16 @@ for (const { name, sdp, fingerprint } of statements.fingerprints) {
     assert.deepEqual(kept.match(/fingerprint.*/gi), ['fingerprint:sha-256 AB:CD']);
     assert.ok(kept.indexOf('a=fingerprint') < kept.indexOf('m='), 'it is for every line');
   });
+}
+
+for (const { secret, nonce, key, proof } of proofs) {
+  test(`members: ${secret.slice(0, 20)}, ${nonce}`, async () => {
+    assert.equal(await memberProof(await memberKeyOf(secret), Buffer.from(nonce, 'base64url'), key), proof);
+  });
+}
+
+for (const { table, title, link, now_ms, lines } of calendar) {
+  test(`calendar: ${table.id}`, () => assert.deepEqual(event(table, title, link, now_ms).split('\r\n'), [...lines, '']));
 }
 
 test('comparison: the words of both languages', () => assert.deepEqual(CODE_WORDS, comparison.words));

@@ -1,7 +1,9 @@
 //! The test vectors in `docs/protocol`, which the guest page's JavaScript runs too (PROTOCOL.md, *Test vectors*).
 
 mod board;
+mod calendar;
 mod comparison;
+mod members;
 mod session;
 mod statements;
 
