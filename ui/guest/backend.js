@@ -1,7 +1,7 @@
 // The backend of the guest page: the state and the commands of the app, with the browser's protocol client
-// (shared/protocol.js, shared/call.js) and the browser's media.
+// (shared/protocol.js, shared/call.js) and the browser's media. The door's backend (door/backend.js) extends it.
 
-import { BoardFold } from '../shared/board-fold.js';
+import { BoardSession } from '../shared/board-session.js';
 import { Call } from '../shared/call.js';
 import { comparisonCode } from '../shared/comparison.js';
 import { withKnown } from '../shared/known.js';
@@ -36,8 +36,7 @@ const FINAL_CODES = ['removed', 'not_member', 'invite_invalid', 'invite_expired'
 
 /** @implements {Backend} */
 export class GuestBackend {
-  /** @type {'guest'} */
-  shell = 'guest';
+  shell = /** @type {'guest' | 'door'} */ ('guest');
   /** @type {AppState | null} */
   state = null;
   /** @type {Set<(state: AppState) => void>} */
@@ -46,12 +45,11 @@ export class GuestBackend {
   #levelListeners = new Set();
   /** @type {Set<Shown>} */
   #shown = new Set();
-  /** Pending requests by the `seq` of their message. @type {Map<number, { resolve: () => void, reject: (error: object) => void }>} */
-  #pending = new Map();
+  board = new BoardSession();
   #media = new LocalMedia();
   #ownShare = new OwnShare();
   #remoteAudio = new RemoteAudio();
-  #files = new GuestFiles(transfers => this.#update({ transfers }));
+  #files = new GuestFiles(transfers => this.update({ transfers }));
   /** Files that were dropped on the page. @type {File[]} */
   #dropped = [];
   #audioLevels = new AudioLevels(() => this.#media.audio, levels => this.#levelListeners.forEach(listener => listener(levels)));
@@ -61,8 +59,6 @@ export class GuestBackend {
   #session = null;
   /** @type {Call | null} */
   #call = null;
-  /** @type {BoardFold | null} */
-  #fold = null;
   #updatePending = false;
   #displayedSizes = new DisplayedSizes((id, size) => this.#call?.sendResolution(id, size));
   #resizes = new ResizeObserver(() => this.#measureVideos());
@@ -80,15 +76,18 @@ export class GuestBackend {
     this.invitation = invitation;
     this.#media.addEventListener('tracks', event => this.#replaceTrack(/** @type {CustomEvent} */ (event).detail));
     this.#media.addEventListener('lost', () => this.#syncMedia());
-    this.#media.addEventListener('changed', () => this.#update({}));
+    this.#media.addEventListener('changed', () => this.update({}));
     this.#ownShare.addEventListener('changed', () => this.#updateOwnShare());
-    document.addEventListener('visibilitychange', () => this.#measureVideos());
+    document.addEventListener('visibilitychange', () => {
+      this.#measureVideos();
+      if (!document.hidden) this.#session?.probe(); // a phone cuts the connections of pages that it hides
+    });
     addEventListener('dragover', event => event.preventDefault());
     addEventListener('drop', event => this.#takeDropped(event));
     addEventListener('online', () => this.#session?.probe());
-    addEventListener('pagehide', () => this.#unload());
+    addEventListener('pagehide', () => this.unload());
     // The browser restored the page from its cache. Start a new session, without a seat.
-    addEventListener('pageshow', ({ persisted }) => { if (persisted) this.#connect(); });
+    addEventListener('pageshow', ({ persisted }) => { if (persisted) this.connect(); });
   }
 
   async start() {
@@ -97,15 +96,25 @@ export class GuestBackend {
     this.state = {
       session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
     };
-    this.#update({});
+    this.update({});
     try {
       this.#key = await deviceKey();
-      this.#update({ you: { key: this.#key.publicKey } });
-      this.#connect();
+      this.update({ you: { key: this.#key.publicKey } });
+      await this.begin();
     } catch {
-      this.#update({ session: { kind: 'closed', problem: { code: 'browser_lacks', message: '', device: null } } });
+      this.update({ session: { kind: 'closed', problem: { code: 'browser_lacks', message: '', device: null } } });
     }
     await this.#media.refresh();
+  }
+
+  /** Begins as soon as there is a key. */
+  async begin() {
+    this.connect();
+  }
+
+  /** What a session needs beyond the name and the key. @returns {{ member?: CryptoKey }} */
+  credentials() {
+    return {};
   }
 
   /** @param {(state: AppState) => void} listener */
@@ -146,7 +155,7 @@ export class GuestBackend {
 
   /** @param {string} name @param {any} [args] @returns {Promise<any>} */
   async call(name, args = {}) {
-    const state = this.#current();
+    const state = this.current();
     switch (name) {
       case 'join': return this.#join(args);
       case 'leave': return this.#leave();
@@ -164,7 +173,7 @@ export class GuestBackend {
       case 'preview': if (!inCall(state.call)) await this.#media.open(args.media); return;
       case 'select_devices':
         saveSettings({ ...state.settings, devices: args.choice });
-        this.#update({ choice: args.choice, settings: { ...state.settings, devices: args.choice } });
+        this.update({ choice: args.choice, settings: { ...state.settings, devices: args.choice } });
         this.#remoteAudio.speaker = args.choice.speaker;
         await this.#media.select(args.choice);
         return this.#syncMedia();
@@ -172,56 +181,55 @@ export class GuestBackend {
       case 'test_sound': return this.#media.playTestSound();
       case 'save_settings':
         saveSettings(args.settings);
-        return this.#update({ settings: args.settings });
+        return this.update({ settings: args.settings });
       case 'compare': return comparisonCode(this.#key?.publicKey ?? '', this.#participant(args).key);
       case 'mark_compared': return this.#markCompared(this.#participant(args));
-      case 'dismiss_notice': return this.#update({ notice: null });
+      case 'dismiss_notice': return this.update({ notice: null });
       case 'dismiss_link': return;
       case 'stats': return collectStats(this.#call?.peers.values() ?? []);
       case 'copy': return navigator.clipboard.writeText(args.text).catch(() => { throw { code: 'clipboard', message: '' }; });
       case 'make_invite': return location.href;
-      case 'connect': return this.#connect();
-      case 'lock': return this.#request({ type: 'room', do: 'lock', locked: args.locked });
+      case 'connect': return this.connect();
+      case 'lock': return this.#tellRoom({ type: 'room', do: 'lock', locked: args.locked });
       case 'admit':
       case 'refuse':
       case 'mute':
       case 'lower_hand':
-      case 'remove': return this.#request({ type: 'room', do: name, id: args.id });
-      case 'take_seat': return this.#request({ type: 'board', do: 'take', table: args.table, wait: args.wait ?? false });
-      case 'leave_seat': return this.#request({ type: 'board', do: 'leave', table: args.table });
+      case 'remove': return this.#tellRoom({ type: 'room', do: name, id: args.id });
+      case 'take_seat': return this.board.request({ type: 'board', do: 'take', table: args.table, wait: args.wait ?? false });
+      case 'leave_seat': return this.board.request({ type: 'board', do: 'leave', table: args.table });
       default: throw { code: 'not_here', message: name };
     }
   }
 
   /** Starts a new session with the current name, and closes the previous one. */
-  #connect() {
-    const state = this.#current(), key = this.#key;
+  connect() {
+    const state = this.current(), key = this.#key;
     if (!key) return;
     this.#session?.close();
     const name = state.settings.name || t.guest;
-    const session = this.#session = new Session({ url: this.invitation.server, name, key, client: `lunchroom-web` });
+    const session = this.#session = new Session({ url: this.invitation.server, name, key, client: `lunchroom-web`, ...this.credentials() });
     const call = this.#call = new Call(session);
-    this.#fold = new BoardFold(key.publicKey);
-    this.#pending.forEach(one => one.reject({ code: 'unanswered', message: '' }));
-    this.#pending.clear();
-    this.#update({ session: { kind: 'connecting', server: this.invitation.server, problem: null } });
+    this.board.begin(session, key.publicKey);
+    this.update({ session: { kind: 'connecting', server: this.invitation.server, problem: null } });
     const on = (/** @type {EventTarget} */ target, /** @type {string} */ event, /** @type {(detail: any) => void} */ run) =>
       target.addEventListener(event, happened => this.#session === session && run(/** @type {CustomEvent} */ (happened).detail));
     const opened = () => {
-      this.#update({ session: { kind: 'open', server: this.invitation.server } });
-      const { call: now } = this.#current();
+      this.update({ session: { kind: 'open', server: this.invitation.server } });
+      const { call: now } = this.current();
       if (now.stage.kind === 'reconnecting' && call.you) this.#updateCall({ stage: { kind: 'joined' } });
     };
-    on(session, 'welcome', () => {
+    on(session, 'welcome', message => {
       opened();
-      this.#subscribeToBoard(session);
+      this.welcomed(session, message);
     });
+    on(session, 'lost', () => this.board.lost());
     on(session, 'resumed', opened);
     on(session, 'disconnected', ({ code, message }) => {
-      this.#update({ session: { kind: 'connecting', server: this.invitation.server, problem: { code, message, device: null } } });
-      if (this.#current().call.stage.kind === 'joined') this.#updateCall({ stage: { kind: 'reconnecting' } });
+      this.update({ session: { kind: 'connecting', server: this.invitation.server, problem: { code, message, device: null } } });
+      if (this.current().call.stage.kind === 'joined') this.#updateCall({ stage: { kind: 'reconnecting' } });
     });
-    on(session, 'ended', error => this.#update({ session: { kind: 'closed', problem: { code: error?.code ?? 'internal', message: error?.message ?? '', device: null } } }));
+    on(session, 'ended', error => this.update({ session: { kind: 'closed', problem: { code: error?.code ?? 'internal', message: error?.message ?? '', device: null } } }));
     on(session, 'message', message => this.#handleMessage(message));
     on(call, 'joined', message => {
       this.#disconnected.clear();
@@ -248,16 +256,16 @@ export class GuestBackend {
     on(call, 'chat', message => this.#addChatLine(message));
     on(call, 'unsent', () => this.#updateCall({ unsent: call.unsent }));
     on(call, 'rejected', message => {
-      if (!this.#settleRequest(message.about, message) && call.you) this.#update({ notice: message.code });
+      if (!this.board.refused(message) && call.you) this.update({ notice: message.code });
     });
     on(call, 'ended', code => this.#handleEnd(code));
   }
 
-  /** Subscribes to the table of the link, so that an invalid link is reported before the device check. @param {Session} session */
-  async #subscribeToBoard(session) {
+  /** Subscribes to the table of the link, so that an invalid link is reported before the device check. @param {Session} session @param {Message} _welcome */
+  async welcomed(session, _welcome) {
     const { room, invite } = this.invitation;
     try {
-      await this.#request({ type: 'board', do: 'subscribe', room, ...(invite ? { invite } : {}) });
+      await this.board.request({ type: 'board', do: 'subscribe', room, ...(invite ? { invite } : {}) });
       if (FINAL_CODES.includes(this.invitation.trouble ?? '') && this.invitation.trouble !== 'removed') this.#setTrouble(null);
     } catch (error) {
       const { code } = /** @type {{ code: string }} */ (error);
@@ -268,23 +276,22 @@ export class GuestBackend {
   /** @param {string | null} code why the link cannot be used; null: it can */
   #setTrouble(code) {
     this.invitation.trouble = code;
-    this.#update({});
+    this.update({});
   }
 
-  /** Updates the board, and reports a link whose table no longer exists. @param {import('../shared/model.d.ts').BoardState | null} board */
-  #updateBoard(board) {
-    const { room, trouble } = this.invitation, exists = board?.tables.some(table => table.room === room);
+  /** Updates the board, and reports a link whose table no longer exists. */
+  updateBoard() {
+    const { state: board } = this.board, { room, trouble } = this.invitation, exists = board?.tables.some(table => table.room === room);
     if (board && isTableRoom(room) && !exists) this.invitation.trouble ??= 'no_such_table';
     else if (exists && trouble === 'no_such_table') this.invitation.trouble = null;
-    this.#update({ board });
+    this.update({ board });
   }
 
   /** @param {Message} message */
   #handleMessage(message) {
     switch (message.type) {
       case 'board':
-        if (message.news === 'done') this.#settleRequest(message.about);
-        else if (this.#fold?.handle(message, Date.now())) this.#updateBoard(this.#fold.state());
+        if (this.board.handle(message, Date.now())) this.updateBoard();
         break;
       case 'room': return this.#handleRoom(message);
       case 'participant_connection':
@@ -301,38 +308,26 @@ export class GuestBackend {
       case 'lobby': return this.#updateCall({ lobby: message.knocking });
       case 'state': return this.#updateCall({ host: message.host ?? null, locked: message.locked });
       case 'muted':
-        if (!this.#current().call.media.microphone) return;
-        this.#update({ notice: 'muted' });
+        if (!this.current().call.media.microphone) return;
+        this.update({ notice: 'muted' });
         return void this.#setMedia({ microphone: false });
     }
   }
 
-  /** Settles a pending request. @param {number | undefined} about the `seq` of its message @param {Message} [error] @returns {boolean} whether the request was pending */
-  #settleRequest(about, error) {
-    const request = about === undefined ? undefined : this.#pending.get(about);
-    if (!request || about === undefined) return false;
-    this.#pending.delete(about);
-    if (error) request.reject({ code: error.code, message: error.message ?? '' });
-    else request.resolve();
-    return true;
-  }
-
-  /** Sends a message and waits for `done` or an error. Messages to a room have no answer. @param {Message} message @returns {Promise<void>} */
-  #request(message) {
-    const about = this.#session?.send(message) ?? 0;
-    if (message.type === 'room' || !about) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#pending.set(about, { resolve, reject }));
+  /** Sends a message to the room, which has no answer. @param {Message} message */
+  #tellRoom(message) {
+    this.#session?.send(message);
   }
 
   /** @param {{ room: string, invite: string | null, media: MediaState }} request */
   async #join({ room, invite, media }) {
-    const { settings } = this.#current();
-    this.#update({ chat: [], notice: null });
+    const { settings } = this.current();
+    this.update({ chat: [], notice: null });
     this.#updateCall({ ...noCall(), stage: { kind: 'joining' }, room, media, unsent: this.#call?.unsent ?? [] });
     // The hello includes the name, so a changed name needs a new session.
-    if (this.#session?.name !== settings.name || this.#session.state === 'closed') this.#connect();
+    if (this.#session?.name !== settings.name || this.#session.state === 'closed') this.connect();
     await this.#media.open(media);
-    if (this.#current().call.stage.kind !== 'joining') return;
+    if (this.current().call.stage.kind !== 'joining') return;
     const { live, requested } = this.#media;
     this.#updateCall({ media: requested });
     // A guest who joins again uses the link's invite again.
@@ -342,7 +337,7 @@ export class GuestBackend {
   }
 
   /** The page is closing: frees the seat immediately and closes the devices. */
-  #unload() {
+  unload() {
     if (this.#call?.joinRequest) this.#leave();
     this.#session?.close();
     this.#media.open({ camera: false, microphone: false });
@@ -355,7 +350,7 @@ export class GuestBackend {
 
   /** Switches devices. A device is reported as off immediately, and as on when it is open. @param {Partial<MediaState>} change */
   async #setMedia(change) {
-    const media = { ...this.#current().call.media, ...change }, opened = this.#media.open(media);
+    const media = { ...this.current().call.media, ...change }, opened = this.#media.open(media);
     this.#syncMedia();
     await opened;
     this.#syncMedia();
@@ -371,14 +366,14 @@ export class GuestBackend {
   /** Shares the own screen, or no longer. Outside of a call nothing is shared. */
   #updateOwnShare() {
     const { track } = this.#ownShare;
-    if (track && !inCall(this.#current().call)) return this.#ownShare.stop();
+    if (track && !inCall(this.current().call)) return this.#ownShare.stop();
     this.#call?.setShare(track);
-    this.#update({ share: track && { id: '', name: '', state: 'live' } });
+    this.update({ share: track && { id: '', name: '', state: 'live' } });
   }
 
   /** @param {File[]} files @param {string[]} to */
   #offerFiles(files, to) {
-    const people = this.#current().call.participants.filter(one => to.includes(one.id));
+    const people = this.current().call.participants.filter(one => to.includes(one.id));
     this.#setDropped([]);
     if (files.length) this.#files.offer(files, people);
   }
@@ -386,13 +381,13 @@ export class GuestBackend {
   /** @param {File[]} files */
   #setDropped(files) {
     this.#dropped = files;
-    this.#update({ dropped: files.map(file => file.name) });
+    this.update({ dropped: files.map(file => file.name) });
   }
 
   /** @param {DragEvent} event */
   #takeDropped(event) {
     event.preventDefault(); // otherwise the browser would leave the page for the file
-    if (inCall(this.#current().call)) this.#setDropped([...event.dataTransfer?.files ?? []]);
+    if (inCall(this.current().call)) this.#setDropped([...event.dataTransfer?.files ?? []]);
   }
 
   /** @param {Peer} peer */
@@ -471,44 +466,45 @@ export class GuestBackend {
       ...participant, distrust, connected: !this.#disconnected.has(participant.id),
       link: linkOf(pc.connectionState), repair: null, report: null,
     }));
-    this.#update({ sharing: [...this.#call?.peers.values() ?? []].filter(peer => peer.screen).map(peer => peer.participant.id) });
+    this.update({ sharing: [...this.#call?.peers.values() ?? []].filter(peer => peer.screen).map(peer => peer.participant.id) });
     this.#updateCall({ participants });
     this.#shown.forEach(shown => this.#show(shown));
   }
 
   /** @param {Message} message */
   #addChatLine({ from, text, at }) {
-    const { call, chat, settings } = this.#current();
+    const { call, chat, settings } = this.current();
     const name = from === call.you ? settings.name : this.#call?.peers.get(from)?.participant.name ?? chat.findLast(line => line.from === from)?.name ?? '?';
-    this.#update({ chat: [...chat, { from, name, text, at }].slice(-MAX_CHAT_LINES) });
+    this.update({ chat: [...chat, { from, name, text, at }].slice(-MAX_CHAT_LINES) });
   }
 
   /** @param {string} code */
   #handleEnd(code) {
     if (FINAL_CODES.includes(code)) this.invitation.trouble = code;
     this.#remoteAudio.stopAll();
-    for (const one of this.#current().call.participants) this.#audioLevels.setTrack(one.id, null);
+    for (const one of this.current().call.participants) this.#audioLevels.setTrack(one.id, null);
     this.#media.open({ camera: false, microphone: false });
     this.#ownShare.stop();
-    this.#update({ sharing: [] });
+    this.update({ sharing: [] });
     this.#updateCall({ stage: { kind: 'ended', code }, participants: [], lobby: [], you: null, hand: null, media: { camera: false, microphone: false } });
   }
 
   /** The participant with this id. A server could give the id to another key meanwhile. @param {{ id: string, key: string }} which */
   #participant({ id, key }) {
-    const one = this.#current().call.participants.find(one => one.id === id && one.key === key);
+    const one = this.current().call.participants.find(one => one.id === id && one.key === key);
     if (!one) throw { code: 'no_such_participant', message: '' };
     return one;
   }
 
   /** Whoever was compared is known from now on, in this browser. @param {{ key: string, name: string }} participant */
   #markCompared({ key, name }) {
-    const { settings } = this.#current(), known = withKnown(settings.known, { server: this.invitation.server, key, name });
+    const { settings } = this.current(), known = withKnown(settings.known, { server: this.invitation.server, key, name });
     saveSettings({ ...settings, known });
-    this.#update({ settings: { ...settings, known } });
+    this.update({ settings: { ...settings, known } });
   }
 
-  #current() {
+  /** @returns {AppState} */
+  current() {
     if (!this.state) throw new Error('not started');
     return this.state;
   }
@@ -516,7 +512,7 @@ export class GuestBackend {
   /** @param {Partial<CallView>} change */
   #updateCall(change) {
     const { stage } = change, since = stage && { reconnecting_since_ms: stage.kind === 'reconnecting' ? Date.now() : null };
-    this.#update({ call: { ...this.#current().call, ...change }, ...since });
+    this.update({ call: { ...this.current().call, ...change }, ...since });
   }
 
   /** Why the call connects to nobody. @returns {import('../shared/model.d.ts').Problem[]} */
@@ -526,7 +522,7 @@ export class GuestBackend {
   }
 
   /** Changes the state. The listeners are called once per microtask. @param {Partial<AppState>} change */
-  #update(change) {
+  update(change) {
     if (!this.state) return;
     this.state = { ...this.state, ...change, devices: this.#media.devices, problems: [...this.#media.problems, ...this.#callProblems()] };
     if (this.#updatePending) return;

@@ -28,16 +28,41 @@ export function saveSettings(settings) {
 
 /** Returns the stored device key, or generates and stores one. Without storage each visit has a new key. */
 export async function deviceKey() {
+  const stored = await readKept(KEY);
+  if (stored) return deviceKeyOf(/** @type {CryptoKeyPair} */ (stored));
+  const key = await newDeviceKey();
+  await writeKept(KEY, key.pair);
+  return key;
+}
+
+/** Reads what is kept under a name; null without storage. @param {string} name @returns {Promise<unknown>} */
+export async function readKept(name) {
   try {
-    const database = await completed(Object.assign(indexedDB.open(DATABASE, 1), { onupgradeneeded(/** @type {Event} */ event) { /** @type {IDBOpenDBRequest} */ (event.target).result.createObjectStore(STORE); } }));
-    const stored = await completed(database.transaction(STORE).objectStore(STORE).get(KEY));
-    if (stored) return await deviceKeyOf(stored);
-    const key = await newDeviceKey();
-    await completed(database.transaction(STORE, 'readwrite').objectStore(STORE).put(key.pair, KEY));
-    return key;
+    return await completed((await keys('readonly')).get(name)) ?? null;
   } catch {
-    return newDeviceKey();
+    return null;
   }
+}
+
+/** Keeps something that IndexedDB can store. Does nothing without storage. @param {string} name @param {unknown} value */
+export async function writeKept(name, value) {
+  try {
+    await completed((await keys('readwrite')).put(value, name));
+  } catch { /* no storage */ }
+}
+
+/** Forgets the keys and the settings. */
+export async function forgetAll() {
+  localStorage.removeItem(SETTINGS);
+  try {
+    await completed((await keys('readwrite')).clear());
+  } catch { /* no storage */ }
+}
+
+/** @param {IDBTransactionMode} mode */
+async function keys(mode) {
+  const database = await completed(Object.assign(indexedDB.open(DATABASE, 1), { onupgradeneeded(/** @type {Event} */ event) { /** @type {IDBOpenDBRequest} */ (event.target).result.createObjectStore(STORE); } }));
+  return database.transaction(STORE, mode).objectStore(STORE);
 }
 
 /**

@@ -26,6 +26,7 @@ const FILES: &[&str] = &[
     "texts.test.mjs",
     "files.test.mjs",
     "guest.test.mjs",
+    "board-session.test.mjs",
     "input.test.mjs",
     "share.test.mjs",
     "messages.test.mjs",
